@@ -1,0 +1,20 @@
+//! The `fathom` instrument: boots the service in QEMU, measures its round-trip tail latency, and
+//! says how far each number can be trusted.
+//!
+//! Layers, each of which knows only those below it:
+//!
+//! - [`cli`]: the command line and the commands behind it;
+//! - [`report`]: results as text, JSON and HdrHistogram files;
+//! - [`stats`]: histograms and the percentile rule;
+//! - [`load`]: schedules, sequence accounting, the measuring loop;
+//! - [`link`]: how datagrams reach the guest;
+//! - [`machine`]: the QEMU process, from command line to shutdown;
+//! - [`clock`]: the one clock that every host-side time is read from.
+
+pub mod cli;
+pub mod clock;
+pub mod link;
+pub mod load;
+pub mod machine;
+pub mod report;
+pub mod stats;

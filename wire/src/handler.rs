@@ -1,0 +1,191 @@
+//! The request handler: what the service does with one datagram.
+//!
+//! It works in place, so the answer is exactly as long as the question: there is no amplification
+//! to abuse, and a receive buffer can become the transmit buffer. It checks the datagram, not its
+//! sender: ask [`crate::peer::is_answerable`] first.
+
+use crate::header::{HEADER_LEN, Header, HeaderError, Kind, VERSION, field};
+
+/// What to do with a datagram after [`handle`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict {
+    /// The buffer now holds the reply: send it back.
+    Reply,
+    /// The buffer now holds an answer of kind [`Kind::Unsupported`]: send it back.
+    Unsupported,
+    /// Send nothing; the buffer is as it was.
+    Drop(DropReason),
+}
+
+/// Why a datagram is not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DropReason {
+    /// It does not start with the magic: it was meant for something else.
+    Magic,
+    /// It has our magic but is too short for what it claims to be.
+    TooShort,
+    /// It is no request: a reply, an "unsupported", or a kind this version does not have.
+    /// Answering one could set two services echoing each other for ever.
+    NotARequest,
+}
+
+/// Answers `datagram` in place.
+///
+/// `received_ns` is when it was taken from the network, and `transmit_ns` reads the same clock
+/// again, last of all, for the transmit time. On a reply, `boot_id`, `t2_ns` and `t3_ns` are filled
+/// in, and flags, sequence number, `t1_ns` and padding are as they came.
+pub fn handle(
+    datagram: &mut [u8],
+    boot_id: u32,
+    received_ns: u64,
+    transmit_ns: impl FnOnce() -> u64,
+) -> Verdict {
+    match Header::decode(datagram) {
+        Ok(request) if request.kind == Kind::Request => {
+            let reply = Header {
+                kind: Kind::Reply,
+                boot_id,
+                t2_ns: received_ns,
+                t3_ns: transmit_ns(),
+                ..request
+            };
+            match reply.encode(datagram) {
+                Ok(()) => Verdict::Reply,
+                Err(_) => Verdict::Drop(DropReason::TooShort),
+            }
+        }
+        Ok(_) | Err(HeaderError::Kind(_)) => Verdict::Drop(DropReason::NotARequest),
+        Err(HeaderError::Version(_)) => unsupported(datagram),
+        Err(HeaderError::TooShort) => Verdict::Drop(DropReason::TooShort),
+        Err(HeaderError::Magic) => Verdict::Drop(DropReason::Magic),
+    }
+}
+
+/// Answers a datagram of another version: all that both versions are sure to share is the magic,
+/// the version and the kind, so only those two bytes change.
+fn unsupported(datagram: &mut [u8]) -> Verdict {
+    match datagram.get_mut(field::KIND) {
+        None => Verdict::Drop(DropReason::TooShort),
+        Some(kind) if *kind != Kind::Request.as_byte() => Verdict::Drop(DropReason::NotARequest),
+        Some(kind) => {
+            *kind = Kind::Unsupported.as_byte();
+            datagram[field::VERSION] = VERSION;
+            Verdict::Unsupported
+        }
+    }
+}
+
+const _: () = assert!(field::KIND < HEADER_LEN && field::VERSION < field::KIND);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::header::MAGIC;
+
+    fn request(len: usize) -> Vec<u8> {
+        let mut datagram: Vec<u8> = (0..len).map(|i| i as u8).collect();
+        Header::request(7, 1000).encode(&mut datagram).unwrap();
+        datagram
+    }
+
+    #[test]
+    fn answers_a_request() {
+        let mut datagram = request(64);
+        let padding = datagram[HEADER_LEN..].to_vec();
+        assert_eq!(handle(&mut datagram, 9, 2000, || 3000), Verdict::Reply);
+        let expected = Header {
+            kind: Kind::Reply,
+            boot_id: 9,
+            t2_ns: 2000,
+            t3_ns: 3000,
+            ..Header::request(7, 1000)
+        };
+        assert_eq!(Header::decode(&datagram), Ok(expected));
+        assert_eq!(datagram[HEADER_LEN..], padding);
+    }
+
+    #[test]
+    fn answers_another_version_with_unsupported_once() {
+        let mut datagram = request(50);
+        datagram[field::VERSION] = 2;
+        let mut expected = datagram.clone();
+        expected[field::VERSION] = VERSION;
+        expected[field::KIND] = Kind::Unsupported.as_byte();
+        assert_eq!(handle(&mut datagram, 9, 0, || 0), Verdict::Unsupported);
+        assert_eq!(datagram, expected);
+        assert_eq!(
+            handle(&mut datagram, 9, 0, || 0),
+            Verdict::Drop(DropReason::NotARequest)
+        );
+    }
+
+    #[test]
+    fn drops_replies_and_unknown_kinds_of_any_version() {
+        for version in [VERSION, 2] {
+            for kind in 1..=255 {
+                let mut datagram = request(HEADER_LEN);
+                datagram[field::VERSION] = version;
+                datagram[field::KIND] = kind;
+                let verdict = handle(&mut datagram, 0, 0, || 0);
+                assert_eq!(
+                    verdict,
+                    Verdict::Drop(DropReason::NotARequest),
+                    "kind {kind}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_length_is_answered_or_dropped_as_documented() {
+        for len in 0..=crate::MAX_PAYLOAD {
+            let mut datagram = request(len.max(HEADER_LEN));
+            datagram.truncate(len);
+            let verdict = handle(&mut datagram, 0, 0, || 0);
+            let expected = match len {
+                0..HEADER_LEN => Verdict::Drop(DropReason::TooShort),
+                _ => Verdict::Reply,
+            };
+            assert_eq!(verdict, expected, "length {len}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_dropped_datagram_is_untouched_and_no_answer_changes_length(
+            with_magic: bool, mut datagram: Vec<u8>,
+        ) {
+            if with_magic && datagram.len() >= MAGIC.len() {
+                datagram[field::MAGIC].copy_from_slice(&MAGIC);
+            }
+            let before = datagram.clone();
+            match handle(&mut datagram, 1, 2, || 3) {
+                Verdict::Drop(_) => prop_assert_eq!(datagram, before),
+                Verdict::Reply | Verdict::Unsupported => {
+                    prop_assert_eq!(datagram.len(), before.len());
+                    prop_assert_eq!(&datagram[field::MAGIC], &MAGIC);
+                    prop_assert_ne!(datagram[field::KIND], Kind::Request.as_byte());
+                }
+            }
+        }
+
+        #[test]
+        fn a_reply_keeps_everything_the_client_wrote(
+            seq: u64, t1_ns: u64, flags: u16, padding: Vec<u8>,
+        ) {
+            let mut datagram = std::vec![0; HEADER_LEN];
+            let header = Header { flags, ..Header::request(seq, t1_ns) };
+            header.encode(&mut datagram).unwrap();
+            datagram.extend(&padding);
+            prop_assert_eq!(handle(&mut datagram, 4, 5, || 6), Verdict::Reply);
+            let reply = Header::decode(&datagram).unwrap();
+            let expected = Header { kind: Kind::Reply, boot_id: 4, t2_ns: 5, t3_ns: 6, ..header };
+            prop_assert_eq!(reply, expected);
+            prop_assert_eq!(&datagram[HEADER_LEN..], &padding[..]);
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The Fathom protocol: what a datagram looks like and how the service answers it.
+//!
+//! - [`header`]: the 44-byte header and its postcard encoding;
+//! - [`handler`]: the request handler, a pure function from datagram to verdict;
+//! - [`peer`]: which sources are never answered;
+//! - [`counters`]: what the service counts, and the layout the instrument reads them by;
+//! - [`ready`]: the line the service prints when it is ready to serve.
+//!
+//! Nothing here knows of hardware, sockets or clocks: the unikernel, the instrument and every
+//! Linux-hosted baseline call the same code, so a difference between them is never a difference
+//! of the protocol.
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod counters;
+pub mod handler;
+pub mod header;
+pub mod peer;
+pub mod ready;
+
+pub use counters::Counters;
+pub use handler::{DropReason, Verdict, handle};
+pub use header::{HEADER_LEN, Header, Kind, MAGIC, VERSION};
+pub use ready::Ready;
+
+/// The service's UDP port unless the boot argument `port=` says otherwise.
+pub const DEFAULT_PORT: u16 = 9000;
+
+/// The longest UDP payload that fits an Ethernet MTU of 1500 over IPv4, in bytes.
+pub const MAX_PAYLOAD: usize = 1472;

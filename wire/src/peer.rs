@@ -1,0 +1,64 @@
+//! Which sources the service never answers.
+//!
+//! An answer to a broadcast, a multicast or our own address, or to port 0, is a reflection attack
+//! or a loop in the making. Fragments are the network stack's to drop.
+
+use core::net::{IpAddr, SocketAddr};
+
+/// Whether a datagram from `source` may be answered by a service at `own`, whose directed
+/// broadcast address, where it has one, is `broadcast`.
+#[must_use]
+pub fn is_answerable(source: SocketAddr, own: IpAddr, broadcast: Option<IpAddr>) -> bool {
+    let address = source.ip();
+    let limited_broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
+    source.port() != 0
+        && !address.is_unspecified()
+        && !address.is_multicast()
+        && !address.is_loopback()
+        && !limited_broadcast
+        && address != own
+        && Some(address) != broadcast
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answerable(source: &str) -> bool {
+        let own: IpAddr = if source.starts_with('[') {
+            "fe80::1".parse().unwrap()
+        } else {
+            "10.0.2.15".parse().unwrap()
+        };
+        let broadcast = Some("10.0.2.255".parse().unwrap());
+        is_answerable(source.parse().unwrap(), own, broadcast)
+    }
+
+    #[test]
+    fn ordinary_clients_are_answered() {
+        assert!(answerable("10.0.2.2:40000"));
+        assert!(answerable("192.0.2.1:1"));
+        assert!(answerable("[fe80::2]:40000"));
+        assert!(answerable("[2001:db8::1]:65535"));
+    }
+
+    #[test]
+    fn what_could_loop_or_amplify_is_not() {
+        for source in [
+            "10.0.2.2:0",
+            "0.0.0.0:5",
+            "10.0.2.255:5",
+            "255.255.255.255:5",
+            "224.0.0.1:5",
+            "127.0.0.1:5",
+            "10.0.2.15:5",
+            "[fe80::2]:0",
+            "[::]:5",
+            "[::1]:5",
+            "[ff02::1]:5",
+            "[fe80::1]:5",
+        ] {
+            assert!(!answerable(source), "{source}");
+        }
+    }
+}

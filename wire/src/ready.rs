@@ -1,0 +1,160 @@
+//! What the service says on its console, for people and for the instrument.
+//!
+//! One line when it is ready, and one if it cannot serve:
+//!
+//! ```text
+//! FATHOM READY ip=10.0.2.15/24 ip6=fe80::5054:ff:fe12:3456/64 port=9000 mac=52:54:00:12:34:56 boot_us=98213 boot_id=1f2e3d4c counters=0x2b3000
+//! FATHOM FATAL no network device: …
+//! ```
+
+use core::fmt;
+use core::net::{Ipv4Addr, Ipv6Addr};
+use core::str::FromStr;
+
+/// How the ready line starts.
+pub const READY_PREFIX: &str = "FATHOM READY ";
+
+/// How the line starts that says why the service cannot serve; the reason follows.
+pub const FATAL_PREFIX: &str = "FATHOM FATAL ";
+
+/// The facts in the ready line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// IPv4 address and prefix length, if the service has one.
+    pub ip: Option<(Ipv4Addr, u8)>,
+    /// IPv6 address and prefix length: the one that `ip6=` set, else the link-local one.
+    pub ip6: (Ipv6Addr, u8),
+    /// UDP port.
+    pub port: u16,
+    /// Ethernet address.
+    pub mac: [u8; 6],
+    /// From the firmware's jump into the image to the ready line, in microseconds of guest time.
+    pub boot_us: u64,
+    /// The `boot_id` that replies carry.
+    pub boot_id: u32,
+    /// Physical address of the [`crate::Counters`].
+    pub counters: u64,
+}
+
+impl fmt::Display for Ready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(READY_PREFIX)?;
+        match self.ip {
+            Some((address, prefix)) => write!(f, "ip={address}/{prefix}")?,
+            None => f.write_str("ip=none")?,
+        }
+        let [a, b, c, d, e, g] = self.mac;
+        write!(
+            f,
+            " ip6={}/{} port={} mac={a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}",
+            self.ip6.0, self.ip6.1, self.port,
+        )?;
+        write!(
+            f,
+            " boot_us={} boot_id={:08x} counters={:#x}",
+            self.boot_us, self.boot_id, self.counters
+        )
+    }
+}
+
+/// The line is not a ready line, or a field of it cannot be read: the field's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotReady(pub &'static str);
+
+impl fmt::Display for NotReady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the ready line's field {} is missing or malformed",
+            self.0
+        )
+    }
+}
+
+impl core::error::Error for NotReady {}
+
+impl FromStr for Ready {
+    type Err = NotReady;
+
+    fn from_str(line: &str) -> Result<Self, NotReady> {
+        let fields = line
+            .trim()
+            .strip_prefix(READY_PREFIX)
+            .ok_or(NotReady("prefix"))?;
+        let field = |name: &'static str| {
+            fields
+                .split(' ')
+                .find_map(|field| field.strip_prefix(name)?.strip_prefix('='))
+                .ok_or(NotReady(name))
+        };
+        let hex = |text: &str| u64::from_str_radix(text, 16).ok();
+        let ip = match field("ip")? {
+            "none" => None,
+            text => Some(cidr(text).ok_or(NotReady("ip"))?),
+        };
+        Ok(Self {
+            ip,
+            ip6: cidr(field("ip6")?).ok_or(NotReady("ip6"))?,
+            port: field("port")?.parse().map_err(|_| NotReady("port"))?,
+            mac: mac(field("mac")?).ok_or(NotReady("mac"))?,
+            boot_us: field("boot_us")?.parse().map_err(|_| NotReady("boot_us"))?,
+            boot_id: hex(field("boot_id")?)
+                .and_then(|id| id.try_into().ok())
+                .ok_or(NotReady("boot_id"))?,
+            counters: field("counters")?
+                .strip_prefix("0x")
+                .and_then(hex)
+                .ok_or(NotReady("counters"))?,
+        })
+    }
+}
+
+fn cidr<A: FromStr>(text: &str) -> Option<(A, u8)> {
+    let (address, prefix) = text.split_once('/')?;
+    Some((address.parse().ok()?, prefix.parse().ok()?))
+}
+
+fn mac(text: &str) -> Option<[u8; 6]> {
+    let mut octets = text.split(':').map(|octet| u8::from_str_radix(octet, 16));
+    let mut mac = [0; 6];
+    for octet in &mut mac {
+        *octet = octets.next()?.ok()?;
+    }
+    octets.next().is_none().then_some(mac)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    const LINE: &str = "FATHOM READY ip=10.0.2.15/24 ip6=fe80::5054:ff:fe12:3456/64 port=9000 \
+                        mac=52:54:00:12:34:56 boot_us=98213 boot_id=1f2e3d4c counters=0x2b3000";
+
+    #[test]
+    fn reads_and_writes_the_documented_line() {
+        let ready: Ready = LINE.parse().unwrap();
+        assert_eq!(ready.ip, Some((Ipv4Addr::new(10, 0, 2, 15), 24)));
+        assert_eq!(ready.mac, [0x52, 0x54, 0, 0x12, 0x34, 0x56]);
+        assert_eq!(ready.boot_id, 0x1f2e_3d4c);
+        assert_eq!(ready.counters, 0x2b_3000);
+        assert_eq!(ready.to_string(), LINE);
+    }
+
+    #[test]
+    fn a_service_without_ipv4_says_none() {
+        let line = LINE.replace("ip=10.0.2.15/24", "ip=none");
+        let ready: Ready = line.parse().unwrap();
+        assert_eq!(ready.ip, None);
+        assert_eq!(ready.to_string(), line);
+    }
+
+    #[test]
+    fn names_the_field_that_is_wrong() {
+        let broken = LINE.replace("port=9000", "port=99999");
+        assert_eq!(broken.parse::<Ready>(), Err(NotReady("port")));
+        let broken = LINE.replace(" mac=52:54:00:12:34:56", "");
+        assert_eq!(broken.parse::<Ready>(), Err(NotReady("mac")));
+        assert_eq!("hello".parse::<Ready>(), Err(NotReady("prefix")));
+    }
+}
