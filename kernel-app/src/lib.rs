@@ -1,0 +1,3 @@
+//! provisional
+#![cfg_attr(not(test), no_std)]
+pub mod boot;
