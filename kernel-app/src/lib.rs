@@ -1,5 +1,6 @@
 //! What the unikernel does, without the unikernel.
 //!
+//! - [`boot`]: from the firmware to the kernel;
 //! - [`args`]: the boot arguments;
 //! - [`clock`]: nanoseconds from the time stamp counter;
 //! - [`frames`]: what the service asks of a network device;
@@ -16,6 +17,7 @@
 #![cfg_attr(not(test), no_std)]
 
 pub mod args;
+pub mod boot;
 pub mod clock;
 pub mod frames;
 pub mod idle;

@@ -1,0 +1,62 @@
+# Everything a user or CI does with Fathom. `make help` lists it.
+#
+# Variables: ARGS="…" reaches the `fathom` command behind run, serve and probe.
+
+SHELL := /bin/sh
+ARGS ?=
+TARGET := $(CURDIR)/target
+TOOLCHAIN := $(TARGET)/guest-toolchain
+IMAGE := $(TARGET)/fathom.elf
+FATHOM := $(TARGET)/release/fathom
+
+# The guest is built by its own compiler, with the standard library's `core` and `alloc` from
+# source. The kernel's log level and colours are build-time settings of Hermit's: quiet and plain.
+GUEST_CARGO := cd kernel-app && \
+	RUSTC=$(TOOLCHAIN)/rustc RUSTC_BOOTSTRAP=1 \
+	CARGO_TARGET_X86_64_UNKNOWN_NONE_LINKER=$(TOOLCHAIN)/ld.lld \
+	HERMIT_LOG_LEVEL_FILTER=off NO_COLOR=1 \
+	cargo build --quiet --locked --release --target x86_64-unknown-none \
+	-Zbuild-std=core,alloc --target-dir $(TARGET)/kernel-app
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build image run serve probe test lint clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: ## bring QEMU, the guest toolchain and the Hermit kernel's source (skips what is there)
+	@sh qemu/setup.sh
+	@sh kernel-app/setup.sh
+
+image: setup ## build the unikernel: target/fathom.elf
+	@$(GUEST_CARGO)
+	@cmp -s $(TARGET)/kernel-app/x86_64-unknown-none/release/fathom-image $(IMAGE) || \
+		cp $(TARGET)/kernel-app/x86_64-unknown-none/release/fathom-image $(IMAGE)
+
+build: image ## build the image and target/release/fathom
+	@cargo build --quiet --locked --release --package host-runner
+
+run: build ## boot the service in QEMU and measure it: make run ARGS="--duration 2s"
+	@$(FATHOM) run $(ARGS)
+
+serve: build ## boot the service and keep it up until Ctrl-C
+	@$(FATHOM) serve $(ARGS)
+
+probe: build ## measure a service already running: make probe ARGS=127.0.0.1:9000
+	@$(FATHOM) probe $(ARGS)
+
+test: lint build ## lint, then every unit, property and end-to-end test
+	@sh qemu/setup.sh tests
+	@cargo test --quiet --locked --release --manifest-path kernel-app/Cargo.toml \
+		--target-dir $(TARGET)/kernel-app-host
+	@cargo test --locked --release --workspace
+
+lint: setup ## formatting and clippy, warnings are errors, on both workspaces
+	@cargo fmt --all --check
+	@cargo fmt --manifest-path kernel-app/Cargo.toml --check
+	@cargo clippy --quiet --locked --release --workspace --all-targets -- -D warnings
+	@cargo clippy --quiet --locked --release --manifest-path kernel-app/Cargo.toml \
+		--target-dir $(TARGET)/kernel-app-host --lib --tests -- -D warnings
+
+clean: ## remove everything that was built or fetched; results stay
+	@rm -rf $(TARGET)

@@ -1,0 +1,133 @@
+//! What runs between the entry code and the kernel: makes `BootInfo`, then jumps.
+//!
+//! Unsafe here: reading the start info where the firmware says it is, the statics that this
+//! single thread fills before anything else runs, and the jump itself.
+
+use core::arch::asm;
+use core::fmt::Write as _;
+use core::num::NonZero;
+use core::ptr::addr_of_mut;
+
+use hermit_entry::boot_info::{
+    BootInfo, DeviceTreeAddress, HardwareInfo, LoadInfo, PlatformInfo, RawBootInfo, SerialPortBase,
+};
+
+use super::{fdt, pvh};
+
+/// The serial port that console output goes to, the PC's COM1.
+const SERIAL_PORT: u16 = 0x3f8;
+
+/// Room for the entry code and the kernel's first stack, which may not be smaller than the
+/// kernel's own `KERNEL_STACK_SIZE` of 32 KiB.
+pub const BOOT_STACK_SIZE: usize = 64 * 1024;
+
+/// A stack, aligned as the ABI wants it.
+#[repr(C, align(4096))]
+pub struct Stack([u8; BOOT_STACK_SIZE]);
+
+/// The stack of the entry code and then of the kernel's boot.
+pub static mut BOOT_STACK: Stack = Stack([0; BOOT_STACK_SIZE]);
+
+/// The time stamp counter at the entry code's first instructions.
+pub static mut ENTRY_TSC: u64 = 0;
+
+static mut DEVICE_TREE: fdt::Buffer = fdt::Buffer::new();
+static mut BOOT_INFO: Option<RawBootInfo> = None;
+
+unsafe extern "C" {
+    /// First byte of the image in memory; the linker script sets it.
+    static __image_start: u8;
+    /// First byte after the image in memory; the linker script sets it.
+    static __image_end: u8;
+    /// Hermit's entry point, see `hermit_entry::Entry`.
+    fn _start(boot_info: &'static RawBootInfo, cpu_id: u32) -> !;
+}
+
+/// The time stamp counter when the firmware jumped into the image.
+#[must_use]
+pub fn entry_tsc() -> u64 {
+    // SAFETY: written once by the entry code, before any Rust code ran.
+    unsafe { ENTRY_TSC }
+}
+
+/// Called by the entry code in long mode, with the physical address of the PVH start info.
+///
+/// # Safety
+///
+/// Only the entry code may call it, once.
+pub unsafe extern "C" fn start(start_info_address: u64) -> ! {
+    // SAFETY: the firmware's `ebx`, as the entry code passed it on; low memory is mapped.
+    let firmware = match unsafe { pvh::Firmware::from_start_info(start_info_address) } {
+        Ok(firmware) => firmware,
+        Err(error) => fail(format_args!("{error}")),
+    };
+    // SAFETY: nothing else runs yet, and nothing else ever refers to these statics mutably.
+    let (device_tree, boot_info) = unsafe {
+        (
+            &mut *addr_of_mut!(DEVICE_TREE),
+            &mut *addr_of_mut!(BOOT_INFO),
+        )
+    };
+    let memory = firmware
+        .memory_map
+        .iter()
+        .filter(|entry| entry.is_ram())
+        .map(|entry| (entry.address, entry.size));
+    if fdt::write(device_tree, memory, firmware.command_line, firmware.rsdp).is_err() {
+        fail(format_args!(
+            "the boot arguments or the memory map are too long for the device tree"
+        ));
+    }
+    let raw = boot_info.insert(RawBootInfo::from(BootInfo {
+        hardware_info: HardwareInfo {
+            phys_addr_range: 0..firmware.end_of_ram(),
+            serial_port_base: SerialPortBase::new(SERIAL_PORT),
+            device_tree: DeviceTreeAddress::new(device_tree.address()),
+        },
+        load_info: LoadInfo {
+            kernel_image_addr_range: image_start()..image_end(),
+            tls_info: None,
+        },
+        platform_info: PlatformInfo::Fdt,
+    }));
+    // SAFETY: Hermit's entry contract: `rdi` the boot info, `esi` the CPU, `rsp` the bottom of a
+    // stack (it adds the size itself). We never come back, so our own frame may be overwritten.
+    unsafe {
+        asm!(
+            "mov rsp, {stack}",
+            "xor esi, esi",
+            "jmp {entry}",
+            stack = in(reg) addr_of_mut!(BOOT_STACK),
+            entry = sym _start,
+            in("rdi") core::ptr::from_ref(raw),
+            options(noreturn),
+        )
+    }
+}
+
+fn image_start() -> u64 {
+    (&raw const __image_start).addr() as u64
+}
+
+fn image_end() -> u64 {
+    (&raw const __image_end).addr() as u64
+}
+
+/// Says on the serial port why the image can't boot, and ends the machine: through QEMU's
+/// `isa-debug-exit` where there is one, else by resetting.
+fn fail(message: core::fmt::Arguments<'_>) -> ! {
+    // SAFETY: COM1 exists on every PC this image boots on; nobody else uses it yet.
+    let mut serial = unsafe { uart_16550::SerialPort::new(SERIAL_PORT) };
+    serial.init();
+    // Writing to the port can't fail.
+    let _ = writeln!(serial, "{}{message}", wire::ready::FATAL_PREFIX);
+    // SAFETY: the machine is to end here; a port without a device ignores the write.
+    unsafe {
+        x86_64::instructions::port::Port::<u32>::new(0xf4).write(0);
+    }
+    loop {
+        x86_64::instructions::hlt();
+    }
+}
+
+const _: () = assert!(NonZero::<u16>::new(SERIAL_PORT).is_some());
