@@ -4,7 +4,11 @@
 //! underneath: a socket through QEMU's user network, Ethernet frames over a Unix socket pair.
 //! The measuring loop knows nothing else of the network.
 
+mod setup;
+
 use std::io;
+
+pub use setup::{Family, LinkKind, Opener, Options, prepare};
 
 /// A datagram that came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
