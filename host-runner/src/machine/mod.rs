@@ -5,11 +5,23 @@
 //! [`Machine::counters`] reads the service's counters out of the guest's memory. A machine that is
 //! dropped is killed, and one whose instrument is killed dies with it.
 
+mod accel;
+mod boot;
+mod child;
+mod command;
 mod config;
+mod console;
 mod error;
+mod process;
 mod qmp;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
+
+use rustix::process::Signal;
+
+use boot::Booted;
 
 pub use config::{
     Accel, AccelChoice, Config, DEFAULT_MAC, MIN_MEMORY_MIB, MachineType, Netdev, QEMU_VARIABLE,
@@ -41,14 +53,14 @@ pub enum BootEvent {
     },
 }
 
-/// A running QEMU with a guest that is ready, or was.
+/// How long QEMU may take to end when asked, and again when told.
+const END_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A running QEMU with a guest that is ready, or was. Dropped, it is killed.
 #[derive(Debug)]
 pub struct Machine {
-    ready: wire::Ready,
-    accel: Accel,
-    accel_reason: String,
-    boot_host_ns: u64,
-    host_port: Option<u16>,
+    booted: Booted,
+    hint: Hint,
 }
 
 impl Machine {
@@ -64,47 +76,59 @@ impl Machine {
         cancelled: &dyn Fn() -> bool,
         on_event: &mut dyn FnMut(BootEvent),
     ) -> Result<Self, MachineError> {
-        let _ = (config, cancelled(), on_event);
-        Err(MachineError::Cancelled)
+        Ok(Self {
+            booted: boot::boot(&config, accel::probe, cancelled, on_event)?,
+            hint: Hint::from_memory(config.memory_mib),
+        })
     }
 
     /// What the guest said when it was ready.
     #[must_use]
     pub const fn ready(&self) -> &wire::Ready {
-        &self.ready
+        &self.booted.ready
     }
 
     /// The accelerator that it runs on.
     #[must_use]
     pub const fn accel(&self) -> Accel {
-        self.accel
+        self.booted.accel
     }
 
     /// Why that one.
     #[must_use]
     pub fn accel_reason(&self) -> &str {
-        &self.accel_reason
+        &self.booted.accel_reason
     }
 
     /// From QEMU's start to the ready line, in nanoseconds of [`crate::clock`].
     #[must_use]
     pub const fn boot_host_ns(&self) -> u64 {
-        self.boot_host_ns
+        self.booted.boot_host_ns
     }
 
     /// The UDP port on 127.0.0.1 that leads to the service, with [`Netdev::User`].
     #[must_use]
     pub const fn host_port(&self) -> Option<u16> {
-        self.host_port
+        self.booted.host_port
     }
 
-    /// Whether the machine still runs: one atomic load while it does.
+    /// Whether the machine still runs: one relaxed atomic load while it does.
     ///
     /// # Errors
     ///
     /// [`MachineError::Panicked`], [`MachineError::Fatal`] or [`MachineError::Died`].
     pub fn check(&self) -> Result<(), MachineError> {
-        Ok(())
+        if !self.booted.process.in_trouble() {
+            return Ok(());
+        }
+        match self
+            .booted
+            .process
+            .seen(|seen| boot::failure(seen, self.hint))
+        {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
     }
 
     /// The service's counters, read from the guest's memory while it runs.
@@ -113,18 +137,40 @@ impl Machine {
     ///
     /// [`MachineError::Monitor`] if QEMU does not answer as it should within a few seconds.
     pub fn counters(&mut self) -> Result<wire::Counters, MachineError> {
-        Ok(wire::Counters::ZERO)
+        let address = self.booted.ready.counters;
+        match self.booted.monitor.read_words(address) {
+            Ok(words) => Ok(wire::Counters::from_array(words)),
+            Err(source) => Err(MachineError::Monitor {
+                action: "reading the service's counters",
+                source,
+            }),
+        }
     }
 
-    /// QEMU's version, as it says itself.
+    /// QEMU's version, as it says itself, such as `7.2.22`.
     ///
     /// # Errors
     ///
     /// As [`Machine::counters`].
     pub fn qemu_version(&mut self) -> Result<String, MachineError> {
-        Ok(String::new())
+        self.booted
+            .monitor
+            .version()
+            .map_err(|source| MachineError::Monitor {
+                action: "telling its version",
+                source,
+            })
     }
 
     /// Ends QEMU, politely at first, and waits until it is gone.
-    pub fn shutdown(self) {}
+    pub fn shutdown(mut self) {
+        let asked = self.booted.monitor.quit().is_ok();
+        let process = &self.booted.process;
+        if asked && process.wait_for_exit(END_TIMEOUT) {
+            return;
+        }
+        process.signal(Signal::TERM);
+        // What is left after this, the drop kills.
+        process.wait_for_exit(END_TIMEOUT);
+    }
 }
