@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 
-use super::{Report, ReportError, Run, hgrm, hlog};
+use super::{Report, ReportError, hgrm, hlog};
 use crate::stats::Recorder;
 
 /// Where results go unless told otherwise, under the working directory.
@@ -60,25 +60,21 @@ impl Directory {
         &self.path
     }
 
-    /// Writes the report, and the files of the one run in it, and makes it the latest.
+    /// Writes the report and, of each of its runs, the files of that run's recorder; then makes
+    /// this the latest.
     ///
     /// # Errors
     ///
     /// [`ReportError`] if something of it can't be written.
-    pub fn write(
-        &self,
-        report: &Report,
-        run: &Run,
-        recorder: &Recorder,
-    ) -> Result<(), ReportError> {
+    pub fn write(&self, report: &Report, recorders: &[Recorder]) -> Result<(), ReportError> {
         let started_at = SystemTime::from(report.environment.started_at);
-        let stem = run.file_stem();
-        self.write_file(
-            &format!("{stem}.hgrm"),
-            hgrm::render(&recorder.latency).as_bytes(),
-        )?;
-        let log = hlog::render(&recorder.intervals, started_at)?;
-        self.write_file(&format!("{stem}.hlog"), &log)?;
+        for (run, recorder) in report.runs.iter().zip(recorders) {
+            let stem = run.file_stem();
+            let distribution = hgrm::render(&recorder.latency);
+            self.write_file(&format!("{stem}.hgrm"), distribution.as_bytes())?;
+            let log = hlog::render(&recorder.intervals, started_at)?;
+            self.write_file(&format!("{stem}.hlog"), &log)?;
+        }
         self.write_file("result.json", report.to_json()?.as_bytes())?;
         self.make_latest()
     }
@@ -136,13 +132,12 @@ mod tests {
     fn results_go_under_their_time_and_latest_follows() {
         let place = tempfile::tempdir().unwrap();
         let base = place.path().join("results");
-        let run = sample::closed_run();
-        let report = sample::report(run.clone());
-        let recorder = sample::recorder(Mode::Closed);
+        let report = sample::report(sample::closed_run());
+        let recorders = [sample::recorder(Mode::Closed)];
         for name in ["2026-11-23T114455Z", "2026-11-23T114455Z-2"] {
             let directory = Directory::create(None, &base, now()).unwrap();
             assert_eq!(directory.path(), base.join(name));
-            directory.write(&report, &run, &recorder).unwrap();
+            directory.write(&report, &recorders).unwrap();
             assert_eq!(fs::read_link(base.join("latest")).unwrap(), Path::new(name));
         }
         let mut names: Vec<_> = fs::read_dir(base.join("latest"))
@@ -165,10 +160,9 @@ mod tests {
         let chosen = place.path().join("a/b");
         let directory = Directory::create(Some(&chosen), place.path(), now()).unwrap();
         assert_eq!(directory.path(), chosen);
-        let run = sample::closed_run();
-        let report = sample::report(run.clone());
-        let recorder = sample::recorder(Mode::Closed);
-        directory.write(&report, &run, &recorder).unwrap();
+        let report = sample::report(sample::closed_run());
+        let recorders = [sample::recorder(Mode::Closed)];
+        directory.write(&report, &recorders).unwrap();
         assert!(chosen.join("result.json").exists());
         assert!(!place.path().join("latest").exists());
     }
