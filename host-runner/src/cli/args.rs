@@ -25,10 +25,13 @@ pub struct RunArgs {
     /// Measure over IPv6 (link unix only)
     #[arg(long)]
     pub ipv6: bool,
+    /// What load to put on the service.
     #[command(flatten)]
     pub load: LoadArgs,
+    /// Where results go.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// What to boot, and on what.
     #[command(flatten)]
     pub guest: GuestArgs,
 }
@@ -36,6 +39,7 @@ pub struct RunArgs {
 /// `fathom serve`.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
+    /// What to boot, and on what.
     #[command(flatten)]
     pub guest: GuestArgs,
 }
@@ -46,8 +50,10 @@ pub struct ProbeArgs {
     /// The service, as HOST:PORT; an IPv6 address goes in brackets
     #[arg(value_name = "ADDR")]
     pub address: String,
+    /// What load to put on the service.
     #[command(flatten)]
     pub load: LoadArgs,
+    /// Where results go.
     #[command(flatten)]
     pub output: OutputArgs,
 }

@@ -39,8 +39,8 @@ pub fn line(guest: &GuestArgs, idle: Idle) -> String {
         guest.log.map(|level| ("log", level.name().to_owned())),
     ];
     let is_replaced = |name: &str| {
-        let name_of = |argument: &String| argument.split('=').next() == Some(name);
-        guest.boot_arg.iter().any(|argument| name_of(argument))
+        let is_named = |argument: &String| argument.split('=').next() == Some(name);
+        guest.boot_arg.iter().any(is_named)
     };
     ours.into_iter()
         .flatten()

@@ -9,7 +9,8 @@ use super::interrupt::Interrupt;
 use super::measure::measure;
 use super::output::Output;
 use super::run::conclude;
-use crate::link::{Link as _, UdpLink};
+use crate::link::Link as _;
+use crate::link::user::UdpLink;
 use crate::report::{Environment, Report, Setting};
 
 /// What results call a service that somebody else runs.
