@@ -59,9 +59,9 @@ pub fn measure(
     mut health: impl FnMut() -> Result<(), MachineError>,
 ) -> Measured {
     let mut bar = Bar::new("looking at the host's noise");
-    bar.begin(plan);
     let mut recorder = Recorder::new(plan);
     let floor = noise::spin(clock::now_ns, FLOOR_NS);
+    bar.begin(plan);
     let before = Counts::now();
     let bench = Bench {
         link,
