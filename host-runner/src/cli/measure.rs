@@ -9,7 +9,7 @@ use super::progress::Bar;
 use crate::clock;
 use crate::link::Link;
 use crate::load::{self, Bench, Ending, Plan, Progress, Tally};
-use crate::machine::MachineError;
+use crate::machine::{Hint, MachineError};
 use crate::report::{Run, Setting};
 use crate::stats::noise::{self, Counts};
 use crate::stats::{Ended, Noise, Recorder};
@@ -206,6 +206,7 @@ mod tests {
             match checks {
                 3.. => Err(MachineError::Panicked {
                     message: "out of luck".to_owned(),
+                    hint: Hint::None,
                 }),
                 _ => Ok(()),
             }
