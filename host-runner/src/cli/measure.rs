@@ -9,7 +9,7 @@ use super::progress::Bar;
 use crate::clock;
 use crate::link::Link;
 use crate::load::{self, Bench, Ending, Plan, Progress, Tally};
-use crate::machine::{Hint, MachineError};
+use crate::machine::MachineError;
 use crate::report::{Run, Setting};
 use crate::stats::noise::{self, Counts};
 use crate::stats::{Ended, Noise, Recorder};
@@ -114,6 +114,7 @@ mod tests {
     use crate::link::loopback::Loopback;
     use crate::link::{LinkError, Received};
     use crate::load::{Limit, Mode};
+    use crate::machine::Hint;
 
     /// A link that is broken from the start.
     struct Broken;
