@@ -1,3 +1,28 @@
-//! provisional
+//! What the unikernel does, without the unikernel.
+//!
+//! - [`boot`]: from the firmware to the kernel;
+//! - [`args`]: the boot arguments;
+//! - [`clock`]: nanoseconds from the time stamp counter;
+//! - [`frames`]: what the service asks of a network device;
+//! - [`reflector`]: the fast path, which answers a datagram in the buffer it came in;
+//! - [`stack`]: everything else a host on a network must answer, by smoltcp;
+//! - [`service`]: the loop's body, which puts the two together;
+//! - [`published`]: the counters where the machine monitor can read them;
+//! - [`idle`]: what to do when there is nothing to do;
+//! - [`nic`]: virtio-net on PCI.
+//!
+//! Nothing here depends on Hermit: `main.rs` brings the two together. All but the last steps to
+//! the hardware (configuration ports, page tables, the time stamp counter) is built and tested on
+//! the host as well. Unsafe code is confined to [`nic`] and to reading the counter in [`clock`].
 #![cfg_attr(not(test), no_std)]
+
+pub mod args;
 pub mod boot;
+pub mod clock;
+pub mod frames;
+pub mod idle;
+pub mod nic;
+pub mod published;
+pub mod reflector;
+pub mod service;
+pub mod stack;

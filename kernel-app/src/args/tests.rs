@@ -1,0 +1,171 @@
+use super::*;
+
+fn parse(line: &str) -> Result<Args, ArgError<'_>> {
+    Args::parse(line.split_whitespace())
+}
+
+#[test]
+fn defaults() {
+    let expected = Args {
+        ipv4: Ipv4Config::Dhcp,
+        ipv6: None,
+        port: 9000,
+        idle: IdlePolicy::Spin,
+        log: LevelFilter::Warn,
+    };
+    assert_eq!(parse(""), Ok(expected));
+    assert_eq!(parse("ip=dhcp"), Ok(expected));
+}
+
+#[test]
+fn everything_in_any_order() {
+    let args =
+        parse("log=debug gw=10.0.2.2 idle=nap port=65535 ip6=2001:db8::15/64 ip=10.0.2.15/24");
+    let expected = Args {
+        ipv4: Ipv4Config::Static {
+            address: Ipv4Addr::new(10, 0, 2, 15),
+            prefix: 24,
+            gateway: Some(Ipv4Addr::new(10, 0, 2, 2)),
+        },
+        ipv6: Some(("2001:db8::15".parse().unwrap(), 64)),
+        port: 65535,
+        idle: IdlePolicy::Nap,
+        log: LevelFilter::Debug,
+    };
+    assert_eq!(args, Ok(expected));
+}
+
+#[test]
+fn small_and_large_subnets() {
+    for ip in [
+        "10.0.0.0/31",
+        "10.0.0.1/31",
+        "10.0.0.0/32",
+        "10.1.2.3/0",
+        "1.2.3.4/1",
+    ] {
+        assert!(
+            Args::parse([std::format!("ip={ip}").as_str()]).is_ok(),
+            "{ip}"
+        );
+    }
+}
+
+#[test]
+fn unknown_arguments_are_named() {
+    for argument in ["ipp=dhcp", "dhcp", "=", "", "IP=dhcp", "quiet"] {
+        let error = Args::parse([argument]).unwrap_err();
+        assert_eq!(error.problem, Problem::Unknown, "{argument:?}");
+        assert!(error.to_string().contains(&std::format!("\"{argument}\"")));
+    }
+}
+
+#[test]
+fn duplicates_are_refused_even_if_equal() {
+    for line in [
+        "port=1 port=1",
+        "ip=dhcp ip=10.0.0.1/8",
+        "log=off idle=nap log=off",
+    ] {
+        assert_eq!(
+            parse(line).unwrap_err().problem,
+            Problem::Duplicate,
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn malformed_values_say_what_is_expected() {
+    for argument in [
+        "ip=",
+        "ip=10.0.0.1",
+        "ip=10.0.0.1/",
+        "ip=10.0.0.1/33",
+        "ip=10.0.0/8",
+        "ip=10.0.0.1/+8",
+        "ip=10.0.0.01/8",
+        "ip=::1/64",
+        "ip=DHCP",
+        "gw=10.0.0.1/8",
+        "gw=",
+        "ip6=fe80::1",
+        "ip6=2001:db8::1/129",
+        "ip6=10.0.0.1/8",
+        "port=0",
+        "port=65536",
+        "port=",
+        "port=-1",
+        "port=+80",
+        "port=0x50",
+        "idle=",
+        "idle=sleep",
+        "log=",
+        "log=verbose",
+        "log=WARN",
+    ] {
+        let error = Args::parse([argument]).unwrap_err();
+        assert!(
+            matches!(error.problem, Problem::Malformed(_)),
+            "{argument}: {error}"
+        );
+        let name = argument.split('=').next().unwrap();
+        let message = error.to_string();
+        assert!(
+            message.contains(&std::format!("\"{argument}\": expected {name}=")),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn addresses_that_no_host_can_have_are_refused() {
+    for argument in [
+        "ip=0.0.0.0/0",
+        "ip=0.1.2.3/8",
+        "ip=127.0.0.1/8",
+        "ip=224.0.0.1/4",
+        "ip=240.0.0.1/4",
+        "ip=255.255.255.255/32",
+        "ip=10.0.2.0/24",
+        "ip=10.0.2.255/24",
+        "ip6=::/0",
+        "ip6=::1/128",
+        "ip6=ff02::1/64",
+        "ip6=::ffff:10.0.0.1/96",
+        "gw=127.0.0.1",
+        "gw=224.0.0.1",
+    ] {
+        let error = Args::parse([argument]).unwrap_err();
+        assert!(
+            matches!(error.problem, Problem::Unusable(_)),
+            "{argument}: {error}"
+        );
+    }
+}
+
+#[test]
+fn a_gateway_must_suit_the_address() {
+    for line in [
+        "ip=10.0.2.15/24 gw=10.0.3.1",
+        "gw=10.0.2.15 ip=10.0.2.15/24",
+        "ip=10.0.2.15/24 gw=10.0.2.255",
+        "ip=10.0.2.15/24 gw=10.0.2.0",
+        "ip=10.0.2.15/32 gw=10.0.2.2",
+        "gw=10.0.2.2",
+        "ip=dhcp gw=10.0.2.2",
+    ] {
+        let error = parse(line).unwrap_err();
+        assert!(
+            matches!(error.problem, Problem::Unusable(_)),
+            "{line}: {error}"
+        );
+        assert!(error.argument.starts_with("gw="), "{line}: {error}");
+    }
+}
+
+#[test]
+fn the_dhcp_clients_port_is_taken_only_with_dhcp() {
+    assert_eq!(parse("port=68").unwrap_err().argument, "port=68");
+    assert_eq!(parse("port=68 ip=10.0.2.15/24").unwrap().port, 68);
+}

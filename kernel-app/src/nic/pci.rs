@@ -1,0 +1,190 @@
+//! Finding the network device in PCI configuration space, and its registers.
+//!
+//! Works on any [`ConfigurationAccess`], so that the host can test it on a made-up space. No
+//! unsafe code: it yields addresses, and others map and use them.
+
+use core::fmt;
+use core::ops::Range;
+
+use virtio_drivers::transport::DeviceType;
+use virtio_drivers::transport::pci::bus::{
+    CapabilityInfo, Command, ConfigurationAccess, DeviceFunction, HeaderType, PCI_CAP_ID_VNDR,
+    PciRoot,
+};
+use virtio_drivers::transport::pci::{
+    VIRTIO_PCI_CAP_COMMON_CFG, VIRTIO_PCI_CAP_DEVICE_CFG, VIRTIO_PCI_CAP_ISR_CFG,
+    VIRTIO_PCI_CAP_NOTIFY_CFG, VirtioPciError, virtio_device_type,
+};
+
+use crate::nic::PciProblem;
+
+/// Secondary bus number of a bridge, in the word that holds all its bus numbers.
+const BRIDGE_BUSES: u8 = 0x18;
+
+/// Fields of `struct virtio_pci_cap` (virtio 1.2 §4.1.4) after its first word.
+const CAP_BAR: u8 = 4;
+const CAP_OFFSET: u8 = 8;
+const CAP_LENGTH: u8 = 12;
+const CAP_NOTIFY_OFF_MULTIPLIER: u8 = 16;
+
+/// Where a device is: bus, device, function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address(pub DeviceFunction);
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PCI {}", self.0)
+    }
+}
+
+/// Configuration space, for the transport, which owns its access, and for us.
+#[derive(Debug)]
+pub struct PciConfig<C: ConfigurationAccess> {
+    /// What the transport asks for.
+    pub root: PciRoot<C>,
+    access: C,
+}
+
+impl<C: ConfigurationAccess + Clone> PciConfig<C> {
+    /// Configuration space that `access` leads to.
+    pub fn new(access: C) -> Self {
+        Self {
+            root: PciRoot::new(access.clone()),
+            access,
+        }
+    }
+
+    fn read(&self, at: DeviceFunction, register: u8) -> u32 {
+        self.access.read_word(at, register)
+    }
+}
+
+/// Finds the first virtio network device: on bus 0, or on a bus that the firmware put behind a
+/// bridge there, and so on.
+pub fn find_network_device<C: ConfigurationAccess + Clone>(
+    config: &PciConfig<C>,
+) -> Option<DeviceFunction> {
+    // Each bus is looked at once, whatever bridges say, so this ends.
+    let mut is_reachable = [false; 256];
+    let mut is_done = [false; 256];
+    is_reachable[0] = true;
+    while let Some(bus) =
+        (0..=255).find(|&bus: &u8| is_reachable[usize::from(bus)] && !is_done[usize::from(bus)])
+    {
+        is_done[usize::from(bus)] = true;
+        for (at, info) in config.root.enumerate_bus(bus) {
+            if virtio_device_type(&info) == Some(DeviceType::Network) {
+                return Some(at);
+            }
+            if info.header_type == HeaderType::PciPciBridge {
+                let [_, secondary, _, _] = config.read(at, BRIDGE_BUSES).to_le_bytes();
+                is_reachable[usize::from(secondary)] = true;
+            }
+        }
+    }
+    None
+}
+
+/// Lets the device answer at its register addresses and access memory, and stops it from raising
+/// a legacy interrupt, which nobody here would take.
+pub fn enable<C: ConfigurationAccess + Clone>(config: &mut PciConfig<C>, at: DeviceFunction) {
+    let (_, command) = config.root.get_status_command(at);
+    let wanted = Command::MEMORY_SPACE | Command::BUS_MASTER | Command::INTERRUPT_DISABLE;
+    config.root.set_command(at, command | wanted);
+}
+
+/// Where a device's registers are, as physical addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registers {
+    /// `virtio_pci_common_cfg` (virtio 1.2 §4.1.4.3).
+    pub common: Range<u64>,
+    /// The doorbells (virtio 1.2 §4.1.4.4).
+    pub notify: Range<u64>,
+    /// Distance of one `queue_notify_off` from the next, in bytes.
+    pub notify_off_multiplier: u32,
+    /// The interrupt status, read by nobody here but the transport.
+    pub isr: Range<u64>,
+    /// `virtio_net_config` (virtio 1.2 §5.1.4).
+    pub device: Range<u64>,
+}
+
+impl Registers {
+    /// Reads from the device's capabilities where its registers are.
+    ///
+    /// # Errors
+    ///
+    /// [`PciProblem`]: one is missing, or lies in no BAR that has an address.
+    pub fn locate<C: ConfigurationAccess + Clone>(
+        config: &mut PciConfig<C>,
+        at: DeviceFunction,
+    ) -> Result<Self, PciProblem> {
+        let notify = capability(config, at, VIRTIO_PCI_CAP_NOTIFY_CFG)?;
+        Ok(Self {
+            common: region(config, at, VIRTIO_PCI_CAP_COMMON_CFG)?,
+            notify: region(config, at, VIRTIO_PCI_CAP_NOTIFY_CFG)?,
+            notify_off_multiplier: config.read(at, notify.offset + CAP_NOTIFY_OFF_MULTIPLIER),
+            isr: region(config, at, VIRTIO_PCI_CAP_ISR_CFG)?,
+            device: region(config, at, VIRTIO_PCI_CAP_DEVICE_CFG)?,
+        })
+    }
+
+    /// The regions, to be mapped.
+    #[must_use]
+    pub fn regions(&self) -> [Range<u64>; 4] {
+        [&self.common, &self.notify, &self.isr, &self.device].map(Range::clone)
+    }
+
+    /// The address of the doorbell with this `queue_notify_off`, if it lies where doorbells are.
+    #[must_use]
+    pub fn doorbell(&self, queue_notify_off: u16) -> Option<u64> {
+        let offset = u64::from(queue_notify_off) * u64::from(self.notify_off_multiplier);
+        let address = self.notify.start + offset;
+        (address % 2 == 0 && address + 2 <= self.notify.end).then_some(address)
+    }
+}
+
+/// The first capability of virtio type `cfg_type`.
+fn capability<C: ConfigurationAccess + Clone>(
+    config: &PciConfig<C>,
+    at: DeviceFunction,
+    cfg_type: u8,
+) -> Result<CapabilityInfo, PciProblem> {
+    // A list that the device has made a ring must end too: 256 bytes hold no more than 48.
+    config
+        .root
+        .capabilities(at)
+        .take(48)
+        .find(|found| found.id == PCI_CAP_ID_VNDR && (found.private_header >> 8) as u8 == cfg_type)
+        .ok_or(PciProblem::MissingCapability(cfg_type))
+}
+
+/// The physical addresses that the capability of virtio type `cfg_type` stands for.
+fn region<C: ConfigurationAccess + Clone>(
+    config: &mut PciConfig<C>,
+    at: DeviceFunction,
+    cfg_type: u8,
+) -> Result<Range<u64>, PciProblem> {
+    let found = capability(config, at, cfg_type)?;
+    let bar = config.read(at, found.offset + CAP_BAR) as u8;
+    if bar > 5 {
+        return Err(PciProblem::OutOfBar(bar));
+    }
+    let offset = u64::from(config.read(at, found.offset + CAP_OFFSET));
+    let length = u64::from(config.read(at, found.offset + CAP_LENGTH));
+    let (base, size) = config
+        .root
+        .bar_info(at, bar)
+        .map_err(|error| PciProblem::Transport(VirtioPciError::from(error)))?
+        .and_then(|info| info.memory_address_size())
+        .ok_or(PciProblem::OutOfBar(bar))?;
+    if base == 0 {
+        return Err(PciProblem::BarUnassigned(bar));
+    }
+    if offset + length > size {
+        return Err(PciProblem::OutOfBar(bar));
+    }
+    Ok(base + offset..base + offset + length)
+}
+
+#[cfg(test)]
+mod tests;
