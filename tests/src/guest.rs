@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::io::{BufRead, BufReader, Read};
+use std::net::Ipv6Addr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -18,6 +19,9 @@ use crate::{built, patience, process};
 
 /// The guest's Ethernet address.
 pub const MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
+
+/// The guest's link-local address, made of its Ethernet address (RFC 4291 appendix A).
+pub const LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0x5054, 0xff, 0xfe12, 0x3456);
 
 /// What the guest's network device is connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +73,7 @@ impl<'a> Machine<'a> {
     ///
     /// If QEMU or the image is not there.
     #[must_use]
-    pub fn start<'t>(&self, _turn: &'t Turn) -> Guest<'t> {
+    pub fn start<'t>(&self, turn: &'t Turn) -> Guest<'t> {
         let (monitor, qemu_monitor) = UnixStream::pair().expect("a socket pair");
         let (frames, qemu_frames) = UnixDatagram::pair().expect("a socket pair");
         let mut command = Command::new(built::qemu());
@@ -126,9 +130,10 @@ impl<'a> Machine<'a> {
             console: Vec::new(),
             monitor: Some(monitor),
             connected: None,
+            network: self.network,
             station: Station::new(frames, MAC),
             counters: None,
-            _turn: _turn,
+            _turn: turn,
         }
     }
 }
@@ -152,6 +157,7 @@ pub struct Guest<'t> {
     console: Vec<String>,
     monitor: Option<UnixStream>,
     connected: Option<Monitor>,
+    network: Network,
     /// The host beside the guest, with [`Network::Frames`].
     pub station: Station,
     counters: Option<u64>,
@@ -172,7 +178,9 @@ impl Guest<'_> {
             .parse()
             .unwrap_or_else(|error| panic!("{error}: {line}"));
         self.counters = Some(ready.counters);
-        self.station.guest_is_at(&ready);
+        if self.network == Network::Frames {
+            self.station.meet(&ready);
+        }
         ready
     }
 
@@ -193,7 +201,11 @@ impl Guest<'_> {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    panic!("no {what} in {:?}; console:\n{}", patience::BOOT, self.said())
+                    panic!(
+                        "no {what} in {:?}; console:\n{}",
+                        patience::BOOT,
+                        self.said()
+                    )
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     panic!("QEMU ended without {what}; console:\n{}", self.said())
@@ -224,9 +236,8 @@ impl Guest<'_> {
     /// If it does not answer.
     pub fn monitor(&mut self) -> &mut Monitor {
         let stream = self.monitor.take();
-        self.connected.get_or_insert_with(|| {
-            Monitor::new(stream.expect("taken only to be connected"))
-        })
+        self.connected
+            .get_or_insert_with(|| Monitor::new(stream.expect("taken only to be connected")))
     }
 
     /// The service's counters, read from the guest's memory.

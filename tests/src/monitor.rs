@@ -29,7 +29,10 @@ impl Monitor {
             stream: BufReader::new(stream),
         };
         let greeting = monitor.read();
-        assert!(!greeting["QMP"].is_null(), "no monitor's greeting: {greeting}");
+        assert!(
+            !greeting["QMP"].is_null(),
+            "no monitor's greeting: {greeting}"
+        );
         monitor.execute("qmp_capabilities", &json!({}));
         monitor
     }
@@ -59,10 +62,7 @@ impl Monitor {
     /// If the monitor prints something else than `count` words.
     pub fn words(&mut self, address: u64, count: usize) -> Vec<u64> {
         let command = format!("xp /{count}gx {address:#x}");
-        let printed = self.execute(
-            "human-monitor-command",
-            &json!({ "command-line": command }),
-        );
+        let printed = self.execute("human-monitor-command", &json!({ "command-line": command }));
         let printed = printed.as_str().expect("the human monitor prints text");
         let words: Option<Vec<u64>> = printed
             .lines()
@@ -77,7 +77,9 @@ impl Monitor {
 
     fn read(&mut self) -> Value {
         let mut line = String::new();
-        self.stream.read_line(&mut line).expect("the monitor answers");
+        self.stream
+            .read_line(&mut line)
+            .expect("the monitor answers");
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"))
     }
 }

@@ -7,8 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use etherparse::checksum::Sum16BitWords;
 use etherparse::{
-    ArpEthIpv4Packet, ArpOperation, Icmpv6Type, IpNumber, NetSlice, PacketBuilder,
-    SlicedPacket,
+    ArpEthIpv4Packet, ArpOperation, Icmpv6Type, IpNumber, NetSlice, PacketBuilder, SlicedPacket,
 };
 
 /// An Ethernet address.
@@ -109,7 +108,13 @@ pub fn parse(frame: &[u8]) -> Result<Packet, String> {
             check_end(frame, end)?;
             let segment = &frame[IP + header.slice().len()..end];
             let (from, to) = (header.source_addr(), header.destination_addr());
-            above_ip(from.into(), to.into(), header.ttl(), header.protocol(), segment)?
+            above_ip(
+                from.into(),
+                to.into(),
+                header.ttl(),
+                header.protocol(),
+                segment,
+            )?
         }
         Some(NetSlice::Ipv6(ip)) => {
             let header = ip.header();
@@ -118,7 +123,13 @@ pub fn parse(frame: &[u8]) -> Result<Packet, String> {
             let segment = ip.payload().payload;
             let (from, to) = (header.source_addr(), header.destination_addr());
             let protocol = ip.payload().ip_number;
-            above_ip(from.into(), to.into(), header.hop_limit(), protocol, segment)?
+            above_ip(
+                from.into(),
+                to.into(),
+                header.hop_limit(),
+                protocol,
+                segment,
+            )?
         }
     };
     Ok(Packet {
@@ -134,7 +145,9 @@ fn check_end(frame: &[u8], end: usize) -> Result<(), String> {
         Ok(())
     } else {
         let len = frame.len();
-        Err(format!("a frame of {len} bytes around a packet that ends at {end}"))
+        Err(format!(
+            "a frame of {len} bytes around a packet that ends at {end}"
+        ))
     }
 }
 
@@ -306,10 +319,10 @@ enum Addresses {
 
 /// The frame of an ARP packet to `to_mac`.
 #[must_use]
-pub fn arp(to_mac: Mac, packet: ArpEthIpv4Packet) -> Vec<u8> {
+pub fn arp(to_mac: Mac, packet: &ArpEthIpv4Packet) -> Vec<u8> {
     let mut frame = Vec::new();
     PacketBuilder::ethernet2(packet.sender_mac, to_mac)
-        .arp(packet.into())
+        .arp(packet.clone().into())
         .write(&mut frame)
         .expect("it fits");
     frame

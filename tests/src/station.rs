@@ -14,7 +14,7 @@ use etherparse::ArpOperation;
 use wire::{HEADER_LEN, Header, Ready};
 
 use crate::packet::{self, Body, Flow, Mac, Packet};
-use crate::patience;
+use crate::{guest, patience};
 
 /// The station's Ethernet address.
 pub const MAC: Mac = [0x52, 0x54, 0x00, 0x00, 0x00, 0x02];
@@ -49,8 +49,8 @@ mod icmp {
 #[derive(Debug)]
 pub struct Station {
     socket: UnixDatagram,
-    /// The addresses that it answers for.
-    pub addresses: Vec<IpAddr>,
+    /// Its IPv4 address, on the guest's subnet.
+    pub ip4: Ipv4Addr,
     guest_mac: Mac,
     guest: Option<Ready>,
     settled: u16,
@@ -68,16 +68,27 @@ impl Station {
         socket.set_write_timeout(patience).expect("it is not zero");
         Self {
             socket,
-            addresses: vec![IP4.into(), LINK_LOCAL.into(), IP6.into()],
+            ip4: IP4,
             guest_mac,
             guest: None,
             settled: 0,
         }
     }
 
-    /// Tells the station what the guest said about itself.
-    pub fn guest_is_at(&mut self, ready: &Ready) {
+    /// Tells the station what the guest said about itself, and has each find the other: from now on
+    /// the guest's network stack need not look for this station before it answers.
+    ///
+    /// # Panics
+    ///
+    /// If the guest does not answer address resolution.
+    pub fn meet(&mut self, ready: &Ready) {
         self.guest = Some(*ready);
+        let link_local = self.flow(LINK_LOCAL.into(), guest::LINK_LOCAL.into());
+        let mut flows = vec![self.to_service_v6(), link_local];
+        flows.extend(ready.ip.map(|_| self.to_service()));
+        for flow in flows {
+            self.ask(&resolution(&flow));
+        }
     }
 
     fn guest(&self) -> &Ready {
@@ -92,7 +103,7 @@ impl Station {
     #[must_use]
     pub fn to_service(&self) -> Flow {
         let (ip, _) = self.guest().ip.expect("the guest has an IPv4 address");
-        self.flow(IP4.into(), ip.into())
+        self.flow(self.ip4.into(), ip.into())
     }
 
     /// From this station to the guest's service, over IPv6: to the address in its ready line.
@@ -138,17 +149,6 @@ impl Station {
         self.expect_packet()
     }
 
-    /// As [`Station::ask`], for what the guest's network stack answers: it must have been told
-    /// before where the other end of `flow` is.
-    ///
-    /// # Panics
-    ///
-    /// As [`Station::ask`].
-    pub fn resolve_and_ask(&mut self, flow: &Flow, frame: &[u8]) -> Packet {
-        self.ask(&resolution(flow));
-        self.ask(frame)
-    }
-
     /// Waits for a packet.
     ///
     /// # Panics
@@ -170,7 +170,10 @@ impl Station {
         assert!(
             answers.is_empty(),
             "{what}: answered with {:?}",
-            answers.iter().map(|frame| packet::parse(frame)).collect::<Vec<_>>()
+            answers
+                .iter()
+                .map(|frame| packet::parse(frame))
+                .collect::<Vec<_>>()
         );
     }
 
@@ -258,6 +261,10 @@ impl Station {
         }
     }
 
+    fn is_ours(&self, address: IpAddr) -> bool {
+        [self.ip4.into(), LINK_LOCAL.into(), IP6.into()].contains(&address)
+    }
+
     /// Deals with what a host deals with on its own; returns whether `frame` was such.
     fn is_housekeeping(&self, frame: &[u8]) -> bool {
         let Ok(packet) = packet::parse(frame) else {
@@ -269,8 +276,8 @@ impl Station {
                 if arp.operation != ArpOperation::REQUEST {
                     return false;
                 }
-                if self.addresses.contains(&target.into()) {
-                    self.send(&packet::arp(packet.from, packet::arp_reply(MAC, &arp)));
+                if self.is_ours(target.into()) {
+                    self.send(&packet::arp(packet.from, &packet::arp_reply(MAC, &arp)));
                     return true;
                 }
                 let is_announcement = arp.sender_ipv4 == arp.target_ipv4;
@@ -284,7 +291,7 @@ impl Station {
             } => {
                 let target = rest.get(4..20).and_then(|octets| octets.try_into().ok());
                 let target = Ipv6Addr::from(target.unwrap_or([0; 16]));
-                if !from.is_unspecified() && self.addresses.contains(&target.into()) {
+                if !from.is_unspecified() && self.is_ours(target.into()) {
                     let advertisement =
                         packet::neighbour_advertisement(MAC, target, packet.from, from);
                     self.send(&advertisement);
@@ -312,7 +319,7 @@ enum Settling {
 fn resolution(flow: &Flow) -> Vec<u8> {
     match (flow.from.ip(), flow.to.ip()) {
         (IpAddr::V4(own), IpAddr::V4(target)) => {
-            packet::arp(packet::BROADCAST, packet::arp_request(MAC, own, target))
+            packet::arp(packet::BROADCAST, &packet::arp_request(MAC, own, target))
         }
         (IpAddr::V6(own), IpAddr::V6(target)) => packet::neighbour_solicitation(MAC, own, target),
         _ => unreachable!("a flow stays within its family"),

@@ -57,7 +57,11 @@ fn expect_unsupported(station: &mut Station, flow: &Flow, datagram: &[u8]) {
     let len = datagram.len();
     assert_eq!(answers.len(), 1, "length {len}");
     let answer = packet::parse(&answers[0]);
-    assert_eq!(answer, Ok(flow.reversed().udp_packet(&expected)), "length {len}");
+    assert_eq!(
+        answer,
+        Ok(flow.reversed().udp_packet(&expected)),
+        "length {len}"
+    );
 }
 
 #[test]
@@ -132,14 +136,23 @@ fn an_answer_to_a_group_or_to_nobody_is_refused() {
 
     let mut flows = Vec::new();
     for source in [
-        "10.0.2.2:0", "0.0.0.0:5", "10.0.2.255:5", "255.255.255.255:5", "224.0.0.1:5",
-        "127.0.0.1:5", "10.0.2.15:5",
+        "10.0.2.2:0",
+        "0.0.0.0:5",
+        "10.0.2.255:5",
+        "255.255.255.255:5",
+        "224.0.0.1:5",
+        "127.0.0.1:5",
+        "10.0.2.15:5",
     ] {
         let from = source.parse().unwrap();
         flows.push((format!("from {source}"), Flow { from, ..v4 }));
     }
     for source in [
-        "[2001:db8::2]:0", "[::]:5", "[::1]:5", "[ff02::1]:5", "[2001:db8::15]:5",
+        "[2001:db8::2]:0",
+        "[::]:5",
+        "[::1]:5",
+        "[ff02::1]:5",
+        "[2001:db8::15]:5",
         "[fe80::5054:ff:fe12:3456]:5",
     ] {
         let from = source.parse().unwrap();
@@ -147,7 +160,11 @@ fn an_answer_to_a_group_or_to_nobody_is_refused() {
     }
     for receiver in ["10.0.2.255", "255.255.255.255", "224.0.0.1"] {
         let to = SocketAddr::new(receiver.parse().unwrap(), ready.port);
-        let to_mac = if receiver == "224.0.0.1" { MULTICAST_MAC } else { packet::BROADCAST };
+        let to_mac = if receiver == "224.0.0.1" {
+            MULTICAST_MAC
+        } else {
+            packet::BROADCAST
+        };
         flows.push((format!("to {receiver}"), Flow { to, to_mac, ..v4 }));
         flows.push((format!("to {receiver}, by unicast"), Flow { to, ..v4 }));
     }
@@ -155,13 +172,21 @@ fn an_answer_to_a_group_or_to_nobody_is_refused() {
     let to_mac = [0x33, 0x33, 0, 0, 0, 1];
     flows.push(("to ff02::1".to_owned(), Flow { to, to_mac, ..v6 }));
     for to_mac in [packet::BROADCAST, MULTICAST_MAC] {
-        flows.push((format!("to its address, by {to_mac:02x?}"), Flow { to_mac, ..v4 }));
+        flows.push((
+            format!("to its address, by {to_mac:02x?}"),
+            Flow { to_mac, ..v4 },
+        ));
     }
     let from_mac = MULTICAST_MAC;
-    flows.push(("from a group of stations".to_owned(), Flow { from_mac, ..v4 }));
+    flows.push((
+        "from a group of stations".to_owned(),
+        Flow { from_mac, ..v4 },
+    ));
 
     for (what, flow) in &flows {
-        guest.station.expect_silence(what, &flow.udp(&request(1, 64)));
+        guest
+            .station
+            .expect_silence(what, &flow.udp(&request(1, 64)));
         tally.count(|counters| &mut counters.dropped_source);
     }
     guest.expect_counters(&tally.0);
@@ -178,12 +203,28 @@ fn other_hosts_datagrams_are_none_of_its_business() {
     let other_ip = SocketAddr::new(Ipv4Addr::new(10, 0, 2, 16).into(), v4.to.port());
     let other_ip6 = SocketAddr::new("2001:db8::16".parse().unwrap(), v4.to.port());
     for (what, flow) in [
-        ("another station's frame", Flow { to_mac: other_mac, ..v4 }),
+        (
+            "another station's frame",
+            Flow {
+                to_mac: other_mac,
+                ..v4
+            },
+        ),
         ("another host's IPv4 datagram", Flow { to: other_ip, ..v4 }),
-        ("another host's IPv6 datagram", Flow { to: other_ip6, ..v6 }),
+        (
+            "another host's IPv6 datagram",
+            Flow {
+                to: other_ip6,
+                ..v6
+            },
+        ),
     ] {
-        guest.station.expect_silence(what, &flow.udp(&request(1, 64)));
-        guest.station.expect_silence(what, &flow.ping(1, 1, b"ping"));
+        guest
+            .station
+            .expect_silence(what, &flow.udp(&request(1, 64)));
+        guest
+            .station
+            .expect_silence(what, &flow.ping(1, 1, b"ping"));
     }
 }
 
@@ -198,7 +239,7 @@ fn damaged_frames_are_not_answered() {
 
     // Wherever a bit flips that a checksum covers, the datagram is not what was sent. The kind byte
     // and all before it are tested by themselves, and the Ethernet header has no checksum here.
-    for at in (IP..v4.len()).chain([UDP4, UDP4 + 4, UDP4 + 6]) {
+    for at in IP..v4.len() {
         let mut frame = v4.clone();
         frame[at] ^= 0x40;
         station.expect_silence(&format!("IPv4 frame with a flip in byte {at}"), &frame);
@@ -271,7 +312,12 @@ fn fragments_and_options_are_not_answered() {
     station.expect_silence("IPv4 source route", &frame);
 
     // Fragment, hop-by-hop, destination and routing headers (RFC 8200 section 4).
-    for (extension, next_header) in [("fragment", 44), ("hop-by-hop", 0), ("options", 60), ("routing", 43)] {
+    for (extension, next_header) in [
+        ("fragment", 44),
+        ("hop-by-hop", 0),
+        ("options", 60),
+        ("routing", 43),
+    ] {
         let mut frame = v6.clone();
         let payload_len = u16::from_be_bytes([frame[IP + 4], frame[IP + 5]]) + 8;
         frame[IP + 4..IP + 6].copy_from_slice(&payload_len.to_be_bytes());
@@ -287,7 +333,10 @@ fn fragments_and_options_are_not_answered() {
         for answer in station.settle() {
             let packet = packet::parse(&answer);
             let is_udp = matches!(&packet, Ok(packet) if matches!(packet.body, Body::Udp { .. }));
-            assert!(packet.is_ok() && !is_udp, "IPv6 {extension} header: {packet:?}");
+            assert!(
+                packet.is_ok() && !is_udp,
+                "IPv6 {extension} header: {packet:?}"
+            );
         }
     }
 }
@@ -304,8 +353,15 @@ fn noise_of_every_kind_is_survived() {
         v6.udp(&request(1, 64)),
         v4.ping(1, 1, b"a ping to spoil"),
         v6.ping(1, 1, b"a ping to spoil"),
-        packet::arp(packet::BROADCAST, packet::arp_request(v4.from_mac, [10, 0, 2, 2].into(), [10, 0, 2, 15].into())),
-        packet::neighbour_solicitation(v6.from_mac, "2001:db8::2".parse().unwrap(), "2001:db8::15".parse().unwrap()),
+        packet::arp(
+            packet::BROADCAST,
+            &packet::arp_request(v4.from_mac, [10, 0, 2, 2].into(), [10, 0, 2, 15].into()),
+        ),
+        packet::neighbour_solicitation(
+            v6.from_mac,
+            "2001:db8::2".parse().unwrap(),
+            "2001:db8::15".parse().unwrap(),
+        ),
         tests::dhcp::stray_offer(v4.from_mac, v4.to_mac),
     ];
     let mut random = Random(0x5eed_f00d);
@@ -314,7 +370,9 @@ fn noise_of_every_kind_is_survived() {
         match round % 3 {
             // All of it noise, at any length that Ethernet has.
             0 => {
-                frame = (0..1 + random.below(1514)).map(|_| random.below(256) as u8).collect();
+                frame = (0..1 + random.below(1514))
+                    .map(|_| random.below(256) as u8)
+                    .collect();
                 let types = [[8, 0], [0x86, 0xdd], [8, 6], [0x81, 0], [0, 46]];
                 if frame.len() >= IP {
                     frame[..6].copy_from_slice(&v4.to_mac);
@@ -342,10 +400,17 @@ fn noise_of_every_kind_is_survived() {
         guest.station.send(&frame);
         for answer in guest.station.settle() {
             let packet = packet::parse(&answer);
-            let packet = packet.unwrap_or_else(|error| panic!("{frame:02x?}: {error}: {answer:02x?}"));
+            let packet =
+                packet.unwrap_or_else(|error| panic!("{frame:02x?}: {error}: {answer:02x?}"));
             if let Body::Udp { payload, .. } = packet.body {
-                assert!(answer.len() <= frame.len() + UDP_HEADER, "{frame:02x?}: {answer:02x?}");
-                assert!(Header::decode(&payload).is_ok(), "{frame:02x?}: {answer:02x?}");
+                assert!(
+                    answer.len() <= frame.len() + UDP_HEADER,
+                    "{frame:02x?}: {answer:02x?}"
+                );
+                assert!(
+                    Header::decode(&payload).is_ok(),
+                    "{frame:02x?}: {answer:02x?}"
+                );
             }
         }
     }
@@ -360,7 +425,9 @@ fn frames_longer_than_ethernets_are_survived() {
     let flow = guest.station.to_service();
     for len in [MAX_PAYLOAD + 1, MAX_PAYLOAD + 4, 2000, 4000, 9000] {
         let what = format!("a payload of {len} bytes");
-        guest.station.expect_silence(&what, &flow.udp(&request(1, len)));
+        guest
+            .station
+            .expect_silence(&what, &flow.udp(&request(1, len)));
     }
 }
 
