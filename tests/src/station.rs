@@ -222,16 +222,19 @@ impl Station {
                 let header = Header::decode(&payload).ok()?;
                 (header.seq == u64::from(self.settled)).then_some(Settling::Service)
             }
-            Body::Icmp { kind, rest, .. }
-                if matches!(kind, icmp::ECHO_REPLY | icmp::V6_ECHO_REPLY) =>
-            {
+            Body::Icmp {
+                kind: icmp::ECHO_REPLY | icmp::V6_ECHO_REPLY,
+                rest,
+                ..
+            } => {
                 let [a, b] = SETTLING.to_be_bytes();
                 let [c, d] = self.settled.to_be_bytes();
                 rest.starts_with(&[a, b, c, d]).then_some(Settling::Stack)
             }
-            Body::Icmp { kind, .. } if kind == icmp::NEIGHBOUR_ADVERTISEMENT => {
-                Some(Settling::Resolution)
-            }
+            Body::Icmp {
+                kind: icmp::NEIGHBOUR_ADVERTISEMENT,
+                ..
+            } => Some(Settling::Resolution),
             Body::Arp(arp) if arp.operation == ArpOperation::REPLY && packet.to == MAC => {
                 Some(Settling::Resolution)
             }
