@@ -1,1 +1,16 @@
-fn main() {}
+//! The `fathom` command: everything is in the library; here an outcome becomes an exit code.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    match fathom::cli::main(fathom::cli::Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("fathom: {}", error.with_causes());
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

@@ -26,3 +26,5 @@ pub mod published;
 pub mod reflector;
 pub mod service;
 pub mod stack;
+#[cfg(test)]
+mod testing;

@@ -3,8 +3,32 @@
 //! A [`Link`] carries UDP payloads between the measuring loop and the service, whatever is
 //! underneath: a socket through QEMU's user network, Ethernet frames over a Unix socket pair.
 //! The measuring loop knows nothing else of the network.
+//!
+//! - [`user`]: a UDP socket, through QEMU's user network or to any service;
+//! - [`unix`]: Ethernet frames over a Unix socket pair, built and parsed by [`frame`];
+//! - [`loopback`]: the request handler itself, with no network at all;
+//! - [`fault`]: any of them, made unreliable;
+//! - [`pcap`]: capture files.
+//!
+//! [`prepare`] turns the choice of a link into what QEMU needs of it, and then into the link.
+#![forbid(unsafe_code)]
+
+pub mod fault;
+pub mod frame;
+pub mod loopback;
+pub mod pcap;
+mod setup;
+mod stack;
+pub mod unix;
+pub mod user;
+mod wait;
 
 use std::io;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
+pub use setup::{Family, LinkKind, Opener, Options, prepare};
+pub use stack::Host;
 
 /// A datagram that came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,4 +89,48 @@ pub enum LinkError {
         /// How long it was waited for.
         timeout_ms: u64,
     },
+    /// The service has no address of the family that was asked for.
+    #[error("the service has no {family} address; give it one with its boot arguments")]
+    NoAddress {
+        /// The family's name.
+        family: &'static str,
+    },
+    /// The link can't reach addresses of the family that was asked for.
+    #[error("link {link}: it carries IPv4 only; use `--link unix` for IPv6")]
+    Ipv4Only {
+        /// The link's name.
+        link: &'static str,
+    },
+    /// The datagram is longer than the link carries.
+    #[error("link {link}: a payload of {len} bytes does not fit a datagram; choose a smaller one")]
+    TooLong {
+        /// The link's name.
+        link: &'static str,
+        /// The payload's length in bytes.
+        len: usize,
+    },
+    /// The capture file can't be written.
+    #[error("the capture file {} can't be written; choose another", path.display())]
+    Capture {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Room for 256 frames in flight, with what the kernel adds to each, and as much again.
+const SOCKET_BUFFER: usize = 2 << 20;
+
+/// Gives a socket as much of [`SOCKET_BUFFER`] each way as the system lets it have. More than its
+/// limit takes a privilege; with less, what does not fit is lost and counted as such.
+fn enlarge_buffers(socket: impl AsFd) {
+    use rustix::net::sockopt;
+    if sockopt::set_socket_send_buffer_size_force(&socket, SOCKET_BUFFER).is_err() {
+        let _ = sockopt::set_socket_send_buffer_size(&socket, SOCKET_BUFFER);
+    }
+    if sockopt::set_socket_recv_buffer_size_force(&socket, SOCKET_BUFFER).is_err() {
+        let _ = sockopt::set_socket_recv_buffer_size(&socket, SOCKET_BUFFER);
+    }
 }

@@ -1,1 +1,138 @@
-//! stub
+//! Load: when requests are sent, and what became of each of them.
+//!
+//! - [`plan`]: what is to be sent: loop, payload, warm-up, limits;
+//! - [`schedule`]: when each request of an open loop is due;
+//! - [`window`]: sequence accounting in bounded memory;
+//! - [`padding`]: the bytes behind the header, made so that damage shows;
+//! - [`tally`]: what is counted;
+//! - [`engine`]: one request out, one datagram in;
+//! - [`supervise`]: looking up now and then from the measuring loop;
+//! - [`closed`], [`open`]: the two loops.
+//!
+//! Nothing here reads a clock or a socket of its own accord: the clock is a closure and the network
+//! a [`Link`], so every rule is tested on virtual time. What is measured goes to an [`Observer`]
+//! sample by sample; nothing on that path allocates.
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::AtomicBool;
+
+use crate::link::{Link, LinkError};
+
+mod closed;
+mod engine;
+mod open;
+pub mod padding;
+pub mod plan;
+pub mod schedule;
+pub mod supervise;
+pub mod tally;
+pub mod window;
+
+#[cfg(test)]
+pub(crate) mod fake;
+#[cfg(test)]
+mod tests;
+
+pub use plan::{Limit, Mode, Plan, PlanError};
+pub use supervise::{Phase, Progress};
+pub use tally::Tally;
+
+/// An in-time reply, measured. All times are of the host's clock but for [`Sample::service_ns`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// When the reply was in hand.
+    pub at_ns: u64,
+    /// From when the request was due to when the reply was in hand.
+    pub latency_ns: u64,
+    /// From when the request was really sent to when the reply was in hand; equals
+    /// [`Sample::latency_ns`] in a closed loop.
+    pub uncorrected_ns: u64,
+    /// What the guest says it took, t3 - t2 of its clock; `None` if that is impossible: negative, or
+    /// longer than the whole round trip.
+    pub service_ns: Option<u64>,
+}
+
+/// A request that was not answered by its timeout. Its latency is censored: it is *at least* this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// When the timeout ran out.
+    pub at_ns: u64,
+    /// From when the request was due to when its timeout ran out; never under the timeout.
+    pub latency_ns: u64,
+    /// The timeout itself.
+    pub uncorrected_ns: u64,
+}
+
+/// What a measurement tells, as it happens. Warm-up is not told.
+pub trait Observer {
+    /// Warm-up is over; everything from `at_ns` on is measured.
+    fn started(&mut self, at_ns: u64);
+    /// A request of an open loop was sent `lateness_ns` after it was due.
+    fn sent(&mut self, lateness_ns: u64);
+    /// A request was answered in time.
+    fn replied(&mut self, sample: Sample);
+    /// A request was not.
+    fn lost(&mut self, loss: Loss);
+}
+
+/// Why a measurement ended. Whatever was measured until then has been told and counted.
+#[derive(Debug)]
+pub enum Ending<E> {
+    /// Everything planned was sent, and answered or lost.
+    Completed,
+    /// The cancel flag was set.
+    Cancelled,
+    /// The link can't carry anything any more.
+    LinkFailed(LinkError),
+    /// The health check failed: the machine is gone.
+    Unhealthy(E),
+}
+
+/// What a measurement works with.
+#[derive(Debug)]
+pub struct Bench<'a, L: ?Sized, O, C, H> {
+    /// The way to the service.
+    pub link: &'a mut L,
+    /// Who is told of every sample.
+    pub observer: &'a mut O,
+    /// The clock, in nanoseconds; the one that `link` stamps arrivals with.
+    pub now_ns: C,
+    /// Set from outside to end the measurement; looked at about once a millisecond.
+    pub cancel: &'a AtomicBool,
+    /// Called about once a millisecond, between requests where that is possible. An error ends the
+    /// measurement at once.
+    pub check: H,
+}
+
+/// Measures as planned. `boot_id` is the one that replies must carry; without one, that of the
+/// first reply.
+pub fn run<L, O, C, H, E>(
+    plan: &Plan,
+    boot_id: Option<u32>,
+    bench: Bench<'_, L, O, C, H>,
+) -> (Tally, Ending<E>)
+where
+    L: Link + ?Sized,
+    O: Observer,
+    C: FnMut() -> u64,
+    H: FnMut(&Progress) -> Result<(), E>,
+{
+    let Bench {
+        link,
+        observer,
+        now_ns,
+        cancel,
+        check,
+    } = bench;
+    let mut engine = engine::Engine::new(plan, boot_id, link, observer, now_ns);
+    let mut supervisor = supervise::Supervisor::new(cancel, check);
+    let ended = match plan.mode {
+        Mode::Closed => closed::run(&mut engine, &mut supervisor),
+        Mode::Open { rate } => open::run(&mut engine, &mut supervisor, rate),
+    };
+    let ending = match ended {
+        Ok(()) => Ending::Completed,
+        Err(ending) => ending,
+    };
+    (engine.finish(), ending)
+}

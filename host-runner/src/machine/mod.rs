@@ -1,1 +1,176 @@
-//! stub
+//! The QEMU process, from its command line to its end.
+//!
+//! [`Machine::boot`] starts QEMU on an image and waits for the service's ready line;
+//! [`Machine::check`] says, for the price of an atomic load, whether it still runs;
+//! [`Machine::counters`] reads the service's counters out of the guest's memory. A machine that is
+//! dropped is killed, and one whose instrument is killed dies with it.
+
+mod accel;
+mod boot;
+mod child;
+mod command;
+mod config;
+mod console;
+mod error;
+mod process;
+mod qmp;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use boot::Booted;
+
+pub use config::{
+    Accel, AccelChoice, Config, DEFAULT_MAC, MIN_MEMORY_MIB, MachineType, Netdev, QEMU_VARIABLE,
+    qemu_program,
+};
+pub use error::{Hint, MachineError};
+pub use qmp::QmpError;
+
+/// How long `auto` lets KVM boot the image before it falls back to TCG.
+pub const KVM_TRIAL: Duration = Duration::from_millis(1500);
+
+/// What happens while a machine boots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BootEvent {
+    /// QEMU is being started.
+    Starting {
+        /// On this accelerator.
+        accel: Accel,
+    },
+    /// KVM did not do; TCG is next.
+    FellBack {
+        /// What was tried and how it ended.
+        reason: String,
+    },
+    /// The guest is ready to serve.
+    Ready {
+        /// From QEMU's start to the ready line, in nanoseconds of [`crate::clock`].
+        boot_host_ns: u64,
+    },
+}
+
+/// How long QEMU may take to end when asked, and again when told.
+const END_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A running QEMU with a guest that is ready, or was. Dropped, it is killed.
+#[derive(Debug)]
+pub struct Machine {
+    booted: Booted,
+    hint: Hint,
+}
+
+impl Machine {
+    /// Boots `config` and waits until the guest is ready.
+    ///
+    /// `cancelled` is asked every few milliseconds; `on_event` hears how far it is.
+    ///
+    /// # Errors
+    ///
+    /// Any [`MachineError`]; no QEMU is left running.
+    pub fn boot(
+        config: Config,
+        cancelled: &dyn Fn() -> bool,
+        on_event: &mut dyn FnMut(BootEvent),
+    ) -> Result<Self, MachineError> {
+        Ok(Self {
+            booted: boot::boot(&config, accel::probe, cancelled, on_event)?,
+            hint: Hint::from_memory(config.memory_mib),
+        })
+    }
+
+    /// What the guest said when it was ready.
+    #[must_use]
+    pub const fn ready(&self) -> &wire::Ready {
+        &self.booted.ready
+    }
+
+    /// The accelerator that it runs on.
+    #[must_use]
+    pub const fn accel(&self) -> Accel {
+        self.booted.accel
+    }
+
+    /// Why that one.
+    #[must_use]
+    pub fn accel_reason(&self) -> &str {
+        &self.booted.accel_reason
+    }
+
+    /// From QEMU's start to the ready line, in nanoseconds of [`crate::clock`].
+    #[must_use]
+    pub const fn boot_host_ns(&self) -> u64 {
+        self.booted.boot_host_ns
+    }
+
+    /// The UDP port on 127.0.0.1 that leads to the service, with [`Netdev::User`].
+    #[must_use]
+    pub const fn host_port(&self) -> Option<u16> {
+        self.booted.host_port
+    }
+
+    /// Whether the machine still runs: one relaxed atomic load while it does.
+    ///
+    /// # Errors
+    ///
+    /// [`MachineError::Panicked`], [`MachineError::Fatal`] or [`MachineError::Died`].
+    pub fn check(&self) -> Result<(), MachineError> {
+        if !self.booted.process.in_trouble() {
+            return Ok(());
+        }
+        match self
+            .booted
+            .process
+            .seen(|seen| boot::failure(seen, self.hint))
+        {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// The service's counters, read from the guest's memory while it runs.
+    ///
+    /// # Errors
+    ///
+    /// [`MachineError::Monitor`] if QEMU does not answer as it should within a few seconds.
+    pub fn counters(&mut self) -> Result<wire::Counters, MachineError> {
+        let address = self.booted.ready.counters;
+        match self.booted.monitor.read_words(address) {
+            Ok(words) => Ok(wire::Counters::from_array(words)),
+            Err(source) => Err(MachineError::Monitor {
+                action: "reading the service's counters",
+                source,
+            }),
+        }
+    }
+
+    /// QEMU's version, as it says itself, such as `7.2.22`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Machine::counters`].
+    pub fn qemu_version(&mut self) -> Result<String, MachineError> {
+        self.booted
+            .monitor
+            .version()
+            .map_err(|source| MachineError::Monitor {
+                action: "telling its version",
+                source,
+            })
+    }
+
+    /// Ends QEMU, politely at first, and waits until it is gone.
+    pub fn shutdown(mut self) {
+        let asked = self.booted.monitor.quit().is_ok();
+        let process = &self.booted.process;
+        if asked && process.wait_for_exit(END_TIMEOUT) {
+            return;
+        }
+        process.signal(Signal::TERM);
+        // What is left after this, the drop kills.
+        process.wait_for_exit(END_TIMEOUT);
+    }
+}

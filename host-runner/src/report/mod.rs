@@ -1,1 +1,91 @@
-//! stub
+//! Results: as `result.json`, as HdrHistogram files, as a table for the terminal.
+//!
+//! - [`environment`]: what it was measured on;
+//! - [`run`]: one measurement's record;
+//! - [`hgrm`], [`hlog`]: the files that the HdrHistogram tools read;
+//! - [`table`]: one screen for people;
+//! - [`directory`]: where all of it goes.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+pub mod directory;
+pub mod environment;
+pub mod hgrm;
+pub mod hlog;
+pub mod run;
+pub mod table;
+
+#[cfg(test)]
+mod sample;
+
+pub use directory::Directory;
+pub use environment::{Environment, Image};
+pub use run::{Run, Setting};
+
+/// The schema that [`Report`] is written in.
+pub const SCHEMA: &str = "fathom/1";
+
+/// Everything in `result.json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// What it was measured on.
+    pub environment: Environment,
+    /// The measurements.
+    pub runs: Vec<Run>,
+}
+
+impl Report {
+    /// A report of `runs`.
+    #[must_use]
+    pub fn new(environment: Environment, runs: Vec<Run>) -> Self {
+        Self {
+            schema: SCHEMA,
+            environment,
+            runs,
+        }
+    }
+
+    /// The report as JSON, one field per line, with a newline at the end.
+    ///
+    /// # Errors
+    ///
+    /// [`ReportError::Json`] if it holds something that JSON has no form for.
+    pub fn to_json(&self) -> Result<String, ReportError> {
+        serde_json::to_string_pretty(self)
+            .map(|json| json + "\n")
+            .map_err(ReportError::Json)
+    }
+}
+
+/// Why results could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// A directory or file can't be written.
+    #[error("can't write {}; choose a place with `--out DIR` or `--json FILE` that you may write to", path.display())]
+    Unwritable {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The report has no form in JSON.
+    #[error("the result can't be put as JSON")]
+    Json(#[source] serde_json::Error),
+    /// A histogram could not be encoded.
+    #[error("a histogram can't be encoded: {0}")]
+    Histogram(String),
+}
+
+impl ReportError {
+    pub(crate) fn unwritable(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        |source| Self::Unwritable { path, source }
+    }
+}

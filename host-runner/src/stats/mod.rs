@@ -1,1 +1,24 @@
-//! stub
+//! What was measured, as distributions, and how far it can be trusted.
+//!
+//! - [`recording`]: one quantity's histogram;
+//! - [`summary`]: the percentiles that a number of samples supports;
+//! - [`intervals`]: the same latency, second by second;
+//! - [`recorder`]: puts every sample of a measurement where it belongs;
+//! - [`noise`]: what the host did meanwhile;
+//! - [`validity`]: whether the result means what it says.
+//!
+//! Nothing is trimmed, no percentile is averaged, no round trip halved.
+#![forbid(unsafe_code)]
+
+pub mod intervals;
+pub mod noise;
+pub mod recorder;
+pub mod recording;
+pub mod summary;
+pub mod validity;
+
+pub use noise::Noise;
+pub use recorder::Recorder;
+pub use recording::Recording;
+pub use summary::Summary;
+pub use validity::Ended;

@@ -1,1 +1,280 @@
+use core::cell::Cell;
+use std::vec::Vec;
 
+use smoltcp::wire::Ipv4Address;
+use wire::{DropReason, HEADER_LEN, Header, Kind};
+
+use super::*;
+use crate::testing::{CLIENT_MAC, SERVICE_MAC, ip_frame, open_udp, udp_frame};
+
+const REFLECTOR: Reflector = Reflector {
+    port: 9000,
+    boot_id: 0xb007,
+};
+
+fn own() -> Addresses {
+    Addresses {
+        ipv4: Some((Ipv4Address::new(10, 0, 2, 15), 24)),
+        ..Addresses::new(SERVICE_MAC, Some(("2001:db8::15".parse().unwrap(), 64)))
+    }
+}
+
+fn at(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+fn request(len: usize) -> Vec<u8> {
+    let mut payload: Vec<u8> = (0..len).map(|i| i as u8).collect();
+    Header::request(7, 1000).encode(&mut payload).unwrap();
+    payload
+}
+
+fn reflect(frame: &mut [u8]) -> Reflection {
+    let now_ns = Cell::new(100);
+    REFLECTOR.reflect(frame, &own(), || now_ns.replace(now_ns.get() + 1))
+}
+
+const PAIRS: [(&str, &str); 3] = [
+    ("10.0.2.2:40000", "10.0.2.15:9000"),
+    ("[fe80::2]:40000", "[fe80::5054:ff:fe12:3456]:9000"),
+    ("[2001:db8:1::2]:1", "[2001:db8::15]:9000"),
+];
+
+fn max_payload(client: &str) -> usize {
+    if client.starts_with('[') { 1452 } else { 1472 }
+}
+
+#[test]
+fn answers_every_size_in_place() {
+    for (client, service) in PAIRS {
+        for len in HEADER_LEN..=max_payload(client) {
+            let payload = request(len);
+            let mut frame = udp_frame(at(client), at(service), &payload);
+            let frame_len = frame.len();
+            let expected = Reflection::Answered {
+                verdict: Verdict::Reply,
+                len: frame_len,
+            };
+            assert_eq!(reflect(&mut frame), expected, "{client}, {len} bytes");
+            let (source, destination, reply) = open_udp(&frame);
+            assert_eq!((source, destination), (at(service), at(client)));
+            let header = Header::decode(&reply).unwrap();
+            let expected = Header {
+                kind: Kind::Reply,
+                boot_id: 0xb007,
+                t2_ns: 100,
+                t3_ns: 101,
+                ..Header::request(7, 1000)
+            };
+            assert_eq!(header, expected);
+            assert_eq!(reply[HEADER_LEN..], payload[HEADER_LEN..]);
+            assert_eq!(frame[..6], CLIENT_MAC);
+        }
+    }
+}
+
+#[test]
+fn cuts_off_padding_and_trailing_bytes() {
+    let mut frame = udp_frame(at(PAIRS[0].0), at(PAIRS[0].1), &request(44));
+    let len = frame.len();
+    frame.extend([0xaa; 30]);
+    assert!(matches!(reflect(&mut frame), Reflection::Answered { len: l, .. } if l == len));
+    open_udp(&frame[..len]);
+}
+
+#[test]
+fn drops_what_the_protocol_does_not_answer() {
+    let (client, service) = PAIRS[0];
+    for len in 0..=1472 {
+        let mut payload: Vec<u8> = (0..len).map(|i| i as u8).collect();
+        let mut frame = udp_frame(at(client), at(service), &payload);
+        let reason = if len < 4 {
+            DropReason::TooShort
+        } else {
+            DropReason::Magic
+        };
+        let expected = Reflection::Dropped(Verdict::Drop(reason));
+        assert_eq!(reflect(&mut frame), expected, "{len} bytes");
+        if len >= HEADER_LEN {
+            Header::request(0, 0).encode(&mut payload).unwrap();
+            payload[5] = Kind::Reply.as_byte();
+            let mut frame = udp_frame(at(client), at(service), &payload);
+            let expected = Reflection::Dropped(Verdict::Drop(DropReason::NotARequest));
+            assert_eq!(reflect(&mut frame), expected, "{len} bytes");
+        }
+    }
+}
+
+#[test]
+fn refuses_sources_that_could_loop_or_amplify() {
+    for (client, service) in [
+        ("10.0.2.2:0", "10.0.2.15:9000"),
+        ("10.0.2.15:5", "10.0.2.15:9000"),
+        ("10.0.2.255:5", "10.0.2.15:9000"),
+        ("255.255.255.255:5", "10.0.2.15:9000"),
+        ("0.0.0.0:5", "10.0.2.15:9000"),
+        ("127.0.0.1:5", "10.0.2.15:9000"),
+        ("224.0.0.1:5", "10.0.2.15:9000"),
+        ("[ff02::1]:5", "[2001:db8::15]:9000"),
+        ("[::]:5", "[2001:db8::15]:9000"),
+        ("[::1]:5", "[2001:db8::15]:9000"),
+        ("[2001:db8::15]:5", "[fe80::5054:ff:fe12:3456]:9000"),
+        ("[fe80::2]:0", "[2001:db8::15]:9000"),
+    ] {
+        let mut frame = udp_frame(at(client), at(service), &request(64));
+        assert_eq!(reflect(&mut frame), Reflection::Refused, "{client}");
+    }
+}
+
+#[test]
+fn refuses_what_was_sent_to_many() {
+    for (client, service) in [
+        ("10.0.2.2:5", "10.0.2.255:9000"),
+        ("10.0.2.2:5", "255.255.255.255:9000"),
+        ("10.0.2.2:5", "224.0.0.1:9000"),
+        ("[fe80::2]:5", "[ff02::1]:9000"),
+    ] {
+        let mut frame = udp_frame(at(client), at(service), &request(64));
+        frame[..6].fill(0xff);
+        assert_eq!(reflect(&mut frame), Reflection::Refused, "{service}");
+    }
+    // To one host by its IP address, but to all by Ethernet; and the other way round.
+    let mut frame = udp_frame(at(PAIRS[0].0), at(PAIRS[0].1), &request(64));
+    frame[..6].fill(0xff);
+    assert_eq!(reflect(&mut frame), Reflection::Refused);
+    let mut frame = udp_frame(at(PAIRS[0].0), at("10.0.2.255:9000"), &request(64));
+    assert_eq!(reflect(&mut frame), Reflection::Refused);
+    // From a group of Ethernet addresses.
+    let mut frame = udp_frame(at(PAIRS[0].0), at(PAIRS[0].1), &request(64));
+    frame[6] |= 1;
+    assert_eq!(reflect(&mut frame), Reflection::Refused);
+}
+
+#[test]
+fn ignores_what_is_for_other_hosts() {
+    let mut frame = udp_frame(at(PAIRS[0].0), at("10.0.2.16:9000"), &request(64));
+    assert_eq!(reflect(&mut frame), Reflection::Ignored);
+    let mut frame = udp_frame(at(PAIRS[0].0), at(PAIRS[0].1), &request(64));
+    frame[5] ^= 1;
+    assert_eq!(reflect(&mut frame), Reflection::Ignored);
+}
+
+#[test]
+fn leaves_other_traffic_to_the_stack() {
+    let mut frame = udp_frame(at(PAIRS[0].0), at("10.0.2.15:9001"), &request(64));
+    assert_eq!(reflect(&mut frame), Reflection::NotOurs);
+    for (client, service) in PAIRS {
+        let (client, service) = (at(client).ip(), at(service).ip());
+        let mut frame = ip_frame(client, service, IpProtocol::Icmp, 8, |_| {});
+        assert_eq!(reflect(&mut frame), Reflection::NotOurs);
+    }
+}
+
+/// Changes the IP header at `offset` and makes its checksum right again.
+fn with_ipv4(offset: usize, change: impl FnOnce(&mut u8)) -> Vec<u8> {
+    let mut frame = udp_frame(at(PAIRS[0].0), at(PAIRS[0].1), &request(64));
+    change(&mut frame[IP + offset]);
+    Ipv4Packet::new_unchecked(&mut frame[IP..]).fill_checksum();
+    frame
+}
+
+#[test]
+fn ignores_fragments() {
+    for (offset, bit) in [(6, 0x20), (6, 0x01), (7, 0x01)] {
+        let mut frame = with_ipv4(offset, |byte| *byte |= bit);
+        assert_eq!(reflect(&mut frame), Reflection::Ignored);
+    }
+    for header in [
+        IpProtocol::Ipv6Frag,
+        IpProtocol::HopByHop,
+        IpProtocol::Ipv6Route,
+    ] {
+        let (client, service) = (at(PAIRS[1].0).ip(), at(PAIRS[1].1).ip());
+        let mut frame = ip_frame(client, service, header, 64, |_| {});
+        assert_eq!(reflect(&mut frame), Reflection::Ignored);
+    }
+}
+
+#[test]
+fn ignores_damaged_packets() {
+    let good = udp_frame(at(PAIRS[0].0), at(PAIRS[0].1), &request(64));
+    // Any one bit of the packet. With another port it is another's, whose own check finds it out.
+    let destination_port = IP + 22..IP + 24;
+    for byte in IP..good.len() {
+        for bit in 0..8 {
+            let mut frame = good.clone();
+            frame[byte] ^= 1 << bit;
+            let reflection = reflect(&mut frame);
+            let expected = if destination_port.contains(&byte) {
+                Reflection::NotOurs
+            } else {
+                Reflection::Ignored
+            };
+            assert_eq!(reflection, expected, "byte {byte}, bit {bit}");
+        }
+    }
+}
+
+#[test]
+fn survives_every_truncation_and_length() {
+    for (client, service) in PAIRS {
+        let good = udp_frame(at(client), at(service), &request(64));
+        for len in 0..good.len() {
+            assert_eq!(
+                reflect(&mut good.clone()[..len]),
+                Reflection::Ignored,
+                "{len}"
+            );
+        }
+        for byte in IP..good.len().min(IP + 60) {
+            for value in 0..=255 {
+                let mut frame = good.clone();
+                frame[byte] = value;
+                if let Reflection::Answered { len, .. } = reflect(&mut frame) {
+                    assert!(len <= good.len());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_missing_checksum_is_good_enough_for_ipv4_only() {
+    for ((client, service), answered) in PAIRS.into_iter().zip([true, false, false]) {
+        let mut frame = udp_frame(at(client), at(service), &request(64));
+        let checksum = frame.len() - 64 - 2;
+        frame[checksum..checksum + 2].fill(0);
+        let reflection = reflect(&mut frame);
+        assert_eq!(
+            matches!(reflection, Reflection::Answered { .. }),
+            answered,
+            "{client}"
+        );
+        if answered {
+            open_udp(&frame);
+        }
+    }
+}
+
+#[test]
+fn refuses_ip_options() {
+    let plain = udp_frame(at(PAIRS[0].0), at(PAIRS[0].1), &request(64));
+    let mut frame = plain[..IP + 20].to_vec();
+    frame.extend([1, 1, 1, 1]);
+    frame.extend(&plain[IP + 20..]);
+    let mut ip = Ipv4Packet::new_unchecked(&mut frame[IP..]);
+    ip.set_header_len(24);
+    ip.set_total_len(24 + 8 + 64);
+    ip.fill_checksum();
+    assert_eq!(reflect(&mut frame), Reflection::Refused);
+}
+
+#[test]
+fn answers_nobody_before_there_is_an_address() {
+    let own = Addresses::new(SERVICE_MAC, None);
+    let mut frame = udp_frame(at(PAIRS[0].0), at(PAIRS[0].1), &request(64));
+    assert_eq!(
+        REFLECTOR.reflect(&mut frame, &own, || 0),
+        Reflection::Ignored
+    );
+}

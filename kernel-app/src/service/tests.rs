@@ -1,1 +1,357 @@
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::boxed::Box;
+use std::vec::Vec;
 
+use smoltcp::phy::ChecksumCapabilities;
+use smoltcp::wire::{
+    ArpOperation, ArpPacket, ArpRepr, DhcpMessageType, DhcpPacket, DhcpRepr, EthernetAddress,
+    EthernetFrame, EthernetProtocol, Icmpv4Message, Icmpv4Packet, Icmpv4Repr, Icmpv6Message,
+    Icmpv6Packet, Icmpv6Repr, IpProtocol, NdiscRepr,
+};
+use wire::{HEADER_LEN, Header};
+
+use super::*;
+use crate::testing::{
+    CLIENT_MAC, SERVICE_MAC, TestClock, TestDevice, frame, ip_frame, open_ip, open_udp, udp_frame,
+};
+
+const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
+const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
+const SECOND_NS: u64 = 1_000_000_000;
+
+type TestService = Service<'static, TestDevice, TestClock>;
+
+fn start(arguments: &str) -> (TestService, TestClock) {
+    let args = Args::parse(arguments.split_whitespace()).unwrap();
+    let clock = TestClock::default();
+    let storage = Box::leak(Box::new(Storage::new()));
+    let published = Box::leak(Box::new(Published::new()));
+    let device = TestDevice::default();
+    let service = Service::new(device, clock.clone(), &args, 0xb007, storage, published);
+    (service, clock)
+}
+
+fn static_service() -> TestService {
+    start("ip=10.0.2.15/24 gw=10.0.2.2 ip6=2001:db8::15/64").0
+}
+
+fn link_local() -> Ipv6Addr {
+    "fe80::5054:ff:fe12:3456".parse().unwrap()
+}
+
+/// What the service sends in answer to `frame`.
+fn exchange(service: &mut TestService, frame: Vec<u8>) -> Vec<Vec<u8>> {
+    service.device.inbox.push_back(frame);
+    assert_eq!(service.poll(), Ok(true));
+    service.device.outbox.drain(..).collect()
+}
+
+fn request(len: usize) -> Vec<u8> {
+    let mut payload = vec![0x5a; len];
+    Header::request(7, 1000).encode(&mut payload).unwrap();
+    payload
+}
+
+fn request_frame(source: &str, destination: &str) -> Vec<u8> {
+    let [source, destination] = [source, destination].map(|text| text.parse().unwrap());
+    udp_frame(source, destination, &request(64))
+}
+
+fn arp_request() -> Vec<u8> {
+    let arp = ArpRepr::EthernetIpv4 {
+        operation: ArpOperation::Request,
+        source_hardware_addr: EthernetAddress(CLIENT_MAC),
+        source_protocol_addr: CLIENT,
+        target_hardware_addr: EthernetAddress([0; 6]),
+        target_protocol_addr: OWN,
+    };
+    let mut frame = frame(EthernetProtocol::Arp, arp.buffer_len(), |packet| {
+        arp.emit(&mut ArpPacket::new_unchecked(packet));
+    });
+    frame[..6].fill(0xff);
+    frame
+}
+
+#[test]
+fn is_ready_at_once_with_a_static_address() {
+    let (mut service, _) = start("ip=10.0.2.15/24 port=7");
+    assert_eq!(service.poll_until_ready(), Ok(()));
+    let ready = service.ready(5);
+    assert_eq!(ready.ip, Some((OWN, 24)));
+    assert_eq!(ready.ip6, (link_local(), 64));
+    assert_eq!((ready.port, ready.mac), (7, SERVICE_MAC));
+    assert_eq!((ready.boot_us, ready.boot_id), (5, 0xb007));
+    assert_eq!(ready.counters, service.published.address());
+    assert_eq!(service.poll(), Ok(false), "nothing to do");
+}
+
+#[test]
+fn answers_requests_and_counts_them() {
+    let mut service = static_service();
+    for (source, destination) in [
+        ("10.0.2.2:40000", "10.0.2.15:9000"),
+        ("192.0.2.1:40000", "10.0.2.15:9000"),
+        ("[fe80::2]:40000", "[fe80::5054:ff:fe12:3456]:9000"),
+        ("[2001:db8::2]:40000", "[2001:db8::15]:9000"),
+    ] {
+        let replies = exchange(&mut service, request_frame(source, destination));
+        assert_eq!(replies.len(), 1, "{source}: no neighbour is asked for");
+        let (from, to, reply) = open_udp(&replies[0]);
+        assert_eq!([from.to_string(), to.to_string()], [destination, source]);
+        assert_eq!(reply.len(), 64);
+        let header = Header::decode(&reply).unwrap();
+        assert!(header.t2_ns < header.t3_ns);
+    }
+    let counters = service.published.read();
+    assert_eq!((counters.datagrams_received, counters.replied), (4, 4));
+}
+
+#[test]
+fn counts_what_it_does_not_answer() {
+    let mut service = static_service();
+    let (source, destination) = (
+        "10.0.2.2:5".parse().unwrap(),
+        "10.0.2.15:9000".parse().unwrap(),
+    );
+    for len in 0..=1472 {
+        let answers = exchange(
+            &mut service,
+            udp_frame(source, destination, &vec![b'x'; len]),
+        );
+        assert!(answers.is_empty(), "{len} bytes");
+        let short = &request(HEADER_LEN)[..len.min(HEADER_LEN - 1)];
+        let answers = exchange(&mut service, udp_frame(source, destination, short));
+        assert!(answers.is_empty(), "{len} bytes of a request");
+    }
+    assert!(exchange(&mut service, request_frame("10.0.2.2:0", "10.0.2.15:9000")).is_empty());
+    assert!(exchange(&mut service, request_frame("10.0.2.2:5", "10.0.2.255:9000")).is_empty());
+    let counters = service.published.read();
+    assert_eq!(counters.datagrams_received, 2 * 1473 + 2);
+    assert_eq!(counters.dropped_source, 2);
+    assert_eq!(counters.dropped_magic, 1473 - 4);
+    assert_eq!(counters.dropped_short, 1473 + 4);
+    assert_eq!(counters.replied, 0);
+}
+
+#[test]
+fn another_version_is_answered_with_unsupported() {
+    let mut service = static_service();
+    let mut payload = request(64);
+    payload[4] = 9;
+    let (source, destination) = (
+        "10.0.2.2:5".parse().unwrap(),
+        "10.0.2.15:9000".parse().unwrap(),
+    );
+    let answers = exchange(&mut service, udp_frame(source, destination, &payload));
+    assert_eq!(open_udp(&answers[0]).2.len(), 64);
+    assert_eq!(service.published.read().unsupported, 1);
+}
+
+#[test]
+fn a_full_transmit_path_is_counted_and_not_a_reply() {
+    let mut service = static_service();
+    service.device.is_full = true;
+    assert!(exchange(&mut service, request_frame("10.0.2.2:5", "10.0.2.15:9000")).is_empty());
+    let counters = service.published.read();
+    assert_eq!((counters.dropped_transmit, counters.replied), (1, 0));
+}
+
+#[test]
+fn a_flood_ends_a_poll_after_a_burst() {
+    let mut service = static_service();
+    let frame = request_frame("10.0.2.2:5", "10.0.2.15:9000");
+    service.device.inbox.extend(vec![frame; BURST + 1]);
+    assert_eq!(service.poll(), Ok(true));
+    assert_eq!(service.device.inbox.len(), 1);
+    assert_eq!(service.poll(), Ok(true));
+    assert_eq!(service.published.read().replied, BURST as u64 + 1);
+}
+
+#[test]
+fn answers_arp() {
+    let mut service = static_service();
+    let answers = exchange(&mut service, arp_request());
+    let ethernet = EthernetFrame::new_checked(&answers[0][..]).unwrap();
+    assert_eq!(ethernet.dst_addr(), EthernetAddress(CLIENT_MAC));
+    let arp = ArpPacket::new_checked(ethernet.payload()).unwrap();
+    assert_eq!(arp.operation(), ArpOperation::Reply);
+    assert_eq!(arp.source_hardware_addr(), SERVICE_MAC);
+    assert_eq!(arp.source_protocol_addr(), OWN.octets());
+}
+
+#[test]
+fn answers_ping() {
+    let mut service = static_service();
+    exchange(&mut service, arp_request());
+    let echo = Icmpv4Repr::EchoRequest {
+        ident: 3,
+        seq_no: 4,
+        data: b"fathom",
+    };
+    let (client, own) = (IpAddr::V4(CLIENT), IpAddr::V4(OWN));
+    let ping = ip_frame(client, own, IpProtocol::Icmp, echo.buffer_len(), |bytes| {
+        let mut packet = Icmpv4Packet::new_unchecked(bytes);
+        echo.emit(&mut packet, &ChecksumCapabilities::default());
+    });
+    let answers = exchange(&mut service, ping);
+    let (from, to, packet) = open_ip(&answers[0], IpProtocol::Icmp);
+    assert_eq!((from, to), (own, client));
+    let pong = Icmpv4Packet::new_checked(&packet[..]).unwrap();
+    assert!(pong.verify_checksum());
+    assert_eq!(pong.msg_type(), Icmpv4Message::EchoReply);
+    assert_eq!(
+        (pong.echo_ident(), pong.echo_seq_no(), pong.data()),
+        (3, 4, &b"fathom"[..])
+    );
+}
+
+fn icmpv6(source: Ipv6Addr, destination: Ipv6Addr, message: &Icmpv6Repr<'_>) -> Vec<u8> {
+    let (from, to) = (IpAddr::V6(source), IpAddr::V6(destination));
+    let mut frame = ip_frame(
+        from,
+        to,
+        IpProtocol::Icmpv6,
+        message.buffer_len(),
+        |bytes| {
+            let mut packet = Icmpv6Packet::new_unchecked(bytes);
+            message.emit(
+                &source,
+                &destination,
+                &mut packet,
+                &ChecksumCapabilities::default(),
+            );
+        },
+    );
+    frame[14 + 7] = 255; // hop limit: neighbours' messages have no other (RFC 4861 §7.1)
+    frame
+}
+
+#[test]
+fn answers_neighbour_solicitation_and_ping6() {
+    for own in [link_local(), "2001:db8::15".parse().unwrap()] {
+        let mut service = static_service();
+        let client: Ipv6Addr = if own == link_local() {
+            "fe80::2".parse().unwrap()
+        } else {
+            "2001:db8::2".parse().unwrap()
+        };
+        let solicitation = Icmpv6Repr::Ndisc(NdiscRepr::NeighborSolicit {
+            target_addr: own,
+            lladdr: Some(EthernetAddress(CLIENT_MAC).into()),
+        });
+        let [.., low] = own.octets();
+        let group = if own == link_local() {
+            "ff02::1:ff12:3456".parse().unwrap()
+        } else {
+            Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00, low.into())
+        };
+        let mut frame = icmpv6(client, group, &solicitation);
+        frame[..2].copy_from_slice(&[0x33, 0x33]);
+        frame[2..6].copy_from_slice(&group.octets()[12..]);
+        let answers = exchange(&mut service, frame);
+        let (from, to, packet) = open_ip(&answers[0], IpProtocol::Icmpv6);
+        assert_eq!((from, to), (own.into(), client.into()));
+        let advert = Icmpv6Packet::new_checked(&packet[..]).unwrap();
+        assert_eq!(advert.msg_type(), Icmpv6Message::NeighborAdvert);
+        assert!(advert.verify_checksum(&own, &client));
+
+        let ping = Icmpv6Repr::EchoRequest {
+            ident: 3,
+            seq_no: 4,
+            data: b"fathom",
+        };
+        let answers = exchange(&mut service, icmpv6(client, own, &ping));
+        let (_, _, packet) = open_ip(&answers[0], IpProtocol::Icmpv6);
+        let pong = Icmpv6Packet::new_checked(&packet[..]).unwrap();
+        assert_eq!(pong.msg_type(), Icmpv6Message::EchoReply);
+    }
+}
+
+#[test]
+fn a_failed_device_ends_the_service() {
+    let mut service = static_service();
+    let fault = DeviceFault::Receive(99);
+    service.device.fault = Some(fault);
+    assert_eq!(service.poll(), Err(ServiceError::Device(fault)));
+}
+
+/// What a DHCP server makes of the service's message `frame`: the answer to it.
+fn dhcp_answer(frame: &[u8]) -> (DhcpMessageType, Vec<u8>) {
+    let (_, to, message) = open_udp(frame);
+    assert_eq!(to.to_string(), "255.255.255.255:67");
+    let packet = DhcpPacket::new_checked(&message[..]).unwrap();
+    let asked = DhcpRepr::parse(&packet).unwrap();
+    let message_type = match asked.message_type {
+        DhcpMessageType::Discover => DhcpMessageType::Offer,
+        _ => DhcpMessageType::Ack,
+    };
+    let answer = DhcpRepr {
+        message_type,
+        your_ip: OWN,
+        server_ip: CLIENT,
+        server_identifier: Some(CLIENT),
+        subnet_mask: Some(Ipv4Addr::new(255, 255, 255, 0)),
+        router: Some(CLIENT),
+        lease_duration: Some(60),
+        parameter_request_list: None,
+        requested_ip: None,
+        client_identifier: None,
+        max_size: None,
+        ..asked.clone()
+    };
+    let mut bytes = vec![0; answer.buffer_len()];
+    answer
+        .emit(&mut DhcpPacket::new_unchecked(&mut bytes[..]))
+        .unwrap();
+    let server = SocketAddr::new(CLIENT.into(), 67);
+    let everybody = SocketAddr::new(Ipv4Addr::BROADCAST.into(), 68);
+    (asked.message_type, udp_frame(server, everybody, &bytes))
+}
+
+#[test]
+fn takes_a_lease_and_loses_it() {
+    let (mut service, clock) = start("ip=dhcp");
+    assert_eq!(service.poll(), Ok(true));
+    let discover = service.device.outbox.pop_front().unwrap();
+    assert_eq!(service.ready(0).ip, None);
+
+    let (asked, offer) = dhcp_answer(&discover);
+    assert_eq!(asked, DhcpMessageType::Discover);
+    let requests = exchange(&mut service, offer);
+    let (asked, ack) = dhcp_answer(&requests[0]);
+    assert_eq!(asked, DhcpMessageType::Request);
+    exchange(&mut service, ack);
+    assert_eq!(service.poll_until_ready(), Ok(()));
+    assert_eq!(service.ready(0).ip, Some((OWN, 24)));
+    let answers = exchange(&mut service, request_frame("10.0.2.2:5", "10.0.2.15:9000"));
+    assert_eq!(answers.len(), 1);
+
+    // Nobody renews it: the address goes when the lease ends, and the service goes on asking.
+    for second in 0..=70 {
+        clock.set(second * SECOND_NS);
+        service.poll().unwrap();
+    }
+    assert_eq!(service.ready(0).ip, None);
+    service.device.outbox.clear();
+    let answers = exchange(&mut service, request_frame("10.0.2.2:5", "10.0.2.15:9000"));
+    assert!(answers.iter().all(|frame| open_udp(frame).1.port() == 67));
+    let ping6 = exchange(
+        &mut service,
+        request_frame("[fe80::2]:5", "[fe80::5054:ff:fe12:3456]:9000"),
+    );
+    assert_eq!(ping6.len(), 1, "IPv6 does not depend on the lease");
+}
+
+#[test]
+fn asks_for_a_lease_every_second_and_gives_up_in_time() {
+    let (mut service, clock) = start("");
+    let mut asked = 0;
+    for tenth in 0..LEASE_TIMEOUT_S * 10 {
+        clock.set(tenth * SECOND_NS / 10);
+        service.poll().unwrap();
+        asked += service.device.outbox.drain(..).count();
+    }
+    assert_eq!(asked, 10);
+    clock.set(LEASE_TIMEOUT_S * SECOND_NS + SECOND_NS / 100);
+    assert_eq!(service.poll(), Err(ServiceError::NoLease));
+}

@@ -1,0 +1,322 @@
+//! What can be asked for on the command line.
+
+use std::net::Ipv4Addr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::CliError;
+use super::values::{Ip, Ip6, as_ns, duration};
+use crate::link::LinkKind;
+use crate::load::{Limit, Mode, Plan};
+use crate::machine::{AccelChoice, MIN_MEMORY_MIB, MachineType};
+
+/// `fathom run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// What to measure
+    #[arg(long, value_enum, default_value_t)]
+    pub target: Target,
+    /// How datagrams reach the guest
+    #[arg(long, value_enum, default_value_t)]
+    pub link: LinkKind,
+    /// Measure over IPv6 (link unix only)
+    #[arg(long)]
+    pub ipv6: bool,
+    /// What load to put on the service.
+    #[command(flatten)]
+    pub load: LoadArgs,
+    /// Where results go.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// What to boot, and on what.
+    #[command(flatten)]
+    pub guest: GuestArgs,
+}
+
+/// `fathom serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// What to boot, and on what.
+    #[command(flatten)]
+    pub guest: GuestArgs,
+}
+
+/// `fathom probe`.
+#[derive(Debug, Args)]
+pub struct ProbeArgs {
+    /// The service, as HOST:PORT; an IPv6 address goes in brackets
+    #[arg(value_name = "ADDR")]
+    pub address: String,
+    /// What load to put on the service.
+    #[command(flatten)]
+    pub load: LoadArgs,
+    /// Where results go.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Target {
+    /// The service in a Hermit unikernel
+    #[default]
+    Hermit,
+}
+
+impl Target {
+    /// The name that results carry.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hermit => "hermit",
+        }
+    }
+}
+
+/// How requests follow each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ModeName {
+    /// One request in flight, the next right after the reply
+    #[default]
+    Closed,
+    /// Requests at a fixed rate, whatever becomes of them
+    Open,
+}
+
+/// What load to put on the service.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Load")]
+pub struct LoadArgs {
+    /// How requests follow each other
+    #[arg(long, value_enum, default_value_t)]
+    pub mode: ModeName,
+    /// Requests per second (mode open only) [default: 1000]
+    #[arg(long, value_name = "PER_SECOND")]
+    pub rate: Option<NonZeroU32>,
+    /// How long to measure, such as 10s or 500ms [default: 5s, or as long as --count takes]
+    #[arg(long, value_parser = duration)]
+    pub duration: Option<Duration>,
+    /// How many requests to measure; with --duration, whichever comes first
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// How long to send before measuring
+    #[arg(long, value_parser = duration, value_name = "DURATION", default_value = "500ms")]
+    pub warmup: Duration,
+    /// Length of a request's UDP payload, header included: 44 to 1472
+    #[arg(long, value_name = "BYTES", default_value_t = 64)]
+    pub payload: usize,
+    /// After how long a request without a reply is lost
+    #[arg(long, value_parser = duration, value_name = "DURATION", default_value = "1s")]
+    pub timeout: Duration,
+    /// From what the padding of requests is made
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// The rate of an open loop unless told otherwise, in requests per second.
+const DEFAULT_RATE: NonZeroU32 = NonZeroU32::new(1000).unwrap();
+
+/// How long to measure unless told otherwise.
+const DEFAULT_DURATION: Duration = Duration::from_secs(5);
+
+impl LoadArgs {
+    /// The plan that these options make.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError::Usage`] or [`CliError::Plan`] if they make none.
+    pub fn plan(&self) -> Result<Plan, CliError> {
+        let mode = match (self.mode, self.rate) {
+            (ModeName::Closed, None) => Mode::Closed,
+            (ModeName::Closed, Some(_)) => {
+                return Err(CliError::Usage(
+                    "a closed loop has no rate: use `--mode open` with `--rate`",
+                ));
+            }
+            (ModeName::Open, rate) => Mode::Open {
+                rate: rate.unwrap_or(DEFAULT_RATE),
+            },
+        };
+        let duration = match (self.duration, self.count) {
+            (None, None) => Some(DEFAULT_DURATION),
+            (duration, _) => duration,
+        };
+        if duration == Some(Duration::ZERO) {
+            return Err(CliError::Usage(
+                "a duration of zero measures nothing: choose a longer one",
+            ));
+        }
+        let plan = Plan {
+            mode,
+            payload_len: self.payload,
+            timeout_ns: as_ns(self.timeout),
+            warmup: Limit {
+                duration_ns: Some(as_ns(self.warmup)),
+                count: None,
+            },
+            measure: Limit {
+                duration_ns: duration.map(as_ns),
+                count: self.count,
+            },
+            seed: self.seed,
+        };
+        plan.check()?;
+        Ok(plan)
+    }
+}
+
+/// Where results go.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Results")]
+pub struct OutputArgs {
+    /// Directory for the results [default: results/<UTC time>, with results/latest pointing to it]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Write the result as JSON to this file as well; - for standard output, and nothing else there
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+/// What to boot, and on what.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Guest")]
+pub struct GuestArgs {
+    /// The image to boot [default: target/fathom.elf]
+    #[arg(long, value_name = "PATH")]
+    pub image: Option<PathBuf>,
+    /// The accelerator: auto tries KVM and falls back to TCG
+    #[arg(long, value_enum, default_value_t)]
+    pub accel: AccelChoice,
+    /// The guest's memory
+    #[arg(long, value_name = "MIB", default_value_t = MIN_MEMORY_MIB)]
+    pub memory: u32,
+    /// The board that QEMU emulates
+    #[arg(long, value_enum, default_value_t)]
+    pub machine: MachineType,
+    /// The CPU model that QEMU emulates [default: host under KVM, max under TCG]
+    #[arg(long, value_name = "MODEL")]
+    pub cpu: Option<String>,
+    /// The service's UDP port
+    #[arg(long, default_value_t = wire::DEFAULT_PORT, value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: u16,
+    /// The UDP port on 127.0.0.1 that leads to the service (link user only); 0 picks a free one
+    #[arg(long, default_value_t = 0)]
+    pub host_port: u16,
+    /// The guest's IPv4 address: A.B.C.D/N, or dhcp (link user only) [default: 10.0.2.15/24]
+    #[arg(long)]
+    pub ip: Option<Ip>,
+    /// The guest's IPv6 address, ADDRESS/N, beside its link-local one
+    #[arg(long)]
+    pub ip6: Option<Ip6>,
+    /// The guest's IPv4 gateway [default: 10.0.2.2 with the default address, else none]
+    #[arg(long, value_name = "A.B.C.D")]
+    pub gw: Option<Ipv4Addr>,
+    /// Capture every frame into this file
+    #[arg(long, value_name = "FILE")]
+    pub pcap: Option<PathBuf>,
+    /// What the guest logs to its console: off, error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL", value_enum)]
+    pub log: Option<LogLevel>,
+    /// A boot argument for the guest, as it is; replaces one of the same name (repeatable)
+    #[arg(long, value_name = "ARG")]
+    pub boot_arg: Vec<String>,
+}
+
+/// What the guest logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum LogLevel {
+    Off,
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl LogLevel {
+    /// The name that the guest knows.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::super::{Cli, Command};
+    use super::*;
+
+    pub(crate) fn run_args(line: &str) -> RunArgs {
+        let line = ["fathom", "run"].into_iter().chain(line.split_whitespace());
+        match Cli::try_parse_from(line).unwrap().command {
+            Command::Run(args) => args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_the_documented_ones() {
+        let args = run_args("");
+        assert_eq!((args.target, args.link), (Target::Hermit, LinkKind::Unix));
+        assert_eq!((args.guest.memory, args.guest.port), (32, 9000));
+        let plan = args.load.plan().unwrap();
+        assert_eq!((plan.mode, plan.payload_len), (Mode::Closed, 64));
+        assert_eq!(plan.timeout_ns, 1_000_000_000);
+        assert_eq!(plan.warmup.duration_ns, Some(500_000_000));
+        let five_seconds = Limit {
+            duration_ns: Some(5_000_000_000),
+            count: None,
+        };
+        assert_eq!(plan.measure, five_seconds);
+    }
+
+    #[test]
+    fn a_count_alone_takes_as_long_as_it_takes() {
+        let measure = |line| run_args(line).load.plan().unwrap().measure;
+        assert_eq!(measure("--count 7").duration_ns, None);
+        assert_eq!(measure("--count 7").count, Some(7));
+        let both = measure("--count 7 --duration 2s");
+        assert_eq!(
+            (both.duration_ns, both.count),
+            (Some(2_000_000_000), Some(7))
+        );
+    }
+
+    #[test]
+    fn an_open_loop_has_a_rate_and_a_closed_one_has_none() {
+        let rate = |rate| Mode::Open {
+            rate: NonZeroU32::new(rate).unwrap(),
+        };
+        let mode = |line| run_args(line).load.plan().map(|plan| plan.mode);
+        assert_eq!(mode("--mode open").unwrap(), rate(1000));
+        assert_eq!(mode("--mode open --rate 5000").unwrap(), rate(5000));
+        assert_eq!(mode("--rate 5000").unwrap_err().exit_code(), 2);
+    }
+
+    #[test]
+    fn what_makes_no_measurement_is_a_usage_error() {
+        for line in [
+            "--payload 43",
+            "--payload 1473",
+            "--timeout 0s",
+            "--duration 0s",
+            "--mode open --rate 2000000",
+        ] {
+            let error = run_args(line).load.plan().unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{line}: {error}");
+        }
+    }
+}

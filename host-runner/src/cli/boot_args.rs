@@ -1,0 +1,99 @@
+//! From options to the guest's boot arguments.
+
+use std::net::Ipv4Addr;
+
+use super::args::GuestArgs;
+use super::values::Ip;
+
+/// The guest's address and gateway unless told otherwise: QEMU's user network has them so.
+const DEFAULT_IP: Ip = Ip::Static(Ipv4Addr::new(10, 0, 2, 15), 24);
+const DEFAULT_GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
+
+/// What the guest does between frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Idle {
+    /// Poll again at once: to be measured.
+    Spin,
+    /// Sleep in short naps after a quiet spell: to stay.
+    Nap,
+}
+
+/// The boot arguments, as one line. The user's own come last, and replace ours of the same name.
+#[must_use]
+pub fn line(guest: &GuestArgs, idle: Idle) -> String {
+    let gateway = guest
+        .gw
+        .or_else(|| guest.ip.is_none().then_some(DEFAULT_GATEWAY));
+    let ours = [
+        Some(("ip", guest.ip.unwrap_or(DEFAULT_IP).to_string())),
+        gateway.map(|address| ("gw", address.to_string())),
+        guest.ip6.map(|ip6| ("ip6", ip6.to_string())),
+        Some(("port", guest.port.to_string())),
+        Some((
+            "idle",
+            match idle {
+                Idle::Spin => "spin".to_owned(),
+                Idle::Nap => "nap".to_owned(),
+            },
+        )),
+        guest.log.map(|level| ("log", level.name().to_owned())),
+    ];
+    let is_replaced = |name: &str| {
+        let is_named = |argument: &String| argument.split('=').next() == Some(name);
+        guest.boot_arg.iter().any(is_named)
+    };
+    ours.into_iter()
+        .flatten()
+        .filter(|(name, _)| !is_replaced(name))
+        .map(|(name, value)| format!("{name}={value}"))
+        .chain(guest.boot_arg.iter().cloned())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::super::{Cli, Command};
+    use super::*;
+
+    fn line_of(options: &str) -> String {
+        let words = ["fathom", "serve"]
+            .into_iter()
+            .chain(options.split_whitespace());
+        match Cli::try_parse_from(words).unwrap().command {
+            Command::Serve(args) => line(&args.guest, Idle::Spin),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_defaults_suit_qemus_user_network() {
+        assert_eq!(
+            line_of(""),
+            "ip=10.0.2.15/24 gw=10.0.2.2 port=9000 idle=spin"
+        );
+    }
+
+    #[test]
+    fn every_option_has_its_argument() {
+        assert_eq!(
+            line_of("--ip 192.0.2.5/28 --gw 192.0.2.1 --ip6 fd00::5/64 --port 7000 --log debug"),
+            "ip=192.0.2.5/28 gw=192.0.2.1 ip6=fd00::5/64 port=7000 idle=spin log=debug"
+        );
+    }
+
+    #[test]
+    fn another_address_has_no_gateway_of_its_own_accord() {
+        assert_eq!(line_of("--ip dhcp"), "ip=dhcp port=9000 idle=spin");
+    }
+
+    #[test]
+    fn the_users_arguments_pass_as_they_are_and_replace_ours() {
+        assert_eq!(
+            line_of("--boot-arg idle=nap --boot-arg colour=blue"),
+            "ip=10.0.2.15/24 gw=10.0.2.2 port=9000 idle=nap colour=blue"
+        );
+    }
+}

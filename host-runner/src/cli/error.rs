@@ -1,0 +1,124 @@
+//! Why a command failed, and the exit code for it.
+
+use std::error::Error as _;
+use std::io;
+use std::path::PathBuf;
+
+use crate::link::LinkError;
+use crate::load::PlanError;
+use crate::machine::MachineError;
+use crate::report::ReportError;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// Options that don't go together.
+    #[error("{0}")]
+    Usage(&'static str),
+    /// Options that make no measurement.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The name or address of a service leads nowhere.
+    #[error("no address found for {address}; give it as HOST:PORT")]
+    Resolve {
+        /// What was given.
+        address: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// There is no image.
+    #[error("the image {} can't be read; build it with `make build`, or name another with `--image PATH`", path.display())]
+    Image {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The machine could not be booted, or failed.
+    #[error(transparent)]
+    Machine(#[from] MachineError),
+    /// The link could not be set up, or failed.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// Results could not be written.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// Ctrl-C can't be caught, or a scratch directory can't be had.
+    #[error("could not set up {what}")]
+    Setup {
+        /// What was wanted.
+        what: &'static str,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Ctrl-C before there was anything to measure.
+    #[error("interrupted")]
+    Interrupted,
+    /// The measurement was made and written, but must not be trusted.
+    #[error("the measurement is invalid: {}", reasons.join("; "))]
+    Invalid {
+        /// Why not.
+        reasons: Vec<String>,
+    },
+}
+
+impl CliError {
+    /// What happened and everything that led to it, in one line.
+    #[must_use]
+    pub fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            text.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
+        text
+    }
+
+    /// The exit code that tells a script what kind of failure this is. 3 is for objectives missed.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Resolve { .. }
+            | Self::Image { .. }
+            | Self::Machine(_)
+            | Self::Link(_)
+            | Self::Report(_)
+            | Self::Setup { .. }
+            | Self::Interrupted => 1,
+            Self::Usage(_) | Self::Plan(_) => 2,
+            Self::Invalid { .. } => 4,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_told_once_each() {
+        let error = CliError::from(ReportError::Unwritable {
+            path: "/results".into(),
+            source: io::Error::other("read-only"),
+        });
+        let text = error.with_causes();
+        assert!(text.starts_with("can't write /results; "), "{text}");
+        assert!(text.ends_with(": read-only"), "{text}");
+        assert_eq!(text.matches("can't write").count(), 1);
+    }
+
+    #[test]
+    fn exit_codes_are_the_documented_ones() {
+        let invalid = CliError::Invalid {
+            reasons: vec!["a".to_owned(), "b".to_owned()],
+        };
+        assert_eq!(invalid.to_string(), "the measurement is invalid: a; b");
+        assert_eq!(invalid.exit_code(), 4);
+        assert_eq!(CliError::Interrupted.exit_code(), 1);
+        assert_eq!(CliError::Plan(PlanError::NoTimeout).exit_code(), 2);
+    }
+}

@@ -1,0 +1,182 @@
+//! Measuring with a progress bar, and with an eye on the machine and on the host.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::CliError;
+use super::interrupt::Interrupt;
+use super::progress::Bar;
+use crate::clock;
+use crate::link::Link;
+use crate::load::{self, Bench, Ending, Plan, Progress, Tally};
+use crate::machine::MachineError;
+use crate::report::{Run, Setting};
+use crate::stats::noise::{self, Counts};
+use crate::stats::{Ended, Noise, Recorder};
+
+/// For how long a thread spins before the run to see the host's noise floor.
+const FLOOR_NS: u64 = 150_000_000;
+
+/// How long a failed link may wait for word that its machine is gone: the likelier cause.
+const OBITUARY_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// What came of a measurement.
+#[derive(Debug)]
+pub struct Measured {
+    /// The counts.
+    pub tally: Tally,
+    /// The distributions.
+    pub recorder: Recorder,
+    /// What the host did meanwhile.
+    pub noise: Noise,
+    /// How it ended.
+    pub ended: Ended,
+    /// The failure that ended it, if one did.
+    pub failure: Option<CliError>,
+}
+
+impl Measured {
+    /// The record of it for the report.
+    #[must_use]
+    pub fn record(&self, setting: Setting, plan: &Plan) -> Run {
+        Run::new(
+            setting,
+            plan,
+            &self.tally,
+            &self.recorder,
+            self.noise,
+            &self.ended,
+        )
+    }
+}
+
+/// Measures by `plan`. `health` says whether there is still something to measure.
+pub fn measure(
+    plan: &Plan,
+    boot_id: Option<u32>,
+    link: &mut dyn Link,
+    interrupt: &Interrupt,
+    mut health: impl FnMut() -> Result<(), MachineError>,
+) -> Measured {
+    let mut bar = Bar::new("looking at the host's noise");
+    bar.begin(plan);
+    let mut recorder = Recorder::new(plan);
+    let floor = noise::spin(clock::now_ns, FLOOR_NS);
+    let before = Counts::now();
+    let bench = Bench {
+        link,
+        observer: &mut recorder,
+        now_ns: clock::now_ns,
+        cancel: interrupt.flag(),
+        check: |progress: &Progress| {
+            bar.measuring(plan, progress);
+            health()
+        },
+    };
+    let (tally, ending) = load::run(plan, boot_id, bench);
+    let noise = Noise::new(floor, &before, &Counts::now());
+    drop(bar);
+    let (ended, failure) = match ending {
+        Ending::Completed => (Ended::Completed, None),
+        Ending::Cancelled => (Ended::Interrupted, None),
+        Ending::Unhealthy(error) => failed(error.into()),
+        Ending::LinkFailed(error) => failed(obituary(health).unwrap_or_else(|| error.into())),
+    };
+    Measured {
+        tally,
+        recorder,
+        noise,
+        ended,
+        failure,
+    }
+}
+
+fn failed(error: CliError) -> (Ended, Option<CliError>) {
+    (Ended::Failed(error.with_causes()), Some(error))
+}
+
+/// Waits a little for word that the machine is gone.
+fn obituary(mut health: impl FnMut() -> Result<(), MachineError>) -> Option<CliError> {
+    let deadline = Instant::now() + OBITUARY_TIMEOUT;
+    while Instant::now() < deadline {
+        if let Err(error) = health() {
+            return Some(error.into());
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::{LinkError, Received};
+    use crate::load::{Limit, Mode};
+
+    /// A link that is broken from the start.
+    struct Broken;
+
+    impl Broken {
+        fn error() -> LinkError {
+            LinkError::Io {
+                link: "broken",
+                action: "sending",
+                source: std::io::Error::other("no such thing"),
+            }
+        }
+    }
+
+    impl Link for Broken {
+        fn name(&self) -> &'static str {
+            "broken"
+        }
+
+        fn send(&mut self, _: &[u8]) -> Result<(), LinkError> {
+            Err(Self::error())
+        }
+
+        fn receive(&mut self, _: &mut [u8], _: u64) -> Result<Option<Received>, LinkError> {
+            Err(Self::error())
+        }
+    }
+
+    const PLAN: Plan = Plan {
+        mode: Mode::Closed,
+        payload_len: 64,
+        timeout_ns: 1_000_000_000,
+        warmup: Limit::NOTHING,
+        measure: Limit {
+            duration_ns: None,
+            count: Some(10),
+        },
+        seed: 1,
+    };
+
+    #[test]
+    fn a_dead_machine_explains_a_failed_link() {
+        let mut checks = 0;
+        let health = || {
+            checks += 1;
+            match checks {
+                3.. => Err(MachineError::Panicked {
+                    message: "out of luck".to_owned(),
+                }),
+                _ => Ok(()),
+            }
+        };
+        let interrupt = Interrupt::default();
+        let measured = measure(&PLAN, None, &mut Broken, &interrupt, health);
+        let expected = "the guest panicked: out of luck".to_owned();
+        assert_eq!(measured.ended, Ended::Failed(expected));
+        assert!(matches!(measured.failure, Some(CliError::Machine(_))));
+    }
+
+    #[test]
+    fn a_failed_link_alone_is_its_own_explanation() {
+        let interrupt = Interrupt::default();
+        let measured = measure(&PLAN, None, &mut Broken, &interrupt, || Ok(()));
+        let expected = "link broken: sending failed: no such thing".to_owned();
+        assert_eq!(measured.ended, Ended::Failed(expected));
+        assert_eq!(measured.tally.sent, 0);
+    }
+}

@@ -1,0 +1,77 @@
+//! The command line and the commands behind it.
+//!
+//! - [`args`]: what can be asked for;
+//! - [`values`]: how durations and addresses are written;
+//! - [`boot_args`]: from options to the guest's boot arguments;
+//! - [`machine`]: booting with a progress bar;
+//! - [`measure`]: measuring with a progress bar;
+//! - [`output`]: where results go;
+//! - [`progress`], [`interrupt`]: the bar, and Ctrl-C;
+//! - [`run`], [`serve`], [`probe`]: the commands;
+//! - [`error`]: why a command failed, and the exit code for it.
+#![forbid(unsafe_code)]
+
+use clap::{Parser, Subcommand};
+
+pub mod args;
+pub mod boot_args;
+pub mod error;
+pub mod interrupt;
+pub mod machine;
+pub mod measure;
+pub mod output;
+pub mod probe;
+pub mod progress;
+pub mod run;
+pub mod serve;
+pub mod values;
+
+pub use error::CliError;
+
+/// Measures how deep the tail goes: boots the Fathom service in a Hermit unikernel and measures
+/// its round-trip latency.
+#[derive(Debug, Parser)]
+#[command(name = "fathom", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage, 4 measurement invalid.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Boot the service, measure it, report, shut down
+    Run(args::RunArgs),
+    /// Boot the service and keep it up until Ctrl-C
+    Serve(args::ServeArgs),
+    /// Measure a service that is already running
+    Probe(args::ProbeArgs),
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+///
+/// [`CliError`] if it can't be done, or if what came of it is not to be trusted.
+pub fn main(cli: Cli) -> Result<(), CliError> {
+    match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Probe(args) => probe::run(&args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,108 @@
+//! Where results go: the directory, the terminal, and `--json`.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::CliError;
+use super::args::OutputArgs;
+use crate::report::directory::DEFAULT_BASE;
+use crate::report::{Directory, Report, ReportError, table};
+use crate::stats::Recorder;
+
+/// What `--json` takes for standard output.
+const STANDARD_OUTPUT: &str = "-";
+
+/// Where a command's results go; all of it was tried.
+#[derive(Debug)]
+pub struct Output {
+    directory: Directory,
+    json: Json,
+}
+
+/// Where else the JSON goes.
+#[derive(Debug)]
+enum Json {
+    Nowhere,
+    StandardOutput,
+    File(PathBuf),
+}
+
+impl Output {
+    /// Makes the results directory and tries that everything can be written.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError::Report`] if something can't.
+    pub fn prepare(args: &OutputArgs) -> Result<Self, CliError> {
+        let json = match &args.json {
+            None => Json::Nowhere,
+            Some(path) if path == Path::new(STANDARD_OUTPUT) => Json::StandardOutput,
+            Some(path) => {
+                // Only tried: what is in the file stays until there is something better.
+                OpenOptions::new()
+                    .append(true)
+                    .create(true)
+                    .open(path)
+                    .map_err(ReportError::unwritable(path))?;
+                Json::File(path.clone())
+            }
+        };
+        let base = Path::new(DEFAULT_BASE);
+        let directory = Directory::create(args.out.as_deref(), base, Timestamp::now())?;
+        Ok(Self { directory, json })
+    }
+
+    /// The path of a file called `name` among the results.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Writes everything, and shows the table: on standard output, or on standard error if the
+    /// JSON goes to the other.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError::Report`] if something can't be written.
+    pub fn write(&self, report: &Report, recorders: &[Recorder]) -> Result<(), CliError> {
+        self.directory.write(report, recorders)?;
+        let shown = format!(
+            "{}results    {}\n",
+            table::render(report),
+            self.directory.path().display()
+        );
+        match &self.json {
+            Json::Nowhere => print(&shown)?,
+            Json::StandardOutput => {
+                eprint!("{shown}");
+                print(&report.to_json()?)?;
+            }
+            Json::File(path) => {
+                print(&shown)?;
+                fs::write(path, report.to_json()?).map_err(ReportError::unwritable(path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing came of it: leaves no empty directory behind.
+    pub fn discard(self) {
+        self.directory.discard_if_empty();
+    }
+}
+
+/// Prints `text` on standard output.
+///
+/// # Errors
+///
+/// [`ReportError::Unwritable`] if nobody listens any more.
+pub fn print(text: &str) -> Result<(), ReportError> {
+    let mut output = io::stdout().lock();
+    output
+        .write_all(text.as_bytes())
+        .and_then(|()| output.flush())
+        .map_err(ReportError::unwritable("standard output"))
+}

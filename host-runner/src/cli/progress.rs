@@ -1,0 +1,158 @@
+//! The progress bar on standard error; silent where that is no terminal.
+//!
+//! Drawing costs system calls on the measuring thread (a thread of its own would take a CPU from
+//! QEMU), so it is done seldom, and between requests where that is possible.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::clock;
+use crate::load::{Phase, Plan, Progress};
+use crate::machine::BootEvent;
+
+/// How often to draw when nothing is in flight, in nanoseconds.
+const QUIET_INTERVAL_NS: u64 = 200_000_000;
+
+/// How often to draw in any case, in nanoseconds.
+const BUSY_INTERVAL_NS: u64 = 1_000_000_000;
+
+/// A line on the terminal that says how far it is.
+#[derive(Debug)]
+pub struct Bar {
+    bar: ProgressBar,
+    last_drawn_ns: u64,
+}
+
+impl Bar {
+    /// A line that says `what` is being done.
+    #[must_use]
+    pub fn new(what: &'static str) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
+        bar.set_style(style("{spinner} {msg} ({elapsed})"));
+        bar.set_message(what);
+        Self {
+            bar,
+            last_drawn_ns: 0,
+        }
+    }
+
+    /// The machine is booting; called every few milliseconds.
+    pub fn wait(&mut self) {
+        if self.is_time(QUIET_INTERVAL_NS) {
+            self.bar.tick();
+        }
+    }
+
+    /// Something happened while it booted.
+    pub fn boot_event(&self, event: &BootEvent) {
+        match event {
+            BootEvent::Starting { accel } => {
+                self.bar.set_message(format!("booting on {accel}"));
+            }
+            BootEvent::FellBack { reason } => {
+                // A bar that is hidden prints nothing.
+                self.bar.println(format!("KVM did not do: {reason}"));
+            }
+            BootEvent::Ready { .. } => self.bar.set_message("ready"),
+        }
+    }
+
+    /// Measuring by `plan` begins.
+    pub fn begin(&mut self, plan: &Plan) {
+        let template = "{bar:30} {msg} ({elapsed})";
+        self.bar.set_style(style(template));
+        self.bar.set_length(length(plan));
+        self.bar.set_message("warming up");
+    }
+
+    /// How far measuring by `plan` is; called about every millisecond.
+    pub fn measuring(&mut self, plan: &Plan, progress: &Progress) {
+        let interval_ns = if progress.is_quiet {
+            QUIET_INTERVAL_NS
+        } else {
+            BUSY_INTERVAL_NS
+        };
+        if !self.is_time(interval_ns) {
+            return;
+        }
+        let message = match progress.phase {
+            Phase::WarmUp => "warming up".to_owned(),
+            Phase::Measuring => format!("{} sent, {} lost", progress.sent, progress.lost),
+            Phase::Draining => "waiting for the last replies".to_owned(),
+        };
+        self.bar.set_message(message);
+        self.bar.set_position(position(plan, progress));
+    }
+
+    fn is_time(&mut self, interval_ns: u64) -> bool {
+        if self.bar.is_hidden() {
+            return false;
+        }
+        let now_ns = clock::now_ns();
+        let is_time = now_ns.saturating_sub(self.last_drawn_ns) >= interval_ns;
+        if is_time {
+            self.last_drawn_ns = now_ns;
+        }
+        is_time
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// The end of the bar: a count where the plan has one, else nanoseconds.
+fn length(plan: &Plan) -> u64 {
+    plan.measure
+        .count
+        .or(plan.measure.duration_ns)
+        .unwrap_or_default()
+}
+
+/// Where on the bar a measurement stands; by the limit that is nearer.
+fn position(plan: &Plan, progress: &Progress) -> u64 {
+    let by_time = plan.measure.duration_ns.map(|duration_ns| {
+        u128::from(progress.elapsed_ns) * u128::from(length(plan)) / u128::from(duration_ns.max(1))
+    });
+    let by_time = by_time.map_or(0, |position| u64::try_from(position).unwrap_or(u64::MAX));
+    let by_count = plan.measure.count.map_or(0, |_| progress.sent);
+    by_time.max(by_count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::{Limit, Mode};
+
+    #[test]
+    fn the_bar_stands_at_the_nearer_limit() {
+        let plan = |duration_ns, count| Plan {
+            mode: Mode::Closed,
+            payload_len: 64,
+            timeout_ns: 1,
+            warmup: Limit::NOTHING,
+            measure: Limit { duration_ns, count },
+            seed: 0,
+        };
+        let progress = Progress {
+            phase: Phase::Measuring,
+            elapsed_ns: 500,
+            sent: 10,
+            lost: 0,
+            is_quiet: true,
+        };
+        for (plan, expected) in [
+            (plan(Some(1000), None), (500, 1000)),
+            (plan(None, Some(40)), (10, 40)),
+            (plan(Some(1000), Some(40)), (20, 40)),
+            (plan(Some(5000), Some(40)), (10, 40)),
+        ] {
+            assert_eq!((position(&plan, &progress), length(&plan)), expected);
+        }
+    }
+}

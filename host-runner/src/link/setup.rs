@@ -1,0 +1,177 @@
+//! From the choice of a link to the link: before the boot, what QEMU needs of it; after the boot,
+//! the link itself.
+#![forbid(unsafe_code)]
+
+use std::fs::File;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use super::unix::{self, FrameSocket, UnixLink};
+use super::user::UdpLink;
+use super::{Link, LinkError};
+use crate::machine::{Machine, Netdev};
+
+/// The links that `--link` takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum LinkKind {
+    /// A UDP port forwarded by QEMU's user network.
+    User,
+    /// Ethernet frames over a Unix socket pair.
+    #[default]
+    Unix,
+}
+
+impl LinkKind {
+    /// The name that `--link` takes and results carry.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Unix => unix::NAME,
+        }
+    }
+}
+
+/// Which of the service's addresses to send to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Family {
+    /// Its IPv4 address.
+    #[default]
+    V4,
+    /// Its IPv6 address.
+    V6,
+}
+
+/// A link to set up.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Which link.
+    pub kind: LinkKind,
+    /// Which of the service's addresses.
+    pub family: Family,
+    /// The forwarded port on 127.0.0.1, for [`LinkKind::User`]; 0 picks a free one.
+    pub host_port: u16,
+    /// The service's UDP port.
+    pub guest_port: u16,
+    /// Where to capture every frame, if anywhere.
+    pub pcap: Option<PathBuf>,
+}
+
+/// The half of a link that waits for its machine.
+#[derive(Debug)]
+pub struct Opener(Waiting);
+
+#[derive(Debug)]
+enum Waiting {
+    User,
+    Unix { frames: FrameSocket, family: Family },
+}
+
+/// Prepares a link: the network device for the machine's configuration, and what opens the link
+/// when the machine is ready.
+///
+/// # Errors
+///
+/// [`LinkError`] if a socket or the capture file can't be had, or the link does not carry the
+/// family.
+pub fn prepare(options: Options) -> Result<(Netdev, Opener), LinkError> {
+    let capture = options.pcap.as_deref().map(create).transpose()?;
+    let link = options.kind.name();
+    match (options.kind, options.family) {
+        (LinkKind::User, Family::V6) => Err(LinkError::Ipv4Only { link }),
+        (LinkKind::User, Family::V4) => {
+            let netdev = Netdev::User {
+                host_port: options.host_port,
+                guest_port: options.guest_port,
+                // QEMU writes this one itself: only it sees the frames.
+                pcap: options.pcap,
+            };
+            Ok((netdev, Opener(Waiting::User)))
+        }
+        (LinkKind::Unix, family) => {
+            let (frames, socket) = FrameSocket::pair(capture).map_err(|source| LinkError::Io {
+                link,
+                action: "making a socket pair",
+                source,
+            })?;
+            let opener = Opener(Waiting::Unix { frames, family });
+            Ok((Netdev::Unix { socket }, opener))
+        }
+    }
+}
+
+impl Opener {
+    /// Opens the link to the service on `machine`, on the thread that will use it.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError`] if the service has no such address or can't be reached.
+    pub fn open(self, machine: &Machine) -> Result<Box<dyn Link>, LinkError> {
+        match self.0 {
+            Waiting::User => {
+                // A machine on another network has no such port; nothing answers at port 0.
+                let port = machine.host_port().unwrap_or(0);
+                let peer = (Ipv4Addr::LOCALHOST, port).into();
+                Ok(Box::new(UdpLink::connect(LinkKind::User.name(), peer)?))
+            }
+            Waiting::Unix { frames, family } => {
+                Ok(Box::new(UnixLink::open(frames, machine.ready(), family)?))
+            }
+        }
+    }
+}
+
+fn create(path: &Path) -> Result<File, LinkError> {
+    File::create(path).map_err(|source| LinkError::Capture {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(kind: LinkKind) -> Options {
+        Options {
+            kind,
+            family: Family::V4,
+            host_port: 0,
+            guest_port: 9000,
+            pcap: None,
+        }
+    }
+
+    #[test]
+    fn each_link_asks_for_its_own_network_device() {
+        let (netdev, _) = prepare(options(LinkKind::User)).unwrap();
+        assert!(matches!(
+            netdev,
+            Netdev::User {
+                host_port: 0,
+                guest_port: 9000,
+                pcap: None
+            }
+        ));
+        let (netdev, _) = prepare(options(LinkKind::Unix)).unwrap();
+        assert!(matches!(netdev, Netdev::Unix { .. }));
+    }
+
+    #[test]
+    fn the_user_network_forwards_no_ipv6() {
+        let mut options = options(LinkKind::User);
+        options.family = Family::V6;
+        let error = prepare(options).unwrap_err();
+        assert!(error.to_string().contains("use `--link unix`"));
+    }
+
+    #[test]
+    fn a_capture_that_cannot_be_written_is_said_before_the_boot() {
+        for kind in [LinkKind::User, LinkKind::Unix] {
+            let mut options = options(kind);
+            options.pcap = Some("/nonexistent/link.pcap".into());
+            let error = prepare(options).unwrap_err();
+            assert!(error.to_string().contains("/nonexistent/link.pcap"));
+        }
+    }
+}

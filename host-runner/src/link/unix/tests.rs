@@ -1,0 +1,189 @@
+//! The link against a service in a thread that speaks Ethernet itself.
+
+use std::thread::{self, JoinHandle};
+
+use wire::{Header, Kind, Verdict};
+
+use super::*;
+
+const GUEST_MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
+
+fn ready() -> wire::Ready {
+    wire::Ready {
+        ip: Some((Ipv4Addr::new(10, 0, 2, 15), 24)),
+        ip6: ("fe80::5054:ff:fe12:3456".parse().unwrap(), 64),
+        port: 9000,
+        mac: GUEST_MAC,
+        boot_us: 1,
+        boot_id: 7,
+        counters: 0,
+    }
+}
+
+/// A guest that answers `requests` datagrams and then ends.
+fn guest(socket: OwnedFd, family: Family, requests: usize) -> JoinHandle<()> {
+    let ready = ready();
+    let host = Host {
+        mac: GUEST_MAC,
+        ip: ready.ip,
+        ip6: ready.ip6,
+    };
+    let neighbour = neighbour_of(&ready);
+    let (own, peer): (IpAddr, IpAddr) = match family {
+        Family::V4 => (host.ip.unwrap().0.into(), neighbour.ip.unwrap().0.into()),
+        Family::V6 => (host.ip6.0.into(), neighbour.ip6.0.into()),
+    };
+    let flow = Flow {
+        own_mac: GUEST_MAC,
+        peer_mac: OWN_MAC,
+        own: SocketAddr::new(own, 9000),
+        peer: SocketAddr::new(peer, OWN_PORT),
+    };
+    thread::spawn(move || {
+        let mut frames = FrameSocket {
+            socket,
+            capture: None,
+        };
+        let mut stack = Stack::new(host);
+        let mut incoming = [0; MAX_FRAME];
+        let mut outgoing = Box::new([0; MAX_FRAME]);
+        let mut answered = 0;
+        while answered < requests {
+            let received = frames.receive(&mut incoming, u64::MAX).unwrap().unwrap();
+            match flow.parse(&incoming[..received.len]) {
+                Parsed::Datagram(request) => {
+                    let mut datagram = request.to_vec();
+                    assert_eq!(wire::handle(&mut datagram, 7, 1, || 2), Verdict::Reply);
+                    let len = flow.build(&mut outgoing, &datagram).unwrap();
+                    // First one that is damaged: it must not arrive.
+                    outgoing[len - 1] ^= 1;
+                    frames.send(&outgoing[..len]).unwrap();
+                    outgoing[len - 1] ^= 1;
+                    frames.send(&outgoing[..len]).unwrap();
+                    answered += 1;
+                }
+                Parsed::Damaged => panic!("the link damages what it sends"),
+                Parsed::Other => {
+                    stack.input(&incoming[..received.len]);
+                    stack.poll(|frame| frames.send(frame)).unwrap();
+                }
+            }
+        }
+    })
+}
+
+fn echoes(family: Family, payload_len: usize) {
+    let (frames, theirs) = FrameSocket::pair(None).unwrap();
+    let guest = guest(theirs, family, 3);
+    let mut link = UnixLink::open(frames, &ready(), family).unwrap();
+    assert_eq!(link.flow().peer_mac, GUEST_MAC);
+    let mut buffer = [0; wire::MAX_PAYLOAD];
+    for seq in 0..3 {
+        let mut datagram = vec![0xaa; payload_len];
+        Header::request(seq, 5).encode(&mut datagram).unwrap();
+        link.send(&datagram).unwrap();
+        let received = link.receive(&mut buffer, u64::MAX).unwrap().unwrap();
+        assert_eq!(received.len, payload_len);
+        let reply = Header::decode(&buffer[..received.len]).unwrap();
+        assert_eq!(
+            (reply.seq, reply.kind, reply.boot_id),
+            (seq, Kind::Reply, 7)
+        );
+    }
+    guest.join().unwrap();
+    // Nobody is there any more: sending is loss, not an error.
+    link.send(&[0; 44]).unwrap();
+    assert_eq!(link.receive(&mut buffer, 0).unwrap(), None);
+}
+
+#[test]
+fn finds_the_service_and_echoes_over_ipv4() {
+    echoes(Family::V4, wire::HEADER_LEN);
+    echoes(Family::V4, wire::MAX_PAYLOAD);
+}
+
+#[test]
+fn finds_the_service_and_echoes_over_ipv6() {
+    echoes(Family::V6, wire::HEADER_LEN);
+    echoes(Family::V6, wire::MAX_PAYLOAD - 20);
+}
+
+#[test]
+fn a_payload_that_does_not_fit_is_an_error() {
+    let (frames, theirs) = FrameSocket::pair(None).unwrap();
+    let guest = guest(theirs, Family::V6, 1);
+    let mut link = UnixLink::open(frames, &ready(), Family::V6).unwrap();
+    let mut datagram = vec![0; wire::MAX_PAYLOAD - 19];
+    Header::request(1, 5).encode(&mut datagram).unwrap();
+    let error = link.send(&datagram).unwrap_err();
+    assert!(matches!(error, LinkError::TooLong { len: 1453, .. }));
+    datagram.pop();
+    link.send(&datagram).unwrap();
+    guest.join().unwrap();
+}
+
+#[test]
+fn holds_256_full_frames() {
+    let (mut frames, theirs) = FrameSocket::pair(None).unwrap();
+    for _ in 0..256 {
+        frames.send(&[0; MAX_FRAME]).unwrap();
+    }
+    let mut theirs = FrameSocket {
+        socket: theirs,
+        capture: None,
+    };
+    let mut waiting = 0;
+    while theirs.receive(&mut [0; MAX_FRAME], 0).unwrap().is_some() {
+        waiting += 1;
+    }
+    assert_eq!(waiting, 256);
+}
+
+#[test]
+fn a_service_without_ipv4_is_said_at_once() {
+    let (frames, _theirs) = FrameSocket::pair(None).unwrap();
+    let ready = wire::Ready {
+        ip: None,
+        ..ready()
+    };
+    let error = UnixLink::open(frames, &ready, Family::V4).unwrap_err();
+    assert!(matches!(error, LinkError::NoAddress { family: "IPv4" }));
+}
+
+#[test]
+fn both_directions_are_captured() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let path = dir.path().join("link.pcap");
+    let (mut frames, theirs) = FrameSocket::pair(Some(File::create(&path).unwrap())).unwrap();
+    let mut theirs = FrameSocket {
+        socket: theirs,
+        capture: None,
+    };
+    frames.send(&[1; 60]).unwrap();
+    theirs.send(&[2; 90]).unwrap();
+    frames.receive(&mut [0; MAX_FRAME], 0).unwrap().unwrap();
+    drop(frames);
+    let capture = std::fs::read(path).unwrap();
+    assert_eq!(capture.len(), 24 + 16 + 60 + 16 + 90);
+    assert_eq!(capture[40..100], [1; 60]);
+    assert_eq!(capture[116..], [2; 90]);
+}
+
+#[test]
+fn the_instrument_is_the_services_neighbour_in_any_network() {
+    let beside = |ip: [u8; 4], prefix| ipv4_beside(ip.into(), prefix).octets();
+    assert_eq!(beside([10, 0, 2, 15], 24), [10, 0, 2, 2]);
+    assert_eq!(beside([10, 0, 2, 2], 24), [10, 0, 2, 1]);
+    assert_eq!(beside([192, 168, 7, 9], 16), [192, 168, 0, 1]);
+    assert_eq!(beside([192, 168, 7, 1], 24), [192, 168, 7, 2]);
+    assert_eq!(beside([192, 168, 7, 8], 31), [192, 168, 7, 9]);
+    assert_eq!(beside([192, 168, 7, 9], 31), [192, 168, 7, 8]);
+    assert_eq!(beside([1, 2, 3, 4], 0), [10, 0, 2, 2]);
+    let beside = |ip6: &str, prefix| ipv6_beside(ip6.parse().unwrap(), prefix).to_string();
+    assert_eq!(
+        beside("fe80::5054:ff:fe12:3456", 64),
+        "fe80::5055:aff:fe00:202"
+    );
+    assert_eq!(beside("fd00:1::15", 48), "fd00:1::5055:aff:fe00:202");
+    assert_eq!(beside("fd00::15", 126), "fd00::14");
+}

@@ -1,0 +1,132 @@
+//! How a link waits for its next message: the one place to tune it.
+//!
+//! A message that is there already costs one system call. Else the thread sleeps in `ppoll` until
+//! one comes or the deadline passes. It does not spin: the guest spins on one processor, and where
+//! there are but two, the other one is needed by QEMU's own thread, which carries every message;
+//! a client that keeps it busy waits for itself.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::num::NonZeroU64;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
+
+use super::Received;
+use crate::clock;
+
+/// Lets this thread's sleeps end on time: by default the kernel may end them 50 us late, to save
+/// power. Where it refuses, sleeps stay as they were.
+pub(super) fn sharpen_sleeps() {
+    let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
+}
+
+/// Takes the next message from `socket`, waiting for it until `deadline_ns` of [`crate::clock`].
+///
+/// Errors that mean that a message was lost ([`is_loss`]) are passed over: the wait goes on.
+pub(super) fn receive(
+    socket: impl AsFd,
+    buffer: &mut [u8],
+    deadline_ns: u64,
+) -> io::Result<Option<Received>> {
+    let socket = socket.as_fd();
+    loop {
+        match rustix::net::recv(socket, &mut *buffer, RecvFlags::DONTWAIT) {
+            Ok((len, _)) => {
+                let at_ns = clock::now_ns();
+                return Ok(Some(Received { len, at_ns }));
+            }
+            Err(Errno::AGAIN) => {
+                if !readable(Some(socket), deadline_ns)? {
+                    return Ok(None);
+                }
+            }
+            Err(Errno::INTR) => {}
+            Err(error) if is_loss(error) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Sleeps until `deadline_ns` of [`crate::clock`].
+pub(super) fn sleep_until(deadline_ns: u64) -> io::Result<()> {
+    readable(None, deadline_ns).map(|_| ())
+}
+
+/// Waits until `socket` has something, if there is one, or until the deadline: whether it has.
+fn readable(socket: Option<BorrowedFd<'_>>, deadline_ns: u64) -> io::Result<bool> {
+    loop {
+        let left_ns = deadline_ns.saturating_sub(clock::now_ns());
+        if left_ns == 0 {
+            return Ok(false);
+        }
+        // A deadline too far away for the kernel's clock is as good as none.
+        let timeout = Timespec {
+            tv_sec: i64::try_from(left_ns / 1_000_000_000).unwrap_or(i64::MAX),
+            tv_nsec: (left_ns % 1_000_000_000) as _,
+        };
+        let mut fds = socket.map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN));
+        match rustix::event::poll(fds.as_mut_slice(), Some(&timeout)) {
+            Ok(0) | Err(Errno::INTR) => {}
+            Ok(_) => return Ok(true),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Whether an error of a send or a receive means that a datagram was lost, and no more than that:
+/// a full queue, or word from the network that an earlier datagram did not arrive. If the guest or
+/// QEMU is gone for good, the machine knows.
+pub(super) fn is_loss(error: Errno) -> bool {
+    matches!(
+        error,
+        Errno::AGAIN
+            | Errno::NOBUFS
+            | Errno::CONNREFUSED
+            | Errno::CONNRESET
+            | Errno::PIPE
+            | Errno::NOTCONN
+            | Errno::HOSTUNREACH
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixDatagram;
+
+    use super::*;
+
+    #[test]
+    fn a_message_that_is_there_is_taken_though_the_deadline_is_past() {
+        let (here, there) = UnixDatagram::pair().unwrap();
+        there.send(b"hello").unwrap();
+        let before_ns = clock::now_ns();
+        let mut buffer = [0; 16];
+        let received = receive(&here, &mut buffer, 0).unwrap().unwrap();
+        assert_eq!(&buffer[..received.len], b"hello");
+        assert!((before_ns..=clock::now_ns()).contains(&received.at_ns));
+        assert_eq!(receive(&here, &mut buffer, 0).unwrap(), None);
+    }
+
+    #[test]
+    fn a_message_that_comes_later_is_waited_for() {
+        let (here, there) = UnixDatagram::pair().unwrap();
+        let sender = std::thread::spawn(move || there.send(b"late").unwrap());
+        let received = receive(&here, &mut [0; 16], u64::MAX).unwrap();
+        assert_eq!(received.map(|received| received.len), Some(4));
+        sender.join().unwrap();
+    }
+
+    #[test]
+    fn waiting_ends_at_the_deadline_and_not_before() {
+        let (here, _there) = UnixDatagram::pair().unwrap();
+        let deadline_ns = clock::now_ns() + 2_000_000;
+        assert_eq!(receive(&here, &mut [0; 16], deadline_ns).unwrap(), None);
+        assert!(clock::now_ns() >= deadline_ns);
+        let deadline_ns = clock::now_ns() + 2_000_000;
+        sleep_until(deadline_ns).unwrap();
+        assert!(clock::now_ns() >= deadline_ns);
+    }
+}

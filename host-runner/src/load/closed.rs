@@ -1,0 +1,31 @@
+//! The closed loop: one request in flight, the next right after the reply.
+
+use super::engine::Engine;
+use super::supervise::{Progress, Supervisor};
+use super::{Ending, Observer};
+use crate::link::Link;
+
+pub(super) fn run<L, O, C, H, E>(
+    engine: &mut Engine<'_, L, O, C>,
+    supervisor: &mut Supervisor<'_, H>,
+) -> Result<(), Ending<E>>
+where
+    L: Link + ?Sized,
+    O: Observer,
+    C: FnMut() -> u64,
+    H: FnMut(&Progress) -> Result<(), E>,
+{
+    let mut now_ns = engine.now_ns();
+    engine.begin(now_ns);
+    while engine.wants(now_ns) {
+        engine.send(None).map_err(Ending::LinkFailed)?;
+        while let Some(loss_ns) = engine.window.next_loss_ns() {
+            now_ns = engine
+                .receive(loss_ns, now_ns)
+                .map_err(Ending::LinkFailed)?;
+            let is_quiet = engine.window.in_flight() == 0;
+            supervisor.look_up(now_ns, is_quiet, || engine.progress(now_ns))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,224 @@
+//! What is to be sent: which loop, how much, how long.
+
+use std::num::NonZeroU32;
+
+use wire::{HEADER_LEN, MAX_PAYLOAD};
+
+use super::window::MAX_CAPACITY;
+
+/// How requests follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// One request in flight; the next goes out when the last was answered or lost. It measures
+    /// the system when nobody else uses it: a slow answer delays the next question, so the tail is
+    /// not what independent users would see.
+    Closed,
+    /// Request i is due i / `rate` seconds after the start, whatever happened before.
+    Open {
+        /// Requests per second.
+        rate: NonZeroU32,
+    },
+}
+
+/// How much of something: whichever is reached first. With neither, there is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limit {
+    /// For this long, in nanoseconds.
+    pub duration_ns: Option<u64>,
+    /// This many requests.
+    pub count: Option<u64>,
+}
+
+impl Limit {
+    /// No requests at all: a warm-up of this is none.
+    pub const NOTHING: Self = Self {
+        duration_ns: None,
+        count: Some(0),
+    };
+
+    /// Whether `elapsed_ns` or `count` has reached the limit.
+    #[must_use]
+    pub fn is_reached(&self, elapsed_ns: u64, count: u64) -> bool {
+        self.duration_ns.is_some_and(|limit| elapsed_ns >= limit)
+            || self.count.is_some_and(|limit| count >= limit)
+    }
+}
+
+/// A measurement, planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Which loop.
+    pub mode: Mode,
+    /// Length of every request, in bytes, header included.
+    pub payload_len: usize,
+    /// After this long without a reply, in nanoseconds from sending, a request is lost.
+    pub timeout_ns: u64,
+    /// What is sent first and not measured.
+    pub warmup: Limit,
+    /// What is measured.
+    pub measure: Limit,
+    /// From what padding is made.
+    pub seed: u64,
+}
+
+/// Why a plan can't be carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// The payload is too short for a header or too long for one Ethernet frame.
+    #[error("a payload of {0} bytes is impossible: choose {HEADER_LEN} to {MAX_PAYLOAD}")]
+    Payload(usize),
+    /// The timeout is zero.
+    #[error("a timeout of zero would lose every request: choose a longer one")]
+    NoTimeout,
+    /// Neither a duration nor a count ends the measurement.
+    #[error("nothing would end the measurement: give a duration or a count")]
+    Endless,
+    /// More requests could be in flight than the accounting remembers.
+    #[error(
+        "rate times timeout is {0} requests in flight, and at most {MAX_CAPACITY} can be accounted \
+         for: lower the rate or the timeout"
+    )]
+    TooManyInFlight(u64),
+}
+
+impl Plan {
+    /// Checks that the plan can be carried out.
+    ///
+    /// # Errors
+    ///
+    /// What about it can't.
+    pub fn check(&self) -> Result<(), PlanError> {
+        if !(HEADER_LEN..=MAX_PAYLOAD).contains(&self.payload_len) {
+            return Err(PlanError::Payload(self.payload_len));
+        }
+        if self.timeout_ns == 0 {
+            return Err(PlanError::NoTimeout);
+        }
+        if self.measure == Limit::default() || self.warmup == Limit::default() {
+            return Err(PlanError::Endless);
+        }
+        match self.in_flight() {
+            too_many if too_many > MAX_CAPACITY => Err(PlanError::TooManyInFlight(too_many)),
+            _ => Ok(()),
+        }
+    }
+
+    /// How many requests can be in flight if all are sent when they are due.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        match self.mode {
+            Mode::Closed => 1,
+            Mode::Open { rate } => {
+                let in_flight = u128::from(rate.get()) * u128::from(self.timeout_ns);
+                u64::try_from(in_flight.div_ceil(1_000_000_000)).unwrap_or(u64::MAX)
+            }
+        }
+    }
+
+    /// How long measuring takes, in nanoseconds, as far as that is known beforehand.
+    #[must_use]
+    pub fn expected_ns(&self) -> Option<u64> {
+        let by_count = match (self.mode, self.measure.count) {
+            (Mode::Open { rate }, Some(count)) => {
+                let ns = u128::from(count) * 1_000_000_000 / u128::from(rate.get());
+                Some(u64::try_from(ns).unwrap_or(u64::MAX))
+            }
+            _ => None,
+        };
+        match (self.measure.duration_ns, by_count) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan() -> Plan {
+        Plan {
+            mode: Mode::Closed,
+            payload_len: 64,
+            timeout_ns: 1_000_000_000,
+            warmup: Limit::NOTHING,
+            measure: Limit {
+                duration_ns: Some(5_000_000_000),
+                count: None,
+            },
+            seed: 0,
+        }
+    }
+
+    fn open(rate: u32) -> Mode {
+        Mode::Open {
+            rate: NonZeroU32::new(rate).unwrap(),
+        }
+    }
+
+    #[test]
+    fn refuses_what_cannot_be_measured() {
+        assert_eq!(plan().check(), Ok(()));
+        for (payload_len, expected) in [
+            (43, Err(PlanError::Payload(43))),
+            (44, Ok(())),
+            (1472, Ok(())),
+            (1473, Err(PlanError::Payload(1473))),
+        ] {
+            assert_eq!(
+                Plan {
+                    payload_len,
+                    ..plan()
+                }
+                .check(),
+                expected
+            );
+        }
+        let no_timeout = Plan {
+            timeout_ns: 0,
+            ..plan()
+        };
+        assert_eq!(no_timeout.check(), Err(PlanError::NoTimeout));
+        let endless = Plan {
+            measure: Limit::default(),
+            ..plan()
+        };
+        assert_eq!(endless.check(), Err(PlanError::Endless));
+        let dense = Plan {
+            mode: open(2_000_000),
+            ..plan()
+        };
+        assert_eq!(dense.check(), Err(PlanError::TooManyInFlight(2_000_000)));
+    }
+
+    #[test]
+    fn knows_how_long_it_takes_where_it_can() {
+        assert_eq!(plan().expected_ns(), Some(5_000_000_000));
+        let counted = Limit {
+            duration_ns: None,
+            count: Some(1000),
+        };
+        let closed = Plan {
+            measure: counted,
+            ..plan()
+        };
+        assert_eq!(closed.expected_ns(), None);
+        let open = Plan {
+            mode: open(500),
+            ..closed
+        };
+        assert_eq!(open.expected_ns(), Some(2_000_000_000));
+    }
+
+    #[test]
+    fn a_limit_is_whichever_comes_first() {
+        let both = Limit {
+            duration_ns: Some(10),
+            count: Some(3),
+        };
+        assert!(!both.is_reached(9, 2));
+        assert!(both.is_reached(10, 0));
+        assert!(both.is_reached(0, 3));
+        assert!(Limit::NOTHING.is_reached(0, 0));
+    }
+}

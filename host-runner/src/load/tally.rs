@@ -1,0 +1,68 @@
+//! What is counted.
+
+/// What became of the requests of a measurement, and what else came in. Warm-up counts only in
+/// [`Tally::warmup_discarded`].
+///
+/// Every request ends in one place: `sent == received + lost + in_flight_at_end`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Requests sent for warm-up, and not measured.
+    pub warmup_discarded: u64,
+    /// Requests sent.
+    pub sent: u64,
+    /// Requests answered in time.
+    pub received: u64,
+    /// Requests without an answer by their timeout.
+    pub lost: u64,
+    /// Requests in flight when the measurement was broken off: neither answered nor lost.
+    pub in_flight_at_end: u64,
+    /// First answers that came after their request's timeout. The request stays lost.
+    pub late: u64,
+    /// Further answers to a request that was answered before.
+    pub duplicated: u64,
+    /// In-time answers with a sequence number under the highest that was answered before
+    /// (RFC 4737, Type-P-Reordered).
+    pub reordered: u64,
+    /// Datagrams that are no answer as the protocol has it: bad header, unexpected kind, other
+    /// length, flags, time stamp or padding than the request, or a number that was never sent.
+    pub corrupted: u64,
+    /// Answers from another boot of the service.
+    pub foreign: u64,
+    /// Answers to requests so old that the accounting has forgotten them: late or duplicated,
+    /// nobody knows.
+    pub stale: u64,
+    /// In-time answers whose guest times are impossible; they are not in the service and path
+    /// figures.
+    pub impossible_times: u64,
+    /// When the first measured request was due, in nanoseconds of the host's clock.
+    pub started_ns: u64,
+    /// For how long requests were sent, in nanoseconds.
+    pub sending_ns: u64,
+    /// From the start to the last answer or loss, in nanoseconds.
+    pub elapsed_ns: u64,
+}
+
+impl Tally {
+    /// Requests sent per second, or `None` if none were.
+    #[must_use]
+    pub fn achieved_rate(&self) -> Option<f64> {
+        (self.sent > 0 && self.sending_ns > 0)
+            .then(|| self.sent as f64 * 1e9 / self.sending_ns as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_needs_requests_and_time() {
+        let tally = Tally {
+            sent: 500,
+            sending_ns: 250_000_000,
+            ..Tally::default()
+        };
+        assert_eq!(tally.achieved_rate(), Some(2000.0));
+        assert_eq!(Tally::default().achieved_rate(), None);
+    }
+}

@@ -1,0 +1,111 @@
+//! Which accelerator to boot on. Only [`probe`] looks at the host; the decisions are pure.
+//!
+//! That `/dev/kvm` exists, or even opens, proves nothing: there are hosts whose KVM is nested and
+//! emulates ring 0 thousands of times slower than TCG, or fails on an instruction. So `auto` gives
+//! KVM a short trial with the real image, and nothing is remembered from one boot to the next.
+#![forbid(unsafe_code)]
+
+use std::fs::OpenOptions;
+use std::io;
+
+use super::config::{Accel, AccelChoice};
+
+/// What became of opening `/dev/kvm`.
+pub(super) type Probe = Result<(), String>;
+
+/// The accelerator to boot on first, and what to do if it fails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Plan {
+    /// This accelerator and no other.
+    Only {
+        /// Which.
+        accel: Accel,
+        /// Why this one.
+        reason: String,
+    },
+    /// A short trial of KVM, then TCG.
+    TryKvm,
+    /// KVM was asked for and can't be had.
+    Refuse {
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// Opens `/dev/kvm` and lets it go again.
+pub(super) fn probe() -> Probe {
+    match OpenOptions::new().read(true).write(true).open("/dev/kvm") {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err("there is no /dev/kvm".to_owned())
+        }
+        Err(error) => Err(format!("/dev/kvm can't be opened ({error})")),
+    }
+}
+
+/// What to try, given what the user asked for; `probe` is asked only where it matters.
+pub(super) fn plan(choice: AccelChoice, probe: impl FnOnce() -> Probe) -> Plan {
+    match choice {
+        AccelChoice::Tcg => Plan::Only {
+            accel: Accel::Tcg,
+            reason: "asked for".to_owned(),
+        },
+        AccelChoice::Kvm => match probe() {
+            Ok(()) => Plan::Only {
+                accel: Accel::Kvm,
+                reason: "asked for".to_owned(),
+            },
+            Err(reason) => Plan::Refuse { reason },
+        },
+        AccelChoice::Auto => match probe() {
+            Ok(()) => Plan::TryKvm,
+            Err(reason) => Plan::Only {
+                accel: Accel::Tcg,
+                reason,
+            },
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unasked() -> Probe {
+        panic!("/dev/kvm is none of its business");
+    }
+
+    fn absent() -> Probe {
+        Err("there is no /dev/kvm".to_owned())
+    }
+
+    #[test]
+    fn tcg_does_not_look_at_kvm() {
+        let expected = Plan::Only {
+            accel: Accel::Tcg,
+            reason: "asked for".to_owned(),
+        };
+        assert_eq!(plan(AccelChoice::Tcg, unasked), expected);
+    }
+
+    #[test]
+    fn kvm_is_kvm_or_nothing() {
+        let expected = Plan::Only {
+            accel: Accel::Kvm,
+            reason: "asked for".to_owned(),
+        };
+        assert_eq!(plan(AccelChoice::Kvm, || Ok(())), expected);
+        let reason = "there is no /dev/kvm".to_owned();
+        assert_eq!(plan(AccelChoice::Kvm, absent), Plan::Refuse { reason });
+    }
+
+    #[test]
+    fn auto_tries_kvm_only_where_it_opens() {
+        assert_eq!(plan(AccelChoice::Auto, || Ok(())), Plan::TryKvm);
+        let expected = Plan::Only {
+            accel: Accel::Tcg,
+            reason: "there is no /dev/kvm".to_owned(),
+        };
+        assert_eq!(plan(AccelChoice::Auto, absent), expected);
+    }
+}

@@ -1,0 +1,279 @@
+//! From a configuration to a guest that is ready: attempts, fallback, and what each failure means.
+#![forbid(unsafe_code)]
+
+use std::fs::File;
+use std::io;
+use std::net::UdpSocket;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use super::accel::{self, Plan, Probe};
+use super::child;
+use super::command::{self, Attempt};
+use super::config::{Accel, AccelChoice, Config, Netdev};
+use super::error::{Hint, MachineError};
+use super::process::{Process, Seen};
+use super::qmp::Monitor;
+use super::{BootEvent, KVM_TRIAL};
+
+/// How often the caller is asked whether it has given up.
+const CANCEL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// How many free ports are tried: another process may take one before QEMU does.
+const PORT_TRIES: usize = 5;
+
+/// What QEMU says when the forwarded port is taken.
+const PORT_IN_USE: &str = "Could not set up host forwarding rule";
+
+/// A guest that is ready.
+#[derive(Debug)]
+pub(super) struct Booted {
+    pub process: Process,
+    pub monitor: Monitor,
+    pub ready: wire::Ready,
+    pub accel: Accel,
+    pub accel_reason: String,
+    pub boot_host_ns: u64,
+    pub host_port: Option<u16>,
+}
+
+/// Boots `config` on the accelerator that it asks for, or the best that works; `probe` says
+/// whether there is KVM.
+pub(super) fn boot(
+    config: &Config,
+    probe: impl FnOnce() -> Probe,
+    cancelled: &dyn Fn() -> bool,
+    on_event: &mut dyn FnMut(BootEvent),
+) -> Result<Booted, MachineError> {
+    File::open(&config.image).map_err(|source| MachineError::ImageMissing {
+        path: config.image.clone(),
+        source,
+    })?;
+    let log = File::create(&config.console_log).map_err(|source| MachineError::ConsoleLog {
+        path: config.console_log.clone(),
+        source,
+    })?;
+    let mut boot = Boot {
+        config,
+        log,
+        cancelled,
+        on_event,
+    };
+    match accel::plan(config.accel, probe) {
+        Plan::Only { accel, reason } => boot.on(accel, config.ready_timeout, reason),
+        Plan::Refuse { reason } => Err(MachineError::KvmUnusable { reason }),
+        Plan::TryKvm => boot.on_kvm_or_tcg(),
+    }
+    .map_err(|error| match error {
+        MachineError::Died { .. } | MachineError::NotReady { .. }
+            if config.accel == AccelChoice::Kvm =>
+        {
+            MachineError::KvmUnusable {
+                reason: error.to_string(),
+            }
+        }
+        other => other,
+    })
+}
+
+struct Boot<'a> {
+    config: &'a Config,
+    log: File,
+    cancelled: &'a dyn Fn() -> bool,
+    on_event: &'a mut dyn FnMut(BootEvent),
+}
+
+impl Boot<'_> {
+    fn on_kvm_or_tcg(&mut self) -> Result<Booted, MachineError> {
+        let trial = KVM_TRIAL.min(self.config.ready_timeout);
+        let error = match self.on(Accel::Kvm, trial, "KVM booted the image".to_owned()) {
+            Err(error) if is_kvms_fault(&error) => error,
+            outcome => return outcome,
+        };
+        let reason = format!("KVM was tried first: {}", in_one_line(&error));
+        (self.on_event)(BootEvent::FellBack {
+            reason: reason.clone(),
+        });
+        self.on(Accel::Tcg, self.config.ready_timeout, reason)
+    }
+
+    /// Boots on `accel`, with as many free ports as it takes.
+    fn on(
+        &mut self,
+        accel: Accel,
+        timeout: Duration,
+        accel_reason: String,
+    ) -> Result<Booted, MachineError> {
+        let asked_for = match self.config.netdev {
+            Netdev::User { host_port, .. } => host_port,
+            Netdev::Unix { .. } | Netdev::None => {
+                return self.once(accel, timeout, accel_reason, 0);
+            }
+        };
+        if asked_for != 0 {
+            return self.once(accel, timeout, accel_reason, asked_for);
+        }
+        let mut tries = 1;
+        loop {
+            let port = free_port().map_err(|source| MachineError::Setup {
+                what: "a free UDP port",
+                source,
+            })?;
+            match self.once(accel, timeout, accel_reason.clone(), port) {
+                Err(MachineError::PortInUse { .. }) if tries < PORT_TRIES => tries += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// One QEMU, ready or dead.
+    fn once(
+        &mut self,
+        accel: Accel,
+        timeout: Duration,
+        accel_reason: String,
+        host_port: u16,
+    ) -> Result<Booted, MachineError> {
+        (self.on_event)(BootEvent::Starting { accel });
+        let (process, monitor) = self.start(accel, host_port)?;
+        let ready = self.wait(&process, timeout, host_port)?;
+        let ready_at_ns = process.seen(|seen| seen.ready_at_ns);
+        let boot_host_ns = ready_at_ns.saturating_sub(process.started_at_ns());
+        (self.on_event)(BootEvent::Ready { boot_host_ns });
+        Ok(Booted {
+            process,
+            monitor,
+            ready,
+            accel,
+            accel_reason,
+            boot_host_ns,
+            host_port: (host_port != 0).then_some(host_port),
+        })
+    }
+
+    fn start(&self, accel: Accel, host_port: u16) -> Result<(Process, Monitor), MachineError> {
+        let setup = |what| move |source| MachineError::Setup { what, source };
+        let (ours, theirs) = UnixStream::pair().map_err(setup("a monitor socket"))?;
+        let mut inherited = vec![OwnedFd::from(theirs)];
+        if let Netdev::Unix { socket } = &self.config.netdev {
+            // A copy: a second attempt needs it again.
+            inherited.push(socket.try_clone().map_err(setup("a network socket"))?);
+        }
+        let attempt = Attempt {
+            accel,
+            host_port,
+            monitor: inherited[0].as_raw_fd(),
+            frames: inherited.get(1).map_or(-1, AsRawFd::as_raw_fd),
+        };
+        let mut command = Command::new(&self.config.qemu);
+        command.args(command::arguments(self.config, attempt));
+        child::tie_to_this_thread(&mut command, inherited);
+        let log = self.log.try_clone().map_err(setup("a console log"))?;
+        let process = Process::start(command, log).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => MachineError::QemuMissing {
+                program: self.config.qemu.clone(),
+            },
+            _ => MachineError::QemuNotStarted {
+                program: self.config.qemu.clone(),
+                source,
+            },
+        })?;
+        let monitor = Monitor::new(ours).map_err(|source| MachineError::Monitor {
+            action: "connecting to it",
+            source,
+        })?;
+        Ok((process, monitor))
+    }
+
+    fn wait(
+        &self,
+        process: &Process,
+        timeout: Duration,
+        host_port: u16,
+    ) -> Result<wire::Ready, MachineError> {
+        let hint = Hint::from_memory(self.config.memory_mib);
+        let deadline = Instant::now() + timeout;
+        let settled = |seen: &Seen| outcome(seen, hint).is_some();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if process.wait_until(left.min(CANCEL_INTERVAL), settled) {
+                break;
+            }
+            if (self.cancelled)() {
+                return Err(MachineError::Cancelled);
+            }
+            if left.is_zero() {
+                return Err(MachineError::NotReady {
+                    waited_ms: timeout.as_millis(),
+                    console: process.seen(|seen| seen.console.tail()),
+                    hint,
+                });
+            }
+        }
+        match process.seen(|seen| outcome(seen, hint)) {
+            Some(Ok(ready)) => Ok(ready),
+            Some(Err(MachineError::Died { stderr, .. })) if stderr.contains(PORT_IN_USE) => {
+                Err(MachineError::PortInUse { port: host_port })
+            }
+            Some(Err(error)) => Err(error),
+            None => Err(MachineError::Cancelled),
+        }
+    }
+}
+
+/// Whether what was seen of a booting machine settles the matter, and how.
+fn outcome(seen: &Seen, hint: Hint) -> Option<Result<wire::Ready, MachineError>> {
+    if let Some(error) = failure(seen, hint) {
+        return Some(Err(error));
+    }
+    let ready = seen.console.ready()?;
+    Some(ready.map_err(MachineError::BadReadyLine))
+}
+
+/// What ended the run, if anything did. What the guest said goes before how QEMU ended, for the
+/// one is the cause of the other.
+pub(super) fn failure(seen: &Seen, hint: Hint) -> Option<MachineError> {
+    if let Some(message) = seen.console.fatal() {
+        let message = message.to_owned();
+        return Some(MachineError::Fatal { message });
+    }
+    if let Some(message) = seen.console.panic().filter(|_| seen.panic_settled) {
+        return Some(MachineError::Panicked { message });
+    }
+    seen.exit.map(|status| MachineError::Died {
+        status,
+        stderr: seen.stderr.text(),
+        hint,
+    })
+}
+
+/// Whether TCG may do better: not where the guest itself refused, or the host has other trouble.
+fn is_kvms_fault(error: &MachineError) -> bool {
+    match error {
+        MachineError::Panicked { .. }
+        | MachineError::Died { .. }
+        | MachineError::NotReady { .. }
+        | MachineError::KvmUnusable { .. } => true,
+        MachineError::QemuMissing { .. }
+        | MachineError::QemuNotStarted { .. }
+        | MachineError::ImageMissing { .. }
+        | MachineError::ConsoleLog { .. }
+        | MachineError::Setup { .. }
+        | MachineError::PortInUse { .. }
+        | MachineError::Fatal { .. }
+        | MachineError::BadReadyLine(_)
+        | MachineError::Cancelled
+        | MachineError::Monitor { .. } => false,
+    }
+}
+
+fn in_one_line(error: &MachineError) -> String {
+    error.to_string().replace('\n', " | ")
+}
+
+/// A UDP port on 127.0.0.1 that nothing has at this moment.
+fn free_port() -> io::Result<u16> {
+    Ok(UdpSocket::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}

@@ -1,0 +1,39 @@
+//! What must happen in the child between `fork` and `exec`.
+//!
+//! All of the instrument's unsafety is the one call here: the standard library has no safe way to
+//! run code there, and neither of the two things below can be done elsewhere without a race.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use rustix::io::FdFlags;
+use rustix::process::{Pid, Signal};
+
+/// Lets the child of `command` inherit the descriptors `inherited` under their own numbers, and
+/// has the kernel kill it when the *thread* that spawns it ends, whatever ends that.
+///
+/// The descriptors stay close-on-exec in this process, so no other child gets them; they are
+/// closed here when `command` is dropped.
+pub(super) fn tie_to_this_thread(command: &mut Command, inherited: Vec<OwnedFd>) {
+    let parent = rustix::process::getpid();
+    let prepare = move || prepare(parent, &inherited);
+    // SAFETY: the closure runs in the forked child of a threaded process, where only
+    // async-signal-safe calls are allowed. It makes plain system calls (prctl, getppid, fcntl) and
+    // neither allocates nor locks: the vector was allocated before the fork, and an io::Error made
+    // of a raw error number is a number.
+    unsafe { command.pre_exec(prepare) };
+}
+
+fn prepare(parent: Pid, inherited: &[OwnedFd]) -> io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    // The parent may have died before the line above: then nobody would send the signal.
+    if rustix::process::getppid() != Some(parent) {
+        return Err(rustix::io::Errno::SRCH.into());
+    }
+    for fd in inherited {
+        rustix::io::fcntl_setfd(fd, FdFlags::empty())?;
+    }
+    Ok(())
+}

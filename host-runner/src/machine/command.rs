@@ -1,0 +1,209 @@
+//! QEMU's command line: a pure function of the configuration.
+#![forbid(unsafe_code)]
+
+use std::ffi::OsString;
+use std::os::fd::RawFd;
+use std::path::Path;
+
+use super::config::{Accel, Config, Netdev};
+
+/// What one attempt to boot adds to the configuration.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempt {
+    /// The accelerator to try.
+    pub accel: Accel,
+    /// The UDP port on 127.0.0.1 to forward, with [`Netdev::User`].
+    pub host_port: u16,
+    /// The monitor's socket, under the number that QEMU will find it.
+    pub monitor: RawFd,
+    /// The socket for Ethernet frames likewise, with [`Netdev::Unix`].
+    pub frames: RawFd,
+}
+
+/// QEMU's arguments, without the program's own name.
+pub(super) fn arguments(config: &Config, attempt: Attempt) -> Vec<OsString> {
+    let mut arguments = Arguments(Vec::new());
+    arguments.flag("-nodefaults");
+    arguments.flag("-no-user-config");
+    // A guest that resets has crashed: end, so that it is seen.
+    arguments.flag("-no-reboot");
+    arguments.option("-display", "none");
+    arguments.option("-M", config.machine.name());
+    arguments.option("-accel", attempt.accel.name());
+    arguments.option("-cpu", cpu_model(config, attempt.accel));
+    arguments.option("-smp", "1");
+    arguments.option("-m", format!("{}M", config.memory_mib));
+    arguments.option("-kernel", config.image.as_os_str());
+    if !config.boot_args.is_empty() {
+        arguments.option("-append", &*config.boot_args);
+    }
+    arguments.option("-chardev", "stdio,id=console,signal=off");
+    arguments.option("-serial", "chardev:console");
+    arguments.option(
+        "-chardev",
+        format!("socket,id=monitor,fd={}", attempt.monitor),
+    );
+    arguments.option("-mon", "chardev=monitor,mode=control");
+    // The guest ends QEMU by writing to this port; the exit status tells the code.
+    arguments.option("-device", "isa-debug-exit,iobase=0xf4,iosize=0x04");
+    network(&mut arguments, config, attempt);
+    arguments.0.extend(config.extra_qemu_args.iter().cloned());
+    arguments.0
+}
+
+fn cpu_model(config: &Config, accel: Accel) -> &str {
+    match (&config.cpu, accel) {
+        (Some(model), _) => model,
+        (None, Accel::Kvm) => "host",
+        (None, Accel::Tcg) => "max",
+    }
+}
+
+fn network(arguments: &mut Arguments, config: &Config, attempt: Attempt) {
+    match &config.netdev {
+        Netdev::User {
+            guest_port, pcap, ..
+        } => {
+            let host_port = attempt.host_port;
+            arguments.option(
+                "-netdev",
+                format!("user,id=n0,hostfwd=udp:127.0.0.1:{host_port}-:{guest_port}"),
+            );
+            if let Some(path) = pcap {
+                let mut dump = OsString::from("filter-dump,id=f0,netdev=n0,file=");
+                dump.push(escaped(path));
+                arguments.option("-object", dump);
+            }
+        }
+        Netdev::Unix { .. } => arguments.option(
+            "-netdev",
+            format!("dgram,id=n0,local.type=fd,local.str={}", attempt.frames),
+        ),
+        Netdev::None => {
+            arguments.option("-nic", "none");
+            return;
+        }
+    }
+    let [a, b, c, d, e, f] = config.mac;
+    arguments.option(
+        "-device",
+        format!(
+            "virtio-net-pci,netdev=n0,mac={a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x},romfile="
+        ),
+    );
+}
+
+/// A path as a value in QEMU's comma-separated options, where a comma is written twice.
+fn escaped(path: &Path) -> OsString {
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    let mut bytes = Vec::new();
+    for &byte in path.as_os_str().as_bytes() {
+        bytes.push(byte);
+        if byte == b',' {
+            bytes.push(byte);
+        }
+    }
+    OsString::from_vec(bytes)
+}
+
+struct Arguments(Vec<OsString>);
+
+impl Arguments {
+    fn flag(&mut self, name: &str) {
+        self.0.push(name.into());
+    }
+
+    fn option(&mut self, name: &str, value: impl Into<OsString>) {
+        self.0.push(name.into());
+        self.0.push(value.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::os::fd::OwnedFd;
+    use std::path::PathBuf;
+
+    use super::super::config::MachineType;
+    use super::*;
+
+    fn config(netdev: Netdev) -> Config {
+        Config::new(
+            PathBuf::from("target/fathom.elf"),
+            PathBuf::from("console.log"),
+            netdev,
+        )
+    }
+
+    fn line(config: &Config, accel: Accel) -> String {
+        let attempt = Attempt {
+            accel,
+            host_port: 40000,
+            monitor: 7,
+            frames: 8,
+        };
+        let arguments = arguments(config, attempt);
+        let words: Vec<_> = arguments
+            .iter()
+            .map(|word| word.to_str().unwrap())
+            .collect();
+        words.join(" ")
+    }
+
+    #[test]
+    fn the_default_machine_on_the_user_network() {
+        let mut config = config(Netdev::User {
+            host_port: 0,
+            guest_port: 9000,
+            pcap: None,
+        });
+        config.boot_args = "ip=10.0.2.15/24 port=9000".to_owned();
+        assert_eq!(
+            line(&config, Accel::Tcg),
+            "-nodefaults -no-user-config -no-reboot -display none -M pc -accel tcg -cpu max \
+             -smp 1 -m 32M -kernel target/fathom.elf -append ip=10.0.2.15/24 port=9000 \
+             -chardev stdio,id=console,signal=off -serial chardev:console \
+             -chardev socket,id=monitor,fd=7 -mon chardev=monitor,mode=control \
+             -device isa-debug-exit,iobase=0xf4,iosize=0x04 \
+             -netdev user,id=n0,hostfwd=udp:127.0.0.1:40000-:9000 \
+             -device virtio-net-pci,netdev=n0,mac=52:54:00:12:34:56,romfile="
+        );
+    }
+
+    #[test]
+    fn every_choice_reaches_the_command_line() {
+        let socket = OwnedFd::from(File::open("/dev/null").unwrap());
+        let mut config = config(Netdev::Unix { socket });
+        config.machine = MachineType::Q35;
+        config.memory_mib = 1024;
+        config.mac = [2, 0, 0, 0, 0, 0xfe];
+        config.extra_qemu_args = vec!["-d".into(), "int".into()];
+        let kvm = line(&config, Accel::Kvm);
+        assert!(kvm.contains("-M q35 -accel kvm -cpu host -smp 1 -m 1024M"));
+        assert!(kvm.contains("-netdev dgram,id=n0,local.type=fd,local.str=8 "));
+        assert!(kvm.contains("mac=02:00:00:00:00:fe,"));
+        assert!(kvm.ends_with(" -d int"));
+        assert!(!kvm.contains("-append"));
+        config.cpu = Some("qemu64".to_owned());
+        assert!(line(&config, Accel::Kvm).contains("-cpu qemu64"));
+        assert!(line(&config, Accel::Tcg).contains("-cpu qemu64"));
+    }
+
+    #[test]
+    fn a_capture_may_have_a_comma_in_its_name() {
+        let config = config(Netdev::User {
+            host_port: 0,
+            guest_port: 9000,
+            pcap: Some(PathBuf::from("a,b.pcap")),
+        });
+        let line = line(&config, Accel::Tcg);
+        assert!(line.contains("-object filter-dump,id=f0,netdev=n0,file=a,,b.pcap"));
+    }
+
+    #[test]
+    fn no_network_means_no_device() {
+        let line = line(&config(Netdev::None), Accel::Tcg);
+        assert!(!line.contains("virtio-net") && !line.contains("-netdev"));
+    }
+}

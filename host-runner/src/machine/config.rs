@@ -1,0 +1,155 @@
+//! What machine to boot: every choice that shapes QEMU's command line, as plain data.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The environment variable that names another QEMU than the one on the search path.
+pub const QEMU_VARIABLE: &str = "FATHOM_QEMU";
+
+/// The guest's Ethernet address unless told otherwise: QEMU's own first choice.
+pub const DEFAULT_MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
+
+/// The least memory that the image is built to boot in, in MiB.
+pub const MIN_MEMORY_MIB: u32 = 32;
+
+/// Which accelerator the user asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum AccelChoice {
+    /// KVM where it boots the image within [`super::KVM_TRIAL`], else TCG.
+    #[default]
+    Auto,
+    /// KVM or an error.
+    Kvm,
+    /// QEMU's own binary translation.
+    Tcg,
+}
+
+/// Which accelerator the machine runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accel {
+    /// The processor's own virtualisation, through `/dev/kvm`.
+    Kvm,
+    /// QEMU's own binary translation.
+    Tcg,
+}
+
+impl Accel {
+    /// The name that QEMU's `-accel` takes and results carry.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kvm => "kvm",
+            Self::Tcg => "tcg",
+        }
+    }
+}
+
+impl fmt::Display for Accel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The board that QEMU emulates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum MachineType {
+    /// i440FX and PIIX: conventional PCI.
+    #[default]
+    Pc,
+    /// Q35 and ICH9: PCI Express.
+    Q35,
+}
+
+impl MachineType {
+    /// The name that QEMU's `-M` takes.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pc => "pc",
+            Self::Q35 => "q35",
+        }
+    }
+}
+
+/// What the guest's network device is connected to.
+#[derive(Debug)]
+pub enum Netdev {
+    /// QEMU's user network: guest 10.0.2.15, router and DHCP server 10.0.2.2.
+    User {
+        /// The UDP port on 127.0.0.1 that is forwarded to the guest; 0 picks a free one.
+        host_port: u16,
+        /// The guest's UDP port that it leads to.
+        guest_port: u16,
+        /// Where QEMU writes a capture of every frame, if anywhere.
+        pcap: Option<PathBuf>,
+    },
+    /// Ethernet frames over a Unix datagram socket.
+    Unix {
+        /// QEMU's end of the socket pair. Closed here when the machine has booted.
+        socket: OwnedFd,
+    },
+    /// No network device at all: what the image says to that is part of its interface.
+    None,
+}
+
+/// A machine to boot.
+#[derive(Debug)]
+pub struct Config {
+    /// The QEMU to run: a path, or a name to look for on the search path.
+    pub qemu: PathBuf,
+    /// The image: an ELF with a PVH entry note.
+    pub image: PathBuf,
+    /// Which accelerator to use.
+    pub accel: AccelChoice,
+    /// Which board to emulate.
+    pub machine: MachineType,
+    /// CPU model for `-cpu`; without one, `host` under KVM and `max` under TCG.
+    pub cpu: Option<String>,
+    /// The guest's memory in MiB.
+    pub memory_mib: u32,
+    /// What the network device is connected to.
+    pub netdev: Netdev,
+    /// The guest's Ethernet address.
+    pub mac: [u8; 6],
+    /// The image's boot arguments, as one line.
+    pub boot_args: String,
+    /// Where everything that the guest prints goes; replaced if it exists.
+    pub console_log: PathBuf,
+    /// How long the guest may take from QEMU's start to its ready line.
+    pub ready_timeout: Duration,
+    /// Further arguments for QEMU, after all others.
+    pub extra_qemu_args: Vec<OsString>,
+}
+
+impl Config {
+    /// A machine with the defaults of the command line: the QEMU that the environment names,
+    /// accelerator by trial, board `pc`, [`MIN_MEMORY_MIB`], 30 s to get ready, no boot arguments.
+    #[must_use]
+    pub fn new(image: PathBuf, console_log: PathBuf, netdev: Netdev) -> Self {
+        Self {
+            qemu: qemu_program(),
+            image,
+            accel: AccelChoice::default(),
+            machine: MachineType::default(),
+            cpu: None,
+            memory_mib: MIN_MEMORY_MIB,
+            netdev,
+            mac: DEFAULT_MAC,
+            boot_args: String::new(),
+            console_log,
+            ready_timeout: Duration::from_secs(30),
+            extra_qemu_args: Vec::new(),
+        }
+    }
+}
+
+/// The QEMU to run: what [`QEMU_VARIABLE`] says, else `qemu-system-x86_64` on the search path.
+#[must_use]
+pub fn qemu_program() -> PathBuf {
+    std::env::var_os(QEMU_VARIABLE)
+        .filter(|program| !program.is_empty())
+        .map_or_else(|| PathBuf::from("qemu-system-x86_64"), PathBuf::from)
+}

@@ -1,0 +1,212 @@
+//! What can go wrong with a machine, each with what to do about it.
+
+use std::fmt;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+
+use super::config::{MIN_MEMORY_MIB, QEMU_VARIABLE};
+use super::qmp::QmpError;
+
+/// Why a machine could not be booted, or can't go on.
+#[derive(Debug, thiserror::Error)]
+pub enum MachineError {
+    /// There is no such QEMU.
+    #[error(
+        "QEMU not found: there is no `{}`; install it with `sudo apt-get install qemu-system-x86`, \
+         or set {QEMU_VARIABLE} to its path",
+        program.display()
+    )]
+    QemuMissing {
+        /// What was looked for.
+        program: PathBuf,
+    },
+    /// QEMU is there but can't be run.
+    #[error("could not start QEMU (`{}`)", program.display())]
+    QemuNotStarted {
+        /// What was run.
+        program: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The image can't be read.
+    #[error("the image {} can't be read; build it with `make build`", path.display())]
+    ImageMissing {
+        /// The image.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The console log can't be written.
+    #[error("the console log {} can't be written; choose another directory", path.display())]
+    ConsoleLog {
+        /// The log.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A pipe, socket or thread for QEMU could not be had.
+    #[error("could not set up {what} for QEMU")]
+    Setup {
+        /// What was wanted.
+        what: &'static str,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// KVM was asked for by name and can't be used.
+    #[error("KVM can't be used: {reason}; use `--accel tcg`, or `--accel auto` to fall back to it")]
+    KvmUnusable {
+        /// What was tried and how it ended.
+        reason: String,
+    },
+    /// Something else has the UDP port that was asked for.
+    #[error("UDP port {port} on 127.0.0.1 is in use; choose another, or 0 to have one picked")]
+    PortInUse {
+        /// The port.
+        port: u16,
+    },
+    /// The guest says that it can't serve.
+    #[error("the guest refused to start: {message}")]
+    Fatal {
+        /// The guest's own words.
+        message: String,
+    },
+    /// The guest panicked.
+    #[error("the guest panicked: {message}")]
+    Panicked {
+        /// What it printed, line by line.
+        message: String,
+    },
+    /// QEMU ended.
+    #[error("QEMU ended: {}{}{hint}", describe_exit(*status), said(stderr))]
+    Died {
+        /// How it ended.
+        status: ExitStatus,
+        /// The last lines of its standard error.
+        stderr: String,
+        /// What may be the matter, if there is something to say.
+        hint: Hint,
+    },
+    /// The guest did not get ready in time.
+    #[error(
+        "the guest was not ready within {waited_ms} ms{hint}; {}",
+        if console.is_empty() { "its console is empty".to_owned() }
+        else { format!("the end of its console:\n{console}") }
+    )]
+    NotReady {
+        /// How long it was given.
+        waited_ms: u128,
+        /// The last lines of its console.
+        console: String,
+        /// What may be the matter, if there is something to say.
+        hint: Hint,
+    },
+    /// The image and this program disagree about the ready line.
+    #[error("the guest's ready line can't be read: {0}; rebuild both with `make build`")]
+    BadReadyLine(wire::ready::NotReady),
+    /// The caller gave up.
+    #[error("cancelled while the machine was booting")]
+    Cancelled,
+    /// QEMU's monitor did not do as it was told.
+    #[error("QEMU's monitor failed at {action}")]
+    Monitor {
+        /// What was asked of it.
+        action: &'static str,
+        /// How it failed.
+        #[source]
+        source: QmpError,
+    },
+}
+
+/// A suspicion to go with an error: shown only where there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// Nothing to add.
+    None,
+    /// The guest has less memory than the image is built for, in MiB.
+    LittleMemory(u32),
+}
+
+impl Hint {
+    /// What the size of the guest's memory suggests.
+    #[must_use]
+    pub const fn from_memory(memory_mib: u32) -> Self {
+        if memory_mib < MIN_MEMORY_MIB {
+            Self::LittleMemory(memory_mib)
+        } else {
+            Self::None
+        }
+    }
+}
+
+impl fmt::Display for Hint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => Ok(()),
+            Self::LittleMemory(mib) => write!(
+                f,
+                " (it has {mib} MiB of memory, and the image needs {MIN_MEMORY_MIB})"
+            ),
+        }
+    }
+}
+
+/// An exit status in words, read the way QEMU's `isa-debug-exit` device means it.
+fn describe_exit(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(0), _) => {
+            "the guest powered off or reset (a triple fault looks like this)".to_owned()
+        }
+        (Some(1), _) => "exit status 1".to_owned(),
+        (Some(code), _) if code & 1 == 1 => format!("the guest exited with code {}", code >> 1),
+        (Some(code), _) => format!("exit status {code}"),
+        (None, Some(signal)) => format!("killed by signal {signal}"),
+        (None, None) => status.to_string(),
+    }
+}
+
+/// QEMU's last words, set off from how it ended.
+fn said(stderr: &str) -> String {
+    if stderr.is_empty() {
+        String::new()
+    } else {
+        format!("; it said: {stderr}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn died(raw_status: i32, stderr: &str, memory_mib: u32) -> String {
+        MachineError::Died {
+            status: ExitStatus::from_raw(raw_status),
+            stderr: stderr.to_owned(),
+            hint: Hint::from_memory(memory_mib),
+        }
+        .to_string()
+    }
+
+    #[test]
+    fn an_exit_is_told_in_the_guests_terms() {
+        assert_eq!(
+            died(0, "", 20),
+            "QEMU ended: the guest powered off or reset (a triple fault looks like this) \
+             (it has 20 MiB of memory, and the image needs 32)"
+        );
+        assert_eq!(
+            died(1 << 8, "no such device", 32),
+            "QEMU ended: exit status 1; it said: no such device"
+        );
+        assert_eq!(
+            died(7 << 8, "", 32),
+            "QEMU ended: the guest exited with code 3"
+        );
+        assert_eq!(died(9, "", 32), "QEMU ended: killed by signal 9");
+    }
+}

@@ -1,0 +1,205 @@
+//! QEMU's machine protocol (QEMU's `docs/interop/qmp-spec.txt`): one JSON object per line, over a
+//! socket. A greeting, then a command at a time; events in between are none of our business.
+#![forbid(unsafe_code)]
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+/// How long QEMU may take to answer one command.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Longer answers than this are refused: nothing that is asked here has one.
+const MAX_ANSWER: u64 = 64 * 1024;
+
+/// Why the monitor did not do as it was told.
+#[derive(Debug, thiserror::Error)]
+pub enum QmpError {
+    /// The socket failed, or the answer took too long.
+    #[error("its socket failed")]
+    Io(#[from] std::io::Error),
+    /// QEMU closed the socket.
+    #[error("it closed the connection")]
+    Closed,
+    /// QEMU refused.
+    #[error("it refused: {0}")]
+    Refused(String),
+    /// The answer is not what the protocol promises.
+    #[error("it gave an answer that makes no sense: {0}")]
+    Nonsense(String),
+}
+
+/// A connection to QEMU's monitor.
+#[derive(Debug)]
+pub(super) struct Monitor {
+    lines: BufReader<UnixStream>,
+    /// QEMU's version, from the greeting; the handshake is done on first use.
+    version: Option<String>,
+}
+
+impl Monitor {
+    /// Takes our end of the monitor's socket. QEMU is not waited for.
+    pub fn new(socket: UnixStream) -> Result<Self, QmpError> {
+        socket.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        socket.set_write_timeout(Some(ANSWER_TIMEOUT))?;
+        Ok(Self {
+            lines: BufReader::new(socket),
+            version: None,
+        })
+    }
+
+    /// QEMU's version, such as `7.2.22`.
+    pub fn version(&mut self) -> Result<String, QmpError> {
+        if let Some(version) = &self.version {
+            return Ok(version.clone());
+        }
+        let greeting = self.message()?;
+        let part = |name: &str| greeting["QMP"]["version"]["qemu"][name].as_u64();
+        let (Some(major), Some(minor), Some(micro)) = (part("major"), part("minor"), part("micro"))
+        else {
+            return Err(QmpError::Nonsense(greeting.to_string()));
+        };
+        self.command(&json!({ "execute": "qmp_capabilities" }))?;
+        let version = format!("{major}.{minor}.{micro}");
+        self.version = Some(version.clone());
+        Ok(version)
+    }
+
+    /// Reads `N` 64-bit words of guest memory at the physical `address`, while the guest runs.
+    pub fn read_words<const N: usize>(&mut self, address: u64) -> Result<[u64; N], QmpError> {
+        self.version()?;
+        let line = format!("xp /{N}gx {address:#x}");
+        let answer = self.command(&json!({
+            "execute": "human-monitor-command",
+            "arguments": { "command-line": line },
+        }))?;
+        let text = answer.as_str().unwrap_or_default();
+        parse_words(text, address)
+            .and_then(|words| words.try_into().ok())
+            .ok_or_else(|| QmpError::Nonsense(format!("to `{line}`: {text}")))
+    }
+
+    /// Asks QEMU to end, without waiting for an answer.
+    pub fn quit(&mut self) -> Result<(), QmpError> {
+        if self.version.is_none() {
+            self.send(&json!({ "execute": "qmp_capabilities" }))?;
+        }
+        self.send(&json!({ "execute": "quit" }))
+    }
+
+    fn command(&mut self, command: &Value) -> Result<Value, QmpError> {
+        self.send(command)?;
+        loop {
+            let mut message = self.message()?;
+            if let Some(answer) = message.get_mut("return") {
+                return Ok(answer.take());
+            }
+            if let Some(error) = message.get("error") {
+                let text = error["desc"].as_str().unwrap_or("for no stated reason");
+                return Err(QmpError::Refused(text.to_owned()));
+            }
+            if message.get("event").is_none() {
+                return Err(QmpError::Nonsense(message.to_string()));
+            }
+        }
+    }
+
+    fn send(&mut self, command: &Value) -> Result<(), QmpError> {
+        let line = format!("{command}\n");
+        Ok(self.lines.get_mut().write_all(line.as_bytes())?)
+    }
+
+    fn message(&mut self) -> Result<Value, QmpError> {
+        let mut line = String::new();
+        std::io::Read::take(&mut self.lines, MAX_ANSWER).read_line(&mut line)?;
+        if line.is_empty() {
+            return Err(QmpError::Closed);
+        }
+        serde_json::from_str(&line).map_err(|_| QmpError::Nonsense(line.trim_end().to_owned()))
+    }
+}
+
+/// The words in the monitor's memory dump: lines of `address: 0xword 0xword`, in which each
+/// address must follow on from the words before it.
+fn parse_words(text: &str, address: u64) -> Option<Vec<u64>> {
+    let hex = |text: &str| u64::from_str_radix(text, 16).ok();
+    let mut words = Vec::new();
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        let (at, dumped) = line.split_once(':')?;
+        if hex(at.trim())? != address + 8 * words.len() as u64 {
+            return None;
+        }
+        for word in dumped.split_whitespace() {
+            words.push(hex(word.strip_prefix("0x")?)?);
+        }
+    }
+    Some(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GREETING: &str = r#"{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": "Debian"}, "capabilities": ["oob"]}}"#;
+
+    /// A monitor that finds `answers` waiting for it, and the other end of its socket.
+    fn monitor(answers: &[&str]) -> (Monitor, UnixStream) {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        for answer in answers {
+            theirs.write_all(answer.as_bytes()).unwrap();
+            theirs.write_all(b"\r\n").unwrap();
+        }
+        theirs.shutdown(std::net::Shutdown::Write).unwrap();
+        (Monitor::new(ours).unwrap(), theirs)
+    }
+
+    #[test]
+    fn reads_memory_past_events() {
+        let dump = r#"{"return": "0000000000001000: 0x0000000000000001 0x00000000000000ff\r\n0000000000001010: 0x8000000000000000\r\n"}"#;
+        let event = r#"{"event": "RESUME", "timestamp": {"seconds": 1, "microseconds": 2}}"#;
+        let (mut monitor, theirs) = monitor(&[GREETING, r#"{"return": {}}"#, event, dump]);
+        assert_eq!(monitor.read_words(0x1000).unwrap(), [1, 0xff, 1 << 63]);
+        assert_eq!(monitor.version().unwrap(), "7.2.22");
+        let sent: Vec<_> = BufReader::new(theirs)
+            .lines()
+            .take(2)
+            .map(Result::unwrap)
+            .collect();
+        assert_eq!(sent[0], r#"{"execute":"qmp_capabilities"}"#);
+        assert_eq!(
+            sent[1],
+            r#"{"arguments":{"command-line":"xp /3gx 0x1000"},"execute":"human-monitor-command"}"#
+        );
+    }
+
+    #[test]
+    fn says_how_it_failed() {
+        let (mut refusing, _theirs) = monitor(&[
+            GREETING,
+            r#"{"error": {"class": "GenericError", "desc": "no"}}"#,
+        ]);
+        assert!(matches!(refusing.version(), Err(QmpError::Refused(text)) if text == "no"));
+        let (mut closed, _theirs) = monitor(&[]);
+        assert!(matches!(closed.version(), Err(QmpError::Closed)));
+        let (mut noise, _theirs) = monitor(&["hello"]);
+        assert!(matches!(noise.version(), Err(QmpError::Nonsense(text)) if text == "hello"));
+        let (mut empty, _theirs) = monitor(&["{}"]);
+        assert!(matches!(empty.version(), Err(QmpError::Nonsense(_))));
+    }
+
+    #[test]
+    fn a_dump_must_be_of_what_was_asked_for() {
+        assert_eq!(
+            parse_words("0000000000000008: 0x1 0x2\n", 8),
+            Some(vec![1, 2])
+        );
+        assert_eq!(parse_words("0000000000000010: 0x1 0x2\n", 8), None);
+        assert_eq!(
+            parse_words("0000000000000008: Cannot access memory\n", 8),
+            None
+        );
+        assert_eq!(parse_words("invalid char\n", 8), None);
+    }
+}

@@ -1,0 +1,159 @@
+//! What it was measured on. What can't be found out is absent, never guessed.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+use sha2::{Digest, Sha256};
+
+/// The revision this program was built from.
+const GIT_REVISION: Option<&str> = option_env!("FATHOM_GIT_REVISION");
+
+/// The host, the tools and the image.
+#[derive(Clone, Debug, Serialize)]
+pub struct Environment {
+    /// When the measurement was started, in UTC.
+    #[serde(serialize_with = "as_text")]
+    pub started_at: Timestamp,
+    /// The processor's name.
+    pub cpu_model: Option<String>,
+    /// How many CPUs this process may use.
+    pub cores: Option<usize>,
+    /// The kernel's name, release and version.
+    pub kernel: String,
+    /// The frequency governor of the first CPU.
+    pub governor: Option<String>,
+    /// The share of all CPU time during the measurement that the hypervisor gave to others.
+    pub steal_share: Option<f64>,
+    /// QEMU's version.
+    pub qemu_version: Option<String>,
+    /// The accelerator: `kvm` or `tcg`.
+    pub accel: Option<String>,
+    /// Why that one.
+    pub accel_reason: Option<String>,
+    /// What was booted.
+    pub image: Option<Image>,
+    /// The revision that this program was built from; `-dirty` if the source had been changed.
+    pub git_revision: Option<&'static str>,
+    /// This program's version.
+    pub fathom_version: &'static str,
+    /// How it was called.
+    pub command_line: Vec<String>,
+}
+
+impl Environment {
+    /// The environment of this process, now, without a machine.
+    #[must_use]
+    pub fn now() -> Self {
+        let uname = rustix::system::uname();
+        let kernel = [uname.sysname(), uname.release(), uname.version()]
+            .map(|part| part.to_string_lossy())
+            .join(" ");
+        let cpuinfo = fs::read_to_string("/proc/cpuinfo").ok();
+        let governor = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor";
+        Self {
+            started_at: Timestamp::now(),
+            cpu_model: cpuinfo.as_deref().and_then(cpu_model),
+            cores: available_parallelism().ok().map(usize::from),
+            kernel,
+            governor: fs::read_to_string(governor)
+                .ok()
+                .map(|name| name.trim().to_owned()),
+            steal_share: None,
+            qemu_version: None,
+            accel: None,
+            accel_reason: None,
+            image: None,
+            git_revision: GIT_REVISION,
+            fathom_version: env!("CARGO_PKG_VERSION"),
+            command_line: std::env::args_os()
+                .map(|argument| argument.to_string_lossy().into_owned())
+                .collect(),
+        }
+    }
+}
+
+fn as_text<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
+}
+
+fn cpu_model(cpuinfo: &str) -> Option<String> {
+    let model = |line: &str| {
+        let (key, value) = line.split_once(':')?;
+        (key.trim() == "model name").then(|| value.trim().to_owned())
+    };
+    cpuinfo.lines().find_map(model)
+}
+
+/// An image, as it was when it was booted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Image {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The SHA-256 of its bytes, in hexadecimal.
+    pub sha256: String,
+    /// Its size.
+    pub bytes: u64,
+}
+
+impl Image {
+    /// Looks at the image at `path`.
+    ///
+    /// # Errors
+    ///
+    /// Whatever reading it fails with.
+    pub fn read(path: &Path) -> io::Result<Self> {
+        let mut hash = HashWriter(Sha256::new());
+        let bytes = io::copy(&mut File::open(path)?, &mut hash)?;
+        let sha256 = hash.0.finalize();
+        Ok(Self {
+            path: path.to_owned(),
+            sha256: sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+            bytes,
+        })
+    }
+}
+
+/// A hash as a place to write to.
+struct HashWriter(Sha256);
+
+impl io::Write for HashWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_processors_name() {
+        let cpuinfo = "processor\t: 0\nmodel\t\t: 85\nmodel name\t: A CPU: fast\n\n";
+        assert_eq!(cpu_model(cpuinfo), Some("A CPU: fast".to_owned()));
+        assert_eq!(cpu_model("processor\t: 0\n"), None);
+    }
+
+    #[test]
+    fn an_image_is_known_by_its_bytes() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("image.elf");
+        fs::write(&path, "abc").unwrap();
+        let image = Image::read(&path).unwrap();
+        assert_eq!(image.bytes, 3);
+        // FIPS 180-2, appendix B.1.
+        assert_eq!(
+            image.sha256,
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+        assert!(Image::read(&directory.path().join("none")).is_err());
+    }
+}

@@ -1,0 +1,96 @@
+//! The `.hlog` file: an HdrHistogram V2 interval log, one compressed histogram per interval of the
+//! run, values in nanoseconds. The intervals together are the run's latency histogram.
+
+use std::time::{Duration, SystemTime};
+
+use hdrhistogram::serialization::V2DeflateSerializer;
+use hdrhistogram::serialization::interval_log::IntervalLogWriterBuilder;
+
+use super::ReportError;
+use crate::stats::intervals::Intervals;
+
+/// The column of maxima, for people, is in milliseconds, as HdrHistogram's own tools have it.
+const MAX_VALUE_DIVISOR: f64 = 1e6;
+
+/// The intervals as the bytes of an `.hlog` file of a run that began at `started_at`.
+///
+/// # Errors
+///
+/// [`ReportError::Histogram`] if one can't be encoded.
+pub fn render(intervals: &Intervals, started_at: SystemTime) -> Result<Vec<u8>, ReportError> {
+    let failed = |error: &dyn std::fmt::Display| ReportError::Histogram(error.to_string());
+    let length = Duration::from_nanos(intervals.length_ns());
+    let mut bytes = Vec::new();
+    let mut serializer = V2DeflateSerializer::new();
+    let mut log = IntervalLogWriterBuilder::new()
+        .add_comment("[Histogram log format version 1.3]")
+        .add_comment("[Latency in nanoseconds]")
+        .with_start_time(started_at)
+        .with_base_time(started_at)
+        .with_max_value_divisor(MAX_VALUE_DIVISOR)
+        .begin_log_with(&mut bytes, &mut serializer)
+        .map_err(|error| failed(&error))?;
+    let mut start = Duration::ZERO;
+    for histogram in intervals.histograms() {
+        log.write_histogram(histogram, start, length, None)
+            .map_err(|error| failed(&error))?;
+        start += length;
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use hdrhistogram::Histogram;
+    use hdrhistogram::serialization::Deserializer;
+    use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+
+    use super::super::sample;
+    use super::*;
+    use crate::load::Mode;
+
+    #[test]
+    fn reads_back_as_the_runs_latency() {
+        let recorder = sample::recorder(Mode::Closed);
+        let started_at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_800_000_000_500);
+        let bytes = render(&recorder.intervals, started_at).unwrap();
+        let mut sum = Histogram::<u64>::new_with_bounds(1, 1 << 40, 3).unwrap();
+        let mut starts = Vec::new();
+        for entry in IntervalLogIterator::new(&bytes) {
+            match entry.unwrap() {
+                LogEntry::StartTime(at) | LogEntry::BaseTime(at) => {
+                    assert_eq!(at, Duration::from_millis(1_800_000_000_500));
+                }
+                LogEntry::Interval(interval) => {
+                    starts.push(interval.start_timestamp().as_secs());
+                    let text = interval.encoded_histogram();
+                    sum.add(decode(text)).unwrap();
+                }
+            }
+        }
+        assert_eq!(starts, [0, 1]);
+        assert_eq!(sum, *recorder.latency.histogram());
+        assert_eq!(sum.len(), 1000);
+    }
+
+    fn decode(base64: &str) -> Histogram<u64> {
+        let digit = |byte: u8| match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            _ => 63,
+        };
+        let mut bytes = Vec::new();
+        for chunk in base64.trim_end_matches('=').as_bytes().chunks(4) {
+            let bits = chunk
+                .iter()
+                .fold(0_u32, |bits, &byte| bits << 6 | u32::from(digit(byte)))
+                << (6 * (4 - chunk.len()));
+            bytes.extend_from_slice(&bits.to_be_bytes()[1..chunk.len()]);
+        }
+        Deserializer::new()
+            .deserialize(&mut bytes.as_slice())
+            .unwrap()
+    }
+}

@@ -1,0 +1,301 @@
+//! One measurement's record in `result.json`.
+
+use serde::{Serialize, Serializer};
+use wire::Counters;
+
+use crate::load::{Mode, Plan, Tally};
+use crate::stats::{Ended, Noise, Recorder, Summary, validity};
+
+/// What was measured, and over what.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// What was measured.
+    pub target: String,
+    /// The service's address and port, as the client saw them.
+    pub address: String,
+    /// The link's name.
+    pub link: String,
+    /// The accelerator's name, if this program booted the machine.
+    pub accel: Option<String>,
+    /// From QEMU's start to the ready line, in milliseconds of the host's clock.
+    pub boot_ms: Option<f64>,
+    /// From the jump into the image to the ready line, in milliseconds of the guest's clock.
+    pub guest_boot_ms: Option<f64>,
+}
+
+/// A measurement's record. Times without a unit in their name are in nanoseconds where the
+/// field that holds them says so.
+#[derive(Clone, Debug, Serialize)]
+pub struct Run {
+    /// What was measured.
+    pub target: String,
+    /// The service's address and port, as the client saw them.
+    pub address: String,
+    /// The link's name.
+    pub link: String,
+    /// The accelerator's name.
+    pub accel: Option<String>,
+    /// `closed` or `open`.
+    pub mode: &'static str,
+    /// Length of every request's UDP payload.
+    pub payload_bytes: usize,
+    /// What the open loop was to send, in requests per second.
+    pub offered_rate: Option<f64>,
+    /// What was sent, in requests per second.
+    pub achieved_rate: Option<f64>,
+    /// After this long a request is lost, in nanoseconds.
+    pub timeout_ns: u64,
+    /// From what padding was made.
+    pub seed: u64,
+    /// From the first request to the last answer or loss, in nanoseconds.
+    pub elapsed_ns: u64,
+    /// See [`Tally`] for this and the other counts.
+    pub warmup_discarded: u64,
+    /// Requests sent.
+    pub sent: u64,
+    /// Requests answered in time.
+    pub received: u64,
+    /// Requests not answered in time.
+    pub lost: u64,
+    /// Requests unanswered when a partial run was broken off.
+    pub in_flight_at_end: u64,
+    /// First answers after the timeout.
+    pub late: u64,
+    /// Further answers.
+    pub duplicated: u64,
+    /// Answers overtaken by others.
+    pub reordered: u64,
+    /// Datagrams that are no proper answer.
+    pub corrupted: u64,
+    /// Answers from another boot of the service.
+    pub foreign: u64,
+    /// Answers to requests no longer remembered.
+    pub stale: u64,
+    /// Answers whose guest times are impossible.
+    pub impossible_times: u64,
+    /// From when a request was due to its answer; lost ones count as at least the timeout.
+    pub latency_ns: Summary,
+    /// From when a request was sent to its answer; open loop only.
+    pub uncorrected_latency_ns: Option<Summary>,
+    /// The guest's own share.
+    pub service_ns: Summary,
+    /// The way there and back.
+    pub path_ns: Summary,
+    /// How late requests were sent; open loop only.
+    pub send_lateness_ns: Option<Summary>,
+    /// The round trip of one cache line between the measuring core and the guest's: null, since no
+    /// link here is over shared memory.
+    pub core_round_trip_ns: (),
+    /// What the host did meanwhile.
+    pub noise: Noise,
+    /// What the service counted since its boot.
+    pub guest_counters: Option<GuestCounters>,
+    /// From QEMU's start to the ready line, in milliseconds.
+    pub boot_ms: Option<f64>,
+    /// The guest's part of that, in milliseconds of its own clock.
+    pub guest_boot_ms: Option<f64>,
+    /// Whether the run was broken off.
+    pub partial: bool,
+    /// Whether the figures mean what they say.
+    pub valid: bool,
+    /// If not, why not.
+    pub invalid_because: Vec<String>,
+}
+
+impl Run {
+    /// Puts together a measurement's record, and decides whether it is valid.
+    #[must_use]
+    pub fn new(
+        setting: Setting,
+        plan: &Plan,
+        tally: &Tally,
+        recorder: &Recorder,
+        noise: Noise,
+        ended: &Ended,
+    ) -> Self {
+        let invalid_because = validity::reasons(ended, tally, recorder, &noise);
+        let open = recorder.open.as_ref();
+        Self {
+            target: setting.target,
+            address: setting.address,
+            link: setting.link,
+            accel: setting.accel,
+            mode: match plan.mode {
+                Mode::Closed => "closed",
+                Mode::Open { .. } => "open",
+            },
+            payload_bytes: plan.payload_len,
+            offered_rate: match plan.mode {
+                Mode::Closed => None,
+                Mode::Open { rate } => Some(rate.get().into()),
+            },
+            achieved_rate: tally.achieved_rate(),
+            timeout_ns: plan.timeout_ns,
+            seed: plan.seed,
+            elapsed_ns: tally.elapsed_ns,
+            warmup_discarded: tally.warmup_discarded,
+            sent: tally.sent,
+            received: tally.received,
+            lost: tally.lost,
+            in_flight_at_end: tally.in_flight_at_end,
+            late: tally.late,
+            duplicated: tally.duplicated,
+            reordered: tally.reordered,
+            corrupted: tally.corrupted,
+            foreign: tally.foreign,
+            stale: tally.stale,
+            impossible_times: tally.impossible_times,
+            latency_ns: (&recorder.latency).into(),
+            uncorrected_latency_ns: open.map(|open| (&open.uncorrected).into()),
+            service_ns: (&recorder.service).into(),
+            path_ns: (&recorder.path).into(),
+            send_lateness_ns: open.map(|open| (&open.lateness).into()),
+            core_round_trip_ns: (),
+            noise,
+            guest_counters: None,
+            boot_ms: setting.boot_ms,
+            guest_boot_ms: setting.guest_boot_ms,
+            partial: ended.is_partial(),
+            valid: invalid_because.is_empty(),
+            invalid_because,
+        }
+    }
+
+    /// What the run's files are called, up to the dot.
+    #[must_use]
+    pub fn file_stem(&self) -> String {
+        format!("{}-{}-{}", self.target, self.link, self.mode)
+    }
+}
+
+/// The service's counters as an object, in their documented order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GuestCounters(pub Counters);
+
+impl Serialize for GuestCounters {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(Counters::NAMES.iter().zip(self.0.to_array()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::super::sample;
+    use super::*;
+
+    fn keys(value: &Value) -> Vec<&str> {
+        let mut keys: Vec<&str> = value
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    fn sorted<const N: usize>(mut keys: [&str; N]) -> Vec<&str> {
+        keys.sort_unstable();
+        keys.to_vec()
+    }
+
+    #[test]
+    fn the_schema_has_every_documented_field() {
+        let json = sample::report(sample::open_run()).to_json().unwrap();
+        let json: Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["schema"], "fathom/1");
+        let expected = sorted(["schema", "environment", "runs"]);
+        assert_eq!(keys(&json), expected);
+        let expected = sorted([
+            "started_at",
+            "cpu_model",
+            "cores",
+            "kernel",
+            "governor",
+            "steal_share",
+            "qemu_version",
+            "accel",
+            "accel_reason",
+            "image",
+            "git_revision",
+            "fathom_version",
+            "command_line",
+        ]);
+        assert_eq!(keys(&json["environment"]), expected);
+        assert_eq!(
+            keys(&json["environment"]["image"]),
+            ["bytes", "path", "sha256"]
+        );
+        let run = &json["runs"][0];
+        let expected = sorted([
+            "target",
+            "address",
+            "link",
+            "accel",
+            "mode",
+            "payload_bytes",
+            "offered_rate",
+            "achieved_rate",
+            "timeout_ns",
+            "seed",
+            "elapsed_ns",
+            "warmup_discarded",
+            "sent",
+            "received",
+            "lost",
+            "in_flight_at_end",
+            "late",
+            "duplicated",
+            "reordered",
+            "corrupted",
+            "foreign",
+            "stale",
+            "impossible_times",
+            "latency_ns",
+            "uncorrected_latency_ns",
+            "service_ns",
+            "path_ns",
+            "send_lateness_ns",
+            "core_round_trip_ns",
+            "noise",
+            "guest_counters",
+            "boot_ms",
+            "guest_boot_ms",
+            "partial",
+            "valid",
+            "invalid_because",
+        ]);
+        assert_eq!(keys(run), expected);
+        assert_eq!(run["mode"], "open");
+        assert_eq!(run["offered_rate"], 1000.0);
+        assert!(run["core_round_trip_ns"].is_null());
+        assert!(run["latency_ns"]["p99.9"].is_null());
+        assert_eq!(run["latency_ns"]["count"], 1000);
+        let expected = sorted([
+            "floor_observed_ns",
+            "floor_max_gap_ns",
+            "floor_total_gap_ns",
+            "floor_share",
+            "involuntary_switches",
+            "steal_share",
+        ]);
+        assert_eq!(keys(&run["noise"]), expected);
+        assert_eq!(run["guest_counters"]["replied"], 1000);
+        assert_eq!(
+            run["guest_counters"].as_object().unwrap().len(),
+            Counters::LEN
+        );
+    }
+
+    #[test]
+    fn a_closed_loop_leaves_out_what_only_an_open_one_has() {
+        let run = serde_json::to_value(sample::closed_run()).unwrap();
+        assert_eq!(run["mode"], "closed");
+        for field in ["offered_rate", "uncorrected_latency_ns", "send_lateness_ns"] {
+            assert!(run[field].is_null(), "{field}");
+        }
+        assert_eq!(run["valid"], true);
+    }
+}

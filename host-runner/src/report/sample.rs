@@ -1,0 +1,116 @@
+//! Made-up measurements for the tests of this module's neighbours.
+
+use std::num::NonZeroU32;
+
+use wire::Counters;
+
+use super::run::GuestCounters;
+use super::{Environment, Image, Report, Run, Setting};
+use crate::load::{Limit, Loss, Mode, Observer, Plan, Sample, Tally};
+use crate::stats::{Ended, Noise, Recorder};
+
+pub(super) fn plan(mode: Mode) -> Plan {
+    Plan {
+        mode,
+        payload_len: 64,
+        timeout_ns: 1_000_000_000,
+        warmup: Limit::NOTHING,
+        measure: Limit {
+            duration_ns: None,
+            count: Some(1000),
+        },
+        seed: 1,
+    }
+}
+
+/// 998 replies from 20 us on, one every millisecond, and two losses.
+pub(super) fn recorder(mode: Mode) -> Recorder {
+    let mut recorder = Recorder::new(&plan(mode));
+    recorder.started(0);
+    for index in 0..998 {
+        recorder.sent(10);
+        let latency_ns = 20_000 + index * 10;
+        recorder.replied(Sample {
+            at_ns: index * 1_000_000,
+            latency_ns,
+            uncorrected_ns: latency_ns - 10,
+            service_ns: Some(1500),
+        });
+    }
+    for at_ns in [1_998_000_000, 1_999_000_000] {
+        recorder.sent(10);
+        recorder.lost(Loss {
+            at_ns,
+            latency_ns: 1_000_000_000,
+            uncorrected_ns: 1_000_000_000,
+        });
+    }
+    recorder
+}
+
+fn run(mode: Mode) -> Run {
+    let setting = Setting {
+        target: "hermit".to_owned(),
+        address: "10.0.2.15:9000".to_owned(),
+        link: "unix".to_owned(),
+        accel: Some("tcg".to_owned()),
+        boot_ms: Some(143.25),
+        guest_boot_ms: Some(98.2),
+    };
+    let tally = Tally {
+        warmup_discarded: 500,
+        sent: 1000,
+        received: 998,
+        lost: 2,
+        late: 1,
+        sending_ns: 1_000_000_000,
+        elapsed_ns: 2_000_000_000,
+        ..Tally::default()
+    };
+    let noise = Noise {
+        floor_observed_ns: 150_000_000,
+        floor_max_gap_ns: 34_200,
+        floor_total_gap_ns: 180_000,
+        floor_share: 0.0012,
+        involuntary_switches: Some(231),
+        steal_share: Some(0.0),
+    };
+    let recorder = recorder(mode);
+    let mut run = Run::new(
+        setting,
+        &plan(mode),
+        &tally,
+        &recorder,
+        noise,
+        &Ended::Completed,
+    );
+    run.guest_counters = Some(GuestCounters(Counters {
+        replied: 1000,
+        ..Counters::ZERO
+    }));
+    run
+}
+
+pub(super) fn closed_run() -> Run {
+    run(Mode::Closed)
+}
+
+pub(super) fn open_run() -> Run {
+    let rate = NonZeroU32::new(1000).unwrap();
+    run(Mode::Open { rate })
+}
+
+pub(super) fn report(run: Run) -> Report {
+    let environment = Environment {
+        qemu_version: Some("7.2.0".to_owned()),
+        accel: Some("tcg".to_owned()),
+        accel_reason: Some("there is no /dev/kvm".to_owned()),
+        image: Some(Image {
+            path: "target/fathom.elf".into(),
+            sha256: "00ff".to_owned(),
+            bytes: 256_000,
+        }),
+        ..Environment::now()
+    };
+    Report::new(environment, vec![run])
+}

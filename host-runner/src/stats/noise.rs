@@ -1,0 +1,190 @@
+//! What the host did while it measured: gaps in a spinning thread, steal, lost turns on the CPU.
+//!
+//! The kernel's counts are read from `/proc`; what can't be read is absent, never zero.
+
+use std::fs;
+
+use serde::Serialize;
+
+/// Two readings of the clock further apart than this are a gap, in nanoseconds.
+const GAP_NS: u64 = 1_000;
+
+/// What a thread sees that does nothing but read the clock: everything that is not the guest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Floor {
+    /// For how long it read, in nanoseconds.
+    pub observed_ns: u64,
+    /// The longest gap, in nanoseconds.
+    pub max_gap_ns: u64,
+    /// All gaps together, in nanoseconds.
+    pub total_gap_ns: u64,
+}
+
+/// Reads the clock for `duration_ns` and notes every gap.
+pub fn spin(mut now_ns: impl FnMut() -> u64, duration_ns: u64) -> Floor {
+    let start_ns = now_ns();
+    let mut floor = Floor::default();
+    let mut before_ns = start_ns;
+    while floor.observed_ns < duration_ns {
+        let at_ns = now_ns();
+        let gap_ns = at_ns.saturating_sub(before_ns);
+        if gap_ns > GAP_NS {
+            floor.max_gap_ns = floor.max_gap_ns.max(gap_ns);
+            floor.total_gap_ns += gap_ns;
+        }
+        floor.observed_ns = at_ns.saturating_sub(start_ns);
+        before_ns = at_ns;
+    }
+    floor
+}
+
+/// The kernel's counts at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Time of all CPUs together, and what of it the hypervisor gave to others, in clock ticks.
+    cpu_ticks: Option<CpuTicks>,
+    /// How often this thread was put off the CPU while it wanted to run.
+    involuntary_switches: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct CpuTicks {
+    total: u64,
+    steal: u64,
+}
+
+impl Counts {
+    /// The counts now, for the calling thread.
+    #[must_use]
+    pub fn now() -> Self {
+        let read = |path| fs::read_to_string(path).ok();
+        Self {
+            cpu_ticks: read("/proc/stat").as_deref().and_then(cpu_ticks),
+            involuntary_switches: read("/proc/thread-self/status")
+                .as_deref()
+                .and_then(involuntary_switches),
+        }
+    }
+}
+
+/// The first line of `/proc/stat` (proc(5)): user, nice, system, idle, iowait, irq, softirq, steal;
+/// guest time, which follows, is in user time already.
+fn cpu_ticks(stat: &str) -> Option<CpuTicks> {
+    let mut fields = stat
+        .lines()
+        .next()?
+        .strip_prefix("cpu ")?
+        .split_whitespace();
+    let mut ticks = [0; 8];
+    for tick in &mut ticks {
+        *tick = fields.next()?.parse().ok()?;
+    }
+    Some(CpuTicks {
+        total: ticks.iter().sum(),
+        steal: ticks[7],
+    })
+}
+
+fn involuntary_switches(status: &str) -> Option<u64> {
+    let line = |line: &str| {
+        line.strip_prefix("nonvoluntary_ctxt_switches:")?
+            .trim()
+            .parse()
+            .ok()
+    };
+    status.lines().find_map(line)
+}
+
+/// The host's noise around one run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Noise {
+    /// For how long a thread spun before the run to see the noise floor, in nanoseconds.
+    pub floor_observed_ns: u64,
+    /// The longest gap that it saw, in nanoseconds.
+    pub floor_max_gap_ns: u64,
+    /// All its gaps over a microsecond together, in nanoseconds.
+    pub floor_total_gap_ns: u64,
+    /// The same as a share of the time it spun.
+    pub floor_share: f64,
+    /// How often the measuring thread was put off the CPU during the run.
+    pub involuntary_switches: Option<u64>,
+    /// The share of all CPU time during the run that the hypervisor gave to others.
+    pub steal_share: Option<f64>,
+}
+
+impl Noise {
+    /// Puts together the floor before a run and the kernel's counts before and after it.
+    #[must_use]
+    pub fn new(floor: Floor, before: &Counts, after: &Counts) -> Self {
+        let ratio = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
+        Self {
+            floor_observed_ns: floor.observed_ns,
+            floor_max_gap_ns: floor.max_gap_ns,
+            floor_total_gap_ns: floor.total_gap_ns,
+            floor_share: ratio(floor.total_gap_ns, floor.observed_ns),
+            involuntary_switches: before
+                .involuntary_switches
+                .zip(after.involuntary_switches)
+                .and_then(|(before, after)| after.checked_sub(before)),
+            steal_share: before
+                .cpu_ticks
+                .zip(after.cpu_ticks)
+                .and_then(|(before, after)| {
+                    let steal = after.steal.checked_sub(before.steal)?;
+                    Some(ratio(steal, after.total.checked_sub(before.total)?))
+                }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_are_found() {
+        let mut times = [0, 50, 100, 1_100, 1_150, 7_000, 7_050, 10_000, 10_050].into_iter();
+        let floor = spin(|| times.next().unwrap(), 10_000);
+        let expected = Floor {
+            observed_ns: 10_000,
+            max_gap_ns: 5_850,
+            total_gap_ns: 5_850 + 2_950,
+        };
+        assert_eq!(floor, expected);
+    }
+
+    #[test]
+    fn reads_the_kernels_files() {
+        let stat = "cpu  10 1 20 300 4 0 5 60 7 8\ncpu0 1 2 3 4 5 6 7 8 9 10\n";
+        let expected = CpuTicks {
+            total: 400,
+            steal: 60,
+        };
+        assert_eq!(cpu_ticks(stat), Some(expected));
+        assert_eq!(cpu_ticks("cpu 1 2 3\n"), None);
+        let status = "voluntary_ctxt_switches:\t5\nnonvoluntary_ctxt_switches:\t42\n";
+        assert_eq!(involuntary_switches(status), Some(42));
+        assert_eq!(involuntary_switches(""), None);
+    }
+
+    #[test]
+    fn counts_are_differences_and_absent_ones_stay_absent() {
+        let counts = |total, steal, switches| Counts {
+            cpu_ticks: Some(CpuTicks { total, steal }),
+            involuntary_switches: Some(switches),
+        };
+        let (before, after) = (counts(1000, 10, 3), counts(1200, 13, 8));
+        let noise = Noise::new(Floor::default(), &before, &after);
+        assert_eq!(noise.steal_share, Some(0.015));
+        assert_eq!(noise.involuntary_switches, Some(5));
+        let unknown = Counts {
+            cpu_ticks: None,
+            involuntary_switches: None,
+        };
+        let noise = Noise::new(Floor::default(), &unknown, &after);
+        assert_eq!(
+            (noise.steal_share, noise.involuntary_switches),
+            (None, None)
+        );
+    }
+}

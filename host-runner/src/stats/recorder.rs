@@ -1,0 +1,141 @@
+//! Puts every sample of a measurement where it belongs. Nothing here allocates per sample.
+
+use crate::load::{Loss, Mode, Observer, Plan, Sample};
+
+use super::{Recording, intervals::Intervals};
+
+/// The distributions of one measurement.
+#[derive(Debug)]
+pub struct Recorder {
+    /// From when a request was due to its reply; a lost one with the least it can have taken.
+    pub latency: Recording,
+    /// The guest's own share, t3 - t2.
+    pub service: Recording,
+    /// The rest, (t4 - t1) - (t3 - t2): the way there and back.
+    pub path: Recording,
+    /// What only an open loop has.
+    pub open: Option<OpenLoop>,
+    /// [`Recorder::latency`] over time.
+    pub intervals: Intervals,
+}
+
+/// What only an open loop has: in a closed one every request is due when it is sent.
+#[derive(Debug, Default)]
+pub struct OpenLoop {
+    /// From when a request was really sent to its reply.
+    pub uncorrected: Recording,
+    /// From when a request was due to when it was sent.
+    pub lateness: Recording,
+}
+
+impl Recorder {
+    /// Room for a measurement by `plan`.
+    #[must_use]
+    pub fn new(plan: &Plan) -> Self {
+        let expected_ns = plan.expected_ns();
+        Self {
+            latency: Recording::default(),
+            service: Recording::default(),
+            path: Recording::default(),
+            open: match plan.mode {
+                Mode::Closed => None,
+                Mode::Open { .. } => Some(OpenLoop::default()),
+            },
+            intervals: Intervals::new(expected_ns.map(|ns| ns.saturating_add(plan.timeout_ns))),
+        }
+    }
+
+    fn latency(&mut self, at_ns: u64, latency_ns: u64, uncorrected_ns: u64) {
+        self.latency.record(latency_ns);
+        self.intervals.record(at_ns, latency_ns);
+        if let Some(open) = &mut self.open {
+            open.uncorrected.record(uncorrected_ns);
+        }
+    }
+}
+
+impl Observer for Recorder {
+    fn started(&mut self, at_ns: u64) {
+        self.intervals.start(at_ns);
+    }
+
+    fn sent(&mut self, lateness_ns: u64) {
+        if let Some(open) = &mut self.open {
+            open.lateness.record(lateness_ns);
+        }
+    }
+
+    fn replied(&mut self, sample: Sample) {
+        self.latency(sample.at_ns, sample.latency_ns, sample.uncorrected_ns);
+        if let Some(service_ns) = sample.service_ns {
+            self.service.record(service_ns);
+            self.path.record(sample.uncorrected_ns - service_ns);
+        }
+    }
+
+    fn lost(&mut self, loss: Loss) {
+        self.latency(loss.at_ns, loss.latency_ns, loss.uncorrected_ns);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+    use crate::load::Limit;
+
+    fn plan(mode: Mode) -> Plan {
+        let count = Some(10);
+        let duration_ns = None;
+        Plan {
+            mode,
+            payload_len: 64,
+            timeout_ns: 1_000_000_000,
+            warmup: Limit::NOTHING,
+            measure: Limit { duration_ns, count },
+            seed: 0,
+        }
+    }
+
+    const SAMPLE: Sample = Sample {
+        at_ns: 5000,
+        latency_ns: 900,
+        uncorrected_ns: 700,
+        service_ns: Some(200),
+    };
+
+    #[test]
+    fn a_reply_goes_into_each_distribution() {
+        let rate = NonZeroU32::new(1000).unwrap();
+        let mut recorder = Recorder::new(&plan(Mode::Open { rate }));
+        recorder.started(1000);
+        recorder.sent(200);
+        recorder.replied(SAMPLE);
+        let open = recorder.open.as_ref().unwrap();
+        assert_eq!(recorder.latency.max_ns(), Some(900));
+        assert_eq!(recorder.service.max_ns(), Some(200));
+        assert_eq!(recorder.path.max_ns(), Some(500));
+        assert_eq!(open.uncorrected.max_ns(), Some(700));
+        assert_eq!(open.lateness.max_ns(), Some(200));
+        assert_eq!(recorder.intervals.histograms()[0].len(), 1);
+    }
+
+    #[test]
+    fn a_loss_is_a_latency_and_impossible_times_are_none() {
+        let mut recorder = Recorder::new(&plan(Mode::Closed));
+        recorder.replied(Sample {
+            service_ns: None,
+            ..SAMPLE
+        });
+        recorder.lost(Loss {
+            at_ns: 2_000_000_000,
+            latency_ns: 1_000_000_000,
+            uncorrected_ns: 1_000_000_000,
+        });
+        assert_eq!(recorder.latency.count(), 2);
+        assert_eq!(recorder.latency.max_ns(), Some(1_000_000_000));
+        assert_eq!((recorder.service.count(), recorder.path.count()), (0, 0));
+        assert!(recorder.open.is_none());
+    }
+}

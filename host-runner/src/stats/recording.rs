@@ -1,0 +1,139 @@
+//! One quantity's samples, as a histogram of three significant digits beside exact extremes.
+
+use hdrhistogram::{Counter, Histogram};
+
+/// The longest time a histogram tells apart, in nanoseconds: over 18 minutes. Longer ones are
+/// recorded as this, and counted.
+pub const HIGHEST_NS: u64 = 1 << 40;
+
+/// Makes a histogram from 1 ns to [`HIGHEST_NS`] with three significant digits, its memory touched,
+/// so that recording neither allocates nor faults.
+pub(super) fn histogram<T: Counter>() -> Histogram<T> {
+    let mut histogram = Histogram::new_with_bounds(1, HIGHEST_NS, 3).expect("1 to 2^40 is a range");
+    histogram.clear();
+    histogram
+}
+
+/// The samples of one quantity, in nanoseconds.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    histogram: Histogram<u64>,
+    min_ns: u64,
+    max_ns: u64,
+    sum_ns: u128,
+    saturated: u64,
+}
+
+impl Default for Recording {
+    fn default() -> Self {
+        Self {
+            histogram: histogram(),
+            min_ns: u64::MAX,
+            max_ns: 0,
+            sum_ns: 0,
+            saturated: 0,
+        }
+    }
+}
+
+impl Recording {
+    /// Adds one sample. Never allocates.
+    pub fn record(&mut self, value_ns: u64) {
+        self.saturated += u64::from(value_ns > HIGHEST_NS);
+        self.histogram.saturating_record(value_ns.min(HIGHEST_NS));
+        self.min_ns = self.min_ns.min(value_ns);
+        self.max_ns = self.max_ns.max(value_ns);
+        self.sum_ns += u128::from(value_ns);
+    }
+
+    /// How many samples there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.histogram.len()
+    }
+
+    /// The smallest sample, exactly.
+    #[must_use]
+    pub fn min_ns(&self) -> Option<u64> {
+        (self.count() > 0).then_some(self.min_ns)
+    }
+
+    /// The largest sample, exactly.
+    #[must_use]
+    pub fn max_ns(&self) -> Option<u64> {
+        (self.count() > 0).then_some(self.max_ns)
+    }
+
+    /// The mean of all samples, exactly.
+    #[must_use]
+    pub fn mean_ns(&self) -> Option<f64> {
+        (self.count() > 0).then(|| self.sum_ns as f64 / self.count() as f64)
+    }
+
+    /// The value that a share `quantile` of all samples does not exceed, to three significant
+    /// digits; zero without samples. Whether there are enough for it to mean anything is
+    /// [`super::summary`]'s business.
+    #[must_use]
+    pub fn quantile_ns(&self, quantile: f64) -> u64 {
+        // The histogram answers with the end of a bucket, which can lie beyond the last sample.
+        self.histogram.value_at_quantile(quantile).min(self.max_ns)
+    }
+
+    /// How many samples were over [`HIGHEST_NS`]: percentiles that reach them are too low.
+    #[must_use]
+    pub fn saturated(&self) -> u64 {
+        self.saturated
+    }
+
+    /// The histogram itself.
+    #[must_use]
+    pub fn histogram(&self) -> &Histogram<u64> {
+        &self.histogram
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_empty_recording_has_no_values() {
+        let empty = Recording::default();
+        assert_eq!(
+            (empty.count(), empty.min_ns(), empty.max_ns()),
+            (0, None, None)
+        );
+        assert_eq!(empty.mean_ns(), None);
+    }
+
+    #[test]
+    fn what_is_too_long_is_counted() {
+        let mut recording = Recording::default();
+        recording.record(HIGHEST_NS);
+        assert_eq!(recording.saturated(), 0);
+        recording.record(HIGHEST_NS + 1);
+        recording.record(u64::MAX);
+        assert_eq!((recording.count(), recording.saturated()), (3, 2));
+        assert_eq!(recording.max_ns(), Some(u64::MAX));
+    }
+
+    proptest! {
+        #[test]
+        fn extremes_are_exact_and_quantiles_close(
+            mut values in prop::collection::vec(0..HIGHEST_NS, 1..200),
+            quantile in 0.01..1.0f64,
+        ) {
+            let mut recording = Recording::default();
+            values.iter().for_each(|&value| recording.record(value));
+            values.sort_unstable();
+            prop_assert_eq!(recording.min_ns(), values.first().copied());
+            prop_assert_eq!(recording.max_ns(), values.last().copied());
+            let rank = (quantile * values.len() as f64).ceil() as usize;
+            let exact = values[rank.max(1) - 1];
+            let measured = recording.quantile_ns(quantile);
+            prop_assert!(measured.abs_diff(exact) <= exact / 1000 + 1, "{} {}", measured, exact);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The percentile rule: a percentile is shown only if at least [`MIN_BEYOND`] samples lie beyond
+//! it. The maximum is always shown.
+
+use serde::Serialize;
+
+use super::Recording;
+
+/// How many samples must lie beyond a percentile, n(1-p), for it to be shown.
+pub const MIN_BEYOND: u64 = 10;
+
+/// A percentile that summaries have.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Percentile {
+    /// Its name in tables and results.
+    pub name: &'static str,
+    /// The share of samples that do not exceed it.
+    pub quantile: f64,
+    /// One sample in this many lies beyond it: 1/(1-p).
+    pub one_in: u64,
+}
+
+impl Percentile {
+    /// How many samples it takes to show it.
+    #[must_use]
+    pub const fn samples_needed(&self) -> u64 {
+        self.one_in * MIN_BEYOND
+    }
+
+    /// The percentile of `recording`, in nanoseconds, if it has enough samples.
+    #[must_use]
+    pub fn of(&self, recording: &Recording) -> Option<u64> {
+        (recording.count() >= self.samples_needed()).then(|| recording.quantile_ns(self.quantile))
+    }
+}
+
+const fn percentile(name: &'static str, quantile: f64, one_in: u64) -> Percentile {
+    Percentile {
+        name,
+        quantile,
+        one_in,
+    }
+}
+
+/// The percentiles that summaries have, from the middle to the tail.
+pub const PERCENTILES: [Percentile; 5] = [
+    percentile("p50", 0.5, 2),
+    percentile("p90", 0.9, 10),
+    percentile("p99", 0.99, 100),
+    percentile("p99.9", 0.999, 1000),
+    percentile("p99.99", 0.9999, 10_000),
+];
+
+/// A distribution in a few numbers, all but the count in nanoseconds; `None` where there are not
+/// enough samples to say.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Summary {
+    /// How many samples there are.
+    pub count: u64,
+    /// The smallest sample.
+    pub min: Option<u64>,
+    /// The mean of all samples.
+    pub mean: Option<f64>,
+    /// The median.
+    pub p50: Option<u64>,
+    /// The 90th percentile.
+    pub p90: Option<u64>,
+    /// The 99th percentile.
+    pub p99: Option<u64>,
+    /// The 99.9th percentile.
+    #[serde(rename = "p99.9")]
+    pub p99_9: Option<u64>,
+    /// The 99.99th percentile.
+    #[serde(rename = "p99.99")]
+    pub p99_99: Option<u64>,
+    /// The largest sample.
+    pub max: Option<u64>,
+}
+
+impl Summary {
+    /// The percentiles, in the order of [`PERCENTILES`].
+    #[must_use]
+    pub const fn percentiles(&self) -> [Option<u64>; PERCENTILES.len()] {
+        [self.p50, self.p90, self.p99, self.p99_9, self.p99_99]
+    }
+}
+
+impl From<&Recording> for Summary {
+    fn from(recording: &Recording) -> Self {
+        let [p50, p90, p99, p99_9, p99_99] = PERCENTILES.map(|percentile| percentile.of(recording));
+        Self {
+            count: recording.count(),
+            min: recording.min_ns(),
+            mean: recording.mean_ns(),
+            p50,
+            p90,
+            p99,
+            p99_9,
+            p99_99,
+            max: recording.max_ns(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(count: u64) -> Summary {
+        let mut recording = Recording::default();
+        (1..=count).for_each(|value| recording.record(value));
+        Summary::from(&recording)
+    }
+
+    #[test]
+    fn a_percentile_needs_ten_samples_beyond_it() {
+        assert_eq!((of(19).p50, of(20).p50), (None, Some(10)));
+        assert_eq!((of(99).p90, of(100).p90), (None, Some(90)));
+        assert_eq!((of(999).p99, of(1000).p99), (None, Some(990)));
+        assert!(of(9_999).p99_9.is_none() && of(10_000).p99_9.is_some());
+        assert!(of(99_999).p99_99.is_none() && of(100_000).p99_99.is_some());
+    }
+
+    #[test]
+    fn the_extremes_are_always_there() {
+        let one = of(1);
+        assert_eq!((one.min, one.mean, one.max), (Some(1), Some(1.0), Some(1)));
+        assert_eq!(of(0), Summary::default());
+    }
+
+    #[test]
+    fn names_quantiles_and_needs_agree() {
+        for percentile in PERCENTILES {
+            let one_in = 1.0 / (1.0 - percentile.quantile);
+            assert_eq!(one_in.round() as u64, percentile.one_in);
+            assert_eq!(
+                percentile.name,
+                format!("p{}", percentile.quantile * 100.0).as_str()
+            );
+        }
+    }
+
+    #[test]
+    fn serialises_under_the_documented_names() {
+        let json = serde_json::to_value(of(1)).unwrap();
+        let keys: Vec<&str> = json
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        let mut expected = [
+            "count", "min", "mean", "p50", "p90", "p99", "p99.9", "p99.99", "max",
+        ];
+        expected.sort_unstable();
+        let mut keys = keys;
+        keys.sort_unstable();
+        assert_eq!(keys, expected);
+        assert!(json["p99.99"].is_null());
+    }
+}

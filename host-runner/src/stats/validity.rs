@@ -1,0 +1,209 @@
+//! Whether a result means what it says: a pure decision from what was seen.
+
+use crate::load::Tally;
+
+use super::summary::PERCENTILES;
+use super::{Noise, Recorder, Recording};
+
+/// The share of CPU time that others may have had.
+const MAX_STEAL_SHARE: f64 = 0.01;
+
+/// A generator that sends later than the latency divided by this measures itself.
+const LATENCY_PER_LATENESS: u64 = 10;
+
+/// How a measurement ended, as far as it matters to its result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// As planned.
+    Completed,
+    /// By the user.
+    Interrupted,
+    /// By a failure: what it was.
+    Failed(String),
+}
+
+impl Ended {
+    /// Whether there would have been more to measure.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        *self != Self::Completed
+    }
+}
+
+/// Every reason why the measurement is invalid; none, if it is valid.
+#[must_use]
+pub fn reasons(ended: &Ended, tally: &Tally, recorder: &Recorder, noise: &Noise) -> Vec<String> {
+    let ended = match ended {
+        Ended::Completed => None,
+        Ended::Interrupted => Some("interrupted".to_owned()),
+        Ended::Failed(what) => Some(what.clone()),
+    };
+    let nothing = (tally.received == 0).then(|| "nothing was received".to_owned());
+    let foreign = (tally.foreign > 0).then(|| {
+        format!(
+            "the service was restarted: replies from another boot: {}",
+            tally.foreign
+        )
+    });
+    let saturated = (recorder.latency.saturated() > 0).then(|| {
+        format!(
+            "latencies beyond what a histogram holds: {}",
+            recorder.latency.saturated()
+        )
+    });
+    let steal = noise
+        .steal_share
+        .filter(|&share| share > MAX_STEAL_SHARE)
+        .map(|share| {
+            format!(
+                "{:.1} % of the CPU time went to others (steal)",
+                share * 100.0
+            )
+        });
+    let late = recorder
+        .open
+        .as_ref()
+        .and_then(|open| lateness(&recorder.latency, &open.lateness));
+    [ended, nothing, foreign, saturated, steal, late]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Whether the generator was late: p99.9 of lateness against p99.9 of latency, or, with too few
+/// samples for that, the highest percentile that there are enough for.
+fn lateness(latency: &Recording, lateness: &Recording) -> Option<String> {
+    let (percentile, latency_ns, lateness_ns) = PERCENTILES
+        .iter()
+        .filter(|percentile| percentile.quantile <= 0.999)
+        .rev()
+        .find_map(|percentile| {
+            Some((
+                percentile,
+                percentile.of(latency)?,
+                percentile.of(lateness)?,
+            ))
+        })?;
+    (lateness_ns > latency_ns / LATENCY_PER_LATENESS).then(|| {
+        format!(
+            "the generator was late: {name} of lateness is {:.1} us, over a tenth of {name} of \
+             latency, {:.1} us",
+            lateness_ns as f64 / 1e3,
+            latency_ns as f64 / 1e3,
+            name = percentile.name,
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+    use crate::load::{Limit, Loss, Mode, Observer, Plan, Sample};
+
+    const GOOD: Tally = Tally {
+        warmup_discarded: 0,
+        sent: 10_000,
+        received: 10_000,
+        lost: 0,
+        in_flight_at_end: 0,
+        late: 0,
+        duplicated: 0,
+        reordered: 0,
+        corrupted: 0,
+        foreign: 0,
+        stale: 0,
+        impossible_times: 0,
+        started_ns: 0,
+        sending_ns: 1_000_000_000,
+        elapsed_ns: 1_000_000_000,
+    };
+
+    /// An open loop's recorder with `count` replies.
+    fn recorder(count: u64, latency_ns: u64, lateness_ns: u64) -> Recorder {
+        let rate = NonZeroU32::new(1000).unwrap();
+        let mut recorder = Recorder::new(&Plan {
+            mode: Mode::Open { rate },
+            payload_len: 64,
+            timeout_ns: 1_000_000_000,
+            warmup: Limit::NOTHING,
+            measure: Limit::NOTHING,
+            seed: 0,
+        });
+        for _ in 0..count {
+            recorder.sent(lateness_ns);
+            recorder.replied(Sample {
+                at_ns: 0,
+                latency_ns,
+                uncorrected_ns: latency_ns,
+                service_ns: None,
+            });
+        }
+        recorder
+    }
+
+    fn judge(ended: &Ended, tally: Tally, recorder: &Recorder, steal_share: f64) -> Vec<String> {
+        let noise = Noise {
+            steal_share: Some(steal_share),
+            ..Noise::default()
+        };
+        reasons(ended, &tally, recorder, &noise)
+    }
+
+    #[test]
+    fn a_good_run_is_valid() {
+        let recorder = recorder(10_000, 100_000, 10_000);
+        let none: [&str; 0] = [];
+        assert_eq!(judge(&Ended::Completed, GOOD, &recorder, 0.01), none);
+    }
+
+    #[test]
+    fn a_late_generator_is_named_by_the_percentile_that_there_is() {
+        for (count, name) in [(10_000, "p99.9 "), (1000, "p99 "), (20, "p50 ")] {
+            let reasons = judge(
+                &Ended::Completed,
+                GOOD,
+                &recorder(count, 99_000, 10_000),
+                0.0,
+            );
+            assert!(reasons[0].contains(name), "{reasons:?}");
+        }
+        // Too few samples to accuse anyone.
+        assert!(judge(&Ended::Completed, GOOD, &recorder(19, 1, 1), 0.0).is_empty());
+    }
+
+    #[test]
+    fn each_reason_is_given() {
+        let good = recorder(10, 100_000, 0);
+        assert_eq!(
+            judge(&Ended::Interrupted, GOOD, &good, 0.0),
+            ["interrupted"]
+        );
+        let died = Ended::Failed("QEMU ended".to_owned());
+        assert_eq!(judge(&died, GOOD, &good, 0.0), ["QEMU ended"]);
+        let steal = judge(&Ended::Completed, GOOD, &good, 0.0234);
+        assert_eq!(steal, ["2.3 % of the CPU time went to others (steal)"]);
+        let nothing = Tally {
+            received: 0,
+            ..GOOD
+        };
+        assert_eq!(
+            judge(&Ended::Interrupted, nothing, &good, 0.0),
+            ["interrupted", "nothing was received"]
+        );
+        let foreign = Tally { foreign: 2, ..GOOD };
+        assert!(judge(&Ended::Completed, foreign, &good, 0.0)[0].ends_with("another boot: 2"));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_never_silent() {
+        let mut recorder = recorder(10, 100_000, 0);
+        recorder.lost(Loss {
+            at_ns: 0,
+            latency_ns: u64::MAX,
+            uncorrected_ns: 1,
+        });
+        assert!(judge(&Ended::Completed, GOOD, &recorder, 0.0)[0].contains("histogram holds: 1"));
+    }
+}
