@@ -19,7 +19,7 @@ use core::str::FromStr;
 use log::LevelFilter;
 
 /// Where a DHCP client listens (RFC 2131 §4.1): not to be had for the service beside `ip=dhcp`.
-const DHCP_CLIENT_PORT: u16 = 68;
+pub const DHCP_CLIENT_PORT: u16 = 68;
 
 /// Where the IPv4 address comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

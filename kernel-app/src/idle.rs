@@ -6,8 +6,8 @@
 //! it can exit to the host by pause-loop exiting. There is no sibling thread of ours to be polite to.
 //!
 //! `nap` polls like that too, until nothing has come for [`QUIET_NS`]; then it sleeps in naps of
-//! [`NAP_US`], polling in between, so that a frame which comes in a quiet spell waits for one nap
-//! at most, and those that follow it do not wait.
+//! [`NAP_US`], polling in between, so that a frame which comes in a quiet spell waits for about one
+//! nap at most, and those that follow it do not wait.
 //!
 //! Pure policy: the caller says what time it is and how to sleep.
 
@@ -16,8 +16,9 @@ use crate::args::IdlePolicy;
 /// How long nothing must have come before the service naps, in nanoseconds.
 pub const QUIET_NS: u64 = 10_000_000;
 
-/// The longest nap, in microseconds.
-pub const NAP_US: u64 = 1_000;
+/// How long a nap is, in microseconds: the shortest for which Hermit's `sys_usleep` sets a timer
+/// and halts the processor. Any shorter sleep it spends in a busy loop.
+pub const NAP_US: u64 = 10_000;
 
 /// The state of the idle policy.
 #[derive(Clone, Copy, Debug)]

@@ -13,7 +13,8 @@
 //!
 //! Nothing here depends on Hermit: `main.rs` brings the two together. All but the last steps to
 //! the hardware (configuration ports, page tables, the time stamp counter) is built and tested on
-//! the host as well. Unsafe code is confined to [`nic`] and to reading the counter in [`clock`].
+//! the host as well. Unsafe code is confined to [`boot`], to [`nic`] and to reading the counter in
+//! [`clock`].
 #![cfg_attr(not(test), no_std)]
 
 pub mod args;

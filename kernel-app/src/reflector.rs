@@ -17,6 +17,7 @@ use smoltcp::wire::{
 use wire::Verdict;
 use wire::peer::is_answerable;
 
+use crate::args::DHCP_CLIENT_PORT;
 use crate::stack::Addresses;
 
 /// Where an Ethernet frame's payload starts.
@@ -33,7 +34,7 @@ const HOP_LIMIT: u8 = 64;
 pub enum Reflection {
     /// Not for the service: the stack's business.
     NotOurs,
-    /// Nobody's business: a fragment, damaged, or for another host.
+    /// Nobody's business: a fragment, damaged, or for another host or port.
     Ignored,
     /// A datagram for our port from or to an address that must not be answered.
     Refused,
@@ -172,7 +173,14 @@ impl Reflector {
     ) -> Result<Datagram, Reflection> {
         let udp = UdpPacket::new_checked(segment).map_err(|_| Reflection::Ignored)?;
         if udp.dst_port() != self.port {
-            return Err(Reflection::NotOurs);
+            // The stack has no UDP but DHCP's. Its answer to other ports would be an ICMP error,
+            // longer than a short question, and nobody's need: silence, as a firewall keeps it.
+            let is_dhcp = udp.dst_port() == DHCP_CLIENT_PORT && source.is_ipv4();
+            return Err(if is_dhcp {
+                Reflection::NotOurs
+            } else {
+                Reflection::Ignored
+            });
         }
         // RFC 768 lets IPv4 senders leave the checksum out; RFC 8200 §8.1 does not let IPv6 ones.
         let is_missing = udp.checksum() == 0 && source.is_ipv6();

@@ -59,9 +59,9 @@ pub fn measure(
     mut health: impl FnMut() -> Result<(), MachineError>,
 ) -> Measured {
     let mut bar = Bar::new("looking at the host's noise");
-    bar.begin(plan);
     let mut recorder = Recorder::new(plan);
     let floor = noise::spin(clock::now_ns, FLOOR_NS);
+    bar.begin(plan);
     let before = Counts::now();
     let bench = Bench {
         link,
@@ -110,6 +110,8 @@ fn obituary(mut health: impl FnMut() -> Result<(), MachineError>) -> Option<CliE
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::link::fault::{Faults, Faulty, Injected};
+    use crate::link::loopback::Loopback;
     use crate::link::{LinkError, Received};
     use crate::load::{Limit, Mode};
 
@@ -143,7 +145,7 @@ mod tests {
     const PLAN: Plan = Plan {
         mode: Mode::Closed,
         payload_len: 64,
-        timeout_ns: 1_000_000_000,
+        timeout_ns: 60_000_000_000,
         warmup: Limit::NOTHING,
         measure: Limit {
             duration_ns: None,
@@ -151,6 +153,50 @@ mod tests {
         },
         seed: 1,
     };
+
+    fn measure_loopback(plan: &Plan, faults: Faults) -> (Measured, Injected) {
+        let mut link = Faulty::new(Loopback::new(7), faults, 42);
+        let measured = measure(plan, Some(7), &mut link, &Interrupt::default(), || Ok(()));
+        assert_eq!(measured.ended, Ended::Completed);
+        let tally = &measured.tally;
+        assert_eq!(tally.sent, tally.received + tally.lost);
+        assert_eq!(measured.recorder.latency.count(), tally.sent);
+        assert_eq!((tally.foreign, tally.stale), (0, 0));
+        (measured, *link.injected())
+    }
+
+    #[test]
+    fn a_perfect_link_loses_nothing() {
+        let (measured, _) = measure_loopback(&PLAN, Faults::default());
+        assert_eq!(measured.tally.received, 10);
+        assert_eq!(measured.recorder.service.count(), 10);
+    }
+
+    #[test]
+    fn what_a_bad_link_does_is_counted() {
+        let plan = Plan {
+            measure: Limit {
+                duration_ns: None,
+                count: Some(500),
+            },
+            timeout_ns: 10_000_000,
+            ..PLAN
+        };
+        let faults = Faults {
+            lose_request: 0.01,
+            lose_reply: 0.01,
+            duplicate: 0.05,
+            ..Faults::default()
+        };
+        let (measured, injected) = measure_loopback(&plan, faults);
+        let injected_losses = injected.lost_requests + injected.lost_replies;
+        assert!(injected_losses > 0 && injected.duplicated > 1);
+        // A host that stands still for longer than the timeout adds losses of its own, and the
+        // second copy of the last reply is not waited for.
+        assert!(measured.tally.lost >= injected_losses);
+        assert!(measured.tally.duplicated + measured.tally.late + 1 >= injected.duplicated);
+        assert!(measured.recorder.latency.max_ns() >= Some(plan.timeout_ns));
+    }
 
     #[test]
     fn a_dead_machine_explains_a_failed_link() {

@@ -29,6 +29,7 @@ impl Bar {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
         bar.set_style(style("{spinner} {msg} ({elapsed})"));
         bar.set_message(what);
+        bar.tick();
         Self {
             bar,
             last_drawn_ns: 0,

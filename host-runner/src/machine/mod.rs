@@ -12,6 +12,7 @@ mod command;
 mod config;
 mod console;
 mod error;
+mod image;
 mod process;
 mod qmp;
 #[cfg(test)]
@@ -32,6 +33,9 @@ pub use qmp::QmpError;
 
 /// How long `auto` lets KVM boot the image before it falls back to TCG.
 pub const KVM_TRIAL: Duration = Duration::from_millis(1500);
+
+/// How often the counters are read again until they stand still.
+const COUNTER_READINGS: u32 = 50;
 
 /// What happens while a machine boots.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,20 +135,31 @@ impl Machine {
         }
     }
 
-    /// The service's counters, read from the guest's memory while it runs.
+    /// The service's counters, read from the guest's memory while it runs, when two readings a
+    /// millisecond apart agree: the service counts an answer after it has sent it, and may be held
+    /// up in between. Under traffic that never pauses, a reading of the moment.
     ///
     /// # Errors
     ///
     /// [`MachineError::Monitor`] if QEMU does not answer as it should within a few seconds.
     pub fn counters(&mut self) -> Result<wire::Counters, MachineError> {
         let address = self.booted.ready.counters;
-        match self.booted.monitor.read_words(address) {
-            Ok(words) => Ok(wire::Counters::from_array(words)),
-            Err(source) => Err(MachineError::Monitor {
+        let mut read = || {
+            let words = self.booted.monitor.read_words(address);
+            words.map_err(|source| MachineError::Monitor {
                 action: "reading the service's counters",
                 source,
-            }),
+            })
+        };
+        let mut words = read()?;
+        for _ in 0..COUNTER_READINGS {
+            std::thread::sleep(Duration::from_millis(1));
+            let before = std::mem::replace(&mut words, read()?);
+            if words == before {
+                break;
+            }
         }
+        Ok(wire::Counters::from_array(words))
     }
 
     /// QEMU's version, as it says itself, such as `7.2.22`.

@@ -134,7 +134,11 @@ fn figures(run: &Run, text: &mut String) -> fmt::Result {
             .iter()
             .map(|column| value(column, column.summary.min)),
     )?;
-    let mean = |column: &Column<'_>| column.summary.mean.map_or("n/a".to_owned(), micros);
+    let mean = |column: &Column<'_>| match column.summary.mean {
+        Some(ns) if column.censored_from_ns.is_some() => format!(">= {}", micros(ns)),
+        Some(ns) => micros(ns),
+        None => "n/a".to_owned(),
+    };
     row(text, "mean", columns.iter().map(mean))?;
     for (index, percentile) in PERCENTILES.iter().enumerate() {
         let mut cells: Vec<String> = columns
@@ -252,7 +256,7 @@ hermit at 10.0.2.15:9000 over link unix, closed loop, 64-byte payload
 {HEAD}
 us                   latency       service          path
 min                    20.00          1.50         18.49
-mean                 2024.94          1.50         23.48
+mean              >= 2024.94          1.50         23.48
 p50                    24.99          1.50         23.47
 p90                    28.99          1.50         27.47
 p99                    29.90           n/a           n/a
@@ -274,7 +278,7 @@ hermit at 10.0.2.15:9000 over link unix, open loop at 1000 requests/s, 64-byte p
 {HEAD}
 us                   latency   uncorrected       service          path      lateness
 min                    20.00         19.99          1.50         18.49          0.01
-mean                 2024.94       2024.93          1.50         23.48          0.01
+mean              >= 2024.94    >= 2024.93          1.50         23.48          0.01
 p50                    24.99         24.99          1.50         23.47          0.01
 p90                    28.99         28.99          1.50         27.47          0.01
 p99                    29.90         29.89           n/a           n/a          0.01

@@ -8,6 +8,10 @@ use super::{Noise, Recorder, Recording};
 /// The share of CPU time that others may have had.
 const MAX_STEAL_SHARE: f64 = 0.01;
 
+/// The share of its time that a thread may lose that only spins. Timer interrupts and the like
+/// take well under a hundredth; what takes a tenth is another program.
+const MAX_FLOOR_SHARE: f64 = 0.1;
+
 /// A generator that sends later than the latency divided by this measures itself.
 const LATENCY_PER_LATENESS: u64 = 10;
 
@@ -60,11 +64,18 @@ pub fn reasons(ended: &Ended, tally: &Tally, recorder: &Recorder, noise: &Noise)
                 share * 100.0
             )
         });
+    let crowded = (noise.floor_share > MAX_FLOOR_SHARE).then(|| {
+        format!(
+            "other programs had the CPU: just before the run a thread that only spins lost {:.1} % \
+             of its time",
+            noise.floor_share * 100.0
+        )
+    });
     let late = recorder
         .open
         .as_ref()
         .and_then(|open| lateness(&recorder.latency, &open.lateness));
-    [ended, nothing, foreign, saturated, steal, late]
+    [ended, nothing, foreign, saturated, steal, crowded, late]
         .into_iter()
         .flatten()
         .collect()
@@ -194,6 +205,19 @@ mod tests {
         );
         let foreign = Tally { foreign: 2, ..GOOD };
         assert!(judge(&Ended::Completed, foreign, &good, 0.0)[0].ends_with("another boot: 2"));
+    }
+
+    #[test]
+    fn a_host_that_others_use_is_named() {
+        let crowded = |floor_share| {
+            let noise = Noise {
+                floor_share,
+                ..Noise::default()
+            };
+            reasons(&Ended::Completed, &GOOD, &recorder(10, 100_000, 0), &noise)
+        };
+        assert!(crowded(0.1).is_empty());
+        assert!(crowded(0.25)[0].contains("lost 25.0 % of its time"));
     }
 
     #[test]

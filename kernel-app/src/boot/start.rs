@@ -21,6 +21,9 @@ const SERIAL_PORT: u16 = 0x3f8;
 /// kernel's own `KERNEL_STACK_SIZE` of 32 KiB.
 pub const BOOT_STACK_SIZE: usize = 64 * 1024;
 
+/// The least memory that the kernel gets ready in, with some left for it to live on, in MiB.
+const MIN_MEMORY_MIB: u64 = 20;
+
 /// A stack, aligned as the ABI wants it.
 #[repr(C, align(4096))]
 pub struct Stack([u8; BOOT_STACK_SIZE]);
@@ -61,6 +64,14 @@ pub unsafe extern "C" fn start(start_info_address: u64) -> ! {
         Ok(firmware) => firmware,
         Err(error) => fail(format_args!("{error}")),
     };
+    // Firmware keeps some for itself, so what is usable falls short of what the machine has.
+    let memory_mib = firmware.end_of_ram().div_ceil(1 << 20);
+    if memory_mib < MIN_MEMORY_MIB {
+        fail(format_args!(
+            "not enough memory: the machine has {memory_mib} MiB, the service needs \
+             {MIN_MEMORY_MIB}; give it more, such as -m 32"
+        ));
+    }
     // SAFETY: nothing else runs yet, and nothing else ever refers to these statics mutably.
     let (device_tree, boot_info) = unsafe {
         (

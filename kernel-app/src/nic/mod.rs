@@ -50,7 +50,7 @@ pub enum NicError {
     /// The device was found, but does not work with this driver.
     #[error("network device: {0}")]
     Virtio(#[from] virtio::SetupError),
-    /// [`bare`](self) was asked for the device twice.
+    /// The device was asked for twice.
     #[error("network device: already in use")]
     InUse,
 }
@@ -70,6 +70,9 @@ pub enum PciProblem {
     /// There is no capability of this virtio type.
     #[error("virtio capability {0} is missing: a legacy device? use disable-modern=off")]
     MissingCapability(u8),
+    /// The list of capabilities is a ring.
+    #[error("its list of capabilities has no end")]
+    EndlessCapabilities,
     /// The registers' address is used for something else.
     #[error("registers at {0:#x} cannot be mapped: something else is there")]
     AddressTaken(u64),

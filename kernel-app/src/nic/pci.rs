@@ -27,6 +27,9 @@ const CAP_OFFSET: u8 = 8;
 const CAP_LENGTH: u8 = 12;
 const CAP_NOTIFY_OFF_MULTIPLIER: u8 = 16;
 
+/// As many as fit behind the header in 256 bytes of configuration space, 4 bytes each.
+const MAX_CAPABILITIES: usize = 48;
+
 /// Where a device is: bus, device, function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Address(pub DeviceFunction);
@@ -118,6 +121,10 @@ impl Registers {
         config: &mut PciConfig<C>,
         at: DeviceFunction,
     ) -> Result<Self, PciProblem> {
+        // The transport walks the list too, and would not notice that it is a ring.
+        if config.root.capabilities(at).nth(MAX_CAPABILITIES).is_some() {
+            return Err(PciProblem::EndlessCapabilities);
+        }
         let notify = capability(config, at, VIRTIO_PCI_CAP_NOTIFY_CFG)?;
         Ok(Self {
             common: region(config, at, VIRTIO_PCI_CAP_COMMON_CFG)?,
@@ -139,7 +146,7 @@ impl Registers {
     pub fn doorbell(&self, queue_notify_off: u16) -> Option<u64> {
         let offset = u64::from(queue_notify_off) * u64::from(self.notify_off_multiplier);
         let address = self.notify.start + offset;
-        (address % 2 == 0 && address + 2 <= self.notify.end).then_some(address)
+        (address.is_multiple_of(2) && address + 2 <= self.notify.end).then_some(address)
     }
 }
 
@@ -149,11 +156,9 @@ fn capability<C: ConfigurationAccess + Clone>(
     at: DeviceFunction,
     cfg_type: u8,
 ) -> Result<CapabilityInfo, PciProblem> {
-    // A list that the device has made a ring must end too: 256 bytes hold no more than 48.
     config
         .root
         .capabilities(at)
-        .take(48)
         .find(|found| found.id == PCI_CAP_ID_VNDR && (found.private_header >> 8) as u8 == cfg_type)
         .ok_or(PciProblem::MissingCapability(cfg_type))
 }

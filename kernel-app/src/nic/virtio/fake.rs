@@ -1,0 +1,295 @@
+//! A virtio-net device in memory: the registers as a [`Transport`], and a hand on the other end of
+//! the queues that does as a test tells it, true or false.
+
+use core::cell::RefCell;
+use core::ptr::NonNull;
+use std::alloc::{Layout, alloc_zeroed};
+use std::rc::Rc;
+use std::vec::Vec;
+
+use virtio_drivers::transport::{DeviceStatus, DeviceType, InterruptStatus, Transport};
+use virtio_drivers::{BufferDirection, Hal, PAGE_SIZE, PhysAddr};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+use crate::nic::ledger::QUEUE_SIZE;
+use crate::nic::queue::{Doorbell, RECEIVE, TRANSMIT};
+
+pub const MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
+pub const HEADER: usize = 12;
+
+/// Memory of the process, at its own addresses; never given back.
+pub struct LeakingHal;
+
+// SAFETY: pages come fresh from the allocator, zeroed and aligned, and are never freed.
+unsafe impl Hal for LeakingHal {
+    fn dma_alloc(pages: usize, _direction: BufferDirection) -> (PhysAddr, NonNull<u8>) {
+        let layout = Layout::from_size_align(pages * PAGE_SIZE, PAGE_SIZE).unwrap();
+        // SAFETY: the layout is not empty.
+        let memory = NonNull::new(unsafe { alloc_zeroed(layout) }).unwrap();
+        (memory.as_ptr().expose_provenance() as PhysAddr, memory)
+    }
+
+    unsafe fn dma_dealloc(_paddr: PhysAddr, _vaddr: NonNull<u8>, _pages: usize) -> i32 {
+        0
+    }
+
+    unsafe fn mmio_phys_to_virt(_paddr: PhysAddr, _size: usize) -> NonNull<u8> {
+        unreachable!("the fake device has no registers in memory")
+    }
+
+    unsafe fn share(buffer: NonNull<[u8]>, _direction: BufferDirection) -> PhysAddr {
+        buffer.as_ptr().expose_provenance() as PhysAddr
+    }
+
+    unsafe fn unshare(_paddr: PhysAddr, _buffer: NonNull<[u8]>, _direction: BufferDirection) {}
+}
+
+/// Where the driver put a queue, and how far the device has got in it.
+#[derive(Clone, Copy, Default)]
+struct FakeQueue {
+    descriptors: u64,
+    avail: u64,
+    used: u64,
+    next_avail: u16,
+    next_used: u16,
+}
+
+struct State {
+    features: u64,
+    refuses_features: bool,
+    mac: [u8; 6],
+    status: DeviceStatus,
+    queues: [FakeQueue; 2],
+    rings: [usize; 2],
+}
+
+/// The device; its clones are the same device.
+#[derive(Clone)]
+pub struct FakeDevice(Rc<RefCell<State>>);
+
+impl FakeDevice {
+    pub fn new() -> Self {
+        Self(Rc::new(RefCell::new(State {
+            features: u64::MAX,
+            refuses_features: false,
+            mac: MAC,
+            status: DeviceStatus::empty(),
+            queues: [FakeQueue::default(); 2],
+            rings: [0; 2],
+        })))
+    }
+
+    pub fn offering(self, features: u64) -> Self {
+        self.0.borrow_mut().features = features;
+        self
+    }
+
+    pub fn refusing_features(self) -> Self {
+        self.0.borrow_mut().refuses_features = true;
+        self
+    }
+
+    pub fn with_mac(self, mac: [u8; 6]) -> Self {
+        self.0.borrow_mut().mac = mac;
+        self
+    }
+
+    pub fn status(&self) -> DeviceStatus {
+        self.0.borrow().status
+    }
+
+    /// How often the doorbell of a queue was rung.
+    pub fn rings(&self, queue: u16) -> usize {
+        self.0.borrow().rings[usize::from(queue)]
+    }
+
+    /// Whether the driver asked for no interrupts: the avail ring's flags.
+    pub fn is_silent(&self, queue: u16) -> bool {
+        let avail = self.queue(queue).avail;
+        // SAFETY: the driver's avail ring starts with its flags and stays where it is.
+        unsafe { read::<u16>(avail) == 1 }
+    }
+
+    /// Tells the driver not to ring: the used ring's flags.
+    pub fn start_polling(&self, queue: u16) {
+        // SAFETY: the used ring starts with its flags and stays where it is.
+        unsafe { write::<u16>(self.queue(queue).used, 1) }
+    }
+
+    /// How many buffers the driver has posted that the device has not taken.
+    pub fn posted(&self, queue: u16) -> usize {
+        let queue = self.queue(queue);
+        // SAFETY: the index follows the avail ring's flags.
+        let index = unsafe { read::<u16>(queue.avail + 2) };
+        index.wrapping_sub(queue.next_avail).into()
+    }
+
+    /// Takes the next posted buffer: its token, and its place and length.
+    pub fn take(&self, number: u16) -> (u16, u64, usize) {
+        assert!(self.posted(number) > 0, "queue {number} is empty");
+        let queue = self.queue(number);
+        let slot = u64::from(queue.next_avail) % QUEUE_SIZE as u64;
+        // SAFETY: slot and token are inside ring and descriptor table, which stay where they are.
+        let (token, address, len, flags) = unsafe {
+            let token = read::<u16>(queue.avail + 4 + 2 * slot);
+            let descriptor = queue.descriptors + 16 * u64::from(token);
+            let flags = read::<u16>(descriptor + 12);
+            (token, read(descriptor), read::<u32>(descriptor + 8), flags)
+        };
+        let is_writable = flags == 2;
+        assert_eq!(
+            is_writable,
+            number == RECEIVE,
+            "one descriptor, and of the right direction"
+        );
+        let state = &mut self.0.borrow_mut().queues[usize::from(number)];
+        state.next_avail = state.next_avail.wrapping_add(1);
+        (token, address, len as usize)
+    }
+
+    /// Puts an entry on the used ring, whatever it says.
+    pub fn complete(&self, number: u16, token: u16, len: usize) {
+        let queue = self.queue(number);
+        let slot = u64::from(queue.next_used) % QUEUE_SIZE as u64;
+        let next_used = queue.next_used.wrapping_add(1);
+        // SAFETY: the slot is inside the used ring, which stays where it is.
+        unsafe {
+            write(queue.used + 4 + 8 * slot, u32::from(token));
+            write(queue.used + 8 + 8 * slot, len as u32);
+            write(queue.used + 2, next_used);
+        }
+        self.0.borrow_mut().queues[usize::from(number)].next_used = next_used;
+    }
+
+    /// A frame arrives.
+    pub fn deliver(&self, frame: &[u8]) {
+        let (token, address, len) = self.take(RECEIVE);
+        assert!(HEADER + frame.len() <= len);
+        for (i, byte) in [0xee; HEADER].iter().chain(frame).enumerate() {
+            // SAFETY: inside the posted buffer.
+            unsafe { write(address + i as u64, *byte) };
+        }
+        self.complete(RECEIVE, token, HEADER + frame.len());
+    }
+
+    /// A frame leaves, if one was posted. Returns it once its header has been looked at.
+    pub fn collect(&self) -> Option<Vec<u8>> {
+        if self.posted(TRANSMIT) == 0 {
+            return None;
+        }
+        let (token, address, len) = self.take(TRANSMIT);
+        // SAFETY: inside the posted buffer.
+        let read_byte = |i: usize| unsafe { read::<u8>(address + i as u64) };
+        let bytes: Vec<u8> = (0..len).map(read_byte).collect();
+        assert_eq!(bytes[..HEADER], [0; HEADER]);
+        self.complete(TRANSMIT, token, 0);
+        Some(bytes[HEADER..].to_vec())
+    }
+
+    fn queue(&self, queue: u16) -> FakeQueue {
+        self.0.borrow().queues[usize::from(queue)]
+    }
+}
+
+/// # Safety
+///
+/// `address` is of a `T` in memory that was exposed to the device.
+unsafe fn read<T>(address: u64) -> T {
+    // SAFETY: the caller's contract.
+    unsafe { core::ptr::with_exposed_provenance::<T>(address as usize).read_volatile() }
+}
+
+/// # Safety
+///
+/// `address` is of a `T` in memory that was exposed to the device, to write to.
+unsafe fn write<T>(address: u64, value: T) {
+    // SAFETY: the caller's contract.
+    unsafe { core::ptr::with_exposed_provenance_mut::<T>(address as usize).write_volatile(value) }
+}
+
+impl Doorbell for FakeDevice {
+    fn ring(&self, queue: u16) {
+        self.0.borrow_mut().rings[usize::from(queue)] += 1;
+    }
+}
+
+impl Transport for FakeDevice {
+    fn device_type(&self) -> DeviceType {
+        DeviceType::Network
+    }
+
+    fn read_device_features(&mut self) -> u64 {
+        self.0.borrow().features
+    }
+
+    fn write_driver_features(&mut self, features: u64) {
+        assert_eq!(features & !self.0.borrow().features, 0, "not offered");
+    }
+
+    fn max_queue_size(&mut self, _queue: u16) -> u32 {
+        256
+    }
+
+    fn notify(&mut self, _queue: u16) {
+        panic!("the driver has doorbells");
+    }
+
+    fn get_status(&self) -> DeviceStatus {
+        self.0.borrow().status
+    }
+
+    fn set_status(&mut self, status: DeviceStatus) {
+        let mut state = self.0.borrow_mut();
+        state.status = status;
+        if state.refuses_features {
+            state.status.remove(DeviceStatus::FEATURES_OK);
+        }
+    }
+
+    fn set_guest_page_size(&mut self, _size: u32) {}
+
+    fn requires_legacy_layout(&self) -> bool {
+        false
+    }
+
+    fn queue_set(&mut self, queue: u16, size: u32, descriptors: u64, avail: u64, used: u64) {
+        assert_eq!(size as usize, QUEUE_SIZE);
+        self.0.borrow_mut().queues[usize::from(queue)] = FakeQueue {
+            descriptors,
+            avail,
+            used,
+            ..FakeQueue::default()
+        };
+    }
+
+    fn queue_unset(&mut self, _queue: u16) {}
+
+    fn queue_used(&mut self, queue: u16) -> bool {
+        self.queue(queue).descriptors != 0
+    }
+
+    fn ack_interrupt(&mut self) -> InterruptStatus {
+        InterruptStatus::empty()
+    }
+
+    fn read_config_generation(&self) -> u32 {
+        0
+    }
+
+    fn read_config_space<T: FromBytes + IntoBytes>(
+        &self,
+        offset: usize,
+    ) -> virtio_drivers::Result<T> {
+        T::read_from_prefix(&self.0.borrow().mac[offset..])
+            .map(|(value, _)| value)
+            .map_err(|_| virtio_drivers::Error::ConfigSpaceTooSmall)
+    }
+
+    fn write_config_space<T: IntoBytes + Immutable>(
+        &mut self,
+        _offset: usize,
+        _value: T,
+    ) -> virtio_drivers::Result<()> {
+        panic!("the driver has nothing to write there")
+    }
+}
