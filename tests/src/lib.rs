@@ -1,1 +1,29 @@
-//! End-to-end tests live in `tests/tests`; what they share is here.
+//! What the end-to-end tests in `tests/tests` share.
+//!
+//! - [`built`]: where the built `fathom` and the built image are;
+//! - [`turn`]: one QEMU at a time;
+//! - [`patience`]: how long anything may take before a test gives up;
+//! - [`guest`]: the image in a QEMU that the test itself starts, on its own command line;
+//! - [`monitor`]: that QEMU's monitor;
+//! - [`station`]: a host beside the guest, on a link of Ethernet frames;
+//! - [`packet`]: frames put together, and taken apart with every length and checksum checked;
+//! - [`dhcp`]: a DHCP server for one client;
+//! - [`fathom`]: the built `fathom` command, run to its end or interrupted;
+//! - [`results`]: what it leaves behind;
+//! - [`process`]: children that cannot outlive the test.
+//!
+//! Deliberately shares no code with `host-runner`, and not smoltcp either, which the image speaks
+//! the network with: frames are etherparse's, so that an error in one is not excused by the same
+//! error in the other. Only `wire`, the documented protocol, is common.
+
+pub mod built;
+pub mod dhcp;
+pub mod fathom;
+pub mod guest;
+pub mod monitor;
+pub mod packet;
+pub mod patience;
+pub mod process;
+pub mod results;
+pub mod station;
+pub mod turn;

@@ -1,0 +1,295 @@
+//! The image in a QEMU that the test itself starts, independently of `fathom`.
+#![forbid(unsafe_code)]
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::Ipv6Addr;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Instant;
+
+use wire::ready::{FATAL_PREFIX, READY_PREFIX};
+use wire::{Counters, Ready};
+
+use crate::monitor::Monitor;
+use crate::station::Station;
+use crate::turn::Turn;
+use crate::{built, patience, process};
+
+/// The guest's Ethernet address.
+pub const MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
+
+/// The guest's link-local address, made of its Ethernet address (RFC 4291 appendix A).
+pub const LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0x5054, 0xff, 0xfe12, 0x3456);
+
+/// What the guest's network device is connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// A link of Ethernet frames, with a [`Station`] at the other end.
+    Frames,
+    /// QEMU's user network, with a UDP port of 127.0.0.1 forwarded to a guest's port.
+    User {
+        /// The host's port.
+        host_port: u16,
+        /// The guest's port.
+        guest_port: u16,
+    },
+    /// There is no network device.
+    None,
+}
+
+/// A machine to start.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine<'a> {
+    /// QEMU's name of the board.
+    pub board: &'a str,
+    /// QEMU's name of the processor.
+    pub cpu: &'a str,
+    /// Its memory, in MiB.
+    pub memory_mib: u32,
+    /// What its network device is connected to.
+    pub network: Network,
+    /// The image's boot arguments.
+    pub arguments: &'a str,
+}
+
+impl<'a> Machine<'a> {
+    /// The smallest machine that the image promises to run on, on a link of frames.
+    #[must_use]
+    pub const fn new(arguments: &'a str) -> Self {
+        Self {
+            board: "pc",
+            cpu: "max",
+            memory_mib: 32,
+            network: Network::Frames,
+            arguments,
+        }
+    }
+
+    /// Starts QEMU; [`Guest::ready`] waits for the service.
+    ///
+    /// # Panics
+    ///
+    /// If QEMU or the image is not there.
+    #[must_use]
+    pub fn start<'t>(&self, turn: &'t Turn) -> Guest<'t> {
+        let (monitor, qemu_monitor) = UnixStream::pair().expect("a socket pair");
+        let (frames, qemu_frames) = UnixDatagram::pair().expect("a socket pair");
+        let mut command = Command::new(built::qemu());
+        command
+            .args(["-nodefaults", "-no-user-config", "-no-reboot"])
+            .args(["-display", "none", "-accel", "tcg"])
+            .args(["-M", self.board, "-cpu", self.cpu])
+            .args(["-m", &format!("{}M", self.memory_mib)])
+            .arg("-kernel")
+            .arg(built::image())
+            .args(["-append", self.arguments, "-serial", "stdio"])
+            .args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"])
+            .args([
+                "-chardev",
+                &format!("socket,id=monitor,fd={}", qemu_monitor.as_raw_fd()),
+                "-mon",
+                "chardev=monitor,mode=control",
+            ]);
+        let netdev = match self.network {
+            Network::Frames => {
+                let fd = qemu_frames.as_raw_fd();
+                Some(format!("dgram,id=n0,local.type=fd,local.str={fd}"))
+            }
+            Network::User {
+                host_port,
+                guest_port,
+            } => Some(format!(
+                "user,id=n0,hostfwd=udp:127.0.0.1:{host_port}-:{guest_port}"
+            )),
+            Network::None => None,
+        };
+        if let Some(netdev) = netdev {
+            let [a, b, c, d, e, f] = MAC;
+            let mac = format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}");
+            command.args(["-netdev", &netdev]).args([
+                "-device",
+                &format!("virtio-net-pci,netdev=n0,mac={mac},romfile="),
+            ]);
+        }
+        let inherited: Vec<OwnedFd> = vec![qemu_monitor.into(), qemu_frames.into()];
+        process::tie_to_this_thread(&mut command, inherited);
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}", built::qemu().display()));
+        let (sender, lines) = channel();
+        read_lines(child.stdout.take().expect("piped"), sender.clone());
+        read_lines(child.stderr.take().expect("piped"), sender);
+        Guest {
+            child,
+            lines,
+            console: Vec::new(),
+            monitor: Some(monitor),
+            connected: None,
+            network: self.network,
+            station: Station::new(frames, MAC),
+            counters: None,
+            _turn: turn,
+        }
+    }
+}
+
+fn read_lines(from: impl Read + Send + 'static, to: Sender<String>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(from).split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+            if to.send(line).is_err() {
+                break;
+            }
+        }
+    });
+}
+
+/// A running QEMU. Dropped, it is killed.
+#[derive(Debug)]
+pub struct Guest<'t> {
+    child: Child,
+    lines: Receiver<String>,
+    console: Vec<String>,
+    monitor: Option<UnixStream>,
+    connected: Option<Monitor>,
+    network: Network,
+    /// The host beside the guest, with [`Network::Frames`].
+    pub station: Station,
+    counters: Option<u64>,
+    _turn: &'t Turn,
+}
+
+impl Guest<'_> {
+    /// Waits until the service says that it is ready.
+    ///
+    /// # Panics
+    ///
+    /// If it says that it can't be, or QEMU ends, or nothing happens.
+    pub fn ready(&mut self) -> Ready {
+        let line = self.wait_for_line("the ready line", |line| {
+            line.starts_with(READY_PREFIX) || line.starts_with(FATAL_PREFIX)
+        });
+        let ready: Ready = line
+            .parse()
+            .unwrap_or_else(|error| panic!("{error}: {line}"));
+        self.counters = Some(ready.counters);
+        if self.network == Network::Frames {
+            self.station.meet(&ready);
+        }
+        ready
+    }
+
+    /// Waits for a line of the console, or of QEMU's own, that `is_it`.
+    ///
+    /// # Panics
+    ///
+    /// If QEMU ends before there is such a line, or there is none in time.
+    pub fn wait_for_line(&mut self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
+        let start = Instant::now();
+        loop {
+            let left = patience::BOOT.saturating_sub(start.elapsed());
+            match self.lines.recv_timeout(left) {
+                Ok(line) => {
+                    self.console.push(line.clone());
+                    if is_it(&line) {
+                        return line;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!(
+                        "no {what} in {:?}; console:\n{}",
+                        patience::BOOT,
+                        self.said()
+                    )
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    panic!("QEMU ended without {what}; console:\n{}", self.said())
+                }
+            }
+        }
+    }
+
+    /// Waits until QEMU ends of its own accord; returns how, and all it printed.
+    ///
+    /// # Panics
+    ///
+    /// If it does not.
+    pub fn ended(mut self) -> (ExitStatus, String) {
+        let status = patience::until(patience::BOOT, "QEMU's end", || {
+            self.child.try_wait().expect("it is our child")
+        });
+        // Both pipes are closed now, so this ends.
+        let rest: Vec<String> = self.lines.iter().collect();
+        self.console.extend(rest);
+        (status, self.said())
+    }
+
+    /// QEMU's monitor.
+    ///
+    /// # Panics
+    ///
+    /// If it does not answer.
+    pub fn monitor(&mut self) -> &mut Monitor {
+        let stream = self.monitor.take();
+        self.connected
+            .get_or_insert_with(|| Monitor::new(stream.expect("taken only to be connected")))
+    }
+
+    /// The service's counters, read from the guest's memory.
+    ///
+    /// # Panics
+    ///
+    /// Before [`Guest::ready`].
+    pub fn counters(&mut self) -> Counters {
+        let address = self.counters.expect("the ready line tells the address");
+        let words = self.monitor().words(address, Counters::LEN);
+        Counters::from_array(words.try_into().expect("as many as asked for"))
+    }
+
+    /// Waits until the service has counted as `expected`: it publishes its counters after it has
+    /// answered, so that they may be read a moment too early. Of frames there may be more, which
+    /// the network stack has to do with.
+    ///
+    /// # Panics
+    ///
+    /// If it does not count so.
+    pub fn expect_counters(&mut self, expected: &Counters) {
+        let start = Instant::now();
+        loop {
+            let counters = self.counters();
+            let but_for_frames = Counters {
+                frames_received: expected.frames_received,
+                frames_sent: expected.frames_sent,
+                ..counters
+            };
+            if but_for_frames == *expected
+                && counters.frames_received >= expected.frames_received
+                && counters.frames_sent >= expected.frames_sent
+            {
+                return;
+            }
+            assert!(
+                start.elapsed() < patience::ANSWER,
+                "counted {counters:?}, expected {expected:?}"
+            );
+        }
+    }
+
+    /// Everything printed so far.
+    fn said(&self) -> String {
+        self.console.join("\n")
+    }
+}
+
+impl Drop for Guest<'_> {
+    fn drop(&mut self) {
+        // It may have ended already; either way it is gone after this.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,71 @@
+//! Children that cannot outlive the test, and a way to see who descends from whom.
+//!
+//! All of the harness's unsafety is the one call of `pre_exec` here: the standard library has no
+//! safe way to do something in the child between `fork` and `exec`.
+
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use rustix::io::FdFlags;
+use rustix::process::{Pid, Signal};
+
+/// Has the kernel kill the child of `command` when the thread that spawns it ends, and lets the
+/// child inherit `inherited` under their own numbers. They are closed here when `command` is
+/// dropped.
+pub fn tie_to_this_thread(command: &mut Command, inherited: Vec<OwnedFd>) {
+    let prepare = move || prepare(&inherited);
+    // SAFETY: the closure runs in the forked child, where only async-signal-safe calls are allowed.
+    // It makes the system calls prctl and fcntl, and neither allocates nor locks.
+    unsafe { command.pre_exec(prepare) };
+}
+
+fn prepare(inherited: &[OwnedFd]) -> io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    for fd in inherited {
+        rustix::io::fcntl_setfd(fd, FdFlags::empty())?;
+    }
+    Ok(())
+}
+
+/// A process that is not ours to wait for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its number.
+    pub pid: Pid,
+    /// Its name, as the kernel has it: at most 15 bytes.
+    pub name: String,
+}
+
+impl Process {
+    /// Sends it `signal`; one that has ended already is none the worse for it.
+    pub fn signal(&self, signal: Signal) {
+        let _ = rustix::process::kill_process(self.pid, signal);
+    }
+}
+
+/// The processes that run with `variable` in their environment, set or inherited, in the order of
+/// their numbers. Those that have ended and wait to be collected are none.
+#[must_use]
+pub fn running_with(variable: &str) -> Vec<Process> {
+    let mut found: Vec<Process> = fs::read_dir("/proc")
+        .expect("/proc is mounted")
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let pid = Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)?;
+            let environment = fs::read(entry.path().join("environ")).ok()?;
+            let has_it = environment
+                .split(|&byte| byte == 0)
+                .any(|field| field == variable.as_bytes());
+            let name = fs::read_to_string(entry.path().join("comm")).ok()?;
+            has_it.then(|| Process {
+                pid,
+                name: name.trim().to_owned(),
+            })
+        })
+        .collect();
+    found.sort_by_key(|process| process.pid.as_raw_nonzero());
+    found
+}

@@ -1,0 +1,280 @@
+//! What a run leaves behind, and what holds of it whatever was measured.
+#![forbid(unsafe_code)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::Deserializer;
+use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+use serde_json::Value;
+
+/// The percentiles, each with one over the share of samples beyond it: with `n` samples a
+/// percentile is told if at least ten are beyond it.
+const PERCENTILES: [(&str, u64); 5] = [
+    ("p50", 2),
+    ("p90", 10),
+    ("p99", 100),
+    ("p99.9", 1000),
+    ("p99.99", 10_000),
+];
+
+/// How many samples must be beyond a percentile.
+const SAMPLES_BEYOND: u64 = 10;
+
+/// The documented fields of `environment`.
+const ENVIRONMENT: &[&str] = &[
+    "cpu_model",
+    "kernel",
+    "qemu_version",
+    "accel",
+    "accel_reason",
+    "governor",
+    "steal_share",
+    "image",
+    "git_revision",
+];
+
+/// The documented fields of each of `runs`.
+const RUN: &[&str] = &[
+    "target",
+    "link",
+    "accel",
+    "mode",
+    "payload_bytes",
+    "offered_rate",
+    "achieved_rate",
+    "warmup_discarded",
+    "sent",
+    "received",
+    "lost",
+    "late",
+    "duplicated",
+    "reordered",
+    "corrupted",
+    "latency_ns",
+    "service_ns",
+    "path_ns",
+    "send_lateness_ns",
+    "core_round_trip_ns",
+    "guest_counters",
+    "partial",
+    "valid",
+    "invalid_because",
+];
+
+/// A directory of results.
+#[derive(Debug)]
+pub struct Results {
+    directory: PathBuf,
+    /// `result.json`.
+    pub json: Value,
+}
+
+impl Results {
+    /// Reads the results in `directory`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no `result.json`, or it is not JSON.
+    #[must_use]
+    pub fn read(directory: &Path) -> Self {
+        let path = directory.join("result.json");
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| {
+            panic!("{}: {error}", path.display());
+        });
+        Self {
+            directory: directory.to_owned(),
+            json: serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}")),
+        }
+    }
+
+    /// The one measurement.
+    ///
+    /// # Panics
+    ///
+    /// If there is none, or another.
+    #[must_use]
+    pub fn run(&self) -> &Value {
+        let runs = self.json["runs"].as_array().expect("runs[]");
+        assert_eq!(runs.len(), 1, "{:#}", self.json);
+        &runs[0]
+    }
+
+    /// A count of the measurement.
+    ///
+    /// # Panics
+    ///
+    /// If it is none.
+    #[must_use]
+    pub fn count(&self, field: &str) -> u64 {
+        count(self.run(), field)
+    }
+
+    /// A counter of the guest's.
+    ///
+    /// # Panics
+    ///
+    /// If it was not read.
+    #[must_use]
+    pub fn guest_counter(&self, name: &str) -> u64 {
+        count(&self.run()["guest_counters"], name)
+    }
+
+    /// Checks everything that holds of all results.
+    ///
+    /// # Panics
+    ///
+    /// If something does not.
+    pub fn check(&self) {
+        assert_eq!(self.json["schema"], "fathom/1");
+        expect_fields(&self.json["environment"], ENVIRONMENT);
+        let run = self.run();
+        expect_fields(run, RUN);
+        self.check_counts();
+        for summary in ["latency_ns", "service_ns", "path_ns", "send_lateness_ns"] {
+            if !run[summary].is_null() {
+                check_summary(summary, &run[summary]);
+            }
+        }
+        assert_eq!(
+            run["valid"] == true,
+            run["invalid_because"]
+                .as_array()
+                .expect("invalid_because[]")
+                .is_empty(),
+            "{run:#}"
+        );
+        assert_eq!(
+            run["mode"] == "open",
+            run["offered_rate"].is_number(),
+            "{run:#}"
+        );
+        assert_eq!(
+            run["mode"] == "open",
+            run["send_lateness_ns"].is_object(),
+            "{run:#}"
+        );
+        if run["guest_counters"].is_object() {
+            expect_fields(&run["guest_counters"], wire::Counters::NAMES);
+        }
+        self.check_histograms();
+    }
+
+    fn check_counts(&self) {
+        let run = self.run();
+        let settled = self.count("received") + self.count("lost");
+        if run["partial"] == true {
+            assert!(settled <= self.count("sent"), "{run:#}");
+            assert_eq!(run["valid"], false, "{run:#}");
+        } else {
+            assert_eq!(settled, self.count("sent"), "{run:#}");
+        }
+        // A lost request is a latency of at least the timeout, never a missing sample.
+        assert_eq!(count(&run["latency_ns"], "count"), settled, "{run:#}");
+        // What the guest says of itself comes with replies only.
+        assert!(
+            count(&run["service_ns"], "count") <= self.count("received"),
+            "{run:#}"
+        );
+    }
+
+    /// The histograms in files are the one that `latency_ns` sums up.
+    fn check_histograms(&self) {
+        let latency = &self.run()["latency_ns"];
+        let samples = count(latency, "count");
+
+        let log = fs::read(self.only_file("hlog")).expect("it was just listed");
+        let mut sum = Histogram::<u64>::new(3).expect("3 digits are fine");
+        for entry in IntervalLogIterator::new(&log) {
+            if let LogEntry::Interval(interval) = entry.expect("a well-formed log") {
+                let bytes = BASE64.decode(interval.encoded_histogram()).expect("base64");
+                let histogram: Histogram<u64> = Deserializer::new()
+                    .deserialize(&mut bytes.as_slice())
+                    .expect("an encoded histogram");
+                sum.add(histogram).expect("it resizes itself");
+            }
+        }
+        assert_eq!(sum.len(), samples, "{latency:#}");
+        for (name, beyond) in PERCENTILES {
+            if let Some(value) = latency[name].as_u64() {
+                let quantile = 1.0 - 1.0 / beyond as f64;
+                expect_close(name, sum.value_at_quantile(quantile), value);
+            }
+        }
+        if samples > 0 {
+            expect_close("max", sum.max(), count(latency, "max"));
+            expect_close("min", sum.min(), count(latency, "min"));
+        }
+
+        let distribution = fs::read_to_string(self.only_file("hgrm")).expect("it was just listed");
+        let total = distribution.lines().find_map(|line| {
+            let (_, rest) = line.split_once("Total count")?;
+            rest.trim_matches([' ', '=', ']']).parse::<u64>().ok()
+        });
+        assert_eq!(total, Some(samples), "{distribution}");
+    }
+
+    fn only_file(&self, extension: &str) -> PathBuf {
+        let files: Vec<PathBuf> = fs::read_dir(&self.directory)
+            .expect("it is there")
+            .map(|entry| entry.expect("it can be read").path())
+            .filter(|path| path.extension().is_some_and(|found| found == extension))
+            .collect();
+        let [file] = files.as_slice() else {
+            panic!("one .{extension} is expected: {files:?}");
+        };
+        file.clone()
+    }
+}
+
+fn count(value: &Value, field: &str) -> u64 {
+    value[field]
+        .as_u64()
+        .unwrap_or_else(|| panic!("{field} is no count in {value:#}"))
+}
+
+fn expect_fields(value: &Value, fields: &[&str]) {
+    let object = value.as_object().expect("an object");
+    for field in fields {
+        assert!(object.contains_key(*field), "no {field} in {value:#}");
+    }
+}
+
+fn check_summary(name: &str, summary: &Value) {
+    expect_fields(summary, &["count", "min", "mean", "max"]);
+    let samples = count(summary, "count");
+    let mut last = summary["min"].as_u64().unwrap_or(0);
+    for (percentile, beyond) in PERCENTILES {
+        let is_told = samples >= SAMPLES_BEYOND * beyond;
+        assert_eq!(
+            is_told,
+            summary[percentile].is_u64(),
+            "{percentile} of {name}: {summary:#}"
+        );
+        if is_told {
+            let value = count(summary, percentile);
+            assert!(last <= value, "{percentile} of {name}: {summary:#}");
+            last = value;
+        } else {
+            assert!(
+                summary[percentile].is_null(),
+                "{percentile} of {name}: {summary:#}"
+            );
+        }
+    }
+    if samples > 0 {
+        assert!(last <= count(summary, "max"), "{name}: {summary:#}");
+    }
+}
+
+/// Histograms keep three digits.
+fn expect_close(what: &str, from_file: u64, from_json: u64) {
+    let tolerance = from_json / 500 + 1;
+    assert!(
+        from_file.abs_diff(from_json) <= tolerance,
+        "{what}: {from_file} in the histogram, {from_json} in result.json"
+    );
+}

@@ -1,0 +1,241 @@
+//! `fathom` where something is in the way: each time a message that names it, and the exit code
+//! that is documented for it. Every call checks on its own that no process is left behind.
+#![forbid(unsafe_code)]
+
+use std::fs;
+use std::net::UdpSocket;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::json;
+use tests::fathom::{Call, Running};
+use tests::monitor::Monitor;
+use tests::turn::{Turn, turn};
+
+/// So much captured means that it is measuring: far more than address resolution takes.
+const MEASURING: u64 = 100_000;
+
+/// A measurement under way, in a QEMU with a second monitor, which is the test's.
+fn measuring<'t>(turn: &'t Turn, arguments: &str) -> (Running<'t>, Monitor) {
+    let call = Call::run(&format!("--accel tcg --warmup 0s {arguments}"));
+    let (capture, monitor) = (call.file("frames.pcap"), call.file("monitor"));
+    let more = format!("-qmp unix:{},server=on,wait=off", monitor.display());
+    let mut running = call
+        .with("--pcap", capture)
+        .with_qemu_arguments(&more)
+        .start(turn);
+    running.wait_for_file("frames.pcap", MEASURING);
+    let monitor = Monitor::new(UnixStream::connect(monitor).expect("QEMU listens there"));
+    (running, monitor)
+}
+
+#[test]
+fn usage_errors() {
+    let turn = turn();
+    for (arguments, named) in [
+        ("", "Usage"),
+        ("measure", "measure"),
+        ("run --colour", "--colour"),
+        ("run --link pigeon", "pigeon"),
+        ("run --accel hax", "hax"),
+        ("run --payload 43", "43"),
+        ("run --payload 1473", "1473"),
+        ("run --duration 5parsecs", "5parsecs"),
+        ("run --duration 0s", "duration"),
+        ("run --timeout 0s", "timeout"),
+        ("run --rate 100", "rate"),
+        ("run --mode open --rate 0", "0"),
+        ("run --ip 10.0.2.300/24", "10.0.2.300"),
+        ("run --ip 10.0.2.15", "10.0.2.15"),
+        ("run --ip6 fe80::zz/64", "fe80::zz"),
+        ("run --gw banana", "banana"),
+        ("run --port 70000", "70000"),
+        ("run --ip dhcp --link unix", "dhcp"),
+        ("run --ipv6 --link user", "ipv6"),
+        ("probe", "ADDR"),
+    ] {
+        let outcome = Call::new(arguments).finish(&turn);
+        outcome.expect_failure(2, &[named]);
+        assert!(outcome.stdout.is_empty(), "{arguments}: {outcome:#?}");
+    }
+}
+
+#[test]
+fn boot_arguments_that_the_guest_refuses() {
+    let turn = turn();
+    for argument in ["bogus=1", "ip=10.0.2.300/24", "port=0", "idle=doze"] {
+        let call = Call::run("--accel tcg").with("--boot-arg", argument);
+        call.finish(&turn).expect_failure(1, &[argument]);
+    }
+    let call = Call::serve("--accel tcg --boot-arg bogus=1");
+    call.finish(&turn).expect_failure(1, &["bogus=1"]);
+}
+
+#[test]
+fn too_little_memory() {
+    let turn = turn();
+    let outcome = Call::run("--accel tcg --memory 8").finish(&turn);
+    outcome.expect_failure(1, &["memory"]);
+}
+
+#[test]
+fn a_host_port_in_use() {
+    let turn = turn();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = socket.local_addr().unwrap().port().to_string();
+    let run = Call::run("--accel tcg --link user").with("--host-port", &port);
+    run.finish(&turn).expect_failure(1, &[&port, "in use"]);
+    let serve = Call::serve("--accel tcg").with("--host-port", &port);
+    serve.finish(&turn).expect_failure(1, &[&port, "in use"]);
+}
+
+#[test]
+fn no_qemu() {
+    let turn = turn();
+    let call = Call::run("--accel tcg").with_qemu("/nonexistent/qemu");
+    call.finish(&turn)
+        .expect_failure(1, &["/nonexistent/qemu", "install"]);
+    // There, but no program.
+    let call = Call::run("--accel tcg");
+    let file = call.file("qemu");
+    fs::write(&file, "not a program").unwrap();
+    call.with_qemu(&file)
+        .finish(&turn)
+        .expect_failure(1, &["qemu"]);
+}
+
+#[test]
+fn a_qemu_that_ends_at_once() {
+    let turn = turn();
+    let outcome = Call::run("--accel tcg")
+        .with_qemu_arguments("-no-such-option")
+        .finish(&turn);
+    outcome.expect_failure(1, &["QEMU", "no-such-option"]);
+    let outcome = Call::run("--accel tcg --cpu abacus").finish(&turn);
+    outcome.expect_failure(1, &["abacus"]);
+}
+
+#[test]
+fn no_image() {
+    let turn = turn();
+    let outcome = Call::new("run --accel tcg --image none.elf").finish(&turn);
+    outcome.expect_failure(1, &["none.elf", "make"]);
+    let call = Call::new("run --accel tcg --image text.elf");
+    fs::write(call.file("text.elf"), "no image").unwrap();
+    call.finish(&turn).expect_failure(1, &["text.elf"]);
+}
+
+#[test]
+fn nowhere_to_write() {
+    let turn = turn();
+    // Below a file there can be no directory, not even root's.
+    let call = Call::new("run --accel tcg --out file/results");
+    fs::write(call.file("file"), "").unwrap();
+    call.finish(&turn)
+        .expect_failure(1, &["file/results", "--out"]);
+    let outcome = Call::run("--accel tcg --json nowhere/result.json").finish(&turn);
+    outcome.expect_failure(1, &["nowhere/result.json"]);
+    let outcome = Call::run("--accel tcg --pcap nowhere/frames.pcap").finish(&turn);
+    outcome.expect_failure(1, &["nowhere/frames.pcap"]);
+}
+
+#[test]
+fn a_service_that_is_not_there() {
+    let turn = turn();
+    let outcome = Call::probe("no.such.host.invalid:9000").finish(&turn);
+    outcome.expect_failure(1, &["no.such.host.invalid"]);
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    // The socket is bound and says nothing: everything is lost.
+    let address = socket.local_addr().unwrap();
+    let call = Call::probe(&format!("{address} --count 5 --warmup 0s --timeout 50ms"));
+    let outcome = call.finish(&turn);
+    assert_eq!(outcome.code, Some(4), "{outcome:#?}");
+    let results = outcome.results();
+    assert_eq!((results.count("sent"), results.count("lost")), (5, 5));
+    assert!(results.run()["latency_ns"]["max"].as_u64() >= Some(50_000_000));
+}
+
+#[test]
+fn qemu_dying_half_way() {
+    let turn = turn();
+    for arguments in ["--link unix", "--link user", "--mode open --rate 1000"] {
+        let (mut running, _monitor) = measuring(&turn, &format!("--duration 300s {arguments}"));
+        running.qemu().signal(Signal::KILL);
+        let outcome = running.finish();
+        outcome.expect_failure(1, &["QEMU", "signal 9"]);
+        let results = outcome.results();
+        let run = results.run();
+        assert_eq!(
+            (&run["partial"], &run["valid"]),
+            (&true.into(), &false.into())
+        );
+        assert!(
+            run["invalid_because"].to_string().contains("QEMU"),
+            "{run:#}"
+        );
+        assert!(results.count("received") > 0, "{run:#}");
+    }
+}
+
+#[test]
+fn a_guest_that_panics_half_way() {
+    let turn = turn();
+    let (running, mut monitor) = measuring(&turn, "--duration 300s");
+    // The image takes no interrupts: one that can't be masked is the end of it.
+    monitor.execute("inject-nmi", &json!({}));
+    let outcome = running.finish();
+    assert_eq!(outcome.code, Some(1), "{outcome:#?}");
+    let console = fs::read_to_string(outcome.file("out/console.log")).unwrap();
+    assert!(console.contains("PANIC"), "{console}");
+    outcome.expect_failure(1, &["guest panicked"]);
+    let results = outcome.results();
+    assert!(
+        results.run()["invalid_because"]
+            .to_string()
+            .contains("panicked")
+    );
+    assert!(results.count("received") > 0);
+}
+
+#[test]
+fn a_guest_that_resets_half_way() {
+    let turn = turn();
+    let (running, mut monitor) = measuring(&turn, "--duration 300s");
+    monitor.execute("system_reset", &json!({}));
+    let outcome = running.finish();
+    outcome.expect_failure(1, &["QEMU ended"]);
+    assert_eq!(outcome.results().run()["valid"], false);
+}
+
+#[test]
+fn a_guest_that_falls_silent_loses_requests() {
+    let turn = turn();
+    let arguments = "--mode open --rate 1000 --duration 3s --timeout 200ms";
+    let (running, mut monitor) = measuring(&turn, arguments);
+    monitor.execute("stop", &json!({}));
+    std::thread::sleep(Duration::from_millis(600));
+    monitor.execute("cont", &json!({}));
+    let outcome = running.finish();
+    let results = outcome.measured();
+    assert!(
+        results.count("received") > 0 && results.count("lost") > 0,
+        "{:#}",
+        results.run()
+    );
+    // Every request that fell due meanwhile was sent, and waited at least the timeout.
+    assert_eq!(results.count("sent"), 3000);
+    assert!(results.run()["latency_ns"]["max"].as_u64() >= Some(200_000_000));
+    assert!(
+        results.count("late") > 0,
+        "they were answered after all: {:#}",
+        results.run()
+    );
+}
+
+#[test]
+fn nobody_listens_to_the_result() {
+    let turn = turn();
+    let outcome = Call::run("--accel tcg --count 50 --warmup 0s --json /dev/full").finish(&turn);
+    outcome.expect_failure(1, &["/dev/full"]);
+}

@@ -1,0 +1,220 @@
+//! `fathom run`: both links, both loops, and what it leaves behind. Figures are checked against each
+//! other and against what was asked for; none is expected to be good.
+#![forbid(unsafe_code)]
+
+use std::fs;
+
+use serde_json::Value;
+use tests::built;
+use tests::fathom::{Call, Outcome};
+use tests::results::Results;
+use tests::turn::turn;
+use wire::{HEADER_LEN, MAX_PAYLOAD};
+
+/// A measured run on TCG.
+fn measured(arguments: &str) -> (Outcome, Results) {
+    let turn = turn();
+    let outcome = Call::run(&format!("--accel tcg {arguments}")).finish(&turn);
+    let results = outcome.measured();
+    (outcome, results)
+}
+
+#[test]
+fn a_closed_loop_on_frames() {
+    let (outcome, results) = measured("--count 3000 --warmup 100ms --timeout 20s");
+    let run = results.run();
+    assert_eq!(run["target"], "hermit");
+    assert_eq!(run["link"], "unix", "it needs no privilege");
+    assert_eq!(
+        (&run["accel"], &run["mode"]),
+        (&"tcg".into(), &"closed".into())
+    );
+    assert_eq!(run["payload_bytes"], 64);
+    assert_eq!((results.count("sent"), results.count("lost")), (3000, 0));
+    for nothing in ["late", "duplicated", "reordered", "corrupted"] {
+        assert_eq!(results.count(nothing), 0, "{nothing}");
+    }
+    let asked = results.count("sent") + results.count("warmup_discarded");
+    assert_eq!(results.guest_counter("replied"), asked);
+    assert_eq!(results.guest_counter("datagrams_received"), asked);
+    for nothing in [
+        "dropped_magic",
+        "dropped_source",
+        "dropped_transmit",
+        "device_faults",
+    ] {
+        assert_eq!(results.guest_counter(nothing), 0, "{nothing}");
+    }
+    // The guest's own share, and the rest of the way, are each within the whole.
+    let mean = |summary: &str| run[summary]["mean"].as_f64().unwrap();
+    let parts = mean("service_ns") + mean("path_ns");
+    let whole = mean("latency_ns");
+    assert!(
+        (parts - whole).abs() < whole / 100.0 + 2.0,
+        "{parts} of {whole}"
+    );
+
+    assert!(outcome.stdout.contains("p99"), "{outcome:#?}");
+    let console = fs::read_to_string(outcome.file("out/console.log")).unwrap();
+    assert!(console.contains(wire::ready::READY_PREFIX), "{console}");
+}
+
+#[test]
+fn the_environment_is_told() {
+    let (_, results) = measured("--count 100 --warmup 0s");
+    let environment = &results.json["environment"];
+    assert_eq!(environment["accel"], "tcg");
+    assert!(environment["accel_reason"].is_string());
+    let version = environment["qemu_version"].as_str().unwrap();
+    assert!(
+        version.starts_with(|first: char| first.is_ascii_digit()),
+        "{version}"
+    );
+    let sha256 = std::process::Command::new("sha256sum")
+        .arg(built::image())
+        .output()
+        .unwrap();
+    let expected = String::from_utf8(sha256.stdout).unwrap();
+    let expected = expected.split_whitespace().next().unwrap().to_owned();
+    assert_eq!(environment["image"]["sha256"], Value::String(expected));
+}
+
+#[test]
+fn an_open_loop_on_frames() {
+    let arguments = "--mode open --rate 2000 --duration 2s --warmup 100ms --timeout 20s";
+    let (_, results) = measured(arguments);
+    let run = results.run();
+    assert_eq!(
+        (&run["mode"], &run["link"]),
+        (&"open".into(), &"unix".into())
+    );
+    assert_eq!(run["offered_rate"].as_f64(), Some(2000.0));
+    // Every request that is due is sent, however late.
+    assert_eq!((results.count("sent"), results.count("lost")), (4000, 0));
+    assert_eq!(run["send_lateness_ns"]["count"], 4000);
+    // Counted from when it was due, a latency is never under that from when it was sent.
+    let mean = |summary: &str| run[summary]["mean"].as_f64().unwrap();
+    assert!(
+        mean("latency_ns") >= mean("uncorrected_latency_ns") - 1.0,
+        "{run:#}"
+    );
+}
+
+#[test]
+fn a_closed_loop_through_the_user_network_with_dhcp() {
+    let (_, results) = measured("--link user --ip dhcp --count 2000 --warmup 100ms");
+    let run = results.run();
+    assert_eq!(
+        (&run["link"], &run["mode"]),
+        (&"user".into(), &"closed".into())
+    );
+    assert_eq!(results.count("sent"), 2000);
+    assert!(results.count("received") > 0);
+}
+
+#[test]
+fn an_open_loop_through_the_user_network() {
+    let arguments = "--link user --mode open --rate 500 --duration 1s --warmup 0s --payload 1472";
+    let (_, results) = measured(arguments);
+    assert_eq!(results.count("sent"), 500);
+    assert_eq!(results.run()["payload_bytes"], MAX_PAYLOAD);
+    assert!(results.count("received") > 0);
+}
+
+#[test]
+fn the_shortest_and_the_longest_payload() {
+    for payload in [HEADER_LEN, MAX_PAYLOAD] {
+        let arguments = format!("--payload {payload} --count 500 --warmup 0s --timeout 20s");
+        let (_, results) = measured(&arguments);
+        assert_eq!(results.run()["payload_bytes"], payload);
+        assert_eq!((results.count("sent"), results.count("lost")), (500, 0));
+        assert_eq!(results.count("corrupted"), 0);
+    }
+}
+
+#[test]
+fn over_ipv6_to_either_address() {
+    for (more, address) in [
+        ("", "[fe80::5054:ff:fe12:3456]:9000"),
+        ("--ip6 2001:db8::15/64", "[2001:db8::15]:9000"),
+    ] {
+        let arguments = format!("--ipv6 {more} --count 500 --warmup 0s --timeout 20s");
+        let (_, results) = measured(&arguments);
+        assert_eq!(results.run()["address"], address);
+        assert_eq!((results.count("sent"), results.count("lost")), (500, 0));
+    }
+}
+
+#[test]
+fn another_machine_address_and_port() {
+    let arguments = "--machine q35 --cpu qemu64 --memory 1024 --ip 192.0.2.9/28 --port 4242 \
+                     --boot-arg idle=nap --log debug --count 500 --warmup 0s --timeout 20s";
+    let (_, results) = measured(arguments);
+    assert_eq!(results.run()["address"], "192.0.2.9:4242");
+    assert_eq!((results.count("sent"), results.count("lost")), (500, 0));
+}
+
+#[test]
+fn json_alone_on_standard_output() {
+    let (outcome, results) = measured("--json - --count 200 --warmup 0s");
+    let printed: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(printed, results.json);
+    assert!(
+        outcome.stderr.contains("p50"),
+        "the table goes elsewhere: {outcome:#?}"
+    );
+}
+
+#[test]
+fn json_in_a_file() {
+    let turn = turn();
+    let call = Call::run("--accel tcg --count 200 --warmup 0s");
+    let file = call.file("copy.json");
+    let outcome = call.with("--json", &file).finish(&turn);
+    let results = outcome.measured();
+    let copy: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!(copy, results.json);
+}
+
+#[test]
+fn results_go_under_their_time_and_the_image_is_found() {
+    let turn = turn();
+    let call = Call::new("run --accel tcg --count 100 --warmup 0s --out here");
+    let outcome = call.finish(&turn);
+    assert!(matches!(outcome.code, Some(0 | 4)), "{outcome:#?}");
+    Results::read(&outcome.file("here")).check();
+
+    let outcome = Call::new("run --accel tcg --count 100 --warmup 0s").finish(&turn);
+    assert!(matches!(outcome.code, Some(0 | 4)), "{outcome:#?}");
+    Results::read(&outcome.file("results/latest")).check();
+    let latest = fs::read_link(outcome.file("results/latest")).unwrap();
+    let name = latest.to_str().unwrap();
+    assert!(name.starts_with("20") && name.ends_with('Z'), "{name}");
+    let names: Vec<_> = fs::read_dir(outcome.place().join("results"))
+        .unwrap()
+        .collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+}
+
+#[test]
+fn whatever_the_host_has_does_for_auto() {
+    let turn = turn();
+    let outcome = Call::run("--accel auto --count 200 --warmup 0s").finish(&turn);
+    let results = outcome.measured();
+    let environment = &results.json["environment"];
+    assert!(["kvm", "tcg"].contains(&environment["accel"].as_str().unwrap()));
+    assert!(!environment["accel_reason"].as_str().unwrap().is_empty());
+    assert_eq!(environment["accel"], results.run()["accel"]);
+    assert!(results.count("received") > 0);
+}
+
+#[test]
+fn kvm_alone_does_or_says_why_not() {
+    let turn = turn();
+    let outcome = Call::run("--accel kvm --count 200 --warmup 0s").finish(&turn);
+    if outcome.code == Some(1) {
+        outcome.expect_failure(1, &["KVM", "--accel"]);
+    } else {
+        assert_eq!(outcome.measured().run()["accel"], "kvm");
+    }
+}
