@@ -11,9 +11,14 @@ FATHOM := $(TARGET)/release/fathom
 
 # The guest is built by its own compiler, with the standard library's `core` and `alloc` from
 # source. The kernel's log level and colours are build-time settings of Hermit's: quiet and plain.
+# Paths of the machine that built it have no place in the image, or it would differ everywhere.
+CARGO_HOME ?= $(HOME)/.cargo
+GUEST_RUSTFLAGS := -C relocation-model=static \
+	--remap-path-prefix=$(CURDIR)/= --remap-path-prefix=$(CARGO_HOME)/=cargo/
 GUEST_CARGO := cd kernel-app && \
 	RUSTC=$(TOOLCHAIN)/rustc RUSTC_BOOTSTRAP=1 \
 	CARGO_TARGET_X86_64_UNKNOWN_NONE_LINKER=$(TOOLCHAIN)/ld.lld \
+	CARGO_TARGET_X86_64_UNKNOWN_NONE_RUSTFLAGS="$(GUEST_RUSTFLAGS)" \
 	HERMIT_LOG_LEVEL_FILTER=off NO_COLOR=1 \
 	cargo build --quiet --locked --release --target x86_64-unknown-none \
 	-Zbuild-std=core,alloc --target-dir $(TARGET)/kernel-app

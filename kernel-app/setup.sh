@@ -34,7 +34,8 @@ use_rustc() {
     chmod +x "$toolchain/rustc.new"
     "$toolchain/rustc.new" --version >/dev/null || return 1
     mv "$toolchain/rustc.new" "$toolchain/rustc"
-    rm -f "$toolchain/ld.lld"
+    # Found by the old toolchain, and built by it.
+    rm -rf "$toolchain/ld.lld" "$root/target/kernel-app"
 }
 
 # A toolchain the user has already.
