@@ -90,19 +90,24 @@ impl Call {
     }
 
     /// Makes it use the real QEMU with further arguments.
+    #[must_use]
+    pub fn with_qemu_arguments(self, arguments: &str) -> Self {
+        self.with_qemu_script(&format!("exec \"$QEMU\" \"$@\" {arguments}"))
+    }
+
+    /// Makes it use a shell script in the place of QEMU: `$QEMU` is the real one there.
     ///
     /// # Panics
     ///
-    /// If the script that adds them can't be written.
+    /// If the script can't be written.
     #[must_use]
-    pub fn with_qemu_arguments(self, arguments: &str) -> Self {
-        let script = self.file("qemu-with-more");
-        let qemu = built::qemu();
-        let text = format!("#!/bin/sh\nexec '{}' \"$@\" {arguments}\n", qemu.display());
-        fs::write(&script, text).expect("the place is writable");
+    pub fn with_qemu_script(self, script: &str) -> Self {
+        let file = self.file("qemu-script");
+        let text = format!("#!/bin/sh\nQEMU='{}'\n{script}\n", built::qemu().display());
+        fs::write(&file, text).expect("the place is writable");
         let executable = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(&script, executable).expect("it is our file");
-        self.with_qemu(script)
+        fs::set_permissions(&file, executable).expect("it is our file");
+        self.with_qemu(file)
     }
 
     /// A file of this call's own.

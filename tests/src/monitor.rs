@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -75,11 +76,75 @@ impl Monitor {
             .unwrap_or_else(|| panic!("{command}: {printed}"))
     }
 
+    /// Executes a command of the human monitor and returns what it printed.
+    ///
+    /// # Panics
+    ///
+    /// If there is no human monitor behind this one.
+    pub fn print(&mut self, command: &str) -> String {
+        let arguments = json!({ "command-line": command });
+        let printed = self.execute("human-monitor-command", &arguments);
+        printed.as_str().expect("it prints text").to_owned()
+    }
+
+    /// Has the guest's processor go on at an address where nothing is, which is an exception.
+    ///
+    /// # Panics
+    ///
+    /// If QEMU's debugger does not do as it is told.
+    pub fn crash_guest(&mut self) {
+        let place = tempfile::tempdir().expect("a temporary directory");
+        let socket = place.path().join("debugger");
+        self.print(&format!(
+            "gdbserver unix:{},server=on,wait=off",
+            socket.display()
+        ));
+        let mut debugger = Debugger::connect(&socket);
+        // Only who has read what registers there are may set one alone.
+        debugger.ask("qXfer:features:read:target.xml:0,fff");
+        // Register 16 is RIP; no canonical address, so that fetching from it is a #GP.
+        let answer = debugger.ask("P10=0000000000adde00");
+        assert_eq!(answer, "OK");
+        debugger.ask("D");
+    }
+
     fn read(&mut self) -> Value {
         let mut line = String::new();
         self.stream
             .read_line(&mut line)
             .expect("the monitor answers");
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"))
+    }
+}
+
+/// A connection to QEMU's debugger, which stops the guest until it is closed: GDB's remote protocol.
+struct Debugger(BufReader<UnixStream>);
+
+impl Debugger {
+    fn connect(socket: &Path) -> Self {
+        let stream = UnixStream::connect(socket).expect("QEMU listens there");
+        stream
+            .set_read_timeout(Some(patience::ANSWER))
+            .expect("the patience is not zero");
+        Self(BufReader::new(stream))
+    }
+
+    /// Sends a packet and returns the answer.
+    fn ask(&mut self, question: &str) -> String {
+        let sum = question.bytes().fold(0_u8, u8::wrapping_add);
+        write!(self.0.get_mut(), "${question}#{sum:02x}").expect("the debugger is there");
+        loop {
+            // Acknowledgements come in between, and word that the guest has stopped.
+            let mut packet = Vec::new();
+            self.0.skip_until(b'$').expect("the debugger answers");
+            self.0
+                .read_until(b'#', &mut packet)
+                .expect("a whole packet");
+            write!(self.0.get_mut(), "+").expect("the debugger is there");
+            if !packet.starts_with(b"T") {
+                packet.pop();
+                return String::from_utf8_lossy(&packet).into_owned();
+            }
+        }
     }
 }

@@ -220,3 +220,14 @@ fn long_arguments_are_refused_like_short_ones() {
         );
     }
 }
+
+#[test]
+fn a_processor_exception_ends_the_machine_and_is_told() {
+    let turn = turn();
+    let mut guest = Machine::new(STATIC).start(&turn);
+    guest.ready();
+    guest.monitor().crash_guest();
+    let (status, console) = guest.ended();
+    assert_ne!(status.code(), Some(0), "{console}");
+    assert!(console.contains("PANIC"), "{console}");
+}

@@ -178,16 +178,47 @@ fn qemu_dying_half_way() {
     }
 }
 
+/// The real machine and a real measurement, but recorded last words: nothing that can be done to the
+/// guest from outside makes its Rust code panic.
 #[test]
 fn a_guest_that_panics_half_way() {
     let turn = turn();
-    let (running, mut monitor) = measuring(&turn, "--duration 300s");
-    // The image takes no interrupts: one that can't be masked is the end of it.
-    monitor.execute("inject-nmi", &json!({}));
+    let call = Call::run("--accel tcg --warmup 0s --duration 300s");
+    let capture = call.file("frames.pcap");
+    let running = call.with("--pcap", capture).with_qemu_script(
+        "\"$QEMU\" \"$@\" &
+         until [ -e panic-now ]; do sleep 0.05; done
+         printf '[0][PANIC] panicked at src/service.rs:7:9:\\r\\nout of luck\\r\\n'
+         kill -9 $!
+         wait
+         exit 1",
+    );
+    let mut running = running.start(&turn);
+    running.wait_for_file("frames.pcap", MEASURING);
+    fs::write(running.file("panic-now"), "").unwrap();
     let outcome = running.finish();
-    assert_eq!(outcome.code, Some(1), "{outcome:#?}");
+    outcome.expect_failure(1, &["guest panicked", "src/service.rs:7:9", "out of luck"]);
+    let results = outcome.results();
+    let run = results.run();
+    assert_eq!(
+        (&run["partial"], &run["valid"]),
+        (&true.into(), &false.into())
+    );
+    assert!(
+        run["invalid_because"].to_string().contains("out of luck"),
+        "{run:#}"
+    );
+    assert!(results.count("received") > 0, "{run:#}");
     let console = fs::read_to_string(outcome.file("out/console.log")).unwrap();
-    assert!(console.contains("PANIC"), "{console}");
+    assert!(console.contains("out of luck"), "{console}");
+}
+
+#[test]
+fn a_guest_that_crashes_half_way() {
+    let turn = turn();
+    let (running, mut monitor) = measuring(&turn, "--duration 10s --timeout 100ms");
+    monitor.crash_guest();
+    let outcome = running.finish();
     outcome.expect_failure(1, &["guest panicked"]);
     let results = outcome.results();
     assert!(
