@@ -81,7 +81,7 @@ impl<L: Link> Faulty<L> {
         &self.injected
     }
 
-    /// What became of a reply that came in: its length if it is to be handed out now.
+    /// Does to a reply what chance has it: whether it is to be handed out now.
     fn strike(&mut self, reply: &mut [u8], at_ns: u64) -> bool {
         if self.random.happens(self.faults.lose_reply) {
             self.injected.lost_replies += 1;

@@ -45,7 +45,7 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     ///
-    /// Those of `out`; a frame longer than [`SNAP_LEN`] is cut.
+    /// Those of `out`; a frame longer than 65,535 bytes is cut.
     pub fn frame(&mut self, time: Duration, frame: &[u8]) -> io::Result<()> {
         let kept = &frame[..frame.len().min(SNAP_LEN as usize)];
         // The format's seconds are unsigned 32-bit numbers and last until 2106.

@@ -2,7 +2,7 @@
 //!
 //! A request costs one system call and its reply one or, if it had to be waited for, three. Frames
 //! are built and taken apart here ([`super::frame`]); what is no datagram of ours goes to a small
-//! stack ([`super::stack`]), which resolves addresses both ways and answers pings.
+//! stack (`super::stack`), which resolves addresses both ways and answers pings.
 #![forbid(unsafe_code)]
 
 use std::fs::File;

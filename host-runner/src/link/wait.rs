@@ -3,7 +3,8 @@
 //! A message that is there already costs one system call. Else the thread sleeps in `ppoll` until
 //! one comes or the deadline passes. It does not spin: the guest spins on one processor, and where
 //! there are but two, the other one is needed by QEMU's own thread, which carries every message;
-//! a client that keeps it busy waits for itself.
+//! a client that keeps it busy waits for itself. (Spinning was tried, with and without yielding, and
+//! was slower each time, at the median and in the tail.)
 #![forbid(unsafe_code)]
 
 use std::io;

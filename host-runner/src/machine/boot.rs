@@ -12,11 +12,15 @@ use std::time::{Duration, Instant};
 use super::accel::{self, Plan, Probe};
 use super::child;
 use super::command::{self, Attempt};
-use super::config::{Accel, AccelChoice, Config, Netdev};
+use super::config::{Accel, Config, Netdev};
 use super::error::{Hint, MachineError};
+use super::image;
 use super::process::{Process, Seen};
 use super::qmp::Monitor;
 use super::{BootEvent, KVM_TRIAL};
+
+/// How long a KVM that was asked for by name may take: one that works needs a tenth of a second.
+const KVM_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How often the caller is asked whether it has given up.
 const CANCEL_INTERVAL: Duration = Duration::from_millis(20);
@@ -47,10 +51,7 @@ pub(super) fn boot(
     cancelled: &dyn Fn() -> bool,
     on_event: &mut dyn FnMut(BootEvent),
 ) -> Result<Booted, MachineError> {
-    File::open(&config.image).map_err(|source| MachineError::ImageMissing {
-        path: config.image.clone(),
-        source,
-    })?;
+    image::check(&config.image, config.memory_mib)?;
     let log = File::create(&config.console_log).map_err(|source| MachineError::ConsoleLog {
         path: config.console_log.clone(),
         source,
@@ -62,20 +63,13 @@ pub(super) fn boot(
         on_event,
     };
     match accel::plan(config.accel, probe) {
-        Plan::Only { accel, reason } => boot.on(accel, config.ready_timeout, reason),
+        Plan::Only { accel, reason } => match accel {
+            Accel::Kvm => boot.on_kvm(reason),
+            Accel::Tcg => boot.on(accel, config.ready_timeout, reason),
+        },
         Plan::Refuse { reason } => Err(MachineError::KvmUnusable { reason }),
         Plan::TryKvm => boot.on_kvm_or_tcg(),
     }
-    .map_err(|error| match error {
-        MachineError::Died { .. } | MachineError::NotReady { .. }
-            if config.accel == AccelChoice::Kvm =>
-        {
-            MachineError::KvmUnusable {
-                reason: error.to_string(),
-            }
-        }
-        other => other,
-    })
 }
 
 struct Boot<'a> {
@@ -86,6 +80,18 @@ struct Boot<'a> {
 }
 
 impl Boot<'_> {
+    fn on_kvm(&mut self, reason: String) -> Result<Booted, MachineError> {
+        let timeout = KVM_TIMEOUT.min(self.config.ready_timeout);
+        match self.on(Accel::Kvm, timeout, reason) {
+            Err(error @ (MachineError::Died { .. } | MachineError::NotReady { .. })) => {
+                Err(MachineError::KvmUnusable {
+                    reason: in_one_line(&error),
+                })
+            }
+            outcome => outcome,
+        }
+    }
+
     fn on_kvm_or_tcg(&mut self) -> Result<Booted, MachineError> {
         let trial = KVM_TRIAL.min(self.config.ready_timeout);
         let error = match self.on(Accel::Kvm, trial, "KVM booted the image".to_owned()) {
@@ -240,7 +246,7 @@ pub(super) fn failure(seen: &Seen, hint: Hint) -> Option<MachineError> {
         return Some(MachineError::Fatal { message });
     }
     if let Some(message) = seen.console.panic().filter(|_| seen.panic_settled) {
-        return Some(MachineError::Panicked { message });
+        return Some(MachineError::Panicked { message, hint });
     }
     seen.exit.map(|status| MachineError::Died {
         status,
@@ -259,6 +265,8 @@ fn is_kvms_fault(error: &MachineError) -> bool {
         MachineError::QemuMissing { .. }
         | MachineError::QemuNotStarted { .. }
         | MachineError::ImageMissing { .. }
+        | MachineError::NotAnImage { .. }
+        | MachineError::TooLittleMemory { .. }
         | MachineError::ConsoleLog { .. }
         | MachineError::Setup { .. }
         | MachineError::PortInUse { .. }

@@ -37,3 +37,40 @@ fn prepare(parent: Pid, inherited: &[OwnedFd]) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{PipeReader, Read};
+    use std::os::fd::AsRawFd;
+    use std::os::unix::process::ExitStatusExt;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn the_child_dies_with_the_thread_that_spawned_it() {
+        let spawner = thread::spawn(|| {
+            let mut command = Command::new("sleep");
+            command.arg("60");
+            tie_to_this_thread(&mut command, Vec::new());
+            command.spawn().unwrap()
+        });
+        let status = spawner.join().unwrap().wait().unwrap();
+        assert_eq!(status.signal(), Some(Signal::KILL.as_raw()));
+    }
+
+    #[test]
+    fn the_child_inherits_what_it_is_given_and_nothing_stays_open_here() {
+        let (mut reader, writer): (PipeReader, _) = io::pipe().unwrap();
+        let mut command = Command::new("sh");
+        // By number, and through /proc: the shell takes only one digit after `>&`.
+        let path = format!("/proc/self/fd/{}", writer.as_raw_fd());
+        command.args(["-c", "echo inherited >\"$0\""]).arg(path);
+        tie_to_this_thread(&mut command, vec![writer.into()]);
+        assert!(command.status().unwrap().success());
+        drop(command);
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "inherited\n");
+    }
+}

@@ -80,6 +80,7 @@ pub(super) struct Console {
     ready: Option<Result<wire::Ready, NotReady>>,
     fatal: Option<String>,
     panic: Option<Tail>,
+    panic_complete: bool,
 }
 
 impl Console {
@@ -87,7 +88,11 @@ impl Console {
     pub fn line(&mut self, line: &str) {
         self.tail.push(line);
         if let Some(message) = &mut self.panic {
-            message.push(line);
+            // Hermit ends a panic with a blank line and goes on to print statistics.
+            self.panic_complete |= line.is_empty();
+            if !self.panic_complete {
+                message.push(line);
+            }
         } else if let Some((_, message)) = line.split_once(PANIC_MARK) {
             let mut tail = Tail::default();
             tail.push(message.trim());
@@ -109,9 +114,15 @@ impl Console {
         self.fatal.as_deref()
     }
 
-    /// The panic's message, as far as it has come: what follows the first line belongs to it.
+    /// The panic's message, as far as it has come: what follows the first line belongs to it, up
+    /// to a blank one.
     pub fn panic(&self) -> Option<String> {
         self.panic.as_ref().map(Tail::text)
+    }
+
+    /// The panic's message has come to its end.
+    pub const fn panic_is_complete(&self) -> bool {
+        self.panic_complete
     }
 
     /// The last lines.
@@ -166,13 +177,15 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_takes_all_that_follows() {
-        let console =
-            console("[0][PANIC] panicked at src/main.rs:1:2:\r\nindex out of range\r\n\r\n");
+    fn a_panic_takes_all_that_follows_up_to_a_blank_line() {
+        let console = console(
+            "[0][PANIC] panicked at src/main.rs:1:2:\r\nindex out of range\r\n\r\nexit status 1\r\n",
+        );
         assert_eq!(
             console.panic().unwrap(),
             "panicked at src/main.rs:1:2:\nindex out of range"
         );
+        assert!(console.panic_is_complete());
     }
 
     #[test]

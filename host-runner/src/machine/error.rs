@@ -40,6 +40,21 @@ pub enum MachineError {
         #[source]
         source: io::Error,
     },
+    /// The image is no image.
+    #[error(
+        "{} is no x86-64 ELF file that can be booted; build the image with `make build`",
+        path.display()
+    )]
+    NotAnImage {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The guest's memory can't even hold the image.
+    #[error("the image does not fit into {memory_mib} MiB of memory; it needs {MIN_MEMORY_MIB}")]
+    TooLittleMemory {
+        /// The guest's memory in MiB.
+        memory_mib: u32,
+    },
     /// The console log can't be written.
     #[error("the console log {} can't be written; choose another directory", path.display())]
     ConsoleLog {
@@ -77,10 +92,12 @@ pub enum MachineError {
         message: String,
     },
     /// The guest panicked.
-    #[error("the guest panicked: {message}")]
+    #[error("the guest panicked: {message}{hint}")]
     Panicked {
         /// What it printed, line by line.
         message: String,
+        /// What may be the matter, if there is something to say.
+        hint: Hint,
     },
     /// QEMU ended.
     #[error("QEMU ended: {}{}{hint}", describe_exit(*status), said(stderr))]

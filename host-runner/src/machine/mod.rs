@@ -12,6 +12,7 @@ mod command;
 mod config;
 mod console;
 mod error;
+mod image;
 mod process;
 mod qmp;
 #[cfg(test)]

@@ -56,6 +56,7 @@ impl Shared {
     fn update(&self, change: impl FnOnce(&mut Seen)) {
         let mut seen = self.lock();
         change(&mut seen);
+        seen.panic_settled |= seen.console.panic_is_complete();
         if seen.console.ready().is_some() && seen.ready_at_ns == 0 {
             seen.ready_at_ns = clock::now_ns();
         }

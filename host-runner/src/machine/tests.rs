@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::image::tests::elf;
 use super::*;
 
 const READY: &str = "FATHOM READY ip=10.0.2.15/24 ip6=fe80::1/64 port=9000 \
@@ -24,7 +25,7 @@ fn fake(script: &str) -> (Config, TempDir) {
     let qemu = dir.path().join("qemu");
     write_script(&qemu, &format!("#!/bin/sh\ncd \"${{0%/*}}\"\n{script}\n"));
     let image = dir.path().join("image.elf");
-    fs::write(&image, "").unwrap();
+    fs::write(&image, elf(2 << 20, 3 << 20)).unwrap();
     let mut config = Config::new(image, dir.path().join("console.log"), Netdev::None);
     config.qemu = qemu;
     config.accel = AccelChoice::Tcg;
@@ -123,6 +124,24 @@ fn a_missing_image_is_said_with_the_command_that_mends_it() {
 }
 
 #[test]
+fn a_file_that_is_no_image_is_said_before_the_boot() {
+    let (config, _dir) = fake("");
+    fs::write(&config.image, "#!/bin/sh").unwrap();
+    let error = boot(config).unwrap_err();
+    assert!(matches!(error, MachineError::NotAnImage { .. }));
+}
+
+#[test]
+fn memory_that_does_not_hold_the_image_is_said_before_the_boot() {
+    let (mut config, _dir) = fake("");
+    config.memory_mib = 4;
+    assert_eq!(
+        boot(config).unwrap_err().to_string(),
+        "the image does not fit into 4 MiB of memory; it needs 32"
+    );
+}
+
+#[test]
 fn an_unwritable_console_log_is_named() {
     let (mut config, _dir) = fake("");
     config.console_log = "/nonexistent/console.log".into();
@@ -154,7 +173,7 @@ fn a_guest_that_refuses_is_quoted() {
 #[test]
 fn a_panic_while_booting_is_quoted() {
     let (config, _dir) =
-        fake("printf '[0][PANIC] panicked at a.rs:1:2:\\nout of range\\n\\n'; exit 3");
+        fake("printf '[0][PANIC] panicked at a.rs:1:2:\\nout of range\\n\\nbye\\n'; exit 3");
     let error = boot(config).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -170,7 +189,7 @@ fn a_panic_later_is_found_by_check_even_if_qemu_stays() {
     let (config, _dir) = fake(&script);
     // The panic may come so fast that it counts as one while booting.
     let error = boot(config).map_or_else(|error| error, |machine| trouble(&machine));
-    assert!(matches!(error, MachineError::Panicked { message } if message.ends_with("later")));
+    assert!(matches!(error, MachineError::Panicked { message, .. } if message.ends_with("later")));
 }
 
 #[test]
