@@ -114,6 +114,7 @@ mod tests {
     use crate::link::loopback::Loopback;
     use crate::link::{LinkError, Received};
     use crate::load::{Limit, Mode};
+    use crate::machine::Hint;
 
     /// A link that is broken from the start.
     struct Broken;
@@ -206,6 +207,7 @@ mod tests {
             match checks {
                 3.. => Err(MachineError::Panicked {
                     message: "out of luck".to_owned(),
+                    hint: Hint::None,
                 }),
                 _ => Ok(()),
             }
