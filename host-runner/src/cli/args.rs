@@ -172,7 +172,7 @@ impl LoadArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Results")]
 pub struct OutputArgs {
-    /// Directory for the results [default: results/<UTC time>, with results/latest pointing to it]
+    /// Directory for the results [default: results/TIME in UTC, with results/latest pointing to it]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Write the result as JSON to this file as well; - for standard output, and nothing else there

@@ -5,9 +5,9 @@
 //! - [`window`]: sequence accounting in bounded memory;
 //! - [`padding`]: the bytes behind the header, made so that damage shows;
 //! - [`tally`]: what is counted;
-//! - [`engine`]: one request out, one datagram in;
+//! - `engine`: one request out, one datagram in;
 //! - [`supervise`]: looking up now and then from the measuring loop;
-//! - [`closed`], [`open`]: the two loops.
+//! - `closed`, `open`: the two loops.
 //!
 //! Nothing here reads a clock or a socket of its own accord: the clock is a closure and the network
 //! a [`Link`], so every rule is tested on virtual time. What is measured goes to an [`Observer`]

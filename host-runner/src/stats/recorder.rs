@@ -15,7 +15,7 @@ pub struct Recorder {
     pub path: Recording,
     /// What only an open loop has.
     pub open: Option<OpenLoop>,
-    /// [`Recorder::latency`] over time.
+    /// The latency over time.
     pub intervals: Intervals,
 }
 
