@@ -39,6 +39,7 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
         accel: None,
         boot_ms: None,
         guest_boot_ms: None,
+        placement: None,
     };
     let environment = Environment {
         steal_share: measured.noise.steal_share,

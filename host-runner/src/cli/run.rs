@@ -12,7 +12,7 @@ use super::output::Output;
 use super::{machine, values::Ip};
 use crate::link::{self, Family, LinkKind, Opener};
 use crate::load::Plan;
-use crate::machine::Machine;
+use crate::machine::{Machine, Placement};
 use crate::report::run::GuestCounters;
 use crate::report::{Environment, Image, Report, Setting};
 
@@ -110,9 +110,10 @@ fn measure_on(
         ..Environment::now()
     };
     let boot_id = Some(machine.ready().boot_id);
+    let placement = machine.place();
     let measured = measure(plan, boot_id, link.as_mut(), interrupt, || machine.check());
     environment.steal_share = measured.noise.steal_share;
-    let setting = setting(args, &machine, link.name());
+    let setting = setting(args, &machine, link.name(), &placement);
     let mut run = measured.record(setting, plan);
     run.guest_counters = match measured.failure {
         None => machine.counters().ok().map(GuestCounters),
@@ -125,7 +126,7 @@ fn measure_on(
     outcome
 }
 
-fn setting(args: &RunArgs, machine: &Machine, link: &str) -> Setting {
+fn setting(args: &RunArgs, machine: &Machine, link: &str, placement: &Placement) -> Setting {
     let ready = machine.ready();
     let address = match (machine.host_port(), family(args), ready.ip) {
         (Some(port), _, _) => SocketAddr::from(([127, 0, 0, 1], port)),
@@ -139,6 +140,7 @@ fn setting(args: &RunArgs, machine: &Machine, link: &str) -> Setting {
         accel: Some(machine.accel().name().to_owned()),
         boot_ms: Some(machine.boot_host_ns() as f64 / 1e6),
         guest_boot_ms: Some(ready.boot_us as f64 / 1e3),
+        placement: Some(placement.to_string()),
     }
 }
 

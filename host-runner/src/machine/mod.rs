@@ -13,6 +13,7 @@ mod config;
 mod console;
 mod error;
 mod image;
+mod placement;
 mod process;
 mod qmp;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use config::{
     qemu_program,
 };
 pub use error::{Hint, MachineError};
+pub use placement::Placement;
 pub use qmp::QmpError;
 
 /// How long `auto` lets KVM boot the image before it falls back to TCG.
@@ -160,6 +162,17 @@ impl Machine {
             }
         }
         Ok(wire::Counters::from_array(words))
+    }
+
+    /// Gives the virtual CPU a CPU of its own and the calling thread, which is to measure, the
+    /// right to go first on the others; or leaves all as it is and says why.
+    pub fn place(&mut self) -> Placement {
+        let vcpu = self.booted.monitor.vcpu_thread();
+        match vcpu.map(rustix::process::Pid::from_raw) {
+            Ok(Some(vcpu)) => placement::place(self.booted.process.pid(), vcpu),
+            Ok(None) => Placement::Unchanged("QEMU has no thread for the virtual CPU".to_owned()),
+            Err(error) => Placement::Unchanged(format!("QEMU's threads are unknown: {error}")),
+        }
     }
 
     /// QEMU's version, as it says itself, such as `7.2.22`.

@@ -114,6 +114,11 @@ impl Process {
         })
     }
 
+    /// QEMU's process.
+    pub const fn pid(&self) -> Pid {
+        self.pid
+    }
+
     /// When QEMU was started, in nanoseconds of [`crate::clock`].
     pub const fn started_at_ns(&self) -> u64 {
         self.started_at_ns

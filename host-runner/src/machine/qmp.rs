@@ -81,6 +81,16 @@ impl Monitor {
             .ok_or_else(|| QmpError::Nonsense(format!("to `{line}`: {text}")))
     }
 
+    /// The thread that runs the guest's first virtual CPU.
+    pub fn vcpu_thread(&mut self) -> Result<i32, QmpError> {
+        self.version()?;
+        let answer = self.command(&json!({ "execute": "query-cpus-fast" }))?;
+        answer[0]["thread-id"]
+            .as_i64()
+            .and_then(|thread| thread.try_into().ok())
+            .ok_or_else(|| QmpError::Nonsense(answer.to_string()))
+    }
+
     /// Asks QEMU to end, without waiting for an answer.
     pub fn quit(&mut self) -> Result<(), QmpError> {
         if self.version.is_none() {

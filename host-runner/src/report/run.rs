@@ -21,6 +21,8 @@ pub struct Setting {
     pub boot_ms: Option<f64>,
     /// From the jump into the image to the ready line, in milliseconds of the guest's clock.
     pub guest_boot_ms: Option<f64>,
+    /// Which CPUs and what priority the measurement had, if this program booted the machine.
+    pub placement: Option<String>,
 }
 
 /// A measurement's record. Times without a unit in their name are in nanoseconds where the
@@ -94,6 +96,8 @@ pub struct Run {
     pub boot_ms: Option<f64>,
     /// The guest's part of that, in milliseconds of its own clock.
     pub guest_boot_ms: Option<f64>,
+    /// Which CPUs and what priority the measurement had.
+    pub placement: Option<String>,
     /// Whether the run was broken off.
     pub partial: bool,
     /// Whether the figures mean what they say.
@@ -155,6 +159,7 @@ impl Run {
             guest_counters: None,
             boot_ms: setting.boot_ms,
             guest_boot_ms: setting.guest_boot_ms,
+            placement: setting.placement,
             partial: ended.is_partial(),
             valid: invalid_because.is_empty(),
             invalid_because,
@@ -263,6 +268,7 @@ mod tests {
             "guest_counters",
             "boot_ms",
             "guest_boot_ms",
+            "placement",
             "partial",
             "valid",
             "invalid_because",

@@ -227,6 +227,9 @@ fn noise(run: &Run, text: &mut String) -> fmt::Result {
         write!(text, "; steal {:.1} %", share * 100.0)?;
     }
     text.push('\n');
+    if let Some(placement) = &run.placement {
+        writeln!(text, "placement  {placement}")?;
+    }
     Ok(())
 }
 
@@ -246,6 +249,7 @@ requests   1000 sent, 998 received, 2 lost; 1000/s; 500 before as warm-up
 replies    1 late, 0 duplicated, 0 reordered, 0 corrupted
 noise      a spinning thread lost 0.12 % of its time, 34.2 us at most; put off the CPU 231 times; \
 steal 0.0 %
+placement  left to the scheduler: a sample
 ";
 
     #[test]

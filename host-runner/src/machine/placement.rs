@@ -1,0 +1,128 @@
+//! Which CPUs the measurement runs on, and with what right.
+//!
+//! A guest that polls never leaves its CPU, QEMU's main loop and the measuring thread want to run
+//! for a few microseconds thousands of times a second, and a scheduler left to itself now and then
+//! puts one of them behind the guest for a whole slice: milliseconds that belong to neither guest
+//! nor link. So the virtual CPU gets a CPU of its own, everything else of the measurement shares
+//! the others, and the measuring thread goes first there (`SCHED_FIFO`, sched(7)). One without the
+//! other makes it worse: without the right to go first, nothing is changed.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::fs;
+
+use rustix::process::Pid;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use thread_priority::{
+    RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
+};
+
+/// Above every ordinary thread; below the kernel's own threads, which start at 50.
+const PRIORITY: u8 = 10;
+
+/// What was done about CPUs and priority.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// The virtual CPU is alone on this CPU, and the measuring thread goes first on the others.
+    Apart {
+        /// The virtual CPU's.
+        cpu: usize,
+    },
+    /// Everything is as the scheduler has it, for this reason.
+    Unchanged(String),
+}
+
+impl fmt::Display for Placement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Apart { cpu } => write!(
+                f,
+                "the virtual CPU has CPU {cpu} to itself, the measuring thread goes first on the \
+                 others (SCHED_FIFO)"
+            ),
+            Self::Unchanged(why) => write!(f, "left to the scheduler: {why}"),
+        }
+    }
+}
+
+/// Places the calling thread, and all threads of the process `qemu` around its thread `vcpu`.
+pub(super) fn place(qemu: Pid, vcpu: Pid) -> Placement {
+    apart(qemu, vcpu).map_or_else(Placement::Unchanged, |cpu| Placement::Apart { cpu })
+}
+
+fn apart(qemu: Pid, vcpu: Pid) -> Result<usize, String> {
+    let allowed = sched_getaffinity(None).map_err(|error| format!("no CPU affinity: {error}"))?;
+    let (cpu, own, others) = split(&allowed).ok_or("there is but one CPU to run on")?;
+    go_first()?;
+    let failed = |error| format!("threads can't be bound to CPUs: {error}");
+    for thread in threads(qemu) {
+        let set = if thread == vcpu { &own } else { &others };
+        // A thread that has ended since it was listed needs no place.
+        match sched_setaffinity(Some(thread), set) {
+            Ok(()) | Err(rustix::io::Errno::SRCH) => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    sched_setaffinity(None, &others).map_err(failed)?;
+    Ok(cpu)
+}
+
+/// The first CPU of `allowed`, the set of it alone, and the set of the rest; `None` without a rest.
+fn split(allowed: &CpuSet) -> Option<(usize, CpuSet, CpuSet)> {
+    let cpu = (0..CpuSet::MAX_CPU).find(|&cpu| allowed.is_set(cpu))?;
+    let mut own = CpuSet::new();
+    own.set(cpu);
+    let mut others = *allowed;
+    others.unset(cpu);
+    (others.count() > 0).then_some((cpu, own, others))
+}
+
+fn go_first() -> Result<(), String> {
+    let priority = ThreadPriorityValue::try_from(PRIORITY).map_err(|error| error.to_string())?;
+    thread_priority::set_thread_priority_and_policy(
+        thread_priority::thread_native_id(),
+        ThreadPriority::Crossplatform(priority),
+        ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo),
+    )
+    .map_err(|_| {
+        "no right to SCHED_FIFO: root has it, or CAP_SYS_NICE, or `ulimit -r 10`".to_owned()
+    })
+}
+
+/// The threads of a process, as far as they can be listed.
+fn threads(process: Pid) -> Vec<Pid> {
+    let directory = format!("/proc/{}/task", process.as_raw_nonzero());
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(cpus: &[usize]) -> CpuSet {
+        let mut set = CpuSet::new();
+        cpus.iter().for_each(|&cpu| set.set(cpu));
+        set
+    }
+
+    #[test]
+    fn the_first_allowed_cpu_is_set_apart() {
+        let (cpu, own, others) = split(&set(&[2, 5, 7])).unwrap();
+        assert_eq!((cpu, own, others), (2, set(&[2]), set(&[5, 7])));
+    }
+
+    #[test]
+    fn one_cpu_is_not_divided() {
+        assert!(split(&set(&[3])).is_none());
+        assert!(split(&set(&[])).is_none());
+    }
+
+    #[test]
+    fn lists_the_threads_of_a_process() {
+        let here = rustix::process::getpid();
+        assert!(threads(here).contains(&rustix::thread::gettid()));
+    }
+}
