@@ -22,7 +22,7 @@ pub struct RunArgs {
     /// How datagrams reach the guest
     #[arg(long, value_enum, default_value_t)]
     pub link: LinkKind,
-    /// Measure over IPv6 (link unix only)
+    /// Measure over IPv6 (not on link user)
     #[arg(long)]
     pub ipv6: bool,
     /// What load to put on the service.
@@ -270,7 +270,10 @@ mod tests {
     #[test]
     fn the_defaults_are_the_documented_ones() {
         let args = run_args("");
-        assert_eq!((args.target, args.link), (Target::Hermit, LinkKind::Unix));
+        assert_eq!(
+            (args.target, args.link),
+            (Target::Hermit, LinkKind::VhostUser)
+        );
         assert_eq!((args.guest.memory, args.guest.port), (32, 9000));
         let plan = args.load.plan().unwrap();
         assert_eq!((plan.mode, plan.payload_len), (Mode::Closed, 64));

@@ -50,13 +50,13 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
 fn check(args: &RunArgs) -> Result<(), CliError> {
     let problem = match args.link {
         LinkKind::User if args.ipv6 => {
-            Some("QEMU's user network forwards no IPv6: use `--ipv6` with `--link unix`")
+            Some("QEMU's user network forwards no IPv6: use `--ipv6` with another link")
         }
-        LinkKind::Unix if args.guest.ip == Some(Ip::Dhcp) => {
-            Some("there is no DHCP server on link unix: use `--ip dhcp` with `--link user`")
+        LinkKind::Unix | LinkKind::VhostUser if args.guest.ip == Some(Ip::Dhcp) => {
+            Some("there is no DHCP server on this link: use `--ip dhcp` with `--link user`")
         }
-        LinkKind::Unix if args.guest.host_port != 0 => {
-            Some("link unix has no host port: use `--host-port` with `--link user`")
+        LinkKind::Unix | LinkKind::VhostUser if args.guest.host_port != 0 => {
+            Some("this link has no host port: use `--host-port` with `--link user`")
         }
         _ => None,
     };

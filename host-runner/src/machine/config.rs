@@ -91,6 +91,12 @@ pub enum Netdev {
         /// QEMU's end of the socket pair. Closed here when the machine has booted.
         socket: OwnedFd,
     },
+    /// A back end of its own, which shares the guest's memory (vhost-user).
+    VhostUser {
+        /// The Unix socket that it listens on: opened as a place in the file system (`O_PATH`), so
+        /// that it needs no name there.
+        socket: OwnedFd,
+    },
     /// No network device at all: what the image says to that is part of its interface.
     None,
 }
