@@ -5,6 +5,7 @@
 //! - [`boot_args`]: from options to the guest's boot arguments;
 //! - [`machine`]: booting with a progress bar;
 //! - [`measure`]: measuring with a progress bar;
+//! - [`floor`]: what a measurement on shared memory stands on;
 //! - [`output`]: where results go;
 //! - [`progress`], [`interrupt`]: the bar, and Ctrl-C;
 //! - [`run`], [`serve`], [`probe`]: the commands;
@@ -16,6 +17,7 @@ use clap::{Parser, Subcommand};
 pub mod args;
 pub mod boot_args;
 pub mod error;
+pub mod floor;
 pub mod interrupt;
 pub mod machine;
 pub mod measure;

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::CliError;
 use super::args::RunArgs;
 use super::boot_args::Idle;
+use super::floor::Floor;
 use super::interrupt::Interrupt;
 use super::measure::{Measured, measure};
 use super::output::Output;
@@ -110,11 +111,20 @@ fn measure_on(
         ..Environment::now()
     };
     let boot_id = Some(machine.ready().boot_id);
-    let placement = machine.place();
+    let placement = machine.place(args.link.is_polled());
+    let shared_cpu = placement.cpu().filter(|_| args.link.is_polled());
+    let look = || shared_cpu.map(|cpu| Floor::look(cpu, plan.payload_len));
+    let before = look();
     let measured = measure(plan, boot_id, link.as_mut(), interrupt, || machine.check());
+    let floors = before.zip(look());
     environment.steal_share = measured.noise.steal_share;
     let setting = setting(args, &machine, link.name(), &placement);
     let mut run = measured.record(setting, plan);
+    if let Some((before, after)) = floors {
+        let (line, reflector) = Floor::around(before, after);
+        run.core_round_trip_ns = Some(line);
+        run.reflector_round_trip_ns = Some(reflector);
+    }
     run.guest_counters = match measured.failure {
         None => machine.counters().ok().map(GuestCounters),
         Some(_) => None,

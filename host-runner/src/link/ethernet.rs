@@ -6,6 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use super::codec::Codec;
 use super::frame::{Flow, MAX_FRAME, Parsed};
 use super::stack::{Host, Stack};
 use super::{Family, Link, LinkError, Received, Signals, wait};
@@ -60,7 +61,7 @@ pub trait Frames {
 pub struct EthernetLink<F> {
     frames: F,
     stack: Stack,
-    flow: Flow,
+    codec: Codec,
     outgoing: Box<[u8; MAX_FRAME]>,
     incoming: Box<[u8; MAX_FRAME]>,
 }
@@ -101,7 +102,7 @@ impl<F: Frames> EthernetLink<F> {
         Self {
             frames,
             stack,
-            flow,
+            codec: Codec::new(flow),
             outgoing: Box::new([0; MAX_FRAME]),
             incoming: Box::new([0; MAX_FRAME]),
         }
@@ -110,7 +111,7 @@ impl<F: Frames> EthernetLink<F> {
     /// The two ends that the link connects.
     #[must_use]
     pub const fn flow(&self) -> &Flow {
-        &self.flow
+        self.codec.flow()
     }
 }
 
@@ -124,7 +125,7 @@ impl<F: Frames> Link for EthernetLink<F> {
     }
 
     fn send(&mut self, datagram: &[u8]) -> Result<(), LinkError> {
-        let built = self.flow.build(&mut self.outgoing, datagram);
+        let built = self.codec.build(&mut self.outgoing, datagram);
         let len = built.ok_or(LinkError::TooLong {
             link: self.frames.name(),
             len: datagram.len(),
@@ -143,7 +144,7 @@ impl<F: Frames> Link for EthernetLink<F> {
                 return Ok(None);
             };
             let frame = &self.incoming[..len];
-            match self.flow.parse(frame) {
+            match self.codec.parse(frame) {
                 Parsed::Datagram(payload) => {
                     // As a socket does it: what has no room is cut off.
                     let len = payload.len().min(buffer.len());

@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 pub mod captured;
+mod codec;
 pub mod ethernet;
 pub mod fault;
 pub mod frame;

@@ -2,6 +2,7 @@
 //!
 //! - [`environment`]: what it was measured on;
 //! - [`run`]: one measurement's record;
+//! - `floor`: what a latency on shared memory stands on;
 //! - [`hgrm`], [`hlog`]: the files that the HdrHistogram tools read;
 //! - [`table`]: one screen for people;
 //! - [`directory`]: where all of it goes.
@@ -14,6 +15,7 @@ use serde::Serialize;
 
 pub mod directory;
 pub mod environment;
+mod floor;
 pub mod hgrm;
 pub mod hlog;
 pub mod run;
@@ -24,6 +26,7 @@ mod sample;
 
 pub use directory::Directory;
 pub use environment::{Environment, Image};
+pub use floor::BeforeAfter;
 pub use run::{Run, Setting};
 
 /// The schema that [`Report`] is written in.

@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 use wire::Counters;
 
+use super::floor::BeforeAfter;
 use crate::load::{Mode, Plan, Tally};
 use crate::stats::{Ended, Noise, Recorder, Summary, validity};
 
@@ -85,9 +86,11 @@ pub struct Run {
     pub path_ns: Summary,
     /// How late requests were sent; open loop only.
     pub send_lateness_ns: Option<Summary>,
-    /// The round trip of one cache line between the measuring core and the guest's: null, since no
-    /// link here is over shared memory.
-    pub core_round_trip_ns: (),
+    /// The round trip of one cache line between the measuring core and the guest's; null unless the
+    /// link is over shared memory.
+    pub core_round_trip_ns: Option<BeforeAfter>,
+    /// The median round trip to a thread that answers on the same link in the guest's place.
+    pub reflector_round_trip_ns: Option<BeforeAfter>,
     /// What the host did meanwhile.
     pub noise: Noise,
     /// What the service counted since its boot.
@@ -154,7 +157,8 @@ impl Run {
             service_ns: (&recorder.service).into(),
             path_ns: (&recorder.path).into(),
             send_lateness_ns: open.map(|open| (&open.lateness).into()),
-            core_round_trip_ns: (),
+            core_round_trip_ns: None,
+            reflector_round_trip_ns: None,
             noise,
             guest_counters: None,
             boot_ms: setting.boot_ms,

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{Report, Run};
+use super::{Report, Run, floor};
 use crate::stats::Summary;
 use crate::stats::summary::PERCENTILES;
 
@@ -29,6 +29,7 @@ fn write(report: &Report, run: &Run, text: &mut String) -> fmt::Result {
     figures(run, text)?;
     text.push('\n');
     counts(run, text)?;
+    floor::write(run, text)?;
     noise(run, text)?;
     if run.valid {
         writeln!(text, "validity   valid")

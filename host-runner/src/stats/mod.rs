@@ -5,6 +5,7 @@
 //! - [`intervals`]: the same latency, second by second;
 //! - [`recorder`]: puts every sample of a measurement where it belongs;
 //! - [`noise`]: what the host did meanwhile;
+//! - [`round_trip`]: the round trip of one cache line between two cores;
 //! - [`validity`]: whether the result means what it says.
 //!
 //! Nothing is trimmed, no percentile is averaged, no round trip halved.
@@ -14,6 +15,7 @@ pub mod intervals;
 pub mod noise;
 pub mod recorder;
 pub mod recording;
+pub mod round_trip;
 pub mod summary;
 pub mod validity;
 

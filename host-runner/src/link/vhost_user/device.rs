@@ -13,8 +13,9 @@ use super::ring::{self, Fault, Ring};
 use crate::link::Signals;
 
 /// The queues' numbers (virtio 1.2 §5.1.2): the names are the driver's.
-const RECEIVE: usize = 0;
-const TRANSMIT: usize = 1;
+pub const RECEIVE: usize = 0;
+/// See [`RECEIVE`].
+pub const TRANSMIT: usize = 1;
 
 /// How many queues there are.
 pub const QUEUES: usize = 2;

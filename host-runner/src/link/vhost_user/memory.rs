@@ -74,20 +74,16 @@ impl Memory {
         })
     }
 
-    /// Memory of `len` bytes at address 0, shared with nobody.
-    ///
-    /// # Errors
-    ///
-    /// Those of mapping.
-    pub fn anonymous(len: usize) -> Result<Self, vm_memory::mmap::MmapRegionError> {
-        let mapping = Arc::new(MmapRegion::new(len)?);
-        Ok(Self {
+    /// The memory `mapping`, at address 0 for everybody.
+    #[must_use]
+    pub fn of(mapping: Arc<MmapRegion>) -> Self {
+        Self {
             regions: vec![Region {
                 guest_address: 0,
                 user_address: 0,
                 mapping,
             }],
-        })
+        }
     }
 
     /// `len` bytes at `address` of the guest's physical memory.

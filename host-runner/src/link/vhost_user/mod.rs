@@ -8,12 +8,16 @@
 //! - [`memory`]: the guest's memory, mapped;
 //! - [`ring`]: the device's side of a virtqueue;
 //! - [`device`]: both queues, as the front end has set them up;
-//! - `session`: the front end's messages.
+//! - `session`: the front end's messages;
+//! - [`driver`]: the driver's side of the queues, for
+//! - [`reflector`]: a service without a guest, the floor that every figure on this link stands on.
 //!
 //! A guest that breaks virtio's rules ends the link with an error that says how ([`Fault`]).
 
 pub mod device;
+pub mod driver;
 pub mod memory;
+pub mod reflector;
 pub mod ring;
 mod session;
 
@@ -42,7 +46,8 @@ const LOOKS: u32 = 64;
 #[derive(Debug)]
 pub struct Virtqueues {
     shared: Arc<Shared>,
-    _reception: Reception,
+    /// Where front ends call, if any are to.
+    _reception: Option<Reception>,
 }
 
 impl Virtqueues {
@@ -61,9 +66,17 @@ impl Virtqueues {
         let shared = Arc::new(Shared::default());
         let frames = Self {
             shared: Arc::clone(&shared),
-            _reception: Reception::open(listener, shared)?,
+            _reception: Some(Reception::open(listener, shared)?),
         };
         Ok((frames, socket))
+    }
+
+    /// A device that is set up already.
+    fn around(device: Shared) -> Self {
+        Self {
+            shared: Arc::new(device),
+            _reception: None,
+        }
     }
 }
 

@@ -22,21 +22,21 @@ pub const HEADER: usize = 12;
 const PLAIN_HEADER: [u8; HEADER] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0];
 
 /// Length of a descriptor and of an element of the used ring, in bytes.
-const DESCRIPTOR: usize = 16;
-const USED_ELEMENT: usize = 8;
+pub(super) const DESCRIPTOR: usize = 16;
+pub(super) const USED_ELEMENT: usize = 8;
 
 /// Where the avail and the used ring have their fields, in bytes (virtio 1.2 §2.7.6, §2.7.8).
-const FLAGS: usize = 0;
-const INDEX: usize = 2;
-const ELEMENTS: usize = 4;
+pub(super) const FLAGS: usize = 0;
+pub(super) const INDEX: usize = 2;
+pub(super) const ELEMENTS: usize = 4;
 
 /// Flags of a descriptor (virtio 1.2 §2.7.5).
 const NEXT: u16 = 1;
-const WRITE: u16 = 2;
+pub(super) const WRITE: u16 = 2;
 const INDIRECT: u16 = 4;
 
 /// The flag of the avail ring by which the driver says that it polls (virtio 1.2 §2.7.6).
-const NO_INTERRUPT: u16 = 1;
+pub(super) const NO_INTERRUPT: u16 = 1;
 
 /// The flag of the used ring by which the device does (virtio 1.2 §2.7.8).
 const NO_NOTIFY: u16 = 1;

@@ -70,6 +70,15 @@ impl Shared {
     }
 }
 
+impl From<Device> for Shared {
+    fn from(device: Device) -> Self {
+        Self {
+            device: Mutex::new(device),
+            is_wanted: AtomicBool::new(false),
+        }
+    }
+}
+
 /// Takes front ends as they come, one after the other, in a thread that ends with it.
 #[derive(Debug)]
 pub struct Reception(UnixListener);
