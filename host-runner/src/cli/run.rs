@@ -115,11 +115,14 @@ fn measure_on(
     let shared_cpu = placement.cpu().filter(|_| args.link.is_polled());
     let look = || shared_cpu.map(|cpu| Floor::look(cpu, plan.payload_len));
     let before = look();
+    let signals_before = link.signals();
     let measured = measure(plan, boot_id, link.as_mut(), interrupt, || machine.check());
     let floors = before.zip(look());
     environment.steal_share = measured.noise.steal_share;
     let setting = setting(args, &machine, link.name(), &placement);
     let mut run = measured.record(setting, plan);
+    let signals = link.signals().zip(signals_before);
+    run.signals = signals.map(|(now, before)| now.since(&before));
     if let Some((before, after)) = floors {
         let (line, reflector) = Floor::around(before, after);
         run.core_round_trip_ns = Some(line);

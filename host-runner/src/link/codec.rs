@@ -137,7 +137,8 @@ impl Codec {
     fn parse_answer<'f>(&self, frame: &'f [u8]) -> Option<&'f [u8]> {
         let (headers, _) = frame.split_at_checked(self.udp + UDP_HEADER_LEN)?;
         let ip = &headers[IP..self.udp];
-        let mut is_usual = headers[..6] == self.flow.own_mac && headers[12..IP] == self.request[12..IP];
+        let mut is_usual =
+            headers[..6] == self.flow.own_mac && headers[12..IP] == self.request[12..IP];
         let (ip_len, addresses) = if self.is_v4 {
             // Version and header length, and no fragment; the flag that forbids fragments is any.
             is_usual &= ip[0] == 0x45
@@ -145,14 +146,20 @@ impl Codec {
                 && ip[V4_FRAGMENT] & 0x3f == 0
                 && ip[V4_FRAGMENT + 1] == 0
                 && Sum::of(ip).is_good();
-            (field(ip, V4_TOTAL_LENGTH).checked_sub(IPV4_HEADER_LEN)?, V4_ADDRESSES)
+            (
+                field(ip, V4_TOTAL_LENGTH).checked_sub(IPV4_HEADER_LEN)?,
+                V4_ADDRESSES,
+            )
         } else {
             is_usual &= ip[0] >> 4 == 6 && u16::from(ip[6]) == UDP_PROTOCOL;
             (field(ip, V6_PAYLOAD_LENGTH), V6_ADDRESSES)
         };
         let same = &headers[IP + addresses..self.udp + UDP_LENGTH];
         let udp = frame[self.udp..].get(..ip_len)?;
-        let sum = self.udp_sum.and_field(ip_len as u16).and(udp.get(UDP_LENGTH..)?);
+        let sum = self
+            .udp_sum
+            .and_field(ip_len as u16)
+            .and(udp.get(UDP_LENGTH..)?);
         let is_whole = field(udp, UDP_LENGTH) == ip_len && field(udp, UDP_CHECKSUM) != 0;
         let is_answer = is_usual && *same == self.answer[..same.len()] && is_whole && sum.is_good();
         is_answer.then(|| &udp[UDP_HEADER_LEN..])

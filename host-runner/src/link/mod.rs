@@ -13,10 +13,9 @@
 //! - [`fault`]: any link, made unreliable.
 //!
 //! [`prepare`] turns the choice of a link into what QEMU needs of it, and then into the link.
-#![forbid(unsafe_code)]
 
 pub mod captured;
-mod codec;
+pub mod codec;
 pub mod ethernet;
 pub mod fault;
 pub mod frame;
@@ -33,6 +32,8 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 pub use setup::{Family, LinkKind, Opener, Options, prepare};
 pub use stack::Host;
 
@@ -46,12 +47,23 @@ pub struct Received {
 }
 
 /// How often the two sides of a virtqueue have woken each other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Signals {
     /// Doorbells that the guest has rung: each leaves the virtual machine.
     pub doorbells: u64,
     /// Interrupts that the guest has been sent.
     pub interrupts: u64,
+}
+
+impl Signals {
+    /// What there was more of than `before`.
+    #[must_use]
+    pub const fn since(&self, before: &Self) -> Self {
+        Self {
+            doorbells: self.doorbells - before.doorbells,
+            interrupts: self.interrupts - before.interrupts,
+        }
+    }
 }
 
 /// A path for UDP payloads to and from the service's port.

@@ -74,7 +74,11 @@ impl Placement {
 /// Places the calling thread, which polls or sleeps while it waits, and all threads of the process
 /// `qemu` around its thread `vcpu`.
 pub(super) fn place(qemu: Pid, vcpu: Pid, polls: bool) -> Placement {
-    let placed = if polls { polling(qemu, vcpu) } else { apart(qemu, vcpu) };
+    let placed = if polls {
+        polling(qemu, vcpu)
+    } else {
+        apart(qemu, vcpu)
+    };
     placed.unwrap_or_else(Placement::Unchanged)
 }
 

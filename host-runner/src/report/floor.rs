@@ -27,7 +27,10 @@ impl BeforeAfter {
 pub(super) fn write(run: &Run, text: &mut String) -> fmt::Result {
     let floors = [
         ("core-to-core round trip", &run.core_round_trip_ns),
-        ("a thread in the guest's place", &run.reflector_round_trip_ns),
+        (
+            "a thread in the guest's place",
+            &run.reflector_round_trip_ns,
+        ),
     ];
     for (i, (name, floor)) in floors.into_iter().enumerate() {
         let Some(floor) = floor else { continue };

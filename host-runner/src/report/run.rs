@@ -4,6 +4,7 @@ use serde::{Serialize, Serializer};
 use wire::Counters;
 
 use super::floor::BeforeAfter;
+use crate::link::Signals;
 use crate::load::{Mode, Plan, Tally};
 use crate::stats::{Ended, Noise, Recorder, Summary, validity};
 
@@ -91,6 +92,9 @@ pub struct Run {
     pub core_round_trip_ns: Option<BeforeAfter>,
     /// The median round trip to a thread that answers on the same link in the guest's place.
     pub reflector_round_trip_ns: Option<BeforeAfter>,
+    /// How often guest and instrument woke each other, warm-up included; null where the link can't
+    /// see it.
+    pub signals: Option<Signals>,
     /// What the host did meanwhile.
     pub noise: Noise,
     /// What the service counted since its boot.
@@ -159,6 +163,7 @@ impl Run {
             send_lateness_ns: open.map(|open| (&open.lateness).into()),
             core_round_trip_ns: None,
             reflector_round_trip_ns: None,
+            signals: None,
             noise,
             guest_counters: None,
             boot_ms: setting.boot_ms,
@@ -268,6 +273,8 @@ mod tests {
             "path_ns",
             "send_lateness_ns",
             "core_round_trip_ns",
+            "reflector_round_trip_ns",
+            "signals",
             "noise",
             "guest_counters",
             "boot_ms",

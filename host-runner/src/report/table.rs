@@ -210,6 +210,13 @@ fn counts(run: &Run, text: &mut String) -> fmt::Result {
     if !rare.is_empty() {
         writeln!(text, "           {}", rare.join(", "))?;
     }
+    if let Some(signals) = &run.signals {
+        let (doorbells, interrupts) = (signals.doorbells, signals.interrupts);
+        writeln!(
+            text,
+            "signals    {doorbells} doorbells, {interrupts} interrupts, warm-up included"
+        )?;
+    }
     Ok(())
 }
 

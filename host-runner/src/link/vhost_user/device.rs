@@ -164,6 +164,7 @@ impl Device {
     }
 
     /// Puts a frame into the driver's next receive buffer; `false` if it has none.
+    #[inline]
     pub fn send(&mut self, frame: &[u8]) -> Result<bool, Fault> {
         let Queue {
             ring: Some(ring),
@@ -181,6 +182,7 @@ impl Device {
     }
 
     /// Takes the next frame that the driver sends into `frame`: its length.
+    #[inline]
     pub fn receive(&mut self, frame: &mut [u8]) -> Result<Option<usize>, Fault> {
         let Queue {
             ring: Some(ring), ..

@@ -9,14 +9,12 @@ use std::num::Wrapping;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use vm_memory::MmapRegion;
 use vm_memory::mmap::MmapRegionError;
-use vm_memory::{Bytes, MmapRegion, VolatileMemory, VolatileSlice};
 
 use super::device::{Addresses, Device, QUEUES, RECEIVE, TRANSMIT};
-use super::memory::Memory;
-use super::ring::{
-    DESCRIPTOR, ELEMENTS, FLAGS, HEADER, INDEX, NO_INTERRUPT, USED_ELEMENT, WRITE,
-};
+use super::memory::{Memory, Slice};
+use super::ring::{DESCRIPTOR, ELEMENTS, FLAGS, HEADER, INDEX, NO_INTERRUPT, USED_ELEMENT, WRITE};
 
 /// Entries of each queue: as many as the image's driver uses.
 pub const SIZE: u16 = 64;
@@ -33,7 +31,7 @@ const MEMORY: usize = BUFFERS + SIZE as usize * BUFFER;
 /// A driver of both queues. Every buffer is with the device or in the hands of whoever drives.
 #[derive(Debug)]
 pub struct Driver {
-    memory: Arc<MmapRegion>,
+    memory: Memory,
     /// Each queue's avail index as the device sees it, and used index as far as it was followed.
     avail: [Wrapping<u16>; QUEUES],
     used: [Wrapping<u16>; QUEUES],
@@ -55,9 +53,9 @@ impl Driver {
     ///
     /// Those of mapping memory.
     pub fn new() -> Result<(Self, Device), MmapRegionError> {
-        let memory = Arc::new(MmapRegion::new(MEMORY)?);
+        let mapping = Arc::new(MmapRegion::new(MEMORY)?);
         let mut driver = Self {
-            memory: Arc::clone(&memory),
+            memory: Memory::of(Arc::clone(&mapping)),
             avail: Default::default(),
             used: Default::default(),
         };
@@ -67,13 +65,13 @@ impl Driver {
                 driver.describe(queue, buffer, BUFFER, flags);
             }
             let avail = driver.part(addresses(queue).avail);
-            store(avail, FLAGS, NO_INTERRUPT.to_le(), Ordering::Relaxed);
+            avail.store_u16(FLAGS, NO_INTERRUPT, Ordering::Relaxed);
         }
         for buffer in 0..SIZE {
             driver.post(RECEIVE, buffer);
         }
         let mut device = Device::default();
-        device.set_memory(Memory::of(memory));
+        device.set_memory(Memory::of(mapping));
         for queue in [RECEIVE, TRANSMIT] {
             let started = device
                 .set_size(queue, SIZE.into())
@@ -92,11 +90,11 @@ impl Driver {
     }
 
     /// The frame in `buffer`, of `len` bytes.
-    pub fn frame(&self, Incoming { buffer, len }: Incoming) -> VolatileSlice<'_> {
-        let at = buffer_address(buffer) as usize + HEADER;
-        self.memory
-            .get_slice(at, len)
-            .expect("the device keeps to its buffers")
+    pub fn frame(&self, Incoming { buffer, len }: Incoming) -> Slice<'_> {
+        let frame = self
+            .memory
+            .slice(buffer_address(buffer) + HEADER as u64, len);
+        frame.expect("the device keeps to its buffers")
     }
 
     /// Sends the frame in `buffer`, which the device then has until it is sent.
@@ -121,23 +119,22 @@ impl Driver {
     fn reclaim(&mut self, queue: usize) -> Option<(u16, u32)> {
         let used = self.part(addresses(queue).used);
         // Acquire: what the device wrote before the index is read after it.
-        let index: u16 = used.load(INDEX, Ordering::Acquire).expect(WITHIN);
-        if u16::from_le(index) == self.used[queue].0 {
+        if used.load_u16(INDEX, Ordering::Acquire) == self.used[queue].0 {
             return None;
         }
         let at = ELEMENTS + usize::from(self.used[queue].0 % SIZE) * USED_ELEMENT;
-        let head: u32 = used.load(at, Ordering::Relaxed).expect(WITHIN);
-        let written: u32 = used.load(at + 4, Ordering::Relaxed).expect(WITHIN);
+        let head = used.load_u32(at, Ordering::Relaxed);
+        let written = used.load_u32(at + 4, Ordering::Relaxed);
         self.used[queue] += 1;
-        Some((u32::from_le(head) as u16, u32::from_le(written)))
+        Some((head as u16, written))
     }
 
     fn post(&mut self, queue: usize, buffer: u16) {
         let avail = self.part(addresses(queue).avail);
         let at = ELEMENTS + usize::from(self.avail[queue].0 % SIZE) * 2;
-        store(avail, at, buffer.to_le(), Ordering::Relaxed);
+        avail.store_u16(at, buffer, Ordering::Relaxed);
         let index = self.avail[queue] + Wrapping(1);
-        store(avail, INDEX, index.0.to_le(), Ordering::Release);
+        avail.store_u16(INDEX, index.0, Ordering::Release);
         self.avail[queue] = index;
     }
 
@@ -145,27 +142,19 @@ impl Driver {
     fn describe(&self, queue: usize, buffer: u16, len: usize, flags: u16) {
         let table = self.part(addresses(queue).descriptors);
         let at = usize::from(buffer) * DESCRIPTOR;
-        let words = [
-            buffer_address(buffer),
-            len as u64 | u64::from(flags) << 32,
-        ];
+        let words = [buffer_address(buffer), len as u64 | u64::from(flags) << 32];
         for (i, word) in words.into_iter().enumerate() {
             let at = at + i * 8;
-            if table.load::<u64>(at, Ordering::Relaxed).expect(WITHIN) != word.to_le() {
-                store(table, at, word.to_le(), Ordering::Relaxed);
+            if table.load_u64(at, Ordering::Relaxed) != word {
+                table.store_u64(at, word, Ordering::Relaxed);
             }
         }
     }
 
-    fn part(&self, address: u64) -> VolatileSlice<'_> {
-        self.memory.get_slice(address as usize, PAGE).expect(WITHIN)
+    fn part(&self, address: u64) -> Slice<'_> {
+        let part = self.memory.slice(address, PAGE);
+        part.expect("the layout is within the memory")
     }
-}
-
-const WITHIN: &str = "the layout is within the memory, and aligned";
-
-fn store<T: vm_memory::AtomicAccess>(part: VolatileSlice<'_>, at: usize, value: T, order: Ordering) {
-    part.store(value, at, order).expect(WITHIN);
 }
 
 /// Where the three parts of a queue are.

@@ -56,8 +56,8 @@ impl Reflector {
                 source,
             }
         };
-        let (driver, device) =
-            Driver::new().map_err(|error| failed("mapping memory")(std::io::Error::other(error)))?;
+        let (driver, device) = Driver::new()
+            .map_err(|error| failed("mapping memory")(std::io::Error::other(error)))?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let answer = move || {
@@ -139,7 +139,10 @@ mod tests {
             link.send(&request).unwrap();
             let received = link.receive(&mut buffer, u64::MAX).unwrap().unwrap();
             let reply = Header::decode(&buffer[..received.len]).unwrap();
-            assert_eq!((reply.seq, reply.boot_id, received.len), (seq, BOOT_ID, request.len()));
+            assert_eq!(
+                (reply.seq, reply.boot_id, received.len),
+                (seq, BOOT_ID, request.len())
+            );
         }
         assert_eq!(link.signals(), Some(crate::link::Signals::default()));
     }

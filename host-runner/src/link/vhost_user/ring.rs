@@ -8,9 +8,7 @@
 use std::num::Wrapping;
 use std::sync::atomic::{Ordering, fence};
 
-use vm_memory::{Bytes, VolatileSlice};
-
-use super::memory::{Memory, OutsideMemory, Part};
+use super::memory::{Memory, OutsideMemory, Part, Slice};
 
 /// The most descriptors in a ring (virtio 1.2 §2.7).
 pub const MAX_SIZE: u16 = 32_768;
@@ -160,6 +158,7 @@ impl Ring {
     }
 
     /// Takes a frame from a transmit queue: its length, its virtio header not counted.
+    #[inline]
     pub fn take(&mut self, memory: &Memory, frame: &mut [u8]) -> Result<Option<usize>, Fault> {
         let Some(head) = self.pop()? else {
             return Ok(None);
@@ -172,9 +171,7 @@ impl Ring {
             taken += buffer.len();
             let room = frame.get_mut(at..at + buffer.len() - header);
             let room = room.ok_or(Fault::FrameLength { len: taken })?;
-            if let Ok(behind) = buffer.offset(header) {
-                behind.copy_to(room);
-            }
+            buffer.behind(header).copy_to(room);
             Ok(())
         })?;
         let len = taken.checked_sub(HEADER).filter(|&len| len > 0);
@@ -184,6 +181,7 @@ impl Ring {
     }
 
     /// Puts a frame into a buffer of a receive queue; `false` if there is none.
+    #[inline]
     pub fn give(&mut self, memory: &Memory, frame: &[u8]) -> Result<bool, Fault> {
         let Some(head) = self.pop()? else {
             return Ok(false);
@@ -197,9 +195,7 @@ impl Ring {
             let rest = &frame[given.saturating_sub(HEADER)..];
             let rest = &rest[..rest.len().min(buffer.len() - header.len())];
             buffer.copy_from(header);
-            if let Ok(behind) = buffer.offset(header.len()) {
-                behind.copy_from(rest);
-            }
+            buffer.behind(header.len()).copy_from(rest);
             given += header.len() + rest.len();
             Ok(())
         })?;
@@ -223,6 +219,7 @@ impl Ring {
     }
 
     /// The head of the next chain that the driver has made available.
+    #[inline]
     fn pop(&mut self) -> Result<Option<u16>, Fault> {
         let size = self.size;
         if self.seen_avail == self.next_avail {
@@ -252,19 +249,19 @@ impl Ring {
         head: u16,
         memory: &Memory,
         to_be_written: bool,
-        mut visit: impl FnMut(VolatileSlice<'_>) -> Result<(), Fault>,
+        mut visit: impl FnMut(Slice<'_>) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         let size = self.size;
-        let descriptors = self.descriptors();
+        let descriptors = self.descriptors.slice();
         let mut index = head;
         for _ in 0..size {
             if index >= size {
                 return Err(Fault::NoSuchDescriptor { index, size });
             }
             let at = usize::from(index) * DESCRIPTOR;
-            let address = descriptors.load_u64(at);
+            let address = descriptors.load_u64(at, Ordering::Relaxed);
             // The rest of the descriptor in one word: length, flags, next.
-            let rest = descriptors.load_u64(at + 8);
+            let rest = descriptors.load_u64(at + 8, Ordering::Relaxed);
             let (len, flags, next) = (rest as u32, (rest >> 32) as u16, (rest >> 48) as u16);
             if flags & INDIRECT != 0 {
                 return Err(Fault::Indirect { index });
@@ -285,53 +282,23 @@ impl Ring {
     }
 
     /// Gives a chain back, of which `written` bytes were written; not published yet.
+    #[inline]
     fn complete(&mut self, head: u16, written: u32) {
         let slot = usize::from(self.next_used.0 % self.size);
-        let element = u64::from(head) | u64::from(written) << 32;
         let at = ELEMENTS + slot * USED_ELEMENT;
-        // The used ring is aligned to four bytes only, and its elements stand behind four.
-        let halves = [element as u32, (element >> 32) as u32];
         let used = self.used();
-        used.store_u32(at, halves[0]);
-        used.store_u32(at + 4, halves[1]);
+        used.store_u32(at, head.into(), Ordering::Relaxed);
+        used.store_u32(at + 4, written, Ordering::Relaxed);
         self.next_used += 1;
     }
 
-    fn descriptors(&self) -> Words<'_> {
-        Words(self.descriptors.slice())
+    #[inline]
+    fn avail(&self) -> Slice<'_> {
+        self.avail.slice()
     }
 
-    fn avail(&self) -> Words<'_> {
-        Words(self.avail.slice())
-    }
-
-    fn used(&self) -> Words<'_> {
-        Words(self.used.slice())
-    }
-}
-
-/// A part of a ring, as words. [`Ring::new`] asks for parts of the right lengths and alignment, and
-/// the offsets are within them by construction.
-struct Words<'m>(VolatileSlice<'m>);
-
-const CHECKED: &str = "offsets and alignment were checked when the ring was made";
-
-impl Words<'_> {
-    fn load_u16(&self, at: usize, order: Ordering) -> u16 {
-        u16::from_le(self.0.load(at, order).expect(CHECKED))
-    }
-
-    fn load_u64(&self, at: usize) -> u64 {
-        u64::from_le(self.0.load(at, Ordering::Relaxed).expect(CHECKED))
-    }
-
-    fn store_u16(&self, at: usize, value: u16, order: Ordering) {
-        self.0.store(value.to_le(), at, order).expect(CHECKED);
-    }
-
-    fn store_u32(&self, at: usize, value: u32) {
-        self.0
-            .store(value.to_le(), at, Ordering::Relaxed)
-            .expect(CHECKED);
+    #[inline]
+    fn used(&self) -> Slice<'_> {
+        self.used.slice()
     }
 }
