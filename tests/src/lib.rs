@@ -17,6 +17,7 @@
 //! error in the other. Only `wire`, the documented protocol, is common.
 
 pub mod built;
+pub mod counted;
 pub mod dhcp;
 pub mod fathom;
 pub mod guest;
