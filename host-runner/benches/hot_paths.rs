@@ -1,15 +1,24 @@
-//! What the instrument itself costs per echo, part by part. No clock is read and nothing is sent.
+//! What the instrument itself costs per echo, part by part and as a whole. Nothing is sent, and
+//! no clock is read where the name does not say so.
 
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::hint::black_box;
-use std::num::NonZeroU32;
-use std::time::Duration;
+use std::num::{NonZeroU16, NonZeroU32};
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use fathom::clock;
+use fathom::link::{Link, LinkError, Received};
+use fathom::load::datagram::{ReplyHeader, Requests};
 use fathom::load::schedule::Schedule;
 use fathom::load::window::{Arrival, Known, Window};
-use fathom::load::{Limit, Mode, Observer, Plan, Sample, padding};
+use fathom::load::{self, Bench, Limit, Mode, Observer, Plan, Progress, Sample};
 use fathom::stats::Recorder;
-use wire::{HEADER_LEN, Header};
+use wire::Kind;
+use wire::header::field;
 
 const SEED: u64 = 1;
 const PAYLOAD: usize = 64;
@@ -35,30 +44,28 @@ fn open() -> Mode {
 }
 
 fn encode(c: &mut Criterion) {
-    let mut request = vec![0; PAYLOAD];
+    let mut requests = Requests::new(PAYLOAD, SEED);
     let mut seq = 0;
     c.bench_function("encode a request", |b| {
         b.iter(|| {
             seq += 1;
-            padding::fill(SEED, seq, &mut request[HEADER_LEN..]);
-            let _ = Header::request(seq, black_box(seq * 1000)).encode(&mut request);
-            black_box(&mut request);
+            requests.prepare(seq);
+            black_box(requests.stamped(black_box(seq * 1000)));
         });
     });
 }
 
 fn decode(c: &mut Criterion) {
-    let mut reply = vec![0; PAYLOAD];
-    padding::fill(SEED, 7, &mut reply[HEADER_LEN..]);
-    Header::request(7, 7000).encode(&mut reply).unwrap();
-    wire::handle(&mut reply, 9, 5000, || 5300);
+    let mut requests = Requests::new(PAYLOAD, SEED);
+    requests.prepare(7);
+    let mut reply = requests.stamped(7000).to_vec();
+    let _ = wire::handle(&mut reply, 9, 5000, || 5300);
     c.bench_function("decode and check a reply", |b| {
         b.iter(|| {
-            let reply = black_box(&reply);
-            let header = Header::decode(reply).unwrap();
-            assert!(header.t1_ns == 7000 && header.flags == 0);
-            assert!(padding::is_intact(SEED, header.seq, &reply[HEADER_LEN..]));
-            header.t3_ns
+            let reply = black_box(&reply[..]);
+            let header = ReplyHeader::read(reply).unwrap();
+            assert!(requests.is_echoed_by(&header, 7000, reply));
+            header
         });
     });
 }
@@ -93,11 +100,12 @@ fn record_and_schedule(c: &mut Criterion) {
     let mut recorder = Recorder::new(&plan(open()));
     recorder.started(0);
     let mut window = Window::new(1_000_000, 1_000_000_000);
-    let schedule = Schedule::new(0, rate);
+    let mut schedule = Schedule::new(0, rate);
     let mut seq = 0;
     c.bench_function("record a sample and schedule the next send", |b| {
         b.iter(|| {
-            let due_ns = schedule.due_ns(window.next_seq());
+            let due_ns = schedule.due_ns();
+            schedule.advance();
             let sent_ns = due_ns + 20;
             window.sent(due_ns, sent_ns);
             recorder.sent(sent_ns - due_ns);
@@ -118,12 +126,101 @@ fn record_and_schedule(c: &mut Criterion) {
     });
 }
 
+/// A far end that costs next to nothing: the request itself, made a reply.
+struct Mirror<'a> {
+    now_ns: &'a Cell<u64>,
+    answers: VecDeque<[u8; PAYLOAD]>,
+    /// How many answers are still to be taken, and when the first request and the last answer were:
+    /// what the loop sets up before and takes down after is no cost of an echo.
+    left: u64,
+    began: Option<Instant>,
+    took: Duration,
+}
+
+impl Link for Mirror<'_> {
+    fn name(&self) -> &'static str {
+        "mirror"
+    }
+
+    fn send(&mut self, datagram: &[u8]) -> Result<(), LinkError> {
+        self.began.get_or_insert_with(Instant::now);
+        let mut answer = [0; PAYLOAD];
+        answer.copy_from_slice(datagram);
+        answer[field::KIND] = Kind::Reply.as_byte();
+        answer[field::T3.start] = 100;
+        self.answers.push_back(answer);
+        Ok(())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8], _: u64) -> Result<Option<Received>, LinkError> {
+        let Some(answer) = self.answers.pop_front() else {
+            return Ok(None);
+        };
+        buffer[..PAYLOAD].copy_from_slice(&answer);
+        self.left -= 1;
+        if self.left == 0 {
+            self.took = self.began.map_or(Duration::ZERO, |began| began.elapsed());
+        }
+        Ok(Some(Received {
+            len: PAYLOAD,
+            at_ns: tick(self.now_ns),
+        }))
+    }
+}
+
+/// A clock that costs nothing: half a microsecond later each time it is read.
+fn tick(now_ns: &Cell<u64>) -> u64 {
+    now_ns.set(now_ns.get() + 500);
+    now_ns.get()
+}
+
+/// Whole loops, from `fathom::load::run` down to the mirror and back, per echo.
+fn echo(c: &mut Criterion) {
+    let depth = NonZeroU16::new(32).unwrap();
+    for mode in [Mode::Closed, Mode::Pipeline { depth }, open()] {
+        c.bench_function(&format!("an echo, mode {}", mode.name()), |b| {
+            b.iter_custom(|echoes| {
+                let plan = Plan {
+                    measure: Limit {
+                        duration_ns: None,
+                        count: Some(echoes),
+                    },
+                    ..plan(mode)
+                };
+                let now_ns = Cell::new(0);
+                let mut link = Mirror {
+                    now_ns: &now_ns,
+                    answers: VecDeque::with_capacity(64),
+                    left: echoes,
+                    began: None,
+                    took: Duration::ZERO,
+                };
+                let mut recorder = Recorder::new(&plan);
+                let bench = Bench {
+                    link: &mut link as &mut dyn Link,
+                    observer: &mut recorder,
+                    now_ns: || tick(&now_ns),
+                    cancel: &AtomicBool::new(false),
+                    check: |_: &Progress| Ok::<_, Infallible>(()),
+                };
+                let (tally, _) = load::run(&plan, Some(0), bench);
+                assert_eq!(tally.received, echoes, "{tally:?}");
+                link.took
+            });
+        });
+    }
+}
+
+fn clock(c: &mut Criterion) {
+    c.bench_function("read the clock", |b| b.iter(clock::now_ns));
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default()
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2))
         .without_plots();
-    targets = encode, decode, record, record_and_schedule
+    targets = encode, decode, record, record_and_schedule, echo, clock
 }
 criterion_main!(benches);

@@ -313,7 +313,7 @@ mod tests {
             "--payload 1473",
             "--timeout 0s",
             "--duration 0s",
-            "--mode open --rate 2000000",
+            "--mode open --rate 3000000",
         ] {
             let error = run_args(line).load.plan().unwrap_err();
             assert_eq!(error.exit_code(), 2, "{line}: {error}");

@@ -37,13 +37,15 @@ pub struct Run {
     pub link: String,
     /// The accelerator's name.
     pub accel: Option<String>,
-    /// `closed` or `open`.
+    /// `closed`, `open` or `pipeline`.
     pub mode: &'static str,
+    /// How many requests the pipeline keeps in flight.
+    pub depth: Option<u16>,
     /// Length of every request's UDP payload.
     pub payload_bytes: usize,
     /// What the open loop was to send, in requests per second.
     pub offered_rate: Option<f64>,
-    /// What was sent, in requests per second.
+    /// What was sent, in requests per second; for a pipeline, what was answered.
     pub achieved_rate: Option<f64>,
     /// After this long a request is lost, in nanoseconds.
     pub timeout_ns: u64,
@@ -124,16 +126,20 @@ impl Run {
             address: setting.address,
             link: setting.link,
             accel: setting.accel,
-            mode: match plan.mode {
-                Mode::Closed => "closed",
-                Mode::Open { .. } => "open",
+            mode: plan.mode.name(),
+            depth: match plan.mode {
+                Mode::Pipeline { depth } => Some(depth.get()),
+                Mode::Closed | Mode::Open { .. } => None,
             },
             payload_bytes: plan.payload_len,
             offered_rate: match plan.mode {
-                Mode::Closed => None,
+                Mode::Closed | Mode::Pipeline { .. } => None,
                 Mode::Open { rate } => Some(rate.get().into()),
             },
-            achieved_rate: tally.achieved_rate(),
+            achieved_rate: match plan.mode {
+                Mode::Closed | Mode::Open { .. } => tally.achieved_rate(),
+                Mode::Pipeline { .. } => tally.answer_rate(),
+            },
             timeout_ns: plan.timeout_ns,
             seed: plan.seed,
             elapsed_ns: tally.elapsed_ns,
@@ -240,6 +246,7 @@ mod tests {
             "link",
             "accel",
             "mode",
+            "depth",
             "payload_bytes",
             "offered_rate",
             "achieved_rate",
@@ -299,7 +306,12 @@ mod tests {
     fn a_closed_loop_leaves_out_what_only_an_open_one_has() {
         let run = serde_json::to_value(sample::closed_run()).unwrap();
         assert_eq!(run["mode"], "closed");
-        for field in ["offered_rate", "uncorrected_latency_ns", "send_lateness_ns"] {
+        for field in [
+            "depth",
+            "offered_rate",
+            "uncorrected_latency_ns",
+            "send_lateness_ns",
+        ] {
             assert!(run[field].is_null(), "{field}");
         }
         assert_eq!(run["valid"], true);
