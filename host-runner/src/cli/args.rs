@@ -130,8 +130,8 @@ pub struct LoadArgs {
 /// The rate of an open loop unless told otherwise, in requests per second.
 const DEFAULT_RATE: NonZeroU32 = NonZeroU32::new(1000).unwrap();
 
-/// The depth of a pipeline unless told otherwise: two more would not fit the shortest queue on any
-/// link's way, a Unix socket's of ten datagrams, and be lost there.
+/// The depth of a pipeline unless told otherwise: few enough for the shortest queue on any link's
+/// way, a Unix socket's of ten datagrams. What does not fit is lost, and waited for in vain.
 const DEFAULT_DEPTH: NonZeroU16 = NonZeroU16::new(8).unwrap();
 
 /// How long to measure unless told otherwise.

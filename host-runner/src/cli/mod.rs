@@ -5,6 +5,7 @@
 //! - [`boot_args`]: from options to the guest's boot arguments;
 //! - [`machine`]: booting with a progress bar;
 //! - [`measure`]: measuring with a progress bar;
+//! - [`series`]: one measurement, or the many of a sweep;
 //! - [`output`]: where results go;
 //! - [`progress`], [`interrupt`]: the bar, and Ctrl-C;
 //! - [`run`], [`serve`], [`probe`]: the commands;
@@ -23,6 +24,7 @@ pub mod output;
 pub mod probe;
 pub mod progress;
 pub mod run;
+pub mod series;
 pub mod serve;
 pub mod values;
 

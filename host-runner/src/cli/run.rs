@@ -7,14 +7,15 @@ use super::CliError;
 use super::args::RunArgs;
 use super::boot_args::Idle;
 use super::interrupt::Interrupt;
-use super::measure::{Measured, measure};
+use super::measure::measure;
 use super::output::Output;
+use super::series::Series;
 use super::{machine, values::Ip};
 use crate::link::{self, Family, LinkKind, Opener};
 use crate::load::Plan;
 use crate::machine::{Machine, Placement};
 use crate::report::run::GuestCounters;
-use crate::report::{Environment, Image, Report, Setting};
+use crate::report::{Environment, Image, Setting};
 
 /// What the guest printed, among the results.
 const CONSOLE_LOG: &str = "console.log";
@@ -102,7 +103,7 @@ fn measure_on(
     interrupt: &Interrupt,
 ) -> Result<(), CliError> {
     let mut link = opener.open(&machine)?;
-    let mut environment = Environment {
+    let environment = Environment {
         qemu_version: machine.qemu_version().ok(),
         accel: Some(machine.accel().name().to_owned()),
         accel_reason: Some(machine.accel_reason().to_owned()),
@@ -111,17 +112,18 @@ fn measure_on(
     };
     let boot_id = Some(machine.ready().boot_id);
     let placement = machine.place();
-    let measured = measure(plan, boot_id, link.as_mut(), interrupt, || machine.check());
-    environment.steal_share = measured.noise.steal_share;
     let setting = setting(args, &machine, link.name(), &placement);
-    let mut run = measured.record(setting, plan);
-    run.guest_counters = match measured.failure {
-        None => machine.counters().ok().map(GuestCounters),
-        Some(_) => None,
-    };
-    let report = Report::new(environment, vec![run]);
+    let series = Series::measure(plan, args.load.sweep, output, |plan| {
+        let measured = measure(plan, boot_id, link.as_mut(), interrupt, || machine.check());
+        let mut run = measured.record(setting.clone(), plan);
+        run.guest_counters = match measured.failure {
+            None => machine.counters().ok().map(GuestCounters),
+            Some(_) => None,
+        };
+        (run, measured)
+    });
     // Written before QEMU is asked to end, so that an impatient second Ctrl-C loses nothing.
-    let outcome = conclude(output, report, measured);
+    let outcome = series.conclude(environment, output);
     machine.shutdown();
     outcome
 }
@@ -141,36 +143,5 @@ fn setting(args: &RunArgs, machine: &Machine, link: &str, placement: &Placement)
         boot_ms: Some(machine.boot_host_ns() as f64 / 1e6),
         guest_boot_ms: Some(ready.boot_us as f64 / 1e3),
         placement: Some(placement.to_string()),
-    }
-}
-
-/// Writes the report of one run, and says what the command comes to.
-///
-/// # Errors
-///
-/// The failure that ended the measurement, else what kept the report from being written, else that
-/// the measurement is invalid.
-pub(super) fn conclude(
-    output: &Output,
-    report: Report,
-    measured: Measured,
-) -> Result<(), CliError> {
-    let written = output.write(&report, std::slice::from_ref(&measured.recorder));
-    if let Some(failure) = measured.failure {
-        if let Err(error) = written {
-            eprintln!("fathom: {}", error.with_causes());
-        }
-        return Err(failure);
-    }
-    written?;
-    let reasons: Vec<String> = report
-        .runs
-        .into_iter()
-        .flat_map(|run| run.invalid_because)
-        .collect();
-    if reasons.is_empty() {
-        Ok(())
-    } else {
-        Err(CliError::Invalid { reasons })
     }
 }

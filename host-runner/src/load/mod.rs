@@ -1,6 +1,7 @@
 //! Load: when requests are sent, and what became of each of them.
 //!
 //! - [`plan`]: what is to be sent: loop, payload, warm-up, limits;
+//! - [`ladder`]: the plans of a sweep;
 //! - [`schedule`]: when each request of an open loop is due;
 //! - [`window`]: sequence accounting in bounded memory;
 //! - [`padding`]: the bytes behind the header, made so that damage shows;
@@ -22,6 +23,7 @@ use crate::link::{Link, LinkError};
 mod closed;
 pub mod datagram;
 mod engine;
+pub mod ladder;
 mod open;
 pub mod padding;
 mod pipeline;

@@ -3,7 +3,7 @@
 //! - [`environment`]: what it was measured on;
 //! - [`run`]: one measurement's record;
 //! - [`hgrm`], [`hlog`]: the files that the HdrHistogram tools read;
-//! - [`table`]: one screen for people;
+//! - [`table`]: one screen for people; [`sweep`]: a sweep's part of it;
 //! - [`directory`]: where all of it goes.
 #![forbid(unsafe_code)]
 
@@ -17,6 +17,7 @@ pub mod environment;
 pub mod hgrm;
 pub mod hlog;
 pub mod run;
+pub mod sweep;
 pub mod table;
 
 #[cfg(test)]

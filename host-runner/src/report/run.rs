@@ -43,6 +43,9 @@ pub struct Run {
     pub depth: Option<u16>,
     /// Length of every request's UDP payload.
     pub payload_bytes: usize,
+    /// Which share of the pipeline's rate the open loop is offered, in percent, if it is a step of a
+    /// sweep.
+    pub sweep_percent: Option<u32>,
     /// What the open loop was to send, in requests per second.
     pub offered_rate: Option<f64>,
     /// What was sent, in requests per second; for a pipeline, what was answered.
@@ -132,6 +135,7 @@ impl Run {
                 Mode::Closed | Mode::Open { .. } => None,
             },
             payload_bytes: plan.payload_len,
+            sweep_percent: None,
             offered_rate: match plan.mode {
                 Mode::Closed | Mode::Pipeline { .. } => None,
                 Mode::Open { rate } => Some(rate.get().into()),
@@ -175,7 +179,11 @@ impl Run {
     /// What the run's files are called, up to the dot.
     #[must_use]
     pub fn file_stem(&self) -> String {
-        format!("{}-{}-{}", self.target, self.link, self.mode)
+        let stem = format!("{}-{}-{}", self.target, self.link, self.mode);
+        match self.sweep_percent {
+            None => stem,
+            Some(percent) => format!("{stem}-{percent}-percent"),
+        }
     }
 }
 
@@ -248,6 +256,7 @@ mod tests {
             "mode",
             "depth",
             "payload_bytes",
+            "sweep_percent",
             "offered_rate",
             "achieved_rate",
             "timeout_ns",
@@ -300,6 +309,18 @@ mod tests {
             run["guest_counters"].as_object().unwrap().len(),
             Counters::LEN
         );
+    }
+
+    #[test]
+    fn a_pipeline_says_how_deep_it_is_and_what_was_answered() {
+        let run = serde_json::to_value(sample::pipeline_run()).unwrap();
+        assert_eq!(
+            (&run["mode"], &run["depth"]),
+            (&"pipeline".into(), &8.into())
+        );
+        // 998 completed in the second of sending.
+        assert_eq!(run["achieved_rate"], 998.0);
+        assert!(run["offered_rate"].is_null() && run["sweep_percent"].is_null());
     }
 
     #[test]
