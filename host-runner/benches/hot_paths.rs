@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use fathom::clock;
+use fathom::link::loopback::Loopback;
 use fathom::link::{Link, LinkError, Received};
 use fathom::load::datagram::{ReplyHeader, Requests};
 use fathom::load::schedule::Schedule;
 use fathom::load::window::{Arrival, Known, Window};
-use fathom::load::{self, Bench, Limit, Mode, Observer, Plan, Progress, Sample};
+use fathom::load::{self, Bench, Limit, Mode, Observer, Plan, Progress, Sample, Tally};
 use fathom::stats::Recorder;
 use wire::Kind;
 use wire::header::field;
@@ -40,6 +41,12 @@ fn plan(mode: Mode) -> Plan {
 fn open() -> Mode {
     Mode::Open {
         rate: NonZeroU32::new(900_000).unwrap(),
+    }
+}
+
+fn pipeline() -> Mode {
+    Mode::Pipeline {
+        depth: NonZeroU16::new(32).unwrap(),
     }
 }
 
@@ -174,19 +181,36 @@ fn tick(now_ns: &Cell<u64>) -> u64 {
     now_ns.get()
 }
 
+/// A measurement of `echoes` by `mode`.
+fn counted(mode: Mode, echoes: u64) -> Plan {
+    Plan {
+        measure: Limit {
+            duration_ns: None,
+            count: Some(echoes),
+        },
+        ..plan(mode)
+    }
+}
+
+/// Measures by `plan` over `link`, as the command does.
+fn run(plan: &Plan, link: &mut dyn Link, now_ns: impl FnMut() -> u64) -> Tally {
+    let mut recorder = Recorder::new(plan);
+    let bench = Bench {
+        link,
+        observer: &mut recorder,
+        now_ns,
+        cancel: &AtomicBool::new(false),
+        check: |_: &Progress| Ok::<_, Infallible>(()),
+    };
+    let (tally, _) = load::run(plan, None, bench);
+    tally
+}
+
 /// Whole loops, from `fathom::load::run` down to the mirror and back, per echo.
 fn echo(c: &mut Criterion) {
-    let depth = NonZeroU16::new(32).unwrap();
-    for mode in [Mode::Closed, Mode::Pipeline { depth }, open()] {
+    for mode in [Mode::Closed, pipeline(), open()] {
         c.bench_function(&format!("an echo, mode {}", mode.name()), |b| {
             b.iter_custom(|echoes| {
-                let plan = Plan {
-                    measure: Limit {
-                        duration_ns: None,
-                        count: Some(echoes),
-                    },
-                    ..plan(mode)
-                };
                 let now_ns = Cell::new(0);
                 let mut link = Mirror {
                     now_ns: &now_ns,
@@ -195,20 +219,24 @@ fn echo(c: &mut Criterion) {
                     began: None,
                     took: Duration::ZERO,
                 };
-                let mut recorder = Recorder::new(&plan);
-                let bench = Bench {
-                    link: &mut link as &mut dyn Link,
-                    observer: &mut recorder,
-                    now_ns: || tick(&now_ns),
-                    cancel: &AtomicBool::new(false),
-                    check: |_: &Progress| Ok::<_, Infallible>(()),
-                };
-                let (tally, _) = load::run(&plan, Some(0), bench);
+                let tally = run(&counted(mode, echoes), &mut link, || tick(&now_ns));
                 assert_eq!(tally.received, echoes, "{tally:?}");
                 link.took
             });
         });
     }
+}
+
+/// The same with the service's own handler in place of the mirror, and with the real clock.
+fn echo_by_the_handler(c: &mut Criterion) {
+    c.bench_function("an echo by the request handler, clock included", |b| {
+        b.iter_custom(|echoes| {
+            let plan = counted(pipeline(), echoes);
+            let tally = run(&plan, &mut Loopback::new(7), clock::now_ns);
+            assert_eq!(tally.sent, echoes, "{tally:?}");
+            Duration::from_nanos(tally.elapsed_ns)
+        });
+    });
 }
 
 fn clock(c: &mut Criterion) {
@@ -221,6 +249,6 @@ criterion_group! {
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2))
         .without_plots();
-    targets = encode, decode, record, record_and_schedule, echo, clock
+    targets = encode, decode, record, record_and_schedule, echo, echo_by_the_handler, clock
 }
 criterion_main!(benches);

@@ -99,7 +99,7 @@ pub struct LoadArgs {
     /// Requests per second (mode open only) [default: 1000]
     #[arg(long, value_name = "PER_SECOND")]
     pub rate: Option<NonZeroU32>,
-    /// Requests in flight, 1 to 256 (mode pipeline and --sweep only) [default: 8]
+    /// Requests in flight, 1 to 256 (mode pipeline and --sweep only) [default: 32]
     #[arg(long, value_name = "N")]
     pub depth: Option<NonZeroU16>,
     /// Measure latency against load: a pipeline finds the most that the service gets done, then
@@ -130,9 +130,9 @@ pub struct LoadArgs {
 /// The rate of an open loop unless told otherwise, in requests per second.
 const DEFAULT_RATE: NonZeroU32 = NonZeroU32::new(1000).unwrap();
 
-/// The depth of a pipeline unless told otherwise: few enough for the shortest queue on any link's
-/// way, a Unix socket's of ten datagrams. What does not fit is lost, and waited for in vain.
-const DEFAULT_DEPTH: NonZeroU16 = NonZeroU16::new(8).unwrap();
+/// The depth of a pipeline unless told otherwise: deep enough that both sides work in bursts, and
+/// half of the guest's 64 receive buffers, so that none is lost for want of one.
+const DEFAULT_DEPTH: NonZeroU16 = NonZeroU16::new(32).unwrap();
 
 /// How long to measure unless told otherwise.
 const DEFAULT_DURATION: Duration = Duration::from_secs(5);
@@ -348,7 +348,7 @@ mod tests {
             depth: NonZeroU16::new(depth).unwrap(),
         };
         let mode = |line| run_args(line).load.plan().map(|plan| plan.mode);
-        assert_eq!(mode("--mode pipeline").unwrap(), pipeline(8));
+        assert_eq!(mode("--mode pipeline").unwrap(), pipeline(32));
         assert_eq!(mode("--mode pipeline --depth 256").unwrap(), pipeline(256));
         for line in [
             "--depth 4",

@@ -9,11 +9,13 @@ use super::{Ending, Observer};
 use crate::link::Link;
 
 /// How long before a request is due the loop stops sleeping and asks the link without waiting, in
-/// nanoseconds: longer than a sleeping thread takes to wake up.
+/// nanoseconds: longer than a sleeping thread takes to wake up. Only while nothing is in flight:
+/// else whoever carries the replies may need this CPU, and a reply that is waited for in sleep wakes
+/// the thread anyway.
 const AWAKE_NS: u64 = 60_000;
 
 /// The most requests that a generator that is behind sends before it looks for replies: few enough
-/// for the shortest queue on any link's way, a Unix socket's of ten datagrams.
+/// for the shortest queue on any link's way, the 64 receive buffers of the guest.
 const BURST: u64 = 8;
 
 pub(super) fn run<L, O, C, H, E>(
@@ -46,7 +48,12 @@ where
             engine.receive_waiting(burst + 1, now_ns)
         } else {
             let sends = sending && engine.window.has_room();
-            let send_ns = sends.then(|| schedule.due_ns().saturating_sub(AWAKE_NS));
+            let awake_ns = if engine.window.in_flight() == 0 {
+                AWAKE_NS
+            } else {
+                0
+            };
+            let send_ns = sends.then(|| schedule.due_ns().saturating_sub(awake_ns));
             let Some(wake_ns) = earlier(engine.window.next_loss_ns(), send_ns) else {
                 return Ok(());
             };
