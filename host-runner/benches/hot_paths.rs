@@ -246,8 +246,8 @@ fn clock(c: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default()
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2))
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_millis(1500))
         .without_plots();
     targets = encode, decode, record, record_and_schedule, echo, echo_by_the_handler, clock
 }

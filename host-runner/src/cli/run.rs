@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::CliError;
 use super::args::RunArgs;
-use super::boot_args::Idle;
+use super::boot_args::{self, Idle};
 use super::interrupt::Interrupt;
 use super::measure::measure;
 use super::output::Output;
@@ -47,8 +47,9 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
     }
 }
 
-/// Options that don't go together.
+/// Options that don't go together, or can't be handed to the guest.
 fn check(args: &RunArgs) -> Result<(), CliError> {
+    boot_args::line(&args.guest, Idle::Spin)?;
     let problem = match args.link {
         LinkKind::User if args.ipv6 => {
             Some("QEMU's user network forwards no IPv6: use `--ipv6` with `--link unix`")
