@@ -19,7 +19,8 @@ mod turn;
 use crate::services::{Outcome, Services};
 use crate::stack::Addresses;
 use datagram::{
-    Datagram, IP, IPV4_PLAIN, IPV6_NEXT_HEADER, UDP, UDP_HEADER, locate_ipv4, locate_ipv6,
+    Datagram, IP, IPV4_PLAIN, IPV6_HEADER, IPV6_NEXT_HEADER, UDP, UDP_HEADER, locate_ipv4,
+    locate_ipv6,
 };
 use turn::turn_round;
 
@@ -88,8 +89,8 @@ pub fn reflect(
     }
 }
 
-/// Whether `frame` came from one host to `own_mac` alone, and holds an IP packet without options or
-/// extension headers: what must be so for an answer, and what a socket does not tell.
+/// Whether `frame` came from one host to `own_mac` alone, has no IP options or extension headers, and
+/// a checksum if it must have one: what must be so for an answer, and what a socket does not tell.
 #[must_use]
 pub fn is_plain(frame: &[u8], own_mac: [u8; 6]) -> bool {
     let Some((ethernet, packet)) = frame.split_first_chunk::<IP>() else {
@@ -100,7 +101,11 @@ pub fn is_plain(frame: &[u8], own_mac: [u8; 6]) -> bool {
     is_between_hosts
         && match u16::from_be_bytes([*t0, *t1]) {
             IPV4 => packet.first() == Some(&IPV4_PLAIN),
-            IPV6 => packet.get(IPV6_NEXT_HEADER) == Some(&UDP),
+            // smoltcp lets a missing checksum pass, which RFC 8200 §8.1 does not.
+            IPV6 => {
+                packet.get(IPV6_NEXT_HEADER) == Some(&UDP)
+                    && packet.get(IPV6_HEADER + 6..IPV6_HEADER + 8) != Some(&[0, 0])
+            }
             _ => false,
         }
 }

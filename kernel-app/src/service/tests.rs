@@ -15,6 +15,8 @@ use crate::testing::{
     CLIENT_MAC, SERVICE_MAC, TestClock, TestDevice, frame, ip_frame, open_ip, open_udp, udp_frame,
 };
 
+mod alike;
+
 const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 const SECOND_NS: u64 = 1_000_000_000;
