@@ -47,7 +47,7 @@ pub fn boot(
         machine: guest.machine,
         cpu: guest.cpu.clone(),
         memory_mib: guest.memory,
-        boot_args: boot_args::line(guest, idle),
+        boot_args: boot_args::line(guest, idle)?,
         ..Config::new(image.to_owned(), console_log, netdev)
     };
     let bar = std::cell::RefCell::new(Bar::new("starting QEMU"));

@@ -6,6 +6,7 @@
 //! - [`machine`]: booting with a progress bar;
 //! - [`measure`]: measuring with a progress bar;
 //! - [`floor`]: what a measurement on shared memory stands on;
+//! - [`series`]: one measurement, or the many of a sweep;
 //! - [`output`]: where results go;
 //! - [`progress`], [`interrupt`]: the bar, and Ctrl-C;
 //! - [`run`], [`serve`], [`probe`]: the commands;
@@ -25,6 +26,7 @@ pub mod output;
 pub mod probe;
 pub mod progress;
 pub mod run;
+pub mod series;
 pub mod serve;
 pub mod values;
 

@@ -5,17 +5,18 @@ use std::path::Path;
 
 use super::CliError;
 use super::args::RunArgs;
-use super::boot_args::Idle;
+use super::boot_args::{self, Idle};
 use super::floor::Floor;
 use super::interrupt::Interrupt;
-use super::measure::{Measured, measure};
+use super::measure::measure;
 use super::output::Output;
+use super::series::Series;
 use super::{machine, values::Ip};
 use crate::link::{self, Family, LinkKind, Opener};
 use crate::load::Plan;
 use crate::machine::{Machine, Placement};
 use crate::report::run::GuestCounters;
-use crate::report::{Environment, Image, Report, Setting};
+use crate::report::{Environment, Image, Setting};
 
 /// What the guest printed, among the results.
 const CONSOLE_LOG: &str = "console.log";
@@ -47,8 +48,9 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
     }
 }
 
-/// Options that don't go together.
+/// Options that don't go together, or can't be handed to the guest.
 fn check(args: &RunArgs) -> Result<(), CliError> {
+    boot_args::line(&args.guest, Idle::Spin)?;
     let problem = match args.link {
         LinkKind::User if args.ipv6 => {
             Some("QEMU's user network forwards no IPv6: use `--ipv6` with another link")
@@ -103,7 +105,7 @@ fn measure_on(
     interrupt: &Interrupt,
 ) -> Result<(), CliError> {
     let mut link = opener.open(&machine)?;
-    let mut environment = Environment {
+    let environment = Environment {
         qemu_version: machine.qemu_version().ok(),
         accel: Some(machine.accel().name().to_owned()),
         accel_reason: Some(machine.accel_reason().to_owned()),
@@ -113,28 +115,29 @@ fn measure_on(
     let boot_id = Some(machine.ready().boot_id);
     let placement = machine.place(args.link.is_polled());
     let shared_cpu = placement.cpu().filter(|_| args.link.is_polled());
-    let look = || shared_cpu.map(|cpu| Floor::look(cpu, plan.payload_len));
-    let before = look();
-    let signals_before = link.signals();
-    let measured = measure(plan, boot_id, link.as_mut(), interrupt, || machine.check());
-    let floors = before.zip(look());
-    environment.steal_share = measured.noise.steal_share;
     let setting = setting(args, &machine, link.name(), &placement);
-    let mut run = measured.record(setting, plan);
-    let signals = link.signals().zip(signals_before);
-    run.signals = signals.map(|(now, before)| now.since(&before));
-    if let Some((before, after)) = floors {
-        let (line, reflector) = Floor::around(before, after);
-        run.core_round_trip_ns = Some(line);
-        run.reflector_round_trip_ns = Some(reflector);
-    }
-    run.guest_counters = match measured.failure {
-        None => machine.counters().ok().map(GuestCounters),
-        Some(_) => None,
-    };
-    let report = Report::new(environment, vec![run]);
+    let series = Series::measure(plan, args.load.sweep, output, |plan| {
+        let look = || shared_cpu.map(|cpu| Floor::look(cpu, plan.payload_len));
+        let floor_before = look();
+        let signals_before = link.signals();
+        let measured = measure(plan, boot_id, link.as_mut(), interrupt, || machine.check());
+        let signals = link.signals().zip(signals_before);
+        let floors = floor_before.zip(look());
+        let mut run = measured.record(setting.clone(), plan);
+        run.signals = signals.map(|(now, before)| now.since(&before));
+        if let Some((before, after)) = floors {
+            let (line, reflector) = Floor::around(before, after);
+            run.core_round_trip_ns = Some(line);
+            run.reflector_round_trip_ns = Some(reflector);
+        }
+        run.guest_counters = match measured.failure {
+            None => machine.counters().ok().map(GuestCounters),
+            Some(_) => None,
+        };
+        (run, measured)
+    });
     // Written before QEMU is asked to end, so that an impatient second Ctrl-C loses nothing.
-    let outcome = conclude(output, report, measured);
+    let outcome = series.conclude(environment, output);
     machine.shutdown();
     outcome
 }
@@ -154,36 +157,5 @@ fn setting(args: &RunArgs, machine: &Machine, link: &str, placement: &Placement)
         boot_ms: Some(machine.boot_host_ns() as f64 / 1e6),
         guest_boot_ms: Some(ready.boot_us as f64 / 1e3),
         placement: Some(placement.to_string()),
-    }
-}
-
-/// Writes the report of one run, and says what the command comes to.
-///
-/// # Errors
-///
-/// The failure that ended the measurement, else what kept the report from being written, else that
-/// the measurement is invalid.
-pub(super) fn conclude(
-    output: &Output,
-    report: Report,
-    measured: Measured,
-) -> Result<(), CliError> {
-    let written = output.write(&report, std::slice::from_ref(&measured.recorder));
-    if let Some(failure) = measured.failure {
-        if let Err(error) = written {
-            eprintln!("fathom: {}", error.with_causes());
-        }
-        return Err(failure);
-    }
-    written?;
-    let reasons: Vec<String> = report
-        .runs
-        .into_iter()
-        .flat_map(|run| run.invalid_because)
-        .collect();
-    if reasons.is_empty() {
-        Ok(())
-    } else {
-        Err(CliError::Invalid { reasons })
     }
 }

@@ -4,7 +4,7 @@
 //! - [`run`]: one measurement's record;
 //! - `floor`: what a latency on shared memory stands on;
 //! - [`hgrm`], [`hlog`]: the files that the HdrHistogram tools read;
-//! - [`table`]: one screen for people;
+//! - [`table`]: one screen for people; [`sweep`]: a sweep's part of it;
 //! - [`directory`]: where all of it goes.
 #![forbid(unsafe_code)]
 
@@ -19,6 +19,7 @@ mod floor;
 pub mod hgrm;
 pub mod hlog;
 pub mod run;
+pub mod sweep;
 pub mod table;
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::load::{Loss, Mode, Observer, Plan, Sample};
 
-use super::{Recording, intervals::Intervals};
+use super::{Recording, counts::Slot, intervals::Intervals};
 
 /// The distributions of one measurement.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Recorder {
             service: Recording::default(),
             path: Recording::default(),
             open: match plan.mode {
-                Mode::Closed => None,
+                Mode::Closed | Mode::Pipeline { .. } => None,
                 Mode::Open { .. } => Some(OpenLoop::default()),
             },
             intervals: Intervals::new(expected_ns.map(|ns| ns.saturating_add(plan.timeout_ns))),
@@ -46,8 +46,9 @@ impl Recorder {
     }
 
     fn latency(&mut self, at_ns: u64, latency_ns: u64, uncorrected_ns: u64) {
-        self.latency.record(latency_ns);
-        self.intervals.record(at_ns, latency_ns);
+        let slot = Slot::of(latency_ns);
+        self.latency.record_at(slot, latency_ns);
+        self.intervals.record_at(slot, at_ns);
         if let Some(open) = &mut self.open {
             open.uncorrected.record(uncorrected_ns);
         }
@@ -118,7 +119,10 @@ mod tests {
         assert_eq!(recorder.path.max_ns(), Some(500));
         assert_eq!(open.uncorrected.max_ns(), Some(700));
         assert_eq!(open.lateness.max_ns(), Some(200));
-        assert_eq!(recorder.intervals.histograms()[0].len(), 1);
+        assert_eq!(
+            recorder.intervals.histograms().next().map(|h| h.len()),
+            Some(1)
+        );
     }
 
     #[test]
