@@ -20,6 +20,8 @@ pub mod memory;
 pub mod reflector;
 pub mod ring;
 mod session;
+#[cfg(test)]
+mod testing;
 
 use std::io;
 use std::os::fd::OwnedFd;
