@@ -28,7 +28,8 @@ const BOOT_ARGUMENTS: &str = "-freq 1000 -- ip=10.0.2.15/24 idle=spin";
 
 /// The station at the other end of the link.
 const STATION_MAC: packet::Mac = [0x52, 0x55, 0x0a, 0x00, 0x02, 0x02];
-const STATION: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 2, 2)), 40_000);
+const STATION: SocketAddr =
+    SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 2, 2)), 40_000);
 
 /// The longest frame, in bytes.
 const MAX_FRAME: usize = 1514;
