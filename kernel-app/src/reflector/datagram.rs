@@ -9,7 +9,7 @@ use smoltcp::wire::{IpProtocol, Ipv4Packet};
 
 use super::Reflection;
 use crate::args::DHCP_CLIENT_PORT;
-use crate::checksum::Sum;
+use wire::checksum::Sum;
 use crate::services::{Service, Services};
 
 /// Where an Ethernet frame's payload starts.
