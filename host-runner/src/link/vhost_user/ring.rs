@@ -206,6 +206,7 @@ impl Ring {
             let rest = &rest[..rest.len().min(buffer.len() - header.len())];
             buffer.copy_from(header);
             buffer.behind(header.len()).copy_from(rest);
+            buffer.demote();
             given += header.len() + rest.len();
             Ok(())
         })?;
