@@ -85,15 +85,25 @@ fn word(bytes: &[u8; 2]) -> u16 {
 
 /// Finds the datagram in a frame with an IPv4 packet, and goes on with `then`.
 #[inline(always)]
-pub fn locate_ipv4(
-    services: &Services,
-    frame: &mut [u8],
-    then: impl Then,
-) -> Reflection {
+pub fn locate_ipv4(services: &Services, frame: &mut [u8], then: impl Then) -> Reflection {
     let Some((header, after)) = frame[IP..].split_first_chunk::<IPV4_HEADER>() else {
         return Reflection::Ignored;
     };
-    let [version_and_len, _, l0, l1, _, _, f0, f1, _, protocol, _, _, addresses @ ..] = header;
+    let [
+        version_and_len,
+        _,
+        l0,
+        l1,
+        _,
+        _,
+        f0,
+        f1,
+        _,
+        protocol,
+        _,
+        _,
+        addresses @ ..,
+    ] = header;
     if *version_and_len != IPV4_PLAIN {
         return with_options(services, frame);
     }
@@ -149,11 +159,7 @@ fn with_options(services: &Services, frame: &mut [u8]) -> Reflection {
 
 /// Finds the datagram in a frame with an IPv6 packet, and goes on with `then`.
 #[inline(always)]
-pub fn locate_ipv6(
-    services: &Services,
-    frame: &mut [u8],
-    then: impl Then,
-) -> Reflection {
+pub fn locate_ipv6(services: &Services, frame: &mut [u8], then: impl Then) -> Reflection {
     let Some((header, after)) = frame[IP..].split_first_chunk::<IPV6_HEADER>() else {
         return Reflection::Ignored;
     };
@@ -191,12 +197,7 @@ struct Packet {
 }
 
 #[inline(always)]
-fn locate_udp(
-    services: &Services,
-    frame: &mut [u8],
-    ip: &Packet,
-    then: impl Then,
-) -> Reflection {
+fn locate_udp(services: &Services, frame: &mut [u8], ip: &Packet, then: impl Then) -> Reflection {
     let header = frame
         .get(ip.udp..)
         .and_then(|segment| segment.first_chunk::<UDP_HEADER>());
