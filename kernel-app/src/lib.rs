@@ -4,7 +4,6 @@
 //! - [`args`]: the boot arguments;
 //! - [`clock`]: nanoseconds from the time stamp counter;
 //! - [`frames`]: what the service asks of a network device;
-//! - [`checksum`]: the Internet checksum, eight bytes at a time;
 //! - [`services`]: timestamps and echo, and whom they answer;
 //! - [`reflector`]: the fast path, which answers a datagram in the buffer it came in;
 //! - [`stack`]: everything else a host on a network must answer, by smoltcp;
@@ -21,7 +20,6 @@
 
 pub mod args;
 pub mod boot;
-pub mod checksum;
 pub mod clock;
 pub mod frames;
 pub mod idle;

@@ -19,7 +19,7 @@ mod turn;
 use crate::services::{Outcome, Services};
 use crate::stack::Addresses;
 use datagram::{
-    Datagram, IP, IPV4_PLAIN, IPV6_HEADER, IPV6_NEXT_HEADER, UDP, UDP_HEADER, locate_ipv4,
+    Datagram, IP, IPV4_PLAIN, IPV6_HEADER, IPV6_NEXT_HEADER, Then, UDP, UDP_HEADER, locate_ipv4,
     locate_ipv6,
 };
 use turn::turn_round;
@@ -63,7 +63,7 @@ pub fn reflect(
     now_ns: impl Fn() -> u64,
 ) -> Reflection {
     let received_ns = now_ns();
-    let Some((ethernet, packet)) = frame.split_first_chunk::<IP>() else {
+    let Some(ethernet) = frame.first_chunk::<IP>() else {
         return Reflection::Ignored;
     };
     let [receiver @ .., s0, _, _, _, _, _, t0, t1] = ethernet;
@@ -71,20 +71,17 @@ pub fn reflect(
     if !is_to_us && receiver[0] & GROUP == 0 {
         return Reflection::Ignored;
     }
-    let arrival = Arrival {
+    let answer = Answer {
+        services,
+        own,
         is_between_hosts: is_to_us && s0 & GROUP == 0,
         received_ns,
+        now_ns,
     };
     // Each family on a way of its own to the end, so that nothing has to remember which it is.
     match u16::from_be_bytes([*t0, *t1]) {
-        IPV4 => match locate_ipv4(services, packet) {
-            Ok(datagram) => answer(services, frame, own, arrival, &datagram, now_ns),
-            Err(reflection) => reflection,
-        },
-        IPV6 => match locate_ipv6(services, packet) {
-            Ok(datagram) => answer(services, frame, own, arrival, &datagram, now_ns),
-            Err(reflection) => reflection,
-        },
+        IPV4 => locate_ipv4(services, frame, answer),
+        IPV6 => locate_ipv6(services, frame, answer),
         _ => Reflection::NotOurs,
     }
 }
@@ -110,45 +107,52 @@ pub fn is_plain(frame: &[u8], own_mac: [u8; 6]) -> bool {
         }
 }
 
-/// How a frame came.
-struct Arrival {
-    /// Whether it came from one host, and to us alone.
+/// Answers a datagram, if that may be and there is an answer.
+struct Answer<'a, F> {
+    services: &'a Services,
+    own: &'a Addresses,
+    /// Whether the frame came from one host, and to us alone.
     is_between_hosts: bool,
     received_ns: u64,
+    now_ns: F,
 }
 
-/// Answers the datagram in `frame`, if it may and there is an answer.
-#[inline(always)]
-fn answer(
-    services: &Services,
-    frame: &mut [u8],
-    own: &Addresses,
-    arrival: Arrival,
-    datagram: &Datagram,
-    now_ns: impl Fn() -> u64,
-) -> Reflection {
-    let &Datagram {
-        service,
-        source,
-        destination,
-        ..
-    } = datagram;
-    if !own.has(destination) && !own.is_group(destination) {
-        return Reflection::Ignored;
+impl<F: Fn() -> u64> Then for Answer<'_, F> {
+    #[inline(always)]
+    fn go_on(self, frame: &mut [u8], datagram: &Datagram) -> Reflection {
+        let &Datagram {
+            service,
+            source,
+            destination,
+            ..
+        } = datagram;
+        if !self.own.has(destination) {
+            return if self.own.is_group(destination) {
+                Reflection::Refused
+            } else {
+                Reflection::Ignored
+            };
+        }
+        if !self.is_between_hosts
+            || !self
+                .services
+                .may_answer(service, self.own, source, destination)
+        {
+            return Reflection::Refused;
+        }
+        let len = datagram.udp + datagram.udp_len;
+        let Some(payload) = frame.get_mut(datagram.udp + UDP_HEADER..len) else {
+            return Reflection::Ignored;
+        };
+        let outcome = self
+            .services
+            .answer(service, payload, self.received_ns, self.now_ns);
+        if !outcome.is_answer() {
+            return Reflection::Dropped(outcome);
+        }
+        turn_round(frame, datagram, self.own.mac);
+        Reflection::Answered { outcome, len }
     }
-    if !arrival.is_between_hosts || !services.may_answer(service, own, source, destination) {
-        return Reflection::Refused;
-    }
-    let len = datagram.udp + datagram.udp_len;
-    let Some(payload) = frame.get_mut(datagram.udp + UDP_HEADER..len) else {
-        return Reflection::Ignored;
-    };
-    let outcome = services.answer(service, payload, arrival.received_ns, now_ns);
-    if !outcome.is_answer() {
-        return Reflection::Dropped(outcome);
-    }
-    turn_round(frame, datagram, own.mac);
-    Reflection::Answered { outcome, len }
 }
 
 #[cfg(test)]

@@ -42,7 +42,8 @@ pub struct Cli {
     pub command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage, 4 measurement invalid.";
+const EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 failed, 2 usage, 4 measurement invalid (of a sweep: any of its runs).";
 
 /// What to do.
 #[derive(Debug, Subcommand)]

@@ -28,12 +28,14 @@ impl Requests {
     }
 
     /// Makes the request number `seq`, all but its send time.
+    #[inline]
     pub fn prepare(&mut self, seq: u64) {
         self.bytes[field::SEQ].copy_from_slice(&seq.to_le_bytes());
         self.padding.fill(seq, &mut self.bytes[HEADER_LEN..]);
     }
 
     /// The request that was prepared, sent at `t1_ns`.
+    #[inline]
     pub fn stamped(&mut self, t1_ns: u64) -> &[u8] {
         self.bytes[field::T1].copy_from_slice(&t1_ns.to_le_bytes());
         &self.bytes
@@ -42,6 +44,7 @@ impl Requests {
     /// Whether `reply`, of which `header` was read, has everything that it must carry back from
     /// the request that was sent at `sent_ns`.
     #[must_use]
+    #[inline]
     pub fn is_echoed_by(&self, header: &ReplyHeader, sent_ns: u64, reply: &[u8]) -> bool {
         header.is_reply
             && header.flags == 0
@@ -73,6 +76,7 @@ pub struct ReplyHeader {
 impl ReplyHeader {
     /// Reads the header in front of `datagram`; `None` if [`Header::decode`] refuses it.
     #[must_use]
+    #[inline]
     pub fn read(datagram: &[u8]) -> Option<Self> {
         let bytes: &[u8; HEADER_LEN] = datagram.first_chunk()?;
         let is_ours = bytes[field::MAGIC] == wire::header::MAGIC

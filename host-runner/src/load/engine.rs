@@ -111,6 +111,7 @@ where
         let seq = self.window.next_seq();
         self.requests.prepare(seq);
         let sent_ns = (self.now_ns)();
+        debug_assert!(due_ns.is_none_or(|due_ns| due_ns <= sent_ns), "early");
         self.link.send(self.requests.stamped(sent_ns))?;
         self.window.sent(due_ns.unwrap_or(sent_ns), sent_ns);
         if !self.is_measured(seq) {
@@ -125,13 +126,19 @@ where
     }
 
     /// Takes in one datagram, waiting for it until `deadline_ns`, but never longer than a look-up
-    /// may be put off. Returns what time it is.
+    /// may be put off. Returns what time it is, or has been at the least.
     pub(super) fn receive(&mut self, deadline_ns: u64, now_ns: u64) -> Result<u64, LinkError> {
         let deadline_ns = deadline_ns.min(now_ns.saturating_add(BUSY_INTERVAL_NS));
         match self.receive_by(deadline_ns)? {
             Some(at_ns) => Ok(at_ns),
             None => {
-                let now_ns = self.now_ns();
+                // A link that gives up does so at the deadline or after, which saves a look at the
+                // clock right before a send; a deadline in the past says nothing.
+                let now_ns = if deadline_ns > now_ns {
+                    deadline_ns
+                } else {
+                    self.now_ns()
+                };
                 self.expire(now_ns);
                 Ok(now_ns)
             }

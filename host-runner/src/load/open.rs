@@ -9,10 +9,12 @@ use super::{Ending, Observer};
 use crate::link::Link;
 
 /// How long before a request is due the loop stops sleeping and asks the link without waiting, in
-/// nanoseconds: longer than a sleeping thread takes to wake up. Only while nothing is in flight:
-/// else whoever carries the replies may need this CPU, and a reply that is waited for in sleep wakes
-/// the thread anyway.
+/// nanoseconds: longer than a sleeping thread takes to wake up.
 const AWAKE_NS: u64 = 60_000;
+
+/// While a reply is awaited, whoever carries it may need this CPU, and this thread may go first on
+/// it: then it stays awake for no more than this part of the time, and rather sends a little late.
+const AWAKE_SHARE: u64 = 4;
 
 /// The most requests that a generator that is behind sends before it looks for replies: few enough
 /// for the shortest queue on any link's way, the 64 receive buffers of the guest.
@@ -33,6 +35,7 @@ where
     engine.begin(now_ns);
     let mut schedule = Schedule::new(now_ns, rate);
     let mut sending = engine.wants(schedule.due_ns());
+    let interval_ns = 1_000_000_000 / u64::from(rate.get());
     loop {
         let mut burst = 0;
         while sending && schedule.due_ns() <= now_ns && burst < BURST && engine.window.has_room() {
@@ -51,7 +54,7 @@ where
             let awake_ns = if engine.window.in_flight() == 0 {
                 AWAKE_NS
             } else {
-                0
+                AWAKE_NS.min(interval_ns / AWAKE_SHARE)
             };
             let send_ns = sends.then(|| schedule.due_ns().saturating_sub(awake_ns));
             let Some(wake_ns) = earlier(engine.window.next_loss_ns(), send_ns) else {

@@ -40,6 +40,7 @@ impl Padding {
     }
 
     /// Fills `padding`, which is as long as was said, with the pattern of request `seq`.
+    #[inline]
     pub fn fill(&self, seq: u64, padding: &mut [u8]) {
         debug_assert_eq!(padding.len(), self.len, "padding is of one length");
         let key = self.key(seq);
@@ -55,6 +56,7 @@ impl Padding {
 
     /// Whether `padding` is the pattern of request `seq`, byte for byte.
     #[must_use]
+    #[inline]
     pub fn is_intact(&self, seq: u64, padding: &[u8]) -> bool {
         if padding.len() != self.len {
             return false;

@@ -32,11 +32,13 @@ impl Schedule {
 
     /// When the next request is due, in nanoseconds of the clock that `start_ns` was read from.
     #[must_use]
+    #[inline]
     pub const fn due_ns(&self) -> u64 {
         self.due_ns
     }
 
     /// Goes on to the request after. No division: this is done for every request.
+    #[inline]
     pub fn advance(&mut self) {
         self.remainder += self.step_remainder;
         let carries = self.remainder >= self.rate;

@@ -141,24 +141,28 @@ impl Window {
 
     /// The number that the next request gets.
     #[must_use]
+    #[inline]
     pub fn next_seq(&self) -> u64 {
         self.next
     }
 
     /// How many requests are in flight.
     #[must_use]
+    #[inline]
     pub fn in_flight(&self) -> u64 {
         self.in_flight
     }
 
     /// Whether another request can be sent now: the one whose place it takes is not in flight.
     #[must_use]
+    #[inline]
     pub fn has_room(&self) -> bool {
         self.next - self.oldest < self.slots.len() as u64
     }
 
     /// Notes that the next request was sent, at its due time or after; the caller has asked for
     /// [`Window::has_room`].
+    #[inline]
     pub fn sent(&mut self, due_ns: u64, sent_ns: u64) {
         debug_assert!(self.has_room(), "a request in flight would be forgotten");
         let index = self.index(self.next);
@@ -169,6 +173,7 @@ impl Window {
 
     /// What is known of `seq`.
     #[must_use]
+    #[inline]
     pub fn look_up(&self, seq: u64) -> Known {
         if seq >= self.next {
             Known::NeverSent
@@ -181,6 +186,7 @@ impl Window {
 
     /// Accounts for a reply to `seq`, of which [`Window::look_up`] said when it was sent. The caller
     /// has taken out what was lost by the time it came ([`Window::take_lost`]).
+    #[inline]
     pub fn arrived(&mut self, seq: u64) -> Arrival {
         let index = self.index(seq);
         let slot = &mut self.slots[index];
@@ -203,6 +209,7 @@ impl Window {
 
     /// When the next request in flight will be lost, unless its reply comes before.
     #[must_use]
+    #[inline]
     pub fn next_loss_ns(&mut self) -> Option<u64> {
         while self.oldest < self.next {
             let slot = &self.slots[self.index(self.oldest)];
@@ -215,6 +222,7 @@ impl Window {
     }
 
     /// Takes out one request that is lost at `now_ns`, if there is one.
+    #[inline]
     pub fn take_lost(&mut self, now_ns: u64) -> Option<Request> {
         self.next_loss_ns().filter(|&at_ns| at_ns <= now_ns)?;
         let seq = self.oldest;

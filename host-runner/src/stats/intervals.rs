@@ -58,6 +58,7 @@ impl Intervals {
     }
 
     /// Adds one sample, of whose value `slot` is the slot, to the interval of `at_ns`.
+    #[inline]
     pub(super) fn record_at(&mut self, slot: Slot, at_ns: u64) {
         let is_in_current = at_ns
             .checked_sub(self.current_from_ns)

@@ -45,6 +45,7 @@ impl Recorder {
         }
     }
 
+    #[inline]
     fn latency(&mut self, at_ns: u64, latency_ns: u64, uncorrected_ns: u64) {
         let slot = Slot::of(latency_ns);
         self.latency.record_at(slot, latency_ns);
@@ -60,12 +61,14 @@ impl Observer for Recorder {
         self.intervals.start(at_ns);
     }
 
+    #[inline]
     fn sent(&mut self, lateness_ns: u64) {
         if let Some(open) = &mut self.open {
             open.lateness.record(lateness_ns);
         }
     }
 
+    #[inline]
     fn replied(&mut self, sample: Sample) {
         self.latency(sample.at_ns, sample.latency_ns, sample.uncorrected_ns);
         if let Some(service_ns) = sample.service_ns {

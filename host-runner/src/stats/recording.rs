@@ -37,6 +37,7 @@ impl Recording {
     }
 
     /// Adds one sample, of which `slot` is the slot.
+    #[inline]
     pub(super) fn record_at(&mut self, slot: Slot, value_ns: u64) {
         self.counts.add(slot);
         self.count += 1;

@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use super::datagram::{
     Datagram, IP, IPV4_HEADER, IPV4_PLAIN, IPV6_HEADER, UDP, UDP_HEADER, changing,
 };
-use crate::checksum::Sum;
+use wire::checksum::Sum;
 
 /// Time to live and hop limit of answers (RFC 1700's recommendation).
 const HOP_LIMIT: u8 = 64;

@@ -199,6 +199,14 @@ impl Device {
         Ok(taken)
     }
 
+    /// Gets ready for the next [`Device::send`]: to be called when there is time.
+    #[inline]
+    pub fn prepare(&self) {
+        if let Some(ring) = &self.queues[RECEIVE].ring {
+            ring.prepare(&self.memory);
+        }
+    }
+
     /// Tells the driver of every frame that is sent: to be called when there is time.
     pub fn settle(&mut self) {
         let Queue {

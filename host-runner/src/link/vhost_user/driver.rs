@@ -2,8 +2,8 @@
 //! The device cannot tell the difference.
 //!
 //! It is what [`super::reflector`] answers through. Buffers and descriptors are paired for ever:
-//! descriptor i of either queue is buffer i, so that neither side writes to a descriptor table once
-//! it is filled (but for lengths), and its cache lines stay with both. No unsafe code.
+//! descriptor i of either queue is buffer i, and nothing is written that stands there already, so that
+//! cache lines which do not change stay with both sides. No unsafe code.
 
 use std::num::Wrapping;
 use std::sync::Arc;
@@ -93,7 +93,10 @@ impl Driver {
     pub fn receive(&mut self) -> Option<Incoming> {
         let (buffer, written) = self.reclaim(RECEIVE)?;
         let len = (written as usize).saturating_sub(HEADER);
-        Some(Incoming { buffer, len })
+        let incoming = Incoming { buffer, len };
+        // The answer is written where the question stands: one transfer instead of two.
+        self.frame(incoming).prefetch_for_writing();
+        Some(incoming)
     }
 
     /// The frame in `buffer`, of `len` bytes.
@@ -139,7 +142,9 @@ impl Driver {
     fn post(&mut self, queue: usize, buffer: u16) {
         let avail = self.part(addresses(queue).avail);
         let at = ELEMENTS + usize::from(self.avail[queue].0 % SIZE) * 2;
-        avail.store_u16(at, buffer, Ordering::Relaxed);
+        if avail.load_u16(at, Ordering::Relaxed) != buffer {
+            avail.store_u16(at, buffer, Ordering::Relaxed);
+        }
         let index = self.avail[queue] + Wrapping(1);
         avail.store_u16(INDEX, index.0, Ordering::Release);
         self.avail[queue] = index;

@@ -44,6 +44,10 @@ pub const NAME: &str = "vhost-user";
 /// that are sent. Reading the clock takes as long as some ten looks.
 const LOOKS: u32 = 64;
 
+/// At which look there is time to get ready for the next frame to send: there is nothing else to do
+/// until the answer comes, which takes longer.
+const PREPARED_AT: u32 = 1;
+
 /// One end of an Ethernet made of virtqueues.
 #[derive(Debug)]
 pub struct Virtqueues {
@@ -104,6 +108,9 @@ impl Frames for Virtqueues {
                 if let Some(len) = device.receive(frame).map_err(broken)? {
                     let at_ns = clock::now_ns();
                     return Ok(Some(Received { len, at_ns }));
+                }
+                if looks == PREPARED_AT {
+                    device.prepare();
                 }
                 // At the first look and then now and again.
                 if looks.is_multiple_of(LOOKS) {
