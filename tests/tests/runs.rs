@@ -23,25 +23,38 @@ fn measured(arguments: &str) -> (Outcome, Results) {
 }
 
 #[test]
-fn a_closed_loop_on_vhost_user_wakes_nobody_and_knows_its_floors() {
-    let (outcome, results) = a_closed_loop("");
+fn a_closed_loop_on_vhost_user_wakes_nobody() {
+    let (_, results) = a_closed_loop("");
     let run = results.run();
     assert_eq!(
         run["link"], "vhost-user",
         "the best that needs no privilege"
     );
     assert_eq!(run["signals"], json!({ "doorbells": 0, "interrupts": 0 }));
+    assert_eq!(results.guest_counter("doorbells"), 0);
+}
+
+#[test]
+fn a_run_on_vhost_user_knows_its_floors() {
     if std::thread::available_parallelism().map_or(1, usize::from) < 2 {
-        eprintln!("no floors: there is one CPU, and no other to tell anything");
+        eprintln!("skipped: there is one CPU, and no other to tell anything");
         return;
     }
-    for floor in ["core_round_trip_ns", "reflector_round_trip_ns"] {
-        for when in ["before", "after"] {
-            let floor_ns = run[floor][when].as_f64();
-            assert!(floor_ns > Some(0.0), "{floor} {when}: {run:#}");
-        }
-    }
-    assert!(outcome.stdout.contains("core-to-core"), "{outcome:#?}");
+    // A host that is busy otherwise may keep a floor from being seen, but not every time.
+    let all_seen = (0..10).any(|_| {
+        let (outcome, results) = measured("--count 200 --warmup 0s --timeout 20s");
+        let run = results.run();
+        let floors = ["core_round_trip_ns", "reflector_round_trip_ns"];
+        let seen = floors.iter().flat_map(|floor| {
+            let both = run[floor].as_object().expect("both floors are looked at");
+            ["before", "after"].map(|when| both[when].as_f64())
+        });
+        let seen: Vec<_> = seen.collect();
+        assert!(seen.iter().flatten().all(|&floor_ns| floor_ns > 0.0));
+        assert!(outcome.stdout.contains("core-to-core"), "{outcome:#?}");
+        seen.iter().all(Option::is_some)
+    });
+    assert!(all_seen, "a floor was never seen");
 }
 
 #[test]

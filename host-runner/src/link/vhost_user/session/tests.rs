@@ -141,11 +141,37 @@ fn one_front_end_after_the_other() {
         };
         assert_eq!(frames.signals(), Some(expected));
         assert_eq!(machine.stop(), [200, 200]);
-        // What is sent now is lost, as on a wire that nobody is at.
-        frames.send(&[1; 60]).unwrap();
-        assert_eq!(machine.driver.receive(), None);
+        // Nothing goes either way now.
         assert_eq!(frames.receive(&mut [0; 2048], 0).unwrap(), None);
+        assert_eq!(machine.driver.receive(), None);
     }
+}
+
+#[test]
+fn a_frame_for_a_stopped_guest_waits_until_it_goes_on() {
+    let (mut frames, socket) = Virtqueues::listen().unwrap();
+    let mut machine = Machine::connect(&socket);
+    machine.set_up();
+    machine.exchange(&mut frames, &[1; 60]);
+    let [base, _] = machine.stop();
+    for i in 2..200 {
+        frames.send(&[i; 60]).unwrap();
+    }
+    assert_eq!(machine.driver.receive(), None);
+    let base = base as u16;
+    machine.front_end.set_vring_base(RECEIVE, base).unwrap();
+    machine.start(RECEIVE);
+    assert!(machine.is_served());
+    // More than there are buffers, and all in order.
+    for i in 2..200 {
+        assert_eq!(frames.receive(&mut [0; 2048], 0).unwrap(), None);
+        let incoming = machine.driver.receive().unwrap();
+        let mut seen = [0; 60];
+        machine.driver.frame(incoming).copy_to(&mut seen);
+        assert_eq!(seen, [i; 60]);
+        machine.driver.release(incoming.buffer);
+    }
+    assert_eq!(machine.driver.receive(), None);
 }
 
 #[test]

@@ -67,6 +67,7 @@ fn drive(rogue: &Rogue, queue: usize, ring: &mut Ring, given: &[u8]) {
             }
         }
         ring.publish();
+        ring.prepare(&memory);
     }
 }
 
