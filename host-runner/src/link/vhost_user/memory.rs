@@ -241,6 +241,7 @@ impl Memory {
         files: Vec<File>,
     ) -> Result<Self, vhost::vhost_user::Error> {
         let regions = descriptions.iter().zip(files).map(|(description, file)| {
+            check_len(description, &file)?;
             Ok(Region {
                 guest_address: description.guest_phys_addr,
                 user_address: description.user_addr,
@@ -295,6 +296,21 @@ impl Memory {
         }
         Err(OutsideMemory)
     }
+}
+
+/// Beyond the end of a file there is a mapping, and a signal (SIGBUS) for whoever touches it.
+fn check_len(
+    description: &VhostUserMemoryRegion,
+    file: &File,
+) -> Result<(), vhost::vhost_user::Error> {
+    let end = description.mmap_offset.checked_add(description.memory_size);
+    let len = file
+        .metadata()
+        .map_err(vhost::vhost_user::Error::ReqHandlerError)?;
+    if end.is_some_and(|end| end <= len.len()) {
+        return Ok(());
+    }
+    Err(vhost::vhost_user::Error::InvalidParam)
 }
 
 #[cfg(test)]
