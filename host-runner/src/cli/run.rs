@@ -1,6 +1,6 @@
 //! `fathom run`: boot, measure, report, shut down.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 use super::CliError;
@@ -130,8 +130,11 @@ fn setting(args: &RunArgs, machine: &Machine, link: &str, placement: &Placement)
     let ready = machine.ready();
     let address = match (machine.host_port(), family(args), ready.ip) {
         (Some(port), _, _) => SocketAddr::from(([127, 0, 0, 1], port)),
+        (None, Family::V6, _) | (None, _, None) => {
+            let any = Ipv6Addr::UNSPECIFIED;
+            SocketAddr::from((ready.ip6.map_or(any, |(ip6, _)| ip6), ready.port))
+        }
         (None, Family::V4, Some((ip, _))) => SocketAddr::from((ip, ready.port)),
-        (None, _, _) => SocketAddr::from((ready.ip6.0, ready.port)),
     };
     Setting {
         target: args.target.name().to_owned(),

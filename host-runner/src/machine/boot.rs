@@ -272,6 +272,7 @@ fn is_kvms_fault(error: &MachineError) -> bool {
         | MachineError::PortInUse { .. }
         | MachineError::Fatal { .. }
         | MachineError::BadReadyLine(_)
+        | MachineError::NoCounters
         | MachineError::Cancelled
         | MachineError::Monitor { .. } => false,
     }
