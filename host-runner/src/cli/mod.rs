@@ -3,6 +3,7 @@
 //! - [`args`]: what can be asked for;
 //! - [`values`]: how durations and addresses are written;
 //! - [`boot_args`]: from options to the guest's boot arguments;
+//! - [`linux`]: the targets on Linux;
 //! - [`machine`]: booting with a progress bar;
 //! - [`measure`]: measuring with a progress bar;
 //! - [`output`]: where results go;
@@ -17,6 +18,7 @@ pub mod args;
 pub mod boot_args;
 pub mod error;
 pub mod interrupt;
+pub mod linux;
 pub mod machine;
 pub mod measure;
 pub mod output;

@@ -31,9 +31,16 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
     let mut link = UdpLink::connect(LINK, peer)?;
     let output = Output::prepare(&args.output)?;
     let environment = Environment::now();
-    let measured = measure(&plan, None, &mut link, &interrupt, || Ok(()));
+    let measured = measure(
+        &plan,
+        None,
+        &mut link,
+        &interrupt,
+        || Ok::<(), CliError>(()),
+    );
     let setting = Setting {
         target: TARGET.to_owned(),
+        responder: None,
         address: peer.to_string(),
         link: link.name().to_owned(),
         accel: None,

@@ -1,7 +1,6 @@
 //! `fathom run`: boot, measure, report, shut down.
 
 use std::net::{Ipv6Addr, SocketAddr};
-use std::path::Path;
 
 use super::CliError;
 use super::args::RunArgs;
@@ -9,15 +8,20 @@ use super::boot_args::Idle;
 use super::interrupt::Interrupt;
 use super::measure::{Measured, measure};
 use super::output::Output;
-use super::{machine, values::Ip};
+use super::{linux, machine, values::Ip};
+use crate::link::user::UdpLink;
 use crate::link::{self, Family, LinkKind, Opener};
 use crate::load::Plan;
 use crate::machine::{Machine, Placement};
 use crate::report::run::GuestCounters;
 use crate::report::{Environment, Image, Report, Setting};
+use crate::target::{Bootable, Target};
 
 /// What the guest printed, among the results.
-const CONSOLE_LOG: &str = "console.log";
+pub(super) const CONSOLE_LOG: &str = "console.log";
+
+/// What results call the way to a process on this host.
+const LOOPBACK: &str = "loopback";
 
 /// Boots the service, measures it, and reports.
 ///
@@ -28,16 +32,32 @@ const CONSOLE_LOG: &str = "console.log";
 pub fn run(args: &RunArgs) -> Result<(), CliError> {
     let plan = args.load.plan()?;
     check(args)?;
-    let image_path = machine::image(args.guest.image.as_deref());
-    let image = Image::read(&image_path).map_err(|source| CliError::Image {
-        path: image_path.clone(),
+    linux::check(args)?;
+    match args.target {
+        Target::Hermit | Target::LinuxGuest => run_guest(args, &plan),
+        Target::LinuxHost => run_host(args, &plan),
+    }
+}
+
+/// Measures a guest.
+fn run_guest(args: &RunArgs, plan: &Plan) -> Result<(), CliError> {
+    let scratch = tempfile::tempdir().map_err(|source| CliError::Setup {
+        what: "a scratch directory",
+        source,
+    })?;
+    let bootable = match args.target {
+        Target::LinuxGuest => linux::guest(args, scratch.path())?,
+        Target::Hermit | Target::LinuxHost => machine::hermit(&args.guest, Idle::Spin),
+    };
+    let image = Image::read(&bootable.image).map_err(|source| CliError::Image {
+        path: bootable.image.clone(),
         source,
     })?;
     let interrupt = Interrupt::watch()?;
     let output = Output::prepare(&args.output)?;
-    match boot(args, &image_path, &output, &interrupt) {
+    match boot(args, bootable, &output, &interrupt) {
         Ok((machine, opener)) => {
-            measure_on(machine, opener, args, &plan, image, &output, &interrupt)
+            measure_on(machine, opener, args, plan, image, &output, &interrupt)
         }
         Err(error) => {
             output.discard();
@@ -46,9 +66,43 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
     }
 }
 
+/// Measures a process on this host.
+fn run_host(args: &RunArgs, plan: &Plan) -> Result<(), CliError> {
+    let interrupt = Interrupt::watch()?;
+    let output = Output::prepare(&args.output)?;
+    let host = match linux::host(args, &output, &interrupt) {
+        Ok(host) => host,
+        Err(error) => {
+            output.discard();
+            return Err(error);
+        }
+    };
+    let mut link = UdpLink::connect(LOOPBACK, host.address())?;
+    let environment = Environment::now();
+    let boot_id = Some(host.ready().boot_id);
+    let placement = host.place();
+    let measured = measure(plan, boot_id, &mut link, &interrupt, || host.check());
+    let setting = Setting {
+        target: args.target.name().to_owned(),
+        responder: responder(args),
+        address: host.address().to_string(),
+        link: LOOPBACK.to_owned(),
+        accel: None,
+        boot_ms: None,
+        guest_boot_ms: None,
+        placement: Some(placement),
+    };
+    let environment = Environment {
+        steal_share: measured.noise.steal_share,
+        ..environment
+    };
+    let report = Report::new(environment, vec![measured.record(setting, plan)]);
+    conclude(&output, report, measured)
+}
+
 /// Options that don't go together.
 fn check(args: &RunArgs) -> Result<(), CliError> {
-    let problem = match args.link {
+    let problem = match args.link.unwrap_or_default() {
         LinkKind::User if args.ipv6 => {
             Some("QEMU's user network forwards no IPv6: use `--ipv6` with `--link unix`")
         }
@@ -69,26 +123,19 @@ fn family(args: &RunArgs) -> Family {
 
 fn boot(
     args: &RunArgs,
-    image: &Path,
+    bootable: Bootable,
     output: &Output,
     interrupt: &Interrupt,
 ) -> Result<(Machine, Opener), CliError> {
     let (netdev, opener) = link::prepare(link::Options {
-        kind: args.link,
+        kind: args.link.unwrap_or_default(),
         family: family(args),
         host_port: args.guest.host_port,
         guest_port: args.guest.port,
         pcap: args.guest.pcap.clone(),
     })?;
     let console_log = output.file(CONSOLE_LOG);
-    let machine = machine::boot(
-        &args.guest,
-        image,
-        Idle::Spin,
-        netdev,
-        console_log,
-        interrupt,
-    )?;
+    let machine = machine::boot(&args.guest, bootable, netdev, console_log, interrupt)?;
     Ok((machine, opener))
 }
 
@@ -126,6 +173,16 @@ fn measure_on(
     outcome
 }
 
+/// The responder's mode, where there is a responder.
+fn responder(args: &RunArgs) -> Option<String> {
+    match args.target {
+        Target::Hermit => None,
+        Target::LinuxGuest | Target::LinuxHost => {
+            Some(args.linux.responder.unwrap_or_default().name().to_owned())
+        }
+    }
+}
+
 fn setting(args: &RunArgs, machine: &Machine, link: &str, placement: &Placement) -> Setting {
     let ready = machine.ready();
     let address = match (machine.host_port(), family(args), ready.ip) {
@@ -138,6 +195,7 @@ fn setting(args: &RunArgs, machine: &Machine, link: &str, placement: &Placement)
     };
     Setting {
         target: args.target.name().to_owned(),
+        responder: responder(args),
         address: address.to_string(),
         link: link.to_owned(),
         accel: Some(machine.accel().name().to_owned()),

@@ -34,6 +34,9 @@ pub(super) fn arguments(config: &Config, attempt: Attempt) -> Vec<OsString> {
     arguments.option("-smp", "1");
     arguments.option("-m", format!("{}M", config.memory_mib));
     arguments.option("-kernel", config.image.as_os_str());
+    if let Some(initrd) = &config.initrd {
+        arguments.option("-initrd", initrd.as_os_str());
+    }
     if !config.boot_args.is_empty() {
         arguments.option("-append", &*config.boot_args);
     }
@@ -184,7 +187,10 @@ mod tests {
         assert!(kvm.contains("-netdev dgram,id=n0,local.type=fd,local.str=8 "));
         assert!(kvm.contains("mac=02:00:00:00:00:fe,"));
         assert!(kvm.ends_with(" -d int"));
+        assert!(!kvm.contains("-initrd"));
         assert!(!kvm.contains("-append"));
+        config.initrd = Some(PathBuf::from("initrd"));
+        assert!(line(&config, Accel::Kvm).contains("-kernel target/fathom.elf -initrd initrd "));
         config.cpu = Some("qemu64".to_owned());
         assert!(line(&config, Accel::Kvm).contains("-cpu qemu64"));
         assert!(line(&config, Accel::Tcg).contains("-cpu qemu64"));

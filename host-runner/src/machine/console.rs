@@ -47,7 +47,7 @@ impl Lines {
 
 /// The last lines of something.
 #[derive(Debug, Default)]
-pub(super) struct Tail {
+pub(crate) struct Tail {
     lines: VecDeque<String>,
 }
 
@@ -75,7 +75,7 @@ impl Tail {
 
 /// What the guest has said so far.
 #[derive(Debug, Default)]
-pub(super) struct Console {
+pub(crate) struct Console {
     tail: Tail,
     ready: Option<Result<wire::Ready, NotReady>>,
     fatal: Option<String>,

@@ -7,14 +7,14 @@
 
 mod accel;
 mod boot;
-mod child;
+pub(crate) mod child;
 mod command;
 mod config;
 mod console;
 mod error;
 mod image;
-mod placement;
-mod process;
+pub(crate) mod placement;
+pub(crate) mod process;
 mod qmp;
 #[cfg(test)]
 mod tests;

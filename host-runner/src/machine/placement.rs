@@ -46,7 +46,7 @@ impl fmt::Display for Placement {
 }
 
 /// Places the calling thread, and all threads of the process `qemu` around its thread `vcpu`.
-pub(super) fn place(qemu: Pid, vcpu: Pid) -> Placement {
+pub(crate) fn place(qemu: Pid, vcpu: Pid) -> Placement {
     apart(qemu, vcpu).map_or_else(Placement::Unchanged, |cpu| Placement::Apart { cpu })
 }
 

@@ -11,6 +11,8 @@ use crate::stats::{Ended, Noise, Recorder, Summary, validity};
 pub struct Setting {
     /// What was measured.
     pub target: String,
+    /// How the service on Linux waits for datagrams; null elsewhere.
+    pub responder: Option<String>,
     /// The service's address and port, as the client saw them.
     pub address: String,
     /// The link's name.
@@ -31,6 +33,8 @@ pub struct Setting {
 pub struct Run {
     /// What was measured.
     pub target: String,
+    /// How the service on Linux waits for datagrams; null elsewhere.
+    pub responder: Option<String>,
     /// The service's address and port, as the client saw them.
     pub address: String,
     /// The link's name.
@@ -121,6 +125,7 @@ impl Run {
         let open = recorder.open.as_ref();
         Self {
             target: setting.target,
+            responder: setting.responder,
             address: setting.address,
             link: setting.link,
             accel: setting.accel,
@@ -169,7 +174,13 @@ impl Run {
     /// What the run's files are called, up to the dot.
     #[must_use]
     pub fn file_stem(&self) -> String {
-        format!("{}-{}-{}", self.target, self.link, self.mode)
+        let parts = [
+            Some(self.target.as_str()),
+            self.responder.as_deref(),
+            Some(self.link.as_str()),
+            Some(self.mode),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("-")
     }
 }
 
@@ -236,6 +247,7 @@ mod tests {
         let run = &json["runs"][0];
         let expected = sorted([
             "target",
+            "responder",
             "address",
             "link",
             "accel",

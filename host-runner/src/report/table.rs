@@ -42,10 +42,14 @@ fn write(report: &Report, run: &Run, text: &mut String) -> fmt::Result {
 }
 
 fn heading(report: &Report, run: &Run, text: &mut String) -> fmt::Result {
+    text.push_str(&run.target);
+    if let Some(responder) = &run.responder {
+        write!(text, " ({responder})")?;
+    }
     write!(
         text,
-        "{} at {} over link {}, {} loop",
-        run.target, run.address, run.link, run.mode
+        " at {} over link {}, {} loop",
+        run.address, run.link, run.mode
     )?;
     if let Some(rate) = run.offered_rate {
         write!(text, " at {rate} requests/s")?;
