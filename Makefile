@@ -64,7 +64,7 @@ serve: build ## boot the service and keep it up until Ctrl-C
 probe: build ## measure a service already running: make probe ARGS=127.0.0.1:9000
 	@$(FATHOM) probe $(ARGS)
 
-test: lint build ## lint, then every unit, property and end-to-end test
+test: lint build linux-guest ## lint, then every unit, property and end-to-end test
 	@sh qemu/setup.sh tests
 	@cargo test --quiet --locked --release --manifest-path kernel-app/Cargo.toml \
 		--target-dir $(TARGET)/kernel-app-host

@@ -9,7 +9,7 @@ use std::net::Ipv4Addr;
 use super::Responder;
 
 /// The kernel's options, each with its reason.
-const OPTIONS: [(&str, &str); 11] = [
+const OPTIONS: [(&str, &str); 13] = [
     (
         "console=ttyS0",
         "the machine's one console is its serial port",
@@ -37,6 +37,14 @@ const OPTIONS: [(&str, &str); 11] = [
     (
         "init_on_alloc=0",
         "memory for a packet is not cleared first",
+    ),
+    (
+        "hardened_usercopy=off",
+        "no check of what is copied to and from the responder",
+    ),
+    (
+        "randomize_kstack_offset=off",
+        "no random number per system call",
     ),
     (
         "ipv6.disable=1",

@@ -47,6 +47,5 @@ pub fn serve(socket: &UdpSocket, service: &mut Service<'_>, wait: Wait) -> Errno
                 service.unsent();
             }
         }
-        service.publish();
     }
 }

@@ -110,7 +110,6 @@ impl Ring {
                     Some(len) => self.submit(&[send(slot, len), receive(slot, number)])?,
                     None => self.submit(&[receive(slot, number)])?,
                 }
-                service.publish();
             }
         }
     }

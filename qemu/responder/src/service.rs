@@ -76,6 +76,19 @@ impl<'p> Service<'p> {
         received_ns: u64,
         transmit_ns: impl FnOnce() -> u64,
     ) -> bool {
+        let is_answered = self.judge(source, datagram, received_ns, transmit_ns);
+        // Before the answer is sent: whoever has it finds it counted.
+        self.publish();
+        is_answered
+    }
+
+    fn judge(
+        &mut self,
+        source: Option<SocketAddr>,
+        datagram: &mut [u8],
+        received_ns: u64,
+        transmit_ns: impl FnOnce() -> u64,
+    ) -> bool {
         self.counters.datagrams_received += 1;
         if !source.is_some_and(|source| self.is_answerable(source)) {
             self.counters.dropped_source += 1;
@@ -97,12 +110,13 @@ impl<'p> Service<'p> {
 
     /// Counts an answer that could not be sent: whoever waits for it sees a loss, and one client
     /// without a route back must not end the service for the others.
-    pub const fn unsent(&mut self) {
+    pub fn unsent(&mut self) {
         self.counters.dropped_transmit += 1;
+        self.publish();
     }
 
-    /// Shows the counters to other threads. To be called when the answer is on its way.
-    pub fn publish(&self) {
+    /// Shows the counters to other threads.
+    fn publish(&self) {
         for (published, count) in self.published.0.iter().zip(self.counters.to_array()) {
             published.store(count, Ordering::Relaxed);
         }
@@ -158,8 +172,6 @@ mod tests {
         assert!(!service.answer(source, &mut [1, 2, 3], 0, || 0), "noise");
         assert!(!service.answer(None, &mut request(), 0, || 0), "nobody");
         service.unsent();
-        assert_eq!(published.read(), Counters::ZERO);
-        service.publish();
         let expected = Counters {
             datagrams_received: 4,
             replied: 1,
