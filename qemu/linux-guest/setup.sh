@@ -33,11 +33,11 @@ fetch() {
     options="-o Dir::State::Lists=$apt/lists -o Dir::Cache=$apt/cache -o APT::Sandbox::User="
     # shellcheck disable=SC2086 # the options are words
     (
-        cd "$apt/packages"
-        apt-get $options update
-        package=$(apt-cache $options depends linux-image-cloud-amd64 |
-            sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p')
-        apt-get $options download "$package"
+        cd "$apt/packages" &&
+            apt-get $options update &&
+            package=$(apt-cache $options depends linux-image-cloud-amd64 |
+                sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p') &&
+            apt-get $options download "$package"
     ) >"$log" 2>&1 || die "Debian's cloud kernel could not be fetched (see $log). With a network, run this again; without, $by_hand"
     mv "$apt/packages"/linux-image-*.deb "$place/kernel.deb"
     rm -rf "$apt"
@@ -49,7 +49,7 @@ command -v dpkg-deb >/dev/null || die "no dpkg-deb to unpack a kernel with; $by_
 rm -rf "$place/unpacked" "$place/modules"
 dpkg-deb -x "$place/kernel.deb" "$place/unpacked" ||
     die "$place/kernel.deb can't be unpacked; remove it and run this again"
-version=$(dpkg-deb -f "$place/kernel.deb" Package Version | tr '\n' ' ')
+version=$(dpkg-deb -W --showformat='${Package} ${Version}' "$place/kernel.deb")
 mv "$place"/unpacked/boot/vmlinuz-* "$place/vmlinuz" || die "$place/kernel.deb holds no kernel"
 # Few of its modules are of use in a virtual machine with one device, and they find each other by
 # name: the network drivers and what they stand on.
@@ -58,6 +58,6 @@ for part in drivers/virtio drivers/net/virtio_net.ko drivers/net/net_failover.ko
     cp -r "$place"/unpacked/lib/modules/*/kernel/$part "$place/modules/" ||
         die "$place/kernel.deb lacks the module $part"
 done
-rm -rf "$place/unpacked" "$place/kernel.deb"
+rm -rf "$place/unpacked" "$place/kernel.deb" "$place/apt" "$log"
 echo "$version" >"$place/version"
 echo "setup: Linux guest: $version"

@@ -25,10 +25,6 @@ use crate::socket::MAX_DATAGRAM;
 /// How many datagrams can be received before the first is answered; more wait in the socket.
 const SLOTS: u32 = 16;
 
-/// Does not even try to receive before it waits: there is rarely a datagram there already
-/// (io_uring_enter(2), `IORING_RECVSEND_POLL_FIRST`).
-const POLL_FIRST: u16 = 1;
-
 /// The socket's index among the ring's registered files.
 const SOCKET: types::Fixed = types::Fixed(0);
 
@@ -163,7 +159,6 @@ fn receive(slot: *mut Slot, number: u64) -> squeue::Entry {
         &raw mut (*slot).receive
     };
     opcode::RecvMsg::new(SOCKET, message)
-        .ioprio(POLL_FIRST)
         .build()
         .user_data(number)
 }
