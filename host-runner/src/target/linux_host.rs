@@ -165,7 +165,8 @@ mod tests {
 
     #[test]
     fn an_end_after_the_start_is_noticed() {
-        let host = start(&format!("echo '{READY}'"), false).unwrap();
+        let host = start(&format!("echo '{READY}'; sleep 60"), false).unwrap();
+        host.process.signal(rustix::process::Signal::KILL);
         host.process.wait_for_exit(Duration::from_secs(20));
         assert!(matches!(host.check(), Err(TargetError::Ended { .. })));
     }
