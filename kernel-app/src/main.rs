@@ -18,7 +18,7 @@ use kernel_app::idle::Idle;
 use kernel_app::nic::Nic;
 use kernel_app::published::Published;
 use kernel_app::service::Service;
-use kernel_app::stack::Storage;
+use kernel_app::stack::sockets::Storage;
 use platform::Console;
 use wire::ready::FATAL_PREFIX;
 

@@ -97,6 +97,16 @@ fn a_busy_guest_on_the_user_network() {
 }
 
 #[test]
+fn a_blocking_guest_in_shared_memory() {
+    guest("blocking", "vhost-user");
+}
+
+#[test]
+fn a_busy_guest_in_shared_memory() {
+    guest("busy", "vhost-user");
+}
+
+#[test]
 fn a_guest_on_another_machine_with_another_address_and_little_memory() {
     let arguments = "--target linux-guest --machine q35 --memory 80 --ip 192.0.2.9/28 --port 4242";
     let (_, results) = measured(arguments);
@@ -106,7 +116,11 @@ fn a_guest_on_another_machine_with_another_address_and_little_memory() {
         "blocking",
         "unless told otherwise"
     );
-    assert_eq!(results.run()["link"], "unix");
+    assert_eq!(
+        results.run()["link"],
+        "vhost-user",
+        "the best without privilege"
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `fathom run`: both links, both loops, and what it leaves behind. Figures are checked against each
+//! `fathom run`: both links, every loop, and what it leaves behind. Figures are checked against each
 //! other and against what was asked for; none is expected to be good.
 #![forbid(unsafe_code)]
 
@@ -98,6 +98,55 @@ fn an_open_loop_on_frames() {
         mean("latency_ns") >= mean("uncorrected_latency_ns") - 1.0,
         "{run:#}"
     );
+}
+
+#[test]
+fn a_pipeline_on_frames() {
+    let arguments = "--mode pipeline --depth 16 --count 5000 --warmup 100ms --timeout 20s";
+    let (outcome, results) = measured(arguments);
+    let run = results.run();
+    assert_eq!(
+        (&run["mode"], &run["depth"]),
+        (&"pipeline".into(), &16.into())
+    );
+    assert_eq!((results.count("sent"), results.count("lost")), (5000, 0));
+    // One comes in for each that goes out, but for what is in flight at the ends.
+    let rate = run["achieved_rate"].as_f64().unwrap();
+    let seconds = run["elapsed_ns"].as_f64().unwrap() / 1e9;
+    assert!(rate * seconds > 4900.0, "{run:#}");
+    assert!(outcome.stdout.contains("echoes/s"), "{outcome:#?}");
+}
+
+#[test]
+fn a_sweep_of_loads_in_one_boot() {
+    let turn = turn();
+    let arguments = "--accel tcg --sweep --depth 8 --duration 200ms --warmup 20ms --timeout 300ms";
+    let outcome = Call::run(arguments).finish(&turn);
+    assert!(matches!(outcome.code, Some(0 | 4)), "{outcome:#?}");
+    let results = Results::read(&outcome.file("out"));
+    let runs = results.json["runs"].as_array().unwrap();
+    let is_valid = runs.iter().all(|run| run["valid"] == true);
+    assert_eq!(outcome.code == Some(0), is_valid, "{outcome:#?}");
+    assert_eq!((runs.len(), &runs[0]["mode"]), (11, &"pipeline".into()));
+    let maximum = runs[0]["achieved_rate"].as_f64().unwrap();
+    let table = fs::read_to_string(outcome.file("out/sweep.txt")).unwrap();
+    assert!(outcome.stdout.contains(&table), "{outcome:#?}");
+    for run in &runs[1..] {
+        let percent = run["sweep_percent"].as_u64().unwrap();
+        let offered = run["offered_rate"].as_f64().unwrap();
+        assert!(
+            (offered - maximum * percent as f64 / 100.0).abs() <= 1.0,
+            "{run:#}"
+        );
+        assert_eq!(run["boot_ms"], runs[0]["boot_ms"], "one boot");
+        let count = |field: &str| run[field].as_u64().unwrap();
+        assert_eq!(count("sent"), count("received") + count("lost"));
+        assert!(table.contains(&format!("{percent} %")), "{table}");
+        for extension in ["hgrm", "hlog"] {
+            let name = format!("out/hermit-unix-open-{percent}-percent.{extension}");
+            assert!(outcome.file(&name).exists(), "{name}");
+        }
+    }
 }
 
 #[test]

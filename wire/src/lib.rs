@@ -3,6 +3,7 @@
 //! - [`header`]: the 44-byte header and its postcard encoding;
 //! - [`handler`]: the request handler, a pure function from datagram to verdict;
 //! - [`peer`]: which sources are never answered;
+//! - [`checksum`]: the Internet checksum, for those who make their own frames;
 //! - [`counters`]: what the service counts, and the layout the instrument reads them by;
 //! - [`ready`]: the line the service prints when it is ready to serve.
 //!
@@ -15,6 +16,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod checksum;
 pub mod counters;
 pub mod handler;
 pub mod header;

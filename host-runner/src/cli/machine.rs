@@ -36,14 +36,17 @@ pub fn built(name: &str) -> PathBuf {
 }
 
 /// The unikernel as the options have it.
-#[must_use]
-pub fn hermit(guest: &GuestArgs, idle: Idle) -> Bootable {
-    Bootable {
+///
+/// # Errors
+///
+/// [`CliError::Usage`] if its boot arguments can't be handed over.
+pub fn hermit(guest: &GuestArgs, idle: Idle) -> Result<Bootable, CliError> {
+    Ok(Bootable {
         image: image(guest.image.as_deref()),
         initrd: None,
-        boot_args: boot_args::line(guest, idle),
+        boot_args: boot_args::line(guest, idle)?,
         memory_mib: guest.memory.unwrap_or(MIN_MEMORY_MIB),
-    }
+    })
 }
 
 /// Boots what there is to boot as the options say.

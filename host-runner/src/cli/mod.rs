@@ -6,6 +6,8 @@
 //! - [`linux`]: the targets on Linux;
 //! - [`machine`]: booting with a progress bar;
 //! - [`measure`]: measuring with a progress bar;
+//! - [`floor`]: what a measurement on shared memory stands on;
+//! - [`series`]: one measurement, or the many of a sweep;
 //! - [`output`]: where results go;
 //! - [`progress`], [`interrupt`]: the bar, and Ctrl-C;
 //! - [`run`], [`serve`], [`probe`]: the commands;
@@ -17,6 +19,7 @@ use clap::{Parser, Subcommand};
 pub mod args;
 pub mod boot_args;
 pub mod error;
+pub mod floor;
 pub mod interrupt;
 pub mod linux;
 pub mod machine;
@@ -25,6 +28,7 @@ pub mod output;
 pub mod probe;
 pub mod progress;
 pub mod run;
+pub mod series;
 pub mod serve;
 pub mod values;
 
@@ -40,7 +44,8 @@ pub struct Cli {
     pub command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage, 4 measurement invalid.";
+const EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 failed, 2 usage, 4 measurement invalid (of a sweep: any of its runs).";
 
 /// What to do.
 #[derive(Debug, Subcommand)]

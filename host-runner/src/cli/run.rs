@@ -4,17 +4,19 @@ use std::net::{Ipv6Addr, SocketAddr};
 
 use super::CliError;
 use super::args::RunArgs;
-use super::boot_args::Idle;
+use super::boot_args::{self, Idle};
+use super::floor::Floor;
 use super::interrupt::Interrupt;
-use super::measure::{Measured, measure};
+use super::measure::measure;
 use super::output::Output;
+use super::series::Series;
 use super::{linux, machine, values::Ip};
 use crate::link::user::UdpLink;
 use crate::link::{self, Family, LinkKind, Opener};
 use crate::load::Plan;
 use crate::machine::{Machine, Placement};
 use crate::report::run::GuestCounters;
-use crate::report::{Environment, Image, Report, Setting};
+use crate::report::{Environment, Image, Setting};
 use crate::target::{Bootable, Target};
 
 /// What the guest printed, among the results.
@@ -47,7 +49,7 @@ fn run_guest(args: &RunArgs, plan: &Plan) -> Result<(), CliError> {
     })?;
     let bootable = match args.target {
         Target::LinuxGuest => linux::guest(args, scratch.path())?,
-        Target::Hermit | Target::LinuxHost => machine::hermit(&args.guest, Idle::Spin),
+        Target::Hermit | Target::LinuxHost => machine::hermit(&args.guest, Idle::Spin)?,
     };
     let image = Image::read(&bootable.image).map_err(|source| CliError::Image {
         path: bootable.image.clone(),
@@ -80,8 +82,6 @@ fn run_host(args: &RunArgs, plan: &Plan) -> Result<(), CliError> {
     let mut link = UdpLink::connect(LOOPBACK, host.address())?;
     let environment = Environment::now();
     let boot_id = Some(host.ready().boot_id);
-    let placement = host.place();
-    let measured = measure(plan, boot_id, &mut link, &interrupt, || host.check());
     let setting = Setting {
         target: args.target.name().to_owned(),
         responder: responder(args),
@@ -90,31 +90,36 @@ fn run_host(args: &RunArgs, plan: &Plan) -> Result<(), CliError> {
         accel: None,
         boot_ms: None,
         guest_boot_ms: None,
-        placement: Some(placement),
+        placement: Some(host.place()),
     };
-    let environment = Environment {
-        steal_share: measured.noise.steal_share,
-        ..environment
-    };
-    let report = Report::new(environment, vec![measured.record(setting, plan)]);
-    conclude(&output, report, measured)
+    let series = Series::measure(plan, args.load.sweep, &output, |plan| {
+        let measured = measure(plan, boot_id, &mut link, &interrupt, || host.check());
+        (measured.record(setting.clone(), plan), measured)
+    });
+    series.conclude(environment, &output)
 }
 
-/// Options that don't go together.
+/// Options that don't go together, or can't be handed to the guest.
 fn check(args: &RunArgs) -> Result<(), CliError> {
-    let problem = match args.link.unwrap_or_default() {
+    boot_args::line(&args.guest, Idle::Spin)?;
+    let problem = match link_kind(args) {
         LinkKind::User if args.ipv6 => {
-            Some("QEMU's user network forwards no IPv6: use `--ipv6` with `--link unix`")
+            Some("QEMU's user network forwards no IPv6: use `--ipv6` with another link")
         }
-        LinkKind::Unix if args.guest.ip == Some(Ip::Dhcp) => {
-            Some("there is no DHCP server on link unix: use `--ip dhcp` with `--link user`")
+        LinkKind::Unix | LinkKind::VhostUser if args.guest.ip == Some(Ip::Dhcp) => {
+            Some("there is no DHCP server on this link: use `--ip dhcp` with `--link user`")
         }
-        LinkKind::Unix if args.guest.host_port != 0 => {
-            Some("link unix has no host port: use `--host-port` with `--link user`")
+        LinkKind::Unix | LinkKind::VhostUser if args.guest.host_port != 0 => {
+            Some("this link has no host port: use `--host-port` with `--link user`")
         }
         _ => None,
     };
     problem.map_or(Ok(()), |problem| Err(CliError::Usage(problem)))
+}
+
+/// The link to a guest: the one asked for, else the best that needs no privilege.
+fn link_kind(args: &RunArgs) -> LinkKind {
+    args.link.unwrap_or_default()
 }
 
 fn family(args: &RunArgs) -> Family {
@@ -128,7 +133,7 @@ fn boot(
     interrupt: &Interrupt,
 ) -> Result<(Machine, Opener), CliError> {
     let (netdev, opener) = link::prepare(link::Options {
-        kind: args.link.unwrap_or_default(),
+        kind: link_kind(args),
         family: family(args),
         host_port: args.guest.host_port,
         guest_port: args.guest.port,
@@ -149,7 +154,7 @@ fn measure_on(
     interrupt: &Interrupt,
 ) -> Result<(), CliError> {
     let mut link = opener.open(&machine)?;
-    let mut environment = Environment {
+    let environment = Environment {
         qemu_version: machine.qemu_version().ok(),
         accel: Some(machine.accel().name().to_owned()),
         accel_reason: Some(machine.accel_reason().to_owned()),
@@ -157,18 +162,31 @@ fn measure_on(
         ..Environment::now()
     };
     let boot_id = Some(machine.ready().boot_id);
-    let placement = machine.place();
-    let measured = measure(plan, boot_id, link.as_mut(), interrupt, || machine.check());
-    environment.steal_share = measured.noise.steal_share;
+    let placement = machine.place(link_kind(args).is_polled());
+    let shared_cpu = placement.cpu().filter(|_| link_kind(args).is_polled());
     let setting = setting(args, &machine, link.name(), &placement);
-    let mut run = measured.record(setting, plan);
-    run.guest_counters = match measured.failure {
-        None => machine.counters().ok().map(GuestCounters),
-        Some(_) => None,
-    };
-    let report = Report::new(environment, vec![run]);
+    let series = Series::measure(plan, args.load.sweep, output, |plan| {
+        let look = || shared_cpu.map(|cpu| Floor::look(cpu, plan.payload_len));
+        let floor_before = look();
+        let signals_before = link.signals();
+        let measured = measure(plan, boot_id, link.as_mut(), interrupt, || machine.check());
+        let signals = link.signals().zip(signals_before);
+        let floors = floor_before.zip(look());
+        let mut run = measured.record(setting.clone(), plan);
+        run.signals = signals.map(|(now, before)| now.since(&before));
+        if let Some((before, after)) = floors {
+            let (line, reflector) = Floor::around(before, after);
+            run.core_round_trip_ns = Some(line);
+            run.reflector_round_trip_ns = Some(reflector);
+        }
+        run.guest_counters = match measured.failure {
+            None => machine.counters().ok().map(GuestCounters),
+            Some(_) => None,
+        };
+        (run, measured)
+    });
     // Written before QEMU is asked to end, so that an impatient second Ctrl-C loses nothing.
-    let outcome = conclude(output, report, measured);
+    let outcome = series.conclude(environment, output);
     machine.shutdown();
     outcome
 }
@@ -202,36 +220,5 @@ fn setting(args: &RunArgs, machine: &Machine, link: &str, placement: &Placement)
         boot_ms: Some(machine.boot_host_ns() as f64 / 1e6),
         guest_boot_ms: Some(ready.boot_us as f64 / 1e3),
         placement: Some(placement.to_string()),
-    }
-}
-
-/// Writes the report of one run, and says what the command comes to.
-///
-/// # Errors
-///
-/// The failure that ended the measurement, else what kept the report from being written, else that
-/// the measurement is invalid.
-pub(super) fn conclude(
-    output: &Output,
-    report: Report,
-    measured: Measured,
-) -> Result<(), CliError> {
-    let written = output.write(&report, std::slice::from_ref(&measured.recorder));
-    if let Some(failure) = measured.failure {
-        if let Err(error) = written {
-            eprintln!("fathom: {}", error.with_causes());
-        }
-        return Err(failure);
-    }
-    written?;
-    let reasons: Vec<String> = report
-        .runs
-        .into_iter()
-        .flat_map(|run| run.invalid_because)
-        .collect();
-    if reasons.is_empty() {
-        Ok(())
-    } else {
-        Err(CliError::Invalid { reasons })
     }
 }

@@ -37,7 +37,7 @@ pub fn run(args: &ServeArgs) -> Result<(), CliError> {
     let console_log = scratch.path().join("console.log");
     let mut machine = machine::boot(
         &args.guest,
-        machine::hermit(&args.guest, Idle::Nap),
+        machine::hermit(&args.guest, Idle::Nap)?,
         netdev,
         console_log,
         &interrupt,

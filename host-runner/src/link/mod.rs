@@ -1,18 +1,22 @@
 //! How datagrams reach the guest.
 //!
 //! A [`Link`] carries UDP payloads between the measuring loop and the service, whatever is
-//! underneath: a socket through QEMU's user network, Ethernet frames over a Unix socket pair.
+//! underneath: a socket through QEMU's user network, Ethernet frames, the guest's own virtqueues.
 //! The measuring loop knows nothing else of the network.
 //!
 //! - [`user`]: a UDP socket, through QEMU's user network or to any service;
-//! - [`unix`]: Ethernet frames over a Unix socket pair, built and parsed by [`frame`];
+//! - [`ethernet`]: Ethernet frames, built and parsed by [`frame`], over whatever carries them:
+//!   - [`unix`]: a Unix socket pair,
+//!   - [`vhost_user`]: virtqueues in the guest's own memory,
+//!   - [`captured`]: any of them, with a capture file written by [`pcap`];
 //! - [`loopback`]: the request handler itself, with no network at all;
-//! - [`fault`]: any of them, made unreliable;
-//! - [`pcap`]: capture files.
+//! - [`fault`]: any link, made unreliable.
 //!
 //! [`prepare`] turns the choice of a link into what QEMU needs of it, and then into the link.
-#![forbid(unsafe_code)]
 
+pub mod captured;
+pub mod codec;
+pub mod ethernet;
 pub mod fault;
 pub mod frame;
 pub mod loopback;
@@ -21,11 +25,14 @@ mod setup;
 mod stack;
 pub mod unix;
 pub mod user;
+pub mod vhost_user;
 mod wait;
 
 use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
+
+use serde::Serialize;
 
 pub use setup::{Family, LinkKind, Opener, Options, prepare};
 pub use stack::Host;
@@ -39,10 +46,36 @@ pub struct Received {
     pub at_ns: u64,
 }
 
+/// How often the two sides of a virtqueue have woken each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Signals {
+    /// Doorbells that the guest has rung: each leaves the virtual machine.
+    pub doorbells: u64,
+    /// Interrupts that the guest has been sent.
+    pub interrupts: u64,
+}
+
+impl Signals {
+    /// What there was more of than `before`.
+    #[must_use]
+    pub const fn since(&self, before: &Self) -> Self {
+        Self {
+            doorbells: self.doorbells - before.doorbells,
+            interrupts: self.interrupts - before.interrupts,
+        }
+    }
+}
+
 /// A path for UDP payloads to and from the service's port.
 pub trait Link {
     /// The name that `--link` takes and results carry.
     fn name(&self) -> &'static str;
+
+    /// How often either side has had to be woken since the link was opened, where the link can see
+    /// it.
+    fn signals(&self) -> Option<Signals> {
+        None
+    }
 
     /// Sends one datagram to the service.
     ///
@@ -108,6 +141,14 @@ pub enum LinkError {
         link: &'static str,
         /// The payload's length in bytes.
         len: usize,
+    },
+    /// The guest's driver does what virtio forbids.
+    #[error("link {link}: the guest's network driver broke the rules: {fault}")]
+    Guest {
+        /// The link's name.
+        link: &'static str,
+        /// What it did.
+        fault: vhost_user::Fault,
     },
     /// The capture file can't be written.
     #[error("the capture file {} can't be written; choose another", path.display())]

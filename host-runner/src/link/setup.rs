@@ -2,12 +2,14 @@
 //! the link itself.
 #![forbid(unsafe_code)]
 
-use std::fs::File;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::unix::{self, FrameSocket, UnixLink};
+use super::captured::{Capture, Captured};
+use super::ethernet::EthernetLink;
+use super::unix::{self, FrameSocket};
 use super::user::UdpLink;
+use super::vhost_user::{self, Virtqueues};
 use super::{Link, LinkError};
 use crate::machine::{Machine, Netdev};
 
@@ -17,8 +19,10 @@ pub enum LinkKind {
     /// A UDP port forwarded by QEMU's user network.
     User,
     /// Ethernet frames over a Unix socket pair.
-    #[default]
     Unix,
+    /// Ethernet frames through virtqueues in the guest's memory, polled.
+    #[default]
+    VhostUser,
 }
 
 impl LinkKind {
@@ -28,6 +32,16 @@ impl LinkKind {
         match self {
             Self::User => "user",
             Self::Unix => unix::NAME,
+            Self::VhostUser => vhost_user::NAME,
+        }
+    }
+
+    /// Whether whoever uses the link polls it without a rest, and needs a CPU for that.
+    #[must_use]
+    pub const fn is_polled(self) -> bool {
+        match self {
+            Self::User | Self::Unix => false,
+            Self::VhostUser => true,
         }
     }
 }
@@ -64,7 +78,14 @@ pub struct Opener(Waiting);
 #[derive(Debug)]
 enum Waiting {
     User,
-    Unix { frames: FrameSocket, family: Family },
+    Unix {
+        frames: Captured<FrameSocket>,
+        family: Family,
+    },
+    VhostUser {
+        frames: Captured<Virtqueues>,
+        family: Family,
+    },
 }
 
 /// Prepares a link: the network device for the machine's configuration, and what opens the link
@@ -75,7 +96,7 @@ enum Waiting {
 /// [`LinkError`] if a socket or the capture file can't be had, or the link does not carry the
 /// family.
 pub fn prepare(options: Options) -> Result<(Netdev, Opener), LinkError> {
-    let capture = options.pcap.as_deref().map(create).transpose()?;
+    let capture = options.pcap.as_deref().map(Capture::create).transpose()?;
     let link = options.kind.name();
     match (options.kind, options.family) {
         (LinkKind::User, Family::V6) => Err(LinkError::Ipv4Only { link }),
@@ -89,13 +110,24 @@ pub fn prepare(options: Options) -> Result<(Netdev, Opener), LinkError> {
             Ok((netdev, Opener(Waiting::User)))
         }
         (LinkKind::Unix, family) => {
-            let (frames, socket) = FrameSocket::pair(capture).map_err(|source| LinkError::Io {
+            let (frames, socket) = FrameSocket::pair().map_err(|source| LinkError::Io {
                 link,
                 action: "making a socket pair",
                 source,
             })?;
+            let frames = Captured::new(frames, capture);
             let opener = Opener(Waiting::Unix { frames, family });
             Ok((Netdev::Unix { socket }, opener))
+        }
+        (LinkKind::VhostUser, family) => {
+            let (frames, socket) = Virtqueues::listen().map_err(|source| LinkError::Io {
+                link,
+                action: "listening for QEMU",
+                source,
+            })?;
+            let frames = Captured::new(frames, capture);
+            let opener = Opener(Waiting::VhostUser { frames, family });
+            Ok((Netdev::VhostUser { socket }, opener))
         }
     }
 }
@@ -114,18 +146,18 @@ impl Opener {
                 let peer = (Ipv4Addr::LOCALHOST, port).into();
                 Ok(Box::new(UdpLink::connect(LinkKind::User.name(), peer)?))
             }
-            Waiting::Unix { frames, family } => {
-                Ok(Box::new(UnixLink::open(frames, machine.ready(), family)?))
-            }
+            Waiting::Unix { frames, family } => Ok(Box::new(EthernetLink::open(
+                frames,
+                machine.ready(),
+                family,
+            )?)),
+            Waiting::VhostUser { frames, family } => Ok(Box::new(EthernetLink::open(
+                frames,
+                machine.ready(),
+                family,
+            )?)),
         }
     }
-}
-
-fn create(path: &Path) -> Result<File, LinkError> {
-    File::create(path).map_err(|source| LinkError::Capture {
-        path: path.to_owned(),
-        source,
-    })
 }
 
 #[cfg(test)]
@@ -155,6 +187,8 @@ mod tests {
         ));
         let (netdev, _) = prepare(options(LinkKind::Unix)).unwrap();
         assert!(matches!(netdev, Netdev::Unix { .. }));
+        let (netdev, _) = prepare(options(LinkKind::VhostUser)).unwrap();
+        assert!(matches!(netdev, Netdev::VhostUser { .. }));
     }
 
     #[test]
@@ -167,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_capture_that_cannot_be_written_is_said_before_the_boot() {
-        for kind in [LinkKind::User, LinkKind::Unix] {
+        for kind in [LinkKind::User, LinkKind::Unix, LinkKind::VhostUser] {
             let mut options = options(kind);
             options.pcap = Some("/nonexistent/link.pcap".into());
             let error = prepare(options).unwrap_err();

@@ -1,55 +1,36 @@
-//! The link of Ethernet frames over a Unix datagram socket pair, of which QEMU holds the other end.
+//! Ethernet frames over a Unix datagram socket pair, of which QEMU holds the other end.
 //!
-//! A request costs one system call and its reply one or, if it had to be waited for, three. Frames
-//! are built and taken apart here ([`super::frame`]); what is no datagram of ours goes to a small
-//! stack (`super::stack`), which resolves addresses both ways and answers pings.
+//! A frame sent costs one system call, and a frame received one or, if it had to be waited for, three.
 #![forbid(unsafe_code)]
 
-use std::fs::File;
-use std::io::{self, BufWriter};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::io;
 use std::os::fd::OwnedFd;
-use std::time::{Duration, SystemTime};
 
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType};
 
-use super::frame::{Flow, MAX_FRAME, Parsed};
-use super::stack::{Host, Stack};
-use super::{Family, Link, LinkError, Received, enlarge_buffers, pcap, wait};
-use crate::clock;
+use super::ethernet::Frames;
+use super::{LinkError, Received, enlarge_buffers, wait};
 
 /// The link's name.
 pub const NAME: &str = "unix";
 
-/// The instrument's Ethernet address on this link: locally administered.
-pub const OWN_MAC: [u8; 6] = [0x52, 0x55, 0x0a, 0x00, 0x02, 0x02];
-
-/// The instrument's IPv4 address, wherever the service's network has it.
-pub const OWN_IP: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
-
-/// The UDP port that requests come from.
-pub const OWN_PORT: u16 = 40_000;
-
-/// How long the service may take to tell its Ethernet address.
-const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How often the stack is asked in the meantime whether it wants to repeat its question.
-const RESOLVE_INTERVAL: Duration = Duration::from_millis(50);
-
-/// One end of an Ethernet made of a socket pair, and a capture of all that passes, if wanted.
+/// One end of an Ethernet made of a socket pair.
 #[derive(Debug)]
-pub struct FrameSocket {
-    socket: OwnedFd,
-    capture: Option<pcap::Writer<BufWriter<File>>>,
-}
+pub struct FrameSocket(OwnedFd);
 
 impl FrameSocket {
+    /// One end of an Ethernet that is there already.
+    #[cfg(test)]
+    pub(super) const fn new(socket: OwnedFd) -> Self {
+        Self(socket)
+    }
+
     /// A new Ethernet: our end and the other one.
     ///
     /// # Errors
     ///
     /// Those of the system.
-    pub fn pair(capture: Option<File>) -> io::Result<(Self, OwnedFd)> {
+    pub fn pair() -> io::Result<(Self, OwnedFd)> {
         let (socket, other) = rustix::net::socketpair(
             AddressFamily::UNIX,
             SocketType::DGRAM,
@@ -59,252 +40,57 @@ impl FrameSocket {
         // What a socket may hold is counted against the sender, so both ends need the room.
         enlarge_buffers(&socket);
         enlarge_buffers(&other);
-        let capture = capture.map(|file| pcap::Writer::new(BufWriter::new(file)));
-        let capture = capture.transpose()?;
-        Ok((Self { socket, capture }, other))
-    }
-
-    /// Sends a frame; if there is no room or nobody at the other end, it is lost, as on a wire.
-    ///
-    /// # Errors
-    ///
-    /// Those of the socket and of the capture file.
-    pub fn send(&mut self, frame: &[u8]) -> io::Result<()> {
-        self.record(frame)?;
-        match rustix::net::send(
-            &self.socket,
-            frame,
-            SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
-        ) {
-            Ok(_) => Ok(()),
-            Err(error) if wait::is_loss(error) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Takes the next frame, waiting for it until `deadline_ns` of [`crate::clock`].
-    ///
-    /// # Errors
-    ///
-    /// Those of the socket and of the capture file.
-    pub fn receive(&mut self, frame: &mut [u8], deadline_ns: u64) -> io::Result<Option<Received>> {
-        let received = wait::receive(&self.socket, frame, deadline_ns)?;
-        if let Some(Received { len, .. }) = received {
-            self.record(&frame[..len])?;
-        }
-        Ok(received)
-    }
-
-    fn record(&mut self, frame: &[u8]) -> io::Result<()> {
-        match &mut self.capture {
-            None => Ok(()),
-            Some(capture) => {
-                // A clock set before 1970 gives captures of 1970.
-                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-                capture.frame(now.unwrap_or_default(), frame)
-            }
-        }
+        Ok((Self(socket), other))
     }
 }
 
-/// The link.
-#[derive(Debug)]
-pub struct UnixLink {
-    frames: FrameSocket,
-    stack: Stack,
-    flow: Flow,
-    outgoing: Box<[u8; MAX_FRAME]>,
-    incoming: Box<[u8; MAX_FRAME]>,
-}
-
-impl UnixLink {
-    /// Opens the link to the service that said `ready`, once it has told its Ethernet address.
-    ///
-    /// # Errors
-    ///
-    /// [`LinkError`] if the service has no address of `family`, or does not answer.
-    pub fn open(
-        mut frames: FrameSocket,
-        ready: &wire::Ready,
-        family: Family,
-    ) -> Result<Self, LinkError> {
-        let host = neighbour_of(ready);
-        let missing = |family| LinkError::NoAddress { family };
-        let (own, peer): (IpAddr, IpAddr) = match family {
-            Family::V4 => {
-                let both = host.ip.zip(ready.ip).ok_or(missing("IPv4"))?;
-                (both.0.0.into(), both.1.0.into())
-            }
-            Family::V6 => {
-                let both = host.ip6.zip(ready.ip6).ok_or(missing("IPv6"))?;
-                (both.0.0.into(), both.1.0.into())
-            }
-        };
-        let peer = SocketAddr::new(peer, ready.port);
-        let mut stack = Stack::new(host);
-        let mut incoming = Box::new([0; MAX_FRAME]);
-        let peer_mac = resolve(&mut stack, &mut frames, &mut incoming[..], peer)?;
-        wait::sharpen_sleeps();
-        Ok(Self {
-            frames,
-            stack,
-            flow: Flow {
-                own_mac: host.mac,
-                peer_mac,
-                own: SocketAddr::new(own, OWN_PORT),
-                peer,
-            },
-            outgoing: Box::new([0; MAX_FRAME]),
-            incoming,
-        })
-    }
-
-    /// The two ends that the link connects.
-    #[must_use]
-    pub const fn flow(&self) -> &Flow {
-        &self.flow
-    }
-}
-
-impl Link for UnixLink {
+impl Frames for FrameSocket {
     fn name(&self) -> &'static str {
         NAME
     }
 
-    fn send(&mut self, datagram: &[u8]) -> Result<(), LinkError> {
-        let built = self.flow.build(&mut self.outgoing, datagram);
-        let len = built.ok_or(LinkError::TooLong {
-            link: NAME,
-            len: datagram.len(),
-        })?;
-        self.frames.send(&self.outgoing[..len]).map_err(sending)
+    fn send(&mut self, frame: &[u8]) -> Result<(), LinkError> {
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        match rustix::net::send(&self.0, frame, flags) {
+            Ok(_) => Ok(()),
+            Err(error) if wait::is_loss(error) => Ok(()),
+            Err(error) => Err(failed("sending", error.into())),
+        }
     }
 
     fn receive(
         &mut self,
-        buffer: &mut [u8],
+        frame: &mut [u8],
         deadline_ns: u64,
     ) -> Result<Option<Received>, LinkError> {
-        loop {
-            let received = self.frames.receive(&mut self.incoming[..], deadline_ns);
-            let Some(Received { len, at_ns }) = received.map_err(receiving)? else {
-                return Ok(None);
-            };
-            let frame = &self.incoming[..len];
-            match self.flow.parse(frame) {
-                Parsed::Datagram(payload) => {
-                    // As a socket does it: what has no room is cut off.
-                    let len = payload.len().min(buffer.len());
-                    buffer[..len].copy_from_slice(&payload[..len]);
-                    return Ok(Some(Received { len, at_ns }));
-                }
-                // Dropped without a word, as any stack does: it counts as lost.
-                Parsed::Damaged => {}
-                Parsed::Other => {
-                    self.stack.input(frame);
-                    self.stack
-                        .poll(|frame| self.frames.send(frame))
-                        .map_err(sending)?;
-                }
-            }
-        }
+        wait::receive(&self.0, frame, deadline_ns).map_err(|source| failed("receiving", source))
     }
 }
 
-/// Finds out the Ethernet address of `peer`.
-fn resolve(
-    stack: &mut Stack,
-    frames: &mut FrameSocket,
-    buffer: &mut [u8],
-    peer: SocketAddr,
-) -> Result<[u8; 6], LinkError> {
-    let deadline_ns = clock::now_ns() + nanoseconds(RESOLVE_TIMEOUT);
-    let mut resolution = stack.resolve(peer);
-    loop {
-        if let Some(mac) = resolution
-            .poll(|frame| frames.send(frame))
-            .map_err(sending)?
-        {
-            return Ok(mac);
-        }
-        let now_ns = clock::now_ns();
-        if now_ns >= deadline_ns {
-            return Err(LinkError::Unreachable {
-                link: NAME,
-                peer: peer.ip(),
-                timeout_ms: nanoseconds(RESOLVE_TIMEOUT) / 1_000_000,
-            });
-        }
-        let next_ns = deadline_ns.min(now_ns + nanoseconds(RESOLVE_INTERVAL));
-        if let Some(received) = frames.receive(buffer, next_ns).map_err(receiving)? {
-            resolution.input(&buffer[..received.len]);
-        }
-    }
-}
-
-const fn nanoseconds(duration: Duration) -> u64 {
-    // The durations here are constants of a few seconds.
-    duration.as_nanos() as u64
-}
-
-fn sending(source: io::Error) -> LinkError {
+fn failed(action: &'static str, source: io::Error) -> LinkError {
     LinkError::Io {
         link: NAME,
-        action: "sending",
+        action,
         source,
     }
-}
-
-fn receiving(source: io::Error) -> LinkError {
-    LinkError::Io {
-        link: NAME,
-        action: "receiving",
-        source,
-    }
-}
-
-/// A host on the same networks as the service.
-fn neighbour_of(ready: &wire::Ready) -> Host {
-    Host {
-        mac: OWN_MAC,
-        ip: ready
-            .ip
-            .map(|(ip, prefix)| (ipv4_beside(ip, prefix), prefix)),
-        ip6: ready
-            .ip6
-            .map(|(ip6, prefix)| (ipv6_beside(ip6, prefix), prefix)),
-    }
-}
-
-/// [`OWN_IP`] if it is in the service's network, else the network's first address that the service
-/// does not have itself.
-fn ipv4_beside(ip: Ipv4Addr, prefix: u8) -> Ipv4Addr {
-    let host_bits = 32 - u32::from(prefix.min(32));
-    let network = |ip: Ipv4Addr| ip.to_bits().checked_shr(host_bits).unwrap_or(0);
-    if network(ip) == network(OWN_IP) && ip != OWN_IP {
-        return OWN_IP;
-    }
-    let base = ip.to_bits() & u32::MAX.checked_shl(host_bits).unwrap_or(0);
-    // A network of two (RFC 3021) has no address for itself, so it starts to count at once.
-    let first = if host_bits < 2 { base } else { base + 1 };
-    if first == ip.to_bits() {
-        Ipv4Addr::from_bits(first + 1)
-    } else {
-        Ipv4Addr::from_bits(first)
-    }
-}
-
-/// The address that our Ethernet address makes in the service's network (RFC 4291, appendix A),
-/// or, where that leaves no room for 64 bits, the one next to the service's own.
-fn ipv6_beside(ip6: Ipv6Addr, prefix: u8) -> Ipv6Addr {
-    if prefix > 64 {
-        return Ipv6Addr::from_bits(ip6.to_bits() ^ 1);
-    }
-    let [a, b, c, d, e, f] = OWN_MAC;
-    let identifier = u64::from_be_bytes([a ^ 0x02, b, c, 0xff, 0xfe, d, e, f]);
-    let network = ip6.to_bits() & !u128::from(u64::MAX);
-    Ipv6Addr::from_bits(network | u128::from(identifier))
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::super::frame::MAX_FRAME;
+    use super::*;
+
+    #[test]
+    fn holds_256_full_frames() {
+        let (mut frames, theirs) = FrameSocket::pair().unwrap();
+        for _ in 0..256 {
+            frames.send(&[0; MAX_FRAME]).unwrap();
+        }
+        let mut theirs = FrameSocket(theirs);
+        let mut waiting = 0;
+        while theirs.receive(&mut [0; MAX_FRAME], 0).unwrap().is_some() {
+            waiting += 1;
+        }
+        assert_eq!(waiting, 256);
+    }
+}

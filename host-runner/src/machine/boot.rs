@@ -117,7 +117,7 @@ impl Boot<'_> {
     ) -> Result<Booted, MachineError> {
         let asked_for = match self.config.netdev {
             Netdev::User { host_port, .. } => host_port,
-            Netdev::Unix { .. } | Netdev::None => {
+            Netdev::Unix { .. } | Netdev::VhostUser { .. } | Netdev::None => {
                 return self.once(accel, timeout, accel_reason, 0);
             }
         };
@@ -166,15 +166,19 @@ impl Boot<'_> {
         let setup = |what| move |source| MachineError::Setup { what, source };
         let (ours, theirs) = UnixStream::pair().map_err(setup("a monitor socket"))?;
         let mut inherited = vec![OwnedFd::from(theirs)];
-        if let Netdev::Unix { socket } = &self.config.netdev {
+        let network = match &self.config.netdev {
             // A copy: a second attempt needs it again.
-            inherited.push(socket.try_clone().map_err(setup("a network socket"))?);
+            Netdev::Unix { socket } | Netdev::VhostUser { socket } => Some(socket.try_clone()),
+            Netdev::User { .. } | Netdev::None => None,
+        };
+        if let Some(socket) = network {
+            inherited.push(socket.map_err(setup("a network socket"))?);
         }
         let attempt = Attempt {
             accel,
             host_port,
             monitor: inherited[0].as_raw_fd(),
-            frames: inherited.get(1).map_or(-1, AsRawFd::as_raw_fd),
+            network: inherited.get(1).map_or(-1, AsRawFd::as_raw_fd),
         };
         let mut command = Command::new(&self.config.qemu);
         command.args(command::arguments(self.config, attempt));

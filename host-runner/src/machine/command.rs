@@ -16,9 +16,13 @@ pub(super) struct Attempt {
     pub host_port: u16,
     /// The monitor's socket, under the number that QEMU will find it.
     pub monitor: RawFd,
-    /// The socket for Ethernet frames likewise, with [`Netdev::Unix`].
-    pub frames: RawFd,
+    /// What the network device is connected to likewise, with [`Netdev::Unix`] and
+    /// [`Netdev::VhostUser`].
+    pub network: RawFd,
 }
+
+/// What QEMU calls the guest's memory when it is shared.
+const SHARED_MEMORY: &str = "m0";
 
 /// QEMU's arguments, without the program's own name.
 pub(super) fn arguments(config: &Config, attempt: Attempt) -> Vec<OsString> {
@@ -28,11 +32,16 @@ pub(super) fn arguments(config: &Config, attempt: Attempt) -> Vec<OsString> {
     // A guest that resets has crashed: end, so that it is seen.
     arguments.flag("-no-reboot");
     arguments.option("-display", "none");
-    arguments.option("-M", config.machine.name());
+    arguments.option("-M", board(config));
     arguments.option("-accel", attempt.accel.name());
     arguments.option("-cpu", cpu_model(config, attempt.accel));
     arguments.option("-smp", "1");
     arguments.option("-m", format!("{}M", config.memory_mib));
+    if is_shared(config) {
+        let size = config.memory_mib;
+        let backend = format!("memory-backend-memfd,id={SHARED_MEMORY},size={size}M,share=on");
+        arguments.option("-object", backend);
+    }
     arguments.option("-kernel", config.image.as_os_str());
     if let Some(initrd) = &config.initrd {
         arguments.option("-initrd", initrd.as_os_str());
@@ -52,6 +61,20 @@ pub(super) fn arguments(config: &Config, attempt: Attempt) -> Vec<OsString> {
     network(&mut arguments, config, attempt);
     arguments.0.extend(config.extra_qemu_args.iter().cloned());
     arguments.0
+}
+
+/// Whether someone else than QEMU needs the guest's memory.
+fn is_shared(config: &Config) -> bool {
+    matches!(config.netdev, Netdev::VhostUser { .. })
+}
+
+fn board(config: &Config) -> String {
+    let name = config.machine.name();
+    if is_shared(config) {
+        format!("{name},memory-backend={SHARED_MEMORY}")
+    } else {
+        name.to_owned()
+    }
 }
 
 fn cpu_model(config: &Config, accel: Accel) -> &str {
@@ -80,8 +103,13 @@ fn network(arguments: &mut Arguments, config: &Config, attempt: Attempt) {
         }
         Netdev::Unix { .. } => arguments.option(
             "-netdev",
-            format!("dgram,id=n0,local.type=fd,local.str={}", attempt.frames),
+            format!("dgram,id=n0,local.type=fd,local.str={}", attempt.network),
         ),
+        Netdev::VhostUser { .. } => {
+            let connection = format!("socket,id=v0,path=/proc/self/fd/{}", attempt.network);
+            arguments.option("-chardev", connection);
+            arguments.option("-netdev", "vhost-user,id=n0,chardev=v0");
+        }
         Netdev::None => {
             arguments.option("-nic", "none");
             return;
@@ -144,7 +172,7 @@ mod tests {
             accel,
             host_port: 40000,
             monitor: 7,
-            frames: 8,
+            network: 8,
         };
         let arguments = arguments(config, attempt);
         let words: Vec<_> = arguments
@@ -194,6 +222,17 @@ mod tests {
         config.cpu = Some("qemu64".to_owned());
         assert!(line(&config, Accel::Kvm).contains("-cpu qemu64"));
         assert!(line(&config, Accel::Tcg).contains("-cpu qemu64"));
+    }
+
+    #[test]
+    fn a_back_end_shares_the_guests_memory() {
+        let socket = OwnedFd::from(File::open("/dev/null").unwrap());
+        let line = line(&config(Netdev::VhostUser { socket }), Accel::Tcg);
+        assert!(line.contains("-M pc,memory-backend=m0 "));
+        assert!(line.contains("-m 32M -object memory-backend-memfd,id=m0,size=32M,share=on "));
+        assert!(line.contains(
+            "-chardev socket,id=v0,path=/proc/self/fd/8 -netdev vhost-user,id=n0,chardev=v0 "
+        ));
     }
 
     #[test]

@@ -18,14 +18,17 @@ pub const MIN_MEMORY_MIB: u32 = 32;
 /// Which accelerator the user asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum AccelChoice {
-    /// KVM where it boots the image within [`super::KVM_TRIAL`], else TCG.
+    // `super::KVM_TRIAL`, in words: this is what `--help` prints.
+    /// KVM where it boots the image within a second and a half, else TCG
     #[default]
     Auto,
-    /// KVM or an error.
+    /// KVM or an error
     Kvm,
-    /// QEMU's own binary translation.
+    /// QEMU's own binary translation
     Tcg,
 }
+
+const _: () = assert!(super::KVM_TRIAL.as_millis() == 1500);
 
 /// Which accelerator the machine runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +92,12 @@ pub enum Netdev {
     /// Ethernet frames over a Unix datagram socket.
     Unix {
         /// QEMU's end of the socket pair. Closed here when the machine has booted.
+        socket: OwnedFd,
+    },
+    /// A back end of its own, which shares the guest's memory (vhost-user).
+    VhostUser {
+        /// The Unix socket that it listens on: opened as a place in the file system (`O_PATH`), so
+        /// that it needs no name there.
         socket: OwnedFd,
     },
     /// No network device at all: what the image says to that is part of its interface.

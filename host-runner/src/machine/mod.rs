@@ -30,7 +30,7 @@ pub use config::{
     qemu_program,
 };
 pub use error::{Hint, MachineError};
-pub use placement::Placement;
+pub use placement::{Placement, bind_to};
 pub use qmp::QmpError;
 
 /// How long `auto` lets KVM boot the image before it falls back to TCG.
@@ -165,12 +165,13 @@ impl Machine {
         Ok(wire::Counters::from_array(words))
     }
 
-    /// Gives the virtual CPU a CPU of its own and the calling thread, which is to measure, the
-    /// right to go first on the others; or leaves all as it is and says why.
-    pub fn place(&mut self) -> Placement {
+    /// Gives the virtual CPU a CPU of its own, and the calling thread, which is to measure, one as
+    /// well if it `polls` and else the right to go first on the others; or leaves all as it is and
+    /// says why.
+    pub fn place(&mut self, polls: bool) -> Placement {
         let vcpu = self.booted.monitor.vcpu_thread();
         match vcpu.map(rustix::process::Pid::from_raw) {
-            Ok(Some(vcpu)) => placement::place(self.booted.process.pid(), vcpu),
+            Ok(Some(vcpu)) => placement::place(self.booted.process.pid(), vcpu, polls),
             Ok(None) => Placement::Unchanged("QEMU has no thread for the virtual CPU".to_owned()),
             Err(error) => Placement::Unchanged(format!("QEMU's threads are unknown: {error}")),
         }

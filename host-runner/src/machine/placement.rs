@@ -6,6 +6,10 @@
 //! nor link. So the virtual CPU gets a CPU of its own, everything else of the measurement shares
 //! the others, and the measuring thread goes first there (`SCHED_FIFO`, sched(7)). One without the
 //! other makes it worse: without the right to go first, nothing is changed.
+//!
+//! A measuring thread that polls gets a CPU of its own as well, and needs no right for that. It must
+//! not be a `SCHED_FIFO` one: the kernel takes such a thread off its CPU for 50 ms of every second
+//! in which it never rests (`sched_rt_runtime_us`).
 #![forbid(unsafe_code)]
 
 use std::fmt;
@@ -28,6 +32,13 @@ pub enum Placement {
         /// The virtual CPU's.
         cpu: usize,
     },
+    /// The virtual CPU and the measuring thread, which polls, are each alone on a CPU.
+    Polling {
+        /// The virtual CPU's.
+        cpu: usize,
+        /// The measuring thread's.
+        measuring: usize,
+    },
     /// Everything is as the scheduler has it, for this reason.
     Unchanged(String),
 }
@@ -40,31 +51,83 @@ impl fmt::Display for Placement {
                 "the virtual CPU has CPU {cpu} to itself, the measuring thread goes first on the \
                  others (SCHED_FIFO)"
             ),
+            Self::Polling { cpu, measuring } => write!(
+                f,
+                "the virtual CPU has CPU {cpu} to itself, the measuring thread CPU {measuring}"
+            ),
             Self::Unchanged(why) => write!(f, "left to the scheduler: {why}"),
         }
     }
 }
 
-/// Places the calling thread, and all threads of the process `qemu` around its thread `vcpu`.
-pub(crate) fn place(qemu: Pid, vcpu: Pid) -> Placement {
-    apart(qemu, vcpu).map_or_else(Placement::Unchanged, |cpu| Placement::Apart { cpu })
+impl Placement {
+    /// The virtual CPU's CPU, if it has one of its own.
+    #[must_use]
+    pub const fn cpu(&self) -> Option<usize> {
+        match self {
+            Self::Apart { cpu } | Self::Polling { cpu, .. } => Some(*cpu),
+            Self::Unchanged(_) => None,
+        }
+    }
 }
 
-fn apart(qemu: Pid, vcpu: Pid) -> Result<usize, String> {
-    let allowed = sched_getaffinity(None).map_err(|error| format!("no CPU affinity: {error}"))?;
-    let (cpu, own, others) = split(&allowed).ok_or("there is but one CPU to run on")?;
+/// Places the calling thread, which polls or sleeps while it waits, and all threads of the process
+/// `qemu` around its thread `vcpu`.
+pub(crate) fn place(qemu: Pid, vcpu: Pid, polls: bool) -> Placement {
+    let placed = if polls {
+        polling(qemu, vcpu)
+    } else {
+        apart(qemu, vcpu)
+    };
+    placed.unwrap_or_else(Placement::Unchanged)
+}
+
+fn apart(qemu: Pid, vcpu: Pid) -> Result<Placement, String> {
+    let (cpu, own, others) = divided()?;
     go_first()?;
-    let failed = |error| format!("threads can't be bound to CPUs: {error}");
+    bind(qemu, vcpu, &own, &others)?;
+    sched_setaffinity(None, &others).map_err(unbound)?;
+    Ok(Placement::Apart { cpu })
+}
+
+fn polling(qemu: Pid, vcpu: Pid) -> Result<Placement, String> {
+    let (cpu, own, others) = divided()?;
+    let (measuring, mine, rest) = match split(&others) {
+        Some(division) => division,
+        // Two CPUs: QEMU's other threads have next to nothing to do.
+        None => split_one(&others).ok_or("there is but one CPU to run on")?,
+    };
+    bind(qemu, vcpu, &own, &rest)?;
+    sched_setaffinity(None, &mine).map_err(unbound)?;
+    Ok(Placement::Polling { cpu, measuring })
+}
+
+/// Binds the calling thread to one CPU, if the system lets it.
+pub fn bind_to(cpu: usize) {
+    let mut set = CpuSet::new();
+    set.set(cpu);
+    let _ = sched_setaffinity(None, &set);
+}
+
+fn divided() -> Result<(usize, CpuSet, CpuSet), String> {
+    let allowed = sched_getaffinity(None).map_err(|error| format!("no CPU affinity: {error}"))?;
+    split(&allowed).ok_or_else(|| "there is but one CPU to run on".to_owned())
+}
+
+fn unbound(error: rustix::io::Errno) -> String {
+    format!("threads can't be bound to CPUs: {error}")
+}
+
+fn bind(qemu: Pid, vcpu: Pid, own: &CpuSet, others: &CpuSet) -> Result<(), String> {
     for thread in threads(qemu) {
-        let set = if thread == vcpu { &own } else { &others };
+        let set = if thread == vcpu { own } else { others };
         // A thread that has ended since it was listed needs no place.
         match sched_setaffinity(Some(thread), set) {
             Ok(()) | Err(rustix::io::Errno::SRCH) => {}
-            Err(error) => return Err(failed(error)),
+            Err(error) => return Err(unbound(error)),
         }
     }
-    sched_setaffinity(None, &others).map_err(failed)?;
-    Ok(cpu)
+    Ok(())
 }
 
 /// The first CPU of `allowed`, the set of it alone, and the set of the rest; `None` without a rest.
@@ -75,6 +138,12 @@ fn split(allowed: &CpuSet) -> Option<(usize, CpuSet, CpuSet)> {
     let mut others = *allowed;
     others.unset(cpu);
     (others.count() > 0).then_some((cpu, own, others))
+}
+
+/// The one CPU of a set that can't be divided, which is then the rest as well.
+fn split_one(set: &CpuSet) -> Option<(usize, CpuSet, CpuSet)> {
+    let cpu = (0..CpuSet::MAX_CPU).find(|&cpu| set.is_set(cpu))?;
+    Some((cpu, *set, *set))
 }
 
 fn go_first() -> Result<(), String> {

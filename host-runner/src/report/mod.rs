@@ -2,8 +2,9 @@
 //!
 //! - [`environment`]: what it was measured on;
 //! - [`run`]: one measurement's record;
+//! - `floor`: what a latency on shared memory stands on;
 //! - [`hgrm`], [`hlog`]: the files that the HdrHistogram tools read;
-//! - [`table`]: one screen for people;
+//! - [`table`]: one screen for people; [`sweep`]: a sweep's part of it;
 //! - [`directory`]: where all of it goes.
 #![forbid(unsafe_code)]
 
@@ -14,9 +15,11 @@ use serde::Serialize;
 
 pub mod directory;
 pub mod environment;
+mod floor;
 pub mod hgrm;
 pub mod hlog;
 pub mod run;
+pub mod sweep;
 pub mod table;
 
 #[cfg(test)]
@@ -24,6 +27,7 @@ mod sample;
 
 pub use directory::Directory;
 pub use environment::{Environment, Image};
+pub use floor::BeforeAfter;
 pub use run::{Run, Setting};
 
 /// The schema that [`Report`] is written in.

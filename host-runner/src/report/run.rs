@@ -3,6 +3,8 @@
 use serde::{Serialize, Serializer};
 use wire::Counters;
 
+use super::floor::BeforeAfter;
+use crate::link::Signals;
 use crate::load::{Mode, Plan, Tally};
 use crate::stats::{Ended, Noise, Recorder, Summary, validity};
 
@@ -41,13 +43,18 @@ pub struct Run {
     pub link: String,
     /// The accelerator's name.
     pub accel: Option<String>,
-    /// `closed` or `open`.
+    /// `closed`, `open` or `pipeline`.
     pub mode: &'static str,
+    /// How many requests the pipeline keeps in flight.
+    pub depth: Option<u16>,
     /// Length of every request's UDP payload.
     pub payload_bytes: usize,
+    /// Which share of the pipeline's rate the open loop is offered, in percent, if it is a step of a
+    /// sweep.
+    pub sweep_percent: Option<u32>,
     /// What the open loop was to send, in requests per second.
     pub offered_rate: Option<f64>,
-    /// What was sent, in requests per second.
+    /// What was sent, in requests per second; for a pipeline, what was answered.
     pub achieved_rate: Option<f64>,
     /// After this long a request is lost, in nanoseconds.
     pub timeout_ns: u64,
@@ -89,9 +96,14 @@ pub struct Run {
     pub path_ns: Summary,
     /// How late requests were sent; open loop only.
     pub send_lateness_ns: Option<Summary>,
-    /// The round trip of one cache line between the measuring core and the guest's: null, since no
-    /// link here is over shared memory.
-    pub core_round_trip_ns: (),
+    /// The round trip of one cache line between the measuring core and the guest's; null unless the
+    /// link is over shared memory.
+    pub core_round_trip_ns: Option<BeforeAfter>,
+    /// The median round trip to a thread that answers on the same link in the guest's place.
+    pub reflector_round_trip_ns: Option<BeforeAfter>,
+    /// How often guest and instrument woke each other, warm-up included; null where the link can't
+    /// see it.
+    pub signals: Option<Signals>,
     /// What the host did meanwhile.
     pub noise: Noise,
     /// What the service counted since its boot.
@@ -129,16 +141,21 @@ impl Run {
             address: setting.address,
             link: setting.link,
             accel: setting.accel,
-            mode: match plan.mode {
-                Mode::Closed => "closed",
-                Mode::Open { .. } => "open",
+            mode: plan.mode.name(),
+            depth: match plan.mode {
+                Mode::Pipeline { depth } => Some(depth.get()),
+                Mode::Closed | Mode::Open { .. } => None,
             },
             payload_bytes: plan.payload_len,
+            sweep_percent: None,
             offered_rate: match plan.mode {
-                Mode::Closed => None,
+                Mode::Closed | Mode::Pipeline { .. } => None,
                 Mode::Open { rate } => Some(rate.get().into()),
             },
-            achieved_rate: tally.achieved_rate(),
+            achieved_rate: match plan.mode {
+                Mode::Closed | Mode::Open { .. } => tally.achieved_rate(),
+                Mode::Pipeline { .. } => tally.answer_rate(),
+            },
             timeout_ns: plan.timeout_ns,
             seed: plan.seed,
             elapsed_ns: tally.elapsed_ns,
@@ -159,7 +176,9 @@ impl Run {
             service_ns: (&recorder.service).into(),
             path_ns: (&recorder.path).into(),
             send_lateness_ns: open.map(|open| (&open.lateness).into()),
-            core_round_trip_ns: (),
+            core_round_trip_ns: None,
+            reflector_round_trip_ns: None,
+            signals: None,
             noise,
             guest_counters: None,
             boot_ms: setting.boot_ms,
@@ -174,11 +193,13 @@ impl Run {
     /// What the run's files are called, up to the dot.
     #[must_use]
     pub fn file_stem(&self) -> String {
+        let percent = self.sweep_percent;
         let parts = [
-            Some(self.target.as_str()),
-            self.responder.as_deref(),
-            Some(self.link.as_str()),
-            Some(self.mode),
+            Some(self.target.clone()),
+            self.responder.clone(),
+            Some(self.link.clone()),
+            Some(self.mode.to_owned()),
+            percent.map(|percent| format!("{percent}-percent")),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join("-")
     }
@@ -252,7 +273,9 @@ mod tests {
             "link",
             "accel",
             "mode",
+            "depth",
             "payload_bytes",
+            "sweep_percent",
             "offered_rate",
             "achieved_rate",
             "timeout_ns",
@@ -276,6 +299,8 @@ mod tests {
             "path_ns",
             "send_lateness_ns",
             "core_round_trip_ns",
+            "reflector_round_trip_ns",
+            "signals",
             "noise",
             "guest_counters",
             "boot_ms",
@@ -308,10 +333,27 @@ mod tests {
     }
 
     #[test]
+    fn a_pipeline_says_how_deep_it_is_and_what_was_answered() {
+        let run = serde_json::to_value(sample::pipeline_run()).unwrap();
+        assert_eq!(
+            (&run["mode"], &run["depth"]),
+            (&"pipeline".into(), &8.into())
+        );
+        // 998 completed in the second of sending.
+        assert_eq!(run["achieved_rate"], 998.0);
+        assert!(run["offered_rate"].is_null() && run["sweep_percent"].is_null());
+    }
+
+    #[test]
     fn a_closed_loop_leaves_out_what_only_an_open_one_has() {
         let run = serde_json::to_value(sample::closed_run()).unwrap();
         assert_eq!(run["mode"], "closed");
-        for field in ["offered_rate", "uncorrected_latency_ns", "send_lateness_ns"] {
+        for field in [
+            "depth",
+            "offered_rate",
+            "uncorrected_latency_ns",
+            "send_lateness_ns",
+        ] {
             assert!(run[field].is_null(), "{field}");
         }
         assert_eq!(run["valid"], true);

@@ -1,19 +1,23 @@
 //! What was measured, as distributions, and how far it can be trusted.
 //!
+//! - `counts`: values counted in slots of three digits;
 //! - [`recording`]: one quantity's histogram;
 //! - [`summary`]: the percentiles that a number of samples supports;
 //! - [`intervals`]: the same latency, second by second;
 //! - [`recorder`]: puts every sample of a measurement where it belongs;
 //! - [`noise`]: what the host did meanwhile;
+//! - [`round_trip`]: the round trip of one cache line between two cores;
 //! - [`validity`]: whether the result means what it says.
 //!
 //! Nothing is trimmed, no percentile is averaged, no round trip halved.
 #![forbid(unsafe_code)]
 
+mod counts;
 pub mod intervals;
 pub mod noise;
 pub mod recorder;
 pub mod recording;
+pub mod round_trip;
 pub mod summary;
 pub mod validity;
 

@@ -81,12 +81,12 @@ impl Host {
     pub fn place(&self) -> String {
         let pid = self.process.pid();
         // Its first thread is the one that serves.
-        match placement::place(pid, pid) {
+        match placement::place(pid, pid, false) {
             Placement::Apart { cpu } => format!(
                 "the responder has CPU {cpu} to itself, the measuring thread goes first on the \
                  others (SCHED_FIFO)"
             ),
-            unchanged @ Placement::Unchanged(_) => unchanged.to_string(),
+            other => other.to_string(),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The link against a service in a thread that speaks Ethernet itself.
 
+use std::os::fd::OwnedFd;
 use std::thread::{self, JoinHandle};
 
 use wire::{Header, Kind, Verdict};
 
+use super::super::unix::FrameSocket;
 use super::*;
 
 const GUEST_MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
@@ -40,10 +42,7 @@ fn guest(socket: OwnedFd, family: Family, requests: usize) -> JoinHandle<()> {
         peer: SocketAddr::new(peer, OWN_PORT),
     };
     thread::spawn(move || {
-        let mut frames = FrameSocket {
-            socket,
-            capture: None,
-        };
+        let mut frames = FrameSocket::new(socket);
         let mut stack = Stack::new(host);
         let mut incoming = [0; MAX_FRAME];
         let mut outgoing = Box::new([0; MAX_FRAME]);
@@ -73,9 +72,9 @@ fn guest(socket: OwnedFd, family: Family, requests: usize) -> JoinHandle<()> {
 }
 
 fn echoes(family: Family, payload_len: usize) {
-    let (frames, theirs) = FrameSocket::pair(None).unwrap();
+    let (frames, theirs) = FrameSocket::pair().unwrap();
     let guest = guest(theirs, family, 3);
-    let mut link = UnixLink::open(frames, &ready(), family).unwrap();
+    let mut link = EthernetLink::open(frames, &ready(), family).unwrap();
     assert_eq!(link.flow().peer_mac, GUEST_MAC);
     let mut buffer = [0; wire::MAX_PAYLOAD];
     for seq in 0..3 {
@@ -110,9 +109,9 @@ fn finds_the_service_and_echoes_over_ipv6() {
 
 #[test]
 fn a_payload_that_does_not_fit_is_an_error() {
-    let (frames, theirs) = FrameSocket::pair(None).unwrap();
+    let (frames, theirs) = FrameSocket::pair().unwrap();
     let guest = guest(theirs, Family::V6, 1);
-    let mut link = UnixLink::open(frames, &ready(), Family::V6).unwrap();
+    let mut link = EthernetLink::open(frames, &ready(), Family::V6).unwrap();
     let mut datagram = vec![0; wire::MAX_PAYLOAD - 19];
     Header::request(1, 5).encode(&mut datagram).unwrap();
     let error = link.send(&datagram).unwrap_err();
@@ -123,50 +122,14 @@ fn a_payload_that_does_not_fit_is_an_error() {
 }
 
 #[test]
-fn holds_256_full_frames() {
-    let (mut frames, theirs) = FrameSocket::pair(None).unwrap();
-    for _ in 0..256 {
-        frames.send(&[0; MAX_FRAME]).unwrap();
-    }
-    let mut theirs = FrameSocket {
-        socket: theirs,
-        capture: None,
-    };
-    let mut waiting = 0;
-    while theirs.receive(&mut [0; MAX_FRAME], 0).unwrap().is_some() {
-        waiting += 1;
-    }
-    assert_eq!(waiting, 256);
-}
-
-#[test]
 fn a_service_without_ipv4_is_said_at_once() {
-    let (frames, _theirs) = FrameSocket::pair(None).unwrap();
+    let (frames, _theirs) = FrameSocket::pair().unwrap();
     let ready = wire::Ready {
         ip: None,
         ..ready()
     };
-    let error = UnixLink::open(frames, &ready, Family::V4).unwrap_err();
+    let error = EthernetLink::open(frames, &ready, Family::V4).unwrap_err();
     assert!(matches!(error, LinkError::NoAddress { family: "IPv4" }));
-}
-
-#[test]
-fn both_directions_are_captured() {
-    let dir = tempfile::TempDir::new().unwrap();
-    let path = dir.path().join("link.pcap");
-    let (mut frames, theirs) = FrameSocket::pair(Some(File::create(&path).unwrap())).unwrap();
-    let mut theirs = FrameSocket {
-        socket: theirs,
-        capture: None,
-    };
-    frames.send(&[1; 60]).unwrap();
-    theirs.send(&[2; 90]).unwrap();
-    frames.receive(&mut [0; MAX_FRAME], 0).unwrap().unwrap();
-    drop(frames);
-    let capture = std::fs::read(path).unwrap();
-    assert_eq!(capture.len(), 24 + 16 + 60 + 16 + 90);
-    assert_eq!(capture[40..100], [1; 60]);
-    assert_eq!(capture[116..], [2; 90]);
 }
 
 #[test]

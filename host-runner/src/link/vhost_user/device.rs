@@ -1,0 +1,279 @@
+//! A virtio network device without a thread of its own: what the front end has set up, and the two
+//! queues that come of it.
+//!
+//! The front end's messages ([`super::session`]) change it, and whoever measures polls it. No
+//! unsafe code.
+
+use std::fs::File;
+
+use rustix::io::Errno;
+
+use super::memory::{Memory, Part};
+use super::ring::{self, Fault, Ring};
+use crate::link::Signals;
+
+/// The queues' numbers (virtio 1.2 §5.1.2): the names are the driver's.
+pub const RECEIVE: usize = 0;
+/// See [`RECEIVE`].
+pub const TRANSMIT: usize = 1;
+
+/// How many queues there are.
+pub const QUEUES: usize = 2;
+
+/// How many sent frames may wait until the driver is told that they are sent. Each time it is told
+/// costs it a cache line; the driver has more buffers than these.
+const COMPLETION_BATCH: u16 = 16;
+
+/// A queue that can't be set up as the front end says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SetupError {
+    /// There is no queue of this number.
+    #[error("there is no queue {0}")]
+    NoSuchQueue(usize),
+    /// The size is no power of two up to [`ring::MAX_SIZE`].
+    #[error("queue {queue} can't have {size} entries")]
+    Size {
+        /// The queue.
+        queue: usize,
+        /// The size.
+        size: u32,
+    },
+    /// A part of the queue is not in the guest's memory, or is not aligned.
+    #[error("queue {queue} is not where the front end says: outside memory, or not aligned")]
+    Address {
+        /// The queue.
+        queue: usize,
+    },
+    /// The queue was started before it was described.
+    #[error("queue {queue} was started before its size and addresses were known")]
+    Incomplete {
+        /// The queue.
+        queue: usize,
+    },
+}
+
+/// The front end's addresses of a queue's three parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// The descriptor table.
+    pub descriptors: u64,
+    /// The avail ring.
+    pub avail: u64,
+    /// The used ring.
+    pub used: u64,
+}
+
+/// One queue: what is known of it, and the ring once it runs.
+#[derive(Debug, Default)]
+struct Queue {
+    size: u16,
+    base: u16,
+    addresses: Option<Addresses>,
+    /// Rung by the driver.
+    kick: Option<File>,
+    /// Rung for the driver.
+    call: Option<File>,
+    ring: Option<Ring>,
+}
+
+/// The device.
+#[derive(Debug, Default)]
+pub struct Device {
+    memory: Memory,
+    queues: [Queue; QUEUES],
+    signals: Signals,
+}
+
+impl Device {
+    /// The guest's memory is this from now on. Queues that run are looked up in it anew, and stop
+    /// if they are not there.
+    pub fn set_memory(&mut self, memory: Memory) {
+        self.memory = memory;
+        for index in 0..QUEUES {
+            let queue = &mut self.queues[index];
+            if let Some(ring) = queue.ring.take() {
+                queue.base = ring.base();
+                // The front end will say where the queue is now, if it goes on.
+                let _ = self.start(index);
+            }
+        }
+    }
+
+    /// How many entries a queue has.
+    pub fn set_size(&mut self, queue: usize, size: u32) -> Result<(), SetupError> {
+        let entries = u16::try_from(size)
+            .ok()
+            .filter(|size| size.is_power_of_two() && *size <= ring::MAX_SIZE);
+        self.queue(queue)?.size = entries.ok_or(SetupError::Size { queue, size })?;
+        Ok(())
+    }
+
+    /// Where a queue is. One that runs goes on there.
+    pub fn set_addresses(&mut self, queue: usize, addresses: Addresses) -> Result<(), SetupError> {
+        let state = self.queue(queue)?;
+        state.addresses = Some(addresses);
+        match state.ring.take() {
+            None => Ok(()),
+            Some(ring) => {
+                state.base = ring.base();
+                self.start(queue)
+            }
+        }
+    }
+
+    /// How many buffers of a queue were taken before.
+    pub fn set_base(&mut self, queue: usize, base: u16) -> Result<(), SetupError> {
+        self.queue(queue)?.base = base;
+        Ok(())
+    }
+
+    /// What to ring for the driver, if anything.
+    pub fn set_call(&mut self, queue: usize, call: Option<File>) -> Result<(), SetupError> {
+        self.queue(queue)?.call = call;
+        Ok(())
+    }
+
+    /// What the driver rings, and with that the queue runs. (A ring is started by its kick
+    /// descriptor, vhost-user, "Ring states"; the front end need not enable it besides.)
+    pub fn set_kick(&mut self, queue: usize, kick: Option<File>) -> Result<(), SetupError> {
+        self.queue(queue)?.kick = kick;
+        self.start(queue)
+    }
+
+    /// Stops a queue, and says how many of its buffers were taken.
+    pub fn stop(&mut self, queue: usize) -> Result<u16, SetupError> {
+        let state = self.queue(queue)?;
+        if let Some(mut ring) = state.ring.take() {
+            ring.publish();
+            state.base = ring.base();
+        }
+        Ok(state.base)
+    }
+
+    /// Forgets everything: there is another front end.
+    pub fn reset(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Whether frames can go both ways.
+    pub const fn is_running(&self) -> bool {
+        matches!(
+            &self.queues,
+            [Queue { ring: Some(_), .. }, Queue { ring: Some(_), .. }]
+        )
+    }
+
+    /// Puts a frame into the driver's next receive buffer; `false` if it has none.
+    #[inline]
+    pub fn send(&mut self, frame: &[u8]) -> Result<bool, Fault> {
+        let Queue {
+            ring: Some(ring),
+            call,
+            ..
+        } = &mut self.queues[RECEIVE]
+        else {
+            return Ok(false);
+        };
+        let given = ring.give(&self.memory, frame)?;
+        if given && ring.publish() {
+            self.signals.interrupts += interrupt(call.as_ref());
+        }
+        Ok(given)
+    }
+
+    /// Takes the next frame that the driver sends into `frame`: its length.
+    #[inline]
+    pub fn receive(&mut self, frame: &mut [u8]) -> Result<Option<usize>, Fault> {
+        let Queue {
+            ring: Some(ring), ..
+        } = &mut self.queues[TRANSMIT]
+        else {
+            return Ok(None);
+        };
+        let taken = ring.take(&self.memory, frame)?;
+        if ring.unpublished() >= COMPLETION_BATCH {
+            self.settle();
+        }
+        Ok(taken)
+    }
+
+    /// Gets ready for the next [`Device::send`]: to be called when there is time.
+    #[inline]
+    pub fn prepare(&self) {
+        if let Some(ring) = &self.queues[RECEIVE].ring {
+            ring.prepare(&self.memory);
+        }
+    }
+
+    /// Tells the driver of every frame that is sent: to be called when there is time.
+    pub fn settle(&mut self) {
+        let Queue {
+            ring: Some(ring),
+            call,
+            ..
+        } = &mut self.queues[TRANSMIT]
+        else {
+            return;
+        };
+        if ring.unpublished() > 0 && ring.publish() {
+            self.signals.interrupts += interrupt(call.as_ref());
+        }
+    }
+
+    /// How often the driver rang and was rung. What it rang is read here.
+    pub fn signals(&mut self) -> Signals {
+        let kicks = self.queues.iter().filter_map(|queue| queue.kick.as_ref());
+        self.signals.doorbells += kicks.map(rung).sum::<u64>();
+        self.signals
+    }
+
+    fn queue(&mut self, queue: usize) -> Result<&mut Queue, SetupError> {
+        self.queues
+            .get_mut(queue)
+            .ok_or(SetupError::NoSuchQueue(queue))
+    }
+
+    fn start(&mut self, queue: usize) -> Result<(), SetupError> {
+        let state = self
+            .queues
+            .get_mut(queue)
+            .ok_or(SetupError::NoSuchQueue(queue))?;
+        let addresses = state.addresses.filter(|_| state.size > 0);
+        let addresses = addresses.ok_or(SetupError::Incomplete { queue })?;
+        let lengths = ring::lengths(state.size);
+        let part = |address, len, alignment| {
+            let part = self.memory.part_at_user_address(address, len);
+            let aligned = part
+                .ok()
+                .filter(|part: &Part| part.is_aligned_to(alignment));
+            aligned.ok_or(SetupError::Address { queue })
+        };
+        state.ring = Some(Ring::new(
+            state.size,
+            state.base,
+            part(addresses.descriptors, lengths.0, 16)?,
+            part(addresses.avail, lengths.1, 2)?,
+            part(addresses.used, lengths.2, 4)?,
+        ));
+        Ok(())
+    }
+}
+
+/// Rings for the driver: how often it was rung.
+fn interrupt(call: Option<&File>) -> u64 {
+    // An event descriptor (eventfd(2)) counts; one that is full has been rung often enough.
+    call.map_or(0, |call| {
+        u64::from(rustix::io::write(call, &1_u64.to_ne_bytes()).is_ok())
+    })
+}
+
+/// How often the driver has rung since this was last asked.
+fn rung(kick: &File) -> u64 {
+    let mut count = [0; 8];
+    match rustix::io::read(kick, &mut count) {
+        Ok(8) => u64::from_ne_bytes(count),
+        // Not once.
+        Ok(_) | Err(Errno::AGAIN) => 0,
+        Err(_) => 0,
+    }
+}

@@ -1,0 +1,174 @@
+//! The driver's side of the virtqueues, in this process: what a guest's driver does, without a guest.
+//! The device cannot tell the difference.
+//!
+//! It is what [`super::reflector`] answers through. Buffers and descriptors are paired for ever:
+//! descriptor i of either queue is buffer i, and nothing is written that stands there already, so that
+//! cache lines which do not change stay with both sides. No unsafe code.
+
+use std::num::Wrapping;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use vm_memory::MmapRegion;
+use vm_memory::mmap::MmapRegionError;
+
+use super::device::{Addresses, Device, QUEUES, RECEIVE, TRANSMIT};
+use super::memory::{Memory, Slice};
+use super::ring::{DESCRIPTOR, ELEMENTS, FLAGS, HEADER, INDEX, NO_INTERRUPT, USED_ELEMENT, WRITE};
+
+/// Entries of each queue: as many as the image's driver uses.
+pub const SIZE: u16 = 64;
+
+/// Room for a header and the longest frame, in whole cache lines, in bytes.
+const BUFFER: usize = 1536;
+
+/// A page for each part of a queue.
+const PAGE: usize = 4096;
+const PARTS: usize = 3;
+const BUFFERS: usize = QUEUES * PARTS * PAGE;
+const MEMORY: usize = BUFFERS + SIZE as usize * BUFFER;
+
+/// A driver of both queues. Every buffer is with the device or in the hands of whoever drives.
+#[derive(Debug)]
+pub struct Driver {
+    memory: Memory,
+    /// Each queue's avail index as the device sees it, and used index as far as it was followed.
+    avail: [Wrapping<u16>; QUEUES],
+    used: [Wrapping<u16>; QUEUES],
+}
+
+/// A received frame, in buffer `buffer`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    /// Which buffer.
+    pub buffer: u16,
+    /// Length of the frame, its virtio header not counted, in bytes.
+    pub len: usize,
+}
+
+impl Driver {
+    /// A driver that polls, and the device that it drives: running, with all buffers to receive into.
+    ///
+    /// # Errors
+    ///
+    /// Those of mapping memory.
+    pub fn new() -> Result<(Self, Device), MmapRegionError> {
+        let mapping = Arc::new(MmapRegion::new(MEMORY)?);
+        let mut driver = Self {
+            memory: Memory::of(Arc::clone(&mapping)),
+            avail: Default::default(),
+            used: Default::default(),
+        };
+        for queue in [RECEIVE, TRANSMIT] {
+            let flags = if queue == RECEIVE { WRITE } else { 0 };
+            for buffer in 0..SIZE {
+                driver.describe(queue, buffer, BUFFER, flags);
+            }
+            let avail = driver.part(addresses(queue).avail);
+            avail.store_u16(FLAGS, NO_INTERRUPT, Ordering::Relaxed);
+        }
+        for buffer in 0..SIZE {
+            driver.post(RECEIVE, buffer);
+        }
+        let mut device = Device::default();
+        device.set_memory(Memory::of(mapping));
+        for queue in [RECEIVE, TRANSMIT] {
+            let started = device
+                .set_size(queue, SIZE.into())
+                .and_then(|()| device.set_addresses(queue, addresses(queue)))
+                .and_then(|()| device.set_kick(queue, None));
+            debug_assert_eq!(started, Ok(()), "the queues are where they are described");
+        }
+        Ok((driver, device))
+    }
+
+    /// The next frame, if there is one.
+    pub fn receive(&mut self) -> Option<Incoming> {
+        let (buffer, written) = self.reclaim(RECEIVE)?;
+        let len = (written as usize).saturating_sub(HEADER);
+        Some(Incoming { buffer, len })
+    }
+
+    /// The frame in `buffer`, of `len` bytes.
+    pub fn frame(&self, Incoming { buffer, len }: Incoming) -> Slice<'_> {
+        let frame = self
+            .memory
+            .slice(buffer_address(buffer) + HEADER as u64, len);
+        frame.expect("the device keeps to its buffers")
+    }
+
+    /// Sends the frame in `buffer`, which the device then has until it is sent.
+    pub fn send(&mut self, Incoming { buffer, len }: Incoming) {
+        self.describe(TRANSMIT, buffer, HEADER + len, 0);
+        self.post(TRANSMIT, buffer);
+        self.recycle();
+    }
+
+    /// Receives into a buffer again.
+    pub fn release(&mut self, buffer: u16) {
+        self.post(RECEIVE, buffer);
+    }
+
+    /// Receives into the buffers again that are sent.
+    fn recycle(&mut self) {
+        while let Some((buffer, _)) = self.reclaim(TRANSMIT) {
+            self.post(RECEIVE, buffer);
+        }
+    }
+
+    fn reclaim(&mut self, queue: usize) -> Option<(u16, u32)> {
+        let used = self.part(addresses(queue).used);
+        // Acquire: what the device wrote before the index is read after it.
+        if used.load_u16(INDEX, Ordering::Acquire) == self.used[queue].0 {
+            return None;
+        }
+        let at = ELEMENTS + usize::from(self.used[queue].0 % SIZE) * USED_ELEMENT;
+        let head = used.load_u32(at, Ordering::Relaxed);
+        let written = used.load_u32(at + 4, Ordering::Relaxed);
+        self.used[queue] += 1;
+        Some((head as u16, written))
+    }
+
+    fn post(&mut self, queue: usize, buffer: u16) {
+        let avail = self.part(addresses(queue).avail);
+        let at = ELEMENTS + usize::from(self.avail[queue].0 % SIZE) * 2;
+        if avail.load_u16(at, Ordering::Relaxed) != buffer {
+            avail.store_u16(at, buffer, Ordering::Relaxed);
+        }
+        let index = self.avail[queue] + Wrapping(1);
+        avail.store_u16(INDEX, index.0, Ordering::Release);
+        self.avail[queue] = index;
+    }
+
+    /// Writes descriptor `buffer` of a queue, unless it says the same already.
+    fn describe(&self, queue: usize, buffer: u16, len: usize, flags: u16) {
+        let table = self.part(addresses(queue).descriptors);
+        let at = usize::from(buffer) * DESCRIPTOR;
+        let words = [buffer_address(buffer), len as u64 | u64::from(flags) << 32];
+        for (i, word) in words.into_iter().enumerate() {
+            let at = at + i * 8;
+            if table.load_u64(at, Ordering::Relaxed) != word {
+                table.store_u64(at, word, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn part(&self, address: u64) -> Slice<'_> {
+        let part = self.memory.slice(address, PAGE);
+        part.expect("the layout is within the memory")
+    }
+}
+
+/// Where the three parts of a queue are.
+const fn addresses(queue: usize) -> Addresses {
+    let start = (queue * PARTS * PAGE) as u64;
+    Addresses {
+        descriptors: start,
+        avail: start + PAGE as u64,
+        used: start + 2 * PAGE as u64,
+    }
+}
+
+const fn buffer_address(buffer: u16) -> u64 {
+    (BUFFERS + buffer as usize * BUFFER) as u64
+}

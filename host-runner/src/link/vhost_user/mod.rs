@@ -1,0 +1,139 @@
+//! Ethernet frames through the guest's own virtqueues: the instrument is the back end of the guest's
+//! network device (vhost-user).
+//!
+//! It shares the guest's memory, polls the queues and fills them from the thread that measures.
+//! Between a request and its reply there is no system call, no interrupt, no virtual machine exit
+//! and no thread but this one and the guest's own.
+//!
+//! - [`memory`]: the guest's memory, mapped;
+//! - [`ring`]: the device's side of a virtqueue;
+//! - [`device`]: both queues, as the front end has set them up;
+//! - `session`: the front end's messages;
+//! - [`driver`]: the driver's side of the queues, for
+//! - [`reflector`]: a service without a guest, the floor that every figure on this link stands on.
+//!
+//! A guest that breaks virtio's rules ends the link with an error that says how ([`Fault`]).
+
+pub mod device;
+pub mod driver;
+pub mod memory;
+pub mod reflector;
+pub mod ring;
+mod session;
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+
+use rustix::fs::{Mode, OFlags};
+
+pub use ring::Fault;
+
+use super::ethernet::Frames;
+use super::{LinkError, Received, Signals};
+use crate::clock;
+use session::{Reception, Shared};
+
+/// The link's name.
+pub const NAME: &str = "vhost-user";
+
+/// How often the queue is looked at before the clock is, and before the driver is told of frames
+/// that are sent. Reading the clock takes as long as some ten looks.
+const LOOKS: u32 = 64;
+
+/// At which look there is time to get ready for the next frame to send: there is nothing else to do
+/// until the answer comes, which takes longer.
+const PREPARED_AT: u32 = 1;
+
+/// One end of an Ethernet made of virtqueues.
+#[derive(Debug)]
+pub struct Virtqueues {
+    shared: Arc<Shared>,
+    /// Where front ends call, if any are to.
+    _reception: Option<Reception>,
+}
+
+impl Virtqueues {
+    /// A device that no front end has set up yet, and the socket where it waits for one: a Unix
+    /// socket that has no name any more, opened as a place (`O_PATH`), so that a front end which
+    /// inherits it can connect to `/proc/self/fd/N`, and nobody else.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn listen() -> io::Result<(Self, OwnedFd)> {
+        let directory = tempfile::tempdir()?;
+        let path = directory.path().join(NAME);
+        let listener = UnixListener::bind(&path)?;
+        let socket = rustix::fs::open(&path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+        let shared = Arc::new(Shared::default());
+        let frames = Self {
+            shared: Arc::clone(&shared),
+            _reception: Some(Reception::open(listener, shared)?),
+        };
+        Ok((frames, socket))
+    }
+
+    /// A device that is set up already.
+    fn around(device: Shared) -> Self {
+        Self {
+            shared: Arc::new(device),
+            _reception: None,
+        }
+    }
+}
+
+impl Frames for Virtqueues {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn send(&mut self, frame: &[u8]) -> Result<(), LinkError> {
+        // Without a buffer to put it into it is lost, as on a wire.
+        self.shared.lock().send(frame).map(|_| ()).map_err(broken)
+    }
+
+    fn receive(
+        &mut self,
+        frame: &mut [u8],
+        deadline_ns: u64,
+    ) -> Result<Option<Received>, LinkError> {
+        loop {
+            let mut device = self.shared.lock();
+            let mut looks = 0_u32;
+            while !self.shared.is_wanted() {
+                if let Some(len) = device.receive(frame).map_err(broken)? {
+                    let at_ns = clock::now_ns();
+                    return Ok(Some(Received { len, at_ns }));
+                }
+                if looks == PREPARED_AT {
+                    device.prepare();
+                }
+                // At the first look and then now and again.
+                if looks.is_multiple_of(LOOKS) {
+                    if clock::now_ns() >= deadline_ns {
+                        return Ok(None);
+                    }
+                    if looks > 0 {
+                        device.settle();
+                    }
+                }
+                looks = looks.wrapping_add(1);
+            }
+            drop(device);
+            // Until the other thread has it: it is on its way.
+            while self.shared.is_wanted() {
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    fn signals(&self) -> Option<Signals> {
+        Some(self.shared.lock().signals())
+    }
+}
+
+fn broken(fault: Fault) -> LinkError {
+    LinkError::Guest { link: NAME, fault }
+}

@@ -1,0 +1,61 @@
+//! What a latency on shared memory stands on, in the record and in the table.
+
+use std::fmt::{self, Write as _};
+
+use serde::Serialize;
+
+use super::Run;
+
+/// A floor as it was right before the measurement and right after it, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct BeforeAfter {
+    /// Before; null if it could not be measured.
+    pub before: Option<f64>,
+    /// After.
+    pub after: Option<f64>,
+}
+
+impl BeforeAfter {
+    /// What the measurement stood on: the mean of both, if there are both.
+    #[must_use]
+    pub fn mean(&self) -> Option<f64> {
+        Some(f64::midpoint(self.before?, self.after?))
+    }
+}
+
+/// The floors, and the median latency in units of each.
+pub(super) fn write(run: &Run, text: &mut String) -> fmt::Result {
+    let floors = [
+        ("core-to-core round trip", &run.core_round_trip_ns),
+        (
+            "a thread in the guest's place",
+            &run.reflector_round_trip_ns,
+        ),
+    ];
+    for (i, (name, floor)) in floors.into_iter().enumerate() {
+        let Some(floor) = floor else { continue };
+        let label = if i == 0 { "floor" } else { "" };
+        let [before, after] = [floor.before, floor.after].map(|ns| match ns {
+            Some(ns) => format!("{ns:.0} ns"),
+            None => "n/a".to_owned(),
+        });
+        write!(text, "{label:<11}{name}: {before} before, {after} after")?;
+        if let (Some(p50_ns), Some(floor_ns)) = (run.latency_ns.p50, floor.mean()) {
+            write!(text, "; p50 is {:.1} times that", p50_ns as f64 / floor_ns)?;
+        }
+        text.push('\n');
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_floor_that_is_known_once_is_not_known() {
+        let floor = |before, after| BeforeAfter { before, after }.mean();
+        assert_eq!(floor(Some(100.0), Some(140.0)), Some(120.0));
+        assert_eq!(floor(Some(100.0), None), None);
+    }
+}
