@@ -119,9 +119,19 @@ fn network(arguments: &mut Arguments, config: &Config, attempt: Attempt) {
     arguments.option(
         "-device",
         format!(
-            "virtio-net-pci,netdev=n0,mac={a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x},romfile="
+            "virtio-net-pci,netdev=n0,mac={a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x},romfile={}",
+            vectors(config, attempt.accel)
         ),
     );
+}
+
+/// Without KVM, QEMU 7.2 dies when a guest takes the interrupts of a vhost-user device as messages
+/// (MSI-X): it would have KVM route them. So there they come by the interrupt line.
+fn vectors(config: &Config, accel: Accel) -> &'static str {
+    match (&config.netdev, accel) {
+        (Netdev::VhostUser { .. }, Accel::Tcg) => ",vectors=0",
+        _ => "",
+    }
 }
 
 /// A path as a value in QEMU's comma-separated options, where a comma is written twice.
@@ -227,7 +237,10 @@ mod tests {
     #[test]
     fn a_back_end_shares_the_guests_memory() {
         let socket = OwnedFd::from(File::open("/dev/null").unwrap());
-        let line = line(&config(Netdev::VhostUser { socket }), Accel::Tcg);
+        let config = config(Netdev::VhostUser { socket });
+        assert!(line(&config, Accel::Kvm).ends_with(",romfile="));
+        let line = line(&config, Accel::Tcg);
+        assert!(line.ends_with(",romfile=,vectors=0"));
         assert!(line.contains("-M pc,memory-backend=m0 "));
         assert!(line.contains("-m 32M -object memory-backend-memfd,id=m0,size=32M,share=on "));
         assert!(line.contains(
