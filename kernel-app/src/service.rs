@@ -203,12 +203,12 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
         let addresses = self.stack.addresses();
         Ready {
             ip: addresses.ipv4,
-            ip6: addresses.main_ipv6(),
+            ip6: Some(addresses.main_ipv6()),
             port: self.services.port,
-            mac: addresses.mac,
+            mac: Some(addresses.mac),
             boot_us,
             boot_id: self.services.boot_id,
-            counters: self.published.address(),
+            counters: Some(self.published.address()),
         }
     }
 

@@ -177,7 +177,7 @@ impl Guest<'_> {
         let ready: Ready = line
             .parse()
             .unwrap_or_else(|error| panic!("{error}: {line}"));
-        self.counters = Some(ready.counters);
+        self.counters = ready.counters;
         if self.network == Network::Frames {
             self.station.meet(&ready);
         }

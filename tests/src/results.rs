@@ -40,6 +40,7 @@ const ENVIRONMENT: &[&str] = &[
 /// The documented fields of each of `runs`.
 const RUN: &[&str] = &[
     "target",
+    "responder",
     "link",
     "accel",
     "mode",

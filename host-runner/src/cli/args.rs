@@ -11,7 +11,8 @@ use super::CliError;
 use super::values::{Ip, Ip6, as_ns, duration};
 use crate::link::LinkKind;
 use crate::load::{Limit, Mode, Plan};
-use crate::machine::{AccelChoice, MIN_MEMORY_MIB, MachineType};
+use crate::machine::{AccelChoice, MachineType};
+use crate::target::{Responder, Target};
 
 /// `fathom run`.
 #[derive(Debug, Args)]
@@ -19,9 +20,9 @@ pub struct RunArgs {
     /// What to measure
     #[arg(long, value_enum, default_value_t)]
     pub target: Target,
-    /// How datagrams reach the guest
-    #[arg(long, value_enum, default_value_t)]
-    pub link: LinkKind,
+    /// How datagrams reach the guest [default: vhost-user; linux-host is on the host's loopback]
+    #[arg(long, value_enum)]
+    pub link: Option<LinkKind>,
     /// Measure over IPv6 (not on link user)
     #[arg(long)]
     pub ipv6: bool,
@@ -31,9 +32,27 @@ pub struct RunArgs {
     /// Where results go.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// What the service on Linux is made of.
+    #[command(flatten)]
+    pub linux: LinuxArgs,
     /// What to boot, and on what.
     #[command(flatten)]
     pub guest: GuestArgs,
+}
+
+/// What the service on Linux is made of.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Linux")]
+pub struct LinuxArgs {
+    /// How the service on Linux waits for datagrams [default: blocking]
+    #[arg(long, value_enum)]
+    pub responder: Option<Responder>,
+    /// The guest's kernel [default: target/linux-guest/vmlinuz]
+    #[arg(long, value_name = "PATH")]
+    pub kernel: Option<PathBuf>,
+    /// The kernel's modules; without it a --kernel must have virtio-net built in
+    #[arg(long, value_name = "DIR")]
+    pub modules: Option<PathBuf>,
 }
 
 /// `fathom serve`.
@@ -56,24 +75,6 @@ pub struct ProbeArgs {
     /// Where results go.
     #[command(flatten)]
     pub output: OutputArgs,
-}
-
-/// What is measured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Target {
-    /// The service in a Hermit unikernel
-    #[default]
-    Hermit,
-}
-
-impl Target {
-    /// The name that results carry.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Hermit => "hermit",
-        }
-    }
 }
 
 /// How requests follow each other.
@@ -226,9 +227,9 @@ pub struct GuestArgs {
     /// The accelerator: auto tries KVM and falls back to TCG
     #[arg(long, value_enum, default_value_t)]
     pub accel: AccelChoice,
-    /// The guest's memory
-    #[arg(long, value_name = "MIB", default_value_t = MIN_MEMORY_MIB)]
-    pub memory: u32,
+    /// The guest's memory [default: 32; a Linux guest's: 128]
+    #[arg(long, value_name = "MIB")]
+    pub memory: Option<u32>,
     /// The board that QEMU emulates
     #[arg(long, value_enum, default_value_t)]
     pub machine: MachineType,
@@ -306,11 +307,8 @@ mod tests {
     #[test]
     fn the_defaults_are_the_documented_ones() {
         let args = run_args("");
-        assert_eq!(
-            (args.target, args.link),
-            (Target::Hermit, LinkKind::VhostUser)
-        );
-        assert_eq!((args.guest.memory, args.guest.port), (32, 9000));
+        assert_eq!((args.target, args.link), (Target::Hermit, None));
+        assert_eq!((args.guest.memory, args.guest.port), (None, 9000));
         let plan = args.load.plan().unwrap();
         assert_eq!((plan.mode, plan.payload_len), (Mode::Closed, 64));
         assert_eq!(plan.timeout_ns, 1_000_000_000);

@@ -10,7 +10,8 @@ use super::values::Ip;
 const MAX_LEN: usize = 4095;
 
 /// The guest's address and gateway unless told otherwise: QEMU's user network has them so.
-const DEFAULT_IP: Ip = Ip::Static(Ipv4Addr::new(10, 0, 2, 15), 24);
+const DEFAULT_NETWORK: (Ipv4Addr, u8) = (Ipv4Addr::new(10, 0, 2, 15), 24);
+const DEFAULT_IP: Ip = Ip::Static(DEFAULT_NETWORK.0, DEFAULT_NETWORK.1);
 const DEFAULT_GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 
 /// What the guest does between frames.
@@ -20,6 +21,15 @@ pub enum Idle {
     Spin,
     /// Sleep in short naps after a quiet spell: to stay.
     Nap,
+}
+
+/// Address and gateway of a guest that can't ask for them: the options' own, or the defaults.
+#[must_use]
+pub fn static_network(guest: &GuestArgs) -> ((Ipv4Addr, u8), Option<Ipv4Addr>) {
+    match guest.ip {
+        Some(Ip::Static(address, prefix)) => ((address, prefix), guest.gw),
+        Some(Ip::Dhcp) | None => (DEFAULT_NETWORK, guest.gw.or(Some(DEFAULT_GATEWAY))),
+    }
 }
 
 /// The boot arguments, as one line. The user's own come last, and replace ours of the same name.
@@ -106,6 +116,29 @@ mod tests {
     #[test]
     fn another_address_has_no_gateway_of_its_own_accord() {
         assert_eq!(line_of("--ip dhcp"), "ip=dhcp port=9000 idle=spin");
+    }
+
+    #[test]
+    fn a_guest_that_cannot_ask_has_the_same_network() {
+        let network_of = |options: &str| {
+            let words = ["fathom", "serve"].into_iter();
+            match Cli::try_parse_from(words.chain(options.split_whitespace()))
+                .unwrap()
+                .command
+            {
+                Command::Serve(args) => static_network(&args.guest),
+                other => panic!("{other:?}"),
+            }
+        };
+        let default = (DEFAULT_NETWORK, Some(DEFAULT_GATEWAY));
+        assert_eq!(network_of(""), default);
+        let own = (Ipv4Addr::new(192, 0, 2, 5), 28);
+        assert_eq!(network_of("--ip 192.0.2.5/28"), (own, None));
+        let gateway = Ipv4Addr::new(192, 0, 2, 1);
+        assert_eq!(
+            network_of("--ip 192.0.2.5/28 --gw 192.0.2.1"),
+            (own, Some(gateway))
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! - [`args`]: what can be asked for;
 //! - [`values`]: how durations and addresses are written;
 //! - [`boot_args`]: from options to the guest's boot arguments;
+//! - [`linux`]: the targets on Linux;
 //! - [`machine`]: booting with a progress bar;
 //! - [`measure`]: measuring with a progress bar;
 //! - [`floor`]: what a measurement on shared memory stands on;
@@ -20,6 +21,7 @@ pub mod boot_args;
 pub mod error;
 pub mod floor;
 pub mod interrupt;
+pub mod linux;
 pub mod machine;
 pub mod measure;
 pub mod output;

@@ -33,6 +33,7 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
     let environment = Environment::now();
     let setting = Setting {
         target: TARGET.to_owned(),
+        responder: None,
         address: peer.to_string(),
         link: link.name().to_owned(),
         accel: None,
@@ -41,7 +42,7 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
         placement: None,
     };
     let series = Series::measure(&plan, args.load.sweep, &output, |plan| {
-        let measured = measure(plan, None, &mut link, &interrupt, || Ok(()));
+        let measured = measure(plan, None, &mut link, &interrupt, || Ok::<(), CliError>(()));
         (measured.record(setting.clone(), plan), measured)
     });
     series.conclude(environment, &output)

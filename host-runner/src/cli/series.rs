@@ -176,6 +176,7 @@ mod tests {
     fn made_up(plan: &Plan, received: u64, ended: Ended) -> (Run, Measured) {
         let setting = Setting {
             target: "hermit".to_owned(),
+            responder: None,
             address: "10.0.2.15:9000".to_owned(),
             link: "unix".to_owned(),
             accel: None,

@@ -109,8 +109,10 @@ pub enum Netdev {
 pub struct Config {
     /// The QEMU to run: a path, or a name to look for on the search path.
     pub qemu: PathBuf,
-    /// The image: an ELF with a PVH entry note.
+    /// The image: an ELF with a PVH entry note, or a Linux kernel with an `initrd`.
     pub image: PathBuf,
+    /// A Linux kernel's initial file system.
+    pub initrd: Option<PathBuf>,
     /// Which accelerator to use.
     pub accel: AccelChoice,
     /// Which board to emulate.
@@ -141,6 +143,7 @@ impl Config {
         Self {
             qemu: qemu_program(),
             image,
+            initrd: None,
             accel: AccelChoice::default(),
             machine: MachineType::default(),
             cpu: None,

@@ -13,6 +13,8 @@ use crate::stats::{Ended, Noise, Recorder, Summary, validity};
 pub struct Setting {
     /// What was measured.
     pub target: String,
+    /// How the service on Linux waits for datagrams; null elsewhere.
+    pub responder: Option<String>,
     /// The service's address and port, as the client saw them.
     pub address: String,
     /// The link's name.
@@ -33,6 +35,8 @@ pub struct Setting {
 pub struct Run {
     /// What was measured.
     pub target: String,
+    /// How the service on Linux waits for datagrams; null elsewhere.
+    pub responder: Option<String>,
     /// The service's address and port, as the client saw them.
     pub address: String,
     /// The link's name.
@@ -133,6 +137,7 @@ impl Run {
         let open = recorder.open.as_ref();
         Self {
             target: setting.target,
+            responder: setting.responder,
             address: setting.address,
             link: setting.link,
             accel: setting.accel,
@@ -188,11 +193,15 @@ impl Run {
     /// What the run's files are called, up to the dot.
     #[must_use]
     pub fn file_stem(&self) -> String {
-        let stem = format!("{}-{}-{}", self.target, self.link, self.mode);
-        match self.sweep_percent {
-            None => stem,
-            Some(percent) => format!("{stem}-{percent}-percent"),
-        }
+        let percent = self.sweep_percent;
+        let parts = [
+            Some(self.target.clone()),
+            self.responder.clone(),
+            Some(self.link.clone()),
+            Some(self.mode.to_owned()),
+            percent.map(|percent| format!("{percent}-percent")),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("-")
     }
 }
 
@@ -259,6 +268,7 @@ mod tests {
         let run = &json["runs"][0];
         let expected = sorted([
             "target",
+            "responder",
             "address",
             "link",
             "accel",

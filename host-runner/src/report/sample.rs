@@ -51,6 +51,7 @@ pub(super) fn recorder(mode: Mode) -> Recorder {
 fn run(mode: Mode) -> Run {
     let setting = Setting {
         target: "hermit".to_owned(),
+        responder: None,
         address: "10.0.2.15:9000".to_owned(),
         link: "unix".to_owned(),
         accel: Some("tcg".to_owned()),

@@ -47,11 +47,11 @@ fn write(report: &Report, run: &Run, text: &mut String) -> fmt::Result {
 }
 
 fn heading(report: &Report, run: &Run, text: &mut String) -> fmt::Result {
-    write!(
-        text,
-        "{} at {} over link {}, ",
-        run.target, run.address, run.link
-    )?;
+    text.push_str(&run.target);
+    if let Some(responder) = &run.responder {
+        write!(text, " ({responder})")?;
+    }
+    write!(text, " at {} over link {}, ", run.address, run.link)?;
     match run.depth {
         Some(depth) => write!(text, "pipeline: closed loop of {depth} in flight")?,
         None => write!(text, "{} loop", run.mode)?,

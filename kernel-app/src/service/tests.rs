@@ -80,10 +80,10 @@ fn is_ready_at_once_with_a_static_address() {
     assert_eq!(service.poll_until_ready(), Ok(()));
     let ready = service.ready(5);
     assert_eq!(ready.ip, Some((OWN, 24)));
-    assert_eq!(ready.ip6, (link_local(), 64));
-    assert_eq!((ready.port, ready.mac), (77, SERVICE_MAC));
+    assert_eq!(ready.ip6, Some((link_local(), 64)));
+    assert_eq!((ready.port, ready.mac), (77, Some(SERVICE_MAC)));
     assert_eq!((ready.boot_us, ready.boot_id), (5, 0xb007));
-    assert_eq!(ready.counters, service.published.address());
+    assert_eq!(ready.counters, Some(service.published.address()));
     assert_eq!(service.poll(), Ok(false), "nothing to do");
 }
 
