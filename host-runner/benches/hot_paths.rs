@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use fathom::clock;
+use fathom::link::codec::Codec;
+use fathom::link::frame::{Flow, MAX_FRAME};
 use fathom::link::loopback::Loopback;
+use fathom::link::vhost_user::driver::Driver;
 use fathom::link::{Link, LinkError, Received};
 use fathom::load::datagram::{ReplyHeader, Requests};
 use fathom::load::schedule::Schedule;
@@ -23,6 +26,9 @@ use wire::header::field;
 
 const SEED: u64 = 1;
 const PAYLOAD: usize = 64;
+
+/// That in a frame: Ethernet, IPv4 and UDP headers in front.
+const FRAME: usize = 14 + 20 + 8 + PAYLOAD;
 
 fn plan(mode: Mode) -> Plan {
     Plan {
@@ -239,6 +245,49 @@ fn echo_by_the_handler(c: &mut Criterion) {
     });
 }
 
+/// The rings without a second core: what is left of a round trip when no cache line travels.
+fn rings(c: &mut Criterion) {
+    let (mut driver, mut device) = Driver::new().unwrap();
+    let request = [0x5a; FRAME];
+    let mut reply = [0; MAX_FRAME];
+    c.bench_function("one poll of the rings, nothing there", |b| {
+        b.iter(|| black_box(device.receive(&mut reply)));
+    });
+    c.bench_function("a frame through both rings and back", |b| {
+        b.iter(|| {
+            device.send(black_box(&request)).unwrap();
+            let incoming = driver.receive().unwrap();
+            driver.send(incoming);
+            black_box(device.receive(&mut reply).unwrap().unwrap())
+        });
+    });
+}
+
+fn frames(c: &mut Criterion) {
+    let here = Flow {
+        own_mac: [2, 0, 0, 0, 0, 1],
+        peer_mac: [2, 0, 0, 0, 0, 2],
+        own: ([10, 0, 2, 2], 40_000).into(),
+        peer: ([10, 0, 2, 15], 9000).into(),
+    };
+    let there = Flow {
+        own_mac: here.peer_mac,
+        peer_mac: here.own_mac,
+        own: here.peer,
+        peer: here.own,
+    };
+    let codec = Codec::new(here);
+    let mut frame = [0; MAX_FRAME];
+    let payload = [0x5a; PAYLOAD];
+    c.bench_function("build a frame", |b| {
+        b.iter(|| black_box(codec.build(&mut frame, black_box(&payload))));
+    });
+    let len = there.build(&mut frame, &payload).unwrap();
+    c.bench_function("take a frame apart", |b| {
+        b.iter(|| black_box(codec.parse(black_box(&frame[..len]))));
+    });
+}
+
 fn clock(c: &mut Criterion) {
     c.bench_function("read the clock", |b| b.iter(clock::now_ns));
 }
@@ -249,6 +298,7 @@ criterion_group! {
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_millis(1500))
         .without_plots();
-    targets = encode, decode, record, record_and_schedule, echo, echo_by_the_handler, clock
+    targets =
+        encode, decode, record, record_and_schedule, echo, echo_by_the_handler, rings, frames, clock
 }
 criterion_main!(benches);
