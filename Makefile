@@ -1,6 +1,7 @@
 # Everything a user or CI does with Fathom. `make help` lists it.
 #
-# Variables: ARGS="…" reaches the `fathom` command behind run, serve and probe.
+# Variables: ARGS="…" reaches the `fathom` command behind run, serve and probe; ARGS=--record has
+# bench write its baseline.
 
 SHELL := /bin/sh
 ARGS ?=
@@ -32,7 +33,7 @@ RESPONDER_CARGO := \
 RESPONDER := $(TARGET)/responder/x86_64-unknown-linux-gnu/release/fathom-responder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build image linux-guest run serve probe test lint clean
+.PHONY: help setup build image linux-guest run serve probe test bench lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -69,6 +70,11 @@ test: lint build linux-guest ## lint, then every unit, property and end-to-end t
 	@cargo test --quiet --locked --release --manifest-path kernel-app/Cargo.toml \
 		--target-dir $(TARGET)/kernel-app-host
 	@cargo test --locked --release --workspace
+
+bench: build ## hold what the guest needs against tests/benches/baseline.json, then time the host's hot paths
+	@cargo bench --quiet --locked --package tests --bench guest -- $(ARGS)
+	@cargo bench --quiet --locked --package host-runner --bench hot_paths
+	@echo "bench: done"
 
 lint: setup ## formatting and clippy, warnings are errors, on both workspaces
 	@cargo fmt --all --check

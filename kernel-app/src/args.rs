@@ -67,8 +67,9 @@ impl Naps {
     pub const MIN_NAP_US: u64 = 100;
     /// The longest, in microseconds: a request may have to wait for its end.
     pub const MAX_NAP_US: u64 = 1_000_000;
-    /// What they are unless the boot arguments say otherwise. Measured under TCG: with naps of 2 ms
-    /// the virtual processor takes 1.5 % of a core and QEMU's main loop 2.5 %, with 1 ms 1.5 and 4 %.
+    /// What they are unless the boot arguments say otherwise. Measured under TCG on a shared host:
+    /// with naps of 2 ms the virtual processor takes 1.5 to 3 % of a core, and QEMU's main loop,
+    /// which keeps the timer, as much again; shorter naps cost the main loop more.
     pub const DEFAULT: Self = Self {
         quiet_us: 10_000,
         nap_us: 2_000,

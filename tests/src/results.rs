@@ -60,6 +60,8 @@ const RUN: &[&str] = &[
     "path_ns",
     "send_lateness_ns",
     "core_round_trip_ns",
+    "reflector_round_trip_ns",
+    "signals",
     "guest_counters",
     "partial",
     "valid",

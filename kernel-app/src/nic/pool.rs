@@ -19,10 +19,13 @@ pub const STACK_BUFFERS: usize = 64;
 /// How many buffers there are. Those for receiving come first.
 pub const BUFFERS: usize = RECEIVE_BUFFERS + STACK_BUFFERS;
 
+/// A cache line, in bytes.
+const LINE: usize = 64;
+
 /// One buffer's size, in bytes: a frame and its virtio header. Whole cache lines, and an odd number
 /// of them: the first lines of all buffers, the ones that most frames are, then fall on different
 /// sets of a cache instead of crowding each other out of two.
-pub const BUFFER_LEN: usize = 25 * 64;
+pub const BUFFER_LEN: usize = 25 * LINE;
 
 /// The right to use one buffer.
 #[derive(Debug, PartialEq, Eq)]
@@ -115,6 +118,26 @@ impl Pool {
         // SAFETY: the index is below `BUFFERS`, by how ids are made. Ids are unique, and this one
         // stays borrowed, so that nobody, the device included, writes to the buffer meanwhile.
         unsafe { self.base.add(id.index()).as_ref() }
+    }
+
+    /// Asks for the cache lines of a short frame of `len` bytes, header included, to be written to,
+    /// by writing to both ends of the buffer where nothing that matters is: to the virtio header,
+    /// which the device has no more need of, and behind the frame, in its last line.
+    ///
+    /// An answer is written where the question stands. Read first and written later, each of its
+    /// lines would be fetched from the device's processor, and then asked for once more.
+    #[inline(always)]
+    pub fn claim(&self, id: &mut BufferId, len: usize) {
+        let bytes = self.bytes_mut(id).as_mut_ptr();
+        let last = len.wrapping_sub(1) | (LINE - 1);
+        if last < BUFFER_LEN && last >= len {
+            // SAFETY: both are within the buffer, which the id gives us alone. Volatile: to be
+            // written now, though it means nothing.
+            unsafe {
+                bytes.write_volatile(0);
+                bytes.add(last).write_volatile(0);
+            }
+        }
     }
 
     /// The bytes of a buffer, to read and write.

@@ -356,6 +356,7 @@ impl<T: Transport, B: Doorbell> FrameDevice for VirtioNic<T, B> {
             self.rest();
             return Offered::Nothing;
         };
+        self.pool.claim(&mut frame.buffer, HEADER + frame.len);
         let bytes = &mut self.pool.bytes_mut(&mut frame.buffer)[HEADER..][..frame.len];
         match visit(bytes) {
             Fate::SendBack(len) => {

@@ -116,6 +116,7 @@ fn answer(mut driver: Driver, stop: &AtomicBool) {
             (Verdict::Reply | Verdict::Unsupported, Some(len)) => {
                 let outgoing = Incoming { len, ..incoming };
                 driver.frame(outgoing).copy_from(&frame[..len]);
+                driver.frame(outgoing).demote();
                 driver.send(outgoing);
             }
             _ => driver.release(incoming.buffer),

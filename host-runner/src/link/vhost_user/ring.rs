@@ -138,8 +138,8 @@ pub const fn lengths(size: u16) -> (usize, usize, usize) {
 
 impl Ring {
     /// A ring of `size` entries, a power of two up to [`MAX_SIZE`], in parts as long as
-    /// [`lengths`] says and aligned to 16, 2 and 4 bytes (virtio 1.2 §2.7). It goes on where a device stopped that had taken `base` buffers, and tells
-    /// the driver that it need not ring.
+    /// [`lengths`] says and aligned to 16, 2 and 4 bytes (virtio 1.2 §2.7). It goes on where a
+    /// device stopped that had taken `base` buffers, and tells the driver that it need not ring.
     pub fn new(size: u16, base: u16, descriptors: Part, avail: Part, used: Part) -> Self {
         let base = Wrapping(base);
         let ring = Self {
@@ -206,6 +206,7 @@ impl Ring {
             let rest = &rest[..rest.len().min(buffer.len() - header.len())];
             buffer.copy_from(header);
             buffer.behind(header.len()).copy_from(rest);
+            buffer.demote();
             given += header.len() + rest.len();
             Ok(())
         })?;
@@ -339,3 +340,6 @@ impl Ring {
         self.used.slice()
     }
 }
+
+#[cfg(test)]
+mod tests;
