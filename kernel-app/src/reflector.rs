@@ -11,10 +11,14 @@
 //! answer does not owe its question is as the stack would send it: no IP identification, which
 //! packets that are never fragmented need not have (RFC 6864 §4.1), no traffic class, no flow.
 //!
+//! - [`Usual`]: the frame that is expected, answered with the fewest branches;
+//! - [`reflect`]: any frame, field by field: `datagram` takes it apart, `turn` turns it round.
+//!
 //! Knows frames, not devices. No unsafe code.
 
 mod datagram;
 mod turn;
+mod usual;
 
 use crate::services::{Outcome, Services};
 use crate::stack::Addresses;
@@ -23,6 +27,7 @@ use datagram::{
     locate_ipv6,
 };
 use turn::turn_round;
+pub use usual::Usual;
 
 /// What follows an Ethernet header (IANA).
 const IPV4: u16 = 0x0800;

@@ -1,17 +1,19 @@
 //! The service: polls a device and answers what comes.
 //!
 //! Run to completion, one frame at a time, in the order of arrival: the reflector sees each frame
-//! first, the stack gets what the reflector leaves; or, for comparison, all of them. Nothing is allocated, locked or waited for.
+//! first, the stack gets what the reflector leaves; or, for comparison, all of them. Nothing is
+//! allocated, locked or waited for.
+//!
 //! Generic over device and clock, so that it runs whole on the host. No unsafe code.
 
-use wire::{Counters, MAX_PAYLOAD, Ready};
+use wire::{Counters, MAX_PAYLOAD, Ready, Verdict};
 
 use crate::args::{Args, Path};
 use crate::clock::Clock;
 use crate::frames::{DeviceFault, Fate, FrameDevice, Offered};
 use crate::published::Published;
-use crate::reflector::{self, Reflection};
-use crate::services::Services;
+use crate::reflector::{self, Reflection, Usual};
+use crate::services::{Outcome, Services};
 use crate::stack::sockets::Storage;
 use crate::stack::{Addresses, NEVER_NS, Stack};
 
@@ -41,6 +43,8 @@ pub struct Service<'s, D, C> {
     clock: C,
     stack: Stack<'s>,
     services: Services,
+    /// What most frames look like, once there is an address.
+    usual: Option<Usual>,
     path: Path,
     counters: Counters,
     published: &'static Published,
@@ -72,14 +76,16 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
             None => now_ns + LEASE_TIMEOUT_S * 1_000_000_000,
         };
         let due_ns = lease_by_ns.min(stack.due_ns());
+        let services = Services {
+            port: args.port,
+            boot_id,
+        };
         Self {
             device,
             clock,
+            usual: Usual::new(&services, stack.addresses()),
             stack,
-            services: Services {
-                port: args.port,
-                boot_id,
-            },
+            services,
             path: args.path,
             counters: Counters::ZERO,
             published,
@@ -225,12 +231,19 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
             clock,
             stack,
             services,
+            usual,
             counters,
             ..
         } = self;
         let mut reflection = Reflection::Ignored;
         let offered = device.offer(|frame| {
-            reflection = reflector::reflect(services, frame, stack.addresses(), || clock.now_ns());
+            let now_ns = || clock.now_ns();
+            if let Some(len) = usual.as_ref().and_then(|usual| usual.answer(frame, now_ns)) {
+                let outcome = Outcome::Handled(Verdict::Reply);
+                reflection = Reflection::Answered { outcome, len };
+                return Fate::SendBack(len);
+            }
+            reflection = reflector::reflect(services, frame, stack.addresses(), now_ns);
             match reflection {
                 Reflection::NotOurs => Fate::Keep,
                 Reflection::Answered { len, .. } => Fate::SendBack(len),
@@ -262,6 +275,7 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
         if self.stack.addresses().ipv4.is_some() {
             self.lease_by_ns = NEVER_NS;
         }
+        self.usual = Usual::new(&self.services, self.stack.addresses());
         self.due_ns = self.lease_by_ns.min(self.stack.due_ns());
         if now_ns >= self.lease_by_ns {
             return Err(ServiceError::NoLease);

@@ -78,6 +78,20 @@ pub fn udp_frame(source: SocketAddr, destination: SocketAddr, payload: &[u8]) ->
     )
 }
 
+/// Makes the checksums of an IPv4 frame without IP options right, where its lengths let it: of the IP
+/// header, and of the rest as if it were UDP.
+pub fn mend_checksums(frame: &mut [u8]) {
+    let ip = Ipv4Packet::new_unchecked(&frame[14..]);
+    let (source, destination) = (ip.src_addr(), ip.dst_addr());
+    frame[24..26].fill(0);
+    let checksum = wire::checksum::Sum::of(&frame[14..34]).checksum();
+    frame[24..26].copy_from_slice(&checksum);
+    let udp = &mut frame[34..];
+    if let Ok(mut udp) = UdpPacket::new_checked(udp) {
+        udp.fill_checksum(&source.into(), &destination.into());
+    }
+}
+
 /// Source, destination and payload of a frame with a UDP datagram that the service sent to the
 /// client, every checksum and length of which is right.
 pub fn open_udp(frame: &[u8]) -> (SocketAddr, SocketAddr, Vec<u8>) {

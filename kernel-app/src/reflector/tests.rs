@@ -287,3 +287,68 @@ fn answers_nobody_before_there_is_an_address() {
         Reflection::Ignored
     );
 }
+
+fn usual(frame: &mut [u8]) -> Option<usize> {
+    let now_ns = Cell::new(100);
+    let clock = || now_ns.replace(now_ns.get() + 1);
+    Usual::new(&SERVICES, &own()).unwrap().answer(frame, clock)
+}
+
+#[test]
+fn the_usual_frame_is_answered_as_any_other() {
+    let (client, service) = PAIRS[0];
+    for len in HEADER_LEN..=max_payload(client) {
+        let mut predicted = udp_frame(at(client), at(service), &request(len));
+        // What follows the packet is none of its business.
+        predicted.extend([0xee; 5]);
+        let mut taken_apart = predicted.clone();
+        let Reflection::Answered { len, .. } = reflect(&mut taken_apart) else {
+            panic!("it is a plain request");
+        };
+        assert_eq!(usual(&mut predicted), Some(len));
+        assert_eq!(predicted, taken_apart);
+    }
+}
+
+#[test]
+fn what_is_not_usual_in_one_bit_is_untouched_or_answered_all_the_same() {
+    let (client, service) = PAIRS[0];
+    let mut answered = 0;
+    for bit in 0..(42 + HEADER_LEN) * 8 {
+        for is_mended in [false, true] {
+            let mut frame = udp_frame(at(client), at(service), &request(50));
+            frame[bit / 8] ^= 1 << (bit % 8);
+            if is_mended {
+                crate::testing::mend_checksums(&mut frame);
+            }
+            let (before, mut taken_apart) = (frame.clone(), frame.clone());
+            match usual(&mut frame) {
+                None => assert_eq!(frame, before, "bit {bit}"),
+                Some(len) => {
+                    answered += 1;
+                    let reflection = reflect(&mut taken_apart);
+                    assert!(matches!(reflection, Reflection::Answered { len: l, .. } if l == len));
+                    assert_eq!(frame, taken_apart, "bit {bit}");
+                }
+            }
+        }
+    }
+    // Addresses, ports, identification, flags, the request's own fields: most bits may be any.
+    assert!(answered > 300, "{answered}");
+}
+
+#[test]
+fn no_client_is_usual_that_must_not_be_answered() {
+    for client in [
+        "0.0.0.1:5",
+        "127.0.0.1:5",
+        "224.0.0.1:5",
+        "255.255.255.255:5",
+        "10.0.2.255:5",
+        "10.0.2.15:5",
+        "10.0.2.2:0",
+    ] {
+        let mut frame = udp_frame(at(client), at("10.0.2.15:9000"), &request(50));
+        assert_eq!(usual(&mut frame), None, "{client}");
+    }
+}

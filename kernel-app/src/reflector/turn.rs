@@ -14,7 +14,7 @@ const HOP_LIMIT: u8 = 64;
 const DONT_FRAGMENT: u8 = 0x40;
 
 /// Where the headers of an answer end.
-const IPV4_HEADERS: usize = IP + IPV4_HEADER + UDP_HEADER;
+pub const IPV4_HEADERS: usize = IP + IPV4_HEADER + UDP_HEADER;
 const IPV6_HEADERS: usize = IP + IPV6_HEADER + UDP_HEADER;
 
 /// Makes the frame that brought `datagram` the one that carries its answer, in everything but the
@@ -33,20 +33,8 @@ pub fn turn_round(frame: &mut [u8], datagram: &Datagram, own_mac: [u8; 6]) {
             let Some(headers) = frame.first_chunk_mut::<IPV4_HEADERS>() else {
                 return;
             };
-            turn_ethernet(headers, own_mac);
-            let [l0, l1] = ((IPV4_HEADER + datagram.udp_len) as u16).to_be_bytes();
-            let start = [IPV4_PLAIN, 0, l0, l1, 0, 0, DONT_FRAGMENT, 0];
-            let sum = datagram
-                .addresses
-                .plus(Sum::of_array(&start))
-                .plus(Sum::of_array(&[HOP_LIMIT, UDP, 0, 0]));
-            let [c0, c1] = sum.checksum();
-            let ip = &mut headers[IP..IP + IPV4_HEADER];
-            ip[..8].copy_from_slice(&start);
-            ip[8..12].copy_from_slice(&[HOP_LIMIT, UDP, c0, c1]);
-            ip[12..16].copy_from_slice(&own.octets());
-            ip[16..].copy_from_slice(&client.octets());
-            turn_udp(&mut headers[IP + IPV4_HEADER..], udp_checksum);
+            let between = (own.octets(), client.octets(), datagram.addresses);
+            turn_ipv4(headers, own_mac, datagram.udp_len, between, udp_checksum);
         }
         (IpAddr::V6(client), IpAddr::V6(own)) => {
             let Some(headers) = frame.first_chunk_mut::<IPV6_HEADERS>() else {
@@ -62,6 +50,30 @@ pub fn turn_round(frame: &mut [u8], datagram: &Datagram, own_mac: [u8; 6]) {
         }
         _ => unreachable!("both addresses come from one IP header"),
     }
+}
+
+/// The headers of an answer over IPv4. `between` are our address, the client's, and the sum of both.
+#[inline(always)]
+pub fn turn_ipv4(
+    headers: &mut [u8; IPV4_HEADERS],
+    own_mac: [u8; 6],
+    udp_len: usize,
+    (own, client, addresses): ([u8; 4], [u8; 4], Sum),
+    udp_checksum: [u8; 2],
+) {
+    turn_ethernet(headers, own_mac);
+    let [l0, l1] = ((IPV4_HEADER + udp_len) as u16).to_be_bytes();
+    let start = [IPV4_PLAIN, 0, l0, l1, 0, 0, DONT_FRAGMENT, 0];
+    let sum = addresses
+        .plus(Sum::of_array(&start))
+        .plus(Sum::of_array(&[HOP_LIMIT, UDP, 0, 0]));
+    let [c0, c1] = sum.checksum();
+    let ip = &mut headers[IP..IP + IPV4_HEADER];
+    ip[..8].copy_from_slice(&start);
+    ip[8..12].copy_from_slice(&[HOP_LIMIT, UDP, c0, c1]);
+    ip[12..16].copy_from_slice(&own);
+    ip[16..].copy_from_slice(&client);
+    turn_udp(&mut headers[IP + IPV4_HEADER..], udp_checksum);
 }
 
 /// Back to where it came from, and from us.
