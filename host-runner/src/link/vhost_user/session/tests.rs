@@ -212,7 +212,9 @@ fn what_can_not_be_ends_the_conversation_and_no_more() {
         ("a queue's base", |machine| {
             machine.front_end.set_vring_base(99, 0).unwrap();
         }),
-        ("a queue's bell", |machine| machine.start(2)),
+        ("a queue's bell", |machine| {
+            machine.front_end.set_vring_call(2, &machine.call).unwrap();
+        }),
         ("a queue that is not described", |machine| {
             machine.share(MEMORY);
             machine.start(TRANSMIT);
