@@ -13,7 +13,7 @@ use super::series::Series;
 use super::{linux, machine, values::Ip};
 use crate::link::user::UdpLink;
 use crate::link::{self, Family, LinkKind, Opener};
-use crate::load::Plan;
+use crate::load::{Mode, Plan};
 use crate::machine::{Machine, Placement};
 use crate::report::run::GuestCounters;
 use crate::report::{Environment, Image, Setting};
@@ -162,7 +162,7 @@ fn measure_on(
         ..Environment::now()
     };
     let boot_id = Some(machine.ready().boot_id);
-    let placement = machine.place(link_kind(args).is_polled());
+    let placement = place(&mut machine, link_kind(args), plan);
     let shared_cpu = placement.cpu().filter(|_| link_kind(args).is_polled());
     let setting = setting(args, &machine, link.name(), &placement);
     let series = Series::measure(plan, args.load.sweep, output, |plan| {
@@ -198,6 +198,18 @@ fn responder(args: &RunArgs) -> Option<String> {
         Target::LinuxGuest | Target::LinuxHost => {
             Some(args.linux.responder.unwrap_or_default().name().to_owned())
         }
+    }
+}
+
+/// Places the measurement, unless it does better where the scheduler puts it: a pipeline on a link that
+/// sleeps lives on many frames at a time, and a measuring thread that goes first takes each as it comes.
+/// (With 128 in flight on link user that was half the rate.)
+fn place(machine: &mut Machine, link: LinkKind, plan: &Plan) -> Placement {
+    match plan.mode {
+        Mode::Pipeline { .. } if !link.is_polled() => {
+            Placement::Unchanged("a pipeline is faster so on this link".to_owned())
+        }
+        _ => machine.place(link.is_polled()),
     }
 }
 
