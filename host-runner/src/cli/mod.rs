@@ -8,7 +8,7 @@
 //! - [`floor`]: what a measurement on shared memory stands on;
 //! - [`output`]: where results go;
 //! - [`progress`], [`interrupt`]: the bar, and Ctrl-C;
-//! - [`run`], [`serve`], [`probe`]: the commands;
+//! - [`run`], [`serve`], [`probe`], [`report`], [`doctor`]: the commands;
 //! - [`error`]: why a command failed, and the exit code for it.
 #![forbid(unsafe_code)]
 
@@ -16,6 +16,7 @@ use clap::{Parser, Subcommand};
 
 pub mod args;
 pub mod boot_args;
+pub mod doctor;
 pub mod error;
 pub mod floor;
 pub mod interrupt;
@@ -24,6 +25,7 @@ pub mod measure;
 pub mod output;
 pub mod probe;
 pub mod progress;
+pub mod report;
 pub mod run;
 pub mod serve;
 pub mod values;
@@ -51,6 +53,10 @@ pub enum Command {
     Serve(args::ServeArgs),
     /// Measure a service that is already running
     Probe(args::ProbeArgs),
+    /// Render report.html and report.md again from results, several of them in one report
+    Report(report::ReportArgs),
+    /// Say what on this host spoils a measurement, and what to do about it
+    Doctor(doctor::DoctorArgs),
 }
 
 /// Does what the command line says.
@@ -63,6 +69,8 @@ pub fn main(cli: Cli) -> Result<(), CliError> {
         Command::Run(args) => run::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Probe(args) => probe::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
     }
 }
 

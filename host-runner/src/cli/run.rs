@@ -36,10 +36,21 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
     })?;
     let interrupt = Interrupt::watch()?;
     let output = Output::prepare(&args.output)?;
+    // Before there is a guest, which would be found to be busy.
+    let environment = Environment {
+        image: Some(image),
+        ..Environment::now()
+    };
     match boot(args, &image_path, &output, &interrupt) {
-        Ok((machine, opener)) => {
-            measure_on(machine, opener, args, &plan, image, &output, &interrupt)
-        }
+        Ok((machine, opener)) => measure_on(
+            machine,
+            opener,
+            args,
+            &plan,
+            environment,
+            &output,
+            &interrupt,
+        ),
         Err(error) => {
             output.discard();
             Err(error)
@@ -98,7 +109,7 @@ fn measure_on(
     opener: Opener,
     args: &RunArgs,
     plan: &Plan,
-    image: Image,
+    environment: Environment,
     output: &Output,
     interrupt: &Interrupt,
 ) -> Result<(), CliError> {
@@ -107,8 +118,7 @@ fn measure_on(
         qemu_version: machine.qemu_version().ok(),
         accel: Some(machine.accel().name().to_owned()),
         accel_reason: Some(machine.accel_reason().to_owned()),
-        image: Some(image),
-        ..Environment::now()
+        ..environment
     };
     let boot_id = Some(machine.ready().boot_id);
     let placement = machine.place(args.link.is_polled());

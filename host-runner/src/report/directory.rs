@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 
-use super::{Report, ReportError, hgrm, hlog};
+use super::{Report, ReportError, document, hgrm, hlog};
 use crate::stats::Recorder;
 
 /// Where results go unless told otherwise, under the working directory.
@@ -76,6 +76,8 @@ impl Directory {
             self.write_file(&format!("{stem}.hlog"), &log)?;
         }
         self.write_file("result.json", report.to_json()?.as_bytes())?;
+        // From the files, as anyone else would make them later.
+        document::render(&[&self.path])?.write_to(&self.path)?;
         self.make_latest()
     }
 
@@ -148,6 +150,8 @@ mod tests {
         let expected = [
             "hermit-unix-closed.hgrm",
             "hermit-unix-closed.hlog",
+            "report.html",
+            "report.md",
             "result.json",
         ];
         assert_eq!(names, expected);

@@ -1,6 +1,9 @@
 //! One measurement's record in `result.json`.
 
-use serde::{Serialize, Serializer};
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use wire::Counters;
 
 use super::floor::BeforeAfter;
@@ -29,7 +32,7 @@ pub struct Setting {
 
 /// A measurement's record. Times without a unit in their name are in nanoseconds where the
 /// field that holds them says so.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Run {
     /// What was measured.
     pub target: String,
@@ -40,7 +43,7 @@ pub struct Run {
     /// The accelerator's name.
     pub accel: Option<String>,
     /// `closed` or `open`.
-    pub mode: &'static str,
+    pub mode: Cow<'static, str>,
     /// Length of every request's UDP payload.
     pub payload_bytes: usize,
     /// What the open loop was to send, in requests per second.
@@ -131,10 +134,10 @@ impl Run {
             address: setting.address,
             link: setting.link,
             accel: setting.accel,
-            mode: match plan.mode {
+            mode: Cow::Borrowed(match plan.mode {
                 Mode::Closed => "closed",
                 Mode::Open { .. } => "open",
-            },
+            }),
             payload_bytes: plan.payload_len,
             offered_rate: match plan.mode {
                 Mode::Closed => None,
@@ -192,6 +195,18 @@ impl Serialize for GuestCounters {
     }
 }
 
+impl<'de> Deserialize<'de> for GuestCounters {
+    /// A counter that another version of the service did not have is zero.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let counts = HashMap::<String, u64>::deserialize(deserializer)?;
+        let mut array = [0; Counters::LEN];
+        for (count, name) in array.iter_mut().zip(Counters::NAMES) {
+            *count = counts.get(*name).copied().unwrap_or_default();
+        }
+        Ok(Self(Counters::from_array(array)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
@@ -236,6 +251,7 @@ mod tests {
             "git_revision",
             "fathom_version",
             "command_line",
+            "doctor",
         ]);
         assert_eq!(keys(&json["environment"]), expected);
         assert_eq!(
