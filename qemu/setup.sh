@@ -1,7 +1,8 @@
 #!/bin/sh
 # Brings the programs that building and running need from the system: a C linker for the host's
 # Rust programs, and QEMU; with the argument `tests`, also tshark, which the tests check captures
-# with, and Chromium, which they open the HTML report in. Installs Debian packages when run as root; otherwise names the command.
+# with, and Chromium with a font, which they open the HTML report in. Installs Debian packages when
+# run as root; otherwise names the command.
 set -eu
 
 packages=

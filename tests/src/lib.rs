@@ -1,5 +1,6 @@
 //! What the end-to-end tests in `tests/tests` share.
 //!
+//! - [`browser`]: a page in headless Chromium, and what is wrong with it;
 //! - [`built`]: where the built `fathom` and the built image are;
 //! - [`turn`]: one QEMU at a time;
 //! - [`patience`]: how long anything may take before a test gives up;
@@ -16,6 +17,7 @@
 //! the network with: frames are etherparse's, so that an error in one is not excused by the same
 //! error in the other. Only `wire`, the documented protocol, is common.
 
+pub mod browser;
 pub mod built;
 pub mod dhcp;
 pub mod fathom;

@@ -15,11 +15,17 @@ pub const MARKS: usize = 6;
 const FONT: f64 = 12.0;
 const CHARACTER: f64 = 0.64 * FONT;
 
+/// From one line of text to the next.
+const LINE: f64 = 16.0;
+
 /// Room between labels, and around the plot, in pixels.
 const GAP: f64 = 8.0;
 const TOP: f64 = 30.0;
-const BOTTOM: f64 = 46.0;
+const BOTTOM: f64 = 48.0;
 const RIGHT: f64 = 18.0;
+
+/// How far under the plot the labels of its ticks stand: clear of those at its left.
+const TICK_BELOW: f64 = 21.0;
 
 /// How far marks reach from where they are.
 const MARK: f64 = 4.0;
@@ -90,6 +96,13 @@ fn write_plot(plot: &Plot, size: Size, svg: &mut String) -> fmt::Result {
             "<rect class=\"band\" x=\"{left:.1}\" y=\"{high:.1}\" width=\"{:.1}\" height=\"{height:.1}\"/>",
             frame.width
         )?;
+        for y in [low, high] {
+            writeln!(
+                svg,
+                "<path class=\"floor\" d=\"M{left:.1} {y:.1}L{:.1} {y:.1}\"/>",
+                frame.right()
+            )?;
+        }
     }
     x_axis(plot, frame, svg)?;
     y_axis(plot, frame, svg)?;
@@ -135,7 +148,13 @@ fn x_axis(plot: &Plot, frame: Frame, svg: &mut String) -> fmt::Result {
         });
         grid(svg, (x, frame.top), (x, frame.bottom()), label.is_some())?;
         if let Some(label) = label {
-            text(svg, "tick", "middle", (x, frame.bottom() + 17.0), label)?;
+            text(
+                svg,
+                "tick",
+                "middle",
+                (x, frame.bottom() + TICK_BELOW),
+                label,
+            )?;
         }
     }
     let middle = frame.left + frame.width / 2.0;
@@ -143,7 +162,7 @@ fn x_axis(plot: &Plot, frame: Frame, svg: &mut String) -> fmt::Result {
         svg,
         "axis",
         "middle",
-        (middle, frame.bottom() + 37.0),
+        (middle, frame.bottom() + 40.0),
         &plot.x.title,
     )
 }
@@ -238,31 +257,35 @@ fn outline(mark: usize, (x, y): (f64, f64)) -> String {
     }
 }
 
-/// The labels of the bands, over them at the right end, moved apart where they would overlap.
+/// The labels of the bands, over them at the right end, moved apart where they would overlap. A
+/// label that is wider than the plot has two lines.
 fn band_labels(plot: &Plot, frame: Frame, svg: &mut String) -> fmt::Result {
     let mut bands: Vec<&Band> = plot.bands.iter().collect();
     bands.sort_by(|a, b| a.high.total_cmp(&b.high));
-    let mut places: Vec<f64> = Vec::new();
-    let mut below = frame.bottom() + FONT;
+    let mut labels: Vec<(f64, Vec<&str>)> = Vec::new();
+    let mut free = frame.bottom();
     for band in &bands {
-        let y = (frame.y(plot, band.high) - 4.0).min(below - FONT - 4.0);
-        places.push(y);
-        below = y;
+        let is_wide = text_width(&band.label) > frame.width - GAP;
+        let lines: Vec<&str> = match band.label.split_once(": ") {
+            Some((name, range)) if is_wide => vec![name, range],
+            _ => vec![&band.label],
+        };
+        // Where its last line stands.
+        let y = (frame.y(plot, band.high) - 4.0).min(free - 4.0);
+        free = y - LINE * lines.len() as f64;
+        labels.push((y, lines));
     }
     // Those that moved out at the top push the others down again.
-    let mut above = frame.top - 2.0;
-    for y in places.iter_mut().rev() {
-        *y = y.max(above + FONT + 4.0);
-        above = *y;
+    let mut free = frame.top;
+    for (y, lines) in labels.iter_mut().rev() {
+        *y = y.max(free + LINE * lines.len() as f64);
+        free = *y;
     }
-    for (band, y) in bands.iter().zip(places) {
-        text(
-            svg,
-            "bandlabel",
-            "end",
-            (frame.right() - 4.0, y),
-            &band.label,
-        )?;
+    for (y, lines) in &labels {
+        for (line, above) in lines.iter().rev().zip(0_u8..) {
+            let y = y - LINE * f64::from(above);
+            text(svg, "bandlabel", "end", (frame.right() - 4.0, y), line)?;
+        }
     }
     Ok(())
 }
@@ -338,7 +361,7 @@ mod tests {
             let svg = plot(&example(), size);
             let bands = places(&svg, "bandlabel");
             assert!((bands[0].1 - bands[1].1).abs() >= FONT, "{bands:?}");
-            let bottom = size.height() - BOTTOM + 17.0;
+            let bottom = size.height() - BOTTOM + TICK_BELOW;
             let mut ticks: Vec<f64> = places(&svg, "tick")
                 .into_iter()
                 .filter(|(_, y)| (y - bottom).abs() < 1.0)

@@ -5,8 +5,8 @@ use super::entry::Entry;
 /// Under the charts.
 pub const BY_PERCENTILE: &str = "The tail to the right: each step on the axis is ten times as rare. \
      Filled marks are the percentiles of the table, the hollow one is the maximum. Where a curve is \
-     dotted, fewer than ten samples lie beyond: it is shown, not claimed. Grey bands are what the \
-     host does without any guest.";
+     dotted, fewer than ten samples lie beyond: it is shown, not claimed. A lost request is drawn at its \
+     timeout, which it took at least. Grey bands are what the host does without any guest.";
 pub const AGAINST_LOAD: &str = "Open loop: latency counts from when a request was due, so that what \
      could not be sent in time is in it. Hollow marks are of measurements that are not valid, and \
      maxima at the timeout are lost requests.";

@@ -122,8 +122,8 @@ fn floors(entries: &[Entry<'_>]) -> Vec<Band> {
     }
     [
         ("core-to-core round trip", line),
-        ("a thread in the guest's place", reflector),
-        ("longest gap of a spinning thread", gaps),
+        ("thread in the guest's place", reflector),
+        ("spinning thread's longest gap", gaps),
     ]
     .into_iter()
     .filter_map(|(name, values)| band(name, &values))
@@ -138,7 +138,7 @@ fn band(name: &str, values: &[f64]) -> Option<Band> {
     let range = if from == to {
         from
     } else {
-        format!("{from} to {to}")
+        format!("{from}–{to}")
     };
     Some(Band {
         low,
@@ -356,8 +356,8 @@ mod tests {
         let plot = by_percentile(&entries(&sources));
         let labels: Vec<&str> = plot.bands.iter().map(|band| band.label.as_str()).collect();
         let expected = [
-            "core-to-core round trip: 120 ns to 580 ns",
-            "longest gap of a spinning thread: 34.2 µs",
+            "core-to-core round trip: 120 ns–580 ns",
+            "spinning thread's longest gap: 34.2 µs",
         ];
         assert_eq!(labels, expected);
     }
