@@ -53,7 +53,7 @@ fn a_run_leaves_a_page_that_can_be_published() {
         "Under TCG",
         "core-to-core round trip",
         "--duration 3s",
-        "a thread in the guest",
+        "stand-in thread",
     ] {
         assert!(html.contains(words), "{words}");
     }

@@ -106,10 +106,11 @@ fn write_plot(plot: &Plot, size: Size, svg: &mut String) -> fmt::Result {
     }
     x_axis(plot, frame, svg)?;
     y_axis(plot, frame, svg)?;
+    // Under the curves, so that no label ever hides what was measured.
+    band_labels(plot, frame, svg)?;
     for curve in &plot.curves {
         draw_curve(plot, curve, frame, svg)?;
     }
-    band_labels(plot, frame, svg)?;
     svg.push_str("</svg>");
     Ok(())
 }
@@ -257,8 +258,8 @@ fn outline(mark: usize, (x, y): (f64, f64)) -> String {
     }
 }
 
-/// The labels of the bands, over them at the right end, moved apart where they would overlap. A
-/// label that is wider than the plot has two lines.
+/// The labels of the bands, over them where they meet the least of the curves, moved apart where
+/// they would overlap. A label that is wider than the plot has two lines.
 fn band_labels(plot: &Plot, frame: Frame, svg: &mut String) -> fmt::Result {
     let mut bands: Vec<&Band> = plot.bands.iter().collect();
     bands.sort_by(|a, b| a.high.total_cmp(&b.high));
@@ -281,13 +282,54 @@ fn band_labels(plot: &Plot, frame: Frame, svg: &mut String) -> fmt::Result {
         *y = y.max(free + LINE * lines.len() as f64);
         free = *y;
     }
+    let drawn = drawn(plot, frame);
     for (y, lines) in &labels {
+        let width = lines
+            .iter()
+            .map(|line| text_width(line))
+            .fold(0.0, f64::max);
+        let height = LINE * lines.len() as f64;
+        let met = |(_, left): &(&str, f64)| {
+            let is_met = |at: &&(f64, f64)| {
+                (*left..left + width).contains(&at.0) && (y - height..y + 4.0).contains(&at.1)
+            };
+            drawn.iter().filter(is_met).count()
+        };
+        let places = [
+            ("end", frame.right() - 4.0 - width),
+            ("start", frame.left + 4.0),
+            ("middle", frame.left + (frame.width - width) / 2.0),
+        ];
+        let (anchor, left) = places.into_iter().min_by_key(met).unwrap_or(places[0]);
+        let x = match anchor {
+            "end" => left + width,
+            "start" => left,
+            _ => left + width / 2.0,
+        };
         for (line, above) in lines.iter().rev().zip(0_u8..) {
             let y = y - LINE * f64::from(above);
-            text(svg, "bandlabel", "end", (frame.right() - 4.0, y), line)?;
+            text(svg, "bandlabel", anchor, (x, y), line)?;
         }
     }
     Ok(())
+}
+
+/// Places on the curves, a few pixels from each other, and the marks.
+fn drawn(plot: &Plot, frame: Frame) -> Vec<(f64, f64)> {
+    const STEP: f64 = 4.0;
+    let place = |at: &(f64, f64)| (frame.x(plot, at.0), frame.y(plot, at.1));
+    let mut drawn = Vec::new();
+    for curve in &plot.curves {
+        drawn.extend(curve.marks.iter().map(|mark| place(&mark.at)));
+        for pair in curve.lines.iter().flat_map(|line| line.points.windows(2)) {
+            let (from, to) = (place(&pair[0]), place(&pair[1]));
+            let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+            let steps = (dx.hypot(dy) / STEP).ceil().max(1.0);
+            let along = (0..steps as u32).map(|step| f64::from(step) / steps);
+            drawn.extend(along.map(|part| (from.0 + dx * part, from.1 + dy * part)));
+        }
+    }
+    drawn
 }
 
 /// A sample of a curve for a legend.
@@ -371,6 +413,19 @@ mod tests {
             assert!(ticks.len() >= 4, "{ticks:?}");
             assert!(ticks.windows(2).all(|pair| pair[1] - pair[0] > 10.0));
         }
+    }
+
+    #[test]
+    fn labels_make_way_for_curves() {
+        let mut busy = example();
+        busy.bands.truncate(1);
+        let at = |plot: &Plot| places(&super::plot(plot, Size::Wide), "bandlabel")[0].0;
+        // The curve begins at the lower left.
+        assert!(at(&busy) > 900.0);
+        // Now it also ends at the lower right.
+        busy.curves[0].lines[0].points = vec![(1.0, 1e7), (1e6, 130.0)];
+        busy.curves[0].marks.clear();
+        assert!(at(&busy) < 100.0);
     }
 
     #[test]

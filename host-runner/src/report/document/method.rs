@@ -2,14 +2,20 @@
 
 use super::entry::Entry;
 
-/// Under the charts.
-pub const BY_PERCENTILE: &str = "The tail to the right: each step on the axis is ten times as rare. \
-     Filled marks are the percentiles of the table, the hollow one is the maximum. Where a curve is \
-     dotted, fewer than ten samples lie beyond: it is shown, not claimed. A lost request is drawn at its \
-     timeout, which it took at least. Grey bands are what the host does without any guest.";
+/// Under the chart by percentile.
+pub const BY_PERCENTILE: &str = "Each step on the axis is ten times as rare. Marks are the \
+     percentiles of the table, the last one is the maximum; all marks of a measurement that is not \
+     valid are hollow. Where a curve is dotted, fewer than ten samples lie beyond: it is shown, not \
+     claimed. A lost request is drawn at its timeout, which it took at least. Grey is what the host \
+     does without any guest: the round trip of a cache line between two cores, that to a thread in \
+     the guest's place, the longest gap that a thread saw which only reads the clock.";
+
+/// Under the chart against load.
 pub const AGAINST_LOAD: &str = "Open loop: latency counts from when a request was due, so that what \
      could not be sent in time is in it. Hollow marks are of measurements that are not valid, and \
      maxima at the timeout are lost requests.";
+
+/// Under the charts over time.
 pub const OVER_TIME: &str = "One mark per interval of the log. A percentile that an interval has too \
      few samples for is left out; the maximum is always there.";
 

@@ -31,8 +31,10 @@ pub mod tables;
 #[cfg(test)]
 mod made_up;
 
-/// What the documents are called.
+/// What the page is called.
 pub const HTML: &str = "report.html";
+
+/// What the text to paste is called.
 pub const MARKDOWN: &str = "report.md";
 
 /// The documents of some results.
@@ -121,6 +123,7 @@ struct Panel {
 /// Where some of the measurements come from.
 #[derive(Serialize)]
 struct SourceView {
+    directory: String,
     command: String,
     environment: Table,
     doctor: Option<Table>,
@@ -204,6 +207,7 @@ fn entry_view(entry: &Entry<'_>) -> EntryView {
 
 fn source_view(source: &Source) -> SourceView {
     SourceView {
+        directory: source.directory.display().to_string(),
         command: format::command(&source.report.environment.command_line),
         environment: tables::environment(source),
         doctor: tables::doctor(source),

@@ -11,8 +11,10 @@ use crate::stats::summary::{MIN_BEYOND, PERCENTILES};
 /// Points of a percentile curve per factor of ten.
 const POINTS_PER_DECADE: f64 = 40.0;
 
-/// The quantities of the charts over time and load: their name and how they are told apart.
+/// What is drawn over time: its name and its look.
 pub const OVER_TIME: [(&str, usize); 3] = [("p50", 0), ("p99", 1), ("max", 2)];
+
+/// What is drawn against load.
 pub const AGAINST_LOAD: [(&str, usize); 4] = [("p50", 0), ("p99", 1), ("p99.9", 2), ("max", 3)];
 
 /// Latency by percentile, a curve per measurement.
@@ -121,9 +123,9 @@ fn floors(entries: &[Entry<'_>]) -> Vec<Band> {
         gaps.push(entry.run.noise.floor_max_gap_ns as f64);
     }
     [
-        ("core-to-core round trip", line),
-        ("thread in the guest's place", reflector),
-        ("spinning thread's longest gap", gaps),
+        ("core round trip", line),
+        ("stand-in thread", reflector),
+        ("longest spin gap", gaps),
     ]
     .into_iter()
     .filter_map(|(name, values)| band(name, &values))
@@ -135,10 +137,11 @@ fn band(name: &str, values: &[f64]) -> Option<Band> {
     let low = values.clone().reduce(f64::min)?;
     let high = values.reduce(f64::max)?;
     let [from, to] = [low, high].map(format::nanoseconds);
-    let range = if from == to {
-        from
-    } else {
-        format!("{from}–{to}")
+    let unit = |text: &str| text.split_once(' ').map(|(_, unit)| unit.to_owned());
+    let range = match from.split_once(' ') {
+        _ if from == to => from,
+        Some((value, _)) if unit(&from) == unit(&to) => format!("{value}–{to}"),
+        _ => format!("{from}–{to}"),
     };
     Some(Band {
         low,
@@ -355,10 +358,7 @@ mod tests {
         let sources = [made_up::closed(), other];
         let plot = by_percentile(&entries(&sources));
         let labels: Vec<&str> = plot.bands.iter().map(|band| band.label.as_str()).collect();
-        let expected = [
-            "core-to-core round trip: 120 ns–580 ns",
-            "spinning thread's longest gap: 34.2 µs",
-        ];
+        let expected = ["core round trip: 120–580 ns", "longest spin gap: 34.2 µs"];
         assert_eq!(labels, expected);
     }
 
