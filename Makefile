@@ -1,6 +1,7 @@
 # Everything a user or CI does with Fathom. `make help` lists it.
 #
-# Variables: ARGS="…" reaches the `fathom` command behind run, serve and probe.
+# Variables: ARGS="…" reaches the `fathom` command behind run, serve and probe; ARGS=--record has
+# bench write its baseline.
 
 SHELL := /bin/sh
 ARGS ?=
@@ -23,11 +24,19 @@ GUEST_CARGO := cd kernel-app && \
 	cargo build --quiet --locked --release --target x86_64-unknown-none \
 	-Zbuild-std=core,alloc --target-dir $(TARGET)/kernel-app
 
+# The service on Linux is one static program, or it could not be a guest's only one. The host's own
+# libraries have nothing to do with it, so it has a directory of its own.
+RESPONDER_CARGO := \
+	RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static -C strip=symbols" \
+	cargo build --quiet --locked --release --package responder \
+	--target x86_64-unknown-linux-gnu --target-dir $(TARGET)/responder
+RESPONDER := $(TARGET)/responder/x86_64-unknown-linux-gnu/release/fathom-responder
+
 .DEFAULT_GOAL := help
-.PHONY: help setup build image run serve probe test lint clean
+.PHONY: help setup build image linux-guest run serve probe test bench lint clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 setup: ## bring QEMU, the guest toolchain and the Hermit kernel's source (skips what is there)
 	@sh qemu/setup.sh
@@ -41,6 +50,12 @@ image: setup ## build the unikernel: target/fathom.elf
 build: image ## build the image and target/release/fathom
 	@cargo build --quiet --locked --release --package host-runner
 
+linux-guest: ## bring a Linux kernel and build target/fathom-responder, for the targets on Linux
+	@sh qemu/setup.sh
+	@sh qemu/linux-guest/setup.sh
+	@$(RESPONDER_CARGO)
+	@cmp -s $(RESPONDER) $(TARGET)/fathom-responder || cp $(RESPONDER) $(TARGET)/fathom-responder
+
 run: build ## boot the service in QEMU and measure it: make run ARGS="--duration 2s"
 	@$(FATHOM) run $(ARGS)
 
@@ -50,11 +65,16 @@ serve: build ## boot the service and keep it up until Ctrl-C
 probe: build ## measure a service already running: make probe ARGS=127.0.0.1:9000
 	@$(FATHOM) probe $(ARGS)
 
-test: lint build ## lint, then every unit, property and end-to-end test
+test: lint build linux-guest ## lint, then every unit, property and end-to-end test
 	@sh qemu/setup.sh tests
 	@cargo test --quiet --locked --release --manifest-path kernel-app/Cargo.toml \
 		--target-dir $(TARGET)/kernel-app-host
 	@cargo test --locked --release --workspace
+
+bench: build ## hold what the guest needs against tests/benches/baseline.json, then time the host's hot paths
+	@cargo bench --quiet --locked --package tests --bench guest -- $(ARGS)
+	@cargo bench --quiet --locked --package host-runner --bench hot_paths
+	@echo "bench: done"
 
 lint: setup ## formatting and clippy, warnings are errors, on both workspaces
 	@cargo fmt --all --check

@@ -8,6 +8,7 @@
 //! - [`doctor`]: what on this host spoils a measurement;
 //! - [`stats`]: histograms and the percentile rule;
 //! - [`load`]: schedules, sequence accounting, the measuring loop;
+//! - [`target`]: what is measured, beside the unikernel: the service on Linux;
 //! - [`link`]: how datagrams reach the guest;
 //! - [`machine`]: the QEMU process, from command line to shutdown;
 //! - [`clock`]: the one clock that every host-side time is read from.
@@ -20,3 +21,4 @@ pub mod load;
 pub mod machine;
 pub mod report;
 pub mod stats;
+pub mod target;

@@ -47,6 +47,8 @@ pub struct DeviceCounts {
     pub dropped_transmit: u64,
     /// Completions that made no sense and were refused.
     pub faults: u64,
+    /// Doorbells rung.
+    pub doorbells: u64,
 }
 
 /// The device broke the protocol in a way that leaves its queue unusable.
@@ -54,16 +56,34 @@ pub struct DeviceCounts {
 pub enum DeviceFault {
     /// A completion names a receive buffer that the device did not have.
     #[error("the device returned receive buffer {0}, which it did not have")]
-    Receive(u16),
+    Receive(u32),
     /// A completion names a transmit buffer that the device did not have.
     #[error("the device returned transmit buffer {0}, which it did not have")]
-    Transmit(u16),
+    Transmit(u32),
+    /// More receive buffers came back than the device had.
+    #[error("the device returned {} receive buffers and had {}", .0.completed, .0.lent)]
+    ReceiveJump(IndexJump),
+    /// More transmit buffers came back than the device had.
+    #[error("the device returned {} transmit buffers and had {}", .0.completed, .0.lent)]
+    TransmitJump(IndexJump),
+}
+
+/// The device completed more buffers than it had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IndexJump {
+    /// How many it says it completed.
+    pub completed: u16,
+    /// How many it had.
+    pub lent: u16,
 }
 
 /// A polled network device that owns its buffers.
 pub trait FrameDevice: phy::Device {
     /// The device's Ethernet address.
     fn mac(&self) -> [u8; 6];
+
+    /// Whether [`FrameDevice::offer`] would find nothing to do. For the loop that polls.
+    fn is_quiet(&self) -> bool;
 
     /// Shows the oldest received frame to `visit`, once, and does with it as told.
     fn offer(&mut self, visit: impl FnOnce(&mut [u8]) -> Fate) -> Offered;

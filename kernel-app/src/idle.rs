@@ -5,20 +5,13 @@
 //! virtual processor run), which costs microseconds that the next frame would wait for; under KVM
 //! it can exit to the host by pause-loop exiting. There is no sibling thread of ours to be polite to.
 //!
-//! `nap` polls like that too, until nothing has come for [`QUIET_NS`]; then it sleeps in naps of
-//! [`NAP_US`], polling in between, so that a frame which comes in a quiet spell waits for about one
-//! nap at most, and those that follow it do not wait.
+//! `nap` polls like that too, until nothing has come for a while ([`Naps::quiet_us`]); then it
+//! sleeps in naps of [`Naps::nap_us`], polling in between, so that a frame which comes in a quiet
+//! spell waits for about one nap at most, and those that follow it do not wait.
 //!
 //! Pure policy: the caller says what time it is and how to sleep.
 
-use crate::args::IdlePolicy;
-
-/// How long nothing must have come before the service naps, in nanoseconds.
-pub const QUIET_NS: u64 = 10_000_000;
-
-/// How long a nap is, in microseconds: the shortest for which Hermit's `sys_usleep` sets a timer
-/// and halts the processor. Any shorter sleep it spends in a busy loop.
-pub const NAP_US: u64 = 10_000;
+use crate::args::{IdlePolicy, Naps};
 
 /// The state of the idle policy.
 #[derive(Clone, Copy, Debug)]
@@ -39,18 +32,19 @@ impl Idle {
 
     /// To be called after every poll, with whether it did anything. `now_ns` reads a clock and
     /// `nap` sleeps for so many microseconds; under [`IdlePolicy::Spin`] neither is called.
+    #[inline(always)]
     pub fn after_poll(&mut self, busy: bool, now_ns: impl FnOnce() -> u64, nap: impl FnOnce(u64)) {
-        if self.policy == IdlePolicy::Spin {
+        let IdlePolicy::Nap(Naps { quiet_us, nap_us }) = self.policy else {
             return;
-        }
+        };
         if busy {
             self.quiet_since_ns = None;
             return;
         }
         let now_ns = now_ns();
         let since_ns = *self.quiet_since_ns.get_or_insert(now_ns);
-        if now_ns.saturating_sub(since_ns) >= QUIET_NS {
-            nap(NAP_US);
+        if now_ns.saturating_sub(since_ns) >= quiet_us * 1000 {
+            nap(nap_us);
         }
     }
 }
@@ -59,13 +53,19 @@ impl Idle {
 mod tests {
     use super::*;
 
+    const NAPS: Naps = Naps {
+        quiet_us: 300,
+        nap_us: 700,
+    };
+    const QUIET_NS: u64 = 300_000;
+
     fn naps(idle: &mut Idle, busy: bool, now_ns: u64) -> bool {
         let mut napped = false;
         idle.after_poll(
             busy,
             || now_ns,
             |us| {
-                assert_eq!(us, NAP_US);
+                assert_eq!(us, NAPS.nap_us);
                 napped = true;
             },
         );
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn nap_waits_for_a_quiet_spell() {
-        let mut idle = Idle::new(IdlePolicy::Nap);
+        let mut idle = Idle::new(IdlePolicy::Nap(NAPS));
         assert!(!naps(&mut idle, false, 5));
         assert!(!naps(&mut idle, false, 5 + QUIET_NS - 1));
         assert!(naps(&mut idle, false, 5 + QUIET_NS));
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_busy_poll_ends_the_spell() {
-        let mut idle = Idle::new(IdlePolicy::Nap);
+        let mut idle = Idle::new(IdlePolicy::Nap(NAPS));
         assert!(!naps(&mut idle, false, 0));
         assert!(!naps(&mut idle, true, QUIET_NS));
         assert!(!naps(&mut idle, false, 2 * QUIET_NS));

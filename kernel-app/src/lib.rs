@@ -4,6 +4,7 @@
 //! - [`args`]: the boot arguments;
 //! - [`clock`]: nanoseconds from the time stamp counter;
 //! - [`frames`]: what the service asks of a network device;
+//! - [`services`]: timestamps and echo, and whom they answer;
 //! - [`reflector`]: the fast path, which answers a datagram in the buffer it came in;
 //! - [`stack`]: everything else a host on a network must answer, by smoltcp;
 //! - [`service`]: the loop's body, which puts the two together;
@@ -26,6 +27,7 @@ pub mod nic;
 pub mod published;
 pub mod reflector;
 pub mod service;
+pub mod services;
 pub mod stack;
 #[cfg(test)]
 mod testing;

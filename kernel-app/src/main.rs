@@ -18,7 +18,7 @@ use kernel_app::idle::Idle;
 use kernel_app::nic::Nic;
 use kernel_app::published::Published;
 use kernel_app::service::Service;
-use kernel_app::stack::Storage;
+use kernel_app::stack::sockets::Storage;
 use platform::Console;
 use wire::ready::FATAL_PREFIX;
 
@@ -44,8 +44,12 @@ extern "C" fn main(argc: i32, argv: *const *const u8, _env: *const *const u8) {
         .poll_until_ready()
         .unwrap_or_else(|error| fail(error));
     say(service.ready(clock.now_ns() / 1000));
+    serve(&mut service, clock, Idle::new(args.idle));
+}
 
-    let mut idle = Idle::new(args.idle);
+/// Polls for ever. Not inlined, so that the linker can put it beside what it calls.
+#[inline(never)]
+fn serve(service: &mut Service<'_, Nic, TscClock>, clock: TscClock, mut idle: Idle) -> ! {
     loop {
         let busy = service.poll().unwrap_or_else(|error| fail(error));
         idle.after_poll(busy, || clock.now_ns(), platform::sleep_us);
@@ -64,6 +68,7 @@ fn say(line: impl core::fmt::Display) {
     let _ = writeln!(Console, "{line}");
 }
 
+#[cold]
 fn fail(reason: impl core::fmt::Display) -> ! {
     say(format_args!("{FATAL_PREFIX}{reason}"));
     platform::exit_failed()

@@ -1,17 +1,19 @@
 //! The service: polls a device and answers what comes.
 //!
 //! Run to completion, one frame at a time, in the order of arrival: the reflector sees each frame
-//! first, the stack gets what the reflector leaves. Nothing is allocated, locked or waited for.
+//! first, the stack gets what the reflector leaves; or, for comparison, all of them. Nothing is allocated, locked or waited for.
 //! Generic over device and clock, so that it runs whole on the host. No unsafe code.
 
-use wire::{Counters, Ready};
+use wire::{Counters, MAX_PAYLOAD, Ready};
 
-use crate::args::Args;
+use crate::args::{Args, Path};
 use crate::clock::Clock;
 use crate::frames::{DeviceFault, Fate, FrameDevice, Offered};
 use crate::published::Published;
-use crate::reflector::{Reflection, Reflector};
-use crate::stack::{Addresses, Stack, Storage};
+use crate::reflector::{self, Reflection};
+use crate::services::Services;
+use crate::stack::sockets::Storage;
+use crate::stack::{Addresses, NEVER_NS, Stack};
 
 /// How long the service waits for its first DHCP lease, in seconds.
 pub const LEASE_TIMEOUT_S: u64 = 10;
@@ -38,11 +40,14 @@ pub struct Service<'s, D, C> {
     device: D,
     clock: C,
     stack: Stack<'s>,
-    reflector: Reflector,
+    services: Services,
+    path: Path,
     counters: Counters,
     published: &'static Published,
-    /// Until when there must be a lease; none if there was one, or need not be.
-    lease_by_ns: Option<u64>,
+    /// When there must be a lease; never if there was one, or need not be.
+    lease_by_ns: u64,
+    /// When there is something to do though no frame has come.
+    due_ns: u64,
 }
 
 impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
@@ -59,19 +64,27 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
         let now_ns = clock.now_ns();
         let addresses = Addresses::new(device.mac(), args.ipv6);
         let seed = now_ns ^ (u64::from(boot_id) << 32);
-        let stack = Stack::new(&mut device, addresses, args.ipv4, seed, storage, now_ns);
-        let has_address = stack.addresses().ipv4.is_some();
+        let port = (args.path == Path::Stack).then_some(args.port);
+        let ipv4 = args.ipv4;
+        let stack = Stack::new(&mut device, addresses, ipv4, seed, port, storage, now_ns);
+        let lease_by_ns = match stack.addresses().ipv4 {
+            Some(_) => NEVER_NS,
+            None => now_ns + LEASE_TIMEOUT_S * 1_000_000_000,
+        };
+        let due_ns = lease_by_ns.min(stack.due_ns());
         Self {
             device,
             clock,
             stack,
-            reflector: Reflector {
+            services: Services {
                 port: args.port,
                 boot_id,
             },
+            path: args.path,
             counters: Counters::ZERO,
             published,
-            lease_by_ns: (!has_address).then_some(now_ns + LEASE_TIMEOUT_S * 1_000_000_000),
+            lease_by_ns,
+            due_ns,
         }
     }
 
@@ -81,10 +94,36 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
     /// # Errors
     ///
     /// [`ServiceError`]; calling it again then makes no sense.
+    #[inline(always)]
     pub fn poll(&mut self) -> Result<bool, ServiceError> {
+        // Nearly all polls find nothing, and how long that takes decides how soon a frame is seen.
+        if self.device.is_quiet() && !self.is_timer_due() {
+            return Ok(false);
+        }
+        self.work()
+    }
+
+    #[inline(never)]
+    fn work(&mut self) -> Result<bool, ServiceError> {
+        let is_stack_due = match self.path {
+            Path::Reflector => self.answer_burst(),
+            Path::Stack => self.answer_burst_by_stack()?,
+        };
+        if is_stack_due || self.is_timer_due() {
+            self.run_stack()?;
+        }
+        self.publish();
+        match self.device.fault() {
+            None => Ok(true),
+            Some(fault) => Err(fault.into()),
+        }
+    }
+
+    /// Answers the frames that have come. Returns whether there were some for the stack.
+    #[inline(always)]
+    fn answer_burst(&mut self) -> bool {
         let mut is_stack_due = false;
-        let mut frames = 0;
-        while frames < BURST {
+        for _ in 0..BURST {
             match self.answer_one() {
                 Offered::Nothing => break,
                 Offered::Kept => {
@@ -93,15 +132,57 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
                 }
                 Offered::Sent | Offered::Full | Offered::Dropped => {}
             }
-            frames += 1;
         }
-        if is_stack_due || self.is_timer_due() {
+        is_stack_due
+    }
+
+    /// The same without the reflector: each frame goes through the stack, and its answer goes out
+    /// before the next is looked at. Returns that nothing is left to be done.
+    #[inline(never)]
+    fn answer_burst_by_stack(&mut self) -> Result<bool, ServiceError> {
+        for _ in 0..BURST {
+            let mut received_ns = 0;
+            let mut is_plain = false;
+            let offered = self.device.offer(|frame| {
+                received_ns = self.clock.now_ns();
+                is_plain = reflector::is_plain(frame, self.stack.addresses().mac);
+                Fate::Keep
+            });
+            if offered != Offered::Kept {
+                break;
+            }
+            self.stack.receive(&mut self.device, received_ns);
+            self.answer_datagrams(received_ns, is_plain);
             self.run_stack()?;
-        } else if frames == 0 {
-            return self.healthy(false);
         }
-        self.publish();
-        self.healthy(true)
+        Ok(false)
+    }
+
+    /// Answers what the stack made of one frame. `is_plain` is what a socket does not tell about a
+    /// datagram: how it came.
+    fn answer_datagrams(&mut self, received_ns: u64, is_plain: bool) {
+        let mut payload = [0; MAX_PAYLOAD];
+        while let Some(question) = self.stack.take_datagram(&mut payload) {
+            self.counters.datagrams_received += 1;
+            let own = self.stack.addresses();
+            let (service, source) = (question.service, question.source);
+            if !is_plain
+                || !self
+                    .services
+                    .may_answer(service, own, source, question.destination)
+            {
+                self.counters.dropped_source += 1;
+                continue;
+            }
+            let payload = &mut payload[..question.len];
+            let now_ns = || self.clock.now_ns();
+            let outcome = self.services.answer(service, payload, received_ns, now_ns);
+            if outcome.is_answer() && !self.stack.send_back(&question, payload) {
+                self.counters.dropped_transmit += 1;
+            } else {
+                outcome.count(&mut self.counters);
+            }
+        }
     }
 
     /// Polls until the service has its addresses.
@@ -110,7 +191,7 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
     ///
     /// As for [`Service::poll`]; [`ServiceError::NoLease`] bounds the wait.
     pub fn poll_until_ready(&mut self) -> Result<(), ServiceError> {
-        while self.lease_by_ns.is_some() {
+        while self.lease_by_ns != NEVER_NS {
             self.poll()?;
         }
         Ok(())
@@ -122,12 +203,12 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
         let addresses = self.stack.addresses();
         Ready {
             ip: addresses.ipv4,
-            ip6: addresses.main_ipv6(),
-            port: self.reflector.port,
-            mac: addresses.mac,
+            ip6: Some(addresses.main_ipv6()),
+            port: self.services.port,
+            mac: Some(addresses.mac),
             boot_us,
-            boot_id: self.reflector.boot_id,
-            counters: self.published.address(),
+            boot_id: self.services.boot_id,
+            counters: Some(self.published.address()),
         }
     }
 
@@ -137,18 +218,19 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
     }
 
     /// Offers the next frame to the reflector, and counts what came of it.
+    #[inline(always)]
     fn answer_one(&mut self) -> Offered {
         let Self {
             device,
             clock,
             stack,
-            reflector,
+            services,
             counters,
             ..
         } = self;
         let mut reflection = Reflection::Ignored;
         let offered = device.offer(|frame| {
-            reflection = reflector.reflect(frame, stack.addresses(), || clock.now_ns());
+            reflection = reflector::reflect(services, frame, stack.addresses(), || clock.now_ns());
             match reflection {
                 Reflection::NotOurs => Fate::Keep,
                 Reflection::Answered { len, .. } => Fate::SendBack(len),
@@ -158,10 +240,10 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
         match reflection {
             Reflection::NotOurs | Reflection::Ignored => return offered,
             Reflection::Refused => counters.dropped_source += 1,
-            Reflection::Dropped(verdict) => counters.count(verdict),
-            Reflection::Answered { verdict, .. } => match offered {
+            Reflection::Dropped(outcome) => outcome.count(counters),
+            Reflection::Answered { outcome, .. } => match offered {
                 Offered::Full => counters.dropped_transmit += 1,
-                _ => counters.count(verdict),
+                _ => outcome.count(counters),
             },
         }
         counters.datagrams_received += 1;
@@ -169,24 +251,22 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
     }
 
     /// Whether the stack wants to run. Without DHCP it has no timers, and no clock is read.
+    #[inline(always)]
     fn is_timer_due(&self) -> bool {
-        let due_ns = self
-            .lease_by_ns
-            .unwrap_or(u64::MAX)
-            .min(self.stack.due_ns());
-        due_ns != u64::MAX && self.clock.now_ns() >= due_ns
+        self.due_ns != NEVER_NS && self.clock.now_ns() >= self.due_ns
     }
 
     fn run_stack(&mut self) -> Result<(), ServiceError> {
         let now_ns = self.clock.now_ns();
         self.stack.run(&mut self.device, now_ns);
         if self.stack.addresses().ipv4.is_some() {
-            self.lease_by_ns = None;
+            self.lease_by_ns = NEVER_NS;
         }
-        match self.lease_by_ns {
-            Some(by_ns) if now_ns >= by_ns => Err(ServiceError::NoLease),
-            _ => Ok(()),
+        self.due_ns = self.lease_by_ns.min(self.stack.due_ns());
+        if now_ns >= self.lease_by_ns {
+            return Err(ServiceError::NoLease);
         }
+        Ok(())
     }
 
     fn publish(&self) {
@@ -196,18 +276,9 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
             frames_sent: device.frames_sent,
             dropped_transmit: self.counters.dropped_transmit + device.dropped_transmit,
             device_faults: device.faults,
+            doorbells: device.doorbells,
             ..self.counters
         });
-    }
-
-    fn healthy(&self, busy: bool) -> Result<bool, ServiceError> {
-        match self.device.fault() {
-            None => Ok(busy),
-            Some(fault) => {
-                self.publish();
-                Err(fault.into())
-            }
-        }
     }
 }
 

@@ -2,17 +2,21 @@
 //! ICMP echo, and a lease from DHCP to begin with. smoltcp's [`Interface`] does it all; this puts
 //! addresses into it and tells when it wants to run.
 //!
-//! Knows nothing of the service's protocol, and has no socket but DHCP's. No unsafe code.
+//! Knows nothing of the services' protocols. It has no socket but DHCP's, and with `path=smoltcp`
+//! the services' ([`sockets`]). No unsafe code.
+
+pub mod sockets;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet, SocketStorage};
+use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
 use smoltcp::phy::Device;
 use smoltcp::socket::dhcpv4;
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{EthernetAddress, IpCidr, Ipv4Cidr, Ipv6Cidr};
 
 use crate::args::Ipv4Config;
+use crate::stack::sockets::{ServiceSockets, Storage};
 
 /// Prefix length of link-local addresses (RFC 4291 §2.5.6).
 const LINK_LOCAL_PREFIX: u8 = 64;
@@ -22,7 +26,7 @@ const LINK_LOCAL_PREFIX: u8 = 64;
 const DHCP_RETRY: Duration = Duration::from_secs(1);
 
 /// Never.
-const NEVER_NS: u64 = u64::MAX;
+pub const NEVER_NS: u64 = u64::MAX;
 
 /// The addresses the service answers as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +54,7 @@ impl Addresses {
     }
 
     /// Whether `address` is one of them.
+    #[inline(always)]
     #[must_use]
     pub fn has(&self, address: IpAddr) -> bool {
         match address {
@@ -61,6 +66,7 @@ impl Addresses {
     }
 
     /// Whether `address` stands for many hosts, this one perhaps among them.
+    #[inline(always)]
     #[must_use]
     pub fn is_group(&self, address: IpAddr) -> bool {
         address.is_multicast()
@@ -68,10 +74,12 @@ impl Addresses {
     }
 
     /// The subnet's broadcast address, which /31 and /32 do not have.
+    #[inline(always)]
     #[must_use]
     pub fn broadcast(&self) -> Option<Ipv4Addr> {
         let (address, prefix) = self.ipv4?;
-        Ipv4Cidr::new(address, prefix).broadcast()
+        let hosts = u32::MAX.checked_shr(prefix.into())?;
+        (hosts > 1).then(|| Ipv4Addr::from_bits(address.to_bits() | hosts))
     }
 
     /// The IPv6 address to tell people: the configured one, else the link-local one.
@@ -92,49 +100,36 @@ fn link_local([a, b, c, d, e, f]: [u8; 6]) -> Ipv6Addr {
     Ipv6Addr::new(0xfe80, 0, 0, 0, words[0], words[1], words[2], words[3])
 }
 
-/// Room for the stack's sockets.
-#[derive(Debug)]
-pub struct Storage<'s>([SocketStorage<'s>; 1]);
-
-impl Storage<'_> {
-    /// Room for sockets, empty.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self([SocketStorage::EMPTY])
-    }
-}
-
-impl Default for Storage<'_> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// smoltcp's interface with our addresses.
 pub struct Stack<'s> {
     interface: Interface,
     sockets: SocketSet<'s>,
     dhcp: Option<SocketHandle>,
+    services: Option<ServiceSockets>,
     addresses: Addresses,
     due_ns: u64,
 }
 
 impl<'s> Stack<'s> {
     /// A stack on `device`, whose Ethernet address stands in `addresses`. `seed` should differ
-    /// from boot to boot: transaction numbers are made of it.
+    /// from boot to boot: transaction numbers are made of it. With a `port`, the services are on
+    /// sockets, the timestamp service at that port.
     pub fn new(
         device: &mut impl Device,
         addresses: Addresses,
         ipv4: Ipv4Config,
         seed: u64,
+        port: Option<u16>,
         storage: &'s mut Storage<'s>,
         now_ns: u64,
     ) -> Self {
+        let (mut sockets, buffers) = storage.split();
         let mut config = Config::new(EthernetAddress(addresses.mac).into());
         config.random_seed = seed;
         let mut stack = Self {
             interface: Interface::new(config, device, instant(now_ns)),
-            sockets: SocketSet::new(&mut storage.0[..]),
+            services: port.map(|port| ServiceSockets::open(&mut sockets, buffers, port)),
+            sockets,
             dhcp: None,
             addresses,
             due_ns: NEVER_NS,
@@ -172,12 +167,14 @@ impl<'s> Stack<'s> {
     }
 
     /// Takes one frame from `device` and answers it.
+    #[inline(never)]
     pub fn receive(&mut self, device: &mut impl Device, now_ns: u64) {
         self.interface
             .poll_ingress_single(instant(now_ns), device, &mut self.sockets);
     }
 
     /// Does what is due: DHCP's messages and the addresses that come of them.
+    #[inline(never)]
     pub fn run(&mut self, device: &mut impl Device, now_ns: u64) {
         let now = instant(now_ns);
         if let Some(dhcp) = self.dhcp {
@@ -244,7 +241,10 @@ mod tests {
         assert!(has(&own, "10.0.2.15") && is_group(&own, "10.0.2.255"));
         assert!(is_group(&own, "224.0.0.1") && is_group(&own, "ff02::1"));
         assert!(!is_group(&own, "10.0.2.15") && !is_group(&own, "fe80::1"));
-        own.ipv4 = Some((Ipv4Addr::new(10, 0, 2, 15), 32));
-        assert_eq!(own.broadcast(), None);
+        for prefix in 0..=32 {
+            let address = Ipv4Addr::new(10, 0, 2, 15);
+            own.ipv4 = Some((address, prefix));
+            assert_eq!(own.broadcast(), Ipv4Cidr::new(address, prefix).broadcast());
+        }
     }
 }

@@ -157,6 +157,10 @@ impl FrameDevice for TestDevice {
         SERVICE_MAC
     }
 
+    fn is_quiet(&self) -> bool {
+        self.kept.is_none() && self.inbox.is_empty()
+    }
+
     fn offer(&mut self, visit: impl FnOnce(&mut [u8]) -> Fate) -> Offered {
         let Some(mut frame) = self.kept.take().or_else(|| self.inbox.pop_front()) else {
             return Offered::Nothing;

@@ -177,7 +177,7 @@ impl Guest<'_> {
         let ready: Ready = line
             .parse()
             .unwrap_or_else(|error| panic!("{error}: {line}"));
-        self.counters = Some(ready.counters);
+        self.counters = ready.counters;
         if self.network == Network::Frames {
             self.station.meet(&ready);
         }
@@ -253,7 +253,7 @@ impl Guest<'_> {
 
     /// Waits until the service has counted as `expected`: it publishes its counters after it has
     /// answered, so that they may be read a moment too early. Of frames there may be more, which
-    /// the network stack has to do with.
+    /// the network stack has to do with, and of doorbells as many as the device asks for.
     ///
     /// # Panics
     ///
@@ -265,6 +265,7 @@ impl Guest<'_> {
             let but_for_frames = Counters {
                 frames_received: expected.frames_received,
                 frames_sent: expected.frames_sent,
+                doorbells: expected.doorbells,
                 ..counters
             };
             if but_for_frames == *expected

@@ -11,17 +11,23 @@
 //! - [`dhcp`]: a DHCP server for one client;
 //! - [`fathom`]: the built `fathom` command, run to its end or interrupted;
 //! - [`results`]: what it leaves behind;
-//! - [`process`]: children that cannot outlive the test.
+//! - [`process`]: children that cannot outlive the test;
+//! - [`counted`]: a guest whose nanoseconds are instructions;
+//! - [`instructions`]: how many of them an answer takes;
+//! - [`woken`]: how often guest and device wake each other for it.
 //!
 //! Deliberately shares no code with `host-runner`, and not smoltcp either, which the image speaks
 //! the network with: frames are etherparse's, so that an error in one is not excused by the same
-//! error in the other. Only `wire`, the documented protocol, is common.
+//! error in the other. Only `wire`, the documented protocol, is common. The exceptions are
+//! [`counted`] and [`woken`]: what they count is counted on the instrument's own links.
 
 pub mod browser;
 pub mod built;
+pub mod counted;
 pub mod dhcp;
 pub mod fathom;
 pub mod guest;
+pub mod instructions;
 pub mod monitor;
 pub mod packet;
 pub mod patience;
@@ -29,3 +35,4 @@ pub mod process;
 pub mod results;
 pub mod station;
 pub mod turn;
+pub mod woken;

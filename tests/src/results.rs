@@ -41,6 +41,7 @@ const ENVIRONMENT: &[&str] = &[
 /// The documented fields of each of `runs`.
 const RUN: &[&str] = &[
     "target",
+    "responder",
     "link",
     "accel",
     "mode",
@@ -60,6 +61,8 @@ const RUN: &[&str] = &[
     "path_ns",
     "send_lateness_ns",
     "core_round_trip_ns",
+    "reflector_round_trip_ns",
+    "signals",
     "guest_counters",
     "partial",
     "valid",

@@ -109,7 +109,7 @@ impl Station {
     /// From this station to the guest's service, over IPv6: to the address in its ready line.
     #[must_use]
     pub fn to_service_v6(&self) -> Flow {
-        let (ip, _) = self.guest().ip6;
+        let (ip, _) = self.guest().ip6.expect("the guest has an IPv6 address");
         let own = if ip.is_unicast_link_local() {
             LINK_LOCAL
         } else {

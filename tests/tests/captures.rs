@@ -49,9 +49,11 @@ fn captured(arguments: &str, wanted: &[&str]) -> (u64, Vec<usize>) {
 fn frames_over_ipv4_are_all_well_formed() {
     let filters = ["udp.dstport == 9000", "udp.srcport == 9000", "arp"];
     for arguments in [
-        "--count 300",
-        "--count 100 --payload 44",
-        "--count 100 --payload 1472",
+        "--link vhost-user --count 300",
+        "--link unix --count 300",
+        "--link vhost-user --count 100 --payload 44",
+        "--link vhost-user --count 100 --payload 1472",
+        "--link unix --count 100 --payload 1472",
     ] {
         let (sent, counts) = captured(arguments, &filters);
         assert_eq!(counts[..2], [sent as usize; 2], "{arguments}");
@@ -69,9 +71,12 @@ fn frames_over_ipv6_are_all_well_formed() {
         "ipv6 && udp.srcport == 9000",
         "icmpv6.type == 136",
     ];
-    let (sent, counts) = captured("--ipv6 --ip6 2001:db8::15/64 --count 300", &filters);
-    assert_eq!(counts[..2], [sent as usize; 2]);
-    assert!(counts[2] >= 1, "a neighbour was found");
+    for link in ["vhost-user", "unix"] {
+        let arguments = format!("--link {link} --ipv6 --ip6 2001:db8::15/64 --count 300");
+        let (sent, counts) = captured(&arguments, &filters);
+        assert_eq!(counts[..2], [sent as usize; 2]);
+        assert!(counts[2] >= 1, "a neighbour was found");
+    }
 }
 
 #[test]

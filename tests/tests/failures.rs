@@ -52,6 +52,8 @@ fn usage_errors() {
         ("run --gw banana", "banana"),
         ("run --port 70000", "70000"),
         ("run --ip dhcp --link unix", "dhcp"),
+        ("run --ip dhcp", "dhcp"),
+        ("run --host-port 4242 --link vhost-user", "host-port"),
         ("run --ipv6 --link user", "ipv6"),
         ("probe", "ADDR"),
     ] {
@@ -159,7 +161,13 @@ fn a_service_that_is_not_there() {
 #[test]
 fn qemu_dying_half_way() {
     let turn = turn();
-    for arguments in ["--link unix", "--link user", "--mode open --rate 1000"] {
+    for arguments in [
+        "--link vhost-user",
+        "--link unix",
+        "--link user",
+        "--link vhost-user --mode open --rate 1000",
+        "--link unix --mode open --rate 1000",
+    ] {
         let (mut running, _monitor) = measuring(&turn, &format!("--duration 300s {arguments}"));
         running.qemu().signal(Signal::KILL);
         let outcome = running.finish();
@@ -232,11 +240,13 @@ fn a_guest_that_crashes_half_way() {
 #[test]
 fn a_guest_that_resets_half_way() {
     let turn = turn();
-    let (running, mut monitor) = measuring(&turn, "--duration 300s");
-    monitor.execute("system_reset", &json!({}));
-    let outcome = running.finish();
-    outcome.expect_failure(1, &["QEMU ended"]);
-    assert_eq!(outcome.results().run()["valid"], false);
+    for link in ["vhost-user", "unix"] {
+        let (running, mut monitor) = measuring(&turn, &format!("--link {link} --duration 300s"));
+        monitor.execute("system_reset", &json!({}));
+        let outcome = running.finish();
+        outcome.expect_failure(1, &["QEMU ended"]);
+        assert_eq!(outcome.results().run()["valid"], false);
+    }
 }
 
 #[test]

@@ -36,9 +36,15 @@ fn expect_partial(outcome: &Outcome) {
 }
 
 #[test]
-fn ctrl_c_keeps_what_was_measured_on_either_link() {
+fn ctrl_c_keeps_what_was_measured_on_any_link() {
     let turn = turn();
-    for arguments in ["--link unix", "--link user", "--mode open --rate 1000"] {
+    for arguments in [
+        "--link vhost-user",
+        "--link unix",
+        "--link user",
+        "--link vhost-user --mode open --rate 1000",
+        "--link unix --mode open --rate 1000",
+    ] {
         let running = measuring(&turn, arguments);
         running.interrupt();
         expect_partial(&running.finish());

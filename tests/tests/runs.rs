@@ -1,15 +1,18 @@
-//! `fathom run`: both links, both loops, and what it leaves behind. Figures are checked against each
+//! `fathom run`: every link, every loop, and what it leaves behind. Figures are checked against each
 //! other and against what was asked for; none is expected to be good.
 #![forbid(unsafe_code)]
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::built;
 use tests::fathom::{Call, Outcome};
 use tests::results::Results;
 use tests::turn::turn;
 use wire::{HEADER_LEN, MAX_PAYLOAD};
+
+/// The links of Ethernet frames; the first is the default.
+const FRAMES: [&str; 2] = ["vhost-user", "unix"];
 
 /// A measured run on TCG.
 fn measured(arguments: &str) -> (Outcome, Results) {
@@ -20,11 +23,56 @@ fn measured(arguments: &str) -> (Outcome, Results) {
 }
 
 #[test]
-fn a_closed_loop_on_frames() {
-    let (outcome, results) = measured("--count 3000 --warmup 100ms --timeout 20s");
+fn a_closed_loop_on_vhost_user_wakes_nobody() {
+    let (_, results) = a_closed_loop("");
+    let run = results.run();
+    assert_eq!(
+        run["link"], "vhost-user",
+        "the best that needs no privilege"
+    );
+    assert_eq!(run["signals"], json!({ "doorbells": 0, "interrupts": 0 }));
+    // It may have rung at its start, until the device had said that it polls.
+    assert!(results.guest_counter("doorbells") < 10);
+}
+
+#[test]
+fn a_run_on_vhost_user_knows_its_floors() {
+    if std::thread::available_parallelism().map_or(1, usize::from) < 2 {
+        eprintln!("skipped: there is one CPU, and no other to tell anything");
+        return;
+    }
+    // A host that is busy otherwise may keep a floor from being seen, but not every time.
+    let all_seen = (0..10).any(|_| {
+        let (outcome, results) = measured("--count 200 --warmup 0s --timeout 20s");
+        let run = results.run();
+        let floors = ["core_round_trip_ns", "reflector_round_trip_ns"];
+        let seen = floors.iter().flat_map(|floor| {
+            let both = run[floor].as_object().expect("both floors are looked at");
+            ["before", "after"].map(|when| both[when].as_f64())
+        });
+        let seen: Vec<_> = seen.collect();
+        assert!(seen.iter().flatten().all(|&floor_ns| floor_ns > 0.0));
+        assert!(outcome.stdout.contains("core-to-core"), "{outcome:#?}");
+        seen.iter().all(Option::is_some)
+    });
+    assert!(all_seen, "a floor was never seen");
+}
+
+#[test]
+fn a_closed_loop_on_unix() {
+    let (_, results) = a_closed_loop("--link unix");
+    let run = results.run();
+    assert_eq!(run["link"], "unix");
+    // QEMU sees them, and does not say.
+    assert!(run["signals"].is_null() && run["core_round_trip_ns"].is_null());
+    assert!(results.guest_counter("doorbells") > 0);
+}
+
+fn a_closed_loop(arguments: &str) -> (Outcome, Results) {
+    let arguments = format!("{arguments} --count 3000 --warmup 100ms --timeout 20s");
+    let (outcome, results) = measured(&arguments);
     let run = results.run();
     assert_eq!(run["target"], "hermit");
-    assert_eq!(run["link"], "unix", "it needs no privilege");
     assert_eq!(
         (&run["accel"], &run["mode"]),
         (&"tcg".into(), &"closed".into())
@@ -57,6 +105,7 @@ fn a_closed_loop_on_frames() {
     assert!(outcome.stdout.contains("p99"), "{outcome:#?}");
     let console = fs::read_to_string(outcome.file("out/console.log")).unwrap();
     assert!(console.contains(wire::ready::READY_PREFIX), "{console}");
+    (outcome, results)
 }
 
 #[test]
@@ -81,23 +130,73 @@ fn the_environment_is_told() {
 
 #[test]
 fn an_open_loop_on_frames() {
-    let arguments = "--mode open --rate 2000 --duration 2s --warmup 100ms --timeout 20s";
-    let (_, results) = measured(arguments);
-    let run = results.run();
-    assert_eq!(
-        (&run["mode"], &run["link"]),
-        (&"open".into(), &"unix".into())
-    );
-    assert_eq!(run["offered_rate"].as_f64(), Some(2000.0));
-    // Every request that is due is sent, however late.
-    assert_eq!((results.count("sent"), results.count("lost")), (4000, 0));
-    assert_eq!(run["send_lateness_ns"]["count"], 4000);
-    // Counted from when it was due, a latency is never under that from when it was sent.
-    let mean = |summary: &str| run[summary]["mean"].as_f64().unwrap();
-    assert!(
-        mean("latency_ns") >= mean("uncorrected_latency_ns") - 1.0,
-        "{run:#}"
-    );
+    for link in FRAMES {
+        let load = "--mode open --rate 2000 --duration 2s --warmup 100ms --timeout 20s";
+        let (_, results) = measured(&format!("--link {link} {load}"));
+        let run = results.run();
+        assert_eq!((&run["mode"], &run["link"]), (&"open".into(), &link.into()));
+        assert_eq!(run["offered_rate"].as_f64(), Some(2000.0));
+        // Every request that is due is sent, however late.
+        assert_eq!((results.count("sent"), results.count("lost")), (4000, 0));
+        assert_eq!(run["send_lateness_ns"]["count"], 4000);
+        // Counted from when it was due, a latency is never under that from when it was sent.
+        let mean = |summary: &str| run[summary]["mean"].as_f64().unwrap();
+        assert!(
+            mean("latency_ns") >= mean("uncorrected_latency_ns") - 1.0,
+            "{run:#}"
+        );
+    }
+}
+
+#[test]
+fn a_pipeline_on_frames() {
+    for link in FRAMES {
+        let load = "--mode pipeline --depth 16 --count 5000 --warmup 100ms --timeout 20s";
+        let (outcome, results) = measured(&format!("--link {link} {load}"));
+        let run = results.run();
+        assert_eq!(
+            (&run["mode"], &run["depth"]),
+            (&"pipeline".into(), &16.into())
+        );
+        assert_eq!((results.count("sent"), results.count("lost")), (5000, 0));
+        // One comes in for each that goes out, but for what is in flight at the ends.
+        let rate = run["achieved_rate"].as_f64().unwrap();
+        let seconds = run["elapsed_ns"].as_f64().unwrap() / 1e9;
+        assert!(rate * seconds > 4900.0, "{run:#}");
+        assert!(outcome.stdout.contains("echoes/s"), "{outcome:#?}");
+    }
+}
+
+#[test]
+fn a_sweep_of_loads_in_one_boot() {
+    let turn = turn();
+    let arguments = "--accel tcg --sweep --depth 8 --duration 200ms --warmup 20ms --timeout 300ms";
+    let outcome = Call::run(arguments).finish(&turn);
+    assert!(matches!(outcome.code, Some(0 | 4)), "{outcome:#?}");
+    let results = Results::read(&outcome.file("out"));
+    let runs = results.json["runs"].as_array().unwrap();
+    let is_valid = runs.iter().all(|run| run["valid"] == true);
+    assert_eq!(outcome.code == Some(0), is_valid, "{outcome:#?}");
+    assert_eq!((runs.len(), &runs[0]["mode"]), (11, &"pipeline".into()));
+    let maximum = runs[0]["achieved_rate"].as_f64().unwrap();
+    let table = fs::read_to_string(outcome.file("out/sweep.txt")).unwrap();
+    assert!(outcome.stdout.contains(&table), "{outcome:#?}");
+    for run in &runs[1..] {
+        let percent = run["sweep_percent"].as_u64().unwrap();
+        let offered = run["offered_rate"].as_f64().unwrap();
+        assert!(
+            (offered - maximum * percent as f64 / 100.0).abs() <= 1.0,
+            "{run:#}"
+        );
+        assert_eq!(run["boot_ms"], runs[0]["boot_ms"], "one boot");
+        let count = |field: &str| run[field].as_u64().unwrap();
+        assert_eq!(count("sent"), count("received") + count("lost"));
+        assert!(table.contains(&format!("{percent} %")), "{table}");
+        for extension in ["hgrm", "hlog"] {
+            let name = format!("out/hermit-vhost-user-open-{percent}-percent.{extension}");
+            assert!(outcome.file(&name).exists(), "{name}");
+        }
+    }
 }
 
 #[test]
@@ -123,9 +222,13 @@ fn an_open_loop_through_the_user_network() {
 
 #[test]
 fn the_shortest_and_the_longest_payload() {
-    for payload in [HEADER_LEN, MAX_PAYLOAD] {
-        let arguments = format!("--payload {payload} --count 500 --warmup 0s --timeout 20s");
-        let (_, results) = measured(&arguments);
+    let payloads = [HEADER_LEN, MAX_PAYLOAD];
+    for (link, payload) in FRAMES
+        .iter()
+        .flat_map(|link| payloads.map(|len| (link, len)))
+    {
+        let load = format!("--payload {payload} --count 500 --warmup 0s --timeout 20s");
+        let (_, results) = measured(&format!("--link {link} {load}"));
         assert_eq!(results.run()["payload_bytes"], payload);
         assert_eq!((results.count("sent"), results.count("lost")), (500, 0));
         assert_eq!(results.count("corrupted"), 0);
@@ -134,12 +237,16 @@ fn the_shortest_and_the_longest_payload() {
 
 #[test]
 fn over_ipv6_to_either_address() {
-    for (more, address) in [
+    let addresses = [
         ("", "[fe80::5054:ff:fe12:3456]:9000"),
         ("--ip6 2001:db8::15/64", "[2001:db8::15]:9000"),
-    ] {
-        let arguments = format!("--ipv6 {more} --count 500 --warmup 0s --timeout 20s");
-        let (_, results) = measured(&arguments);
+    ];
+    for (link, (more, address)) in FRAMES
+        .iter()
+        .flat_map(|link| addresses.map(|to| (link, to)))
+    {
+        let load = format!("--ipv6 {more} --count 500 --warmup 0s --timeout 20s");
+        let (_, results) = measured(&format!("--link {link} {load}"));
         assert_eq!(results.run()["address"], address);
         assert_eq!((results.count("sent"), results.count("lost")), (500, 0));
     }
@@ -147,11 +254,14 @@ fn over_ipv6_to_either_address() {
 
 #[test]
 fn another_machine_address_and_port() {
-    let arguments = "--machine q35 --cpu qemu64 --memory 1024 --ip 192.0.2.9/28 --port 4242 \
-                     --boot-arg idle=nap --log debug --count 500 --warmup 0s --timeout 20s";
-    let (_, results) = measured(arguments);
-    assert_eq!(results.run()["address"], "192.0.2.9:4242");
-    assert_eq!((results.count("sent"), results.count("lost")), (500, 0));
+    for link in FRAMES {
+        let machine = "--machine q35 --cpu qemu64 --memory 1024 --boot-arg idle=nap --log debug";
+        let addresses = "--ip 192.0.2.9/28 --port 4242";
+        let load = "--count 500 --warmup 0s --timeout 20s";
+        let (_, results) = measured(&format!("--link {link} {machine} {addresses} {load}"));
+        assert_eq!(results.run()["address"], "192.0.2.9:4242");
+        assert_eq!((results.count("sent"), results.count("lost")), (500, 0));
+    }
 }
 
 #[test]

@@ -38,7 +38,7 @@ counters! {
     frames_received,
     /// Frames posted on the transmit ring.
     frames_sent,
-    /// Datagrams for the service's port, good or bad.
+    /// Datagrams for one of the services' ports, good or bad.
     datagrams_received,
     /// Requests answered with a reply.
     replied,
@@ -56,6 +56,10 @@ counters! {
     dropped_transmit,
     /// Completions from the network device that made no sense and were refused.
     device_faults,
+    /// Doorbells rung at the network device: transmit and receive queue together.
+    doorbells,
+    /// Datagrams for the echo port sent back.
+    echoed,
 }
 
 impl Counters {
@@ -100,6 +104,6 @@ mod tests {
         counters.count(Verdict::Drop(DropReason::Magic));
         counters.count(Verdict::Drop(DropReason::TooShort));
         counters.count(Verdict::Drop(DropReason::NotARequest));
-        assert_eq!(counters.to_array(), [0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 0]);
+        assert_eq!(counters.to_array(), [0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0]);
     }
 }

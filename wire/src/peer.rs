@@ -7,6 +7,7 @@ use core::net::{IpAddr, SocketAddr};
 
 /// Whether a datagram from `source` may be answered by a service at `own`, whose directed
 /// broadcast address, where it has one, is `broadcast`.
+#[inline(always)]
 #[must_use]
 pub fn is_answerable(source: SocketAddr, own: IpAddr, broadcast: Option<IpAddr>) -> bool {
     let address = source.ip();

@@ -6,6 +6,9 @@
 //! FATHOM READY ip=10.0.2.15/24 ip6=fe80::5054:ff:fe12:3456/64 port=9000 mac=52:54:00:12:34:56 boot_us=98213 boot_id=1f2e3d4c counters=0x2b3000
 //! FATHOM FATAL no network device: …
 //! ```
+//!
+//! A field that does not apply is `none`: a process on a host has no Ethernet address of its own,
+//! and only a guest whose memory the instrument can read has an address for its counters.
 
 use core::fmt;
 use core::net::{Ipv4Addr, Ipv6Addr};
@@ -17,43 +20,61 @@ pub const READY_PREFIX: &str = "FATHOM READY ";
 /// How the line starts that says why the service cannot serve; the reason follows.
 pub const FATAL_PREFIX: &str = "FATHOM FATAL ";
 
+/// The value of a field that does not apply.
+const NONE: &str = "none";
+
 /// The facts in the ready line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ready {
     /// IPv4 address and prefix length, if the service has one.
     pub ip: Option<(Ipv4Addr, u8)>,
-    /// IPv6 address and prefix length: the one that `ip6=` set, else the link-local one.
-    pub ip6: (Ipv6Addr, u8),
+    /// IPv6 address and prefix length, if the service has one: the one that `ip6=` set, else the
+    /// link-local one.
+    pub ip6: Option<(Ipv6Addr, u8)>,
     /// UDP port.
     pub port: u16,
-    /// Ethernet address.
-    pub mac: [u8; 6],
+    /// Ethernet address, if the service has a network device to itself.
+    pub mac: Option<[u8; 6]>,
     /// From the firmware's jump into the image to the ready line, in microseconds of guest time.
     pub boot_us: u64,
     /// The `boot_id` that replies carry.
     pub boot_id: u32,
-    /// Physical address of the [`crate::Counters`].
-    pub counters: u64,
+    /// Physical address of the [`crate::Counters`], if they can be read there.
+    pub counters: Option<u64>,
 }
 
 impl fmt::Display for Ready {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(READY_PREFIX)?;
-        match self.ip {
-            Some((address, prefix)) => write!(f, "ip={address}/{prefix}")?,
-            None => f.write_str("ip=none")?,
+        cidr_field(f, "ip", self.ip)?;
+        cidr_field(f, " ip6", self.ip6)?;
+        write!(f, " port={} mac=", self.port)?;
+        match self.mac {
+            Some([a, b, c, d, e, g]) => {
+                write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")?
+            }
+            None => f.write_str(NONE)?,
         }
-        let [a, b, c, d, e, g] = self.mac;
         write!(
             f,
-            " ip6={}/{} port={} mac={a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}",
-            self.ip6.0, self.ip6.1, self.port,
+            " boot_us={} boot_id={:08x} counters=",
+            self.boot_us, self.boot_id
         )?;
-        write!(
-            f,
-            " boot_us={} boot_id={:08x} counters={:#x}",
-            self.boot_us, self.boot_id, self.counters
-        )
+        match self.counters {
+            Some(address) => write!(f, "{address:#x}"),
+            None => f.write_str(NONE),
+        }
+    }
+}
+
+fn cidr_field<A: fmt::Display>(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    value: Option<(A, u8)>,
+) -> fmt::Result {
+    match value {
+        Some((address, prefix)) => write!(f, "{name}={address}/{prefix}"),
+        None => write!(f, "{name}={NONE}"),
     }
 }
 
@@ -88,24 +109,27 @@ impl FromStr for Ready {
                 .ok_or(NotReady(name))
         };
         let hex = |text: &str| u64::from_str_radix(text, 16).ok();
-        let ip = match field("ip")? {
-            "none" => None,
-            text => Some(cidr(text).ok_or(NotReady("ip"))?),
-        };
         Ok(Self {
-            ip,
-            ip6: cidr(field("ip6")?).ok_or(NotReady("ip6"))?,
+            ip: optional(field("ip")?, cidr).ok_or(NotReady("ip"))?,
+            ip6: optional(field("ip6")?, cidr).ok_or(NotReady("ip6"))?,
             port: field("port")?.parse().map_err(|_| NotReady("port"))?,
-            mac: mac(field("mac")?).ok_or(NotReady("mac"))?,
+            mac: optional(field("mac")?, mac).ok_or(NotReady("mac"))?,
             boot_us: field("boot_us")?.parse().map_err(|_| NotReady("boot_us"))?,
             boot_id: hex(field("boot_id")?)
                 .and_then(|id| id.try_into().ok())
                 .ok_or(NotReady("boot_id"))?,
-            counters: field("counters")?
-                .strip_prefix("0x")
-                .and_then(hex)
+            counters: optional(field("counters")?, |text| hex(text.strip_prefix("0x")?))
                 .ok_or(NotReady("counters"))?,
         })
+    }
+}
+
+/// Reads a field that may be [`NONE`]; the outer `None` is for one that can't be read.
+fn optional<T>(text: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<Option<T>> {
+    if text == NONE {
+        Some(None)
+    } else {
+        read(text).map(Some)
     }
 }
 
@@ -135,17 +159,19 @@ mod tests {
     fn reads_and_writes_the_documented_line() {
         let ready: Ready = LINE.parse().unwrap();
         assert_eq!(ready.ip, Some((Ipv4Addr::new(10, 0, 2, 15), 24)));
-        assert_eq!(ready.mac, [0x52, 0x54, 0, 0x12, 0x34, 0x56]);
+        assert_eq!(ready.mac, Some([0x52, 0x54, 0, 0x12, 0x34, 0x56]));
         assert_eq!(ready.boot_id, 0x1f2e_3d4c);
-        assert_eq!(ready.counters, 0x2b_3000);
+        assert_eq!(ready.counters, Some(0x2b_3000));
         assert_eq!(ready.to_string(), LINE);
     }
 
     #[test]
-    fn a_service_without_ipv4_says_none() {
-        let line = LINE.replace("ip=10.0.2.15/24", "ip=none");
+    fn what_does_not_apply_is_none() {
+        let line = "FATHOM READY ip=none ip6=none port=9000 mac=none boot_us=98213 \
+                    boot_id=1f2e3d4c counters=none";
         let ready: Ready = line.parse().unwrap();
-        assert_eq!(ready.ip, None);
+        assert_eq!((ready.ip, ready.ip6), (None, None));
+        assert_eq!((ready.mac, ready.counters), (None, None));
         assert_eq!(ready.to_string(), line);
     }
 
@@ -155,6 +181,8 @@ mod tests {
         assert_eq!(broken.parse::<Ready>(), Err(NotReady("port")));
         let broken = LINE.replace(" mac=52:54:00:12:34:56", "");
         assert_eq!(broken.parse::<Ready>(), Err(NotReady("mac")));
+        let broken = LINE.replace("counters=0x2b3000", "counters=2b3000");
+        assert_eq!(broken.parse::<Ready>(), Err(NotReady("counters")));
         assert_eq!("hello".parse::<Ready>(), Err(NotReady("prefix")));
     }
 }

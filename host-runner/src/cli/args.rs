@@ -1,7 +1,7 @@
 //! What can be asked for on the command line.
 
 use std::net::Ipv4Addr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ use super::CliError;
 use super::values::{Ip, Ip6, as_ns, duration};
 use crate::link::LinkKind;
 use crate::load::{Limit, Mode, Plan};
-use crate::machine::{AccelChoice, MIN_MEMORY_MIB, MachineType};
+use crate::machine::{AccelChoice, MachineType};
+use crate::target::{Responder, Target};
 
 /// `fathom run`.
 #[derive(Debug, Args)]
@@ -19,9 +20,9 @@ pub struct RunArgs {
     /// What to measure
     #[arg(long, value_enum, default_value_t)]
     pub target: Target,
-    /// How datagrams reach the guest
-    #[arg(long, value_enum, default_value_t)]
-    pub link: LinkKind,
+    /// How datagrams reach the guest [default: vhost-user; linux-host is on the host's loopback]
+    #[arg(long, value_enum)]
+    pub link: Option<LinkKind>,
     /// Measure over IPv6 (not on link user)
     #[arg(long)]
     pub ipv6: bool,
@@ -31,9 +32,27 @@ pub struct RunArgs {
     /// Where results go.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// What the service on Linux is made of.
+    #[command(flatten)]
+    pub linux: LinuxArgs,
     /// What to boot, and on what.
     #[command(flatten)]
     pub guest: GuestArgs,
+}
+
+/// What the service on Linux is made of.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Linux")]
+pub struct LinuxArgs {
+    /// How the service on Linux waits for datagrams [default: blocking]
+    #[arg(long, value_enum)]
+    pub responder: Option<Responder>,
+    /// The guest's kernel [default: target/linux-guest/vmlinuz]
+    #[arg(long, value_name = "PATH")]
+    pub kernel: Option<PathBuf>,
+    /// The kernel's modules; without it a --kernel must have virtio-net built in
+    #[arg(long, value_name = "DIR")]
+    pub modules: Option<PathBuf>,
 }
 
 /// `fathom serve`.
@@ -58,24 +77,6 @@ pub struct ProbeArgs {
     pub output: OutputArgs,
 }
 
-/// What is measured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Target {
-    /// The service in a Hermit unikernel
-    #[default]
-    Hermit,
-}
-
-impl Target {
-    /// The name that results carry.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Hermit => "hermit",
-        }
-    }
-}
-
 /// How requests follow each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ModeName {
@@ -84,6 +85,9 @@ pub enum ModeName {
     Closed,
     /// Requests at a fixed rate, whatever becomes of them
     Open,
+    /// As many requests in flight as --depth says, each followed by the next: how much the service
+    /// gets done, and its latency at full load
+    Pipeline,
 }
 
 /// What load to put on the service.
@@ -96,7 +100,15 @@ pub struct LoadArgs {
     /// Requests per second (mode open only) [default: 1000]
     #[arg(long, value_name = "PER_SECOND")]
     pub rate: Option<NonZeroU32>,
-    /// How long to measure, such as 10s or 500ms [default: 5s, or as long as --count takes]
+    /// Requests in flight, 1 to 256 (mode pipeline and --sweep only) [default: 32]
+    #[arg(long, value_name = "N")]
+    pub depth: Option<NonZeroU16>,
+    /// Measure latency against load: a pipeline finds the most that the service gets done, then
+    /// open loops follow at 10 to 95 % of it
+    #[arg(long, conflicts_with_all = ["mode", "rate", "count"])]
+    pub sweep: bool,
+    /// How long to measure, such as 10s or 500ms [default: 5s, or as long as --count takes; 2s for
+    /// each step of a sweep]
     #[arg(long, value_parser = duration)]
     pub duration: Option<Duration>,
     /// How many requests to measure; with --duration, whichever comes first
@@ -119,29 +131,31 @@ pub struct LoadArgs {
 /// The rate of an open loop unless told otherwise, in requests per second.
 const DEFAULT_RATE: NonZeroU32 = NonZeroU32::new(1000).unwrap();
 
+/// The depth of a pipeline unless told otherwise: deep enough that both sides work in bursts, and
+/// half of the guest's 64 receive buffers, so that none is lost for want of one.
+const DEFAULT_DEPTH: NonZeroU16 = NonZeroU16::new(32).unwrap();
+
 /// How long to measure unless told otherwise.
 const DEFAULT_DURATION: Duration = Duration::from_secs(5);
 
+/// The same for each step of a sweep.
+const DEFAULT_STEP_DURATION: Duration = Duration::from_secs(2);
+
 impl LoadArgs {
-    /// The plan that these options make.
+    /// The plan that these options make; of a sweep, that of the pipeline which comes first.
     ///
     /// # Errors
     ///
     /// [`CliError::Usage`] or [`CliError::Plan`] if they make none.
     pub fn plan(&self) -> Result<Plan, CliError> {
-        let mode = match (self.mode, self.rate) {
-            (ModeName::Closed, None) => Mode::Closed,
-            (ModeName::Closed, Some(_)) => {
-                return Err(CliError::Usage(
-                    "a closed loop has no rate: use `--mode open` with `--rate`",
-                ));
-            }
-            (ModeName::Open, rate) => Mode::Open {
-                rate: rate.unwrap_or(DEFAULT_RATE),
-            },
+        let mode = self.load_mode()?;
+        let default_duration = if self.sweep {
+            DEFAULT_STEP_DURATION
+        } else {
+            DEFAULT_DURATION
         };
         let duration = match (self.duration, self.count) {
-            (None, None) => Some(DEFAULT_DURATION),
+            (None, None) => Some(default_duration),
             (duration, _) => duration,
         };
         if duration == Some(Duration::ZERO) {
@@ -165,6 +179,29 @@ impl LoadArgs {
         };
         plan.check()?;
         Ok(plan)
+    }
+
+    fn load_mode(&self) -> Result<Mode, CliError> {
+        let mode = if self.sweep {
+            ModeName::Pipeline
+        } else {
+            self.mode
+        };
+        match (mode, self.rate, self.depth) {
+            (ModeName::Closed, None, None) => Ok(Mode::Closed),
+            (ModeName::Open, rate, None) => Ok(Mode::Open {
+                rate: rate.unwrap_or(DEFAULT_RATE),
+            }),
+            (ModeName::Pipeline, None, depth) => Ok(Mode::Pipeline {
+                depth: depth.unwrap_or(DEFAULT_DEPTH),
+            }),
+            (ModeName::Closed | ModeName::Pipeline, Some(_), _) => Err(CliError::Usage(
+                "only an open loop has a rate: use `--mode open` with `--rate`",
+            )),
+            (ModeName::Closed | ModeName::Open, _, Some(_)) => Err(CliError::Usage(
+                "only a pipeline has a depth: use `--mode pipeline` with `--depth`",
+            )),
+        }
     }
 }
 
@@ -190,9 +227,9 @@ pub struct GuestArgs {
     /// The accelerator: auto tries KVM and falls back to TCG
     #[arg(long, value_enum, default_value_t)]
     pub accel: AccelChoice,
-    /// The guest's memory
-    #[arg(long, value_name = "MIB", default_value_t = MIN_MEMORY_MIB)]
-    pub memory: u32,
+    /// The guest's memory [default: 32; a Linux guest's: 128]
+    #[arg(long, value_name = "MIB")]
+    pub memory: Option<u32>,
     /// The board that QEMU emulates
     #[arg(long, value_enum, default_value_t)]
     pub machine: MachineType,
@@ -270,11 +307,8 @@ mod tests {
     #[test]
     fn the_defaults_are_the_documented_ones() {
         let args = run_args("");
-        assert_eq!(
-            (args.target, args.link),
-            (Target::Hermit, LinkKind::VhostUser)
-        );
-        assert_eq!((args.guest.memory, args.guest.port), (32, 9000));
+        assert_eq!((args.target, args.link), (Target::Hermit, None));
+        assert_eq!((args.guest.memory, args.guest.port), (None, 9000));
         let plan = args.load.plan().unwrap();
         assert_eq!((plan.mode, plan.payload_len), (Mode::Closed, 64));
         assert_eq!(plan.timeout_ns, 1_000_000_000);
@@ -310,13 +344,45 @@ mod tests {
     }
 
     #[test]
+    fn a_pipeline_has_a_depth_and_the_others_have_none() {
+        let pipeline = |depth| Mode::Pipeline {
+            depth: NonZeroU16::new(depth).unwrap(),
+        };
+        let mode = |line| run_args(line).load.plan().map(|plan| plan.mode);
+        assert_eq!(mode("--mode pipeline").unwrap(), pipeline(32));
+        assert_eq!(mode("--mode pipeline --depth 256").unwrap(), pipeline(256));
+        for line in [
+            "--depth 4",
+            "--mode open --depth 4",
+            "--mode pipeline --rate 5",
+            "--mode pipeline --depth 257",
+        ] {
+            assert_eq!(mode(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_sweep_begins_with_a_pipeline_and_chooses_its_own_rates() {
+        let plan = run_args("--sweep --depth 16").load.plan().unwrap();
+        let depth = NonZeroU16::new(16).unwrap();
+        assert_eq!(plan.mode, Mode::Pipeline { depth });
+        assert_eq!(plan.measure.duration_ns, Some(2_000_000_000));
+        let plan = run_args("--sweep --duration 3s").load.plan().unwrap();
+        assert_eq!(plan.measure.duration_ns, Some(3_000_000_000));
+        for option in ["--mode open", "--rate 5", "--count 5"] {
+            let line = format!("fathom run --sweep {option}");
+            assert!(Cli::try_parse_from(line.split_whitespace()).is_err());
+        }
+    }
+
+    #[test]
     fn what_makes_no_measurement_is_a_usage_error() {
         for line in [
             "--payload 43",
             "--payload 1473",
             "--timeout 0s",
             "--duration 0s",
-            "--mode open --rate 2000000",
+            "--mode open --rate 3000000",
         ] {
             let error = run_args(line).load.plan().unwrap_err();
             assert_eq!(error.exit_code(), 2, "{line}: {error}");

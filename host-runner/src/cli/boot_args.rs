@@ -2,11 +2,16 @@
 
 use std::net::Ipv4Addr;
 
+use super::CliError;
 use super::args::GuestArgs;
 use super::values::Ip;
 
+/// The longest line that QEMU hands to an image by PVH whole.
+const MAX_LEN: usize = 4095;
+
 /// The guest's address and gateway unless told otherwise: QEMU's user network has them so.
-const DEFAULT_IP: Ip = Ip::Static(Ipv4Addr::new(10, 0, 2, 15), 24);
+const DEFAULT_NETWORK: (Ipv4Addr, u8) = (Ipv4Addr::new(10, 0, 2, 15), 24);
+const DEFAULT_IP: Ip = Ip::Static(DEFAULT_NETWORK.0, DEFAULT_NETWORK.1);
 const DEFAULT_GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 
 /// What the guest does between frames.
@@ -18,9 +23,21 @@ pub enum Idle {
     Nap,
 }
 
-/// The boot arguments, as one line. The user's own come last, and replace ours of the same name.
+/// Address and gateway of a guest that can't ask for them: the options' own, or the defaults.
 #[must_use]
-pub fn line(guest: &GuestArgs, idle: Idle) -> String {
+pub fn static_network(guest: &GuestArgs) -> ((Ipv4Addr, u8), Option<Ipv4Addr>) {
+    match guest.ip {
+        Some(Ip::Static(address, prefix)) => ((address, prefix), guest.gw),
+        Some(Ip::Dhcp) | None => (DEFAULT_NETWORK, guest.gw.or(Some(DEFAULT_GATEWAY))),
+    }
+}
+
+/// The boot arguments, as one line. The user's own come last, and replace ours of the same name.
+///
+/// # Errors
+///
+/// [`CliError::Usage`] if they are more than can be handed over.
+pub fn line(guest: &GuestArgs, idle: Idle) -> Result<String, CliError> {
     let gateway = guest
         .gw
         .or_else(|| guest.ip.is_none().then_some(DEFAULT_GATEWAY));
@@ -42,13 +59,21 @@ pub fn line(guest: &GuestArgs, idle: Idle) -> String {
         let is_named = |argument: &String| argument.split('=').next() == Some(name);
         guest.boot_arg.iter().any(is_named)
     };
-    ours.into_iter()
+    let line = ours
+        .into_iter()
         .flatten()
         .filter(|(name, _)| !is_replaced(name))
         .map(|(name, value)| format!("{name}={value}"))
         .chain(guest.boot_arg.iter().cloned())
         .collect::<Vec<_>>()
-        .join(" ")
+        .join(" ");
+    if line.len() > MAX_LEN {
+        return Err(CliError::Usage(
+            "the boot arguments are longer than the 4095 bytes that QEMU hands over: give less with \
+             `--boot-arg`",
+        ));
+    }
+    Ok(line)
 }
 
 #[cfg(test)]
@@ -59,6 +84,10 @@ mod tests {
     use super::*;
 
     fn line_of(options: &str) -> String {
+        try_line_of(options).unwrap()
+    }
+
+    fn try_line_of(options: &str) -> Result<String, CliError> {
         let words = ["fathom", "serve"]
             .into_iter()
             .chain(options.split_whitespace());
@@ -90,10 +119,43 @@ mod tests {
     }
 
     #[test]
+    fn a_guest_that_cannot_ask_has_the_same_network() {
+        let network_of = |options: &str| {
+            let words = ["fathom", "serve"].into_iter();
+            match Cli::try_parse_from(words.chain(options.split_whitespace()))
+                .unwrap()
+                .command
+            {
+                Command::Serve(args) => static_network(&args.guest),
+                other => panic!("{other:?}"),
+            }
+        };
+        let default = (DEFAULT_NETWORK, Some(DEFAULT_GATEWAY));
+        assert_eq!(network_of(""), default);
+        let own = (Ipv4Addr::new(192, 0, 2, 5), 28);
+        assert_eq!(network_of("--ip 192.0.2.5/28"), (own, None));
+        let gateway = Ipv4Addr::new(192, 0, 2, 1);
+        assert_eq!(
+            network_of("--ip 192.0.2.5/28 --gw 192.0.2.1"),
+            (own, Some(gateway))
+        );
+    }
+
+    #[test]
     fn the_users_arguments_pass_as_they_are_and_replace_ours() {
         assert_eq!(
             line_of("--boot-arg idle=nap --boot-arg colour=blue"),
             "ip=10.0.2.15/24 gw=10.0.2.2 port=9000 idle=nap colour=blue"
         );
+    }
+
+    #[test]
+    fn what_qemu_would_cut_off_is_refused() {
+        let of_len = |len: usize| {
+            let ours = line_of("--boot-arg x=").len();
+            try_line_of(&format!("--boot-arg x={}", "y".repeat(len - ours)))
+        };
+        assert_eq!(of_len(4095).unwrap().len(), 4095);
+        assert_eq!(of_len(4096).unwrap_err().exit_code(), 2);
     }
 }

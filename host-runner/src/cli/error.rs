@@ -8,6 +8,7 @@ use crate::link::LinkError;
 use crate::load::PlanError;
 use crate::machine::MachineError;
 use crate::report::ReportError;
+use crate::target::TargetError;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +40,9 @@ pub enum CliError {
     /// The machine could not be booted, or failed.
     #[error(transparent)]
     Machine(#[from] MachineError),
+    /// The service on Linux could not be set up, or failed.
+    #[error(transparent)]
+    Target(#[from] TargetError),
     /// The link could not be set up, or failed.
     #[error(transparent)]
     Link(#[from] LinkError),
@@ -85,6 +89,7 @@ impl CliError {
             Self::Resolve { .. }
             | Self::Image { .. }
             | Self::Machine(_)
+            | Self::Target(_)
             | Self::Link(_)
             | Self::Report(_)
             | Self::Setup { .. }

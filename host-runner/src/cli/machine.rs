@@ -7,48 +7,68 @@ use super::args::GuestArgs;
 use super::boot_args::{self, Idle};
 use super::interrupt::Interrupt;
 use super::progress::Bar;
-use crate::machine::{Config, Machine, MachineError, Netdev};
+use crate::machine::{Config, MIN_MEMORY_MIB, Machine, MachineError, Netdev};
+use crate::target::Bootable;
 
-/// Where the image is built, under the working directory.
-const DEFAULT_IMAGE: &str = "target/fathom.elf";
+/// The image's name among what is built.
+const IMAGE: &str = "fathom.elf";
 
-/// The image to boot: the one asked for, else the one under the working directory, else the one
-/// beside this program's own build directory.
+/// Where things are built, under the working directory.
+const BUILT: &str = "target";
+
+/// The image to boot: the one asked for, else the built one.
 #[must_use]
 pub fn image(asked_for: Option<&Path>) -> PathBuf {
-    let here = || Some(PathBuf::from(DEFAULT_IMAGE)).filter(|path| path.exists());
-    let beside_us = || {
-        let program = std::env::current_exe().ok()?;
-        let path = program.parent()?.parent()?.join("fathom.elf");
-        path.exists().then_some(path)
-    };
-    asked_for
-        .map(Path::to_owned)
-        .or_else(here)
-        .or_else(beside_us)
-        .unwrap_or_else(|| PathBuf::from(DEFAULT_IMAGE))
+    asked_for.map_or_else(|| built(IMAGE).join(IMAGE), Path::to_owned)
 }
 
-/// Boots `image` as the options say.
+/// The directory of built things that holds `name`: the one under the working directory, else the
+/// one that this program itself was built in.
+#[must_use]
+pub fn built(name: &str) -> PathBuf {
+    let here = || Some(PathBuf::from(BUILT)).filter(|directory| directory.join(name).exists());
+    let ours = || {
+        let program = std::env::current_exe().ok()?;
+        let directory = program.parent()?.parent()?;
+        directory.join(name).exists().then(|| directory.to_owned())
+    };
+    here().or_else(ours).unwrap_or_else(|| PathBuf::from(BUILT))
+}
+
+/// The unikernel as the options have it.
+///
+/// # Errors
+///
+/// [`CliError::Usage`] if its boot arguments can't be handed over.
+pub fn hermit(guest: &GuestArgs, idle: Idle) -> Result<Bootable, CliError> {
+    Ok(Bootable {
+        image: image(guest.image.as_deref()),
+        initrd: None,
+        boot_args: boot_args::line(guest, idle)?,
+        memory_mib: guest.memory.unwrap_or(MIN_MEMORY_MIB),
+    })
+}
+
+/// Boots what there is to boot as the options say.
 ///
 /// # Errors
 ///
 /// [`CliError::Interrupted`] on Ctrl-C, else what was in the way.
 pub fn boot(
     guest: &GuestArgs,
-    image: &Path,
-    idle: Idle,
+    bootable: Bootable,
     netdev: Netdev,
     console_log: PathBuf,
     interrupt: &Interrupt,
 ) -> Result<Machine, CliError> {
     let config = Config {
+        initrd: bootable.initrd,
         accel: guest.accel,
         machine: guest.machine,
         cpu: guest.cpu.clone(),
-        memory_mib: guest.memory,
-        boot_args: boot_args::line(guest, idle),
-        ..Config::new(image.to_owned(), console_log, netdev)
+        memory_mib: bootable.memory_mib,
+        boot_args: bootable.boot_args,
+        ..Config::new(bootable.image, console_log, netdev)
     };
     let bar = std::cell::RefCell::new(Bar::new("starting QEMU"));
     let cancelled = || {

@@ -9,7 +9,6 @@ use super::progress::Bar;
 use crate::clock;
 use crate::link::Link;
 use crate::load::{self, Bench, Ending, Plan, Progress, Tally};
-use crate::machine::MachineError;
 use crate::report::{Run, Setting};
 use crate::stats::noise::{self, Counts};
 use crate::stats::{Ended, Noise, Recorder};
@@ -51,12 +50,12 @@ impl Measured {
 }
 
 /// Measures by `plan`. `health` says whether there is still something to measure.
-pub fn measure(
+pub fn measure<E: Into<CliError>>(
     plan: &Plan,
     boot_id: Option<u32>,
     link: &mut dyn Link,
     interrupt: &Interrupt,
-    mut health: impl FnMut() -> Result<(), MachineError>,
+    mut health: impl FnMut() -> Result<(), E>,
 ) -> Measured {
     let mut bar = Bar::new("looking at the host's noise");
     let mut recorder = Recorder::new(plan);
@@ -96,7 +95,7 @@ fn failed(error: CliError) -> (Ended, Option<CliError>) {
 }
 
 /// Waits a little for word that the machine is gone.
-fn obituary(mut health: impl FnMut() -> Result<(), MachineError>) -> Option<CliError> {
+fn obituary<E: Into<CliError>>(mut health: impl FnMut() -> Result<(), E>) -> Option<CliError> {
     let deadline = Instant::now() + OBITUARY_TIMEOUT;
     while Instant::now() < deadline {
         if let Err(error) = health() {
@@ -114,7 +113,7 @@ mod tests {
     use crate::link::loopback::Loopback;
     use crate::link::{LinkError, Received};
     use crate::load::{Limit, Mode};
-    use crate::machine::Hint;
+    use crate::machine::{Hint, MachineError};
 
     /// A link that is broken from the start.
     struct Broken;
@@ -157,7 +156,9 @@ mod tests {
 
     fn measure_loopback(plan: &Plan, faults: Faults) -> (Measured, Injected) {
         let mut link = Faulty::new(Loopback::new(7), faults, 42);
-        let measured = measure(plan, Some(7), &mut link, &Interrupt::default(), || Ok(()));
+        let measured = measure(plan, Some(7), &mut link, &Interrupt::default(), || {
+            Ok::<(), CliError>(())
+        });
         assert_eq!(measured.ended, Ended::Completed);
         let tally = &measured.tally;
         assert_eq!(tally.sent, tally.received + tally.lost);
@@ -222,7 +223,9 @@ mod tests {
     #[test]
     fn a_failed_link_alone_is_its_own_explanation() {
         let interrupt = Interrupt::default();
-        let measured = measure(&PLAN, None, &mut Broken, &interrupt, || Ok(()));
+        let measured = measure(&PLAN, None, &mut Broken, &interrupt, || {
+            Ok::<(), CliError>(())
+        });
         let expected = "link broken: sending failed: no such thing".to_owned();
         assert_eq!(measured.ended, Ended::Failed(expected));
         assert_eq!(measured.tally.sent, 0);

@@ -3,9 +3,11 @@
 //! - [`args`]: what can be asked for;
 //! - [`values`]: how durations and addresses are written;
 //! - [`boot_args`]: from options to the guest's boot arguments;
+//! - [`linux`]: the targets on Linux;
 //! - [`machine`]: booting with a progress bar;
 //! - [`measure`]: measuring with a progress bar;
 //! - [`floor`]: what a measurement on shared memory stands on;
+//! - [`series`]: one measurement, or the many of a sweep;
 //! - [`output`]: where results go;
 //! - [`progress`], [`interrupt`]: the bar, and Ctrl-C;
 //! - [`run`], [`serve`], [`probe`], [`report`], [`doctor`]: the commands;
@@ -20,6 +22,7 @@ pub mod doctor;
 pub mod error;
 pub mod floor;
 pub mod interrupt;
+pub mod linux;
 pub mod machine;
 pub mod measure;
 pub mod output;
@@ -27,6 +30,7 @@ pub mod probe;
 pub mod progress;
 pub mod report;
 pub mod run;
+pub mod series;
 pub mod serve;
 pub mod values;
 
@@ -42,7 +46,8 @@ pub struct Cli {
     pub command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage, 4 measurement invalid.";
+const EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 failed, 2 usage, 4 measurement invalid (of a sweep: any of its runs).";
 
 /// What to do.
 #[derive(Debug, Subcommand)]

@@ -3,13 +3,14 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use jiff::Timestamp;
 
 use super::CliError;
 use super::args::OutputArgs;
 use crate::report::directory::DEFAULT_BASE;
-use crate::report::{Directory, Report, ReportError, table};
+use crate::report::{Directory, Report, ReportError, Run, table};
 use crate::stats::Recorder;
 
 /// What `--json` takes for standard output.
@@ -61,14 +62,28 @@ impl Output {
         self.directory.path().join(name)
     }
 
-    /// Writes everything, and shows the table: on standard output, or on standard error if the
-    /// JSON goes to the other.
+    /// Writes the files of a run that began at `started_at`.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError::Report`] if one can't be written.
+    pub fn write_run(
+        &self,
+        run: &Run,
+        recorder: &Recorder,
+        started_at: SystemTime,
+    ) -> Result<(), CliError> {
+        Ok(self.directory.write_run(run, recorder, started_at)?)
+    }
+
+    /// Writes the report of runs whose files are there, and shows the table: on standard output, or
+    /// on standard error if the JSON goes to the other.
     ///
     /// # Errors
     ///
     /// [`CliError::Report`] if something can't be written.
-    pub fn write(&self, report: &Report, recorders: &[Recorder]) -> Result<(), CliError> {
-        self.directory.write(report, recorders)?;
+    pub fn write(&self, report: &Report) -> Result<(), CliError> {
+        self.directory.write(report)?;
         let shown = format!(
             "{}results    {}\n",
             table::render(report),

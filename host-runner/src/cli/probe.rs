@@ -8,10 +8,10 @@ use super::args::ProbeArgs;
 use super::interrupt::Interrupt;
 use super::measure::measure;
 use super::output::Output;
-use super::run::conclude;
+use super::series::Series;
 use crate::link::Link as _;
 use crate::link::user::UdpLink;
-use crate::report::{Environment, Report, Setting};
+use crate::report::{Environment, Setting};
 
 /// What results call a service that somebody else runs.
 const TARGET: &str = "remote";
@@ -31,9 +31,9 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
     let mut link = UdpLink::connect(LINK, peer)?;
     let output = Output::prepare(&args.output)?;
     let environment = Environment::now();
-    let measured = measure(&plan, None, &mut link, &interrupt, || Ok(()));
     let setting = Setting {
         target: TARGET.to_owned(),
+        responder: None,
         address: peer.to_string(),
         link: link.name().to_owned(),
         accel: None,
@@ -41,12 +41,11 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
         guest_boot_ms: None,
         placement: None,
     };
-    let environment = Environment {
-        steal_share: measured.noise.steal_share,
-        ..environment
-    };
-    let report = Report::new(environment, vec![measured.record(setting, &plan)]);
-    conclude(&output, report, measured)
+    let series = Series::measure(&plan, args.load.sweep, &output, |plan| {
+        let measured = measure(plan, None, &mut link, &interrupt, || Ok::<(), CliError>(()));
+        (measured.record(setting.clone(), plan), measured)
+    });
+    series.conclude(environment, &output)
 }
 
 fn resolve(address: &str) -> Result<SocketAddr, CliError> {

@@ -22,7 +22,6 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// [`CliError`] if it can't be booted, or fails later.
 pub fn run(args: &ServeArgs) -> Result<(), CliError> {
     let interrupt = Interrupt::watch()?;
-    let image = machine::image(args.guest.image.as_deref());
     let scratch = tempfile::tempdir().map_err(|source| CliError::Setup {
         what: "a scratch directory",
         source,
@@ -38,8 +37,7 @@ pub fn run(args: &ServeArgs) -> Result<(), CliError> {
     let console_log = scratch.path().join("console.log");
     let mut machine = machine::boot(
         &args.guest,
-        &image,
-        Idle::Nap,
+        machine::hermit(&args.guest, Idle::Nap)?,
         netdev,
         console_log,
         &interrupt,

@@ -81,7 +81,9 @@ impl Codec {
             request,
             answer,
             ip_sum: Sum::of(&request[IP..udp]),
-            udp_sum: Sum::of(addresses).and_field(UDP_PROTOCOL).and(ports),
+            udp_sum: Sum::of(addresses)
+                .plus(Sum::of_network_word(UDP_PROTOCOL))
+                .plus(Sum::of(ports)),
         }
     }
 
@@ -102,19 +104,20 @@ impl Codec {
         let udp_len = (UDP_HEADER_LEN + payload.len()) as u16;
         if self.is_v4 {
             let total_len = IPV4_HEADER_LEN as u16 + udp_len;
-            let checksum = self.ip_sum.and_field(total_len).checksum();
+            let checksum = self.ip_sum.plus(Sum::of_network_word(total_len)).checksum();
             frame[IP + V4_TOTAL_LENGTH..][..2].copy_from_slice(&total_len.to_be_bytes());
             frame[IP + V4_CHECKSUM..][..2].copy_from_slice(&checksum);
         } else {
             frame[IP + V6_PAYLOAD_LENGTH..][..2].copy_from_slice(&udp_len.to_be_bytes());
         }
         // The length stands in the pseudo-header too.
-        let sum = self.udp_sum.and_field(udp_len).and_field(udp_len);
-        let mut checksum = sum.and(payload).checksum();
-        if checksum == [0; 2] {
-            // Zero would mean that there is none (RFC 768).
-            checksum = [0xff; 2];
-        }
+        let length = Sum::of_network_word(udp_len);
+        let sum = self
+            .udp_sum
+            .plus(length)
+            .plus(length)
+            .plus(Sum::of(payload));
+        let checksum = sum.udp_checksum();
         let udp = &mut frame[self.udp..];
         udp[UDP_LENGTH..][..2].copy_from_slice(&udp_len.to_be_bytes());
         udp[UDP_CHECKSUM..][..2].copy_from_slice(&checksum);
@@ -156,10 +159,9 @@ impl Codec {
         };
         let same = &headers[IP + addresses..self.udp + UDP_LENGTH];
         let udp = frame[self.udp..].get(..ip_len)?;
-        let sum = self
-            .udp_sum
-            .and_field(ip_len as u16)
-            .and(udp.get(UDP_LENGTH..)?);
+        let rest = Sum::of(udp.get(UDP_LENGTH..)?);
+        let length = Sum::of_network_word(ip_len as u16);
+        let sum = self.udp_sum.plus(length).plus(rest);
         let is_whole = field(udp, UDP_LENGTH) == ip_len && field(udp, UDP_CHECKSUM) != 0;
         let is_answer = is_usual && *same == self.answer[..same.len()] && is_whole && sum.is_good();
         is_answer.then(|| &udp[UDP_HEADER_LEN..])

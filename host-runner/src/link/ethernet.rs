@@ -74,10 +74,16 @@ impl<F: Frames> EthernetLink<F> {
     /// [`LinkError`] if the service has no address of `family`, or does not answer.
     pub fn open(mut frames: F, ready: &wire::Ready, family: Family) -> Result<Self, LinkError> {
         let host = neighbour_of(ready);
-        let (own, peer): (IpAddr, IpAddr) = match (family, host.ip, ready.ip) {
-            (Family::V4, Some((own, _)), Some((peer, _))) => (own.into(), peer.into()),
-            (Family::V4, ..) => return Err(LinkError::NoAddress { family: "IPv4" }),
-            (Family::V6, ..) => (host.ip6.0.into(), ready.ip6.0.into()),
+        let missing = |family| LinkError::NoAddress { family };
+        let (own, peer): (IpAddr, IpAddr) = match family {
+            Family::V4 => {
+                let both = host.ip.zip(ready.ip).ok_or(missing("IPv4"))?;
+                (both.0.0.into(), both.1.0.into())
+            }
+            Family::V6 => {
+                let both = host.ip6.zip(ready.ip6).ok_or(missing("IPv6"))?;
+                (both.0.0.into(), both.1.0.into())
+            }
         };
         let peer = SocketAddr::new(peer, ready.port);
         let mut stack = Stack::new(host);
@@ -202,7 +208,9 @@ pub(super) fn neighbour_of(ready: &wire::Ready) -> Host {
         ip: ready
             .ip
             .map(|(ip, prefix)| (ipv4_beside(ip, prefix), prefix)),
-        ip6: (ipv6_beside(ready.ip6.0, ready.ip6.1), ready.ip6.1),
+        ip6: ready
+            .ip6
+            .map(|(ip6, prefix)| (ipv6_beside(ip6, prefix), prefix)),
     }
 }
 

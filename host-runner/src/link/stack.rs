@@ -24,8 +24,8 @@ pub struct Host {
     pub mac: [u8; 6],
     /// IPv4 address and prefix length, where there is IPv4.
     pub ip: Option<(Ipv4Addr, u8)>,
-    /// IPv6 address and prefix length.
-    pub ip6: (Ipv6Addr, u8),
+    /// IPv6 address and prefix length, where there is IPv6.
+    pub ip6: Option<(Ipv6Addr, u8)>,
 }
 
 /// A host on an Ethernet that answers what any host answers.
@@ -50,9 +50,11 @@ impl Stack {
         let mut interface = Interface::new(Config::new(mac.into()), &mut queues, now());
         interface.update_ip_addrs(|addresses| {
             let ip = host.ip.map(|(ip, prefix)| IpCidr::new(ip.into(), prefix));
-            let ip6 = IpCidr::new(host.ip6.0.into(), host.ip6.1);
+            let ip6 = host
+                .ip6
+                .map(|(ip6, prefix)| IpCidr::new(ip6.into(), prefix));
             // There is room for two, one of each family.
-            addresses.extend(ip.into_iter().chain([ip6]));
+            addresses.extend(ip.into_iter().chain(ip6));
         });
         Self {
             interface,
@@ -213,7 +215,7 @@ mod tests {
         Host {
             mac: [2, 0, 0, 0, 0, number],
             ip: Some((Ipv4Addr::new(10, 0, 2, number), 24)),
-            ip6: (Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, number.into()), 64),
+            ip6: Some((Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, number.into()), 64)),
         }
     }
 

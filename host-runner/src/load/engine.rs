@@ -1,11 +1,12 @@
 //! One request out, one datagram in, and what both mean: the part that the two loops share.
 
-use wire::{HEADER_LEN, Header, Kind, MAX_PAYLOAD};
+use wire::MAX_PAYLOAD;
 
+use super::datagram::{ReplyHeader, Requests};
 use super::plan::Plan;
 use super::supervise::{BUSY_INTERVAL_NS, Phase, Progress};
 use super::window::{Arrival, Known, Request, Window};
-use super::{Loss, Observer, Sample, Tally, padding};
+use super::{Loss, Observer, Sample, Tally};
 use crate::link::{Link, LinkError, Received};
 
 /// Room for one byte more than the longest datagram, so that one too long is seen to be.
@@ -25,7 +26,9 @@ pub(super) struct Engine<'a, L: ?Sized, O, C> {
     /// When the phase that sends began.
     phase_from_ns: u64,
     last_settled_ns: u64,
-    request: Box<[u8]>,
+    /// In-time replies since measuring began, those to warm-up's last requests included.
+    completed: u64,
+    requests: Requests,
     buffer: Box<[u8; BUFFER_LEN]>,
 }
 
@@ -44,7 +47,7 @@ where
     ) -> Self {
         Self {
             plan,
-            window: Window::new(plan.in_flight(), plan.timeout_ns),
+            window: Window::new(plan.to_remember(), plan.timeout_ns),
             link,
             observer,
             now_ns,
@@ -54,7 +57,8 @@ where
             measured_from: u64::MAX,
             phase_from_ns: 0,
             last_settled_ns: 0,
-            request: vec![0; plan.payload_len].into_boxed_slice(),
+            completed: 0,
+            requests: Requests::new(plan.payload_len, plan.seed),
             buffer: Box::new([0; BUFFER_LEN]),
         }
     }
@@ -94,49 +98,76 @@ where
                     self.phase = Phase::Draining;
                 }
                 self.tally.sending_ns = elapsed_ns;
+                self.tally.completed = self.completed;
                 !ends
             }
             Phase::Draining => false,
         }
     }
 
-    /// Sends the next request. Without a due time it is due when it is sent.
-    pub(super) fn send(&mut self, due_ns: Option<u64>) -> Result<(), LinkError> {
-        let seq = self.window.next_seq();
-        padding::fill(self.plan.seed, seq, &mut self.request[HEADER_LEN..]);
-        let sent_ns = (self.now_ns)();
-        let header = Header::request(seq, sent_ns);
+    /// Sends the next request, and returns when. Without a due time it is due when it is sent.
+    pub(super) fn send(&mut self, due_ns: Option<u64>) -> Result<u64, LinkError> {
         debug_assert!(self.plan.check().is_ok(), "a plan is checked before");
-        // A checked plan's payload has room for the header.
-        let _ = header.encode(&mut self.request);
-        self.link.send(&self.request)?;
+        let seq = self.window.next_seq();
+        self.requests.prepare(seq);
+        let sent_ns = (self.now_ns)();
+        debug_assert!(due_ns.is_none_or(|due_ns| due_ns <= sent_ns), "early");
+        self.link.send(self.requests.stamped(sent_ns))?;
         self.window.sent(due_ns.unwrap_or(sent_ns), sent_ns);
         if !self.is_measured(seq) {
             self.tally.warmup_discarded += 1;
-            return Ok(());
+            return Ok(sent_ns);
         }
         self.tally.sent += 1;
         if let Some(due_ns) = due_ns {
             self.observer.sent(sent_ns.saturating_sub(due_ns));
         }
-        Ok(())
+        Ok(sent_ns)
     }
 
     /// Takes in one datagram, waiting for it until `deadline_ns`, but never longer than a look-up
-    /// may be put off. Returns what time it is.
+    /// may be put off. Returns what time it is, or has been at the least.
     pub(super) fn receive(&mut self, deadline_ns: u64, now_ns: u64) -> Result<u64, LinkError> {
         let deadline_ns = deadline_ns.min(now_ns.saturating_add(BUSY_INTERVAL_NS));
-        let received = self.link.receive(&mut self.buffer[..], deadline_ns)?;
-        let now_ns = match received {
-            Some(Received { at_ns, .. }) => at_ns,
-            None => self.now_ns(),
-        };
-        // First what is lost by now: a reply that comes with the timeout comes too late.
-        self.expire(now_ns);
-        if let Some(Received { len, at_ns }) = received {
-            self.take(len, at_ns);
+        match self.receive_by(deadline_ns)? {
+            Some(at_ns) => Ok(at_ns),
+            None => {
+                // A link that gives up does so at the deadline or after, which saves a look at the
+                // clock right before a send; a deadline in the past says nothing.
+                let now_ns = if deadline_ns > now_ns {
+                    deadline_ns
+                } else {
+                    self.now_ns()
+                };
+                self.expire(now_ns);
+                Ok(now_ns)
+            }
+        }
+    }
+
+    /// Takes in every datagram that is there, `most` at the most. Returns what time it is, as far
+    /// as they tell.
+    pub(super) fn receive_waiting(&mut self, most: u64, now_ns: u64) -> Result<u64, LinkError> {
+        let mut now_ns = now_ns;
+        for _ in 0..most {
+            match self.receive_by(0)? {
+                Some(at_ns) => now_ns = at_ns,
+                None => break,
+            }
         }
         Ok(now_ns)
+    }
+
+    /// Takes in one datagram, if one comes by `deadline_ns`: when it came.
+    fn receive_by(&mut self, deadline_ns: u64) -> Result<Option<u64>, LinkError> {
+        let received = self.link.receive(&mut self.buffer[..], deadline_ns)?;
+        let Some(Received { len, at_ns }) = received else {
+            return Ok(None);
+        };
+        // First what is lost by now: a reply that comes with the timeout comes too late.
+        self.expire(at_ns);
+        self.take(len, at_ns);
+        Ok(Some(at_ns))
     }
 
     fn expire(&mut self, now_ns: u64) {
@@ -157,23 +188,28 @@ where
 
     /// Accounts for the datagram in the buffer, `len` bytes that came at `at_ns`.
     fn take(&mut self, len: usize, at_ns: u64) {
-        let Ok(header) = Header::decode(&self.buffer[..len.min(BUFFER_LEN)]) else {
+        let len = len.min(BUFFER_LEN);
+        let Some(header) = ReplyHeader::read(&self.buffer[..len]) else {
             self.tally.corrupted += self.unless_warming_up();
             return;
         };
-        if header.kind == Kind::Reply && self.boot_id.is_some_and(|boot| boot != header.boot_id) {
+        if header.is_reply && self.boot_id.is_some_and(|boot| boot != header.boot_id) {
             self.tally.foreign += self.unless_warming_up();
             return;
         }
         match self.window.look_up(header.seq) {
             Known::NeverSent => self.tally.corrupted += self.unless_warming_up(),
             Known::Forgotten => self.tally.stale += u64::from(self.is_measured(header.seq)),
-            Known::SentAt(sent_ns) if !self.is_intact(&header, sent_ns, len) => {
-                self.tally.corrupted += u64::from(self.is_measured(header.seq));
-            }
-            Known::SentAt(_) => {
+            Known::SentAt(sent_ns) => {
+                let datagram = &self.buffer[..len];
+                if !self.requests.is_echoed_by(&header, sent_ns, datagram) {
+                    self.tally.corrupted += u64::from(self.is_measured(header.seq));
+                    return;
+                }
                 self.boot_id = Some(header.boot_id);
                 let arrival = self.window.arrived(header.seq);
+                let in_time = matches!(arrival, Arrival::InTime { .. });
+                self.completed += u64::from(in_time) * self.unless_warming_up();
                 if self.is_measured(header.seq) {
                     self.count(arrival, &header, at_ns);
                 }
@@ -181,16 +217,7 @@ where
         }
     }
 
-    /// Whether a reply has everything that it must carry back from a request sent at `sent_ns`.
-    fn is_intact(&self, header: &Header, sent_ns: u64, len: usize) -> bool {
-        header.kind == Kind::Reply
-            && header.flags == 0
-            && header.t1_ns == sent_ns
-            && len == self.plan.payload_len
-            && padding::is_intact(self.plan.seed, header.seq, &self.buffer[HEADER_LEN..len])
-    }
-
-    fn count(&mut self, arrival: Arrival, header: &Header, at_ns: u64) {
+    fn count(&mut self, arrival: Arrival, header: &ReplyHeader, at_ns: u64) {
         match arrival {
             Arrival::Late => self.tally.late += 1,
             Arrival::Duplicate => self.tally.duplicated += 1,
@@ -241,7 +268,7 @@ where
     }
 }
 
-fn sample(request: &Request, header: &Header, at_ns: u64) -> Sample {
+fn sample(request: &Request, header: &ReplyHeader, at_ns: u64) -> Sample {
     let round_trip_ns = at_ns.saturating_sub(request.sent_ns);
     Sample {
         at_ns,

@@ -43,6 +43,8 @@ pub(crate) struct FakeLink<S> {
     script: S,
     coming: BinaryHeap<Reverse<(u64, u64, Vec<u8>)>>,
     answers: u64,
+    /// How many datagrams it holds: more are lost.
+    pub(crate) room: usize,
 }
 
 impl<S: FnMut(&Header, &[u8]) -> Vec<Answer>> FakeLink<S> {
@@ -52,6 +54,7 @@ impl<S: FnMut(&Header, &[u8]) -> Vec<Answer>> FakeLink<S> {
             script,
             coming: BinaryHeap::new(),
             answers: 0,
+            room: usize::MAX,
         }
     }
 }
@@ -72,6 +75,9 @@ impl<S: FnMut(&Header, &[u8]) -> Vec<Answer>> Link for FakeLink<S> {
     fn send(&mut self, datagram: &[u8]) -> Result<(), LinkError> {
         let header = Header::decode(datagram).expect("the loop sends requests");
         for (after_ns, answer) in (self.script)(&header, datagram) {
+            if self.coming.len() == self.room {
+                continue;
+            }
             self.answers += 1;
             let at_ns = header.t1_ns + after_ns;
             self.coming.push(Reverse((at_ns, self.answers, answer)));

@@ -1,17 +1,20 @@
 //! Load: when requests are sent, and what became of each of them.
 //!
 //! - [`plan`]: what is to be sent: loop, payload, warm-up, limits;
+//! - [`ladder`]: the plans of a sweep;
 //! - [`schedule`]: when each request of an open loop is due;
 //! - [`window`]: sequence accounting in bounded memory;
 //! - [`padding`]: the bytes behind the header, made so that damage shows;
+//! - [`datagram`]: requests put together and replies taken apart;
 //! - [`tally`]: what is counted;
 //! - `engine`: one request out, one datagram in;
 //! - [`supervise`]: looking up now and then from the measuring loop;
-//! - `closed`, `open`: the two loops.
+//! - `closed`, `open`, `pipeline`: the loops.
 //!
 //! Nothing here reads a clock or a socket of its own accord: the clock is a closure and the network
 //! a [`Link`], so every rule is tested on virtual time. What is measured goes to an [`Observer`]
-//! sample by sample; nothing on that path allocates.
+//! sample by sample; nothing on that path allocates, and the small functions on it are `#[inline]`
+//! so that each echo passes through one piece of code.
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::AtomicBool;
@@ -19,9 +22,12 @@ use std::sync::atomic::AtomicBool;
 use crate::link::{Link, LinkError};
 
 mod closed;
+pub mod datagram;
 mod engine;
+pub mod ladder;
 mod open;
 pub mod padding;
+mod pipeline;
 pub mod plan;
 pub mod schedule;
 pub mod supervise;
@@ -45,7 +51,7 @@ pub struct Sample {
     /// From when the request was due to when the reply was in hand.
     pub latency_ns: u64,
     /// From when the request was really sent to when the reply was in hand; equals
-    /// [`Sample::latency_ns`] in a closed loop.
+    /// [`Sample::latency_ns`] in a loop that is not open.
     pub uncorrected_ns: u64,
     /// What the guest says it took, t3 - t2 of its clock; `None` if that is impossible: negative, or
     /// longer than the whole round trip.
@@ -129,6 +135,7 @@ where
     let ended = match plan.mode {
         Mode::Closed => closed::run(&mut engine, &mut supervisor),
         Mode::Open { rate } => open::run(&mut engine, &mut supervisor, rate),
+        Mode::Pipeline { depth } => pipeline::run(&mut engine, &mut supervisor, depth),
     };
     let ending = match ended {
         Ok(()) => Ending::Completed,

@@ -12,6 +12,14 @@ use crate::link::Link;
 /// nanoseconds: longer than a sleeping thread takes to wake up.
 const AWAKE_NS: u64 = 60_000;
 
+/// While a reply is awaited, whoever carries it may need this CPU, and this thread may go first on
+/// it: then it stays awake for no more than this part of the time, and rather sends a little late.
+const AWAKE_SHARE: u64 = 4;
+
+/// The most requests that a generator that is behind sends before it looks for replies: few enough
+/// for the shortest queue on any link's way, the 64 receive buffers of the guest.
+const BURST: u64 = 8;
+
 pub(super) fn run<L, O, C, H, E>(
     engine: &mut Engine<'_, L, O, C>,
     supervisor: &mut Supervisor<'_, H>,
@@ -25,30 +33,45 @@ where
 {
     let mut now_ns = engine.now_ns();
     engine.begin(now_ns);
-    let schedule = Schedule::new(now_ns, rate);
-    let mut due_ns = schedule.due_ns(0);
-    let mut sending = engine.wants(due_ns);
+    let mut schedule = Schedule::new(now_ns, rate);
+    let mut sending = engine.wants(schedule.due_ns());
+    let interval_ns = 1_000_000_000 / u64::from(rate.get());
     loop {
-        let loss_ns = engine.window.next_loss_ns();
-        if sending && due_ns <= now_ns && engine.window.has_room() {
-            engine.send(Some(due_ns)).map_err(Ending::LinkFailed)?;
-            due_ns = schedule.due_ns(engine.window.next_seq());
-            sending = engine.wants(due_ns);
-            // A generator that is behind takes in a reply after each request all the same, so that
-            // no queue runs over meanwhile.
-            now_ns = engine.receive(0, now_ns).map_err(Ending::LinkFailed)?;
-        } else {
-            let wake_ns = match (sending && engine.window.has_room(), loss_ns) {
-                (true, Some(loss_ns)) => loss_ns.min(due_ns.saturating_sub(AWAKE_NS)),
-                (true, None) => due_ns.saturating_sub(AWAKE_NS),
-                (false, Some(loss_ns)) => loss_ns,
-                (false, None) => return Ok(()),
-            };
-            now_ns = engine
-                .receive(wake_ns, now_ns)
-                .map_err(Ending::LinkFailed)?;
+        let mut burst = 0;
+        while sending && schedule.due_ns() <= now_ns && burst < BURST && engine.window.has_room() {
+            let due_ns = schedule.due_ns();
+            now_ns = engine.send(Some(due_ns)).map_err(Ending::LinkFailed)?;
+            schedule.advance();
+            sending = engine.wants(schedule.due_ns());
+            burst += 1;
         }
+        now_ns = if burst > 0 {
+            // One more than was sent: a generator that is behind takes in more than it sends, so
+            // that no queue runs over meanwhile.
+            engine.receive_waiting(burst + 1, now_ns)
+        } else {
+            let sends = sending && engine.window.has_room();
+            let awake_ns = if engine.window.in_flight() == 0 {
+                AWAKE_NS
+            } else {
+                AWAKE_NS.min(interval_ns / AWAKE_SHARE)
+            };
+            let send_ns = sends.then(|| schedule.due_ns().saturating_sub(awake_ns));
+            let Some(wake_ns) = earlier(engine.window.next_loss_ns(), send_ns) else {
+                return Ok(());
+            };
+            engine.receive(wake_ns, now_ns)
+        }
+        .map_err(Ending::LinkFailed)?;
         let is_quiet = engine.window.in_flight() == 0;
         supervisor.look_up(now_ns, is_quiet, || engine.progress(now_ns))?;
+    }
+}
+
+/// The earlier of two times, of which either may never come.
+fn earlier(a_ns: Option<u64>, b_ns: Option<u64>) -> Option<u64> {
+    match (a_ns, b_ns) {
+        (Some(a_ns), Some(b_ns)) => Some(a_ns.min(b_ns)),
+        (a_ns, b_ns) => a_ns.or(b_ns),
     }
 }

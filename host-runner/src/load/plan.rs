@@ -1,6 +1,6 @@
 //! What is to be sent: which loop, how much, how long.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU16, NonZeroU32};
 
 use wire::{HEADER_LEN, MAX_PAYLOAD};
 
@@ -18,7 +18,30 @@ pub enum Mode {
         /// Requests per second.
         rate: NonZeroU32,
     },
+    /// A closed loop of `depth` requests in flight: each goes out when an earlier one was answered
+    /// or lost. It measures how much the system gets done; its latency is that at full load.
+    Pipeline {
+        /// Requests in flight, up to [`MAX_DEPTH`].
+        depth: NonZeroU16,
+    },
 }
+
+impl Mode {
+    /// The name that `--mode` takes and results carry.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open { .. } => "open",
+            Self::Pipeline { .. } => "pipeline",
+        }
+    }
+}
+
+/// The most requests that a pipeline has in flight: the buffers that links give their sockets, and
+/// the rings of a network device, hold as many frames. More would be lost in a queue, and the loss
+/// not be the service's.
+pub const MAX_DEPTH: NonZeroU16 = NonZeroU16::new(256).unwrap();
 
 /// How much of something: whichever is reached first. With neither, there is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,6 +96,9 @@ pub enum PlanError {
     /// Neither a duration nor a count ends the measurement.
     #[error("nothing would end the measurement: give a duration or a count")]
     Endless,
+    /// The pipeline is deeper than any queue on the way.
+    #[error("a depth of {0} is more than the queues on the way hold: choose 1 to {MAX_DEPTH}")]
+    TooDeep(NonZeroU16),
     /// More requests could be in flight than the accounting remembers.
     #[error(
         "rate times timeout is {0} requests in flight, and at most {MAX_CAPACITY} can be accounted \
@@ -97,9 +123,24 @@ impl Plan {
         if self.measure == Limit::default() || self.warmup == Limit::default() {
             return Err(PlanError::Endless);
         }
+        if let Mode::Pipeline { depth } = self.mode
+            && depth > MAX_DEPTH
+        {
+            return Err(PlanError::TooDeep(depth));
+        }
         match self.in_flight() {
             too_many if too_many > MAX_CAPACITY => Err(PlanError::TooManyInFlight(too_many)),
             _ => Ok(()),
+        }
+    }
+
+    /// How many of the last requests can matter: between a request and its loss, all that are sent
+    /// meanwhile. A pipeline can't know how many that will be.
+    #[must_use]
+    pub fn to_remember(&self) -> u64 {
+        match self.mode {
+            Mode::Closed | Mode::Open { .. } => self.in_flight(),
+            Mode::Pipeline { .. } => MAX_CAPACITY,
         }
     }
 
@@ -108,6 +149,7 @@ impl Plan {
     pub fn in_flight(&self) -> u64 {
         match self.mode {
             Mode::Closed => 1,
+            Mode::Pipeline { depth } => depth.get().into(),
             Mode::Open { rate } => {
                 let in_flight = u128::from(rate.get()) * u128::from(self.timeout_ns);
                 u64::try_from(in_flight.div_ceil(1_000_000_000)).unwrap_or(u64::MAX)
@@ -185,10 +227,26 @@ mod tests {
         };
         assert_eq!(endless.check(), Err(PlanError::Endless));
         let dense = Plan {
-            mode: open(2_000_000),
+            mode: open(3_000_000),
             ..plan()
         };
-        assert_eq!(dense.check(), Err(PlanError::TooManyInFlight(2_000_000)));
+        assert_eq!(dense.check(), Err(PlanError::TooManyInFlight(3_000_000)));
+    }
+
+    #[test]
+    fn a_pipeline_is_no_deeper_than_the_queues() {
+        let pipeline = |depth| Plan {
+            mode: Mode::Pipeline {
+                depth: NonZeroU16::new(depth).unwrap(),
+            },
+            ..plan()
+        };
+        for depth in [1, 256] {
+            assert_eq!(pipeline(depth).check(), Ok(()));
+            assert_eq!(pipeline(depth).in_flight(), u64::from(depth));
+        }
+        let too_deep = NonZeroU16::new(257).unwrap();
+        assert_eq!(pipeline(257).check(), Err(PlanError::TooDeep(too_deep)));
     }
 
     #[test]

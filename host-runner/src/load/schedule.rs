@@ -2,27 +2,49 @@
 
 use std::num::NonZeroU32;
 
-/// Request i is due at `start_ns + i / rate` seconds. Every due time is computed from the start, so
-/// rounding never adds up.
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// The due times of an open loop, one after the other: request i is due at `start_ns + i / rate`
+/// seconds, rounded down. What rounding leaves is carried on, so it never adds up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    start_ns: u64,
-    rate: NonZeroU32,
+    due_ns: u64,
+    /// What is left of the due time's last nanosecond, in parts of `rate`.
+    remainder: u64,
+    step_ns: u64,
+    step_remainder: u64,
+    rate: u64,
 }
 
 impl Schedule {
     /// Requests from `start_ns` on, `rate` of them a second.
     #[must_use]
     pub const fn new(start_ns: u64, rate: NonZeroU32) -> Self {
-        Self { start_ns, rate }
+        let rate = rate.get() as u64;
+        Self {
+            due_ns: start_ns,
+            remainder: 0,
+            step_ns: SECOND_NS / rate,
+            step_remainder: SECOND_NS % rate,
+            rate,
+        }
     }
 
-    /// When request `index` is due, in nanoseconds of the clock that `start_ns` was read from.
+    /// When the next request is due, in nanoseconds of the clock that `start_ns` was read from.
     #[must_use]
-    pub fn due_ns(&self, index: u64) -> u64 {
-        let offset_ns = u128::from(index) * 1_000_000_000 / u128::from(self.rate.get());
-        self.start_ns
-            .saturating_add(u64::try_from(offset_ns).unwrap_or(u64::MAX))
+    #[inline]
+    pub const fn due_ns(&self) -> u64 {
+        self.due_ns
+    }
+
+    /// Goes on to the request after. No division: this is done for every request.
+    #[inline]
+    pub fn advance(&mut self) {
+        self.remainder += self.step_remainder;
+        let carries = self.remainder >= self.rate;
+        self.remainder -= if carries { self.rate } else { 0 };
+        let step_ns = self.step_ns + u64::from(carries);
+        self.due_ns = self.due_ns.saturating_add(step_ns);
     }
 }
 
@@ -34,17 +56,31 @@ mod tests {
 
     #[test]
     fn does_not_drift() {
-        let schedule = Schedule::new(1000, NonZeroU32::new(3).unwrap());
-        assert_eq!(schedule.due_ns(0), 1000);
-        assert_eq!(schedule.due_ns(1), 333_334_333);
-        assert_eq!(schedule.due_ns(3_000_000), 1_000_000_000_001_000);
+        let mut schedule = Schedule::new(1000, NonZeroU32::new(3).unwrap());
+        let mut due_ns = Vec::new();
+        for _ in 0..4 {
+            due_ns.push(schedule.due_ns());
+            schedule.advance();
+        }
+        assert_eq!(due_ns, [1000, 333_334_333, 666_667_666, 1_000_001_000]);
+        for _ in 4..3_000_000 {
+            schedule.advance();
+        }
+        assert_eq!(schedule.due_ns(), 1_000_000_000_001_000);
     }
 
     proptest! {
         #[test]
-        fn due_times_never_go_back(start_ns: u64, rate in 1..u32::MAX, index in 0..u64::MAX) {
-            let schedule = Schedule::new(start_ns, NonZeroU32::new(rate).unwrap());
-            prop_assert!(schedule.due_ns(index) <= schedule.due_ns(index + 1));
+        fn every_due_time_is_the_exact_one(
+            start_ns in 0..u64::MAX / 2, rate in 1..u32::MAX, count in 1..2000u64,
+        ) {
+            let mut schedule = Schedule::new(start_ns, NonZeroU32::new(rate).unwrap());
+            for index in 0..count {
+                let offset_ns = u128::from(index) * 1_000_000_000 / u128::from(rate);
+                let exact_ns = u128::from(start_ns) + offset_ns;
+                prop_assert_eq!(u128::from(schedule.due_ns()), exact_ns);
+                schedule.advance();
+            }
         }
     }
 }

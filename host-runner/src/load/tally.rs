@@ -34,6 +34,10 @@ pub struct Tally {
     /// In-time answers whose guest times are impossible; they are not in the service and path
     /// figures.
     pub impossible_times: u64,
+    /// In-time answers that came while requests were sent. Those to the last requests of warm-up
+    /// are among them, those to the last that were sent are not: what went in and came out at the
+    /// two ends of the measurement cancels out.
+    pub completed: u64,
     /// When the first measured request was due, in nanoseconds of the host's clock.
     pub started_ns: u64,
     /// For how long requests were sent, in nanoseconds.
@@ -49,6 +53,14 @@ impl Tally {
         (self.sent > 0 && self.sending_ns > 0)
             .then(|| self.sent as f64 * 1e9 / self.sending_ns as f64)
     }
+
+    /// Answers per second, or `None` if none came: what a service that always has enough to do
+    /// gets done.
+    #[must_use]
+    pub fn answer_rate(&self) -> Option<f64> {
+        (self.completed > 0 && self.sending_ns > 0)
+            .then(|| self.completed as f64 * 1e9 / self.sending_ns as f64)
+    }
 }
 
 #[cfg(test)]
@@ -59,10 +71,13 @@ mod tests {
     fn a_rate_needs_requests_and_time() {
         let tally = Tally {
             sent: 500,
+            completed: 490,
             sending_ns: 250_000_000,
             ..Tally::default()
         };
         assert_eq!(tally.achieved_rate(), Some(2000.0));
+        assert_eq!(tally.answer_rate(), Some(1960.0));
         assert_eq!(Tally::default().achieved_rate(), None);
+        assert_eq!(Tally::default().answer_rate(), None);
     }
 }

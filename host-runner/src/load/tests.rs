@@ -1,7 +1,7 @@
-//! Both loops on virtual time.
+//! The loops on virtual time.
 
 use std::convert::Infallible;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use proptest::prelude::*;
@@ -10,6 +10,8 @@ use wire::header::field;
 
 use super::fake::{Answer, BOOT_ID, FakeLink, Log, SERVICE_NS, VirtualClock, reply};
 use super::*;
+
+mod pipeline;
 
 const TIMEOUT_NS: u64 = 1_000_000;
 const RTT_NS: u64 = 50_000;
@@ -132,6 +134,35 @@ fn an_open_loop_counts_from_when_a_request_was_due() {
 }
 
 #[test]
+fn an_open_loop_that_fell_behind_floods_no_queue() {
+    // The far end holds 16 datagrams, as a small ring would, and the host stands still for 900 us:
+    // 90 requests are due at once when it goes on.
+    let clock = VirtualClock::default();
+    let stall = clock.clone();
+    let mut link = FakeLink::new(&clock, move |header: &Header, request: &[u8]| {
+        if header.seq == 50 {
+            stall.advance_to(header.t1_ns + 900_000);
+        }
+        // There as soon as it is looked for.
+        vec![(1, reply(request))]
+    });
+    link.room = 16;
+    let mut log = Log::default();
+    let bench = Bench {
+        link: &mut link,
+        observer: &mut log,
+        now_ns: || clock.now_ns(),
+        cancel: &AtomicBool::new(false),
+        check: |_: &Progress| Ok::<_, Infallible>(()),
+    };
+    let (tally, _) = run(&plan(open(100_000), 0, 2000), Some(BOOT_ID), bench);
+    assert_eq!((tally.sent, tally.received, tally.lost), (2000, 2000, 0));
+    // It caught up: the last ones are on time again.
+    assert!(log.lateness_ns[51] > 880_000);
+    assert!(log.lateness_ns[1000..].iter().all(|&ns| ns < 1000));
+}
+
+#[test]
 fn an_open_loop_does_not_wait_for_replies() {
     let slow_ns = 900_000;
     let plan = plan(open(10_000), 0, 200);
@@ -251,7 +282,13 @@ fn break_off(mode: Mode, looks: u32, cancels: bool) -> (Tally, Ending<&'static s
 
 #[test]
 fn a_broken_off_measurement_keeps_its_counts() {
-    for mode in [Mode::Closed, open(10_000), open(100_000)] {
+    let depth = NonZeroU16::new(16).unwrap();
+    for mode in [
+        Mode::Closed,
+        open(10_000),
+        open(100_000),
+        Mode::Pipeline { depth },
+    ] {
         for cancels in [false, true] {
             let (tally, ending) = break_off(mode, 10, cancels);
             match ending {
@@ -307,6 +344,16 @@ fn fates() -> impl Strategy<Value = Vec<Fate>> {
     prop::collection::vec(fate, 1..150)
 }
 
+/// What a request with this fate is answered.
+fn answers(fate: &Fate, request: &[u8]) -> Vec<Answer> {
+    let mut answer = reply(request);
+    if fate.is_damaged {
+        answer[50] ^= 0x10;
+    }
+    let at = |&delay_ns: &u64| (delay_ns, answer.clone());
+    fate.delays_ns.iter().map(at).collect()
+}
+
 proptest! {
     /// On any link every request ends in one place, and the open loop sends on time regardless.
     #[test]
@@ -314,12 +361,7 @@ proptest! {
         let mode = if is_open { open(10_000) } else { Mode::Closed };
         let count = fates.len() as u64;
         let (tally, log) = measure(&plan(mode, 0, count), |header, request| {
-            let fate = &fates[header.seq as usize];
-            let mut answer = reply(request);
-            if fate.is_damaged {
-                answer[50] ^= 0x10;
-            }
-            fate.delays_ns.iter().map(|&delay_ns| (delay_ns, answer.clone())).collect()
+            answers(&fates[header.seq as usize], request)
         });
         prop_assert_eq!(tally.sent, count);
         prop_assert_eq!(tally.received + tally.lost, count);

@@ -3,8 +3,8 @@
 //! Pure logic: no clock, no socket. Requests are numbered from zero without gaps, and their send
 //! times never go back, so the oldest request in flight is always the first to time out.
 
-/// The most requests a window remembers; 24 MiB of memory.
-pub const MAX_CAPACITY: u64 = 1 << 20;
+/// The most requests a window remembers, in 32 MiB of memory: two seconds of a million a second.
+pub const MAX_CAPACITY: u64 = 1 << 21;
 
 /// The fewest: enough to tell a late reply from a duplicate long after it mattered.
 const MIN_CAPACITY: u64 = 1 << 14;
@@ -17,11 +17,50 @@ enum State {
     LostThenAnswered,
 }
 
+/// What is remembered of a request. Two words, so that a cache line holds four of them: at a
+/// million a second the ring is far larger than any cache.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
-    due_ns: u64,
     sent_ns: u64,
-    state: State,
+    /// How long after its due time it was sent, in nanoseconds, and below that the state.
+    lateness_and_state: u64,
+}
+
+impl Slot {
+    const STATE_BITS: u32 = 2;
+    const STATES: [State; 1 << Self::STATE_BITS] = [
+        State::InFlight,
+        State::Answered,
+        State::Lost,
+        State::LostThenAnswered,
+    ];
+
+    const fn new(due_ns: u64, sent_ns: u64, state: State) -> Self {
+        // 2^62 ns are 146 years.
+        let lateness_ns = sent_ns.saturating_sub(due_ns);
+        Self {
+            sent_ns,
+            lateness_and_state: (lateness_ns << Self::STATE_BITS) | state as u64,
+        }
+    }
+
+    const fn state(self) -> State {
+        Self::STATES[self.lateness_and_state as usize % Self::STATES.len()]
+    }
+
+    fn set_state(&mut self, state: State) {
+        let states = Self::STATES.len() as u64 - 1;
+        self.lateness_and_state = (self.lateness_and_state & !states) | state as u64;
+    }
+
+    const fn request(self, seq: u64) -> Request {
+        let lateness_ns = self.lateness_and_state >> Self::STATE_BITS;
+        Request {
+            seq,
+            due_ns: self.sent_ns - lateness_ns,
+            sent_ns: self.sent_ns,
+        }
+    }
 }
 
 /// A request that was sent.
@@ -84,11 +123,7 @@ impl Window {
             .saturating_mul(2)
             .clamp(MIN_CAPACITY, MAX_CAPACITY)
             .next_power_of_two();
-        let empty = Slot {
-            due_ns: 0,
-            sent_ns: 0,
-            state: State::Answered,
-        };
+        let empty = Slot::new(0, 0, State::Answered);
         Self {
             slots: vec![empty; usize::try_from(capacity).unwrap_or(usize::MAX)].into_boxed_slice(),
             timeout_ns,
@@ -106,37 +141,39 @@ impl Window {
 
     /// The number that the next request gets.
     #[must_use]
+    #[inline]
     pub fn next_seq(&self) -> u64 {
         self.next
     }
 
     /// How many requests are in flight.
     #[must_use]
+    #[inline]
     pub fn in_flight(&self) -> u64 {
         self.in_flight
     }
 
     /// Whether another request can be sent now: the one whose place it takes is not in flight.
     #[must_use]
+    #[inline]
     pub fn has_room(&self) -> bool {
         self.next - self.oldest < self.slots.len() as u64
     }
 
-    /// Notes that the next request was sent; the caller has asked for [`Window::has_room`].
+    /// Notes that the next request was sent, at its due time or after; the caller has asked for
+    /// [`Window::has_room`].
+    #[inline]
     pub fn sent(&mut self, due_ns: u64, sent_ns: u64) {
         debug_assert!(self.has_room(), "a request in flight would be forgotten");
         let index = self.index(self.next);
-        self.slots[index] = Slot {
-            due_ns,
-            sent_ns,
-            state: State::InFlight,
-        };
+        self.slots[index] = Slot::new(due_ns, sent_ns, State::InFlight);
         self.next += 1;
         self.in_flight += 1;
     }
 
     /// What is known of `seq`.
     #[must_use]
+    #[inline]
     pub fn look_up(&self, seq: u64) -> Known {
         if seq >= self.next {
             Known::NeverSent
@@ -149,24 +186,21 @@ impl Window {
 
     /// Accounts for a reply to `seq`, of which [`Window::look_up`] said when it was sent. The caller
     /// has taken out what was lost by the time it came ([`Window::take_lost`]).
+    #[inline]
     pub fn arrived(&mut self, seq: u64) -> Arrival {
         let index = self.index(seq);
         let slot = &mut self.slots[index];
-        match slot.state {
+        match slot.state() {
             State::InFlight => {
-                slot.state = State::Answered;
-                let request = Request {
-                    seq,
-                    due_ns: slot.due_ns,
-                    sent_ns: slot.sent_ns,
-                };
+                slot.set_state(State::Answered);
+                let request = slot.request(seq);
                 let reordered = self.highest_answered.is_some_and(|highest| seq < highest);
                 self.highest_answered = self.highest_answered.max(Some(seq));
                 self.in_flight -= 1;
                 Arrival::InTime { request, reordered }
             }
             State::Lost => {
-                slot.state = State::LostThenAnswered;
+                slot.set_state(State::LostThenAnswered);
                 Arrival::Late
             }
             State::Answered | State::LostThenAnswered => Arrival::Duplicate,
@@ -175,10 +209,11 @@ impl Window {
 
     /// When the next request in flight will be lost, unless its reply comes before.
     #[must_use]
+    #[inline]
     pub fn next_loss_ns(&mut self) -> Option<u64> {
         while self.oldest < self.next {
             let slot = &self.slots[self.index(self.oldest)];
-            if slot.state == State::InFlight {
+            if slot.state() == State::InFlight {
                 return Some(slot.sent_ns.saturating_add(self.timeout_ns));
             }
             self.oldest += 1;
@@ -187,19 +222,16 @@ impl Window {
     }
 
     /// Takes out one request that is lost at `now_ns`, if there is one.
+    #[inline]
     pub fn take_lost(&mut self, now_ns: u64) -> Option<Request> {
         self.next_loss_ns().filter(|&at_ns| at_ns <= now_ns)?;
         let seq = self.oldest;
         let index = self.index(seq);
         let slot = &mut self.slots[index];
-        slot.state = State::Lost;
+        slot.set_state(State::Lost);
         self.oldest += 1;
         self.in_flight -= 1;
-        Some(Request {
-            seq,
-            due_ns: slot.due_ns,
-            sent_ns: slot.sent_ns,
-        })
+        Some(slot.request(seq))
     }
 }
 
@@ -215,13 +247,13 @@ mod tests {
     fn each_fate_of_a_request() {
         let mut window = Window::new(1, 100);
         for at in [0, 10, 20] {
-            window.sent(at, at);
+            window.sent(at / 2, at);
         }
         assert_eq!(window.look_up(2), Known::SentAt(20));
         assert_eq!(window.look_up(3), Known::NeverSent);
         let request = |seq, at| Request {
             seq,
-            due_ns: at,
+            due_ns: at / 2,
             sent_ns: at,
         };
         assert_eq!(

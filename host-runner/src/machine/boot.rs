@@ -51,7 +51,10 @@ pub(super) fn boot(
     cancelled: &dyn Fn() -> bool,
     on_event: &mut dyn FnMut(BootEvent),
 ) -> Result<Booted, MachineError> {
-    image::check(&config.image, config.memory_mib)?;
+    // What a kernel with an initial file system looks like is the firmware's affair.
+    if config.initrd.is_none() {
+        image::check(&config.image, config.memory_mib)?;
+    }
     let log = File::create(&config.console_log).map_err(|source| MachineError::ConsoleLog {
         path: config.console_log.clone(),
         source,
@@ -276,6 +279,7 @@ fn is_kvms_fault(error: &MachineError) -> bool {
         | MachineError::PortInUse { .. }
         | MachineError::Fatal { .. }
         | MachineError::BadReadyLine(_)
+        | MachineError::NoCounters
         | MachineError::Cancelled
         | MachineError::Monitor { .. } => false,
     }

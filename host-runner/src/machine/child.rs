@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal};
 ///
 /// The descriptors stay close-on-exec in this process, so no other child gets them; they are
 /// closed here when `command` is dropped.
-pub(super) fn tie_to_this_thread(command: &mut Command, inherited: Vec<OwnedFd>) {
+pub(crate) fn tie_to_this_thread(command: &mut Command, inherited: Vec<OwnedFd>) {
     let parent = rustix::process::getpid();
     let prepare = move || prepare(parent, &inherited);
     // SAFETY: the closure runs in the forked child of a threaded process, where only

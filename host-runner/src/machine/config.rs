@@ -18,14 +18,17 @@ pub const MIN_MEMORY_MIB: u32 = 32;
 /// Which accelerator the user asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum AccelChoice {
-    /// KVM where it boots the image within [`super::KVM_TRIAL`], else TCG.
+    // `super::KVM_TRIAL`, in words: this is what `--help` prints.
+    /// KVM where it boots the image within a second and a half, else TCG
     #[default]
     Auto,
-    /// KVM or an error.
+    /// KVM or an error
     Kvm,
-    /// QEMU's own binary translation.
+    /// QEMU's own binary translation
     Tcg,
 }
+
+const _: () = assert!(super::KVM_TRIAL.as_millis() == 1500);
 
 /// Which accelerator the machine runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,8 +109,10 @@ pub enum Netdev {
 pub struct Config {
     /// The QEMU to run: a path, or a name to look for on the search path.
     pub qemu: PathBuf,
-    /// The image: an ELF with a PVH entry note.
+    /// The image: an ELF with a PVH entry note, or a Linux kernel with an `initrd`.
     pub image: PathBuf,
+    /// A Linux kernel's initial file system.
+    pub initrd: Option<PathBuf>,
     /// Which accelerator to use.
     pub accel: AccelChoice,
     /// Which board to emulate.
@@ -138,6 +143,7 @@ impl Config {
         Self {
             qemu: qemu_program(),
             image,
+            initrd: None,
             accel: AccelChoice::default(),
             machine: MachineType::default(),
             cpu: None,

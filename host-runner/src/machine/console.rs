@@ -10,6 +10,9 @@ use wire::ready::{FATAL_PREFIX, NotReady, READY_PREFIX};
 /// What Hermit's panic handler puts before the panic's own words.
 const PANIC_MARK: &str = "[PANIC]";
 
+/// How Linux begins to say that it can't go on. What follows is for who debugs it.
+const LINUX_PANIC_MARK: &str = "Kernel panic - not syncing: ";
+
 /// How many lines are kept to be shown with an error.
 const TAIL_LINES: usize = 12;
 
@@ -47,7 +50,7 @@ impl Lines {
 
 /// The last lines of something.
 #[derive(Debug, Default)]
-pub(super) struct Tail {
+pub(crate) struct Tail {
     lines: VecDeque<String>,
 }
 
@@ -75,7 +78,7 @@ impl Tail {
 
 /// What the guest has said so far.
 #[derive(Debug, Default)]
-pub(super) struct Console {
+pub(crate) struct Console {
     tail: Tail,
     ready: Option<Result<wire::Ready, NotReady>>,
     fatal: Option<String>,
@@ -97,6 +100,11 @@ impl Console {
             let mut tail = Tail::default();
             tail.push(message.trim());
             self.panic = Some(tail);
+        } else if let Some((_, message)) = line.split_once(LINUX_PANIC_MARK) {
+            let mut tail = Tail::default();
+            tail.push(message.trim());
+            self.panic = Some(tail);
+            self.panic_complete = true;
         } else if let Some(at) = line.find(READY_PREFIX) {
             self.ready.get_or_insert_with(|| line[at..].parse());
         } else if let Some((_, message)) = line.split_once(FATAL_PREFIX) {
@@ -185,6 +193,14 @@ mod tests {
             console.panic().unwrap(),
             "panicked at src/main.rs:1:2:\nindex out of range"
         );
+        assert!(console.panic_is_complete());
+    }
+
+    #[test]
+    fn a_linux_panic_is_its_first_line() {
+        let text = "[    1.2] Kernel panic - not syncing: Out of memory\r\n[    1.2] CPU: 0\r\n";
+        let console = console(text);
+        assert_eq!(console.panic().unwrap(), "Out of memory");
         assert!(console.panic_is_complete());
     }
 

@@ -126,6 +126,9 @@ pub enum MachineError {
     /// The image and this program disagree about the ready line.
     #[error("the guest's ready line can't be read: {0}; rebuild both with `make build`")]
     BadReadyLine(wire::ready::NotReady),
+    /// The guest keeps its counters to itself.
+    #[error("the guest's counters can't be read: its ready line does not say where they are")]
+    NoCounters,
     /// The caller gave up.
     #[error("cancelled while the machine was booting")]
     Cancelled,

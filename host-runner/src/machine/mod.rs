@@ -7,14 +7,14 @@
 
 mod accel;
 mod boot;
-mod child;
+pub(crate) mod child;
 mod command;
 mod config;
 mod console;
 mod error;
 mod image;
-mod placement;
-mod process;
+pub(crate) mod placement;
+pub(crate) mod process;
 mod qmp;
 #[cfg(test)]
 mod tests;
@@ -144,9 +144,10 @@ impl Machine {
     ///
     /// # Errors
     ///
-    /// [`MachineError::Monitor`] if QEMU does not answer as it should within a few seconds.
+    /// [`MachineError::Monitor`] if QEMU does not answer as it should within a few seconds, and
+    /// [`MachineError::NoCounters`] if the guest did not say where its counters are.
     pub fn counters(&mut self) -> Result<wire::Counters, MachineError> {
-        let address = self.booted.ready.counters;
+        let address = self.booted.ready.counters.ok_or(MachineError::NoCounters)?;
         let mut read = || {
             let words = self.booted.monitor.read_words(address);
             words.map_err(|source| MachineError::Monitor {

@@ -73,7 +73,7 @@ impl Placement {
 
 /// Places the calling thread, which polls or sleeps while it waits, and all threads of the process
 /// `qemu` around its thread `vcpu`.
-pub(super) fn place(qemu: Pid, vcpu: Pid, polls: bool) -> Placement {
+pub(crate) fn place(qemu: Pid, vcpu: Pid, polls: bool) -> Placement {
     let placed = if polls {
         polling(qemu, vcpu)
     } else {

@@ -26,7 +26,7 @@ const PANIC_SETTLE: Duration = Duration::from_millis(100);
 
 /// What has been seen of QEMU and its guest.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     /// What the guest printed.
     pub console: Console,
     /// When the ready line came, in nanoseconds of [`crate::clock`].
@@ -69,7 +69,7 @@ impl Shared {
 
 /// A QEMU that was started. Dropped, it is killed and reaped.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     pid: Pid,
     started_at_ns: u64,
     shared: Arc<Shared>,

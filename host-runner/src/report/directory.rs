@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 
-use super::{Report, ReportError, document, hgrm, hlog};
+use super::{Report, ReportError, Run, document, hgrm, hlog, sweep};
 use crate::stats::Recorder;
 
 /// Where results go unless told otherwise, under the working directory.
@@ -60,20 +60,32 @@ impl Directory {
         &self.path
     }
 
-    /// Writes the report and, of each of its runs, the files of that run's recorder; then makes
-    /// this the latest.
+    /// Writes the files of `run`, which began at `started_at`: what its recorder has.
     ///
     /// # Errors
     ///
     /// [`ReportError`] if something of it can't be written.
-    pub fn write(&self, report: &Report, recorders: &[Recorder]) -> Result<(), ReportError> {
-        let started_at = SystemTime::from(report.environment.started_at);
-        for (run, recorder) in report.runs.iter().zip(recorders) {
-            let stem = run.file_stem();
-            let distribution = hgrm::render(&recorder.latency);
-            self.write_file(&format!("{stem}.hgrm"), distribution.as_bytes())?;
-            let log = hlog::render(&recorder.intervals, started_at)?;
-            self.write_file(&format!("{stem}.hlog"), &log)?;
+    pub fn write_run(
+        &self,
+        run: &Run,
+        recorder: &Recorder,
+        started_at: SystemTime,
+    ) -> Result<(), ReportError> {
+        let stem = run.file_stem();
+        let distribution = hgrm::render(&recorder.latency);
+        self.write_file(&format!("{stem}.hgrm"), distribution.as_bytes())?;
+        let log = hlog::render(&recorder.intervals, started_at)?;
+        self.write_file(&format!("{stem}.hlog"), &log)
+    }
+
+    /// Writes the report, and a sweep's table; then makes this the latest.
+    ///
+    /// # Errors
+    ///
+    /// [`ReportError`] if something of it can't be written.
+    pub fn write(&self, report: &Report) -> Result<(), ReportError> {
+        if let Some(text) = sweep::render(&report.runs) {
+            self.write_file("sweep.txt", text.as_bytes())?;
         }
         self.write_file("result.json", report.to_json()?.as_bytes())?;
         // From the files, as anyone else would make them later.
@@ -135,11 +147,14 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let base = place.path().join("results");
         let report = sample::report(sample::closed_run());
-        let recorders = [sample::recorder(Mode::Closed)];
+        let recorder = sample::recorder(Mode::Closed);
         for name in ["2026-11-23T114455Z", "2026-11-23T114455Z-2"] {
             let directory = Directory::create(None, &base, now()).unwrap();
             assert_eq!(directory.path(), base.join(name));
-            directory.write(&report, &recorders).unwrap();
+            directory
+                .write_run(&report.runs[0], &recorder, SystemTime::UNIX_EPOCH)
+                .unwrap();
+            directory.write(&report).unwrap();
             assert_eq!(fs::read_link(base.join("latest")).unwrap(), Path::new(name));
         }
         let mut names: Vec<_> = fs::read_dir(base.join("latest"))
@@ -165,10 +180,33 @@ mod tests {
         let directory = Directory::create(Some(&chosen), place.path(), now()).unwrap();
         assert_eq!(directory.path(), chosen);
         let report = sample::report(sample::closed_run());
-        let recorders = [sample::recorder(Mode::Closed)];
-        directory.write(&report, &recorders).unwrap();
+        let recorder = sample::recorder(Mode::Closed);
+        directory
+            .write_run(&report.runs[0], &recorder, SystemTime::UNIX_EPOCH)
+            .unwrap();
+        directory.write(&report).unwrap();
         assert!(chosen.join("result.json").exists());
+        assert!(!chosen.join("sweep.txt").exists());
         assert!(!place.path().join("latest").exists());
+    }
+
+    #[test]
+    fn every_run_of_a_sweep_has_its_own_files() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = Directory::create(Some(place.path()), place.path(), now()).unwrap();
+        let report = sample::sweep_report();
+        for run in &report.runs {
+            let recorder = sample::recorder(Mode::Closed);
+            directory
+                .write_run(run, &recorder, SystemTime::UNIX_EPOCH)
+                .unwrap();
+        }
+        directory.write(&report).unwrap();
+        let names = fs::read_dir(place.path()).unwrap();
+        assert_eq!(names.count(), 2 * report.runs.len() + 4);
+        for name in ["hermit-unix-open-95-percent.hlog", "sweep.txt"] {
+            assert!(place.path().join(name).exists(), "{name}");
+        }
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub fn render(intervals: &Intervals, started_at: SystemTime) -> Result<Vec<u8>, 
         .map_err(|error| failed(&error))?;
     let mut start = Duration::ZERO;
     for histogram in intervals.histograms() {
-        log.write_histogram(histogram, start, length, None)
+        log.write_histogram(&histogram, start, length, None)
             .map_err(|error| failed(&error))?;
         start += length;
     }
@@ -69,7 +69,7 @@ mod tests {
             }
         }
         assert_eq!(starts, [0, 1]);
-        assert_eq!(sum, *recorder.latency.histogram());
+        assert_eq!(sum, recorder.latency.histogram());
         assert_eq!(sum.len(), 1000);
     }
 

@@ -4,7 +4,7 @@
 //! - [`run`]: one measurement's record;
 //! - `floor`: what a latency on shared memory stands on;
 //! - [`hgrm`], [`hlog`]: the files that the HdrHistogram tools read;
-//! - [`table`]: one screen for people;
+//! - [`table`]: one screen for people; [`sweep`]: a sweep's part of it;
 //! - [`directory`]: where all of it goes;
 //! - [`read`]: results back from there;
 //! - [`document`]: `report.html` and `report.md`, with [`chart`]'s charts.
@@ -26,6 +26,7 @@ pub mod hgrm;
 pub mod hlog;
 pub mod read;
 pub mod run;
+pub mod sweep;
 pub mod table;
 
 #[cfg(test)]

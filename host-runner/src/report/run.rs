@@ -16,6 +16,8 @@ use crate::stats::{Ended, Noise, Recorder, Summary, validity};
 pub struct Setting {
     /// What was measured.
     pub target: String,
+    /// How the service on Linux waits for datagrams; null elsewhere.
+    pub responder: Option<String>,
     /// The service's address and port, as the client saw them.
     pub address: String,
     /// The link's name.
@@ -36,19 +38,26 @@ pub struct Setting {
 pub struct Run {
     /// What was measured.
     pub target: String,
+    /// How the service on Linux waits for datagrams; null elsewhere.
+    pub responder: Option<String>,
     /// The service's address and port, as the client saw them.
     pub address: String,
     /// The link's name.
     pub link: String,
     /// The accelerator's name.
     pub accel: Option<String>,
-    /// `closed` or `open`.
+    /// `closed`, `open` or `pipeline`.
     pub mode: Cow<'static, str>,
+    /// How many requests the pipeline keeps in flight.
+    pub depth: Option<u16>,
     /// Length of every request's UDP payload.
     pub payload_bytes: usize,
+    /// Which share of the pipeline's rate the open loop is offered, in percent, if it is a step of a
+    /// sweep.
+    pub sweep_percent: Option<u32>,
     /// What the open loop was to send, in requests per second.
     pub offered_rate: Option<f64>,
-    /// What was sent, in requests per second.
+    /// What was sent, in requests per second; for a pipeline, what was answered.
     pub achieved_rate: Option<f64>,
     /// After this long a request is lost, in nanoseconds.
     pub timeout_ns: u64,
@@ -131,19 +140,25 @@ impl Run {
         let open = recorder.open.as_ref();
         Self {
             target: setting.target,
+            responder: setting.responder,
             address: setting.address,
             link: setting.link,
             accel: setting.accel,
-            mode: Cow::Borrowed(match plan.mode {
-                Mode::Closed => "closed",
-                Mode::Open { .. } => "open",
-            }),
+            mode: Cow::Borrowed(plan.mode.name()),
+            depth: match plan.mode {
+                Mode::Pipeline { depth } => Some(depth.get()),
+                Mode::Closed | Mode::Open { .. } => None,
+            },
             payload_bytes: plan.payload_len,
+            sweep_percent: None,
             offered_rate: match plan.mode {
-                Mode::Closed => None,
+                Mode::Closed | Mode::Pipeline { .. } => None,
                 Mode::Open { rate } => Some(rate.get().into()),
             },
-            achieved_rate: tally.achieved_rate(),
+            achieved_rate: match plan.mode {
+                Mode::Closed | Mode::Open { .. } => tally.achieved_rate(),
+                Mode::Pipeline { .. } => tally.answer_rate(),
+            },
             timeout_ns: plan.timeout_ns,
             seed: plan.seed,
             elapsed_ns: tally.elapsed_ns,
@@ -181,7 +196,15 @@ impl Run {
     /// What the run's files are called, up to the dot.
     #[must_use]
     pub fn file_stem(&self) -> String {
-        format!("{}-{}-{}", self.target, self.link, self.mode)
+        let percent = self.sweep_percent;
+        let parts = [
+            Some(self.target.clone()),
+            self.responder.clone(),
+            Some(self.link.clone()),
+            Some(self.mode.to_string()),
+            percent.map(|percent| format!("{percent}-percent")),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("-")
     }
 }
 
@@ -261,11 +284,14 @@ mod tests {
         let run = &json["runs"][0];
         let expected = sorted([
             "target",
+            "responder",
             "address",
             "link",
             "accel",
             "mode",
+            "depth",
             "payload_bytes",
+            "sweep_percent",
             "offered_rate",
             "achieved_rate",
             "timeout_ns",
@@ -323,10 +349,27 @@ mod tests {
     }
 
     #[test]
+    fn a_pipeline_says_how_deep_it_is_and_what_was_answered() {
+        let run = serde_json::to_value(sample::pipeline_run()).unwrap();
+        assert_eq!(
+            (&run["mode"], &run["depth"]),
+            (&"pipeline".into(), &8.into())
+        );
+        // 998 completed in the second of sending.
+        assert_eq!(run["achieved_rate"], 998.0);
+        assert!(run["offered_rate"].is_null() && run["sweep_percent"].is_null());
+    }
+
+    #[test]
     fn a_closed_loop_leaves_out_what_only_an_open_one_has() {
         let run = serde_json::to_value(sample::closed_run()).unwrap();
         assert_eq!(run["mode"], "closed");
-        for field in ["offered_rate", "uncorrected_latency_ns", "send_lateness_ns"] {
+        for field in [
+            "depth",
+            "offered_rate",
+            "uncorrected_latency_ns",
+            "send_lateness_ns",
+        ] {
             assert!(run[field].is_null(), "{field}");
         }
         assert_eq!(run["valid"], true);

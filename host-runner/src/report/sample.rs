@@ -1,6 +1,6 @@
 //! Made-up measurements for the tests of this module's neighbours.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU16, NonZeroU32};
 
 use wire::Counters;
 
@@ -51,6 +51,7 @@ pub(super) fn recorder(mode: Mode) -> Recorder {
 fn run(mode: Mode) -> Run {
     let setting = Setting {
         target: "hermit".to_owned(),
+        responder: None,
         address: "10.0.2.15:9000".to_owned(),
         link: "unix".to_owned(),
         accel: Some("tcg".to_owned()),
@@ -64,6 +65,7 @@ fn run(mode: Mode) -> Run {
         received: 998,
         lost: 2,
         late: 1,
+        completed: 998,
         sending_ns: 1_000_000_000,
         elapsed_ns: 2_000_000_000,
         ..Tally::default()
@@ -94,6 +96,28 @@ fn run(mode: Mode) -> Run {
 
 pub(super) fn closed_run() -> Run {
     run(Mode::Closed)
+}
+
+pub(super) fn pipeline_run() -> Run {
+    let depth = NonZeroU16::new(8).unwrap();
+    run(Mode::Pipeline { depth })
+}
+
+/// A pipeline and three steps, the last of them invalid.
+pub(super) fn sweep_report() -> Report {
+    let mut runs = vec![pipeline_run()];
+    for percent in [10, 50, 95] {
+        let rate = NonZeroU32::new(10 * percent).unwrap();
+        let mut step = run(Mode::Open { rate });
+        step.sweep_percent = Some(percent);
+        runs.push(step);
+    }
+    runs[3].valid = false;
+    runs[3].invalid_because = vec!["the generator was late".to_owned()];
+    Report {
+        runs,
+        ..report(pipeline_run())
+    }
 }
 
 pub(super) fn open_run() -> Run {

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{Report, Run, floor};
+use super::{Report, Run, floor, sweep};
 use crate::stats::Summary;
 use crate::stats::summary::PERCENTILES;
 
@@ -16,9 +16,13 @@ const WIDTH: usize = 14;
 #[must_use]
 pub fn render(report: &Report) -> String {
     let mut text = String::new();
-    for run in &report.runs {
+    for run in report.runs.iter().filter(|run| run.sweep_percent.is_none()) {
         // Writing to a string can't fail.
         let _ = write(report, run, &mut text);
+    }
+    if let Some(steps) = sweep::render(&report.runs) {
+        text.push('\n');
+        text.push_str(&steps);
     }
     text
 }
@@ -43,17 +47,27 @@ fn write(report: &Report, run: &Run, text: &mut String) -> fmt::Result {
 }
 
 fn heading(report: &Report, run: &Run, text: &mut String) -> fmt::Result {
-    write!(
-        text,
-        "{} at {} over link {}, {} loop",
-        run.target, run.address, run.link, run.mode
-    )?;
+    text.push_str(&run.target);
+    if let Some(responder) = &run.responder {
+        write!(text, " ({responder})")?;
+    }
+    write!(text, " at {} over link {}, ", run.address, run.link)?;
+    match run.depth {
+        Some(depth) => write!(text, "pipeline: closed loop of {depth} in flight")?,
+        None => write!(text, "{} loop", run.mode)?,
+    }
     if let Some(rate) = run.offered_rate {
         write!(text, " at {rate} requests/s")?;
     }
     writeln!(text, ", {}-byte payload", run.payload_bytes)?;
     if run.partial {
         writeln!(text, "partial    broken off before the end")?;
+    }
+    if run.depth.is_some() {
+        writeln!(
+            text,
+            "load       full: each request waits for those before it, and latency says so"
+        )?;
     }
     let environment = &report.environment;
     if let (Some(accel), Some(reason)) = (&run.accel, &environment.accel_reason) {
@@ -177,7 +191,7 @@ fn row(text: &mut String, name: &str, mut cells: impl Iterator<Item = String>) -
     Ok(())
 }
 
-fn micros(value_ns: f64) -> String {
+pub(super) fn micros(value_ns: f64) -> String {
     format!("{:.2}", value_ns / 1000.0)
 }
 
@@ -188,7 +202,8 @@ fn counts(run: &Run, text: &mut String) -> fmt::Result {
         run.sent, run.received, run.lost
     )?;
     if let Some(rate) = run.achieved_rate {
-        write!(text, "; {rate:.0}/s")?;
+        let what = if run.depth.is_some() { " echoes" } else { "" };
+        write!(text, "; {rate:.0}{what}/s")?;
     }
     writeln!(text, "; {} before as warm-up", run.warmup_discarded)?;
     writeln!(
@@ -302,6 +317,30 @@ samples                 1000          1000           998           998          
 "
         );
         assert_eq!(render(&sample::report(sample::open_run())), expected);
+    }
+
+    #[test]
+    fn a_pipeline_says_under_what_load_its_latency_was() {
+        let text = render(&sample::report(sample::pipeline_run()));
+        let heading =
+            "hermit at 10.0.2.15:9000 over link unix, pipeline: closed loop of 8 in flight, \
+                       64-byte payload
+load       full: each request waits for those before it, and latency says so
+";
+        assert!(text.starts_with(heading), "{text}");
+        assert!(
+            text.contains("; 998 echoes/s; 500 before as warm-up"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_sweep_is_a_pipeline_and_a_table() {
+        let report = sample::sweep_report();
+        let text = render(&report);
+        assert_eq!(text.matches("over link").count(), 1);
+        let steps = sweep::render(&report.runs).unwrap();
+        assert!(text.ends_with(&format!("\n\n{steps}")));
     }
 
     #[test]

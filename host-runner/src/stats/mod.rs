@@ -1,5 +1,6 @@
 //! What was measured, as distributions, and how far it can be trusted.
 //!
+//! - `counts`: values counted in slots of three digits;
 //! - [`recording`]: one quantity's histogram;
 //! - [`summary`]: the percentiles that a number of samples supports;
 //! - [`intervals`]: the same latency, second by second;
@@ -11,6 +12,7 @@
 //! Nothing is trimmed, no percentile is averaged, no round trip halved.
 #![forbid(unsafe_code)]
 
+mod counts;
 pub mod intervals;
 pub mod noise;
 pub mod recorder;

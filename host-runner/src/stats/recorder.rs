@@ -2,7 +2,7 @@
 
 use crate::load::{Loss, Mode, Observer, Plan, Sample};
 
-use super::{Recording, intervals::Intervals};
+use super::{Recording, counts::Slot, intervals::Intervals};
 
 /// The distributions of one measurement.
 #[derive(Debug)]
@@ -38,16 +38,18 @@ impl Recorder {
             service: Recording::default(),
             path: Recording::default(),
             open: match plan.mode {
-                Mode::Closed => None,
+                Mode::Closed | Mode::Pipeline { .. } => None,
                 Mode::Open { .. } => Some(OpenLoop::default()),
             },
             intervals: Intervals::new(expected_ns.map(|ns| ns.saturating_add(plan.timeout_ns))),
         }
     }
 
+    #[inline]
     fn latency(&mut self, at_ns: u64, latency_ns: u64, uncorrected_ns: u64) {
-        self.latency.record(latency_ns);
-        self.intervals.record(at_ns, latency_ns);
+        let slot = Slot::of(latency_ns);
+        self.latency.record_at(slot, latency_ns);
+        self.intervals.record_at(slot, at_ns);
         if let Some(open) = &mut self.open {
             open.uncorrected.record(uncorrected_ns);
         }
@@ -59,12 +61,14 @@ impl Observer for Recorder {
         self.intervals.start(at_ns);
     }
 
+    #[inline]
     fn sent(&mut self, lateness_ns: u64) {
         if let Some(open) = &mut self.open {
             open.lateness.record(lateness_ns);
         }
     }
 
+    #[inline]
     fn replied(&mut self, sample: Sample) {
         self.latency(sample.at_ns, sample.latency_ns, sample.uncorrected_ns);
         if let Some(service_ns) = sample.service_ns {
@@ -118,7 +122,10 @@ mod tests {
         assert_eq!(recorder.path.max_ns(), Some(500));
         assert_eq!(open.uncorrected.max_ns(), Some(700));
         assert_eq!(open.lateness.max_ns(), Some(200));
-        assert_eq!(recorder.intervals.histograms()[0].len(), 1);
+        assert_eq!(
+            recorder.intervals.histograms().next().map(|h| h.len()),
+            Some(1)
+        );
     }
 
     #[test]

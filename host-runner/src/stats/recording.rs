@@ -1,23 +1,16 @@
 //! One quantity's samples, as a histogram of three significant digits beside exact extremes.
 
-use hdrhistogram::{Counter, Histogram};
+use hdrhistogram::Histogram;
 
-/// The longest time a histogram tells apart, in nanoseconds: over 18 minutes. Longer ones are
-/// recorded as this, and counted.
-pub const HIGHEST_NS: u64 = 1 << 40;
+use super::counts::{Counts, Slot};
 
-/// Makes a histogram from 1 ns to [`HIGHEST_NS`] with three significant digits, its memory touched,
-/// so that recording neither allocates nor faults.
-pub(super) fn histogram<T: Counter>() -> Histogram<T> {
-    let mut histogram = Histogram::new_with_bounds(1, HIGHEST_NS, 3).expect("1 to 2^40 is a range");
-    histogram.clear();
-    histogram
-}
+pub use super::counts::HIGHEST_NS;
 
 /// The samples of one quantity, in nanoseconds.
 #[derive(Clone, Debug)]
 pub struct Recording {
-    histogram: Histogram<u64>,
+    counts: Counts<u64>,
+    count: u64,
     min_ns: u64,
     max_ns: u64,
     sum_ns: u128,
@@ -27,7 +20,8 @@ pub struct Recording {
 impl Default for Recording {
     fn default() -> Self {
         Self {
-            histogram: histogram(),
+            counts: Counts::default(),
+            count: 0,
             min_ns: u64::MAX,
             max_ns: 0,
             sum_ns: 0,
@@ -39,8 +33,15 @@ impl Default for Recording {
 impl Recording {
     /// Adds one sample. Never allocates.
     pub fn record(&mut self, value_ns: u64) {
+        self.record_at(Slot::of(value_ns), value_ns);
+    }
+
+    /// Adds one sample, of which `slot` is the slot.
+    #[inline]
+    pub(super) fn record_at(&mut self, slot: Slot, value_ns: u64) {
+        self.counts.add(slot);
+        self.count += 1;
         self.saturated += u64::from(value_ns > HIGHEST_NS);
-        self.histogram.saturating_record(value_ns.min(HIGHEST_NS));
         self.min_ns = self.min_ns.min(value_ns);
         self.max_ns = self.max_ns.max(value_ns);
         self.sum_ns += u128::from(value_ns);
@@ -49,7 +50,7 @@ impl Recording {
     /// How many samples there are.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.histogram.len()
+        self.count
     }
 
     /// The smallest sample, exactly.
@@ -76,7 +77,9 @@ impl Recording {
     #[must_use]
     pub fn quantile_ns(&self, quantile: f64) -> u64 {
         // The histogram answers with the end of a bucket, which can lie beyond the last sample.
-        self.histogram.value_at_quantile(quantile).min(self.max_ns)
+        self.histogram()
+            .value_at_quantile(quantile)
+            .min(self.max_ns)
     }
 
     /// How many samples were over [`HIGHEST_NS`]: percentiles that reach them are too low.
@@ -85,10 +88,10 @@ impl Recording {
         self.saturated
     }
 
-    /// The histogram itself.
+    /// All samples as a histogram, which this makes.
     #[must_use]
-    pub fn histogram(&self) -> &Histogram<u64> {
-        &self.histogram
+    pub fn histogram(&self) -> Histogram<u64> {
+        self.counts.histogram()
     }
 }
 

@@ -126,6 +126,7 @@ mod tests {
         foreign: 0,
         stale: 0,
         impossible_times: 0,
+        completed: 10_000,
         started_ns: 0,
         sending_ns: 1_000_000_000,
         elapsed_ns: 1_000_000_000,

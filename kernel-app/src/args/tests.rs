@@ -10,6 +10,7 @@ fn defaults() {
         ipv4: Ipv4Config::Dhcp,
         ipv6: None,
         port: 9000,
+        path: Path::Reflector,
         idle: IdlePolicy::Spin,
         log: LevelFilter::Warn,
     };
@@ -19,8 +20,10 @@ fn defaults() {
 
 #[test]
 fn everything_in_any_order() {
-    let args =
-        parse("log=debug gw=10.0.2.2 idle=nap port=65535 ip6=2001:db8::15/64 ip=10.0.2.15/24");
+    let args = parse(
+        "log=debug gw=10.0.2.2 nap=500us idle=nap port=65535 path=smoltcp \
+             ip6=2001:db8::15/64 ip=10.0.2.15/24 quiet=2s",
+    );
     let expected = Args {
         ipv4: Ipv4Config::Static {
             address: Ipv4Addr::new(10, 0, 2, 15),
@@ -29,7 +32,11 @@ fn everything_in_any_order() {
         },
         ipv6: Some(("2001:db8::15".parse().unwrap(), 64)),
         port: 65535,
-        idle: IdlePolicy::Nap,
+        path: Path::Stack,
+        idle: IdlePolicy::Nap(Naps {
+            quiet_us: 2_000_000,
+            nap_us: 500,
+        }),
         log: LevelFilter::Debug,
     };
     assert_eq!(args, Ok(expected));
@@ -100,6 +107,18 @@ fn malformed_values_say_what_is_expected() {
         "port=0x50",
         "idle=",
         "idle=sleep",
+        "path=",
+        "path=stack",
+        "nap=1",
+        "nap=ms",
+        "nap=1.5ms",
+        "nap=-1ms",
+        "nap=1ns",
+        "nap=1 ms",
+        "nap=1MS",
+        "nap=4294967296us",
+        "quiet=",
+        "quiet=5m",
         "log=",
         "log=verbose",
         "log=WARN",
@@ -162,6 +181,47 @@ fn a_gateway_must_suit_the_address() {
         );
         assert!(error.argument.starts_with("gw="), "{line}: {error}");
     }
+}
+
+#[test]
+fn naps_have_defaults_and_bounds() {
+    let idle = |line| parse(line).map(|args| args.idle);
+    assert_eq!(idle("idle=nap"), Ok(IdlePolicy::Nap(Naps::DEFAULT)));
+    for (nap, nap_us) in [("100us", 100), ("1s", 1_000_000), ("20ms", 20_000)] {
+        let line = std::format!("idle=nap nap={nap} quiet=0s");
+        let naps = Naps {
+            quiet_us: 0,
+            nap_us,
+        };
+        assert_eq!(
+            parse(&line).map(|args| args.idle),
+            Ok(IdlePolicy::Nap(naps))
+        );
+    }
+    for argument in ["nap=99us", "nap=0ms", "nap=1001ms", "nap=2s"] {
+        let error = Args::parse(["idle=nap", argument]).unwrap_err();
+        assert!(matches!(error.problem, Problem::Unusable(_)), "{error}");
+    }
+}
+
+#[test]
+fn naps_need_the_policy() {
+    for line in [
+        "nap=1ms",
+        "quiet=1ms",
+        "idle=spin nap=1ms",
+        "quiet=1s idle=spin",
+    ] {
+        let error = parse(line).unwrap_err();
+        assert!(matches!(error.problem, Problem::Unusable(_)), "{line}");
+        assert!(!error.argument.starts_with("idle"), "{line}: {error}");
+    }
+}
+
+#[test]
+fn the_echo_services_port_is_taken() {
+    assert_eq!(parse("port=7").unwrap_err().argument, "port=7");
+    assert_eq!(parse("ip=10.0.2.15/24 port=8").unwrap().port, 8);
 }
 
 #[test]

@@ -9,20 +9,19 @@ use virtio_drivers::transport::pci::PciTransport;
 use crate::nic::dma::IdentityHal;
 use crate::nic::map::RegisterMapper;
 use crate::nic::pci::{Address, PciConfig, Registers, enable, find_network_device};
-use crate::nic::pool::PoolMemory;
 use crate::nic::ports::ConfigPorts;
-use crate::nic::queue::{Doorbell, RECEIVE, TRANSMIT};
-use crate::nic::virtio::VirtioNic;
+use crate::nic::ring::{Doorbell, RECEIVE, TRANSMIT};
+use crate::nic::virtio::{NicMemory, VirtioNic};
 use crate::nic::{NicError, PciProblem};
 
-static BUFFERS: PoolMemory = PoolMemory::new();
+static MEMORY: NicMemory = NicMemory::new();
 
 /// Fields of `virtio_pci_common_cfg` (virtio 1.2 §4.1.4.3), offsets in bytes.
 const QUEUE_SELECT: usize = 0x16;
 const QUEUE_NOTIFY_OFF: usize = 0x1e;
 
 /// The machine's network device.
-pub type Nic = VirtioNic<IdentityHal, PciTransport, PciDoorbells>;
+pub type Nic = VirtioNic<PciTransport, PciDoorbells>;
 
 impl Nic {
     /// Finds the machine's first virtio network device on PCI and sets it up.
@@ -33,11 +32,10 @@ impl Nic {
     ///
     /// # Safety
     ///
-    /// Runs in ring 0 on an identity-mapped image, whose page tables are identity-mapped too. For
+    /// To be called once, in ring 0 on an identity-mapped image, whose page tables are identity-mapped too. For
     /// the duration of the call nothing else may use the PCI configuration ports or change the page
     /// tables, and nothing else may ever use the device.
     pub unsafe fn find() -> Result<Self, NicError> {
-        let memory = BUFFERS.take().ok_or(NicError::InUse)?;
         // SAFETY: the caller leaves the ports to us.
         let mut config = PciConfig::new(unsafe { ConfigPorts::new() });
         let at = find_network_device(&config).ok_or(NicError::NotFound)?;
@@ -47,7 +45,7 @@ impl Nic {
         };
         enable(&mut config, at);
         let registers = Registers::locate(&mut config, at).map_err(failed)?;
-        // SAFETY: the caller vouches for the page tables, and `BUFFERS` for this being the one time.
+        // SAFETY: the caller vouches for the page tables, and for this being the one time.
         let mut mapper = unsafe { RegisterMapper::new() };
         for region in registers.regions() {
             mapper.map(&region).map_err(failed)?;
@@ -55,7 +53,7 @@ impl Nic {
         let doorbells = PciDoorbells::locate(&registers).map_err(failed)?;
         let transport = PciTransport::new::<IdentityHal, _>(&mut config.root, at)
             .map_err(|error| failed(PciProblem::Transport(error)))?;
-        Ok(Self::new(transport, doorbells, memory)?)
+        Ok(Self::new(transport, doorbells, &MEMORY)?)
     }
 }
 

@@ -1,26 +1,12 @@
-//! Memory that the device and the processor share: a static pool in `.bss`.
+//! What the transport of `virtio-drivers` asks of the platform: where device registers are.
 //!
-//! The image is identity-mapped, so an address in it is the physical address too. The queues are
-//! set up once and stay, so the pool only ever grows. Unsafe here: the [`Hal`] contract, argued at
-//! each function.
+//! The image is identity-mapped, so a physical address is the address itself. Queues and buffers
+//! are statics of our own, so there is no memory to hand out. Unsafe here: the [`Hal`] contract,
+//! argued at each function.
 
-use core::cell::UnsafeCell;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicUsize, Ordering};
 
-use virtio_drivers::{BufferDirection, Hal, PAGE_SIZE, PhysAddr};
-
-/// Two queues of two pages each: descriptors with avail ring, and used ring.
-const POOL_PAGES: usize = 4;
-
-#[repr(C, align(4096))]
-struct Pages(UnsafeCell<[[u8; PAGE_SIZE]; POOL_PAGES]>);
-
-// SAFETY: pages are handed out once each, by the atomic counter below, and only as raw pointers.
-unsafe impl Sync for Pages {}
-
-static PAGES: Pages = Pages(UnsafeCell::new([[0; PAGE_SIZE]; POOL_PAGES]));
-static PAGES_TAKEN: AtomicUsize = AtomicUsize::new(0);
+use virtio_drivers::{BufferDirection, Hal, PhysAddr};
 
 /// The [`Hal`] of an identity-mapped image.
 #[derive(Debug)]
@@ -28,25 +14,12 @@ pub struct IdentityHal;
 
 // SAFETY: each function argues its part of the contract.
 unsafe impl Hal for IdentityHal {
-    /// Takes pages from the pool; address 0, which the caller reports as an error, if there are
-    /// too few. They are zero as `.bss` is, aligned, and handed out to nobody else.
-    fn dma_alloc(pages: usize, _direction: BufferDirection) -> (PhysAddr, NonNull<u8>) {
-        let first = PAGES_TAKEN.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |taken| {
-            taken.checked_add(pages).filter(|&end| end <= POOL_PAGES)
-        });
-        match first {
-            Err(_) => (0, NonNull::dangling()),
-            Ok(first) => {
-                // SAFETY: `first + pages <= POOL_PAGES`, so the pointer stays inside the static.
-                let page = unsafe { PAGES.0.get().cast::<[u8; PAGE_SIZE]>().add(first) };
-                // SAFETY: a pointer into a static is not null.
-                let page = unsafe { NonNull::new_unchecked(page.cast::<u8>()) };
-                (page.as_ptr().expose_provenance() as PhysAddr, page)
-            }
-        }
+    /// None: address 0, which callers report as an error. The transport never asks.
+    fn dma_alloc(_pages: usize, _direction: BufferDirection) -> (PhysAddr, NonNull<u8>) {
+        (0, NonNull::dangling())
     }
 
-    /// Nothing: the pool does not take pages back, so they stay valid for whoever still has them.
+    /// Nothing: there is nothing that could come back.
     unsafe fn dma_dealloc(_paddr: PhysAddr, _vaddr: NonNull<u8>, _pages: usize) -> i32 {
         0
     }

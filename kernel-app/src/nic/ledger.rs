@@ -1,27 +1,15 @@
-//! Which buffer lies with the device under which token.
+//! Which buffers lie with the device, queue by queue.
 //!
-//! The device names a token when it is done with a buffer. It is not believed: the ledger is our
-//! own record, and a token that it does not hold is refused before anything is done with it. A
-//! token it holds stands for exactly one buffer. Pure bookkeeping; nothing of the device is known here.
+//! The device names a buffer when it is done with it. It is not believed: the ledger is our own
+//! record, and an id that it does not hold is refused before anything is done with it. One that it
+//! holds stands for exactly one buffer. Pure bookkeeping; nothing of the device is known here.
 
-use crate::nic::pool::BufferId;
-
-/// Descriptors per queue, and so the most buffers that can lie with the device.
-pub const QUEUE_SIZE: usize = 64;
+use crate::nic::pool::{BUFFERS, BufferId};
 
 /// Buffers lent to the device through one queue.
 #[derive(Debug)]
 pub struct Ledger {
-    lent: [Option<Lent>; QUEUE_SIZE],
-}
-
-/// A buffer of which the device has the first `len` bytes.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Lent {
-    /// Which buffer.
-    pub buffer: BufferId,
-    /// How much of it, in bytes.
-    pub len: usize,
+    is_lent: [bool; BUFFERS],
 }
 
 impl Ledger {
@@ -29,20 +17,24 @@ impl Ledger {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            lent: [const { None }; QUEUE_SIZE],
+            is_lent: [false; BUFFERS],
         }
     }
 
-    /// Notes what is lent under `token`, one that the queue has just handed out.
-    pub fn lend(&mut self, token: u16, lent: Lent) {
-        let before = self.lent[usize::from(token)].replace(lent);
-        debug_assert!(before.is_none(), "token {token} was lent twice");
+    /// Notes that the buffer is lent, and tells its number.
+    #[inline(always)]
+    pub const fn lend(&mut self, buffer: BufferId) -> u16 {
+        self.is_lent[buffer.index()] = true;
+        buffer.index() as u16
     }
 
-    /// Takes back what was lent under `token`; `None` if nothing was.
+    /// Takes back buffer `id`; `None` if it was not lent.
+    #[inline(always)]
     #[must_use]
-    pub fn settle(&mut self, token: u16) -> Option<Lent> {
-        self.lent.get_mut(usize::from(token))?.take()
+    pub fn settle(&mut self, id: u32) -> Option<BufferId> {
+        let is_lent = self.is_lent.get_mut(id as usize)?;
+        // The ledger took the id in, so giving it out once makes it unique again.
+        core::mem::take(is_lent).then(|| BufferId::again(id as u8))
     }
 }
 
@@ -55,23 +47,18 @@ impl Default for Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nic::pool::FreeList;
 
     #[test]
     fn only_what_was_lent_is_settled_and_only_once() {
-        let mut free = FreeList::full();
-        let mut lend = |len| Lent {
-            buffer: free.take().unwrap(),
-            len,
-        };
+        let mut buffers = BufferId::all();
         let mut ledger = Ledger::new();
-        ledger.lend(3, lend(100));
-        ledger.lend(63, lend(200));
-        assert_eq!(ledger.settle(4), None, "never lent");
-        assert_eq!(ledger.settle(64), None, "no such descriptor");
-        assert_eq!(ledger.settle(u16::MAX), None, "no such descriptor");
-        assert_eq!(ledger.settle(3).unwrap().len, 100);
+        assert_eq!(ledger.settle(3), None, "never lent");
+        let id = ledger.lend(buffers.nth(3).unwrap());
+        assert_eq!(id, 3);
+        for other in [0, 2, 4, BUFFERS as u32, 256 + 3, 65536 + 3, u32::MAX] {
+            assert_eq!(ledger.settle(other), None, "{other}");
+        }
+        assert_eq!(ledger.settle(3).map(|buffer| buffer.index()), Some(3));
         assert_eq!(ledger.settle(3), None, "settled before");
-        assert_eq!(ledger.settle(63).unwrap().len, 200);
     }
 }

@@ -1,10 +1,10 @@
 //! virtio-net on PCI: from finding the device to frames.
 //!
 //! - [`virtio`]: the device driver, as a [`crate::frames::FrameDevice`];
-//! - [`queue`]: its polled queues;
-//! - [`ledger`]: which buffer lies with the device under which token;
+//! - [`ring`]: its polled queues;
+//! - [`ledger`]: which buffers lie with the device;
 //! - [`pool`]: the frame buffers;
-//! - [`dma`]: memory that the device and the processor share;
+//! - [`dma`]: what the transport of `virtio-drivers` asks of the platform;
 //! - [`pci`]: finding the device and its registers in PCI configuration space;
 //! - `ports`, `map`, `bare`: the last steps to the hardware, on bare metal only.
 //!
@@ -17,7 +17,7 @@ pub mod dma;
 pub mod ledger;
 pub mod pci;
 pub mod pool;
-pub mod queue;
+pub mod ring;
 pub mod virtio;
 
 #[cfg(target_os = "none")]
@@ -50,9 +50,6 @@ pub enum NicError {
     /// The device was found, but does not work with this driver.
     #[error("network device: {0}")]
     Virtio(#[from] virtio::SetupError),
-    /// The device was asked for twice.
-    #[error("network device: already in use")]
-    InUse,
 }
 
 /// What is wrong with a device's registers.

@@ -9,27 +9,55 @@ use core::cell::UnsafeCell;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use crate::nic::ledger::QUEUE_SIZE;
+/// Buffers to receive into, and to answer from: an answer goes out in the buffer its question came
+/// in, so no more than these can be on the way.
+pub const RECEIVE_BUFFERS: usize = 64;
 
-/// One buffer's size, in bytes: a frame and its virtio header, with room to spare.
-pub const BUFFER_LEN: usize = 2048;
+/// Buffers for frames of the stack's own.
+pub const STACK_BUFFERS: usize = 64;
 
-/// How many buffers there are: enough to fill both rings.
-pub const BUFFERS: usize = 2 * QUEUE_SIZE;
+/// How many buffers there are. Those for receiving come first.
+pub const BUFFERS: usize = RECEIVE_BUFFERS + STACK_BUFFERS;
+
+/// A cache line, in bytes.
+const LINE: usize = 64;
+
+/// One buffer's size, in bytes: a frame and its virtio header. Whole cache lines, and an odd number
+/// of them: the first lines of all buffers, the ones that most frames are, then fall on different
+/// sets of a cache instead of crowding each other out of two.
+pub const BUFFER_LEN: usize = 25 * LINE;
 
 /// The right to use one buffer.
 #[derive(Debug, PartialEq, Eq)]
 pub struct BufferId(u8);
 
+const _: () = assert!(BUFFERS <= u8::MAX as usize);
+
 impl BufferId {
     /// Which buffer it is.
+    #[inline(always)]
     #[must_use]
     pub const fn index(&self) -> usize {
         self.0 as usize
     }
-}
 
-const _: () = assert!(BUFFERS <= u8::MAX as usize);
+    /// Whether it is one to receive into.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_for_receiving(&self) -> bool {
+        self.index() < RECEIVE_BUFFERS
+    }
+
+    /// The ids of all buffers. Not public: a second set would be a second owner.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        (0..BUFFERS as u8).map(Self)
+    }
+
+    /// The id that a ledger took in, for it to give out again; below [`BUFFERS`].
+    pub(super) const fn again(index: u8) -> Self {
+        Self(index)
+    }
+}
 
 /// Memory for a [`Pool`], to be put in a static.
 #[derive(Debug)]
@@ -53,12 +81,12 @@ impl PoolMemory {
     }
 
     /// The pool in this memory, and the ids of all its buffers; once.
-    pub fn take(&'static self) -> Option<(Pool, FreeList)> {
+    pub fn take(&'static self) -> Option<(Pool, impl Iterator<Item = BufferId>)> {
         if self.is_taken.swap(true, Ordering::Relaxed) {
             return None;
         }
         let base = NonNull::new(self.bytes.get().cast())?;
-        Some((Pool { base }, FreeList::full()))
+        Some((Pool { base }, BufferId::all()))
     }
 }
 
@@ -76,7 +104,15 @@ pub struct Pool {
 }
 
 impl Pool {
+    /// Where the device finds each buffer, in the order of their ids: at the same address, by the
+    /// identity mapping.
+    pub fn addresses(&self) -> impl Iterator<Item = u64> {
+        let base = self.base.as_ptr().expose_provenance();
+        (0..BUFFERS).map(move |index| (base + index * BUFFER_LEN) as u64)
+    }
+
     /// The bytes of a buffer, to read.
+    #[inline(always)]
     #[must_use]
     pub fn bytes<'a>(&'a self, id: &'a BufferId) -> &'a [u8; BUFFER_LEN] {
         // SAFETY: the index is below `BUFFERS`, by how ids are made. Ids are unique, and this one
@@ -84,7 +120,28 @@ impl Pool {
         unsafe { self.base.add(id.index()).as_ref() }
     }
 
+    /// Asks for the cache lines of a short frame of `len` bytes, header included, to be written to,
+    /// by writing to both ends of the buffer where nothing that matters is: to the virtio header,
+    /// which the device has no more need of, and behind the frame, in its last line.
+    ///
+    /// An answer is written where the question stands. Read first and written later, each of its
+    /// lines would be fetched from the device's processor, and then asked for once more.
+    #[inline(always)]
+    pub fn claim(&self, id: &mut BufferId, len: usize) {
+        let bytes = self.bytes_mut(id).as_mut_ptr();
+        let last = len.wrapping_sub(1) | (LINE - 1);
+        if last < BUFFER_LEN && last >= len {
+            // SAFETY: both are within the buffer, which the id gives us alone. Volatile: to be
+            // written now, though it means nothing.
+            unsafe {
+                bytes.write_volatile(0);
+                bytes.add(last).write_volatile(0);
+            }
+        }
+    }
+
     /// The bytes of a buffer, to read and write.
+    #[inline(always)]
     #[must_use]
     pub fn bytes_mut<'a>(&'a self, id: &'a mut BufferId) -> &'a mut [u8; BUFFER_LEN] {
         // SAFETY: as for `bytes`; and the id is borrowed mutably, so that nobody reads either.
@@ -100,12 +157,19 @@ pub struct FreeList {
 }
 
 impl FreeList {
-    /// A list of all buffers. Not public: a second list would be a second owner.
-    pub(super) fn full() -> Self {
+    /// No buffers.
+    #[must_use]
+    pub const fn new() -> Self {
         Self {
-            ids: core::array::from_fn(|index| Some(BufferId(index as u8))),
-            len: BUFFERS,
+            ids: [const { None }; BUFFERS],
+            len: 0,
         }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
     }
 
     /// Takes a buffer, the one last put back: its bytes are the likeliest to be in the cache.
@@ -121,15 +185,20 @@ impl FreeList {
     }
 }
 
+impl Default for FreeList {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn hands_out_each_buffer_once() {
-        let mut free = FreeList::full();
+    fn each_buffer_has_one_id() {
         let mut seen = [false; BUFFERS];
-        while let Some(id) = free.take() {
+        for id in BufferId::all() {
             assert!(!core::mem::replace(&mut seen[id.index()], true));
         }
         assert_eq!(seen, [true; BUFFERS]);
@@ -137,22 +206,26 @@ mod tests {
 
     #[test]
     fn hands_out_again_what_was_put_back_last() {
-        let mut free = FreeList::full();
-        let (first, second) = (free.take().unwrap(), free.take().unwrap());
-        let index = first.index();
-        free.put(second);
-        free.put(first);
-        assert_eq!(free.take().unwrap().index(), index);
+        let mut free = FreeList::new();
+        assert_eq!(free.take(), None);
+        let indices: [usize; 2] = core::array::from_fn(|i| i);
+        BufferId::all().take(2).for_each(|id| free.put(id));
+        let (last, first) = (free.take().unwrap(), free.take().unwrap());
+        assert_eq!([first.index(), last.index()], indices);
+        assert_eq!(free.take(), None);
     }
 
     #[test]
     fn memory_is_taken_once_and_buffers_do_not_overlap() {
         static MEMORY: PoolMemory = PoolMemory::new();
-        let (pool, mut free) = MEMORY.take().unwrap();
+        let (pool, mut ids) = MEMORY.take().unwrap();
         assert!(MEMORY.take().is_none());
-        let (mut a, mut b) = (free.take().unwrap(), free.take().unwrap());
+        let addresses: std::vec::Vec<u64> = pool.addresses().collect();
+        let (mut a, mut b) = (ids.next().unwrap(), ids.next().unwrap());
         pool.bytes_mut(&mut a).fill(1);
         pool.bytes_mut(&mut b).fill(2);
         assert_eq!(pool.bytes(&a), &[1; BUFFER_LEN]);
+        assert_eq!(pool.bytes(&b).as_ptr() as u64, addresses[1]);
+        assert_eq!(addresses.len(), BUFFERS);
     }
 }

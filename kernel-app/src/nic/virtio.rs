@@ -1,28 +1,45 @@
 //! The virtio-net driver (virtio 1.2 §5.1) with polled queues.
 //!
-//! Two split queues, one buffer per descriptor chain, no interrupts, no offloads. The network
-//! driver of `virtio-drivers` is not used, for three reasons: it negotiates `VIRTIO_F_EVENT_IDX`,
-//! under which it cannot turn interrupts off; it decides about the doorbell without the full
-//! barrier which that takes; and it ties a buffer to one queue, where an answer should go out in
-//! the buffer its question came in.
+//! Two split queues, one buffer per descriptor, no interrupts, no offloads. The network driver of
+//! `virtio-drivers` is not used, for three reasons: it negotiates `VIRTIO_F_EVENT_IDX`, under which
+//! it cannot turn interrupts off; it decides about the doorbell without the full barrier which that
+//! takes; and it ties a buffer to one queue, where an answer should go out in the buffer its
+//! question came in.
 //!
-//! What the device says is not believed. A frame of impossible length is dropped and counted. A
-//! token that stands for no buffer is counted too, and nothing more is taken from that device:
-//! what else it says cannot be relied on either. No unsafe code.
+//! Latency comes first. An answer is posted, and only then is the buffer of an earlier one, which
+//! the device has sent meanwhile, put back on the receive ring: one for each answer, so that every
+//! echo costs the same, and while the device is busy with the answer, so that it costs no time.
+//! While nothing comes, one index is read and nothing is written.
+//!
+//! What the device says is not believed. A frame of impossible length is dropped and counted. An id
+//! that stands for no buffer, or more completions than there can be, are counted too, and nothing
+//! more is taken from that device: what else it says cannot be relied on either. No unsafe code.
 
 use smoltcp::wire::EthernetAddress;
-use virtio_drivers::Hal;
 use virtio_drivers::transport::{DeviceStatus, Transport};
 
 use crate::frames::{DeviceCounts, DeviceFault, Fate, FrameDevice, MAX_FRAME, Offered};
-use crate::nic::ledger::QUEUE_SIZE;
-use crate::nic::pool::{BUFFER_LEN, BufferId, FreeList, Pool};
-use crate::nic::queue::{Doorbell, Queue, RECEIVE, TRANSMIT};
+use crate::nic::ledger::Ledger;
+use crate::nic::pool::{
+    BUFFER_LEN, BUFFERS, BufferId, FreeList, Pool, PoolMemory, RECEIVE_BUFFERS,
+};
+use crate::nic::ring::{Doorbell, RECEIVE, Ring, RingMemory, TRANSMIT};
 
 mod tokens;
 
+/// Descriptors of the receive queue: one for each buffer to receive into.
+pub const RECEIVE_SIZE: usize = RECEIVE_BUFFERS;
+
+/// Descriptors of the transmit queue: one for each buffer there is.
+pub const TRANSMIT_SIZE: usize = BUFFERS.next_power_of_two();
+
+/// With fewer buffers than this left to receive into, an idle poll looks for more.
+const LOW: u16 = RECEIVE_SIZE as u16 / 2;
+
 /// The header in front of every frame (virtio 1.2 §5.1.6): 12 bytes, all zero without offloads.
 const HEADER: usize = 12;
+
+const _: () = assert!(HEADER + MAX_FRAME <= BUFFER_LEN);
 
 /// Feature bits (virtio 1.2 §5.1.3, §6).
 const F_MAC: u64 = 1 << 5;
@@ -41,65 +58,90 @@ pub enum SetupError {
     /// Its configuration cannot be read, or a queue cannot be set up.
     #[error("{0}")]
     Virtio(virtio_drivers::Error),
+    /// Its memory was given to a device before.
+    #[error("already in use")]
+    InUse,
     /// Its Ethernet address is not one host's.
     #[error("its Ethernet address is a group's or zero: {0:02x?}")]
     Mac([u8; 6]),
 }
 
-/// A virtio network device: `T` for its registers, `B` for its doorbells, `H` for its memory.
-pub struct VirtioNic<H: Hal, T: Transport, B> {
+/// The memory that driver and device share, to be put in a static.
+#[derive(Debug)]
+pub struct NicMemory {
+    receive: RingMemory<RECEIVE_SIZE>,
+    transmit: RingMemory<TRANSMIT_SIZE>,
+    buffers: PoolMemory,
+}
+
+impl NicMemory {
+    /// Memory for one device, zeroed.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            receive: RingMemory::new(),
+            transmit: RingMemory::new(),
+            buffers: PoolMemory::new(),
+        }
+    }
+}
+
+impl Default for NicMemory {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A virtio network device: `T` for its registers, `B` for its doorbells.
+pub struct VirtioNic<T: Transport, B> {
     /// Resets the device when it is dropped.
     _transport: T,
     doorbell: B,
     pool: Pool,
-    receive: Queue<H>,
-    out: Outbound<H>,
-    /// The frame that was offered and kept.
-    kept: Option<Frame>,
-    /// The frame that the stack is looking at, or has looked at.
-    shown: Option<Frame>,
+    inbound: Inbound,
+    out: Outbound,
+    held: Held,
     mac: [u8; 6],
     counts: DeviceCounts,
     fault: Option<DeviceFault>,
 }
 
-/// The way out: the transmit queue, and the buffers that are in no queue.
-struct Outbound<H: Hal> {
-    queue: Queue<H>,
-    free: FreeList,
-    sent: u64,
+/// The way in.
+struct Inbound {
+    ring: Ring<RECEIVE_SIZE>,
+    ledger: Ledger,
+    /// Buffers were posted, and the device was not told. It is as soon as no frame is waiting: a
+    /// device that needs to be told has no buffers left, and so sends no more frames.
+    owes_bell: bool,
 }
 
-impl<H: Hal> Outbound<H> {
-    /// A buffer to send from or to receive into, if one is left once the device has given back
-    /// those it has sent.
-    fn take_free(&mut self, pool: &Pool) -> Result<Option<BufferId>, DeviceFault> {
-        while let Some((buffer, _)) = self.queue.reclaim(pool).map_err(DeviceFault::Transmit)? {
-            self.free.put(buffer);
-        }
-        Ok(self.free.take())
+impl Inbound {
+    /// Gives the device a buffer to receive into.
+    #[inline(always)]
+    fn post(&mut self, buffer: BufferId) {
+        self.ring.post(self.ledger.lend(buffer), BUFFER_LEN as u32);
+        self.owes_bell = true;
     }
+}
 
-    /// Sends the first `len` bytes of a buffer's frame. Returns whether there was room.
-    fn send(
-        &mut self,
-        pool: &Pool,
-        doorbell: &impl Doorbell,
-        mut buffer: BufferId,
-        len: usize,
-    ) -> bool {
+/// The way out, and the stack's buffers that are not on it.
+struct Outbound {
+    ring: Ring<TRANSMIT_SIZE>,
+    ledger: Ledger,
+    free: FreeList,
+    sent: u64,
+    doorbells: u64,
+}
+
+impl Outbound {
+    /// Sends the first `len` bytes of a buffer's frame.
+    #[inline(always)]
+    fn send(&mut self, pool: &Pool, doorbell: &impl Doorbell, mut buffer: BufferId, len: usize) {
         pool.bytes_mut(&mut buffer)[..HEADER].fill(0);
-        match self.queue.post(pool, buffer, HEADER + len) {
-            Ok(()) => {
-                self.queue.notify(doorbell);
-                self.sent += 1;
-                true
-            }
-            Err(buffer) => {
-                self.free.put(buffer);
-                false
-            }
-        }
+        self.ring
+            .post(self.ledger.lend(buffer), (HEADER + len) as u32);
+        self.sent += 1;
+        self.doorbells += self.ring.notify(doorbell);
     }
 }
 
@@ -109,7 +151,16 @@ struct Frame {
     len: usize,
 }
 
-impl<H: Hal, T: Transport, B: Doorbell> VirtioNic<H, T, B> {
+/// What became of the last frame that was offered and kept.
+enum Held {
+    Nothing,
+    /// It waits for the stack.
+    Kept(Frame),
+    /// The stack is looking at it, or has looked at it.
+    Shown(Frame),
+}
+
+impl<T: Transport, B: Doorbell> VirtioNic<T, B> {
     /// Sets the device up (virtio 1.2 §3.1.1) with all the receive buffers it can hold.
     ///
     /// # Errors
@@ -118,8 +169,9 @@ impl<H: Hal, T: Transport, B: Doorbell> VirtioNic<H, T, B> {
     pub fn new(
         mut transport: T,
         doorbell: B,
-        (pool, free): (Pool, FreeList),
+        memory: &'static NicMemory,
     ) -> Result<Self, SetupError> {
+        let (pool, buffers) = memory.buffers.take().ok_or(SetupError::InUse)?;
         transport.set_status(DeviceStatus::empty());
         let mut status = DeviceStatus::ACKNOWLEDGE | DeviceStatus::DRIVER;
         transport.set_status(status);
@@ -137,143 +189,207 @@ impl<H: Hal, T: Transport, B: Doorbell> VirtioNic<H, T, B> {
         if !EthernetAddress(mac).is_unicast() || mac == [0; 6] {
             return Err(SetupError::Mac(mac));
         }
-        let receive = Queue::new(&mut transport, RECEIVE).map_err(SetupError::Virtio)?;
-        let transmit = Queue::new(&mut transport, TRANSMIT).map_err(SetupError::Virtio)?;
+        let receive = Ring::new(&mut transport, RECEIVE, &memory.receive, pool.addresses())
+            .map_err(SetupError::Virtio)?;
+        let transmit = Ring::new(&mut transport, TRANSMIT, &memory.transmit, pool.addresses())
+            .map_err(SetupError::Virtio)?;
         transport.set_status(status | DeviceStatus::DRIVER_OK);
         let mut nic = Self {
             _transport: transport,
             doorbell,
             pool,
-            receive,
-            out: Outbound {
-                queue: transmit,
-                free,
-                sent: 0,
+            inbound: Inbound {
+                ring: receive,
+                ledger: Ledger::new(),
+                owes_bell: false,
             },
-            kept: None,
-            shown: None,
+            out: Outbound {
+                ring: transmit,
+                ledger: Ledger::new(),
+                free: FreeList::new(),
+                sent: 0,
+                doorbells: 0,
+            },
+            held: Held::Nothing,
             mac,
             counts: DeviceCounts::default(),
             fault: None,
         };
-        for _ in 0..QUEUE_SIZE {
-            if let Some(buffer) = nic.out.free.take() {
-                nic.post_receive(buffer);
-            }
+        for buffer in buffers {
+            nic.put_back(buffer);
         }
-        nic.receive.notify(&nic.doorbell);
+        nic.rest();
         Ok(nic)
     }
 
-    /// Posts a receive buffer; the caller rings.
-    fn post_receive(&mut self, buffer: BufferId) {
-        if let Err(buffer) = self.receive.post(&self.pool, buffer, BUFFER_LEN) {
+    /// Puts a buffer where it waits for its next use.
+    #[inline(always)]
+    fn put_back(&mut self, buffer: BufferId) {
+        if buffer.is_for_receiving() {
+            self.inbound.post(buffer);
+        } else {
             self.out.free.put(buffer);
         }
     }
 
-    /// Gives a receive buffer back to the device.
-    fn recycle(&mut self, buffer: BufferId) {
-        self.post_receive(buffer);
-        self.receive.notify(&self.doorbell);
-    }
-
     /// Takes the oldest frame from the receive ring; skips those of impossible length, of which
     /// there can be as many as there are buffers before one of them comes round again.
+    #[inline(always)]
     fn take_frame(&mut self) -> Option<Frame> {
-        for _ in 0..QUEUE_SIZE {
+        for _ in 0..RECEIVE_SIZE {
             if self.fault.is_some() {
                 return None;
             }
-            match self.receive.reclaim(&self.pool) {
-                Ok(None) => return None,
-                Ok(Some((buffer, written))) => {
-                    self.counts.frames_received += 1;
-                    match written.checked_sub(HEADER) {
-                        Some(len) if len <= MAX_FRAME => return Some(Frame { buffer, len }),
-                        _ => {
-                            self.counts.faults += 1;
-                            self.recycle(buffer);
-                        }
-                    }
+            let used = match self.inbound.ring.reclaim() {
+                Ok(used) => used?,
+                Err(jump) => {
+                    self.fail(DeviceFault::ReceiveJump(jump));
+                    return None;
                 }
-                Err(token) => self.fail(DeviceFault::Receive(token)),
+            };
+            let Some(buffer) = self.inbound.ledger.settle(used.id) else {
+                self.fail(DeviceFault::Receive(used.id));
+                return None;
+            };
+            self.counts.frames_received += 1;
+            let len = (used.len as usize).wrapping_sub(HEADER);
+            if len <= MAX_FRAME {
+                return Some(Frame { buffer, len });
             }
+            self.counts.faults += 1;
+            self.put_back(buffer);
         }
         None
     }
 
-    /// As [`Outbound::take_free`]; a device that failed has none.
-    fn take_free(&mut self) -> Option<BufferId> {
-        if self.fault.is_some() {
-            return None;
+    /// Puts back one buffer that the device has sent. Returns whether there was one.
+    #[inline(always)]
+    fn reclaim_sent(&mut self) -> bool {
+        let used = match self.out.ring.reclaim() {
+            Ok(None) => return false,
+            Ok(Some(used)) => used,
+            Err(jump) => {
+                self.fail(DeviceFault::TransmitJump(jump));
+                return false;
+            }
+        };
+        match self.out.ledger.settle(used.id) {
+            Some(buffer) => {
+                self.put_back(buffer);
+                true
+            }
+            None => {
+                self.fail(DeviceFault::Transmit(used.id));
+                false
+            }
         }
-        self.out.take_free(&self.pool).unwrap_or_else(|fault| {
-            self.fail(fault);
-            None
-        })
     }
 
+    /// What there is to do when no frame is waiting.
+    #[inline(always)]
+    fn rest(&mut self) {
+        if self.inbound.ring.lent() < LOW {
+            self.refill();
+        }
+        if self.inbound.owes_bell {
+            self.inbound.owes_bell = false;
+            self.out.doorbells += self.inbound.ring.notify(&self.doorbell);
+        }
+    }
+
+    #[cold]
+    fn refill(&mut self) {
+        while self.fault.is_none() && self.reclaim_sent() {}
+    }
+
+    /// A buffer for a frame of the stack's, if one is left once the device has given back those it
+    /// has sent. A device that failed has none.
+    fn take_free(&mut self) -> Option<BufferId> {
+        if self.out.free.is_empty() {
+            self.refill();
+        }
+        match self.fault {
+            None => self.out.free.take(),
+            Some(_) => None,
+        }
+    }
+
+    #[cold]
     fn fail(&mut self, fault: DeviceFault) {
         self.counts.faults += 1;
         self.fault = Some(fault);
     }
 
-    /// Sends a received frame's buffer and puts another in its place on the receive ring, unless
-    /// there is none.
-    fn send_back(&mut self, buffer: BufferId, len: usize) -> Offered {
-        let Some(spare) = self.take_free() else {
-            self.recycle(buffer);
-            return Offered::Full;
-        };
-        let is_sent = self.out.send(&self.pool, &self.doorbell, buffer, len);
-        self.recycle(spare);
-        if is_sent {
-            Offered::Sent
-        } else {
-            Offered::Full
+    /// Takes back the buffer of the frame that the stack has looked at, and returns the one that it
+    /// has not.
+    #[cold]
+    fn take_held(&mut self) -> Option<Frame> {
+        match core::mem::replace(&mut self.held, Held::Nothing) {
+            Held::Nothing => None,
+            Held::Kept(frame) => Some(frame),
+            Held::Shown(frame) => {
+                self.put_back(frame.buffer);
+                None
+            }
         }
     }
 
-    /// Takes back the buffer of the frame that the stack has looked at.
-    fn recycle_shown(&mut self) {
-        if let Some(frame) = self.shown.take() {
-            self.recycle(frame.buffer);
+    #[inline(always)]
+    fn next_frame(&mut self) -> Option<Frame> {
+        if !matches!(self.held, Held::Nothing)
+            && let Some(frame) = self.take_held()
+        {
+            return Some(frame);
         }
+        self.take_frame()
     }
 }
 
-impl<H: Hal, T: Transport, B: Doorbell> FrameDevice for VirtioNic<H, T, B> {
+impl<T: Transport, B: Doorbell> FrameDevice for VirtioNic<T, B> {
     fn mac(&self) -> [u8; 6] {
         self.mac
     }
 
+    #[inline(always)]
     fn offer(&mut self, visit: impl FnOnce(&mut [u8]) -> Fate) -> Offered {
-        self.recycle_shown();
-        let Some(mut frame) = self.kept.take().or_else(|| self.take_frame()) else {
+        let Some(mut frame) = self.next_frame() else {
+            self.rest();
             return Offered::Nothing;
         };
+        self.pool.claim(&mut frame.buffer, HEADER + frame.len);
         let bytes = &mut self.pool.bytes_mut(&mut frame.buffer)[HEADER..][..frame.len];
         match visit(bytes) {
-            Fate::SendBack(len) => self.send_back(frame.buffer, len.min(frame.len)),
+            Fate::SendBack(len) => {
+                let len = len.min(frame.len);
+                self.out.send(&self.pool, &self.doorbell, frame.buffer, len);
+                self.reclaim_sent();
+                Offered::Sent
+            }
             Fate::Drop => {
-                self.recycle(frame.buffer);
+                self.put_back(frame.buffer);
                 Offered::Dropped
             }
             Fate::Keep => {
-                self.kept = Some(frame);
+                self.held = Held::Kept(frame);
                 Offered::Kept
             }
         }
     }
 
+    #[inline(always)]
+    fn is_quiet(&self) -> bool {
+        self.inbound.ring.is_quiet() && !self.inbound.owes_bell && self.inbound.ring.lent() >= LOW
+    }
+
     fn counts(&self) -> DeviceCounts {
         DeviceCounts {
             frames_sent: self.out.sent,
+            doorbells: self.out.doorbells,
             ..self.counts
         }
     }
 
+    #[inline(always)]
     fn fault(&self) -> Option<DeviceFault> {
         self.fault
     }

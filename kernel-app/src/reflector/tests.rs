@@ -1,13 +1,15 @@
 use core::cell::Cell;
 use std::vec::Vec;
 
-use smoltcp::wire::Ipv4Address;
-use wire::{DropReason, HEADER_LEN, Header, Kind};
+use std::net::SocketAddr;
+
+use smoltcp::wire::{IpProtocol, Ipv4Address, Ipv4Packet};
+use wire::{DropReason, HEADER_LEN, Header, Kind, Verdict};
 
 use super::*;
 use crate::testing::{CLIENT_MAC, SERVICE_MAC, ip_frame, open_udp, udp_frame};
 
-const REFLECTOR: Reflector = Reflector {
+const SERVICES: Services = Services {
     port: 9000,
     boot_id: 0xb007,
 };
@@ -31,7 +33,9 @@ fn request(len: usize) -> Vec<u8> {
 
 fn reflect(frame: &mut [u8]) -> Reflection {
     let now_ns = Cell::new(100);
-    REFLECTOR.reflect(frame, &own(), || now_ns.replace(now_ns.get() + 1))
+    super::reflect(&SERVICES, frame, &own(), || {
+        now_ns.replace(now_ns.get() + 1)
+    })
 }
 
 const PAIRS: [(&str, &str); 3] = [
@@ -52,7 +56,7 @@ fn answers_every_size_in_place() {
             let mut frame = udp_frame(at(client), at(service), &payload);
             let frame_len = frame.len();
             let expected = Reflection::Answered {
-                verdict: Verdict::Reply,
+                outcome: Outcome::Handled(Verdict::Reply),
                 len: frame_len,
             };
             assert_eq!(reflect(&mut frame), expected, "{client}, {len} bytes");
@@ -93,13 +97,14 @@ fn drops_what_the_protocol_does_not_answer() {
         } else {
             DropReason::Magic
         };
-        let expected = Reflection::Dropped(Verdict::Drop(reason));
+        let expected = Reflection::Dropped(Outcome::Handled(Verdict::Drop(reason)));
         assert_eq!(reflect(&mut frame), expected, "{len} bytes");
         if len >= HEADER_LEN {
             Header::request(0, 0).encode(&mut payload).unwrap();
             payload[5] = Kind::Reply.as_byte();
             let mut frame = udp_frame(at(client), at(service), &payload);
-            let expected = Reflection::Dropped(Verdict::Drop(DropReason::NotARequest));
+            let expected =
+                Reflection::Dropped(Outcome::Handled(Verdict::Drop(DropReason::NotARequest)));
             assert_eq!(reflect(&mut frame), expected, "{len} bytes");
         }
     }
@@ -164,7 +169,7 @@ fn other_ports_are_silent() {
     let mut frame = udp_frame(at(PAIRS[0].0), at("10.0.2.15:9001"), &request(64));
     assert_eq!(reflect(&mut frame), Reflection::Ignored);
     // DHCP is for IPv4 alone.
-    let service = std::net::SocketAddr::new(at(PAIRS[1].1).ip(), 68);
+    let service = SocketAddr::new(at(PAIRS[1].1).ip(), 68);
     let mut frame = udp_frame(at(PAIRS[1].0), service, &request(64));
     assert_eq!(reflect(&mut frame), Reflection::Ignored);
 }
@@ -278,7 +283,7 @@ fn answers_nobody_before_there_is_an_address() {
     let own = Addresses::new(SERVICE_MAC, None);
     let mut frame = udp_frame(at(PAIRS[0].0), at(PAIRS[0].1), &request(64));
     assert_eq!(
-        REFLECTOR.reflect(&mut frame, &own, || 0),
+        super::reflect(&SERVICES, &mut frame, &own, || 0),
         Reflection::Ignored
     );
 }

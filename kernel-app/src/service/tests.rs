@@ -15,6 +15,8 @@ use crate::testing::{
     CLIENT_MAC, SERVICE_MAC, TestClock, TestDevice, frame, ip_frame, open_ip, open_udp, udp_frame,
 };
 
+mod alike;
+
 const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 const SECOND_NS: u64 = 1_000_000_000;
@@ -74,14 +76,14 @@ fn arp_request() -> Vec<u8> {
 
 #[test]
 fn is_ready_at_once_with_a_static_address() {
-    let (mut service, _) = start("ip=10.0.2.15/24 port=7");
+    let (mut service, _) = start("ip=10.0.2.15/24 port=77");
     assert_eq!(service.poll_until_ready(), Ok(()));
     let ready = service.ready(5);
     assert_eq!(ready.ip, Some((OWN, 24)));
-    assert_eq!(ready.ip6, (link_local(), 64));
-    assert_eq!((ready.port, ready.mac), (7, SERVICE_MAC));
+    assert_eq!(ready.ip6, Some((link_local(), 64)));
+    assert_eq!((ready.port, ready.mac), (77, Some(SERVICE_MAC)));
     assert_eq!((ready.boot_us, ready.boot_id), (5, 0xb007));
-    assert_eq!(ready.counters, service.published.address());
+    assert_eq!(ready.counters, Some(service.published.address()));
     assert_eq!(service.poll(), Ok(false), "nothing to do");
 }
 
@@ -272,6 +274,7 @@ fn a_failed_device_ends_the_service() {
     let mut service = static_service();
     let fault = DeviceFault::Receive(99);
     service.device.fault = Some(fault);
+    service.device.inbox.push_back(arp_request());
     assert_eq!(service.poll(), Err(ServiceError::Device(fault)));
 }
 

@@ -13,12 +13,12 @@ const GUEST_MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
 fn ready() -> wire::Ready {
     wire::Ready {
         ip: Some((Ipv4Addr::new(10, 0, 2, 15), 24)),
-        ip6: ("fe80::5054:ff:fe12:3456".parse().unwrap(), 64),
+        ip6: Some(("fe80::5054:ff:fe12:3456".parse().unwrap(), 64)),
         port: 9000,
-        mac: GUEST_MAC,
+        mac: Some(GUEST_MAC),
         boot_us: 1,
         boot_id: 7,
-        counters: 0,
+        counters: None,
     }
 }
 
@@ -33,7 +33,7 @@ fn guest(socket: OwnedFd, family: Family, requests: usize) -> JoinHandle<()> {
     let neighbour = neighbour_of(&ready);
     let (own, peer): (IpAddr, IpAddr) = match family {
         Family::V4 => (host.ip.unwrap().0.into(), neighbour.ip.unwrap().0.into()),
-        Family::V6 => (host.ip6.0.into(), neighbour.ip6.0.into()),
+        Family::V6 => (host.ip6.unwrap().0.into(), neighbour.ip6.unwrap().0.into()),
     };
     let flow = Flow {
         own_mac: GUEST_MAC,

@@ -73,6 +73,9 @@ struct Queue {
     kick: Option<File>,
     /// Rung for the driver.
     call: Option<File>,
+    /// The front end has started it and has not stopped it.
+    is_started: bool,
+    /// There if it is started and where the front end says.
     ring: Option<Ring>,
 }
 
@@ -85,17 +88,16 @@ pub struct Device {
 }
 
 impl Device {
-    /// The guest's memory is this from now on. Queues that run are looked up in it anew, and stop
-    /// if they are not there.
+    /// The guest's memory is this from now on. Queues that run are looked up in it anew, and wait
+    /// for other addresses if they are not there.
     pub fn set_memory(&mut self, memory: Memory) {
+        for queue in 0..QUEUES {
+            self.pause(queue);
+        }
         self.memory = memory;
-        for index in 0..QUEUES {
-            let queue = &mut self.queues[index];
-            if let Some(ring) = queue.ring.take() {
-                queue.base = ring.base();
-                // The front end will say where the queue is now, if it goes on.
-                let _ = self.start(index);
-            }
+        for queue in 0..QUEUES {
+            // The front end will say where the queue is now, if it goes on.
+            let _ = self.resume(queue);
         }
     }
 
@@ -110,15 +112,9 @@ impl Device {
 
     /// Where a queue is. One that runs goes on there.
     pub fn set_addresses(&mut self, queue: usize, addresses: Addresses) -> Result<(), SetupError> {
-        let state = self.queue(queue)?;
-        state.addresses = Some(addresses);
-        match state.ring.take() {
-            None => Ok(()),
-            Some(ring) => {
-                state.base = ring.base();
-                self.start(queue)
-            }
-        }
+        self.queue(queue)?.addresses = Some(addresses);
+        self.pause(queue);
+        self.resume(queue)
     }
 
     /// How many buffers of a queue were taken before.
@@ -136,23 +132,29 @@ impl Device {
     /// What the driver rings, and with that the queue runs. (A ring is started by its kick
     /// descriptor, vhost-user, "Ring states"; the front end need not enable it besides.)
     pub fn set_kick(&mut self, queue: usize, kick: Option<File>) -> Result<(), SetupError> {
-        self.queue(queue)?.kick = kick;
-        self.start(queue)
+        self.queue(queue)?;
+        self.count_doorbells();
+        self.pause(queue);
+        let state = self.queue(queue)?;
+        state.kick = kick;
+        state.is_started = true;
+        self.resume(queue)
     }
 
     /// Stops a queue, and says how many of its buffers were taken.
     pub fn stop(&mut self, queue: usize) -> Result<u16, SetupError> {
-        let state = self.queue(queue)?;
-        if let Some(mut ring) = state.ring.take() {
-            ring.publish();
-            state.base = ring.base();
-        }
-        Ok(state.base)
+        self.queue(queue)?.is_started = false;
+        self.pause(queue);
+        Ok(self.queue(queue)?.base)
     }
 
-    /// Forgets everything: there is another front end.
+    /// Forgets everything but what was counted: there is another front end.
     pub fn reset(&mut self) {
-        *self = Self::default();
+        self.count_doorbells();
+        *self = Self {
+            signals: self.signals,
+            ..Self::default()
+        };
     }
 
     /// Whether frames can go both ways.
@@ -197,6 +199,14 @@ impl Device {
         Ok(taken)
     }
 
+    /// Gets ready for the next [`Device::send`]: to be called when there is time.
+    #[inline]
+    pub fn prepare(&self) {
+        if let Some(ring) = &self.queues[RECEIVE].ring {
+            ring.prepare(&self.memory);
+        }
+    }
+
     /// Tells the driver of every frame that is sent: to be called when there is time.
     pub fn settle(&mut self) {
         let Queue {
@@ -214,9 +224,13 @@ impl Device {
 
     /// How often the driver rang and was rung. What it rang is read here.
     pub fn signals(&mut self) -> Signals {
+        self.count_doorbells();
+        self.signals
+    }
+
+    fn count_doorbells(&mut self) {
         let kicks = self.queues.iter().filter_map(|queue| queue.kick.as_ref());
         self.signals.doorbells += kicks.map(rung).sum::<u64>();
-        self.signals
     }
 
     fn queue(&mut self, queue: usize) -> Result<&mut Queue, SetupError> {
@@ -225,11 +239,28 @@ impl Device {
             .ok_or(SetupError::NoSuchQueue(queue))
     }
 
-    fn start(&mut self, queue: usize) -> Result<(), SetupError> {
+    /// Lets go of a queue's memory, with nothing left to be told to the driver.
+    fn pause(&mut self, queue: usize) {
+        let Some(state) = self.queues.get_mut(queue) else {
+            return;
+        };
+        if let Some(mut ring) = state.ring.take() {
+            state.base = ring.base();
+            if ring.unpublished() > 0 && ring.publish() {
+                self.signals.interrupts += interrupt(state.call.as_ref());
+            }
+        }
+    }
+
+    /// Goes on with a queue that is started, in the memory that there is now.
+    fn resume(&mut self, queue: usize) -> Result<(), SetupError> {
         let state = self
             .queues
             .get_mut(queue)
             .ok_or(SetupError::NoSuchQueue(queue))?;
+        if !state.is_started {
+            return Ok(());
+        }
         let addresses = state.addresses.filter(|_| state.size > 0);
         let addresses = addresses.ok_or(SetupError::Incomplete { queue })?;
         let lengths = ring::lengths(state.size);
@@ -269,3 +300,6 @@ fn rung(kick: &File) -> u64 {
         Err(_) => 0,
     }
 }
+
+#[cfg(test)]
+mod tests;

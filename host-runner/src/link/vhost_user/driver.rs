@@ -2,8 +2,8 @@
 //! The device cannot tell the difference.
 //!
 //! It is what [`super::reflector`] answers through. Buffers and descriptors are paired for ever:
-//! descriptor i of either queue is buffer i, so that neither side writes to a descriptor table once
-//! it is filled (but for lengths), and its cache lines stay with both. No unsafe code.
+//! descriptor i of either queue is buffer i, and nothing is written that stands there already, so that
+//! cache lines which do not change stay with both sides. No unsafe code.
 
 use std::num::Wrapping;
 use std::sync::Arc;
@@ -26,7 +26,8 @@ const BUFFER: usize = 1536;
 const PAGE: usize = 4096;
 const PARTS: usize = 3;
 const BUFFERS: usize = QUEUES * PARTS * PAGE;
-const MEMORY: usize = BUFFERS + SIZE as usize * BUFFER;
+/// All of it, in bytes.
+pub(super) const MEMORY: usize = BUFFERS + SIZE as usize * BUFFER;
 
 /// A driver of both queues. Every buffer is with the device or in the hands of whoever drives.
 #[derive(Debug)]
@@ -54,8 +55,23 @@ impl Driver {
     /// Those of mapping memory.
     pub fn new() -> Result<(Self, Device), MmapRegionError> {
         let mapping = Arc::new(MmapRegion::new(MEMORY)?);
+        let driver = Self::over(Arc::clone(&mapping));
+        let mut device = Device::default();
+        device.set_memory(Memory::of(mapping));
+        for queue in [RECEIVE, TRANSMIT] {
+            let started = device
+                .set_size(queue, SIZE.into())
+                .and_then(|()| device.set_addresses(queue, addresses(queue)))
+                .and_then(|()| device.set_kick(queue, None));
+            debug_assert_eq!(started, Ok(()), "the queues are where they are described");
+        }
+        Ok((driver, device))
+    }
+
+    /// A driver that polls, in [`MEMORY`] bytes of zeros, with all buffers to receive into.
+    pub(super) fn over(mapping: Arc<MmapRegion>) -> Self {
         let mut driver = Self {
-            memory: Memory::of(Arc::clone(&mapping)),
+            memory: Memory::of(mapping),
             avail: Default::default(),
             used: Default::default(),
         };
@@ -70,23 +86,17 @@ impl Driver {
         for buffer in 0..SIZE {
             driver.post(RECEIVE, buffer);
         }
-        let mut device = Device::default();
-        device.set_memory(Memory::of(mapping));
-        for queue in [RECEIVE, TRANSMIT] {
-            let started = device
-                .set_size(queue, SIZE.into())
-                .and_then(|()| device.set_addresses(queue, addresses(queue)))
-                .and_then(|()| device.set_kick(queue, None));
-            debug_assert_eq!(started, Ok(()), "the queues are where they are described");
-        }
-        Ok((driver, device))
+        driver
     }
 
     /// The next frame, if there is one.
     pub fn receive(&mut self) -> Option<Incoming> {
         let (buffer, written) = self.reclaim(RECEIVE)?;
         let len = (written as usize).saturating_sub(HEADER);
-        Some(Incoming { buffer, len })
+        let incoming = Incoming { buffer, len };
+        // The answer is written where the question stands: one transfer instead of two.
+        self.frame(incoming).prefetch_for_writing();
+        Some(incoming)
     }
 
     /// The frame in `buffer`, of `len` bytes.
@@ -132,7 +142,9 @@ impl Driver {
     fn post(&mut self, queue: usize, buffer: u16) {
         let avail = self.part(addresses(queue).avail);
         let at = ELEMENTS + usize::from(self.avail[queue].0 % SIZE) * 2;
-        avail.store_u16(at, buffer, Ordering::Relaxed);
+        if avail.load_u16(at, Ordering::Relaxed) != buffer {
+            avail.store_u16(at, buffer, Ordering::Relaxed);
+        }
         let index = self.avail[queue] + Wrapping(1);
         avail.store_u16(INDEX, index.0, Ordering::Release);
         self.avail[queue] = index;
@@ -158,7 +170,7 @@ impl Driver {
 }
 
 /// Where the three parts of a queue are.
-const fn addresses(queue: usize) -> Addresses {
+pub(super) const fn addresses(queue: usize) -> Addresses {
     let start = (queue * PARTS * PAGE) as u64;
     Addresses {
         descriptors: start,

@@ -7,6 +7,7 @@
 //!
 //! - [`memory`]: the guest's memory, mapped;
 //! - [`ring`]: the device's side of a virtqueue;
+//! - `backlog`: frames that wait for a receive buffer;
 //! - [`device`]: both queues, as the front end has set them up;
 //! - `session`: the front end's messages;
 //! - [`driver`]: the driver's side of the queues, for
@@ -14,12 +15,15 @@
 //!
 //! A guest that breaks virtio's rules ends the link with an error that says how ([`Fault`]).
 
+mod backlog;
 pub mod device;
 pub mod driver;
 pub mod memory;
 pub mod reflector;
 pub mod ring;
 mod session;
+#[cfg(test)]
+mod testing;
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -33,6 +37,7 @@ pub use ring::Fault;
 use super::ethernet::Frames;
 use super::{LinkError, Received, Signals};
 use crate::clock;
+use backlog::Backlog;
 use session::{Reception, Shared};
 
 /// The link's name.
@@ -42,10 +47,15 @@ pub const NAME: &str = "vhost-user";
 /// that are sent. Reading the clock takes as long as some ten looks.
 const LOOKS: u32 = 64;
 
+/// At which look there is time to get ready for the next frame to send: there is nothing else to do
+/// until the answer comes, which takes longer.
+const PREPARED_AT: u32 = 1;
+
 /// One end of an Ethernet made of virtqueues.
 #[derive(Debug)]
 pub struct Virtqueues {
     shared: Arc<Shared>,
+    backlog: Backlog,
     /// Where front ends call, if any are to.
     _reception: Option<Reception>,
 }
@@ -66,6 +76,7 @@ impl Virtqueues {
         let shared = Arc::new(Shared::default());
         let frames = Self {
             shared: Arc::clone(&shared),
+            backlog: Backlog::default(),
             _reception: Some(Reception::open(listener, shared)?),
         };
         Ok((frames, socket))
@@ -75,6 +86,7 @@ impl Virtqueues {
     fn around(device: Shared) -> Self {
         Self {
             shared: Arc::new(device),
+            backlog: Backlog::default(),
             _reception: None,
         }
     }
@@ -86,8 +98,12 @@ impl Frames for Virtqueues {
     }
 
     fn send(&mut self, frame: &[u8]) -> Result<(), LinkError> {
-        // Without a buffer to put it into it is lost, as on a wire.
-        self.shared.lock().send(frame).map(|_| ()).map_err(broken)
+        let mut device = self.shared.lock();
+        if self.backlog.is_empty() && device.send(frame).map_err(broken)? {
+            return Ok(());
+        }
+        self.backlog.push(frame);
+        self.backlog.send(&mut device).map_err(broken)
     }
 
     fn receive(
@@ -103,8 +119,14 @@ impl Frames for Virtqueues {
                     let at_ns = clock::now_ns();
                     return Ok(Some(Received { len, at_ns }));
                 }
+                if looks == PREPARED_AT {
+                    device.prepare();
+                }
                 // At the first look and then now and again.
                 if looks.is_multiple_of(LOOKS) {
+                    if !self.backlog.is_empty() {
+                        self.backlog.send(&mut device).map_err(broken)?;
+                    }
                     if clock::now_ns() >= deadline_ns {
                         return Ok(None);
                     }

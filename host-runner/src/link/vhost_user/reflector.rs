@@ -71,7 +71,7 @@ impl Reflector {
         let host = Host {
             mac: OWN_MAC,
             ip: Some((OWN_IP, 24)),
-            ip6: (std::net::Ipv6Addr::LOCALHOST, 128),
+            ip6: None,
         };
         let link = EthernetLink::between(frames, host, flow());
         Ok((Self { stop, thread }, link))
@@ -116,6 +116,7 @@ fn answer(mut driver: Driver, stop: &AtomicBool) {
             (Verdict::Reply | Verdict::Unsupported, Some(len)) => {
                 let outgoing = Incoming { len, ..incoming };
                 driver.frame(outgoing).copy_from(&frame[..len]);
+                driver.frame(outgoing).demote();
                 driver.send(outgoing);
             }
             _ => driver.release(incoming.buffer),

@@ -291,3 +291,6 @@ impl VhostUserBackendReqHandler for Shared {
         unsupported()
     }
 }
+
+#[cfg(test)]
+mod tests;

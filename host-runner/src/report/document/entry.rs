@@ -11,7 +11,7 @@ use super::format;
 pub struct Entry<'a> {
     /// What it is called: no two are called the same.
     pub label: String,
-    /// What all measurements of the same thing have in common: target and link.
+    /// What all measurements of the same thing have in common: target, responder and link.
     pub subject: String,
     /// How its curves look.
     pub style: Style,
@@ -44,7 +44,9 @@ pub fn entries(sources: &[Source]) -> Vec<Entry<'_>> {
     let mut directories = Vec::new();
     for source in sources {
         for (run, distribution) in source.report.runs.iter().zip(&source.distributions) {
-            let subject = format!("{}, {}", run.target, run.link);
+            let parts = [Some(&run.target), run.responder.as_ref(), Some(&run.link)];
+            let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
+            let subject = parts.join(", ");
             entries.push(Entry {
                 label: subject.clone(),
                 subject,
@@ -75,9 +77,10 @@ pub fn entries(sources: &[Source]) -> Vec<Entry<'_>> {
 /// How requests followed each other.
 #[must_use]
 pub fn mode(run: &Run) -> String {
-    match run.offered_rate {
-        Some(rate) => format!("{} {}/s", run.mode, format::rate(rate)),
-        None => run.mode.to_string(),
+    match (run.offered_rate, run.depth) {
+        (Some(rate), _) => format!("{} {}/s", run.mode, format::rate(rate)),
+        (None, Some(depth)) => format!("{} of {depth}", run.mode),
+        (None, None) => run.mode.to_string(),
     }
 }
 

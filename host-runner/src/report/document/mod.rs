@@ -312,6 +312,23 @@ mod tests {
     }
 
     #[test]
+    fn a_sweep_is_a_pipeline_and_its_steps() {
+        let report = crate::report::sample::sweep_report();
+        let distribution = made_up::closed().distributions.remove(0);
+        let source = Source {
+            distributions: vec![distribution; report.runs.len()],
+            report,
+            ..made_up::closed()
+        };
+        let html = documents(&[source]).html;
+        assert!(html.contains("id=\"against-load\""));
+        for label in ["hermit, unix, pipeline of 8", "hermit, unix, open 500/s"] {
+            assert!(html.contains(label), "{label}");
+        }
+        assert!(html.contains("Pipeline: a fixed number"));
+    }
+
+    #[test]
     fn every_element_is_closed() {
         let html = documents(&[made_up::closed(), made_up::open(1000.0)]).html;
         for element in [

@@ -2,51 +2,21 @@
 //! the queues that does as a test tells it, true or false.
 
 use core::cell::RefCell;
-use core::ptr::NonNull;
-use std::alloc::{Layout, alloc_zeroed};
 use std::rc::Rc;
 use std::vec::Vec;
 
 use virtio_drivers::transport::{DeviceStatus, DeviceType, InterruptStatus, Transport};
-use virtio_drivers::{BufferDirection, Hal, PAGE_SIZE, PhysAddr};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use crate::nic::ledger::QUEUE_SIZE;
-use crate::nic::queue::{Doorbell, RECEIVE, TRANSMIT};
+use crate::nic::ring::{Doorbell, RECEIVE, TRANSMIT};
 
 pub const MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
 pub const HEADER: usize = 12;
 
-/// Memory of the process, at its own addresses; never given back.
-pub struct LeakingHal;
-
-// SAFETY: pages come fresh from the allocator, zeroed and aligned, and are never freed.
-unsafe impl Hal for LeakingHal {
-    fn dma_alloc(pages: usize, _direction: BufferDirection) -> (PhysAddr, NonNull<u8>) {
-        let layout = Layout::from_size_align(pages * PAGE_SIZE, PAGE_SIZE).unwrap();
-        // SAFETY: the layout is not empty.
-        let memory = NonNull::new(unsafe { alloc_zeroed(layout) }).unwrap();
-        (memory.as_ptr().expose_provenance() as PhysAddr, memory)
-    }
-
-    unsafe fn dma_dealloc(_paddr: PhysAddr, _vaddr: NonNull<u8>, _pages: usize) -> i32 {
-        0
-    }
-
-    unsafe fn mmio_phys_to_virt(_paddr: PhysAddr, _size: usize) -> NonNull<u8> {
-        unreachable!("the fake device has no registers in memory")
-    }
-
-    unsafe fn share(buffer: NonNull<[u8]>, _direction: BufferDirection) -> PhysAddr {
-        buffer.as_ptr().expose_provenance() as PhysAddr
-    }
-
-    unsafe fn unshare(_paddr: PhysAddr, _buffer: NonNull<[u8]>, _direction: BufferDirection) {}
-}
-
 /// Where the driver put a queue, and how far the device has got in it.
 #[derive(Clone, Copy, Default)]
 struct FakeQueue {
+    size: u16,
     descriptors: u64,
     avail: u64,
     used: u64,
@@ -110,6 +80,31 @@ impl FakeDevice {
         unsafe { read::<u16>(avail) == 1 }
     }
 
+    /// Writes to memory that is the driver's to write: a descriptor, and the avail ring.
+    pub fn scribble(&self, number: u16) {
+        let queue = self.queue(number);
+        for i in 0..u64::from(queue.size) {
+            // SAFETY: inside descriptor table and ring.
+            unsafe {
+                write(queue.descriptors + 16 * i + 8, u32::MAX);
+                write(queue.avail + 4 + 2 * i, u16::MAX);
+            }
+        }
+    }
+
+    /// What the driver wrote into a queue, but for its index: lengths and entries.
+    pub fn written_by_driver(&self, number: u16) -> Vec<u32> {
+        let queue = self.queue(number);
+        let read_both = |i: u64| {
+            // SAFETY: inside descriptor table and ring.
+            unsafe {
+                let entry: u16 = read(queue.avail + 4 + 2 * i);
+                [read::<u32>(queue.descriptors + 16 * i + 8), entry.into()]
+            }
+        };
+        (0..u64::from(queue.size)).flat_map(read_both).collect()
+    }
+
     /// Tells the driver not to ring: the used ring's flags.
     pub fn start_polling(&self, queue: u16) {
         // SAFETY: the used ring starts with its flags and stays where it is.
@@ -125,10 +120,10 @@ impl FakeDevice {
     }
 
     /// Takes the next posted buffer: its token, and its place and length.
-    pub fn take(&self, number: u16) -> (u16, u64, usize) {
+    pub fn take(&self, number: u16) -> (u32, u64, usize) {
         assert!(self.posted(number) > 0, "queue {number} is empty");
         let queue = self.queue(number);
-        let slot = u64::from(queue.next_avail) % QUEUE_SIZE as u64;
+        let slot = u64::from(queue.next_avail % queue.size);
         // SAFETY: slot and token are inside ring and descriptor table, which stay where they are.
         let (token, address, len, flags) = unsafe {
             let token = read::<u16>(queue.avail + 4 + 2 * slot);
@@ -144,20 +139,29 @@ impl FakeDevice {
         );
         let state = &mut self.0.borrow_mut().queues[usize::from(number)];
         state.next_avail = state.next_avail.wrapping_add(1);
-        (token, address, len as usize)
+        (token.into(), address, len as usize)
     }
 
     /// Puts an entry on the used ring, whatever it says.
-    pub fn complete(&self, number: u16, token: u16, len: usize) {
+    pub fn complete(&self, number: u16, token: u32, len: usize) {
         let queue = self.queue(number);
-        let slot = u64::from(queue.next_used) % QUEUE_SIZE as u64;
+        let slot = u64::from(queue.next_used % queue.size);
         let next_used = queue.next_used.wrapping_add(1);
         // SAFETY: the slot is inside the used ring, which stays where it is.
         unsafe {
-            write(queue.used + 4 + 8 * slot, u32::from(token));
+            write(queue.used + 4 + 8 * slot, token);
             write(queue.used + 8 + 8 * slot, len as u32);
             write(queue.used + 2, next_used);
         }
+        self.0.borrow_mut().queues[usize::from(number)].next_used = next_used;
+    }
+
+    /// Puts the used ring's index `by` further on, and no entries.
+    pub fn jump(&self, number: u16, by: u16) {
+        let queue = self.queue(number);
+        let next_used = queue.next_used.wrapping_add(by);
+        // SAFETY: the index follows the used ring's flags.
+        unsafe { write(queue.used + 2, next_used) };
         self.0.borrow_mut().queues[usize::from(number)].next_used = next_used;
     }
 
@@ -253,8 +257,9 @@ impl Transport for FakeDevice {
     }
 
     fn queue_set(&mut self, queue: u16, size: u32, descriptors: u64, avail: u64, used: u64) {
-        assert_eq!(size as usize, QUEUE_SIZE);
+        assert!(size.is_power_of_two());
         self.0.borrow_mut().queues[usize::from(queue)] = FakeQueue {
+            size: size as u16,
             descriptors,
             avail,
             used,

@@ -1,0 +1,304 @@
+//! What the instrument itself costs per echo, part by part and as a whole. Nothing is sent, and
+//! no clock is read where the name does not say so.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::hint::black_box;
+use std::num::{NonZeroU16, NonZeroU32};
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use fathom::clock;
+use fathom::link::codec::Codec;
+use fathom::link::frame::{Flow, MAX_FRAME};
+use fathom::link::loopback::Loopback;
+use fathom::link::vhost_user::driver::Driver;
+use fathom::link::{Link, LinkError, Received};
+use fathom::load::datagram::{ReplyHeader, Requests};
+use fathom::load::schedule::Schedule;
+use fathom::load::window::{Arrival, Known, Window};
+use fathom::load::{self, Bench, Limit, Mode, Observer, Plan, Progress, Sample, Tally};
+use fathom::stats::Recorder;
+use wire::Kind;
+use wire::header::field;
+
+const SEED: u64 = 1;
+const PAYLOAD: usize = 64;
+
+/// That in a frame: Ethernet, IPv4 and UDP headers in front.
+const FRAME: usize = 14 + 20 + 8 + PAYLOAD;
+
+fn plan(mode: Mode) -> Plan {
+    Plan {
+        mode,
+        payload_len: PAYLOAD,
+        timeout_ns: 1_000_000_000,
+        warmup: Limit::NOTHING,
+        measure: Limit {
+            duration_ns: Some(60_000_000_000),
+            count: None,
+        },
+        seed: SEED,
+    }
+}
+
+fn open() -> Mode {
+    Mode::Open {
+        rate: NonZeroU32::new(900_000).unwrap(),
+    }
+}
+
+fn pipeline() -> Mode {
+    Mode::Pipeline {
+        depth: NonZeroU16::new(32).unwrap(),
+    }
+}
+
+fn encode(c: &mut Criterion) {
+    let mut requests = Requests::new(PAYLOAD, SEED);
+    let mut seq = 0;
+    c.bench_function("encode a request", |b| {
+        b.iter(|| {
+            seq += 1;
+            requests.prepare(seq);
+            black_box(requests.stamped(black_box(seq * 1000)));
+        });
+    });
+}
+
+fn decode(c: &mut Criterion) {
+    let mut requests = Requests::new(PAYLOAD, SEED);
+    requests.prepare(7);
+    let mut reply = requests.stamped(7000).to_vec();
+    let _ = wire::handle(&mut reply, 9, 5000, || 5300);
+    c.bench_function("decode and check a reply", |b| {
+        b.iter(|| {
+            let reply = black_box(&reply[..]);
+            let header = ReplyHeader::read(reply).unwrap();
+            assert!(requests.is_echoed_by(&header, 7000, reply));
+            header
+        });
+    });
+}
+
+/// Latencies of 1 to 3 us, so that the histograms are not at one place only.
+fn sample(i: u64) -> Sample {
+    let latency_ns = 1000 + (i.wrapping_mul(0x9e37_79b9) & 0x7ff);
+    Sample {
+        at_ns: i * 1000,
+        latency_ns,
+        uncorrected_ns: latency_ns - 20,
+        service_ns: Some(latency_ns / 2),
+    }
+}
+
+fn record(c: &mut Criterion) {
+    for (name, mode) in [("closed", Mode::Closed), ("open", open())] {
+        let mut recorder = Recorder::new(&plan(mode));
+        recorder.started(0);
+        let mut i = 0;
+        c.bench_function(&format!("record a sample, {name}"), |b| {
+            b.iter(|| {
+                i += 1;
+                recorder.replied(black_box(sample(i)));
+            });
+        });
+    }
+}
+
+fn record_and_schedule(c: &mut Criterion) {
+    let Mode::Open { rate } = open() else { return };
+    let mut recorder = Recorder::new(&plan(open()));
+    recorder.started(0);
+    let mut window = Window::new(1_000_000, 1_000_000_000);
+    let mut schedule = Schedule::new(0, rate);
+    let mut seq = 0;
+    c.bench_function("record a sample and schedule the next send", |b| {
+        b.iter(|| {
+            let due_ns = schedule.due_ns();
+            schedule.advance();
+            let sent_ns = due_ns + 20;
+            window.sent(due_ns, sent_ns);
+            recorder.sent(sent_ns - due_ns);
+            let at_ns = sent_ns + 1000 + (seq & 0x7ff);
+            assert_eq!(window.look_up(seq), Known::SentAt(sent_ns));
+            assert!(window.take_lost(at_ns).is_none());
+            if let Arrival::InTime { request, .. } = window.arrived(seq) {
+                recorder.replied(black_box(Sample {
+                    at_ns,
+                    latency_ns: at_ns - request.due_ns,
+                    uncorrected_ns: at_ns - request.sent_ns,
+                    service_ns: Some(500),
+                }));
+            }
+            black_box(window.next_loss_ns());
+            seq += 1;
+        });
+    });
+}
+
+/// A far end that costs next to nothing: the request itself, made a reply.
+struct Mirror<'a> {
+    now_ns: &'a Cell<u64>,
+    answers: VecDeque<[u8; PAYLOAD]>,
+    /// How many answers are still to be taken, and when the first request and the last answer were:
+    /// what the loop sets up before and takes down after is no cost of an echo.
+    left: u64,
+    began: Option<Instant>,
+    took: Duration,
+}
+
+impl Link for Mirror<'_> {
+    fn name(&self) -> &'static str {
+        "mirror"
+    }
+
+    fn send(&mut self, datagram: &[u8]) -> Result<(), LinkError> {
+        self.began.get_or_insert_with(Instant::now);
+        let mut answer = [0; PAYLOAD];
+        answer.copy_from_slice(datagram);
+        answer[field::KIND] = Kind::Reply.as_byte();
+        answer[field::T3.start] = 100;
+        self.answers.push_back(answer);
+        Ok(())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8], _: u64) -> Result<Option<Received>, LinkError> {
+        let Some(answer) = self.answers.pop_front() else {
+            return Ok(None);
+        };
+        buffer[..PAYLOAD].copy_from_slice(&answer);
+        self.left -= 1;
+        if self.left == 0 {
+            self.took = self.began.map_or(Duration::ZERO, |began| began.elapsed());
+        }
+        Ok(Some(Received {
+            len: PAYLOAD,
+            at_ns: tick(self.now_ns),
+        }))
+    }
+}
+
+/// A clock that costs nothing: half a microsecond later each time it is read.
+fn tick(now_ns: &Cell<u64>) -> u64 {
+    now_ns.set(now_ns.get() + 500);
+    now_ns.get()
+}
+
+/// A measurement of `echoes` by `mode`.
+fn counted(mode: Mode, echoes: u64) -> Plan {
+    Plan {
+        measure: Limit {
+            duration_ns: None,
+            count: Some(echoes),
+        },
+        ..plan(mode)
+    }
+}
+
+/// Measures by `plan` over `link`, as the command does.
+fn run(plan: &Plan, link: &mut dyn Link, now_ns: impl FnMut() -> u64) -> Tally {
+    let mut recorder = Recorder::new(plan);
+    let bench = Bench {
+        link,
+        observer: &mut recorder,
+        now_ns,
+        cancel: &AtomicBool::new(false),
+        check: |_: &Progress| Ok::<_, Infallible>(()),
+    };
+    let (tally, _) = load::run(plan, None, bench);
+    tally
+}
+
+/// Whole loops, from `fathom::load::run` down to the mirror and back, per echo.
+fn echo(c: &mut Criterion) {
+    for mode in [Mode::Closed, pipeline(), open()] {
+        c.bench_function(&format!("an echo, mode {}", mode.name()), |b| {
+            b.iter_custom(|echoes| {
+                let now_ns = Cell::new(0);
+                let mut link = Mirror {
+                    now_ns: &now_ns,
+                    answers: VecDeque::with_capacity(64),
+                    left: echoes,
+                    began: None,
+                    took: Duration::ZERO,
+                };
+                let tally = run(&counted(mode, echoes), &mut link, || tick(&now_ns));
+                assert_eq!(tally.received, echoes, "{tally:?}");
+                link.took
+            });
+        });
+    }
+}
+
+/// The same with the service's own handler in place of the mirror, and with the real clock.
+fn echo_by_the_handler(c: &mut Criterion) {
+    c.bench_function("an echo by the request handler, clock included", |b| {
+        b.iter_custom(|echoes| {
+            let plan = counted(pipeline(), echoes);
+            let tally = run(&plan, &mut Loopback::new(7), clock::now_ns);
+            assert_eq!(tally.sent, echoes, "{tally:?}");
+            Duration::from_nanos(tally.elapsed_ns)
+        });
+    });
+}
+
+/// The rings without a second core: what is left of a round trip when no cache line travels.
+fn rings(c: &mut Criterion) {
+    let (mut driver, mut device) = Driver::new().unwrap();
+    let request = [0x5a; FRAME];
+    let mut reply = [0; MAX_FRAME];
+    c.bench_function("one poll of the rings, nothing there", |b| {
+        b.iter(|| black_box(device.receive(&mut reply)));
+    });
+    c.bench_function("a frame through both rings and back", |b| {
+        b.iter(|| {
+            device.send(black_box(&request)).unwrap();
+            let incoming = driver.receive().unwrap();
+            driver.send(incoming);
+            black_box(device.receive(&mut reply).unwrap().unwrap())
+        });
+    });
+}
+
+fn frames(c: &mut Criterion) {
+    let here = Flow {
+        own_mac: [2, 0, 0, 0, 0, 1],
+        peer_mac: [2, 0, 0, 0, 0, 2],
+        own: ([10, 0, 2, 2], 40_000).into(),
+        peer: ([10, 0, 2, 15], 9000).into(),
+    };
+    let there = Flow {
+        own_mac: here.peer_mac,
+        peer_mac: here.own_mac,
+        own: here.peer,
+        peer: here.own,
+    };
+    let codec = Codec::new(here);
+    let mut frame = [0; MAX_FRAME];
+    let payload = [0x5a; PAYLOAD];
+    c.bench_function("build a frame", |b| {
+        b.iter(|| black_box(codec.build(&mut frame, black_box(&payload))));
+    });
+    let len = there.build(&mut frame, &payload).unwrap();
+    c.bench_function("take a frame apart", |b| {
+        b.iter(|| black_box(codec.parse(black_box(&frame[..len]))));
+    });
+}
+
+fn clock(c: &mut Criterion) {
+    c.bench_function("read the clock", |b| b.iter(clock::now_ns));
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_millis(1500))
+        .without_plots();
+    targets =
+        encode, decode, record, record_and_schedule, echo, echo_by_the_handler, rings, frames, clock
+}
+criterion_main!(benches);

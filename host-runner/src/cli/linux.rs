@@ -1,0 +1,90 @@
+//! The targets on Linux: from options to what is booted or started.
+
+use std::fs::File;
+use std::path::Path;
+
+use super::CliError;
+use super::args::RunArgs;
+use super::boot_args;
+use super::interrupt::Interrupt;
+use super::machine::built;
+use super::output::Output;
+use super::values::Ip;
+use crate::report::ReportError;
+use crate::target::linux_guest::{self, DEFAULT_MEMORY_MIB, Network, Parts};
+use crate::target::linux_host::Host;
+use crate::target::{Bootable, Target, TargetError};
+
+/// What both are looked for by.
+const RESPONDER: &str = "fathom-responder";
+
+/// Options that don't go together with the target.
+///
+/// # Errors
+///
+/// [`CliError::Usage`] for the first that doesn't.
+pub fn check(args: &RunArgs) -> Result<(), CliError> {
+    let linux = &args.linux;
+    let kernel = linux.kernel.is_some() || linux.modules.is_some();
+    let problem = match args.target {
+        Target::Hermit if kernel || linux.responder.is_some() => Some(
+            "hermit has no Linux: use `--responder`, `--kernel` and `--modules` with a target that has one",
+        ),
+        Target::LinuxGuest if args.ipv6 || args.guest.ip6.is_some() => {
+            Some("the Linux guest's service has no IPv6 address: leave out `--ipv6` and `--ip6`")
+        }
+        Target::LinuxGuest if args.guest.ip == Some(Ip::Dhcp) => {
+            Some("the Linux guest asks no DHCP server: use `--ip A.B.C.D/N`")
+        }
+        Target::LinuxGuest if !args.guest.boot_arg.is_empty() || args.guest.log.is_some() => {
+            Some("`--boot-arg` and `--log` are the unikernel's: leave them out")
+        }
+        Target::LinuxGuest if args.guest.image.is_some() => {
+            Some("the Linux guest has no image: name a kernel with `--kernel PATH`")
+        }
+        Target::LinuxHost if args.link.is_some() || args.ipv6 => Some(
+            "linux-host is reached over the host's loopback network: leave out `--link` and `--ipv6`",
+        ),
+        Target::LinuxHost if kernel => {
+            Some("linux-host runs on the host's own kernel: leave out `--kernel` and `--modules`")
+        }
+        _ => None,
+    };
+    problem.map_or(Ok(()), |problem| Err(CliError::Usage(problem)))
+}
+
+/// Puts the guest together, with its file system in `scratch`.
+///
+/// # Errors
+///
+/// [`CliError::Target`] if a part is missing.
+pub fn guest(args: &RunArgs, scratch: &Path) -> Result<Bootable, CliError> {
+    let (kernel, modules) = (args.linux.kernel.clone(), args.linux.modules.clone());
+    let parts = Parts::locate(&built(RESPONDER), kernel, modules);
+    let (ip, gateway) = boot_args::static_network(&args.guest);
+    let network = Network {
+        ip,
+        gateway,
+        port: args.guest.port,
+    };
+    let memory_mib = args.guest.memory.unwrap_or(DEFAULT_MEMORY_MIB);
+    let responder = args.linux.responder.unwrap_or_default();
+    Ok(parts.assemble(scratch.join("initrd"), responder, network, memory_mib)?)
+}
+
+/// Starts the responder on this host, with its output among the results.
+///
+/// # Errors
+///
+/// [`CliError::Interrupted`] on Ctrl-C, else what was in the way.
+pub fn host(args: &RunArgs, output: &Output, interrupt: &Interrupt) -> Result<Host, CliError> {
+    let path = output.file(super::run::CONSOLE_LOG);
+    let log = File::create(&path).map_err(ReportError::unwritable(path))?;
+    let program = linux_guest::responder(&built(RESPONDER));
+    let mode = args.linux.responder.unwrap_or_default();
+    match Host::start(&program, mode, log, &|| interrupt.is_set()) {
+        Ok(host) => Ok(host),
+        Err(TargetError::Cancelled) => Err(CliError::Interrupted),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,113 @@
+//! Frames that found no receive buffer: they wait for one, in the order in which they came, as they
+//! would in the queue of any other link. A guest that stands still for a while, or whose virtual
+//! machine is paused, so delays them, and the delay is measured; what there is no room for is lost.
+
+use std::collections::VecDeque;
+
+use super::device::Device;
+use super::ring::Fault;
+
+/// How much may wait, in bytes: as much as in the socket of a link that has one.
+const ROOM: usize = 2 << 20;
+
+/// The frames that wait.
+#[derive(Debug, Default)]
+pub struct Backlog {
+    frames: VecDeque<Box<[u8]>>,
+    bytes: usize,
+}
+
+impl Backlog {
+    /// Whether none do.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// Has a frame wait behind all others, or loses it.
+    #[cold]
+    pub fn push(&mut self, frame: &[u8]) {
+        if self.bytes + frame.len() <= ROOM {
+            self.bytes += frame.len();
+            self.frames.push_back(frame.into());
+        }
+    }
+
+    /// Sends what there are buffers for by now.
+    #[cold]
+    pub fn send(&mut self, device: &mut Device) -> Result<(), Fault> {
+        while let Some(frame) = self.frames.front() {
+            if !device.send(frame)? {
+                break;
+            }
+            self.bytes -= frame.len();
+            self.frames.pop_front();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::device::RECEIVE;
+    use super::super::ring::HEADER;
+    use super::super::testing::{BUFFER_REGION, Rogue};
+    use super::*;
+
+    /// What the driver finds in the buffer that it has just offered.
+    fn received(rogue: &mut Rogue, device: &mut Device, backlog: &mut Backlog) -> Vec<u8> {
+        rogue.offer_room(2000);
+        let (_, index) = rogue.told(RECEIVE);
+        backlog.send(device).unwrap();
+        assert_eq!(rogue.told(RECEIVE).1, index.wrapping_add(1));
+        let (_, len) = rogue.completed(RECEIVE, index);
+        rogue.read(BUFFER_REGION + HEADER as u64, len as usize - HEADER)
+    }
+
+    #[test]
+    fn frames_wait_in_order_for_buffers() {
+        let mut rogue = Rogue::new();
+        let mut device = rogue.device();
+        let mut backlog = Backlog::default();
+        let frames: Vec<Vec<u8>> = (0..100_u8).map(|i| vec![i; 60 + usize::from(i)]).collect();
+        for frame in &frames {
+            backlog.push(frame);
+        }
+        backlog.send(&mut device).unwrap();
+        assert_eq!(rogue.told(RECEIVE).1, 0, "there is no buffer");
+        for frame in &frames {
+            assert!(!backlog.is_empty());
+            assert_eq!(&received(&mut rogue, &mut device, &mut backlog), frame);
+        }
+        assert!(backlog.is_empty());
+        assert_eq!(backlog.bytes, 0);
+    }
+
+    #[test]
+    fn what_there_is_no_room_for_is_lost() {
+        let mut rogue = Rogue::new();
+        let mut device = rogue.device();
+        let mut backlog = Backlog::default();
+        let fits = ROOM / 1024;
+        for i in 0..fits + 10 {
+            backlog.push(&[i as u8; 1024]);
+        }
+        assert_eq!(backlog.frames.len(), fits);
+        // The oldest are there; and when one is gone there is room for another.
+        assert_eq!(received(&mut rogue, &mut device, &mut backlog), [0; 1024]);
+        backlog.push(&[7; 1024]);
+        backlog.push(&[8; 1024]);
+        assert_eq!(backlog.frames.back().unwrap()[..], [7; 1024]);
+    }
+
+    #[test]
+    fn a_driver_that_lies_is_a_fault_here_too() {
+        let mut rogue = Rogue::new();
+        let mut device = rogue.device();
+        let mut backlog = Backlog::default();
+        backlog.push(&[1; 60]);
+        rogue.offer_room(20);
+        let fault = Fault::BufferLength { len: 20 };
+        assert_eq!(backlog.send(&mut device), Err(fault));
+    }
+}

@@ -1,0 +1,171 @@
+//! Requests put together and replies taken apart, field by field: what [`wire::Header`] does with
+//! any header, for the one kind that is sent a million times a second. Which datagrams are valid
+//! is `wire`'s word; the tests hold this module to it.
+
+use std::ops::Range;
+
+use wire::header::field;
+use wire::{HEADER_LEN, Header, Kind};
+
+use super::padding::Padding;
+
+/// All requests of a measurement: the same bytes but for number, send time and padding.
+#[derive(Clone, Debug)]
+pub struct Requests {
+    bytes: Box<[u8]>,
+    padding: Padding,
+}
+
+impl Requests {
+    /// Requests of `payload_len` bytes, at least a header's, with padding made from `seed`.
+    #[must_use]
+    pub fn new(payload_len: usize, seed: u64) -> Self {
+        let mut bytes = vec![0; payload_len.max(HEADER_LEN)].into_boxed_slice();
+        // There is room for the header.
+        let _ = Header::request(0, 0).encode(&mut bytes);
+        let padding = Padding::new(seed, bytes.len() - HEADER_LEN);
+        Self { bytes, padding }
+    }
+
+    /// Makes the request number `seq`, all but its send time.
+    #[inline]
+    pub fn prepare(&mut self, seq: u64) {
+        self.bytes[field::SEQ].copy_from_slice(&seq.to_le_bytes());
+        self.padding.fill(seq, &mut self.bytes[HEADER_LEN..]);
+    }
+
+    /// The request that was prepared, sent at `t1_ns`.
+    #[inline]
+    pub fn stamped(&mut self, t1_ns: u64) -> &[u8] {
+        self.bytes[field::T1].copy_from_slice(&t1_ns.to_le_bytes());
+        &self.bytes
+    }
+
+    /// Whether `reply`, of which `header` was read, has everything that it must carry back from
+    /// the request that was sent at `sent_ns`.
+    #[must_use]
+    #[inline]
+    pub fn is_echoed_by(&self, header: &ReplyHeader, sent_ns: u64, reply: &[u8]) -> bool {
+        header.is_reply
+            && header.flags == 0
+            && header.t1_ns == sent_ns
+            && reply.len() == self.bytes.len()
+            && self.padding.is_intact(header.seq, &reply[HEADER_LEN..])
+    }
+}
+
+/// What matters of the header of a datagram that came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplyHeader {
+    /// Whether it is a reply, and not another kind of datagram.
+    pub is_reply: bool,
+    /// Its flags.
+    pub flags: u16,
+    /// Which boot of the service answered.
+    pub boot_id: u32,
+    /// The number of the request that it answers.
+    pub seq: u64,
+    /// When that was sent.
+    pub t1_ns: u64,
+    /// When the guest had the request.
+    pub t2_ns: u64,
+    /// When the guest sent the reply.
+    pub t3_ns: u64,
+}
+
+impl ReplyHeader {
+    /// Reads the header in front of `datagram`; `None` if [`Header::decode`] refuses it.
+    #[must_use]
+    #[inline]
+    pub fn read(datagram: &[u8]) -> Option<Self> {
+        let bytes: &[u8; HEADER_LEN] = datagram.first_chunk()?;
+        let is_ours = bytes[field::MAGIC] == wire::header::MAGIC
+            && bytes[field::VERSION] == wire::header::VERSION
+            && bytes[field::KIND] <= Kind::Unsupported.as_byte();
+        is_ours.then(|| Self {
+            is_reply: bytes[field::KIND] == Kind::Reply.as_byte(),
+            flags: u16::from_le_bytes(array(bytes, field::FLAGS)),
+            boot_id: u32::from_le_bytes(array(bytes, field::BOOT_ID)),
+            seq: u64::from_le_bytes(array(bytes, field::SEQ)),
+            t1_ns: u64::from_le_bytes(array(bytes, field::T1)),
+            t2_ns: u64::from_le_bytes(array(bytes, field::T2)),
+            t3_ns: u64::from_le_bytes(array(bytes, field::T3)),
+        })
+    }
+}
+
+/// The `N` bytes of a field that is as long.
+fn array<const N: usize>(bytes: &[u8; HEADER_LEN], range: Range<usize>) -> [u8; N] {
+    let mut array = [0; N];
+    array.copy_from_slice(&bytes[range]);
+    array
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn as_wire_reads_it(datagram: &[u8]) -> Option<ReplyHeader> {
+        let header = Header::decode(datagram).ok()?;
+        Some(ReplyHeader {
+            is_reply: header.kind == Kind::Reply,
+            flags: header.flags,
+            boot_id: header.boot_id,
+            seq: header.seq,
+            t1_ns: header.t1_ns,
+            t2_ns: header.t2_ns,
+            t3_ns: header.t3_ns,
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_request_is_what_wire_makes_of_it(
+            payload_len in 44..200usize, seed: u64, requests in prop::array::uniform2(any::<(u64, u64)>()),
+        ) {
+            let mut made = Requests::new(payload_len, seed);
+            for (seq, t1_ns) in requests {
+                made.prepare(seq);
+                let bytes = made.stamped(t1_ns).to_vec();
+                prop_assert_eq!(Header::decode(&bytes), Ok(Header::request(seq, t1_ns)));
+                prop_assert_eq!(bytes.len(), payload_len);
+                prop_assert!(made.padding.is_intact(seq, &bytes[HEADER_LEN..]));
+            }
+        }
+
+        #[test]
+        fn reads_what_wire_reads(
+            mut datagram in prop::collection::vec(any::<u8>(), 0..80),
+            start in prop::option::weighted(0.9, (0..3u8, 0..5u8)),
+        ) {
+            // Mostly with a beginning that is nearly right, or all would be refused at once.
+            if let Some((version, kind)) = start {
+                let start = [b'F', b'T', b'H', b'M', version, kind];
+                let len = start.len().min(datagram.len());
+                datagram[..len].copy_from_slice(&start[..len]);
+            }
+            prop_assert_eq!(ReplyHeader::read(&datagram), as_wire_reads_it(&datagram));
+        }
+    }
+
+    #[test]
+    fn only_the_services_own_reply_echoes_a_request() {
+        let mut requests = Requests::new(70, 5);
+        requests.prepare(3);
+        let mut reply = requests.stamped(1000).to_vec();
+        let header = ReplyHeader::read(&reply).unwrap();
+        assert!(!requests.is_echoed_by(&header, 1000, &reply), "no reply");
+        let _ = wire::handle(&mut reply, 9, 50, || 60);
+        let header = ReplyHeader::read(&reply).unwrap();
+        assert!(requests.is_echoed_by(&header, 1000, &reply));
+        assert!(!requests.is_echoed_by(&header, 1001, &reply), "send time");
+        assert!(
+            !requests.is_echoed_by(&header, 1000, &reply[..69]),
+            "length"
+        );
+        reply[60] ^= 1;
+        assert!(!requests.is_echoed_by(&header, 1000, &reply), "padding");
+    }
+}

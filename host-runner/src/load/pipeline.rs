@@ -1,0 +1,46 @@
+//! The pipeline: a closed loop of several requests in flight. Each reply, or loss, makes room for
+//! the next request, so the service always has something to do.
+//!
+//! Its latencies are those of a service at its limit: a request waits for those before it.
+
+use std::num::NonZeroU16;
+
+use super::engine::Engine;
+use super::supervise::{Progress, Supervisor};
+use super::{Ending, Observer};
+use crate::link::Link;
+
+pub(super) fn run<L, O, C, H, E>(
+    engine: &mut Engine<'_, L, O, C>,
+    supervisor: &mut Supervisor<'_, H>,
+    depth: NonZeroU16,
+) -> Result<(), Ending<E>>
+where
+    L: Link + ?Sized,
+    O: Observer,
+    C: FnMut() -> u64,
+    H: FnMut(&Progress) -> Result<(), E>,
+{
+    let depth = u64::from(depth.get());
+    let mut now_ns = engine.now_ns();
+    engine.begin(now_ns);
+    loop {
+        // There is room unless the link is faster than the window is large and a request was lost:
+        // then the next one waits for the timeout.
+        while engine.window.in_flight() < depth && engine.window.has_room() && engine.wants(now_ns)
+        {
+            now_ns = engine.send(None).map_err(Ending::LinkFailed)?;
+        }
+        let Some(loss_ns) = engine.window.next_loss_ns() else {
+            return Ok(());
+        };
+        // Waits for one reply; whatever came with it is taken before anything is sent, since both
+        // sides work best in bursts.
+        now_ns = engine
+            .receive(loss_ns, now_ns)
+            .and_then(|now_ns| engine.receive_waiting(engine.window.in_flight(), now_ns))
+            .map_err(Ending::LinkFailed)?;
+        let is_quiet = engine.window.in_flight() == 0;
+        supervisor.look_up(now_ns, is_quiet, || engine.progress(now_ns))?;
+    }
+}

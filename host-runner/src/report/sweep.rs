@@ -1,0 +1,93 @@
+//! A sweep's table: latency against offered load, one line per step.
+
+use std::fmt::{self, Write as _};
+
+use super::Run;
+use super::table::micros;
+
+/// The latencies that a line has: the last two are where load shows first.
+const LATENCIES: [&str; 4] = ["p50", "p99", "p99.9", "max"];
+
+/// The table of the runs that are steps of a sweep, with a newline at the end; `None` if none is.
+#[must_use]
+pub fn render(runs: &[Run]) -> Option<String> {
+    let steps: Vec<(u32, &Run)> = runs
+        .iter()
+        .filter_map(|run| Some((run.sweep_percent?, run)))
+        .collect();
+    let (_, first) = steps.first()?;
+    let mut text = format!(
+        "latency in us against offered load: open loops at shares of what the pipeline got done, \
+         timeout {:.1} ms\n",
+        first.timeout_ns as f64 / 1e6
+    );
+    // Writing to a string can't fail.
+    let _ = write(&steps, &mut text);
+    Some(text)
+}
+
+fn write(steps: &[(u32, &Run)], text: &mut String) -> fmt::Result {
+    write!(text, "{:>5}{:>11}{:>11}", "load", "offered/s", "sent/s")?;
+    for name in LATENCIES {
+        write!(text, "{name:>14}")?;
+    }
+    writeln!(text, "{:>9}  valid", "lost")?;
+    for (percent, run) in steps {
+        line(*percent, run, text)?;
+    }
+    for (percent, run) in steps.iter().filter(|(_, run)| !run.valid) {
+        let reasons = run.invalid_because.join("; ");
+        writeln!(text, "at {percent} %    INVALID: {reasons}")?;
+    }
+    Ok(())
+}
+
+fn line(percent: u32, run: &Run, text: &mut String) -> fmt::Result {
+    let rate =
+        |rate: Option<f64>| rate.map_or_else(|| "n/a".to_owned(), |rate| format!("{rate:.0}"));
+    write!(
+        text,
+        "{:>5}{:>11}{:>11}",
+        format!("{percent} %"),
+        rate(run.offered_rate),
+        rate(run.achieved_rate)
+    )?;
+    let latency = &run.latency_ns;
+    for value_ns in [latency.p50, latency.p99, latency.p99_9, latency.max] {
+        let value = match value_ns {
+            // Lost requests took at least as long as the timeout.
+            Some(ns) if run.lost > 0 && ns >= run.timeout_ns => format!(">= {}", micros(ns as f64)),
+            Some(ns) => micros(ns as f64),
+            None => "n/a".to_owned(),
+        };
+        write!(text, "{value:>14}")?;
+    }
+    let valid = if run.valid { "yes" } else { "no" };
+    writeln!(text, "{:>9}  {valid}", run.lost)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn a_line_per_step_and_every_reason() {
+        let expected = "\
+latency in us against offered load: open loops at shares of what the pipeline got done, timeout 1000.0 ms
+ load  offered/s     sent/s           p50           p99         p99.9           max     lost  valid
+ 10 %        100       1000         24.99         29.90           n/a >= 1000000.00        2  yes
+ 50 %        500       1000         24.99         29.90           n/a >= 1000000.00        2  yes
+ 95 %        950       1000         24.99         29.90           n/a >= 1000000.00        2  no
+at 95 %    INVALID: the generator was late
+";
+        let text = render(&sample::sweep_report().runs).unwrap();
+        assert_eq!(text, expected);
+        assert!(text.lines().all(|line| line.len() <= 110));
+    }
+
+    #[test]
+    fn other_runs_have_no_such_table() {
+        assert_eq!(render(&[sample::open_run()]), None);
+    }
+}

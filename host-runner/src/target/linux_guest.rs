@@ -1,0 +1,178 @@
+//! The Linux guest: a stock kernel, booted directly, and a file system that holds the responder.
+
+use std::fs::{self, File};
+use std::io::BufWriter;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use super::{Bootable, Responder, TargetError, command_line, initramfs, modules};
+
+/// The least memory that Debian's cloud kernel boots in with this file system, in MiB: in 72 it
+/// finds no room to unpack itself.
+pub const MIN_MEMORY_MIB: u32 = 80;
+
+/// The memory that a guest is given unless told otherwise, in MiB: with room for a larger kernel.
+pub const DEFAULT_MEMORY_MIB: u32 = 128;
+
+/// What to do about a part that is not there.
+const REMEDY: &str = "run `make linux-guest`";
+
+/// Where the kernel is, under the directory of built things, unless told otherwise.
+const KERNEL: &str = "linux-guest/vmlinuz";
+
+/// Where its modules are.
+const MODULES: &str = "linux-guest/modules";
+
+/// Where the responder is.
+const RESPONDER: &str = "fathom-responder";
+
+/// The parts that a guest is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parts {
+    /// The kernel.
+    pub kernel: PathBuf,
+    /// Where its modules are; without it, it has built in what it needs.
+    pub modules: Option<PathBuf>,
+    /// The responder.
+    pub responder: PathBuf,
+    /// The least memory that the kernel boots in, in MiB, where that is known.
+    pub least_memory_mib: u32,
+}
+
+/// How the guest's service is to be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// Address and prefix length.
+    pub ip: (Ipv4Addr, u8),
+    /// Gateway.
+    pub gateway: Option<Ipv4Addr>,
+    /// UDP port.
+    pub port: u16,
+}
+
+impl Parts {
+    /// The parts: those asked for, else those under `built`, the directory of built things. A
+    /// kernel that was asked for comes with its own modules or none.
+    #[must_use]
+    pub fn locate(built: &Path, kernel: Option<PathBuf>, modules: Option<PathBuf>) -> Self {
+        let own_modules = kernel.is_none().then(|| built.join(MODULES));
+        let least_memory_mib = if kernel.is_none() { MIN_MEMORY_MIB } else { 0 };
+        Self {
+            modules: modules.or(own_modules),
+            kernel: kernel.unwrap_or_else(|| built.join(KERNEL)),
+            responder: responder(built),
+            least_memory_mib,
+        }
+    }
+
+    /// Puts the guest together: writes its file system to `initrd`.
+    ///
+    /// # Errors
+    ///
+    /// [`TargetError`] if a part is missing or the memory does not do.
+    pub fn assemble(
+        &self,
+        initrd: PathBuf,
+        responder: Responder,
+        network: Network,
+        memory_mib: u32,
+    ) -> Result<Bootable, TargetError> {
+        if memory_mib < self.least_memory_mib {
+            return Err(TargetError::TooLittleMemory {
+                memory_mib,
+                least_mib: self.least_memory_mib,
+            });
+        }
+        let missing = |what, path: &Path| {
+            let path = path.to_owned();
+            move |source| TargetError::Missing {
+                what,
+                path,
+                remedy: REMEDY,
+                source,
+            }
+        };
+        File::open(&self.kernel).map_err(missing("Linux kernel", &self.kernel))?;
+        let program = fs::read(&self.responder).map_err(missing("responder", &self.responder))?;
+        let modules = match &self.modules {
+            Some(directory) => modules::find(directory)?,
+            None => Vec::new(),
+        };
+        File::create(&initrd)
+            .and_then(|file| initramfs::write(BufWriter::new(file), &program, &modules))
+            .map_err(|source| TargetError::Initramfs {
+                path: initrd.clone(),
+                source,
+            })?;
+        Ok(Bootable {
+            image: self.kernel.clone(),
+            initrd: Some(initrd),
+            boot_args: command_line::line(responder, network.ip, network.gateway, network.port),
+            memory_mib,
+        })
+    }
+}
+
+/// Where the responder is under the directory of built things.
+#[must_use]
+pub fn responder(built: &Path) -> PathBuf {
+    built.join(RESPONDER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NETWORK: Network = Network {
+        ip: (Ipv4Addr::new(10, 0, 2, 15), 24),
+        gateway: None,
+        port: 9000,
+    };
+
+    fn assemble(built: &Path, memory_mib: u32) -> Result<Bootable, TargetError> {
+        let parts = Parts::locate(built, None, None);
+        parts.assemble(built.join("initrd"), Responder::Busy, NETWORK, memory_mib)
+    }
+
+    #[test]
+    fn a_kernel_of_ones_own_does_not_get_the_others_modules() {
+        let built = Path::new("target");
+        let parts = Parts::locate(built, None, None);
+        assert_eq!(parts.kernel, Path::new("target/linux-guest/vmlinuz"));
+        assert_eq!(parts.modules, Some("target/linux-guest/modules".into()));
+        let parts = Parts::locate(built, Some("/boot/vmlinuz".into()), None);
+        assert_eq!(
+            (parts.kernel, parts.modules),
+            ("/boot/vmlinuz".into(), None)
+        );
+        assert_eq!(parts.least_memory_mib, 0, "who knows");
+        let parts = Parts::locate(built, None, Some("/lib/modules/6.1".into()));
+        assert_eq!(parts.modules, Some("/lib/modules/6.1".into()));
+    }
+
+    #[test]
+    fn each_missing_part_is_named_with_what_to_do() {
+        let built = tempfile::tempdir().unwrap();
+        let built = built.path();
+        fs::create_dir_all(built.join(MODULES)).unwrap();
+        for part in [KERNEL, RESPONDER] {
+            let error = assemble(built, DEFAULT_MEMORY_MIB).unwrap_err().to_string();
+            assert!(
+                error.contains(part) && error.contains("make linux-guest"),
+                "{error}"
+            );
+            fs::write(built.join(part), "content").unwrap();
+        }
+        let guest = assemble(built, DEFAULT_MEMORY_MIB).unwrap();
+        assert_eq!(guest.image, built.join(KERNEL));
+        assert!(guest.boot_args.ends_with("mode=busy"));
+        let initrd = fs::read(guest.initrd.unwrap()).unwrap();
+        assert!(initrd.starts_with(b"070701"), "new ASCII");
+    }
+
+    #[test]
+    fn too_little_memory_is_said_before_the_boot() {
+        let error = assemble(Path::new("/nonexistent"), MIN_MEMORY_MIB - 1).unwrap_err();
+        assert!(error.to_string().contains("it needs 80"), "{error}");
+    }
+}

@@ -1,0 +1,275 @@
+//! A split virtqueue (virtio 1.2 §2.7), polled: what both sides write, and our position in it.
+//!
+//! The queue of `virtio-drivers` is general, and costs some hundred instructions per buffer. This
+//! one is for one descriptor per buffer, each at its own fixed place: a buffer's number is its
+//! descriptor's number, so a descriptor is written once, and there is no list of free ones.
+//!
+//! Each cache line that changes here has to travel to the device's processor and costs a frame as
+//! much as a hundred instructions do. So nothing is written that is there already: buffers that go
+//! round in the same order leave the ring's entries as they are, and frames of the same length
+//! leave the descriptors. What was written is remembered on our side; the device's side is never
+//! read back. Per frame there remain the index and the frame itself.
+//!
+//! Shared memory is atomics, so there is no unsafe code: the device can write what it likes here,
+//! and it means nothing until the [ledger](crate::nic::ledger) has confirmed it.
+
+use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering, fence};
+
+use virtio_drivers::transport::Transport;
+
+use crate::frames::IndexJump;
+
+/// `receiveq1` and `transmitq1` (virtio 1.2 §5.1.2).
+pub const RECEIVE: u16 = 0;
+/// See [`RECEIVE`].
+pub const TRANSMIT: u16 = 1;
+
+/// `VIRTQ_DESC_F_WRITE`: the device writes to the buffer.
+const WRITE: u16 = 2;
+/// `VIRTQ_AVAIL_F_NO_INTERRUPT`.
+const NO_INTERRUPT: u16 = 1;
+/// `VIRTQ_USED_F_NO_NOTIFY`.
+const NO_NOTIFY: u16 = 1;
+
+/// Tells the device that there is something new in a queue.
+pub trait Doorbell {
+    /// Rings for queue number `queue`: [`RECEIVE`] or [`TRANSMIT`].
+    fn ring(&self, queue: u16);
+}
+
+/// `struct virtq_desc`
+#[derive(Debug)]
+#[repr(C, align(16))]
+struct Descriptor {
+    address: AtomicU64,
+    len: AtomicU32,
+    flags: AtomicU16,
+    next: AtomicU16,
+}
+
+/// `struct virtq_avail`, on cache lines of its own: pairs of them, as processors fetch them.
+#[derive(Debug)]
+#[repr(C, align(128))]
+struct Avail<const SIZE: usize> {
+    flags: AtomicU16,
+    index: AtomicU16,
+    ring: [AtomicU16; SIZE],
+}
+
+/// `struct virtq_used`, likewise.
+#[derive(Debug)]
+#[repr(C, align(128))]
+struct UsedRing<const SIZE: usize> {
+    flags: AtomicU16,
+    index: AtomicU16,
+    ring: [UsedEntry; SIZE],
+}
+
+/// `struct virtq_used_elem`
+#[derive(Debug)]
+#[repr(C)]
+struct UsedEntry {
+    id: AtomicU32,
+    len: AtomicU32,
+}
+
+/// A queue's memory, to be put in a static.
+#[derive(Debug)]
+#[repr(C, align(4096))]
+pub struct RingMemory<const SIZE: usize> {
+    descriptors: [Descriptor; SIZE],
+    avail: Avail<SIZE>,
+    used: UsedRing<SIZE>,
+}
+
+impl<const SIZE: usize> RingMemory<SIZE> {
+    /// Memory, zeroed.
+    #[must_use]
+    pub const fn new() -> Self {
+        // The standard wants a power of two, and free-running 16-bit indices need one.
+        const { assert!(SIZE.is_power_of_two() && SIZE <= 1 << 15) };
+        Self {
+            descriptors: [const {
+                Descriptor {
+                    address: AtomicU64::new(0),
+                    len: AtomicU32::new(0),
+                    flags: AtomicU16::new(0),
+                    next: AtomicU16::new(0),
+                }
+            }; SIZE],
+            avail: Avail {
+                flags: AtomicU16::new(0),
+                index: AtomicU16::new(0),
+                ring: [const { AtomicU16::new(0) }; SIZE],
+            },
+            used: UsedRing {
+                flags: AtomicU16::new(0),
+                index: AtomicU16::new(0),
+                ring: [const {
+                    UsedEntry {
+                        id: AtomicU32::new(0),
+                        len: AtomicU32::new(0),
+                    }
+                }; SIZE],
+            },
+        }
+    }
+}
+
+impl<const SIZE: usize> Default for RingMemory<SIZE> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A completion, as the device tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Used {
+    /// Which buffer.
+    pub id: u32,
+    /// How many bytes it wrote to it.
+    pub len: u32,
+}
+
+/// Our side of a queue.
+#[derive(Debug)]
+pub struct Ring<const SIZE: usize> {
+    memory: &'static RingMemory<SIZE>,
+    number: u16,
+    /// How many buffers were posted and how many came back, modulo 2¹⁶.
+    posted: u16,
+    reclaimed: u16,
+    /// What stands in the ring's entries and in the descriptors.
+    entries: [u16; SIZE],
+    lengths: [u32; SIZE],
+}
+
+impl<const SIZE: usize> Ring<SIZE> {
+    /// Sets up queue `number`, [`RECEIVE`] or [`TRANSMIT`], without interrupts, in memory that is
+    /// still zeroed. `addresses` yields where each buffer is, for the device.
+    ///
+    /// # Errors
+    ///
+    /// The device has no such queue, one too small, or one in use.
+    pub fn new(
+        transport: &mut impl Transport,
+        number: u16,
+        memory: &'static RingMemory<SIZE>,
+        addresses: impl Iterator<Item = u64>,
+    ) -> virtio_drivers::Result<Self> {
+        if transport.queue_used(number) {
+            return Err(virtio_drivers::Error::AlreadyUsed);
+        }
+        if (transport.max_queue_size(number) as usize) < SIZE {
+            return Err(virtio_drivers::Error::InvalidParam);
+        }
+        let flags = if number == RECEIVE { WRITE } else { 0 };
+        for (descriptor, address) in memory.descriptors.iter().zip(addresses) {
+            descriptor.address.store(address, Ordering::Relaxed);
+            descriptor.flags.store(flags, Ordering::Relaxed);
+        }
+        memory.avail.flags.store(NO_INTERRUPT, Ordering::Relaxed);
+        transport.queue_set(
+            number,
+            SIZE as u32,
+            physical(&memory.descriptors),
+            physical(&memory.avail),
+            physical(&memory.used),
+        );
+        Ok(Self {
+            memory,
+            number,
+            posted: 0,
+            reclaimed: 0,
+            entries: [0; SIZE],
+            lengths: [0; SIZE],
+        })
+    }
+
+    /// How many buffers lie with the device.
+    #[inline(always)]
+    #[must_use]
+    pub const fn lent(&self) -> u16 {
+        self.posted.wrapping_sub(self.reclaimed)
+    }
+
+    /// Whether the device has completed nothing new.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        // Relaxed: whoever goes on to take a completion looks again.
+        self.memory.used.index.load(Ordering::Relaxed) == self.reclaimed
+    }
+
+    /// Lends the device the first `len` bytes of buffer `id`, which it sees at once.
+    ///
+    /// There is room for every buffer that is not in the ring: an id above the ring's size is the
+    /// id of another buffer, and the caller's [ledger](crate::nic::ledger) has each id once.
+    #[inline(always)]
+    pub fn post(&mut self, id: u16, len: u32) {
+        let at = usize::from(id) % SIZE;
+        if self.lengths[at] != len {
+            self.lengths[at] = len;
+            self.memory.descriptors[at]
+                .len
+                .store(len, Ordering::Relaxed);
+        }
+        let slot = usize::from(self.posted) % SIZE;
+        if self.entries[slot] != id {
+            self.entries[slot] = id;
+            self.memory.avail.ring[slot].store(id, Ordering::Relaxed);
+        }
+        self.posted = self.posted.wrapping_add(1);
+        // Release: frame, descriptor and entry are there before the index says so.
+        self.memory
+            .avail
+            .index
+            .store(self.posted, Ordering::Release);
+    }
+
+    /// The next buffer that the device is done with, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`IndexJump`]; the ring is then of no use any more.
+    #[inline(always)]
+    pub fn reclaim(&mut self) -> Result<Option<Used>, IndexJump> {
+        // Acquire: entry and frame are read after the index says that they are there.
+        let index = self.memory.used.index.load(Ordering::Acquire);
+        if index == self.reclaimed {
+            return Ok(None);
+        }
+        let completed = index.wrapping_sub(self.reclaimed);
+        if completed > self.lent() {
+            return Err(IndexJump {
+                completed,
+                lent: self.lent(),
+            });
+        }
+        let entry = &self.memory.used.ring[usize::from(self.reclaimed) % SIZE];
+        self.reclaimed = self.reclaimed.wrapping_add(1);
+        Ok(Some(Used {
+            id: entry.id.load(Ordering::Relaxed),
+            len: entry.len.load(Ordering::Relaxed),
+        }))
+    }
+
+    /// Rings the doorbell unless the device has said that it polls. Returns how often it rang.
+    #[inline(always)]
+    pub fn notify(&self, doorbell: &impl Doorbell) -> u64 {
+        // The device clears its flag and then looks at the ring once more; we write to the ring and
+        // then look at the flag. Only if neither can be reordered does one see the other (virtio
+        // 1.2 §2.7.13.4.1), and x86 does reorder a store with a later load.
+        fence(Ordering::SeqCst);
+        if self.memory.used.flags.load(Ordering::Relaxed) & NO_NOTIFY != 0 {
+            return 0;
+        }
+        doorbell.ring(self.number);
+        1
+    }
+}
+
+/// Where the device finds `memory`: at the same address, by the identity mapping.
+fn physical<T>(memory: &T) -> u64 {
+    core::ptr::from_ref(memory).expose_provenance() as u64
+}

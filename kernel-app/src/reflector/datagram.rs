@@ -1,0 +1,294 @@
+//! Takes a frame apart in one pass: from Ethernet to a UDP datagram for one of our services, every
+//! length and checksum on the way verified.
+//!
+//! Layouts: RFC 791 §3.1, RFC 8200 §3, RFC 768.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use smoltcp::wire::{IpProtocol, Ipv4Packet};
+
+use super::Reflection;
+use crate::args::DHCP_CLIENT_PORT;
+use crate::services::{Service, Services};
+use wire::checksum::Sum;
+
+/// Where an Ethernet frame's payload starts.
+pub const IP: usize = 14;
+pub const IPV4_HEADER: usize = 20;
+pub const IPV6_HEADER: usize = 40;
+pub const UDP_HEADER: usize = 8;
+
+/// Version 4 and a header of five words, so without options (RFC 791 §3.1).
+pub const IPV4_PLAIN: u8 = 0x45;
+
+/// Where an IPv6 header names what follows it (RFC 8200 §3).
+pub const IPV6_NEXT_HEADER: usize = 6;
+
+/// Protocol numbers (IANA).
+pub const UDP: u8 = 17;
+const HOP_BY_HOP: u8 = 0;
+const ROUTING: u8 = 43;
+const FRAGMENT: u8 = 44;
+const DESTINATION_OPTIONS: u8 = 60;
+
+/// More fragments, and the fragment's offset (RFC 791 §3.1).
+const FRAGMENTED: u16 = 0x3fff;
+
+/// A UDP datagram with good checksums for one of our ports.
+pub struct Datagram {
+    pub service: Service,
+    pub source: SocketAddr,
+    pub destination: IpAddr,
+    /// Where the UDP header starts in the frame.
+    pub udp: usize,
+    /// Length of UDP header and payload, in bytes.
+    pub udp_len: usize,
+    /// The addresses' sum.
+    pub addresses: Sum,
+    /// The sum of what an answer has in common with its question, in whatever order: the
+    /// pseudo-header, ports and length.
+    pub common: Sum,
+    /// The sum of the part of the payload that an answer carries back as it came.
+    pub kept: Sum,
+}
+
+/// What to do with a datagram when it is found. A closure would be a function that is called.
+pub trait Then {
+    fn go_on(self, frame: &mut [u8], datagram: &Datagram) -> Reflection;
+}
+
+/// Refuses it.
+struct Refuse;
+
+impl Then for Refuse {
+    fn go_on(self, _frame: &mut [u8], _datagram: &Datagram) -> Reflection {
+        Reflection::Refused
+    }
+}
+
+/// The sum of the part of a payload that an answer may change.
+#[inline(always)]
+pub fn changing(service: Service, payload: &[u8]) -> Sum {
+    match service {
+        Service::Echo => Sum::ZERO,
+        Service::Timestamp => match payload.first_chunk::<{ Service::Timestamp.changes() }>() {
+            Some(header) => Sum::of_array(header),
+            None => Sum::of(payload),
+        },
+    }
+}
+
+#[inline(always)]
+fn word(bytes: &[u8; 2]) -> u16 {
+    u16::from_be_bytes(*bytes)
+}
+
+/// Finds the datagram in a frame with an IPv4 packet, and goes on with `then`.
+#[inline(always)]
+pub fn locate_ipv4(services: &Services, frame: &mut [u8], then: impl Then) -> Reflection {
+    let Some((header, after)) = frame[IP..].split_first_chunk::<IPV4_HEADER>() else {
+        return Reflection::Ignored;
+    };
+    let [
+        version_and_len,
+        _,
+        l0,
+        l1,
+        _,
+        _,
+        f0,
+        f1,
+        _,
+        protocol,
+        _,
+        _,
+        addresses @ ..,
+    ] = header;
+    if *version_and_len != IPV4_PLAIN {
+        return with_options(services, frame);
+    }
+    let segment = usize::from(word(&[*l0, *l1]))
+        .checked_sub(IPV4_HEADER)
+        .and_then(|len| after.get(..len));
+    let Some(segment) = segment else {
+        return Reflection::Ignored;
+    };
+    if word(&[*f0, *f1]) & FRAGMENTED != 0 || !Sum::of_array(header).is_good() {
+        return Reflection::Ignored;
+    }
+    if *protocol != UDP {
+        return Reflection::NotOurs;
+    }
+    let [a, b, c, d, e, f, g, h] = *addresses;
+    let packet = Packet {
+        source: Ipv4Addr::new(a, b, c, d).into(),
+        destination: Ipv4Addr::new(e, f, g, h).into(),
+        addresses: Sum::of_array(addresses),
+        udp: IP + IPV4_HEADER,
+        segment_len: segment.len(),
+    };
+    locate_udp(services, frame, &packet, then)
+}
+
+/// What to make of a packet that is not IPv4 with a header of five words. A packet with options may
+/// have a source route, so that where it says it came from is not where an answer would go: it is
+/// never answered, whatever the options are.
+#[cold]
+fn with_options(services: &Services, frame: &mut [u8]) -> Reflection {
+    let Ok(ip) = Ipv4Packet::new_checked(&frame[IP..]) else {
+        return Reflection::Ignored;
+    };
+    let is_whole = !ip.more_frags() && ip.frag_offset() == 0;
+    let is_ipv4 = ip.version() == 4 && usize::from(ip.header_len()) > IPV4_HEADER;
+    if !is_ipv4 || !is_whole || !ip.verify_checksum() {
+        return Reflection::Ignored;
+    }
+    if ip.next_header() != IpProtocol::Udp {
+        return Reflection::NotOurs;
+    }
+    let (source, destination) = (ip.src_addr(), ip.dst_addr());
+    let packet = Packet {
+        source: source.into(),
+        destination: destination.into(),
+        addresses: Sum::of([source.octets(), destination.octets()].as_flattened()),
+        udp: IP + usize::from(ip.header_len()),
+        segment_len: ip.payload().len(),
+    };
+    locate_udp(services, frame, &packet, Refuse)
+}
+
+/// Finds the datagram in a frame with an IPv6 packet, and goes on with `then`. Out of the way of
+/// IPv4 (see `link.ld`).
+#[inline(never)]
+pub fn locate_ipv6(services: &Services, frame: &mut [u8], then: impl Then) -> Reflection {
+    let Some((header, after)) = frame[IP..].split_first_chunk::<IPV6_HEADER>() else {
+        return Reflection::Ignored;
+    };
+    let [version, _, _, _, l0, l1, next_header, _, addresses @ ..] = header;
+    let segment_len = usize::from(word(&[*l0, *l1]));
+    if version >> 4 != 6 || segment_len > after.len() {
+        return Reflection::Ignored;
+    }
+    match *next_header {
+        UDP => {}
+        // A fragment, or what may hide one; the stack would answer these with an error longer than
+        // what it answers.
+        HOP_BY_HOP | ROUTING | FRAGMENT | DESTINATION_OPTIONS => return Reflection::Ignored,
+        _ => return Reflection::NotOurs,
+    }
+    let (halves, _) = addresses.as_chunks::<16>();
+    let packet = Packet {
+        source: Ipv6Addr::from(halves[0]).into(),
+        destination: Ipv6Addr::from(halves[1]).into(),
+        addresses: Sum::of_array(addresses),
+        udp: IP + IPV6_HEADER,
+        segment_len,
+    };
+    locate_udp(services, frame, &packet, then)
+}
+
+/// What an IP header says.
+struct Packet {
+    source: IpAddr,
+    destination: IpAddr,
+    addresses: Sum,
+    /// Where what follows the header and its options starts in the frame, and its length.
+    udp: usize,
+    segment_len: usize,
+}
+
+#[inline(always)]
+fn locate_udp(services: &Services, frame: &mut [u8], ip: &Packet, then: impl Then) -> Reflection {
+    let header = frame
+        .get(ip.udp..)
+        .and_then(|segment| segment.first_chunk::<UDP_HEADER>());
+    let Some(header) = header.filter(|_| ip.segment_len >= UDP_HEADER) else {
+        return Reflection::Ignored;
+    };
+    let [s0, s1, d0, d1, l0, l1, _, _] = header;
+    let source_port = word(&[*s0, *s1]);
+    let port = word(&[*d0, *d1]);
+    let udp_len = word(&[*l0, *l1]);
+    if !(UDP_HEADER..=ip.segment_len).contains(&usize::from(udp_len)) {
+        return Reflection::Ignored;
+    }
+    let udp = Udp {
+        header: u64::from_le_bytes(*header),
+        source_port,
+        udp_len,
+    };
+    // Each service on a way of its own to the end, so that nothing has to remember which it is.
+    match services.at(port) {
+        Some(Service::Timestamp) => verify(Service::Timestamp, frame, ip, &udp, then),
+        Some(Service::Echo) => verify_echo(frame, ip, &udp, then),
+        // The stack has no other UDP but DHCP's. Its answer to other ports would be an ICMP error,
+        // longer than a short question, and nobody's need: silence, as a firewall keeps it.
+        None if port == DHCP_CLIENT_PORT && ip.source.is_ipv4() => Reflection::NotOurs,
+        None => Reflection::Ignored,
+    }
+}
+
+/// What a UDP header says.
+struct Udp {
+    /// The whole of it, as a little-endian word; the checksum is on top.
+    header: u64,
+    source_port: u16,
+    /// Within the packet, and long enough for the header.
+    udp_len: u16,
+}
+
+const CHECKSUM_SHIFT: u32 = 48;
+
+/// The same for echo, out of the way of what is asked for most (see `link.ld`).
+#[inline(never)]
+fn verify_echo(frame: &mut [u8], ip: &Packet, udp: &Udp, then: impl Then) -> Reflection {
+    verify(Service::Echo, frame, ip, udp, then)
+}
+
+#[inline(always)]
+fn verify(
+    service: Service,
+    frame: &mut [u8],
+    ip: &Packet,
+    udp: &Udp,
+    then: impl Then,
+) -> Reflection {
+    let udp_len = usize::from(udp.udp_len);
+    let Some(payload) = frame.get(ip.udp + UDP_HEADER..ip.udp + udp_len) else {
+        return Reflection::Ignored;
+    };
+    let checksum = udp.header >> CHECKSUM_SHIFT;
+    let common = ip
+        .addresses
+        .plus(Sum::of_network_word(UDP.into()))
+        .plus(Sum::of_network_word(udp.udp_len))
+        .plus(Sum::of_word(udp.header & !(0xffff << CHECKSUM_SHIFT)));
+    let kept = payload.get(service.changes()..).map_or(Sum::ZERO, Sum::of);
+    if checksum == 0 {
+        // RFC 768 lets IPv4 senders leave it out; RFC 8200 §8.1 does not let IPv6 ones. The answer
+        // has one either way: it costs what the question's would have cost to verify, and the
+        // answer may be worth verifying to the client.
+        if ip.source.is_ipv6() {
+            return Reflection::Ignored;
+        }
+    } else {
+        let whole = common
+            .plus(Sum::of_word(checksum))
+            .plus(changing(service, payload))
+            .plus(kept);
+        if !whole.is_good() {
+            return Reflection::Ignored;
+        }
+    }
+    let datagram = Datagram {
+        service,
+        source: SocketAddr::new(ip.source, udp.source_port),
+        destination: ip.destination,
+        udp: ip.udp,
+        udp_len,
+        addresses: ip.addresses,
+        common,
+        kept,
+    };
+    then.go_on(frame, &datagram)
+}

@@ -1,0 +1,63 @@
+#!/bin/sh
+# Brings the Linux guest's kernel, once: Debian's cloud kernel, built for virtual machines.
+#
+#   target/linux-guest/vmlinuz    the kernel
+#   target/linux-guest/modules    its modules
+#   target/linux-guest/version    which package they are from; with it here there is nothing to do
+#
+# Nothing is installed: the package is fetched and unpacked under target/, with package lists of its
+# own, because the system's may be missing, old, or not ours to refresh.
+#
+# `fathom run --kernel PATH --modules DIR` takes any other kernel, and then none of this is needed.
+set -eu
+cd "$(dirname "$0")/../.."
+
+place=$PWD/target/linux-guest
+[ ! -f "$place/version" ] || exit 0
+log=$place/apt.log
+mkdir -p "$place"
+
+die() {
+    echo "setup: error: $*" >&2
+    exit 1
+}
+
+by_hand="name a kernel of your own with \`fathom run --kernel PATH --modules DIR\`, or put Debian's \
+package linux-image-*-cloud-amd64 as $place/kernel.deb and run this again"
+
+# fetch: Debian's package, by the name that the one without a version depends on.
+fetch() {
+    command -v apt-get >/dev/null || die "no apt-get to fetch a kernel with; $by_hand"
+    apt=$place/apt
+    mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/packages"
+    options="-o Dir::State::Lists=$apt/lists -o Dir::Cache=$apt/cache -o APT::Sandbox::User="
+    # shellcheck disable=SC2086 # the options are words
+    (
+        cd "$apt/packages" &&
+            apt-get $options update &&
+            package=$(apt-cache $options depends linux-image-cloud-amd64 |
+                sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p') &&
+            apt-get $options download "$package"
+    ) >"$log" 2>&1 || die "Debian's cloud kernel could not be fetched (see $log). With a network, run this again; without, $by_hand"
+    mv "$apt/packages"/linux-image-*.deb "$place/kernel.deb"
+    rm -rf "$apt"
+}
+
+command -v dpkg-deb >/dev/null || die "no dpkg-deb to unpack a kernel with; $by_hand"
+[ -f "$place/kernel.deb" ] || fetch
+
+rm -rf "$place/unpacked" "$place/modules"
+dpkg-deb -x "$place/kernel.deb" "$place/unpacked" ||
+    die "$place/kernel.deb can't be unpacked; remove it and run this again"
+version=$(dpkg-deb -W --showformat='${Package} ${Version}' "$place/kernel.deb")
+mv "$place"/unpacked/boot/vmlinuz-* "$place/vmlinuz" || die "$place/kernel.deb holds no kernel"
+# Few of its modules are of use in a virtual machine with one device, and they find each other by
+# name: the network drivers and what they stand on.
+mkdir -p "$place/modules"
+for part in drivers/virtio drivers/net/virtio_net.ko drivers/net/net_failover.ko net/core/failover.ko; do
+    cp -r "$place"/unpacked/lib/modules/*/kernel/$part "$place/modules/" ||
+        die "$place/kernel.deb lacks the module $part"
+done
+rm -rf "$place/unpacked" "$place/kernel.deb" "$place/apt" "$log"
+echo "$version" >"$place/version"
+echo "setup: Linux guest: $version"

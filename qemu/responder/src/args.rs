@@ -1,0 +1,257 @@
+//! What it is told: as a process, options; as process 1, the words after `--` on the kernel's
+//! command line, which the kernel hands over as they are.
+#![forbid(unsafe_code)]
+
+use std::ffi::OsString;
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::str::FromStr;
+
+/// How the service waits for datagrams.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// `recvfrom` and `sendto`, asleep in between.
+    #[default]
+    Blocking,
+    /// `recvfrom` that does not wait, again and again, with the kernel polling the device.
+    Busy,
+    /// One io_uring, asleep in between.
+    IoUring,
+}
+
+impl Mode {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Blocking, Self::Busy, Self::IoUring];
+
+    /// The name that arguments know it by.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Blocking => "blocking",
+            Self::Busy => "busy",
+            Self::IoUring => "io_uring",
+        }
+    }
+}
+
+impl FromStr for Mode {
+    type Err = BadArgument;
+
+    fn from_str(text: &str) -> Result<Self, BadArgument> {
+        let found = Self::ALL.into_iter().find(|mode| mode.name() == text);
+        found
+            .ok_or_else(|| BadArgument(format!("mode {text}: not one of blocking, busy, io_uring")))
+    }
+}
+
+/// An argument that is unknown or malformed, and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadArgument(pub String);
+
+impl fmt::Display for BadArgument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadArgument {}
+
+/// What a process is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProcessArgs {
+    /// How to wait.
+    pub mode: Mode,
+    /// Where to serve: one of the host's own addresses. Port 0 picks a free one.
+    pub listen: SocketAddr,
+}
+
+/// What a process is called with.
+pub const USAGE: &str =
+    "usage: fathom-responder [--mode blocking|busy|io_uring] --listen ADDRESS:PORT";
+
+impl ProcessArgs {
+    /// Reads a process's arguments, without the program's name; `None` if they ask for help.
+    ///
+    /// # Errors
+    ///
+    /// [`BadArgument`] names the first that is no good, or the one that is missing.
+    pub fn read(
+        arguments: impl IntoIterator<Item = OsString>,
+    ) -> Result<Option<Self>, BadArgument> {
+        use lexopt::Arg::{Long, Short};
+        let bad = |error: lexopt::Error| BadArgument(error.to_string());
+        let mut parser = lexopt::Parser::from_args(arguments);
+        let (mut mode, mut listen) = (Mode::default(), None);
+        while let Some(argument) = parser.next().map_err(bad)? {
+            match argument {
+                Long("mode") => mode = text(&mut parser)?.parse()?,
+                Long("listen") => listen = Some(address(&text(&mut parser)?)?),
+                Long("help") | Short('h') => return Ok(None),
+                other => return Err(bad(other.unexpected())),
+            }
+        }
+        let listen = listen.ok_or_else(|| BadArgument("--listen is missing".to_owned()))?;
+        Ok(Some(Self { mode, listen }))
+    }
+}
+
+fn text(parser: &mut lexopt::Parser) -> Result<String, BadArgument> {
+    let value = parser
+        .value()
+        .map_err(|error| BadArgument(error.to_string()))?;
+    Ok(value.to_string_lossy().into_owned())
+}
+
+/// An address that a datagram can be told from: whom not to answer depends on our own.
+fn address(text: &str) -> Result<SocketAddr, BadArgument> {
+    let address: SocketAddr = text
+        .parse()
+        .map_err(|_| BadArgument(format!("--listen {text}: not ADDRESS:PORT")))?;
+    if address.ip().is_unspecified() || address.ip().is_multicast() {
+        return Err(BadArgument(format!(
+            "--listen {text}: name one of this host's own addresses"
+        )));
+    }
+    Ok(address)
+}
+
+/// What process 1 is told. The names are those of the unikernel's boot arguments where it has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BootArgs {
+    /// `mode=`: how to wait.
+    pub mode: Mode,
+    /// `ip=A.B.C.D/N`: the network device's address and prefix length.
+    pub ip: (Ipv4Addr, u8),
+    /// `gw=A.B.C.D`: the gateway.
+    pub gateway: Option<Ipv4Addr>,
+    /// `port=`: the service's UDP port.
+    pub port: u16,
+}
+
+impl BootArgs {
+    /// Reads the words.
+    ///
+    /// # Errors
+    ///
+    /// [`BadArgument`] names the first that is no good, or the one that is missing.
+    pub fn read<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, BadArgument> {
+        let (mut mode, mut ip) = (Mode::default(), None);
+        let (mut gateway, mut port) = (None, wire::DEFAULT_PORT);
+        for word in words {
+            let malformed = || BadArgument(format!("malformed boot argument: {word}"));
+            match word.split_once('=') {
+                Some(("mode", text)) => mode = text.parse()?,
+                Some(("ip", text)) => ip = Some(network(text).ok_or_else(malformed)?),
+                Some(("gw", text)) => gateway = Some(text.parse().map_err(|_| malformed())?),
+                Some(("port", text)) => {
+                    port = text
+                        .parse()
+                        .ok()
+                        .filter(|&port| port != 0)
+                        .ok_or_else(malformed)?;
+                }
+                _ => return Err(BadArgument(format!("unknown boot argument: {word}"))),
+            }
+        }
+        let ip =
+            ip.ok_or_else(|| BadArgument("boot argument ip=A.B.C.D/N is missing".to_owned()))?;
+        Ok(Self {
+            mode,
+            ip,
+            gateway,
+            port,
+        })
+    }
+}
+
+/// `A.B.C.D/N` with an address that a host can have.
+fn network(text: &str) -> Option<(Ipv4Addr, u8)> {
+    let (address, prefix) = text.split_once('/')?;
+    let address: Ipv4Addr = address.parse().ok()?;
+    let prefix = prefix.parse().ok().filter(|&prefix| prefix <= 32)?;
+    let special = address.is_unspecified() || address.is_multicast() || address.is_broadcast();
+    (!special).then_some((address, prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(line: &str) -> Result<Option<ProcessArgs>, BadArgument> {
+        ProcessArgs::read(line.split_whitespace().map(OsString::from))
+    }
+
+    fn boot(line: &str) -> Result<BootArgs, BadArgument> {
+        BootArgs::read(line.split_whitespace())
+    }
+
+    #[test]
+    fn a_process_is_told_where_and_how() {
+        let args = process("--mode busy --listen 127.0.0.1:0")
+            .unwrap()
+            .unwrap();
+        assert_eq!(args.mode, Mode::Busy);
+        assert_eq!(args.listen, "127.0.0.1:0".parse().unwrap());
+        let args = process("--listen=[::1]:7").unwrap().unwrap();
+        assert_eq!(
+            (args.mode, args.listen),
+            (Mode::Blocking, "[::1]:7".parse().unwrap())
+        );
+        assert_eq!(process("--help"), Ok(None));
+    }
+
+    #[test]
+    fn a_process_refuses_what_it_does_not_understand() {
+        for (line, named) in [
+            ("", "--listen"),
+            ("--listen 127.0.0.1", "127.0.0.1"),
+            ("--listen 0.0.0.0:9000", "0.0.0.0:9000"),
+            ("--listen 224.0.0.1:9000", "224.0.0.1:9000"),
+            ("--listen 127.0.0.1:1 --mode epoll", "epoll"),
+            ("--listen 127.0.0.1:1 --fast", "--fast"),
+            ("--listen 127.0.0.1:1 more", "more"),
+        ] {
+            let error = process(line).unwrap_err();
+            assert!(error.0.contains(named), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_guest_knows_the_unikernels_arguments() {
+        let args = boot("ip=10.0.2.15/24 gw=10.0.2.2 port=7000 mode=io_uring").unwrap();
+        assert_eq!(args.ip, (Ipv4Addr::new(10, 0, 2, 15), 24));
+        assert_eq!(args.gateway, Some(Ipv4Addr::new(10, 0, 2, 2)));
+        assert_eq!((args.port, args.mode), (7000, Mode::IoUring));
+        let args = boot("ip=192.0.2.5/28").unwrap();
+        assert_eq!(
+            (args.gateway, args.port, args.mode),
+            (None, 9000, Mode::Blocking)
+        );
+    }
+
+    #[test]
+    fn a_guest_refuses_what_it_does_not_understand() {
+        for (line, named) in [
+            ("port=9000", "ip="),
+            ("ip=dhcp", "ip=dhcp"),
+            ("ip=10.0.2.15", "ip=10.0.2.15"),
+            ("ip=10.0.2.15/33", "ip=10.0.2.15/33"),
+            ("ip=224.0.0.1/24", "ip=224.0.0.1/24"),
+            ("ip=10.0.2.15/24 port=0", "port=0"),
+            ("ip=10.0.2.15/24 gw=fe80::1", "gw=fe80::1"),
+            ("ip=10.0.2.15/24 mode=fast", "fast"),
+            ("ip=10.0.2.15/24 colour=red", "colour=red"),
+            ("ip=10.0.2.15/24 single", "single"),
+        ] {
+            let error = boot(line).unwrap_err();
+            assert!(error.0.contains(named), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_mode_has_its_name() {
+        for mode in Mode::ALL {
+            assert_eq!(mode.name().parse(), Ok(mode));
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The life as a process on a host.
+#![forbid(unsafe_code)]
+
+use std::io::{self, Write as _};
+use std::net::{IpAddr, SocketAddr};
+use std::process::ExitCode;
+use std::thread;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use wire::Ready;
+use wire::ready::FATAL_PREFIX;
+
+use crate::args::{Mode, ProcessArgs, USAGE};
+use crate::serve::Server;
+use crate::service::{Published, Service};
+use crate::{boot_id, netlink, now_ns, socket};
+
+static PUBLISHED: Published = Published::new();
+
+/// Reads the arguments and serves until a signal ends it: SIGINT and SIGTERM print the counters.
+pub fn main() -> ExitCode {
+    let started_ns = now_ns();
+    match ProcessArgs::read(std::env::args_os().skip(1)) {
+        Ok(Some(args)) => {
+            let reason = run(&args, started_ns);
+            println!("{FATAL_PREFIX}{reason}");
+            ExitCode::FAILURE
+        }
+        Ok(None) => {
+            println!("{USAGE}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("fathom-responder: {error}\n{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Serves; returns only to say why it can't.
+fn run(args: &ProcessArgs, started_ns: u64) -> String {
+    // Before `favour` takes hold of this thread: the one that waits for signals needs no favour.
+    if let Err(error) = tell_counters_at_the_end() {
+        return format!("signals can't be caught: {error}");
+    }
+    let opened = socket::open(args.listen).and_then(|socket| Ok((socket.local_addr()?, socket)));
+    let (own, socket) = match opened {
+        Ok(opened) => opened,
+        Err(error) => return format!("{} can't be served: {error}", args.listen),
+    };
+    let prefix = match netlink::prefix_of(own.ip()) {
+        Ok(prefix) => prefix,
+        Err(error) => return format!("the network of {} is unknown: {error}", own.ip()),
+    };
+    let (server, refused) = match Server::new(socket, args.mode) {
+        Ok(server) => server,
+        Err(error) => return no_mode(args.mode, &error),
+    };
+    for refused in refused {
+        eprintln!("fathom-responder: not granted: {refused}");
+    }
+    let ready = ready(own, prefix, now_ns().saturating_sub(started_ns) / 1000);
+    let mut service = Service::new(ready.boot_id, own, prefix, &PUBLISHED);
+    let mut stdout = io::stdout().lock();
+    // Nobody has to listen.
+    let _ = writeln!(stdout, "{ready}").and_then(|()| stdout.flush());
+    drop(stdout);
+    server.serve(&mut service).to_string()
+}
+
+/// What to say of a mode that the kernel refuses.
+#[must_use]
+pub fn no_mode(mode: Mode, error: &io::Error) -> String {
+    format!("this kernel does not do mode {}: {error}", mode.name())
+}
+
+fn ready(own: SocketAddr, prefix: u8, boot_us: u64) -> Ready {
+    let (ip, ip6) = match own.ip() {
+        IpAddr::V4(ip) => (Some((ip, prefix)), None),
+        IpAddr::V6(ip6) => (None, Some((ip6, prefix))),
+    };
+    Ready {
+        ip,
+        ip6,
+        port: own.port(),
+        mac: None,
+        boot_us,
+        boot_id: boot_id(),
+        counters: None,
+    }
+}
+
+fn tell_counters_at_the_end() -> io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    thread::Builder::new().spawn(move || {
+        if signals.forever().next().is_some() {
+            println!("{}", &PUBLISHED);
+            std::process::exit(0);
+        }
+    })?;
+    Ok(())
+}

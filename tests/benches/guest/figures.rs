@@ -1,0 +1,63 @@
+//! The figures, measured.
+
+use fathom::link::LinkKind;
+use tests::counted::Counted;
+use tests::instructions::{self, Service};
+use tests::turn::turn;
+use tests::woken;
+
+use crate::baseline::Baseline;
+
+/// What answers, by the boot argument `path=`.
+const PATHS: [&str; 2] = ["reflector", "smoltcp"];
+
+const SERVICES: [(&str, Service); 2] = [("timestamp", Service::Timestamp), ("echo", Service::Echo)];
+
+const PAYLOADS: [usize; 2] = [64, 1472];
+
+const LINKS: [LinkKind; 3] = [LinkKind::User, LinkKind::Unix, LinkKind::VhostUser];
+
+/// Requests that are answered one by one, to see who is woken for them.
+const ECHOES: u64 = 500;
+
+/// Measures everything.
+pub fn measure() -> Baseline {
+    let turn = turn();
+    let mut figures = Baseline::default();
+    for path in PATHS {
+        let mut guest = Counted::boot(&format!("path={path}"), &turn);
+        instructions(&mut guest, path, &mut figures);
+    }
+    // Whatever answers, it is the same look that finds nothing.
+    let mut guest = Counted::boot("", &turn);
+    let count = instructions::per_empty_poll(&mut guest);
+    figures.add("instructions per empty poll".to_owned(), count as f64);
+    drop(guest);
+    for link in LINKS {
+        let woken = woken::by_lone_echoes(link, ECHOES, &turn);
+        for (what, times) in [
+            ("doorbells", woken.doorbells),
+            ("interrupts", woken.interrupts),
+        ] {
+            let name = format!("{what} per echo, {}", link.name());
+            figures.add(name, times as f64 / ECHOES as f64);
+        }
+    }
+    figures
+}
+
+fn instructions(guest: &mut Counted<'_>, path: &str, figures: &mut Baseline) {
+    // The ready line is in microseconds, and a thousand instructions take one.
+    let to_ready = guest.ready().boot_us * 1000;
+    figures.add(
+        format!("instructions from entry to ready, path={path}"),
+        to_ready as f64,
+    );
+    for (name, service) in SERVICES {
+        for payload_len in PAYLOADS {
+            let count = instructions::per_answer(guest, service, payload_len);
+            let name = format!("instructions per {name} of {payload_len} bytes, path={path}");
+            figures.add(name, count as f64);
+        }
+    }
+}

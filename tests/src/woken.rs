@@ -1,0 +1,103 @@
+//! How often the guest and its network device wake each other: doorbells, each of which leaves the
+//! virtual machine, and interrupts.
+//!
+//! Doorbells are the guest's own count. What QEMU sees is held against it, by two of its trace
+//! points: `virtio_queue_notify` for each doorbell, and `virtio_notify` for each interrupt. Neither
+//! the interrupt controllers' statistics (`info irq`) would do, which know nothing of interrupts by
+//! message, nor the guest, which counts none because it takes none. The vhost-user device is not
+//! QEMU's but the instrument's, and counts both itself.
+#![forbid(unsafe_code)]
+
+use std::fs;
+use std::path::Path;
+
+use fathom::clock;
+use fathom::link::{self, Family, Link, LinkKind, Options, Signals};
+use fathom::machine::{AccelChoice, Config, Machine};
+use wire::DEFAULT_PORT;
+
+use crate::station::request;
+use crate::turn::Turn;
+use crate::{built, patience};
+
+/// Has a fresh guest answer `echoes` requests on a link, each when it has nothing else to do;
+/// returns how often either side was woken for that.
+///
+/// # Panics
+///
+/// If a request stays unanswered, or the two sides do not count the same.
+#[must_use]
+pub fn by_lone_echoes(link: LinkKind, echoes: u64, _turn: &Turn) -> Signals {
+    let place = tempfile::tempdir().expect("a temporary directory");
+    let trace = place.path().join("trace");
+    let (netdev, opener) = link::prepare(Options {
+        kind: link,
+        family: Family::V4,
+        host_port: 0,
+        guest_port: DEFAULT_PORT,
+        pcap: None,
+    })
+    .unwrap_or_else(|error| panic!("{error}"));
+    let mut extra = vec!["-D".into(), trace.clone().into_os_string()];
+    extra.extend(["-d", "trace:virtio_queue_notify,trace:virtio_notify"].map(Into::into));
+    let config = Config {
+        qemu: built::qemu(),
+        accel: AccelChoice::Tcg,
+        boot_args: "ip=10.0.2.15/24 gw=10.0.2.2 idle=spin".to_owned(),
+        ready_timeout: patience::BOOT,
+        extra_qemu_args: extra,
+        ..Config::new(built::image(), place.path().join("console.log"), netdev)
+    };
+    let mut machine = Machine::boot(config, &|| false, &mut |_| ())
+        .unwrap_or_else(|error| panic!("{}: {error}", link.name()));
+    let mut link = opener
+        .open(&machine)
+        .unwrap_or_else(|error| panic!("{error}"));
+    // Until the first one is answered, addresses are resolved and buffers are lent.
+    ask(link.as_mut(), 0);
+    let doorbells_before = doorbells(&mut machine, 1);
+    let signals_before = link.signals();
+    let seen_before = traced(&trace);
+    for seq in 1..=echoes {
+        ask(link.as_mut(), seq);
+        // All is quiet before the next: what QEMU does after it has passed on a frame is done.
+        doorbells(&mut machine, seq + 1);
+    }
+    let doorbells = doorbells(&mut machine, echoes + 1) - doorbells_before;
+    let signals = link.signals().zip(signals_before);
+    drop(link);
+    machine.shutdown();
+    let seen = traced(&trace).since(&seen_before);
+    let signals = signals.map_or(seen, |(after, before)| after.since(&before));
+    assert_eq!(doorbells, signals.doorbells, "the guest's and the device's");
+    signals
+}
+
+/// Asks for one answer and waits for it.
+fn ask(link: &mut dyn Link, seq: u64) {
+    link.send(&request(seq, 64)).expect("the link is there");
+    let deadline_ns = clock::now_ns() + patience::ANSWER.as_nanos() as u64;
+    let received = link.receive(&mut [0; 2048], deadline_ns);
+    let received = received.unwrap_or_else(|error| panic!("{error}"));
+    assert!(received.is_some(), "request {seq} is not answered");
+}
+
+/// How many doorbells the guest has rung, once it has counted `replied` answers: it counts them, and
+/// its doorbells, a little after the answer is out.
+fn doorbells(machine: &mut Machine, replied: u64) -> u64 {
+    patience::until(patience::ANSWER, "the guest's count", || {
+        let counters = machine.counters();
+        let counters = counters.unwrap_or_else(|error| panic!("{error}"));
+        (counters.replied == replied).then_some(counters.doorbells)
+    })
+}
+
+/// What QEMU's trace has counted so far.
+fn traced(trace: &Path) -> Signals {
+    let text = fs::read_to_string(trace).unwrap_or_default();
+    let count = |event: &str| text.lines().filter(|line| line.contains(event)).count() as u64;
+    Signals {
+        doorbells: count("virtio_queue_notify"),
+        interrupts: count("virtio_notify"),
+    }
+}

@@ -1,0 +1,45 @@
+//! What an answer may cost, counted and not timed: the same number on every machine.
+#![forbid(unsafe_code)]
+
+use fathom::link::{LinkKind, Signals};
+use tests::counted::Counted;
+use tests::instructions::{self, Service};
+use tests::turn::turn;
+use tests::woken;
+
+/// Guest instructions for a timestamp echo of 64 bytes by the reflector, at most.
+const INSTRUCTIONS: u64 = 600;
+
+/// Requests that are answered one by one.
+const ECHOES: u64 = 200;
+
+#[test]
+fn an_echo_takes_few_instructions_and_always_the_same_number() {
+    let turn = turn();
+    let counts = [(); 2].map(|()| {
+        let mut guest = Counted::boot("path=reflector", &turn);
+        let before = guest.signals();
+        let count = instructions::per_answer(&mut guest, Service::Timestamp, 64);
+        assert_eq!(guest.signals(), before, "nobody was woken for it");
+        count
+    });
+    assert_eq!(counts[0], counts[1], "from one boot to the next");
+    assert!(counts[0] <= INSTRUCTIONS, "{counts:?}");
+}
+
+#[test]
+fn an_echo_on_vhost_user_wakes_nobody() {
+    let turn = turn();
+    let woken = woken::by_lone_echoes(LinkKind::VhostUser, ECHOES, &turn);
+    assert_eq!(woken, Signals::default());
+}
+
+#[test]
+fn an_echo_through_qemu_takes_one_doorbell_and_no_interrupt() {
+    let turn = turn();
+    for link in [LinkKind::Unix, LinkKind::User] {
+        let woken = woken::by_lone_echoes(link, ECHOES, &turn);
+        assert!(woken.doorbells <= ECHOES, "{}: {woken:?}", link.name());
+        assert_eq!(woken.interrupts, 0, "{}: {woken:?}", link.name());
+    }
+}
