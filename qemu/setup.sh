@@ -1,7 +1,8 @@
 #!/bin/sh
 # Brings the programs that building and running need from the system: a C linker for the host's
 # Rust programs, and QEMU; with the argument `tests`, also tshark, which the tests check captures
-# with. Installs Debian packages when run as root; otherwise names the command.
+# with, and Chromium with a font, which they open the HTML report in. Installs Debian packages when
+# run as root; otherwise names the command.
 set -eu
 
 packages=
@@ -12,6 +13,7 @@ command -v cargo >/dev/null || {
 command -v cc >/dev/null || packages="$packages gcc libc6-dev"
 [ -n "${FATHOM_QEMU:-}" ] || command -v qemu-system-x86_64 >/dev/null || packages="$packages qemu-system-x86"
 [ "${1:-}" != tests ] || command -v tshark >/dev/null || packages="$packages tshark"
+[ "${1:-}" != tests ] || command -v chromium >/dev/null || packages="$packages chromium fonts-dejavu-core"
 [ -n "$packages" ] || exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

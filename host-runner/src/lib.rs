@@ -4,7 +4,8 @@
 //! Layers, each of which knows only those below it:
 //!
 //! - [`cli`]: the command line and the commands behind it;
-//! - [`report`]: results as text, JSON and HdrHistogram files;
+//! - [`report`]: results as text, JSON, HTML, Markdown and HdrHistogram files;
+//! - [`doctor`]: what on this host spoils a measurement;
 //! - [`stats`]: histograms and the percentile rule;
 //! - [`load`]: schedules, sequence accounting, the measuring loop;
 //! - [`target`]: what is measured, beside the unikernel: the service on Linux;
@@ -14,6 +15,7 @@
 
 pub mod cli;
 pub mod clock;
+pub mod doctor;
 pub mod link;
 pub mod load;
 pub mod machine;

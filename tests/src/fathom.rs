@@ -82,6 +82,13 @@ impl Call {
         self
     }
 
+    /// One more argument, which may hold spaces.
+    #[must_use]
+    pub fn with_argument(mut self, argument: impl Into<OsString>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
     /// Makes it use another QEMU.
     #[must_use]
     pub fn with_qemu(mut self, qemu: impl Into<PathBuf>) -> Self {

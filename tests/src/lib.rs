@@ -1,5 +1,6 @@
 //! What the end-to-end tests in `tests/tests` share.
 //!
+//! - [`browser`]: a page in headless Chromium, and what is wrong with it;
 //! - [`built`]: where the built `fathom` and the built image are;
 //! - [`turn`]: one QEMU at a time;
 //! - [`patience`]: how long anything may take before a test gives up;
@@ -20,6 +21,7 @@
 //! error in the other. Only `wire`, the documented protocol, is common. The exceptions are
 //! [`counted`] and [`woken`]: what they count is counted on the instrument's own links.
 
+pub mod browser;
 pub mod built;
 pub mod counted;
 pub mod dhcp;

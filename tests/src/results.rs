@@ -35,6 +35,7 @@ const ENVIRONMENT: &[&str] = &[
     "steal_share",
     "image",
     "git_revision",
+    "doctor",
 ];
 
 /// The documented fields of each of `runs`.

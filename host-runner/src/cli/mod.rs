@@ -10,7 +10,7 @@
 //! - [`series`]: one measurement, or the many of a sweep;
 //! - [`output`]: where results go;
 //! - [`progress`], [`interrupt`]: the bar, and Ctrl-C;
-//! - [`run`], [`serve`], [`probe`]: the commands;
+//! - [`run`], [`serve`], [`probe`], [`report`], [`doctor`]: the commands;
 //! - [`error`]: why a command failed, and the exit code for it.
 #![forbid(unsafe_code)]
 
@@ -18,6 +18,7 @@ use clap::{Parser, Subcommand};
 
 pub mod args;
 pub mod boot_args;
+pub mod doctor;
 pub mod error;
 pub mod floor;
 pub mod interrupt;
@@ -27,6 +28,7 @@ pub mod measure;
 pub mod output;
 pub mod probe;
 pub mod progress;
+pub mod report;
 pub mod run;
 pub mod series;
 pub mod serve;
@@ -56,6 +58,10 @@ pub enum Command {
     Serve(args::ServeArgs),
     /// Measure a service that is already running
     Probe(args::ProbeArgs),
+    /// Render report.html and report.md again from results, several of them in one report
+    Report(report::ReportArgs),
+    /// Say what on this host spoils a measurement, and what to do about it
+    Doctor(doctor::DoctorArgs),
 }
 
 /// Does what the command line says.
@@ -68,6 +74,8 @@ pub fn main(cli: Cli) -> Result<(), CliError> {
         Command::Run(args) => run::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Probe(args) => probe::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
     }
 }
 

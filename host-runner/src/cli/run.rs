@@ -57,10 +57,21 @@ fn run_guest(args: &RunArgs, plan: &Plan) -> Result<(), CliError> {
     })?;
     let interrupt = Interrupt::watch()?;
     let output = Output::prepare(&args.output)?;
+    // Before there is a guest, which would be found to be busy.
+    let environment = Environment {
+        image: Some(image),
+        ..Environment::now()
+    };
     match boot(args, bootable, &output, &interrupt) {
-        Ok((machine, opener)) => {
-            measure_on(machine, opener, args, plan, image, &output, &interrupt)
-        }
+        Ok((machine, opener)) => measure_on(
+            machine,
+            opener,
+            args,
+            plan,
+            environment,
+            &output,
+            &interrupt,
+        ),
         Err(error) => {
             output.discard();
             Err(error)
@@ -72,6 +83,8 @@ fn run_guest(args: &RunArgs, plan: &Plan) -> Result<(), CliError> {
 fn run_host(args: &RunArgs, plan: &Plan) -> Result<(), CliError> {
     let interrupt = Interrupt::watch()?;
     let output = Output::prepare(&args.output)?;
+    // Before there is a responder, which may be found to be busy.
+    let environment = Environment::now();
     let host = match linux::host(args, &output, &interrupt) {
         Ok(host) => host,
         Err(error) => {
@@ -80,7 +93,6 @@ fn run_host(args: &RunArgs, plan: &Plan) -> Result<(), CliError> {
         }
     };
     let mut link = UdpLink::connect(LOOPBACK, host.address())?;
-    let environment = Environment::now();
     let boot_id = Some(host.ready().boot_id);
     let setting = Setting {
         target: args.target.name().to_owned(),
@@ -149,7 +161,7 @@ fn measure_on(
     opener: Opener,
     args: &RunArgs,
     plan: &Plan,
-    image: Image,
+    environment: Environment,
     output: &Output,
     interrupt: &Interrupt,
 ) -> Result<(), CliError> {
@@ -158,8 +170,7 @@ fn measure_on(
         qemu_version: machine.qemu_version().ok(),
         accel: Some(machine.accel().name().to_owned()),
         accel_reason: Some(machine.accel_reason().to_owned()),
-        image: Some(image),
-        ..Environment::now()
+        ..environment
     };
     let boot_id = Some(machine.ready().boot_id);
     let placement = place(&mut machine, link_kind(args), plan);

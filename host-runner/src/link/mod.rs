@@ -32,7 +32,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use setup::{Family, LinkKind, Opener, Options, prepare};
 pub use stack::Host;
@@ -47,7 +47,7 @@ pub struct Received {
 }
 
 /// How often the two sides of a virtqueue have woken each other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signals {
     /// Doorbells that the guest has rung: each leaves the virtual machine.
     pub doorbells: u64,

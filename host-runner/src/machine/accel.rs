@@ -11,7 +11,7 @@ use std::io;
 use super::config::{Accel, AccelChoice};
 
 /// What became of opening `/dev/kvm`.
-pub(super) type Probe = Result<(), String>;
+pub type Probe = Result<(), String>;
 
 /// The accelerator to boot on first, and what to do if it fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +33,11 @@ pub(super) enum Plan {
 }
 
 /// Opens `/dev/kvm` and lets it go again.
-pub(super) fn probe() -> Probe {
+///
+/// # Errors
+///
+/// Why it can't be opened.
+pub fn probe() -> Probe {
     match OpenOptions::new().read(true).write(true).open("/dev/kvm") {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

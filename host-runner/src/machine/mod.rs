@@ -25,6 +25,7 @@ use rustix::process::Signal;
 
 use boot::Booted;
 
+pub use accel::probe as probe_kvm;
 pub use config::{
     Accel, AccelChoice, Config, DEFAULT_MAC, MIN_MEMORY_MIB, MachineType, Netdev, QEMU_VARIABLE,
     qemu_program,

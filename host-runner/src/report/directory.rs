@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 
-use super::{Report, ReportError, Run, hgrm, hlog, sweep};
+use super::{Report, ReportError, Run, document, hgrm, hlog, sweep};
 use crate::stats::Recorder;
 
 /// Where results go unless told otherwise, under the working directory.
@@ -88,6 +88,8 @@ impl Directory {
             self.write_file("sweep.txt", text.as_bytes())?;
         }
         self.write_file("result.json", report.to_json()?.as_bytes())?;
+        // From the files, as anyone else would make them later.
+        document::render(&[&self.path])?.write_to(&self.path)?;
         self.make_latest()
     }
 
@@ -163,6 +165,8 @@ mod tests {
         let expected = [
             "hermit-unix-closed.hgrm",
             "hermit-unix-closed.hlog",
+            "report.html",
+            "report.md",
             "result.json",
         ];
         assert_eq!(names, expected);
@@ -199,7 +203,7 @@ mod tests {
         }
         directory.write(&report).unwrap();
         let names = fs::read_dir(place.path()).unwrap();
-        assert_eq!(names.count(), 2 * report.runs.len() + 2);
+        assert_eq!(names.count(), 2 * report.runs.len() + 4);
         for name in ["hermit-unix-open-95-percent.hlog", "sweep.txt"] {
             assert!(place.path().join(name).exists(), "{name}");
         }

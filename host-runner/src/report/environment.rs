@@ -6,17 +6,19 @@ use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
+
+use crate::doctor::{self, Depth, Finding};
 
 /// The revision this program was built from.
 const GIT_REVISION: Option<&str> = option_env!("FATHOM_GIT_REVISION");
 
 /// The host, the tools and the image.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Environment {
     /// When the measurement was started, in UTC.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "as_text", deserialize_with = "from_text")]
     pub started_at: Timestamp,
     /// The processor's name.
     pub cpu_model: Option<String>,
@@ -37,11 +39,14 @@ pub struct Environment {
     /// What was booted.
     pub image: Option<Image>,
     /// The revision that this program was built from; `-dirty` if the source had been changed.
-    pub git_revision: Option<&'static str>,
+    pub git_revision: Option<String>,
     /// This program's version.
-    pub fathom_version: &'static str,
+    pub fathom_version: String,
     /// How it was called.
     pub command_line: Vec<String>,
+    /// What on this host spoils a measurement, right before it.
+    #[serde(default)]
+    pub doctor: Vec<Finding>,
 }
 
 impl Environment {
@@ -67,17 +72,24 @@ impl Environment {
             accel: None,
             accel_reason: None,
             image: None,
-            git_revision: GIT_REVISION,
-            fathom_version: env!("CARGO_PKG_VERSION"),
+            git_revision: GIT_REVISION.map(str::to_owned),
+            fathom_version: env!("CARGO_PKG_VERSION").to_owned(),
             command_line: std::env::args_os()
                 .map(|argument| argument.to_string_lossy().into_owned())
                 .collect(),
+            doctor: doctor::examine(Depth::Quick),
         }
     }
 }
 
 fn as_text<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(at)
+}
+
+fn from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    String::deserialize(deserializer)?
+        .parse()
+        .map_err(de::Error::custom)
 }
 
 fn cpu_model(cpuinfo: &str) -> Option<String> {
@@ -89,7 +101,7 @@ fn cpu_model(cpuinfo: &str) -> Option<String> {
 }
 
 /// An image, as it was when it was booted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
     /// Where it is.
     pub path: PathBuf,

@@ -2,12 +2,12 @@
 
 use std::fmt::{self, Write as _};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Run;
 
 /// A floor as it was right before the measurement and right after it, in nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BeforeAfter {
     /// Before; null if it could not be measured.
     pub before: Option<f64>,

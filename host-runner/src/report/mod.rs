@@ -5,19 +5,26 @@
 //! - `floor`: what a latency on shared memory stands on;
 //! - [`hgrm`], [`hlog`]: the files that the HdrHistogram tools read;
 //! - [`table`]: one screen for people; [`sweep`]: a sweep's part of it;
-//! - [`directory`]: where all of it goes.
+//! - [`directory`]: where all of it goes;
+//! - [`read`]: results back from there;
+//! - [`document`]: `report.html` and `report.md`, with [`chart`]'s charts.
 #![forbid(unsafe_code)]
 
+use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+pub mod chart;
+mod comparison;
 pub mod directory;
+pub mod document;
 pub mod environment;
 mod floor;
 pub mod hgrm;
 pub mod hlog;
+pub mod read;
 pub mod run;
 pub mod sweep;
 pub mod table;
@@ -25,23 +32,28 @@ pub mod table;
 #[cfg(test)]
 mod sample;
 
+pub use comparison::Comparison;
 pub use directory::Directory;
 pub use environment::{Environment, Image};
 pub use floor::BeforeAfter;
+pub use read::{ReadError, Source};
 pub use run::{Run, Setting};
 
 /// The schema that [`Report`] is written in.
 pub const SCHEMA: &str = "fathom/1";
 
 /// Everything in `result.json`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
     /// [`SCHEMA`].
-    pub schema: &'static str,
+    pub schema: Cow<'static, str>,
     /// What it was measured on.
     pub environment: Environment,
     /// The measurements.
     pub runs: Vec<Run>,
+    /// What comes of holding them against each other; absent unless somebody did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comparisons: Vec<Comparison>,
 }
 
 impl Report {
@@ -49,9 +61,10 @@ impl Report {
     #[must_use]
     pub fn new(environment: Environment, runs: Vec<Run>) -> Self {
         Self {
-            schema: SCHEMA,
+            schema: Cow::Borrowed(SCHEMA),
             environment,
             runs,
+            comparisons: Vec::new(),
         }
     }
 
@@ -85,6 +98,12 @@ pub enum ReportError {
     /// A histogram could not be encoded.
     #[error("a histogram can't be encoded: {0}")]
     Histogram(String),
+    /// Results can't be read back.
+    #[error(transparent)]
+    Unreadable(#[from] read::ReadError),
+    /// A document can't be put together.
+    #[error("the report can't be put together")]
+    Document(#[from] minijinja::Error),
 }
 
 impl ReportError {

@@ -1,6 +1,9 @@
 //! One measurement's record in `result.json`.
 
-use serde::{Serialize, Serializer};
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use wire::Counters;
 
 use super::floor::BeforeAfter;
@@ -31,7 +34,7 @@ pub struct Setting {
 
 /// A measurement's record. Times without a unit in their name are in nanoseconds where the
 /// field that holds them says so.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Run {
     /// What was measured.
     pub target: String,
@@ -44,7 +47,7 @@ pub struct Run {
     /// The accelerator's name.
     pub accel: Option<String>,
     /// `closed`, `open` or `pipeline`.
-    pub mode: &'static str,
+    pub mode: Cow<'static, str>,
     /// How many requests the pipeline keeps in flight.
     pub depth: Option<u16>,
     /// Length of every request's UDP payload.
@@ -141,7 +144,7 @@ impl Run {
             address: setting.address,
             link: setting.link,
             accel: setting.accel,
-            mode: plan.mode.name(),
+            mode: Cow::Borrowed(plan.mode.name()),
             depth: match plan.mode {
                 Mode::Pipeline { depth } => Some(depth.get()),
                 Mode::Closed | Mode::Open { .. } => None,
@@ -198,7 +201,7 @@ impl Run {
             Some(self.target.clone()),
             self.responder.clone(),
             Some(self.link.clone()),
-            Some(self.mode.to_owned()),
+            Some(self.mode.to_string()),
             percent.map(|percent| format!("{percent}-percent")),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join("-")
@@ -212,6 +215,18 @@ pub struct GuestCounters(pub Counters);
 impl Serialize for GuestCounters {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(Counters::NAMES.iter().zip(self.0.to_array()))
+    }
+}
+
+impl<'de> Deserialize<'de> for GuestCounters {
+    /// A counter that another version of the service did not have is zero.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let counts = HashMap::<String, u64>::deserialize(deserializer)?;
+        let mut array = [0; Counters::LEN];
+        for (count, name) in array.iter_mut().zip(Counters::NAMES) {
+            *count = counts.get(*name).copied().unwrap_or_default();
+        }
+        Ok(Self(Counters::from_array(array)))
     }
 }
 
@@ -259,6 +274,7 @@ mod tests {
             "git_revision",
             "fathom_version",
             "command_line",
+            "doctor",
         ]);
         assert_eq!(keys(&json["environment"]), expected);
         assert_eq!(

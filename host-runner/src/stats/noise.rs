@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Two readings of the clock further apart than this are a gap, in nanoseconds.
 const GAP_NS: u64 = 1_000;
@@ -96,7 +96,7 @@ fn involuntary_switches(status: &str) -> Option<u64> {
 }
 
 /// The host's noise around one run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Noise {
     /// For how long a thread spun before the run to see the noise floor, in nanoseconds.
     pub floor_observed_ns: u64,

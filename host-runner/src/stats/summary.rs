@@ -1,7 +1,7 @@
 //! The percentile rule: a percentile is shown only if at least [`MIN_BEYOND`] samples lie beyond
 //! it. The maximum is always shown.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Recording;
 
@@ -52,7 +52,7 @@ pub const PERCENTILES: [Percentile; 5] = [
 
 /// A distribution in a few numbers, all but the count in nanoseconds; `None` where there are not
 /// enough samples to say.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// How many samples there are.
     pub count: u64,

@@ -1,0 +1,204 @@
+//! What on this host spoils a measurement, and what to do about it.
+//!
+//! [`examine`] looks at everything once and changes nothing. What it reads is judged by pure
+//! functions over the text of the kernel's files:
+//!
+//! - [`cpu`]: cores, their clocks and siblings, the time that a hypervisor takes;
+//! - [`rights`]: what this process may do;
+//! - [`memory`]: huge pages;
+//! - [`busy`]: who else wants the CPUs;
+//! - [`emulator`]: KVM and QEMU;
+//! - [`spin`]: what a thread sees that only reads the clock, and how far apart two cores are;
+//! - [`table`]: all of it for a terminal.
+#![forbid(unsafe_code)]
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub mod busy;
+pub mod cpu;
+pub mod emulator;
+pub mod memory;
+pub mod rights;
+pub mod spin;
+pub mod table;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// As it should be.
+    Ok,
+    /// Costs some of the tail.
+    Warn,
+    /// Spoils a measurement.
+    Bad,
+    /// This host does not say.
+    Unknown,
+}
+
+impl Verdict {
+    /// The word for it, as in results.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Bad => "bad",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What.
+    pub name: String,
+    /// How bad it is.
+    pub verdict: Verdict,
+    /// What was found.
+    pub fact: String,
+    /// What to do about it, if there is something to do.
+    pub advice: Option<String>,
+}
+
+impl Finding {
+    fn new(name: &str, verdict: Verdict, fact: impl Into<String>) -> Self {
+        Self {
+            name: name.to_owned(),
+            verdict,
+            fact: fact.into(),
+            advice: None,
+        }
+    }
+
+    fn ok(name: &str, fact: impl Into<String>) -> Self {
+        Self::new(name, Verdict::Ok, fact)
+    }
+
+    fn warn(name: &str, fact: impl Into<String>) -> Self {
+        Self::new(name, Verdict::Warn, fact)
+    }
+
+    fn bad(name: &str, fact: impl Into<String>) -> Self {
+        Self::new(name, Verdict::Bad, fact)
+    }
+
+    fn unknown(name: &str, fact: impl Into<String>) -> Self {
+        Self::new(name, Verdict::Unknown, fact)
+    }
+
+    fn advise(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+}
+
+/// How long to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Some 50 ms, for the record of a measurement. Starts no other program.
+    Quick,
+    /// About a second, for people.
+    Full,
+}
+
+impl Depth {
+    /// For how long to spin on each CPU.
+    const fn spin(self) -> Duration {
+        match self {
+            Self::Quick => Duration::from_millis(30),
+            Self::Full => Duration::from_millis(1000),
+        }
+    }
+}
+
+/// Whether there is anything to look at: all but a few facts come from `/proc`.
+#[must_use]
+pub fn can_look() -> bool {
+    Path::new("/proc/self/status").exists()
+}
+
+/// Looks at this host. What it does not say is [`Verdict::Unknown`], never guessed.
+#[must_use]
+pub fn examine(depth: Depth) -> Vec<Finding> {
+    let cpus = cpu::allowed();
+    let cpuinfo = read("/proc/cpuinfo");
+    let before = busy::Times::now();
+    let gaps = spin::on_each(&cpus, depth.spin());
+    let busy = busy::processes(&before, &busy::Times::now(), std::process::id());
+    let status = read("/proc/self/status");
+    vec![
+        cpu::cores(cpus.len()),
+        cpu::hypervisor(cpuinfo.as_deref()),
+        cpu::steal(read("/proc/stat").as_deref()),
+        cpu::governor(&cpu::governors(&cpus)),
+        cpu::siblings(
+            read("/sys/devices/system/cpu/smt/active").as_deref(),
+            &cpu::sibling_lists(&cpus),
+        ),
+        cpu::clock_source(
+            read("/sys/devices/system/clocksource/clocksource0/current_clocksource").as_deref(),
+        ),
+        spin::floor(&gaps),
+        spin::core_round_trip(&cpus),
+        busy::load(read("/proc/loadavg").as_deref(), cpus.len()),
+        busy,
+        rights::cpu_quota(read("/proc/self/cgroup").as_deref(), &|path| read(path)),
+        rights::first_in_line(status.as_deref(), rights::realtime_limit()),
+        rights::realtime_throttling(
+            read("/proc/sys/kernel/sched_rt_runtime_us").as_deref(),
+            read("/proc/sys/kernel/sched_rt_period_us").as_deref(),
+        ),
+        rights::memory_lock(status.as_deref(), rights::memory_lock_limit()),
+        memory::huge_pages(read("/sys/kernel/mm/transparent_hugepage/enabled").as_deref()),
+        emulator::kvm(crate::machine::probe_kvm(), cpuinfo.as_deref()),
+        emulator::qemu(depth),
+    ]
+}
+
+/// A file of the kernel's, without the end of its last line.
+fn read(path: impl AsRef<Path>) -> Option<String> {
+    let text = fs::read_to_string(path).ok()?;
+    Some(text.trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_is_found_and_named_once() {
+        let findings = examine(Depth::Quick);
+        let mut names: Vec<&str> = findings
+            .iter()
+            .map(|finding| finding.name.as_str())
+            .collect();
+        assert_eq!(names.len(), 17);
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), 17);
+        for finding in &findings {
+            assert!(!finding.fact.is_empty(), "{finding:?}");
+            let is_fine = finding.verdict == Verdict::Ok;
+            assert!(is_fine || finding.advice.is_some(), "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn findings_are_objects_with_four_fields() {
+        let finding = Finding::warn("governor", "powersave").advise("change it");
+        let json = serde_json::json!({
+            "name": "governor",
+            "verdict": "warn",
+            "fact": "powersave",
+            "advice": "change it",
+        });
+        assert_eq!(serde_json::to_value(&finding).unwrap(), json);
+        assert_eq!(serde_json::from_value::<Finding>(json).unwrap(), finding);
+    }
+}

@@ -1,0 +1,164 @@
+//! What a thread sees that only reads the clock, and how far apart two cores are.
+
+use std::thread;
+use std::time::Duration;
+
+use super::Finding;
+use crate::stats::{noise, noise::Floor, round_trip};
+use crate::{clock, machine};
+
+/// On how many CPUs threads spin at most: a big machine has better things to do.
+const MAX_CPUS: usize = 16;
+
+/// How many CPUs are named.
+const NAMED: usize = 4;
+
+/// From these shares of lost time on it is worth a warning, and bad.
+const WARN_SHARE: f64 = 0.005;
+const BAD_SHARE: f64 = 0.1;
+
+/// From this round trip on two cores are far apart, in nanoseconds.
+const FAR_NS: f64 = 300.0;
+
+/// A CPU and what a thread on it saw.
+pub(super) type Gaps = (usize, Floor);
+
+/// Spins on each of `cpus` at the same time.
+pub(super) fn on_each(cpus: &[usize], duration: Duration) -> Vec<Gaps> {
+    let duration_ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    thread::scope(|scope| {
+        let spin = |cpu: usize| {
+            let spin = move || {
+                machine::bind_to(cpu);
+                (cpu, noise::spin(clock::now_ns, duration_ns))
+            };
+            thread::Builder::new().spawn_scoped(scope, spin).ok()
+        };
+        let threads: Vec<_> = cpus
+            .iter()
+            .copied()
+            .take(MAX_CPUS)
+            .filter_map(spin)
+            .collect();
+        let gaps = threads.into_iter().filter_map(|thread| thread.join().ok());
+        gaps.collect()
+    })
+}
+
+fn share(floor: &Floor) -> f64 {
+    floor.total_gap_ns as f64 / floor.observed_ns.max(1) as f64
+}
+
+/// The noise floor of each CPU, the worst first.
+pub(super) fn floor(gaps: &[Gaps]) -> Finding {
+    const NAME: &str = "noise floor";
+    let mut gaps = gaps.to_vec();
+    gaps.sort_by(|(_, a), (_, b)| share(b).total_cmp(&share(a)));
+    let Some((_, worst)) = gaps.first() else {
+        return Finding::unknown(NAME, "no thread could spin")
+            .advise("allow this process to start threads");
+    };
+    let named: Vec<String> = gaps
+        .iter()
+        .take(NAMED)
+        .map(|(cpu, floor)| {
+            format!(
+                "CPU {cpu} lost {:.2} %, {:.1} us at most",
+                share(floor) * 100.0,
+                floor.max_gap_ns as f64 / 1e3
+            )
+        })
+        .collect();
+    let more = gaps.len().saturating_sub(NAMED);
+    let mut fact = format!("of a spinning thread's time, {}", named.join("; "));
+    if more > 0 {
+        fact.push_str(&format!("; {more} more lost less"));
+    }
+    let advice = "end what else runs; set CPUs apart (isolcpus=, nohz_full=, a cpuset)";
+    match share(worst) {
+        share if share < WARN_SHARE => Finding::ok(NAME, fact),
+        share if share < BAD_SHARE => Finding::warn(NAME, fact).advise(advice),
+        _ => Finding::bad(NAME, fact).advise(advice),
+    }
+}
+
+/// How long a cache line takes between the first two of `cpus` and back.
+pub(super) fn core_round_trip(cpus: &[usize]) -> Finding {
+    let &[first, second, ..] = cpus else {
+        return judge(None);
+    };
+    let measure = move || {
+        machine::bind_to(first);
+        round_trip::core_round_trip_ns(clock::now_ns, move || machine::bind_to(second))
+    };
+    // In a thread of its own, so that the caller stays where it is.
+    let thread = thread::Builder::new().spawn(measure);
+    let ns = thread.ok().and_then(|thread| thread.join().ok()).flatten();
+    judge(ns.map(|ns| (first, second, ns)))
+}
+
+fn judge(measured: Option<(usize, usize, f64)>) -> Finding {
+    const NAME: &str = "core-to-core round trip";
+    match measured {
+        None => Finding::unknown(
+            NAME,
+            "not measured: no second CPU, or hardly an answer from it",
+        )
+        .advise("give this process two CPUs that are not busy"),
+        Some((first, second, ns)) => {
+            let fact = format!("{ns:.0} ns between CPU {first} and CPU {second}");
+            if ns < FAR_NS {
+                Finding::ok(NAME, fact)
+            } else {
+                Finding::warn(NAME, fact + ": they are far apart, or not always running")
+                    .advise("choose CPUs of one socket and one cache with taskset")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Verdict;
+    use super::*;
+
+    fn gaps(cpu: usize, total_gap_ns: u64) -> Gaps {
+        let floor = Floor {
+            observed_ns: 1_000_000,
+            max_gap_ns: total_gap_ns / 2,
+            total_gap_ns,
+        };
+        (cpu, floor)
+    }
+
+    #[test]
+    fn the_worst_cpu_decides_and_comes_first() {
+        let found = floor(&[gaps(0, 1_000), gaps(1, 40_000)]);
+        assert_eq!(
+            found.fact,
+            "of a spinning thread's time, CPU 1 lost 4.00 %, 20.0 us at most; CPU 0 lost 0.10 %, \
+             0.5 us at most"
+        );
+        assert_eq!(found.verdict, Verdict::Warn);
+        assert_eq!(floor(&[gaps(0, 1_000)]).verdict, Verdict::Ok);
+        assert_eq!(floor(&[gaps(0, 500_000)]).verdict, Verdict::Bad);
+        assert_eq!(floor(&[]).verdict, Verdict::Unknown);
+        let many: Vec<Gaps> = (0..9).map(|cpu| gaps(cpu, 10)).collect();
+        assert!(floor(&many).fact.ends_with("; 5 more lost less"));
+    }
+
+    #[test]
+    fn distance_is_judged() {
+        assert_eq!(judge(Some((0, 1, 120.0))).verdict, Verdict::Ok);
+        assert_eq!(judge(Some((0, 1, 580.0))).verdict, Verdict::Warn);
+        assert_eq!(core_round_trip(&[3]).verdict, Verdict::Unknown);
+    }
+
+    #[test]
+    fn every_cpu_is_looked_at() {
+        let cpus = super::super::cpu::allowed();
+        let seen = on_each(&cpus, Duration::from_millis(2));
+        assert_eq!(seen.len(), cpus.len().min(MAX_CPUS));
+        assert!(seen.iter().all(|(_, floor)| floor.observed_ns >= 2_000_000));
+    }
+}

@@ -1,0 +1,288 @@
+//! Scales, and where their ticks are. Every value may be anything that JSON holds: what has no
+//! place on a scale is put at its end, and no scale is empty.
+
+use crate::report::document::format;
+
+/// From this ratio of the largest to the smallest value on a scale is logarithmic.
+const LOG_FROM: f64 = 12.0;
+
+/// Up to this many decades the steps 2 and 5 are labelled too.
+const LABELLED_DECADES: f64 = 2.6;
+
+/// The largest value on a scale: nanoseconds and counts are well below.
+const MOST: f64 = 1e20;
+
+/// About how many steps a linear scale has.
+const STEPS: f64 = 5.0;
+
+/// An axis.
+#[derive(Clone, Debug)]
+pub struct Axis {
+    /// What it measures, and in what.
+    pub title: String,
+    /// How.
+    pub scale: Scale,
+    /// Its ticks, the important ones first.
+    pub ticks: Vec<Tick>,
+}
+
+/// How values become places.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Scale {
+    /// Equal differences are equal distances.
+    Linear {
+        /// The value at the beginning.
+        low: f64,
+        /// The value at the end, above it.
+        high: f64,
+    },
+    /// Equal ratios are equal distances.
+    Log {
+        /// The value at the beginning, above zero.
+        low: f64,
+        /// The value at the end, above it.
+        high: f64,
+    },
+}
+
+impl Scale {
+    /// Where `value` is, from 0 to 1.
+    #[must_use]
+    pub fn place(&self, value: f64) -> f64 {
+        let place = match *self {
+            Self::Linear { low, high } => (value - low) / (high - low),
+            Self::Log { low, high } => (value.max(low) / low).ln() / (high / low).ln(),
+        };
+        if place.is_nan() {
+            0.0
+        } else {
+            place.clamp(0.0, 1.0)
+        }
+    }
+
+    /// Whether equal ratios are equal distances.
+    #[must_use]
+    pub const fn is_log(&self) -> bool {
+        matches!(self, Self::Log { .. })
+    }
+}
+
+/// A place on an axis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tick {
+    /// The value there.
+    pub at: f64,
+    /// What is written there, if there is room.
+    pub label: Option<String>,
+}
+
+impl Axis {
+    /// Latency in nanoseconds, for values from `low` to `high`; logarithmic if they spread so far.
+    #[must_use]
+    pub fn latency(low: f64, high: f64) -> Self {
+        Self::of_values("latency", low, high, format::nanoseconds)
+    }
+
+    /// Requests per second.
+    #[must_use]
+    pub fn rate(low: f64, high: f64) -> Self {
+        Self::of_values("offered load, requests/s", low, high, format::rate)
+    }
+
+    fn of_values(title: &str, low: f64, high: f64, label: fn(f64) -> String) -> Self {
+        let high = bounded(high, MOST);
+        let low = bounded(low, high);
+        if high / low < LOG_FROM {
+            return Self::linear(title.to_owned(), high, label);
+        }
+        let (low, high) = (step_below(low), step_above(high));
+        let is_short = (high / low).log10() <= LABELLED_DECADES;
+        Self {
+            title: format!("{title} (log scale)"),
+            scale: Scale::Log { low, high },
+            ticks: log_ticks(low, high, is_short, label),
+        }
+    }
+
+    /// Seconds since a run began.
+    #[must_use]
+    pub fn seconds(end: f64) -> Self {
+        let title = "time since the run began, s".to_owned();
+        Self::linear(title, bounded(end, MOST), format::plain)
+    }
+
+    fn linear(title: String, high: f64, label: fn(f64) -> String) -> Self {
+        let step = step_above(high / STEPS);
+        let count = (high / step - 1e-9).ceil().max(1.0) as u32;
+        let ticks = (0..=count).map(|index| {
+            let at = step * f64::from(index);
+            Tick {
+                at,
+                label: Some(label(at)),
+            }
+        });
+        Self {
+            title,
+            scale: Scale::Linear {
+                low: 0.0,
+                high: step * f64::from(count),
+            },
+            ticks: ticks.collect(),
+        }
+    }
+
+    /// `HdrHistogram`'s: one over the share of samples beyond, up to one in `one_in`.
+    #[must_use]
+    pub fn percentile(one_in: f64) -> Self {
+        let one_in = bounded(one_in, MOST).max(10.0);
+        let tick = |at: f64, label: String| Tick {
+            at,
+            label: Some(label),
+        };
+        let mut ticks = Vec::new();
+        let mut digits = 0;
+        let mut at = 10.0;
+        while at <= one_in * 1.000_001 {
+            let percent = match digits {
+                0 => "90".to_owned(),
+                1 => "99".to_owned(),
+                _ => format!("99.{}", "9".repeat(digits - 1)),
+            };
+            ticks.push(tick(at, percent));
+            digits += 1;
+            at *= 10.0;
+        }
+        ticks.push(tick(2.0, "50".to_owned()));
+        ticks.push(tick(1.0, "0".to_owned()));
+        Self {
+            title: "percentile, % (scale: 1/(1−p))".to_owned(),
+            scale: Scale::Log {
+                low: 1.0,
+                high: one_in,
+            },
+            ticks,
+        }
+    }
+}
+
+/// `value`, if it can be on a scale; else the end of the scale that is nearer.
+fn bounded(value: f64, most: f64) -> f64 {
+    if value.is_nan() {
+        1.0
+    } else {
+        value.clamp(1.0, most)
+    }
+}
+
+/// The decades, and the steps between them.
+fn log_ticks(low: f64, high: f64, is_short: bool, label: fn(f64) -> String) -> Vec<Tick> {
+    let mut ticks = Vec::new();
+    for (multiple, is_labelled) in [(1.0, true), (2.0, is_short), (5.0, is_short)] {
+        let mut at = 10_f64.powf(low.log10().floor()) * multiple;
+        while at <= high * 1.000_001 {
+            if at >= low * 0.999_999 {
+                ticks.push(Tick {
+                    at,
+                    label: is_labelled.then(|| label(at)),
+                });
+            }
+            at *= 10.0;
+        }
+    }
+    ticks
+}
+
+/// The next of 1, 2, 5, 10, 20, … that is not under `value`.
+fn step_above(value: f64) -> f64 {
+    let decade = 10_f64.powf(value.log10().floor());
+    let steps = [1.0, 2.0, 5.0].map(|multiple| multiple * decade);
+    let fits = |step: &f64| *step >= value * 0.999_999;
+    steps.into_iter().find(fits).unwrap_or(10.0 * decade)
+}
+
+/// The last of 1, 2, 5, 10, 20, … that is not over `value`.
+fn step_below(value: f64) -> f64 {
+    let decade = 10_f64.powf(value.log10().floor());
+    let steps = [5.0, 2.0].map(|multiple| multiple * decade);
+    let fits = |step: &f64| *step <= value * 1.000_001;
+    steps.into_iter().find(fits).unwrap_or(decade)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn labels(axis: &Axis) -> Vec<&str> {
+        let mut ticks: Vec<&Tick> = axis.ticks.iter().collect();
+        ticks.sort_by(|a, b| a.at.total_cmp(&b.at));
+        let labels = ticks.iter().filter_map(|tick| tick.label.as_deref());
+        labels.collect()
+    }
+
+    #[test]
+    fn a_narrow_spread_is_linear_from_zero() {
+        let axis = Axis::latency(20_000.0, 93_000.0);
+        let expected = Scale::Linear {
+            low: 0.0,
+            high: 100_000.0,
+        };
+        assert_eq!(axis.scale, expected);
+        assert_eq!(
+            labels(&axis),
+            ["0", "20 µs", "40 µs", "60 µs", "80 µs", "100 µs"]
+        );
+    }
+
+    #[test]
+    fn a_wide_spread_is_logarithmic() {
+        let axis = Axis::latency(640.0, 85_000.0);
+        let expected = Scale::Log {
+            low: 500.0,
+            high: 100_000.0,
+        };
+        assert_eq!(axis.scale, expected);
+        let expected = [
+            "500 ns", "1 µs", "2 µs", "5 µs", "10 µs", "20 µs", "50 µs", "100 µs",
+        ];
+        assert_eq!(labels(&axis), expected);
+        let wider = Axis::latency(640.0, 85_000_000.0);
+        assert_eq!(
+            labels(&wider),
+            ["1 µs", "10 µs", "100 µs", "1 ms", "10 ms", "100 ms"]
+        );
+    }
+
+    #[test]
+    fn percentiles_are_as_far_apart_as_they_are_rare() {
+        let axis = Axis::percentile(100_000.0);
+        assert_eq!(
+            labels(&axis),
+            ["0", "50", "90", "99", "99.9", "99.99", "99.999"]
+        );
+        assert!((axis.scale.place(100.0) - 0.4).abs() < 1e-9);
+        assert_eq!(axis.ticks[0].label.as_deref(), Some("90"));
+    }
+
+    #[test]
+    fn time_begins_at_zero() {
+        assert_eq!(labels(&Axis::seconds(5.0)), ["0", "1", "2", "3", "4", "5"]);
+        assert_eq!(labels(&Axis::seconds(0.3)).last(), Some(&"1"));
+    }
+
+    proptest! {
+        #[test]
+        fn every_value_has_a_place(low: f64, high: f64, value: f64) {
+            for axis in [
+                Axis::latency(low, high),
+                Axis::rate(low, high),
+                Axis::seconds(high),
+                Axis::percentile(high),
+            ] {
+                prop_assert!(axis.ticks.len() < 2000, "{:?}", axis.scale);
+                prop_assert!((0.0..=1.0).contains(&axis.scale.place(value)));
+            }
+        }
+    }
+}

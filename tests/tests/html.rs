@@ -1,0 +1,137 @@
+//! `report.html` in a real browser: light and dark, narrow and wide. The pictures that the browser
+//! takes are left in `target/screenshots`, for people to look at.
+#![forbid(unsafe_code)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tests::browser::{Browser, Findings, View};
+use tests::built;
+use tests::fathom::{Call, Outcome};
+use tests::turn::turn;
+
+/// A telephone's and a desktop's.
+const WIDTHS: [u32; 2] = [400, 1400];
+
+fn pictures() -> PathBuf {
+    let directory = built::root().join("target/screenshots");
+    fs::create_dir_all(&directory).unwrap();
+    directory
+}
+
+/// Opens the page in every way there is, and expects nothing to be wrong with it.
+fn expect_fine(page: &Path, name: &str) {
+    let mut browser = Browser::start();
+    for width in WIDTHS {
+        for is_dark in [false, true] {
+            let scheme = if is_dark { "dark" } else { "light" };
+            let picture = pictures().join(format!("{name}-{width}-{scheme}.png"));
+            let Findings { problems, ground } =
+                browser.look_at(page, View { width, is_dark }, &picture);
+            assert!(problems.is_empty(), "{width} px, {scheme}: {problems:#?}");
+            assert_eq!(is_dark, ground < 0.5, "{scheme}");
+        }
+    }
+}
+
+/// A short measurement.
+fn measured(arguments: &str) -> Outcome {
+    let turn = turn();
+    let outcome = Call::run(&format!("--accel tcg --warmup 100ms {arguments}")).finish(&turn);
+    assert!(matches!(outcome.code, Some(0 | 4)), "{outcome:#?}");
+    outcome
+}
+
+#[test]
+fn a_run_leaves_a_page_that_can_be_published() {
+    let outcome = measured("--link vhost-user --duration 3s");
+    let page = outcome.file("out/report.html");
+    expect_fine(&page, "one");
+    let html = fs::read_to_string(&page).unwrap();
+    for words in ["Under TCG", "core-to-core round trip", "--duration 3s"] {
+        assert!(html.contains(words), "{words}");
+    }
+    // A floor is drawn where it was measured: that takes two CPUs.
+    let run = &outcome.results().json["runs"][0];
+    let floor = &run["core_round_trip_ns"];
+    let is_known = floor["before"].is_number() || floor["after"].is_number();
+    assert_eq!(html.contains(">core round trip: "), is_known, "{floor}");
+    let markdown = fs::read_to_string(outcome.file("out/report.md")).unwrap();
+    assert!(markdown.starts_with("# Round-trip latency: hermit, vhost-user\n"));
+}
+
+/// A copy of the results in `from`, of a made-up target at a made-up rate.
+fn copy(from: &Path, to: &Path, target: &str, rate: u32) {
+    fs::create_dir(to).unwrap();
+    let text = fs::read_to_string(from.join("result.json")).unwrap();
+    let mut result: Value = serde_json::from_str(&text).unwrap();
+    let run = &mut result["runs"][0];
+    run["target"] = target.into();
+    run["offered_rate"] = rate.into();
+    fs::write(to.join("result.json"), result.to_string()).unwrap();
+    let log = fs::read(from.join("hermit-unix-open.hlog")).unwrap();
+    fs::write(to.join(format!("{target}-unix-open.hlog")), log).unwrap();
+}
+
+#[test]
+fn many_runs_with_long_names_have_room() {
+    let outcome = measured("--link unix --mode open --rate 2000 --duration 2s");
+    let mut call = Call::new("report");
+    for (index, rate) in [500, 1000, 2000, 4000, 8000, 12_000]
+        .into_iter()
+        .enumerate()
+    {
+        for target in [
+            "hermit",
+            "a-guest-with-a-rather-long-name-that-nobody-would-choose",
+        ] {
+            let directory = call.file(&format!("{target}-{index}"));
+            copy(&outcome.file("out"), &directory, target, rate);
+            call = call.with_argument(directory);
+        }
+    }
+    let turn = turn();
+    let outcome = call.with("--out", "all").finish(&turn);
+    assert_eq!(outcome.code, Some(0), "{outcome:#?}");
+    let page = outcome.file("all/report.html");
+    let html = fs::read_to_string(&page).unwrap();
+    assert!(html.contains("id=\"against-load\""), "two sweeps are in it");
+    expect_fine(&page, "many");
+}
+
+#[test]
+fn what_is_wrong_with_a_page_is_found() {
+    let place = tempfile::tempdir().unwrap();
+    let page = place.path().join("bad.html");
+    let bad = "<!doctype html><body>
+        <p style=\"width: 2000px\">wide</p>
+        <p style=\"color: #bbb\">pale</p>
+        <img src=\"missing.png\">
+        <svg class=\"plot\" width=\"200\" height=\"100\">
+        <text x=\"10\" y=\"20\">one thing</text><text x=\"20\" y=\"24\">another</text>
+        <text x=\"10\" y=\"60\">apart</text><text x=\"190\" y=\"90\">half outside</text></svg>
+        <script>console.error('oh')</script>";
+    fs::write(&page, bad).unwrap();
+    let view = View {
+        width: 400,
+        is_dark: false,
+    };
+    let picture = place.path().join("bad.png");
+    let problems = Browser::start().look_at(&page, view, &picture).problems;
+    for expected in [
+        "overflow: the page",
+        "overlap: <text class=\"\"> \"one thing\" and <text class=\"\"> \"another\"",
+        "outside: <text class=\"\"> \"half outside\"",
+        "contrast: 1.9 of <p",
+        "console:",
+        "request:",
+    ] {
+        let is_found = problems.iter().any(|problem| problem.contains(expected));
+        assert!(is_found, "{expected}: {problems:#?}");
+    }
+    let overlaps = problems
+        .iter()
+        .filter(|problem| problem.starts_with("overlap"));
+    assert_eq!(overlaps.count(), 1, "{problems:#?}");
+}
