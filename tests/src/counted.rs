@@ -79,7 +79,7 @@ impl<'t> Counted<'t> {
         let (ip, _) = ready.ip.expect("it was given an IPv4 address");
         let to_service = Flow {
             from_mac: STATION_MAC,
-            to_mac: ready.mac.expect("a machine has an Ethernet address"),
+            to_mac: ready.mac.expect("the guest has a network device"),
             from: STATION,
             to: SocketAddr::new(ip.into(), ready.port),
         };

@@ -16,13 +16,11 @@ use baseline::{Baseline, Comparison};
 
 fn main() -> ExitCode {
     let is_recording = std::env::args().any(|argument| argument == "--record");
-    let baseline = if is_recording {
-        Baseline::default()
-    } else {
-        match Baseline::read() {
-            Ok(baseline) => baseline,
-            Err(error) => return failed(&error),
-        }
+    let baseline = match Baseline::read() {
+        Ok(baseline) => baseline,
+        // There may be none yet.
+        Err(_) if is_recording => Baseline::default(),
+        Err(error) => return failed(&error),
     };
     let measured = figures::measure();
     let comparison = Comparison::of(&baseline, &measured);
