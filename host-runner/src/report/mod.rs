@@ -4,6 +4,8 @@
 //! - [`run`]: one measurement's record;
 //! - `floor`: what a latency on shared memory stands on;
 //! - [`hgrm`], [`hlog`]: the files that the HdrHistogram tools read;
+//! - [`comparison`]: what comes of holding targets against each other;
+//!   [`merged_table`]: the same on one screen;
 //! - [`table`]: one screen for people; [`sweep`]: a sweep's part of it;
 //! - [`directory`]: where all of it goes.
 #![forbid(unsafe_code)]
@@ -13,11 +15,13 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+pub mod comparison;
 pub mod directory;
 pub mod environment;
 mod floor;
 pub mod hgrm;
 pub mod hlog;
+pub mod merged_table;
 pub mod run;
 pub mod sweep;
 pub mod table;
@@ -25,6 +29,7 @@ pub mod table;
 #[cfg(test)]
 mod sample;
 
+pub use comparison::{Comparison, Merged, Part, Skipped};
 pub use directory::Directory;
 pub use environment::{Environment, Image};
 pub use floor::BeforeAfter;
@@ -42,6 +47,15 @@ pub struct Report {
     pub environment: Environment,
     /// The measurements.
     pub runs: Vec<Run>,
+    /// The runs of each target and link together; absent, as what follows, without a comparison.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub merged: Vec<Merged>,
+    /// What comes of holding targets against each other.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub comparisons: Vec<Comparison>,
+    /// What was not measured, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<Skipped>,
 }
 
 impl Report {
@@ -52,6 +66,9 @@ impl Report {
             schema: SCHEMA,
             environment,
             runs,
+            merged: Vec::new(),
+            comparisons: Vec::new(),
+            skipped: Vec::new(),
         }
     }
 

@@ -10,6 +10,7 @@
 //! - [`distribution`]: a repetition's latency in little memory;
 //! - [`comparison`]: whether two targets differ, by repetitions of both;
 //!   `student`: how far so few of them may stray;
+//! - [`settling`]: whether warm-up is over;
 //! - [`validity`]: whether the result means what it says.
 //!
 //! Nothing is trimmed, no percentile is averaged, no round trip halved.
@@ -23,6 +24,7 @@ pub mod noise;
 pub mod recorder;
 pub mod recording;
 pub mod round_trip;
+pub mod settling;
 mod student;
 pub mod summary;
 pub mod validity;

@@ -1,0 +1,168 @@
+//! What comes of holding targets against each other, in the record.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::stats::comparison::Difference;
+use crate::stats::{Distribution, Summary};
+
+/// All valid repetitions of one target on one link together: their histograms are added up.
+#[derive(Clone, Debug, Serialize)]
+pub struct Merged {
+    /// What was measured.
+    pub target: String,
+    /// How the service on Linux waits for datagrams; null elsewhere.
+    pub responder: Option<String>,
+    /// The link's name.
+    pub link: String,
+    /// `closed`, `open` or `pipeline`; null, as the next two, if no repetition is valid.
+    pub mode: Option<&'static str>,
+    /// Length of every request's UDP payload.
+    pub payload_bytes: Option<usize>,
+    /// After this long a request is lost, in nanoseconds.
+    pub timeout_ns: Option<u64>,
+    /// How many rounds there were to be.
+    pub rounds_wanted: u32,
+    /// Those with a valid repetition.
+    pub rounds: Vec<u32>,
+    /// Requests sent.
+    pub sent: u64,
+    /// Requests answered in time.
+    pub received: u64,
+    /// Requests not answered in time.
+    pub lost: u64,
+    /// The latency of all of them.
+    pub latency_ns: Summary,
+}
+
+impl Merged {
+    /// The target with its mode.
+    #[must_use]
+    pub fn label(&self) -> String {
+        label(&self.target, self.responder.as_deref())
+    }
+
+    /// What its files are called, up to the dot: as its repetitions', without the round.
+    #[must_use]
+    pub fn file_stem(&self) -> String {
+        let parts = [
+            Some(self.target.as_str()),
+            self.responder.as_deref(),
+            Some(self.link.as_str()),
+            self.mode,
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("-")
+    }
+}
+
+/// One valid repetition of a merged target.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Its round.
+    pub round: u32,
+    /// When it began, after the comparison did.
+    pub start: Duration,
+    /// How long it took.
+    pub length: Duration,
+    /// Its latency.
+    pub latency: Distribution,
+}
+
+/// One percentile of two targets, held against each other.
+#[derive(Clone, Debug, Serialize)]
+pub struct Comparison {
+    /// The one target, with its mode.
+    pub target: String,
+    /// The other, which it is held against.
+    pub baseline: String,
+    /// The link of both.
+    pub link: String,
+    /// The percentile's name, as in summaries.
+    pub percentile: &'static str,
+    /// How many rounds both have.
+    pub rounds: usize,
+    /// The target's percentile over those, in nanoseconds.
+    pub target_ns: u64,
+    /// The baseline's.
+    pub baseline_ns: u64,
+    /// The one less the other.
+    pub difference_ns: i64,
+    /// The ends of a confidence interval of that, of at least 95 %; null with too few rounds.
+    pub low_ns: Option<i64>,
+    /// The upper end.
+    pub high_ns: Option<i64>,
+    /// What it comes to, in words.
+    pub verdict: String,
+}
+
+impl Comparison {
+    /// The record of `difference`.
+    #[must_use]
+    pub fn new(
+        target: String,
+        baseline: String,
+        link: String,
+        rounds: usize,
+        difference: &Difference,
+    ) -> Self {
+        let (low_ns, high_ns) = difference.interval_ns.unzip();
+        Self {
+            target,
+            baseline,
+            link,
+            percentile: difference.percentile.name,
+            rounds,
+            target_ns: difference.target_ns,
+            baseline_ns: difference.baseline_ns,
+            difference_ns: difference.difference_ns() as i64,
+            // Outwards, or an interval could come to exclude what it holds.
+            low_ns: low_ns.map(|ns| ns.floor() as i64),
+            high_ns: high_ns.map(|ns| ns.ceil() as i64),
+            verdict: difference.to_string(),
+        }
+    }
+}
+
+/// A target that was not measured on a link, or only in part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    /// What was not measured.
+    pub target: String,
+    /// How the service on Linux waits for datagrams; null elsewhere.
+    pub responder: Option<String>,
+    /// The link's name.
+    pub link: String,
+    /// In which round it was given up; null if it was never tried or can't be done here.
+    pub round: Option<u32>,
+    /// Why not.
+    pub reason: String,
+}
+
+impl Skipped {
+    /// Whether it is this target on this link.
+    #[must_use]
+    pub fn is(&self, merged: &Merged) -> bool {
+        (&self.target, &self.responder, &self.link)
+            == (&merged.target, &merged.responder, &merged.link)
+    }
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let label = label(&self.target, self.responder.as_deref());
+        write!(f, "{label} on {}", self.link)?;
+        if let Some(round) = self.round {
+            write!(f, " from round {round} on")?;
+        }
+        write!(f, ": {}", self.reason)
+    }
+}
+
+fn label(target: &str, responder: Option<&str>) -> String {
+    match responder {
+        Some(responder) => format!("{target}:{responder}"),
+        None => target.to_owned(),
+    }
+}
