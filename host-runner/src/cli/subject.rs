@@ -236,16 +236,18 @@ impl Subject {
         })
     }
 
-    /// Adds to `environment` what this knows of it: the image, QEMU and the accelerator.
+    /// Adds to `environment` what this knows of it: the image, QEMU, and the accelerator unless that is
+    /// there already, with its reason.
     #[must_use]
     pub fn describe(&mut self, environment: Environment) -> Environment {
         let Service::Guest { machine, image } = &mut self.service else {
             return environment;
         };
+        let reason = machine.accel_reason().to_owned();
         Environment {
             qemu_version: machine.qemu_version().ok(),
+            accel_reason: environment.accel_reason.or(Some(reason)),
             accel: Some(machine.accel().name().to_owned()),
-            accel_reason: Some(machine.accel_reason().to_owned()),
             image: Some(image.clone()),
             ..environment
         }

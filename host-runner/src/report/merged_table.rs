@@ -34,7 +34,7 @@ fn write(report: &Report, text: &mut String) -> fmt::Result {
     }
     writeln!(
         text,
-        "\n{:<22}{:<11}{:>6}{:>11}{:>11}{:>11}{:>14}{:>12}{:>8}",
+        "\n{:<22}{:<11}{:>6}{:>14}{:>14}{:>14}{:>14}{:>11}{:>7}",
         "target", "link", "rounds", "p50", "p99", "p99.9", "max", "samples", "lost"
     )?;
     for merged in &report.merged {
@@ -70,7 +70,7 @@ fn line(merged: &Merged, text: &mut String) -> fmt::Result {
     };
     writeln!(
         text,
-        "{:<22}{:<11}{:>6}{:>11}{:>11}{:>11}{:>14}{:>12}{:>8}",
+        "{:<22}{:<11}{:>6}{:>14}{:>14}{:>14}{:>14}{:>11}{:>7}",
         merged.label(),
         merged.link,
         format!("{}/{}", merged.rounds.len(), merged.rounds_wanted),
@@ -83,14 +83,27 @@ fn line(merged: &Merged, text: &mut String) -> fmt::Result {
     )
 }
 
+/// How a verdict begins that several percentiles can share.
+const SAME: &str = "no difference seen at ";
+
 /// The verdicts on one baseline, two to a line.
 fn against(verdicts: &[&Comparison], text: &mut String) -> fmt::Result {
     let Some(first) = verdicts.first() else {
         return Ok(());
     };
-    let mut words: Vec<&str> = verdicts.iter().map(|it| it.verdict.as_str()).collect();
-    // With too few rounds all of them say the same.
-    words.dedup();
+    let mut words: Vec<String> = Vec::new();
+    for comparison in verdicts {
+        let verdict = &comparison.verdict;
+        let percentile = comparison.percentile;
+        match words.last_mut() {
+            // With too few rounds all of them say the same.
+            Some(last) if last == verdict => {}
+            Some(last) if verdict.starts_with(SAME) && last.starts_with(SAME) => {
+                last.push_str(&format!(", {percentile}"));
+            }
+            _ => words.push(verdict.clone()),
+        }
+    }
     let mut label = format!("  than {}:", first.baseline);
     for pair in words.chunks(2) {
         writeln!(text, "{label:<29}{}", pair.join("; "))?;
@@ -167,12 +180,11 @@ latency in us, closed loop, 64-byte payload; all valid rounds of a target togeth
 accel      tcg: there is no /dev/kvm
            TCG compares guests under one emulator; no statement about KVM
 
-target                link       rounds        p50        p99      p99.9           max     samples    lost
-hermit                vhost-user    3/5       1.90       1.90        n/a          1.90        2000       0
-  than linux-guest:busy:     lower by 41.0–48.5 us at p50; no difference seen at p90
-                             no difference seen at p99
+target                link       rounds           p50           p99         p99.9           max    samples   lost
+hermit                vhost-user    3/5          1.90          1.90           n/a          1.90       2000      0
+  than linux-guest:busy:     lower by 41.0–48.5 us at p50; no difference seen at p90, p99
   than null:                 too few rounds to say
-linux-guest:busy      vhost-user    3/5>= 1000000.00>= 1000000.00        n/a >= 1000000.00        2000       3
+linux-guest:busy      vhost-user    3/5 >= 1000000.00 >= 1000000.00           n/a >= 1000000.00       2000      3
 skipped    null on unix from round 2 on: why
 validity   1 of 1 runs are valid
 ";

@@ -79,6 +79,11 @@ impl Ledger {
         self.rounds
     }
 
+    /// There will be no more than `rounds`, for want of time.
+    pub fn end_after(&mut self, rounds: u32) {
+        self.rounds = rounds;
+    }
+
     /// Whether anything was measured.
     #[must_use]
     pub fn is_empty(&self) -> bool {

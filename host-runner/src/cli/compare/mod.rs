@@ -3,11 +3,13 @@
 //! - [`contender`]: what can be named;
 //! - [`args`]: what can be asked for;
 //! - [`schedule`]: what is measured with what, in which order;
+//! - [`time`]: how much of that there is time for;
 //! - [`ledger`]: what was measured, and what comes of it.
 //!
 //! Every repetition is a fresh boot on a thread of its own, which is placed among the CPUs as for a
 //! single run and takes that with it. What is finished is written at once.
 
+use std::cell::RefCell;
 use std::time::{Duration, SystemTime};
 
 use super::CliError;
@@ -27,16 +29,19 @@ pub mod args;
 pub mod contender;
 pub mod ledger;
 pub mod schedule;
+pub mod time;
 
 use args::CompareArgs;
 use ledger::Ledger;
 use schedule::Combination;
+use time::Time;
 
 /// What a repetition is measured by.
 struct Session<'a> {
     plan: Plan,
     settle_ns: u64,
     retries: u32,
+    time: RefCell<Time>,
     output: &'a Output,
     interrupt: &'a Interrupt,
 }
@@ -64,6 +69,7 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
         plan,
         settle_ns: as_ns(args.settle),
         retries: args.retries,
+        time: RefCell::new(Time::new(args.within, args.repeat, &combinations, &plan)),
         output: &output,
         interrupt: &interrupt,
     };
@@ -110,7 +116,10 @@ fn announce(combinations: &[Combination], args: &CompareArgs, plan: &Plan) {
 
 fn minutes(seconds: f64) -> String {
     let seconds = seconds.ceil() as u64;
-    format!("{}:{:02} min", seconds / 60, seconds % 60)
+    match seconds {
+        ..60 => format!("{seconds} s"),
+        _ => format!("{} min {} s", seconds / 60, seconds % 60),
+    }
 }
 
 /// What became of a combination's turn.
@@ -137,6 +146,14 @@ impl Session<'_> {
         let mut is_out = vec![false; combinations.len()];
         let mut failure = None;
         for (round, order) in (1..).zip(orders) {
+            if !self.time.borrow_mut().begins_round() {
+                eprintln!(
+                    "fathom: {} rounds are made: another would take too long",
+                    round - 1
+                );
+                ledger.end_after(round - 1);
+                break;
+            }
             for index in order {
                 if is_out[index] {
                     continue;
@@ -182,14 +199,14 @@ impl Session<'_> {
     ) -> Result<Turn, CliError> {
         let Combination { contender, way } = combination;
         for attempt in 1..=self.retries + 1 {
+            if attempt > 1 && !self.time.borrow_mut().repeats_run() {
+                break;
+            }
             if self.interrupt.is_set() {
                 return Err(CliError::Interrupted);
             }
             let name = format!("round {round}, {contender} on {}", way.name());
-            let log = format!(
-                "{contender}-{}-round-{round}-attempt-{attempt}.log",
-                way.name()
-            );
+            let log = format!("{contender}-{}-round-{round}.{attempt}.log", way.name());
             let started_at = SystemTime::now();
             let repetition = match self.repeat(args, &log.replace(':', "-"), ledger.environment()) {
                 Ok(repetition) => repetition,
@@ -232,19 +249,26 @@ impl Session<'_> {
         console_log: &str,
         environment: &mut Environment,
     ) -> Result<(Run, Measured), CliError> {
+        let &Self {
+            ref plan,
+            settle_ns,
+            output,
+            interrupt,
+            ..
+        } = self;
         let repetition = || {
             let scratch = tempfile::tempdir().map_err(|source| CliError::Setup {
                 what: "a scratch directory",
                 source,
             })?;
             let recipe = Recipe::find(args, scratch.path())?;
-            let console_log = self.output.file(console_log);
-            let mut subject = Subject::start(args, recipe, console_log, self.interrupt)?;
+            let console_log = output.file(console_log);
+            let mut subject = Subject::start(args, recipe, console_log, interrupt)?;
             // The unikernel is what the report is about; until there is one, any guest will do.
             if environment.accel.is_none() || args.target == Target::Hermit {
                 *environment = subject.describe(environment.clone());
             }
-            let measured = subject.measure(&self.plan, Some(self.settle_ns), self.interrupt);
+            let measured = subject.measure(plan, Some(settle_ns), interrupt);
             subject.shutdown();
             Ok(measured)
         };
