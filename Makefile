@@ -39,7 +39,7 @@ ALL_TARGETS := hermit,linux-guest:blocking,linux-guest:busy,linux-guest:io_uring
 .PHONY: help setup build image linux-guest run serve probe compare compare-full test bench lint clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: ## bring QEMU, the guest toolchain and the Hermit kernel's source (skips what is there)
 	@sh qemu/setup.sh
@@ -74,7 +74,7 @@ compare: build linux-guest ## the unikernel beside Linux in at most 5 minutes: m
 		--links vhost-user,unix,loopback --repeat 5 --duration 1s --settle 1s --retries 2 \
 		--within 280s $(ARGS)
 
-compare-full: build linux-guest ## every target on every link, ten rounds: takes an hour
+compare-full: build linux-guest ## every target on every link, ten rounds: takes 40 minutes
 	@$(FATHOM) compare --targets $(ALL_TARGETS) --links vhost-user,unix,user,loopback \
 		--repeat 10 --duration 10s --settle 5s --retries 5 $(ARGS)
 

@@ -149,14 +149,35 @@ impl Skipped {
     }
 }
 
+impl Skipped {
+    /// What was skipped, in words, and why: a line for each reason.
+    #[must_use]
+    pub fn lines(skipped: &[Self]) -> Vec<String> {
+        let mut by_reason: Vec<(&str, Vec<String>)> = Vec::new();
+        for it in skipped {
+            let what = it.what();
+            match by_reason
+                .iter_mut()
+                .find(|(reason, _)| *reason == it.reason)
+            {
+                Some((_, others)) => others.push(what),
+                None => by_reason.push((&it.reason, vec![what])),
+            }
+        }
+        let line = |(reason, what): (&str, Vec<String>)| format!("{}: {reason}", what.join(", "));
+        by_reason.into_iter().map(line).collect()
+    }
+
+    fn what(&self) -> String {
+        let label = label(&self.target, self.responder.as_deref());
+        let from = self.round.map(|round| format!(" from round {round} on"));
+        format!("{label} on {}{}", self.link, from.unwrap_or_default())
+    }
+}
+
 impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let label = label(&self.target, self.responder.as_deref());
-        write!(f, "{label} on {}", self.link)?;
-        if let Some(round) = self.round {
-            write!(f, " from round {round} on")?;
-        }
-        write!(f, ": {}", self.reason)
+        write!(f, "{}: {}", self.what(), self.reason)
     }
 }
 

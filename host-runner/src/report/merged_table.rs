@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::table::micros;
-use super::{Comparison, Merged, Report};
+use super::{Comparison, Merged, Report, Skipped};
 
 /// The report as text, with a newline at the end.
 #[must_use]
@@ -45,7 +45,7 @@ fn write(report: &Report, text: &mut String) -> fmt::Result {
             against(verdicts, text)?;
         }
     }
-    for skipped in &report.skipped {
+    for skipped in Skipped::lines(&report.skipped) {
         writeln!(text, "skipped    {skipped}")?;
     }
     let invalid = report.runs.iter().filter(|run| !run.valid).count();
@@ -114,7 +114,7 @@ fn against(verdicts: &[&Comparison], text: &mut String) -> fmt::Result {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Skipped, sample};
+    use super::super::sample;
     use super::*;
     use crate::stats::Recording;
 
@@ -153,6 +153,16 @@ mod tests {
         }
     }
 
+    fn skipped(target: &str, round: Option<u32>) -> Skipped {
+        Skipped {
+            target: target.to_owned(),
+            responder: None,
+            link: "unix".to_owned(),
+            round,
+            reason: "why".to_owned(),
+        }
+    }
+
     #[test]
     fn a_line_per_target_and_the_verdicts_under_it() {
         let mut lossy = merged("linux-guest", Some("busy"), 1_000_000_000);
@@ -166,13 +176,7 @@ mod tests {
                 comparison("null", "p50", "too few rounds to say"),
                 comparison("null", "p90", "too few rounds to say"),
             ],
-            skipped: vec![Skipped {
-                target: "null".to_owned(),
-                responder: None,
-                link: "unix".to_owned(),
-                round: Some(2),
-                reason: "why".to_owned(),
-            }],
+            skipped: vec![skipped("null", Some(2)), skipped("hermit", None)],
             ..sample::report(sample::closed_run())
         };
         let expected = "\
@@ -185,7 +189,7 @@ hermit                vhost-user    3/5          1.90          1.90           n/
   than linux-guest:busy:     lower by 41.0–48.5 us at p50; no difference seen at p90, p99
   than null:                 too few rounds to say
 linux-guest:busy      vhost-user    3/5 >= 1000000.00 >= 1000000.00           n/a >= 1000000.00       2000      3
-skipped    null on unix from round 2 on: why
+skipped    null on unix from round 2 on, hermit on unix: why
 validity   1 of 1 runs are valid
 ";
         assert_eq!(render(&report), expected);

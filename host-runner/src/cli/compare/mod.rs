@@ -21,7 +21,7 @@ use super::subject::{Recipe, Subject};
 use super::values::as_ns;
 use crate::load::Plan;
 use crate::machine::{AccelChoice, MachineError};
-use crate::report::{Environment, Run};
+use crate::report::{Environment, Run, Skipped};
 use crate::stats::Ended;
 use crate::target::{Target, TargetError};
 
@@ -56,13 +56,13 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
     let plan = args.plan()?;
     let (combinations, skipped) = schedule::combinations(args);
     if combinations.is_empty() {
-        let reasons = skipped.iter().map(ToString::to_string).collect();
+        let reasons = Skipped::lines(&skipped);
         return Err(CliError::NothingToCompare { reasons });
     }
     let interrupt = Interrupt::watch()?;
     let output = Output::prepare(&args.output)?;
     announce(&combinations, args, &plan);
-    for skipped in &skipped {
+    for skipped in Skipped::lines(&skipped) {
         eprintln!("fathom: skipped: {skipped}");
     }
     let session = Session {

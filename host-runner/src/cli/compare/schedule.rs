@@ -62,7 +62,7 @@ pub fn combinations(args: &CompareArgs) -> (Vec<Combination>, Vec<Skipped>) {
 fn obstacle(args: &CompareArgs, Combination { contender, way }: Combination) -> Option<String> {
     let reason = match (contender.target, way) {
         (Target::LinuxHost, Way::Link(_)) => {
-            "linux-host is reached over the host's loopback network: add `loopback` to `--links`"
+            "linux-host is reached over the host's loopback network, link `loopback`"
         }
         (Target::Hermit | Target::LinuxGuest | Target::Null, Way::Loopback) => {
             "only a process on the host is reached over loopback"
@@ -150,7 +150,7 @@ mod tests {
         };
         assert_eq!(skipped.len(), 4 * 3 - 6);
         assert!(reason("null", "unix").contains("--link vhost-user"));
-        assert!(reason("linux-host", "unix").contains("add `loopback`"));
+        assert!(reason("linux-host", "unix").contains("link `loopback`"));
         assert!(reason("hermit-2", "loopback").contains("only a process"));
     }
 
