@@ -1,7 +1,7 @@
 # Everything a user or CI does with Fathom. `make help` lists it.
 #
-# Variables: ARGS="…" reaches the `fathom` command behind run, serve and probe; ARGS=--record has
-# bench write its baseline.
+# Variables: ARGS="…" reaches the `fathom` command behind run, serve, probe and compare;
+# ARGS=--record has bench write its baseline.
 
 SHELL := /bin/sh
 ARGS ?=
@@ -32,11 +32,14 @@ RESPONDER_CARGO := \
 	--target x86_64-unknown-linux-gnu --target-dir $(TARGET)/responder
 RESPONDER := $(TARGET)/responder/x86_64-unknown-linux-gnu/release/fathom-responder
 
+ALL_TARGETS := hermit,linux-guest:blocking,linux-guest:busy,linux-guest:io_uring,$\
+	linux-host:blocking,linux-host:busy,linux-host:io_uring,null
+
 .DEFAULT_GOAL := help
-.PHONY: help setup build image linux-guest run serve probe test bench lint clean
+.PHONY: help setup build image linux-guest run serve probe compare compare-full test bench lint clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: ## bring QEMU, the guest toolchain and the Hermit kernel's source (skips what is there)
 	@sh qemu/setup.sh
@@ -64,6 +67,16 @@ serve: build ## boot the service and keep it up until Ctrl-C
 
 probe: build ## measure a service already running: make probe ARGS=127.0.0.1:9000
 	@$(FATHOM) probe $(ARGS)
+
+# What two cores do in under five minutes; `--within` holds it to that on a host that needs repeats.
+compare: build linux-guest ## the unikernel beside Linux in at most 5 minutes: make compare ARGS="--seed 2"
+	@$(FATHOM) compare --targets hermit,linux-guest:blocking,linux-guest:busy,linux-host:blocking,null \
+		--links vhost-user,unix,loopback --repeat 5 --duration 1s --settle 1s --retries 2 \
+		--within 280s $(ARGS)
+
+compare-full: build linux-guest ## every target on every link, ten rounds: takes 40 minutes
+	@$(FATHOM) compare --targets $(ALL_TARGETS) --links vhost-user,unix,user,loopback \
+		--repeat 10 --duration 10s --settle 5s --retries 5 $(ARGS)
 
 test: lint build linux-guest ## lint, then every unit, property and end-to-end test
 	@sh qemu/setup.sh tests

@@ -11,7 +11,8 @@
 //! - [`target`]: what is measured, beside the unikernel: the service on Linux;
 //! - [`link`]: how datagrams reach the guest;
 //! - [`machine`]: the QEMU process, from command line to shutdown;
-//! - [`clock`]: the one clock that every host-side time is read from.
+//! - [`clock`]: the one clock that every host-side time is read from;
+//! - [`random`]: numbers without a pattern.
 
 pub mod cli;
 pub mod clock;
@@ -19,6 +20,7 @@ pub mod doctor;
 pub mod link;
 pub mod load;
 pub mod machine;
+pub mod random;
 pub mod report;
 pub mod stats;
 pub mod target;

@@ -190,17 +190,7 @@ impl Results {
         let latency = &self.run()["latency_ns"];
         let samples = count(latency, "count");
 
-        let log = fs::read(self.only_file("hlog")).expect("it was just listed");
-        let mut sum = Histogram::<u64>::new(3).expect("3 digits are fine");
-        for entry in IntervalLogIterator::new(&log) {
-            if let LogEntry::Interval(interval) = entry.expect("a well-formed log") {
-                let bytes = BASE64.decode(interval.encoded_histogram()).expect("base64");
-                let histogram: Histogram<u64> = Deserializer::new()
-                    .deserialize(&mut bytes.as_slice())
-                    .expect("an encoded histogram");
-                sum.add(histogram).expect("it resizes itself");
-            }
-        }
+        let sum = histogram(&self.only_file("hlog"));
         assert_eq!(sum.len(), samples, "{latency:#}");
         for (name, beyond) in PERCENTILES {
             if let Some(value) = latency[name].as_u64() {
@@ -232,6 +222,27 @@ impl Results {
         };
         file.clone()
     }
+}
+
+/// All samples of an interval log.
+///
+/// # Panics
+///
+/// If it is none.
+#[must_use]
+pub fn histogram(log: &Path) -> Histogram<u64> {
+    let bytes = fs::read(log).unwrap_or_else(|error| panic!("{}: {error}", log.display()));
+    let mut sum = Histogram::<u64>::new(3).expect("3 digits are fine");
+    for entry in IntervalLogIterator::new(&bytes) {
+        if let LogEntry::Interval(interval) = entry.expect("a well-formed log") {
+            let bytes = BASE64.decode(interval.encoded_histogram()).expect("base64");
+            let histogram: Histogram<u64> = Deserializer::new()
+                .deserialize(&mut bytes.as_slice())
+                .expect("an encoded histogram");
+            sum.add(histogram).expect("it resizes itself");
+        }
+    }
+    sum
 }
 
 fn count(value: &Value, field: &str) -> u64 {

@@ -16,6 +16,12 @@ pub enum CliError {
     /// Options that don't go together.
     #[error("{0}")]
     Usage(&'static str),
+    /// No target can be measured on any of the links.
+    #[error("there is nothing to measure: {}", reasons.join("; "))]
+    NothingToCompare {
+        /// Why each is left out.
+        reasons: Vec<String>,
+    },
     /// Options that make no measurement.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -94,7 +100,7 @@ impl CliError {
             | Self::Report(_)
             | Self::Setup { .. }
             | Self::Interrupted => 1,
-            Self::Usage(_) | Self::Plan(_) => 2,
+            Self::Usage(_) | Self::Plan(_) | Self::NothingToCompare { .. } => 2,
             Self::Invalid { .. } => 4,
         }
     }

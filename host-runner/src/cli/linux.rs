@@ -1,14 +1,13 @@
 //! The targets on Linux: from options to what is booted or started.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::CliError;
 use super::args::RunArgs;
 use super::boot_args;
 use super::interrupt::Interrupt;
 use super::machine::built;
-use super::output::Output;
 use super::values::Ip;
 use crate::report::ReportError;
 use crate::target::linux_guest::{self, DEFAULT_MEMORY_MIB, Network, Parts};
@@ -27,8 +26,11 @@ pub fn check(args: &RunArgs) -> Result<(), CliError> {
     let linux = &args.linux;
     let kernel = linux.kernel.is_some() || linux.modules.is_some();
     let problem = match args.target {
-        Target::Hermit if kernel || linux.responder.is_some() => Some(
-            "hermit has no Linux: use `--responder`, `--kernel` and `--modules` with a target that has one",
+        Target::Null if args.ipv6 || args.guest.ip.is_some() || args.guest.pcap.is_some() => {
+            Some("null has no guest: leave out `--ipv6`, `--ip` and `--pcap`")
+        }
+        Target::Hermit | Target::Null if kernel || linux.responder.is_some() => Some(
+            "this target has no Linux: use `--responder`, `--kernel` and `--modules` with a target that has one",
         ),
         Target::LinuxGuest if args.ipv6 || args.guest.ip6.is_some() => {
             Some("the Linux guest's service has no IPv6 address: leave out `--ipv6` and `--ip6`")
@@ -72,13 +74,12 @@ pub fn guest(args: &RunArgs, scratch: &Path) -> Result<Bootable, CliError> {
     Ok(parts.assemble(scratch.join("initrd"), responder, network, memory_mib)?)
 }
 
-/// Starts the responder on this host, with its output among the results.
+/// Starts the responder on this host, with its output in the file `path`.
 ///
 /// # Errors
 ///
 /// [`CliError::Interrupted`] on Ctrl-C, else what was in the way.
-pub fn host(args: &RunArgs, output: &Output, interrupt: &Interrupt) -> Result<Host, CliError> {
-    let path = output.file(super::run::CONSOLE_LOG);
+pub fn host(args: &RunArgs, path: PathBuf, interrupt: &Interrupt) -> Result<Host, CliError> {
     let log = File::create(&path).map_err(ReportError::unwritable(path))?;
     let program = linux_guest::responder(&built(RESPONDER));
     let mode = args.linux.responder.unwrap_or_default();

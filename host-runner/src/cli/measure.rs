@@ -8,9 +8,10 @@ use super::interrupt::Interrupt;
 use super::progress::Bar;
 use crate::clock;
 use crate::link::Link;
-use crate::load::{self, Bench, Ending, Plan, Progress, Tally};
+use crate::load::{self, Bench, Ending, Limit, Plan, Progress, Tally};
 use crate::report::{Run, Setting};
 use crate::stats::noise::{self, Counts};
+use crate::stats::settling::{Settling, WINDOW_NS};
 use crate::stats::{Ended, Noise, Recorder};
 
 /// For how long a thread spins before the run to see the host's noise floor.
@@ -32,26 +33,34 @@ pub struct Measured {
     pub ended: Ended,
     /// The failure that ended it, if one did.
     pub failure: Option<CliError>,
+    /// Whether latency settled during warm-up, if that was waited for.
+    pub warmup_settled: Option<bool>,
 }
 
 impl Measured {
     /// The record of it for the report.
     #[must_use]
     pub fn record(&self, setting: Setting, plan: &Plan) -> Run {
-        Run::new(
+        let run = Run::new(
             setting,
             plan,
             &self.tally,
             &self.recorder,
             self.noise,
             &self.ended,
-        )
+        );
+        Run {
+            warmup_settled: self.warmup_settled,
+            ..run
+        }
     }
 }
 
-/// Measures by `plan`. `health` says whether there is still something to measure.
+/// Measures by `plan`. `health` says whether there is still something to measure. With `settle_ns`
+/// warm-up goes on until latency has settled, but no longer than that beyond the plan's own.
 pub fn measure<E: Into<CliError>>(
     plan: &Plan,
+    settle_ns: Option<u64>,
     boot_id: Option<u32>,
     link: &mut dyn Link,
     interrupt: &Interrupt,
@@ -61,6 +70,25 @@ pub fn measure<E: Into<CliError>>(
     let mut recorder = Recorder::new(plan);
     let floor = noise::spin(clock::now_ns, FLOOR_NS);
     bar.begin(plan);
+    let mut warmed = Warmed::default();
+    let mut unsettled = None;
+    let mut plan = *plan;
+    if let Some(limit_ns) = settle_ns {
+        unsettled = settle(
+            &plan,
+            limit_ns,
+            &mut warmed,
+            boot_id,
+            link,
+            interrupt,
+            || {
+                bar.wait();
+                health()
+            },
+        );
+        plan.warmup = Limit::NOTHING;
+    }
+    let plan = &plan;
     let before = Counts::now();
     let bench = Bench {
         link,
@@ -72,7 +100,11 @@ pub fn measure<E: Into<CliError>>(
             health()
         },
     };
-    let (tally, ending) = load::run(plan, boot_id, bench);
+    let (mut tally, ending) = match unsettled {
+        None => load::run(plan, boot_id, bench),
+        Some(ending) => (Tally::default(), ending),
+    };
+    tally.warmup_discarded += warmed.requests;
     let noise = Noise::new(floor, &before, &Counts::now());
     drop(bar);
     let (ended, failure) = match ending {
@@ -87,7 +119,56 @@ pub fn measure<E: Into<CliError>>(
         noise,
         ended,
         failure,
+        warmup_settled: settle_ns.map(|_| warmed.is_settled),
     }
+}
+
+/// What came of warming up.
+#[derive(Clone, Copy, Debug, Default)]
+struct Warmed {
+    requests: u64,
+    is_settled: bool,
+}
+
+/// Warms up as planned and then, window by window, until latency has settled or `limit_ns` is over:
+/// the ending, if it ended otherwise.
+fn settle<E: Into<CliError>>(
+    plan: &Plan,
+    limit_ns: u64,
+    warmed: &mut Warmed,
+    boot_id: Option<u32>,
+    link: &mut dyn Link,
+    interrupt: &Interrupt,
+    mut health: impl FnMut() -> Result<(), E>,
+) -> Option<Ending<E>> {
+    let mut window = Plan {
+        measure: Limit {
+            duration_ns: Some(WINDOW_NS),
+            count: None,
+        },
+        ..*plan
+    };
+    let mut settling = Settling::default();
+    let mut windows_ns = 0;
+    while !warmed.is_settled && windows_ns < limit_ns {
+        let mut recorder = Recorder::new(&window);
+        let bench = Bench {
+            link: &mut *link,
+            observer: &mut recorder,
+            now_ns: clock::now_ns,
+            cancel: interrupt.flag(),
+            check: |_: &Progress| health(),
+        };
+        let (tally, ending) = load::run(&window, boot_id, bench);
+        warmed.requests += tally.warmup_discarded + tally.sent;
+        if !matches!(ending, Ending::Completed) {
+            return Some(ending);
+        }
+        warmed.is_settled = settling.add(&recorder.latency);
+        windows_ns += tally.elapsed_ns.max(WINDOW_NS);
+        window.warmup = Limit::NOTHING;
+    }
+    None
 }
 
 fn failed(error: CliError) -> (Ended, Option<CliError>) {
@@ -156,9 +237,14 @@ mod tests {
 
     fn measure_loopback(plan: &Plan, faults: Faults) -> (Measured, Injected) {
         let mut link = Faulty::new(Loopback::new(7), faults, 42);
-        let measured = measure(plan, Some(7), &mut link, &Interrupt::default(), || {
-            Ok::<(), CliError>(())
-        });
+        let measured = measure(
+            plan,
+            None,
+            Some(7),
+            &mut link,
+            &Interrupt::default(),
+            || Ok::<(), CliError>(()),
+        );
         assert_eq!(measured.ended, Ended::Completed);
         let tally = &measured.tally;
         assert_eq!(tally.sent, tally.received + tally.lost);
@@ -172,6 +258,41 @@ mod tests {
         let (measured, _) = measure_loopback(&PLAN, Faults::default());
         assert_eq!(measured.tally.received, 10);
         assert_eq!(measured.recorder.service.count(), 10);
+    }
+
+    #[test]
+    fn warm_up_ends_with_the_limit_if_not_before() {
+        let mut link = Loopback::new(7);
+        let interrupt = Interrupt::default();
+        let plan = Plan {
+            warmup: Limit {
+                duration_ns: None,
+                count: Some(5),
+            },
+            ..PLAN
+        };
+        let mut settled = |settle_ns| {
+            let health = || Ok::<(), CliError>(());
+            let measured = measure(&plan, settle_ns, Some(7), &mut link, &interrupt, health);
+            assert_eq!(measured.ended, Ended::Completed);
+            assert_eq!((measured.tally.sent, measured.tally.lost), (10, 0));
+            (measured.tally.warmup_discarded, measured.warmup_settled)
+        };
+        assert_eq!(settled(None), (5, None));
+        // One window is compared with nothing.
+        let (discarded, is_settled) = settled(Some(1));
+        assert!(discarded > 5);
+        assert_eq!(is_settled, Some(false));
+    }
+
+    #[test]
+    fn warm_up_that_fails_is_the_end() {
+        let interrupt = Interrupt::default();
+        let measured = measure(&PLAN, Some(1), None, &mut Broken, &interrupt, || {
+            Ok::<(), CliError>(())
+        });
+        assert!(matches!(measured.ended, Ended::Failed(_)));
+        assert_eq!(measured.tally.sent, 0);
     }
 
     #[test]
@@ -214,7 +335,7 @@ mod tests {
             }
         };
         let interrupt = Interrupt::default();
-        let measured = measure(&PLAN, None, &mut Broken, &interrupt, health);
+        let measured = measure(&PLAN, None, None, &mut Broken, &interrupt, health);
         let expected = "the guest panicked: out of luck".to_owned();
         assert_eq!(measured.ended, Ended::Failed(expected));
         assert!(matches!(measured.failure, Some(CliError::Machine(_))));
@@ -223,7 +344,7 @@ mod tests {
     #[test]
     fn a_failed_link_alone_is_its_own_explanation() {
         let interrupt = Interrupt::default();
-        let measured = measure(&PLAN, None, &mut Broken, &interrupt, || {
+        let measured = measure(&PLAN, None, None, &mut Broken, &interrupt, || {
             Ok::<(), CliError>(())
         });
         let expected = "link broken: sending failed: no such thing".to_owned();

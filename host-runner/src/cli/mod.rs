@@ -7,10 +7,11 @@
 //! - [`machine`]: booting with a progress bar;
 //! - [`measure`]: measuring with a progress bar;
 //! - [`floor`]: what a measurement on shared memory stands on;
+//! - [`subject`]: a service that is up, to be measured;
 //! - [`series`]: one measurement, or the many of a sweep;
 //! - [`output`]: where results go;
 //! - [`progress`], [`interrupt`]: the bar, and Ctrl-C;
-//! - [`run`], [`serve`], [`probe`], [`report`], [`doctor`]: the commands;
+//! - [`run`], [`compare`], [`serve`], [`probe`], [`report`], [`doctor`]: the commands;
 //! - [`error`]: why a command failed, and the exit code for it.
 #![forbid(unsafe_code)]
 
@@ -18,6 +19,7 @@ use clap::{Parser, Subcommand};
 
 pub mod args;
 pub mod boot_args;
+pub mod compare;
 pub mod doctor;
 pub mod error;
 pub mod floor;
@@ -32,6 +34,7 @@ pub mod report;
 pub mod run;
 pub mod series;
 pub mod serve;
+pub mod subject;
 pub mod values;
 
 pub use error::CliError;
@@ -54,6 +57,8 @@ const EXIT_CODES: &str =
 pub enum Command {
     /// Boot the service, measure it, report, shut down
     Run(args::RunArgs),
+    /// Measure several targets in turns, and say whether they differ
+    Compare(Box<compare::args::CompareArgs>),
     /// Boot the service and keep it up until Ctrl-C
     Serve(args::ServeArgs),
     /// Measure a service that is already running
@@ -72,6 +77,7 @@ pub enum Command {
 pub fn main(cli: Cli) -> Result<(), CliError> {
     match cli.command {
         Command::Run(args) => run::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Probe(args) => probe::run(&args),
         Command::Report(args) => report::run(&args),

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use super::CliError;
 use super::args::OutputArgs;
 use crate::report::directory::DEFAULT_BASE;
-use crate::report::{Directory, Report, ReportError, Run, table};
-use crate::stats::Recorder;
+use crate::report::{Directory, Merged, Part, Report, ReportError, Run, table};
+use crate::stats::{Recorder, Recording};
 
 /// What `--json` takes for standard output.
 const STANDARD_OUTPUT: &str = "-";
@@ -74,6 +74,32 @@ impl Output {
         started_at: SystemTime,
     ) -> Result<(), CliError> {
         Ok(self.directory.write_run(run, recorder, started_at)?)
+    }
+
+    /// Writes the files of a merged target.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError::Report`] if one can't be written.
+    pub fn write_merged(
+        &self,
+        merged: &Merged,
+        latency: &Recording,
+        parts: &[Part],
+        began_at: SystemTime,
+    ) -> Result<(), CliError> {
+        Ok(self
+            .directory
+            .write_merged(merged, latency, parts, began_at)?)
+    }
+
+    /// Writes what there is of the report so far.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError::Report`] if it can't be written.
+    pub fn keep(&self, report: &Report) -> Result<(), CliError> {
+        Ok(self.directory.keep(report)?)
     }
 
     /// Writes the report of runs whose files are there, and shows the table: on standard output, or

@@ -42,7 +42,9 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
         placement: None,
     };
     let series = Series::measure(&plan, args.load.sweep, &output, |plan| {
-        let measured = measure(plan, None, &mut link, &interrupt, || Ok::<(), CliError>(()));
+        let measured = measure(plan, None, None, &mut link, &interrupt, || {
+            Ok::<(), CliError>(())
+        });
         (measured.record(setting.clone(), plan), measured)
     });
     series.conclude(environment, &output)

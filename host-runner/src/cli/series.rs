@@ -199,6 +199,7 @@ mod tests {
             },
             ended,
             failure: None,
+            warmup_settled: None,
         };
         (measured.record(setting, plan), measured)
     }

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 
 use super::{Link, LinkError, Received};
 use crate::clock;
+use crate::random::SplitMix64;
 
 /// How often each fault happens, from 0 (never) to 1 (always). By default none does.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -165,32 +166,6 @@ impl<L: Link> Link for Faulty<L> {
                 None => return Ok(None),
             }
         }
-    }
-}
-
-/// Sebastiano Vigna's splitmix64: eight lines, and good enough to throw dice with.
-#[derive(Clone, Debug)]
-struct SplitMix64(u64);
-
-impl SplitMix64 {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Whether something of this probability happens.
-    fn happens(&mut self, probability: f64) -> bool {
-        // The upper 53 bits are a fraction that f64 holds exactly.
-        let fraction = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
-        fraction < probability
-    }
-
-    /// A number below `bound`, which is small beside 2^64: the bias is of no account.
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
     }
 }
 

@@ -92,14 +92,30 @@ fn apart(qemu: Pid, vcpu: Pid) -> Result<Placement, String> {
 
 fn polling(qemu: Pid, vcpu: Pid) -> Result<Placement, String> {
     let (cpu, own, others) = divided()?;
-    let (measuring, mine, rest) = match split(&others) {
-        Some(division) => division,
-        // Two CPUs: QEMU's other threads have next to nothing to do.
-        None => split_one(&others).ok_or("there is but one CPU to run on")?,
-    };
+    let (measuring, mine, rest) = halved(&others)?;
     bind(qemu, vcpu, &own, &rest)?;
     sched_setaffinity(None, &mine).map_err(unbound)?;
     Ok(Placement::Polling { cpu, measuring })
+}
+
+/// Gives the calling thread, which polls another one, a CPU of its own: that for the other thread, and
+/// its own.
+///
+/// # Errors
+///
+/// Why all is left as it is.
+pub fn poll_apart() -> Result<(usize, usize), String> {
+    let (cpu, _, others) = divided()?;
+    let (measuring, mine, _) = halved(&others)?;
+    sched_setaffinity(None, &mine).map_err(unbound)?;
+    Ok((cpu, measuring))
+}
+
+/// The first CPU of a set, the set of it alone, and the set of the rest; of a single CPU, that: QEMU's
+/// other threads have next to nothing to do.
+fn halved(set: &CpuSet) -> Result<(usize, CpuSet, CpuSet), String> {
+    let division = split(set).or_else(|| split_one(set));
+    division.ok_or_else(|| "there is but one CPU to run on".to_owned())
 }
 
 /// Binds the calling thread to one CPU, if the system lets it.

@@ -1,22 +1,190 @@
-//! What comes of holding two measurements against each other, in the record.
+//! What comes of holding targets against each other, in the record.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// One figure of two measurements, side by side.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+use crate::stats::comparison::Difference;
+use crate::stats::{Distribution, Summary};
+
+/// All valid repetitions of one target on one link together: their histograms are added up.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Merged {
+    /// What was measured.
+    pub target: String,
+    /// How the service on Linux waits for datagrams; null elsewhere.
+    pub responder: Option<String>,
+    /// The link's name.
+    pub link: String,
+    /// `closed`, `open` or `pipeline`; null, as the next two, if no repetition is valid.
+    pub mode: Option<Cow<'static, str>>,
+    /// Length of every request's UDP payload.
+    pub payload_bytes: Option<usize>,
+    /// After this long a request is lost, in nanoseconds.
+    pub timeout_ns: Option<u64>,
+    /// How many rounds there were to be.
+    pub rounds_wanted: u32,
+    /// Those with a valid repetition.
+    pub rounds: Vec<u32>,
+    /// Requests sent.
+    pub sent: u64,
+    /// Requests answered in time.
+    pub received: u64,
+    /// Requests not answered in time.
+    pub lost: u64,
+    /// The latency of all of them.
+    pub latency_ns: Summary,
+}
+
+impl Merged {
+    /// The target with its mode.
+    #[must_use]
+    pub fn label(&self) -> String {
+        label(&self.target, self.responder.as_deref())
+    }
+
+    /// What its files are called, up to the dot: as its repetitions', without the round.
+    #[must_use]
+    pub fn file_stem(&self) -> String {
+        let parts = [
+            Some(self.target.as_str()),
+            self.responder.as_deref(),
+            Some(self.link.as_str()),
+            self.mode.as_deref(),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("-")
+    }
+}
+
+/// One valid repetition of a merged target.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Its round.
+    pub round: u32,
+    /// When it began, after the comparison did.
+    pub start: Duration,
+    /// How long it took.
+    pub length: Duration,
+    /// Its latency.
+    pub latency: Distribution,
+}
+
+/// One percentile of two targets, held against each other.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Comparison {
-    /// What is compared: a percentile's name, as in a run's summaries.
-    pub percentile: String,
-    /// The one measurement, by target and link.
-    pub a: String,
+    /// The one target, with its mode.
+    pub target: String,
     /// The other, which it is held against.
-    pub b: String,
-    /// That percentile of `a`'s latency, in nanoseconds; null if it has too few samples.
-    pub a_ns: Option<f64>,
-    /// That of `b`'s.
-    pub b_ns: Option<f64>,
-    /// The ends of the 95 % confidence interval of `a` minus `b`, in nanoseconds.
-    pub difference_ci95_ns: Option<[f64; 2]>,
-    /// What that comes to, in words.
+    pub baseline: String,
+    /// The link of both.
+    pub link: String,
+    /// The percentile's name, as in summaries.
+    pub percentile: Cow<'static, str>,
+    /// How many rounds both have.
+    pub rounds: usize,
+    /// The target's percentile over those, in nanoseconds.
+    pub target_ns: u64,
+    /// The baseline's.
+    pub baseline_ns: u64,
+    /// The one less the other.
+    pub difference_ns: i64,
+    /// The ends of a confidence interval of that, of at least 95 %; null with too few rounds.
+    pub low_ns: Option<i64>,
+    /// The upper end.
+    pub high_ns: Option<i64>,
+    /// What it comes to, in words.
     pub verdict: String,
+}
+
+impl Comparison {
+    /// The record of `difference`.
+    #[must_use]
+    pub fn new(
+        target: String,
+        baseline: String,
+        link: String,
+        rounds: usize,
+        difference: &Difference,
+    ) -> Self {
+        let (low_ns, high_ns) = difference.interval_ns.unzip();
+        Self {
+            target,
+            baseline,
+            link,
+            percentile: Cow::Borrowed(difference.percentile.name),
+            rounds,
+            target_ns: difference.target_ns,
+            baseline_ns: difference.baseline_ns,
+            difference_ns: difference.difference_ns() as i64,
+            // Outwards, or an interval could come to exclude what it holds.
+            low_ns: low_ns.map(|ns| ns.floor() as i64),
+            high_ns: high_ns.map(|ns| ns.ceil() as i64),
+            verdict: difference.to_string(),
+        }
+    }
+}
+
+/// A target that was not measured on a link, or only in part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// What was not measured.
+    pub target: String,
+    /// How the service on Linux waits for datagrams; null elsewhere.
+    pub responder: Option<String>,
+    /// The link's name.
+    pub link: String,
+    /// In which round it was given up; null if it was never tried or can't be done here.
+    pub round: Option<u32>,
+    /// Why not.
+    pub reason: String,
+}
+
+impl Skipped {
+    /// Whether it is this target on this link.
+    #[must_use]
+    pub fn is(&self, merged: &Merged) -> bool {
+        (&self.target, &self.responder, &self.link)
+            == (&merged.target, &merged.responder, &merged.link)
+    }
+}
+
+impl Skipped {
+    /// What was skipped, in words, and why: a line for each reason.
+    #[must_use]
+    pub fn lines(skipped: &[Self]) -> Vec<String> {
+        let mut by_reason: Vec<(&str, Vec<String>)> = Vec::new();
+        for it in skipped {
+            let what = it.what();
+            match by_reason
+                .iter_mut()
+                .find(|(reason, _)| *reason == it.reason)
+            {
+                Some((_, others)) => others.push(what),
+                None => by_reason.push((&it.reason, vec![what])),
+            }
+        }
+        let line = |(reason, what): (&str, Vec<String>)| format!("{}: {reason}", what.join(", "));
+        by_reason.into_iter().map(line).collect()
+    }
+
+    fn what(&self) -> String {
+        let label = label(&self.target, self.responder.as_deref());
+        let from = self.round.map(|round| format!(" from round {round} on"));
+        format!("{label} on {}{}", self.link, from.unwrap_or_default())
+    }
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what(), self.reason)
+    }
+}
+
+fn label(target: &str, responder: Option<&str>) -> String {
+    match responder {
+        Some(responder) => format!("{target}:{responder}"),
+        None => target.to_owned(),
+    }
 }

@@ -9,11 +9,14 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 
-use super::{Report, ReportError, Run, document, hgrm, hlog, sweep};
-use crate::stats::Recorder;
+use super::{Merged, Part, Report, ReportError, Run, document, hgrm, hlog, sweep};
+use crate::stats::{Recorder, Recording};
 
 /// Where results go unless told otherwise, under the working directory.
 pub const DEFAULT_BASE: &str = "results";
+
+/// The record.
+const RESULT: &str = "result.json";
 
 /// What the newest results are called there.
 const LATEST: &str = "latest";
@@ -78,6 +81,46 @@ impl Directory {
         self.write_file(&format!("{stem}.hlog"), &log)
     }
 
+    /// Writes the files of `merged`: its `latency`, and its `parts` as intervals of a comparison that
+    /// began at `began_at`.
+    ///
+    /// # Errors
+    ///
+    /// [`ReportError`] if something of it can't be written.
+    pub fn write_merged(
+        &self,
+        merged: &Merged,
+        latency: &Recording,
+        parts: &[Part],
+        began_at: SystemTime,
+    ) -> Result<(), ReportError> {
+        let stem = merged.file_stem();
+        self.write_file(&format!("{stem}.hgrm"), hgrm::render(latency).as_bytes())?;
+        let log = hlog::render_parts(parts, began_at)?;
+        self.write_file(&format!("{stem}.hlog"), &log)
+    }
+
+    /// Writes what there is of the report so far. It takes the place of what was written before as a
+    /// whole or, on a full disk, not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`ReportError`] if it can't be written.
+    pub fn keep(&self, report: &Report) -> Result<(), ReportError> {
+        let new = format!(".{RESULT}-{}", std::process::id());
+        let path = self.path.join(RESULT);
+        let written = self
+            .write_file(&new, report.to_json()?.as_bytes())
+            .and_then(|()| {
+                fs::rename(self.path.join(&new), &path).map_err(ReportError::unwritable(path))
+            });
+        if written.is_err() {
+            // Half a file helps nobody, and may be what fills the disk.
+            let _ = fs::remove_file(self.path.join(&new));
+        }
+        written
+    }
+
     /// Writes the report, and a sweep's table; then makes this the latest.
     ///
     /// # Errors
@@ -87,7 +130,7 @@ impl Directory {
         if let Some(text) = sweep::render(&report.runs) {
             self.write_file("sweep.txt", text.as_bytes())?;
         }
-        self.write_file("result.json", report.to_json()?.as_bytes())?;
+        self.keep(report)?;
         // From the files, as anyone else would make them later.
         document::render(&[&self.path])?.write_to(&self.path)?;
         self.make_latest()

@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::IntervalLogWriterBuilder;
+use hdrhistogram::{Counter, Histogram};
 
-use super::ReportError;
+use super::{Part, ReportError};
 use crate::stats::intervals::Intervals;
 
 /// The column of maxima, for people, is in milliseconds, as HdrHistogram's own tools have it.
@@ -18,8 +19,31 @@ const MAX_VALUE_DIVISOR: f64 = 1e6;
 ///
 /// [`ReportError::Histogram`] if one can't be encoded.
 pub fn render(intervals: &Intervals, started_at: SystemTime) -> Result<Vec<u8>, ReportError> {
-    let failed = |error: &dyn std::fmt::Display| ReportError::Histogram(error.to_string());
     let length = Duration::from_nanos(intervals.length_ns());
+    let starts = (0..).map(|index| length * index);
+    let histograms = starts.zip(intervals.histograms());
+    log(
+        histograms.map(|(start, histogram)| (start, length, histogram)),
+        started_at,
+    )
+}
+
+/// The repetitions of a comparison that began at `began_at`, each as an interval.
+///
+/// # Errors
+///
+/// As [`render`].
+pub fn render_parts(parts: &[Part], began_at: SystemTime) -> Result<Vec<u8>, ReportError> {
+    let interval = |part: &Part| (part.start, part.length, part.latency.histogram());
+    log(parts.iter().map(interval), began_at)
+}
+
+/// The bytes of a log of intervals, each with its start and its length.
+fn log<C: Counter>(
+    intervals: impl Iterator<Item = (Duration, Duration, Histogram<C>)>,
+    started_at: SystemTime,
+) -> Result<Vec<u8>, ReportError> {
+    let failed = |error: &dyn std::fmt::Display| ReportError::Histogram(error.to_string());
     let mut bytes = Vec::new();
     let mut serializer = V2DeflateSerializer::new();
     let mut log = IntervalLogWriterBuilder::new()
@@ -30,24 +54,22 @@ pub fn render(intervals: &Intervals, started_at: SystemTime) -> Result<Vec<u8>, 
         .with_max_value_divisor(MAX_VALUE_DIVISOR)
         .begin_log_with(&mut bytes, &mut serializer)
         .map_err(|error| failed(&error))?;
-    let mut start = Duration::ZERO;
-    for histogram in intervals.histograms() {
+    for (start, length, histogram) in intervals {
         log.write_histogram(&histogram, start, length, None)
             .map_err(|error| failed(&error))?;
-        start += length;
     }
     Ok(bytes)
 }
 
 #[cfg(test)]
 mod tests {
-    use hdrhistogram::Histogram;
     use hdrhistogram::serialization::Deserializer;
     use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 
     use super::super::sample;
     use super::*;
     use crate::load::Mode;
+    use crate::stats::Distribution;
 
     #[test]
     fn reads_back_as_the_runs_latency() {
@@ -71,6 +93,30 @@ mod tests {
         assert_eq!(starts, [0, 1]);
         assert_eq!(sum, recorder.latency.histogram());
         assert_eq!(sum.len(), 1000);
+    }
+
+    #[test]
+    fn the_parts_of_a_comparison_are_its_intervals() {
+        let latency = sample::recorder(Mode::Closed).latency;
+        let part = |round| Part {
+            round,
+            start: Duration::from_secs(10 * u64::from(round)),
+            length: Duration::from_millis(2500),
+            latency: Distribution::from(&latency),
+        };
+        let bytes = render_parts(&[part(1), part(3)], SystemTime::UNIX_EPOCH).unwrap();
+        let mut sum = Histogram::<u64>::new_with_bounds(1, 1 << 40, 3).unwrap();
+        let mut starts = Vec::new();
+        for entry in IntervalLogIterator::new(&bytes) {
+            if let LogEntry::Interval(interval) = entry.unwrap() {
+                starts.push(interval.start_timestamp().as_secs());
+                sum.add(decode(interval.encoded_histogram())).unwrap();
+            }
+        }
+        assert_eq!(starts, [10, 30]);
+        let mut merged = latency.clone();
+        merged.add_all(&latency);
+        assert_eq!(sum, merged.histogram());
     }
 
     fn decode(base64: &str) -> Histogram<u64> {

@@ -4,6 +4,8 @@
 //! - [`run`]: one measurement's record;
 //! - `floor`: what a latency on shared memory stands on;
 //! - [`hgrm`], [`hlog`]: the files that the HdrHistogram tools read;
+//! - [`comparison`]: what comes of holding targets against each other;
+//!   [`merged_table`]: the same on one screen;
 //! - [`table`]: one screen for people; [`sweep`]: a sweep's part of it;
 //! - [`directory`]: where all of it goes;
 //! - [`read`]: results back from there;
@@ -17,13 +19,14 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub mod chart;
-mod comparison;
+pub mod comparison;
 pub mod directory;
 pub mod document;
 pub mod environment;
 mod floor;
 pub mod hgrm;
 pub mod hlog;
+pub mod merged_table;
 pub mod read;
 pub mod run;
 pub mod sweep;
@@ -32,7 +35,7 @@ pub mod table;
 #[cfg(test)]
 mod sample;
 
-pub use comparison::Comparison;
+pub use comparison::{Comparison, Merged, Part, Skipped};
 pub use directory::Directory;
 pub use environment::{Environment, Image};
 pub use floor::BeforeAfter;
@@ -51,9 +54,15 @@ pub struct Report {
     pub environment: Environment,
     /// The measurements.
     pub runs: Vec<Run>,
-    /// What comes of holding them against each other; absent unless somebody did.
+    /// The runs of each target and link together; absent, as what follows, without a comparison.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merged: Vec<Merged>,
+    /// What comes of holding targets against each other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub comparisons: Vec<Comparison>,
+    /// What was not measured, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<Skipped>,
 }
 
 impl Report {
@@ -64,7 +73,9 @@ impl Report {
             schema: Cow::Borrowed(SCHEMA),
             environment,
             runs,
+            merged: Vec::new(),
             comparisons: Vec::new(),
+            skipped: Vec::new(),
         }
     }
 

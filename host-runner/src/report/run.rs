@@ -46,6 +46,10 @@ pub struct Run {
     pub link: String,
     /// The accelerator's name.
     pub accel: Option<String>,
+    /// The round of a comparison that the run belongs to, from 1 on.
+    pub round: Option<u32>,
+    /// How often that was tried, with this: an invalid run is repeated.
+    pub attempt: Option<u32>,
     /// `closed`, `open` or `pipeline`.
     pub mode: Cow<'static, str>,
     /// How many requests the pipeline keeps in flight.
@@ -67,6 +71,8 @@ pub struct Run {
     pub elapsed_ns: u64,
     /// See [`Tally`] for this and the other counts.
     pub warmup_discarded: u64,
+    /// Whether latency settled during warm-up; null where that was not waited for.
+    pub warmup_settled: Option<bool>,
     /// Requests sent.
     pub sent: u64,
     /// Requests answered in time.
@@ -144,6 +150,8 @@ impl Run {
             address: setting.address,
             link: setting.link,
             accel: setting.accel,
+            round: None,
+            attempt: None,
             mode: Cow::Borrowed(plan.mode.name()),
             depth: match plan.mode {
                 Mode::Pipeline { depth } => Some(depth.get()),
@@ -163,6 +171,7 @@ impl Run {
             seed: plan.seed,
             elapsed_ns: tally.elapsed_ns,
             warmup_discarded: tally.warmup_discarded,
+            warmup_settled: None,
             sent: tally.sent,
             received: tally.received,
             lost: tally.lost,
@@ -197,12 +206,15 @@ impl Run {
     #[must_use]
     pub fn file_stem(&self) -> String {
         let percent = self.sweep_percent;
+        let repeated = self.attempt.filter(|&attempt| attempt > 1);
         let parts = [
             Some(self.target.clone()),
             self.responder.clone(),
             Some(self.link.clone()),
             Some(self.mode.to_string()),
             percent.map(|percent| format!("{percent}-percent")),
+            self.round.map(|round| format!("round-{round}")),
+            repeated.map(|attempt| format!("attempt-{attempt}")),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join("-")
     }
@@ -288,6 +300,8 @@ mod tests {
             "address",
             "link",
             "accel",
+            "round",
+            "attempt",
             "mode",
             "depth",
             "payload_bytes",
@@ -298,6 +312,7 @@ mod tests {
             "seed",
             "elapsed_ns",
             "warmup_discarded",
+            "warmup_settled",
             "sent",
             "received",
             "lost",

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{Report, Run, floor, sweep};
+use super::{Report, Run, floor, merged_table, sweep};
 use crate::stats::Summary;
 use crate::stats::summary::PERCENTILES;
 
@@ -15,6 +15,9 @@ const WIDTH: usize = 14;
 /// The report as text, with a newline at the end.
 #[must_use]
 pub fn render(report: &Report) -> String {
+    if !report.merged.is_empty() {
+        return merged_table::render(report);
+    }
     let mut text = String::new();
     for run in report.runs.iter().filter(|run| run.sweep_percent.is_none()) {
         // Writing to a string can't fail.

@@ -24,7 +24,7 @@ const EXACT_BITS: u32 = HALF_BITS + 1;
 const SLOTS: usize = Slot::of(HIGHEST_NS).0 + 1;
 
 /// Where values are counted that are the same to three digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Slot(usize);
 
 impl Slot {
@@ -46,6 +46,16 @@ impl Slot {
         let index = self.0 as u64;
         let doublings = (index >> HALF_BITS).saturating_sub(1);
         (index - (doublings << HALF_BITS)) << doublings
+    }
+
+    /// The highest value of the slot, in nanoseconds.
+    pub(super) const fn highest_ns(self) -> u64 {
+        Self(self.0 + 1).lowest_ns() - 1
+    }
+
+    /// How many values are told apart from no other in the slot.
+    pub(super) const fn width_ns(self) -> u64 {
+        self.highest_ns() - self.lowest_ns() + 1
     }
 }
 
@@ -69,8 +79,13 @@ impl<T: Counter> Default for Counts<T> {
 impl<T: Counter> Counts<T> {
     /// Counts one value.
     pub(super) fn add(&mut self, slot: Slot) {
+        self.add_many(slot, T::one());
+    }
+
+    /// Counts `more` values of one slot.
+    pub(super) fn add_many(&mut self, slot: Slot, more: T) {
         let count = &mut self.slots[slot.0];
-        *count = count.saturating_add(T::one());
+        *count = count.saturating_add(more);
     }
 
     /// Counts everything that `other` has counted.
@@ -86,14 +101,20 @@ impl<T: Counter> Counts<T> {
         std::hint::black_box(&mut self.slots).fill(T::zero());
     }
 
+    /// The slots that have values, from the lowest on, with how many.
+    pub(super) fn used(&self) -> impl Iterator<Item = (Slot, T)> {
+        let slots = self.slots.iter().enumerate();
+        slots
+            .filter(|&(_, &count)| count > T::zero())
+            .map(|(index, &count)| (Slot(index), count))
+    }
+
     /// The same as a histogram.
     pub(super) fn histogram(&self) -> Histogram<T> {
         let mut histogram =
             Histogram::new_with_bounds(1, HIGHEST_NS, DIGITS).expect("1 to 2^40 is a range");
-        for (index, &count) in self.slots.iter().enumerate() {
-            if count > T::zero() {
-                histogram.saturating_record_n(Slot(index).lowest_ns(), count);
-            }
+        for (slot, count) in self.used() {
+            histogram.saturating_record_n(slot.lowest_ns(), count);
         }
         histogram
     }
@@ -146,6 +167,11 @@ mod tests {
                 assert_eq!(
                     Slot::of(value).lowest_ns(),
                     histogram.lowest_equivalent(value),
+                    "{value}"
+                );
+                assert_eq!(
+                    Slot::of(value).highest_ns(),
+                    histogram.highest_equivalent(value),
                     "{value}"
                 );
             }

@@ -7,20 +7,29 @@
 //! - [`recorder`]: puts every sample of a measurement where it belongs;
 //! - [`noise`]: what the host did meanwhile;
 //! - [`round_trip`]: the round trip of one cache line between two cores;
+//! - [`distribution`]: a repetition's latency in little memory;
+//! - [`comparison`]: whether two targets differ, by repetitions of both;
+//!   `student`: how far so few of them may stray;
+//! - [`settling`]: whether warm-up is over;
 //! - [`validity`]: whether the result means what it says.
 //!
 //! Nothing is trimmed, no percentile is averaged, no round trip halved.
 #![forbid(unsafe_code)]
 
+pub mod comparison;
 mod counts;
+pub mod distribution;
 pub mod intervals;
 pub mod noise;
 pub mod recorder;
 pub mod recording;
 pub mod round_trip;
+pub mod settling;
+mod student;
 pub mod summary;
 pub mod validity;
 
+pub use distribution::Distribution;
 pub use noise::Noise;
 pub use recorder::Recorder;
 pub use recording::Recording;

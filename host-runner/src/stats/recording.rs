@@ -47,6 +47,21 @@ impl Recording {
         self.sum_ns += u128::from(value_ns);
     }
 
+    /// Adds all samples of `other`.
+    pub fn add_all(&mut self, other: &Self) {
+        self.counts.add_all(&other.counts);
+        self.count += other.count;
+        self.saturated += other.saturated;
+        self.min_ns = self.min_ns.min(other.min_ns);
+        self.max_ns = self.max_ns.max(other.max_ns);
+        self.sum_ns += other.sum_ns;
+    }
+
+    /// The slots that have samples, from the lowest on, with how many.
+    pub(super) fn used(&self) -> impl Iterator<Item = (Slot, u64)> {
+        self.counts.used()
+    }
+
     /// How many samples there are.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -120,6 +135,29 @@ mod tests {
         recording.record(u64::MAX);
         assert_eq!((recording.count(), recording.saturated()), (3, 2));
         assert_eq!(recording.max_ns(), Some(u64::MAX));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_sum_is_what_would_have_recorded_all(
+            a in prop::collection::vec(any::<u64>(), 0..100),
+            b in prop::collection::vec(0..HIGHEST_NS, 0..100),
+        ) {
+            let recorded = |values: &[u64]| {
+                let mut recording = Recording::default();
+                values.iter().for_each(|&value| recording.record(value));
+                recording
+            };
+            let mut sum = recorded(&a);
+            sum.add_all(&recorded(&b));
+            let all = recorded(&[a, b].concat());
+            prop_assert_eq!(sum.histogram(), all.histogram());
+            prop_assert_eq!((sum.min_ns(), sum.max_ns()), (all.min_ns(), all.max_ns()));
+            prop_assert_eq!(sum.mean_ns(), all.mean_ns());
+            prop_assert_eq!((sum.count(), sum.saturated()), (all.count(), all.saturated()));
+        }
     }
 
     proptest! {

@@ -293,17 +293,17 @@ pub fn comparisons(sources: &[Source]) -> Option<Table> {
 }
 
 fn comparison_cells(comparison: &Comparison) -> [String; 7] {
-    let ns = |ns: Option<f64>| ns.map_or_else(|| "n/a".to_owned(), micros);
-    let interval = comparison.difference_ci95_ns.map_or_else(
+    let ns = |ns: u64| micros(ns as f64);
+    let interval = comparison.low_ns.zip(comparison.high_ns).map_or_else(
         || "n/a".to_owned(),
-        |[low, high]| format!("{} to {}", micros(low), micros(high)),
+        |(low, high)| format!("{} to {}", micros(low as f64), micros(high as f64)),
     );
     [
-        comparison.a.clone(),
-        comparison.b.clone(),
-        comparison.percentile.clone(),
-        ns(comparison.a_ns),
-        ns(comparison.b_ns),
+        format!("{} on {}", comparison.target, comparison.link),
+        comparison.baseline.clone(),
+        comparison.percentile.to_string(),
+        ns(comparison.target_ns),
+        ns(comparison.baseline_ns),
         interval,
         comparison.verdict.clone(),
     ]
@@ -402,13 +402,17 @@ mod tests {
     fn every_table_has_as_many_cells_as_columns() {
         let mut source = made_up::open(1000.0);
         source.report.comparisons.push(Comparison {
-            percentile: "p99".to_owned(),
-            a: "hermit, unix".to_owned(),
-            b: "linux-guest, unix".to_owned(),
-            a_ns: Some(41_000.0),
-            b_ns: None,
-            difference_ci95_ns: Some([-48_000.0, -41_000.0]),
-            verdict: "lower by 41 to 48 us at p99".to_owned(),
+            target: "hermit".to_owned(),
+            baseline: "linux-guest:busy".to_owned(),
+            link: "unix".to_owned(),
+            percentile: "p99".into(),
+            rounds: 5,
+            target_ns: 72_000,
+            baseline_ns: 116_000,
+            difference_ns: -44_000,
+            low_ns: Some(-48_000),
+            high_ns: Some(-41_000),
+            verdict: "lower by 41–48 us at p99".to_owned(),
         });
         let sources = [made_up::closed(), source];
         let entries = entries(&sources);

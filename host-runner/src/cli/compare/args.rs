@@ -1,0 +1,112 @@
+//! `fathom compare` on the command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::super::CliError;
+use super::super::args::{GuestArgs, LinuxArgs, LoadArgs, OutputArgs, RunArgs};
+use super::super::values::duration;
+use super::contender::{Contender, Way};
+use crate::load::Plan;
+use crate::target::Target;
+
+/// `fathom compare`.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// What to measure: hermit, linux-guest:MODE, linux-host:MODE (MODE is blocking, busy or
+    /// io_uring), null
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        default_value = "hermit,linux-guest:blocking,linux-guest:busy,null"
+    )]
+    pub targets: Vec<Contender>,
+    /// Over which links: user, unix, vhost-user; loopback for linux-host
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        default_value = "vhost-user"
+    )]
+    pub links: Vec<Way>,
+    /// How many rounds: in each, every target is booted and measured once on every link
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub repeat: u32,
+    /// How often a run that is invalid or fails is repeated
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(..=100))]
+    pub retries: u32,
+    /// Begin no round and repeat no run that would not be over within this time; one round is made in
+    /// any case [default: no limit]
+    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    pub within: Option<Duration>,
+    /// After --warmup, for how long at most to wait until latency has settled
+    #[arg(long, value_parser = duration, value_name = "DURATION", default_value = "2s")]
+    pub settle: Duration,
+    /// What load to put on every target.
+    #[command(flatten)]
+    pub load: LoadArgs,
+    /// Where results go.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// The Linux guests' kernel [default: target/linux-guest/vmlinuz]
+    #[arg(long, value_name = "PATH", help_heading = "Linux")]
+    pub kernel: Option<PathBuf>,
+    /// The kernel's modules; without it a --kernel must have virtio-net built in
+    #[arg(long, value_name = "DIR", help_heading = "Linux")]
+    pub modules: Option<PathBuf>,
+    /// What to boot, and on what.
+    #[command(flatten)]
+    pub guest: GuestArgs,
+}
+
+impl CompareArgs {
+    /// The plan that every run follows.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError::Usage`] or [`CliError::Plan`] if the options make none.
+    pub fn plan(&self) -> Result<Plan, CliError> {
+        let problem = if self.load.sweep {
+            Some("a comparison puts one load on all targets: leave out `--sweep`")
+        } else if self.guest.pcap.is_some() {
+            Some("a comparison captures nothing: leave out `--pcap`")
+        } else if self.guest.host_port != 0 {
+            Some("a comparison picks its ports itself: leave out `--host-port`")
+        } else {
+            None
+        };
+        problem.map_or_else(|| self.load.plan(), |problem| Err(CliError::Usage(problem)))
+    }
+
+    /// What `fathom run` would be told, to measure `contender` over `way`.
+    #[must_use]
+    pub fn run_args(&self, contender: Contender, way: Way) -> RunArgs {
+        let is_linux_guest = contender.target == Target::LinuxGuest;
+        let mut guest = self.guest.clone();
+        if contender.target != Target::Hermit {
+            // These are the unikernel's.
+            guest.image = None;
+            guest.log = None;
+            guest.boot_arg.clear();
+        }
+        RunArgs {
+            target: contender.target,
+            link: match way {
+                Way::Link(kind) => Some(kind),
+                Way::Loopback => None,
+            },
+            ipv6: false,
+            load: self.load.clone(),
+            output: self.output.clone(),
+            linux: LinuxArgs {
+                responder: contender.responder,
+                kernel: self.kernel.clone().filter(|_| is_linux_guest),
+                modules: self.modules.clone().filter(|_| is_linux_guest),
+            },
+            guest,
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What `--targets` and `--links` take.
+
+use std::fmt;
+use std::str::FromStr;
+
+use clap::ValueEnum as _;
+
+use super::super::subject::LOOPBACK;
+use crate::link::LinkKind;
+use crate::target::{Responder, Target};
+
+/// A target in one of its settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contender {
+    /// What it is.
+    pub target: Target,
+    /// How it waits for datagrams, on Linux.
+    pub responder: Option<Responder>,
+    /// Which it is of those that are the same, from 1 on: a target can be compared with itself.
+    pub copy: usize,
+}
+
+impl Contender {
+    /// Its name without the responder's: results call it so.
+    #[must_use]
+    pub fn target_name(&self) -> String {
+        let name = self.target.name();
+        match self.copy {
+            1 => name.to_owned(),
+            copy => format!("{name}-{copy}"),
+        }
+    }
+
+    /// Tells contenders apart that were named more than once.
+    pub fn number(contenders: &mut [Self]) {
+        for index in 1..contenders.len() {
+            let (before, this) = contenders.split_at_mut(index);
+            let same = |other: &&Self| {
+                (other.target, other.responder) == (this[0].target, this[0].responder)
+            };
+            this[0].copy = 1 + before.iter().filter(same).count();
+        }
+    }
+}
+
+impl FromStr for Contender {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, mode) = match text.split_once(':') {
+            Some((name, mode)) => (name, Some(mode)),
+            None => (text, None),
+        };
+        let target = Target::from_str(name, false).map_err(|_| {
+            "there is hermit, linux-guest:MODE, linux-host:MODE and null".to_owned()
+        })?;
+        let responder = match (target, mode) {
+            (Target::Hermit | Target::Null, None) => None,
+            (Target::Hermit | Target::Null, Some(_)) => {
+                return Err(format!("{name} has no mode"));
+            }
+            (Target::LinuxGuest | Target::LinuxHost, mode) => {
+                let mode = mode.unwrap_or(Responder::default().name());
+                let known = |_| "the modes are blocking, busy and io_uring".to_owned();
+                Some(Responder::from_str(mode, false).map_err(known)?)
+            }
+        };
+        Ok(Self {
+            target,
+            responder,
+            copy: 1,
+        })
+    }
+}
+
+impl fmt::Display for Contender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.target_name())?;
+        match self.responder {
+            Some(responder) => write!(f, ":{}", responder.name()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A way to a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// A link to a guest.
+    Link(LinkKind),
+    /// The host's loopback network, to a process on the host.
+    Loopback,
+}
+
+impl Way {
+    /// The name that `--links` takes and results carry.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Link(kind) => kind.name(),
+            Self::Loopback => LOOPBACK,
+        }
+    }
+}
+
+impl FromStr for Way {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == LOOPBACK {
+            return Ok(Self::Loopback);
+        }
+        LinkKind::from_str(text, false)
+            .map(Self::Link)
+            .map_err(|_| "there is user, unix, vhost-user and loopback".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_and_written_alike() {
+        for name in [
+            "hermit",
+            "null",
+            "linux-guest:blocking",
+            "linux-guest:io_uring",
+            "linux-host:busy",
+        ] {
+            assert_eq!(name.parse::<Contender>().unwrap().to_string(), name);
+        }
+        let guest: Contender = "linux-guest".parse().unwrap();
+        assert_eq!(guest.to_string(), "linux-guest:blocking");
+        for name in ["user", "unix", "vhost-user", "loopback"] {
+            assert_eq!(name.parse::<Way>().unwrap().name(), name);
+        }
+    }
+
+    #[test]
+    fn what_there_is_not_is_said_with_what_there_is() {
+        for (name, complaint) in [
+            ("plan9", "there is hermit"),
+            ("", "there is hermit"),
+            ("hermit:busy", "hermit has no mode"),
+            ("linux-guest:epoll", "the modes are"),
+        ] {
+            let error = name.parse::<Contender>().unwrap_err();
+            assert!(error.contains(complaint), "{name}: {error}");
+        }
+        assert!("tap".parse::<Way>().unwrap_err().contains("vhost-user"));
+    }
+
+    #[test]
+    fn the_same_twice_is_told_apart() {
+        let names = ["hermit", "linux-guest:busy", "hermit", "null", "hermit"];
+        let mut contenders = names.map(|name| name.parse().unwrap());
+        Contender::number(&mut contenders);
+        let names = contenders.map(|contender| contender.to_string());
+        let expected = ["hermit", "linux-guest:busy", "hermit-2", "null", "hermit-3"];
+        assert_eq!(names, expected);
+    }
+}

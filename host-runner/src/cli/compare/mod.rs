@@ -1,0 +1,333 @@
+//! `fathom compare`: several targets, measured in turns, in one report.
+//!
+//! - [`contender`]: what can be named;
+//! - [`args`]: what can be asked for;
+//! - [`schedule`]: what is measured with what, in which order;
+//! - [`time`]: how much of that there is time for;
+//! - [`ledger`]: what was measured, and what comes of it.
+//!
+//! Every repetition is a fresh boot on a thread of its own, which is placed among the CPUs as for a
+//! single run and takes that with it. What is finished is written at once.
+
+use std::cell::RefCell;
+use std::time::{Duration, SystemTime};
+
+use super::CliError;
+use super::args::RunArgs;
+use super::interrupt::Interrupt;
+use super::measure::Measured;
+use super::output::Output;
+use super::subject::{Recipe, Subject};
+use super::values::as_ns;
+use crate::load::Plan;
+use crate::machine::{AccelChoice, MachineError};
+use crate::report::{Environment, Run, Skipped};
+use crate::stats::Ended;
+use crate::target::{Target, TargetError};
+
+pub mod args;
+pub mod contender;
+pub mod ledger;
+pub mod schedule;
+pub mod time;
+
+use args::CompareArgs;
+use ledger::Ledger;
+use schedule::Combination;
+use time::Time;
+
+/// What a repetition is measured by.
+struct Session<'a> {
+    plan: Plan,
+    settle_ns: u64,
+    retries: u32,
+    time: RefCell<Time>,
+    output: &'a Output,
+    interrupt: &'a Interrupt,
+}
+
+/// Measures all targets on all links, round by round, compares, and reports.
+///
+/// # Errors
+///
+/// [`CliError`] for what was in the way, or if there are rounds without a valid run. What was measured
+/// is written all the same.
+pub fn run(args: &CompareArgs) -> Result<(), CliError> {
+    let plan = args.plan()?;
+    let (combinations, skipped) = schedule::combinations(args);
+    if combinations.is_empty() {
+        let reasons = Skipped::lines(&skipped);
+        return Err(CliError::NothingToCompare { reasons });
+    }
+    let interrupt = Interrupt::watch()?;
+    let output = Output::prepare(&args.output)?;
+    announce(&combinations, args, &plan);
+    for skipped in Skipped::lines(&skipped) {
+        eprintln!("fathom: skipped: {skipped}");
+    }
+    let session = Session {
+        plan,
+        settle_ns: as_ns(args.settle),
+        retries: args.retries,
+        time: RefCell::new(Time::new(args.within, args.repeat, &combinations, &plan)),
+        output: &output,
+        interrupt: &interrupt,
+    };
+    let mut ledger = Ledger::new(&combinations, skipped, args.repeat, plan.seed);
+    let failure = session.rounds(args, &combinations, &mut ledger).err();
+    if ledger.is_empty() {
+        output.discard();
+        return Err(failure.unwrap_or(CliError::Interrupted));
+    }
+    let missing = match (ledger.conclude(&output), failure) {
+        (Err(error), Some(failure)) => {
+            eprintln!("fathom: {}", error.with_causes());
+            return Err(failure);
+        }
+        (Err(error), None) | (Ok(_), Some(error)) => return Err(error),
+        (Ok(missing), None) => missing,
+    };
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(CliError::Invalid { reasons: missing })
+    }
+}
+
+/// Says what is to be measured and how long that takes.
+fn announce(combinations: &[Combination], args: &CompareArgs, plan: &Plan) {
+    let one_round: f64 = combinations
+        .iter()
+        .map(|&combination| schedule::expected_s(combination, plan))
+        .sum();
+    let names: Vec<String> = combinations
+        .iter()
+        .map(|Combination { contender, way }| format!("{contender} on {}", way.name()))
+        .collect();
+    eprintln!(
+        "fathom: {} rounds of {} runs, about {} in all; order by seed {}: {}",
+        args.repeat,
+        combinations.len(),
+        minutes(one_round * f64::from(args.repeat)),
+        plan.seed,
+        names.join(", ")
+    );
+}
+
+fn minutes(seconds: f64) -> String {
+    let seconds = seconds.ceil() as u64;
+    match seconds {
+        ..60 => format!("{seconds} s"),
+        _ => format!("{} min {} s", seconds / 60, seconds % 60),
+    }
+}
+
+/// What became of a combination's turn.
+enum Turn {
+    /// It can have another in the next round.
+    Done,
+    /// It can't be measured here.
+    Impossible(String),
+}
+
+impl Session<'_> {
+    /// All rounds. A combination that fails again and again is left out from then on.
+    fn rounds(
+        &self,
+        args: &CompareArgs,
+        combinations: &[Combination],
+        ledger: &mut Ledger,
+    ) -> Result<(), CliError> {
+        let mut args: Vec<RunArgs> = combinations
+            .iter()
+            .map(|it| args.run_args(it.contender, it.way))
+            .collect();
+        let orders = schedule::orders(combinations.len(), ledger.rounds(), self.plan.seed);
+        let mut is_out = vec![false; combinations.len()];
+        let mut failure = None;
+        for (round, order) in (1..).zip(orders) {
+            if !self.time.borrow_mut().begins_round() {
+                eprintln!(
+                    "fathom: {} rounds are made: another would take too long",
+                    round - 1
+                );
+                ledger.end_after(round - 1);
+                break;
+            }
+            for index in order {
+                if is_out[index] {
+                    continue;
+                }
+                match self.turn(&args[index], combinations[index], index, round, ledger) {
+                    Ok(Turn::Done) => {}
+                    Ok(Turn::Impossible(reason)) => {
+                        eprintln!(
+                            "fathom: skipped: {}",
+                            combinations[index].skipped(None, reason.clone())
+                        );
+                        is_out[index] = true;
+                        ledger.skip(index, None, reason);
+                    }
+                    Err(error @ (CliError::Interrupted | CliError::Report(_))) => {
+                        return Err(error);
+                    }
+                    Err(error) => {
+                        is_out[index] = true;
+                        let reason = error.with_causes();
+                        eprintln!(
+                            "fathom: given up: {}",
+                            combinations[index].skipped(Some(round), reason.clone())
+                        );
+                        ledger.skip(index, Some(round), reason);
+                        failure.get_or_insert(error);
+                    }
+                }
+                insist(ledger.environment(), &mut args);
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// One combination's turn in a round: a valid run, or as many tries as there may be.
+    fn turn(
+        &self,
+        args: &RunArgs,
+        combination: Combination,
+        index: usize,
+        round: u32,
+        ledger: &mut Ledger,
+    ) -> Result<Turn, CliError> {
+        let Combination { contender, way } = combination;
+        for attempt in 1..=self.retries + 1 {
+            if attempt > 1 && !self.time.borrow_mut().repeats_run() {
+                break;
+            }
+            if self.interrupt.is_set() {
+                return Err(CliError::Interrupted);
+            }
+            let name = format!("round {round}, {contender} on {}", way.name());
+            let log = format!("{contender}-{}-round-{round}.{attempt}.log", way.name());
+            let started_at = SystemTime::now();
+            let repetition = match self.repeat(args, &log.replace(':', "-"), ledger.environment()) {
+                Ok(repetition) => repetition,
+                Err(CliError::Interrupted) => return Err(CliError::Interrupted),
+                Err(error) if round == 1 && is_out_of_reach(&error) => {
+                    return Ok(Turn::Impossible(error.with_causes()));
+                }
+                Err(error) if attempt > self.retries => return Err(error),
+                Err(error) => {
+                    eprintln!("fathom: {name}: {}; again", error.with_causes());
+                    continue;
+                }
+            };
+            let (run, measured) = repetition;
+            let run = Run {
+                target: contender.target_name(),
+                round: Some(round),
+                attempt: Some(attempt),
+                ..run
+            };
+            tell(&name, &run);
+            let (is_valid, ended) = (run.valid, measured.ended.clone());
+            ledger.enter(index, run, &measured, started_at, self.output)?;
+            match (ended, measured.failure) {
+                (Ended::Interrupted, _) => return Err(CliError::Interrupted),
+                (_, Some(error)) if attempt > self.retries => return Err(error),
+                _ => {}
+            }
+            if is_valid {
+                break;
+            }
+        }
+        Ok(Turn::Done)
+    }
+
+    /// One fresh boot, measured, on a thread of its own.
+    fn repeat(
+        &self,
+        args: &RunArgs,
+        console_log: &str,
+        environment: &mut Environment,
+    ) -> Result<(Run, Measured), CliError> {
+        let &Self {
+            ref plan,
+            settle_ns,
+            output,
+            interrupt,
+            ..
+        } = self;
+        let repetition = || {
+            let scratch = tempfile::tempdir().map_err(|source| CliError::Setup {
+                what: "a scratch directory",
+                source,
+            })?;
+            let recipe = Recipe::find(args, scratch.path())?;
+            let console_log = output.file(console_log);
+            let mut subject = Subject::start(args, recipe, console_log, interrupt)?;
+            // The unikernel is what the report is about; until there is one, any guest will do.
+            if environment.accel.is_none() || args.target == Target::Hermit {
+                *environment = subject.describe(environment.clone());
+            }
+            let measured = subject.measure(plan, Some(settle_ns), interrupt);
+            subject.shutdown();
+            Ok(measured)
+        };
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(repetition);
+            thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+}
+
+/// Has all guests boot on the accelerator that the first came to: what it was that KVM could not do,
+/// it can't do the next time either, and two accelerators are not compared.
+fn insist(environment: &Environment, args: &mut [RunArgs]) {
+    let accel = match environment.accel.as_deref() {
+        Some("tcg") => AccelChoice::Tcg,
+        Some("kvm") => AccelChoice::Kvm,
+        _ => return,
+    };
+    for args in args {
+        args.guest.accel = accel;
+    }
+}
+
+/// Whether the machine can't do it, so that trying again is in vain and nobody's fault.
+fn is_out_of_reach(error: &CliError) -> bool {
+    matches!(
+        error,
+        CliError::Image { .. }
+            | CliError::Target(
+                TargetError::Missing { .. }
+                    | TargetError::NotStarted { .. }
+                    | TargetError::Refused { .. }
+                    | TargetError::ModuleMissing { .. }
+            )
+            | CliError::Machine(
+                MachineError::Fatal { .. }
+                    | MachineError::QemuMissing { .. }
+                    | MachineError::ImageMissing { .. }
+                    | MachineError::KvmUnusable { .. }
+            )
+    )
+}
+
+/// Says what came of a run.
+fn tell(name: &str, run: &Run) {
+    let micros = |value: Option<u64>| {
+        value.map_or_else(|| "n/a".to_owned(), |ns| format!("{:.2}", ns as f64 / 1e3))
+    };
+    let took = Duration::from_nanos(run.elapsed_ns).as_secs_f64();
+    eprintln!(
+        "fathom: {name}: p50 {} us, p99 {} us in {took:.1} s{}",
+        micros(run.latency_ns.p50),
+        micros(run.latency_ns.p99),
+        if run.valid {
+            String::new()
+        } else {
+            format!("; INVALID: {}", run.invalid_because.join("; "))
+        }
+    );
+}

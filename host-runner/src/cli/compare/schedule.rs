@@ -1,0 +1,198 @@
+//! What is measured with what, and in which order.
+
+use super::super::subject;
+use super::args::CompareArgs;
+use super::contender::{Contender, Way};
+use crate::load::Plan;
+use crate::random::SplitMix64;
+use crate::report::Skipped;
+use crate::target::Target;
+
+/// A target on a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Combination {
+    /// The target.
+    pub contender: Contender,
+    /// The link.
+    pub way: Way,
+}
+
+impl Combination {
+    /// That it is left out, for this reason.
+    #[must_use]
+    pub fn skipped(&self, round: Option<u32>, reason: String) -> Skipped {
+        Skipped {
+            target: self.contender.target_name(),
+            responder: self.contender.responder.map(|mode| mode.name().to_owned()),
+            link: self.way.name().to_owned(),
+            round,
+            reason,
+        }
+    }
+}
+
+/// Everything that can be measured, link by link, and what can't.
+#[must_use]
+pub fn combinations(args: &CompareArgs) -> (Vec<Combination>, Vec<Skipped>) {
+    let mut contenders = args.targets.clone();
+    Contender::number(&mut contenders);
+    let mut ways = args.links.clone();
+    let mut seen = Vec::new();
+    ways.retain(|way| {
+        !seen.contains(way) && {
+            seen.push(*way);
+            true
+        }
+    });
+    let mut possible = Vec::new();
+    let mut skipped = Vec::new();
+    for way in ways {
+        for &contender in &contenders {
+            let combination = Combination { contender, way };
+            match obstacle(args, combination) {
+                None => possible.push(combination),
+                Some(reason) => skipped.push(combination.skipped(None, reason)),
+            }
+        }
+    }
+    (possible, skipped)
+}
+
+/// Why a combination can't be, whatever the machine.
+fn obstacle(args: &CompareArgs, Combination { contender, way }: Combination) -> Option<String> {
+    let reason = match (contender.target, way) {
+        (Target::LinuxHost, Way::Link(_)) => {
+            "linux-host is reached over the host's loopback network, link `loopback`"
+        }
+        (Target::Hermit | Target::LinuxGuest | Target::Null, Way::Loopback) => {
+            "only a process on the host is reached over loopback"
+        }
+        _ => {
+            let error = subject::check(&args.run_args(contender, way)).err()?;
+            return Some(error.to_string());
+        }
+    };
+    Some(reason.to_owned())
+}
+
+/// For each of `rounds` rounds, the order of `count` combinations by index. `seed` decides all of it,
+/// whatever happens meanwhile.
+#[must_use]
+pub fn orders(count: usize, rounds: u32, seed: u64) -> Vec<Vec<usize>> {
+    let mut random = SplitMix64(seed);
+    (0..rounds)
+        .map(|_| {
+            let mut order: Vec<usize> = (0..count).collect();
+            random.shuffle(&mut order);
+            order
+        })
+        .collect()
+}
+
+/// About how long one repetition takes, in seconds: load, and what it takes to boot, look at the
+/// host's noise and at the floors, settle, and end, as measured under TCG on two cores.
+#[must_use]
+pub fn expected_s(combination: Combination, plan: &Plan) -> f64 {
+    let overhead_s = match combination.contender.target {
+        Target::Hermit => HERMIT_S,
+        Target::LinuxGuest => LINUX_GUEST_S,
+        Target::LinuxHost | Target::Null => PROCESS_S,
+    };
+    let load_ns = plan.expected_ns().unwrap_or(0) + plan.warmup.duration_ns.unwrap_or(0);
+    overhead_s + load_ns as f64 / 1e9
+}
+
+const HERMIT_S: f64 = 1.5;
+const LINUX_GUEST_S: f64 = 5.0;
+const PROCESS_S: f64 = 1.0;
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::super::super::{Cli, Command};
+    use super::*;
+
+    fn args(line: &str) -> CompareArgs {
+        let words = ["fathom", "compare"].into_iter();
+        match Cli::try_parse_from(words.chain(line.split_whitespace()))
+            .unwrap()
+            .command
+        {
+            Command::Compare(args) => *args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn named(line: &str) -> (Vec<String>, Vec<Skipped>) {
+        let (possible, skipped) = combinations(&args(line));
+        let name = |it: &Combination| format!("{} {}", it.contender, it.way.name());
+        (possible.iter().map(name).collect(), skipped)
+    }
+
+    #[test]
+    fn every_target_is_measured_on_every_link_that_leads_to_it() {
+        let (possible, skipped) = named(
+            "--targets hermit,null,linux-host:busy,hermit --links vhost-user,unix,loopback,unix",
+        );
+        let expected = [
+            "hermit vhost-user",
+            "null vhost-user",
+            "hermit-2 vhost-user",
+            "hermit unix",
+            "hermit-2 unix",
+            "linux-host:busy loopback",
+        ];
+        assert_eq!(possible, expected);
+        let reason = |target: &str, link: &str| {
+            let is_it = |it: &&Skipped| it.target == target && it.link == link;
+            &skipped.iter().find(is_it).unwrap().reason
+        };
+        assert_eq!(skipped.len(), 4 * 3 - 6);
+        assert!(reason("null", "unix").contains("--link vhost-user"));
+        assert!(reason("linux-host", "unix").contains("link `loopback`"));
+        assert!(reason("hermit-2", "loopback").contains("only a process"));
+    }
+
+    #[test]
+    fn options_reach_the_targets_that_they_mean_something_to() {
+        let line = "--targets hermit,linux-guest,null --image i --kernel k --boot-arg idle=nap";
+        let (possible, skipped) = named(line);
+        assert_eq!((possible.len(), skipped.len()), (3, 0), "{skipped:?}");
+        let (possible, skipped) = named("--ip dhcp --links user,unix --targets hermit");
+        assert_eq!(possible, ["hermit user"]);
+        assert!(skipped[0].reason.contains("no DHCP server"));
+    }
+
+    #[test]
+    fn what_no_comparison_does_is_a_usage_error() {
+        for line in ["--sweep", "--pcap file", "--host-port 7", "--duration 0s"] {
+            assert_eq!(args(line).plan().unwrap_err().exit_code(), 2, "{line}");
+        }
+        for line in [
+            "--targets plan9",
+            "--links tap",
+            "--repeat 0",
+            "--targets ,",
+        ] {
+            let words = ["fathom", "compare"].into_iter();
+            let parsed = Cli::try_parse_from(words.chain(line.split_whitespace()));
+            assert!(parsed.is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_seed_decides_the_order_of_every_round() {
+        let orders_of = |seed| orders(6, 20, seed);
+        assert_eq!(orders_of(1), orders_of(1));
+        assert_ne!(orders_of(1), orders_of(2));
+        let orders = orders_of(1);
+        assert!(orders.iter().any(|order| *order != orders[0]));
+        for mut order in orders {
+            order.sort_unstable();
+            assert_eq!(order, [0, 1, 2, 3, 4, 5]);
+        }
+        // More rounds begin as fewer do.
+        assert_eq!(super::orders(6, 3, 1), orders_of(1)[..3]);
+    }
+}

@@ -1,0 +1,327 @@
+//! A service that is up, and the link to it: what `run` measures once and `compare` again and again.
+
+use std::net::{Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use super::args::{ModeName, RunArgs};
+use super::boot_args::{self, Idle};
+use super::floor::Floor;
+use super::interrupt::Interrupt;
+use super::measure::{Measured, measure};
+use super::values::Ip;
+use super::{CliError, linux, machine};
+use crate::link::user::UdpLink;
+use crate::link::vhost_user::reflector::{self, Reflector};
+use crate::link::{self, Family, Link, LinkKind};
+use crate::load::Plan;
+use crate::machine::{Machine, Placement, bind_to, poll_apart};
+use crate::report::run::GuestCounters;
+use crate::report::{Environment, Image, Run, Setting};
+use crate::target::linux_host::Host;
+use crate::target::{Bootable, Target};
+
+/// What results call the way to a process on this host.
+pub const LOOPBACK: &str = "loopback";
+
+/// Options that don't go together, with the target or at all.
+///
+/// # Errors
+///
+/// [`CliError::Usage`] for the first that doesn't.
+pub fn check(args: &RunArgs) -> Result<(), CliError> {
+    boot_args::line(&args.guest, Idle::Spin)?;
+    let problem = match link_kind(args) {
+        LinkKind::User | LinkKind::Unix if args.target == Target::Null => {
+            Some("null answers in a guest's place on link vhost-user only: use `--link vhost-user`")
+        }
+        LinkKind::User if args.ipv6 => {
+            Some("QEMU's user network forwards no IPv6: use `--ipv6` with another link")
+        }
+        LinkKind::Unix | LinkKind::VhostUser if args.guest.ip == Some(Ip::Dhcp) => {
+            Some("there is no DHCP server on this link: use `--ip dhcp` with `--link user`")
+        }
+        LinkKind::Unix | LinkKind::VhostUser if args.guest.host_port != 0 => {
+            Some("this link has no host port: use `--host-port` with `--link user`")
+        }
+        _ => None,
+    };
+    problem.map_or(Ok(()), |problem| Err(CliError::Usage(problem)))?;
+    linux::check(args)
+}
+
+/// The link to a guest: the one asked for, else the best that needs no privilege.
+fn link_kind(args: &RunArgs) -> LinkKind {
+    args.link.unwrap_or_default()
+}
+
+fn family(args: &RunArgs) -> Family {
+    if args.ipv6 { Family::V6 } else { Family::V4 }
+}
+
+/// What is to be started, all parts found.
+#[derive(Debug)]
+pub enum Recipe {
+    /// A machine with a guest.
+    Guest {
+        /// What it boots.
+        bootable: Bootable,
+        /// The same for the record.
+        image: Image,
+    },
+    /// A process on this host.
+    Host,
+    /// A thread of this process.
+    Thread,
+}
+
+impl Recipe {
+    /// Finds the parts of what `args` ask for; what has to be made of them goes to `scratch`.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if one is missing.
+    pub fn find(args: &RunArgs, scratch: &Path) -> Result<Self, CliError> {
+        let bootable = match args.target {
+            Target::Hermit => machine::hermit(&args.guest, Idle::Spin)?,
+            Target::LinuxGuest => linux::guest(args, scratch)?,
+            Target::LinuxHost => return Ok(Self::Host),
+            Target::Null => return Ok(Self::Thread),
+        };
+        let image = Image::read(&bootable.image).map_err(|source| CliError::Image {
+            path: bootable.image.clone(),
+            source,
+        })?;
+        Ok(Self::Guest { bootable, image })
+    }
+}
+
+/// A service that is up. It belongs to the thread that started it, and has changed that thread's
+/// place among the CPUs: the next one is best started on another.
+pub struct Subject {
+    service: Service,
+    link: Box<dyn Link>,
+    setting: Setting,
+    boot_id: u32,
+    /// The service's CPU, if this side polls memory that it shares with it.
+    shared_cpu: Option<usize>,
+}
+
+enum Service {
+    Guest { machine: Machine, image: Image },
+    Host(Host),
+    Thread { _reflector: Reflector },
+}
+
+impl Service {
+    fn check(&self) -> Result<(), CliError> {
+        match self {
+            Self::Guest { machine, .. } => Ok(machine.check()?),
+            Self::Host(host) => Ok(host.check()?),
+            Self::Thread { .. } => Ok(()),
+        }
+    }
+}
+
+impl Subject {
+    /// Starts what `args` ask for and opens the link; what a guest or process prints goes to
+    /// `console_log`.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError::Interrupted`] on Ctrl-C, else what was in the way.
+    pub fn start(
+        args: &RunArgs,
+        recipe: Recipe,
+        console_log: PathBuf,
+        interrupt: &Interrupt,
+    ) -> Result<Self, CliError> {
+        match recipe {
+            Recipe::Guest { bootable, image } => {
+                Self::guest(args, bootable, image, console_log, interrupt)
+            }
+            Recipe::Host => Self::host(args, console_log, interrupt),
+            Recipe::Thread => Self::thread(),
+        }
+    }
+
+    fn guest(
+        args: &RunArgs,
+        bootable: Bootable,
+        image: Image,
+        console_log: PathBuf,
+        interrupt: &Interrupt,
+    ) -> Result<Self, CliError> {
+        let kind = link_kind(args);
+        let (netdev, opener) = link::prepare(link::Options {
+            kind,
+            family: family(args),
+            host_port: args.guest.host_port,
+            guest_port: args.guest.port,
+            pcap: args.guest.pcap.clone(),
+        })?;
+        let mut machine = machine::boot(&args.guest, bootable, netdev, console_log, interrupt)?;
+        let link = opener.open(&machine)?;
+        let placement = place(&mut machine, kind, args.load.mode);
+        let ready = machine.ready();
+        Ok(Self {
+            setting: Setting {
+                target: args.target.name().to_owned(),
+                responder: responder(args),
+                address: address(args, &machine).to_string(),
+                link: link.name().to_owned(),
+                accel: Some(machine.accel().name().to_owned()),
+                boot_ms: Some(machine.boot_host_ns() as f64 / 1e6),
+                guest_boot_ms: Some(ready.boot_us as f64 / 1e3),
+                placement: Some(placement.to_string()),
+            },
+            boot_id: ready.boot_id,
+            shared_cpu: placement.cpu().filter(|_| kind.is_polled()),
+            link,
+            service: Service::Guest { machine, image },
+        })
+    }
+
+    fn host(args: &RunArgs, log: PathBuf, interrupt: &Interrupt) -> Result<Self, CliError> {
+        let host = linux::host(args, log, interrupt)?;
+        let address = host.address();
+        Ok(Self {
+            setting: Setting {
+                target: args.target.name().to_owned(),
+                responder: responder(args),
+                address: address.to_string(),
+                link: LOOPBACK.to_owned(),
+                accel: None,
+                boot_ms: None,
+                guest_boot_ms: None,
+                placement: Some(host.place()),
+            },
+            boot_id: host.ready().boot_id,
+            shared_cpu: None,
+            link: Box::new(UdpLink::connect(LOOPBACK, address)?),
+            service: Service::Host(host),
+        })
+    }
+
+    fn thread() -> Result<Self, CliError> {
+        let apart = poll_apart();
+        let cpu = apart.as_ref().ok().map(|&(cpu, _)| cpu);
+        let (reflector, link) = Reflector::start(move || {
+            if let Some(cpu) = cpu {
+                bind_to(cpu);
+            }
+        })?;
+        let placement = match apart {
+            Ok((cpu, measuring)) => format!(
+                "the answering thread has CPU {cpu} to itself, the measuring thread CPU {measuring}"
+            ),
+            Err(why) => format!("left to the scheduler: {why}"),
+        };
+        Ok(Self {
+            setting: Setting {
+                target: Target::Null.name().to_owned(),
+                responder: None,
+                address: "a thread of this process".to_owned(),
+                link: link.name().to_owned(),
+                accel: None,
+                boot_ms: None,
+                guest_boot_ms: None,
+                placement: Some(placement),
+            },
+            boot_id: reflector::BOOT_ID,
+            shared_cpu: cpu,
+            link: Box::new(link),
+            service: Service::Thread {
+                _reflector: reflector,
+            },
+        })
+    }
+
+    /// Adds to `environment` what this knows of it: the image, QEMU, and the accelerator unless that is
+    /// there already, with its reason.
+    #[must_use]
+    pub fn describe(&mut self, environment: Environment) -> Environment {
+        let Service::Guest { machine, image } = &mut self.service else {
+            return environment;
+        };
+        let reason = machine.accel_reason().to_owned();
+        Environment {
+            qemu_version: machine.qemu_version().ok(),
+            accel_reason: environment.accel_reason.or(Some(reason)),
+            accel: Some(machine.accel().name().to_owned()),
+            image: Some(image.clone()),
+            ..environment
+        }
+    }
+
+    /// Measures by `plan`, with the floors before and after where memory is shared. With `settle_ns`
+    /// warm-up lasts until latency has settled, but no longer than that beyond the plan's own.
+    pub fn measure(
+        &mut self,
+        plan: &Plan,
+        settle_ns: Option<u64>,
+        interrupt: &Interrupt,
+    ) -> (Run, Measured) {
+        let shared_cpu = self.shared_cpu;
+        let look = || shared_cpu.map(|cpu| Floor::look(cpu, plan.payload_len));
+        let floor_before = look();
+        let signals_before = self.link.signals();
+        let (link, service) = (self.link.as_mut(), &self.service);
+        let boot_id = Some(self.boot_id);
+        let measured = measure(plan, settle_ns, boot_id, link, interrupt, || {
+            service.check()
+        });
+        let signals = self.link.signals().zip(signals_before);
+        let floors = floor_before.zip(look());
+        let mut run = measured.record(self.setting.clone(), plan);
+        run.signals = signals.map(|(now, before)| now.since(&before));
+        if let Some((before, after)) = floors {
+            let (line, reflector) = Floor::around(before, after);
+            run.core_round_trip_ns = Some(line);
+            run.reflector_round_trip_ns = Some(reflector);
+        }
+        if let (Service::Guest { machine, .. }, None) = (&mut self.service, &measured.failure) {
+            run.guest_counters = machine.counters().ok().map(GuestCounters);
+        }
+        (run, measured)
+    }
+
+    /// Ends it, a machine politely.
+    pub fn shutdown(self) {
+        if let Service::Guest { machine, .. } = self.service {
+            machine.shutdown();
+        }
+    }
+}
+
+/// Places the measurement, unless it does better where the scheduler puts it: a pipeline on a link that
+/// sleeps lives on many frames at a time, and a measuring thread that goes first takes each as it comes.
+/// (With 128 in flight on link user that was half the rate.)
+fn place(machine: &mut Machine, link: LinkKind, mode: ModeName) -> Placement {
+    if mode == ModeName::Pipeline && !link.is_polled() {
+        Placement::Unchanged("a pipeline is faster so on this link".to_owned())
+    } else {
+        machine.place(link.is_polled())
+    }
+}
+
+/// The responder's mode, where there is a responder.
+fn responder(args: &RunArgs) -> Option<String> {
+    match args.target {
+        Target::Hermit | Target::Null => None,
+        Target::LinuxGuest | Target::LinuxHost => {
+            Some(args.linux.responder.unwrap_or_default().name().to_owned())
+        }
+    }
+}
+
+fn address(args: &RunArgs, machine: &Machine) -> SocketAddr {
+    let ready = machine.ready();
+    match (machine.host_port(), family(args), ready.ip) {
+        (Some(port), _, _) => SocketAddr::from(([127, 0, 0, 1], port)),
+        (None, Family::V6, _) | (None, _, None) => {
+            let any = Ipv6Addr::UNSPECIFIED;
+            SocketAddr::from((ready.ip6.map_or(any, |(ip6, _)| ip6), ready.port))
+        }
+        (None, Family::V4, Some((ip, _))) => SocketAddr::from((ip, ready.port)),
+    }
+}

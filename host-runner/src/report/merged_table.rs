@@ -1,0 +1,197 @@
+//! A comparison on one screen: a line per target and link, and the verdicts under it.
+
+use std::fmt::{self, Write as _};
+
+use super::table::micros;
+use super::{Comparison, Merged, Report, Skipped};
+
+/// The report as text, with a newline at the end.
+#[must_use]
+pub fn render(report: &Report) -> String {
+    let mut text = String::new();
+    // Writing to a string can't fail.
+    let _ = write(report, &mut text);
+    text
+}
+
+fn write(report: &Report, text: &mut String) -> fmt::Result {
+    if let Some(run) = report.runs.first() {
+        writeln!(
+            text,
+            "latency in us, {} loop, {}-byte payload; all valid rounds of a target together",
+            run.mode, run.payload_bytes
+        )?;
+    }
+    let environment = &report.environment;
+    if let (Some(accel), Some(reason)) = (&environment.accel, &environment.accel_reason) {
+        writeln!(text, "accel      {accel}: {reason}")?;
+        if accel == "tcg" {
+            writeln!(
+                text,
+                "           TCG compares guests under one emulator; no statement about KVM"
+            )?;
+        }
+    }
+    writeln!(
+        text,
+        "\n{:<22}{:<11}{:>6}{:>14}{:>14}{:>14}{:>14}{:>11}{:>7}",
+        "target", "link", "rounds", "p50", "p99", "p99.9", "max", "samples", "lost"
+    )?;
+    for merged in &report.merged {
+        line(merged, text)?;
+        let own = |it: &&Comparison| it.target == merged.label() && it.link == merged.link;
+        let own: Vec<&Comparison> = report.comparisons.iter().filter(own).collect();
+        for verdicts in own.chunk_by(|a, b| a.baseline == b.baseline) {
+            against(verdicts, text)?;
+        }
+    }
+    for skipped in Skipped::lines(&report.skipped) {
+        writeln!(text, "skipped    {skipped}")?;
+    }
+    let invalid = report.runs.iter().filter(|run| !run.valid).count();
+    writeln!(
+        text,
+        "validity   {} of {} runs are valid",
+        report.runs.len() - invalid,
+        report.runs.len()
+    )
+}
+
+fn line(merged: &Merged, text: &mut String) -> fmt::Result {
+    let latency = &merged.latency_ns;
+    let timeout_ns = merged.timeout_ns.filter(|_| merged.lost > 0);
+    let value = |value: Option<u64>| match value {
+        // Lost requests took at least as long as the timeout.
+        Some(ns) if timeout_ns.is_some_and(|timeout_ns| ns >= timeout_ns) => {
+            format!(">= {}", micros(ns as f64))
+        }
+        Some(ns) => micros(ns as f64),
+        None => "n/a".to_owned(),
+    };
+    writeln!(
+        text,
+        "{:<22}{:<11}{:>6}{:>14}{:>14}{:>14}{:>14}{:>11}{:>7}",
+        merged.label(),
+        merged.link,
+        format!("{}/{}", merged.rounds.len(), merged.rounds_wanted),
+        value(latency.p50),
+        value(latency.p99),
+        value(latency.p99_9),
+        value(latency.max),
+        latency.count,
+        merged.lost
+    )
+}
+
+/// How a verdict begins that several percentiles can share.
+const SAME: &str = "no difference seen at ";
+
+/// The verdicts on one baseline, two to a line.
+fn against(verdicts: &[&Comparison], text: &mut String) -> fmt::Result {
+    let Some(first) = verdicts.first() else {
+        return Ok(());
+    };
+    let mut words: Vec<String> = Vec::new();
+    for comparison in verdicts {
+        let verdict = &comparison.verdict;
+        let percentile = comparison.percentile.as_ref();
+        match words.last_mut() {
+            // With too few rounds all of them say the same.
+            Some(last) if last == verdict => {}
+            Some(last) if verdict.starts_with(SAME) && last.starts_with(SAME) => {
+                last.push_str(&format!(", {percentile}"));
+            }
+            _ => words.push(verdict.clone()),
+        }
+    }
+    let mut label = format!("  than {}:", first.baseline);
+    for pair in words.chunks(2) {
+        writeln!(text, "{label:<29}{}", pair.join("; "))?;
+        label.clear();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+    use crate::stats::Recording;
+
+    fn merged(target: &str, responder: Option<&str>, latency_ns: u64) -> Merged {
+        let mut recording = Recording::default();
+        (0..2000).for_each(|_| recording.record(latency_ns));
+        Merged {
+            target: target.to_owned(),
+            responder: responder.map(ToOwned::to_owned),
+            link: "vhost-user".to_owned(),
+            mode: Some("closed".into()),
+            payload_bytes: Some(64),
+            timeout_ns: Some(1_000_000_000),
+            rounds_wanted: 5,
+            rounds: vec![1, 2, 4],
+            sent: 2000,
+            received: 2000,
+            lost: 0,
+            latency_ns: (&recording).into(),
+        }
+    }
+
+    fn comparison(baseline: &str, percentile: &'static str, verdict: &str) -> Comparison {
+        Comparison {
+            target: "hermit".to_owned(),
+            baseline: baseline.to_owned(),
+            link: "vhost-user".to_owned(),
+            percentile: percentile.into(),
+            rounds: 3,
+            target_ns: 1,
+            baseline_ns: 2,
+            difference_ns: -1,
+            low_ns: None,
+            high_ns: None,
+            verdict: verdict.to_owned(),
+        }
+    }
+
+    fn skipped(target: &str, round: Option<u32>) -> Skipped {
+        Skipped {
+            target: target.to_owned(),
+            responder: None,
+            link: "unix".to_owned(),
+            round,
+            reason: "why".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_line_per_target_and_the_verdicts_under_it() {
+        let mut lossy = merged("linux-guest", Some("busy"), 1_000_000_000);
+        lossy.lost = 3;
+        let report = Report {
+            merged: vec![merged("hermit", None, 1900), lossy],
+            comparisons: vec![
+                comparison("linux-guest:busy", "p50", "lower by 41.0–48.5 us at p50"),
+                comparison("linux-guest:busy", "p90", "no difference seen at p90"),
+                comparison("linux-guest:busy", "p99", "no difference seen at p99"),
+                comparison("null", "p50", "too few rounds to say"),
+                comparison("null", "p90", "too few rounds to say"),
+            ],
+            skipped: vec![skipped("null", Some(2)), skipped("hermit", None)],
+            ..sample::report(sample::closed_run())
+        };
+        let expected = "\
+latency in us, closed loop, 64-byte payload; all valid rounds of a target together
+accel      tcg: there is no /dev/kvm
+           TCG compares guests under one emulator; no statement about KVM
+
+target                link       rounds           p50           p99         p99.9           max    samples   lost
+hermit                vhost-user    3/5          1.90          1.90           n/a          1.90       2000      0
+  than linux-guest:busy:     lower by 41.0–48.5 us at p50; no difference seen at p90, p99
+  than null:                 too few rounds to say
+linux-guest:busy      vhost-user    3/5 >= 1000000.00 >= 1000000.00           n/a >= 1000000.00       2000      3
+skipped    null on unix from round 2 on, hermit on unix: why
+validity   1 of 1 runs are valid
+";
+        assert_eq!(render(&report), expected);
+    }
+}

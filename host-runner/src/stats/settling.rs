@@ -1,0 +1,98 @@
+//! Whether warm-up is over: whether latency in one window is what it was in the windows before.
+//!
+//! Caches, translated code and the guest's own timers make the first requests after a boot slower
+//! than all that follow, by as much time as they need.
+
+use super::Recording;
+use super::summary::PERCENTILES;
+
+/// How long a window is, in nanoseconds.
+pub const WINDOW_NS: u64 = 100_000_000;
+
+/// How many windows in a row have to be like the one before.
+const ALIKE: u32 = 2;
+
+/// By which share of the larger p50 and p99 may differ in windows that are alike: a tail moves.
+const P50_SHARE: f64 = 0.05;
+const P99_SHARE: f64 = 0.25;
+
+/// What was seen so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settling {
+    last: Option<Window>,
+    alike: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    p50_ns: u64,
+    /// With too few samples for it, p50 has to do.
+    p99_ns: Option<u64>,
+}
+
+impl Settling {
+    /// Adds a window: whether latency has settled.
+    pub fn add(&mut self, window: &Recording) -> bool {
+        let [p50, _, p99, ..] = PERCENTILES;
+        let window = p50.of(window).map(|p50_ns| Window {
+            p50_ns,
+            p99_ns: p99.of(window),
+        });
+        let is_alike = self.last.zip(window).is_some_and(|(last, window)| {
+            let p99_ns = last.p99_ns.zip(window.p99_ns);
+            differ_by(last.p50_ns, window.p50_ns) <= P50_SHARE
+                && p99_ns.is_none_or(|(last, window)| differ_by(last, window) <= P99_SHARE)
+        });
+        self.alike = if is_alike { self.alike + 1 } else { 0 };
+        self.last = window;
+        self.alike >= ALIKE
+    }
+}
+
+fn differ_by(a: u64, b: u64) -> f64 {
+    a.abs_diff(b) as f64 / a.max(b).max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A window of `count` requests, one in fifty of which is slower.
+    fn window(count: u64, p50_ns: u64, p99_ns: u64) -> Recording {
+        let mut recording = Recording::default();
+        for index in 0..count {
+            recording.record(if index % 50 == 0 { p99_ns } else { p50_ns });
+        }
+        recording
+    }
+
+    fn settled_after(windows: &[Recording]) -> Option<usize> {
+        let mut settling = Settling::default();
+        windows.iter().position(|window| settling.add(window))
+    }
+
+    #[test]
+    fn three_windows_alike_are_enough() {
+        let calm = window(2000, 1000, 5000);
+        assert_eq!(settled_after(&[calm.clone(), calm.clone(), calm]), Some(2));
+    }
+
+    #[test]
+    fn a_median_or_a_tail_that_moves_begins_it_anew() {
+        let calm = window(2000, 1000, 5000);
+        for other in [window(2000, 1100, 5000), window(2000, 1000, 9000)] {
+            let mut windows = vec![calm.clone(), calm.clone(), other];
+            windows.extend([calm.clone(), calm.clone(), calm.clone()]);
+            assert_eq!(settled_after(&windows), Some(5));
+        }
+    }
+
+    #[test]
+    fn with_few_requests_the_median_does_and_with_none_nothing() {
+        let windows = [window(100, 1000, 5000), window(100, 1010, 9000)];
+        let windows = [windows[0].clone(), windows[1].clone(), windows[0].clone()];
+        assert_eq!(settled_after(&windows), Some(2));
+        let empty = Recording::default();
+        assert_eq!(settled_after(&vec![empty; 9]), None);
+    }
+}

@@ -1,0 +1,268 @@
+//! `fathom compare`: targets in turns, in an order that the seed decides, merged and held against each
+//! other. None of the figures is expected to be good, and any run may turn out invalid.
+#![forbid(unsafe_code)]
+
+use std::fs;
+use std::path::Path;
+
+use hdrhistogram::Histogram;
+use serde_json::Value;
+use tests::built;
+use tests::fathom::{Call, Outcome};
+use tests::results::{Results, histogram};
+use tests::turn::turn;
+
+/// A call of `fathom compare` of the built image under TCG.
+fn call(arguments: &str) -> Call {
+    let call = Call::new(&format!(
+        "compare --accel tcg --duration 300ms --warmup 50ms --settle 200ms --timeout 20s {arguments}"
+    ));
+    let out = call.file("out");
+    call.with("--out", out).with("--image", built::image())
+}
+
+fn results(outcome: &Outcome) -> Results {
+    Results::read(&outcome.file("out"))
+}
+
+fn array<'a>(json: &'a Value, field: &str) -> &'a [Value] {
+    json[field].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// The rounds and targets in the order in which they were measured, repeats left out.
+fn order(results: &Results) -> Vec<(u64, String)> {
+    array(&results.json, "runs")
+        .iter()
+        .filter(|run| run["attempt"] == 1)
+        .map(|run| {
+            let target = run["target"].as_str().unwrap().to_owned();
+            (run["round"].as_u64().unwrap(), target)
+        })
+        .collect()
+}
+
+/// What the files of a run, or of a merged target, are called.
+fn stem(value: &Value) -> String {
+    let named = |prefix: &str, value: &Value| {
+        value
+            .as_u64()
+            .map(|number| format!("-{prefix}-{number}"))
+            .unwrap_or_default()
+    };
+    let attempt = if value["attempt"] == 1 {
+        &Value::Null
+    } else {
+        &value["attempt"]
+    };
+    format!(
+        "{}-{}-{}{}{}",
+        value["target"].as_str().unwrap(),
+        value["link"].as_str().unwrap(),
+        value["mode"].as_str().unwrap(),
+        named("round", &value["round"]),
+        named("attempt", attempt)
+    )
+}
+
+/// What was merged is the sum of the valid runs, in numbers and in files.
+fn check_merged(results: &Results, out: &Path) {
+    let runs = array(&results.json, "runs");
+    for merged in array(&results.json, "merged") {
+        let valid: Vec<&Value> = runs
+            .iter()
+            .filter(|run| run["valid"] == true)
+            .filter(|run| {
+                ["target", "link", "responder"]
+                    .iter()
+                    .all(|key| run[key] == merged[key])
+            })
+            .collect();
+        let rounds: Vec<&Value> = valid.iter().map(|run| &run["round"]).collect();
+        assert_eq!(array(merged, "rounds").iter().collect::<Vec<_>>(), rounds);
+        let sum =
+            |field: &str| -> u64 { valid.iter().map(|run| run[field].as_u64().unwrap()).sum() };
+        for field in ["sent", "received", "lost"] {
+            assert_eq!(
+                merged[field].as_u64(),
+                Some(sum(field)),
+                "{field}: {merged:#}"
+            );
+        }
+        assert_eq!(merged["latency_ns"]["count"], merged["sent"], "{merged:#}");
+        if valid.is_empty() {
+            continue;
+        }
+        let mut parts = Histogram::<u64>::new(3).unwrap();
+        for run in &valid {
+            parts
+                .add(histogram(&out.join(stem(run) + ".hlog")))
+                .unwrap();
+        }
+        assert_eq!(histogram(&out.join(stem(merged) + ".hlog")), parts);
+        assert!(out.join(stem(merged) + ".hgrm").exists());
+        let max = valid
+            .iter()
+            .map(|run| run["latency_ns"]["max"].as_u64())
+            .max()
+            .unwrap();
+        assert_eq!(merged["latency_ns"]["max"].as_u64(), max);
+    }
+}
+
+#[test]
+fn targets_in_turns_merged_and_compared() {
+    let turn = turn();
+    let outcome = call("--targets hermit,null --repeat 2 --seed 5").finish(&turn);
+    assert!(matches!(outcome.code, Some(0 | 4)), "{outcome:#?}");
+    let results = results(&outcome);
+    let json = &results.json;
+    let order = order(&results);
+    let mut sorted = order.clone();
+    sorted.sort();
+    let all = [(1, "hermit"), (1, "null"), (2, "hermit"), (2, "null")];
+    assert_eq!(
+        sorted,
+        all.map(|(round, target)| (round, target.to_owned()))
+    );
+    for run in array(json, "runs") {
+        assert_eq!(
+            (&run["link"], &run["responder"]),
+            (&"vhost-user".into(), &Value::Null)
+        );
+        assert!(run["warmup_settled"].is_boolean(), "{run:#}");
+        assert_eq!(run["lost"], 0, "{run:#}");
+        assert_eq!(
+            run["accel"].is_string(),
+            run["target"] == "hermit",
+            "{run:#}"
+        );
+    }
+    assert_eq!(array(json, "merged").len(), 2);
+    check_merged(&results, &outcome.file("out"));
+    for comparison in array(json, "comparisons") {
+        assert_eq!(
+            (&comparison["target"], &comparison["baseline"]),
+            (&"hermit".into(), &"null".into())
+        );
+        assert_eq!(comparison["verdict"], "too few rounds to say");
+        assert!(comparison["low_ns"].is_null() && comparison["high_ns"].is_null());
+        let [target, baseline] = ["target_ns", "baseline_ns"].map(|key| comparison[key].as_i64());
+        let difference = target.unwrap() - baseline.unwrap();
+        assert_eq!(comparison["difference_ns"].as_i64(), Some(difference));
+    }
+    let complete = array(json, "runs")
+        .iter()
+        .filter(|run| run["valid"] == true)
+        .count()
+        == 4;
+    assert_eq!(outcome.code == Some(0), complete, "{outcome:#?}");
+    assert!(
+        !complete || array(json, "comparisons").len() >= 3,
+        "{json:#}"
+    );
+    for shown in ["target", "hermit", "null", "validity"] {
+        assert!(
+            outcome.stdout.contains(shown),
+            "{shown}: {}",
+            outcome.stdout
+        );
+    }
+}
+
+#[test]
+fn the_seed_decides_the_order_and_what_cannot_be_is_skipped_with_its_reason() {
+    let turn = turn();
+    let arguments = "--targets null,null,null,linux-host:busy --links vhost-user,user --repeat 2 \
+                     --retries 0 --seed";
+    let orders = [3, 3, 4].map(|seed| {
+        let outcome = call(&format!("{arguments} {seed}")).finish(&turn);
+        let results = results(&outcome);
+        let skipped = array(&results.json, "skipped");
+        let is_on = |link: &'static str| move |it: &&Value| it["link"] == link;
+        // linux-host on both, and nobody reflects on `user`.
+        assert_eq!(
+            skipped.iter().filter(is_on("vhost-user")).count(),
+            1,
+            "{skipped:#?}"
+        );
+        assert_eq!(
+            skipped.iter().filter(is_on("user")).count(),
+            4,
+            "{skipped:#?}"
+        );
+        assert!(
+            skipped
+                .iter()
+                .all(|it| it["reason"].as_str().is_some_and(|it| it.len() > 20))
+        );
+        assert!(outcome.stdout.contains("linux-host:busy on user"));
+        order(&results)
+    });
+    assert_eq!(orders[0], orders[1]);
+    assert_ne!(orders[0], orders[2]);
+}
+
+#[test]
+fn what_was_finished_stays_when_the_rest_is_broken_off() {
+    let turn = turn();
+    let mut running = call("--targets null --repeat 500 --retries 0").start(&turn);
+    running.wait_for_file("out/null-vhost-user-closed-round-2.hlog", 1);
+    running.interrupt();
+    let outcome = running.finish();
+    outcome.expect_failure(1, &["interrupted"]);
+    let results = results(&outcome);
+    assert!(array(&results.json, "runs").len() >= 2);
+    check_merged(&results, &outcome.file("out"));
+}
+
+#[test]
+fn a_part_that_is_missing_costs_its_target_only() {
+    let turn = turn();
+    let call =
+        call("--targets linux-guest,null --repeat 1 --retries 0 --kernel /nonexistent/vmlinuz");
+    let outcome = call.finish(&turn);
+    assert!(matches!(outcome.code, Some(0 | 4)), "{outcome:#?}");
+    let results = results(&outcome);
+    let skipped = array(&results.json, "skipped");
+    assert_eq!(skipped.len(), 1);
+    assert_eq!(
+        (&skipped[0]["target"], &skipped[0]["round"]),
+        (&"linux-guest".into(), &Value::Null)
+    );
+    assert!(
+        skipped[0]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("/nonexistent/vmlinuz")
+    );
+    assert_eq!(order(&results), [(1, "null".to_owned())]);
+}
+
+#[test]
+fn an_image_that_does_not_boot_is_an_error_and_the_others_are_kept() {
+    let turn = turn();
+    let call = Call::new(
+        "compare --accel tcg --duration 100ms --targets hermit,null --repeat 1 --retries 1 --seed 1",
+    );
+    let (out, image) = (call.file("out"), call.file("image"));
+    fs::write(&image, "no image").unwrap();
+    let outcome = call.with("--out", out).with("--image", image).finish(&turn);
+    outcome.expect_failure(1, &["is no x86-64 ELF file", "again", "given up"]);
+    let results = results(&outcome);
+    assert_eq!(order(&results), [(1, "null".to_owned())]);
+    assert_eq!(results.json["skipped"][0]["round"], 1);
+}
+
+#[test]
+fn what_there_is_not_is_a_usage_error() {
+    let turn = turn();
+    for (arguments, named) in [
+        ("--targets plan9", "there is hermit"),
+        ("--links tap", "there is user, unix"),
+        ("--targets linux-guest:epoll", "the modes are"),
+        ("--targets null --links unix", "there is nothing to measure"),
+        ("--sweep", "--sweep"),
+    ] {
+        call(arguments).finish(&turn).expect_failure(2, &[named]);
+    }
+}
