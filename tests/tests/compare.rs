@@ -239,6 +239,14 @@ fn a_part_that_is_missing_costs_its_target_only() {
 }
 
 #[test]
+fn a_part_that_is_missing_is_the_error_if_there_is_no_other_target() {
+    let turn = turn();
+    let outcome = call("--targets linux-guest --kernel /nonexistent/vmlinuz").finish(&turn);
+    outcome.expect_failure(1, &["/nonexistent/vmlinuz", "make linux-guest"]);
+    assert!(!outcome.file("out").exists(), "nothing came of it");
+}
+
+#[test]
 fn an_image_that_does_not_boot_is_an_error_and_the_others_are_kept() {
     let turn = turn();
     let call = Call::new(

@@ -90,10 +90,9 @@ impl Ledger {
         self.runs.is_empty()
     }
 
-    /// Combination `index` is left out: from `round` on, or altogether.
-    pub fn skip(&mut self, index: usize, round: Option<u32>, reason: String) {
-        let combination = &self.accounts[index].combination;
-        self.skipped.push(combination.skipped(round, reason));
+    /// A combination is left out from now on.
+    pub fn skip(&mut self, skipped: Skipped) {
+        self.skipped.push(skipped);
     }
 
     /// Enters a repetition of combination `index` that began at `started_at`, in round `round`, and
@@ -352,7 +351,7 @@ mod tests {
                 assert_eq!(runs.len(), 2 * (round as usize - 1) + index + 1);
             }
         }
-        ledger.skip(2, None, "there is no kernel".to_owned());
+        ledger.skip(combinations[2].skipped(None, "there is no kernel".to_owned()));
         let missing = ledger.conclude(&output).unwrap();
         assert_eq!(
             missing,

@@ -127,7 +127,7 @@ enum Turn {
     /// It can have another in the next round.
     Done,
     /// It can't be measured here.
-    Impossible(String),
+    Impossible(CliError),
 }
 
 impl Session<'_> {
@@ -145,6 +145,7 @@ impl Session<'_> {
         let orders = schedule::orders(combinations.len(), ledger.rounds(), self.plan.seed);
         let mut is_out = vec![false; combinations.len()];
         let mut failure = None;
+        let mut out_of_reach = None;
         for (round, order) in (1..).zip(orders) {
             if !self.time.borrow_mut().begins_round() {
                 eprintln!(
@@ -160,31 +161,29 @@ impl Session<'_> {
                 }
                 match self.turn(&args[index], combinations[index], index, round, ledger) {
                     Ok(Turn::Done) => {}
-                    Ok(Turn::Impossible(reason)) => {
-                        eprintln!(
-                            "fathom: skipped: {}",
-                            combinations[index].skipped(None, reason.clone())
-                        );
+                    Ok(Turn::Impossible(error)) => {
                         is_out[index] = true;
-                        ledger.skip(index, None, reason);
+                        let skipped = combinations[index].skipped(None, error.with_causes());
+                        eprintln!("fathom: skipped: {skipped}");
+                        ledger.skip(skipped);
+                        out_of_reach.get_or_insert(error);
                     }
                     Err(error @ (CliError::Interrupted | CliError::Report(_))) => {
                         return Err(error);
                     }
                     Err(error) => {
                         is_out[index] = true;
-                        let reason = error.with_causes();
-                        eprintln!(
-                            "fathom: given up: {}",
-                            combinations[index].skipped(Some(round), reason.clone())
-                        );
-                        ledger.skip(index, Some(round), reason);
+                        let skipped = combinations[index].skipped(Some(round), error.with_causes());
+                        eprintln!("fathom: given up: {skipped}");
+                        ledger.skip(skipped);
                         failure.get_or_insert(error);
                     }
                 }
                 insist(ledger.environment(), &mut args);
             }
         }
+        // Among others it is left out; alone it is what was in the way.
+        let failure = failure.or_else(|| out_of_reach.filter(|_| ledger.is_empty()));
         failure.map_or(Ok(()), Err)
     }
 
@@ -212,7 +211,7 @@ impl Session<'_> {
                 Ok(repetition) => repetition,
                 Err(CliError::Interrupted) => return Err(CliError::Interrupted),
                 Err(error) if round == 1 && is_out_of_reach(&error) => {
-                    return Ok(Turn::Impossible(error.with_causes()));
+                    return Ok(Turn::Impossible(error));
                 }
                 Err(error) if attempt > self.retries => return Err(error),
                 Err(error) => {
