@@ -438,8 +438,8 @@ mod tests {
         );
         assert_eq!(
             line(&tables[7], 0),
-            "hermit, unix|linux-guest, unix|p99|41.00|n/a|-48.00 to -41.00|\
-             lower by 41 to 48 us at p99"
+            "hermit on unix|linux-guest:busy|p99|72.00|116.00|-48.00 to -41.00|\
+             lower by 41–48 us at p99"
         );
         assert!(super::comparisons(&sources[..1]).is_none());
     }
