@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::table::micros;
+use super::table::{accelerator, micros};
 use super::{Comparison, Merged, Report, Skipped};
 
 /// The report as text, with a newline at the end.
@@ -23,15 +23,7 @@ fn write(report: &Report, text: &mut String) -> fmt::Result {
         )?;
     }
     let environment = &report.environment;
-    if let (Some(accel), Some(reason)) = (&environment.accel, &environment.accel_reason) {
-        writeln!(text, "accel      {accel}: {reason}")?;
-        if accel == "tcg" {
-            writeln!(
-                text,
-                "           TCG compares guests under one emulator; no statement about KVM"
-            )?;
-        }
-    }
+    accelerator(environment.accel.as_deref(), environment, text)?;
     writeln!(
         text,
         "\n{:<22}{:<11}{:>6}{:>14}{:>14}{:>14}{:>14}{:>11}{:>7}",

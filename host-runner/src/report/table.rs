@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{Report, Run, floor, merged_table, sweep};
+use super::{Environment, Report, Run, floor, merged_table, sweep};
 use crate::stats::Summary;
 use crate::stats::summary::PERCENTILES;
 
@@ -73,15 +73,7 @@ fn heading(report: &Report, run: &Run, text: &mut String) -> fmt::Result {
         )?;
     }
     let environment = &report.environment;
-    if let (Some(accel), Some(reason)) = (&run.accel, &environment.accel_reason) {
-        writeln!(text, "accel      {accel}: {reason}")?;
-        if accel == "tcg" {
-            writeln!(
-                text,
-                "           TCG compares guests under one emulator; no statement about KVM"
-            )?;
-        }
-    }
+    accelerator(run.accel.as_deref(), environment, text)?;
     if let Some(boot_ms) = run.boot_ms {
         write!(
             text,
@@ -91,6 +83,24 @@ fn heading(report: &Report, run: &Run, text: &mut String) -> fmt::Result {
             write!(text, ", {guest_ms:.1} ms of it in the guest")?;
         }
         text.push('\n');
+    }
+    Ok(())
+}
+
+/// Which accelerator it ran on and why, if on any.
+pub(super) fn accelerator(
+    accel: Option<&str>,
+    environment: &Environment,
+    text: &mut String,
+) -> fmt::Result {
+    if let (Some(accel), Some(reason)) = (accel, &environment.accel_reason) {
+        writeln!(text, "accel      {accel}: {reason}")?;
+        if accel == "tcg" {
+            writeln!(
+                text,
+                "           TCG compares guests under one emulator; no statement about KVM"
+            )?;
+        }
     }
     Ok(())
 }

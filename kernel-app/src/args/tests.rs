@@ -1,3 +1,5 @@
+//! Boot arguments: good ones, bad ones, and what is said of those.
+
 use super::*;
 
 fn parse(line: &str) -> Result<Args, ArgError<'_>> {

@@ -1,3 +1,5 @@
+//! Frames in, answers out: every size, and everything that must not be answered.
+
 use core::cell::Cell;
 use std::vec::Vec;
 

@@ -1,3 +1,5 @@
+//! The whole service on a device of queues and a clock to set.
+
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::boxed::Box;
 use std::vec::Vec;

@@ -6,8 +6,6 @@
 
 use std::fs::File;
 
-use rustix::io::Errno;
-
 use super::memory::{Memory, Part};
 use super::ring::{self, Fault, Ring};
 use crate::link::Signals;
@@ -296,8 +294,7 @@ fn rung(kick: &File) -> u64 {
     match rustix::io::read(kick, &mut count) {
         Ok(8) => u64::from_ne_bytes(count),
         // Not once.
-        Ok(_) | Err(Errno::AGAIN) => 0,
-        Err(_) => 0,
+        Ok(_) | Err(_) => 0,
     }
 }
 

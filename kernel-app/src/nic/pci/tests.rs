@@ -1,3 +1,5 @@
+//! Finding the device and its registers in made-up configuration spaces.
+
 use core::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -1,3 +1,5 @@
+//! The driver against a device that keeps the rules, and one that does not.
+
 use std::boxed::Box;
 use std::vec::Vec;
 

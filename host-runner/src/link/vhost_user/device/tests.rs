@@ -1,3 +1,5 @@
+//! The device against a driver that lies, and queues that stop, move and come back.
+
 use super::super::testing::{
     BUFFER_REGION, QUEUE_REGION, REGION_LEN, Rogue, SIZE, addresses, event, signalled,
 };

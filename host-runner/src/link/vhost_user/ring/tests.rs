@@ -1,3 +1,5 @@
+//! The ring against a driver that lies, and chains split at every place.
+
 use super::super::testing::{
     BUFFER_REGION, Descriptor, NEXT, QUEUE_REGION, REGION_LEN, Rogue, SIZE,
 };
