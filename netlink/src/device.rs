@@ -7,7 +7,7 @@ use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{
     AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoKind, InfoVeth, LinkAttribute,
-    LinkFlags, LinkInfo, LinkLayerType, LinkMessage,
+    LinkFlags, LinkInfo, LinkLayerType, LinkMessage, State,
 };
 
 use crate::exchange::exchange;
@@ -21,6 +21,8 @@ pub struct Device {
     pub name: String,
     /// Its Ethernet address.
     pub mac: [u8; 6],
+    /// Whether it is known to carry frames (RFC 2863's operational status "up").
+    pub is_up: bool,
 }
 
 /// All Ethernet devices.
@@ -72,10 +74,14 @@ fn ethernet(message: &LinkMessage) -> Option<Device> {
         LinkAttribute::IfName(name) => Some(name.clone()),
         _ => None,
     })?;
+    let is_up = attributes
+        .clone()
+        .any(|attribute| *attribute == LinkAttribute::OperState(State::Up));
     Some(Device {
         index: message.header.index,
         name,
         mac,
+        is_up,
     })
 }
 
