@@ -5,6 +5,7 @@
 //! - [`turn`]: one QEMU at a time;
 //! - [`patience`]: how long anything may take before a test gives up;
 //! - [`guest`]: the image in a QEMU that the test itself starts, on its own command line;
+//! - [`midway`]: a measurement under way, with a hand on its QEMU;
 //! - [`monitor`]: that QEMU's monitor;
 //! - [`station`]: a host beside the guest, on a link of Ethernet frames;
 //! - [`packet`]: frames put together, and taken apart with every length and checksum checked;
@@ -28,6 +29,7 @@ pub mod dhcp;
 pub mod fathom;
 pub mod guest;
 pub mod instructions;
+pub mod midway;
 pub mod monitor;
 pub mod packet;
 pub mod patience;

@@ -97,7 +97,7 @@ pub struct Run {
     pub impossible_times: u64,
     /// From when a request was due to its answer; lost ones count as at least the timeout.
     pub latency_ns: Summary,
-    /// From when a request was sent to its answer; open loop only.
+    /// What a client that waits for each answer would have recorded; open loop only.
     pub uncorrected_latency_ns: Option<Summary>,
     /// The guest's own share.
     pub service_ns: Summary,

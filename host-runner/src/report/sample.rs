@@ -33,7 +33,8 @@ pub(super) fn recorder(mode: Mode) -> Recorder {
         recorder.replied(Sample {
             at_ns: index * 1_000_000,
             latency_ns,
-            uncorrected_ns: latency_ns - 10,
+            round_trip_ns: latency_ns - 10,
+            is_waited_for: true,
             service_ns: Some(1500),
         });
     }
@@ -42,7 +43,8 @@ pub(super) fn recorder(mode: Mode) -> Recorder {
         recorder.lost(Loss {
             at_ns,
             latency_ns: 1_000_000_000,
-            uncorrected_ns: 1_000_000_000,
+            round_trip_ns: 1_000_000_000,
+            is_waited_for: true,
         });
     }
     recorder

@@ -148,7 +148,8 @@ mod tests {
             recorder.replied(Sample {
                 at_ns: 0,
                 latency_ns,
-                uncorrected_ns: latency_ns,
+                round_trip_ns: latency_ns,
+                is_waited_for: true,
                 service_ns: None,
             });
         }
@@ -227,7 +228,8 @@ mod tests {
         recorder.lost(Loss {
             at_ns: 0,
             latency_ns: u64::MAX,
-            uncorrected_ns: 1,
+            round_trip_ns: 1,
+            is_waited_for: true,
         });
         assert!(judge(&Ended::Completed, GOOD, &recorder, 0.0)[0].contains("histogram holds: 1"));
     }

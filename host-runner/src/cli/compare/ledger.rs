@@ -293,7 +293,8 @@ mod tests {
             recorder.replied(Sample {
                 at_ns: index * 1000,
                 latency_ns,
-                uncorrected_ns: latency_ns,
+                round_trip_ns: latency_ns,
+                is_waited_for: true,
                 service_ns: None,
             });
         }
