@@ -7,6 +7,7 @@
 //! - [`guest`]: the image in a QEMU that the test itself starts, on its own command line;
 //! - [`midway`]: a measurement under way, with a hand on its QEMU;
 //! - [`monitor`]: that QEMU's monitor;
+//! - [`small_disk`]: a file system that is soon full;
 //! - [`station`]: a host beside the guest, on a link of Ethernet frames;
 //! - [`packet`]: frames put together, and taken apart with every length and checksum checked;
 //! - [`dhcp`]: a DHCP server for one client;
@@ -35,6 +36,7 @@ pub mod packet;
 pub mod patience;
 pub mod process;
 pub mod results;
+pub mod small_disk;
 pub mod station;
 pub mod turn;
 pub mod woken;

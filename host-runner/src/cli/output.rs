@@ -109,7 +109,8 @@ impl Output {
     ///
     /// [`CliError::Report`] if something can't be written.
     pub fn write(&self, report: &Report) -> Result<(), CliError> {
-        self.directory.write(report)?;
+        // Where the directory is full there is a terminal still.
+        let written = self.directory.write(report);
         let shown = format!(
             "{}results    {}\n",
             table::render(report),
@@ -126,7 +127,7 @@ impl Output {
                 write_file(path, report.to_json()?.as_bytes())?;
             }
         }
-        Ok(())
+        Ok(written?)
     }
 
     /// Nothing came of it: leaves no empty directory behind.

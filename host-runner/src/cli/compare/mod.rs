@@ -300,6 +300,7 @@ fn is_out_of_reach(error: &CliError) -> bool {
         CliError::Image { .. }
             | CliError::Target(
                 TargetError::Missing { .. }
+                    | TargetError::NotAKernel { .. }
                     | TargetError::NotStarted { .. }
                     | TargetError::Refused { .. }
                     | TargetError::ModuleMissing { .. }
