@@ -354,8 +354,14 @@ mod tests {
             "floor_share",
             "involuntary_switches",
             "steal_share",
+            "beside",
+            "after",
+            "waited_ns",
+            "waited_share",
         ]);
         assert_eq!(keys(&run["noise"]), expected);
+        let expected = sorted(["observed_ns", "max_gap_ns", "total_gap_ns", "share"]);
+        assert_eq!(keys(&run["noise"]["beside"]), expected);
         assert_eq!(run["guest_counters"]["replied"], 1000);
         assert_eq!(
             run["guest_counters"].as_object().unwrap().len(),
