@@ -34,7 +34,8 @@ pub fn paragraphs(entries: &[Entry<'_>]) -> Vec<String> {
         paragraphs.push(
             "Open loop: requests are due at a fixed rate whatever became of those before. Latency \
              counts from when a request was due, so a stall counts for every request it delayed; \
-             \"uncorrected\" is the same from the actual send, and \"lateness\" the difference.",
+             \"uncorrected\" is what a client that waits for each reply would have recorded, and \
+             \"lateness\" how long after it was due a request was sent.",
         );
     }
     if has_mode("pipeline") {

@@ -8,7 +8,6 @@
 //! - [`method`]: how it was measured, in words;
 //! - [`format`]: numbers and text.
 
-use std::fs;
 use std::path::Path;
 
 use minijinja::syntax::SyntaxConfig;
@@ -16,9 +15,9 @@ use minijinja::value::Serde;
 use minijinja::{Environment as Templates, Value};
 use serde::Serialize;
 
-use super::ReportError;
 use super::chart::{Plot, Size, Style, draw};
 use super::read::{self, Source};
+use super::{ReportError, file};
 use entry::Entry;
 use tables::Table;
 
@@ -55,7 +54,7 @@ impl Documents {
     pub fn write_to(&self, directory: &Path) -> Result<(), ReportError> {
         for (name, text) in [(HTML, &self.html), (MARKDOWN, &self.markdown)] {
             let path = directory.join(name);
-            fs::write(&path, text).map_err(ReportError::unwritable(path))?;
+            file::write(&path, text.as_bytes())?;
         }
         Ok(())
     }

@@ -186,6 +186,10 @@ pub fn floors(entries: &[Entry<'_>]) -> Table {
             "p50 in it",
             "a spinning thread lost",
             "its longest gap, µs",
+            "lost during the run",
+            "longest gap, µs",
+            "lost after it",
+            "longest gap, µs",
             "put off the CPU",
             "steal",
         ],
@@ -217,6 +221,14 @@ pub fn floors(entries: &[Entry<'_>]) -> Table {
             .chain([
                 percent(noise.floor_share),
                 micros(noise.floor_max_gap_ns as f64),
+                noise.beside.map_or_else(none, |it| percent(it.share)),
+                noise
+                    .beside
+                    .map_or_else(none, |it| micros(it.max_gap_ns as f64)),
+                noise.after.map_or_else(none, |it| percent(it.share)),
+                noise
+                    .after
+                    .map_or_else(none, |it| micros(it.max_gap_ns as f64)),
                 noise.involuntary_switches.map_or_else(none, count),
                 noise.steal_share.map_or_else(none, percent),
             ]);
@@ -448,7 +460,7 @@ mod tests {
     fn the_median_is_told_in_round_trips_of_a_cache_line() {
         let sources = [made_up::closed()];
         let table = floors(&entries(&sources));
-        let expected = "hermit, unix|120|140|192 ×|–|–|–|0.12 %|34.20|231|0.00 %";
+        let expected = "hermit, unix|120|140|192 ×|–|–|–|0.12 %|34.20|1.00 %|81.50|0.20 %|12.30|231|0.00 %";
         assert_eq!(line(&table, 0), expected);
     }
 
