@@ -38,7 +38,7 @@ const RESAMPLES: usize = 4000;
 const ALPHA: f64 = 0.02;
 
 /// The rarest samples that are compared, one in this many: a percentile beyond hangs on one round.
-const RAREST: u64 = 1000;
+pub const RAREST: u64 = 1000;
 
 /// One percentile of two targets, held against each other.
 #[derive(Clone, Copy, Debug, PartialEq)]
