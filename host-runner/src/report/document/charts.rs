@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::entry::Entry;
 use super::method;
 use super::plots::{self, load, over_time, percentile};
+use super::tables::Table;
 use crate::report::chart::{Plot, Size, Style, draw};
 
 /// The colour of what is of no measurement in particular.
@@ -36,6 +37,19 @@ pub struct Group {
     pub legend: Legend,
     /// The drawings.
     pub panels: Vec<Panel>,
+    /// Whether they stand beside each other.
+    pub is_grid: bool,
+    /// What they show in figures.
+    pub figures: Option<Figures>,
+}
+
+/// A table, with a sample of the look of each thing that its rows are of.
+#[derive(Debug, Serialize)]
+pub struct Figures {
+    /// The table.
+    pub table: Table,
+    /// The samples, by the rows' numbers.
+    pub samples: Vec<Value>,
 }
 
 /// A drawing, at the sizes that it is shown in.
@@ -143,7 +157,9 @@ fn chart(id: &str, title: &str, caption: &str, legend: Legend, panels: Vec<Panel
         groups: vec![Group {
             title: None,
             legend,
+            is_grid: panels.len() > 1,
             panels,
+            figures: None,
         }],
     }
 }

@@ -13,11 +13,12 @@ pub const BY_PERCENTILE: &str = "Each step on the axis is ten times as rare. Mar
 
 /// Under the chart by percentile of a comparison, before the rest.
 pub const MERGED: &str = "A curve is all valid rounds of a target together: their histograms are added \
-     up. The pale lines behind it are those rounds by themselves, as far as their percentiles are told.";
+     up. The pale lines behind it are those rounds by themselves, as far as their percentiles are told. \
+     All links have the same scales.";
 
 /// Under the charts of rounds.
 pub const BY_ROUND: &str = "Each column is a round, from left to right as it was measured; one mark per \
-     interval of its log. What lies between the rounds is other targets' turns. A column is empty \
+     interval of its log, what is left at its end with the last. What lies between the rounds is other targets' turns. A column is empty \
      where no run was valid, and a percentile that an interval has too few samples for is left out.";
 
 /// Under the chart against load.
@@ -72,8 +73,9 @@ const COMPARED: [&str; 4] = [
      that the record has of the merged target.",
     "Differences: the interval is by block bootstrap. Rounds, not samples, are drawn with replacement, \
      4,000 times, both targets of a round together, because what moves a figure is mostly the boot and \
-     the hour. It is widened for how few rounds there are (Student's t) and for how many percentiles \
-     are looked at together. \"Lower\" and \"higher\" are said if the interval excludes zero, \"no \
+     the hour. What the ratio of the two percentiles comes to in all but the extreme draws is the \
+     interval, told as a difference; it is widened for how few rounds there are (Student's t) and for \
+     how many percentiles are looked at together. \"Lower\" and \"higher\" are said if the interval excludes zero, \"no \
      difference seen\" if it does not, which is no proof that there is none. With fewer than three \
      rounds in which both are valid, and beyond p99.9, nothing is said.",
 ];

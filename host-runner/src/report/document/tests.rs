@@ -91,3 +91,138 @@ fn markdown_has_a_line_per_measurement() {
     );
     assert!(!markdown.contains("<svg") && !markdown.contains("&lt;"));
 }
+
+/// How often `what` is in `text`.
+fn count(text: &str, what: &str) -> usize {
+    text.matches(what).count()
+}
+
+#[test]
+fn a_comparison_begins_with_its_answer_and_ends_with_every_run() {
+    let html = documents(&[made_up::comparison()]).html;
+    let title = "<h1>Round-trip latency: hermit and 3 others compared</h1>";
+    let parts = [
+        title,
+        "Under TCG.",
+        "id=\"answer\"",
+        "hermit&#x27;s p99 is higher than linux-guest:busy&#x27;s by 300–700 ns.",
+        "2 of 11 runs are not valid",
+        "id=\"verdicts\"",
+        "lower by 41.0–48.0 µs",
+        "id=\"skipped\"",
+        "null on unix: null answers on vhost-user only",
+        "id=\"by-percentile\"",
+        "id=\"over-time\"",
+        "id=\"method\"",
+        "block bootstrap",
+        "Made again by:",
+        "id=\"runs\"",
+        "unix: 7 runs, 1 of them not valid",
+        "the host slept",
+    ];
+    let mut rest = html.as_str();
+    for part in parts {
+        let at = rest
+            .find(part)
+            .unwrap_or_else(|| panic!("{part} is missing or too early"));
+        rest = &rest[at..];
+    }
+    // Of eleven runs no more is drawn than five targets with a valid one, in two charts each of which
+    // is there at two sizes: together on each link, and by rounds.
+    assert_eq!(count(&html, "<svg class=\"plot wide\""), 3 + 5);
+    assert_eq!(count(&html, "<svg class=\"plot narrow\""), 3 + 5);
+    assert_eq!(
+        count(&html, "class=\"line part "),
+        2 * 6,
+        "of two targets three rounds each"
+    );
+}
+
+#[test]
+fn a_comparison_without_a_valid_run_says_so() {
+    let whole = made_up::comparison();
+    let mut report = whole.report;
+    report.comparisons.clear();
+    for run in &mut report.runs {
+        run.valid = false;
+        run.invalid_because = vec!["the host slept".to_owned()];
+    }
+    for merged in &mut report.merged {
+        merged.rounds.clear();
+        (merged.sent, merged.received, merged.lost) = (0, 0, 0);
+        merged.latency_ns = Default::default();
+    }
+    let source = Source::new(whole.directory, report, whole.distributions).unwrap();
+    let documents = documents(&[source]);
+    assert_eq!(
+        count(&documents.html, "No run is valid: there is nothing to draw"),
+        3
+    );
+    assert!(
+        !documents.html.contains("id=\"over-time\"")
+            && !documents.html.contains("svg class=\"plot")
+    );
+    for text in [&documents.html, &documents.markdown] {
+        assert!(text.contains("11 of 11 runs are not valid"), "{text}");
+        assert!(
+            text.contains("Without a valid run: hermit and linux-guest:busy."),
+            "{text}"
+        );
+        assert!(
+            !text.contains("Differences\n") && !text.contains("<h2>Differences"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn the_markdown_of_a_comparison_has_its_tables_and_no_single_run() {
+    let markdown = documents(&[made_up::comparison()]).markdown;
+    for line in [
+        "# Round-trip latency: hermit and 3 others compared",
+        "- **unix**: hermit's p99 is higher than linux-guest:busy's by 300–700 ns.",
+        "| on | target | against | rounds | p50 | p90 | p99 | p99.9 |",
+        "| unix | hermit | linux-guest:busy | 3 rounds | lower by 41.0–48.0 µs (72 µs against 116 µs) \
+         | no difference seen, −0.9 to +1.2 µs (72 µs against 116 µs) | higher by 300–700 ns (72 µs \
+         against 116 µs) | n/a: too few samples |",
+        "| vhost-user | hermit | linux-guest:busy | no round in which both are valid | n/a | n/a | n/a \
+         | n/a |",
+        "- null on unix: null answers on vhost-user only",
+        "### unix",
+        "## Method",
+        "```sh",
+    ] {
+        let is_there = markdown.lines().any(|found| found == line);
+        assert!(is_there, "{line}\n\n{markdown}");
+    }
+    let row = "| hermit | 3 of 3 | 1 | 24.99 |";
+    assert!(
+        markdown.lines().any(|line| line.starts_with(row)),
+        "{markdown}"
+    );
+    assert!(
+        !markdown.contains("round 2") && !markdown.contains("<svg"),
+        "{markdown}"
+    );
+}
+
+#[test]
+fn comparisons_and_other_measurements_share_a_page() {
+    let again = Source {
+        directory: "results/again".into(),
+        ..made_up::comparison()
+    };
+    let html = documents(&[made_up::comparison(), made_up::closed(), again]).html;
+    assert!(html.contains("<h1>Round-trip latency: 2 comparisons and 1 measurement</h1>"));
+    for id in [
+        "1-verdicts",
+        "2-verdicts",
+        "1-by-percentile",
+        "2-by-percentile",
+        "2-runs",
+        "by-percentile",
+    ] {
+        assert_eq!(count(&html, &format!("id=\"{id}\"")), 1, "{id}");
+    }
+    assert!(html.contains("results&#x2f;compared") && html.contains("Other measurements"));
+}

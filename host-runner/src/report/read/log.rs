@@ -9,10 +9,13 @@ use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use super::{Distribution, Interval};
 use crate::stats::summary::{PERCENTILES, Percentile};
 
-/// The intervals of a log, and their sum.
-pub(super) fn decode(log: &[u8]) -> Result<Distribution, String> {
-    let mut histogram = Histogram::new(3).map_err(|error| error.to_string())?;
-    let mut intervals = Vec::new();
+/// A last interval that the run filled by less than this share goes with the one before: it is what a
+/// run needs to end, and no second of it.
+const REST: f64 = 0.1;
+
+/// The intervals of the log of a run that took `elapsed_s`, and their sum.
+pub(super) fn decode(log: &[u8], elapsed_s: f64) -> Result<Distribution, String> {
+    let mut parts: Vec<(f64, f64, Histogram<u64>)> = Vec::new();
     let mut deserializer = Deserializer::new();
     for entry in IntervalLogIterator::new(log) {
         let interval = match entry.map_err(|error| format!("{error:?}"))? {
@@ -25,9 +28,21 @@ pub(super) fn decode(log: &[u8]) -> Result<Distribution, String> {
         let part: Histogram<u64> = deserializer
             .deserialize(&mut bytes.as_slice())
             .map_err(|error| error.to_string())?;
+        let start_s = interval.start_timestamp().as_secs_f64();
+        let length_s = interval.duration().as_secs_f64();
+        match parts.last_mut() {
+            Some((_, _, before)) if elapsed_s - start_s < REST * length_s => {
+                before.add(part).map_err(|error| error.to_string())?;
+            }
+            _ => parts.push((start_s, length_s, part)),
+        }
+    }
+    let mut histogram = Histogram::new(3).map_err(|error| error.to_string())?;
+    let mut intervals = Vec::new();
+    for (start_s, length_s, part) in parts {
         intervals.push(Interval {
-            start_s: interval.start_timestamp().as_secs_f64(),
-            length_s: interval.duration().as_secs_f64(),
+            start_s,
+            length_s,
             percentiles_ns: PERCENTILES.map(|percentile| quantile(&part, &percentile)),
             max_ns: (!part.is_empty()).then(|| part.max()),
         });

@@ -213,10 +213,11 @@ fn distribution(run: &Run, directory: &Path, result: &Path) -> Result<Distributi
     }
     let path = directory.join(format!("{stem}.hlog"));
     let bytes = fs::read(&path).map_err(unreadable(&path))?;
-    let distribution = log::decode(&bytes).map_err(|what| ReadError::Log {
-        path: path.clone(),
-        what,
-    })?;
+    let distribution =
+        log::decode(&bytes, run.elapsed_ns as f64 / 1e9).map_err(|what| ReadError::Log {
+            path: path.clone(),
+            what,
+        })?;
     match contradiction(&run.latency_ns, &distribution.histogram) {
         None => Ok(distribution),
         Some(what) => Err(ReadError::Contradiction { path, what }),

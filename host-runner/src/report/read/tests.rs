@@ -6,6 +6,7 @@ use super::super::{hlog, sample};
 use super::log::decode;
 use super::*;
 use crate::load::Mode;
+use crate::report::Merged;
 
 /// A directory with one run's results.
 fn results() -> tempfile::TempDir {
@@ -123,8 +124,122 @@ proptest! {
         if let Some(cut) = cut {
             log.truncate((cut * len) as usize);
         }
-        if let Ok(distribution) = decode(&log) {
+        if let Ok(distribution) = decode(&log, 2.0) {
             prop_assert!(distribution.intervals.len() <= 3);
         }
     }
+}
+
+/// A directory with the results of a comparison: two valid rounds and one that is not.
+fn compared() -> tempfile::TempDir {
+    let place = tempfile::tempdir().unwrap();
+    let round = |number| Run {
+        round: Some(number),
+        attempt: Some(1),
+        ..sample::closed_run()
+    };
+    let mut runs = vec![round(1), round(2), round(3)];
+    runs[1].valid = false;
+    let recorder = sample::recorder(Mode::Closed);
+    for run in &runs {
+        let log = hlog::render(&recorder.intervals, SystemTime::UNIX_EPOCH).unwrap();
+        fs::write(place.path().join(run.file_stem() + ".hlog"), log).unwrap();
+    }
+    let mut latency = recorder.latency.clone();
+    latency.add_all(&recorder.latency);
+    let merged = Merged {
+        target: "hermit".to_owned(),
+        responder: None,
+        link: "unix".to_owned(),
+        mode: Some("closed".into()),
+        payload_bytes: Some(64),
+        timeout_ns: Some(1_000_000_000),
+        rounds_wanted: 3,
+        rounds: vec![1, 3],
+        sent: 2000,
+        received: 1996,
+        lost: 4,
+        latency_ns: (&latency).into(),
+    };
+    let report = super::Report {
+        runs,
+        merged: vec![merged],
+        ..sample::report(sample::closed_run())
+    };
+    fs::write(place.path().join(RESULT), report.to_json().unwrap()).unwrap();
+    place
+}
+
+#[test]
+fn a_merged_target_is_the_sum_of_its_valid_runs() {
+    let place = compared();
+    let source = read(place.path()).unwrap();
+    let [whole] = source.wholes.as_slice() else {
+        panic!("{:?}", source.wholes);
+    };
+    assert_eq!(whole.runs, [0, 2]);
+    let recorder = sample::recorder(Mode::Closed);
+    let mut twice = recorder.latency.histogram();
+    twice.add(recorder.latency.histogram()).unwrap();
+    assert_eq!(whole.histogram, twice);
+    assert_eq!(whole.histogram.len(), 2000);
+}
+
+#[test]
+fn a_merged_target_that_is_something_else_is_refused() {
+    let path = |place: &tempfile::TempDir| place.path().join(RESULT);
+    let text = fs::read_to_string(path(&compared())).unwrap();
+    let result: serde_json::Value = serde_json::from_str(&text).unwrap();
+    type Change = fn(&mut serde_json::Value);
+    let changes: [(&str, Change); 6] = [
+        ("it has 2000 samples, the record 1999", |it| {
+            it["merged"][0]["latency_ns"]["count"] = 1999.into();
+        }),
+        ("its largest latency is", |it| {
+            it["merged"][0]["latency_ns"]["max"] = 5.into();
+        }),
+        ("2000 requests were sent, the record has 1", |it| {
+            it["merged"][0]["sent"] = 1.into();
+        }),
+        ("4 were lost, the record has 0", |it| {
+            it["merged"][0]["lost"] = 0.into();
+        }),
+        ("the rounds are others", |it| {
+            it["merged"][0]["rounds"] = serde_json::json!([1, 2]);
+        }),
+        // A run that is called valid afterwards was not merged.
+        ("3000 requests were sent, the record has 2000", |it| {
+            it["runs"][1]["valid"] = true.into();
+        }),
+    ];
+    for (complaint, change) in changes {
+        let place = compared();
+        let mut changed = result.clone();
+        change(&mut changed);
+        fs::write(path(&place), changed.to_string()).unwrap();
+        let error = read(place.path()).unwrap_err();
+        assert!(
+            matches!(error, ReadError::Contradiction { .. }),
+            "{error:?}"
+        );
+        let said = error.to_string();
+        assert!(said.contains(complaint), "{complaint}: {said}");
+        assert!(said.contains("hermit on unix"), "{said}");
+    }
+}
+
+#[test]
+fn what_a_run_needs_to_end_is_no_interval_of_its_own() {
+    let recorder = sample::recorder(Mode::Closed);
+    let log = hlog::render(&recorder.intervals, SystemTime::UNIX_EPOCH).unwrap();
+    let decoded = |elapsed_s| decode(&log, elapsed_s).unwrap();
+    assert_eq!(decoded(1.2).intervals.len(), 2);
+    let short = decoded(1.05);
+    let [only] = short.intervals.as_slice() else {
+        panic!("{:?}", short.intervals);
+    };
+    assert_eq!((only.start_s, only.length_s), (0.0, 1.0));
+    // The losses of the second interval are in it.
+    assert_eq!(only.max_ns, Some(short.histogram.max()));
+    assert_eq!(short.histogram, decoded(1.2).histogram);
 }

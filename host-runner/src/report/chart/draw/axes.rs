@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{FONT, Frame, GAP, TICK_BELOW, text, text_width};
+use super::{FONT, Frame, GAP, RIGHT, TICK_BELOW, text, text_width};
 use crate::report::chart::Plot;
 
 /// How far under the plot the title of the axis stands.
@@ -22,8 +22,11 @@ pub(super) fn along(plot: &Plot, frame: Frame, svg: &mut String) -> fmt::Result 
     let mut taken: Vec<(f64, f64)> = Vec::new();
     for tick in &plot.x.ticks {
         let x = frame.x(plot, tick.at);
+        // At the very end there is room for half of a short one only.
+        let edge = frame.right() + RIGHT;
+        let middle = |label: &str| x.min(edge - text_width(label) / 2.0);
         let label = tick.label.as_deref().filter(|label| {
-            let half = text_width(label) / 2.0 + GAP / 2.0;
+            let (x, half) = (middle(label), text_width(label) / 2.0 + GAP / 2.0);
             let is_free = taken
                 .iter()
                 .all(|&(from, to)| x + half <= from || x - half >= to);
@@ -40,7 +43,7 @@ pub(super) fn along(plot: &Plot, frame: Frame, svg: &mut String) -> fmt::Result 
                 svg,
                 "tick",
                 "middle",
-                (x, frame.bottom() + TICK_BELOW),
+                (middle(label), frame.bottom() + TICK_BELOW),
                 label,
             )?;
         }

@@ -64,10 +64,14 @@ pub(super) fn labels(plot: &Plot, frame: Frame, svg: &mut String) -> fmt::Result
             };
             drawn.iter().filter(is_met).count()
         };
+        let room = (frame.width - width - 8.0).max(0.0);
+        let part = |quarters: u8| frame.left + 4.0 + room * f64::from(quarters) / 4.0;
         let places = [
-            ("end", frame.right() - 4.0 - width),
-            ("start", frame.left + 4.0),
-            ("middle", frame.left + (frame.width - width) / 2.0),
+            ("end", part(4)),
+            ("start", part(0)),
+            ("middle", part(2)),
+            ("middle", part(3)),
+            ("middle", part(1)),
         ];
         let (anchor, left) = places.into_iter().min_by_key(met).unwrap_or(places[0]);
         let x = match anchor {

@@ -68,6 +68,18 @@ fn no_two_labels_are_in_each_others_way() {
 }
 
 #[test]
+fn a_label_at_the_end_is_within_the_drawing() {
+    let ticks = places(&plot(&example(), Size::Narrow), "tick");
+    let last = ticks.iter().map(|at| at.0).fold(0.0, f64::max);
+    let half = text_width("99.9999") / 2.0;
+    assert!(
+        last > Size::Narrow.width() - RIGHT - half,
+        "it is there: {ticks:?}"
+    );
+    assert!(last <= Size::Narrow.width() - half, "{ticks:?}");
+}
+
+#[test]
 fn labels_make_way_for_curves() {
     let mut busy = example();
     busy.bands.truncate(1);

@@ -2,30 +2,22 @@
 
 use hdrhistogram::Histogram;
 
-use super::{Contest, Contestant, OnLink};
-use crate::report::chart::{Axis, Curve, Plot, Size};
-use crate::report::document::charts::{Chart, Group, Legend, Panel, quantities, sample};
+use super::{Contest, Contestant, OnLink, tables};
+use crate::report::chart::{Axis, Band, Curve, Plot, Size};
+use crate::report::document::charts::{Chart, Figures, Group, Legend, Panel, quantities, sample};
 use crate::report::document::method;
 use crate::report::document::plots::{floors, latency_axis, over_time, percentile};
-
-/// All charts; `id` goes before what links can point to. There are none if no run is valid.
-#[must_use]
-pub fn all(contest: &Contest<'_>, id: &str) -> Vec<Chart> {
-    let measured = |link: &&OnLink<'_>| link.targets.iter().any(|it| !it.rounds.is_empty());
-    let links: Vec<&OnLink<'_>> = contest.links.iter().filter(measured).collect();
-    if links.is_empty() {
-        return Vec::new();
-    }
-    vec![by_percentile(&links, id), by_round(&links, id)]
-}
 
 /// The targets that there is something to draw of.
 fn drawn<'a, 'b>(link: &'a OnLink<'b>) -> impl Iterator<Item = &'a Contestant<'b>> {
     link.targets.iter().filter(|it| !it.rounds.is_empty())
 }
 
-/// A drawing per link, all on the same scales.
-fn by_percentile(links: &[&OnLink<'_>], id: &str) -> Chart {
+/// Latency by percentile: a drawing and a table per link, all drawings on the same scales. `id` goes
+/// before what links can point to.
+#[must_use]
+pub fn by_percentile(contest: &Contest<'_>, id: &str) -> Chart {
+    let links = &contest.links;
     let curves: Vec<Vec<Curve>> = links.iter().map(|link| curves(link)).collect();
     let bands = links.iter().map(|link| {
         let rounds = drawn(link).flat_map(|it| &it.rounds);
@@ -37,7 +29,8 @@ fn by_percentile(links: &[&OnLink<'_>], id: &str) -> Chart {
     let x = Axis::percentile(rarest.unwrap_or_default() as f64);
     let y = latency_axis(curves.iter().flatten(), bands.iter().flatten());
     let groups = links.iter().zip(curves.into_iter().zip(bands));
-    let group = |(link, (curves, bands)): (&&OnLink<'_>, _)| {
+    let group = |(link, (curves, bands)): (&OnLink<'_>, (Vec<Curve>, Vec<Band>))| {
+        let is_empty = curves.is_empty();
         let plot = Plot {
             title: format!("Latency by percentile on {}", link.name),
             x: x.clone(),
@@ -48,7 +41,15 @@ fn by_percentile(links: &[&OnLink<'_>], id: &str) -> Chart {
         Group {
             title: Some(link.name.to_owned()),
             legend: legend(link),
-            panels: vec![Panel::new(None, &plot, Size::Wide)],
+            panels: (!is_empty)
+                .then(|| Panel::new(None, &plot, Size::Wide))
+                .into_iter()
+                .collect(),
+            is_grid: false,
+            figures: Some(Figures {
+                table: tables::merged(link),
+                samples: link.targets.iter().map(|it| sample(it.style)).collect(),
+            }),
         }
     };
     Chart {
@@ -76,9 +77,11 @@ fn legend(link: &OnLink<'_>) -> Legend {
         .collect()
 }
 
-/// A drawing per target, with its rounds beside each other; all of a link are on the same scales.
-fn by_round(links: &[&OnLink<'_>], id: &str) -> Chart {
-    let group = |link: &&OnLink<'_>| {
+/// Latency over time: a drawing per target, with its rounds beside each other; all of a link are on the
+/// same scales. `None` if no run is valid.
+#[must_use]
+pub fn by_round(contest: &Contest<'_>, id: &str) -> Option<Chart> {
+    let group = |link: &OnLink<'_>| {
         let targets = drawn(link).map(|it| over_time::Rounds {
             series: it.series(),
             rounds: it
@@ -99,12 +102,16 @@ fn by_round(links: &[&OnLink<'_>], id: &str) -> Chart {
             title: Some(link.name.to_owned()),
             legend: quantities(None, &over_time::QUANTITIES),
             panels: panels.collect(),
+            is_grid: true,
+            figures: None,
         }
     };
-    Chart {
+    let links = contest.links.iter();
+    let measured: Vec<_> = links.filter(|link| drawn(link).next().is_some()).collect();
+    (!measured.is_empty()).then(|| Chart {
         id: format!("{id}over-time"),
         title: "Latency round by round".to_owned(),
         caption: method::BY_ROUND.to_owned(),
-        groups: links.iter().map(group).collect(),
-    }
+        groups: measured.into_iter().map(group).collect(),
+    })
 }

@@ -194,3 +194,6 @@ fn run_label(run: &Run, subject: &str) -> String {
         .flatten()
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

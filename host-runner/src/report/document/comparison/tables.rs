@@ -1,27 +1,24 @@
 //! The tables of a comparison: its merged targets, and the runs that are in none of them.
 
-use super::{Contest, OnLink};
+use super::OnLink;
 use crate::report::document::format::count;
 use crate::report::document::tables::{Table, percentiles, value};
 use crate::stats::summary::PERCENTILES;
 
-/// All valid rounds of each target together. Its rows are numbered by target, link after link.
+/// All valid rounds of each target on a link together.
 #[must_use]
-pub fn merged(contest: &Contest<'_>) -> Table {
-    let mut head = vec!["latency, µs", "link", "valid rounds", "invalid runs"];
+pub fn merged(link: &OnLink<'_>) -> Table {
+    let mut head = vec!["latency, µs", "valid rounds", "invalid runs"];
     head.extend(PERCENTILES.map(|percentile| percentile.name));
     head.extend(["max", "samples", "lost"]);
     let mut table = Table::new("All valid rounds together", &head);
-    let links = contest.links.iter();
-    let targets = links.flat_map(|link| link.targets.iter().map(move |it| (link, it)));
-    for (index, (link, target)) in targets.enumerate() {
+    for (index, target) in link.targets.iter().enumerate() {
         let merged = target.merged;
         let censored = target.censored_from_ns();
         let of_it = link.runs.iter().filter(|it| merged.is_of(it.run));
         let invalid = of_it.filter(|it| !it.run.valid).count();
         let cells = [
             target.label.clone(),
-            link.name.to_owned(),
             format!("{} of {}", merged.rounds.len(), merged.rounds_wanted),
             count(invalid as u64),
         ];

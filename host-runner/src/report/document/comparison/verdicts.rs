@@ -12,18 +12,25 @@ use crate::stats::summary::PERCENTILES;
 /// The percentiles that the sentences are about, if they are told: the tail.
 const TAIL: [&str; 2] = ["p99", "p99.9"];
 
+/// The verdicts on one target on a link.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Group {
+    /// The link.
+    pub link: String,
+    /// The target.
+    pub target: String,
+    /// What it is held against.
+    pub rows: Vec<Row>,
+}
+
 /// The verdicts on a pair.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
-    /// The link of both.
-    pub link: String,
-    /// The one target.
-    pub target: String,
-    /// What it is held against.
+    /// What the target is held against.
     pub baseline: String,
     /// How many rounds both have, in words.
     pub rounds: String,
-    /// A cell for each percentile of [`columns`].
+    /// A cell for each percentile of [`columns`]; none if there is no round that both have.
     pub cells: Vec<Cell>,
 }
 
@@ -50,59 +57,70 @@ pub fn columns() -> impl Iterator<Item = &'static str> {
         .map(|percentile| percentile.name)
 }
 
-/// A row for each target that the first one on the link is held against.
+/// A group for each target on the link that others are held against: mostly one.
 #[must_use]
-pub fn rows(link: &OnLink<'_>) -> Vec<Row> {
-    let mut rows = Vec::new();
-    for (target, baseline) in pairs(link) {
-        let of_pair = |it: &&&Comparison| it.target == target && it.baseline == baseline;
-        let differences: Vec<&Comparison> =
-            link.differences.iter().filter(of_pair).copied().collect();
-        let rounds = differences.first().map_or(0, |it| it.rounds);
-        let cell = |percentile| {
-            let found = differences.iter().find(|it| it.percentile == percentile);
-            match found {
-                Some(difference) => cell(link, percentile, difference),
-                None => Cell {
-                    percentile,
-                    kind: "none",
-                    words: if differences.is_empty() {
-                        "no round in which both are valid".to_owned()
-                    } else {
-                        "n/a: too few samples".to_owned()
-                    },
-                    interval: None,
-                    values: None,
-                },
-            }
-        };
-        rows.push(Row {
-            link: link.name.to_owned(),
-            target: target.to_owned(),
-            baseline: baseline.to_owned(),
-            rounds: match rounds {
-                1 => "1 round".to_owned(),
-                rounds => format!("{rounds} rounds"),
-            },
-            cells: columns().map(cell).collect(),
-        });
-    }
-    rows
-}
-
-/// What is held against what: also where nothing came of it.
-fn pairs<'a>(link: &'a OnLink<'_>) -> Vec<(&'a str, &'a str)> {
-    let mut pairs: Vec<(&str, &str)> = Vec::new();
-    for difference in &link.differences {
-        let target = difference.target.as_str();
+pub fn groups(link: &OnLink<'_>) -> Vec<Group> {
+    let group = |target: &str| {
+        // Also those that nothing came of.
         let others = link.targets.iter().map(|it| it.label.as_str());
-        for baseline in others.chain([difference.baseline.as_str()]) {
-            if baseline != target && !pairs.contains(&(target, baseline)) {
-                pairs.push((target, baseline));
+        let named = link.differences.iter().filter(|it| it.target == target);
+        let mut baselines: Vec<&str> = Vec::new();
+        for baseline in others.chain(named.map(|it| it.baseline.as_str())) {
+            if baseline != target && !baselines.contains(&baseline) {
+                baselines.push(baseline);
             }
         }
+        let rows = baselines.into_iter().map(|it| row(link, target, it));
+        Group {
+            link: link.name.to_owned(),
+            target: target.to_owned(),
+            rows: rows.collect(),
+        }
+    };
+    targets(link).into_iter().map(group).collect()
+}
+
+/// Those that others are held against.
+fn targets<'a>(link: &OnLink<'a>) -> Vec<&'a str> {
+    let mut targets: Vec<&str> = Vec::new();
+    for difference in &link.differences {
+        if !targets.contains(&difference.target.as_str()) {
+            targets.push(&difference.target);
+        }
     }
-    pairs
+    targets
+}
+
+fn row(link: &OnLink<'_>, target: &str, baseline: &str) -> Row {
+    let of_pair = |it: &&&Comparison| it.target == target && it.baseline == baseline;
+    let differences: Vec<&Comparison> = link.differences.iter().filter(of_pair).copied().collect();
+    let cell = |percentile| {
+        let found = differences.iter().find(|it| it.percentile == percentile);
+        found.map_or_else(|| untold(percentile), |found| cell(link, percentile, found))
+    };
+    Row {
+        baseline: baseline.to_owned(),
+        rounds: match differences.first().map_or(0, |it| it.rounds) {
+            0 => "no round in which both are valid".to_owned(),
+            1 => "1 round".to_owned(),
+            rounds => format!("{rounds} rounds"),
+        },
+        cells: if differences.is_empty() {
+            Vec::new()
+        } else {
+            columns().map(cell).collect()
+        },
+    }
+}
+
+fn untold(percentile: &'static str) -> Cell {
+    Cell {
+        percentile,
+        kind: "none",
+        words: "n/a: too few samples".to_owned(),
+        interval: None,
+        values: None,
+    }
 }
 
 fn cell(link: &OnLink<'_>, percentile: &'static str, difference: &Comparison) -> Cell {
@@ -153,13 +171,7 @@ fn words(difference: &Comparison) -> String {
 #[must_use]
 pub fn sentences(link: &OnLink<'_>) -> Vec<String> {
     let mut sentences = Vec::new();
-    let mut targets: Vec<&str> = Vec::new();
-    for difference in &link.differences {
-        if !targets.contains(&difference.target.as_str()) {
-            targets.push(&difference.target);
-        }
-    }
-    for target in targets {
+    for target in targets(link) {
         let own = link.differences.iter().filter(|it| it.target == target);
         let own: Vec<&Comparison> = own.copied().collect();
         if own.iter().all(|it| it.outcome() == Verdict::TooFewRounds) {

@@ -3,8 +3,7 @@
 use minijinja::Value;
 use serde::Serialize;
 
-use super::verdicts::{self, Row};
-use super::{Contest, OnLink, charts, tables};
+use super::{Contest, OnLink, charts, tables, verdicts};
 use crate::report::Skipped;
 use crate::report::document::charts::{Chart, sample};
 use crate::report::document::tables::{Table, runs};
@@ -26,10 +25,10 @@ pub struct View {
     pub runs: usize,
     /// See `runs`.
     pub invalid: usize,
-    /// The charts.
-    pub charts: Vec<Chart>,
-    /// All valid rounds of each target together.
-    pub merged: Figures,
+    /// All valid rounds of each target together: drawn, and in figures.
+    pub by_percentile: Chart,
+    /// The rounds beside each other; `None` if no run is valid.
+    pub by_round: Option<Chart>,
     /// Every single run, link by link.
     pub details: Vec<Details>,
 }
@@ -48,17 +47,8 @@ pub struct Answer {
 pub struct Verdicts {
     /// The percentiles.
     pub columns: Vec<&'static str>,
-    /// The pairs, link by link.
-    pub rows: Vec<Row>,
-}
-
-/// A table, with a sample of the look of each thing that its rows are of.
-#[derive(Debug, Serialize)]
-pub struct Figures {
-    /// The table.
-    pub table: Table,
-    /// The samples, by the rows' numbers.
-    pub samples: Vec<Value>,
+    /// What is held against what, link by link.
+    pub groups: Vec<verdicts::Group>,
 }
 
 /// Every run on a link.
@@ -79,31 +69,32 @@ pub struct Details {
 }
 
 impl View {
-    /// What is to be said of `contest`, the number `index` of `count` on the page.
+    /// What is to be said of `contest`, which is number `index` on the page, and alone there or not.
     #[must_use]
     pub fn new(contest: &Contest<'_>, index: usize, is_alone: bool) -> Self {
-        let id = match index {
-            0 => String::new(),
-            index => format!("{}-", index + 1),
+        let id = if is_alone {
+            String::new()
+        } else {
+            format!("{}-", index + 1)
         };
         let links = &contest.links;
         let all = &contest.source.report.runs;
-        let targets = links.iter().flat_map(|link| &link.targets);
         Self {
             name: (!is_alone).then(|| contest.source.directory.display().to_string()),
-            answers: links.iter().map(answer).collect(),
+            answers: links
+                .iter()
+                .map(answer)
+                .filter(|answer| !answer.sentences.is_empty())
+                .collect(),
             verdicts: Verdicts {
                 columns: verdicts::columns().collect(),
-                rows: links.iter().flat_map(verdicts::rows).collect(),
+                groups: links.iter().flat_map(verdicts::groups).collect(),
             },
             skipped: Skipped::lines(&contest.source.report.skipped),
             runs: all.len(),
             invalid: all.iter().filter(|run| !run.valid).count(),
-            charts: charts::all(contest, &id),
-            merged: Figures {
-                table: tables::merged(contest),
-                samples: targets.map(|it| sample(it.style)).collect(),
-            },
+            by_percentile: charts::by_percentile(contest, &id),
+            by_round: charts::by_round(contest, &id),
             details: links.iter().map(details).collect(),
             id,
         }
