@@ -48,7 +48,7 @@ const ALPHA: f64 = 0.02;
 const NORMAL_DEGREES: usize = 1000;
 
 /// The rarest samples that are compared, one in this many: a percentile beyond hangs on one round.
-const RAREST: u64 = 1000;
+pub const RAREST: u64 = 1000;
 
 /// One percentile of two targets, held against each other.
 #[derive(Clone, Copy, Debug, PartialEq)]
