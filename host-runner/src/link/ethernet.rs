@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::codec::Codec;
 use super::frame::{Flow, MAX_FRAME, Parsed};
 use super::stack::{Host, Stack};
-use super::{Family, Link, LinkError, Received, Signals, wait};
+use super::{Family, Gaps, Link, LinkError, Received, Signals, wait};
 use crate::clock;
 
 /// The instrument's Ethernet address on such links: locally administered.
@@ -52,6 +52,11 @@ pub trait Frames {
 
     /// As [`Link::signals`].
     fn signals(&self) -> Option<Signals> {
+        None
+    }
+
+    /// As [`Link::take_gaps`].
+    fn take_gaps(&mut self) -> Option<Gaps> {
         None
     }
 }
@@ -118,6 +123,10 @@ impl<F: Frames> Link for EthernetLink<F> {
 
     fn signals(&self) -> Option<Signals> {
         self.frames.signals()
+    }
+
+    fn take_gaps(&mut self) -> Option<Gaps> {
+        self.frames.take_gaps()
     }
 
     fn send(&mut self, datagram: &[u8]) -> Result<(), LinkError> {

@@ -13,7 +13,8 @@
 //! - [`loopback`]: the request handler itself, with no network at all;
 //! - [`reflector`]: a thread in the service's place at the other end of a link, which answers with what
 //!   [`turn`] makes of a frame;
-//! - [`fault`]: any link, made unreliable.
+//! - [`fault`]: any link, made unreliable;
+//! - [`gaps`]: what kept a polling link from looking.
 //!
 //! [`prepare`] turns the choice of a link into what QEMU needs of it, and then into the link.
 
@@ -22,6 +23,7 @@ pub mod codec;
 pub mod ethernet;
 pub mod fault;
 pub mod frame;
+pub mod gaps;
 pub mod loopback;
 pub mod pcap;
 pub mod reflector;
@@ -40,6 +42,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use gaps::Gaps;
 pub use setup::{Family, LinkKind, Opener, Options, prepare};
 pub use stack::Host;
 
@@ -80,6 +83,11 @@ pub trait Link {
     /// How often either side has had to be woken since the link was opened, where the link can see
     /// it.
     fn signals(&self) -> Option<Signals> {
+        None
+    }
+
+    /// What kept the link from looking since it was last asked, if it polls.
+    fn take_gaps(&mut self) -> Option<Gaps> {
         None
     }
 

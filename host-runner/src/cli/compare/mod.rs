@@ -302,6 +302,7 @@ fn is_out_of_reach(error: &CliError) -> bool {
             | CliError::Link(LinkError::OutOfReach { .. })
             | CliError::Target(
                 TargetError::Missing { .. }
+                    | TargetError::NotAKernel { .. }
                     | TargetError::NotStarted { .. }
                     | TargetError::Refused { .. }
                     | TargetError::ModuleMissing { .. }
