@@ -74,8 +74,8 @@ compare: build linux-guest ## the unikernel beside Linux in at most 5 minutes: m
 		--links vhost-user,unix,loopback --repeat 5 --duration 1s --settle 1s --retries 2 \
 		--within 280s $(ARGS)
 
-compare-full: build linux-guest ## every target on every link, ten rounds: takes 40 minutes
-	@$(FATHOM) compare --targets $(ALL_TARGETS) --links vhost-user,unix,user,loopback \
+compare-full: build linux-guest ## every target on every link, ten rounds: takes an hour
+	@$(FATHOM) compare --targets $(ALL_TARGETS) --links vhost-user,unix,tap,user,loopback \
 		--repeat 10 --duration 10s --settle 5s --retries 5 $(ARGS)
 
 test: lint build linux-guest ## lint, then every unit, property and end-to-end test
