@@ -36,7 +36,7 @@ ALL_TARGETS := hermit,linux-guest:blocking,linux-guest:busy,linux-guest:io_uring
 	linux-host:blocking,linux-host:busy,linux-host:io_uring,null
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build image linux-guest run serve probe compare compare-full test bench lint clean
+.PHONY: help setup build image linux-guest run serve probe compare compare-full test bench alike lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -88,6 +88,9 @@ bench: build ## hold what the guest needs against tests/benches/baseline.json, t
 	@cargo bench --quiet --locked --package tests --bench guest -- $(ARGS)
 	@cargo bench --quiet --locked --package host-runner --bench hot_paths
 	@echo "bench: done"
+
+alike: build ## hold hermit against itself in twenty comparisons: at most one may claim a difference
+	@cargo test --quiet --locked --release --package tests --test alike -- --ignored --nocapture
 
 lint: setup ## formatting and clippy, warnings are errors, on both workspaces
 	@cargo fmt --all --check

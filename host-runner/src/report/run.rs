@@ -98,7 +98,7 @@ pub struct Run {
     pub impossible_times: u64,
     /// From when a request was due to its answer; lost ones count as at least the timeout.
     pub latency_ns: Summary,
-    /// From when a request was sent to its answer; open loop only.
+    /// What a client that waits for each answer would have recorded; open loop only.
     pub uncorrected_latency_ns: Option<Summary>,
     /// The guest's own share.
     pub service_ns: Summary,
@@ -361,8 +361,14 @@ mod tests {
             "floor_share",
             "involuntary_switches",
             "steal_share",
+            "beside",
+            "after",
+            "waited_ns",
+            "waited_share",
         ]);
         assert_eq!(keys(&run["noise"]), expected);
+        let expected = sorted(["observed_ns", "max_gap_ns", "total_gap_ns", "share"]);
+        assert_eq!(keys(&run["noise"]["beside"]), expected);
         assert_eq!(run["guest_counters"]["replied"], 1000);
         assert_eq!(
             run["guest_counters"].as_object().unwrap().len(),

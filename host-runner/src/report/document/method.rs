@@ -95,7 +95,8 @@ const MODES: [(&str, &str); 3] = [
         "open",
         "Open loop: requests are due at a fixed rate whatever became of those before. Latency counts \
          from when a request was due, so a stall counts for every request it delayed; \"uncorrected\" \
-         is the same from the actual send, and \"lateness\" the difference.",
+         is what a client that waits for each reply would have recorded, and \"lateness\" how long \
+         after it was due a request was sent.",
     ),
     (
         "pipeline",

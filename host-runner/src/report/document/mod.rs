@@ -10,15 +10,14 @@
 //! - [`method`]: how it was measured, in words;
 //! - [`format`](mod@format): numbers and text.
 
-use std::fs;
 use std::path::Path;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment as Templates, Value};
 
-use super::ReportError;
 use super::read::{self, Source};
+use super::{ReportError, file};
 
 pub mod charts;
 pub mod comparison;
@@ -58,7 +57,7 @@ impl Documents {
     pub fn write_to(&self, directory: &Path) -> Result<(), ReportError> {
         for (name, text) in [(HTML, &self.html), (MARKDOWN, &self.markdown)] {
             let path = directory.join(name);
-            fs::write(&path, text).map_err(ReportError::unwritable(path))?;
+            file::write(&path, text.as_bytes())?;
         }
         Ok(())
     }

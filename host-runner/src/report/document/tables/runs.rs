@@ -126,6 +126,10 @@ pub fn floors(entries: &[Entry<'_>]) -> Table {
             "p50 in it",
             "a spinning thread lost",
             "its longest gap, µs",
+            "lost during the run",
+            "longest gap, µs",
+            "lost after it",
+            "longest gap, µs",
             "put off the CPU",
             "steal",
         ],
@@ -157,6 +161,14 @@ pub fn floors(entries: &[Entry<'_>]) -> Table {
             .chain([
                 percent(noise.floor_share),
                 micros(noise.floor_max_gap_ns as f64),
+                noise.beside.map_or_else(none, |it| percent(it.share)),
+                noise
+                    .beside
+                    .map_or_else(none, |it| micros(it.max_gap_ns as f64)),
+                noise.after.map_or_else(none, |it| percent(it.share)),
+                noise
+                    .after
+                    .map_or_else(none, |it| micros(it.max_gap_ns as f64)),
                 noise.involuntary_switches.map_or_else(none, count),
                 noise.steal_share.map_or_else(none, percent),
             ]);
