@@ -169,7 +169,7 @@ fn the_tail_is_told_in_sentences() {
         sentences(&source, "unix"),
         [
             "hermit's p99 is lower than a's by 149–151 µs and than b's by 1–2 ms; it is higher than \
-          linux-guest:busy's by 300–700 ns; it shows no difference from c's; it has too few rounds \
+          linux-guest:busy's by 300–700 ns; it is not seen to differ from c's; it has too few rounds \
           to be held against d's."
         ]
     );

@@ -222,7 +222,7 @@ fn sentence(target: &str, percentile: &str, differences: &[&Comparison]) -> Stri
     let clauses = [
         by(Verdict::Lower, "lower"),
         by(Verdict::Higher, "higher"),
-        plain(Verdict::NoDifference, "shows no difference from"),
+        plain(Verdict::NoDifference, "is not seen to differ from"),
         plain(
             Verdict::TooFewRounds,
             "has too few rounds to be held against",
@@ -251,7 +251,7 @@ fn unjudged(link: &OnLink<'_>) -> Option<String> {
             only.label
         )),
         (several, _) => parts.push(format!(
-            "No verdict on {}: no round in which it and what it is held against are both valid.",
+            "No verdict on {}: in no round is it valid together with what it is held against.",
             names(several.iter().map(|it| it.label.as_str()))
         )),
     }
