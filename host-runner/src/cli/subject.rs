@@ -9,7 +9,7 @@ use super::floor::Floor;
 use super::interrupt::Interrupt;
 use super::measure::{Measured, measure};
 use super::values::Ip;
-use super::{CliError, linux, machine};
+use super::{CliError, linux, machine, sockets};
 use crate::link::user::UdpLink;
 use crate::link::vhost_user::reflector::{self, Reflector};
 use crate::link::{self, Family, Link, LinkKind};
@@ -46,6 +46,7 @@ pub fn check(args: &RunArgs) -> Result<(), CliError> {
         _ => None,
     };
     problem.map_or(Ok(()), |problem| Err(CliError::Usage(problem)))?;
+    sockets::check(args)?;
     linux::check(args)
 }
 
@@ -83,6 +84,7 @@ impl Recipe {
     pub fn find(args: &RunArgs, scratch: &Path) -> Result<Self, CliError> {
         let bootable = match args.target {
             Target::Hermit => machine::hermit(&args.guest, Idle::Spin)?,
+            Target::HermitSockets => sockets::guest(&args.guest)?,
             Target::LinuxGuest => linux::guest(args, scratch)?,
             Target::LinuxHost => return Ok(Self::Host),
             Target::Null => return Ok(Self::Thread),
@@ -307,7 +309,7 @@ fn place(machine: &mut Machine, link: LinkKind, mode: ModeName) -> Placement {
 /// The responder's mode, where there is a responder.
 fn responder(args: &RunArgs) -> Option<String> {
     match args.target {
-        Target::Hermit | Target::Null => None,
+        Target::Hermit | Target::HermitSockets | Target::Null => None,
         Target::LinuxGuest | Target::LinuxHost => {
             Some(args.linux.responder.unwrap_or_default().name().to_owned())
         }
