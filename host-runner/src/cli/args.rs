@@ -221,7 +221,7 @@ pub struct OutputArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Guest")]
 pub struct GuestArgs {
-    /// The image to boot [default: target/fathom.elf]
+    /// The image to boot [default: target/fathom.elf; of hermit-sockets: target/fathom-sockets.elf]
     #[arg(long, value_name = "PATH")]
     pub image: Option<PathBuf>,
     /// The accelerator: auto tries KVM and falls back to TCG

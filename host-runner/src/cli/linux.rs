@@ -33,9 +33,13 @@ pub fn check(args: &RunArgs) -> Result<(), CliError> {
         Target::Null if args.ipv6 || args.guest.ip.is_some() || args.guest.pcap.is_some() => {
             Some("null has no guest: leave out `--ipv6`, `--ip` and `--pcap`")
         }
-        Target::Hermit | Target::Null if kernel || linux.responder.is_some() => Some(
-            "this target has no Linux: use `--responder`, `--kernel` and `--modules` with a target that has one",
-        ),
+        Target::Hermit | Target::HermitSockets | Target::Null
+            if kernel || linux.responder.is_some() =>
+        {
+            Some(
+                "this target has no Linux: use `--responder`, `--kernel` and `--modules` with a target that has one",
+            )
+        }
         Target::LinuxGuest if args.ipv6 || args.guest.ip6.is_some() => {
             Some("the Linux guest's service has no IPv6 address: leave out `--ipv6` and `--ip6`")
         }

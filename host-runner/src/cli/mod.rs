@@ -37,6 +37,7 @@ pub mod report;
 pub mod run;
 pub mod series;
 pub mod serve;
+pub mod sockets;
 pub mod subject;
 pub mod values;
 pub mod way;

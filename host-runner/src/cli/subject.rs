@@ -11,7 +11,7 @@ use super::measure::{Measured, measure};
 use super::null::Null;
 use super::values::Ip;
 use super::way::Way;
-use super::{CliError, linux, machine};
+use super::{CliError, linux, machine, sockets};
 use crate::link::reflector::Reflector;
 use crate::link::turn::BOOT_ID;
 use crate::link::{self, Family, Link, LinkKind};
@@ -44,6 +44,7 @@ pub fn check(args: &RunArgs) -> Result<(), CliError> {
         Way::Link(_) => None,
     });
     problem.map_or(Ok(()), |problem| Err(CliError::Usage(problem)))?;
+    sockets::check(args)?;
     linux::check(args)
 }
 
@@ -81,6 +82,7 @@ impl Recipe {
     pub fn find(args: &RunArgs, scratch: &Path) -> Result<Self, CliError> {
         let bootable = match args.target {
             Target::Hermit => machine::hermit(&args.guest, Idle::Spin)?,
+            Target::HermitSockets => sockets::guest(&args.guest)?,
             Target::LinuxGuest => linux::guest(args, scratch)?,
             Target::LinuxHost => return Ok(Self::Host),
             Target::Null => return Ok(Self::Thread),
@@ -297,7 +299,7 @@ fn place(machine: &mut Machine, link: LinkKind, mode: ModeName) -> Placement {
 /// The responder's mode, where there is a responder.
 fn responder(args: &RunArgs) -> Option<String> {
     match args.target {
-        Target::Hermit | Target::Null => None,
+        Target::Hermit | Target::HermitSockets | Target::Null => None,
         Target::LinuxGuest | Target::LinuxHost => {
             Some(args.linux.responder.unwrap_or_default().name().to_owned())
         }

@@ -31,7 +31,9 @@ impl Way {
     #[must_use]
     pub fn best(target: Target) -> Self {
         match target {
-            Target::Hermit | Target::LinuxGuest | Target::Null => Self::Link(LinkKind::default()),
+            Target::Hermit | Target::HermitSockets | Target::LinuxGuest | Target::Null => {
+                Self::Link(LinkKind::default())
+            }
             Target::LinuxHost => Self::Loopback,
         }
     }
@@ -40,7 +42,7 @@ impl Way {
     #[must_use]
     pub const fn obstacle(self, target: Target) -> Option<&'static str> {
         match (target, self) {
-            (Target::Hermit | Target::LinuxGuest, Self::Loopback) => Some(
+            (Target::Hermit | Target::HermitSockets | Target::LinuxGuest, Self::Loopback) => Some(
                 "only a process on the host is reached over loopback: choose another with `--link`",
             ),
             (

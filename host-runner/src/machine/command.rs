@@ -121,10 +121,16 @@ fn network(arguments: &mut Arguments, config: &Config, attempt: Attempt) {
         }
     }
     let [a, b, c, d, e, f] = config.mac;
+    let legacy = if config.modern_device {
+        ",disable-legacy=on"
+    } else {
+        ""
+    };
     arguments.option(
         "-device",
         format!(
-            "virtio-net-pci,netdev=n0,mac={a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x},romfile={}",
+            "virtio-net-pci,netdev=n0,mac={a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x},romfile=\
+             {}{legacy}",
             vectors(config, attempt.accel)
         ),
     );
@@ -260,6 +266,17 @@ mod tests {
         assert!(line.contains(
             "-chardev socket,id=v0,path=/proc/self/fd/8 -netdev vhost-user,id=n0,chardev=v0 "
         ));
+    }
+
+    #[test]
+    fn a_device_for_a_driver_that_knows_no_legacy_has_none() {
+        let mut config = config(Netdev::User {
+            host_port: 0,
+            guest_port: 9000,
+            pcap: None,
+        });
+        config.modern_device = true;
+        assert!(line(&config, Accel::Tcg).ends_with(",romfile=,disable-legacy=on"));
     }
 
     #[test]

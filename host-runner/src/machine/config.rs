@@ -130,6 +130,8 @@ pub struct Config {
     pub memory_mib: u32,
     /// What the network device is connected to.
     pub netdev: Netdev,
+    /// Whether the network device has no legacy interface beside the modern one (virtio 1.2 §7.4).
+    pub modern_device: bool,
     /// The guest's Ethernet address.
     pub mac: [u8; 6],
     /// The image's boot arguments, as one line.
@@ -156,6 +158,7 @@ impl Config {
             cpu: None,
             memory_mib: MIN_MEMORY_MIB,
             netdev,
+            modern_device: false,
             mac: DEFAULT_MAC,
             boot_args: String::new(),
             console_log,

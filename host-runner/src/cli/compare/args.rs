@@ -16,7 +16,7 @@ use crate::target::Target;
 /// `fathom compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// What to measure: hermit, linux-guest:MODE, linux-host:MODE (MODE is blocking, busy or
+    /// What to measure: hermit, hermit-sockets, linux-guest:MODE, linux-host:MODE (MODE is blocking, busy or
     /// io_uring), null
     #[arg(
         long,
@@ -91,8 +91,10 @@ impl CompareArgs {
         if contender.target != Target::Hermit {
             // These are the unikernel's.
             guest.image = None;
-            guest.log = None;
             guest.boot_arg.clear();
+        }
+        if !matches!(contender.target, Target::Hermit | Target::HermitSockets) {
+            guest.log = None;
         }
         RunArgs {
             target: contender.target,

@@ -50,11 +50,11 @@ impl FromStr for Contender {
             None => (text, None),
         };
         let target = Target::from_str(name, false).map_err(|_| {
-            "there is hermit, linux-guest:MODE, linux-host:MODE and null".to_owned()
+            "there is hermit, hermit-sockets, linux-guest:MODE, linux-host:MODE and null".to_owned()
         })?;
         let responder = match (target, mode) {
-            (Target::Hermit | Target::Null, None) => None,
-            (Target::Hermit | Target::Null, Some(_)) => {
+            (Target::Hermit | Target::HermitSockets | Target::Null, None) => None,
+            (Target::Hermit | Target::HermitSockets | Target::Null, Some(_)) => {
                 return Err(format!("{name} has no mode"));
             }
             (Target::LinuxGuest | Target::LinuxHost, mode) => {
@@ -89,6 +89,7 @@ mod tests {
     fn names_are_read_and_written_alike() {
         for name in [
             "hermit",
+            "hermit-sockets",
             "null",
             "linux-guest:blocking",
             "linux-guest:io_uring",
@@ -106,6 +107,7 @@ mod tests {
             ("plan9", "there is hermit"),
             ("", "there is hermit"),
             ("hermit:busy", "hermit has no mode"),
+            ("hermit-sockets:busy", "hermit-sockets has no mode"),
             ("linux-guest:epoll", "the modes are"),
         ] {
             let error = name.parse::<Contender>().unwrap_err();

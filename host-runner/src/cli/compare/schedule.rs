@@ -84,7 +84,7 @@ pub fn orders(count: usize, rounds: u32, seed: u64) -> Vec<Vec<usize>> {
 #[must_use]
 pub fn expected_s(combination: Combination, plan: &Plan) -> f64 {
     let overhead_s = match combination.contender.target {
-        Target::Hermit => HERMIT_S,
+        Target::Hermit | Target::HermitSockets => HERMIT_S,
         Target::LinuxGuest => LINUX_GUEST_S,
         Target::LinuxHost | Target::Null => PROCESS_S,
     };
@@ -100,8 +100,10 @@ const PROCESS_S: f64 = 1.0;
 mod tests {
     use clap::Parser as _;
 
+    use super::super::super::args::LogLevel;
     use super::super::super::{Cli, Command};
     use super::*;
+    use crate::link::LinkKind;
 
     fn args(line: &str) -> CompareArgs {
         let words = ["fathom", "compare"].into_iter();
@@ -151,12 +153,26 @@ mod tests {
 
     #[test]
     fn options_reach_the_targets_that_they_mean_something_to() {
-        let line = "--targets hermit,linux-guest,null --image i --kernel k --boot-arg idle=nap";
+        let line = "--targets hermit,hermit-sockets,linux-guest,null --image i --kernel k --log info \
+                    --boot-arg idle=nap";
         let (possible, skipped) = named(line);
-        assert_eq!((possible.len(), skipped.len()), (3, 0), "{skipped:?}");
+        assert_eq!((possible.len(), skipped.len()), (4, 0), "{skipped:?}");
+        let comparison = args(line);
+        let guest = |index: usize| {
+            let args = comparison.run_args(comparison.targets[index], Way::Link(LinkKind::Unix));
+            (args.guest.image, args.guest.log, args.guest.boot_arg.len())
+        };
+        let log = Some(LogLevel::Info);
+        assert_eq!(guest(0), (Some("i".into()), log, 1));
+        assert_eq!(guest(1), (None, log, 0), "another image");
+        assert_eq!(guest(2), (None, None, 0));
         let (possible, skipped) = named("--ip dhcp --links user,unix --targets hermit");
         assert_eq!(possible, ["hermit user"]);
         assert!(skipped[0].reason.contains("no DHCP server"));
+        let line = "--targets hermit-sockets,hermit --links user --ip6 fd00::5/64";
+        let (possible, skipped) = named(line);
+        assert_eq!(possible, ["hermit user"]);
+        assert!(skipped[0].reason.contains("hermit-sockets has no IPv6"));
     }
 
     #[test]
