@@ -82,7 +82,7 @@ const COMPARED: [&str; 4] = [
 
 /// What the floor among the targets is.
 const NULL: &str = "\"null\" is a thread of the client's own program that answers in the guest's place \
-     through the same rings, without any guest: the floor that every other figure on that link stands on.";
+     on the same link, without any guest: the floor that every other figure on that link stands on.";
 
 /// How requests follow each other.
 const MODES: [(&str, &str); 3] = [
