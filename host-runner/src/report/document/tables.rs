@@ -460,7 +460,8 @@ mod tests {
     fn the_median_is_told_in_round_trips_of_a_cache_line() {
         let sources = [made_up::closed()];
         let table = floors(&entries(&sources));
-        let expected = "hermit, unix|120|140|192 ×|–|–|–|0.12 %|34.20|1.00 %|81.50|0.20 %|12.30|231|0.00 %";
+        let expected =
+            "hermit, unix|120|140|192 ×|–|–|–|0.12 %|34.20|1.00 %|81.50|0.20 %|12.30|231|0.00 %";
         assert_eq!(line(&table, 0), expected);
     }
 
