@@ -10,9 +10,10 @@
 //! - [`service`]: the loop's body, which puts the two together;
 //! - [`published`]: the counters where the machine monitor can read them;
 //! - [`idle`]: what to do when there is nothing to do;
-//! - [`nic`]: virtio-net on PCI.
+//! - [`nic`]: virtio-net on PCI;
+//! - [`sockets`]: what the image on Hermit's own sockets has in the place of most of these.
 //!
-//! Nothing here depends on Hermit: `main.rs` brings the two together. All but the last steps to
+//! Nothing here depends on Hermit: `main.rs` brings the two together, and `bin/sockets` likewise. All but the last steps to
 //! the hardware (configuration ports, page tables, the time stamp counter) is built and tested on
 //! the host as well. Unsafe code is confined to [`boot`], to [`nic`] and to reading the counter in
 //! [`clock`].
@@ -28,6 +29,7 @@ pub mod published;
 pub mod reflector;
 pub mod service;
 pub mod services;
+pub mod sockets;
 pub mod stack;
 #[cfg(test)]
 mod testing;

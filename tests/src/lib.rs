@@ -2,6 +2,7 @@
 //!
 //! - [`browser`]: a page in headless Chromium, and what is wrong with it;
 //! - [`built`]: where the built `fathom` and the built image are;
+//! - [`network`]: who has which network namespace and tap device;
 //! - [`turn`]: one QEMU at a time;
 //! - [`patience`]: how long anything may take before a test gives up;
 //! - [`guest`]: the image in a QEMU that the test itself starts, on its own command line;
@@ -32,6 +33,7 @@ pub mod guest;
 pub mod instructions;
 pub mod midway;
 pub mod monitor;
+pub mod network;
 pub mod packet;
 pub mod patience;
 pub mod process;

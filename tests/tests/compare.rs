@@ -279,9 +279,9 @@ fn what_there_is_not_is_a_usage_error() {
     let turn = turn();
     for (arguments, named) in [
         ("--targets plan9", "there is hermit"),
-        ("--links tap", "there is user, unix"),
+        ("--links pigeon", "pigeon"),
         ("--targets linux-guest:epoll", "the modes are"),
-        ("--targets null --links unix", "there is nothing to measure"),
+        ("--targets null --links user", "there is nothing to measure"),
         ("--sweep", "--sweep"),
     ] {
         call(arguments).finish(&turn).expect_failure(2, &[named]);

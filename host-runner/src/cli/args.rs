@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 
 use super::CliError;
 use super::values::{Ip, Ip6, as_ns, duration};
-use crate::link::LinkKind;
+use super::way::Way;
 use crate::load::{Limit, Mode, Plan};
 use crate::machine::{AccelChoice, MachineType};
 use crate::target::{Responder, Target};
@@ -20,9 +20,9 @@ pub struct RunArgs {
     /// What to measure
     #[arg(long, value_enum, default_value_t)]
     pub target: Target,
-    /// How datagrams reach the guest [default: vhost-user; linux-host is on the host's loopback]
+    /// How datagrams reach the service [default: vhost-user; loopback for linux-host]
     #[arg(long, value_enum)]
-    pub link: Option<LinkKind>,
+    pub link: Option<Way>,
     /// Measure over IPv6 (not on link user)
     #[arg(long)]
     pub ipv6: bool,
@@ -221,7 +221,7 @@ pub struct OutputArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Guest")]
 pub struct GuestArgs {
-    /// The image to boot [default: target/fathom.elf]
+    /// The image to boot [default: target/fathom.elf; of hermit-sockets: target/fathom-sockets.elf]
     #[arg(long, value_name = "PATH")]
     pub image: Option<PathBuf>,
     /// The accelerator: auto tries KVM and falls back to TCG

@@ -53,14 +53,42 @@ pub fn line(guest: &GuestArgs, idle: Idle) -> Result<String, CliError> {
                 Idle::Nap => "nap".to_owned(),
             },
         )),
-        guest.log.map(|level| ("log", level.name().to_owned())),
+        log(guest),
     ];
+    joined(guest, &ours)
+}
+
+/// The same for the image on Hermit's own sockets, which has no IPv6, no DHCP, and its own way to wait.
+///
+/// # Errors
+///
+/// As [`line`].
+pub fn sockets_line(guest: &GuestArgs) -> Result<String, CliError> {
+    let ((address, prefix), gateway) = static_network(guest);
+    let ours = [
+        Some(("ip", format!("{address}/{prefix}"))),
+        gateway.map(|address| ("gw", address.to_string())),
+        Some(("port", guest.port.to_string())),
+        log(guest),
+    ];
+    joined(guest, &ours)
+}
+
+/// A boot argument's name and value.
+type Argument = (&'static str, String);
+
+fn log(guest: &GuestArgs) -> Option<Argument> {
+    guest.log.map(|level| ("log", level.name().to_owned()))
+}
+
+/// Our arguments, and then the user's own, which replace ours of the same name.
+fn joined(guest: &GuestArgs, ours: &[Option<Argument>]) -> Result<String, CliError> {
     let is_replaced = |name: &str| {
         let is_named = |argument: &String| argument.split('=').next() == Some(name);
         guest.boot_arg.iter().any(is_named)
     };
     let line = ours
-        .into_iter()
+        .iter()
         .flatten()
         .filter(|(name, _)| !is_replaced(name))
         .map(|(name, value)| format!("{name}={value}"))
@@ -88,11 +116,16 @@ mod tests {
     }
 
     fn try_line_of(options: &str) -> Result<String, CliError> {
-        let words = ["fathom", "serve"]
-            .into_iter()
-            .chain(options.split_whitespace());
-        match Cli::try_parse_from(words).unwrap().command {
-            Command::Serve(args) => line(&args.guest, Idle::Spin),
+        line(&guest_of(options), Idle::Spin)
+    }
+
+    fn guest_of(options: &str) -> GuestArgs {
+        let words = ["fathom", "serve"].into_iter();
+        match Cli::try_parse_from(words.chain(options.split_whitespace()))
+            .unwrap()
+            .command
+        {
+            Command::Serve(args) => args.guest,
             other => panic!("{other:?}"),
         }
     }
@@ -120,16 +153,7 @@ mod tests {
 
     #[test]
     fn a_guest_that_cannot_ask_has_the_same_network() {
-        let network_of = |options: &str| {
-            let words = ["fathom", "serve"].into_iter();
-            match Cli::try_parse_from(words.chain(options.split_whitespace()))
-                .unwrap()
-                .command
-            {
-                Command::Serve(args) => static_network(&args.guest),
-                other => panic!("{other:?}"),
-            }
-        };
+        let network_of = |options: &str| static_network(&guest_of(options));
         let default = (DEFAULT_NETWORK, Some(DEFAULT_GATEWAY));
         assert_eq!(network_of(""), default);
         let own = (Ipv4Addr::new(192, 0, 2, 5), 28);
@@ -146,6 +170,16 @@ mod tests {
         assert_eq!(
             line_of("--boot-arg idle=nap --boot-arg colour=blue"),
             "ip=10.0.2.15/24 gw=10.0.2.2 port=9000 idle=nap colour=blue"
+        );
+    }
+
+    #[test]
+    fn hermits_own_sockets_get_what_they_have() {
+        let line_of = |options: &str| sockets_line(&guest_of(options)).unwrap();
+        assert_eq!(line_of(""), "ip=10.0.2.15/24 gw=10.0.2.2 port=9000");
+        assert_eq!(
+            line_of("--ip 192.0.2.5/28 --port 7000 --log info --boot-arg port=7001"),
+            "ip=192.0.2.5/28 log=info port=7001"
         );
     }
 

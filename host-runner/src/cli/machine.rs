@@ -46,6 +46,7 @@ pub fn hermit(guest: &GuestArgs, idle: Idle) -> Result<Bootable, CliError> {
         initrd: None,
         boot_args: boot_args::line(guest, idle)?,
         memory_mib: guest.memory.unwrap_or(MIN_MEMORY_MIB),
+        modern_device: false,
     })
 }
 
@@ -67,6 +68,7 @@ pub fn boot(
         machine: guest.machine,
         cpu: guest.cpu.clone(),
         memory_mib: bootable.memory_mib,
+        modern_device: bootable.modern_device,
         boot_args: bootable.boot_args,
         ..Config::new(bootable.image, console_log, netdev)
     };

@@ -94,6 +94,13 @@ pub enum Netdev {
         /// QEMU's end of the socket pair. Closed here when the machine has booted.
         socket: OwnedFd,
     },
+    /// A tap device: Ethernet frames, without a header that leaves work to the receiver.
+    Tap {
+        /// A descriptor of the device. Closed here when the machine has booted.
+        device: OwnedFd,
+        /// Where QEMU writes a capture of every frame, if anywhere.
+        pcap: Option<PathBuf>,
+    },
     /// A back end of its own, which shares the guest's memory (vhost-user).
     VhostUser {
         /// The Unix socket that it listens on: opened as a place in the file system (`O_PATH`), so
@@ -123,6 +130,8 @@ pub struct Config {
     pub memory_mib: u32,
     /// What the network device is connected to.
     pub netdev: Netdev,
+    /// Whether the network device has no legacy interface beside the modern one (virtio 1.2 §7.4).
+    pub modern_device: bool,
     /// The guest's Ethernet address.
     pub mac: [u8; 6],
     /// The image's boot arguments, as one line.
@@ -149,6 +158,7 @@ impl Config {
             cpu: None,
             memory_mib: MIN_MEMORY_MIB,
             netdev,
+            modern_device: false,
             mac: DEFAULT_MAC,
             boot_args: String::new(),
             console_log,

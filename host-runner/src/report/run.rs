@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use wire::Counters;
 
+use super::comparison;
 use super::floor::BeforeAfter;
 use crate::link::Signals;
 use crate::load::{Mode, Plan, Tally};
@@ -200,6 +201,12 @@ impl Run {
             valid: invalid_because.is_empty(),
             invalid_because,
         }
+    }
+
+    /// The target with its mode, as a comparison calls it.
+    #[must_use]
+    pub fn target_label(&self) -> String {
+        comparison::label(&self.target, self.responder.as_deref())
     }
 
     /// What the run's files are called, up to the dot.

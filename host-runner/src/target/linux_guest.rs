@@ -123,6 +123,7 @@ impl Parts {
             initrd: Some(initrd),
             boot_args: command_line::line(responder, network.ip, network.gateway, network.port),
             memory_mib,
+            modern_device: false,
         })
     }
 }

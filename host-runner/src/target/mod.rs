@@ -1,10 +1,11 @@
 //! What is measured: the service in one of its settings, ready to be booted or started.
 //!
+//! - [`hermit_sockets`]: the unikernel on Hermit's own sockets;
 //! - [`linux_guest`]: a stock Linux kernel in QEMU whose process 1 is the responder;
 //!   [`modules`] and [`initramfs`] are what it boots with, [`command_line`] what it is told;
 //! - [`linux_host`]: the responder as a process on this host.
 //!
-//! The unikernel needs nothing of this: it is one file, see [`Bootable`]. No target knows of links:
+//! The service's own image needs nothing of this: it is one file, see [`Bootable`]. No target knows of links:
 //! a guest's network device is configured the same whatever is behind it.
 #![forbid(unsafe_code)]
 
@@ -15,6 +16,7 @@ use std::process::ExitStatus;
 use clap::ValueEnum;
 
 pub mod command_line;
+pub mod hermit_sockets;
 pub mod initramfs;
 pub mod linux_guest;
 pub mod linux_host;
@@ -26,6 +28,8 @@ pub enum Target {
     /// The service in a Hermit unikernel
     #[default]
     Hermit,
+    /// The same on Hermit's own sockets, driver and network stack
+    HermitSockets,
     /// The service as the only process of a Linux guest, on the same machine
     LinuxGuest,
     /// The service as a process on this host
@@ -40,6 +44,7 @@ impl Target {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Hermit => "hermit",
+            Self::HermitSockets => "hermit-sockets",
             Self::LinuxGuest => "linux-guest",
             Self::LinuxHost => "linux-host",
             Self::Null => "null",
@@ -83,6 +88,8 @@ pub struct Bootable {
     pub boot_args: String,
     /// The memory to give it in MiB.
     pub memory_mib: u32,
+    /// Whether its driver wants a network device without the legacy interface.
+    pub modern_device: bool,
 }
 
 /// Why a target can't be had.

@@ -140,6 +140,7 @@ fn string_offset(name: &str) -> u32 {
 /// and the ACPI root pointer into `buffer`.
 ///
 /// A command line without a `--` of its own gets one in front: all of it is for the application.
+/// `kernel_arguments`, each with a space behind it, come before everything: they are for Hermit.
 ///
 /// # Errors
 ///
@@ -147,6 +148,7 @@ fn string_offset(name: &str) -> u32 {
 pub fn write(
     buffer: &mut Buffer,
     memory: impl Iterator<Item = (u64, u64)>,
+    kernel_arguments: &str,
     command_line: &str,
     rsdp: Option<NonZeroU64>,
 ) -> Result<(), TooLarge> {
@@ -169,7 +171,13 @@ pub fn write(
         .split_ascii_whitespace()
         .any(|word| word == ARGUMENT_SEPARATOR);
     let separator: &[u8] = if has_separator { b"" } else { b"-- " };
-    buffer.property("bootargs", &[separator, command_line.as_bytes(), b"\0"])?;
+    let boot_arguments = [
+        kernel_arguments.as_bytes(),
+        separator,
+        command_line.as_bytes(),
+        b"\0",
+    ];
+    buffer.property("bootargs", &boot_arguments)?;
     buffer.end_node()?;
     buffer.end_node()?;
     buffer.put_u32(TOKEN_END)?;
@@ -207,7 +215,14 @@ mod tests {
     fn a_reader_finds_what_was_written() {
         let mut buffer = Buffer::new();
         let rsdp = NonZeroU64::new(0xf_5ad0);
-        write(&mut buffer, MEMORY.into_iter(), "ip=dhcp port=9000", rsdp).unwrap();
+        write(
+            &mut buffer,
+            MEMORY.into_iter(),
+            "",
+            "ip=dhcp port=9000",
+            rsdp,
+        )
+        .unwrap();
         let tree = fdt::Fdt::new(buffer.as_bytes()).unwrap();
 
         let memory: Vec<_> = tree
@@ -238,6 +253,7 @@ mod tests {
         write(
             &mut buffer,
             MEMORY.into_iter(),
+            "",
             "-freq 2300 -- ip=dhcp",
             None,
         )
@@ -248,14 +264,31 @@ mod tests {
     }
 
     #[test]
+    fn arguments_for_the_kernel_come_first() {
+        for (command_line, expected) in [
+            ("port=9000", "-ip 10.0.2.15 -- port=9000"),
+            (
+                "-freq 2300 -- port=9000",
+                "-ip 10.0.2.15 -freq 2300 -- port=9000",
+            ),
+        ] {
+            let mut buffer = Buffer::new();
+            let ours = "-ip 10.0.2.15 ";
+            write(&mut buffer, MEMORY.into_iter(), ours, command_line, None).unwrap();
+            let tree = fdt::Fdt::new(buffer.as_bytes()).unwrap();
+            assert_eq!(tree.chosen().bootargs(), Some(expected));
+        }
+    }
+
+    #[test]
     fn what_does_not_fit_is_refused() {
         let mut buffer = Buffer::new();
         let long = "x".repeat(CAPACITY);
         assert_eq!(
-            write(&mut buffer, MEMORY.into_iter(), &long, None),
+            write(&mut buffer, MEMORY.into_iter(), "", &long, None),
             Err(TooLarge)
         );
         let many = (0..1000).map(|i| (i << 30, 1 << 29));
-        assert_eq!(write(&mut buffer, many, "", None), Err(TooLarge));
+        assert_eq!(write(&mut buffer, many, "", "", None), Err(TooLarge));
     }
 }

@@ -13,6 +13,7 @@ use hermit_entry::boot_info::{
 };
 
 use super::{fdt, pvh};
+use crate::sockets::KernelArguments;
 
 /// The serial port that console output goes to, the PC's COM1.
 const SERIAL_PORT: u16 = 0x3f8;
@@ -84,7 +85,20 @@ pub unsafe extern "C" fn start(start_info_address: u64) -> ! {
         .iter()
         .filter(|entry| entry.is_ram())
         .map(|entry| (entry.address, entry.size));
-    if fdt::write(device_tree, memory, firmware.command_line, firmware.rsdp).is_err() {
+    // Hermit's own network, where there is one, is set up before anything of ours runs again.
+    let kernel_arguments = if cfg!(feature = "sockets") {
+        KernelArguments::of_command_line(firmware.command_line)
+    } else {
+        KernelArguments::NONE
+    };
+    let written = fdt::write(
+        device_tree,
+        memory,
+        kernel_arguments.as_str(),
+        firmware.command_line,
+        firmware.rsdp,
+    );
+    if written.is_err() {
         fail(format_args!(
             "the boot arguments or the memory map are too long for the device tree"
         ));

@@ -8,14 +8,15 @@ use clap::Args;
 use super::super::CliError;
 use super::super::args::{GuestArgs, LinuxArgs, LoadArgs, OutputArgs, RunArgs};
 use super::super::values::duration;
-use super::contender::{Contender, Way};
+use super::super::way::Way;
+use super::contender::Contender;
 use crate::load::Plan;
 use crate::target::Target;
 
 /// `fathom compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// What to measure: hermit, linux-guest:MODE, linux-host:MODE (MODE is blocking, busy or
+    /// What to measure: hermit, hermit-sockets, linux-guest:MODE, linux-host:MODE (MODE is blocking, busy or
     /// io_uring), null
     #[arg(
         long,
@@ -24,11 +25,12 @@ pub struct CompareArgs {
         default_value = "hermit,linux-guest:blocking,linux-guest:busy,null"
     )]
     pub targets: Vec<Contender>,
-    /// Over which links: user, unix, vhost-user; loopback for linux-host
+    /// Over which links
     #[arg(
         long,
         value_name = "LIST",
         value_delimiter = ',',
+        value_enum,
         default_value = "vhost-user"
     )]
     pub links: Vec<Way>,
@@ -89,15 +91,14 @@ impl CompareArgs {
         if contender.target != Target::Hermit {
             // These are the unikernel's.
             guest.image = None;
-            guest.log = None;
             guest.boot_arg.clear();
+        }
+        if !matches!(contender.target, Target::Hermit | Target::HermitSockets) {
+            guest.log = None;
         }
         RunArgs {
             target: contender.target,
-            link: match way {
-                Way::Link(kind) => Some(kind),
-                Way::Loopback => None,
-            },
+            link: Some(way),
             ipv6: false,
             load: self.load.clone(),
             output: self.output.clone(),

@@ -1,12 +1,10 @@
-//! What `--targets` and `--links` take.
+//! What `--targets` takes.
 
 use std::fmt;
 use std::str::FromStr;
 
 use clap::ValueEnum as _;
 
-use super::super::subject::LOOPBACK;
-use crate::link::LinkKind;
 use crate::target::{Responder, Target};
 
 /// A target in one of its settings.
@@ -52,11 +50,11 @@ impl FromStr for Contender {
             None => (text, None),
         };
         let target = Target::from_str(name, false).map_err(|_| {
-            "there is hermit, linux-guest:MODE, linux-host:MODE and null".to_owned()
+            "there is hermit, hermit-sockets, linux-guest:MODE, linux-host:MODE and null".to_owned()
         })?;
         let responder = match (target, mode) {
-            (Target::Hermit | Target::Null, None) => None,
-            (Target::Hermit | Target::Null, Some(_)) => {
+            (Target::Hermit | Target::HermitSockets | Target::Null, None) => None,
+            (Target::Hermit | Target::HermitSockets | Target::Null, Some(_)) => {
                 return Err(format!("{name} has no mode"));
             }
             (Target::LinuxGuest | Target::LinuxHost, mode) => {
@@ -83,39 +81,6 @@ impl fmt::Display for Contender {
     }
 }
 
-/// A way to a service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// A link to a guest.
-    Link(LinkKind),
-    /// The host's loopback network, to a process on the host.
-    Loopback,
-}
-
-impl Way {
-    /// The name that `--links` takes and results carry.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Link(kind) => kind.name(),
-            Self::Loopback => LOOPBACK,
-        }
-    }
-}
-
-impl FromStr for Way {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == LOOPBACK {
-            return Ok(Self::Loopback);
-        }
-        LinkKind::from_str(text, false)
-            .map(Self::Link)
-            .map_err(|_| "there is user, unix, vhost-user and loopback".to_owned())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,6 +89,7 @@ mod tests {
     fn names_are_read_and_written_alike() {
         for name in [
             "hermit",
+            "hermit-sockets",
             "null",
             "linux-guest:blocking",
             "linux-guest:io_uring",
@@ -133,9 +99,6 @@ mod tests {
         }
         let guest: Contender = "linux-guest".parse().unwrap();
         assert_eq!(guest.to_string(), "linux-guest:blocking");
-        for name in ["user", "unix", "vhost-user", "loopback"] {
-            assert_eq!(name.parse::<Way>().unwrap().name(), name);
-        }
     }
 
     #[test]
@@ -144,12 +107,12 @@ mod tests {
             ("plan9", "there is hermit"),
             ("", "there is hermit"),
             ("hermit:busy", "hermit has no mode"),
+            ("hermit-sockets:busy", "hermit-sockets has no mode"),
             ("linux-guest:epoll", "the modes are"),
         ] {
             let error = name.parse::<Contender>().unwrap_err();
             assert!(error.contains(complaint), "{name}: {error}");
         }
-        assert!("tap".parse::<Way>().unwrap_err().contains("vhost-user"));
     }
 
     #[test]

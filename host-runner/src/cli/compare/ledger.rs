@@ -251,10 +251,12 @@ mod tests {
     use serde_json::Value;
 
     use super::super::super::args::OutputArgs;
+    use super::super::super::way::Way;
     use super::*;
     use crate::load::{Limit, Mode, Observer as _, Plan, Sample, Tally};
     use crate::report::Setting;
     use crate::stats::{Ended, Noise, Recorder};
+    use crate::target::Target;
 
     const PLAN: Plan = Plan {
         mode: Mode::Closed,
@@ -271,7 +273,7 @@ mod tests {
     fn combination(target: &str) -> Combination {
         Combination {
             contender: target.parse().unwrap(),
-            way: "vhost-user".parse().unwrap(),
+            way: Way::best(Target::Hermit),
         }
     }
 

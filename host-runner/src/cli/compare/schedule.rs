@@ -1,8 +1,9 @@
 //! What is measured with what, and in which order.
 
 use super::super::subject;
+use super::super::way::Way;
 use super::args::CompareArgs;
-use super::contender::{Contender, Way};
+use super::contender::Contender;
 use crate::load::Plan;
 use crate::random::SplitMix64;
 use crate::report::Skipped;
@@ -60,19 +61,8 @@ pub fn combinations(args: &CompareArgs) -> (Vec<Combination>, Vec<Skipped>) {
 
 /// Why a combination can't be, whatever the machine.
 fn obstacle(args: &CompareArgs, Combination { contender, way }: Combination) -> Option<String> {
-    let reason = match (contender.target, way) {
-        (Target::LinuxHost, Way::Link(_)) => {
-            "linux-host is reached over the host's loopback network, link `loopback`"
-        }
-        (Target::Hermit | Target::LinuxGuest | Target::Null, Way::Loopback) => {
-            "only a process on the host is reached over loopback"
-        }
-        _ => {
-            let error = subject::check(&args.run_args(contender, way)).err()?;
-            return Some(error.to_string());
-        }
-    };
-    Some(reason.to_owned())
+    let error = subject::check(&args.run_args(contender, way)).err()?;
+    Some(error.to_string())
 }
 
 /// For each of `rounds` rounds, the order of `count` combinations by index. `seed` decides all of it,
@@ -94,7 +84,7 @@ pub fn orders(count: usize, rounds: u32, seed: u64) -> Vec<Vec<usize>> {
 #[must_use]
 pub fn expected_s(combination: Combination, plan: &Plan) -> f64 {
     let overhead_s = match combination.contender.target {
-        Target::Hermit => HERMIT_S,
+        Target::Hermit | Target::HermitSockets => HERMIT_S,
         Target::LinuxGuest => LINUX_GUEST_S,
         Target::LinuxHost | Target::Null => PROCESS_S,
     };
@@ -110,8 +100,10 @@ const PROCESS_S: f64 = 1.0;
 mod tests {
     use clap::Parser as _;
 
+    use super::super::super::args::LogLevel;
     use super::super::super::{Cli, Command};
     use super::*;
+    use crate::link::LinkKind;
 
     fn args(line: &str) -> CompareArgs {
         let words = ["fathom", "compare"].into_iter();
@@ -133,35 +125,54 @@ mod tests {
     #[test]
     fn every_target_is_measured_on_every_link_that_leads_to_it() {
         let (possible, skipped) = named(
-            "--targets hermit,null,linux-host:busy,hermit --links vhost-user,unix,loopback,unix",
+            "--targets hermit,null,linux-host:busy,hermit --links vhost-user,user,loopback,tap,user",
         );
         let expected = [
             "hermit vhost-user",
             "null vhost-user",
             "hermit-2 vhost-user",
-            "hermit unix",
-            "hermit-2 unix",
+            "hermit user",
+            "hermit-2 user",
+            "null loopback",
             "linux-host:busy loopback",
+            "hermit tap",
+            "null tap",
+            "linux-host:busy tap",
+            "hermit-2 tap",
         ];
         assert_eq!(possible, expected);
         let reason = |target: &str, link: &str| {
             let is_it = |it: &&Skipped| it.target == target && it.link == link;
             &skipped.iter().find(is_it).unwrap().reason
         };
-        assert_eq!(skipped.len(), 4 * 3 - 6);
-        assert!(reason("null", "unix").contains("--link vhost-user"));
-        assert!(reason("linux-host", "unix").contains("link `loopback`"));
+        assert_eq!(skipped.len(), 4 * 4 - expected.len());
+        assert!(reason("null", "user").contains("no QEMU network without a guest"));
+        assert!(reason("linux-host", "user").contains("link `loopback` or `tap`"));
         assert!(reason("hermit-2", "loopback").contains("only a process"));
     }
 
     #[test]
     fn options_reach_the_targets_that_they_mean_something_to() {
-        let line = "--targets hermit,linux-guest,null --image i --kernel k --boot-arg idle=nap";
+        let line = "--targets hermit,hermit-sockets,linux-guest,null --image i --kernel k --log info \
+                    --boot-arg idle=nap";
         let (possible, skipped) = named(line);
-        assert_eq!((possible.len(), skipped.len()), (3, 0), "{skipped:?}");
+        assert_eq!((possible.len(), skipped.len()), (4, 0), "{skipped:?}");
+        let comparison = args(line);
+        let guest = |index: usize| {
+            let args = comparison.run_args(comparison.targets[index], Way::Link(LinkKind::Unix));
+            (args.guest.image, args.guest.log, args.guest.boot_arg.len())
+        };
+        let log = Some(LogLevel::Info);
+        assert_eq!(guest(0), (Some("i".into()), log, 1));
+        assert_eq!(guest(1), (None, log, 0), "another image");
+        assert_eq!(guest(2), (None, None, 0));
         let (possible, skipped) = named("--ip dhcp --links user,unix --targets hermit");
         assert_eq!(possible, ["hermit user"]);
         assert!(skipped[0].reason.contains("no DHCP server"));
+        let line = "--targets hermit-sockets,hermit --links user --ip6 fd00::5/64";
+        let (possible, skipped) = named(line);
+        assert_eq!(possible, ["hermit user"]);
+        assert!(skipped[0].reason.contains("hermit-sockets has no IPv6"));
     }
 
     #[test]
@@ -171,7 +182,7 @@ mod tests {
         }
         for line in [
             "--targets plan9",
-            "--links tap",
+            "--links pigeon",
             "--repeat 0",
             "--targets ,",
         ] {

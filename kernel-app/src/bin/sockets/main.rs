@@ -1,0 +1,63 @@
+//! The image on Hermit's own sockets: the same service, to compare with.
+//!
+//! What a user of Hermit has who writes against its socket calls: the kernel's virtio-net driver, its
+//! smoltcp, its waiting. Shared with the service's own image: boot code, kernel and patches, clock,
+//! ready line, and `wire`'s handler. Not shared: driver, queues, stack and loop; there is no
+//! reflector, no echo service, no IPv6, and no counters in memory.
+//!
+//! Unsafe here: the C entry that Hermit calls.
+#![no_std]
+#![no_main]
+
+#[path = "../../platform.rs"]
+mod platform;
+mod udp;
+
+use kernel_app::clock::{Clock, TscClock};
+use kernel_app::sockets::{Service, Settings};
+use platform::{boot_id, fail, say};
+use udp::UdpSocket;
+use wire::{MAX_PAYLOAD, Ready};
+
+/// Called by Hermit when it is up, its network included.
+#[unsafe(no_mangle)]
+extern "C" fn main(argc: i32, argv: *const *const u8, env: *const *const u8) {
+    // SAFETY: Hermit's contract for `main`.
+    let (arguments, environment) =
+        unsafe { (platform::arguments(argc, argv), platform::environment(env)) };
+    let settings = Settings::parse(arguments).unwrap_or_else(|error| fail(error));
+    settings
+        .check(environment)
+        .unwrap_or_else(|error| fail(error));
+    log::set_max_level(settings.log);
+    let clock = platform::clock();
+    let socket = UdpSocket::bind(settings.port).unwrap_or_else(|error| fail(error));
+    let service = Service::new(&settings, boot_id());
+    say(Ready {
+        ip: Some((settings.address, settings.prefix)),
+        ip6: None,
+        port: settings.port,
+        // The socket calls don't tell.
+        mac: None,
+        boot_us: clock.now_ns() / 1000,
+        boot_id: service.boot_id,
+        counters: None,
+    });
+    serve(&socket, &service, clock)
+}
+
+/// Serves for ever.
+fn serve(socket: &UdpSocket, service: &Service, clock: TscClock) -> ! {
+    let mut buffer = [0; MAX_PAYLOAD];
+    loop {
+        // What does not fit the buffer Hermit reports as an error and drops.
+        let Ok((datagram, source)) = socket.receive(&mut buffer) else {
+            continue;
+        };
+        let received_ns = clock.now_ns();
+        if service.answer(source, datagram, received_ns, || clock.now_ns()) {
+            // What can't be sent is a loss, which whoever waits for it sees.
+            let _ = socket.send(datagram, source);
+        }
+    }
+}

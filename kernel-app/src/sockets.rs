@@ -1,0 +1,265 @@
+//! The service on Hermit's own sockets, as far as it needs no Hermit: boot arguments, what Hermit is
+//! to know of them, and whom to answer.
+//!
+//! The image `fathom-sockets` (`bin/sockets`) is what a user of Hermit gets without a driver and a
+//! stack of their own: the kernel's virtio-net driver, its smoltcp and its socket calls, in the place
+//! of [`nic`](crate::nic), [`reflector`](crate::reflector), [`stack`](crate::stack) and
+//! [`service`](crate::service). The rest is the same: boot, kernel, clock, and `wire`'s handler.
+//!
+//! | argument | meaning | default |
+//! |---|---|---|
+//! | `ip=A.B.C.D/N` | IPv4 address and prefix length | none: it must be given |
+//! | `gw=`, `port=`, `log=` | as in [`args`](crate::args) | as there |
+//!
+//! There is no `ip=dhcp`: a Hermit kernel asks for its address or is told it, as it was built, and
+//! most links have no DHCP server. So it is told, which also spares it the wait. No unsafe code.
+
+use core::fmt::{self, Write as _};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+
+use log::LevelFilter;
+use wire::Verdict;
+use wire::peer::is_answerable;
+
+use crate::args::{ArgError, Args, Ipv4Config};
+
+/// The boot arguments that there are here.
+const NAMES: [&str; 4] = ["ip", "gw", "port", "log"];
+
+/// The boot arguments, checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The service's address.
+    pub address: Ipv4Addr,
+    /// Length of the subnet's prefix, in bits.
+    pub prefix: u8,
+    /// Default gateway.
+    pub gateway: Option<Ipv4Addr>,
+    /// UDP port.
+    pub port: u16,
+    /// Log level.
+    pub log: LevelFilter,
+}
+
+/// Boot arguments that can't be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SettingsError<'a> {
+    /// The service's own image may have it; this one does not.
+    NotHere(&'a str),
+    /// As there.
+    Argument(ArgError<'a>),
+    /// No `ip=`, or `ip=dhcp`.
+    NoAddress,
+    /// Hermit was told another network than the arguments do.
+    AnotherNetwork,
+}
+
+impl fmt::Display for SettingsError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotHere(argument) => write!(
+                f,
+                "unknown boot argument \"{argument}\": on Hermit's sockets there are ip=, gw=, port= \
+                 and log="
+            ),
+            Self::Argument(error) => error.fmt(f),
+            Self::NoAddress => f.write_str(
+                "no static address: Hermit's network is built without DHCP here, give ip=A.B.C.D/N",
+            ),
+            Self::AnotherNetwork => f.write_str(
+                "Hermit was told another network than ip= and gw=: give them unquoted, once, and \
+                 nothing else about the network",
+            ),
+        }
+    }
+}
+
+impl core::error::Error for SettingsError<'_> {}
+
+impl Settings {
+    /// Reads boot arguments, in any order.
+    ///
+    /// # Errors
+    ///
+    /// The first argument that is not there here, else the first that [`Args::parse`] does not take;
+    /// then [`SettingsError::NoAddress`].
+    pub fn parse<'a, I>(arguments: I) -> Result<Self, SettingsError<'a>>
+    where
+        I: IntoIterator<Item = &'a str, IntoIter: Clone>,
+    {
+        let arguments = arguments.into_iter();
+        let is_not_here = |argument: &&str| {
+            let name = argument.split('=').next();
+            name.is_none_or(|name| !NAMES.contains(&name))
+        };
+        if let Some(argument) = arguments.clone().find(is_not_here) {
+            return Err(SettingsError::NotHere(argument));
+        }
+        let args = Args::parse(arguments).map_err(SettingsError::Argument)?;
+        match args.ipv4 {
+            Ipv4Config::Dhcp => Err(SettingsError::NoAddress),
+            Ipv4Config::Static {
+                address,
+                prefix,
+                gateway,
+            } => Ok(Self {
+                address,
+                prefix,
+                gateway,
+                port: args.port,
+                log: args.log,
+            }),
+        }
+    }
+
+    /// The variables that tell Hermit its network. Without a gateway it takes one of its own, which
+    /// then does not exist.
+    fn variables(&self) -> impl Iterator<Item = (&'static str, Ipv4Addr)> {
+        [
+            ("HERMIT_IP", Some(self.address)),
+            ("HERMIT_MASK", Some(mask_for_hermit(self.prefix))),
+            ("HERMIT_GATEWAY", self.gateway),
+        ]
+        .into_iter()
+        .filter_map(|(name, address)| Some((name, address?)))
+    }
+
+    /// Checks that Hermit was told this network, given its environment variables as `NAME=VALUE`.
+    /// The boot code told it, but from a line of text that Hermit has split into words since, and that
+    /// may say more.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError::AnotherNetwork`] if not.
+    pub fn check<'a, I>(&self, environment: I) -> Result<(), SettingsError<'static>>
+    where
+        I: IntoIterator<Item = &'a str, IntoIter: Clone>,
+    {
+        let environment = environment.into_iter();
+        let is_told = |(name, address): (&str, Ipv4Addr)| {
+            let mut values = environment
+                .clone()
+                .filter_map(|variable| variable.strip_prefix(name)?.strip_prefix('='));
+            values.any(|value| value.parse() == Ok(address))
+        };
+        if self.variables().all(is_told) {
+            Ok(())
+        } else {
+            Err(SettingsError::AnotherNetwork)
+        }
+    }
+}
+
+/// The mask from which Hermit comes to a prefix of `prefix` bits, at most 32.
+///
+/// It counts, octet by octet, the zeros at the *end* of the inverted octet, where those at its start
+/// are what it means: right for whole octets only (`src/executor/device.rs`, hermit-kernel 0.11.0).
+/// So an octet in which the prefix ends half-way is one whose inverse has a single bit set, that one.
+fn mask_for_hermit(prefix: u8) -> Ipv4Addr {
+    Ipv4Addr::from(core::array::from_fn(|octet| {
+        match prefix.saturating_sub(octet as u8 * 8) {
+            0 => 0,
+            bits @ 1..8 => !(1_u8 << bits),
+            8.. => 0xff,
+        }
+    }))
+}
+
+/// What Hermit is to be told before the application's boot arguments, as text.
+#[derive(Clone, Copy, Debug)]
+pub struct KernelArguments {
+    text: [u8; Self::CAPACITY],
+    len: usize,
+}
+
+impl KernelArguments {
+    /// Three variables with the longest of addresses.
+    const CAPACITY: usize = 128;
+
+    /// Nothing.
+    pub const NONE: Self = Self {
+        text: [0; Self::CAPACITY],
+        len: 0,
+    };
+
+    /// The network that a whole command line asks for, each argument with a space behind it. Nothing
+    /// if it can't be used: the application then says why.
+    #[must_use]
+    pub fn of_command_line(command_line: &str) -> Self {
+        let words = command_line.split_ascii_whitespace();
+        let ours = match words.clone().position(|word| word == "--") {
+            Some(separator) => separator + 1,
+            None => 0,
+        };
+        let mut arguments = Self::NONE;
+        if let Ok(settings) = Settings::parse(words.skip(ours)) {
+            for (name, address) in settings.variables() {
+                if write!(arguments, "env={name}={address} ").is_err() {
+                    return Self::NONE;
+                }
+            }
+        }
+        arguments
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // Only whole strings are put in.
+        str::from_utf8(&self.text[..self.len]).unwrap_or_default()
+    }
+}
+
+impl fmt::Write for KernelArguments {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.len + text.len();
+        let room = self.text.get_mut(self.len..end).ok_or(fmt::Error)?;
+        room.copy_from_slice(text.as_bytes());
+        self.len = end;
+        Ok(())
+    }
+}
+
+/// The service: `wire`'s handler, for whom it may answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Service {
+    /// The `boot_id` that replies carry.
+    pub boot_id: u32,
+    own: Ipv4Addr,
+    broadcast: Option<Ipv4Addr>,
+}
+
+impl Service {
+    /// The service of these settings.
+    #[must_use]
+    pub fn new(settings: &Settings, boot_id: u32) -> Self {
+        // /31 and /32 have no broadcast address (RFC 3021).
+        let hosts = u32::MAX.checked_shr(settings.prefix.into()).unwrap_or(0);
+        let broadcast = Ipv4Addr::from_bits(settings.address.to_bits() | hosts);
+        Self {
+            boot_id,
+            own: settings.address,
+            broadcast: (hosts > 1).then_some(broadcast),
+        }
+    }
+
+    /// Answers `datagram` in place: whether it is to be sent back to `source`. A socket does not tell
+    /// what a datagram's destination was; as for Linux, the peer is all that is asked about.
+    pub fn answer(
+        &self,
+        source: SocketAddrV4,
+        datagram: &mut [u8],
+        received_ns: u64,
+        transmit_ns: impl FnOnce() -> u64,
+    ) -> bool {
+        let (own, broadcast) = (IpAddr::V4(self.own), self.broadcast.map(IpAddr::V4));
+        is_answerable(SocketAddr::V4(source), own, broadcast)
+            && matches!(
+                wire::handle(datagram, self.boot_id, received_ns, transmit_ns),
+                Verdict::Reply | Verdict::Unsupported
+            )
+    }
+}
+
+#[cfg(test)]
+mod tests;
