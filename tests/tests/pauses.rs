@@ -72,7 +72,7 @@ fn an_open_loop_counts_a_pause_for_each_request_that_it_delayed() {
             let corrected = histogram(&file(""));
             let uncorrected = histogram(&file("-uncorrected"));
             assert_eq!(corrected.len(), u64::from(rate) * 2);
-            expect_spread(&corrected, f64::from(rate) / 1e9, pause_ns);
+            let is_one = is_spread(&corrected, f64::from(rate) / 1e9, pause_ns);
             assert!(uncorrected.max() as f64 >= pause_ns * 0.99);
             let long = [&corrected, &uncorrected].map(counted);
             eprintln!(
@@ -86,14 +86,15 @@ fn an_open_loop_counts_a_pause_for_each_request_that_it_delayed() {
             );
             // A client that waits for each reply has one request delayed, and sends no other meanwhile.
             assert!(uncorrected.len() <= corrected.len() - long[0] + long[1]);
-            long[1] == 1
+            is_one && long[1] == 1
         });
     }
 }
 
 /// Each request waits for what is left of the pause when it is due, so the waits are spread evenly from
-/// none of it to all of it. What else delays them, such as catching up, only adds to that.
-fn expect_spread(latency: &Histogram<u64>, requests_per_ns: f64, pause_ns: f64) {
+/// none of it to all of it. What else delays them, such as catching up, only adds to that. Returns
+/// whether there are no more than one stop makes.
+fn is_spread(latency: &Histogram<u64>, requests_per_ns: f64, pause_ns: f64) -> bool {
     for quarter in 0..4 {
         let from_ns = pause_ns / 4.0 * f64::from(quarter);
         let expected = (pause_ns - from_ns) * requests_per_ns;
@@ -102,10 +103,9 @@ fn expect_spread(latency: &Histogram<u64>, requests_per_ns: f64, pause_ns: f64) 
         let least = expected * 0.99 - 1.0;
         assert!(longer as f64 >= least, "{longer} of {expected:.0}");
     }
-    // As one stop makes them: the longest wait begins it, and one follows in each interval. Catching
-    // up stretches that.
+    // The longest wait begins a stop, and one follows in each interval; catching up stretches that.
     let most = (latency.max() - COUNTED_FROM_NS) as f64 * requests_per_ns;
-    assert!(counted(latency) as f64 <= most * 3.0, "of {most:.0}");
+    counted(latency) as f64 <= most * 2.0
 }
 
 #[test]
