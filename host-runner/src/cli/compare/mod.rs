@@ -19,6 +19,7 @@ use super::measure::Measured;
 use super::output::Output;
 use super::subject::{Recipe, Subject};
 use super::values::as_ns;
+use crate::link::LinkError;
 use crate::load::Plan;
 use crate::machine::{AccelChoice, MachineError};
 use crate::report::{Environment, Run, Skipped};
@@ -298,8 +299,10 @@ fn is_out_of_reach(error: &CliError) -> bool {
     matches!(
         error,
         CliError::Image { .. }
+            | CliError::Link(LinkError::OutOfReach { .. })
             | CliError::Target(
                 TargetError::Missing { .. }
+                    | TargetError::NotAKernel { .. }
                     | TargetError::NotStarted { .. }
                     | TargetError::Refused { .. }
                     | TargetError::ModuleMissing { .. }
