@@ -8,6 +8,7 @@ ARGS ?=
 TARGET := $(CURDIR)/target
 TOOLCHAIN := $(TARGET)/guest-toolchain
 IMAGE := $(TARGET)/fathom.elf
+SOCKETS := $(TARGET)/kernel-app-sockets/x86_64-unknown-none/sockets/fathom-sockets
 SOCKETS_IMAGE := $(TARGET)/fathom-sockets.elf
 FATHOM := $(TARGET)/release/fathom
 
@@ -22,7 +23,7 @@ GUEST_CARGO := cd kernel-app && \
 	CARGO_TARGET_X86_64_UNKNOWN_NONE_LINKER=$(TOOLCHAIN)/ld.lld \
 	CARGO_TARGET_X86_64_UNKNOWN_NONE_RUSTFLAGS="$(GUEST_RUSTFLAGS)" \
 	HERMIT_LOG_LEVEL_FILTER=off NO_COLOR=1 \
-	cargo build --quiet --locked --release --target x86_64-unknown-none -Zbuild-std=core,alloc
+	cargo build --quiet --locked --target x86_64-unknown-none -Zbuild-std=core,alloc
 
 # The service on Linux is one static program, or it could not be a guest's only one. The host's own
 # libraries have nothing to do with it, so it has a directory of its own.
@@ -32,7 +33,7 @@ RESPONDER_CARGO := \
 	--target x86_64-unknown-linux-gnu --target-dir $(TARGET)/responder
 RESPONDER := $(TARGET)/responder/x86_64-unknown-linux-gnu/release/fathom-responder
 
-ALL_TARGETS := hermit,linux-guest:blocking,linux-guest:busy,linux-guest:io_uring,$\
+ALL_TARGETS := hermit,hermit-sockets,linux-guest:blocking,linux-guest:busy,linux-guest:io_uring,$\
 	linux-host:blocking,linux-host:busy,linux-host:io_uring,null
 
 .DEFAULT_GOAL := help
@@ -46,15 +47,15 @@ setup: ## bring QEMU, the guest toolchain and the Hermit kernel's source (skips 
 	@sh kernel-app/setup.sh
 
 image: setup ## build the unikernel: target/fathom.elf
-	@$(GUEST_CARGO) --target-dir $(TARGET)/kernel-app
+	@$(GUEST_CARGO) --release --target-dir $(TARGET)/kernel-app
 	@cmp -s $(TARGET)/kernel-app/x86_64-unknown-none/release/fathom-image $(IMAGE) || \
 		cp $(TARGET)/kernel-app/x86_64-unknown-none/release/fathom-image $(IMAGE)
 
 # With more of the kernel in it, so with a directory of its own: each keeps what it has built.
 sockets: setup ## build the same service on Hermit's own sockets: target/fathom-sockets.elf
-	@$(GUEST_CARGO) --target-dir $(TARGET)/kernel-app-sockets --features sockets --bin fathom-sockets
-	@cmp -s $(TARGET)/kernel-app-sockets/x86_64-unknown-none/release/fathom-sockets $(SOCKETS_IMAGE) || \
-		cp $(TARGET)/kernel-app-sockets/x86_64-unknown-none/release/fathom-sockets $(SOCKETS_IMAGE)
+	@$(GUEST_CARGO) --profile sockets --features sockets --bin fathom-sockets \
+		--target-dir $(TARGET)/kernel-app-sockets
+	@cmp -s $(SOCKETS) $(SOCKETS_IMAGE) || cp $(SOCKETS) $(SOCKETS_IMAGE)
 
 build: image ## build the image and target/release/fathom
 	@cargo build --quiet --locked --release --package host-runner
@@ -75,16 +76,17 @@ probe: build ## measure a service already running: make probe ARGS=127.0.0.1:900
 	@$(FATHOM) probe $(ARGS)
 
 # What two cores do in under five minutes; `--within` holds it to that on a host that needs repeats.
-compare: build linux-guest ## the unikernel beside Linux in at most 5 minutes: make compare ARGS="--seed 2"
-	@$(FATHOM) compare --targets hermit,linux-guest:blocking,linux-guest:busy,linux-host:blocking,null \
+compare: build sockets linux-guest ## the unikernel beside Linux in at most 5 minutes: make compare ARGS="--seed 2"
+	@$(FATHOM) compare --targets \
+		hermit,hermit-sockets,linux-guest:blocking,linux-guest:busy,linux-host:blocking,null \
 		--links vhost-user,unix,loopback --repeat 5 --duration 1s --settle 1s --retries 2 \
 		--within 280s $(ARGS)
 
-compare-full: build linux-guest ## every target on every link, ten rounds: takes an hour
+compare-full: build sockets linux-guest ## every target on every link, ten rounds: takes an hour
 	@$(FATHOM) compare --targets $(ALL_TARGETS) --links vhost-user,unix,tap,user,loopback \
 		--repeat 10 --duration 10s --settle 5s --retries 5 $(ARGS)
 
-test: lint build linux-guest ## lint, then every unit, property and end-to-end test
+test: lint build sockets linux-guest ## lint, then every unit, property and end-to-end test
 	@sh qemu/setup.sh tests
 	@cargo test --quiet --locked --release --manifest-path kernel-app/Cargo.toml \
 		--target-dir $(TARGET)/kernel-app-host

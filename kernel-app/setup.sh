@@ -35,7 +35,7 @@ use_rustc() {
     "$toolchain/rustc.new" --version >/dev/null || return 1
     mv "$toolchain/rustc.new" "$toolchain/rustc"
     # Found by the old toolchain, and built by it.
-    rm -rf "$toolchain/ld.lld" "$root/target/kernel-app"
+    rm -rf "$toolchain/ld.lld" "$root/target/kernel-app" "$root/target/kernel-app-sockets"
 }
 
 # A toolchain the user has already.

@@ -1,7 +1,14 @@
 //! A UDP socket of Hermit's, by its own calls.
 //!
 //! Receiving is one blocking `sys_recvfrom`. Hermit has no other: it takes `O_NONBLOCK`, but does not
-//! ask for it on a UDP socket.
+//! look at it when a UDP socket is read. While the call waits, Hermit polls its network, the device
+//! included, some ten times with growing pauses; then its idle task does the same; then the processor
+//! halts until the device's interrupt, or a timer of the stack's. Receiving allows interrupts again when
+//! it returns, so each datagram raises one either way.
+//!
+//! The kernel's feature `idle-poll`, which never halts, is left out: it is not on unless asked for, and
+//! made no link faster on a host whose other threads need the processor too (QEMU's main loop has
+//! to deliver that interrupt). Spinning on `sys_poll` would not save it.
 //!
 //! Unsafe here: the socket calls, which take pointers.
 
