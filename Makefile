@@ -34,7 +34,7 @@ RESPONDER_CARGO := \
 RESPONDER := $(TARGET)/responder/x86_64-unknown-linux-gnu/release/fathom-responder
 
 ALL_TARGETS := hermit,hermit-sockets,linux-guest:blocking,linux-guest:busy,linux-guest:io_uring,$\
-	linux-host:blocking,linux-host:busy,linux-host:io_uring,null
+	linux-host:blocking,linux-host:busy,linux-host:io_uring,linux-host:af_xdp,null
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build image sockets linux-guest run serve probe compare compare-full test bench alike lint clean

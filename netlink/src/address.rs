@@ -13,6 +13,7 @@ use netlink_packet_route::route::{
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
+use crate::device::{Device, ethernets};
 use crate::exchange::exchange;
 
 /// The prefix length of `address`, one of this host's own; all of its bits if it has none of its
@@ -22,7 +23,26 @@ use crate::exchange::exchange;
 ///
 /// What the system says if it can't be asked.
 pub fn prefix_of(address: IpAddr) -> io::Result<u8> {
-    let mut prefix = if address.is_ipv4() { 32 } else { 128 };
+    let all = if address.is_ipv4() { 32 } else { 128 };
+    Ok(assigned(address)?.map_or(all, |(_, prefix)| prefix))
+}
+
+/// The Ethernet device that has `address`, if one has.
+///
+/// # Errors
+///
+/// What the system says if it can't be asked.
+pub fn device_with(address: IpAddr) -> io::Result<Option<Device>> {
+    let Some((index, _)) = assigned(address)? else {
+        return Ok(None);
+    };
+    let mut devices = ethernets()?.into_iter();
+    Ok(devices.find(|device| device.index == index))
+}
+
+/// The number of the device that has `address`, and the prefix length that it has there.
+fn assigned(address: IpAddr) -> io::Result<Option<(u32, u8)>> {
+    let mut found = None;
     let question = RouteNetlinkMessage::GetAddress(AddressMessage::default());
     exchange(question, NLM_F_DUMP, |answer| {
         if let RouteNetlinkMessage::NewAddress(message) = answer {
@@ -33,11 +53,11 @@ pub fn prefix_of(address: IpAddr) -> io::Result<u8> {
                 _ => false,
             };
             if message.attributes.iter().any(is_it) {
-                prefix = message.header.prefix_len;
+                found = Some((message.header.index, message.header.prefix_len));
             }
         }
     })?;
-    Ok(prefix)
+    Ok(found)
 }
 
 /// Gives a device an address. An IPv6 one can be used at once: whether another host has it is not

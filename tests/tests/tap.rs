@@ -111,6 +111,31 @@ fn a_thread_answers_in_the_guests_place() {
     );
 }
 
+#[test]
+fn frames_past_the_stack_are_answered_too() {
+    if !network::is_root() {
+        return;
+    }
+    let turn = turn();
+    let target = "--target linux-host --responder af_xdp";
+    let refusal = "this kernel does not do mode af_xdp";
+    let first = call_without_image(target).finish(&turn);
+    if first.code == Some(1) {
+        first.expect_failure(1, &[refusal]);
+        eprintln!("skipped: {}", first.stderr);
+        return;
+    }
+    for arguments in [
+        "--payload 44",
+        "--payload 1472",
+        "--mode pipeline --depth 256",
+        "--ip 192.0.2.9/28 --port 4242",
+    ] {
+        let results = answered(call_without_image(&format!("{target} {arguments}")), &turn);
+        assert_eq!(results.run()["responder"], "af_xdp");
+    }
+}
+
 /// A run of long duration, when its `process` is there.
 fn under_way<'t>(arguments: &str, process: &str, turn: &'t Turn) -> (Running<'t>, Pid) {
     let call = if arguments.is_empty() {
@@ -282,6 +307,11 @@ fn what_it_cannot_carry_is_a_usage_error() {
         ("run --link tap --host-port 4242", "--host-port"),
         ("run --link tap --target linux-host --ipv6", "--ipv6"),
         ("run --link tap --target linux-host --pcap file", "--pcap"),
+        ("run --target linux-host --responder af_xdp", "--link tap"),
+        (
+            "run --target linux-guest --responder af_xdp --link tap",
+            "af_xdp",
+        ),
         ("run --link loopback", "--link"),
         (
             "run --link user --target null",

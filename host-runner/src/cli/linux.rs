@@ -10,13 +10,13 @@ use super::interrupt::Interrupt;
 use super::machine::built;
 use super::values::Ip;
 use super::way::Way;
-use crate::link::Link;
 use crate::link::tap::Pair;
 use crate::link::user::{LOOPBACK, UdpLink};
+use crate::link::{Link, LinkKind};
 use crate::report::ReportError;
 use crate::target::linux_guest::{self, DEFAULT_MEMORY_MIB, Network, Parts};
 use crate::target::linux_host::{Host, Place};
-use crate::target::{Bootable, Target, TargetError};
+use crate::target::{Bootable, Responder, Target, TargetError};
 
 /// What both are looked for by.
 const RESPONDER: &str = "fathom-responder";
@@ -52,6 +52,11 @@ pub fn check(args: &RunArgs) -> Result<(), CliError> {
         Target::LinuxGuest if args.guest.image.is_some() => {
             Some("the Linux guest has no image: name a kernel with `--kernel PATH`")
         }
+        Target::LinuxGuest | Target::LinuxHost
+            if linux.responder == Some(Responder::AfXdp) && !is_wire(args) =>
+        {
+            Some("af_xdp takes frames from one end of a wire: use `--target linux-host --link tap`")
+        }
         Target::LinuxHost if args.ipv6 => {
             Some("linux-host has no IPv6 address: leave out `--ipv6`")
         }
@@ -64,6 +69,11 @@ pub fn check(args: &RunArgs) -> Result<(), CliError> {
         _ => None,
     };
     problem.map_or(Ok(()), |problem| Err(CliError::Usage(problem)))
+}
+
+/// Whether the service is a process at one end of a wire of its own.
+fn is_wire(args: &RunArgs) -> bool {
+    args.target == Target::LinuxHost && args.link == Some(Way::Link(LinkKind::Tap))
 }
 
 /// Puts the guest together, with its file system in `scratch`.

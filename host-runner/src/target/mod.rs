@@ -63,6 +63,9 @@ pub enum Responder {
     /// One io_uring, asleep in between
     #[value(name = "io_uring")]
     IoUring,
+    /// Frames past the kernel's stack, polled (linux-host on link tap only)
+    #[value(name = "af_xdp")]
+    AfXdp,
 }
 
 impl Responder {
@@ -73,6 +76,7 @@ impl Responder {
             Self::Blocking => "blocking",
             Self::Busy => "busy",
             Self::IoUring => "io_uring",
+            Self::AfXdp => "af_xdp",
         }
     }
 }

@@ -17,11 +17,16 @@ pub enum Mode {
     Busy,
     /// One io_uring, asleep in between.
     IoUring,
+    /// Frames past the kernel's stack, polled.
+    AfXdp,
 }
 
 impl Mode {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Blocking, Self::Busy, Self::IoUring];
+    pub const ALL: [Self; 4] = [Self::Blocking, Self::Busy, Self::IoUring, Self::AfXdp];
+
+    /// Those that take their datagrams from a socket, and so serve at every address.
+    pub const ON_SOCKETS: [Self; 3] = [Self::Blocking, Self::Busy, Self::IoUring];
 
     /// The name that arguments know it by.
     #[must_use]
@@ -30,6 +35,7 @@ impl Mode {
             Self::Blocking => "blocking",
             Self::Busy => "busy",
             Self::IoUring => "io_uring",
+            Self::AfXdp => "af_xdp",
         }
     }
 }
@@ -39,8 +45,11 @@ impl FromStr for Mode {
 
     fn from_str(text: &str) -> Result<Self, BadArgument> {
         let found = Self::ALL.into_iter().find(|mode| mode.name() == text);
-        found
-            .ok_or_else(|| BadArgument(format!("mode {text}: not one of blocking, busy, io_uring")))
+        found.ok_or_else(|| {
+            BadArgument(format!(
+                "mode {text}: not one of blocking, busy, io_uring, af_xdp"
+            ))
+        })
     }
 }
 
@@ -67,7 +76,7 @@ pub struct ProcessArgs {
 
 /// What a process is called with.
 pub const USAGE: &str =
-    "usage: fathom-responder [--mode blocking|busy|io_uring] --listen ADDRESS:PORT";
+    "usage: fathom-responder [--mode blocking|busy|io_uring|af_xdp] --listen ADDRESS:PORT";
 
 impl ProcessArgs {
     /// Reads a process's arguments, without the program's name; `None` if they ask for help.

@@ -22,7 +22,7 @@ pub fn ask(mode: Mode) -> Vec<String> {
     };
     note("locking memory", lock_memory());
     match mode {
-        Mode::Busy => note("staying on one CPU", stay()),
+        Mode::Busy | Mode::AfXdp => note("staying on one CPU", stay()),
         // One that never sleeps must not also go first: the kernel's own threads would wait for
         // ever, and its real-time throttle would stop it for 50 ms in every second.
         Mode::Blocking | Mode::IoUring => note("going first (SCHED_FIFO)", go_first()),

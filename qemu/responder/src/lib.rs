@@ -6,16 +6,18 @@
 //! nothing else that runs.
 //!
 //! - [`args`]: the options of a process, the boot arguments of a guest;
-//! - [`serve`]: the three ways to serve: [`plain`] (blocking, or spinning) and [`ring`] (io_uring);
+//! - [`serve`]: the ways to serve: [`plain`] (blocking, or spinning), [`ring`] (io_uring) and [`af_xdp`]
+//!   (frames, past the kernel's stack);
 //! - [`service`]: one datagram, from where it came from to what is sent back;
 //! - [`socket`]: the socket they share;
 //! - [`favour`]: what the scheduler and the memory manager are asked for;
 //! - [`init`]: what process 1 does before it serves.
 //!
-//! Single-threaded and without allocation per packet. Unsafe code is in [`ring`], whose requests
-//! point into memory that the kernel writes, and in the one socket option of [`socket`] that no
-//! safe interface has.
+//! Single-threaded and without allocation per packet. Unsafe code is in [`ring`] and
+//! [`af_xdp`], which share memory with the kernel, and in the one socket option of [`socket`] that no safe
+//! interface has.
 
+pub mod af_xdp;
 pub mod args;
 pub mod favour;
 pub mod init;

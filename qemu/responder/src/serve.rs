@@ -4,6 +4,7 @@
 use std::io;
 use std::net::UdpSocket;
 
+use crate::af_xdp::AfXdp;
 use crate::args::Mode;
 use crate::plain::{self, Wait};
 use crate::ring::Ring;
@@ -21,6 +22,7 @@ pub struct Server {
 enum Way {
     Plain(Wait),
     Ring(Box<Ring>),
+    AfXdp(Box<AfXdp>),
 }
 
 impl Server {
@@ -43,6 +45,7 @@ impl Server {
                 Way::Plain(Wait::Spin)
             }
             Mode::IoUring => Way::Ring(Box::new(Ring::new()?)),
+            Mode::AfXdp => Way::AfXdp(Box::new(AfXdp::new(&socket)?)),
         };
         refused.extend(favour::ask(mode));
         Ok((Self { socket, way }, refused))
@@ -53,6 +56,7 @@ impl Server {
         match self.way {
             Way::Plain(wait) => plain::serve(&self.socket, service, wait).into(),
             Way::Ring(ring) => ring.serve(&self.socket, service),
+            Way::AfXdp(device) => device.serve(&self.socket, service),
         }
     }
 }

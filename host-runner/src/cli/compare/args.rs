@@ -16,8 +16,8 @@ use crate::target::Target;
 /// `fathom compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// What to measure: hermit, hermit-sockets, linux-guest:MODE, linux-host:MODE (MODE is blocking, busy or
-    /// io_uring), null
+    /// What to measure: hermit, hermit-sockets, linux-guest:MODE, linux-host:MODE (MODE is blocking,
+    /// busy, io_uring or, for linux-host on link tap, af_xdp), null
     #[arg(
         long,
         value_name = "LIST",

@@ -59,7 +59,7 @@ impl FromStr for Contender {
             }
             (Target::LinuxGuest | Target::LinuxHost, mode) => {
                 let mode = mode.unwrap_or(Responder::default().name());
-                let known = |_| "the modes are blocking, busy and io_uring".to_owned();
+                let known = |_| "the modes are blocking, busy, io_uring and af_xdp".to_owned();
                 Some(Responder::from_str(mode, false).map_err(known)?)
             }
         };
