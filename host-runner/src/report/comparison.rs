@@ -182,7 +182,7 @@ impl fmt::Display for Skipped {
     }
 }
 
-fn label(target: &str, responder: Option<&str>) -> String {
+pub(super) fn label(target: &str, responder: Option<&str>) -> String {
     match responder {
         Some(responder) => format!("{target}:{responder}"),
         None => target.to_owned(),
