@@ -56,8 +56,16 @@ fn check_guest(json: &Value, why: &Value) {
     let runs = json["runs"].as_array().unwrap();
     let own = |it: &&Value| it["target"] == why["target"] && it["link"] == why["link"];
     let run = runs.iter().find(own).unwrap();
-    for field in ["first_reply_ms", "resident_bytes", "memory_bytes", "image_bytes"] {
-        assert_eq!(run[field], why[field], "{field}: one repetition is the median");
+    for field in [
+        "first_reply_ms",
+        "resident_bytes",
+        "memory_bytes",
+        "image_bytes",
+    ] {
+        assert_eq!(
+            run[field], why[field],
+            "{field}: one repetition is the median"
+        );
     }
     assert!(number(why, "first_reply_ms") >= run["boot_ms"].as_f64().unwrap());
     // QEMU itself, and some of what the guest was given.
@@ -68,10 +76,16 @@ fn check_guest(json: &Value, why: &Value) {
 #[test]
 fn a_guests_figures_are_those_that_hold_on_any_machine() {
     let turn = turn();
-    let outcome = call("--targets hermit,linux-guest:busy,null --links vhost-user,unix").finish(&turn);
+    let outcome =
+        call("--targets hermit,linux-guest:busy,null --links vhost-user,unix").finish(&turn);
     let results = results(&outcome);
     let json = &results.json;
-    assert_eq!(json["why"].as_array().unwrap().len(), 5, "{:#}", json["why"]);
+    assert_eq!(
+        json["why"].as_array().unwrap().len(),
+        5,
+        "{:#}",
+        json["why"]
+    );
     let baseline = baseline();
     for link in ["vhost-user", "unix"] {
         let hermit = of(json, "hermit", link);
@@ -81,7 +95,10 @@ fn a_guests_figures_are_those_that_hold_on_any_machine() {
         let doorbells = if link == "unix" { 1.0 } else { 0.0 };
         assert_eq!(number(hermit, "doorbells_per_echo"), doorbells);
         assert_eq!(number(hermit, "interrupts_per_echo"), 0.0);
-        assert_eq!(number(hermit, "image_bytes"), size("target/fathom.elf") as f64);
+        assert_eq!(
+            number(hermit, "image_bytes"),
+            size("target/fathom.elf") as f64
+        );
         assert_eq!(number(hermit, "memory_bytes"), f64::from(32 << 20));
 
         let linux = of(json, "linux-guest", link);
@@ -92,16 +109,27 @@ fn a_guests_figures_are_those_that_hold_on_any_machine() {
         assert!(number(linux, "interrupts_per_echo") > 0.0, "{linux:#}");
         let parts = size("target/linux-guest/vmlinuz") + size("target/fathom-responder");
         let image = number(linux, "image_bytes");
-        assert!(image > parts as f64 && image < 1.2 * parts as f64, "{linux:#}");
+        assert!(
+            image > parts as f64 && image < 1.2 * parts as f64,
+            "{linux:#}"
+        );
     }
     // On unix the guest must tell QEMU of each answer.
     assert!(number(of(json, "linux-guest", "unix"), "doorbells_per_echo") >= 0.99);
     let null = of(json, "null", "vhost-user").as_object().unwrap();
     for (field, value) in null {
-        assert_eq!(value.is_null(), !["target", "link"].contains(&&**field), "{field}");
+        assert_eq!(
+            value.is_null(),
+            !["target", "link"].contains(&&**field),
+            "{field}"
+        );
     }
     for shown in ["why, per echo", "instructions", "on any machine"] {
-        assert!(outcome.stdout.contains(shown), "{shown}: {}", outcome.stdout);
+        assert!(
+            outcome.stdout.contains(shown),
+            "{shown}: {}",
+            outcome.stdout
+        );
     }
     for name in ["report.md", "report.html"] {
         let report = fs::read_to_string(outcome.file("out").join(name)).unwrap();
@@ -112,13 +140,17 @@ fn a_guests_figures_are_those_that_hold_on_any_machine() {
 #[test]
 fn without_a_look_what_the_runs_know_is_still_told() {
     let turn = turn();
-    let outcome = call("--targets hermit,linux-host:busy --links user,loopback --no-why").finish(&turn);
+    let outcome =
+        call("--targets hermit,linux-host:busy --links user,loopback --no-why").finish(&turn);
     let results = results(&outcome);
     let hermit = of(&results.json, "hermit", "user");
     check_guest(&results.json, hermit);
     assert!(hermit["instructions_per_echo"].is_null() && hermit["doorbells_per_echo"].is_null());
     let host = of(&results.json, "linux-host", "loopback");
-    assert_eq!(number(host, "image_bytes"), size("target/fathom-responder") as f64);
+    assert_eq!(
+        number(host, "image_bytes"),
+        size("target/fathom-responder") as f64
+    );
     assert!(number(host, "first_reply_ms") > 0.0 && number(host, "resident_bytes") > 1e5);
     assert!(!outcome.stderr.contains("no look"), "{}", outcome.stderr);
 }

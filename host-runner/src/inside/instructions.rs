@@ -140,48 +140,63 @@ impl Windows {
 mod tests {
     use super::*;
 
-    /// Feeds `count` echoes of 500 instructions, with 3200 more after each burst.
-    fn feed(windows: &mut Windows, now_ns: &mut u64, count: usize) {
-        for echo in 0..count {
-            *now_ns += if echo % BURST == 0 { 3700 } else { 500 };
-            windows.add(*now_ns).unwrap();
+    /// A guest that takes 500 instructions for an echo, and for each burst as many as make it 600.
+    #[derive(Default)]
+    struct Guest {
+        windows: Windows,
+        now_ns: u64,
+        echoes: usize,
+    }
+
+    impl Guest {
+        fn answer(&mut self, count: usize) {
+            for _ in 0..count {
+                let is_first = self.echoes.is_multiple_of(BURST);
+                self.now_ns += if is_first {
+                    500 + 100 * BURST as u64
+                } else {
+                    500
+                };
+                self.windows.add(self.now_ns).unwrap();
+                self.echoes += 1;
+            }
         }
     }
 
     #[test]
     fn what_is_done_for_a_burst_is_shared_by_its_echoes() {
-        let (mut windows, mut now_ns) = (Windows::default(), 0);
-        feed(&mut windows, &mut now_ns, WARMUP + WINDOW * WINDOWS - 1);
-        assert_eq!(windows.median(), None);
-        feed(&mut windows, &mut now_ns, 1);
-        assert_eq!(windows.median(), Some(600.0));
+        let mut guest = Guest::default();
+        guest.answer(WARMUP + WINDOW * WINDOWS - 1);
+        assert_eq!(guest.windows.median(), None);
+        guest.answer(1);
+        assert_eq!(guest.windows.median(), Some(600.0));
     }
 
     #[test]
     fn warm_up_and_waiting_are_left_out() {
-        let (mut windows, mut now_ns) = (Windows::default(), 0);
-        (0..WARMUP).for_each(|_| {
-            now_ns += 90_000;
-            windows.add(now_ns).unwrap();
-        });
-        while windows.median().is_none() {
-            feed(&mut windows, &mut now_ns, 5 * BURST);
-            windows.starve();
-            now_ns += 10_000_000;
+        let mut guest = Guest::default();
+        for _ in 0..WARMUP {
+            guest.now_ns += 90_000;
+            guest.answer(1);
+        }
+        while guest.windows.median().is_none() {
+            guest.answer(5 * BURST);
+            guest.windows.starve();
+            guest.now_ns += 10_000_000;
         }
         // Every one: none has the wait in it, so it is not the median that keeps it out.
         let whole = 600 * WINDOW as u64;
-        assert!(windows.per_echo.iter().all(|&it| it == whole));
+        assert!(guest.windows.per_echo.iter().all(|&it| it == whole));
     }
 
     #[test]
     fn a_few_windows_that_a_wait_slipped_into_change_nothing() {
-        let (mut windows, mut now_ns) = (Windows::default(), 0);
-        while windows.median().is_none() {
-            feed(&mut windows, &mut now_ns, 4 * WINDOW);
-            now_ns += 10_000_000;
+        let mut guest = Guest::default();
+        while guest.windows.median().is_none() {
+            guest.answer(4 * WINDOW);
+            guest.now_ns += 10_000_000;
         }
-        assert_eq!(windows.median(), Some(600.0));
+        assert_eq!(guest.windows.median(), Some(600.0));
     }
 
     #[test]
