@@ -36,7 +36,7 @@ ALL_TARGETS := hermit,linux-guest:blocking,linux-guest:busy,linux-guest:io_uring
 	linux-host:blocking,linux-host:busy,linux-host:io_uring,null
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build image linux-guest run serve probe compare compare-full test bench lint clean
+.PHONY: help setup build image linux-guest run serve probe compare compare-full test bench alike lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -74,8 +74,8 @@ compare: build linux-guest ## the unikernel beside Linux in at most 5 minutes: m
 		--links vhost-user,unix,loopback --repeat 5 --duration 1s --settle 1s --retries 2 \
 		--within 280s $(ARGS)
 
-compare-full: build linux-guest ## every target on every link, ten rounds: takes 40 minutes
-	@$(FATHOM) compare --targets $(ALL_TARGETS) --links vhost-user,unix,user,loopback \
+compare-full: build linux-guest ## every target on every link, ten rounds: takes an hour
+	@$(FATHOM) compare --targets $(ALL_TARGETS) --links vhost-user,unix,tap,user,loopback \
 		--repeat 10 --duration 10s --settle 5s --retries 5 $(ARGS)
 
 test: lint build linux-guest ## lint, then every unit, property and end-to-end test
@@ -88,6 +88,9 @@ bench: build ## hold what the guest needs against tests/benches/baseline.json, t
 	@cargo bench --quiet --locked --package tests --bench guest -- $(ARGS)
 	@cargo bench --quiet --locked --package host-runner --bench hot_paths
 	@echo "bench: done"
+
+alike: build ## hold hermit against itself in twenty comparisons: at most one may claim a difference
+	@cargo test --quiet --locked --release --package tests --test alike -- --ignored --nocapture
 
 lint: setup ## formatting and clippy, warnings are errors, on both workspaces
 	@cargo fmt --all --check

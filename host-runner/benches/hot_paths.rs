@@ -89,7 +89,8 @@ fn sample(i: u64) -> Sample {
     Sample {
         at_ns: i * 1000,
         latency_ns,
-        uncorrected_ns: latency_ns - 20,
+        round_trip_ns: latency_ns - 20,
+        is_waited_for: true,
         service_ns: Some(latency_ns / 2),
     }
 }
@@ -129,7 +130,8 @@ fn record_and_schedule(c: &mut Criterion) {
                 recorder.replied(black_box(Sample {
                     at_ns,
                     latency_ns: at_ns - request.due_ns,
-                    uncorrected_ns: at_ns - request.sent_ns,
+                    round_trip_ns: at_ns - request.sent_ns,
+                    is_waited_for: request.is_waited_for,
                     service_ns: Some(500),
                 }));
             }

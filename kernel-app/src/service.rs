@@ -271,11 +271,15 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
 
     fn run_stack(&mut self) -> Result<(), ServiceError> {
         let now_ns = self.clock.now_ns();
+        let before = self.stack.addresses().ipv4;
         self.stack.run(&mut self.device, now_ns);
-        if self.stack.addresses().ipv4.is_some() {
+        let ipv4 = self.stack.addresses().ipv4;
+        if ipv4.is_some() {
             self.lease_by_ns = NEVER_NS;
         }
-        self.usual = Usual::new(&self.services, self.stack.addresses());
+        if ipv4 != before {
+            self.usual = Usual::new(&self.services, self.stack.addresses());
+        }
         self.due_ns = self.lease_by_ns.min(self.stack.due_ns());
         if now_ns >= self.lease_by_ns {
             return Err(ServiceError::NoLease);

@@ -31,6 +31,7 @@ const MARK: &str = "FATHOM_TEST_CALL";
 pub struct Call {
     arguments: Vec<OsString>,
     qemu: Option<PathBuf>,
+    wrapper: Vec<OsString>,
     place: TempDir,
 }
 
@@ -45,6 +46,7 @@ impl Call {
         Self {
             arguments: arguments.split_whitespace().map(OsString::from).collect(),
             qemu: None,
+            wrapper: Vec::new(),
             place: tempfile::tempdir().expect("a temporary directory"),
         }
     }
@@ -117,6 +119,23 @@ impl Call {
         self.with_qemu(file)
     }
 
+    /// Has `command` make the call: a program and its first arguments, which are followed by the call's.
+    /// It may do so as another user: what it needs is put where everybody can get at it.
+    ///
+    /// # Panics
+    ///
+    /// If that can't be done.
+    #[must_use]
+    pub fn wrapped_in(mut self, command: &[&str]) -> Self {
+        let copy = self.file("fathom");
+        fs::copy(built::fathom(), &copy).expect("it was built, and the place is writable");
+        let open = fs::Permissions::from_mode(0o777);
+        fs::set_permissions(self.place.path(), open).expect("it is our directory");
+        self.wrapper = command.iter().map(OsString::from).collect();
+        self.wrapper.push(copy.into());
+        self
+    }
+
     /// A file of this call's own.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
@@ -137,8 +156,13 @@ impl Call {
         static CALLS: AtomicU32 = AtomicU32::new(0);
         let number = CALLS.fetch_add(1, Ordering::Relaxed);
         let id = format!("{}-{number}", std::process::id());
-        let mut command = Command::new(built::fathom());
+        let (program, first) = match self.wrapper.split_first() {
+            Some((program, first)) => (program.into(), first),
+            None => (built::fathom(), &self.wrapper[..]),
+        };
+        let mut command = Command::new(program);
         command
+            .args(first)
             .args(&self.arguments)
             .current_dir(self.place.path())
             .env(MARK, &id)
@@ -221,7 +245,9 @@ pub struct Running<'t> {
 }
 
 impl Running<'_> {
-    fn pid(&self) -> Pid {
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
 
@@ -231,10 +257,19 @@ impl Running<'_> {
     ///
     /// If it does not.
     pub fn qemu(&mut self) -> Process {
+        self.process("qemu-system")
+    }
+
+    /// Waits until it or a descendant has a name that starts with `name`, and returns that.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub fn process(&mut self, name: &str) -> Process {
         let mark = self.mark.clone();
-        self.wait_for("QEMU", || {
+        self.wait_for(name, || {
             let mut processes = process::running_with(&mark).into_iter();
-            processes.find(|process| process.name.starts_with("qemu-system"))
+            processes.find(|process| process.name.starts_with(name))
         })
     }
 
@@ -265,6 +300,19 @@ impl Running<'_> {
             let line = complete.lines().find(|line| line.contains(what))?;
             Some(line.to_owned())
         })
+    }
+
+    /// Waits until it has printed `what` on standard error.
+    ///
+    /// # Panics
+    ///
+    /// If it does not.
+    pub fn wait_for_error(&mut self, what: &str) {
+        let text = Arc::clone(&self.stderr.text);
+        self.wait_for(&format!("the words {what:?}"), || {
+            let text = text.lock().unwrap_or_else(PoisonError::into_inner);
+            String::from_utf8_lossy(&text).contains(what).then_some(())
+        });
     }
 
     fn wait_for<T>(&mut self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {

@@ -2,10 +2,13 @@
 //!
 //! - [`browser`]: a page in headless Chromium, and what is wrong with it;
 //! - [`built`]: where the built `fathom` and the built image are;
+//! - [`network`]: who has which network namespace and tap device;
 //! - [`turn`]: one QEMU at a time;
 //! - [`patience`]: how long anything may take before a test gives up;
 //! - [`guest`]: the image in a QEMU that the test itself starts, on its own command line;
+//! - [`midway`]: a measurement under way, with a hand on its QEMU;
 //! - [`monitor`]: that QEMU's monitor;
+//! - [`small_disk`]: a file system that is soon full;
 //! - [`station`]: a host beside the guest, on a link of Ethernet frames;
 //! - [`packet`]: frames put together, and taken apart with every length and checksum checked;
 //! - [`dhcp`]: a DHCP server for one client;
@@ -28,11 +31,14 @@ pub mod dhcp;
 pub mod fathom;
 pub mod guest;
 pub mod instructions;
+pub mod midway;
 pub mod monitor;
+pub mod network;
 pub mod packet;
 pub mod patience;
 pub mod process;
 pub mod results;
+pub mod small_disk;
 pub mod station;
 pub mod turn;
 pub mod woken;

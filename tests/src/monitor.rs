@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -13,6 +14,8 @@ use crate::patience;
 #[derive(Debug)]
 pub struct Monitor {
     stream: BufReader<UnixStream>,
+    /// What the machine said of its own accord.
+    events: Vec<Value>,
 }
 
 impl Monitor {
@@ -28,6 +31,7 @@ impl Monitor {
             .expect("the patience is not zero");
         let mut monitor = Self {
             stream: BufReader::new(stream),
+            events: Vec::new(),
         };
         let greeting = monitor.read();
         assert!(
@@ -53,6 +57,29 @@ impl Monitor {
                 // Events come in between.
                 None => assert!(answer.get("error").is_none(), "{command}: {answer}"),
             }
+            self.events.push(answer);
+        }
+    }
+
+    /// When the last event called `name` was, on QEMU's clock; one that is yet to come is waited for.
+    ///
+    /// # Panics
+    ///
+    /// If it does not come.
+    pub fn event(&mut self, name: &str) -> Duration {
+        loop {
+            let mut last = self.events.iter().rev();
+            if let Some(event) = last.find(|event| event["event"] == name) {
+                let part = |key: &str| {
+                    event["timestamp"][key]
+                        .as_u64()
+                        .expect("events have a time")
+                };
+                let micros = Duration::from_micros(part("microseconds"));
+                return Duration::from_secs(part("seconds")) + micros;
+            }
+            let event = self.read();
+            self.events.push(event);
         }
     }
 

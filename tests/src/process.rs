@@ -1,7 +1,8 @@
 //! Children that cannot outlive the test, and a way to see who descends from whom.
 //!
-//! All of the harness's unsafety is the one call of `pre_exec` here: the standard library has no
-//! safe way to do something in the child between `fork` and `exec`.
+//! Its unsafety is the one call of `pre_exec` here: the standard library has no safe way to do
+//! something in the child between `fork` and `exec`. The harness has one other, in
+//! [`crate::small_disk`].
 
 use std::fs;
 use std::io;

@@ -209,13 +209,30 @@ impl Results {
             rest.trim_matches([' ', '=', ']']).parse::<u64>().ok()
         });
         assert_eq!(total, Some(samples), "{distribution}");
+        self.check_uncorrected();
     }
 
+    /// What an open loop would have missed, had it waited for each reply, is a part of its samples.
+    fn check_uncorrected(&self) {
+        let run = self.run();
+        let log = self.only_file("hlog").with_extension("");
+        let log = PathBuf::from(format!("{}-uncorrected.hlog", log.display()));
+        assert_eq!(log.exists(), run["mode"] == "open", "{}", log.display());
+        let uncorrected = &run["uncorrected_latency_ns"];
+        if uncorrected.is_null() {
+            return;
+        }
+        assert_eq!(histogram(&log).len(), count(uncorrected, "count"));
+        assert!(count(uncorrected, "count") <= count(&run["latency_ns"], "count"));
+    }
+
+    /// The one file with this extension; an open loop's uncorrected distribution is left aside.
     fn only_file(&self, extension: &str) -> PathBuf {
         let files: Vec<PathBuf> = fs::read_dir(&self.directory)
             .expect("it is there")
             .map(|entry| entry.expect("it can be read").path())
             .filter(|path| path.extension().is_some_and(|found| found == extension))
+            .filter(|path| !path.to_string_lossy().contains("-uncorrected."))
             .collect();
         let [file] = files.as_slice() else {
             panic!("one .{extension} is expected: {files:?}");

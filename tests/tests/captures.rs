@@ -65,6 +65,18 @@ fn frames_over_ipv4_are_all_well_formed() {
 }
 
 #[test]
+fn frames_on_a_tap_device_are_all_well_formed_and_nobody_has_to_ask_for_an_address() {
+    if !tests::network::is_root() {
+        return;
+    }
+    let filters = ["udp.dstport == 9000", "udp.srcport == 9000", "arp", "!udp"];
+    let (sent, counts) = captured("--link tap --count 300", &filters);
+    assert_eq!(counts[..2], [sent as usize; 2]);
+    assert_eq!(counts[2], 0);
+    assert!(counts[3] < 10, "the guest's own few words: {counts:?}");
+}
+
+#[test]
 fn frames_over_ipv6_are_all_well_formed() {
     let filters = [
         "ipv6 && udp.dstport == 9000",

@@ -67,6 +67,18 @@ fn stem(value: &Value) -> String {
 /// What was merged is the sum of the valid runs, in numbers and in files.
 fn check_merged(results: &Results, out: &Path) {
     let runs = array(&results.json, "runs");
+    for run in runs {
+        // Every interval of a log counts what its own run counts, and no more.
+        let log = histogram(&out.join(stem(run) + ".hlog"));
+        let latency = &run["latency_ns"];
+        assert_eq!(Some(log.len()), latency["count"].as_u64(), "{run:#}");
+        assert!(
+            run["partial"] == true || latency["count"] == run["sent"],
+            "{run:#}"
+        );
+        let max = latency["max"].as_u64().unwrap_or(0);
+        assert!(log.equivalent(log.max(), max) || log.is_empty(), "{run:#}");
+    }
     for merged in array(&results.json, "merged") {
         let valid: Vec<&Value> = runs
             .iter()
@@ -99,6 +111,7 @@ fn check_merged(results: &Results, out: &Path) {
                 .unwrap();
         }
         assert_eq!(histogram(&out.join(stem(merged) + ".hlog")), parts);
+        assert_eq!(Some(parts.len()), merged["latency_ns"]["count"].as_u64());
         assert!(out.join(stem(merged) + ".hgrm").exists());
         let max = valid
             .iter()
@@ -266,9 +279,9 @@ fn what_there_is_not_is_a_usage_error() {
     let turn = turn();
     for (arguments, named) in [
         ("--targets plan9", "there is hermit"),
-        ("--links tap", "there is user, unix"),
+        ("--links pigeon", "pigeon"),
         ("--targets linux-guest:epoll", "the modes are"),
-        ("--targets null --links unix", "there is nothing to measure"),
+        ("--targets null --links user", "there is nothing to measure"),
         ("--sweep", "--sweep"),
     ] {
         call(arguments).finish(&turn).expect_failure(2, &[named]);

@@ -4,31 +4,13 @@
 
 use std::fs;
 use std::net::UdpSocket;
-use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::json;
-use tests::fathom::{Call, Running};
-use tests::monitor::Monitor;
-use tests::turn::{Turn, turn};
-
-/// So much captured means that it is measuring: far more than address resolution takes.
-const MEASURING: u64 = 100_000;
-
-/// A measurement under way, in a QEMU with a second monitor, which is the test's.
-fn measuring<'t>(turn: &'t Turn, arguments: &str) -> (Running<'t>, Monitor) {
-    let call = Call::run(&format!("--accel tcg --warmup 0s {arguments}"));
-    let (capture, monitor) = (call.file("frames.pcap"), call.file("monitor"));
-    let more = format!("-qmp unix:{},server=on,wait=off", monitor.display());
-    let mut running = call
-        .with("--pcap", capture)
-        .with_qemu_arguments(&more)
-        .start(turn);
-    running.wait_for_file("frames.pcap", MEASURING);
-    let monitor = Monitor::new(UnixStream::connect(monitor).expect("QEMU listens there"));
-    (running, monitor)
-}
+use tests::fathom::Call;
+use tests::midway::{MEASURING, measuring};
+use tests::turn::turn;
 
 #[test]
 fn usage_errors() {

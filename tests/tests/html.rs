@@ -5,10 +5,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use hdrhistogram::Histogram;
+use serde_json::{Value, json};
 use tests::browser::{Browser, Findings, View};
 use tests::built;
 use tests::fathom::{Call, Outcome};
+use tests::results::histogram;
 use tests::turn::turn;
 
 /// A telephone's and a desktop's.
@@ -98,6 +100,119 @@ fn many_runs_with_long_names_have_room() {
     let html = fs::read_to_string(&page).unwrap();
     assert!(html.contains("id=\"against-load\""), "two sweeps are in it");
     expect_fine(&page, "many");
+}
+
+/// Calls every run of the comparison in `directory` valid, for there to be something on every chart
+/// whatever the host did meanwhile, merges them accordingly, and gives each verdict that there is.
+fn fill(directory: &Path) {
+    let path = directory.join("result.json");
+    let mut result: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    let runs = result["runs"].as_array_mut().unwrap();
+    runs.retain(|run| run["attempt"] == 1 && run["partial"] == false);
+    for run in &mut *runs {
+        run["valid"] = true.into();
+        run["invalid_because"] = json!([]);
+    }
+    let runs = runs.clone();
+    for merged in result["merged"].as_array_mut().unwrap() {
+        let same = |run: &&Value| {
+            let keys = ["target", "responder", "link"];
+            keys.iter().all(|key| run[key] == merged[key])
+        };
+        let own: Vec<&Value> = runs.iter().filter(same).collect();
+        let mut sum = Histogram::<u64>::new(3).unwrap();
+        for run in &own {
+            let [target, link, round] = ["target", "link", "round"].map(|key| &run[key]);
+            let (target, link) = (target.as_str().unwrap(), link.as_str().unwrap());
+            let log = format!("{target}-{link}-closed-round-{round}.hlog");
+            sum.add(histogram(&directory.join(log))).unwrap();
+        }
+        let total = |field: &str| {
+            own.iter()
+                .map(|run| run[field].as_u64().unwrap())
+                .sum::<u64>()
+        };
+        let counts = ["sent", "received", "lost"].map(total);
+        let rounds: Vec<&Value> = own.iter().map(|run| &run["round"]).collect();
+        merged["rounds"] = json!(rounds);
+        for (field, count) in ["sent", "received", "lost"].into_iter().zip(counts) {
+            merged[field] = count.into();
+        }
+        merged["latency_ns"] = json!({
+            "count": sum.len(), "min": sum.min(), "mean": sum.mean(), "max": sum.max(),
+            "p50": sum.value_at_quantile(0.5), "p90": sum.value_at_quantile(0.9),
+            "p99": sum.value_at_quantile(0.99), "p99.9": null, "p99.99": null,
+        });
+    }
+    let verdicts = [
+        (
+            "p50",
+            json!([-183_000, -149_000]),
+            "lower by 149–183 us at p50",
+        ),
+        (
+            "p90",
+            json!([-183_000, 949_000]),
+            "no difference seen at p90",
+        ),
+        (
+            "p99",
+            json!([183_000, 949_000]),
+            "higher by 183–949 us at p99",
+        ),
+        ("p99.9", json!([null, null]), "too few rounds to say"),
+    ];
+    let comparisons = verdicts.map(|(percentile, interval, verdict)| {
+        json!({
+            "target": "hermit", "baseline": "null", "link": "vhost-user", "rounds": 3,
+            "percentile": percentile, "target_ns": 1_234_567, "baseline_ns": 1_417_567,
+            "difference_ns": -183_000, "low_ns": interval[0], "high_ns": interval[1],
+            "verdict": verdict,
+        })
+    });
+    result["comparisons"] = json!(comparisons);
+    fs::write(&path, result.to_string()).unwrap();
+}
+
+/// The page in `directory` with everything unfolded that can be.
+fn unfolded(directory: &Path) -> PathBuf {
+    let html = fs::read_to_string(directory.join("report.html")).unwrap();
+    assert!(html.contains("<details>"), "every run is folded away");
+    let page = directory.join("unfolded.html");
+    fs::write(&page, html.replace("<details>", "<details open>")).unwrap();
+    page
+}
+
+#[test]
+fn a_comparison_leaves_a_page_that_can_be_published() {
+    let turn = turn();
+    let call = Call::new(
+        "compare --accel tcg --targets hermit,hermit,null --links vhost-user,unix --repeat 2 \
+         --duration 1s --warmup 50ms --settle 100ms --retries 0 --timeout 20s",
+    );
+    let out = call.file("out");
+    let call = call.with("--out", &out).with("--image", built::image());
+    let outcome = call.finish(&turn);
+    assert!(matches!(outcome.code, Some(0 | 4)), "{outcome:#?}");
+    let out = outcome.file("out");
+    expect_fine(&out.join("report.html"), "comparison");
+    expect_fine(&unfolded(&out), "comparison-unfolded");
+
+    fill(&out);
+    let again = Call::new("report").with_argument(&out).finish(&turn);
+    assert_eq!(again.code, Some(0), "{again:#?}");
+    let html = fs::read_to_string(out.join("report.html")).unwrap();
+    // Two links with three targets and two, in rounds and together.
+    assert_eq!(html.matches("<svg class=\"plot wide\"").count(), 2 + 5);
+    for words in [
+        "hermit-2",
+        "Not measured",
+        "Under TCG",
+        "lower by 149–183 µs",
+    ] {
+        assert!(html.contains(words), "{words}");
+    }
+    expect_fine(&out.join("report.html"), "comparison-filled");
 }
 
 #[test]

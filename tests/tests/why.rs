@@ -172,7 +172,7 @@ fn a_look_that_fails_costs_its_figures_and_nothing_else() {
 fn ctrl_c_ends_a_look_and_keeps_what_was_measured() {
     let turn = turn();
     let mut running = call("--targets linux-guest:busy --links vhost-user").start(&turn);
-    running.wait_for_stderr("is counted now");
+    running.wait_for_error("is counted now");
     running.interrupt();
     let outcome = running.finish();
     outcome.expect_failure(1, &["interrupted"]);

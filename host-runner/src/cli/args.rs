@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 
 use super::CliError;
 use super::values::{Ip, Ip6, as_ns, duration};
-use crate::link::LinkKind;
+use super::way::Way;
 use crate::load::{Limit, Mode, Plan};
 use crate::machine::{AccelChoice, MachineType};
 use crate::target::{Responder, Target};
@@ -20,9 +20,9 @@ pub struct RunArgs {
     /// What to measure
     #[arg(long, value_enum, default_value_t)]
     pub target: Target,
-    /// How datagrams reach the guest [default: vhost-user; linux-host is on the host's loopback]
+    /// How datagrams reach the service [default: vhost-user; loopback for linux-host]
     #[arg(long, value_enum)]
-    pub link: Option<LinkKind>,
+    pub link: Option<Way>,
     /// Measure over IPv6 (not on link user)
     #[arg(long)]
     pub ipv6: bool,

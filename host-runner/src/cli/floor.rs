@@ -4,7 +4,8 @@ use std::convert::Infallible;
 use std::sync::atomic::AtomicBool;
 
 use crate::clock;
-use crate::link::vhost_user::reflector::{BOOT_ID, Reflector};
+use crate::link::turn::BOOT_ID;
+use crate::link::vhost_user::reflector;
 use crate::load::{self, Bench, Limit, Mode, Plan};
 use crate::machine;
 use crate::report::BeforeAfter;
@@ -54,7 +55,7 @@ impl Floor {
 
 /// The median round trip to a thread on the CPU `cpu` that answers through the same rings.
 fn reflector_ns(cpu: usize, payload_len: usize) -> Option<f64> {
-    let (_reflector, mut link) = Reflector::start(move || machine::bind_to(cpu)).ok()?;
+    let (_reflector, mut link) = reflector::start(move || machine::bind_to(cpu)).ok()?;
     let count = |count| Limit {
         duration_ns: None,
         count: Some(count),

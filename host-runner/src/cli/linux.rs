@@ -9,9 +9,13 @@ use super::boot_args;
 use super::interrupt::Interrupt;
 use super::machine::built;
 use super::values::Ip;
+use super::way::Way;
+use crate::link::Link;
+use crate::link::tap::Pair;
+use crate::link::user::{LOOPBACK, UdpLink};
 use crate::report::ReportError;
 use crate::target::linux_guest::{self, DEFAULT_MEMORY_MIB, Network, Parts};
-use crate::target::linux_host::Host;
+use crate::target::linux_host::{Host, Place};
 use crate::target::{Bootable, Target, TargetError};
 
 /// What both are looked for by.
@@ -44,9 +48,12 @@ pub fn check(args: &RunArgs) -> Result<(), CliError> {
         Target::LinuxGuest if args.guest.image.is_some() => {
             Some("the Linux guest has no image: name a kernel with `--kernel PATH`")
         }
-        Target::LinuxHost if args.link.is_some() || args.ipv6 => Some(
-            "linux-host is reached over the host's loopback network: leave out `--link` and `--ipv6`",
-        ),
+        Target::LinuxHost if args.ipv6 => {
+            Some("linux-host has no IPv6 address: leave out `--ipv6`")
+        }
+        Target::LinuxHost if args.guest.pcap.is_some() => {
+            Some("there is no QEMU to capture what goes to linux-host: leave out `--pcap`")
+        }
         Target::LinuxHost if kernel => {
             Some("linux-host runs on the host's own kernel: leave out `--kernel` and `--modules`")
         }
@@ -80,16 +87,47 @@ pub fn responder() -> PathBuf {
     linux_guest::responder(&built(RESPONDER))
 }
 
-/// Starts the responder on this host, with its output in the file `path`.
+/// Starts the responder on this host, with its output in the file `path`, and opens the link to it.
 ///
 /// # Errors
 ///
 /// [`CliError::Interrupted`] on Ctrl-C, else what was in the way.
-pub fn host(args: &RunArgs, path: PathBuf, interrupt: &Interrupt) -> Result<Host, CliError> {
+pub fn host(
+    args: &RunArgs,
+    way: Way,
+    path: PathBuf,
+    interrupt: &Interrupt,
+) -> Result<(Host, Box<dyn Link>), CliError> {
+    let Way::Link(_) = way else {
+        let host = start(args, Place::loopback(), path, interrupt)?;
+        let link = UdpLink::connect(LOOPBACK, host.address())?;
+        return Ok((host, Box::new(link)));
+    };
+    let (network, _) = boot_args::static_network(&args.guest);
+    let pair = Pair::make(network)?;
+    let namespace = pair.service().map_err(|source| CliError::Setup {
+        what: "the service's network namespace",
+        source,
+    })?;
+    let place = Place {
+        listen: (network.0, args.guest.port).into(),
+        namespace: Some(namespace),
+    };
+    let host = start(args, place, path, interrupt)?;
+    let link = pair.join(host.ready())?;
+    Ok((host, Box::new(link)))
+}
+
+fn start(
+    args: &RunArgs,
+    place: Place,
+    path: PathBuf,
+    interrupt: &Interrupt,
+) -> Result<Host, CliError> {
     let log = File::create(&path).map_err(ReportError::unwritable(path))?;
     let program = responder();
     let mode = args.linux.responder.unwrap_or_default();
-    match Host::start(&program, mode, log, &|| interrupt.is_set()) {
+    match Host::start(&program, mode, place, log, &|| interrupt.is_set()) {
         Ok(host) => Ok(host),
         Err(TargetError::Cancelled) => Err(CliError::Interrupted),
         Err(error) => Err(error.into()),

@@ -10,12 +10,15 @@ use crate::clock;
 use crate::link::Link;
 use crate::load::{self, Bench, Ending, Limit, Plan, Progress, Tally};
 use crate::report::{Run, Setting};
-use crate::stats::noise::{self, Counts};
+use crate::stats::noise::{self, Counts, Lost};
 use crate::stats::settling::{Settling, WINDOW_NS};
 use crate::stats::{Ended, Noise, Recorder};
 
 /// For how long a thread spins before the run to see the host's noise floor.
 const FLOOR_NS: u64 = 150_000_000;
+
+/// And for how long right after it.
+const AFTER_NS: u64 = 50_000_000;
 
 /// How long a failed link may wait for word that its machine is gone: the likelier cause.
 const OBITUARY_TIMEOUT: Duration = Duration::from_millis(500);
@@ -89,9 +92,11 @@ pub fn measure<E: Into<CliError>>(
         plan.warmup = Limit::NOTHING;
     }
     let plan = &plan;
+    // What warm-up saw is not of the run.
+    link.take_gaps();
     let before = Counts::now();
     let bench = Bench {
-        link,
+        link: &mut *link,
         observer: &mut recorder,
         now_ns: clock::now_ns,
         cancel: interrupt.flag(),
@@ -106,6 +111,11 @@ pub fn measure<E: Into<CliError>>(
     };
     tally.warmup_discarded += warmed.requests;
     let noise = Noise::new(floor, &before, &Counts::now());
+    let noise = Noise {
+        beside: link.take_gaps().map(Lost::from),
+        after: Some(noise::spin(clock::now_ns, AFTER_NS).into()),
+        ..noise
+    };
     drop(bar);
     let (ended, failure) = match ending {
         Ending::Completed => (Ended::Completed, None),

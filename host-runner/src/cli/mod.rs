@@ -3,7 +3,9 @@
 //! - [`args`]: what can be asked for;
 //! - [`values`]: how durations and addresses are written;
 //! - [`boot_args`]: from options to the guest's boot arguments;
+//! - [`way`]: the links, and which target is at the end of which;
 //! - [`linux`]: the targets on Linux;
+//! - [`null`]: the target that is a thread;
 //! - [`machine`]: booting with a progress bar;
 //! - [`measure`]: measuring with a progress bar;
 //! - [`floor`]: what a measurement on shared memory stands on;
@@ -27,6 +29,7 @@ pub mod interrupt;
 pub mod linux;
 pub mod machine;
 pub mod measure;
+pub mod null;
 pub mod output;
 pub mod probe;
 pub mod progress;
@@ -36,6 +39,7 @@ pub mod series;
 pub mod serve;
 pub mod subject;
 pub mod values;
+pub mod way;
 
 pub use error::CliError;
 

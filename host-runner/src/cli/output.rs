@@ -1,6 +1,6 @@
 //! Where results go: the directory, the terminal, and `--json`.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::CliError;
 use super::args::OutputArgs;
 use crate::report::directory::DEFAULT_BASE;
-use crate::report::{Directory, Merged, Part, Report, ReportError, Run, table};
+use crate::report::{Directory, Merged, Part, Report, ReportError, Run, table, write_file};
 use crate::stats::{Recorder, Recording};
 
 /// What `--json` takes for standard output.
@@ -109,7 +109,8 @@ impl Output {
     ///
     /// [`CliError::Report`] if something can't be written.
     pub fn write(&self, report: &Report) -> Result<(), CliError> {
-        self.directory.write(report)?;
+        // Where the directory is full there is a terminal still.
+        let written = self.directory.write(report);
         let shown = format!(
             "{}results    {}\n",
             table::render(report),
@@ -123,10 +124,10 @@ impl Output {
             }
             Json::File(path) => {
                 print(&shown)?;
-                fs::write(path, report.to_json()?).map_err(ReportError::unwritable(path))?;
+                write_file(path, report.to_json()?.as_bytes())?;
             }
         }
-        Ok(())
+        Ok(written?)
     }
 
     /// Nothing came of it: leaves no empty directory behind.

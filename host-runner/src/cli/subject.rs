@@ -12,14 +12,16 @@ use super::boot_args::{self, Idle};
 use super::floor::Floor;
 use super::interrupt::Interrupt;
 use super::measure::{Measured, measure};
+use super::null::Null;
 use super::values::Ip;
+use super::way::Way;
 use super::{CliError, linux, machine};
 use crate::inside::Asker;
-use crate::link::user::UdpLink;
-use crate::link::vhost_user::reflector::{self, Reflector};
+use crate::link::reflector::Reflector;
+use crate::link::turn::BOOT_ID;
 use crate::link::{self, Family, Link, LinkKind};
 use crate::load::Plan;
-use crate::machine::{Machine, Placement, bind_to, poll_apart};
+use crate::machine::{Machine, Placement};
 use crate::report::run::GuestCounters;
 use crate::report::{Environment, Image, Run, Setting};
 use crate::target::linux_host::Host;
@@ -28,9 +30,6 @@ use crate::target::{Bootable, Target};
 /// How long a service that is ready may take to answer its first request.
 const FIRST_REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What results call the way to a process on this host.
-pub const LOOPBACK: &str = "loopback";
-
 /// Options that don't go together, with the target or at all.
 ///
 /// # Errors
@@ -38,28 +37,27 @@ pub const LOOPBACK: &str = "loopback";
 /// [`CliError::Usage`] for the first that doesn't.
 pub fn check(args: &RunArgs) -> Result<(), CliError> {
     boot_args::line(&args.guest, Idle::Spin)?;
-    let problem = match link_kind(args) {
-        LinkKind::User | LinkKind::Unix if args.target == Target::Null => {
-            Some("null answers in a guest's place on link vhost-user only: use `--link vhost-user`")
-        }
-        LinkKind::User if args.ipv6 => {
+    let way = way(args);
+    let problem = way.obstacle(args.target).or(match way {
+        Way::Link(LinkKind::User) if args.ipv6 => {
             Some("QEMU's user network forwards no IPv6: use `--ipv6` with another link")
         }
-        LinkKind::Unix | LinkKind::VhostUser if args.guest.ip == Some(Ip::Dhcp) => {
+        Way::Link(LinkKind::User) | Way::Loopback => None,
+        Way::Link(_) if args.guest.ip == Some(Ip::Dhcp) => {
             Some("there is no DHCP server on this link: use `--ip dhcp` with `--link user`")
         }
-        LinkKind::Unix | LinkKind::VhostUser if args.guest.host_port != 0 => {
+        Way::Link(_) if args.guest.host_port != 0 => {
             Some("this link has no host port: use `--host-port` with `--link user`")
         }
-        _ => None,
-    };
+        Way::Link(_) => None,
+    });
     problem.map_or(Ok(()), |problem| Err(CliError::Usage(problem)))?;
     linux::check(args)
 }
 
-/// The link to a guest: the one asked for, else the best that needs no privilege.
-fn link_kind(args: &RunArgs) -> LinkKind {
-    args.link.unwrap_or_default()
+/// The way to the service: the one asked for, else the best that needs no privilege.
+fn way(args: &RunArgs) -> Way {
+    args.link.unwrap_or(Way::best(args.target))
 }
 
 fn family(args: &RunArgs) -> Family {
@@ -176,7 +174,7 @@ impl Subject {
                 Self::guest(args, bootable, image, console_log, first, interrupt)
             }
             Recipe::Host => Self::host(args, console_log, first, interrupt),
-            Recipe::Thread => Self::thread(),
+            Recipe::Thread => Self::thread(args),
         }
     }
 
@@ -190,7 +188,11 @@ impl Subject {
     ) -> Result<Self, CliError> {
         let image_bytes = bootable.bytes();
         let memory_bytes = u64::from(bootable.memory_mib) << 20;
-        let kind = link_kind(args);
+        let way = way(args);
+        let Way::Link(kind) = way else {
+            let problem = way.obstacle(args.target).unwrap_or_default();
+            return Err(CliError::Usage(problem));
+        };
         let (netdev, opener) = link::prepare(link::Options {
             kind,
             family: family(args),
@@ -232,16 +234,15 @@ impl Subject {
         first: FirstRequest,
         interrupt: &Interrupt,
     ) -> Result<Self, CliError> {
-        let host = linux::host(args, log, interrupt)?;
+        let (host, mut link) = linux::host(args, way(args), log, interrupt)?;
         let address = host.address();
-        let mut link = Box::new(UdpLink::connect(LOOPBACK, address)?);
         let first_reply_ns = first.reply_ns(link.as_mut(), host.started_at_ns(), interrupt);
         Ok(Self {
             setting: Setting {
                 target: args.target.name().to_owned(),
                 responder: responder(args),
                 address: address.to_string(),
-                link: LOOPBACK.to_owned(),
+                link: link.name().to_owned(),
                 accel: None,
                 boot_ms: None,
                 guest_boot_ms: None,
@@ -259,37 +260,25 @@ impl Subject {
         })
     }
 
-    fn thread() -> Result<Self, CliError> {
-        let apart = poll_apart();
-        let cpu = apart.as_ref().ok().map(|&(cpu, _)| cpu);
-        let (reflector, link) = Reflector::start(move || {
-            if let Some(cpu) = cpu {
-                bind_to(cpu);
-            }
-        })?;
-        let placement = match apart {
-            Ok((cpu, measuring)) => format!(
-                "the answering thread has CPU {cpu} to itself, the measuring thread CPU {measuring}"
-            ),
-            Err(why) => format!("left to the scheduler: {why}"),
-        };
+    fn thread(args: &RunArgs) -> Result<Self, CliError> {
+        let null = Null::start(way(args))?;
         Ok(Self {
             setting: Setting {
                 target: Target::Null.name().to_owned(),
                 responder: None,
                 address: "a thread of this process".to_owned(),
-                link: link.name().to_owned(),
+                link: null.link.name().to_owned(),
                 accel: None,
                 boot_ms: None,
                 guest_boot_ms: None,
-                placement: Some(placement),
+                placement: Some(null.placement),
             },
-            boot_id: reflector::BOOT_ID,
+            boot_id: BOOT_ID,
             footprint: Footprint::default(),
-            shared_cpu: cpu,
-            link: Box::new(link),
+            shared_cpu: null.shared_cpu,
+            link: null.link,
             service: Service::Thread {
-                _reflector: reflector,
+                _reflector: null.reflector,
             },
         })
     }

@@ -154,6 +154,10 @@ pub fn examine(depth: Depth) -> Vec<Finding> {
             read("/proc/sys/kernel/sched_rt_runtime_us").as_deref(),
             read("/proc/sys/kernel/sched_rt_period_us").as_deref(),
         ),
+        rights::link_tap(
+            status.as_deref(),
+            Path::new(crate::link::tap::device::MAKER).exists(),
+        ),
         rights::memory_lock(status.as_deref(), rights::memory_lock_limit()),
         memory::huge_pages(read("/sys/kernel/mm/transparent_hugepage/enabled").as_deref()),
         emulator::kvm(crate::machine::probe_kvm(), cpuinfo.as_deref()),

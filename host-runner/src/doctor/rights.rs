@@ -13,6 +13,8 @@ const PRIORITY: u64 = 10;
 const LOCKED_BYTES: u64 = 64 << 20;
 
 /// The numbers of capabilities (capabilities(7), `linux/capability.h`).
+const CAP_NET_ADMIN: u32 = 12;
+const CAP_SYS_ADMIN: u32 = 21;
 const CAP_IPC_LOCK: u32 = 14;
 const CAP_SYS_NICE: u32 = 23;
 
@@ -94,6 +96,20 @@ pub(super) fn memory_lock(status: Option<&str>, limit: Option<u64>) -> Finding {
             }
         }
     }
+}
+
+/// Whether link `tap` can be had. It spoils nothing if not.
+pub(super) fn link_tap(status: Option<&str>, has_maker: bool) -> Finding {
+    const NAME: &str = "link tap";
+    let may = |number| has_capability(status, number) == Some(true);
+    let fact = if !(may(CAP_SYS_ADMIN) && may(CAP_NET_ADMIN)) {
+        "left out: it takes root, or CAP_SYS_ADMIN and CAP_NET_ADMIN"
+    } else if has_maker {
+        "allowed by CAP_SYS_ADMIN and CAP_NET_ADMIN"
+    } else {
+        "left out but for linux-host: there is no /dev/net/tun"
+    };
+    Finding::ok(NAME, fact)
 }
 
 /// Whether a control group (cgroups(7)) keeps this process from its CPUs. `read` reads a file.
@@ -187,6 +203,15 @@ mod tests {
         assert_eq!(little.verdict, Verdict::Warn);
         assert_eq!(memory_lock(USER, Some(64 << 20)).verdict, Verdict::Ok);
         assert_eq!(memory_lock(USER, None).verdict, Verdict::Ok);
+    }
+
+    #[test]
+    fn link_tap_takes_rights_and_a_device() {
+        let fact = |status, has_maker| link_tap(status, has_maker).fact;
+        assert!(fact(ROOT, true).starts_with("allowed"));
+        assert!(fact(ROOT, false).contains("/dev/net/tun"));
+        assert!(fact(USER, true).contains("CAP_NET_ADMIN"));
+        assert!(fact(None, true).starts_with("left out"));
     }
 
     #[test]

@@ -88,6 +88,10 @@ impl<F: Frames> Frames for Captured<F> {
     fn signals(&self) -> Option<super::Signals> {
         self.inner.signals()
     }
+
+    fn take_gaps(&mut self) -> Option<super::Gaps> {
+        self.inner.take_gaps()
+    }
 }
 
 #[cfg(test)]

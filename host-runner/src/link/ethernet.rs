@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::codec::Codec;
 use super::frame::{Flow, MAX_FRAME, Parsed};
 use super::stack::{Host, Stack};
-use super::{Family, Link, LinkError, Received, Signals, wait};
+use super::{Family, Gaps, Link, LinkError, Received, Signals, wait};
 use crate::clock;
 
 /// The instrument's Ethernet address on such links: locally administered.
@@ -54,6 +54,11 @@ pub trait Frames {
     fn signals(&self) -> Option<Signals> {
         None
     }
+
+    /// As [`Link::take_gaps`].
+    fn take_gaps(&mut self) -> Option<Gaps> {
+        None
+    }
 }
 
 /// The link.
@@ -74,17 +79,7 @@ impl<F: Frames> EthernetLink<F> {
     /// [`LinkError`] if the service has no address of `family`, or does not answer.
     pub fn open(mut frames: F, ready: &wire::Ready, family: Family) -> Result<Self, LinkError> {
         let host = neighbour_of(ready);
-        let missing = |family| LinkError::NoAddress { family };
-        let (own, peer): (IpAddr, IpAddr) = match family {
-            Family::V4 => {
-                let both = host.ip.zip(ready.ip).ok_or(missing("IPv4"))?;
-                (both.0.0.into(), both.1.0.into())
-            }
-            Family::V6 => {
-                let both = host.ip6.zip(ready.ip6).ok_or(missing("IPv6"))?;
-                (both.0.0.into(), both.1.0.into())
-            }
-        };
+        let (own, peer) = ends(&host, ready, family)?;
         let peer = SocketAddr::new(peer, ready.port);
         let mut stack = Stack::new(host);
         let mut buffer = [0; MAX_FRAME];
@@ -130,6 +125,10 @@ impl<F: Frames> Link for EthernetLink<F> {
         self.frames.signals()
     }
 
+    fn take_gaps(&mut self) -> Option<Gaps> {
+        self.frames.take_gaps()
+    }
+
     fn send(&mut self, datagram: &[u8]) -> Result<(), LinkError> {
         let built = self.codec.build(&mut self.outgoing, datagram);
         let len = built.ok_or(LinkError::TooLong {
@@ -164,6 +163,25 @@ impl<F: Frames> Link for EthernetLink<F> {
                     self.stack.poll(|frame| self.frames.send(frame))?;
                 }
             }
+        }
+    }
+}
+
+/// The addresses of `host` and of the service in `family`.
+pub(super) fn ends(
+    host: &Host,
+    ready: &wire::Ready,
+    family: Family,
+) -> Result<(IpAddr, IpAddr), LinkError> {
+    let missing = |family| LinkError::NoAddress { family };
+    match family {
+        Family::V4 => {
+            let both = host.ip.zip(ready.ip).ok_or(missing("IPv4"))?;
+            Ok((both.0.0.into(), both.1.0.into()))
+        }
+        Family::V6 => {
+            let both = host.ip6.zip(ready.ip6).ok_or(missing("IPv6"))?;
+            Ok((both.0.0.into(), both.1.0.into()))
         }
     }
 }

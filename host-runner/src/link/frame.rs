@@ -42,6 +42,17 @@ pub enum Parsed<'f> {
 }
 
 impl Flow {
+    /// The same, seen from the other end.
+    #[must_use]
+    pub const fn reversed(self) -> Self {
+        Self {
+            own_mac: self.peer_mac,
+            peer_mac: self.own_mac,
+            own: self.peer,
+            peer: self.own,
+        }
+    }
+
     /// The most bytes of payload that fit a frame.
     #[must_use]
     pub const fn max_payload(&self) -> usize {

@@ -5,12 +5,16 @@
 //! The measuring loop knows nothing else of the network.
 //!
 //! - [`user`]: a UDP socket, through QEMU's user network or to any service;
+//! - [`tap`]: a UDP socket of this kernel's, in a network that is made for it and holds nothing else;
 //! - [`ethernet`]: Ethernet frames, built and parsed by [`frame`], over whatever carries them:
 //!   - [`unix`]: a Unix socket pair,
 //!   - [`vhost_user`]: virtqueues in the guest's own memory,
 //!   - [`captured`]: any of them, with a capture file written by [`pcap`];
 //! - [`loopback`]: the request handler itself, with no network at all;
-//! - [`fault`]: any link, made unreliable.
+//! - [`reflector`]: a thread in the service's place at the other end of a link, which answers with what
+//!   [`turn`] makes of a frame;
+//! - [`fault`]: any link, made unreliable;
+//! - [`gaps`]: what kept a polling link from looking.
 //!
 //! [`prepare`] turns the choice of a link into what QEMU needs of it, and then into the link.
 
@@ -19,10 +23,14 @@ pub mod codec;
 pub mod ethernet;
 pub mod fault;
 pub mod frame;
+pub mod gaps;
 pub mod loopback;
 pub mod pcap;
+pub mod reflector;
 mod setup;
 mod stack;
+pub mod tap;
+pub mod turn;
 pub mod unix;
 pub mod user;
 pub mod vhost_user;
@@ -34,6 +42,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use gaps::Gaps;
 pub use setup::{Family, LinkKind, Opener, Options, prepare};
 pub use stack::Host;
 
@@ -77,6 +86,11 @@ pub trait Link {
         None
     }
 
+    /// What kept the link from looking since it was last asked, if it polls.
+    fn take_gaps(&mut self) -> Option<Gaps> {
+        None
+    }
+
     /// Sends one datagram to the service.
     ///
     /// # Errors
@@ -108,6 +122,19 @@ pub enum LinkError {
         link: &'static str,
         /// What was tried, as a noun phrase.
         action: &'static str,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// This machine, or this user, has not got what the link is made of.
+    #[error("link {link}: {action} failed; {remedy}")]
+    OutOfReach {
+        /// The link's name.
+        link: &'static str,
+        /// What was tried, as a noun phrase.
+        action: &'static str,
+        /// What to do.
+        remedy: &'static str,
         /// What the system said.
         #[source]
         source: io::Error,

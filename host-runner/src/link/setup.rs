@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::captured::{Capture, Captured};
 use super::ethernet::EthernetLink;
+use super::tap::{self, Tap};
 use super::unix::{self, FrameSocket};
 use super::user::UdpLink;
 use super::vhost_user::{self, Virtqueues};
@@ -20,6 +21,8 @@ pub enum LinkKind {
     User,
     /// Ethernet frames over a Unix socket pair.
     Unix,
+    /// A tap device in a network namespace of its own, and a UDP socket there (root).
+    Tap,
     /// Ethernet frames through virtqueues in the guest's memory, polled.
     #[default]
     VhostUser,
@@ -32,6 +35,7 @@ impl LinkKind {
         match self {
             Self::User => "user",
             Self::Unix => unix::NAME,
+            Self::Tap => tap::NAME,
             Self::VhostUser => vhost_user::NAME,
         }
     }
@@ -40,7 +44,7 @@ impl LinkKind {
     #[must_use]
     pub const fn is_polled(self) -> bool {
         match self {
-            Self::User | Self::Unix => false,
+            Self::User | Self::Unix | Self::Tap => false,
             Self::VhostUser => true,
         }
     }
@@ -82,6 +86,10 @@ enum Waiting {
         frames: Captured<FrameSocket>,
         family: Family,
     },
+    Tap {
+        tap: Tap,
+        family: Family,
+    },
     VhostUser {
         frames: Captured<Virtqueues>,
         family: Family,
@@ -119,6 +127,20 @@ pub fn prepare(options: Options) -> Result<(Netdev, Opener), LinkError> {
             let opener = Opener(Waiting::Unix { frames, family });
             Ok((Netdev::Unix { socket }, opener))
         }
+        (LinkKind::Tap, family) => {
+            let tap = Tap::make()?;
+            let device = tap.device().map_err(|source| LinkError::Io {
+                link,
+                action: "sharing the tap device",
+                source,
+            })?;
+            // Here, too, QEMU sees the frames, and we do not.
+            let pcap = options.pcap;
+            Ok((
+                Netdev::Tap { device, pcap },
+                Opener(Waiting::Tap { tap, family }),
+            ))
+        }
         (LinkKind::VhostUser, family) => {
             let (frames, socket) = Virtqueues::listen().map_err(|source| LinkError::Io {
                 link,
@@ -151,6 +173,7 @@ impl Opener {
                 machine.ready(),
                 family,
             )?)),
+            Waiting::Tap { tap, family } => Ok(Box::new(tap.join(machine.ready(), family)?)),
             Waiting::VhostUser { frames, family } => Ok(Box::new(EthernetLink::open(
                 frames,
                 machine.ready(),

@@ -20,7 +20,6 @@ pub struct FrameSocket(OwnedFd);
 
 impl FrameSocket {
     /// One end of an Ethernet that is there already.
-    #[cfg(test)]
     pub(super) const fn new(socket: OwnedFd) -> Self {
         Self(socket)
     }

@@ -2,12 +2,16 @@
 //! port that QEMU's user network forwards to the guest or to any service on the network.
 #![forbid(unsafe_code)]
 
+use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use rustix::io::Errno;
 use rustix::net::SendFlags;
 
 use super::{Link, LinkError, Received, enlarge_buffers, wait};
+
+/// What results call the way to a process on this host, or to a thread.
+pub const LOOPBACK: &str = "loopback";
 
 /// A link over a UDP socket.
 #[derive(Debug)]
@@ -23,24 +27,42 @@ impl UdpLink {
     ///
     /// [`LinkError::Io`] if a socket can't be had or there is no route to `peer`.
     pub fn connect(name: &'static str, peer: SocketAddr) -> Result<Self, LinkError> {
-        let failed = |action| {
-            move |source| LinkError::Io {
-                link: name,
-                action,
-                source,
-            }
-        };
-        let any: SocketAddr = match peer {
-            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-        };
-        let socket = UdpSocket::bind(any).map_err(failed("opening a UDP socket"))?;
+        let socket = UdpSocket::bind(any(peer, 0)).map_err(failed(name, "opening a UDP socket"))?;
+        Self::over(name, socket, peer)
+    }
+
+    /// The same over a socket that there is already, in whatever network that was made.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError::Io`] if there is no route to `peer`.
+    pub fn over(
+        name: &'static str,
+        socket: UdpSocket,
+        peer: SocketAddr,
+    ) -> Result<Self, LinkError> {
         socket
             .connect(peer)
-            .map_err(failed("finding a route to the service"))?;
+            .map_err(failed(name, "finding a route to the service"))?;
         enlarge_buffers(&socket);
         wait::sharpen_sleeps();
         Ok(Self { name, socket })
+    }
+}
+
+/// Any address of the host's, of the family of `peer`.
+pub(super) fn any(peer: SocketAddr, port: u16) -> SocketAddr {
+    match peer {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, port).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, port).into(),
+    }
+}
+
+fn failed(link: &'static str, action: &'static str) -> impl FnOnce(io::Error) -> LinkError {
+    move |source| LinkError::Io {
+        link,
+        action,
+        source,
     }
 }
 
@@ -57,11 +79,7 @@ impl Link for UdpLink {
                 link: self.name,
                 len: datagram.len(),
             }),
-            Err(error) => Err(LinkError::Io {
-                link: self.name,
-                action: "sending",
-                source: error.into(),
-            }),
+            Err(error) => Err(failed(self.name, "sending")(error.into())),
         }
     }
 
@@ -70,11 +88,7 @@ impl Link for UdpLink {
         buffer: &mut [u8],
         deadline_ns: u64,
     ) -> Result<Option<Received>, LinkError> {
-        wait::receive(&self.socket, buffer, deadline_ns).map_err(|source| LinkError::Io {
-            link: self.name,
-            action: "receiving",
-            source,
-        })
+        wait::receive(&self.socket, buffer, deadline_ns).map_err(failed(self.name, "receiving"))
     }
 }
 

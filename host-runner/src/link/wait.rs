@@ -33,14 +33,26 @@ pub(super) fn receive(
     deadline_ns: u64,
 ) -> io::Result<Option<Received>> {
     let socket = socket.as_fd();
+    receive_by(socket, buffer, deadline_ns, |buffer| {
+        rustix::net::recv(socket, buffer, RecvFlags::DONTWAIT).map(|(len, _)| len)
+    })
+}
+
+/// As [`receive`], from a descriptor that is no socket: `take` reads from it without waiting.
+pub(super) fn receive_by(
+    from: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    deadline_ns: u64,
+    take: impl Fn(&mut [u8]) -> Result<usize, Errno>,
+) -> io::Result<Option<Received>> {
     loop {
-        match rustix::net::recv(socket, &mut *buffer, RecvFlags::DONTWAIT) {
-            Ok((len, _)) => {
+        match take(buffer) {
+            Ok(len) => {
                 let at_ns = clock::now_ns();
                 return Ok(Some(Received { len, at_ns }));
             }
             Err(Errno::AGAIN) => {
-                if !readable(Some(socket), deadline_ns)? {
+                if !readable(Some(from), deadline_ns)? {
                     return Ok(None);
                 }
             }

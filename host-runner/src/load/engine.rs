@@ -181,7 +181,8 @@ where
             self.observer.lost(Loss {
                 at_ns,
                 latency_ns: at_ns.saturating_sub(request.due_ns),
-                uncorrected_ns: self.plan.timeout_ns,
+                round_trip_ns: self.plan.timeout_ns,
+                is_waited_for: request.is_waited_for,
             });
         }
     }
@@ -273,7 +274,8 @@ fn sample(request: &Request, header: &ReplyHeader, at_ns: u64) -> Sample {
     Sample {
         at_ns,
         latency_ns: at_ns.saturating_sub(request.due_ns),
-        uncorrected_ns: round_trip_ns,
+        round_trip_ns,
+        is_waited_for: request.is_waited_for,
         service_ns: header
             .t3_ns
             .checked_sub(header.t2_ns)

@@ -52,7 +52,10 @@ pub struct Sample {
     pub latency_ns: u64,
     /// From when the request was really sent to when the reply was in hand; equals
     /// [`Sample::latency_ns`] in a loop that is not open.
-    pub uncorrected_ns: u64,
+    pub round_trip_ns: u64,
+    /// Whether a client that waits for each reply would have sent it: what such a client would have
+    /// measured (see [`window::Window`]). Always so in a closed loop.
+    pub is_waited_for: bool,
     /// What the guest says it took, t3 - t2 of its clock; `None` if that is impossible: negative, or
     /// longer than the whole round trip.
     pub service_ns: Option<u64>,
@@ -66,7 +69,9 @@ pub struct Loss {
     /// From when the request was due to when its timeout ran out; never under the timeout.
     pub latency_ns: u64,
     /// The timeout itself.
-    pub uncorrected_ns: u64,
+    pub round_trip_ns: u64,
+    /// As [`Sample::is_waited_for`].
+    pub is_waited_for: bool,
 }
 
 /// What a measurement tells, as it happens. Warm-up is not told.

@@ -66,7 +66,7 @@ fn a_closed_loop_on_a_perfect_link() {
     assert!(log.lateness_ns.is_empty());
     for sample in &log.samples {
         assert_eq!(sample.latency_ns, RTT_NS);
-        assert_eq!(sample.uncorrected_ns, RTT_NS);
+        assert_eq!(sample.round_trip_ns, RTT_NS);
         assert_eq!(sample.service_ns, Some(SERVICE_NS));
     }
 }
@@ -129,8 +129,48 @@ fn an_open_loop_counts_from_when_a_request_was_due() {
     let waited = |sample: &&Sample| sample.latency_ns > RTT_NS + 90_000;
     assert!(log.samples.iter().filter(waited).count() >= 19);
     for sample in &log.samples {
-        assert!(sample.latency_ns >= sample.uncorrected_ns);
+        assert!(sample.latency_ns >= sample.round_trip_ns);
     }
+}
+
+#[test]
+fn a_service_that_stands_still_costs_a_client_that_waits_one_sample() {
+    // Replies to what is sent from 2 ms to 4 ms come together at 4 ms.
+    let plan = Plan {
+        timeout_ns: 10_000_000,
+        ..plan(open(10_000), 0, 100)
+    };
+    let mut first_ns = None;
+    let (tally, log) = measure(&plan, |header, request| {
+        let since_ns = header.t1_ns - *first_ns.get_or_insert(header.t1_ns);
+        let waits_ns = match since_ns {
+            2_000_000..4_000_000 => 4_000_000 - since_ns,
+            _ => 0,
+        };
+        vec![(waits_ns + RTT_NS, reply(request))]
+    });
+    assert_eq!((tally.sent, tally.lost), (100, 0));
+    let delayed = |sample: &&Sample| sample.latency_ns > RTT_NS + 10_000;
+    let delayed: Vec<&Sample> = log.samples.iter().filter(delayed).collect();
+    // One every 0.1 ms, each by 0.1 ms less than the one before.
+    assert!((19..=20).contains(&delayed.len()), "{}", delayed.len());
+    let waited_for: Vec<_> = delayed
+        .iter()
+        .filter(|sample| sample.is_waited_for)
+        .collect();
+    assert_eq!(waited_for.len(), 1);
+    assert!(
+        waited_for[0].round_trip_ns > 1_900_000,
+        "{:?}",
+        waited_for[0]
+    );
+    // Before and after, each is.
+    let waited_for = log
+        .samples
+        .iter()
+        .filter(|sample| sample.is_waited_for)
+        .count();
+    assert!((100 - 21..=100 - 18).contains(&waited_for), "{waited_for}");
 }
 
 #[test]
@@ -373,6 +413,6 @@ proptest! {
         prop_assert!(tally.received >= fates.iter().filter(in_time).count() as u64);
         prop_assert!(log.lateness_ns.iter().all(|&ns| ns < 10_000));
         prop_assert!(log.losses.iter().all(|loss| loss.latency_ns >= TIMEOUT_NS));
-        prop_assert!(log.samples.iter().all(|sample| sample.uncorrected_ns < TIMEOUT_NS));
+        prop_assert!(log.samples.iter().all(|sample| sample.round_trip_ns < TIMEOUT_NS));
     }
 }

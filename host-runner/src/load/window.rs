@@ -53,12 +53,13 @@ impl Slot {
         self.lateness_and_state = (self.lateness_and_state & !states) | state as u64;
     }
 
-    const fn request(self, seq: u64) -> Request {
+    const fn request(self, seq: u64, is_waited_for: bool) -> Request {
         let lateness_ns = self.lateness_and_state >> Self::STATE_BITS;
         Request {
             seq,
             due_ns: self.sent_ns - lateness_ns,
             sent_ns: self.sent_ns,
+            is_waited_for,
         }
     }
 }
@@ -72,6 +73,8 @@ pub struct Request {
     pub due_ns: u64,
     /// When it was sent.
     pub sent_ns: u64,
+    /// Whether a client that waits for each reply would have sent it (see [`Window`]).
+    pub is_waited_for: bool,
 }
 
 /// What a reply means.
@@ -102,6 +105,12 @@ pub enum Known {
 }
 
 /// The accounting.
+///
+/// It follows what a client would have sent that waits for each reply, as a client with one
+/// connection does: one request, and when that is answered the next, or the next after its timeout.
+/// Requests that were sent meanwhile such a client would not have sent, nor would its next one have
+/// stood in a queue behind them; so that is the first one sent when they are out of the way: the last
+/// of them, or a later one, is answered.
 #[derive(Debug)]
 pub struct Window {
     slots: Box<[Slot]>,
@@ -112,6 +121,10 @@ pub struct Window {
     oldest: u64,
     in_flight: u64,
     highest_answered: Option<u64>,
+    /// The request in flight that is waited for.
+    waited_for: Option<u64>,
+    /// The next one is sent when no request under this number is in its way.
+    way_is_clear_from: u64,
 }
 
 impl Window {
@@ -131,6 +144,8 @@ impl Window {
             oldest: 0,
             in_flight: 0,
             highest_answered: None,
+            waited_for: None,
+            way_is_clear_from: 0,
         }
     }
 
@@ -167,6 +182,10 @@ impl Window {
         debug_assert!(self.has_room(), "a request in flight would be forgotten");
         let index = self.index(self.next);
         self.slots[index] = Slot::new(due_ns, sent_ns, State::InFlight);
+        let answered_to = self.highest_answered.map_or(0, |highest| highest + 1);
+        if self.waited_for.is_none() && answered_to >= self.way_is_clear_from {
+            self.waited_for = Some(self.next);
+        }
         self.next += 1;
         self.in_flight += 1;
     }
@@ -193,7 +212,12 @@ impl Window {
         match slot.state() {
             State::InFlight => {
                 slot.set_state(State::Answered);
-                let request = slot.request(seq);
+                let is_waited_for = self.waited_for == Some(seq);
+                if is_waited_for {
+                    self.waited_for = None;
+                    self.way_is_clear_from = self.next;
+                }
+                let request = slot.request(seq, is_waited_for);
                 let reordered = self.highest_answered.is_some_and(|highest| seq < highest);
                 self.highest_answered = self.highest_answered.max(Some(seq));
                 self.in_flight -= 1;
@@ -231,7 +255,13 @@ impl Window {
         slot.set_state(State::Lost);
         self.oldest += 1;
         self.in_flight -= 1;
-        Some(slot.request(seq))
+        let is_waited_for = self.waited_for == Some(seq);
+        if is_waited_for {
+            // No answer tells of a queue, and none may come for long.
+            self.waited_for = None;
+            self.way_is_clear_from = 0;
+        }
+        Some(slot.request(seq, is_waited_for))
     }
 }
 
@@ -255,6 +285,7 @@ mod tests {
             seq,
             due_ns: at / 2,
             sent_ns: at,
+            is_waited_for: seq == 0,
         };
         assert_eq!(
             window.arrived(1),
@@ -301,9 +332,19 @@ mod tests {
         sent_ns: Vec<u64>,
         fate: HashMap<u64, State>,
         highest: Option<u64>,
+        waited_for: Option<u64>,
+        /// What is still in the way of the next request that is waited for.
+        behind: Vec<u64>,
     }
 
     impl Model {
+        fn sent(&mut self, at_ns: u64) {
+            if self.waited_for.is_none() && self.behind.is_empty() {
+                self.waited_for = Some(self.sent_ns.len() as u64);
+            }
+            self.sent_ns.push(at_ns);
+        }
+
         fn arrived(&mut self, seq: u64) -> Arrival {
             match self.fate.get(&seq) {
                 None => {
@@ -311,10 +352,18 @@ mod tests {
                     let reordered = self.highest.is_some_and(|highest| seq < highest);
                     self.highest = self.highest.max(Some(seq));
                     let sent_ns = self.sent_ns[seq as usize];
+                    let is_waited_for = self.waited_for == Some(seq);
+                    if is_waited_for {
+                        self.waited_for = None;
+                        self.behind = (0..self.sent_ns.len() as u64).collect();
+                    }
+                    // Whatever was sent before one that is answered is out of the way.
+                    self.behind.retain(|&before| Some(before) > self.highest);
                     let request = Request {
                         seq,
                         due_ns: sent_ns,
                         sent_ns,
+                        is_waited_for,
                     };
                     Arrival::InTime { request, reordered }
                 }
@@ -332,6 +381,10 @@ mod tests {
                 .filter(|&seq| self.sent_ns[seq as usize] + timeout_ns <= now_ns)
                 .collect();
             self.fate.extend(lost.iter().map(|&seq| (seq, State::Lost)));
+            if self.waited_for.is_some_and(|seq| lost.contains(&seq)) {
+                self.waited_for = None;
+                self.behind.clear();
+            }
             lost
         }
     }
@@ -349,12 +402,17 @@ mod tests {
             let mut now_ns = 0;
             for (wait_ns, sends, pick) in steps {
                 now_ns += wait_ns;
-                let lost: Vec<u64> =
-                    std::iter::from_fn(|| window.take_lost(now_ns)).map(|lost| lost.seq).collect();
+                let waited_for = model.waited_for;
+                let lost: Vec<Request> =
+                    std::iter::from_fn(|| window.take_lost(now_ns)).collect();
+                for lost in &lost {
+                    prop_assert_eq!(lost.is_waited_for, waited_for == Some(lost.seq));
+                }
+                let lost: Vec<u64> = lost.iter().map(|lost| lost.seq).collect();
                 prop_assert_eq!(lost, model.lose(now_ns, timeout_ns));
                 if sends || model.sent_ns.is_empty() {
                     window.sent(now_ns, now_ns);
-                    model.sent_ns.push(now_ns);
+                    model.sent(now_ns);
                 } else {
                     let seq = pick % model.sent_ns.len() as u64;
                     prop_assert_eq!(window.look_up(seq), Known::SentAt(model.sent_ns[seq as usize]));

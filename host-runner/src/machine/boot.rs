@@ -117,7 +117,7 @@ impl Boot<'_> {
     ) -> Result<Booted, MachineError> {
         let asked_for = match self.config.netdev {
             Netdev::User { host_port, .. } => host_port,
-            Netdev::Unix { .. } | Netdev::VhostUser { .. } | Netdev::None => {
+            Netdev::Unix { .. } | Netdev::Tap { .. } | Netdev::VhostUser { .. } | Netdev::None => {
                 return self.once(accel, timeout, accel_reason, 0);
             }
         };
@@ -168,7 +168,9 @@ impl Boot<'_> {
         let mut inherited = vec![OwnedFd::from(theirs)];
         let network = match &self.config.netdev {
             // A copy: a second attempt needs it again.
-            Netdev::Unix { socket } | Netdev::VhostUser { socket } => Some(socket.try_clone()),
+            Netdev::Unix { socket: fd }
+            | Netdev::Tap { device: fd, .. }
+            | Netdev::VhostUser { socket: fd } => Some(fd.try_clone()),
             Netdev::User { .. } | Netdev::None => None,
         };
         if let Some(socket) = network {

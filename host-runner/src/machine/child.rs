@@ -1,15 +1,16 @@
 //! What must happen in the child between `fork` and `exec`.
 //!
-//! All of the instrument's unsafety is the one call here: the standard library has no safe way to
-//! run code there, and neither of the two things below can be done elsewhere without a race.
+//! Unsafe are the calls of `pre_exec` here: the standard library has no safe way to run code there, and
+//! none of the things below can be done elsewhere without a race.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use rustix::io::FdFlags;
 use rustix::process::{Pid, Signal};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// Lets the child of `command` inherit the descriptors `inherited` under their own numbers, and
 /// has the kernel kill it when the *thread* that spawns it ends, whatever ends that.
@@ -24,6 +25,16 @@ pub(crate) fn tie_to_this_thread(command: &mut Command, inherited: Vec<OwnedFd>)
     // neither allocates nor locks: the vector was allocated before the fork, and an io::Error made
     // of a raw error number is a number.
     unsafe { command.pre_exec(prepare) };
+}
+
+/// Has the child of `command` run in the network namespace that `namespace` is a descriptor of.
+pub(crate) fn enter(command: &mut Command, namespace: OwnedFd) {
+    let enter = move || {
+        let kind = Some(LinkNameSpaceType::Network);
+        Ok(move_into_link_name_space(namespace.as_fd(), kind)?)
+    };
+    // SAFETY: as above. The closure makes one plain system call (setns).
+    unsafe { command.pre_exec(enter) };
 }
 
 fn prepare(parent: Pid, inherited: &[OwnedFd]) -> io::Result<()> {

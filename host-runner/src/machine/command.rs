@@ -16,7 +16,7 @@ pub(super) struct Attempt {
     pub host_port: u16,
     /// The monitor's socket, under the number that QEMU will find it.
     pub monitor: RawFd,
-    /// What the network device is connected to likewise, with [`Netdev::Unix`] and
+    /// What the network device is connected to likewise, with [`Netdev::Unix`], [`Netdev::Tap`] and
     /// [`Netdev::VhostUser`].
     pub network: RawFd,
 }
@@ -95,16 +95,21 @@ fn network(arguments: &mut Arguments, config: &Config, attempt: Attempt) {
                 "-netdev",
                 format!("user,id=n0,hostfwd=udp:127.0.0.1:{host_port}-:{guest_port}"),
             );
-            if let Some(path) = pcap {
-                let mut dump = OsString::from("filter-dump,id=f0,netdev=n0,file=");
-                dump.push(escaped(path));
-                arguments.option("-object", dump);
-            }
+            capture(arguments, pcap.as_deref());
         }
         Netdev::Unix { .. } => arguments.option(
             "-netdev",
             format!("dgram,id=n0,local.type=fd,local.str={}", attempt.network),
         ),
+        Netdev::Tap { pcap, .. } => {
+            // The device is there and up, so there is no script; its frames take the same way through
+            // QEMU as on the other links, so there is no vhost.
+            arguments.option(
+                "-netdev",
+                format!("tap,id=n0,fd={},vhost=off", attempt.network),
+            );
+            capture(arguments, pcap.as_deref());
+        }
         Netdev::VhostUser { .. } => {
             let connection = format!("socket,id=v0,path=/proc/self/fd/{}", attempt.network);
             arguments.option("-chardev", connection);
@@ -123,6 +128,15 @@ fn network(arguments: &mut Arguments, config: &Config, attempt: Attempt) {
             vectors(config, attempt.accel)
         ),
     );
+}
+
+/// Has QEMU write every frame to a file.
+fn capture(arguments: &mut Arguments, path: Option<&Path>) {
+    if let Some(path) = path {
+        let mut dump = OsString::from("filter-dump,id=f0,netdev=n0,file=");
+        dump.push(escaped(path));
+        arguments.option("-object", dump);
+    }
 }
 
 /// Without KVM, QEMU 7.2 dies when a guest takes the interrupts of a vhost-user device as messages
@@ -257,6 +271,15 @@ mod tests {
         });
         let line = line(&config, Accel::Tcg);
         assert!(line.contains("-object filter-dump,id=f0,netdev=n0,file=a,,b.pcap"));
+    }
+
+    #[test]
+    fn a_tap_device_comes_by_its_descriptor() {
+        let device = OwnedFd::from(File::open("/dev/null").unwrap());
+        let pcap = Some(PathBuf::from("tap.pcap"));
+        let line = line(&config(Netdev::Tap { device, pcap }), Accel::Tcg);
+        assert!(line.contains("-netdev tap,id=n0,fd=8,vhost=off -object filter-dump,"));
+        assert!(line.contains("netdev=n0,file=tap.pcap -device virtio-net-pci,netdev=n0,"));
     }
 
     #[test]

@@ -94,6 +94,13 @@ pub enum Netdev {
         /// QEMU's end of the socket pair. Closed here when the machine has booted.
         socket: OwnedFd,
     },
+    /// A tap device: Ethernet frames, without a header that leaves work to the receiver.
+    Tap {
+        /// A descriptor of the device. Closed here when the machine has booted.
+        device: OwnedFd,
+        /// Where QEMU writes a capture of every frame, if anywhere.
+        pcap: Option<PathBuf>,
+    },
     /// A back end of its own, which shares the guest's memory (vhost-user).
     VhostUser {
         /// The Unix socket that it listens on: opened as a place in the file system (`O_PATH`), so

@@ -31,7 +31,7 @@ pub use config::{
     qemu_program,
 };
 pub use error::{Hint, MachineError};
-pub use placement::{Placement, bind_to, poll_apart};
+pub use placement::{Placement, bind_to, poll_apart, sleep_apart};
 pub use qmp::QmpError;
 
 /// How long `auto` lets KVM boot the image before it falls back to TCG.

@@ -111,6 +111,19 @@ pub fn poll_apart() -> Result<(usize, usize), String> {
     Ok((cpu, measuring))
 }
 
+/// Gives the calling thread, which sleeps while it waits for another one, the right to go first on all
+/// CPUs but one: that one, for the other thread.
+///
+/// # Errors
+///
+/// As [`poll_apart`].
+pub fn sleep_apart() -> Result<usize, String> {
+    let (cpu, _, others) = divided()?;
+    go_first()?;
+    sched_setaffinity(None, &others).map_err(unbound)?;
+    Ok(cpu)
+}
+
 /// The first CPU of a set, the set of it alone, and the set of the rest; of a single CPU, that: QEMU's
 /// other threads have next to nothing to do.
 fn halved(set: &CpuSet) -> Result<(usize, CpuSet, CpuSet), String> {

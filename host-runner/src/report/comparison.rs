@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::stats::comparison::Difference;
+use super::Run;
+use crate::stats::comparison::{Difference, Verdict};
 use crate::stats::{Distribution, Summary};
 
 /// All valid repetitions of one target on one link together: their histograms are added up.
@@ -43,6 +44,12 @@ impl Merged {
     #[must_use]
     pub fn label(&self) -> String {
         label(&self.target, self.responder.as_deref())
+    }
+
+    /// Whether `run` is one of its repetitions.
+    #[must_use]
+    pub fn is_of(&self, run: &Run) -> bool {
+        (&self.target, &self.responder, &self.link) == (&run.target, &run.responder, &run.link)
     }
 
     /// What its files are called, up to the dot: as its repetitions', without the round.
@@ -124,6 +131,18 @@ impl Comparison {
             verdict: difference.to_string(),
         }
     }
+
+    /// What the verdict comes to. It was reached before the interval was rounded to whole
+    /// nanoseconds, so its words are asked and not the interval.
+    #[must_use]
+    pub fn outcome(&self) -> Verdict {
+        match self.verdict.split_whitespace().next() {
+            Some("lower") => Verdict::Lower,
+            Some("higher") => Verdict::Higher,
+            Some("no") => Verdict::NoDifference,
+            _ => Verdict::TooFewRounds,
+        }
+    }
 }
 
 /// A target that was not measured on a link, or only in part.
@@ -182,9 +201,36 @@ impl fmt::Display for Skipped {
     }
 }
 
+/// A target with its mode.
 pub(super) fn label(target: &str, responder: Option<&str>) -> String {
     match responder {
         Some(responder) => format!("{target}:{responder}"),
         None => target.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::summary::PERCENTILES;
+
+    #[test]
+    fn the_words_of_a_verdict_say_what_it_comes_to() {
+        for interval_ns in [
+            Some((-9.0, -0.2)),
+            Some((0.2, 9.0)),
+            Some((-1.0, 1.0)),
+            None,
+        ] {
+            let difference = Difference {
+                percentile: PERCENTILES[0],
+                target_ns: 10,
+                baseline_ns: 11,
+                interval_ns,
+            };
+            let [target, baseline, link] = ["a", "b", "unix"].map(str::to_owned);
+            let comparison = Comparison::new(target, baseline, link, 3, &difference);
+            assert_eq!(comparison.outcome(), difference.verdict(), "{comparison:?}");
+        }
     }
 }

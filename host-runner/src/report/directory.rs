@@ -5,11 +5,11 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 
-use super::{Merged, Part, Report, ReportError, Run, document, hgrm, hlog, sweep};
+use super::{Merged, Part, Report, ReportError, Run, document, file, hgrm, hlog, sweep};
 use crate::stats::{Recorder, Recording};
 
 /// Where results go unless told otherwise, under the working directory.
@@ -17,6 +17,9 @@ pub const DEFAULT_BASE: &str = "results";
 
 /// The record.
 const RESULT: &str = "result.json";
+
+/// What the name of an uncorrected distribution's files has before the dot.
+const UNCORRECTED: &str = "-uncorrected";
 
 /// What the newest results are called there.
 const LATEST: &str = "latest";
@@ -78,6 +81,28 @@ impl Directory {
         let distribution = hgrm::render(&recorder.latency);
         self.write_file(&format!("{stem}.hgrm"), distribution.as_bytes())?;
         let log = hlog::render(&recorder.intervals, started_at)?;
+        self.write_file(&format!("{stem}.hlog"), &log)?;
+        match &recorder.open {
+            Some(open) => self.write_uncorrected(run, &open.uncorrected, started_at),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes what a client that waits for each reply would have recorded of an open loop, to be
+    /// laid over what it really took.
+    fn write_uncorrected(
+        &self,
+        run: &Run,
+        uncorrected: &Recording,
+        started_at: SystemTime,
+    ) -> Result<(), ReportError> {
+        let stem = run.file_stem() + UNCORRECTED;
+        self.write_file(
+            &format!("{stem}.hgrm"),
+            hgrm::render(uncorrected).as_bytes(),
+        )?;
+        let length = Duration::from_nanos(run.elapsed_ns);
+        let log = hlog::render_whole(uncorrected, length, started_at)?;
         self.write_file(&format!("{stem}.hlog"), &log)
     }
 
@@ -107,18 +132,7 @@ impl Directory {
     ///
     /// [`ReportError`] if it can't be written.
     pub fn keep(&self, report: &Report) -> Result<(), ReportError> {
-        let new = format!(".{RESULT}-{}", std::process::id());
-        let path = self.path.join(RESULT);
-        let written = self
-            .write_file(&new, report.to_json()?.as_bytes())
-            .and_then(|()| {
-                fs::rename(self.path.join(&new), &path).map_err(ReportError::unwritable(path))
-            });
-        if written.is_err() {
-            // Half a file helps nobody, and may be what fills the disk.
-            let _ = fs::remove_file(self.path.join(&new));
-        }
-        written
+        self.write_file(RESULT, report.to_json()?.as_bytes())
     }
 
     /// Writes the report, and a sweep's table; then makes this the latest.
@@ -137,8 +151,7 @@ impl Directory {
     }
 
     fn write_file(&self, name: &str, content: &[u8]) -> Result<(), ReportError> {
-        let path = self.path.join(name);
-        fs::write(&path, content).map_err(ReportError::unwritable(path))
+        file::write(&self.path.join(name), content)
     }
 
     /// Lets `latest` point here; whoever looks sees the old or the new results, never none.

@@ -8,6 +8,7 @@ use hdrhistogram::serialization::interval_log::IntervalLogWriterBuilder;
 use hdrhistogram::{Counter, Histogram};
 
 use super::{Part, ReportError};
+use crate::stats::Recording;
 use crate::stats::intervals::Intervals;
 
 /// The column of maxima, for people, is in milliseconds, as HdrHistogram's own tools have it.
@@ -36,6 +37,20 @@ pub fn render(intervals: &Intervals, started_at: SystemTime) -> Result<Vec<u8>, 
 pub fn render_parts(parts: &[Part], began_at: SystemTime) -> Result<Vec<u8>, ReportError> {
     let interval = |part: &Part| (part.start, part.length, part.latency.histogram());
     log(parts.iter().map(interval), began_at)
+}
+
+/// A run of `length` that began at `started_at` as one interval.
+///
+/// # Errors
+///
+/// As [`render`].
+pub fn render_whole(
+    recording: &Recording,
+    length: Duration,
+    started_at: SystemTime,
+) -> Result<Vec<u8>, ReportError> {
+    let whole = (Duration::ZERO, length, recording.histogram());
+    log(std::iter::once(whole), started_at)
 }
 
 /// The bytes of a log of intervals, each with its start and its length.
@@ -117,6 +132,27 @@ mod tests {
         let mut merged = latency.clone();
         merged.add_all(&latency);
         assert_eq!(sum, merged.histogram());
+    }
+
+    #[test]
+    fn a_run_as_one_interval() {
+        let recorder = sample::recorder(Mode::Open {
+            rate: std::num::NonZeroU32::new(1000).unwrap(),
+        });
+        let uncorrected = &recorder.open.unwrap().uncorrected;
+        let length = Duration::from_secs(2);
+        let bytes = render_whole(uncorrected, length, SystemTime::UNIX_EPOCH).unwrap();
+        let mut intervals = IntervalLogIterator::new(&bytes).filter_map(|entry| match entry {
+            Ok(LogEntry::Interval(interval)) => Some(interval),
+            _ => None,
+        });
+        let interval = intervals.next().unwrap();
+        assert_eq!(interval.duration(), length);
+        assert_eq!(
+            decode(interval.encoded_histogram()),
+            uncorrected.histogram()
+        );
+        assert!(intervals.next().is_none());
     }
 
     fn decode(base64: &str) -> Histogram<u64> {

@@ -8,7 +8,7 @@
 //!   [`merged_table`]: the same on one screen;
 //! - [`why`]: what lies behind a target's latency, and holds on other machines too;
 //! - [`table`]: one screen for people; [`sweep`]: a sweep's part of it;
-//! - [`directory`]: where all of it goes;
+//! - [`directory`]: where all of it goes; `file`: each as a whole or not at all;
 //! - [`read`]: results back from there;
 //! - [`document`]: `report.html` and `report.md`, with [`chart`]'s charts.
 #![forbid(unsafe_code)]
@@ -24,6 +24,7 @@ pub mod comparison;
 pub mod directory;
 pub mod document;
 pub mod environment;
+mod file;
 mod floor;
 pub mod hgrm;
 pub mod hlog;
@@ -40,6 +41,7 @@ mod sample;
 pub use comparison::{Comparison, Merged, Part, Skipped};
 pub use directory::Directory;
 pub use environment::{Environment, Image};
+pub use file::write as write_file;
 pub use floor::BeforeAfter;
 pub use read::{ReadError, Source};
 pub use run::{Run, Setting};
@@ -110,6 +112,15 @@ pub enum ReportError {
         #[source]
         source: io::Error,
     },
+    /// There is no room for a file.
+    #[error("there is no room for {}; make room, or choose another place with `--out DIR` or `--json FILE`", path.display())]
+    Full {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
     /// The report has no form in JSON.
     #[error("the result can't be put as JSON")]
     Json(#[source] serde_json::Error),
@@ -127,6 +138,11 @@ pub enum ReportError {
 impl ReportError {
     pub(crate) fn unwritable(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        |source| Self::Unwritable { path, source }
+        |source| match source.kind() {
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge => Self::Full { path, source },
+            _ => Self::Unwritable { path, source },
+        }
     }
 }

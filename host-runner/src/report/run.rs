@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use wire::Counters;
 
+use super::comparison;
 use super::floor::BeforeAfter;
 use crate::link::Signals;
 use crate::load::{Mode, Plan, Tally};
@@ -97,7 +98,7 @@ pub struct Run {
     pub impossible_times: u64,
     /// From when a request was due to its answer; lost ones count as at least the timeout.
     pub latency_ns: Summary,
-    /// From when a request was sent to its answer; open loop only.
+    /// What a client that waits for each answer would have recorded; open loop only.
     pub uncorrected_latency_ns: Option<Summary>,
     /// The guest's own share.
     pub service_ns: Summary,
@@ -218,6 +219,12 @@ impl Run {
             valid: invalid_because.is_empty(),
             invalid_because,
         }
+    }
+
+    /// The target with its mode, as a comparison calls it.
+    #[must_use]
+    pub fn target_label(&self) -> String {
+        comparison::label(&self.target, self.responder.as_deref())
     }
 
     /// What the run's files are called, up to the dot.
@@ -372,8 +379,14 @@ mod tests {
             "floor_share",
             "involuntary_switches",
             "steal_share",
+            "beside",
+            "after",
+            "waited_ns",
+            "waited_share",
         ]);
         assert_eq!(keys(&run["noise"]), expected);
+        let expected = sorted(["observed_ns", "max_gap_ns", "total_gap_ns", "share"]);
+        assert_eq!(keys(&run["noise"]["beside"]), expected);
         assert_eq!(run["guest_counters"]["replied"], 1000);
         assert_eq!(
             run["guest_counters"].as_object().unwrap().len(),

@@ -7,6 +7,7 @@ use wire::Counters;
 use super::run::GuestCounters;
 use super::{Environment, Image, Report, Run, Setting};
 use crate::load::{Limit, Loss, Mode, Observer, Plan, Sample, Tally};
+use crate::stats::noise::Lost;
 use crate::stats::{Ended, Noise, Recorder};
 
 pub(super) fn plan(mode: Mode) -> Plan {
@@ -33,7 +34,8 @@ pub(super) fn recorder(mode: Mode) -> Recorder {
         recorder.replied(Sample {
             at_ns: index * 1_000_000,
             latency_ns,
-            uncorrected_ns: latency_ns - 10,
+            round_trip_ns: latency_ns - 10,
+            is_waited_for: true,
             service_ns: Some(1500),
         });
     }
@@ -42,7 +44,8 @@ pub(super) fn recorder(mode: Mode) -> Recorder {
         recorder.lost(Loss {
             at_ns,
             latency_ns: 1_000_000_000,
-            uncorrected_ns: 1_000_000_000,
+            round_trip_ns: 1_000_000_000,
+            is_waited_for: true,
         });
     }
     recorder
@@ -77,6 +80,20 @@ fn run(mode: Mode) -> Run {
         floor_share: 0.0012,
         involuntary_switches: Some(231),
         steal_share: Some(0.0),
+        beside: Some(Lost {
+            observed_ns: 900_000_000,
+            max_gap_ns: 81_500,
+            total_gap_ns: 9_000_000,
+            share: 0.01,
+        }),
+        after: Some(Lost {
+            observed_ns: 50_000_000,
+            max_gap_ns: 12_300,
+            total_gap_ns: 100_000,
+            share: 0.002,
+        }),
+        waited_ns: Some(4_000_000),
+        waited_share: Some(0.004),
     };
     let recorder = recorder(mode);
     let mut run = Run::new(

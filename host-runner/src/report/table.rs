@@ -3,8 +3,9 @@
 use std::fmt::{self, Write as _};
 
 use super::{Environment, Report, Run, floor, merged_table, sweep};
-use crate::stats::Summary;
+use crate::stats::noise::Lost;
 use crate::stats::summary::PERCENTILES;
+use crate::stats::{Noise, Summary};
 
 /// How wide the column of latency is: it says how many samples a percentile needs.
 const FIRST_WIDTH: usize = 20;
@@ -263,10 +264,32 @@ fn noise(run: &Run, text: &mut String) -> fmt::Result {
         write!(text, "; steal {:.1} %", share * 100.0)?;
     }
     text.push('\n');
+    noise_beside(&run.noise, text)?;
     if let Some(placement) = &run.placement {
         writeln!(text, "placement  {placement}")?;
     }
     Ok(())
+}
+
+/// What there was of it during the run and after, on a line of its own.
+fn noise_beside(noise: &Noise, text: &mut String) -> fmt::Result {
+    let lost = |when: &str, lost: Option<Lost>| {
+        lost.map(|lost| {
+            let (percent, micros) = (lost.share * 100.0, lost.max_gap_ns as f64 / 1000.0);
+            format!("{when} {percent:.2} %, {micros:.1} us at most")
+        })
+    };
+    let waited = |share: f64| format!("waited for the CPU {:.2} %", share * 100.0);
+    let parts = [
+        lost("during the run", noise.beside),
+        lost("after it", noise.after),
+        noise.waited_share.map(waited),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if parts.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "           {}", parts.join("; "))
 }
 
 #[cfg(test)]
@@ -285,6 +308,8 @@ requests   1000 sent, 998 received, 2 lost; 1000/s; 500 before as warm-up
 replies    1 late, 0 duplicated, 0 reordered, 0 corrupted
 noise      a spinning thread lost 0.12 % of its time, 34.2 us at most; put off the CPU 231 times; \
 steal 0.0 %
+           during the run 1.00 %, 81.5 us at most; after it 0.20 %, 12.3 us at most; \
+waited for the CPU 0.40 %
 placement  left to the scheduler: a sample
 ";
 

@@ -78,6 +78,9 @@ impl Why {
     }
 }
 
+/// What stands for what is not known.
+pub const UNKNOWN: &str = "-";
+
 /// What the figures are called.
 pub const HEAD: [&str; 6] = [
     "instructions",
@@ -93,7 +96,7 @@ fn mib(bytes: u64) -> f64 {
 }
 
 fn known<T>(value: Option<T>, words: impl FnOnce(T) -> String) -> String {
-    value.map_or_else(|| "-".to_owned(), words)
+    value.map_or_else(|| UNKNOWN.to_owned(), words)
 }
 
 /// The value in the middle of `values`, or the mean of the two.
@@ -136,10 +139,10 @@ fn line(target: &str, link: &str, cells: &[impl AsRef<str>; 6], text: &mut Strin
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
 
-    pub(in super::super) fn hermit() -> Why {
+    fn hermit() -> Why {
         Why {
             target: "hermit".to_owned(),
             link: "unix".to_owned(),

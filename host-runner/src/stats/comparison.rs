@@ -4,17 +4,24 @@
 //! The figures are percentiles of all samples of a target together; no percentile is averaged. How
 //! far their difference can be trusted is decided by rounds, not by samples: what moves a figure is
 //! mostly the boot and the hour, and a million samples of one boot know one boot. So rounds are
-//! drawn with replacement, both targets of a round together (a block bootstrap), and the spread of
-//! the difference over many such draws is its standard error.
+//! drawn with replacement, both targets of a round together (a block bootstrap), and the interval is
+//! what the ratio of the figures comes to in all but the extreme ones of many such draws.
 //!
-//! A handful of rounds makes that too small in three ways, each of which is made up for:
+//! The ratio, by its logarithm, and not the difference: what spoils a round multiplies latency, and
+//! one round of a baseline at thirty times its tail says nothing of how *low* the ratio may be. For the
+//! same reason the interval's arms are taken each by itself. It is told as a difference again, about
+//! the geometric mean of both: `t - b = 2 sqrt(t b) sinh(ln(t / b) / 2)`, which turned round is the
+//! same with the other sign.
 //!
-//! - a resample of n rounds spreads by a factor of sqrt((n - 1) / n) too little;
+//! A handful of rounds makes that too narrow in three ways, each of which is made up for:
+//!
+//! - a resample of n rounds spreads by a factor of sqrt((n - 1) / n) too little: arms are that much
+//!   longer;
+//! - how far values spread is badly known: arms are longer by as much as Student's t of n - 1 degrees
+//!   exceeds the normal distribution;
 //! - a percentile beyond which fewer samples lie than one round has may follow the worst round alone,
-//!   and most resamples contain that: so its standard error is at least that of the difference from
-//!   round to round;
-//! - the spread itself is badly known: so Student's t of n - 1 degrees takes the place of the normal
-//!   distribution.
+//!   and most resamples contain that: no arm is shorter than Student's for the ratio from round to
+//!   round.
 //!
 //! All percentiles of a pair are looked at together, so each has its part of what may go wrong: in
 //! well over 95 of a hundred pairs without a difference not one of them claims any. A value is known to the width of
@@ -22,7 +29,7 @@
 
 use std::fmt;
 
-use super::distribution::{Distribution, Mixture};
+use super::distribution::{Distribution, Mixture, Value};
 use super::student;
 use super::summary::{PERCENTILES, Percentile};
 use crate::random::SplitMix64;
@@ -37,8 +44,11 @@ const RESAMPLES: usize = 4000;
 /// interval is named for, so that of twenty such pairs hardly ever two are.
 const ALPHA: f64 = 0.02;
 
+/// Student's t of so many degrees of freedom is the normal distribution, for all that is made of it.
+const NORMAL_DEGREES: usize = 1000;
+
 /// The rarest samples that are compared, one in this many: a percentile beyond hangs on one round.
-const RAREST: u64 = 1000;
+pub const RAREST: u64 = 1000;
 
 /// One percentile of two targets, held against each other.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -133,28 +143,39 @@ pub fn compare(rounds: &[(&Distribution, &Distribution)], seed: u64) -> Vec<Diff
         .collect();
     let pair = Pair { target, baseline };
     let mut random = SplitMix64(seed);
-    let errors = (rounds.len() >= MIN_ROUNDS)
-        .then(|| pair.standard_errors_ns(&percentiles, rounds.len(), &mut random));
     let beyond = ALPHA / 2.0 / percentiles.len().max(1) as f64;
+    let spreads =
+        (rounds.len() >= MIN_ROUNDS).then(|| pair.spreads(&percentiles, rounds.len(), &mut random));
     percentiles
         .iter()
         .enumerate()
         .filter_map(|(index, &percentile)| {
             let target = pair.target.percentile(&once, percentile.one_in)?;
             let baseline = pair.baseline.percentile(&once, percentile.one_in)?;
-            let half_ns = errors.as_ref().map(|errors| {
-                let t = student::exceeded_with(beyond, rounds.len() - 1);
-                t * errors[index] + (target.width_ns + baseline.width_ns) as f64
+            let interval_ns = spreads.as_ref().map(|spreads| {
+                let log_ratio = target.ln() - baseline.ln();
+                let (below, above) = spreads[index].arms(log_ratio, beyond);
+                let width = target.relative_width() + baseline.relative_width();
+                let difference_ns = |log_ratio| difference_ns(target, baseline, log_ratio);
+                (
+                    difference_ns(log_ratio - below - width),
+                    difference_ns(log_ratio + above + width),
+                )
             });
-            let difference_ns = target.ns as f64 - baseline.ns as f64;
             Some(Difference {
                 percentile,
                 target_ns: target.ns,
                 baseline_ns: baseline.ns,
-                interval_ns: half_ns.map(|half| (difference_ns - half, difference_ns + half)),
+                interval_ns,
             })
         })
         .collect()
+}
+
+/// The difference of two values, in nanoseconds, if the logarithm of their ratio were this.
+fn difference_ns(target: Value, baseline: Value, log_ratio: f64) -> f64 {
+    let mean_ns = f64::midpoint(target.ln(), baseline.ln()).exp();
+    2.0 * mean_ns * (log_ratio / 2.0).sinh()
 }
 
 struct Pair {
@@ -163,76 +184,85 @@ struct Pair {
 }
 
 impl Pair {
-    /// The difference of a percentile if round i is taken `times[i]` times.
-    fn difference_ns(&self, times: &[u64], percentile: Percentile) -> Option<f64> {
+    /// The logarithm of the ratio of a percentile if round i is taken `times[i]` times.
+    fn log_ratio(&self, times: &[u64], percentile: Percentile) -> Option<f64> {
         let target = self.target.percentile(times, percentile.one_in)?;
         let baseline = self.baseline.percentile(times, percentile.one_in)?;
-        Some(target.ns as f64 - baseline.ns as f64)
+        Some(target.ln() - baseline.ln())
     }
 
-    /// How far each percentile's difference strays, in nanoseconds.
-    fn standard_errors_ns(
+    /// How far each percentile's ratio strays.
+    fn spreads(
         &self,
         percentiles: &[Percentile],
         rounds: usize,
         random: &mut SplitMix64,
-    ) -> Vec<f64> {
-        let mut drawn = vec![Spread::default(); percentiles.len()];
-        let mut times = vec![0; rounds];
-        for _ in 0..RESAMPLES {
-            times.fill(0);
-            (0..rounds).for_each(|_| times[random.below(rounds)] += 1);
-            self.add(percentiles, &times, &mut drawn);
-        }
-        let mut by_round = vec![Spread::default(); percentiles.len()];
-        for round in 0..rounds {
-            times.fill(0);
-            times[round] = 1;
-            self.add(percentiles, &times, &mut by_round);
-        }
-        let n = rounds as f64;
-        let errors = percentiles.iter().zip(drawn.iter().zip(&by_round));
-        errors
-            .map(|(percentile, (drawn, by_round))| {
-                let resampled = drawn.variance() * n / (n - 1.0);
-                let observed = by_round.variance() / n;
-                if percentile.one_in > rounds as u64 {
-                    resampled.max(observed).sqrt()
-                } else {
-                    resampled.sqrt()
-                }
+    ) -> Vec<Spread> {
+        let draws: Vec<Vec<u64>> = (0..RESAMPLES)
+            .map(|_| {
+                let mut times = vec![0; rounds];
+                (0..rounds).for_each(|_| times[random.below(rounds)] += 1);
+                times
             })
-            .collect()
-    }
-
-    fn add(&self, percentiles: &[Percentile], times: &[u64], spreads: &mut [Spread]) {
-        for (&percentile, spread) in percentiles.iter().zip(spreads) {
-            if let Some(difference_ns) = self.difference_ns(times, percentile) {
-                spread.add(difference_ns);
+            .collect();
+        let lone = |round| (0..rounds).map(|other| u64::from(other == round)).collect();
+        let singles: Vec<Vec<u64>> = (0..rounds).map(lone).collect();
+        let spread = |&percentile: &Percentile| {
+            let log_ratios = |draws: &[Vec<u64>]| -> Vec<f64> {
+                let log_ratio = |times: &Vec<u64>| self.log_ratio(times, percentile);
+                draws.iter().filter_map(log_ratio).collect()
+            };
+            let mut drawn = log_ratios(&draws);
+            drawn.sort_unstable_by(f64::total_cmp);
+            // One round may decide what is rarer than one in as many samples as there are rounds.
+            let singles = match percentile.one_in > rounds as u64 {
+                true => singles.as_slice(),
+                false => &[],
+            };
+            Spread {
+                drawn,
+                by_round: log_ratios(singles),
+                rounds,
             }
-        }
+        };
+        percentiles.iter().map(spread).collect()
     }
 }
 
-/// How far values lie apart, value by value (Welford).
-#[derive(Clone, Copy, Debug, Default)]
+/// Logarithms of the ratio of one percentile.
 struct Spread {
-    count: f64,
-    mean: f64,
-    squares: f64,
+    /// In resamples, in order.
+    drawn: Vec<f64>,
+    /// In each round by itself, for a percentile that one round may decide.
+    by_round: Vec<f64>,
+    rounds: usize,
 }
 
 impl Spread {
-    fn add(&mut self, value: f64) {
-        self.count += 1.0;
-        let from_old = value - self.mean;
-        self.mean += from_old / self.count;
-        self.squares += from_old * (value - self.mean);
+    /// How far the ratio may lie below and above `log_ratio`, but for one chance in `1 / beyond` each.
+    fn arms(&self, log_ratio: f64, beyond: f64) -> (f64, f64) {
+        let n = self.rounds as f64;
+        let t = student::exceeded_with(beyond, self.rounds - 1);
+        let longer = t / student::exceeded_with(beyond, NORMAL_DEGREES) * (n / (n - 1.0)).sqrt();
+        let least = t * (variance(&self.by_round) / n).sqrt();
+        let extreme = (self.drawn.len() as f64 * beyond) as usize;
+        let (Some(low), Some(high)) = (
+            self.drawn.get(extreme),
+            self.drawn.iter().rev().nth(extreme),
+        ) else {
+            return (f64::INFINITY, f64::INFINITY);
+        };
+        let arm = |reach: f64| (reach * longer).max(least);
+        (arm(log_ratio - low), arm(high - log_ratio))
     }
+}
 
-    fn variance(&self) -> f64 {
-        self.squares / (self.count - 1.0).max(1.0)
-    }
+/// The variance of what `values` are a sample of; zero without two of them.
+fn variance(values: &[f64]) -> f64 {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count.max(1.0);
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    squares / (count - 1.0).max(1.0)
 }
 
 #[cfg(test)]

@@ -72,6 +72,18 @@ pub(super) struct Value {
     pub width_ns: u64,
 }
 
+impl Value {
+    /// Its natural logarithm. A nanosecond is the least that is told.
+    pub(super) fn ln(self) -> f64 {
+        (self.ns.max(1) as f64).ln()
+    }
+
+    /// How many values it can't be told from, in parts of it.
+    pub(super) fn relative_width(self) -> f64 {
+        self.width_ns as f64 / self.ns.max(1) as f64
+    }
+}
+
 impl Mixture {
     /// Of these repetitions.
     pub(super) fn new(parts: &[&Distribution]) -> Self {

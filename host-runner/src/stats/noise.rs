@@ -6,6 +6,8 @@ use std::fs;
 
 use serde::{Deserialize, Serialize};
 
+use crate::link::Gaps;
+
 /// Two readings of the clock further apart than this are a gap, in nanoseconds.
 const GAP_NS: u64 = 1_000;
 
@@ -45,6 +47,15 @@ pub struct Counts {
     cpu_ticks: Option<CpuTicks>,
     /// How often this thread was put off the CPU while it wanted to run.
     involuntary_switches: Option<u64>,
+    /// This thread's own time.
+    thread: Option<ThreadTime>,
+}
+
+/// How a thread has spent the time in which it wanted to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ThreadTime {
+    ran_ns: u64,
+    waited_ns: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +74,9 @@ impl Counts {
             involuntary_switches: read("/proc/thread-self/status")
                 .as_deref()
                 .and_then(involuntary_switches),
+            thread: read("/proc/thread-self/schedstat")
+                .as_deref()
+                .and_then(thread_time),
         }
     }
 }
@@ -95,6 +109,52 @@ fn involuntary_switches(status: &str) -> Option<u64> {
     status.lines().find_map(line)
 }
 
+/// The kernel's Documentation/scheduler/sched-stats.rst: time on the CPU, time waiting for one, and how
+/// often it got one.
+fn thread_time(schedstat: &str) -> Option<ThreadTime> {
+    let mut fields = schedstat.split_whitespace().map(str::parse);
+    let (ran_ns, waited_ns) = (fields.next()?.ok()?, fields.next()?.ok()?);
+    Some(ThreadTime { ran_ns, waited_ns })
+}
+
+/// What a thread that spins or polls has lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Lost {
+    /// For how long it looked, in nanoseconds.
+    pub observed_ns: u64,
+    /// The longest gap that it saw, in nanoseconds.
+    pub max_gap_ns: u64,
+    /// All its gaps together, in nanoseconds.
+    pub total_gap_ns: u64,
+    /// The same as a share of the time it looked.
+    pub share: f64,
+}
+
+impl From<Floor> for Lost {
+    fn from(floor: Floor) -> Self {
+        Self {
+            observed_ns: floor.observed_ns,
+            max_gap_ns: floor.max_gap_ns,
+            total_gap_ns: floor.total_gap_ns,
+            share: ratio(floor.total_gap_ns, floor.observed_ns),
+        }
+    }
+}
+
+impl From<Gaps> for Lost {
+    fn from(gaps: Gaps) -> Self {
+        Self::from(Floor {
+            observed_ns: gaps.observed_ns,
+            max_gap_ns: gaps.max_gap_ns,
+            total_gap_ns: gaps.total_gap_ns,
+        })
+    }
+}
+
+fn ratio(part: u64, whole: u64) -> f64 {
+    part as f64 / whole.max(1) as f64
+}
+
 /// The host's noise around one run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Noise {
@@ -110,13 +170,33 @@ pub struct Noise {
     pub involuntary_switches: Option<u64>,
     /// The share of all CPU time during the run that the hypervisor gave to others.
     pub steal_share: Option<f64>,
+    /// What the measuring thread saw itself during the run, in gaps over ten microseconds; absent on
+    /// a link where it sleeps instead of polling.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<Lost>,
+    /// What a spinning thread saw right after the run, in gaps over a microsecond.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Lost>,
+    /// For how long the measuring thread wanted to run and waited for the CPU during the run, in
+    /// nanoseconds. A thread that sleeps waits a little each time it wakes up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waited_ns: Option<u64>,
+    /// The same as a share of the time in which it wanted to run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waited_share: Option<f64>,
 }
 
 impl Noise {
     /// Puts together the floor before a run and the kernel's counts before and after it.
     #[must_use]
     pub fn new(floor: Floor, before: &Counts, after: &Counts) -> Self {
-        let ratio = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
+        let thread = before.thread.zip(after.thread);
+        let waited = thread.and_then(|(before, after)| {
+            let waited_ns = after.waited_ns.checked_sub(before.waited_ns)?;
+            let ran_ns = after.ran_ns.checked_sub(before.ran_ns)?;
+            Some((waited_ns, ratio(waited_ns, waited_ns + ran_ns)))
+        });
+        let (waited_ns, waited_share) = waited.unzip();
         Self {
             floor_observed_ns: floor.observed_ns,
             floor_max_gap_ns: floor.max_gap_ns,
@@ -133,6 +213,10 @@ impl Noise {
                     let steal = after.steal.checked_sub(before.steal)?;
                     Some(ratio(steal, after.total.checked_sub(before.total)?))
                 }),
+            beside: None,
+            after: None,
+            waited_ns,
+            waited_share,
         }
     }
 }
@@ -165,6 +249,12 @@ mod tests {
         let status = "voluntary_ctxt_switches:\t5\nnonvoluntary_ctxt_switches:\t42\n";
         assert_eq!(involuntary_switches(status), Some(42));
         assert_eq!(involuntary_switches(""), None);
+        let expected = ThreadTime {
+            ran_ns: 360_035,
+            waited_ns: 65_533,
+        };
+        assert_eq!(thread_time("360035 65533 2\n"), Some(expected));
+        assert_eq!(thread_time("360035"), None);
     }
 
     #[test]
@@ -172,19 +262,42 @@ mod tests {
         let counts = |total, steal, switches| Counts {
             cpu_ticks: Some(CpuTicks { total, steal }),
             involuntary_switches: Some(switches),
+            thread: Some(ThreadTime {
+                ran_ns: 10 * total,
+                waited_ns: 50 * switches,
+            }),
         };
         let (before, after) = (counts(1000, 10, 3), counts(1200, 13, 8));
         let noise = Noise::new(Floor::default(), &before, &after);
         assert_eq!(noise.steal_share, Some(0.015));
         assert_eq!(noise.involuntary_switches, Some(5));
+        // 250 of 2250 ns.
+        assert_eq!(
+            (noise.waited_ns, noise.waited_share),
+            (Some(250), Some(250.0 / 2250.0))
+        );
         let unknown = Counts {
             cpu_ticks: None,
             involuntary_switches: None,
+            thread: None,
         };
         let noise = Noise::new(Floor::default(), &unknown, &after);
         assert_eq!(
             (noise.steal_share, noise.involuntary_switches),
             (None, None)
         );
+        assert_eq!((noise.waited_ns, noise.waited_share), (None, None));
+    }
+
+    #[test]
+    fn what_was_lost_is_a_share_of_what_was_looked_at() {
+        let gaps = Gaps {
+            observed_ns: 1000,
+            max_gap_ns: 150,
+            total_gap_ns: 250,
+        };
+        let lost = Lost::from(gaps);
+        assert_eq!((lost.max_gap_ns, lost.share), (150, 0.25));
+        assert_eq!(Lost::from(Floor::default()).share, 0.0);
     }
 }

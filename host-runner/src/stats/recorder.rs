@@ -22,7 +22,9 @@ pub struct Recorder {
 /// What only an open loop has: in a closed one every request is due when it is sent.
 #[derive(Debug, Default)]
 pub struct OpenLoop {
-    /// From when a request was really sent to its reply.
+    /// What a client that waits for each reply would have recorded: from when a request was really
+    /// sent to its reply, of those alone that it would have sent. A service that stands still costs
+    /// such a client one sample, however long it does (coordinated omission).
     pub uncorrected: Recording,
     /// From when a request was due to when it was sent.
     pub lateness: Recording,
@@ -46,12 +48,12 @@ impl Recorder {
     }
 
     #[inline]
-    fn latency(&mut self, at_ns: u64, latency_ns: u64, uncorrected_ns: u64) {
+    fn latency(&mut self, at_ns: u64, latency_ns: u64, round_trip_ns: u64, is_waited_for: bool) {
         let slot = Slot::of(latency_ns);
         self.latency.record_at(slot, latency_ns);
         self.intervals.record_at(slot, at_ns);
-        if let Some(open) = &mut self.open {
-            open.uncorrected.record(uncorrected_ns);
+        if let Some(open) = self.open.as_mut().filter(|_| is_waited_for) {
+            open.uncorrected.record(round_trip_ns);
         }
     }
 }
@@ -70,15 +72,28 @@ impl Observer for Recorder {
 
     #[inline]
     fn replied(&mut self, sample: Sample) {
-        self.latency(sample.at_ns, sample.latency_ns, sample.uncorrected_ns);
+        let Sample {
+            at_ns,
+            latency_ns,
+            round_trip_ns,
+            is_waited_for,
+            ..
+        } = sample;
+        self.latency(at_ns, latency_ns, round_trip_ns, is_waited_for);
         if let Some(service_ns) = sample.service_ns {
             self.service.record(service_ns);
-            self.path.record(sample.uncorrected_ns - service_ns);
+            self.path.record(round_trip_ns - service_ns);
         }
     }
 
     fn lost(&mut self, loss: Loss) {
-        self.latency(loss.at_ns, loss.latency_ns, loss.uncorrected_ns);
+        let Loss {
+            at_ns,
+            latency_ns,
+            round_trip_ns,
+            is_waited_for,
+        } = loss;
+        self.latency(at_ns, latency_ns, round_trip_ns, is_waited_for);
     }
 }
 
@@ -105,7 +120,8 @@ mod tests {
     const SAMPLE: Sample = Sample {
         at_ns: 5000,
         latency_ns: 900,
-        uncorrected_ns: 700,
+        round_trip_ns: 700,
+        is_waited_for: true,
         service_ns: Some(200),
     };
 
@@ -129,6 +145,26 @@ mod tests {
     }
 
     #[test]
+    fn what_a_client_that_waits_would_not_have_sent_is_not_in_its_record() {
+        let rate = NonZeroU32::new(1000).unwrap();
+        let mut recorder = Recorder::new(&plan(Mode::Open { rate }));
+        recorder.replied(SAMPLE);
+        recorder.replied(Sample {
+            is_waited_for: false,
+            ..SAMPLE
+        });
+        recorder.lost(Loss {
+            at_ns: 9000,
+            latency_ns: 1_000_000_000,
+            round_trip_ns: 1_000_000_000,
+            is_waited_for: false,
+        });
+        assert_eq!(recorder.open.unwrap().uncorrected.count(), 1);
+        assert_eq!(recorder.latency.count(), 3);
+        assert_eq!(recorder.path.count(), 2);
+    }
+
+    #[test]
     fn a_loss_is_a_latency_and_impossible_times_are_none() {
         let mut recorder = Recorder::new(&plan(Mode::Closed));
         recorder.replied(Sample {
@@ -138,7 +174,8 @@ mod tests {
         recorder.lost(Loss {
             at_ns: 2_000_000_000,
             latency_ns: 1_000_000_000,
-            uncorrected_ns: 1_000_000_000,
+            round_trip_ns: 1_000_000_000,
+            is_waited_for: true,
         });
         assert_eq!(recorder.latency.count(), 2);
         assert_eq!(recorder.latency.max_ns(), Some(1_000_000_000));

@@ -71,14 +71,24 @@ pub fn reasons(ended: &Ended, tally: &Tally, recorder: &Recorder, noise: &Noise)
             noise.floor_share * 100.0
         )
     });
+    let beside = noise.beside.filter(|lost| lost.share > MAX_FLOOR_SHARE);
+    let beside = beside.map(|lost| {
+        format!(
+            "other programs had the CPU: during the run the measuring thread, which polls, lost \
+             {:.1} % of its time",
+            lost.share * 100.0
+        )
+    });
     let late = recorder
         .open
         .as_ref()
         .and_then(|open| lateness(&recorder.latency, &open.lateness));
-    [ended, nothing, foreign, saturated, steal, crowded, late]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        ended, nothing, foreign, saturated, steal, crowded, beside, late,
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Whether the generator was late: p99.9 of lateness against p99.9 of latency, or, with too few
@@ -112,6 +122,7 @@ mod tests {
 
     use super::*;
     use crate::load::{Limit, Loss, Mode, Observer, Plan, Sample};
+    use crate::stats::noise::Lost;
 
     const GOOD: Tally = Tally {
         warmup_discarded: 0,
@@ -148,7 +159,8 @@ mod tests {
             recorder.replied(Sample {
                 at_ns: 0,
                 latency_ns,
-                uncorrected_ns: latency_ns,
+                round_trip_ns: latency_ns,
+                is_waited_for: true,
                 service_ns: None,
             });
         }
@@ -219,6 +231,20 @@ mod tests {
         };
         assert!(crowded(0.1).is_empty());
         assert!(crowded(0.25)[0].contains("lost 25.0 % of its time"));
+        let beside = |share| {
+            let lost = Lost {
+                share,
+                ..Lost::default()
+            };
+            let noise = Noise {
+                beside: Some(lost),
+                after: Some(Lost { share: 1.0, ..lost }),
+                ..Noise::default()
+            };
+            reasons(&Ended::Completed, &GOOD, &recorder(10, 100_000, 0), &noise)
+        };
+        assert!(beside(0.1).is_empty(), "what comes after is told, no more");
+        assert!(beside(0.12)[0].contains("during the run"));
     }
 
     #[test]
@@ -227,7 +253,8 @@ mod tests {
         recorder.lost(Loss {
             at_ns: 0,
             latency_ns: u64::MAX,
-            uncorrected_ns: 1,
+            round_trip_ns: 1,
+            is_waited_for: true,
         });
         assert!(judge(&Ended::Completed, GOOD, &recorder, 0.0)[0].contains("histogram holds: 1"));
     }

@@ -1,7 +1,7 @@
 //! The Linux guest: a stock kernel, booted directly, and a file system that holds the responder.
 
 use std::fs::{self, File};
-use std::io::BufWriter;
+use std::io::{self, BufWriter, Read};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +25,16 @@ const MODULES: &str = "linux-guest/modules";
 
 /// Where the responder is.
 const RESPONDER: &str = "fathom-responder";
+
+/// How a bzImage is known: by this mark in its setup header.
+const SETUP_MARK: &[u8] = b"HdrS";
+const SETUP_MARK_AT: usize = 0x202;
+
+/// How a 64-bit, little-endian ELF file is known.
+const ELF_MARK: &[u8] = b"\x7fELF\x02\x01";
+
+/// How much of a kernel is looked at.
+const HEAD_LEN: u64 = 1024;
 
 /// The parts that a guest is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +102,11 @@ impl Parts {
                 source,
             }
         };
-        File::open(&self.kernel).map_err(missing("Linux kernel", &self.kernel))?;
+        let is_kernel = File::open(&self.kernel).and_then(is_kernel);
+        if !is_kernel.map_err(missing("Linux kernel", &self.kernel))? {
+            let path = self.kernel.clone();
+            return Err(TargetError::NotAKernel { path });
+        }
         let program = fs::read(&self.responder).map_err(missing("responder", &self.responder))?;
         let modules = match &self.modules {
             Some(directory) => modules::find(directory)?,
@@ -111,6 +125,18 @@ impl Parts {
             memory_mib,
         })
     }
+}
+
+/// Whether a file begins as what QEMU's `-kernel` takes: a bzImage, whose setup header has a mark
+/// (the kernel's Documentation/arch/x86/boot.rst), or a 64-bit ELF file. QEMU itself takes whatever is
+/// not for a kernel of the nineties, and starts it.
+fn is_kernel(mut file: impl Read) -> io::Result<bool> {
+    let mut head = Vec::new();
+    file.by_ref().take(HEAD_LEN).read_to_end(&mut head)?;
+    let is_image = head
+        .get(SETUP_MARK_AT..)
+        .is_some_and(|it| it.starts_with(SETUP_MARK));
+    Ok(is_image || head.starts_with(ELF_MARK))
 }
 
 /// Where the responder is under the directory of built things.
@@ -161,13 +187,39 @@ mod tests {
                 error.contains(part) && error.contains("make linux-guest"),
                 "{error}"
             );
-            fs::write(built.join(part), "content").unwrap();
+            fs::write(built.join(part), a_kernel()).unwrap();
         }
         let guest = assemble(built, DEFAULT_MEMORY_MIB).unwrap();
         assert_eq!(guest.image, built.join(KERNEL));
         assert!(guest.boot_args.ends_with("mode=busy"));
         let initrd = fs::read(guest.initrd.unwrap()).unwrap();
         assert!(initrd.starts_with(b"070701"), "new ASCII");
+    }
+
+    /// What passes for one.
+    fn a_kernel() -> Vec<u8> {
+        let mut kernel = vec![0; SETUP_MARK_AT];
+        kernel.extend_from_slice(SETUP_MARK);
+        kernel
+    }
+
+    #[test]
+    fn what_is_no_kernel_is_said_before_the_boot() {
+        for (content, is_one) in [
+            (&b"no kernel"[..], false),
+            (&[0; 4096], false),
+            (&a_kernel(), true),
+            (b"\x7fELF\x02\x01", true),
+        ] {
+            assert_eq!(is_kernel(content).unwrap(), is_one);
+        }
+        let built = tempfile::tempdir().unwrap();
+        fs::write(built.path().join("kernel"), "no kernel").unwrap();
+        let parts = Parts::locate(built.path(), Some(built.path().join("kernel")), None);
+        let initrd = built.path().join("initrd");
+        let error = parts.assemble(initrd, Responder::Busy, NETWORK, DEFAULT_MEMORY_MIB);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("kernel is no Linux kernel"), "{error}");
     }
 
     #[test]

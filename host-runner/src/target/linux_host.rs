@@ -1,8 +1,9 @@
-//! The service as a process on this host, on its loopback network: no guest, no QEMU. What is left
-//! of a round trip is Linux's own network stack and the wake-ups of two processes.
+//! The service as a process on this host: no guest, no QEMU. What is left of a round trip is Linux's own
+//! network stack and the wake-ups of two processes.
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -19,6 +20,26 @@ const READY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often the caller is asked whether it has given up.
 const CANCEL_INTERVAL: Duration = Duration::from_millis(20);
 
+/// Where the responder is to serve.
+#[derive(Debug)]
+pub struct Place {
+    /// Its address; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// The network namespace that has this address, if it is not this process's own.
+    pub namespace: Option<OwnedFd>,
+}
+
+impl Place {
+    /// A free port on the host's loopback network.
+    #[must_use]
+    pub fn loopback() -> Self {
+        Self {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            namespace: None,
+        }
+    }
+}
+
 /// A responder that serves, or did. Dropped, it is killed.
 #[derive(Debug)]
 pub struct Host {
@@ -27,8 +48,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// Starts `program` in `mode` on a free port of 127.0.0.1, and waits until it is ready. What it
-    /// prints goes to `log`.
+    /// Starts `program` in `mode` at `place`, and waits until it is ready. What it prints goes to `log`.
     ///
     /// # Errors
     ///
@@ -36,11 +56,16 @@ impl Host {
     pub fn start(
         program: &Path,
         mode: Responder,
+        place: Place,
         log: File,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Self, TargetError> {
         let mut command = Command::new(program);
-        command.args(["--mode", mode.name(), "--listen", "127.0.0.1:0"]);
+        command.args(["--mode", mode.name(), "--listen"]);
+        command.arg(place.listen.to_string());
+        if let Some(namespace) = place.namespace {
+            child::enter(&mut command, namespace);
+        }
         child::tie_to_this_thread(&mut command, Vec::new());
         let process = Process::start(command, log).map_err(|source| TargetError::NotStarted {
             path: program.to_owned(),
@@ -152,7 +177,9 @@ mod tests {
         fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         let log = File::create(directory.path().join("log")).unwrap();
-        Host::start(&program, Responder::Busy, log, &|| cancelled)
+        Host::start(&program, Responder::Busy, Place::loopback(), log, &|| {
+            cancelled
+        })
     }
 
     #[test]
@@ -191,7 +218,8 @@ mod tests {
         ));
         let log = tempfile::tempfile().unwrap();
         let missing = Path::new("/nonexistent/responder");
-        let error = Host::start(missing, Responder::Busy, log, &|| false).unwrap_err();
+        let error = Host::start(missing, Responder::Busy, Place::loopback(), log, &|| false);
+        let error = error.unwrap_err();
         assert!(error.to_string().contains("make linux-guest"), "{error}");
     }
 }

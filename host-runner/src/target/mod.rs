@@ -111,6 +111,16 @@ pub enum TargetError {
         #[source]
         source: io::Error,
     },
+    /// A file is no kernel.
+    #[error(
+        "{} is no Linux kernel for x86-64 that QEMU boots (a bzImage, or an ELF file with a PVH \
+         note); name another with `--kernel PATH`",
+        path.display()
+    )]
+    NotAKernel {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file is no kernel module, or one in a form that can't be read.
     #[error("{} is no kernel module for this: {reason}", path.display())]
     BadModule {

@@ -10,13 +10,13 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use netlink::Device;
 use rustix::mount::{MountFlags, mount};
 use rustix::system::{RebootCommand, finit_module, reboot};
 use wire::Ready;
 use wire::ready::FATAL_PREFIX;
 
 use crate::args::{BootArgs, Mode};
-use crate::netlink::{self, Device};
 use crate::process::no_mode;
 use crate::serve::Server;
 use crate::service::{Published, Service};
@@ -131,7 +131,8 @@ fn network(args: &BootArgs) -> Result<Device, String> {
     netlink::up(LOOPBACK).map_err(failed("bringing up loopback"))?;
     let device = wait_for_device()?;
     let (address, prefix) = args.ip;
-    netlink::add_address(device.index, address, prefix).map_err(failed("setting the address"))?;
+    netlink::add_address(device.index, address.into(), prefix)
+        .map_err(failed("setting the address"))?;
     netlink::up(device.index).map_err(failed("bringing up the network device"))?;
     if let Some(gateway) = args.gateway {
         netlink::add_default_route(gateway).map_err(failed("setting the gateway"))?;

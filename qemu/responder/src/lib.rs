@@ -10,7 +10,6 @@
 //! - [`service`]: one datagram, from where it came from to what is sent back;
 //! - [`socket`]: the socket they share;
 //! - [`favour`]: what the scheduler and the memory manager are asked for;
-//! - [`netlink`]: addresses and devices;
 //! - [`init`]: what process 1 does before it serves.
 //!
 //! Single-threaded and without allocation per packet. Unsafe code is in [`ring`], whose requests
@@ -20,7 +19,6 @@
 pub mod args;
 pub mod favour;
 pub mod init;
-pub mod netlink;
 pub mod plain;
 pub mod process;
 pub mod ring;

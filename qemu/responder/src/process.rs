@@ -14,7 +14,7 @@ use wire::ready::FATAL_PREFIX;
 use crate::args::{Mode, ProcessArgs, USAGE};
 use crate::serve::Server;
 use crate::service::{Published, Service};
-use crate::{boot_id, netlink, now_ns, socket};
+use crate::{boot_id, now_ns, socket};
 
 static PUBLISHED: Published = Published::new();
 

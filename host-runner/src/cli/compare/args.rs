@@ -8,7 +8,8 @@ use clap::Args;
 use super::super::CliError;
 use super::super::args::{GuestArgs, LinuxArgs, LoadArgs, OutputArgs, RunArgs};
 use super::super::values::duration;
-use super::contender::{Contender, Way};
+use super::super::way::Way;
+use super::contender::Contender;
 use crate::load::Plan;
 use crate::target::Target;
 
@@ -24,11 +25,12 @@ pub struct CompareArgs {
         default_value = "hermit,linux-guest:blocking,linux-guest:busy,null"
     )]
     pub targets: Vec<Contender>,
-    /// Over which links: user, unix, vhost-user; loopback for linux-host
+    /// Over which links
     #[arg(
         long,
         value_name = "LIST",
         value_delimiter = ',',
+        value_enum,
         default_value = "vhost-user"
     )]
     pub links: Vec<Way>,
@@ -97,10 +99,7 @@ impl CompareArgs {
         }
         RunArgs {
             target: contender.target,
-            link: match way {
-                Way::Link(kind) => Some(kind),
-                Way::Loopback => None,
-            },
+            link: Some(way),
             ipv6: false,
             load: self.load.clone(),
             output: self.output.clone(),

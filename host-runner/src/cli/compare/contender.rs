@@ -1,12 +1,10 @@
-//! What `--targets` and `--links` take.
+//! What `--targets` takes.
 
 use std::fmt;
 use std::str::FromStr;
 
 use clap::ValueEnum as _;
 
-use super::super::subject::LOOPBACK;
-use crate::link::LinkKind;
 use crate::target::{Responder, Target};
 
 /// A target in one of its settings.
@@ -83,39 +81,6 @@ impl fmt::Display for Contender {
     }
 }
 
-/// A way to a service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// A link to a guest.
-    Link(LinkKind),
-    /// The host's loopback network, to a process on the host.
-    Loopback,
-}
-
-impl Way {
-    /// The name that `--links` takes and results carry.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Link(kind) => kind.name(),
-            Self::Loopback => LOOPBACK,
-        }
-    }
-}
-
-impl FromStr for Way {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == LOOPBACK {
-            return Ok(Self::Loopback);
-        }
-        LinkKind::from_str(text, false)
-            .map(Self::Link)
-            .map_err(|_| "there is user, unix, vhost-user and loopback".to_owned())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,9 +98,6 @@ mod tests {
         }
         let guest: Contender = "linux-guest".parse().unwrap();
         assert_eq!(guest.to_string(), "linux-guest:blocking");
-        for name in ["user", "unix", "vhost-user", "loopback"] {
-            assert_eq!(name.parse::<Way>().unwrap().name(), name);
-        }
     }
 
     #[test]
@@ -149,7 +111,6 @@ mod tests {
             let error = name.parse::<Contender>().unwrap_err();
             assert!(error.contains(complaint), "{name}: {error}");
         }
-        assert!("tap".parse::<Way>().unwrap_err().contains("vhost-user"));
     }
 
     #[test]

@@ -124,7 +124,8 @@ impl Ledger {
         started_at: SystemTime,
         output: &Output,
     ) -> Result<(), CliError> {
-        let written = output.write_run(&run, &measured.recorder, started_at);
+        // Without its files it is not entered: what the record names is there.
+        output.write_run(&run, &measured.recorder, started_at)?;
         self.steal_share = match (self.steal_share, run.noise.steal_share) {
             (Some(a), Some(b)) => Some(a.max(b)),
             (a, b) => a.or(b),
@@ -145,7 +146,6 @@ impl Ledger {
             account.model = Some(run.clone());
         }
         self.runs.push(run);
-        written?;
         output.keep(&self.report(Vec::new(), Vec::new()))
     }
 
@@ -276,10 +276,12 @@ mod tests {
     use serde_json::Value;
 
     use super::super::super::args::OutputArgs;
+    use super::super::super::way::Way;
     use super::*;
     use crate::load::{Limit, Mode, Observer as _, Plan, Sample, Tally};
     use crate::report::Setting;
     use crate::stats::{Ended, Noise, Recorder};
+    use crate::target::Target;
 
     const PLAN: Plan = Plan {
         mode: Mode::Closed,
@@ -296,7 +298,7 @@ mod tests {
     fn combination(target: &str) -> Combination {
         Combination {
             contender: target.parse().unwrap(),
-            way: "vhost-user".parse().unwrap(),
+            way: Way::best(Target::Hermit),
         }
     }
 
@@ -318,7 +320,8 @@ mod tests {
             recorder.replied(Sample {
                 at_ns: index * 1000,
                 latency_ns,
-                uncorrected_ns: latency_ns,
+                round_trip_ns: latency_ns,
+                is_waited_for: true,
                 service_ns: None,
             });
         }

@@ -10,8 +10,9 @@ use super::super::args::RunArgs;
 use super::super::interrupt::Interrupt;
 use super::super::machine;
 use super::super::subject::{self, Recipe};
+use super::super::way::Way;
 use super::args::CompareArgs;
-use super::contender::{Contender, Way};
+use super::contender::Contender;
 use super::schedule::Combination;
 use crate::inside::trace::{self, Trace};
 use crate::inside::{Asker, LookError, PerEcho, Witness, instructions, signals};
@@ -73,7 +74,7 @@ impl Look {
         let Way::Link(link) = way else {
             return Vec::new();
         };
-        if contender.target == Target::Null {
+        if matches!(contender.target, Target::LinuxHost | Target::Null) {
             return Vec::new();
         }
         let contender = Contender {
@@ -293,12 +294,14 @@ fn with_clock(bootable: Bootable, target: Target) -> Bootable {
 
 #[cfg(test)]
 mod tests {
+    use clap::ValueEnum as _;
+
     use super::*;
 
     fn combination(target: &str, link: &str) -> Combination {
         Combination {
             contender: target.parse().unwrap(),
-            way: link.parse().unwrap(),
+            way: Way::from_str(link, false).unwrap(),
         }
     }
 
@@ -317,6 +320,7 @@ mod tests {
             twice,
             combination("linux-guest:busy", "user"),
             combination("linux-host:busy", "loopback"),
+            combination("linux-host:busy", "tap"),
         ];
         let expected = [
             "hermit on vhost-user",

@@ -20,6 +20,7 @@ use super::measure::Measured;
 use super::output::Output;
 use super::subject::{FirstRequest, Recipe, Subject};
 use super::values::as_ns;
+use crate::link::LinkError;
 use crate::load::Plan;
 use crate::machine::{AccelChoice, MachineError};
 use crate::report::{Environment, Run, Skipped};
@@ -65,7 +66,6 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
     let interrupt = Interrupt::watch()?;
     let output = Output::prepare(&args.output)?;
     let deadline = args.within.map(|within| Instant::now() + within);
-    announce(&combinations, args, &plan);
     for skipped in Skipped::lines(&skipped) {
         eprintln!("fathom: skipped: {skipped}");
     }
@@ -75,6 +75,7 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
         Look::all(&combinations)
     };
     let looks_s = looks.iter().map(Look::expected_s).sum();
+    announce(&combinations, looks_s, args, &plan);
     let for_rounds = args
         .within
         .map(|within| within.saturating_sub(Duration::from_secs_f64(looks_s)));
@@ -141,7 +142,7 @@ fn look(
 }
 
 /// Says what is to be measured and how long that takes.
-fn announce(combinations: &[Combination], args: &CompareArgs, plan: &Plan) {
+fn announce(combinations: &[Combination], looks_s: f64, args: &CompareArgs, plan: &Plan) {
     let one_round: f64 = combinations
         .iter()
         .map(|&combination| schedule::expected_s(combination, plan))
@@ -154,7 +155,7 @@ fn announce(combinations: &[Combination], args: &CompareArgs, plan: &Plan) {
         "fathom: {} rounds of {} runs, about {} in all; order by seed {}: {}",
         args.repeat,
         combinations.len(),
-        minutes(one_round * f64::from(args.repeat)),
+        minutes(one_round * f64::from(args.repeat) + looks_s),
         plan.seed,
         names.join(", ")
     );
@@ -352,8 +353,10 @@ fn is_out_of_reach(error: &CliError) -> bool {
     matches!(
         error,
         CliError::Image { .. }
+            | CliError::Link(LinkError::OutOfReach { .. })
             | CliError::Target(
                 TargetError::Missing { .. }
+                    | TargetError::NotAKernel { .. }
                     | TargetError::NotStarted { .. }
                     | TargetError::Refused { .. }
                     | TargetError::ModuleMissing { .. }

@@ -35,7 +35,7 @@ use rustix::fs::{Mode, OFlags};
 pub use ring::Fault;
 
 use super::ethernet::Frames;
-use super::{LinkError, Received, Signals};
+use super::{Gaps, LinkError, Received, Signals};
 use crate::clock;
 use backlog::Backlog;
 use session::{Reception, Shared};
@@ -56,6 +56,7 @@ const PREPARED_AT: u32 = 1;
 pub struct Virtqueues {
     shared: Arc<Shared>,
     backlog: Backlog,
+    gaps: Gaps,
     /// Where front ends call, if any are to.
     _reception: Option<Reception>,
 }
@@ -77,6 +78,7 @@ impl Virtqueues {
         let frames = Self {
             shared: Arc::clone(&shared),
             backlog: Backlog::default(),
+            gaps: Gaps::default(),
             _reception: Some(Reception::open(listener, shared)?),
         };
         Ok((frames, socket))
@@ -87,6 +89,7 @@ impl Virtqueues {
         Self {
             shared: Arc::new(device),
             backlog: Backlog::default(),
+            gaps: Gaps::default(),
             _reception: None,
         }
     }
@@ -111,12 +114,14 @@ impl Frames for Virtqueues {
         frame: &mut [u8],
         deadline_ns: u64,
     ) -> Result<Option<Received>, LinkError> {
+        let mut looked_ns = None;
         loop {
             let mut device = self.shared.lock();
             let mut looks = 0_u32;
             while !self.shared.is_wanted() {
                 if let Some(len) = device.receive(frame).map_err(broken)? {
                     let at_ns = clock::now_ns();
+                    self.gaps.looked(looked_ns.unwrap_or(at_ns), at_ns);
                     return Ok(Some(Received { len, at_ns }));
                 }
                 if looks == PREPARED_AT {
@@ -127,7 +132,10 @@ impl Frames for Virtqueues {
                     if !self.backlog.is_empty() {
                         self.backlog.send(&mut device).map_err(broken)?;
                     }
-                    if clock::now_ns() >= deadline_ns {
+                    let now_ns = clock::now_ns();
+                    self.gaps.looked(looked_ns.unwrap_or(now_ns), now_ns);
+                    looked_ns = Some(now_ns);
+                    if now_ns >= deadline_ns {
                         return Ok(None);
                     }
                     if looks > 0 {
@@ -146,6 +154,10 @@ impl Frames for Virtqueues {
 
     fn signals(&self) -> Option<Signals> {
         Some(self.shared.lock().signals())
+    }
+
+    fn take_gaps(&mut self) -> Option<Gaps> {
+        Some(std::mem::take(&mut self.gaps))
     }
 }
 

@@ -15,11 +15,11 @@ fn spans(log: &Log) -> Vec<(u64, u64)> {
     let answered = log
         .samples
         .iter()
-        .map(|sample| (sample.at_ns - sample.uncorrected_ns, sample.at_ns));
+        .map(|sample| (sample.at_ns - sample.round_trip_ns, sample.at_ns));
     let lost = log
         .losses
         .iter()
-        .map(|loss| (loss.at_ns - loss.uncorrected_ns, loss.at_ns));
+        .map(|loss| (loss.at_ns - loss.round_trip_ns, loss.at_ns));
     let mut spans: Vec<(u64, u64)> = answered.chain(lost).collect();
     spans.sort_unstable();
     spans
@@ -53,7 +53,7 @@ fn a_perfect_link_is_kept_busy() {
         assert!(
             log.samples
                 .iter()
-                .all(|sample| sample.latency_ns == sample.uncorrected_ns)
+                .all(|sample| sample.latency_ns == sample.round_trip_ns)
         );
         // What a round trip costs beyond its own time is the virtual clock's, 10 ns a call.
         let ideal_rate = f64::from(depth) * 1e9 / RTT_NS as f64;

@@ -74,6 +74,18 @@ pub struct Tick {
     pub at: f64,
     /// What is written there, if there is room.
     pub label: Option<String>,
+    /// Whether a line goes through the chart there.
+    pub has_line: bool,
+}
+
+impl Tick {
+    fn labelled(at: f64, label: String) -> Self {
+        Self {
+            at,
+            label: Some(label),
+            has_line: true,
+        }
+    }
 }
 
 impl Axis {
@@ -111,15 +123,36 @@ impl Axis {
         Self::linear(title, bounded(end, MOST), format::plain)
     }
 
+    /// `count` rounds beside each other: round number n is from n - 1 to n.
+    #[must_use]
+    pub fn rounds(title: String, count: u32) -> Self {
+        let count = count.max(1);
+        let numbers = (1..=count).map(|number| Tick {
+            at: f64::from(number) - 0.5,
+            label: Some(number.to_string()),
+            has_line: false,
+        });
+        let borders = (0..=count).map(|border| Tick {
+            at: f64::from(border),
+            label: None,
+            has_line: true,
+        });
+        Self {
+            title,
+            scale: Scale::Linear {
+                low: 0.0,
+                high: f64::from(count),
+            },
+            ticks: numbers.chain(borders).collect(),
+        }
+    }
+
     fn linear(title: String, high: f64, label: fn(f64) -> String) -> Self {
         let step = step_above(high / STEPS);
         let count = (high / step - 1e-9).ceil().max(1.0) as u32;
         let ticks = (0..=count).map(|index| {
             let at = step * f64::from(index);
-            Tick {
-                at,
-                label: Some(label(at)),
-            }
+            Tick::labelled(at, label(at))
         });
         Self {
             title,
@@ -135,10 +168,6 @@ impl Axis {
     #[must_use]
     pub fn percentile(one_in: f64) -> Self {
         let one_in = bounded(one_in, MOST).max(10.0);
-        let tick = |at: f64, label: String| Tick {
-            at,
-            label: Some(label),
-        };
         let mut ticks = Vec::new();
         let mut digits = 0;
         let mut at = 10.0;
@@ -148,12 +177,12 @@ impl Axis {
                 1 => "99".to_owned(),
                 _ => format!("99.{}", "9".repeat(digits - 1)),
             };
-            ticks.push(tick(at, percent));
+            ticks.push(Tick::labelled(at, percent));
             digits += 1;
             at *= 10.0;
         }
-        ticks.push(tick(2.0, "50".to_owned()));
-        ticks.push(tick(1.0, "0".to_owned()));
+        ticks.push(Tick::labelled(2.0, "50".to_owned()));
+        ticks.push(Tick::labelled(1.0, "0".to_owned()));
         Self {
             title: "percentile, % (scale: 1/(1−p))".to_owned(),
             scale: Scale::Log {
@@ -184,6 +213,7 @@ fn log_ticks(low: f64, high: f64, is_short: bool, label: fn(f64) -> String) -> V
                 ticks.push(Tick {
                     at,
                     label: is_labelled.then(|| label(at)),
+                    has_line: true,
                 });
             }
             at *= 10.0;
@@ -209,80 +239,4 @@ fn step_below(value: f64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn labels(axis: &Axis) -> Vec<&str> {
-        let mut ticks: Vec<&Tick> = axis.ticks.iter().collect();
-        ticks.sort_by(|a, b| a.at.total_cmp(&b.at));
-        let labels = ticks.iter().filter_map(|tick| tick.label.as_deref());
-        labels.collect()
-    }
-
-    #[test]
-    fn a_narrow_spread_is_linear_from_zero() {
-        let axis = Axis::latency(20_000.0, 93_000.0);
-        let expected = Scale::Linear {
-            low: 0.0,
-            high: 100_000.0,
-        };
-        assert_eq!(axis.scale, expected);
-        assert_eq!(
-            labels(&axis),
-            ["0", "20 µs", "40 µs", "60 µs", "80 µs", "100 µs"]
-        );
-    }
-
-    #[test]
-    fn a_wide_spread_is_logarithmic() {
-        let axis = Axis::latency(640.0, 85_000.0);
-        let expected = Scale::Log {
-            low: 500.0,
-            high: 100_000.0,
-        };
-        assert_eq!(axis.scale, expected);
-        let expected = [
-            "500 ns", "1 µs", "2 µs", "5 µs", "10 µs", "20 µs", "50 µs", "100 µs",
-        ];
-        assert_eq!(labels(&axis), expected);
-        let wider = Axis::latency(640.0, 85_000_000.0);
-        assert_eq!(
-            labels(&wider),
-            ["1 µs", "10 µs", "100 µs", "1 ms", "10 ms", "100 ms"]
-        );
-    }
-
-    #[test]
-    fn percentiles_are_as_far_apart_as_they_are_rare() {
-        let axis = Axis::percentile(100_000.0);
-        assert_eq!(
-            labels(&axis),
-            ["0", "50", "90", "99", "99.9", "99.99", "99.999"]
-        );
-        assert!((axis.scale.place(100.0) - 0.4).abs() < 1e-9);
-        assert_eq!(axis.ticks[0].label.as_deref(), Some("90"));
-    }
-
-    #[test]
-    fn time_begins_at_zero() {
-        assert_eq!(labels(&Axis::seconds(5.0)), ["0", "1", "2", "3", "4", "5"]);
-        assert_eq!(labels(&Axis::seconds(0.3)).last(), Some(&"1"));
-    }
-
-    proptest! {
-        #[test]
-        fn every_value_has_a_place(low: f64, high: f64, value: f64) {
-            for axis in [
-                Axis::latency(low, high),
-                Axis::rate(low, high),
-                Axis::seconds(high),
-                Axis::percentile(high),
-            ] {
-                prop_assert!(axis.ticks.len() < 2000, "{:?}", axis.scale);
-                prop_assert!((0.0..=1.0).contains(&axis.scale.place(value)));
-            }
-        }
-    }
-}
+mod tests;

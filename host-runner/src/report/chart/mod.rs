@@ -71,8 +71,20 @@ pub struct Curve {
 pub struct Line {
     /// Its points.
     pub points: Vec<(f64, f64)>,
-    /// Whether it is hardly to be trusted.
-    pub is_faint: bool,
+    /// What it claims.
+    pub claim: Claim,
+}
+
+/// What a line claims, and so how it is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// What it shows.
+    Full,
+    /// Nothing: it is hardly to be trusted, and dotted.
+    None,
+    /// Nothing by itself: it is one of several measurements that another line sums up, and pale,
+    /// behind that.
+    Part,
 }
 
 /// A point that stands out.

@@ -5,6 +5,7 @@ use crate::report::read::{Distribution, Source};
 use crate::report::{Environment, Run};
 
 use super::format;
+use super::plots::Series;
 
 /// A measurement.
 #[derive(Clone, Debug)]
@@ -30,19 +31,38 @@ impl Entry<'_> {
         (self.run.lost > 0).then_some(self.run.timeout_ns)
     }
 
-    /// Whether it was measured under an emulator.
+    /// Its latency as charts have it.
     #[must_use]
-    pub fn is_emulated(&self) -> bool {
-        self.run.accel.as_deref() == Some("tcg")
+    pub fn series(&self) -> Series<'_> {
+        Series {
+            label: &self.label,
+            style: self.style,
+            summary: &self.run.latency_ns,
+            histogram: &self.distribution.histogram,
+            censored_from_ns: self.censored_from_ns(),
+            is_valid: self.run.valid,
+        }
+    }
+
+    /// The size of what was booted, if it is known: in a record that does not say it of each run, the
+    /// unikernel's is.
+    #[must_use]
+    pub fn image_bytes(&self) -> Option<u64> {
+        if self.run.image_bytes.is_some() {
+            return self.run.image_bytes;
+        }
+        let image = self.environment.image.as_ref()?;
+        let is_its_own = self.run.round.is_none() || self.run.target.starts_with("hermit");
+        is_its_own.then_some(image.bytes)
     }
 }
 
-/// All measurements of `sources`, in their order.
+/// All measurements of `sources` that are no part of a comparison, in their order.
 #[must_use]
 pub fn entries(sources: &[Source]) -> Vec<Entry<'_>> {
     let mut entries: Vec<Entry<'_>> = Vec::new();
     let mut directories = Vec::new();
-    for source in sources {
+    for source in sources.iter().filter(|source| !source.is_comparison()) {
         for (run, distribution) in source.report.runs.iter().zip(&source.distributions) {
             let parts = [Some(&run.target), run.responder.as_ref(), Some(&run.link)];
             let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();

@@ -15,6 +15,27 @@ pub fn nanoseconds(ns: f64) -> String {
     format!("{} {unit}", plain(value))
 }
 
+/// A range of differences in nanoseconds, with their signs: `−3.1 to +4.2 µs`.
+#[must_use]
+pub fn differences(low_ns: f64, high_ns: f64) -> String {
+    let (divisor, unit) = match low_ns.abs().max(high_ns.abs()) {
+        most if most < 999.5 => (1.0, "ns"),
+        most if most < 999.5e3 => (1e3, "µs"),
+        most if most < 999.5e6 => (1e6, "ms"),
+        _ => (1e9, "s"),
+    };
+    let signed = |ns: f64| {
+        let number = plain((ns / divisor).abs());
+        match ns {
+            // What is rounded to nothing has no sign.
+            _ if number == "0" => number,
+            _ if ns < 0.0 => format!("\u{2212}{number}"),
+            _ => format!("+{number}"),
+        }
+    };
+    format!("{} to {} {unit}", signed(low_ns), signed(high_ns))
+}
+
 /// Requests per second with three digits.
 #[must_use]
 pub fn rate(per_second: f64) -> String {
@@ -117,6 +138,13 @@ mod tests {
             "0", "640 ns", "1 µs", "1.09 µs", "85 µs", "1 ms", "12.3 ms", "1 s", "61 s",
         ];
         assert_eq!(of.map(nanoseconds), expected);
+    }
+
+    #[test]
+    fn differences_have_one_unit_and_their_signs() {
+        assert_eq!(differences(-3_140.0, 4_200.0), "−3.14 to +4.2 µs");
+        assert_eq!(differences(-0.2, 812.0), "−0.2 to +812 ns");
+        assert_eq!(differences(0.0, 2e6), "0 to +2 ms");
     }
 
     #[test]

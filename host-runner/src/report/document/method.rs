@@ -1,6 +1,7 @@
 //! How it was measured, in words.
 
-use super::entry::Entry;
+use crate::report::Run;
+use crate::report::read::Source;
 
 /// Under the chart by percentile.
 pub const BY_PERCENTILE: &str = "Each step on the axis is ten times as rare. Marks are the \
@@ -9,6 +10,16 @@ pub const BY_PERCENTILE: &str = "Each step on the axis is ten times as rare. Mar
      claimed. A lost request is drawn at its timeout, which it took at least. Grey is what the host \
      does without any guest: the round trip of a cache line between two cores, that to a thread in \
      the guest's place, the longest gap that a thread saw which only reads the clock.";
+
+/// Under the chart by percentile of a comparison, before the rest.
+pub const MERGED: &str = "A curve is all valid rounds of a target together: their histograms are added \
+     up. The pale lines behind it are those rounds by themselves, as far as their percentiles are told. \
+     All links have the same scales.";
+
+/// Under the charts of rounds.
+pub const BY_ROUND: &str = "Each column is a round, from left to right as it was measured; one mark per \
+     interval of its log, what is left at its end with the last. What lies between the rounds is other targets' turns. A column is empty \
+     where no run was valid, and a percentile that an interval has too few samples for is left out.";
 
 /// Under the chart against load.
 pub const AGAINST_LOAD: &str = "Open loop: latency counts from when a request was due, so that what \
@@ -19,61 +30,106 @@ pub const AGAINST_LOAD: &str = "Open loop: latency counts from when a request wa
 pub const OVER_TIME: &str = "One mark per interval of the log. A percentile that an interval has too \
      few samples for is left out; the maximum is always there.";
 
+/// Whether it was measured under an emulator.
+#[must_use]
+pub fn is_emulated(run: &Run) -> bool {
+    run.accel.as_deref() == Some("tcg")
+}
+
 /// The rules that these measurements were made by.
 #[must_use]
-pub fn paragraphs(entries: &[Entry<'_>]) -> Vec<String> {
-    let has_mode = |name: &str| entries.iter().any(|entry| entry.run.mode == name);
+pub fn paragraphs(sources: &[Source]) -> Vec<String> {
+    let runs = || sources.iter().flat_map(|source| &source.report.runs);
+    let has_mode = |name: &str| runs().any(|run| run.mode == name);
     let mut paragraphs = Vec::new();
-    if has_mode("closed") {
-        paragraphs.push(
-            "Closed loop: one request is in flight, the next is sent right after the reply. \
-             Latency counts from the send; a stall delays one request and is one sample.",
-        );
+    if sources.iter().any(Source::is_comparison) {
+        paragraphs.extend(COMPARED);
+        if runs().any(|run| run.target.starts_with("null")) {
+            paragraphs.push(NULL);
+        }
     }
-    if has_mode("open") {
-        paragraphs.push(
-            "Open loop: requests are due at a fixed rate whatever became of those before. Latency \
-             counts from when a request was due, so a stall counts for every request it delayed; \
-             \"uncorrected\" is the same from the actual send, and \"lateness\" the difference.",
-        );
+    for (mode, paragraph) in MODES {
+        if has_mode(mode) {
+            paragraphs.push(paragraph);
+        }
     }
-    if has_mode("pipeline") {
-        paragraphs.push(
-            "Pipeline: a fixed number of requests is in flight; each reply lets the next one go. \
-             The rate is what was achieved.",
-        );
-    }
-    paragraphs.extend([
-        "\"Service\" is the guest's own share, from taking the request off the ring to stamping the \
-         reply; \"path\" is the rest, there and back. Each is a difference of one clock. No round \
-         trip is halved.",
-        "A percentile is shown if at least ten samples lie beyond it; otherwise n/a says how many \
-         samples it needs. The maximum is always shown. Nothing is trimmed, and percentiles are \
-         never averaged.",
-        "A request without a reply within the timeout is a latency of at least the timeout (≥), \
-         never a missing sample. What was sent as warm-up counts nowhere.",
-        "The interval logs were added up again for this report, and have exactly the samples that \
-         the record counts.",
-    ]);
-    if entries.iter().any(Entry::is_emulated) {
-        paragraphs.push(
-            "Under TCG, QEMU translates the guest's instructions. Such latencies and rates compare \
-             guests under the same emulator on the same host, and are no statement about hardware \
-             or KVM. Doorbells and interrupts per echo, the image and its size are the same on any \
-             machine.",
-        );
+    paragraphs.extend(ALWAYS);
+    if runs().any(is_emulated) {
+        paragraphs.push(EMULATED);
     }
     paragraphs.into_iter().map(str::to_owned).collect()
 }
 
+/// How targets are compared.
+const COMPARED: [&str; 4] = [
+    "Rounds: in each, every target is booted afresh and measured once on every link, in an order drawn \
+     from the seed, by the same client with the same load and payload. After the warm-up it is waited, \
+     for a time, until p50 and p99 have settled.",
+    "A run that the host spoilt is not valid: it counts nowhere, stays in the record with its reasons, \
+     and is repeated a stated number of times. What is not valid is decided by the host's noise and the \
+     client's lateness, never by the latency that came out.",
+    "Merged: the histograms of a target's valid runs are added up. Percentiles are those of the sum, \
+     never averages. For this report the runs' logs were added up again, and have exactly the samples \
+     that the record has of the merged target.",
+    "Differences: the interval is by block bootstrap. Rounds, not samples, are drawn with replacement, \
+     4,000 times, both targets of a round together, because what moves a figure is mostly the boot and \
+     the hour. What the ratio of the two percentiles comes to in all but the extreme draws is the \
+     interval, told as a difference; it is widened for how few rounds there are (Student's t) and for \
+     how many percentiles are looked at together. \"Lower\" and \"higher\" are said if the interval excludes zero, \"no \
+     difference seen\" if it does not, which is no proof that there is none. With fewer than three \
+     rounds in which both are valid, and beyond p99.9, nothing is said.",
+];
+
+/// What the floor among the targets is.
+const NULL: &str = "\"null\" is a thread of the client's own program that answers in the guest's place \
+     through the same rings, without any guest: the floor that every other figure on that link stands on.";
+
+/// How requests follow each other.
+const MODES: [(&str, &str); 3] = [
+    (
+        "closed",
+        "Closed loop: one request is in flight, the next is sent right after the reply. Latency counts \
+         from the send; a stall delays one request and is one sample.",
+    ),
+    (
+        "open",
+        "Open loop: requests are due at a fixed rate whatever became of those before. Latency counts \
+         from when a request was due, so a stall counts for every request it delayed; \"uncorrected\" \
+         is what a client that waits for each reply would have recorded, and \"lateness\" how long \
+         after it was due a request was sent.",
+    ),
+    (
+        "pipeline",
+        "Pipeline: a fixed number of requests is in flight; each reply lets the next one go. The rate \
+         is what was achieved.",
+    ),
+];
+
+/// What holds of every measurement.
+const ALWAYS: [&str; 4] = [
+    "\"Service\" is the guest's own share, from taking the request off the ring to stamping the reply; \
+     \"path\" is the rest, there and back. Each is a difference of one clock. No round trip is halved.",
+    "A percentile is shown if at least ten samples lie beyond it; otherwise n/a says how many samples \
+     it needs. The maximum is always shown. Nothing is trimmed, and percentiles are never averaged.",
+    "A request without a reply within the timeout is a latency of at least the timeout (≥), never a \
+     missing sample. What was sent as warm-up counts nowhere.",
+    "The interval logs were added up again for this report, and have exactly the samples that the \
+     record counts.",
+];
+
+/// What an emulator makes of the figures.
+const EMULATED: &str = "Under TCG, QEMU translates the guest's instructions. Such latencies and rates \
+     compare guests under the same emulator on the same host, and are no statement about hardware or \
+     KVM. Doorbells and interrupts per echo, the image and its size are the same on any machine.";
+
 #[cfg(test)]
 mod tests {
-    use super::super::{entry::entries, made_up};
+    use super::super::made_up;
     use super::*;
 
     #[test]
     fn only_what_was_done_is_told() {
-        let told = |sources: &[_]| paragraphs(&entries(sources)).join("\n");
+        let told = |sources: &[_]| paragraphs(sources).join("\n");
         let closed = told(&[made_up::closed()]);
         assert!(closed.contains("Closed loop") && !closed.contains("Open loop"));
         assert!(closed.contains("Under TCG"));

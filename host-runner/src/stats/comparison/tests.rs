@@ -146,6 +146,50 @@ fn always(ns: u64) -> Distribution {
 }
 
 #[test]
+fn one_spoilt_round_of_ten_does_not_hide_what_all_show() {
+    let (target, baseline, spoilt) = (always(10_000), always(100_000), always(3_000_000));
+    let mut rounds = vec![(&target, &baseline); 10];
+    rounds[2].1 = &spoilt;
+    for difference in compare(&rounds, 1) {
+        assert_eq!(difference.verdict(), Verdict::Lower, "{difference:?}");
+    }
+    // In the target it is the tail, and nothing can be told of that.
+    let mut rounds = vec![(&target, &baseline); 10];
+    rounds[2].0 = &spoilt;
+    let differences = compare(&rounds, 1);
+    assert_eq!(differences[0].verdict(), Verdict::Lower);
+    for difference in &differences[2..] {
+        let verdict = difference.verdict();
+        assert_eq!(verdict, Verdict::NoDifference, "{difference:?}");
+    }
+}
+
+#[test]
+fn turned_round_a_difference_has_the_other_sign() {
+    let noise = Noise {
+        sigma: 0.05,
+        outliers: 0.1,
+    };
+    let mut random = SplitMix64(11);
+    let rounds: Vec<_> = (0..5)
+        .map(|_| {
+            (
+                repetition(4e4, noise, &mut random),
+                repetition(5e4, noise, &mut random),
+            )
+        })
+        .collect();
+    let there: Vec<_> = rounds.iter().map(|(a, b)| (a, b)).collect();
+    let back: Vec<_> = rounds.iter().map(|(a, b)| (b, a)).collect();
+    for (there, back) in compare(&there, 1).iter().zip(compare(&back, 1)) {
+        let ((low, high), (back_low, back_high)) =
+            (there.interval_ns.unwrap(), back.interval_ns.unwrap());
+        assert!((low + back_high).abs() < 1e-6 && (high + back_low).abs() < 1e-6);
+        assert!((low..=high).contains(&there.difference_ns()));
+    }
+}
+
+#[test]
 fn two_rounds_say_nothing() {
     let (a, b) = (always(1000), always(2000));
     for rounds in 1..MIN_ROUNDS {

@@ -1,0 +1,267 @@
+//! A service without a guest: a thread that answers at the other end of the link, with the same request
+//! handler, and polls it without a rest as a guest does that is nothing but a reflector.
+//!
+//! It is the floor that every other figure on its link stands on: what is left is the link itself.
+//! [`super::vhost_user::reflector`] is the one that shares memory.
+#![forbid(unsafe_code)]
+
+use std::hint::spin_loop;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+
+use wire::Verdict;
+
+use super::ethernet::{EthernetLink, Frames, OWN_IP, OWN_MAC, OWN_PORT};
+use super::frame::{Flow, MAX_FRAME};
+use super::stack::{Host, Stack};
+use super::tap::{Tap, TapFrames, TapLink};
+use super::turn::{BOOT_ID, Turned, Turner};
+use super::unix::{self, FrameSocket};
+use super::user::{LOOPBACK, UdpLink};
+use super::{Family, LinkError, tap};
+use crate::clock;
+use crate::machine::DEFAULT_MAC;
+
+/// The service's address, as on a link to a guest, and the length of its network's prefix.
+const SERVICE: (Ipv4Addr, u8) = (Ipv4Addr::new(10, 0, 2, 15), 24);
+
+/// The two ends, as the instrument sees them: addresses as on a link to a guest.
+pub(super) fn flow() -> Flow {
+    Flow {
+        own_mac: OWN_MAC,
+        peer_mac: DEFAULT_MAC,
+        own: SocketAddr::from((OWN_IP, OWN_PORT)),
+        peer: SocketAddr::from((SERVICE.0, wire::DEFAULT_PORT)),
+    }
+}
+
+/// The instrument's own end.
+pub(super) const fn client() -> Host {
+    Host {
+        mac: OWN_MAC,
+        ip: Some((OWN_IP, SERVICE.1)),
+        ip6: None,
+    }
+}
+
+/// The thread that answers. Dropped, it ends.
+#[derive(Debug)]
+pub struct Reflector {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Reflector {
+    /// Starts a thread that does `prepare` and then `answer`, which has to look whether it is to stop.
+    pub(super) fn start(
+        link: &'static str,
+        prepare: impl FnOnce() + Send + 'static,
+        answer: impl FnOnce(&AtomicBool) + Send + 'static,
+    ) -> Result<Self, LinkError> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = thread::Builder::new().name("reflector".to_owned());
+        let thread = thread.spawn(move || {
+            prepare();
+            answer(&stopped);
+        });
+        let thread = Some(thread.map_err(failed(link, "starting a thread"))?);
+        Ok(Self { stop, thread })
+    }
+}
+
+impl Drop for Reflector {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // A panic in it has been printed, and has cost no more than answers.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A thread, after it has done `prepare`, on the other end of a socket pair, and the link to it.
+///
+/// # Errors
+///
+/// [`LinkError::Io`] if there are no sockets or no thread to be had.
+pub fn on_unix(
+    prepare: impl FnOnce() + Send + 'static,
+) -> Result<(Reflector, EthernetLink<FrameSocket>), LinkError> {
+    let pair = FrameSocket::pair().map_err(failed(unix::NAME, "making a socket pair"))?;
+    let (ours, theirs) = (pair.0, FrameSocket::new(pair.1));
+    let answer = move |stop: &AtomicBool| answer(theirs, stop);
+    let reflector = Reflector::start(unix::NAME, prepare, answer)?;
+    Ok((reflector, EthernetLink::between(ours, client(), flow())))
+}
+
+/// The same on a tap device.
+///
+/// # Errors
+///
+/// [`LinkError::OutOfReach`] where there can be no such device, else as [`on_unix`].
+pub fn on_tap(prepare: impl FnOnce() + Send + 'static) -> Result<(Reflector, TapLink), LinkError> {
+    let tap = Tap::make()?;
+    let device = tap
+        .device()
+        .map_err(failed(tap::NAME, "sharing the tap device"))?;
+    let frames = TapFrames::new(device);
+    let answer = move |stop: &AtomicBool| answer(frames, stop);
+    let reflector = Reflector::start(tap::NAME, prepare, answer)?;
+    let ready = wire::Ready {
+        ip: Some(SERVICE),
+        ip6: None,
+        port: wire::DEFAULT_PORT,
+        mac: Some(DEFAULT_MAC),
+        boot_us: 0,
+        boot_id: BOOT_ID,
+        counters: None,
+    };
+    Ok((reflector, tap.join(&ready, Family::V4)?))
+}
+
+/// The same behind a UDP socket on the host's loopback network.
+///
+/// # Errors
+///
+/// As [`on_unix`].
+pub fn on_loopback(
+    prepare: impl FnOnce() + Send + 'static,
+) -> Result<(Reflector, UdpLink), LinkError> {
+    let open = || {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        socket.set_nonblocking(true)?;
+        Ok((socket.local_addr()?, socket))
+    };
+    let (address, socket) = open().map_err(failed(LOOPBACK, "opening a UDP socket"))?;
+    let answer = move |stop: &AtomicBool| answer_datagrams(&socket, stop);
+    let reflector = Reflector::start(LOOPBACK, prepare, answer)?;
+    Ok((reflector, UdpLink::connect(LOOPBACK, address)?))
+}
+
+fn failed(link: &'static str, action: &'static str) -> impl FnOnce(io::Error) -> LinkError {
+    move |source| LinkError::Io {
+        link,
+        action,
+        source,
+    }
+}
+
+/// Answers frames until told to stop, or until the other end is gone.
+fn answer(mut frames: impl Frames, stop: &AtomicBool) {
+    let flow = flow().reversed();
+    let mut turner = Turner::new(flow);
+    // Whoever looks for the service's Ethernet address gets it.
+    let mut stack = Stack::new(Host {
+        mac: flow.own_mac,
+        ip: Some(SERVICE),
+        ip6: None,
+    });
+    let mut frame = [0; MAX_FRAME];
+    while !stop.load(Ordering::Relaxed) {
+        let len = match frames.receive(&mut frame, 0) {
+            Ok(Some(received)) => received.len,
+            Ok(None) => {
+                spin_loop();
+                continue;
+            }
+            Err(_) => return,
+        };
+        let sent = match turner.turn(&mut frame, len, clock::now_ns()) {
+            Turned::Reply(len) => frames.send(&frame[..len]),
+            Turned::Dropped => Ok(()),
+            Turned::Other => {
+                stack.input(&frame[..len]);
+                stack.poll(|frame| frames.send(frame))
+            }
+        };
+        if sent.is_err() {
+            return;
+        }
+    }
+}
+
+/// The same with datagrams.
+fn answer_datagrams(socket: &UdpSocket, stop: &AtomicBool) {
+    let mut datagram = [0; MAX_FRAME];
+    while !stop.load(Ordering::Relaxed) {
+        // An error is that there is none, or that an earlier answer did not arrive.
+        let Ok((len, client)) = socket.recv_from(&mut datagram) else {
+            spin_loop();
+            continue;
+        };
+        let datagram = &mut datagram[..len];
+        let verdict = wire::handle(datagram, BOOT_ID, clock::now_ns(), clock::now_ns);
+        if let Verdict::Reply | Verdict::Unsupported = verdict {
+            // A full queue is a loss.
+            let _ = socket.send_to(datagram, client);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::Header;
+
+    use super::super::Link;
+    use super::*;
+
+    /// Requests of all lengths, one after the other.
+    fn ask(link: &mut dyn Link) {
+        let mut buffer = [0; 1500];
+        for seq in 0..200 {
+            let len = [64, 44, 1472][seq as usize % 3];
+            let mut request = vec![0xaa; len];
+            Header::request(seq, 5).encode(&mut request).unwrap();
+            link.send(&request).unwrap();
+            let deadline_ns = clock::now_ns() + 20_000_000_000;
+            let received = link.receive(&mut buffer, deadline_ns).unwrap().unwrap();
+            let reply = Header::decode(&buffer[..received.len]).unwrap();
+            assert_eq!(
+                (reply.seq, reply.boot_id, received.len),
+                (seq, BOOT_ID, len)
+            );
+            assert_eq!(buffer[wire::HEADER_LEN..len], request[wire::HEADER_LEN..]);
+        }
+    }
+
+    #[test]
+    fn answers_on_a_socket_pair_and_on_loopback() {
+        let (_reflector, mut link) = on_unix(|| ()).unwrap();
+        ask(&mut link);
+        let (_reflector, mut link) = on_loopback(|| ()).unwrap();
+        ask(&mut link);
+    }
+
+    #[test]
+    fn answers_on_a_tap_device() {
+        match on_tap(|| ()) {
+            Ok((_reflector, mut link)) => ask(&mut link),
+            Err(error @ LinkError::OutOfReach { .. }) => eprintln!("skipped: {error}"),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn tells_its_ethernet_address() {
+        let (mut ours, theirs) = FrameSocket::pair().unwrap();
+        let theirs = FrameSocket::new(theirs);
+        let answer = move |stop: &AtomicBool| answer(theirs, stop);
+        let _reflector = Reflector::start(unix::NAME, || (), answer).unwrap();
+        let mut stack = Stack::new(client());
+        let mut resolution = stack.resolve(flow().peer);
+        let mut frame = [0; MAX_FRAME];
+        let mac = loop {
+            if let Some(mac) = resolution.poll(|frame| ours.send(frame)).unwrap() {
+                break mac;
+            }
+            let deadline_ns = clock::now_ns() + 20_000_000_000;
+            let received = ours.receive(&mut frame, deadline_ns).unwrap().unwrap();
+            resolution.input(&frame[..received.len]);
+        };
+        assert_eq!(mac, DEFAULT_MAC);
+    }
+}

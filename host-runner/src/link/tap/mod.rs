@@ -1,0 +1,132 @@
+//! A network of the kernel's own that holds nothing but the client and the service: the client is an
+//! ordinary UDP socket, and between it and a guest are this kernel's network stack, a tap device and
+//! QEMU.
+//!
+//! - [`namespace`]: a network namespace without a name;
+//! - [`device`]: a tap device;
+//! - [`client`]: the client's end of the wire;
+//! - [`pair`]: the wire to a service that is a process: a second namespace, and a veth pair.
+//!
+//! Everything is made inside namespaces that were made for it, so nothing of the host's network is
+//! touched, or can be reached. And nothing has to be removed: namespaces, devices and addresses go with
+//! the last descriptor of them, that is with this process and its QEMU, however they end.
+//!
+//! It takes CAP_SYS_ADMIN for a namespace and CAP_NET_ADMIN for what is in it.
+
+pub mod client;
+pub mod device;
+pub mod namespace;
+pub mod pair;
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+pub use client::Client;
+pub use device::TapFrames;
+pub use namespace::Namespace;
+pub use pair::Pair;
+
+use super::ethernet::OWN_MAC;
+use super::user::UdpLink;
+use super::{Family, Link, LinkError, Received};
+
+/// The link's name.
+pub const NAME: &str = "tap";
+
+/// What the client's device is called, in its namespace.
+const DEVICE: &str = "tap0";
+
+const PRIVILEGE: &str =
+    "run as root or with CAP_SYS_ADMIN and CAP_NET_ADMIN, or choose another link";
+const MODULE: &str =
+    "see that the kernel's module tun is loaded and the file is yours, or choose another link";
+
+/// A tap device in a namespace of its own, and the client's end of it.
+#[derive(Debug)]
+pub struct Tap {
+    client: Client,
+    device: OwnedFd,
+}
+
+impl Tap {
+    /// Makes one.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError::OutOfReach`] if a right or a part of the kernel is missing.
+    pub fn make() -> Result<Self, LinkError> {
+        let namespace = new_namespace()?;
+        let device = namespace
+            .inside(device::open)
+            .map_err(out_of_reach("opening /dev/net/tun", MODULE))?;
+        device::make(&device, DEVICE).map_err(out_of_reach("making a tap device", PRIVILEGE))?;
+        let client = Client::on(namespace, DEVICE, OWN_MAC)
+            .map_err(out_of_reach("bringing up a tap device", PRIVILEGE))?;
+        Ok(Self { client, device })
+    }
+
+    /// Another descriptor of the device, for whoever is at its end.
+    ///
+    /// # Errors
+    ///
+    /// What the system says if there is none to be had.
+    pub fn device(&self) -> io::Result<OwnedFd> {
+        self.device.try_clone()
+    }
+
+    /// Opens the link to the service that said `ready`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::join`].
+    pub fn join(self, ready: &wire::Ready, family: Family) -> Result<TapLink, LinkError> {
+        let (namespace, udp) = self.client.join(ready, family, ready.mac)?;
+        Ok(TapLink {
+            udp,
+            _namespace: namespace,
+            _device: Some(self.device),
+        })
+    }
+}
+
+fn new_namespace() -> Result<Namespace, LinkError> {
+    Namespace::new().map_err(out_of_reach("making a network namespace", PRIVILEGE))
+}
+
+fn out_of_reach(action: &'static str, remedy: &'static str) -> impl FnOnce(io::Error) -> LinkError {
+    move |source| LinkError::OutOfReach {
+        link: NAME,
+        action,
+        remedy,
+        source,
+    }
+}
+
+/// The link. It keeps its end of the wire until it is dropped: a service that is gone is silent.
+#[derive(Debug)]
+pub struct TapLink {
+    udp: UdpLink,
+    _namespace: Namespace,
+    _device: Option<OwnedFd>,
+}
+
+impl Link for TapLink {
+    fn name(&self) -> &'static str {
+        self.udp.name()
+    }
+
+    fn send(&mut self, datagram: &[u8]) -> Result<(), LinkError> {
+        self.udp.send(datagram)
+    }
+
+    fn receive(
+        &mut self,
+        buffer: &mut [u8],
+        deadline_ns: u64,
+    ) -> Result<Option<Received>, LinkError> {
+        self.udp.receive(buffer, deadline_ns)
+    }
+}
+
+#[cfg(test)]
+mod tests;

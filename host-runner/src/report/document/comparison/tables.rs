@@ -1,0 +1,72 @@
+//! The tables of a comparison: its merged targets, and the runs that are in none of them.
+
+use super::{Contest, OnLink};
+use crate::report::document::format::count;
+use crate::report::document::tables::{NONE, Table, percentiles, value};
+use crate::report::why;
+use crate::stats::summary::PERCENTILES;
+
+/// All valid rounds of each target on a link together.
+#[must_use]
+pub fn merged(link: &OnLink<'_>) -> Table {
+    let mut head = vec!["latency, µs", "valid rounds", "invalid runs"];
+    head.extend(PERCENTILES.map(|percentile| percentile.name));
+    head.extend(["max", "samples", "lost"]);
+    let mut table = Table::new("All valid rounds together", &head);
+    for (index, target) in link.targets.iter().enumerate() {
+        let merged = target.merged;
+        let censored = target.censored_from_ns();
+        let of_it = link.runs.iter().filter(|it| merged.is_of(it.run));
+        let invalid = of_it.filter(|it| !it.run.valid).count();
+        let cells = [
+            target.label.clone(),
+            format!("{} of {}", merged.rounds.len(), merged.rounds_wanted),
+            count(invalid as u64),
+        ];
+        let cells = cells
+            .into_iter()
+            .chain(percentiles(&merged.latency_ns, censored))
+            .chain([
+                value(merged.latency_ns.max, censored),
+                count(merged.latency_ns.count),
+                count(merged.lost),
+            ]);
+        table.row(Some(index), cells);
+    }
+    table
+}
+
+/// What lies behind the latencies, target by target and link by link; `None` if the record has none of
+/// it.
+#[must_use]
+pub fn why(contest: &Contest<'_>) -> Option<Table> {
+    let mut head = vec!["", "link"];
+    head.extend(why::HEAD);
+    let mut table = Table::new("Why: what an echo takes, and what the target takes", &head);
+    let all = contest.source.report.why.iter();
+    for why in all.filter(|it| !it.is_empty()) {
+        let cells = why.cells().map(|cell| match cell.as_str() {
+            why::UNKNOWN => NONE.to_owned(),
+            _ => cell,
+        });
+        let name = [why.label(), why.link.clone()];
+        table.row(None, name.into_iter().chain(cells));
+    }
+    (!table.rows.is_empty()).then_some(table)
+}
+
+/// The runs on a link that are not valid, and why not; `None` if all are.
+#[must_use]
+pub fn invalid(link: &OnLink<'_>) -> Option<Table> {
+    let mut table = Table::new("Runs that are not valid", &["", "why not"]);
+    for (index, entry) in link.runs.iter().enumerate() {
+        if !entry.run.valid {
+            let mut reasons = entry.run.invalid_because.join("; ");
+            if entry.run.partial {
+                reasons.push_str("; broken off before its end");
+            }
+            table.row(Some(index), [entry.label.clone(), reasons]);
+        }
+    }
+    (!table.rows.is_empty()).then_some(table)
+}

@@ -1,0 +1,229 @@
+use super::super::made_up;
+use super::*;
+use crate::report::Why;
+use crate::report::chart::Claim;
+use crate::report::document::plots::percentile;
+
+fn link<'a, 'b>(contest: &'a Contest<'b>, name: &str) -> &'a OnLink<'b> {
+    let found = contest.links.iter().find(|link| link.name == name);
+    found.unwrap()
+}
+
+#[test]
+fn runs_come_link_by_link_and_target_by_target() {
+    let sources = [made_up::closed(), made_up::comparison()];
+    let contests = contests(&sources);
+    let [contest] = contests.as_slice() else {
+        panic!("one of them is none: {contests:?}");
+    };
+    let names: Vec<&str> = contest.links.iter().map(|link| link.name).collect();
+    assert_eq!(names, ["unix", "vhost-user", "loopback"]);
+    let unix = link(contest, "unix");
+    let labels: Vec<&str> = unix.runs.iter().map(|run| run.label.as_str()).collect();
+    let expected = [
+        "hermit, round 1",
+        "hermit, round 2",
+        "hermit, round 2, attempt 2",
+        "hermit, round 3",
+        "linux-guest:busy, round 1",
+        "linux-guest:busy, round 2",
+        "linux-guest:busy, round 3",
+    ];
+    assert_eq!(labels, expected);
+    let rounds = unix.targets[0].rounds.iter().map(|round| round.number);
+    assert!(rounds.eq(1..=3));
+}
+
+#[test]
+fn a_target_looks_the_same_on_every_link_and_like_no_other() {
+    let sources = [made_up::comparison()];
+    let contests = contests(&sources);
+    let links = contests.iter().flat_map(|contest| &contest.links);
+    let looks: Vec<(&str, Style)> = links
+        .flat_map(|link| &link.targets)
+        .map(|target| (target.label.as_str(), target.style))
+        .collect();
+    assert_eq!(looks.len(), 6);
+    for (label, style) in &looks {
+        for (other, theirs) in &looks {
+            assert_eq!(label == other, style == theirs, "{label}, {other}");
+        }
+    }
+}
+
+#[test]
+fn a_curve_is_the_whole_with_its_rounds_behind_it() {
+    let sources = [made_up::comparison()];
+    let contests = contests(&sources);
+    let hermit = &link(&contests[0], "unix").targets[0];
+    assert_eq!(hermit.whole.histogram.len(), 3000);
+    let rounds = hermit.rounds.iter();
+    let rounds: Vec<_> = rounds.map(|round| &round.distribution.histogram).collect();
+    let curve = percentile::curve(&hermit.series(), &rounds);
+    let claims: Vec<Claim> = curve.lines.iter().map(|line| line.claim).collect();
+    let expected = [
+        Claim::Part,
+        Claim::Part,
+        Claim::Part,
+        Claim::Full,
+        Claim::None,
+    ];
+    assert_eq!(claims, expected);
+    // A thousand samples tell p99, three thousand no more; only the whole is drawn to its end.
+    let end = |index: usize| curve.lines[index].points.last().unwrap().0.round();
+    assert_eq!([end(0), end(3), end(4)], [100.0, 300.0, 3000.0]);
+}
+
+#[test]
+fn verdicts_are_the_records_in_words_and_figures() {
+    let sources = [made_up::comparison()];
+    let contests = contests(&sources);
+    let groups = verdicts::groups(link(&contests[0], "unix"));
+    let [group] = groups.as_slice() else {
+        panic!("{groups:?}");
+    };
+    assert_eq!((&*group.target, &*group.link), ("hermit", "unix"));
+    let [row] = group.rows.as_slice() else {
+        panic!("{group:?}");
+    };
+    assert_eq!(
+        (&*row.baseline, &*row.rounds),
+        ("linux-guest:busy", "3 rounds")
+    );
+    let cells: Vec<String> = row
+        .cells
+        .iter()
+        .map(|cell| {
+            let text = |part: &Option<String>| part.clone().unwrap_or_default();
+            let (interval, values) = (text(&cell.interval), text(&cell.values));
+            format!(
+                "{}|{}|{}|{interval}|{values}",
+                cell.percentile, cell.kind, cell.words
+            )
+        })
+        .collect();
+    let expected = [
+        "p50|lower|lower by 41.0–48.0 µs||72 µs against 116 µs",
+        "p90|same|no difference seen|−0.9 to +1.2 µs|72 µs against 116 µs",
+        "p99|higher|higher by 300–700 ns||72 µs against 116 µs",
+        "p99.9|none|n/a: too few samples||",
+    ];
+    assert_eq!(cells, expected);
+}
+
+#[test]
+fn who_was_never_valid_in_the_same_round_has_a_row_without_verdicts() {
+    let sources = [made_up::comparison()];
+    let contests = contests(&sources);
+    let groups = verdicts::groups(link(&contests[0], "vhost-user"));
+    let rows = groups[0].rows.iter();
+    let rows: Vec<(&str, &str, usize)> = rows
+        .map(|row| (&*row.baseline, &*row.rounds, row.cells.len()))
+        .collect();
+    let expected = [
+        ("linux-guest:busy", "no round in which both are valid", 0),
+        ("null", "1 round", 4),
+    ];
+    assert_eq!(rows, expected);
+    assert!(verdicts::groups(link(&contests[0], "loopback")).is_empty());
+}
+
+#[test]
+fn the_tail_is_told_in_sentences() {
+    let mut source = made_up::comparison();
+    let sentences = |source: &Source, name: &str| {
+        let sources = std::slice::from_ref(source);
+        verdicts::sentences(link(&contests(sources)[0], name))
+    };
+    assert_eq!(
+        sentences(&source, "unix"),
+        ["hermit's p99 is higher than linux-guest:busy's by 300–700 ns."]
+    );
+    assert_eq!(
+        sentences(&source, "vhost-user"),
+        [
+            "There are too few valid rounds to hold hermit against null: it takes 3 in which both \
+             are valid.",
+            "Without a valid run: linux-guest:busy."
+        ]
+    );
+    assert_eq!(
+        sentences(&source, "loopback"),
+        ["There is nothing else on the link to hold linux-host:busy against."]
+    );
+    let differences = &mut source.report.comparisons;
+    let p99 = differences[2].clone();
+    for (baseline, verdict) in [
+        ("a", "lower by 149–151 us at p99"),
+        ("b", "lower by 1–2 ms at p99"),
+        ("c", "no difference seen at p99"),
+        ("d", "too few rounds to say"),
+    ] {
+        let (baseline, verdict) = (baseline.to_owned(), verdict.to_owned());
+        differences.push(Comparison {
+            baseline,
+            verdict,
+            ..p99.clone()
+        });
+    }
+    assert_eq!(
+        sentences(&source, "unix"),
+        [
+            "hermit's p99 is lower than a's by 149–151 µs and than b's by 1–2 ms; it is higher than \
+          linux-guest:busy's by 300–700 ns; it is not seen to differ from c's; it has too few rounds \
+          to be held against d's."
+        ]
+    );
+}
+
+#[test]
+fn every_table_has_as_many_cells_as_columns() {
+    let sources = [made_up::comparison()];
+    let contests = contests(&sources);
+    let unix = link(&contests[0], "unix");
+    let merged = tables::merged(unix);
+    for row in &merged.rows {
+        assert_eq!(row.cells.len(), merged.head.len(), "{merged:?}");
+    }
+    assert_eq!(
+        merged.rows[0].cells[..5],
+        ["hermit", "3 of 3", "1", "24.99", "28.99"]
+    );
+    let invalid = tables::invalid(unix).unwrap();
+    assert_eq!(invalid.rows.len(), 1);
+    assert_eq!(invalid.rows[0].cells, ["hermit, round 2", "the host slept"]);
+    assert!(tables::invalid(link(&contests[0], "loopback")).is_none());
+}
+
+#[test]
+fn the_unikernels_image_is_no_other_targets() {
+    let sources = [made_up::comparison()];
+    let contests = contests(&sources);
+    let unix = link(&contests[0], "unix");
+    let bytes = |index: usize| unix.runs[index].image_bytes();
+    assert_eq!((bytes(0), bytes(6)), (Some(256_000), None));
+}
+
+#[test]
+fn what_lies_behind_is_told_of_those_that_have_something_to_tell() {
+    let mut source = made_up::comparison();
+    assert!(tables::why(&contests(std::slice::from_ref(&source))[0]).is_none());
+    let hermit = Why {
+        target: "hermit".to_owned(),
+        link: "unix".to_owned(),
+        instructions_per_echo: Some(495.6),
+        image_bytes: Some(1 << 20),
+        ..Why::default()
+    };
+    let null = Why {
+        target: "null".to_owned(),
+        link: "vhost-user".to_owned(),
+        ..Why::default()
+    };
+    source.report.why = vec![hermit, null];
+    let table = tables::why(&contests(std::slice::from_ref(&source))[0]).unwrap();
+    let expected = ["hermit", "unix", "496", "–", "–", "–", "–", "1.0 MiB"];
+    assert_eq!(table.rows.len(), 1);
+    assert_eq!(table.rows[0].cells, expected);
+    assert_eq!(table.head.len(), expected.len());
+}

@@ -1,0 +1,134 @@
+//! A comparison in the order of the page: the answer, what it stands on, and last every single run.
+
+use minijinja::Value;
+use serde::Serialize;
+
+use super::{Contest, OnLink, charts, tables, verdicts};
+use crate::report::Skipped;
+use crate::report::document::charts::{Chart, sample};
+use crate::report::document::tables::{Table, runs};
+use crate::report::why::WHAT_HOLDS;
+
+/// What the page says of a comparison.
+#[derive(Debug, Serialize)]
+pub struct View {
+    /// Where it comes from, if the page has several results.
+    pub name: Option<String>,
+    /// What goes before what links can point to.
+    pub id: String,
+    /// What the tail comes to.
+    pub answers: Vec<Answer>,
+    /// The verdicts.
+    pub verdicts: Verdicts,
+    /// What lies behind the latencies; `None` where that was not looked at.
+    pub why: Option<Table>,
+    /// Which of the figures hold where.
+    pub what_holds: &'static str,
+    /// What was not measured, and why.
+    pub skipped: Vec<String>,
+    /// How many runs there are, and how many of them are not valid.
+    pub runs: usize,
+    /// See `runs`.
+    pub invalid: usize,
+    /// All valid rounds of each target together: drawn, and in figures.
+    pub by_percentile: Chart,
+    /// The rounds beside each other; `None` if no run is valid.
+    pub by_round: Option<Chart>,
+    /// Every single run, link by link.
+    pub details: Vec<Details>,
+}
+
+/// What the tail comes to on a link, in words.
+#[derive(Debug, Serialize)]
+pub struct Answer {
+    /// The link.
+    pub link: String,
+    /// One for each percentile.
+    pub sentences: Vec<String>,
+}
+
+/// All verdicts.
+#[derive(Debug, Serialize)]
+pub struct Verdicts {
+    /// The percentiles.
+    pub columns: Vec<&'static str>,
+    /// What is held against what, link by link.
+    pub groups: Vec<verdicts::Group>,
+}
+
+/// Every run on a link.
+#[derive(Debug, Serialize)]
+pub struct Details {
+    /// The link.
+    pub link: String,
+    /// How many runs there are.
+    pub runs: usize,
+    /// How many of them are not valid.
+    pub invalid: usize,
+    /// Those, with the reasons.
+    pub reasons: Option<Table>,
+    /// What each came to.
+    pub tables: Vec<Table>,
+    /// A sample of the look of each.
+    pub samples: Vec<Value>,
+}
+
+impl View {
+    /// What is to be said of `contest`, which is number `index` on the page, and alone there or not.
+    #[must_use]
+    pub fn new(contest: &Contest<'_>, index: usize, is_alone: bool) -> Self {
+        let id = if is_alone {
+            String::new()
+        } else {
+            format!("{}-", index + 1)
+        };
+        let links = &contest.links;
+        let all = &contest.source.report.runs;
+        Self {
+            name: (!is_alone).then(|| contest.source.directory.display().to_string()),
+            answers: links
+                .iter()
+                .map(answer)
+                .filter(|answer| !answer.sentences.is_empty())
+                .collect(),
+            verdicts: Verdicts {
+                columns: verdicts::columns().collect(),
+                groups: links.iter().flat_map(verdicts::groups).collect(),
+            },
+            why: tables::why(contest),
+            what_holds: WHAT_HOLDS,
+            skipped: Skipped::lines(&contest.source.report.skipped),
+            runs: all.len(),
+            invalid: all.iter().filter(|run| !run.valid).count(),
+            by_percentile: charts::by_percentile(contest, &id),
+            by_round: charts::by_round(contest, &id),
+            details: links.iter().map(details).collect(),
+            id,
+        }
+    }
+}
+
+fn answer(link: &OnLink<'_>) -> Answer {
+    Answer {
+        link: link.name.to_owned(),
+        sentences: verdicts::sentences(link),
+    }
+}
+
+fn details(link: &OnLink<'_>) -> Details {
+    let entries = &link.runs;
+    Details {
+        link: link.name.to_owned(),
+        runs: entries.len(),
+        invalid: entries.iter().filter(|it| !it.run.valid).count(),
+        reasons: tables::invalid(link),
+        tables: vec![
+            runs::latency(entries),
+            runs::floors(entries),
+            runs::parts(entries),
+            runs::requests(entries),
+            runs::holds(entries),
+        ],
+        samples: entries.iter().map(|it| sample(it.style)).collect(),
+    }
+}

@@ -1,0 +1,48 @@
+//! What latencies stand on: what the host does without any guest.
+
+use crate::report::chart::Band;
+use crate::report::document::format;
+use crate::report::{BeforeAfter, Run};
+
+/// What latencies stand on, over all `runs`: each from its least to its largest value.
+#[must_use]
+pub fn bands<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Vec<Band> {
+    let both = |floor: Option<BeforeAfter>| {
+        let ends = floor.map(|floor| [floor.before, floor.after]);
+        ends.into_iter().flatten().flatten().collect::<Vec<f64>>()
+    };
+    let mut line = Vec::new();
+    let mut reflector = Vec::new();
+    let mut gaps = Vec::new();
+    for run in runs {
+        line.extend(both(run.core_round_trip_ns));
+        reflector.extend(both(run.reflector_round_trip_ns));
+        gaps.push(run.noise.floor_max_gap_ns as f64);
+    }
+    [
+        ("core round trip", line),
+        ("stand-in thread", reflector),
+        ("longest spin gap", gaps),
+    ]
+    .into_iter()
+    .filter_map(|(name, values)| band(name, &values))
+    .collect()
+}
+
+fn band(name: &str, values: &[f64]) -> Option<Band> {
+    let values = values.iter().copied().filter(|&value| value > 0.0);
+    let low = values.clone().reduce(f64::min)?;
+    let high = values.reduce(f64::max)?;
+    let [from, to] = [low, high].map(format::nanoseconds);
+    let unit = |text: &str| text.split_once(' ').map(|(_, unit)| unit.to_owned());
+    let range = match from.split_once(' ') {
+        _ if from == to => from,
+        Some((value, _)) if unit(&from) == unit(&to) => format!("{value}–{to}"),
+        _ => format!("{from}–{to}"),
+    };
+    Some(Band {
+        low,
+        high,
+        label: format!("{name}: {range}"),
+    })
+}

@@ -1,0 +1,77 @@
+//! What it was measured on.
+
+use super::Table;
+use crate::report::Source;
+use crate::report::document::format::count;
+
+/// What the hosts were found to spoil.
+#[must_use]
+pub fn doctor(source: &Source) -> Option<Table> {
+    let mut table = Table::new(
+        "What may spoil a measurement",
+        &["", "verdict", "found", "to do"],
+    );
+    for finding in &source.report.environment.doctor {
+        table.row(
+            None,
+            [
+                finding.name.clone(),
+                finding.verdict.name().to_owned(),
+                finding.fact.clone(),
+                finding.advice.clone().unwrap_or_default(),
+            ],
+        );
+    }
+    (!table.rows.is_empty()).then_some(table)
+}
+
+/// What it was measured on.
+#[must_use]
+pub fn environment(source: &Source) -> Table {
+    let environment = &source.report.environment;
+    let image = environment.image.as_ref();
+    let image = image.map(|image| {
+        let bytes = count(image.bytes);
+        format!(
+            "{}, {bytes} bytes, SHA-256 {}",
+            image.path.display(),
+            image.sha256
+        )
+    });
+    let mut placements: Vec<&str> = Vec::new();
+    let runs = source.report.runs.iter();
+    for placement in runs.filter_map(|run| run.placement.as_deref()) {
+        if !placements.contains(&placement) {
+            placements.push(placement);
+        }
+    }
+    let placements = (!placements.is_empty()).then(|| placements.join("; "));
+    let steal = environment
+        .steal_share
+        .map(|share| format!("{:.2} % of the CPU time meanwhile", share * 100.0));
+    let facts = [
+        ("measured at", Some(environment.started_at.to_string())),
+        ("processor", environment.cpu_model.clone()),
+        (
+            "CPUs to use",
+            environment.cores.map(|cores| cores.to_string()),
+        ),
+        ("kernel", Some(environment.kernel.clone())),
+        ("governor", environment.governor.clone()),
+        ("steal", steal),
+        ("QEMU", environment.qemu_version.clone()),
+        ("accelerator", environment.accel.clone()),
+        ("why that", environment.accel_reason.clone()),
+        ("placement", placements),
+        ("image", image),
+        ("fathom", Some(environment.fathom_version.clone())),
+        ("revision", environment.git_revision.clone()),
+        ("results", Some(source.directory.display().to_string())),
+    ];
+    let mut table = Table::new("Environment", &["", "found"]);
+    for (name, fact) in facts {
+        let fact = fact.unwrap_or_else(|| "not known".to_owned());
+        table.row(None, [name.to_owned(), fact]);
+    }
+    table
+}

@@ -1,0 +1,80 @@
+//! The tables of a document. Cells are text already, the same in every form of it.
+//!
+//! - [`runs`]: what each measurement came to;
+//! - [`host`]: what it was measured on.
+
+use serde::Serialize;
+
+use super::format::{count, micros};
+use crate::stats::Summary;
+use crate::stats::summary::{PERCENTILES, Percentile};
+
+pub mod host;
+pub mod runs;
+
+/// What stands where there is nothing to tell.
+pub const NONE: &str = "–";
+
+/// A table.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Table {
+    /// What it holds.
+    pub title: String,
+    /// The names of its columns, that of the rows' names first.
+    pub head: Vec<String>,
+    /// Its rows.
+    pub rows: Vec<Row>,
+}
+
+/// A row.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Row {
+    /// Which measurement it is of, by its number, if it is of one.
+    pub entry: Option<usize>,
+    /// Its cells, its name first.
+    pub cells: Vec<String>,
+}
+
+impl Table {
+    /// A table without rows.
+    #[must_use]
+    pub fn new(title: &str, head: &[&str]) -> Self {
+        Self {
+            title: title.to_owned(),
+            head: head.iter().map(|&name| name.to_owned()).collect(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a row, of the measurement `entry` if it is of one.
+    pub fn row(&mut self, entry: Option<usize>, cells: impl IntoIterator<Item = String>) {
+        let cells = cells.into_iter().collect();
+        self.rows.push(Row { entry, cells });
+    }
+}
+
+/// A value in microseconds; from `censored_from_ns` on it is a lower bound.
+#[must_use]
+pub fn value(ns: Option<u64>, censored_from_ns: Option<u64>) -> String {
+    match ns {
+        None => "n/a".to_owned(),
+        Some(ns) if censored_from_ns.is_some_and(|from| ns >= from) => {
+            format!("≥ {}", micros(ns as f64))
+        }
+        Some(ns) => micros(ns as f64),
+    }
+}
+
+/// The percentiles of `summary`; where there are not enough samples, how many it takes.
+#[must_use]
+pub fn percentiles(summary: &Summary, censored_from_ns: Option<u64>) -> Vec<String> {
+    let cell = |(percentile, ns): (&Percentile, Option<u64>)| match ns {
+        None => format!("n/a (needs {})", count(percentile.samples_needed())),
+        ns => value(ns, censored_from_ns),
+    };
+    let cells = PERCENTILES.iter().zip(summary.percentiles()).map(cell);
+    cells.collect()
+}
+
+#[cfg(test)]
+mod tests;

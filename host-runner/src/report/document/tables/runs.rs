@@ -1,0 +1,223 @@
+//! What each measurement came to.
+
+use super::{NONE, Table, percentiles, value};
+use crate::report::BeforeAfter;
+use crate::report::document::entry::{Entry, mode};
+use crate::report::document::format::{count, micros, plain};
+use crate::stats::summary::PERCENTILES;
+
+/// Latency: measurements by percentile.
+#[must_use]
+pub fn latency(entries: &[Entry<'_>]) -> Table {
+    let names = PERCENTILES.map(|percentile| percentile.name);
+    let mut head = vec!["latency, µs", "min"];
+    head.extend(names);
+    head.extend(["max", "samples", "valid"]);
+    let mut table = Table::new("Latency by percentile", &head);
+    for (index, entry) in entries.iter().enumerate() {
+        let summary = &entry.run.latency_ns;
+        let censored = entry.censored_from_ns();
+        let valid = if entry.run.valid { "yes" } else { "NO" };
+        let cells = [entry.label.clone(), value(summary.min, censored)]
+            .into_iter()
+            .chain(percentiles(summary, censored))
+            .chain([
+                value(summary.max, censored),
+                count(summary.count),
+                valid.to_owned(),
+            ]);
+        table.row(Some(index), cells);
+    }
+    table
+}
+
+/// Where the time goes: the guest's share, the way, what an open loop adds.
+#[must_use]
+pub fn parts(entries: &[Entry<'_>]) -> Table {
+    let names = PERCENTILES.map(|percentile| percentile.name);
+    let mut head = vec!["µs", "part", "min"];
+    head.extend(names);
+    head.extend(["max", "samples"]);
+    let mut table = Table::new("Where the time goes", &head);
+    for (index, entry) in entries.iter().enumerate() {
+        let run = entry.run;
+        let parts = [
+            ("service", Some(&run.service_ns)),
+            ("path", Some(&run.path_ns)),
+            ("uncorrected", run.uncorrected_latency_ns.as_ref()),
+            ("lateness", run.send_lateness_ns.as_ref()),
+        ];
+        for (name, summary) in parts {
+            let Some(summary) = summary.filter(|summary| summary.count > 0) else {
+                continue;
+            };
+            let censored = entry.censored_from_ns().filter(|_| name == "uncorrected");
+            let cells = [
+                entry.label.clone(),
+                name.to_owned(),
+                value(summary.min, censored),
+            ];
+            let cells = cells
+                .into_iter()
+                .chain(percentiles(summary, censored))
+                .chain([value(summary.max, censored), count(summary.count)]);
+            table.row(Some(index), cells);
+        }
+    }
+    table
+}
+
+/// What came of the requests.
+#[must_use]
+pub fn requests(entries: &[Entry<'_>]) -> Table {
+    let mut table = Table::new(
+        "What came of the requests",
+        &[
+            "",
+            "mode",
+            "payload, bytes",
+            "sent",
+            "received",
+            "lost",
+            "late",
+            "duplicated",
+            "reordered",
+            "corrupted",
+            "per second",
+            "warm-up",
+        ],
+    );
+    for (index, entry) in entries.iter().enumerate() {
+        let run = entry.run;
+        let rate = run
+            .achieved_rate
+            .map_or_else(|| NONE.to_owned(), |rate| format!("{rate:.0}"));
+        let counts = [
+            run.payload_bytes as u64,
+            run.sent,
+            run.received,
+            run.lost,
+            run.late,
+            run.duplicated,
+            run.reordered,
+            run.corrupted,
+        ];
+        let cells = [entry.label.clone(), mode(run)]
+            .into_iter()
+            .chain(counts.map(count))
+            .chain([rate, count(run.warmup_discarded)]);
+        table.row(Some(index), cells);
+    }
+    table
+}
+
+/// What the figures stand on, and the median in units of it.
+#[must_use]
+pub fn floors(entries: &[Entry<'_>]) -> Table {
+    let mut table = Table::new(
+        "What the figures stand on",
+        &[
+            "",
+            "core-to-core round trip, ns: before",
+            "after",
+            "p50 in it",
+            "a thread in the guest's place, ns: before",
+            "after",
+            "p50 in it",
+            "a spinning thread lost",
+            "its longest gap, µs",
+            "lost during the run",
+            "longest gap, µs",
+            "lost after it",
+            "longest gap, µs",
+            "put off the CPU",
+            "steal",
+        ],
+    );
+    for (index, entry) in entries.iter().enumerate() {
+        let run = entry.run;
+        let noise = &run.noise;
+        let none = || NONE.to_owned();
+        let percent = |share: f64| format!("{:.2} %", share * 100.0);
+        let floor = |floor: Option<BeforeAfter>| {
+            let end = |ns: Option<f64>| ns.map_or_else(none, |ns| format!("{ns:.0}"));
+            let in_it = floor.and_then(|floor| {
+                let floor_ns = floor.mean().filter(|&ns| ns > 0.0)?;
+                Some(format!(
+                    "{} ×",
+                    plain(run.latency_ns.p50? as f64 / floor_ns)
+                ))
+            });
+            [
+                floor.map_or_else(none, |floor| end(floor.before)),
+                floor.map_or_else(none, |floor| end(floor.after)),
+                in_it.unwrap_or_else(none),
+            ]
+        };
+        let cells = [entry.label.clone()]
+            .into_iter()
+            .chain(floor(run.core_round_trip_ns))
+            .chain(floor(run.reflector_round_trip_ns))
+            .chain([
+                percent(noise.floor_share),
+                micros(noise.floor_max_gap_ns as f64),
+                noise.beside.map_or_else(none, |it| percent(it.share)),
+                noise
+                    .beside
+                    .map_or_else(none, |it| micros(it.max_gap_ns as f64)),
+                noise.after.map_or_else(none, |it| percent(it.share)),
+                noise
+                    .after
+                    .map_or_else(none, |it| micros(it.max_gap_ns as f64)),
+                noise.involuntary_switches.map_or_else(none, count),
+                noise.steal_share.map_or_else(none, percent),
+            ]);
+        table.row(Some(index), cells);
+    }
+    table
+}
+
+/// Which figures hold on any machine, and which do not.
+#[must_use]
+pub fn holds(entries: &[Entry<'_>]) -> Table {
+    let mut table = Table::new(
+        "What holds elsewhere",
+        &[
+            "",
+            "doorbells per echo",
+            "interrupts per echo",
+            "image, bytes",
+            "start to ready, ms",
+            "of it in the guest, ms",
+            "latency and rates",
+        ],
+    );
+    for (index, entry) in entries.iter().enumerate() {
+        let run = entry.run;
+        let none = || NONE.to_owned();
+        // The signals count the warm-up too.
+        let echoes = run.sent.saturating_add(run.warmup_discarded);
+        let per_echo = |signals: Option<u64>| {
+            let signals = signals.filter(|_| echoes > 0);
+            signals.map_or_else(none, |signals| {
+                format!("{:.4}", signals as f64 / echoes as f64)
+            })
+        };
+        let ms = |ms: Option<f64>| ms.map_or_else(none, |ms| format!("{ms:.1}"));
+        let hold = match run.accel.as_deref() {
+            Some("tcg") => "under this emulator on this host only",
+            _ => "on this host only",
+        };
+        let cells = [
+            entry.label.clone(),
+            per_echo(run.signals.map(|signals| signals.doorbells)),
+            per_echo(run.signals.map(|signals| signals.interrupts)),
+            entry.image_bytes().map_or_else(none, count),
+            ms(run.boot_ms),
+            ms(run.guest_boot_ms),
+            hold.to_owned(),
+        ];
+        table.row(Some(index), cells);
+    }
+    table
+}

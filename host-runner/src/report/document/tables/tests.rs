@@ -1,0 +1,72 @@
+use super::super::{entry::entries, made_up};
+use super::host::{doctor, environment};
+use super::runs::{floors, holds, latency, parts, requests};
+use super::*;
+
+fn line(table: &Table, row: usize) -> String {
+    table.rows[row].cells.join("|")
+}
+
+#[test]
+fn latency_says_what_it_does_not_know() {
+    let sources = [made_up::closed()];
+    let table = latency(&entries(&sources));
+    assert_eq!(
+        table.head.join("|"),
+        "latency, µs|min|p50|p90|p99|p99.9|p99.99|max|samples|valid"
+    );
+    assert_eq!(
+        line(&table, 0),
+        "hermit, unix|20.00|24.99|28.99|29.90|n/a (needs 10,000)|n/a (needs 100,000)|\
+         ≥ 1000000.00|1,000|yes"
+    );
+}
+
+#[test]
+fn every_table_has_as_many_cells_as_columns() {
+    let sources = [made_up::closed(), made_up::open(1000.0)];
+    let entries = entries(&sources);
+    let tables = [
+        latency(&entries),
+        parts(&entries),
+        requests(&entries),
+        floors(&entries),
+        holds(&entries),
+        environment(&sources[0]),
+        doctor(&sources[0]).unwrap(),
+    ];
+    for table in &tables {
+        for row in &table.rows {
+            assert_eq!(row.cells.len(), table.head.len(), "{table:?}");
+        }
+    }
+    assert_eq!(
+        tables[1].rows.len(),
+        2 + 4,
+        "an open loop has two parts more"
+    );
+}
+
+#[test]
+fn the_median_is_told_in_round_trips_of_a_cache_line() {
+    let sources = [made_up::closed()];
+    let table = floors(&entries(&sources));
+    let expected =
+        "hermit, unix|120|140|192 ×|–|–|–|0.12 %|34.20|1.00 %|81.50|0.20 %|12.30|231|0.00 %";
+    assert_eq!(line(&table, 0), expected);
+}
+
+#[test]
+fn signals_are_per_echo_with_the_warm_up() {
+    let mut source = made_up::closed();
+    source.report.runs[0].signals = Some(crate::link::Signals {
+        doorbells: 750,
+        interrupts: 0,
+    });
+    let sources = [source];
+    let table = holds(&entries(&sources));
+    assert_eq!(
+        line(&table, 0),
+        "hermit, unix|0.5000|0.0000|256,000|143.2|98.2|under this emulator on this host only"
+    );
+}

@@ -1,0 +1,228 @@
+use super::*;
+
+fn documents(sources: &[Source]) -> Documents {
+    render_sources(sources).unwrap()
+}
+
+#[test]
+fn the_page_needs_nothing_but_itself() {
+    let html = documents(&[
+        made_up::closed(),
+        made_up::open(1000.0),
+        made_up::open(2000.0),
+    ])
+    .html;
+    for reference in [
+        "http:", "https:", "src=", "url(", "@import", "<script", "<link",
+    ] {
+        assert!(!html.contains(reference), "{reference}");
+    }
+    assert!(html.contains("default-src 'none'"));
+    for id in ["by-percentile", "against-load", "over-time"] {
+        assert!(html.contains(&format!("id=\"{id}\"")), "{id}");
+    }
+}
+
+#[test]
+fn a_sweep_is_a_pipeline_and_its_steps() {
+    let report = crate::report::sample::sweep_report();
+    let distribution = made_up::closed().distributions.remove(0);
+    let distributions = vec![distribution; report.runs.len()];
+    let source = Source::new("results/a".into(), report, distributions).unwrap();
+    let html = documents(&[source]).html;
+    assert!(html.contains("id=\"against-load\""));
+    for label in ["hermit, unix, pipeline of 8", "hermit, unix, open 500/s"] {
+        assert!(html.contains(label), "{label}");
+    }
+    assert!(html.contains("Pipeline: a fixed number"));
+}
+
+#[test]
+fn every_element_is_closed() {
+    let html = documents(&[made_up::closed(), made_up::open(1000.0)]).html;
+    for element in [
+        "section", "table", "tr", "td", "th", "svg", "g", "div", "figure", "p", "ul",
+    ] {
+        let opened = html.matches(&format!("<{element}>")).count()
+            + html.matches(&format!("<{element} ")).count();
+        let closed = html.matches(&format!("</{element}>")).count();
+        assert_eq!(opened, closed, "{element}");
+    }
+}
+
+#[test]
+fn what_the_record_says_is_text_and_never_markup() {
+    let mut source = made_up::closed();
+    let run = &mut source.report.runs[0];
+    run.target = "<img src=x onerror=alert(1)>|`".to_owned();
+    run.valid = false;
+    run.invalid_because = vec!["</section><script>".to_owned()];
+    source.report.environment.kernel = "a | b\nc".to_owned();
+    let documents = documents(&[source]);
+    assert!(!documents.html.contains("<img") && !documents.html.contains("<script"));
+    assert!(documents.html.contains("&lt;img"));
+    assert!(documents.markdown.contains("| kernel | a \\| b c |"));
+}
+
+#[test]
+fn validity_and_the_emulator_are_told() {
+    let mut source = made_up::closed();
+    source.report.runs[0].valid = false;
+    source.report.runs[0].invalid_because = vec!["the host slept".to_owned()];
+    let documents = documents(&[source]);
+    for text in [&documents.html, &documents.markdown] {
+        assert!(text.contains("the host slept"), "{text}");
+        assert!(text.contains("no statement about"), "{text}");
+        assert!(text.contains("needs 10,000"), "{text}");
+    }
+}
+
+#[test]
+fn markdown_has_a_line_per_measurement() {
+    let markdown = documents(&[made_up::closed()]).markdown;
+    assert!(
+        markdown.starts_with("# Round-trip latency: hermit, unix\n"),
+        "{markdown}"
+    );
+    let row = "| hermit, unix | 20.00 | 24.99 | 28.99 | 29.90 | n/a (needs 10,000) |";
+    assert!(
+        markdown.lines().any(|line| line.starts_with(row)),
+        "{markdown}"
+    );
+    assert!(!markdown.contains("<svg") && !markdown.contains("&lt;"));
+}
+
+/// How often `what` is in `text`.
+fn count(text: &str, what: &str) -> usize {
+    text.matches(what).count()
+}
+
+#[test]
+fn a_comparison_begins_with_its_answer_and_ends_with_every_run() {
+    let html = documents(&[made_up::comparison()]).html;
+    let title = "<h1>Round-trip latency: hermit and 3 others compared</h1>";
+    let parts = [
+        title,
+        "Under TCG.",
+        "id=\"answer\"",
+        "hermit&#x27;s p99 is higher than linux-guest:busy&#x27;s by 300–700 ns.",
+        "2 of 11 runs are not valid",
+        "id=\"verdicts\"",
+        "lower by 41.0–48.0 µs",
+        "id=\"skipped\"",
+        "null on unix: null answers on vhost-user only",
+        "id=\"by-percentile\"",
+        "id=\"over-time\"",
+        "id=\"method\"",
+        "block bootstrap",
+        "Made again by:",
+        "id=\"runs\"",
+        "unix: 7 runs, 1 of them not valid",
+        "the host slept",
+    ];
+    let mut rest = html.as_str();
+    for part in parts {
+        let at = rest
+            .find(part)
+            .unwrap_or_else(|| panic!("{part} is missing or too early"));
+        rest = &rest[at..];
+    }
+    // Of eleven runs no more is drawn than five targets with a valid one, in two charts each of which
+    // is there at two sizes: together on each link, and by rounds.
+    assert_eq!(count(&html, "<svg class=\"plot wide\""), 3 + 5);
+    assert_eq!(count(&html, "<svg class=\"plot narrow\""), 3 + 5);
+    assert_eq!(
+        count(&html, "class=\"line part "),
+        2 * 6,
+        "of two targets three rounds each"
+    );
+}
+
+#[test]
+fn a_comparison_without_a_valid_run_says_so() {
+    let whole = made_up::comparison();
+    let mut report = whole.report;
+    report.comparisons.clear();
+    for run in &mut report.runs {
+        run.valid = false;
+        run.invalid_because = vec!["the host slept".to_owned()];
+    }
+    for merged in &mut report.merged {
+        merged.rounds.clear();
+        (merged.sent, merged.received, merged.lost) = (0, 0, 0);
+        merged.latency_ns = Default::default();
+    }
+    let source = Source::new(whole.directory, report, whole.distributions).unwrap();
+    let documents = documents(&[source]);
+    assert_eq!(
+        count(&documents.html, "No run is valid: there is nothing to draw"),
+        3
+    );
+    assert!(
+        !documents.html.contains("id=\"over-time\"")
+            && !documents.html.contains("svg class=\"plot")
+    );
+    for text in [&documents.html, &documents.markdown] {
+        assert!(text.contains("11 of 11 runs are not valid"), "{text}");
+        assert!(
+            text.contains("Without a valid run: hermit and linux-guest:busy."),
+            "{text}"
+        );
+        assert!(
+            !text.contains("Differences\n") && !text.contains("<h2>Differences"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn the_markdown_of_a_comparison_has_its_tables_and_no_single_run() {
+    let markdown = documents(&[made_up::comparison()]).markdown;
+    for line in [
+        "# Round-trip latency: hermit and 3 others compared",
+        "- **unix**: hermit's p99 is higher than linux-guest:busy's by 300–700 ns.",
+        "| on | target | against | rounds | p50 | p90 | p99 | p99.9 |",
+        "| unix | hermit | linux-guest:busy | 3 rounds | lower by 41.0–48.0 µs (72 µs against 116 µs) \
+         | no difference seen, −0.9 to +1.2 µs (72 µs against 116 µs) | higher by 300–700 ns (72 µs \
+         against 116 µs) | n/a: too few samples |",
+        "| vhost-user | hermit | linux-guest:busy | no round in which both are valid | n/a | n/a | n/a \
+         | n/a |",
+        "- null on unix: null answers on vhost-user only",
+        "### unix",
+        "## Method",
+        "```sh",
+    ] {
+        let is_there = markdown.lines().any(|found| found == line);
+        assert!(is_there, "{line}\n\n{markdown}");
+    }
+    let row = "| hermit | 3 of 3 | 1 | 24.99 |";
+    assert!(
+        markdown.lines().any(|line| line.starts_with(row)),
+        "{markdown}"
+    );
+    assert!(
+        !markdown.contains("round 2") && !markdown.contains("<svg"),
+        "{markdown}"
+    );
+}
+
+#[test]
+fn comparisons_and_other_measurements_share_a_page() {
+    let again = Source {
+        directory: "results/again".into(),
+        ..made_up::comparison()
+    };
+    let html = documents(&[made_up::comparison(), made_up::closed(), again]).html;
+    assert!(html.contains("<h1>Round-trip latency: 2 comparisons and 1 measurement</h1>"));
+    for id in [
+        "1-verdicts",
+        "2-verdicts",
+        "1-by-percentile",
+        "2-by-percentile",
+        "2-runs",
+        "by-percentile",
+    ] {
+        assert_eq!(count(&html, &format!("id=\"{id}\"")), 1, "{id}");
+    }
+    assert!(html.contains("results&#x2f;compared") && html.contains("Other measurements"));
+}

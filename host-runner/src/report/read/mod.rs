@@ -1,0 +1,240 @@
+//! Results back from a directory: the record out of `result.json`, and the distributions out of the
+//! `.hlog` files, which hold all that the `.hgrm` files do and more.
+//!
+//! Files come from anywhere, so nothing in them is taken on trust: the schema must be known, an
+//! interval log must add up to exactly the samples that the record counts, and so must the valid
+//! repetitions of a comparison to what they were merged to.
+//!
+//! - `log`: an interval log, taken apart;
+//! - `whole`: repetitions, put together.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use hdrhistogram::Histogram;
+use serde::Deserialize;
+
+use super::{Report, Run, SCHEMA};
+use crate::stats::Summary;
+use crate::stats::recording::HIGHEST_NS;
+use crate::stats::summary::PERCENTILES;
+
+mod log;
+mod whole;
+
+pub use whole::Whole;
+
+/// What a results directory must have.
+const RESULT: &str = "result.json";
+
+/// Why results can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// A file is missing, or not for us.
+    #[error("can't read {}; name a directory that `fathom run` wrote, with all its files", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The record is no record.
+    #[error("{} is damaged, or no result of Fathom's", path.display())]
+    Json {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The record is another version's.
+    #[error("{} has schema `{found}`, this program reads `{SCHEMA}`: render it with the version that wrote it", path.display())]
+    Schema {
+        /// Which.
+        path: PathBuf,
+        /// The schema it names.
+        found: String,
+    },
+    /// The record has no measurement.
+    #[error("{} holds no measurement", path.display())]
+    Empty {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A run's name can't be a file's.
+    #[error("{} names a run `{stem}`, which can't be the name of a file", path.display())]
+    Name {
+        /// Which.
+        path: PathBuf,
+        /// The name.
+        stem: String,
+    },
+    /// An interval log is damaged.
+    #[error("{} is damaged: {what}", path.display())]
+    Log {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// Record and interval logs contradict each other.
+    #[error("{} contradicts the other files beside it: {what}", path.display())]
+    Contradiction {
+        /// Which.
+        path: PathBuf,
+        /// In what.
+        what: String,
+    },
+}
+
+/// The results in one directory.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Where they are.
+    pub directory: PathBuf,
+    /// The record.
+    pub report: Report,
+    /// The latency of each of its runs.
+    pub distributions: Vec<Distribution>,
+    /// What each of its merged targets consists of.
+    pub wholes: Vec<Whole>,
+}
+
+impl Source {
+    /// The results in `directory`: `report`, and the latency of each of its runs.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Contradiction`] if a merged target is not the sum of its valid repetitions.
+    pub fn new(
+        directory: PathBuf,
+        report: Report,
+        distributions: Vec<Distribution>,
+    ) -> Result<Self, ReadError> {
+        let contradiction = |what| ReadError::Contradiction {
+            path: directory.join(RESULT),
+            what,
+        };
+        let wholes = whole::all(&report, &distributions).map_err(contradiction)?;
+        Ok(Self {
+            directory,
+            report,
+            distributions,
+            wholes,
+        })
+    }
+
+    /// Whether its runs are repetitions that were merged and held against each other.
+    #[must_use]
+    pub fn is_comparison(&self) -> bool {
+        !self.report.merged.is_empty()
+    }
+}
+
+/// A run's latency.
+#[derive(Clone, Debug)]
+pub struct Distribution {
+    /// All of it.
+    pub histogram: Histogram<u64>,
+    /// The same over time.
+    pub intervals: Vec<Interval>,
+}
+
+/// A part of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Interval {
+    /// When it began, in seconds after the run did.
+    pub start_s: f64,
+    /// How long it is, in seconds.
+    pub length_s: f64,
+    /// The percentiles of its latency, in the order of [`PERCENTILES`], where it has enough samples.
+    pub percentiles_ns: [Option<u64>; PERCENTILES.len()],
+    /// The largest latency, if there is one.
+    pub max_ns: Option<u64>,
+}
+
+/// Reads the results in `directory`.
+///
+/// # Errors
+///
+/// [`ReadError`] if something is missing or does not fit.
+pub fn read(directory: &Path) -> Result<Source, ReadError> {
+    let path = directory.join(RESULT);
+    let text = fs::read_to_string(&path).map_err(unreadable(&path))?;
+    let report = parse(&text, &path)?;
+    let distributions = report
+        .runs
+        .iter()
+        .map(|run| distribution(run, directory, &path))
+        .collect::<Result<Vec<_>, _>>()?;
+    Source::new(directory.to_owned(), report, distributions)
+}
+
+fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> ReadError {
+    let path = path.to_owned();
+    |source| ReadError::Unreadable { path, source }
+}
+
+/// The record, once its schema is known to be ours.
+fn parse(text: &str, path: &Path) -> Result<Report, ReadError> {
+    #[derive(Deserialize)]
+    struct Head {
+        schema: String,
+    }
+    let path = || path.to_owned();
+    let damaged = |source| ReadError::Json {
+        path: path(),
+        source,
+    };
+    let Head { schema } = serde_json::from_str(text).map_err(damaged)?;
+    if schema != SCHEMA {
+        return Err(ReadError::Schema {
+            path: path(),
+            found: schema,
+        });
+    }
+    let report: Report = serde_json::from_str(text).map_err(damaged)?;
+    if report.runs.is_empty() {
+        return Err(ReadError::Empty { path: path() });
+    }
+    Ok(report)
+}
+
+/// The distribution of `run`, checked against its record.
+fn distribution(run: &Run, directory: &Path, result: &Path) -> Result<Distribution, ReadError> {
+    let stem = run.file_stem();
+    if stem.contains(['/', '\0']) {
+        return Err(ReadError::Name {
+            path: result.to_owned(),
+            stem,
+        });
+    }
+    let path = directory.join(format!("{stem}.hlog"));
+    let bytes = fs::read(&path).map_err(unreadable(&path))?;
+    let distribution =
+        log::decode(&bytes, run.elapsed_ns as f64 / 1e9).map_err(|what| ReadError::Log {
+            path: path.clone(),
+            what,
+        })?;
+    match contradiction(&run.latency_ns, &distribution.histogram) {
+        None => Ok(distribution),
+        Some(what) => Err(ReadError::Contradiction { path, what }),
+    }
+}
+
+/// What the record says otherwise than the histogram, if anything.
+fn contradiction(record: &Summary, histogram: &Histogram<u64>) -> Option<String> {
+    let (logged, counted) = (histogram.len(), record.count);
+    if logged != counted {
+        return Some(format!("it has {logged} samples, the record {counted}"));
+    }
+    let max_ns = record.max?.min(HIGHEST_NS);
+    let logged_ns = histogram.max();
+    (!histogram.equivalent(max_ns, logged_ns))
+        .then(|| format!("its largest latency is {logged_ns} ns, the record's {max_ns} ns"))
+}
+
+#[cfg(test)]
+mod tests;

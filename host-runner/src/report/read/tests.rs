@@ -1,0 +1,245 @@
+use std::time::SystemTime;
+
+use proptest::prelude::*;
+
+use super::super::{hlog, sample};
+use super::log::decode;
+use super::*;
+use crate::load::Mode;
+use crate::report::Merged;
+
+/// A directory with one run's results.
+fn results() -> tempfile::TempDir {
+    let place = tempfile::tempdir().unwrap();
+    let report = sample::report(sample::closed_run());
+    let json = report.to_json().unwrap();
+    fs::write(place.path().join(RESULT), json).unwrap();
+    let recorder = sample::recorder(Mode::Closed);
+    let log = hlog::render(&recorder.intervals, SystemTime::UNIX_EPOCH).unwrap();
+    fs::write(place.path().join("hermit-unix-closed.hlog"), log).unwrap();
+    place
+}
+
+/// What reading says after `from` in the record has become `to`.
+fn after(from: &str, to: &str) -> String {
+    let place = results();
+    let path = place.path().join(RESULT);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{from}");
+    fs::write(&path, text.replacen(from, to, 1)).unwrap();
+    match read(place.path()) {
+        Ok(_) => "fine".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn what_was_written_is_read_back() {
+    let place = results();
+    let source = read(place.path()).unwrap();
+    let written = fs::read_to_string(place.path().join(RESULT)).unwrap();
+    assert_eq!(source.report.to_json().unwrap(), written);
+    let recorder = sample::recorder(Mode::Closed);
+    let histogram = recorder.latency.histogram().clone();
+    assert_eq!(source.distributions[0].histogram, histogram);
+    let intervals = &source.distributions[0].intervals;
+    assert_eq!(intervals.len(), 2);
+    assert_eq!((intervals[1].start_s, intervals[1].length_s), (1.0, 1.0));
+    let counts = intervals.iter().map(|interval| interval.percentiles_ns[0]);
+    assert!(counts.eq([Some(24_991), None]), "{intervals:?}");
+}
+
+#[test]
+fn fields_that_are_not_known_are_left_alone() {
+    let more = r#""runs": ["#;
+    assert_eq!(
+        after(more, &format!(r#""future": {{"a": [1]}}, {more}"#)),
+        "fine"
+    );
+    assert_eq!(
+        after(r#""target":"#, r#""colour": "blue", "target":"#),
+        "fine"
+    );
+}
+
+#[test]
+fn what_is_missing_or_damaged_is_named() {
+    let schema = after("fathom/1", "fathom/9");
+    assert!(schema.contains("schema `fathom/9`"), "{schema}");
+    let count = after(r#""count": 1000"#, r#""count": 999"#);
+    assert!(
+        count.contains("it has 1000 samples, the record 999"),
+        "{count}"
+    );
+    let max = after(r#""max": 1000000000"#, r#""max": 5"#);
+    assert!(max.contains("largest latency"), "{max}");
+    let damaged = "is damaged, or no result";
+    for (from, to) in [
+        ("{", "["),
+        ("}", ""),
+        (r#""schema""#, r#""scheme""#),
+        (r#""sent": 1000"#, r#""sent": -1"#),
+        (r#""sent": 1000"#, r#""sent": "many""#),
+        (r#""mode": "closed""#, r#""mode": null"#),
+        (r#""started_at": ""#, r#""started_at": "yesterday "#),
+    ] {
+        let said = after(from, to);
+        assert!(said.contains(damaged), "{from} -> {to}: {said}");
+    }
+    let name = after(r#""target": "hermit""#, r#""target": "../hermit""#);
+    assert!(name.contains("can't be the name of a file"), "{name}");
+    let other = after(r#""target": "hermit""#, r#""target": "linux""#);
+    assert!(other.contains("linux-unix-closed.hlog"), "{other}");
+
+    let place = tempfile::tempdir().unwrap();
+    let error = read(place.path()).unwrap_err().to_string();
+    assert!(error.contains("result.json; name a directory"), "{error}");
+}
+
+#[test]
+fn a_record_without_runs_is_none() {
+    let empty = sample::report(sample::closed_run());
+    let empty = super::Report {
+        runs: Vec::new(),
+        ..empty
+    };
+    let error = parse(&empty.to_json().unwrap(), Path::new("x")).unwrap_err();
+    assert!(
+        error.to_string().contains("holds no measurement"),
+        "{error}"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_damaged_log_is_an_error_or_another_log_but_no_panic(
+        at in 0.0..1.0f64, byte: u8, cut in prop::option::of(0.0..1.0f64),
+    ) {
+        let recorder = sample::recorder(Mode::Closed);
+        let mut log = hlog::render(&recorder.intervals, SystemTime::UNIX_EPOCH).unwrap();
+        let len = log.len() as f64;
+        log[(at * len) as usize] = byte;
+        if let Some(cut) = cut {
+            log.truncate((cut * len) as usize);
+        }
+        if let Ok(distribution) = decode(&log, 2.0) {
+            prop_assert!(distribution.intervals.len() <= 3);
+        }
+    }
+}
+
+/// A directory with the results of a comparison: two valid rounds and one that is not.
+fn compared() -> tempfile::TempDir {
+    let place = tempfile::tempdir().unwrap();
+    let round = |number| Run {
+        round: Some(number),
+        attempt: Some(1),
+        ..sample::closed_run()
+    };
+    let mut runs = vec![round(1), round(2), round(3)];
+    runs[1].valid = false;
+    let recorder = sample::recorder(Mode::Closed);
+    for run in &runs {
+        let log = hlog::render(&recorder.intervals, SystemTime::UNIX_EPOCH).unwrap();
+        fs::write(place.path().join(run.file_stem() + ".hlog"), log).unwrap();
+    }
+    let mut latency = recorder.latency.clone();
+    latency.add_all(&recorder.latency);
+    let merged = Merged {
+        target: "hermit".to_owned(),
+        responder: None,
+        link: "unix".to_owned(),
+        mode: Some("closed".into()),
+        payload_bytes: Some(64),
+        timeout_ns: Some(1_000_000_000),
+        rounds_wanted: 3,
+        rounds: vec![1, 3],
+        sent: 2000,
+        received: 1996,
+        lost: 4,
+        latency_ns: (&latency).into(),
+    };
+    let report = super::Report {
+        runs,
+        merged: vec![merged],
+        ..sample::report(sample::closed_run())
+    };
+    fs::write(place.path().join(RESULT), report.to_json().unwrap()).unwrap();
+    place
+}
+
+#[test]
+fn a_merged_target_is_the_sum_of_its_valid_runs() {
+    let place = compared();
+    let source = read(place.path()).unwrap();
+    let [whole] = source.wholes.as_slice() else {
+        panic!("{:?}", source.wholes);
+    };
+    assert_eq!(whole.runs, [0, 2]);
+    let recorder = sample::recorder(Mode::Closed);
+    let mut twice = recorder.latency.histogram();
+    twice.add(recorder.latency.histogram()).unwrap();
+    assert_eq!(whole.histogram, twice);
+    assert_eq!(whole.histogram.len(), 2000);
+}
+
+#[test]
+fn a_merged_target_that_is_something_else_is_refused() {
+    let path = |place: &tempfile::TempDir| place.path().join(RESULT);
+    let text = fs::read_to_string(path(&compared())).unwrap();
+    let result: serde_json::Value = serde_json::from_str(&text).unwrap();
+    type Change = fn(&mut serde_json::Value);
+    let changes: [(&str, Change); 6] = [
+        ("it has 2000 samples, the record 1999", |it| {
+            it["merged"][0]["latency_ns"]["count"] = 1999.into();
+        }),
+        ("its largest latency is", |it| {
+            it["merged"][0]["latency_ns"]["max"] = 5.into();
+        }),
+        ("2000 requests were sent, the record has 1", |it| {
+            it["merged"][0]["sent"] = 1.into();
+        }),
+        ("4 were lost, the record has 0", |it| {
+            it["merged"][0]["lost"] = 0.into();
+        }),
+        ("the rounds are others", |it| {
+            it["merged"][0]["rounds"] = serde_json::json!([1, 2]);
+        }),
+        // A run that is called valid afterwards was not merged.
+        ("3000 requests were sent, the record has 2000", |it| {
+            it["runs"][1]["valid"] = true.into();
+        }),
+    ];
+    for (complaint, change) in changes {
+        let place = compared();
+        let mut changed = result.clone();
+        change(&mut changed);
+        fs::write(path(&place), changed.to_string()).unwrap();
+        let error = read(place.path()).unwrap_err();
+        assert!(
+            matches!(error, ReadError::Contradiction { .. }),
+            "{error:?}"
+        );
+        let said = error.to_string();
+        assert!(said.contains(complaint), "{complaint}: {said}");
+        assert!(said.contains("hermit on unix"), "{said}");
+    }
+}
+
+#[test]
+fn what_a_run_needs_to_end_is_no_interval_of_its_own() {
+    let recorder = sample::recorder(Mode::Closed);
+    let log = hlog::render(&recorder.intervals, SystemTime::UNIX_EPOCH).unwrap();
+    let decoded = |elapsed_s| decode(&log, elapsed_s).unwrap();
+    assert_eq!(decoded(1.2).intervals.len(), 2);
+    let short = decoded(1.05);
+    let [only] = short.intervals.as_slice() else {
+        panic!("{:?}", short.intervals);
+    };
+    assert_eq!((only.start_s, only.length_s), (0.0, 1.0));
+    // The losses of the second interval are in it.
+    assert_eq!(only.max_ns, Some(short.histogram.max()));
+    assert_eq!(short.histogram, decoded(1.2).histogram);
+}

@@ -1,0 +1,73 @@
+//! A target held against itself: in twenty comparisons a difference is claimed at most once. Real
+//! boots and real noise, where `stats::comparison`'s own tests simulate both.
+//!
+//! The levels of the figures do not matter, and a slow or busy host only makes them vary more. A round
+//! that it spoilt is left out, and a comparison with too few of them claims nothing.
+#![forbid(unsafe_code)]
+
+use tests::built;
+use tests::fathom::Call;
+use tests::results::Results;
+use tests::turn::turn;
+
+/// Each on both links: twenty comparisons.
+const CALLS: u64 = 10;
+const LINKS: [&str; 2] = ["vhost-user", "unix"];
+
+/// How many of them may claim a difference.
+const MAX_CLAIMS: usize = 1;
+
+/// What the percentiles of one comparison came to, in words.
+fn verdicts(results: &Results, link: &str) -> Vec<String> {
+    let comparisons = results.json["comparisons"].as_array();
+    comparisons
+        .into_iter()
+        .flatten()
+        .filter(|it| it["link"] == link)
+        .map(|it| {
+            assert_eq!(
+                (&it["target"], &it["baseline"]),
+                (&"hermit".into(), &"hermit-2".into())
+            );
+            it["verdict"].as_str().expect("in words").to_owned()
+        })
+        .collect()
+}
+
+#[test]
+#[ignore = "120 boots take three minutes at rest: `make alike`"]
+fn twenty_comparisons_of_hermit_with_itself_claim_at_most_one_difference() {
+    let turn = turn();
+    let (mut judged, mut claims) = (0, Vec::new());
+    for seed in 1..=CALLS {
+        let call = Call::new(&format!(
+            "compare --accel tcg --targets hermit,hermit --links {} --repeat 3 --retries 1 \
+             --duration 100ms --warmup 50ms --settle 100ms --timeout 20s --seed {seed}",
+            LINKS.join(",")
+        ));
+        let out = call.file("out");
+        let outcome = call
+            .with("--out", out)
+            .with("--image", built::image())
+            .finish(&turn);
+        // Invalid runs are the host's affair.
+        assert!(matches!(outcome.code, Some(0 | 4)), "{outcome:#?}");
+        let results = Results::read(&outcome.file("out"));
+        let runs = results.json["runs"].as_array().map_or(0, Vec::len);
+        assert!(runs >= 2 * 2 * 3, "{runs} runs");
+        for link in LINKS {
+            let verdicts = verdicts(&results, link);
+            let says = |what: &str| verdicts.iter().any(|it| it.contains(what));
+            judged += usize::from(says("lower by") || says("higher by") || says("no difference"));
+            if says("lower by") || says("higher by") {
+                claims.push(format!("seed {seed} on {link}: {}", verdicts.join(", ")));
+            }
+        }
+    }
+    let comparisons = CALLS as usize * LINKS.len();
+    eprintln!(
+        "{} of {judged} judged, {comparisons} made: {claims:#?}",
+        claims.len()
+    );
+    assert!(claims.len() <= MAX_CLAIMS, "{claims:#?}");
+}

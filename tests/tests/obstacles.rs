@@ -1,0 +1,221 @@
+//! `fathom compare` where something is in the way: a message that names it and says what to do, the
+//! other targets measured, and what was finished kept as a whole.
+#![forbid(unsafe_code)]
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+
+use serde_json::Value;
+use tests::built;
+use tests::fathom::{Call, Outcome};
+use tests::results::{Results, histogram};
+use tests::small_disk::SmallDisk;
+use tests::turn::turn;
+
+/// A short comparison under TCG, into `out` of the call's own.
+fn compare(arguments: &str) -> Call {
+    compare_into(None, arguments)
+}
+
+fn compare_into(out: Option<&Path>, arguments: &str) -> Call {
+    let call = Call::new(&format!(
+        "compare --accel tcg --duration 100ms --warmup 10ms --settle 100ms --timeout 20s {arguments}"
+    ));
+    let out = out.map_or_else(|| call.file("out"), Path::to_owned);
+    call.with("--out", out).with("--image", built::image())
+}
+
+/// The runs in the record of `out`, each with logs that add up to it.
+fn whole_runs(out: &Path) -> Vec<Value> {
+    let runs = Results::read(out).json["runs"].take();
+    let runs = runs.as_array().expect("runs[]").clone();
+    for run in &runs {
+        let [target, link, mode] = ["target", "link", "mode"].map(|key| run[key].as_str().unwrap());
+        let stem = format!("{target}-{link}-{mode}-round-{}", run["round"]);
+        let log = histogram(&out.join(stem.clone() + ".hlog"));
+        assert_eq!(
+            Some(log.len()),
+            run["latency_ns"]["count"].as_u64(),
+            "{stem}"
+        );
+        assert!(out.join(stem + ".hgrm").exists());
+    }
+    runs
+}
+
+/// What was skipped, with why.
+fn skipped(outcome: &Outcome) -> Vec<(String, String)> {
+    let json = Results::read(&outcome.file("out")).json;
+    let skipped = json["skipped"].as_array().cloned().unwrap_or_default();
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    skipped
+        .iter()
+        .map(|it| (text(&it["target"]), text(&it["reason"])))
+        .collect()
+}
+
+#[test]
+fn a_full_disk_ends_it_and_spoils_nothing_that_was_finished() {
+    // The namespace is the thread's, and ends with it.
+    thread::spawn(|| {
+        let disk = match SmallDisk::mount(200_000) {
+            Ok(disk) => disk,
+            Err(error) => {
+                eprintln!("skipped: no file system can be mounted here: {error}");
+                return;
+            }
+        };
+        let turn = turn();
+        let out = disk.path().join("out");
+        let call = compare_into(Some(&out), "--targets hermit,null --repeat 200 --retries 0");
+        let outcome = call.finish(&turn);
+        let directory = out.display().to_string();
+        outcome.expect_failure(
+            1,
+            &[
+                "there is no room for",
+                &directory,
+                "--out DIR",
+                "No space left",
+            ],
+        );
+        let runs = whole_runs(&out);
+        assert!(!runs.is_empty() && runs.len() < 400, "{}", runs.len());
+        for entry in fs::read_dir(&out).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            assert!(!name.starts_with('.'), "{name} is half a file");
+        }
+        // They can be read as any others.
+        let report = Call::new("report");
+        let place = report.file("report");
+        fs::create_dir(&place).unwrap();
+        let report = report
+            .with_argument(&out)
+            .with("--out", place)
+            .finish(&turn);
+        assert_eq!(report.code, Some(0), "{report:#?}");
+        assert!(report.file("report/report.html").exists());
+    })
+    .join()
+    .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+}
+
+#[test]
+fn a_full_disk_leaves_the_terminal() {
+    thread::spawn(|| {
+        let disk = match SmallDisk::mount(8192) {
+            Ok(disk) => disk,
+            Err(error) => {
+                eprintln!("skipped: no file system can be mounted here: {error}");
+                return;
+            }
+        };
+        let turn = turn();
+        let call = Call::new("run --accel tcg --duration 100ms --warmup 10ms --json -");
+        let call = call
+            .with("--image", built::image())
+            .with("--out", disk.path());
+        let outcome = call.finish(&turn);
+        let directory = disk.path().display().to_string();
+        outcome.expect_failure(1, &["there is no room for", &directory, "p99"]);
+        let json: Value = serde_json::from_str(&outcome.stdout).expect("the whole result");
+        assert!(json["runs"][0]["received"].as_u64() > Some(0), "{json:#}");
+        assert!(!disk.path().join("result.json").exists());
+    })
+    .join()
+    .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+}
+
+#[test]
+fn a_file_that_is_no_kernel_costs_its_target_only() {
+    let turn = turn();
+    let call = compare("--targets linux-guest,null --repeat 2 --retries 0");
+    let kernel = call.file("kernel");
+    fs::write(&kernel, "no kernel".repeat(1000)).unwrap();
+    let outcome = call.with("--kernel", &kernel).finish(&turn);
+    assert!(matches!(outcome.code, Some(0 | 4)), "{outcome:#?}");
+    assert_eq!(whole_runs(&outcome.file("out")).len(), 2);
+    let skipped = skipped(&outcome);
+    assert_eq!(skipped.len(), 1, "{skipped:?}");
+    assert_eq!(skipped[0].0, "linux-guest");
+    let kernel = kernel.display().to_string();
+    assert!(
+        skipped[0].1.contains(&kernel) && skipped[0].1.contains("--kernel PATH"),
+        "{skipped:?}"
+    );
+    // Alone, it is the error.
+    let call = compare("--targets linux-guest");
+    let kernel = call.file("kernel");
+    fs::write(&kernel, "no kernel").unwrap();
+    let outcome = call.with("--kernel", &kernel).finish(&turn);
+    outcome.expect_failure(1, &["is no Linux kernel", "--kernel PATH"]);
+}
+
+/// An ELF file that QEMU boots by its PVH note, and that halts at its first instruction.
+fn halting_kernel() -> Vec<u8> {
+    const ENTRY: u64 = 0x10_0000;
+    const NOTE_AT: u64 = 64 + 2 * 56;
+    const NOTE_LEN: u64 = 24;
+    const CODE_AT: u64 = NOTE_AT + NOTE_LEN;
+    // cli; hlt; and again, should anything wake it.
+    const CODE: [u8; 4] = [0xfa, 0xf4, 0xeb, 0xfd];
+    let mut elf = b"\x7fELF\x02\x01\x01".to_vec();
+    elf.resize(16, 0);
+    // ET_EXEC, EM_X86_64, version.
+    elf.extend([2, 0, 62, 0, 1, 0, 0, 0]);
+    // Entry, program headers, no section headers; flags.
+    [ENTRY, 64, 0]
+        .iter()
+        .for_each(|word| elf.extend(word.to_le_bytes()));
+    elf.extend([0; 4]);
+    // Sizes and numbers: this header, two program headers, no section header.
+    [64_u16, 56, 2, 64, 0, 0]
+        .iter()
+        .for_each(|half| elf.extend(half.to_le_bytes()));
+    for (kind, at, address, len) in [
+        (1_u32, CODE_AT, ENTRY, CODE.len() as u64),
+        (4, NOTE_AT, 0, NOTE_LEN),
+    ] {
+        elf.extend(kind.to_le_bytes());
+        // Readable and executable.
+        elf.extend(5_u32.to_le_bytes());
+        [at, address, address, len, len, 4]
+            .iter()
+            .for_each(|word| elf.extend(word.to_le_bytes()));
+    }
+    // XEN_ELFNOTE_PHYS32_ENTRY: lengths of name and value, type, name, value.
+    [4_u32, 8, 18]
+        .iter()
+        .for_each(|word| elf.extend(word.to_le_bytes()));
+    elf.extend(b"Xen\0");
+    elf.extend(ENTRY.to_le_bytes());
+    elf.extend(CODE);
+    elf
+}
+
+#[test]
+fn a_kernel_that_hangs_is_given_up_and_the_others_go_on() {
+    let turn = turn();
+    let call = compare("--targets linux-guest:busy,null --repeat 2 --retries 0 --seed 1");
+    let kernel = call.file("kernel");
+    fs::write(&kernel, halting_kernel()).unwrap();
+    let outcome = call.with("--kernel", &kernel).finish(&turn);
+    outcome.expect_failure(
+        1,
+        &[
+            "given up: linux-guest:busy",
+            "was not ready within 30000 ms",
+        ],
+    );
+    let runs = whole_runs(&outcome.file("out"));
+    let rounds: Vec<(&Value, &Value)> = runs
+        .iter()
+        .map(|run| (&run["target"], &run["round"]))
+        .collect();
+    let null = Value::from("null");
+    assert_eq!(rounds, [(&null, &1.into()), (&null, &2.into())]);
+    let skipped = skipped(&outcome);
+    assert_eq!(skipped.len(), 1, "{skipped:?}");
+    assert!(skipped[0].1.contains("its console is empty"), "{skipped:?}");
+}

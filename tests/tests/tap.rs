@@ -1,0 +1,294 @@
+//! Link `tap`: the client's kernel socket in a network of its own, what is at the other end of it, and what
+//! is left of it afterwards, which is nothing. Needs root, but for the tests of what happens without.
+#![forbid(unsafe_code)]
+
+use rustix::process::{Pid, Signal};
+use serde_json::Value;
+use tests::fathom::{Call, Outcome, Running};
+use tests::results::Results;
+use tests::turn::{Turn, turn};
+use tests::{built, network, patience};
+
+/// What makes a call another user's, who has no rights at all.
+const NOBODY: &[&str] = &[
+    "setpriv",
+    "--reuid=65534",
+    "--regid=65534",
+    "--clear-groups",
+    "--pdeathsig=SIGKILL",
+];
+
+/// What hides `/dev/net/tun` from a call.
+const WITHOUT_TUN: &[&str] = &[
+    "unshare",
+    "--mount",
+    "sh",
+    "-c",
+    "mount -t tmpfs none /dev/net && exec \"$0\" \"$@\"",
+];
+
+/// A run on the link with few requests, and more time for each than any of them needs.
+fn call(arguments: &str) -> Call {
+    Call::run(&format!(
+        "--accel tcg --link tap --count 300 --warmup 0s --timeout 20s {arguments}"
+    ))
+}
+
+/// The same of a target that has no image.
+fn call_without_image(arguments: &str) -> Call {
+    let call = Call::new(&format!(
+        "run --accel tcg --link tap --count 300 --warmup 0s --timeout 20s {arguments}"
+    ));
+    let out = call.file("out");
+    call.with("--out", out)
+}
+
+/// The results of a call in which everything was answered.
+fn answered(call: Call, turn: &Turn) -> Results {
+    let results = call.finish(turn).measured();
+    assert_eq!((results.count("sent"), results.count("lost")), (300, 0));
+    for nothing in ["late", "duplicated", "corrupted", "foreign"] {
+        assert_eq!(results.count(nothing), 0, "{nothing}");
+    }
+    assert_eq!(results.run()["link"], "tap");
+    results
+}
+
+#[test]
+fn the_unikernel_answers_over_both_families_and_at_other_addresses() {
+    if !network::is_root() {
+        return;
+    }
+    let turn = turn();
+    for (arguments, address) in [
+        ("", "10.0.2.15:9000"),
+        ("--payload 1472", "10.0.2.15:9000"),
+        ("--ip 192.0.2.9/28 --port 4242", "192.0.2.9:4242"),
+        ("--ipv6 --ip6 2001:db8::15/64", "[2001:db8::15]:9000"),
+        ("--ipv6", "[fe80::5054:ff:fe12:3456]:9000"),
+        ("--mode pipeline --depth 256", "10.0.2.15:9000"),
+    ] {
+        let results = answered(call(arguments), &turn);
+        assert_eq!(results.run()["address"], address, "{arguments}");
+    }
+}
+
+#[test]
+fn a_linux_guest_answers() {
+    if !network::is_root() {
+        return;
+    }
+    let results = answered(call_without_image("--target linux-guest"), &turn());
+    assert_eq!(results.run()["responder"], "blocking");
+}
+
+#[test]
+fn a_process_answers_from_the_other_end_of_a_wire() {
+    if !network::is_root() {
+        return;
+    }
+    let turn = turn();
+    for responder in ["blocking", "busy"] {
+        let arguments = format!("--target linux-host --responder {responder}");
+        let results = answered(call_without_image(&arguments), &turn);
+        assert_eq!(results.run()["address"], "10.0.2.15:9000");
+        assert!(results.run()["accel"].is_null());
+    }
+    let elsewhere = call_without_image("--target linux-host --ip 192.0.2.9/28 --port 4242");
+    let results = answered(elsewhere, &turn);
+    assert_eq!(results.run()["address"], "192.0.2.9:4242");
+}
+
+#[test]
+fn a_thread_answers_in_the_guests_place() {
+    if !network::is_root() {
+        return;
+    }
+    let results = answered(call_without_image("--target null"), &turn());
+    assert!(
+        results.run()["core_round_trip_ns"].is_null(),
+        "no memory is shared"
+    );
+}
+
+/// A run of long duration, when its `process` is there.
+fn under_way<'t>(arguments: &str, process: &str, turn: &'t Turn) -> (Running<'t>, Pid) {
+    let call = if arguments.is_empty() {
+        Call::run("--accel tcg --link tap --duration 300s")
+    } else {
+        Call::new(&format!("run --link tap --duration 300s {arguments}"))
+    };
+    let mut running = call.start(turn);
+    let process = running.process(process).pid;
+    (running, process)
+}
+
+#[test]
+fn what_is_killed_half_way_leaves_nothing_and_nothing_else_was_touched() {
+    if !network::is_root() {
+        return;
+    }
+    let turn = turn();
+    for (arguments, service, has_tap) in [
+        ("", "qemu-system", true),
+        ("--target linux-host", "fathom-respond", false),
+        ("--target null", "fathom", true),
+    ] {
+        let (devices, taps) = (network::devices(), network::tap_holders());
+        let (running, service) = under_way(arguments, service, &turn);
+        let pid = running.pid();
+        let mut held = patience::until(patience::BOOT, "the client's namespace", || {
+            Some(network::namespaces_of(pid)).filter(|held| held.len() == 1)
+        });
+        if has_tap {
+            patience::until(patience::ANSWER, "a tap device", || {
+                network::tap_holders().contains(&service).then_some(())
+            });
+        } else {
+            held.push(network::namespace_of(service));
+            assert_ne!(held[0], held[1]);
+        }
+        for namespace in &held {
+            let holders = network::holders(namespace);
+            assert!(holders.contains(&pid) || holders.contains(&service));
+            assert!(!holders.contains(&rustix::process::getpid()));
+        }
+        assert_eq!(
+            network::devices(),
+            devices,
+            "in this network there is nothing new"
+        );
+        running.signal(Signal::KILL);
+        // This looks after its processes, QEMU among them.
+        assert_eq!(running.finish().code, None);
+        patience::until(patience::ANSWER, "the end of all that it made", || {
+            let is_gone = held.iter().all(|it| network::holders(it).is_empty());
+            (is_gone && network::tap_holders() == taps).then_some(())
+        });
+        assert_eq!(network::devices(), devices);
+    }
+}
+
+#[test]
+fn a_qemu_that_dies_half_way_is_what_is_told() {
+    if !network::is_root() {
+        return;
+    }
+    let turn = turn();
+    let call = Call::run("--accel tcg --link tap --warmup 0s --duration 300s");
+    let capture = call.file("frames.pcap");
+    let mut running = call.with("--pcap", capture).start(&turn);
+    running.wait_for_file("frames.pcap", 100_000);
+    running.qemu().signal(Signal::KILL);
+    let outcome = running.finish();
+    outcome.expect_failure(1, &["QEMU", "signal 9"]);
+    assert!(outcome.results().count("received") > 0);
+}
+
+/// The results of a comparison.
+fn compared(outcome: &Outcome) -> Value {
+    assert!(matches!(outcome.code, Some(0 | 4)), "{outcome:#?}");
+    Results::read(&outcome.file("out")).json
+}
+
+fn comparison(arguments: &str) -> Call {
+    let call = Call::new(&format!(
+        "compare --accel tcg --duration 200ms --warmup 50ms --settle 200ms --timeout 20s --repeat 1 \
+         --retries 0 {arguments}"
+    ));
+    let out = call.file("out");
+    call.with("--out", out)
+}
+
+#[test]
+fn guest_process_and_thread_are_compared_over_the_same_socket() {
+    if !network::is_root() {
+        return;
+    }
+    let call = comparison("--links tap --targets hermit,linux-host:blocking,null");
+    let json = compared(&call.with("--image", built::image()).finish(&turn()));
+    let mut targets: Vec<&str> = Vec::new();
+    for run in json["runs"].as_array().unwrap() {
+        assert_eq!(
+            (&run["link"], &run["lost"]),
+            (&"tap".into(), &0.into()),
+            "{run:#}"
+        );
+        assert!(run["received"].as_u64() > Some(0));
+        targets.push(run["target"].as_str().unwrap());
+    }
+    targets.sort_unstable();
+    assert_eq!(targets, ["hermit", "linux-host", "null"]);
+    assert!(
+        json["skipped"].as_array().is_none_or(Vec::is_empty),
+        "{json:#}"
+    );
+}
+
+/// What is said of the link where it can't be, and that a comparison goes on without it.
+fn is_left_out(wrapper: &[&str], named: &[&str], turn: &Turn) {
+    let outcome = call_without_image("--target null")
+        .wrapped_in(wrapper)
+        .finish(turn);
+    outcome.expect_failure(1, named);
+    let call = comparison("--links tap,vhost-user --targets null,linux-host:blocking");
+    let json = compared(&call.wrapped_in(wrapper).finish(turn));
+    let links: Vec<_> = json["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| &run["link"])
+        .collect();
+    assert_eq!(links, ["vhost-user"]);
+    let skipped = json["skipped"].as_array().unwrap();
+    let on_tap = skipped
+        .iter()
+        .find(|it| it["link"] == "tap" && it["target"] == "null");
+    let reason = on_tap.expect("null on tap")["reason"].as_str().unwrap();
+    assert!(named.iter().all(|named| reason.contains(named)), "{reason}");
+}
+
+#[test]
+fn without_rights_it_is_left_out_and_says_what_it_takes() {
+    if !network::is_root() {
+        return;
+    }
+    let named = [
+        "link tap: making a network namespace failed",
+        "run as root or with CAP_SYS_ADMIN and CAP_NET_ADMIN, or choose another link",
+        "not permitted",
+    ];
+    is_left_out(NOBODY, &named, &turn());
+}
+
+#[test]
+fn without_tap_devices_it_is_left_out_and_says_what_it_takes() {
+    if !network::is_root() {
+        return;
+    }
+    let named = [
+        "link tap: opening /dev/net/tun failed",
+        "module tun",
+        "No such file",
+    ];
+    is_left_out(WITHOUT_TUN, &named, &turn());
+}
+
+#[test]
+fn what_it_cannot_carry_is_a_usage_error() {
+    let turn = turn();
+    for (arguments, named) in [
+        ("run --link tap --ip dhcp", "DHCP"),
+        ("run --link tap --host-port 4242", "--host-port"),
+        ("run --link tap --target linux-host --ipv6", "--ipv6"),
+        ("run --link tap --target linux-host --pcap file", "--pcap"),
+        ("run --link loopback", "--link"),
+        (
+            "run --link user --target null",
+            "no QEMU network without a guest",
+        ),
+    ] {
+        let outcome = Call::new(arguments).finish(&turn);
+        outcome.expect_failure(2, &[named]);
+    }
+}
