@@ -8,6 +8,7 @@
 //! - [`doctor`]: what on this host spoils a measurement;
 //! - [`stats`]: histograms and the percentile rule;
 //! - [`load`]: schedules, sequence accounting, the measuring loop;
+//! - [`inside`]: what an echo costs the guest, counted;
 //! - [`target`]: what is measured, beside the unikernel: the service on Linux;
 //! - [`link`]: how datagrams reach the guest;
 //! - [`machine`]: the QEMU process, from command line to shutdown;
@@ -17,6 +18,7 @@
 pub mod cli;
 pub mod clock;
 pub mod doctor;
+pub mod inside;
 pub mod link;
 pub mod load;
 pub mod machine;

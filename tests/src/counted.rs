@@ -12,6 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use fathom::clock;
+use fathom::inside::instructions::{COUNTING, HERMIT_CLOCK};
 use fathom::link::Signals;
 use fathom::link::ethernet::Frames;
 use fathom::link::vhost_user::Virtqueues;
@@ -23,8 +24,8 @@ use crate::packet::{self, Body, Flow, Packet};
 use crate::turn::Turn;
 use crate::{built, patience};
 
-/// What the guest is told of its clock, and of its addresses.
-const BOOT_ARGUMENTS: &str = "-freq 1000 -- ip=10.0.2.15/24 idle=spin";
+/// What the guest is told of its addresses.
+const BOOT_ARGUMENTS: &str = "ip=10.0.2.15/24 idle=spin";
 
 /// The station at the other end of the link.
 const STATION_MAC: packet::Mac = [0x52, 0x55, 0x0a, 0x00, 0x02, 0x02];
@@ -64,9 +65,9 @@ impl<'t> Counted<'t> {
         let config = Config {
             qemu: built::qemu(),
             accel: AccelChoice::Tcg,
-            boot_args: format!("{BOOT_ARGUMENTS} {arguments}"),
+            boot_args: format!("{HERMIT_CLOCK} {BOOT_ARGUMENTS} {arguments}"),
             ready_timeout: patience::BOOT,
-            extra_qemu_args: ["-icount", "shift=0"].map(Into::into).to_vec(),
+            extra_qemu_args: COUNTING.map(Into::into).to_vec(),
             ..Config::new(
                 built::image(),
                 place.path().join("console.log"),

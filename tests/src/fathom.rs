@@ -302,6 +302,19 @@ impl Running<'_> {
         })
     }
 
+    /// Waits until it has printed `what` on standard error.
+    ///
+    /// # Panics
+    ///
+    /// If it does not.
+    pub fn wait_for_error(&mut self, what: &str) {
+        let text = Arc::clone(&self.stderr.text);
+        self.wait_for(&format!("the words {what:?}"), || {
+            let text = text.lock().unwrap_or_else(PoisonError::into_inner);
+            String::from_utf8_lossy(&text).contains(what).then_some(())
+        });
+    }
+
     fn wait_for<T>(&mut self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         patience::until(patience::BOOT, what, || {
             let seen = look();

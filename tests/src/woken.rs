@@ -1,17 +1,13 @@
 //! How often the guest and its network device wake each other: doorbells, each of which leaves the
 //! virtual machine, and interrupts.
 //!
-//! Doorbells are the guest's own count. What QEMU sees is held against it, by two of its trace
-//! points: `virtio_queue_notify` for each doorbell, and `virtio_notify` for each interrupt. Neither
-//! the interrupt controllers' statistics (`info irq`) would do, which know nothing of interrupts by
-//! message, nor the guest, which counts none because it takes none. The vhost-user device is not
-//! QEMU's but the instrument's, and counts both itself.
+//! Doorbells are the guest's own count. What QEMU's trace points see is held against it
+//! ([`fathom::inside::trace`]). The guest would not do for interrupts: it counts none because it takes
+//! none. The vhost-user device is not QEMU's but the instrument's, and counts both itself.
 #![forbid(unsafe_code)]
 
-use std::fs;
-use std::path::Path;
-
 use fathom::clock;
+use fathom::inside::trace::{self, Trace};
 use fathom::link::{self, Family, Link, LinkKind, Options, Signals};
 use fathom::machine::{AccelChoice, Config, Machine};
 use wire::DEFAULT_PORT;
@@ -29,7 +25,7 @@ use crate::{built, patience};
 #[must_use]
 pub fn by_lone_echoes(link: LinkKind, echoes: u64, _turn: &Turn) -> Signals {
     let place = tempfile::tempdir().expect("a temporary directory");
-    let trace = place.path().join("trace");
+    let path = place.path().join("trace");
     let (netdev, opener) = link::prepare(Options {
         kind: link,
         family: Family::V4,
@@ -38,14 +34,12 @@ pub fn by_lone_echoes(link: LinkKind, echoes: u64, _turn: &Turn) -> Signals {
         pcap: None,
     })
     .unwrap_or_else(|error| panic!("{error}"));
-    let mut extra = vec!["-D".into(), trace.clone().into_os_string()];
-    extra.extend(["-d", "trace:virtio_queue_notify,trace:virtio_notify"].map(Into::into));
     let config = Config {
         qemu: built::qemu(),
         accel: AccelChoice::Tcg,
         boot_args: "ip=10.0.2.15/24 gw=10.0.2.2 idle=spin".to_owned(),
         ready_timeout: patience::BOOT,
-        extra_qemu_args: extra,
+        extra_qemu_args: trace::arguments(&path),
         ..Config::new(built::image(), place.path().join("console.log"), netdev)
     };
     let mut machine = Machine::boot(config, &|| false, &mut |_| ())
@@ -57,7 +51,8 @@ pub fn by_lone_echoes(link: LinkKind, echoes: u64, _turn: &Turn) -> Signals {
     ask(link.as_mut(), 0);
     let doorbells_before = doorbells(&mut machine, 1);
     let signals_before = link.signals();
-    let seen_before = traced(&trace);
+    let mut trace = Trace::at(path);
+    let seen_before = traced(&mut trace);
     for seq in 1..=echoes {
         ask(link.as_mut(), seq);
         // All is quiet before the next: what QEMU does after it has passed on a frame is done.
@@ -67,7 +62,7 @@ pub fn by_lone_echoes(link: LinkKind, echoes: u64, _turn: &Turn) -> Signals {
     let signals = link.signals().zip(signals_before);
     drop(link);
     machine.shutdown();
-    let seen = traced(&trace).since(&seen_before);
+    let seen = traced(&mut trace).since(&seen_before);
     let signals = signals.map_or(seen, |(after, before)| after.since(&before));
     assert_eq!(doorbells, signals.doorbells, "the guest's and the device's");
     signals
@@ -93,11 +88,6 @@ fn doorbells(machine: &mut Machine, replied: u64) -> u64 {
 }
 
 /// What QEMU's trace has counted so far.
-fn traced(trace: &Path) -> Signals {
-    let text = fs::read_to_string(trace).unwrap_or_default();
-    let count = |event: &str| text.lines().filter(|line| line.contains(event)).count() as u64;
-    Signals {
-        doorbells: count("virtio_queue_notify"),
-        interrupts: count("virtio_notify"),
-    }
+fn traced(trace: &mut Trace) -> Signals {
+    trace.read().expect("QEMU writes its trace")
 }

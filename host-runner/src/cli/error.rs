@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 
+use crate::inside::LookError;
 use crate::link::LinkError;
 use crate::load::PlanError;
 use crate::machine::MachineError;
@@ -52,6 +53,9 @@ pub enum CliError {
     /// The link could not be set up, or failed.
     #[error(transparent)]
     Link(#[from] LinkError),
+    /// A look inside the guest showed nothing.
+    #[error(transparent)]
+    Look(#[from] LookError),
     /// Results could not be written.
     #[error(transparent)]
     Report(#[from] ReportError),
@@ -97,6 +101,7 @@ impl CliError {
             | Self::Machine(_)
             | Self::Target(_)
             | Self::Link(_)
+            | Self::Look(_)
             | Self::Report(_)
             | Self::Setup { .. }
             | Self::Interrupted => 1,

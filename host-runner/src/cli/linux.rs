@@ -95,6 +95,12 @@ pub fn guest(args: &RunArgs, scratch: &Path) -> Result<Bootable, CliError> {
     Ok(parts.assemble(scratch.join("initrd"), responder, network, memory_mib)?)
 }
 
+/// The responder that a host target runs.
+#[must_use]
+pub fn responder() -> PathBuf {
+    linux_guest::responder(&built(RESPONDER))
+}
+
 /// Starts the responder on this host, with its output in the file `path`, and opens the link to it.
 ///
 /// # Errors
@@ -133,7 +139,7 @@ fn start(
     interrupt: &Interrupt,
 ) -> Result<Host, CliError> {
     let log = File::create(&path).map_err(ReportError::unwritable(path))?;
-    let program = linux_guest::responder(&built(RESPONDER));
+    let program = responder();
     let mode = args.linux.responder.unwrap_or_default();
     match Host::start(&program, mode, place, log, &|| interrupt.is_set()) {
         Ok(host) => Ok(host),

@@ -62,7 +62,18 @@ pub fn boot(
     console_log: PathBuf,
     interrupt: &Interrupt,
 ) -> Result<Machine, CliError> {
-    let config = Config {
+    boot_as(config(guest, bootable, netdev, console_log), interrupt)
+}
+
+/// The machine that the options describe.
+#[must_use]
+pub fn config(
+    guest: &GuestArgs,
+    bootable: Bootable,
+    netdev: Netdev,
+    console_log: PathBuf,
+) -> Config {
+    Config {
         initrd: bootable.initrd,
         accel: guest.accel,
         machine: guest.machine,
@@ -71,7 +82,15 @@ pub fn boot(
         modern_device: bootable.modern_device,
         boot_args: bootable.boot_args,
         ..Config::new(bootable.image, console_log, netdev)
-    };
+    }
+}
+
+/// Boots a machine.
+///
+/// # Errors
+///
+/// As [`boot`].
+pub fn boot_as(config: Config, interrupt: &Interrupt) -> Result<Machine, CliError> {
     let bar = std::cell::RefCell::new(Bar::new("starting QEMU"));
     let cancelled = || {
         bar.borrow_mut().wait();

@@ -5,7 +5,7 @@ use super::args::RunArgs;
 use super::interrupt::Interrupt;
 use super::output::Output;
 use super::series::Series;
-use super::subject::{self, Recipe, Subject};
+use super::subject::{self, FirstRequest, Recipe, Subject};
 use crate::report::Environment;
 
 /// What the guest printed, among the results.
@@ -30,7 +30,8 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
     // Before there is a guest, which would be found to be busy.
     let environment = Environment::now();
     let console_log = output.file(CONSOLE_LOG);
-    let mut subject = match Subject::start(args, recipe, console_log, &interrupt) {
+    let first = FirstRequest::Measured;
+    let mut subject = match Subject::start(args, recipe, console_log, first, &interrupt) {
         Ok(subject) => subject,
         Err(error) => {
             output.discard();

@@ -1,7 +1,11 @@
 //! A service that is up, and the link to it: what `run` measures once and `compare` again and again.
 
+use std::fs;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use wire::HEADER_LEN;
 
 use super::args::{ModeName, RunArgs};
 use super::boot_args::{self, Idle};
@@ -12,6 +16,7 @@ use super::null::Null;
 use super::values::Ip;
 use super::way::Way;
 use super::{CliError, linux, machine, sockets};
+use crate::inside::Asker;
 use crate::link::reflector::Reflector;
 use crate::link::turn::BOOT_ID;
 use crate::link::{self, Family, Link, LinkKind};
@@ -21,6 +26,9 @@ use crate::report::run::GuestCounters;
 use crate::report::{Environment, Image, Run, Setting};
 use crate::target::linux_host::Host;
 use crate::target::{Bootable, Target};
+
+/// How long a service that is ready may take to answer its first request.
+const FIRST_REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Options that don't go together, with the target or at all.
 ///
@@ -102,8 +110,27 @@ pub struct Subject {
     link: Box<dyn Link>,
     setting: Setting,
     boot_id: u32,
+    footprint: Footprint,
     /// The service's CPU, if this side polls memory that it shares with it.
     shared_cpu: Option<usize>,
+}
+
+/// What starting it took.
+#[derive(Clone, Copy, Debug, Default)]
+struct Footprint {
+    /// From its start to its first reply, in nanoseconds.
+    first_reply_ns: Option<u64>,
+    image_bytes: Option<u64>,
+    memory_bytes: Option<u64>,
+}
+
+/// Whether a service that has just started is asked something before it is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstRequest {
+    /// One request, to see how long the service took from its start to the reply.
+    Asked,
+    /// The first request is the measurement's.
+    Measured,
 }
 
 enum Service {
@@ -113,6 +140,14 @@ enum Service {
 }
 
 impl Service {
+    fn resident_bytes(&self) -> Option<u64> {
+        match self {
+            Self::Guest { machine, .. } => machine.resident_bytes(),
+            Self::Host(host) => host.resident_bytes(),
+            Self::Thread { .. } => None,
+        }
+    }
+
     fn check(&self) -> Result<(), CliError> {
         match self {
             Self::Guest { machine, .. } => Ok(machine.check()?),
@@ -124,7 +159,7 @@ impl Service {
 
 impl Subject {
     /// Starts what `args` ask for and opens the link; what a guest or process prints goes to
-    /// `console_log`.
+    /// `console_log`. A first request may be asked before anything else, and counts as warm-up.
     ///
     /// # Errors
     ///
@@ -133,13 +168,14 @@ impl Subject {
         args: &RunArgs,
         recipe: Recipe,
         console_log: PathBuf,
+        first: FirstRequest,
         interrupt: &Interrupt,
     ) -> Result<Self, CliError> {
         match recipe {
             Recipe::Guest { bootable, image } => {
-                Self::guest(args, bootable, image, console_log, interrupt)
+                Self::guest(args, bootable, image, console_log, first, interrupt)
             }
-            Recipe::Host => Self::host(args, console_log, interrupt),
+            Recipe::Host => Self::host(args, console_log, first, interrupt),
             Recipe::Thread => Self::thread(args),
         }
     }
@@ -149,8 +185,11 @@ impl Subject {
         bootable: Bootable,
         image: Image,
         console_log: PathBuf,
+        first: FirstRequest,
         interrupt: &Interrupt,
     ) -> Result<Self, CliError> {
+        let image_bytes = bootable.bytes();
+        let memory_bytes = u64::from(bootable.memory_mib) << 20;
         let way = way(args);
         let Way::Link(kind) = way else {
             let problem = way.obstacle(args.target).unwrap_or_default();
@@ -164,7 +203,8 @@ impl Subject {
             pcap: args.guest.pcap.clone(),
         })?;
         let mut machine = machine::boot(&args.guest, bootable, netdev, console_log, interrupt)?;
-        let link = opener.open(&machine)?;
+        let mut link = opener.open(&machine)?;
+        let first_reply_ns = first.reply_ns(link.as_mut(), machine.started_at_ns(), interrupt);
         let placement = place(&mut machine, kind, args.load.mode);
         let ready = machine.ready();
         Ok(Self {
@@ -179,15 +219,26 @@ impl Subject {
                 placement: Some(placement.to_string()),
             },
             boot_id: ready.boot_id,
+            footprint: Footprint {
+                first_reply_ns,
+                image_bytes,
+                memory_bytes: Some(memory_bytes),
+            },
             shared_cpu: placement.cpu().filter(|_| kind.is_polled()),
             link,
             service: Service::Guest { machine, image },
         })
     }
 
-    fn host(args: &RunArgs, log: PathBuf, interrupt: &Interrupt) -> Result<Self, CliError> {
-        let (host, link) = linux::host(args, way(args), log, interrupt)?;
+    fn host(
+        args: &RunArgs,
+        log: PathBuf,
+        first: FirstRequest,
+        interrupt: &Interrupt,
+    ) -> Result<Self, CliError> {
+        let (host, mut link) = linux::host(args, way(args), log, interrupt)?;
         let address = host.address();
+        let first_reply_ns = first.reply_ns(link.as_mut(), host.started_at_ns(), interrupt);
         Ok(Self {
             setting: Setting {
                 target: args.target.name().to_owned(),
@@ -200,6 +251,11 @@ impl Subject {
                 placement: Some(host.place()),
             },
             boot_id: host.ready().boot_id,
+            footprint: Footprint {
+                first_reply_ns,
+                image_bytes: fs::metadata(linux::responder()).ok().map(|it| it.len()),
+                memory_bytes: None,
+            },
             shared_cpu: None,
             link,
             service: Service::Host(host),
@@ -220,6 +276,7 @@ impl Subject {
                 placement: Some(null.placement),
             },
             boot_id: BOOT_ID,
+            footprint: Footprint::default(),
             shared_cpu: null.shared_cpu,
             link: null.link,
             service: Service::Thread {
@@ -264,7 +321,10 @@ impl Subject {
         });
         let signals = self.link.signals().zip(signals_before);
         let floors = floor_before.zip(look());
+        let resident_bytes = self.service.resident_bytes();
         let mut run = measured.record(self.setting.clone(), plan);
+        self.footprint.tell(&mut run);
+        run.resident_bytes = resident_bytes;
         run.signals = signals.map(|(now, before)| now.since(&before));
         if let Some((before, after)) = floors {
             let (line, reflector) = Floor::around(before, after);
@@ -282,6 +342,35 @@ impl Subject {
         if let Service::Guest { machine, .. } = self.service {
             machine.shutdown();
         }
+    }
+}
+
+impl Footprint {
+    /// Enters it in a record. The first request was warm-up, once.
+    fn tell(&mut self, run: &mut Run) {
+        run.first_reply_ms = self.first_reply_ns.take().map(|ns| ns as f64 / 1e6);
+        run.warmup_discarded += u64::from(run.first_reply_ms.is_some());
+        run.image_bytes = self.image_bytes;
+        run.memory_bytes = self.memory_bytes;
+    }
+}
+
+impl FirstRequest {
+    /// From `started_at_ns` to the reply to the first request, if one is asked for and comes.
+    fn reply_ns(
+        self,
+        link: &mut dyn Link,
+        started_at_ns: u64,
+        interrupt: &Interrupt,
+    ) -> Option<u64> {
+        if self == Self::Measured {
+            return None;
+        }
+        let cancelled = || interrupt.is_set();
+        let mut asker = Asker::new(link, HEADER_LEN, FIRST_REPLY_TIMEOUT, &cancelled);
+        asker.ask().ok()?;
+        let answer = asker.answer().ok()?;
+        Some(answer.at_ns.saturating_sub(started_at_ns))
     }
 }
 

@@ -113,6 +113,19 @@ impl Machine {
         self.booted.boot_host_ns
     }
 
+    /// When QEMU was started, in nanoseconds of [`crate::clock`].
+    #[must_use]
+    pub const fn started_at_ns(&self) -> u64 {
+        self.booted.process.started_at_ns()
+    }
+
+    /// How much of QEMU's memory is in the host's, in bytes: its own, and what the guest has touched of
+    /// the memory that it was given, shared or not. `None` if QEMU is gone.
+    #[must_use]
+    pub fn resident_bytes(&self) -> Option<u64> {
+        self.booted.process.resident_bytes()
+    }
+
     /// The UDP port on 127.0.0.1 that leads to the service, with [`Netdev::User`].
     #[must_use]
     pub const fn host_port(&self) -> Option<u16> {

@@ -5,7 +5,7 @@
 //! which shares what has been seen.
 #![forbid(unsafe_code)]
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
@@ -124,6 +124,17 @@ impl Process {
         self.started_at_ns
     }
 
+    /// How much of its memory is in the host's, shared memory included, in bytes; `None` if it is gone.
+    pub fn resident_bytes(&self) -> Option<u64> {
+        // Under the lock the process can't be reaped, so the number can't be another's by now.
+        let seen = self.shared.lock();
+        let status = match seen.exit {
+            None => fs::read_to_string(format!("/proc/{}/status", self.pid.as_raw_pid())),
+            Some(_) => return None,
+        };
+        resident_bytes(&status.ok()?)
+    }
+
     /// Whether anything was seen that ends the run: one relaxed load.
     pub fn in_trouble(&self) -> bool {
         self.shared.trouble.load(Ordering::Relaxed)
@@ -176,6 +187,15 @@ impl Drop for Process {
         // A process that the kernel can't get rid of is left to its thread.
         self.wait_for_exit(Duration::from_secs(5));
     }
+}
+
+/// What a process's status says of its resident memory (proc(5), `VmRSS`), in bytes.
+fn resident_bytes(status: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    kib.checked_mul(1024)
 }
 
 /// Reads until QEMU closes its outputs, then reaps it.
@@ -281,4 +301,19 @@ fn wait(
     let first = stdout.is_some() && ready.next() == Some(true);
     let second = stderr.is_some() && ready.next() == Some(true);
     Ok((first, second))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resident_memory_is_read_from_the_status() {
+        let status = "Name:\tqemu\nVmHWM:\t   70000 kB\nVmRSS:\t   61440 kB\nRssAnon:\t 1 kB\n";
+        assert_eq!(resident_bytes(status), Some(60 << 20));
+        // A kernel thread and a zombie have none.
+        assert_eq!(resident_bytes("Name:\tkthreadd\n"), None);
+        let own = fs::read_to_string("/proc/self/status").unwrap();
+        assert!(resident_bytes(&own) > Some(1 << 20));
+    }
 }

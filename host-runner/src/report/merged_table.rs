@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::table::{accelerator, micros};
-use super::{Comparison, Merged, Report, Skipped};
+use super::{Comparison, Merged, Report, Skipped, why};
 
 /// The report as text, with a newline at the end.
 #[must_use]
@@ -36,6 +36,10 @@ fn write(report: &Report, text: &mut String) -> fmt::Result {
         for verdicts in own.chunk_by(|a, b| a.baseline == b.baseline) {
             against(verdicts, text)?;
         }
+    }
+    if report.why.iter().any(|it| !it.is_empty()) {
+        writeln!(text)?;
+        why::write(&report.why, text)?;
     }
     for skipped in Skipped::lines(&report.skipped) {
         writeln!(text, "skipped    {skipped}")?;

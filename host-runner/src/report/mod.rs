@@ -6,6 +6,7 @@
 //! - [`hgrm`], [`hlog`]: the files that the HdrHistogram tools read;
 //! - [`comparison`]: what comes of holding targets against each other;
 //!   [`merged_table`]: the same on one screen;
+//! - [`why`]: what lies behind a target's latency, and holds on other machines too;
 //! - [`table`]: one screen for people; [`sweep`]: a sweep's part of it;
 //! - [`directory`]: where all of it goes; `file`: each as a whole or not at all;
 //! - [`read`]: results back from there;
@@ -32,6 +33,7 @@ pub mod read;
 pub mod run;
 pub mod sweep;
 pub mod table;
+pub mod why;
 
 #[cfg(test)]
 mod sample;
@@ -43,6 +45,7 @@ pub use file::write as write_file;
 pub use floor::BeforeAfter;
 pub use read::{ReadError, Source};
 pub use run::{Run, Setting};
+pub use why::Why;
 
 /// The schema that [`Report`] is written in.
 pub const SCHEMA: &str = "fathom/1";
@@ -62,6 +65,9 @@ pub struct Report {
     /// What comes of holding targets against each other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub comparisons: Vec<Comparison>,
+    /// What an echo costs each target on each link, and what the target takes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub why: Vec<Why>,
     /// What was not measured, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Skipped>,
@@ -77,6 +83,7 @@ impl Report {
             runs,
             merged: Vec::new(),
             comparisons: Vec::new(),
+            why: Vec::new(),
             skipped: Vec::new(),
         }
     }

@@ -122,6 +122,20 @@ pub struct Run {
     pub boot_ms: Option<f64>,
     /// The guest's part of that, in milliseconds of its own clock.
     pub guest_boot_ms: Option<f64>,
+    /// From QEMU's start, or the responder's, to the reply to a first request, in milliseconds: in a
+    /// comparison.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_reply_ms: Option<f64>,
+    /// The resident memory of QEMU or of the responder right after the measurement, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resident_bytes: Option<u64>,
+    /// The memory that the guest was given, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// The files that are loaded to start the service, in bytes: image, or kernel and initial file
+    /// system, or responder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_bytes: Option<u64>,
     /// Which CPUs and what priority the measurement had.
     pub placement: Option<String>,
     /// Whether the run was broken off.
@@ -196,6 +210,10 @@ impl Run {
             guest_counters: None,
             boot_ms: setting.boot_ms,
             guest_boot_ms: setting.guest_boot_ms,
+            first_reply_ms: None,
+            resident_bytes: None,
+            memory_bytes: None,
+            image_bytes: None,
             placement: setting.placement,
             partial: ended.is_partial(),
             valid: invalid_because.is_empty(),

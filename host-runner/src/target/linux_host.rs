@@ -81,6 +81,18 @@ impl Host {
         &self.ready
     }
 
+    /// When it was started, in nanoseconds of [`crate::clock`].
+    #[must_use]
+    pub const fn started_at_ns(&self) -> u64 {
+        self.process.started_at_ns()
+    }
+
+    /// How much of its memory is in the host's, in bytes; `None` if it is gone.
+    #[must_use]
+    pub fn resident_bytes(&self) -> Option<u64> {
+        self.process.resident_bytes()
+    }
+
     /// Where it serves.
     #[must_use]
     pub fn address(&self) -> SocketAddr {

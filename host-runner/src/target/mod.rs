@@ -96,6 +96,16 @@ pub struct Bootable {
     pub modern_device: bool,
 }
 
+impl Bootable {
+    /// How much is loaded to boot it, in bytes; `None` if a file is not there.
+    #[must_use]
+    pub fn bytes(&self) -> Option<u64> {
+        let files = std::iter::once(&self.image).chain(&self.initrd);
+        let sizes = files.map(|path| path.metadata().ok().map(|it| it.len()));
+        sizes.sum()
+    }
+}
+
 /// Why a target can't be had.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {

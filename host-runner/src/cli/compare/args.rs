@@ -40,13 +40,16 @@ pub struct CompareArgs {
     /// How often a run that is invalid or fails is repeated
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(..=100))]
     pub retries: u32,
-    /// Begin no round and repeat no run that would not be over within this time; one round is made in
-    /// any case [default: no limit]
+    /// Begin no round and repeat no run that would not be over within this time, with the looks
+    /// inside the targets after them; one round is made in any case [default: no limit]
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     pub within: Option<Duration>,
     /// After --warmup, for how long at most to wait until latency has settled
     #[arg(long, value_parser = duration, value_name = "DURATION", default_value = "2s")]
     pub settle: Duration,
+    /// Look inside no target when all is measured: no instructions, doorbells and interrupts per echo
+    #[arg(long)]
+    pub no_why: bool,
     /// What load to put on every target.
     #[command(flatten)]
     pub load: LoadArgs,

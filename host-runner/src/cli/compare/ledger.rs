@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 use super::super::CliError;
 use super::super::measure::Measured;
 use super::super::output::Output;
+use super::looks::Looks;
 use super::schedule::Combination;
-use crate::report::{Comparison, Environment, Merged, Part, Report, Run, Skipped};
+use crate::report::{Comparison, Environment, Merged, Part, Report, Run, Skipped, Why};
 use crate::stats::{Distribution, Recording, comparison};
 use crate::target::Target;
 
@@ -32,6 +33,7 @@ pub struct Ledger {
     accounts: Vec<Account>,
     runs: Vec<Run>,
     skipped: Vec<Skipped>,
+    looks: Looks,
     rounds: u32,
     seed: u64,
     steal_share: Option<f64>,
@@ -61,6 +63,7 @@ impl Ledger {
             accounts: combinations.iter().map(account).collect(),
             runs: Vec::new(),
             skipped,
+            looks: Looks::default(),
             rounds,
             seed,
             steal_share: None,
@@ -88,6 +91,18 @@ impl Ledger {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.runs.is_empty()
+    }
+
+    /// Whether anything was measured of combination `index`.
+    #[must_use]
+    pub fn has_measured(&self, index: usize) -> bool {
+        let combination = &self.accounts[index].combination;
+        self.runs.iter().any(|run| combination.is_of(run))
+    }
+
+    /// What looks inside the targets have shown.
+    pub fn look(&mut self, looks: Looks) {
+        self.looks = looks;
     }
 
     /// A combination is left out from now on.
@@ -140,11 +155,21 @@ impl Ledger {
             ..self.environment.clone()
         };
         Report {
+            why: self.why(),
             merged,
             comparisons,
             skipped: self.skipped.clone(),
             ..Report::new(environment, self.runs.clone())
         }
+    }
+
+    /// What is known of each combination but for its latency.
+    fn why(&self) -> Vec<Why> {
+        let measured = (0..self.accounts.len()).filter(|&index| self.has_measured(index));
+        let combinations = measured.map(|index| self.accounts[index].combination);
+        combinations
+            .map(|it| self.looks.complete(it, it.why(&self.runs)))
+            .collect()
     }
 
     /// Merges, compares, writes everything, and says for which combinations valid rounds are missing.

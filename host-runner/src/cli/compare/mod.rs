@@ -4,20 +4,21 @@
 //! - [`args`]: what can be asked for;
 //! - [`schedule`]: what is measured with what, in which order;
 //! - [`time`]: how much of that there is time for;
+//! - [`looks`]: what an echo costs the guests, after that;
 //! - [`ledger`]: what was measured, and what comes of it.
 //!
 //! Every repetition is a fresh boot on a thread of its own, which is placed among the CPUs as for a
 //! single run and takes that with it. What is finished is written at once.
 
 use std::cell::RefCell;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::CliError;
 use super::args::RunArgs;
 use super::interrupt::Interrupt;
 use super::measure::Measured;
 use super::output::Output;
-use super::subject::{Recipe, Subject};
+use super::subject::{FirstRequest, Recipe, Subject};
 use super::values::as_ns;
 use crate::link::LinkError;
 use crate::load::Plan;
@@ -29,11 +30,13 @@ use crate::target::{Target, TargetError};
 pub mod args;
 pub mod contender;
 pub mod ledger;
+pub mod looks;
 pub mod schedule;
 pub mod time;
 
 use args::CompareArgs;
 use ledger::Ledger;
+use looks::{Look, Looks};
 use schedule::Combination;
 use time::Time;
 
@@ -62,20 +65,38 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
     }
     let interrupt = Interrupt::watch()?;
     let output = Output::prepare(&args.output)?;
-    announce(&combinations, args, &plan);
+    let deadline = args.within.map(|within| Instant::now() + within);
     for skipped in Skipped::lines(&skipped) {
         eprintln!("fathom: skipped: {skipped}");
     }
+    let looks = if args.no_why {
+        Vec::new()
+    } else {
+        Look::all(&combinations)
+    };
+    let looks_s = looks.iter().map(Look::expected_s).sum();
+    announce(&combinations, looks_s, args, &plan);
+    let for_rounds = args
+        .within
+        .map(|within| within.saturating_sub(Duration::from_secs_f64(looks_s)));
     let session = Session {
         plan,
         settle_ns: as_ns(args.settle),
         retries: args.retries,
-        time: RefCell::new(Time::new(args.within, args.repeat, &combinations, &plan)),
+        time: RefCell::new(Time::new(for_rounds, args.repeat, &combinations, &plan)),
         output: &output,
         interrupt: &interrupt,
     };
     let mut ledger = Ledger::new(&combinations, skipped, args.repeat, plan.seed);
     let failure = session.rounds(args, &combinations, &mut ledger).err();
+    let failure = match failure {
+        Some(error @ (CliError::Interrupted | CliError::Report(_))) => Some(error),
+        failure if args.no_why => failure,
+        failure => {
+            let looked = look(args, &combinations, deadline, &interrupt, &mut ledger);
+            failure.or(looked.err())
+        }
+    };
     if ledger.is_empty() {
         output.discard();
         return Err(failure.unwrap_or(CliError::Interrupted));
@@ -95,8 +116,33 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
     }
 }
 
+/// Looks inside all that was measured.
+fn look(
+    args: &CompareArgs,
+    combinations: &[Combination],
+    deadline: Option<Instant>,
+    interrupt: &Interrupt,
+    ledger: &mut Ledger,
+) -> Result<(), CliError> {
+    let measured = combinations.iter().enumerate();
+    let measured: Vec<Combination> = measured
+        .filter(|&(index, _)| ledger.has_measured(index))
+        .map(|(_, &combination)| combination)
+        .collect();
+    let wanted = Look::all(&measured);
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    eprintln!("fathom: all is measured; what an echo costs the guests is counted now");
+    let accel = accel(ledger.environment()).unwrap_or(args.guest.accel);
+    let mut looks = Looks::default();
+    let outcome = looks.take(&wanted, args, accel, deadline, interrupt);
+    ledger.look(looks);
+    outcome
+}
+
 /// Says what is to be measured and how long that takes.
-fn announce(combinations: &[Combination], args: &CompareArgs, plan: &Plan) {
+fn announce(combinations: &[Combination], looks_s: f64, args: &CompareArgs, plan: &Plan) {
     let one_round: f64 = combinations
         .iter()
         .map(|&combination| schedule::expected_s(combination, plan))
@@ -109,7 +155,7 @@ fn announce(combinations: &[Combination], args: &CompareArgs, plan: &Plan) {
         "fathom: {} rounds of {} runs, about {} in all; order by seed {}: {}",
         args.repeat,
         combinations.len(),
-        minutes(one_round * f64::from(args.repeat)),
+        minutes(one_round * f64::from(args.repeat) + looks_s),
         plan.seed,
         names.join(", ")
     );
@@ -263,7 +309,8 @@ impl Session<'_> {
             })?;
             let recipe = Recipe::find(args, scratch.path())?;
             let console_log = output.file(console_log);
-            let mut subject = Subject::start(args, recipe, console_log, interrupt)?;
+            let first = FirstRequest::Asked;
+            let mut subject = Subject::start(args, recipe, console_log, first, interrupt)?;
             // The unikernel is what the report is about; until there is one, any guest will do.
             if environment.accel.is_none() || args.target == Target::Hermit {
                 *environment = subject.describe(environment.clone());
@@ -284,13 +331,20 @@ impl Session<'_> {
 /// Has all guests boot on the accelerator that the first came to: what it was that KVM could not do,
 /// it can't do the next time either, and two accelerators are not compared.
 fn insist(environment: &Environment, args: &mut [RunArgs]) {
-    let accel = match environment.accel.as_deref() {
-        Some("tcg") => AccelChoice::Tcg,
-        Some("kvm") => AccelChoice::Kvm,
-        _ => return,
+    let Some(accel) = accel(environment) else {
+        return;
     };
     for args in args {
         args.guest.accel = accel;
+    }
+}
+
+/// The accelerator that was used.
+fn accel(environment: &Environment) -> Option<AccelChoice> {
+    match environment.accel.as_deref() {
+        Some("tcg") => Some(AccelChoice::Tcg),
+        Some("kvm") => Some(AccelChoice::Kvm),
+        _ => None,
     }
 }
 

@@ -6,8 +6,8 @@ use super::args::CompareArgs;
 use super::contender::Contender;
 use crate::load::Plan;
 use crate::random::SplitMix64;
-use crate::report::Skipped;
-use crate::target::Target;
+use crate::report::{Run, Skipped, Why, why};
+use crate::target::{Responder, Target};
 
 /// A target on a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,38 @@ impl Combination {
             link: self.way.name().to_owned(),
             round,
             reason,
+        }
+    }
+}
+
+impl Combination {
+    /// Whether `run` is a repetition of it.
+    #[must_use]
+    pub fn is_of(&self, run: &Run) -> bool {
+        (run.target == self.contender.target_name())
+            && (run.responder.as_deref() == self.contender.responder.map(Responder::name))
+            && (run.link == self.way.name())
+    }
+
+    /// What `runs` tell of it but for its latency: the median of its repetitions, valid or not, for
+    /// what spoils a latency does not spoil this.
+    #[must_use]
+    pub fn why(&self, runs: &[Run]) -> Why {
+        let own: Vec<&Run> = runs.iter().filter(|run| self.is_of(run)).collect();
+        let median = |value: fn(&Run) -> Option<f64>| {
+            why::median(own.iter().filter_map(|run| value(run)).collect())
+        };
+        let last = |value: fn(&Run) -> Option<u64>| own.iter().rev().find_map(|run| value(run));
+        Why {
+            target: self.contender.target_name(),
+            responder: self.contender.responder.map(|mode| mode.name().to_owned()),
+            link: self.way.name().to_owned(),
+            first_reply_ms: median(|run| run.first_reply_ms),
+            resident_bytes: median(|run| run.resident_bytes.map(|bytes| bytes as f64))
+                .map(|bytes| bytes as u64),
+            memory_bytes: last(|run| run.memory_bytes),
+            image_bytes: last(|run| run.image_bytes),
+            ..Why::default()
         }
     }
 }

@@ -44,9 +44,13 @@ impl Entry<'_> {
         }
     }
 
-    /// The size of what was booted, if it is known: of a comparison's images the unikernel's is.
+    /// The size of what was booted, if it is known: in a record that does not say it of each run, the
+    /// unikernel's is.
     #[must_use]
     pub fn image_bytes(&self) -> Option<u64> {
+        if self.run.image_bytes.is_some() {
+            return self.run.image_bytes;
+        }
         let image = self.environment.image.as_ref()?;
         let is_its_own = self.run.round.is_none() || self.run.target.starts_with("hermit");
         is_its_own.then_some(image.bytes)

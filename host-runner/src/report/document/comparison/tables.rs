@@ -1,8 +1,9 @@
 //! The tables of a comparison: its merged targets, and the runs that are in none of them.
 
-use super::OnLink;
+use super::{Contest, OnLink};
 use crate::report::document::format::count;
-use crate::report::document::tables::{Table, percentiles, value};
+use crate::report::document::tables::{NONE, Table, percentiles, value};
+use crate::report::why;
 use crate::stats::summary::PERCENTILES;
 
 /// All valid rounds of each target on a link together.
@@ -33,6 +34,25 @@ pub fn merged(link: &OnLink<'_>) -> Table {
         table.row(Some(index), cells);
     }
     table
+}
+
+/// What lies behind the latencies, target by target and link by link; `None` if the record has none of
+/// it.
+#[must_use]
+pub fn why(contest: &Contest<'_>) -> Option<Table> {
+    let mut head = vec!["", "link"];
+    head.extend(why::HEAD);
+    let mut table = Table::new("Why: what an echo takes, and what the target takes", &head);
+    let all = contest.source.report.why.iter();
+    for why in all.filter(|it| !it.is_empty()) {
+        let cells = why.cells().map(|cell| match cell.as_str() {
+            why::UNKNOWN => NONE.to_owned(),
+            _ => cell,
+        });
+        let name = [why.label(), why.link.clone()];
+        table.row(None, name.into_iter().chain(cells));
+    }
+    (!table.rows.is_empty()).then_some(table)
 }
 
 /// The runs on a link that are not valid, and why not; `None` if all are.

@@ -1,5 +1,6 @@
 use super::super::made_up;
 use super::*;
+use crate::report::Why;
 use crate::report::chart::Claim;
 use crate::report::document::plots::percentile;
 
@@ -201,4 +202,28 @@ fn the_unikernels_image_is_no_other_targets() {
     let unix = link(&contests[0], "unix");
     let bytes = |index: usize| unix.runs[index].image_bytes();
     assert_eq!((bytes(0), bytes(6)), (Some(256_000), None));
+}
+
+#[test]
+fn what_lies_behind_is_told_of_those_that_have_something_to_tell() {
+    let mut source = made_up::comparison();
+    assert!(tables::why(&contests(std::slice::from_ref(&source))[0]).is_none());
+    let hermit = Why {
+        target: "hermit".to_owned(),
+        link: "unix".to_owned(),
+        instructions_per_echo: Some(495.6),
+        image_bytes: Some(1 << 20),
+        ..Why::default()
+    };
+    let null = Why {
+        target: "null".to_owned(),
+        link: "vhost-user".to_owned(),
+        ..Why::default()
+    };
+    source.report.why = vec![hermit, null];
+    let table = tables::why(&contests(std::slice::from_ref(&source))[0]).unwrap();
+    let expected = ["hermit", "unix", "496", "–", "–", "–", "–", "1.0 MiB"];
+    assert_eq!(table.rows.len(), 1);
+    assert_eq!(table.rows[0].cells, expected);
+    assert_eq!(table.head.len(), expected.len());
 }

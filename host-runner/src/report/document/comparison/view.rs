@@ -7,6 +7,7 @@ use super::{Contest, OnLink, charts, tables, verdicts};
 use crate::report::Skipped;
 use crate::report::document::charts::{Chart, sample};
 use crate::report::document::tables::{Table, runs};
+use crate::report::why::WHAT_HOLDS;
 
 /// What the page says of a comparison.
 #[derive(Debug, Serialize)]
@@ -19,6 +20,10 @@ pub struct View {
     pub answers: Vec<Answer>,
     /// The verdicts.
     pub verdicts: Verdicts,
+    /// What lies behind the latencies; `None` where that was not looked at.
+    pub why: Option<Table>,
+    /// Which of the figures hold where.
+    pub what_holds: &'static str,
     /// What was not measured, and why.
     pub skipped: Vec<String>,
     /// How many runs there are, and how many of them are not valid.
@@ -90,6 +95,8 @@ impl View {
                 columns: verdicts::columns().collect(),
                 groups: links.iter().flat_map(verdicts::groups).collect(),
             },
+            why: tables::why(contest),
+            what_holds: WHAT_HOLDS,
             skipped: Skipped::lines(&contest.source.report.skipped),
             runs: all.len(),
             invalid: all.iter().filter(|run| !run.valid).count(),

@@ -1,0 +1,383 @@
+//! Looks inside the targets, when all is measured: what an echo costs each guest, counted and not
+//! timed. Each look is a boot of its own, for which QEMU is told to count or to trace, and which would
+//! spoil a latency. A look that fails costs its figures, and nothing else.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::super::CliError;
+use super::super::args::RunArgs;
+use super::super::interrupt::Interrupt;
+use super::super::machine;
+use super::super::subject::{self, Recipe};
+use super::super::way::Way;
+use super::args::CompareArgs;
+use super::contender::Contender;
+use super::schedule::Combination;
+use crate::inside::trace::{self, Trace};
+use crate::inside::{Asker, LookError, PerEcho, Witness, instructions, signals};
+use crate::link::{self, Family, LinkKind};
+use crate::machine::{AccelChoice, Config, Machine};
+use crate::report::Why;
+use crate::target::{Bootable, Target};
+
+/// How long a look may take, its boot included: ten times what it takes on two cores at rest.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// About how long a look takes, in seconds, as measured under TCG on two cores: the unikernel, a Linux
+/// guest, and a Linux guest whose instructions are counted.
+const HERMIT_S: f64 = 2.0;
+const LINUX_GUEST_S: f64 = 6.0;
+const LINUX_COUNTED_S: f64 = 12.0;
+
+/// What a CPU model is called that only KVM has.
+const HOST_CPU: &str = "host";
+
+/// One look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// At the first of those that are the same.
+    contender: Contender,
+    /// Over this link. On vhost-user the instructions are counted, on the others QEMU traces.
+    link: LinkKind,
+}
+
+/// What was seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Sight {
+    instructions_per_echo: Option<f64>,
+    signals: Option<PerEcho>,
+}
+
+/// All that was seen.
+#[derive(Debug, Default)]
+pub struct Looks(Vec<(Look, Sight)>);
+
+impl Look {
+    /// The looks that tell all there is to be told of `combinations`.
+    #[must_use]
+    pub fn all(combinations: &[Combination]) -> Vec<Self> {
+        let mut looks: Vec<Self> = Vec::new();
+        for combination in combinations {
+            for look in Self::of(combination) {
+                if !looks.contains(&look) {
+                    looks.push(look);
+                }
+            }
+        }
+        looks
+    }
+
+    /// The looks at one: whatever its link, the instructions are counted on vhost-user, where no
+    /// waiting comes between.
+    fn of(&Combination { contender, way }: &Combination) -> Vec<Self> {
+        let Way::Link(link) = way else {
+            return Vec::new();
+        };
+        if matches!(contender.target, Target::LinuxHost | Target::Null) {
+            return Vec::new();
+        }
+        let contender = Contender {
+            copy: 1,
+            ..contender
+        };
+        let look = |link| Self { contender, link };
+        let mut looks = vec![look(LinkKind::VhostUser), look(link)];
+        looks.dedup();
+        looks
+    }
+
+    /// About how long it takes, in seconds.
+    #[must_use]
+    pub fn expected_s(&self) -> f64 {
+        match (self.contender.target, self.counts()) {
+            (Target::LinuxGuest, true) => LINUX_COUNTED_S,
+            (Target::LinuxGuest, false) => LINUX_GUEST_S,
+            _ => HERMIT_S,
+        }
+    }
+
+    fn counts(&self) -> bool {
+        self.link == LinkKind::VhostUser
+    }
+
+    fn name(&self) -> String {
+        format!("{} on {}", self.contender, self.link.name())
+    }
+}
+
+impl Looks {
+    /// Takes all of `looks`, as long as they end by `deadline`. What goes wrong is said and left out.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError::Interrupted`] on Ctrl-C; what was seen until then is here.
+    pub fn take(
+        &mut self,
+        looks: &[Look],
+        args: &CompareArgs,
+        accel: AccelChoice,
+        deadline: Option<Instant>,
+        interrupt: &Interrupt,
+    ) -> Result<(), CliError> {
+        for look in looks {
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.as_secs_f64() < look.expected_s()) {
+                eprintln!("fathom: no look inside {}: no time is left", look.name());
+                continue;
+            }
+            let patience = left.map_or(PATIENCE, |left| left.min(PATIENCE));
+            let mut run_args = args.run_args(look.contender, Way::Link(look.link));
+            run_args.guest.accel = accel;
+            let mut sight = Sight::default();
+            let outcome = on_a_thread(|| {
+                let mut place = Place::new(&run_args, *look, patience, interrupt)?;
+                place.look(&mut sight)
+            });
+            self.0.push((*look, sight));
+            match outcome {
+                _ if interrupt.is_set() => return Err(CliError::Interrupted),
+                Ok(()) => {}
+                Err(error) => {
+                    let error = error.with_causes();
+                    eprintln!("fathom: no look inside {}: {error}", look.name());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds to `why` what was seen of `combination`.
+    #[must_use]
+    pub fn complete(&self, combination: Combination, why: Why) -> Why {
+        let looks = Look::of(&combination);
+        let seen = |wanted: &Look| self.0.iter().find(|(look, _)| look == wanted);
+        let counted = looks.first().and_then(seen);
+        let signals = looks
+            .last()
+            .and_then(seen)
+            .and_then(|(_, sight)| sight.signals);
+        Why {
+            instructions_per_echo: counted.and_then(|(_, sight)| sight.instructions_per_echo),
+            doorbells_per_echo: signals.map(|it| it.doorbells),
+            interrupts_per_echo: signals.map(|it| it.interrupts),
+            ..why
+        }
+    }
+}
+
+/// Does `work` on a thread that is placed among the CPUs and takes that with it.
+fn on_a_thread<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(work);
+        thread
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// A guest that is to be looked into, and the link to it.
+struct Place<'a> {
+    look: Look,
+    machine: Machine,
+    link: Box<dyn link::Link>,
+    witness: Witness,
+    payload_len: usize,
+    deadline: Instant,
+    interrupt: &'a Interrupt,
+    /// Where the trace is, and all else that only this boot needs.
+    _scratch: tempfile::TempDir,
+}
+
+impl<'a> Place<'a> {
+    fn new(
+        args: &RunArgs,
+        look: Look,
+        patience: Duration,
+        interrupt: &'a Interrupt,
+    ) -> Result<Self, CliError> {
+        let deadline = Instant::now() + patience;
+        subject::check(args)?;
+        let scratch = tempfile::tempdir().map_err(|source| CliError::Setup {
+            what: "a scratch directory",
+            source,
+        })?;
+        let file = |name: &str| -> PathBuf { scratch.path().join(name) };
+        let Recipe::Guest { bootable, .. } = Recipe::find(args, scratch.path())? else {
+            return Err(CliError::Usage("there is no guest to look into"));
+        };
+        let (netdev, opener) = link::prepare(link::Options {
+            kind: look.link,
+            family: Family::V4,
+            host_port: 0,
+            guest_port: args.guest.port,
+            pcap: None,
+        })?;
+        let bootable = if look.counts() {
+            with_clock(bootable, look.contender.target)
+        } else {
+            bootable
+        };
+        let plain = machine::config(&args.guest, bootable, netdev, file("console.log"));
+        let config = Config {
+            ready_timeout: patience,
+            ..plain
+        };
+        let (config, witness) = if look.counts() {
+            (counting(config), Witness::Link)
+        } else {
+            let path = file("trace");
+            let config = Config {
+                extra_qemu_args: trace::arguments(&path),
+                ..config
+            };
+            (config, Witness::Qemu(Trace::at(path)))
+        };
+        let mut machine = machine::boot_as(config, interrupt)?;
+        let link = opener.open(&machine)?;
+        if look.link.is_polled() {
+            machine.place(true);
+        }
+        Ok(Self {
+            look,
+            machine,
+            link,
+            witness,
+            payload_len: args.load.payload,
+            deadline,
+            interrupt,
+            _scratch: scratch,
+        })
+    }
+
+    /// Looks: what is seen is in `sight` even if the rest can't be.
+    fn look(&mut self, sight: &mut Sight) -> Result<(), CliError> {
+        let machine = &self.machine;
+        let cancelled = || self.interrupt.is_set() || machine.check().is_err();
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let mut asker = Asker::new(self.link.as_mut(), self.payload_len, left, &cancelled);
+        let mut look = || -> Result<(), LookError> {
+            sight.signals = Some(signals::per_lone_echo(&mut asker, &mut self.witness)?);
+            if self.look.counts() {
+                sight.instructions_per_echo = Some(instructions::per_echo(&mut asker)?);
+            }
+            Ok(())
+        };
+        let outcome = look();
+        // The machine's end explains the link's.
+        machine.check()?;
+        Ok(outcome?)
+    }
+}
+
+/// The machine with its instructions counted, which takes TCG.
+fn counting(config: Config) -> Config {
+    Config {
+        accel: AccelChoice::Tcg,
+        cpu: config.cpu.filter(|model| model != HOST_CPU),
+        extra_qemu_args: instructions::COUNTING.map(Into::into).to_vec(),
+        ..config
+    }
+}
+
+/// The guest with a clock that counts its instructions: Linux comes to that by itself.
+fn with_clock(bootable: Bootable, target: Target) -> Bootable {
+    if target == Target::LinuxGuest {
+        return bootable;
+    }
+    let clock = instructions::HERMIT_CLOCK;
+    Bootable {
+        boot_args: format!("{clock} {}", bootable.boot_args),
+        ..bootable
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum as _;
+
+    use super::*;
+
+    fn combination(target: &str, link: &str) -> Combination {
+        Combination {
+            contender: target.parse().unwrap(),
+            way: Way::from_str(link, false).unwrap(),
+        }
+    }
+
+    fn names(combinations: &[Combination]) -> Vec<String> {
+        Look::all(combinations).iter().map(Look::name).collect()
+    }
+
+    #[test]
+    fn each_guest_is_counted_once_and_traced_on_every_other_link() {
+        let mut twice = combination("hermit", "unix");
+        twice.contender.copy = 2;
+        let combinations = [
+            combination("hermit", "vhost-user"),
+            combination("null", "vhost-user"),
+            combination("hermit", "unix"),
+            twice,
+            combination("linux-guest:busy", "user"),
+            combination("linux-host:busy", "loopback"),
+            combination("linux-host:busy", "tap"),
+        ];
+        let expected = [
+            "hermit on vhost-user",
+            "hermit on unix",
+            "linux-guest:busy on vhost-user",
+            "linux-guest:busy on user",
+        ];
+        assert_eq!(names(&combinations), expected);
+    }
+
+    #[test]
+    fn instructions_are_the_same_for_every_link_and_signals_are_not() {
+        let (vhost_user, unix) = (
+            combination("hermit", "vhost-user"),
+            combination("hermit", "unix"),
+        );
+        let signals = |doorbells| {
+            Some(PerEcho {
+                doorbells,
+                interrupts: 0.5,
+            })
+        };
+        let all = Look::all(&[vhost_user, unix]);
+        let sights = [
+            Sight {
+                instructions_per_echo: Some(495.0),
+                signals: signals(0.0),
+            },
+            Sight {
+                instructions_per_echo: None,
+                signals: signals(1.0),
+            },
+        ];
+        let looks = Looks(all.into_iter().zip(sights).collect());
+        let told = |combination| {
+            let why = looks.complete(combination, Why::default());
+            (why.instructions_per_echo, why.doorbells_per_echo)
+        };
+        assert_eq!(told(vhost_user), (Some(495.0), Some(0.0)));
+        assert_eq!(told(unix), (Some(495.0), Some(1.0)));
+        assert_eq!(told(combination("hermit", "user")), (Some(495.0), None));
+        assert_eq!(told(combination("null", "vhost-user")), (None, None));
+        assert_eq!(told(combination("linux-guest", "unix")), (None, None));
+    }
+
+    #[test]
+    fn counting_takes_an_emulated_cpu() {
+        let config = |cpu: Option<&str>| {
+            let place = || PathBuf::from("file");
+            counting(Config {
+                cpu: cpu.map(ToOwned::to_owned),
+                ..Config::new(place(), place(), crate::machine::Netdev::None)
+            })
+        };
+        assert_eq!(config(Some("host")).cpu, None);
+        let config = config(Some("qemu64"));
+        assert_eq!(config.cpu.as_deref(), Some("qemu64"));
+        assert_eq!(config.accel, AccelChoice::Tcg);
+    }
+}

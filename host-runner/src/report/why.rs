@@ -1,0 +1,207 @@
+//! Why one target is faster than another: what an echo costs it, what it takes to start, what it holds.
+//!
+//! In the record, and on one screen. Latency depends on the machine that it is measured on; these
+//! figures do not, or hardly, and say so themselves ([`WHAT_HOLDS`]).
+
+use std::fmt::{self, Write as _};
+
+use serde::{Deserialize, Serialize};
+
+use super::comparison::label;
+
+/// Which of a comparison's figures hold where.
+pub const WHAT_HOLDS: &str = "Instructions, doorbells, interrupts and image size hold on any machine: \
+    they are counted, not timed. Resident memory nearly does: QEMU's own share differs from one build \
+    of it to another. The time to the first reply is this machine's, but which target is sooner \
+    hardly depends on it. Latency holds on this machine only, and under TCG under this emulator only.";
+
+/// What an echo costs a target on a link, and what the target takes. Null is what does not exist
+/// there, or could not be seen.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Why {
+    /// The target.
+    pub target: String,
+    /// How the service on Linux waits for datagrams; null elsewhere.
+    pub responder: Option<String>,
+    /// The link's name.
+    pub link: String,
+    /// Instructions of the guest per echo at full load, the same for every link: counted by QEMU on
+    /// link vhost-user.
+    pub instructions_per_echo: Option<f64>,
+    /// Doorbells that the guest rings for an echo that is alone.
+    pub doorbells_per_echo: Option<f64>,
+    /// Interrupts that the guest takes for it.
+    pub interrupts_per_echo: Option<f64>,
+    /// From QEMU's start, or the responder's, to the first reply, in milliseconds: the median over the
+    /// repetitions.
+    pub first_reply_ms: Option<f64>,
+    /// The resident memory of QEMU or the responder after the measurement, in bytes: the median
+    /// likewise.
+    pub resident_bytes: Option<u64>,
+    /// The memory that the guest was given, in bytes.
+    pub memory_bytes: Option<u64>,
+    /// The files that are loaded to start it, in bytes.
+    pub image_bytes: Option<u64>,
+}
+
+impl Why {
+    /// The target with its mode.
+    #[must_use]
+    pub fn label(&self) -> String {
+        label(&self.target, self.responder.as_deref())
+    }
+
+    /// Whether there is nothing to be told: a thread of this program has none of it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let nothing = Self {
+            target: self.target.clone(),
+            responder: self.responder.clone(),
+            link: self.link.clone(),
+            ..Self::default()
+        };
+        *self == nothing
+    }
+
+    /// The figures in words, in the order of [`HEAD`].
+    #[must_use]
+    pub fn cells(&self) -> [String; 6] {
+        let mib = |bytes: Option<u64>| known(bytes, |it| format!("{:.1} MiB", mib(it)));
+        [
+            known(self.instructions_per_echo, |it| format!("{it:.0}")),
+            known(self.doorbells_per_echo, |it| format!("{it:.2}")),
+            known(self.interrupts_per_echo, |it| format!("{it:.2}")),
+            known(self.first_reply_ms, |it| format!("{it:.0} ms")),
+            mib(self.resident_bytes),
+            mib(self.image_bytes),
+        ]
+    }
+}
+
+/// What stands for what is not known.
+pub const UNKNOWN: &str = "-";
+
+/// What the figures are called.
+pub const HEAD: [&str; 6] = [
+    "instructions",
+    "doorbells",
+    "interrupts",
+    "first reply",
+    "resident",
+    "image",
+];
+
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+fn known<T>(value: Option<T>, words: impl FnOnce(T) -> String) -> String {
+    value.map_or_else(|| UNKNOWN.to_owned(), words)
+}
+
+/// The value in the middle of `values`, or the mean of the two.
+#[must_use]
+pub fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_unstable_by(f64::total_cmp);
+    let upper = *values.get(values.len() / 2)?;
+    let is_odd = values.len() % 2 == 1;
+    let lower = if is_odd {
+        upper
+    } else {
+        values[values.len() / 2 - 1]
+    };
+    Some(f64::midpoint(lower, upper))
+}
+
+/// The table for the terminal; nothing without figures.
+pub(super) fn write(all: &[Why], text: &mut String) -> fmt::Result {
+    let told: Vec<&Why> = all.iter().filter(|it| !it.is_empty()).collect();
+    if told.is_empty() {
+        return Ok(());
+    }
+    line("why, per echo", "link", &HEAD, text)?;
+    for why in told {
+        line(&why.label(), &why.link, &why.cells(), text)?;
+    }
+    writeln!(
+        text,
+        "           instructions, doorbells, interrupts, image: on any machine; resident, first reply:\n\
+         \x20          nearly so; latency: on this one only\n"
+    )
+}
+
+fn line(target: &str, link: &str, cells: &[impl AsRef<str>; 6], text: &mut String) -> fmt::Result {
+    write!(text, "{target:<22}{link:<11}")?;
+    for cell in cells {
+        write!(text, "{:>14}", cell.as_ref())?;
+    }
+    writeln!(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hermit() -> Why {
+        Why {
+            target: "hermit".to_owned(),
+            link: "unix".to_owned(),
+            instructions_per_echo: Some(495.6),
+            doorbells_per_echo: Some(1.0),
+            interrupts_per_echo: Some(0.0),
+            first_reply_ms: Some(143.6),
+            resident_bytes: Some(61_000_000),
+            memory_bytes: Some(32 << 20),
+            image_bytes: Some(400 << 10),
+            ..Why::default()
+        }
+    }
+
+    fn null() -> Why {
+        Why {
+            target: "null".to_owned(),
+            link: "vhost-user".to_owned(),
+            ..Why::default()
+        }
+    }
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert_eq!(median(vec![]), None);
+        assert_eq!(median(vec![3.0, 9.0, 1.0]), Some(3.0));
+        assert_eq!(median(vec![4.0, 1.0, 9.0, 2.0]), Some(3.0));
+    }
+
+    #[test]
+    fn what_is_not_known_is_null_and_a_dash() {
+        let json = serde_json::to_value(null()).unwrap();
+        assert_eq!(json.as_object().unwrap().len(), 10);
+        assert!(json["instructions_per_echo"].is_null());
+        assert!(null().is_empty() && !hermit().is_empty());
+        assert_eq!(null().cells(), ["-"; 6]);
+    }
+
+    #[test]
+    fn a_line_per_target_that_has_something_to_tell() {
+        let busy = Why {
+            target: "linux-guest".to_owned(),
+            responder: Some("busy".to_owned()),
+            doorbells_per_echo: None,
+            ..hermit()
+        };
+        let mut text = String::new();
+        write(&[hermit(), busy, null()], &mut text).unwrap();
+        let expected = "\
+why, per echo         link         instructions     doorbells    interrupts   first reply      resident         image
+hermit                unix                  496          1.00          0.00        144 ms      58.2 MiB       0.4 MiB
+linux-guest:busy      unix                  496             -          0.00        144 ms      58.2 MiB       0.4 MiB
+           instructions, doorbells, interrupts, image: on any machine; resident, first reply:
+           nearly so; latency: on this one only
+
+";
+        assert_eq!(text, expected);
+        let mut text = String::new();
+        write(&[null()], &mut text).unwrap();
+        assert_eq!(text, "");
+    }
+}

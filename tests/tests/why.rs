@@ -1,0 +1,184 @@
+//! What `fathom compare` says of its targets beside their latency: counted in looks of their own after
+//! all is measured, and the same on any machine, so that here figures are held to what they must be.
+#![forbid(unsafe_code)]
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use tests::built;
+use tests::fathom::{Call, Outcome};
+use tests::results::Results;
+use tests::turn::turn;
+
+/// A call of `fathom compare` of the built image under TCG, in one round as short as can be.
+fn call(arguments: &str) -> Call {
+    let call = Call::new(&format!(
+        "compare --accel tcg --duration 200ms --warmup 50ms --settle 200ms --timeout 20s --repeat 1 \
+         --retries 0 {arguments}"
+    ));
+    let out = call.file("out");
+    call.with("--out", out).with("--image", built::image())
+}
+
+fn results(outcome: &Outcome) -> Results {
+    assert!(matches!(outcome.code, Some(0 | 4)), "{outcome:#?}");
+    Results::read(&outcome.file("out"))
+}
+
+/// What the guest needs for an echo, by `make bench`.
+fn baseline() -> f64 {
+    let path = built::root().join("tests/benches/baseline.json");
+    let json: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let name = "instructions per timestamp of 64 bytes, path=reflector";
+    json[name].as_f64().unwrap()
+}
+
+fn size(path: impl AsRef<Path>) -> u64 {
+    fs::metadata(built::root().join(path)).unwrap().len()
+}
+
+/// The entry of a target on a link.
+fn of<'j>(json: &'j Value, target: &str, link: &str) -> &'j Value {
+    let all = json["why"].as_array().expect("why[]");
+    let is_it = |it: &&Value| it["target"] == target && it["link"] == link;
+    all.iter().find(is_it).expect("an entry")
+}
+
+fn number(why: &Value, field: &str) -> f64 {
+    why[field]
+        .as_f64()
+        .unwrap_or_else(|| panic!("{field}: {why:#}"))
+}
+
+/// What holds of every guest's entry; its largest repetition's boot is known.
+fn check_guest(json: &Value, why: &Value) {
+    let runs = json["runs"].as_array().unwrap();
+    let own = |it: &&Value| it["target"] == why["target"] && it["link"] == why["link"];
+    let run = runs.iter().find(own).unwrap();
+    for field in [
+        "first_reply_ms",
+        "resident_bytes",
+        "memory_bytes",
+        "image_bytes",
+    ] {
+        assert_eq!(
+            run[field], why[field],
+            "{field}: one repetition is the median"
+        );
+    }
+    assert!(number(why, "first_reply_ms") >= run["boot_ms"].as_f64().unwrap());
+    // QEMU itself, and some of what the guest was given.
+    let resident = number(why, "resident_bytes");
+    assert!(resident > f64::from(16 << 20) && resident < 1e9, "{why:#}");
+}
+
+#[test]
+fn a_guests_figures_are_those_that_hold_on_any_machine() {
+    let turn = turn();
+    let outcome =
+        call("--targets hermit,linux-guest:busy,null --links vhost-user,unix").finish(&turn);
+    let results = results(&outcome);
+    let json = &results.json;
+    assert_eq!(
+        json["why"].as_array().unwrap().len(),
+        5,
+        "{:#}",
+        json["why"]
+    );
+    let baseline = baseline();
+    for link in ["vhost-user", "unix"] {
+        let hermit = of(json, "hermit", link);
+        check_guest(json, hermit);
+        let instructions = number(hermit, "instructions_per_echo");
+        assert!((instructions / baseline - 1.0).abs() < 0.05, "{hermit:#}");
+        let doorbells = if link == "unix" { 1.0 } else { 0.0 };
+        assert_eq!(number(hermit, "doorbells_per_echo"), doorbells);
+        assert_eq!(number(hermit, "interrupts_per_echo"), 0.0);
+        assert_eq!(
+            number(hermit, "image_bytes"),
+            size("target/fathom.elf") as f64
+        );
+        assert_eq!(number(hermit, "memory_bytes"), f64::from(32 << 20));
+
+        let linux = of(json, "linux-guest", link);
+        check_guest(json, linux);
+        assert_eq!(linux["responder"], "busy");
+        let instructions = number(linux, "instructions_per_echo");
+        assert!(instructions > 5.0 * baseline, "{linux:#}");
+        assert!(number(linux, "interrupts_per_echo") > 0.0, "{linux:#}");
+        let parts = size("target/linux-guest/vmlinuz") + size("target/fathom-responder");
+        let image = number(linux, "image_bytes");
+        assert!(
+            image > parts as f64 && image < 1.2 * parts as f64,
+            "{linux:#}"
+        );
+    }
+    // On unix the guest must tell QEMU of each answer.
+    assert!(number(of(json, "linux-guest", "unix"), "doorbells_per_echo") >= 0.99);
+    let null = of(json, "null", "vhost-user").as_object().unwrap();
+    for (field, value) in null {
+        assert_eq!(
+            value.is_null(),
+            !["target", "link"].contains(&&**field),
+            "{field}"
+        );
+    }
+    for shown in ["why, per echo", "instructions", "on any machine"] {
+        assert!(
+            outcome.stdout.contains(shown),
+            "{shown}: {}",
+            outcome.stdout
+        );
+    }
+    for name in ["report.md", "report.html"] {
+        let report = fs::read_to_string(outcome.file("out").join(name)).unwrap();
+        assert!(report.contains("hold on any machine"), "{name}");
+    }
+}
+
+#[test]
+fn without_a_look_what_the_runs_know_is_still_told() {
+    let turn = turn();
+    let outcome =
+        call("--targets hermit,linux-host:busy --links user,loopback --no-why").finish(&turn);
+    let results = results(&outcome);
+    let hermit = of(&results.json, "hermit", "user");
+    check_guest(&results.json, hermit);
+    assert!(hermit["instructions_per_echo"].is_null() && hermit["doorbells_per_echo"].is_null());
+    let host = of(&results.json, "linux-host", "loopback");
+    assert_eq!(
+        number(host, "image_bytes"),
+        size("target/fathom-responder") as f64
+    );
+    assert!(number(host, "first_reply_ms") > 0.0 && number(host, "resident_bytes") > 1e5);
+    assert!(!outcome.stderr.contains("no look"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_look_that_fails_costs_its_figures_and_nothing_else() {
+    let turn = turn();
+    // The only link with DHCP is `user`: nothing can be counted on vhost-user.
+    let outcome = call("--targets hermit --links user --ip dhcp").finish(&turn);
+    let results = results(&outcome);
+    let hermit = of(&results.json, "hermit", "user");
+    assert!(hermit["instructions_per_echo"].is_null(), "{hermit:#}");
+    assert_eq!(number(hermit, "doorbells_per_echo"), 1.0);
+    let said = "no look inside hermit on vhost-user: there is no DHCP server";
+    assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
+}
+
+#[test]
+fn ctrl_c_ends_a_look_and_keeps_what_was_measured() {
+    let turn = turn();
+    let mut running = call("--targets linux-guest:busy --links vhost-user").start(&turn);
+    running.wait_for_error("is counted now");
+    running.interrupt();
+    let outcome = running.finish();
+    outcome.expect_failure(1, &["interrupted"]);
+    let json = Results::read(&outcome.file("out")).json;
+    assert_eq!(json["runs"].as_array().unwrap().len(), 1);
+    let linux = of(&json, "linux-guest", "vhost-user");
+    assert!(linux["instructions_per_echo"].is_null());
+    assert!(number(linux, "first_reply_ms") > 0.0);
+}
