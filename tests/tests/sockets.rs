@@ -5,6 +5,7 @@
 use std::fs;
 
 use tests::fathom::{Call, Outcome};
+use tests::network;
 use tests::results::Results;
 use tests::turn::turn;
 
@@ -71,6 +72,13 @@ fn on_frames() {
 #[test]
 fn in_shared_memory() {
     on("vhost-user");
+}
+
+#[test]
+fn on_a_tap_device() {
+    if network::is_root() {
+        on("tap");
+    }
 }
 
 #[test]

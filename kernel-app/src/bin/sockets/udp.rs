@@ -8,7 +8,7 @@
 //!
 //! The kernel's feature `idle-poll`, which never halts, is left out: it is not on unless asked for, and
 //! made no link faster on a host whose other threads need the processor too (QEMU's main loop has
-//! to deliver that interrupt). Spinning on `sys_poll` would not save it.
+//! to deliver that interrupt). Spinning on `sys_poll` allows interrupts each time as well.
 //!
 //! Unsafe here: the socket calls, which take pointers.
 
