@@ -187,8 +187,8 @@ fn unfolded(directory: &Path) -> PathBuf {
 fn a_comparison_leaves_a_page_that_can_be_published() {
     let turn = turn();
     let call = Call::new(
-        "compare --accel tcg --targets hermit,hermit,null --links vhost-user,unix --repeat 2 \
-         --duration 1s --warmup 50ms --settle 100ms --retries 0 --timeout 20s",
+        "compare --accel tcg --targets hermit,hermit,null,linux-host --links vhost-user,unix \
+         --repeat 2 --duration 1s --warmup 50ms --settle 100ms --retries 0 --timeout 20s",
     );
     let out = call.file("out");
     let call = call.with("--out", &out).with("--image", built::image());
@@ -202,8 +202,8 @@ fn a_comparison_leaves_a_page_that_can_be_published() {
     let again = Call::new("report").with_argument(&out).finish(&turn);
     assert_eq!(again.code, Some(0), "{again:#?}");
     let html = fs::read_to_string(out.join("report.html")).unwrap();
-    // Two links with three targets and two, in rounds and together.
-    assert_eq!(html.matches("<svg class=\"plot wide\"").count(), 2 + 5);
+    // Two links with three targets each, in rounds and together; a process is on neither of them.
+    assert_eq!(html.matches("<svg class=\"plot wide\"").count(), 2 + 6);
     for words in [
         "hermit-2",
         "Not measured",

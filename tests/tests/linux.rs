@@ -185,7 +185,7 @@ fn what_is_missing_or_no_kernel_is_named() {
     let file = call.file("kernel");
     fs::write(&file, "no kernel").unwrap();
     let outcome = call.with("--kernel", &file).finish(&turn);
-    outcome.expect_failure(1, &["QEMU ended"]);
+    outcome.expect_failure(1, &["is no Linux kernel", "--kernel PATH"]);
 }
 
 #[test]

@@ -182,10 +182,10 @@ mod tests {
             .iter()
             .map(|finding| finding.name.as_str())
             .collect();
-        assert_eq!(names.len(), 17);
+        assert_eq!(names.len(), 18);
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), 17);
+        assert_eq!(names.len(), 18);
         for finding in &findings {
             assert!(!finding.fact.is_empty(), "{finding:?}");
             let is_fine = finding.verdict == Verdict::Ok;
