@@ -59,7 +59,8 @@ impl Measured {
     }
 }
 
-/// Measures by `plan`. `health` says whether there is still something to measure. With `settle_ns`
+/// Measures by `plan`. `health` says whether there is still something to measure, `own_threads_ns` what
+/// the service itself has taken so far of the CPUs that it shares with this thread. With `settle_ns`
 /// warm-up goes on until latency has settled, but no longer than that beyond the plan's own.
 pub fn measure<E: Into<CliError>>(
     plan: &Plan,
@@ -67,11 +68,14 @@ pub fn measure<E: Into<CliError>>(
     boot_id: Option<u32>,
     link: &mut dyn Link,
     interrupt: &Interrupt,
+    own_threads_ns: &dyn Fn() -> Option<u64>,
     mut health: impl FnMut() -> Result<(), E>,
 ) -> Measured {
     let mut bar = Bar::new("looking at the host's noise");
     let mut recorder = Recorder::new(plan);
+    let own_before_ns = own_threads_ns();
     let floor = noise::spin(clock::now_ns, FLOOR_NS);
+    let own_floor_ns = since(own_before_ns, own_threads_ns());
     bar.begin(plan);
     let mut warmed = Warmed::default();
     let mut unsettled = None;
@@ -95,6 +99,7 @@ pub fn measure<E: Into<CliError>>(
     // What warm-up saw is not of the run.
     link.take_gaps();
     let before = Counts::now();
+    let own_before_ns = own_threads_ns();
     let bench = Bench {
         link: &mut *link,
         observer: &mut recorder,
@@ -111,7 +116,10 @@ pub fn measure<E: Into<CliError>>(
     };
     tally.warmup_discarded += warmed.requests;
     let noise = Noise::new(floor, &before, &Counts::now());
+    let own_beside_ns = since(own_before_ns, own_threads_ns());
     let noise = Noise {
+        own_floor_ns,
+        own_beside_ns,
         beside: link.take_gaps().map(Lost::from),
         after: Some(noise::spin(clock::now_ns, AFTER_NS).into()),
         ..noise
@@ -131,6 +139,13 @@ pub fn measure<E: Into<CliError>>(
         failure,
         warmup_settled: settle_ns.map(|_| warmed.is_settled),
     }
+}
+
+/// The difference of two readings, if there are both.
+fn since(before: Option<u64>, now: Option<u64>) -> Option<u64> {
+    before
+        .zip(now)
+        .and_then(|(before, now)| now.checked_sub(before))
 }
 
 /// What came of warming up.
@@ -253,6 +268,7 @@ mod tests {
             Some(7),
             &mut link,
             &Interrupt::default(),
+            &|| None,
             || Ok::<(), CliError>(()),
         );
         assert_eq!(measured.ended, Ended::Completed);
@@ -283,7 +299,15 @@ mod tests {
         };
         let mut settled = |settle_ns| {
             let health = || Ok::<(), CliError>(());
-            let measured = measure(&plan, settle_ns, Some(7), &mut link, &interrupt, health);
+            let measured = measure(
+                &plan,
+                settle_ns,
+                Some(7),
+                &mut link,
+                &interrupt,
+                &|| None,
+                health,
+            );
             assert_eq!(measured.ended, Ended::Completed);
             assert_eq!((measured.tally.sent, measured.tally.lost), (10, 0));
             (measured.tally.warmup_discarded, measured.warmup_settled)
@@ -298,9 +322,15 @@ mod tests {
     #[test]
     fn warm_up_that_fails_is_the_end() {
         let interrupt = Interrupt::default();
-        let measured = measure(&PLAN, Some(1), None, &mut Broken, &interrupt, || {
-            Ok::<(), CliError>(())
-        });
+        let measured = measure(
+            &PLAN,
+            Some(1),
+            None,
+            &mut Broken,
+            &interrupt,
+            &|| None,
+            || Ok::<(), CliError>(()),
+        );
         assert!(matches!(measured.ended, Ended::Failed(_)));
         assert_eq!(measured.tally.sent, 0);
     }
@@ -345,7 +375,7 @@ mod tests {
             }
         };
         let interrupt = Interrupt::default();
-        let measured = measure(&PLAN, None, None, &mut Broken, &interrupt, health);
+        let measured = measure(&PLAN, None, None, &mut Broken, &interrupt, &|| None, health);
         let expected = "the guest panicked: out of luck".to_owned();
         assert_eq!(measured.ended, Ended::Failed(expected));
         assert!(matches!(measured.failure, Some(CliError::Machine(_))));
@@ -354,7 +384,7 @@ mod tests {
     #[test]
     fn a_failed_link_alone_is_its_own_explanation() {
         let interrupt = Interrupt::default();
-        let measured = measure(&PLAN, None, None, &mut Broken, &interrupt, || {
+        let measured = measure(&PLAN, None, None, &mut Broken, &interrupt, &|| None, || {
             Ok::<(), CliError>(())
         });
         let expected = "link broken: sending failed: no such thing".to_owned();

@@ -42,7 +42,7 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
         placement: None,
     };
     let series = Series::measure(&plan, args.load.sweep, &output, |plan| {
-        let measured = measure(plan, None, None, &mut link, &interrupt, || {
+        let measured = measure(plan, None, None, &mut link, &interrupt, &|| None, || {
             Ok::<(), CliError>(())
         });
         (measured.record(setting.clone(), plan), measured)

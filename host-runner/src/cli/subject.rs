@@ -148,6 +148,14 @@ impl Service {
         }
     }
 
+    /// What its emulation has taken so far of the CPUs that it shares with the measuring thread.
+    fn own_threads_ns(&self) -> Option<u64> {
+        match self {
+            Self::Guest { machine, .. } => machine.own_threads_ns(),
+            Self::Host(_) | Self::Thread { .. } => None,
+        }
+    }
+
     fn check(&self) -> Result<(), CliError> {
         match self {
             Self::Guest { machine, .. } => Ok(machine.check()?),
@@ -316,9 +324,17 @@ impl Subject {
         let signals_before = self.link.signals();
         let (link, service) = (self.link.as_mut(), &self.service);
         let boot_id = Some(self.boot_id);
-        let measured = measure(plan, settle_ns, boot_id, link, interrupt, || {
-            service.check()
-        });
+        let own_threads_ns = || service.own_threads_ns();
+        let health = || service.check();
+        let measured = measure(
+            plan,
+            settle_ns,
+            boot_id,
+            link,
+            interrupt,
+            &own_threads_ns,
+            health,
+        );
         let signals = self.link.signals().zip(signals_before);
         let floors = floor_before.zip(look());
         let resident_bytes = self.service.resident_bytes();

@@ -21,7 +21,7 @@ mod tests;
 
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 
 use boot::Booted;
 
@@ -68,6 +68,8 @@ const END_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Machine {
     booted: Booted,
     hint: Hint,
+    /// The virtual CPU's thread, once it is known.
+    vcpu: Option<Pid>,
 }
 
 impl Machine {
@@ -86,6 +88,7 @@ impl Machine {
         Ok(Self {
             booted: boot::boot(&config, accel::probe, cancelled, on_event)?,
             hint: Hint::from_memory(config.memory_mib),
+            vcpu: None,
         })
     }
 
@@ -184,11 +187,21 @@ impl Machine {
     /// says why.
     pub fn place(&mut self, polls: bool) -> Placement {
         let vcpu = self.booted.monitor.vcpu_thread();
-        match vcpu.map(rustix::process::Pid::from_raw) {
-            Ok(Some(vcpu)) => placement::place(self.booted.process.pid(), vcpu, polls),
+        match vcpu.map(Pid::from_raw) {
+            Ok(Some(vcpu)) => {
+                self.vcpu = Some(vcpu);
+                placement::place(self.booted.process.pid(), vcpu, polls)
+            }
             Ok(None) => Placement::Unchanged("QEMU has no thread for the virtual CPU".to_owned()),
             Err(error) => Placement::Unchanged(format!("QEMU's threads are unknown: {error}")),
         }
+    }
+
+    /// For how long QEMU's threads have run so far but the virtual CPU's, in nanoseconds. `None` before
+    /// [`Machine::place`] has found that one.
+    #[must_use]
+    pub fn own_threads_ns(&self) -> Option<u64> {
+        placement::others_ran_ns(self.booted.process.pid(), self.vcpu?)
     }
 
     /// QEMU's version, as it says itself, such as `7.2.22`.

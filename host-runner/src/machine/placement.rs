@@ -187,6 +187,22 @@ fn go_first() -> Result<(), String> {
     })
 }
 
+/// For how long QEMU's threads have run so far but the virtual CPU's, in nanoseconds: what its emulation
+/// takes of the CPUs that it shares with the measuring thread.
+pub(crate) fn others_ran_ns(qemu: Pid, vcpu: Pid) -> Option<u64> {
+    let ran_ns = |thread: Pid| {
+        let path = format!(
+            "/proc/{}/task/{}/schedstat",
+            qemu.as_raw_nonzero(),
+            thread.as_raw_nonzero()
+        );
+        let schedstat = fs::read_to_string(path).ok()?;
+        schedstat.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    let others = threads(qemu).into_iter().filter(|&thread| thread != vcpu);
+    others.map(ran_ns).sum()
+}
+
 /// The threads of a process, as far as they can be listed.
 fn threads(process: Pid) -> Vec<Pid> {
     let directory = format!("/proc/{}/task", process.as_raw_nonzero());

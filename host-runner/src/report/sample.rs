@@ -94,6 +94,8 @@ fn run(mode: Mode) -> Run {
         }),
         waited_ns: Some(4_000_000),
         waited_share: Some(0.004),
+        own_floor_ns: None,
+        own_beside_ns: None,
     };
     let recorder = recorder(mode);
     let mut run = Run::new(

@@ -279,11 +279,18 @@ fn noise_beside(noise: &Noise, text: &mut String) -> fmt::Result {
             format!("{when} {percent:.2} %, {micros:.1} us at most")
         })
     };
+    let own = |ns: u64| {
+        format!(
+            "QEMU's other threads ran {:.1} ms in the run",
+            ns as f64 / 1e6
+        )
+    };
     let waited = |share: f64| format!("waited for the CPU {:.2} %", share * 100.0);
     let parts = [
         lost("during the run", noise.beside),
         lost("after it", noise.after),
         noise.waited_share.map(waited),
+        noise.own_beside_ns.map(own),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if parts.is_empty() {

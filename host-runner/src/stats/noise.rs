@@ -177,6 +177,13 @@ pub struct Noise {
     /// What a spinning thread saw right after the run, in gaps over a microsecond.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Lost>,
+    /// For how long QEMU's threads ran but the virtual CPU's while the thread spun before the run, in
+    /// nanoseconds: they share its CPUs, and what they take is the target's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_floor_ns: Option<u64>,
+    /// The same during the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_beside_ns: Option<u64>,
     /// For how long the measuring thread wanted to run and waited for the CPU during the run, in
     /// nanoseconds. A thread that sleeps waits a little each time it wakes up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -215,9 +222,28 @@ impl Noise {
                 }),
             beside: None,
             after: None,
+            own_floor_ns: None,
+            own_beside_ns: None,
             waited_ns,
             waited_share,
         }
+    }
+}
+
+impl Noise {
+    /// The share of its time that the spinning thread lost before the run to others than the target.
+    #[must_use]
+    pub fn foreign_floor_share(&self) -> f64 {
+        let own_ns = self.own_floor_ns.unwrap_or(0);
+        (self.floor_share - ratio(own_ns, self.floor_observed_ns)).max(0.0)
+    }
+
+    /// The same of the measuring thread, during it.
+    #[must_use]
+    pub fn foreign_beside_share(&self) -> f64 {
+        let own_ns = self.own_beside_ns.unwrap_or(0);
+        let foreign = |lost: Lost| lost.share - ratio(own_ns, lost.observed_ns);
+        self.beside.map_or(0.0, foreign).max(0.0)
     }
 }
 
@@ -287,6 +313,31 @@ mod tests {
             (None, None)
         );
         assert_eq!((noise.waited_ns, noise.waited_share), (None, None));
+    }
+
+    #[test]
+    fn what_the_target_takes_itself_is_not_the_hosts_noise() {
+        let noise = Noise {
+            floor_observed_ns: 1000,
+            floor_share: 0.3,
+            own_floor_ns: Some(250),
+            beside: Some(Lost {
+                observed_ns: 10_000,
+                share: 0.2,
+                ..Lost::default()
+            }),
+            own_beside_ns: Some(2_500),
+            ..Noise::default()
+        };
+        assert!((noise.foreign_floor_share() - 0.05).abs() < 1e-9);
+        assert_eq!(noise.foreign_beside_share(), 0.0);
+        let unknown = Noise {
+            own_floor_ns: None,
+            own_beside_ns: None,
+            ..noise
+        };
+        assert_eq!(unknown.foreign_floor_share(), 0.3);
+        assert_eq!(unknown.foreign_beside_share(), 0.2);
     }
 
     #[test]

@@ -64,19 +64,20 @@ pub fn reasons(ended: &Ended, tally: &Tally, recorder: &Recorder, noise: &Noise)
                 share * 100.0
             )
         });
-    let crowded = (noise.floor_share > MAX_FLOOR_SHARE).then(|| {
+    let floor_share = noise.foreign_floor_share();
+    let crowded = (floor_share > MAX_FLOOR_SHARE).then(|| {
         format!(
             "other programs had the CPU: just before the run a thread that only spins lost {:.1} % \
              of its time",
-            noise.floor_share * 100.0
+            floor_share * 100.0
         )
     });
-    let beside = noise.beside.filter(|lost| lost.share > MAX_FLOOR_SHARE);
-    let beside = beside.map(|lost| {
+    let beside_share = noise.foreign_beside_share();
+    let beside = (beside_share > MAX_FLOOR_SHARE).then(|| {
         format!(
             "other programs had the CPU: during the run the measuring thread, which polls, lost \
              {:.1} % of its time",
-            lost.share * 100.0
+            beside_share * 100.0
         )
     });
     let late = recorder
