@@ -13,6 +13,7 @@ use super::super::subject::{self, Recipe};
 use super::super::way::Way;
 use super::args::CompareArgs;
 use super::contender::Contender;
+use super::on_a_thread;
 use super::schedule::Combination;
 use crate::inside::trace::{self, Trace};
 use crate::inside::{Asker, LookError, PerEcho, Witness, instructions, signals};
@@ -82,6 +83,9 @@ impl Look {
             ..contender
         };
         let look = |link| Self { contender, link };
+        if !keeps_up(contender.target) {
+            return vec![look(link)];
+        }
         let mut looks = vec![look(LinkKind::VhostUser), look(link)];
         looks.dedup();
         looks
@@ -166,14 +170,10 @@ impl Looks {
     }
 }
 
-/// Does `work` on a thread that is placed among the CPUs and takes that with it.
-fn on_a_thread<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    std::thread::scope(|scope| {
-        let thread = scope.spawn(work);
-        thread
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
+/// Whether instructions can be counted at full load: Hermit's own sockets hold four datagrams, and most
+/// requests are lost then.
+fn keeps_up(target: Target) -> bool {
+    target != Target::HermitSockets
 }
 
 /// A guest that is to be looked into, and the link to it.
@@ -258,9 +258,7 @@ impl<'a> Place<'a> {
         let mut asker = Asker::new(self.link.as_mut(), self.payload_len, left, &cancelled);
         let mut look = || -> Result<(), LookError> {
             sight.signals = Some(signals::per_lone_echo(&mut asker, &mut self.witness)?);
-            // Hermit's own sockets hold four datagrams: at full load most requests are lost.
-            let keeps_up = self.look.contender.target != Target::HermitSockets;
-            if self.look.counts() && keeps_up {
+            if self.look.counts() && keeps_up(self.look.contender.target) {
                 sight.instructions_per_echo = Some(instructions::per_echo(&mut asker)?);
             }
             Ok(())

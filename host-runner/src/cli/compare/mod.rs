@@ -319,13 +319,18 @@ impl Session<'_> {
             subject.shutdown();
             Ok(measured)
         };
-        std::thread::scope(|scope| {
-            let thread = scope.spawn(repetition);
-            thread
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
+        on_a_thread(repetition)
     }
+}
+
+/// Does `work` on a thread that is placed among the CPUs and takes that with it.
+fn on_a_thread<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(work);
+        thread
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 /// Has all guests boot on the accelerator that the first came to: what it was that KVM could not do,

@@ -1,3 +1,5 @@
+//! Whole pages of made-up measurements: what they say, and that they need nothing else.
+
 use super::*;
 
 fn documents(sources: &[Source]) -> Documents {

@@ -1,3 +1,5 @@
+//! Results that are written and read back, damaged or not.
+
 use std::time::SystemTime;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Ticks, labels and positions of axes.
+
 use proptest::prelude::*;
 
 use super::*;

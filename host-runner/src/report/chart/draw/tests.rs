@@ -1,3 +1,5 @@
+//! What a drawing holds, and that nothing in it lies on anything else.
+
 use super::super::{Axis, Band, Claim, Curve, Line, Mark, Style};
 use super::*;
 

@@ -1,3 +1,5 @@
+//! A made-up comparison: what is merged, what is said of it, and in which order.
+
 use super::super::made_up;
 use super::*;
 use crate::report::Why;

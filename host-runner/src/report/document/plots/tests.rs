@@ -1,3 +1,5 @@
+//! The plots of made-up measurements.
+
 use super::super::{entry::entries, made_up};
 use super::load::{plot as against_load, sweeps};
 use super::over_time::by_second as over_time;

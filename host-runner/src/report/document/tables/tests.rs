@@ -1,3 +1,5 @@
+//! The tables of made-up measurements, cell by cell.
+
 use super::super::{entry::entries, made_up};
 use super::host::{doctor, environment};
 use super::runs::{floors, holds, latency, parts, requests};
