@@ -79,7 +79,7 @@ probe: build ## measure a service already running: make probe ARGS=127.0.0.1:900
 compare: build sockets linux-guest ## the unikernel beside Linux in at most 5 minutes: make compare ARGS="--seed 2"
 	@$(FATHOM) compare --targets \
 		hermit,hermit-sockets,linux-guest:blocking,linux-guest:busy,linux-host:blocking,null \
-		--links vhost-user,tap --repeat 5 --duration 700ms --warmup 200ms --settle 600ms --retries 2 \
+		--links vhost-user,tap --repeat 7 --duration 700ms --warmup 200ms --settle 600ms --retries 2 \
 		--within 280s $(ARGS)
 
 compare-full: build sockets linux-guest ## every target on every link, ten rounds: takes an hour

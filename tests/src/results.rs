@@ -32,6 +32,7 @@ const ENVIRONMENT: &[&str] = &[
     "accel",
     "accel_reason",
     "governor",
+    "host_idle",
     "steal_share",
     "image",
     "git_revision",

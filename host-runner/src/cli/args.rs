@@ -11,7 +11,7 @@ use super::CliError;
 use super::values::{Ip, Ip6, as_ns, duration};
 use super::way::Way;
 use crate::load::{Limit, Mode, Plan};
-use crate::machine::{AccelChoice, MachineType};
+use crate::machine::{AccelChoice, HostIdle, MachineType};
 use crate::target::{Responder, Target};
 
 /// `fathom run`.
@@ -35,9 +35,21 @@ pub struct RunArgs {
     /// What the service on Linux is made of.
     #[command(flatten)]
     pub linux: LinuxArgs,
+    /// What the host does meanwhile.
+    #[command(flatten)]
+    pub host: HostArgs,
     /// What to boot, and on what.
     #[command(flatten)]
     pub guest: GuestArgs,
+}
+
+/// What the host does while something is measured on it.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Host")]
+pub struct HostArgs {
+    /// What this host's CPUs do when they have nothing to do
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
+    pub host_idle: HostIdle,
 }
 
 /// What the service on Linux is made of.
@@ -75,6 +87,9 @@ pub struct ProbeArgs {
     /// Where results go.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// What the host does meanwhile.
+    #[command(flatten)]
+    pub host: HostArgs,
 }
 
 /// How requests follow each other.

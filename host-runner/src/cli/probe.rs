@@ -11,6 +11,7 @@ use super::output::Output;
 use super::series::Series;
 use crate::link::Link as _;
 use crate::link::user::UdpLink;
+use crate::machine::Awake;
 use crate::report::{Environment, Setting};
 
 /// What results call a service that somebody else runs.
@@ -30,7 +31,11 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
     let interrupt = Interrupt::watch()?;
     let mut link = UdpLink::connect(LINK, peer)?;
     let output = Output::prepare(&args.output)?;
-    let environment = Environment::now();
+    let awake = Awake::ask(args.host.host_idle);
+    let environment = Environment {
+        host_idle: Some(awake.to_string()),
+        ..Environment::now()
+    };
     let setting = Setting {
         target: TARGET.to_owned(),
         responder: None,

@@ -6,6 +6,7 @@ use super::interrupt::Interrupt;
 use super::output::Output;
 use super::series::Series;
 use super::subject::{self, FirstRequest, Recipe, Subject};
+use crate::machine::Awake;
 use crate::report::Environment;
 
 /// What the guest printed, among the results.
@@ -27,8 +28,12 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
     let recipe = Recipe::find(args, scratch.path())?;
     let interrupt = Interrupt::watch()?;
     let output = Output::prepare(&args.output)?;
+    let awake = Awake::ask(args.host.host_idle);
     // Before there is a guest, which would be found to be busy.
-    let environment = Environment::now();
+    let environment = Environment {
+        host_idle: Some(awake.to_string()),
+        ..Environment::now()
+    };
     let console_log = output.file(CONSOLE_LOG);
     let first = FirstRequest::Measured;
     let mut subject = match Subject::start(args, recipe, console_log, first, &interrupt) {

@@ -4,6 +4,7 @@
 //! functions over the text of the kernel's files:
 //!
 //! - [`cpu`]: cores, their clocks and siblings, the time that a hypervisor takes;
+//! - [`sleep`]: what idle CPUs do;
 //! - [`rights`]: what this process may do;
 //! - [`memory`]: huge pages;
 //! - [`busy`]: who else wants the CPUs;
@@ -23,6 +24,7 @@ pub mod cpu;
 pub mod emulator;
 pub mod memory;
 pub mod rights;
+mod sleep;
 pub mod spin;
 pub mod table;
 
@@ -141,6 +143,7 @@ pub fn examine(depth: Depth) -> Vec<Finding> {
             read("/sys/devices/system/cpu/smt/active").as_deref(),
             &cpu::sibling_lists(&cpus),
         ),
+        sleep::idle_cpus(),
         cpu::clock_source(
             read("/sys/devices/system/clocksource/clocksource0/current_clocksource").as_deref(),
         ),
@@ -182,10 +185,10 @@ mod tests {
             .iter()
             .map(|finding| finding.name.as_str())
             .collect();
-        assert_eq!(names.len(), 18);
+        assert_eq!(names.len(), 19);
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), 18);
+        assert_eq!(names.len(), 19);
         for finding in &findings {
             assert!(!finding.fact.is_empty(), "{finding:?}");
             let is_fine = finding.verdict == Verdict::Ok;

@@ -4,7 +4,8 @@
 //! one comes or the deadline passes. It does not spin: the guest spins on one processor, and where
 //! there are but two, the other one is needed by QEMU's own thread, which carries every message;
 //! a client that keeps it busy waits for itself. (Spinning was tried, with and without yielding, and
-//! was slower each time, at the median and in the tail.)
+//! was slower each time, at the median and in the tail.) That its CPU is awake when the message comes is
+//! seen to by [`crate::machine::awake`].
 #![forbid(unsafe_code)]
 
 use std::io;

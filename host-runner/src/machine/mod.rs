@@ -6,6 +6,7 @@
 //! dropped is killed, and one whose instrument is killed dies with it.
 
 mod accel;
+pub mod awake;
 mod boot;
 pub(crate) mod child;
 mod command;
@@ -26,6 +27,7 @@ use rustix::process::{Pid, Signal};
 use boot::Booted;
 
 pub use accel::probe as probe_kvm;
+pub use awake::{Awake, HostIdle};
 pub use config::{
     Accel, AccelChoice, Config, DEFAULT_MAC, MIN_MEMORY_MIB, MachineType, Netdev, QEMU_VARIABLE,
     qemu_program,
@@ -68,8 +70,8 @@ const END_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Machine {
     booted: Booted,
     hint: Hint,
-    /// The virtual CPU's thread, once it is known.
-    vcpu: Option<Pid>,
+    /// The virtual CPU's thread, where QEMU's others share the one CPU of the measuring thread.
+    vcpu_apart: Option<Pid>,
 }
 
 impl Machine {
@@ -88,7 +90,7 @@ impl Machine {
         Ok(Self {
             booted: boot::boot(&config, accel::probe, cancelled, on_event)?,
             hint: Hint::from_memory(config.memory_mib),
-            vcpu: None,
+            vcpu_apart: None,
         })
     }
 
@@ -189,19 +191,20 @@ impl Machine {
         let vcpu = self.booted.monitor.vcpu_thread();
         match vcpu.map(Pid::from_raw) {
             Ok(Some(vcpu)) => {
-                self.vcpu = Some(vcpu);
-                placement::place(self.booted.process.pid(), vcpu, polls)
+                let placement = placement::place(self.booted.process.pid(), vcpu, polls);
+                self.vcpu_apart = placement.is_shared().then_some(vcpu);
+                placement
             }
             Ok(None) => Placement::Unchanged("QEMU has no thread for the virtual CPU".to_owned()),
             Err(error) => Placement::Unchanged(format!("QEMU's threads are unknown: {error}")),
         }
     }
 
-    /// For how long QEMU's threads have run so far but the virtual CPU's, in nanoseconds. `None` before
-    /// [`Machine::place`] has found that one.
+    /// For how long QEMU's threads but the virtual CPU's have run so far on the CPU of the measuring
+    /// thread, in nanoseconds. `None` where that may have been another CPU.
     #[must_use]
     pub fn own_threads_ns(&self) -> Option<u64> {
-        placement::others_ran_ns(self.booted.process.pid(), self.vcpu?)
+        placement::others_ran_ns(self.booted.process.pid(), self.vcpu_apart?)
     }
 
     /// QEMU's version, as it says itself, such as `7.2.22`.

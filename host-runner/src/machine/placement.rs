@@ -31,6 +31,8 @@ pub enum Placement {
     Apart {
         /// The virtual CPU's.
         cpu: usize,
+        /// Whether the others are but one, which QEMU's other threads then share with it.
+        is_shared: bool,
     },
     /// The virtual CPU and the measuring thread, which polls, are each alone on a CPU.
     Polling {
@@ -38,6 +40,8 @@ pub enum Placement {
         cpu: usize,
         /// The measuring thread's.
         measuring: usize,
+        /// Whether QEMU's other threads run there too, for want of a third CPU.
+        is_shared: bool,
     },
     /// Everything is as the scheduler has it, for this reason.
     Unchanged(String),
@@ -46,15 +50,27 @@ pub enum Placement {
 impl fmt::Display for Placement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Apart { cpu } => write!(
+            Self::Apart { cpu, .. } => write!(
                 f,
                 "the virtual CPU has CPU {cpu} to itself, the measuring thread goes first on the \
                  others (SCHED_FIFO)"
             ),
-            Self::Polling { cpu, measuring } => write!(
-                f,
-                "the virtual CPU has CPU {cpu} to itself, the measuring thread CPU {measuring}"
-            ),
+            Self::Polling {
+                cpu,
+                measuring,
+                is_shared,
+            } => {
+                let others = if *is_shared {
+                    ", where QEMU's other threads run too"
+                } else {
+                    ""
+                };
+                write!(
+                    f,
+                    "the virtual CPU has CPU {cpu} to itself, the measuring thread CPU \
+                     {measuring}{others}"
+                )
+            }
             Self::Unchanged(why) => write!(f, "left to the scheduler: {why}"),
         }
     }
@@ -65,8 +81,16 @@ impl Placement {
     #[must_use]
     pub const fn cpu(&self) -> Option<usize> {
         match self {
-            Self::Apart { cpu } | Self::Polling { cpu, .. } => Some(*cpu),
+            Self::Apart { cpu, .. } | Self::Polling { cpu, .. } => Some(*cpu),
             Self::Unchanged(_) => None,
+        }
+    }
+
+    /// Whether the measuring thread has QEMU's other threads on the one CPU that it may run on.
+    pub(super) const fn is_shared(&self) -> bool {
+        match self {
+            Self::Apart { is_shared, .. } | Self::Polling { is_shared, .. } => *is_shared,
+            Self::Unchanged(_) => false,
         }
     }
 }
@@ -87,7 +111,10 @@ fn apart(qemu: Pid, vcpu: Pid) -> Result<Placement, String> {
     go_first()?;
     bind(qemu, vcpu, &own, &others)?;
     sched_setaffinity(None, &others).map_err(unbound)?;
-    Ok(Placement::Apart { cpu })
+    Ok(Placement::Apart {
+        cpu,
+        is_shared: others.count() == 1,
+    })
 }
 
 fn polling(qemu: Pid, vcpu: Pid) -> Result<Placement, String> {
@@ -95,7 +122,11 @@ fn polling(qemu: Pid, vcpu: Pid) -> Result<Placement, String> {
     let (measuring, mine, rest) = halved(&others)?;
     bind(qemu, vcpu, &own, &rest)?;
     sched_setaffinity(None, &mine).map_err(unbound)?;
-    Ok(Placement::Polling { cpu, measuring })
+    Ok(Placement::Polling {
+        cpu,
+        measuring,
+        is_shared: rest == mine,
+    })
 }
 
 /// Gives the calling thread, which polls another one, a CPU of its own: that for the other thread, and

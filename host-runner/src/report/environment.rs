@@ -36,6 +36,9 @@ pub struct Environment {
     pub accel: Option<String>,
     /// Why that one.
     pub accel_reason: Option<String>,
+    /// What the host's CPUs did when they had nothing to do, and why: `poll: ...` or `sleep: ...`.
+    #[serde(default)]
+    pub host_idle: Option<String>,
     /// What was booted.
     pub image: Option<Image>,
     /// The revision that this program was built from; `-dirty` if the source had been changed.
@@ -71,6 +74,7 @@ impl Environment {
             qemu_version: None,
             accel: None,
             accel_reason: None,
+            host_idle: None,
             image: None,
             git_revision: GIT_REVISION.map(str::to_owned),
             fathom_version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::table::{accelerator, micros};
+use super::table::{accelerator, idle_cpus, micros};
 use super::{Comparison, Merged, Report, Skipped, why};
 
 /// The report as text, with a newline at the end.
@@ -24,6 +24,7 @@ fn write(report: &Report, text: &mut String) -> fmt::Result {
     }
     let environment = &report.environment;
     accelerator(environment.accel.as_deref(), environment, text)?;
+    idle_cpus(environment, text)?;
     writeln!(
         text,
         "\n{:<22}{:<11}{:>6}{:>14}{:>14}{:>14}{:>14}{:>11}{:>7}",
@@ -179,6 +180,7 @@ mod tests {
 latency in us, closed loop, 64-byte payload; all valid rounds of a target together
 accel      tcg: there is no /dev/kvm
            TCG compares guests under one emulator; no statement about KVM
+idle CPUs  sleep: a sample
 
 target                link       rounds           p50           p99         p99.9           max    samples   lost
 hermit                vhost-user    3/5          1.90          1.90           n/a          1.90       2000      0

@@ -307,6 +307,7 @@ mod tests {
             "qemu_version",
             "accel",
             "accel_reason",
+            "host_idle",
             "image",
             "git_revision",
             "fathom_version",

@@ -149,6 +149,7 @@ pub(super) fn report(run: Run) -> Report {
         qemu_version: Some("7.2.0".to_owned()),
         accel: Some("tcg".to_owned()),
         accel_reason: Some("there is no /dev/kvm".to_owned()),
+        host_idle: Some("sleep: a sample".to_owned()),
         image: Some(Image {
             path: "target/fathom.elf".into(),
             sha256: "00ff".to_owned(),

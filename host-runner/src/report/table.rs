@@ -39,6 +39,7 @@ fn write(report: &Report, run: &Run, text: &mut String) -> fmt::Result {
     counts(run, text)?;
     floor::write(run, text)?;
     noise(run, text)?;
+    idle_cpus(&report.environment, text)?;
     if run.valid {
         writeln!(text, "validity   valid")
     } else {
@@ -104,6 +105,14 @@ pub(super) fn accelerator(
         }
     }
     Ok(())
+}
+
+/// What the host's idle CPUs did.
+pub(super) fn idle_cpus(environment: &Environment, text: &mut String) -> fmt::Result {
+    match &environment.host_idle {
+        Some(host_idle) => writeln!(text, "idle CPUs  {host_idle}"),
+        None => Ok(()),
+    }
 }
 
 /// A quantity's column: its name and its figures.
@@ -318,6 +327,7 @@ steal 0.0 %
            during the run 1.00 %, 81.5 us at most; after it 0.20 %, 12.3 us at most; \
 waited for the CPU 0.40 %
 placement  left to the scheduler: a sample
+idle CPUs  sleep: a sample
 ";
 
     #[test]

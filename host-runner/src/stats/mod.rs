@@ -21,6 +21,7 @@ mod counts;
 pub mod distribution;
 pub mod intervals;
 pub mod noise;
+mod rank_sum;
 pub mod recorder;
 pub mod recording;
 pub mod round_trip;

@@ -178,7 +178,7 @@ pub struct Noise {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Lost>,
     /// For how long QEMU's threads ran but the virtual CPU's while the thread spun before the run, in
-    /// nanoseconds: they share its CPUs, and what they take is the target's own.
+    /// nanoseconds, where they share the one CPU of that thread: what they take is the target's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own_floor_ns: Option<u64>,
     /// The same during the run.

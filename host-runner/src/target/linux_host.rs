@@ -119,7 +119,7 @@ impl Host {
         let pid = self.process.pid();
         // Its first thread is the one that serves.
         match placement::place(pid, pid, false) {
-            Placement::Apart { cpu } => format!(
+            Placement::Apart { cpu, .. } => format!(
                 "the responder has CPU {cpu} to itself, the measuring thread goes first on the \
                  others (SCHED_FIFO)"
             ),

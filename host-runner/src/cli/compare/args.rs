@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::super::CliError;
-use super::super::args::{GuestArgs, LinuxArgs, LoadArgs, OutputArgs, RunArgs};
+use super::super::args::{GuestArgs, HostArgs, LinuxArgs, LoadArgs, OutputArgs, RunArgs};
 use super::super::values::duration;
 use super::super::way::Way;
 use super::contender::Contender;
@@ -35,7 +35,7 @@ pub struct CompareArgs {
     )]
     pub links: Vec<Way>,
     /// How many rounds: in each, every target is booted and measured once on every link
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub repeat: u32,
     /// How often a run that is invalid or fails is repeated
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(..=100))]
@@ -62,6 +62,9 @@ pub struct CompareArgs {
     /// The kernel's modules; without it a --kernel must have virtio-net built in
     #[arg(long, value_name = "DIR", help_heading = "Linux")]
     pub modules: Option<PathBuf>,
+    /// What the host does meanwhile.
+    #[command(flatten)]
+    pub host: HostArgs,
     /// What to boot, and on what.
     #[command(flatten)]
     pub guest: GuestArgs,
@@ -110,6 +113,7 @@ impl CompareArgs {
                 kernel: self.kernel.clone().filter(|_| is_linux_guest),
                 modules: self.modules.clone().filter(|_| is_linux_guest),
             },
+            host: self.host,
             guest,
         }
     }

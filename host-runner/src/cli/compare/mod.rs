@@ -22,7 +22,7 @@ use super::subject::{FirstRequest, Recipe, Subject};
 use super::values::as_ns;
 use crate::link::LinkError;
 use crate::load::Plan;
-use crate::machine::{AccelChoice, MachineError};
+use crate::machine::{AccelChoice, Awake, MachineError};
 use crate::report::{Environment, Run, Skipped};
 use crate::stats::Ended;
 use crate::target::{Target, TargetError};
@@ -87,7 +87,9 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
         output: &output,
         interrupt: &interrupt,
     };
+    let awake = Awake::ask(args.host.host_idle);
     let mut ledger = Ledger::new(&combinations, skipped, args.repeat, plan.seed);
+    ledger.environment().host_idle = Some(awake.to_string());
     let failure = session.rounds(args, &combinations, &mut ledger).err();
     let failure = match failure {
         Some(error @ (CliError::Interrupted | CliError::Report(_))) => Some(error),

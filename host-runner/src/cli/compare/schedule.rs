@@ -125,7 +125,7 @@ pub fn expected_s(combination: Combination, plan: &Plan) -> f64 {
 }
 
 const HERMIT_S: f64 = 1.5;
-const LINUX_GUEST_S: f64 = 5.0;
+const LINUX_GUEST_S: f64 = 3.5;
 const PROCESS_S: f64 = 1.0;
 
 #[cfg(test)]

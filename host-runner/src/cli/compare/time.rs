@@ -10,9 +10,11 @@ use crate::load::Plan;
 pub struct Time {
     within_s: f64,
     began: Instant,
-    /// Rounds that have not begun, and how long one takes without repeats.
+    /// Rounds that have not begun, and how long one takes without repeats: by estimate, until one was made.
     rounds_left: u32,
     round_s: f64,
+    /// How long the longest took that was made, without repeats.
+    longest_s: f64,
     /// How long the longest run takes.
     run_s: f64,
     /// When the current round is over, by estimate, in seconds from the beginning.
@@ -38,6 +40,7 @@ impl Time {
             began: Instant::now(),
             rounds_left: rounds,
             round_s: runs.clone().sum(),
+            longest_s: 0.0,
             run_s: runs.fold(0.0, f64::max),
             round_ends_s: 0.0,
             repeats_s: 0.0,
@@ -52,9 +55,9 @@ impl Time {
     fn begins_round_at(&mut self, now_s: f64) -> bool {
         let is_first = self.round_ends_s == 0.0;
         if !is_first {
-            // What the last one really took, where that is more than was thought.
             let began_s = self.round_ends_s - self.round_s - self.repeats_s;
-            self.round_s = self.round_s.max(now_s - began_s - self.repeats_s);
+            self.longest_s = self.longest_s.max(now_s - began_s - self.repeats_s);
+            self.round_s = self.longest_s;
         }
         self.rounds_left = self.rounds_left.saturating_sub(1);
         self.repeats_s = 0.0;
@@ -113,6 +116,17 @@ mod tests {
         assert!(time.begins_round_at(0.0));
         assert!(time.begins_round_at(15.0), "30 of 35");
         assert!(!time.begins_round_at(30.0), "45 of 35");
+    }
+
+    #[test]
+    fn what_a_round_did_not_need_is_there_for_repeats() {
+        let mut time = time(35.0);
+        assert!(time.begins_round_at(0.0) && time.repeats_run(), "34 of 35");
+        assert!(!time.repeats_run(), "38 of 35");
+        // Of 12 s the repeat was to take 4.
+        assert!(time.begins_round_at(12.0));
+        assert!(time.repeats_run() && !time.repeats_run(), "32 and 36 of 35");
+        assert!(time.begins_round_at(24.0), "32 of 35");
     }
 
     #[test]

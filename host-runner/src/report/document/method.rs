@@ -75,7 +75,8 @@ const COMPARED: [&str; 4] = [
      4,000 times, both targets of a round together, because what moves a figure is mostly the boot and \
      the hour. What the ratio of the two percentiles comes to in all but the extreme draws is the \
      interval, told as a difference; it is widened for how few rounds there are (Student's t) and for \
-     how many percentiles are looked at together. \"Lower\" and \"higher\" are said if the interval excludes zero, \"no \
+     how many percentiles are looked at together. From six rounds on it is held against the interval \
+     that the order of the single rounds gives (Mann-Whitney), and what both allow is told. \"Lower\" and \"higher\" are said if the interval excludes zero, \"no \
      difference seen\" if it does not, which is no proof that there is none. With fewer than three \
      rounds in which both are valid, and beyond p99.9, nothing is said.",
 ];

@@ -79,6 +79,8 @@ fn a_target_differs_from_itself_in_less_than_one_pair_in_twenty() {
         (3, 0.05, 0.1),
         (5, 0.05, 0.0),
         (5, 0.1, 0.1),
+        (7, 0.05, 0.1),
+        (7, 0.3, 0.0),
         (10, 0.05, 0.1),
         (10, 0.1, 0.0),
     ] {
@@ -162,6 +164,65 @@ fn one_spoilt_round_of_ten_does_not_hide_what_all_show() {
         let verdict = difference.verdict();
         assert_eq!(verdict, Verdict::NoDifference, "{difference:?}");
     }
+}
+
+/// Boots of two kinds, a third of them at three times the level of the others.
+fn of_two_kinds(level_ns: f64, random: &mut SplitMix64) -> Distribution {
+    let noise = Noise {
+        sigma: 0.05,
+        outliers: 0.0,
+    };
+    let factor = if random.happens(0.33) { 3.0 } else { 1.0 };
+    repetition(factor * level_ns, noise, random)
+}
+
+/// Counts, of `pairs` pairs of targets with boots of two kinds, those of which `what` holds.
+fn pairs_of_two_kinds(
+    pairs: usize,
+    levels_ns: (f64, f64),
+    rounds: usize,
+    what: fn(&[Difference]) -> bool,
+) -> usize {
+    let mut random = SplitMix64(21);
+    let holds = (0..pairs).filter(|_| {
+        let mut of = |level_ns| -> Vec<Distribution> {
+            (0..rounds)
+                .map(|_| of_two_kinds(level_ns, &mut random))
+                .collect()
+        };
+        let (targets, baselines) = (of(levels_ns.0), of(levels_ns.1));
+        let rounds: Vec<_> = targets.iter().zip(&baselines).collect();
+        what(&compare(&rounds, 1))
+    });
+    holds.count()
+}
+
+#[test]
+fn boots_of_two_kinds_do_not_hide_what_the_order_of_rounds_shows() {
+    let is_lower = |differences: &[Difference]| {
+        assert!(differences.iter().all(|d| d.verdict() != Verdict::Higher));
+        differences[0].verdict() == Verdict::Lower
+    };
+    let found = pairs_of_two_kinds(40, (30_000.0, 240_000.0), 7, is_lower);
+    assert!(found >= 38, "{found} of 40");
+    let claims = pairs_of_two_kinds(200, (30_000.0, 30_000.0), 7, |differences| {
+        differences.iter().any(is_claim)
+    });
+    assert!(claims < 10, "{claims} of 200");
+}
+
+#[test]
+fn an_interval_holds_the_difference_itself() {
+    let inside = |differences: &[Difference]| {
+        differences.iter().all(|difference| {
+            let (low, high) = difference.interval_ns.unwrap();
+            (low..=high).contains(&difference.difference_ns())
+        })
+    };
+    assert_eq!(pairs_of_two_kinds(40, (30_000.0, 60_000.0), 7, inside), 40);
+    // Intervals that have nothing in common: the first one is told.
+    assert_eq!(narrowed((0.0, 2.0), (3.0, 4.0), 1.0), (0.0, 2.0));
+    assert_eq!(narrowed((0.0, 2.0), (1.5, 4.0), 1.0), (1.0, 2.0));
 }
 
 #[test]

@@ -58,6 +58,7 @@ pub fn environment(source: &Source) -> Table {
         ),
         ("kernel", Some(environment.kernel.clone())),
         ("governor", environment.governor.clone()),
+        ("idle CPUs", environment.host_idle.clone()),
         ("steal", steal),
         ("QEMU", environment.qemu_version.clone()),
         ("accelerator", environment.accel.clone()),

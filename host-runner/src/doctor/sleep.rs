@@ -1,0 +1,58 @@
+//! Whether idle CPUs can be kept awake while something is measured ([`crate::machine::awake`]).
+
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+
+use super::Finding;
+use crate::machine::awake::{DEVICE, driver};
+
+/// Whether this process may ask the kernel for CPUs that stay awake.
+fn may_ask() -> bool {
+    accessat(CWD, DEVICE, Access::WRITE_OK, AtFlags::EACCESS).is_ok()
+}
+
+/// What idle CPUs do, now and in a measurement.
+pub(super) fn idle_cpus() -> Finding {
+    judge(driver().as_deref(), may_ask())
+}
+
+fn judge(driver: Option<&str>, may_ask: bool) -> Finding {
+    const NAME: &str = "idle CPUs";
+    const COST: &str = "each wake-up on a link that sleeps costs what that takes to end";
+    match (driver, may_ask) {
+        (Some("none"), _) => Finding::warn(
+            NAME,
+            format!("no cpuidle driver: they halt, and can't be kept from it: {COST}"),
+        )
+        .advise("boot the host with idle=poll where the tail on such links matters"),
+        (_, false) => Finding::warn(NAME, format!("they sleep: {DEVICE} is not ours: {COST}"))
+            .advise(format!("run as root, or be given {DEVICE}")),
+        (driver, true) => {
+            let driver = driver.unwrap_or("an unknown driver");
+            Finding::ok(
+                NAME,
+                format!("{driver} sends them to sleep; kept awake in a measurement"),
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Verdict;
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_kept_awake_is_a_warning() {
+        for (driver, may_ask, verdict) in [
+            (Some("haltpoll"), true, Verdict::Ok),
+            (None, true, Verdict::Ok),
+            (Some("intel_idle"), false, Verdict::Warn),
+            (Some("none"), true, Verdict::Warn),
+        ] {
+            let found = judge(driver, may_ask);
+            assert_eq!(found.verdict, verdict, "{found:?}");
+            let is_ok = verdict == Verdict::Ok;
+            assert!(is_ok == found.advice.is_none(), "{found:?}");
+        }
+    }
+}

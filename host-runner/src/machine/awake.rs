@@ -1,0 +1,123 @@
+//! Keeping the host's idle CPUs from going to sleep while something is measured.
+//!
+//! On a link that sleeps, every echo wakes a thread or three, and in between their CPU has nothing to
+//! do and halts. Waking it costs what its deepest state takes to leave, and where the host is itself a
+//! virtual machine a way through its hypervisor, which may have given the core to somebody else.
+//! Latency then has two levels, and from which of them an echo is lies neither with the guest nor with
+//! the link.
+//!
+//! So the kernel is asked for CPUs that wake up at once: a request of 0 microseconds at
+//! [`DEVICE`] (Linux, Documentation/power/pm_qos_interface.rst), as cyclictest makes it. Idle
+//! CPUs poll then: all of the host's, for every target alike, until the descriptor is closed, however
+//! this process ends. It is only asked for while something is measured.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use clap::ValueEnum;
+
+/// Where the kernel is asked, with 32 bits of microseconds.
+pub const DEVICE: &str = "/dev/cpu_dma_latency";
+
+/// What puts idle CPUs to sleep; `none` where nothing does that could be asked not to.
+pub const DRIVER: &str = "/sys/devices/system/cpu/cpuidle/current_driver";
+
+/// What the host's CPUs do when they have nothing to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum HostIdle {
+    /// They poll, and are awake at once (takes root)
+    #[default]
+    Poll,
+    /// They sleep as the kernel has it, and wake up in their own time
+    Sleep,
+}
+
+/// The request, for as long as this is kept.
+#[derive(Debug)]
+pub struct Awake {
+    request: Result<File, String>,
+}
+
+impl Awake {
+    /// Asks the kernel for what `idle` says. Where that can't be had, all is as it was, and
+    /// [`Awake::to_string`] says why.
+    #[must_use]
+    pub fn ask(idle: HostIdle) -> Self {
+        Self {
+            request: match idle {
+                HostIdle::Sleep => Err("asked for".to_owned()),
+                HostIdle::Poll => request(Path::new(DEVICE), driver().as_deref()),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Awake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.request {
+            Ok(_) => write!(f, "poll: {DEVICE} is held at 0"),
+            Err(why) => write!(f, "sleep: {why}"),
+        }
+    }
+}
+
+/// The name of what puts idle CPUs to sleep, if the kernel tells.
+#[must_use]
+pub fn driver() -> Option<String> {
+    let name = fs::read_to_string(DRIVER).ok()?;
+    Some(name.trim().to_owned())
+}
+
+fn request(device: &Path, driver: Option<&str>) -> Result<File, String> {
+    if driver == Some("none") {
+        return Err("this kernel has no cpuidle driver that could be told otherwise".to_owned());
+    }
+    let open = || -> io::Result<File> {
+        let mut file = OpenOptions::new().write(true).open(device)?;
+        file.write_all(&0_i32.to_ne_bytes())?;
+        Ok(file)
+    };
+    open().map_err(|error| format!("{}: {error}", device.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_is_asked_for_are_32_bits_of_zero() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let request = request(file.path(), Some("haltpoll"));
+        assert!(request.is_ok(), "{request:?}");
+        assert_eq!(fs::read(file.path()).unwrap(), [0; 4]);
+    }
+
+    #[test]
+    fn why_cpus_sleep_is_said() {
+        assert_eq!(Awake::ask(HostIdle::Sleep).to_string(), "sleep: asked for");
+        let told = |request| Awake { request }.to_string();
+        let device = Path::new("/nonexistent/device");
+        let missing = told(request(device, None));
+        assert!(
+            missing.starts_with("sleep: /nonexistent/device: No such"),
+            "{missing}"
+        );
+        let in_vain = told(request(device, Some("none")));
+        assert!(in_vain.contains("no cpuidle driver"), "{in_vain}");
+    }
+
+    /// The kernel tells the least latency that anybody asks for, in the same 32 bits.
+    #[test]
+    fn the_kernel_has_heard_it() {
+        let awake = Awake::ask(HostIdle::Poll);
+        let Ok(_) = &awake.request else {
+            eprintln!("skipped: idle CPUs {awake}");
+            return;
+        };
+        let allowed = fs::read(DEVICE).unwrap();
+        assert_eq!(allowed, 0_i32.to_ne_bytes());
+    }
+}
