@@ -9,6 +9,7 @@
 //! - [`machine`]: booting with a progress bar;
 //! - [`measure`]: measuring with a progress bar;
 //! - [`floor`]: what a measurement on shared memory stands on;
+//! - [`recipe`]: from options to what is to be started;
 //! - [`subject`]: a service that is up, to be measured;
 //! - [`series`]: one measurement, or the many of a sweep;
 //! - [`output`]: where results go;
@@ -33,6 +34,7 @@ pub mod null;
 pub mod output;
 pub mod probe;
 pub mod progress;
+pub mod recipe;
 pub mod report;
 pub mod run;
 pub mod series;

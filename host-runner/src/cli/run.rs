@@ -4,8 +4,9 @@ use super::CliError;
 use super::args::RunArgs;
 use super::interrupt::Interrupt;
 use super::output::Output;
+use super::recipe::{self, Recipe};
 use super::series::Series;
-use super::subject::{self, FirstRequest, Recipe, Subject};
+use super::subject::{FirstRequest, Subject};
 use crate::machine::Awake;
 use crate::report::Environment;
 
@@ -20,7 +21,7 @@ const CONSOLE_LOG: &str = "console.log";
 /// until then is written all the same.
 pub fn run(args: &RunArgs) -> Result<(), CliError> {
     let plan = args.load.plan()?;
-    subject::check(args)?;
+    recipe::check(args)?;
     let scratch = tempfile::tempdir().map_err(|source| CliError::Setup {
         what: "a scratch directory",
         source,

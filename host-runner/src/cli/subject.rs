@@ -2,21 +2,16 @@
 
 use std::fs;
 use std::net::{Ipv6Addr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-use wire::HEADER_LEN;
+use std::path::PathBuf;
 
 use super::args::{ModeName, RunArgs};
-use super::boot_args::{self, Idle};
 use super::floor::Floor;
 use super::interrupt::Interrupt;
 use super::measure::{Measured, measure};
 use super::null::Null;
-use super::values::Ip;
+use super::recipe::{Recipe, family, way};
 use super::way::Way;
-use super::{CliError, linux, machine, sockets};
-use crate::inside::Asker;
+use super::{CliError, linux, machine};
 use crate::link::reflector::Reflector;
 use crate::link::turn::BOOT_ID;
 use crate::link::{self, Family, Link, LinkKind};
@@ -27,81 +22,10 @@ use crate::report::{Environment, Image, Run, Setting};
 use crate::target::linux_host::Host;
 use crate::target::{Bootable, Target};
 
-/// How long a service that is ready may take to answer its first request.
-const FIRST_REPLY_TIMEOUT: Duration = Duration::from_secs(5);
+mod footprint;
 
-/// Options that don't go together, with the target or at all.
-///
-/// # Errors
-///
-/// [`CliError::Usage`] for the first that doesn't.
-pub fn check(args: &RunArgs) -> Result<(), CliError> {
-    boot_args::line(&args.guest, Idle::Spin)?;
-    let way = way(args);
-    let problem = way.obstacle(args.target).or(match way {
-        Way::Link(LinkKind::User) if args.ipv6 => {
-            Some("QEMU's user network forwards no IPv6: use `--ipv6` with another link")
-        }
-        Way::Link(LinkKind::User) | Way::Loopback => None,
-        Way::Link(_) if args.guest.ip == Some(Ip::Dhcp) => {
-            Some("there is no DHCP server on this link: use `--ip dhcp` with `--link user`")
-        }
-        Way::Link(_) if args.guest.host_port != 0 => {
-            Some("this link has no host port: use `--host-port` with `--link user`")
-        }
-        Way::Link(_) => None,
-    });
-    problem.map_or(Ok(()), |problem| Err(CliError::Usage(problem)))?;
-    sockets::check(args)?;
-    linux::check(args)
-}
-
-/// The way to the service: the one asked for, else the best that needs no privilege.
-fn way(args: &RunArgs) -> Way {
-    args.link.unwrap_or(Way::best(args.target))
-}
-
-fn family(args: &RunArgs) -> Family {
-    if args.ipv6 { Family::V6 } else { Family::V4 }
-}
-
-/// What is to be started, all parts found.
-#[derive(Debug)]
-pub enum Recipe {
-    /// A machine with a guest.
-    Guest {
-        /// What it boots.
-        bootable: Bootable,
-        /// The same for the record.
-        image: Image,
-    },
-    /// A process on this host.
-    Host,
-    /// A thread of this process.
-    Thread,
-}
-
-impl Recipe {
-    /// Finds the parts of what `args` ask for; what has to be made of them goes to `scratch`.
-    ///
-    /// # Errors
-    ///
-    /// [`CliError`] if one is missing.
-    pub fn find(args: &RunArgs, scratch: &Path) -> Result<Self, CliError> {
-        let bootable = match args.target {
-            Target::Hermit => machine::hermit(&args.guest, Idle::Spin)?,
-            Target::HermitSockets => sockets::guest(&args.guest)?,
-            Target::LinuxGuest => linux::guest(args, scratch)?,
-            Target::LinuxHost => return Ok(Self::Host),
-            Target::Null => return Ok(Self::Thread),
-        };
-        let image = Image::read(&bootable.image).map_err(|source| CliError::Image {
-            path: bootable.image.clone(),
-            source,
-        })?;
-        Ok(Self::Guest { bootable, image })
-    }
-}
+pub use footprint::FirstRequest;
+use footprint::Footprint;
 
 /// A service that is up. It belongs to the thread that started it, and has changed that thread's
 /// place among the CPUs: the next one is best started on another.
@@ -113,24 +37,6 @@ pub struct Subject {
     footprint: Footprint,
     /// The service's CPU, if this side polls memory that it shares with it.
     shared_cpu: Option<usize>,
-}
-
-/// What starting it took.
-#[derive(Clone, Copy, Debug, Default)]
-struct Footprint {
-    /// From its start to its first reply, in nanoseconds.
-    first_reply_ns: Option<u64>,
-    image_bytes: Option<u64>,
-    memory_bytes: Option<u64>,
-}
-
-/// Whether a service that has just started is asked something before it is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FirstRequest {
-    /// One request, to see how long the service took from its start to the reply.
-    Asked,
-    /// The first request is the measurement's.
-    Measured,
 }
 
 enum Service {
@@ -358,35 +264,6 @@ impl Subject {
         if let Service::Guest { machine, .. } = self.service {
             machine.shutdown();
         }
-    }
-}
-
-impl Footprint {
-    /// Enters it in a record. The first request was warm-up, once.
-    fn tell(&mut self, run: &mut Run) {
-        run.first_reply_ms = self.first_reply_ns.take().map(|ns| ns as f64 / 1e6);
-        run.warmup_discarded += u64::from(run.first_reply_ms.is_some());
-        run.image_bytes = self.image_bytes;
-        run.memory_bytes = self.memory_bytes;
-    }
-}
-
-impl FirstRequest {
-    /// From `started_at_ns` to the reply to the first request, if one is asked for and comes.
-    fn reply_ns(
-        self,
-        link: &mut dyn Link,
-        started_at_ns: u64,
-        interrupt: &Interrupt,
-    ) -> Option<u64> {
-        if self == Self::Measured {
-            return None;
-        }
-        let cancelled = || interrupt.is_set();
-        let mut asker = Asker::new(link, HEADER_LEN, FIRST_REPLY_TIMEOUT, &cancelled);
-        asker.ask().ok()?;
-        let answer = asker.answer().ok()?;
-        Some(answer.at_ns.saturating_sub(started_at_ns))
     }
 }
 

@@ -9,7 +9,7 @@ use super::super::CliError;
 use super::super::args::RunArgs;
 use super::super::interrupt::Interrupt;
 use super::super::machine;
-use super::super::subject::{self, Recipe};
+use super::super::recipe::{self, Recipe};
 use super::super::way::Way;
 use super::args::CompareArgs;
 use super::contender::Contender;
@@ -197,7 +197,7 @@ impl<'a> Place<'a> {
         interrupt: &'a Interrupt,
     ) -> Result<Self, CliError> {
         let deadline = Instant::now() + patience;
-        subject::check(args)?;
+        recipe::check(args)?;
         let scratch = tempfile::tempdir().map_err(|source| CliError::Setup {
             what: "a scratch directory",
             source,

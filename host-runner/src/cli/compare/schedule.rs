@@ -1,6 +1,6 @@
 //! What is measured with what, and in which order.
 
-use super::super::subject;
+use super::super::recipe;
 use super::super::way::Way;
 use super::args::CompareArgs;
 use super::contender::Contender;
@@ -93,7 +93,7 @@ pub fn combinations(args: &CompareArgs) -> (Vec<Combination>, Vec<Skipped>) {
 
 /// Why a combination can't be, whatever the machine.
 fn obstacle(args: &CompareArgs, Combination { contender, way }: Combination) -> Option<String> {
-    let error = subject::check(&args.run_args(contender, way)).err()?;
+    let error = recipe::check(&args.run_args(contender, way)).err()?;
     Some(error.to_string())
 }
 

@@ -1,0 +1,86 @@
+//! From options to what is to be started: whether they go together, and where the parts are.
+
+use std::path::Path;
+
+use super::args::RunArgs;
+use super::boot_args::{self, Idle};
+use super::values::Ip;
+use super::way::Way;
+use super::{CliError, linux, machine, sockets};
+use crate::link::{Family, LinkKind};
+use crate::report::Image;
+use crate::target::{Bootable, Target};
+
+/// Options that don't go together, with the target or at all.
+///
+/// # Errors
+///
+/// [`CliError::Usage`] for the first that doesn't.
+pub fn check(args: &RunArgs) -> Result<(), CliError> {
+    boot_args::line(&args.guest, Idle::Spin)?;
+    let way = way(args);
+    let problem = way.obstacle(args.target).or(match way {
+        Way::Link(LinkKind::User) if args.ipv6 => {
+            Some("QEMU's user network forwards no IPv6: use `--ipv6` with another link")
+        }
+        Way::Link(LinkKind::User) | Way::Loopback => None,
+        Way::Link(_) if args.guest.ip == Some(Ip::Dhcp) => {
+            Some("there is no DHCP server on this link: use `--ip dhcp` with `--link user`")
+        }
+        Way::Link(_) if args.guest.host_port != 0 => {
+            Some("this link has no host port: use `--host-port` with `--link user`")
+        }
+        Way::Link(_) => None,
+    });
+    problem.map_or(Ok(()), |problem| Err(CliError::Usage(problem)))?;
+    sockets::check(args)?;
+    linux::check(args)
+}
+
+/// The way to the service: the one asked for, else the best that needs no privilege.
+pub(super) fn way(args: &RunArgs) -> Way {
+    args.link.unwrap_or(Way::best(args.target))
+}
+
+/// The address family to measure over.
+pub(super) fn family(args: &RunArgs) -> Family {
+    if args.ipv6 { Family::V6 } else { Family::V4 }
+}
+
+/// What is to be started, all parts found.
+#[derive(Debug)]
+pub enum Recipe {
+    /// A machine with a guest.
+    Guest {
+        /// What it boots.
+        bootable: Bootable,
+        /// The same for the record.
+        image: Image,
+    },
+    /// A process on this host.
+    Host,
+    /// A thread of this process.
+    Thread,
+}
+
+impl Recipe {
+    /// Finds the parts of what `args` ask for; what has to be made of them goes to `scratch`.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if one is missing.
+    pub fn find(args: &RunArgs, scratch: &Path) -> Result<Self, CliError> {
+        let bootable = match args.target {
+            Target::Hermit => machine::hermit(&args.guest, Idle::Spin)?,
+            Target::HermitSockets => sockets::guest(&args.guest)?,
+            Target::LinuxGuest => linux::guest(args, scratch)?,
+            Target::LinuxHost => return Ok(Self::Host),
+            Target::Null => return Ok(Self::Thread),
+        };
+        let image = Image::read(&bootable.image).map_err(|source| CliError::Image {
+            path: bootable.image.clone(),
+            source,
+        })?;
+        Ok(Self::Guest { bootable, image })
+    }
+}
