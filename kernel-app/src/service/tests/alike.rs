@@ -10,13 +10,14 @@
 //!
 //! Clients are neighbours that the stack knows, or behind its gateway: an answer of its to any
 //! other waits for a neighbour to be found, and those behind it too, which is what the reflector
-//! is there to avoid. All else, ARP and echo requests among it, is the same stack's on both paths.
+//! is there to avoid. So no frame is a stranger's ([`is_strangers`]). All else, ARP and echo requests
+//! among it, is the same stack's on both paths.
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::services::ECHO_PORT;
-use frames::{datagram, noise};
+use frames::is_strangers;
 
 mod frames;
 
@@ -125,7 +126,7 @@ proptest! {
 
     #[test]
     fn both_paths_answer_alike(
-        frames in prop::collection::vec(prop_oneof![9 => datagram(), 1 => noise()], 1..12),
+        frames in prop::collection::vec(frames::frame(), 1..12),
     ) {
         assert_alike(&frames);
     }
@@ -161,4 +162,25 @@ fn a_closed_port_is_an_error_to_the_stack_alone() {
     let (answers, _) = run("smoltcp", frames);
     assert_eq!(answers.errors.len(), 1);
     assert_eq!(answers.errors[0][34..36], [3, 3], "port unreachable");
+}
+
+/// What is left out of the comparison is no more than has to be.
+#[test]
+fn strangers_are_neighbours_that_the_stack_would_have_to_look_for() {
+    for (source, own, is_left_out) in [
+        ("10.0.2.3:40000", "10.0.2.15:9000", true),
+        ("[fe80::3]:40000", "[fe80::5054:ff:fe12:3456]:9000", true),
+        ("[2001:db9::2]:40000", "[2001:db8::15]:9000", true),
+        ("10.0.2.2:40000", "10.0.2.15:9000", false),
+        ("192.0.2.99:40000", "10.0.2.15:9000", false),
+        ("[fe80::2]:40000", "[fe80::5054:ff:fe12:3456]:9000", false),
+    ] {
+        let mut frame = request_frame(source, own);
+        assert_eq!(is_strangers(&frame), is_left_out, "{source}");
+        // The last byte of the source: damage, and nobody's frame.
+        frame[if own.starts_with('[') { 37 } else { 29 }] ^= 0x40;
+        assert!(!is_strangers(&frame), "{source}, damaged");
+        let (answers, counts) = assert_alike(&[frame]);
+        assert_eq!((answers, counts), (Answers::default(), [0; 3]));
+    }
 }

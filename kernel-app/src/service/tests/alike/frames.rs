@@ -1,7 +1,8 @@
 //! Frames to answer and frames to leave: datagrams of clients', and what may have been done to them.
 
 use proptest::prelude::*;
-use smoltcp::wire::{Ipv4Packet, UdpPacket};
+use proptest::sample::select;
+use smoltcp::wire::{Ipv4Cidr, Ipv4Packet, Ipv6Packet, UdpPacket};
 
 use super::*;
 
@@ -110,43 +111,52 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-/// Addresses of clients and of nobody's, and ours and those of groups.
+/// Clients: neighbours that the stack knows, and one behind its gateway.
+const CLIENTS_V4: &[&str] = &["10.0.2.2", "192.0.2.1"];
+const CLIENTS_V6: &[&str] = &["fe80::2", "2001:db8::2"];
+
+/// Sources that nobody has, and ours.
+const NOBODYS_V4: &[&str] = &[
+    "10.0.2.15",
+    "10.0.2.255",
+    "255.255.255.255",
+    "0.0.0.0",
+    "127.0.0.1",
+    "224.0.0.1",
+];
+const NOBODYS_V6: &[&str] = &[
+    "::",
+    "::1",
+    "ff02::1",
+    "2001:db8::15",
+    "fe80::5054:ff:fe12:3456",
+];
+
+const OWN_V4: &[&str] = &["10.0.2.15"];
+const OWN_V6: &[&str] = &["fe80::5054:ff:fe12:3456", "2001:db8::15"];
+
+/// Destinations that are others', and groups.
+const OTHERS_V4: &[&str] = &[
+    "10.0.2.16",
+    "10.0.2.255",
+    "255.255.255.255",
+    "224.0.0.1",
+    "127.0.0.1",
+];
+const OTHERS_V6: &[&str] = &["2001:db8::16", "ff02::1", "ff02::1:ff12:3456", "::1"];
+
+fn address(
+    usual: &'static [&'static str],
+    rare: &'static [&'static str],
+) -> impl Strategy<Value = IpAddr> {
+    prop_oneof![8 => select(usual), 1 => select(rare)].prop_map(|text| text.parse().unwrap())
+}
+
+/// From whom, and to whom.
 fn addresses() -> impl Strategy<Value = (IpAddr, IpAddr)> {
-    let v4 = (
-        prop_oneof![
-            8 => prop_oneof![Just("10.0.2.2"), Just("192.0.2.1")],
-            1 => prop_oneof![
-                Just("10.0.2.15"), Just("10.0.2.255"), Just("255.255.255.255"), Just("0.0.0.0"),
-                Just("127.0.0.1"), Just("224.0.0.1"),
-            ],
-        ],
-        prop_oneof![
-            8 => Just("10.0.2.15"),
-            1 => prop_oneof![
-                Just("10.0.2.16"), Just("10.0.2.255"), Just("255.255.255.255"), Just("224.0.0.1"),
-                Just("127.0.0.1"),
-            ],
-        ],
-    );
-    let v6 = (
-        prop_oneof![
-            8 => prop_oneof![Just("fe80::2"), Just("2001:db8::2")],
-            1 => prop_oneof![
-                Just("::"), Just("::1"), Just("ff02::1"), Just("2001:db8::15"),
-                Just("fe80::5054:ff:fe12:3456"),
-            ],
-        ],
-        prop_oneof![
-            8 => prop_oneof![Just("fe80::5054:ff:fe12:3456"), Just("2001:db8::15")],
-            1 => prop_oneof![
-                Just("2001:db8::16"), Just("ff02::1"), Just("ff02::1:ff12:3456"), Just("::1"),
-            ],
-        ],
-    );
-    let parse = |(source, destination): (&str, &str)| {
-        (source.parse().unwrap(), destination.parse().unwrap())
-    };
-    prop_oneof![v4.prop_map(parse), v6.prop_map(parse)]
+    let v4 = (address(CLIENTS_V4, NOBODYS_V4), address(OWN_V4, OTHERS_V4));
+    let v6 = (address(CLIENTS_V6, NOBODYS_V6), address(OWN_V6, OTHERS_V6));
+    prop_oneof![v4, v6]
 }
 
 fn port() -> impl Strategy<Value = u16> {
@@ -179,7 +189,7 @@ fn payload() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// A frame with a datagram, and perhaps something done to it.
-pub fn datagram() -> impl Strategy<Value = Vec<u8>> {
+fn datagram() -> impl Strategy<Value = Vec<u8>> {
     let changes = prop::collection::vec(change(), 0..=2);
     (addresses(), port(), port(), payload(), changes).prop_map(
         |((source, destination), source_port, destination_port, payload, changes)| {
@@ -195,9 +205,47 @@ pub fn datagram() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// Any bytes behind an Ethernet header.
-pub fn noise() -> impl Strategy<Value = Vec<u8>> {
+fn noise() -> impl Strategy<Value = Vec<u8>> {
     let ethertype = prop_oneof![Just([0x08, 0x00]), Just([0x86, 0xdd]), any::<[u8; 2]>()];
     let bytes = prop::collection::vec(any::<u8>(), 0..100);
     (ethertype, bytes)
         .prop_map(|(ethertype, bytes)| [&SERVICE_MAC, &CLIENT_MAC, &ethertype[..], &bytes].concat())
+}
+
+/// A frame: of anybody but strangers.
+pub fn frame() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![9 => datagram(), 1 => noise()]
+        .prop_filter("its sender is a stranger", |frame| !is_strangers(frame))
+}
+
+/// Whether the stack would have to look for the sender of `frame` to answer it: it has none of the
+/// addresses above, and the checksum over its address is good. Flipping a byte of a source makes such
+/// a one together with a second change, which mends the checksum or happens to make up for it; alone
+/// it is damage, which both paths have to see.
+pub fn is_strangers(frame: &[u8]) -> bool {
+    let Ok(ethernet) = EthernetFrame::new_checked(frame) else {
+        return false;
+    };
+    let is_listed = |address: IpAddr| {
+        [CLIENTS_V4, CLIENTS_V6, NOBODYS_V4, NOBODYS_V6]
+            .concat()
+            .iter()
+            .any(|text| address == text.parse::<IpAddr>().unwrap())
+    };
+    match ethernet.ethertype() {
+        EthernetProtocol::Ipv4 => Ipv4Packet::new_checked(ethernet.payload()).is_ok_and(|ip| {
+            let source = ip.src_addr();
+            let is_neighbours = Ipv4Cidr::new(OWN, 24).contains_addr(&source);
+            is_neighbours && !is_listed(source.into()) && ip.verify_checksum()
+        }),
+        EthernetProtocol::Ipv6 => Ipv6Packet::new_checked(ethernet.payload()).is_ok_and(|ip| {
+            let (source, destination) = (ip.src_addr(), ip.dst_addr());
+            let is_good = || {
+                UdpPacket::new_checked(ip.payload())
+                    .is_ok_and(|udp| udp.verify_checksum(&source.into(), &destination.into()))
+            };
+            !is_listed(source.into()) && is_good()
+        }),
+        _ => false,
+    }
 }
