@@ -5,23 +5,25 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::OsString;
-use std::io::Read;
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
-use std::{fs, thread};
 
-use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 
-use crate::process::{self, Process};
-use crate::results::Results;
 use crate::turn::Turn;
-use crate::{built, patience};
+use crate::{built, process};
+
+mod outcome;
+mod running;
+mod stream;
+
+pub use outcome::Outcome;
+pub use running::Running;
+use stream::Stream;
 
 /// The variable by which the processes of a call are known.
 const MARK: &str = "FATHOM_TEST_CALL";
@@ -192,270 +194,5 @@ impl Call {
     #[must_use]
     pub fn finish(self, turn: &Turn) -> Outcome {
         self.start(turn).finish()
-    }
-}
-
-/// An output that is read as it comes.
-#[derive(Debug)]
-struct Stream {
-    text: Arc<Mutex<Vec<u8>>>,
-    reader: Option<JoinHandle<()>>,
-}
-
-impl Stream {
-    fn read(mut from: impl Read + Send + 'static) -> Self {
-        let text = Arc::new(Mutex::new(Vec::new()));
-        let ours = Arc::clone(&text);
-        let reader = thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(len @ 1..) = from.read(&mut buffer) {
-                let mut text = ours.lock().unwrap_or_else(PoisonError::into_inner);
-                text.extend_from_slice(&buffer[..len]);
-            }
-        });
-        Self {
-            text,
-            reader: Some(reader),
-        }
-    }
-
-    fn so_far(&self) -> String {
-        let text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&text).into_owned()
-    }
-
-    /// All of it, once the last process that could write to it has ended.
-    fn whole(&mut self) -> String {
-        if let Some(reader) = self.reader.take() {
-            reader.join().expect("it only reads");
-        }
-        self.so_far()
-    }
-}
-
-/// A running `fathom`. Dropped, it is killed.
-#[derive(Debug)]
-pub struct Running<'t> {
-    child: Child,
-    stdout: Stream,
-    stderr: Stream,
-    mark: String,
-    place: Option<TempDir>,
-    _turn: &'t Turn,
-}
-
-impl Running<'_> {
-    /// Its process.
-    #[must_use]
-    pub fn pid(&self) -> Pid {
-        Pid::from_child(&self.child)
-    }
-
-    /// Waits until it has started QEMU, and returns that.
-    ///
-    /// # Panics
-    ///
-    /// If it does not.
-    pub fn qemu(&mut self) -> Process {
-        self.process("qemu-system")
-    }
-
-    /// Waits until it or a descendant has a name that starts with `name`, and returns that.
-    ///
-    /// # Panics
-    ///
-    /// If there is none.
-    pub fn process(&mut self, name: &str) -> Process {
-        let mark = self.mark.clone();
-        self.wait_for(name, || {
-            let mut processes = process::running_with(&mark).into_iter();
-            processes.find(|process| process.name.starts_with(name))
-        })
-    }
-
-    /// Waits until `file` of the call's own is at least `len` bytes long.
-    ///
-    /// # Panics
-    ///
-    /// If it does not become so.
-    pub fn wait_for_file(&mut self, file: &str, len: u64) {
-        let path = self.file(file);
-        self.wait_for(&format!("{len} bytes of {file}"), || {
-            let metadata = fs::metadata(&path).ok()?;
-            (metadata.len() >= len).then_some(())
-        });
-    }
-
-    /// Waits until it has printed a line that contains `what` on standard output; returns the line.
-    ///
-    /// # Panics
-    ///
-    /// If it does not.
-    pub fn wait_for_output(&mut self, what: &str) -> String {
-        let text = Arc::clone(&self.stdout.text);
-        self.wait_for(&format!("the output {what:?}"), || {
-            let text = text.lock().unwrap_or_else(PoisonError::into_inner);
-            let text = String::from_utf8_lossy(&text);
-            let complete = text.rsplit_once('\n')?.0;
-            let line = complete.lines().find(|line| line.contains(what))?;
-            Some(line.to_owned())
-        })
-    }
-
-    /// Waits until it has printed `what` on standard error.
-    ///
-    /// # Panics
-    ///
-    /// If it does not.
-    pub fn wait_for_error(&mut self, what: &str) {
-        let text = Arc::clone(&self.stderr.text);
-        self.wait_for(&format!("the words {what:?}"), || {
-            let text = text.lock().unwrap_or_else(PoisonError::into_inner);
-            String::from_utf8_lossy(&text).contains(what).then_some(())
-        });
-    }
-
-    fn wait_for<T>(&mut self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-        patience::until(patience::BOOT, what, || {
-            let seen = look();
-            if seen.is_none() {
-                let ended = self.child.try_wait().expect("it is our child");
-                let error = self.stderr.so_far();
-                assert!(ended.is_none(), "{ended:?} before {what}; stderr:\n{error}");
-            }
-            seen
-        })
-    }
-
-    /// A file of the call's own.
-    #[must_use]
-    pub fn file(&self, name: &str) -> PathBuf {
-        let place = self.place.as_ref().expect("kept until it has finished");
-        place.path().join(name)
-    }
-
-    /// Ctrl-C: the signal goes to its whole process group, as from a terminal.
-    pub fn interrupt(&self) {
-        // It may have ended meanwhile.
-        let _ = rustix::process::kill_process_group(self.pid(), Signal::INT);
-    }
-
-    /// Sends `signal` to it alone.
-    pub fn signal(&self, signal: Signal) {
-        // It may have ended meanwhile.
-        let _ = rustix::process::kill_process(self.pid(), signal);
-    }
-
-    /// Waits for its end.
-    ///
-    /// # Panics
-    ///
-    /// If it does not come, or leaves a process behind.
-    #[must_use]
-    pub fn finish(mut self) -> Outcome {
-        let status = patience::until(patience::RUN, "the end of fathom", || {
-            self.child.try_wait().expect("it is our child")
-        });
-        // What it was killed by can't wait for QEMU to end; the kernel does that an instant later.
-        if status.code().is_none() {
-            patience::until(patience::ANSWER, "QEMU's end after fathom's", || {
-                process::running_with(&self.mark).is_empty().then_some(())
-            });
-        }
-        let left = process::running_with(&self.mark);
-        for process in &left {
-            process.signal(Signal::KILL);
-        }
-        let outcome = Outcome {
-            code: status.code(),
-            stdout: self.stdout.whole(),
-            stderr: self.stderr.whole(),
-            place: self.place.take().expect("kept until now"),
-        };
-        assert!(left.is_empty(), "left behind: {left:?}\n{outcome:?}");
-        outcome
-    }
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        // It may have ended already; either way it is gone after this.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// What came of a call.
-#[derive(Debug)]
-pub struct Outcome {
-    /// Its exit code; none if a signal ended it.
-    pub code: Option<i32>,
-    /// Its standard output.
-    pub stdout: String,
-    /// Its standard error.
-    pub stderr: String,
-    place: TempDir,
-}
-
-impl Outcome {
-    /// A file of the call's own.
-    #[must_use]
-    pub fn file(&self, name: &str) -> PathBuf {
-        self.place.path().join(name)
-    }
-
-    /// The directory it was called in.
-    #[must_use]
-    pub fn place(&self) -> &Path {
-        self.place.path()
-    }
-
-    /// The results that it wrote, checked for everything that holds of all results.
-    ///
-    /// # Panics
-    ///
-    /// If there are none, or something does not hold.
-    #[must_use]
-    pub fn results(&self) -> Results {
-        let results = Results::read(&self.file("out"));
-        results.check();
-        results
-    }
-
-    /// The results of a measurement that went as planned: the exit code says whether they are
-    /// valid, which is the host's affair as much as ours.
-    ///
-    /// # Panics
-    ///
-    /// If it did not.
-    #[must_use]
-    pub fn measured(&self) -> Results {
-        assert!(matches!(self.code, Some(0 | 4)), "{self:#?}");
-        let results = self.results();
-        let run = results.run();
-        let expected = if run["valid"] == true { 0 } else { 4 };
-        assert_eq!(self.code, Some(expected), "{self:#?}");
-        assert_eq!(run["partial"], false, "{run:#}");
-        results
-    }
-
-    /// Asserts that it failed with `code`, and that its message names `what`.
-    ///
-    /// # Panics
-    ///
-    /// If it did not.
-    pub fn expect_failure(&self, code: i32, what: &[&str]) {
-        assert_eq!(self.code, Some(code), "{self:#?}");
-        for what in what {
-            assert!(
-                self.stderr.contains(what),
-                "{what:?} is not named: {self:#?}"
-            );
-        }
-        assert!(
-            !self.stderr.contains("panicked at host-runner")
-                && !self.stderr.contains("RUST_BACKTRACE"),
-            "fathom itself panicked: {self:#?}"
-        );
     }
 }
