@@ -5,11 +5,14 @@ use std::vec::Vec;
 
 use smoltcp::phy::{Device as _, RxToken as _, TxToken as _};
 use smoltcp::time::Instant;
+use virtio_drivers::transport::DeviceStatus;
 
 use super::fake::{FakeDevice, MAC};
+use super::setup::{F_MAC, F_VERSION_1};
 use super::*;
 use crate::frames::IndexJump;
 use crate::nic::pool::STACK_BUFFERS;
+use crate::nic::ring::{RECEIVE, TRANSMIT};
 
 type TestNic = VirtioNic<FakeDevice, FakeDevice>;
 

@@ -1,0 +1,150 @@
+//! A comparison of made-up runs, to its end and in its files.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::*;
+use crate::cli::args::OutputArgs;
+use crate::cli::way::Way;
+use crate::load::{Limit, Mode, Observer as _, Plan, Sample, Tally};
+use crate::report::Setting;
+use crate::stats::{Ended, Noise, Recorder};
+use crate::target::Target;
+
+const PLAN: Plan = Plan {
+    mode: Mode::Closed,
+    payload_len: 64,
+    timeout_ns: 1_000_000_000,
+    warmup: Limit::NOTHING,
+    measure: Limit {
+        duration_ns: Some(1_000_000_000),
+        count: None,
+    },
+    seed: 1,
+};
+
+fn combination(target: &str) -> Combination {
+    Combination {
+        contender: target.parse().unwrap(),
+        way: Way::best(Target::Hermit),
+    }
+}
+
+/// A made-up run of 2000 requests from `latency_ns` on.
+fn made_up(target: &str, round: u32, latency_ns: u64, ended: Ended) -> (Run, Measured) {
+    let setting = Setting {
+        target: target.to_owned(),
+        responder: None,
+        address: "10.0.2.15:9000".to_owned(),
+        link: "vhost-user".to_owned(),
+        accel: None,
+        boot_ms: None,
+        guest_boot_ms: None,
+        placement: None,
+    };
+    let mut recorder = Recorder::new(&PLAN);
+    for index in 0..2000 {
+        let latency_ns = latency_ns + index;
+        recorder.replied(Sample {
+            at_ns: index * 1000,
+            latency_ns,
+            round_trip_ns: latency_ns,
+            is_waited_for: true,
+            service_ns: None,
+        });
+    }
+    let measured = Measured {
+        tally: Tally {
+            sent: 2000,
+            received: 2000,
+            ..Tally::default()
+        },
+        recorder,
+        noise: Noise::default(),
+        ended,
+        failure: None,
+        warmup_settled: Some(true),
+    };
+    let run = Run {
+        round: Some(round),
+        attempt: Some(1),
+        ..measured.record(setting, &PLAN)
+    };
+    (run, measured)
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn valid_runs_are_merged_and_compared_by_the_rounds_that_both_have() {
+    let place = tempfile::tempdir().unwrap();
+    let args = OutputArgs {
+        out: Some(place.path().join("out")),
+        json: Some(place.path().join("result.json")),
+    };
+    let output = Output::prepare(&args).unwrap();
+    let combinations = ["hermit", "null", "linux-guest:busy"].map(combination);
+    let mut ledger = Ledger::new(&combinations, Vec::new(), 4, 1);
+    for round in 1..=4 {
+        let spoilt = if round == 2 {
+            Ended::Interrupted
+        } else {
+            Ended::Completed
+        };
+        for (index, target, latency_ns, ended) in [
+            (0, "hermit", 40_000, Ended::Completed),
+            (1, "null", 20_000, spoilt),
+        ] {
+            let latency_ns = latency_ns + 100 * u64::from(round);
+            let (run, measured) = made_up(target, round, latency_ns, ended);
+            let now = SystemTime::now();
+            ledger.enter(index, run, &measured, now, &output).unwrap();
+            // It is there as soon as it is finished.
+            let so_far = read(&output.file("result.json"));
+            let runs = so_far["runs"].as_array().unwrap();
+            assert_eq!(runs.len(), 2 * (round as usize - 1) + index + 1);
+        }
+    }
+    ledger.skip(combinations[2].skipped(None, "there is no kernel".to_owned()));
+    let missing = ledger.conclude(&output).unwrap();
+    assert_eq!(
+        missing,
+        ["null on vhost-user: no valid run in 1 of 4 rounds"]
+    );
+
+    let json = read(&args.json.unwrap());
+    let merged = |index: usize| &json["merged"][index];
+    assert_eq!(merged(0)["rounds"], serde_json::json!([1, 2, 3, 4]));
+    assert_eq!(merged(1)["rounds"], serde_json::json!([1, 3, 4]));
+    assert_eq!(merged(0)["latency_ns"]["count"], 8000);
+    assert_eq!(
+        (&merged(1)["sent"], &merged(1)["lost"]),
+        (&6000.into(), &0.into())
+    );
+    assert_eq!(merged(2)["latency_ns"]["count"], 0);
+    assert_eq!(merged(0)["latency_ns"]["max"], 42_399);
+    assert!(output.file("hermit-vhost-user-closed.hgrm").exists());
+    assert!(output.file("null-vhost-user-closed.hlog").exists());
+    assert!(!output.file("linux-guest-busy-vhost-user.hlog").exists());
+
+    let comparisons = json["comparisons"].as_array().unwrap();
+    assert_eq!(comparisons.len(), 3, "p50, p90, p99 of 6000 samples");
+    for it in comparisons {
+        assert_eq!(
+            (&it["target"], &it["baseline"]),
+            (&"hermit".into(), &"null".into())
+        );
+        assert_eq!(it["rounds"], 3);
+        assert!(
+            it["verdict"].as_str().unwrap().starts_with("higher by 1"),
+            "{it}"
+        );
+        let [low, difference, high] =
+            ["low_ns", "difference_ns", "high_ns"].map(|key| it[key].as_i64().unwrap());
+        assert!(0 < low && low < difference && difference < high, "{it}");
+    }
+    assert_eq!(json["skipped"][0]["reason"], "there is no kernel");
+}

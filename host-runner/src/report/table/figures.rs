@@ -1,0 +1,117 @@
+//! The figures: a row for each percentile, a column for each quantity.
+
+use std::fmt::{self, Write as _};
+
+use super::Run;
+use crate::stats::Summary;
+use crate::stats::summary::PERCENTILES;
+
+/// How wide the column of latency is: it says how many samples a percentile needs.
+const FIRST_WIDTH: usize = 20;
+
+/// How wide the others are.
+const WIDTH: usize = 14;
+
+/// A quantity's column: its name and its figures.
+struct Column<'a> {
+    name: &'static str,
+    summary: &'a Summary,
+    /// From this value on a figure is a lower bound, because requests were lost.
+    censored_from_ns: Option<u64>,
+}
+
+fn columns(run: &Run) -> Vec<Column<'_>> {
+    let censored_from_ns = (run.lost > 0).then_some(run.timeout_ns);
+    let plain = |name, summary| Column {
+        name,
+        summary,
+        censored_from_ns: None,
+    };
+    let latency = Column {
+        name: "latency",
+        summary: &run.latency_ns,
+        censored_from_ns,
+    };
+    let uncorrected = run.uncorrected_latency_ns.as_ref().map(|summary| Column {
+        name: "uncorrected",
+        summary,
+        censored_from_ns,
+    });
+    let lateness = run.send_lateness_ns.as_ref();
+    std::iter::once(latency)
+        .chain(uncorrected)
+        .chain([
+            plain("service", &run.service_ns),
+            plain("path", &run.path_ns),
+        ])
+        .chain(lateness.map(|summary| plain("lateness", summary)))
+        .collect()
+}
+
+/// Writes them, under the quantities' names.
+pub fn write(run: &Run, text: &mut String) -> fmt::Result {
+    let columns = columns(run);
+    row(
+        text,
+        "us",
+        columns.iter().map(|column| column.name.to_owned()),
+    )?;
+    let value = |column: &Column<'_>, value_ns: Option<u64>| match value_ns {
+        Some(ns) if column.censored_from_ns.is_some_and(|from_ns| ns >= from_ns) => {
+            format!(">= {}", micros(ns as f64))
+        }
+        Some(ns) => micros(ns as f64),
+        None => "n/a".to_owned(),
+    };
+    row(
+        text,
+        "min",
+        columns
+            .iter()
+            .map(|column| value(column, column.summary.min)),
+    )?;
+    let mean = |column: &Column<'_>| match column.summary.mean {
+        Some(ns) if column.censored_from_ns.is_some() => format!(">= {}", micros(ns)),
+        Some(ns) => micros(ns),
+        None => "n/a".to_owned(),
+    };
+    row(text, "mean", columns.iter().map(mean))?;
+    for (index, percentile) in PERCENTILES.iter().enumerate() {
+        let mut cells: Vec<String> = columns
+            .iter()
+            .map(|column| value(column, column.summary.percentiles()[index]))
+            .collect();
+        if run.latency_ns.percentiles()[index].is_none() {
+            cells[0] = format!("n/a (needs {})", percentile.samples_needed());
+        }
+        row(text, percentile.name, cells.into_iter())?;
+    }
+    row(
+        text,
+        "max",
+        columns
+            .iter()
+            .map(|column| value(column, column.summary.max)),
+    )?;
+    row(
+        text,
+        "samples",
+        columns
+            .iter()
+            .map(|column| column.summary.count.to_string()),
+    )
+}
+
+fn row(text: &mut String, name: &str, mut cells: impl Iterator<Item = String>) -> fmt::Result {
+    let first = cells.next().unwrap_or_default();
+    write!(text, "{name:<8}{first:>FIRST_WIDTH$}")?;
+    for cell in cells {
+        write!(text, "{cell:>WIDTH$}")?;
+    }
+    text.push('\n');
+    Ok(())
+}
+
+pub fn micros(value_ns: f64) -> String {
+    format!("{:.2}", value_ns / 1000.0)
+}

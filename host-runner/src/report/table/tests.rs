@@ -1,0 +1,113 @@
+//! Whole screens, and the lines that only some runs have.
+
+use super::super::sample;
+use super::*;
+
+const HEAD: &str = "\
+accel      tcg: there is no /dev/kvm
+           TCG compares guests under one emulator; no statement about KVM
+boot       143.2 ms from QEMU's start to ready, 98.2 ms of it in the guest
+";
+
+const TAIL: &str = "
+requests   1000 sent, 998 received, 2 lost; 1000/s; 500 before as warm-up
+replies    1 late, 0 duplicated, 0 reordered, 0 corrupted
+noise      a spinning thread lost 0.12 % of its time, 34.2 us at most; put off the CPU 231 times; \
+steal 0.0 %
+           during the run 1.00 %, 81.5 us at most; after it 0.20 %, 12.3 us at most; \
+waited for the CPU 0.40 %
+placement  left to the scheduler: a sample
+idle CPUs  sleep: a sample
+";
+
+#[test]
+fn a_closed_loop_on_one_screen() {
+    let expected = format!(
+        "\
+hermit at 10.0.2.15:9000 over link unix, closed loop, 64-byte payload
+{HEAD}
+us                   latency       service          path
+min                    20.00          1.50         18.49
+mean              >= 2024.94          1.50         23.48
+p50                    24.99          1.50         23.47
+p90                    28.99          1.50         27.47
+p99                    29.90           n/a           n/a
+p99.9      n/a (needs 10000)           n/a           n/a
+p99.99    n/a (needs 100000)           n/a           n/a
+max            >= 1000000.00          1.50         28.46
+samples                 1000           998           998
+{TAIL}validity   valid
+"
+    );
+    assert_eq!(render(&sample::report(sample::closed_run())), expected);
+}
+
+#[test]
+fn an_open_loop_on_one_screen() {
+    let expected = format!(
+        "\
+hermit at 10.0.2.15:9000 over link unix, open loop at 1000 requests/s, 64-byte payload
+{HEAD}
+us                   latency   uncorrected       service          path      lateness
+min                    20.00         19.99          1.50         18.49          0.01
+mean              >= 2024.94    >= 2024.93          1.50         23.48          0.01
+p50                    24.99         24.99          1.50         23.47          0.01
+p90                    28.99         28.99          1.50         27.47          0.01
+p99                    29.90         29.89           n/a           n/a          0.01
+p99.9      n/a (needs 10000)           n/a           n/a           n/a           n/a
+p99.99    n/a (needs 100000)           n/a           n/a           n/a           n/a
+max            >= 1000000.00 >= 1000000.00          1.50         28.46          0.01
+samples                 1000          1000           998           998          1000
+{TAIL}validity   valid
+"
+    );
+    assert_eq!(render(&sample::report(sample::open_run())), expected);
+}
+
+#[test]
+fn a_pipeline_says_under_what_load_its_latency_was() {
+    let text = render(&sample::report(sample::pipeline_run()));
+    let heading = "hermit at 10.0.2.15:9000 over link unix, pipeline: closed loop of 8 in flight, \
+                       64-byte payload
+load       full: each request waits for those before it, and latency says so
+";
+    assert!(text.starts_with(heading), "{text}");
+    assert!(
+        text.contains("; 998 echoes/s; 500 before as warm-up"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_sweep_is_a_pipeline_and_a_table() {
+    let report = sample::sweep_report();
+    let text = render(&report);
+    assert_eq!(text.matches("over link").count(), 1);
+    let steps = sweep::render(&report.runs).unwrap();
+    assert!(text.ends_with(&format!("\n\n{steps}")));
+}
+
+#[test]
+fn a_bad_run_says_so() {
+    let mut run = sample::closed_run();
+    run.partial = true;
+    run.valid = false;
+    run.invalid_because = vec!["interrupted".to_owned(), "nothing was received".to_owned()];
+    run.in_flight_at_end = 1;
+    run.impossible_times = 3;
+    let text = render(&sample::report(run));
+    for line in [
+        "partial    broken off before the end",
+        "           1 unanswered at the end, 3 with impossible guest times",
+        "validity   INVALID: interrupted; nothing was received",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}");
+    }
+}
+
+#[test]
+fn no_line_is_wider_than_a_common_terminal() {
+    let text = render(&sample::report(sample::open_run()));
+    assert!(text.lines().all(|line| line.len() <= 110));
+    assert!(text.lines().count() <= 24);
+}

@@ -1,0 +1,141 @@
+//! The value of each argument: text to value, or what is wrong with it.
+
+use core::net::{Ipv4Addr, Ipv6Addr};
+use core::str::FromStr;
+
+use log::LevelFilter;
+
+use super::{Naps, Path, Problem};
+
+fn cidr<A: FromStr>(value: &str, max_prefix: u8) -> Option<(A, u8)> {
+    let (address, prefix) = value.split_once('/')?;
+    let prefix = number(prefix).filter(|&prefix| prefix <= max_prefix)?;
+    Some((address.parse().ok()?, prefix))
+}
+
+/// A decimal number: digits only, where `u8` and `u16` would take a sign as well.
+fn number<N: FromStr>(digits: &str) -> Option<N> {
+    if digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        digits.parse().ok()
+    } else {
+        None
+    }
+}
+
+pub fn ipv4(value: &str) -> Result<Option<(Ipv4Addr, u8)>, Problem> {
+    if value == "dhcp" {
+        return Ok(None);
+    }
+    let (address, prefix) = cidr(value, 32).ok_or(Problem::Malformed(
+        "ip=A.B.C.D/N with N from 0 to 32, or ip=dhcp",
+    ))?;
+    if !is_unicast(address) {
+        return Err(Problem::Unusable("expected the address of one host"));
+    }
+    if !is_host_of(address, address, prefix) {
+        return Err(Problem::Unusable(
+            "this is the subnet's network or broadcast address; expected a host's",
+        ));
+    }
+    Ok(Some((address, prefix)))
+}
+
+pub fn gateway(value: &str) -> Result<Ipv4Addr, Problem> {
+    let address = value
+        .parse()
+        .map_err(|_| Problem::Malformed("gw=A.B.C.D"))?;
+    if is_unicast(address) {
+        Ok(address)
+    } else {
+        Err(Problem::Unusable("expected the address of one host"))
+    }
+}
+
+pub fn ipv6(value: &str) -> Result<(Ipv6Addr, u8), Problem> {
+    let (address, prefix): (Ipv6Addr, u8) =
+        cidr(value, 128).ok_or(Problem::Malformed("ip6=ADDRESS/N with N from 0 to 128"))?;
+    let unusable = address.is_unspecified()
+        || address.is_loopback()
+        || address.is_multicast()
+        || address.to_ipv4_mapped().is_some();
+    if unusable {
+        return Err(Problem::Unusable("expected the address of one host"));
+    }
+    Ok((address, prefix))
+}
+
+pub fn port(value: &str) -> Result<u16, Problem> {
+    number(value)
+        .filter(|&port| port != 0)
+        .ok_or(Problem::Malformed("port=N with N from 1 to 65535"))
+}
+
+pub fn path(value: &str) -> Result<Path, Problem> {
+    match value {
+        "reflector" => Ok(Path::Reflector),
+        "smoltcp" => Ok(Path::Stack),
+        _ => Err(Problem::Malformed("path=reflector or path=smoltcp")),
+    }
+}
+
+pub fn is_napping(value: &str) -> Result<bool, Problem> {
+    match value {
+        "spin" => Ok(false),
+        "nap" => Ok(true),
+        _ => Err(Problem::Malformed("idle=spin or idle=nap")),
+    }
+}
+
+/// A whole number and its unit, in microseconds.
+fn duration_us(value: &str) -> Option<u64> {
+    let digits = value.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit_us = match &value[digits.len()..] {
+        "us" => 1,
+        "ms" => 1_000,
+        "s" => 1_000_000,
+        _ => return None,
+    };
+    // A year or so at most, so that nanoseconds of it still are a u64.
+    number::<u32>(digits).map(|number| u64::from(number) * unit_us)
+}
+
+pub fn quiet_us(value: &str) -> Result<u64, Problem> {
+    duration_us(value).ok_or(Problem::Malformed("quiet=DURATION, such as quiet=10ms"))
+}
+
+pub fn nap_us(value: &str) -> Result<u64, Problem> {
+    let nap_us = duration_us(value).ok_or(Problem::Malformed("nap=DURATION, such as nap=500us"))?;
+    if (Naps::MIN_NAP_US..=Naps::MAX_NAP_US).contains(&nap_us) {
+        Ok(nap_us)
+    } else {
+        Err(Problem::Unusable("expected 100us to 1s"))
+    }
+}
+
+pub fn log_level(value: &str) -> Result<LevelFilter, Problem> {
+    match value {
+        "off" => Ok(LevelFilter::Off),
+        "error" => Ok(LevelFilter::Error),
+        "warn" => Ok(LevelFilter::Warn),
+        "info" => Ok(LevelFilter::Info),
+        "debug" => Ok(LevelFilter::Debug),
+        "trace" => Ok(LevelFilter::Trace),
+        _ => Err(Problem::Malformed(
+            "log=off, log=error, log=warn, log=info, log=debug or log=trace",
+        )),
+    }
+}
+
+/// Whether `address` can be one host's: not 0/8, loopback, multicast or reserved (RFC 6890).
+fn is_unicast(address: Ipv4Addr) -> bool {
+    !matches!(address.octets()[0], 0 | 127 | 224..)
+}
+
+/// Whether `address` can be a host's in the subnet of `own`/`prefix`: inside it, and neither its
+/// network nor its broadcast address, which /31 (RFC 3021) and /32 do not have.
+pub fn is_host_of(address: Ipv4Addr, own: Ipv4Addr, prefix: u8) -> bool {
+    let host_mask = u32::MAX.checked_shr(prefix.into()).unwrap_or(0);
+    let host = address.to_bits() & host_mask;
+    let inside = (address.to_bits() ^ own.to_bits()) & !host_mask == 0;
+    inside && (prefix >= 31 || (host != 0 && host != host_mask))
+}

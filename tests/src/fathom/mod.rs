@@ -1,0 +1,198 @@
+//! The built `fathom` command: called in a directory of its own, run to its end or interrupted.
+//!
+//! Every call carries a variable in its environment that its children inherit, so that what it
+//! leaves behind is found, whatever that is; a call that leaves a process behind fails its test.
+#![forbid(unsafe_code)]
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tempfile::TempDir;
+
+use crate::turn::Turn;
+use crate::{built, process};
+
+mod outcome;
+mod running;
+mod stream;
+
+pub use outcome::Outcome;
+pub use running::Running;
+use stream::Stream;
+
+/// The variable by which the processes of a call are known.
+const MARK: &str = "FATHOM_TEST_CALL";
+
+/// A call of `fathom` to be made.
+#[derive(Debug)]
+pub struct Call {
+    arguments: Vec<OsString>,
+    qemu: Option<PathBuf>,
+    wrapper: Vec<OsString>,
+    place: TempDir,
+}
+
+impl Call {
+    /// `fathom` with `arguments`, a line of words, and nothing else.
+    ///
+    /// # Panics
+    ///
+    /// If there is no directory to be had for it.
+    #[must_use]
+    pub fn new(arguments: &str) -> Self {
+        Self {
+            arguments: arguments.split_whitespace().map(OsString::from).collect(),
+            qemu: None,
+            wrapper: Vec::new(),
+            place: tempfile::tempdir().expect("a temporary directory"),
+        }
+    }
+
+    /// `fathom run` of the built image, with results where [`Outcome::results`] looks for them.
+    #[must_use]
+    pub fn run(arguments: &str) -> Self {
+        let call = Self::new(&format!("run {arguments}")).with_image();
+        let out = call.out();
+        call.with("--out", out)
+    }
+
+    /// `fathom serve` of the built image.
+    #[must_use]
+    pub fn serve(arguments: &str) -> Self {
+        Self::new(&format!("serve {arguments}")).with_image()
+    }
+
+    /// `fathom probe`, with results where [`Outcome::results`] looks for them.
+    #[must_use]
+    pub fn probe(arguments: &str) -> Self {
+        let call = Self::new(&format!("probe {arguments}"));
+        let out = call.out();
+        call.with("--out", out)
+    }
+
+    fn with_image(self) -> Self {
+        self.with("--image", built::image())
+    }
+
+    /// One more option, whose value may hold spaces.
+    #[must_use]
+    pub fn with(mut self, option: &str, value: impl Into<OsString>) -> Self {
+        self.arguments.extend([option.into(), value.into()]);
+        self
+    }
+
+    /// One more argument, which may hold spaces.
+    #[must_use]
+    pub fn with_argument(mut self, argument: impl Into<OsString>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Makes it use another QEMU.
+    #[must_use]
+    pub fn with_qemu(mut self, qemu: impl Into<PathBuf>) -> Self {
+        self.qemu = Some(qemu.into());
+        self
+    }
+
+    /// Makes it use the real QEMU with further arguments.
+    #[must_use]
+    pub fn with_qemu_arguments(self, arguments: &str) -> Self {
+        self.with_qemu_script(&format!("exec \"$QEMU\" \"$@\" {arguments}"))
+    }
+
+    /// Makes it use a shell script in the place of QEMU: `$QEMU` is the real one there.
+    ///
+    /// # Panics
+    ///
+    /// If the script can't be written.
+    #[must_use]
+    pub fn with_qemu_script(self, script: &str) -> Self {
+        let file = self.file("qemu-script");
+        let text = format!("#!/bin/sh\nQEMU='{}'\n{script}\n", built::qemu().display());
+        fs::write(&file, text).expect("the place is writable");
+        let executable = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(&file, executable).expect("it is our file");
+        self.with_qemu(file)
+    }
+
+    /// Has `command` make the call: a program and its first arguments, which are followed by the call's.
+    /// It may do so as another user: what it needs is put where everybody can get at it.
+    ///
+    /// # Panics
+    ///
+    /// If that can't be done.
+    #[must_use]
+    pub fn wrapped_in(mut self, command: &[&str]) -> Self {
+        let copy = self.file("fathom");
+        fs::copy(built::fathom(), &copy).expect("it was built, and the place is writable");
+        let open = fs::Permissions::from_mode(0o777);
+        fs::set_permissions(self.place.path(), open).expect("it is our directory");
+        self.wrapper = command.iter().map(OsString::from).collect();
+        self.wrapper.push(copy.into());
+        self
+    }
+
+    /// A file of this call's own.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.place.path().join(name)
+    }
+
+    fn out(&self) -> PathBuf {
+        self.file("out")
+    }
+
+    /// Starts it.
+    ///
+    /// # Panics
+    ///
+    /// If it is not there.
+    #[must_use]
+    pub fn start(self, turn: &Turn) -> Running<'_> {
+        static CALLS: AtomicU32 = AtomicU32::new(0);
+        let number = CALLS.fetch_add(1, Ordering::Relaxed);
+        let id = format!("{}-{number}", std::process::id());
+        let (program, first) = match self.wrapper.split_first() {
+            Some((program, first)) => (program.into(), first),
+            None => (built::fathom(), &self.wrapper[..]),
+        };
+        let mut command = Command::new(program);
+        command
+            .args(first)
+            .args(&self.arguments)
+            .current_dir(self.place.path())
+            .env(MARK, &id)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // As a shell does it, so that Ctrl-C can be sent as a terminal does.
+            .process_group(0);
+        if let Some(qemu) = &self.qemu {
+            command.env("FATHOM_QEMU", qemu);
+        }
+        process::tie_to_this_thread(&mut command, Vec::new());
+        let mut child = command.spawn().expect("it was built");
+        let stdout = Stream::read(child.stdout.take().expect("piped"));
+        let stderr = Stream::read(child.stderr.take().expect("piped"));
+        Running {
+            child,
+            stdout,
+            stderr,
+            mark: format!("{MARK}={id}"),
+            place: Some(self.place),
+            _turn: turn,
+        }
+    }
+
+    /// Makes the call and waits for its end.
+    #[must_use]
+    pub fn finish(self, turn: &Turn) -> Outcome {
+        self.start(turn).finish()
+    }
+}
