@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::table::{accelerator, idle_cpus, micros};
-use super::{Comparison, Merged, Report, Skipped, why};
+use super::{Comparison, Merged, Report, Skipped, apart, why};
 
 /// The report as text, with a newline at the end.
 #[must_use]
@@ -38,6 +38,7 @@ fn write(report: &Report, text: &mut String) -> fmt::Result {
             against(verdicts, text)?;
         }
     }
+    apart::write(report, text)?;
     if report.why.iter().any(|it| !it.is_empty()) {
         writeln!(text)?;
         why::write(&report.why, text)?;

@@ -5,7 +5,7 @@
 //! - `floor`: what a latency on shared memory stands on;
 //! - [`hgrm`], [`hlog`]: the files that the HdrHistogram tools read;
 //! - [`comparison`]: what comes of holding targets against each other;
-//!   [`merged_table`]: the same on one screen;
+//!   [`merged_table`]: the same on one screen; [`apart`]: what of it may be the cores' distance;
 //! - [`why`]: what lies behind a target's latency, and holds on other machines too;
 //! - [`table`]: one screen for people; [`sweep`]: a sweep's part of it;
 //! - [`directory`]: where all of it goes; `file`: each as a whole or not at all;
@@ -19,6 +19,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub mod apart;
 pub mod chart;
 pub mod comparison;
 pub mod directory;

@@ -5,7 +5,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 use wire::Counters;
 
 use super::run::GuestCounters;
-use super::{Environment, Image, Report, Run, Setting};
+use super::{Environment, Image, Merged, Report, Run, Setting};
 use crate::load::{Limit, Loss, Mode, Observer, Plan, Sample, Tally};
 use crate::stats::noise::Lost;
 use crate::stats::{Ended, Noise, Recorder};
@@ -115,6 +115,24 @@ fn run(mode: Mode) -> Run {
 
 pub(super) fn closed_run() -> Run {
     run(Mode::Closed)
+}
+
+/// What a comparison merges out of `run`.
+pub(super) fn merged(run: &Run) -> Merged {
+    Merged {
+        target: run.target.clone(),
+        responder: run.responder.clone(),
+        link: run.link.clone(),
+        mode: Some(run.mode.clone()),
+        payload_bytes: Some(run.payload_bytes),
+        timeout_ns: Some(run.timeout_ns),
+        rounds_wanted: 1,
+        rounds: vec![1],
+        sent: run.sent,
+        received: run.received,
+        lost: run.lost,
+        latency_ns: run.latency_ns.clone(),
+    }
 }
 
 pub(super) fn pipeline_run() -> Run {

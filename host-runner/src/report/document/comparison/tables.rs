@@ -1,6 +1,7 @@
 //! The tables of a comparison: its merged targets, and the runs that are in none of them.
 
 use super::{Contest, OnLink};
+use crate::report::apart::Apart;
 use crate::report::document::format::count;
 use crate::report::document::tables::{NONE, Table, percentiles, value};
 use crate::report::why;
@@ -12,6 +13,11 @@ pub fn merged(link: &OnLink<'_>) -> Table {
     let mut head = vec!["latency, µs", "valid rounds", "invalid runs"];
     head.extend(PERCENTILES.map(|percentile| percentile.name));
     head.extend(["max", "samples", "lost"]);
+    let apart = |merged| Apart::of(merged, link.runs.iter().map(|it| it.run));
+    let is_shared = link.targets.iter().any(|it| apart(it.merged).is_some());
+    if is_shared {
+        head.extend(["core round trip, ns", "p50 in those"]);
+    }
     let mut table = Table::new("All valid rounds together", &head);
     for (index, target) in link.targets.iter().enumerate() {
         let merged = target.merged;
@@ -31,6 +37,10 @@ pub fn merged(link: &OnLink<'_>) -> Table {
                 count(merged.latency_ns.count),
                 count(merged.lost),
             ]);
+        let apart = apart(merged);
+        let distance = [apart.map(|it| it.distance()), apart.and_then(|it| it.p50())];
+        let distance = distance.map(|cell| cell.unwrap_or_else(|| NONE.to_owned()));
+        let cells = cells.chain(distance.into_iter().filter(|_| is_shared));
         table.row(Some(index), cells);
     }
     table

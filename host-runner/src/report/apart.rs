@@ -1,0 +1,138 @@
+//! How far apart the two cores were in the rounds of a merged target, and its median latency in units of
+//! that: on a shared host they move within seconds, and a difference of two targets may be that of the
+//! rounds in which each was measured.
+
+use std::fmt::{self, Write as _};
+
+use super::{Merged, Report, Run};
+
+/// The ends of what was seen in the valid rounds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Apart {
+    /// The round trip of a cache line between the two cores, before and after each run, in nanoseconds.
+    pub core_round_trip_ns: (f64, f64),
+    /// The p50 of each run, in units of the mean of both.
+    pub p50_in_round_trips: Option<(f64, f64)>,
+}
+
+impl Apart {
+    /// What `runs` tell of those that are part of `merged`; `None` where no memory is shared.
+    #[must_use]
+    pub fn of<'a>(merged: &Merged, runs: impl Iterator<Item = &'a Run> + Clone) -> Option<Self> {
+        let own = || runs.clone().filter(|run| run.valid && merged.is_of(run));
+        let floors = own().filter_map(|run| run.core_round_trip_ns);
+        let seen = floors.flat_map(|it| [it.before, it.after]).flatten();
+        let in_round_trips = own().filter_map(|run| {
+            let floor_ns = run.core_round_trip_ns?.mean()?;
+            Some(run.latency_ns.p50? as f64 / floor_ns)
+        });
+        Some(Self {
+            core_round_trip_ns: ends(seen)?,
+            p50_in_round_trips: ends(in_round_trips),
+        })
+    }
+
+    /// The round trip in words, in nanoseconds.
+    #[must_use]
+    pub fn distance(&self) -> String {
+        let (low, high) = self.core_round_trip_ns;
+        format!("{low:.0}–{high:.0}")
+    }
+
+    /// p50 in words, in units of the round trip.
+    #[must_use]
+    pub fn p50(&self) -> Option<String> {
+        let (low, high) = self.p50_in_round_trips?;
+        Some(format!("{low:.1}–{high:.1}"))
+    }
+}
+
+/// The lowest and the highest.
+fn ends(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    values.fold(None, |ends, value| match ends {
+        None => Some((value, value)),
+        Some((low, high)) => Some((low.min(value), high.max(value))),
+    })
+}
+
+/// A line for each merged target that shares memory, if any does.
+pub(super) fn write(report: &Report, text: &mut String) -> fmt::Result {
+    let of = |merged| Some((merged, Apart::of(merged, report.runs.iter())?));
+    let all: Vec<(&Merged, Apart)> = report.merged.iter().filter_map(of).collect();
+    if all.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        text,
+        "\n{:<22}{:<11}{:>22}{:>28}",
+        "floor", "link", "core round trip, ns", "p50 in round trips"
+    )?;
+    for (merged, apart) in all {
+        writeln!(
+            text,
+            "{:<22}{:<11}{:>22}{:>28}",
+            merged.label(),
+            merged.link,
+            apart.distance(),
+            apart.p50().unwrap_or_else(|| "n/a".to_owned())
+        )?;
+    }
+    writeln!(
+        text,
+        "           lowest and highest of the valid rounds: a shared host moves the cores about, and where\n           \
+         the distances differ, so do the latencies"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{BeforeAfter, sample};
+    use super::*;
+
+    fn run(core_round_trip_ns: Option<(f64, f64)>, is_valid: bool) -> Run {
+        let floor = |(before, after)| BeforeAfter {
+            before: Some(before),
+            after: Some(after),
+        };
+        Run {
+            core_round_trip_ns: core_round_trip_ns.map(floor),
+            valid: is_valid,
+            ..sample::closed_run()
+        }
+    }
+
+    #[test]
+    fn the_ends_are_those_of_the_valid_rounds() {
+        let runs = [
+            run(Some((100.0, 300.0)), true),
+            run(Some((80.0, 120.0)), true),
+            run(Some((1.0, 2000.0)), false),
+        ];
+        let merged = sample::merged(&runs[0]);
+        let apart = Apart::of(&merged, runs.iter()).unwrap();
+        assert_eq!(apart.core_round_trip_ns, (80.0, 300.0));
+        let p50_ns = runs[0].latency_ns.p50.unwrap() as f64;
+        let expected = (p50_ns / 200.0, p50_ns / 100.0);
+        assert_eq!(apart.p50_in_round_trips, Some(expected));
+        assert_eq!(apart.distance(), "80–300");
+        assert_eq!(Apart::of(&merged, [run(None, true)].iter()), None);
+        assert_eq!(Apart::of(&merged, [].iter()), None);
+    }
+
+    #[test]
+    fn a_comparison_says_it_where_memory_is_shared() {
+        let text = |floor| {
+            let run = run(floor, true);
+            let report = Report {
+                merged: vec![sample::merged(&run)],
+                ..sample::report(run)
+            };
+            let mut text = String::new();
+            write(&report, &mut text).unwrap();
+            text
+        };
+        assert_eq!(text(None), "");
+        let told = text(Some((75.0, 325.0)));
+        assert!(told.contains("75–325"), "{told}");
+    }
+}
