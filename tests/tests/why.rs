@@ -11,6 +11,10 @@ use tests::fathom::{Call, Outcome};
 use tests::results::Results;
 use tests::turn::turn;
 
+/// About how many instructions an echo on Hermit's own sockets takes. Without its reception it would be
+/// two thirds, and with a wait in it any number more.
+const SOCKETS: f64 = 80_000.0;
+
 /// A call of `fathom compare` of the built image under TCG, in one round as short as can be.
 fn call(arguments: &str) -> Call {
     let call = Call::new(&format!(
@@ -77,11 +81,12 @@ fn check_guest(json: &Value, why: &Value) {
 fn a_guests_figures_are_those_that_hold_on_any_machine() {
     let turn = turn();
     let outcome =
-        call("--targets hermit,linux-guest:busy,null --links vhost-user,unix").finish(&turn);
+        call("--targets hermit,hermit-sockets,linux-guest:busy,null --links vhost-user,unix")
+            .finish(&turn);
     let results = results(&outcome);
     let json = &results.json;
     let entries = json["why"].as_array().unwrap().len();
-    assert_eq!(entries, 3 * 2, "{:#}", json["why"]);
+    assert_eq!(entries, 4 * 2, "{:#}", json["why"]);
     let baseline = baseline();
     for link in ["vhost-user", "unix"] {
         let hermit = of(json, "hermit", link);
@@ -96,6 +101,11 @@ fn a_guests_figures_are_those_that_hold_on_any_machine() {
             size("target/fathom.elf") as f64
         );
         assert_eq!(number(hermit, "memory_bytes"), f64::from(32 << 20));
+
+        let sockets = of(json, "hermit-sockets", link);
+        check_guest(json, sockets);
+        let instructions = number(sockets, "instructions_per_echo");
+        assert!((instructions / SOCKETS - 1.0).abs() < 0.1, "{sockets:#}");
 
         let linux = of(json, "linux-guest", link);
         check_guest(json, linux);

@@ -14,9 +14,6 @@ use crate::load::datagram::{ReplyHeader, Requests};
 /// How often the caller is asked whether it has given up.
 const CANCEL_INTERVAL_NS: u64 = 20_000_000;
 
-/// How long is not long for a guest.
-const PATIENT: Duration = Duration::from_micros(300);
-
 /// How long a moment's sleep is.
 const REST: Duration = Duration::from_micros(20);
 
@@ -33,6 +30,8 @@ pub struct Asker<'a> {
 /// An answer that came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
+    /// The request's number: they are counted from 0.
+    pub seq: u64,
     /// When the link had it in hand, in nanoseconds of [`crate::clock`].
     pub at_ns: u64,
     /// When the guest had the request, in nanoseconds of its own clock.
@@ -69,6 +68,12 @@ impl<'a> Asker<'a> {
         Ok(self.link.send(self.requests.stamped(clock::now_ns()))?)
     }
 
+    /// How many requests it has sent, which is the next one's number.
+    #[must_use]
+    pub const fn asked(&self) -> u64 {
+        self.next_seq
+    }
+
     /// Waits for the next answer, to whichever request.
     ///
     /// # Errors
@@ -99,21 +104,20 @@ impl<'a> Asker<'a> {
         Ok(received.and_then(|received| self.read(received)))
     }
 
-    /// Rests for a moment, with nothing to do since `idle_since`. At first it only lets others go
-    /// first, for a fast guest will not be long; then it sleeps, for a thread that does is let onto a
-    /// busy host's CPUs before one that spins.
+    /// Rests for a moment, with nothing to do since `idle_since`. For as long as is not `long` it only
+    /// lets others go first, for a fast guest will be done by then; then it sleeps, for a thread that does
+    /// is let onto a busy host's CPUs before one that spins.
     ///
     /// # Errors
     ///
     /// [`LookError::Cancelled`] or [`LookError::OutOfTime`].
-    pub fn rest(&self, idle_since: Instant) -> Result<(), LookError> {
-        if idle_since.elapsed() < PATIENT {
+    pub fn rest(&self, idle_since: Instant, long: Duration) -> Result<(), LookError> {
+        if idle_since.elapsed() < long {
             std::thread::yield_now();
         } else {
             std::thread::sleep(REST);
         }
-        self.check_cancelled()?;
-        self.check_time()
+        self.check()
     }
 
     /// Listens for as long as `time`, and lets go of whatever comes.
@@ -128,6 +132,15 @@ impl<'a> Asker<'a> {
             .receive(&mut self.buffer[..], deadline_ns)?
             .is_some()
         {}
+        self.check()
+    }
+
+    /// Whether there is still time.
+    ///
+    /// # Errors
+    ///
+    /// [`LookError::Cancelled`] or [`LookError::OutOfTime`].
+    pub fn check(&self) -> Result<(), LookError> {
         self.check_cancelled()?;
         self.check_time()
     }
@@ -151,6 +164,7 @@ impl<'a> Asker<'a> {
         let len = received.len.min(self.buffer.len());
         let header = ReplyHeader::read(&self.buffer[..len])?;
         (header.is_reply && header.seq < self.next_seq).then_some(Answer {
+            seq: header.seq,
             at_ns: received.at_ns,
             t2_ns: header.t2_ns,
         })

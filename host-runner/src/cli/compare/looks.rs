@@ -15,8 +15,9 @@ use super::args::CompareArgs;
 use super::contender::Contender;
 use super::on_a_thread;
 use super::schedule::Combination;
+use crate::inside::instructions::{self, Supply};
 use crate::inside::trace::{self, Trace};
-use crate::inside::{Asker, LookError, PerEcho, Witness, instructions, signals};
+use crate::inside::{Asker, LookError, PerEcho, Witness, signals};
 use crate::link::{self, Family, LinkKind};
 use crate::machine::{AccelChoice, Config, Machine};
 use crate::report::Why;
@@ -26,8 +27,9 @@ use crate::target::{Bootable, Target};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// About how long a look takes, in seconds, as measured under TCG on two cores: the unikernel, a Linux
-/// guest, and a Linux guest whose instructions are counted.
+/// guest, and those two whose many instructions are counted.
 const HERMIT_S: f64 = 2.0;
+const SOCKETS_COUNTED_S: f64 = 4.0;
 const LINUX_GUEST_S: f64 = 6.0;
 const LINUX_COUNTED_S: f64 = 12.0;
 
@@ -83,9 +85,6 @@ impl Look {
             ..contender
         };
         let look = |link| Self { contender, link };
-        if !keeps_up(contender.target) {
-            return vec![look(link)];
-        }
         let mut looks = vec![look(LinkKind::VhostUser), look(link)];
         looks.dedup();
         looks
@@ -95,6 +94,7 @@ impl Look {
     #[must_use]
     pub fn expected_s(&self) -> f64 {
         match (self.contender.target, self.counts()) {
+            (Target::HermitSockets, true) => SOCKETS_COUNTED_S,
             (Target::LinuxGuest, true) => LINUX_COUNTED_S,
             (Target::LinuxGuest, false) => LINUX_GUEST_S,
             _ => HERMIT_S,
@@ -170,10 +170,12 @@ impl Looks {
     }
 }
 
-/// Whether instructions can be counted at full load: Hermit's own sockets hold four datagrams, and most
-/// requests are lost then.
-fn keeps_up(target: Target) -> bool {
-    target != Target::HermitSockets
+/// How a target is kept busy while its instructions are counted.
+fn supply(target: Target) -> Supply {
+    match target {
+        Target::HermitSockets => Supply::SOCKET,
+        Target::Hermit | Target::LinuxGuest | Target::LinuxHost | Target::Null => Supply::RING,
+    }
 }
 
 /// A guest that is to be looked into, and the link to it.
@@ -258,8 +260,9 @@ impl<'a> Place<'a> {
         let mut asker = Asker::new(self.link.as_mut(), self.payload_len, left, &cancelled);
         let mut look = || -> Result<(), LookError> {
             sight.signals = Some(signals::per_lone_echo(&mut asker, &mut self.witness)?);
-            if self.look.counts() && keeps_up(self.look.contender.target) {
-                sight.instructions_per_echo = Some(instructions::per_echo(&mut asker)?);
+            if self.look.counts() {
+                let supply = supply(self.look.contender.target);
+                sight.instructions_per_echo = Some(instructions::per_echo(&mut asker, supply)?);
             }
             Ok(())
         };
@@ -318,6 +321,7 @@ mod tests {
             combination("null", "vhost-user"),
             combination("hermit", "unix"),
             twice,
+            combination("hermit-sockets", "unix"),
             combination("linux-guest:busy", "user"),
             combination("linux-host:busy", "loopback"),
             combination("linux-host:busy", "tap"),
@@ -325,6 +329,8 @@ mod tests {
         let expected = [
             "hermit on vhost-user",
             "hermit on unix",
+            "hermit-sockets on vhost-user",
+            "hermit-sockets on unix",
             "linux-guest:busy on vhost-user",
             "linux-guest:busy on user",
         ];
