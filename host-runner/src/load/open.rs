@@ -12,8 +12,10 @@ use crate::link::Link;
 /// nanoseconds: longer than a sleeping thread takes to wake up.
 const AWAKE_NS: u64 = 60_000;
 
-/// While a reply is awaited, whoever carries it may need this CPU, and this thread may go first on
-/// it: then it stays awake for no more than this part of the time, and rather sends a little late.
+/// It stays awake for no more than this part of the time, and rather sends a little late. For this thread
+/// may go first on its CPU: whoever carries a reply may need that, and a thread that goes first and hardly
+/// ever rests is taken off its CPU by the kernel, for 50 ms of every second (sched(7),
+/// `sched_rt_runtime_us`).
 const AWAKE_SHARE: u64 = 4;
 
 /// The most requests that a generator that is behind sends before it looks for replies: few enough
@@ -36,6 +38,7 @@ where
     let mut schedule = Schedule::new(now_ns, rate);
     let mut sending = engine.wants(schedule.due_ns());
     let interval_ns = 1_000_000_000 / u64::from(rate.get());
+    let awake_ns = AWAKE_NS.min(interval_ns / AWAKE_SHARE);
     loop {
         let mut burst = 0;
         while sending && schedule.due_ns() <= now_ns && burst < BURST && engine.window.has_room() {
@@ -51,11 +54,6 @@ where
             engine.receive_waiting(burst + 1, now_ns)
         } else {
             let sends = sending && engine.window.has_room();
-            let awake_ns = if engine.window.in_flight() == 0 {
-                AWAKE_NS
-            } else {
-                AWAKE_NS.min(interval_ns / AWAKE_SHARE)
-            };
             let send_ns = sends.then(|| schedule.due_ns().saturating_sub(awake_ns));
             let Some(wake_ns) = earlier(engine.window.next_loss_ns(), send_ns) else {
                 return Ok(());
