@@ -124,13 +124,13 @@ pub struct LoadArgs {
     pub sweep: bool,
     /// How long to measure, such as 10s or 500ms [default: 5s, or as long as --count takes; 2s for
     /// each step of a sweep]
-    #[arg(long, value_parser = duration)]
+    #[arg(long, value_parser = duration, overrides_with = "duration")]
     pub duration: Option<Duration>,
     /// How many requests to measure; with --duration, whichever comes first
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
     /// How long to send before measuring
-    #[arg(long, value_parser = duration, value_name = "DURATION", default_value = "500ms")]
+    #[arg(long, value_parser = duration, value_name = "DURATION", overrides_with = "warmup", default_value = "500ms")]
     pub warmup: Duration,
     /// Length of a request's UDP payload, header included: 44 to 1472
     #[arg(long, value_name = "BYTES", default_value_t = 64)]

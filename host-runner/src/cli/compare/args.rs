@@ -13,7 +13,8 @@ use super::contender::Contender;
 use crate::load::Plan;
 use crate::target::Target;
 
-/// `fathom compare`.
+/// `fathom compare`. What a preset says, such as that of `make compare`, can be said again after it: the
+/// last word holds.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
     /// What to measure: hermit, hermit-sockets, linux-guest:MODE, linux-host:MODE (MODE is blocking,
@@ -22,6 +23,7 @@ pub struct CompareArgs {
         long,
         value_name = "LIST",
         value_delimiter = ',',
+        overrides_with = "targets",
         default_value = "hermit,linux-guest:blocking,linux-guest:busy,null"
     )]
     pub targets: Vec<Contender>,
@@ -31,21 +33,22 @@ pub struct CompareArgs {
         value_name = "LIST",
         value_delimiter = ',',
         value_enum,
+        overrides_with = "links",
         default_value = "vhost-user"
     )]
     pub links: Vec<Way>,
     /// How many rounds: in each, every target is booted and measured once on every link
-    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", overrides_with = "repeat", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub repeat: u32,
     /// How often a run that is invalid or fails is repeated
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(..=100))]
+    #[arg(long, value_name = "N", overrides_with = "retries", default_value_t = 2, value_parser = clap::value_parser!(u32).range(..=100))]
     pub retries: u32,
     /// Begin no round and repeat no run that would not be over within this time, with the looks
     /// inside the targets after them; one round is made in any case [default: no limit]
-    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    #[arg(long, value_parser = duration, value_name = "DURATION", overrides_with = "within")]
     pub within: Option<Duration>,
     /// After --warmup, for how long at most to wait until latency has settled
-    #[arg(long, value_parser = duration, value_name = "DURATION", default_value = "2s")]
+    #[arg(long, value_parser = duration, value_name = "DURATION", overrides_with = "settle", default_value = "2s")]
     pub settle: Duration,
     /// Look inside no target when all is measured: no instructions, doorbells and interrupts per echo
     #[arg(long)]

@@ -207,6 +207,35 @@ mod tests {
         assert!(skipped[0].reason.contains("hermit-sockets has no IPv6"));
     }
 
+    /// The Makefile's presets come first, and what its user says after them.
+    #[test]
+    fn the_last_word_holds() {
+        let makefile = include_str!("../../../../Makefile").replace("\\\n", " ");
+        let lines = makefile
+            .lines()
+            .filter(|line| line.contains("compare --targets"));
+        let presets: Vec<_> = lines
+            .map(|line| {
+                let (_, options) = line.split_once("compare ").unwrap();
+                options
+                    .replace("$(ARGS)", "")
+                    .replace("$(ALL_TARGETS)", "null,hermit")
+            })
+            .collect();
+        assert_eq!(presets.len(), 2, "make compare and make compare-full");
+        for preset in presets {
+            let again = "--targets null --links unix --repeat 9 --duration 3s --warmup 1s --settle 4s \
+                         --retries 1 --within 7s --seed 2";
+            let args = args(&format!("{preset} {again}"));
+            assert_eq!((args.targets.len(), args.links.len()), (1, 1));
+            assert_eq!((args.repeat, args.retries, args.load.seed), (9, 1, 2));
+            let seconds = [args.load.warmup, args.settle].map(|it| it.as_secs());
+            assert_eq!(seconds, [1, 4]);
+            let seconds = [args.load.duration, args.within].map(|it| it.map(|it| it.as_secs()));
+            assert_eq!(seconds, [Some(3), Some(7)]);
+        }
+    }
+
     #[test]
     fn what_no_comparison_does_is_a_usage_error() {
         for line in ["--sweep", "--pcap file", "--host-port 7", "--duration 0s"] {
