@@ -82,7 +82,7 @@ compare: build sockets linux-guest ## the unikernel beside Linux in at most 5 mi
 		--links vhost-user,tap --repeat 7 --duration 700ms --warmup 200ms --settle 600ms --retries 2 \
 		--within 280s $(ARGS)
 
-compare-full: build sockets linux-guest ## every target on every link, ten rounds: takes an hour
+compare-full: build sockets linux-guest ## every target on every link, ten rounds: takes over an hour
 	@$(FATHOM) compare --targets $(ALL_TARGETS) --links vhost-user,unix,tap,user,loopback \
 		--repeat 10 --duration 10s --settle 5s --retries 5 $(ARGS)
 
