@@ -115,7 +115,12 @@ pub(super) fn comparison() -> Source {
 type Named = (&'static str, Option<&'static str>);
 
 fn repetition((target, responder): Named, link: &str, round: u32) -> Run {
+    let shared = BeforeAfter {
+        before: Some(80.0),
+        after: Some(320.0),
+    };
     Run {
+        core_round_trip_ns: (link == "vhost-user").then_some(shared),
         target: target.to_owned(),
         responder: responder.map(str::to_owned),
         link: link.to_owned(),

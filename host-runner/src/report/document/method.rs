@@ -16,6 +16,12 @@ pub const MERGED: &str = "A curve is all valid rounds of a target together: thei
      up. The pale lines behind it are those rounds by themselves, as far as their percentiles are told. \
      All links have the same scales.";
 
+/// Under the table of the cores' distances.
+pub const APART: &str = "Lowest and highest of the valid rounds: the round trip of one cache line \
+     between the measuring core and the target's, right before and right after each, and the round's \
+     p50 in units of it. A shared host moves the cores about within seconds: where these distances \
+     differ, so do the latencies, and not for the targets' sake.";
+
 /// Under the charts of rounds.
 pub const BY_ROUND: &str = "Each column is a round, from left to right as it was measured; one mark per \
      interval of its log, what is left at its end with the last. What lies between the rounds is other targets' turns. A column is empty \

@@ -13,11 +13,6 @@ pub fn merged(link: &OnLink<'_>) -> Table {
     let mut head = vec!["latency, µs", "valid rounds", "invalid runs"];
     head.extend(PERCENTILES.map(|percentile| percentile.name));
     head.extend(["max", "samples", "lost"]);
-    let apart = |merged| Apart::of(merged, link.runs.iter().map(|it| it.run));
-    let is_shared = link.targets.iter().any(|it| apart(it.merged).is_some());
-    if is_shared {
-        head.extend(["core round trip, ns", "p50 in those"]);
-    }
     let mut table = Table::new("All valid rounds together", &head);
     for (index, target) in link.targets.iter().enumerate() {
         let merged = target.merged;
@@ -37,13 +32,30 @@ pub fn merged(link: &OnLink<'_>) -> Table {
                 count(merged.latency_ns.count),
                 count(merged.lost),
             ]);
-        let apart = apart(merged);
-        let distance = [apart.map(|it| it.distance()), apart.and_then(|it| it.p50())];
-        let distance = distance.map(|cell| cell.unwrap_or_else(|| NONE.to_owned()));
-        let cells = cells.chain(distance.into_iter().filter(|_| is_shared));
         table.row(Some(index), cells);
     }
     table
+}
+
+/// How far apart the two cores were in the rounds of each target; `None` where no memory is shared.
+#[must_use]
+pub fn apart(contest: &Contest<'_>) -> Option<Table> {
+    let head = ["", "link", "core round trip, ns", "p50 in round trips"];
+    let mut table = Table::new("How far apart the cores were", &head);
+    let report = &contest.source.report;
+    for merged in &report.merged {
+        let Some(apart) = Apart::of(merged, report.runs.iter()) else {
+            continue;
+        };
+        let cells = [
+            merged.label(),
+            merged.link.clone(),
+            apart.distance(),
+            apart.p50().unwrap_or_else(|| NONE.to_owned()),
+        ];
+        table.row(None, cells);
+    }
+    (!table.rows.is_empty()).then_some(table)
 }
 
 /// What lies behind the latencies, target by target and link by link; `None` if the record has none of

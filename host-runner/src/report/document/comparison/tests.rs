@@ -229,3 +229,18 @@ fn what_lies_behind_is_told_of_those_that_have_something_to_tell() {
     assert_eq!(table.rows[0].cells, expected);
     assert_eq!(table.head.len(), expected.len());
 }
+
+#[test]
+fn how_far_apart_cores_were_is_told_where_memory_is_shared() {
+    let sources = [made_up::comparison()];
+    let contests = contests(&sources);
+    let table = tables::apart(&contests[0]).unwrap();
+    let rows: Vec<_> = table.rows.iter().map(|row| &row.cells[..3]).collect();
+    assert_eq!(
+        rows,
+        [
+            ["hermit", "vhost-user", "80–320"],
+            ["null", "vhost-user", "80–320"],
+        ]
+    );
+}

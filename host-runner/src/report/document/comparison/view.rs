@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{Contest, OnLink, charts, tables, verdicts};
 use crate::report::Skipped;
 use crate::report::document::charts::{Chart, sample};
+use crate::report::document::method;
 use crate::report::document::tables::{Table, runs};
 use crate::report::why::WHAT_HOLDS;
 
@@ -24,6 +25,10 @@ pub struct View {
     pub why: Option<Table>,
     /// Which of the figures hold where.
     pub what_holds: &'static str,
+    /// How far apart the two cores were; `None` where no memory is shared.
+    pub apart: Option<Table>,
+    /// How to read that.
+    pub apart_caption: &'static str,
     /// What was not measured, and why.
     pub skipped: Vec<String>,
     /// How many runs there are, and how many of them are not valid.
@@ -97,6 +102,8 @@ impl View {
             },
             why: tables::why(contest),
             what_holds: WHAT_HOLDS,
+            apart: tables::apart(contest),
+            apart_caption: method::APART,
             skipped: Skipped::lines(&contest.source.report.skipped),
             runs: all.len(),
             invalid: all.iter().filter(|run| !run.valid).count(),
