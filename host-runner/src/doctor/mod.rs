@@ -24,7 +24,7 @@ pub mod cpu;
 pub mod emulator;
 pub mod memory;
 pub mod rights;
-mod sleep;
+pub mod sleep;
 pub mod spin;
 pub mod table;
 

@@ -125,7 +125,7 @@ fn polling(qemu: Pid, vcpu: Pid) -> Result<Placement, String> {
     Ok(Placement::Polling {
         cpu,
         measuring,
-        is_shared: rest == mine,
+        is_shared: others.count() == 1,
     })
 }
 

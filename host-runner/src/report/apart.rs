@@ -18,18 +18,21 @@ pub struct Apart {
 impl Apart {
     /// What `runs` tell of those that are part of `merged`; `None` where no memory is shared.
     #[must_use]
-    pub fn of<'a>(merged: &Merged, runs: impl Iterator<Item = &'a Run> + Clone) -> Option<Self> {
-        let own = || runs.clone().filter(|run| run.valid && merged.is_of(run));
-        let floors = own().filter_map(|run| run.core_round_trip_ns);
-        let seen = floors.flat_map(|it| [it.before, it.after]).flatten();
-        let in_round_trips = own().filter_map(|run| {
-            let floor_ns = run.core_round_trip_ns?.mean()?;
-            Some(run.latency_ns.p50? as f64 / floor_ns)
-        });
+    fn of(merged: &Merged, runs: &[Run]) -> Option<Self> {
+        let own = runs.iter().filter(|run| run.valid && merged.is_of(run));
+        let floors = own.filter_map(|run| Some((run, run.core_round_trip_ns?)));
+        let readings = floors.clone().flat_map(|(_, floor)| floor.readings());
+        let in_round_trips = floors.filter_map(|(run, floor)| floor.in_units(run.latency_ns.p50));
         Some(Self {
-            core_round_trip_ns: ends(seen)?,
+            core_round_trip_ns: ends(readings)?,
             p50_in_round_trips: ends(in_round_trips),
         })
+    }
+
+    /// The merged targets of `report` that share memory, each with what its runs tell.
+    pub fn each(report: &Report) -> impl Iterator<Item = (&Merged, Self)> {
+        let of = |merged| Some((merged, Self::of(merged, &report.runs)?));
+        report.merged.iter().filter_map(of)
     }
 
     /// The round trip in words, in nanoseconds.
@@ -48,18 +51,14 @@ impl Apart {
 }
 
 /// The lowest and the highest.
-fn ends(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
-    values.fold(None, |ends, value| match ends {
-        None => Some((value, value)),
-        Some((low, high)) => Some((low.min(value), high.max(value))),
-    })
+fn ends(values: impl Iterator<Item = f64> + Clone) -> Option<(f64, f64)> {
+    Some((values.clone().reduce(f64::min)?, values.reduce(f64::max)?))
 }
 
 /// A line for each merged target that shares memory, if any does.
 pub(super) fn write(report: &Report, text: &mut String) -> fmt::Result {
-    let of = |merged| Some((merged, Apart::of(merged, report.runs.iter())?));
-    let all: Vec<(&Merged, Apart)> = report.merged.iter().filter_map(of).collect();
-    if all.is_empty() {
+    let mut all = Apart::each(report).peekable();
+    if all.peek().is_none() {
         return Ok(());
     }
     writeln!(
@@ -109,14 +108,14 @@ mod tests {
             run(Some((1.0, 2000.0)), false),
         ];
         let merged = sample::merged(&runs[0]);
-        let apart = Apart::of(&merged, runs.iter()).unwrap();
+        let apart = Apart::of(&merged, &runs).unwrap();
         assert_eq!(apart.core_round_trip_ns, (80.0, 300.0));
         let p50_ns = runs[0].latency_ns.p50.unwrap() as f64;
         let expected = (p50_ns / 200.0, p50_ns / 100.0);
         assert_eq!(apart.p50_in_round_trips, Some(expected));
         assert_eq!(apart.distance(), "80–300");
-        assert_eq!(Apart::of(&merged, [run(None, true)].iter()), None);
-        assert_eq!(Apart::of(&merged, [].iter()), None);
+        assert_eq!(Apart::of(&merged, &[run(None, true)]), None);
+        assert_eq!(Apart::of(&merged, &[]), None);
     }
 
     #[test]

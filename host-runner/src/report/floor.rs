@@ -21,6 +21,18 @@ impl BeforeAfter {
     pub fn mean(&self) -> Option<f64> {
         Some(f64::midpoint(self.before?, self.after?))
     }
+
+    /// Both readings, as far as there are any.
+    pub fn readings(&self) -> impl Iterator<Item = f64> + Clone + use<> {
+        [self.before, self.after].into_iter().flatten()
+    }
+
+    /// A latency in units of what the measurement stood on, if both are known.
+    #[must_use]
+    pub fn in_units(&self, latency_ns: Option<u64>) -> Option<f64> {
+        let floor_ns = self.mean().filter(|&ns| ns > 0.0)?;
+        Some(latency_ns? as f64 / floor_ns)
+    }
 }
 
 /// The floors, and the median latency in units of each.
@@ -40,8 +52,8 @@ pub(super) fn write(run: &Run, text: &mut String) -> fmt::Result {
             None => "n/a".to_owned(),
         });
         write!(text, "{label:<11}{name}: {before} before, {after} after")?;
-        if let (Some(p50_ns), Some(floor_ns)) = (run.latency_ns.p50, floor.mean()) {
-            write!(text, "; p50 is {:.1} times that", p50_ns as f64 / floor_ns)?;
+        if let Some(times) = floor.in_units(run.latency_ns.p50) {
+            write!(text, "; p50 is {times:.1} times that")?;
         }
         text.push('\n');
     }
@@ -57,5 +69,18 @@ mod tests {
         let floor = |before, after| BeforeAfter { before, after }.mean();
         assert_eq!(floor(Some(100.0), Some(140.0)), Some(120.0));
         assert_eq!(floor(Some(100.0), None), None);
+    }
+
+    #[test]
+    fn a_latency_is_told_in_units_of_both_readings() {
+        let floor = |before, after| BeforeAfter {
+            before: Some(before),
+            after,
+        };
+        assert_eq!(floor(100.0, Some(140.0)).in_units(Some(600)), Some(5.0));
+        assert_eq!(floor(100.0, Some(140.0)).in_units(None), None);
+        assert_eq!(floor(100.0, None).in_units(Some(600)), None);
+        assert_eq!(floor(0.0, Some(0.0)).in_units(Some(600)), None);
+        assert!(floor(100.0, None).readings().eq([100.0]));
     }
 }

@@ -42,11 +42,7 @@ pub fn merged(link: &OnLink<'_>) -> Table {
 pub fn apart(contest: &Contest<'_>) -> Option<Table> {
     let head = ["", "link", "core round trip, ns", "p50 in round trips"];
     let mut table = Table::new("How far apart the cores were", &head);
-    let report = &contest.source.report;
-    for merged in &report.merged {
-        let Some(apart) = Apart::of(merged, report.runs.iter()) else {
-            continue;
-        };
+    for (merged, apart) in Apart::each(&contest.source.report) {
         let cells = [
             merged.label(),
             merged.link.clone(),

@@ -7,10 +7,7 @@ use crate::report::{BeforeAfter, Run};
 /// What latencies stand on, over all `runs`: each from its least to its largest value.
 #[must_use]
 pub fn bands<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Vec<Band> {
-    let both = |floor: Option<BeforeAfter>| {
-        let ends = floor.map(|floor| [floor.before, floor.after]);
-        ends.into_iter().flatten().flatten().collect::<Vec<f64>>()
-    };
+    let both = |floor: Option<BeforeAfter>| floor.into_iter().flat_map(|it| it.readings());
     let mut line = Vec::new();
     let mut reflector = Vec::new();
     let mut gaps = Vec::new();

@@ -141,13 +141,8 @@ pub fn floors(entries: &[Entry<'_>]) -> Table {
         let percent = |share: f64| format!("{:.2} %", share * 100.0);
         let floor = |floor: Option<BeforeAfter>| {
             let end = |ns: Option<f64>| ns.map_or_else(none, |ns| format!("{ns:.0}"));
-            let in_it = floor.and_then(|floor| {
-                let floor_ns = floor.mean().filter(|&ns| ns > 0.0)?;
-                Some(format!(
-                    "{} ×",
-                    plain(run.latency_ns.p50? as f64 / floor_ns)
-                ))
-            });
+            let in_it = floor.and_then(|floor| floor.in_units(run.latency_ns.p50));
+            let in_it = in_it.map(|times| format!("{} ×", plain(times)));
             [
                 floor.map_or_else(none, |floor| end(floor.before)),
                 floor.map_or_else(none, |floor| end(floor.after)),
