@@ -14,6 +14,14 @@
 //! - [`machine`]: the QEMU process, from command line to shutdown;
 //! - [`clock`]: the one clock that every host-side time is read from;
 //! - [`random`]: numbers without a pattern.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::print_stderr,
+        clippy::print_stdout,
+        reason = "they panic once nobody reads: use cli::say and cli::output::print"
+    )
+)]
 
 pub mod cli;
 pub mod clock;

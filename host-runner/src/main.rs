@@ -4,12 +4,13 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use fathom::cli::say::say;
 
 fn main() -> ExitCode {
     match fathom::cli::main(fathom::cli::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("fathom: {}", error.with_causes());
+            say(error.with_causes());
             ExitCode::from(error.exit_code())
         }
     }

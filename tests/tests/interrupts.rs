@@ -4,6 +4,7 @@
 
 use rustix::process::Signal;
 use tests::fathom::{Call, Outcome, Running};
+use tests::results::Results;
 use tests::turn::{Turn, turn};
 
 /// So much captured means that it is measuring: far more than address resolution takes.
@@ -52,14 +53,41 @@ fn ctrl_c_keeps_what_was_measured_on_any_link() {
 }
 
 #[test]
-fn a_request_to_terminate_is_a_ctrl_c() {
+fn a_request_to_terminate_and_a_hangup_are_a_ctrl_c() {
     let turn = turn();
-    let running = measuring(&turn, "--json -");
-    running.signal(Signal::TERM);
-    let outcome = running.finish();
-    expect_partial(&outcome);
-    let printed: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
-    assert_eq!(printed, outcome.results().json);
+    for signal in [Signal::TERM, Signal::HUP] {
+        let running = measuring(&turn, "--json -");
+        running.signal(signal);
+        let outcome = running.finish();
+        expect_partial(&outcome);
+        let printed: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+        assert_eq!(printed, outcome.results().json);
+    }
+}
+
+/// Starts a command with its outputs at a pipe that nobody reads, where each write fails, as on a
+/// terminal that is gone.
+const UNREAD: &str = "mkfifo pipe && exec 3<>pipe 4>pipe 3<&- && exec \"$0\" \"$@\" >&4 2>&4";
+
+#[test]
+fn results_are_written_when_nobody_reads_what_it_says() {
+    let turn = turn();
+    // A comparison says what it does on standard error, run by run, and its table goes to standard
+    // output.
+    let call = Call::new(
+        "compare --targets null,null --links loopback --repeat 1 --retries 0 --duration 20ms \
+         --warmup 0s --settle 0s",
+    );
+    let out = call.file("out");
+    let outcome = call.with("--out", &out).wrapped_in(&["sh", "-c", UNREAD]);
+    let outcome = outcome.finish(&turn);
+    assert_eq!(
+        outcome.code,
+        Some(1),
+        "the table reached nobody: {outcome:#?}"
+    );
+    let runs = &Results::read(&outcome.file("out")).json["runs"];
+    assert_eq!(runs.as_array().unwrap().len(), 2, "{runs:#}");
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Ctrl-C: the first sets a flag that every loop looks at, the second ends the program at once.
+//! SIGTERM and a hangup, which is the end of the terminal or of its ssh session, count as one.
 //! The kernel ends QEMU with the program, however that ends.
 
+use std::fs;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use super::CliError;
@@ -18,7 +20,8 @@ const EXIT_CODE: i32 = 1;
 pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Watches for SIGINT and SIGTERM from now on.
+    /// Watches for SIGINT, SIGTERM and SIGHUP from now on; a SIGHUP that `nohup` has this program
+    /// ignore stays ignored.
     ///
     /// # Errors
     ///
@@ -46,10 +49,40 @@ impl Interrupt {
 }
 
 fn watch(interrupted: &Arc<AtomicBool>) -> io::Result<()> {
-    for signal in [SIGINT, SIGTERM] {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    for signal in watched(&status) {
         // In this order: the first signal finds the flag unset, and then sets it.
         flag::register_conditional_shutdown(signal, EXIT_CODE, Arc::clone(interrupted))?;
         flag::register(signal, Arc::clone(interrupted))?;
     }
     Ok(())
+}
+
+/// The signals that end a measurement of the process whose `/proc/PID/status` this is.
+fn watched(status: &str) -> impl Iterator<Item = i32> {
+    let survives_hangup = is_ignored(status, SIGHUP);
+    [SIGINT, SIGTERM, SIGHUP]
+        .into_iter()
+        .filter(move |&signal| signal != SIGHUP || !survives_hangup)
+}
+
+/// Whether the process ignores `signal`: bit `signal` - 1 of `SigIgn` (proc(5)).
+fn is_ignored(status: &str, signal: i32) -> bool {
+    let mask = |line: &str| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok();
+    let ignored = status.lines().find_map(mask).unwrap_or(0);
+    ignored >> (signal - 1) & 1 == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hangup_ends_it_unless_nohup_has_it_ignored() {
+        let signals = |status| watched(status).collect::<Vec<_>>();
+        let all = [SIGINT, SIGTERM, SIGHUP];
+        assert_eq!(signals(""), all);
+        assert_eq!(signals("Name:\tfathom\nSigIgn:\t0000000000001000\n"), all);
+        assert_eq!(signals("SigIgn:\t0000000000001001\n"), all[..2]);
+    }
 }

@@ -13,7 +13,7 @@
 //! - [`subject`]: a service that is up, to be measured;
 //! - [`series`]: one measurement, or the many of a sweep;
 //! - [`output`]: where results go;
-//! - [`progress`], [`interrupt`]: the bar, and Ctrl-C;
+//! - [`progress`], [`say`], [`interrupt`]: the bar, lines on standard error, and Ctrl-C;
 //! - [`run`], [`compare`], [`serve`], [`probe`], [`report`], [`doctor`]: the commands;
 //! - [`error`]: why a command failed, and the exit code for it.
 #![forbid(unsafe_code)]
@@ -37,6 +37,7 @@ pub mod progress;
 pub mod recipe;
 pub mod report;
 pub mod run;
+pub mod say;
 pub mod series;
 pub mod serve;
 pub mod sockets;

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::CliError;
 use super::args::OutputArgs;
+use super::say::say_as_is;
 use crate::report::directory::DEFAULT_BASE;
 use crate::report::{Directory, Merged, Part, Report, ReportError, Run, table, write_file};
 use crate::stats::{Recorder, Recording};
@@ -119,7 +120,7 @@ impl Output {
         match &self.json {
             Json::Nowhere => print(&shown)?,
             Json::StandardOutput => {
-                eprint!("{shown}");
+                say_as_is(&shown);
                 print(&report.to_json()?)?;
             }
             Json::File(path) => {

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use super::CliError;
 use super::measure::Measured;
 use super::output::Output;
+use super::say::say;
 use crate::load::{Plan, ladder};
 use crate::report::{Environment, Report, Run};
 use crate::stats::Ended;
@@ -88,7 +89,7 @@ impl Series {
         let unwritten = self.unwritten.or(not_reported);
         match (self.failure, unwritten) {
             (Some(failure), Some(error)) => {
-                eprintln!("fathom: {}", error.with_causes());
+                say(error.with_causes());
                 Err(failure)
             }
             (Some(error), None) | (None, Some(error)) => Err(error),
@@ -99,21 +100,21 @@ impl Series {
 
 /// Says what the ladder will be.
 fn announce(plan: &Plan, maximum: f64, steps: &[ladder::Step]) {
-    eprintln!(
-        "fathom: the pipeline was answered {maximum:.0} times a second; {} open loops follow, at \
+    say(format_args!(
+        "the pipeline was answered {maximum:.0} times a second; {} open loops follow, at \
          shares of that",
         steps.len()
-    );
+    ));
     let timeout_ns = steps
         .first()
         .map_or(plan.timeout_ns, |step| step.plan.timeout_ns);
     if timeout_ns < plan.timeout_ns {
-        eprintln!(
-            "fathom: their timeout is {:.1} ms instead of {:.1} ms: at the highest rate no more \
+        say(format_args!(
+            "their timeout is {:.1} ms instead of {:.1} ms: at the highest rate no more \
              requests can be accounted for",
             timeout_ns as f64 / 1e6,
             plan.timeout_ns as f64 / 1e6
-        );
+        ));
     }
 }
 

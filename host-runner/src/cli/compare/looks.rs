@@ -10,6 +10,7 @@ use super::super::args::RunArgs;
 use super::super::interrupt::Interrupt;
 use super::super::machine;
 use super::super::recipe::{self, Recipe};
+use super::super::say::say;
 use super::super::way::Way;
 use super::args::CompareArgs;
 use super::contender::Contender;
@@ -127,7 +128,10 @@ impl Looks {
         for look in looks {
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.as_secs_f64() < look.expected_s()) {
-                eprintln!("fathom: no look inside {}: no time is left", look.name());
+                say(format_args!(
+                    "no look inside {}: no time is left",
+                    look.name()
+                ));
                 continue;
             }
             let patience = left.map_or(PATIENCE, |left| left.min(PATIENCE));
@@ -144,7 +148,7 @@ impl Looks {
                 Ok(()) => {}
                 Err(error) => {
                     let error = error.with_causes();
-                    eprintln!("fathom: no look inside {}: {error}", look.name());
+                    say(format_args!("no look inside {}: {error}", look.name()));
                 }
             }
         }

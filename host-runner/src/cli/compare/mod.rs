@@ -19,6 +19,7 @@ use super::interrupt::Interrupt;
 use super::measure::Measured;
 use super::output::Output;
 use super::recipe::Recipe;
+use super::say::say;
 use super::subject::{FirstRequest, Subject};
 use super::values::as_ns;
 use crate::link::LinkError;
@@ -68,7 +69,7 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
     let output = Output::prepare(&args.output)?;
     let deadline = args.within.map(|within| Instant::now() + within);
     for skipped in Skipped::lines(&skipped) {
-        eprintln!("fathom: skipped: {skipped}");
+        say(format_args!("skipped: {skipped}"));
     }
     let looks = if args.no_why {
         Vec::new()
@@ -106,7 +107,7 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
     }
     let missing = match (ledger.conclude(&output), failure) {
         (Err(error), Some(failure)) => {
-            eprintln!("fathom: {}", error.with_causes());
+            say(error.with_causes());
             return Err(failure);
         }
         (Err(error), None) | (Ok(_), Some(error)) => return Err(error),
@@ -136,7 +137,7 @@ fn look(
     if wanted.is_empty() {
         return Ok(());
     }
-    eprintln!("fathom: all is measured; what an echo costs the guests is counted now");
+    say("all is measured; what an echo costs the guests is counted now");
     let accel = accel(ledger.environment()).unwrap_or(args.guest.accel);
     let mut looks = Looks::default();
     let outcome = looks.take(&wanted, args, accel, deadline, interrupt);
@@ -154,14 +155,14 @@ fn announce(combinations: &[Combination], looks_s: f64, args: &CompareArgs, plan
         .iter()
         .map(|Combination { contender, way }| format!("{contender} on {}", way.name()))
         .collect();
-    eprintln!(
-        "fathom: {} rounds of {} runs, about {} in all; order by seed {}: {}",
+    say(format_args!(
+        "{} rounds of {} runs, about {} in all; order by seed {}: {}",
         args.repeat,
         combinations.len(),
         minutes(one_round * f64::from(args.repeat) + looks_s),
         plan.seed,
         names.join(", ")
-    );
+    ));
 }
 
 fn minutes(seconds: f64) -> String {
@@ -198,10 +199,10 @@ impl Session<'_> {
         let mut out_of_reach = None;
         for (round, order) in (1..).zip(orders) {
             if !self.time.borrow_mut().begins_round() {
-                eprintln!(
-                    "fathom: {} rounds are made: another would take too long",
+                say(format_args!(
+                    "{} rounds are made: another would take too long",
                     round - 1
-                );
+                ));
                 ledger.end_after(round - 1);
                 break;
             }
@@ -214,7 +215,7 @@ impl Session<'_> {
                     Ok(Turn::Impossible(error)) => {
                         is_out[index] = true;
                         let skipped = combinations[index].skipped(None, error.with_causes());
-                        eprintln!("fathom: skipped: {skipped}");
+                        say(format_args!("skipped: {skipped}"));
                         ledger.skip(skipped);
                         out_of_reach.get_or_insert(error);
                     }
@@ -224,7 +225,7 @@ impl Session<'_> {
                     Err(error) => {
                         is_out[index] = true;
                         let skipped = combinations[index].skipped(Some(round), error.with_causes());
-                        eprintln!("fathom: given up: {skipped}");
+                        say(format_args!("given up: {skipped}"));
                         ledger.skip(skipped);
                         failure.get_or_insert(error);
                     }
@@ -265,7 +266,7 @@ impl Session<'_> {
                 }
                 Err(error) if attempt > self.retries => return Err(error),
                 Err(error) => {
-                    eprintln!("fathom: {name}: {}; again", error.with_causes());
+                    say(format_args!("{name}: {}; again", error.with_causes()));
                     continue;
                 }
             };
@@ -384,8 +385,8 @@ fn tell(name: &str, run: &Run) {
         value.map_or_else(|| "n/a".to_owned(), |ns| format!("{:.2}", ns as f64 / 1e3))
     };
     let took = Duration::from_nanos(run.elapsed_ns).as_secs_f64();
-    eprintln!(
-        "fathom: {name}: p50 {} us, p99 {} us in {took:.1} s{}",
+    say(format_args!(
+        "{name}: p50 {} us, p99 {} us in {took:.1} s{}",
         micros(run.latency_ns.p50),
         micros(run.latency_ns.p99),
         if run.valid {
@@ -393,5 +394,5 @@ fn tell(name: &str, run: &Run) {
         } else {
             format!("; INVALID: {}", run.invalid_because.join("; "))
         }
-    );
+    ));
 }
