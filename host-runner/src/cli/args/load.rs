@@ -1,0 +1,241 @@
+//! What load to put on a service.
+
+use std::num::{NonZeroU16, NonZeroU32};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::cli::CliError;
+use crate::cli::values::{as_ns, duration};
+use crate::load::{Limit, Mode, Plan};
+
+/// How requests follow each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ModeName {
+    /// One request in flight, the next right after the reply
+    #[default]
+    Closed,
+    /// Requests at a fixed rate, whatever becomes of them
+    Open,
+    /// As many requests in flight as --depth says, each followed by the next: how much the service
+    /// gets done, and its latency at full load
+    Pipeline,
+}
+
+/// What load to put on the service.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Load")]
+pub struct LoadArgs {
+    /// How requests follow each other
+    #[arg(long, value_enum, default_value_t)]
+    pub mode: ModeName,
+    /// Requests per second (mode open only) [default: 1000]
+    #[arg(long, value_name = "PER_SECOND")]
+    pub rate: Option<NonZeroU32>,
+    /// Requests in flight, 1 to 256 (mode pipeline and --sweep only) [default: 32]
+    #[arg(long, value_name = "N")]
+    pub depth: Option<NonZeroU16>,
+    /// Measure latency against load: a pipeline finds the most that the service gets done, then
+    /// open loops follow at 10 to 95 % of it
+    #[arg(long, conflicts_with_all = ["mode", "rate", "count"])]
+    pub sweep: bool,
+    /// How long to measure, such as 10s or 500ms [default: 5s, or as long as --count takes; 2s for
+    /// each step of a sweep]
+    #[arg(long, value_parser = duration, overrides_with = "duration")]
+    pub duration: Option<Duration>,
+    /// How many requests to measure; with --duration, whichever comes first
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// How long to send before measuring
+    #[arg(long, value_parser = duration, value_name = "DURATION", overrides_with = "warmup", default_value = "500ms")]
+    pub warmup: Duration,
+    /// Length of a request's UDP payload, header included: 44 to 1472
+    #[arg(long, value_name = "BYTES", default_value_t = 64)]
+    pub payload: usize,
+    /// After how long a request without a reply is lost
+    #[arg(long, value_parser = duration, value_name = "DURATION", default_value = "1s")]
+    pub timeout: Duration,
+    /// From what the padding of requests is made
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// The rate of an open loop unless told otherwise, in requests per second.
+const DEFAULT_RATE: NonZeroU32 = NonZeroU32::new(1000).unwrap();
+
+/// The depth of a pipeline unless told otherwise: deep enough that both sides work in bursts, and
+/// half of the guest's 64 receive buffers, so that none is lost for want of one.
+const DEFAULT_DEPTH: NonZeroU16 = NonZeroU16::new(32).unwrap();
+
+/// How long to measure unless told otherwise.
+const DEFAULT_DURATION: Duration = Duration::from_secs(5);
+
+/// The same for each step of a sweep.
+const DEFAULT_STEP_DURATION: Duration = Duration::from_secs(2);
+
+impl LoadArgs {
+    /// The plan that these options make; of a sweep, that of the pipeline which comes first.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError::Usage`] or [`CliError::Plan`] if they make none.
+    pub fn plan(&self) -> Result<Plan, CliError> {
+        let mode = self.load_mode()?;
+        let default_duration = if self.sweep {
+            DEFAULT_STEP_DURATION
+        } else {
+            DEFAULT_DURATION
+        };
+        let duration = match (self.duration, self.count) {
+            (None, None) => Some(default_duration),
+            (duration, _) => duration,
+        };
+        if duration == Some(Duration::ZERO) {
+            return Err(CliError::Usage(
+                "a duration of zero measures nothing: choose a longer one",
+            ));
+        }
+        let plan = Plan {
+            mode,
+            payload_len: self.payload,
+            timeout_ns: as_ns(self.timeout),
+            warmup: Limit {
+                duration_ns: Some(as_ns(self.warmup)),
+                count: None,
+            },
+            measure: Limit {
+                duration_ns: duration.map(as_ns),
+                count: self.count,
+            },
+            seed: self.seed,
+        };
+        plan.check()?;
+        Ok(plan)
+    }
+
+    fn load_mode(&self) -> Result<Mode, CliError> {
+        let mode = if self.sweep {
+            ModeName::Pipeline
+        } else {
+            self.mode
+        };
+        match (mode, self.rate, self.depth) {
+            (ModeName::Closed, None, None) => Ok(Mode::Closed),
+            (ModeName::Open, rate, None) => Ok(Mode::Open {
+                rate: rate.unwrap_or(DEFAULT_RATE),
+            }),
+            (ModeName::Pipeline, None, depth) => Ok(Mode::Pipeline {
+                depth: depth.unwrap_or(DEFAULT_DEPTH),
+            }),
+            (ModeName::Closed | ModeName::Pipeline, Some(_), _) => Err(CliError::Usage(
+                "only an open loop has a rate: use `--mode open` with `--rate`",
+            )),
+            (ModeName::Closed | ModeName::Open, _, Some(_)) => Err(CliError::Usage(
+                "only a pipeline has a depth: use `--mode pipeline` with `--depth`",
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::super::RunArgs;
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use crate::target::Target;
+
+    fn run_args(line: &str) -> RunArgs {
+        let line = ["fathom", "run"].into_iter().chain(line.split_whitespace());
+        match Cli::try_parse_from(line).unwrap().command {
+            Command::Run(args) => args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_the_documented_ones() {
+        let args = run_args("");
+        assert_eq!((args.target, args.link), (Target::Hermit, None));
+        assert_eq!((args.guest.memory, args.guest.port), (None, 9000));
+        let plan = args.load.plan().unwrap();
+        assert_eq!((plan.mode, plan.payload_len), (Mode::Closed, 64));
+        assert_eq!(plan.timeout_ns, 1_000_000_000);
+        assert_eq!(plan.warmup.duration_ns, Some(500_000_000));
+        let five_seconds = Limit {
+            duration_ns: Some(5_000_000_000),
+            count: None,
+        };
+        assert_eq!(plan.measure, five_seconds);
+    }
+
+    #[test]
+    fn a_count_alone_takes_as_long_as_it_takes() {
+        let measure = |line| run_args(line).load.plan().unwrap().measure;
+        assert_eq!(measure("--count 7").duration_ns, None);
+        assert_eq!(measure("--count 7").count, Some(7));
+        let both = measure("--count 7 --duration 2s");
+        assert_eq!(
+            (both.duration_ns, both.count),
+            (Some(2_000_000_000), Some(7))
+        );
+    }
+
+    #[test]
+    fn an_open_loop_has_a_rate_and_a_closed_one_has_none() {
+        let rate = |rate| Mode::Open {
+            rate: NonZeroU32::new(rate).unwrap(),
+        };
+        let mode = |line| run_args(line).load.plan().map(|plan| plan.mode);
+        assert_eq!(mode("--mode open").unwrap(), rate(1000));
+        assert_eq!(mode("--mode open --rate 5000").unwrap(), rate(5000));
+        assert_eq!(mode("--rate 5000").unwrap_err().exit_code(), 2);
+    }
+
+    #[test]
+    fn a_pipeline_has_a_depth_and_the_others_have_none() {
+        let pipeline = |depth| Mode::Pipeline {
+            depth: NonZeroU16::new(depth).unwrap(),
+        };
+        let mode = |line| run_args(line).load.plan().map(|plan| plan.mode);
+        assert_eq!(mode("--mode pipeline").unwrap(), pipeline(32));
+        assert_eq!(mode("--mode pipeline --depth 256").unwrap(), pipeline(256));
+        for line in [
+            "--depth 4",
+            "--mode open --depth 4",
+            "--mode pipeline --rate 5",
+            "--mode pipeline --depth 257",
+        ] {
+            assert_eq!(mode(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_sweep_begins_with_a_pipeline_and_chooses_its_own_rates() {
+        let plan = run_args("--sweep --depth 16").load.plan().unwrap();
+        let depth = NonZeroU16::new(16).unwrap();
+        assert_eq!(plan.mode, Mode::Pipeline { depth });
+        assert_eq!(plan.measure.duration_ns, Some(2_000_000_000));
+        let plan = run_args("--sweep --duration 3s").load.plan().unwrap();
+        assert_eq!(plan.measure.duration_ns, Some(3_000_000_000));
+        for option in ["--mode open", "--rate 5", "--count 5"] {
+            let line = format!("fathom run --sweep {option}");
+            assert!(Cli::try_parse_from(line.split_whitespace()).is_err());
+        }
+    }
+
+    #[test]
+    fn what_makes_no_measurement_is_a_usage_error() {
+        for line in [
+            "--payload 43",
+            "--payload 1473",
+            "--timeout 0s",
+            "--duration 0s",
+            "--mode open --rate 3000000",
+        ] {
+            let error = run_args(line).load.plan().unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{line}: {error}");
+        }
+    }
+}
