@@ -10,6 +10,10 @@
 //! leave the descriptors. What was written is remembered on our side; the device's side is never
 //! read back. Per frame there remain the index and the frame itself.
 //!
+//! A notification (a kick, at the device's doorbell) is left out where the device has said that it
+//! polls, and made up for where it turns out later that the device does not: see
+//! [`Ring::is_kick_due`].
+//!
 //! Shared memory is atomics, so there is no unsafe code: the device can write what it likes here,
 //! and it means nothing until the [ledger](crate::nic::ledger) has confirmed it.
 
@@ -136,8 +140,10 @@ pub struct Used {
 pub struct Ring<const SIZE: usize> {
     memory: &'static RingMemory<SIZE>,
     number: u16,
-    /// How many buffers were posted and how many came back, modulo 2¹⁶.
-    posted: u16,
+    /// How many buffers were posted, and how many had been when the device was last notified.
+    posted: u64,
+    notified: u64,
+    /// How many came back, modulo 2¹⁶.
     reclaimed: u16,
     /// What stands in the ring's entries and in the descriptors.
     entries: [u16; SIZE],
@@ -180,6 +186,7 @@ impl<const SIZE: usize> Ring<SIZE> {
             memory,
             number,
             posted: 0,
+            notified: 0,
             reclaimed: 0,
             entries: [0; SIZE],
             lengths: [0; SIZE],
@@ -190,7 +197,7 @@ impl<const SIZE: usize> Ring<SIZE> {
     #[inline(always)]
     #[must_use]
     pub const fn lent(&self) -> u16 {
-        self.posted.wrapping_sub(self.reclaimed)
+        self.avail_index().wrapping_sub(self.reclaimed)
     }
 
     /// Whether the device has completed nothing new.
@@ -214,17 +221,23 @@ impl<const SIZE: usize> Ring<SIZE> {
                 .len
                 .store(len, Ordering::Relaxed);
         }
-        let slot = usize::from(self.posted) % SIZE;
+        let slot = self.posted as usize % SIZE;
         if self.entries[slot] != id {
             self.entries[slot] = id;
             self.memory.avail.ring[slot].store(id, Ordering::Relaxed);
         }
-        self.posted = self.posted.wrapping_add(1);
+        self.posted += 1;
         // Release: frame, descriptor and entry are there before the index says so.
         self.memory
             .avail
             .index
-            .store(self.posted, Ordering::Release);
+            .store(self.avail_index(), Ordering::Release);
+    }
+
+    /// What the avail ring's index says: how many were posted, modulo 2¹⁶.
+    #[inline(always)]
+    const fn avail_index(&self) -> u16 {
+        self.posted as u16
     }
 
     /// The next buffer that the device is done with, if there is one.
@@ -254,16 +267,61 @@ impl<const SIZE: usize> Ring<SIZE> {
         }))
     }
 
-    /// Rings the doorbell unless the device has said that it polls. Returns how often it rang.
+    /// Notifies the device of what was posted, unless it has said that it polls. Returns how often
+    /// it did.
+    ///
+    /// A device that says so may be about to go to sleep: what it is not notified of here it may
+    /// have to be notified of later, see [`Ring::is_kick_due`].
     #[inline(always)]
-    pub fn notify(&self, doorbell: &impl Doorbell) -> u64 {
+    pub fn notify(&mut self, doorbell: &impl Doorbell) -> u64 {
         // The device clears its flag and then looks at the ring once more; we write to the ring and
         // then look at the flag. Only if neither can be reordered does one see the other (virtio
-        // 1.2 §2.7.13.4.1), and x86 does reorder a store with a later load.
+        // 1.2 §2.7.13.4.1), and x86 does reorder a store with a later load. On hardware, and so
+        // under KVM, the fence sees to that. TCG does not keep it: of the locked instruction that
+        // the compiler makes of it, QEMU makes a barrier only for machines that may have several
+        // processors, and never under -icount.
         fence(Ordering::SeqCst);
-        if self.memory.used.flags.load(Ordering::Relaxed) & NO_NOTIFY != 0 {
+        if self.polls() {
             return 0;
         }
+        self.kick(doorbell)
+    }
+
+    /// Whether a notification that was left out is due after all: the device polled then, polls no
+    /// more, and has not completed everything, so that it may have gone to sleep without having
+    /// seen the last buffers. For the loop that polls, and a matter of two loads; it needs no barrier,
+    /// for what it does not see yet it sees the next time.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_kick_due(&self) -> bool {
+        self.notified != self.posted && !self.polls() && {
+            // The device completes what it takes before it stops polling: so does this look.
+            fence(Ordering::Acquire);
+            self.memory.used.index.load(Ordering::Relaxed) != self.avail_index()
+        }
+    }
+
+    /// Makes up for a notification that was left out, if it is due. Returns how often it notified.
+    /// For a poll that finds nothing else to do: as long as buffers are posted, notifying of the
+    /// later ones does for the earlier.
+    #[inline(always)]
+    pub fn make_up(&mut self, doorbell: &impl Doorbell) -> u64 {
+        if self.is_kick_due() {
+            self.kick(doorbell)
+        } else {
+            0
+        }
+    }
+
+    /// Whether the device says that it need not be notified.
+    #[inline(always)]
+    fn polls(&self) -> bool {
+        self.memory.used.flags.load(Ordering::Relaxed) & NO_NOTIFY != 0
+    }
+
+    #[inline(always)]
+    fn kick(&mut self, doorbell: &impl Doorbell) -> u64 {
+        self.notified = self.posted;
         doorbell.ring(self.number);
         1
     }

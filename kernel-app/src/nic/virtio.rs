@@ -9,7 +9,8 @@
 //! Latency comes first. An answer is posted, and only then is the buffer of an earlier one, which
 //! the device has sent meanwhile, put back on the receive ring: one for each answer, so that every
 //! echo costs the same, and while the device is busy with the answer, so that it costs no time.
-//! While nothing comes, one index is read and nothing is written.
+//! While nothing comes, one index is read, and the flag of a ring whose device was last left alone
+//! because it polled; nothing is written.
 //!
 //! What the device says is not believed. A frame of impossible length is dropped and counted. An id
 //! that stands for no buffer, or more completions than there can be, are counted too, and nothing
@@ -183,6 +184,8 @@ impl<T: Transport, B: Doorbell> VirtioNic<T, B> {
             self.inbound.owes_bell = false;
             self.out.doorbells += self.inbound.ring.notify(&self.doorbell);
         }
+        self.out.doorbells += self.inbound.ring.make_up(&self.doorbell);
+        self.out.doorbells += self.out.ring.make_up(&self.doorbell);
     }
 
     #[cold]
@@ -266,7 +269,11 @@ impl<T: Transport, B: Doorbell> FrameDevice for VirtioNic<T, B> {
 
     #[inline(always)]
     fn is_quiet(&self) -> bool {
-        self.inbound.ring.is_quiet() && !self.inbound.owes_bell && self.inbound.ring.lent() >= LOW
+        self.inbound.ring.is_quiet()
+            && !self.inbound.owes_bell
+            && self.inbound.ring.lent() >= LOW
+            && !self.inbound.ring.is_kick_due()
+            && !self.out.ring.is_kick_due()
     }
 
     fn counts(&self) -> DeviceCounts {

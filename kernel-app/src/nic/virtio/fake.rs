@@ -111,6 +111,12 @@ impl FakeDevice {
         unsafe { write::<u16>(self.queue(queue).used, 1) }
     }
 
+    /// Tells the driver to ring again.
+    pub fn stop_polling(&self, queue: u16) {
+        // SAFETY: the used ring starts with its flags and stays where it is.
+        unsafe { write::<u16>(self.queue(queue).used, 0) }
+    }
+
     /// How many buffers the driver has posted that the device has not taken.
     pub fn posted(&self, queue: u16) -> usize {
         let queue = self.queue(queue);
