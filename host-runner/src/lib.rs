@@ -12,6 +12,7 @@
 //! - [`target`]: what is measured, beside the unikernel: the service on Linux;
 //! - [`link`]: how datagrams reach the guest;
 //! - [`machine`]: the QEMU process, from command line to shutdown;
+//! - [`files`], [`terminal`]: the only ways to files of others and to the terminal;
 //! - [`clock`]: the one clock that every host-side time is read from;
 //! - [`random`]: numbers without a pattern.
 #![cfg_attr(
@@ -26,6 +27,7 @@
 pub mod cli;
 pub mod clock;
 pub mod doctor;
+pub mod files;
 pub mod inside;
 pub mod link;
 pub mod load;
@@ -34,3 +36,4 @@ pub mod random;
 pub mod report;
 pub mod stats;
 pub mod target;
+pub mod terminal;

@@ -1,0 +1,35 @@
+//! The only way from this program to files that others may have made, or may change meanwhile.
+//!
+//! Writing:
+//!
+//! - [`Directory`]: a directory that is held open. [`Directory::replace`] writes a file whole or not at
+//!   all, under a name that nobody can guess, and renames it over what stood there: a link, a FIFO
+//!   or a device of that name is replaced and never followed or written to. Results go this way.
+//! - [`Destination`]: a file that is written as its content comes, such as a console log or a capture;
+//!   made anew by [`Destination::create`].
+//! - [`NamedFile`]: what the user named with `--json FILE`. Alone it may be a link, a FIFO or a device,
+//!   such as `/dev/stdout`.
+//! - [`BoundedLog`]: a log that stops growing.
+//! - [`scratch`]: a directory that nobody else can look into.
+//!
+//! Reading:
+//!
+//! - [`read`] and [`Directory::read`]: a regular file of no more than so many bytes. `/proc` and `/sys`
+//!   are the kernel's, and are read without.
+//!
+//! `clippy.toml` forbids the standard library's own ways to make and write files everywhere else.
+#![forbid(unsafe_code)]
+
+mod bounded;
+mod destination;
+mod directory;
+mod input;
+mod named;
+mod scratch;
+
+pub use bounded::BoundedLog;
+pub use destination::Destination;
+pub use directory::Directory;
+pub use input::{is_trusted, read};
+pub use named::NamedFile;
+pub use scratch::scratch;

@@ -1,0 +1,119 @@
+//! The only way from this program to the terminal: text of others (a guest's, QEMU's, a file's, the name
+//! of a process) can't move the cursor, change colours, or pass for a line of ours.
+//!
+//! - [`escape`]: what a text becomes before it is shown or goes to a record;
+//! - [`one_line`]: the same where a line break would begin a line of ours;
+//! - [`print`]: results, on standard output; [`say`]: a message, on standard error, whose every line but the
+//!   first is marked as quoted; [`eprint`]: text of several lines of ours, on standard error.
+//!
+//! All of them escape. Clippy's `print_stdout` and `print_stderr` keep the standard library's macros from
+//! being used instead.
+#![forbid(unsafe_code)]
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+/// What goes before a line of a message that begins with somebody's line break.
+const QUOTED: &str = "  | ";
+
+/// Puts visible signs for control characters (C0, DEL, C1) and for those that change the direction of
+/// writing; line breaks and tabs stay.
+#[must_use]
+pub fn escape(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_active) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if !is_active(character) {
+            escaped.push(character);
+        } else if character.is_ascii() {
+            // Writing to a string does not fail.
+            let _ = write!(escaped, "\\x{:02x}", u32::from(character));
+        } else {
+            escaped.extend(character.escape_unicode());
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// Whether a terminal does something else with a character than to show it.
+fn is_active(character: char) -> bool {
+    match character {
+        '\n' | '\t' => false,
+        '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
+        other => other.is_control(),
+    }
+}
+
+/// As [`escape`], with a bar for each line break.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    escape(text.trim_end())
+        .replace('\n', " | ")
+        .replace('\t', " ")
+}
+
+/// Prints `text` on standard output.
+///
+/// # Errors
+///
+/// If nobody listens any more.
+pub fn print(text: &str) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    output.write_all(escape(text).as_bytes())?;
+    output.flush()
+}
+
+/// Prints `text` on standard error; if nobody listens there, there is nobody to tell.
+pub fn eprint(text: &str) {
+    let _ = io::stderr().lock().write_all(escape(text).as_bytes());
+}
+
+/// Says `message` on standard error, after the program's name.
+pub fn say(message: impl std::fmt::Display) {
+    eprint(&format!("fathom: {}\n", quoted(&message.to_string())));
+}
+
+/// Marks each line of `message` but the first.
+fn quoted(message: &str) -> String {
+    message.trim_end().replace('\n', &format!("\n{QUOTED}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_obeys_is_shown_instead() {
+        let of = [
+            "plain, μs\tand\nlines",
+            "\x1b]0;owned\x07",
+            "a\rb\x08\x7f\0",
+            "\u{9b}31m",
+            "\u{202e}txt",
+        ];
+        let expected = [
+            "plain, μs\tand\nlines",
+            "\\x1b]0;owned\\x07",
+            "a\\x0db\\x08\\x7f\\x00",
+            "\\u{9b}31m",
+            "\\u{202e}txt",
+        ];
+        assert_eq!(of.map(|text| escape(text).into_owned()), expected);
+        for text in of {
+            let once = escape(text).into_owned();
+            assert_eq!(escape(&once), once);
+        }
+    }
+
+    #[test]
+    fn a_line_of_others_is_no_line_of_ours() {
+        assert_eq!(
+            quoted("the guest panicked: a\nvalid: all is well\n"),
+            "the guest panicked: a\n  | valid: all is well"
+        );
+        assert_eq!(one_line("a\nb\x1b\tc\n"), "a | b\\x1b c");
+    }
+}
