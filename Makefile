@@ -1,7 +1,7 @@
 # Everything a user or CI does with Fathom. `make help` lists it.
 #
-# Variables: ARGS="…" reaches the `fathom` command behind run, serve, probe and compare;
-# ARGS=--record has bench write its baseline.
+# Variables: ARGS="…" reaches the `fathom` command behind run, serve, probe and compare; with test it
+# names the parts to run; ARGS=--record has bench write its baseline.
 
 SHELL := /bin/sh
 ARGS ?=
@@ -86,11 +86,9 @@ compare-full: build sockets linux-guest ## every target on every link, ten round
 	@$(FATHOM) compare --targets $(ALL_TARGETS) --links vhost-user,unix,tap,user,loopback \
 		--repeat 10 --duration 10s --settle 5s --retries 5 $(ARGS)
 
-test: lint build sockets linux-guest ## lint, then every unit, property and end-to-end test
+test: build sockets linux-guest ## lint, then every unit, property and end-to-end test
 	@sh qemu/setup.sh tests
-	@cargo test --quiet --locked --release --manifest-path kernel-app/Cargo.toml \
-		--target-dir $(TARGET)/kernel-app-host
-	@cargo test --locked --release --workspace
+	@cargo run --quiet --locked --release --package suite -- $(ARGS)
 
 bench: build ## hold what the guest needs against tests/benches/baseline.json, then time the host's hot paths
 	@cargo bench --quiet --locked --package tests --bench guest -- $(ARGS)

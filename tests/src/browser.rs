@@ -6,14 +6,18 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
+use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use rustix::process::{Pid, Signal};
 use serde_json::{Value, json};
+use suite::Capability;
 use tempfile::TempDir;
 
 use crate::{patience, process};
@@ -36,6 +40,13 @@ const OPTIONS: [&str; 9] = [
 
 /// Looks at the page from within.
 const AUDIT: &str = include_str!("audit.js");
+
+/// Returns whether there is a browser; skips the calling test if not.
+#[must_use]
+#[track_caller]
+pub fn is_installed() -> bool {
+    process::is_installed(PROGRAM, Capability::Chromium)
+}
 
 /// How a page is to be shown.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +74,7 @@ pub struct Browser {
     messages: Receiver<Value>,
     events: Vec<Value>,
     last_id: u64,
-    _profile: TempDir,
+    place: Option<TempDir>,
 }
 
 impl Browser {
@@ -74,7 +85,8 @@ impl Browser {
     /// If there is none.
     #[must_use]
     pub fn start() -> Self {
-        let profile = tempfile::tempdir().expect("a temporary directory");
+        // What it writes goes there: its profile, and in the directory for temporary files a socket.
+        let place = tempfile::tempdir().expect("a temporary directory");
         // The shell puts the pipes where the browser looks for them.
         let mut command = Command::new("sh");
         command
@@ -85,7 +97,12 @@ impl Browser {
                 PROGRAM,
             ])
             .args(OPTIONS)
-            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg(format!(
+                "--user-data-dir={}/profile",
+                place.path().display()
+            ))
+            .env("TMPDIR", place.path())
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
@@ -116,7 +133,7 @@ impl Browser {
             messages,
             events: Vec::new(),
             last_id: 0,
-            _profile: profile,
+            place: Some(place),
         }
     }
 
@@ -239,8 +256,19 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // It may have ended already; either way it is gone after this.
-        let _ = self.child.kill();
+        // It may have ended already; either way it is gone after this, with all that it started. Each
+        // of these writes into the directory for as long as it runs.
+        let group = Pid::from_child(&self.child);
+        let _ = rustix::process::kill_process_group(group, Signal::KILL);
         let _ = self.child.wait();
+        let place = self.place.take().expect("taken only here").keep();
+        let start = Instant::now();
+        while process::is_in_group(group) || fs::remove_dir_all(&place).is_err() {
+            if start.elapsed() > patience::ANSWER {
+                // What is left then is for the suite to find.
+                break;
+            }
+            thread::sleep(patience::LOOK_AGAIN);
+        }
     }
 }

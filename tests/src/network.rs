@@ -5,16 +5,18 @@ use std::fs;
 use std::path::Path;
 
 use rustix::process::Pid;
+use suite::Capability;
 
 /// Where tap devices are made, and what a descriptor of one is a link to.
 const TUN: &str = "/dev/net/tun";
 
-/// Whether this user may make network namespaces; says so if not.
+/// Returns whether this user may make network namespaces; skips the calling test if not.
 #[must_use]
+#[track_caller]
 pub fn is_root() -> bool {
     let is_root = rustix::process::geteuid().is_root();
     if !is_root {
-        eprintln!("skipped: link tap takes root");
+        suite::skip(Capability::Tap, "link tap takes root");
     }
     is_root
 }

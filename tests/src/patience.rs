@@ -14,7 +14,7 @@ pub const ANSWER: Duration = Duration::from_secs(20);
 pub const RUN: Duration = Duration::from_secs(120);
 
 /// Between two looks at something that is waited for.
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
+pub const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// Looks until `look` sees something, and returns that.
 ///

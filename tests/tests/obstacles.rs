@@ -4,7 +4,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::thread;
 
 use serde_json::Value;
 use tests::built;
@@ -57,15 +56,7 @@ fn skipped(outcome: &Outcome) -> Vec<(String, String)> {
 
 #[test]
 fn a_full_disk_ends_it_and_spoils_nothing_that_was_finished() {
-    // The namespace is the thread's, and ends with it.
-    thread::spawn(|| {
-        let disk = match SmallDisk::mount(200_000) {
-            Ok(disk) => disk,
-            Err(error) => {
-                eprintln!("skipped: no file system can be mounted here: {error}");
-                return;
-            }
-        };
+    SmallDisk::with(200_000, |disk| {
         let turn = turn();
         let out = disk.path().join("out");
         let call = compare_into(Some(&out), "--targets hermit,null --repeat 200 --retries 0");
@@ -96,21 +87,12 @@ fn a_full_disk_ends_it_and_spoils_nothing_that_was_finished() {
             .finish(&turn);
         assert_eq!(report.code, Some(0), "{report:#?}");
         assert!(report.file("report/report.html").exists());
-    })
-    .join()
-    .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
 }
 
 #[test]
 fn a_full_disk_leaves_the_terminal() {
-    thread::spawn(|| {
-        let disk = match SmallDisk::mount(8192) {
-            Ok(disk) => disk,
-            Err(error) => {
-                eprintln!("skipped: no file system can be mounted here: {error}");
-                return;
-            }
-        };
+    SmallDisk::with(8192, |disk| {
         let turn = turn();
         let call = Call::new("run --accel tcg --duration 100ms --warmup 10ms --json -");
         let call = call
@@ -122,9 +104,7 @@ fn a_full_disk_leaves_the_terminal() {
         let json: Value = serde_json::from_str(&outcome.stdout).expect("the whole result");
         assert!(json["runs"][0]["received"].as_u64() > Some(0), "{json:#}");
         assert!(!disk.path().join("result.json").exists());
-    })
-    .join()
-    .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
 }
 
 #[test]

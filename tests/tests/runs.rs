@@ -5,6 +5,7 @@
 use std::fs;
 
 use serde_json::{Value, json};
+use suite::Capability;
 use tests::built;
 use tests::fathom::{Call, Outcome};
 use tests::results::Results;
@@ -38,8 +39,7 @@ fn a_closed_loop_on_vhost_user_wakes_nobody() {
 #[test]
 fn a_run_on_vhost_user_knows_its_floors() {
     if std::thread::available_parallelism().map_or(1, usize::from) < 2 {
-        eprintln!("skipped: there is one CPU, and no other to tell anything");
-        return;
+        return suite::skip(Capability::TwoCpus, "there is no core beside the first");
     }
     // A host that is busy otherwise may keep a floor from being seen, but not every time.
     let all_seen = (0..10).any(|_| {

@@ -4,6 +4,7 @@
 
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
+use suite::Capability;
 use tests::fathom::{Call, Outcome, Running};
 use tests::results::Results;
 use tests::turn::{Turn, turn};
@@ -122,8 +123,7 @@ fn frames_past_the_stack_are_answered_too() {
     let first = call_without_image(target).finish(&turn);
     if first.code == Some(1) {
         first.expect_failure(1, &[refusal]);
-        eprintln!("skipped: {}", first.stderr);
-        return;
+        return suite::skip(Capability::AfXdp, &first.stderr);
     }
     for arguments in [
         "--payload 44",

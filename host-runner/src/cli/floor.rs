@@ -83,13 +83,14 @@ fn reflector_ns(cpu: usize, payload_len: usize) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use suite::Capability;
+
     use super::*;
 
     #[test]
     fn there_is_a_floor_where_there_are_two_cpus() {
         if std::thread::available_parallelism().map_or(1, usize::from) < 2 {
-            eprintln!("skipped: one CPU, so there is no other core to tell anything");
-            return;
+            return suite::skip(Capability::TwoCpus, "there is no core beside the first");
         }
         // A host that is busy otherwise may keep a floor from being seen, but not every time.
         let is_seen = (0..10).any(|_| {

@@ -204,6 +204,7 @@ fn answer_datagrams(socket: &UdpSocket, stop: &AtomicBool) {
 
 #[cfg(test)]
 mod tests {
+    use suite::Capability;
     use wire::Header;
 
     use super::super::Link;
@@ -240,7 +241,7 @@ mod tests {
     fn answers_on_a_tap_device() {
         match on_tap(|| ()) {
             Ok((_reflector, mut link)) => ask(&mut link),
-            Err(error @ LinkError::OutOfReach { .. }) => eprintln!("skipped: {error}"),
+            Err(error @ LinkError::OutOfReach { .. }) => suite::skip(Capability::Tap, error),
             Err(error) => panic!("{error}"),
         }
     }

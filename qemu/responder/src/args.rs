@@ -25,9 +25,6 @@ impl Mode {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Blocking, Self::Busy, Self::IoUring, Self::AfXdp];
 
-    /// Those that take their datagrams from a socket, and so serve at every address.
-    pub const ON_SOCKETS: [Self; 3] = [Self::Blocking, Self::Busy, Self::IoUring];
-
     /// The name that arguments know it by.
     #[must_use]
     pub const fn name(self) -> &'static str {

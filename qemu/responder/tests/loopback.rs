@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use responder::args::Mode;
 use rustix::process::{Pid, Signal, kill_process};
+use suite::Capability;
 use wire::ready::FATAL_PREFIX;
 use wire::{HEADER_LEN, Header, Kind, Ready};
 
@@ -33,7 +34,9 @@ struct Responder {
 }
 
 impl Responder {
-    /// Starts it on `address`; `None` if the kernel does not do `mode`, which it must say itself.
+    /// Starts it on `address`; `None`, and the calling test is skipped, if the kernel does not do
+    /// `mode`, which it must say itself.
+    #[track_caller]
     fn start(mode: Mode, address: &str) -> Option<Self> {
         let arguments = format!("--mode {} --listen {address}", mode.name());
         let mut child = command(&arguments).stdout(Stdio::piped()).spawn().unwrap();
@@ -42,8 +45,8 @@ impl Responder {
         stdout.read_line(&mut line).unwrap();
         if mode == Mode::IoUring && line.starts_with(FATAL_PREFIX) {
             assert!(line.contains("does not do mode io_uring"), "{line}");
-            eprintln!("skipped for {}: {line}", mode.name());
             child.wait().unwrap();
+            suite::skip(Capability::IoUring, line);
             return None;
         }
         let ready = line
@@ -119,103 +122,115 @@ fn check(reply: &[u8], request: &[u8], boot_id: u32) {
     assert_eq!(reply[HEADER_LEN..], request[HEADER_LEN..]);
 }
 
-#[test]
-fn every_mode_answers_requests_of_every_length_in_the_buffer() {
-    for mode in Mode::ON_SOCKETS {
-        let Some(responder) = Responder::start(mode, "127.0.0.1:0") else {
-            continue;
-        };
-        let client = responder.client();
-        // Up to the longest that IPv4 carries.
-        for len in [HEADER_LEN, 64, 1472, 65_507] {
-            let request = request(len as u64, len);
-            client.send(&request).unwrap();
-            check(&receive(&client), &request, responder.ready.boot_id);
+/// Makes a test of each mode of what follows, so that one that this kernel lacks is skipped alone.
+macro_rules! in_each_mode {
+    ($($mode:ident: $variant:ident),*; $tests:tt) => {
+        $(in_each_mode! { @ $mode $variant $tests })*
+    };
+    (@ $mode:ident $variant:ident ($($test:ident),*)) => {
+        mod $mode {
+            use responder::args::Mode;
+
+            $(#[test]
+            fn $test() {
+                super::$test(Mode::$variant);
+            })*
         }
-        let counted = responder.end();
-        assert!(counted.contains(" replied=4 "), "{counted}");
-    }
+    };
 }
 
-#[test]
-fn every_mode_drops_what_is_no_request_and_counts_it() {
-    for mode in Mode::ON_SOCKETS {
-        let Some(responder) = Responder::start(mode, "127.0.0.1:0") else {
-            continue;
-        };
-        let client = responder.client();
-        client.send(b"hello, who is there?").unwrap();
-        client.send(b"").unwrap();
-        client.send(&request(1, 64)[..HEADER_LEN - 1]).unwrap();
-        let mut reply = request(2, 64);
-        reply[5] = 1;
-        client.send(&reply).unwrap();
-        let mut other_version = request(3, 64);
-        other_version[4] = 9;
-        client.send(&other_version).unwrap();
-        // What is answered comes in order, so that nothing before it was answered but this.
-        let answer = receive(&client);
-        assert_eq!(
-            (answer[4], answer[5]),
-            (wire::VERSION, Kind::Unsupported.as_byte())
-        );
-        let last = request(4, 64);
-        client.send(&last).unwrap();
-        check(&receive(&client), &last, responder.ready.boot_id);
-        let counted = responder.end();
-        for counter in [
-            "datagrams_received=6",
-            "replied=1",
-            "unsupported=1",
-            "dropped_magic=1",
-            "dropped_short=2",
-            "dropped_not_a_request=1",
-            "dropped_source=0",
-            "dropped_transmit=0",
-        ] {
-            let is_there = counted.split_whitespace().any(|field| field == counter);
-            assert!(is_there, "{counter} of {}: {counted}", mode.name());
-        }
-    }
+in_each_mode! {
+    blocking: Blocking, busy: Busy, io_uring: IoUring;
+    (answers_requests_of_every_length_in_the_buffer,
+     drops_what_is_no_request_and_counts_it,
+     answers_a_burst_that_is_longer_than_its_buffers,
+     serves_ipv6)
 }
 
-#[test]
-fn every_mode_answers_a_burst_that_is_longer_than_its_buffers() {
-    for mode in Mode::ON_SOCKETS {
-        let Some(responder) = Responder::start(mode, "127.0.0.1:0") else {
-            continue;
-        };
-        let client = responder.client();
-        let requests: Vec<_> = (0..50).map(|seq| request(seq, 200)).collect();
-        for request in &requests {
-            client.send(request).unwrap();
-        }
-        let mut answered = vec![false; requests.len()];
-        for _ in &requests {
-            let reply = receive(&client);
-            let seq = usize::try_from(Header::decode(&reply).unwrap().seq).unwrap();
-            check(&reply, &requests[seq], responder.ready.boot_id);
-            assert!(!std::mem::replace(&mut answered[seq], true), "{seq} twice");
-        }
-    }
-}
-
-#[test]
-fn every_mode_serves_ipv6() {
-    for mode in Mode::ON_SOCKETS {
-        if UdpSocket::bind("[::1]:0").is_err() {
-            eprintln!("skipped: this host has no IPv6");
-            return;
-        }
-        let Some(responder) = Responder::start(mode, "[::1]:0") else {
-            continue;
-        };
-        assert_eq!(responder.ready.ip6, Some(("::1".parse().unwrap(), 128)));
-        let client = responder.client();
-        let request = request(1, 64);
+fn answers_requests_of_every_length_in_the_buffer(mode: Mode) {
+    let Some(responder) = Responder::start(mode, "127.0.0.1:0") else {
+        return;
+    };
+    let client = responder.client();
+    // Up to the longest that IPv4 carries.
+    for len in [HEADER_LEN, 64, 1472, 65_507] {
+        let request = request(len as u64, len);
         client.send(&request).unwrap();
         check(&receive(&client), &request, responder.ready.boot_id);
     }
+    let counted = responder.end();
+    assert!(counted.contains(" replied=4 "), "{counted}");
+}
+
+fn drops_what_is_no_request_and_counts_it(mode: Mode) {
+    let Some(responder) = Responder::start(mode, "127.0.0.1:0") else {
+        return;
+    };
+    let client = responder.client();
+    client.send(b"hello, who is there?").unwrap();
+    client.send(b"").unwrap();
+    client.send(&request(1, 64)[..HEADER_LEN - 1]).unwrap();
+    let mut reply = request(2, 64);
+    reply[5] = 1;
+    client.send(&reply).unwrap();
+    let mut other_version = request(3, 64);
+    other_version[4] = 9;
+    client.send(&other_version).unwrap();
+    // What is answered comes in order, so that nothing before it was answered but this.
+    let answer = receive(&client);
+    assert_eq!(
+        (answer[4], answer[5]),
+        (wire::VERSION, Kind::Unsupported.as_byte())
+    );
+    let last = request(4, 64);
+    client.send(&last).unwrap();
+    check(&receive(&client), &last, responder.ready.boot_id);
+    let counted = responder.end();
+    for counter in [
+        "datagrams_received=6",
+        "replied=1",
+        "unsupported=1",
+        "dropped_magic=1",
+        "dropped_short=2",
+        "dropped_not_a_request=1",
+        "dropped_source=0",
+        "dropped_transmit=0",
+    ] {
+        let is_there = counted.split_whitespace().any(|field| field == counter);
+        assert!(is_there, "{counter} of {}: {counted}", mode.name());
+    }
+}
+
+fn answers_a_burst_that_is_longer_than_its_buffers(mode: Mode) {
+    let Some(responder) = Responder::start(mode, "127.0.0.1:0") else {
+        return;
+    };
+    let client = responder.client();
+    let requests: Vec<_> = (0..50).map(|seq| request(seq, 200)).collect();
+    for request in &requests {
+        client.send(request).unwrap();
+    }
+    let mut answered = vec![false; requests.len()];
+    for _ in &requests {
+        let reply = receive(&client);
+        let seq = usize::try_from(Header::decode(&reply).unwrap().seq).unwrap();
+        check(&reply, &requests[seq], responder.ready.boot_id);
+        assert!(!std::mem::replace(&mut answered[seq], true), "{seq} twice");
+    }
+}
+
+fn serves_ipv6(mode: Mode) {
+    if UdpSocket::bind("[::1]:0").is_err() {
+        return suite::skip(Capability::Ipv6, "no socket can be bound to [::1]");
+    }
+    let Some(responder) = Responder::start(mode, "[::1]:0") else {
+        return;
+    };
+    assert_eq!(responder.ready.ip6, Some(("::1".parse().unwrap(), 128)));
+    let client = responder.client();
+    let request = request(1, 64);
+    client.send(&request).unwrap();
+    check(&receive(&client), &request, responder.ready.boot_id);
 }
 
 #[test]

@@ -4,6 +4,8 @@ use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+use suite::Capability;
+
 use super::*;
 use crate::clock;
 use crate::link::ethernet::Frames;
@@ -11,12 +13,13 @@ use crate::link::ethernet::{OWN_IP, OWN_PORT};
 use crate::link::frame::{Flow, MAX_FRAME, Parsed};
 use crate::machine::DEFAULT_MAC;
 
-/// Whether this user may make namespaces; says so if not.
+/// Returns whether this user may make namespaces; skips the calling test if not.
+#[track_caller]
 fn may_make_namespaces() -> bool {
     match Namespace::new() {
         Ok(_) => true,
         Err(error) => {
-            eprintln!("skipped: a network namespace can't be made: {error}");
+            suite::skip(Capability::Tap, error);
             false
         }
     }
