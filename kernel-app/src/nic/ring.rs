@@ -140,8 +140,9 @@ pub struct Used {
 pub struct Ring<const SIZE: usize> {
     memory: &'static RingMemory<SIZE>,
     number: u16,
-    /// How many buffers were posted, and how many had been when the device was last notified.
+    /// How many buffers were posted.
     posted: u64,
+    /// How many had been when the device was last notified.
     notified: u64,
     /// How many came back, modulo 2¹⁶.
     reclaimed: u16,
@@ -289,13 +290,13 @@ impl<const SIZE: usize> Ring<SIZE> {
 
     /// Whether a notification that was left out is due after all: the device polled then, polls no
     /// more, and has not completed everything, so that it may have gone to sleep without having
-    /// seen the last buffers. For the loop that polls, and a matter of two loads; it needs no barrier,
-    /// for what it does not see yet it sees the next time.
+    /// seen the last buffers. For the loop that polls: with a device that polls it is one load, and
+    /// it needs no barrier, since what it misses it finds the next time.
     #[inline(always)]
     #[must_use]
     pub fn is_kick_due(&self) -> bool {
-        self.notified != self.posted && !self.polls() && {
-            // The device completes what it takes before it stops polling: so does this look.
+        // The flag comes first: what the device took while it polled it had completed by then.
+        !self.polls() && self.notified != self.posted && {
             fence(Ordering::Acquire);
             self.memory.used.index.load(Ordering::Relaxed) != self.avail_index()
         }
