@@ -5,7 +5,7 @@ use wire::MAX_PAYLOAD;
 use super::datagram::{ReplyHeader, Requests};
 use super::plan::Plan;
 use super::supervise::{BUSY_INTERVAL_NS, Phase, Progress};
-use super::window::{Arrival, Known, Request, Window};
+use super::window::{Arrival, Known, Window};
 use super::{Loss, Observer, Sample, Tally};
 use crate::link::{Link, LinkError, Received};
 
@@ -226,9 +226,16 @@ where
                 self.tally.received += 1;
                 self.tally.reordered += u64::from(reordered);
                 self.last_settled_ns = self.last_settled_ns.max(at_ns);
-                let sample = sample(&request, header, at_ns);
-                self.tally.impossible_times += u64::from(sample.service_ns.is_none());
-                self.observer.replied(sample);
+                let round_trip_ns = at_ns.saturating_sub(request.sent_ns);
+                let service = service(header, round_trip_ns);
+                self.tally.impossible_times += u64::from(service.is_bounded);
+                self.observer.replied(Sample {
+                    at_ns,
+                    latency_ns: at_ns.saturating_sub(request.due_ns),
+                    round_trip_ns,
+                    is_waited_for: request.is_waited_for,
+                    service_ns: Some(service.ns),
+                });
             }
         }
     }
@@ -269,16 +276,20 @@ where
     }
 }
 
-fn sample(request: &Request, header: &ReplyHeader, at_ns: u64) -> Sample {
-    let round_trip_ns = at_ns.saturating_sub(request.sent_ns);
-    Sample {
-        at_ns,
-        latency_ns: at_ns.saturating_sub(request.due_ns),
-        round_trip_ns,
-        is_waited_for: request.is_waited_for,
-        service_ns: header
-            .t3_ns
-            .checked_sub(header.t2_ns)
-            .filter(|&service_ns| service_ns <= round_trip_ns),
+/// A guest's service time, and whether it had to be bounded.
+struct Service {
+    ns: u64,
+    is_bounded: bool,
+}
+
+/// The guest's t3 - t2, bounded to what is possible: from nothing to the whole round trip. The longest
+/// service times are the first that a guest clock which is too fast makes impossible, so to leave
+/// them out would be to leave out a stall.
+fn service(header: &ReplyHeader, round_trip_ns: u64) -> Service {
+    let told_ns = header.t3_ns.checked_sub(header.t2_ns);
+    let ns = told_ns.unwrap_or(0).min(round_trip_ns);
+    Service {
+        ns,
+        is_bounded: told_ns != Some(ns),
     }
 }

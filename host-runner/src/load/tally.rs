@@ -31,8 +31,8 @@ pub struct Tally {
     /// Answers to requests so old that the accounting has forgotten them: late or duplicated,
     /// nobody knows.
     pub stale: u64,
-    /// In-time answers whose guest times are impossible; they are not in the service and path
-    /// figures.
+    /// In-time answers whose guest times are impossible: t3 before t2, or a service time longer than
+    /// the round trip. In the service and path figures they are bounded to what is possible.
     pub impossible_times: u64,
     /// In-time answers that came while requests were sent. Those to the last requests of warm-up
     /// are among them, those to the last that were sent are not: what went in and came out at the

@@ -35,7 +35,7 @@ pub(super) fn arguments(config: &Config, attempt: Attempt) -> Vec<OsString> {
     arguments.option("-M", board(config));
     arguments.option("-accel", attempt.accel.name());
     arguments.option("-cpu", cpu_model(config, attempt.accel));
-    arguments.option("-smp", "1");
+    arguments.option("-smp", processors(attempt.accel));
     arguments.option("-m", format!("{}M", config.memory_mib));
     if is_shared(config) {
         let size = config.memory_mib;
@@ -61,6 +61,18 @@ pub(super) fn arguments(config: &Config, attempt: Attempt) -> Vec<OsString> {
     network(&mut arguments, config, attempt);
     arguments.0.extend(config.extra_qemu_args.iter().cloned());
     arguments.0
+}
+
+/// One virtual processor. Under TCG there is room for a second, which is never there: only for a
+/// machine that may have several does QEMU translate a locked instruction into one with a memory
+/// barrier (`CF_PARALLEL`), and drivers rely on one between posting a buffer and reading whether
+/// the device wants to be notified. Without it, notifications get lost: Linux's and Hermit's own
+/// drivers then wait for the next. (Under `-icount` there is no barrier in any case.)
+const fn processors(accel: Accel) -> &'static str {
+    match accel {
+        Accel::Kvm => "1",
+        Accel::Tcg => "1,maxcpus=2",
+    }
 }
 
 /// Whether someone else than QEMU needs the guest's memory.
@@ -223,7 +235,7 @@ mod tests {
         assert_eq!(
             line(&config, Accel::Tcg),
             "-nodefaults -no-user-config -no-reboot -display none -M pc -accel tcg -cpu max \
-             -smp 1 -m 32M -kernel target/fathom.elf -append ip=10.0.2.15/24 port=9000 \
+             -smp 1,maxcpus=2 -m 32M -kernel target/fathom.elf -append ip=10.0.2.15/24 port=9000 \
              -chardev stdio,id=console,signal=off -serial chardev:console \
              -chardev socket,id=monitor,fd=7 -mon chardev=monitor,mode=control \
              -device isa-debug-exit,iobase=0xf4,iosize=0x04 \

@@ -96,7 +96,7 @@ pub struct Run {
     pub foreign: u64,
     /// Answers to requests no longer remembered.
     pub stale: u64,
-    /// Answers whose guest times are impossible.
+    /// Answers whose guest times are impossible, and were bounded to the round trip.
     pub impossible_times: u64,
     /// From when a request was due to its answer; lost ones count as at least the timeout.
     pub latency_ns: Summary,

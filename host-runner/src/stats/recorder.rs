@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_is_a_latency_and_impossible_times_are_none() {
+    fn a_loss_is_a_latency_and_a_reply_without_guest_times_has_no_service() {
         let mut recorder = Recorder::new(&plan(Mode::Closed));
         recorder.replied(Sample {
             service_ns: None,
