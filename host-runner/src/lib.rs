@@ -14,6 +14,7 @@
 //! - [`machine`]: the QEMU process, from command line to shutdown;
 //! - [`files`], [`terminal`]: the only ways to files of others and to the terminal;
 //! - [`clock`]: the one clock that every host-side time is read from;
+//! - [`quantity`]: numbers as people read them;
 //! - [`random`]: numbers without a pattern.
 #![cfg_attr(
     not(test),
@@ -32,6 +33,7 @@ pub mod inside;
 pub mod link;
 pub mod load;
 pub mod machine;
+pub mod quantity;
 pub mod random;
 pub mod report;
 pub mod stats;

@@ -7,6 +7,7 @@ use super::measure::Measured;
 use super::output::Output;
 use super::say::say;
 use crate::load::{Plan, ladder};
+use crate::quantity;
 use crate::report::{Environment, Report, Run};
 use crate::stats::Ended;
 
@@ -101,8 +102,8 @@ impl Series {
 /// Says what the ladder will be.
 fn announce(plan: &Plan, maximum: f64, steps: &[ladder::Step]) {
     say(format_args!(
-        "the pipeline was answered {maximum:.0} times a second; {} open loops follow, at \
-         shares of that",
+        "the pipeline was answered {} times a second; {} open loops follow, at shares of that",
+        quantity::rate(maximum),
         steps.len()
     ));
     let timeout_ns = steps
@@ -110,10 +111,10 @@ fn announce(plan: &Plan, maximum: f64, steps: &[ladder::Step]) {
         .map_or(plan.timeout_ns, |step| step.plan.timeout_ns);
     if timeout_ns < plan.timeout_ns {
         say(format_args!(
-            "their timeout is {:.1} ms instead of {:.1} ms: at the highest rate no more \
-             requests can be accounted for",
-            timeout_ns as f64 / 1e6,
-            plan.timeout_ns as f64 / 1e6
+            "their timeout is {} instead of {}: at the highest rate no more requests can be \
+             accounted for",
+            quantity::exact_time(timeout_ns as f64),
+            quantity::exact_time(plan.timeout_ns as f64)
         ));
     }
 }

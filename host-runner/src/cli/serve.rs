@@ -10,6 +10,7 @@ use super::interrupt::Interrupt;
 use super::{machine, output};
 use crate::link::{self, Family, LinkKind};
 use crate::machine::Machine;
+use crate::quantity;
 use wire::Counters;
 
 /// How often to look at the machine, and for Ctrl-C.
@@ -57,9 +58,9 @@ fn greeting(machine: &Machine) -> String {
     let ready = machine.ready();
     let port = machine.host_port().unwrap_or(ready.port);
     format!(
-        "serving on 127.0.0.1:{port} (UDP), booted on {} in {:.0} ms; Ctrl-C ends it\n",
+        "serving on 127.0.0.1:{port} (UDP), booted on {} in {}; Ctrl-C ends it\n",
         machine.accel(),
-        machine.boot_host_ns() as f64 / 1e6,
+        quantity::time(machine.boot_host_ns() as f64),
     )
 }
 

@@ -14,19 +14,22 @@ const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 ///
 /// What is wrong with it.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let split = text
-        .find(|c: char| c.is_ascii_alphabetic())
-        .unwrap_or(text.len());
+    let split = text.find(char::is_alphabetic).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let seconds_per_unit = match unit {
         "ns" => 1e-9,
-        "us" => 1e-6,
+        // As it is typed and as it is printed: with the micro sign, or the Greek letter.
+        "us" | "µs" | "μs" => 1e-6,
         "ms" => 1e-3,
         "s" => 1.0,
         "m" | "min" => 60.0,
         "h" => 3600.0,
         "" => return Err("the unit is missing: write, for example, 10s or 500ms".to_owned()),
-        _ => return Err(format!("unknown unit `{unit}`: use ns, us, ms, s, m or h")),
+        _ => {
+            return Err(format!(
+                "unknown unit `{unit}`: use ns, µs or us, ms, s, m or h"
+            ));
+        }
     };
     number
         .parse::<f64>()
@@ -111,6 +114,7 @@ mod tests {
             ("1.5m", Duration::from_secs(90)),
             ("2h", Duration::from_secs(7200)),
             ("250us", Duration::from_micros(250)),
+            ("250µs", Duration::from_micros(250)),
             ("0s", Duration::ZERO),
         ] {
             assert_eq!(duration(text), Ok(expected), "{text}");

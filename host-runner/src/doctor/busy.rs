@@ -5,6 +5,7 @@ use std::fs;
 use std::time::Instant;
 
 use super::Finding;
+use crate::quantity;
 
 /// From this share of one CPU on a process is busy.
 const BUSY_SHARE: f64 = 0.1;
@@ -89,7 +90,7 @@ pub(super) fn processes(before: &Times, after: &Times, own: u32) -> Finding {
     let mut named: Vec<String> = busy
         .iter()
         .take(NAMED)
-        .map(|(share, name)| format!("{name} ({:.0} % of a CPU)", share * 100.0))
+        .map(|(share, name)| format!("{name} ({} of a CPU)", quantity::share(*share)))
         .collect();
     if more > 0 {
         named.push(format!("and {more} more"));
@@ -104,7 +105,10 @@ pub(super) fn load(loadavg: Option<&str>, cpus: usize) -> Finding {
     let Some(load) = first else {
         return Finding::unknown(NAME, "/proc/loadavg can't be read").advise("look with `uptime`");
     };
-    let fact = format!("{load:.2} over the last minute, on {cpus} CPUs");
+    let fact = format!(
+        "{} over the last minute, on {cpus} CPUs",
+        quantity::exact(load)
+    );
     let advice = "wait until it has gone down";
     match load / cpus.max(1) as f64 {
         per_cpu if per_cpu < 0.1 => Finding::ok(NAME, fact),
@@ -161,7 +165,7 @@ mod tests {
             ],
         );
         let found = processes(&before, &after, 2);
-        assert_eq!(found.fact, "ld (95 % of a CPU), cc (50 % of a CPU)");
+        assert_eq!(found.fact, "ld (95.0 % of a CPU), cc (50.0 % of a CPU)");
         assert_eq!(found.verdict, Verdict::Bad);
         let quiet = processes(&before, &times(start, &[(1, "init", 11), (2, "own", 9)]), 2);
         assert_eq!(quiet.verdict, Verdict::Ok);

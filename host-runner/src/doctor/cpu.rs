@@ -3,6 +3,7 @@
 use rustix::thread::{CpuSet, sched_getaffinity};
 
 use super::{Finding, read};
+use crate::quantity;
 
 /// The CPUs that this process may use.
 #[must_use]
@@ -67,8 +68,8 @@ pub(super) fn steal(stat: Option<&str>) -> Finding {
             .advise("watch `steal` in the record of each run");
     };
     let fact = format!(
-        "{:.2} % of the CPU time since boot went to other machines",
-        share * 100.0
+        "{} of the CPU time since boot went to other machines",
+        quantity::share(share)
     );
     let advice = "move to a host of your own, or a quieter hour";
     match share {

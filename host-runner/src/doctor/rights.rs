@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use rustix::process::{Resource, getrlimit};
 
 use super::Finding;
+use crate::quantity;
 
 /// The priority that the measuring thread asks for.
 const PRIORITY: u64 = 10;
@@ -69,8 +70,9 @@ pub(super) fn realtime_throttling(runtime_us: Option<&str>, period_us: Option<&s
         (Some(runtime), Some(period)) => Finding::ok(
             NAME,
             format!(
-                "a real-time thread may run {runtime} us of every {period} us; the measuring \
-                 thread that polls is none"
+                "a real-time thread may run {} of every {}; the measuring thread that polls is none",
+                quantity::exact_time(runtime as f64 * 1e3),
+                quantity::exact_time(period as f64 * 1e3)
             ),
         ),
         _ => Finding::unknown(NAME, "this kernel does not tell")
@@ -127,7 +129,8 @@ pub(super) fn cpu_quota(
         Some(cpus) => Finding::bad(
             NAME,
             format!(
-                "a control group allows {cpus:.2} CPUs, and stops this process when they are used up"
+                "a control group allows {} CPUs, and stops this process when they are used up",
+                quantity::exact(cpus)
             ),
         )
         .advise("run outside that group (systemd's CPUQuota=, the container's --cpus)"),
@@ -232,7 +235,7 @@ mod tests {
         };
         let found = cpu_quota(Some("0::/a/b"), &version_2);
         assert_eq!(found.verdict, Verdict::Bad);
-        assert!(found.fact.contains("allows 1.50 CPUs"), "{found:?}");
+        assert!(found.fact.contains("allows 1.5 CPUs"), "{found:?}");
         assert_eq!(cpu_quota(Some("0::/b"), &version_2).verdict, Verdict::Ok);
 
         let version_1 = |path: PathBuf| match path.to_str()? {
@@ -243,7 +246,7 @@ mod tests {
             _ => None,
         };
         let found = cpu_quota(Some("8:pids:/x\n4:cpu,cpuacct:/x"), &version_1);
-        assert!(found.fact.contains("allows 0.50 CPUs"), "{found:?}");
+        assert!(found.fact.contains("allows 0.5 CPUs"), "{found:?}");
         assert_eq!(cpu_quota(None, &version_1).verdict, Verdict::Unknown);
         assert_eq!(cpu_quota(Some("garbage"), &version_1).verdict, Verdict::Ok);
     }

@@ -4,6 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::Finding;
+use crate::quantity;
 use crate::stats::{noise, noise::Floor, round_trip};
 use crate::{clock, machine};
 
@@ -63,9 +64,9 @@ pub(super) fn floor(gaps: &[Gaps]) -> Finding {
         .take(NAMED)
         .map(|(cpu, floor)| {
             format!(
-                "CPU {cpu} lost {:.2} %, {:.1} us at most",
-                share(floor) * 100.0,
-                floor.max_gap_ns as f64 / 1e3
+                "CPU {cpu} lost {}, {} at most",
+                quantity::share(share(floor)),
+                quantity::time(floor.max_gap_ns as f64)
             )
         })
         .collect();
@@ -106,7 +107,8 @@ fn judge(measured: Option<(usize, usize, f64)>) -> Finding {
         )
         .advise("give this process two CPUs that are not busy"),
         Some((first, second, ns)) => {
-            let fact = format!("{ns:.0} ns between CPU {first} and CPU {second}");
+            let round_trip = quantity::time(ns);
+            let fact = format!("{round_trip} between CPU {first} and CPU {second}");
             if ns < FAR_NS {
                 Finding::ok(NAME, fact)
             } else {
@@ -136,8 +138,8 @@ mod tests {
         let found = floor(&[gaps(0, 1_000), gaps(1, 40_000)]);
         assert_eq!(
             found.fact,
-            "of a spinning thread's time, CPU 1 lost 4.00 %, 20.0 us at most; CPU 0 lost 0.10 %, \
-             0.5 us at most"
+            "of a spinning thread's time, CPU 1 lost 4.00 %, 20.0 µs at most; CPU 0 lost 0.10 %, \
+             500 ns at most"
         );
         assert_eq!(found.verdict, Verdict::Warn);
         assert_eq!(floor(&[gaps(0, 1_000)]).verdict, Verdict::Ok);

@@ -5,6 +5,7 @@
 use std::fmt::{self, Write as _};
 
 use super::{Merged, Report, Run};
+use crate::quantity;
 
 /// The ends of what was seen in the valid rounds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,18 +36,18 @@ impl Apart {
         report.merged.iter().filter_map(of)
     }
 
-    /// The round trip in words, in nanoseconds.
+    /// The round trip in words.
     #[must_use]
     pub fn distance(&self) -> String {
         let (low, high) = self.core_round_trip_ns;
-        format!("{low:.0}–{high:.0}")
+        quantity::range(low, high)
     }
 
     /// p50 in words, in units of the round trip.
     #[must_use]
     pub fn p50(&self) -> Option<String> {
         let (low, high) = self.p50_in_round_trips?;
-        Some(format!("{low:.1}–{high:.1}"))
+        Some(quantity::ratios(low, high))
     }
 }
 
@@ -64,7 +65,7 @@ pub(super) fn write(report: &Report, text: &mut String) -> fmt::Result {
     writeln!(
         text,
         "\n{:<22}{:<11}{:>22}{:>28}",
-        "floor", "link", "core round trip, ns", "p50 in round trips"
+        "floor", "link", "core round trip", "p50 in round trips"
     )?;
     for (merged, apart) in all {
         writeln!(
@@ -113,7 +114,7 @@ mod tests {
         let p50_ns = runs[0].latency_ns.p50.unwrap() as f64;
         let expected = (p50_ns / 200.0, p50_ns / 100.0);
         assert_eq!(apart.p50_in_round_trips, Some(expected));
-        assert_eq!(apart.distance(), "80–300");
+        assert_eq!(apart.distance(), "80–300 ns");
         assert_eq!(Apart::of(&merged, &[run(None, true)]), None);
         assert_eq!(Apart::of(&merged, &[]), None);
     }

@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 use serde::{Deserialize, Serialize};
 
 use super::Run;
+use crate::quantity;
 
 /// A floor as it was right before the measurement and right after it, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,12 +49,12 @@ pub(super) fn write(run: &Run, text: &mut String) -> fmt::Result {
         let Some(floor) = floor else { continue };
         let label = if i == 0 { "floor" } else { "" };
         let [before, after] = [floor.before, floor.after].map(|ns| match ns {
-            Some(ns) => format!("{ns:.0} ns"),
+            Some(ns) => quantity::time(ns),
             None => "n/a".to_owned(),
         });
         write!(text, "{label:<11}{name}: {before} before, {after} after")?;
         if let Some(times) = floor.in_units(run.latency_ns.p50) {
-            write!(text, "; p50 is {times:.1} times that")?;
+            write!(text, "; p50 is {} times that", quantity::ratio(times))?;
         }
         text.push('\n');
     }

@@ -2,8 +2,9 @@
 
 use std::fmt::{self, Write as _};
 
-use super::table::{accelerator, idle_cpus, micros};
+use super::table::{accelerator, idle_cpus};
 use super::{Comparison, Merged, Report, Skipped, apart, why};
+use crate::quantity::{at_least, count};
 
 /// The report as text, with a newline at the end.
 #[must_use]
@@ -18,7 +19,7 @@ fn write(report: &Report, text: &mut String) -> fmt::Result {
     if let Some(run) = report.runs.first() {
         writeln!(
             text,
-            "latency in us, {} loop, {}-byte payload; all valid rounds of a target together",
+            "latency, {} loop, {}-byte payload; all valid rounds of a target together",
             run.mode, run.payload_bytes
         )?;
     }
@@ -27,7 +28,7 @@ fn write(report: &Report, text: &mut String) -> fmt::Result {
     idle_cpus(environment, text)?;
     writeln!(
         text,
-        "\n{:<22}{:<11}{:>6}{:>14}{:>14}{:>14}{:>14}{:>11}{:>7}",
+        "\n{:<22}{:<11}{:>6}{:>12}{:>12}{:>12}{:>12}{:>12}{:>8}",
         "target", "link", "rounds", "p50", "p99", "p99.9", "max", "samples", "lost"
     )?;
     for merged in &report.merged {
@@ -58,17 +59,14 @@ fn write(report: &Report, text: &mut String) -> fmt::Result {
 fn line(merged: &Merged, text: &mut String) -> fmt::Result {
     let latency = &merged.latency_ns;
     let timeout_ns = merged.timeout_ns.filter(|_| merged.lost > 0);
-    let value = |value: Option<u64>| match value {
-        // Lost requests took at least as long as the timeout.
-        Some(ns) if timeout_ns.is_some_and(|timeout_ns| ns >= timeout_ns) => {
-            format!(">= {}", micros(ns as f64))
-        }
-        Some(ns) => micros(ns as f64),
-        None => "n/a".to_owned(),
+    // Lost requests took at least as long as the timeout.
+    let is_bound = |ns| timeout_ns.is_some_and(|timeout_ns| ns >= timeout_ns);
+    let value = |value: Option<u64>| {
+        value.map_or_else(|| "n/a".to_owned(), |ns| at_least(ns as f64, is_bound(ns)))
     };
     writeln!(
         text,
-        "{:<22}{:<11}{:>6}{:>14}{:>14}{:>14}{:>14}{:>11}{:>7}",
+        "{:<22}{:<11}{:>6}{:>12}{:>12}{:>12}{:>12}{:>12}{:>8}",
         merged.label(),
         merged.link,
         format!("{}/{}", merged.rounds.len(), merged.rounds_wanted),
@@ -76,8 +74,8 @@ fn line(merged: &Merged, text: &mut String) -> fmt::Result {
         value(latency.p99),
         value(latency.p99_9),
         value(latency.max),
-        latency.count,
-        merged.lost
+        count(latency.count),
+        count(merged.lost)
     )
 }
 
@@ -168,7 +166,7 @@ mod tests {
         let report = Report {
             merged: vec![merged("hermit", None, 1900), lossy],
             comparisons: vec![
-                comparison("linux-guest:busy", "p50", "lower by 41.0–48.5 us at p50"),
+                comparison("linux-guest:busy", "p50", "lower by 41.0–48.5 µs at p50"),
                 comparison("linux-guest:busy", "p90", "no difference seen at p90"),
                 comparison("linux-guest:busy", "p99", "no difference seen at p99"),
                 comparison("null", "p50", "too few rounds to say"),
@@ -178,16 +176,16 @@ mod tests {
             ..sample::report(sample::closed_run())
         };
         let expected = "\
-latency in us, closed loop, 64-byte payload; all valid rounds of a target together
+latency, closed loop, 64-byte payload; all valid rounds of a target together
 accel      tcg: there is no /dev/kvm
            TCG compares guests under one emulator; no statement about KVM
 idle CPUs  sleep: a sample
 
-target                link       rounds           p50           p99         p99.9           max    samples   lost
-hermit                vhost-user    3/5          1.90          1.90           n/a          1.90       2000      0
-  than linux-guest:busy:     lower by 41.0–48.5 us at p50; no difference seen at p90, p99
+target                link       rounds         p50         p99       p99.9         max     samples    lost
+hermit                vhost-user    3/5     1.90 µs     1.90 µs         n/a     1.90 µs       2,000       0
+  than linux-guest:busy:     lower by 41.0–48.5 µs at p50; no difference seen at p90, p99
   than null:                 too few rounds to say
-linux-guest:busy      vhost-user    3/5 >= 1000000.00 >= 1000000.00           n/a >= 1000000.00       2000      3
+linux-guest:busy      vhost-user    3/5    ≥ 1.00 s    ≥ 1.00 s         n/a    ≥ 1.00 s       2,000       3
 skipped    null on unix from round 2 on, hermit on unix: why
 validity   1 of 1 runs are valid
 ";

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::Run;
-use super::table::micros;
+use crate::quantity::{self, at_least, count, exact_time};
 
 /// The latencies that a line has: the last two are where load shows first.
 const LATENCIES: [&str; 4] = ["p50", "p99", "p99.9", "max"];
@@ -17,9 +17,8 @@ pub fn render(runs: &[Run]) -> Option<String> {
         .collect();
     let (_, first) = steps.first()?;
     let mut text = format!(
-        "latency in us against offered load: open loops at shares of what the pipeline got done, \
-         timeout {:.1} ms\n",
-        first.timeout_ns as f64 / 1e6
+        "latency against offered load: open loops at shares of what the pipeline got done, timeout {}\n",
+        exact_time(first.timeout_ns as f64)
     );
     // Writing to a string can't fail.
     let _ = write(&steps, &mut text);
@@ -29,7 +28,7 @@ pub fn render(runs: &[Run]) -> Option<String> {
 fn write(steps: &[(u32, &Run)], text: &mut String) -> fmt::Result {
     write!(text, "{:>5}{:>11}{:>11}", "load", "offered/s", "sent/s")?;
     for name in LATENCIES {
-        write!(text, "{name:>14}")?;
+        write!(text, "{name:>12}")?;
     }
     writeln!(text, "{:>9}  valid", "lost")?;
     for (percent, run) in steps {
@@ -43,8 +42,7 @@ fn write(steps: &[(u32, &Run)], text: &mut String) -> fmt::Result {
 }
 
 fn line(percent: u32, run: &Run, text: &mut String) -> fmt::Result {
-    let rate =
-        |rate: Option<f64>| rate.map_or_else(|| "n/a".to_owned(), |rate| format!("{rate:.0}"));
+    let rate = |rate: Option<f64>| rate.map_or_else(|| "n/a".to_owned(), quantity::rate);
     write!(
         text,
         "{:>5}{:>11}{:>11}",
@@ -54,16 +52,14 @@ fn line(percent: u32, run: &Run, text: &mut String) -> fmt::Result {
     )?;
     let latency = &run.latency_ns;
     for value_ns in [latency.p50, latency.p99, latency.p99_9, latency.max] {
-        let value = match value_ns {
-            // Lost requests took at least as long as the timeout.
-            Some(ns) if run.lost > 0 && ns >= run.timeout_ns => format!(">= {}", micros(ns as f64)),
-            Some(ns) => micros(ns as f64),
-            None => "n/a".to_owned(),
-        };
-        write!(text, "{value:>14}")?;
+        // Lost requests took at least as long as the timeout.
+        let is_bound = |ns| run.lost > 0 && ns >= run.timeout_ns;
+        let value =
+            value_ns.map_or_else(|| "n/a".to_owned(), |ns| at_least(ns as f64, is_bound(ns)));
+        write!(text, "{value:>12}")?;
     }
     let valid = if run.valid { "yes" } else { "no" };
-    writeln!(text, "{:>9}  {valid}", run.lost)
+    writeln!(text, "{:>9}  {valid}", count(run.lost))
 }
 
 #[cfg(test)]
@@ -74,16 +70,16 @@ mod tests {
     #[test]
     fn a_line_per_step_and_every_reason() {
         let expected = "\
-latency in us against offered load: open loops at shares of what the pipeline got done, timeout 1000.0 ms
- load  offered/s     sent/s           p50           p99         p99.9           max     lost  valid
- 10 %        100       1000         24.99         29.90           n/a >= 1000000.00        2  yes
- 50 %        500       1000         24.99         29.90           n/a >= 1000000.00        2  yes
- 95 %        950       1000         24.99         29.90           n/a >= 1000000.00        2  no
+latency against offered load: open loops at shares of what the pipeline got done, timeout 1 s
+ load  offered/s     sent/s         p50         p99       p99.9         max     lost  valid
+ 10 %        100      1.00k     25.0 µs     29.9 µs         n/a    ≥ 1.00 s        2  yes
+ 50 %        500      1.00k     25.0 µs     29.9 µs         n/a    ≥ 1.00 s        2  yes
+ 95 %        950      1.00k     25.0 µs     29.9 µs         n/a    ≥ 1.00 s        2  no
 at 95 %    INVALID: the generator was late
 ";
         let text = render(&sample::sweep_report().runs).unwrap();
         assert_eq!(text, expected);
-        assert!(text.lines().all(|line| line.len() <= 110));
+        assert!(text.lines().all(|line| line.chars().count() <= 110));
     }
 
     #[test]

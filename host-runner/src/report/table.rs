@@ -3,11 +3,10 @@
 use std::fmt::{self, Write as _};
 
 use super::{Environment, Report, Run, floor, merged_table, sweep};
+use crate::quantity::{self, count, time};
 
 mod figures;
 mod noise;
-
-pub(super) use figures::micros;
 
 /// The report as text, with a newline at the end.
 #[must_use]
@@ -61,7 +60,7 @@ fn heading(report: &Report, run: &Run, text: &mut String) -> fmt::Result {
         None => write!(text, "{} loop", run.mode)?,
     }
     if let Some(rate) = run.offered_rate {
-        write!(text, " at {rate} requests/s")?;
+        write!(text, " at {} requests/s", quantity::in_full(rate))?;
     }
     writeln!(text, ", {}-byte payload", run.payload_bytes)?;
     if run.partial {
@@ -78,10 +77,11 @@ fn heading(report: &Report, run: &Run, text: &mut String) -> fmt::Result {
     if let Some(boot_ms) = run.boot_ms {
         write!(
             text,
-            "boot       {boot_ms:.1} ms from QEMU's start to ready"
+            "boot       {} from QEMU's start to ready",
+            time(boot_ms * 1e6)
         )?;
         if let Some(guest_ms) = run.guest_boot_ms {
-            write!(text, ", {guest_ms:.1} ms of it in the guest")?;
+            write!(text, ", {} of it in the guest", time(guest_ms * 1e6))?;
         }
         text.push('\n');
     }
@@ -118,17 +118,22 @@ fn counts(run: &Run, text: &mut String) -> fmt::Result {
     write!(
         text,
         "requests   {} sent, {} received, {} lost",
-        run.sent, run.received, run.lost
+        count(run.sent),
+        count(run.received),
+        count(run.lost)
     )?;
     if let Some(rate) = run.achieved_rate {
         let what = if run.depth.is_some() { " echoes" } else { "" };
-        write!(text, "; {rate:.0}{what}/s")?;
+        write!(text, "; {}{what}/s", quantity::rate(rate))?;
     }
-    writeln!(text, "; {} before as warm-up", run.warmup_discarded)?;
+    writeln!(text, "; {} before as warm-up", count(run.warmup_discarded))?;
     writeln!(
         text,
         "replies    {} late, {} duplicated, {} reordered, {} corrupted",
-        run.late, run.duplicated, run.reordered, run.corrupted
+        count(run.late),
+        count(run.duplicated),
+        count(run.reordered),
+        count(run.corrupted)
     )?;
     let rare = [
         (run.in_flight_at_end, "unanswered at the end"),
@@ -138,14 +143,14 @@ fn counts(run: &Run, text: &mut String) -> fmt::Result {
     ];
     let rare: Vec<String> = rare
         .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{count} {what}"))
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, what)| format!("{} {what}", count(*number)))
         .collect();
     if !rare.is_empty() {
         writeln!(text, "           {}", rare.join(", "))?;
     }
     if let Some(signals) = &run.signals {
-        let (doorbells, interrupts) = (signals.doorbells, signals.interrupts);
+        let (doorbells, interrupts) = (count(signals.doorbells), count(signals.interrupts));
         writeln!(
             text,
             "signals    {doorbells} doorbells, {interrupts} interrupts, warm-up included"

@@ -8,6 +8,7 @@ use std::fmt::{self, Write as _};
 use serde::{Deserialize, Serialize};
 
 use super::comparison::label;
+use crate::quantity::{bytes, count, per_echo, time};
 
 /// Which of a comparison's figures hold where.
 pub const WHAT_HOLDS: &str = "Instructions, doorbells, interrupts and image size hold on any machine: \
@@ -66,14 +67,13 @@ impl Why {
     /// The figures in words, in the order of [`HEAD`].
     #[must_use]
     pub fn cells(&self) -> [String; 6] {
-        let mib = |bytes: Option<u64>| known(bytes, |it| format!("{:.1} MiB", mib(it)));
         [
-            known(self.instructions_per_echo, |it| format!("{it:.0}")),
-            known(self.doorbells_per_echo, |it| format!("{it:.2}")),
-            known(self.interrupts_per_echo, |it| format!("{it:.2}")),
-            known(self.first_reply_ms, |it| format!("{it:.0} ms")),
-            mib(self.resident_bytes),
-            mib(self.image_bytes),
+            known(self.instructions_per_echo, |it| count(it.round() as u64)),
+            known(self.doorbells_per_echo, per_echo),
+            known(self.interrupts_per_echo, per_echo),
+            known(self.first_reply_ms, |ms| time(ms * 1e6)),
+            known(self.resident_bytes, bytes),
+            known(self.image_bytes, bytes),
         ]
     }
 }
@@ -90,10 +90,6 @@ pub const HEAD: [&str; 6] = [
     "resident",
     "image",
 ];
-
-fn mib(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
-}
 
 fn known<T>(value: Option<T>, words: impl FnOnce(T) -> String) -> String {
     value.map_or_else(|| UNKNOWN.to_owned(), words)
@@ -193,8 +189,8 @@ mod tests {
         write(&[hermit(), busy, null()], &mut text).unwrap();
         let expected = "\
 why, per echo         link         instructions     doorbells    interrupts   first reply      resident         image
-hermit                unix                  496          1.00          0.00        144 ms      58.2 MiB       0.4 MiB
-linux-guest:busy      unix                  496             -          0.00        144 ms      58.2 MiB       0.4 MiB
+hermit                unix                  496             1             0        144 ms      58.2 MiB       400 KiB
+linux-guest:busy      unix                  496             -             0        144 ms      58.2 MiB       400 KiB
            instructions, doorbells, interrupts, image: on any machine; resident, first reply:
            nearly so; latency: on this one only
 

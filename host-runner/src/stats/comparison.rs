@@ -37,6 +37,7 @@ use std::fmt;
 use super::distribution::{Distribution, Mixture, Value};
 use super::summary::{PERCENTILES, Percentile};
 use super::{rank_sum, student};
+use crate::quantity;
 use crate::random::SplitMix64;
 
 /// Fewer rounds say nothing: two of them agree by chance too easily.
@@ -103,36 +104,34 @@ impl Difference {
     }
 }
 
-impl fmt::Display for Difference {
-    /// The verdict in words, such as `lower by 41.0–48.5 us at p99`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = match self.verdict() {
-            Verdict::TooFewRounds => return f.write_str("too few rounds to say"),
-            Verdict::NoDifference => {
-                return write!(f, "no difference seen at {}", self.percentile.name);
-            }
-            Verdict::Lower => "lower",
-            Verdict::Higher => "higher",
+impl Verdict {
+    /// The verdict in words, with the interval of a difference: `lower by 41.0–48.5 µs`.
+    #[must_use]
+    pub fn words(self, interval_ns: Option<(f64, f64)>) -> String {
+        let word = match self {
+            Self::TooFewRounds => return "too few rounds to say".to_owned(),
+            Self::NoDifference => return "no difference seen".to_owned(),
+            Self::Lower => "lower",
+            Self::Higher => "higher",
         };
-        let (low, high) = self.interval_ns.unwrap_or_default();
-        let (least, most) = (low.abs().min(high.abs()), low.abs().max(high.abs()));
-        let (divisor, unit) = match most {
-            ..1e3 => (1.0, "ns"),
-            ..1e6 => (1e3, "us"),
-            _ => (1e6, "ms"),
-        };
-        let (least, most) = (least / divisor, most / divisor);
-        let digits = match most {
-            _ if divisor == 1.0 => 0,
-            ..10.0 => 2,
-            ..100.0 => 1,
-            _ => 0,
-        };
-        let name = self.percentile.name;
-        write!(
-            f,
-            "{word} by {least:.digits$}–{most:.digits$} {unit} at {name}"
+        let (low, high) = interval_ns.unwrap_or_default();
+        let (low, high) = (low.abs(), high.abs());
+        format!(
+            "{word} by {}",
+            quantity::range(low.min(high), low.max(high))
         )
+    }
+}
+
+impl fmt::Display for Difference {
+    /// The verdict in words, such as `lower by 41.0–48.5 µs at p99`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = self.verdict();
+        f.write_str(&verdict.words(self.interval_ns))?;
+        match verdict {
+            Verdict::TooFewRounds => Ok(()),
+            _ => write!(f, " at {}", self.percentile.name),
+        }
     }
 }
 

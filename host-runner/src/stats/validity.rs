@@ -1,6 +1,7 @@
 //! Whether a result means what it says: a pure decision from what was seen.
 
 use crate::load::Tally;
+use crate::quantity;
 
 use super::summary::PERCENTILES;
 use super::{Noise, Recorder, Recording};
@@ -60,24 +61,24 @@ pub fn reasons(ended: &Ended, tally: &Tally, recorder: &Recorder, noise: &Noise)
         .filter(|&share| share > MAX_STEAL_SHARE)
         .map(|share| {
             format!(
-                "{:.1} % of the CPU time went to others (steal)",
-                share * 100.0
+                "{} of the CPU time went to others (steal)",
+                quantity::share(share)
             )
         });
     let floor_share = noise.foreign_floor_share();
     let crowded = (floor_share > MAX_FLOOR_SHARE).then(|| {
         format!(
-            "other programs had the CPU: just before the run a thread that only spins lost {:.1} % \
-             of its time",
-            floor_share * 100.0
+            "other programs had the CPU: just before the run a thread that only spins lost {} of \
+             its time",
+            quantity::share(floor_share)
         )
     });
     let beside_share = noise.foreign_beside_share();
     let beside = (beside_share > MAX_FLOOR_SHARE).then(|| {
         format!(
-            "other programs had the CPU: during the run the measuring thread, which polls, lost \
-             {:.1} % of its time",
-            beside_share * 100.0
+            "other programs had the CPU: during the run the measuring thread, which polls, lost {} of \
+             its time",
+            quantity::share(beside_share)
         )
     });
     let late = recorder
@@ -108,10 +109,10 @@ fn lateness(latency: &Recording, lateness: &Recording) -> Option<String> {
         })?;
     (lateness_ns > latency_ns / LATENCY_PER_LATENESS).then(|| {
         format!(
-            "the generator was late: {name} of lateness is {:.1} us, over a tenth of {name} of \
-             latency, {:.1} us",
-            lateness_ns as f64 / 1e3,
-            latency_ns as f64 / 1e3,
+            "the generator was late: {name} of lateness is {}, over a tenth of {name} of \
+             latency, {}",
+            quantity::time(lateness_ns as f64),
+            quantity::time(latency_ns as f64),
             name = percentile.name,
         )
     })
@@ -208,7 +209,7 @@ mod tests {
         let died = Ended::Failed("QEMU ended".to_owned());
         assert_eq!(judge(&died, GOOD, &good, 0.0), ["QEMU ended"]);
         let steal = judge(&Ended::Completed, GOOD, &good, 0.0234);
-        assert_eq!(steal, ["2.3 % of the CPU time went to others (steal)"]);
+        assert_eq!(steal, ["2.34 % of the CPU time went to others (steal)"]);
         let nothing = Tally {
             received: 0,
             ..GOOD

@@ -25,6 +25,7 @@ use super::values::as_ns;
 use crate::link::LinkError;
 use crate::load::Plan;
 use crate::machine::{AccelChoice, Awake, MachineError};
+use crate::quantity;
 use crate::report::{Environment, Run, Skipped};
 use crate::stats::Ended;
 use crate::target::{Target, TargetError};
@@ -381,14 +382,13 @@ fn is_out_of_reach(error: &CliError) -> bool {
 
 /// Says what came of a run.
 fn tell(name: &str, run: &Run) {
-    let micros = |value: Option<u64>| {
-        value.map_or_else(|| "n/a".to_owned(), |ns| format!("{:.2}", ns as f64 / 1e3))
-    };
-    let took = Duration::from_nanos(run.elapsed_ns).as_secs_f64();
+    let time =
+        |value: Option<u64>| value.map_or_else(|| "n/a".to_owned(), |ns| quantity::time(ns as f64));
     say(format_args!(
-        "{name}: p50 {} us, p99 {} us in {took:.1} s{}",
-        micros(run.latency_ns.p50),
-        micros(run.latency_ns.p99),
+        "{name}: p50 {}, p99 {} in {}{}",
+        time(run.latency_ns.p50),
+        time(run.latency_ns.p99),
+        quantity::time(run.elapsed_ns as f64),
         if run.valid {
             String::new()
         } else {

@@ -1,7 +1,7 @@
 //! Scales, and where their ticks are. Every value may be anything that JSON holds: what has no
 //! place on a scale is put at its end, and no scale is empty.
 
-use crate::report::document::format;
+use crate::quantity;
 
 /// From this ratio of the largest to the smallest value on a scale is logarithmic.
 const LOG_FROM: f64 = 12.0;
@@ -92,13 +92,13 @@ impl Axis {
     /// Latency in nanoseconds, for values from `low` to `high`; logarithmic if they spread so far.
     #[must_use]
     pub fn latency(low: f64, high: f64) -> Self {
-        Self::of_values("latency", low, high, format::nanoseconds)
+        Self::of_values("latency", low, high, quantity::exact_time)
     }
 
     /// Requests per second.
     #[must_use]
     pub fn rate(low: f64, high: f64) -> Self {
-        Self::of_values("offered load, requests/s", low, high, format::rate)
+        Self::of_values("offered load, requests/s", low, high, quantity::exact_rate)
     }
 
     fn of_values(title: &str, low: f64, high: f64, label: fn(f64) -> String) -> Self {
@@ -120,7 +120,7 @@ impl Axis {
     #[must_use]
     pub fn seconds(end: f64) -> Self {
         let title = "time since the run began, s".to_owned();
-        Self::linear(title, bounded(end, MOST), format::plain)
+        Self::linear(title, bounded(end, MOST), quantity::exact)
     }
 
     /// `count` rounds beside each other: round number n is from n - 1 to n.

@@ -1,10 +1,10 @@
 //! The measurements of a document, each with a name that tells it from the others.
 
+use crate::quantity;
 use crate::report::chart::Style;
 use crate::report::read::{Distribution, Source};
 use crate::report::{Environment, Run};
 
-use super::format;
 use super::plots::Series;
 
 /// A measurement.
@@ -98,7 +98,7 @@ pub fn entries(sources: &[Source]) -> Vec<Entry<'_>> {
 #[must_use]
 pub fn mode(run: &Run) -> String {
     match (run.offered_rate, run.depth) {
-        (Some(rate), _) => format!("{} {}/s", run.mode, format::rate(rate)),
+        (Some(rate), _) => format!("{} {}/s", run.mode, quantity::exact_rate(rate)),
         (None, Some(depth)) => format!("{} of {depth}", run.mode),
         (None, None) => run.mode.to_string(),
     }

@@ -184,7 +184,7 @@ fn comparisons() -> Vec<Comparison> {
             busy,
             "p50",
             Some((-48_000, -41_000)),
-            "lower by 41.0–48.0 us at p50",
+            "lower by 41.0–48.0 µs at p50",
         ),
         comparison(
             "unix",

@@ -8,7 +8,7 @@
 //! - [`entry`]: other measurements, each with a name that tells it from the others;
 //! - [`plots`], [`tables`]: what is shown of both; [`charts`]: plots at every size, with legends;
 //! - [`method`]: how it was measured, in words;
-//! - [`format`](mod@format): numbers and text.
+//! - [`format`](mod@format): text.
 
 use std::path::Path;
 

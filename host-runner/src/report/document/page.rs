@@ -10,6 +10,7 @@ use super::comparison::{Contest, contests};
 use super::entry::{Entry, entries};
 use super::tables::{Table, host, runs};
 use super::{format, method};
+use crate::quantity;
 use crate::report::read::Source;
 
 /// Everything that the templates show.
@@ -144,8 +145,7 @@ fn entry_view(entry: &Entry<'_>) -> EntryView {
     ];
     let figure = |ns: u64| {
         let is_bound = entry.censored_from_ns().is_some_and(|from| ns >= from);
-        let relation = if is_bound { "≥ " } else { "" };
-        format!("{relation}{}", format::nanoseconds(ns as f64))
+        quantity::at_least(ns as f64, is_bound)
     };
     let figures = figures.map(|(name, ns)| (name, ns.map_or_else(|| "n/a".to_owned(), figure)));
     EntryView {

@@ -86,7 +86,7 @@ fn markdown_has_a_line_per_measurement() {
         markdown.starts_with("# Round-trip latency: hermit, unix\n"),
         "{markdown}"
     );
-    let row = "| hermit, unix | 20.00 | 24.99 | 28.99 | 29.90 | n/a (needs 10,000) |";
+    let row = "| hermit, unix | 20.0 µs | 25.0 µs | 29.0 µs | 29.9 µs | n/a (needs 10,000) |";
     assert!(
         markdown.lines().any(|line| line.starts_with(row)),
         "{markdown}"
@@ -184,8 +184,8 @@ fn the_markdown_of_a_comparison_has_its_tables_and_no_single_run() {
         "# Round-trip latency: hermit and 3 others compared",
         "- **unix**: hermit's p99 is higher than linux-guest:busy's by 300–700 ns.",
         "| on | target | against | rounds | p50 | p90 | p99 | p99.9 |",
-        "| unix | hermit | linux-guest:busy | 3 rounds | lower by 41.0–48.0 µs (72 µs against 116 µs) \
-         | no difference seen, −0.9 to +1.2 µs (72 µs against 116 µs) | higher by 300–700 ns (72 µs \
+        "| unix | hermit | linux-guest:busy | 3 rounds | lower by 41.0–48.0 µs (72.0 µs against 116 µs) \
+         | no difference seen, −0.90 to +1.20 µs (72.0 µs against 116 µs) | higher by 300–700 ns (72.0 µs \
          against 116 µs) | n/a: too few samples |",
         "| vhost-user | hermit | linux-guest:busy | no round in which both are valid | n/a | n/a | n/a \
          | n/a |",
@@ -197,7 +197,7 @@ fn the_markdown_of_a_comparison_has_its_tables_and_no_single_run() {
         let is_there = markdown.lines().any(|found| found == line);
         assert!(is_there, "{line}\n\n{markdown}");
     }
-    let row = "| hermit | 3 of 3 | 1 | 24.99 |";
+    let row = "| hermit | 3 of 3 | 1 | 25.0 µs |";
     assert!(
         markdown.lines().any(|line| line.starts_with(row)),
         "{markdown}"

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::Run;
+use crate::quantity::{at_least, count};
 use crate::stats::Summary;
 use crate::stats::summary::PERCENTILES;
 
@@ -53,14 +54,13 @@ pub fn write(run: &Run, text: &mut String) -> fmt::Result {
     let columns = columns(run);
     row(
         text,
-        "us",
+        "",
         columns.iter().map(|column| column.name.to_owned()),
     )?;
+    let is_bound =
+        |column: &Column<'_>, ns: u64| column.censored_from_ns.is_some_and(|from_ns| ns >= from_ns);
     let value = |column: &Column<'_>, value_ns: Option<u64>| match value_ns {
-        Some(ns) if column.censored_from_ns.is_some_and(|from_ns| ns >= from_ns) => {
-            format!(">= {}", micros(ns as f64))
-        }
-        Some(ns) => micros(ns as f64),
+        Some(ns) => at_least(ns as f64, is_bound(column, ns)),
         None => "n/a".to_owned(),
     };
     row(
@@ -71,8 +71,7 @@ pub fn write(run: &Run, text: &mut String) -> fmt::Result {
             .map(|column| value(column, column.summary.min)),
     )?;
     let mean = |column: &Column<'_>| match column.summary.mean {
-        Some(ns) if column.censored_from_ns.is_some() => format!(">= {}", micros(ns)),
-        Some(ns) => micros(ns),
+        Some(ns) => at_least(ns, column.censored_from_ns.is_some()),
         None => "n/a".to_owned(),
     };
     row(text, "mean", columns.iter().map(mean))?;
@@ -82,7 +81,7 @@ pub fn write(run: &Run, text: &mut String) -> fmt::Result {
             .map(|column| value(column, column.summary.percentiles()[index]))
             .collect();
         if run.latency_ns.percentiles()[index].is_none() {
-            cells[0] = format!("n/a (needs {})", percentile.samples_needed());
+            cells[0] = format!("n/a (needs {})", count(percentile.samples_needed()));
         }
         row(text, percentile.name, cells.into_iter())?;
     }
@@ -96,9 +95,7 @@ pub fn write(run: &Run, text: &mut String) -> fmt::Result {
     row(
         text,
         "samples",
-        columns
-            .iter()
-            .map(|column| column.summary.count.to_string()),
+        columns.iter().map(|column| count(column.summary.count)),
     )
 }
 
@@ -110,8 +107,4 @@ fn row(text: &mut String, name: &str, mut cells: impl Iterator<Item = String>) -
     }
     text.push('\n');
     Ok(())
-}
-
-pub fn micros(value_ns: f64) -> String {
-    format!("{:.2}", value_ns / 1000.0)
 }

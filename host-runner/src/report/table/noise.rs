@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::quantity::{count, share, time};
 use crate::stats::Noise;
 use crate::stats::noise::Lost;
 
@@ -9,15 +10,15 @@ use crate::stats::noise::Lost;
 pub fn write(noise: &Noise, text: &mut String) -> fmt::Result {
     write!(
         text,
-        "noise      a spinning thread lost {:.2} % of its time, {:.1} us at most",
-        noise.floor_share * 100.0,
-        noise.floor_max_gap_ns as f64 / 1000.0,
+        "noise      a spinning thread lost {} of its time, {} at most",
+        share(noise.floor_share),
+        time(noise.floor_max_gap_ns as f64),
     )?;
     if let Some(switches) = noise.involuntary_switches {
-        write!(text, "; put off the CPU {switches} times")?;
+        write!(text, "; put off the CPU {} times", count(switches))?;
     }
-    if let Some(share) = noise.steal_share {
-        write!(text, "; steal {:.1} %", share * 100.0)?;
+    if let Some(stolen) = noise.steal_share {
+        write!(text, "; steal {}", share(stolen))?;
     }
     text.push('\n');
     beside(noise, text)
@@ -27,17 +28,12 @@ pub fn write(noise: &Noise, text: &mut String) -> fmt::Result {
 fn beside(noise: &Noise, text: &mut String) -> fmt::Result {
     let lost = |when: &str, lost: Option<Lost>| {
         lost.map(|lost| {
-            let (percent, micros) = (lost.share * 100.0, lost.max_gap_ns as f64 / 1000.0);
-            format!("{when} {percent:.2} %, {micros:.1} us at most")
+            let (part, longest) = (share(lost.share), time(lost.max_gap_ns as f64));
+            format!("{when} {part}, {longest} at most")
         })
     };
-    let own = |ns: u64| {
-        format!(
-            "QEMU's other threads ran {:.1} ms in the run",
-            ns as f64 / 1e6
-        )
-    };
-    let waited = |share: f64| format!("waited for the CPU {:.2} %", share * 100.0);
+    let own = |ns: u64| format!("QEMU's other threads ran {} in the run", time(ns as f64));
+    let waited = |waited: f64| format!("waited for the CPU {}", share(waited));
     let parts = [
         lost("during the run", noise.beside),
         lost("after it", noise.after),

@@ -6,15 +6,15 @@ use super::*;
 const HEAD: &str = "\
 accel      tcg: there is no /dev/kvm
            TCG compares guests under one emulator; no statement about KVM
-boot       143.2 ms from QEMU's start to ready, 98.2 ms of it in the guest
+boot       143 ms from QEMU's start to ready, 98.2 ms of it in the guest
 ";
 
 const TAIL: &str = "
-requests   1000 sent, 998 received, 2 lost; 1000/s; 500 before as warm-up
+requests   1,000 sent, 998 received, 2 lost; 1.00k/s; 500 before as warm-up
 replies    1 late, 0 duplicated, 0 reordered, 0 corrupted
-noise      a spinning thread lost 0.12 % of its time, 34.2 us at most; put off the CPU 231 times; \
-steal 0.0 %
-           during the run 1.00 %, 81.5 us at most; after it 0.20 %, 12.3 us at most; \
+noise      a spinning thread lost 0.12 % of its time, 34.2 µs at most; put off the CPU 231 times; \
+steal 0 %
+           during the run 1.00 %, 81.5 µs at most; after it 0.20 %, 12.3 µs at most; \
 waited for the CPU 0.40 %
 placement  left to the scheduler: a sample
 idle CPUs  sleep: a sample
@@ -26,16 +26,16 @@ fn a_closed_loop_on_one_screen() {
         "\
 hermit at 10.0.2.15:9000 over link unix, closed loop, 64-byte payload
 {HEAD}
-us                   latency       service          path
-min                    20.00          1.50         18.49
-mean              >= 2024.94          1.50         23.48
-p50                    24.99          1.50         23.47
-p90                    28.99          1.50         27.47
-p99                    29.90           n/a           n/a
-p99.9      n/a (needs 10000)           n/a           n/a
-p99.99    n/a (needs 100000)           n/a           n/a
-max            >= 1000000.00          1.50         28.46
-samples                 1000           998           998
+                     latency       service          path
+min                  20.0 µs       1.50 µs       18.5 µs
+mean               ≥ 2.02 ms       1.50 µs       23.5 µs
+p50                  25.0 µs       1.50 µs       23.5 µs
+p90                  29.0 µs       1.50 µs       27.5 µs
+p99                  29.9 µs           n/a           n/a
+p99.9     n/a (needs 10,000)           n/a           n/a
+p99.99   n/a (needs 100,000)           n/a           n/a
+max                 ≥ 1.00 s       1.50 µs       28.5 µs
+samples                1,000           998           998
 {TAIL}validity   valid
 "
     );
@@ -46,18 +46,18 @@ samples                 1000           998           998
 fn an_open_loop_on_one_screen() {
     let expected = format!(
         "\
-hermit at 10.0.2.15:9000 over link unix, open loop at 1000 requests/s, 64-byte payload
+hermit at 10.0.2.15:9000 over link unix, open loop at 1,000 requests/s, 64-byte payload
 {HEAD}
-us                   latency   uncorrected       service          path      lateness
-min                    20.00         19.99          1.50         18.49          0.01
-mean              >= 2024.94    >= 2024.93          1.50         23.48          0.01
-p50                    24.99         24.99          1.50         23.47          0.01
-p90                    28.99         28.99          1.50         27.47          0.01
-p99                    29.90         29.89           n/a           n/a          0.01
-p99.9      n/a (needs 10000)           n/a           n/a           n/a           n/a
-p99.99    n/a (needs 100000)           n/a           n/a           n/a           n/a
-max            >= 1000000.00 >= 1000000.00          1.50         28.46          0.01
-samples                 1000          1000           998           998          1000
+                     latency   uncorrected       service          path      lateness
+min                  20.0 µs       20.0 µs       1.50 µs       18.5 µs         10 ns
+mean               ≥ 2.02 ms     ≥ 2.02 ms       1.50 µs       23.5 µs         10 ns
+p50                  25.0 µs       25.0 µs       1.50 µs       23.5 µs         10 ns
+p90                  29.0 µs       29.0 µs       1.50 µs       27.5 µs         10 ns
+p99                  29.9 µs       29.9 µs           n/a           n/a         10 ns
+p99.9     n/a (needs 10,000)           n/a           n/a           n/a           n/a
+p99.99   n/a (needs 100,000)           n/a           n/a           n/a           n/a
+max                 ≥ 1.00 s      ≥ 1.00 s       1.50 µs       28.5 µs         10 ns
+samples                1,000         1,000           998           998         1,000
 {TAIL}validity   valid
 "
     );
@@ -108,6 +108,6 @@ fn a_bad_run_says_so() {
 #[test]
 fn no_line_is_wider_than_a_common_terminal() {
     let text = render(&sample::report(sample::open_run()));
-    assert!(text.lines().all(|line| line.len() <= 110));
+    assert!(text.lines().all(|line| line.chars().count() <= 110));
     assert!(text.lines().count() <= 24);
 }

@@ -303,9 +303,9 @@ fn verdicts_are_in_a_unit_that_suits_them() {
         };
         difference.to_string()
     };
-    assert_eq!(said(-48_000.0, -41_000.0), "lower by 41.0–48.0 us at p99");
+    assert_eq!(said(-48_000.0, -41_000.0), "lower by 41.0–48.0 µs at p99");
     assert_eq!(said(410.0, 480.0), "higher by 410–480 ns at p99");
-    assert_eq!(said(900.0, 4_100.0), "higher by 0.90–4.10 us at p99");
+    assert_eq!(said(900.0, 4_100.0), "higher by 0.90–4.10 µs at p99");
     assert_eq!(said(1e6, 2.5e8), "higher by 1–250 ms at p99");
     assert_eq!(said(-1.0, 5.0), "no difference seen at p99");
 }

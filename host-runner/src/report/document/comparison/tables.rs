@@ -1,8 +1,8 @@
 //! The tables of a comparison: its merged targets, and the runs that are in none of them.
 
 use super::{Contest, OnLink};
+use crate::quantity::count;
 use crate::report::apart::Apart;
-use crate::report::document::format::count;
 use crate::report::document::tables::{NONE, Table, percentiles, value};
 use crate::report::why;
 use crate::stats::summary::PERCENTILES;
@@ -10,7 +10,7 @@ use crate::stats::summary::PERCENTILES;
 /// All valid rounds of each target on a link together.
 #[must_use]
 pub fn merged(link: &OnLink<'_>) -> Table {
-    let mut head = vec!["latency, µs", "valid rounds", "invalid runs"];
+    let mut head = vec!["latency", "valid rounds", "invalid runs"];
     head.extend(PERCENTILES.map(|percentile| percentile.name));
     head.extend(["max", "samples", "lost"]);
     let mut table = Table::new("All valid rounds together", &head);
@@ -40,7 +40,7 @@ pub fn merged(link: &OnLink<'_>) -> Table {
 /// How far apart the two cores were in the rounds of each target; `None` where no memory is shared.
 #[must_use]
 pub fn apart(contest: &Contest<'_>) -> Option<Table> {
-    let head = ["", "link", "core round trip, ns", "p50 in round trips"];
+    let head = ["", "link", "core round trip", "p50 in round trips"];
     let mut table = Table::new("How far apart the cores were", &head);
     for (merged, apart) in Apart::each(&contest.source.report) {
         let cells = [

@@ -105,9 +105,9 @@ fn verdicts_are_the_records_in_words_and_figures() {
         })
         .collect();
     let expected = [
-        "p50|lower|lower by 41.0–48.0 µs||72 µs against 116 µs",
-        "p90|same|no difference seen|−0.9 to +1.2 µs|72 µs against 116 µs",
-        "p99|higher|higher by 300–700 ns||72 µs against 116 µs",
+        "p50|lower|lower by 41.0–48.0 µs||72.0 µs against 116 µs",
+        "p90|same|no difference seen|−0.90 to +1.20 µs|72.0 µs against 116 µs",
+        "p99|higher|higher by 300–700 ns||72.0 µs against 116 µs",
         "p99.9|none|n/a: too few samples||",
     ];
     assert_eq!(cells, expected);
@@ -155,23 +155,35 @@ fn the_tail_is_told_in_sentences() {
     );
     let differences = &mut source.report.comparisons;
     let p99 = differences[2].clone();
-    for (baseline, verdict) in [
-        ("a", "lower by 149–151 us at p99"),
-        ("b", "lower by 1–2 ms at p99"),
-        ("c", "no difference seen at p99"),
-        ("d", "too few rounds to say"),
+    // The words are made of the numbers: records of older versions spell the unit otherwise.
+    for (baseline, verdict, interval) in [
+        (
+            "a",
+            "lower by 149–151 us at p99",
+            Some((-151_000, -149_000)),
+        ),
+        (
+            "b",
+            "lower by 1–2 ms at p99",
+            Some((-2_000_000, -1_000_000)),
+        ),
+        ("c", "no difference seen at p99", Some((-1, 1))),
+        ("d", "too few rounds to say", None),
     ] {
         let (baseline, verdict) = (baseline.to_owned(), verdict.to_owned());
+        let (low_ns, high_ns) = interval.unzip();
         differences.push(Comparison {
             baseline,
             verdict,
+            low_ns,
+            high_ns,
             ..p99.clone()
         });
     }
     assert_eq!(
         sentences(&source, "unix"),
         [
-            "hermit's p99 is lower than a's by 149–151 µs and than b's by 1–2 ms; it is higher than \
+            "hermit's p99 is lower than a's by 149–151 µs and than b's by 1.00–2.00 ms; it is higher than \
           linux-guest:busy's by 300–700 ns; it is not seen to differ from c's; it has too few rounds \
           to be held against d's."
         ]
@@ -189,7 +201,7 @@ fn every_table_has_as_many_cells_as_columns() {
     }
     assert_eq!(
         merged.rows[0].cells[..5],
-        ["hermit", "3 of 3", "1", "24.99", "28.99"]
+        ["hermit", "3 of 3", "1", "25.0 µs", "29.0 µs"]
     );
     let invalid = tables::invalid(unix).unwrap();
     assert_eq!(invalid.rows.len(), 1);
@@ -224,7 +236,7 @@ fn what_lies_behind_is_told_of_those_that_have_something_to_tell() {
     };
     source.report.why = vec![hermit, null];
     let table = tables::why(&contests(std::slice::from_ref(&source))[0]).unwrap();
-    let expected = ["hermit", "unix", "496", "–", "–", "–", "–", "1.0 MiB"];
+    let expected = ["hermit", "unix", "496", "–", "–", "–", "–", "1.00 MiB"];
     assert_eq!(table.rows.len(), 1);
     assert_eq!(table.rows[0].cells, expected);
     assert_eq!(table.head.len(), expected.len());
@@ -239,8 +251,8 @@ fn how_far_apart_cores_were_is_told_where_memory_is_shared() {
     assert_eq!(
         rows,
         [
-            ["hermit", "vhost-user", "80–320"],
-            ["null", "vhost-user", "80–320"],
+            ["hermit", "vhost-user", "80–320 ns"],
+            ["null", "vhost-user", "80–320 ns"],
         ]
     );
 }

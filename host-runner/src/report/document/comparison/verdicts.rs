@@ -4,8 +4,8 @@
 use serde::Serialize;
 
 use super::{Contestant, OnLink};
+use crate::quantity;
 use crate::report::Comparison;
-use crate::report::document::format;
 use crate::stats::comparison::{MIN_ROUNDS, RAREST, Verdict};
 use crate::stats::summary::PERCENTILES;
 
@@ -129,12 +129,7 @@ fn cell(link: &OnLink<'_>, percentile: &'static str, difference: &Comparison) ->
     let value = |label: &str, ns: u64| {
         let known = link.targets.iter().find(|it| it.label == label);
         let bound = known.and_then(Contestant::censored_from_ns);
-        let relation = if bound.is_some_and(|from| ns >= from) {
-            "≥ "
-        } else {
-            ""
-        };
-        format!("{relation}{}", format::nanoseconds(ns as f64))
+        quantity::at_least(ns as f64, bound.is_some_and(|from| ns >= from))
     };
     Cell {
         percentile,
@@ -147,7 +142,7 @@ fn cell(link: &OnLink<'_>, percentile: &'static str, difference: &Comparison) ->
         words: words(difference),
         interval: interval
             .filter(|_| outcome == Verdict::NoDifference)
-            .map(|(low, high)| format::differences(low as f64, high as f64)),
+            .map(|(low, high)| quantity::differences(low as f64, high as f64)),
         values: Some(format!(
             "{} against {}",
             value(&difference.target, difference.target_ns),
@@ -158,13 +153,9 @@ fn cell(link: &OnLink<'_>, percentile: &'static str, difference: &Comparison) ->
 
 /// The verdict without the percentile, which stands beside it.
 fn words(difference: &Comparison) -> String {
-    let percentile = format!(" at {}", difference.percentile);
-    let words = difference.verdict.strip_suffix(&percentile);
-    let words = words.unwrap_or(&difference.verdict);
-    match words.strip_suffix(" us") {
-        Some(number) => format!("{number} µs"),
-        None => words.to_owned(),
-    }
+    let interval = difference.low_ns.zip(difference.high_ns);
+    let interval_ns = interval.map(|(low, high)| (low as f64, high as f64));
+    difference.outcome().words(interval_ns)
 }
 
 /// What the tail comes to on the link, one sentence for each percentile, and who can't be judged.

@@ -1,7 +1,7 @@
 //! What latencies stand on: what the host does without any guest.
 
+use crate::quantity;
 use crate::report::chart::Band;
-use crate::report::document::format;
 use crate::report::{BeforeAfter, Run};
 
 /// What latencies stand on, over all `runs`: each from its least to its largest value.
@@ -30,16 +30,9 @@ fn band(name: &str, values: &[f64]) -> Option<Band> {
     let values = values.iter().copied().filter(|&value| value > 0.0);
     let low = values.clone().reduce(f64::min)?;
     let high = values.reduce(f64::max)?;
-    let [from, to] = [low, high].map(format::nanoseconds);
-    let unit = |text: &str| text.split_once(' ').map(|(_, unit)| unit.to_owned());
-    let range = match from.split_once(' ') {
-        _ if from == to => from,
-        Some((value, _)) if unit(&from) == unit(&to) => format!("{value}–{to}"),
-        _ => format!("{from}–{to}"),
-    };
     Some(Band {
         low,
         high,
-        label: format!("{name}: {range}"),
+        label: format!("{name}: {}", quantity::range(low, high)),
     })
 }

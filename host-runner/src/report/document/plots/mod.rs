@@ -7,7 +7,7 @@
 
 use hdrhistogram::Histogram;
 
-use super::format;
+use crate::quantity;
 use crate::report::chart::{Axis, Band, Curve, Mark, Style};
 use crate::stats::Summary;
 
@@ -44,7 +44,7 @@ impl Series<'_> {
             says: format!(
                 "{}: {name} {relation} {}",
                 self.label,
-                format::nanoseconds(ns as f64)
+                quantity::time(ns as f64)
             ),
         }
     }

@@ -2,9 +2,9 @@
 //! each other.
 
 use super::{Series, latency_axis, quantity};
+use crate::quantity::{exact_time, time};
 use crate::report::chart::{Axis, Claim, Curve, Line, Plot};
 use crate::report::document::entry::Entry;
-use crate::report::document::format;
 use crate::report::read::Interval;
 use crate::stats::summary::PERCENTILES;
 
@@ -21,7 +21,7 @@ pub fn by_second(entries: &[Entry<'_>]) -> Vec<Plot> {
         .iter()
         .map(|entry| {
             let intervals = &entry.distribution.intervals;
-            let at = |middle_s: f64| (middle_s, format!("at {middle_s:.1} s"));
+            let at = |middle_s: f64| (middle_s, format!("at {}", time(middle_s * 1e9)));
             let points = intervals.iter().map(|it| (at(middle_s(it)), it));
             curves(&entry.series(), &[points.collect()])
         })
@@ -56,7 +56,7 @@ pub fn by_round(targets: &[Rounds<'_>], count: u32) -> Vec<Plot> {
     let title = match longest_s.reduce(f64::max) {
         Some(seconds) => format!(
             "round (each up to {} of measuring)",
-            format::nanoseconds(seconds * 1e9)
+            exact_time(seconds * 1e9)
         ),
         None => "round".to_owned(),
     };
@@ -77,7 +77,10 @@ fn round_curves(target: &Rounds<'_>) -> Vec<Curve> {
         let points = intervals.iter().map(|interval| {
             let middle_s = middle_s(interval);
             let x = from + (1.0 - 2.0 * MARGIN) * middle_s / end_s;
-            ((x, format!("round {number} at {middle_s:.1} s")), interval)
+            (
+                (x, format!("round {number} at {}", time(middle_s * 1e9))),
+                interval,
+            )
         });
         points.collect()
     });

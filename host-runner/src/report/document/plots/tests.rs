@@ -23,10 +23,10 @@ fn a_percentile_curve_ends_at_the_maximum_and_is_faint_where_it_says_little() {
     assert_eq!(rest.points.last(), Some(&(1000.0, 1e9)));
     let says: Vec<&str> = curve.marks.iter().map(|mark| mark.says.as_str()).collect();
     let expected = [
-        "hermit, unix: p50 is 25 µs",
-        "hermit, unix: p90 is 29 µs",
+        "hermit, unix: p50 is 25.0 µs",
+        "hermit, unix: p90 is 29.0 µs",
         "hermit, unix: p99 is 29.9 µs",
-        "hermit, unix: max at least 1 s",
+        "hermit, unix: max at least 1.00 s",
     ];
     assert_eq!(says, expected);
     assert!(plot.y.scale.is_log());

@@ -1,8 +1,8 @@
 //! What it was measured on.
 
 use super::Table;
+use crate::quantity;
 use crate::report::Source;
-use crate::report::document::format::count;
 
 /// What the hosts were found to spoil.
 #[must_use]
@@ -31,10 +31,10 @@ pub fn environment(source: &Source) -> Table {
     let environment = &source.report.environment;
     let image = environment.image.as_ref();
     let image = image.map(|image| {
-        let bytes = count(image.bytes);
         format!(
-            "{}, {bytes} bytes, SHA-256 {}",
+            "{}, {} bytes, SHA-256 {}",
             image.path.display(),
+            quantity::count(image.bytes),
             image.sha256
         )
     });
@@ -48,7 +48,7 @@ pub fn environment(source: &Source) -> Table {
     let placements = (!placements.is_empty()).then(|| placements.join("; "));
     let steal = environment
         .steal_share
-        .map(|share| format!("{:.2} % of the CPU time meanwhile", share * 100.0));
+        .map(|share| format!("{} of the CPU time meanwhile", quantity::share(share)));
     let facts = [
         ("measured at", Some(environment.started_at.to_string())),
         ("processor", environment.cpu_model.clone()),

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::format::{count, micros};
+use crate::quantity::{at_least, count};
 use crate::stats::Summary;
 use crate::stats::summary::{PERCENTILES, Percentile};
 
@@ -53,15 +53,12 @@ impl Table {
     }
 }
 
-/// A value in microseconds; from `censored_from_ns` on it is a lower bound.
+/// A measured time; from `censored_from_ns` on it is a lower bound.
 #[must_use]
 pub fn value(ns: Option<u64>, censored_from_ns: Option<u64>) -> String {
     match ns {
         None => "n/a".to_owned(),
-        Some(ns) if censored_from_ns.is_some_and(|from| ns >= from) => {
-            format!("≥ {}", micros(ns as f64))
-        }
-        Some(ns) => micros(ns as f64),
+        Some(ns) => at_least(ns as f64, censored_from_ns.is_some_and(|from| ns >= from)),
     }
 }
 

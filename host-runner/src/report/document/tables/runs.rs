@@ -1,16 +1,16 @@
 //! What each measurement came to.
 
 use super::{NONE, Table, percentiles, value};
+use crate::quantity::{bytes, count, per_echo, rate, ratio, share, time};
 use crate::report::BeforeAfter;
 use crate::report::document::entry::{Entry, mode};
-use crate::report::document::format::{count, micros, plain};
 use crate::stats::summary::PERCENTILES;
 
 /// Latency: measurements by percentile.
 #[must_use]
 pub fn latency(entries: &[Entry<'_>]) -> Table {
     let names = PERCENTILES.map(|percentile| percentile.name);
-    let mut head = vec!["latency, µs", "min"];
+    let mut head = vec!["latency", "min"];
     head.extend(names);
     head.extend(["max", "samples", "valid"]);
     let mut table = Table::new("Latency by percentile", &head);
@@ -35,7 +35,7 @@ pub fn latency(entries: &[Entry<'_>]) -> Table {
 #[must_use]
 pub fn parts(entries: &[Entry<'_>]) -> Table {
     let names = PERCENTILES.map(|percentile| percentile.name);
-    let mut head = vec!["µs", "part", "min"];
+    let mut head = vec!["", "part", "min"];
     head.extend(names);
     head.extend(["max", "samples"]);
     let mut table = Table::new("Where the time goes", &head);
@@ -89,9 +89,7 @@ pub fn requests(entries: &[Entry<'_>]) -> Table {
     );
     for (index, entry) in entries.iter().enumerate() {
         let run = entry.run;
-        let rate = run
-            .achieved_rate
-            .map_or_else(|| NONE.to_owned(), |rate| format!("{rate:.0}"));
+        let rate = run.achieved_rate.map_or_else(|| NONE.to_owned(), rate);
         let counts = [
             run.payload_bytes as u64,
             run.sent,
@@ -118,18 +116,18 @@ pub fn floors(entries: &[Entry<'_>]) -> Table {
         "What the figures stand on",
         &[
             "",
-            "core-to-core round trip, ns: before",
+            "core-to-core round trip: before",
             "after",
             "p50 in it",
-            "a thread in the guest's place, ns: before",
+            "a thread in the guest's place: before",
             "after",
             "p50 in it",
             "a spinning thread lost",
-            "its longest gap, µs",
+            "its longest gap",
             "lost during the run",
-            "longest gap, µs",
+            "longest gap",
             "lost after it",
-            "longest gap, µs",
+            "longest gap",
             "put off the CPU",
             "steal",
         ],
@@ -138,11 +136,10 @@ pub fn floors(entries: &[Entry<'_>]) -> Table {
         let run = entry.run;
         let noise = &run.noise;
         let none = || NONE.to_owned();
-        let percent = |share: f64| format!("{:.2} %", share * 100.0);
         let floor = |floor: Option<BeforeAfter>| {
-            let end = |ns: Option<f64>| ns.map_or_else(none, |ns| format!("{ns:.0}"));
+            let end = |ns: Option<f64>| ns.map_or_else(none, time);
             let in_it = floor.and_then(|floor| floor.in_units(run.latency_ns.p50));
-            let in_it = in_it.map(|times| format!("{} ×", plain(times)));
+            let in_it = in_it.map(|times| format!("{} ×", ratio(times)));
             [
                 floor.map_or_else(none, |floor| end(floor.before)),
                 floor.map_or_else(none, |floor| end(floor.after)),
@@ -154,18 +151,18 @@ pub fn floors(entries: &[Entry<'_>]) -> Table {
             .chain(floor(run.core_round_trip_ns))
             .chain(floor(run.reflector_round_trip_ns))
             .chain([
-                percent(noise.floor_share),
-                micros(noise.floor_max_gap_ns as f64),
-                noise.beside.map_or_else(none, |it| percent(it.share)),
+                share(noise.floor_share),
+                time(noise.floor_max_gap_ns as f64),
+                noise.beside.map_or_else(none, |it| share(it.share)),
                 noise
                     .beside
-                    .map_or_else(none, |it| micros(it.max_gap_ns as f64)),
-                noise.after.map_or_else(none, |it| percent(it.share)),
+                    .map_or_else(none, |it| time(it.max_gap_ns as f64)),
+                noise.after.map_or_else(none, |it| share(it.share)),
                 noise
                     .after
-                    .map_or_else(none, |it| micros(it.max_gap_ns as f64)),
+                    .map_or_else(none, |it| time(it.max_gap_ns as f64)),
                 noise.involuntary_switches.map_or_else(none, count),
-                noise.steal_share.map_or_else(none, percent),
+                noise.steal_share.map_or_else(none, share),
             ]);
         table.row(Some(index), cells);
     }
@@ -181,9 +178,9 @@ pub fn holds(entries: &[Entry<'_>]) -> Table {
             "",
             "doorbells per echo",
             "interrupts per echo",
-            "image, bytes",
-            "start to ready, ms",
-            "of it in the guest, ms",
+            "image",
+            "start to ready",
+            "of it in the guest",
             "latency and rates",
         ],
     );
@@ -192,22 +189,20 @@ pub fn holds(entries: &[Entry<'_>]) -> Table {
         let none = || NONE.to_owned();
         // The signals count the warm-up too.
         let echoes = run.sent.saturating_add(run.warmup_discarded);
-        let per_echo = |signals: Option<u64>| {
+        let each = |signals: Option<u64>| {
             let signals = signals.filter(|_| echoes > 0);
-            signals.map_or_else(none, |signals| {
-                format!("{:.4}", signals as f64 / echoes as f64)
-            })
+            signals.map_or_else(none, |signals| per_echo(signals as f64 / echoes as f64))
         };
-        let ms = |ms: Option<f64>| ms.map_or_else(none, |ms| format!("{ms:.1}"));
+        let ms = |ms: Option<f64>| ms.map_or_else(none, |ms| time(ms * 1e6));
         let hold = match run.accel.as_deref() {
             Some("tcg") => "under this emulator on this host only",
             _ => "on this host only",
         };
         let cells = [
             entry.label.clone(),
-            per_echo(run.signals.map(|signals| signals.doorbells)),
-            per_echo(run.signals.map(|signals| signals.interrupts)),
-            entry.image_bytes().map_or_else(none, count),
+            each(run.signals.map(|signals| signals.doorbells)),
+            each(run.signals.map(|signals| signals.interrupts)),
+            entry.image_bytes().map_or_else(none, bytes),
             ms(run.boot_ms),
             ms(run.guest_boot_ms),
             hold.to_owned(),
