@@ -33,8 +33,10 @@ struct Rounded {
 impl Rounded {
     /// Rounds `value`, which is taken to the nearest finite number.
     fn new(value: f64, digits: usize) -> Self {
-        // `max` and `min` return the other one of what is not a number.
-        let value = value.max(f64::MIN).min(f64::MAX);
+        let value = match value.is_nan() {
+            true => 0.0,
+            false => value.clamp(f64::MIN, f64::MAX),
+        };
         let text = format!("{:.*e}", digits - 1, value.abs());
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
         Self {

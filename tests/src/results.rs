@@ -41,6 +41,7 @@ const ENVIRONMENT: &[&str] = &[
 
 /// The documented fields of each of `runs`.
 const RUN: &[&str] = &[
+    "name",
     "target",
     "responder",
     "link",
@@ -49,6 +50,8 @@ const RUN: &[&str] = &[
     "payload_bytes",
     "offered_rate",
     "achieved_rate",
+    "sending_ns",
+    "elapsed_ns",
     "warmup_discarded",
     "sent",
     "received",
@@ -191,8 +194,15 @@ impl Results {
         let latency = &self.run()["latency_ns"];
         let samples = count(latency, "count");
 
-        let sum = histogram(&self.only_file("hlog"));
+        let log = self.only_file("hlog");
+        let sum = histogram(&log);
         assert_eq!(sum.len(), samples, "{latency:#}");
+        let (measured_s, sending_s) = (measured_s(&log), self.count("sending_ns") as f64 / 1e9);
+        // Each of its lengths is rounded to a millisecond.
+        assert!(
+            (measured_s - sending_s).abs() < 0.04,
+            "{measured_s} of {sending_s}"
+        );
         for (name, beyond) in PERCENTILES {
             if let Some(value) = latency[name].as_u64() {
                 let quantile = 1.0 - 1.0 / beyond as f64;
@@ -240,6 +250,22 @@ impl Results {
         };
         file.clone()
     }
+}
+
+/// How long the intervals of a log are together, in seconds.
+///
+/// # Panics
+///
+/// If it is none.
+#[must_use]
+pub fn measured_s(log: &Path) -> f64 {
+    let bytes = fs::read(log).unwrap_or_else(|error| panic!("{}: {error}", log.display()));
+    let lengths = IntervalLogIterator::new(&bytes).filter_map(|entry| match entry {
+        Ok(LogEntry::Interval(interval)) => Some(interval.duration().as_secs_f64()),
+        Ok(_) => None,
+        Err(error) => panic!("{}: {error:?}", log.display()),
+    });
+    lengths.sum()
 }
 
 /// All samples of an interval log.

@@ -115,6 +115,7 @@ pub fn measure<E: Into<CliError>>(
         Some(ending) => (Tally::default(), ending),
     };
     tally.warmup_discarded += warmed.requests;
+    recorder.intervals.end(tally.sending_ns);
     let noise = Noise::new(floor, &before, &Counts::now());
     let own_beside_ns = since(own_before_ns, own_threads_ns());
     let noise = Noise {

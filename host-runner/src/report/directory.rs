@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use jiff::Timestamp;
 
@@ -101,8 +101,7 @@ impl Directory {
             &format!("{stem}.hgrm"),
             hgrm::render(uncorrected).as_bytes(),
         )?;
-        let length = Duration::from_nanos(run.elapsed_ns);
-        let log = hlog::render_whole(uncorrected, length, started_at)?;
+        let log = hlog::render_whole(uncorrected, run.measured(), started_at)?;
         self.write_file(&format!("{stem}.hlog"), &log)
     }
 

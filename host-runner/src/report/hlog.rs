@@ -1,5 +1,6 @@
 //! The `.hlog` file: an HdrHistogram V2 interval log, one compressed histogram per interval of the
-//! run, values in nanoseconds. The intervals together are the run's latency histogram.
+//! run, values in nanoseconds. The intervals together are the run's latency histogram, and their lengths
+//! the time in which requests were sent, to the millisecond that the format has.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +10,7 @@ use hdrhistogram::{Counter, Histogram};
 
 use super::{Part, ReportError};
 use crate::stats::Recording;
-use crate::stats::intervals::Intervals;
+use crate::stats::intervals::{Interval, Intervals};
 
 /// The column of maxima, for people, is in milliseconds, as HdrHistogram's own tools have it.
 const MAX_VALUE_DIVISOR: f64 = 1e6;
@@ -20,13 +21,11 @@ const MAX_VALUE_DIVISOR: f64 = 1e6;
 ///
 /// [`ReportError::Histogram`] if one can't be encoded.
 pub fn render(intervals: &Intervals, started_at: SystemTime) -> Result<Vec<u8>, ReportError> {
-    let length = Duration::from_nanos(intervals.length_ns());
-    let starts = (0..).map(|index| length * index);
-    let histograms = starts.zip(intervals.histograms());
-    log(
-        histograms.map(|(start, histogram)| (start, length, histogram)),
-        started_at,
-    )
+    let interval = |it: Interval| {
+        let [start, length] = [it.start_ns, it.length_ns].map(Duration::from_nanos);
+        (start, length, it.histogram)
+    };
+    log(intervals.each().map(interval), started_at)
 }
 
 /// The repetitions of a comparison that began at `began_at`, each as an interval.
@@ -108,6 +107,24 @@ mod tests {
         assert_eq!(starts, [0, 1]);
         assert_eq!(sum, recorder.latency.histogram());
         assert_eq!(sum.len(), 1000);
+    }
+
+    #[test]
+    fn the_lengths_of_the_intervals_add_up_to_the_run() {
+        for (measured_ms, expected) in [(500, vec![0.5]), (2500, vec![1.0, 1.0, 0.5])] {
+            let mut recorder = sample::recorder(Mode::Closed);
+            recorder.intervals.end(measured_ms * 1_000_000);
+            let bytes = render(&recorder.intervals, SystemTime::UNIX_EPOCH).unwrap();
+            // As people add them up: the second column of every line that is no comment.
+            let lines = bytes
+                .split(|&byte| byte == b'\n')
+                .map(String::from_utf8_lossy);
+            let lengths: Vec<f64> = lines
+                .filter(|line| !line.is_empty() && !line.starts_with(['#', '"']))
+                .map(|line| line.split(',').nth(1).unwrap().parse().unwrap())
+                .collect();
+            assert_eq!(lengths, expected);
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //!   [`merged_table`]: the same on one screen; [`apart`]: what of it may be the cores' distance;
 //! - [`why`]: what lies behind a target's latency, and holds on other machines too;
 //! - [`table`]: one screen for people; [`sweep`]: a sweep's part of it;
+//! - `named`: the name of what each record is of;
 //! - [`directory`]: where all of it goes; `file`: each as a whole or not at all;
 //! - [`read`]: results back from there;
 //! - [`document`]: `report.html` and `report.md`, with [`chart`]'s charts.
@@ -30,6 +31,7 @@ mod floor;
 pub mod hgrm;
 pub mod hlog;
 pub mod merged_table;
+mod named;
 pub mod read;
 pub mod run;
 pub mod sweep;
@@ -59,18 +61,35 @@ pub struct Report {
     /// What it was measured on.
     pub environment: Environment,
     /// The measurements.
+    #[serde(serialize_with = "named::serialize")]
     pub runs: Vec<Run>,
     /// The runs of each target and link together; absent, as what follows, without a comparison.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        serialize_with = "named::serialize"
+    )]
     pub merged: Vec<Merged>,
     /// What comes of holding targets against each other.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        serialize_with = "named::serialize"
+    )]
     pub comparisons: Vec<Comparison>,
     /// What an echo costs each target on each link, and what the target takes.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        serialize_with = "named::serialize"
+    )]
     pub why: Vec<Why>,
     /// What was not measured, and why.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        serialize_with = "named::serialize"
+    )]
     pub skipped: Vec<Skipped>,
 }
 

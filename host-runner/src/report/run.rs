@@ -1,6 +1,7 @@
 //! One measurement's record in `result.json`.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +71,10 @@ pub struct Run {
     pub timeout_ns: u64,
     /// From what padding was made.
     pub seed: u64,
+    /// For how long requests were sent, in nanoseconds: the intervals of the run's log add up to that.
+    /// Absent in records of versions whose logs had whole intervals only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sending_ns: Option<u64>,
     /// From the first request to the last answer or loss, in nanoseconds.
     pub elapsed_ns: u64,
     /// See [`Tally`] for this and the other counts.
@@ -186,6 +191,7 @@ impl Run {
             },
             timeout_ns: plan.timeout_ns,
             seed: plan.seed,
+            sending_ns: Some(tally.sending_ns),
             elapsed_ns: tally.elapsed_ns,
             warmup_discarded: tally.warmup_discarded,
             warmup_settled: None,
@@ -227,6 +233,12 @@ impl Run {
     #[must_use]
     pub fn target_label(&self) -> String {
         comparison::label(&self.target, self.responder.as_deref())
+    }
+
+    /// How long its log is.
+    #[must_use]
+    pub fn measured(&self) -> Duration {
+        Duration::from_nanos(self.sending_ns.unwrap_or(self.elapsed_ns))
     }
 
     /// What the run's files are called, up to the dot.

@@ -13,6 +13,21 @@ const MAX_INTERVALS: usize = 64;
 /// The shortest interval, in nanoseconds.
 const SECOND_NS: u64 = 1_000_000_000;
 
+/// A last interval that the run filled by less than one part in this many goes with the one before: it is
+/// what a run needs to end, and no interval of its own.
+const LEAST_PART: u64 = 10;
+
+/// A stretch of a run.
+#[derive(Clone, Debug)]
+pub struct Interval {
+    /// When it began, in nanoseconds after the run did.
+    pub start_ns: u64,
+    /// How long it is, in nanoseconds.
+    pub length_ns: u64,
+    /// The samples in it.
+    pub histogram: Histogram<u32>,
+}
+
 /// The intervals of one run.
 #[derive(Debug)]
 pub struct Intervals {
@@ -24,6 +39,8 @@ pub struct Intervals {
     /// The interval of the last sample, and when it begins: the next one is most likely in it too.
     current: usize,
     current_from_ns: u64,
+    /// For how long was measured, once that is known.
+    measured_ns: Option<u64>,
 }
 
 impl Intervals {
@@ -42,6 +59,7 @@ impl Intervals {
             used: 0,
             current: 0,
             current_from_ns: 0,
+            measured_ns: None,
         }
     }
 
@@ -97,16 +115,54 @@ impl Intervals {
         self.length_ns *= 2;
     }
 
-    /// How long each interval is, in nanoseconds.
-    #[must_use]
-    pub fn length_ns(&self) -> u64 {
-        self.length_ns
+    /// Ends the last interval where the run did, after `measured_ns` in which requests were sent: the
+    /// intervals' lengths add up to that. What came later, replies to the last requests and losses, is of
+    /// the last interval too, so that samples per second are requests per second.
+    pub fn end(&mut self, measured_ns: u64) {
+        let mut wanted = self.wanted(measured_ns);
+        while wanted > self.counts.len() as u64 {
+            self.join_pairs();
+            wanted = self.wanted(measured_ns);
+        }
+        // No more than there are, so it fits.
+        let wanted = wanted as usize;
+        if let Some(last) = wanted.checked_sub(1) {
+            for late in wanted..self.used {
+                let (kept, rest) = self.counts.split_at_mut(wanted);
+                if let Some(late) = rest.get_mut(late - wanted) {
+                    kept[last].add_all(late);
+                    late.clear();
+                }
+            }
+        }
+        self.used = wanted;
+        self.measured_ns = Some(measured_ns);
     }
 
-    /// The intervals as histograms, up to the last one with a sample; each is made when its turn
-    /// comes.
-    pub fn histograms(&self) -> impl Iterator<Item = Histogram<u32>> {
-        self.counts[..self.used].iter().map(Counts::histogram)
+    /// How many intervals a run of `measured_ns` has.
+    fn wanted(&self, measured_ns: u64) -> u64 {
+        let (whole, rest) = (measured_ns / self.length_ns, measured_ns % self.length_ns);
+        let is_part = rest >= self.length_ns / LEAST_PART;
+        let least = u64::from(self.used > 0 || measured_ns > 0);
+        (whole + u64::from(is_part)).max(least)
+    }
+
+    /// The intervals, the last of which ends with the run; each is made when its turn comes.
+    pub fn each(&self) -> impl Iterator<Item = Interval> {
+        let whole_ns = |index: usize| index as u64 * self.length_ns;
+        let interval = move |(index, counts): (usize, &Counts<u32>)| {
+            let start_ns = whole_ns(index);
+            let is_last = index + 1 == self.used;
+            let end_ns = self.measured_ns.filter(|_| is_last);
+            Interval {
+                start_ns,
+                length_ns: end_ns
+                    .unwrap_or_else(|| whole_ns(index + 1))
+                    .saturating_sub(start_ns),
+                histogram: counts.histogram(),
+            }
+        };
+        self.counts[..self.used].iter().enumerate().map(interval)
     }
 }
 
@@ -123,19 +179,57 @@ mod tests {
         for second in [0, 1, 1, 3] {
             intervals.record(100 + second * SECOND_NS, 1000);
         }
-        let counts: Vec<u64> = intervals
-            .histograms()
-            .map(|interval| interval.len())
-            .collect();
-        assert_eq!(counts, [1, 2, 0, 1]);
-        assert_eq!(intervals.length_ns(), SECOND_NS);
+        let counts = intervals.each().map(|interval| interval.histogram.len());
+        assert!(counts.eq([1, 2, 0, 1]));
+        assert_eq!(intervals.length_ns, SECOND_NS);
     }
 
     #[test]
     fn a_long_run_has_longer_ones() {
         let intervals = Intervals::new(Some(3600 * SECOND_NS));
-        assert_eq!(intervals.length_ns(), 57 * SECOND_NS);
+        assert_eq!(intervals.length_ns, 57 * SECOND_NS);
         assert!(intervals.counts.len() <= MAX_INTERVALS);
+    }
+
+    /// Starts, lengths and counts of the intervals of a run of `measured_ms`, with samples at `at_ms`.
+    fn ended(measured_ms: u64, at_ms: &[u64]) -> Vec<(u64, u64, u64)> {
+        const MS: u64 = 1_000_000;
+        let mut intervals = Intervals::new(Some(measured_ms * MS + SECOND_NS));
+        intervals.start(7 * MS);
+        at_ms
+            .iter()
+            .for_each(|ms| intervals.record((7 + ms) * MS, 1000));
+        intervals.end(measured_ms * MS);
+        let told = intervals.each();
+        told.map(|it| (it.start_ns / MS, it.length_ns / MS, it.histogram.len()))
+            .collect()
+    }
+
+    #[test]
+    fn the_last_interval_ends_with_the_run() {
+        assert_eq!(ended(500, &[1, 499]), [(0, 500, 2)]);
+        let expected = [(0, 1000, 1), (1000, 1000, 0), (2000, 500, 1)];
+        assert_eq!(ended(2500, &[1, 2499]), expected);
+        assert_eq!(ended(1000, &[1, 999]), [(0, 1000, 2)]);
+        assert_eq!(ended(0, &[]), []);
+    }
+
+    #[test]
+    fn what_comes_after_the_end_is_of_the_last_interval() {
+        // The reply to the last request, and a loss a second later.
+        assert_eq!(ended(500, &[1, 501, 1400]), [(0, 500, 3)]);
+        assert_eq!(ended(1000, &[1, 1001]), [(0, 1000, 2)]);
+        let expected = [(0, 1000, 1), (1000, 500, 2)];
+        assert_eq!(ended(1500, &[1, 1501, 2400]), expected);
+    }
+
+    #[test]
+    fn a_moment_past_an_interval_is_none_of_its_own() {
+        assert_eq!(
+            ended(2001, &[1, 1500, 2000]),
+            [(0, 1000, 1), (1000, 1001, 2)]
+        );
+        assert_eq!(ended(1100, &[1, 1050]), [(0, 1000, 1), (1000, 100, 1)]);
     }
 
     proptest! {
@@ -155,9 +249,9 @@ mod tests {
                 intervals.record(start_ns + second * SECOND_NS, second + 1);
             }
             times_s.sort_unstable();
-            let length_s = intervals.length_ns() / SECOND_NS;
-            for (index, histogram) in intervals.histograms().enumerate() {
-                let index = index as u64;
+            let length_s = intervals.length_ns / SECOND_NS;
+            for (index, interval) in (0..).zip(intervals.each()) {
+                let histogram = interval.histogram;
                 let mut values: Vec<u64> = Vec::new();
                 for value in histogram.iter_recorded() {
                     for _ in 0..value.count_at_value() {
@@ -168,6 +262,25 @@ mod tests {
                     .filter(|second| second / length_s == index).map(|second| second + 1).collect();
                 prop_assert_eq!(values, expected);
             }
+        }
+
+        #[test]
+        fn lengths_add_up_to_what_was_measured_and_counts_to_all_samples(
+            expected_s in prop::option::of(0..200u64),
+            measured_ns in 0..300 * SECOND_NS,
+            times_s in prop::collection::vec(0..500u64, 0..50),
+        ) {
+            let mut intervals = Intervals::new(expected_s.map(|seconds| seconds * SECOND_NS));
+            intervals.start(SECOND_NS);
+            times_s.iter().for_each(|second| intervals.record((1 + second) * SECOND_NS, 5));
+            intervals.end(measured_ns);
+            let (mut end_ns, mut samples) = (0, 0);
+            for interval in intervals.each() {
+                prop_assert_eq!(interval.start_ns, end_ns);
+                end_ns += interval.length_ns;
+                samples += interval.histogram.len();
+            }
+            prop_assert_eq!((end_ns, samples), (measured_ns, times_s.len() as u64));
         }
     }
 }

@@ -139,7 +139,11 @@ mod tests {
         assert_eq!(open.uncorrected.max_ns(), Some(700));
         assert_eq!(open.lateness.max_ns(), Some(200));
         assert_eq!(
-            recorder.intervals.histograms().next().map(|h| h.len()),
+            recorder
+                .intervals
+                .each()
+                .next()
+                .map(|it| it.histogram.len()),
             Some(1)
         );
     }

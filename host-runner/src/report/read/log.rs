@@ -10,7 +10,7 @@ use super::{Distribution, Interval};
 use crate::stats::summary::{PERCENTILES, Percentile};
 
 /// A last interval that the run filled by less than this share goes with the one before: it is what a
-/// run needs to end, and no second of it.
+/// run needs to end, and no second of it. Logs of older versions have such intervals.
 const REST: f64 = 0.1;
 
 /// The intervals of the log of a run that took `elapsed_s`, and their sum.
@@ -30,11 +30,14 @@ pub(super) fn decode(log: &[u8], elapsed_s: f64) -> Result<Distribution, String>
             .map_err(|error| error.to_string())?;
         let start_s = interval.start_timestamp().as_secs_f64();
         let length_s = interval.duration().as_secs_f64();
+        let rest_s = (elapsed_s - start_s).max(0.0);
         match parts.last_mut() {
-            Some((_, _, before)) if elapsed_s - start_s < REST * length_s => {
+            Some((from_s, before_s, before)) if rest_s < REST * length_s => {
+                *before_s = before_s.max(elapsed_s - *from_s);
                 before.add(part).map_err(|error| error.to_string())?;
             }
-            _ => parts.push((start_s, length_s, part)),
+            // Older versions wrote whole intervals, longer than the run.
+            _ => parts.push((start_s, length_s.min(rest_s), part)),
         }
     }
     let mut histogram = Histogram::new(3).map_err(|error| error.to_string())?;

@@ -240,7 +240,9 @@ fn what_a_run_needs_to_end_is_no_interval_of_its_own() {
     let [only] = short.intervals.as_slice() else {
         panic!("{:?}", short.intervals);
     };
-    assert_eq!((only.start_s, only.length_s), (0.0, 1.0));
+    assert_eq!((only.start_s, only.length_s), (0.0, 1.05));
+    // A whole second was written of each; the run was over in the middle of the last.
+    assert_eq!(decoded(1.2).intervals[1].length_s, 1.2 - 1.0);
     // The losses of the second interval are in it.
     assert_eq!(only.max_ns, Some(short.histogram.max()));
     assert_eq!(short.histogram, decoded(1.2).histogram);

@@ -52,6 +52,7 @@ fn the_schema_has_every_documented_field() {
     );
     let run = &json["runs"][0];
     let expected = sorted([
+        "name",
         "target",
         "responder",
         "address",
@@ -67,6 +68,7 @@ fn the_schema_has_every_documented_field() {
         "achieved_rate",
         "timeout_ns",
         "seed",
+        "sending_ns",
         "elapsed_ns",
         "warmup_discarded",
         "warmup_settled",

@@ -44,7 +44,7 @@ impl Account {
         self.parts.push(Part {
             round: run.round.unwrap_or(0),
             start,
-            length: Duration::from_nanos(run.elapsed_ns),
+            length: run.measured(),
             latency: Distribution::from(&recorder.latency),
         });
         self.model = Some(run.clone());
