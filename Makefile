@@ -37,7 +37,7 @@ ALL_TARGETS := hermit,hermit-sockets,linux-guest:blocking,linux-guest:busy,linux
 	linux-host:blocking,linux-host:busy,linux-host:io_uring,linux-host:af_xdp,null
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build image sockets linux-guest run serve probe compare compare-full test bench alike lint clean
+.PHONY: help setup build image sockets linux-guest run serve probe compare compare-full test bench alike soak lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -97,6 +97,10 @@ bench: build ## hold what the guest needs against tests/benches/baseline.json, t
 
 alike: build ## hold hermit against itself in twenty comparisons: at most one may claim a difference
 	@cargo test --quiet --locked --release --package tests --test alike -- --ignored --nocapture
+
+soak: build ## five million bursts of frames of which each must be answered: takes five to ten minutes
+	@FATHOM_BURSTS=5000000 FATHOM_COUNTED_BURSTS=500000 \
+		cargo test --quiet --locked --release --package tests --test bursts -- --nocapture
 
 lint: setup ## formatting and clippy, warnings are errors, on both workspaces
 	@cargo fmt --all --check

@@ -52,10 +52,14 @@ pub struct Machine<'a> {
     pub network: Network,
     /// The image's boot arguments.
     pub arguments: &'a str,
+    /// Further arguments for QEMU.
+    pub more: &'a [&'a str],
 }
 
 impl<'a> Machine<'a> {
-    /// The smallest machine that the image promises to run on, on a link of frames.
+    /// The smallest machine that the image promises to run on, on a link of frames. It can't have a
+    /// second processor, unlike those that `fathom` boots under TCG: the image's own driver has to do
+    /// without the memory barriers that QEMU translates for such a machine alone.
     #[must_use]
     pub const fn new(arguments: &'a str) -> Self {
         Self {
@@ -64,6 +68,7 @@ impl<'a> Machine<'a> {
             memory_mib: 32,
             network: Network::Frames,
             arguments,
+            more: &[],
         }
     }
 
@@ -113,6 +118,7 @@ impl<'a> Machine<'a> {
                 &format!("virtio-net-pci,netdev=n0,mac={mac},romfile="),
             ]);
         }
+        command.args(self.more);
         let inherited: Vec<OwnedFd> = vec![qemu_monitor.into(), qemu_frames.into()];
         process::tie_to_this_thread(&mut command, inherited);
         let mut child = command
@@ -279,6 +285,39 @@ impl Guest<'_> {
                 "counted {counters:?}, expected {expected:?}"
             );
         }
+    }
+
+    /// A queue of its network device as it stands in the guest's memory and as QEMU has it: 0 for
+    /// receive, 1 for transmit.
+    ///
+    /// # Panics
+    ///
+    /// If QEMU does not say.
+    pub fn queue(&mut self, number: u16) -> String {
+        let path = "/machine/peripheral-anon/device[1]/virtio-backend";
+        let monitor = self.monitor();
+        let status = monitor.print(&format!("info virtio-queue-status {path} {number}"));
+        let value = |name: &str| {
+            let mut lines = status.lines().map(str::trim);
+            let line = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            line.unwrap_or_else(|| panic!("no {name}: {status}")).trim()
+        };
+        // Flags and index are the first two words of 16 bits of either ring (virtio 1.2 §2.7).
+        let mut ring = |name: &str| {
+            let address = value(name).trim_start_matches("0x");
+            let address = u64::from_str_radix(address, 16).expect("an address");
+            let word = monitor.words(address, 1)[0];
+            format!(
+                "{name}.flags {} {name}.index {}",
+                word as u16,
+                (word >> 16) as u16
+            )
+        };
+        let (avail, used) = (ring("avail"), ring("used"));
+        format!(
+            "{avail}, {used}, QEMU's last_avail_idx {}",
+            value("last_avail_idx")
+        )
     }
 
     /// Everything printed so far.

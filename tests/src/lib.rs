@@ -9,6 +9,7 @@
 //! - [`midway`]: a measurement under way, with a hand on its QEMU;
 //! - [`monitor`]: that QEMU's monitor;
 //! - [`small_disk`]: a file system that is soon full;
+//! - [`soak`]: how often a test repeats what fails seldom;
 //! - [`station`]: a host beside the guest, on a link of Ethernet frames;
 //! - [`packet`]: frames put together, and taken apart with every length and checksum checked;
 //! - [`dhcp`]: a DHCP server for one client;
@@ -39,6 +40,7 @@ pub mod patience;
 pub mod process;
 pub mod results;
 pub mod small_disk;
+pub mod soak;
 pub mod station;
 pub mod turn;
 pub mod woken;

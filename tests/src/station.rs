@@ -5,6 +5,7 @@
 //! over. All else that comes is the test's to judge.
 #![forbid(unsafe_code)]
 
+use std::fmt;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::net::UnixDatagram;
@@ -187,7 +188,17 @@ impl Station {
     ///
     /// If one of the two is not answered: the guest is not well.
     pub fn settle(&mut self) -> Vec<Vec<u8>> {
-        self.settled += 1;
+        self.try_settle()
+            .unwrap_or_else(|stalled| panic!("{stalled}"))
+    }
+
+    /// The same for who knows more to say of a guest that does not answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Stalled`] if one of the two is not answered.
+    pub fn try_settle(&mut self) -> Result<Vec<Vec<u8>>, Stalled> {
+        self.settled = self.settled.wrapping_add(1);
         let mut flow = match self.guest().ip {
             Some(_) => self.to_service(),
             None => self.to_service_v6(),
@@ -199,20 +210,20 @@ impl Station {
         self.send(&resolution(&flow));
         self.send(&flow.ping(SETTLING, self.settled, b"settle"));
 
-        let (mut service, mut stack) = (false, false);
+        let mut answered = Stalled::default();
         let mut others = Vec::new();
-        while !(service && stack) {
-            let frame = self.receive(patience::ANSWER).unwrap_or_else(|| {
-                panic!("the guest is not well: service answers: {service}, stack: {stack}")
-            });
+        while !(answered.service && answered.stack) {
+            let Some(frame) = self.receive(patience::ANSWER) else {
+                return Err(answered);
+            };
             match self.settling_answer(&frame) {
-                Some(Settling::Service) => service = true,
-                Some(Settling::Stack) => stack = true,
+                Some(Settling::Service) => answered.service = true,
+                Some(Settling::Stack) => answered.stack = true,
                 Some(Settling::Resolution) => {}
                 None => others.push(frame),
             }
         }
-        others
+        Ok(others)
     }
 
     fn settling_answer(&self, frame: &[u8]) -> Option<Settling> {
@@ -308,6 +319,23 @@ impl Station {
             ),
             Body::Udp { .. } | Body::Other(_) => false,
         }
+    }
+}
+
+/// A guest that does not answer all that [`Station::settle`] asks: what it has answered.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stalled {
+    service: bool,
+    stack: bool,
+}
+
+impl fmt::Display for Stalled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { service, stack } = self;
+        write!(
+            f,
+            "the guest is not well: service answers: {service}, stack: {stack}"
+        )
     }
 }
 

@@ -1,0 +1,68 @@
+//! Bursts of a request, an address resolution and a ping, one after the other: each answer is sent while
+//! QEMU may just be going to sleep, and must not wait for the next frame.
+//!
+//! A notification lost between driver and device (see `kernel-app/src/nic/ring.rs`) shows in one of
+//! some hundred thousand bursts, so the suite has but a sample of them: `make soak` sends as many as a
+//! verdict takes. A host that stands still is no failure, as long as it goes on within
+//! [`patience::ANSWER`](tests::patience::ANSWER): a lost answer never comes.
+#![forbid(unsafe_code)]
+
+use tests::guest::{Guest, Machine};
+use tests::soak;
+use tests::turn::turn;
+
+const STATIC: &str = "ip=10.0.2.15/24 gw=10.0.2.2";
+
+/// Bursts in the suite.
+const BURSTS: u64 = 20_000;
+
+/// The same for a guest whose instructions are counted, which takes longer.
+const COUNTED: u64 = 2_000;
+
+/// QEMU translates no memory barrier at all then, nor runs the guest beside its own main loop.
+const COUNTING: [&str; 2] = ["-icount", "shift=1,sleep=off"];
+
+/// Sends `count` bursts.
+fn send(guest: &mut Guest<'_>, count: u64) {
+    let answered_before = guest.counters().frames_sent;
+    for burst in 0..count {
+        let outcome = guest.station.try_settle();
+        let answers = outcome.unwrap_or_else(|stalled| {
+            let (receive, transmit) = (guest.queue(0), guest.queue(1));
+            let counters = guest.counters();
+            panic!(
+                "burst {burst}: {stalled}; {counters:?}\nreceive: {receive}\ntransmit: {transmit}"
+            )
+        });
+        assert_eq!(answers.len(), 0, "burst {burst}: nobody asked for more");
+    }
+    let answered = guest.counters().frames_sent - answered_before;
+    assert!(
+        answered >= 3 * count,
+        "{answered} answers to {count} bursts"
+    );
+}
+
+#[test]
+fn no_answer_waits_for_the_next_frame() {
+    let turn = turn();
+    let mut guest = Machine::new(STATIC).start(&turn);
+    guest.ready();
+    // Both queues can be told about before one has to be.
+    for queue in [guest.queue(0), guest.queue(1)] {
+        assert!(queue.contains("used.index"), "{queue}");
+    }
+    send(&mut guest, soak::count("FATHOM_BURSTS", BURSTS));
+}
+
+#[test]
+fn no_answer_waits_for_the_next_frame_with_instructions_counted() {
+    let turn = turn();
+    let machine = Machine {
+        more: &COUNTING,
+        ..Machine::new(STATIC)
+    };
+    let mut guest = machine.start(&turn);
+    guest.ready();
+    send(&mut guest, soak::count("FATHOM_COUNTED_BURSTS", COUNTED));
+}
