@@ -110,9 +110,13 @@ impl FromStr for Ready {
         };
         let hex = |text: &str| u64::from_str_radix(text, 16).ok();
         Ok(Self {
-            ip: optional(field("ip")?, cidr).ok_or(NotReady("ip"))?,
-            ip6: optional(field("ip6")?, cidr).ok_or(NotReady("ip6"))?,
-            port: field("port")?.parse().map_err(|_| NotReady("port"))?,
+            ip: optional(field("ip")?, ipv4).ok_or(NotReady("ip"))?,
+            ip6: optional(field("ip6")?, ipv6).ok_or(NotReady("ip6"))?,
+            port: field("port")?
+                .parse()
+                .ok()
+                .filter(|&port| port != 0)
+                .ok_or(NotReady("port"))?,
             mac: optional(field("mac")?, mac).ok_or(NotReady("mac"))?,
             boot_us: field("boot_us")?.parse().map_err(|_| NotReady("boot_us"))?,
             boot_id: hex(field("boot_id")?)
@@ -133,9 +137,22 @@ fn optional<T>(text: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<Optio
     }
 }
 
-fn cidr<A: FromStr>(text: &str) -> Option<(A, u8)> {
+fn cidr<A: FromStr>(text: &str, max_prefix: u8) -> Option<(A, u8)> {
     let (address, prefix) = text.split_once('/')?;
-    Some((address.parse().ok()?, prefix.parse().ok()?))
+    let prefix = prefix.parse().ok().filter(|&prefix| prefix <= max_prefix)?;
+    Some((address.parse().ok()?, prefix))
+}
+
+/// The address of one host: not of "this" network, a group, or reserved (RFC 6890).
+fn ipv4(text: &str) -> Option<(Ipv4Addr, u8)> {
+    let cidr: (Ipv4Addr, u8) = cidr(text, 32)?;
+    (!matches!(cidr.0.octets()[0], 0 | 224..)).then_some(cidr)
+}
+
+/// The address of one host, and no group's.
+fn ipv6(text: &str) -> Option<(Ipv6Addr, u8)> {
+    let cidr: (Ipv6Addr, u8) = cidr(text, 128)?;
+    (!cidr.0.is_unspecified() && !cidr.0.is_multicast()).then_some(cidr)
 }
 
 fn mac(text: &str) -> Option<[u8; 6]> {
@@ -144,7 +161,8 @@ fn mac(text: &str) -> Option<[u8; 6]> {
     for octet in &mut mac {
         *octet = octets.next()?.ok()?;
     }
-    octets.next().is_none().then_some(mac)
+    let is_group = mac[0] & 1 == 1;
+    (octets.next().is_none() && !is_group && mac != [0; 6]).then_some(mac)
 }
 
 #[cfg(test)]
@@ -184,5 +202,43 @@ mod tests {
         let broken = LINE.replace("counters=0x2b3000", "counters=2b3000");
         assert_eq!(broken.parse::<Ready>(), Err(NotReady("counters")));
         assert_eq!("hello".parse::<Ready>(), Err(NotReady("prefix")));
+    }
+
+    #[test]
+    fn an_address_is_one_hosts_in_a_network_that_there_can_be() {
+        let with = |from: &str, to: &str| LINE.replace(from, to).parse::<Ready>();
+        for address in [
+            "10.0.2.15/33",
+            "10.0.2.15/200",
+            "10.0.2.15/256",
+            "0.0.0.0/24",
+            "224.0.0.1/24",
+            "255.255.255.255/32",
+        ] {
+            assert_eq!(
+                with("10.0.2.15/24", address),
+                Err(NotReady("ip")),
+                "{address}"
+            );
+        }
+        for address in ["fe80::1/129", "fe80::1/200", "::/64", "ff02::1/128"] {
+            let ready = with("fe80::5054:ff:fe12:3456/64", address);
+            assert_eq!(ready, Err(NotReady("ip6")), "{address}");
+        }
+        assert_eq!(with("port=9000", "port=0"), Err(NotReady("port")));
+        for mac in [
+            "01:00:5e:00:00:01",
+            "ff:ff:ff:ff:ff:ff",
+            "00:00:00:00:00:00",
+        ] {
+            assert_eq!(
+                with("52:54:00:12:34:56", mac),
+                Err(NotReady("mac")),
+                "{mac}"
+            );
+        }
+        for address in ["10.0.2.15/31", "10.0.2.15/32", "127.0.0.1/8", "10.0.2.15/0"] {
+            assert!(with("10.0.2.15/24", address).is_ok(), "{address}");
+        }
     }
 }

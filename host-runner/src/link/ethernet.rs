@@ -242,7 +242,12 @@ fn ipv4_beside(ip: Ipv4Addr, prefix: u8) -> Ipv4Addr {
     }
     let base = ip.to_bits() & u32::MAX.checked_shl(host_bits).unwrap_or(0);
     // A network of two (RFC 3021) has no address for itself, so it starts to count at once.
-    let first = if host_bits < 2 { base } else { base + 1 };
+    let first = match host_bits {
+        // A network of one has no neighbours: the next address is as good as any.
+        0 => base ^ 1,
+        1 => base,
+        _ => base + 1,
+    };
     if first == ip.to_bits() {
         Ipv4Addr::from_bits(first + 1)
     } else {
@@ -254,7 +259,9 @@ fn ipv4_beside(ip: Ipv4Addr, prefix: u8) -> Ipv4Addr {
 /// or, where that leaves no room for 64 bits, the one next to the service's own.
 fn ipv6_beside(ip6: Ipv6Addr, prefix: u8) -> Ipv6Addr {
     if prefix > 64 {
-        return Ipv6Addr::from_bits(ip6.to_bits() ^ 1);
+        // Beside ::1 there would be no address.
+        let difference = if ip6.to_bits() == 1 { 2 } else { 1 };
+        return Ipv6Addr::from_bits(ip6.to_bits() ^ difference);
     }
     let [a, b, c, d, e, f] = OWN_MAC;
     let identifier = u64::from_be_bytes([a ^ 0x02, b, c, 0xff, 0xfe, d, e, f]);

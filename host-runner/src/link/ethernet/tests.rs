@@ -3,6 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::thread::{self, JoinHandle};
 
+use proptest::prelude::*;
 use wire::{Header, Kind, Verdict};
 
 use super::super::unix::FrameSocket;
@@ -149,4 +150,42 @@ fn the_instrument_is_the_services_neighbour_in_any_network() {
     );
     assert_eq!(beside("fd00:1::15", 48), "fd00:1::5055:aff:fe00:202");
     assert_eq!(beside("fd00::15", 126), "fd00::14");
+}
+
+/// Numbers among which those at the borders come often.
+fn address() -> impl Strategy<Value = u32> {
+    prop_oneof![
+        any::<u32>(),
+        (0..=8_u32, 0..=32_u32).prop_map(|(low, shift)| {
+            u32::MAX.checked_shl(shift).unwrap_or(0).wrapping_sub(low)
+        }),
+        (0..256_u32, 0..4_u32).prop_map(|(high, low)| (high << 24).wrapping_sub(low)),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_address_a_guest_says_it_has_there_is_a_stack_or_an_error(
+        ip in address(), prefix: u8, bits: u128, high in 0..3_u8, prefix6: u8, family: bool,
+    ) {
+        let ip = Ipv4Addr::from_bits(ip);
+        let ip6 = match high {
+            0 => Ipv6Addr::from_bits(bits),
+            1 => Ipv6Addr::from_bits(bits % 4),
+            _ => Ipv6Addr::from_bits(u128::MAX << (bits % 128)),
+        };
+        let line = format!(
+            "FATHOM READY ip={ip}/{prefix} ip6={ip6}/{prefix6} port=9000 mac=52:54:00:12:34:56 \
+             boot_us=1 boot_id=00000001 counters=none"
+        );
+        if let Ok(ready) = line.parse::<wire::Ready>() {
+            let host = neighbour_of(&ready);
+            let family = if family { Family::V4 } else { Family::V6 };
+            let (own, peer) = ends(&host, &ready, family).unwrap();
+            prop_assert_ne!(own, peer);
+            let mut stack = Stack::new(host);
+            let mut resolution = stack.resolve((peer, ready.port).into());
+            resolution.poll(|_| Ok::<_, ()>(())).unwrap();
+        }
+    }
 }
