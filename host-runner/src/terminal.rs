@@ -66,7 +66,8 @@ pub fn print(text: &str) -> io::Result<()> {
     output.flush()
 }
 
-/// Prints `text` on standard error; if nobody listens there, there is nobody to tell.
+/// Prints `text` on standard error. A terminal that is gone, or a pipe that nobody reads any more, ends no
+/// measurement: what can't be written there is dropped, where `eprintln!` would panic.
 pub fn eprint(text: &str) {
     let _ = io::stderr().lock().write_all(escape(text).as_bytes());
 }

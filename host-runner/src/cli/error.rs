@@ -44,6 +44,12 @@ pub enum CliError {
         #[source]
         source: io::Error,
     },
+    /// What would be run may be anybody's.
+    #[error("{} may be another user's: its owner or its directory's is somebody else, or all may write there; go to a directory of your own, or name the file to use", path.display())]
+    Untrusted {
+        /// Which.
+        path: PathBuf,
+    },
     /// The machine could not be booted, or failed.
     #[error(transparent)]
     Machine(#[from] MachineError),
@@ -98,6 +104,7 @@ impl CliError {
         match self {
             Self::Resolve { .. }
             | Self::Image { .. }
+            | Self::Untrusted { .. }
             | Self::Machine(_)
             | Self::Target(_)
             | Self::Link(_)

@@ -1,6 +1,5 @@
 //! The targets on Linux: from options to what is booted or started.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::CliError;
@@ -10,6 +9,7 @@ use super::interrupt::Interrupt;
 use super::machine::built;
 use super::values::Ip;
 use super::way::Way;
+use crate::files::Destination;
 use crate::link::tap::Pair;
 use crate::link::user::{LOOPBACK, UdpLink};
 use crate::link::{Link, LinkKind};
@@ -83,7 +83,7 @@ fn is_wire(args: &RunArgs) -> bool {
 /// [`CliError::Target`] if a part is missing.
 pub fn guest(args: &RunArgs, scratch: &Path) -> Result<Bootable, CliError> {
     let (kernel, modules) = (args.linux.kernel.clone(), args.linux.modules.clone());
-    let parts = Parts::locate(&built(RESPONDER), kernel, modules);
+    let parts = Parts::locate(&built(RESPONDER)?, kernel, modules);
     let (ip, gateway) = boot_args::static_network(&args.guest);
     let network = Network {
         ip,
@@ -96,12 +96,15 @@ pub fn guest(args: &RunArgs, scratch: &Path) -> Result<Bootable, CliError> {
 }
 
 /// The responder that a host target runs.
-#[must_use]
-pub fn responder() -> PathBuf {
-    linux_guest::responder(&built(RESPONDER))
+///
+/// # Errors
+///
+/// As [`built`].
+pub fn responder() -> Result<PathBuf, CliError> {
+    Ok(linux_guest::responder(&built(RESPONDER)?))
 }
 
-/// Starts the responder on this host, with its output in the file `path`, and opens the link to it.
+/// Starts the responder on this host, with its output in `log`, and opens the link to it.
 ///
 /// # Errors
 ///
@@ -109,11 +112,11 @@ pub fn responder() -> PathBuf {
 pub fn host(
     args: &RunArgs,
     way: Way,
-    path: PathBuf,
+    log: Destination,
     interrupt: &Interrupt,
 ) -> Result<(Host, Box<dyn Link>), CliError> {
     let Way::Link(_) = way else {
-        let host = start(args, Place::loopback(), path, interrupt)?;
+        let host = start(args, Place::loopback(), log, interrupt)?;
         let link = UdpLink::connect(LOOPBACK, host.address())?;
         return Ok((host, Box::new(link)));
     };
@@ -127,7 +130,7 @@ pub fn host(
         listen: (network.0, args.guest.port).into(),
         namespace: Some(namespace),
     };
-    let host = start(args, place, path, interrupt)?;
+    let host = start(args, place, log, interrupt)?;
     let link = pair.join(host.ready())?;
     Ok((host, Box::new(link)))
 }
@@ -135,11 +138,11 @@ pub fn host(
 fn start(
     args: &RunArgs,
     place: Place,
-    path: PathBuf,
+    log: Destination,
     interrupt: &Interrupt,
 ) -> Result<Host, CliError> {
-    let log = File::create(&path).map_err(ReportError::unwritable(path))?;
-    let program = responder();
+    let log = log.create().map_err(ReportError::unwritable(log.path()))?;
+    let program = responder()?;
     let mode = args.linux.responder.unwrap_or_default();
     match Host::start(&program, mode, place, log, &|| interrupt.is_set()) {
         Ok(host) => Ok(host),

@@ -7,6 +7,7 @@ use super::args::GuestArgs;
 use super::boot_args::{self, Idle};
 use super::interrupt::Interrupt;
 use super::progress::Bar;
+use crate::files::{Destination, is_trusted};
 use crate::machine::{Config, MIN_MEMORY_MIB, Machine, MachineError, Netdev};
 use crate::target::Bootable;
 
@@ -17,32 +18,50 @@ const IMAGE: &str = "fathom.elf";
 const BUILT: &str = "target";
 
 /// The image to boot: the one asked for, else the built one.
-#[must_use]
-pub fn image(asked_for: Option<&Path>) -> PathBuf {
-    asked_for.map_or_else(|| built(IMAGE).join(IMAGE), Path::to_owned)
+///
+/// # Errors
+///
+/// As [`built`].
+pub fn image(asked_for: Option<&Path>) -> Result<PathBuf, CliError> {
+    match asked_for {
+        Some(path) => Ok(path.to_owned()),
+        None => Ok(built(IMAGE)?.join(IMAGE)),
+    }
 }
 
-/// The directory of built things that holds `name`: the one under the working directory, else the
-/// one that this program itself was built in.
-#[must_use]
-pub fn built(name: &str) -> PathBuf {
-    let here = || Some(PathBuf::from(BUILT)).filter(|directory| directory.join(name).exists());
-    let ours = || {
-        let program = std::env::current_exe().ok()?;
-        let directory = program.parent()?.parent()?;
-        directory.join(name).exists().then(|| directory.to_owned())
-    };
-    here().or_else(ours).unwrap_or_else(|| PathBuf::from(BUILT))
+/// The directory of built things that holds `name`: the one that this program itself was built in, else
+/// the one under the working directory, which may be anybody's: what is there is taken only if
+/// nobody else can have put it there.
+///
+/// # Errors
+///
+/// [`CliError::Untrusted`] if another user can have put it there.
+pub fn built(name: &str) -> Result<PathBuf, CliError> {
+    let program = std::env::current_exe().ok();
+    let ours = program.as_deref().and_then(|it| it.parent()?.parent());
+    built_in(ours, Path::new(BUILT), name)
+}
+
+fn built_in(ours: Option<&Path>, here: &Path, name: &str) -> Result<PathBuf, CliError> {
+    if let Some(directory) = ours.filter(|directory| directory.join(name).exists()) {
+        return Ok(directory.to_owned());
+    }
+    let path = here.join(name);
+    if path.exists() && !is_trusted(&path) {
+        return Err(CliError::Untrusted { path });
+    }
+    // What is not there will be missed by its name.
+    Ok(here.to_owned())
 }
 
 /// The unikernel as the options have it.
 ///
 /// # Errors
 ///
-/// [`CliError::Usage`] if its boot arguments can't be handed over.
+/// [`CliError::Usage`] if its boot arguments can't be handed over, else as [`built`].
 pub fn hermit(guest: &GuestArgs, idle: Idle) -> Result<Bootable, CliError> {
     Ok(Bootable {
-        image: image(guest.image.as_deref()),
+        image: image(guest.image.as_deref())?,
         initrd: None,
         boot_args: boot_args::line(guest, idle)?,
         memory_mib: guest.memory.unwrap_or(MIN_MEMORY_MIB),
@@ -59,7 +78,7 @@ pub fn boot(
     guest: &GuestArgs,
     bootable: Bootable,
     netdev: Netdev,
-    console_log: PathBuf,
+    console_log: Destination,
     interrupt: &Interrupt,
 ) -> Result<Machine, CliError> {
     boot_as(config(guest, bootable, netdev, console_log), interrupt)
@@ -71,7 +90,7 @@ pub fn config(
     guest: &GuestArgs,
     bootable: Bootable,
     netdev: Netdev,
-    console_log: PathBuf,
+    console_log: Destination,
 ) -> Config {
     Config {
         initrd: bootable.initrd,
@@ -101,5 +120,32 @@ pub fn boot_as(config: Config, interrupt: &Interrupt) -> Result<Machine, CliErro
         Ok(machine) => Ok(machine),
         Err(MachineError::Cancelled) => Err(CliError::Interrupted),
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn what_lies_in_the_working_directory_comes_last_and_must_be_ours_alone() {
+        let place = tempfile::tempdir().unwrap();
+        let (ours, here) = (place.path().join("ours"), place.path().join("here"));
+        for directory in [&ours, &here] {
+            fs::create_dir(directory).unwrap();
+            fs::write(directory.join("both"), "").unwrap();
+        }
+        fs::write(here.join("only"), "").unwrap();
+        let found = |name| built_in(Some(&ours), &here, name);
+        assert_eq!(found("both").unwrap(), ours);
+        assert_eq!(found("only").unwrap(), here);
+        assert_eq!(found("neither").unwrap(), here);
+        fs::set_permissions(&here, Permissions::from_mode(0o777)).unwrap();
+        assert_eq!(found("both").unwrap(), ours);
+        let error = found("only").unwrap_err().to_string();
+        assert!(error.contains("here/only"), "{error}");
     }
 }

@@ -1,7 +1,5 @@
 //! Where results go: the directory, the terminal, and `--json`.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -10,9 +8,11 @@ use jiff::Timestamp;
 use super::CliError;
 use super::args::OutputArgs;
 use super::say::say_as_is;
+use crate::files::{Destination, NamedFile};
 use crate::report::directory::DEFAULT_BASE;
-use crate::report::{Directory, Merged, Part, Report, ReportError, Run, table, write_file};
+use crate::report::{Directory, Merged, Part, Report, ReportError, Run, table};
 use crate::stats::{Recorder, Recording};
+use crate::terminal;
 
 /// What `--json` takes for standard output.
 const STANDARD_OUTPUT: &str = "-";
@@ -29,7 +29,7 @@ pub struct Output {
 enum Json {
     Nowhere,
     StandardOutput,
-    File(PathBuf),
+    File { file: NamedFile, path: PathBuf },
 }
 
 impl Output {
@@ -43,13 +43,9 @@ impl Output {
             None => Json::Nowhere,
             Some(path) if path == Path::new(STANDARD_OUTPUT) => Json::StandardOutput,
             Some(path) => {
-                // Only tried: what is in the file stays until there is something better.
-                OpenOptions::new()
-                    .append(true)
-                    .create(true)
-                    .open(path)
-                    .map_err(ReportError::unwritable(path))?;
-                Json::File(path.clone())
+                let file = NamedFile::prepare(path).map_err(ReportError::unwritable(path))?;
+                let path = path.clone();
+                Json::File { file, path }
             }
         };
         let base = Path::new(DEFAULT_BASE);
@@ -61,6 +57,12 @@ impl Output {
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
+    }
+
+    /// Where the log `name` goes.
+    #[must_use]
+    pub fn log(&self, name: &str) -> Destination {
+        self.directory.log(name)
     }
 
     /// Writes the files of a run that began at `started_at`.
@@ -123,17 +125,18 @@ impl Output {
                 say_as_is(&shown);
                 print(&report.to_json()?)?;
             }
-            Json::File(path) => {
+            Json::File { file, path } => {
                 print(&shown)?;
-                write_file(path, report.to_json()?.as_bytes())?;
+                file.write(report.to_json()?.as_bytes())
+                    .map_err(ReportError::unwritable(path))?;
             }
         }
         Ok(written?)
     }
 
-    /// Nothing came of it: leaves no empty directory behind.
-    pub fn discard(self) {
-        self.directory.discard_if_empty();
+    /// Nothing came of it, because of `error`: leaves no empty directory behind.
+    pub fn abandon(self, error: &CliError) {
+        self.directory.abandon(&error.with_causes());
     }
 }
 
@@ -143,9 +146,5 @@ impl Output {
 ///
 /// [`ReportError::Unwritable`] if nobody listens any more.
 pub fn print(text: &str) -> Result<(), ReportError> {
-    let mut output = io::stdout().lock();
-    output
-        .write_all(text.as_bytes())
-        .and_then(|()| output.flush())
-        .map_err(ReportError::unwritable("standard output"))
+    terminal::print(text).map_err(ReportError::unwritable("standard output"))
 }

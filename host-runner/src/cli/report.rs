@@ -1,12 +1,12 @@
 //! `fathom report`: render the documents of results again, several of them in one.
 
-use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::CliError;
 use super::output::print;
+use crate::files::Directory;
 use crate::report::{ReportError, document};
 
 /// `fathom report`.
@@ -27,15 +27,10 @@ pub struct ReportArgs {
 /// [`CliError::Report`] if results are missing or damaged, or the documents can't be written.
 pub fn run(args: &ReportArgs) -> Result<(), CliError> {
     let documents = document::render(&args.directories)?;
-    let out = match &args.out {
-        Some(out) => {
-            fs::create_dir_all(out).map_err(ReportError::unwritable(out))?;
-            out
-        }
-        None => &args.directories[0],
-    };
-    documents.write_to(out)?;
-    let shown = |name| out.join(name).display().to_string();
+    let path = args.out.as_ref().unwrap_or(&args.directories[0]);
+    let out = Directory::create(path).map_err(ReportError::unwritable(path))?;
+    documents.write_to(&out)?;
+    let shown = |name| path.join(name).display().to_string();
     Ok(print(&format!(
         "report     {}\n           {}\n",
         shown(document::HTML),

@@ -7,6 +7,7 @@ use super::output::Output;
 use super::recipe::{self, Recipe};
 use super::series::Series;
 use super::subject::{FirstRequest, Subject};
+use crate::files;
 use crate::machine::Awake;
 use crate::report::Environment;
 
@@ -22,7 +23,7 @@ const CONSOLE_LOG: &str = "console.log";
 pub fn run(args: &RunArgs) -> Result<(), CliError> {
     let plan = args.load.plan()?;
     recipe::check(args)?;
-    let scratch = tempfile::tempdir().map_err(|source| CliError::Setup {
+    let scratch = files::scratch().map_err(|source| CliError::Setup {
         what: "a scratch directory",
         source,
     })?;
@@ -35,12 +36,12 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
         host_idle: Some(awake.to_string()),
         ..Environment::now()
     };
-    let console_log = output.file(CONSOLE_LOG);
+    let console_log = output.log(CONSOLE_LOG);
     let first = FirstRequest::Measured;
     let mut subject = match Subject::start(args, recipe, console_log, first, &interrupt) {
         Ok(subject) => subject,
         Err(error) => {
-            output.discard();
+            output.abandon(&error);
             return Err(error);
         }
     };

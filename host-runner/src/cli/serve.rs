@@ -8,6 +8,7 @@ use super::args::ServeArgs;
 use super::boot_args::Idle;
 use super::interrupt::Interrupt;
 use super::{machine, output};
+use crate::files;
 use crate::link::{self, Family, LinkKind};
 use crate::machine::Machine;
 use crate::quantity;
@@ -23,7 +24,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// [`CliError`] if it can't be booted, or fails later.
 pub fn run(args: &ServeArgs) -> Result<(), CliError> {
     let interrupt = Interrupt::watch()?;
-    let scratch = tempfile::tempdir().map_err(|source| CliError::Setup {
+    let scratch = files::scratch().map_err(|source| CliError::Setup {
         what: "a scratch directory",
         source,
     })?;
@@ -40,7 +41,7 @@ pub fn run(args: &ServeArgs) -> Result<(), CliError> {
         &args.guest,
         machine::hermit(&args.guest, Idle::Nap)?,
         netdev,
-        console_log,
+        console_log.into(),
         &interrupt,
     )?;
     output::print(&greeting(&machine))?;

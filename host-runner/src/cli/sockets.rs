@@ -37,9 +37,12 @@ pub fn check(args: &RunArgs) -> Result<(), CliError> {
 /// [`CliError::Target`] if it is missing, [`CliError::Usage`] if its boot arguments can't be handed
 /// over.
 pub fn guest(guest: &GuestArgs) -> Result<Bootable, CliError> {
-    let image = guest.image.clone();
+    let image = match &guest.image {
+        Some(image) => image.clone(),
+        None => built(IMAGE)?.join(IMAGE),
+    };
     Ok(hermit_sockets::bootable(
-        image.unwrap_or_else(|| built(IMAGE).join(IMAGE)),
+        image,
         boot_args::sockets_line(guest)?,
         guest.memory.unwrap_or(DEFAULT_MEMORY_MIB),
     )?)

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::net::{Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
 
 use super::args::{ModeName, RunArgs};
 use super::floor::Floor;
@@ -12,6 +11,7 @@ use super::null::Null;
 use super::recipe::{Recipe, family, way};
 use super::way::Way;
 use super::{CliError, linux, machine};
+use crate::files::Destination;
 use crate::link::reflector::Reflector;
 use crate::link::turn::BOOT_ID;
 use crate::link::{self, Family, Link, LinkKind};
@@ -81,7 +81,7 @@ impl Subject {
     pub fn start(
         args: &RunArgs,
         recipe: Recipe,
-        console_log: PathBuf,
+        console_log: Destination,
         first: FirstRequest,
         interrupt: &Interrupt,
     ) -> Result<Self, CliError> {
@@ -98,7 +98,7 @@ impl Subject {
         args: &RunArgs,
         bootable: Bootable,
         image: Image,
-        console_log: PathBuf,
+        console_log: Destination,
         first: FirstRequest,
         interrupt: &Interrupt,
     ) -> Result<Self, CliError> {
@@ -146,7 +146,7 @@ impl Subject {
 
     fn host(
         args: &RunArgs,
-        log: PathBuf,
+        log: Destination,
         first: FirstRequest,
         interrupt: &Interrupt,
     ) -> Result<Self, CliError> {
@@ -167,7 +167,7 @@ impl Subject {
             boot_id: host.ready().boot_id,
             footprint: Footprint {
                 first_reply_ns,
-                image_bytes: fs::metadata(linux::responder()).ok().map(|it| it.len()),
+                image_bytes: fs::metadata(linux::responder()?).ok().map(|it| it.len()),
                 memory_bytes: None,
             },
             shared_cpu: None,

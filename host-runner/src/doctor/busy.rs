@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::Finding;
 use crate::quantity;
+use crate::terminal;
 
 /// From this share of one CPU on a process is busy.
 const BUSY_SHARE: f64 = 0.1;
@@ -40,8 +41,9 @@ impl Times {
         let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
         let processes = processes.filter_map(|entry| {
             let pid = entry.file_name().to_str()?.parse().ok()?;
-            let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
-            Some((pid, process(&stat)?))
+            // A name may be any bytes.
+            let stat = fs::read(entry.path().join("stat")).ok()?;
+            Some((pid, process(&String::from_utf8_lossy(&stat))?))
         });
         Self {
             at: Instant::now(),
@@ -59,7 +61,8 @@ fn process(stat: &str) -> Option<Process> {
     let user: u64 = times.next()?.parse().ok()?;
     let system: u64 = times.next()?.parse().ok()?;
     Some(Process {
-        name: name.to_owned(),
+        // Whoever runs a process names it.
+        name: terminal::one_line(name),
         ticks: user.checked_add(system)?,
     })
 }
@@ -132,6 +135,8 @@ mod tests {
             ticks: 280,
         };
         assert_eq!(process(stat), Some(expected));
+        let hostile = stat.replace("a) b", "\x1b]0;\x07\n");
+        assert_eq!(process(&hostile).unwrap().name, "\\x1b]0;\\x07 |  (c)");
         assert_eq!(process("42 (a) R 1"), None);
         assert_eq!(process(""), None);
     }

@@ -173,6 +173,15 @@ impl Directory {
             .flatten()
     }
 
+    /// Gives the file `from` the name `to`, in place of whatever has that.
+    ///
+    /// # Errors
+    ///
+    /// If that can't be done.
+    pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        Ok(renameat(&self.held, from, &self.held, to)?)
+    }
+
     /// Removes the file `name`, if it is there.
     pub fn remove(&self, name: impl AsRef<OsStr>) {
         let _ = unlinkat(&self.held, name.as_ref(), AtFlags::empty());

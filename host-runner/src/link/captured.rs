@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use super::ethernet::Frames;
 use super::{LinkError, Received, pcap};
+use crate::files::Destination;
 
 /// A capture file that is being written.
 #[derive(Debug)]
@@ -24,7 +25,8 @@ impl Capture {
     /// [`LinkError::Capture`] if it can't be written.
     pub fn create(path: &Path) -> Result<Self, LinkError> {
         let path = path.to_owned();
-        match File::create(&path).and_then(|file| pcap::Writer::new(BufWriter::new(file))) {
+        let file = Destination::from(&path).create();
+        match file.and_then(|file| pcap::Writer::new(BufWriter::new(file))) {
             Ok(writer) => Ok(Self { path, writer }),
             Err(source) => Err(LinkError::Capture { path, source }),
         }

@@ -18,6 +18,8 @@ use super::image;
 use super::process::{Process, Seen};
 use super::qmp::Monitor;
 use super::{BootEvent, KVM_TRIAL};
+use crate::files::Destination;
+use crate::terminal;
 
 /// How long a KVM that was asked for by name may take: one that works needs a tenth of a second.
 const KVM_TIMEOUT: Duration = Duration::from_secs(5);
@@ -55,8 +57,9 @@ pub(super) fn boot(
     if config.initrd.is_none() {
         image::check(&config.image, config.memory_mib)?;
     }
-    let log = File::create(&config.console_log).map_err(|source| MachineError::ConsoleLog {
-        path: config.console_log.clone(),
+    let log = config.console_log.create();
+    let log = log.map_err(|source| MachineError::ConsoleLog {
+        path: config.console_log.path().to_owned(),
         source,
     })?;
     let mut boot = Boot {
@@ -165,7 +168,6 @@ impl Boot<'_> {
     fn start(&self, accel: Accel, host_port: u16) -> Result<(Process, Monitor), MachineError> {
         let setup = |what| move |source| MachineError::Setup { what, source };
         let (ours, theirs) = UnixStream::pair().map_err(setup("a monitor socket"))?;
-        let mut inherited = vec![OwnedFd::from(theirs)];
         let network = match &self.config.netdev {
             // A copy: a second attempt needs it again.
             Netdev::Unix { socket: fd }
@@ -173,15 +175,22 @@ impl Boot<'_> {
             | Netdev::VhostUser { socket: fd } => Some(fd.try_clone()),
             Netdev::User { .. } | Netdev::None => None,
         };
-        if let Some(socket) = network {
-            inherited.push(socket.map_err(setup("a network socket"))?);
-        }
+        let theirs = OwnedFd::from(theirs);
+        let network = network.transpose().map_err(setup("a network socket"))?;
+        // Made here, so that QEMU follows no link and truncates no file of others.
+        let capture = command::capture_path(self.config)
+            .map(|path| Destination::from(path).create().map(OwnedFd::from))
+            .transpose()
+            .map_err(setup("a capture file"))?;
         let attempt = Attempt {
             accel,
             host_port,
-            monitor: inherited[0].as_raw_fd(),
-            network: inherited.get(1).map_or(-1, AsRawFd::as_raw_fd),
+            monitor: theirs.as_raw_fd(),
+            network: network.as_ref().map_or(-1, AsRawFd::as_raw_fd),
+            capture: capture.as_ref().map(AsRawFd::as_raw_fd),
         };
+        let inherited = [Some(theirs), network, capture];
+        let inherited = inherited.into_iter().flatten().collect();
         let mut command = Command::new(&self.config.qemu);
         command.args(command::arguments(self.config, attempt));
         child::tie_to_this_thread(&mut command, inherited);
@@ -288,7 +297,7 @@ fn is_kvms_fault(error: &MachineError) -> bool {
 }
 
 fn in_one_line(error: &MachineError) -> String {
-    error.to_string().replace('\n', " | ")
+    terminal::one_line(&error.to_string())
 }
 
 /// A UDP port on 127.0.0.1 that nothing has at this moment.

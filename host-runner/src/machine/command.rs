@@ -19,6 +19,8 @@ pub(super) struct Attempt {
     /// What the network device is connected to likewise, with [`Netdev::Unix`], [`Netdev::Tap`] and
     /// [`Netdev::VhostUser`].
     pub network: RawFd,
+    /// The file of a capture likewise, if QEMU is to write one.
+    pub capture: Option<RawFd>,
 }
 
 /// What QEMU calls the guest's memory when it is shared.
@@ -99,28 +101,26 @@ fn cpu_model(config: &Config, accel: Accel) -> &str {
 
 fn network(arguments: &mut Arguments, config: &Config, attempt: Attempt) {
     match &config.netdev {
-        Netdev::User {
-            guest_port, pcap, ..
-        } => {
+        Netdev::User { guest_port, .. } => {
             let host_port = attempt.host_port;
             arguments.option(
                 "-netdev",
                 format!("user,id=n0,hostfwd=udp:127.0.0.1:{host_port}-:{guest_port}"),
             );
-            capture(arguments, pcap.as_deref());
+            capture(arguments, attempt.capture);
         }
         Netdev::Unix { .. } => arguments.option(
             "-netdev",
             format!("dgram,id=n0,local.type=fd,local.str={}", attempt.network),
         ),
-        Netdev::Tap { pcap, .. } => {
+        Netdev::Tap { .. } => {
             // The device is there and up, so there is no script; its frames take the same way through
             // QEMU as on the other links, so there is no vhost.
             arguments.option(
                 "-netdev",
                 format!("tap,id=n0,fd={},vhost=off", attempt.network),
             );
-            capture(arguments, pcap.as_deref());
+            capture(arguments, attempt.capture);
         }
         Netdev::VhostUser { .. } => {
             let connection = format!("socket,id=v0,path=/proc/self/fd/{}", attempt.network);
@@ -149,10 +149,9 @@ fn network(arguments: &mut Arguments, config: &Config, attempt: Attempt) {
 }
 
 /// Has QEMU write every frame to a file.
-fn capture(arguments: &mut Arguments, path: Option<&Path>) {
-    if let Some(path) = path {
-        let mut dump = OsString::from("filter-dump,id=f0,netdev=n0,file=");
-        dump.push(escaped(path));
+fn capture(arguments: &mut Arguments, file: Option<RawFd>) {
+    if let Some(file) = file {
+        let dump = format!("filter-dump,id=f0,netdev=n0,file=/proc/self/fd/{file}");
         arguments.option("-object", dump);
     }
 }
@@ -166,17 +165,12 @@ fn vectors(config: &Config, accel: Accel) -> &'static str {
     }
 }
 
-/// A path as a value in QEMU's comma-separated options, where a comma is written twice.
-fn escaped(path: &Path) -> OsString {
-    use std::os::unix::ffi::{OsStrExt, OsStringExt};
-    let mut bytes = Vec::new();
-    for &byte in path.as_os_str().as_bytes() {
-        bytes.push(byte);
-        if byte == b',' {
-            bytes.push(byte);
-        }
+/// Where QEMU is to write a capture, if it is to.
+pub(super) fn capture_path(config: &Config) -> Option<&Path> {
+    match &config.netdev {
+        Netdev::User { pcap, .. } | Netdev::Tap { pcap, .. } => pcap.as_deref(),
+        Netdev::Unix { .. } | Netdev::VhostUser { .. } | Netdev::None => None,
     }
-    OsString::from_vec(bytes)
 }
 
 struct Arguments(Vec<OsString>);
@@ -215,6 +209,7 @@ mod tests {
             host_port: 40000,
             monitor: 7,
             network: 8,
+            capture: capture_path(config).map(|_| 9),
         };
         let arguments = arguments(config, attempt);
         let words: Vec<_> = arguments
@@ -292,14 +287,14 @@ mod tests {
     }
 
     #[test]
-    fn a_capture_may_have_a_comma_in_its_name() {
+    fn a_capture_comes_by_its_descriptor() {
         let config = config(Netdev::User {
             host_port: 0,
             guest_port: 9000,
             pcap: Some(PathBuf::from("a,b.pcap")),
         });
         let line = line(&config, Accel::Tcg);
-        assert!(line.contains("-object filter-dump,id=f0,netdev=n0,file=a,,b.pcap"));
+        assert!(line.contains("-object filter-dump,id=f0,netdev=n0,file=/proc/self/fd/9"));
     }
 
     #[test]
@@ -308,7 +303,7 @@ mod tests {
         let pcap = Some(PathBuf::from("tap.pcap"));
         let line = line(&config(Netdev::Tap { device, pcap }), Accel::Tcg);
         assert!(line.contains("-netdev tap,id=n0,fd=8,vhost=off -object filter-dump,"));
-        assert!(line.contains("netdev=n0,file=tap.pcap -device virtio-net-pci,netdev=n0,"));
+        assert!(line.contains("netdev=n0,file=/proc/self/fd/9 -device virtio-net-pci,netdev=n0,"));
     }
 
     #[test]

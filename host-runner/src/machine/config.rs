@@ -6,6 +6,8 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::files::Destination;
+
 /// The environment variable that names another QEMU than the one on the search path.
 pub const QEMU_VARIABLE: &str = "FATHOM_QEMU";
 
@@ -137,7 +139,7 @@ pub struct Config {
     /// The image's boot arguments, as one line.
     pub boot_args: String,
     /// Where everything that the guest prints goes; replaced if it exists.
-    pub console_log: PathBuf,
+    pub console_log: Destination,
     /// How long the guest may take from QEMU's start to its ready line.
     pub ready_timeout: Duration,
     /// Further arguments for QEMU, after all others.
@@ -148,7 +150,7 @@ impl Config {
     /// A machine with the defaults of the command line: the QEMU that the environment names,
     /// accelerator by trial, board `pc`, [`MIN_MEMORY_MIB`], 30 s to get ready, no boot arguments.
     #[must_use]
-    pub fn new(image: PathBuf, console_log: PathBuf, netdev: Netdev) -> Self {
+    pub fn new(image: PathBuf, console_log: impl Into<Destination>, netdev: Netdev) -> Self {
         Self {
             qemu: qemu_program(),
             image,
@@ -161,7 +163,7 @@ impl Config {
             modern_device: false,
             mac: DEFAULT_MAC,
             boot_args: String::new(),
-            console_log,
+            console_log: console_log.into(),
             ready_timeout: Duration::from_secs(30),
             extra_qemu_args: Vec::new(),
         }

@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 
 use wire::ready::{FATAL_PREFIX, NotReady, READY_PREFIX};
 
+use crate::terminal;
+
 /// What Hermit's panic handler puts before the panic's own words.
 const PANIC_MARK: &str = "[PANIC]";
 
@@ -19,7 +21,7 @@ const TAIL_LINES: usize = 12;
 /// A line longer than this is cut in two: the other side must not fill our memory.
 const MAX_LINE: usize = 4096;
 
-/// Bytes into lines.
+/// Bytes into lines, without what a terminal would obey.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     partial: Vec<u8>,
@@ -43,7 +45,9 @@ impl Lines {
     }
 
     fn flush(&mut self, each: &mut impl FnMut(&str)) {
-        each(String::from_utf8_lossy(&self.partial).trim_end());
+        each(&terminal::escape(
+            String::from_utf8_lossy(&self.partial).trim_end(),
+        ));
         self.partial.clear();
     }
 }
@@ -202,6 +206,13 @@ mod tests {
         let console = console(text);
         assert_eq!(console.panic().unwrap(), "Out of memory");
         assert!(console.panic_is_complete());
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown_instead() {
+        let console = console("FATHOM FATAL \x1b[31mred\x07\r\n\x1b]0;title\r\n");
+        assert_eq!(console.fatal(), Some("\\x1b[31mred\\x07"));
+        assert!(console.tail().ends_with("\n\\x1b]0;title"));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -20,6 +20,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 use super::console::{Console, Lines, Tail};
 use crate::clock;
+use crate::files::BoundedLog;
 
 /// How long the console must be quiet after a panic until the message is taken to be complete.
 const PANIC_SETTLE: Duration = Duration::from_millis(100);
@@ -77,7 +78,7 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts `command` in a process group of its own, so that a Ctrl-C at the terminal is ours
-    /// alone, and copies its standard output, the guest's console, to `log`.
+    /// alone, and copies its standard output, the guest's console, to `log`, up to a limit.
     pub fn start(mut command: Command, log: File) -> io::Result<Self> {
         command
             .stdin(Stdio::null())
@@ -199,7 +200,8 @@ fn resident_bytes(status: &str) -> Option<u64> {
 }
 
 /// Reads until QEMU closes its outputs, then reaps it.
-fn supervise(mut child: Child, mut log: File, shared: &Shared) {
+fn supervise(mut child: Child, log: File, shared: &Shared) {
+    let mut log = BoundedLog::new(log);
     if let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) {
         // Without its console nothing more can be known of it: end it rather than wait for ever.
         if read_all(stdout, stderr, &mut log, shared).is_err() {
@@ -220,7 +222,7 @@ fn supervise(mut child: Child, mut log: File, shared: &Shared) {
 fn read_all(
     stdout: impl Read + AsFd,
     stderr: impl Read + AsFd,
-    log: &mut File,
+    log: &mut BoundedLog,
     shared: &Shared,
 ) -> io::Result<()> {
     let (mut console, mut errors) = (Stream::new(stdout), Stream::new(stderr));
@@ -231,7 +233,7 @@ fn read_all(
         if console_waits {
             let bytes = console.read(&mut buffer)?;
             // A full disk must not end the measurement: the log is for people.
-            let _ = log.write_all(bytes);
+            let _ = log.append(bytes);
             shared.update(|seen| console.lines.feed(bytes, |line| seen.console.line(line)));
         }
         if errors_wait {

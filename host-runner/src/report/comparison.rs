@@ -65,6 +65,13 @@ impl Merged {
     }
 }
 
+/// What the console log of an attempt in a round is called.
+#[must_use]
+pub fn console_log(label: &str, link: &str, round: u32, attempt: u32) -> String {
+    let target = label.replace(':', "-");
+    format!("{target}-{link}-round-{round}.{attempt}.log")
+}
+
 /// One valid repetition of a merged target.
 #[derive(Clone, Debug)]
 pub struct Part {

@@ -1,25 +1,35 @@
 //! Where results go: `results/<UTC time>/`, with `results/latest` pointing to the newest, or the
 //! directory that the user names.
+//!
+//! Results of different commands don't mix: what older results a named directory holds goes when the first
+//! file of the new ones is written, and not before. What Fathom did not write stays.
 
-use std::fs;
 use std::io;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::mem;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use jiff::Timestamp;
 
-use super::{Merged, Part, Report, ReportError, Run, document, file, hgrm, hlog, sweep};
+use super::{Merged, Part, Report, ReportError, Run, document, hgrm, hlog, older, sweep};
+use crate::files::{self, Destination};
 use crate::stats::{Recorder, Recording};
 
 /// Where results go unless told otherwise, under the working directory.
 pub const DEFAULT_BASE: &str = "results";
 
 /// The record.
-const RESULT: &str = "result.json";
+pub(super) const RESULT: &str = "result.json";
+
+/// A sweep's table.
+pub(super) const SWEEP: &str = "sweep.txt";
+
+/// Why nothing was measured, beside what a guest printed.
+pub(super) const FAILURE: &str = "failure.txt";
 
 /// What the name of an uncorrected distribution's files has before the dot.
-const UNCORRECTED: &str = "-uncorrected";
+pub(super) const UNCORRECTED: &str = "-uncorrected";
 
 /// What the newest results are called there.
 const LATEST: &str = "latest";
@@ -27,9 +37,26 @@ const LATEST: &str = "latest";
 /// A directory for the results of one command; it exists and can be written to.
 #[derive(Debug)]
 pub struct Directory {
-    path: PathBuf,
+    files: Arc<files::Directory>,
     /// Where `latest` is to be, if the directory is one of many.
-    base: Option<PathBuf>,
+    base: Option<files::Directory>,
+    contents: Mutex<Contents>,
+}
+
+/// What is in the directory beside what is written whole.
+#[derive(Debug)]
+struct Contents {
+    /// The files of older results, until the first of these is written.
+    older: Vec<String>,
+    /// The logs that were begun.
+    logs: Vec<Log>,
+}
+
+#[derive(Debug)]
+struct Log {
+    name: String,
+    /// The name that it has for now.
+    for_now: String,
 }
 
 impl Directory {
@@ -38,32 +65,57 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// [`ReportError::Unwritable`].
+    /// [`ReportError::Unwritable`]; [`ReportError::Exposed`] if other users can change what is under
+    /// `base`; [`ReportError::Occupied`] if there is a record in `chosen` that may not be replaced.
     pub fn create(chosen: Option<&Path>, base: &Path, now: Timestamp) -> Result<Self, ReportError> {
-        let directory = match chosen {
+        let (files, base) = match chosen {
             Some(path) => {
-                fs::create_dir_all(path).map_err(ReportError::unwritable(path))?;
-                Self {
-                    path: path.to_owned(),
-                    base: None,
-                }
+                let files = files::Directory::create(path);
+                (files.map_err(ReportError::unwritable(path))?, None)
             }
             None => {
-                fs::create_dir_all(base).map_err(ReportError::unwritable(base))?;
-                Self {
-                    path: create_new(base, now)?,
-                    base: Some(base.to_owned()),
-                }
+                let base = open_base(base)?;
+                (create_new(&base, now)?, Some(base))
             }
         };
-        tempfile::tempfile_in(&directory.path).map_err(ReportError::unwritable(&directory.path))?;
-        Ok(directory)
+        let path = files.path();
+        files
+            .check_writable()
+            .map_err(ReportError::unwritable(path))?;
+        let older = older::names(&files).ok_or_else(|| ReportError::Occupied {
+            path: path.join(RESULT),
+        })?;
+        Ok(Self {
+            files: Arc::new(files),
+            base,
+            contents: Mutex::new(Contents {
+                older,
+                logs: Vec::new(),
+            }),
+        })
     }
 
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        self.files.path()
+    }
+
+    /// Where the log `name` goes. While older results are there it has another name.
+    #[must_use]
+    pub fn log(&self, name: &str) -> Destination {
+        let mut contents = self.contents();
+        let for_now = if contents.older.is_empty() {
+            name.to_owned()
+        } else {
+            format!(".new-{name}")
+        };
+        let destination = Destination::within(Arc::clone(&self.files), &for_now);
+        contents.logs.push(Log {
+            name: name.to_owned(),
+            for_now,
+        });
+        destination
     }
 
     /// Writes the files of `run`, which began at `started_at`: what its recorder has.
@@ -141,148 +193,100 @@ impl Directory {
     /// [`ReportError`] if something of it can't be written.
     pub fn write(&self, report: &Report) -> Result<(), ReportError> {
         if let Some(text) = sweep::render(&report.runs) {
-            self.write_file("sweep.txt", text.as_bytes())?;
+            self.write_file(SWEEP, text.as_bytes())?;
         }
         self.keep(report)?;
         // From the files, as anyone else would make them later.
-        document::render(&[&self.path])?.write_to(&self.path)?;
+        document::render_held(&[&self.files])?.write_to(&self.files)?;
         self.make_latest()
     }
 
     fn write_file(&self, name: &str, content: &[u8]) -> Result<(), ReportError> {
-        file::write(&self.path.join(name), content)
+        self.begin();
+        self.files
+            .replace(name, content)
+            .map_err(ReportError::unwritable(self.path().join(name)))
+    }
+
+    fn contents(&self) -> MutexGuard<'_, Contents> {
+        // Nothing that holds the lock leaves it half changed.
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Older results make room, and logs get their names.
+    fn begin(&self) {
+        older::remove_failure(&self.files);
+        let mut contents = self.contents();
+        let older = mem::take(&mut contents.older);
+        if older.is_empty() {
+            return;
+        }
+        for name in older {
+            self.files.remove(name);
+        }
+        for Log { name, for_now } in &mut contents.logs {
+            if name != for_now && self.files.rename(for_now, name).is_ok() {
+                for_now.clone_from(name);
+            }
+        }
     }
 
     /// Lets `latest` point here; whoever looks sees the old or the new results, never none.
     fn make_latest(&self) -> Result<(), ReportError> {
-        let (Some(base), Some(name)) = (&self.base, self.path.file_name()) else {
+        let (Some(base), Some(name)) = (&self.base, self.path().file_name()) else {
             return Ok(());
         };
-        let latest = base.join(LATEST);
-        let new = base.join(format!(".{LATEST}-{}", std::process::id()));
-        symlink(name, &new)
-            .and_then(|()| fs::rename(&new, &latest))
-            .map_err(ReportError::unwritable(latest))
+        base.link(LATEST, name)
+            .map_err(ReportError::unwritable(base.path().join(LATEST)))
     }
 
-    /// Removes the directory if nothing came of it: it stays if there is anything in it.
-    pub fn discard_if_empty(self) {
+    /// Nothing was measured, `because` of something: leaves what was there before, and nothing else but
+    /// what a guest printed, with a word that says why.
+    pub fn abandon(self, because: &str) {
+        let mut contents = self.contents();
+        let mut is_any_left = false;
+        for Log { for_now, .. } in mem::take(&mut contents.logs) {
+            if !contents.older.is_empty() || self.files.len_of(&for_now) == Some(0) {
+                self.files.remove(for_now);
+            } else {
+                is_any_left |= self.files.len_of(&for_now).is_some();
+            }
+        }
+        if is_any_left {
+            let text = format!("{}{because}\n", older::FAILURE_PREFIX);
+            let _ = self.files.replace(FAILURE, text.as_bytes());
+        }
         // A directory with something in it can't be removed this way, which is as it should be.
-        let _ = fs::remove_dir(&self.path);
+        let _ = std::fs::remove_dir(self.files.path());
+    }
+}
+
+/// The directory of all results, if nobody else can change what is in it.
+fn open_base(path: &Path) -> Result<files::Directory, ReportError> {
+    let base = files::Directory::create(path).map_err(ReportError::unwritable(path))?;
+    let exposure = base.exposure().map_err(ReportError::unwritable(path))?;
+    match exposure {
+        None => Ok(base),
+        Some(how) => Err(ReportError::Exposed {
+            path: path.to_owned(),
+            how,
+        }),
     }
 }
 
 /// Makes a directory under `base` named after `now`; the second within a second gets a number.
-fn create_new(base: &Path, now: Timestamp) -> Result<PathBuf, ReportError> {
+fn create_new(base: &files::Directory, now: Timestamp) -> Result<files::Directory, ReportError> {
     let name = now.strftime("%Y-%m-%dT%H%M%SZ").to_string();
     let names = std::iter::once(name.clone()).chain((2..).map(|number| format!("{name}-{number}")));
     for name in names {
-        let path = base.join(name);
-        match fs::create_dir(&path) {
-            Ok(()) => return Ok(path),
+        match base.create_new(&name) {
+            Ok(directory) => return Ok(directory),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(ReportError::unwritable(path)(error)),
+            Err(error) => return Err(ReportError::unwritable(base.path().join(name))(error)),
         }
     }
     unreachable!("there is always another number")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::sample;
-    use super::*;
-    use crate::load::Mode;
-
-    fn now() -> Timestamp {
-        "2026-11-23T11:44:55.5Z".parse().unwrap()
-    }
-
-    #[test]
-    fn results_go_under_their_time_and_latest_follows() {
-        let place = tempfile::tempdir().unwrap();
-        let base = place.path().join("results");
-        let report = sample::report(sample::closed_run());
-        let recorder = sample::recorder(Mode::Closed);
-        for name in ["2026-11-23T114455Z", "2026-11-23T114455Z-2"] {
-            let directory = Directory::create(None, &base, now()).unwrap();
-            assert_eq!(directory.path(), base.join(name));
-            directory
-                .write_run(&report.runs[0], &recorder, SystemTime::UNIX_EPOCH)
-                .unwrap();
-            directory.write(&report).unwrap();
-            assert_eq!(fs::read_link(base.join("latest")).unwrap(), Path::new(name));
-        }
-        let mut names: Vec<_> = fs::read_dir(base.join("latest"))
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort_unstable();
-        let expected = [
-            "hermit-unix-closed.hgrm",
-            "hermit-unix-closed.hlog",
-            "report.html",
-            "report.md",
-            "result.json",
-        ];
-        assert_eq!(names, expected);
-        assert_eq!(fs::read_dir(&base).unwrap().count(), 3);
-    }
-
-    #[test]
-    fn a_chosen_directory_is_used_as_it_is() {
-        let place = tempfile::tempdir().unwrap();
-        let chosen = place.path().join("a/b");
-        let directory = Directory::create(Some(&chosen), place.path(), now()).unwrap();
-        assert_eq!(directory.path(), chosen);
-        let report = sample::report(sample::closed_run());
-        let recorder = sample::recorder(Mode::Closed);
-        directory
-            .write_run(&report.runs[0], &recorder, SystemTime::UNIX_EPOCH)
-            .unwrap();
-        directory.write(&report).unwrap();
-        assert!(chosen.join("result.json").exists());
-        assert!(!chosen.join("sweep.txt").exists());
-        assert!(!place.path().join("latest").exists());
-    }
-
-    #[test]
-    fn every_run_of_a_sweep_has_its_own_files() {
-        let place = tempfile::tempdir().unwrap();
-        let directory = Directory::create(Some(place.path()), place.path(), now()).unwrap();
-        let report = sample::sweep_report();
-        for run in &report.runs {
-            let recorder = sample::recorder(Mode::Closed);
-            directory
-                .write_run(run, &recorder, SystemTime::UNIX_EPOCH)
-                .unwrap();
-        }
-        directory.write(&report).unwrap();
-        let names = fs::read_dir(place.path()).unwrap();
-        assert_eq!(names.count(), 2 * report.runs.len() + 4);
-        for name in ["hermit-unix-open-95-percent.hlog", "sweep.txt"] {
-            assert!(place.path().join(name).exists(), "{name}");
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_written_is_said_beforehand() {
-        let place = tempfile::tempdir().unwrap();
-        let file = place.path().join("file");
-        fs::write(&file, "").unwrap();
-        let error = Directory::create(Some(&file.join("x")), place.path(), now()).unwrap_err();
-        assert!(error.to_string().contains("--out DIR"), "{error}");
-    }
-
-    #[test]
-    fn an_empty_directory_goes_and_a_full_one_stays() {
-        let place = tempfile::tempdir().unwrap();
-        let empty = Directory::create(None, place.path(), now()).unwrap();
-        let path = empty.path().to_owned();
-        empty.discard_if_empty();
-        assert!(!path.exists());
-        let full = Directory::create(None, place.path(), now()).unwrap();
-        fs::write(full.path().join("console.log"), "").unwrap();
-        full.discard_if_empty();
-        assert!(path.join("console.log").exists());
-    }
-}
+mod tests;

@@ -9,7 +9,7 @@
 //! - [`why`]: what lies behind a target's latency, and holds on other machines too;
 //! - [`table`]: one screen for people; [`sweep`]: a sweep's part of it;
 //! - `named`: the name of what each record is of;
-//! - [`directory`]: where all of it goes; `file`: each as a whole or not at all;
+//! - [`directory`]: where all of it goes; `older`: what was there before;
 //! - [`read`]: results back from there;
 //! - [`document`]: `report.html` and `report.md`, with [`chart`]'s charts.
 #![forbid(unsafe_code)]
@@ -26,12 +26,12 @@ pub mod comparison;
 pub mod directory;
 pub mod document;
 pub mod environment;
-mod file;
 mod floor;
 pub mod hgrm;
 pub mod hlog;
 pub mod merged_table;
 mod named;
+mod older;
 pub mod read;
 pub mod run;
 pub mod sweep;
@@ -44,7 +44,6 @@ mod sample;
 pub use comparison::{Comparison, Merged, Part, Skipped};
 pub use directory::Directory;
 pub use environment::{Environment, Image};
-pub use file::write as write_file;
 pub use floor::BeforeAfter;
 pub use read::{ReadError, Source};
 pub use run::{Run, Setting};
@@ -140,6 +139,20 @@ pub enum ReportError {
         /// What the system said.
         #[source]
         source: io::Error,
+    },
+    /// Others could change the results, or lead them elsewhere.
+    #[error("{} is no safe place for results: {how}; choose another with `--out DIR`, or make it yours alone with `chown` and `chmod`", path.display())]
+    Exposed {
+        /// Which directory.
+        path: PathBuf,
+        /// In what way.
+        how: &'static str,
+    },
+    /// A record is where the new one is to be, and may not be replaced.
+    #[error("{} is damaged, or no result of Fathom's: remove it, or choose another directory with `--out DIR`", path.display())]
+    Occupied {
+        /// Which.
+        path: PathBuf,
     },
     /// The report has no form in JSON.
     #[error("the result can't be put as JSON")]

@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use super::{Bootable, Responder, TargetError, command_line, initramfs, modules};
+use crate::files::Destination;
 
 /// The least memory that Debian's cloud kernel boots in with this file system, in MiB: in 72 it
 /// finds no room to unpack itself.
@@ -112,7 +113,8 @@ impl Parts {
             Some(directory) => modules::find(directory)?,
             None => Vec::new(),
         };
-        File::create(&initrd)
+        Destination::from(&initrd)
+            .create()
             .and_then(|file| initramfs::write(BufWriter::new(file), &program, &modules))
             .map_err(|source| TargetError::Initramfs {
                 path: initrd.clone(),

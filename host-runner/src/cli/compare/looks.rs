@@ -16,6 +16,7 @@ use super::args::CompareArgs;
 use super::contender::Contender;
 use super::on_a_thread;
 use super::schedule::Combination;
+use crate::files;
 use crate::inside::instructions::{self, Supply};
 use crate::inside::trace::{self, Trace};
 use crate::inside::{Asker, LookError, PerEcho, Witness, signals};
@@ -204,7 +205,7 @@ impl<'a> Place<'a> {
     ) -> Result<Self, CliError> {
         let deadline = Instant::now() + patience;
         recipe::check(args)?;
-        let scratch = tempfile::tempdir().map_err(|source| CliError::Setup {
+        let scratch = files::scratch().map_err(|source| CliError::Setup {
             what: "a scratch directory",
             source,
         })?;
@@ -224,7 +225,7 @@ impl<'a> Place<'a> {
         } else {
             bootable
         };
-        let plain = machine::config(&args.guest, bootable, netdev, file("console.log"));
+        let plain = machine::config(&args.guest, bootable, netdev, file("console.log").into());
         let config = Config {
             ready_timeout: patience,
             ..plain

@@ -22,11 +22,12 @@ use super::recipe::Recipe;
 use super::say::say;
 use super::subject::{FirstRequest, Subject};
 use super::values::as_ns;
+use crate::files;
 use crate::link::LinkError;
 use crate::load::Plan;
 use crate::machine::{AccelChoice, Awake, MachineError};
 use crate::quantity;
-use crate::report::{Environment, Run, Skipped};
+use crate::report::{Environment, Run, Skipped, comparison};
 use crate::stats::Ended;
 use crate::target::{Target, TargetError};
 
@@ -103,8 +104,9 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
         }
     };
     if ledger.is_empty() {
-        output.discard();
-        return Err(failure.unwrap_or(CliError::Interrupted));
+        let failure = failure.unwrap_or(CliError::Interrupted);
+        output.abandon(&failure);
+        return Err(failure);
     }
     let missing = match (ledger.conclude(&output), failure) {
         (Err(error), Some(failure)) => {
@@ -257,9 +259,9 @@ impl Session<'_> {
                 return Err(CliError::Interrupted);
             }
             let name = format!("round {round}, {contender} on {}", way.name());
-            let log = format!("{contender}-{}-round-{round}.{attempt}.log", way.name());
+            let log = comparison::console_log(&contender.to_string(), way.name(), round, attempt);
             let started_at = SystemTime::now();
-            let repetition = match self.repeat(args, &log.replace(':', "-"), ledger.environment()) {
+            let repetition = match self.repeat(args, &log, ledger.environment()) {
                 Ok(repetition) => repetition,
                 Err(CliError::Interrupted) => return Err(CliError::Interrupted),
                 Err(error) if round == 1 && is_out_of_reach(&error) => {
@@ -308,12 +310,12 @@ impl Session<'_> {
             ..
         } = self;
         let repetition = || {
-            let scratch = tempfile::tempdir().map_err(|source| CliError::Setup {
+            let scratch = files::scratch().map_err(|source| CliError::Setup {
                 what: "a scratch directory",
                 source,
             })?;
             let recipe = Recipe::find(args, scratch.path())?;
-            let console_log = output.file(console_log);
+            let console_log = output.log(console_log);
             let first = FirstRequest::Asked;
             let mut subject = Subject::start(args, recipe, console_log, first, interrupt)?;
             // The unikernel is what the report is about; until there is one, any guest will do.

@@ -70,7 +70,7 @@ impl Virtqueues {
     ///
     /// Those of the system.
     pub fn listen() -> io::Result<(Self, OwnedFd)> {
-        let directory = tempfile::tempdir()?;
+        let directory = crate::files::scratch()?;
         let path = directory.path().join(NAME);
         let listener = UnixListener::bind(&path)?;
         let socket = rustix::fs::open(&path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;

@@ -15,6 +15,9 @@ const MOST: f64 = 1e20;
 /// About how many steps a linear scale has.
 const STEPS: f64 = 5.0;
 
+/// How many rounds have a number and a border of their own.
+const MAX_ROUNDS: u32 = 100;
+
 /// An axis.
 #[derive(Clone, Debug)]
 pub struct Axis {
@@ -127,12 +130,14 @@ impl Axis {
     #[must_use]
     pub fn rounds(title: String, count: u32) -> Self {
         let count = count.max(1);
-        let numbers = (1..=count).map(|number| Tick {
+        // Whatever the count, there are no more ticks than can be told apart.
+        let step = count.div_ceil(MAX_ROUNDS) as usize;
+        let numbers = (1..=count).step_by(step).map(|number| Tick {
             at: f64::from(number) - 0.5,
             label: Some(number.to_string()),
             has_line: false,
         });
-        let borders = (0..=count).map(|border| Tick {
+        let borders = (0..=count).step_by(step).map(|border| Tick {
             at: f64::from(border),
             label: None,
             has_line: true,

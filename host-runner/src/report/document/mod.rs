@@ -8,7 +8,7 @@
 //! - [`entry`]: other measurements, each with a name that tells it from the others;
 //! - [`plots`], [`tables`]: what is shown of both; [`charts`]: plots at every size, with legends;
 //! - [`method`]: how it was measured, in words;
-//! - [`format`](mod@format): text.
+//! - [`format`](mod@format): text; [`markdown`]: text that is no markup.
 
 use std::path::Path;
 
@@ -16,13 +16,15 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment as Templates, Value};
 
+use super::ReportError;
 use super::read::{self, Source};
-use super::{ReportError, file};
+use crate::files::Directory;
 
 pub mod charts;
 pub mod comparison;
 pub mod entry;
 pub mod format;
+pub mod markdown;
 pub mod method;
 pub mod page;
 pub mod plots;
@@ -54,10 +56,11 @@ impl Documents {
     /// # Errors
     ///
     /// [`ReportError::Unwritable`].
-    pub fn write_to(&self, directory: &Path) -> Result<(), ReportError> {
+    pub fn write_to(&self, directory: &Directory) -> Result<(), ReportError> {
         for (name, text) in [(HTML, &self.html), (MARKDOWN, &self.markdown)] {
-            let path = directory.join(name);
-            file::write(&path, text.as_bytes())?;
+            directory
+                .replace(name, text.as_bytes())
+                .map_err(ReportError::unwritable(directory.path().join(name)))?;
         }
         Ok(())
     }
@@ -72,6 +75,19 @@ pub fn render(directories: &[impl AsRef<Path>]) -> Result<Documents, ReportError
     let sources = directories
         .iter()
         .map(|directory| read::read(directory.as_ref()))
+        .collect::<Result<Vec<Source>, _>>()?;
+    render_sources(&sources)
+}
+
+/// As [`render`], of directories that are held open.
+///
+/// # Errors
+///
+/// As [`render`].
+pub fn render_held(directories: &[&Directory]) -> Result<Documents, ReportError> {
+    let sources = directories
+        .iter()
+        .map(|directory| read::read_held(directory))
         .collect::<Result<Vec<Source>, _>>()?;
     render_sources(&sources)
 }
@@ -102,9 +118,7 @@ fn render_sources(sources: &[Source]) -> Result<Documents, ReportError> {
         .lstrip_blocks(true)
         .build()?;
     templates.set_syntax(syntax);
-    templates.add_filter("cell", |text: &str| {
-        text.replace(['\n', '\r'], " ").replace('|', "\\|")
-    });
+    templates.add_filter("text", markdown::text);
     for (name, template) in TEMPLATES {
         templates.add_template(name, template)?;
     }

@@ -1,60 +1,156 @@
-//! An interval log, taken apart.
+//! An interval log, taken apart: nothing in it is believed before its size is known.
+
+use std::io::Read as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use flate2::read::ZlibDecoder;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
-use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+use hdrhistogram::serialization::interval_log::{
+    IntervalLogHistogram, IntervalLogIterator, LogEntry,
+};
 
+use super::limits::LOG_INTERVALS;
 use super::{Distribution, Interval};
+use crate::stats::recording::HIGHEST_NS;
 use crate::stats::summary::{PERCENTILES, Percentile};
 
 /// A last interval that the run filled by less than this share goes with the one before: it is what a
 /// run needs to end, and no second of it. Logs of older versions have such intervals.
 const REST: f64 = 0.1;
 
+/// How a compressed histogram begins (HdrHistogram's V2 encoding), and the one in it.
+const COMPRESSED: u32 = 0x1c84_9314;
+const PLAIN: u32 = 0x1c84_9313;
+
+/// The length of a plain histogram's header.
+const HEADER: usize = 40;
+
+/// The significant digits of every histogram of Fathom's.
+const DIGITS: u32 = 3;
+
+/// More than a histogram of so many digits up to [`HIGHEST_NS`] can have, 9 bytes for every count.
+const MAX_PLAIN: usize = 1 << 20;
+
 /// The intervals of the log of a run that took `elapsed_s`, and their sum.
 pub(super) fn decode(log: &[u8], elapsed_s: f64) -> Result<Distribution, String> {
-    let mut parts: Vec<(f64, f64, Histogram<u64>)> = Vec::new();
-    let mut deserializer = Deserializer::new();
+    let mut sum = Sum {
+        histogram: Histogram::new(DIGITS as u8).map_err(|error| error.to_string())?,
+        intervals: Vec::new(),
+    };
+    let mut last: Option<(f64, f64, Histogram<u64>)> = None;
+    let mut count = 0;
     for entry in IntervalLogIterator::new(log) {
         let interval = match entry.map_err(|error| format!("{error:?}"))? {
             LogEntry::Interval(interval) => interval,
             LogEntry::StartTime(_) | LogEntry::BaseTime(_) => continue,
         };
-        let bytes = BASE64
-            .decode(interval.encoded_histogram())
-            .map_err(|error| error.to_string())?;
-        let part: Histogram<u64> = deserializer
-            .deserialize(&mut bytes.as_slice())
-            .map_err(|error| error.to_string())?;
+        count += 1;
+        if count > LOG_INTERVALS {
+            return Err(format!("it has more than {LOG_INTERVALS} intervals"));
+        }
+        let part = histogram(&interval)?;
         let start_s = interval.start_timestamp().as_secs_f64();
         let length_s = interval.duration().as_secs_f64();
         let rest_s = (elapsed_s - start_s).max(0.0);
-        match parts.last_mut() {
+        match &mut last {
             Some((from_s, before_s, before)) if rest_s < REST * length_s => {
                 *before_s = before_s.max(elapsed_s - *from_s);
                 before.add(part).map_err(|error| error.to_string())?;
             }
-            // Older versions wrote whole intervals, longer than the run.
-            _ => parts.push((start_s, length_s.min(rest_s), part)),
+            _ => {
+                // Older versions wrote whole intervals, longer than the run.
+                let next = (start_s, length_s.min(rest_s), part);
+                if let Some(complete) = last.replace(next) {
+                    sum.add(complete)?;
+                }
+            }
         }
     }
-    let mut histogram = Histogram::new(3).map_err(|error| error.to_string())?;
-    let mut intervals = Vec::new();
-    for (start_s, length_s, part) in parts {
-        intervals.push(Interval {
+    if let Some(complete) = last {
+        sum.add(complete)?;
+    }
+    Ok(Distribution {
+        histogram: sum.histogram,
+        intervals: sum.intervals,
+    })
+}
+
+/// What was decoded so far.
+struct Sum {
+    histogram: Histogram<u64>,
+    intervals: Vec<Interval>,
+}
+
+impl Sum {
+    fn add(&mut self, (start_s, length_s, part): (f64, f64, Histogram<u64>)) -> Result<(), String> {
+        self.intervals.push(Interval {
             start_s,
             length_s,
             percentiles_ns: PERCENTILES.map(|percentile| quantile(&part, &percentile)),
             max_ns: (!part.is_empty()).then(|| part.max()),
         });
-        histogram.add(part).map_err(|error| error.to_string())?;
+        self.histogram.add(part).map_err(|error| error.to_string())
     }
-    Ok(Distribution {
-        histogram,
-        intervals,
-    })
+}
+
+/// The histogram of `interval`, if it is one that Fathom can have written.
+fn histogram(interval: &IntervalLogHistogram<'_>) -> Result<Histogram<u64>, String> {
+    let bytes = BASE64
+        .decode(interval.encoded_histogram())
+        .map_err(|error| error.to_string())?;
+    let (cookie, rest) = word(&bytes)?;
+    if cookie != COMPRESSED {
+        return Err("it has a histogram that is not compressed".to_owned());
+    }
+    let (_, compressed) = word(rest)?;
+    let mut plain = Vec::new();
+    ZlibDecoder::new(compressed)
+        .take(MAX_PLAIN as u64 + 1)
+        .read_to_end(&mut plain)
+        .map_err(|error| error.to_string())?;
+    if plain.len() > MAX_PLAIN {
+        return Err(format!("it has a histogram of more than {MAX_PLAIN} bytes"));
+    }
+    check(&plain)?;
+    Deserializer::new()
+        .deserialize(&mut plain.as_slice())
+        .map_err(|error| error.to_string())
+}
+
+/// Looks at the header of a plain histogram, by which memory is asked for.
+fn check(plain: &[u8]) -> Result<(), String> {
+    let (cookie, rest) = word(plain)?;
+    let (payload_len, rest) = word(rest)?;
+    let (_normalizing_offset, rest) = word(rest)?;
+    let (digits, rest) = word(rest)?;
+    let (_lowest, rest) = wide_word(rest)?;
+    let (highest, _) = wide_word(rest)?;
+    let complaint = if cookie != PLAIN {
+        "it has a histogram of another encoding"
+    } else if plain.len().checked_sub(HEADER) != Some(payload_len as usize) {
+        "it has a histogram of another length than it says"
+    } else if digits != DIGITS {
+        "it has a histogram of another precision"
+    } else if highest > HIGHEST_NS {
+        "it has a histogram of longer times than are measured"
+    } else {
+        return Ok(());
+    };
+    Err(complaint.to_owned())
+}
+
+/// The next four bytes as a number, and what follows.
+fn word(bytes: &[u8]) -> Result<(u32, &[u8]), String> {
+    let (word, rest) = bytes.split_first_chunk().ok_or("it has half a histogram")?;
+    Ok((u32::from_be_bytes(*word), rest))
+}
+
+/// The next eight bytes as a number, and what follows.
+fn wide_word(bytes: &[u8]) -> Result<(u64, &[u8]), String> {
+    let (word, rest) = bytes.split_first_chunk().ok_or("it has half a histogram")?;
+    Ok((u64::from_be_bytes(*word), rest))
 }
 
 /// A percentile of part of a run, by the same rule as of the whole.

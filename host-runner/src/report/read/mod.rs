@@ -5,28 +5,30 @@
 //! interval log must add up to exactly the samples that the record counts, and so must the valid
 //! repetitions of a comparison to what they were merged to.
 //!
+//! - `limits`: how much of everything there may be;
 //! - `log`: an interval log, taken apart;
 //! - `whole`: repetitions, put together.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use hdrhistogram::Histogram;
 use serde::Deserialize;
 
+use super::directory::RESULT;
 use super::{Report, Run, SCHEMA};
+use crate::files::Directory;
 use crate::stats::Summary;
 use crate::stats::recording::HIGHEST_NS;
 use crate::stats::summary::PERCENTILES;
 
+mod limits;
 mod log;
 mod whole;
 
+use limits::Budget;
+pub(super) use limits::RESULT_BYTES;
 pub use whole::Whole;
-
-/// What a results directory must have.
-const RESULT: &str = "result.json";
 
 /// Why results can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -63,13 +65,13 @@ pub enum ReadError {
         /// Which.
         path: PathBuf,
     },
-    /// A run's name can't be a file's.
-    #[error("{} names a run `{stem}`, which can't be the name of a file", path.display())]
-    Name {
+    /// The record has more of something than Fathom writes, or a name that it gives to nothing.
+    #[error("{} is not taken: {what}", path.display())]
+    Excessive {
         /// Which.
         path: PathBuf,
-        /// The name.
-        stem: String,
+        /// What is too much.
+        what: String,
     },
     /// An interval log is damaged.
     #[error("{} is damaged: {what}", path.display())]
@@ -161,15 +163,26 @@ pub struct Interval {
 ///
 /// [`ReadError`] if something is missing or does not fit.
 pub fn read(directory: &Path) -> Result<Source, ReadError> {
-    let path = directory.join(RESULT);
-    let text = fs::read_to_string(&path).map_err(unreadable(&path))?;
-    let report = parse(&text, &path)?;
+    let held = Directory::open(directory);
+    read_held(&held.map_err(unreadable(&directory.join(RESULT)))?)
+}
+
+/// As [`read`], of a directory that is held open.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn read_held(directory: &Directory) -> Result<Source, ReadError> {
+    let path = directory.path().join(RESULT);
+    let bytes = directory.read(RESULT, RESULT_BYTES);
+    let report = parse(&bytes.map_err(unreadable(&path))?, &path)?;
+    let mut budget = Budget::default();
     let distributions = report
         .runs
         .iter()
-        .map(|run| distribution(run, directory, &path))
+        .map(|run| distribution(run, directory, &mut budget))
         .collect::<Result<Vec<_>, _>>()?;
-    Source::new(directory.to_owned(), report, distributions)
+    Source::new(directory.path().to_owned(), report, distributions)
 }
 
 fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> ReadError {
@@ -178,7 +191,7 @@ fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> ReadError {
 }
 
 /// The record, once its schema is known to be ours.
-fn parse(text: &str, path: &Path) -> Result<Report, ReadError> {
+fn parse(text: &[u8], path: &Path) -> Result<Report, ReadError> {
     #[derive(Deserialize)]
     struct Head {
         schema: String,
@@ -188,36 +201,40 @@ fn parse(text: &str, path: &Path) -> Result<Report, ReadError> {
         path: path(),
         source,
     };
-    let Head { schema } = serde_json::from_str(text).map_err(damaged)?;
+    let Head { schema } = serde_json::from_slice(text).map_err(damaged)?;
     if schema != SCHEMA {
         return Err(ReadError::Schema {
             path: path(),
             found: schema,
         });
     }
-    let report: Report = serde_json::from_str(text).map_err(damaged)?;
+    let report: Report = serde_json::from_slice(text).map_err(damaged)?;
     if report.runs.is_empty() {
         return Err(ReadError::Empty { path: path() });
     }
-    Ok(report)
+    match limits::excess(&report) {
+        None => Ok(report),
+        Some(what) => Err(ReadError::Excessive { path: path(), what }),
+    }
 }
 
 /// The distribution of `run`, checked against its record.
-fn distribution(run: &Run, directory: &Path, result: &Path) -> Result<Distribution, ReadError> {
-    let stem = run.file_stem();
-    if stem.contains(['/', '\0']) {
-        return Err(ReadError::Name {
-            path: result.to_owned(),
-            stem,
-        });
-    }
-    let path = directory.join(format!("{stem}.hlog"));
-    let bytes = fs::read(&path).map_err(unreadable(&path))?;
-    let distribution =
-        log::decode(&bytes, run.elapsed_ns as f64 / 1e9).map_err(|what| ReadError::Log {
-            path: path.clone(),
-            what,
-        })?;
+fn distribution(
+    run: &Run,
+    directory: &Directory,
+    budget: &mut Budget,
+) -> Result<Distribution, ReadError> {
+    let name = format!("{}.hlog", run.file_stem());
+    let path = directory.path().join(&name);
+    let bytes = directory
+        .read(name, limits::LOG_BYTES)
+        .map_err(unreadable(&path))?;
+    let decoded = log::decode(&bytes, run.elapsed_ns as f64 / 1e9);
+    let taken = decoded.and_then(|it| budget.take(&it).map(|()| it));
+    let distribution = taken.map_err(|what| ReadError::Log {
+        path: path.clone(),
+        what,
+    })?;
     match contradiction(&run.latency_ns, &distribution.histogram) {
         None => Ok(distribution),
         Some(what) => Err(ReadError::Contradiction { path, what }),

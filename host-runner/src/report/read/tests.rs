@@ -1,5 +1,6 @@
 //! Results that are written and read back, damaged or not.
 
+use std::fs;
 use std::time::SystemTime;
 
 use proptest::prelude::*;
@@ -105,7 +106,7 @@ fn a_record_without_runs_is_none() {
         runs: Vec::new(),
         ..empty
     };
-    let error = parse(&empty.to_json().unwrap(), Path::new("x")).unwrap_err();
+    let error = parse(empty.to_json().unwrap().as_bytes(), Path::new("x")).unwrap_err();
     assert!(
         error.to_string().contains("holds no measurement"),
         "{error}"

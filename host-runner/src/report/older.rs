@@ -1,0 +1,82 @@
+//! Older results in a directory that is to hold new ones: which files are theirs.
+
+use serde::Deserialize;
+
+use super::directory::{FAILURE, RESULT, SWEEP, UNCORRECTED};
+use super::read::RESULT_BYTES;
+use super::{Merged, Run, Skipped, comparison, document};
+use crate::files::Directory;
+
+/// How a failure begins that was written down here.
+pub(super) const FAILURE_PREFIX: &str = "fathom: ";
+
+/// What of a record tells the names of its files; whatever else has changed since it was written.
+#[derive(Deserialize)]
+struct Record {
+    schema: String,
+    runs: Vec<Run>,
+    #[serde(default)]
+    merged: Vec<Merged>,
+    #[serde(default)]
+    skipped: Vec<Skipped>,
+}
+
+/// How many attempts there may have been at what was given up.
+const ATTEMPTS: u32 = 100;
+
+/// The files that belong to the record in `directory`: none if there is no record. `None` if there is one
+/// that is not ours, or can't be read.
+pub(super) fn names(directory: &Directory) -> Option<Vec<String>> {
+    let bytes = match directory.read(RESULT, RESULT_BYTES) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Some(Vec::new()),
+        Err(_) => return None,
+    };
+    let record: Record = serde_json::from_slice(&bytes).ok()?;
+    if !record.schema.starts_with("fathom/") {
+        return None;
+    }
+    let own = [
+        RESULT,
+        SWEEP,
+        document::HTML,
+        document::MARKDOWN,
+        "console.log",
+    ];
+    let mut names: Vec<String> = own.map(str::to_owned).into();
+    for run in &record.runs {
+        for stem in [run.file_stem(), run.file_stem() + UNCORRECTED] {
+            names.extend(histograms(&stem));
+        }
+        if let (Some(round), Some(attempt)) = (run.round, run.attempt) {
+            let log =
+                |attempt| comparison::console_log(&run.target_label(), &run.link, round, attempt);
+            names.extend((1..=attempt.min(ATTEMPTS)).map(log));
+        }
+    }
+    for merged in &record.merged {
+        names.extend(histograms(&merged.file_stem()));
+    }
+    for skipped in &record.skipped {
+        if let Some(round) = skipped.round {
+            let label = comparison::label(&skipped.target, skipped.responder.as_deref());
+            let log = |attempt| comparison::console_log(&label, &skipped.link, round, attempt);
+            names.extend((1..=ATTEMPTS).map(log));
+        }
+    }
+    // Nothing in a record leads out of its directory.
+    names.retain(|name| !name.contains(['/', '\0']));
+    Some(names)
+}
+
+fn histograms(stem: &str) -> [String; 2] {
+    [format!("{stem}.hgrm"), format!("{stem}.hlog")]
+}
+
+/// Removes what was written of an earlier failure.
+pub(super) fn remove_failure(directory: &Directory) {
+    let text = directory.read(FAILURE, RESULT_BYTES);
+    if text.is_ok_and(|text| text.starts_with(FAILURE_PREFIX.as_bytes())) {
+        directory.remove(FAILURE);
+    }
+}

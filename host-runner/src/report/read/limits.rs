@@ -1,0 +1,135 @@
+//! How much of everything there may be in results: well over what Fathom writes, and little enough that
+//! whoever made them can't have a reader's memory or time.
+
+use super::Distribution;
+use crate::report::{Merged, Report};
+
+/// The length of `result.json`. A thousand runs have half of it.
+pub const RESULT_BYTES: u64 = 8 << 20;
+
+/// The length of an interval log.
+pub const LOG_BYTES: u64 = 4 << 20;
+
+/// The intervals in one log, of which Fathom writes 64.
+pub const LOG_INTERVALS: usize = 1000;
+
+/// The intervals in all logs of a directory.
+const INTERVALS: usize = 32_768;
+
+/// The memory for the histograms of a directory, in bytes.
+const HISTOGRAM_BYTES: usize = 128 << 20;
+
+/// Runs, and what there may be of each target or pair of targets.
+const RUNS: usize = 2000;
+const MERGED: usize = 250;
+const COMPARISONS: usize = 10_000;
+
+/// The rounds of a comparison.
+const ROUNDS: u32 = 10_000;
+
+/// Reasons, findings, arguments of a command line.
+const LINES: usize = 1000;
+
+/// The characters of a name.
+const NAME: usize = 100;
+
+/// What is left of what the logs of a directory may take together.
+#[derive(Debug)]
+pub struct Budget {
+    intervals: usize,
+    bytes: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            intervals: INTERVALS,
+            bytes: HISTOGRAM_BYTES,
+        }
+    }
+}
+
+impl Budget {
+    /// Takes what `distribution` needs.
+    pub fn take(&mut self, distribution: &Distribution) -> Result<(), String> {
+        let bytes = distribution.histogram.distinct_values() * size_of::<u64>();
+        let left = self.intervals.checked_sub(distribution.intervals.len());
+        let left = left.zip(self.bytes.checked_sub(bytes));
+        let (intervals, bytes) =
+            left.ok_or("with the runs before it, it is more than one report can hold")?;
+        *self = Self { intervals, bytes };
+        Ok(())
+    }
+}
+
+/// What there is too much of in `report`, or which of its names is none.
+pub fn excess(report: &Report) -> Option<String> {
+    let environment = &report.environment;
+    let lists = [
+        ("runs", report.runs.len(), RUNS),
+        ("merged targets", report.merged.len(), MERGED),
+        ("comparisons", report.comparisons.len(), COMPARISONS),
+        ("targets' costs", report.why.len(), MERGED),
+        ("skipped targets", report.skipped.len(), COMPARISONS),
+        ("findings", environment.doctor.len(), LINES),
+        ("arguments", environment.command_line.len(), LINES),
+    ];
+    let reasons = report.runs.iter().map(|run| run.invalid_because.len());
+    let reasons = reasons.map(|count| ("reasons", count, LINES));
+    let mut lists = lists.into_iter().chain(reasons);
+    if let Some((what, count, most)) = lists.find(|(_, count, most)| count > most) {
+        return Some(format!("it has {count} {what}, at most {most} are read"));
+    }
+    let bad_name = names(report).find(|name| !is_name(name));
+    if let Some(name) = bad_name {
+        let start: String = name.chars().take(NAME).collect();
+        return Some(format!(
+            "`{}` can't be the name of a file, or of what was measured",
+            crate::terminal::one_line(&start)
+        ));
+    }
+    report.merged.iter().find_map(too_many_rounds)
+}
+
+fn too_many_rounds(merged: &Merged) -> Option<String> {
+    let rounds = merged.rounds_wanted;
+    let is_odd = rounds > ROUNDS || merged.rounds.iter().any(|&round| round > rounds);
+    is_odd.then(|| format!("it has {rounds} rounds, at most {ROUNDS} are read"))
+}
+
+/// All that names of files, labels and legends are made of.
+fn names(report: &Report) -> impl Iterator<Item = &str> {
+    let runs = report.runs.iter().flat_map(|run| {
+        let (responder, accel) = (run.responder.as_deref(), run.accel.as_deref());
+        let always = [&*run.target, &*run.link, &*run.mode, &*run.address];
+        always.into_iter().chain(responder).chain(accel)
+    });
+    let merged = report.merged.iter().flat_map(|it| {
+        let (responder, mode) = (it.responder.as_deref(), it.mode.as_deref());
+        [&*it.target, &*it.link]
+            .into_iter()
+            .chain(responder)
+            .chain(mode)
+    });
+    let comparisons = report
+        .comparisons
+        .iter()
+        .flat_map(|it| [&*it.target, &*it.baseline, &*it.link, &*it.percentile]);
+    let why = report.why.iter().flat_map(|it| {
+        let always = [&*it.target, &*it.link];
+        always.into_iter().chain(it.responder.as_deref())
+    });
+    let skipped = report.skipped.iter().flat_map(|it| {
+        let always = [&*it.target, &*it.link];
+        always.into_iter().chain(it.responder.as_deref())
+    });
+    runs.chain(merged)
+        .chain(comparisons)
+        .chain(why)
+        .chain(skipped)
+}
+
+/// Whether `name` can be part of a file's name, a heading and a line.
+fn is_name(name: &str) -> bool {
+    !name.contains('/') && name.chars().count() <= NAME && crate::terminal::one_line(name) == name
+}
