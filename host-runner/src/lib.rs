@@ -24,6 +24,14 @@
         reason = "they panic once nobody reads: use cli::say and cli::output::print"
     )
 )]
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+#![cfg_attr(
+    test,
+    expect(
+        clippy::disallowed_methods,
+        reason = "tests lay files out as others would"
+    )
+)]
 
 pub mod cli;
 pub mod clock;

@@ -1,5 +1,6 @@
 //! The `fathom` command: everything is in the library; here an outcome becomes an exit code.
 #![forbid(unsafe_code)]
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 use std::process::ExitCode;
 

@@ -60,6 +60,7 @@ pub fn one_line(text: &str) -> String {
 /// # Errors
 ///
 /// If nobody listens any more.
+#[expect(clippy::disallowed_methods, reason = "all others come here")]
 pub fn print(text: &str) -> io::Result<()> {
     let mut output = io::stdout().lock();
     output.write_all(escape(text).as_bytes())?;
@@ -68,6 +69,7 @@ pub fn print(text: &str) -> io::Result<()> {
 
 /// Prints `text` on standard error. A terminal that is gone, or a pipe that nobody reads any more, ends no
 /// measurement: what can't be written there is dropped, where `eprintln!` would panic.
+#[expect(clippy::disallowed_methods, reason = "all others come here")]
 pub fn eprint(text: &str) {
     let _ = io::stderr().lock().write_all(escape(text).as_bytes());
 }

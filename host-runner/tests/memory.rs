@@ -68,7 +68,7 @@ fn probe(address: &str, count: u64, place: &Path) -> u64 {
 
 #[test]
 fn a_million_echoes_take_no_more_memory_than_a_few() {
-    let place = tempfile::tempdir().unwrap();
+    let place = fathom::files::scratch().unwrap();
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap().to_string();
     let stop = AtomicBool::new(false);

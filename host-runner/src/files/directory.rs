@@ -64,6 +64,7 @@ impl Directory {
     ///
     /// If it can't be made.
     pub fn create(path: &Path) -> io::Result<Self> {
+        #[expect(clippy::disallowed_methods, reason = "the user named it")]
         fs::create_dir_all(path)?;
         Self::open(path)
     }

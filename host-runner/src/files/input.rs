@@ -17,6 +17,15 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     read_at(CWD, path, limit)
 }
 
+/// Opens the regular file `path` for reading, if it is one: an image, which may be of any length.
+///
+/// # Errors
+///
+/// If it can't be read, or is something else.
+pub fn open(path: &Path) -> io::Result<File> {
+    open_at(CWD, path)
+}
+
 /// Reads the regular file `path` under `directory`.
 pub(super) fn read_at(directory: impl AsFd, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let too_long = || {

@@ -14,10 +14,10 @@
 //!
 //! Reading:
 //!
-//! - [`read`] and [`Directory::read`]: a regular file of no more than so many bytes. `/proc` and `/sys`
-//!   are the kernel's, and are read without.
+//! - [`read`] and [`Directory::read`]: a regular file of no more than so many bytes; [`open`]: one of any
+//!   length. `/proc` and `/sys` are the kernel's, and are read without.
 //!
-//! `clippy.toml` forbids the standard library's own ways to make and write files everywhere else.
+//! A default path in the working directory is taken only if it [`is_trusted`]. `clippy.toml` forbids the standard library's own ways to make and write files everywhere else.
 #![forbid(unsafe_code)]
 
 mod bounded;
@@ -30,6 +30,6 @@ mod scratch;
 pub use bounded::BoundedLog;
 pub use destination::Destination;
 pub use directory::Directory;
-pub use input::{is_trusted, read};
+pub use input::{is_trusted, open, read};
 pub use named::NamedFile;
 pub use scratch::scratch;

@@ -38,7 +38,9 @@ pub(super) enum Plan {
 ///
 /// Why it can't be opened.
 pub fn probe() -> Probe {
-    match OpenOptions::new().read(true).write(true).open("/dev/kvm") {
+    #[expect(clippy::disallowed_methods, reason = "a device of the kernel's")]
+    let kvm = OpenOptions::new().read(true).write(true).open("/dev/kvm");
+    match kvm {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err("there is no /dev/kvm".to_owned())

@@ -76,6 +76,7 @@ fn request(device: &Path, driver: Option<&str>) -> Result<File, String> {
         return Err("this kernel has no cpuidle driver that could be told otherwise".to_owned());
     }
     let open = || -> io::Result<File> {
+        #[expect(clippy::disallowed_methods, reason = "a device of the kernel's")]
         let mut file = OpenOptions::new().write(true).open(device)?;
         file.write_all(&0_i32.to_ne_bytes())?;
         Ok(file)

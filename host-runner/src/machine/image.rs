@@ -5,11 +5,11 @@
 //! else; all numbers in them are checked, for the file may be anything.
 #![forbid(unsafe_code)]
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use super::error::MachineError;
+use crate::files;
 
 /// How much of the file is read: its headers stand at its beginning.
 const HEAD_LEN: u64 = 4096;
@@ -43,7 +43,7 @@ pub(super) fn check(path: &Path, memory_mib: u32) -> Result<(), MachineError> {
 
 fn read_head(path: &Path) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
-    File::open(path)?.take(HEAD_LEN).read_to_end(&mut head)?;
+    files::open(path)?.take(HEAD_LEN).read_to_end(&mut head)?;
     Ok(head)
 }
 

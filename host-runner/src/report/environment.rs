@@ -1,6 +1,6 @@
 //! What it was measured on. What can't be found out is absent, never guessed.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 
 use crate::doctor::{self, Depth, Finding};
+use crate::files;
 
 /// The revision this program was built from.
 const GIT_REVISION: Option<&str> = option_env!("FATHOM_GIT_REVISION");
@@ -123,7 +124,7 @@ impl Image {
     /// Whatever reading it fails with.
     pub fn read(path: &Path) -> io::Result<Self> {
         let mut hash = HashWriter(Sha256::new());
-        let bytes = io::copy(&mut File::open(path)?, &mut hash)?;
+        let bytes = io::copy(&mut files::open(path)?, &mut hash)?;
         let sha256 = hash.0.finalize();
         Ok(Self {
             path: path.to_owned(),

@@ -6,10 +6,10 @@
 //! what QEMU makes unless told otherwise. Knows no links.
 #![forbid(unsafe_code)]
 
-use std::fs::File;
 use std::path::PathBuf;
 
 use super::{Bootable, TargetError};
+use crate::files;
 
 /// The image's name among what is built.
 pub const IMAGE: &str = "fathom-sockets.elf";
@@ -29,7 +29,7 @@ pub fn bootable(
     boot_args: String,
     memory_mib: u32,
 ) -> Result<Bootable, TargetError> {
-    if let Err(source) = File::open(&image) {
+    if let Err(source) = files::open(&image) {
         return Err(TargetError::Missing {
             what: "image",
             path: image,

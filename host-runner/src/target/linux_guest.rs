@@ -1,12 +1,11 @@
 //! The Linux guest: a stock kernel, booted directly, and a file system that holds the responder.
 
-use std::fs::{self, File};
 use std::io::{self, BufWriter, Read};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use super::{Bootable, Responder, TargetError, command_line, initramfs, modules};
-use crate::files::Destination;
+use crate::files::{self, Destination};
 
 /// The least memory that Debian's cloud kernel boots in with this file system, in MiB: in 72 it
 /// finds no room to unpack itself.
@@ -33,6 +32,9 @@ const SETUP_MARK_AT: usize = 0x202;
 
 /// How a 64-bit, little-endian ELF file is known.
 const ELF_MARK: &[u8] = b"\x7fELF\x02\x01";
+
+/// The most bytes that a responder may have.
+const MAX_RESPONDER: u64 = 64 << 20;
 
 /// How much of a kernel is looked at.
 const HEAD_LEN: u64 = 1024;
@@ -103,12 +105,13 @@ impl Parts {
                 source,
             }
         };
-        let is_kernel = File::open(&self.kernel).and_then(is_kernel);
+        let is_kernel = files::open(&self.kernel).and_then(is_kernel);
         if !is_kernel.map_err(missing("Linux kernel", &self.kernel))? {
             let path = self.kernel.clone();
             return Err(TargetError::NotAKernel { path });
         }
-        let program = fs::read(&self.responder).map_err(missing("responder", &self.responder))?;
+        let program = files::read(&self.responder, MAX_RESPONDER)
+            .map_err(missing("responder", &self.responder))?;
         let modules = match &self.modules {
             Some(directory) => modules::find(directory)?,
             None => Vec::new(),
@@ -150,6 +153,8 @@ pub fn responder(built: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const NETWORK: Network = Network {

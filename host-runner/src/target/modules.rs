@@ -11,10 +11,14 @@ use std::path::{Path, PathBuf};
 use object::{Object as _, ObjectSection as _};
 
 use super::TargetError;
+use crate::files::read as read_file;
 
 /// What brings up a virtio network device on PCI. A kernel that has one built in has no module of
 /// that name.
 const ROOTS: [&str; 2] = ["virtio_pci", "virtio_net"];
+
+/// The most bytes that a module may have.
+const MAX_MODULE: u64 = 64 << 20;
 
 /// A kernel module.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +48,7 @@ pub fn find(directory: &Path) -> Result<Vec<Module>, TargetError> {
         let Some(path) = files.get(&name).filter(|_| !read.contains_key(&name)) else {
             continue;
         };
-        let content = fs::read(path).map_err(|source| TargetError::Missing {
+        let content = read_file(path, MAX_MODULE).map_err(|source| TargetError::Missing {
             what: "kernel module",
             path: path.clone(),
             remedy: "run `make linux-guest` again",

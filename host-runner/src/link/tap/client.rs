@@ -117,6 +117,7 @@ pub(super) fn bring_up(name: &str, mac: Option<[u8; 6]>) -> io::Result<u32> {
     // A kernel without IPv6 refuses, and is quiet as it is. With an address it would still call for
     // routers, unless told otherwise where it can be: there is nobody here to answer.
     let _ = netlink::no_ipv6_of_its_own(device.index);
+    #[expect(clippy::disallowed_methods, reason = "a setting of the kernel's")]
     let _ = fs::write(format!("/proc/sys/net/ipv6/conf/{name}/accept_ra"), "0");
     netlink::up(device.index)?;
     Ok(device.index)

@@ -5,7 +5,7 @@ use crate::terminal;
 /// `text` in a heading, a paragraph or a line of a list.
 #[must_use]
 pub fn text(text: &str) -> String {
-    let line = terminal::one_line(text);
+    let line = terminal::escape(text).replace(['\n', '\t'], " ");
     let mut escaped = String::with_capacity(line.len());
     let mut before = None;
     let mut characters = line.chars().peekable();
@@ -36,7 +36,7 @@ mod tests {
     #[test]
     fn nothing_in_a_text_is_markup() {
         for (hostile, expected) in [
-            ("a\n# b\r\n- c", "a \\| # b\\\\x0d \\| - c"),
+            ("a\n# b\r\n- c", "a # b\\\\x0d - c"),
             ("<img src=x>", "&lt;img src=x>"),
             ("[a](http://b) ![c](d)", "\\[a\\](http://b) !\\[c\\](d)"),
             (
