@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::hint::black_box;
-use std::num::{NonZeroU16, NonZeroU32};
+use std::num::NonZeroU16;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use fathom::link::{Link, LinkError, Received};
 use fathom::load::datagram::{ReplyHeader, Requests};
 use fathom::load::schedule::Schedule;
 use fathom::load::window::{Arrival, Known, Window};
-use fathom::load::{self, Bench, Limit, Mode, Observer, Plan, Progress, Sample, Tally};
+use fathom::load::{self, Bench, Limit, Mode, Observer, Plan, Progress, Rate, Sample, Tally};
 use fathom::stats::Recorder;
 use wire::Kind;
 use wire::header::field;
@@ -46,7 +46,7 @@ fn plan(mode: Mode) -> Plan {
 
 fn open() -> Mode {
     Mode::Open {
-        rate: NonZeroU32::new(900_000).unwrap(),
+        rate: Rate::per_second(900_000),
     }
 }
 

@@ -72,6 +72,11 @@ where
         self.phase_from_ns = at_ns;
     }
 
+    /// Whether what is sent is not measured yet.
+    pub(super) fn is_warming_up(&self) -> bool {
+        self.phase == Phase::WarmUp
+    }
+
     /// Whether a request that is due at `due_ns` is still to be sent. Moves from warm-up to
     /// measuring, and from measuring to draining.
     pub(super) fn wants(&mut self, due_ns: u64) -> bool {

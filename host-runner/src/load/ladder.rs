@@ -1,14 +1,13 @@
 //! A sweep's ladder: open loops at shares of the most that a service gets done.
 
-use std::num::NonZeroU32;
-
 use super::window::MAX_CAPACITY;
-use super::{Mode, Plan};
+use super::{Mode, Plan, Rate};
 
 /// The shares, in percent. Near the maximum, where latency bends upwards, they are closer.
 pub const PERCENTAGES: [u32; 10] = [10, 20, 30, 40, 50, 60, 70, 80, 90, 95];
 
-const SECOND_NS: u64 = 1_000_000_000;
+/// From what rate on the steps are whole requests per second.
+const ROUNDED_FROM: f64 = 100.0;
 
 /// One step of the ladder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +25,8 @@ pub struct Step {
 #[must_use]
 pub fn steps(plan: &Plan, maximum: f64) -> Vec<Step> {
     let rates = PERCENTAGES.map(|percent| rate(maximum, percent));
-    let fastest = rates.iter().max().map_or(1, |rate| u64::from(rate.get()));
-    let timeout_ns = plan.timeout_ns.min(MAX_CAPACITY * SECOND_NS / fastest);
+    let fastest = rates.iter().max().copied().unwrap_or(Rate::LOWEST);
+    let timeout_ns = plan.timeout_ns.min(fastest.time_of(MAX_CAPACITY));
     std::iter::zip(PERCENTAGES, rates)
         .map(|(percent, rate)| Step {
             percent,
@@ -40,10 +39,14 @@ pub fn steps(plan: &Plan, maximum: f64) -> Vec<Step> {
         .collect()
 }
 
-fn rate(maximum: f64, percent: u32) -> NonZeroU32 {
-    // A rate that is too high for the type becomes the highest.
-    let rate = (maximum * f64::from(percent) / 100.0).round() as u32;
-    NonZeroU32::new(rate).unwrap_or(NonZeroU32::MIN)
+/// The share of `maximum`, in whole requests per second where rounding changes it by little.
+fn rate(maximum: f64, percent: u32) -> Rate {
+    let rate = maximum * f64::from(percent) / 100.0;
+    Rate::nearest(if rate < ROUNDED_FROM {
+        rate
+    } else {
+        rate.round()
+    })
 }
 
 #[cfg(test)]
@@ -54,6 +57,8 @@ mod tests {
 
     use super::super::Limit;
     use super::*;
+
+    const SECOND_NS: u64 = 1_000_000_000;
 
     const PLAN: Plan = Plan {
         mode: Mode::Pipeline {
@@ -69,16 +74,25 @@ mod tests {
         seed: 5,
     };
 
+    fn rates(steps: &[Step]) -> Vec<f64> {
+        let rate = |step: &Step| match step.plan.mode {
+            Mode::Open { rate } => rate.as_f64(),
+            other => panic!("{other:?}"),
+        };
+        steps.iter().map(rate).collect()
+    }
+
+    #[test]
+    fn a_slow_service_has_ten_different_steps_too() {
+        let steps = steps(&PLAN, 2.0);
+        let expected = [0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 1.9];
+        assert_eq!(rates(&steps), expected);
+    }
+
     #[test]
     fn the_steps_are_shares_of_the_maximum() {
         let steps = steps(&PLAN, 123_456.0);
-        let rates: Vec<u32> = steps
-            .iter()
-            .map(|step| match step.plan.mode {
-                Mode::Open { rate } => rate.get(),
-                other => panic!("{other:?}"),
-            })
-            .collect();
+        let rates: Vec<u32> = rates(&steps).iter().map(|&rate| rate as u32).collect();
         let expected = [
             12_346, 24_691, 37_037, 49_382, 61_728, 74_074, 86_419, 98_765, 111_110, 117_283,
         ];

@@ -2,6 +2,7 @@
 //!
 //! - [`plan`]: what is to be sent: loop, payload, warm-up, limits;
 //! - [`ladder`]: the plans of a sweep;
+//! - [`rate`]: how many requests a second;
 //! - [`schedule`]: when each request of an open loop is due;
 //! - [`window`]: sequence accounting in bounded memory;
 //! - [`padding`]: the bytes behind the header, made so that damage shows;
@@ -29,6 +30,7 @@ mod open;
 pub mod padding;
 mod pipeline;
 pub mod plan;
+pub mod rate;
 pub mod schedule;
 pub mod supervise;
 pub mod tally;
@@ -40,6 +42,7 @@ pub(crate) mod fake;
 mod tests;
 
 pub use plan::{Limit, Mode, Plan, PlanError};
+pub use rate::Rate;
 pub use supervise::{Phase, Progress};
 pub use tally::Tally;
 

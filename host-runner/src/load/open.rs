@@ -1,11 +1,9 @@
 //! The open loop: every request at its time, whatever became of the others.
 
-use std::num::NonZeroU32;
-
 use super::engine::Engine;
 use super::schedule::Schedule;
 use super::supervise::{Progress, Supervisor};
-use super::{Ending, Observer};
+use super::{Ending, Observer, Rate};
 use crate::link::Link;
 
 /// How long before a request is due the loop stops sleeping and asks the link without waiting, in
@@ -25,7 +23,7 @@ const BURST: u64 = 8;
 pub(super) fn run<L, O, C, H, E>(
     engine: &mut Engine<'_, L, O, C>,
     supervisor: &mut Supervisor<'_, H>,
-    rate: NonZeroU32,
+    rate: Rate,
 ) -> Result<(), Ending<E>>
 where
     L: Link + ?Sized,
@@ -37,14 +35,20 @@ where
     engine.begin(now_ns);
     let mut schedule = Schedule::new(now_ns, rate);
     let mut sending = engine.wants(schedule.due_ns());
-    let interval_ns = 1_000_000_000 / u64::from(rate.get());
-    let awake_ns = AWAKE_NS.min(interval_ns / AWAKE_SHARE);
+    // A warm-up shorter than an interval is one request, and does not wait for the next one to be due.
+    let early_ns = (engine.plan.warmup.duration_ns)
+        .filter(|&warmup_ns| warmup_ns < rate.interval_ns())
+        .map(|warmup_ns| now_ns.saturating_add(warmup_ns));
+    let awake_ns = AWAKE_NS.min(rate.interval_ns() / AWAKE_SHARE);
     loop {
         let mut burst = 0;
         while sending && schedule.due_ns() <= now_ns && burst < BURST && engine.window.has_room() {
             let due_ns = schedule.due_ns();
             now_ns = engine.send(Some(due_ns)).map_err(Ending::LinkFailed)?;
             schedule.advance();
+            if let Some(early_ns) = early_ns.filter(|_| engine.is_warming_up()) {
+                schedule = Schedule::new(early_ns, rate);
+            }
             sending = engine.wants(schedule.due_ns());
             burst += 1;
         }

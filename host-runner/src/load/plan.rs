@@ -1,9 +1,10 @@
 //! What is to be sent: which loop, how much, how long.
 
-use std::num::{NonZeroU16, NonZeroU32};
+use std::num::NonZeroU16;
 
 use wire::{HEADER_LEN, MAX_PAYLOAD};
 
+use super::Rate;
 use super::window::MAX_CAPACITY;
 
 /// How requests follow each other.
@@ -15,8 +16,8 @@ pub enum Mode {
     Closed,
     /// Request i is due i / `rate` seconds after the start, whatever happened before.
     Open {
-        /// Requests per second.
-        rate: NonZeroU32,
+        /// How many a second.
+        rate: Rate,
     },
     /// A closed loop of `depth` requests in flight: each goes out when an earlier one was answered
     /// or lost. It measures how much the system gets done; its latency is that at full load.
@@ -150,10 +151,7 @@ impl Plan {
         match self.mode {
             Mode::Closed => 1,
             Mode::Pipeline { depth } => depth.get().into(),
-            Mode::Open { rate } => {
-                let in_flight = u128::from(rate.get()) * u128::from(self.timeout_ns);
-                u64::try_from(in_flight.div_ceil(1_000_000_000)).unwrap_or(u64::MAX)
-            }
+            Mode::Open { rate } => rate.requests_in(self.timeout_ns),
         }
     }
 
@@ -161,10 +159,7 @@ impl Plan {
     #[must_use]
     pub fn expected_ns(&self) -> Option<u64> {
         let by_count = match (self.mode, self.measure.count) {
-            (Mode::Open { rate }, Some(count)) => {
-                let ns = u128::from(count) * 1_000_000_000 / u128::from(rate.get());
-                Some(u64::try_from(ns).unwrap_or(u64::MAX))
-            }
+            (Mode::Open { rate }, Some(count)) => Some(rate.time_of(count)),
             _ => None,
         };
         match (self.measure.duration_ns, by_count) {
@@ -194,7 +189,7 @@ mod tests {
 
     fn open(rate: u32) -> Mode {
         Mode::Open {
-            rate: NonZeroU32::new(rate).unwrap(),
+            rate: Rate::per_second(rate),
         }
     }
 

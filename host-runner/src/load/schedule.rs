@@ -1,32 +1,31 @@
 //! When each request of an open loop is due.
 
-use std::num::NonZeroU32;
-
-const SECOND_NS: u64 = 1_000_000_000;
+use super::Rate;
 
 /// The due times of an open loop, one after the other: request i is due at `start_ns + i / rate`
 /// seconds, rounded down. What rounding leaves is carried on, so it never adds up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Schedule {
     due_ns: u64,
-    /// What is left of the due time's last nanosecond, in parts of `rate`.
+    /// What is left of the due time's last nanosecond, in parts of `parts`.
     remainder: u64,
     step_ns: u64,
     step_remainder: u64,
-    rate: u64,
+    /// How many parts a nanosecond has here: the rate in its smallest unit.
+    parts: u64,
 }
 
 impl Schedule {
     /// Requests from `start_ns` on, `rate` of them a second.
     #[must_use]
-    pub const fn new(start_ns: u64, rate: NonZeroU32) -> Self {
-        let rate = rate.get() as u64;
+    pub const fn new(start_ns: u64, rate: Rate) -> Self {
+        let parts = rate.micro_per_second();
         Self {
             due_ns: start_ns,
             remainder: 0,
-            step_ns: SECOND_NS / rate,
-            step_remainder: SECOND_NS % rate,
-            rate,
+            step_ns: Rate::NS_TIMES_SCALE / parts,
+            step_remainder: Rate::NS_TIMES_SCALE % parts,
+            parts,
         }
     }
 
@@ -41,8 +40,8 @@ impl Schedule {
     #[inline]
     pub fn advance(&mut self) {
         self.remainder += self.step_remainder;
-        let carries = self.remainder >= self.rate;
-        self.remainder -= if carries { self.rate } else { 0 };
+        let carries = self.remainder >= self.parts;
+        self.remainder -= if carries { self.parts } else { 0 };
         let step_ns = self.step_ns + u64::from(carries);
         self.due_ns = self.due_ns.saturating_add(step_ns);
     }
@@ -56,7 +55,7 @@ mod tests {
 
     #[test]
     fn does_not_drift() {
-        let mut schedule = Schedule::new(1000, NonZeroU32::new(3).unwrap());
+        let mut schedule = Schedule::new(1000, Rate::per_second(3));
         let mut due_ns = Vec::new();
         for _ in 0..4 {
             due_ns.push(schedule.due_ns());
@@ -72,11 +71,14 @@ mod tests {
     proptest! {
         #[test]
         fn every_due_time_is_the_exact_one(
-            start_ns in 0..u64::MAX / 2, rate in 1..u32::MAX, count in 1..2000u64,
+            start_ns in 0..u64::MAX / 2,
+            rate in prop_oneof![0.000_001..10.0f64, 10.0..1e9f64].prop_map(Rate::nearest),
+            count in 1..2000u64,
         ) {
-            let mut schedule = Schedule::new(start_ns, NonZeroU32::new(rate).unwrap());
+            let mut schedule = Schedule::new(start_ns, rate);
             for index in 0..count {
-                let offset_ns = u128::from(index) * 1_000_000_000 / u128::from(rate);
+                let scaled = u128::from(index) * 1_000_000_000_000_000;
+                let offset_ns = scaled / u128::from(rate.micro_per_second());
                 let exact_ns = u128::from(start_ns) + offset_ns;
                 prop_assert_eq!(u128::from(schedule.due_ns()), exact_ns);
                 schedule.advance();

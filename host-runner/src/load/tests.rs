@@ -1,7 +1,7 @@
 //! The loops on virtual time.
 
 use std::convert::Infallible;
-use std::num::{NonZeroU16, NonZeroU32};
+use std::num::NonZeroU16;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use proptest::prelude::*;
@@ -33,7 +33,7 @@ fn plan(mode: Mode, warmup: u64, count: u64) -> Plan {
 
 fn open(rate: u32) -> Mode {
     Mode::Open {
-        rate: NonZeroU32::new(rate).unwrap(),
+        rate: Rate::per_second(rate),
     }
 }
 
@@ -99,6 +99,47 @@ fn durations_end_warm_up_and_measurement() {
     assert_eq!((tally.warmup_discarded, tally.sent), (10, 100));
     assert_eq!(log.started_ns, Some(tally.started_ns));
     assert_eq!(tally.achieved_rate(), Some(10_000.0));
+}
+
+#[test]
+fn an_open_loop_may_send_less_than_once_a_second() {
+    let lasting = |ns| Limit {
+        duration_ns: Some(ns),
+        count: None,
+    };
+    let slow = |warmup_ns, measure_ns| Plan {
+        warmup: lasting(warmup_ns),
+        measure: lasting(measure_ns),
+        ..plan(
+            Mode::Open {
+                rate: "0.2".parse().unwrap(),
+            },
+            0,
+            0,
+        )
+    };
+    let mut sent_ns = Vec::new();
+    let (tally, log) = measure(&slow(500_000_000, 60_000_000_000), |header, request| {
+        sent_ns.push(header.t1_ns);
+        vec![(RTT_NS, reply(request))]
+    });
+    assert_eq!((tally.warmup_discarded, tally.sent, tally.lost), (1, 12, 0));
+    assert_eq!(tally.achieved_rate(), Some(0.2));
+    assert!(log.lateness_ns.iter().all(|&ns| ns < 10_000));
+    // One to warm up, the first that is measured when that is over, and then one every five seconds.
+    let apart_s = |pair: &[u64]| (pair[1] - pair[0]) as f64 / 1e9;
+    let apart: Vec<f64> = sent_ns.windows(2).map(apart_s).collect();
+    assert!((apart[0] - 0.5).abs() < 1e-4, "{apart:?}");
+    assert!(
+        apart[1..].iter().all(|s| (s - 5.0).abs() < 1e-4),
+        "{apart:?}"
+    );
+    // A measurement shorter than an interval is one request, at once.
+    let (tally, log) = measure(&slow(0, 1_000_000_000), |_, request| {
+        vec![(RTT_NS, reply(request))]
+    });
+    assert_eq!((tally.sent, tally.received), (1, 1));
+    assert!(log.lateness_ns[0] < 10_000);
 }
 
 #[test]

@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn a_run_as_one_interval() {
         let recorder = sample::recorder(Mode::Open {
-            rate: std::num::NonZeroU32::new(1000).unwrap(),
+            rate: crate::load::Rate::per_second(1000),
         });
         let uncorrected = &recorder.open.unwrap().uncorrected;
         let length = Duration::from_secs(2);

@@ -183,7 +183,7 @@ impl Run {
             sweep_percent: None,
             offered_rate: match plan.mode {
                 Mode::Closed | Mode::Pipeline { .. } => None,
-                Mode::Open { rate } => Some(rate.get().into()),
+                Mode::Open { rate } => Some(rate.as_f64()),
             },
             achieved_rate: match plan.mode {
                 Mode::Closed | Mode::Open { .. } => tally.achieved_rate(),

@@ -1,12 +1,12 @@
 //! Made-up measurements for the tests of this module's neighbours.
 
-use std::num::{NonZeroU16, NonZeroU32};
+use std::num::NonZeroU16;
 
 use wire::Counters;
 
 use super::run::GuestCounters;
 use super::{Environment, Image, Merged, Report, Run, Setting};
-use crate::load::{Limit, Loss, Mode, Observer, Plan, Sample, Tally};
+use crate::load::{Limit, Loss, Mode, Observer, Plan, Rate, Sample, Tally};
 use crate::stats::noise::Lost;
 use crate::stats::{Ended, Noise, Recorder};
 
@@ -144,7 +144,7 @@ pub(super) fn pipeline_run() -> Run {
 pub(super) fn sweep_report() -> Report {
     let mut runs = vec![pipeline_run()];
     for percent in [10, 50, 95] {
-        let rate = NonZeroU32::new(10 * percent).unwrap();
+        let rate = Rate::per_second(10 * percent);
         let mut step = run(Mode::Open { rate });
         step.sweep_percent = Some(percent);
         runs.push(step);
@@ -158,7 +158,7 @@ pub(super) fn sweep_report() -> Report {
 }
 
 pub(super) fn open_run() -> Run {
-    let rate = NonZeroU32::new(1000).unwrap();
+    let rate = Rate::per_second(1000);
     run(Mode::Open { rate })
 }
 

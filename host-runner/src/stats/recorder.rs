@@ -99,10 +99,8 @@ impl Observer for Recorder {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
-
     use super::*;
-    use crate::load::Limit;
+    use crate::load::{Limit, Rate};
 
     fn plan(mode: Mode) -> Plan {
         let count = Some(10);
@@ -127,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_reply_goes_into_each_distribution() {
-        let rate = NonZeroU32::new(1000).unwrap();
+        let rate = Rate::per_second(1000);
         let mut recorder = Recorder::new(&plan(Mode::Open { rate }));
         recorder.started(1000);
         recorder.sent(200);
@@ -150,7 +148,7 @@ mod tests {
 
     #[test]
     fn what_a_client_that_waits_would_not_have_sent_is_not_in_its_record() {
-        let rate = NonZeroU32::new(1000).unwrap();
+        let rate = Rate::per_second(1000);
         let mut recorder = Recorder::new(&plan(Mode::Open { rate }));
         recorder.replied(SAMPLE);
         recorder.replied(Sample {

@@ -120,10 +120,8 @@ fn lateness(latency: &Recording, lateness: &Recording) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
-
     use super::*;
-    use crate::load::{Limit, Loss, Mode, Observer, Plan, Sample};
+    use crate::load::{Limit, Loss, Mode, Observer, Plan, Rate, Sample};
     use crate::stats::noise::Lost;
 
     const GOOD: Tally = Tally {
@@ -147,7 +145,7 @@ mod tests {
 
     /// An open loop's recorder with `count` replies.
     fn recorder(count: u64, latency_ns: u64, lateness_ns: u64) -> Recorder {
-        let rate = NonZeroU32::new(1000).unwrap();
+        let rate = Rate::per_second(1000);
         let mut recorder = Recorder::new(&Plan {
             mode: Mode::Open { rate },
             payload_len: 64,

@@ -1,13 +1,13 @@
 //! What load to put on a service.
 
-use std::num::{NonZeroU16, NonZeroU32};
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
 use crate::cli::CliError;
 use crate::cli::values::{as_ns, duration};
-use crate::load::{Limit, Mode, Plan};
+use crate::load::{Limit, Mode, Plan, Rate};
 
 /// How requests follow each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -29,9 +29,9 @@ pub struct LoadArgs {
     /// How requests follow each other
     #[arg(long, value_enum, default_value_t)]
     pub mode: ModeName,
-    /// Requests per second (mode open only) [default: 1000]
-    #[arg(long, value_name = "PER_SECOND")]
-    pub rate: Option<NonZeroU32>,
+    /// Requests per second, such as 0.2, 1000, 100k or 1.5M (mode open only) [default: 1000]
+    #[arg(long, value_name = "PER_SECOND", allow_hyphen_values = true)]
+    pub rate: Option<Rate>,
     /// Requests in flight, 1 to 256 (mode pipeline and --sweep only) [default: 32]
     #[arg(long, value_name = "N")]
     pub depth: Option<NonZeroU16>,
@@ -61,7 +61,7 @@ pub struct LoadArgs {
 }
 
 /// The rate of an open loop unless told otherwise, in requests per second.
-const DEFAULT_RATE: NonZeroU32 = NonZeroU32::new(1000).unwrap();
+const DEFAULT_RATE: Rate = Rate::per_second(1000);
 
 /// The depth of a pipeline unless told otherwise: deep enough that both sides work in bursts, and
 /// half of the guest's 64 receive buffers, so that none is lost for want of one.
@@ -185,11 +185,15 @@ mod tests {
     #[test]
     fn an_open_loop_has_a_rate_and_a_closed_one_has_none() {
         let rate = |rate| Mode::Open {
-            rate: NonZeroU32::new(rate).unwrap(),
+            rate: Rate::nearest(rate),
         };
-        let mode = |line| run_args(line).load.plan().map(|plan| plan.mode);
-        assert_eq!(mode("--mode open").unwrap(), rate(1000));
-        assert_eq!(mode("--mode open --rate 5000").unwrap(), rate(5000));
+        let mode = |line: &str| run_args(line).load.plan().map(|plan| plan.mode);
+        assert_eq!(mode("--mode open").unwrap(), rate(1000.0));
+        assert_eq!(mode("--mode open --rate 5000").unwrap(), rate(5000.0));
+        for (text, per_second) in [("0.2", 0.2), ("100k", 1e5), ("1e6", 1e6), ("1.5M", 1.5e6)] {
+            let line = format!("--mode open --timeout 100ms --rate {text}");
+            assert_eq!(mode(&line).unwrap(), rate(per_second), "{text}");
+        }
         assert_eq!(mode("--rate 5000").unwrap_err().exit_code(), 2);
     }
 
@@ -233,9 +237,21 @@ mod tests {
             "--timeout 0s",
             "--duration 0s",
             "--mode open --rate 3000000",
+            "--mode open --rate 3M",
         ] {
             let error = run_args(line).load.plan().unwrap_err();
             assert_eq!(error.exit_code(), 2, "{line}: {error}");
+        }
+        for (rate, complaint) in [
+            ("0", "above 0"),
+            ("-5", "above 0"),
+            ("NaN", "no number"),
+            ("5G", "highest rate"),
+        ] {
+            let line = ["fathom", "run", "--mode", "open", "--rate", rate];
+            let error = Cli::try_parse_from(line).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().contains(complaint), "{error}");
         }
     }
 }

@@ -1,8 +1,6 @@
 //! Made-up sources for the tests of this module's neighbours.
 
-use std::num::NonZeroU32;
-
-use crate::load::Mode;
+use crate::load::{Mode, Rate};
 use crate::report::read::{Distribution, Interval, Source};
 use crate::report::{BeforeAfter, Comparison, Merged, Report, Run, Skipped, sample};
 use crate::stats::summary::PERCENTILES;
@@ -46,7 +44,7 @@ pub(super) fn closed() -> Source {
 pub(super) fn open(rate: f64) -> Source {
     let mut run = sample::open_run();
     run.offered_rate = Some(rate);
-    let rate = NonZeroU32::new(1000).expect("it is not zero");
+    let rate = Rate::per_second(1000);
     source(run, Mode::Open { rate })
 }
 
