@@ -159,10 +159,12 @@ impl Codec {
         };
         let same = &headers[IP + addresses..self.udp + UDP_LENGTH];
         let udp = frame[self.udp..].get(..ip_len)?;
-        let rest = Sum::of(udp.get(UDP_LENGTH..)?);
+        let (udp_header, _) = udp.split_at_checked(UDP_HEADER_LEN)?;
+        let rest = Sum::of(&udp[UDP_LENGTH..]);
         let length = Sum::of_network_word(ip_len as u16);
         let sum = self.udp_sum.plus(length).plus(rest);
-        let is_whole = field(udp, UDP_LENGTH) == ip_len && field(udp, UDP_CHECKSUM) != 0;
+        let is_whole =
+            field(udp_header, UDP_LENGTH) == ip_len && field(udp_header, UDP_CHECKSUM) != 0;
         let is_answer = is_usual && *same == self.answer[..same.len()] && is_whole && sum.is_good();
         is_answer.then(|| &udp[UDP_HEADER_LEN..])
     }
@@ -232,6 +234,31 @@ mod tests {
             let frame = &frame[..whole.saturating_add_signed(len)];
             let flow = flow(is_v4, false);
             prop_assert_eq!(Codec::new(flow).parse(frame), flow.parse(frame));
+        }
+    }
+
+    /// The IP header may say that there is less than a UDP header behind it.
+    #[test]
+    fn a_datagram_shorter_than_its_header_is_none() {
+        for is_v4 in [true, false] {
+            let mut frame = [0; MAX_FRAME];
+            let whole = flow(is_v4, true).build(&mut frame, &[7; 64]).unwrap();
+            let here = flow(is_v4, false);
+            let (at, header_len) = if is_v4 {
+                (IP + V4_TOTAL_LENGTH, 20)
+            } else {
+                (IP + V6_PAYLOAD_LENGTH, 0)
+            };
+            for udp_len in 0..8_u16 {
+                frame[at..][..2].copy_from_slice(&(header_len + udp_len).to_be_bytes());
+                let frame = &frame[..whole];
+                let parsed = Codec::new(here).parse(frame);
+                assert!(
+                    !matches!(parsed, Parsed::Datagram(_)),
+                    "{udp_len}: {parsed:?}"
+                );
+                assert_eq!(parsed, here.parse(frame), "{udp_len}");
+            }
         }
     }
 
