@@ -15,11 +15,13 @@ use fathom::link::codec::Codec;
 use fathom::link::frame::{Flow, MAX_FRAME};
 use fathom::link::loopback::Loopback;
 use fathom::link::vhost_user::driver::Driver;
-use fathom::link::{Link, LinkError, Received};
+use fathom::link::{Link, LinkError, Received, Sent};
 use fathom::load::datagram::{ReplyHeader, Requests};
 use fathom::load::schedule::Schedule;
 use fathom::load::window::{Arrival, Known, Window};
-use fathom::load::{self, Bench, Limit, Mode, Observer, Plan, Progress, Rate, Sample, Tally};
+use fathom::load::{
+    self, Bench, Limit, Mode, Observer, Plan, Progress, Protocol, Rate, Sample, Tally,
+};
 use fathom::stats::Recorder;
 use wire::Kind;
 use wire::header::field;
@@ -41,6 +43,7 @@ fn plan(mode: Mode) -> Plan {
             count: None,
         },
         seed: SEED,
+        protocol: Protocol::Fathom,
     }
 }
 
@@ -57,7 +60,7 @@ fn pipeline() -> Mode {
 }
 
 fn encode(c: &mut Criterion) {
-    let mut requests = Requests::new(PAYLOAD, SEED);
+    let mut requests = Requests::new(PAYLOAD, SEED, Protocol::Fathom);
     let mut seq = 0;
     c.bench_function("encode a request", |b| {
         b.iter(|| {
@@ -69,7 +72,7 @@ fn encode(c: &mut Criterion) {
 }
 
 fn decode(c: &mut Criterion) {
-    let mut requests = Requests::new(PAYLOAD, SEED);
+    let mut requests = Requests::new(PAYLOAD, SEED, Protocol::Fathom);
     requests.prepare(7);
     let mut reply = requests.stamped(7000).to_vec();
     let _ = wire::handle(&mut reply, 9, 5000, || 5300);
@@ -157,14 +160,14 @@ impl Link for Mirror<'_> {
         "mirror"
     }
 
-    fn send(&mut self, datagram: &[u8]) -> Result<(), LinkError> {
+    fn send(&mut self, datagram: &[u8]) -> Result<Sent, LinkError> {
         self.began.get_or_insert_with(Instant::now);
         let mut answer = [0; PAYLOAD];
         answer.copy_from_slice(datagram);
         answer[field::KIND] = Kind::Reply.as_byte();
         answer[field::T3.start] = 100;
         self.answers.push_back(answer);
-        Ok(())
+        Ok(Sent::Out)
     }
 
     fn receive(&mut self, buffer: &mut [u8], _: u64) -> Result<Option<Received>, LinkError> {

@@ -67,6 +67,7 @@ fn reflector_ns(cpu: usize, payload_len: usize) -> Option<f64> {
         warmup: count(WARMUP),
         measure: count(REQUESTS),
         seed: 0,
+        protocol: load::Protocol::Fathom,
     };
     let mut recorder = Recorder::new(&plan);
     let bench = Bench {

@@ -218,7 +218,7 @@ mod tests {
     use super::*;
     use crate::link::fault::{Faults, Faulty, Injected};
     use crate::link::loopback::Loopback;
-    use crate::link::{LinkError, Received};
+    use crate::link::{LinkError, Received, Sent};
     use crate::load::{Limit, Mode};
     use crate::machine::{Hint, MachineError};
 
@@ -240,7 +240,7 @@ mod tests {
             "broken"
         }
 
-        fn send(&mut self, _: &[u8]) -> Result<(), LinkError> {
+        fn send(&mut self, _: &[u8]) -> Result<Sent, LinkError> {
             Err(Self::error())
         }
 
@@ -259,6 +259,7 @@ mod tests {
             count: Some(10),
         },
         seed: 1,
+        protocol: crate::load::Protocol::Fathom,
     };
 
     fn measure_loopback(plan: &Plan, faults: Faults) -> (Measured, Injected) {

@@ -164,6 +164,7 @@ mod tests {
             count: None,
         },
         seed: 1,
+        protocol: crate::load::Protocol::Fathom,
     };
 
     fn output(directory: &Path) -> Output {

@@ -8,7 +8,8 @@ use wire::MAX_PAYLOAD;
 
 use super::LookError;
 use crate::clock;
-use crate::link::{Link, Received, Signals};
+use crate::link::{Link, Received, Sent, Signals};
+use crate::load::Protocol;
 use crate::load::datagram::{ReplyHeader, Requests};
 
 /// How often the caller is asked whether it has given up.
@@ -49,7 +50,7 @@ impl<'a> Asker<'a> {
     ) -> Self {
         Self {
             link,
-            requests: Requests::new(payload_len, 0),
+            requests: Requests::new(payload_len, 0, Protocol::Fathom),
             next_seq: 0,
             buffer: Box::new([0; MAX_PAYLOAD + 1]),
             deadline: Instant::now() + patience,
@@ -65,7 +66,9 @@ impl<'a> Asker<'a> {
     pub fn ask(&mut self) -> Result<(), LookError> {
         self.requests.prepare(self.next_seq);
         self.next_seq += 1;
-        Ok(self.link.send(self.requests.stamped(clock::now_ns()))?)
+        // One that this host refuses to send is one without an answer.
+        let _: Sent = self.link.send(self.requests.stamped(clock::now_ns()))?;
+        Ok(())
     }
 
     /// How many requests it has sent, which is the next one's number.
@@ -82,15 +85,11 @@ impl<'a> Asker<'a> {
     pub fn answer(&mut self) -> Result<Answer, LookError> {
         loop {
             let deadline_ns = clock::now_ns() + CANCEL_INTERVAL_NS;
-            match self.link.receive(&mut self.buffer[..], deadline_ns)? {
-                Some(received) => {
-                    if let Some(answer) = self.read(received) {
-                        return Ok(answer);
-                    }
-                }
-                None => self.check_cancelled()?,
+            let received = self.link.receive(&mut self.buffer[..], deadline_ns)?;
+            if let Some(answer) = received.and_then(|received| self.read(received)) {
+                return Ok(answer);
             }
-            self.check_time()?;
+            self.check()?;
         }
     }
 
@@ -127,11 +126,11 @@ impl<'a> Asker<'a> {
     /// [`LookError`] as [`Asker::answer`].
     pub fn listen(&mut self, time: Duration) -> Result<(), LookError> {
         let deadline_ns = clock::now_ns() + time.as_nanos() as u64;
-        while self
-            .link
-            .receive(&mut self.buffer[..], deadline_ns)?
-            .is_some()
-        {}
+        while let Some(received) = self.link.receive(&mut self.buffer[..], deadline_ns)? {
+            if received.at_ns >= deadline_ns {
+                break;
+            }
+        }
         self.check()
     }
 
@@ -180,6 +179,7 @@ impl<'a> Asker<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::link::LinkError;
     use crate::link::fault::{Faults, Faulty};
     use crate::link::loopback::Loopback;
 
@@ -193,6 +193,43 @@ mod tests {
         assert_eq!(asker.waiting().unwrap(), None);
         asker.ask().unwrap();
         assert!(asker.answer().unwrap().t2_ns >= first.t2_ns);
+    }
+
+    /// A link on which datagrams come that answer nothing, one after the other without end.
+    struct Flood;
+
+    impl Link for Flood {
+        fn name(&self) -> &'static str {
+            "flood"
+        }
+
+        fn send(&mut self, _: &[u8]) -> Result<Sent, LinkError> {
+            Ok(Sent::Out)
+        }
+
+        fn receive(&mut self, _: &mut [u8], _: u64) -> Result<Option<Received>, LinkError> {
+            let at_ns = clock::now_ns();
+            Ok(Some(Received { len: 0, at_ns }))
+        }
+    }
+
+    #[test]
+    fn what_answers_nothing_keeps_nobody_waiting() {
+        let mut flood = Flood;
+        let asked = std::cell::Cell::new(0);
+        let later = || {
+            asked.set(asked.get() + 1);
+            asked.get() > 3
+        };
+        let mut asker = Asker::new(&mut flood, 64, Duration::from_secs(60), &later);
+        let error = asker.answer().unwrap_err();
+        assert!(matches!(error, LookError::Cancelled), "{error}");
+        let never = || false;
+        let mut asker = Asker::new(&mut flood, 64, Duration::from_secs(60), &never);
+        asker.listen(Duration::from_millis(5)).unwrap();
+        let mut asker = Asker::new(&mut flood, 64, Duration::from_millis(5), &never);
+        let error = asker.answer().unwrap_err();
+        assert!(matches!(error, LookError::OutOfTime), "{error}");
     }
 
     #[test]

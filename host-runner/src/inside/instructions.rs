@@ -97,7 +97,11 @@ pub fn per_echo(asker: &mut Asker<'_>, supply: Supply) -> Result<f64, LookError>
     let mut idle_since = Instant::now();
     let mut silent_since = idle_since;
     loop {
-        while let Some(answer) = asker.waiting()? {
+        // No more at a time than can be under way: answers that nobody asked for may never end.
+        for _ in 0..=supply.reserve + supply.burst {
+            let Some(answer) = asker.waiting()? else {
+                break;
+            };
             silent_since = Instant::now();
             if answer.seq != next {
                 windows.starve();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::codec::Codec;
 use super::frame::{Flow, MAX_FRAME, Parsed};
 use super::stack::{Host, Stack};
-use super::{Family, Gaps, Link, LinkError, Received, Signals, wait};
+use super::{Family, Gaps, Link, LinkError, Received, Sent, Signals, wait};
 use crate::clock;
 
 /// The instrument's Ethernet address on such links: locally administered.
@@ -129,13 +129,14 @@ impl<F: Frames> Link for EthernetLink<F> {
         self.frames.take_gaps()
     }
 
-    fn send(&mut self, datagram: &[u8]) -> Result<(), LinkError> {
+    fn send(&mut self, datagram: &[u8]) -> Result<Sent, LinkError> {
         let built = self.codec.build(&mut self.outgoing, datagram);
         let len = built.ok_or(LinkError::TooLong {
             link: self.frames.name(),
             len: datagram.len(),
         })?;
-        self.frames.send(&self.outgoing[..len])
+        self.frames.send(&self.outgoing[..len])?;
+        Ok(Sent::Out)
     }
 
     fn receive(
@@ -162,6 +163,10 @@ impl<F: Frames> Link for EthernetLink<F> {
                     self.stack.input(frame);
                     self.stack.poll(|frame| self.frames.send(frame))?;
                 }
+            }
+            // There may be more of that than time to look at it.
+            if at_ns >= deadline_ns {
+                return Ok(None);
             }
         }
     }

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Link, LinkError, Received};
+use super::{Link, LinkError, Received, Sent};
 use crate::clock;
 use crate::random::SplitMix64;
 
@@ -129,10 +129,10 @@ impl<L: Link> Link for Faulty<L> {
         self.inner.name()
     }
 
-    fn send(&mut self, datagram: &[u8]) -> Result<(), LinkError> {
+    fn send(&mut self, datagram: &[u8]) -> Result<Sent, LinkError> {
         if self.random.happens(self.faults.lose_request) {
             self.injected.lost_requests += 1;
-            return Ok(());
+            return Ok(Sent::Out);
         }
         self.inner.send(datagram)
     }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use wire::Verdict;
 
-use super::{Link, LinkError, Received, wait};
+use super::{Link, LinkError, Received, Sent, wait};
 use crate::clock;
 
 /// The link's name.
@@ -39,7 +39,7 @@ impl Link for Loopback {
         NAME
     }
 
-    fn send(&mut self, datagram: &[u8]) -> Result<(), LinkError> {
+    fn send(&mut self, datagram: &[u8]) -> Result<Sent, LinkError> {
         let received_ns = clock::now_ns();
         let mut answer = self.spare.pop().unwrap_or_default();
         answer.clear();
@@ -48,7 +48,7 @@ impl Link for Loopback {
             Verdict::Reply | Verdict::Unsupported => self.answers.push_back(answer),
             Verdict::Drop(_) => self.spare.push(answer),
         }
-        Ok(())
+        Ok(Sent::Out)
     }
 
     fn receive(
@@ -87,8 +87,8 @@ mod tests {
         let mut datagram = [0xaa; 64];
         for seq in 0..3 {
             Header::request(seq, 5).encode(&mut datagram).unwrap();
-            link.send(&datagram).unwrap();
-            link.send(b"not a request").unwrap();
+            assert_eq!(link.send(&datagram).unwrap(), Sent::Out);
+            assert_eq!(link.send(b"not a request").unwrap(), Sent::Out);
         }
         let mut buffer = [0; 1500];
         for seq in 0..3 {

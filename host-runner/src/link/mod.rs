@@ -5,11 +5,14 @@
 //! The measuring loop knows nothing else of the network.
 //!
 //! - [`user`]: a UDP socket, through QEMU's user network or to any service;
+//! - [`flows`]: several of them that take turns;
+//! - [`source`]: where an ordinary socket's datagrams leave from;
 //! - [`tap`]: a UDP socket of this kernel's, in a network that is made for it and holds nothing else;
 //! - [`ethernet`]: Ethernet frames, built and parsed by [`frame`], over whatever carries them:
 //!   - [`unix`]: a Unix socket pair,
 //!   - [`vhost_user`]: virtqueues in the guest's own memory,
 //!   - [`captured`]: any of them, with a capture file written by [`pcap`];
+//! - [`refusal`]: why this host did not send a datagram;
 //! - [`loopback`]: the request handler itself, with no network at all;
 //! - [`reflector`]: a thread in the service's place at the other end of a link, which answers with what
 //!   [`turn`] makes of a frame;
@@ -22,12 +25,15 @@ pub mod captured;
 pub mod codec;
 pub mod ethernet;
 pub mod fault;
+pub mod flows;
 pub mod frame;
 pub mod gaps;
 pub mod loopback;
 pub mod pcap;
 pub mod reflector;
+pub mod refusal;
 mod setup;
+pub mod source;
 mod stack;
 pub mod tap;
 pub mod turn;
@@ -43,6 +49,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use gaps::Gaps;
+pub use refusal::Refusal;
 pub use setup::{Family, LinkKind, Opener, Options, prepare};
 pub use stack::Host;
 
@@ -53,6 +60,15 @@ pub struct Received {
     pub len: usize,
     /// When the link had it in hand, in nanoseconds of [`crate::clock`].
     pub at_ns: u64,
+}
+
+/// What became of a datagram that was to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// It is on its way, and the network may still lose it.
+    Out,
+    /// This host refused to send it. It never left, and the next one may.
+    Refused(Refusal),
 }
 
 /// How often the two sides of a virtqueue have woken each other.
@@ -96,11 +112,12 @@ pub trait Link {
     /// # Errors
     ///
     /// [`LinkError`] if the link can't carry anything any more. A datagram that the network drops
-    /// is no error.
-    fn send(&mut self, datagram: &[u8]) -> Result<(), LinkError>;
+    /// is no error, nor is one that this host refuses to send.
+    fn send(&mut self, datagram: &[u8]) -> Result<Sent, LinkError>;
 
     /// Takes the next datagram from the service, waiting for it until `deadline_ns` of
     /// [`crate::clock`]; `None` if none came by then. A deadline in the past asks without waiting.
+    /// Whatever else comes in, however much of it, does not keep the call beyond its deadline.
     ///
     /// # Errors
     ///
@@ -160,6 +177,31 @@ pub enum LinkError {
     Ipv4Only {
         /// The link's name.
         link: &'static str,
+    },
+    /// This host has refused to send anything from the start.
+    #[error("link {link}: this host sends nothing to the service ({}); {}", refusal.name(), refusal.remedy())]
+    Refused {
+        /// The link's name.
+        link: &'static str,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// Nobody has the service's port.
+    #[error("nobody listens on {peer} (port unreachable); start one with `fathom serve`")]
+    NobodyListens {
+        /// The service's address and port.
+        peer: std::net::SocketAddr,
+    },
+    /// Datagrams can't leave from where they were to.
+    #[error("link {link}: {what} can't be used; choose another with `--bind` or `--interface`")]
+    Source {
+        /// The link's name.
+        link: &'static str,
+        /// The address or the interface.
+        what: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
     },
     /// The datagram is longer than the link carries.
     #[error("link {link}: a payload of {len} bytes does not fit a datagram; choose a smaller one")]

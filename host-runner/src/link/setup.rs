@@ -60,6 +60,26 @@ pub enum Family {
     V6,
 }
 
+impl Family {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        }
+    }
+
+    /// The length of the headers before a UDP payload, in bytes: IP, without options, and UDP.
+    #[must_use]
+    pub const fn headers_len(self) -> usize {
+        match self {
+            Self::V4 => 20 + 8,
+            Self::V6 => 40 + 8,
+        }
+    }
+}
+
 /// A link to set up.
 #[derive(Clone, Debug)]
 pub struct Options {

@@ -6,9 +6,11 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use rustix::io::Errno;
-use rustix::net::SendFlags;
+use rustix::net::{SendFlags, sockopt};
 
-use super::{Link, LinkError, Received, enlarge_buffers, wait};
+use super::refusal::{self, Refusal};
+use super::source::Source;
+use super::{Link, LinkError, Received, Sent, enlarge_buffers, wait};
 
 /// What results call the way to a process on this host, or to a thread.
 pub const LOOPBACK: &str = "loopback";
@@ -18,6 +20,8 @@ pub const LOOPBACK: &str = "loopback";
 pub struct UdpLink {
     name: &'static str,
     socket: UdpSocket,
+    /// Whose port has to be open, until something comes from there.
+    expected: Option<SocketAddr>,
 }
 
 impl UdpLink {
@@ -31,6 +35,22 @@ impl UdpLink {
         Self::over(name, socket, peer)
     }
 
+    /// The same from `source`, and for a service that nothing is known of: until it has sent something,
+    /// a closed port is an error ([`LinkError::NobodyListens`]).
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError`] as for [`Source::open`], or if there is no route to `peer`.
+    pub fn connect_from(
+        name: &'static str,
+        source: &Source,
+        peer: SocketAddr,
+    ) -> Result<Self, LinkError> {
+        let link = Self::over(name, source.open(name, peer, 0)?, peer)?;
+        let expected = Some(peer);
+        Ok(Self { expected, ..link })
+    }
+
     /// The same over a socket that there is already, in whatever network that was made.
     ///
     /// # Errors
@@ -41,12 +61,86 @@ impl UdpLink {
         socket: UdpSocket,
         peer: SocketAddr,
     ) -> Result<Self, LinkError> {
-        socket
-            .connect(peer)
-            .map_err(failed(name, "finding a route to the service"))?;
-        enlarge_buffers(&socket);
-        wait::sharpen_sleeps();
-        Ok(Self { name, socket })
+        connect(name, &socket, peer)?;
+        Ok(Self {
+            name,
+            socket,
+            expected: None,
+        })
+    }
+
+    /// The longest packet that the kernel believes the path to the service to carry, in bytes.
+    #[must_use]
+    pub fn path_mtu(&self) -> Option<u32> {
+        path_mtu(&self.socket)
+    }
+}
+
+/// Gives `socket` its peer, and room for what comes at once.
+pub(super) fn connect(
+    name: &'static str,
+    socket: &UdpSocket,
+    peer: SocketAddr,
+) -> Result<(), LinkError> {
+    socket
+        .connect(peer)
+        .map_err(failed(name, "finding a route to the service"))?;
+    enlarge_buffers(socket);
+    wait::sharpen_sleeps();
+    Ok(())
+}
+
+/// As [`UdpLink::path_mtu`].
+pub(super) fn path_mtu(socket: &UdpSocket) -> Option<u32> {
+    let mtu = match socket.peer_addr().ok()? {
+        SocketAddr::V4(_) => sockopt::ip_mtu(socket),
+        SocketAddr::V6(_) => sockopt::ipv6_mtu(socket),
+    };
+    mtu.ok()
+}
+
+/// Sends `datagram` on a connected `socket`, of which `expected` is the peer that has not been heard.
+#[inline]
+pub(super) fn send(
+    name: &'static str,
+    socket: &UdpSocket,
+    expected: Option<SocketAddr>,
+    datagram: &[u8],
+) -> Result<Sent, LinkError> {
+    match rustix::net::send(socket, datagram, SendFlags::DONTWAIT) {
+        Ok(_) => Ok(Sent::Out),
+        Err(error) => not_sent(name, socket, expected, datagram, error),
+    }
+}
+
+/// Finds out what `error` of a send means.
+#[cold]
+fn not_sent(
+    name: &'static str,
+    socket: &UdpSocket,
+    expected: Option<SocketAddr>,
+    datagram: &[u8],
+    error: Errno,
+) -> Result<Sent, LinkError> {
+    if let (Some(peer), Errno::CONNREFUSED) = (expected, error) {
+        return Err(LinkError::NobodyListens { peer });
+    }
+    let error = if refusal::may_be_of_an_earlier_datagram(error) {
+        // Which has been reported with that: this one has not been tried yet.
+        match rustix::net::send(socket, datagram, SendFlags::DONTWAIT) {
+            Ok(_) => return Ok(Sent::Out),
+            Err(error) => error,
+        }
+    } else {
+        error
+    };
+    match (Refusal::of(error), error) {
+        (Some(refusal), _) => Ok(Sent::Refused(refusal)),
+        (None, Errno::MSGSIZE) => Err(LinkError::TooLong {
+            link: name,
+            len: datagram.len(),
+        }),
+        (None, error) => Err(failed(name, "sending")(error.into())),
     }
 }
 
@@ -58,7 +152,10 @@ pub(super) fn any(peer: SocketAddr, port: u16) -> SocketAddr {
     }
 }
 
-fn failed(link: &'static str, action: &'static str) -> impl FnOnce(io::Error) -> LinkError {
+pub(super) fn failed(
+    link: &'static str,
+    action: &'static str,
+) -> impl FnOnce(io::Error) -> LinkError {
     move |source| LinkError::Io {
         link,
         action,
@@ -71,16 +168,8 @@ impl Link for UdpLink {
         self.name
     }
 
-    fn send(&mut self, datagram: &[u8]) -> Result<(), LinkError> {
-        match rustix::net::send(&self.socket, datagram, SendFlags::DONTWAIT) {
-            Ok(_) => Ok(()),
-            Err(error) if wait::is_loss(error) => Ok(()),
-            Err(Errno::MSGSIZE) => Err(LinkError::TooLong {
-                link: self.name,
-                len: datagram.len(),
-            }),
-            Err(error) => Err(failed(self.name, "sending")(error.into())),
-        }
+    fn send(&mut self, datagram: &[u8]) -> Result<Sent, LinkError> {
+        send(self.name, &self.socket, self.expected, datagram)
     }
 
     fn receive(
@@ -88,19 +177,46 @@ impl Link for UdpLink {
         buffer: &mut [u8],
         deadline_ns: u64,
     ) -> Result<Option<Received>, LinkError> {
-        wait::receive(&self.socket, buffer, deadline_ns).map_err(failed(self.name, "receiving"))
+        let ends = |error| self.expected.is_some() && error == Errno::CONNREFUSED;
+        match wait::receive_unless(&self.socket, buffer, deadline_ns, ends) {
+            Ok(received) => {
+                self.expected = self.expected.filter(|_| received.is_none());
+                Ok(received)
+            }
+            Err(error) => Err(not_received(self.name, self.expected, error)),
+        }
+    }
+}
+
+/// What `error` of a receive means, of a socket whose peer `expected` has not been heard.
+#[cold]
+pub(super) fn not_received(
+    name: &'static str,
+    expected: Option<SocketAddr>,
+    error: Errno,
+) -> LinkError {
+    match expected {
+        Some(peer) if error == Errno::CONNREFUSED => LinkError::NobodyListens { peer },
+        _ => failed(name, "receiving")(error.into()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock;
+
+    /// A time to stop at, should nothing happen.
+    fn patience_ns() -> u64 {
+        clock::now_ns() + 20_000_000_000
+    }
 
     #[test]
     fn carries_datagrams_both_ways() {
         for address in ["127.0.0.1:0", "[::1]:0"] {
             let service = UdpSocket::bind(address).unwrap();
             let mut link = UdpLink::connect("user", service.local_addr().unwrap()).unwrap();
+            assert!(link.path_mtu() >= Some(1500));
             link.send(b"question").unwrap();
             let mut buffer = [0; 1500];
             let (len, client) = service.recv_from(&mut buffer).unwrap();
@@ -118,8 +234,49 @@ mod tests {
         let mut link = UdpLink::connect("user", service.local_addr().unwrap()).unwrap();
         drop(service);
         for _ in 0..3 {
-            link.send(b"anyone?").unwrap();
+            assert_eq!(link.send(b"anyone?").unwrap(), Sent::Out);
             assert_eq!(link.receive(&mut [0; 16], 0).unwrap(), None);
+        }
+        // Nor does what the network says of one request keep the next from being sent.
+        for _ in 0..3 {
+            assert_eq!(link.send(b"anyone?").unwrap(), Sent::Out);
+        }
+    }
+
+    #[test]
+    fn a_port_that_was_never_open_is_an_error() {
+        let closed = UdpSocket::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let nobody = |error: LinkError| {
+            let text = error.to_string();
+            let expected = format!("nobody listens on {closed} (port unreachable)");
+            assert!(text.starts_with(&expected), "{text}");
+        };
+        let open = || UdpLink::connect_from("udp", &Source::default(), closed).unwrap();
+        let mut link = open();
+        assert_eq!(link.send(b"anyone?").unwrap(), Sent::Out);
+        nobody(link.receive(&mut [0; 16], patience_ns()).unwrap_err());
+        let mut link = open();
+        assert_eq!(link.send(b"anyone?").unwrap(), Sent::Out);
+        nobody(link.send(b"anyone?").unwrap_err());
+    }
+
+    #[test]
+    fn a_port_that_closes_is_none() {
+        let service = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let peer = service.local_addr().unwrap();
+        let mut link = UdpLink::connect_from("udp", &Source::default(), peer).unwrap();
+        link.send(b"question").unwrap();
+        let mut buffer = [0; 16];
+        let (_, client) = service.recv_from(&mut buffer).unwrap();
+        service.send_to(b"answer", client).unwrap();
+        assert!(link.receive(&mut buffer, patience_ns()).unwrap().is_some());
+        drop(service);
+        for _ in 0..3 {
+            assert_eq!(link.send(b"anyone?").unwrap(), Sent::Out);
+            assert_eq!(link.receive(&mut buffer, 0).unwrap(), None);
         }
     }
 

@@ -16,7 +16,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
 
-use super::Received;
+use super::{Received, Refusal};
 use crate::clock;
 
 /// Lets this thread's sleeps end on time: by default the kernel may end them 50 us late, to save
@@ -33,19 +33,32 @@ pub(super) fn receive(
     buffer: &mut [u8],
     deadline_ns: u64,
 ) -> io::Result<Option<Received>> {
+    Ok(receive_unless(socket, buffer, deadline_ns, |_| false)?)
+}
+
+/// As [`receive`], but for errors that `ends` the wait.
+pub(super) fn receive_unless(
+    socket: impl AsFd,
+    buffer: &mut [u8],
+    deadline_ns: u64,
+    ends: impl Fn(Errno) -> bool,
+) -> Result<Option<Received>, Errno> {
     let socket = socket.as_fd();
-    receive_by(socket, buffer, deadline_ns, |buffer| {
-        rustix::net::recv(socket, buffer, RecvFlags::DONTWAIT).map(|(len, _)| len)
+    let passes = |error| is_loss(error) && !ends(error);
+    receive_by(socket, buffer, deadline_ns, passes, |buffer| {
+        take_from(socket, buffer)
     })
 }
 
-/// As [`receive`], from a descriptor that is no socket: `take` reads from it without waiting.
+/// As [`receive`], from a descriptor that is no socket: `take` reads from it without waiting. Errors
+/// that `passes` names are passed over.
 pub(super) fn receive_by(
     from: BorrowedFd<'_>,
     buffer: &mut [u8],
     deadline_ns: u64,
+    passes: impl Fn(Errno) -> bool,
     take: impl Fn(&mut [u8]) -> Result<usize, Errno>,
-) -> io::Result<Option<Received>> {
+) -> Result<Option<Received>, Errno> {
     loop {
         match take(buffer) {
             Ok(len) => {
@@ -57,36 +70,50 @@ pub(super) fn receive_by(
                     return Ok(None);
                 }
             }
-            Err(Errno::INTR) => {}
-            Err(error) if is_loss(error) => {}
-            Err(error) => return Err(error.into()),
+            // One after the other may come for as long as somebody sends them.
+            Err(error) if error == Errno::INTR || passes(error) => {
+                if clock::now_ns() >= deadline_ns {
+                    return Ok(None);
+                }
+            }
+            Err(error) => return Err(error),
         }
     }
 }
 
+/// Takes the next message from `socket`, if there is one.
+pub(super) fn take_from(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize, Errno> {
+    rustix::net::recv(socket, buffer, RecvFlags::DONTWAIT).map(|(len, _)| len)
+}
+
 /// Sleeps until `deadline_ns` of [`crate::clock`].
 pub(super) fn sleep_until(deadline_ns: u64) -> io::Result<()> {
-    readable(None, deadline_ns).map(|_| ())
+    Ok(readable(None, deadline_ns).map(|_| ())?)
 }
 
 /// Waits until `socket` has something, if there is one, or until the deadline: whether it has.
-fn readable(socket: Option<BorrowedFd<'_>>, deadline_ns: u64) -> io::Result<bool> {
+fn readable(socket: Option<BorrowedFd<'_>>, deadline_ns: u64) -> Result<bool, Errno> {
     loop {
-        let left_ns = deadline_ns.saturating_sub(clock::now_ns());
-        if left_ns == 0 {
+        let timeout = time_until(deadline_ns);
+        if timeout == Timespec::default() {
             return Ok(false);
         }
-        // A deadline too far away for the kernel's clock is as good as none.
-        let timeout = Timespec {
-            tv_sec: i64::try_from(left_ns / 1_000_000_000).unwrap_or(i64::MAX),
-            tv_nsec: (left_ns % 1_000_000_000) as _,
-        };
         let mut fds = socket.map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN));
         match rustix::event::poll(fds.as_mut_slice(), Some(&timeout)) {
             Ok(0) | Err(Errno::INTR) => {}
             Ok(_) => return Ok(true),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
+    }
+}
+
+/// The time from now to `deadline_ns` of [`crate::clock`]; none if that is past.
+pub(super) fn time_until(deadline_ns: u64) -> Timespec {
+    let left_ns = deadline_ns.saturating_sub(clock::now_ns());
+    Timespec {
+        // A deadline too far away for the kernel's clock is as good as none.
+        tv_sec: i64::try_from(left_ns / 1_000_000_000).unwrap_or(i64::MAX),
+        tv_nsec: (left_ns % 1_000_000_000) as _,
     }
 }
 
@@ -94,16 +121,8 @@ fn readable(socket: Option<BorrowedFd<'_>>, deadline_ns: u64) -> io::Result<bool
 /// a full queue, or word from the network that an earlier datagram did not arrive. If the guest or
 /// QEMU is gone for good, the machine knows.
 pub(super) fn is_loss(error: Errno) -> bool {
-    matches!(
-        error,
-        Errno::AGAIN
-            | Errno::NOBUFS
-            | Errno::CONNREFUSED
-            | Errno::CONNRESET
-            | Errno::PIPE
-            | Errno::NOTCONN
-            | Errno::HOSTUNREACH
-    )
+    let is_gone = matches!(error, Errno::CONNRESET | Errno::PIPE | Errno::NOTCONN);
+    is_gone || Refusal::of(error).is_some()
 }
 
 #[cfg(test)]

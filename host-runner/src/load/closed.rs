@@ -1,6 +1,6 @@
 //! The closed loop: one request in flight, the next right after the reply.
 
-use super::engine::Engine;
+use super::engine::{Engine, REFUSED_PAUSE_NS};
 use super::supervise::{Progress, Supervisor};
 use super::{Ending, Observer};
 use crate::link::Link;
@@ -18,7 +18,13 @@ where
     let mut now_ns = engine.now_ns();
     engine.begin(now_ns);
     while engine.wants(now_ns) {
-        engine.send(None).map_err(Ending::LinkFailed)?;
+        let attempt = engine.send(None).map_err(Ending::LinkFailed)?;
+        if attempt.is_refused {
+            now_ns = engine
+                .receive(attempt.at_ns + REFUSED_PAUSE_NS, attempt.at_ns)
+                .map_err(Ending::LinkFailed)?;
+            supervisor.look_up(now_ns, true, || engine.progress(now_ns))?;
+        }
         while let Some(loss_ns) = engine.window.next_loss_ns() {
             now_ns = engine
                 .receive(loss_ns, now_ns)

@@ -7,6 +7,7 @@ use std::ops::Range;
 use wire::header::field;
 use wire::{HEADER_LEN, Header, Kind};
 
+use super::Protocol;
 use super::padding::Padding;
 
 /// All requests of a measurement: the same bytes but for number, send time and padding.
@@ -14,17 +15,23 @@ use super::padding::Padding;
 pub struct Requests {
     bytes: Box<[u8]>,
     padding: Padding,
+    protocol: Protocol,
 }
 
 impl Requests {
-    /// Requests of `payload_len` bytes, at least a header's, with padding made from `seed`.
+    /// Requests of `payload_len` bytes, at least a header's, with padding made from `seed`, to a service
+    /// that speaks `protocol`.
     #[must_use]
-    pub fn new(payload_len: usize, seed: u64) -> Self {
+    pub fn new(payload_len: usize, seed: u64, protocol: Protocol) -> Self {
         let mut bytes = vec![0; payload_len.max(HEADER_LEN)].into_boxed_slice();
         // There is room for the header.
         let _ = Header::request(0, 0).encode(&mut bytes);
         let padding = Padding::new(seed, bytes.len() - HEADER_LEN);
-        Self { bytes, padding }
+        Self {
+            bytes,
+            padding,
+            protocol,
+        }
     }
 
     /// Makes the request number `seq`, all but its send time.
@@ -41,12 +48,16 @@ impl Requests {
         &self.bytes
     }
 
-    /// Whether `reply`, of which `header` was read, has everything that it must carry back from
-    /// the request that was sent at `sent_ns`.
+    /// Whether `reply`, of which `header` was read, is what the protocol answers the request with that
+    /// was sent at `sent_ns`: it has everything that it must carry back.
     #[must_use]
     #[inline]
     pub fn is_echoed_by(&self, header: &ReplyHeader, sent_ns: u64, reply: &[u8]) -> bool {
-        header.is_reply
+        let is_of_protocol = match self.protocol {
+            Protocol::Fathom => header.is_reply,
+            Protocol::Echo => header.is_as_sent,
+        };
+        is_of_protocol
             && header.flags == 0
             && header.t1_ns == sent_ns
             && reply.len() == self.bytes.len()
@@ -59,6 +70,8 @@ impl Requests {
 pub struct ReplyHeader {
     /// Whether it is a reply, and not another kind of datagram.
     pub is_reply: bool,
+    /// Whether all that a service writes is as it is in a request.
+    pub is_as_sent: bool,
     /// Its flags.
     pub flags: u16,
     /// Which boot of the service answered.
@@ -82,14 +95,21 @@ impl ReplyHeader {
         let is_ours = bytes[field::MAGIC] == wire::header::MAGIC
             && bytes[field::VERSION] == wire::header::VERSION
             && bytes[field::KIND] <= Kind::Unsupported.as_byte();
-        is_ours.then(|| Self {
-            is_reply: bytes[field::KIND] == Kind::Reply.as_byte(),
-            flags: u16::from_le_bytes(array(bytes, field::FLAGS)),
-            boot_id: u32::from_le_bytes(array(bytes, field::BOOT_ID)),
-            seq: u64::from_le_bytes(array(bytes, field::SEQ)),
-            t1_ns: u64::from_le_bytes(array(bytes, field::T1)),
-            t2_ns: u64::from_le_bytes(array(bytes, field::T2)),
-            t3_ns: u64::from_le_bytes(array(bytes, field::T3)),
+        is_ours.then(|| {
+            let kind = bytes[field::KIND];
+            let boot_id = u32::from_le_bytes(array(bytes, field::BOOT_ID));
+            let t2_ns = u64::from_le_bytes(array(bytes, field::T2));
+            let t3_ns = u64::from_le_bytes(array(bytes, field::T3));
+            Self {
+                is_reply: kind == Kind::Reply.as_byte(),
+                is_as_sent: kind == Kind::Request.as_byte() && boot_id == 0 && (t2_ns | t3_ns) == 0,
+                flags: u16::from_le_bytes(array(bytes, field::FLAGS)),
+                boot_id,
+                seq: u64::from_le_bytes(array(bytes, field::SEQ)),
+                t1_ns: u64::from_le_bytes(array(bytes, field::T1)),
+                t2_ns,
+                t3_ns,
+            }
         })
     }
 }
@@ -111,6 +131,8 @@ mod tests {
         let header = Header::decode(datagram).ok()?;
         Some(ReplyHeader {
             is_reply: header.kind == Kind::Reply,
+            is_as_sent: header.kind == Kind::Request
+                && (header.boot_id, header.t2_ns, header.t3_ns) == (0, 0, 0),
             flags: header.flags,
             boot_id: header.boot_id,
             seq: header.seq,
@@ -125,7 +147,7 @@ mod tests {
         fn a_request_is_what_wire_makes_of_it(
             payload_len in 44..200usize, seed: u64, requests in prop::array::uniform2(any::<(u64, u64)>()),
         ) {
-            let mut made = Requests::new(payload_len, seed);
+            let mut made = Requests::new(payload_len, seed, Protocol::Fathom);
             for (seq, t1_ns) in requests {
                 made.prepare(seq);
                 let bytes = made.stamped(t1_ns).to_vec();
@@ -152,7 +174,7 @@ mod tests {
 
     #[test]
     fn only_the_services_own_reply_echoes_a_request() {
-        let mut requests = Requests::new(70, 5);
+        let mut requests = Requests::new(70, 5, Protocol::Fathom);
         requests.prepare(3);
         let mut reply = requests.stamped(1000).to_vec();
         let header = ReplyHeader::read(&reply).unwrap();
@@ -167,5 +189,34 @@ mod tests {
         );
         reply[60] ^= 1;
         assert!(!requests.is_echoed_by(&header, 1000, &reply), "padding");
+    }
+
+    #[test]
+    fn a_plain_echo_is_the_request_and_nothing_else() {
+        let mut requests = Requests::new(70, 5, Protocol::Echo);
+        requests.prepare(3);
+        let request = requests.stamped(1000).to_vec();
+        let is_echo = |change: &dyn Fn(&mut Vec<u8>)| {
+            let mut reply = request.clone();
+            change(&mut reply);
+            let header = ReplyHeader::read(&reply).unwrap();
+            requests.is_echoed_by(&header, 1000, &reply)
+        };
+        assert!(is_echo(&|_| ()));
+        assert!(!is_echo(&|reply| reply[60] ^= 1), "padding");
+        assert!(!is_echo(&|reply| reply.truncate(69)), "length");
+        for field in [
+            field::FLAGS,
+            field::BOOT_ID,
+            field::T1,
+            field::T2,
+            field::T3,
+        ] {
+            assert!(!is_echo(&|reply| reply[field.start] ^= 1), "{field:?}");
+        }
+        let service = |reply: &mut Vec<u8>| {
+            let _ = wire::handle(reply, 9, 50, || 60);
+        };
+        assert!(!is_echo(&service), "a service of Fathom's");
     }
 }

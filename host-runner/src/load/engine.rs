@@ -7,10 +7,26 @@ use super::plan::Plan;
 use super::supervise::{BUSY_INTERVAL_NS, Phase, Progress};
 use super::window::{Arrival, Known, Window};
 use super::{Loss, Observer, Sample, Tally};
-use crate::link::{Link, LinkError, Received};
+use crate::link::{Link, LinkError, Received, Refusal, Sent};
 
 /// Room for one byte more than the longest datagram, so that one too long is seen to be.
 const BUFFER_LEN: usize = MAX_PAYLOAD + 1;
+
+/// How long to wait, in nanoseconds, before anything is sent again that this host has refused: what is in
+/// its way is seldom gone at once.
+pub(super) const REFUSED_PAUSE_NS: u64 = 1_000_000;
+
+/// How often to try to send a first request before it is plain that none will ever leave.
+const FIRST_TRIES: u32 = 50;
+
+/// What came of sending a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempt {
+    /// When that was.
+    pub at_ns: u64,
+    /// Whether this host refused it, so that it never left.
+    pub is_refused: bool,
+}
 
 pub(super) struct Engine<'a, L: ?Sized, O, C> {
     pub(super) plan: &'a Plan,
@@ -26,6 +42,8 @@ pub(super) struct Engine<'a, L: ?Sized, O, C> {
     /// When the phase that sends began.
     phase_from_ns: u64,
     last_settled_ns: u64,
+    /// Requests of warm-up that this host refused to send.
+    refused_in_warmup: u64,
     /// In-time replies since measuring began, those to warm-up's last requests included.
     completed: u64,
     requests: Requests,
@@ -57,8 +75,9 @@ where
             measured_from: u64::MAX,
             phase_from_ns: 0,
             last_settled_ns: 0,
+            refused_in_warmup: 0,
             completed: 0,
-            requests: Requests::new(plan.payload_len, plan.seed),
+            requests: Requests::new(plan.payload_len, plan.seed, plan.protocol),
             buffer: Box::new([0; BUFFER_LEN]),
         }
     }
@@ -83,11 +102,8 @@ where
         let elapsed_ns = due_ns.saturating_sub(self.phase_from_ns);
         match self.phase {
             Phase::WarmUp => {
-                if self
-                    .plan
-                    .warmup
-                    .is_reached(elapsed_ns, self.tally.warmup_discarded)
-                {
+                let tried = self.tally.warmup_discarded + self.refused_in_warmup;
+                if self.plan.warmup.is_reached(elapsed_ns, tried) {
                     self.phase = Phase::Measuring;
                     self.phase_from_ns = due_ns;
                     self.last_settled_ns = due_ns;
@@ -98,7 +114,9 @@ where
                 true
             }
             Phase::Measuring => {
-                let ends = self.plan.measure.is_reached(elapsed_ns, self.tally.sent);
+                // What was refused counts too, or a network that never comes back would have no end.
+                let tried = self.tally.sent + self.tally.send_errors.total();
+                let ends = self.plan.measure.is_reached(elapsed_ns, tried);
                 if ends {
                     self.phase = Phase::Draining;
                 }
@@ -110,24 +128,67 @@ where
         }
     }
 
-    /// Sends the next request, and returns when. Without a due time it is due when it is sent.
-    pub(super) fn send(&mut self, due_ns: Option<u64>) -> Result<u64, LinkError> {
+    /// Sends the next request. Without a due time it is due when it is sent. One that this host refuses
+    /// to send is counted apart, and the next one gets its number.
+    pub(super) fn send(&mut self, due_ns: Option<u64>) -> Result<Attempt, LinkError> {
         debug_assert!(self.plan.check().is_ok(), "a plan is checked before");
         let seq = self.window.next_seq();
         self.requests.prepare(seq);
-        let sent_ns = (self.now_ns)();
+        let mut sent_ns = (self.now_ns)();
         debug_assert!(due_ns.is_none_or(|due_ns| due_ns <= sent_ns), "early");
-        self.link.send(self.requests.stamped(sent_ns))?;
+        if let Sent::Refused(refusal) = self.link.send(self.requests.stamped(sent_ns))? {
+            let attempt = self.refused(refusal, sent_ns)?;
+            if attempt.is_refused {
+                return Ok(attempt);
+            }
+            sent_ns = attempt.at_ns;
+        }
+        let attempt = Attempt {
+            at_ns: sent_ns,
+            is_refused: false,
+        };
         self.window.sent(due_ns.unwrap_or(sent_ns), sent_ns);
         if !self.is_measured(seq) {
             self.tally.warmup_discarded += 1;
-            return Ok(sent_ns);
+            return Ok(attempt);
         }
         self.tally.sent += 1;
         if let Some(due_ns) = due_ns {
             self.observer.sent(sent_ns.saturating_sub(due_ns));
         }
-        Ok(sent_ns)
+        Ok(attempt)
+    }
+
+    /// Accounts for the request in hand, which was refused at `at_ns`. If none has ever left, it is tried
+    /// again for a while: what this host sends from the start it may still send, or never will.
+    #[cold]
+    fn refused(&mut self, refusal: Refusal, at_ns: u64) -> Result<Attempt, LinkError> {
+        if self.phase == Phase::WarmUp {
+            self.refused_in_warmup += 1;
+        } else {
+            self.tally.send_errors.add(refusal);
+        }
+        let mut attempt = Attempt {
+            at_ns,
+            is_refused: true,
+        };
+        if self.window.next_seq() > 0 {
+            return Ok(attempt);
+        }
+        for _ in 1..FIRST_TRIES {
+            let until_ns = attempt.at_ns.saturating_add(REFUSED_PAUSE_NS);
+            self.receive_by(until_ns)?;
+            attempt.at_ns = (self.now_ns)();
+            let request = self.requests.stamped(attempt.at_ns);
+            if self.link.send(request)? == Sent::Out {
+                attempt.is_refused = false;
+                return Ok(attempt);
+            }
+        }
+        Err(LinkError::Refused {
+            link: self.link.name(),
+            refusal,
+        })
     }
 
     /// Takes in one datagram, waiting for it until `deadline_ns`, but never longer than a look-up
@@ -212,7 +273,9 @@ where
                     self.tally.corrupted += u64::from(self.is_measured(header.seq));
                     return;
                 }
-                self.boot_id = Some(header.boot_id);
+                if self.plan.protocol.has_service_times() {
+                    self.boot_id = Some(header.boot_id);
+                }
                 let arrival = self.window.arrived(header.seq);
                 let in_time = matches!(arrival, Arrival::InTime { .. });
                 self.completed += u64::from(in_time) * self.unless_warming_up();
@@ -232,14 +295,16 @@ where
                 self.tally.reordered += u64::from(reordered);
                 self.last_settled_ns = self.last_settled_ns.max(at_ns);
                 let round_trip_ns = at_ns.saturating_sub(request.sent_ns);
-                let service = service(header, round_trip_ns);
-                self.tally.impossible_times += u64::from(service.is_bounded);
+                let has_times = self.plan.protocol.has_service_times();
+                let service = has_times.then(|| service(header, round_trip_ns));
+                let is_bounded = service.as_ref().is_some_and(|service| service.is_bounded);
+                self.tally.impossible_times += u64::from(is_bounded);
                 self.observer.replied(Sample {
                     at_ns,
                     latency_ns: at_ns.saturating_sub(request.due_ns),
                     round_trip_ns,
                     is_waited_for: request.is_waited_for,
-                    service_ns: Some(service.ns),
+                    service_ns: service.map(|service| service.ns),
                 });
             }
         }

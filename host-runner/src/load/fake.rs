@@ -8,7 +8,7 @@ use std::rc::Rc;
 use wire::{Header, Verdict};
 
 use super::{Loss, Observer, Sample};
-use crate::link::{Link, LinkError, Received};
+use crate::link::{Link, LinkError, Received, Sent};
 
 /// What reading the virtual clock, or asking the link without waiting, takes, in nanoseconds.
 const CALL_NS: u64 = 10;
@@ -72,7 +72,7 @@ impl<S: FnMut(&Header, &[u8]) -> Vec<Answer>> Link for FakeLink<S> {
         "fake"
     }
 
-    fn send(&mut self, datagram: &[u8]) -> Result<(), LinkError> {
+    fn send(&mut self, datagram: &[u8]) -> Result<Sent, LinkError> {
         let header = Header::decode(datagram).expect("the loop sends requests");
         for (after_ns, answer) in (self.script)(&header, datagram) {
             if self.coming.len() == self.room {
@@ -82,7 +82,7 @@ impl<S: FnMut(&Header, &[u8]) -> Vec<Answer>> Link for FakeLink<S> {
             let at_ns = header.t1_ns + after_ns;
             self.coming.push(Reverse((at_ns, self.answers, answer)));
         }
-        Ok(())
+        Ok(Sent::Out)
     }
 
     fn receive(

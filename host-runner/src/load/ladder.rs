@@ -55,7 +55,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::Limit;
+    use super::super::{Limit, Protocol};
     use super::*;
 
     const SECOND_NS: u64 = 1_000_000_000;
@@ -72,6 +72,7 @@ mod tests {
             count: None,
         },
         seed: 5,
+        protocol: Protocol::Fathom,
     };
 
     fn rates(steps: &[Step]) -> Vec<f64> {

@@ -6,6 +6,7 @@
 //! - [`schedule`]: when each request of an open loop is due;
 //! - [`window`]: sequence accounting in bounded memory;
 //! - [`padding`]: the bytes behind the header, made so that damage shows;
+//! - [`protocol`]: what a service answers a request with;
 //! - [`datagram`]: requests put together and replies taken apart;
 //! - [`tally`]: what is counted;
 //! - `engine`: one request out, one datagram in;
@@ -30,6 +31,7 @@ mod open;
 pub mod padding;
 mod pipeline;
 pub mod plan;
+pub mod protocol;
 pub mod rate;
 pub mod schedule;
 pub mod supervise;
@@ -42,9 +44,10 @@ pub(crate) mod fake;
 mod tests;
 
 pub use plan::{Limit, Mode, Plan, PlanError};
+pub use protocol::Protocol;
 pub use rate::Rate;
 pub use supervise::{Phase, Progress};
-pub use tally::Tally;
+pub use tally::{SendErrors, Tally};
 
 /// An in-time reply, measured. All times are of the host's clock but for [`Sample::service_ns`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,4 +153,12 @@ where
         Err(ending) => ending,
     };
     (engine.finish(), ending)
+}
+
+/// The earlier of two times, of which either may never come.
+fn earlier(a_ns: Option<u64>, b_ns: Option<u64>) -> Option<u64> {
+    match (a_ns, b_ns) {
+        (Some(a_ns), Some(b_ns)) => Some(a_ns.min(b_ns)),
+        (a_ns, b_ns) => a_ns.or(b_ns),
+    }
 }

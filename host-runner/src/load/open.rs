@@ -3,7 +3,7 @@
 use super::engine::Engine;
 use super::schedule::Schedule;
 use super::supervise::{Progress, Supervisor};
-use super::{Ending, Observer, Rate};
+use super::{Ending, Observer, Rate, earlier};
 use crate::link::Link;
 
 /// How long before a request is due the loop stops sleeping and asks the link without waiting, in
@@ -44,7 +44,9 @@ where
         let mut burst = 0;
         while sending && schedule.due_ns() <= now_ns && burst < BURST && engine.window.has_room() {
             let due_ns = schedule.due_ns();
-            now_ns = engine.send(Some(due_ns)).map_err(Ending::LinkFailed)?;
+            now_ns = (engine.send(Some(due_ns)))
+                .map_err(Ending::LinkFailed)?
+                .at_ns;
             schedule.advance();
             if let Some(early_ns) = early_ns.filter(|_| engine.is_warming_up()) {
                 schedule = Schedule::new(early_ns, rate);
@@ -67,13 +69,5 @@ where
         .map_err(Ending::LinkFailed)?;
         let is_quiet = engine.window.in_flight() == 0;
         supervisor.look_up(now_ns, is_quiet, || engine.progress(now_ns))?;
-    }
-}
-
-/// The earlier of two times, of which either may never come.
-fn earlier(a_ns: Option<u64>, b_ns: Option<u64>) -> Option<u64> {
-    match (a_ns, b_ns) {
-        (Some(a_ns), Some(b_ns)) => Some(a_ns.min(b_ns)),
-        (a_ns, b_ns) => a_ns.or(b_ns),
     }
 }

@@ -5,9 +5,9 @@
 
 use std::num::NonZeroU16;
 
-use super::engine::Engine;
+use super::engine::{Engine, REFUSED_PAUSE_NS};
 use super::supervise::{Progress, Supervisor};
-use super::{Ending, Observer};
+use super::{Ending, Observer, earlier};
 use crate::link::Link;
 
 pub(super) fn run<L, O, C, H, E>(
@@ -27,17 +27,23 @@ where
     loop {
         // There is room unless the link is faster than the window is large and a request was lost:
         // then the next one waits for the timeout.
-        while engine.window.in_flight() < depth && engine.window.has_room() && engine.wants(now_ns)
+        let mut retry_ns = None;
+        while retry_ns.is_none()
+            && engine.window.in_flight() < depth
+            && engine.window.has_room()
+            && engine.wants(now_ns)
         {
-            now_ns = engine.send(None).map_err(Ending::LinkFailed)?;
+            let attempt = engine.send(None).map_err(Ending::LinkFailed)?;
+            now_ns = attempt.at_ns;
+            retry_ns = attempt.is_refused.then_some(now_ns + REFUSED_PAUSE_NS);
         }
-        let Some(loss_ns) = engine.window.next_loss_ns() else {
+        let Some(wake_ns) = earlier(engine.window.next_loss_ns(), retry_ns) else {
             return Ok(());
         };
         // Waits for one reply; whatever came with it is taken before anything is sent, since both
         // sides work best in bursts.
         now_ns = engine
-            .receive(loss_ns, now_ns)
+            .receive(wake_ns, now_ns)
             .and_then(|now_ns| engine.receive_waiting(engine.window.in_flight(), now_ns))
             .map_err(Ending::LinkFailed)?;
         let is_quiet = engine.window.in_flight() == 0;

@@ -4,8 +4,9 @@ use std::num::NonZeroU16;
 
 use wire::{HEADER_LEN, MAX_PAYLOAD};
 
-use super::Rate;
 use super::window::MAX_CAPACITY;
+use super::{Protocol, Rate};
+use crate::link::Family;
 
 /// How requests follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +84,8 @@ pub struct Plan {
     pub measure: Limit,
     /// From what padding is made.
     pub seed: u64,
+    /// What the service answers with.
+    pub protocol: Protocol,
 }
 
 /// Why a plan can't be carried out.
@@ -91,6 +94,19 @@ pub enum PlanError {
     /// The payload is too short for a header or too long for one Ethernet frame.
     #[error("a payload of {0} bytes is impossible: choose {HEADER_LEN} to {MAX_PAYLOAD}")]
     Payload(usize),
+    /// The payload does not fit one packet.
+    #[error(
+        "a payload of {payload_len} bytes does not fit one {} packet of {mtu} bytes: choose \
+         {HEADER_LEN} to {}", family.name(), most(*family, *mtu)
+    )]
+    Packet {
+        /// Its length.
+        payload_len: usize,
+        /// The packet's family.
+        family: Family,
+        /// The longest packet.
+        mtu: usize,
+    },
     /// The timeout is zero.
     #[error("a timeout of zero would lose every request: choose a longer one")]
     NoTimeout,
@@ -106,6 +122,14 @@ pub enum PlanError {
          for: lower the rate or the timeout"
     )]
     TooManyInFlight(u64),
+}
+
+/// The longest packet on Ethernet, in bytes.
+const ETHERNET_MTU: usize = 1500;
+
+/// The longest payload in a packet of `family` of `mtu` bytes.
+const fn most(family: Family, mtu: usize) -> usize {
+    mtu.saturating_sub(family.headers_len())
 }
 
 impl Plan {
@@ -133,6 +157,25 @@ impl Plan {
             too_many if too_many > MAX_CAPACITY => Err(PlanError::TooManyInFlight(too_many)),
             _ => Ok(()),
         }
+    }
+
+    /// Whether a request fits one packet of `family`, on Ethernet and on a path that carries packets of
+    /// up to `path_mtu` bytes: who answers does not answer fragments.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError::Packet`] if it does not.
+    pub fn check_packet(&self, family: Family, path_mtu: Option<u32>) -> Result<(), PlanError> {
+        let path_mtu = path_mtu.and_then(|mtu| usize::try_from(mtu).ok());
+        let mtu = path_mtu.map_or(ETHERNET_MTU, |mtu| mtu.min(ETHERNET_MTU));
+        if self.payload_len <= most(family, mtu) {
+            return Ok(());
+        }
+        Err(PlanError::Packet {
+            payload_len: self.payload_len,
+            family,
+            mtu,
+        })
     }
 
     /// How many of the last requests can matter: between a request and its loss, all that are sent
@@ -184,6 +227,7 @@ mod tests {
                 count: None,
             },
             seed: 0,
+            protocol: Protocol::Fathom,
         }
     }
 

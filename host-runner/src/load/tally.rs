@@ -1,5 +1,40 @@
 //! What is counted.
 
+use crate::link::Refusal;
+
+/// How often this host refused to send a request, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SendErrors {
+    total: u64,
+    counts: [u64; Refusal::COUNT],
+}
+
+impl SendErrors {
+    /// None at all.
+    pub const NONE: Self = Self {
+        total: 0,
+        counts: [0; Refusal::COUNT],
+    };
+
+    /// Counts one.
+    pub fn add(&mut self, refusal: Refusal) {
+        self.total += 1;
+        self.counts[refusal.index()] += 1;
+    }
+
+    /// All of them.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// The reasons that there were, each with its count.
+    pub fn by_reason(&self) -> impl Iterator<Item = (Refusal, u64)> {
+        let reasons = Refusal::all().map(|refusal| (refusal, self.counts[refusal.index()]));
+        reasons.filter(|&(_, count)| count > 0)
+    }
+}
+
 /// What became of the requests of a measurement, and what else came in. Warm-up counts only in
 /// [`Tally::warmup_discarded`].
 ///
@@ -34,6 +69,8 @@ pub struct Tally {
     /// In-time answers whose guest times are impossible: t3 before t2, or a service time longer than
     /// the round trip. In the service and path figures they are bounded to what is possible.
     pub impossible_times: u64,
+    /// Requests that this host refused to send: they never left, and are not among those sent.
+    pub send_errors: SendErrors,
     /// In-time answers that came while requests were sent. Those to the last requests of warm-up
     /// are among them, those to the last that were sent are not: what went in and came out at the
     /// two ends of the measurement cancels out.

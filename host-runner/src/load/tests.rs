@@ -12,6 +12,7 @@ use super::fake::{Answer, BOOT_ID, FakeLink, Log, SERVICE_NS, VirtualClock, repl
 use super::*;
 
 mod pipeline;
+mod refused;
 
 const TIMEOUT_NS: u64 = 1_000_000;
 const RTT_NS: u64 = 50_000;
@@ -28,6 +29,7 @@ fn plan(mode: Mode, warmup: u64, count: u64) -> Plan {
         warmup: requests(warmup),
         measure: requests(count),
         seed: 42,
+        protocol: Protocol::Fathom,
     }
 }
 
@@ -459,4 +461,36 @@ proptest! {
         prop_assert!(log.losses.iter().all(|loss| loss.latency_ns >= TIMEOUT_NS));
         prop_assert!(log.samples.iter().all(|sample| sample.round_trip_ns < TIMEOUT_NS));
     }
+}
+
+#[test]
+fn a_plain_echo_has_round_trips_and_no_service_times() {
+    let plan = Plan {
+        protocol: Protocol::Echo,
+        ..plan(Mode::Closed, 0, 100)
+    };
+    let clock = VirtualClock::default();
+    let mut log = Log::default();
+    let mut link = FakeLink::new(&clock, |_: &Header, request: &[u8]| {
+        vec![(RTT_NS, request.to_vec())]
+    });
+    let bench = Bench {
+        link: &mut link,
+        observer: &mut log,
+        now_ns: || clock.now_ns(),
+        cancel: &AtomicBool::new(false),
+        check: |_: &Progress| Ok::<_, Infallible>(()),
+    };
+    let (tally, _) = run(&plan, None, bench);
+    assert_eq!((tally.received, tally.corrupted), (100, 0));
+    assert_eq!((tally.impossible_times, tally.foreign), (0, 0));
+    assert!(log.samples.iter().all(|sample| sample.service_ns.is_none()));
+    assert!(
+        log.samples
+            .iter()
+            .all(|sample| sample.round_trip_ns == RTT_NS)
+    );
+    // A service of Fathom's is no plain echo.
+    let (tally, _) = measure(&plan, |_, request| vec![(RTT_NS, reply(request))]);
+    assert_eq!((tally.received, tally.corrupted), (0, 100));
 }

@@ -1,6 +1,7 @@
 //! One measurement's record in `result.json`.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::comparison;
 use super::floor::BeforeAfter;
 use crate::link::Signals;
-use crate::load::{Mode, Plan, Tally};
+use crate::load::{Mode, Plan, Protocol, Tally};
 use crate::stats::{Ended, Noise, Recorder, Summary, validity};
 
 mod guest_counters;
@@ -58,6 +59,9 @@ pub struct Run {
     pub mode: Cow<'static, str>,
     /// How many requests the pipeline keeps in flight.
     pub depth: Option<u16>,
+    /// What the service was taken to answer with: `fathom` or `echo`.
+    #[serde(default = "fathom")]
+    pub protocol: Cow<'static, str>,
     /// Length of every request's UDP payload.
     pub payload_bytes: usize,
     /// Which share of the pipeline's rate the open loop is offered, in percent, if it is a step of a
@@ -75,6 +79,15 @@ pub struct Run {
     /// Absent in records of versions whose logs had whole intervals only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sending_ns: Option<u64>,
+    /// Where a probe's datagrams left from; null where that was left to the system, or no probe's.
+    #[serde(default)]
+    pub bind: Option<String>,
+    /// The network device that a probe's datagrams had to leave by.
+    #[serde(default)]
+    pub interface: Option<String>,
+    /// How many source ports took turns.
+    #[serde(default = "one")]
+    pub flows: u16,
     /// From the first request to the last answer or loss, in nanoseconds.
     pub elapsed_ns: u64,
     /// See [`Tally`] for this and the other counts.
@@ -83,6 +96,10 @@ pub struct Run {
     pub warmup_settled: Option<bool>,
     /// Requests sent.
     pub sent: u64,
+    /// Requests that this host refused to send, by the name of the system's error: they never left, and
+    /// are neither sent nor lost.
+    #[serde(default)]
+    pub send_errors: BTreeMap<String, u64>,
     /// Requests answered in time.
     pub received: u64,
     /// Requests not answered in time.
@@ -107,10 +124,10 @@ pub struct Run {
     pub latency_ns: Summary,
     /// What a client that waits for each answer would have recorded; open loop only.
     pub uncorrected_latency_ns: Option<Summary>,
-    /// The guest's own share.
-    pub service_ns: Summary,
-    /// The way there and back.
-    pub path_ns: Summary,
+    /// The guest's own share; null where the protocol does not tell it.
+    pub service_ns: Option<Summary>,
+    /// The way there and back; null where the protocol does not tell the guest's share.
+    pub path_ns: Option<Summary>,
     /// How late requests were sent; open loop only.
     pub send_lateness_ns: Option<Summary>,
     /// The round trip of one cache line between the measuring core and the guest's; null unless the
@@ -166,6 +183,7 @@ impl Run {
     ) -> Self {
         let invalid_because = validity::reasons(ended, tally, recorder, &noise);
         let open = recorder.open.as_ref();
+        let has_service_times = plan.protocol.has_service_times();
         Self {
             target: setting.target,
             responder: setting.responder,
@@ -179,6 +197,7 @@ impl Run {
                 Mode::Pipeline { depth } => Some(depth.get()),
                 Mode::Closed | Mode::Open { .. } => None,
             },
+            protocol: Cow::Borrowed(plan.protocol.name()),
             payload_bytes: plan.payload_len,
             sweep_percent: None,
             offered_rate: match plan.mode {
@@ -192,10 +211,16 @@ impl Run {
             timeout_ns: plan.timeout_ns,
             seed: plan.seed,
             sending_ns: Some(tally.sending_ns),
+            bind: None,
+            interface: None,
+            flows: one(),
             elapsed_ns: tally.elapsed_ns,
             warmup_discarded: tally.warmup_discarded,
             warmup_settled: None,
             sent: tally.sent,
+            send_errors: (tally.send_errors.by_reason())
+                .map(|(refusal, count)| (refusal.name().to_owned(), count))
+                .collect(),
             received: tally.received,
             lost: tally.lost,
             in_flight_at_end: tally.in_flight_at_end,
@@ -208,8 +233,8 @@ impl Run {
             impossible_times: tally.impossible_times,
             latency_ns: (&recorder.latency).into(),
             uncorrected_latency_ns: open.map(|open| (&open.uncorrected).into()),
-            service_ns: (&recorder.service).into(),
-            path_ns: (&recorder.path).into(),
+            service_ns: has_service_times.then(|| (&recorder.service).into()),
+            path_ns: has_service_times.then(|| (&recorder.path).into()),
             send_lateness_ns: open.map(|open| (&open.lateness).into()),
             core_round_trip_ns: None,
             reflector_round_trip_ns: None,
@@ -257,6 +282,16 @@ impl Run {
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join("-")
     }
+}
+
+/// The protocol of results that don't name theirs.
+const fn fathom() -> Cow<'static, str> {
+    Cow::Borrowed(Protocol::Fathom.name())
+}
+
+/// The flows of results that don't say how many.
+const fn one() -> u16 {
+    1
 }
 
 #[cfg(test)]

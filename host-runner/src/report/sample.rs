@@ -21,6 +21,7 @@ pub(super) fn plan(mode: Mode) -> Plan {
             count: Some(1000),
         },
         seed: 1,
+        protocol: crate::load::Protocol::Fathom,
     }
 }
 

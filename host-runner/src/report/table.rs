@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::{Environment, Report, Run, floor, merged_table, sweep};
+use crate::load::Protocol;
 use crate::quantity::{self, count, time};
 
 mod figures;
@@ -62,7 +63,14 @@ fn heading(report: &Report, run: &Run, text: &mut String) -> fmt::Result {
     if let Some(rate) = run.offered_rate {
         write!(text, " at {} requests/s", quantity::in_full(rate))?;
     }
-    writeln!(text, ", {}-byte payload", run.payload_bytes)?;
+    write!(text, ", {}-byte payload", run.payload_bytes)?;
+    if run.flows > 1 {
+        write!(text, ", {} flows", run.flows)?;
+    }
+    if run.protocol != Protocol::Fathom.name() {
+        write!(text, ", protocol {}", run.protocol)?;
+    }
+    text.push('\n');
     if run.partial {
         writeln!(text, "partial    broken off before the end")?;
     }
@@ -127,6 +135,19 @@ fn counts(run: &Run, text: &mut String) -> fmt::Result {
         write!(text, "; {}{what}/s", quantity::rate(rate))?;
     }
     writeln!(text, "; {} before as warm-up", count(run.warmup_discarded))?;
+    if !run.send_errors.is_empty() {
+        let total: u64 = run.send_errors.values().sum();
+        let by_name = run
+            .send_errors
+            .iter()
+            .map(|(name, &errors)| format!("{} {name}", count(errors)));
+        writeln!(
+            text,
+            "not sent   {} that this host refused to send, neither sent nor lost: {}",
+            count(total),
+            by_name.collect::<Vec<_>>().join(", ")
+        )?;
+    }
     writeln!(
         text,
         "replies    {} late, {} duplicated, {} reordered, {} corrupted",

@@ -112,6 +112,7 @@ mod tests {
             warmup: Limit::NOTHING,
             measure: Limit { duration_ns, count },
             seed: 0,
+            protocol: crate::load::Protocol::Fathom,
         }
     }
 

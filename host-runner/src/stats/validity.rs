@@ -121,7 +121,7 @@ fn lateness(latency: &Recording, lateness: &Recording) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::{Limit, Loss, Mode, Observer, Plan, Rate, Sample};
+    use crate::load::{Limit, Loss, Mode, Observer, Plan, Rate, Sample, SendErrors};
     use crate::stats::noise::Lost;
 
     const GOOD: Tally = Tally {
@@ -137,6 +137,7 @@ mod tests {
         foreign: 0,
         stale: 0,
         impossible_times: 0,
+        send_errors: SendErrors::NONE,
         completed: 10_000,
         started_ns: 0,
         sending_ns: 1_000_000_000,
@@ -153,6 +154,7 @@ mod tests {
             warmup: Limit::NOTHING,
             measure: Limit::NOTHING,
             seed: 0,
+            protocol: crate::load::Protocol::Fathom,
         });
         for _ in 0..count {
             recorder.sent(lateness_ns);

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::CliError;
 use crate::cli::values::{as_ns, duration};
-use crate::load::{Limit, Mode, Plan, Rate};
+use crate::load::{Limit, Mode, Plan, Protocol, Rate};
 
 /// How requests follow each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -49,7 +49,7 @@ pub struct LoadArgs {
     /// How long to send before measuring
     #[arg(long, value_parser = duration, value_name = "DURATION", overrides_with = "warmup", default_value = "500ms")]
     pub warmup: Duration,
-    /// Length of a request's UDP payload, header included: 44 to 1472
+    /// Length of a request's UDP payload, header included: 44 to 1472, with IPv6 to 1452
     #[arg(long, value_name = "BYTES", default_value_t = 64)]
     pub payload: usize,
     /// After how long a request without a reply is lost
@@ -108,6 +108,7 @@ impl LoadArgs {
                 count: self.count,
             },
             seed: self.seed,
+            protocol: Protocol::Fathom,
         };
         plan.check()?;
         Ok(plan)

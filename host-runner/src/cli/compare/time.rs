@@ -98,6 +98,7 @@ mod tests {
         warmup: crate::load::Limit::NOTHING,
         measure: crate::load::Limit::NOTHING,
         seed: 1,
+        protocol: crate::load::Protocol::Fathom,
     };
 
     #[test]

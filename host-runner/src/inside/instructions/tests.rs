@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::*;
 use crate::link::loopback::Loopback;
-use crate::link::{Link, LinkError, Received};
+use crate::link::{Link, LinkError, Received, Sent};
 
 /// A guest that takes 500 instructions for an echo, and for each burst as many as make it 600.
 struct Guest {
@@ -105,7 +105,7 @@ impl Link for Places {
         "places"
     }
 
-    fn send(&mut self, datagram: &[u8]) -> Result<(), LinkError> {
+    fn send(&mut self, datagram: &[u8]) -> Result<Sent, LinkError> {
         if self.waiting.len() == self.places || (self.unlucky)(self.sent) {
             self.dropped += 1;
             // Which costs it something as well.
@@ -114,7 +114,7 @@ impl Link for Places {
             self.waiting.push_back(datagram.to_vec());
         }
         self.sent += 1;
-        Ok(())
+        Ok(Sent::Out)
     }
 
     fn receive(&mut self, buffer: &mut [u8], _: u64) -> Result<Option<Received>, LinkError> {

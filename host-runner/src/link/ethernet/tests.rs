@@ -9,6 +9,8 @@ use wire::{Header, Kind, Verdict};
 use super::super::unix::FrameSocket;
 use super::*;
 
+mod flood;
+
 const GUEST_MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
 
 fn ready() -> wire::Ready {

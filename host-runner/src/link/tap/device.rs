@@ -103,8 +103,8 @@ impl Frames for TapFrames {
         deadline_ns: u64,
     ) -> Result<Option<Received>, LinkError> {
         let read = |buffer: &mut [u8]| rustix::io::read(&self.0, buffer);
-        wait::receive_by(self.0.as_fd(), frame, deadline_ns, read)
-            .map_err(|source| failed("receiving", source))
+        wait::receive_by(self.0.as_fd(), frame, deadline_ns, wait::is_loss, read)
+            .map_err(|error| failed("receiving", error.into()))
     }
 }
 

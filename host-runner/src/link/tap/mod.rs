@@ -28,7 +28,7 @@ pub use pair::Pair;
 
 use super::ethernet::OWN_MAC;
 use super::user::UdpLink;
-use super::{Family, Link, LinkError, Received};
+use super::{Family, Link, LinkError, Received, Sent};
 
 /// The link's name.
 pub const NAME: &str = "tap";
@@ -115,7 +115,7 @@ impl Link for TapLink {
         self.udp.name()
     }
 
-    fn send(&mut self, datagram: &[u8]) -> Result<(), LinkError> {
+    fn send(&mut self, datagram: &[u8]) -> Result<Sent, LinkError> {
         self.udp.send(datagram)
     }
 

@@ -39,12 +39,11 @@ fn columns(run: &Run) -> Vec<Column<'_>> {
         censored_from_ns,
     });
     let lateness = run.send_lateness_ns.as_ref();
+    let (service, path) = (run.service_ns.as_ref(), run.path_ns.as_ref());
     std::iter::once(latency)
         .chain(uncorrected)
-        .chain([
-            plain("service", &run.service_ns),
-            plain("path", &run.path_ns),
-        ])
+        .chain(service.map(|summary| plain("service", summary)))
+        .chain(path.map(|summary| plain("path", summary)))
         .chain(lateness.map(|summary| plain("lateness", summary)))
         .collect()
 }

@@ -22,6 +22,7 @@ const PLAN: Plan = Plan {
         count: None,
     },
     seed: 1,
+    protocol: crate::load::Protocol::Fathom,
 };
 
 fn combination(target: &str) -> Combination {

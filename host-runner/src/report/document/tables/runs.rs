@@ -42,8 +42,8 @@ pub fn parts(entries: &[Entry<'_>]) -> Table {
     for (index, entry) in entries.iter().enumerate() {
         let run = entry.run;
         let parts = [
-            ("service", Some(&run.service_ns)),
-            ("path", Some(&run.path_ns)),
+            ("service", run.service_ns.as_ref()),
+            ("path", run.path_ns.as_ref()),
             ("uncorrected", run.uncorrected_latency_ns.as_ref()),
             ("lateness", run.send_lateness_ns.as_ref()),
         ];

@@ -1,0 +1,116 @@
+//! Where the datagrams of an ordinary socket leave from.
+#![forbid(unsafe_code)]
+
+use std::net::{SocketAddr, UdpSocket};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::LinkError;
+use super::user::any;
+
+/// Where datagrams leave from, as far as that is not left to the kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Source {
+    /// This host's address, and the port of the first flow; with port 0 any port. Its family is the
+    /// service's.
+    pub address: Option<SocketAddr>,
+    /// The network device, whatever the routes say.
+    pub interface: Option<String>,
+}
+
+impl Source {
+    /// Opens the socket of the flow number `flow`, for datagrams to `peer` on the link `name`: it has the
+    /// port after that of the flow before, if the first one has a port.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError::Source`] if this host has not got what is asked for, or does not give it.
+    pub fn open(
+        &self,
+        name: &'static str,
+        peer: SocketAddr,
+        flow: u16,
+    ) -> Result<UdpSocket, LinkError> {
+        let failed = |what: String| {
+            move |source| LinkError::Source {
+                link: name,
+                what,
+                source,
+            }
+        };
+        let socket = Socket::new(Domain::for_address(peer), Type::DGRAM, Some(Protocol::UDP))
+            .map_err(failed("a UDP socket".to_owned()))?;
+        if let Some(interface) = &self.interface {
+            socket
+                .bind_device(Some(interface.as_bytes()))
+                .map_err(failed(format!("interface {interface}")))?;
+        }
+        let mut address = self.address.unwrap_or(any(peer, 0));
+        if address.port() != 0 {
+            address.set_port(address.port().checked_add(flow).unwrap_or_default());
+        }
+        socket
+            .bind(&address.into())
+            .map_err(failed(format!("source address {address}")))?;
+        Ok(socket.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer() -> SocketAddr {
+        ([127, 0, 0, 1], 9).into()
+    }
+
+    #[test]
+    fn a_socket_has_the_address_and_the_port_that_it_was_given() {
+        // A port that is free a moment later, most likely, and its neighbour: tried until both are.
+        let sockets = (0..100).find_map(|_| {
+            let free = UdpSocket::bind("127.0.0.1:0")
+                .unwrap()
+                .local_addr()
+                .unwrap();
+            let source = Source {
+                address: Some(free),
+                interface: None,
+            };
+            let open = |flow| source.open("udp", peer(), flow).ok();
+            open(0).zip(open(1)).map(|sockets| (free, sockets))
+        });
+        let (address, (first, second)) = sockets.unwrap();
+        assert_eq!(first.local_addr().unwrap(), address);
+        assert_eq!(second.local_addr().unwrap().port(), address.port() + 1);
+        let any_port = Source {
+            address: Some(([127, 0, 0, 2], 0).into()),
+            interface: Some("lo".to_owned()),
+        };
+        let socket = any_port.open("udp", peer(), 3).unwrap();
+        let local = socket.local_addr().unwrap();
+        assert!(local.ip().to_string() == "127.0.0.2" && local.port() != 0);
+    }
+
+    #[test]
+    fn what_this_host_has_not_got_is_named() {
+        for (source, what) in [
+            (
+                Source {
+                    address: Some("192.0.2.1:0".parse().unwrap()),
+                    interface: None,
+                },
+                "source address 192.0.2.1:0",
+            ),
+            (
+                Source {
+                    address: None,
+                    interface: Some("nonesuch0".to_owned()),
+                },
+                "interface nonesuch0",
+            ),
+        ] {
+            let error = source.open("udp", peer(), 0).unwrap_err().to_string();
+            assert!(error.contains(what), "{error}");
+        }
+    }
+}

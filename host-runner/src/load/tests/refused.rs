@@ -1,0 +1,134 @@
+//! Requests that this host refuses to send.
+
+use super::*;
+use crate::link::{Received, Refusal, Sent};
+
+/// A link that this host refuses to send on for a while, by the clock.
+struct Refusing<L> {
+    inner: L,
+    clock: VirtualClock,
+    during_ns: std::ops::Range<u64>,
+    refusal: Refusal,
+    refused: u64,
+}
+
+impl<L: Link> Link for Refusing<L> {
+    fn name(&self) -> &'static str {
+        "refusing"
+    }
+
+    fn send(&mut self, datagram: &[u8]) -> Result<Sent, LinkError> {
+        if self.during_ns.contains(&self.clock.now_ns()) {
+            self.refused += 1;
+            return Ok(Sent::Refused(self.refusal));
+        }
+        self.inner.send(datagram)
+    }
+
+    fn receive(
+        &mut self,
+        buffer: &mut [u8],
+        deadline_ns: u64,
+    ) -> Result<Option<Received>, LinkError> {
+        self.inner.receive(buffer, deadline_ns)
+    }
+}
+
+/// Measures by `plan` on a link that refuses `during_ns`: what came of it, and how often it refused.
+fn measure_refused(
+    plan: &Plan,
+    during_ns: std::ops::Range<u64>,
+    refusal: Refusal,
+) -> (Tally, Ending<Infallible>, u64) {
+    let clock = VirtualClock::default();
+    let mut link = Refusing {
+        inner: FakeLink::new(&clock, |_: &Header, request: &[u8]| {
+            vec![(RTT_NS, reply(request))]
+        }),
+        clock: clock.clone(),
+        during_ns,
+        refusal,
+        refused: 0,
+    };
+    let bench = Bench {
+        link: &mut link,
+        observer: &mut Log::default(),
+        now_ns: || clock.now_ns(),
+        cancel: &AtomicBool::new(false),
+        check: |_: &Progress| Ok::<_, Infallible>(()),
+    };
+    let (tally, ending) = run(plan, Some(BOOT_ID), bench);
+    (tally, ending, link.refused)
+}
+
+const MS: u64 = 1_000_000;
+
+fn refusal(error: rustix::io::Errno) -> Refusal {
+    Refusal::of(error).unwrap()
+}
+
+#[test]
+fn what_this_host_does_not_send_is_counted_and_the_run_goes_on() {
+    let depth = NonZeroU16::new(8).unwrap();
+    for mode in [Mode::Closed, open(10_000), Mode::Pipeline { depth }] {
+        let plan = Plan {
+            measure: Limit {
+                duration_ns: Some(400 * MS),
+                count: None,
+            },
+            ..plan(mode, 0, 0)
+        };
+        let down = refusal(rustix::io::Errno::NETUNREACH);
+        let (tally, ending, refused) = measure_refused(&plan, 100 * MS..200 * MS, down);
+        assert!(matches!(ending, Ending::Completed), "{ending:?}");
+        assert_eq!(tally.send_errors.total(), refused);
+        let by_reason: Vec<_> = tally.send_errors.by_reason().collect();
+        assert_eq!(by_reason, [(down, refused)]);
+        // Never sent, so it can't be lost; and a request is not made again and again meanwhile.
+        assert_eq!((tally.received, tally.lost), (tally.sent, 0));
+        let expected = match mode {
+            // One a millisecond.
+            Mode::Closed | Mode::Pipeline { .. } => 90..=110,
+            // What was due.
+            Mode::Open { .. } => 990..=1010,
+        };
+        assert!(expected.contains(&refused), "{mode:?}: {refused}");
+        if let Mode::Open { .. } = mode {
+            assert_eq!(tally.sent + refused, 4000);
+        }
+        assert!(tally.elapsed_ns >= 399 * MS, "{tally:?}");
+    }
+}
+
+#[test]
+fn a_network_that_never_comes_back_has_an_end() {
+    for mode in [Mode::Closed, open(10_000)] {
+        let refused = refusal(rustix::io::Errno::PERM);
+        let (tally, ending, _) = measure_refused(&plan(mode, 0, 100), MS..u64::MAX, refused);
+        assert!(matches!(ending, Ending::Completed), "{ending:?}");
+        assert!(tally.sent > 0 && tally.sent < 100);
+        assert_eq!(tally.sent + tally.send_errors.total(), 100);
+    }
+}
+
+#[test]
+fn a_host_that_sends_nothing_from_the_start_is_said() {
+    for mode in [
+        Mode::Closed,
+        open(10_000),
+        "0.2".parse().map(|rate| Mode::Open { rate }).unwrap(),
+    ] {
+        let refused = refusal(rustix::io::Errno::PERM);
+        let (tally, ending, _) = measure_refused(&plan(mode, 10, 100), 0..u64::MAX, refused);
+        let Ending::LinkFailed(error) = ending else {
+            panic!("{ending:?}");
+        };
+        assert!(error.to_string().contains("EPERM"), "{error}");
+        assert_eq!((tally.sent, tally.warmup_discarded), (0, 0));
+    }
+    // But not if it is only a matter of moments.
+    let refused = refusal(rustix::io::Errno::NOBUFS);
+    let (tally, ending, _) = measure_refused(&plan(Mode::Closed, 10, 100), 0..20 * MS, refused);
+    assert!(matches!(ending, Ending::Completed), "{ending:?}");
+    assert_eq!((tally.received, tally.send_errors.total()), (100, 0));
+}
