@@ -1,5 +1,6 @@
 //! What can be asked for on the command line.
 //!
+//! - `client`: what a client on ordinary sockets does;
 //! - `load`: what load to put on a service;
 //! - `probe`: `fathom probe`.
 
@@ -13,9 +14,11 @@ use super::way::Way;
 use crate::machine::{AccelChoice, HostIdle, MachineType};
 use crate::target::{Responder, Target};
 
+mod client;
 mod load;
 mod probe;
 
+pub use client::ClientArgs;
 pub use load::{LoadArgs, ModeName};
 pub use probe::ProbeArgs;
 

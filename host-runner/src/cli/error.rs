@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::inside::LookError;
 use crate::link::LinkError;
-use crate::load::PlanError;
+use crate::load::{PlanError, Protocol};
 use crate::machine::MachineError;
 use crate::report::ReportError;
 use crate::target::TargetError;
@@ -34,6 +34,24 @@ pub enum CliError {
         /// What the system said.
         #[source]
         source: io::Error,
+    },
+    /// An address can't be used as it is.
+    #[error("{address}: {problem}")]
+    Address {
+        /// What was given.
+        address: String,
+        /// What is wrong with it, and what to do.
+        problem: String,
+    },
+    /// The service speaks, but not as it was asked to.
+    #[error("{}", other_protocol(address, *replies, *speaks))]
+    OtherProtocol {
+        /// The service.
+        address: String,
+        /// How many replies showed it.
+        replies: u32,
+        /// The protocol of those.
+        speaks: Protocol,
     },
     /// There is no image.
     #[error("the image {} can't be read; build it with `make build`, or name another with `--image PATH`", path.display())]
@@ -103,6 +121,7 @@ impl CliError {
     pub const fn exit_code(&self) -> u8 {
         match self {
             Self::Resolve { .. }
+            | Self::OtherProtocol { .. }
             | Self::Image { .. }
             | Self::Untrusted { .. }
             | Self::Machine(_)
@@ -112,9 +131,26 @@ impl CliError {
             | Self::Report(_)
             | Self::Setup { .. }
             | Self::Interrupted => 1,
-            Self::Usage(_) | Self::Plan(_) | Self::NothingToCompare { .. } => 2,
+            Self::Usage(_)
+            | Self::Plan(_)
+            | Self::Address { .. }
+            | Self::NothingToCompare { .. } => 2,
             Self::Invalid { .. } => 4,
         }
+    }
+}
+
+/// What to say to whoever took the service at `address` for one of another protocol.
+fn other_protocol(address: &str, replies: u32, speaks: Protocol) -> String {
+    match speaks {
+        Protocol::Echo => format!(
+            "{address} answers, but is not Fathom's service: it sends requests back unchanged \
+             ({replies} of {replies} replies); measure it as a plain echo with `--protocol echo`"
+        ),
+        Protocol::Fathom => format!(
+            "{address} is Fathom's service and no plain echo ({replies} of {replies} replies have its \
+             times): leave out `--protocol echo`"
+        ),
     }
 }
 

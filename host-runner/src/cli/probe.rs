@@ -1,18 +1,26 @@
 //! `fathom probe`: measure a service that is already running, wherever it runs.
+//!
+//! - [`address`]: from what was written to an address for a socket;
+//! - `contact`: whether somebody is there who speaks the protocol.
 
-use std::io;
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::SocketAddr;
 
 use super::CliError;
-use super::args::ProbeArgs;
+use super::args::{ClientArgs, ProbeArgs};
 use super::interrupt::Interrupt;
 use super::measure::measure;
 use super::output::Output;
 use super::series::Series;
-use crate::link::Link as _;
+use crate::link::flows::Flows;
+use crate::link::source::Source;
 use crate::link::user::UdpLink;
+use crate::link::{Family, Link};
+use crate::load::{Plan, PlanError};
 use crate::machine::Awake;
 use crate::report::{Environment, Setting};
+
+pub mod address;
+mod contact;
 
 /// What results call a service that somebody else runs.
 const TARGET: &str = "remote";
@@ -26,10 +34,17 @@ const LINK: &str = "udp";
 ///
 /// [`CliError`] for whatever was in the way, or if the measurement is invalid.
 pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
-    let plan = args.load.plan()?;
-    let peer = resolve(&args.address)?;
+    let client = &args.client;
+    let plan = Plan {
+        protocol: client.protocol,
+        ..args.load.plan()?
+    };
+    let from = client.bind.as_ref().map(|bind| bind.ip);
+    let peer = address::resolve(&args.address, client.interface.as_deref(), from)?;
     let interrupt = Interrupt::watch()?;
-    let mut link = UdpLink::connect(LINK, peer)?;
+    let (mut link, path_mtu) = connect(client, peer)?;
+    check_payload(&plan, peer, path_mtu)?;
+    let mut asked = contact::make(link.as_mut(), peer, &plan, &interrupt)?;
     let output = Output::prepare(&args.output)?;
     let awake = Awake::ask(args.host.host_idle);
     let environment = Environment {
@@ -47,38 +62,107 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
         placement: None,
     };
     let series = Series::measure(&plan, args.load.sweep, &output, |plan| {
-        let measured = measure(plan, None, None, &mut link, &interrupt, &|| None, || {
+        let link = link.as_mut();
+        let measured = measure(plan, None, None, link, &interrupt, &|| None, || {
             Ok::<(), CliError>(())
         });
-        (measured.record(setting.clone(), plan), measured)
+        let mut run = measured.record(setting.clone(), plan);
+        // The first requests of all are warm-up, once.
+        run.warmup_discarded += std::mem::take(&mut asked);
+        run.bind = client.bind.as_ref().map(ToString::to_string);
+        run.interface = client.interface.clone();
+        run.flows = client.flows;
+        (run, measured)
     });
     series.conclude(environment, &output)
 }
 
-fn resolve(address: &str) -> Result<SocketAddr, CliError> {
-    let not_found = || io::Error::from(io::ErrorKind::NotFound);
-    address
-        .to_socket_addrs()
-        .and_then(|mut found| found.next().ok_or_else(not_found))
-        .map_err(|source| CliError::Resolve {
-            address: address.to_owned(),
-            source,
-        })
+/// Opens the way to `peer`, and returns it with the longest packet that it is believed to carry.
+fn connect(
+    client: &ClientArgs,
+    peer: SocketAddr,
+) -> Result<(Box<dyn Link>, Option<u32>), CliError> {
+    let interface = client.interface.as_deref();
+    let bound = |bind| address::source(bind, interface, peer);
+    let source = Source {
+        address: client.bind.as_ref().map(bound).transpose()?,
+        interface: client.interface.clone(),
+    };
+    Ok(if client.flows > 1 {
+        let link = Flows::connect_from(LINK, &source, client.flows, peer)?;
+        let path_mtu = link.path_mtu();
+        (Box::new(link), path_mtu)
+    } else {
+        let link = UdpLink::connect_from(LINK, &source, peer)?;
+        let path_mtu = link.path_mtu();
+        (Box::new(link), path_mtu)
+    })
+}
+
+/// Refuses a payload that takes more than one packet: the service answers no fragments.
+fn check_payload(plan: &Plan, peer: SocketAddr, path_mtu: Option<u32>) -> Result<(), PlanError> {
+    let family = if address::is_ipv4(peer) {
+        Family::V4
+    } else {
+        Family::V6
+    };
+    plan.check_packet(family, path_mtu)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Cli, Command};
     use super::*;
+    use clap::Parser as _;
+
+    fn probe_args(line: &str) -> Result<ProbeArgs, clap::Error> {
+        let line = ["fathom", "probe"]
+            .into_iter()
+            .chain(line.split_whitespace());
+        match Cli::try_parse_from(line)?.command {
+            Command::Probe(args) => Ok(args),
+            other => panic!("{other:?}"),
+        }
+    }
 
     #[test]
-    fn reads_addresses_with_a_port() {
-        let v4: SocketAddr = "127.0.0.1:9000".parse().unwrap();
-        assert_eq!(resolve("127.0.0.1:9000").unwrap(), v4);
-        let v6: SocketAddr = "[::1]:9000".parse().unwrap();
-        assert_eq!(resolve("[::1]:9000").unwrap(), v6);
-        for bad in ["127.0.0.1", "127.0.0.1:99999", ""] {
-            let error = resolve(bad).unwrap_err();
-            assert!(error.to_string().contains("HOST:PORT"), "{error}");
+    fn a_payload_is_no_longer_than_a_packet_of_the_services_family() {
+        let check = |address: &str, payload: u32, path_mtu| {
+            let args = probe_args(&format!("{address} --payload {payload}")).unwrap();
+            let peer = address::resolve(&args.address, None, None).unwrap();
+            check_payload(&args.load.plan().unwrap(), peer, path_mtu)
+        };
+        let v4 = "127.0.0.1:9";
+        for v6 in ["[::1]:9", "[2001:db8::1]:9"] {
+            assert_eq!(check(v6, 1452, Some(65_536)), Ok(()));
+            let error = check(v6, 1453, Some(65_536)).unwrap_err();
+            assert!(error.to_string().contains("44 to 1452"), "{error}");
+            assert_eq!(CliError::from(error).exit_code(), 2);
+        }
+        for v4 in [v4, "[::ffff:127.0.0.1]:9"] {
+            assert_eq!(check(v4, 1472, None), Ok(()));
+        }
+        // A tunnel on the way.
+        let error = check(v4, 1393, Some(1420)).unwrap_err();
+        assert!(error.to_string().contains("44 to 1392"), "{error}");
+        assert_eq!(check(v4, 1392, Some(1420)), Ok(()));
+    }
+
+    #[test]
+    fn the_client_is_what_the_options_say() {
+        let args = probe_args("127.0.0.1:9").unwrap();
+        assert_eq!((args.client.flows, args.client.bind), (1, None));
+        let line = "127.0.0.1:9 --bind 127.0.0.2:4000 --interface lo --flows 4 --protocol echo";
+        let client = probe_args(line).unwrap().client;
+        assert_eq!((client.flows, client.protocol.name()), (4, "echo"));
+        for wrong in [
+            "--flows 0",
+            "--flows 257",
+            "--bind localhost",
+            "--protocol stamp",
+        ] {
+            let error = probe_args(&format!("127.0.0.1:9 {wrong}")).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{wrong}");
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::target::{Bootable, Target};
 /// [`CliError::Usage`] for the first that doesn't.
 pub fn check(args: &RunArgs) -> Result<(), CliError> {
     boot_args::line(&args.guest, Idle::Spin)?;
+    args.load.plan()?.check_packet(family(args), None)?;
     let way = way(args);
     let problem = way.obstacle(args.target).or(match way {
         Way::Link(LinkKind::User) if args.ipv6 => {
@@ -82,5 +83,33 @@ impl Recipe {
             source,
         })?;
         Ok(Self::Guest { bootable, image })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::super::{Cli, Command};
+    use super::*;
+
+    #[test]
+    fn a_payload_is_no_longer_than_a_packet_of_the_family() {
+        for link in ["unix", "tap", "vhost-user"] {
+            let checked = |payload| {
+                let line = format!("fathom run --link {link} --ipv6 --payload {payload}");
+                match Cli::try_parse_from(line.split_whitespace())
+                    .unwrap()
+                    .command
+                {
+                    Command::Run(args) => check(&args),
+                    other => panic!("{other:?}"),
+                }
+            };
+            assert!(checked(1452).is_ok(), "{link}");
+            let error = checked(1453).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().contains("choose 44 to 1452"), "{error}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{HostArgs, LoadArgs, OutputArgs};
+use super::{ClientArgs, HostArgs, LoadArgs, OutputArgs};
 
 /// `fathom probe`.
 #[derive(Debug, Args)]
@@ -13,6 +13,9 @@ pub struct ProbeArgs {
     /// What load to put on the service.
     #[command(flatten)]
     pub load: LoadArgs,
+    /// What sends the load.
+    #[command(flatten)]
+    pub client: ClientArgs,
     /// Where results go.
     #[command(flatten)]
     pub output: OutputArgs,

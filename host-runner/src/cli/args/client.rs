@@ -1,0 +1,27 @@
+//! What a client on ordinary sockets does.
+
+use clap::Args;
+
+use crate::cli::probe::address::Numeric;
+use crate::link::flows::MAX_FLOWS;
+use crate::load::Protocol;
+
+/// What a client on ordinary sockets does. Only `probe` has one: the links of `run` and `compare` hold
+/// nothing but the service and one client, at addresses of their own.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Client")]
+pub struct ClientArgs {
+    /// What the service answers a request with
+    #[arg(long, value_enum, default_value_t)]
+    pub protocol: Protocol,
+    /// Send from this address of this host, and from this port and those after it [default: as the
+    /// routes say, and any free port]
+    #[arg(long, value_name = "ADDR[:PORT]")]
+    pub bind: Option<Numeric>,
+    /// Send by this network device, whatever the routes say
+    #[arg(long, value_name = "NAME")]
+    pub interface: Option<String>,
+    /// Source ports that send in turns, 1 to 256
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_FLOWS)))]
+    pub flows: u16,
+}

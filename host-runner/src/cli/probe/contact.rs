@@ -1,0 +1,275 @@
+//! First contact with a service that nothing is known of: whether somebody is there, and speaks the
+//! protocol, before anything is measured.
+
+use std::net::SocketAddr;
+
+use wire::MAX_PAYLOAD;
+
+use crate::cli::CliError;
+use crate::cli::interrupt::Interrupt;
+use crate::clock;
+use crate::link::{Link, LinkError};
+use crate::load::datagram::{ReplyHeader, Requests};
+use crate::load::{Plan, Protocol};
+
+/// How many requests a service that is silent gets, and how long each is waited for, in nanoseconds.
+const TRIES: u64 = 5;
+const TRY_NS: u64 = 200_000_000;
+
+/// After how many replies of another protocol it is plain that the service speaks that.
+const PROOF: u32 = 3;
+
+/// How often to look whether the user has had enough, in nanoseconds.
+const LOOK_NS: u64 = 20_000_000;
+
+/// What a datagram is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    /// A reply as this protocol has it.
+    Of(Protocol),
+    /// Something else.
+    Other,
+}
+
+/// The requests so far, and what came back.
+struct Contact<'a> {
+    link: &'a mut dyn Link,
+    plan: &'a Plan,
+    /// One for each protocol: they differ in what they take for a reply.
+    requests: [(Protocol, Requests); 2],
+    sent_ns: Vec<u64>,
+    answers: u64,
+}
+
+/// Sends a few requests as `plan` has them, until one is answered: how many.
+///
+/// A service that says nothing is none of this one's business: the measurement will tell.
+///
+/// # Errors
+///
+/// [`CliError::OtherProtocol`] if the service at `peer` speaks another protocol than the plan's, the
+/// link's if it fails, [`CliError::Interrupted`].
+pub fn make(
+    link: &mut dyn Link,
+    peer: SocketAddr,
+    plan: &Plan,
+    interrupt: &Interrupt,
+) -> Result<u64, CliError> {
+    let requests = |protocol| {
+        (
+            protocol,
+            Requests::new(plan.payload_len, plan.seed, protocol),
+        )
+    };
+    let mut contact = Contact {
+        link,
+        plan,
+        requests: [requests(Protocol::Fathom), requests(Protocol::Echo)],
+        sent_ns: Vec::new(),
+        answers: 0,
+    };
+    let mut others = 0;
+    let mut other = None;
+    for _ in 0..TRIES {
+        contact.send()?;
+        let until_ns = clock::now_ns().saturating_add(TRY_NS);
+        match contact.answer(until_ns, interrupt)? {
+            Some(Answer::Of(protocol)) if protocol == plan.protocol => {
+                contact.await_the_rest(interrupt)?;
+                return Ok(contact.sent_ns.len() as u64);
+            }
+            Some(Answer::Of(protocol)) => {
+                others += 1;
+                other = Some(protocol);
+            }
+            Some(Answer::Other) | None => {}
+        }
+        if others >= PROOF {
+            break;
+        }
+    }
+    match other {
+        Some(speaks) => Err(CliError::OtherProtocol {
+            address: peer.to_string(),
+            replies: others,
+            speaks,
+        }),
+        None => Ok(contact.sent_ns.len() as u64),
+    }
+}
+
+impl Contact<'_> {
+    fn send(&mut self) -> Result<(), LinkError> {
+        let at_ns = clock::now_ns();
+        let seq = self.sent_ns.len() as u64;
+        self.sent_ns.push(at_ns);
+        let [(_, requests), _] = &mut self.requests;
+        requests.prepare(seq);
+        // One that this host refuses to send is one without an answer: the measurement says why.
+        let _ = self.link.send(requests.stamped(at_ns))?;
+        Ok(())
+    }
+
+    /// The next datagram, if one comes by `until_ns`.
+    fn answer(&mut self, until_ns: u64, interrupt: &Interrupt) -> Result<Option<Answer>, CliError> {
+        let mut buffer = [0; MAX_PAYLOAD + 1];
+        loop {
+            if interrupt.is_set() {
+                return Err(CliError::Interrupted);
+            }
+            let now_ns = clock::now_ns();
+            let look_ns = until_ns.min(now_ns.saturating_add(LOOK_NS));
+            if let Some(received) = self.link.receive(&mut buffer, look_ns)? {
+                self.answers += 1;
+                return Ok(Some(self.read(&buffer[..received.len.min(buffer.len())])));
+            }
+            if now_ns >= until_ns {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn read(&self, datagram: &[u8]) -> Answer {
+        let Some(header) = ReplyHeader::read(datagram) else {
+            return Answer::Other;
+        };
+        let sent_ns = usize::try_from(header.seq)
+            .ok()
+            .and_then(|seq| self.sent_ns.get(seq));
+        let Some(&sent_ns) = sent_ns else {
+            return Answer::Other;
+        };
+        let is_echoed = |(_, requests): &&(Protocol, Requests)| {
+            requests.is_echoed_by(&header, sent_ns, datagram)
+        };
+        let found = self.requests.iter().find(is_echoed);
+        found.map_or(Answer::Other, |&(protocol, _)| Answer::Of(protocol))
+    }
+
+    /// Waits for the answers to earlier requests, which would else come in mid-measurement.
+    fn await_the_rest(&mut self, interrupt: &Interrupt) -> Result<(), CliError> {
+        let until_ns = clock::now_ns().saturating_add(TRY_NS.min(self.plan.timeout_ns));
+        while self.answers < self.sent_ns.len() as u64
+            && self.answer(until_ns, interrupt)?.is_some()
+        {}
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+    use crate::link::{Received, Sent};
+    use crate::load::{Limit, Mode};
+
+    /// A service that answers a request with these, at once.
+    struct Service<F> {
+        answers: F,
+        waiting: VecDeque<Vec<u8>>,
+        requests: u64,
+    }
+
+    impl<F: FnMut(u64, &[u8]) -> Vec<Vec<u8>>> Link for Service<F> {
+        fn name(&self) -> &'static str {
+            "service"
+        }
+
+        fn send(&mut self, datagram: &[u8]) -> Result<Sent, LinkError> {
+            let answers = (self.answers)(self.requests, datagram);
+            self.requests += 1;
+            self.waiting.extend(answers);
+            Ok(Sent::Out)
+        }
+
+        fn receive(
+            &mut self,
+            buffer: &mut [u8],
+            deadline_ns: u64,
+        ) -> Result<Option<Received>, LinkError> {
+            let at_ns = clock::now_ns();
+            let Some(answer) = self.waiting.pop_front() else {
+                let left_ns = deadline_ns.saturating_sub(at_ns);
+                std::thread::sleep(std::time::Duration::from_nanos(left_ns));
+                return Ok(None);
+            };
+            buffer[..answer.len()].copy_from_slice(&answer);
+            let len = answer.len();
+            Ok(Some(Received { len, at_ns }))
+        }
+    }
+
+    fn contact(
+        protocol: Protocol,
+        answers: impl FnMut(u64, &[u8]) -> Vec<Vec<u8>>,
+    ) -> (Result<u64, CliError>, usize) {
+        let mut service = Service {
+            answers,
+            waiting: VecDeque::new(),
+            requests: 0,
+        };
+        let plan = Plan {
+            mode: Mode::Closed,
+            payload_len: 64,
+            timeout_ns: 1_000_000_000,
+            warmup: Limit::NOTHING,
+            measure: Limit::NOTHING,
+            seed: 3,
+            protocol,
+        };
+        let peer = ([127, 0, 0, 1], 7007).into();
+        let made = make(&mut service, peer, &plan, &Interrupt::default());
+        (made, service.waiting.len())
+    }
+
+    fn echo(_: u64, request: &[u8]) -> Vec<Vec<u8>> {
+        vec![request.to_vec()]
+    }
+
+    fn fathom(_: u64, request: &[u8]) -> Vec<Vec<u8>> {
+        let mut reply = request.to_vec();
+        let _ = wire::handle(&mut reply, 7, 1, || 2);
+        vec![reply]
+    }
+
+    #[test]
+    fn a_service_that_speaks_the_protocol_is_asked_once() {
+        assert_eq!(contact(Protocol::Fathom, fathom).0.unwrap(), 1);
+        assert_eq!(contact(Protocol::Echo, echo).0.unwrap(), 1);
+    }
+
+    #[test]
+    fn a_plain_echo_is_recognised_and_so_is_fathoms_service() {
+        let error = contact(Protocol::Fathom, echo).0.unwrap_err();
+        assert_eq!(error.exit_code(), 1);
+        let text = error.to_string();
+        assert!(text.contains("127.0.0.1:7007"), "{text}");
+        assert!(text.contains("sends requests back unchanged"), "{text}");
+        assert!(text.contains("`--protocol echo`"), "{text}");
+        let error = contact(Protocol::Echo, fathom).0.unwrap_err();
+        assert!(error.to_string().contains("`--protocol echo`"), "{error}");
+    }
+
+    #[test]
+    fn a_first_request_may_be_lost_and_answers_that_come_late_are_waited_for() {
+        // The second request is answered with the first one's reply as well.
+        let mut first = Vec::new();
+        let late = |number, request: &[u8]| {
+            if number == 0 {
+                first = fathom(0, request);
+                return Vec::new();
+            }
+            [first.clone(), fathom(1, request)].concat()
+        };
+        let (made, left) = contact(Protocol::Fathom, late);
+        assert_eq!((made.unwrap(), left), (2, 0));
+    }
+
+    #[test]
+    fn silence_and_noise_are_left_to_the_measurement() {
+        let noise = |_, _: &[u8]| vec![b"noise".to_vec()];
+        assert_eq!(contact(Protocol::Fathom, noise).0.unwrap(), TRIES);
+        assert_eq!(contact(Protocol::Echo, |_, _| Vec::new()).0.unwrap(), TRIES);
+    }
+}
