@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::{Ipv6Addr, SocketAddr};
 
-use super::args::{ModeName, RunArgs};
+use super::args::RunArgs;
 use super::floor::Floor;
 use super::interrupt::Interrupt;
 use super::measure::{Measured, measure};
@@ -15,7 +15,7 @@ use crate::files::Destination;
 use crate::link::reflector::Reflector;
 use crate::link::turn::BOOT_ID;
 use crate::link::{self, Family, Link, LinkKind};
-use crate::load::Plan;
+use crate::load::{Mode, Plan};
 use crate::machine::{Machine, Placement};
 use crate::report::run::GuestCounters;
 use crate::report::{Environment, Image, Run, Setting};
@@ -40,9 +40,16 @@ pub struct Subject {
 }
 
 enum Service {
-    Guest { machine: Machine, image: Image },
+    Guest {
+        machine: Machine,
+        image: Image,
+        kind: LinkKind,
+        is_placed: bool,
+    },
     Host(Host),
-    Thread { _reflector: Reflector },
+    Thread {
+        _reflector: Reflector,
+    },
 }
 
 impl Service {
@@ -119,7 +126,13 @@ impl Subject {
         let mut machine = machine::boot(&args.guest, bootable, netdev, console_log, interrupt)?;
         let mut link = opener.open(&machine)?;
         let first_reply_ns = first.reply_ns(link.as_mut(), machine.started_at_ns(), interrupt);
-        let placement = place(&mut machine, kind, args.load.mode);
+        // What a sweep begins with is another mode than that of its steps: the plan knows.
+        let is_placed = is_placed(kind, args.load.plan()?.mode);
+        let placement = if is_placed {
+            machine.place(kind.is_polled())
+        } else {
+            Placement::Unchanged(FASTER_UNPLACED.to_owned())
+        };
         let ready = machine.ready();
         Ok(Self {
             setting: Setting {
@@ -140,7 +153,12 @@ impl Subject {
             },
             shared_cpu: placement.cpu().filter(|_| kind.is_polled()),
             link,
-            service: Service::Guest { machine, image },
+            service: Service::Guest {
+                machine,
+                image,
+                kind,
+                is_placed,
+            },
         })
     }
 
@@ -203,7 +221,7 @@ impl Subject {
     /// there already, with its reason.
     #[must_use]
     pub fn describe(&mut self, environment: Environment) -> Environment {
-        let Service::Guest { machine, image } = &mut self.service else {
+        let Service::Guest { machine, image, .. } = &mut self.service else {
             return environment;
         };
         let reason = machine.accel_reason().to_owned();
@@ -224,6 +242,7 @@ impl Subject {
         settle_ns: Option<u64>,
         interrupt: &Interrupt,
     ) -> (Run, Measured) {
+        self.place_for(plan.mode);
         let shared_cpu = self.shared_cpu;
         let look = || shared_cpu.map(|cpu| Floor::look(cpu, plan.payload_len));
         let floor_before = look();
@@ -259,6 +278,25 @@ impl Subject {
         (run, measured)
     }
 
+    /// Places a guest that has not been placed so far, if it is to be for this load. Once it is, that stays:
+    /// the plans of a sweep go from the one to the other.
+    fn place_for(&mut self, mode: Mode) {
+        if let Service::Guest {
+            machine,
+            kind,
+            is_placed: placed,
+            ..
+        } = &mut self.service
+            && !*placed
+            && is_placed(*kind, mode)
+        {
+            *placed = true;
+            let placement = machine.place(kind.is_polled());
+            self.setting.placement = Some(placement.to_string());
+            self.shared_cpu = placement.cpu().filter(|_| kind.is_polled());
+        }
+    }
+
     /// Ends it, a machine politely.
     pub fn shutdown(self) {
         if let Service::Guest { machine, .. } = self.service {
@@ -267,15 +305,14 @@ impl Subject {
     }
 }
 
-/// Places the measurement, unless it does better where the scheduler puts it: a pipeline on a link that
-/// sleeps lives on many frames at a time, and a measuring thread that goes first takes each as it comes.
-/// (With 128 in flight on link user that was half the rate.)
-fn place(machine: &mut Machine, link: LinkKind, mode: ModeName) -> Placement {
-    if mode == ModeName::Pipeline && !link.is_polled() {
-        Placement::Unchanged("a pipeline is faster so on this link".to_owned())
-    } else {
-        machine.place(link.is_polled())
-    }
+/// Why a guest is not placed.
+const FASTER_UNPLACED: &str = "a pipeline is faster so on this link";
+
+/// Whether guest and measuring thread get places of their own under this load. A pipeline on a link that
+/// sleeps does better where the scheduler puts it: it lives on many frames at a time, and a measuring
+/// thread that goes first takes each as it comes. (With 128 in flight on link user that was half the rate.)
+fn is_placed(link: LinkKind, mode: Mode) -> bool {
+    link.is_polled() || !matches!(mode, Mode::Pipeline { .. })
 }
 
 /// The responder's mode, where there is a responder.
@@ -297,5 +334,46 @@ fn address(args: &RunArgs, machine: &Machine) -> SocketAddr {
             SocketAddr::from((ready.ip6.map_or(any, |(ip6, _)| ip6), ready.port))
         }
         (None, Family::V4, Some((ip, _))) => SocketAddr::from((ip, ready.port)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::super::{Cli, Command};
+    use super::*;
+    use crate::load::ladder;
+
+    /// The plans that `fathom run` with `options` carries out, one after the other.
+    fn plans(options: &str) -> Vec<Plan> {
+        let line = format!("fathom run {options}");
+        let Command::Run(args) = Cli::try_parse_from(line.split_whitespace())
+            .unwrap()
+            .command
+        else {
+            panic!("{line}");
+        };
+        let first = args.load.plan().unwrap();
+        let steps = ladder::steps(&first, 1000.0).into_iter();
+        let steps = steps.filter(|_| args.load.sweep).map(|step| step.plan);
+        std::iter::once(first).chain(steps).collect()
+    }
+
+    #[test]
+    fn placement_follows_the_plan() {
+        let placed = |options, link| -> Vec<bool> {
+            let plans = plans(options).into_iter();
+            plans.map(|plan| is_placed(link, plan.mode)).collect()
+        };
+        for link in [LinkKind::User, LinkKind::Unix, LinkKind::Tap] {
+            assert_eq!(placed("", link), [true]);
+            assert_eq!(placed("--mode open", link), [true]);
+            assert_eq!(placed("--mode pipeline", link), [false]);
+            // Which begins with a pipeline, and goes on with open loops.
+            let expected = std::iter::once(false).chain([true; 10]);
+            assert_eq!(placed("--sweep", link), expected.collect::<Vec<_>>());
+        }
+        assert_eq!(placed("--sweep", LinkKind::VhostUser), [true; 11]);
     }
 }
