@@ -10,6 +10,7 @@
 //! - [`load`]: schedules, sequence accounting, the measuring loop;
 //! - [`inside`]: what an echo costs the guest, counted;
 //! - [`target`]: what is measured, beside the unikernel: the service on Linux;
+//! - [`host`]: other processes, and the right to measure alone;
 //! - [`link`]: how datagrams reach the guest;
 //! - [`machine`]: the QEMU process, from command line to shutdown;
 //! - [`files`], [`terminal`]: the only ways to files of others and to the terminal;
@@ -37,6 +38,7 @@ pub mod cli;
 pub mod clock;
 pub mod doctor;
 pub mod files;
+pub mod host;
 pub mod inside;
 pub mod link;
 pub mod load;

@@ -6,13 +6,19 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use fathom::cli::say::say;
+use fathom::cli::{Cli, help};
 
 fn main() -> ExitCode {
-    match fathom::cli::main(fathom::cli::Cli::parse()) {
+    match fathom::cli::main(parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(error.with_causes());
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// The command line, or the end with a message about it.
+fn parse() -> Cli {
+    Cli::try_parse().unwrap_or_else(|error| help::with_suggestion(error).exit())
 }

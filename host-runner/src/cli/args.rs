@@ -6,10 +6,12 @@
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::values::{Ip, Ip6};
+use super::target_name::TargetName;
+use super::values::{Ip, Ip6, duration};
 use super::way::Way;
 use crate::machine::{AccelChoice, HostIdle, MachineType};
 use crate::target::{Responder, Target};
@@ -25,9 +27,10 @@ pub use probe::ProbeArgs;
 /// `fathom run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// What to measure
-    #[arg(long, value_enum, default_value_t)]
-    pub target: Target,
+    /// What to measure: hermit, hermit-sockets, linux-guest:MODE, linux-host:MODE (MODE is blocking,
+    /// busy, io_uring or, for linux-host on link tap, af_xdp), null
+    #[arg(long = "target", value_name = "NAME", default_value = "hermit")]
+    pub name: TargetName,
     /// How datagrams reach the service [default: vhost-user; loopback for linux-host]
     #[arg(long, value_enum)]
     pub link: Option<Way>,
@@ -51,13 +54,39 @@ pub struct RunArgs {
     pub guest: GuestArgs,
 }
 
+impl RunArgs {
+    /// What to measure.
+    #[must_use]
+    pub const fn target(&self) -> Target {
+        self.name.target
+    }
+
+    /// How the service waits for datagrams, where it is on Linux.
+    #[must_use]
+    pub fn responder(&self) -> Option<Responder> {
+        self.name.responder_or(self.linux.responder)
+    }
+}
+
 /// What the host does while something is measured on it.
 #[derive(Clone, Copy, Debug, Args)]
 #[command(next_help_heading = "Host")]
 pub struct HostArgs {
     /// What this host's CPUs do when they have nothing to do
-    #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHAT",
+        default_value_t,
+        hide_short_help = true
+    )]
     pub host_idle: HostIdle,
+    /// While another fathom measures on this host, for how long at most to wait until it has ended
+    #[arg(long, value_parser = duration, value_name = "DURATION", overrides_with = "wait", default_value = "10m", hide_short_help = true)]
+    pub wait: Duration,
+    /// Measure at once although another fathom does: each disturbs the other, and both records say so
+    #[arg(long, hide_short_help = true)]
+    pub concurrent: bool,
 }
 
 /// What the service on Linux is made of.
@@ -68,10 +97,10 @@ pub struct LinuxArgs {
     #[arg(long, value_enum)]
     pub responder: Option<Responder>,
     /// The guest's kernel [default: target/linux-guest/vmlinuz]
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", hide_short_help = true)]
     pub kernel: Option<PathBuf>,
     /// The kernel's modules; without it a --kernel must have virtio-net built in
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", hide_short_help = true)]
     pub modules: Option<PathBuf>,
 }
 
@@ -106,37 +135,37 @@ pub struct GuestArgs {
     #[arg(long, value_enum, default_value_t)]
     pub accel: AccelChoice,
     /// The guest's memory [default: 32; a Linux guest's: 128]
-    #[arg(long, value_name = "MIB")]
+    #[arg(long, value_name = "MIB", hide_short_help = true)]
     pub memory: Option<u32>,
     /// The board that QEMU emulates
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, hide_short_help = true)]
     pub machine: MachineType,
     /// The CPU model that QEMU emulates [default: host under KVM, max under TCG]
-    #[arg(long, value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL", hide_short_help = true)]
     pub cpu: Option<String>,
     /// The service's UDP port
-    #[arg(long, default_value_t = wire::DEFAULT_PORT, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = wire::DEFAULT_PORT, value_parser = clap::value_parser!(u16).range(1..), hide_short_help = true)]
     pub port: u16,
     /// The UDP port on 127.0.0.1 that leads to the service (link user only); 0 picks a free one
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, hide_short_help = true)]
     pub host_port: u16,
     /// The guest's IPv4 address: A.B.C.D/N, or dhcp (link user only) [default: 10.0.2.15/24]
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub ip: Option<Ip>,
     /// The guest's IPv6 address, ADDRESS/N, beside its link-local one
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub ip6: Option<Ip6>,
     /// The guest's IPv4 gateway [default: 10.0.2.2 with the default address, else none]
-    #[arg(long, value_name = "A.B.C.D")]
+    #[arg(long, value_name = "A.B.C.D", hide_short_help = true)]
     pub gw: Option<Ipv4Addr>,
     /// Capture every frame into this file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub pcap: Option<PathBuf>,
     /// What the guest logs to its console: off, error, warn, info, debug or trace
-    #[arg(long, value_name = "LEVEL", value_enum)]
+    #[arg(long, value_name = "LEVEL", value_enum, hide_short_help = true)]
     pub log: Option<LogLevel>,
     /// A boot argument for the guest, as it is; replaces one of the same name (repeatable)
-    #[arg(long, value_name = "ARG")]
+    #[arg(long, value_name = "ARG", hide_short_help = true)]
     pub boot_arg: Vec<String>,
 }
 

@@ -4,12 +4,21 @@ use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 
+use crate::host::lock::LockError;
 use crate::inside::LookError;
 use crate::link::LinkError;
 use crate::load::{PlanError, Protocol};
 use crate::machine::MachineError;
 use crate::report::ReportError;
 use crate::target::TargetError;
+
+/// The exit codes and their meaning: the only list, which `--help` and the README repeat.
+pub const EXIT_CODES: [(u8, &str); 4] = [
+    (0, "done"),
+    (1, "failed"),
+    (2, "usage"),
+    (4, "measurement invalid"),
+];
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +89,9 @@ pub enum CliError {
     /// A look inside the guest showed nothing.
     #[error(transparent)]
     Look(#[from] LookError),
+    /// Another measurement has the host.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// Results could not be written.
     #[error(transparent)]
     Report(#[from] ReportError),
@@ -116,7 +128,7 @@ impl CliError {
         text
     }
 
-    /// The exit code that tells a script what kind of failure this is. 3 is for objectives missed.
+    /// The exit code that tells a script what kind of failure this is, one of [`EXIT_CODES`].
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
@@ -128,6 +140,7 @@ impl CliError {
             | Self::Target(_)
             | Self::Link(_)
             | Self::Look(_)
+            | Self::Lock(_)
             | Self::Report(_)
             | Self::Setup { .. }
             | Self::Interrupted => 1,

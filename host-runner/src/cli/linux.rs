@@ -28,11 +28,16 @@ const RESPONDER: &str = "fathom-responder";
 /// [`CliError::Usage`] for the first that doesn't.
 pub fn check(args: &RunArgs) -> Result<(), CliError> {
     let linux = &args.linux;
+    let is_named_twice = args.name.responder.is_some() && linux.responder.is_some();
     let kernel = linux.kernel.is_some() || linux.modules.is_some();
-    let problem = match args.target {
-        Target::Null if args.ipv6 || args.guest.ip.is_some() || args.guest.pcap.is_some() => {
-            Some("null has no guest: leave out `--ipv6`, `--ip` and `--pcap`")
+    let problem = match args.target() {
+        _ if is_named_twice && args.name.responder != linux.responder => {
+            Some("`--target` names another mode than `--responder`: leave one of them out")
         }
+        Target::Null if args.ipv6 || args.guest.pcap.is_some() => {
+            Some("null has no guest: leave out `--ipv6` and `--pcap`")
+        }
+        Target::Null if args.guest.ip.is_some() => Some("null has no guest: leave out `--ip`"),
         Target::Hermit | Target::HermitSockets | Target::Null
             if kernel || linux.responder.is_some() =>
         {
@@ -40,8 +45,11 @@ pub fn check(args: &RunArgs) -> Result<(), CliError> {
                 "this target has no Linux: use `--responder`, `--kernel` and `--modules` with a target that has one",
             )
         }
-        Target::LinuxGuest if args.ipv6 || args.guest.ip6.is_some() => {
-            Some("the Linux guest's service has no IPv6 address: leave out `--ipv6` and `--ip6`")
+        Target::LinuxGuest if args.ipv6 => {
+            Some("the Linux guest's service has no IPv6 address: leave out `--ipv6`")
+        }
+        Target::LinuxGuest if args.guest.ip6.is_some() => {
+            Some("the Linux guest's service has no IPv6 address: leave out `--ip6`")
         }
         Target::LinuxGuest if args.guest.ip == Some(Ip::Dhcp) => {
             Some("the Linux guest asks no DHCP server: use `--ip A.B.C.D/N`")
@@ -53,7 +61,7 @@ pub fn check(args: &RunArgs) -> Result<(), CliError> {
             Some("the Linux guest has no image: name a kernel with `--kernel PATH`")
         }
         Target::LinuxGuest | Target::LinuxHost
-            if linux.responder == Some(Responder::AfXdp) && !is_wire(args) =>
+            if args.responder() == Some(Responder::AfXdp) && !is_wire(args) =>
         {
             Some("af_xdp takes frames from one end of a wire: use `--target linux-host --link tap`")
         }
@@ -73,7 +81,7 @@ pub fn check(args: &RunArgs) -> Result<(), CliError> {
 
 /// Whether the service is a process at one end of a wire of its own.
 fn is_wire(args: &RunArgs) -> bool {
-    args.target == Target::LinuxHost && args.link == Some(Way::Link(LinkKind::Tap))
+    args.target() == Target::LinuxHost && args.link == Some(Way::Link(LinkKind::Tap))
 }
 
 /// Puts the guest together, with its file system in `scratch`.
@@ -91,7 +99,7 @@ pub fn guest(args: &RunArgs, scratch: &Path) -> Result<Bootable, CliError> {
         port: args.guest.port,
     };
     let memory_mib = args.guest.memory.unwrap_or(DEFAULT_MEMORY_MIB);
-    let responder = args.linux.responder.unwrap_or_default();
+    let responder = args.responder().unwrap_or_default();
     Ok(parts.assemble(scratch.join("initrd"), responder, network, memory_mib)?)
 }
 
@@ -143,7 +151,7 @@ fn start(
 ) -> Result<Host, CliError> {
     let log = log.create().map_err(ReportError::unwritable(log.path()))?;
     let program = responder()?;
-    let mode = args.linux.responder.unwrap_or_default();
+    let mode = args.responder().unwrap_or_default();
     match Host::start(&program, mode, place, log, &|| interrupt.is_set()) {
         Ok(host) => Ok(host),
         Err(TargetError::Cancelled) => Err(CliError::Interrupted),

@@ -1,6 +1,7 @@
 //! The command line and the commands behind it.
 //!
 //! - [`args`]: what can be asked for;
+//! - [`target_name`]: how targets are named;
 //! - [`values`]: how durations and addresses are written;
 //! - [`boot_args`]: from options to the guest's boot arguments;
 //! - [`way`]: the links, and which target is at the end of which;
@@ -12,10 +13,12 @@
 //! - [`recipe`]: from options to what is to be started;
 //! - [`subject`]: a service that is up, to be measured;
 //! - [`series`]: one measurement, or the many of a sweep;
+//! - [`turn`]: one measurement at a time;
 //! - [`output`]: where results go;
 //! - [`progress`], [`say`], [`interrupt`]: the bar, lines on standard error, and Ctrl-C;
 //! - [`run`], [`compare`], [`serve`], [`probe`], [`report`], [`doctor`]: the commands;
-//! - [`error`]: why a command failed, and the exit code for it.
+//! - [`error`]: why a command failed, and the exit code for it;
+//! - [`help`]: examples, exit codes, and suggestions.
 #![forbid(unsafe_code)]
 
 use clap::{Parser, Subcommand};
@@ -26,6 +29,7 @@ pub mod compare;
 pub mod doctor;
 pub mod error;
 pub mod floor;
+pub mod help;
 pub mod interrupt;
 pub mod linux;
 pub mod machine;
@@ -42,38 +46,44 @@ pub mod series;
 pub mod serve;
 pub mod sockets;
 pub mod subject;
+pub mod target_name;
+pub mod turn;
 pub mod values;
 pub mod way;
 
 pub use error::CliError;
+use help::TEMPLATE;
 
 /// Measures how deep the tail goes: boots the Fathom service in a Hermit unikernel and measures
 /// its round-trip latency.
 #[derive(Debug, Parser)]
-#[command(name = "fathom", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "fathom", version, max_term_width = 100, help_template = TEMPLATE, before_help = help::OVERVIEW, after_help = help::exit_codes())]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
 
-const EXIT_CODES: &str =
-    "Exit codes: 0 done, 1 failed, 2 usage, 4 measurement invalid (of a sweep: any of its runs).";
-
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Boot the service, measure it, report, shut down
+    #[command(help_template = TEMPLATE, before_help = help::RUN)]
     Run(args::RunArgs),
     /// Measure several targets in turns, and say whether they differ
+    #[command(help_template = TEMPLATE, before_help = help::COMPARE)]
     Compare(Box<compare::args::CompareArgs>),
     /// Boot the service and keep it up until Ctrl-C
+    #[command(help_template = TEMPLATE, before_help = help::SERVE)]
     Serve(args::ServeArgs),
     /// Measure a service that is already running
+    #[command(help_template = TEMPLATE, before_help = help::PROBE)]
     Probe(args::ProbeArgs),
     /// Render report.html and report.md again from results, several of them in one report
+    #[command(help_template = TEMPLATE, before_help = help::REPORT)]
     Report(report::ReportArgs),
     /// Say what on this host spoils a measurement, and what to do about it
+    #[command(help_template = TEMPLATE, before_help = help::DOCTOR)]
     Doctor(doctor::DoctorArgs),
 }
 

@@ -5,12 +5,12 @@
 
 use std::net::SocketAddr;
 
-use super::CliError;
 use super::args::{ClientArgs, ProbeArgs};
 use super::interrupt::Interrupt;
 use super::measure::measure;
 use super::output::Output;
 use super::series::Series;
+use super::{CliError, turn};
 use crate::link::flows::Flows;
 use crate::link::source::Source;
 use crate::link::user::UdpLink;
@@ -45,6 +45,7 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
     let (mut link, path_mtu) = connect(client, peer)?;
     check_payload(&plan, peer, path_mtu)?;
     let mut asked = contact::make(link.as_mut(), peer, &plan, &interrupt)?;
+    let turn = turn::take(&args.host, &interrupt)?;
     let output = Output::prepare(&args.output)?;
     let awake = Awake::ask(args.host.host_idle);
     let environment = Environment {
@@ -61,7 +62,7 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
         guest_boot_ms: None,
         placement: None,
     };
-    let series = Series::measure(&plan, args.load.sweep, &output, |plan| {
+    let mut series = Series::measure(&plan, args.load.sweep, &output, |plan| {
         let link = link.as_mut();
         let measured = measure(plan, None, None, link, &interrupt, &|| None, || {
             Ok::<(), CliError>(())
@@ -74,6 +75,7 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
         run.flows = client.flows;
         (run, measured)
     });
+    series.measured_beside(turn.others());
     series.conclude(environment, &output)
 }
 

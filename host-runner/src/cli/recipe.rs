@@ -20,7 +20,7 @@ pub fn check(args: &RunArgs) -> Result<(), CliError> {
     boot_args::line(&args.guest, Idle::Spin)?;
     args.load.plan()?.check_packet(family(args), None)?;
     let way = way(args);
-    let problem = way.obstacle(args.target).or(match way {
+    let problem = way.obstacle(args.target()).or(match way {
         Way::Link(LinkKind::User) if args.ipv6 => {
             Some("QEMU's user network forwards no IPv6: use `--ipv6` with another link")
         }
@@ -40,7 +40,7 @@ pub fn check(args: &RunArgs) -> Result<(), CliError> {
 
 /// The way to the service: the one asked for, else the best that needs no privilege.
 pub(super) fn way(args: &RunArgs) -> Way {
-    args.link.unwrap_or(Way::best(args.target))
+    args.link.unwrap_or(Way::best(args.target()))
 }
 
 /// The address family to measure over.
@@ -71,7 +71,7 @@ impl Recipe {
     ///
     /// [`CliError`] if one is missing.
     pub fn find(args: &RunArgs, scratch: &Path) -> Result<Self, CliError> {
-        let bootable = match args.target {
+        let bootable = match args.target() {
             Target::Hermit => machine::hermit(&args.guest, Idle::Spin)?,
             Target::HermitSockets => sockets::guest(&args.guest)?,
             Target::LinuxGuest => linux::guest(args, scratch)?,

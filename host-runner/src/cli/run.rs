@@ -1,12 +1,12 @@
 //! `fathom run`: boot, measure, report, shut down.
 
-use super::CliError;
 use super::args::RunArgs;
 use super::interrupt::Interrupt;
 use super::output::Output;
 use super::recipe::{self, Recipe};
 use super::series::Series;
 use super::subject::{FirstRequest, Subject};
+use super::{CliError, turn};
 use crate::files;
 use crate::machine::Awake;
 use crate::report::Environment;
@@ -29,6 +29,7 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
     })?;
     let recipe = Recipe::find(args, scratch.path())?;
     let interrupt = Interrupt::watch()?;
+    let turn = turn::take(&args.host, &interrupt)?;
     let output = Output::prepare(&args.output)?;
     let awake = Awake::ask(args.host.host_idle);
     // Before there is a guest, which would be found to be busy.
@@ -46,9 +47,10 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
         }
     };
     let environment = subject.describe(environment);
-    let series = Series::measure(&plan, args.load.sweep, &output, |plan| {
+    let mut series = Series::measure(&plan, args.load.sweep, &output, |plan| {
         subject.measure(plan, None, &interrupt)
     });
+    series.measured_beside(turn.others());
     // Written before QEMU is asked to end, so that an impatient second Ctrl-C loses nothing.
     let outcome = series.conclude(environment, &output);
     subject.shutdown();

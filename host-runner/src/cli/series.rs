@@ -6,6 +6,7 @@ use super::CliError;
 use super::measure::Measured;
 use super::output::Output;
 use super::say::say;
+use crate::host::process::Process;
 use crate::load::{Plan, ladder};
 use crate::quantity;
 use crate::report::{Environment, Report, Run};
@@ -22,6 +23,8 @@ pub struct Series {
     unwritten: Option<CliError>,
     /// The largest share of CPU time that went to others during a measurement.
     steal_share: Option<f64>,
+    /// Other measurements on this host at the same time.
+    concurrent: Vec<Process>,
 }
 
 impl Series {
@@ -50,6 +53,11 @@ impl Series {
             }
         }
         series
+    }
+
+    /// Notes that `others` measured on this host at the same time.
+    pub fn measured_beside(&mut self, others: Vec<Process>) {
+        self.concurrent = others;
     }
 
     /// Makes one measurement: whether the series goes on.
@@ -83,6 +91,7 @@ impl Series {
     pub fn conclude(self, environment: Environment, output: &Output) -> Result<(), CliError> {
         let environment = Environment {
             steal_share: self.steal_share,
+            concurrent: self.concurrent,
             ..environment
         };
         let report = Report::new(environment, self.runs);

@@ -14,12 +14,17 @@ use crate::target::{Bootable, Target};
 ///
 /// [`CliError::Usage`] for the first that doesn't.
 pub fn check(args: &RunArgs) -> Result<(), CliError> {
-    if args.target != Target::HermitSockets {
+    if args.target() != Target::HermitSockets {
         return Ok(());
     }
-    if args.ipv6 || args.guest.ip6.is_some() {
+    if args.ipv6 {
         return Err(CliError::Usage(
-            "hermit-sockets has no IPv6 address: leave out `--ipv6` and `--ip6`",
+            "hermit-sockets has no IPv6 address: leave out `--ipv6`",
+        ));
+    }
+    if args.guest.ip6.is_some() {
+        return Err(CliError::Usage(
+            "hermit-sockets has no IPv6 address: leave out `--ip6`",
         ));
     }
     if args.guest.ip == Some(Ip::Dhcp) {

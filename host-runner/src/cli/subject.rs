@@ -113,7 +113,7 @@ impl Subject {
         let memory_bytes = u64::from(bootable.memory_mib) << 20;
         let way = way(args);
         let Way::Link(kind) = way else {
-            let problem = way.obstacle(args.target).unwrap_or_default();
+            let problem = way.obstacle(args.target()).unwrap_or_default();
             return Err(CliError::Usage(problem));
         };
         let (netdev, opener) = link::prepare(link::Options {
@@ -136,7 +136,7 @@ impl Subject {
         let ready = machine.ready();
         Ok(Self {
             setting: Setting {
-                target: args.target.name().to_owned(),
+                target: args.target().name().to_owned(),
                 responder: responder(args),
                 address: address(args, &machine).to_string(),
                 link: link.name().to_owned(),
@@ -173,7 +173,7 @@ impl Subject {
         let first_reply_ns = first.reply_ns(link.as_mut(), host.started_at_ns(), interrupt);
         Ok(Self {
             setting: Setting {
-                target: args.target.name().to_owned(),
+                target: args.target().name().to_owned(),
                 responder: responder(args),
                 address: address.to_string(),
                 link: link.name().to_owned(),
@@ -317,12 +317,8 @@ fn is_placed(link: LinkKind, mode: Mode) -> bool {
 
 /// The responder's mode, where there is a responder.
 fn responder(args: &RunArgs) -> Option<String> {
-    match args.target {
-        Target::Hermit | Target::HermitSockets | Target::Null => None,
-        Target::LinuxGuest | Target::LinuxHost => {
-            Some(args.linux.responder.unwrap_or_default().name().to_owned())
-        }
-    }
+    args.responder()
+        .map(|responder| responder.name().to_owned())
 }
 
 fn address(args: &RunArgs, machine: &Machine) -> SocketAddr {

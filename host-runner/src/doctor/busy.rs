@@ -1,12 +1,14 @@
 //! Who else wants the CPUs.
 
 use std::collections::HashMap;
-use std::fs;
 use std::time::Instant;
+use std::{fmt, fs};
+
+use serde::{Deserialize, Serialize};
 
 use super::Finding;
+use crate::host::process::{Stat, TICKS_PER_SECOND};
 use crate::quantity;
-use crate::terminal;
 
 /// From this share of one CPU on a process is busy.
 const BUSY_SHARE: f64 = 0.1;
@@ -17,21 +19,33 @@ const MIN_TICKS: u64 = 2;
 /// How many busy processes are named.
 const NAMED: usize = 4;
 
-/// Ticks of process times per second: `USER_HZ`, 100 on every architecture that Fathom runs on.
-const TICKS_PER_SECOND: f64 = 100.0;
-
 /// The processor time that every process has had so far.
 #[derive(Debug)]
 pub struct Times {
     at: Instant,
-    processes: HashMap<u32, Process>,
+    processes: HashMap<u32, Stat>,
 }
 
-/// A process and its time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Process {
-    name: String,
-    ticks: u64,
+/// A process that had much of a CPU.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Busy {
+    /// Its number.
+    pub pid: u32,
+    /// Its name.
+    pub name: String,
+    /// The share of one CPU that it had: with several threads it may exceed 1.
+    pub share: f64,
+}
+
+impl fmt::Display for Busy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} ({} of a CPU)",
+            self.name,
+            quantity::share(self.share)
+        )
+    }
 }
 
 impl Times {
@@ -41,64 +55,79 @@ impl Times {
         let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
         let processes = processes.filter_map(|entry| {
             let pid = entry.file_name().to_str()?.parse().ok()?;
-            // A name may be any bytes.
-            let stat = fs::read(entry.path().join("stat")).ok()?;
-            Some((pid, process(&String::from_utf8_lossy(&stat))?))
+            Some((pid, Stat::read(pid)?))
         });
         Self {
             at: Instant::now(),
             processes: processes.collect(),
         }
     }
+
+    /// The processes other than `own` and its descendants that were busy since `before`, the busiest
+    /// first. One that ended meanwhile is not seen; one that began meanwhile is.
+    #[must_use]
+    pub fn busy_since(&self, before: &Self, own: u32) -> Vec<Busy> {
+        let seconds = self.at.duration_since(before.at).as_secs_f64();
+        let mut busy: Vec<Busy> = self
+            .processes
+            .iter()
+            .filter(|(pid, _)| !self.descends(**pid, own))
+            .filter_map(|(&pid, process)| {
+                // A number may have been given to another process meanwhile.
+                let is_it = |earlier: &&Stat| earlier.started_ticks == process.started_ticks;
+                let earlier = before.processes.get(&pid).filter(is_it);
+                let ticks = process
+                    .ticks
+                    .checked_sub(earlier.map_or(0, |it| it.ticks))?;
+                let share = ticks as f64 / TICKS_PER_SECOND / seconds.max(1e-3);
+                (ticks >= MIN_TICKS && share >= BUSY_SHARE).then(|| Busy {
+                    pid,
+                    name: process.name.clone(),
+                    share,
+                })
+            })
+            .collect();
+        busy.sort_by(|a, b| b.share.total_cmp(&a.share).then(a.pid.cmp(&b.pid)));
+        busy
+    }
+
+    /// Whether process `pid` is `ancestor` or descends from it.
+    fn descends(&self, mut pid: u32, ancestor: u32) -> bool {
+        // Read one after the other, parents could seem to form a circle.
+        for _ in 0..self.processes.len() {
+            if pid == ancestor {
+                return true;
+            }
+            match self.processes.get(&pid) {
+                Some(process) => pid = process.parent,
+                None => return false,
+            }
+        }
+        false
+    }
 }
 
-/// Name, and user and system time: fields 2, 14 and 15 of `/proc/PID/stat` (proc(5)). The name is
-/// in parentheses and may hold some itself.
-fn process(stat: &str) -> Option<Process> {
-    let (_, rest) = stat.split_once('(')?;
-    let (name, fields) = rest.rsplit_once(')')?;
-    let mut times = fields.split_whitespace().skip(11);
-    let user: u64 = times.next()?.parse().ok()?;
-    let system: u64 = times.next()?.parse().ok()?;
-    Some(Process {
-        // Whoever runs a process names it.
-        name: terminal::one_line(name),
-        ticks: user.checked_add(system)?,
-    })
+/// The first of `busy` in words, and how many more there are.
+#[must_use]
+pub fn names(busy: &[Busy]) -> String {
+    let mut named: Vec<String> = busy.iter().take(NAMED).map(Busy::to_string).collect();
+    if let more @ 1.. = busy.len().saturating_sub(NAMED) {
+        named.push(format!("and {more} more"));
+    }
+    named.join(", ")
 }
 
-/// The processes other than `own` that were busy between two looks.
+/// The processes other than `own` and its descendants that were busy between two looks.
 pub(super) fn processes(before: &Times, after: &Times, own: u32) -> Finding {
     const NAME: &str = "busy processes";
     if after.processes.is_empty() {
         return Finding::unknown(NAME, "/proc lists no processes").advise("look with `top`");
     }
-    let seconds = after.at.duration_since(before.at).as_secs_f64();
-    let mut busy: Vec<(f64, &str)> = after
-        .processes
-        .iter()
-        .filter(|(pid, _)| **pid != own)
-        .filter_map(|(pid, process)| {
-            let earlier = before.processes.get(pid)?;
-            let ticks = process.ticks.checked_sub(earlier.ticks)?;
-            let share = ticks as f64 / TICKS_PER_SECOND / seconds.max(1e-3);
-            (ticks >= MIN_TICKS && share >= BUSY_SHARE).then_some((share, process.name.as_str()))
-        })
-        .collect();
+    let busy = after.busy_since(before, own);
     if busy.is_empty() {
         return Finding::ok(NAME, "none but this one");
     }
-    busy.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
-    let more = busy.len().saturating_sub(NAMED);
-    let mut named: Vec<String> = busy
-        .iter()
-        .take(NAMED)
-        .map(|(share, name)| format!("{name} ({} of a CPU)", quantity::share(*share)))
-        .collect();
-    if more > 0 {
-        named.push(format!("and {more} more"));
-    }
-    Finding::bad(NAME, named.join(", ")).advise("end them, or wait until they have")
+    Finding::bad(NAME, names(&busy)).advise("end them, or wait until they have")
 }
 
 /// Whether the CPUs have been wanted by more than there are of them.
@@ -127,24 +156,16 @@ mod tests {
     use super::super::Verdict;
     use super::*;
 
-    #[test]
-    fn a_name_may_hold_anything() {
-        let stat = "42 (a) b (c)) R 1 42 42 0 -1 4194304 100 0 0 0 250 30 0 0 20 0 1 0 100 0 0";
-        let expected = Process {
-            name: "a) b (c)".to_owned(),
-            ticks: 280,
-        };
-        assert_eq!(process(stat), Some(expected));
-        let hostile = stat.replace("a) b", "\x1b]0;\x07\n");
-        assert_eq!(process(&hostile).unwrap().name, "\\x1b]0;\\x07 |  (c)");
-        assert_eq!(process("42 (a) R 1"), None);
-        assert_eq!(process(""), None);
-    }
-
-    fn times(at: Instant, ticks: &[(u32, &str, u64)]) -> Times {
-        let processes = ticks.iter().map(|&(pid, name, ticks)| {
-            let name = name.to_owned();
-            (pid, Process { name, ticks })
+    /// Each a number, that of the parent, a name and ticks.
+    fn times(at: Instant, processes: &[(u32, u32, &str, u64)]) -> Times {
+        let processes = processes.iter().map(|&(pid, parent, name, ticks)| {
+            let stat = Stat {
+                name: name.to_owned(),
+                parent,
+                ticks,
+                started_ticks: u64::from(pid),
+            };
+            (pid, stat)
         });
         Times {
             at,
@@ -153,31 +174,59 @@ mod tests {
     }
 
     #[test]
-    fn the_busiest_are_named_first_and_this_one_never() {
+    fn the_busiest_are_named_first_and_this_one_and_its_children_never() {
         let start = Instant::now();
         let before = times(
             start,
-            &[(1, "init", 10), (2, "own", 0), (3, "cc", 50), (4, "ld", 5)],
+            &[
+                (1, 0, "init", 10),
+                (2, 1, "own", 0),
+                (3, 1, "cc", 50),
+                (4, 3, "ld", 5),
+            ],
         );
         let after = times(
             start + Duration::from_secs(1),
             &[
-                (1, "init", 11),
-                (2, "own", 100),
-                (3, "cc", 100),
-                (4, "ld", 100),
-                (5, "new", 90),
+                (1, 0, "init", 11),
+                (2, 1, "own", 100),
+                (3, 1, "cc", 100),
+                (4, 3, "ld", 100),
+                (5, 1, "new", 90),
+                (6, 2, "qemu", 95),
+                (7, 6, "helper", 95),
             ],
         );
         let found = processes(&before, &after, 2);
-        assert_eq!(found.fact, "ld (95.0 % of a CPU), cc (50.0 % of a CPU)");
-        assert_eq!(found.verdict, Verdict::Bad);
-        let quiet = processes(&before, &times(start, &[(1, "init", 11), (2, "own", 9)]), 2);
-        assert_eq!(quiet.verdict, Verdict::Ok);
         assert_eq!(
-            processes(&before, &times(start, &[]), 2).verdict,
-            Verdict::Unknown
+            found.fact,
+            "ld (95.0 % of a CPU), new (90.0 % of a CPU), cc (50.0 % of a CPU)"
         );
+        assert_eq!(found.verdict, Verdict::Bad);
+        let quiet = times(start, &[(1, 0, "init", 11), (2, 1, "own", 9)]);
+        assert_eq!(processes(&before, &quiet, 2).verdict, Verdict::Ok);
+        let unseen = processes(&before, &times(start, &[]), 2);
+        assert_eq!(unseen.verdict, Verdict::Unknown);
+    }
+
+    #[test]
+    fn a_number_that_was_given_to_another_process_is_another_process() {
+        let start = Instant::now();
+        let before = times(start, &[(3, 1, "cc", 5000)]);
+        let mut after = times(start + Duration::from_secs(1), &[(3, 1, "ld", 70)]);
+        assert_eq!(after.busy_since(&before, 2), [], "fewer ticks than before");
+        if let Some(stat) = after.processes.get_mut(&3) {
+            stat.started_ticks += 1;
+        }
+        assert_eq!(names(&after.busy_since(&before, 2)), "ld (70.0 % of a CPU)");
+    }
+
+    #[test]
+    fn parents_that_form_a_circle_are_nobodys_descendants() {
+        let at = Instant::now();
+        let circle = times(at, &[(3, 4, "a", 0), (4, 3, "b", 0)]);
+        assert!(!circle.descends(3, 2));
+        assert!(circle.descends(3, 4));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::doctor::{self, Depth, Finding};
 use crate::files;
+use crate::host::process::Process;
 
 /// The revision this program was built from.
 const GIT_REVISION: Option<&str> = option_env!("FATHOM_GIT_REVISION");
@@ -40,6 +41,9 @@ pub struct Environment {
     /// What the host's CPUs did when they had nothing to do, and why: `poll: ...` or `sleep: ...`.
     #[serde(default)]
     pub host_idle: Option<String>,
+    /// Other measurements of this program's on the host at the same time: each disturbed the other.
+    #[serde(default)]
+    pub concurrent: Vec<Process>,
     /// What was booted.
     pub image: Option<Image>,
     /// The revision that this program was built from; `-dirty` if the source had been changed.
@@ -76,6 +80,7 @@ impl Environment {
             accel: None,
             accel_reason: None,
             host_idle: None,
+            concurrent: Vec::new(),
             image: None,
             git_revision: GIT_REVISION.map(str::to_owned),
             fathom_version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::table::{accelerator, idle_cpus};
+use super::table::{accelerator, host};
 use super::{Comparison, Merged, Report, Skipped, apart, why};
 use crate::quantity::{at_least, count};
 
@@ -25,7 +25,7 @@ fn write(report: &Report, text: &mut String) -> fmt::Result {
     }
     let environment = &report.environment;
     accelerator(environment.accel.as_deref(), environment, text)?;
-    idle_cpus(environment, text)?;
+    host(environment, text)?;
     writeln!(
         text,
         "\n{:<22}{:<11}{:>6}{:>12}{:>12}{:>12}{:>12}{:>12}{:>8}",

@@ -38,7 +38,7 @@ fn write(report: &Report, run: &Run, text: &mut String) -> fmt::Result {
     if let Some(placement) = &run.placement {
         writeln!(text, "placement  {placement}")?;
     }
-    idle_cpus(&report.environment, text)?;
+    host(&report.environment, text)?;
     if run.valid {
         writeln!(text, "validity   valid")
     } else {
@@ -114,12 +114,15 @@ pub(super) fn accelerator(
     Ok(())
 }
 
-/// What the host's idle CPUs did.
-pub(super) fn idle_cpus(environment: &Environment, text: &mut String) -> fmt::Result {
-    match &environment.host_idle {
-        Some(host_idle) => writeln!(text, "idle CPUs  {host_idle}"),
-        None => Ok(()),
+/// What the host's idle CPUs did, and which other measurements went on at the same time.
+pub(super) fn host(environment: &Environment, text: &mut String) -> fmt::Result {
+    if let Some(host_idle) = &environment.host_idle {
+        writeln!(text, "idle CPUs  {host_idle}")?;
     }
+    for other in &environment.concurrent {
+        writeln!(text, "also       measured at the same time: {other}")?;
+    }
+    Ok(())
 }
 
 fn counts(run: &Run, text: &mut String) -> fmt::Result {

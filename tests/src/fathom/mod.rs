@@ -28,12 +28,16 @@ use stream::Stream;
 /// The variable by which the processes of a call are known.
 const MARK: &str = "FATHOM_TEST_CALL";
 
+/// The variable that names the lock by which calls of `fathom` wait for each other.
+const LOCK: &str = "FATHOM_LOCK";
+
 /// A call of `fathom` to be made.
 #[derive(Debug)]
 pub struct Call {
     arguments: Vec<OsString>,
     qemu: Option<PathBuf>,
     wrapper: Vec<OsString>,
+    lock: Option<String>,
     place: TempDir,
 }
 
@@ -49,6 +53,7 @@ impl Call {
             arguments: arguments.split_whitespace().map(OsString::from).collect(),
             qemu: None,
             wrapper: Vec::new(),
+            lock: None,
             place: tempfile::tempdir().expect("a temporary directory"),
         }
     }
@@ -138,6 +143,13 @@ impl Call {
         self
     }
 
+    /// Has it wait for others with the same lock, instead of for nobody.
+    #[must_use]
+    pub fn with_lock(mut self, lock: impl Into<String>) -> Self {
+        self.lock = Some(lock.into());
+        self
+    }
+
     /// A file of this call's own.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
@@ -168,6 +180,7 @@ impl Call {
             .args(&self.arguments)
             .current_dir(self.place.path())
             .env(MARK, &id)
+            .env(LOCK, self.lock.unwrap_or_else(|| format!("{MARK}={id}")))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

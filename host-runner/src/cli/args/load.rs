@@ -47,16 +47,16 @@ pub struct LoadArgs {
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
     /// How long to send before measuring
-    #[arg(long, value_parser = duration, value_name = "DURATION", overrides_with = "warmup", default_value = "500ms")]
+    #[arg(long, value_parser = duration, value_name = "DURATION", overrides_with = "warmup", default_value = "500ms", hide_short_help = true)]
     pub warmup: Duration,
     /// Length of a request's UDP payload, header included: 44 to 1472, with IPv6 to 1452
     #[arg(long, value_name = "BYTES", default_value_t = 64)]
     pub payload: usize,
     /// After how long a request without a reply is lost
-    #[arg(long, value_parser = duration, value_name = "DURATION", default_value = "1s")]
+    #[arg(long, value_parser = duration, value_name = "DURATION", default_value = "1s", hide_short_help = true)]
     pub timeout: Duration,
     /// From what the padding of requests is made
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, hide_short_help = true)]
     pub seed: u64,
 }
 
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn the_defaults_are_the_documented_ones() {
         let args = run_args("");
-        assert_eq!((args.target, args.link), (Target::Hermit, None));
+        assert_eq!((args.target(), args.link), (Target::Hermit, None));
         assert_eq!((args.guest.memory, args.guest.port), (None, 9000));
         let plan = args.load.plan().unwrap();
         assert_eq!((plan.mode, plan.payload_len), (Mode::Closed, 64));

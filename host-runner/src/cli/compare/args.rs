@@ -41,14 +41,14 @@ pub struct CompareArgs {
     #[arg(long, value_name = "N", overrides_with = "repeat", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub repeat: u32,
     /// How often a run that is invalid or fails is repeated
-    #[arg(long, value_name = "N", overrides_with = "retries", default_value_t = 2, value_parser = clap::value_parser!(u32).range(..=100))]
+    #[arg(long, value_name = "N", overrides_with = "retries", default_value_t = 2, value_parser = clap::value_parser!(u32).range(..=100), hide_short_help = true)]
     pub retries: u32,
     /// Begin no round and repeat no run that would not be over within this time, with the looks
     /// inside the targets after them; one round is made in any case [default: no limit]
     #[arg(long, value_parser = duration, value_name = "DURATION", overrides_with = "within")]
     pub within: Option<Duration>,
     /// After --warmup, for how long at most to wait until latency has settled
-    #[arg(long, value_parser = duration, value_name = "DURATION", overrides_with = "settle", default_value = "2s")]
+    #[arg(long, value_parser = duration, value_name = "DURATION", overrides_with = "settle", default_value = "2s", hide_short_help = true)]
     pub settle: Duration,
     /// Look inside no target when all is measured: no instructions, doorbells and interrupts per echo
     #[arg(long)]
@@ -60,10 +60,20 @@ pub struct CompareArgs {
     #[command(flatten)]
     pub output: OutputArgs,
     /// The Linux guests' kernel [default: target/linux-guest/vmlinuz]
-    #[arg(long, value_name = "PATH", help_heading = "Linux")]
+    #[arg(
+        long,
+        value_name = "PATH",
+        help_heading = "Linux",
+        hide_short_help = true
+    )]
     pub kernel: Option<PathBuf>,
     /// The kernel's modules; without it a --kernel must have virtio-net built in
-    #[arg(long, value_name = "DIR", help_heading = "Linux")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        help_heading = "Linux",
+        hide_short_help = true
+    )]
     pub modules: Option<PathBuf>,
     /// What the host does meanwhile.
     #[command(flatten)]
@@ -106,7 +116,7 @@ impl CompareArgs {
             guest.log = None;
         }
         RunArgs {
-            target: contender.target,
+            name: contender.target.into(),
             link: Some(way),
             ipv6: false,
             load: self.load.clone(),

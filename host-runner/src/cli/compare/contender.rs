@@ -3,8 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use clap::ValueEnum as _;
-
+use super::super::target_name::TargetName;
 use crate::target::{Responder, Target};
 
 /// A target in one of its settings.
@@ -45,27 +44,10 @@ impl FromStr for Contender {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, mode) = match text.split_once(':') {
-            Some((name, mode)) => (name, Some(mode)),
-            None => (text, None),
-        };
-        let target = Target::from_str(name, false).map_err(|_| {
-            "there is hermit, hermit-sockets, linux-guest:MODE, linux-host:MODE and null".to_owned()
-        })?;
-        let responder = match (target, mode) {
-            (Target::Hermit | Target::HermitSockets | Target::Null, None) => None,
-            (Target::Hermit | Target::HermitSockets | Target::Null, Some(_)) => {
-                return Err(format!("{name} has no mode"));
-            }
-            (Target::LinuxGuest | Target::LinuxHost, mode) => {
-                let mode = mode.unwrap_or(Responder::default().name());
-                let known = |_| "the modes are blocking, busy, io_uring and af_xdp".to_owned();
-                Some(Responder::from_str(mode, false).map_err(known)?)
-            }
-        };
+        let name: TargetName = text.parse()?;
         Ok(Self {
-            target,
-            responder,
+            target: name.target,
+            responder: name.responder_or(None),
             copy: 1,
         })
     }

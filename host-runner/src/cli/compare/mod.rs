@@ -13,7 +13,6 @@
 use std::cell::RefCell;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::CliError;
 use super::args::RunArgs;
 use super::interrupt::Interrupt;
 use super::measure::Measured;
@@ -22,6 +21,7 @@ use super::recipe::Recipe;
 use super::say::say;
 use super::subject::{FirstRequest, Subject};
 use super::values::as_ns;
+use super::{CliError, turn};
 use crate::files;
 use crate::link::LinkError;
 use crate::load::Plan;
@@ -68,6 +68,7 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
         return Err(CliError::NothingToCompare { reasons });
     }
     let interrupt = Interrupt::watch()?;
+    let turn = turn::take(&args.host, &interrupt)?;
     let output = Output::prepare(&args.output)?;
     let deadline = args.within.map(|within| Instant::now() + within);
     for skipped in Skipped::lines(&skipped) {
@@ -108,6 +109,7 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
         output.abandon(&failure);
         return Err(failure);
     }
+    ledger.environment().concurrent = turn.others();
     let missing = match (ledger.conclude(&output), failure) {
         (Err(error), Some(failure)) => {
             say(error.with_causes());
@@ -319,7 +321,7 @@ impl Session<'_> {
             let first = FirstRequest::Asked;
             let mut subject = Subject::start(args, recipe, console_log, first, interrupt)?;
             // The unikernel is what the report is about; until there is one, any guest will do.
-            if environment.accel.is_none() || args.target == Target::Hermit {
+            if environment.accel.is_none() || args.target() == Target::Hermit {
                 *environment = subject.describe(environment.clone());
             }
             let measured = subject.measure(plan, Some(settle_ns), interrupt);

@@ -94,7 +94,19 @@ pub fn combinations(args: &CompareArgs) -> (Vec<Combination>, Vec<Skipped>) {
 /// Why a combination can't be, whatever the machine.
 fn obstacle(args: &CompareArgs, Combination { contender, way }: Combination) -> Option<String> {
     let error = recipe::check(&args.run_args(contender, way)).err()?;
-    Some(error.to_string())
+    Some(with_own_options(&error.to_string()))
+}
+
+/// What is `--target` and `--link` to `fathom run` takes lists here, and has the plural's name.
+fn with_own_options(advice: &str) -> String {
+    ["--target", "--link"]
+        .into_iter()
+        .fold(advice.to_owned(), |advice, option| {
+            let (alone, with_value) = (format!("`{option}`"), format!("{option} "));
+            advice
+                .replace(&alone, &format!("`{option}s`"))
+                .replace(&with_value, &format!("{option}s "))
+        })
 }
 
 /// For each of `rounds` rounds, the order of `count` combinations by index. `seed` decides all of it,
@@ -181,6 +193,37 @@ mod tests {
         assert!(reason("null", "user").contains("no QEMU network without a guest"));
         assert!(reason("linux-host", "user").contains("link `loopback` or `tap`"));
         assert!(reason("hermit-2", "loopback").contains("only a process"));
+    }
+
+    /// Whatever is left out, the advice names options that this command has.
+    #[test]
+    fn advice_names_the_options_of_a_comparison() {
+        let everything = "--links vhost-user,unix,tap,user,loopback --targets hermit,hermit-sockets,\
+                          linux-guest,linux-host,linux-host:af_xdp,null";
+        let mut count = 0;
+        for options in ["", "--ip dhcp", "--ip6 fd00::5/64", "--memory 64"] {
+            let (_, skipped) = named(&format!("{everything} {options}"));
+            for skipped in &skipped {
+                let words = skipped.reason.split([' ', '`', ',', ':']);
+                for option in words.filter(|word| word.starts_with("--")) {
+                    let command = <Cli as clap::CommandFactory>::command();
+                    let compare = command.find_subcommand("compare").unwrap();
+                    let mut known = compare.get_arguments().filter_map(|it| it.get_long());
+                    assert!(
+                        known.any(|it| it == &option[2..]),
+                        "{option}: {}",
+                        skipped.reason
+                    );
+                    count += 1;
+                }
+            }
+        }
+        assert!(count > 20, "{count}");
+        let (_, skipped) = named("--targets linux-host --links unix");
+        assert!(
+            skipped[0].reason.contains("choose one with `--links`"),
+            "{skipped:?}"
+        );
     }
 
     #[test]

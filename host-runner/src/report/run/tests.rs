@@ -43,6 +43,7 @@ fn the_schema_has_every_documented_field() {
         "git_revision",
         "fathom_version",
         "command_line",
+        "concurrent",
         "doctor",
     ]);
     assert_eq!(keys(&json["environment"]), expected);

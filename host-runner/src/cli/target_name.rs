@@ -1,0 +1,147 @@
+//! The names of targets on the command line and in reports: `hermit`, `linux-guest:busy`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use clap::ValueEnum as _;
+
+use crate::target::{Responder, Target};
+
+/// A target, and how its service waits for datagrams where the name says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TargetName {
+    /// What it is.
+    pub target: Target,
+    /// What stands after the colon.
+    pub responder: Option<Responder>,
+}
+
+impl TargetName {
+    /// The responder of a target on Linux: the one named, else `otherwise`, else the default. None
+    /// elsewhere.
+    #[must_use]
+    pub fn responder_or(&self, otherwise: Option<Responder>) -> Option<Responder> {
+        match self.target {
+            Target::Hermit | Target::HermitSockets | Target::Null => None,
+            Target::LinuxGuest | Target::LinuxHost => {
+                Some(self.responder.or(otherwise).unwrap_or_default())
+            }
+        }
+    }
+}
+
+impl From<Target> for TargetName {
+    fn from(target: Target) -> Self {
+        Self {
+            target,
+            responder: None,
+        }
+    }
+}
+
+impl FromStr for TargetName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, mode) = match text.split_once(':') {
+            Some((name, mode)) => (name, Some(mode)),
+            None => (text, None),
+        };
+        let target = Target::from_str(name, false).map_err(|_| {
+            "there is hermit, hermit-sockets, linux-guest:MODE, linux-host:MODE and null".to_owned()
+        })?;
+        let has_mode = matches!(target, Target::LinuxGuest | Target::LinuxHost);
+        let responder = match mode {
+            Some(_) if !has_mode => return Err(format!("{name} has no mode")),
+            Some(mode) => {
+                let unknown = |_| "the modes are blocking, busy, io_uring and af_xdp".to_owned();
+                Some(Responder::from_str(mode, false).map_err(unknown)?)
+            }
+            None => None,
+        };
+        Ok(Self { target, responder })
+    }
+}
+
+impl fmt::Display for TargetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.target.name())?;
+        match self.responder {
+            Some(responder) => write!(f, ":{}", responder.name()),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::super::args::RunArgs;
+    use super::super::{Cli, Command, recipe};
+    use super::*;
+
+    fn run_args(line: &str) -> Result<RunArgs, clap::Error> {
+        let line = ["fathom", "run"].into_iter().chain(line.split_whitespace());
+        match Cli::try_parse_from(line)?.command {
+            Command::Run(args) => Ok(args),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn responder(line: &str) -> Option<Responder> {
+        let args = run_args(line).unwrap();
+        recipe::check(&args).unwrap();
+        args.responder()
+    }
+
+    /// A name that a report has can be given to `--target` as it is.
+    #[test]
+    fn a_target_is_taken_by_the_name_that_reports_have() {
+        for name in [
+            "hermit",
+            "hermit-sockets",
+            "linux-guest:busy",
+            "linux-guest:io_uring",
+            "linux-host:blocking",
+            "null",
+        ] {
+            let args = run_args(&format!("--target {name}")).unwrap();
+            recipe::check(&args).unwrap();
+            assert_eq!(args.name.to_string(), name);
+        }
+        assert_eq!(
+            responder("--target linux-guest:busy"),
+            Some(Responder::Busy)
+        );
+        let af_xdp = responder("--target linux-host:af_xdp --link tap");
+        assert_eq!(af_xdp, Some(Responder::AfXdp));
+        assert!(recipe::check(&run_args("--target linux-guest:af_xdp").unwrap()).is_err());
+    }
+
+    #[test]
+    fn a_mode_can_be_named_with_the_target_or_beside_it_but_not_two_of_them() {
+        let busy = Some(Responder::Busy);
+        assert_eq!(responder("--target linux-guest --responder busy"), busy);
+        assert_eq!(
+            responder("--target linux-guest:busy --responder busy"),
+            busy
+        );
+        assert_eq!(responder("--target linux-guest"), Some(Responder::Blocking));
+        assert_eq!(responder(""), None);
+        let args = run_args("--target linux-guest:busy --responder blocking").unwrap();
+        let error = recipe::check(&args).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(
+            error.to_string().contains("leave one of them out"),
+            "{error}"
+        );
+        for (name, complaint) in [
+            ("hermit:busy", "hermit has no mode"),
+            ("linux", "there is hermit"),
+        ] {
+            let error = run_args(&format!("--target {name}")).unwrap_err();
+            assert!(error.to_string().contains(complaint), "{error}");
+        }
+    }
+}
