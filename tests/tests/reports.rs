@@ -110,6 +110,110 @@ fn numbers_at_the_ends_of_their_ranges_are_drawn() {
     );
 }
 
+/// Results of a thread of `fathom`, which takes no boot, with percentiles beside the standard ones.
+fn results_without_a_guest(turn: &Turn, percentiles: &str) -> tests::fathom::Outcome {
+    let call = Call::new(&format!(
+        "run --target null --link loopback --count 500 --warmup 0s --percentiles {percentiles}"
+    ));
+    let out = call.file("out");
+    call.with("--out", out).finish(turn)
+}
+
+#[test]
+fn percentiles_that_were_requested_are_in_record_and_reports() {
+    let turn = turn();
+    let outcome = results_without_a_guest(&turn, "75,50,99.999,75.0");
+    let results = outcome.results();
+    let latency = &results.run()["latency_ns"];
+    assert!(
+        latency["p75"].as_u64() >= latency["p50"].as_u64(),
+        "{latency:#}"
+    );
+    assert!(
+        latency["p90"].as_u64() >= latency["p75"].as_u64(),
+        "{latency:#}"
+    );
+    let fields = latency.as_object().unwrap();
+    assert!(
+        latency["p99.999"].is_null() && fields.contains_key("p99.999"),
+        "{latency:#}"
+    );
+    let is_line = |name: &str| {
+        let mut lines = outcome.stdout.lines();
+        lines.any(|line| line.split_whitespace().next() == Some(name))
+    };
+    assert!(
+        ["p75", "p99", "p99.999"].into_iter().all(is_line),
+        "{outcome:#?}"
+    );
+    let directory = outcome.file("out");
+    let markdown = |name: &str| {
+        let text = fs::read_to_string(directory.join("report.md")).unwrap();
+        text.contains(&format!(" {name} |"))
+    };
+    assert!(markdown("p75") && markdown("p99.999") && !markdown("p99.5"));
+    let again = Call::new("report --percentiles 99.5")
+        .with_argument(&directory)
+        .finish(&turn);
+    assert_eq!(again.code, Some(0), "{again:#?}");
+    assert!(
+        markdown("p75") && markdown("p99.5"),
+        "those of the record stay"
+    );
+
+    for nonsense in ["0", "100", "p99", "-1", "99.99999999", "50,,99"] {
+        for command in ["run --target null --link loopback", "report nowhere"] {
+            let call = Call::new(command).with_argument(format!("--percentiles={nonsense}"));
+            call.finish(&turn).expect_failure(2, &["--percentiles"]);
+        }
+    }
+}
+
+#[test]
+fn results_of_different_machines_are_laid_over_each_other_only_if_that_is_wanted() {
+    let turn = turn();
+    let outcome = results_without_a_guest(&turn, "50");
+    let [here, elsewhere] = ["out", "elsewhere"].map(|name| outcome.file(name));
+    fs::create_dir(&elsewhere).unwrap();
+    for entry in fs::read_dir(&here).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), elsewhere.join(entry.file_name())).unwrap();
+    }
+    let call = |options: &str| {
+        let call = Call::new(&format!("report {options}"));
+        let all = call.file("all");
+        call.with_argument(&here)
+            .with_argument(&elsewhere)
+            .with("--out", all)
+            .finish(&turn)
+    };
+    assert_eq!(call("").code, Some(0), "it is one machine yet");
+    let path = elsewhere.join("result.json");
+    let mut result: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    let kernel = result["environment"]["kernel"].as_str().unwrap().to_owned();
+    result["environment"]["kernel"] = "Linux 9.9".into();
+    result["environment"]["git_revision"] = "another".into();
+    fs::write(&path, result.to_string()).unwrap();
+
+    let differences = format!("kernel {kernel} against Linux 9.9");
+    let refused = call("");
+    refused.expect_failure(2, &[&differences, "--anyway"]);
+    assert!(!refused.file("all/report.html").exists());
+    let made = call("--anyway");
+    assert_eq!(made.code, Some(0), "{made:#?}");
+    assert!(
+        made.stderr.lines().any(|line| line.contains(&differences)),
+        "{made:#?}"
+    );
+    for name in ["all/report.html", "all/report.md"] {
+        let text = fs::read_to_string(made.file(name)).unwrap();
+        assert!(
+            text.contains("Different machines") && text.contains("against Linux 9.9"),
+            "{name}"
+        );
+    }
+}
+
 #[test]
 fn the_doctor_finds_something_of_everything() {
     let turn = turn();

@@ -14,6 +14,7 @@ use super::target_name::TargetName;
 use super::values::{Ip, Ip6, duration};
 use super::way::Way;
 use crate::machine::{AccelChoice, HostIdle, MachineType};
+use crate::stats::Requested;
 use crate::target::{Responder, Target};
 
 mod client;
@@ -122,6 +123,15 @@ pub struct OutputArgs {
     /// Write the result as JSON to this file as well; - for standard output, and nothing else there
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Percentiles to report besides p50, p90, p99, p99.9 and p99.99, such as 75,99.999; each is null
+    /// unless ten samples lie beyond it
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        overrides_with = "percentiles"
+    )]
+    pub percentiles: Vec<Requested>,
 }
 
 /// What to boot, and on what.

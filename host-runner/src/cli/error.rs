@@ -95,6 +95,15 @@ pub enum CliError {
     /// Results could not be written.
     #[error(transparent)]
     Report(#[from] ReportError),
+    /// Results that are to be laid over each other are not of one machine.
+    #[error(
+        "these results are of different machines: {differences}; lay them over each other all the same \
+         with `--anyway`"
+    )]
+    DifferentMachines {
+        /// In what.
+        differences: String,
+    },
     /// Ctrl-C can't be caught, or a scratch directory can't be had.
     #[error("could not set up {what}")]
     Setup {
@@ -145,6 +154,7 @@ impl CliError {
             | Self::Setup { .. }
             | Self::Interrupted => 1,
             Self::Usage(_)
+            | Self::DifferentMachines { .. }
             | Self::Plan(_)
             | Self::Address { .. }
             | Self::NothingToCompare { .. } => 2,

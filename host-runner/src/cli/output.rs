@@ -11,7 +11,7 @@ use super::say::say_as_is;
 use crate::files::{Destination, NamedFile};
 use crate::report::directory::DEFAULT_BASE;
 use crate::report::{Directory, Merged, Part, Report, ReportError, Run, table};
-use crate::stats::{Recorder, Recording};
+use crate::stats::{Recorder, Recording, Requested, requested};
 use crate::terminal;
 
 /// What `--json` takes for standard output.
@@ -22,6 +22,7 @@ const STANDARD_OUTPUT: &str = "-";
 pub struct Output {
     directory: Directory,
     json: Json,
+    percentiles: Vec<Requested>,
 }
 
 /// Where else the JSON goes.
@@ -50,7 +51,17 @@ impl Output {
         };
         let base = Path::new(DEFAULT_BASE);
         let directory = Directory::create(args.out.as_deref(), base, Timestamp::now())?;
-        Ok(Self { directory, json })
+        Ok(Self {
+            directory,
+            json,
+            percentiles: requested::without_standard(&args.percentiles),
+        })
+    }
+
+    /// The percentiles that summaries have besides the standard ones.
+    #[must_use]
+    pub fn percentiles(&self) -> &[Requested] {
+        &self.percentiles
     }
 
     /// The path of a file called `name` among the results.

@@ -6,8 +6,11 @@ use clap::Args;
 
 use super::CliError;
 use super::output::print;
+use super::say::say;
 use crate::files::Directory;
+use crate::report::machines::Differences;
 use crate::report::{ReportError, document};
+use crate::stats::Requested;
 
 /// `fathom report`.
 #[derive(Debug, Args)]
@@ -18,15 +21,37 @@ pub struct ReportArgs {
     /// Directory for report.html and report.md [default: the first DIR]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Percentiles to report besides p50, p90, p99, p99.9 and p99.99, such as 75,99.999
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        overrides_with = "percentiles"
+    )]
+    pub percentiles: Vec<Requested>,
+    /// Lay results of different machines over each other: the report says in what they differ
+    #[arg(long)]
+    pub anyway: bool,
 }
 
 /// Reads the results, checks them against each other, and writes the documents.
 ///
 /// # Errors
 ///
+/// [`CliError::DifferentMachines`] if they are not of one machine, unless that is wanted;
 /// [`CliError::Report`] if results are missing or damaged, or the documents can't be written.
 pub fn run(args: &ReportArgs) -> Result<(), CliError> {
-    let documents = document::render(&args.directories)?;
+    let sources = document::read_all(&args.directories, &args.percentiles)?;
+    if let Some(differences) = Differences::of(&sources) {
+        let differences = differences.to_string();
+        if !args.anyway {
+            return Err(CliError::DifferentMachines { differences });
+        }
+        say(format_args!(
+            "these results are of different machines: {differences}"
+        ));
+    }
+    let documents = document::render(&sources)?;
     let path = args.out.as_ref().unwrap_or(&args.directories[0]);
     let out = Directory::create(path).map_err(ReportError::unwritable(path))?;
     documents.write_to(&out)?;

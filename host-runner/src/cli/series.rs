@@ -71,6 +71,7 @@ impl Series {
         let started_at = SystemTime::now();
         let (mut run, measured) = measure(plan);
         run.sweep_percent = sweep_percent;
+        run.add_percentiles(&measured.recorder, output.percentiles());
         self.unwritten = output.write_run(&run, &measured.recorder, started_at).err();
         self.runs.push(run);
         self.failure = measured.failure;
@@ -180,6 +181,7 @@ mod tests {
         let args = OutputArgs {
             out: Some(directory.join("out")),
             json: Some(directory.join("result.json")),
+            percentiles: Vec::new(),
         };
         Output::prepare(&args).unwrap()
     }

@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 
-use super::{Merged, Part, Report, ReportError, Run, document, hgrm, hlog, older, sweep};
+use super::{Merged, Part, Report, ReportError, Run, document, hgrm, hlog, older, read, sweep};
 use crate::files::{self, Destination};
 use crate::stats::{Recorder, Recording};
 
@@ -197,7 +197,7 @@ impl Directory {
         }
         self.keep(report)?;
         // From the files, as anyone else would make them later.
-        document::render_held(&[&self.files])?.write_to(&self.files)?;
+        document::render(&[read::read_held(&self.files)?])?.write_to(&self.files)?;
         self.make_latest()
     }
 

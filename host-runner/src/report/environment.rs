@@ -16,12 +16,19 @@ use crate::host::process::Process;
 /// The revision this program was built from.
 const GIT_REVISION: Option<&str> = option_env!("FATHOM_GIT_REVISION");
 
+/// The most that is read of a machine's id, which has 33 bytes.
+const MACHINE_ID_LIMIT: u64 = 100;
+
 /// The host, the tools and the image.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Environment {
     /// When the measurement was started, in UTC.
     #[serde(serialize_with = "as_text", deserialize_with = "from_text")]
     pub started_at: Timestamp,
+    /// What tells this machine from others of its kind: a hash of what `/etc/machine-id` says, which is
+    /// itself not to be passed on (machine-id(5)).
+    #[serde(default)]
+    pub machine: Option<String>,
     /// The processor's name.
     pub cpu_model: Option<String>,
     /// How many CPUs this process may use.
@@ -69,6 +76,9 @@ impl Environment {
         let governor = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor";
         Self {
             started_at: Timestamp::now(),
+            machine: files::read(Path::new("/etc/machine-id"), MACHINE_ID_LIMIT)
+                .ok()
+                .and_then(|id| machine(&String::from_utf8(id).ok()?)),
             cpu_model: cpuinfo.as_deref().and_then(cpu_model),
             cores: available_parallelism().ok().map(usize::from),
             kernel,
@@ -100,6 +110,20 @@ fn from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D:
     String::deserialize(deserializer)?
         .parse()
         .map_err(de::Error::custom)
+}
+
+/// The first half of a hash of a machine's id, and of what it is wanted for.
+fn machine(id: &str) -> Option<String> {
+    let id = id.trim();
+    // "uninitialized" is what a machine says that has none yet.
+    let is_id = id.len() == 32 && id.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let hash = is_id.then(|| Sha256::digest(format!("fathom machine {id}")))?;
+    Some(
+        hash.iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect(),
+    )
 }
 
 fn cpu_model(cpuinfo: &str) -> Option<String> {
@@ -162,6 +186,17 @@ mod tests {
         let cpuinfo = "processor\t: 0\nmodel\t\t: 85\nmodel name\t: A CPU: fast\n\n";
         assert_eq!(cpu_model(cpuinfo), Some("A CPU: fast".to_owned()));
         assert_eq!(cpu_model("processor\t: 0\n"), None);
+    }
+
+    #[test]
+    fn a_machine_is_known_by_its_id_and_the_id_is_not() {
+        let id = "0123456789abcdef0123456789abcdef";
+        let known = machine(&format!("{id}\n")).unwrap();
+        assert_eq!(known.len(), 16);
+        assert!(!id.contains(&known));
+        assert_eq!(machine(id).unwrap(), known);
+        assert_ne!(machine("f123456789abcdef0123456789abcdef").unwrap(), known);
+        assert_eq!((machine(""), machine("uninitialized\n")), (None, None));
     }
 
     #[test]

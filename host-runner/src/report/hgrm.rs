@@ -1,6 +1,10 @@
 //! The `.hgrm` file: a percentile distribution as text, as HdrHistogram's own
 //! `outputPercentileDistribution` writes it and its plotter reads it. Values are in microseconds:
 //! nanoseconds divided by a scaling ratio of 1000.
+//!
+//! The format has no place for the unit, so a comment before the header says it. Readers skip lines that
+//! begin with `#`: the last three lines of every such file do, and HdrHistogram's `HistogramLogProcessor`
+//! writes two before the header as well.
 
 use std::fmt::{self, Write as _};
 
@@ -8,6 +12,9 @@ use crate::stats::Recording;
 
 /// Nanoseconds per unit of the file.
 const SCALING_RATIO: f64 = 1000.0;
+
+/// What says so.
+const UNIT: &str = "#[Values are in microseconds]";
 
 /// Lines per halving of the distance to 100 %, as HdrHistogram's tools have it.
 const TICKS_PER_HALF_DISTANCE: u32 = 5;
@@ -23,6 +30,7 @@ pub fn render(recording: &Recording) -> String {
 
 fn write(recording: &Recording, text: &mut String) -> fmt::Result {
     let histogram = recording.histogram();
+    writeln!(text, "{UNIT}")?;
     writeln!(
         text,
         "{:>12} {:>14} {:>10} {:>14}\n",
@@ -72,7 +80,8 @@ mod tests {
     fn has_the_form_that_the_plotter_reads() {
         let mut recording = Recording::default();
         (1..=4).for_each(|value| recording.record(value * 1000));
-        let expected = "       Value     Percentile TotalCount 1/(1-Percentile)
+        let expected = "#[Values are in microseconds]
+       Value     Percentile TotalCount 1/(1-Percentile)
 
        1.000 0.000000000000          1           1.00
        1.000 0.100000000000          1           1.11
@@ -91,6 +100,32 @@ mod tests {
 #[Buckets =           31, SubBuckets     =         2048]
 ";
         assert_eq!(render(&recording), expected);
+    }
+
+    /// The points that HdrHistogram's plotter (`plotFiles.html`) draws: lines of four numbers that are no
+    /// comment.
+    fn plotted(text: &str) -> Vec<(f64, f64)> {
+        let point = |line: &str| {
+            let numbers: Vec<&str> = line.split_whitespace().collect();
+            let [value, _, _, one_in] = numbers.as_slice() else {
+                return None;
+            };
+            Some((one_in.parse().ok()?, value.parse().ok()?))
+        };
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        lines.filter_map(point).collect()
+    }
+
+    #[test]
+    fn a_plotter_sees_the_values_and_nothing_of_the_unit() {
+        let mut recording = Recording::default();
+        (1..=4).for_each(|value| recording.record(value * 1000));
+        let text = render(&recording);
+        let points = plotted(&text);
+        assert_eq!(points.len(), 11);
+        assert_eq!((points[0], points[10]), ((1.0, 1.0), (4.0, 4.001)));
+        let (_, rest) = text.split_once('\n').unwrap();
+        assert_eq!(plotted(rest), points);
     }
 
     #[test]

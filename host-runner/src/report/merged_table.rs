@@ -5,6 +5,10 @@ use std::fmt::{self, Write as _};
 use super::table::{accelerator, host};
 use super::{Comparison, Merged, Report, Skipped, apart, why};
 use crate::quantity::{at_least, count};
+use crate::stats::summary::{PERCENTILES, Percentile, PercentileColumn, percentile_columns};
+
+/// The percentiles that a line has beside those that were asked for.
+const LATENCIES: [Percentile; 3] = [PERCENTILES[0], PERCENTILES[2], PERCENTILES[3]];
 
 /// The report as text, with a newline at the end.
 #[must_use]
@@ -26,13 +30,17 @@ fn write(report: &Report, text: &mut String) -> fmt::Result {
     let environment = &report.environment;
     accelerator(environment.accel.as_deref(), environment, text)?;
     host(environment, text)?;
-    writeln!(
-        text,
-        "\n{:<22}{:<11}{:>6}{:>12}{:>12}{:>12}{:>12}{:>12}{:>8}",
-        "target", "link", "rounds", "p50", "p99", "p99.9", "max", "samples", "lost"
-    )?;
+    let columns = percentile_columns(
+        &LATENCIES,
+        report.merged.iter().map(|merged| &merged.latency_ns),
+    );
+    write!(text, "\n{:<22}{:<11}{:>6}", "target", "link", "rounds")?;
+    for column in &columns {
+        write!(text, "{:>12}", column.name)?;
+    }
+    writeln!(text, "{:>12}{:>12}{:>8}", "max", "samples", "lost")?;
     for merged in &report.merged {
-        line(merged, text)?;
+        line(merged, &columns, text)?;
         let own = |it: &&Comparison| it.target == merged.label() && it.link == merged.link;
         let own: Vec<&Comparison> = report.comparisons.iter().filter(own).collect();
         for verdicts in own.chunk_by(|a, b| a.baseline == b.baseline) {
@@ -56,7 +64,7 @@ fn write(report: &Report, text: &mut String) -> fmt::Result {
     )
 }
 
-fn line(merged: &Merged, text: &mut String) -> fmt::Result {
+fn line(merged: &Merged, columns: &[PercentileColumn], text: &mut String) -> fmt::Result {
     let latency = &merged.latency_ns;
     let timeout_ns = merged.timeout_ns.filter(|_| merged.lost > 0);
     // Lost requests took at least as long as the timeout.
@@ -64,15 +72,19 @@ fn line(merged: &Merged, text: &mut String) -> fmt::Result {
     let value = |value: Option<u64>| {
         value.map_or_else(|| "n/a".to_owned(), |ns| at_least(ns as f64, is_bound(ns)))
     };
-    writeln!(
+    write!(
         text,
-        "{:<22}{:<11}{:>6}{:>12}{:>12}{:>12}{:>12}{:>12}{:>8}",
+        "{:<22}{:<11}{:>6}",
         merged.label(),
         merged.link,
         format!("{}/{}", merged.rounds.len(), merged.rounds_wanted),
-        value(latency.p50),
-        value(latency.p99),
-        value(latency.p99_9),
+    )?;
+    for column in columns {
+        write!(text, "{:>12}", value(latency.get(&column.name).flatten()))?;
+    }
+    writeln!(
+        text,
+        "{:>12}{:>12}{:>8}",
         value(latency.max),
         count(latency.count),
         count(merged.lost)

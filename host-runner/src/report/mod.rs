@@ -10,7 +10,7 @@
 //! - [`table`]: one screen for people; [`sweep`]: a sweep's part of it;
 //! - `named`: the name of what each record is of;
 //! - [`directory`]: where all of it goes; `older`: what was there before;
-//! - [`read`]: results back from there;
+//! - [`read`]: results back from there; [`machines`]: whether they are of one machine;
 //! - [`document`]: `report.html` and `report.md`, with [`chart`]'s charts.
 #![forbid(unsafe_code)]
 
@@ -29,6 +29,7 @@ pub mod environment;
 mod floor;
 pub mod hgrm;
 pub mod hlog;
+pub mod machines;
 pub mod merged_table;
 mod named;
 mod older;

@@ -10,7 +10,7 @@ use super::comparison;
 use super::floor::BeforeAfter;
 use crate::link::Signals;
 use crate::load::{Mode, Plan, Protocol, Tally};
-use crate::stats::{Ended, Noise, Recorder, Summary, validity};
+use crate::stats::{Ended, Noise, Recorder, Requested, Summary, validity};
 
 mod guest_counters;
 
@@ -108,7 +108,7 @@ pub struct Run {
     pub in_flight_at_end: u64,
     /// First answers after the timeout.
     pub late: u64,
-    /// Further answers.
+    /// Requested answers.
     pub duplicated: u64,
     /// Answers overtaken by others.
     pub reordered: u64,
@@ -258,6 +258,26 @@ impl Run {
     #[must_use]
     pub fn target_label(&self) -> String {
         comparison::label(&self.target, self.responder.as_deref())
+    }
+
+    /// Adds percentiles of what `recorder` has to every summary.
+    pub fn add_percentiles(&mut self, recorder: &Recorder, requested: &[Requested]) {
+        self.latency_ns.add(&recorder.latency, requested);
+        let open = recorder.open.as_ref();
+        let parts = [
+            (&mut self.service_ns, Some(&recorder.service)),
+            (&mut self.path_ns, Some(&recorder.path)),
+            (
+                &mut self.uncorrected_latency_ns,
+                open.map(|it| &it.uncorrected),
+            ),
+            (&mut self.send_lateness_ns, open.map(|it| &it.lateness)),
+        ];
+        for (summary, recording) in parts {
+            if let (Some(summary), Some(recording)) = (summary, recording) {
+                summary.add(recording, requested);
+            }
+        }
     }
 
     /// How long its log is.

@@ -4,9 +4,11 @@ use std::fmt::{self, Write as _};
 
 use super::Run;
 use crate::quantity::{self, at_least, count, exact_time};
+use crate::stats::summary::{PERCENTILES, Percentile, PercentileColumn, percentile_columns};
 
-/// The latencies that a line has: the last two are where load shows first.
-const LATENCIES: [&str; 4] = ["p50", "p99", "p99.9", "max"];
+/// The percentiles that a line has beside those that were asked for, and the maximum: the rare ones are
+/// where load shows first.
+const LATENCIES: [Percentile; 3] = [PERCENTILES[0], PERCENTILES[2], PERCENTILES[3]];
 
 /// The table of the runs that are steps of a sweep, with a newline at the end; `None` if none is.
 #[must_use]
@@ -27,12 +29,13 @@ pub fn render(runs: &[Run]) -> Option<String> {
 
 fn write(steps: &[(u32, &Run)], text: &mut String) -> fmt::Result {
     write!(text, "{:>5}{:>11}{:>11}", "load", "offered/s", "sent/s")?;
-    for name in LATENCIES {
-        write!(text, "{name:>12}")?;
+    let columns = percentile_columns(&LATENCIES, steps.iter().map(|(_, run)| &run.latency_ns));
+    for column in &columns {
+        write!(text, "{:>12}", column.name)?;
     }
-    writeln!(text, "{:>9}  valid", "lost")?;
+    writeln!(text, "{:>12}{:>9}  valid", "max", "lost")?;
     for (percent, run) in steps {
-        line(*percent, run, text)?;
+        line(*percent, run, &columns, text)?;
     }
     for (percent, run) in steps.iter().filter(|(_, run)| !run.valid) {
         let reasons = run.invalid_because.join("; ");
@@ -41,7 +44,7 @@ fn write(steps: &[(u32, &Run)], text: &mut String) -> fmt::Result {
     Ok(())
 }
 
-fn line(percent: u32, run: &Run, text: &mut String) -> fmt::Result {
+fn line(percent: u32, run: &Run, columns: &[PercentileColumn], text: &mut String) -> fmt::Result {
     let rate = |rate: Option<f64>| rate.map_or_else(|| "n/a".to_owned(), quantity::rate);
     write!(
         text,
@@ -51,7 +54,10 @@ fn line(percent: u32, run: &Run, text: &mut String) -> fmt::Result {
         rate(run.achieved_rate)
     )?;
     let latency = &run.latency_ns;
-    for value_ns in [latency.p50, latency.p99, latency.p99_9, latency.max] {
+    let percentiles = columns
+        .iter()
+        .map(|column| latency.get(&column.name).flatten());
+    for value_ns in percentiles.chain([latency.max]) {
         // Lost requests took at least as long as the timeout.
         let is_bound = |ns| run.lost > 0 && ns >= run.timeout_ns;
         let value =

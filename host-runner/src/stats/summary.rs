@@ -1,9 +1,11 @@
 //! The percentile rule: a percentile is shown only if at least [`MIN_BEYOND`] samples lie beyond
 //! it. The maximum is always shown.
 
+use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use super::Recording;
+use super::requested::{Requested, Values, without_standard};
 
 /// How many samples must lie beyond a percentile, n(1-p), for it to be shown.
 pub const MIN_BEYOND: u64 = 10;
@@ -72,11 +74,86 @@ pub struct Summary {
     /// The 99.99th percentile.
     #[serde(rename = "p99.99")]
     pub p99_99: Option<u64>,
+    /// Percentiles that were asked for besides, by their names.
+    #[serde(flatten)]
+    pub requested: Values,
     /// The largest sample.
     pub max: Option<u64>,
 }
 
+/// A percentile as tables have it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PercentileColumn {
+    /// Its name.
+    pub name: String,
+    /// One sample in this many lies beyond it.
+    pub one_in: f64,
+    /// How many samples it takes to show it.
+    pub samples_needed: u64,
+}
+
+impl From<&Percentile> for PercentileColumn {
+    fn from(percentile: &Percentile) -> Self {
+        Self {
+            name: percentile.name.to_owned(),
+            one_in: percentile.one_in as f64,
+            samples_needed: percentile.samples_needed(),
+        }
+    }
+}
+
+impl From<&Requested> for PercentileColumn {
+    fn from(requested: &Requested) -> Self {
+        Self {
+            name: requested.name(),
+            one_in: requested.one_in(),
+            samples_needed: requested.samples_needed(),
+        }
+    }
+}
+
+/// The columns of `standard` percentiles and of those that any of `summaries` has besides, in order.
+#[must_use]
+pub fn percentile_columns<'a>(
+    standard: &[Percentile],
+    summaries: impl IntoIterator<Item = &'a Summary>,
+) -> Vec<PercentileColumn> {
+    let requested = summaries.into_iter().flat_map(|it| it.requested.iter());
+    let requested = without_standard(requested.map(|(requested, _)| requested));
+    let mut columns: Vec<PercentileColumn> = standard.iter().map(PercentileColumn::from).collect();
+    columns.extend(requested.iter().map(PercentileColumn::from));
+    columns.sort_by(|a, b| a.one_in.total_cmp(&b.one_in));
+    columns
+}
+
 impl Summary {
+    /// Adds percentiles of the `recording` that it sums up.
+    pub fn add(&mut self, recording: &Recording, requested: &[Requested]) {
+        if !requested.is_empty() {
+            self.add_from(&recording.histogram(), requested);
+        }
+    }
+
+    /// The same, of that recording's histogram.
+    pub fn add_from(&mut self, histogram: &Histogram<u64>, requested: &[Requested]) {
+        let max_ns = self.max.unwrap_or_default();
+        for it in requested.iter().filter(|it| !it.is_standard()) {
+            self.requested.add(it, it.of(histogram, max_ns));
+        }
+    }
+
+    /// The value of the percentile called `name`; `None` where it was never asked for.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Option<u64>> {
+        let standard = PERCENTILES.iter().zip(self.percentiles());
+        let mut standard = standard.map(|(percentile, ns)| (percentile.name, ns));
+        let requested = name.strip_prefix('p').and_then(|it| it.parse().ok());
+        standard
+            .find(|(known, _)| *known == name)
+            .map(|(_, ns)| ns)
+            .or_else(|| self.requested.get(&requested?))
+    }
+
     /// The percentiles, in the order of [`PERCENTILES`].
     #[must_use]
     pub const fn percentiles(&self) -> [Option<u64>; PERCENTILES.len()] {
@@ -96,6 +173,7 @@ impl From<&Recording> for Summary {
             p99,
             p99_9,
             p99_99,
+            requested: Values::default(),
             max: recording.max_ns(),
         }
     }

@@ -97,11 +97,12 @@ impl Ledger {
     pub fn enter(
         &mut self,
         index: usize,
-        run: Run,
+        mut run: Run,
         measured: &Measured,
         started_at: SystemTime,
         output: &Output,
     ) -> Result<(), CliError> {
+        run.add_percentiles(&measured.recorder, output.percentiles());
         // Without its files it is not entered: what the record names is there.
         output.write_run(&run, &measured.recorder, started_at)?;
         self.steal_share = match (self.steal_share, run.noise.steal_share) {
@@ -149,7 +150,11 @@ impl Ledger {
         let merged: Vec<Merged> = self
             .accounts
             .iter()
-            .map(|it| it.merged(self.rounds))
+            .map(|it| {
+                let mut merged = it.merged(self.rounds);
+                merged.latency_ns.add(&it.latency, output.percentiles());
+                merged
+            })
             .collect();
         for (account, merged) in self.accounts.iter().zip(&merged) {
             if !account.parts.is_empty() {

@@ -31,7 +31,7 @@ fn distribution(mode: Mode) -> Distribution {
 }
 
 /// A closed loop on shared memory.
-pub(super) fn closed() -> Source {
+pub(in crate::report) fn closed() -> Source {
     let mut run = sample::closed_run();
     run.core_round_trip_ns = Some(BeforeAfter {
         before: Some(120.0),
@@ -41,7 +41,7 @@ pub(super) fn closed() -> Source {
 }
 
 /// An open loop.
-pub(super) fn open(rate: f64) -> Source {
+pub(in crate::report) fn open(rate: f64) -> Source {
     let mut run = sample::open_run();
     run.offered_rate = Some(rate);
     let rate = Rate::per_second(1000);
@@ -53,7 +53,7 @@ pub(super) fn open(rate: f64) -> Source {
 /// - on `unix` hermit, the second round at the second attempt, and a Linux guest;
 /// - on `vhost-user` hermit and a reflector with one round, and a Linux guest without any;
 /// - on `loopback` a process alone.
-pub(super) fn comparison() -> Source {
+pub(in crate::report) fn comparison() -> Source {
     let hermit = ("hermit", None);
     let (guest, host) = (("linux-guest", Some("busy")), ("linux-host", Some("busy")));
     let mut runs = Vec::new();

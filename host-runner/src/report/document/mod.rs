@@ -19,6 +19,7 @@ use minijinja::{Environment as Templates, Value};
 use super::ReportError;
 use super::read::{self, Source};
 use crate::files::Directory;
+use crate::stats::Requested;
 
 pub mod charts;
 pub mod comparison;
@@ -31,7 +32,7 @@ pub mod plots;
 pub mod tables;
 
 #[cfg(test)]
-mod made_up;
+pub(super) mod made_up;
 #[cfg(test)]
 mod tests;
 
@@ -66,30 +67,31 @@ impl Documents {
     }
 }
 
-/// Reads the results in `directories` and puts them in one document of each form.
+/// Reads the results in `directories`, and adds the `requested` percentiles to their latencies, with
+/// those that any of the records has: what a record lacks, its log knows.
 ///
 /// # Errors
 ///
 /// [`ReportError::Unreadable`] if results are missing or damaged.
-pub fn render(directories: &[impl AsRef<Path>]) -> Result<Documents, ReportError> {
-    let sources = directories
-        .iter()
-        .map(|directory| read::read(directory.as_ref()))
-        .collect::<Result<Vec<Source>, _>>()?;
-    render_sources(&sources)
-}
-
-/// As [`render`], of directories that are held open.
-///
-/// # Errors
-///
-/// As [`render`].
-pub fn render_held(directories: &[&Directory]) -> Result<Documents, ReportError> {
-    let sources = directories
-        .iter()
-        .map(|directory| read::read_held(directory))
-        .collect::<Result<Vec<Source>, _>>()?;
-    render_sources(&sources)
+pub fn read_all(
+    directories: &[impl AsRef<Path>],
+    requested: &[Requested],
+) -> Result<Vec<Source>, ReportError> {
+    let sources = directories.iter().map(|it| read::read(it.as_ref()));
+    let mut sources = sources.collect::<Result<Vec<Source>, _>>()?;
+    let mut all = requested.to_vec();
+    let runs = sources.iter().flat_map(|source| &source.report.runs);
+    all.extend(runs.flat_map(|run| run.latency_ns.requested.iter().map(|(it, _)| it.clone())));
+    for source in &mut sources {
+        let runs = source.report.runs.iter_mut().zip(&source.distributions);
+        for (run, distribution) in runs {
+            run.latency_ns.add_from(&distribution.histogram, &all);
+        }
+        for (merged, whole) in source.report.merged.iter_mut().zip(&source.wholes) {
+            merged.latency_ns.add_from(&whole.histogram, &all);
+        }
+    }
+    Ok(sources)
 }
 
 /// What the two documents are made of, by the names that they know each other by.
@@ -109,7 +111,12 @@ const TEMPLATES: [(&str, &str); 7] = [
     (MARKDOWN, include_str!("templates/report.md.j2")),
 ];
 
-fn render_sources(sources: &[Source]) -> Result<Documents, ReportError> {
+/// Puts `sources` in one document of each form.
+///
+/// # Errors
+///
+/// [`ReportError::Document`] if a document can't be put together.
+pub fn render(sources: &[Source]) -> Result<Documents, ReportError> {
     let page = Value::from(Serde(page::page(sources)));
     let mut templates = Templates::new();
     // Lines that hold a statement alone leave nothing behind.

@@ -11,6 +11,7 @@ use super::entry::{Entry, entries};
 use super::tables::{Table, host, runs};
 use super::{format, method};
 use crate::quantity;
+use crate::report::machines::Differences;
 use crate::report::read::Source;
 
 /// Everything that the templates show.
@@ -19,6 +20,8 @@ pub struct Page {
     title: String,
     measured_at: String,
     is_emulated: bool,
+    /// In what the machines differ that it was measured on.
+    machines: Option<String>,
     comparisons: Vec<View>,
     measurements: Option<Measurements>,
     method: Vec<String>,
@@ -72,6 +75,7 @@ pub fn page(sources: &[Source]) -> Page {
         title: title(&contests, &entries),
         measured_at: time.unwrap_or_default(),
         is_emulated: runs.clone().any(method::is_emulated),
+        machines: Differences::of(sources).map(|it| it.to_string()),
         comparisons: views
             .map(|(index, contest)| View::new(contest, index, is_alone))
             .collect(),

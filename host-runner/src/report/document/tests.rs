@@ -3,7 +3,7 @@
 use super::*;
 
 fn documents(sources: &[Source]) -> Documents {
-    render_sources(sources).unwrap()
+    render(sources).unwrap()
 }
 
 #[test]
@@ -227,4 +227,42 @@ fn comparisons_and_other_measurements_share_a_page() {
         assert_eq!(count(&html, &format!("id=\"{id}\"")), 1, "{id}");
     }
     assert!(html.contains("results&#x2f;compared") && html.contains("Other measurements"));
+}
+
+#[test]
+fn what_is_of_different_machines_says_so_at_the_top() {
+    let mut other = made_up::closed();
+    other.report.environment.qemu_version = Some("8.0.0".to_owned());
+    let both = documents(&[made_up::closed(), other]);
+    for text in [&both.html, &both.markdown] {
+        let at = text.find("QEMU 7.2.0 against 8.0.0").expect("it is said");
+        assert!(at < text.find("Under TCG").unwrap(), "{text}");
+    }
+    let one = documents(&[made_up::closed(), made_up::closed()]);
+    assert!(!one.html.contains("Different machines"));
+}
+
+#[test]
+fn percentiles_that_were_requested_have_their_columns_and_marks() {
+    let mut source = made_up::closed();
+    let requested = ["75", "99.999"].map(|it| it.parse().unwrap());
+    let histogram = source.distributions[0].histogram.clone();
+    source.report.runs[0]
+        .latency_ns
+        .add_from(&histogram, &requested);
+    let documents = documents(&[source]);
+    let head = "| latency | min | p50 | p75 | p90 | p99 | p99.9 | p99.99 | p99.999 | max |";
+    assert!(documents.markdown.contains(head), "{}", documents.markdown);
+    assert!(documents.markdown.contains("| n/a (needs 1,000,000) |"));
+    // What the record does not have of the parts is no lack of samples.
+    assert!(
+        documents
+            .markdown
+            .contains("| hermit, unix | service | 1.50 µs | 1.50 µs | – |")
+    );
+    assert!(
+        documents
+            .html
+            .contains("<title>hermit, unix: p75 is 27.5 µs</title>")
+    );
 }

@@ -30,6 +30,7 @@ fn the_schema_has_every_documented_field() {
     assert_eq!(keys(&json), expected);
     let expected = sorted([
         "started_at",
+        "machine",
         "cpu_model",
         "cores",
         "kernel",

@@ -5,7 +5,10 @@ use std::fmt::{self, Write as _};
 use super::Run;
 use crate::quantity::{at_least, count};
 use crate::stats::Summary;
-use crate::stats::summary::PERCENTILES;
+use crate::stats::summary::{PERCENTILES, percentile_columns};
+
+/// How wide the column of names is: enough for p99.999.
+const NAME_WIDTH: usize = 8;
 
 /// How wide the column of latency is: it says how many samples a percentile needs.
 const FIRST_WIDTH: usize = 20;
@@ -74,15 +77,16 @@ pub fn write(run: &Run, text: &mut String) -> fmt::Result {
         None => "n/a".to_owned(),
     };
     row(text, "mean", columns.iter().map(mean))?;
-    for (index, percentile) in PERCENTILES.iter().enumerate() {
+    for percentile in percentile_columns(&PERCENTILES, [&run.latency_ns]) {
+        let known = |column: &Column<'_>| column.summary.get(&percentile.name).flatten();
         let mut cells: Vec<String> = columns
             .iter()
-            .map(|column| value(column, column.summary.percentiles()[index]))
+            .map(|column| value(column, known(column)))
             .collect();
-        if run.latency_ns.percentiles()[index].is_none() {
-            cells[0] = format!("n/a (needs {})", count(percentile.samples_needed()));
+        if known(&columns[0]).is_none() {
+            cells[0] = format!("n/a (needs {})", count(percentile.samples_needed));
         }
-        row(text, percentile.name, cells.into_iter())?;
+        row(text, &percentile.name, cells.into_iter())?;
     }
     row(
         text,
@@ -100,7 +104,7 @@ pub fn write(run: &Run, text: &mut String) -> fmt::Result {
 
 fn row(text: &mut String, name: &str, mut cells: impl Iterator<Item = String>) -> fmt::Result {
     let first = cells.next().unwrap_or_default();
-    write!(text, "{name:<8}{first:>FIRST_WIDTH$}")?;
+    write!(text, "{name:<NAME_WIDTH$}{first:>FIRST_WIDTH$}")?;
     for cell in cells {
         write!(text, "{cell:>WIDTH$}")?;
     }

@@ -85,6 +85,7 @@ fn valid_runs_are_merged_and_compared_by_the_rounds_that_both_have() {
     let args = OutputArgs {
         out: Some(place.path().join("out")),
         json: Some(place.path().join("result.json")),
+        percentiles: Vec::new(),
     };
     let output = Output::prepare(&args).unwrap();
     let combinations = ["hermit", "null", "linux-guest:busy"].map(combination);

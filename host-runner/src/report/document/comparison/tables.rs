@@ -5,13 +5,17 @@ use crate::quantity::count;
 use crate::report::apart::Apart;
 use crate::report::document::tables::{NONE, Table, percentiles, value};
 use crate::report::why;
-use crate::stats::summary::PERCENTILES;
+use crate::stats::summary::{PERCENTILES, percentile_columns};
 
 /// All valid rounds of each target on a link together.
 #[must_use]
 pub fn merged(link: &OnLink<'_>) -> Table {
     let mut head = vec!["latency", "valid rounds", "invalid runs"];
-    head.extend(PERCENTILES.map(|percentile| percentile.name));
+    let columns = percentile_columns(
+        &PERCENTILES,
+        link.targets.iter().map(|it| &it.merged.latency_ns),
+    );
+    head.extend(columns.iter().map(|column| column.name.as_str()));
     head.extend(["max", "samples", "lost"]);
     let mut table = Table::new("All valid rounds together", &head);
     for (index, target) in link.targets.iter().enumerate() {
@@ -26,7 +30,7 @@ pub fn merged(link: &OnLink<'_>) -> Table {
         ];
         let cells = cells
             .into_iter()
-            .chain(percentiles(&merged.latency_ns, censored))
+            .chain(percentiles(&columns, &merged.latency_ns, censored))
             .chain([
                 value(merged.latency_ns.max, censored),
                 count(merged.latency_ns.count),

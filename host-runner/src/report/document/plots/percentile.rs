@@ -5,7 +5,7 @@ use hdrhistogram::Histogram;
 use super::{Series, floors, latency_axis};
 use crate::report::chart::{Axis, Claim, Curve, Line, Plot};
 use crate::report::document::entry::Entry;
-use crate::stats::summary::{MIN_BEYOND, PERCENTILES};
+use crate::stats::summary::{MIN_BEYOND, PERCENTILES, percentile_columns};
 
 /// Points of a curve per factor of ten.
 const POINTS_PER_DECADE: f64 = 40.0;
@@ -59,9 +59,9 @@ pub fn curve(series: &Series<'_>, parts: &[&Histogram<u64>]) -> Curve {
             claim: Claim::None,
         });
     }
-    for (percentile, ns) in PERCENTILES.iter().zip(series.summary.percentiles()) {
-        if let Some(ns) = ns {
-            let mark = series.mark(percentile.one_in as f64, ns, percentile.name);
+    for percentile in percentile_columns(&PERCENTILES, [series.summary]) {
+        if let Some(ns) = series.summary.get(&percentile.name).flatten() {
+            let mark = series.mark(percentile.one_in, ns, &percentile.name);
             curve.marks.push(mark);
         }
     }

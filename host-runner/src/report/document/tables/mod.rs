@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::quantity::{at_least, count};
 use crate::stats::Summary;
-use crate::stats::summary::{PERCENTILES, Percentile};
+use crate::stats::summary::PercentileColumn;
 
 pub mod host;
 pub mod runs;
@@ -62,15 +62,20 @@ pub fn value(ns: Option<u64>, censored_from_ns: Option<u64>) -> String {
     }
 }
 
-/// The percentiles of `summary`; where there are not enough samples, how many it takes.
+/// The percentiles of `summary` that `columns` are of; where there are not enough samples, how many it
+/// takes.
 #[must_use]
-pub fn percentiles(summary: &Summary, censored_from_ns: Option<u64>) -> Vec<String> {
-    let cell = |(percentile, ns): (&Percentile, Option<u64>)| match ns {
-        None => format!("n/a (needs {})", count(percentile.samples_needed())),
-        ns => value(ns, censored_from_ns),
+pub fn percentiles(
+    columns: &[PercentileColumn],
+    summary: &Summary,
+    censored_from_ns: Option<u64>,
+) -> Vec<String> {
+    let cell = |column: &PercentileColumn| match summary.get(&column.name) {
+        None => NONE.to_owned(),
+        Some(None) => format!("n/a (needs {})", count(column.samples_needed)),
+        Some(ns) => value(ns, censored_from_ns),
     };
-    let cells = PERCENTILES.iter().zip(summary.percentiles()).map(cell);
-    cells.collect()
+    columns.iter().map(cell).collect()
 }
 
 #[cfg(test)]

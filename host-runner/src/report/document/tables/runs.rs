@@ -4,14 +4,22 @@ use super::{NONE, Table, percentiles, value};
 use crate::quantity::{bytes, count, per_echo, rate, ratio, share, time};
 use crate::report::BeforeAfter;
 use crate::report::document::entry::{Entry, mode};
-use crate::stats::summary::PERCENTILES;
+use crate::stats::summary::{PERCENTILES, PercentileColumn, percentile_columns};
+
+/// The percentiles that any of the measurements has.
+fn columns(entries: &[Entry<'_>]) -> Vec<PercentileColumn> {
+    percentile_columns(
+        &PERCENTILES,
+        entries.iter().map(|entry| &entry.run.latency_ns),
+    )
+}
 
 /// Latency: measurements by percentile.
 #[must_use]
 pub fn latency(entries: &[Entry<'_>]) -> Table {
-    let names = PERCENTILES.map(|percentile| percentile.name);
+    let columns = columns(entries);
     let mut head = vec!["latency", "min"];
-    head.extend(names);
+    head.extend(columns.iter().map(|column| column.name.as_str()));
     head.extend(["max", "samples", "valid"]);
     let mut table = Table::new("Latency by percentile", &head);
     for (index, entry) in entries.iter().enumerate() {
@@ -20,7 +28,7 @@ pub fn latency(entries: &[Entry<'_>]) -> Table {
         let valid = if entry.run.valid { "yes" } else { "NO" };
         let cells = [entry.label.clone(), value(summary.min, censored)]
             .into_iter()
-            .chain(percentiles(summary, censored))
+            .chain(percentiles(&columns, summary, censored))
             .chain([
                 value(summary.max, censored),
                 count(summary.count),
@@ -34,9 +42,9 @@ pub fn latency(entries: &[Entry<'_>]) -> Table {
 /// Where the time goes: the guest's share, the way, what an open loop adds.
 #[must_use]
 pub fn parts(entries: &[Entry<'_>]) -> Table {
-    let names = PERCENTILES.map(|percentile| percentile.name);
+    let columns = columns(entries);
     let mut head = vec!["", "part", "min"];
-    head.extend(names);
+    head.extend(columns.iter().map(|column| column.name.as_str()));
     head.extend(["max", "samples"]);
     let mut table = Table::new("Where the time goes", &head);
     for (index, entry) in entries.iter().enumerate() {
@@ -59,7 +67,7 @@ pub fn parts(entries: &[Entry<'_>]) -> Table {
             ];
             let cells = cells
                 .into_iter()
-                .chain(percentiles(summary, censored))
+                .chain(percentiles(&columns, summary, censored))
                 .chain([value(summary.max, censored), count(summary.count)]);
             table.row(Some(index), cells);
         }
