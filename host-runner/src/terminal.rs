@@ -2,7 +2,7 @@
 //! of a process) can't move the cursor, change colours, or pass for a line of ours.
 //!
 //! - [`escape`]: what a text becomes before it is shown or goes to a record;
-//! - [`one_line`]: the same where a line break would begin a line of ours;
+//! - [`one_line`]: the same where a line break would begin a line of ours; [`escape_json`]: the same in JSON;
 //! - [`print`]: results, on standard output; [`say`]: a message, on standard error, whose every line but the
 //!   first is marked as quoted; [`eprint`]: text of several lines of ours, on standard error.
 //!
@@ -53,6 +53,21 @@ pub fn one_line(text: &str) -> String {
     escape(text.trim_end())
         .replace('\n', " | ")
         .replace('\t', " ")
+}
+
+/// Puts JSON's own signs for what [`escape`] would replace: in JSON such characters are only in strings, and
+/// JSON itself asks for signs for some of them only.
+#[must_use]
+pub fn escape_json(json: &str) -> Cow<'_, str> {
+    if !json.contains(is_active) {
+        return Cow::Borrowed(json);
+    }
+    let sign = |character: char| match character {
+        // All of them are in the first plane: four digits do.
+        other if is_active(other) => format!("\\u{:04x}", u32::from(other)),
+        other => other.to_string(),
+    };
+    Cow::Owned(json.chars().map(sign).collect())
 }
 
 /// Prints `text` on standard output.
@@ -109,6 +124,16 @@ mod tests {
             let once = escape(text).into_owned();
             assert_eq!(escape(&once), once);
         }
+    }
+
+    #[test]
+    fn json_says_the_same_after_it() {
+        let hostile = "\x1b]0;\x07 \x7f \u{9b}2J \u{202e} \u{2028} \u{e9}";
+        let json = serde_json::to_string(hostile).unwrap();
+        let escaped = escape_json(&json);
+        assert_eq!(escape(&escaped), escaped);
+        assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), hostile);
+        assert!(escaped.contains('\u{e9}'));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::CliError;
 use super::output::print;
 use crate::doctor::{self, Depth, table};
 use crate::report::ReportError;
+use crate::terminal;
 
 /// `fathom doctor`.
 #[derive(Debug, Args)]
@@ -31,7 +32,8 @@ pub fn run(args: &DoctorArgs) -> Result<(), CliError> {
     }
     let findings = doctor::examine(Depth::Full);
     let text = if args.json {
-        serde_json::to_string_pretty(&findings).map_err(ReportError::Json)? + "\n"
+        let json = serde_json::to_string_pretty(&findings).map_err(ReportError::Json)?;
+        terminal::escape_json(&json).into_owned() + "\n"
     } else {
         table::render(&findings)
     };

@@ -125,7 +125,7 @@ pub enum CliError {
 }
 
 impl CliError {
-    /// What happened and everything that led to it, in one line.
+    /// What happened and everything that led to it; of several lines if a guest's or QEMU's words are.
     #[must_use]
     pub fn with_causes(&self) -> String {
         let mut text = self.to_string();

@@ -13,6 +13,7 @@ use crate::report::{Run, Setting};
 use crate::stats::noise::{self, Counts, Lost};
 use crate::stats::settling::{Settling, WINDOW_NS};
 use crate::stats::{Ended, Noise, Recorder};
+use crate::terminal;
 
 /// For how long a thread spins before the run to see the host's noise floor.
 const FLOOR_NS: u64 = 150_000_000;
@@ -198,7 +199,8 @@ fn settle<E: Into<CliError>>(
 }
 
 fn failed(error: CliError) -> (Ended, Option<CliError>) {
-    (Ended::Failed(error.with_causes()), Some(error))
+    let reason = terminal::one_line(&error.with_causes());
+    (Ended::Failed(reason), Some(error))
 }
 
 /// Waits a little for word that the machine is gone.

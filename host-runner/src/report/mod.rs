@@ -20,6 +20,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::terminal;
+
 pub mod apart;
 pub mod chart;
 pub mod comparison;
@@ -115,7 +117,7 @@ impl Report {
     /// [`ReportError::Json`] if it holds something that JSON has no form for.
     pub fn to_json(&self) -> Result<String, ReportError> {
         serde_json::to_string_pretty(self)
-            .map(|json| json + "\n")
+            .map(|json| terminal::escape_json(&json).into_owned() + "\n")
             .map_err(ReportError::Json)
     }
 }

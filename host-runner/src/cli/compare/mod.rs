@@ -30,6 +30,7 @@ use crate::quantity;
 use crate::report::{Environment, Run, Skipped, comparison};
 use crate::stats::Ended;
 use crate::target::{Target, TargetError};
+use crate::terminal::one_line;
 
 pub mod args;
 pub mod contender;
@@ -219,7 +220,8 @@ impl Session<'_> {
                     Ok(Turn::Done) => {}
                     Ok(Turn::Impossible(error)) => {
                         is_out[index] = true;
-                        let skipped = combinations[index].skipped(None, error.with_causes());
+                        let skipped =
+                            combinations[index].skipped(None, one_line(&error.with_causes()));
                         say(format_args!("skipped: {skipped}"));
                         ledger.skip(skipped);
                         out_of_reach.get_or_insert(error);
@@ -229,7 +231,8 @@ impl Session<'_> {
                     }
                     Err(error) => {
                         is_out[index] = true;
-                        let skipped = combinations[index].skipped(Some(round), error.with_causes());
+                        let skipped = combinations[index]
+                            .skipped(Some(round), one_line(&error.with_causes()));
                         say(format_args!("given up: {skipped}"));
                         ledger.skip(skipped);
                         failure.get_or_insert(error);

@@ -73,9 +73,14 @@ pub fn excess(report: &Report) -> Option<String> {
         ("skipped targets", report.skipped.len(), COMPARISONS),
         ("findings", environment.doctor.len(), LINES),
         ("arguments", environment.command_line.len(), LINES),
+        ("other measurements", environment.concurrent.len(), LINES),
     ];
-    let reasons = report.runs.iter().map(|run| run.invalid_because.len());
-    let reasons = reasons.map(|count| ("reasons", count, LINES));
+    let reasons = report.runs.iter().flat_map(|run| {
+        [
+            ("reasons", run.invalid_because.len(), LINES),
+            ("errors", run.send_errors.len(), LINES),
+        ]
+    });
     let mut lists = lists.into_iter().chain(reasons);
     if let Some((what, count, most)) = lists.find(|(_, count, most)| count > most) {
         return Some(format!("it has {count} {what}, at most {most} are read"));
@@ -101,8 +106,16 @@ fn too_many_rounds(merged: &Merged) -> Option<String> {
 fn names(report: &Report) -> impl Iterator<Item = &str> {
     let runs = report.runs.iter().flat_map(|run| {
         let (responder, accel) = (run.responder.as_deref(), run.accel.as_deref());
-        let always = [&*run.target, &*run.link, &*run.mode, &*run.address];
-        always.into_iter().chain(responder).chain(accel)
+        let always = [
+            &*run.target,
+            &*run.link,
+            &*run.mode,
+            &*run.address,
+            &*run.protocol,
+        ];
+        let errors = run.send_errors.keys().map(String::as_str);
+        let optional = responder.into_iter().chain(accel);
+        always.into_iter().chain(optional).chain(errors)
     });
     let merged = report.merged.iter().flat_map(|it| {
         let (responder, mode) = (it.responder.as_deref(), it.mode.as_deref());
