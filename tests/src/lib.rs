@@ -1,6 +1,7 @@
 //! What the end-to-end tests in `tests/tests` share.
 //!
 //! - [`browser`]: a page in headless Chromium, and what is wrong with it;
+//! - [`hostile`]: what spoilt input may do, and what not;
 //! - [`built`]: where the built `fathom` and the built image are;
 //! - [`network`]: who has which network namespace and tap device;
 //! - [`turn`]: one QEMU at a time;
@@ -31,6 +32,7 @@ pub mod counted;
 pub mod dhcp;
 pub mod fathom;
 pub mod guest;
+pub mod hostile;
 pub mod instructions;
 pub mod midway;
 pub mod monitor;

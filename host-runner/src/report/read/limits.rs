@@ -1,6 +1,8 @@
 //! How much of everything there may be in results: well over what Fathom writes, and little enough that
 //! whoever made them can't have a reader's memory or time.
 
+use std::collections::HashSet;
+
 use super::Distribution;
 use crate::report::{Merged, Report};
 
@@ -13,8 +15,9 @@ pub const LOG_BYTES: u64 = 4 << 20;
 /// The intervals in one log, of which Fathom writes 64.
 pub const LOG_INTERVALS: usize = 1000;
 
-/// The intervals in all logs of a directory.
-const INTERVALS: usize = 32_768;
+/// The length of all logs of a directory, and the intervals in them.
+const ALL_LOGS_BYTES: usize = 128 << 20;
+const INTERVALS: usize = 20_000;
 
 /// The memory for the histograms of a directory, in bytes.
 const HISTOGRAM_BYTES: usize = 128 << 20;
@@ -36,6 +39,7 @@ const NAME: usize = 100;
 /// What is left of what the logs of a directory may take together.
 #[derive(Debug)]
 pub struct Budget {
+    read: usize,
     intervals: usize,
     bytes: usize,
 }
@@ -43,6 +47,7 @@ pub struct Budget {
 impl Default for Budget {
     fn default() -> Self {
         Self {
+            read: ALL_LOGS_BYTES,
             intervals: INTERVALS,
             bytes: HISTOGRAM_BYTES,
         }
@@ -50,16 +55,23 @@ impl Default for Budget {
 }
 
 impl Budget {
+    /// Takes a log of `len` bytes, before anything is made of it.
+    pub fn take_log(&mut self, len: usize) -> Result<(), String> {
+        take(&mut self.read, len)
+    }
+
     /// Takes what `distribution` needs.
     pub fn take(&mut self, distribution: &Distribution) -> Result<(), String> {
         let bytes = distribution.histogram.distinct_values() * size_of::<u64>();
-        let left = self.intervals.checked_sub(distribution.intervals.len());
-        let left = left.zip(self.bytes.checked_sub(bytes));
-        let (intervals, bytes) =
-            left.ok_or("with the runs before it, it is more than one report can hold")?;
-        *self = Self { intervals, bytes };
-        Ok(())
+        take(&mut self.intervals, distribution.intervals.len())?;
+        take(&mut self.bytes, bytes)
     }
+}
+
+fn take(from: &mut usize, amount: usize) -> Result<(), String> {
+    let left = from.checked_sub(amount);
+    *from = left.ok_or("with the runs before it, it is more than one report can hold")?;
+    Ok(())
 }
 
 /// What there is too much of in `report`, or which of its names is none.
@@ -92,6 +104,12 @@ pub fn excess(report: &Report) -> Option<String> {
             "`{}` can't be the name of a file, or of what was measured",
             crate::terminal::one_line(&start)
         ));
+    }
+    let mut known = HashSet::new();
+    for it in &report.merged {
+        if !known.insert((&it.target, &it.responder, &it.link)) {
+            return Some(format!("it has {} on {} twice", it.label(), it.link));
+        }
     }
     report.merged.iter().find_map(too_many_rounds)
 }

@@ -229,7 +229,9 @@ fn distribution(
     let bytes = directory
         .read(name, limits::LOG_BYTES)
         .map_err(unreadable(&path))?;
-    let decoded = log::decode(&bytes, run.elapsed_ns as f64 / 1e9);
+    let decoded = budget
+        .take_log(bytes.len())
+        .and_then(|()| log::decode(&bytes, run.elapsed_ns as f64 / 1e9));
     let taken = decoded.and_then(|it| budget.take(&it).map(|()| it));
     let distribution = taken.map_err(|what| ReadError::Log {
         path: path.clone(),

@@ -1,0 +1,62 @@
+//! What tests of hostile input have in common: results to be spoilt, a reader with little memory, and what
+//! holds of all that is printed.
+#![forbid(unsafe_code)]
+
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use crate::fathom::{Call, Outcome};
+use crate::turn::Turn;
+
+/// What a reader of hostile results may have of memory, in KiB of address space.
+const MEMORY_KIB: u32 = 256 << 10;
+
+/// The log of the run in [`results`].
+pub const LOG: &str = "null-unix-closed.hlog";
+
+/// A directory with results of a short measurement that needs no guest.
+///
+/// # Panics
+///
+/// If it is not as it should be.
+#[must_use]
+pub fn results(turn: &Turn) -> TempDir {
+    let place = tempfile::tempdir().expect("a temporary directory");
+    let outcome = Call::new("run --target null --link unix --count 200 --warmup 0s --timeout 20s")
+        .with("--out", place.path())
+        .finish(turn);
+    assert!(matches!(outcome.code, Some(0 | 4)), "{outcome:#?}");
+    assert!(place.path().join(LOG).exists(), "{outcome:#?}");
+    place
+}
+
+/// `fathom report` of `directory`, with little memory.
+///
+/// # Panics
+///
+/// If it is not as it should be.
+#[must_use]
+pub fn report(turn: &Turn, directory: &Path) -> Outcome {
+    let limit = format!("ulimit -v {MEMORY_KIB}; exec \"$@\"");
+    let call = Call::new("report").with_argument(directory);
+    let outcome = call.wrapped_in(&["sh", "-c", &limit, "sh"]).finish(turn);
+    assert!(
+        !outcome.stderr.contains("panicked") && outcome.code.is_some(),
+        "{outcome:#?}"
+    );
+    is_harmless(&outcome);
+    outcome
+}
+
+/// Asserts that a terminal obeys nothing that was printed.
+///
+/// # Panics
+///
+/// If it is not as it should be.
+pub fn is_harmless(outcome: &Outcome) {
+    for text in [&outcome.stdout, &outcome.stderr] {
+        let active = |character: char| character.is_control() && !"\n\t".contains(character);
+        assert!(!text.contains(active), "{text:?}");
+    }
+}
