@@ -5,31 +5,24 @@
 
 SHELL := /bin/sh
 ARGS ?=
-TARGET := $(CURDIR)/target
-TOOLCHAIN := $(TARGET)/guest-toolchain
+# Every path is relative to this directory, whose own may hold spaces.
+TARGET := target
 IMAGE := $(TARGET)/fathom.elf
 SOCKETS := $(TARGET)/kernel-app-sockets/x86_64-unknown-none/sockets/fathom-sockets
 SOCKETS_IMAGE := $(TARGET)/fathom-sockets.elf
 FATHOM := $(TARGET)/release/fathom
+BUILT_IMAGE := $(TARGET)/kernel-app/x86_64-unknown-none/release/fathom-image
+GUEST_SOURCES := kernel-app/src kernel-app/Cargo.toml kernel-app/Cargo.lock kernel-app/link.ld wire/src
+FATHOM_SOURCES := host-runner/src netlink/src wire/src
 
-# The guest is built by its own compiler, with the standard library's `core` and `alloc` from
-# source. The kernel's log level and colours are build-time settings of Hermit's: quiet and plain.
-# Paths of the machine that built it have no place in the image, or it would differ everywhere.
-CARGO_HOME ?= $(HOME)/.cargo
-GUEST_RUSTFLAGS := -C relocation-model=static \
-	--remap-path-prefix=$(CURDIR)/= --remap-path-prefix=$(CARGO_HOME)/=cargo/
-GUEST_CARGO := cd kernel-app && \
-	RUSTC=$(TOOLCHAIN)/rustc RUSTC_BOOTSTRAP=1 \
-	CARGO_TARGET_X86_64_UNKNOWN_NONE_LINKER=$(TOOLCHAIN)/ld.lld \
-	CARGO_TARGET_X86_64_UNKNOWN_NONE_RUSTFLAGS="$(GUEST_RUSTFLAGS)" \
-	HERMIT_LOG_LEVEL_FILTER=off NO_COLOR=1 \
-	cargo build --quiet --locked --target x86_64-unknown-none -Zbuild-std=core,alloc
+# On a terminal cargo shows how far it is.
+QUIET = $$([ -t 2 ] || echo --quiet)
 
 # The service on Linux is one static program, or it could not be a guest's only one. The host's own
 # libraries have nothing to do with it, so it has a directory of its own.
 RESPONDER_CARGO := \
 	RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static -C strip=symbols" \
-	cargo build --quiet --locked --release --package responder \
+	cargo build --locked --release --package responder \
 	--target x86_64-unknown-linux-gnu --target-dir $(TARGET)/responder
 RESPONDER := $(TARGET)/responder/x86_64-unknown-linux-gnu/release/fathom-responder
 
@@ -47,23 +40,26 @@ setup: ## bring QEMU, the guest toolchain and the Hermit kernel's source (skips 
 	@sh kernel-app/setup.sh
 
 image: setup ## build the unikernel: target/fathom.elf
-	@$(GUEST_CARGO) --release --target-dir $(TARGET)/kernel-app
-	@cmp -s $(TARGET)/kernel-app/x86_64-unknown-none/release/fathom-image $(IMAGE) || \
-		cp $(TARGET)/kernel-app/x86_64-unknown-none/release/fathom-image $(IMAGE)
+	@quiet=$$(sh announce.sh "the unikernel's image" "about 2 minutes" $(BUILT_IMAGE) $(GUEST_SOURCES)) && \
+		sh kernel-app/cargo.sh build $$quiet --locked --release --target-dir ../$(TARGET)/kernel-app
+	@cmp -s $(BUILT_IMAGE) $(IMAGE) || cp $(BUILT_IMAGE) $(IMAGE)
 
 # With more of the kernel in it, so with a directory of its own: each keeps what it has built.
 sockets: setup ## build the same service on Hermit's own sockets: target/fathom-sockets.elf
-	@$(GUEST_CARGO) --profile sockets --features sockets --bin fathom-sockets \
-		--target-dir $(TARGET)/kernel-app-sockets
+	@quiet=$$(sh announce.sh "the image on Hermit's own sockets" "about 2 minutes" $(SOCKETS) $(GUEST_SOURCES)) && \
+		sh kernel-app/cargo.sh build $$quiet --locked --profile sockets --features sockets \
+		--bin fathom-sockets --target-dir ../$(TARGET)/kernel-app-sockets
 	@cmp -s $(SOCKETS) $(SOCKETS_IMAGE) || cp $(SOCKETS) $(SOCKETS_IMAGE)
 
 build: image ## build the image and target/release/fathom
-	@cargo build --quiet --locked --release --package host-runner
+	@quiet=$$(sh announce.sh "the fathom command" "about 2 minutes" $(FATHOM) $(FATHOM_SOURCES)) && \
+		cargo build $$quiet --locked --release --package host-runner
 
 linux-guest: ## bring a Linux kernel and build target/fathom-responder, for the targets on Linux
 	@sh qemu/setup.sh
 	@sh qemu/linux-guest/setup.sh
-	@$(RESPONDER_CARGO)
+	@quiet=$$(sh announce.sh "the service on Linux" "about a minute" $(RESPONDER) qemu/responder/src netlink/src wire/src) && \
+		$(RESPONDER_CARGO) $$quiet
 	@cmp -s $(RESPONDER) $(TARGET)/fathom-responder || cp $(RESPONDER) $(TARGET)/fathom-responder
 
 run: build ## boot the service in QEMU and measure it: make run ARGS="--duration 2s"
@@ -72,8 +68,13 @@ run: build ## boot the service in QEMU and measure it: make run ARGS="--duration
 serve: build ## boot the service and keep it up until Ctrl-C
 	@$(FATHOM) serve $(ARGS)
 
+ifeq ($(strip $(ARGS)),)
+probe:
+	@echo "probe: name the service: make probe ARGS=127.0.0.1:9000" >&2; exit 2
+else
 probe: build ## measure a service already running: make probe ARGS=127.0.0.1:9000
 	@$(FATHOM) probe $(ARGS)
+endif
 
 # What two cores do in under five minutes; `--within` holds it to that on a host that needs repeats.
 compare: build sockets linux-guest ## the unikernel beside Linux in at most 5 minutes: make compare ARGS="--seed 2"
@@ -88,15 +89,19 @@ compare-full: build sockets linux-guest ## every target on every link, ten round
 
 test: build sockets linux-guest ## lint, then every unit, property and end-to-end test
 	@sh qemu/setup.sh tests
-	@cargo run --quiet --locked --release --package suite -- $(ARGS)
+	@quiet=$$(sh announce.sh "the tests" "about 5 minutes" $(TARGET)/release/suite tests/suite/src) && \
+		cargo run $$quiet --locked --release --package suite -- $(ARGS)
 
 bench: build ## hold what the guest needs against tests/benches/baseline.json, then time the host's hot paths
-	@cargo bench --quiet --locked --package tests --bench guest -- $(ARGS)
-	@cargo bench --quiet --locked --package host-runner --bench hot_paths
+	@echo "bench: what the guest needs for an echo (compiled first, which takes minutes the first time)"
+	@cargo bench $(QUIET) --locked --package tests --bench guest -- $(ARGS)
+	@echo "bench: the host's hot paths (compiled first)"
+	@cargo bench $(QUIET) --locked --package host-runner --bench hot_paths
 	@echo "bench: done"
 
 alike: build ## hold hermit against itself in twenty comparisons: at most one may claim a difference
-	@cargo test --quiet --locked --release --package tests --test alike -- --ignored --nocapture
+	@echo "alike: the comparisons (compiled first, which takes minutes the first time)"
+	@cargo test $(QUIET) --locked --release --package tests --test alike -- --ignored --nocapture
 
 soak: build ## five million bursts of frames of which each must be answered: takes five to ten minutes
 	@FATHOM_BURSTS=5000000 FATHOM_COUNTED_BURSTS=500000 \
@@ -105,8 +110,9 @@ soak: build ## five million bursts of frames of which each must be answered: tak
 lint: setup ## formatting and clippy, warnings are errors, on both workspaces
 	@cargo fmt --all --check
 	@cargo fmt --manifest-path kernel-app/Cargo.toml --check
-	@cargo clippy --quiet --locked --release --workspace --all-targets -- -D warnings
-	@cargo clippy --quiet --locked --release --manifest-path kernel-app/Cargo.toml \
+	@echo "lint: clippy (the first time about 2 minutes)"
+	@cargo clippy $(QUIET) --locked --release --workspace --all-targets -- -D warnings
+	@cargo clippy $(QUIET) --locked --release --manifest-path kernel-app/Cargo.toml \
 		--target-dir $(TARGET)/kernel-app-host --lib --tests -- -D warnings
 
 clean: ## remove everything that was built or fetched; results stay

@@ -24,12 +24,15 @@ die() {
 
 has_source() { [ -f "$1/lib/rustlib/src/rust/library/core/Cargo.toml" ]; }
 
+# quoted TEXT: as a word of a shell script, whatever it holds.
+quoted() { printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"; }
+
 # use_rustc SYSROOT [LIBRARY_PATH]: makes the toolchain in SYSROOT the guest's.
 use_rustc() {
     {
         echo '#!/bin/sh'
-        [ $# -lt 2 ] || echo "LD_LIBRARY_PATH='$2' export LD_LIBRARY_PATH"
-        echo "exec '$1/bin/rustc' \"\$@\""
+        [ $# -lt 2 ] || echo "LD_LIBRARY_PATH=$(quoted "$2") export LD_LIBRARY_PATH"
+        echo "exec $(quoted "$1/bin/rustc") \"\$@\""
     } >"$toolchain/rustc.new"
     chmod +x "$toolchain/rustc.new"
     "$toolchain/rustc.new" --version >/dev/null || return 1
@@ -50,6 +53,7 @@ from_rustup_download() {
     command -v rustup >/dev/null || return 1
     private=$toolchain/rustup
     log=$toolchain/rustup.log
+    say "fetching Rust $rust with rust-src into target/ by rustup (some 200 MB, a minute or more)"
     RUSTUP_HOME=$private timeout 300 rustup toolchain install "$rust" \
         --profile minimal --component rust-src --no-self-update >"$log" 2>&1 || return 1
     found=$(RUSTUP_HOME=$private RUSTUP_AUTO_INSTALL=0 rustup run "$rust" rustc --print sysroot)
@@ -63,12 +67,12 @@ from_debian() {
     apt=$toolchain/apt
     log=$toolchain/apt.log
     mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/packages"
-    options="-o Dir::State::Lists=$apt/lists -o Dir::Cache=$apt/cache -o APT::Sandbox::User="
-    # shellcheck disable=SC2086 # the options are words
+    say "fetching Rust $rust from Debian's packages into target/ (some 200 MB, a minute or more)"
     (
         cd "$apt/packages"
-        apt-get $options update &&
-            apt-get $options download rustc-web libstd-rust-web-1.96 libstd-rust-web-dev \
+        set -- -o "Dir::State::Lists=$apt/lists" -o "Dir::Cache=$apt/cache" -o APT::Sandbox::User=
+        apt-get "$@" update &&
+            apt-get "$@" download rustc-web libstd-rust-web-1.96 libstd-rust-web-dev \
                 rust-web-src libllvm22 libedit2 libbsd0 libmd0 libz3-4 libxml2 libicu72
     ) >"$log" 2>&1 || return 1
     for package in "$apt"/packages/*.deb; do
@@ -103,8 +107,8 @@ if [ ! -x "$toolchain/ld.lld" ]; then
     [ -n "$linker" ] || die "no linker (rust-lld or ld.lld) found; run: sudo apt-get install lld"
     # rust-lld takes its flavor from a first argument, ld.lld from its name.
     case $linker in *rust-lld) flavor='-flavor gnu' ;; *) flavor= ;; esac
-    printf '#!/bin/sh\n[ "$1" != -flavor ] || shift 2\nexec '\''%s'\'' %s "$@"\n' \
-        "$linker" "$flavor" >"$toolchain/ld.lld"
+    printf '#!/bin/sh\n[ "$1" != -flavor ] || shift 2\nexec %s %s "$@"\n' \
+        "$(quoted "$linker")" "$flavor" >"$toolchain/ld.lld"
     chmod +x "$toolchain/ld.lld"
     say "linker: $linker"
 fi

@@ -24,6 +24,7 @@ install() {
         echo "setup: missing: $*; run: sudo apt-get install --no-install-recommends $*" >&2
         return 1
     fi
+    echo "setup: installing $* (a minute or more)"
     log=$(mktemp)
     if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"; } >"$log" 2>&1; then
         tail -n 5 "$log" >&2

@@ -30,14 +30,14 @@ fetch() {
     command -v apt-get >/dev/null || die "no apt-get to fetch a kernel with; $by_hand"
     apt=$place/apt
     mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/packages"
-    options="-o Dir::State::Lists=$apt/lists -o Dir::Cache=$apt/cache -o APT::Sandbox::User="
-    # shellcheck disable=SC2086 # the options are words
+    echo "setup: fetching Debian's cloud kernel into target/ (some 30 MB)"
     (
+        set -- -o "Dir::State::Lists=$apt/lists" -o "Dir::Cache=$apt/cache" -o APT::Sandbox::User=
         cd "$apt/packages" &&
-            apt-get $options update &&
-            package=$(apt-cache $options depends linux-image-cloud-amd64 |
+            apt-get "$@" update &&
+            package=$(apt-cache "$@" depends linux-image-cloud-amd64 |
                 sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p') &&
-            apt-get $options download "$package"
+            apt-get "$@" download "$package"
     ) >"$log" 2>&1 || die "Debian's cloud kernel could not be fetched (see $log). With a network, run this again; without, $by_hand"
     mv "$apt/packages"/linux-image-*.deb "$place/kernel.deb"
     rm -rf "$apt"

@@ -117,9 +117,17 @@ pub enum CliError {
     #[error("interrupted")]
     Interrupted,
     /// The measurement was made and written, but must not be trusted.
-    #[error("the measurement is invalid: {}", reasons.join("; "))]
+    #[error(
+        "the measurement is invalid: `validity` in the report says why, and what to do about it"
+    )]
     Invalid {
-        /// Why not.
+        /// Why not, which the report has said.
+        reasons: Vec<String>,
+    },
+    /// A comparison lacks valid runs.
+    #[error("the comparison is incomplete: {}", reasons.join("; "))]
+    Incomplete {
+        /// What is missing, and why if that is known.
         reasons: Vec<String>,
     },
 }
@@ -158,7 +166,7 @@ impl CliError {
             | Self::Plan(_)
             | Self::Address { .. }
             | Self::NothingToCompare { .. } => 2,
-            Self::Invalid { .. } => 4,
+            Self::Invalid { .. } | Self::Incomplete { .. } => 4,
         }
     }
 }
@@ -198,7 +206,8 @@ mod tests {
         let invalid = CliError::Invalid {
             reasons: vec!["a".to_owned(), "b".to_owned()],
         };
-        assert_eq!(invalid.to_string(), "the measurement is invalid: a; b");
+        // The report has given the reasons: here they would stand a second time.
+        assert!(!invalid.to_string().contains("a; b"), "{invalid}");
         assert_eq!(invalid.exit_code(), 4);
         assert_eq!(CliError::Interrupted.exit_code(), 1);
         assert_eq!(CliError::Plan(PlanError::NoTimeout).exit_code(), 2);

@@ -7,6 +7,7 @@ use super::CliError;
 use super::interrupt::Interrupt;
 use super::progress::Bar;
 use crate::clock;
+use crate::doctor::busy::{Busy, Times};
 use crate::link::Link;
 use crate::load::{self, Bench, Ending, Limit, Plan, Progress, Tally};
 use crate::report::{Run, Setting};
@@ -39,6 +40,8 @@ pub struct Measured {
     pub failure: Option<CliError>,
     /// Whether latency settled during warm-up, if that was waited for.
     pub warmup_settled: Option<bool>,
+    /// Other programs that had much of a CPU meanwhile.
+    pub busy: Vec<Busy>,
 }
 
 impl Measured {
@@ -55,6 +58,7 @@ impl Measured {
         );
         Run {
             warmup_settled: self.warmup_settled,
+            busy_processes: self.busy.clone(),
             ..run
         }
     }
@@ -74,6 +78,7 @@ pub fn measure<E: Into<CliError>>(
 ) -> Measured {
     let mut bar = Bar::new("looking at the host's noise");
     let mut recorder = Recorder::new(plan);
+    let times = Times::now();
     let own_before_ns = own_threads_ns();
     let floor = noise::spin(clock::now_ns, FLOOR_NS);
     let own_floor_ns = since(own_before_ns, own_threads_ns());
@@ -126,6 +131,7 @@ pub fn measure<E: Into<CliError>>(
         after: Some(noise::spin(clock::now_ns, AFTER_NS).into()),
         ..noise
     };
+    let busy = Times::now().busy_since(&times, std::process::id());
     drop(bar);
     let (ended, failure) = match ending {
         Ending::Completed => (Ended::Completed, None),
@@ -140,6 +146,7 @@ pub fn measure<E: Into<CliError>>(
         ended,
         failure,
         warmup_settled: settle_ns.map(|_| warmed.is_settled),
+        busy,
     }
 }
 

@@ -42,7 +42,7 @@ pub mod table;
 pub mod why;
 
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 
 pub use comparison::{Comparison, Merged, Part, Skipped};
 pub use directory::Directory;

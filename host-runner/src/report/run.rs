@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::comparison;
 use super::floor::BeforeAfter;
+use crate::doctor::busy::{self, Busy};
 use crate::link::Signals;
 use crate::load::{Mode, Plan, Protocol, Tally};
 use crate::stats::{Ended, Noise, Recorder, Requested, Summary, validity};
@@ -168,6 +169,12 @@ pub struct Run {
     pub valid: bool,
     /// If not, why not.
     pub invalid_because: Vec<String>,
+    /// And what to do about that.
+    #[serde(default)]
+    pub advice: Vec<String>,
+    /// The programs other than this one and its own that had much of a CPU meanwhile, the busiest first.
+    #[serde(default)]
+    pub busy_processes: Vec<Busy>,
 }
 
 impl Run {
@@ -182,6 +189,7 @@ impl Run {
         ended: &Ended,
     ) -> Self {
         let invalid_because = validity::reasons(ended, tally, recorder, &noise);
+        let advice = validity::advice(tally, recorder, &noise);
         let open = recorder.open.as_ref();
         let has_service_times = plan.protocol.has_service_times();
         Self {
@@ -251,7 +259,18 @@ impl Run {
             partial: ended.is_partial(),
             valid: invalid_because.is_empty(),
             invalid_because,
+            advice: advice.into_iter().map(str::to_owned).collect(),
+            busy_processes: Vec::new(),
         }
+    }
+
+    /// What may follow the reasons why it is invalid, in lines: who had the CPU, and what to do.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<String> {
+        let busy = (!self.busy_processes.is_empty())
+            .then(|| format!("meanwhile busy: {}", busy::names(&self.busy_processes)));
+        let advice = self.advice.iter().map(|advice| format!("to do: {advice}"));
+        busy.into_iter().chain(advice).collect()
     }
 
     /// The target with its mode, as a comparison calls it.

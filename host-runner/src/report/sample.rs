@@ -158,7 +158,7 @@ pub(super) fn sweep_report() -> Report {
     }
 }
 
-pub(super) fn open_run() -> Run {
+pub fn open_run() -> Run {
     let rate = Rate::per_second(1000);
     run(Mode::Open { rate })
 }

@@ -41,7 +41,25 @@ fn write(steps: &[(u32, &Run)], text: &mut String) -> fmt::Result {
         let reasons = run.invalid_because.join("; ");
         writeln!(text, "at {percent} %    INVALID: {reasons}")?;
     }
+    let mut remedies: Vec<String> = Vec::new();
+    for (_, run) in steps.iter().filter(|(_, run)| !run.valid) {
+        // What a process took differs from step to step; one of them will do.
+        let new = run
+            .remedies()
+            .into_iter()
+            .filter(|it| !remedies.iter().any(|known| kind(known) == kind(it)));
+        let new: Vec<String> = new.collect();
+        remedies.extend(new);
+    }
+    for remedy in remedies {
+        writeln!(text, "{remedy}")?;
+    }
     Ok(())
+}
+
+/// What stands before a remedy's figures.
+fn kind(remedy: &str) -> &str {
+    remedy.split('(').next().unwrap_or(remedy)
 }
 
 fn line(percent: u32, run: &Run, columns: &[PercentileColumn], text: &mut String) -> fmt::Result {

@@ -46,7 +46,11 @@ fn write(report: &Report, run: &Run, text: &mut String) -> fmt::Result {
             text,
             "validity   INVALID: {}",
             run.invalid_because.join("; ")
-        )
+        )?;
+        for remedy in run.remedies() {
+            writeln!(text, "           {remedy}")?;
+        }
+        Ok(())
     }
 }
 

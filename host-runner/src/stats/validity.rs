@@ -35,6 +35,47 @@ impl Ended {
     }
 }
 
+/// What to do about a generator that was late.
+const IF_LATE: &str =
+    "lower `--rate`, use `--link tap`, where nobody polls, or a host with three CPUs or more";
+
+/// What to do about other programs.
+const IF_CROWDED: &str =
+    "end what else runs (`fathom doctor` names it), or use a host with more CPUs";
+
+/// What to do about a hypervisor that gives the CPUs to others.
+const IF_STOLEN: &str =
+    "use a host whose CPUs no other virtual machine has, or another time of day";
+
+/// What to do about a service that started anew.
+const IF_RESTARTED: &str = "measure again, once the service stays up";
+
+/// What to do about latencies that are beyond everything.
+const IF_SATURATED: &str = "lower `--timeout`";
+
+/// What to do about the reasons, each of them once; nothing, where nothing helps but to look into the
+/// failure.
+#[must_use]
+pub fn advice(tally: &Tally, recorder: &Recorder, noise: &Noise) -> Vec<&'static str> {
+    let is_crowded = noise.foreign_floor_share() > MAX_FLOOR_SHARE
+        || noise.foreign_beside_share() > MAX_FLOOR_SHARE;
+    let open = recorder.open.as_ref();
+    let is_late = open.is_some_and(|open| lateness(&recorder.latency, &open.lateness).is_some());
+    let is_stolen = noise
+        .steal_share
+        .is_some_and(|share| share > MAX_STEAL_SHARE);
+    [
+        (tally.foreign > 0, IF_RESTARTED),
+        (recorder.latency.saturated() > 0, IF_SATURATED),
+        (is_stolen, IF_STOLEN),
+        (is_crowded, IF_CROWDED),
+        (is_late, IF_LATE),
+    ]
+    .into_iter()
+    .filter_map(|(applies, advice)| applies.then_some(advice))
+    .collect()
+}
+
 /// Every reason why the measurement is invalid; none, if it is valid.
 #[must_use]
 pub fn reasons(ended: &Ended, tally: &Tally, recorder: &Recorder, noise: &Noise) -> Vec<String> {
@@ -182,6 +223,33 @@ mod tests {
         let recorder = recorder(10_000, 100_000, 10_000);
         let none: [&str; 0] = [];
         assert_eq!(judge(&Ended::Completed, GOOD, &recorder, 0.01), none);
+    }
+
+    #[test]
+    fn every_kind_of_noise_comes_with_advice_once() {
+        let advice = |tally, lateness_ns, noise: &Noise| {
+            advice(&tally, &recorder(1000, 100_000, lateness_ns), noise)
+        };
+        let quiet = Noise::default();
+        let none: [&str; 0] = [];
+        assert_eq!(advice(GOOD, 0, &quiet), none);
+        assert_eq!(advice(GOOD, 20_000, &quiet), [IF_LATE]);
+        let restarted = Tally { foreign: 1, ..GOOD };
+        assert_eq!(advice(restarted, 0, &quiet), [IF_RESTARTED]);
+        let busy = Lost {
+            share: 0.5,
+            ..Lost::default()
+        };
+        let noisy = Noise {
+            steal_share: Some(0.5),
+            floor_share: 0.5,
+            beside: Some(busy),
+            ..quiet
+        };
+        assert_eq!(
+            advice(GOOD, 20_000, &noisy),
+            [IF_STOLEN, IF_CROWDED, IF_LATE]
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use super::super::CliError;
 use super::super::measure::Measured;
 use super::super::output::Output;
+use super::hope::State;
 use super::looks::Looks;
 use super::schedule::Combination;
 use crate::report::{Comparison, Environment, Merged, Report, Run, Skipped, Why};
@@ -22,6 +23,10 @@ pub struct Ledger {
     runs: Vec<Run>,
     skipped: Vec<Skipped>,
     looks: Looks,
+    /// Whether the report says what an echo costs.
+    has_why: bool,
+    /// Whether it was given up.
+    is_out_of_reach: bool,
     rounds: u32,
     seed: u64,
     steal_share: Option<f64>,
@@ -43,6 +48,8 @@ impl Ledger {
             runs: Vec::new(),
             skipped,
             looks: Looks::default(),
+            has_why: true,
+            is_out_of_reach: false,
             rounds,
             seed,
             steal_share: None,
@@ -64,6 +71,48 @@ impl Ledger {
     /// There will be no more than `rounds`, for want of time.
     pub fn end_after(&mut self, rounds: u32) {
         self.rounds = rounds;
+    }
+
+    /// Nobody wants to know what an echo costs.
+    pub fn leave_out_why(&mut self) {
+        self.has_why = false;
+    }
+
+    /// Why no verdict can be expected any more after so many rounds, if none can; remembers that.
+    pub fn out_of_reach(&mut self, rounds: u32) -> Option<String> {
+        let mut links: Vec<_> = self.accounts.iter().map(|it| it.combination.way).collect();
+        links.dedup();
+        let valid_rounds: Vec<Vec<Vec<u32>>> = links
+            .into_iter()
+            .map(|way| {
+                let mut on_it: Vec<_> = self
+                    .accounts
+                    .iter()
+                    .filter(|it| it.combination.way == way)
+                    .collect();
+                // The one that the others are held against comes first.
+                on_it.sort_by_key(|it| it.combination.contender.target != Target::Hermit);
+                on_it
+                    .iter()
+                    .map(|it| it.parts.iter().map(|part| part.round).collect())
+                    .collect()
+            })
+            .collect();
+        let state = State {
+            valid_rounds: &valid_rounds,
+            rounds,
+            rounds_wanted: self.rounds,
+            runs: &self.runs,
+        };
+        let why = state.verdict_is_out_of_reach();
+        self.is_out_of_reach |= why.is_some();
+        why
+    }
+
+    /// Whether it was given up, because no verdict can be expected any more.
+    #[must_use]
+    pub const fn is_out_of_reach(&self) -> bool {
+        self.is_out_of_reach
     }
 
     /// Whether anything was measured.
@@ -134,6 +183,9 @@ impl Ledger {
 
     /// What is known of each combination but for its latency.
     fn why(&self) -> Vec<Why> {
+        if !self.has_why {
+            return Vec::new();
+        }
         let measured = (0..self.accounts.len()).filter(|&index| self.has_measured(index));
         let combinations = measured.map(|index| self.accounts[index].combination);
         combinations

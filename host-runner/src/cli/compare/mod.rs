@@ -4,6 +4,7 @@
 //! - [`args`]: what can be asked for;
 //! - [`schedule`]: what is measured with what, in which order;
 //! - [`time`]: how much of that there is time for;
+//! - [`hope`]: when to give up;
 //! - [`looks`]: what an echo costs the guests, after that;
 //! - [`ledger`]: what was measured, and what comes of it.
 //!
@@ -34,6 +35,7 @@ use crate::terminal::one_line;
 
 pub mod args;
 pub mod contender;
+pub mod hope;
 pub mod ledger;
 pub mod looks;
 pub mod schedule;
@@ -96,10 +98,13 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
     let awake = Awake::ask(args.host.host_idle);
     let mut ledger = Ledger::new(&combinations, skipped, args.repeat, plan.seed);
     ledger.environment().host_idle = Some(awake.to_string());
+    if args.no_why {
+        ledger.leave_out_why();
+    }
     let failure = session.rounds(args, &combinations, &mut ledger).err();
     let failure = match failure {
         Some(error @ (CliError::Interrupted | CliError::Report(_))) => Some(error),
-        failure if args.no_why => failure,
+        failure if args.no_why || ledger.is_out_of_reach() => failure,
         failure => {
             let looked = look(args, &combinations, deadline, &interrupt, &mut ledger);
             failure.or(looked.err())
@@ -122,7 +127,7 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
     if missing.is_empty() {
         Ok(())
     } else {
-        Err(CliError::Invalid { reasons: missing })
+        Err(CliError::Incomplete { reasons: missing })
     }
 }
 
@@ -239,6 +244,11 @@ impl Session<'_> {
                     }
                 }
                 insist(ledger.environment(), &mut args);
+            }
+            if let Some(why) = ledger.out_of_reach(round) {
+                say(format_args!("ended after round {round}: {why}"));
+                ledger.end_after(round);
+                break;
             }
         }
         // Among others it is left out; alone it is what was in the way.

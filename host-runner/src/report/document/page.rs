@@ -156,7 +156,9 @@ fn entry_view(entry: &Entry<'_>) -> EntryView {
         label: entry.label.clone(),
         sample: sample(entry.style),
         is_valid: entry.run.valid,
-        reasons: entry.run.invalid_because.join("; "),
+        reasons: [&entry.run.invalid_because[..], &entry.run.remedies()[..]]
+            .concat()
+            .join("; "),
         is_partial: entry.run.partial,
         figures: figures.into(),
     }

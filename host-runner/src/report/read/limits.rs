@@ -90,6 +90,8 @@ pub fn excess(report: &Report) -> Option<String> {
     let reasons = report.runs.iter().flat_map(|run| {
         [
             ("reasons", run.invalid_because.len(), LINES),
+            ("pieces of advice", run.advice.len(), LINES),
+            ("busy processes", run.busy_processes.len(), LINES),
             ("errors", run.send_errors.len(), LINES),
         ]
     });

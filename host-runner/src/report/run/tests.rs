@@ -106,6 +106,8 @@ fn the_schema_has_every_documented_field() {
         "partial",
         "valid",
         "invalid_because",
+        "advice",
+        "busy_processes",
     ]);
     assert_eq!(keys(run), expected);
     assert_eq!(run["mode"], "open");

@@ -66,6 +66,7 @@ fn made_up(target: &str, round: u32, latency_ns: u64, ended: Ended) -> (Run, Mea
         ended,
         failure: None,
         warmup_settled: Some(true),
+        busy: Vec::new(),
     };
     let run = Run {
         round: Some(round),

@@ -1,0 +1,21 @@
+#!/bin/sh
+# cargo.sh ARGUMENT…: `cargo` for the unikernel, called in this directory with the guest's toolchain.
+#
+# The guest is built by its own compiler, with the standard library's `core` and `alloc` from source. The
+# kernel's log level and colours are build-time settings of Hermit's: quiet and plain. Paths of the machine
+# that built it have no place in the image, or it would differ everywhere.
+set -eu
+cd "$(dirname "$0")"
+root=$(cd .. && pwd -P)
+toolchain=$root/target/guest-toolchain
+
+# Between flags, so that a path in one of them may hold spaces.
+next=$(printf '\037')
+CARGO_ENCODED_RUSTFLAGS="-C${next}relocation-model=static\
+${next}--remap-path-prefix=$root/=${next}--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/=cargo/"
+RUSTC=$toolchain/rustc
+CARGO_TARGET_X86_64_UNKNOWN_NONE_LINKER=$toolchain/ld.lld
+export CARGO_ENCODED_RUSTFLAGS RUSTC CARGO_TARGET_X86_64_UNKNOWN_NONE_LINKER
+export RUSTC_BOOTSTRAP=1 HERMIT_LOG_LEVEL_FILTER=off NO_COLOR=1
+
+exec cargo "$@" --target x86_64-unknown-none -Zbuild-std=core,alloc
