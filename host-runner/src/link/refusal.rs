@@ -21,6 +21,8 @@ const KNOWN: [(Errno, &str); Refusal::COUNT] = [
     (Errno::ADDRNOTAVAIL, "EADDRNOTAVAIL"),
     (Errno::NODEV, "ENODEV"),
     (Errno::NXIO, "ENXIO"),
+    // A route that swallows everything (`ip route add blackhole`).
+    (Errno::INVAL, "EINVAL"),
     // What ICMP says of an earlier datagram.
     (Errno::CONNREFUSED, "ECONNREFUSED"),
     (Errno::NOPROTOOPT, "ENOPROTOOPT"),
@@ -35,7 +37,7 @@ pub struct Refusal(u8);
 
 impl Refusal {
     /// How many reasons there are.
-    pub const COUNT: usize = 17;
+    pub const COUNT: usize = 18;
 
     /// Every reason.
     pub fn all() -> impl Iterator<Item = Self> {
@@ -111,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_socket_that_is_of_no_more_use_is_no_refusal() {
-        for error in [Errno::BADF, Errno::NOTSOCK, Errno::INVAL, Errno::MSGSIZE] {
+        for error in [Errno::BADF, Errno::NOTSOCK, Errno::MSGSIZE] {
             assert_eq!(Refusal::of(error), None, "{error}");
         }
     }
