@@ -41,7 +41,7 @@ pub struct Subject {
 
 enum Service {
     Guest {
-        machine: Machine,
+        machine: Box<Machine>,
         image: Image,
         kind: LinkKind,
         is_placed: bool,
@@ -154,7 +154,7 @@ impl Subject {
             shared_cpu: placement.cpu().filter(|_| kind.is_polled()),
             link,
             service: Service::Guest {
-                machine,
+                machine: Box::new(machine),
                 image,
                 kind,
                 is_placed,

@@ -2,17 +2,17 @@
 //! socket. A greeting, then a command at a time; events in between are none of our business.
 #![forbid(unsafe_code)]
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-/// How long QEMU may take to answer one command.
+/// How long QEMU may take to answer one command, whatever else it says meanwhile.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Longer answers than this are refused: nothing that is asked here has one.
-const MAX_ANSWER: u64 = 64 * 1024;
+const MAX_ANSWER: usize = 64 * 1024;
 
 /// Why the monitor did not do as it was told.
 #[derive(Debug, thiserror::Error)]
@@ -37,16 +37,18 @@ pub(super) struct Monitor {
     lines: BufReader<UnixStream>,
     /// QEMU's version, from the greeting; the handshake is done on first use.
     version: Option<String>,
+    /// How long an answer is waited for.
+    patience: Duration,
 }
 
 impl Monitor {
     /// Takes our end of the monitor's socket. QEMU is not waited for.
     pub fn new(socket: UnixStream) -> Result<Self, QmpError> {
-        socket.set_read_timeout(Some(ANSWER_TIMEOUT))?;
         socket.set_write_timeout(Some(ANSWER_TIMEOUT))?;
         Ok(Self {
             lines: BufReader::new(socket),
             version: None,
+            patience: ANSWER_TIMEOUT,
         })
     }
 
@@ -55,7 +57,7 @@ impl Monitor {
         if let Some(version) = &self.version {
             return Ok(version.clone());
         }
-        let greeting = self.message()?;
+        let greeting = self.message(Instant::now() + self.patience)?;
         let part = |name: &str| greeting["QMP"]["version"]["qemu"][name].as_u64();
         let (Some(major), Some(minor), Some(micro)) = (part("major"), part("minor"), part("micro"))
         else {
@@ -101,8 +103,10 @@ impl Monitor {
 
     fn command(&mut self, command: &Value) -> Result<Value, QmpError> {
         self.send(command)?;
+        // Events may go on for ever.
+        let deadline = Instant::now() + self.patience;
         loop {
-            let mut message = self.message()?;
+            let mut message = self.message(deadline)?;
             if let Some(answer) = message.get_mut("return") {
                 return Ok(answer.take());
             }
@@ -121,13 +125,32 @@ impl Monitor {
         Ok(self.lines.get_mut().write_all(line.as_bytes())?)
     }
 
-    fn message(&mut self) -> Result<Value, QmpError> {
-        let mut line = String::new();
-        std::io::Read::take(&mut self.lines, MAX_ANSWER).read_line(&mut line)?;
+    /// The next line, however slowly it comes, if it is there by `deadline`.
+    fn message(&mut self, deadline: Instant) -> Result<Value, QmpError> {
+        let mut line = Vec::new();
+        while line.last() != Some(&b'\n') && line.len() < MAX_ANSWER {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::Error::from(ErrorKind::TimedOut).into());
+            }
+            self.lines.get_ref().set_read_timeout(Some(left))?;
+            let chunk = match self.lines.fill_buf() {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                chunk => chunk?,
+            };
+            if chunk.is_empty() {
+                break;
+            }
+            let end = chunk.iter().position(|&byte| byte == b'\n');
+            let len = end.map_or(chunk.len(), |end| end + 1);
+            line.extend_from_slice(&chunk[..len]);
+            self.lines.consume(len);
+        }
         if line.is_empty() {
             return Err(QmpError::Closed);
         }
-        serde_json::from_str(&line).map_err(|_| QmpError::Nonsense(line.trim_end().to_owned()))
+        let text = String::from_utf8_lossy(&line);
+        serde_json::from_str(&text).map_err(|_| QmpError::Nonsense(text.trim_end().to_owned()))
     }
 }
 
@@ -197,6 +220,34 @@ mod tests {
         assert!(matches!(noise.version(), Err(QmpError::Nonsense(text)) if text == "hello"));
         let (mut empty, _theirs) = monitor(&["{}"]);
         assert!(matches!(empty.version(), Err(QmpError::Nonsense(_))));
+    }
+
+    #[test]
+    fn events_without_end_and_a_line_that_drips_in_are_no_answer() {
+        let event = b"{\"event\": \"NIC_RX_FILTER_CHANGED\"}\r\n";
+        let drip = b"{";
+        for (said, pause) in [
+            (&event[..], Duration::ZERO),
+            (drip, Duration::from_millis(2)),
+        ] {
+            let (ours, mut theirs) = UnixStream::pair().unwrap();
+            let patience = Duration::from_millis(50);
+            let talker = std::thread::spawn(move || {
+                let began = Instant::now();
+                // Until nobody listens any more, or for long.
+                while began.elapsed() < Duration::from_secs(20) && theirs.write_all(said).is_ok() {
+                    std::thread::sleep(pause);
+                }
+            });
+            let mut monitor = Monitor::new(ours).unwrap();
+            monitor.patience = patience;
+            monitor.version = Some("7.2.22".to_owned());
+            let error = monitor.vcpu_thread().unwrap_err();
+            assert!(matches!(error, QmpError::Io(_)), "{error:?}");
+            assert!(!talker.is_finished(), "it talked all the while");
+            drop(monitor);
+            talker.join().unwrap();
+        }
     }
 
     #[test]

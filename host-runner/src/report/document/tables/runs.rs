@@ -85,6 +85,7 @@ pub fn requests(entries: &[Entry<'_>]) -> Table {
             "mode",
             "payload, bytes",
             "sent",
+            "not sent",
             "received",
             "lost",
             "late",
@@ -101,6 +102,7 @@ pub fn requests(entries: &[Entry<'_>]) -> Table {
         let counts = [
             run.payload_bytes as u64,
             run.sent,
+            run.send_errors.values().sum(),
             run.received,
             run.lost,
             run.late,
