@@ -94,7 +94,7 @@ fn a_plain_echo_is_recognised_and_can_be_measured() {
     outcome.expect_failure(1, &[&address.to_string(), text, "--protocol echo"]);
     assert!(!outcome.file("out").exists(), "nothing was measured");
 
-    let arguments = format!("{address} --count 50 --warmup 0s --protocol echo");
+    let arguments = format!("{address} --count 50 --warmup 0s --timeout 20s --protocol echo");
     let outcome = Call::probe(&arguments).finish(&turn);
     let results = outcome.measured();
     let run = results.run();
@@ -136,7 +136,7 @@ fn requests_leave_from_where_they_were_told_to() {
     let service = Service::start("127.0.0.1:0", reply);
     let address = service.address;
     let arguments = format!(
-        "{address} --count 120 --warmup 0s --flows 4 --bind 127.0.0.2 --interface lo --mode pipeline \
+        "{address} --count 120 --warmup 0s --timeout 20s --flows 4 --bind 127.0.0.2 --interface lo --mode pipeline \
          --depth 8"
     );
     let results = Call::probe(&arguments).finish(&turn).measured();
@@ -201,7 +201,7 @@ fn a_link_local_address_has_a_zone() {
             format!("[{host}%1]:{port}"),
             format!("[{host}]:{port} --interface lo"),
         ] {
-            let call = Call::probe(&format!("{address} --count 20 --warmup 0s"));
+            let call = Call::probe(&format!("{address} --count 20 --warmup 0s --timeout 20s"));
             let results = call.finish(&turn).measured();
             assert_eq!(results.count("received"), 20, "{address}");
             assert_eq!(results.run()["address"], format!("[{host}%1]:{port}"));
@@ -277,7 +277,8 @@ fn a_network_that_goes_and_comes_back_ends_no_run() {
         let results = running.finish().measured();
         let run = results.run();
         let errors = run["send_errors"]["ENETUNREACH"].as_u64().unwrap_or(0);
-        assert!(errors > 10, "{run:#}");
+        // A request that fails is tried once more at once, should the error have been an earlier one's.
+        assert!(errors >= 5, "{run:#}");
         // What never left is neither sent nor lost, and what came after is answered.
         assert_eq!(results.count("sent") + errors, COUNT, "{run:#}");
         assert!(results.count("received") > 100, "{run:#}");

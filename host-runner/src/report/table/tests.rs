@@ -111,3 +111,27 @@ fn no_line_is_wider_than_a_common_terminal() {
     assert!(text.lines().all(|line| line.chars().count() <= 110));
     assert!(text.lines().count() <= 24);
 }
+
+#[test]
+fn what_this_host_did_not_send_is_told_with_its_reasons() {
+    let mut run = sample::closed_run();
+    assert!(!render(&sample::report(run.clone())).contains("not sent"));
+    run.send_errors = [("EPERM".to_owned(), 1200), ("ENOBUFS".to_owned(), 3)].into();
+    let text = render(&sample::report(run));
+    let expected = "\nnot sent   1,203 that this host refused to send, neither sent nor lost: 3 ENOBUFS, \
+                    1,200 EPERM\n";
+    assert!(text.contains(expected), "{text}");
+}
+
+#[test]
+fn a_plain_echo_has_no_columns_for_what_it_does_not_tell() {
+    let mut run = sample::closed_run();
+    (run.service_ns, run.path_ns) = (None, None);
+    run.protocol = "echo".into();
+    let text = render(&sample::report(run));
+    assert!(text.contains("64-byte payload, protocol echo\n"), "{text}");
+    assert!(
+        text.contains("latency\n") && !text.contains("service"),
+        "{text}"
+    );
+}
