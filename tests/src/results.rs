@@ -171,6 +171,21 @@ impl Results {
         self.check_histograms();
     }
 
+    /// Checks that each run was measured to its end and answered by the service that it was to be
+    /// answered by; returns whether each is valid. One that is not has a reason, and it can only lie
+    /// with the host.
+    ///
+    /// # Panics
+    ///
+    /// If something does not hold, or there is no run.
+    #[must_use]
+    pub fn check_completed(&self) -> Vec<bool> {
+        let runs = self.json["runs"].as_array().expect("runs[]").iter();
+        let validity: Vec<bool> = runs.map(check_completed).collect();
+        assert!(!validity.is_empty(), "{:#}", self.json);
+        validity
+    }
+
     fn check_counts(&self) {
         let run = self.run();
         let settled = self.count("received") + self.count("lost");
@@ -296,6 +311,20 @@ fn count(value: &Value, field: &str) -> u64 {
     value[field]
         .as_u64()
         .unwrap_or_else(|| panic!("{field} is no count in {value:#}"))
+}
+
+fn check_completed(run: &Value) -> bool {
+    assert_eq!(run["partial"], false, "{run:#}");
+    let [sent, received, lost] = ["sent", "received", "lost"].map(|field| count(run, field));
+    assert!(received > 0, "{run:#}");
+    assert_eq!(sent, received + lost, "{run:#}");
+    for nothing in ["corrupted", "foreign"] {
+        assert_eq!(count(run, nothing), 0, "{nothing}: {run:#}");
+    }
+    let is_valid = run["valid"] == true;
+    let reasons = run["invalid_because"].as_array().map_or(0, Vec::len);
+    assert_eq!(is_valid, reasons == 0, "{run:#}");
+    is_valid
 }
 
 fn expect_fields(value: &Value, fields: &[&str]) {

@@ -55,8 +55,7 @@ fn twenty_comparisons_of_hermit_with_itself_claim_at_most_one_difference() {
             .with("--image", built::image())
             .finish(&turn);
         // Invalid runs are the host's affair.
-        assert!(matches!(outcome.code, Some(0 | 4)), "{outcome:#?}");
-        let results = Results::read(&outcome.file("out"));
+        let results = outcome.completed("out");
         let runs = results.json["runs"].as_array().map_or(0, Vec::len);
         assert!(runs >= 2 * 2 * 6, "{runs} runs");
         for link in LINKS {

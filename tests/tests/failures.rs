@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::json;
 use tests::fathom::Call;
-use tests::midway::{MEASURING, measuring};
+use tests::midway::{MEASURING, measuring, measuring_with_monitor};
 use tests::turn::turn;
 
 #[test]
@@ -150,21 +150,11 @@ fn qemu_dying_half_way() {
         "--link vhost-user --mode open --rate 1000",
         "--link unix --mode open --rate 1000",
     ] {
-        let (mut running, _monitor) = measuring(&turn, &format!("--duration 300s {arguments}"));
+        let mut running = measuring(&turn, &format!("--duration 300s {arguments}"));
         running.qemu().signal(Signal::KILL);
         let outcome = running.finish();
         outcome.expect_failure(1, &["QEMU", "signal 9"]);
-        let results = outcome.results();
-        let run = results.run();
-        assert_eq!(
-            (&run["partial"], &run["valid"]),
-            (&true.into(), &false.into())
-        );
-        assert!(
-            run["invalid_because"].to_string().contains("QEMU"),
-            "{run:#}"
-        );
-        assert!(results.count("received") > 0, "{run:#}");
+        let _ = outcome.partial("QEMU");
     }
 }
 
@@ -188,17 +178,7 @@ fn a_guest_that_panics_half_way() {
     fs::write(running.file("panic-now"), "").unwrap();
     let outcome = running.finish();
     outcome.expect_failure(1, &["guest panicked", "src/service.rs:7:9", "out of luck"]);
-    let results = outcome.results();
-    let run = results.run();
-    assert_eq!(
-        (&run["partial"], &run["valid"]),
-        (&true.into(), &false.into())
-    );
-    assert!(
-        run["invalid_because"].to_string().contains("out of luck"),
-        "{run:#}"
-    );
-    assert!(results.count("received") > 0, "{run:#}");
+    let _ = outcome.partial("out of luck");
     let console = fs::read_to_string(outcome.file("out/console.log")).unwrap();
     assert!(console.contains("out of luck"), "{console}");
 }
@@ -206,48 +186,40 @@ fn a_guest_that_panics_half_way() {
 #[test]
 fn a_guest_that_crashes_half_way() {
     let turn = turn();
-    let (running, mut monitor) = measuring(&turn, "--duration 10s --timeout 100ms");
+    let (running, mut monitor) = measuring_with_monitor(&turn, "--duration 10s --timeout 100ms");
     monitor.crash_guest();
     let outcome = running.finish();
     outcome.expect_failure(1, &["guest panicked"]);
-    let results = outcome.results();
-    assert!(
-        results.run()["invalid_because"]
-            .to_string()
-            .contains("panicked")
-    );
-    assert!(results.count("received") > 0);
+    let _ = outcome.partial("panicked");
 }
 
 #[test]
 fn a_guest_that_resets_half_way() {
     let turn = turn();
     for link in ["vhost-user", "unix"] {
-        let (running, mut monitor) = measuring(&turn, &format!("--link {link} --duration 300s"));
+        let (running, mut monitor) =
+            measuring_with_monitor(&turn, &format!("--link {link} --duration 300s"));
         monitor.execute("system_reset", &json!({}));
         let outcome = running.finish();
         outcome.expect_failure(1, &["QEMU ended"]);
-        assert_eq!(outcome.results().run()["valid"], false);
+        let _ = outcome.partial("QEMU ended");
     }
 }
 
 #[test]
 fn a_guest_that_falls_silent_loses_requests() {
     let turn = turn();
-    let arguments = "--mode open --rate 1000 --duration 3s --timeout 200ms";
-    let (running, mut monitor) = measuring(&turn, arguments);
+    let arguments = "--mode open --rate 1000 --duration 300s --timeout 200ms";
+    let (mut running, mut monitor) = measuring_with_monitor(&turn, arguments);
     monitor.execute("stop", &json!({}));
     std::thread::sleep(Duration::from_millis(600));
     monitor.execute("cont", &json!({}));
-    let outcome = running.finish();
-    let results = outcome.measured();
-    assert!(
-        results.count("received") > 0 && results.count("lost") > 0,
-        "{:#}",
-        results.run()
-    );
-    // Every request that fell due meanwhile was sent, and waited at least the timeout.
-    assert_eq!(results.count("sent"), 3000);
+    let captured = fs::metadata(running.file("frames.pcap")).unwrap().len();
+    running.wait_for_file("frames.pcap", captured + MEASURING);
+    running.interrupt();
+    let results = running.finish().partial("interrupted");
+    // Every request that fell due meanwhile was sent; each of the first 400 ms waited for its timeout.
+    assert!(results.count("lost") >= 390, "{:#}", results.run());
     assert!(results.run()["latency_ns"]["max"].as_u64() >= Some(200_000_000));
     assert!(
         results.count("late") > 0,

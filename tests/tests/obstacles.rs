@@ -114,7 +114,7 @@ fn a_file_that_is_no_kernel_costs_its_target_only() {
     let kernel = call.file("kernel");
     fs::write(&kernel, "no kernel".repeat(1000)).unwrap();
     let outcome = call.with("--kernel", &kernel).finish(&turn);
-    assert!(matches!(outcome.code, Some(0 | 4)), "{outcome:#?}");
+    let _ = outcome.completed("out");
     assert_eq!(whole_runs(&outcome.file("out")).len(), 2);
     let skipped = skipped(&outcome);
     assert_eq!(skipped.len(), 1, "{skipped:?}");

@@ -6,6 +6,7 @@ use rustix::process::{Pid, Signal};
 use serde_json::Value;
 use suite::Capability;
 use tests::fathom::{Call, Outcome, Running};
+use tests::midway::measuring;
 use tests::results::Results;
 use tests::turn::{Turn, turn};
 use tests::{built, network, patience};
@@ -159,7 +160,7 @@ fn what_is_killed_half_way_leaves_nothing_and_nothing_else_was_touched() {
         ("--target linux-host", "fathom-respond", false),
         ("--target null", "fathom", true),
     ] {
-        let (devices, taps) = (network::devices(), network::tap_holders());
+        let devices = network::devices();
         let (running, service) = under_way(arguments, service, &turn);
         let pid = running.pid();
         let mut held = patience::until(patience::BOOT, "the client's namespace", || {
@@ -185,10 +186,10 @@ fn what_is_killed_half_way_leaves_nothing_and_nothing_else_was_touched() {
         );
         running.signal(Signal::KILL);
         // This looks after its processes, QEMU among them.
-        assert_eq!(running.finish().code, None);
+        assert_eq!(running.finish_abruptly().code, None);
         patience::until(patience::ANSWER, "the end of all that it made", || {
             let is_gone = held.iter().all(|it| network::holders(it).is_empty());
-            (is_gone && network::tap_holders() == taps).then_some(())
+            (is_gone && !network::tap_holders().contains(&service)).then_some(())
         });
         assert_eq!(network::devices(), devices);
     }
@@ -200,20 +201,16 @@ fn a_qemu_that_dies_half_way_is_what_is_told() {
         return;
     }
     let turn = turn();
-    let call = Call::run("--accel tcg --link tap --warmup 0s --duration 300s");
-    let capture = call.file("frames.pcap");
-    let mut running = call.with("--pcap", capture).start(&turn);
-    running.wait_for_file("frames.pcap", 100_000);
+    let mut running = measuring(&turn, "--link tap --duration 300s");
     running.qemu().signal(Signal::KILL);
     let outcome = running.finish();
     outcome.expect_failure(1, &["QEMU", "signal 9"]);
-    assert!(outcome.results().count("received") > 0);
+    let _ = outcome.partial("QEMU");
 }
 
 /// The results of a comparison.
 fn compared(outcome: &Outcome) -> Value {
-    assert!(matches!(outcome.code, Some(0 | 4)), "{outcome:#?}");
-    Results::read(&outcome.file("out")).json
+    outcome.completed("out").json
 }
 
 fn comparison(arguments: &str) -> Call {

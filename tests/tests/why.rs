@@ -26,8 +26,7 @@ fn call(arguments: &str) -> Call {
 }
 
 fn results(outcome: &Outcome) -> Results {
-    assert!(matches!(outcome.code, Some(0 | 4)), "{outcome:#?}");
-    Results::read(&outcome.file("out"))
+    outcome.completed("out")
 }
 
 /// What the guest needs for an echo, by `make bench`.

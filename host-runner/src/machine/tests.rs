@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fs;
 use std::io::Write;
 use std::net::UdpSocket;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -59,6 +59,12 @@ fn log(dir: &TempDir) -> String {
     fs::read_to_string(dir.path().join("console.log")).unwrap()
 }
 
+/// Where the process that has written its number into `pid` is seen.
+fn process(dir: &TempDir) -> PathBuf {
+    let pid = fs::read_to_string(dir.path().join("pid")).unwrap();
+    Path::new("/proc").join(pid.trim())
+}
+
 /// Waits until `machine` is in trouble, and says what with.
 fn trouble(machine: &Machine) -> MachineError {
     loop {
@@ -87,8 +93,7 @@ fn a_ready_guest_is_running_until_it_is_dropped() {
             BootEvent::Ready { boot_host_ns }
         ]
     );
-    let pid = fs::read_to_string(dir.path().join("pid")).unwrap();
-    let process = Path::new("/proc").join(pid.trim());
+    let process = process(&dir);
     assert!(process.exists());
     drop(machine);
     assert!(!process.exists());
@@ -96,9 +101,27 @@ fn a_ready_guest_is_running_until_it_is_dropped() {
 }
 
 #[test]
-fn shutdown_ends_a_qemu_that_does_not_listen() {
-    let (config, _dir) = fake(&format!("echo '{READY}'; exec sleep 60"));
-    boot(config).unwrap().shutdown();
+fn shutdown_asks_a_qemu_that_has_no_monitor_to_terminate() {
+    let script = "echo $$ >pid; trap 'echo >asked; kill $!; exit' TERM; sleep 60 &";
+    let (config, dir) = fake(&format!("{script}\necho '{READY}'; wait"));
+    let machine = boot(config).unwrap();
+    let process = process(&dir);
+    assert!(process.exists());
+    machine.shutdown();
+    assert!(!process.exists());
+    assert!(dir.path().join("asked").exists());
+}
+
+#[test]
+fn shutdown_kills_a_qemu_that_does_not_listen() {
+    let (config, dir) = fake(&format!(
+        "echo $$ >pid; trap '' TERM; echo '{READY}'; exec sleep 60"
+    ));
+    let machine = boot(config).unwrap();
+    let process = process(&dir);
+    assert!(process.exists());
+    machine.shutdown();
+    assert!(!process.exists());
 }
 
 #[test]

@@ -51,12 +51,47 @@ impl Outcome {
     /// If it did not.
     #[must_use]
     pub fn measured(&self) -> Results {
+        let results = self.completed("out");
+        results.check();
+        let expected = if results.run()["valid"] == true { 0 } else { 4 };
+        assert_eq!(self.code, Some(expected), "{self:#?}");
+        results
+    }
+
+    /// The results in `directory` of a call that measured all it was to measure, in one run or many:
+    /// nothing but the host made any of them invalid, and the exit code fits.
+    ///
+    /// # Panics
+    ///
+    /// If it did not.
+    #[must_use]
+    pub fn completed(&self, directory: impl AsRef<Path>) -> Results {
         assert!(matches!(self.code, Some(0 | 4)), "{self:#?}");
+        let results = Results::read(&self.place.path().join(directory));
+        let validity = results.check_completed();
+        // A comparison may do with fewer valid rounds than it has measured.
+        let fits = |is_valid: &bool| *is_valid == (self.code == Some(0));
+        assert!(validity.iter().any(fits), "{validity:?}: {self:#?}");
+        results
+    }
+
+    /// The results of one measurement that was broken off, with `because` among the reasons why it is
+    /// invalid.
+    ///
+    /// # Panics
+    ///
+    /// If it was not, or nothing of it was kept.
+    #[must_use]
+    pub fn partial(&self, because: &str) -> Results {
         let results = self.results();
         let run = results.run();
-        let expected = if run["valid"] == true { 0 } else { 4 };
-        assert_eq!(self.code, Some(expected), "{self:#?}");
-        assert_eq!(run["partial"], false, "{run:#}");
+        assert_eq!(
+            (&run["partial"], &run["valid"]),
+            (&true.into(), &false.into())
+        );
+        let reasons = run["invalid_because"].to_string();
+        assert!(reasons.contains(because), "{because}: {run:#}");
+        assert!(results.count("received") > 0, "{run:#}");
         results
     }
 

@@ -134,12 +134,26 @@ impl Running<'_> {
     ///
     /// If it does not come, or leaves a process behind.
     #[must_use]
-    pub fn finish(mut self) -> Outcome {
+    pub fn finish(self) -> Outcome {
+        self.end(false)
+    }
+
+    /// Waits for an end that comes without any clearing up: what it has started ends soon after.
+    ///
+    /// # Panics
+    ///
+    /// If it does not come, or leaves a process behind.
+    #[must_use]
+    pub fn finish_abruptly(self) -> Outcome {
+        self.end(true)
+    }
+
+    fn end(mut self, is_abrupt: bool) -> Outcome {
         let status = patience::until(patience::RUN, "the end of fathom", || {
             self.child.try_wait().expect("it is our child")
         });
-        // What it was killed by can't wait for QEMU to end; the kernel does that an instant later.
-        if status.code().is_none() {
+        // Killed, it can't wait for QEMU to end; the kernel does that an instant later.
+        if is_abrupt {
             patience::until(patience::ANSWER, "QEMU's end after fathom's", || {
                 process::running_with(&self.mark).is_empty().then_some(())
             });
