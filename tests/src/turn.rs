@@ -1,5 +1,5 @@
-//! One QEMU at a time: two polled guests would only slow each other down. Cargo runs one test
-//! program at a time, so it is enough that the tests of each take turns.
+//! One QEMU at a time: two polled guests would only slow each other down. The tests of a program take
+//! turns; of the programs that measure, `make test` runs one at a time, and cargo one of all.
 #![forbid(unsafe_code)]
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -39,6 +39,7 @@ fn an_echo_through_qemu_takes_one_doorbell_and_no_interrupt() {
     let turn = turn();
     for link in [LinkKind::Unix, LinkKind::User] {
         let woken = woken::by_lone_echoes(link, ECHOES, &turn);
+        eprintln!("{}: {woken:?}", link.name());
         assert!(woken.doorbells <= ECHOES, "{}: {woken:?}", link.name());
         assert_eq!(woken.interrupts, 0, "{}: {woken:?}", link.name());
     }

@@ -15,7 +15,7 @@ use tests::turn::turn;
 /// A call of `fathom compare` of the built image under TCG.
 fn call(arguments: &str) -> Call {
     let call = Call::new(&format!(
-        "compare --accel tcg --duration 300ms --warmup 50ms --settle 200ms --timeout 20s {arguments}"
+        "compare --accel tcg --duration 100ms --warmup 10ms --settle 0s --timeout 20s {arguments}"
     ));
     let out = call.file("out");
     call.with("--out", out).with("--image", built::image())

@@ -23,8 +23,7 @@ fn pictures() -> PathBuf {
 }
 
 /// Opens the page in every way there is, and expects nothing to be wrong with it.
-fn expect_fine(page: &Path, name: &str) {
-    let mut browser = Browser::start();
+fn expect_fine(browser: &mut Browser, page: &Path, name: &str) {
     for width in WIDTHS {
         for is_dark in [false, true] {
             let scheme = if is_dark { "dark" } else { "light" };
@@ -50,11 +49,11 @@ fn a_run_leaves_a_page_that_can_be_published() {
     if !browser::is_installed() {
         return;
     }
-    let outcome = measured("--link vhost-user --duration 3s");
+    let outcome = measured("--link vhost-user --duration 300ms");
     let page = outcome.file("out/report.html");
-    expect_fine(&page, "one");
+    expect_fine(&mut Browser::start(), &page, "one");
     let html = fs::read_to_string(&page).unwrap();
-    for words in ["Under TCG", "core-to-core round trip", "--duration 3s"] {
+    for words in ["Under TCG", "core-to-core round trip", "--duration 300ms"] {
         assert!(html.contains(words), "{words}");
     }
     // A floor is drawn where it was measured: that takes two CPUs.
@@ -84,7 +83,7 @@ fn many_runs_with_long_names_have_room() {
     if !browser::is_installed() {
         return;
     }
-    let outcome = measured("--link unix --mode open --rate 2000 --duration 2s");
+    let outcome = measured("--link unix --mode open --rate 2000 --duration 1s");
     let mut call = Call::new("report");
     for (index, rate) in [500, 1000, 2000, 4000, 8000, 12_000]
         .into_iter()
@@ -105,7 +104,7 @@ fn many_runs_with_long_names_have_room() {
     let page = outcome.file("all/report.html");
     let html = fs::read_to_string(&page).unwrap();
     assert!(html.contains("id=\"against-load\""), "two sweeps are in it");
-    expect_fine(&page, "many");
+    expect_fine(&mut Browser::start(), &page, "many");
 }
 
 /// Calls every run of the comparison in `directory` valid, for there to be something on every chart
@@ -197,15 +196,16 @@ fn a_comparison_leaves_a_page_that_can_be_published() {
     let turn = turn();
     let call = Call::new(
         "compare --accel tcg --targets hermit,hermit,null,linux-host --links vhost-user,unix \
-         --repeat 2 --duration 1s --warmup 50ms --settle 100ms --retries 0 --timeout 20s",
+         --repeat 2 --duration 200ms --warmup 50ms --settle 0s --retries 0 --timeout 20s",
     );
     let out = call.file("out");
     let call = call.with("--out", &out).with("--image", built::image());
     let outcome = call.finish(&turn);
     let _ = outcome.completed("out");
     let out = outcome.file("out");
-    expect_fine(&out.join("report.html"), "comparison");
-    expect_fine(&unfolded(&out), "comparison-unfolded");
+    let mut browser = Browser::start();
+    expect_fine(&mut browser, &out.join("report.html"), "comparison");
+    expect_fine(&mut browser, &unfolded(&out), "comparison-unfolded");
 
     fill(&out);
     let again = Call::new("report").with_argument(&out).finish(&turn);
@@ -221,7 +221,7 @@ fn a_comparison_leaves_a_page_that_can_be_published() {
     ] {
         assert!(html.contains(words), "{words}");
     }
-    expect_fine(&out.join("report.html"), "comparison-filled");
+    expect_fine(&mut browser, &out.join("report.html"), "comparison-filled");
 }
 
 #[test]

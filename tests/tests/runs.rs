@@ -132,14 +132,14 @@ fn the_environment_is_told() {
 #[test]
 fn an_open_loop_on_frames() {
     for link in FRAMES {
-        let load = "--mode open --rate 2000 --duration 2s --warmup 100ms --timeout 20s";
+        let load = "--mode open --rate 2000 --duration 500ms --warmup 100ms --timeout 20s";
         let (_, results) = measured(&format!("--link {link} {load}"));
         let run = results.run();
         assert_eq!((&run["mode"], &run["link"]), (&"open".into(), &link.into()));
         assert_eq!(run["offered_rate"].as_f64(), Some(2000.0));
         // Every request that is due is sent, however late.
-        assert_eq!((results.count("sent"), results.count("lost")), (4000, 0));
-        assert_eq!(run["send_lateness_ns"]["count"], 4000);
+        assert_eq!((results.count("sent"), results.count("lost")), (1000, 0));
+        assert_eq!(run["send_lateness_ns"]["count"], 1000);
         // Counted from when it was due, a latency is never under that from when it was sent; and the
         // uncorrected ones are a part of all.
         let sum = |summary: &str| {
@@ -147,7 +147,7 @@ fn an_open_loop_on_frames() {
             count * mean
         };
         assert!(
-            sum("latency_ns") >= sum("uncorrected_latency_ns") - 4000.0,
+            sum("latency_ns") >= sum("uncorrected_latency_ns") - 1000.0,
             "{run:#}"
         );
         let max = |summary: &str| run[summary]["max"].as_u64().unwrap();
@@ -177,7 +177,7 @@ fn a_pipeline_on_frames() {
 #[test]
 fn a_sweep_of_loads_in_one_boot() {
     let turn = turn();
-    let arguments = "--accel tcg --sweep --depth 8 --duration 200ms --warmup 20ms --timeout 300ms";
+    let arguments = "--accel tcg --sweep --depth 8 --duration 50ms --warmup 20ms --timeout 300ms";
     let outcome = Call::run(arguments).finish(&turn);
     let results = outcome.completed("out");
     let runs = results.json["runs"].as_array().unwrap();

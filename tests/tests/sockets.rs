@@ -95,7 +95,7 @@ fn hermit_and_its_sockets_compared() {
     let turn = turn();
     let call = Call::new(
         "compare --targets hermit,hermit-sockets --repeat 1 --retries 0 --accel tcg \
-         --duration 300ms --warmup 50ms --settle 0s --timeout 20s",
+         --duration 100ms --warmup 10ms --settle 0s --timeout 20s",
     );
     let out = call.file("out");
     let outcome = call.with("--out", out).finish(&turn);

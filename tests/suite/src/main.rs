@@ -20,7 +20,8 @@ mod run;
 use std::collections::VecDeque;
 use std::env;
 use std::error::Error;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,7 +64,9 @@ fn suite() -> Result<bool, Box<dyn Error>> {
         signal_hook::flag::register(signal, Arc::clone(&interrupted))?;
     }
     // In the system's directory for such files, whose path is short: those of sockets have a limit.
+    // Open, as that directory is, since some tests call `fathom` as another user.
     let scratch = tempfile::Builder::new().prefix("fathom-tests-").tempdir()?;
+    fs::set_permissions(scratch.path(), Permissions::from_mode(0o755))?;
     let wanted: Vec<String> = env::args().skip(1).collect();
     let is_wanted = |part: &Part| wanted.is_empty() || wanted.contains(&part.name);
 

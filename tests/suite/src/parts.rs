@@ -6,9 +6,9 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// End-to-end test programs that don't start `fathom` to measure anything: a CPU that they keep
-/// busy costs others time, and nothing else.
-const BESIDE: [&str; 3] = ["bad_frames", "boots", "frames"];
+/// End-to-end test programs that measure nothing, or don't depend on what: a CPU that they keep busy
+/// costs others time, and nothing else.
+const BESIDE: [&str; 5] = ["bad_frames", "boots", "bursts", "frames", "hangs"];
 
 /// The package of the end-to-end tests.
 const END_TO_END: &str = "tests";

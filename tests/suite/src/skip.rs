@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_required_is() {
+    fn what_is_not_required_may_be_skipped() {
         refuse(&"mount".parse().unwrap(), Capability::Tap, "not root");
     }
 
