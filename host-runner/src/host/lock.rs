@@ -360,7 +360,7 @@ mod tests {
         let beside = take(&name, Patience::Beside).unwrap();
         assert_eq!(beside.others(), []);
         drop(deaf);
-        assert!(matches!(take(&name, wait), Ok(Turn::Alone(_))));
+        assert!(matches!(take(&name, LONG), Ok(Turn::Alone(_))));
     }
 
     #[test]

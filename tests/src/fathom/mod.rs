@@ -1,7 +1,8 @@
 //! The built `fathom` command: called in a directory of its own, run to its end or interrupted.
 //!
 //! Every call carries a variable in its environment that its children inherit, so that what it
-//! leaves behind is found, whatever that is; a call that leaves a process behind fails its test.
+//! leaves behind is found, whatever that is; a call that leaves a process or a temporary file behind
+//! fails its test.
 #![forbid(unsafe_code)]
 
 use std::ffi::OsString;
@@ -27,6 +28,9 @@ use stream::Stream;
 
 /// The variable by which the processes of a call are known.
 const MARK: &str = "FATHOM_TEST_CALL";
+
+/// The call's own directory for temporary files, of which none may be left.
+const SCRATCH: &str = "scratch";
 
 /// The variable that names the lock by which calls of `fathom` wait for each other.
 const LOCK: &str = "FATHOM_LOCK";
@@ -174,12 +178,17 @@ impl Call {
             Some((program, first)) => (program.into(), first),
             None => (built::fathom(), &self.wrapper[..]),
         };
+        let scratch = self.file(SCRATCH);
+        fs::create_dir(&scratch).expect("the place is writable");
+        let open = fs::Permissions::from_mode(0o777);
+        fs::set_permissions(&scratch, open).expect("it is our directory");
         let mut command = Command::new(program);
         command
             .args(first)
             .args(&self.arguments)
             .current_dir(self.place.path())
             .env(MARK, &id)
+            .env("TMPDIR", scratch)
             .env(LOCK, self.lock.unwrap_or_else(|| format!("{MARK}={id}")))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

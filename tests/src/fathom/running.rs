@@ -8,8 +8,8 @@ use std::sync::{Arc, PoisonError};
 use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 
-use super::Outcome;
 use super::stream::Stream;
+use super::{Outcome, SCRATCH};
 use crate::patience;
 use crate::process::{self, Process};
 use crate::turn::Turn;
@@ -169,6 +169,11 @@ impl Running<'_> {
             place: self.place.take().expect("kept until now"),
         };
         assert!(left.is_empty(), "left behind: {left:?}\n{outcome:?}");
+        if !is_abrupt {
+            let scratch = fs::read_dir(outcome.file(SCRATCH)).expect("made for the call");
+            let left: Vec<_> = scratch.flatten().map(|entry| entry.path()).collect();
+            assert!(left.is_empty(), "left behind: {left:?}\n{outcome:?}");
+        }
         outcome
     }
 }

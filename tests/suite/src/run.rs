@@ -20,6 +20,9 @@ const DEADLINE: Duration = Duration::from_secs(1200);
 /// Between two looks at whether a part has ended.
 const POLL: Duration = Duration::from_millis(20);
 
+/// The environment variable with the name of the lock by which measurements wait for each other.
+const LOCK: &str = "FATHOM_LOCK";
+
 /// What came of a part.
 #[derive(Debug, Default)]
 pub struct Outcome {
@@ -69,6 +72,8 @@ impl Runner<'_> {
             .env("TMPDIR", &scratch)
             .env(SKIPPED, &skipped)
             .env(MARK, &mark)
+            // Waits for no measurement but its own, of other parts or of another user of this host.
+            .env(LOCK, &mark)
             .stdin(Stdio::null())
             .stdout(File::create(&stdout)?)
             .stderr(File::create(&stderr)?);
