@@ -150,7 +150,7 @@ fn results_of_another_target_make_room_and_nothing_else_does() {
     let outcome = Call::new("run --target null --link unix --count 50 --warmup 0s")
         .with("--out", results.path())
         .finish(&turn);
-    assert!(matches!(outcome.code, Some(0 | 4)), "{outcome:#?}");
+    let _ = outcome.completed(results.path());
     let names = [
         "notes.txt",
         "null-unix-closed.hgrm",

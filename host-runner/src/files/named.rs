@@ -119,8 +119,7 @@ mod tests {
     #[test]
     fn a_link_of_another_user_is_not_followed() {
         if !rustix::process::geteuid().is_root() {
-            eprintln!("skipped: only root can give links away");
-            return;
+            return suite::skip(suite::Capability::Root, "only root can give links away");
         }
         let place = tempfile::tempdir().unwrap();
         let (file, link) = (place.path().join("a.json"), place.path().join("link"));

@@ -24,6 +24,8 @@ pub enum Capability {
     Ipv6,
     /// Mounting a file system in a mount namespace.
     Mount,
+    /// Giving files to another user.
+    Root,
     /// Network namespaces and tap devices, which take root.
     Tap,
     /// `tshark`, which reads captures.
@@ -34,13 +36,14 @@ pub enum Capability {
 
 impl Capability {
     /// All of them, in the order of their names.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::AfXdp,
         Self::Chromium,
         Self::CpuLatency,
         Self::IoUring,
         Self::Ipv6,
         Self::Mount,
+        Self::Root,
         Self::Tap,
         Self::Tshark,
         Self::TwoCpus,
@@ -56,6 +59,7 @@ impl Capability {
             Self::IoUring => "io_uring",
             Self::Ipv6 => "ipv6",
             Self::Mount => "mount",
+            Self::Root => "root",
             Self::Tap => "tap",
             Self::Tshark => "tshark",
             Self::TwoCpus => "two_cpus",

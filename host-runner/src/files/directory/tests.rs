@@ -83,8 +83,7 @@ fn a_file_stays_as_private_as_it_was() {
 #[test]
 fn for_root_an_owner_keeps_what_is_in_his_directory_and_only_that() {
     if !geteuid().is_root() {
-        eprintln!("skipped: only root can give files away");
-        return;
+        return suite::skip(suite::Capability::Root, "only root can give files away");
     }
     use std::os::unix::fs::{MetadataExt, chown};
     let (_place, directory, _) = place();
