@@ -267,6 +267,9 @@ impl Run {
     /// What may follow the reasons why it is invalid, in lines: who had the CPU, and what to do.
     #[must_use]
     pub fn remedies(&self) -> Vec<String> {
+        if self.valid {
+            return Vec::new();
+        }
         let busy = (!self.busy_processes.is_empty())
             .then(|| format!("meanwhile busy: {}", busy::names(&self.busy_processes)));
         let advice = self.advice.iter().map(|advice| format!("to do: {advice}"));

@@ -25,8 +25,8 @@ pub struct Ledger {
     looks: Looks,
     /// Whether the report says what an echo costs.
     has_why: bool,
-    /// Whether it was given up.
-    is_out_of_reach: bool,
+    /// Why it was given up, if it was.
+    out_of_reach: Option<String>,
     rounds: u32,
     seed: u64,
     steal_share: Option<f64>,
@@ -49,7 +49,7 @@ impl Ledger {
             skipped,
             looks: Looks::default(),
             has_why: true,
-            is_out_of_reach: false,
+            out_of_reach: None,
             rounds,
             seed,
             steal_share: None,
@@ -78,8 +78,8 @@ impl Ledger {
         self.has_why = false;
     }
 
-    /// Why no verdict can be expected any more after so many rounds, if none can; remembers that.
-    pub fn out_of_reach(&mut self, rounds: u32) -> Option<String> {
+    /// Gives up after so many rounds if no verdict can be expected any more; whether that is so.
+    pub fn gives_up(&mut self, rounds: u32) -> bool {
         let mut links: Vec<_> = self.accounts.iter().map(|it| it.combination.way).collect();
         links.dedup();
         let valid_rounds: Vec<Vec<Vec<u32>>> = links
@@ -104,15 +104,17 @@ impl Ledger {
             rounds_wanted: self.rounds,
             runs: &self.runs,
         };
-        let why = state.verdict_is_out_of_reach();
-        self.is_out_of_reach |= why.is_some();
-        why
+        self.out_of_reach = state.verdict_is_out_of_reach();
+        if self.out_of_reach.is_some() {
+            self.end_after(rounds);
+        }
+        self.out_of_reach.is_some()
     }
 
-    /// Whether it was given up, because no verdict can be expected any more.
+    /// Why it was given up, if it was.
     #[must_use]
-    pub const fn is_out_of_reach(&self) -> bool {
-        self.is_out_of_reach
+    pub fn out_of_reach(&self) -> Option<&str> {
+        self.out_of_reach.as_deref()
     }
 
     /// Whether anything was measured.

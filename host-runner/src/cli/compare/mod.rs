@@ -104,7 +104,7 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
     let failure = session.rounds(args, &combinations, &mut ledger).err();
     let failure = match failure {
         Some(error @ (CliError::Interrupted | CliError::Report(_))) => Some(error),
-        failure if args.no_why || ledger.is_out_of_reach() => failure,
+        failure if args.no_why || ledger.out_of_reach().is_some() => failure,
         failure => {
             let looked = look(args, &combinations, deadline, &interrupt, &mut ledger);
             failure.or(looked.err())
@@ -116,6 +116,7 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
         return Err(failure);
     }
     ledger.environment().concurrent = turn.others();
+    let out_of_reach = ledger.out_of_reach().map(str::to_owned);
     let missing = match (ledger.conclude(&output), failure) {
         (Err(error), Some(failure)) => {
             say(error.with_causes());
@@ -124,7 +125,9 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
         (Err(error), None) | (Ok(_), Some(error)) => return Err(error),
         (Ok(missing), None) => missing,
     };
-    if missing.is_empty() {
+    if let Some(why) = out_of_reach {
+        Err(CliError::Incomplete { reasons: vec![why] })
+    } else if missing.is_empty() {
         Ok(())
     } else {
         Err(CliError::Incomplete { reasons: missing })
@@ -245,9 +248,10 @@ impl Session<'_> {
                 }
                 insist(ledger.environment(), &mut args);
             }
-            if let Some(why) = ledger.out_of_reach(round) {
-                say(format_args!("ended after round {round}: {why}"));
-                ledger.end_after(round);
+            if ledger.gives_up(round) {
+                say(format_args!(
+                    "no verdict can be expected any more: ended after round {round}"
+                ));
                 break;
             }
         }

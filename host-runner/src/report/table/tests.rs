@@ -2,6 +2,7 @@
 
 use super::super::sample;
 use super::*;
+use crate::doctor::busy::Busy;
 
 const HEAD: &str = "\
 accel      tcg: there is no /dev/kvm
@@ -103,6 +104,31 @@ fn a_bad_run_says_so() {
     ] {
         assert!(text.lines().any(|found| found == line), "{line}");
     }
+}
+
+#[test]
+fn a_bad_run_says_once_why_and_who_had_the_cpu_and_what_to_do() {
+    let mut run = sample::open_run();
+    run.valid = false;
+    run.invalid_because = vec!["the generator was late".to_owned()];
+    run.advice = vec!["lower `--rate`".to_owned()];
+    run.busy_processes = vec![Busy {
+        pid: 7,
+        name: "cc1".to_owned(),
+        share: 0.95,
+    }];
+    let text = render(&sample::report(run.clone()));
+    let expected = "\
+validity   INVALID: the generator was late
+           meanwhile busy: cc1 (95.0 % of a CPU)
+           to do: lower `--rate`
+";
+    assert!(text.ends_with(expected), "{text}");
+    assert_eq!(text.matches("generator was late").count(), 1);
+    // Of a good run nobody needs to know.
+    run.valid = true;
+    run.invalid_because.clear();
+    assert!(!render(&sample::report(run)).contains("cc1"));
 }
 
 #[test]

@@ -151,3 +151,72 @@ fn valid_runs_are_merged_and_compared_by_the_rounds_that_both_have() {
     }
     assert_eq!(json["skipped"][0]["reason"], "there is no kernel");
 }
+
+fn output(place: &Path) -> Output {
+    let args = OutputArgs {
+        out: Some(place.join("out")),
+        json: Some(place.join("result.json")),
+        percentiles: Vec::new(),
+    };
+    Output::prepare(&args).unwrap()
+}
+
+#[test]
+fn a_comparison_whose_runs_are_all_spoilt_is_given_up_and_its_runs_are_kept() {
+    let place = tempfile::tempdir().unwrap();
+    let output = output(place.path());
+    let mut ledger = Ledger::new(&["hermit", "null"].map(combination), Vec::new(), 7, 1);
+    let enter = |ledger: &mut Ledger, round| {
+        for (index, target) in [(0, "hermit"), (1, "null")] {
+            for _ in 1..=3 {
+                let (run, measured) = made_up(target, round, 40_000, Ended::Interrupted);
+                let now = SystemTime::now();
+                ledger.enter(index, run, &measured, now, &output).unwrap();
+            }
+        }
+    };
+    enter(&mut ledger, 1);
+    assert!(!ledger.gives_up(1), "six runs are too few to say");
+    enter(&mut ledger, 2);
+    assert!(ledger.gives_up(2));
+    let why = ledger.out_of_reach().unwrap();
+    assert!(why.contains("none of 12 runs is valid"), "{why}");
+    assert!(why.contains("interrupted (12 times)"), "{why}");
+    let missing = ledger.conclude(&output).unwrap();
+    assert_eq!(missing.len(), 2, "{missing:?}");
+    let json = read(&place.path().join("result.json"));
+    assert_eq!(json["runs"].as_array().unwrap().len(), 12);
+    assert_eq!(json["merged"][0]["rounds_wanted"], 2);
+}
+
+/// On the terminal, in the record and in the documents, which are made of it.
+#[test]
+fn who_does_not_want_to_know_why_gets_no_table_of_it() {
+    let why = |is_wanted: bool| {
+        let place = tempfile::tempdir().unwrap();
+        let output = output(place.path());
+        let mut ledger = Ledger::new(&["hermit", "null"].map(combination), Vec::new(), 1, 1);
+        if !is_wanted {
+            ledger.leave_out_why();
+        }
+        for (index, target) in [(0, "hermit"), (1, "null")] {
+            let (mut run, measured) = made_up(target, 1, 40_000, Ended::Completed);
+            run.first_reply_ms = Some(150.0);
+            let now = SystemTime::now();
+            ledger.enter(index, run, &measured, now, &output).unwrap();
+            let so_far = read(&output.file("result.json"));
+            assert_eq!(so_far["why"].is_array(), is_wanted, "{so_far:#}");
+        }
+        ledger.conclude(&output).unwrap();
+        let markdown = std::fs::read_to_string(output.file("report.md")).unwrap();
+        let html = std::fs::read_to_string(output.file("report.html")).unwrap();
+        let json = read(&place.path().join("result.json"));
+        (
+            json["why"].is_array(),
+            markdown.contains("first reply"),
+            html.contains("first reply"),
+        )
+    };
+    assert_eq!(why(true), (true, true, true));
+    assert_eq!(why(false), (false, false, false));
+}
