@@ -1,23 +1,52 @@
-// What is wrong with the page as it is shown now, one line each.
-(() => {
+// What is wrong with the page as it is shown now, one line each; on paper nothing may be folded away.
+((isPaper) => {
   const problems = [];
   const width = document.documentElement.clientWidth;
-  const isShown = (element) => element.getClientRects().length > 0;
+  const isShown = (element) => element.getClientRects().length > 0 && element.checkVisibility();
   const name = (element) =>
     `<${element.localName} class="${element.getAttribute("class") ?? ""}"> ` +
     JSON.stringify((element.textContent ?? "").trim().slice(0, 40));
 
-  // Nothing overflows, but what is there to be scrolled.
+  // Nothing overflows, and nothing has to be scrolled sideways to be read.
   if (document.documentElement.scrollWidth > width) {
     problems.push(`overflow: the page is ${document.documentElement.scrollWidth} px wide on ${width}`);
   }
   for (const element of document.body.querySelectorAll("*")) {
-    const scroller = element.closest(".scroll");
-    if (!isShown(element) || (scroller !== null && scroller !== element)) continue;
+    if (!isShown(element)) continue;
     const box = element.getBoundingClientRect();
     if (box.right > width + 1 || box.left < -1) problems.push(`overflow: ${name(element)}`);
-    const isText = ["h1", "h2", "h3", "p", "li", "dd", "dt", "td", "th"].includes(element.localName);
-    if (isText && element.scrollWidth > element.clientWidth + 1) problems.push(`overflow: ${name(element)}`);
+    const isHtml = element instanceof HTMLElement && getComputedStyle(element).display !== "inline";
+    if (isHtml && element.scrollWidth > element.clientWidth + 1) problems.push(`overflow: ${name(element)}`);
+  }
+
+  // Nothing is hidden, but what the reader folds away. Where a table's head is, each cell names its column.
+  for (const element of document.body.querySelectorAll("h1, h2, h3, h4, p, li, dt, dd, th, td, figcaption, pre")) {
+    const isFolded = !isPaper && element.closest("details:not([open])") !== null && !element.closest("summary");
+    const isEmpty = element.textContent.trim() === "";
+    if (isShown(element) || isFolded || isEmpty || element.closest("thead") !== null) continue;
+    problems.push(`hidden: ${name(element)}`);
+  }
+  for (const table of document.querySelectorAll("table")) {
+    const head = table.tHead;
+    if (!isShown(table) || head === null || isShown(head)) continue;
+    const columns = [...head.rows[0].cells].map((cell) => cell.textContent);
+    for (const cell of table.querySelectorAll("tbody td")) {
+      const label = cell.dataset.label ?? cell.dataset.percentile;
+      const isNamed = columns.includes(label) && getComputedStyle(cell, "::before").content.includes(label);
+      const isAlone = cell.textContent.trim() === "" || cell.colSpan > 1;
+      if (!isNamed && !isAlone) problems.push(`unnamed: ${name(cell)}`);
+    }
+  }
+
+  // On paper a chart is in one piece, and a heading on the page of what it is of.
+  if (isPaper) {
+    for (const element of document.querySelectorAll(".panel, tr")) {
+      if (getComputedStyle(element).breakInside !== "avoid") problems.push(`torn: ${name(element)}`);
+    }
+    for (const element of document.querySelectorAll("h1, h2, h3, h4, .legend")) {
+      const isAlone = getComputedStyle(element).breakAfter !== "avoid" && !element.closest("summary, .card");
+      if (isAlone) problems.push(`left behind: ${name(element)}`);
+    }
   }
 
   // Text of a chart is within it, and apart from all other text.
@@ -72,4 +101,4 @@
     if (found < least) problems.push(`contrast: ${found.toFixed(1)} of ${name(element)}`);
   }
   return { problems: [...new Set(problems)], ground: luminance(ground(document.body)) };
-})()
+})

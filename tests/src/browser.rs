@@ -55,6 +55,8 @@ pub struct View {
     pub width: u32,
     /// Whether the user prefers dark.
     pub is_dark: bool,
+    /// Whether it is shown as it would be printed.
+    pub is_paper: bool,
 }
 
 /// What there is to say about a page.
@@ -156,15 +158,18 @@ impl Browser {
             self.call(session, &format!("{domain}.enable"), json!({}));
         }
         let scheme = if view.is_dark { "dark" } else { "light" };
-        let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-        self.call(session, "Emulation.setEmulatedMedia", features);
+        let medium = if view.is_paper { "print" } else { "screen" };
+        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
+        let media = json!({"media": medium, "features": features});
+        self.call(session, "Emulation.setEmulatedMedia", media);
         let metrics =
             json!({"width": view.width, "height": 900, "deviceScaleFactor": 1, "mobile": false});
         self.call(session, "Emulation.setDeviceMetricsOverride", metrics);
         self.events.clear();
         self.call(session, "Page.navigate", json!({"url": url}));
         self.wait_for("Page.loadEventFired");
-        let audit = json!({"expression": AUDIT, "returnByValue": true});
+        let expression = format!("{}({})", AUDIT.trim_end(), view.is_paper);
+        let audit = json!({"expression": expression, "returnByValue": true});
         let audit = self.call(session, "Runtime.evaluate", audit);
         let found = &audit["result"]["value"];
         let problems = found["problems"].as_array();

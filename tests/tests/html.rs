@@ -13,8 +13,16 @@ use tests::fathom::{Call, Outcome};
 use tests::results::histogram;
 use tests::turn::turn;
 
-/// A telephone's and a desktop's.
-const WIDTHS: [u32; 2] = [400, 1400];
+/// How a page is looked at, and what its pictures are called: on a telephone, a tablet, a desktop, and a
+/// sheet of A4 between its margins, at 96 pixels to the inch.
+const VIEWS: [(&str, u32, bool, bool); 6] = [
+    ("400-light", 400, false, false),
+    ("400-dark", 400, true, false),
+    ("768-light", 768, false, false),
+    ("1280-light", 1280, false, false),
+    ("1280-dark", 1280, true, false),
+    ("paper", 718, true, true),
+];
 
 fn pictures() -> PathBuf {
     let directory = built::root().join("target/screenshots");
@@ -24,15 +32,17 @@ fn pictures() -> PathBuf {
 
 /// Opens the page in every way there is, and expects nothing to be wrong with it.
 fn expect_fine(browser: &mut Browser, page: &Path, name: &str) {
-    for width in WIDTHS {
-        for is_dark in [false, true] {
-            let scheme = if is_dark { "dark" } else { "light" };
-            let picture = pictures().join(format!("{name}-{width}-{scheme}.png"));
-            let Findings { problems, ground } =
-                browser.look_at(page, View { width, is_dark }, &picture);
-            assert!(problems.is_empty(), "{width} px, {scheme}: {problems:#?}");
-            assert_eq!(is_dark, ground < 0.5, "{scheme}");
-        }
+    for (view, width, is_dark, is_paper) in VIEWS {
+        let picture = pictures().join(format!("{name}-{view}.png"));
+        let looked_at = View {
+            width,
+            is_dark,
+            is_paper,
+        };
+        let Findings { problems, ground } = browser.look_at(page, looked_at, &picture);
+        assert!(problems.is_empty(), "{view}: {problems:#?}");
+        // Paper is white whatever the reader prefers.
+        assert_eq!(is_dark && !is_paper, ground < 0.5, "{view}");
     }
 }
 
@@ -238,19 +248,28 @@ fn what_is_wrong_with_a_page_is_found() {
         <svg class=\"plot\" width=\"200\" height=\"100\">
         <text x=\"10\" y=\"20\">one thing</text><text x=\"20\" y=\"24\">another</text>
         <text x=\"10\" y=\"60\">apart</text><text x=\"190\" y=\"90\">half outside</text></svg>
+        <p style=\"display: none\">gone</p>
+        <div style=\"overflow-x: auto\"><p style=\"width: 900px\">to be scrolled</p></div>
+        <table><thead style=\"display: none\"><tr><th>column</th></tr></thead><tbody><tr><td>1</td></tr></tbody>
+        </table><details><summary>more</summary><p>folded away</p></details>
         <script>console.error('oh')</script>";
     fs::write(&page, bad).unwrap();
     let view = View {
         width: 400,
         is_dark: false,
+        is_paper: false,
     };
     let picture = place.path().join("bad.png");
-    let problems = Browser::start().look_at(&page, view, &picture).problems;
+    let mut browser = Browser::start();
+    let problems = browser.look_at(&page, view, &picture).problems;
     for expected in [
         "overflow: the page",
         "overlap: <text class=\"\"> \"one thing\" and <text class=\"\"> \"another\"",
         "outside: <text class=\"\"> \"half outside\"",
         "contrast: 1.9 of <p",
+        "hidden: <p class=\"\"> \"gone\"",
+        "overflow: <div class=\"\"> \"to be scrolled\"",
+        "unnamed: <td class=\"\"> \"1\"",
         "console:",
         "request:",
     ] {
@@ -261,4 +280,13 @@ fn what_is_wrong_with_a_page_is_found() {
         .iter()
         .filter(|problem| problem.starts_with("overlap"));
     assert_eq!(overlaps.count(), 1, "{problems:#?}");
+    let folded = "hidden: <p class=\"\"> \"folded away\"".to_owned();
+    assert!(!problems.contains(&folded), "{problems:#?}");
+    let paper = View {
+        is_paper: true,
+        ..view
+    };
+    let problems = browser.look_at(&page, paper, &picture).problems;
+    assert!(problems.contains(&folded), "{problems:#?}");
+    assert!(problems.iter().any(|problem| problem.starts_with("torn: ")));
 }

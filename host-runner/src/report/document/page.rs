@@ -132,6 +132,7 @@ fn measurements(entries: &[Entry<'_>]) -> Measurements {
         charts: charts::of_measurements(entries),
         details: vec![
             runs::floors(entries),
+            runs::noise(entries),
             runs::parts(entries),
             runs::requests(entries),
         ],

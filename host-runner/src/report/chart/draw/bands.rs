@@ -27,64 +27,120 @@ pub(super) fn fill(plot: &Plot, frame: Frame, svg: &mut String) -> fmt::Result {
     Ok(())
 }
 
-/// The labels of the bands, over them where they meet the least of the curves, moved apart where
-/// they would overlap. A label that is wider than the plot has two lines.
-pub(super) fn labels(plot: &Plot, frame: Frame, svg: &mut String) -> fmt::Result {
-    let mut bands: Vec<&Band> = plot.bands.iter().collect();
-    bands.sort_by(|a, b| a.high.total_cmp(&b.high));
-    let mut labels: Vec<(f64, Vec<&str>)> = Vec::new();
-    let mut free = frame.bottom();
-    for band in &bands {
+/// The label of a band, in one line or two.
+struct Label<'a> {
+    lines: Vec<&'a str>,
+    width: f64,
+    height: f64,
+}
+
+impl<'a> Label<'a> {
+    /// A label that is wider than the plot has two lines.
+    fn new(band: &'a Band, frame: Frame) -> Self {
         let is_wide = text_width(&band.label) > frame.width - GAP;
         let lines: Vec<&str> = match band.label.split_once(": ") {
             Some((name, range)) if is_wide => vec![name, range],
             _ => vec![&band.label],
         };
-        // Where its last line stands.
-        let y = (frame.y(plot, band.high) - 4.0).min(free - 4.0);
-        free = y - LINE * lines.len() as f64;
-        labels.push((y, lines));
+        let widths = lines.iter().map(|line| text_width(line));
+        Self {
+            width: widths.fold(0.0, f64::max),
+            height: LINE * lines.len() as f64,
+            lines,
+        }
     }
-    // Those that moved out at the top push the others down again.
-    let mut free = frame.top;
-    for (y, lines) in labels.iter_mut().rev() {
-        *y = y.max(free + LINE * lines.len() as f64);
-        free = *y;
-    }
+}
+
+/// Where a label stands: its left end and the foot of its last line.
+#[derive(Clone, Copy)]
+struct Place {
+    left: f64,
+    foot: f64,
+    anchor: &'static str,
+}
+
+/// How many places along the plot are tried for a label.
+const PLACES: u8 = 8;
+
+/// The labels of the bands: over a band, under it or in it, where they meet the least of the curves and
+/// none of each other.
+pub(super) fn labels(plot: &Plot, frame: Frame, svg: &mut String) -> fmt::Result {
+    let mut bands: Vec<&Band> = plot.bands.iter().collect();
+    bands.sort_by(|a, b| a.high.total_cmp(&b.high));
     let drawn = drawn(plot, frame);
-    for (y, lines) in &labels {
-        let width = lines
-            .iter()
-            .map(|line| text_width(line))
-            .fold(0.0, f64::max);
-        let height = LINE * lines.len() as f64;
-        let met = |(_, left): &(&str, f64)| {
-            let is_met = |at: &&(f64, f64)| {
-                (*left..left + width).contains(&at.0) && (y - height..y + 4.0).contains(&at.1)
-            };
+    let mut taken: Vec<(Place, Label<'_>)> = Vec::new();
+    for band in bands {
+        let label = Label::new(band, frame);
+        let is_free = |place: &Place| {
+            taken.iter().all(|(other, theirs)| {
+                place.left >= other.left + theirs.width + GAP
+                    || place.left + label.width + GAP <= other.left
+                    || place.foot - label.height >= other.foot
+                    || place.foot <= other.foot - theirs.height
+            })
+        };
+        let met = |place: &Place| {
+            let across = place.left..place.left + label.width;
+            let down = place.foot - label.height..place.foot + 4.0;
+            let is_met = |at: &&(f64, f64)| across.contains(&at.0) && down.contains(&at.1);
             drawn.iter().filter(is_met).count()
         };
-        let room = (frame.width - width - 8.0).max(0.0);
-        let part = |quarters: u8| frame.left + 4.0 + room * f64::from(quarters) / 4.0;
-        let places = [
-            ("end", part(4)),
-            ("start", part(0)),
-            ("middle", part(2)),
-            ("middle", part(3)),
-            ("middle", part(1)),
-        ];
-        let (anchor, left) = places.into_iter().min_by_key(met).unwrap_or(places[0]);
-        let x = match anchor {
-            "end" => left + width,
-            "start" => left,
-            _ => left + width / 2.0,
+        let places =
+            feet(plot, band, frame, label.height).flat_map(|foot| along(frame, &label, foot));
+        let places: Vec<Place> = places.collect();
+        let free = places.iter().filter(|place| is_free(place));
+        // Of equal places the first; where none is free, the first of all.
+        let Some(&place) = free
+            .min_by_key(|place| met(place))
+            .or_else(|| places.first())
+        else {
+            continue;
         };
-        for (line, above) in lines.iter().rev().zip(0_u8..) {
-            let y = y - LINE * f64::from(above);
-            text(svg, "bandlabel", anchor, (x, y), line)?;
+        taken.push((place, label));
+    }
+    for (place, label) in &taken {
+        let x = match place.anchor {
+            "end" => place.left + label.width,
+            "start" => place.left,
+            _ => place.left + label.width / 2.0,
+        };
+        for (line, above) in label.lines.iter().rev().zip(0_u8..) {
+            let y = place.foot - LINE * f64::from(above);
+            text(svg, "bandlabel", place.anchor, (x, y), line)?;
         }
     }
     Ok(())
+}
+
+/// How high a label of `band` may stand, the best first: over the band, under it, in it, and then line by
+/// line further up and down. All are within the plot.
+fn feet(plot: &Plot, band: &Band, frame: Frame, height: f64) -> impl Iterator<Item = f64> {
+    let (low, high) = (frame.y(plot, band.low), frame.y(plot, band.high));
+    let (over, under) = (high - 4.0, low + height);
+    let is_roomy = low - high >= height + 8.0;
+    let within = is_roomy.then_some(high + height);
+    let lines = (frame.height / LINE) as u32;
+    let further = (1..=lines).map(move |line| LINE * f64::from(line));
+    [over, under]
+        .into_iter()
+        .chain(within)
+        .chain(further.flat_map(move |by| [over - by, under + by]))
+        .filter(move |foot| foot - height >= frame.top && foot + 4.0 <= frame.bottom())
+}
+
+/// The places of a label at one height: the ends first, then what lies between.
+fn along(frame: Frame, label: &Label<'_>, foot: f64) -> impl Iterator<Item = Place> + use<> {
+    let room = (frame.width - label.width - 8.0).max(0.0);
+    let part = move |eighths: u8| frame.left + 4.0 + room * f64::from(eighths) / f64::from(PLACES);
+    let ends = [("end", PLACES), ("start", 0)];
+    let between = (1..PLACES).map(|eighths| ("middle", eighths));
+    ends.into_iter()
+        .chain(between)
+        .map(move |(anchor, eighths)| Place {
+            left: part(eighths),
+            foot,
+            anchor,
+        })
 }
 
 /// Places on the curves, a few pixels from each other, and the marks.

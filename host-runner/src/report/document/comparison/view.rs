@@ -132,6 +132,7 @@ fn details(link: &OnLink<'_>) -> Details {
         tables: vec![
             runs::latency(entries),
             runs::floors(entries),
+            runs::noise(entries),
             runs::parts(entries),
             runs::requests(entries),
             runs::holds(entries),

@@ -4,6 +4,7 @@ use super::{NONE, Table, percentiles, value};
 use crate::quantity::{bytes, count, per_echo, rate, ratio, share, time};
 use crate::report::BeforeAfter;
 use crate::report::document::entry::{Entry, mode};
+use crate::stats::noise::Lost;
 use crate::stats::summary::{PERCENTILES, PercentileColumn, percentile_columns};
 
 /// The percentiles that any of the measurements has.
@@ -75,11 +76,11 @@ pub fn parts(entries: &[Entry<'_>]) -> Table {
     table
 }
 
-/// What came of the requests.
+/// What became of the requests.
 #[must_use]
 pub fn requests(entries: &[Entry<'_>]) -> Table {
     let mut table = Table::new(
-        "What came of the requests",
+        "Request accounting",
         &[
             "",
             "mode",
@@ -119,58 +120,77 @@ pub fn requests(entries: &[Entry<'_>]) -> Table {
     table
 }
 
-/// What the figures stand on, and the median in units of it.
+/// What the latencies stand on, and the median in units of it.
 #[must_use]
 pub fn floors(entries: &[Entry<'_>]) -> Table {
     let mut table = Table::new(
-        "What the figures stand on",
+        "Measurement floors",
         &[
             "",
-            "core-to-core round trip: before",
-            "after",
-            "p50 in it",
-            "a thread in the guest's place: before",
-            "after",
-            "p50 in it",
-            "a spinning thread lost",
-            "its longest gap",
-            "lost during the run",
-            "longest gap",
-            "lost after it",
-            "longest gap",
-            "put off the CPU",
-            "steal",
+            "core-to-core round trip before",
+            "core-to-core round trip after",
+            "p50 in these round trips",
+            "thread in the guest's place before",
+            "thread in the guest's place after",
+            "p50 in its round trips",
         ],
     );
     for (index, entry) in entries.iter().enumerate() {
         let run = entry.run;
-        let noise = &run.noise;
         let none = || NONE.to_owned();
         let floor = |floor: Option<BeforeAfter>| {
             let end = |ns: Option<f64>| ns.map_or_else(none, time);
-            let in_it = floor.and_then(|floor| floor.in_units(run.latency_ns.p50));
-            let in_it = in_it.map(|times| format!("{} ×", ratio(times)));
+            let p50 = floor.and_then(|floor| floor.in_units(run.latency_ns.p50));
+            let p50 = p50.map(|times| format!("{} ×", ratio(times)));
             [
                 floor.map_or_else(none, |floor| end(floor.before)),
                 floor.map_or_else(none, |floor| end(floor.after)),
-                in_it.unwrap_or_else(none),
+                p50.unwrap_or_else(none),
             ]
         };
         let cells = [entry.label.clone()]
             .into_iter()
             .chain(floor(run.core_round_trip_ns))
-            .chain(floor(run.reflector_round_trip_ns))
+            .chain(floor(run.reflector_round_trip_ns));
+        table.row(Some(index), cells);
+    }
+    table
+}
+
+/// What the host took from threads that only spin, and from the one that measured.
+#[must_use]
+pub fn noise(entries: &[Entry<'_>]) -> Table {
+    let mut table = Table::new(
+        "Host noise",
+        &[
+            "",
+            "lost before the run",
+            "longest gap before",
+            "lost during the run",
+            "longest gap during",
+            "lost after the run",
+            "longest gap after",
+            "put off the CPU",
+            "steal",
+        ],
+    );
+    for (index, entry) in entries.iter().enumerate() {
+        let noise = &entry.run.noise;
+        let none = || NONE.to_owned();
+        let lost = |lost: Option<Lost>| match lost {
+            Some(lost) => [share(lost.share), time(lost.max_gap_ns as f64)],
+            None => [none(), none()],
+        };
+        let before = [
+            share(noise.floor_share),
+            time(noise.floor_max_gap_ns as f64),
+        ];
+        let cells = [entry.label.clone()]
+            .into_iter()
+            .chain(before)
+            .chain(lost(noise.beside))
+            .chain(lost(noise.after))
             .chain([
-                share(noise.floor_share),
-                time(noise.floor_max_gap_ns as f64),
-                noise.beside.map_or_else(none, |it| share(it.share)),
-                noise
-                    .beside
-                    .map_or_else(none, |it| time(it.max_gap_ns as f64)),
-                noise.after.map_or_else(none, |it| share(it.share)),
-                noise
-                    .after
-                    .map_or_else(none, |it| time(it.max_gap_ns as f64)),
                 noise.involuntary_switches.map_or_else(none, count),
                 noise.steal_share.map_or_else(none, share),
             ]);
