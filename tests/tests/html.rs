@@ -15,9 +15,8 @@ use tests::turn::turn;
 
 /// How a page is looked at, and what its pictures are called: on a telephone, a tablet, a desktop, and a
 /// sheet of A4 between its margins, at 96 pixels to the inch.
-const VIEWS: [(&str, u32, bool, bool); 6] = [
+const VIEWS: [(&str, u32, bool, bool); 5] = [
     ("400-light", 400, false, false),
-    ("400-dark", 400, true, false),
     ("768-light", 768, false, false),
     ("1280-light", 1280, false, false),
     ("1280-dark", 1280, true, false),

@@ -71,12 +71,10 @@ pub(super) fn labels(plot: &Plot, frame: Frame, svg: &mut String) -> fmt::Result
     let mut taken: Vec<(Place, Label<'_>)> = Vec::new();
     for band in bands {
         let label = Label::new(band, frame);
+        // One above the other, so that it is plain which is of which band.
         let is_free = |place: &Place| {
             taken.iter().all(|(other, theirs)| {
-                place.left >= other.left + theirs.width + GAP
-                    || place.left + label.width + GAP <= other.left
-                    || place.foot - label.height >= other.foot
-                    || place.foot <= other.foot - theirs.height
+                place.foot - label.height >= other.foot || place.foot <= other.foot - theirs.height
             })
         };
         let met = |place: &Place| {
