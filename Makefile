@@ -103,9 +103,9 @@ alike: build ## hold hermit against itself in twenty comparisons: at most one ma
 	@echo "alike: the comparisons (compiled first, which takes minutes the first time)"
 	@cargo test $(QUIET) --locked --release --package tests --test alike -- --ignored --nocapture
 
-soak: build ## five million bursts of frames of which each must be answered: takes five to ten minutes
-	@FATHOM_BURSTS=5000000 FATHOM_COUNTED_BURSTS=500000 \
-		cargo test --quiet --locked --release --package tests --test bursts -- --nocapture
+soak: build sockets ## five million bursts of frames, each to be answered, and the clocks of twenty boots: some ten minutes
+	@FATHOM_BURSTS=5000000 FATHOM_COUNTED_BURSTS=500000 FATHOM_CLOCK_BOOTS=20 \
+		cargo test --quiet --locked --release --package tests --test bursts --test clock -- --nocapture
 
 lint: setup ## formatting and clippy, warnings are errors, on both workspaces
 	@cargo fmt --all --check

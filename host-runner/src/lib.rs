@@ -15,6 +15,7 @@
 //! - [`machine`]: the QEMU process, from command line to shutdown;
 //! - [`files`], [`terminal`]: the only ways to files of others and to the terminal;
 //! - [`clock`]: the one clock that every host-side time is read from;
+//! - [`tsc`]: how fast the counter runs that a guest has for a clock;
 //! - [`quantity`]: numbers as people read them;
 //! - [`random`]: numbers without a pattern.
 #![cfg_attr(
@@ -49,3 +50,4 @@ pub mod report;
 pub mod stats;
 pub mod target;
 pub mod terminal;
+pub mod tsc;

@@ -10,6 +10,7 @@
 //! | `idle=spin` or `idle=nap` | what to do between frames | `spin` |
 //! | `quiet=DURATION` | with `idle=nap`: how long nothing comes before the first nap | `10ms` |
 //! | `nap=DURATION` | with `idle=nap`: how long a nap is | `2ms` |
+//! | `tsc_khz=N` | frequency of the time stamp counter, in kHz, from 1000 to 65535000 | found out at boot |
 //! | `log=off`, `error`, `warn`, `info`, `debug` or `trace` | log level | `warn` |
 //!
 //! A DURATION is a whole number and a unit: `us`, `ms` or `s`.
@@ -22,14 +23,19 @@ mod reader;
 mod values;
 
 use core::net::{Ipv4Addr, Ipv6Addr};
+use core::ops::RangeInclusive;
 
 use log::LevelFilter;
 
 pub use error::{ArgError, Problem};
 use reader::Reader;
+pub use values::tsc_khz;
 
 /// Where a DHCP client listens (RFC 2131 §4.1): not to be had for the service beside `ip=dhcp`.
 pub const DHCP_CLIENT_PORT: u16 = 68;
+
+/// What `tsc_khz=` may be: what the kernel, which counts in whole MHz, can be told.
+pub const TSC_KHZ: RangeInclusive<u32> = 1_000..=65_535_000;
 
 /// Where the IPv4 address comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +107,8 @@ pub struct Args {
     pub path: Path,
     /// `idle=`, `quiet=` and `nap=`
     pub idle: IdlePolicy,
+    /// `tsc_khz=`
+    pub tsc_khz: Option<u32>,
     /// `log=`
     pub log: LevelFilter,
 }

@@ -1,7 +1,7 @@
 //! The service's clock: nanoseconds since a chosen reading of the time stamp counter.
 //!
-//! It knows nothing of how the counter's frequency was found out; the kernel measures it or is
-//! told. The one unsafe call is the intrinsic that reads the counter.
+//! It knows nothing of how the counter's frequency was found out: [`crate::boot`] does. The one
+//! unsafe call is the intrinsic that reads the counter.
 
 /// A monotonic clock.
 pub trait Clock {

@@ -6,7 +6,7 @@ use core::ffi::{CStr, c_char};
 use core::fmt::{self, Write as _};
 
 use hermit::syscalls;
-use kernel_app::boot::entry_tsc;
+use kernel_app::boot::{entry_tsc, tsc_khz};
 use kernel_app::clock::{Scale, TscClock};
 use wire::ready::FATAL_PREFIX;
 
@@ -85,11 +85,12 @@ pub fn sleep_us(duration_us: u64) {
     syscalls::sys_usleep(duration_us);
 }
 
-/// The time since the firmware jumped into the image, at the counter's rate as Hermit measured it or
-/// was told it by its argument `-freq`.
-pub fn clock() -> TscClock {
-    let khz = u32::from(syscalls::sys_get_processor_frequency()) * 1000;
-    let scale = Scale::from_khz(khz)
+/// The time since the firmware jumped into the image, at the counter's rate as the boot arguments have
+/// it, else as the boot code found it out, else as Hermit did.
+pub fn clock(told_khz: Option<u32>) -> TscClock {
+    let hermits_khz = || u32::from(syscalls::sys_get_processor_frequency()) * 1000;
+    let khz = told_khz.or_else(tsc_khz);
+    let scale = Scale::from_khz(khz.unwrap_or_else(hermits_khz))
         .unwrap_or_else(|| fail("the time stamp counter's frequency is unknown"));
     TscClock::new(entry_tsc(), scale)
 }

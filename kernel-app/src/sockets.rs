@@ -9,7 +9,7 @@
 //! | argument | meaning | default |
 //! |---|---|---|
 //! | `ip=A.B.C.D/N` | IPv4 address and prefix length | none: it must be given |
-//! | `gw=`, `port=`, `log=` | as in [`args`](crate::args) | as there |
+//! | `gw=`, `port=`, `tsc_khz=`, `log=` | as in [`args`](crate::args) | as there |
 //!
 //! There is no `ip=dhcp`: a Hermit kernel asks for its address or is told it, as it was built, and
 //! most links have no DHCP server. So it is told, which also spares it the wait. No unsafe code.
@@ -24,7 +24,7 @@ use wire::peer::is_answerable;
 use crate::args::{ArgError, Args, Ipv4Config};
 
 /// The boot arguments that there are here.
-const NAMES: [&str; 4] = ["ip", "gw", "port", "log"];
+const NAMES: [&str; 5] = ["ip", "gw", "port", "tsc_khz", "log"];
 
 /// The boot arguments, checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub struct Settings {
     pub gateway: Option<Ipv4Addr>,
     /// UDP port.
     pub port: u16,
+    /// The time stamp counter's frequency, in kHz, if it was given.
+    pub tsc_khz: Option<u32>,
     /// Log level.
     pub log: LevelFilter,
 }
@@ -59,8 +61,8 @@ impl fmt::Display for SettingsError<'_> {
         match self {
             Self::NotHere(argument) => write!(
                 f,
-                "unknown boot argument \"{argument}\": on Hermit's sockets there are ip=, gw=, port= \
-                 and log="
+                "unknown boot argument \"{argument}\": on Hermit's sockets there are ip=, gw=, \
+                 port=, tsc_khz= and log="
             ),
             Self::Argument(error) => error.fmt(f),
             Self::NoAddress => f.write_str(
@@ -107,6 +109,7 @@ impl Settings {
                 prefix,
                 gateway,
                 port: args.port,
+                tsc_khz: args.tsc_khz,
                 log: args.log,
             }),
         }

@@ -15,6 +15,7 @@
 //! - [`packet`]: frames put together, and taken apart with every length and checksum checked;
 //! - [`dhcp`]: a DHCP server for one client;
 //! - [`fathom`]: the built `fathom` command, run to its end or interrupted;
+//! - [`rate`]: how fast a guest's clock runs, by exchanges with it;
 //! - [`results`]: what it leaves behind;
 //! - [`process`]: children that cannot outlive the test;
 //! - [`counted`]: a guest whose nanoseconds are instructions;
@@ -40,6 +41,7 @@ pub mod network;
 pub mod packet;
 pub mod patience;
 pub mod process;
+pub mod rate;
 pub mod results;
 pub mod small_disk;
 pub mod soak;

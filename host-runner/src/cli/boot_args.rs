@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use super::CliError;
 use super::args::GuestArgs;
 use super::values::Ip;
+use crate::tsc;
 
 /// The longest line that QEMU hands to an image by PVH whole.
 const MAX_LEN: usize = 4095;
@@ -13,6 +14,9 @@ const MAX_LEN: usize = 4095;
 const DEFAULT_NETWORK: (Ipv4Addr, u8) = (Ipv4Addr::new(10, 0, 2, 15), 24);
 const DEFAULT_IP: Ip = Ip::Static(DEFAULT_NETWORK.0, DEFAULT_NETWORK.1);
 const DEFAULT_GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
+
+/// The argument that tells a guest its time stamp counter's frequency.
+pub const TSC_KHZ: &str = "tsc_khz";
 
 /// What the guest does between frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +57,7 @@ pub fn line(guest: &GuestArgs, idle: Idle) -> Result<String, CliError> {
                 Idle::Nap => "nap".to_owned(),
             },
         )),
+        tsc_khz(guest),
         log(guest),
     ];
     joined(guest, &ours)
@@ -69,6 +74,7 @@ pub fn sockets_line(guest: &GuestArgs) -> Result<String, CliError> {
         Some(("ip", format!("{address}/{prefix}"))),
         gateway.map(|address| ("gw", address.to_string())),
         Some(("port", guest.port.to_string())),
+        tsc_khz(guest),
         log(guest),
     ];
     joined(guest, &ours)
@@ -76,6 +82,16 @@ pub fn sockets_line(guest: &GuestArgs) -> Result<String, CliError> {
 
 /// A boot argument's name and value.
 type Argument = (&'static str, String);
+
+/// The guest's time stamp counter runs like this host's, under TCG as under KVM, unless KVM is told to
+/// scale it; then the guest finds KVM's own word for it (CPUID leaf 0x4000_0010).
+fn tsc_khz(guest: &GuestArgs) -> Option<Argument> {
+    let is_scaled = |model: &String| model.contains("tsc-frequency");
+    if guest.cpu.as_ref().is_some_and(is_scaled) {
+        return None;
+    }
+    tsc::khz().map(|khz| (TSC_KHZ, khz.to_string()))
+}
 
 fn log(guest: &GuestArgs) -> Option<Argument> {
     guest.log.map(|level| ("log", level.name().to_owned()))
@@ -111,8 +127,15 @@ mod tests {
     use super::super::{Cli, Command};
     use super::*;
 
+    /// The line without what is measured.
     fn line_of(options: &str) -> String {
-        try_line_of(options).unwrap()
+        without_clock(&try_line_of(options).unwrap())
+    }
+
+    fn without_clock(line: &str) -> String {
+        let words = line.split(' ');
+        let words: Vec<&str> = words.filter(|word| !word.starts_with(TSC_KHZ)).collect();
+        words.join(" ")
     }
 
     fn try_line_of(options: &str) -> Result<String, CliError> {
@@ -175,7 +198,7 @@ mod tests {
 
     #[test]
     fn hermits_own_sockets_get_what_they_have() {
-        let line_of = |options: &str| sockets_line(&guest_of(options)).unwrap();
+        let line_of = |options: &str| without_clock(&sockets_line(&guest_of(options)).unwrap());
         assert_eq!(line_of(""), "ip=10.0.2.15/24 gw=10.0.2.2 port=9000");
         assert_eq!(
             line_of("--ip 192.0.2.5/28 --port 7000 --log info --boot-arg port=7001"),
@@ -184,9 +207,28 @@ mod tests {
     }
 
     #[test]
+    fn either_image_is_told_the_counters_frequency_unless_it_is_another() {
+        let lines_of = |options: &str| {
+            let guest = guest_of(options);
+            [line(&guest, Idle::Spin), sockets_line(&guest)].map(Result::unwrap)
+        };
+        let told = tsc::khz().map(|khz| format!(" tsc_khz={khz}"));
+        for line in lines_of("") {
+            assert!(line.contains(&told.clone().unwrap_or_default()), "{line}");
+        }
+        for line in lines_of("--boot-arg tsc_khz=5000") {
+            assert_eq!(line.matches(TSC_KHZ).count(), 1, "{line}");
+            assert!(line.ends_with(" tsc_khz=5000"), "{line}");
+        }
+        for line in lines_of("--cpu host,tsc-frequency=1000000000") {
+            assert!(!line.contains(TSC_KHZ), "{line}");
+        }
+    }
+
+    #[test]
     fn what_qemu_would_cut_off_is_refused() {
         let of_len = |len: usize| {
-            let ours = line_of("--boot-arg x=").len();
+            let ours = try_line_of("--boot-arg x=").unwrap().len();
             try_line_of(&format!("--boot-arg x={}", "y".repeat(len - ours)))
         };
         assert_eq!(of_len(4095).unwrap().len(), 4095);

@@ -19,9 +19,9 @@ use super::{Asker, LookError};
 /// What makes QEMU count. The accelerator must be TCG.
 pub const COUNTING: [&str; 2] = ["-icount", "shift=0"];
 
-/// What a Hermit kernel must be told then, before all other boot arguments: that its time stamp
-/// counter runs at 1000 MHz. Left to measure that, it would come to something near it.
-pub const HERMIT_CLOCK: &str = "-freq 1000 --";
+/// The boot argument of a Hermit image then: its time stamp counter runs at 1 GHz, and not like the
+/// host's. Left to measure that, it would come to something near it.
+pub const HERMIT_CLOCK: &str = "tsc_khz=1000000";
 
 /// How a guest is kept busy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

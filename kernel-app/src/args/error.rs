@@ -30,7 +30,7 @@ impl fmt::Display for ArgError<'_> {
             Problem::Unknown => write!(
                 f,
                 "unknown boot argument \"{}\": expected ip=, gw=, ip6=, port=, path=, idle=, quiet=, \
-                 nap= or log=",
+                 nap=, tsc_khz= or log=",
                 self.argument
             ),
             Problem::Duplicate => write!(

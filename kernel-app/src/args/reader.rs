@@ -5,7 +5,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use log::LevelFilter;
 
 use super::values::{
-    gateway, ipv4, ipv6, is_host_of, is_napping, log_level, nap_us, path, port, quiet_us,
+    gateway, ipv4, ipv6, is_host_of, is_napping, log_level, nap_us, path, port, quiet_us, tsc_khz,
 };
 use super::{ArgError, Args, DHCP_CLIENT_PORT, IdlePolicy, Ipv4Config, Naps, Path, Problem};
 use crate::services::ECHO_PORT;
@@ -24,6 +24,7 @@ pub struct Reader<'a> {
     is_napping: Given<'a, bool>,
     quiet_us: Given<'a, u64>,
     nap_us: Given<'a, u64>,
+    tsc_khz: Given<'a, u32>,
     log: Given<'a, LevelFilter>,
 }
 
@@ -40,6 +41,7 @@ impl<'a> Reader<'a> {
             "idle" => set(&mut self.is_napping, argument, is_napping(value)?),
             "quiet" => set(&mut self.quiet_us, argument, quiet_us(value)?),
             "nap" => set(&mut self.nap_us, argument, nap_us(value)?),
+            "tsc_khz" => set(&mut self.tsc_khz, argument, tsc_khz(value)?),
             "log" => set(&mut self.log, argument, log_level(value)?),
             _ => Err(Problem::Unknown),
         }
@@ -97,6 +99,7 @@ impl<'a> Reader<'a> {
                 port: port.map_or(wire::DEFAULT_PORT, |(_, port)| port),
                 path: self.path.map_or(Path::Reflector, |(_, path)| path),
                 idle,
+                tsc_khz: self.tsc_khz.map(|(_, khz)| khz),
                 log: self.log.map_or(LevelFilter::Warn, |(_, log)| log),
             }),
         }

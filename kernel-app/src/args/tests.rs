@@ -14,6 +14,7 @@ fn defaults() {
         port: 9000,
         path: Path::Reflector,
         idle: IdlePolicy::Spin,
+        tsc_khz: None,
         log: LevelFilter::Warn,
     };
     assert_eq!(parse(""), Ok(expected));
@@ -24,7 +25,7 @@ fn defaults() {
 fn everything_in_any_order() {
     let args = parse(
         "log=debug gw=10.0.2.2 nap=500us idle=nap port=65535 path=smoltcp \
-             ip6=2001:db8::15/64 ip=10.0.2.15/24 quiet=2s",
+             ip6=2001:db8::15/64 ip=10.0.2.15/24 tsc_khz=2599998 quiet=2s",
     );
     let expected = Args {
         ipv4: Ipv4Config::Static {
@@ -39,6 +40,7 @@ fn everything_in_any_order() {
             quiet_us: 2_000_000,
             nap_us: 500,
         }),
+        tsc_khz: Some(2_599_998),
         log: LevelFilter::Debug,
     };
     assert_eq!(args, Ok(expected));
@@ -121,6 +123,11 @@ fn malformed_values_say_what_is_expected() {
         "nap=4294967296us",
         "quiet=",
         "quiet=5m",
+        "tsc_khz=",
+        "tsc_khz=0",
+        "tsc_khz=999",
+        "tsc_khz=65535001",
+        "tsc_khz=2.6e6",
         "log=",
         "log=verbose",
         "log=WARN",

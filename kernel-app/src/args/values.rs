@@ -5,7 +5,7 @@ use core::str::FromStr;
 
 use log::LevelFilter;
 
-use super::{Naps, Path, Problem};
+use super::{Naps, Path, Problem, TSC_KHZ};
 
 fn cidr<A: FromStr>(value: &str, max_prefix: u8) -> Option<(A, u8)> {
     let (address, prefix) = value.split_once('/')?;
@@ -110,6 +110,17 @@ pub fn nap_us(value: &str) -> Result<u64, Problem> {
     } else {
         Err(Problem::Unusable("expected 100us to 1s"))
     }
+}
+
+/// Reads the value of `tsc_khz=`.
+///
+/// # Errors
+///
+/// [`Problem`] if it is no number, or none of [`TSC_KHZ`].
+pub fn tsc_khz(value: &str) -> Result<u32, Problem> {
+    number(value)
+        .filter(|khz| TSC_KHZ.contains(khz))
+        .ok_or(Problem::Malformed("tsc_khz=N with N from 1000 to 65535000"))
 }
 
 pub fn log_level(value: &str) -> Result<LevelFilter, Problem> {

@@ -2,7 +2,7 @@
 //!
 //! Format: Devicetree Specification 0.4, chapter 5: a header, a memory reservation block, a
 //! structure block of tokens and a strings block, every integer big-endian. Hermit reads
-//! `/memory@…` (`reg`), `/chosen` (`bootargs`) and `/hermit,rsdp@…` (`reg`).
+//! `/memory@…` (`reg`), `/chosen` (`bootargs`), `/hermit,rsdp@…` (`reg`) and `/hermit,tsc` (`khz`).
 //!
 //! It writes into a buffer of fixed size, because it runs before there is an allocator.
 
@@ -27,7 +27,8 @@ const TOKEN_END: u32 = 9;
 const ARGUMENT_SEPARATOR: &str = "--";
 
 /// The property names in use, as the strings block holds them.
-const STRINGS: &[u8] = b"#address-cells\0#size-cells\0compatible\0reg\0bootargs\0device_type\0";
+const STRINGS: &[u8] =
+    b"#address-cells\0#size-cells\0compatible\0reg\0bootargs\0device_type\0khz\0";
 
 /// The device tree did not fit its buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,8 +137,8 @@ fn string_offset(name: &str) -> u32 {
     unreachable!("every property in use is in STRINGS")
 }
 
-/// Writes a device tree with the ranges of usable `memory` (address, size), the boot arguments
-/// and the ACPI root pointer into `buffer`.
+/// Writes a device tree with the ranges of usable `memory` (address, size), the boot arguments,
+/// the ACPI root pointer and the time stamp counter's frequency into `buffer`.
 ///
 /// A command line without a `--` of its own gets one in front: all of it is for the application.
 /// `kernel_arguments`, each with a space behind it, come before everything: they are for Hermit.
@@ -151,6 +152,7 @@ pub fn write(
     kernel_arguments: &str,
     command_line: &str,
     rsdp: Option<NonZeroU64>,
+    tsc_khz: Option<u32>,
 ) -> Result<(), TooLarge> {
     const STRUCTURE_OFFSET: usize = HEADER_LEN + RESERVATION_LEN;
     buffer.len = STRUCTURE_OFFSET;
@@ -165,6 +167,11 @@ pub fn write(
     }
     if let Some(rsdp) = rsdp {
         buffer.region("hermit,rsdp", rsdp.get(), 1)?;
+    }
+    if let Some(khz) = tsc_khz {
+        buffer.begin_node(format_args!("hermit,tsc"))?;
+        buffer.property("khz", &[&khz.to_be_bytes()])?;
+        buffer.end_node()?;
     }
     buffer.begin_node(format_args!("chosen"))?;
     let has_separator = command_line
@@ -221,6 +228,7 @@ mod tests {
             "",
             "ip=dhcp port=9000",
             rsdp,
+            Some(2_600_000),
         )
         .unwrap();
         let tree = fdt::Fdt::new(buffer.as_bytes()).unwrap();
@@ -245,6 +253,9 @@ mod tests {
             .next()
             .unwrap();
         assert_eq!(rsdp.starting_address.addr(), 0xf_5ad0);
+        // As the kernel reads it.
+        let tsc = tree.find_node("/hermit,tsc").unwrap();
+        assert_eq!(tsc.property("khz").unwrap().as_usize(), Some(2_600_000));
     }
 
     #[test]
@@ -256,11 +267,13 @@ mod tests {
             "",
             "-freq 2300 -- ip=dhcp",
             None,
+            None,
         )
         .unwrap();
         let tree = fdt::Fdt::new(buffer.as_bytes()).unwrap();
         assert_eq!(tree.chosen().bootargs(), Some("-freq 2300 -- ip=dhcp"));
         assert!(tree.find_node("/hermit,rsdp").is_none());
+        assert!(tree.find_node("/hermit,tsc").is_none());
     }
 
     #[test]
@@ -274,7 +287,15 @@ mod tests {
         ] {
             let mut buffer = Buffer::new();
             let ours = "-ip 10.0.2.15 ";
-            write(&mut buffer, MEMORY.into_iter(), ours, command_line, None).unwrap();
+            write(
+                &mut buffer,
+                MEMORY.into_iter(),
+                ours,
+                command_line,
+                None,
+                None,
+            )
+            .unwrap();
             let tree = fdt::Fdt::new(buffer.as_bytes()).unwrap();
             assert_eq!(tree.chosen().bootargs(), Some(expected));
         }
@@ -285,10 +306,10 @@ mod tests {
         let mut buffer = Buffer::new();
         let long = "x".repeat(CAPACITY);
         assert_eq!(
-            write(&mut buffer, MEMORY.into_iter(), "", &long, None),
+            write(&mut buffer, MEMORY.into_iter(), "", &long, None, None),
             Err(TooLarge)
         );
         let many = (0..1000).map(|i| (i << 30, 1 << 29));
-        assert_eq!(write(&mut buffer, many, "", "", None), Err(TooLarge));
+        assert_eq!(write(&mut buffer, many, "", "", None, None), Err(TooLarge));
     }
 }

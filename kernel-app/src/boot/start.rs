@@ -4,15 +4,18 @@
 //! single thread fills before anything else runs, and the jump itself.
 
 use core::arch::asm;
+use core::arch::x86_64::{__cpuid_count, CpuidResult};
 use core::fmt::Write as _;
 use core::num::NonZero;
 use core::ptr::addr_of_mut;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use hermit_entry::boot_info::{
     BootInfo, DeviceTreeAddress, HardwareInfo, LoadInfo, PlatformInfo, RawBootInfo, SerialPortBase,
 };
 
-use super::{fdt, pvh};
+use super::timer::{self, Pit};
+use super::{fdt, frequency, pvh};
 use crate::sockets::KernelArguments;
 
 /// The serial port that console output goes to, the PC's COM1.
@@ -35,6 +38,9 @@ pub static mut BOOT_STACK: Stack = Stack([0; BOOT_STACK_SIZE]);
 /// The time stamp counter at the entry code's first instructions.
 pub static mut ENTRY_TSC: u64 = 0;
 
+/// The time stamp counter's frequency in kHz; 0 while it is unknown.
+static TSC_KHZ: AtomicU32 = AtomicU32::new(0);
+
 static mut DEVICE_TREE: fdt::Buffer = fdt::Buffer::new();
 static mut BOOT_INFO: Option<RawBootInfo> = None;
 
@@ -52,6 +58,27 @@ unsafe extern "C" {
 pub fn entry_tsc() -> u64 {
     // SAFETY: written once by the entry code, before any Rust code ran.
     unsafe { ENTRY_TSC }
+}
+
+/// The time stamp counter's frequency in kHz, as the boot code found it out; `None` if it could not.
+#[must_use]
+pub fn tsc_khz() -> Option<u32> {
+    let khz = TSC_KHZ.load(Ordering::Relaxed);
+    (khz != 0).then_some(khz)
+}
+
+/// Finds out the time stamp counter's frequency in kHz.
+fn find_tsc_khz(command_line: &str) -> Option<u32> {
+    let cpuid = |leaf| {
+        let CpuidResult { eax, ebx, ecx, edx } = __cpuid_count(leaf, 0);
+        [eax, ebx, ecx, edx]
+    };
+    frequency::of_command_line(command_line)
+        .or_else(|| frequency::of_cpuid(cpuid))
+        .or_else(|| {
+            // SAFETY: nothing else runs yet.
+            timer::khz(&mut unsafe { Pit::new() })
+        })
 }
 
 /// Called by the entry code in long mode, with the physical address of the PVH start info.
@@ -91,12 +118,16 @@ pub unsafe extern "C" fn start(start_info_address: u64) -> ! {
     } else {
         KernelArguments::NONE
     };
+    let tsc_khz = find_tsc_khz(firmware.command_line);
+    TSC_KHZ.store(tsc_khz.unwrap_or(0), Ordering::Relaxed);
     let written = fdt::write(
         device_tree,
         memory,
         kernel_arguments.as_str(),
         firmware.command_line,
         firmware.rsdp,
+        // The kernel cuts it off to whole MHz.
+        tsc_khz.map(|khz| khz.saturating_add(500)),
     );
     if written.is_err() {
         fail(format_args!(

@@ -24,12 +24,14 @@ fn hermits_prefix(mask: Ipv4Addr) -> u32 {
 
 #[test]
 fn the_arguments_are_those_of_the_services_own_image() {
-    let settings = parse("port=4242 ip=192.0.2.9/28 gw=192.0.2.1 log=info").unwrap();
+    let settings =
+        parse("port=4242 ip=192.0.2.9/28 gw=192.0.2.1 tsc_khz=2599998 log=info").unwrap();
     let expected = Settings {
         address: Ipv4Addr::new(192, 0, 2, 9),
         prefix: 28,
         gateway: Some(Ipv4Addr::new(192, 0, 2, 1)),
         port: 4242,
+        tsc_khz: Some(2_599_998),
         log: LevelFilter::Info,
     };
     assert_eq!(settings, expected);

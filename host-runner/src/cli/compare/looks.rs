@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::super::CliError;
 use super::super::args::RunArgs;
+use super::super::boot_args;
 use super::super::interrupt::Interrupt;
 use super::super::machine;
 use super::super::recipe::{self, Recipe};
@@ -293,9 +294,12 @@ fn with_clock(bootable: Bootable, target: Target) -> Bootable {
     if target == Target::LinuxGuest {
         return bootable;
     }
-    let clock = instructions::HERMIT_CLOCK;
+    let is_clock = |argument: &&str| argument.starts_with(boot_args::TSC_KHZ);
+    let arguments = bootable.boot_args.split(' ');
+    let arguments = arguments.filter(|argument| !is_clock(argument));
+    let arguments: Vec<&str> = arguments.chain([instructions::HERMIT_CLOCK]).collect();
     Bootable {
-        boot_args: format!("{clock} {}", bootable.boot_args),
+        boot_args: arguments.join(" "),
         ..bootable
     }
 }
@@ -315,6 +319,26 @@ mod tests {
 
     fn names(combinations: &[Combination]) -> Vec<String> {
         Look::all(combinations).iter().map(Look::name).collect()
+    }
+
+    #[test]
+    fn a_guest_that_is_counted_has_a_clock_of_instructions() {
+        let told = |boot_args: &str, target| {
+            let bootable = Bootable {
+                image: "image".into(),
+                initrd: None,
+                boot_args: boot_args.to_owned(),
+                memory_mib: 32,
+                modern_device: false,
+            };
+            with_clock(bootable, target).boot_args
+        };
+        let line = "port=1 tsc_khz=2599998 log=info";
+        for target in [Target::Hermit, Target::HermitSockets] {
+            assert_eq!(told(line, target), "port=1 log=info tsc_khz=1000000");
+        }
+        assert_eq!(told("port=1", Target::Hermit), "port=1 tsc_khz=1000000");
+        assert_eq!(told("port=1", Target::LinuxGuest), "port=1");
     }
 
     #[test]

@@ -30,7 +30,7 @@ extern "C" fn main(argc: i32, argv: *const *const u8, env: *const *const u8) {
         .check(environment)
         .unwrap_or_else(|error| fail(error));
     log::set_max_level(settings.log);
-    let clock = platform::clock();
+    let clock = platform::clock(settings.tsc_khz);
     let socket = UdpSocket::bind(settings.port).unwrap_or_else(|error| fail(error));
     let service = Service::new(&settings, boot_id());
     say(Ready {
