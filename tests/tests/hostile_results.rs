@@ -230,6 +230,22 @@ fn numbers_that_size_a_drawing_are_bounded() {
         "longer than",
     );
 
+    let many = |it: &mut Value, first: u32| {
+        for number in first..first + 90 {
+            it["latency_ns"][format!("p{number}")] = json!(1);
+        }
+        for fraction in 0..90 {
+            it["latency_ns"][format!("p1.{first}{fraction}")] = json!(1);
+        }
+    };
+    refused(&|it| many(&mut it["runs"][0], 1), "100 percentiles");
+    // As many fields as there is room for, none of which is known.
+    let text = result.to_string();
+    let fields = format!("\"latency_ns\":{{{}", "\"\":0,".repeat(1_500_000));
+    let text = text.replacen("\"latency_ns\":{", &fields, 1);
+    fs::write(results.path().join("result.json"), text).unwrap();
+    let _ = report(&turn, results.path());
+
     let mut most = result;
     most["merged"][0]["rounds_wanted"] = json!(10_000);
     write(results.path(), &most);

@@ -17,6 +17,9 @@ use super::summary::{MIN_BEYOND, PERCENTILES};
 /// The most decimals that a percentile has: one in a hundred million lies beyond the highest.
 const MAX_DECIMALS: usize = 6;
 
+/// How many percentiles are read beside the standard ones.
+pub const MOST: usize = 100;
+
 /// A percentile, above 0 and below 100.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requested {
@@ -181,6 +184,10 @@ impl<'de> Deserialize<'de> for Values {
                     let requested = name.strip_prefix('p').and_then(|it| it.parse().ok());
                     if let Some(requested) = requested.filter(|it: &Requested| !it.is_standard()) {
                         values.add(&requested, value.as_u64());
+                    }
+                    if values.0.len() > MOST {
+                        let what = format!("more than {MOST} percentiles");
+                        return Err(serde::de::Error::custom(what));
                     }
                 }
                 Ok(values)

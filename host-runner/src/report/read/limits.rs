@@ -5,6 +5,9 @@ use std::collections::HashSet;
 
 use super::Distribution;
 use crate::report::{Merged, Report};
+use crate::stats::Summary;
+use crate::stats::requested::MOST;
+use crate::stats::summary::percentile_columns;
 
 /// The length of `result.json`. A thousand runs have half of it.
 pub const RESULT_BYTES: u64 = 8 << 20;
@@ -113,7 +116,28 @@ pub fn excess(report: &Report) -> Option<String> {
             return Some(format!("it has {} on {} twice", it.label(), it.link));
         }
     }
+    let columns = percentile_columns(&[], summaries(report)).len();
+    if columns > MOST {
+        return Some(format!(
+            "it has {columns} percentiles, at most {MOST} are read"
+        ));
+    }
     report.merged.iter().find_map(too_many_rounds)
+}
+
+/// All that tables have a column for each percentile of.
+fn summaries(report: &Report) -> impl Iterator<Item = &Summary> {
+    let runs = report.runs.iter().flat_map(|run| {
+        let optional = [
+            &run.uncorrected_latency_ns,
+            &run.service_ns,
+            &run.path_ns,
+            &run.send_lateness_ns,
+        ];
+        let optional = optional.into_iter().flatten();
+        std::iter::once(&run.latency_ns).chain(optional)
+    });
+    runs.chain(report.merged.iter().map(|it| &it.latency_ns))
 }
 
 fn too_many_rounds(merged: &Merged) -> Option<String> {
