@@ -84,6 +84,6 @@ fn a_killed_measurement_keeps_nobody_waiting_and_a_wait_can_be_broken_off() {
     given_up.interrupt();
     given_up.finish().expect_failure(1, &["interrupted"]);
     first.signal(rustix::process::Signal::KILL);
-    let _ = first.finish();
+    let _ = first.finish_abruptly();
     assert_eq!(second.finish().measured().count("received"), 10);
 }
