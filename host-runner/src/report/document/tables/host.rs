@@ -69,10 +69,19 @@ pub fn environment(source: &Source) -> Table {
         ("revision", environment.git_revision.clone()),
         ("results", Some(source.directory.display().to_string())),
     ];
+    let others: Vec<String> = environment
+        .concurrent
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     let mut table = Table::new("Environment", &["", "found"]);
     for (name, fact) in facts {
         let fact = fact.unwrap_or_else(|| "not known".to_owned());
         table.row(None, [name.to_owned(), fact]);
+    }
+    if !others.is_empty() {
+        let what = "also measured at the same time".to_owned();
+        table.row(None, [what, others.join("; ")]);
     }
     table
 }
