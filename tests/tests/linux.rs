@@ -55,10 +55,10 @@ fn guest(responder: &str, link: &str) {
     assert_eq!(run["responder"], responder);
     assert_eq!(run["link"], link);
     assert_eq!(run["accel"], "tcg");
-    assert!(
-        run["boot_ms"].as_f64() > run["guest_boot_ms"].as_f64(),
-        "{run:#}"
-    );
+    // By two clocks: a guest that calibrates its own on a busy host is wrong about it.
+    for boot in ["boot_ms", "guest_boot_ms"] {
+        assert!(run[boot].as_f64() > Some(0.0), "{boot}: {run:#}");
+    }
     assert_eq!(results.json["environment"]["accel"], "tcg");
     let image = results.json["environment"]["image"]["path"]
         .as_str()

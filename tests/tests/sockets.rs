@@ -49,10 +49,10 @@ fn on(link: &str) {
     let (outcome, results) = measured(&format!("--link {link}"));
     let run = results.run();
     assert_eq!((&run["link"], &run["accel"]), (&link.into(), &"tcg".into()));
-    assert!(
-        run["boot_ms"].as_f64() > run["guest_boot_ms"].as_f64(),
-        "{run:#}"
-    );
+    // By two clocks: a guest that calibrates its own on a busy host is wrong about it.
+    for boot in ["boot_ms", "guest_boot_ms"] {
+        assert!(run[boot].as_f64() > Some(0.0), "{boot}: {run:#}");
+    }
     let image = results.json["environment"]["image"]["path"].as_str();
     assert!(image.is_some_and(|path| path.ends_with("target/fathom-sockets.elf")));
     let console = fs::read_to_string(outcome.file("out/console.log")).unwrap();
