@@ -181,9 +181,9 @@ impl Results {
     #[must_use]
     pub fn check_completed(&self) -> Vec<bool> {
         let runs = self.json["runs"].as_array().expect("runs[]").iter();
-        let validity: Vec<bool> = runs.map(check_completed).collect();
-        assert!(!validity.is_empty(), "{:#}", self.json);
-        validity
+        let received: u64 = runs.clone().map(|run| count(run, "received")).sum();
+        assert!(received > 0, "{:#}", self.json);
+        runs.map(check_completed).collect()
     }
 
     fn check_counts(&self) {
@@ -316,7 +316,6 @@ fn count(value: &Value, field: &str) -> u64 {
 fn check_completed(run: &Value) -> bool {
     assert_eq!(run["partial"], false, "{run:#}");
     let [sent, received, lost] = ["sent", "received", "lost"].map(|field| count(run, field));
-    assert!(received > 0, "{run:#}");
     assert_eq!(sent, received + lost, "{run:#}");
     for nothing in ["corrupted", "foreign"] {
         assert_eq!(count(run, nothing), 0, "{nothing}: {run:#}");
@@ -324,6 +323,8 @@ fn check_completed(run: &Value) -> bool {
     let is_valid = run["valid"] == true;
     let reasons = run["invalid_because"].as_array().map_or(0, Vec::len);
     assert_eq!(is_valid, reasons == 0, "{run:#}");
+    // In a run of a moment a host that stands still may have all of them time out.
+    assert!(received > 0 || !is_valid, "{run:#}");
     is_valid
 }
 

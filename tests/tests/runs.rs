@@ -177,7 +177,7 @@ fn a_pipeline_on_frames() {
 #[test]
 fn a_sweep_of_loads_in_one_boot() {
     let turn = turn();
-    let arguments = "--accel tcg --sweep --depth 8 --duration 50ms --warmup 20ms --timeout 300ms";
+    let arguments = "--accel tcg --sweep --depth 8 --duration 50ms --warmup 20ms --timeout 1s";
     let outcome = Call::run(arguments).finish(&turn);
     let results = outcome.completed("out");
     let runs = results.json["runs"].as_array().unwrap();
