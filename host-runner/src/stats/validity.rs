@@ -88,13 +88,13 @@ pub fn reasons(ended: &Ended, tally: &Tally, recorder: &Recorder, noise: &Noise)
     let foreign = (tally.foreign > 0).then(|| {
         format!(
             "the service was restarted: replies from another boot: {}",
-            tally.foreign
+            quantity::count(tally.foreign)
         )
     });
     let saturated = (recorder.latency.saturated() > 0).then(|| {
         format!(
             "latencies beyond what a histogram holds: {}",
-            recorder.latency.saturated()
+            quantity::count(recorder.latency.saturated())
         )
     });
     let steal = noise

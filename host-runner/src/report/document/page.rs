@@ -8,7 +8,7 @@ use super::charts::{self, Chart, sample};
 use super::comparison::view::View;
 use super::comparison::{Contest, contests};
 use super::entry::{Entry, entries};
-use super::tables::{Table, host, runs};
+use super::tables::{self, Table, host, runs};
 use super::{format, method};
 use crate::quantity;
 use crate::report::machines::Differences;
@@ -130,12 +130,12 @@ fn measurements(entries: &[Entry<'_>]) -> Measurements {
         entries: entries.iter().map(entry_view).collect(),
         latency: runs::latency(entries),
         charts: charts::of_measurements(entries),
-        details: vec![
+        details: tables::that_tell([
             runs::floors(entries),
             runs::noise(entries),
             runs::parts(entries),
             runs::requests(entries),
-        ],
+        ]),
         holds: runs::holds(entries),
     }
 }

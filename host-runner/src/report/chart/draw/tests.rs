@@ -104,3 +104,16 @@ fn crowded_labels_stay_within_the_plot() {
     let places = places(&plot(&crowded, Size::Narrow), "bandlabel");
     assert!(places.iter().all(|&(_, y)| y > TOP + 4.0), "{places:?}");
 }
+
+#[test]
+fn a_label_goes_under_its_band_where_a_curve_runs_along_it() {
+    let mut along = example();
+    along.bands.truncate(1);
+    (along.bands[0].low, along.bands[0].high) = (1e4, 2e4);
+    along.curves[0].marks.clear();
+    let foot = |plot: &Plot| places(&super::plot(plot, Size::Wide), "bandlabel")[0].1;
+    along.curves[0].lines[0].points = vec![(1.0, 1e6), (1e6, 1e6)];
+    let over = foot(&along);
+    along.curves[0].lines[0].points = vec![(1.0, 2.4e4), (1e6, 2.4e4)];
+    assert!(foot(&along) > over + FONT, "{} and {over}", foot(&along));
+}

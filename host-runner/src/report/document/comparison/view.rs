@@ -7,7 +7,7 @@ use super::{Contest, OnLink, charts, tables, verdicts};
 use crate::report::Skipped;
 use crate::report::document::charts::{Chart, sample};
 use crate::report::document::method;
-use crate::report::document::tables::{Table, runs};
+use crate::report::document::tables::{Table, runs, that_tell};
 use crate::report::why::WHAT_HOLDS;
 
 /// What the page says of a comparison.
@@ -129,14 +129,14 @@ fn details(link: &OnLink<'_>) -> Details {
         runs: entries.len(),
         invalid: entries.iter().filter(|it| !it.run.valid).count(),
         reasons: tables::invalid(link),
-        tables: vec![
+        tables: that_tell([
             runs::latency(entries),
             runs::floors(entries),
             runs::noise(entries),
             runs::parts(entries),
             runs::requests(entries),
             runs::holds(entries),
-        ],
+        ]),
         samples: entries.iter().map(|it| sample(it.style)).collect(),
     }
 }

@@ -46,11 +46,27 @@ impl Table {
         }
     }
 
+    /// Whether no row has anything to tell but its name.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        let cells = self.rows.iter().flat_map(|row| row.cells.iter().skip(1));
+        cells.into_iter().all(|cell| cell == NONE)
+    }
+
     /// Adds a row, of the measurement `entry` if it is of one.
     pub fn row(&mut self, entry: Option<usize>, cells: impl IntoIterator<Item = String>) {
         let cells = cells.into_iter().collect();
         self.rows.push(Row { entry, cells });
     }
+}
+
+/// Those of `tables` that have something to tell.
+#[must_use]
+pub fn that_tell(tables: impl IntoIterator<Item = Table>) -> Vec<Table> {
+    tables
+        .into_iter()
+        .filter(|table| !table.is_blank())
+        .collect()
 }
 
 /// A measured time; from `censored_from_ns` on it is a lower bound.

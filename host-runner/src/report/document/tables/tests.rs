@@ -60,6 +60,14 @@ fn the_median_is_told_in_round_trips_of_a_cache_line() {
 }
 
 #[test]
+fn a_table_of_nothing_is_left_out() {
+    let sources = [made_up::open(1000.0)];
+    let entries = entries(&sources);
+    let told = that_tell([floors(&entries), noise(&entries)]);
+    assert_eq!(told, [noise(&entries)], "it shares no memory with anyone");
+}
+
+#[test]
 fn signals_are_per_echo_with_the_warm_up() {
     let mut source = made_up::closed();
     source.report.runs[0].signals = Some(crate::link::Signals {
