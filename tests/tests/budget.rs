@@ -39,8 +39,13 @@ fn an_echo_through_qemu_takes_one_doorbell_and_no_interrupt() {
     let turn = turn();
     for link in [LinkKind::Unix, LinkKind::User] {
         let woken = woken::by_lone_echoes(link, ECHOES, &turn);
-        eprintln!("{}: {woken:?}", link.name());
-        assert!(woken.doorbells <= ECHOES, "{}: {woken:?}", link.name());
+        // QEMU may still be at the last answer when the next one is there, which then needs none.
+        let one_each = ECHOES * 9 / 10..=ECHOES;
+        assert!(
+            one_each.contains(&woken.doorbells),
+            "{}: {woken:?}",
+            link.name()
+        );
         assert_eq!(woken.interrupts, 0, "{}: {woken:?}", link.name());
     }
 }
