@@ -100,7 +100,12 @@ mod tests {
             .env(MARK, &mark)
             .spawn()
             .unwrap();
-        let found = running(&mark);
+        // The kernel may let this process go on before the child has its environment.
+        let start = Instant::now();
+        let mut found = running(&mark);
+        while found.is_empty() && start.elapsed() < PATIENCE {
+            found = running(&mark);
+        }
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(found, [(Pid::from_child(&child), "sleep".to_owned())]);

@@ -74,6 +74,9 @@ impl Runner<'_> {
             .env(MARK, &mark)
             // Waits for no measurement but its own, of other parts or of another user of this host.
             .env(LOCK, &mark)
+            // A `make` that a part starts is nobody's child.
+            .env_remove("MAKEFLAGS")
+            .env_remove("MAKELEVEL")
             .stdin(Stdio::null())
             .stdout(File::create(&stdout)?)
             .stderr(File::create(&stderr)?);
