@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 use serde_json::Value;
 use tests::built;
 use tests::fathom::{Call, Outcome};
-use tests::results::{Results, histogram};
+use tests::results::{Results, histogram, measured_s};
 use tests::turn::turn;
 
 /// A call of `fathom compare` of the built image under TCG.
@@ -143,6 +143,20 @@ fn targets_in_turns_merged_and_compared() {
         );
         assert!(run["warmup_settled"].is_boolean(), "{run:#}");
         assert_eq!(run["lost"], 0, "{run:#}");
+        assert_eq!(run["name"], run["target"], "{run:#}");
+        if run["attempt"] == 1 {
+            let [name, round] = ["name", "round"].map(|field| run[field].to_string());
+            let log = format!(
+                "out/{}-vhost-user-closed-round-{round}.hlog",
+                name.trim_matches('"')
+            );
+            let (log_s, sending_ns) = (measured_s(&outcome.file(&log)), run["sending_ns"].as_f64());
+            // Each of its lengths is rounded to a millisecond.
+            assert!(
+                (log_s - sending_ns.unwrap() / 1e9).abs() < 0.04,
+                "{log_s} s: {run:#}"
+            );
+        }
         assert_eq!(
             run["accel"].is_string(),
             run["target"] == "hermit",
@@ -154,6 +168,10 @@ fn targets_in_turns_merged_and_compared() {
     for comparison in array(json, "comparisons") {
         assert_eq!(
             (&comparison["target"], &comparison["baseline"]),
+            (&"hermit".into(), &"null".into())
+        );
+        assert_eq!(
+            (&comparison["name"], &comparison["baseline_name"]),
             (&"hermit".into(), &"null".into())
         );
         assert_eq!(comparison["verdict"], "too few rounds to say");
