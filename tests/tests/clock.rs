@@ -145,7 +145,7 @@ fn so_has_one_on_hermits_own_sockets() {
     });
     let bounds = of_service(&address, 500.0);
     running.signal(Signal::KILL);
-    let _ = running.finish();
+    let _ = running.finish_abruptly();
     println!("on Hermit's sockets: {bounds:.1?}");
     assert!(bounds.allow(TOLD_PPM), "{bounds:?}");
 }
