@@ -91,7 +91,8 @@ fn a_guests_figures_are_those_that_hold_on_any_machine() {
         let hermit = of(json, "hermit", link);
         check_guest(json, hermit);
         let instructions = number(hermit, "instructions_per_echo");
-        assert!((instructions / baseline - 1.0).abs() < 0.05, "{hermit:#}");
+        // Of the same source, the compiler makes other code in a checkout at another path: 464 or 496.
+        assert!((instructions / baseline - 1.0).abs() < 0.1, "{hermit:#}");
         let doorbells = if link == "unix" { 1.0 } else { 0.0 };
         assert_eq!(number(hermit, "doorbells_per_echo"), doorbells);
         assert_eq!(number(hermit, "interrupts_per_echo"), 0.0);
