@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::json;
 use tests::fathom::Call;
-use tests::midway::{MEASURING, measuring, measuring_with_monitor};
+use tests::midway::{MEASURING, measuring, measuring_with_monitor, wait_for_replies};
 use tests::turn::turn;
 
 #[test]
@@ -174,7 +174,7 @@ fn a_guest_that_panics_half_way() {
          exit 1",
     );
     let mut running = running.start(&turn);
-    running.wait_for_file("frames.pcap", MEASURING);
+    wait_for_replies(&mut running);
     fs::write(running.file("panic-now"), "").unwrap();
     let outcome = running.finish();
     outcome.expect_failure(1, &["guest panicked", "src/service.rs:7:9", "out of luck"]);
