@@ -143,14 +143,16 @@ fn an_open_loop_on_frames() {
         // Counted from when it was due, a latency is never under that from when it was sent; and the
         // uncorrected ones are a part of all.
         let sum = |summary: &str| {
-            let [count, mean] = ["count", "mean"].map(|key| run[summary][key].as_f64().unwrap());
-            count * mean
+            // A client that waits may not get to send one: a busy host has a backlog from the first on.
+            let [count, mean] = ["count", "mean"].map(|key| run[summary][key].as_f64());
+            count.unwrap_or(0.0) * mean.unwrap_or(0.0)
         };
         assert!(
             sum("latency_ns") >= sum("uncorrected_latency_ns") - 1000.0,
             "{run:#}"
         );
-        let max = |summary: &str| run[summary]["max"].as_u64().unwrap();
+        let max = |summary: &str| run[summary]["max"].as_u64();
+        assert!(max("latency_ns").is_some());
         assert!(max("latency_ns") >= max("uncorrected_latency_ns"));
     }
 }
@@ -219,7 +221,8 @@ fn a_closed_loop_through_the_user_network_with_dhcp() {
 
 #[test]
 fn an_open_loop_through_the_user_network() {
-    let arguments = "--link user --mode open --rate 500 --duration 1s --warmup 0s --payload 1472";
+    let arguments =
+        "--link user --mode open --rate 500 --duration 1s --warmup 0s --timeout 5s --payload 1472";
     let (_, results) = measured(arguments);
     assert_eq!(results.count("sent"), 500);
     assert_eq!(results.run()["payload_bytes"], MAX_PAYLOAD);
