@@ -9,10 +9,10 @@
 //! for values that somebody chose, such as a timeout or a tick of an axis: they lose the zeros at the
 //! end of a fraction, which in a measured value are digits.
 
-/// How many digits a measured value has.
+/// Number of significant digits of a measured value.
 const DIGITS: usize = 3;
 
-/// How many digits a ratio to a floor has: such floors move by a third within seconds.
+/// Number of significant digits of a ratio to a floor: such floors move by a third within seconds.
 const RATIO_DIGITS: usize = 2;
 
 /// Units of time, each a thousand of the one before.
@@ -232,7 +232,7 @@ pub fn exact(value: f64) -> String {
     trimmed(&Rounded::new(value, DIGITS).in_units(0)).to_owned()
 }
 
-/// How many of something there are for each echo: `1`, `0.5`, `0.0123`.
+/// Returns a number per echo as text: `1`, `0.5`, `0.0123`.
 #[must_use]
 pub fn per_echo(value: f64) -> String {
     match value {
@@ -242,7 +242,7 @@ pub fn per_echo(value: f64) -> String {
     }
 }
 
-/// How many times a floor something is, to as many digits as a floor is known to: `4.4`, `190`.
+/// Returns a ratio to a floor as text, to as many digits as a floor is known to: `4.4`, `190`.
 #[must_use]
 pub fn ratio(times: f64) -> String {
     Rounded::new(times, RATIO_DIGITS).in_units(0)

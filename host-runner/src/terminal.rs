@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
-/// What goes before a line of a message that begins with somebody's line break.
+/// Prefix of a line of a message that begins after somebody's line break.
 const QUOTED: &str = "  | ";
 
 /// Puts visible signs for control characters (C0, DEL, C1) and for those that change the direction of
@@ -38,7 +38,7 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Whether a terminal does something else with a character than to show it.
+/// Returns whether a terminal does something else with a character than to show it.
 fn is_active(character: char) -> bool {
     match character {
         '\n' | '\t' => false,

@@ -17,10 +17,10 @@ use crate::clock;
 /// From one end of a measurement to the other, at least.
 const INTERVAL: Duration = Duration::from_millis(20);
 
-/// How often the other end is tried.
+/// Maximum number of attempts at the other end of a measurement.
 const TRIES: u32 = 20;
 
-/// How often each end is read, to keep the narrowest.
+/// Number of readings at each end, of which the narrowest is kept.
 const READINGS: u32 = 64;
 
 /// A result with wider bounds than this is none, in parts of a million. On a host that is quiet they

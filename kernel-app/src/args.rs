@@ -34,7 +34,8 @@ pub use values::tsc_khz;
 /// Where a DHCP client listens (RFC 2131 §4.1): not to be had for the service beside `ip=dhcp`.
 pub const DHCP_CLIENT_PORT: u16 = 68;
 
-/// What `tsc_khz=` may be: what the kernel, which counts in whole MHz, can be told.
+/// Range of `tsc_khz=`, in kHz: the frequencies that can be passed to the kernel, which counts in
+/// whole MHz.
 pub const TSC_KHZ: RangeInclusive<u32> = 1_000..=65_535_000;
 
 /// Where the IPv4 address comes from.

@@ -55,7 +55,7 @@ pub struct View {
     pub width: u32,
     /// Whether the user prefers dark.
     pub is_dark: bool,
-    /// Whether it is shown as it would be printed.
+    /// True if the page is shown as it would be printed.
     pub is_paper: bool,
 }
 

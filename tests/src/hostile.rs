@@ -1,5 +1,5 @@
-//! What tests of hostile input have in common: results to be spoilt, a reader with little memory, and what
-//! holds of all that is printed.
+//! Common parts of the tests of hostile input: results to be spoilt, a reader with little memory, and
+//! what holds of all that is printed.
 #![forbid(unsafe_code)]
 
 use std::path::Path;
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::fathom::{Call, Outcome};
 use crate::turn::Turn;
 
-/// What a reader of hostile results may have of memory, in KiB of address space.
+/// Memory limit of a reader of hostile results, in KiB of address space.
 const MEMORY_KIB: u32 = 256 << 10;
 
 /// The log of the run in [`results`].

@@ -1,4 +1,4 @@
-//! How fast a guest's clock runs, bounded by exchanges with it.
+//! Rate of a guest's clock, bounded by exchanges with the guest.
 //!
 //! Of a request that leaves at t1 and is answered at t4 of one clock, t2 and t3 of the guest's lie in
 //! between. So for any two exchanges, i before j, the host's time from t4 of i to t1 of j is at most the
@@ -20,13 +20,13 @@ const BLOCK: usize = 32;
 /// One request and its reply, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Exchange {
-    /// When it was sent, on the host's clock.
+    /// Time at which the request was sent, in nanoseconds on the host's clock.
     pub t1_ns: u64,
-    /// When the guest had it, on its own clock.
+    /// Time at which the guest received the request, in nanoseconds on the guest's clock.
     pub t2_ns: u64,
-    /// When the guest answered.
+    /// Time at which the guest answered, in nanoseconds on the guest's clock.
     pub t3_ns: u64,
-    /// When the reply was in hand.
+    /// Time at which the reply was received, in nanoseconds on the host's clock.
     pub t4_ns: u64,
 }
 
@@ -52,13 +52,13 @@ impl Bounds {
         high_ppm: f64::INFINITY,
     };
 
-    /// How far apart they are.
+    /// Returns the distance between the bounds, in parts per million.
     #[must_use]
     pub fn width_ppm(&self) -> f64 {
         self.high_ppm - self.low_ppm
     }
 
-    /// Whether a clock that is wrong by no more than `ppm` is possible.
+    /// Returns whether the bounds allow a clock that is wrong by at most `ppm` parts per million.
     #[must_use]
     pub fn allow(&self, ppm: f64) -> bool {
         self.low_ppm <= ppm && self.high_ppm >= -ppm

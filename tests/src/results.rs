@@ -270,7 +270,7 @@ impl Results {
     }
 }
 
-/// How long the intervals of a log are together, in seconds.
+/// Returns the total length of the intervals of a log, in seconds.
 ///
 /// # Panics
 ///

@@ -1,4 +1,5 @@
-//! How often a test repeats what fails seldom: a little in the suite, as often as it takes on request.
+//! Number of times that a test repeats what fails seldom: few in the suite, as many as it takes on
+//! request.
 #![forbid(unsafe_code)]
 
 /// The number in the environment variable `name`, else `in_suite`.

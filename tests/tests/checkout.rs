@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 use tests::built;
 
-/// What the path of the checkout has in it.
+/// Name of the checkout's directory, with a quote and spaces in it.
 const NAME: &str = "it's a path";
 
 /// The files of the checkout that `make` and the set-up read.

@@ -16,11 +16,12 @@ use tests::turn::{Turn, turn};
 use tests::{patience, soak};
 use wire::HEADER_LEN;
 
-/// What a guest may be wrong by that `fathom` has told how fast its counter runs.
+/// Largest error of the clock of a guest that `fathom` has told its counter's frequency, in parts per
+/// million.
 const TOLD_PPM: f64 = 50.0;
 
-/// What a guest may be wrong by that had to measure it: half of how far the bounds may be apart that it
-/// takes for a result (`kernel-app/src/boot/timer.rs`).
+/// Largest error of the clock of a guest that had to measure its counter's frequency, in parts per
+/// million: half of the widest bounds that the guest takes for a result (`kernel-app/src/boot/timer.rs`).
 const MEASURED_PPM: f64 = 2_500.0;
 
 /// A reply that has not come by then is taken for lost.

@@ -1,4 +1,4 @@
-//! What stands in the way where Fathom writes, looks for programs and listens: other users' directories,
+//! Tests of obstacles where Fathom writes, looks for programs and listens: other users' directories,
 //! links, older results, guests and QEMUs that say anything.
 #![forbid(unsafe_code)]
 
@@ -239,7 +239,7 @@ fn what_lies_in_the_working_directory_is_not_run_in_the_place_of_what_was_built(
     assert!(!outcome.file("pwned").exists(), "{outcome:#?}");
 }
 
-/// Whether it is named at all depends on what else is busy here.
+/// Expects harmless output only: whether the process is named at all depends on what else is busy here.
 #[test]
 fn a_process_is_named_in_words_whatever_it_calls_itself() {
     let turn = turn();

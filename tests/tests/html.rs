@@ -13,8 +13,9 @@ use tests::fathom::{Call, Outcome};
 use tests::results::histogram;
 use tests::turn::turn;
 
-/// How a page is looked at, and what its pictures are called: on a telephone, a tablet, a desktop, and a
-/// sheet of A4 between its margins, at 96 pixels to the inch.
+/// Views of a page, each with the name of its screenshot, its width in pixels, and whether it is dark and
+/// printed: on a telephone, a tablet, a desktop, and a sheet of A4 between its margins, at 96 pixels to
+/// the inch.
 const VIEWS: [(&str, u32, bool, bool); 5] = [
     ("400-light", 400, false, false),
     ("768-light", 768, false, false),

@@ -28,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Samples are counted from here on: half of the pause.
 const COUNTED_FROM_NS: u64 = 50_000_000;
 
-/// How often an open loop is tried on a host that can't carry it for the whole of a test.
+/// Number of attempts at an open loop on a host that can't carry it for the whole of a test.
 const ATTEMPTS: u32 = 8;
 
 /// Measures until a pause is over and its backlog is answered; nothing is lost. Returns the pause's
@@ -55,8 +55,8 @@ fn counted(histogram: &Histogram<u64>) -> u64 {
     histogram.count_between(COUNTED_FROM_NS, u64::MAX)
 }
 
-/// How many such samples a client that waits for each reply can have: one begins when the last has
-/// ended.
+/// Returns the largest number of such samples that a client that waits for each reply can have: each
+/// begins when the last has ended.
 fn most_of_a_client_that_waits(results: &Results) -> u64 {
     results.count("elapsed_ns") / COUNTED_FROM_NS + 1
 }

@@ -159,7 +159,7 @@ fn requests_leave_from_where_they_were_told_to() {
     outcome.expect_failure(1, &["nonesuch0", "--interface"]);
 }
 
-/// Whether a network of the test's own can be made and changed; skips the calling test if not.
+/// Returns whether a network of the test's own can be made and changed; skips the calling test if not.
 #[track_caller]
 fn can_make_networks() -> bool {
     network::is_root() && process::is_installed("ip", Capability::Tap)
@@ -216,7 +216,7 @@ fn a_link_local_address_has_a_zone() {
     });
 }
 
-/// How many datagrams this network had no route for.
+/// Returns the number of datagrams that this network had no route for.
 fn without_a_route() -> u64 {
     let counters = fs::read_to_string("/proc/thread-self/net/snmp").unwrap();
     let mut lines = counters.lines().filter(|line| line.starts_with("Ip: "));

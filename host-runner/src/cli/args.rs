@@ -28,8 +28,8 @@ pub use probe::ProbeArgs;
 /// `fathom run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// What to measure: hermit, hermit-sockets, linux-guest:MODE, linux-host:MODE (MODE is blocking,
-    /// busy, io_uring or, for linux-host on link tap, af_xdp), null
+    /// Target: hermit, hermit-sockets, linux-guest:MODE, linux-host:MODE (MODE is blocking, busy, io_uring
+    /// or, for linux-host on link tap, af_xdp), null
     #[arg(long = "target", value_name = "NAME", default_value = "hermit")]
     pub name: TargetName,
     /// How datagrams reach the service [default: vhost-user; loopback for linux-host]
@@ -56,13 +56,13 @@ pub struct RunArgs {
 }
 
 impl RunArgs {
-    /// What to measure.
+    /// Returns the target to measure.
     #[must_use]
     pub const fn target(&self) -> Target {
         self.name.target
     }
 
-    /// How the service waits for datagrams, where it is on Linux.
+    /// Returns how the service waits for datagrams, if it is on Linux.
     #[must_use]
     pub fn responder(&self) -> Option<Responder> {
         self.name.responder_or(self.linux.responder)

@@ -47,9 +47,9 @@ pub enum CliError {
     /// An address can't be used as it is.
     #[error("{address}: {problem}")]
     Address {
-        /// What was given.
+        /// Address as it was given.
         address: String,
-        /// What is wrong with it, and what to do.
+        /// Problem with the address, and its remedy.
         problem: String,
     },
     /// The service speaks, but not as it was asked to.
@@ -57,7 +57,7 @@ pub enum CliError {
     OtherProtocol {
         /// The service.
         address: String,
-        /// How many replies showed it.
+        /// Number of replies that showed the other protocol.
         replies: u32,
         /// The protocol of those.
         speaks: Protocol,
@@ -71,7 +71,7 @@ pub enum CliError {
         #[source]
         source: io::Error,
     },
-    /// What would be run may be anybody's.
+    /// The file to be used may have been put there by another user.
     #[error("{} may be another user's: its owner or its directory's is somebody else, or all may write there; go to a directory of your own, or name the file to use", path.display())]
     Untrusted {
         /// Which.
@@ -121,19 +121,20 @@ pub enum CliError {
         "the measurement is invalid: `validity` in the report says why, and what to do about it"
     )]
     Invalid {
-        /// Why not, which the report has said.
+        /// Reasons for the invalidity, which the report has given.
         reasons: Vec<String>,
     },
     /// A comparison lacks valid runs.
     #[error("the comparison is incomplete: {}", reasons.join("; "))]
     Incomplete {
-        /// What is missing, and why if that is known.
+        /// List of what is missing, each with its cause if that is known.
         reasons: Vec<String>,
     },
 }
 
 impl CliError {
-    /// What happened and everything that led to it; of several lines if a guest's or QEMU's words are.
+    /// Returns the error and everything that led to it as text; of several lines if it quotes a guest or
+    /// QEMU.
     #[must_use]
     pub fn with_causes(&self) -> String {
         let mut text = self.to_string();
@@ -171,7 +172,7 @@ impl CliError {
     }
 }
 
-/// What to say to whoever took the service at `address` for one of another protocol.
+/// Returns the message for a user who took the service at `address` for one of another protocol.
 fn other_protocol(address: &str, replies: u32, speaks: Protocol) -> String {
     match speaks {
         Protocol::Echo => format!(

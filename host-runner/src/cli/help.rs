@@ -1,4 +1,4 @@
-//! What `--help` says beside the options: examples first, and exit codes last.
+//! Parts of `--help` beside the options: examples first, and exit codes last.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory as _};
@@ -73,7 +73,8 @@ pub fn exit_codes() -> String {
     format!("Exit codes: {}.", codes.join(", "))
 }
 
-/// How far a misspelled name may be from the one that is suggested: a transposition and one more letter.
+/// Largest edit distance of a misspelled name to the one that is suggested: a transposition and one more
+/// letter.
 const FAR: usize = 2;
 
 /// Adds a suggestion to the error of a command that there is not, where clap has none: it compares by
@@ -189,12 +190,14 @@ mod tests {
         }
     }
 
-    /// The README and `--help` list the same codes, and no text promises another.
+    /// The README and `--help` list the same codes, and no text promises another. The README also says
+    /// that none of them gets through `make`.
     #[test]
     fn exit_codes_are_the_same_everywhere() {
         let readme = include_str!("../../../README.md");
         assert!(readme.contains(&exit_codes()), "{}", exit_codes());
         assert_eq!(readme.matches("Exit codes:").count(), 1);
+        assert!(readme.contains("`make` exits with 2 whatever a recipe returns"));
         for (name, both) in helps() {
             for help in both {
                 assert!(help.contains(&exit_codes()) || name != "fathom", "{help}");

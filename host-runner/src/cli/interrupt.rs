@@ -66,7 +66,7 @@ fn watched(status: &str) -> impl Iterator<Item = i32> {
         .filter(move |&signal| signal != SIGHUP || !survives_hangup)
 }
 
-/// Whether the process ignores `signal`: bit `signal` - 1 of `SigIgn` (proc(5)).
+/// Returns whether the process ignores `signal`: bit `signal` - 1 of `SigIgn` (proc(5)).
 fn is_ignored(status: &str, signal: i32) -> bool {
     let mask = |line: &str| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok();
     let ignored = status.lines().find_map(mask).unwrap_or(0);

@@ -70,7 +70,7 @@ impl Output {
         self.directory.path().join(name)
     }
 
-    /// Where the log `name` goes.
+    /// Returns the destination of the log `name`.
     #[must_use]
     pub fn log(&self, name: &str) -> Destination {
         self.directory.log(name)

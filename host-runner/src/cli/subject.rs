@@ -305,11 +305,11 @@ impl Subject {
     }
 }
 
-/// Why a guest is not placed.
+/// Reason for not placing a guest.
 const FASTER_UNPLACED: &str = "a pipeline is faster so on this link";
 
-/// Whether guest and measuring thread get places of their own under this load. A pipeline on a link that
-/// sleeps does better where the scheduler puts it: it lives on many frames at a time, and a measuring
+/// Returns whether guest and measuring thread get places of their own under this load. A pipeline on a link
+/// that sleeps does better where the scheduler puts it: it lives on many frames at a time, and a measuring
 /// thread that goes first takes each as it comes. (With 128 in flight on link user that was half the rate.)
 fn is_placed(link: LinkKind, mode: Mode) -> bool {
     link.is_polled() || !matches!(mode, Mode::Pipeline { .. })

@@ -10,9 +10,9 @@ use crate::target::{Responder, Target};
 /// A target, and how its service waits for datagrams where the name says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TargetName {
-    /// What it is.
+    /// Target that the name stands for.
     pub target: Target,
-    /// What stands after the colon.
+    /// Responder that stands after the colon, if any.
     pub responder: Option<Responder>,
 }
 

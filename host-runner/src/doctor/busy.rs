@@ -91,7 +91,7 @@ impl Times {
         busy
     }
 
-    /// Whether process `pid` is `ancestor` or descends from it.
+    /// Returns whether process `pid` is `ancestor` or descends from it.
     fn descends(&self, mut pid: u32, ancestor: u32) -> bool {
         // Read one after the other, parents could seem to form a circle.
         for _ in 0..self.processes.len() {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Directory;
 
-/// Where a log or a capture goes; whatever has its name is replaced when it is created.
+/// Destination of a log or a capture; whatever has its name is replaced when it is created.
 #[derive(Clone, Debug)]
 pub struct Destination {
     path: PathBuf,
@@ -25,7 +25,7 @@ impl Destination {
         }
     }
 
-    /// Where it is.
+    /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

@@ -18,18 +18,19 @@ use rustix::process::geteuid;
 
 use super::input;
 
-/// How a directory is held: to work in, not to be listed.
+/// Flags for holding a directory: to work in, not to be listed.
 const HELD: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-/// How a file is made: by us, and not through a link.
+/// Flags for creating a file: by us, and not through a link.
 const NEW: OFlags = OFlags::WRONLY
     .union(OFlags::CREATE)
     .union(OFlags::EXCL)
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
 
-/// What a file or directory may be used for, before the umask.
+/// Permissions of a new file, before the umask.
 const FILE_MODE: u32 = 0o666;
+/// Permissions of a new directory, before the umask.
 const DIRECTORY_MODE: u32 = 0o777;
 
 /// A directory that is held open.
@@ -87,7 +88,7 @@ impl Directory {
         })
     }
 
-    /// Where it is, or was when it was opened.
+    /// Returns the path of the directory at the time when it was opened.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -165,7 +166,7 @@ impl Directory {
         input::read_at(&self.held, name.as_ref(), limit)
     }
 
-    /// How long the file `name` is, if it is a regular file and no link.
+    /// Returns the length in bytes of the file `name`, if it is a regular file and no link.
     #[must_use]
     pub fn len_of(&self, name: &str) -> Option<u64> {
         let stat = self.stat(OsStr::new(name))?;

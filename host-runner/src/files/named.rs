@@ -11,7 +11,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use super::Directory;
 
-/// How many links may follow each other, as for the kernel.
+/// Maximum number of links that follow each other, as for the kernel.
 const MAX_LINKS: usize = 40;
 
 /// A file that the user named. A link of his own is followed, and goes on leading there; a FIFO or a
@@ -87,7 +87,7 @@ impl NamedFile {
     }
 }
 
-/// Where the link `path` leads.
+/// Returns the path that the link `path` leads to.
 fn target(path: &Path) -> io::Result<PathBuf> {
     let target = fs::read_link(path)?;
     Ok(path.parent().unwrap_or(Path::new("")).join(target))

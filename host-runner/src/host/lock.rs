@@ -1,10 +1,11 @@
 //! One measurement at a time: two of them on one host measure each other.
 //!
-//! Who measures holds an abstract Unix socket (unix(7)) that listens under a well-known name. The kernel
-//! gives the name to one process, of any user, and takes it back when that ends, however it ends; there is
-//! no file that could be left behind, lack a permission or be a link to somewhere else. Who comes second
-//! connects to it: the kernel then says which process listens, and hangs up when it is gone. Such names are
-//! known within a network namespace: measurements in containers with networks of their own are not seen.
+//! A process that measures holds an abstract Unix socket (unix(7)) that listens under a well-known name. The
+//! kernel gives the name to one process, of any user, and takes it back when that process ends, however it
+//! ends; there is no file that could be left behind, lack a permission or be a link to somewhere else. A
+//! process that comes second connects to the socket: the kernel then says which process listens, and hangs up
+//! when it is gone. Such names are known within a network namespace: measurements in containers with networks
+//! of their own are not seen.
 //!
 //! A process that measures although another does sends [`BESIDE`], so that both records name the other.
 
@@ -31,13 +32,13 @@ const NAME: &str = "fathom-measures";
 /// The environment variable that names another lock: only those with the same one wait for each other.
 pub const VARIABLE: &str = "FATHOM_LOCK";
 
-/// How many that wait, or measure all the same, can be connected.
+/// Maximum number of connected processes that wait, or that measure all the same.
 const BACKLOG: i32 = 128;
 
-/// What is sent by a process that measures although another one does.
+/// Byte sent by a process that measures although another one does.
 const BESIDE: u8 = b'&';
 
-/// How often to look at what does not wake this process up: Ctrl-C, and a lock without a queue.
+/// Interval between checks for what does not wake this process up: Ctrl-C, and a lock without a queue.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The name of a lock.
@@ -59,7 +60,7 @@ impl From<OsString> for Name {
     }
 }
 
-/// What to do while another process measures.
+/// Course of action while another process measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
     /// Wait until it has ended, for so long at most.
@@ -68,7 +69,7 @@ pub enum Patience {
     Beside,
 }
 
-/// Why there is no turn.
+/// Reason for not getting the lock.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another process still measures.

@@ -1,4 +1,4 @@
-//! What else goes on at this host: other processes, and other measurements.
+//! Other activity on this host: other processes, and other measurements.
 //!
 //! - [`process`]: what `/proc` says of a process;
 //! - [`lock`]: one measurement at a time.

@@ -1,5 +1,5 @@
-//! What `/proc` says of a process (proc(5)). Whoever runs a process chooses its name and its command
-//! line: both come from here as one line that no terminal obeys.
+//! Data of a process from `/proc` (proc(5)). Whoever runs a process chooses its name and its command line:
+//! both come from here as one line that no terminal obeys.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use crate::terminal::one_line;
 /// Ticks of process times per second: `USER_HZ`, 100 on every architecture that Fathom runs on.
 pub const TICKS_PER_SECOND: f64 = 100.0;
 
-/// How much of a command line is shown, in characters.
+/// Maximum length of a command line as it is shown, in characters.
 const SHOWN: usize = 120;
 
 /// A process, for people to find it by.
@@ -21,7 +21,7 @@ pub struct Process {
     pub pid: u32,
     /// Its command line, cut off where it is long; null if it is gone.
     pub command: Option<String>,
-    /// When it was started, in UTC; null if it is gone.
+    /// Start time of the process, in UTC; null if it is gone.
     pub started_at: Option<String>,
 }
 
@@ -92,7 +92,7 @@ impl Stat {
     }
 }
 
-/// When process `pid` was started.
+/// Returns the start time of process `pid`.
 fn started_at(pid: u32) -> Option<Timestamp> {
     let uptime = fs::read_to_string("/proc/uptime").ok()?;
     let uptime_s: f64 = uptime.split_whitespace().next()?.parse().ok()?;

@@ -1,8 +1,8 @@
 //! A link of several flows: as many UDP sockets, each with a port of its own, that take turns.
 //!
-//! What spreads load by addresses and ports - receive queues of a network card, CPUs of a service,
-//! equal paths - sees one flow as one client. Here a reply costs two system calls, of which the one
-//! that waits is shared by all replies that are there.
+//! Anything that spreads load by addresses and ports - receive queues of a network card, CPUs of a service,
+//! equal paths - sees one flow as one client. Here a reply costs two system calls, of which the one that
+//! waits is shared by all replies that are there.
 #![forbid(unsafe_code)]
 
 use std::fmt;

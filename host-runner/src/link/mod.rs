@@ -62,7 +62,7 @@ pub struct Received {
     pub at_ns: u64,
 }
 
-/// What became of a datagram that was to be sent.
+/// Outcome of sending a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sent {
     /// It is on its way, and the network may still lose it.
@@ -199,7 +199,7 @@ pub enum LinkError {
         link: &'static str,
         /// The address or the interface.
         what: String,
-        /// What the system said.
+        /// Error from the system.
         #[source]
         source: io::Error,
     },

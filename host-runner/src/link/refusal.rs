@@ -31,12 +31,12 @@ const KNOWN: [(Errno, &str); Refusal::COUNT] = [
     (Errno::NONET, "ENONET"),
 ];
 
-/// Why this host refused to send a datagram.
+/// Reason for which this host refused to send a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal(u8);
 
 impl Refusal {
-    /// How many reasons there are.
+    /// Number of reasons.
     pub const COUNT: usize = 18;
 
     /// Every reason.
@@ -69,7 +69,7 @@ impl Refusal {
         KNOWN[self.index()].0
     }
 
-    /// What to do about it, if it never ends.
+    /// Returns advice for a refusal that never ends.
     #[must_use]
     pub fn remedy(self) -> &'static str {
         match self.errno() {
@@ -80,8 +80,8 @@ impl Refusal {
     }
 }
 
-/// Whether `error` of a send may be what ICMP says of an earlier datagram: the kernel reports that once,
-/// in place of sending the next one.
+/// Returns whether `error` of a send may be what ICMP says of an earlier datagram: the kernel reports that
+/// once, in place of sending the next one.
 pub(super) fn may_be_of_an_earlier_datagram(error: Errno) -> bool {
     matches!(
         error,

@@ -1,4 +1,4 @@
-//! Where the datagrams of an ordinary socket leave from.
+//! Source of the datagrams of an ordinary socket.
 #![forbid(unsafe_code)]
 
 use std::net::{SocketAddr, UdpSocket};
@@ -8,7 +8,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::LinkError;
 use super::user::any;
 
-/// Where datagrams leave from, as far as that is not left to the kernel.
+/// Source of datagrams, as far as it is not left to the kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Source {
     /// This host's address, and the port of the first flow; with port 0 any port. Its family is the

@@ -188,7 +188,7 @@ impl Link for UdpLink {
     }
 }
 
-/// What `error` of a receive means, of a socket whose peer `expected` has not been heard.
+/// Returns the meaning of `error` of a receive, on a socket whose peer `expected` has not been heard.
 #[cold]
 pub(super) fn not_received(
     name: &'static str,

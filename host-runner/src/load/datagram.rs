@@ -48,7 +48,7 @@ impl Requests {
         &self.bytes
     }
 
-    /// Whether `reply`, of which `header` was read, is what the protocol answers the request with that
+    /// Returns whether `reply`, from which `header` was read, is the protocol's answer to the request that
     /// was sent at `sent_ns`: it has everything that it must carry back.
     #[must_use]
     #[inline]
@@ -70,7 +70,7 @@ impl Requests {
 pub struct ReplyHeader {
     /// Whether it is a reply, and not another kind of datagram.
     pub is_reply: bool,
-    /// Whether all that a service writes is as it is in a request.
+    /// True if all fields that a service writes are as they are in a request.
     pub is_as_sent: bool,
     /// Its flags.
     pub flags: u16,

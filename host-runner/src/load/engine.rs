@@ -12,19 +12,19 @@ use crate::link::{Link, LinkError, Received, Refusal, Sent};
 /// Room for one byte more than the longest datagram, so that one too long is seen to be.
 const BUFFER_LEN: usize = MAX_PAYLOAD + 1;
 
-/// How long to wait, in nanoseconds, before anything is sent again that this host has refused: what is in
-/// its way is seldom gone at once.
+/// Pause in nanoseconds before anything is sent again that this host has refused: what is in its way is
+/// seldom gone at once.
 pub(super) const REFUSED_PAUSE_NS: u64 = 1_000_000;
 
-/// How often to try to send a first request before it is plain that none will ever leave.
+/// Number of attempts to send a first request, after which it is plain that none will ever leave.
 const FIRST_TRIES: u32 = 50;
 
-/// What came of sending a request.
+/// Outcome of sending a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attempt {
-    /// When that was.
+    /// Time of sending the request, in nanoseconds.
     pub at_ns: u64,
-    /// Whether this host refused it, so that it never left.
+    /// True if this host refused the request, so that it never left.
     pub is_refused: bool,
 }
 
@@ -91,7 +91,7 @@ where
         self.phase_from_ns = at_ns;
     }
 
-    /// Whether what is sent is not measured yet.
+    /// Returns whether requests that are sent now are not measured yet.
     pub(super) fn is_warming_up(&self) -> bool {
         self.phase == Phase::WarmUp
     }

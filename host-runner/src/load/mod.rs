@@ -62,8 +62,8 @@ pub struct Sample {
     /// Whether a client that waits for each reply would have sent it: what such a client would have
     /// measured (see [`window::Window`]). Always so in a closed loop.
     pub is_waited_for: bool,
-    /// What the guest says it took, t3 - t2 of its clock, bounded to [`Sample::round_trip_ns`]; `None`
-    /// if the reply does not say.
+    /// Service time in nanoseconds as the guest reports it, t3 - t2 of its clock, bounded to
+    /// [`Sample::round_trip_ns`]; `None` if the reply does not say.
     pub service_ns: Option<u64>,
 }
 

@@ -17,7 +17,7 @@ pub enum Mode {
     Closed,
     /// Request i is due i / `rate` seconds after the start, whatever happened before.
     Open {
-        /// How many a second.
+        /// Requests per second.
         rate: Rate,
     },
     /// A closed loop of `depth` requests in flight: each goes out when an earlier one was answered
@@ -84,7 +84,7 @@ pub struct Plan {
     pub measure: Limit,
     /// From what padding is made.
     pub seed: u64,
-    /// What the service answers with.
+    /// Protocol in which the service answers.
     pub protocol: Protocol,
 }
 
@@ -159,8 +159,8 @@ impl Plan {
         }
     }
 
-    /// Whether a request fits one packet of `family`, on Ethernet and on a path that carries packets of
-    /// up to `path_mtu` bytes: who answers does not answer fragments.
+    /// Checks that a request fits one packet of `family`, on Ethernet and on a path that carries packets of
+    /// up to `path_mtu` bytes: a service does not answer fragments.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What a service answers a request with.
+//! Protocols in which a service answers a request.
 
 use clap::ValueEnum;
 
@@ -23,7 +23,7 @@ impl Protocol {
         }
     }
 
-    /// Whether a reply says when the service had the request, and when it sent the reply.
+    /// Returns whether a reply says when the service had the request, and when it sent the reply.
     #[must_use]
     pub const fn has_service_times(self) -> bool {
         matches!(self, Self::Fathom)

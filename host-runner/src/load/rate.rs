@@ -1,4 +1,4 @@
-//! How many requests a second an open loop sends.
+//! Rate of an open loop, in requests per second.
 
 use std::fmt;
 use std::str::FromStr;
@@ -76,7 +76,7 @@ impl Rate {
     /// fraction of.
     pub(super) const NS_TIMES_SCALE: u64 = 1_000_000_000 * SCALE;
 
-    /// How many requests are due in `ns` nanoseconds, rounded up.
+    /// Returns the number of requests that are due in `ns` nanoseconds, rounded up.
     #[must_use]
     pub fn requests_in(self, ns: u64) -> u64 {
         let product = u128::from(self.micro_per_second) * u128::from(ns);
@@ -84,7 +84,7 @@ impl Rate {
         u64::try_from(requests).unwrap_or(u64::MAX)
     }
 
-    /// How long `count` requests take to send, in nanoseconds, rounded down.
+    /// Returns the time that `count` requests take to send, in nanoseconds, rounded down.
     #[must_use]
     pub fn time_of(self, count: u64) -> u64 {
         let product = u128::from(count) * u128::from(Self::NS_TIMES_SCALE);
@@ -98,7 +98,7 @@ impl fmt::Display for Rate {
     }
 }
 
-/// Why a text is no rate.
+/// Reason why a text is no rate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RateError {
     /// It is not written as a number is.

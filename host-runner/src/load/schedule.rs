@@ -7,11 +7,11 @@ use super::Rate;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Schedule {
     due_ns: u64,
-    /// What is left of the due time's last nanosecond, in parts of `parts`.
+    /// Remainder of the due time below one nanosecond, in units of 1/`parts` ns.
     remainder: u64,
     step_ns: u64,
     step_remainder: u64,
-    /// How many parts a nanosecond has here: the rate in its smallest unit.
+    /// Number of parts in a nanosecond: the rate in its smallest unit.
     parts: u64,
 }
 

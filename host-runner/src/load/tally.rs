@@ -2,7 +2,7 @@
 
 use crate::link::Refusal;
 
-/// How often this host refused to send a request, by reason.
+/// Number of times that this host refused to send a request, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SendErrors {
     total: u64,

@@ -165,7 +165,7 @@ fn vectors(config: &Config, accel: Accel) -> &'static str {
     }
 }
 
-/// Where QEMU is to write a capture, if it is to.
+/// Returns the path of the capture that QEMU is to write, if it is to write one.
 pub(super) fn capture_path(config: &Config) -> Option<&Path> {
     match &config.netdev {
         Netdev::User { pcap, .. } | Netdev::Tap { pcap, .. } => pcap.as_deref(),

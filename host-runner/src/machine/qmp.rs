@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-/// How long QEMU may take to answer one command, whatever else it says meanwhile.
+/// Maximum time for QEMU to answer one command, whatever else it says meanwhile.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Longer answers than this are refused: nothing that is asked here has one.
@@ -37,7 +37,7 @@ pub(super) struct Monitor {
     lines: BufReader<UnixStream>,
     /// QEMU's version, from the greeting; the handshake is done on first use.
     version: Option<String>,
-    /// How long an answer is waited for.
+    /// Maximum time to wait for an answer.
     patience: Duration,
 }
 

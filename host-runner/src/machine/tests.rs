@@ -59,7 +59,7 @@ fn log(dir: &TempDir) -> String {
     fs::read_to_string(dir.path().join("console.log")).unwrap()
 }
 
-/// Where the process that has written its number into `pid` is seen.
+/// Returns the path in `/proc` of the process that has written its number into `pid`.
 fn process(dir: &TempDir) -> PathBuf {
     let pid = fs::read_to_string(dir.path().join("pid")).unwrap();
     Path::new("/proc").join(pid.trim())

@@ -65,7 +65,7 @@ impl Merged {
     }
 }
 
-/// What the console log of an attempt in a round is called.
+/// Returns the name of the console log of an attempt in a round.
 #[must_use]
 pub fn console_log(label: &str, link: &str, round: u32, attempt: u32) -> String {
     let target = label.replace(':', "-");

@@ -25,7 +25,7 @@ pub(super) const RESULT: &str = "result.json";
 /// A sweep's table.
 pub(super) const SWEEP: &str = "sweep.txt";
 
-/// Why nothing was measured, beside what a guest printed.
+/// Name of the file with the reason why nothing was measured, beside the output of a guest.
 pub(super) const FAILURE: &str = "failure.txt";
 
 /// What the name of an uncorrected distribution's files has before the dot.
@@ -43,7 +43,7 @@ pub struct Directory {
     contents: Mutex<Contents>,
 }
 
-/// What is in the directory beside what is written whole.
+/// Contents of the directory beside the files that are written whole.
 #[derive(Debug)]
 struct Contents {
     /// The files of older results, until the first of these is written.
@@ -101,7 +101,8 @@ impl Directory {
         self.files.path()
     }
 
-    /// Where the log `name` goes. While older results are there it has another name.
+    /// Returns the destination of the log `name`. While older results are there, the log has another
+    /// name.
     #[must_use]
     pub fn log(&self, name: &str) -> Destination {
         let mut contents = self.contents();

@@ -25,8 +25,8 @@ pub struct Environment {
     /// When the measurement was started, in UTC.
     #[serde(serialize_with = "as_text", deserialize_with = "from_text")]
     pub started_at: Timestamp,
-    /// What tells this machine from others of its kind: a hash of what `/etc/machine-id` says, which is
-    /// itself not to be passed on (machine-id(5)).
+    /// Hash of the contents of `/etc/machine-id`, which tells this machine from others of its kind. The
+    /// contents themselves are not to be passed on (machine-id(5)).
     #[serde(default)]
     pub machine: Option<String>,
     /// The processor's name.

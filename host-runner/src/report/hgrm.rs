@@ -13,7 +13,7 @@ use crate::stats::Recording;
 /// Nanoseconds per unit of the file.
 const SCALING_RATIO: f64 = 1000.0;
 
-/// What says so.
+/// Comment that states the unit of the values.
 const UNIT: &str = "#[Values are in microseconds]";
 
 /// Lines per halving of the distance to 100 %, as HdrHistogram's tools have it.

@@ -1,5 +1,5 @@
-//! Whether results that are to be laid over each other are of one machine. Targets, links, rates and
-//! versions of this program may differ: that is what is compared.
+//! Checks whether results that are to be laid over each other are of one machine. Targets, links, rates
+//! and versions of this program may differ: those are what is compared.
 
 use std::fmt;
 
@@ -43,7 +43,7 @@ impl fmt::Display for Differences {
 /// A fact's name, and its values in a record: none where it is not known.
 type Fact = (&'static str, fn(&Report) -> Vec<String>);
 
-/// What a machine is known by, without the name that somebody gave it.
+/// Facts that identify a machine, without the name that somebody gave it.
 const FACTS: [Fact; 6] = [
     ("processor", |report| {
         known(report, |it| it.cpu_model.clone())

@@ -146,7 +146,7 @@ pub enum ReportError {
     /// Others could change the results, or lead them elsewhere.
     #[error("{} is no safe place for results: {how}; choose another with `--out DIR`, or make it yours alone with `chown` and `chmod`", path.display())]
     Exposed {
-        /// Which directory.
+        /// Path of the directory.
         path: PathBuf,
         /// In what way.
         how: &'static str,

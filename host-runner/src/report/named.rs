@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 
 use super::{Comparison, Merged, Run, Skipped, Why, comparison};
 
-/// What has a name.
+/// Record that has a name.
 pub trait Name {
     /// The target with its mode.
     fn name(&self) -> String;

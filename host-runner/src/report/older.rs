@@ -7,10 +7,11 @@ use super::read::RESULT_BYTES;
 use super::{Merged, Run, Skipped, comparison, document};
 use crate::files::Directory;
 
-/// How a failure begins that was written down here.
+/// Prefix of the text of a failure that Fathom wrote into the directory.
 pub(super) const FAILURE_PREFIX: &str = "fathom: ";
 
-/// What of a record tells the names of its files; whatever else has changed since it was written.
+/// Part of a record that tells the names of its files, whatever else has changed since the record was
+/// written.
 #[derive(Deserialize)]
 struct Record {
     schema: String,
@@ -21,7 +22,7 @@ struct Record {
     skipped: Vec<Skipped>,
 }
 
-/// How many attempts there may have been at what was given up.
+/// Largest number of attempts at a measurement that was given up.
 const ATTEMPTS: u32 = 100;
 
 /// The files that belong to the record in `directory`: none if there is no record. `None` if there is one

@@ -60,7 +60,7 @@ pub struct Run {
     pub mode: Cow<'static, str>,
     /// How many requests the pipeline keeps in flight.
     pub depth: Option<u16>,
-    /// What the service was taken to answer with: `fathom` or `echo`.
+    /// Protocol that the service was taken to answer with: `fathom` or `echo`.
     #[serde(default = "fathom")]
     pub protocol: Cow<'static, str>,
     /// Length of every request's UDP payload.
@@ -80,13 +80,14 @@ pub struct Run {
     /// Absent in records of versions whose logs had whole intervals only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sending_ns: Option<u64>,
-    /// Where a probe's datagrams left from; null where that was left to the system, or no probe's.
+    /// Source address of a probe's datagrams; null if the choice was left to the system, or if the run is
+    /// no probe's.
     #[serde(default)]
     pub bind: Option<String>,
     /// The network device that a probe's datagrams had to leave by.
     #[serde(default)]
     pub interface: Option<String>,
-    /// How many source ports took turns.
+    /// Number of source ports that took turns.
     #[serde(default = "one")]
     pub flows: u16,
     /// From the first request to the last answer or loss, in nanoseconds.
@@ -264,7 +265,8 @@ impl Run {
         }
     }
 
-    /// What may follow the reasons why it is invalid, in lines: who had the CPU, and what to do.
+    /// Returns lines that may follow the reasons why the run is invalid: which processes had the CPU, and
+    /// what to do.
     #[must_use]
     pub fn remedies(&self) -> Vec<String> {
         if self.valid {
@@ -302,7 +304,7 @@ impl Run {
         }
     }
 
-    /// How long its log is.
+    /// Returns the length of the run's log.
     #[must_use]
     pub fn measured(&self) -> Duration {
         Duration::from_nanos(self.sending_ns.unwrap_or(self.elapsed_ns))

@@ -57,7 +57,7 @@ fn write(steps: &[(u32, &Run)], text: &mut String) -> fmt::Result {
     Ok(())
 }
 
-/// What stands before a remedy's figures.
+/// Returns the part of a remedy before its figures.
 fn kind(remedy: &str) -> &str {
     remedy.split('(').next().unwrap_or(remedy)
 }

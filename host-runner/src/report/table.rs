@@ -118,7 +118,7 @@ pub(super) fn accelerator(
     Ok(())
 }
 
-/// What the host's idle CPUs did, and which other measurements went on at the same time.
+/// Writes what the host's idle CPUs did, and which other measurements went on at the same time.
 pub(super) fn host(environment: &Environment, text: &mut String) -> fmt::Result {
     if let Some(host_idle) = &environment.host_idle {
         writeln!(text, "idle CPUs  {host_idle}")?;

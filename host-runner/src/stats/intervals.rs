@@ -20,9 +20,9 @@ const LEAST_PART: u64 = 10;
 /// A stretch of a run.
 #[derive(Clone, Debug)]
 pub struct Interval {
-    /// When it began, in nanoseconds after the run did.
+    /// Start of the interval, in nanoseconds after the start of the run.
     pub start_ns: u64,
-    /// How long it is, in nanoseconds.
+    /// Length of the interval in nanoseconds.
     pub length_ns: u64,
     /// The samples in it.
     pub histogram: Histogram<u32>,
@@ -139,7 +139,7 @@ impl Intervals {
         self.measured_ns = Some(measured_ns);
     }
 
-    /// How many intervals a run of `measured_ns` has.
+    /// Returns the number of intervals of a run of `measured_ns`.
     fn wanted(&self, measured_ns: u64) -> u64 {
         let (whole, rest) = (measured_ns / self.length_ns, measured_ns % self.length_ns);
         let is_part = rest >= self.length_ns / LEAST_PART;

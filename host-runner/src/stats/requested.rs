@@ -17,7 +17,7 @@ use super::summary::{MIN_BEYOND, PERCENTILES};
 /// The most decimals that a percentile has: one in a hundred million lies beyond the highest.
 const MAX_DECIMALS: usize = 6;
 
-/// How many percentiles are read beside the standard ones.
+/// Largest number of percentiles that are read beside the standard ones.
 pub const MOST: usize = 100;
 
 /// A percentile, above 0 and below 100.
@@ -37,7 +37,7 @@ impl Requested {
         format!("p{}", self.percent)
     }
 
-    /// How many samples it takes to show it.
+    /// Returns the number of samples needed to show the percentile.
     #[must_use]
     pub fn samples_needed(&self) -> u64 {
         (MIN_BEYOND * self.of).div_ceil(self.beyond)
@@ -49,7 +49,7 @@ impl Requested {
         self.of as f64 / self.beyond as f64
     }
 
-    /// Whether every summary has it anyway.
+    /// Returns whether every summary has the percentile anyway.
     #[must_use]
     pub fn is_standard(&self) -> bool {
         PERCENTILES.iter().any(|it| it.name == self.name())
@@ -167,7 +167,7 @@ impl Serialize for Values {
 }
 
 impl<'de> Deserialize<'de> for Values {
-    /// What is no percentile is left alone: a field of another version.
+    /// Ignores fields that are no percentiles: those of other versions.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Fields;
 

@@ -88,7 +88,7 @@ pub struct PercentileColumn {
     pub name: String,
     /// One sample in this many lies beyond it.
     pub one_in: f64,
-    /// How many samples it takes to show it.
+    /// Number of samples needed to show the percentile.
     pub samples_needed: u64,
 }
 

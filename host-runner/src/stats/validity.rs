@@ -35,26 +35,25 @@ impl Ended {
     }
 }
 
-/// What to do about a generator that was late.
+/// Advice for a generator that was late.
 const IF_LATE: &str =
     "lower `--rate`, use `--link tap`, where nobody polls, or a host with three CPUs or more";
 
-/// What to do about other programs.
+/// Advice for a host that other programs keep busy.
 const IF_CROWDED: &str =
     "end what else runs (`fathom doctor` names it), or use a host with more CPUs";
 
-/// What to do about a hypervisor that gives the CPUs to others.
+/// Advice for a hypervisor that gives the CPUs to others.
 const IF_STOLEN: &str =
     "use a host whose CPUs no other virtual machine has, or another time of day";
 
-/// What to do about a service that started anew.
+/// Advice for a service that restarted.
 const IF_RESTARTED: &str = "measure again, once the service stays up";
 
-/// What to do about latencies that are beyond everything.
+/// Advice for latencies beyond what a histogram holds.
 const IF_SATURATED: &str = "lower `--timeout`";
 
-/// What to do about the reasons, each of them once; nothing, where nothing helps but to look into the
-/// failure.
+/// Returns advice on the reasons, each piece once; none where nothing helps but to look into the failure.
 #[must_use]
 pub fn advice(tally: &Tally, recorder: &Recorder, noise: &Noise) -> Vec<&'static str> {
     let is_crowded = noise.foreign_floor_share() > MAX_FLOOR_SHARE

@@ -31,7 +31,8 @@ const HYPERVISOR_PRESENT: u32 = 1 << 31;
 /// EAX, EBX, ECX and EDX.
 pub type Registers = [u32; 4];
 
-/// What the command line says, in kHz; `None` if that is nothing, or nothing that can be used.
+/// Returns the frequency given on the command line, in kHz; `None` if there is none, or none that
+/// can be used.
 #[must_use]
 pub fn of_command_line(command_line: &str) -> Option<u32> {
     let words = command_line.split_ascii_whitespace();
@@ -48,7 +49,7 @@ pub fn of_command_line(command_line: &str) -> Option<u32> {
     })
 }
 
-/// What CPUID says, in kHz.
+/// Returns the frequency that CPUID reports, in kHz; `None` if it reports none that can be used.
 #[must_use]
 pub fn of_cpuid(cpuid: impl Fn(u32) -> Registers) -> Option<u32> {
     of_hypervisor(&cpuid).or_else(|| of_processor(&cpuid))
@@ -82,7 +83,7 @@ fn of_processor(cpuid: &impl Fn(u32) -> Registers) -> Option<u32> {
     usable(khz)
 }
 
-/// What a counter may run at.
+/// Returns `khz` if a counter may run at that frequency, else `None`.
 pub(super) fn usable(khz: u64) -> Option<u32> {
     let khz = u32::try_from(khz).ok()?;
     crate::args::TSC_KHZ.contains(&khz).then_some(khz)

@@ -15,7 +15,7 @@ use super::frequency::usable;
 /// The timer's frequency in Hz: a third of NTSC's colour burst.
 const TIMER_HZ: u64 = 1_193_182;
 
-/// How many ticks an attempt takes: 30 ms, of the 55 that the timer takes to run out.
+/// Number of ticks in an attempt: 30 ms, of the 55 ms that the timer takes to run out.
 const WINDOW: u16 = 35_795;
 
 /// Readings that are less than a millisecond apart tell too little.
@@ -92,7 +92,7 @@ impl Bounds {
             .min(hz(b.after.saturating_sub(a.before), ticks - 1));
     }
 
-    /// How wide they are.
+    /// Returns the width of the bounds, in parts per million of the lower one.
     fn ppm(&self) -> u64 {
         let width = self.high.saturating_sub(self.low);
         match self.low {

@@ -140,11 +140,11 @@ pub struct Used {
 pub struct Ring<const SIZE: usize> {
     memory: &'static RingMemory<SIZE>,
     number: u16,
-    /// How many buffers were posted.
+    /// Number of buffers posted.
     posted: u64,
-    /// How many had been when the device was last notified.
+    /// Number of buffers posted when the device was last notified.
     notified: u64,
-    /// How many came back, modulo 2¹⁶.
+    /// Number of buffers that came back, modulo 2¹⁶.
     reclaimed: u16,
     /// What stands in the ring's entries and in the descriptors.
     entries: [u16; SIZE],
@@ -235,7 +235,7 @@ impl<const SIZE: usize> Ring<SIZE> {
             .store(self.avail_index(), Ordering::Release);
     }
 
-    /// What the avail ring's index says: how many were posted, modulo 2¹⁶.
+    /// Returns the avail ring's index: the number of buffers posted, modulo 2¹⁶.
     #[inline(always)]
     const fn avail_index(&self) -> u16 {
         self.posted as u16
@@ -288,10 +288,10 @@ impl<const SIZE: usize> Ring<SIZE> {
         self.kick(doorbell)
     }
 
-    /// Whether a notification that was left out is due after all: the device polled then, polls no
-    /// more, and has not completed everything, so that it may have gone to sleep without having
-    /// seen the last buffers. For the loop that polls: with a device that polls it is one load, and
-    /// it needs no barrier, since what it misses it finds the next time.
+    /// Returns whether a notification that was left out is due after all: the device polled then,
+    /// polls no more, and has not completed everything, so that it may have gone to sleep without
+    /// having seen the last buffers. For the loop that polls: with a device that polls, the check
+    /// is one load, and it needs no barrier, since the next check finds what this one misses.
     #[inline(always)]
     #[must_use]
     pub fn is_kick_due(&self) -> bool {
@@ -314,7 +314,7 @@ impl<const SIZE: usize> Ring<SIZE> {
         }
     }
 
-    /// Whether the device says that it need not be notified.
+    /// Returns whether the device says that it need not be notified.
     #[inline(always)]
     fn polls(&self) -> bool {
         self.memory.used.flags.load(Ordering::Relaxed) & NO_NOTIFY != 0

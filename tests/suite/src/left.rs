@@ -1,4 +1,5 @@
-//! What a part leaves behind: temporary files and running processes. Either fails it.
+//! Finds and removes what a part leaves behind: temporary files and running processes. Either fails the
+//! part.
 
 use std::fs;
 use std::io;
@@ -11,7 +12,8 @@ use rustix::process::{Pid, Signal};
 /// The environment variable by which the processes of a part are known.
 pub const MARK: &str = "FATHOM_SUITE_PART";
 
-/// How long the kernel may take to end what was killed; nothing that goes on by itself ends by then.
+/// Longest time that the kernel may take to end a killed process. A process that nobody killed does not
+/// end by then.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Returns what is left in `directory`, each in words, and removes all of it.

@@ -1,15 +1,15 @@
-//! What Rust's test harness prints, in the format that it prints by default.
+//! Parses the output of Rust's test harness, in the format that the harness prints by default.
 
-/// What came of the tests of a program, or of several.
+/// Results of the tests of one program, or of several.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tests {
-    /// How many passed; those that skipped themselves are among them.
+    /// Number of tests that passed, including those that skipped themselves.
     pub passed: usize,
     /// The names of those that failed.
     pub failed: Vec<String>,
     /// Those that were ignored, each with its reason.
     pub ignored: Vec<String>,
-    /// How many programs printed their closing line.
+    /// Number of programs that printed their closing line.
     pub closing_lines: usize,
 }
 

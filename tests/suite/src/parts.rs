@@ -13,7 +13,7 @@ const BESIDE: [&str; 5] = ["bad_frames", "boots", "bursts", "frames", "hangs"];
 /// The package of the end-to-end tests.
 const END_TO_END: &str = "tests";
 
-/// Where a part runs.
+/// Order in which parts run: one by one, or at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
     /// One by one: measured runs that share CPUs wait for each other.
@@ -25,13 +25,13 @@ pub enum Lane {
 /// One part of the suite.
 #[derive(Debug)]
 pub struct Part {
-    /// What it is called in the output.
+    /// Name of the part in the output.
     pub name: String,
-    /// Where it runs.
+    /// Lane that the part runs in.
     pub lane: Lane,
-    /// What it runs.
+    /// Command that the part runs.
     pub command: Command,
-    /// Whether it runs tests, which end with a closing line.
+    /// True if the part runs tests, which end with a closing line.
     pub has_tests: bool,
 }
 
@@ -126,7 +126,7 @@ fn artefacts(messages: &str) -> Result<Vec<Part>, Box<dyn Error>> {
     Ok(parts)
 }
 
-/// What a test program is called, and its lane.
+/// Returns the name of a test program in the output, and its lane.
 fn named(package: &str, target: &str, kind: &str) -> (String, Lane) {
     match (package, kind) {
         (END_TO_END, "test") if BESIDE.contains(&target) => (target.to_owned(), Lane::Beside),

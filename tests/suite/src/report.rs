@@ -1,5 +1,5 @@
-//! What `make test` prints: a line for each part when it has ended, all that a failed one printed,
-//! and at the end what was skipped, what failed, and the sum.
+//! Prints the output of `make test`: a line for each part when it has ended, everything that a failed
+//! part printed, and at the end what was skipped, what failed, and the totals.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ impl Report {
         print!("{}", self.end());
     }
 
-    /// What was skipped and what failed, and the closing line.
+    /// Returns what was skipped and what failed, and the closing line.
     fn end(&self) -> String {
         let mut text = String::new();
         for (what, which) in [("skipped", &self.skipped), ("failed", &self.failed)] {

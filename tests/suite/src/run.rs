@@ -14,7 +14,7 @@ use crate::left::{self, MARK};
 use crate::libtest::{self, Tests};
 use crate::parts::Part;
 
-/// How long a part may take before it is taken for one that hangs.
+/// Longest time that a part may take before it is taken for one that hangs.
 const DEADLINE: Duration = Duration::from_secs(1200);
 
 /// Between two looks at whether a part has ended.
@@ -23,29 +23,29 @@ const POLL: Duration = Duration::from_millis(20);
 /// The environment variable with the name of the lock by which measurements wait for each other.
 const LOCK: &str = "FATHOM_LOCK";
 
-/// What came of a part.
+/// Outcome of a part.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// What its tests printed.
+    /// Results that the part's tests printed.
     pub tests: Tests,
     /// Those of its tests that skipped themselves, each with its reason.
     pub skipped: Vec<String>,
-    /// What else went wrong, in words.
+    /// Other problems, in words.
     pub problems: Vec<String>,
-    /// How long it took.
+    /// Time that the part took.
     pub took: Duration,
     /// Everything that it printed.
     pub output: String,
 }
 
-/// What parts are run with.
+/// Directories that parts are run with, and a flag that ends them.
 #[derive(Debug)]
 pub struct Runner<'a> {
     /// The directory for what the parts print.
     pub logs: PathBuf,
     /// The directory for the parts' temporary files.
     pub scratch: PathBuf,
-    /// Whether the user wants the end.
+    /// Flag that is set when the user wants the suite to end.
     pub interrupted: &'a AtomicBool,
 }
 

@@ -1,4 +1,4 @@
-//! What a client on ordinary sockets does.
+//! Options of a client on ordinary sockets.
 
 use clap::Args;
 
@@ -6,12 +6,12 @@ use crate::cli::probe::address::Numeric;
 use crate::link::flows::MAX_FLOWS;
 use crate::load::Protocol;
 
-/// What a client on ordinary sockets does. Only `probe` has one: the links of `run` and `compare` hold
-/// nothing but the service and one client, at addresses of their own.
+/// Options of a client on ordinary sockets. Only `probe` has such a client: the links of `run` and `compare`
+/// hold nothing but the service and one client, at addresses of their own.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Client")]
 pub struct ClientArgs {
-    /// What the service answers a request with
+    /// Protocol that the service speaks
     #[arg(long, value_enum, default_value_t)]
     pub protocol: Protocol,
     /// Send from this address of this host, and from this port and those after it [default: as the

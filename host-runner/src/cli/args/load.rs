@@ -1,4 +1,4 @@
-//! What load to put on a service.
+//! Options for the load on a service.
 
 use std::num::NonZeroU16;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::cli::CliError;
 use crate::cli::values::{as_ns, duration};
 use crate::load::{Limit, Mode, Plan, Protocol, Rate};
 
-/// How requests follow each other.
+/// Rule by which requests follow each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ModeName {
     /// One request in flight, the next right after the reply
@@ -22,11 +22,11 @@ pub enum ModeName {
     Pipeline,
 }
 
-/// What load to put on the service.
+/// Options for the load on the service.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Load")]
 pub struct LoadArgs {
-    /// How requests follow each other
+    /// Load mode: how requests follow each other
     #[arg(long, value_enum, default_value_t)]
     pub mode: ModeName,
     /// Requests per second, such as 0.2, 1000, 100k or 1.5M (mode open only) [default: 1000]
@@ -39,14 +39,14 @@ pub struct LoadArgs {
     /// open loops follow at 10 to 95 % of it
     #[arg(long, conflicts_with_all = ["mode", "rate", "count"])]
     pub sweep: bool,
-    /// How long to measure, such as 10s or 500ms [default: 5s, or as long as --count takes; 2s for
+    /// Measuring time, such as 10s or 500ms [default: 5s, or as long as --count takes; 2s for
     /// each step of a sweep]
     #[arg(long, value_parser = duration, overrides_with = "duration")]
     pub duration: Option<Duration>,
-    /// How many requests to measure; with --duration, whichever comes first
+    /// Requests to measure; with --duration, whichever comes first
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
-    /// How long to send before measuring
+    /// Duration of the warm-up before the measurement
     #[arg(long, value_parser = duration, value_name = "DURATION", overrides_with = "warmup", default_value = "500ms", hide_short_help = true)]
     pub warmup: Duration,
     /// Length of a request's UDP payload, header included: 44 to 1472, with IPv6 to 1452
@@ -67,7 +67,7 @@ const DEFAULT_RATE: Rate = Rate::per_second(1000);
 /// half of the guest's 64 receive buffers, so that none is lost for want of one.
 const DEFAULT_DEPTH: NonZeroU16 = NonZeroU16::new(32).unwrap();
 
-/// How long to measure unless told otherwise.
+/// Default duration of a measurement.
 const DEFAULT_DURATION: Duration = Duration::from_secs(5);
 
 /// The same for each step of a sweep.

@@ -12,16 +12,16 @@ pub struct ProbeArgs {
     /// The service, as HOST:PORT; an IPv6 address goes in brackets
     #[arg(value_name = "ADDR", value_parser = with_port)]
     pub address: String,
-    /// What load to put on the service.
+    /// Load on the service.
     #[command(flatten)]
     pub load: LoadArgs,
-    /// What sends the load.
+    /// Client that sends the load.
     #[command(flatten)]
     pub client: ClientArgs,
-    /// Where results go.
+    /// Destination of the results.
     #[command(flatten)]
     pub output: OutputArgs,
-    /// What the host does meanwhile.
+    /// Options for the host during the measurement.
     #[command(flatten)]
     pub host: HostArgs,
 }

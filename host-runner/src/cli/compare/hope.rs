@@ -1,4 +1,4 @@
-//! When a comparison has become pointless: no verdict can come of it any more, or none is to be expected.
+//! Detection of a pointless comparison: no verdict can come of it any more, or none is to be expected.
 
 use std::collections::BTreeMap;
 
@@ -11,22 +11,23 @@ const ROUNDS_NEEDED: usize = 3;
 /// here, that would happen to one comparison in a thousand.
 const RUNS_TRIED: usize = 10;
 
-/// What a comparison has come to after a whole round.
+/// State of a comparison after a whole round.
 #[derive(Clone, Copy, Debug)]
 pub struct State<'a> {
     /// For each link, the rounds of each of its targets that are valid: the first is held against the
     /// others.
     pub valid_rounds: &'a [Vec<Vec<u32>>],
-    /// How many rounds were made, and how many there are to be in all.
+    /// Number of rounds made so far.
     pub rounds: u32,
-    /// How many there are to be in all.
+    /// Number of rounds to be made in all.
     pub rounds_wanted: u32,
     /// All runs so far.
     pub runs: &'a [Run],
 }
 
 impl State<'_> {
-    /// Why it is no use to go on, if it is not; in words, with what spoilt the runs.
+    /// Returns the reason why going on is pointless, in words and with the faults of the runs; `None` if it
+    /// is not pointless.
     #[must_use]
     pub fn verdict_is_out_of_reach(&self) -> Option<String> {
         let left = self.rounds_wanted.saturating_sub(self.rounds);
@@ -51,7 +52,7 @@ impl State<'_> {
         Some(format!("{why}: {}", self.reasons()))
     }
 
-    /// How many rounds are valid on both sides of each pair that is to be compared.
+    /// Returns, for each pair that is to be compared, the number of rounds that are valid on both sides.
     fn common_rounds(&self) -> impl Iterator<Item = usize> {
         self.valid_rounds.iter().flat_map(|targets| {
             let (first, others) = targets
@@ -63,7 +64,7 @@ impl State<'_> {
         })
     }
 
-    /// What spoilt the runs, the most frequent first, and what to do about it.
+    /// Returns the reasons why runs are invalid, the most frequent first, and the advice on them.
     fn reasons(&self) -> String {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         let mut advice: Vec<&str> = Vec::new();

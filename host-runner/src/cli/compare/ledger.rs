@@ -23,9 +23,9 @@ pub struct Ledger {
     runs: Vec<Run>,
     skipped: Vec<Skipped>,
     looks: Looks,
-    /// Whether the report says what an echo costs.
+    /// True if the report says what an echo costs.
     has_why: bool,
-    /// Why it was given up, if it was.
+    /// Reason for giving up the comparison, if it was given up.
     out_of_reach: Option<String>,
     rounds: u32,
     seed: u64,
@@ -111,7 +111,7 @@ impl Ledger {
         self.out_of_reach.is_some()
     }
 
-    /// Why it was given up, if it was.
+    /// Returns the reason for giving up the comparison, if it was given up.
     #[must_use]
     pub fn out_of_reach(&self) -> Option<&str> {
         self.out_of_reach.as_deref()

@@ -97,7 +97,7 @@ fn obstacle(args: &CompareArgs, Combination { contender, way }: Combination) -> 
     Some(with_own_options(&error.to_string()))
 }
 
-/// What is `--target` and `--link` to `fathom run` takes lists here, and has the plural's name.
+/// Replaces `--target` and `--link` of `fathom run` in `advice` by their plurals, which take lists here.
 fn with_own_options(advice: &str) -> String {
     ["--target", "--link"]
         .into_iter()

@@ -157,7 +157,7 @@ pub fn resolve(
         })
 }
 
-/// Where datagrams to `peer` are to come from, as `bind` says.
+/// Returns the source address and port of datagrams to `peer`, as `bind` says.
 ///
 /// # Errors
 ///
@@ -186,7 +186,7 @@ pub fn source(
     }
 }
 
-/// Whether packets to `peer` are IPv4's.
+/// Returns whether packets to `peer` are IPv4 packets.
 pub fn is_ipv4(peer: SocketAddr) -> bool {
     matches!(peer.ip().to_canonical(), IpAddr::V4(Ipv4Addr { .. }))
 }

@@ -12,17 +12,18 @@ use crate::link::{Link, LinkError};
 use crate::load::datagram::{ReplyHeader, Requests};
 use crate::load::{Plan, Protocol};
 
-/// How many requests a service that is silent gets, and how long each is waited for, in nanoseconds.
+/// Number of requests that a silent service gets.
 const TRIES: u64 = 5;
+/// Time to wait for the reply to each of them, in nanoseconds.
 const TRY_NS: u64 = 200_000_000;
 
 /// After how many replies of another protocol it is plain that the service speaks that.
 const PROOF: u32 = 3;
 
-/// How often to look whether the user has had enough, in nanoseconds.
+/// Interval in nanoseconds between checks for an interruption by the user.
 const LOOK_NS: u64 = 20_000_000;
 
-/// What a datagram is.
+/// Kind of a received datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
     /// A reply as this protocol has it.

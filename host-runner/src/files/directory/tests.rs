@@ -1,3 +1,5 @@
+//! Tests of directories that are held open.
+
 use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt, symlink};
 

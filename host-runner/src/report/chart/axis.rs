@@ -15,7 +15,7 @@ const MOST: f64 = 1e20;
 /// About how many steps a linear scale has.
 const STEPS: f64 = 5.0;
 
-/// How many rounds have a number and a border of their own.
+/// Largest number of rounds with a number and a border of their own.
 const MAX_ROUNDS: u32 = 100;
 
 /// An axis.

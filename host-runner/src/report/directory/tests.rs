@@ -1,3 +1,5 @@
+//! Tests of the directory of a report's files.
+
 use std::fs;
 
 use super::super::sample;

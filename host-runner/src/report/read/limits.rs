@@ -1,5 +1,5 @@
-//! How much of everything there may be in results: well over what Fathom writes, and little enough that
-//! whoever made them can't have a reader's memory or time.
+//! Limits on everything in results: well over what Fathom writes, and low enough that whoever made the
+//! results can't exhaust a reader's memory or time.
 
 use std::collections::HashSet;
 
@@ -39,7 +39,7 @@ const LINES: usize = 1000;
 /// The characters of a name.
 const NAME: usize = 100;
 
-/// What is left of what the logs of a directory may take together.
+/// Remainder of what the logs of a directory may take together.
 #[derive(Debug)]
 pub struct Budget {
     read: usize,
@@ -77,7 +77,7 @@ fn take(from: &mut usize, amount: usize) -> Result<(), String> {
     Ok(())
 }
 
-/// What there is too much of in `report`, or which of its names is none.
+/// Returns what `report` has too much of, or which of its names is not valid; `None` if neither applies.
 pub fn excess(report: &Report) -> Option<String> {
     let environment = &report.environment;
     let lists = [
@@ -186,7 +186,7 @@ fn names(report: &Report) -> impl Iterator<Item = &str> {
         .chain(skipped)
 }
 
-/// Whether `name` can be part of a file's name, a heading and a line.
+/// Returns whether `name` can be part of a file's name, a heading and a line.
 fn is_name(name: &str) -> bool {
     !name.contains('/') && name.chars().count() <= NAME && crate::terminal::one_line(name) == name
 }

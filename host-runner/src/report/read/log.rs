@@ -20,7 +20,7 @@ use crate::stats::summary::{PERCENTILES, Percentile};
 /// run needs to end, and no second of it. Logs of older versions have such intervals.
 const REST: f64 = 0.1;
 
-/// How a compressed histogram begins (HdrHistogram's V2 encoding), and the one in it.
+/// Cookies at the start of a compressed histogram (HdrHistogram's V2 encoding), and of the one in it.
 const COMPRESSED: u32 = 0x1c84_9314;
 const PLAIN: u32 = 0x1c84_9313;
 
@@ -77,7 +77,7 @@ pub(super) fn decode(log: &[u8], elapsed_s: f64) -> Result<Distribution, String>
     })
 }
 
-/// What was decoded so far.
+/// Sum of the intervals decoded so far.
 struct Sum {
     histogram: Histogram<u64>,
     intervals: Vec<Interval>,

@@ -70,7 +70,7 @@ pub enum ReadError {
     Excessive {
         /// Which.
         path: PathBuf,
-        /// What is too much.
+        /// Reason for the refusal: what the record has too much of, or the bad name.
         what: String,
     },
     /// An interval log is damaged.

@@ -7,7 +7,7 @@ use crate::quantity::{at_least, count};
 use crate::stats::Summary;
 use crate::stats::summary::{PERCENTILES, percentile_columns};
 
-/// How wide the column of names is: enough for p99.999.
+/// Width of the column of names, in characters: enough for p99.999.
 const NAME_WIDTH: usize = 8;
 
 /// How wide the column of latency is: it says how many samples a percentile needs.

@@ -51,7 +51,7 @@ impl<'a> Label<'a> {
     }
 }
 
-/// Where a label stands: its left end and the foot of its last line.
+/// Place of a label: its left end and the foot of its last line.
 #[derive(Clone, Copy)]
 struct Place {
     left: f64,
@@ -59,7 +59,7 @@ struct Place {
     anchor: &'static str,
 }
 
-/// How many places along the plot are tried for a label.
+/// Number of equal steps along the plot between the places tried for a label.
 const PLACES: u8 = 8;
 
 /// The labels of the bands: over a band, under it or in it, where they meet the least of the curves and
@@ -110,8 +110,8 @@ pub(super) fn labels(plot: &Plot, frame: Frame, svg: &mut String) -> fmt::Result
     Ok(())
 }
 
-/// How high a label of `band` may stand, the best first: over the band, under it, in it, and then line by
-/// line further up and down. All are within the plot.
+/// Returns the heights at which a label of `band` may stand, the best first: over the band, under it, in
+/// it, and then line by line further up and down. All are within the plot.
 fn feet(plot: &Plot, band: &Band, frame: Frame, height: f64) -> impl Iterator<Item = f64> {
     let (low, high) = (frame.y(plot, band.low), frame.y(plot, band.high));
     let (over, under) = (high - 4.0, low + height);

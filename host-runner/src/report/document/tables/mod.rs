@@ -46,7 +46,7 @@ impl Table {
         }
     }
 
-    /// Whether no row has anything to tell but its name.
+    /// Returns whether no row has any value beside its name.
     #[must_use]
     pub fn is_blank(&self) -> bool {
         let cells = self.rows.iter().flat_map(|row| row.cells.iter().skip(1));

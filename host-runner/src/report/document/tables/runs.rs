@@ -76,7 +76,7 @@ pub fn parts(entries: &[Entry<'_>]) -> Table {
     table
 }
 
-/// What became of the requests.
+/// Returns the table of what became of the requests.
 #[must_use]
 pub fn requests(entries: &[Entry<'_>]) -> Table {
     let mut table = Table::new(
@@ -120,7 +120,7 @@ pub fn requests(entries: &[Entry<'_>]) -> Table {
     table
 }
 
-/// What the latencies stand on, and the median in units of it.
+/// Returns the table of the round trips that the latencies rest on, and of the median in units of them.
 #[must_use]
 pub fn floors(entries: &[Entry<'_>]) -> Table {
     let mut table = Table::new(
@@ -157,7 +157,7 @@ pub fn floors(entries: &[Entry<'_>]) -> Table {
     table
 }
 
-/// What the host took from threads that only spin, and from the one that measured.
+/// Returns the table of the time that the host took from spinning threads and from the measuring thread.
 #[must_use]
 pub fn noise(entries: &[Entry<'_>]) -> Table {
     let mut table = Table::new(
