@@ -2,8 +2,10 @@
 //! what holds of all that is printed.
 #![forbid(unsafe_code)]
 
+use std::fs;
 use std::path::Path;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::fathom::{Call, Outcome};
@@ -29,6 +31,26 @@ pub fn results(turn: &Turn) -> TempDir {
     let _ = outcome.completed(place.path());
     assert!(place.path().join(LOG).exists(), "{outcome:#?}");
     place
+}
+
+/// Returns the `result.json` in `directory`.
+///
+/// # Panics
+///
+/// If it can't be read.
+#[must_use]
+pub fn read(directory: &Path) -> Value {
+    let bytes = fs::read(directory.join("result.json")).expect("it is there");
+    serde_json::from_slice(&bytes).expect("it is JSON")
+}
+
+/// Writes `result` as the `result.json` in `directory`.
+///
+/// # Panics
+///
+/// If it can't be written.
+pub fn write(directory: &Path, result: &Value) {
+    fs::write(directory.join("result.json"), result.to_string()).expect("it is our directory");
 }
 
 /// `fathom report` of `directory`, with little memory.

@@ -246,7 +246,7 @@ fn what_is_compiled_is_announced_and_only_then() {
 }
 
 #[test]
-fn a_probe_of_nothing_is_told_what_to_name_before_anything_is_built() {
+fn a_probe_without_an_address_ends_before_anything_is_built() {
     let checkout = Checkout::new();
     let output = checkout.make(&["probe"]);
     assert_eq!(output.status.code(), Some(2));

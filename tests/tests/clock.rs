@@ -152,7 +152,7 @@ fn so_has_one_on_hermits_own_sockets() {
 }
 
 #[test]
-fn a_guest_is_told_another_frequency_by_its_boot_argument() {
+fn a_boot_argument_gives_a_guest_another_frequency() {
     let turn = turn();
     // Every counter since the first 64-bit processors is faster, so the clock is too fast.
     let bounds = served(&turn, "--boot-arg tsc_khz=1000000", 10_000.0);

@@ -6,18 +6,10 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tests::fathom::Call;
-use tests::hostile::{is_harmless, results};
+use tests::hostile::{is_harmless, read, results, write};
 use tests::turn::turn;
-
-fn read(directory: &Path) -> Value {
-    serde_json::from_slice(&fs::read(directory.join("result.json")).unwrap()).unwrap()
-}
-
-fn write(directory: &Path, result: &Value) {
-    fs::write(directory.join("result.json"), result.to_string()).unwrap();
-}
 
 #[test]
 fn a_guest_and_a_qemu_are_quoted_and_not_obeyed() {

@@ -13,16 +13,8 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer, V2Serializer};
 use serde_json::{Value, json};
 use tests::fathom::Call;
-use tests::hostile::{LOG, report, results};
+use tests::hostile::{LOG, read, report, results, write};
 use tests::turn::turn;
-
-fn read(directory: &Path) -> Value {
-    serde_json::from_slice(&fs::read(directory.join("result.json")).unwrap()).unwrap()
-}
-
-fn write(directory: &Path, result: &Value) {
-    fs::write(directory.join("result.json"), result.to_string()).unwrap();
-}
 
 #[test]
 fn links_and_special_files_among_the_results_are_not_followed() {

@@ -131,7 +131,7 @@ fn a_port_that_nobody_has_is_said_at_once() {
 }
 
 #[test]
-fn requests_leave_from_where_they_were_told_to() {
+fn requests_leave_from_the_requested_addresses_and_ports() {
     let turn = turn();
     let service = Service::start("127.0.0.1:0", reply);
     let address = service.address;

@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn either_image_is_told_the_counters_frequency_unless_it_is_another() {
+    fn either_image_gets_the_counters_frequency_unless_it_is_another() {
         let lines_of = |options: &str| {
             let guest = guest_of(options);
             [line(&guest, Idle::Spin), sockets_line(&guest)].map(Result::unwrap)

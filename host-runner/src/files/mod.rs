@@ -17,7 +17,8 @@
 //! - [`read`] and [`Directory::read`]: a regular file of no more than so many bytes; [`open`]: one of any
 //!   length. `/proc` and `/sys` are the kernel's, and are read without.
 //!
-//! A default path in the working directory is taken only if it [`is_trusted`]. `clippy.toml` forbids the standard library's own ways to make and write files everywhere else.
+//! A default path in the working directory is taken only if it [`is_trusted`]. `clippy.toml` forbids the
+//! standard library's own ways to make and write files everywhere else.
 #![forbid(unsafe_code)]
 
 mod bounded;
@@ -26,6 +27,8 @@ mod directory;
 mod input;
 mod named;
 mod scratch;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use bounded::BoundedLog;
 pub use destination::Destination;

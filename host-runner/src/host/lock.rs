@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn the_second_is_told_who_has_the_lock_and_gets_it_afterwards() {
+    fn the_second_learns_who_has_the_lock_and_gets_it_afterwards() {
         let name = named("second");
         let first = take(&name, LONG).unwrap();
         let at_once = take(&name, Patience::Wait(Duration::ZERO)).unwrap_err();

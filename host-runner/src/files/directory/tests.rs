@@ -3,6 +3,7 @@
 use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
+use super::super::testing::names;
 use super::*;
 
 /// A directory with a victim beside it.
@@ -12,15 +13,6 @@ fn place() -> (tempfile::TempDir, Directory, PathBuf) {
     fs::write(&victim, "precious").unwrap();
     let directory = Directory::create(&place.path().join("results")).unwrap();
     (place, directory, victim)
-}
-
-fn names(path: &Path) -> Vec<String> {
-    let names = fs::read_dir(path).unwrap();
-    let mut names: Vec<String> = names
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort_unstable();
-    names
 }
 
 #[test]

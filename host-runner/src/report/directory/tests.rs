@@ -4,6 +4,7 @@ use std::fs;
 
 use super::super::sample;
 use super::*;
+use crate::files::testing::names;
 use crate::load::Mode;
 
 fn now() -> Timestamp {
@@ -108,16 +109,6 @@ fn what_comes_of_nothing_is_nothing_or_what_the_guest_printed_and_why() {
             assert_eq!(why, "fathom: no such device\n");
         }
     }
-}
-
-/// The names of the files in a directory, in order.
-fn names(path: &Path) -> Vec<String> {
-    let names = fs::read_dir(path).unwrap();
-    let mut names: Vec<String> = names
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort_unstable();
-    names
 }
 
 /// Measures `target` into `path`.

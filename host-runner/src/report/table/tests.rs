@@ -139,7 +139,7 @@ fn no_line_is_wider_than_a_common_terminal() {
 }
 
 #[test]
-fn what_this_host_did_not_send_is_told_with_its_reasons() {
+fn what_this_host_did_not_send_is_reported_with_its_reasons() {
     let mut run = sample::closed_run();
     assert!(!render(&sample::report(run.clone())).contains("not sent"));
     run.send_errors = [("EPERM".to_owned(), 1200), ("ENOBUFS".to_owned(), 3)].into();
