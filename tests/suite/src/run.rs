@@ -74,9 +74,10 @@ impl Runner<'_> {
             .env(MARK, &mark)
             // Waits for no measurement but its own, of other parts or of another user of this host.
             .env(LOCK, &mark)
-            // A `make` that a part starts is nobody's child.
+            // A `make` that a part starts is nobody's child, and has no other's variables.
             .env_remove("MAKEFLAGS")
             .env_remove("MAKELEVEL")
+            .env_remove("ARGS")
             .stdin(Stdio::null())
             .stdout(File::create(&stdout)?)
             .stderr(File::create(&stderr)?);
