@@ -86,7 +86,7 @@ pub struct Part {
 }
 
 /// One percentile of two targets, held against each other.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Comparison {
     /// The one target, with its mode.
     pub target: String,
@@ -108,8 +108,48 @@ pub struct Comparison {
     pub low_ns: Option<i64>,
     /// The upper end.
     pub high_ns: Option<i64>,
-    /// What it comes to, in words.
+    /// `closed`, `open` or `pipeline`.
+    #[serde(default)]
+    pub mode: Option<Cow<'static, str>>,
+    /// What it comes to.
+    #[serde(default)]
+    pub outcome: Option<Verdict>,
+    /// The typical boot's ratio, target by baseline: the geometric mean over boots. Null where it can't be
+    /// told, as where either is censored.
+    #[serde(default)]
+    pub ratio: Option<f64>,
+    /// The lower end of its confidence interval; null if it has none.
+    #[serde(default)]
+    pub ratio_low: Option<f64>,
+    /// The upper end.
+    #[serde(default)]
+    pub ratio_high: Option<f64>,
+    /// The confidence of the interval, from 0 to 1.
+    #[serde(default)]
+    pub confidence: Option<f64>,
+    /// Name and version of the method, such as `paired-t/1`.
+    #[serde(default)]
+    pub method: Option<Cow<'static, str>>,
+    /// The least ratio, above one, that a comparison with so many boots that vary so much would have found
+    /// in eight of ten.
+    #[serde(default)]
+    pub detectable_ratio: Option<f64>,
+    /// The values of each round that both have.
+    #[serde(default)]
+    pub per_round: Vec<RoundPair>,
+    /// What it comes to, in words made from the fields.
     pub verdict: String,
+}
+
+/// One percentile of both targets in one round; null where it is censored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoundPair {
+    /// Number of the round, from 1 on.
+    pub round: u32,
+    /// The target's value in nanoseconds.
+    pub target_ns: Option<u64>,
+    /// The baseline's.
+    pub baseline_ns: Option<u64>,
 }
 
 impl Comparison {
@@ -135,6 +175,15 @@ impl Comparison {
             // Outwards, or an interval could come to exclude what it holds.
             low_ns: low_ns.map(|ns| ns.floor() as i64),
             high_ns: high_ns.map(|ns| ns.ceil() as i64),
+            mode: None,
+            outcome: Some(difference.verdict()),
+            ratio: None,
+            ratio_low: None,
+            ratio_high: None,
+            confidence: None,
+            method: None,
+            detectable_ratio: None,
+            per_round: Vec::new(),
             verdict: difference.to_string(),
         }
     }

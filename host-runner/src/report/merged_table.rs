@@ -158,6 +158,7 @@ mod tests {
             low_ns: None,
             high_ns: None,
             verdict: verdict.to_owned(),
+            ..Comparison::default()
         }
     }
 

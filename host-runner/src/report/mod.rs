@@ -44,7 +44,7 @@ pub mod why;
 #[cfg(test)]
 pub(crate) mod sample;
 
-pub use comparison::{Comparison, Merged, Part, Skipped};
+pub use comparison::{Comparison, Merged, Part, RoundPair, Skipped};
 pub use directory::Directory;
 pub use environment::{Environment, Image};
 pub use floor::BeforeAfter;

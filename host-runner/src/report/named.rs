@@ -119,6 +119,7 @@ mod tests {
             low_ns: None,
             high_ns: None,
             verdict: "too few rounds to say".to_owned(),
+            ..Comparison::default()
         };
         Report {
             merged: vec![sample::merged(&run)],

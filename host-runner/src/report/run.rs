@@ -11,11 +11,16 @@ use super::floor::BeforeAfter;
 use crate::doctor::busy::{self, Busy};
 use crate::link::Signals;
 use crate::load::{Mode, Plan, Protocol, Tally};
-use crate::stats::{Ended, Noise, Recorder, Requested, Summary, validity};
+use crate::stats::{
+    Ended, GuestClock, Noise, PercentileState, Reason, Recorder, Requested, Stall, Summary,
+    validity,
+};
 
 mod guest_counters;
+mod losses;
 
 pub use guest_counters::GuestCounters;
+pub use losses::Losses;
 
 /// What was measured, and over what.
 #[derive(Clone, Debug)]
@@ -72,6 +77,18 @@ pub struct Run {
     pub offered_rate: Option<f64>,
     /// What was sent, in requests per second; for a pipeline, what was answered.
     pub achieved_rate: Option<f64>,
+    /// Arrivals of an open loop: `poisson` or `even`; null in other loops.
+    #[serde(default)]
+    pub arrivals: Option<Cow<'static, str>>,
+    /// Replies per second, from the first send to the last reply.
+    #[serde(default)]
+    pub answered_rate: Option<f64>,
+    /// True if the generator, and not the service, limited what was sent: under 99 % of what was offered.
+    #[serde(default)]
+    pub generator_limited: bool,
+    /// When the first measured request was due, in UTC (RFC 3339, to the microsecond).
+    #[serde(default)]
+    pub started_at: Option<String>,
     /// After this long a request is lost, in nanoseconds.
     pub timeout_ns: u64,
     /// From what padding was made.
@@ -106,6 +123,12 @@ pub struct Run {
     pub received: u64,
     /// Requests not answered in time.
     pub lost: u64,
+    /// Requests that were due and that this host gave up sending: neither sent nor lost.
+    #[serde(default)]
+    pub dropped_locally: u64,
+    /// Where requests were lost, as far as the service's counters tell.
+    #[serde(default)]
+    pub losses: Option<Losses>,
     /// Requests unanswered when a partial run was broken off.
     pub in_flight_at_end: u64,
     /// First answers after the timeout.
@@ -124,12 +147,38 @@ pub struct Run {
     pub impossible_times: u64,
     /// From when a request was due to its answer; lost ones count as at least the timeout.
     pub latency_ns: Summary,
+    /// Latencies from here on, in nanoseconds, are censored: the true value is at least that. Null if
+    /// nothing is.
+    #[serde(default)]
+    pub censored_from_ns: Option<u64>,
+    /// Number of censored latencies.
+    #[serde(default)]
+    pub censored_count: u64,
+    /// From the actual send to the answer, over all requests; open loop only.
+    #[serde(default)]
+    pub round_trip_ns: Option<Summary>,
+    /// The state of each percentile of the latency, by its name.
+    #[serde(default)]
+    pub percentiles: BTreeMap<String, PercentileState>,
+    /// The highest percentile up to which all are clean, partly clean or bracketed; null if none is.
+    #[serde(default)]
+    pub valid_to: Option<String>,
+    /// The percentile that was asked for.
+    #[serde(default)]
+    pub needs: Option<String>,
+    /// The worst stalls, the longest first.
+    #[serde(default)]
+    pub stalls: Vec<Stall>,
     /// What a client that waits for each answer would have recorded; open loop only.
     pub uncorrected_latency_ns: Option<Summary>,
-    /// The guest's own share; null where the protocol does not tell it.
+    /// The time in the handler, between the two stamps of the service; null where the protocol does not
+    /// tell it.
     pub service_ns: Option<Summary>,
     /// The way there and back; null where the protocol does not tell the guest's share.
     pub path_ns: Option<Summary>,
+    /// The rate of the service's clock against the host's; null where it could not be bounded.
+    #[serde(default)]
+    pub guest_clock: Option<GuestClock>,
     /// How late requests were sent; open loop only.
     pub send_lateness_ns: Option<Summary>,
     /// The round trip of one cache line between the measuring core and the guest's; null unless the
@@ -168,7 +217,10 @@ pub struct Run {
     pub partial: bool,
     /// Whether the figures mean what they say.
     pub valid: bool,
-    /// If not, why not.
+    /// Everything that stands against the run or against a percentile of it, as codes with numbers.
+    #[serde(default)]
+    pub reasons: Vec<Reason>,
+    /// If it is not valid, why not, in words made from the codes.
     pub invalid_because: Vec<String>,
     /// And what to do about that.
     #[serde(default)]
@@ -217,6 +269,10 @@ impl Run {
                 Mode::Closed | Mode::Open { .. } => tally.achieved_rate(),
                 Mode::Pipeline { .. } => tally.answer_rate(),
             },
+            arrivals: None,
+            answered_rate: None,
+            generator_limited: false,
+            started_at: None,
             timeout_ns: plan.timeout_ns,
             seed: plan.seed,
             sending_ns: Some(tally.sending_ns),
@@ -232,6 +288,8 @@ impl Run {
                 .collect(),
             received: tally.received,
             lost: tally.lost,
+            dropped_locally: 0,
+            losses: None,
             in_flight_at_end: tally.in_flight_at_end,
             late: tally.late,
             duplicated: tally.duplicated,
@@ -241,9 +299,17 @@ impl Run {
             stale: tally.stale,
             impossible_times: tally.impossible_times,
             latency_ns: (&recorder.latency).into(),
+            censored_from_ns: None,
+            censored_count: 0,
+            round_trip_ns: None,
+            percentiles: BTreeMap::new(),
+            valid_to: None,
+            needs: None,
+            stalls: Vec::new(),
             uncorrected_latency_ns: open.map(|open| (&open.uncorrected).into()),
             service_ns: has_service_times.then(|| (&recorder.service).into()),
             path_ns: has_service_times.then(|| (&recorder.path).into()),
+            guest_clock: None,
             send_lateness_ns: open.map(|open| (&open.lateness).into()),
             core_round_trip_ns: None,
             reflector_round_trip_ns: None,
@@ -259,6 +325,7 @@ impl Run {
             placement: setting.placement,
             partial: ended.is_partial(),
             valid: invalid_because.is_empty(),
+            reasons: Vec::new(),
             invalid_because,
             advice: advice.into_iter().map(str::to_owned).collect(),
             busy_processes: Vec::new(),

@@ -12,6 +12,9 @@
 //! - [`comparison`]: whether two targets differ, by repetitions of both;
 //!   `student`: how far so few of them may stray;
 //! - [`settling`]: whether warm-up is over;
+//! - [`guest_clock`]: the rate of the guest's clock against the host's;
+//! - [`stall`]: requests in a row that took exceptionally long;
+//! - [`state`]: who or what decided a percentile's value; [`reason`]: codes with their numbers;
 //! - [`validity`]: whether the result means what it says.
 //!
 //! Nothing is trimmed, no percentile is averaged, no round trip halved.
@@ -20,22 +23,30 @@
 pub mod comparison;
 mod counts;
 pub mod distribution;
+pub mod guest_clock;
 pub mod intervals;
 pub mod noise;
 mod rank_sum;
+pub mod reason;
 pub mod recorder;
 pub mod recording;
 pub mod requested;
 pub mod round_trip;
 pub mod settling;
+pub mod stall;
+pub mod state;
 mod student;
 pub mod summary;
 pub mod validity;
 
 pub use distribution::Distribution;
+pub use guest_clock::GuestClock;
 pub use noise::Noise;
+pub use reason::Reason;
 pub use recorder::Recorder;
 pub use recording::Recording;
 pub use requested::Requested;
+pub use stall::Stall;
+pub use state::{PercentileState, State};
 pub use summary::Summary;
 pub use validity::Ended;

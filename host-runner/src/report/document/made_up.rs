@@ -173,6 +173,7 @@ fn comparisons() -> Vec<Comparison> {
                 low_ns,
                 high_ns,
                 verdict: verdict.to_owned(),
+                ..Comparison::default()
             }
         };
     let busy = "linux-guest:busy";

@@ -108,6 +108,21 @@ fn the_schema_has_every_documented_field() {
         "invalid_because",
         "advice",
         "busy_processes",
+        "answered_rate",
+        "arrivals",
+        "censored_count",
+        "censored_from_ns",
+        "dropped_locally",
+        "generator_limited",
+        "guest_clock",
+        "losses",
+        "needs",
+        "percentiles",
+        "reasons",
+        "round_trip_ns",
+        "stalls",
+        "started_at",
+        "valid_to",
     ]);
     assert_eq!(keys(run), expected);
     assert_eq!(run["mode"], "open");
