@@ -28,7 +28,7 @@ pub use probe::ProbeArgs;
 /// `fathom run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Target: hermit, hermit-sockets, linux-guest:MODE, linux-host:MODE (MODE is blocking, busy, io_uring
+    /// Target: hermit, hermit:smoltcp, hermit-sockets, linux-guest:MODE, linux-host:MODE (MODE is blocking, busy, io_uring
     /// or, for linux-host on link tap, af_xdp), null
     #[arg(long = "target", value_name = "NAME", default_value = "hermit")]
     pub name: TargetName,
@@ -62,10 +62,27 @@ impl RunArgs {
         self.name.target
     }
 
-    /// Returns how the service waits for datagrams, if it is on Linux.
+    /// Returns the target's variant: how the service waits for datagrams, if it is on Linux; smoltcp, if
+    /// that answers in the unikernel.
     #[must_use]
     pub fn responder(&self) -> Option<Responder> {
-        self.name.responder_or(self.linux.responder)
+        let by_boot_arg = || {
+            (self.target() == Target::Hermit && self.guest.path() == Some(SMOLTCP))
+                .then_some(Responder::Smoltcp)
+        };
+        let responder = self.name.responder_or(self.linux.responder);
+        responder.or_else(by_boot_arg)
+    }
+
+    /// Returns what the unikernel is booted with: the user's own arguments, and the one that
+    /// `hermit:smoltcp` stands for.
+    #[must_use]
+    pub fn hermit(&self) -> GuestArgs {
+        let mut guest = self.guest.clone();
+        if self.responder() == Some(Responder::Smoltcp) && guest.path().is_none() {
+            guest.boot_arg.insert(0, format!("{PATH}={SMOLTCP}"));
+        }
+        guest
     }
 }
 
@@ -177,6 +194,21 @@ pub struct GuestArgs {
     /// A boot argument for the guest, as it is; replaces one of the same name (repeatable)
     #[arg(long, value_name = "ARG", hide_short_help = true)]
     pub boot_arg: Vec<String>,
+}
+
+/// The boot argument that says who answers in the unikernel.
+const PATH: &str = "path";
+
+/// Its value for smoltcp's sockets.
+pub const SMOLTCP: &str = Responder::Smoltcp.name();
+
+impl GuestArgs {
+    /// Returns the value of the boot argument [`PATH`] among the user's own, the last of which holds.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        let mut values = self.boot_arg.iter().rev();
+        values.find_map(|argument| argument.strip_prefix(PATH)?.strip_prefix('='))
+    }
 }
 
 /// What the guest logs.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::CliError;
-use super::args::RunArgs;
+use super::args::{RunArgs, SMOLTCP};
 use super::boot_args;
 use super::interrupt::Interrupt;
 use super::machine::built;
@@ -30,7 +30,15 @@ pub fn check(args: &RunArgs) -> Result<(), CliError> {
     let linux = &args.linux;
     let is_named_twice = args.name.responder.is_some() && linux.responder.is_some();
     let kernel = linux.kernel.is_some() || linux.modules.is_some();
+    let is_smoltcp = args.responder() == Some(Responder::Smoltcp);
     let problem = match args.target() {
+        Target::Hermit
+            if is_smoltcp && args.guest.path() != Some(SMOLTCP) && args.guest.path().is_some() =>
+        {
+            Some(
+                "`--boot-arg path=` names another than `--target hermit:smoltcp`: leave one of them out",
+            )
+        }
         _ if is_named_twice && args.name.responder != linux.responder => {
             Some("`--target` names another mode than `--responder`: leave one of them out")
         }

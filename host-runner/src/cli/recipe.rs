@@ -17,7 +17,7 @@ use crate::target::{Bootable, Target};
 ///
 /// [`CliError::Usage`] for the first that doesn't.
 pub fn check(args: &RunArgs) -> Result<(), CliError> {
-    boot_args::line(&args.guest, Idle::Spin)?;
+    boot_args::line(&args.hermit(), Idle::Spin)?;
     args.load.plan()?.check_packet(family(args), None)?;
     let way = way(args);
     let problem = way.obstacle(args.target()).or(match way {
@@ -72,7 +72,7 @@ impl Recipe {
     /// [`CliError`] if one is missing.
     pub fn find(args: &RunArgs, scratch: &Path) -> Result<Self, CliError> {
         let bootable = match args.target() {
-            Target::Hermit => machine::hermit(&args.guest, Idle::Spin)?,
+            Target::Hermit => machine::hermit(&args.hermit(), Idle::Spin)?,
             Target::HermitSockets => sockets::guest(&args.guest)?,
             Target::LinuxGuest => linux::guest(args, scratch)?,
             Target::LinuxHost => return Ok(Self::Host),

@@ -7,7 +7,7 @@ use clap::ValueEnum as _;
 
 use crate::target::{Responder, Target};
 
-/// A target, and how its service waits for datagrams where the name says so.
+/// A target, and its variant where the name says which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TargetName {
     /// Target that the name stands for.
@@ -17,12 +17,12 @@ pub struct TargetName {
 }
 
 impl TargetName {
-    /// The responder of a target on Linux: the one named, else `otherwise`, else the default. None
-    /// elsewhere.
+    /// The responder of a target on Linux: the one named, else `otherwise`, else the default. Elsewhere
+    /// the one named, if any.
     #[must_use]
     pub fn responder_or(&self, otherwise: Option<Responder>) -> Option<Responder> {
         match self.target {
-            Target::Hermit | Target::HermitSockets | Target::Null => None,
+            Target::Hermit | Target::HermitSockets | Target::Null => self.responder,
             Target::LinuxGuest | Target::LinuxHost => {
                 Some(self.responder.or(otherwise).unwrap_or_default())
             }
@@ -48,10 +48,20 @@ impl FromStr for TargetName {
             None => (text, None),
         };
         let target = Target::from_str(name, false).map_err(|_| {
-            "there is hermit, hermit-sockets, linux-guest:MODE, linux-host:MODE and null".to_owned()
+            "there is hermit, hermit:smoltcp, hermit-sockets, linux-guest:MODE, linux-host:MODE and null"
+                .to_owned()
         })?;
         let has_mode = matches!(target, Target::LinuxGuest | Target::LinuxHost);
+        let smoltcp = Responder::Smoltcp;
         let responder = match mode {
+            Some(mode) if target == Target::Hermit => {
+                if mode != smoltcp.name() {
+                    return Err(format!(
+                        "hermit has no mode {mode}: there is hermit and hermit:smoltcp"
+                    ));
+                }
+                Some(smoltcp)
+            }
             Some(_) if !has_mode => return Err(format!("{name} has no mode")),
             Some(mode) => {
                 let unknown = |_| "the modes are blocking, busy, io_uring and af_xdp".to_owned();
@@ -100,6 +110,7 @@ mod tests {
     fn a_target_is_taken_by_the_name_that_reports_have() {
         for name in [
             "hermit",
+            "hermit:smoltcp",
             "hermit-sockets",
             "linux-guest:busy",
             "linux-guest:io_uring",
@@ -117,6 +128,22 @@ mod tests {
         let af_xdp = responder("--target linux-host:af_xdp --link tap");
         assert_eq!(af_xdp, Some(Responder::AfXdp));
         assert!(recipe::check(&run_args("--target linux-guest:af_xdp").unwrap()).is_err());
+    }
+
+    #[test]
+    fn smoltcp_in_the_unikernel_has_one_name_however_it_is_asked_for() {
+        for line in [
+            "--target hermit:smoltcp",
+            "--target hermit:smoltcp --boot-arg path=smoltcp",
+            "--boot-arg path=reflector --boot-arg path=smoltcp",
+        ] {
+            assert_eq!(responder(line), Some(Responder::Smoltcp), "{line}");
+            let told = run_args(line).unwrap().hermit().boot_arg;
+            assert_eq!(told.last().map(String::as_str), Some("path=smoltcp"));
+        }
+        assert_eq!(responder("--boot-arg path=reflector"), None);
+        let args = run_args("--target hermit:smoltcp --boot-arg path=reflector").unwrap();
+        assert_eq!(recipe::check(&args).unwrap_err().exit_code(), 2);
     }
 
     #[test]
@@ -138,6 +165,8 @@ mod tests {
         );
         for (name, complaint) in [
             ("hermit:busy", "hermit has no mode"),
+            ("hermit-sockets:smoltcp", "hermit-sockets has no mode"),
+            ("linux-guest:smoltcp", "the modes are"),
             ("linux", "there is hermit"),
         ] {
             let error = run_args(&format!("--target {name}")).unwrap_err();

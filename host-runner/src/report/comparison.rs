@@ -15,7 +15,8 @@ use crate::stats::{Distribution, Summary};
 pub struct Merged {
     /// What was measured.
     pub target: String,
-    /// How the service on Linux waits for datagrams; null elsewhere.
+    /// Variant of the target: how the service on Linux waits for datagrams, or `smoltcp` if that answers in
+    /// the unikernel; null elsewhere.
     pub responder: Option<String>,
     /// The link's name.
     pub link: String,
@@ -206,7 +207,8 @@ impl Comparison {
 pub struct Skipped {
     /// What was not measured.
     pub target: String,
-    /// How the service on Linux waits for datagrams; null elsewhere.
+    /// Variant of the target: how the service on Linux waits for datagrams, or `smoltcp` if that answers in
+    /// the unikernel; null elsewhere.
     pub responder: Option<String>,
     /// The link's name.
     pub link: String,

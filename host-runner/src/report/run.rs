@@ -27,7 +27,8 @@ pub use losses::Losses;
 pub struct Setting {
     /// What was measured.
     pub target: String,
-    /// How the service on Linux waits for datagrams; null elsewhere.
+    /// Variant of the target: how the service on Linux waits for datagrams, or `smoltcp` if that answers in
+    /// the unikernel; null elsewhere.
     pub responder: Option<String>,
     /// The service's address and port, as the client saw them.
     pub address: String,
@@ -49,7 +50,8 @@ pub struct Setting {
 pub struct Run {
     /// What was measured.
     pub target: String,
-    /// How the service on Linux waits for datagrams; null elsewhere.
+    /// Variant of the target: how the service on Linux waits for datagrams, or `smoltcp` if that answers in
+    /// the unikernel; null elsewhere.
     pub responder: Option<String>,
     /// The service's address and port, as the client saw them.
     pub address: String,

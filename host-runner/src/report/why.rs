@@ -22,7 +22,8 @@ pub const WHAT_HOLDS: &str = "Instructions, doorbells, interrupts and image size
 pub struct Why {
     /// The target.
     pub target: String,
-    /// How the service on Linux waits for datagrams; null elsewhere.
+    /// Variant of the target: how the service on Linux waits for datagrams, or `smoltcp` if that answers in
+    /// the unikernel; null elsewhere.
     pub responder: Option<String>,
     /// The link's name.
     pub link: String,

@@ -52,7 +52,7 @@ impl Target {
     }
 }
 
-/// How the service on Linux waits for datagrams.
+/// Variant of a target: how the service on Linux waits for datagrams, or who answers in the unikernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Responder {
     /// recvfrom and sendto, asleep in between
@@ -66,10 +66,13 @@ pub enum Responder {
     /// Frames past the kernel's stack, polled (linux-host on link tap only)
     #[value(name = "af_xdp")]
     AfXdp,
+    /// In the unikernel, smoltcp's sockets instead of the reflector below them; no mode of a service on Linux
+    #[value(skip)]
+    Smoltcp,
 }
 
 impl Responder {
-    /// The name that results carry and the responder knows.
+    /// The name that results carry and the service knows.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -77,6 +80,7 @@ impl Responder {
             Self::Busy => "busy",
             Self::IoUring => "io_uring",
             Self::AfXdp => "af_xdp",
+            Self::Smoltcp => "smoltcp",
         }
     }
 }

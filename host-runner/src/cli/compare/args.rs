@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::super::CliError;
 use super::super::args::{GuestArgs, HostArgs, LinuxArgs, LoadArgs, OutputArgs, RunArgs};
+use super::super::target_name::TargetName;
 use super::super::values::duration;
 use super::super::way::Way;
 use super::contender::Contender;
@@ -17,7 +18,7 @@ use crate::target::Target;
 /// last word holds.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// What to measure: hermit, hermit-sockets, linux-guest:MODE, linux-host:MODE (MODE is blocking,
+    /// What to measure: hermit, hermit:smoltcp, hermit-sockets, linux-guest:MODE, linux-host:MODE (MODE is blocking,
     /// busy, io_uring or, for linux-host on link tap, af_xdp), null
     #[arg(
         long,
@@ -94,6 +95,10 @@ impl CompareArgs {
             Some("a comparison puts one load on all targets: leave out `--sweep`")
         } else if self.guest.pcap.is_some() {
             Some("a comparison captures nothing: leave out `--pcap`")
+        } else if self.guest.path().is_some() {
+            Some(
+                "a comparison names who answers with the target: `--targets hermit,hermit:smoltcp`",
+            )
         } else if self.guest.host_port != 0 {
             Some("a comparison picks its ports itself: leave out `--host-port`")
         } else {
@@ -116,13 +121,16 @@ impl CompareArgs {
             guest.log = None;
         }
         RunArgs {
-            name: contender.target.into(),
+            name: TargetName {
+                target: contender.target,
+                responder: contender.responder,
+            },
             link: Some(way),
             ipv6: false,
             load: self.load.clone(),
             output: self.output.clone(),
             linux: LinuxArgs {
-                responder: contender.responder,
+                responder: None,
                 kernel: self.kernel.clone().filter(|_| is_linux_guest),
                 modules: self.modules.clone().filter(|_| is_linux_guest),
             },

@@ -11,7 +11,7 @@ use crate::target::{Responder, Target};
 pub struct Contender {
     /// What it is.
     pub target: Target,
-    /// How it waits for datagrams, on Linux.
+    /// Its variant: how it waits for datagrams, on Linux; who answers, in the unikernel.
     pub responder: Option<Responder>,
     /// Which it is of those that are the same, from 1 on: a target can be compared with itself.
     pub copy: usize,
@@ -71,6 +71,7 @@ mod tests {
     fn names_are_read_and_written_alike() {
         for name in [
             "hermit",
+            "hermit:smoltcp",
             "hermit-sockets",
             "null",
             "linux-guest:blocking",

@@ -227,6 +227,22 @@ mod tests {
     }
 
     #[test]
+    fn smoltcp_in_the_unikernel_is_a_target_of_its_own() {
+        let comparison = args("--targets hermit,hermit:smoltcp --boot-arg idle=nap");
+        let told = |index: usize| {
+            let way = Way::Link(LinkKind::Unix);
+            comparison
+                .run_args(comparison.targets[index], way)
+                .hermit()
+                .boot_arg
+        };
+        assert_eq!(told(0), ["idle=nap"]);
+        assert_eq!(told(1), ["path=smoltcp", "idle=nap"]);
+        let (possible, _) = named("--targets hermit:smoltcp,hermit --links unix");
+        assert_eq!(possible, ["hermit:smoltcp unix", "hermit unix"]);
+    }
+
+    #[test]
     fn options_reach_the_targets_that_they_mean_something_to() {
         let line = "--targets hermit,hermit-sockets,linux-guest,null --image i --kernel k --log info \
                     --boot-arg idle=nap";
@@ -281,7 +297,13 @@ mod tests {
 
     #[test]
     fn what_no_comparison_does_is_a_usage_error() {
-        for line in ["--sweep", "--pcap file", "--host-port 7", "--duration 0s"] {
+        for line in [
+            "--sweep",
+            "--pcap file",
+            "--host-port 7",
+            "--duration 0s",
+            "--boot-arg path=smoltcp",
+        ] {
             assert_eq!(args(line).plan().unwrap_err().exit_code(), 2, "{line}");
         }
         for line in [
