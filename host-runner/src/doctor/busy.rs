@@ -27,7 +27,7 @@ pub struct Times {
 }
 
 /// A process that had much of a CPU.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Busy {
     /// Its number.
     pub pid: u32,

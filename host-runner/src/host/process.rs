@@ -15,7 +15,7 @@ pub const TICKS_PER_SECOND: f64 = 100.0;
 const SHOWN: usize = 120;
 
 /// A process, for people to find it by.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Process {
     /// Its number.
     pub pid: u32,

@@ -72,7 +72,9 @@ pub enum Sent {
 }
 
 /// How often the two sides of a virtqueue have woken each other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct Signals {
     /// Doorbells that the guest has rung: each leaves the virtual machine.
     pub doorbells: u64,

@@ -11,7 +11,7 @@ use crate::stats::comparison::{Difference, Verdict};
 use crate::stats::{Distribution, Summary};
 
 /// All valid repetitions of one target on one link together: their histograms are added up.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Merged {
     /// What was measured.
     pub target: String,
@@ -87,7 +87,7 @@ pub struct Part {
 }
 
 /// One percentile of two targets, held against each other.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Comparison {
     /// The one target, with its mode.
     pub target: String,
@@ -143,7 +143,7 @@ pub struct Comparison {
 }
 
 /// One percentile of both targets in one round; null where it is censored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RoundPair {
     /// Number of the round, from 1 on.
     pub round: u32,
@@ -203,7 +203,7 @@ impl Comparison {
 }
 
 /// A target that was not measured on a link, or only in part.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Skipped {
     /// What was not measured.
     pub target: String,

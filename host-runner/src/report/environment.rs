@@ -20,10 +20,11 @@ const GIT_REVISION: Option<&str> = option_env!("FATHOM_GIT_REVISION");
 const MACHINE_ID_LIMIT: u64 = 100;
 
 /// The host, the tools and the image.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Environment {
     /// When the measurement was started, in UTC.
     #[serde(serialize_with = "as_text", deserialize_with = "from_text")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub started_at: Timestamp,
     /// Hash of the contents of `/etc/machine-id`, which tells this machine from others of its kind. The
     /// contents themselves are not to be passed on (machine-id(5)).
@@ -135,7 +136,7 @@ fn cpu_model(cpuinfo: &str) -> Option<String> {
 }
 
 /// An image, as it was when it was booted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Image {
     /// Where it is.
     pub path: PathBuf,

@@ -8,7 +8,7 @@ use super::Run;
 use crate::quantity;
 
 /// A floor as it was right before the measurement and right after it, in nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct BeforeAfter {
     /// Before; null if it could not be measured.
     pub before: Option<f64>,

@@ -10,6 +10,7 @@
 //! - [`table`]: one screen for people; [`sweep`]: a sweep's part of it;
 //! - `named`: the name of what each record is of;
 //! - [`directory`]: where all of it goes; `older`: what was there before;
+//! - [`schema`]: the JSON Schema of all that;
 //! - [`read`]: results back from there; [`machines`]: whether they are of one machine;
 //! - [`document`]: `report.html` and `report.md`, with [`chart`]'s charts.
 #![forbid(unsafe_code)]
@@ -37,6 +38,7 @@ mod named;
 mod older;
 pub mod read;
 pub mod run;
+pub mod schema;
 pub mod sweep;
 pub mod table;
 pub mod why;
@@ -56,7 +58,7 @@ pub use why::Why;
 pub const SCHEMA: &str = "fathom/1";
 
 /// Everything in `result.json`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Report {
     /// [`SCHEMA`].
     pub schema: Cow<'static, str>,
@@ -64,6 +66,7 @@ pub struct Report {
     pub environment: Environment,
     /// The measurements.
     #[serde(serialize_with = "named::serialize")]
+    #[schemars(with = "Vec<named::Named<'static, Run>>")]
     pub runs: Vec<Run>,
     /// The runs of each target and link together; absent, as what follows, without a comparison.
     #[serde(
@@ -71,6 +74,7 @@ pub struct Report {
         skip_serializing_if = "Vec::is_empty",
         serialize_with = "named::serialize"
     )]
+    #[schemars(with = "Vec<named::Named<'static, Merged>>")]
     pub merged: Vec<Merged>,
     /// What comes of holding targets against each other.
     #[serde(
@@ -78,6 +82,7 @@ pub struct Report {
         skip_serializing_if = "Vec::is_empty",
         serialize_with = "named::serialize"
     )]
+    #[schemars(with = "Vec<named::Named<'static, Comparison>>")]
     pub comparisons: Vec<Comparison>,
     /// What an echo costs each target on each link, and what the target takes.
     #[serde(
@@ -85,6 +90,7 @@ pub struct Report {
         skip_serializing_if = "Vec::is_empty",
         serialize_with = "named::serialize"
     )]
+    #[schemars(with = "Vec<named::Named<'static, Why>>")]
     pub why: Vec<Why>,
     /// What was not measured, and why.
     #[serde(
@@ -92,6 +98,7 @@ pub struct Report {
         skip_serializing_if = "Vec::is_empty",
         serialize_with = "named::serialize"
     )]
+    #[schemars(with = "Vec<named::Named<'static, Skipped>>")]
     pub skipped: Vec<Skipped>,
 }
 

@@ -5,6 +5,7 @@
 //! The name is made when a record is written and skipped when one is read, so that it can't contradict
 //! the rest, and records without it are read as those with it.
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::{Comparison, Merged, Run, Skipped, Why, comparison};
@@ -55,9 +56,13 @@ impl Name for Comparison {
 }
 
 /// A record with its name before the rest.
-#[derive(Serialize)]
-struct Named<'a, T> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "{T}")]
+pub(super) struct Named<'a, T> {
+    /// The target with its mode, such as `linux-guest:busy`.
+    #[schemars(default)]
     name: String,
+    /// The same of what it is held against; absent but in a comparison.
     #[serde(skip_serializing_if = "Option::is_none")]
     baseline_name: Option<String>,
     #[serde(flatten)]

@@ -46,7 +46,7 @@ pub struct Setting {
 
 /// A measurement's record. Times without a unit in their name are in nanoseconds where the
 /// field that holds them says so.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Run {
     /// What was measured.
     pub target: String,

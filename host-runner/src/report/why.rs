@@ -18,7 +18,7 @@ pub const WHAT_HOLDS: &str = "Instructions, doorbells, interrupts and image size
 
 /// What an echo costs a target on a link, and what the target takes. Null is what does not exist
 /// there, or could not be seen.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Why {
     /// The target.
     pub target: String,

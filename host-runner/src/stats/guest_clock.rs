@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Nanoseconds of the host's clock per nanosecond of the guest's, with bounds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct GuestClock {
     /// The factor that service times were multiplied with.
     pub host_per_guest: f64,

@@ -118,7 +118,7 @@ fn thread_time(schedstat: &str) -> Option<ThreadTime> {
 }
 
 /// What a thread that spins or polls has lost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Lost {
     /// For how long it looked, in nanoseconds.
     pub observed_ns: u64,
@@ -156,7 +156,7 @@ fn ratio(part: u64, whole: u64) -> f64 {
 }
 
 /// The host's noise around one run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Noise {
     /// For how long a thread spun before the run to see the noise floor, in nanoseconds.
     pub floor_observed_ns: u64,

@@ -4,7 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 /// Code of a reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
     /// The user broke the run off.
@@ -32,7 +34,7 @@ pub enum Code {
 }
 
 /// One reason, with its numbers; those that do not apply are absent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Reason {
     /// Code of the reason.
     pub code: Code,

@@ -3,11 +3,13 @@
 //! A percentile is kept as the decimal that was asked for: how many samples it takes is reckoned in whole
 //! numbers, where a binary fraction of 0.99999 would be off by some.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
 use hdrhistogram::Histogram;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -195,6 +197,25 @@ impl<'de> Deserialize<'de> for Values {
         }
 
         deserializer.deserialize_map(Fields)
+    }
+}
+
+impl JsonSchema for Values {
+    fn schema_name() -> Cow<'static, str> {
+        "RequestedPercentiles".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Percentiles that were asked for with `--percentiles`, by their names.",
+            "type": "object",
+            "patternProperties": {
+                r"^p[0-9]{1,2}(\.[0-9]+)?$": {
+                    "description": "Null where there are too few samples.",
+                    "type": ["integer", "null"], "format": "uint64", "minimum": 0
+                },
+            },
+        })
     }
 }
 

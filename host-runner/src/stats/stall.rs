@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 /// One stall.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct Stall {
     /// Time from the start of the run to the reply, or loss, that ended the stall, in nanoseconds.
     pub at_ns: u64,

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 /// The state of one percentile, the worst that applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// The system under test decided the value.
@@ -24,7 +26,7 @@ pub enum State {
 }
 
 /// One percentile's value with its state.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PercentileState {
     /// State of the percentile.
     pub state: State,

@@ -54,7 +54,7 @@ pub const PERCENTILES: [Percentile; 5] = [
 
 /// A distribution in a few numbers, all but the count in nanoseconds; `None` where there are not
 /// enough samples to say.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Summary {
     /// How many samples there are.
     pub count: u64,

@@ -1,7 +1,9 @@
 //! The service's counters, as `result.json` has them.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use wire::Counters;
 
@@ -24,5 +26,27 @@ impl<'de> Deserialize<'de> for GuestCounters {
             *count = counts.get(*name).copied().unwrap_or_default();
         }
         Ok(Self(Counters::from_array(array)))
+    }
+}
+
+impl JsonSchema for GuestCounters {
+    fn schema_name() -> Cow<'static, str> {
+        "GuestCounters".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let counter = |name: &&str| {
+            let description = format!("The service's counter `{name}`.");
+            let field = json_schema!({
+                "description": description, "type": "integer", "format": "uint64", "minimum": 0
+            });
+            ((*name).to_owned(), field.to_value())
+        };
+        let counters: serde_json::Map<_, _> = Counters::NAMES.iter().map(counter).collect();
+        json_schema!({
+            "description": "The service's counters since its boot.",
+            "type": "object",
+            "properties": counters,
+        })
     }
 }

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 /// Numbers of requests that went without an answer, by where they or their answers were lost. They add up
 /// to the run's `lost` and `dropped_locally`, as far as what is in flight at the two readings allows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct Losses {
     /// Requests that this host gave up sending.
     pub refused_here: u64,
