@@ -20,7 +20,7 @@ use fathom::load::datagram::{ReplyHeader, Requests};
 use fathom::load::schedule::Schedule;
 use fathom::load::window::{Arrival, Known, Window};
 use fathom::load::{
-    self, Bench, Limit, Mode, Observer, Plan, Progress, Protocol, Rate, Sample, Tally,
+    self, Bench, GuestTimes, Limit, Mode, Observer, Plan, Progress, Protocol, Rate, Sample, Tally,
 };
 use fathom::stats::Recorder;
 use wire::Kind;
@@ -94,7 +94,10 @@ fn sample(i: u64) -> Sample {
         latency_ns,
         round_trip_ns: latency_ns - 20,
         is_waited_for: true,
-        service_ns: Some(latency_ns / 2),
+        guest_times: Some(GuestTimes {
+            t2_ns: 7_000_000_000 + i * 1000,
+            t3_ns: 7_000_000_000 + i * 1000 + latency_ns / 2,
+        }),
     }
 }
 
@@ -135,7 +138,10 @@ fn record_and_schedule(c: &mut Criterion) {
                     latency_ns: at_ns - request.due_ns,
                     round_trip_ns: at_ns - request.sent_ns,
                     is_waited_for: request.is_waited_for,
-                    service_ns: Some(500),
+                    guest_times: Some(GuestTimes {
+                        t2_ns: sent_ns + 300,
+                        t3_ns: sent_ns + 800,
+                    }),
                 }));
             }
             black_box(window.next_loss_ns());

@@ -5,8 +5,8 @@ use wire::MAX_PAYLOAD;
 use super::datagram::{ReplyHeader, Requests};
 use super::plan::Plan;
 use super::supervise::{BUSY_INTERVAL_NS, Phase, Progress};
-use super::window::{Arrival, Known, Window};
-use super::{Loss, Observer, Sample, Tally};
+use super::window::{Arrival, Known, Request, Window};
+use super::{GuestTimes, Loss, Observer, Sample, Tally};
 use crate::link::{Link, LinkError, Received, Refusal, Sent};
 
 /// Room for one byte more than the longest datagram, so that one too long is seen to be.
@@ -281,6 +281,9 @@ where
                 self.completed += u64::from(in_time) * self.unless_warming_up();
                 if self.is_measured(header.seq) {
                     self.count(arrival, &header, at_ns);
+                } else if let Arrival::InTime { request, .. } = arrival {
+                    self.observer
+                        .warmed_up(self.sample(request, &header, at_ns));
                 }
             }
         }
@@ -294,19 +297,23 @@ where
                 self.tally.received += 1;
                 self.tally.reordered += u64::from(reordered);
                 self.last_settled_ns = self.last_settled_ns.max(at_ns);
-                let round_trip_ns = at_ns.saturating_sub(request.sent_ns);
-                let has_times = self.plan.protocol.has_service_times();
-                let service = has_times.then(|| service(header, round_trip_ns));
-                let is_bounded = service.as_ref().is_some_and(|service| service.is_bounded);
-                self.tally.impossible_times += u64::from(is_bounded);
-                self.observer.replied(Sample {
-                    at_ns,
-                    latency_ns: at_ns.saturating_sub(request.due_ns),
-                    round_trip_ns,
-                    is_waited_for: request.is_waited_for,
-                    service_ns: service.map(|service| service.ns),
-                });
+                self.observer.replied(self.sample(request, header, at_ns));
             }
+        }
+    }
+
+    /// Returns the sample of `request`, whose reply came at `at_ns`.
+    fn sample(&self, request: Request, header: &ReplyHeader, at_ns: u64) -> Sample {
+        let times = GuestTimes {
+            t2_ns: header.t2_ns,
+            t3_ns: header.t3_ns,
+        };
+        Sample {
+            at_ns,
+            latency_ns: at_ns.saturating_sub(request.due_ns),
+            round_trip_ns: at_ns.saturating_sub(request.sent_ns),
+            is_waited_for: request.is_waited_for,
+            guest_times: self.plan.protocol.has_service_times().then_some(times),
         }
     }
 
@@ -343,23 +350,5 @@ where
                 .max(self.tally.sending_ns),
             ..self.tally
         }
-    }
-}
-
-/// A guest's service time, and whether it had to be bounded.
-struct Service {
-    ns: u64,
-    is_bounded: bool,
-}
-
-/// The guest's t3 - t2, bounded to what is possible: from nothing to the whole round trip. The longest
-/// service times are the first that a guest clock which is too fast makes impossible, so to leave
-/// them out would be to leave out a stall.
-fn service(header: &ReplyHeader, round_trip_ns: u64) -> Service {
-    let told_ns = header.t3_ns.checked_sub(header.t2_ns);
-    let ns = told_ns.unwrap_or(0).min(round_trip_ns);
-    Service {
-        ns,
-        is_bounded: told_ns != Some(ns),
     }
 }

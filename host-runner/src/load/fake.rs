@@ -113,11 +113,16 @@ impl<S: FnMut(&Header, &[u8]) -> Vec<Answer>> Link for FakeLink<S> {
 pub(crate) struct Log {
     pub(crate) started_ns: Option<u64>,
     pub(crate) lateness_ns: Vec<u64>,
+    pub(crate) warm_up: Vec<Sample>,
     pub(crate) samples: Vec<Sample>,
     pub(crate) losses: Vec<Loss>,
 }
 
 impl Observer for Log {
+    fn warmed_up(&mut self, sample: Sample) {
+        self.warm_up.push(sample);
+    }
+
     fn started(&mut self, at_ns: u64) {
         assert_eq!(self.started_ns.replace(at_ns), None, "started twice");
     }

@@ -49,7 +49,16 @@ pub use rate::Rate;
 pub use supervise::{Phase, Progress};
 pub use tally::{SendErrors, Tally};
 
-/// An in-time reply, measured. All times are of the host's clock but for [`Sample::service_ns`].
+/// A reply's two stamps, in nanoseconds of the guest's clock, as the reply has them: whatever a guest writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GuestTimes {
+    /// Time at which the guest had the request.
+    pub t2_ns: u64,
+    /// Time at which the guest sent the reply.
+    pub t3_ns: u64,
+}
+
+/// An in-time reply, measured. All times are of the host's clock but for [`Sample::guest_times`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
     /// When the reply was in hand.
@@ -62,9 +71,8 @@ pub struct Sample {
     /// Whether a client that waits for each reply would have sent it: what such a client would have
     /// measured (see [`window::Window`]). Always so in a closed loop.
     pub is_waited_for: bool,
-    /// Service time in nanoseconds as the guest reports it, t3 - t2 of its clock, bounded to
-    /// [`Sample::round_trip_ns`]; `None` if the reply does not say.
-    pub service_ns: Option<u64>,
+    /// The guest's stamps; `None` if the protocol has none.
+    pub guest_times: Option<GuestTimes>,
 }
 
 /// A request that was not answered by its timeout. Its latency is censored: it is *at least* this.
@@ -80,8 +88,10 @@ pub struct Loss {
     pub is_waited_for: bool,
 }
 
-/// What a measurement tells, as it happens. Warm-up is not told.
+/// What a measurement tells, as it happens.
 pub trait Observer {
+    /// A request of warm-up was answered in time, which is not measured.
+    fn warmed_up(&mut self, _sample: Sample) {}
     /// Warm-up is over; everything from `at_ns` on is measured.
     fn started(&mut self, at_ns: u64);
     /// A request of an open loop was sent `lateness_ns` after it was due.

@@ -66,9 +66,6 @@ pub struct Tally {
     /// Answers to requests so old that the accounting has forgotten them: late or duplicated,
     /// nobody knows.
     pub stale: u64,
-    /// In-time answers whose guest times are impossible: t3 before t2, or a service time longer than
-    /// the round trip. In the service and path figures they are bounded to what is possible.
-    pub impossible_times: u64,
     /// Requests that this host refused to send: they never left, and are not among those sent.
     pub send_errors: SendErrors,
     /// In-time answers that came while requests were sent. Those to the last requests of warm-up

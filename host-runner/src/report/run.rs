@@ -299,7 +299,7 @@ impl Run {
             corrupted: tally.corrupted,
             foreign: tally.foreign,
             stale: tally.stale,
-            impossible_times: tally.impossible_times,
+            impossible_times: recorder.impossible_times,
             latency_ns: (&recorder.latency).into(),
             censored_from_ns: None,
             censored_count: 0,

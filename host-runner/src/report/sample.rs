@@ -6,7 +6,7 @@ use wire::Counters;
 
 use super::run::GuestCounters;
 use super::{Environment, Image, Merged, Report, Run, Setting};
-use crate::load::{Limit, Loss, Mode, Observer, Plan, Rate, Sample, Tally};
+use crate::load::{GuestTimes, Limit, Loss, Mode, Observer, Plan, Rate, Sample, Tally};
 use crate::stats::noise::Lost;
 use crate::stats::{Ended, Noise, Recorder};
 
@@ -37,7 +37,10 @@ pub(super) fn recorder(mode: Mode) -> Recorder {
             latency_ns,
             round_trip_ns: latency_ns - 10,
             is_waited_for: true,
-            service_ns: Some(1500),
+            guest_times: Some(GuestTimes {
+                t2_ns: 5000,
+                t3_ns: 6500,
+            }),
         });
     }
     for at_ns in [1_998_000_000, 1_999_000_000] {

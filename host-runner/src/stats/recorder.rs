@@ -1,6 +1,6 @@
 //! Puts every sample of a measurement where it belongs. Nothing here allocates per sample.
 
-use crate::load::{Loss, Mode, Observer, Plan, Sample};
+use crate::load::{GuestTimes, Loss, Mode, Observer, Plan, Sample};
 
 use super::{Recording, counts::Slot, intervals::Intervals};
 
@@ -13,6 +13,9 @@ pub struct Recorder {
     pub service: Recording,
     /// The rest, (t4 - t1) - (t3 - t2): the way there and back.
     pub path: Recording,
+    /// Number of in-time replies whose guest times are impossible: t3 before t2, or a service time longer
+    /// than the round trip. In `service` and `path` they are bounded to what is possible.
+    pub impossible_times: u64,
     /// What only an open loop has.
     pub open: Option<OpenLoop>,
     /// The latency over time.
@@ -39,12 +42,25 @@ impl Recorder {
             latency: Recording::default(),
             service: Recording::default(),
             path: Recording::default(),
+            impossible_times: 0,
             open: match plan.mode {
                 Mode::Closed | Mode::Pipeline { .. } => None,
                 Mode::Open { .. } => Some(OpenLoop::default()),
             },
             intervals: Intervals::new(expected_ns.map(|ns| ns.saturating_add(plan.timeout_ns))),
         }
+    }
+
+    /// Adds a service time, bounded to what is possible, and the rest of the round trip. The longest
+    /// service times are the first that a guest clock which is too fast makes impossible, so to leave them
+    /// out would be to leave out a stall.
+    #[inline]
+    fn service(&mut self, times: GuestTimes, round_trip_ns: u64) {
+        let guest_ns = times.t3_ns.checked_sub(times.t2_ns);
+        let service_ns = guest_ns.unwrap_or(0).min(round_trip_ns);
+        self.impossible_times += u64::from(guest_ns != Some(service_ns));
+        self.service.record(service_ns);
+        self.path.record(round_trip_ns - service_ns);
     }
 
     #[inline]
@@ -77,12 +93,11 @@ impl Observer for Recorder {
             latency_ns,
             round_trip_ns,
             is_waited_for,
-            ..
+            guest_times,
         } = sample;
         self.latency(at_ns, latency_ns, round_trip_ns, is_waited_for);
-        if let Some(service_ns) = sample.service_ns {
-            self.service.record(service_ns);
-            self.path.record(round_trip_ns - service_ns);
+        if let Some(times) = guest_times {
+            self.service(times, round_trip_ns);
         }
     }
 
@@ -121,7 +136,10 @@ mod tests {
         latency_ns: 900,
         round_trip_ns: 700,
         is_waited_for: true,
-        service_ns: Some(200),
+        guest_times: Some(GuestTimes {
+            t2_ns: 5000,
+            t3_ns: 5200,
+        }),
     };
 
     #[test]
@@ -148,6 +166,23 @@ mod tests {
     }
 
     #[test]
+    fn impossible_guest_times_are_bounded_kept_and_counted() {
+        let mut recorder = Recorder::new(&plan(Mode::Closed));
+        for t3_ns in [4999, u64::MAX, 5700] {
+            let t2_ns = 5000;
+            recorder.replied(Sample {
+                guest_times: Some(GuestTimes { t2_ns, t3_ns }),
+                ..SAMPLE
+            });
+        }
+        assert_eq!(recorder.impossible_times, 2);
+        assert_eq!((recorder.service.count(), recorder.path.count()), (3, 3));
+        assert_eq!(recorder.service.min_ns(), Some(0));
+        assert_eq!(recorder.service.max_ns(), Some(SAMPLE.round_trip_ns));
+        assert_eq!(recorder.path.min_ns(), Some(0));
+    }
+
+    #[test]
     fn what_a_client_that_waits_would_not_have_sent_is_not_in_its_record() {
         let rate = Rate::per_second(1000);
         let mut recorder = Recorder::new(&plan(Mode::Open { rate }));
@@ -171,7 +206,7 @@ mod tests {
     fn a_loss_is_a_latency_and_a_reply_without_guest_times_has_no_service() {
         let mut recorder = Recorder::new(&plan(Mode::Closed));
         recorder.replied(Sample {
-            service_ns: None,
+            guest_times: None,
             ..SAMPLE
         });
         recorder.lost(Loss {

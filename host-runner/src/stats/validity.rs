@@ -176,7 +176,6 @@ mod tests {
         corrupted: 0,
         foreign: 0,
         stale: 0,
-        impossible_times: 0,
         send_errors: SendErrors::NONE,
         completed: 10_000,
         started_ns: 0,
@@ -203,7 +202,7 @@ mod tests {
                 latency_ns,
                 round_trip_ns: latency_ns,
                 is_waited_for: true,
-                service_ns: None,
+                guest_times: None,
             });
         }
         recorder

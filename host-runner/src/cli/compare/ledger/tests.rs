@@ -52,7 +52,7 @@ fn made_up(target: &str, round: u32, latency_ns: u64, ended: Ended) -> (Run, Mea
             latency_ns,
             round_trip_ns: latency_ns,
             is_waited_for: true,
-            service_ns: None,
+            guest_times: None,
         });
     }
     let measured = Measured {
