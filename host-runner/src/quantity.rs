@@ -165,6 +165,18 @@ pub fn range(low_ns: f64, high_ns: f64) -> String {
     }
 }
 
+/// The ends that a value is known to lie between, each with all of its digits: `12.8–300 µs`,
+/// `640 ns–1.20 µs`.
+#[must_use]
+pub fn between(low_ns: f64, high_ns: f64) -> String {
+    let [(low, low_unit), (high, high_unit)] = [low_ns, high_ns].map(number_and_unit);
+    match low_unit == high_unit {
+        true if low == high => format!("{low} {low_unit}"),
+        true => format!("{low}–{high} {high_unit}"),
+        false => format!("{low} {low_unit}–{high} {high_unit}"),
+    }
+}
+
 /// A range of differences with their signs: `−0.90 to +1.20 µs`.
 #[must_use]
 pub fn differences(low_ns: f64, high_ns: f64) -> String {

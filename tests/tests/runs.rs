@@ -43,7 +43,7 @@ fn a_run_on_vhost_user_knows_its_floors() {
     }
     // A host that is busy otherwise may keep a floor from being seen, but not every time.
     let all_seen = (0..10).any(|_| {
-        let (outcome, results) = measured("--count 200 --warmup 0s --timeout 20s");
+        let (outcome, results) = measured("--verbose --count 200 --warmup 0s --timeout 20s");
         let run = results.run();
         let floors = ["core_round_trip_ns", "reflector_round_trip_ns"];
         let seen = floors.iter().flat_map(|floor| {

@@ -140,6 +140,9 @@ pub struct OutputArgs {
     /// Write the result as JSON to this file as well; - for standard output, and nothing else there
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Print every figure and what the host did, not the result alone
+    #[arg(long)]
+    pub verbose: bool,
     /// Percentiles to report besides p50, p90, p99, p99.9 and p99.99, such as 75,99.999; each is null
     /// unless ten samples lie beyond it
     #[arg(

@@ -117,9 +117,7 @@ pub enum CliError {
     #[error("interrupted")]
     Interrupted,
     /// The measurement was made and written, but must not be trusted.
-    #[error(
-        "the measurement is invalid: `validity` in the report says why, and what to do about it"
-    )]
+    #[error("the measurement is invalid: `trust` in the report says why, and what to do about it")]
     Invalid {
         /// Reasons for the invalidity, which the report has given.
         reasons: Vec<String>,

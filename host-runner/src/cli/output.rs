@@ -10,7 +10,8 @@ use super::args::OutputArgs;
 use super::say::say_as_is;
 use crate::files::{Destination, NamedFile};
 use crate::report::directory::DEFAULT_BASE;
-use crate::report::{Directory, Merged, Part, Report, ReportError, Run, table};
+use crate::report::table::{self, Detail};
+use crate::report::{Directory, Merged, Part, Report, ReportError, Run, document};
 use crate::stats::{Recorder, Recording, Requested, requested};
 use crate::terminal;
 
@@ -22,6 +23,7 @@ const STANDARD_OUTPUT: &str = "-";
 pub struct Output {
     directory: Directory,
     json: Json,
+    detail: Detail,
     percentiles: Vec<Requested>,
 }
 
@@ -54,6 +56,10 @@ impl Output {
         Ok(Self {
             directory,
             json,
+            detail: match args.verbose {
+                true => Detail::Full,
+                false => Detail::Brief,
+            },
             percentiles: requested::without_standard(&args.percentiles),
         })
     }
@@ -125,10 +131,14 @@ impl Output {
     pub fn write(&self, report: &Report) -> Result<(), CliError> {
         // Where the directory is full there is a terminal still.
         let written = self.directory.write(report);
+        let more = match self.detail {
+            Detail::Brief => "   (--verbose: all figures)",
+            Detail::Full => "",
+        };
         let shown = format!(
-            "{}results    {}\n",
-            table::render(report),
-            self.directory.path().display()
+            "{}report     {}{more}\n",
+            table::render(report, self.detail),
+            self.file(document::HTML).display()
         );
         match &self.json {
             Json::Nowhere => print(&shown)?,

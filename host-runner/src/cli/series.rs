@@ -181,6 +181,7 @@ mod tests {
         let args = OutputArgs {
             out: Some(directory.join("out")),
             json: Some(directory.join("result.json")),
+            verbose: false,
             percentiles: Vec::new(),
         };
         Output::prepare(&args).unwrap()

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::table::{accelerator, host};
+use super::table::{Detail, accelerator, host};
 use super::{Comparison, Merged, Report, Skipped, apart, why};
 use crate::quantity::{at_least, count};
 use crate::stats::summary::{PERCENTILES, Percentile, PercentileColumn, percentile_columns};
@@ -12,14 +12,14 @@ const LATENCIES: [Percentile; 3] = [PERCENTILES[0], PERCENTILES[2], PERCENTILES[
 
 /// The report as text, with a newline at the end.
 #[must_use]
-pub fn render(report: &Report) -> String {
+pub fn render(report: &Report, detail: Detail) -> String {
     let mut text = String::new();
     // Writing to a string can't fail.
-    let _ = write(report, &mut text);
+    let _ = write(report, detail, &mut text);
     text
 }
 
-fn write(report: &Report, text: &mut String) -> fmt::Result {
+fn write(report: &Report, detail: Detail, text: &mut String) -> fmt::Result {
     if let Some(run) = report.runs.first() {
         writeln!(
             text,
@@ -47,7 +47,9 @@ fn write(report: &Report, text: &mut String) -> fmt::Result {
             against(verdicts, text)?;
         }
     }
-    apart::write(report, text)?;
+    if detail == Detail::Full {
+        apart::write(report, text)?;
+    }
     if report.why.iter().any(|it| !it.is_empty()) {
         writeln!(text)?;
         why::write(&report.why, text)?;
@@ -202,6 +204,6 @@ linux-guest:busy      vhost-user    3/5    ≥ 1.00 s    ≥ 1.00 s         n/a 
 skipped    null on unix from round 2 on, hermit on unix: why
 validity   1 of 1 runs are valid
 ";
-        assert_eq!(render(&report), expected);
+        assert_eq!(render(&report, Detail::Brief), expected);
     }
 }

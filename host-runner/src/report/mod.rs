@@ -8,6 +8,7 @@
 //!   [`merged_table`]: the same on one screen; [`apart`]: what of it may be the cores' distance;
 //! - [`why`]: what lies behind a target's latency, and holds on other machines too;
 //! - [`table`]: one screen for people; [`sweep`]: a sweep's part of it;
+//! - `marked`, `trust`, `stalls`, `accounting`: states, the maximum and the requests in words;
 //! - `named`: the name of what each record is of;
 //! - [`directory`]: where all of it goes; `older`: what was there before;
 //! - [`schema`]: the JSON Schema of all that;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::terminal;
 
+mod accounting;
 pub mod apart;
 pub mod chart;
 pub mod comparison;
@@ -33,14 +35,17 @@ mod floor;
 pub mod hgrm;
 pub mod hlog;
 pub mod machines;
+mod marked;
 pub mod merged_table;
 mod named;
 mod older;
 pub mod read;
 pub mod run;
 pub mod schema;
+mod stalls;
 pub mod sweep;
 pub mod table;
+mod trust;
 pub mod why;
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use super::run::GuestCounters;
 use super::{Environment, Image, Merged, Report, Run, Setting};
 use crate::load::{GuestTimes, Limit, Loss, Mode, Observer, Plan, Rate, Sample, Tally};
 use crate::stats::noise::Lost;
-use crate::stats::{Ended, Noise, Recorder};
+use crate::stats::summary::PERCENTILES;
+use crate::stats::{Ended, Noise, PercentileState, Recorder, State};
 
 pub(super) fn plan(mode: Mode) -> Plan {
     Plan {
@@ -180,4 +181,27 @@ pub(super) fn report(run: Run) -> Report {
         ..Environment::now()
     };
     Report::new(environment, vec![run])
+}
+
+/// An open loop without losses whose p50, p90, p99 and p99.9 have these states.
+pub fn stated_run(states: [State; 4]) -> Run {
+    let mut run = open_run();
+    (run.lost, run.latency_ns.p99_9) = (0, Some(29_950));
+    run.latency_ns.max = Some(29_970);
+    run.percentiles = PERCENTILES
+        .iter()
+        .zip(states)
+        .map(|(percentile, state)| {
+            let value_ns = run.latency_ns.get(percentile.name).flatten();
+            let state = PercentileState {
+                state,
+                low_ns: value_ns.map(|ns| ns - 10),
+                high_ns: value_ns,
+                stalls: None,
+                host_share: None,
+            };
+            (percentile.name.to_owned(), state)
+        })
+        .collect();
+    run
 }

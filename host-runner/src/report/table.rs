@@ -1,26 +1,47 @@
-//! One screen for people: the figures, what came of the requests, and how far to trust it.
+//! A measurement for people at a terminal: in eight lines, or in full.
+//!
+//! - [`aligned`]: columns;
+//! - `brief`: the eight lines;
+//! - `figures`, `noise`, `stalls`: parts of the rest.
 
 use std::fmt::{self, Write as _};
 
-use super::{Environment, Report, Run, floor, merged_table, sweep};
+use super::{Environment, Report, Run, accounting, floor, merged_table, sweep, trust};
 use crate::load::Protocol;
 use crate::quantity::{self, count, time};
 
+pub(super) mod aligned;
+mod brief;
 mod figures;
 mod noise;
+mod stalls;
+
+/// Amount of detail that is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// The result, and how far to trust it.
+    Brief,
+    /// Everything that is known.
+    Full,
+}
 
 /// The report as text, with a newline at the end.
 #[must_use]
-pub fn render(report: &Report) -> String {
+pub fn render(report: &Report, detail: Detail) -> String {
     if !report.merged.is_empty() {
-        return merged_table::render(report);
+        return merged_table::render(report, detail);
     }
+    let steps = sweep::render(&report.runs);
     let mut text = String::new();
     for run in report.runs.iter().filter(|run| run.sweep_percent.is_none()) {
         // Writing to a string can't fail.
-        let _ = write(report, run, &mut text);
+        let _ = match detail {
+            Detail::Brief if steps.is_some() => brief::write_pipeline(run, &mut text),
+            Detail::Brief => brief::write(run, &mut text),
+            Detail::Full => write(report, run, &mut text),
+        };
     }
-    if let Some(steps) = sweep::render(&report.runs) {
+    if let Some(steps) = steps {
         text.push('\n');
         text.push_str(&steps);
     }
@@ -39,19 +60,17 @@ fn write(report: &Report, run: &Run, text: &mut String) -> fmt::Result {
         writeln!(text, "placement  {placement}")?;
     }
     host(&report.environment, text)?;
-    if run.valid {
-        writeln!(text, "validity   valid")
-    } else {
-        writeln!(
-            text,
-            "validity   INVALID: {}",
-            run.invalid_because.join("; ")
-        )?;
-        for remedy in run.remedies() {
-            writeln!(text, "           {remedy}")?;
-        }
-        Ok(())
+    stalls::write(run, text)?;
+    verdict(run, text)
+}
+
+/// How far to trust it, and what to do about that.
+fn verdict(run: &Run, text: &mut String) -> fmt::Result {
+    writeln!(text, "trust      {}", trust::sentence(run))?;
+    for remedy in run.remedies() {
+        writeln!(text, "           {remedy}")?;
     }
+    Ok(())
 }
 
 fn heading(report: &Report, run: &Run, text: &mut String) -> fmt::Result {
@@ -142,6 +161,16 @@ fn counts(run: &Run, text: &mut String) -> fmt::Result {
         write!(text, "; {}{what}/s", quantity::rate(rate))?;
     }
     writeln!(text, "; {} before as warm-up", count(run.warmup_discarded))?;
+    if let Some(places) = accounting::places(run) {
+        writeln!(text, "lost       {places}")?;
+    }
+    if run.dropped_locally > 0 {
+        let dropped = count(run.dropped_locally);
+        writeln!(
+            text,
+            "dropped    {dropped} that were due and that this host gave up sending"
+        )?;
+    }
     if !run.send_errors.is_empty() {
         let total: u64 = run.send_errors.values().sum();
         let by_name = run

@@ -4,14 +4,15 @@ use std::fmt::{self, Write as _};
 
 use super::Run;
 use crate::quantity::{at_least, count};
+use crate::report::marked;
 use crate::stats::Summary;
 use crate::stats::summary::{PERCENTILES, percentile_columns};
 
 /// Width of the column of names, in characters: enough for p99.999.
 const NAME_WIDTH: usize = 8;
 
-/// How wide the column of latency is: it says how many samples a percentile needs.
-const FIRST_WIDTH: usize = 20;
+/// How wide the column of latency is: it says how many samples a percentile needs, and each one's state.
+const FIRST_WIDTH: usize = 24;
 
 /// How wide the others are.
 const WIDTH: usize = 14;
@@ -25,7 +26,7 @@ struct Column<'a> {
 }
 
 fn columns(run: &Run) -> Vec<Column<'_>> {
-    let censored_from_ns = (run.lost > 0).then_some(run.timeout_ns);
+    let censored_from_ns = marked::censored_from_ns(run);
     let plain = |name, summary| Column {
         name,
         summary,
@@ -83,8 +84,8 @@ pub fn write(run: &Run, text: &mut String) -> fmt::Result {
             .iter()
             .map(|column| value(column, known(column)))
             .collect();
-        if known(&columns[0]).is_none() {
-            cells[0] = format!("n/a (needs {})", count(percentile.samples_needed));
+        if let Some(marked) = marked::percentile(run, &percentile) {
+            cells[0] = marked.text();
         }
         row(text, &percentile.name, cells.into_iter())?;
     }

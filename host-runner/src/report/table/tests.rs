@@ -1,8 +1,9 @@
 //! Whole screens, and the lines that only some runs have.
 
-use super::super::sample;
+use super::super::{BeforeAfter, sample};
 use super::*;
 use crate::doctor::busy::Busy;
+use crate::stats::State;
 
 const HEAD: &str = "\
 accel      tcg: there is no /dev/kvm
@@ -27,20 +28,24 @@ fn a_closed_loop_on_one_screen() {
         "\
 hermit at 10.0.2.15:9000 over link unix, closed loop, 64-byte payload
 {HEAD}
-                     latency       service          path
-min                  20.0 µs       1.50 µs       18.5 µs
-mean               ≥ 2.02 ms       1.50 µs       23.5 µs
-p50                  25.0 µs       1.50 µs       23.5 µs
-p90                  29.0 µs       1.50 µs       27.5 µs
-p99                  29.9 µs           n/a           n/a
-p99.9     n/a (needs 10,000)           n/a           n/a
-p99.99   n/a (needs 100,000)           n/a           n/a
-max                 ≥ 1.00 s       1.50 µs       28.5 µs
-samples                1,000           998           998
-{TAIL}validity   valid
+                         latency       service          path
+min                      20.0 µs       1.50 µs       18.5 µs
+mean                   ≥ 2.02 ms       1.50 µs       23.5 µs
+p50                      25.0 µs       1.50 µs       23.5 µs
+p90                      29.0 µs       1.50 µs       27.5 µs
+p99                      29.9 µs           n/a           n/a
+p99.9         n/a (needs 10,000)           n/a           n/a
+p99.99       n/a (needs 100,000)           n/a           n/a
+max                     ≥ 1.00 s       1.50 µs       28.5 µs
+samples                    1,000           998           998
+{TAIL}max        ≥ 1.00 s; the longest time that the host took from the measuring CPU in the run is 81.5 µs
+trust      valid
 "
     );
-    assert_eq!(render(&sample::report(sample::closed_run())), expected);
+    assert_eq!(
+        render(&sample::report(sample::closed_run()), Detail::Full),
+        expected
+    );
 }
 
 #[test]
@@ -49,25 +54,29 @@ fn an_open_loop_on_one_screen() {
         "\
 hermit at 10.0.2.15:9000 over link unix, open loop at 1,000 requests/s, 64-byte payload
 {HEAD}
-                     latency   uncorrected       service          path      lateness
-min                  20.0 µs       20.0 µs       1.50 µs       18.5 µs         10 ns
-mean               ≥ 2.02 ms     ≥ 2.02 ms       1.50 µs       23.5 µs         10 ns
-p50                  25.0 µs       25.0 µs       1.50 µs       23.5 µs         10 ns
-p90                  29.0 µs       29.0 µs       1.50 µs       27.5 µs         10 ns
-p99                  29.9 µs       29.9 µs           n/a           n/a         10 ns
-p99.9     n/a (needs 10,000)           n/a           n/a           n/a           n/a
-p99.99   n/a (needs 100,000)           n/a           n/a           n/a           n/a
-max                 ≥ 1.00 s      ≥ 1.00 s       1.50 µs       28.5 µs         10 ns
-samples                1,000         1,000           998           998         1,000
-{TAIL}validity   valid
+                         latency   uncorrected       service          path      lateness
+min                      20.0 µs       20.0 µs       1.50 µs       18.5 µs         10 ns
+mean                   ≥ 2.02 ms     ≥ 2.02 ms       1.50 µs       23.5 µs         10 ns
+p50                      25.0 µs       25.0 µs       1.50 µs       23.5 µs         10 ns
+p90                      29.0 µs       29.0 µs       1.50 µs       27.5 µs         10 ns
+p99                      29.9 µs       29.9 µs           n/a           n/a         10 ns
+p99.9         n/a (needs 10,000)           n/a           n/a           n/a           n/a
+p99.99       n/a (needs 100,000)           n/a           n/a           n/a           n/a
+max                     ≥ 1.00 s      ≥ 1.00 s       1.50 µs       28.5 µs         10 ns
+samples                    1,000         1,000           998           998         1,000
+{TAIL}max        ≥ 1.00 s; the longest time that the host took from the measuring CPU in the run is 81.5 µs
+trust      valid
 "
     );
-    assert_eq!(render(&sample::report(sample::open_run())), expected);
+    assert_eq!(
+        render(&sample::report(sample::open_run()), Detail::Full),
+        expected
+    );
 }
 
 #[test]
 fn a_pipeline_says_under_what_load_its_latency_was() {
-    let text = render(&sample::report(sample::pipeline_run()));
+    let text = render(&sample::report(sample::pipeline_run()), Detail::Full);
     let heading = "hermit at 10.0.2.15:9000 over link unix, pipeline: closed loop of 8 in flight, \
                        64-byte payload
 load       full: each request waits for those before it, and latency says so
@@ -82,10 +91,13 @@ load       full: each request waits for those before it, and latency says so
 #[test]
 fn a_sweep_is_a_pipeline_and_a_table() {
     let report = sample::sweep_report();
-    let text = render(&report);
+    let text = render(&report, Detail::Full);
     assert_eq!(text.matches("over link").count(), 1);
     let steps = sweep::render(&report.runs).unwrap();
     assert!(text.ends_with(&format!("\n\n{steps}")));
+    let text = render(&report, Detail::Brief);
+    let head = "hermit over unix, sweep, 64 bytes, emulated (TCG)\npipeline   998 echoes/s with 8 in flight\n\n";
+    assert_eq!(text, format!("{head}{steps}"));
 }
 
 #[test]
@@ -96,11 +108,11 @@ fn a_bad_run_says_so() {
     run.invalid_because = vec!["interrupted".to_owned(), "nothing was received".to_owned()];
     run.in_flight_at_end = 1;
     run.impossible_times = 3;
-    let text = render(&sample::report(run));
+    let text = render(&sample::report(run), Detail::Full);
     for line in [
         "partial    broken off before the end",
         "           1 unanswered at the end, 3 with impossible guest times",
-        "validity   INVALID: interrupted; nothing was received",
+        "trust      INVALID: interrupted; nothing was received",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}");
     }
@@ -117,9 +129,9 @@ fn a_bad_run_says_once_why_and_who_had_the_cpu_and_what_to_do() {
         name: "cc1".to_owned(),
         share: 0.95,
     }];
-    let text = render(&sample::report(run.clone()));
+    let text = render(&sample::report(run.clone()), Detail::Full);
     let expected = "\
-validity   INVALID: the generator was late
+trust      INVALID: the generator was late
            meanwhile busy: cc1 (95.0 % of a CPU)
            to do: lower `--rate`
 ";
@@ -128,22 +140,59 @@ validity   INVALID: the generator was late
     // Of a good run nobody needs to know.
     run.valid = true;
     run.invalid_because.clear();
-    assert!(!render(&sample::report(run)).contains("cc1"));
+    assert!(!render(&sample::report(run), Detail::Full).contains("cc1"));
 }
 
 #[test]
 fn no_line_is_wider_than_a_common_terminal() {
-    let text = render(&sample::report(sample::open_run()));
+    let text = render(&sample::report(sample::open_run()), Detail::Full);
     assert!(text.lines().all(|line| line.chars().count() <= 110));
-    assert!(text.lines().count() <= 24);
+    assert!(text.lines().count() <= 25);
+}
+
+#[test]
+fn a_run_in_short_has_eight_lines() {
+    let states = [State::Clean, State::Clean, State::Late, State::Few];
+    let mut run = sample::stated_run(states);
+    run.reflector_round_trip_ns = Some(BeforeAfter {
+        before: Some(20_000.0),
+        after: Some(21_000.0),
+    });
+    let text = render(&sample::report(run), Detail::Brief);
+    let expected = "\
+hermit over unix, open loop at 1,000 requests/s, 64 bytes, 1.00 s, emulated (TCG)
+                 p50      p90             p99                  p99.9      max
+latency      25.0 µs  29.0 µs  29.9 µs (late)  30.0 µs (few samples)  30.0 µs
+requests   1,000 sent (1.00k/s), none lost; 1 late
+floor      a thread in the guest's place takes 20.5 µs; the guest adds about 4.49 µs at p50
+max        30.0 µs; the longest time that the host took from the measuring CPU in the run is 81.5 µs
+trust      p50, p90: yes; p99: a range, for the generator was late; p99.9: no, too few stalls make it
+";
+    assert_eq!(text, expected);
+    assert!(text.lines().all(|line| line.chars().count() <= 110));
+}
+
+#[test]
+fn a_run_in_short_that_is_not_valid_says_why_and_what_to_do() {
+    let mut run = sample::closed_run();
+    run.valid = false;
+    run.invalid_because = vec!["the host slept".to_owned()];
+    run.advice = vec!["wake it".to_owned()];
+    run.partial = true;
+    let text = render(&sample::report(run), Detail::Brief);
+    assert!(text.starts_with("hermit over unix, closed loop"), "{text}");
+    assert!(text.contains("; broken off before the end\n"), "{text}");
+    assert!(text.contains("n/a (needs 10,000)  ≥ 1.00 s\n"), "{text}");
+    let end = "trust      INVALID: the host slept\n           to do: wake it\n";
+    assert!(text.ends_with(end), "{text}");
 }
 
 #[test]
 fn what_this_host_did_not_send_is_reported_with_its_reasons() {
     let mut run = sample::closed_run();
-    assert!(!render(&sample::report(run.clone())).contains("not sent"));
+    assert!(!render(&sample::report(run.clone()), Detail::Full).contains("not sent"));
     run.send_errors = [("EPERM".to_owned(), 1200), ("ENOBUFS".to_owned(), 3)].into();
-    let text = render(&sample::report(run));
+    let text = render(&sample::report(run), Detail::Full);
     let expected = "\nnot sent   1,203 that this host refused to send, neither sent nor lost: 3 ENOBUFS, \
                     1,200 EPERM\n";
     assert!(text.contains(expected), "{text}");
@@ -154,7 +203,7 @@ fn a_plain_echo_has_no_columns_for_what_it_does_not_tell() {
     let mut run = sample::closed_run();
     (run.service_ns, run.path_ns) = (None, None);
     run.protocol = "echo".into();
-    let text = render(&sample::report(run));
+    let text = render(&sample::report(run), Detail::Full);
     assert!(text.contains("64-byte payload, protocol echo\n"), "{text}");
     assert!(
         text.contains("latency\n") && !text.contains("service"),

@@ -86,6 +86,7 @@ fn valid_runs_are_merged_and_compared_by_the_rounds_that_both_have() {
     let args = OutputArgs {
         out: Some(place.path().join("out")),
         json: Some(place.path().join("result.json")),
+        verbose: false,
         percentiles: Vec::new(),
     };
     let output = Output::prepare(&args).unwrap();
@@ -156,6 +157,7 @@ fn output(place: &Path) -> Output {
     let args = OutputArgs {
         out: Some(place.join("out")),
         json: Some(place.join("result.json")),
+        verbose: false,
         percentiles: Vec::new(),
     };
     Output::prepare(&args).unwrap()

@@ -1,0 +1,137 @@
+//! The state of a step of a sweep.
+
+use std::fmt;
+
+use crate::quantity::{count, share};
+use crate::report::{Run, trust};
+use crate::stats::State;
+use crate::stats::reason::Code;
+
+/// Share of the requests whose loss makes a step an overload, and not an accident.
+const OVERLOAD: f64 = 0.001;
+
+/// State of a step: the worst that applies.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StepState {
+    /// The service answered what was offered.
+    Ok,
+    /// A few requests were lost.
+    Lost(u64),
+    /// Percentiles from this one on are not the service's alone.
+    Doubtful(String, State),
+    /// The service lost this share of the requests.
+    Overloaded(f64),
+    /// The generator did not send what was offered.
+    Generator,
+    /// The step can't be used.
+    NotValid,
+}
+
+impl StepState {
+    /// Returns the state of `run`.
+    #[must_use]
+    pub fn of(run: &Run) -> Self {
+        let lost = run.lost as f64 / run.sent.max(1) as f64;
+        let is_broken = run.reasons.iter().any(|reason| {
+            matches!(
+                reason.code,
+                Code::Interrupted
+                    | Code::Failed
+                    | Code::NothingReceived
+                    | Code::ForeignBoot
+                    | Code::Saturated
+            )
+        });
+        // Records of older versions have no states.
+        let is_unstated = run.percentiles.is_empty() && !run.valid;
+        if run.partial || is_broken || is_unstated {
+            return Self::NotValid;
+        }
+        if run.generator_limited {
+            return Self::Generator;
+        }
+        if lost >= OVERLOAD {
+            return Self::Overloaded(lost);
+        }
+        match trust::first_doubt(run) {
+            Some((from, state)) => Self::Doubtful(from, state),
+            None if run.lost > 0 => Self::Lost(run.lost),
+            None if run.valid => Self::Ok,
+            None => Self::NotValid,
+        }
+    }
+
+    /// Returns whether the service answered what was offered.
+    #[must_use]
+    pub const fn is_carried(&self) -> bool {
+        matches!(self, Self::Ok | Self::Lost(_) | Self::Doubtful(..))
+    }
+}
+
+impl fmt::Display for StepState {
+    /// `ok`, `late from p99`, `overloaded: 4.00 % lost`, `generator's limit`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ok => f.write_str("ok"),
+            Self::Lost(lost) => write!(f, "{} lost", count(*lost)),
+            Self::Doubtful(from, state) => {
+                let what = match state {
+                    State::Late => "late",
+                    State::Host => "host",
+                    State::Partly => "partly host",
+                    State::Dropped => "dropped here",
+                    State::Censored => "lost",
+                    State::Clean | State::Few => "ok",
+                };
+                write!(f, "{what} from {from}")
+            }
+            Self::Overloaded(lost) => write!(f, "overloaded: {} lost", share(*lost)),
+            Self::Generator => f.write_str("generator's limit"),
+            Self::NotValid => f.write_str("not valid"),
+        }
+    }
+}
+
+/// Returns why steps are not valid, like reasons together: the first one's words, and the steps.
+#[must_use]
+pub fn reasons(steps: &[(u32, &Run)]) -> Vec<(String, Vec<u32>)> {
+    let mut groups: Vec<(Vec<String>, String, Vec<u32>)> = Vec::new();
+    for (percent, run) in steps.iter().filter(|(_, run)| !run.valid) {
+        let kind: Vec<String> = run.invalid_because.iter().map(|it| kind(it)).collect();
+        match groups.iter_mut().find(|(known, ..)| *known == kind) {
+            Some((_, _, of)) => of.push(*percent),
+            None => groups.push((kind, run.invalid_because.join("; "), vec![*percent])),
+        }
+    }
+    groups
+        .into_iter()
+        .map(|(_, words, of)| (words, of))
+        .collect()
+}
+
+/// Returns what to do about the steps that are not valid, each remedy once.
+#[must_use]
+pub fn remedies(steps: &[(u32, &Run)]) -> Vec<String> {
+    let mut remedies: Vec<String> = Vec::new();
+    for remedy in steps.iter().flat_map(|(_, run)| run.remedies()) {
+        // What a process took differs from step to step; one of them will do.
+        let start = |remedy: &str| remedy.split('(').next().map(str::to_owned);
+        if !remedies.iter().any(|known| start(known) == start(&remedy)) {
+            remedies.push(remedy);
+        }
+    }
+    remedies
+}
+
+/// Returns a reason without its figures, and their units, which differ from step to step.
+fn kind(reason: &str) -> String {
+    let words = reason.split_whitespace().filter(|word| {
+        let is_figure = word.chars().any(|it| it.is_ascii_digit()) && !word.starts_with('p');
+        let is_unit = matches!(
+            word.trim_matches([',', ';', ':']),
+            "ns" | "µs" | "ms" | "s" | "%"
+        );
+        !is_figure && !is_unit
+    });
+    words.collect::<Vec<_>>().join(" ")
+}

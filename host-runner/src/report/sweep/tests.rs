@@ -1,0 +1,104 @@
+//! The table of a sweep, the states of its steps, and the capacity that they come to.
+
+use super::super::sample;
+use super::*;
+use crate::stats::State;
+use crate::stats::reason::{Code, Reason};
+
+/// A step at `rate` whose percentiles have these states, of a thousand requests of which `lost` were lost.
+fn step(rate: f64, states: [State; 4], lost: u64) -> Run {
+    let mut run = sample::stated_run(states);
+    run.offered_rate = Some(rate);
+    (run.sent, run.lost, run.received) = (1000, lost, 1000 - lost);
+    run
+}
+
+const CLEAN: [State; 4] = [State::Clean; 4];
+const LATE: [State; 4] = [State::Clean, State::Clean, State::Late, State::Late];
+
+#[test]
+fn a_line_per_step_and_like_reasons_once() {
+    let mut report = sample::sweep_report();
+    report.runs[2].valid = false;
+    report.runs[2].invalid_because = vec!["the generator was late: 13 µs at p99".to_owned()];
+    report.runs[3].invalid_because = vec!["the generator was late: 4.1 ms at p99".to_owned()];
+    let expected = "\
+latency against offered load, open loop, timeout 1 s
+load  offered/s  sent/s  answered/s      p50      p99  p99.9       max  lost  state
+10 %        100   1.00k         n/a  25.0 µs  29.9 µs    n/a  ≥ 1.00 s     2  overloaded: 0.20 % lost
+50 %        500   1.00k         n/a  25.0 µs  29.9 µs    n/a  ≥ 1.00 s     2  not valid
+95 %        950   1.00k         n/a  25.0 µs  29.9 µs    n/a  ≥ 1.00 s     2  not valid
+not valid  2 of 3 steps (50 %, 95 %): the generator was late: 13 µs at p99
+capacity   not found; at 100/s 0.20 % of the requests are lost
+";
+    let text = render(&report.runs).unwrap();
+    assert_eq!(text, expected);
+    assert!(text.lines().all(|line| line.chars().count() <= 110));
+}
+
+#[test]
+fn other_runs_have_no_such_table() {
+    assert_eq!(render(&[sample::open_run()]), None);
+}
+
+#[test]
+fn a_step_has_the_worst_state_that_applies() {
+    let state = |run: &Run| StepState::of(run).to_string();
+    assert_eq!(state(&step(1.0, CLEAN, 0)), "ok");
+    assert_eq!(state(&step(1.0, LATE, 0)), "late from p99");
+    let mut overloaded = step(1.0, LATE, 40);
+    assert_eq!(state(&overloaded), "overloaded: 4.00 % lost");
+    overloaded.generator_limited = true;
+    assert_eq!(state(&overloaded), "generator's limit");
+    overloaded.reasons = vec![Reason {
+        code: Code::Interrupted,
+        percentile: None,
+        ns: None,
+        share: None,
+        count: None,
+        text: None,
+    }];
+    assert_eq!(state(&overloaded), "not valid");
+    let mut accident = step(1.0, CLEAN, 1);
+    accident.sent = 100_000;
+    assert_eq!(state(&accident), "1 lost");
+    accident.valid = false;
+    accident.percentiles.clear();
+    assert_eq!(state(&accident), "not valid");
+}
+
+#[test]
+fn the_capacity_is_the_highest_load_under_the_first_that_was_not_carried() {
+    let outcome = |runs: &[Run]| {
+        let runs: Vec<&Run> = runs.iter().collect();
+        Capacity::of(&runs).to_string()
+    };
+    let steps = [
+        step(1_430_000.0, CLEAN, 40),
+        step(100_000.0, CLEAN, 0),
+        step(1_250_000.0, CLEAN, 0),
+        step(1_700_000.0, CLEAN, 0),
+    ];
+    assert_eq!(
+        outcome(&steps),
+        "1.25M requests/s, with a p99 of 29.9 µs there; at 1.43M/s 4.00 % of the requests are lost"
+    );
+    let runs: Vec<&Run> = steps.iter().collect();
+    assert_eq!(
+        Capacity::of(&runs).title("hermit"),
+        "hermit carries 1.25M requests/s, with a p99 of 29.9 µs there; at 1.43M/s 4.00 % of the requests \
+         are lost"
+    );
+    assert_eq!(
+        outcome(&steps[1..3]),
+        "at least 1.25M requests/s, with a p99 of 29.9 µs there; no higher load was offered"
+    );
+    let mut limited = steps[1..].to_vec();
+    limited[2].generator_limited = true;
+    assert_eq!(
+        outcome(&limited),
+        "at least 1.25M requests/s, with a p99 of 29.9 µs there; 1.70M/s is more than the generator itself \
+         can send"
+    );
+    assert!(outcome(&steps[..1]).starts_with("not found; at 1.43M/s"));
+}

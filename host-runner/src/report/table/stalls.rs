@@ -1,0 +1,34 @@
+//! The worst stalls: when, how long, how many requests, and what the host did.
+
+use std::fmt;
+
+use super::aligned;
+use crate::quantity::{count, time};
+use crate::report::{Run, stalls};
+
+/// Number of stalls that are shown.
+const MOST: usize = 5;
+
+/// Writes the worst of them, and the maximum.
+pub(super) fn write(run: &Run, text: &mut String) -> fmt::Result {
+    if !run.stalls.is_empty() {
+        let head = ["stalls", "at", "length", "requests", "max", "the host then"];
+        let mut rows = vec![head.map(str::to_owned).to_vec()];
+        rows.extend(run.stalls.iter().take(MOST).map(|stall| {
+            vec![
+                String::new(),
+                time(stall.at_ns as f64),
+                time(stall.length_ns as f64),
+                count(stall.requests),
+                time(stall.max_ns as f64),
+                stalls::host(stall),
+            ]
+        }));
+        text.push_str(&aligned::lines(&rows, &[0, 5]));
+    }
+    match stalls::maximum(run) {
+        Some(max) => text.push_str(&format!("max        {max}\n")),
+        None => {}
+    }
+    Ok(())
+}
