@@ -1,6 +1,6 @@
 //! A measurement for people at a terminal: in eight lines, or in full.
 //!
-//! - [`aligned`]: columns;
+//! - `aligned`: columns;
 //! - `brief`: the eight lines;
 //! - `figures`, `noise`, `stalls`: parts of the rest.
 

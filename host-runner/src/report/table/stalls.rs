@@ -1,6 +1,6 @@
 //! The worst stalls: when, how long, how many requests, and what the host did.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::aligned;
 use crate::quantity::{count, time};
@@ -27,8 +27,7 @@ pub(super) fn write(run: &Run, text: &mut String) -> fmt::Result {
         text.push_str(&aligned::lines(&rows, &[0, 5]));
     }
     match stalls::maximum(run) {
-        Some(max) => text.push_str(&format!("max        {max}\n")),
-        None => {}
+        Some(max) => writeln!(text, "max        {max}"),
+        None => Ok(()),
     }
-    Ok(())
 }
