@@ -10,9 +10,9 @@
 //! - [`load`]: schedules, sequence accounting, the measuring loop;
 //! - [`inside`]: what an echo costs the guest, counted;
 //! - [`target`]: what is measured, beside the unikernel: the service on Linux;
-//! - [`host`]: other processes, and the right to measure alone;
 //! - [`link`]: how datagrams reach the guest;
 //! - [`machine`]: the QEMU process, from command line to shutdown;
+//! - [`host`]: this host's CPUs, other processes, and the right to measure alone;
 //! - [`files`], [`terminal`]: the only ways to files of others and to the terminal;
 //! - [`clock`]: the one clock that every host-side time is read from;
 //! - [`tsc`]: how fast the counter runs that a guest has for a clock;

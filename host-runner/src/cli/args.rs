@@ -10,11 +10,15 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::CliError;
+use super::say::say;
 use super::target_name::TargetName;
 use super::values::{Ip, Ip6, duration};
 use super::way::Way;
+use crate::host::assignment::{Assignment, Requested};
+use crate::host::topology::Topology;
 use crate::machine::{AccelChoice, HostIdle, MachineType};
-use crate::stats::Requested;
+use crate::stats;
 use crate::target::{Responder, Target};
 
 mod client;
@@ -105,6 +109,38 @@ pub struct HostArgs {
     /// Measure at once although another fathom does: each disturbs the other, and both records say so
     #[arg(long, hide_short_help = true)]
     pub concurrent: bool,
+    /// The guest's CPU and the measuring thread's [default: chosen by what CPUs share]
+    #[arg(
+        long,
+        value_name = "A,B",
+        overrides_with = "cpus",
+        hide_short_help = true
+    )]
+    pub cpus: Option<Requested>,
+}
+
+impl HostArgs {
+    /// Returns the CPUs to measure on, if there are two.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError::NotAllowed`] if CPUs were asked for that this process may not use.
+    pub fn assignment(&self) -> Result<Option<Assignment>, CliError> {
+        Ok(Assignment::new(&Topology::here(), self.cpus)?)
+    }
+
+    /// Returns the same, and warns if the two disturb each other.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::assignment`].
+    pub fn assignment_with_warning(&self) -> Result<Option<Assignment>, CliError> {
+        let assignment = self.assignment()?;
+        if let Some(warning) = assignment.as_ref().and_then(Assignment::warning) {
+            say(warning);
+        }
+        Ok(assignment)
+    }
 }
 
 /// What the service on Linux is made of.
@@ -151,7 +187,7 @@ pub struct OutputArgs {
         value_delimiter = ',',
         overrides_with = "percentiles"
     )]
-    pub percentiles: Vec<Requested>,
+    pub percentiles: Vec<stats::Requested>,
 }
 
 /// What to boot, and on what.

@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 
+use crate::host::assignment::NotAllowed;
 use crate::host::lock::LockError;
 use crate::inside::LookError;
 use crate::link::LinkError;
@@ -26,6 +27,9 @@ pub enum CliError {
     /// Options that don't go together.
     #[error("{0}")]
     Usage(&'static str),
+    /// CPUs were asked for that this process may not use.
+    #[error(transparent)]
+    NotAllowed(#[from] NotAllowed),
     /// No target can be measured on any of the links.
     #[error("there is nothing to measure: {}", reasons.join("; "))]
     NothingToCompare {
@@ -161,6 +165,7 @@ impl CliError {
             | Self::Setup { .. }
             | Self::Interrupted => 1,
             Self::Usage(_)
+            | Self::NotAllowed(_)
             | Self::DifferentMachines { .. }
             | Self::Plan(_)
             | Self::Address { .. }

@@ -4,9 +4,10 @@ use std::sync::mpsc;
 
 use super::CliError;
 use super::way::Way;
+use crate::host::assignment::Assignment;
 use crate::link::reflector::{self, Reflector};
 use crate::link::{Link, LinkError, LinkKind, vhost_user};
-use crate::machine::{bind_to, poll_apart, sleep_apart};
+use crate::machine::{Placement, bind_to, place_beside};
 use crate::target::Target;
 
 /// A thread that answers, and the link to it.
@@ -15,10 +16,10 @@ pub struct Null {
     pub reflector: Reflector,
     /// The link.
     pub link: Box<dyn Link>,
-    /// The thread's CPU, if this side polls memory that it shares with it.
-    pub shared_cpu: Option<usize>,
-    /// Which CPUs the two threads have, in words.
-    pub placement: String,
+    /// Whether this side polls memory that it shares with the thread.
+    pub is_polled: bool,
+    /// CPUs of the two threads.
+    pub placement: Placement,
 }
 
 impl Null {
@@ -27,7 +28,7 @@ impl Null {
     /// # Errors
     ///
     /// [`CliError::Link`] if there can be no such link here.
-    pub fn start(way: Way) -> Result<Self, CliError> {
+    pub fn start(way: Way, assignment: Option<&Assignment>) -> Result<Self, CliError> {
         // The thread is there before this one gets the right to go first, which it would inherit.
         let (tell, told) = mpsc::channel();
         let prepare = move || {
@@ -46,26 +47,15 @@ impl Null {
             Way::Loopback => boxed(reflector::on_loopback(prepare)),
         }?;
         let is_polled = matches!(way, Way::Link(kind) if kind.is_polled());
-        let placed = if is_polled {
-            poll_apart().map(|(cpu, measuring)| (cpu, format!("CPU {measuring}")))
-        } else {
-            sleep_apart().map(|cpu| (cpu, "goes first on the others (SCHED_FIFO)".to_owned()))
-        };
-        let (cpu, placement) = match placed {
-            Ok((cpu, measuring)) => {
-                // It waits for this, so it hears it.
-                let _ = tell.send(cpu);
-                let placement = format!(
-                    "the answering thread has CPU {cpu} to itself, the measuring thread {measuring}"
-                );
-                (Some(cpu), placement)
-            }
-            Err(why) => (None, format!("left to the scheduler: {why}")),
-        };
+        let placement = place_beside(is_polled, assignment);
+        if let Some(cpu) = placement.cpu() {
+            // It waits for this, so it hears it.
+            let _ = tell.send(cpu);
+        }
         Ok(Self {
             reflector,
             link,
-            shared_cpu: cpu.filter(|_| is_polled),
+            is_polled,
             placement,
         })
     }

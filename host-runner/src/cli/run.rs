@@ -23,6 +23,7 @@ const CONSOLE_LOG: &str = "console.log";
 pub fn run(args: &RunArgs) -> Result<(), CliError> {
     let plan = args.load.plan()?;
     recipe::check(args)?;
+    let assignment = args.host.assignment_with_warning()?;
     let scratch = files::scratch().map_err(|source| CliError::Setup {
         what: "a scratch directory",
         source,
@@ -39,7 +40,8 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
     };
     let console_log = output.log(CONSOLE_LOG);
     let first = FirstRequest::Measured;
-    let mut subject = match Subject::start(args, recipe, console_log, first, &interrupt) {
+    let mut subject = match Subject::start(args, assignment, recipe, console_log, first, &interrupt)
+    {
         Ok(subject) => subject,
         Err(error) => {
             output.abandon(&error);

@@ -12,6 +12,7 @@ use super::recipe::{Recipe, family, way};
 use super::way::Way;
 use super::{CliError, linux, machine};
 use crate::files::Destination;
+use crate::host::assignment::{Assignment, Cpus};
 use crate::link::reflector::Reflector;
 use crate::link::turn::BOOT_ID;
 use crate::link::{self, Family, Link, LinkKind};
@@ -35,6 +36,10 @@ pub struct Subject {
     setting: Setting,
     boot_id: u32,
     footprint: Footprint,
+    /// The CPUs to take, if there are two.
+    assignment: Option<Assignment>,
+    /// The CPUs that were taken.
+    cpus: Option<Cpus>,
     /// The service's CPU, if this side polls memory that it shares with it.
     shared_cpu: Option<usize>,
 }
@@ -79,14 +84,15 @@ impl Service {
 }
 
 impl Subject {
-    /// Starts what `args` ask for and opens the link; what a guest or process prints goes to
-    /// `console_log`. A first request may be asked before anything else, and counts as warm-up.
+    /// Starts what `args` ask for on the CPUs of `assignment` and opens the link; what a guest or process
+    /// prints goes to `console_log`. A first request may be asked before anything else, and counts as warm-up.
     ///
     /// # Errors
     ///
     /// [`CliError::Interrupted`] on Ctrl-C, else what was in the way.
     pub fn start(
         args: &RunArgs,
+        assignment: Option<Assignment>,
         recipe: Recipe,
         console_log: Destination,
         first: FirstRequest,
@@ -94,17 +100,18 @@ impl Subject {
     ) -> Result<Self, CliError> {
         match recipe {
             Recipe::Guest { bootable, image } => {
-                Self::guest(args, bootable, image, console_log, first, interrupt)
+                let boot = (bootable, image);
+                Self::guest(args, assignment, boot, console_log, first, interrupt)
             }
-            Recipe::Host => Self::host(args, console_log, first, interrupt),
-            Recipe::Thread => Self::thread(args),
+            Recipe::Host => Self::host(args, assignment, console_log, first, interrupt),
+            Recipe::Thread => Self::thread(args, assignment),
         }
     }
 
     fn guest(
         args: &RunArgs,
-        bootable: Bootable,
-        image: Image,
+        assignment: Option<Assignment>,
+        (bootable, image): (Bootable, Image),
         console_log: Destination,
         first: FirstRequest,
         interrupt: &Interrupt,
@@ -129,7 +136,7 @@ impl Subject {
         // What a sweep begins with is another mode than that of its steps: the plan knows.
         let is_placed = is_placed(kind, args.load.plan()?.mode);
         let placement = if is_placed {
-            machine.place(kind.is_polled())
+            machine.place(kind.is_polled(), assignment.as_ref())
         } else {
             Placement::Unchanged(FASTER_UNPLACED.to_owned())
         };
@@ -143,7 +150,7 @@ impl Subject {
                 accel: Some(machine.accel().name().to_owned()),
                 boot_ms: Some(machine.boot_host_ns() as f64 / 1e6),
                 guest_boot_ms: Some(ready.boot_us as f64 / 1e3),
-                placement: Some(placement.to_string()),
+                placement: Some(placement.of(VIRTUAL_CPU)),
             },
             boot_id: ready.boot_id,
             footprint: Footprint {
@@ -151,6 +158,8 @@ impl Subject {
                 image_bytes,
                 memory_bytes: Some(memory_bytes),
             },
+            assignment,
+            cpus: placement.cpus(),
             shared_cpu: placement.cpu().filter(|_| kind.is_polled()),
             link,
             service: Service::Guest {
@@ -164,6 +173,7 @@ impl Subject {
 
     fn host(
         args: &RunArgs,
+        assignment: Option<Assignment>,
         log: Destination,
         first: FirstRequest,
         interrupt: &Interrupt,
@@ -171,6 +181,7 @@ impl Subject {
         let (host, mut link) = linux::host(args, way(args), log, interrupt)?;
         let address = host.address();
         let first_reply_ns = first.reply_ns(link.as_mut(), host.started_at_ns(), interrupt);
+        let placement = host.place(assignment.as_ref());
         Ok(Self {
             setting: Setting {
                 target: args.target().name().to_owned(),
@@ -180,7 +191,7 @@ impl Subject {
                 accel: None,
                 boot_ms: None,
                 guest_boot_ms: None,
-                placement: Some(host.place()),
+                placement: Some(placement.of("the responder")),
             },
             boot_id: host.ready().boot_id,
             footprint: Footprint {
@@ -188,14 +199,16 @@ impl Subject {
                 image_bytes: fs::metadata(linux::responder()?).ok().map(|it| it.len()),
                 memory_bytes: None,
             },
+            assignment,
+            cpus: placement.cpus(),
             shared_cpu: None,
             link,
             service: Service::Host(host),
         })
     }
 
-    fn thread(args: &RunArgs) -> Result<Self, CliError> {
-        let null = Null::start(way(args))?;
+    fn thread(args: &RunArgs, assignment: Option<Assignment>) -> Result<Self, CliError> {
+        let null = Null::start(way(args), assignment.as_ref())?;
         Ok(Self {
             setting: Setting {
                 target: Target::Null.name().to_owned(),
@@ -205,11 +218,13 @@ impl Subject {
                 accel: None,
                 boot_ms: None,
                 guest_boot_ms: None,
-                placement: Some(null.placement),
+                placement: Some(null.placement.of("the answering thread")),
             },
             boot_id: BOOT_ID,
             footprint: Footprint::default(),
-            shared_cpu: null.shared_cpu,
+            cpus: null.placement.cpus(),
+            shared_cpu: null.placement.cpu().filter(|_| null.is_polled),
+            assignment,
             link: null.link,
             service: Service::Thread {
                 _reflector: null.reflector,
@@ -265,6 +280,7 @@ impl Subject {
         let resident_bytes = self.service.resident_bytes();
         let mut run = measured.record(self.setting.clone(), plan);
         self.footprint.tell(&mut run);
+        run.cpus = self.cpus;
         run.resident_bytes = resident_bytes;
         run.signals = signals.map(|(now, before)| now.since(&before));
         if let Some((before, after)) = floors {
@@ -291,8 +307,9 @@ impl Subject {
             && is_placed(*kind, mode)
         {
             *placed = true;
-            let placement = machine.place(kind.is_polled());
-            self.setting.placement = Some(placement.to_string());
+            let placement = machine.place(kind.is_polled(), self.assignment.as_ref());
+            self.setting.placement = Some(placement.of(VIRTUAL_CPU));
+            self.cpus = placement.cpus();
             self.shared_cpu = placement.cpu().filter(|_| kind.is_polled());
         }
     }
@@ -304,6 +321,9 @@ impl Subject {
         }
     }
 }
+
+/// A guest's thread that gets a CPU of its own.
+const VIRTUAL_CPU: &str = "the virtual CPU";
 
 /// Reason for not placing a guest.
 const FASTER_UNPLACED: &str = "a pipeline is faster so on this link";

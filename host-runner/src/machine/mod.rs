@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 
+use crate::host::assignment::Assignment;
 use boot::Booted;
 
 pub use accel::probe as probe_kvm;
@@ -33,7 +34,7 @@ pub use config::{
     qemu_program,
 };
 pub use error::{Hint, MachineError};
-pub use placement::{Placement, bind_to, poll_apart, sleep_apart};
+pub use placement::{Placement, bind_to, place_beside};
 pub use qmp::QmpError;
 
 /// How long `auto` lets KVM boot the image before it falls back to TCG.
@@ -184,14 +185,14 @@ impl Machine {
         Ok(wire::Counters::from_array(words))
     }
 
-    /// Gives the virtual CPU a CPU of its own, and the calling thread, which is to measure, one as
-    /// well if it `polls` and else the right to go first on the others; or leaves all as it is and
-    /// says why.
-    pub fn place(&mut self, polls: bool) -> Placement {
+    /// Gives the virtual CPU and the calling thread, which is to measure, the CPUs of `assignment`, the
+    /// latter with the right to go first unless it `polls`; or leaves all as it is and says why.
+    pub fn place(&mut self, polls: bool, assignment: Option<&Assignment>) -> Placement {
         let vcpu = self.booted.monitor.vcpu_thread();
         match vcpu.map(Pid::from_raw) {
             Ok(Some(vcpu)) => {
-                let placement = placement::place(self.booted.process.pid(), vcpu, polls);
+                let qemu = self.booted.process.pid();
+                let placement = placement::place(qemu, vcpu, polls, assignment);
                 self.vcpu_apart = placement.is_shared().then_some(vcpu);
                 placement
             }

@@ -3,175 +3,182 @@
 //! A guest that polls never leaves its CPU, QEMU's main loop and the measuring thread want to run
 //! for a few microseconds thousands of times a second, and a scheduler left to itself now and then
 //! puts one of them behind the guest for a whole slice: milliseconds that belong to neither guest
-//! nor link. So the virtual CPU gets a CPU of its own, everything else of the measurement shares
-//! the others, and the measuring thread goes first there (`SCHED_FIFO`, sched(7)). One without the
-//! other makes it worse: without the right to go first, nothing is changed.
+//! nor link. So the virtual CPU gets a CPU of its own, the measuring thread another on which it goes
+//! first (`SCHED_FIFO`, sched(7)), and everything else of the measurement the rest, or the latter where
+//! there is no rest. One without the other makes it worse: without the right to go first, nothing is
+//! changed unless the CPUs were asked for. Which CPUs these are is [`Assignment`]'s to decide.
 //!
-//! A measuring thread that polls gets a CPU of its own as well, and needs no right for that. It must
-//! not be a `SCHED_FIFO` one: the kernel takes such a thread off its CPU for 50 ms of every second
+//! A measuring thread that polls needs no right for that. It must not be a `SCHED_FIFO` one: the kernel takes such a thread off its CPU for 50 ms of every second
 //! in which it never rests (`sched_rt_runtime_us`).
 #![forbid(unsafe_code)]
 
-use std::fmt;
 use std::fs;
 
 use rustix::process::Pid;
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use rustix::thread::{CpuSet, sched_setaffinity};
 use thread_priority::{
     RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
 };
 
+use crate::host::assignment::{Assignment, Cpus};
+
 /// Above every ordinary thread; below the kernel's own threads, which start at 50.
 const PRIORITY: u8 = 10;
 
-/// What was done about CPUs and priority.
+/// Reason for leaving all to the scheduler on a host with one CPU.
+const ONE_CPU: &str = "there is but one CPU to run on";
+
+/// Result of giving threads CPUs and priority.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Placement {
-    /// The virtual CPU is alone on this CPU, and the measuring thread goes first on the others.
-    Apart {
-        /// The virtual CPU's.
-        cpu: usize,
-        /// Whether the others are but one, which QEMU's other threads then share with it.
-        is_shared: bool,
-    },
-    /// The virtual CPU and the measuring thread, which polls, are each alone on a CPU.
-    Polling {
-        /// The virtual CPU's.
-        cpu: usize,
-        /// The measuring thread's.
-        measuring: usize,
-        /// Whether QEMU's other threads run there too, for want of a third CPU.
+    /// The virtual CPU and the measuring thread each have a CPU.
+    Bound {
+        /// Which.
+        cpus: Cpus,
+        /// Whether the measuring thread goes first on its CPU (`SCHED_FIFO`).
+        goes_first: bool,
+        /// Whether QEMU's other threads run on the measuring thread's CPU too, for want of a third.
         is_shared: bool,
     },
     /// Everything is as the scheduler has it, for this reason.
     Unchanged(String),
 }
 
-impl fmt::Display for Placement {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Placement {
+    /// Returns the placement in words, where `guest` is what answers, such as `the virtual CPU`.
+    #[must_use]
+    pub fn of(&self, guest: &str) -> String {
         match self {
-            Self::Apart { cpu, .. } => write!(
-                f,
-                "the virtual CPU has CPU {cpu} to itself, the measuring thread goes first on the \
-                 others (SCHED_FIFO)"
-            ),
-            Self::Polling {
-                cpu,
-                measuring,
+            Self::Bound {
+                cpus,
+                goes_first,
                 is_shared,
             } => {
-                let others = if *is_shared {
-                    ", where QEMU's other threads run too"
+                let Cpus {
+                    guest: cpu,
+                    measuring,
+                    ..
+                } = cpus;
+                let first = if *goes_first {
+                    ", which goes first there (SCHED_FIFO)"
                 } else {
                     ""
                 };
-                write!(
-                    f,
-                    "the virtual CPU has CPU {cpu} to itself, the measuring thread CPU \
-                     {measuring}{others}"
+                let others = if *is_shared {
+                    "; all else runs on the latter too"
+                } else {
+                    ""
+                };
+                format!(
+                    "CPU {cpu} for {guest}, CPU {measuring} for the measuring thread{first}: \
+                     {cpus}{others}"
                 )
             }
-            Self::Unchanged(why) => write!(f, "left to the scheduler: {why}"),
+            Self::Unchanged(why) => format!("left to the scheduler: {why}"),
         }
     }
-}
 
-impl Placement {
-    /// The virtual CPU's CPU, if it has one of its own.
+    /// Returns the two CPUs, if the threads have been given some.
     #[must_use]
-    pub const fn cpu(&self) -> Option<usize> {
+    pub const fn cpus(&self) -> Option<Cpus> {
         match self {
-            Self::Apart { cpu, .. } | Self::Polling { cpu, .. } => Some(*cpu),
+            Self::Bound { cpus, .. } => Some(*cpus),
             Self::Unchanged(_) => None,
         }
     }
 
-    /// Whether the measuring thread has QEMU's other threads on the one CPU that it may run on.
+    /// Returns the CPU of what answers, if it has one of its own.
+    #[must_use]
+    pub fn cpu(&self) -> Option<usize> {
+        self.cpus().map(|cpus| cpus.guest)
+    }
+
+    /// Returns whether the measuring thread has QEMU's other threads on its CPU.
     pub(super) const fn is_shared(&self) -> bool {
-        match self {
-            Self::Apart { is_shared, .. } | Self::Polling { is_shared, .. } => *is_shared,
-            Self::Unchanged(_) => false,
-        }
+        matches!(
+            self,
+            Self::Bound {
+                is_shared: true,
+                ..
+            }
+        )
     }
 }
 
 /// Places the calling thread, which polls or sleeps while it waits, and all threads of the process
 /// `qemu` around its thread `vcpu`.
-pub(crate) fn place(qemu: Pid, vcpu: Pid, polls: bool) -> Placement {
-    let placed = if polls {
-        polling(qemu, vcpu)
-    } else {
-        apart(qemu, vcpu)
+pub(crate) fn place(
+    qemu: Pid,
+    vcpu: Pid,
+    polls: bool,
+    assignment: Option<&Assignment>,
+) -> Placement {
+    place_around(polls, assignment, |own, others| {
+        bind(qemu, vcpu, own, others)
+    })
+}
+
+/// Places the calling thread, which polls another thread of this process or sleeps until that answers.
+/// The other one is to bind itself to [`Placement::cpu`].
+#[must_use]
+pub fn place_beside(polls: bool, assignment: Option<&Assignment>) -> Placement {
+    match place_around(polls, assignment, |_, _| Ok(())) {
+        Placement::Bound {
+            cpus, goes_first, ..
+        } => Placement::Bound {
+            cpus,
+            goes_first,
+            is_shared: false,
+        },
+        unchanged @ Placement::Unchanged(_) => unchanged,
+    }
+}
+
+/// Places the calling thread after `bind` has placed the others: on the first set of CPUs what answers,
+/// on the second the rest.
+fn place_around(
+    polls: bool,
+    assignment: Option<&Assignment>,
+    bind: impl FnOnce(&CpuSet, &CpuSet) -> Result<(), String>,
+) -> Placement {
+    let placed = || {
+        let assignment = assignment.ok_or_else(|| ONE_CPU.to_owned())?;
+        let cpus = assignment.cpus;
+        // A thread that polls gets no real-time priority, and needs none.
+        let goes_first = match (polls, go_first_if(!polls)) {
+            (true, _) => false,
+            (false, Ok(())) => true,
+            // Who names CPUs gets them.
+            (false, Err(_)) if assignment.is_requested => false,
+            (false, Err(why)) => return Err(why),
+        };
+        let measuring = set(&[cpus.measuring]);
+        let is_shared = assignment.rest.is_empty();
+        let rest = if is_shared {
+            measuring
+        } else {
+            set(&assignment.rest)
+        };
+        bind(&set(&[cpus.guest]), &rest)?;
+        sched_setaffinity(None, &measuring).map_err(unbound)?;
+        Ok(Placement::Bound {
+            cpus,
+            goes_first,
+            is_shared,
+        })
     };
-    placed.unwrap_or_else(Placement::Unchanged)
-}
-
-fn apart(qemu: Pid, vcpu: Pid) -> Result<Placement, String> {
-    let (cpu, own, others) = divided()?;
-    go_first()?;
-    bind(qemu, vcpu, &own, &others)?;
-    sched_setaffinity(None, &others).map_err(unbound)?;
-    Ok(Placement::Apart {
-        cpu,
-        is_shared: others.count() == 1,
-    })
-}
-
-fn polling(qemu: Pid, vcpu: Pid) -> Result<Placement, String> {
-    let (cpu, own, others) = divided()?;
-    let (measuring, mine, rest) = halved(&others)?;
-    bind(qemu, vcpu, &own, &rest)?;
-    sched_setaffinity(None, &mine).map_err(unbound)?;
-    Ok(Placement::Polling {
-        cpu,
-        measuring,
-        is_shared: others.count() == 1,
-    })
-}
-
-/// Gives the calling thread, which polls another one, a CPU of its own: that for the other thread, and
-/// its own.
-///
-/// # Errors
-///
-/// Why all is left as it is.
-pub fn poll_apart() -> Result<(usize, usize), String> {
-    let (cpu, _, others) = divided()?;
-    let (measuring, mine, _) = halved(&others)?;
-    sched_setaffinity(None, &mine).map_err(unbound)?;
-    Ok((cpu, measuring))
-}
-
-/// Gives the calling thread, which sleeps while it waits for another one, the right to go first on all
-/// CPUs but one: that one, for the other thread.
-///
-/// # Errors
-///
-/// As [`poll_apart`].
-pub fn sleep_apart() -> Result<usize, String> {
-    let (cpu, _, others) = divided()?;
-    go_first()?;
-    sched_setaffinity(None, &others).map_err(unbound)?;
-    Ok(cpu)
-}
-
-/// The first CPU of a set, the set of it alone, and the set of the rest; of a single CPU, that: QEMU's
-/// other threads have next to nothing to do.
-fn halved(set: &CpuSet) -> Result<(usize, CpuSet, CpuSet), String> {
-    let division = split(set).or_else(|| split_one(set));
-    division.ok_or_else(|| "there is but one CPU to run on".to_owned())
+    placed().unwrap_or_else(Placement::Unchanged)
 }
 
 /// Binds the calling thread to one CPU, if the system lets it.
 pub fn bind_to(cpu: usize) {
-    let mut set = CpuSet::new();
-    set.set(cpu);
-    let _ = sched_setaffinity(None, &set);
+    let _ = sched_setaffinity(None, &set(&[cpu]));
 }
 
-fn divided() -> Result<(usize, CpuSet, CpuSet), String> {
-    let allowed = sched_getaffinity(None).map_err(|error| format!("no CPU affinity: {error}"))?;
-    split(&allowed).ok_or_else(|| "there is but one CPU to run on".to_owned())
+fn set(cpus: &[usize]) -> CpuSet {
+    let mut set = CpuSet::new();
+    cpus.iter().for_each(|&cpu| set.set(cpu));
+    set
 }
 
 fn unbound(error: rustix::io::Errno) -> String {
@@ -190,20 +197,8 @@ fn bind(qemu: Pid, vcpu: Pid, own: &CpuSet, others: &CpuSet) -> Result<(), Strin
     Ok(())
 }
 
-/// The first CPU of `allowed`, the set of it alone, and the set of the rest; `None` without a rest.
-fn split(allowed: &CpuSet) -> Option<(usize, CpuSet, CpuSet)> {
-    let cpu = (0..CpuSet::MAX_CPU).find(|&cpu| allowed.is_set(cpu))?;
-    let mut own = CpuSet::new();
-    own.set(cpu);
-    let mut others = *allowed;
-    others.unset(cpu);
-    (others.count() > 0).then_some((cpu, own, others))
-}
-
-/// The one CPU of a set that can't be divided, which is then the rest as well.
-fn split_one(set: &CpuSet) -> Option<(usize, CpuSet, CpuSet)> {
-    let cpu = (0..CpuSet::MAX_CPU).find(|&cpu| set.is_set(cpu))?;
-    Some((cpu, *set, *set))
+fn go_first_if(is_wanted: bool) -> Result<(), String> {
+    if is_wanted { go_first() } else { Ok(()) }
 }
 
 fn go_first() -> Result<(), String> {
@@ -246,23 +241,60 @@ fn threads(process: Pid) -> Vec<Pid> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::topology::Relation;
 
-    fn set(cpus: &[usize]) -> CpuSet {
-        let mut set = CpuSet::new();
-        cpus.iter().for_each(|&cpu| set.set(cpu));
-        set
+    const CPUS: Cpus = Cpus {
+        guest: 2,
+        measuring: 4,
+        relation: Relation::SharedCache,
+    };
+
+    #[test]
+    fn a_placement_names_both_cpus_and_their_relation() {
+        let bound = |goes_first, is_shared| {
+            let placement = Placement::Bound {
+                cpus: CPUS,
+                goes_first,
+                is_shared,
+            };
+            placement.of("the virtual CPU")
+        };
+        assert_eq!(
+            bound(false, false),
+            "CPU 2 for the virtual CPU, CPU 4 for the measuring thread: other cores, same \
+             last-level cache"
+        );
+        assert_eq!(
+            bound(true, true),
+            "CPU 2 for the virtual CPU, CPU 4 for the measuring thread, which goes first there \
+             (SCHED_FIFO): other cores, same last-level cache; all else runs on the latter too"
+        );
+        let unchanged = place_beside(true, None);
+        assert_eq!(unchanged.cpus(), None);
+        assert_eq!(
+            unchanged.of("the virtual CPU"),
+            "left to the scheduler: there is but one CPU to run on"
+        );
     }
 
     #[test]
-    fn the_first_allowed_cpu_is_set_apart() {
-        let (cpu, own, others) = split(&set(&[2, 5, 7])).unwrap();
-        assert_eq!((cpu, own, others), (2, set(&[2]), set(&[5, 7])));
-    }
-
-    #[test]
-    fn one_cpu_is_not_divided() {
-        assert!(split(&set(&[3])).is_none());
-        assert!(split(&set(&[])).is_none());
+    fn a_polling_thread_is_bound_to_its_cpu() {
+        let cpu = *crate::host::topology::allowed().first().unwrap();
+        let assignment = Assignment {
+            cpus: Cpus {
+                measuring: cpu,
+                ..CPUS
+            },
+            rest: Vec::new(),
+            is_requested: false,
+        };
+        let thread = std::thread::spawn(move || {
+            let placement = place_beside(true, Some(&assignment));
+            (placement, crate::host::topology::allowed())
+        });
+        let (placement, allowed) = thread.join().unwrap();
+        assert!(!placement.is_shared() && placement.cpu() == Some(2));
+        assert_eq!(allowed.into_iter().collect::<Vec<_>>(), [cpu]);
     }
 
     #[test]

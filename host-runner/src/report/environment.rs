@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::doctor::{self, Depth, Finding};
 use crate::files;
 use crate::host::process::Process;
+use crate::host::topology::Topology;
 
 /// The revision this program was built from.
 const GIT_REVISION: Option<&str> = option_env!("FATHOM_GIT_REVISION");
@@ -34,6 +35,10 @@ pub struct Environment {
     pub cpu_model: Option<String>,
     /// How many CPUs this process may use.
     pub cores: Option<usize>,
+    /// Groups of CPUs that share a core, among those that this process may use; null where the kernel
+    /// does not tell.
+    #[serde(default)]
+    pub shared_cores: Option<Vec<Vec<usize>>>,
     /// The kernel's name, release and version.
     pub kernel: String,
     /// The frequency governor of the first CPU.
@@ -82,6 +87,7 @@ impl Environment {
                 .and_then(|id| machine(&String::from_utf8(id).ok()?)),
             cpu_model: cpuinfo.as_deref().and_then(cpu_model),
             cores: available_parallelism().ok().map(usize::from),
+            shared_cores: Topology::here().shared_cores(),
             kernel,
             governor: fs::read_to_string(governor)
                 .ok()

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::comparison;
 use super::floor::BeforeAfter;
 use crate::doctor::busy::{self, Busy};
+use crate::host::assignment::Cpus;
 use crate::link::Signals;
 use crate::load::{Mode, Plan, Protocol, Tally};
 use crate::stats::{
@@ -215,6 +216,9 @@ pub struct Run {
     pub image_bytes: Option<u64>,
     /// Which CPUs and what priority the measurement had.
     pub placement: Option<String>,
+    /// CPUs of the guest and of the measuring thread; null where the scheduler chose.
+    #[serde(default)]
+    pub cpus: Option<Cpus>,
     /// Whether the run was broken off.
     pub partial: bool,
     /// Whether the figures mean what they say.
@@ -325,6 +329,7 @@ impl Run {
             memory_bytes: None,
             image_bytes: None,
             placement: setting.placement,
+            cpus: None,
             partial: ended.is_partial(),
             valid: invalid_because.is_empty(),
             reasons: Vec::new(),

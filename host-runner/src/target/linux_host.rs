@@ -9,6 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::{Responder, TargetError};
+use crate::host::assignment::Assignment;
 use crate::machine::Placement;
 use crate::machine::child;
 use crate::machine::placement;
@@ -112,19 +113,13 @@ impl Host {
         self.process.seen(failure).map_or(Ok(()), Err)
     }
 
-    /// Gives the responder a CPU of its own and the calling thread, which is to measure, the right
-    /// to go first on the others; or leaves all as it is. In words.
+    /// Gives the responder and the calling thread, which is to measure, the CPUs of `assignment`, the
+    /// latter with the right to go first; or leaves all as it is and says why.
     #[must_use]
-    pub fn place(&self) -> String {
+    pub fn place(&self, assignment: Option<&Assignment>) -> Placement {
         let pid = self.process.pid();
         // Its first thread is the one that serves.
-        match placement::place(pid, pid, false) {
-            Placement::Apart { cpu, .. } => format!(
-                "the responder has CPU {cpu} to itself, the measuring thread goes first on the \
-                 others (SCHED_FIFO)"
-            ),
-            other => other.to_string(),
-        }
+        placement::place(pid, pid, false, assignment)
     }
 }
 

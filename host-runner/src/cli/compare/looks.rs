@@ -244,7 +244,7 @@ impl<'a> Place<'a> {
         let mut machine = machine::boot_as(config, interrupt)?;
         let link = opener.open(&machine)?;
         if look.link.is_polled() {
-            machine.place(true);
+            machine.place(true, args.host.assignment()?.as_ref());
         }
         Ok(Self {
             look,

@@ -24,6 +24,7 @@ use super::subject::{FirstRequest, Subject};
 use super::values::as_ns;
 use super::{CliError, turn};
 use crate::files;
+use crate::host::assignment::Assignment;
 use crate::link::LinkError;
 use crate::load::Plan;
 use crate::machine::{AccelChoice, Awake, MachineError};
@@ -55,6 +56,7 @@ struct Session<'a> {
     time: RefCell<Time>,
     output: &'a Output,
     interrupt: &'a Interrupt,
+    assignment: Option<Assignment>,
 }
 
 /// Measures all targets on all links, round by round, compares, and reports.
@@ -70,6 +72,7 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
         let reasons = Skipped::lines(&skipped);
         return Err(CliError::NothingToCompare { reasons });
     }
+    let assignment = args.host.assignment_with_warning()?;
     let interrupt = Interrupt::watch()?;
     let turn = turn::take(&args.host, &interrupt)?;
     let output = Output::prepare(&args.output)?;
@@ -94,6 +97,7 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
         time: RefCell::new(Time::new(for_rounds, args.repeat, &combinations, &plan)),
         output: &output,
         interrupt: &interrupt,
+        assignment,
     };
     let awake = Awake::ask(args.host.host_idle);
     let mut ledger = Ledger::new(&combinations, skipped, args.repeat, plan.seed);
@@ -328,6 +332,7 @@ impl Session<'_> {
             interrupt,
             ..
         } = self;
+        let assignment = self.assignment.clone();
         let repetition = || {
             let scratch = files::scratch().map_err(|source| CliError::Setup {
                 what: "a scratch directory",
@@ -336,7 +341,8 @@ impl Session<'_> {
             let recipe = Recipe::find(args, scratch.path())?;
             let console_log = output.log(console_log);
             let first = FirstRequest::Asked;
-            let mut subject = Subject::start(args, recipe, console_log, first, interrupt)?;
+            let mut subject =
+                Subject::start(args, assignment, recipe, console_log, first, interrupt)?;
             // The unikernel is what the report is about; until there is one, any guest will do.
             if environment.accel.is_none() || args.target() == Target::Hermit {
                 *environment = subject.describe(environment.clone());

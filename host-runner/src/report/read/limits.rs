@@ -36,6 +36,9 @@ const ROUNDS: u32 = 10_000;
 /// Reasons, findings, arguments of a command line.
 const LINES: usize = 1000;
 
+/// CPUs: as many as Linux has at most on x86.
+const CPUS: usize = 8192;
+
 /// The characters of a name.
 const NAME: usize = 100;
 
@@ -80,6 +83,7 @@ fn take(from: &mut usize, amount: usize) -> Result<(), String> {
 /// Returns what `report` has too much of, or which of its names is not valid; `None` if neither applies.
 pub fn excess(report: &Report) -> Option<String> {
     let environment = &report.environment;
+    let cores = environment.shared_cores.as_deref().unwrap_or_default();
     let lists = [
         ("runs", report.runs.len(), RUNS),
         ("merged targets", report.merged.len(), MERGED),
@@ -89,6 +93,12 @@ pub fn excess(report: &Report) -> Option<String> {
         ("findings", environment.doctor.len(), LINES),
         ("arguments", environment.command_line.len(), LINES),
         ("other measurements", environment.concurrent.len(), LINES),
+        ("shared cores", cores.len(), CPUS),
+        (
+            "CPUs of a core",
+            cores.iter().map(Vec::len).max().unwrap_or(0),
+            CPUS,
+        ),
     ];
     let reasons = report.runs.iter().flat_map(|run| {
         [
