@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::topology::{Cpu, Relation, Topology, ranges};
 
 /// The CPUs of a measurement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Cpus {
     /// The virtual CPU's, or that of the process or thread that answers.
     pub guest: usize,
