@@ -11,6 +11,7 @@ use fathom::report::schema;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+use jiff::Timestamp;
 use jsonschema::Validator;
 use serde_json::Value;
 
@@ -166,6 +167,7 @@ impl Results {
         let samples = count(latency, "count");
 
         let log = self.only_file("hlog");
+        self.check_start(&log);
         let sum = histogram(&log);
         assert_eq!(sum.len(), samples, "{latency:#}");
         let (measured_s, sending_s) = (measured_s(&log), self.count("sending_ns") as f64 / 1e9);
@@ -192,6 +194,32 @@ impl Results {
         });
         assert_eq!(total, Some(samples), "{distribution}");
         self.check_uncorrected();
+    }
+
+    /// The run began after the command, and its log says when, to the millisecond.
+    fn check_start(&self, log: &Path) {
+        let time = |value: &Value| -> Timestamp {
+            let text = value.as_str().unwrap_or_else(|| panic!("no time: {value}"));
+            text.parse()
+                .unwrap_or_else(|error| panic!("{text}: {error}"))
+        };
+        if self.count("sent") == 0 {
+            return;
+        }
+        let started_at = time(&self.run()["started_at"]);
+        let called_at = time(&self.json["environment"]["started_at"]);
+        assert!(called_at < started_at, "{called_at} {started_at}");
+        let text = fs::read_to_string(log).expect("a log is text");
+        let start = text
+            .lines()
+            .find_map(|line| line.strip_prefix("#[StartTime: "));
+        let seconds = start.and_then(|it| it.split(' ').next()?.parse::<f64>().ok());
+        let started_s = started_at.as_microsecond() as f64 / 1e6;
+        let logged_s = seconds.expect("a start time");
+        assert!(
+            (logged_s - started_s).abs() < 0.002,
+            "{logged_s} {started_s}"
+        );
     }
 
     /// What an open loop would have missed, had it waited for each reply, is a part of its samples.

@@ -224,6 +224,8 @@ fn obituary<E: Into<CliError>>(mut health: impl FnMut() -> Result<(), E>) -> Opt
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
     use crate::link::fault::{Faults, Faulty, Injected};
     use crate::link::loopback::Loopback;
@@ -328,6 +330,18 @@ mod tests {
         let (discarded, is_settled) = settled(Some(1));
         assert!(discarded > 5);
         assert_eq!(is_settled, Some(false));
+    }
+
+    #[test]
+    fn a_run_begins_when_its_first_measured_request_is_due_and_not_before_warm_up() {
+        let warmup = Limit {
+            duration_ns: Some(50_000_000),
+            count: None,
+        };
+        let before = Timestamp::now();
+        let (measured, _) = measure_loopback(&Plan { warmup, ..PLAN }, Faults::default());
+        let waited = measured.recorder.started_at.unwrap().duration_since(before);
+        assert!(waited.as_millis() >= 50, "{waited}");
     }
 
     #[test]

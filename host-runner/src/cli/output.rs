@@ -82,18 +82,13 @@ impl Output {
         self.directory.log(name)
     }
 
-    /// Writes the files of a run that began at `started_at`.
+    /// Writes the files of a run.
     ///
     /// # Errors
     ///
     /// [`CliError::Report`] if one can't be written.
-    pub fn write_run(
-        &self,
-        run: &Run,
-        recorder: &Recorder,
-        started_at: SystemTime,
-    ) -> Result<(), CliError> {
-        Ok(self.directory.write_run(run, recorder, started_at)?)
+    pub fn write_run(&self, run: &Run, recorder: &Recorder) -> Result<(), CliError> {
+        Ok(self.directory.write_run(run, recorder)?)
     }
 
     /// Writes the files of a merged target.

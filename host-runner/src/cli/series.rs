@@ -1,7 +1,5 @@
 //! One measurement, or the many of a sweep: a pipeline, and then the ladder under what it achieved.
 
-use std::time::SystemTime;
-
 use super::CliError;
 use super::measure::Measured;
 use super::output::Output;
@@ -68,11 +66,10 @@ impl Series {
         output: &Output,
         measure: &mut impl FnMut(&Plan) -> (Run, Measured),
     ) -> bool {
-        let started_at = SystemTime::now();
         let (mut run, measured) = measure(plan);
         run.sweep_percent = sweep_percent;
         run.add_percentiles(&measured.recorder, output.percentiles());
-        self.unwritten = output.write_run(&run, &measured.recorder, started_at).err();
+        self.unwritten = output.write_run(&run, &measured.recorder).err();
         self.runs.push(run);
         self.failure = measured.failure;
         let steal_share = measured.noise.steal_share;

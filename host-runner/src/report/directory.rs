@@ -119,17 +119,16 @@ impl Directory {
         destination
     }
 
-    /// Writes the files of `run`, which began at `started_at`: what its recorder has.
+    /// Writes the files of `run`: what its recorder has.
     ///
     /// # Errors
     ///
     /// [`ReportError`] if something of it can't be written.
-    pub fn write_run(
-        &self,
-        run: &Run,
-        recorder: &Recorder,
-        started_at: SystemTime,
-    ) -> Result<(), ReportError> {
+    pub fn write_run(&self, run: &Run, recorder: &Recorder) -> Result<(), ReportError> {
+        // A run without a request has a log without an interval, which began at no time.
+        let started_at = recorder
+            .started_at
+            .map_or(SystemTime::UNIX_EPOCH, SystemTime::from);
         let stem = run.file_stem();
         let distribution = hgrm::render(&recorder.latency);
         self.write_file(&format!("{stem}.hgrm"), distribution.as_bytes())?;

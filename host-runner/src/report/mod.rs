@@ -46,6 +46,7 @@ mod stalls;
 pub mod sweep;
 pub mod table;
 mod trust;
+mod utc;
 pub mod why;
 
 #[cfg(test)]

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::comparison;
 use super::floor::BeforeAfter;
+use super::{comparison, utc};
 use crate::doctor::busy::{self, Busy};
 use crate::host::assignment::Cpus;
 use crate::link::Signals;
@@ -89,9 +90,11 @@ pub struct Run {
     /// True if the generator, and not the service, limited what was sent: under 99 % of what was offered.
     #[serde(default)]
     pub generator_limited: bool,
-    /// When the first measured request was due, in UTC (RFC 3339, to the microsecond).
-    #[serde(default)]
-    pub started_at: Option<String>,
+    /// When the first measured request was due, by the host's clock of day (`CLOCK_REALTIME`), in UTC (RFC
+    /// 3339, to the microsecond). Null if none was.
+    #[serde(default, with = "utc")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub started_at: Option<Timestamp>,
     /// After this long a request is lost, in nanoseconds.
     pub timeout_ns: u64,
     /// From what padding was made.
@@ -278,7 +281,7 @@ impl Run {
             arrivals: None,
             answered_rate: None,
             generator_limited: false,
-            started_at: None,
+            started_at: recorder.started_at,
             timeout_ns: plan.timeout_ns,
             seed: plan.seed,
             sending_ns: Some(tally.sending_ns),

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU16;
 
+use jiff::Timestamp;
 use wire::Counters;
 
 use super::run::GuestCounters;
@@ -10,6 +11,9 @@ use crate::load::{GuestTimes, Limit, Loss, Mode, Observer, Plan, Rate, Sample, T
 use crate::stats::noise::Lost;
 use crate::stats::summary::PERCENTILES;
 use crate::stats::{Ended, Noise, PercentileState, Recorder, State};
+
+/// When every sample began.
+pub(super) const STARTED_AT: Timestamp = Timestamp::constant(1_800_000_000, 500_000_000);
 
 pub(super) fn plan(mode: Mode) -> Plan {
     Plan {
@@ -30,6 +34,7 @@ pub(super) fn plan(mode: Mode) -> Plan {
 pub(super) fn recorder(mode: Mode) -> Recorder {
     let mut recorder = Recorder::new(&plan(mode));
     recorder.started(0);
+    recorder.started_at = Some(STARTED_AT);
     for index in 0..998 {
         recorder.sent(10);
         let latency_ns = 20_000 + index * 10;

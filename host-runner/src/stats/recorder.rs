@@ -1,5 +1,8 @@
 //! Puts every sample of a measurement where it belongs. Nothing here allocates per sample.
 
+use jiff::Timestamp;
+
+use crate::clock;
 use crate::load::{GuestTimes, Loss, Mode, Observer, Plan, Sample};
 
 use super::{Recording, counts::Slot, intervals::Intervals};
@@ -18,6 +21,8 @@ pub struct Recorder {
     pub impossible_times: u64,
     /// What only an open loop has.
     pub open: Option<OpenLoop>,
+    /// When measuring began, by the host's clock of day.
+    pub started_at: Option<Timestamp>,
     /// The latency over time.
     pub intervals: Intervals,
 }
@@ -43,6 +48,7 @@ impl Recorder {
             service: Recording::default(),
             path: Recording::default(),
             impossible_times: 0,
+            started_at: None,
             open: match plan.mode {
                 Mode::Closed | Mode::Pipeline { .. } => None,
                 Mode::Open { .. } => Some(OpenLoop::default()),
@@ -76,6 +82,8 @@ impl Recorder {
 
 impl Observer for Recorder {
     fn started(&mut self, at_ns: u64) {
+        // Now and not after the run: meanwhile the two clocks go at different rates (adjtimex(2)).
+        self.started_at = clock::time_of_day(at_ns);
         self.intervals.start(at_ns);
     }
 

@@ -140,7 +140,7 @@ impl Ledger {
         self.skipped.push(skipped);
     }
 
-    /// Enters a repetition of combination `index` that began at `started_at`, and writes its files.
+    /// Enters a repetition of combination `index`, and writes its files.
     ///
     /// # Errors
     ///
@@ -150,18 +150,18 @@ impl Ledger {
         index: usize,
         mut run: Run,
         measured: &Measured,
-        started_at: SystemTime,
         output: &Output,
     ) -> Result<(), CliError> {
         run.add_percentiles(&measured.recorder, output.percentiles());
         // Without its files it is not entered: what the record names is there.
-        output.write_run(&run, &measured.recorder, started_at)?;
+        output.write_run(&run, &measured.recorder)?;
         self.steal_share = match (self.steal_share, run.noise.steal_share) {
             (Some(a), Some(b)) => Some(a.max(b)),
             (a, b) => a.or(b),
         };
         if run.valid {
-            let start = started_at.duration_since(self.began_at);
+            let started_at = measured.recorder.started_at.map(SystemTime::from);
+            let start = started_at.and_then(|at| at.duration_since(self.began_at).ok());
             let start = start.unwrap_or_default();
             self.accounts[index].add(&run, &measured.recorder, start);
         }

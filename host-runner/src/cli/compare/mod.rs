@@ -12,7 +12,7 @@
 //! single run and takes that with it. What is finished is written at once.
 
 use std::cell::RefCell;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::args::RunArgs;
 use super::interrupt::Interrupt;
@@ -283,7 +283,6 @@ impl Session<'_> {
             }
             let name = format!("round {round}, {contender} on {}", way.name());
             let log = comparison::console_log(&contender.to_string(), way.name(), round, attempt);
-            let started_at = SystemTime::now();
             let repetition = match self.repeat(args, &log, ledger.environment()) {
                 Ok(repetition) => repetition,
                 Err(CliError::Interrupted) => return Err(CliError::Interrupted),
@@ -305,7 +304,7 @@ impl Session<'_> {
             };
             tell(&name, &run);
             let (is_valid, ended) = (run.valid, measured.ended.clone());
-            ledger.enter(index, run, &measured, started_at, self.output)?;
+            ledger.enter(index, run, &measured, self.output)?;
             match (ended, measured.failure) {
                 (Ended::Interrupted, _) => return Err(CliError::Interrupted),
                 (_, Some(error)) if attempt > self.retries => return Err(error),

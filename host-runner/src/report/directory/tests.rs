@@ -20,9 +20,7 @@ fn results_go_under_their_time_and_latest_follows() {
     for name in ["2026-11-23T114455Z", "2026-11-23T114455Z-2"] {
         let directory = Directory::create(None, &base, now()).unwrap();
         assert_eq!(directory.path(), base.join(name));
-        directory
-            .write_run(&report.runs[0], &recorder, SystemTime::UNIX_EPOCH)
-            .unwrap();
+        directory.write_run(&report.runs[0], &recorder).unwrap();
         directory.write(&report).unwrap();
         assert_eq!(fs::read_link(base.join("latest")).unwrap(), Path::new(name));
     }
@@ -50,9 +48,7 @@ fn a_chosen_directory_is_used_as_it_is() {
     assert_eq!(directory.path(), chosen);
     let report = sample::report(sample::closed_run());
     let recorder = sample::recorder(Mode::Closed);
-    directory
-        .write_run(&report.runs[0], &recorder, SystemTime::UNIX_EPOCH)
-        .unwrap();
+    directory.write_run(&report.runs[0], &recorder).unwrap();
     directory.write(&report).unwrap();
     assert!(chosen.join("result.json").exists());
     assert!(!chosen.join("sweep.txt").exists());
@@ -66,9 +62,7 @@ fn every_run_of_a_sweep_has_its_own_files() {
     let report = sample::sweep_report();
     for run in &report.runs {
         let recorder = sample::recorder(Mode::Closed);
-        directory
-            .write_run(run, &recorder, SystemTime::UNIX_EPOCH)
-            .unwrap();
+        directory.write_run(run, &recorder).unwrap();
     }
     directory.write(&report).unwrap();
     let names = fs::read_dir(place.path()).unwrap();
@@ -118,9 +112,7 @@ fn measure(path: &Path, target: &str) {
     let mut report = sample::report(sample::closed_run());
     report.runs[0].target = target.to_owned();
     let recorder = sample::recorder(Mode::Closed);
-    directory
-        .write_run(&report.runs[0], &recorder, SystemTime::UNIX_EPOCH)
-        .unwrap();
+    directory.write_run(&report.runs[0], &recorder).unwrap();
     directory.write(&report).unwrap();
 }
 

@@ -85,6 +85,7 @@ fn what_is_missing_or_damaged_is_named() {
         (r#""sent": 1000"#, r#""sent": "many""#),
         (r#""mode": "closed""#, r#""mode": null"#),
         (r#""started_at": ""#, r#""started_at": "yesterday "#),
+        (r#""started_at": "2027"#, r#""started_at": "in 2027"#),
     ] {
         let said = after(from, to);
         assert!(said.contains(damaged), "{from} -> {to}: {said}");

@@ -9,6 +9,7 @@ fn an_open_loop_has_what_was_offered_and_no_percentile_without_samples() {
     let run = serde_json::to_value(sample::open_run()).unwrap();
     assert_eq!(run["mode"], "open");
     assert_eq!(run["offered_rate"], 1000.0);
+    assert_eq!(run["started_at"], "2027-01-15T08:00:00.500000Z");
     assert!(run["core_round_trip_ns"].is_null());
     assert!(run["latency_ns"]["p99.9"].is_null());
     assert_eq!(run["latency_ns"]["count"], 1000);

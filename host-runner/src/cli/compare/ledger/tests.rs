@@ -104,8 +104,7 @@ fn valid_runs_are_merged_and_compared_by_the_rounds_that_both_have() {
         ] {
             let latency_ns = latency_ns + 100 * u64::from(round);
             let (run, measured) = made_up(target, round, latency_ns, ended);
-            let now = SystemTime::now();
-            ledger.enter(index, run, &measured, now, &output).unwrap();
+            ledger.enter(index, run, &measured, &output).unwrap();
             // It is there as soon as it is finished.
             let so_far = read(&output.file("result.json"));
             let runs = so_far["runs"].as_array().unwrap();
@@ -172,8 +171,7 @@ fn a_comparison_whose_runs_are_all_spoilt_is_given_up_and_its_runs_are_kept() {
         for (index, target) in [(0, "hermit"), (1, "null")] {
             for _ in 1..=3 {
                 let (run, measured) = made_up(target, round, 40_000, Ended::Interrupted);
-                let now = SystemTime::now();
-                ledger.enter(index, run, &measured, now, &output).unwrap();
+                ledger.enter(index, run, &measured, &output).unwrap();
             }
         }
     };
@@ -204,8 +202,7 @@ fn who_does_not_want_to_know_why_gets_no_table_of_it() {
         for (index, target) in [(0, "hermit"), (1, "null")] {
             let (mut run, measured) = made_up(target, 1, 40_000, Ended::Completed);
             run.first_reply_ms = Some(150.0);
-            let now = SystemTime::now();
-            ledger.enter(index, run, &measured, now, &output).unwrap();
+            ledger.enter(index, run, &measured, &output).unwrap();
             let so_far = read(&output.file("result.json"));
             assert_eq!(so_far["why"].is_array(), is_wanted, "{so_far:#}");
         }
