@@ -150,7 +150,8 @@ impl Results {
             assert_eq!(settled, self.count("sent"), "{run:#}");
         }
         // A lost request is a latency of at least the timeout, never a missing sample.
-        assert_eq!(count(&run["latency_ns"], "count"), settled, "{run:#}");
+        let latencies = settled + self.count("dropped_locally");
+        assert_eq!(count(&run["latency_ns"], "count"), latencies, "{run:#}");
         if run["protocol"] == "echo" {
             assert!(run["service_ns"].is_null() && run["path_ns"].is_null());
             return;

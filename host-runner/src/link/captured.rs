@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::ethernet::Frames;
-use super::{LinkError, Received, pcap};
+use super::{LinkError, Received, Sent, pcap};
 use crate::files::Destination;
 
 /// A capture file that is being written.
@@ -70,9 +70,13 @@ impl<F: Frames> Frames for Captured<F> {
         self.inner.name()
     }
 
-    fn send(&mut self, frame: &[u8]) -> Result<(), LinkError> {
-        self.record(frame)?;
-        self.inner.send(frame)
+    fn send(&mut self, frame: &[u8]) -> Result<Sent, LinkError> {
+        let sent = self.inner.send(frame)?;
+        // What is refused is not on the wire, and comes here again.
+        if sent == Sent::Out {
+            self.record(frame)?;
+        }
+        Ok(sent)
     }
 
     fn receive(
@@ -93,6 +97,14 @@ impl<F: Frames> Frames for Captured<F> {
 
     fn take_gaps(&mut self) -> Option<super::Gaps> {
         self.inner.take_gaps()
+    }
+
+    fn capacity(&self) -> Option<u64> {
+        self.inner.capacity()
+    }
+
+    fn is_polled(&self) -> bool {
+        self.inner.is_polled()
     }
 }
 

@@ -32,12 +32,12 @@ pub trait Frames {
     /// The name of the link that it makes.
     fn name(&self) -> &'static str;
 
-    /// Sends a frame; if there is no room or nobody at the other end, it is lost, as on a wire.
+    /// Sends a frame; refuses it if there is no room, or nobody at the other end.
     ///
     /// # Errors
     ///
     /// [`LinkError`] if nothing can be sent any more.
-    fn send(&mut self, frame: &[u8]) -> Result<(), LinkError>;
+    fn send(&mut self, frame: &[u8]) -> Result<Sent, LinkError>;
 
     /// Takes the next frame, waiting for it until `deadline_ns` of [`crate::clock`].
     ///
@@ -58,6 +58,16 @@ pub trait Frames {
     /// As [`Link::take_gaps`].
     fn take_gaps(&mut self) -> Option<Gaps> {
         None
+    }
+
+    /// As [`Link::capacity`].
+    fn capacity(&self) -> Option<u64> {
+        None
+    }
+
+    /// As [`Link::is_polled`].
+    fn is_polled(&self) -> bool {
+        false
     }
 }
 
@@ -129,14 +139,21 @@ impl<F: Frames> Link for EthernetLink<F> {
         self.frames.take_gaps()
     }
 
+    fn capacity(&self) -> Option<u64> {
+        self.frames.capacity()
+    }
+
+    fn is_polled(&self) -> bool {
+        self.frames.is_polled()
+    }
+
     fn send(&mut self, datagram: &[u8]) -> Result<Sent, LinkError> {
         let built = self.codec.build(&mut self.outgoing, datagram);
         let len = built.ok_or(LinkError::TooLong {
             link: self.frames.name(),
             len: datagram.len(),
         })?;
-        self.frames.send(&self.outgoing[..len])?;
-        Ok(Sent::Out)
+        self.frames.send(&self.outgoing[..len])
     }
 
     fn receive(
@@ -161,7 +178,8 @@ impl<F: Frames> Link for EthernetLink<F> {
                 Parsed::Damaged => {}
                 Parsed::Other => {
                     self.stack.input(frame);
-                    self.stack.poll(|frame| self.frames.send(frame))?;
+                    // An answer that there is no room for is asked for again.
+                    self.stack.poll(|frame| self.frames.send(frame).map(drop))?;
                 }
             }
             // There may be more of that than time to look at it.
@@ -201,7 +219,7 @@ fn resolve(
     let deadline_ns = clock::now_ns() + nanoseconds(RESOLVE_TIMEOUT);
     let mut resolution = stack.resolve(peer);
     loop {
-        if let Some(mac) = resolution.poll(|frame| frames.send(frame))? {
+        if let Some(mac) = resolution.poll(|frame| frames.send(frame).map(drop))? {
             return Ok(mac);
         }
         let now_ns = clock::now_ns();

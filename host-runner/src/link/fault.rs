@@ -129,6 +129,14 @@ impl<L: Link> Link for Faulty<L> {
         self.inner.name()
     }
 
+    fn capacity(&self) -> Option<u64> {
+        self.inner.capacity()
+    }
+
+    fn is_polled(&self) -> bool {
+        self.inner.is_polled()
+    }
+
     fn send(&mut self, datagram: &[u8]) -> Result<Sent, LinkError> {
         if self.random.happens(self.faults.lose_request) {
             self.injected.lost_requests += 1;

@@ -109,7 +109,21 @@ pub trait Link {
         None
     }
 
-    /// Sends one datagram to the service.
+    /// Number of datagrams that the way to the service holds without losing any, as far as is known: the
+    /// receive buffers of the guest, or the smallest queue of sockets and devices before them. A service
+    /// that has so many before it is as busy as it can be. `None` where nobody knows, as on a network.
+    fn capacity(&self) -> Option<u64> {
+        None
+    }
+
+    /// Returns whether [`Link::receive`] polls until its deadline, and is then as good at waiting for a
+    /// moment as for a datagram. Other links sleep.
+    fn is_polled(&self) -> bool {
+        false
+    }
+
+    /// Sends one datagram to the service, or refuses it. Each is one or the other: what is not out has
+    /// left nothing behind, and may be tried again.
     ///
     /// # Errors
     ///
@@ -232,7 +246,10 @@ pub enum LinkError {
     },
 }
 
-/// Room for 256 frames in flight, with what the kernel adds to each, and as much again.
+/// Number of frames that every queue between this host and a guest holds: sockets, devices, rings.
+pub const DEPTH: u64 = 256;
+
+/// Room for [`DEPTH`] frames in flight, with what the kernel adds to each, and as much again.
 const SOCKET_BUFFER: usize = 2 << 20;
 
 /// Gives a socket as much of [`SOCKET_BUFFER`] each way as the system lets it have. More than its

@@ -171,11 +171,12 @@ fn answer(mut frames: impl Frames, stop: &AtomicBool) {
             Err(_) => return,
         };
         let sent = match turner.turn(&mut frame, len, clock::now_ns()) {
-            Turned::Reply(len) => frames.send(&frame[..len]),
+            // A reply that there is no room for is dropped, as a guest's driver does.
+            Turned::Reply(len) => frames.send(&frame[..len]).map(drop),
             Turned::Dropped => Ok(()),
             Turned::Other => {
                 stack.input(&frame[..len]);
-                stack.poll(|frame| frames.send(frame))
+                stack.poll(|frame| frames.send(frame).map(drop))
             }
         };
         if sent.is_err() {
@@ -256,7 +257,7 @@ mod tests {
         let mut resolution = stack.resolve(flow().peer);
         let mut frame = [0; MAX_FRAME];
         let mac = loop {
-            if let Some(mac) = resolution.poll(|frame| ours.send(frame)).unwrap() {
+            if let Some(mac) = resolution.poll(|frame| ours.send(frame).map(drop)).unwrap() {
                 break mac;
             }
             let deadline_ns = clock::now_ns() + 20_000_000_000;

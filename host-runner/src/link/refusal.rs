@@ -44,6 +44,20 @@ impl Refusal {
         (0..Self::COUNT as u8).map(Self)
     }
 
+    /// A queue of this host's is full: there may be room in a moment.
+    pub const FULL: Self = Self(3);
+
+    /// Nobody is at the other end at the moment.
+    pub const NOBODY: Self = Self(13);
+
+    /// Returns whether the reason is a full queue, which makes room again by itself: the same datagram is
+    /// worth another attempt. Any other reason lasts until somebody does something about it.
+    #[must_use]
+    #[inline]
+    pub const fn is_for_want_of_room(self) -> bool {
+        matches!(self.errno(), Errno::AGAIN | Errno::NOBUFS | Errno::NOMEM)
+    }
+
     /// The refusal that `error` of a send means; `None` if the socket can't be used any more.
     #[must_use]
     pub fn of(error: Errno) -> Option<Self> {
@@ -74,7 +88,7 @@ impl Refusal {
     pub fn remedy(self) -> &'static str {
         match self.errno() {
             Errno::PERM | Errno::ACCESS => "let the firewall of this host pass it",
-            Errno::AGAIN | Errno::NOBUFS | Errno::NOMEM => "lower the rate",
+            _ if self.is_for_want_of_room() => "lower the rate",
             _ => "see that this host has a route to the service and that its network device is up",
         }
     }
@@ -109,6 +123,15 @@ mod tests {
         }
         let names: std::collections::BTreeSet<_> = Refusal::all().map(Refusal::name).collect();
         assert_eq!(names.len(), Refusal::COUNT);
+    }
+
+    #[test]
+    fn a_full_queue_is_told_from_a_network_that_is_down() {
+        assert_eq!(Refusal::FULL.name(), "ENOBUFS");
+        assert_eq!(Refusal::NOBODY.name(), "ECONNREFUSED");
+        let passing = Refusal::all().filter(|refusal| refusal.is_for_want_of_room());
+        let names: Vec<_> = passing.map(Refusal::name).collect();
+        assert_eq!(names, ["EAGAIN", "ENOBUFS", "ENOMEM"]);
     }
 
     #[test]

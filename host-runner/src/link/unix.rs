@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType};
 
 use super::ethernet::Frames;
-use super::{LinkError, Received, enlarge_buffers, wait};
+use super::{DEPTH, LinkError, Received, Sent, enlarge_buffers, wait};
 
 /// The link's name.
 pub const NAME: &str = "unix";
@@ -48,13 +48,19 @@ impl Frames for FrameSocket {
         NAME
     }
 
-    fn send(&mut self, frame: &[u8]) -> Result<(), LinkError> {
+    fn send(&mut self, frame: &[u8]) -> Result<Sent, LinkError> {
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         match rustix::net::send(&self.0, frame, flags) {
-            Ok(_) => Ok(()),
-            Err(error) if wait::is_loss(error) => Ok(()),
-            Err(error) => Err(failed("sending", error.into())),
+            Ok(_) => Ok(Sent::Out),
+            Err(error) => match wait::refusal(error) {
+                Some(refusal) => Ok(Sent::Refused(refusal)),
+                None => Err(failed("sending", error.into())),
+            },
         }
+    }
+
+    fn capacity(&self) -> Option<u64> {
+        Some(DEPTH)
     }
 
     fn receive(
@@ -76,20 +82,49 @@ fn failed(action: &'static str, source: io::Error) -> LinkError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Refusal;
     use super::super::frame::MAX_FRAME;
     use super::*;
 
     #[test]
     fn holds_256_full_frames() {
         let (mut frames, theirs) = FrameSocket::pair().unwrap();
-        for _ in 0..256 {
-            frames.send(&[0; MAX_FRAME]).unwrap();
+        for _ in 0..DEPTH {
+            assert_eq!(frames.send(&[0; MAX_FRAME]).unwrap(), Sent::Out);
         }
         let mut theirs = FrameSocket(theirs);
         let mut waiting = 0;
         while theirs.receive(&mut [0; MAX_FRAME], 0).unwrap().is_some() {
             waiting += 1;
         }
-        assert_eq!(waiting, 256);
+        assert_eq!(waiting, DEPTH);
+    }
+
+    #[test]
+    fn what_there_is_no_room_for_is_refused_and_nothing_else() {
+        let (mut frames, theirs) = FrameSocket::pair().unwrap();
+        let mut sent = 0_u64;
+        let refusal = loop {
+            match frames.send(&[7; MAX_FRAME]).unwrap() {
+                Sent::Out => sent += 1,
+                Sent::Refused(refusal) => break refusal,
+            }
+            assert!(sent < 1 << 20, "the queue has no end");
+        };
+        assert!(refusal.is_for_want_of_room(), "{refusal:?}");
+        let mut theirs = FrameSocket(theirs);
+        let mut take = || theirs.receive(&mut [0; MAX_FRAME], 0).unwrap().is_some();
+        assert!(take());
+        assert_eq!(frames.send(&[7; MAX_FRAME]).unwrap(), Sent::Out);
+        let waiting = std::iter::repeat_with(&mut take)
+            .take_while(|&it| it)
+            .count() as u64;
+        assert_eq!(
+            waiting, sent,
+            "all but the one that was taken, and the one after it"
+        );
+        drop(theirs);
+        let gone = frames.send(&[7; MAX_FRAME]).unwrap();
+        assert_eq!(gone, Sent::Refused(Refusal::NOBODY));
     }
 }

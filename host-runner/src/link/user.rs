@@ -10,7 +10,7 @@ use rustix::net::{SendFlags, sockopt};
 
 use super::refusal::{self, Refusal};
 use super::source::Source;
-use super::{Link, LinkError, Received, Sent, enlarge_buffers, wait};
+use super::{DEPTH, Link, LinkError, Received, Sent, enlarge_buffers, wait};
 
 /// What results call the way to a process on this host, or to a thread.
 pub const LOOPBACK: &str = "loopback";
@@ -22,6 +22,8 @@ pub struct UdpLink {
     socket: UdpSocket,
     /// Whose port has to be open, until something comes from there.
     expected: Option<SocketAddr>,
+    /// True if the service is on this host, where the queues on the way are known.
+    is_local: bool,
 }
 
 impl UdpLink {
@@ -47,8 +49,11 @@ impl UdpLink {
         peer: SocketAddr,
     ) -> Result<Self, LinkError> {
         let link = Self::over(name, source.open(name, peer, 0)?, peer)?;
-        let expected = Some(peer);
-        Ok(Self { expected, ..link })
+        Ok(Self {
+            expected: Some(peer),
+            is_local: false,
+            ..link
+        })
     }
 
     /// The same over a socket that there is already, in whatever network that was made.
@@ -66,6 +71,7 @@ impl UdpLink {
             name,
             socket,
             expected: None,
+            is_local: true,
         })
     }
 
@@ -170,6 +176,10 @@ impl Link for UdpLink {
 
     fn send(&mut self, datagram: &[u8]) -> Result<Sent, LinkError> {
         send(self.name, &self.socket, self.expected, datagram)
+    }
+
+    fn capacity(&self) -> Option<u64> {
+        self.is_local.then_some(DEPTH)
     }
 
     fn receive(

@@ -117,12 +117,19 @@ pub(super) fn time_until(deadline_ns: u64) -> Timespec {
     }
 }
 
-/// Whether an error of a send or a receive means that a datagram was lost, and no more than that:
-/// a full queue, or word from the network that an earlier datagram did not arrive. If the guest or
-/// QEMU is gone for good, the machine knows.
+/// Returns whether an error of a receive means that a datagram was lost, and no more than that: word from
+/// the network that an earlier datagram did not arrive.
 pub(super) fn is_loss(error: Errno) -> bool {
-    let is_gone = matches!(error, Errno::CONNRESET | Errno::PIPE | Errno::NOTCONN);
-    is_gone || Refusal::of(error).is_some()
+    refusal(error).is_some()
+}
+
+/// Returns the refusal that an error of a send of frames means. If QEMU, at the other end, is gone for
+/// good, the machine knows.
+pub(super) fn refusal(error: Errno) -> Option<Refusal> {
+    match error {
+        Errno::CONNRESET | Errno::PIPE | Errno::NOTCONN => Some(Refusal::NOBODY),
+        error => Refusal::of(error),
+    }
 }
 
 #[cfg(test)]

@@ -19,7 +19,8 @@ where
     engine.begin(now_ns);
     while engine.wants(now_ns) {
         let attempt = engine.send(None).map_err(Ending::LinkFailed)?;
-        if attempt.is_refused {
+        if let Some(refusal) = attempt.refusal {
+            engine.count_refused(refusal);
             now_ns = engine
                 .receive(attempt.at_ns + REFUSED_PAUSE_NS, attempt.at_ns)
                 .map_err(Ending::LinkFailed)?;

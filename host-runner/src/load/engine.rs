@@ -4,9 +4,10 @@ use wire::MAX_PAYLOAD;
 
 use super::datagram::{ReplyHeader, Requests};
 use super::plan::Plan;
+use super::resolution::Resolution;
 use super::supervise::{BUSY_INTERVAL_NS, Phase, Progress};
 use super::window::{Arrival, Known, Request, Window};
-use super::{GuestTimes, Loss, Observer, Sample, Tally};
+use super::{Dropped, GuestTimes, Loss, Mode, Observer, Sample, Tally};
 use crate::link::{Link, LinkError, Received, Refusal, Sent};
 
 /// Room for one byte more than the longest datagram, so that one too long is seen to be.
@@ -24,8 +25,8 @@ const FIRST_TRIES: u32 = 50;
 pub(super) struct Attempt {
     /// Time of sending the request, in nanoseconds.
     pub at_ns: u64,
-    /// True if this host refused the request, so that it never left.
-    pub is_refused: bool,
+    /// Reason for which this host refused the request, if it did: it never left.
+    pub refusal: Option<Refusal>,
 }
 
 pub(super) struct Engine<'a, L: ?Sized, O, C> {
@@ -62,6 +63,7 @@ where
         link: &'a mut L,
         observer: &'a mut O,
         now_ns: C,
+        resolution: Resolution,
     ) -> Self {
         Self {
             plan,
@@ -69,7 +71,11 @@ where
             link,
             observer,
             now_ns,
-            tally: Tally::default(),
+            tally: Tally {
+                clock_read_ns: resolution.clock_read_ns,
+                resolution_ns: resolution.resolution_ns,
+                ..Tally::default()
+            },
             boot_id,
             phase: Phase::WarmUp,
             measured_from: u64::MAX,
@@ -120,7 +126,11 @@ where
                 if ends {
                     self.phase = Phase::Draining;
                 }
-                self.tally.sending_ns = elapsed_ns;
+                // The first that is due after the end of an open loop does not make it longer.
+                self.tally.sending_ns = match (self.plan.mode, self.plan.measure.duration_ns) {
+                    (Mode::Open { .. }, Some(duration_ns)) => elapsed_ns.min(duration_ns),
+                    _ => elapsed_ns,
+                };
                 self.tally.completed = self.completed;
                 !ends
             }
@@ -128,8 +138,8 @@ where
         }
     }
 
-    /// Sends the next request. Without a due time it is due when it is sent. One that this host refuses
-    /// to send is counted apart, and the next one gets its number.
+    /// Sends the next request. Without a due time it is due when it is sent. If this host refuses to send
+    /// it, the next attempt has its number; the caller says what becomes of it.
     pub(super) fn send(&mut self, due_ns: Option<u64>) -> Result<Attempt, LinkError> {
         debug_assert!(self.plan.check().is_ok(), "a plan is checked before");
         let seq = self.window.next_seq();
@@ -138,39 +148,90 @@ where
         debug_assert!(due_ns.is_none_or(|due_ns| due_ns <= sent_ns), "early");
         if let Sent::Refused(refusal) = self.link.send(self.requests.stamped(sent_ns))? {
             let attempt = self.refused(refusal, sent_ns)?;
-            if attempt.is_refused {
+            if attempt.refusal.is_some() {
                 return Ok(attempt);
             }
             sent_ns = attempt.at_ns;
         }
         let attempt = Attempt {
             at_ns: sent_ns,
-            is_refused: false,
+            refusal: None,
         };
         self.window.sent(due_ns.unwrap_or(sent_ns), sent_ns);
         if !self.is_measured(seq) {
             self.tally.warmup_discarded += 1;
             return Ok(attempt);
         }
+        if self.tally.sent == 0 {
+            self.tally.first_sent_ns = sent_ns;
+        }
         self.tally.sent += 1;
+        self.tally.last_sent_ns = sent_ns;
+        self.tally.last_due_ns = due_ns.unwrap_or(sent_ns);
         if let Some(due_ns) = due_ns {
             self.observer.sent(sent_ns.saturating_sub(due_ns));
         }
         Ok(attempt)
     }
 
-    /// Accounts for the request in hand, which was refused at `at_ns`. If none has ever left, it is tried
-    /// again for a while: what this host sends from the start it may still send, or never will.
+    /// Counts a request that was refused and is not tried again.
     #[cold]
-    fn refused(&mut self, refusal: Refusal, at_ns: u64) -> Result<Attempt, LinkError> {
+    pub(super) fn count_refused(&mut self, refusal: Refusal) {
         if self.phase == Phase::WarmUp {
             self.refused_in_warmup += 1;
         } else {
             self.tally.send_errors.add(refusal);
         }
+    }
+
+    /// Accounts for a request that was due at `due_ns` and is given up at `at_ns`.
+    #[cold]
+    pub(super) fn give_up(&mut self, due_ns: u64, at_ns: u64, refusal: Refusal) {
+        self.count_refused(refusal);
+        if self.phase == Phase::WarmUp {
+            return;
+        }
+        self.tally.dropped_locally += 1;
+        self.last_settled_ns = self.last_settled_ns.max(at_ns);
+        self.observer.dropped(Dropped {
+            at_ns,
+            latency_ns: at_ns.saturating_sub(due_ns).max(self.plan.timeout_ns),
+        });
+    }
+
+    /// Waits for a reply, which makes room on the link, until `deadline_ns`. What that takes beyond finding
+    /// a reply that is there is time in which the generator had nothing to do.
+    pub(super) fn receive_blocked(
+        &mut self,
+        deadline_ns: u64,
+        now_ns: u64,
+    ) -> Result<u64, LinkError> {
+        let now_ns = self.now_ns().max(now_ns);
+        let at_ns = self.receive(deadline_ns, now_ns)?;
+        if self.phase == Phase::Measuring {
+            let idle_ns = at_ns.saturating_sub(now_ns);
+            self.tally.blocked_ns += idle_ns.saturating_sub(self.tally.resolution_ns.unwrap_or(0));
+        }
+        Ok(at_ns)
+    }
+
+    /// As [`Link::capacity`].
+    pub(super) fn capacity(&self) -> Option<u64> {
+        self.link.capacity()
+    }
+
+    /// As [`Link::is_polled`].
+    pub(super) fn is_polled(&self) -> bool {
+        self.link.is_polled()
+    }
+
+    /// Tries the request in hand again for a while, which was refused at `at_ns`, if none has ever left:
+    /// what this host does not send from the start it may still send, or never will.
+    #[cold]
+    fn refused(&mut self, refusal: Refusal, at_ns: u64) -> Result<Attempt, LinkError> {
         let mut attempt = Attempt {
             at_ns,
-            is_refused: true,
+            refusal: Some(refusal),
         };
         if self.window.next_seq() > 0 {
             return Ok(attempt);
@@ -181,7 +242,7 @@ where
             attempt.at_ns = (self.now_ns)();
             let request = self.requests.stamped(attempt.at_ns);
             if self.link.send(request)? == Sent::Out {
-                attempt.is_refused = false;
+                attempt.refusal = None;
                 return Ok(attempt);
             }
         }
@@ -297,6 +358,7 @@ where
                 self.tally.received += 1;
                 self.tally.reordered += u64::from(reordered);
                 self.last_settled_ns = self.last_settled_ns.max(at_ns);
+                self.tally.last_reply_ns = self.tally.last_reply_ns.max(at_ns);
                 self.observer.replied(self.sample(request, header, at_ns));
             }
         }
@@ -342,12 +404,16 @@ where
     /// The counts, once and for all.
     pub(super) fn finish(self) -> Tally {
         let settled = self.tally.received + self.tally.lost;
+        let sent_ns = self.tally.last_sent_ns;
+        let sending_ns = sent_ns.saturating_sub(self.tally.started_ns);
+        let sending_ns = sending_ns.max(self.tally.sending_ns);
         Tally {
             in_flight_at_end: self.tally.sent - settled,
+            sending_ns,
             elapsed_ns: self
                 .last_settled_ns
                 .saturating_sub(self.tally.started_ns)
-                .max(self.tally.sending_ns),
+                .max(sending_ns),
             ..self.tally
         }
     }

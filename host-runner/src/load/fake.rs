@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use wire::{Header, Verdict};
 
-use super::{Loss, Observer, Sample};
+use super::{Dropped, Loss, Observer, Sample};
 use crate::link::{Link, LinkError, Received, Sent};
 
 /// What reading the virtual clock, or asking the link without waiting, takes, in nanoseconds.
@@ -116,6 +116,7 @@ pub(crate) struct Log {
     pub(crate) warm_up: Vec<Sample>,
     pub(crate) samples: Vec<Sample>,
     pub(crate) losses: Vec<Loss>,
+    pub(crate) dropped: Vec<Dropped>,
 }
 
 impl Observer for Log {
@@ -137,5 +138,9 @@ impl Observer for Log {
 
     fn lost(&mut self, loss: Loss) {
         self.losses.push(loss);
+    }
+
+    fn dropped(&mut self, dropped: Dropped) {
+        self.dropped.push(dropped);
     }
 }

@@ -10,6 +10,7 @@
 //! - [`datagram`]: requests put together and replies taken apart;
 //! - [`tally`]: what is counted;
 //! - `engine`: one request out, one datagram in;
+//! - `resolution`: what reading the clock and polling the link takes;
 //! - [`supervise`]: looking up now and then from the measuring loop;
 //! - `closed`, `open`, `pipeline`: the loops.
 //!
@@ -33,6 +34,7 @@ mod pipeline;
 pub mod plan;
 pub mod protocol;
 pub mod rate;
+mod resolution;
 pub mod schedule;
 pub mod supervise;
 pub mod tally;
@@ -88,6 +90,15 @@ pub struct Loss {
     pub is_waited_for: bool,
 }
 
+/// A request of an open loop that this host could not send. Its latency is censored: it is *at least* this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// When it was given up.
+    pub at_ns: u64,
+    /// From when it was due to when it was given up, and never under the timeout.
+    pub latency_ns: u64,
+}
+
 /// What a measurement tells, as it happens.
 pub trait Observer {
     /// A request of warm-up was answered in time, which is not measured.
@@ -100,6 +111,8 @@ pub trait Observer {
     fn replied(&mut self, sample: Sample);
     /// A request was not.
     fn lost(&mut self, loss: Loss);
+    /// A request of an open loop was due and never left this host.
+    fn dropped(&mut self, dropped: Dropped);
 }
 
 /// Why a measurement ended. Whatever was measured until then has been told and counted.
@@ -151,7 +164,9 @@ where
         cancel,
         check,
     } = bench;
-    let mut engine = engine::Engine::new(plan, boot_id, link, observer, now_ns);
+    let mut now_ns = now_ns;
+    let resolution = resolution::Resolution::measure(link, &mut now_ns);
+    let mut engine = engine::Engine::new(plan, boot_id, link, observer, now_ns, resolution);
     let mut supervisor = supervise::Supervisor::new(cancel, check);
     let ended = match plan.mode {
         Mode::Closed => closed::run(&mut engine, &mut supervisor),

@@ -1,10 +1,14 @@
 //! The open loop: every request at its time, whatever became of the others.
+//!
+//! A request that the link has no room for stays due and is tried again, so that its latency tells of the
+//! wait. The loop gives one up only if the link has taken nothing for as long as the timeout, or refuses for
+//! a reason that does not pass by itself.
 
 use super::engine::Engine;
 use super::schedule::Schedule;
 use super::supervise::{Progress, Supervisor};
 use super::{Ending, Observer, Rate, earlier};
-use crate::link::Link;
+use crate::link::{Link, Refusal};
 
 /// How long before a request is due the loop stops sleeping and asks the link without waiting, in
 /// nanoseconds: longer than a sleeping thread takes to wake up.
@@ -15,6 +19,15 @@ const AWAKE_NS: u64 = 60_000;
 /// ever rests is taken off its CPU by the kernel, for 50 ms of every second (sched(7),
 /// `sched_rt_runtime_us`).
 const AWAKE_SHARE: u64 = 4;
+
+/// How late a request is, in nanoseconds, of a generator that was kept from its work and has to catch up.
+/// Meanwhile it has no more before the service than the way there holds ([`Link::capacity`]): the service is
+/// as busy with those as it can be, and more of them would wait in queues, or be lost there, for no fault of
+/// the service's. A generator that is on time never holds back.
+const BEHIND_NS: u64 = 100_000;
+
+/// How long to wait for room on the link, in nanoseconds, before it is tried again. An answer ends the wait.
+const RETRY_NS: u64 = 50_000;
 
 /// The most requests that a generator that is behind sends before it looks for replies: few enough
 /// for the shortest queue on any link's way, the 64 receive buffers of the guest.
@@ -39,14 +52,39 @@ where
     let early_ns = (engine.plan.warmup.duration_ns)
         .filter(|&warmup_ns| warmup_ns < rate.interval_ns())
         .map(|warmup_ns| now_ns.saturating_add(warmup_ns));
-    let awake_ns = AWAKE_NS.min(rate.interval_ns() / AWAKE_SHARE);
+    // A link that polls ends its wait when the request is due.
+    let awake_ns = if engine.is_polled() {
+        0
+    } else {
+        AWAKE_NS.min(rate.interval_ns() / AWAKE_SHARE)
+    };
+    let capacity = engine.capacity().unwrap_or(u64::MAX);
+    // When the link last took a request.
+    let mut taken_ns = now_ns;
     loop {
         let mut burst = 0;
-        while sending && schedule.due_ns() <= now_ns && burst < BURST && engine.window.has_room() {
+        let mut is_blocked = false;
+        while sending && schedule.due_ns() <= now_ns && burst < BURST {
             let due_ns = schedule.due_ns();
-            now_ns = (engine.send(Some(due_ns)))
-                .map_err(Ending::LinkFailed)?
-                .at_ns;
+            let holds_back = now_ns - due_ns > BEHIND_NS && engine.window.outstanding() >= capacity;
+            let refusal = if holds_back || !engine.window.has_room() {
+                Some(Refusal::FULL)
+            } else {
+                let attempt = engine.send(Some(due_ns)).map_err(Ending::LinkFailed)?;
+                now_ns = attempt.at_ns;
+                attempt.refusal
+            };
+            match refusal {
+                None => taken_ns = now_ns,
+                Some(refusal) => {
+                    let gives_up_ns = due_ns.max(taken_ns).saturating_add(engine.plan.timeout_ns);
+                    if refusal.is_for_want_of_room() && now_ns < gives_up_ns {
+                        is_blocked = true;
+                        break;
+                    }
+                    engine.give_up(due_ns, now_ns, refusal);
+                }
+            }
             schedule.advance();
             if let Some(early_ns) = early_ns.filter(|_| engine.is_warming_up()) {
                 schedule = Schedule::new(early_ns, rate);
@@ -58,9 +96,11 @@ where
             // One more than was sent: a generator that is behind takes in more than it sends, so
             // that no queue runs over meanwhile.
             engine.receive_waiting(burst + 1, now_ns)
+        } else if is_blocked {
+            let retry_ns = earlier(engine.window.next_loss_ns(), Some(now_ns + RETRY_NS));
+            engine.receive_blocked(retry_ns.unwrap_or(now_ns), now_ns)
         } else {
-            let sends = sending && engine.window.has_room();
-            let send_ns = sends.then(|| schedule.due_ns().saturating_sub(awake_ns));
+            let send_ns = sending.then(|| schedule.due_ns().saturating_sub(awake_ns));
             let Some(wake_ns) = earlier(engine.window.next_loss_ns(), send_ns) else {
                 return Ok(());
             };

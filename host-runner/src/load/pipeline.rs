@@ -35,7 +35,10 @@ where
         {
             let attempt = engine.send(None).map_err(Ending::LinkFailed)?;
             now_ns = attempt.at_ns;
-            retry_ns = attempt.is_refused.then_some(now_ns + REFUSED_PAUSE_NS);
+            if let Some(refusal) = attempt.refusal {
+                engine.count_refused(refusal);
+                retry_ns = Some(now_ns + REFUSED_PAUSE_NS);
+            }
         }
         let Some(wake_ns) = earlier(engine.window.next_loss_ns(), retry_ns) else {
             return Ok(());

@@ -117,6 +117,16 @@ impl Window {
         self.in_flight
     }
 
+    /// Number of requests that may still be before the service, as far as the newest answer tells: those
+    /// that were sent after the request that it answers, and are not lost. What went missing on the way does
+    /// not count for longer than that.
+    #[must_use]
+    #[inline]
+    pub fn outstanding(&self) -> u64 {
+        let answered_to = self.highest_answered.map_or(0, |highest| highest + 1);
+        self.next - answered_to.max(self.oldest)
+    }
+
     /// Whether another request can be sent now: the one whose place it takes is not in flight.
     #[must_use]
     #[inline]

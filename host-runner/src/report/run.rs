@@ -79,7 +79,8 @@ pub struct Run {
     pub sweep_percent: Option<u32>,
     /// What the open loop was to send, in requests per second.
     pub offered_rate: Option<f64>,
-    /// What was sent, in requests per second; for a pipeline, what was answered.
+    /// What was sent, in requests per second from the first send to the last; for a pipeline, what was
+    /// answered.
     pub achieved_rate: Option<f64>,
     /// Arrivals of an open loop: `poisson` or `even`; null in other loops.
     #[serde(default)]
@@ -90,6 +91,13 @@ pub struct Run {
     /// True if the generator, and not the service, limited what was sent: under 99 % of what was offered.
     #[serde(default)]
     pub generator_limited: bool,
+    /// Time that a reading of the host's clock takes, in nanoseconds.
+    #[serde(default)]
+    pub clock_read_ns: Option<u64>,
+    /// Time of two readings of the clock and one poll of the link, in nanoseconds: sends and arrivals are
+    /// seen with no finer resolution.
+    #[serde(default)]
+    pub resolution_ns: Option<u64>,
     /// When the first measured request was due, by the host's clock of day (`CLOCK_REALTIME`), in UTC (RFC
     /// 3339, to the microsecond). Null if none was.
     #[serde(default, with = "utc")]
@@ -279,8 +287,13 @@ impl Run {
                 Mode::Pipeline { .. } => tally.answer_rate(),
             },
             arrivals: None,
-            answered_rate: None,
-            generator_limited: false,
+            answered_rate: tally.answered_rate(),
+            generator_limited: match plan.mode {
+                Mode::Closed | Mode::Pipeline { .. } => false,
+                Mode::Open { .. } => tally.is_generator_limited(),
+            },
+            clock_read_ns: tally.clock_read_ns,
+            resolution_ns: tally.resolution_ns,
             started_at: recorder.started_at,
             timeout_ns: plan.timeout_ns,
             seed: plan.seed,
@@ -297,7 +310,7 @@ impl Run {
                 .collect(),
             received: tally.received,
             lost: tally.lost,
-            dropped_locally: 0,
+            dropped_locally: tally.dropped_locally,
             losses: None,
             in_flight_at_end: tally.in_flight_at_end,
             late: tally.late,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::clock;
-use crate::load::{GuestTimes, Loss, Mode, Observer, Plan, Sample};
+use crate::load::{Dropped, GuestTimes, Loss, Mode, Observer, Plan, Sample};
 
 use super::{Recording, counts::Slot, intervals::Intervals};
 
@@ -118,6 +118,13 @@ impl Observer for Recorder {
         } = loss;
         self.latency(at_ns, latency_ns, round_trip_ns, is_waited_for);
     }
+
+    /// A request that was due and was not sent: it has a latency, and no round trip.
+    fn dropped(&mut self, dropped: Dropped) {
+        let slot = Slot::of(dropped.latency_ns);
+        self.latency.record_at(slot, dropped.latency_ns);
+        self.intervals.record_at(slot, dropped.at_ns);
+    }
 }
 
 #[cfg(test)]
@@ -208,6 +215,21 @@ mod tests {
         assert_eq!(recorder.open.unwrap().uncorrected.count(), 1);
         assert_eq!(recorder.latency.count(), 3);
         assert_eq!(recorder.path.count(), 2);
+    }
+
+    #[test]
+    fn a_request_that_was_not_sent_is_a_latency_and_nothing_else() {
+        let rate = Rate::per_second(1000);
+        let mut recorder = Recorder::new(&plan(Mode::Open { rate }));
+        recorder.dropped(Dropped {
+            at_ns: 2_000_000_000,
+            latency_ns: 1_000_000_000,
+        });
+        assert_eq!(recorder.latency.max_ns(), Some(1_000_000_000));
+        let open = recorder.open.unwrap();
+        assert_eq!((open.uncorrected.count(), open.lateness.count()), (0, 0));
+        let samples = recorder.intervals.each().map(|it| it.histogram.len());
+        assert_eq!(samples.sum::<u64>(), 1);
     }
 
     #[test]

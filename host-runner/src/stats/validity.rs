@@ -169,6 +169,7 @@ mod tests {
         sent: 10_000,
         received: 10_000,
         lost: 0,
+        dropped_locally: 0,
         in_flight_at_end: 0,
         late: 0,
         duplicated: 0,
@@ -180,6 +181,13 @@ mod tests {
         completed: 10_000,
         started_ns: 0,
         sending_ns: 1_000_000_000,
+        first_sent_ns: 0,
+        last_sent_ns: 1_000_000_000,
+        last_due_ns: 1_000_000_000,
+        last_reply_ns: 1_000_000_000,
+        clock_read_ns: None,
+        resolution_ns: None,
+        blocked_ns: 0,
         elapsed_ns: 1_000_000_000,
     };
 

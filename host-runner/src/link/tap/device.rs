@@ -14,7 +14,7 @@ use rustix::ioctl::{self, Updater, opcode};
 
 use super::NAME;
 use crate::link::ethernet::Frames;
-use crate::link::{LinkError, Received, wait};
+use crate::link::{LinkError, Received, Sent, wait};
 
 /// Where the kernel makes such devices.
 pub const MAKER: &str = "/dev/net/tun";
@@ -87,13 +87,16 @@ impl Frames for TapFrames {
         NAME
     }
 
-    fn send(&mut self, frame: &[u8]) -> Result<(), LinkError> {
-        match rustix::io::write(&self.0, frame) {
-            Ok(_) => Ok(()),
+    fn send(&mut self, frame: &[u8]) -> Result<Sent, LinkError> {
+        let error = match rustix::io::write(&self.0, frame) {
+            Ok(_) => return Ok(Sent::Out),
             // A device that is not up yet, or any more.
-            Err(Errno::IO) => Ok(()),
-            Err(error) if wait::is_loss(error) => Ok(()),
-            Err(error) => Err(failed("sending", error.into())),
+            Err(Errno::IO) => Errno::NETDOWN,
+            Err(error) => error,
+        };
+        match wait::refusal(error) {
+            Some(refusal) => Ok(Sent::Refused(refusal)),
+            None => Err(failed("sending", error.into())),
         }
     }
 

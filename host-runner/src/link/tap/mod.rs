@@ -115,6 +115,10 @@ impl Link for TapLink {
         self.udp.name()
     }
 
+    fn capacity(&self) -> Option<u64> {
+        self.udp.capacity()
+    }
+
     fn send(&mut self, datagram: &[u8]) -> Result<Sent, LinkError> {
         self.udp.send(datagram)
     }

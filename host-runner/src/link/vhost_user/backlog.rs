@@ -1,11 +1,12 @@
 //! Frames that found no receive buffer: they wait for one, in the order in which they came, as they
 //! would in the queue of any other link. A guest that stands still for a while, or whose virtual
-//! machine is paused, so delays them, and the delay is measured; what there is no room for is lost.
+//! machine is paused, so delays them, and the delay is measured; what there is no room for is refused.
 
 use std::collections::VecDeque;
 
 use super::device::Device;
 use super::ring::Fault;
+use crate::link::{Refusal, Sent};
 
 /// How much may wait, in bytes: as much as in the socket of a link that has one.
 const ROOM: usize = 2 << 20;
@@ -24,13 +25,15 @@ impl Backlog {
         self.frames.is_empty()
     }
 
-    /// Has a frame wait behind all others, or loses it.
+    /// Has a frame wait behind all others, or refuses it.
     #[cold]
-    pub fn push(&mut self, frame: &[u8]) {
-        if self.bytes + frame.len() <= ROOM {
-            self.bytes += frame.len();
-            self.frames.push_back(frame.into());
+    pub fn push(&mut self, frame: &[u8]) -> Sent {
+        if self.bytes + frame.len() > ROOM {
+            return Sent::Refused(Refusal::FULL);
         }
+        self.bytes += frame.len();
+        self.frames.push_back(frame.into());
+        Sent::Out
     }
 
     /// Sends what there are buffers for by now.
@@ -71,7 +74,7 @@ mod tests {
         let mut backlog = Backlog::default();
         let frames: Vec<Vec<u8>> = (0..100_u8).map(|i| vec![i; 60 + usize::from(i)]).collect();
         for frame in &frames {
-            backlog.push(frame);
+            assert_eq!(backlog.push(frame), Sent::Out);
         }
         backlog.send(&mut device).unwrap();
         assert_eq!(rogue.told(RECEIVE).1, 0, "there is no buffer");
@@ -84,19 +87,22 @@ mod tests {
     }
 
     #[test]
-    fn what_there_is_no_room_for_is_lost() {
+    fn what_there_is_no_room_for_is_refused() {
         let mut rogue = Rogue::new();
         let mut device = rogue.device();
         let mut backlog = Backlog::default();
         let fits = ROOM / 1024;
-        for i in 0..fits + 10 {
-            backlog.push(&[i as u8; 1024]);
+        for i in 0..fits {
+            assert_eq!(backlog.push(&[i as u8; 1024]), Sent::Out);
+        }
+        for _ in 0..10 {
+            assert_eq!(backlog.push(&[9; 1024]), Sent::Refused(Refusal::FULL));
         }
         assert_eq!(backlog.frames.len(), fits);
         // The oldest are there; and when one is gone there is room for another.
         assert_eq!(received(&mut rogue, &mut device, &mut backlog), [0; 1024]);
-        backlog.push(&[7; 1024]);
-        backlog.push(&[8; 1024]);
+        assert_eq!(backlog.push(&[7; 1024]), Sent::Out);
+        assert_eq!(backlog.push(&[8; 1024]), Sent::Refused(Refusal::FULL));
         assert_eq!(backlog.frames.back().unwrap()[..], [7; 1024]);
     }
 
@@ -105,7 +111,7 @@ mod tests {
         let mut rogue = Rogue::new();
         let mut device = rogue.device();
         let mut backlog = Backlog::default();
-        backlog.push(&[1; 60]);
+        assert_eq!(backlog.push(&[1; 60]), Sent::Out);
         rogue.offer_room(20);
         let fault = Fault::BufferLength { len: 20 };
         assert_eq!(backlog.send(&mut device), Err(fault));

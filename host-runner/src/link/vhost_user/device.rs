@@ -163,6 +163,11 @@ impl Device {
         )
     }
 
+    /// Number of entries of the receive queue: the most buffers that the driver can have there.
+    pub const fn receive_size(&self) -> u16 {
+        self.queues[RECEIVE].size
+    }
+
     /// Puts a frame into the driver's next receive buffer; `false` if it has none.
     #[inline]
     pub fn send(&mut self, frame: &[u8]) -> Result<bool, Fault> {

@@ -35,7 +35,7 @@ use rustix::fs::{Mode, OFlags};
 pub use ring::Fault;
 
 use super::ethernet::Frames;
-use super::{Gaps, LinkError, Received, Signals};
+use super::{Gaps, LinkError, Received, Sent, Signals};
 use crate::clock;
 use backlog::Backlog;
 use session::{Reception, Shared};
@@ -100,13 +100,24 @@ impl Frames for Virtqueues {
         NAME
     }
 
-    fn send(&mut self, frame: &[u8]) -> Result<(), LinkError> {
+    fn send(&mut self, frame: &[u8]) -> Result<Sent, LinkError> {
         let mut device = self.shared.lock();
         if self.backlog.is_empty() && device.send(frame).map_err(broken)? {
-            return Ok(());
+            return Ok(Sent::Out);
         }
-        self.backlog.push(frame);
-        self.backlog.send(&mut device).map_err(broken)
+        // Those that wait go first, and may make room.
+        self.backlog.send(&mut device).map_err(broken)?;
+        let sent = self.backlog.push(frame);
+        self.backlog.send(&mut device).map_err(broken)?;
+        Ok(sent)
+    }
+
+    fn capacity(&self) -> Option<u64> {
+        Some(self.shared.lock().receive_size().into())
+    }
+
+    fn is_polled(&self) -> bool {
+        true
     }
 
     fn receive(

@@ -50,14 +50,18 @@ fn measure_refused(
         refusal,
         refused: 0,
     };
+    let mut log = Log::default();
     let bench = Bench {
         link: &mut link,
-        observer: &mut Log::default(),
+        observer: &mut log,
         now_ns: || clock.now_ns(),
         cancel: &AtomicBool::new(false),
         check: |_: &Progress| Ok::<_, Infallible>(()),
     };
     let (tally, ending) = run(plan, Some(BOOT_ID), bench);
+    assert_eq!(tally.dropped_locally, log.dropped.len() as u64);
+    let is_censored = |dropped: &Dropped| dropped.latency_ns >= plan.timeout_ns;
+    assert!(log.dropped.iter().all(is_censored));
     (tally, ending, link.refused)
 }
 
@@ -95,6 +99,10 @@ fn what_this_host_does_not_send_is_counted_and_the_run_goes_on() {
         assert!(expected.contains(&refused), "{mode:?}: {refused}");
         if let Mode::Open { .. } = mode {
             assert_eq!(tally.sent + refused, 4000);
+            assert_eq!(tally.dropped_locally, refused);
+            assert!(tally.is_generator_limited());
+        } else {
+            assert_eq!(tally.dropped_locally, 0, "nothing was due");
         }
         assert!(tally.elapsed_ns >= 399 * MS, "{tally:?}");
     }
@@ -131,4 +139,46 @@ fn a_host_that_sends_nothing_from_the_start_is_said() {
     let (tally, ending, _) = measure_refused(&plan(Mode::Closed, 10, 100), 0..20 * MS, refused);
     assert!(matches!(ending, Ending::Completed), "{ending:?}");
     assert_eq!((tally.received, tally.send_errors.total()), (100, 0));
+}
+
+#[test]
+fn a_full_queue_makes_requests_of_an_open_loop_late_and_drops_none() {
+    for full in [rustix::io::Errno::NOBUFS, rustix::io::Errno::AGAIN] {
+        let plan = Plan {
+            timeout_ns: 200 * MS,
+            measure: Limit {
+                duration_ns: Some(400 * MS),
+                count: None,
+            },
+            ..plan(open(10_000), 0, 0)
+        };
+        let (tally, ending, refused) = measure_refused(&plan, 100 * MS..200 * MS, refusal(full));
+        assert!(matches!(ending, Ending::Completed), "{ending:?}");
+        assert_eq!((tally.sent, tally.received), (4000, 4000), "{tally:?}");
+        assert_eq!((tally.dropped_locally, tally.send_errors.total()), (0, 0));
+        // It is tried again and again, at no great cost.
+        assert!((1000..4000).contains(&refused), "{refused}");
+        assert!((90 * MS..110 * MS).contains(&tally.blocked_ns), "{tally:?}");
+    }
+}
+
+#[test]
+fn a_queue_that_is_full_for_longer_than_the_timeout_drops_what_was_due_meanwhile() {
+    // Full for 100 ms: what is due in the first 90 of them waits for 10 ms, and is given up.
+    let plan = Plan {
+        timeout_ns: 10 * MS,
+        measure: Limit {
+            duration_ns: Some(400 * MS),
+            count: None,
+        },
+        ..plan(open(10_000), 0, 0)
+    };
+    let full = refusal(rustix::io::Errno::NOBUFS);
+    let (tally, ending, _) = measure_refused(&plan, 100 * MS..200 * MS, full);
+    assert!(matches!(ending, Ending::Completed), "{ending:?}");
+    assert!((890..=910).contains(&tally.dropped_locally), "{tally:?}");
+    assert_eq!(tally.sent + tally.dropped_locally, 4000);
+    assert_eq!((tally.received, tally.lost), (tally.sent, 0));
+    let by_reason: Vec<_> = tally.send_errors.by_reason().collect();
+    assert_eq!(by_reason, [(full, tally.dropped_locally)]);
 }

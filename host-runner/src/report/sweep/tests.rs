@@ -25,9 +25,9 @@ fn a_line_per_step_and_like_reasons_once() {
     let expected = "\
 latency against offered load, open loop, timeout 1 s
 load  offered/s  sent/s  answered/s      p50      p99  p99.9       max  lost  state
-10 %        100   1.00k         n/a  25.0 µs  29.9 µs    n/a  ≥ 1.00 s     2  overloaded: 0.20 % lost
-50 %        500   1.00k         n/a  25.0 µs  29.9 µs    n/a  ≥ 1.00 s     2  not valid
-95 %        950   1.00k         n/a  25.0 µs  29.9 µs    n/a  ≥ 1.00 s     2  not valid
+10 %        100   1.00k         999  25.0 µs  29.9 µs    n/a  ≥ 1.00 s     2  overloaded: 0.20 % lost
+50 %        500   1.00k         999  25.0 µs  29.9 µs    n/a  ≥ 1.00 s     2  not valid
+95 %        950   1.00k         999  25.0 µs  29.9 µs    n/a  ≥ 1.00 s     2  not valid
 not valid  2 of 3 steps (50 %, 95 %): the generator was late: 13 µs at p99
 capacity   not found; at 100/s 0.20 % of the requests are lost
 ";
