@@ -10,7 +10,8 @@ use super::Run;
 use crate::stats::comparison::{Difference, Verdict};
 use crate::stats::{Distribution, Summary};
 
-/// All valid repetitions of one target on one link together: their histograms are added up.
+/// All valid repetitions of one target on one link under one kind of load together: their histograms are
+/// added up.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Merged {
     /// What was measured.
@@ -20,9 +21,9 @@ pub struct Merged {
     pub responder: Option<String>,
     /// The link's name.
     pub link: String,
-    /// `closed`, `open` or `pipeline`; null, as the next two, if no repetition is valid.
+    /// `closed`, `open` or `pipeline`. Null, in older records, if no repetition is valid.
     pub mode: Option<Cow<'static, str>>,
-    /// Length of every request's UDP payload.
+    /// Length of every request's UDP payload; null, as the next, if no repetition is valid.
     pub payload_bytes: Option<usize>,
     /// After this long a request is lost, in nanoseconds.
     pub timeout_ns: Option<u64>,
@@ -51,6 +52,7 @@ impl Merged {
     #[must_use]
     pub fn is_of(&self, run: &Run) -> bool {
         (&self.target, &self.responder, &self.link) == (&run.target, &run.responder, &run.link)
+            && self.mode.as_ref().is_none_or(|mode| *mode == run.mode)
     }
 
     /// What its files are called, up to the dot: as its repetitions', without the round.

@@ -24,8 +24,12 @@ fn write(report: &Report, detail: Detail, text: &mut String) -> fmt::Result {
         writeln!(
             text,
             "latency, {} loop, {}-byte payload; all valid rounds of a target together",
-            run.mode, run.payload_bytes
+            modes(report).join(" and "),
+            run.payload_bytes
         )?;
+    }
+    for rate in &report.common_rate {
+        writeln!(text, "open loop  {}", rate.words())?;
     }
     let environment = &report.environment;
     accelerator(environment.accel.as_deref(), environment, text)?;
@@ -34,14 +38,22 @@ fn write(report: &Report, detail: Detail, text: &mut String) -> fmt::Result {
         &LATENCIES,
         report.merged.iter().map(|merged| &merged.latency_ns),
     );
-    write!(text, "\n{:<22}{:<11}{:>6}", "target", "link", "rounds")?;
+    write!(
+        text,
+        "\n{:<22}{:<11}{:<7}{:>6}",
+        "target", "link", "loop", "rounds"
+    )?;
     for column in &columns {
         write!(text, "{:>12}", column.name)?;
     }
     writeln!(text, "{:>12}{:>12}{:>8}", "max", "samples", "lost")?;
     for merged in &report.merged {
         line(merged, &columns, text)?;
-        let own = |it: &&Comparison| it.target == merged.label() && it.link == merged.link;
+        let own = |it: &&Comparison| {
+            it.target == merged.label()
+                && it.link == merged.link
+                && (it.mode.is_none() || it.mode == merged.mode)
+        };
         let own: Vec<&Comparison> = report.comparisons.iter().filter(own).collect();
         for verdicts in own.chunk_by(|a, b| a.baseline == b.baseline) {
             against(verdicts, text)?;
@@ -76,9 +88,10 @@ fn line(merged: &Merged, columns: &[PercentileColumn], text: &mut String) -> fmt
     };
     write!(
         text,
-        "{:<22}{:<11}{:>6}",
+        "{:<22}{:<11}{:<7}{:>6}",
         merged.label(),
         merged.link,
+        merged.mode.as_deref().unwrap_or("-"),
         format!("{}/{}", merged.rounds.len(), merged.rounds_wanted),
     )?;
     for column in columns {
@@ -91,6 +104,17 @@ fn line(merged: &Merged, columns: &[PercentileColumn], text: &mut String) -> fmt
         count(latency.count),
         count(merged.lost)
     )
+}
+
+/// The modes of all loads, each once.
+fn modes(report: &Report) -> Vec<&str> {
+    let mut modes: Vec<&str> = Vec::new();
+    for run in &report.runs {
+        if !modes.contains(&&*run.mode) {
+            modes.push(&run.mode);
+        }
+    }
+    modes
 }
 
 /// How a verdict begins that several percentiles can share.
@@ -196,11 +220,11 @@ accel      tcg: there is no /dev/kvm
            TCG compares guests under one emulator; no statement about KVM
 idle CPUs  sleep: a sample
 
-target                link       rounds         p50         p99       p99.9         max     samples    lost
-hermit                vhost-user    3/5     1.90 µs     1.90 µs         n/a     1.90 µs       2,000       0
+target                link       loop   rounds         p50         p99       p99.9         max     samples    lost
+hermit                vhost-user closed    3/5     1.90 µs     1.90 µs         n/a     1.90 µs       2,000       0
   than linux-guest:busy:     lower by 41.0–48.5 µs at p50; no difference seen at p90, p99
   than null:                 too few rounds to say
-linux-guest:busy      vhost-user    3/5    ≥ 1.00 s    ≥ 1.00 s         n/a    ≥ 1.00 s       2,000       3
+linux-guest:busy      vhost-user closed    3/5    ≥ 1.00 s    ≥ 1.00 s         n/a    ≥ 1.00 s       2,000       3
 skipped    null on unix from round 2 on, hermit on unix: why
 validity   1 of 1 runs are valid
 ";

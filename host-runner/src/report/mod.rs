@@ -4,6 +4,7 @@
 //! - [`run`]: one measurement's record;
 //! - `floor`: what a latency on shared memory stands on;
 //! - [`hgrm`], [`hlog`]: the files that the HdrHistogram tools read;
+//! - [`common_rate`]: the rate of a comparison's open loops;
 //! - [`comparison`]: what comes of holding targets against each other;
 //!   [`merged_table`]: the same on one screen; [`apart`]: what of it may be the cores' distance;
 //! - [`why`]: what lies behind a target's latency, and holds on other machines too;
@@ -27,6 +28,7 @@ use crate::terminal;
 mod accounting;
 pub mod apart;
 pub mod chart;
+pub mod common_rate;
 pub mod comparison;
 pub mod directory;
 pub mod document;
@@ -52,6 +54,7 @@ pub mod why;
 #[cfg(test)]
 pub(crate) mod sample;
 
+pub use common_rate::CommonRate;
 pub use comparison::{Comparison, Merged, Part, RoundPair, Skipped};
 pub use directory::Directory;
 pub use environment::{Environment, Image};
@@ -82,6 +85,9 @@ pub struct Report {
     )]
     #[schemars(with = "Vec<named::Named<'static, Merged>>")]
     pub merged: Vec<Merged>,
+    /// The rates at which open loops are compared, by link.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub common_rate: Vec<CommonRate>,
     /// What comes of holding targets against each other.
     #[serde(
         default,
@@ -117,6 +123,7 @@ impl Report {
             environment,
             runs,
             merged: Vec::new(),
+            common_rate: Vec::new(),
             comparisons: Vec::new(),
             why: Vec::new(),
             skipped: Vec::new(),

@@ -127,7 +127,7 @@ fn run(mode: Mode) -> Run {
     run
 }
 
-pub(super) fn closed_run() -> Run {
+pub fn closed_run() -> Run {
     run(Mode::Closed)
 }
 

@@ -22,13 +22,26 @@ pub enum ModeName {
     Pipeline,
 }
 
+impl ModeName {
+    /// Returns the name that results carry.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::Pipeline => "pipeline",
+        }
+    }
+}
+
 /// Options for the load on the service.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Load")]
 pub struct LoadArgs {
-    /// Load mode: how requests follow each other
-    #[arg(long, value_enum, default_value_t)]
-    pub mode: ModeName,
+    /// Load mode: how requests follow each other [default: closed; of compare: closed, and then open at a
+    /// rate that all targets on a link have in common]
+    #[arg(long, value_enum)]
+    pub mode: Option<ModeName>,
     /// Requests per second, such as 0.2, 1000, 100k or 1.5M (mode open only) [default: 1000]
     #[arg(long, value_name = "PER_SECOND", allow_hyphen_values = true)]
     pub rate: Option<Rate>,
@@ -118,7 +131,7 @@ impl LoadArgs {
         let mode = if self.sweep {
             ModeName::Pipeline
         } else {
-            self.mode
+            self.mode.unwrap_or_default()
         };
         match (mode, self.rate, self.depth) {
             (ModeName::Closed, None, None) => Ok(Mode::Closed),

@@ -11,7 +11,7 @@ use super::super::target_name::TargetName;
 use super::super::values::duration;
 use super::super::way::Way;
 use super::contender::Contender;
-use crate::load::Plan;
+use super::loops::Loops;
 use crate::target::Target;
 
 /// `fathom compare`. What a preset says, such as that of `make compare`, can be said again after it: the
@@ -85,12 +85,12 @@ pub struct CompareArgs {
 }
 
 impl CompareArgs {
-    /// The plan that every run follows.
+    /// The loops that every boot is measured by.
     ///
     /// # Errors
     ///
     /// [`CliError::Usage`] or [`CliError::Plan`] if the options make none.
-    pub fn plan(&self) -> Result<Plan, CliError> {
+    pub fn loops(&self) -> Result<Loops, CliError> {
         let problem = if self.load.sweep {
             Some("a comparison puts one load on all targets: leave out `--sweep`")
         } else if self.guest.pcap.is_some() {
@@ -104,7 +104,10 @@ impl CompareArgs {
         } else {
             None
         };
-        problem.map_or_else(|| self.load.plan(), |problem| Err(CliError::Usage(problem)))
+        problem.map_or_else(
+            || Loops::new(&self.load),
+            |problem| Err(CliError::Usage(problem)),
+        )
     }
 
     /// What `fathom run` would be told, to measure `contender` over `way`.
@@ -127,7 +130,11 @@ impl CompareArgs {
             },
             link: Some(way),
             ipv6: false,
-            load: self.load.clone(),
+            load: LoadArgs {
+                // What is measured first; the rate of what follows is not the first loop's.
+                rate: self.load.rate.filter(|_| self.load.mode.is_some()),
+                ..self.load.clone()
+            },
             output: self.output.clone(),
             linux: LinuxArgs {
                 responder: None,

@@ -1,26 +1,66 @@
-//! Detection of a pointless comparison: no verdict can come of it any more, or none is to be expected.
+//! The rule by which a comparison has what was asked for, and detection of one that can't come to it any
+//! more, or is not to be expected to.
 
 use std::collections::BTreeMap;
 
 use crate::report::Run;
-
-/// With fewer rounds that are valid on both sides there is no verdict (see [`crate::stats::comparison`]).
-const ROUNDS_NEEDED: usize = 3;
+use crate::stats::comparison::MIN_ROUNDS;
 
 /// After so many runs of which none is valid the comparison ends. If only half of all runs came out valid
 /// here, that would happen to one comparison in a thousand.
 const RUNS_TRIED: usize = 10;
 
-/// State of a comparison after a whole round.
+/// Number of valid rounds in common that a pair is judged by: what a verdict takes, or all that were asked
+/// for if those are fewer, for whoever asks for two rounds wants the figures.
+#[must_use]
+pub const fn rounds_needed(rounds_asked_for: u32) -> usize {
+    if (rounds_asked_for as usize) < MIN_ROUNDS {
+        rounds_asked_for as usize
+    } else {
+        MIN_ROUNDS
+    }
+}
+
+/// Two targets that are to be held against each other on one link, under one kind of load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// Names of both, of the link and of the load, for messages.
+    pub name: String,
+    /// Number of rounds in which both are valid.
+    pub common: usize,
+    /// Number of rounds made in which both are valid or can still become so, by being measured again.
+    pub within_reach: usize,
+}
+
+impl Pair {
+    /// Returns what is missing for a verdict, in words; `None` if nothing is.
+    #[must_use]
+    pub fn lack(&self, rounds: u32, rounds_asked_for: u32) -> Option<String> {
+        let needed = rounds_needed(rounds_asked_for);
+        (self.common < needed).then(|| {
+            let of = match rounds {
+                1 => "1 round".to_owned(),
+                rounds => format!("{rounds} rounds"),
+            };
+            format!(
+                "{}: valid together in {} of {of}, and it takes {needed}",
+                self.name, self.common
+            )
+        })
+    }
+}
+
+/// State of a comparison after a whole round, or between the repeats that follow the rounds.
 #[derive(Clone, Copy, Debug)]
 pub struct State<'a> {
-    /// For each link, the rounds of each of its targets that are valid: the first is held against the
-    /// others.
-    pub valid_rounds: &'a [Vec<Vec<u32>>],
-    /// Number of rounds made so far.
-    pub rounds: u32,
-    /// Number of rounds to be made in all.
-    pub rounds_wanted: u32,
+    /// The pairs that are to be judged.
+    pub pairs: &'a [Pair],
+    /// Number of rounds that are still to be made.
+    pub rounds_left: u32,
+    /// Number of rounds that were asked for.
+    pub rounds_asked_for: u32,
+    /// True if nothing will be measured any more, whatever comes of it.
+    pub is_over: bool,
     /// All runs so far.
     pub runs: &'a [Run],
 }
@@ -30,19 +70,16 @@ impl State<'_> {
     /// is not pointless.
     #[must_use]
     pub fn verdict_is_out_of_reach(&self) -> Option<String> {
-        let left = self.rounds_wanted.saturating_sub(self.rounds);
-        if left == 0 {
+        if self.is_over {
             return None;
         }
+        let left = self.rounds_left as usize;
+        let needed = rounds_needed(self.rounds_asked_for);
         let invalid = self.runs.iter().filter(|run| !run.valid).count();
-        let is_certain = self.rounds_wanted as usize >= ROUNDS_NEEDED
-            && self
-                .common_rounds()
-                .max()
-                .is_some_and(|most| most + (left as usize) < ROUNDS_NEEDED);
-        let why = if is_certain {
+        let most = self.pairs.iter().map(|pair| pair.within_reach).max();
+        let why = if needed == MIN_ROUNDS && most.is_some_and(|most| most + left < needed) {
             format!(
-                "with {left} rounds left no pair of targets can have {ROUNDS_NEEDED} valid rounds any more"
+                "with {left} rounds left no pair of targets can have {needed} valid rounds any more"
             )
         } else if invalid == self.runs.len() && invalid >= RUNS_TRIED {
             format!("none of {invalid} runs is valid, so none is to be expected of those to come")
@@ -50,18 +87,6 @@ impl State<'_> {
             return None;
         };
         Some(format!("{why}: {}", self.reasons()))
-    }
-
-    /// Returns, for each pair that is to be compared, the number of rounds that are valid on both sides.
-    fn common_rounds(&self) -> impl Iterator<Item = usize> {
-        self.valid_rounds.iter().flat_map(|targets| {
-            let (first, others) = targets
-                .split_first()
-                .unwrap_or((const { &Vec::new() }, &[]));
-            others
-                .iter()
-                .map(|other| other.iter().filter(|round| first.contains(round)).count())
-        })
     }
 
     /// Returns the reasons why runs are invalid, the most frequent first, and the advice on them.
@@ -117,16 +142,21 @@ mod tests {
         [vec![good; valid], vec![bad; invalid]].concat()
     }
 
-    fn judge(
-        valid_rounds: &[Vec<Vec<u32>>],
-        rounds: u32,
-        wanted: u32,
-        runs: &[Run],
-    ) -> Option<String> {
+    /// A pair with `common` valid rounds, and with those that can be measured again `within_reach`.
+    fn pair(common: usize, within_reach: usize) -> Pair {
+        Pair {
+            name: "hermit and null on tap".to_owned(),
+            common,
+            within_reach,
+        }
+    }
+
+    fn judge(pairs: &[Pair], left: u32, asked_for: u32, runs: &[Run]) -> Option<String> {
         let state = State {
-            valid_rounds,
-            rounds,
-            rounds_wanted: wanted,
+            pairs,
+            rounds_left: left,
+            rounds_asked_for: asked_for,
+            is_over: false,
             runs,
         };
         state.verdict_is_out_of_reach()
@@ -134,34 +164,52 @@ mod tests {
 
     #[test]
     fn a_comparison_whose_runs_are_all_spoilt_ends_and_says_why() {
-        let nothing = [vec![vec![], vec![], vec![]]];
-        let end = judge(&nothing, 1, 7, &runs(0, 10)).unwrap();
+        let nothing = [pair(0, 1), pair(0, 1)];
+        let end = judge(&nothing, 6, 7, &runs(0, 10)).unwrap();
         assert_eq!(
             end,
             "none of 10 runs is valid, so none is to be expected of those to come: other programs had \
              the CPU (10 times); end them"
         );
-        assert_eq!(judge(&nothing, 1, 7, &runs(0, 9)), None, "too few to say");
-        assert_eq!(judge(&nothing, 1, 7, &runs(1, 50)), None, "one was valid");
-        assert_eq!(
-            judge(&nothing, 7, 7, &runs(0, 50)),
-            None,
-            "it is over anyway"
-        );
+        assert_eq!(judge(&nothing, 6, 7, &runs(0, 9)), None, "too few to say");
+        assert_eq!(judge(&nothing, 6, 7, &runs(1, 50)), None, "one was valid");
+        let over = State {
+            pairs: &nothing,
+            rounds_left: 0,
+            rounds_asked_for: 7,
+            is_over: true,
+            runs: &runs(0, 50),
+        };
+        assert_eq!(over.verdict_is_out_of_reach(), None);
     }
 
     #[test]
     fn it_ends_once_no_pair_can_have_enough_rounds() {
-        let rounds = |first: &[u32], second: &[u32]| [vec![first.to_vec(), second.to_vec()]];
         // Of seven rounds five are made, and two are left.
-        assert!(judge(&rounds(&[1, 2], &[3, 4]), 5, 7, &runs(4, 3)).is_some());
-        assert_eq!(judge(&rounds(&[1, 2], &[2, 4]), 5, 7, &runs(4, 3)), None);
+        assert!(judge(&[pair(0, 0)], 2, 7, &runs(4, 3)).is_some());
+        assert_eq!(judge(&[pair(1, 1)], 2, 7, &runs(4, 3)), None);
+        // What was spoilt is measured again.
+        assert_eq!(judge(&[pair(0, 5)], 2, 7, &runs(4, 3)), None);
         // Another link can still do it.
-        let two = [vec![vec![], vec![]], vec![vec![1], vec![1]]];
-        assert_eq!(judge(&two, 5, 7, &runs(2, 3)), None);
+        assert_eq!(judge(&[pair(0, 0), pair(1, 1)], 2, 7, &runs(2, 3)), None);
         // Two rounds never made a verdict: who asks for them wants the figures.
-        assert_eq!(judge(&rounds(&[], &[]), 1, 2, &runs(0, 2)), None);
+        assert_eq!(judge(&[pair(0, 0)], 1, 2, &runs(0, 2)), None);
         // A target alone is not compared.
-        assert_eq!(judge(&[vec![vec![]]], 6, 7, &runs(0, 6)), None);
+        assert_eq!(judge(&[], 1, 7, &runs(0, 6)), None);
+    }
+
+    #[test]
+    fn one_spoilt_round_is_no_lack_and_too_few_are() {
+        assert_eq!(pair(6, 6).lack(7, 7), None);
+        assert_eq!(pair(3, 3).lack(7, 7), None);
+        assert_eq!(
+            pair(2, 2).lack(7, 7).unwrap(),
+            "hermit and null on tap: valid together in 2 of 7 rounds, and it takes 3"
+        );
+        // Time for two of seven rounds makes no verdict, and two of two are what was asked for.
+        assert!(pair(2, 2).lack(2, 7).is_some());
+        assert_eq!(pair(2, 2).lack(2, 2), None);
+        assert!(pair(1, 1).lack(2, 2).is_some());
+        assert_eq!(pair(1, 1).lack(1, 1), None);
     }
 }

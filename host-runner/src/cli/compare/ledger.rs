@@ -5,10 +5,11 @@ use std::time::SystemTime;
 use super::super::CliError;
 use super::super::measure::Measured;
 use super::super::output::Output;
-use super::hope::State;
+use super::hope::{Pair, State};
 use super::looks::Looks;
 use super::schedule::Combination;
-use crate::report::{Comparison, Environment, Merged, Report, Run, Skipped, Why};
+use crate::load::Rate;
+use crate::report::{CommonRate, Comparison, Environment, Merged, Report, Run, Skipped, Why};
 use crate::target::Target;
 
 mod account;
@@ -27,30 +28,39 @@ pub struct Ledger {
     has_why: bool,
     /// Reason for giving up the comparison, if it was given up.
     out_of_reach: Option<String>,
+    /// Number of rounds that are made, or to be made.
     rounds: u32,
+    rounds_asked_for: u32,
+    /// Number of rounds of which all boots of the round itself are made.
+    rounds_made: u32,
+    common_rates: Vec<CommonRate>,
     seed: u64,
     steal_share: Option<f64>,
     began_at: SystemTime,
 }
 
 impl Ledger {
-    /// Nothing measured yet of `combinations`, in `rounds` rounds.
+    /// Nothing measured yet of `combinations` under loads of `modes`, in `rounds` rounds.
     #[must_use]
     pub fn new(
         combinations: &[Combination],
+        modes: &[&'static str],
         skipped: Vec<Skipped>,
         rounds: u32,
         seed: u64,
     ) -> Self {
         Self {
             environment: Environment::now(),
-            accounts: combinations.iter().copied().map(Account::new).collect(),
+            accounts: accounts(combinations, modes),
             runs: Vec::new(),
             skipped,
             looks: Looks::default(),
             has_why: true,
             out_of_reach: None,
             rounds,
+            rounds_asked_for: rounds,
+            rounds_made: 0,
+            common_rates: Vec::new(),
             seed,
             steal_share: None,
             began_at: SystemTime::now(),
@@ -78,30 +88,83 @@ impl Ledger {
         self.has_why = false;
     }
 
-    /// Gives up after so many rounds if no verdict can be expected any more; whether that is so.
-    pub fn gives_up(&mut self, rounds: u32) -> bool {
-        let mut links: Vec<_> = self.accounts.iter().map(|it| it.combination.way).collect();
-        links.dedup();
-        let valid_rounds: Vec<Vec<Vec<u32>>> = links
-            .into_iter()
-            .map(|way| {
-                let mut on_it: Vec<_> = self
-                    .accounts
-                    .iter()
-                    .filter(|it| it.combination.way == way)
-                    .collect();
-                // The one that the others are held against comes first.
-                on_it.sort_by_key(|it| it.combination.contender.target != Target::Hermit);
-                on_it
-                    .iter()
-                    .map(|it| it.parts.iter().map(|part| part.round).collect())
-                    .collect()
-            })
-            .collect();
+    /// Notes that all targets of a link have this rate in common.
+    pub fn agree(&mut self, rate: CommonRate) {
+        self.common_rates.push(rate);
+    }
+
+    /// Returns the rate that all targets of `link` have in common, if there is one.
+    #[must_use]
+    pub fn common_rate(&self, link: &str) -> Option<Rate> {
+        let rate = self.common_rates.iter().find(|rate| rate.link == link);
+        rate.map(|rate| Rate::nearest(rate.rate))
+    }
+
+    /// Returns all runs so far.
+    #[must_use]
+    pub fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+
+    /// Returns the number of measurements so far of a combination in `round` under a load of `mode`.
+    #[must_use]
+    pub fn tries(&self, combination: Combination, mode: &str, round: u32) -> u32 {
+        let is_try =
+            |run: &&Run| combination.is_of(run) && run.mode == mode && run.round == Some(round);
+        self.runs.iter().filter(is_try).count() as u32
+    }
+
+    /// Returns the number of boots so far of a combination in `round`.
+    #[must_use]
+    pub fn boots(&self, combination: Combination, round: u32) -> u32 {
+        let of_it = self.runs.iter();
+        let of_it = of_it.filter(|run| combination.is_of(run) && run.round == Some(round));
+        of_it.filter_map(|run| run.attempt).max().unwrap_or(0)
+    }
+
+    /// Returns the measurement that is to be made next of those that no round has a valid one of, among the
+    /// first `retries` repeats of each: what was tried least often goes first, and then the earliest round.
+    /// `is_possible` says if a combination can be measured under a load of that mode.
+    #[must_use]
+    pub fn next_missing(
+        &self,
+        retries: u32,
+        is_possible: impl Fn(Combination, &str) -> bool,
+    ) -> Option<Missing> {
+        let missing = self.accounts.iter().flat_map(|account| {
+            let rounds = account.missing(self.rounds_made).into_iter();
+            rounds.map(move |round| (account, round))
+        });
+        let combination = |account: &Account| account.combination;
+        let tries = |account: &Account, round| self.tries(account.combination, account.mode, round);
+        let is_wanted = |it: &Account, round| {
+            is_possible(it.combination, it.mode) && tries(it, round) <= retries
+        };
+        let (first, round) = missing
+            .clone()
+            .filter(|&(it, round)| is_wanted(it, round))
+            .min_by_key(|&(it, round)| (tries(it, round), round))?;
+        let same = missing.filter(|&(it, other)| {
+            other == round && combination(it) == combination(first) && is_wanted(it, round)
+        });
+        Some(Missing {
+            combination: first.combination,
+            round,
+            modes: same.map(|(it, _)| it.mode).collect(),
+        })
+    }
+
+    /// Gives up if no verdict can be expected any more: of the first `rounds` rounds everything is measured,
+    /// and what is missing can be measured `retries` times more. Returns true if so.
+    pub fn gives_up(&mut self, rounds: u32, retries: u32) -> bool {
+        self.rounds_made = rounds;
+        let is_triable =
+            |it: &Account, round| self.tries(it.combination, it.mode, round) <= retries;
         let state = State {
-            valid_rounds: &valid_rounds,
-            rounds,
-            rounds_wanted: self.rounds,
+            pairs: &self.pairs(rounds, &is_triable),
+            rounds_left: self.rounds.saturating_sub(rounds),
+            rounds_asked_for: self.rounds_asked_for,
+            is_over: rounds == self.rounds && self.next_missing(retries, |_, _| true).is_none(),
             runs: &self.runs,
         };
         self.out_of_reach = state.verdict_is_out_of_reach();
@@ -109,6 +172,37 @@ impl Ledger {
             self.end_after(rounds);
         }
         self.out_of_reach.is_some()
+    }
+
+    /// The pairs that are to be held against each other, but for those that can't be measured here.
+    fn pairs(&self, rounds: u32, is_triable: &dyn Fn(&Account, u32) -> bool) -> Vec<Pair> {
+        let is_possible = |it: &Account| !self.is_skipped(it);
+        self.opponents()
+            .filter(|(first, other)| is_possible(first) && is_possible(other))
+            .map(|(first, other)| first.pair(other, rounds, is_triable))
+            .collect()
+    }
+
+    /// Returns true if `account` was left out, or given up in some round.
+    fn is_skipped(&self, account: &Account) -> bool {
+        self.skipped.iter().any(|it| it.is(&account.merged(0)))
+    }
+
+    /// The first hermit, or without one the first target, and each other target on its link, load by load.
+    fn opponents(&self) -> impl Iterator<Item = (&Account, &Account)> {
+        let group = |it: &Account| (it.combination.way, it.mode);
+        let groups = self.accounts.chunk_by(move |a, b| group(a) == group(b));
+        groups.flat_map(|on_it| {
+            let is_hermit = |it: &&Account| it.combination.contender.target == Target::Hermit;
+            let first = on_it.iter().find(is_hermit).or_else(|| on_it.first());
+            let first = first.into_iter();
+            first.flat_map(move |first| {
+                let others = on_it.iter();
+                others
+                    .filter(move |it| it.combination != first.combination)
+                    .map(move |it| (first, it))
+            })
+        })
     }
 
     /// Returns the reason for giving up the comparison, if it was given up.
@@ -123,10 +217,9 @@ impl Ledger {
         self.runs.is_empty()
     }
 
-    /// Whether anything was measured of combination `index`.
+    /// Whether anything was measured of `combination`.
     #[must_use]
-    pub fn has_measured(&self, index: usize) -> bool {
-        let combination = &self.accounts[index].combination;
+    pub fn has_measured(&self, combination: Combination) -> bool {
         self.runs.iter().any(|run| combination.is_of(run))
     }
 
@@ -140,14 +233,13 @@ impl Ledger {
         self.skipped.push(skipped);
     }
 
-    /// Enters a repetition of combination `index`, and writes its files.
+    /// Enters a repetition, and writes its files.
     ///
     /// # Errors
     ///
     /// [`CliError::Report`] if one can't be written.
     pub fn enter(
         &mut self,
-        index: usize,
         mut run: Run,
         measured: &Measured,
         output: &Output,
@@ -163,7 +255,10 @@ impl Ledger {
             let started_at = measured.recorder.started_at.map(SystemTime::from);
             let start = started_at.and_then(|at| at.duration_since(self.began_at).ok());
             let start = start.unwrap_or_default();
-            self.accounts[index].add(&run, &measured.recorder, start);
+            let account = self.accounts.iter_mut().find(|it| it.is_of(&run));
+            if let Some(account) = account {
+                account.add(&run, &measured.recorder, start);
+            }
         }
         self.runs.push(run);
         output.keep(&self.report(Vec::new(), Vec::new()))
@@ -178,6 +273,7 @@ impl Ledger {
             why: self.why(),
             merged,
             comparisons,
+            common_rate: self.common_rates.clone(),
             skipped: self.skipped.clone(),
             ..Report::new(environment, self.runs.clone())
         }
@@ -188,19 +284,25 @@ impl Ledger {
         if !self.has_why {
             return Vec::new();
         }
-        let measured = (0..self.accounts.len()).filter(|&index| self.has_measured(index));
-        let combinations = measured.map(|index| self.accounts[index].combination);
+        let mut combinations: Vec<Combination> = Vec::new();
+        for account in &self.accounts {
+            let combination = account.combination;
+            if self.has_measured(combination) && !combinations.contains(&combination) {
+                combinations.push(combination);
+            }
+        }
         combinations
+            .into_iter()
             .map(|it| self.looks.complete(it, it.why(&self.runs)))
             .collect()
     }
 
-    /// Merges, compares, writes everything, and says for which combinations valid rounds are missing.
+    /// Merges, compares, and writes everything.
     ///
     /// # Errors
     ///
     /// [`CliError::Report`] if something can't be written.
-    pub fn conclude(self, output: &Output) -> Result<Vec<String>, CliError> {
+    pub fn conclude(self, output: &Output) -> Result<Conclusion, CliError> {
         let merged: Vec<Merged> = self
             .accounts
             .iter()
@@ -215,32 +317,71 @@ impl Ledger {
                 output.write_merged(merged, &account.latency, &account.parts, self.began_at)?;
             }
         }
-        output.write(&self.report(merged, self.comparisons()))?;
-        let missing = self.accounts.iter().filter_map(|account| {
-            let missing = self.rounds as usize - account.parts.len();
-            let is_skipped = self.skipped.iter().any(|it| it.is(&account.merged(0)));
-            (missing > 0 && !is_skipped).then(|| account.lack(missing, self.rounds))
-        });
-        Ok(missing.collect())
+        let comparisons = self
+            .opponents()
+            .flat_map(|(first, baseline)| first.against(baseline, self.seed))
+            .collect();
+        output.write(&self.report(merged, comparisons))?;
+        Ok(Conclusion {
+            missing: self.missing(),
+            unjudged: self.unjudged(),
+        })
     }
 
-    /// The first hermit, or without one the first target, against each other target on its link.
-    fn comparisons(&self) -> Vec<Comparison> {
-        let mut comparisons = Vec::new();
-        let mut links: Vec<_> = self.accounts.iter().map(|it| it.combination.way).collect();
-        links.dedup();
-        for way in links {
-            let on_it = || self.accounts.iter().filter(|it| it.combination.way == way);
-            let is_hermit = |it: &&Account| it.combination.contender.target == Target::Hermit;
-            let Some(first) = on_it().find(is_hermit).or_else(|| on_it().next()) else {
-                continue;
-            };
-            for baseline in on_it().filter(|it| it.combination != first.combination) {
-                comparisons.extend(first.against(baseline, self.seed));
-            }
-        }
-        comparisons
+    /// The targets that valid rounds are missing of, but for those that were left out or given up.
+    fn missing(&self) -> Vec<String> {
+        let accounts = self.accounts.iter().filter(|it| !self.is_skipped(it));
+        let lack = accounts.filter_map(|account| {
+            let missing = account.missing(self.rounds);
+            (!missing.is_empty()).then(|| account.lack(&missing, self.rounds))
+        });
+        lack.collect()
     }
+
+    /// The pairs that too few rounds are valid of for a verdict, and the targets without a valid round.
+    fn unjudged(&self) -> Vec<String> {
+        let pairs = self.pairs(self.rounds, &|_, _| false);
+        let pairs = pairs.iter();
+        let pairs = pairs.filter_map(|pair| pair.lack(self.rounds, self.rounds_asked_for));
+        let is_alone = |account: &&Account| {
+            let mut opponents = self.opponents();
+            !opponents.any(|(a, b)| std::ptr::eq(a, *account) || std::ptr::eq(b, *account))
+        };
+        let alone = self.accounts.iter().filter(is_alone);
+        let alone = alone.filter(|it| it.parts.is_empty() && !self.is_skipped(it));
+        let alone = alone.map(|it| format!("{}: no run is valid", it.name()));
+        pairs.chain(alone).collect()
+    }
+}
+
+/// An account for each combination and mode: link by link, and mode by mode on each.
+fn accounts(combinations: &[Combination], modes: &[&'static str]) -> Vec<Account> {
+    let on_one_link = combinations.chunk_by(|a, b| a.way == b.way);
+    let accounts = on_one_link.flat_map(|on_it| {
+        let modes = modes.iter();
+        modes.flat_map(move |mode| on_it.iter().map(move |&it| Account::new(it, mode)))
+    });
+    accounts.collect()
+}
+
+/// Measurements that a round lacks, to be made in one boot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// Of what.
+    pub combination: Combination,
+    /// In which round.
+    pub round: u32,
+    /// Under loads of these modes.
+    pub modes: Vec<&'static str>,
+}
+
+/// How much of what was asked for a comparison has come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conclusion {
+    /// The rounds in which a valid measurement is missing, target by target.
+    pub missing: Vec<String>,
+    /// The pairs that can't be judged, and why not.
+    pub unjudged: Vec<String>,
 }
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 //! - [`contender`]: what can be named;
 //! - [`args`]: what can be asked for;
 //! - [`schedule`]: what is measured with what, in which order;
+//! - [`loops`]: the loads that each boot is measured by;
+//! - [`session`]: the rounds, and the repeats after them;
 //! - [`time`]: how much of that there is time for;
-//! - [`hope`]: when to give up;
+//! - [`hope`]: what a verdict takes, and when to give up;
 //! - [`looks`]: what an echo costs the guests, after that;
 //! - [`ledger`]: what was measured, and what comes of it.
 //!
@@ -14,59 +16,41 @@
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
-use super::args::RunArgs;
 use super::interrupt::Interrupt;
-use super::measure::Measured;
 use super::output::Output;
-use super::recipe::Recipe;
 use super::say::say;
-use super::subject::{FirstRequest, Subject};
 use super::values::as_ns;
 use super::{CliError, turn};
-use crate::files;
-use crate::host::assignment::Assignment;
-use crate::link::LinkError;
 use crate::load::Plan;
-use crate::machine::{AccelChoice, Awake, MachineError};
-use crate::quantity;
-use crate::report::{Environment, Run, Skipped, comparison};
-use crate::stats::Ended;
-use crate::target::{Target, TargetError};
-use crate::terminal::one_line;
+use crate::machine::{AccelChoice, Awake};
+use crate::report::{Environment, Skipped};
 
 pub mod args;
 pub mod contender;
 pub mod hope;
 pub mod ledger;
 pub mod looks;
+pub mod loops;
 pub mod schedule;
+pub mod session;
 pub mod time;
 
 use args::CompareArgs;
-use ledger::Ledger;
+use ledger::{Conclusion, Ledger};
 use looks::{Look, Looks};
+use loops::Loops;
 use schedule::Combination;
+use session::Session;
 use time::Time;
-
-/// What a repetition is measured by.
-struct Session<'a> {
-    plan: Plan,
-    settle_ns: u64,
-    retries: u32,
-    time: RefCell<Time>,
-    output: &'a Output,
-    interrupt: &'a Interrupt,
-    assignment: Option<Assignment>,
-}
 
 /// Measures all targets on all links, round by round, compares, and reports.
 ///
 /// # Errors
 ///
-/// [`CliError`] for what was in the way, or if there are rounds without a valid run. What was measured
-/// is written all the same.
+/// [`CliError`] for what was in the way, or if pairs can't be judged for want of valid rounds. What was
+/// measured is written all the same.
 pub fn run(args: &CompareArgs) -> Result<(), CliError> {
-    let plan = args.plan()?;
+    let loops = args.loops()?;
     let (combinations, skipped) = schedule::combinations(args);
     if combinations.is_empty() {
         let reasons = Skipped::lines(&skipped);
@@ -86,26 +70,40 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
         Look::all(&combinations)
     };
     let looks_s = looks.iter().map(Look::expected_s).sum();
-    announce(&combinations, looks_s, args, &plan);
+    let plans = expected_plans(&loops)?;
+    announce(&combinations, looks_s, args, &plans);
     let for_rounds = args
         .within
         .map(|within| within.saturating_sub(Duration::from_secs_f64(looks_s)));
+    // Of the first round the open loops are made up at the end, if their rate is to be found out.
+    let first_round = if loops.needs_rate() {
+        &plans[..1]
+    } else {
+        &plans
+    };
     let session = Session {
-        plan,
+        loops: &loops,
         settle_ns: as_ns(args.settle),
         retries: args.retries,
-        time: RefCell::new(Time::new(for_rounds, args.repeat, &combinations, &plan)),
+        time: RefCell::new(Time::new(
+            for_rounds,
+            args.repeat,
+            &combinations,
+            first_round,
+        )),
         output: &output,
         interrupt: &interrupt,
         assignment,
     };
     let awake = Awake::ask(args.host.host_idle);
-    let mut ledger = Ledger::new(&combinations, skipped, args.repeat, plan.seed);
+    let modes = loops.names();
+    let seed = loops.first().seed;
+    let mut ledger = Ledger::new(&combinations, &modes, skipped, args.repeat, seed);
     ledger.environment().host_idle = Some(awake.to_string());
     if args.no_why {
         ledger.leave_out_why();
     }
-    let failure = session.rounds(args, &combinations, &mut ledger).err();
+    let failure = session.measure(args, &combinations, &mut ledger).err();
     let failure = match failure {
         Some(error @ (CliError::Interrupted | CliError::Report(_))) => Some(error),
         failure if args.no_why || ledger.out_of_reach().is_some() => failure,
@@ -121,21 +119,47 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
     }
     ledger.environment().concurrent = turn.others();
     let out_of_reach = ledger.out_of_reach().map(str::to_owned);
-    let missing = match (ledger.conclude(&output), failure) {
+    let conclusion = match (ledger.conclude(&output), failure) {
         (Err(error), Some(failure)) => {
             say(error.with_causes());
             return Err(failure);
         }
         (Err(error), None) | (Ok(_), Some(error)) => return Err(error),
-        (Ok(missing), None) => missing,
+        (Ok(conclusion), None) => conclusion,
     };
-    if let Some(why) = out_of_reach {
-        Err(CliError::Incomplete { reasons: vec![why] })
-    } else if missing.is_empty() {
+    judge(conclusion, out_of_reach, false)
+}
+
+/// Decides if the comparison has what was asked for: a verdict on each pair or, if `is_strict`, a valid
+/// measurement in each round.
+fn judge(
+    conclusion: Conclusion,
+    out_of_reach: Option<String>,
+    is_strict: bool,
+) -> Result<(), CliError> {
+    let Conclusion { missing, unjudged } = conclusion;
+    for missing in &missing {
+        say(missing);
+    }
+    let reasons = match out_of_reach {
+        Some(why) => vec![why],
+        None if is_strict => missing,
+        None => unjudged,
+    };
+    if reasons.is_empty() {
         Ok(())
     } else {
-        Err(CliError::Incomplete { reasons: missing })
+        Err(CliError::Incomplete { reasons })
     }
+}
+
+/// The plans of a whole boot, by which its time is estimated: a rate that is to be found out does not
+/// change how long they take but in extreme cases.
+fn expected_plans(loops: &Loops) -> Result<Vec<Plan>, CliError> {
+    let rate = loops.rate().unwrap_or(loops::TYPICAL_RATE);
+    Ok(std::iter::once(*loops.first())
+        .chain(loops.at(rate)?)
+        .collect())
 }
 
 /// Looks inside all that was measured.
@@ -146,11 +170,8 @@ fn look(
     interrupt: &Interrupt,
     ledger: &mut Ledger,
 ) -> Result<(), CliError> {
-    let measured = combinations.iter().enumerate();
-    let measured: Vec<Combination> = measured
-        .filter(|&(index, _)| ledger.has_measured(index))
-        .map(|(_, &combination)| combination)
-        .collect();
+    let measured = combinations.iter().copied();
+    let measured: Vec<Combination> = measured.filter(|&it| ledger.has_measured(it)).collect();
     let wanted = Look::all(&measured);
     if wanted.is_empty() {
         return Ok(());
@@ -164,21 +185,23 @@ fn look(
 }
 
 /// Says what is to be measured and how long that takes.
-fn announce(combinations: &[Combination], looks_s: f64, args: &CompareArgs, plan: &Plan) {
+fn announce(combinations: &[Combination], looks_s: f64, args: &CompareArgs, plans: &[Plan]) {
     let one_round: f64 = combinations
         .iter()
-        .map(|&combination| schedule::expected_s(combination, plan))
+        .map(|&combination| schedule::expected_s(combination, plans))
         .sum();
     let names: Vec<String> = combinations
         .iter()
         .map(|Combination { contender, way }| format!("{contender} on {}", way.name()))
         .collect();
+    let modes: Vec<&str> = plans.iter().map(|plan| plan.mode.name()).collect();
     say(format_args!(
-        "{} rounds of {} runs, about {} in all; order by seed {}: {}",
+        "{} rounds of {} boots, {} loop each, about {} in all; order by seed {}: {}",
         args.repeat,
         combinations.len(),
+        modes.join(" and "),
         minutes(one_round * f64::from(args.repeat) + looks_s),
-        plan.seed,
+        args.load.seed,
         names.join(", ")
     ));
 }
@@ -188,169 +211,6 @@ fn minutes(seconds: f64) -> String {
     match seconds {
         ..60 => format!("{seconds} s"),
         _ => format!("{} min {} s", seconds / 60, seconds % 60),
-    }
-}
-
-/// What became of a combination's turn.
-enum Turn {
-    /// It can have another in the next round.
-    Done,
-    /// It can't be measured here.
-    Impossible(CliError),
-}
-
-impl Session<'_> {
-    /// All rounds. A combination that fails again and again is left out from then on.
-    fn rounds(
-        &self,
-        args: &CompareArgs,
-        combinations: &[Combination],
-        ledger: &mut Ledger,
-    ) -> Result<(), CliError> {
-        let mut args: Vec<RunArgs> = combinations
-            .iter()
-            .map(|it| args.run_args(it.contender, it.way))
-            .collect();
-        let orders = schedule::orders(combinations.len(), ledger.rounds(), self.plan.seed);
-        let mut is_out = vec![false; combinations.len()];
-        let mut failure = None;
-        let mut out_of_reach = None;
-        for (round, order) in (1..).zip(orders) {
-            if !self.time.borrow_mut().begins_round() {
-                say(format_args!(
-                    "{} rounds are made: another would take too long",
-                    round - 1
-                ));
-                ledger.end_after(round - 1);
-                break;
-            }
-            for index in order {
-                if is_out[index] {
-                    continue;
-                }
-                match self.turn(&args[index], combinations[index], index, round, ledger) {
-                    Ok(Turn::Done) => {}
-                    Ok(Turn::Impossible(error)) => {
-                        is_out[index] = true;
-                        let skipped =
-                            combinations[index].skipped(None, one_line(&error.with_causes()));
-                        say(format_args!("skipped: {skipped}"));
-                        ledger.skip(skipped);
-                        out_of_reach.get_or_insert(error);
-                    }
-                    Err(error @ (CliError::Interrupted | CliError::Report(_))) => {
-                        return Err(error);
-                    }
-                    Err(error) => {
-                        is_out[index] = true;
-                        let skipped = combinations[index]
-                            .skipped(Some(round), one_line(&error.with_causes()));
-                        say(format_args!("given up: {skipped}"));
-                        ledger.skip(skipped);
-                        failure.get_or_insert(error);
-                    }
-                }
-                insist(ledger.environment(), &mut args);
-            }
-            if ledger.gives_up(round) {
-                say(format_args!(
-                    "no verdict can be expected any more: ended after round {round}"
-                ));
-                break;
-            }
-        }
-        // Among others it is left out; alone it is what was in the way.
-        let failure = failure.or_else(|| out_of_reach.filter(|_| ledger.is_empty()));
-        failure.map_or(Ok(()), Err)
-    }
-
-    /// One combination's turn in a round: a valid run, or as many tries as there may be.
-    fn turn(
-        &self,
-        args: &RunArgs,
-        combination: Combination,
-        index: usize,
-        round: u32,
-        ledger: &mut Ledger,
-    ) -> Result<Turn, CliError> {
-        let Combination { contender, way } = combination;
-        for attempt in 1..=self.retries + 1 {
-            if attempt > 1 && !self.time.borrow_mut().repeats_run() {
-                break;
-            }
-            if self.interrupt.is_set() {
-                return Err(CliError::Interrupted);
-            }
-            let name = format!("round {round}, {contender} on {}", way.name());
-            let log = comparison::console_log(&contender.to_string(), way.name(), round, attempt);
-            let repetition = match self.repeat(args, &log, ledger.environment()) {
-                Ok(repetition) => repetition,
-                Err(CliError::Interrupted) => return Err(CliError::Interrupted),
-                Err(error) if round == 1 && is_out_of_reach(&error) => {
-                    return Ok(Turn::Impossible(error));
-                }
-                Err(error) if attempt > self.retries => return Err(error),
-                Err(error) => {
-                    say(format_args!("{name}: {}; again", error.with_causes()));
-                    continue;
-                }
-            };
-            let (run, measured) = repetition;
-            let run = Run {
-                target: contender.target_name(),
-                round: Some(round),
-                attempt: Some(attempt),
-                ..run
-            };
-            tell(&name, &run);
-            let (is_valid, ended) = (run.valid, measured.ended.clone());
-            ledger.enter(index, run, &measured, self.output)?;
-            match (ended, measured.failure) {
-                (Ended::Interrupted, _) => return Err(CliError::Interrupted),
-                (_, Some(error)) if attempt > self.retries => return Err(error),
-                _ => {}
-            }
-            if is_valid {
-                break;
-            }
-        }
-        Ok(Turn::Done)
-    }
-
-    /// One fresh boot, measured, on a thread of its own.
-    fn repeat(
-        &self,
-        args: &RunArgs,
-        console_log: &str,
-        environment: &mut Environment,
-    ) -> Result<(Run, Measured), CliError> {
-        let &Self {
-            ref plan,
-            settle_ns,
-            output,
-            interrupt,
-            ..
-        } = self;
-        let assignment = self.assignment.clone();
-        let repetition = || {
-            let scratch = files::scratch().map_err(|source| CliError::Setup {
-                what: "a scratch directory",
-                source,
-            })?;
-            let recipe = Recipe::find(args, scratch.path())?;
-            let console_log = output.log(console_log);
-            let first = FirstRequest::Asked;
-            let mut subject =
-                Subject::start(args, assignment, recipe, console_log, first, interrupt)?;
-            // The unikernel is what the report is about; until there is one, any guest will do.
-            if environment.accel.is_none() || args.target() == Target::Hermit {
-                *environment = subject.describe(environment.clone());
-            }
-            let measured = subject.measure(plan, Some(settle_ns), interrupt);
-            subject.shutdown();
-            Ok(measured)
-        };
-        on_a_thread(repetition)
     }
 }
 
@@ -364,17 +224,6 @@ fn on_a_thread<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// Has all guests boot on the accelerator that the first came to: what it was that KVM could not do,
-/// it can't do the next time either, and two accelerators are not compared.
-fn insist(environment: &Environment, args: &mut [RunArgs]) {
-    let Some(accel) = accel(environment) else {
-        return;
-    };
-    for args in args {
-        args.guest.accel = accel;
-    }
-}
-
 /// The accelerator that was used.
 fn accel(environment: &Environment) -> Option<AccelChoice> {
     match environment.accel.as_deref() {
@@ -382,43 +231,4 @@ fn accel(environment: &Environment) -> Option<AccelChoice> {
         Some("kvm") => Some(AccelChoice::Kvm),
         _ => None,
     }
-}
-
-/// Whether the machine can't do it, so that trying again is in vain and nobody's fault.
-fn is_out_of_reach(error: &CliError) -> bool {
-    matches!(
-        error,
-        CliError::Image { .. }
-            | CliError::Link(LinkError::OutOfReach { .. })
-            | CliError::Target(
-                TargetError::Missing { .. }
-                    | TargetError::NotAKernel { .. }
-                    | TargetError::NotStarted { .. }
-                    | TargetError::Refused { .. }
-                    | TargetError::ModuleMissing { .. }
-            )
-            | CliError::Machine(
-                MachineError::Fatal { .. }
-                    | MachineError::QemuMissing { .. }
-                    | MachineError::ImageMissing { .. }
-                    | MachineError::KvmUnusable { .. }
-            )
-    )
-}
-
-/// Says what came of a run.
-fn tell(name: &str, run: &Run) {
-    let time =
-        |value: Option<u64>| value.map_or_else(|| "n/a".to_owned(), |ns| quantity::time(ns as f64));
-    say(format_args!(
-        "{name}: p50 {}, p99 {} in {}{}",
-        time(run.latency_ns.p50),
-        time(run.latency_ns.p99),
-        quantity::time(run.elapsed_ns as f64),
-        if run.valid {
-            String::new()
-        } else {
-            format!("; INVALID: {}", run.invalid_because.join("; "))
-        }
-    ));
 }

@@ -123,18 +123,28 @@ pub fn orders(count: usize, rounds: u32, seed: u64) -> Vec<Vec<usize>> {
         .collect()
 }
 
-/// About how long one repetition takes, in seconds: load, and what it takes to boot, look at the
-/// host's noise and at the floors, settle, and end, as measured under TCG on two cores.
+/// About how long one boot takes that is measured by each of `plans`, in seconds: load, and what it takes
+/// to boot, look at the host's noise and at the floors, settle, and end, as measured under TCG on two cores.
 #[must_use]
-pub fn expected_s(combination: Combination, plan: &Plan) -> f64 {
+pub fn expected_s(combination: Combination, plans: &[Plan]) -> f64 {
     let overhead_s = match combination.contender.target {
         Target::Hermit | Target::HermitSockets => HERMIT_S,
         Target::LinuxGuest => LINUX_GUEST_S,
         Target::LinuxHost | Target::Null => PROCESS_S,
     };
-    let load_ns = plan.expected_ns().unwrap_or(0) + plan.warmup.duration_ns.unwrap_or(0);
-    overhead_s + load_ns as f64 / 1e9
+    let load_s = plans.iter().map(load_s);
+    overhead_s + load_s.sum::<f64>() + NOISE_S * plans.len().saturating_sub(1) as f64
 }
+
+/// About how long it takes to measure by `plan`, in seconds, as far as that is known beforehand.
+#[must_use]
+pub fn load_s(plan: &Plan) -> f64 {
+    let load_ns = plan.expected_ns().unwrap_or(0) + plan.warmup.duration_ns.unwrap_or(0);
+    load_ns as f64 / 1e9
+}
+
+/// What each further load of a boot takes beside itself: looking at the host's noise and at the floors.
+const NOISE_S: f64 = 0.3;
 
 const HERMIT_S: f64 = 1.5;
 const LINUX_GUEST_S: f64 = 3.5;
@@ -304,7 +314,7 @@ mod tests {
             "--duration 0s",
             "--boot-arg path=smoltcp",
         ] {
-            assert_eq!(args(line).plan().unwrap_err().exit_code(), 2, "{line}");
+            assert_eq!(args(line).loops().unwrap_err().exit_code(), 2, "{line}");
         }
         for line in [
             "--targets plan9",

@@ -21,20 +21,23 @@ pub struct Time {
     round_ends_s: f64,
     /// Time that repeats have taken of the current round.
     repeats_s: f64,
+    /// By how much longer the next round takes than the longest so far.
+    longer_s: f64,
 }
 
 impl Time {
-    /// Time for `rounds` rounds of `combinations`; without a limit, as much as it takes.
+    /// Time for `rounds` rounds of `combinations`, each measured by `plans` in one boot; without a limit,
+    /// as much as it takes.
     #[must_use]
     pub fn new(
         within: Option<Duration>,
         rounds: u32,
         combinations: &[Combination],
-        plan: &Plan,
+        plans: &[Plan],
     ) -> Self {
         let runs = combinations
             .iter()
-            .map(|&it| schedule::expected_s(it, plan));
+            .map(|&it| schedule::expected_s(it, plans));
         Self {
             within_s: within.map_or(f64::INFINITY, |within| within.as_secs_f64()),
             began: Instant::now(),
@@ -44,7 +47,13 @@ impl Time {
             run_s: runs.fold(0.0, f64::max),
             round_ends_s: 0.0,
             repeats_s: 0.0,
+            longer_s: 0.0,
         }
+    }
+
+    /// Notes that every round after the current one takes `by_s` seconds longer.
+    pub fn lengthen(&mut self, by_s: f64) {
+        self.longer_s = by_s;
     }
 
     /// Whether there is time for another round, which then begins. The first one does in any case.
@@ -56,13 +65,21 @@ impl Time {
         let is_first = self.round_ends_s == 0.0;
         if !is_first {
             let began_s = self.round_ends_s - self.round_s - self.repeats_s;
-            self.longest_s = self.longest_s.max(now_s - began_s - self.repeats_s);
+            let took_s = now_s - began_s - self.repeats_s;
+            self.longest_s = self.longest_s.max(took_s + self.longer_s);
+            self.longer_s = 0.0;
             self.round_s = self.longest_s;
         }
         self.rounds_left = self.rounds_left.saturating_sub(1);
         self.repeats_s = 0.0;
         self.round_ends_s = now_s + self.round_s;
         is_first || self.round_ends_s <= self.within_s
+    }
+
+    /// Returns whether there is time for a run that takes `run_s` seconds after all rounds.
+    #[must_use]
+    pub fn has_for(&self, run_s: f64) -> bool {
+        self.began.elapsed().as_secs_f64() + run_s <= self.within_s
     }
 
     /// Whether there is time to repeat a run without the rounds that follow going short; it is then
@@ -87,7 +104,7 @@ mod tests {
             within_s,
             round_s: 10.0,
             run_s: 4.0,
-            ..Time::new(None, 3, &[], &PLAN)
+            ..Time::new(None, 3, &[], &[PLAN])
         }
     }
 
@@ -117,6 +134,18 @@ mod tests {
         assert!(time.begins_round_at(0.0));
         assert!(time.begins_round_at(15.0), "30 of 35");
         assert!(!time.begins_round_at(30.0), "45 of 35");
+    }
+
+    #[test]
+    fn rounds_with_a_second_load_take_longer_than_the_first() {
+        let mut time = time(35.0);
+        assert!(time.begins_round_at(0.0));
+        time.lengthen(6.0);
+        assert!(time.begins_round_at(10.0), "26 of 35");
+        assert!(!time.begins_round_at(20.0), "36 of 35");
+        let mut time = super::tests::time(35.0);
+        assert!(time.begins_round_at(0.0));
+        assert!(time.begins_round_at(10.0) && time.begins_round_at(20.0));
     }
 
     #[test]

@@ -88,6 +88,7 @@ pub fn excess(report: &Report) -> Option<String> {
         ("runs", report.runs.len(), RUNS),
         ("merged targets", report.merged.len(), MERGED),
         ("comparisons", report.comparisons.len(), COMPARISONS),
+        ("common rates", report.common_rate.len(), MERGED),
         ("targets' costs", report.why.len(), MERGED),
         ("skipped targets", report.skipped.len(), COMPARISONS),
         ("findings", environment.doctor.len(), LINES),
@@ -122,7 +123,7 @@ pub fn excess(report: &Report) -> Option<String> {
     }
     let mut known = HashSet::new();
     for it in &report.merged {
-        if !known.insert((&it.target, &it.responder, &it.link)) {
+        if !known.insert((&it.target, &it.responder, &it.link, &it.mode)) {
             return Some(format!("it has {} on {} twice", it.label(), it.link));
         }
     }
@@ -178,10 +179,14 @@ fn names(report: &Report) -> impl Iterator<Item = &str> {
             .chain(responder)
             .chain(mode)
     });
-    let comparisons = report
-        .comparisons
+    let comparisons = report.comparisons.iter().flat_map(|it| {
+        let always = [&*it.target, &*it.baseline, &*it.link, &*it.percentile];
+        always.into_iter().chain(it.mode.as_deref())
+    });
+    let rates = report
+        .common_rate
         .iter()
-        .flat_map(|it| [&*it.target, &*it.baseline, &*it.link, &*it.percentile]);
+        .flat_map(|it| std::iter::once(&*it.link).chain(it.slowest.as_deref()));
     let why = report.why.iter().flat_map(|it| {
         let always = [&*it.target, &*it.link];
         always.into_iter().chain(it.responder.as_deref())
@@ -192,6 +197,7 @@ fn names(report: &Report) -> impl Iterator<Item = &str> {
     });
     runs.chain(merged)
         .chain(comparisons)
+        .chain(rates)
         .chain(why)
         .chain(skipped)
 }

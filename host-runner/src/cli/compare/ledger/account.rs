@@ -1,15 +1,18 @@
-//! The repetitions of one combination: added up, merged, and held against another's.
+//! The repetitions of one combination under one kind of load: added up, merged, and held against another's.
 
 use std::time::Duration;
 
+use super::super::hope::Pair;
 use super::super::schedule::Combination;
 use crate::report::{Comparison, Merged, Part, Run};
 use crate::stats::{Distribution, Recorder, Recording, comparison};
 
-/// The repetitions of one combination.
+/// The repetitions of one combination under one kind of load.
 #[derive(Debug)]
 pub struct Account {
     pub combination: Combination,
+    /// Name of the load's mode.
+    pub mode: &'static str,
     /// The valid ones.
     pub parts: Vec<Part>,
     /// All samples of those.
@@ -22,10 +25,11 @@ pub struct Account {
 }
 
 impl Account {
-    /// None yet of `combination`.
-    pub fn new(combination: Combination) -> Self {
+    /// None yet of `combination` in `mode`.
+    pub fn new(combination: Combination, mode: &'static str) -> Self {
         Self {
             combination,
+            mode,
             parts: Vec::new(),
             latency: Recording::default(),
             sent: 0,
@@ -58,7 +62,7 @@ impl Account {
             target: skipped.target,
             responder: skipped.responder,
             link: skipped.link,
-            mode: model.map(|run| run.mode.clone()),
+            mode: Some(self.mode.into()),
             payload_bytes: model.map(|run| run.payload_bytes),
             timeout_ns: model.map(|run| run.timeout_ns),
             rounds_wanted: rounds,
@@ -70,13 +74,61 @@ impl Account {
         }
     }
 
-    /// Says that valid ones are missing.
-    pub fn lack(&self, missing: usize, rounds: u32) -> String {
+    /// Returns true if `run` is one of its repetitions, valid or not.
+    pub fn is_of(&self, run: &Run) -> bool {
+        self.combination.is_of(run) && run.mode == self.mode
+    }
+
+    /// Returns true if it has a valid repetition in `round`.
+    pub fn has(&self, round: u32) -> bool {
+        self.parts.iter().any(|part| part.round == round)
+    }
+
+    /// Returns those of the rounds up to `rounds` in which no repetition is valid.
+    pub fn missing(&self, rounds: u32) -> Vec<u32> {
+        (1..=rounds).filter(|&round| !self.has(round)).collect()
+    }
+
+    /// Returns its name, with its link and load.
+    pub fn name(&self) -> String {
         let Combination { contender, way } = self.combination;
+        format!("{contender} on {}, {} loop", way.name(), self.mode)
+    }
+
+    /// Says in which of `rounds` rounds valid ones are missing.
+    pub fn lack(&self, missing: &[u32], rounds: u32) -> String {
+        let numbers: Vec<String> = missing.iter().map(u32::to_string).collect();
+        let word = if missing.len() == 1 {
+            "round"
+        } else {
+            "rounds"
+        };
         format!(
-            "{contender} on {}: no valid run in {missing} of {rounds} rounds",
-            way.name()
+            "{}: {} of {rounds} rounds are valid, without {word} {}",
+            self.name(),
+            rounds as usize - missing.len(),
+            numbers.join(", ")
         )
+    }
+
+    /// Returns the pair that it is with `other`, for the rule that decides if it can be judged; `is_triable`
+    /// says if a round of an account can still be measured again.
+    pub fn pair(&self, other: &Self, rounds: u32, is_triable: impl Fn(&Self, u32) -> bool) -> Pair {
+        let can_have = |it: &Self, round| it.has(round) || is_triable(it, round);
+        let within_reach = |&round: &u32| can_have(self, round) && can_have(other, round);
+        Pair {
+            name: format!(
+                "{} and {} on {}, {} loop",
+                self.combination.contender,
+                other.combination.contender,
+                self.combination.way.name(),
+                self.mode
+            ),
+            common: (1..=rounds)
+                .filter(|&round| self.has(round) && other.has(round))
+                .count(),
+            within_reach: (1..=rounds).filter(within_reach).count(),
+        }
     }
 
     /// Held against `baseline`, by the rounds in which both are valid.
@@ -91,8 +143,9 @@ impl Account {
             })
             .collect();
         let differences = comparison::compare(&rounds, seed);
-        let comparison = |difference| {
-            Comparison::new(
+        let comparison = |difference| Comparison {
+            mode: Some(self.mode.into()),
+            ..Comparison::new(
                 self.combination.contender.to_string(),
                 baseline.combination.contender.to_string(),
                 self.combination.way.name().to_owned(),

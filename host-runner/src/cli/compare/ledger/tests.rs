@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::*;
 use crate::cli::args::OutputArgs;
 use crate::cli::way::Way;
-use crate::load::{Limit, Mode, Observer as _, Plan, Sample, Tally};
+use crate::load::{Limit, Mode, Observer as _, Plan, Rate, Sample, Tally};
 use crate::report::Setting;
 use crate::stats::{Ended, Noise, Recorder};
 use crate::target::Target;
@@ -32,8 +32,19 @@ fn combination(target: &str) -> Combination {
     }
 }
 
-/// A made-up run of 2000 requests from `latency_ns` on.
+/// A made-up run of 2000 requests from `latency_ns` on, in a closed loop.
 fn made_up(target: &str, round: u32, latency_ns: u64, ended: Ended) -> (Run, Measured) {
+    made_up_by(&PLAN, target, round, latency_ns, ended)
+}
+
+/// The same by `plan`.
+fn made_up_by(
+    plan: &Plan,
+    target: &str,
+    round: u32,
+    latency_ns: u64,
+    ended: Ended,
+) -> (Run, Measured) {
     let setting = Setting {
         target: target.to_owned(),
         responder: None,
@@ -44,7 +55,7 @@ fn made_up(target: &str, round: u32, latency_ns: u64, ended: Ended) -> (Run, Mea
         guest_boot_ms: None,
         placement: None,
     };
-    let mut recorder = Recorder::new(&PLAN);
+    let mut recorder = Recorder::new(plan);
     for index in 0..2000 {
         let latency_ns = latency_ns + index;
         recorder.replied(Sample {
@@ -71,7 +82,7 @@ fn made_up(target: &str, round: u32, latency_ns: u64, ended: Ended) -> (Run, Mea
     let run = Run {
         round: Some(round),
         attempt: Some(1),
-        ..measured.record(setting, &PLAN)
+        ..measured.record(setting, plan)
     };
     (run, measured)
 }
@@ -91,7 +102,7 @@ fn valid_runs_are_merged_and_compared_by_the_rounds_that_both_have() {
     };
     let output = Output::prepare(&args).unwrap();
     let combinations = ["hermit", "null", "linux-guest:busy"].map(combination);
-    let mut ledger = Ledger::new(&combinations, Vec::new(), 4, 1);
+    let mut ledger = Ledger::new(&combinations, &["closed"], Vec::new(), 4, 1);
     for round in 1..=4 {
         let spoilt = if round == 2 {
             Ended::Interrupted
@@ -104,7 +115,7 @@ fn valid_runs_are_merged_and_compared_by_the_rounds_that_both_have() {
         ] {
             let latency_ns = latency_ns + 100 * u64::from(round);
             let (run, measured) = made_up(target, round, latency_ns, ended);
-            ledger.enter(index, run, &measured, &output).unwrap();
+            ledger.enter(run, &measured, &output).unwrap();
             // It is there as soon as it is finished.
             let so_far = read(&output.file("result.json"));
             let runs = so_far["runs"].as_array().unwrap();
@@ -112,11 +123,12 @@ fn valid_runs_are_merged_and_compared_by_the_rounds_that_both_have() {
         }
     }
     ledger.skip(combinations[2].skipped(None, "there is no kernel".to_owned()));
-    let missing = ledger.conclude(&output).unwrap();
+    let conclusion = ledger.conclude(&output).unwrap();
     assert_eq!(
-        missing,
-        ["null on vhost-user: no valid run in 1 of 4 rounds"]
+        conclusion.missing,
+        ["null on vhost-user, closed loop: 3 of 4 rounds are valid, without round 2"]
     );
+    assert_eq!(conclusion.unjudged, [""; 0]);
 
     let json = read(&args.json.unwrap());
     let merged = |index: usize| &json["merged"][index];
@@ -166,27 +178,186 @@ fn output(place: &Path) -> Output {
 fn a_comparison_whose_runs_are_all_spoilt_is_given_up_and_its_runs_are_kept() {
     let place = tempfile::tempdir().unwrap();
     let output = output(place.path());
-    let mut ledger = Ledger::new(&["hermit", "null"].map(combination), Vec::new(), 7, 1);
+    let mut ledger = Ledger::new(
+        &["hermit", "null"].map(combination),
+        &["closed"],
+        Vec::new(),
+        7,
+        1,
+    );
     let enter = |ledger: &mut Ledger, round| {
-        for (index, target) in [(0, "hermit"), (1, "null")] {
+        for target in ["hermit", "null"] {
             for _ in 1..=3 {
                 let (run, measured) = made_up(target, round, 40_000, Ended::Interrupted);
-                ledger.enter(index, run, &measured, &output).unwrap();
+                ledger.enter(run, &measured, &output).unwrap();
             }
         }
     };
     enter(&mut ledger, 1);
-    assert!(!ledger.gives_up(1), "six runs are too few to say");
+    assert!(!ledger.gives_up(1, 2), "six runs are too few to say");
     enter(&mut ledger, 2);
-    assert!(ledger.gives_up(2));
+    assert!(ledger.gives_up(2, 2));
     let why = ledger.out_of_reach().unwrap();
     assert!(why.contains("none of 12 runs is valid"), "{why}");
     assert!(why.contains("interrupted (12 times)"), "{why}");
-    let missing = ledger.conclude(&output).unwrap();
-    assert_eq!(missing.len(), 2, "{missing:?}");
+    let conclusion = ledger.conclude(&output).unwrap();
+    assert_eq!(conclusion.missing.len(), 2, "{conclusion:?}");
+    assert_eq!(
+        conclusion.unjudged,
+        [
+            "hermit and null on vhost-user, closed loop: valid together in 0 of 2 rounds, and it takes 3"
+        ]
+    );
     let json = read(&place.path().join("result.json"));
     assert_eq!(json["runs"].as_array().unwrap().len(), 12);
     assert_eq!(json["merged"][0]["rounds_wanted"], 2);
+}
+
+const OPEN: Plan = Plan {
+    mode: Mode::Open {
+        rate: Rate::per_second(1000),
+    },
+    ..PLAN
+};
+
+/// A closed and an open loop in each round of both targets but for those that `spoilt` names; with an open
+/// loop in the first round only if that is wanted.
+fn with_both_loops(
+    ledger: &mut Ledger,
+    output: &Output,
+    rounds: u32,
+    spoilt: &[(&str, u32, &str)],
+) {
+    for round in 1..=rounds {
+        for target in ["hermit", "null"] {
+            for plan in [&PLAN, &OPEN] {
+                let mode = plan.mode.name();
+                if round == 1 && mode == "open" {
+                    continue;
+                }
+                let ended = if spoilt.contains(&(target, round, mode)) {
+                    Ended::Interrupted
+                } else {
+                    Ended::Completed
+                };
+                let (run, measured) = made_up_by(plan, target, round, 40_000, ended);
+                ledger.enter(run, &measured, output).unwrap();
+            }
+        }
+        ledger.gives_up(round, 2);
+    }
+}
+
+#[test]
+fn what_rounds_lack_is_measured_after_them_and_what_was_never_measured_first() {
+    let place = tempfile::tempdir().unwrap();
+    let output = output(place.path());
+    let [hermit, null] = ["hermit", "null"].map(combination);
+    let mut ledger = Ledger::new(&[hermit, null], &["closed", "open"], Vec::new(), 3, 1);
+    let spoilt = [
+        ("null", 2, "closed"),
+        ("null", 2, "open"),
+        ("hermit", 3, "open"),
+    ];
+    with_both_loops(&mut ledger, &output, 3, &spoilt);
+    let next = |ledger: &Ledger, retries| ledger.next_missing(retries, |_, _| true);
+    let mut order = Vec::new();
+    while let Some(missing) = next(&ledger, 2) {
+        for mode in &missing.modes {
+            let plan = if *mode == "open" { &OPEN } else { &PLAN };
+            let target = missing.combination.contender.to_string();
+            // The first repeat of null is spoilt again.
+            let is_spoilt =
+                target == "null" && ledger.tries(null, mode, 2) == 1 && missing.round == 2;
+            let ended = if is_spoilt {
+                Ended::Interrupted
+            } else {
+                Ended::Completed
+            };
+            let (run, measured) = made_up_by(plan, &target, missing.round, 40_000, ended);
+            ledger.enter(run, &measured, &output).unwrap();
+        }
+        let Missing {
+            combination,
+            round,
+            modes,
+        } = missing;
+        order.push((combination.contender.to_string(), round, modes.join("+")));
+    }
+    let expected = [
+        ("hermit", 1, "open"),
+        ("null", 1, "open"),
+        ("null", 2, "closed+open"),
+        ("hermit", 3, "open"),
+        ("null", 2, "closed+open"),
+    ];
+    let expected =
+        expected.map(|(target, round, modes)| (target.to_owned(), round, modes.to_owned()));
+    assert_eq!(order, expected);
+    let conclusion = ledger.conclude(&output).unwrap();
+    assert_eq!(
+        (conclusion.missing.len(), conclusion.unjudged.len()),
+        (0, 0)
+    );
+    let json = read(&output.file("result.json"));
+    let merged = json["merged"].as_array().unwrap();
+    let named = |it: &Value| {
+        format!(
+            "{} {}",
+            it["target"].as_str().unwrap(),
+            it["mode"].as_str().unwrap()
+        )
+    };
+    let names: Vec<String> = merged.iter().map(named).collect();
+    assert_eq!(
+        names,
+        ["hermit closed", "null closed", "hermit open", "null open"]
+    );
+    for mode in ["closed", "open"] {
+        let comparisons = json["comparisons"].as_array().unwrap().iter();
+        let of_it: Vec<&Value> = comparisons.filter(|it| it["mode"] == mode).collect();
+        assert!(
+            !of_it.is_empty() && of_it.iter().all(|it| it["rounds"] == 3),
+            "{json:#}"
+        );
+    }
+}
+
+#[test]
+fn without_repeats_a_spoilt_round_is_told_and_too_few_rounds_are_no_comparison() {
+    let place = tempfile::tempdir().unwrap();
+    let output = output(place.path());
+    let [hermit, null] = ["hermit", "null"].map(combination);
+    let concluded = |rounds, spoilt: &[(&str, u32, &str)]| {
+        let mut ledger = Ledger::new(&[hermit, null], &["closed", "open"], Vec::new(), rounds, 1);
+        with_both_loops(&mut ledger, &output, rounds, spoilt);
+        assert_eq!(ledger.next_missing(0, |_, mode| mode != "open"), None);
+        ledger.conclude(&output).unwrap()
+    };
+    let conclusion = concluded(4, &[("null", 2, "closed")]);
+    let open = |target| {
+        format!("{target} on vhost-user, open loop: 3 of 4 rounds are valid, without round 1")
+    };
+    let closed =
+        "null on vhost-user, closed loop: 3 of 4 rounds are valid, without round 2".to_owned();
+    assert_eq!(conclusion.missing, [closed, open("hermit"), open("null")]);
+    assert_eq!(conclusion.unjudged, [""; 0]);
+    // Of the open loops two rounds are left.
+    let conclusion = concluded(4, &[("null", 2, "open")]);
+    assert_eq!(
+        conclusion.unjudged,
+        [
+            "hermit and null on vhost-user, open loop: valid together in 2 of 4 rounds, and it takes 3"
+        ]
+    );
+    let mut alone = Ledger::new(&[hermit], &["closed"], Vec::new(), 1, 1);
+    let (run, measured) = made_up("hermit", 1, 40_000, Ended::Interrupted);
+    alone.enter(run, &measured, &output).unwrap();
+    let conclusion = alone.conclude(&output).unwrap();
+    assert_eq!(
+        conclusion.unjudged,
+        ["hermit on vhost-user, closed loop: no run is valid"]
+    );
 }
 
 /// On the terminal, in the record and in the documents, which are made of it.
@@ -195,14 +366,20 @@ fn who_does_not_want_to_know_why_gets_no_table_of_it() {
     let why = |is_wanted: bool| {
         let place = tempfile::tempdir().unwrap();
         let output = output(place.path());
-        let mut ledger = Ledger::new(&["hermit", "null"].map(combination), Vec::new(), 1, 1);
+        let mut ledger = Ledger::new(
+            &["hermit", "null"].map(combination),
+            &["closed"],
+            Vec::new(),
+            1,
+            1,
+        );
         if !is_wanted {
             ledger.leave_out_why();
         }
-        for (index, target) in [(0, "hermit"), (1, "null")] {
+        for target in ["hermit", "null"] {
             let (mut run, measured) = made_up(target, 1, 40_000, Ended::Completed);
             run.first_reply_ms = Some(150.0);
-            ledger.enter(index, run, &measured, &output).unwrap();
+            ledger.enter(run, &measured, &output).unwrap();
             let so_far = read(&output.file("result.json"));
             assert_eq!(so_far["why"].is_array(), is_wanted, "{so_far:#}");
         }

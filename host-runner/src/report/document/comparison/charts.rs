@@ -39,7 +39,7 @@ pub fn by_percentile(contest: &Contest<'_>, id: &str) -> Chart {
             bands,
         };
         Group {
-            title: Some(link.name.to_owned()),
+            title: Some(link.name.clone()),
             legend: legend(link),
             panels: (!is_empty)
                 .then(|| Panel::new(None, &plot, Size::Wide))
@@ -99,7 +99,7 @@ pub fn by_round(contest: &Contest<'_>, id: &str) -> Option<Chart> {
             Panel::new(Some(title), plot, Size::Half)
         });
         Group {
-            title: Some(link.name.to_owned()),
+            title: Some(link.name.clone()),
             legend: quantities(None, &over_time::QUANTITIES),
             panels: panels.collect(),
             is_grid: true,

@@ -7,6 +7,7 @@
 
 use super::entry::Entry;
 use super::plots::Series;
+use crate::quantity;
 use crate::report::chart::Style;
 use crate::report::read::{Distribution, Source, Whole};
 use crate::report::{Comparison, Merged, Run};
@@ -21,15 +22,15 @@ pub mod view;
 pub struct Contest<'a> {
     /// Where it comes from.
     pub source: &'a Source,
-    /// Its links, in the order of the record.
+    /// Its links, in the order of the record, each as often as there are kinds of load.
     pub links: Vec<OnLink<'a>>,
 }
 
-/// What was compared on one link.
+/// What was compared on one link under one kind of load.
 #[derive(Clone, Debug)]
 pub struct OnLink<'a> {
-    /// The link's name.
-    pub name: &'a str,
+    /// The link's name, with the load's where there are several.
+    pub name: String,
     /// Its targets.
     pub targets: Vec<Contestant<'a>>,
     /// Their differences.
@@ -100,35 +101,83 @@ pub fn contests(sources: &[Source]) -> Vec<Contest<'_>> {
 }
 
 fn contest<'a>(source: &'a Source, labels: &[String]) -> Contest<'a> {
-    let mut names: Vec<&str> = Vec::new();
-    let merged = source.report.merged.iter().map(|merged| &merged.link);
-    for name in merged.chain(source.report.runs.iter().map(|run| &run.link)) {
-        if !names.contains(&name.as_str()) {
-            names.push(name);
+    let report = &source.report;
+    let mut groups: Vec<Group<'a>> = Vec::new();
+    let merged = report.merged.iter();
+    let merged = merged.map(|it| (it.link.as_str(), it.mode.as_deref()));
+    let runs = report.runs.iter();
+    let runs = runs.map(|run| (run.link.as_str(), Some(&*run.mode)));
+    for (link, mode) in merged.chain(runs) {
+        // A record of before there were several loads has none of a target without a valid run.
+        let is_same = |it: &Group<'_>| it.link == link && (mode.is_none() || it.mode == mode);
+        match groups
+            .iter_mut()
+            .find(|it| it.link == link && it.mode.is_none())
+        {
+            Some(unknown) => unknown.mode = mode,
+            None if groups.iter().any(is_same) => {}
+            None => groups.push(Group { link, mode }),
         }
     }
-    let links = names.into_iter().map(|name| on_link(source, name, labels));
+    let has_one_load = groups.windows(2).all(|pair| pair[0].mode == pair[1].mode);
+    let links = groups.into_iter();
+    let links = links.map(|group| on_link(source, group, has_one_load, labels));
     Contest {
         source,
         links: links.collect(),
     }
 }
 
-fn on_link<'a>(source: &'a Source, name: &'a str, labels: &[String]) -> OnLink<'a> {
+/// A link and the mode of a load on it; no mode where none is known.
+#[derive(Clone, Copy, Debug)]
+struct Group<'a> {
+    link: &'a str,
+    mode: Option<&'a str>,
+}
+
+impl Group<'_> {
+    fn holds(&self, link: &str, mode: Option<&str>) -> bool {
+        self.link == link && (mode.is_none() || self.mode.is_none() || mode == self.mode)
+    }
+
+    /// Its name: the link's, with the load if there are several.
+    fn name(&self, source: &Source, has_one_load: bool) -> String {
+        let rates = &source.report.common_rate;
+        let rate = rates.iter().find(|rate| rate.link == self.link);
+        match (self.mode, rate) {
+            (Some("open"), Some(rate)) => {
+                format!(
+                    "{}, open loop at {}/s",
+                    self.link,
+                    quantity::rate(rate.rate)
+                )
+            }
+            (Some(mode), _) if !has_one_load => format!("{}, {mode} loop", self.link),
+            _ => self.link.to_owned(),
+        }
+    }
+}
+
+fn on_link<'a>(
+    source: &'a Source,
+    group: Group<'a>,
+    has_one_load: bool,
+    labels: &[String],
+) -> OnLink<'a> {
     let report = &source.report;
     let wholes = report.merged.iter().zip(&source.wholes);
-    let targets = wholes.filter(|(merged, _)| merged.link == name);
+    let targets = wholes.filter(|(merged, _)| group.holds(&merged.link, merged.mode.as_deref()));
     OnLink {
-        name,
+        name: group.name(source, has_one_load),
         targets: targets
             .map(|(merged, whole)| contestant(source, merged, whole, labels))
             .collect(),
         differences: report
             .comparisons
             .iter()
-            .filter(|comparison| comparison.link == name)
+            .filter(|it| group.holds(&it.link, it.mode.as_deref()))
             .collect(),
-        runs: runs(source, name, labels),
+        runs: runs(source, group, labels),
     }
 }
 
@@ -162,11 +211,11 @@ fn style(label: &str, labels: &[String]) -> Style {
     Style::numbered(index.unwrap_or(labels.len()))
 }
 
-/// The runs on a link: by target in their order, then by round and attempt.
-fn runs<'a>(source: &'a Source, link: &str, labels: &[String]) -> Vec<Entry<'a>> {
+/// The runs of a group: by target in their order, then by round and attempt.
+fn runs<'a>(source: &'a Source, group: Group<'_>, labels: &[String]) -> Vec<Entry<'a>> {
     let runs = source.report.runs.iter().zip(&source.distributions);
     let mut runs: Vec<(usize, Entry<'a>)> = runs
-        .filter(|(run, _)| run.link == link)
+        .filter(|(run, _)| group.holds(&run.link, Some(&run.mode)))
         .map(|(run, distribution)| {
             let subject = run.target_label();
             let place = labels.iter().position(|label| *label == subject);

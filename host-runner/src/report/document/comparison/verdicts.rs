@@ -72,7 +72,7 @@ pub fn groups(link: &OnLink<'_>) -> Vec<Group> {
         }
         let rows = baselines.into_iter().map(|it| row(link, target, it));
         Group {
-            link: link.name.to_owned(),
+            link: link.name.clone(),
             target: target.to_owned(),
             rows: rows.collect(),
         }

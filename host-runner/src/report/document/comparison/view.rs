@@ -117,7 +117,7 @@ impl View {
 
 fn answer(link: &OnLink<'_>) -> Answer {
     Answer {
-        link: link.name.to_owned(),
+        link: link.name.clone(),
         sentences: verdicts::sentences(link),
     }
 }
@@ -125,7 +125,7 @@ fn answer(link: &OnLink<'_>) -> Answer {
 fn details(link: &OnLink<'_>) -> Details {
     let entries = &link.runs;
     Details {
-        link: link.name.to_owned(),
+        link: link.name.clone(),
         runs: entries.len(),
         invalid: entries.iter().filter(|it| !it.run.valid).count(),
         reasons: tables::invalid(link),
