@@ -108,15 +108,16 @@ fn contest<'a>(source: &'a Source, labels: &[String]) -> Contest<'a> {
     let runs = report.runs.iter();
     let runs = runs.map(|run| (run.link.as_str(), Some(&*run.mode)));
     for (link, mode) in merged.chain(runs) {
-        // A record of before there were several loads has none of a target without a valid run.
-        let is_same = |it: &Group<'_>| it.link == link && (mode.is_none() || it.mode == mode);
-        match groups
+        // A record of before there were several loads has no mode for a target without a valid run.
+        let is_known = groups.iter().any(|it| it.holds(link, mode));
+        if !is_known {
+            groups.push(Group { link, mode });
+        }
+        let unknown = groups
             .iter_mut()
-            .find(|it| it.link == link && it.mode.is_none())
-        {
-            Some(unknown) => unknown.mode = mode,
-            None if groups.iter().any(is_same) => {}
-            None => groups.push(Group { link, mode }),
+            .find(|it| it.link == link && it.mode.is_none());
+        if let Some(unknown) = unknown {
+            unknown.mode = mode;
         }
     }
     let has_one_load = groups.windows(2).all(|pair| pair[0].mode == pair[1].mode);

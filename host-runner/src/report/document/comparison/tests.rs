@@ -18,7 +18,11 @@ fn runs_come_link_by_link_and_target_by_target() {
     let [contest] = contests.as_slice() else {
         panic!("one of them is none: {contests:?}");
     };
-    let names: Vec<&str> = contest.links.iter().map(|link| link.name).collect();
+    let names: Vec<&str> = contest
+        .links
+        .iter()
+        .map(|link| link.name.as_str())
+        .collect();
     assert_eq!(names, ["unix", "vhost-user", "loopback"]);
     let unix = link(contest, "unix");
     let labels: Vec<&str> = unix.runs.iter().map(|run| run.label.as_str()).collect();
