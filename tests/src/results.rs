@@ -28,6 +28,15 @@ const PERCENTILES: [(&str, u64); 5] = [
 /// How many samples must be beyond a percentile.
 const SAMPLES_BEYOND: u64 = 10;
 
+/// Tags of a log's entries, each with the summary of the same samples.
+const TAGS: [(&str, &str); 5] = [
+    ("round_trip", "round_trip_ns"),
+    ("service", "service_ns"),
+    ("path", "path_ns"),
+    ("lateness", "send_lateness_ns"),
+    ("waiting_client", "uncorrected_latency_ns"),
+];
+
 /// A directory of results.
 #[derive(Debug)]
 pub struct Results {
@@ -188,6 +197,17 @@ impl Results {
             expect_close("min", sum.min(), count(latency, "min"));
         }
 
+        for (tag, summary) in TAGS {
+            let (logged, summary) = (tagged(&log, Some(tag)), &self.run()[summary]);
+            if summary.is_null() {
+                assert_eq!(logged.len(), 0, "{tag}");
+            } else {
+                assert_eq!(logged.len(), count(summary, "count"), "{tag}");
+                let max = summary["max"].as_u64().unwrap_or_default();
+                expect_close(tag, logged.max(), max);
+            }
+        }
+
         let distribution = fs::read_to_string(self.only_file("hgrm")).expect("it was just listed");
         let total = distribution.lines().find_map(|line| {
             let (_, rest) = line.split_once("Total count")?;
@@ -278,24 +298,38 @@ pub fn check_schema(record: &Value) {
 pub fn measured_s(log: &Path) -> f64 {
     let bytes = fs::read(log).unwrap_or_else(|error| panic!("{}: {error}", log.display()));
     let lengths = IntervalLogIterator::new(&bytes).filter_map(|entry| match entry {
-        Ok(LogEntry::Interval(interval)) => Some(interval.duration().as_secs_f64()),
+        Ok(LogEntry::Interval(interval)) if interval.tag().is_none() => {
+            Some(interval.duration().as_secs_f64())
+        }
         Ok(_) => None,
         Err(error) => panic!("{}: {error:?}", log.display()),
     });
     lengths.sum()
 }
 
-/// All samples of an interval log.
+/// All latencies of an interval log.
 ///
 /// # Panics
 ///
 /// If it is none.
 #[must_use]
 pub fn histogram(log: &Path) -> Histogram<u64> {
+    tagged(log, None)
+}
+
+/// All samples of an interval log that have this tag.
+///
+/// # Panics
+///
+/// If it is none.
+#[must_use]
+pub fn tagged(log: &Path, tag: Option<&str>) -> Histogram<u64> {
     let bytes = fs::read(log).unwrap_or_else(|error| panic!("{}: {error}", log.display()));
     let mut sum = Histogram::<u64>::new(3).expect("3 digits are fine");
     for entry in IntervalLogIterator::new(&bytes) {
-        if let LogEntry::Interval(interval) = entry.expect("a well-formed log") {
+        if let LogEntry::Interval(interval) = entry.expect("a well-formed log")
+            && interval.tag().map(|it| it.as_str()) == tag
+        {
             let bytes = BASE64.decode(interval.encoded_histogram()).expect("base64");
             let histogram: Histogram<u64> = Deserializer::new()
                 .deserialize(&mut bytes.as_slice())

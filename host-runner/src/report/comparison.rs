@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Run;
 use crate::stats::comparison::{Difference, Verdict};
-use crate::stats::{Distribution, Summary};
+use crate::stats::{Distribution, Summary, Tag};
 
 /// All valid repetitions of one target on one link under one kind of load together: their histograms are
 /// added up.
-#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Merged {
     /// What was measured.
     pub target: String,
@@ -39,9 +39,66 @@ pub struct Merged {
     pub lost: u64,
     /// The latency of all of them.
     pub latency_ns: Summary,
+    /// Latencies from here on, in nanoseconds, are censored: the true value is at least that. Null if
+    /// nothing is.
+    #[serde(default)]
+    pub censored_from_ns: Option<u64>,
+    /// Number of censored latencies.
+    #[serde(default)]
+    pub censored_count: u64,
+    /// As of a run, of all of them; null where no repetition has it.
+    #[serde(default)]
+    pub round_trip_ns: Option<Summary>,
+    /// What a client that waits for each answer would have recorded.
+    #[serde(default)]
+    pub uncorrected_latency_ns: Option<Summary>,
+    /// The time in the handler, between the two stamps of the service.
+    #[serde(default)]
+    pub service_ns: Option<Summary>,
+    /// The way there and back.
+    #[serde(default)]
+    pub path_ns: Option<Summary>,
+    /// How late requests were sent.
+    #[serde(default)]
+    pub send_lateness_ns: Option<Summary>,
+    /// Lengths of the measuring thread's scheduling gaps during the runs.
+    #[serde(default)]
+    pub gaps_ns: Option<Summary>,
 }
 
 impl Merged {
+    /// Returns the field of `tag`.
+    #[must_use]
+    pub const fn tagged(&self, tag: Tag) -> &Option<Summary> {
+        match tag {
+            Tag::RoundTrip => &self.round_trip_ns,
+            Tag::Service => &self.service_ns,
+            Tag::Path => &self.path_ns,
+            Tag::Lateness => &self.send_lateness_ns,
+            Tag::WaitingClient => &self.uncorrected_latency_ns,
+            Tag::Gaps => &self.gaps_ns,
+        }
+    }
+
+    /// The same, to be changed.
+    pub const fn tagged_mut(&mut self, tag: Tag) -> &mut Option<Summary> {
+        match tag {
+            Tag::RoundTrip => &mut self.round_trip_ns,
+            Tag::Service => &mut self.service_ns,
+            Tag::Path => &mut self.path_ns,
+            Tag::Lateness => &mut self.send_lateness_ns,
+            Tag::WaitingClient => &mut self.uncorrected_latency_ns,
+            Tag::Gaps => &mut self.gaps_ns,
+        }
+    }
+
+    /// Returns the value from which a latency is a lower bound, because requests were lost.
+    #[must_use]
+    pub fn lower_bounds_from_ns(&self) -> Option<u64> {
+        let of_old_records = self.timeout_ns.filter(|_| self.lost > 0);
+        self.censored_from_ns.or(of_old_records)
+    }
+
     /// The target with its mode.
     #[must_use]
     pub fn label(&self) -> String {
@@ -86,6 +143,8 @@ pub struct Part {
     pub length: Duration,
     /// Its latency.
     pub latency: Distribution,
+    /// What else was recorded of it.
+    pub tagged: Vec<(Tag, Distribution)>,
 }
 
 /// One percentile of two targets, held against each other.

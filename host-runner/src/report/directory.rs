@@ -12,9 +12,11 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 
+use super::hlog::Head;
 use super::{Merged, Part, Report, ReportError, Run, document, hgrm, hlog, older, read, sweep};
 use crate::files::{self, Destination};
-use crate::stats::{Recorder, Recording};
+use crate::stats::recorder::{Censored, OpenLoop};
+use crate::stats::{Recorder, Recording, Tag};
 
 /// Where results go unless told otherwise, under the working directory.
 pub const DEFAULT_BASE: &str = "results";
@@ -130,12 +132,20 @@ impl Directory {
             .started_at
             .map_or(SystemTime::UNIX_EPOCH, SystemTime::from);
         let stem = run.file_stem();
-        let distribution = hgrm::render(&recorder.latency);
+        let distribution = hgrm::render(&recorder.latency, recorder.censored);
         self.write_file(&format!("{stem}.hgrm"), distribution.as_bytes())?;
-        let log = hlog::render(&recorder.intervals, started_at)?;
+        let head = Head {
+            started_at,
+            censored: recorder.censored,
+        };
+        let tags = Tag::ALL
+            .into_iter()
+            .filter(|&tag| run.tagged(tag).is_some());
+        let tagged = tags.filter_map(|tag| Some((tag, recorder.tagged(tag)?)));
+        let log = hlog::render(head, &recorder.intervals, run.measured(), tagged)?;
         self.write_file(&format!("{stem}.hlog"), &log)?;
         match &recorder.open {
-            Some(open) => self.write_uncorrected(run, &open.uncorrected, started_at),
+            Some(open) => self.write_uncorrected(run, open, started_at),
             None => Ok(()),
         }
     }
@@ -145,15 +155,18 @@ impl Directory {
     fn write_uncorrected(
         &self,
         run: &Run,
-        uncorrected: &Recording,
+        open: &OpenLoop,
         started_at: SystemTime,
     ) -> Result<(), ReportError> {
         let stem = run.file_stem() + UNCORRECTED;
-        self.write_file(
-            &format!("{stem}.hgrm"),
-            hgrm::render(uncorrected).as_bytes(),
-        )?;
-        let log = hlog::render_whole(uncorrected, run.measured(), started_at)?;
+        let censored = open.uncorrected_censored;
+        let distribution = hgrm::render(&open.uncorrected, censored);
+        self.write_file(&format!("{stem}.hgrm"), distribution.as_bytes())?;
+        let head = Head {
+            started_at,
+            censored,
+        };
+        let log = hlog::render_whole(head, &open.uncorrected, run.measured())?;
         self.write_file(&format!("{stem}.hlog"), &log)
     }
 
@@ -171,8 +184,17 @@ impl Directory {
         began_at: SystemTime,
     ) -> Result<(), ReportError> {
         let stem = merged.file_stem();
-        self.write_file(&format!("{stem}.hgrm"), hgrm::render(latency).as_bytes())?;
-        let log = hlog::render_parts(parts, began_at)?;
+        let censored = Censored {
+            count: merged.censored_count,
+            from_ns: merged.censored_from_ns,
+        };
+        let distribution = hgrm::render(latency, censored);
+        self.write_file(&format!("{stem}.hgrm"), distribution.as_bytes())?;
+        let head = Head {
+            started_at: began_at,
+            censored,
+        };
+        let log = hlog::render_parts(head, parts)?;
         self.write_file(&format!("{stem}.hlog"), &log)
     }
 

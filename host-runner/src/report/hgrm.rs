@@ -2,13 +2,15 @@
 //! `outputPercentileDistribution` writes it and its plotter reads it. Values are in microseconds:
 //! nanoseconds divided by a scaling ratio of 1000.
 //!
-//! The format has no place for the unit, so a comment before the header says it. Readers skip lines that
+//! The format has no place for the unit, nor for what is censored, so comments before the header say it.
+//! Readers skip lines that
 //! begin with `#`: the last three lines of every such file do, and HdrHistogram's `HistogramLogProcessor`
 //! writes two before the header as well.
 
 use std::fmt::{self, Write as _};
 
 use crate::stats::Recording;
+use crate::stats::recorder::Censored;
 
 /// Nanoseconds per unit of the file.
 const SCALING_RATIO: f64 = 1000.0;
@@ -19,18 +21,27 @@ const UNIT: &str = "#[Values are in microseconds]";
 /// Lines per halving of the distance to 100 %, as HdrHistogram's tools have it.
 const TICKS_PER_HALF_DISTANCE: u32 = 5;
 
-/// The distribution of `recording` as the text of an `.hgrm` file.
+/// The distribution of `recording` as the text of an `.hgrm` file; `censored` are those samples that are
+/// lower bounds.
 #[must_use]
-pub fn render(recording: &Recording) -> String {
+pub fn render(recording: &Recording, censored: Censored) -> String {
     let mut text = String::new();
     // Writing to a string can't fail.
-    let _ = write(recording, &mut text);
+    let _ = write(recording, censored, &mut text);
     text
 }
 
-fn write(recording: &Recording, text: &mut String) -> fmt::Result {
+fn write(recording: &Recording, censored: Censored, text: &mut String) -> fmt::Result {
     let histogram = recording.histogram();
     writeln!(text, "{UNIT}")?;
+    if let Some(from_ns) = censored.from_ns {
+        let (count, from) = (censored.count, from_ns as f64 / SCALING_RATIO);
+        writeln!(
+            text,
+            "#[Censored: {count} values of requests without a reply, from {from:.3} on: the true values \
+             are at least the written ones]"
+        )?;
+    }
     writeln!(
         text,
         "{:>12} {:>14} {:>10} {:>14}\n",
@@ -99,7 +110,7 @@ mod tests {
 #[Max     =        4.000, Total count    =            4]
 #[Buckets =           31, SubBuckets     =         2048]
 ";
-        assert_eq!(render(&recording), expected);
+        assert_eq!(render(&recording, Censored::default()), expected);
     }
 
     /// The points that HdrHistogram's plotter (`plotFiles.html`) draws: lines of four numbers that are no
@@ -120,16 +131,27 @@ mod tests {
     fn a_plotter_sees_the_values_and_nothing_of_the_unit() {
         let mut recording = Recording::default();
         (1..=4).for_each(|value| recording.record(value * 1000));
-        let text = render(&recording);
+        let censored = Censored {
+            count: 1,
+            from_ns: Some(4000),
+        };
+        let text = render(&recording, censored);
+        assert!(
+            text.contains("\n#[Censored: 1 values of requests without a reply, from 4.000 on: ")
+        );
         let points = plotted(&text);
         assert_eq!(points.len(), 11);
         assert_eq!((points[0], points[10]), ((1.0, 1.0), (4.0, 4.001)));
-        let (_, rest) = text.split_once('\n').unwrap();
+        let rest = render(&recording, Censored::default());
+        let (_, rest) = rest.split_once('\n').unwrap();
         assert_eq!(plotted(rest), points);
     }
 
     #[test]
     fn an_empty_recording_is_a_file_too() {
-        assert!(render(&Recording::default()).contains("Total count    =            0]"));
+        assert!(
+            render(&Recording::default(), Censored::default())
+                .contains("Total count    =            0]")
+        );
     }
 }

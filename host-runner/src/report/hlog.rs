@@ -1,75 +1,143 @@
-//! The `.hlog` file: an HdrHistogram V2 interval log, one compressed histogram per interval of the
-//! run, values in nanoseconds. The intervals together are the run's latency histogram, and their lengths
-//! the time in which requests were sent, to the millisecond that the format has.
+//! The `.hlog` file: an HdrHistogram V2 interval log, values in nanoseconds.
+//!
+//! Entries without a tag are the latency, one per interval of the run: together they are the run's latency
+//! histogram, and their lengths the time in which requests were sent, to the millisecond that the format
+//! has. Every other quantity follows as one entry of the whole run with its tag ([`Tag`]). HdrHistogram's own
+//! tools take the entries without a tag unless told a tag.
 
 use std::time::{Duration, SystemTime};
 
 use hdrhistogram::serialization::V2DeflateSerializer;
-use hdrhistogram::serialization::interval_log::IntervalLogWriterBuilder;
+use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag as LogTag};
 use hdrhistogram::{Counter, Histogram};
 
 use super::{Part, ReportError};
-use crate::stats::Recording;
 use crate::stats::intervals::{Interval, Intervals};
+use crate::stats::recorder::Censored;
+use crate::stats::{Distribution, Recording, Tag};
 
 /// The column of maxima, for people, is in milliseconds, as HdrHistogram's own tools have it.
 const MAX_VALUE_DIVISOR: f64 = 1e6;
 
-/// The intervals as the bytes of an `.hlog` file of a run that began at `started_at`.
+/// Beginning of a log.
+#[derive(Clone, Copy, Debug)]
+pub struct Head {
+    /// When the first interval began.
+    pub started_at: SystemTime,
+    /// Latencies that are lower bounds.
+    pub censored: Censored,
+}
+
+/// One entry of a log.
+struct Entry<C: Counter> {
+    tag: Option<Tag>,
+    start: Duration,
+    length: Duration,
+    histogram: Histogram<C>,
+}
+
+/// The intervals as the bytes of an `.hlog` file, and what is `tagged` of the same run of `length`.
 ///
 /// # Errors
 ///
 /// [`ReportError::Histogram`] if one can't be encoded.
-pub fn render(intervals: &Intervals, started_at: SystemTime) -> Result<Vec<u8>, ReportError> {
-    let interval = |it: Interval| {
-        let [start, length] = [it.start_ns, it.length_ns].map(Duration::from_nanos);
-        (start, length, it.histogram)
+pub fn render<'a>(
+    head: Head,
+    intervals: &Intervals,
+    length: Duration,
+    tagged: impl IntoIterator<Item = (Tag, &'a Recording)>,
+) -> Result<Vec<u8>, ReportError> {
+    let interval = |it: Interval| Entry {
+        tag: None,
+        start: Duration::from_nanos(it.start_ns),
+        length: Duration::from_nanos(it.length_ns),
+        histogram: it.histogram,
     };
-    log(intervals.each().map(interval), started_at)
+    let tagged = tagged.into_iter().map(|(tag, recording)| Entry {
+        tag: Some(tag),
+        start: Duration::ZERO,
+        length,
+        histogram: recording.histogram(),
+    });
+    log(head, intervals.each().map(interval), tagged)
 }
 
-/// The repetitions of a comparison that began at `began_at`, each as an interval.
+/// The repetitions of a comparison, each as an interval, with what is tagged of each.
 ///
 /// # Errors
 ///
 /// As [`render`].
-pub fn render_parts(parts: &[Part], began_at: SystemTime) -> Result<Vec<u8>, ReportError> {
-    let interval = |part: &Part| (part.start, part.length, part.latency.histogram());
-    log(parts.iter().map(interval), began_at)
+pub fn render_parts(head: Head, parts: &[Part]) -> Result<Vec<u8>, ReportError> {
+    let entry = |part: &Part, tag, it: &Distribution| Entry {
+        tag,
+        start: part.start,
+        length: part.length,
+        histogram: it.histogram(),
+    };
+    let intervals = parts.iter().map(|part| entry(part, None, &part.latency));
+    let tagged = parts.iter().flat_map(|part| {
+        let of_part = part.tagged.iter();
+        of_part.map(move |(tag, it)| entry(part, Some(*tag), it))
+    });
+    log(head, intervals, tagged)
 }
 
-/// A run of `length` that began at `started_at` as one interval.
+/// A run of `length` as one interval.
 ///
 /// # Errors
 ///
 /// As [`render`].
 pub fn render_whole(
+    head: Head,
     recording: &Recording,
     length: Duration,
-    started_at: SystemTime,
 ) -> Result<Vec<u8>, ReportError> {
-    let whole = (Duration::ZERO, length, recording.histogram());
-    log(std::iter::once(whole), started_at)
+    let whole = Entry {
+        tag: None,
+        start: Duration::ZERO,
+        length,
+        histogram: recording.histogram(),
+    };
+    log(
+        head,
+        std::iter::once(whole),
+        std::iter::empty::<Entry<u64>>(),
+    )
 }
 
-/// The bytes of a log of intervals, each with its start and its length.
-fn log<C: Counter>(
-    intervals: impl Iterator<Item = (Duration, Duration, Histogram<C>)>,
-    started_at: SystemTime,
+/// The bytes of a log.
+fn log<A: Counter, B: Counter>(
+    head: Head,
+    intervals: impl Iterator<Item = Entry<A>>,
+    tagged: impl Iterator<Item = Entry<B>>,
 ) -> Result<Vec<u8>, ReportError> {
     let failed = |error: &dyn std::fmt::Display| ReportError::Histogram(error.to_string());
     let mut bytes = Vec::new();
     let mut serializer = V2DeflateSerializer::new();
-    let mut log = IntervalLogWriterBuilder::new()
+    let mut builder = IntervalLogWriterBuilder::new();
+    builder
         .add_comment("[Histogram log format version 1.3]")
-        .add_comment("[Latency in nanoseconds]")
-        .with_start_time(started_at)
-        .with_base_time(started_at)
+        .add_comment("[Latency in nanoseconds]");
+    if let Some(from_ns) = head.censored.from_ns {
+        let count = head.censored.count;
+        builder.add_comment(&format!(
+            "[Censored: {count} latencies of requests without a reply, from {from_ns} ns on: the true \
+             values are at least the recorded ones]"
+        ));
+    }
+    let mut log = builder
+        .with_start_time(head.started_at)
+        .with_base_time(head.started_at)
         .with_max_value_divisor(MAX_VALUE_DIVISOR)
         .begin_log_with(&mut bytes, &mut serializer)
         .map_err(|error| failed(&error))?;
-    for (start, length, histogram) in intervals {
-        log.write_histogram(&histogram, start, length, None)
+    for it in intervals {
+        log.write_histogram(&it.histogram, it.start, it.length, None)
+            .map_err(|error| failed(&error))?;
+    }
+    for it in tagged {
+        let tag = it.tag.and_then(|tag| LogTag::new(tag.name()));
+        log.write_histogram(&it.histogram, it.start, it.length, tag)
             .map_err(|error| failed(&error))?;
     }
     Ok(bytes)
@@ -83,13 +151,20 @@ mod tests {
     use super::super::sample;
     use super::*;
     use crate::load::Mode;
-    use crate::stats::Distribution;
+    use crate::stats::Recorder;
+
+    const HEAD: Head = Head {
+        started_at: SystemTime::UNIX_EPOCH,
+        censored: Censored {
+            count: 0,
+            from_ns: None,
+        },
+    };
 
     #[test]
     fn reads_back_as_the_runs_latency() {
         let recorder = sample::recorder(Mode::Closed);
-        let started_at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_800_000_000_500);
-        let bytes = render(&recorder.intervals, started_at).unwrap();
+        let bytes = sample::log(Mode::Closed, &recorder);
         let mut sum = Histogram::<u64>::new_with_bounds(1, 1 << 40, 3).unwrap();
         let mut starts = Vec::new();
         for entry in IntervalLogIterator::new(&bytes) {
@@ -97,6 +172,7 @@ mod tests {
                 LogEntry::StartTime(at) | LogEntry::BaseTime(at) => {
                     assert_eq!(at, Duration::from_millis(1_800_000_000_500));
                 }
+                LogEntry::Interval(interval) if interval.tag().is_some() => {}
                 LogEntry::Interval(interval) => {
                     starts.push(interval.start_timestamp().as_secs());
                     let text = interval.encoded_histogram();
@@ -114,7 +190,7 @@ mod tests {
         for (measured_ms, expected) in [(500, vec![0.5]), (2500, vec![1.0, 1.0, 0.5])] {
             let mut recorder = sample::recorder(Mode::Closed);
             recorder.intervals.end(measured_ms * 1_000_000);
-            let bytes = render(&recorder.intervals, SystemTime::UNIX_EPOCH).unwrap();
+            let bytes = sample::log(Mode::Closed, &recorder);
             // As people add them up: the second column of every line that is no comment.
             let lines = bytes
                 .split(|&byte| byte == b'\n')
@@ -123,29 +199,44 @@ mod tests {
                 .filter(|line| !line.is_empty() && !line.starts_with(['#', '"']))
                 .map(|line| line.split(',').nth(1).unwrap().parse().unwrap())
                 .collect();
-            assert_eq!(lengths, expected);
+            // In a line with a tag that column is the start of the run, which adds nothing.
+            let (of_intervals, tagged) = lengths.split_at(expected.len());
+            assert_eq!(of_intervals, expected);
+            assert_eq!(tagged, [0.0, 0.0]);
         }
     }
 
     #[test]
     fn the_parts_of_a_comparison_are_its_intervals() {
         let latency = sample::recorder(Mode::Closed).latency;
+        let service = sample::recorder(Mode::Closed).service;
         let part = |round| Part {
+            tagged: vec![(Tag::Service, Distribution::from(&service))],
             round,
             start: Duration::from_secs(10 * u64::from(round)),
             length: Duration::from_millis(2500),
             latency: Distribution::from(&latency),
         };
-        let bytes = render_parts(&[part(1), part(3)], SystemTime::UNIX_EPOCH).unwrap();
+        let bytes = render_parts(HEAD, &[part(1), part(3)]).unwrap();
         let mut sum = Histogram::<u64>::new_with_bounds(1, 1 << 40, 3).unwrap();
+        let mut tagged = Vec::new();
         let mut starts = Vec::new();
         for entry in IntervalLogIterator::new(&bytes) {
             if let LogEntry::Interval(interval) = entry.unwrap() {
-                starts.push(interval.start_timestamp().as_secs());
+                let start_s = interval.start_timestamp().as_secs();
+                if let Some(tag) = interval.tag() {
+                    tagged.push((tag.as_str().to_owned(), start_s));
+                    continue;
+                }
+                starts.push(start_s);
                 sum.add(decode(interval.encoded_histogram())).unwrap();
             }
         }
         assert_eq!(starts, [10, 30]);
+        assert_eq!(
+            tagged,
+            [("service".to_owned(), 10), ("service".to_owned(), 30)]
+        );
         let mut merged = latency.clone();
         merged.add_all(&latency);
         assert_eq!(sum, merged.histogram());
@@ -158,7 +249,7 @@ mod tests {
         });
         let uncorrected = &recorder.open.unwrap().uncorrected;
         let length = Duration::from_secs(2);
-        let bytes = render_whole(uncorrected, length, SystemTime::UNIX_EPOCH).unwrap();
+        let bytes = render_whole(HEAD, uncorrected, length).unwrap();
         let mut intervals = IntervalLogIterator::new(&bytes).filter_map(|entry| match entry {
             Ok(LogEntry::Interval(interval)) => Some(interval),
             _ => None,
@@ -170,6 +261,47 @@ mod tests {
             uncorrected.histogram()
         );
         assert!(intervals.next().is_none());
+    }
+
+    #[test]
+    fn every_other_quantity_is_an_entry_of_the_whole_run_with_its_tag() {
+        let mode = Mode::Open {
+            rate: crate::load::Rate::per_second(1000),
+        };
+        let recorder = sample::recorder(mode);
+        let bytes = sample::log(mode, &recorder);
+        let mut tags = Vec::new();
+        for entry in IntervalLogIterator::new(&bytes) {
+            let LogEntry::Interval(interval) = entry.unwrap() else {
+                continue;
+            };
+            let Some(tag) = interval.tag().map(|tag| Tag::named(tag.as_str()).unwrap()) else {
+                assert!(tags.is_empty(), "the latency comes first");
+                continue;
+            };
+            let expected = recorder.tagged(tag).unwrap().histogram();
+            assert_eq!(decode(interval.encoded_histogram()), expected, "{tag:?}");
+            assert_eq!(interval.start_timestamp(), Duration::ZERO);
+            assert_eq!(interval.duration(), Duration::from_secs(1));
+            tags.push(tag);
+        }
+        let run = sample::open_run();
+        let has = |tag: &Tag| run.tagged(*tag).is_some();
+        assert!(tags.iter().copied().eq(Tag::ALL.into_iter().filter(has)));
+        assert!(tags.contains(&Tag::Service) && tags.contains(&Tag::Lateness));
+    }
+
+    #[test]
+    fn what_is_censored_is_a_comment_and_only_if_anything_is() {
+        let text = |recorder: &Recorder| {
+            let bytes = sample::log(Mode::Closed, recorder);
+            String::from_utf8(bytes).unwrap()
+        };
+        let mut recorder = sample::recorder(Mode::Closed);
+        let told = "\n#[Censored: 2 latencies of requests without a reply, from 1000000000 ns on: ";
+        assert!(text(&recorder).contains(told));
+        recorder.censored = Censored::default();
+        assert!(!text(&recorder).contains("ensored"));
     }
 
     fn decode(base64: &str) -> Histogram<u64> {

@@ -80,9 +80,8 @@ fn write(report: &Report, detail: Detail, text: &mut String) -> fmt::Result {
 
 fn line(merged: &Merged, columns: &[PercentileColumn], text: &mut String) -> fmt::Result {
     let latency = &merged.latency_ns;
-    let timeout_ns = merged.timeout_ns.filter(|_| merged.lost > 0);
-    // Lost requests took at least as long as the timeout.
-    let is_bound = |ns| timeout_ns.is_some_and(|timeout_ns| ns >= timeout_ns);
+    let bounds_from_ns = merged.lower_bounds_from_ns();
+    let is_bound = |ns| bounds_from_ns.is_some_and(|from_ns| ns >= from_ns);
     let value = |value: Option<u64>| {
         value.map_or_else(|| "n/a".to_owned(), |ns| at_least(ns as f64, is_bound(ns)))
     };
@@ -168,6 +167,7 @@ mod tests {
             received: 2000,
             lost: 0,
             latency_ns: (&recording).into(),
+            ..Merged::default()
         }
     }
 

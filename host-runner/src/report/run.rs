@@ -14,7 +14,7 @@ use crate::host::assignment::Cpus;
 use crate::link::Signals;
 use crate::load::{Mode, Plan, Protocol, Tally};
 use crate::stats::{
-    Ended, GuestClock, Noise, PercentileState, Reason, Recorder, Requested, Stall, Summary,
+    Ended, GuestClock, Noise, PercentileState, Reason, Recorder, Requested, Stall, Summary, Tag,
     validity,
 };
 
@@ -321,8 +321,8 @@ impl Run {
             stale: tally.stale,
             impossible_times: recorder.impossible_times,
             latency_ns: (&recorder.latency).into(),
-            censored_from_ns: None,
-            censored_count: 0,
+            censored_from_ns: recorder.censored.from_ns,
+            censored_count: recorder.censored.count,
             round_trip_ns: None,
             percentiles: BTreeMap::new(),
             valid_to: None,
@@ -377,20 +377,35 @@ impl Run {
     /// Adds percentiles of what `recorder` has to every summary.
     pub fn add_percentiles(&mut self, recorder: &Recorder, requested: &[Requested]) {
         self.latency_ns.add(&recorder.latency, requested);
-        let open = recorder.open.as_ref();
-        let parts = [
-            (&mut self.service_ns, Some(&recorder.service)),
-            (&mut self.path_ns, Some(&recorder.path)),
-            (
-                &mut self.uncorrected_latency_ns,
-                open.map(|it| &it.uncorrected),
-            ),
-            (&mut self.send_lateness_ns, open.map(|it| &it.lateness)),
-        ];
-        for (summary, recording) in parts {
-            if let (Some(summary), Some(recording)) = (summary, recording) {
+        for tag in Tag::ALL {
+            if let (Some(summary), Some(recording)) = (self.tagged_mut(tag), recorder.tagged(tag)) {
                 summary.add(recording, requested);
             }
+        }
+    }
+
+    /// Returns the summary of `tag`; `None` where the run has none.
+    #[must_use]
+    pub const fn tagged(&self, tag: Tag) -> Option<&Summary> {
+        match tag {
+            Tag::RoundTrip => self.round_trip_ns.as_ref(),
+            Tag::Service => self.service_ns.as_ref(),
+            Tag::Path => self.path_ns.as_ref(),
+            Tag::Lateness => self.send_lateness_ns.as_ref(),
+            Tag::WaitingClient => self.uncorrected_latency_ns.as_ref(),
+            Tag::Gaps => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub const fn tagged_mut(&mut self, tag: Tag) -> Option<&mut Summary> {
+        match tag {
+            Tag::RoundTrip => self.round_trip_ns.as_mut(),
+            Tag::Service => self.service_ns.as_mut(),
+            Tag::Path => self.path_ns.as_mut(),
+            Tag::Lateness => self.send_lateness_ns.as_mut(),
+            Tag::WaitingClient => self.uncorrected_latency_ns.as_mut(),
+            Tag::Gaps => None,
         }
     }
 

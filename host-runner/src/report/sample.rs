@@ -5,12 +5,13 @@ use std::num::NonZeroU16;
 use jiff::Timestamp;
 use wire::Counters;
 
+use super::hlog::{self, Head};
 use super::run::GuestCounters;
 use super::{Environment, Image, Merged, Report, Run, Setting};
 use crate::load::{GuestTimes, Limit, Loss, Mode, Observer, Plan, Rate, Sample, Tally};
 use crate::stats::noise::Lost;
 use crate::stats::summary::PERCENTILES;
-use crate::stats::{Ended, Noise, PercentileState, Recorder, State};
+use crate::stats::{Ended, Noise, PercentileState, Recorder, State, Tag};
 
 /// When every sample began.
 pub(super) const STARTED_AT: Timestamp = Timestamp::constant(1_800_000_000, 500_000_000);
@@ -59,6 +60,20 @@ pub(super) fn recorder(mode: Mode) -> Recorder {
         });
     }
     recorder
+}
+
+/// The log of `recorder`, of a run of `mode`.
+pub(super) fn log(mode: Mode, recorder: &Recorder) -> Vec<u8> {
+    let head = Head {
+        started_at: STARTED_AT.into(),
+        censored: recorder.censored,
+    };
+    let run = run(mode);
+    let tags = Tag::ALL
+        .into_iter()
+        .filter(|&tag| run.tagged(tag).is_some());
+    let tagged = tags.filter_map(|tag| Some((tag, recorder.tagged(tag)?)));
+    hlog::render(head, &recorder.intervals, run.measured(), tagged).unwrap()
 }
 
 fn run(mode: Mode) -> Run {
@@ -146,6 +161,7 @@ pub(super) fn merged(run: &Run) -> Merged {
         received: run.received,
         lost: run.lost,
         latency_ns: run.latency_ns.clone(),
+        ..Merged::default()
     }
 }
 

@@ -31,7 +31,33 @@ impl From<&Recording> for Distribution {
     }
 }
 
+impl From<&Histogram<u64>> for Distribution {
+    /// Takes the histogram's word for the largest sample, which it knows to three digits.
+    fn from(histogram: &Histogram<u64>) -> Self {
+        let used = histogram.iter_recorded().map(|it| {
+            let slot = Slot::of(it.value_iterated_to());
+            (slot, it.count_at_value())
+        });
+        let (slots, counts): (Vec<_>, Vec<_>) = used.unzip();
+        let running = counts.iter().scan(0, |sum, count| {
+            *sum += count;
+            Some(*sum)
+        });
+        Self {
+            slots,
+            up_to: running.collect(),
+            max_ns: histogram.max(),
+        }
+    }
+}
+
 impl Distribution {
+    /// Returns the number of slots that have samples.
+    #[must_use]
+    pub fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
     /// How many samples there are.
     #[must_use]
     pub fn count(&self) -> u64 {

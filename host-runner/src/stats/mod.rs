@@ -5,6 +5,7 @@
 //! - [`summary`]: the percentiles that a number of samples supports;
 //! - [`requested`]: percentiles beside those;
 //! - [`intervals`]: the same latency, second by second;
+//! - [`tag`]: what else has a distribution;
 //! - [`recorder`]: puts every sample of a measurement where it belongs;
 //! - [`noise`]: what the host did meanwhile;
 //! - [`round_trip`]: the round trip of one cache line between two cores;
@@ -37,6 +38,7 @@ pub mod stall;
 pub mod state;
 mod student;
 pub mod summary;
+pub mod tag;
 pub mod validity;
 
 pub use distribution::Distribution;
@@ -49,4 +51,5 @@ pub use requested::Requested;
 pub use stall::Stall;
 pub use state::{PercentileState, State};
 pub use summary::Summary;
+pub use tag::Tag;
 pub use validity::Ended;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::clock;
 use crate::load::{Dropped, GuestTimes, Loss, Mode, Observer, Plan, Sample};
 
-use super::{Recording, counts::Slot, intervals::Intervals};
+use super::{Recording, Tag, counts::Slot, intervals::Intervals};
 
 /// The distributions of one measurement.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct Recorder {
     pub impossible_times: u64,
     /// What only an open loop has.
     pub open: Option<OpenLoop>,
+    /// Latencies that are lower bounds.
+    pub censored: Censored,
     /// When measuring began, by the host's clock of day.
     pub started_at: Option<Timestamp>,
     /// The latency over time.
@@ -34,8 +36,35 @@ pub struct OpenLoop {
     /// sent to its reply, of those alone that it would have sent. A service that stands still costs
     /// such a client one sample, however long it does (coordinated omission).
     pub uncorrected: Recording,
+    /// Those of them that are lower bounds.
+    pub uncorrected_censored: Censored,
     /// From when a request was due to when it was sent.
     pub lateness: Recording,
+}
+
+/// Latencies of requests that were not answered: the true value is at least the recorded one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Censored {
+    /// Number of them.
+    pub count: u64,
+    /// The least of them, in nanoseconds: what lies below is exact.
+    pub from_ns: Option<u64>,
+}
+
+impl Censored {
+    fn record(&mut self, latency_ns: u64) {
+        self.add(Self {
+            count: 1,
+            from_ns: Some(latency_ns),
+        });
+    }
+
+    /// Adds those of another run.
+    pub fn add(&mut self, other: Self) {
+        self.count += other.count;
+        let both = self.from_ns.into_iter().chain(other.from_ns);
+        self.from_ns = both.min();
+    }
 }
 
 impl Recorder {
@@ -48,6 +77,7 @@ impl Recorder {
             service: Recording::default(),
             path: Recording::default(),
             impossible_times: 0,
+            censored: Censored::default(),
             started_at: None,
             open: match plan.mode {
                 Mode::Closed | Mode::Pipeline { .. } => None,
@@ -67,6 +97,19 @@ impl Recorder {
         self.impossible_times += u64::from(guest_ns != Some(service_ns));
         self.service.record(service_ns);
         self.path.record(round_trip_ns - service_ns);
+    }
+
+    /// Returns the distribution of `tag`; `None` where a run has none.
+    #[must_use]
+    pub fn tagged(&self, tag: Tag) -> Option<&Recording> {
+        let open = self.open.as_ref();
+        match tag {
+            Tag::RoundTrip | Tag::Gaps => None,
+            Tag::Service => Some(&self.service),
+            Tag::Path => Some(&self.path),
+            Tag::Lateness => open.map(|it| &it.lateness),
+            Tag::WaitingClient => open.map(|it| &it.uncorrected),
+        }
     }
 
     #[inline]
@@ -116,11 +159,16 @@ impl Observer for Recorder {
             round_trip_ns,
             is_waited_for,
         } = loss;
+        self.censored.record(latency_ns);
+        if let Some(open) = self.open.as_mut().filter(|_| is_waited_for) {
+            open.uncorrected_censored.record(round_trip_ns);
+        }
         self.latency(at_ns, latency_ns, round_trip_ns, is_waited_for);
     }
 
     /// A request that was due and was not sent: it has a latency, and no round trip.
     fn dropped(&mut self, dropped: Dropped) {
+        self.censored.record(dropped.latency_ns);
         let slot = Slot::of(dropped.latency_ns);
         self.latency.record_at(slot, dropped.latency_ns);
         self.intervals.record_at(slot, dropped.at_ns);
@@ -226,6 +274,7 @@ mod tests {
             latency_ns: 1_000_000_000,
         });
         assert_eq!(recorder.latency.max_ns(), Some(1_000_000_000));
+        assert_eq!(recorder.censored.count, 1);
         let open = recorder.open.unwrap();
         assert_eq!((open.uncorrected.count(), open.lateness.count()), (0, 0));
         let samples = recorder.intervals.each().map(|it| it.histogram.len());
@@ -247,6 +296,14 @@ mod tests {
         });
         assert_eq!(recorder.latency.count(), 2);
         assert_eq!(recorder.latency.max_ns(), Some(1_000_000_000));
+        let mut censored = recorder.censored;
+        assert_eq!((censored.count, censored.from_ns), (1, Some(1_000_000_000)));
+        censored.add(Censored {
+            count: 2,
+            from_ns: Some(5),
+        });
+        censored.add(Censored::default());
+        assert_eq!((censored.count, censored.from_ns), (3, Some(5)));
         assert_eq!((recorder.service.count(), recorder.path.count()), (0, 0));
         assert!(recorder.open.is_none());
     }

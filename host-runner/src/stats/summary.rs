@@ -60,7 +60,7 @@ pub struct Summary {
     pub count: u64,
     /// The smallest sample.
     pub min: Option<u64>,
-    /// The mean of all samples.
+    /// The mean of all samples; a lower bound where any of them is censored.
     pub mean: Option<f64>,
     /// The median.
     pub p50: Option<u64>,

@@ -185,7 +185,7 @@ impl Ledger {
 
     /// Returns true if `account` was left out, or given up in some round.
     fn is_skipped(&self, account: &Account) -> bool {
-        self.skipped.iter().any(|it| it.is(&account.merged(0)))
+        self.skipped.iter().any(|it| it.is(&account.merged(0, &[])))
     }
 
     /// The first hermit, or without one the first target, and each other target on its link, load by load.
@@ -306,11 +306,7 @@ impl Ledger {
         let merged: Vec<Merged> = self
             .accounts
             .iter()
-            .map(|it| {
-                let mut merged = it.merged(self.rounds);
-                merged.latency_ns.add(&it.latency, output.percentiles());
-                merged
-            })
+            .map(|it| it.merged(self.rounds, output.percentiles()))
             .collect();
         for (account, merged) in self.accounts.iter().zip(&merged) {
             if !account.parts.is_empty() {

@@ -3,7 +3,7 @@
 use crate::quantity;
 use crate::report::chart::Style;
 use crate::report::read::{Distribution, Source};
-use crate::report::{Environment, Run};
+use crate::report::{Environment, Run, marked};
 
 use super::plots::Series;
 
@@ -28,7 +28,7 @@ impl Entry<'_> {
     /// From this value on a latency is a lower bound, because requests were lost.
     #[must_use]
     pub fn censored_from_ns(&self) -> Option<u64> {
-        (self.run.lost > 0).then_some(self.run.timeout_ns)
+        marked::censored_from_ns(self.run)
     }
 
     /// Its latency as charts have it.

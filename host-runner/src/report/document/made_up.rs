@@ -25,6 +25,7 @@ fn distribution(mode: Mode) -> Distribution {
     };
     assert_eq!(PERCENTILES[2].name, "p99");
     Distribution {
+        tagged: std::collections::BTreeMap::new(),
         histogram: recorder.latency.histogram().clone(),
         intervals: vec![interval(0.0), interval(1.0)],
     }
@@ -142,6 +143,7 @@ fn merge((target, responder): Named, link: &str, runs: &[Run]) -> Merged {
         received: 0,
         lost: 0,
         latency_ns: Summary::default(),
+        ..Merged::default()
     };
     let mut latency = Recording::default();
     for run in runs {

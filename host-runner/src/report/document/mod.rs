@@ -86,9 +86,19 @@ pub fn read_all(
         let runs = source.report.runs.iter_mut().zip(&source.distributions);
         for (run, distribution) in runs {
             run.latency_ns.add_from(&distribution.histogram, &all);
+            for (&tag, it) in &distribution.tagged {
+                if let Some(summary) = run.tagged_mut(tag) {
+                    summary.add_from(&it.histogram(), &all);
+                }
+            }
         }
         for (merged, whole) in source.report.merged.iter_mut().zip(&source.wholes) {
             merged.latency_ns.add_from(&whole.histogram, &all);
+            for (&tag, it) in &whole.tagged {
+                if let Some(summary) = merged.tagged_mut(tag) {
+                    summary.add_from(&it.histogram(), &all);
+                }
+            }
         }
     }
     Ok(sources)

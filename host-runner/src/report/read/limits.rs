@@ -5,9 +5,9 @@ use std::collections::HashSet;
 
 use super::Distribution;
 use crate::report::{Merged, Report};
-use crate::stats::Summary;
 use crate::stats::requested::MOST;
 use crate::stats::summary::percentile_columns;
+use crate::stats::{Summary, Tag};
 
 /// The length of `result.json`. A thousand runs have half of it.
 pub const RESULT_BYTES: u64 = 8 << 20;
@@ -68,7 +68,9 @@ impl Budget {
 
     /// Takes what `distribution` needs.
     pub fn take(&mut self, distribution: &Distribution) -> Result<(), String> {
-        let bytes = distribution.histogram.distinct_values() * size_of::<u64>();
+        let tagged = distribution.tagged.values().map(|it| it.slots());
+        let counts = distribution.histogram.distinct_values() + 2 * tagged.sum::<usize>();
+        let bytes = counts * size_of::<u64>();
         take(&mut self.intervals, distribution.intervals.len())?;
         take(&mut self.bytes, bytes)
     }
@@ -139,16 +141,16 @@ pub fn excess(report: &Report) -> Option<String> {
 /// All that tables have a column for each percentile of.
 fn summaries(report: &Report) -> impl Iterator<Item = &Summary> {
     let runs = report.runs.iter().flat_map(|run| {
-        let optional = [
-            &run.uncorrected_latency_ns,
-            &run.service_ns,
-            &run.path_ns,
-            &run.send_lateness_ns,
-        ];
-        let optional = optional.into_iter().flatten();
-        std::iter::once(&run.latency_ns).chain(optional)
+        let tagged = Tag::ALL.into_iter().filter_map(|tag| run.tagged(tag));
+        std::iter::once(&run.latency_ns).chain(tagged)
     });
-    runs.chain(report.merged.iter().map(|it| &it.latency_ns))
+    let merged = report.merged.iter().flat_map(|it| {
+        let tagged = Tag::ALL
+            .into_iter()
+            .filter_map(|tag| it.tagged(tag).as_ref());
+        std::iter::once(&it.latency_ns).chain(tagged)
+    });
+    runs.chain(merged)
 }
 
 fn too_many_rounds(merged: &Merged) -> Option<String> {

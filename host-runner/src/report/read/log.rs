@@ -1,5 +1,6 @@
 //! An interval log, taken apart: nothing in it is believed before its size is known.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 
 use base64::Engine as _;
@@ -13,6 +14,7 @@ use hdrhistogram::serialization::interval_log::{
 
 use super::limits::LOG_INTERVALS;
 use super::{Distribution, Interval};
+use crate::stats::Tag;
 use crate::stats::recording::HIGHEST_NS;
 use crate::stats::summary::{PERCENTILES, Percentile};
 
@@ -33,12 +35,13 @@ const DIGITS: u32 = 3;
 /// More than a histogram of so many digits up to [`HIGHEST_NS`] can have, 9 bytes for every count.
 const MAX_PLAIN: usize = 1 << 20;
 
-/// The intervals of the log of a run that took `elapsed_s`, and their sum.
+/// The intervals of the log of a run that took `elapsed_s`, their sum, and what is tagged.
 pub(super) fn decode(log: &[u8], elapsed_s: f64) -> Result<Distribution, String> {
     let mut sum = Sum {
         histogram: Histogram::new(DIGITS as u8).map_err(|error| error.to_string())?,
         intervals: Vec::new(),
     };
+    let mut tagged: BTreeMap<Tag, Histogram<u64>> = BTreeMap::new();
     let mut last: Option<(f64, f64, Histogram<u64>)> = None;
     let mut count = 0;
     for entry in IntervalLogIterator::new(log) {
@@ -49,6 +52,19 @@ pub(super) fn decode(log: &[u8], elapsed_s: f64) -> Result<Distribution, String>
         count += 1;
         if count > LOG_INTERVALS {
             return Err(format!("it has more than {LOG_INTERVALS} intervals"));
+        }
+        if let Some(tag) = interval.tag() {
+            // Those of other versions are left alone.
+            if let Some(tag) = Tag::named(tag.as_str()) {
+                let part = histogram(&interval)?;
+                match tagged.get_mut(&tag) {
+                    Some(sum) => sum.add(part).map_err(|error| error.to_string())?,
+                    None => {
+                        tagged.insert(tag, part);
+                    }
+                }
+            }
+            continue;
         }
         let part = histogram(&interval)?;
         let start_s = interval.start_timestamp().as_secs_f64();
@@ -74,6 +90,7 @@ pub(super) fn decode(log: &[u8], elapsed_s: f64) -> Result<Distribution, String>
     Ok(Distribution {
         histogram: sum.histogram,
         intervals: sum.intervals,
+        tagged: tagged.iter().map(|(&tag, it)| (tag, it.into())).collect(),
     })
 }
 

@@ -9,6 +9,7 @@
 //! - `log`: an interval log, taken apart;
 //! - `whole`: repetitions, put together.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -18,9 +19,9 @@ use serde::Deserialize;
 use super::directory::RESULT;
 use super::{Report, Run, SCHEMA};
 use crate::files::Directory;
-use crate::stats::Summary;
 use crate::stats::recording::HIGHEST_NS;
 use crate::stats::summary::PERCENTILES;
+use crate::stats::{self, Summary, Tag};
 
 mod limits;
 mod log;
@@ -135,13 +136,15 @@ impl Source {
     }
 }
 
-/// A run's latency.
+/// A run's latency, and what else was recorded of it.
 #[derive(Clone, Debug)]
 pub struct Distribution {
     /// All of it.
     pub histogram: Histogram<u64>,
     /// The same over time.
     pub intervals: Vec<Interval>,
+    /// What else was recorded; nothing in logs of older versions.
+    pub tagged: BTreeMap<Tag, stats::Distribution>,
 }
 
 /// A part of a run.
@@ -237,7 +240,15 @@ fn distribution(
         path: path.clone(),
         what,
     })?;
-    match contradiction(&run.latency_ns, &distribution.histogram) {
+    let tagged = distribution.tagged.iter().filter_map(|(&tag, it)| {
+        let what = match run.tagged(tag) {
+            Some(summary) => contradiction(summary, &it.histogram())?,
+            None => "the record has none".to_owned(),
+        };
+        Some(format!("of its entries with tag {}: {what}", tag.name()))
+    });
+    let of_latency = contradiction(&run.latency_ns, &distribution.histogram);
+    match of_latency.into_iter().chain(tagged).next() {
         None => Ok(distribution),
         Some(what) => Err(ReadError::Contradiction { path, what }),
     }

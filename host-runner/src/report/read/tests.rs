@@ -1,11 +1,10 @@
 //! Results that are written and read back, damaged or not.
 
 use std::fs;
-use std::time::SystemTime;
 
 use proptest::prelude::*;
 
-use super::super::{hlog, sample};
+use super::super::sample;
 use super::log::decode;
 use super::*;
 use crate::load::Mode;
@@ -18,7 +17,7 @@ fn results() -> tempfile::TempDir {
     let json = report.to_json().unwrap();
     fs::write(place.path().join(RESULT), json).unwrap();
     let recorder = sample::recorder(Mode::Closed);
-    let log = hlog::render(&recorder.intervals, SystemTime::UNIX_EPOCH).unwrap();
+    let log = sample::log(Mode::Closed, &recorder);
     fs::write(place.path().join("hermit-unix-closed.hlog"), log).unwrap();
     place
 }
@@ -45,6 +44,14 @@ fn what_was_written_is_read_back() {
     let recorder = sample::recorder(Mode::Closed);
     let histogram = recorder.latency.histogram().clone();
     assert_eq!(source.distributions[0].histogram, histogram);
+    let tagged = &source.distributions[0].tagged;
+    let tags: Vec<Tag> = tagged.keys().copied().collect();
+    assert_eq!(tags, [Tag::Service, Tag::Path]);
+    assert_eq!(
+        tagged[&Tag::Service].histogram(),
+        recorder.service.histogram()
+    );
+    assert_eq!(tagged[&Tag::Path].histogram(), recorder.path.histogram());
     let intervals = &source.distributions[0].intervals;
     assert_eq!(intervals.len(), 2);
     assert_eq!((intervals[1].start_s, intervals[1].length_s), (1.0, 1.0));
@@ -114,6 +121,43 @@ fn a_record_without_runs_is_none() {
     );
 }
 
+/// What reading says of a record beside a log whose text is changed.
+fn after_log(change: impl Fn(&str) -> String) -> String {
+    let place = results();
+    let path = place.path().join("hermit-unix-closed.hlog");
+    let text = fs::read_to_string(&path).unwrap();
+    let changed = change(&text);
+    assert_ne!(text, changed);
+    fs::write(&path, changed).unwrap();
+    match read(place.path()) {
+        Ok(_) => "fine".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn what_is_tagged_must_be_the_records_and_need_not_be_there() {
+    let without = |text: &str| {
+        let lines = text.lines().filter(|line| !line.starts_with("Tag="));
+        lines.map(|line| format!("{line}\n")).collect::<String>()
+    };
+    assert_eq!(after_log(without), "fine", "as older versions wrote");
+    let other = |text: &str| text.replace("Tag=service", "Tag=colour");
+    assert_eq!(after_log(other), "fine", "as later versions may write");
+    let twice = |text: &str| text.replace("Tag=service", "Tag=path");
+    let said = after_log(twice);
+    assert!(
+        said.contains("with tag path: it has 1996 samples, the record 998"),
+        "{said}"
+    );
+    let open = |text: &str| text.replace("Tag=service", "Tag=lateness");
+    let said = after_log(open);
+    assert!(
+        said.contains("with tag lateness: the record has none"),
+        "{said}"
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -122,7 +166,7 @@ proptest! {
         at in 0.0..1.0f64, byte: u8, cut in prop::option::of(0.0..1.0f64),
     ) {
         let recorder = sample::recorder(Mode::Closed);
-        let mut log = hlog::render(&recorder.intervals, SystemTime::UNIX_EPOCH).unwrap();
+        let mut log = sample::log(Mode::Closed, &recorder);
         let len = log.len() as f64;
         log[(at * len) as usize] = byte;
         if let Some(cut) = cut {
@@ -146,7 +190,7 @@ fn compared() -> tempfile::TempDir {
     runs[1].valid = false;
     let recorder = sample::recorder(Mode::Closed);
     for run in &runs {
-        let log = hlog::render(&recorder.intervals, SystemTime::UNIX_EPOCH).unwrap();
+        let log = sample::log(Mode::Closed, &recorder);
         fs::write(place.path().join(run.file_stem() + ".hlog"), log).unwrap();
     }
     let mut latency = recorder.latency.clone();
@@ -164,6 +208,15 @@ fn compared() -> tempfile::TempDir {
         received: 1996,
         lost: 4,
         latency_ns: (&latency).into(),
+        ..Merged::default()
+    };
+    let merged = Merged {
+        service_ns: Some({
+            let mut service = recorder.service.clone();
+            service.add_all(&recorder.service);
+            (&service).into()
+        }),
+        ..merged
     };
     let report = super::Report {
         runs,
@@ -195,7 +248,13 @@ fn a_merged_target_that_is_something_else_is_refused() {
     let text = fs::read_to_string(path(&compared())).unwrap();
     let result: serde_json::Value = serde_json::from_str(&text).unwrap();
     type Change = fn(&mut serde_json::Value);
-    let changes: [(&str, Change); 6] = [
+    let changes: [(&str, Change); 7] = [
+        (
+            "with tag service: it has 1996 samples, the record 1995",
+            |it| {
+                it["merged"][0]["service_ns"]["count"] = 1995.into();
+            },
+        ),
         ("it has 2000 samples, the record 1999", |it| {
             it["merged"][0]["latency_ns"]["count"] = 1999.into();
         }),
@@ -235,7 +294,7 @@ fn a_merged_target_that_is_something_else_is_refused() {
 #[test]
 fn what_a_run_needs_to_end_is_no_interval_of_its_own() {
     let recorder = sample::recorder(Mode::Closed);
-    let log = hlog::render(&recorder.intervals, SystemTime::UNIX_EPOCH).unwrap();
+    let log = sample::log(Mode::Closed, &recorder);
     let decoded = |elapsed_s| decode(&log, elapsed_s).unwrap();
     assert_eq!(decoded(1.2).intervals.len(), 2);
     let short = decoded(1.05);

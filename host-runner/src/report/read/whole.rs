@@ -1,16 +1,21 @@
 //! The valid repetitions of a comparison's targets, put together again: what was merged is checked
 //! against what it is said to be merged of.
 
+use std::collections::BTreeMap;
+
 use hdrhistogram::Histogram;
 
 use super::{Distribution, contradiction};
 use crate::report::{Merged, Report, Run};
+use crate::stats::{self, Tag};
 
 /// What a merged target consists of.
 #[derive(Clone, Debug)]
 pub struct Whole {
     /// All samples of its valid repetitions.
     pub histogram: Histogram<u64>,
+    /// The same of what is tagged, where any repetition has it.
+    pub tagged: BTreeMap<Tag, stats::Distribution>,
     /// Those repetitions: their places among the runs.
     pub runs: Vec<usize>,
 }
@@ -24,7 +29,7 @@ pub(super) fn all(report: &Report, distributions: &[Distribution]) -> Result<Vec
     let whole = |merged: &Merged| {
         let whole = Whole::of(merged, &report.runs, distributions)?;
         let parts = whole.runs.iter().map(|&index| &report.runs[index]);
-        match difference(merged, &parts.collect::<Vec<_>>(), &whole.histogram) {
+        match difference(merged, &parts.collect::<Vec<_>>(), &whole) {
             None => Ok(whole),
             Some(what) => Err(format!(
                 "{} on {}: of its valid runs together {what}",
@@ -46,15 +51,25 @@ impl Whole {
                 .add(&distributions[index].histogram)
                 .map_err(|error| error.to_string())?;
         }
+        let mut tagged: BTreeMap<Tag, Histogram<u64>> = BTreeMap::new();
+        for (&tag, it) in parts.iter().flat_map(|&index| &distributions[index].tagged) {
+            match tagged.get_mut(&tag) {
+                Some(sum) => sum.add(it.histogram()).map_err(|error| error.to_string())?,
+                None => {
+                    tagged.insert(tag, it.histogram());
+                }
+            }
+        }
         Ok(Self {
             histogram,
+            tagged: tagged.iter().map(|(&tag, it)| (tag, it.into())).collect(),
             runs: parts,
         })
     }
 }
 
 /// In what `merged` is not what its parts add up to, if in anything.
-fn difference(merged: &Merged, parts: &[&Run], histogram: &Histogram<u64>) -> Option<String> {
+fn difference(merged: &Merged, parts: &[&Run], whole: &Whole) -> Option<String> {
     let sum = |count: fn(&Run) -> u64| {
         let counts = parts.iter().map(|run| count(run));
         counts.fold(0, u64::saturating_add)
@@ -75,6 +90,12 @@ fn difference(merged: &Merged, parts: &[&Run], histogram: &Histogram<u64>) -> Op
     {
         return Some("the rounds are others than the record's".to_owned());
     }
-    contradiction(&merged.latency_ns, histogram)
+    let tagged = whole.tagged.iter().find_map(|(&tag, it)| {
+        let summary = merged.tagged(tag).as_ref()?;
+        let what = contradiction(summary, &it.histogram())?;
+        Some(format!("the logs' entries with tag {}: {what}", tag.name()))
+    });
+    contradiction(&merged.latency_ns, &whole.histogram)
         .map(|what| format!("the logs are something else: {what}"))
+        .or(tagged)
 }

@@ -1,11 +1,13 @@
 //! The repetitions of one combination under one kind of load: added up, merged, and held against another's.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::hope::Pair;
 use super::super::schedule::Combination;
 use crate::report::{Comparison, Merged, Part, Run};
-use crate::stats::{Distribution, Recorder, Recording, comparison};
+use crate::stats::recorder::Censored;
+use crate::stats::{Distribution, Recorder, Recording, Requested, Tag, comparison};
 
 /// The repetitions of one combination under one kind of load.
 #[derive(Debug)]
@@ -17,6 +19,8 @@ pub struct Account {
     pub parts: Vec<Part>,
     /// All samples of those.
     pub latency: Recording,
+    tagged: BTreeMap<Tag, Recording>,
+    censored: Censored,
     sent: u64,
     received: u64,
     lost: u64,
@@ -32,6 +36,8 @@ impl Account {
             mode,
             parts: Vec::new(),
             latency: Recording::default(),
+            tagged: BTreeMap::new(),
+            censored: Censored::default(),
             sent: 0,
             received: 0,
             lost: 0,
@@ -42,6 +48,16 @@ impl Account {
     /// Adds a valid one, which began `start` after the comparison did.
     pub fn add(&mut self, run: &Run, recorder: &Recorder, start: Duration) {
         self.latency.add_all(&recorder.latency);
+        let tags = Tag::ALL
+            .into_iter()
+            .filter(|&tag| run.tagged(tag).is_some());
+        let tagged: Vec<_> = tags
+            .filter_map(|tag| Some((tag, recorder.tagged(tag)?)))
+            .collect();
+        for (tag, recording) in &tagged {
+            self.tagged.entry(*tag).or_default().add_all(recording);
+        }
+        self.censored.add(recorder.censored);
         self.sent += run.sent;
         self.received += run.received;
         self.lost += run.lost;
@@ -50,15 +66,19 @@ impl Account {
             start,
             length: run.measured(),
             latency: Distribution::from(&recorder.latency),
+            tagged: tagged
+                .into_iter()
+                .map(|(tag, it)| (tag, it.into()))
+                .collect(),
         });
         self.model = Some(run.clone());
     }
 
-    /// All of them together, of `rounds` that there should be.
-    pub fn merged(&self, rounds: u32) -> Merged {
+    /// All of them together, of `rounds` that there should be. Summaries have the `requested` percentiles besides.
+    pub fn merged(&self, rounds: u32, requested: &[Requested]) -> Merged {
         let skipped = self.combination.skipped(None, String::new());
         let model = self.model.as_ref();
-        Merged {
+        let mut merged = Merged {
             target: skipped.target,
             responder: skipped.responder,
             link: skipped.link,
@@ -71,7 +91,16 @@ impl Account {
             received: self.received,
             lost: self.lost,
             latency_ns: (&self.latency).into(),
+            censored_from_ns: self.censored.from_ns,
+            censored_count: self.censored.count,
+            ..Merged::default()
+        };
+        merged.latency_ns.add(&self.latency, requested);
+        for (&tag, recording) in &self.tagged {
+            let summary = merged.tagged_mut(tag).insert(recording.into());
+            summary.add(recording, requested);
         }
+        merged
     }
 
     /// Returns true if `run` is one of its repetitions, valid or not.

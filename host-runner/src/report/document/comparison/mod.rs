@@ -69,7 +69,7 @@ impl Contestant<'_> {
     /// From this value on a latency is a lower bound, because requests were lost.
     #[must_use]
     pub fn censored_from_ns(&self) -> Option<u64> {
-        self.merged.timeout_ns.filter(|_| self.merged.lost > 0)
+        self.merged.lower_bounds_from_ns()
     }
 
     /// Its latency as charts have it.
