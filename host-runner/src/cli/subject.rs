@@ -13,6 +13,7 @@ use super::way::Way;
 use super::{CliError, linux, machine};
 use crate::files::Destination;
 use crate::host::assignment::{Assignment, Cpus};
+use crate::host::memory::{Locked, lock_this_process};
 use crate::link::reflector::Reflector;
 use crate::link::turn::BOOT_ID;
 use crate::link::{self, Family, Link, LinkKind};
@@ -40,6 +41,8 @@ pub struct Subject {
     assignment: Option<Assignment>,
     /// The CPUs that were taken.
     cpus: Option<Cpus>,
+    /// Why this program's memory is not locked, if it is not.
+    instrument_lock: Result<(), String>,
     /// The service's CPU, if this side polls memory that it shares with it.
     shared_cpu: Option<usize>,
 }
@@ -70,6 +73,21 @@ impl Service {
     fn own_threads_ns(&self) -> Option<u64> {
         match self {
             Self::Guest { machine, .. } => machine.own_threads_ns(),
+            Self::Host(_) | Self::Thread { .. } => None,
+        }
+    }
+
+    fn is_preallocated(&self) -> Option<bool> {
+        match self {
+            Self::Guest { machine, .. } => Some(machine.is_preallocated()),
+            Self::Host(_) | Self::Thread { .. } => None,
+        }
+    }
+
+    /// Returns why a guest's memory is not locked, if it is not.
+    fn memory_lock(&self) -> Option<Result<(), String>> {
+        match self {
+            Self::Guest { machine, .. } => Some(machine.memory_lock()),
             Self::Host(_) | Self::Thread { .. } => None,
         }
     }
@@ -160,6 +178,7 @@ impl Subject {
             },
             assignment,
             cpus: placement.cpus(),
+            instrument_lock: lock_this_process(),
             shared_cpu: placement.cpu().filter(|_| kind.is_polled()),
             link,
             service: Service::Guest {
@@ -201,6 +220,7 @@ impl Subject {
             },
             assignment,
             cpus: placement.cpus(),
+            instrument_lock: lock_this_process(),
             shared_cpu: None,
             link,
             service: Service::Host(host),
@@ -223,6 +243,7 @@ impl Subject {
             boot_id: BOOT_ID,
             footprint: Footprint::default(),
             cpus: null.placement.cpus(),
+            instrument_lock: lock_this_process(),
             shared_cpu: null.placement.cpu().filter(|_| null.is_polled),
             assignment,
             link: null.link,
@@ -281,6 +302,11 @@ impl Subject {
         let mut run = measured.record(self.setting.clone(), plan);
         self.footprint.tell(&mut run);
         run.cpus = self.cpus;
+        run.prealloc = self.service.is_preallocated();
+        run.memory_locked = Some(Locked::new(
+            self.service.memory_lock(),
+            self.instrument_lock.clone(),
+        ));
         run.resident_bytes = resident_bytes;
         run.signals = signals.map(|(now, before)| now.since(&before));
         if let Some((before, after)) = floors {

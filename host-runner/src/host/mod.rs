@@ -4,6 +4,8 @@
 //! - [`topology`]: the CPUs that this process may use, and what they share;
 //! - [`assignment`]: the choice of two of them for a measurement;
 //! - [`interrupts`]: interrupts and softirqs per CPU;
+//! - [`rights`]: what this process may do;
+//! - [`memory`]: locking memory;
 //! - [`process`]: what `/proc` says of a process;
 //! - [`lock`]: one measurement at a time.
 #![forbid(unsafe_code)]
@@ -11,6 +13,8 @@
 pub mod assignment;
 pub mod interrupts;
 pub mod lock;
+pub mod memory;
 pub mod process;
+pub mod rights;
 pub mod topology;
 pub mod tree;

@@ -11,6 +11,7 @@ use super::floor::BeforeAfter;
 use super::{comparison, utc};
 use crate::doctor::busy::{self, Busy};
 use crate::host::assignment::Cpus;
+use crate::host::memory::Locked;
 use crate::link::Signals;
 use crate::load::{Mode, Plan, Protocol, Tally};
 use crate::stats::{
@@ -230,6 +231,12 @@ pub struct Run {
     /// CPUs of the guest and of the measuring thread; null where the scheduler chose.
     #[serde(default)]
     pub cpus: Option<Cpus>,
+    /// Whether the guest's memory was allocated before the guest started; null without a guest.
+    #[serde(default)]
+    pub prealloc: Option<bool>,
+    /// What of the memory was locked; null where this program started nothing.
+    #[serde(default)]
+    pub memory_locked: Option<Locked>,
     /// Whether the run was broken off.
     pub partial: bool,
     /// Whether the figures mean what they say.
@@ -346,6 +353,8 @@ impl Run {
             image_bytes: None,
             placement: setting.placement,
             cpus: None,
+            prealloc: None,
+            memory_locked: None,
             partial: ended.is_partial(),
             valid: invalid_because.is_empty(),
             reasons: Vec::new(),
