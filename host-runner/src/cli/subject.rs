@@ -3,6 +3,8 @@
 use std::fs;
 use std::net::{Ipv6Addr, SocketAddr};
 
+use rustix::process::Pid;
+
 use super::args::RunArgs;
 use super::floor::Floor;
 use super::interrupt::Interrupt;
@@ -12,6 +14,7 @@ use super::recipe::{Recipe, family, way};
 use super::way::Way;
 use super::{CliError, linux, machine};
 use crate::files::Destination;
+use crate::host::activity::Observed;
 use crate::host::assignment::{Assignment, Cpus};
 use crate::host::memory::{Locked, lock_this_process};
 use crate::link::reflector::Reflector;
@@ -74,6 +77,15 @@ impl Service {
         match self {
             Self::Guest { machine, .. } => machine.own_threads_ns(),
             Self::Host(_) | Self::Thread { .. } => None,
+        }
+    }
+
+    /// Returns QEMU's process, or the responder's.
+    fn pid(&self) -> Option<Pid> {
+        match self {
+            Self::Guest { machine, .. } => Some(machine.pid()),
+            Self::Host(host) => Some(host.pid()),
+            Self::Thread { .. } => None,
         }
     }
 
@@ -283,6 +295,8 @@ impl Subject {
         let look = || shared_cpu.map(|cpu| Floor::look(cpu, plan.payload_len));
         let floor_before = look();
         let signals_before = self.link.signals();
+        let observed = Observed::new(self.cpus, self.service.pid());
+        let activity_before = observed.before();
         let (link, service) = (self.link.as_mut(), &self.service);
         let boot_id = Some(self.boot_id);
         let own_threads_ns = || service.own_threads_ns();
@@ -296,12 +310,14 @@ impl Subject {
             &own_threads_ns,
             health,
         );
+        let activity = observed.since(activity_before);
         let signals = self.link.signals().zip(signals_before);
         let floors = floor_before.zip(look());
         let resident_bytes = self.service.resident_bytes();
         let mut run = measured.record(self.setting.clone(), plan);
         self.footprint.tell(&mut run);
         run.cpus = self.cpus;
+        run.host_activity = Some(activity);
         run.prealloc = self.service.is_preallocated();
         run.memory_locked = Some(Locked::new(
             self.service.memory_lock(),

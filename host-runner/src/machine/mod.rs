@@ -128,6 +128,12 @@ impl Machine {
         self.booted.process.started_at_ns()
     }
 
+    /// Returns QEMU's process.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        self.booted.process.pid()
+    }
+
     /// How much of QEMU's memory is in the host's, in bytes: its own, and what the guest has touched of
     /// the memory that it was given, shared or not. `None` if QEMU is gone.
     #[must_use]

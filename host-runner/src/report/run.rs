@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::floor::BeforeAfter;
 use super::{comparison, utc};
 use crate::doctor::busy::{self, Busy};
+use crate::host::activity::HostActivity;
 use crate::host::assignment::Cpus;
 use crate::host::memory::Locked;
 use crate::link::Signals;
@@ -231,6 +232,9 @@ pub struct Run {
     /// CPUs of the guest and of the measuring thread; null where the scheduler chose.
     #[serde(default)]
     pub cpus: Option<Cpus>,
+    /// What the host did meanwhile on the CPUs in use; null where this program started nothing.
+    #[serde(default)]
+    pub host_activity: Option<HostActivity>,
     /// Whether the guest's memory was allocated before the guest started; null without a guest.
     #[serde(default)]
     pub prealloc: Option<bool>,
@@ -353,6 +357,7 @@ impl Run {
             image_bytes: None,
             placement: setting.placement,
             cpus: None,
+            host_activity: None,
             prealloc: None,
             memory_locked: None,
             partial: ended.is_partial(),
