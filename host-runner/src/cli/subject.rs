@@ -4,6 +4,7 @@ use std::fs;
 use std::net::{Ipv6Addr, SocketAddr};
 
 use rustix::process::Pid;
+use wire::Counters;
 
 use super::args::RunArgs;
 use super::floor::Floor;
@@ -22,7 +23,7 @@ use crate::link::turn::BOOT_ID;
 use crate::link::{self, Family, Link, LinkKind};
 use crate::load::{Mode, Plan};
 use crate::machine::{Machine, Placement};
-use crate::report::run::GuestCounters;
+use crate::report::run::{GuestCounters, Losses, Sent};
 use crate::report::{Environment, Image, Run, Setting};
 use crate::target::linux_host::Host;
 use crate::target::{Bootable, Target};
@@ -100,6 +101,14 @@ impl Service {
     fn memory_lock(&self) -> Option<Result<(), String>> {
         match self {
             Self::Guest { machine, .. } => Some(machine.memory_lock()),
+            Self::Host(_) | Self::Thread { .. } => None,
+        }
+    }
+
+    /// The service's counters, where they can be read without asking it.
+    fn counters(&mut self) -> Option<Counters> {
+        match self {
+            Self::Guest { machine, .. } => machine.counters().ok(),
             Self::Host(_) | Self::Thread { .. } => None,
         }
     }
@@ -294,6 +303,8 @@ impl Subject {
         let shared_cpu = self.shared_cpu;
         let look = || shared_cpu.map(|cpu| Floor::look(cpu, plan.payload_len));
         let floor_before = look();
+        // Costs the guest nothing: the counters are read from its memory.
+        let counters_before = self.service.counters();
         let signals_before = self.link.signals();
         let observed = Observed::new(self.cpus, self.service.pid());
         let activity_before = observed.before();
@@ -330,8 +341,16 @@ impl Subject {
             run.core_round_trip_ns = Some(line);
             run.reflector_round_trip_ns = Some(reflector);
         }
-        if let (Service::Guest { machine, .. }, None) = (&mut self.service, &measured.failure) {
-            run.guest_counters = machine.counters().ok().map(GuestCounters);
+        if measured.failure.is_none() {
+            let counters = self.service.counters();
+            run.guest_counters = counters.map(GuestCounters);
+            let sent = Sent {
+                sent: run.sent + measured.tally.warmup_discarded,
+                lost: run.lost,
+                dropped_locally: run.dropped_locally,
+            };
+            run.losses = (counters_before.zip(counters))
+                .map(|(before, after)| Losses::between(&before, &after, &sent));
         }
         (run, measured)
     }
@@ -413,7 +432,7 @@ mod tests {
             panic!("{line}");
         };
         let first = args.load.plan().unwrap();
-        let steps = ladder::steps(&first, 1000.0).into_iter();
+        let steps = ladder::steps(&first, args.load.arrivals(), 1000.0).into_iter();
         let steps = steps.filter(|_| args.load.sweep).map(|step| step.plan);
         std::iter::once(first).chain(steps).collect()
     }

@@ -24,7 +24,7 @@ mod guest_counters;
 mod losses;
 
 pub use guest_counters::GuestCounters;
-pub use losses::Losses;
+pub use losses::{Losses, Sent};
 
 /// What was measured, and over what.
 #[derive(Clone, Debug)]
@@ -291,13 +291,16 @@ impl Run {
             sweep_percent: None,
             offered_rate: match plan.mode {
                 Mode::Closed | Mode::Pipeline { .. } => None,
-                Mode::Open { rate } => Some(rate.as_f64()),
+                Mode::Open { rate, .. } => Some(rate.as_f64()),
             },
             achieved_rate: match plan.mode {
                 Mode::Closed | Mode::Open { .. } => tally.achieved_rate(),
                 Mode::Pipeline { .. } => tally.answer_rate(),
             },
-            arrivals: None,
+            arrivals: match plan.mode {
+                Mode::Closed | Mode::Pipeline { .. } => None,
+                Mode::Open { arrivals, .. } => Some(Cow::Borrowed(arrivals.name())),
+            },
             answered_rate: tally.answered_rate(),
             generator_limited: match plan.mode {
                 Mode::Closed | Mode::Pipeline { .. } => false,

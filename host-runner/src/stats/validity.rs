@@ -195,7 +195,10 @@ mod tests {
     fn recorder(count: u64, latency_ns: u64, lateness_ns: u64) -> Recorder {
         let rate = Rate::per_second(1000);
         let mut recorder = Recorder::new(&Plan {
-            mode: Mode::Open { rate },
+            mode: Mode::Open {
+                rate,
+                arrivals: crate::load::Arrivals::Even,
+            },
             payload_len: 64,
             timeout_ns: 1_000_000_000,
             warmup: Limit::NOTHING,
