@@ -260,6 +260,13 @@ pub fn ratio(times: f64) -> String {
     Rounded::new(times, RATIO_DIGITS).in_units(0)
 }
 
+/// Returns a ratio that is little above one as text, with its digits after the point: `1.08`, `1.2`, `7.4`.
+#[must_use]
+pub fn ratio_above_one(times: f64) -> String {
+    let digits = if times < 1.95 { DIGITS } else { RATIO_DIGITS };
+    trimmed(&Rounded::new(times, digits).in_units(0)).to_owned()
+}
+
 /// A range of ratios: `4.4–13`.
 #[must_use]
 pub fn ratios(low: f64, high: f64) -> String {

@@ -38,9 +38,17 @@
     }
   }
 
+  // What was found, how far to trust it, and the first chart are seen without scrolling on a desktop.
+  if (!isPaper && width >= 1280) {
+    for (const element of document.querySelectorAll("h1, .strip, .overview, .quote")) {
+      const bottom = element.getBoundingClientRect().bottom + window.scrollY;
+      if (bottom > window.innerHeight) problems.push(`not on the first screen: ${name(element)}`);
+    }
+  }
+
   // On paper a chart is in one piece, and a heading on the page of what it is of.
   if (isPaper) {
-    for (const element of document.querySelectorAll(".panel, tr")) {
+    for (const element of document.querySelectorAll(".panel, .overview, .tile, .quote, tr")) {
       if (getComputedStyle(element).breakInside !== "avoid") problems.push(`torn: ${name(element)}`);
     }
     for (const element of document.querySelectorAll("h1, h2, h3, h4, .legend")) {
@@ -92,7 +100,7 @@
     const [a, b] = [luminance(colour), luminance(ground(element))];
     return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
   };
-  for (const element of document.body.querySelectorAll("text, h1, h2, h3, p, dt, dd, th, td, figcaption, li, strong, .line")) {
+  for (const element of document.body.querySelectorAll("text, h1, h2, h3, p, dt, dd, th, td, figcaption, li, strong, .strip a, .line")) {
     if (!isShown(element)) continue;
     const style = getComputedStyle(element);
     const [colour, least] = element.localName === "text" ? [style.fill, 4.5]

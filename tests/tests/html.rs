@@ -16,8 +16,9 @@ use tests::turn::turn;
 /// Views of a page, each with the name of its screenshot, its width in pixels, and whether it is dark and
 /// printed: on a telephone, a tablet, a desktop, and a sheet of A4 between its margins, at 96 pixels to
 /// the inch.
-const VIEWS: [(&str, u32, bool, bool); 5] = [
+const VIEWS: [(&str, u32, bool, bool); 6] = [
     ("400-light", 400, false, false),
+    ("400-dark", 400, true, false),
     ("768-light", 768, false, false),
     ("1280-light", 1280, false, false),
     ("1280-dark", 1280, true, false),
@@ -72,7 +73,9 @@ fn a_run_leaves_a_page_that_can_be_published() {
     let is_known = floor["before"].is_number() || floor["after"].is_number();
     assert_eq!(html.contains(">core round trip: "), is_known, "{floor}");
     let markdown = fs::read_to_string(outcome.file("out/report.md")).unwrap();
-    assert!(markdown.starts_with("# Round-trip latency: hermit, vhost-user\n"));
+    assert!(markdown.starts_with("# hermit over vhost-user: p50 "));
+    let chart = fs::read_to_string(outcome.file("out/latency.svg")).unwrap();
+    assert!(chart.contains("hermit over vhost-user: p50 ") && chart.contains("TCG"));
 }
 
 /// A copy of the results in `from`, of a made-up target at a made-up rate.
@@ -221,8 +224,9 @@ fn a_comparison_leaves_a_page_that_can_be_published() {
     let again = Call::new("report").with_argument(&out).finish(&turn);
     assert_eq!(again.code, Some(0), "{again:#?}");
     let html = fs::read_to_string(out.join("report.html")).unwrap();
-    // Two links with three targets each, in rounds and together; a process is on neither of them.
-    assert_eq!(html.matches("<svg class=\"plot wide\"").count(), 2 + 6);
+    // Two links with three targets each, in rounds and together, and one chart for all; a process is on
+    // neither of them.
+    assert_eq!(html.matches("<svg class=\"plot wide\"").count(), 1 + 2 + 6);
     for words in [
         "hermit-2",
         "Not measured",
@@ -252,12 +256,17 @@ fn what_is_wrong_with_a_page_is_found() {
         <div style=\"overflow-x: auto\"><p style=\"width: 900px\">to be scrolled</p></div>
         <table><thead style=\"display: none\"><tr><th>column</th></tr></thead><tbody><tr><td>1</td></tr></tbody>
         </table><details><summary>more</summary><p>folded away</p></details>
+        <header style=\"position: absolute; top: 950px\"><h1>late</h1></header>
         <script>console.error('oh')</script>";
     fs::write(&page, bad).unwrap();
     let view = View {
         width: 400,
         is_dark: false,
         is_paper: false,
+    };
+    let wide = View {
+        width: 1280,
+        ..view
     };
     let picture = place.path().join("bad.png");
     let mut browser = Browser::start();
@@ -282,6 +291,13 @@ fn what_is_wrong_with_a_page_is_found() {
     assert_eq!(overlaps.count(), 1, "{problems:#?}");
     let folded = "hidden: <p class=\"\"> \"folded away\"".to_owned();
     assert!(!problems.contains(&folded), "{problems:#?}");
+    let late = "not on the first screen: <h1 class=\"\"> \"late\"".to_owned();
+    assert!(
+        !problems.contains(&late),
+        "a telephone's is stacked: {problems:#?}"
+    );
+    let problems = browser.look_at(&page, wide, &picture).problems;
+    assert!(problems.contains(&late), "{problems:#?}");
     let paper = View {
         is_paper: true,
         ..view

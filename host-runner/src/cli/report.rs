@@ -18,7 +18,7 @@ pub struct ReportArgs {
     /// Directories that `fathom run` wrote, such as results/latest
     #[arg(value_name = "DIR", required = true)]
     pub directories: Vec<PathBuf>,
-    /// Directory for report.html and report.md [default: the first DIR]
+    /// Directory for report.html, report.md and latency.svg [default: the first DIR]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Percentiles to report besides p50, p90, p99, p99.9 and p99.99, such as 75,99.999
@@ -56,9 +56,13 @@ pub fn run(args: &ReportArgs) -> Result<(), CliError> {
     let out = Directory::create(path).map_err(ReportError::unwritable(path))?;
     documents.write_to(&out)?;
     let shown = |name| path.join(name).display().to_string();
-    Ok(print(&format!(
+    let mut text = format!(
         "report     {}\n           {}\n",
         shown(document::HTML),
         shown(document::MARKDOWN)
-    ))?)
+    );
+    if documents.chart.is_some() {
+        text.push_str(&format!("           {}\n", shown(document::CHART)));
+    }
+    Ok(print(&text)?)
 }

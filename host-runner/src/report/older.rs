@@ -42,6 +42,7 @@ pub(super) fn names(directory: &Directory) -> Option<Vec<String>> {
         SWEEP,
         document::HTML,
         document::MARKDOWN,
+        document::CHART,
         "console.log",
     ];
     let mut names: Vec<String> = own.map(str::to_owned).into();

@@ -15,7 +15,7 @@ mod capacity;
 mod step;
 
 pub use capacity::Capacity;
-pub use step::StepState;
+pub use step::{StepState, reasons, remedies};
 
 /// The percentiles that a line has beside those that were asked for, and the maximum: the rare ones are
 /// where load shows first.
@@ -70,8 +70,15 @@ fn write(steps: &[(u32, &Run)], text: &mut String) -> fmt::Result {
         rows.push(row);
     }
     text.push_str(&aligned::lines(&rows, &[state]));
-    for (reason, of) in step::reasons(steps) {
-        let of: Vec<String> = of.iter().map(|percent| format!("{percent} %")).collect();
+    let labelled = steps
+        .iter()
+        .map(|(percent, run)| (format!("{percent} %"), *run));
+    let labelled: Vec<(String, &Run)> = labelled.collect();
+    let labelled: Vec<(&str, &Run)> = labelled
+        .iter()
+        .map(|(it, run)| (it.as_str(), *run))
+        .collect();
+    for (reason, of) in reasons(&labelled) {
         let names = of.join(", ");
         writeln!(
             text,
@@ -80,7 +87,7 @@ fn write(steps: &[(u32, &Run)], text: &mut String) -> fmt::Result {
             steps.len()
         )?;
     }
-    for remedy in step::remedies(steps) {
+    for remedy in remedies(&labelled) {
         writeln!(text, "           {remedy}")?;
     }
     let runs: Vec<&Run> = steps.iter().map(|(_, run)| *run).collect();

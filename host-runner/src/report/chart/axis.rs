@@ -104,13 +104,25 @@ impl Axis {
         Self::of_values("offered load, requests/s", low, high, quantity::exact_rate)
     }
 
+    /// Latency in nanoseconds, for values from `low` to `high`, logarithmic however near they are.
+    #[must_use]
+    pub fn log_latency(low: f64, high: f64) -> Self {
+        let high = bounded(high, MOST);
+        Self::log("latency", bounded(low, high), high, quantity::exact_time)
+    }
+
     fn of_values(title: &str, low: f64, high: f64, label: fn(f64) -> String) -> Self {
         let high = bounded(high, MOST);
         let low = bounded(low, high);
         if high / low < LOG_FROM {
             return Self::linear(title.to_owned(), high, label);
         }
-        let (low, high) = (step_below(low), step_above(high));
+        Self::log(title, low, high, label)
+    }
+
+    fn log(title: &str, low: f64, high: f64, label: fn(f64) -> String) -> Self {
+        let low = step_below(low);
+        let high = step_above(high).max(step_above(low * 2.0));
         let is_short = (high / low).log10() <= LABELLED_DECADES;
         Self {
             title: format!("{title} (log scale)"),

@@ -2,6 +2,8 @@
 //! style, so that one drawing does in light and dark. It knows nothing of what is drawn.
 //!
 //! - [`axis`]: scales, and where their ticks are;
+//! - [`dots`]: dot plots;
+//! - [`palette`]: colours;
 //! - [`draw`]: the drawing itself.
 //!
 //! A curve is told from the others by colour, dash and mark together, so that none of them alone
@@ -9,7 +11,9 @@
 //! apart.
 
 pub mod axis;
+pub mod dots;
 pub mod draw;
+pub mod palette;
 
 pub use axis::Axis;
 
@@ -121,7 +125,9 @@ pub enum Size {
 }
 
 impl Size {
-    const fn width(self) -> f64 {
+    /// Width of the drawing.
+    #[must_use]
+    pub const fn width(self) -> f64 {
         match self {
             Self::Wide => 940.0,
             Self::Half => 460.0,
@@ -129,7 +135,9 @@ impl Size {
         }
     }
 
-    const fn height(self) -> f64 {
+    /// Height of the drawing of a [`Plot`].
+    #[must_use]
+    pub const fn height(self) -> f64 {
         match self {
             Self::Wide => 430.0,
             Self::Half => 270.0,

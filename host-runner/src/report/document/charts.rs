@@ -3,7 +3,7 @@
 use minijinja::Value;
 use serde::Serialize;
 
-use super::entry::Entry;
+use super::entry::{Entry, is_sweep};
 use super::method;
 use super::plots::{self, load, over_time, percentile};
 use super::tables::Table;
@@ -11,6 +11,12 @@ use crate::report::chart::{Plot, Size, Style, draw};
 
 /// The colour of what is of no measurement in particular.
 const NEUTRAL: usize = 9;
+
+/// The fewest intervals that a chart over time is drawn of.
+const LEAST_INTERVALS: usize = 5;
+
+/// Most measurements that a chart in a file of its own has the names of.
+pub const MOST_IN_A_FILE: usize = 6;
 
 /// A sample of a look, and what looks so.
 pub type Legend = Vec<(Value, String)>;
@@ -101,36 +107,53 @@ pub fn of_measurements(entries: &[Entry<'_>]) -> Vec<Chart> {
         .iter()
         .map(|entry| (sample(entry.style), entry.label.clone()));
     let plot = percentile::by_percentile(entries);
-    let mut charts = vec![chart(
+    let by_percentile = chart(
         "by-percentile",
         "Latency by percentile",
         method::BY_PERCENTILE,
         runs.collect(),
         vec![Panel::new(None, &plot, Size::Wide)],
-    )];
+    );
     let sweeps = load::sweeps(entries);
-    if !sweeps.is_empty() {
-        let legend = sweeps
-            .iter()
-            .flat_map(|sweep| quantities(Some((sweep.colour, &sweep.subject)), &load::QUANTITIES));
+    let against_load = (!sweeps.is_empty()).then(|| {
+        let legend = sweeps.iter().flat_map(|sweep| {
+            let of = (sweep.colour, sweep.subject.as_str());
+            quantities(Some(of), &load::QUANTITIES)
+        });
         let plot = load::plot(&sweeps, entries);
-        charts.push(chart(
+        chart(
             "against-load",
             "Latency against offered load",
             method::AGAINST_LOAD,
             legend.collect(),
             vec![Panel::new(None, &plot, Size::Wide)],
-        ));
+        )
+    });
+    let mut charts = vec![by_percentile];
+    charts.extend(against_load);
+    if is_sweep(entries) {
+        // The point of a sweep comes first.
+        charts.reverse();
     }
-    charts.push(over_time(entries));
+    charts.extend(over_time(entries));
     charts
 }
 
-fn over_time(entries: &[Entry<'_>]) -> Chart {
+/// Latency over time of those that have enough intervals; `None` if none has.
+fn over_time(entries: &[Entry<'_>]) -> Option<Chart> {
+    let is_told = |it: &&Entry<'_>| it.distribution.intervals.len() >= LEAST_INTERVALS;
+    let told: Vec<Entry<'_>> = entries.iter().filter(is_told).cloned().collect();
+    if told.is_empty() {
+        return None;
+    }
     let is_alone = entries.len() == 1;
-    let size = if is_alone { Size::Wide } else { Size::Half };
-    let plots = over_time::by_second(entries);
-    let panels = entries.iter().zip(&plots).map(|(entry, plot)| {
+    let size = if told.len() == 1 {
+        Size::Wide
+    } else {
+        Size::Half
+    };
+    let plots = over_time::by_second(&told);
+    let panels = told.iter().zip(&plots).map(|(entry, plot)| {
         let title = (!is_alone).then(|| entry.label.clone());
         Panel::new(title, plot, size)
     });
@@ -140,13 +163,13 @@ fn over_time(entries: &[Entry<'_>]) -> Chart {
             *sample = self::sample(plots::quantity(only.style.colour, look));
         }
     }
-    chart(
+    Some(chart(
         "over-time",
         "Latency over time",
         method::OVER_TIME,
         legend,
         panels.collect(),
-    )
+    ))
 }
 
 fn chart(id: &str, title: &str, caption: &str, legend: Legend, panels: Vec<Panel>) -> Chart {

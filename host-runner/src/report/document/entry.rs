@@ -79,6 +79,13 @@ pub fn entries(sources: &[Source]) -> Vec<Entry<'_>> {
             directories.push(name.map(|name| name.to_string_lossy().into_owned()));
         }
     }
+    if is_sweep(&entries) {
+        // All are of one thing, which the title names.
+        for entry in &mut entries {
+            entry.label = mode(entry.run);
+        }
+        return entries;
+    }
     // Whatever tells any two apart is in every name, so that the names are alike.
     tell_apart(&mut entries, |_, entry| Some(mode(entry.run)));
     tell_apart(&mut entries, |_, entry| {
@@ -92,6 +99,20 @@ pub fn entries(sources: &[Source]) -> Vec<Entry<'_>> {
         tell_apart(&mut entries, |index, _| Some(format!("#{}", index + 1)));
     }
     entries
+}
+
+/// Returns whether `entries` are the steps of one sweep, with what they are shares of.
+#[must_use]
+pub fn is_sweep(entries: &[Entry<'_>]) -> bool {
+    let steps = entries.iter().filter(|it| it.run.sweep_percent.is_some());
+    let is_one = entries
+        .windows(2)
+        .all(|pair| pair[0].subject == pair[1].subject);
+    let mut modes: Vec<String> = entries.iter().map(|it| mode(it.run)).collect();
+    modes.sort_unstable();
+    let are_distinct = modes.windows(2).all(|pair| pair[0] != pair[1]);
+    let is_whole = steps.count() + 1 >= entries.len();
+    is_one && are_distinct && is_whole && entries.len() > 1
 }
 
 /// How requests followed each other.

@@ -27,7 +27,7 @@ fn distribution(mode: Mode) -> Distribution {
     Distribution {
         tagged: std::collections::BTreeMap::new(),
         histogram: recorder.latency.histogram().clone(),
-        intervals: vec![interval(0.0), interval(1.0)],
+        intervals: (0..5).map(|second| interval(f64::from(second))).collect(),
     }
 }
 

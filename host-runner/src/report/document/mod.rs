@@ -3,7 +3,7 @@
 //! The HTML is one file that needs nothing else: no script, no font, no image but the SVG in it, and
 //! a content policy that forbids all others.
 //!
-//! - [`page`]: all that is on it, in order;
+//! - [`page`]: all that is on it, in order; [`front`]: its first screen, and its first chart as a file;
 //! - [`comparison`]: what comes of a comparison, before any single run;
 //! - [`entry`]: other measurements, each with a name that tells it from the others;
 //! - [`plots`], [`tables`]: what is shown of both; [`charts`]: plots at every size, with legends;
@@ -14,9 +14,10 @@ use std::path::Path;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{Environment as Templates, Value};
+use minijinja::{Environment as Templates, Value, context};
 
 use super::ReportError;
+use super::chart::draw;
 use super::read::{self, Source};
 use crate::files::Directory;
 use crate::stats::Requested;
@@ -25,6 +26,7 @@ pub mod charts;
 pub mod comparison;
 pub mod entry;
 pub mod format;
+pub mod front;
 pub mod markdown;
 pub mod method;
 pub mod page;
@@ -42,6 +44,9 @@ pub const HTML: &str = "report.html";
 /// What the text to paste is called.
 pub const MARKDOWN: &str = "report.md";
 
+/// Name of the first chart as a file of its own.
+pub const CHART: &str = "latency.svg";
+
 /// The documents of some results.
 #[derive(Clone, Debug)]
 pub struct Documents {
@@ -49,16 +54,20 @@ pub struct Documents {
     pub html: String,
     /// [`MARKDOWN`].
     pub markdown: String,
+    /// [`CHART`]; `None` if there is nothing to draw, or more than one drawing shows.
+    pub chart: Option<String>,
 }
 
 impl Documents {
-    /// Writes both into `directory`.
+    /// Writes all of them into `directory`.
     ///
     /// # Errors
     ///
     /// [`ReportError::Unwritable`].
     pub fn write_to(&self, directory: &Directory) -> Result<(), ReportError> {
-        for (name, text) in [(HTML, &self.html), (MARKDOWN, &self.markdown)] {
+        let documents = [(HTML, &self.html), (MARKDOWN, &self.markdown)];
+        let chart = self.chart.iter().map(|chart| (CHART, chart));
+        for (name, text) in documents.into_iter().chain(chart) {
             directory
                 .replace(name, text.as_bytes())
                 .map_err(ReportError::unwritable(directory.path().join(name)))?;
@@ -105,9 +114,11 @@ pub fn read_all(
 }
 
 /// What the two documents are made of, by the names that they know each other by.
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 9] = [
     ("style.css", include_str!("templates/style.css")),
+    ("chart.css", draw::CHART_STYLE),
     ("parts.html", include_str!("templates/parts.html.j2")),
+    ("front.html", include_str!("templates/front.html.j2")),
     (
         "comparison.html",
         include_str!("templates/comparison.html.j2"),
@@ -127,7 +138,12 @@ const TEMPLATES: [(&str, &str); 7] = [
 ///
 /// [`ReportError::Document`] if a document can't be put together.
 pub fn render(sources: &[Source]) -> Result<Documents, ReportError> {
-    let page = Value::from(Serde(page::page(sources)));
+    let (page, chart) = page::page(sources);
+    let chart = chart.map(|chart| chart.render());
+    let page = context! {
+        chart_file => chart.as_ref().map(|_| CHART),
+        ..Value::from(Serde(page))
+    };
     let mut templates = Templates::new();
     // Lines that hold a statement alone leave nothing behind.
     let syntax = SyntaxConfig::builder()
@@ -142,5 +158,6 @@ pub fn render(sources: &[Source]) -> Result<Documents, ReportError> {
     Ok(Documents {
         html: templates.get_template(HTML)?.render(page.clone())?,
         markdown: templates.get_template(MARKDOWN)?.render(page)?,
+        chart,
     })
 }

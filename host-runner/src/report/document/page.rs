@@ -5,19 +5,27 @@ use minijinja::Value;
 use serde::Serialize;
 
 use super::charts::{self, Chart, sample};
+use super::comparison::contests;
 use super::comparison::view::View;
-use super::comparison::{Contest, contests};
-use super::entry::{Entry, entries};
+use super::entry::{self, Entry, entries};
+use super::front::{self, Beginning, Front};
 use super::tables::{self, Table, host, runs};
 use super::{format, method};
 use crate::quantity;
+use crate::report::chart::draw::Standalone;
+use crate::report::chart::palette;
 use crate::report::machines::Differences;
 use crate::report::read::Source;
+use crate::report::{Run, marked, sweep};
+use crate::stats::summary::PERCENTILES;
 
 /// Everything that the templates show.
 #[derive(Debug, Serialize)]
 pub struct Page {
     title: String,
+    /// The first screen, if one thing has the page for itself.
+    front: Option<Front>,
+    palette: Palette,
     measured_at: String,
     is_emulated: bool,
     /// In what the machines differ that it was measured on.
@@ -28,14 +36,37 @@ pub struct Page {
     sources: Vec<SourceView>,
 }
 
+/// The colours of the page.
+#[derive(Debug, Serialize)]
+struct Palette {
+    light: String,
+    dark: String,
+}
+
 /// Measurements that are no part of a comparison.
 #[derive(Debug, Serialize)]
 struct Measurements {
     entries: Vec<EntryView>,
+    /// Why some are not valid: like reasons once, each with what it is of.
+    invalid: Vec<Invalid>,
+    /// Number of those.
+    invalid_count: usize,
+    /// The steps of a sweep.
+    steps: Option<Table>,
     latency: Table,
+    /// The worst stalls, and when the maximum was.
+    stalls: Option<Table>,
     charts: Vec<Chart>,
     details: Vec<Table>,
     holds: Table,
+}
+
+/// Measurements that are not valid for one reason.
+#[derive(Debug, Serialize)]
+struct Invalid {
+    /// What they are called; nothing if there is one measurement only.
+    labels: String,
+    reasons: String,
 }
 
 /// A measurement, in short.
@@ -43,8 +74,6 @@ struct Measurements {
 struct EntryView {
     label: String,
     sample: Value,
-    is_valid: bool,
-    reasons: String,
     is_partial: bool,
     figures: Vec<(&'static str, String)>,
 }
@@ -58,11 +87,12 @@ struct SourceView {
     doctor: Option<Table>,
 }
 
-/// The page of `sources`.
+/// Returns the page of `sources`, and its first chart as a file of its own.
 #[must_use]
-pub fn page(sources: &[Source]) -> Page {
+pub fn page(sources: &[Source]) -> (Page, Option<Standalone>) {
     let contests = contests(sources);
     let entries = entries(sources);
+    let Beginning { title, front, file } = front::beginning(&contests, &entries, sources);
     let times = sources
         .iter()
         .map(|source| source.report.environment.started_at);
@@ -71,8 +101,13 @@ pub fn page(sources: &[Source]) -> Page {
     let runs = sources.iter().flat_map(|source| &source.report.runs);
     let is_alone = sources.len() == 1;
     let views = contests.iter().enumerate();
-    Page {
-        title: title(&contests, &entries),
+    let page = Page {
+        title,
+        front,
+        palette: Palette {
+            light: palette::properties(&palette::LIGHT),
+            dark: palette::properties(&palette::DARK),
+        },
         measured_at: time.unwrap_or_default(),
         is_emulated: runs.clone().any(method::is_emulated),
         machines: Differences::of(sources).map(|it| it.to_string()),
@@ -82,53 +117,18 @@ pub fn page(sources: &[Source]) -> Page {
         measurements: (!entries.is_empty()).then(|| measurements(&entries)),
         method: method::paragraphs(sources),
         sources: sources.iter().map(source_view).collect(),
-    }
-}
-
-fn title(contests: &[Contest<'_>], entries: &[Entry<'_>]) -> String {
-    let several = |count: usize, what: &str| match count {
-        1 => format!("1 {what}"),
-        count => format!("{count} {what}s"),
     };
-    let subject = match (contests, entries) {
-        ([only], []) => compared(only),
-        ([], [only]) => only.label.clone(),
-        ([], entries) => several(entries.len(), "measurement"),
-        (contests, []) => several(contests.len(), "comparison"),
-        (contests, entries) => format!(
-            "{} and {}",
-            several(contests.len(), "comparison"),
-            several(entries.len(), "measurement")
-        ),
-    };
-    format!("Round-trip latency: {subject}")
-}
-
-/// Who was compared with whom.
-fn compared(contest: &Contest<'_>) -> String {
-    let mut labels: Vec<&str> = Vec::new();
-    for target in contest.links.iter().flat_map(|link| &link.targets) {
-        if !labels.contains(&target.label.as_str()) {
-            labels.push(&target.label);
-        }
-    }
-    let first = contest.source.report.comparisons.first();
-    let first = first.map(|it| it.target.as_str());
-    let first = first
-        .or_else(|| labels.first().copied())
-        .unwrap_or_default();
-    let others: Vec<&str> = labels.into_iter().filter(|label| *label != first).collect();
-    match others.as_slice() {
-        [] => format!("{first} compared"),
-        [one] => format!("{first} and {one} compared"),
-        several => format!("{first} and {} others compared", several.len()),
-    }
+    (page, file)
 }
 
 fn measurements(entries: &[Entry<'_>]) -> Measurements {
     Measurements {
         entries: entries.iter().map(entry_view).collect(),
+        invalid: invalid(entries),
+        invalid_count: entries.iter().filter(|it| !it.run.valid).count(),
+        steps: entry::is_sweep(entries).then(|| runs::steps(entries)),
         latency: runs::latency(entries),
+        stalls: runs::stalls(entries),
         charts: charts::of_measurements(entries),
         details: tables::that_tell([
             runs::floors(entries),
@@ -140,28 +140,69 @@ fn measurements(entries: &[Entry<'_>]) -> Measurements {
     }
 }
 
-fn entry_view(entry: &Entry<'_>) -> EntryView {
-    let latency = &entry.run.latency_ns;
-    let figures = [
-        ("p50", latency.p50),
-        ("p99", latency.p99),
-        ("p99.9", latency.p99_9),
-        ("max", latency.max),
-    ];
-    let figure = |ns: u64| {
-        let is_bound = entry.censored_from_ns().is_some_and(|from| ns >= from);
-        quantity::at_least(ns as f64, is_bound)
+/// Why `entries` are not valid, and what to do.
+fn invalid(entries: &[Entry<'_>]) -> Vec<Invalid> {
+    let labelled: Vec<(&str, &Run)> =
+        (entries.iter().map(|it| (it.label.as_str(), it.run))).collect();
+    let groups = sweep::reasons(&labelled);
+    let remedies = sweep::remedies(&labelled);
+    let count = groups.len();
+    let line = |(index, (reason, of)): (usize, (String, Vec<&str>))| {
+        let labels = match (entries.len(), of.len()) {
+            (1, _) => String::new(),
+            (_, 1) => of[0].to_owned(),
+            (all, some) => format!("{some} of {all} ({})", of.join(", ")),
+        };
+        // What to do stands once, with the last of them.
+        let last = if index + 1 == count {
+            &remedies[..]
+        } else {
+            &[]
+        };
+        let reasons = std::iter::once(&reason).chain(last);
+        let reasons: Vec<&str> = reasons.map(String::as_str).collect();
+        Invalid {
+            labels,
+            reasons: reasons.join("; "),
+        }
     };
-    let figures = figures.map(|(name, ns)| (name, ns.map_or_else(|| "n/a".to_owned(), figure)));
+    groups.into_iter().enumerate().map(line).collect()
+}
+
+fn entry_view(entry: &Entry<'_>) -> EntryView {
+    let run = entry.run;
+    let percentile = |index: usize| {
+        let column = (&PERCENTILES[index]).into();
+        let value = marked::percentile(run, &column).map(|it| it.text());
+        let value = value.filter(|it| !it.starts_with("n/a"));
+        (
+            PERCENTILES[index].name,
+            value.unwrap_or_else(|| "n/a".to_owned()),
+        )
+    };
+    let mut figures: Vec<(&'static str, String)> = [0, 2, 3].map(percentile).into();
+    let max = marked::max(run).map_or_else(|| "n/a".to_owned(), |it| it.text());
+    let valid_to = match (&run.valid_to, run.valid) {
+        (_, false) => "no".to_owned(),
+        (Some(percentile), true) => format!("to {percentile}"),
+        (None, true) => "yes".to_owned(),
+    };
+    figures.extend([
+        ("max", max),
+        ("samples", quantity::count(run.latency_ns.count)),
+        (
+            "measured for",
+            quantity::time(run.measured().as_nanos() as f64),
+        ),
+        ("load", entry::mode(run)),
+        ("lost", quantity::count(run.lost)),
+        ("valid", valid_to),
+    ]);
     EntryView {
         label: entry.label.clone(),
         sample: sample(entry.style),
-        is_valid: entry.run.valid,
-        reasons: [&entry.run.invalid_because[..], &entry.run.remedies()[..]]
-            .concat()
-            .join("; "),
-        is_partial: entry.run.partial,
-        figures: figures.into(),
+        is_partial: run.partial,
+        figures,
     }
 }
 

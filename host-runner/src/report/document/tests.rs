@@ -33,9 +33,23 @@ fn a_sweep_is_a_pipeline_and_its_steps() {
     let source = Source::new("results/a".into(), report, distributions).unwrap();
     let html = documents(&[source]).html;
     assert!(html.contains("id=\"against-load\""));
-    for label in ["hermit, unix, pipeline of 8", "hermit, unix, open 500/s"] {
-        assert!(html.contains(label), "{label}");
+    for words in [
+        "<h1>hermit under load: at 100/s 0.20 % of the requests are lost</h1>",
+        "pipeline of 8",
+        "open 500/s",
+        "<b>open 950/s:</b> the generator was late",
+        "overloaded: 0.20 % lost",
+        "0 of 3 steps without a doubt",
+    ] {
+        assert!(
+            html.contains(&words.replace('/', "&#x2f;").replace("<&#x2f;", "</")),
+            "{words}"
+        );
     }
+    // The point of it comes first, and the curves after it.
+    let place = |id: &str| html.find(&format!("id=\"{id}\"")).unwrap();
+    assert!(place("against-load") < place("steps"));
+    assert!(place("steps") < place("by-percentile"));
     assert!(html.contains("Pipeline: a fixed number"));
 }
 
@@ -83,7 +97,7 @@ fn validity_and_the_emulator_are_told() {
 fn markdown_has_a_line_per_measurement() {
     let markdown = documents(&[made_up::closed()]).markdown;
     assert!(
-        markdown.starts_with("# Round-trip latency: hermit, unix\n"),
+        markdown.starts_with("# hermit over unix: p50 25.0 µs, p99 29.9 µs\n"),
         "{markdown}"
     );
     let row = "| hermit, unix | 20.0 µs | 25.0 µs | 29.0 µs | 29.9 µs | n/a (needs 10,000) |";
@@ -102,10 +116,15 @@ fn count(text: &str, what: &str) -> usize {
 #[test]
 fn a_comparison_begins_with_its_answer_and_ends_with_every_run() {
     let html = documents(&[made_up::comparison()]).html;
-    let title = "<h1>Round-trip latency: hermit and 3 others compared</h1>";
+    let title =
+        "<h1>Over unix, a Linux guest (busy) answers in 116 µs at p99; hermit takes 72.0 µs</h1>";
     let parts = [
         title,
-        "Under TCG.",
+        "emulated (TCG)",
+        "0 to 3 of 3 rounds valid, 1 run repeated",
+        "order holds at 95 %",
+        "id=\"overview\"",
+        "To quote",
         "id=\"answer\"",
         "hermit&#x27;s p99 is higher than linux-guest:busy&#x27;s by 300–700 ns.",
         "2 of 11 runs are not valid",
@@ -129,10 +148,10 @@ fn a_comparison_begins_with_its_answer_and_ends_with_every_run() {
             .unwrap_or_else(|| panic!("{part} is missing or too early"));
         rest = &rest[at..];
     }
-    // Of eleven runs no more is drawn than five targets with a valid one, in two charts each of which
-    // is there at two sizes: together on each link, and by rounds.
-    assert_eq!(count(&html, "<svg class=\"plot wide\""), 3 + 5);
-    assert_eq!(count(&html, "<svg class=\"plot narrow\""), 3 + 5);
+    // Of eleven runs no more is drawn than five targets with a valid one, in three charts each of which
+    // is there at two sizes: in one for all, together on each link, and by rounds.
+    assert_eq!(count(&html, "<svg class=\"plot wide\""), 1 + 3 + 5);
+    assert_eq!(count(&html, "<svg class=\"plot narrow\""), 1 + 3 + 5);
     assert_eq!(
         count(&html, "class=\"line part "),
         2 * 6,
@@ -181,7 +200,8 @@ fn a_comparison_without_a_valid_run_says_so() {
 fn the_markdown_of_a_comparison_has_its_tables_and_no_single_run() {
     let markdown = documents(&[made_up::comparison()]).markdown;
     for line in [
-        "# Round-trip latency: hermit and 3 others compared",
+        "# Over unix, a Linux guest (busy) answers in 116 µs at p99; hermit takes 72.0 µs",
+        "![Over unix, a Linux guest (busy) answers in 116 µs at p99; hermit takes 72.0 µs](latency.svg)",
         "- **unix**: hermit's p99 is higher than linux-guest:busy's by 300–700 ns.",
         "| on | target | against | rounds | p50 | p90 | p99 | p99.9 |",
         "| unix | hermit | linux-guest:busy | 3 rounds | lower by 41.0–48.0 µs (72.0 µs against 116 µs) \

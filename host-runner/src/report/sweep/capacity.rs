@@ -59,7 +59,10 @@ impl<'a> Capacity<'a> {
 
     fn remark(&self) -> String {
         let Some((run, state)) = &self.limit else {
-            return "no higher load was offered".to_owned();
+            return match self.carried {
+                Some(_) => "no higher load was offered".to_owned(),
+                None => "no step can be used".to_owned(),
+            };
         };
         let offered = rate(run.offered_rate.unwrap_or_default());
         match state {

@@ -92,15 +92,16 @@ impl fmt::Display for StepState {
     }
 }
 
-/// Returns why steps are not valid, like reasons together: the first one's words, and the steps.
+/// Returns why runs are not valid, like reasons together: the first one's words, and the names of the
+/// runs.
 #[must_use]
-pub fn reasons(steps: &[(u32, &Run)]) -> Vec<(String, Vec<u32>)> {
-    let mut groups: Vec<(Vec<String>, String, Vec<u32>)> = Vec::new();
-    for (percent, run) in steps.iter().filter(|(_, run)| !run.valid) {
+pub fn reasons<'a>(runs: &[(&'a str, &Run)]) -> Vec<(String, Vec<&'a str>)> {
+    let mut groups: Vec<(Vec<String>, String, Vec<&str>)> = Vec::new();
+    for (name, run) in runs.iter().filter(|(_, run)| !run.valid) {
         let kind: Vec<String> = run.invalid_because.iter().map(|it| kind(it)).collect();
         match groups.iter_mut().find(|(known, ..)| *known == kind) {
-            Some((_, _, of)) => of.push(*percent),
-            None => groups.push((kind, run.invalid_because.join("; "), vec![*percent])),
+            Some((_, _, of)) => of.push(name),
+            None => groups.push((kind, run.invalid_because.join("; "), vec![*name])),
         }
     }
     groups
@@ -109,11 +110,11 @@ pub fn reasons(steps: &[(u32, &Run)]) -> Vec<(String, Vec<u32>)> {
         .collect()
 }
 
-/// Returns what to do about the steps that are not valid, each remedy once.
+/// Returns what to do about runs that are not valid, each remedy once.
 #[must_use]
-pub fn remedies(steps: &[(u32, &Run)]) -> Vec<String> {
+pub fn remedies(runs: &[(&str, &Run)]) -> Vec<String> {
     let mut remedies: Vec<String> = Vec::new();
-    for remedy in steps.iter().flat_map(|(_, run)| run.remedies()) {
+    for remedy in runs.iter().flat_map(|(_, run)| run.remedies()) {
         // What a process took differs from step to step; one of them will do.
         let start = |remedy: &str| remedy.split('(').next().map(str::to_owned);
         if !remedies.iter().any(|known| start(known) == start(&remedy)) {

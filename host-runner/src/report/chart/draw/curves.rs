@@ -72,7 +72,7 @@ fn marks(plot: &Plot, curve: &Curve, frame: Frame, svg: &mut String) -> fmt::Res
 }
 
 /// The outline of a mark: circle, square, triangle, diamond, bar, triangle on its tip.
-fn outline(mark: usize, (x, y): (f64, f64)) -> String {
+pub(super) fn outline(mark: usize, (x, y): (f64, f64)) -> String {
     let r = MARK;
     let polygon = |corners: &[(f64, f64)]| {
         let corner = |(dx, dy): &(f64, f64)| format!("{:.1} {:.1}", x + dx, y + dy);

@@ -2,7 +2,9 @@
 //!
 //! - `axes`: lines and labels of ticks;
 //! - `bands`: what it stands on;
-//! - `curves`: what was measured.
+//! - `curves`: what was measured;
+//! - [`dots()`]: a dot plot;
+//! - [`Standalone`]: a drawing as a file of its own.
 
 use std::fmt::{self, Write as _};
 
@@ -12,8 +14,12 @@ use crate::report::document::format::escape;
 mod axes;
 mod bands;
 mod curves;
+mod dots;
+mod standalone;
 
 pub use curves::sample;
+pub use dots::dots;
+pub use standalone::{CHART_STYLE, Standalone};
 
 /// Lengths of dashes and gaps, by [`Style::dash`].
 pub const DASHES: [&str; 5] = ["", "7 3", "2 3", "9 3 2 3", "4 2"];

@@ -2,10 +2,14 @@
 
 use super::{NONE, Table, percentiles, value};
 use crate::quantity::{bytes, count, per_echo, rate, ratio, share, time};
-use crate::report::BeforeAfter;
 use crate::report::document::entry::{Entry, mode};
+use crate::report::sweep::StepState;
+use crate::report::{BeforeAfter, marked, stalls};
 use crate::stats::noise::Lost;
 use crate::stats::summary::{PERCENTILES, PercentileColumn, percentile_columns};
+
+/// Most stalls of a measurement that are shown.
+const MOST_STALLS: usize = 10;
 
 /// The percentiles that any of the measurements has.
 fn columns(entries: &[Entry<'_>]) -> Vec<PercentileColumn> {
@@ -24,20 +28,93 @@ pub fn latency(entries: &[Entry<'_>]) -> Table {
     head.extend(["max", "samples", "valid"]);
     let mut table = Table::new("Latency by percentile", &head);
     for (index, entry) in entries.iter().enumerate() {
-        let summary = &entry.run.latency_ns;
+        let run = entry.run;
+        let summary = &run.latency_ns;
         let censored = entry.censored_from_ns();
-        let valid = if entry.run.valid { "yes" } else { "NO" };
+        let valid = match (run.valid, &run.valid_to) {
+            (false, _) => "NO".to_owned(),
+            (true, Some(percentile)) => format!("to {percentile}"),
+            (true, None) => "yes".to_owned(),
+        };
+        let percentiles = columns.iter().map(|column| {
+            marked::percentile(run, column).map_or_else(|| NONE.to_owned(), |it| it.text())
+        });
         let cells = [entry.label.clone(), value(summary.min, censored)]
             .into_iter()
-            .chain(percentiles(&columns, summary, censored))
-            .chain([
-                value(summary.max, censored),
-                count(summary.count),
-                valid.to_owned(),
-            ]);
+            .chain(percentiles)
+            .chain([value(summary.max, censored), count(summary.count), valid]);
         table.row(Some(index), cells);
     }
     table
+}
+
+/// Returns the table of the steps of a sweep: what was offered, sent and answered, and each one's state.
+#[must_use]
+pub fn steps(entries: &[Entry<'_>]) -> Table {
+    let head = [
+        "load", "offered", "sent", "answered", "p50", "p99", "p99.9", "max", "lost", "state",
+    ];
+    let mut table = Table::new("Steps", &head);
+    let shown = [PERCENTILES[0], PERCENTILES[2], PERCENTILES[3]];
+    for (index, entry) in entries.iter().enumerate() {
+        let run = entry.run;
+        let Some(percent) = run.sweep_percent else {
+            continue;
+        };
+        let per_second = |known: Option<f64>| {
+            known.map_or_else(|| NONE.to_owned(), |known| format!("{}/s", rate(known)))
+        };
+        let latency = shown.iter().map(|it| marked::percentile(run, &it.into()));
+        let latency = latency.chain([marked::max(run)]).map(|known| match known {
+            Some(known) if !known.value.starts_with("n/a") => known.value,
+            _ => NONE.to_owned(),
+        });
+        let cells = [
+            format!("{percent} %"),
+            per_second(run.offered_rate),
+            per_second(run.achieved_rate),
+            per_second(run.answered_rate),
+        ];
+        let cells = cells.into_iter().chain(latency);
+        table.row(
+            Some(index),
+            cells.chain([count(run.lost), StepState::of(run).to_string()]),
+        );
+    }
+    table
+}
+
+/// Returns the table of the worst stalls and of the maxima; `None` without any.
+#[must_use]
+pub fn stalls(entries: &[Entry<'_>]) -> Option<Table> {
+    let head = [
+        "",
+        "at",
+        "length",
+        "requests hit",
+        "longest latency",
+        "the host then",
+    ];
+    let mut table = Table::new("Stalls", &head);
+    let most = if entries.len() > 1 {
+        MOST_STALLS / 3
+    } else {
+        MOST_STALLS
+    };
+    for (index, entry) in entries.iter().enumerate() {
+        for stall in entry.run.stalls.iter().take(most) {
+            let cells = [
+                entry.label.clone(),
+                time(stall.at_ns as f64),
+                time(stall.length_ns as f64),
+                count(stall.requests),
+                value(Some(stall.max_ns), entry.censored_from_ns()),
+                stalls::host(stall),
+            ];
+            table.row(Some(index), cells);
+        }
+    }
+    (!table.rows.is_empty()).then_some(table)
 }
 
 /// Where the time goes: the guest's share, the way, what an open loop adds.
@@ -53,6 +130,7 @@ pub fn parts(entries: &[Entry<'_>]) -> Table {
         let parts = [
             ("service", run.service_ns.as_ref()),
             ("path", run.path_ns.as_ref()),
+            ("from send", run.round_trip_ns.as_ref()),
             ("uncorrected", run.uncorrected_latency_ns.as_ref()),
             ("lateness", run.send_lateness_ns.as_ref()),
         ];
@@ -60,7 +138,9 @@ pub fn parts(entries: &[Entry<'_>]) -> Table {
             let Some(summary) = summary.filter(|summary| summary.count > 0) else {
                 continue;
             };
-            let censored = entry.censored_from_ns().filter(|_| name == "uncorrected");
+            let censored = entry
+                .censored_from_ns()
+                .filter(|_| matches!(name, "uncorrected" | "from send"));
             let cells = [
                 entry.label.clone(),
                 name.to_owned(),
