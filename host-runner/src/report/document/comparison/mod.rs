@@ -31,6 +31,10 @@ pub struct Contest<'a> {
 pub struct OnLink<'a> {
     /// The link's name, with the load's where there are several.
     pub name: String,
+    /// The link's name.
+    pub link: &'a str,
+    /// The load's: `closed`, `open` or `pipeline`; `None` in a record that does not tell it.
+    pub mode: Option<&'a str>,
     /// Its targets.
     pub targets: Vec<Contestant<'a>>,
     /// Their differences.
@@ -170,6 +174,8 @@ fn on_link<'a>(
     let targets = wholes.filter(|(merged, _)| group.holds(&merged.link, merged.mode.as_deref()));
     OnLink {
         name: group.name(source, has_one_load),
+        link: group.link,
+        mode: group.mode,
         targets: targets
             .map(|(merged, whole)| contestant(source, merged, whole, labels))
             .collect(),

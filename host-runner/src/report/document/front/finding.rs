@@ -23,13 +23,14 @@ pub struct Finding<'a> {
 }
 
 impl<'a> Finding<'a> {
-    /// Returns what `contest` is best summed up by: on the first of the links, at p99, against the guest
-    /// that comes nearest. `None` without a difference.
+    /// Returns what `contest` is best summed up by: on the first of the links, in an open loop if there is
+    /// one, at p99, against the guest that comes nearest. `None` without a difference.
     #[must_use]
     pub fn of(contest: &'a Contest<'a>) -> Option<Self> {
         let place = |link: &OnLink<'_>| {
-            let known = LINKS.iter().position(|name| *name == link.name);
-            known.unwrap_or(LINKS.len())
+            let known = LINKS.iter().position(|name| *name == link.link);
+            // Tails are compared at one rate.
+            (known.unwrap_or(LINKS.len()), link.mode != Some("open"))
         };
         let mut links: Vec<&OnLink<'_>> = contest.links.iter().collect();
         links.sort_by_key(|link| place(link));
@@ -52,7 +53,7 @@ impl<'a> Finding<'a> {
             self.value(&it.target, it.target_ns),
             self.value(&it.baseline, it.baseline_ns),
         );
-        let (link, percentile) = (self.link.name, &it.percentile);
+        let (link, percentile) = (&self.link.name, &it.percentile);
         // The typical boot may contradict all boots together: then the ratio is not told.
         let above = |ratio: f64| {
             (ratio > 1.0).then(|| format!(", {} times as long", quantity::ratio(ratio)))

@@ -51,7 +51,16 @@ impl Overview {
 /// Returns the chart of `contest`; `None` if no run is valid.
 #[must_use]
 pub fn plot(contest: &Contest<'_>) -> Option<DotPlot> {
-    let panels: Vec<DotPanel> = contest.links.iter().filter_map(panel).collect();
+    let drawn = |link: &OnLink<'_>| link.targets.iter().any(|it| !it.rounds.is_empty());
+    // Of several loads on a link the open loop's: there all targets have the same rate.
+    let has_open = |of: &OnLink<'_>| {
+        let links = contest.links.iter();
+        let mut same = links.filter(|it| it.link == of.link && it.mode == Some("open"));
+        same.any(drawn)
+    };
+    let shown = contest.links.iter();
+    let shown = shown.filter(|link| link.mode == Some("open") || !has_open(link));
+    let panels: Vec<DotPanel> = shown.filter_map(panel).collect();
     let rows = || panels.iter().flat_map(|panel| &panel.rows);
     let values = rows().flat_map(|row| {
         let repetitions = row.repetitions.iter().map(|it| it.at);
@@ -89,7 +98,7 @@ fn panel(link: &OnLink<'_>) -> Option<DotPanel> {
             link.name,
             quantity::time(ns as f64)
         ),
-        None => link.name.to_owned(),
+        None => link.name.clone(),
     };
     (!rows.is_empty()).then_some(DotPanel {
         title,

@@ -21,11 +21,12 @@ pub fn of_comparison(contest: &Contest<'_>, finding: Option<&Finding<'_>>) -> St
         return version(&report.environment);
     };
     // What is no guest has no accelerator.
-    let runs = || report.runs.iter().filter(|run| run.link == link.name);
+    let is_of = |run: &&Run| run.link == link.link && link.mode.is_none_or(|mode| run.mode == mode);
+    let runs = || report.runs.iter().filter(is_of);
     let run = runs().find(|run| run.accel.is_some()).or(runs().next());
     let rounds = link.targets.iter().map(|it| it.merged.rounds_wanted).max();
     let percentile = finding.map_or("p99", |it| it.difference.percentile.as_ref());
-    let mut head = vec![version(&report.environment), link.name.to_owned()];
+    let mut head = vec![version(&report.environment), link.link.to_owned()];
     head.extend(run.map(conditions));
     head.extend(rounds.map(|rounds| match rounds {
         1 => "1 round".to_owned(),

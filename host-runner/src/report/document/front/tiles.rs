@@ -58,7 +58,7 @@ pub fn tiles(contest: &Contest<'_>, finding: Option<&Finding<'_>>) -> Vec<Tile> 
     let all = &contest.source.report.why;
     let first = all.iter().find(|it| !it.is_empty());
     let link = finding
-        .map(|it| it.link.name)
+        .map(|it| it.link.link)
         .or(first.map(|it| it.link.as_str()));
     let Some(link) = link else {
         return Vec::new();
