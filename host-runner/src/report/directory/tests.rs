@@ -32,6 +32,7 @@ fn results_go_under_their_time_and_latest_follows() {
     let expected = [
         "hermit-unix-closed.hgrm",
         "hermit-unix-closed.hlog",
+        "latency.svg",
         "report.html",
         "report.md",
         "result.json",
@@ -66,7 +67,7 @@ fn every_run_of_a_sweep_has_its_own_files() {
     }
     directory.write(&report).unwrap();
     let names = fs::read_dir(place.path()).unwrap();
-    assert_eq!(names.count(), 2 * report.runs.len() + 4);
+    assert_eq!(names.count(), 2 * report.runs.len() + 5);
     for name in ["hermit-unix-open-95-percent.hlog", "sweep.txt"] {
         assert!(place.path().join(name).exists(), "{name}");
     }
@@ -144,6 +145,7 @@ fn older_results_make_room_for_new_ones_and_nothing_else_does() {
         "failure.txt",
         "hermit-unix-closed.hgrm",
         "hermit-unix-closed.hlog",
+        "latency.svg",
         "notes.txt",
         "other.hlog",
         "report.html",
