@@ -144,6 +144,7 @@ fn results_of_another_target_make_room_and_nothing_else_does() {
         .finish(&turn);
     let _ = outcome.completed(results.path());
     let names = [
+        "latency.svg",
         "notes.txt",
         "null-unix-closed.hgrm",
         "null-unix-closed.hlog",

@@ -3,7 +3,7 @@
 //!
 //! - [`axis`]: scales, and where their ticks are;
 //! - [`dots`]: dot plots;
-//! - [`palette`]: colours;
+//! - [`palette`]: the colours of all;
 //! - [`draw`]: the drawing itself.
 //!
 //! A curve is told from the others by colour, dash and mark together, so that none of them alone
