@@ -2,7 +2,8 @@
 //!
 //! - `client`: what a client on ordinary sockets does;
 //! - `load`: what load to put on a service;
-//! - `probe`: `fathom probe`.
+//! - `probe`: `fathom probe`;
+//! - `validity`: what a result has to live up to.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -24,10 +25,12 @@ use crate::target::{Responder, Target};
 mod client;
 mod load;
 mod probe;
+mod validity;
 
 pub use client::ClientArgs;
 pub use load::{LoadArgs, ModeName};
 pub use probe::ProbeArgs;
+pub use validity::ValidityArgs;
 
 /// `fathom run`.
 #[derive(Debug, Args)]
@@ -45,6 +48,9 @@ pub struct RunArgs {
     /// What load to put on the service.
     #[command(flatten)]
     pub load: LoadArgs,
+    /// What the result has to live up to.
+    #[command(flatten)]
+    pub validity: ValidityArgs,
     /// Where results go.
     #[command(flatten)]
     pub output: OutputArgs,

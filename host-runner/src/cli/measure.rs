@@ -4,6 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::CliError;
+use super::args::ValidityArgs;
 use super::interrupt::Interrupt;
 use super::progress::Bar;
 use crate::clock;
@@ -13,7 +14,7 @@ use crate::load::{self, Bench, Ending, Limit, Plan, Progress, Tally};
 use crate::report::{Run, Setting};
 use crate::stats::noise::{self, Counts, Lost};
 use crate::stats::settling::{Settling, WINDOW_NS};
-use crate::stats::{Ended, Noise, Recorder};
+use crate::stats::{Ended, Noise, Policy, Recorder};
 use crate::terminal;
 
 /// For how long a thread spins before the run to see the host's noise floor.
@@ -42,6 +43,8 @@ pub struct Measured {
     pub warmup_settled: Option<bool>,
     /// Other programs that had much of a CPU meanwhile.
     pub busy: Vec<Busy>,
+    /// What it has to live up to.
+    pub policy: Policy,
 }
 
 impl Measured {
@@ -55,6 +58,7 @@ impl Measured {
             &self.recorder,
             self.noise,
             &self.ended,
+            self.policy,
         );
         Run {
             warmup_settled: self.warmup_settled,
@@ -64,18 +68,35 @@ impl Measured {
     }
 }
 
+/// How a measurement is made, beside its plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Conditions<'a> {
+    /// Warm-up goes on until latency has settled, but no longer than this beyond the plan's own, in
+    /// nanoseconds; `None` to leave it at the plan's.
+    pub settle_ns: Option<u64>,
+    /// The boot that replies must come from; `None` for that of the first reply.
+    pub boot_id: Option<u32>,
+    /// What the result has to live up to, and how long to wait for a quiet host.
+    pub validity: ValidityArgs,
+    /// Tells of Ctrl-C.
+    pub interrupt: &'a Interrupt,
+}
+
 /// Measures by `plan`. `health` says whether there is still something to measure, `own_threads_ns` what
-/// the service itself has taken so far of the CPUs that it shares with this thread. With `settle_ns`
-/// warm-up goes on until latency has settled, but no longer than that beyond the plan's own.
+/// the service itself has taken so far of the CPUs that it shares with this thread.
 pub fn measure<E: Into<CliError>>(
     plan: &Plan,
-    settle_ns: Option<u64>,
-    boot_id: Option<u32>,
+    conditions: &Conditions<'_>,
     link: &mut dyn Link,
-    interrupt: &Interrupt,
     own_threads_ns: &dyn Fn() -> Option<u64>,
     mut health: impl FnMut() -> Result<(), E>,
 ) -> Measured {
+    let &Conditions {
+        settle_ns,
+        boot_id,
+        validity,
+        interrupt,
+    } = conditions;
     let mut bar = Bar::new("looking at the host's noise");
     let mut recorder = Recorder::new(plan);
     let times = Times::now();
@@ -147,6 +168,7 @@ pub fn measure<E: Into<CliError>>(
         failure,
         warmup_settled: settle_ns.map(|_| warmed.is_settled),
         busy,
+        policy: validity.policy(),
     }
 }
 
@@ -232,6 +254,20 @@ mod tests {
     use crate::link::{LinkError, Received, Sent};
     use crate::load::{Limit, Mode};
     use crate::machine::{Hint, MachineError};
+    use crate::stats::Needs;
+
+    fn conditions(interrupt: &Interrupt) -> Conditions<'_> {
+        Conditions {
+            settle_ns: None,
+            boot_id: Some(7),
+            validity: ValidityArgs {
+                needs: Needs::default(),
+                strict: false,
+                quiet: Duration::ZERO,
+            },
+            interrupt,
+        }
+    }
 
     /// A link that is broken from the start.
     struct Broken;
@@ -277,10 +313,8 @@ mod tests {
         let mut link = Faulty::new(Loopback::new(7), faults, 42);
         let measured = measure(
             plan,
-            None,
-            Some(7),
+            &conditions(&Interrupt::default()),
             &mut link,
-            &Interrupt::default(),
             &|| None,
             || Ok::<(), CliError>(()),
         );
@@ -314,10 +348,11 @@ mod tests {
             let health = || Ok::<(), CliError>(());
             let measured = measure(
                 &plan,
-                settle_ns,
-                Some(7),
+                &Conditions {
+                    settle_ns,
+                    ..conditions(&interrupt)
+                },
                 &mut link,
-                &interrupt,
                 &|| None,
                 health,
             );
@@ -349,10 +384,11 @@ mod tests {
         let interrupt = Interrupt::default();
         let measured = measure(
             &PLAN,
-            Some(1),
-            None,
+            &Conditions {
+                settle_ns: Some(1),
+                ..conditions(&interrupt)
+            },
             &mut Broken,
-            &interrupt,
             &|| None,
             || Ok::<(), CliError>(()),
         );
@@ -400,7 +436,13 @@ mod tests {
             }
         };
         let interrupt = Interrupt::default();
-        let measured = measure(&PLAN, None, None, &mut Broken, &interrupt, &|| None, health);
+        let measured = measure(
+            &PLAN,
+            &conditions(&interrupt),
+            &mut Broken,
+            &|| None,
+            health,
+        );
         let expected = "the guest panicked: out of luck".to_owned();
         assert_eq!(measured.ended, Ended::Failed(expected));
         assert!(matches!(measured.failure, Some(CliError::Machine(_))));
@@ -409,9 +451,13 @@ mod tests {
     #[test]
     fn a_failed_link_alone_is_its_own_explanation() {
         let interrupt = Interrupt::default();
-        let measured = measure(&PLAN, None, None, &mut Broken, &interrupt, &|| None, || {
-            Ok::<(), CliError>(())
-        });
+        let measured = measure(
+            &PLAN,
+            &conditions(&interrupt),
+            &mut Broken,
+            &|| None,
+            || Ok::<(), CliError>(()),
+        );
         let expected = "link broken: sending failed: no such thing".to_owned();
         assert_eq!(measured.ended, Ended::Failed(expected));
         assert_eq!(measured.tally.sent, 0);

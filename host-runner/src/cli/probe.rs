@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use super::args::{ClientArgs, ProbeArgs};
 use super::interrupt::Interrupt;
-use super::measure::measure;
+use super::measure::{Conditions, measure};
 use super::output::Output;
 use super::series::Series;
 use super::{CliError, turn};
@@ -62,11 +62,15 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
         guest_boot_ms: None,
         placement: None,
     };
-    let mut series = Series::measure(&plan, args.load.sweep(), &output, |plan| {
+    let mut series = Series::measure(&plan, args.load.sweep, &output, |plan| {
         let link = link.as_mut();
-        let measured = measure(plan, None, None, link, &interrupt, &|| None, || {
-            Ok::<(), CliError>(())
-        });
+        let conditions = Conditions {
+            settle_ns: None,
+            boot_id: None,
+            validity: args.validity,
+            interrupt: &interrupt,
+        };
+        let measured = measure(plan, &conditions, link, &|| None, || Ok::<(), CliError>(()));
         let mut run = measured.record(setting.clone(), plan);
         // The first requests of all are warm-up, once.
         run.warmup_discarded += std::mem::take(&mut asked);

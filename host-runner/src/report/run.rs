@@ -10,21 +10,19 @@ use serde::{Deserialize, Serialize};
 use super::floor::BeforeAfter;
 use super::{comparison, utc};
 use crate::doctor::busy::{self, Busy};
-use crate::host::activity::HostActivity;
 use crate::host::assignment::Cpus;
-use crate::host::memory::Locked;
 use crate::link::Signals;
 use crate::load::{Mode, Plan, Protocol, Tally};
 use crate::stats::{
-    Ended, GuestClock, Noise, PercentileState, Reason, Recorder, Requested, Stall, Summary, Tag,
-    validity,
+    Ended, GuestClock, Noise, PercentileState, Policy, Reason, Recorder, Requested, Stall, Summary,
+    Tag, validity,
 };
 
 mod guest_counters;
 mod losses;
 
 pub use guest_counters::GuestCounters;
-pub use losses::{Losses, Sent};
+pub use losses::Losses;
 
 /// What was measured, and over what.
 #[derive(Clone, Debug)]
@@ -176,15 +174,30 @@ pub struct Run {
     /// The state of each percentile of the latency, by its name.
     #[serde(default)]
     pub percentiles: BTreeMap<String, PercentileState>,
-    /// The highest percentile up to which all are clean, partly clean or bracketed; null if none is.
+    /// The highest percentile up to which all count: are clean, partly clean or bracketed, if only from below
+    /// because the service lost requests; with `strict`, are clean. Null if none is.
     #[serde(default)]
     pub valid_to: Option<String>,
     /// The percentile that was asked for.
     #[serde(default)]
     pub needs: Option<String>,
-    /// The worst stalls, the longest first.
+    /// The percentile that validity was judged by: the one asked for, or the highest below it that the
+    /// number of requests supports. Null if it supports none.
+    #[serde(default)]
+    pub judged_by: Option<String>,
+    /// True if a percentile counts only if it is clean.
+    #[serde(default)]
+    pub strict: bool,
+    /// The worst stalls, that with the longest latency first.
     #[serde(default)]
     pub stalls: Vec<Stall>,
+    /// Time from the start of the run to the reply, or loss, with the longest latency, in nanoseconds.
+    #[serde(default)]
+    pub max_at_ns: Option<u64>,
+    /// Lengths of the measuring thread's scheduling gaps of a microsecond and more during the run; null if
+    /// it sleeps while it waits.
+    #[serde(default)]
+    pub gaps_ns: Option<Summary>,
     /// What a client that waits for each answer would have recorded; open loop only.
     pub uncorrected_latency_ns: Option<Summary>,
     /// The time in the handler, between the two stamps of the service; null where the protocol does not
@@ -232,15 +245,6 @@ pub struct Run {
     /// CPUs of the guest and of the measuring thread; null where the scheduler chose.
     #[serde(default)]
     pub cpus: Option<Cpus>,
-    /// What the host did meanwhile on the CPUs in use; null where this program started nothing.
-    #[serde(default)]
-    pub host_activity: Option<HostActivity>,
-    /// Whether the guest's memory was allocated before the guest started; null without a guest.
-    #[serde(default)]
-    pub prealloc: Option<bool>,
-    /// What of the memory was locked; null where this program started nothing.
-    #[serde(default)]
-    pub memory_locked: Option<Locked>,
     /// Whether the run was broken off.
     pub partial: bool,
     /// Whether the figures mean what they say.
@@ -268,9 +272,9 @@ impl Run {
         recorder: &Recorder,
         noise: Noise,
         ended: &Ended,
+        policy: Policy,
     ) -> Self {
-        let invalid_because = validity::reasons(ended, tally, recorder, &noise);
-        let advice = validity::advice(tally, recorder, &noise);
+        let judgement = validity::judge(policy, plan, ended, tally, recorder, &noise);
         let open = recorder.open.as_ref();
         let has_service_times = plan.protocol.has_service_times();
         Self {
@@ -291,16 +295,13 @@ impl Run {
             sweep_percent: None,
             offered_rate: match plan.mode {
                 Mode::Closed | Mode::Pipeline { .. } => None,
-                Mode::Open { rate, .. } => Some(rate.as_f64()),
+                Mode::Open { rate } => Some(rate.as_f64()),
             },
             achieved_rate: match plan.mode {
                 Mode::Closed | Mode::Open { .. } => tally.achieved_rate(),
                 Mode::Pipeline { .. } => tally.answer_rate(),
             },
-            arrivals: match plan.mode {
-                Mode::Closed | Mode::Pipeline { .. } => None,
-                Mode::Open { arrivals, .. } => Some(Cow::Borrowed(arrivals.name())),
-            },
+            arrivals: None,
             answered_rate: tally.answered_rate(),
             generator_limited: match plan.mode {
                 Mode::Closed | Mode::Pipeline { .. } => false,
@@ -337,11 +338,14 @@ impl Run {
             latency_ns: (&recorder.latency).into(),
             censored_from_ns: recorder.censored.from_ns,
             censored_count: recorder.censored.count,
-            round_trip_ns: None,
-            percentiles: BTreeMap::new(),
-            valid_to: None,
-            needs: None,
-            stalls: Vec::new(),
+            round_trip_ns: open.map(|open| (&open.round_trip).into()),
+            valid_to: judgement.valid_to.map(str::to_owned),
+            needs: Some(policy.needs.name().to_owned()),
+            judged_by: judgement.judged_by.map(str::to_owned),
+            strict: policy.is_strict,
+            stalls: recorder.stalls.worst(|_, _| None),
+            max_at_ns: recorder.stalls.max_at_ns(),
+            gaps_ns: recorder.gaps.as_ref().map(Into::into),
             uncorrected_latency_ns: open.map(|open| (&open.uncorrected).into()),
             service_ns: has_service_times.then(|| (&recorder.service).into()),
             path_ns: has_service_times.then(|| (&recorder.path).into()),
@@ -360,14 +364,12 @@ impl Run {
             image_bytes: None,
             placement: setting.placement,
             cpus: None,
-            host_activity: None,
-            prealloc: None,
-            memory_locked: None,
             partial: ended.is_partial(),
-            valid: invalid_because.is_empty(),
-            reasons: Vec::new(),
-            invalid_because,
-            advice: advice.into_iter().map(str::to_owned).collect(),
+            valid: judgement.is_valid(),
+            invalid_because: judgement.invalid_because(),
+            advice: judgement.advice().into_iter().map(str::to_owned).collect(),
+            reasons: judgement.reasons,
+            percentiles: judgement.percentiles,
             busy_processes: Vec::new(),
         }
     }

@@ -11,7 +11,7 @@ use super::{Environment, Image, Merged, Report, Run, Setting};
 use crate::load::{GuestTimes, Limit, Loss, Mode, Observer, Plan, Rate, Sample, Tally};
 use crate::stats::noise::Lost;
 use crate::stats::summary::PERCENTILES;
-use crate::stats::{Ended, Noise, PercentileState, Recorder, State, Tag};
+use crate::stats::{Ended, Noise, PercentileState, Policy, Recorder, State, Tag};
 
 /// When every sample began.
 pub(super) const STARTED_AT: Timestamp = Timestamp::constant(1_800_000_000, 500_000_000);
@@ -123,8 +123,7 @@ fn run(mode: Mode) -> Run {
         }),
         waited_ns: Some(4_000_000),
         waited_share: Some(0.004),
-        own_floor_ns: None,
-        own_beside_ns: None,
+        ..Noise::default()
     };
     let recorder = recorder(mode);
     let mut run = Run::new(
@@ -134,7 +133,11 @@ fn run(mode: Mode) -> Run {
         &recorder,
         noise,
         &Ended::Completed,
+        Policy::default(),
     );
+    // States and stalls are the business of those tests that set them.
+    run.percentiles.clear();
+    run.stalls.clear();
     run.guest_counters = Some(GuestCounters(Counters {
         replied: 1000,
         ..Counters::ZERO
@@ -175,10 +178,7 @@ pub(super) fn sweep_report() -> Report {
     let mut runs = vec![pipeline_run()];
     for percent in [10, 50, 95] {
         let rate = Rate::per_second(10 * percent);
-        let mut step = run(Mode::Open {
-            rate,
-            arrivals: crate::load::Arrivals::Even,
-        });
+        let mut step = run(Mode::Open { rate });
         step.sweep_percent = Some(percent);
         runs.push(step);
     }
@@ -192,10 +192,7 @@ pub(super) fn sweep_report() -> Report {
 
 pub fn open_run() -> Run {
     let rate = Rate::per_second(1000);
-    run(Mode::Open {
-        rate,
-        arrivals: crate::load::Arrivals::Even,
-    })
+    run(Mode::Open { rate })
 }
 
 pub(super) fn report(run: Run) -> Report {

@@ -21,7 +21,7 @@ const HALF_BITS: u32 = 10;
 const EXACT_BITS: u32 = HALF_BITS + 1;
 
 /// How many slots there are.
-const SLOTS: usize = Slot::of(HIGHEST_NS).0 + 1;
+pub(super) const SLOTS: usize = Slot::of(HIGHEST_NS).0 + 1;
 
 /// Where values are counted that are the same to three digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +39,11 @@ impl Slot {
         let doublings = bits.saturating_sub(EXACT_BITS);
         // At most 31 halves of 1024: it fits.
         Self(((doublings as usize) << HALF_BITS) + (value_ns >> doublings) as usize)
+    }
+
+    /// The number of the slot, under [`SLOTS`].
+    pub(super) const fn index(self) -> usize {
+        self.0
     }
 
     /// The lowest value of the slot, in nanoseconds.

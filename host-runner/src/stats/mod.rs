@@ -14,6 +14,7 @@
 //!   `student`: how far so few of them may stray;
 //! - [`settling`]: whether warm-up is over;
 //! - [`guest_clock`]: the rate of the guest's clock against the host's;
+//! - [`interference`]: how many requests the host can have hit;
 //! - [`stall`]: requests in a row that took exceptionally long;
 //! - [`state`]: who or what decided a percentile's value; [`reason`]: codes with their numbers;
 //! - [`validity`]: whether the result means what it says.
@@ -25,6 +26,7 @@ pub mod comparison;
 mod counts;
 pub mod distribution;
 pub mod guest_clock;
+pub mod interference;
 pub mod intervals;
 pub mod noise;
 mod rank_sum;
@@ -52,4 +54,4 @@ pub use stall::Stall;
 pub use state::{PercentileState, State};
 pub use summary::Summary;
 pub use tag::Tag;
-pub use validity::Ended;
+pub use validity::{Ended, Judgement, Needs, Policy};

@@ -6,6 +6,7 @@ use std::fs;
 
 use serde::{Deserialize, Serialize};
 
+use super::interference::Waits;
 use crate::link::Gaps;
 
 /// Two readings of the clock further apart than this are a gap, in nanoseconds.
@@ -155,6 +156,61 @@ fn ratio(part: u64, whole: u64) -> f64 {
     part as f64 / whole.max(1) as f64
 }
 
+/// What became of the time in which a thread wanted to run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct ThreadNoise {
+    /// Time that it ran, in nanoseconds.
+    pub ran_ns: u64,
+    /// Time that it waited for a CPU, in nanoseconds. A thread that sleeps waits a little each time it wakes
+    /// up.
+    pub waited_ns: u64,
+    /// Number of times that it got a CPU.
+    pub slices: u64,
+    /// Number of times that it was put off its CPU while it wanted to run.
+    pub involuntary_switches: u64,
+    /// Number of times that it was moved to another CPU; null if the kernel does not tell.
+    pub migrations: Option<u64>,
+    /// The CPU that it was on when the run began; null if the kernel does not tell.
+    pub cpu: Option<u32>,
+    /// Time that the hypervisor gave of that CPU to others, in clock ticks.
+    pub steal_ticks: Option<u64>,
+    /// The same as a share of that CPU's time.
+    pub steal_share: Option<f64>,
+}
+
+/// Fewer clock ticks of steal than this say nothing: each is right to one tick.
+const LEAST_STEAL_TICKS: u64 = 10;
+
+/// A smaller share of steal is told, and held against nobody.
+const LEAST_STEAL_SHARE: f64 = 0.02;
+
+/// Length of a clock tick in nanoseconds (`USER_HZ`, 100 on Linux for x86).
+const TICK_NS: u64 = 10_000_000;
+
+impl ThreadNoise {
+    /// Returns the steal in clock ticks and as a share, if it is enough to be held against a result.
+    #[must_use]
+    pub fn judged_steal(&self) -> Option<(u64, f64)> {
+        let steal = self.steal_ticks.zip(self.steal_share);
+        steal.filter(|&(ticks, share)| ticks >= LEAST_STEAL_TICKS && share >= LEAST_STEAL_SHARE)
+    }
+
+    /// Returns the times for which it was kept off its CPU: by other threads, and by other virtual machines.
+    pub(super) fn waits(&self) -> impl Iterator<Item = Waits> {
+        let by_threads = Waits {
+            count: self.slices,
+            after_sleep: self.slices.saturating_sub(self.involuntary_switches),
+            total_ns: self.waited_ns,
+        };
+        let by_machines = self.judged_steal().map(|(ticks, _)| Waits {
+            count: ticks,
+            after_sleep: 0,
+            total_ns: ticks.saturating_mul(TICK_NS),
+        });
+        std::iter::once(by_threads).chain(by_machines)
+    }
+}
+
 /// The host's noise around one run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Noise {
@@ -191,6 +247,25 @@ pub struct Noise {
     /// The same as a share of the time in which it wanted to run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waited_share: Option<f64>,
+    /// The part of `waited_ns` in which others ran than the target's own threads, in nanoseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foreign_ns: Option<u64>,
+    /// The measuring thread during the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measuring: Option<ThreadNoise>,
+    /// The thread that answers during the run: the virtual CPU's, the responder's, the reflector's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answering: Option<ThreadNoise>,
+    /// The thread that carries messages between both during the run, QEMU's main loop; absent where there
+    /// is none, or where it is not in a request's way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrying: Option<ThreadNoise>,
+    /// For how long the run was put off until the host was quiet, in nanoseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waited_for_quiet_ns: Option<u64>,
+    /// True if the host was quiet when the run began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was_quiet: Option<bool>,
 }
 
 impl Noise {
@@ -220,12 +295,9 @@ impl Noise {
                     let steal = after.steal.checked_sub(before.steal)?;
                     Some(ratio(steal, after.total.checked_sub(before.total)?))
                 }),
-            beside: None,
-            after: None,
-            own_floor_ns: None,
-            own_beside_ns: None,
             waited_ns,
             waited_share,
+            ..Self::default()
         }
     }
 }
@@ -236,6 +308,14 @@ impl Noise {
     pub fn foreign_floor_share(&self) -> f64 {
         let own_ns = self.own_floor_ns.unwrap_or(0);
         (self.floor_share - ratio(own_ns, self.floor_observed_ns)).max(0.0)
+    }
+
+    /// Returns the share of the measuring thread's gaps that was not taken by the target's own threads.
+    #[must_use]
+    pub fn foreign_gap_share(&self) -> f64 {
+        let gaps_ns = self.beside.map_or(0, |lost| lost.total_gap_ns);
+        let own_ns = self.own_beside_ns.unwrap_or(0).min(gaps_ns);
+        1.0 - ratio(own_ns, gaps_ns)
     }
 
     /// The same of the measuring thread, during it.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::clock;
 use crate::load::{Dropped, GuestTimes, Loss, Mode, Observer, Plan, Sample};
 
-use super::{Recording, Tag, counts::Slot, intervals::Intervals};
+use super::{Recording, Tag, counts::Slot, intervals::Intervals, stall::Stalls};
 
 /// The distributions of one measurement.
 #[derive(Debug)]
@@ -27,6 +27,10 @@ pub struct Recorder {
     pub started_at: Option<Timestamp>,
     /// The latency over time.
     pub intervals: Intervals,
+    /// Requests in a row that took exceptionally long.
+    pub stalls: Stalls,
+    /// Lengths of the measuring thread's scheduling gaps during the run; `None` if it does not poll.
+    pub gaps: Option<Recording>,
 }
 
 /// What only an open loop has: in a closed one every request is due when it is sent.
@@ -40,6 +44,10 @@ pub struct OpenLoop {
     pub uncorrected_censored: Censored,
     /// From when a request was due to when it was sent.
     pub lateness: Recording,
+    /// From when a request was really sent to its reply, of all requests; a lost one with the timeout. The
+    /// sender waits for nobody, so no service time hides in it, and what the latency has over it is the
+    /// generator's.
+    pub round_trip: Recording,
 }
 
 /// Latencies of requests that were not answered: the true value is at least the recorded one.
@@ -84,6 +92,8 @@ impl Recorder {
                 Mode::Open { .. } => Some(OpenLoop::default()),
             },
             intervals: Intervals::new(expected_ns.map(|ns| ns.saturating_add(plan.timeout_ns))),
+            stalls: Stalls::default(),
+            gaps: None,
         }
     }
 
@@ -104,7 +114,8 @@ impl Recorder {
     pub fn tagged(&self, tag: Tag) -> Option<&Recording> {
         let open = self.open.as_ref();
         match tag {
-            Tag::RoundTrip | Tag::Gaps => None,
+            Tag::RoundTrip => open.map(|it| &it.round_trip),
+            Tag::Gaps => self.gaps.as_ref(),
             Tag::Service => Some(&self.service),
             Tag::Path => Some(&self.path),
             Tag::Lateness => open.map(|it| &it.lateness),
@@ -117,8 +128,13 @@ impl Recorder {
         let slot = Slot::of(latency_ns);
         self.latency.record_at(slot, latency_ns);
         self.intervals.record_at(slot, at_ns);
-        if let Some(open) = self.open.as_mut().filter(|_| is_waited_for) {
-            open.uncorrected.record(round_trip_ns);
+        self.stalls.record_at(slot, at_ns, latency_ns);
+        if let Some(open) = &mut self.open {
+            let slot = Slot::of(round_trip_ns);
+            open.round_trip.record_at(slot, round_trip_ns);
+            if is_waited_for {
+                open.uncorrected.record_at(slot, round_trip_ns);
+            }
         }
     }
 }
@@ -128,6 +144,7 @@ impl Observer for Recorder {
         // Now and not after the run: meanwhile the two clocks go at different rates (adjtimex(2)).
         self.started_at = clock::time_of_day(at_ns);
         self.intervals.start(at_ns);
+        self.stalls.start(at_ns);
     }
 
     #[inline]
@@ -172,6 +189,8 @@ impl Observer for Recorder {
         let slot = Slot::of(dropped.latency_ns);
         self.latency.record_at(slot, dropped.latency_ns);
         self.intervals.record_at(slot, dropped.at_ns);
+        self.stalls
+            .record_at(slot, dropped.at_ns, dropped.latency_ns);
     }
 }
 
@@ -208,10 +227,7 @@ mod tests {
     #[test]
     fn a_reply_goes_into_each_distribution() {
         let rate = Rate::per_second(1000);
-        let mut recorder = Recorder::new(&plan(Mode::Open {
-            rate,
-            arrivals: crate::load::Arrivals::Even,
-        }));
+        let mut recorder = Recorder::new(&plan(Mode::Open { rate }));
         recorder.started(1000);
         recorder.sent(200);
         recorder.replied(SAMPLE);
@@ -251,10 +267,7 @@ mod tests {
     #[test]
     fn what_a_client_that_waits_would_not_have_sent_is_not_in_its_record() {
         let rate = Rate::per_second(1000);
-        let mut recorder = Recorder::new(&plan(Mode::Open {
-            rate,
-            arrivals: crate::load::Arrivals::Even,
-        }));
+        let mut recorder = Recorder::new(&plan(Mode::Open { rate }));
         recorder.replied(SAMPLE);
         recorder.replied(Sample {
             is_waited_for: false,
@@ -266,7 +279,9 @@ mod tests {
             round_trip_ns: 1_000_000_000,
             is_waited_for: false,
         });
-        assert_eq!(recorder.open.unwrap().uncorrected.count(), 1);
+        let open = recorder.open.unwrap();
+        assert_eq!((open.uncorrected.count(), open.round_trip.count()), (1, 3));
+        assert_eq!(open.round_trip.max_ns(), Some(1_000_000_000));
         assert_eq!(recorder.latency.count(), 3);
         assert_eq!(recorder.path.count(), 2);
     }
@@ -274,10 +289,7 @@ mod tests {
     #[test]
     fn a_request_that_was_not_sent_is_a_latency_and_nothing_else() {
         let rate = Rate::per_second(1000);
-        let mut recorder = Recorder::new(&plan(Mode::Open {
-            rate,
-            arrivals: crate::load::Arrivals::Even,
-        }));
+        let mut recorder = Recorder::new(&plan(Mode::Open { rate }));
         recorder.dropped(Dropped {
             at_ns: 2_000_000_000,
             latency_ns: 1_000_000_000,

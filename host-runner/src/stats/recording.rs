@@ -97,6 +97,15 @@ impl Recording {
             .min(self.max_ns)
     }
 
+    /// Returns the number of samples of at least `value_ns`, to three significant digits.
+    #[must_use]
+    pub fn count_from(&self, value_ns: u64) -> u64 {
+        let used = self.used();
+        used.filter(|(slot, _)| slot.highest_ns() >= value_ns)
+            .map(|(_, count)| count)
+            .sum()
+    }
+
     /// How many samples were over [`HIGHEST_NS`]: percentiles that reach them are too low.
     #[must_use]
     pub fn saturated(&self) -> u64 {

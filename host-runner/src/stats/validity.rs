@@ -1,20 +1,26 @@
-//! Whether a result means what it says: a pure decision from what was seen.
+//! Judgement of a run: the state of each percentile, and whether the run means what it was asked for. A pure
+//! decision from what was observed.
+//!
+//! A run is valid if nothing stands against it as a whole (it was broken off, nothing was received, another
+//! boot answered, a histogram ran over) and every percentile up to the one that was asked for counts
+//! ([`PercentileState::counts`]). A run of too few requests for that percentile is judged by the highest one
+//! that they support, and by none if they support none: a short run is short, and not disturbed. With
+//! `--strict` the percentile that was asked for has to be there.
+//!
+//! No rule here looks at how long the service took: a slow service is not an invalid one, nor is one that
+//! loses requests.
 
-use crate::load::Tally;
-use crate::quantity;
+use std::collections::BTreeMap;
+use std::str::FromStr;
 
-use super::summary::PERCENTILES;
-use super::{Noise, Recorder, Recording};
+use crate::load::{Mode, Plan, Tally};
 
-/// The share of CPU time that others may have had.
-const MAX_STEAL_SHARE: f64 = 0.01;
-
-/// The share of its time that a thread may lose that only spins. Timer interrupts and the like
-/// take well under a hundredth; what takes a tenth is another program.
-const MAX_FLOOR_SHARE: f64 = 0.1;
-
-/// A generator that sends later than the latency divided by this measures itself.
-const LATENCY_PER_LATENESS: u64 = 10;
+use super::interference::{Interference, MeasuringGaps};
+use super::noise::ThreadNoise;
+use super::reason::{Code, Thread};
+use super::state::{Evidence, PercentileState, State};
+use super::summary::{PERCENTILES, Percentile};
+use super::{Noise, Reason, Recorder};
 
 /// How a measurement ended, as far as it matters to its result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,306 +41,308 @@ impl Ended {
     }
 }
 
-/// Advice for a generator that was late.
-const IF_LATE: &str =
-    "lower `--rate`, use `--link tap`, where nobody polls, or a host with three CPUs or more";
+/// A percentile that is asked for, by its place in [`PERCENTILES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Needs(usize);
 
-/// Advice for a host that other programs keep busy.
-const IF_CROWDED: &str =
-    "end what else runs (`fathom doctor` names it), or use a host with more CPUs";
-
-/// Advice for a hypervisor that gives the CPUs to others.
-const IF_STOLEN: &str =
-    "use a host whose CPUs no other virtual machine has, or another time of day";
-
-/// Advice for a service that restarted.
-const IF_RESTARTED: &str = "measure again, once the service stays up";
-
-/// Advice for latencies beyond what a histogram holds.
-const IF_SATURATED: &str = "lower `--timeout`";
-
-/// Returns advice on the reasons, each piece once; none where nothing helps but to look into the failure.
-#[must_use]
-pub fn advice(tally: &Tally, recorder: &Recorder, noise: &Noise) -> Vec<&'static str> {
-    let is_crowded = noise.foreign_floor_share() > MAX_FLOOR_SHARE
-        || noise.foreign_beside_share() > MAX_FLOOR_SHARE;
-    let open = recorder.open.as_ref();
-    let is_late = open.is_some_and(|open| lateness(&recorder.latency, &open.lateness).is_some());
-    let is_stolen = noise
-        .steal_share
-        .is_some_and(|share| share > MAX_STEAL_SHARE);
-    [
-        (tally.foreign > 0, IF_RESTARTED),
-        (recorder.latency.saturated() > 0, IF_SATURATED),
-        (is_stolen, IF_STOLEN),
-        (is_crowded, IF_CROWDED),
-        (is_late, IF_LATE),
-    ]
-    .into_iter()
-    .filter_map(|(applies, advice)| applies.then_some(advice))
-    .collect()
+impl Default for Needs {
+    /// The 99th.
+    fn default() -> Self {
+        Self(2)
+    }
 }
 
-/// Every reason why the measurement is invalid; none, if it is valid.
+impl Needs {
+    /// Returns the percentile.
+    #[must_use]
+    pub const fn percentile(self) -> Percentile {
+        PERCENTILES[self.0]
+    }
+
+    /// Returns its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.percentile().name
+    }
+}
+
+impl FromStr for Needs {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = PERCENTILES.iter().position(|it| it.name == text);
+        found.map(Self).ok_or_else(|| {
+            let names = PERCENTILES.map(|it| it.name);
+            format!("expected one of {}", names.join(", "))
+        })
+    }
+}
+
+/// What a run has to live up to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// The percentile up to which figures are needed.
+    pub needs: Needs,
+    /// True if a percentile counts only where the system under test alone decided its value.
+    pub is_strict: bool,
+}
+
+/// Judgement of one run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// State of each standard percentile, by its name.
+    pub percentiles: BTreeMap<String, PercentileState>,
+    /// The highest percentile up to which all count; `None` if none does.
+    pub valid_to: Option<&'static str>,
+    /// The percentile that the run was judged by; `None` if there were too few requests for any.
+    pub judged_by: Option<&'static str>,
+    /// Everything that stands against the run or against a percentile of it.
+    pub reasons: Vec<Reason>,
+    /// Those of the reasons that make the run invalid.
+    pub decisive: Vec<Reason>,
+}
+
+impl Judgement {
+    /// Returns true if the run is valid.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        self.decisive.is_empty()
+    }
+
+    /// Returns the decisive reasons in words.
+    #[must_use]
+    pub fn invalid_because(&self) -> Vec<String> {
+        self.decisive.iter().map(ToString::to_string).collect()
+    }
+
+    /// Returns advice on the decisive reasons, each piece once.
+    #[must_use]
+    pub fn advice(&self) -> Vec<&'static str> {
+        let mut advice = Vec::new();
+        for piece in self.decisive.iter().filter_map(|it| it.code.advice()) {
+            if !advice.contains(&piece) {
+                advice.push(piece);
+            }
+        }
+        advice
+    }
+}
+
+/// Judges a run by `policy`.
 #[must_use]
-pub fn reasons(ended: &Ended, tally: &Tally, recorder: &Recorder, noise: &Noise) -> Vec<String> {
+pub fn judge(
+    policy: Policy,
+    plan: &Plan,
+    ended: &Ended,
+    tally: &Tally,
+    recorder: &Recorder,
+    noise: &Noise,
+) -> Judgement {
+    let host = interference(plan, tally, recorder, noise);
+    let evidence = Evidence {
+        latency: &recorder.latency,
+        round_trip: recorder.open.as_ref().map(|open| &open.round_trip),
+        stalls: &recorder.stalls,
+        lost: tally.lost,
+        dropped: dropped(tally),
+        timeout_ns: plan.timeout_ns,
+        host: &host,
+    };
+    let states = evidence.states();
+    let counting = states
+        .iter()
+        .take_while(|(_, it)| it.counts(policy.is_strict));
+    let valid_to = counting.last().map(|(percentile, _)| percentile.name);
+    let needed = states.iter().take(policy.needs.0 + 1);
+    let judged: Vec<_> = needed
+        .filter(|(percentile, _)| {
+            policy.is_strict || recorder.latency.count() >= percentile.samples_needed()
+        })
+        .collect();
+    let mut decisive = structural(ended, tally, recorder);
+    let failing = judged
+        .iter()
+        .find(|(_, state)| !state.counts(policy.is_strict));
+    let told = Told {
+        tally,
+        recorder,
+        noise,
+    };
+    if let Some((percentile, state)) = failing {
+        decisive.extend(told.reason(percentile, state));
+    }
+    let mut reasons = decisive.clone();
+    for (index, (percentile, state)) in states.iter().enumerate() {
+        // Everybody expects the host to have some part in something, and no tail of a few requests.
+        let is_of_note = match state.state {
+            State::Partly => false,
+            State::Few => state.low_ns.is_some() || index <= policy.needs.0,
+            _ => true,
+        };
+        let reason = told.reason(percentile, state).filter(|_| is_of_note);
+        let is_new = |new: &Reason| reasons.iter().all(|it| it.code != new.code);
+        if let Some(reason) = reason.filter(is_new) {
+            reasons.push(reason);
+        }
+    }
+    reasons.extend(steal(noise));
+    Judgement {
+        percentiles: states
+            .iter()
+            .map(|(percentile, state)| (percentile.name.to_owned(), *state))
+            .collect(),
+        valid_to,
+        judged_by: judged.last().map(|(percentile, _)| percentile.name),
+        reasons,
+        decisive,
+    }
+}
+
+/// Returns the faults of the run as a whole.
+fn structural(ended: &Ended, tally: &Tally, recorder: &Recorder) -> Vec<Reason> {
     let ended = match ended {
         Ended::Completed => None,
-        Ended::Interrupted => Some("interrupted".to_owned()),
-        Ended::Failed(what) => Some(what.clone()),
+        Ended::Interrupted => Some(Reason::of(Code::Interrupted)),
+        Ended::Failed(what) => Some(Reason {
+            text: Some(what.clone()),
+            ..Reason::of(Code::Failed)
+        }),
     };
-    let nothing = (tally.received == 0).then(|| "nothing was received".to_owned());
-    let foreign = (tally.foreign > 0).then(|| {
-        format!(
-            "the service was restarted: replies from another boot: {}",
-            quantity::count(tally.foreign)
-        )
-    });
-    let saturated = (recorder.latency.saturated() > 0).then(|| {
-        format!(
-            "latencies beyond what a histogram holds: {}",
-            quantity::count(recorder.latency.saturated())
-        )
-    });
-    let steal = noise
-        .steal_share
-        .filter(|&share| share > MAX_STEAL_SHARE)
-        .map(|share| {
-            format!(
-                "{} of the CPU time went to others (steal)",
-                quantity::share(share)
-            )
-        });
-    let floor_share = noise.foreign_floor_share();
-    let crowded = (floor_share > MAX_FLOOR_SHARE).then(|| {
-        format!(
-            "other programs had the CPU: just before the run a thread that only spins lost {} of \
-             its time",
-            quantity::share(floor_share)
-        )
-    });
-    let beside_share = noise.foreign_beside_share();
-    let beside = (beside_share > MAX_FLOOR_SHARE).then(|| {
-        format!(
-            "other programs had the CPU: during the run the measuring thread, which polls, lost {} of \
-             its time",
-            quantity::share(beside_share)
-        )
-    });
-    let late = recorder
-        .open
-        .as_ref()
-        .and_then(|open| lateness(&recorder.latency, &open.lateness));
-    [
-        ended, nothing, foreign, saturated, steal, crowded, beside, late,
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    let nothing = (tally.received == 0).then(|| Reason::of(Code::NothingReceived));
+    let counted = |code, number| {
+        (number > 0).then(|| Reason {
+            count: Some(number),
+            ..Reason::of(code)
+        })
+    };
+    let foreign = counted(Code::ForeignBoot, tally.foreign);
+    let saturated = counted(Code::Saturated, recorder.latency.saturated());
+    [ended, nothing, foreign, saturated]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
-/// Whether the generator was late: p99.9 of lateness against p99.9 of latency, or, with too few
-/// samples for that, the highest percentile that there are enough for.
-fn lateness(latency: &Recording, lateness: &Recording) -> Option<String> {
-    let (percentile, latency_ns, lateness_ns) = PERCENTILES
-        .iter()
-        .filter(|percentile| percentile.quantile <= 0.999)
-        .rev()
-        .find_map(|percentile| {
-            Some((
-                percentile,
-                percentile.of(latency)?,
-                percentile.of(lateness)?,
-            ))
-        })?;
-    (lateness_ns > latency_ns / LATENCY_PER_LATENESS).then(|| {
-        format!(
-            "the generator was late: {name} of lateness is {}, over a tenth of {name} of \
-             latency, {}",
-            quantity::time(lateness_ns as f64),
-            quantity::time(latency_ns as f64),
-            name = percentile.name,
-        )
-    })
+/// Returns what the hypervisor took of a CPU in use, if that is more than a clock tick may be wrong by.
+fn steal(noise: &Noise) -> Option<Reason> {
+    let threads = [
+        (Thread::Measuring, noise.measuring),
+        (Thread::Answering, noise.answering),
+    ];
+    let stolen = threads.into_iter().filter_map(|(thread, noise)| {
+        let (ticks, share) = noise?.judged_steal()?;
+        Some(Reason {
+            count: Some(ticks),
+            share: Some(share),
+            thread: Some(thread),
+            ..Reason::of(Code::Steal)
+        })
+    });
+    stolen.max_by_key(|it| it.count)
+}
+
+/// Returns what the host took from the threads of the run.
+fn interference<'a>(
+    plan: &Plan,
+    tally: &Tally,
+    recorder: &'a Recorder,
+    noise: &Noise,
+) -> Interference<'a> {
+    let gaps = recorder.gaps.as_ref().map(|lengths| MeasuringGaps {
+        lengths,
+        foreign_share: noise.foreign_gap_share(),
+    });
+    let is_asleep_meanwhile = gaps.is_none();
+    let on_the_way = [noise.measuring, noise.carrying];
+    let on_the_way = on_the_way.iter().filter(|_| is_asleep_meanwhile).flatten();
+    let (in_flight, due_per_ns) = match plan.mode {
+        Mode::Closed => (1.0, 0.0),
+        Mode::Pipeline { depth } => (f64::from(depth.get()), 0.0),
+        Mode::Open { .. } => {
+            let due_per_ns = tally.sent as f64 / tally.sending_ns.max(1) as f64;
+            let open = recorder.open.as_ref();
+            let round_trip_ns = open.map_or(0, |open| open.round_trip.quantile_ns(0.5));
+            (due_per_ns * round_trip_ns as f64, due_per_ns)
+        }
+    };
+    Interference {
+        gaps,
+        on_the_way: on_the_way.flat_map(ThreadNoise::waits).collect(),
+        answering: noise
+            .answering
+            .iter()
+            .flat_map(ThreadNoise::waits)
+            .collect(),
+        in_flight,
+        due_per_ns,
+        resolution_ns: tally.resolution_ns.unwrap_or_default(),
+    }
+}
+
+/// What the reasons for a percentile's state are told from.
+struct Told<'a> {
+    tally: &'a Tally,
+    recorder: &'a Recorder,
+    noise: &'a Noise,
+}
+
+impl Told<'_> {
+    /// Returns the reason why a percentile is in its state; `None` if it is clean.
+    fn reason(&self, percentile: &Percentile, state: &PercentileState) -> Option<Reason> {
+        let lateness_ns =
+            (state.high_ns.unwrap_or_default()).saturating_sub(state.low_ns.unwrap_or_default());
+        let reason = match state.state {
+            State::Clean => return None,
+            State::Partly | State::Host => {
+                let (thread, ns) = self.longest_kept_off().unzip();
+                Reason {
+                    share: state.host_share,
+                    thread,
+                    ns,
+                    ..Reason::of(Code::Host)
+                }
+            }
+            State::Late => Reason {
+                ns: Some(lateness_ns),
+                share: state.high_ns.map(|ns| lateness_ns as f64 / ns as f64),
+                ..Reason::of(Code::Late)
+            },
+            State::Censored => Reason {
+                count: Some(self.tally.lost),
+                ..Reason::of(Code::Censored)
+            },
+            State::Dropped => Reason {
+                count: Some(dropped(self.tally)),
+                ..Reason::of(Code::Dropped)
+            },
+            State::Few if state.low_ns.is_none() => Reason {
+                count: Some(self.recorder.latency.count()),
+                ..Reason::of(Code::Few)
+            },
+            State::Few => Reason {
+                count: state.stalls,
+                ..Reason::of(Code::FewStalls)
+            },
+        };
+        Some(reason.at(percentile.name))
+    }
+
+    /// Returns the thread that was kept off its CPU for the longer time, and for how long.
+    fn longest_kept_off(&self) -> Option<(Thread, u64)> {
+        let measuring_ns = self.noise.foreign_ns.or(self.noise.waited_ns);
+        let answering_ns = self.noise.answering.map(|it| it.waited_ns);
+        let threads = [
+            measuring_ns.map(|ns| (Thread::Measuring, ns)),
+            answering_ns.map(|ns| (Thread::Answering, ns)),
+        ];
+        threads.into_iter().flatten().max_by_key(|&(_, ns)| ns)
+    }
+}
+
+/// Returns the number of requests that the instrument gave up sending.
+const fn dropped(tally: &Tally) -> u64 {
+    tally.dropped_locally
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::load::{Limit, Loss, Mode, Observer, Plan, Rate, Sample, SendErrors};
-    use crate::stats::noise::Lost;
-
-    const GOOD: Tally = Tally {
-        warmup_discarded: 0,
-        sent: 10_000,
-        received: 10_000,
-        lost: 0,
-        dropped_locally: 0,
-        in_flight_at_end: 0,
-        late: 0,
-        duplicated: 0,
-        reordered: 0,
-        corrupted: 0,
-        foreign: 0,
-        stale: 0,
-        send_errors: SendErrors::NONE,
-        completed: 10_000,
-        started_ns: 0,
-        sending_ns: 1_000_000_000,
-        first_sent_ns: 0,
-        last_sent_ns: 1_000_000_000,
-        last_due_ns: 1_000_000_000,
-        last_reply_ns: 1_000_000_000,
-        clock_read_ns: None,
-        resolution_ns: None,
-        blocked_ns: 0,
-        elapsed_ns: 1_000_000_000,
-    };
-
-    /// An open loop's recorder with `count` replies.
-    fn recorder(count: u64, latency_ns: u64, lateness_ns: u64) -> Recorder {
-        let rate = Rate::per_second(1000);
-        let mut recorder = Recorder::new(&Plan {
-            mode: Mode::Open {
-                rate,
-                arrivals: crate::load::Arrivals::Even,
-            },
-            payload_len: 64,
-            timeout_ns: 1_000_000_000,
-            warmup: Limit::NOTHING,
-            measure: Limit::NOTHING,
-            seed: 0,
-            protocol: crate::load::Protocol::Fathom,
-        });
-        for _ in 0..count {
-            recorder.sent(lateness_ns);
-            recorder.replied(Sample {
-                at_ns: 0,
-                latency_ns,
-                round_trip_ns: latency_ns,
-                is_waited_for: true,
-                guest_times: None,
-            });
-        }
-        recorder
-    }
-
-    fn judge(ended: &Ended, tally: Tally, recorder: &Recorder, steal_share: f64) -> Vec<String> {
-        let noise = Noise {
-            steal_share: Some(steal_share),
-            ..Noise::default()
-        };
-        reasons(ended, &tally, recorder, &noise)
-    }
-
-    #[test]
-    fn a_good_run_is_valid() {
-        let recorder = recorder(10_000, 100_000, 10_000);
-        let none: [&str; 0] = [];
-        assert_eq!(judge(&Ended::Completed, GOOD, &recorder, 0.01), none);
-    }
-
-    #[test]
-    fn every_kind_of_noise_comes_with_advice_once() {
-        let advice = |tally, lateness_ns, noise: &Noise| {
-            advice(&tally, &recorder(1000, 100_000, lateness_ns), noise)
-        };
-        let quiet = Noise::default();
-        let none: [&str; 0] = [];
-        assert_eq!(advice(GOOD, 0, &quiet), none);
-        assert_eq!(advice(GOOD, 20_000, &quiet), [IF_LATE]);
-        let restarted = Tally { foreign: 1, ..GOOD };
-        assert_eq!(advice(restarted, 0, &quiet), [IF_RESTARTED]);
-        let busy = Lost {
-            share: 0.5,
-            ..Lost::default()
-        };
-        let noisy = Noise {
-            steal_share: Some(0.5),
-            floor_share: 0.5,
-            beside: Some(busy),
-            ..quiet
-        };
-        assert_eq!(
-            advice(GOOD, 20_000, &noisy),
-            [IF_STOLEN, IF_CROWDED, IF_LATE]
-        );
-    }
-
-    #[test]
-    fn a_late_generator_is_named_by_the_percentile_that_there_is() {
-        for (count, name) in [(10_000, "p99.9 "), (1000, "p99 "), (20, "p50 ")] {
-            let reasons = judge(
-                &Ended::Completed,
-                GOOD,
-                &recorder(count, 99_000, 10_000),
-                0.0,
-            );
-            assert!(reasons[0].contains(name), "{reasons:?}");
-        }
-        // Too few samples to accuse anyone.
-        assert!(judge(&Ended::Completed, GOOD, &recorder(19, 1, 1), 0.0).is_empty());
-    }
-
-    #[test]
-    fn each_reason_is_given() {
-        let good = recorder(10, 100_000, 0);
-        assert_eq!(
-            judge(&Ended::Interrupted, GOOD, &good, 0.0),
-            ["interrupted"]
-        );
-        let died = Ended::Failed("QEMU ended".to_owned());
-        assert_eq!(judge(&died, GOOD, &good, 0.0), ["QEMU ended"]);
-        let steal = judge(&Ended::Completed, GOOD, &good, 0.0234);
-        assert_eq!(steal, ["2.34 % of the CPU time went to others (steal)"]);
-        let nothing = Tally {
-            received: 0,
-            ..GOOD
-        };
-        assert_eq!(
-            judge(&Ended::Interrupted, nothing, &good, 0.0),
-            ["interrupted", "nothing was received"]
-        );
-        let foreign = Tally { foreign: 2, ..GOOD };
-        assert!(judge(&Ended::Completed, foreign, &good, 0.0)[0].ends_with("another boot: 2"));
-    }
-
-    #[test]
-    fn a_host_that_others_use_is_named() {
-        let crowded = |floor_share| {
-            let noise = Noise {
-                floor_share,
-                ..Noise::default()
-            };
-            reasons(&Ended::Completed, &GOOD, &recorder(10, 100_000, 0), &noise)
-        };
-        assert!(crowded(0.1).is_empty());
-        assert!(crowded(0.25)[0].contains("lost 25.0 % of its time"));
-        let beside = |share| {
-            let lost = Lost {
-                share,
-                ..Lost::default()
-            };
-            let noise = Noise {
-                beside: Some(lost),
-                after: Some(Lost { share: 1.0, ..lost }),
-                ..Noise::default()
-            };
-            reasons(&Ended::Completed, &GOOD, &recorder(10, 100_000, 0), &noise)
-        };
-        assert!(beside(0.1).is_empty(), "what comes after is told, no more");
-        assert!(beside(0.12)[0].contains("during the run"));
-    }
-
-    #[test]
-    fn what_does_not_fit_is_never_silent() {
-        let mut recorder = recorder(10, 100_000, 0);
-        recorder.lost(Loss {
-            at_ns: 0,
-            latency_ns: u64::MAX,
-            round_trip_ns: 1,
-            is_waited_for: true,
-        });
-        assert!(judge(&Ended::Completed, GOOD, &recorder, 0.0)[0].contains("histogram holds: 1"));
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@ use clap::Args;
 
 use wire::DEFAULT_PORT;
 
-use super::{ClientArgs, HostArgs, LoadArgs, OutputArgs};
+use super::{ClientArgs, HostArgs, LoadArgs, OutputArgs, ValidityArgs};
 
 /// `fathom probe`.
 #[derive(Debug, Args)]
@@ -18,6 +18,9 @@ pub struct ProbeArgs {
     /// Client that sends the load.
     #[command(flatten)]
     pub client: ClientArgs,
+    /// What the result has to live up to.
+    #[command(flatten)]
+    pub validity: ValidityArgs,
     /// Destination of the results.
     #[command(flatten)]
     pub output: OutputArgs,

@@ -6,7 +6,9 @@ use std::time::Duration;
 use clap::Args;
 
 use super::super::CliError;
-use super::super::args::{GuestArgs, HostArgs, LinuxArgs, LoadArgs, OutputArgs, RunArgs};
+use super::super::args::{
+    GuestArgs, HostArgs, LinuxArgs, LoadArgs, OutputArgs, RunArgs, ValidityArgs,
+};
 use super::super::target_name::TargetName;
 use super::super::values::duration;
 use super::super::way::Way;
@@ -57,6 +59,9 @@ pub struct CompareArgs {
     /// What load to put on every target.
     #[command(flatten)]
     pub load: LoadArgs,
+    /// What every run has to live up to.
+    #[command(flatten)]
+    pub validity: ValidityArgs,
     /// Where results go.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -133,9 +138,9 @@ impl CompareArgs {
             load: LoadArgs {
                 // What is measured first; the rate of what follows is not the first loop's.
                 rate: self.load.rate.filter(|_| self.load.mode.is_some()),
-                arrivals: self.load.arrivals.filter(|_| self.load.mode.is_some()),
                 ..self.load.clone()
             },
+            validity: self.validity,
             output: self.output.clone(),
             linux: LinuxArgs {
                 responder: None,

@@ -55,7 +55,6 @@ impl Loops {
         let closed = LoadArgs {
             mode: Some(ModeName::Closed),
             rate: None,
-            arrivals: None,
             ..load.clone()
         };
         let open = LoadArgs {

@@ -56,6 +56,7 @@ fn a_step_has_the_worst_state_that_applies() {
         ns: None,
         share: None,
         count: None,
+        thread: None,
         text: None,
     }];
     assert_eq!(state(&overloaded), "not valid");

@@ -78,6 +78,7 @@ fn made_up_by(
         failure: None,
         warmup_settled: Some(true),
         busy: Vec::new(),
+        policy: crate::stats::Policy::default(),
     };
     let run = Run {
         round: Some(round),
@@ -216,7 +217,6 @@ fn a_comparison_whose_runs_are_all_spoilt_is_given_up_and_its_runs_are_kept() {
 const OPEN: Plan = Plan {
     mode: Mode::Open {
         rate: Rate::per_second(1000),
-        arrivals: crate::load::Arrivals::Even,
     },
     ..PLAN
 };

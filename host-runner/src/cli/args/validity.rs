@@ -1,0 +1,46 @@
+//! Options for what a result has to live up to.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::cli::values::{as_ns, duration};
+use crate::stats::{Needs, Policy};
+
+/// Options for what a result has to live up to.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Validity")]
+pub struct ValidityArgs {
+    /// Percentile up to which the host and the instrument must have spoilt none: p50 to p99.99
+    #[arg(
+        long,
+        value_name = "PERCENTILE",
+        overrides_with = "needs",
+        default_value = "p99"
+    )]
+    pub needs: Needs,
+    /// Let a percentile count only if the system under test alone decided its value, and ten separate stalls
+    /// or more lie beyond it: no bracket, no part of the host's
+    #[arg(long, hide_short_help = true)]
+    pub strict: bool,
+    /// Before measuring, for how long at most to wait until the host is quiet
+    #[arg(long, value_parser = duration, value_name = "DURATION", overrides_with = "quiet", default_value = "2s", hide_short_help = true)]
+    pub quiet: Duration,
+}
+
+impl ValidityArgs {
+    /// Returns what a run has to live up to.
+    #[must_use]
+    pub const fn policy(&self) -> Policy {
+        Policy {
+            needs: self.needs,
+            is_strict: self.strict,
+        }
+    }
+
+    /// Returns the longest wait for a quiet host, in nanoseconds.
+    #[must_use]
+    pub fn quiet_ns(&self) -> u64 {
+        as_ns(self.quiet)
+    }
+}
