@@ -174,7 +174,7 @@ fn targets_in_turns_merged_and_compared() {
             (&comparison["name"], &comparison["baseline_name"]),
             (&"hermit".into(), &"null".into())
         );
-        assert_eq!(comparison["verdict"], "too few rounds to say");
+        assert_eq!(comparison["outcome"], "too_few_rounds");
         assert!(comparison["low_ns"].is_null() && comparison["high_ns"].is_null());
         let [target, baseline] = ["target_ns", "baseline_ns"].map(|key| comparison[key].as_i64());
         let difference = target.unwrap() - baseline.unwrap();

@@ -1,17 +1,22 @@
 //! What comes of holding targets against each other, in the record.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::Run;
-use crate::stats::comparison::{Difference, Verdict};
-use crate::stats::{Distribution, Summary, Tag};
+use crate::quantity;
+use crate::stats::comparison::{Boot, Difference, METHOD, Values, Verdict};
+use crate::stats::distribution::Value;
+use crate::stats::summary::{PERCENTILES, Percentile};
+use crate::stats::{Distribution, Recorder, Summary, Tag};
 
-/// All valid repetitions of one target on one link under one kind of load together: their histograms are
-/// added up.
+mod words;
+
+/// All valid repetitions of one target on one link under one kind of load together; each weighs the same.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Merged {
     /// What was measured.
@@ -37,8 +42,15 @@ pub struct Merged {
     pub received: u64,
     /// Requests not answered in time.
     pub lost: u64,
-    /// The latency of all of them.
+    /// How repetitions are weighed: `boots` if each weighs the same; `requests` if histograms are added up,
+    /// as in records that do not say.
+    #[serde(default)]
+    pub weight: Weight,
+    /// The latency of a boot drawn at random and then a request of it; `count` is that of all requests.
     pub latency_ns: Summary,
+    /// The ends of each percentile over the repetitions, by its name.
+    #[serde(default)]
+    pub boots: BTreeMap<String, BootRange>,
     /// Latencies from here on, in nanoseconds, are censored: the true value is at least that. Null if
     /// nothing is.
     #[serde(default)]
@@ -64,6 +76,60 @@ pub struct Merged {
     /// Lengths of the measuring thread's scheduling gaps during the runs.
     #[serde(default)]
     pub gaps_ns: Option<Summary>,
+}
+
+/// How repetitions are weighed in a merged target.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Weight {
+    /// By the number of their requests.
+    #[default]
+    Requests,
+    /// Each the same.
+    Boots,
+}
+
+/// The ends of one percentile over the valid repetitions of a target, those that have the samples for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct BootRange {
+    /// Number of repetitions that have the samples.
+    pub boots: u32,
+    /// The lowest value in nanoseconds; null if all are censored.
+    pub lowest_ns: Option<u64>,
+    /// The highest; null if it is censored.
+    pub highest_ns: Option<u64>,
+}
+
+impl BootRange {
+    /// The ends of each percentile over `parts`, by its name.
+    #[must_use]
+    pub fn each(parts: &[Part]) -> BTreeMap<String, Self> {
+        let range = |percentile: Percentile| {
+            let values = parts.iter().filter_map(|it| it.latency.value(percentile));
+            let values: Vec<Value> = values.collect();
+            let known = values.iter().filter(|it| !it.is_censored).map(|it| it.ns);
+            let is_censored = values.iter().any(|it| it.is_censored);
+            let range = Self {
+                boots: values.len() as u32,
+                lowest_ns: known.clone().min(),
+                highest_ns: known.max().filter(|_| !is_censored),
+            };
+            (!values.is_empty()).then(|| (percentile.name.to_owned(), range))
+        };
+        PERCENTILES.into_iter().filter_map(range).collect()
+    }
+
+    /// The range in words: `13.1–29.6 µs`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match (self.lowest_ns, self.highest_ns) {
+            (Some(low), Some(high)) => quantity::range(low as f64, high as f64),
+            (Some(low), None) => format!("{} to lost", quantity::time(low as f64)),
+            (None, _) => "lost".to_owned(),
+        }
+    }
 }
 
 impl Merged {
@@ -141,13 +207,62 @@ pub struct Part {
     pub start: Duration,
     /// How long it took.
     pub length: Duration,
-    /// Its latency.
+    /// Its latency, with the region that lost requests lie in.
     pub latency: Distribution,
     /// What else was recorded of it.
     pub tagged: Vec<(Tag, Distribution)>,
+    /// Requests sent.
+    pub sent: u64,
+    /// Requests not answered in time.
+    pub lost: u64,
+    /// Requests that the instrument gave up sending.
+    pub dropped: u64,
 }
 
-/// One percentile of two targets, held against each other.
+impl Part {
+    /// The part that `run` is, which began `start` after the comparison did.
+    #[must_use]
+    pub fn new(run: &Run, recorder: &Recorder, start: Duration) -> Self {
+        let tags = Tag::ALL.into_iter();
+        let tags = tags.filter(|&tag| run.tagged(tag).is_some());
+        // Where lost requests are not marked they lie from the timeout on.
+        let is_lossy = run.lost + run.dropped_locally > 0;
+        let timeout_ns = is_lossy.then_some(run.timeout_ns);
+        Self {
+            round: run.round.unwrap_or(0),
+            start,
+            length: run.measured(),
+            latency: Distribution::from(&recorder.latency)
+                .censored_from(run.censored_from_ns.or(timeout_ns)),
+            tagged: tags
+                .filter_map(|tag| Some((tag, recorder.tagged(tag)?.into())))
+                .collect(),
+            sent: run.sent,
+            lost: run.lost,
+            dropped: run.dropped_locally,
+        }
+    }
+
+    /// As the boot that a verdict is about.
+    #[must_use]
+    pub const fn boot(&self) -> Boot<'_> {
+        Boot {
+            latency: &self.latency,
+            sent: self.sent,
+            lost: self.lost,
+            dropped: self.dropped,
+        }
+    }
+
+    /// Share of its requests that were lost.
+    #[must_use]
+    pub fn lost_share(&self) -> f64 {
+        self.lost as f64 / self.sent.max(1) as f64
+    }
+}
+
+/// One percentile of two targets, held against each other: a verdict about boots, of which each weighs the
+/// same.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Comparison {
     /// The one target, with its mode.
@@ -160,13 +275,14 @@ pub struct Comparison {
     pub percentile: Cow<'static, str>,
     /// How many rounds both have.
     pub rounds: usize,
-    /// The target's percentile over those, in nanoseconds.
+    /// The target's percentile over those, in nanoseconds: that of a typical boot, by `ratio` apart from the
+    /// baseline's. Without a ratio, the median of its boots; a lower bound where that is censored.
     pub target_ns: u64,
     /// The baseline's.
     pub baseline_ns: u64,
-    /// The one less the other.
-    pub difference_ns: i64,
-    /// The ends of a confidence interval of that, of at least 95 %; null with too few rounds.
+    /// The one less the other; null where either is censored.
+    pub difference_ns: Option<i64>,
+    /// The lower end of a confidence interval of that; null if it has none.
     pub low_ns: Option<i64>,
     /// The upper end.
     pub high_ns: Option<i64>,
@@ -176,8 +292,8 @@ pub struct Comparison {
     /// What it comes to.
     #[serde(default)]
     pub outcome: Option<Verdict>,
-    /// The typical boot's ratio, target by baseline: the geometric mean over boots. Null where it can't be
-    /// told, as where either is censored.
+    /// The typical boot's ratio, target by baseline. Null where it can't be told, as where either is
+    /// censored.
     #[serde(default)]
     pub ratio: Option<f64>,
     /// The lower end of its confidence interval; null if it has none.
@@ -186,10 +302,10 @@ pub struct Comparison {
     /// The upper end.
     #[serde(default)]
     pub ratio_high: Option<f64>,
-    /// The confidence of the interval, from 0 to 1.
+    /// The confidence of the interval, from 0 to 1: corrected for all verdicts of the comparison.
     #[serde(default)]
     pub confidence: Option<f64>,
-    /// Name and version of the method, such as `paired-t/1`.
+    /// Name and version of the method.
     #[serde(default)]
     pub method: Option<Cow<'static, str>>,
     /// The least ratio, above one, that a comparison with so many boots that vary so much would have found
@@ -199,6 +315,27 @@ pub struct Comparison {
     /// The values of each round that both have.
     #[serde(default)]
     pub per_round: Vec<RoundPair>,
+    /// Number of rounds in which the target's value was the lower one; a censored value is above all others.
+    #[serde(default)]
+    pub rounds_lower: Option<usize>,
+    /// Number of rounds in which it was the higher one.
+    #[serde(default)]
+    pub rounds_higher: Option<usize>,
+    /// Share of the target's requests that were lost, the mean over boots.
+    #[serde(default)]
+    pub target_lost: Option<f64>,
+    /// The same of the baseline.
+    #[serde(default)]
+    pub baseline_lost: Option<f64>,
+    /// The typical boot's ratio of these shares, where the percentile of both is censored.
+    #[serde(default)]
+    pub loss_ratio: Option<f64>,
+    /// The lower end of its confidence interval.
+    #[serde(default)]
+    pub loss_ratio_low: Option<f64>,
+    /// The upper end.
+    #[serde(default)]
+    pub loss_ratio_high: Option<f64>,
     /// What it comes to, in words made from the fields.
     pub verdict: String,
 }
@@ -214,52 +351,124 @@ pub struct RoundPair {
     pub baseline_ns: Option<u64>,
 }
 
+impl From<&Values> for RoundPair {
+    fn from(values: &Values) -> Self {
+        let known = |value: Value| (!value.is_censored).then_some(value.ns);
+        Self {
+            round: values.round,
+            target_ns: known(values.target),
+            baseline_ns: known(values.baseline),
+        }
+    }
+}
+
+/// What is compared with what.
+#[derive(Clone, Debug)]
+pub struct Pairing {
+    /// The one target, with its mode.
+    pub target: String,
+    /// The other, which it is held against.
+    pub baseline: String,
+    /// The link of both.
+    pub link: String,
+    /// `closed`, `open` or `pipeline`.
+    pub mode: Option<Cow<'static, str>>,
+    /// Shares of requests lost, the means over boots: the target's and the baseline's.
+    pub lost: (f64, f64),
+}
+
 impl Comparison {
     /// The record of `difference`.
     #[must_use]
-    pub fn new(
-        target: String,
-        baseline: String,
-        link: String,
-        rounds: usize,
-        difference: &Difference,
-    ) -> Self {
-        let (low_ns, high_ns) = difference.interval_ns.unzip();
-        Self {
-            target,
-            baseline,
-            link,
+    pub fn new(pairing: Pairing, difference: &Difference) -> Self {
+        let rounds = &difference.rounds;
+        let is_below = |a: Value, b: Value| !a.is_censored && (b.is_censored || a.ns < b.ns);
+        let (target_ns, baseline_ns) = typical_ns(rounds, difference.ratio);
+        // A ratio as a difference of two values whose geometric mean is that of the typical boots.
+        let mean_ns = (target_ns * baseline_ns).sqrt();
+        let in_ns = |ratio: f64| 2.0 * mean_ns * (ratio.ln() / 2.0).sinh();
+        let whole = |ns: f64| (ns.abs() < i64::MAX as f64).then_some(ns as i64);
+        let (low, high) = difference.interval.unwrap_or_default();
+        let is_known = difference.ratio.is_some();
+        let losses = difference.losses.as_ref();
+        let mut comparison = Self {
             percentile: Cow::Borrowed(difference.percentile.name),
-            rounds,
-            target_ns: difference.target_ns,
-            baseline_ns: difference.baseline_ns,
-            difference_ns: difference.difference_ns() as i64,
+            rounds: rounds.len(),
+            target_ns: target_ns.round() as u64,
+            baseline_ns: baseline_ns.round() as u64,
+            difference_ns: is_known
+                .then(|| target_ns.round() - baseline_ns.round())
+                .and_then(whole),
             // Outwards, or an interval could come to exclude what it holds.
-            low_ns: low_ns.map(|ns| ns.floor() as i64),
-            high_ns: high_ns.map(|ns| ns.ceil() as i64),
-            mode: None,
-            outcome: Some(difference.verdict()),
-            ratio: None,
-            ratio_low: None,
-            ratio_high: None,
-            confidence: None,
-            method: None,
-            detectable_ratio: None,
-            per_round: Vec::new(),
-            verdict: difference.to_string(),
-        }
+            low_ns: low
+                .filter(|_| is_known)
+                .and_then(|it| whole(in_ns(it).floor())),
+            high_ns: high
+                .filter(|_| is_known)
+                .and_then(|it| whole(in_ns(it).ceil())),
+            mode: pairing.mode,
+            outcome: Some(difference.outcome),
+            ratio: difference.ratio,
+            ratio_low: low,
+            ratio_high: high,
+            confidence: difference.confidence,
+            method: difference.confidence.map(|_| Cow::Borrowed(METHOD)),
+            detectable_ratio: difference.detectable_ratio,
+            per_round: rounds.iter().map(RoundPair::from).collect(),
+            rounds_lower: Some(
+                rounds
+                    .iter()
+                    .filter(|it| is_below(it.target, it.baseline))
+                    .count(),
+            ),
+            rounds_higher: Some(
+                rounds
+                    .iter()
+                    .filter(|it| is_below(it.baseline, it.target))
+                    .count(),
+            ),
+            target_lost: Some(pairing.lost.0),
+            baseline_lost: Some(pairing.lost.1),
+            loss_ratio: losses.map(|it| it.ratio),
+            loss_ratio_low: losses.map(|it| it.low),
+            loss_ratio_high: losses.map(|it| it.high),
+            target: pairing.target,
+            baseline: pairing.baseline,
+            link: pairing.link,
+            verdict: String::new(),
+        };
+        comparison.verdict = comparison.sentence();
+        comparison
     }
 
-    /// What the verdict comes to. It was reached before the interval was rounded to whole
-    /// nanoseconds, so its words are asked and not the interval.
+    /// What the verdict comes to. In records of older versions, which have no outcome, it follows from the
+    /// interval, whose ends were rounded away from each other: an end at zero was beside it.
     #[must_use]
     pub fn outcome(&self) -> Verdict {
-        match self.verdict.split_whitespace().next() {
-            Some("lower") => Verdict::Lower,
-            Some("higher") => Verdict::Higher,
-            Some("no") => Verdict::NoDifference,
+        let by_interval = match (self.low_ns, self.high_ns) {
+            (Some(low), Some(high)) if low < 0 && high <= 0 => Verdict::Lower,
+            (Some(low), Some(high)) if low >= 0 && high > 0 => Verdict::Higher,
+            (Some(_), Some(_)) => Verdict::NoDifference,
             _ => Verdict::TooFewRounds,
+        };
+        self.outcome.unwrap_or(by_interval)
+    }
+}
+
+/// The percentiles of typical boots of target and baseline: by `ratio` apart, about the median of what the
+/// boots of each round have in common; without a ratio, the medians of both.
+fn typical_ns(rounds: &[Values], ratio: Option<f64>) -> (f64, f64) {
+    let middle = |of: &dyn Fn(&Values) -> f64| {
+        let mut logs: Vec<f64> = rounds.iter().map(of).collect();
+        logs.sort_unstable_by(f64::total_cmp);
+        logs.get(logs.len() / 2).map_or(0.0, |it| it.exp())
+    };
+    match ratio {
+        Some(ratio) => {
+            let mean_ns = middle(&|it| f64::midpoint(it.target.ln(), it.baseline.ln()));
+            (mean_ns * ratio.sqrt(), mean_ns / ratio.sqrt())
         }
+        None => (middle(&|it| it.target.ln()), middle(&|it| it.baseline.ln())),
     }
 }
 
@@ -329,27 +538,4 @@ pub(super) fn label(target: &str, responder: Option<&str>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::stats::summary::PERCENTILES;
-
-    #[test]
-    fn the_words_of_a_verdict_say_what_it_comes_to() {
-        for interval_ns in [
-            Some((-9.0, -0.2)),
-            Some((0.2, 9.0)),
-            Some((-1.0, 1.0)),
-            None,
-        ] {
-            let difference = Difference {
-                percentile: PERCENTILES[0],
-                target_ns: 10,
-                baseline_ns: 11,
-                interval_ns,
-            };
-            let [target, baseline, link] = ["a", "b", "unix"].map(str::to_owned);
-            let comparison = Comparison::new(target, baseline, link, 3, &difference);
-            assert_eq!(comparison.outcome(), difference.verdict(), "{comparison:?}");
-        }
-    }
-}
+mod tests;

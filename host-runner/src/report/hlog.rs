@@ -216,6 +216,9 @@ mod tests {
             start: Duration::from_secs(10 * u64::from(round)),
             length: Duration::from_millis(2500),
             latency: Distribution::from(&latency),
+            sent: 1000,
+            lost: 0,
+            dropped: 0,
         };
         let bytes = render_parts(HEAD, &[part(1), part(3)]).unwrap();
         let mut sum = Histogram::<u64>::new_with_bounds(1, 1 << 40, 3).unwrap();

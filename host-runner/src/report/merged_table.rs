@@ -116,30 +116,15 @@ fn modes(report: &Report) -> Vec<&str> {
     modes
 }
 
-/// How a verdict begins that several percentiles can share.
-const SAME: &str = "no difference seen at ";
-
-/// The verdicts on one baseline, two to a line.
+/// The verdicts on one baseline: a line for those that say the same of several percentiles.
 fn against(verdicts: &[&Comparison], text: &mut String) -> fmt::Result {
     let Some(first) = verdicts.first() else {
         return Ok(());
     };
-    let mut words: Vec<String> = Vec::new();
-    for comparison in verdicts {
-        let verdict = &comparison.verdict;
-        let percentile = comparison.percentile.as_ref();
-        match words.last_mut() {
-            // With too few rounds all of them say the same.
-            Some(last) if last == verdict => {}
-            Some(last) if verdict.starts_with(SAME) && last.starts_with(SAME) => {
-                last.push_str(&format!(", {percentile}"));
-            }
-            _ => words.push(verdict.clone()),
-        }
-    }
     let mut label = format!("  than {}:", first.baseline);
-    for pair in words.chunks(2) {
-        writeln!(text, "{label:<29}{}", pair.join("; "))?;
+    for same in verdicts.chunk_by(|a, b| a.words() == b.words()) {
+        let names: Vec<&str> = same.iter().map(|it| &*it.percentile).collect();
+        writeln!(text, "{label:<29}{} {}", names.join(", "), same[0].words())?;
         label.clear();
     }
     Ok(())
@@ -150,6 +135,7 @@ mod tests {
     use super::super::sample;
     use super::*;
     use crate::stats::Recording;
+    use crate::stats::comparison::Verdict;
 
     fn merged(target: &str, responder: Option<&str>, latency_ns: u64) -> Merged {
         let mut recording = Recording::default();
@@ -171,7 +157,7 @@ mod tests {
         }
     }
 
-    fn comparison(baseline: &str, percentile: &'static str, verdict: &str) -> Comparison {
+    fn comparison(baseline: &str, percentile: &'static str) -> Comparison {
         Comparison {
             target: "hermit".to_owned(),
             baseline: baseline.to_owned(),
@@ -180,11 +166,25 @@ mod tests {
             rounds: 3,
             target_ns: 1,
             baseline_ns: 2,
-            difference_ns: -1,
+            difference_ns: Some(-1),
             low_ns: None,
             high_ns: None,
-            verdict: verdict.to_owned(),
+            outcome: Some(Verdict::TooFewRounds),
+            // Nobody reads that.
+            verdict: "higher".to_owned(),
             ..Comparison::default()
+        }
+    }
+
+    fn judged(percentile: &'static str, outcome: Verdict) -> Comparison {
+        Comparison {
+            outcome: Some(outcome),
+            ratio: Some(0.81),
+            ratio_low: Some(0.76),
+            ratio_high: Some(0.86),
+            detectable_ratio: Some(1.25),
+            rounds_lower: Some(3),
+            ..comparison("linux-guest:busy", percentile)
         }
     }
 
@@ -205,11 +205,11 @@ mod tests {
         let report = Report {
             merged: vec![merged("hermit", None, 1900), lossy],
             comparisons: vec![
-                comparison("linux-guest:busy", "p50", "lower by 41.0–48.5 µs at p50"),
-                comparison("linux-guest:busy", "p90", "no difference seen at p90"),
-                comparison("linux-guest:busy", "p99", "no difference seen at p99"),
-                comparison("null", "p50", "too few rounds to say"),
-                comparison("null", "p90", "too few rounds to say"),
+                judged("p50", Verdict::Lower),
+                judged("p90", Verdict::NoDifference),
+                judged("p99", Verdict::NoDifference),
+                comparison("null", "p50"),
+                comparison("null", "p90"),
             ],
             skipped: vec![skipped("null", Some(2)), skipped("hermit", None)],
             ..sample::report(sample::closed_run())
@@ -222,8 +222,9 @@ idle CPUs  sleep: a sample
 
 target                link       loop   rounds         p50         p99       p99.9         max     samples    lost
 hermit                vhost-user closed    3/5     1.90 µs     1.90 µs         n/a     1.90 µs       2,000       0
-  than linux-guest:busy:     lower by 41.0–48.5 µs at p50; no difference seen at p90, p99
-  than null:                 too few rounds to say
+  than linux-guest:busy:     p50 lower in 3 of 3 boots, by 19 % (14 to 24 %)
+                             p90, p99 no difference seen (25 % or more would have been found)
+  than null:                 p50, p90 too few rounds to say
 linux-guest:busy      vhost-user closed    3/5    ≥ 1.00 s    ≥ 1.00 s         n/a    ≥ 1.00 s       2,000       3
 skipped    null on unix from round 2 on, hermit on unix: why
 validity   1 of 1 runs are valid

@@ -55,7 +55,7 @@ pub mod why;
 pub(crate) mod sample;
 
 pub use common_rate::CommonRate;
-pub use comparison::{Comparison, Merged, Part, RoundPair, Skipped};
+pub use comparison::{BootRange, Comparison, Merged, Pairing, Part, RoundPair, Skipped, Weight};
 pub use directory::Directory;
 pub use environment::{Environment, Image};
 pub use floor::BeforeAfter;

@@ -120,7 +120,7 @@ mod tests {
             rounds: 1,
             target_ns: 1,
             baseline_ns: 2,
-            difference_ns: -1,
+            difference_ns: Some(-1),
             low_ns: None,
             high_ns: None,
             verdict: "too few rounds to say".to_owned(),

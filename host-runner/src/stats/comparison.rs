@@ -1,75 +1,106 @@
-//! Whether two targets differ, by repetitions of both that were made in rounds: in each round one of
-//! either, shortly after each other.
+//! Verdicts on two targets, by boots of both that were made in rounds: in each round one of either,
+//! shortly after each other.
 //!
-//! The figures are percentiles of all samples of a target together; no percentile is averaged. How
-//! far their difference can be trusted is decided by rounds, not by samples: what moves a figure is
-//! mostly the boot and the hour, and a million samples of one boot know one boot. So rounds are
-//! drawn with replacement, both targets of a round together (a block bootstrap), and the interval is
-//! what the ratio of the figures comes to in all but the extreme ones of many such draws.
+//! The boot is the unit, not the request: what moves a percentile is mostly the boot and the hour, and a
+//! million requests of one boot know one boot. So a percentile is taken from each boot by itself, and what
+//! is judged is the logarithm of its ratio, target by baseline, round by round. A ratio and not a
+//! difference, because what spoils a boot multiplies its latency. The estimate is the typical boot's ratio,
+//! with an interval for it ([`location`]): all boots weigh the same, however many requests each has. That
+//! is a statement about boots, and another than one about all requests of all boots together, which the
+//! merged percentiles describe without an interval.
 //!
-//! The ratio, by its logarithm, and not the difference: what spoils a round multiplies latency, and
-//! one round of a baseline at thirty times its tail says nothing of how *low* the ratio may be. For the
-//! same reason the interval's arms are taken each by itself. It is told as a difference again, about
-//! the geometric mean of both: `t - b = 2 sqrt(t b) sinh(ln(t / b) / 2)`, which turned round is the
-//! same with the other sign.
+//! A comparison makes many such tests at once: percentiles, pairs, links and modes. All of them together
+//! claim a difference where there is none in at most 5 % of comparisons, by Holm's step-down procedure:
+//! the most certain of m tests is held to 5 %/m, the next to 5 %/(m - 1), and from the first that fails on
+//! none is a claim. The interval of each test has the confidence that the test was held to, so that verdict
+//! and interval agree. A value is known to the width of its slot in the histogram, which widens the interval.
 //!
-//! A handful of rounds makes that too narrow in three ways, each of which is made up for:
+//! Values among lost requests are lower bounds, never numbers to subtract. Where one target of a pair has
+//! such values the ratio has one end only; where both have, there is no verdict, and what they lose is
+//! compared instead ([`losses`]).
 //!
-//! - a resample of n rounds spreads by a factor of sqrt((n - 1) / n) too little: arms are that much
-//!   longer;
-//! - how far values spread is badly known: arms are longer by as much as Student's t of n - 1 degrees
-//!   exceeds the normal distribution;
-//! - a percentile beyond which fewer samples lie than one round has may follow the worst round alone,
-//!   and most resamples contain that: no arm is shorter than Student's for the ratio from round to
-//!   round.
-//!
-//! That is too wide where rounds are of two kinds with nothing in between, as boots can be: seven at 31
-//! or 93 us, all far below seven at some 240, do differ, however badly such a handful tells where their
-//! mixture lies. So from six rounds on the interval is held against the one that the order of the rounds
-//! gives ([`super::rank_sum`]), and what both allow is told. It always holds the difference itself.
-//!
-//! All percentiles of a pair are looked at together, so each has its part of what may go wrong: in
-//! well over 95 of a hundred pairs without a difference not one of them claims any. A value is known to the width of
-//! its slot in the histogram, which widens the interval as well.
+//! `comparison/simulation.rs` says how often such verdicts are wrong, and what they find.
 
-use std::fmt;
-
-use super::distribution::{Distribution, Mixture, Value};
+use super::distribution::{Distribution, Value};
 use super::summary::{PERCENTILES, Percentile};
-use super::{rank_sum, student};
-use crate::quantity;
-use crate::random::SplitMix64;
+
+mod location;
+pub mod losses;
+
+use location::Location;
+use losses::LossRatio;
 
 /// Fewer rounds say nothing: two of them agree by chance too easily.
 pub const MIN_ROUNDS: usize = 3;
 
-/// How many times rounds are drawn.
-const RESAMPLES: usize = 4000;
+/// Share of comparisons in which any test may claim a difference that is none.
+const ALPHA: f64 = 0.05;
 
-/// How often a pair without a difference may be said to have one: more seldom than the 5 % that the
-/// interval is named for, so that of twenty such pairs hardly ever two are.
-const ALPHA: f64 = 0.02;
-
-/// How often the order of the rounds alone may say so, besides.
-const ORDER_ALPHA: f64 = 0.01;
-
-/// Student's t of so many degrees of freedom is the normal distribution, for all that is made of it.
-const NORMAL_DEGREES: usize = 1000;
-
-/// The rarest samples that are compared, one in this many: a percentile beyond hangs on one round.
+/// The rarest samples that are compared, one in this many: a boot has too few beyond.
 pub const RAREST: u64 = 1000;
 
-/// One percentile of two targets, held against each other.
+/// Name and version of the method, for the record.
+pub const METHOD: &str = location::METHOD;
+
+/// Share of the requests beyond a percentile that the instrument may have dropped itself: with more, the
+/// value is not the target's.
+const MAX_DROPPED: f64 = 0.1;
+
+/// One boot of a target.
+#[derive(Clone, Copy, Debug)]
+pub struct Boot<'a> {
+    /// Its latency, with the region that lost requests lie in.
+    pub latency: &'a Distribution,
+    /// Requests sent.
+    pub sent: u64,
+    /// Requests not answered in time.
+    pub lost: u64,
+    /// Requests that the instrument gave up sending.
+    pub dropped: u64,
+}
+
+/// A round with a valid boot of both targets.
+#[derive(Clone, Copy, Debug)]
+pub struct Round<'a> {
+    /// Number of the round.
+    pub number: u32,
+    /// Boot of the one target.
+    pub target: Boot<'a>,
+    /// Boot of the other, which it is held against.
+    pub baseline: Boot<'a>,
+}
+
+/// A percentile of both targets in a round.
 #[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Values {
+    /// Number of the round.
+    pub round: u32,
+    /// The target's.
+    pub target: Value,
+    /// The baseline's.
+    pub baseline: Value,
+}
+
+/// One percentile of two targets, held against each other.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
     /// Which percentile.
     pub percentile: Percentile,
-    /// The one target's, in nanoseconds.
-    pub target_ns: u64,
-    /// That of the other, which it is held against.
-    pub baseline_ns: u64,
-    /// The ends of a confidence interval of their difference, of at least 95 %; `None` with too few rounds.
-    pub interval_ns: Option<(f64, f64)>,
+    /// The values of each round.
+    pub rounds: Vec<Values>,
+    /// What the difference comes to.
+    pub outcome: Verdict,
+    /// The typical boot's ratio, target by baseline; `None` where a value is censored.
+    pub ratio: Option<f64>,
+    /// The ends of the confidence interval of that ratio, each `None` where it has no end; `None` with too
+    /// few rounds, or where both are censored.
+    pub interval: Option<(Option<f64>, Option<f64>)>,
+    /// Confidence of the interval.
+    pub confidence: Option<f64>,
+    /// The least ratio above one that would have been found in eight of ten such comparisons.
+    pub detectable_ratio: Option<f64>,
+    /// The ratio of the shares of requests lost, where both are censored.
+    pub losses: Option<LossRatio>,
 }
 
 /// What a difference comes to.
@@ -86,223 +117,198 @@ pub enum Verdict {
     NoDifference,
     /// There is nothing to judge by.
     TooFewRounds,
+    /// The percentile of both lies among lost requests: what they lose can be compared, latency can't.
+    BothCensored,
 }
 
-impl Difference {
-    /// The target's value less the baseline's, in nanoseconds.
-    #[must_use]
-    pub fn difference_ns(&self) -> f64 {
-        self.target_ns as f64 - self.baseline_ns as f64
+impl Values {
+    /// The logarithm of the ratio; a bound if either value is censored.
+    fn log_ratio(self) -> f64 {
+        self.target.ln() - self.baseline.ln()
     }
 
-    /// What it comes to.
-    #[must_use]
-    pub fn verdict(&self) -> Verdict {
-        match self.interval_ns {
-            None => Verdict::TooFewRounds,
-            Some((_, high)) if high < 0.0 => Verdict::Lower,
-            Some((low, _)) if low > 0.0 => Verdict::Higher,
-            Some(_) => Verdict::NoDifference,
+    /// How far the logarithm may be off, for the widths of slots.
+    fn width(self) -> f64 {
+        self.target.relative_width() + self.baseline.relative_width()
+    }
+}
+
+/// Which of the two targets has boots whose percentile lies among lost requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Censored {
+    Neither,
+    Target,
+    Baseline,
+    Both,
+}
+
+impl Censored {
+    fn of(rounds: &[Values]) -> Self {
+        let target = rounds.iter().any(|it| it.target.is_censored);
+        let baseline = rounds.iter().any(|it| it.baseline.is_censored);
+        match (target, baseline) {
+            (false, false) => Self::Neither,
+            (true, false) => Self::Target,
+            (false, true) => Self::Baseline,
+            (true, true) => Self::Both,
         }
     }
 }
 
-impl Verdict {
-    /// The verdict in words, with the interval of a difference: `lower by 41.0–48.5 µs`.
-    #[must_use]
-    pub fn words(self, interval_ns: Option<(f64, f64)>) -> String {
-        let word = match self {
-            Self::TooFewRounds => return "too few rounds to say".to_owned(),
-            Self::NoDifference => return "no difference seen".to_owned(),
-            Self::Lower => "lower",
-            Self::Higher => "higher",
+/// A percentile of a pair before the verdict.
+struct Test<'a> {
+    rounds: &'a [Round<'a>],
+    percentile: Percentile,
+    values: Vec<Values>,
+    censored: Censored,
+    /// `None` where there is nothing to judge.
+    location: Option<Location>,
+}
+
+impl<'a> Test<'a> {
+    /// `None` if a boot lacks the samples for the percentile, or if the instrument's own drops decide it.
+    fn new(rounds: &'a [Round<'a>], percentile: Percentile) -> Option<Self> {
+        let value = |boot: &Boot<'_>| {
+            let beyond = boot.latency.count() as f64 / percentile.one_in as f64;
+            let value = boot.latency.value(percentile);
+            value.filter(|_| boot.dropped as f64 <= MAX_DROPPED * beyond)
         };
-        let (low, high) = interval_ns.unwrap_or_default();
-        let (low, high) = (low.abs(), high.abs());
-        format!(
-            "{word} by {}",
-            quantity::range(low.min(high), low.max(high))
-        )
+        let values = rounds.iter().map(|round| {
+            Some(Values {
+                round: round.number,
+                target: value(&round.target)?,
+                baseline: value(&round.baseline)?,
+            })
+        });
+        let values: Vec<Values> = values.collect::<Option<_>>()?;
+        if values.is_empty() {
+            return None;
+        }
+        let censored = Censored::of(&values);
+        let can_be_judged = values.len() >= MIN_ROUNDS && censored != Censored::Both;
+        let location = can_be_judged.then(|| {
+            let log_ratios: Vec<f64> = values.iter().map(|it| it.log_ratio()).collect();
+            let widths = values.iter().map(|it| it.width());
+            Location::of(&log_ratios, widths.fold(0.0, f64::max))
+        });
+        Some(Self {
+            rounds,
+            percentile,
+            values,
+            censored,
+            location,
+        })
     }
-}
 
-impl fmt::Display for Difference {
-    /// The verdict in words, such as `lower by 41.0–48.5 µs at p99`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verdict = self.verdict();
-        f.write_str(&verdict.words(self.interval_ns))?;
-        match verdict {
-            Verdict::TooFewRounds => Ok(()),
-            _ => write!(f, " at {}", self.percentile.name),
+    /// The probability of ratios as far from one, or farther, where there is no difference; of bounds on
+    /// one side, only that side counts.
+    fn p_value(&self) -> Option<f64> {
+        let (lower, higher) = self.location.as_ref()?.p_values();
+        let one_sided = match self.censored {
+            Censored::Baseline => lower,
+            Censored::Target => higher,
+            Censored::Neither | Censored::Both => lower.min(higher),
+        };
+        Some((2.0 * one_sided).min(1.0))
+    }
+
+    /// The verdict at the level `alpha` that the test is held to; `family` is the number of tests.
+    fn verdict(self, alpha: f64, family: usize) -> Difference {
+        let undecided = Difference {
+            percentile: self.percentile,
+            outcome: Verdict::TooFewRounds,
+            ratio: None,
+            interval: None,
+            confidence: None,
+            detectable_ratio: None,
+            losses: None,
+            rounds: self.values,
+        };
+        if self.censored == Censored::Both {
+            return Difference {
+                outcome: Verdict::BothCensored,
+                losses: losses::compare(self.rounds, ALPHA / family.max(1) as f64),
+                ..undecided
+            };
+        }
+        let Some(location) = self.location else {
+            let logs = undecided.rounds.iter().map(|it| it.log_ratio());
+            let mean = logs.sum::<f64>() / undecided.rounds.len() as f64;
+            return Difference {
+                ratio: (self.censored == Censored::Neither).then(|| mean.exp()),
+                ..undecided
+            };
+        };
+        let (low, high) = location.interval(alpha);
+        let (low, high) = match self.censored {
+            Censored::Target => (Some(low), None),
+            Censored::Baseline => (None, Some(high)),
+            Censored::Neither | Censored::Both => (Some(low), Some(high)),
+        };
+        let outcome = match (low, high) {
+            (_, Some(high)) if high < 0.0 => Verdict::Lower,
+            (Some(low), _) if low > 0.0 => Verdict::Higher,
+            _ => Verdict::NoDifference,
+        };
+        Difference {
+            outcome,
+            ratio: (self.censored == Censored::Neither).then(|| location.centre().exp()),
+            interval: Some((low.map(f64::exp), high.map(f64::exp))),
+            confidence: Some(1.0 - alpha),
+            detectable_ratio: (self.censored == Censored::Neither)
+                .then(|| location.detectable(alpha).exp()),
+            ..undecided
         }
     }
 }
 
-/// Holds a target against a baseline, by rounds of both (target, baseline); `seed` decides which
-/// rounds are drawn. Percentiles that either has too few samples for are left out.
+/// Holds targets against baselines: all pairs of a comparison at once, each with the rounds that both have.
+/// Returns for each pair its percentiles, without those that a boot has too few samples for.
 #[must_use]
-pub fn compare(rounds: &[(&Distribution, &Distribution)], seed: u64) -> Vec<Difference> {
-    let (targets, baselines): (Vec<_>, Vec<_>) = rounds.iter().copied().unzip();
-    let (target, baseline) = (Mixture::new(&targets), Mixture::new(&baselines));
-    let once = vec![1; rounds.len()];
-    let samples = target.count(&once).min(baseline.count(&once));
-    let percentiles: Vec<Percentile> = PERCENTILES
-        .into_iter()
-        .filter(|percentile| percentile.one_in <= RAREST)
-        .filter(|percentile| samples >= percentile.samples_needed())
-        .collect();
-    let pair = Pair {
-        target,
-        baseline,
-        rounds: rounds.len(),
-    };
-    let mut random = SplitMix64(seed);
-    let at_each_end = |alpha: f64| alpha / 2.0 / percentiles.len().max(1) as f64;
-    let spreads = (rounds.len() >= MIN_ROUNDS).then(|| pair.spreads(&percentiles, &mut random));
-    percentiles
+pub fn compare(pairs: &[Vec<Round<'_>>]) -> Vec<Vec<Difference>> {
+    let compared = PERCENTILES.into_iter();
+    let compared: Vec<Percentile> = compared.filter(|it| it.one_in <= RAREST).collect();
+    let tests: Vec<(usize, Test<'_>)> = pairs
         .iter()
         .enumerate()
-        .filter_map(|(index, &percentile)| {
-            let target = pair.target.percentile(&once, percentile.one_in)?;
-            let baseline = pair.baseline.percentile(&once, percentile.one_in)?;
-            let interval_ns = spreads.as_ref().map(|spreads| {
-                let log_ratio = target.ln() - baseline.ln();
-                let (below, above) = spreads[index].arms(log_ratio, at_each_end(ALPHA));
-                let drawn = (log_ratio - below, log_ratio + above);
-                let ordered = pair.order(percentile, at_each_end(ORDER_ALPHA));
-                let (low, high) = match ordered {
-                    Some(ordered) => narrowed(drawn, ordered, log_ratio),
-                    None => drawn,
-                };
-                let width = target.relative_width() + baseline.relative_width();
-                let difference_ns = |log_ratio| difference_ns(target, baseline, log_ratio);
-                (difference_ns(low - width), difference_ns(high + width))
-            });
-            Some(Difference {
-                percentile,
-                target_ns: target.ns,
-                baseline_ns: baseline.ns,
-                interval_ns,
-            })
+        .flat_map(|(pair, rounds)| {
+            let tests = compared.iter().filter_map(|it| Test::new(rounds, *it));
+            tests.map(move |test| (pair, test))
         })
-        .collect()
-}
-
-/// What two intervals have in common, and `point` in any case; the first, if that is nothing.
-fn narrowed(first: (f64, f64), second: (f64, f64), point: f64) -> (f64, f64) {
-    let (low, high) = (first.0.max(second.0), first.1.min(second.1));
-    if low > high {
-        return first;
+        .collect();
+    let p_values: Vec<Option<f64>> = tests.iter().map(|(_, test)| test.p_value()).collect();
+    let levels = levels(&p_values);
+    let family = p_values.iter().flatten().count();
+    let mut differences: Vec<Vec<Difference>> = pairs.iter().map(|_| Vec::new()).collect();
+    for ((pair, test), alpha) in tests.into_iter().zip(levels) {
+        differences[pair].push(test.verdict(alpha, family));
     }
-    (low.min(point), high.max(point))
+    differences
 }
 
-/// The difference of two values, in nanoseconds, if the logarithm of their ratio were this.
-fn difference_ns(target: Value, baseline: Value, log_ratio: f64) -> f64 {
-    let mean_ns = f64::midpoint(target.ln(), baseline.ln()).exp();
-    2.0 * mean_ns * (log_ratio / 2.0).sinh()
-}
-
-struct Pair {
-    target: Mixture,
-    baseline: Mixture,
-    rounds: usize,
-}
-
-impl Pair {
-    /// The logarithm of the ratio of a percentile if round i is taken `times[i]` times.
-    fn log_ratio(&self, times: &[u64], percentile: Percentile) -> Option<f64> {
-        let target = self.target.percentile(times, percentile.one_in)?;
-        let baseline = self.baseline.percentile(times, percentile.one_in)?;
-        Some(target.ln() - baseline.ln())
+/// The level that each test is held to, by Holm's procedure: those that are no claims are held to the level
+/// of the first that failed.
+fn levels(p_values: &[Option<f64>]) -> Vec<f64> {
+    let mut order: Vec<(usize, f64)> = p_values
+        .iter()
+        .enumerate()
+        .filter_map(|(index, p)| Some((index, (*p)?)))
+        .collect();
+    order.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let mut levels = vec![ALPHA; p_values.len()];
+    let mut left = order.len();
+    let mut has_failed = false;
+    for (index, p) in order {
+        levels[index] = ALPHA / left as f64;
+        has_failed |= p > levels[index];
+        if !has_failed {
+            left -= 1;
+        }
     }
-
-    /// The interval of the logarithm of a percentile's ratio by the order of the rounds, each by itself;
-    /// `None` with too few that have the samples for it.
-    fn order(&self, percentile: Percentile, beyond: f64) -> Option<(f64, f64)> {
-        let logs = |mixture: &Mixture| -> Vec<f64> {
-            singles(self.rounds)
-                .filter(|single| mixture.count(single) >= percentile.samples_needed())
-                .filter_map(|single| mixture.percentile(&single, percentile.one_in))
-                .map(Value::ln)
-                .collect()
-        };
-        rank_sum::interval(&logs(&self.target), &logs(&self.baseline), beyond)
-    }
-
-    /// How far each percentile's ratio strays.
-    fn spreads(&self, percentiles: &[Percentile], random: &mut SplitMix64) -> Vec<Spread> {
-        let rounds = self.rounds;
-        let draws: Vec<Vec<u64>> = (0..RESAMPLES)
-            .map(|_| {
-                let mut times = vec![0; rounds];
-                (0..rounds).for_each(|_| times[random.below(rounds)] += 1);
-                times
-            })
-            .collect();
-        let singles: Vec<Vec<u64>> = singles(rounds).collect();
-        let spread = |&percentile: &Percentile| {
-            let log_ratios = |draws: &[Vec<u64>]| -> Vec<f64> {
-                let log_ratio = |times: &Vec<u64>| self.log_ratio(times, percentile);
-                draws.iter().filter_map(log_ratio).collect()
-            };
-            let mut drawn = log_ratios(&draws);
-            drawn.sort_unstable_by(f64::total_cmp);
-            // One round may decide what is rarer than one in as many samples as there are rounds.
-            let singles = match percentile.one_in > rounds as u64 {
-                true => singles.as_slice(),
-                false => &[],
-            };
-            Spread {
-                drawn,
-                by_round: log_ratios(singles),
-                rounds,
-            }
-        };
-        percentiles.iter().map(spread).collect()
-    }
+    levels
 }
 
-/// Each of so many rounds by itself.
-fn singles(rounds: usize) -> impl Iterator<Item = Vec<u64>> {
-    (0..rounds).map(move |round| (0..rounds).map(|other| u64::from(other == round)).collect())
-}
-
-/// Logarithms of the ratio of one percentile.
-struct Spread {
-    /// In resamples, in order.
-    drawn: Vec<f64>,
-    /// In each round by itself, for a percentile that one round may decide.
-    by_round: Vec<f64>,
-    rounds: usize,
-}
-
-impl Spread {
-    /// How far the ratio may lie below and above `log_ratio`, but for one chance in `1 / beyond` each.
-    fn arms(&self, log_ratio: f64, beyond: f64) -> (f64, f64) {
-        let n = self.rounds as f64;
-        let t = student::exceeded_with(beyond, self.rounds - 1);
-        let longer = t / student::exceeded_with(beyond, NORMAL_DEGREES) * (n / (n - 1.0)).sqrt();
-        let least = t * (variance(&self.by_round) / n).sqrt();
-        let extreme = (self.drawn.len() as f64 * beyond) as usize;
-        let (Some(low), Some(high)) = (
-            self.drawn.get(extreme),
-            self.drawn.iter().rev().nth(extreme),
-        ) else {
-            return (f64::INFINITY, f64::INFINITY);
-        };
-        let arm = |reach: f64| (reach * longer).max(least);
-        (arm(log_ratio - low), arm(high - log_ratio))
-    }
-}
-
-/// The variance of what `values` are a sample of; zero without two of them.
-fn variance(values: &[f64]) -> f64 {
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count.max(1.0);
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    squares / (count - 1.0).max(1.0)
-}
-
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;

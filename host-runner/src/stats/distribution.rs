@@ -1,10 +1,11 @@
-//! One repetition's latency in little memory: only the slots that have samples, with running sums,
-//! so that a percentile of any mixture of repetitions is found by bisection.
+//! One repetition's latency in little memory: only the slots that have samples, with running sums; and
+//! several repetitions merged so that each weighs the same.
 
 use hdrhistogram::Histogram;
 
 use super::Recording;
 use super::counts::{Counts, Slot};
+use super::summary::Percentile;
 
 /// The samples of one repetition.
 #[derive(Clone, Debug, Default)]
@@ -13,31 +14,66 @@ pub struct Distribution {
     slots: Vec<Slot>,
     /// How many samples there are up to each of them, with it.
     up_to: Vec<u64>,
+    min_ns: u64,
     max_ns: u64,
+    mean_ns: f64,
+    censored_from_ns: Option<u64>,
 }
 
 impl From<&Recording> for Distribution {
     fn from(recording: &Recording) -> Self {
-        let (slots, counts): (Vec<_>, Vec<_>) = recording.used().unzip();
-        let running = counts.iter().scan(0, |sum, count| {
-            *sum += count;
-            Some(*sum)
-        });
         Self {
-            slots,
-            up_to: running.collect(),
+            min_ns: recording.min_ns().unwrap_or(0),
             max_ns: recording.max_ns().unwrap_or(0),
+            mean_ns: recording.mean_ns().unwrap_or(0.0),
+            ..Self::of_slots(recording.used())
         }
     }
 }
 
 impl From<&Histogram<u64>> for Distribution {
-    /// Takes the histogram's word for the largest sample, which it knows to three digits.
+    /// Takes the histogram's word for extremes and mean, which it knows to three digits.
     fn from(histogram: &Histogram<u64>) -> Self {
         let used = histogram.iter_recorded().map(|it| {
             let slot = Slot::of(it.value_iterated_to());
             (slot, it.count_at_value())
         });
+        Self {
+            min_ns: histogram.min(),
+            max_ns: histogram.max(),
+            mean_ns: histogram.mean(),
+            ..Self::of_slots(used)
+        }
+    }
+}
+
+/// A percentile as exactly as it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Value {
+    /// The value, in nanoseconds; a lower bound if it is censored.
+    pub ns: u64,
+    /// How many values it can't be told from.
+    pub width_ns: u64,
+    /// True if the value lies among lost requests: the true one is this or larger.
+    pub is_censored: bool,
+}
+
+impl Value {
+    /// Returns the natural logarithm. A nanosecond is the least that is told.
+    #[must_use]
+    pub fn ln(self) -> f64 {
+        (self.ns.max(1) as f64).ln()
+    }
+
+    /// Returns how many values it can't be told from, in parts of it.
+    #[must_use]
+    pub fn relative_width(self) -> f64 {
+        self.width_ns as f64 / self.ns.max(1) as f64
+    }
+}
+
+impl Distribution {
+    fn of_slots(used: impl Iterator<Item = (Slot, u64)>) -> Self {
         let (slots, counts): (Vec<_>, Vec<_>) = used.unzip();
         let running = counts.iter().scan(0, |sum, count| {
             *sum += count;
@@ -46,138 +82,100 @@ impl From<&Histogram<u64>> for Distribution {
         Self {
             slots,
             up_to: running.collect(),
-            max_ns: histogram.max(),
+            ..Self::default()
         }
     }
-}
 
-impl Distribution {
+    /// Takes values from `censored_from_ns` on for lower bounds: among them are requests that were lost.
+    #[must_use]
+    pub fn censored_from(self, censored_from_ns: Option<u64>) -> Self {
+        Self {
+            censored_from_ns,
+            ..self
+        }
+    }
+
     /// Returns the number of slots that have samples.
     #[must_use]
     pub fn slots(&self) -> usize {
         self.slots.len()
     }
 
-    /// How many samples there are.
+    /// Returns the number of samples.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.up_to.last().copied().unwrap_or(0)
     }
 
-    /// All samples as a histogram, which this makes.
+    /// Returns the percentile, as [`Recording::quantile_ns`] has it; `None` without the samples for it.
     #[must_use]
-    pub fn histogram(&self) -> Histogram<u64> {
-        let mut counts = Counts::default();
-        let mut before = 0;
-        for (&slot, &up_to) in self.slots.iter().zip(&self.up_to) {
-            counts.add_many(slot, up_to - before);
-            before = up_to;
+    pub fn value(&self, percentile: Percentile) -> Option<Value> {
+        let count = self.count();
+        if count < percentile.samples_needed() {
+            return None;
         }
-        counts.histogram()
-    }
-}
-
-/// Several repetitions, of which each can be taken any number of times: as if their samples were all
-/// of one measurement. Its percentiles are never averages.
-#[derive(Debug)]
-pub(super) struct Mixture {
-    /// The slots that any part has samples in, from the lowest on.
-    slots: Vec<Slot>,
-    /// For each slot, how many samples each part has up to it.
-    up_to: Vec<u64>,
-    /// For each part, its largest sample.
-    max_ns: Vec<u64>,
-}
-
-/// A value as exactly as it is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Value {
-    /// The value.
-    pub ns: u64,
-    /// How many values it can't be told from.
-    pub width_ns: u64,
-}
-
-impl Value {
-    /// Its natural logarithm. A nanosecond is the least that is told.
-    pub(super) fn ln(self) -> f64 {
-        (self.ns.max(1) as f64).ln()
-    }
-
-    /// How many values it can't be told from, in parts of it.
-    pub(super) fn relative_width(self) -> f64 {
-        self.width_ns as f64 / self.ns.max(1) as f64
-    }
-}
-
-impl Mixture {
-    /// Of these repetitions.
-    pub(super) fn new(parts: &[&Distribution]) -> Self {
-        let mut slots: Vec<Slot> = parts.iter().flat_map(|part| &part.slots).copied().collect();
-        slots.sort_unstable();
-        slots.dedup();
-        let mut up_to = vec![0; slots.len() * parts.len()];
-        for (index, part) in parts.iter().enumerate() {
-            let mut own = part.slots.iter().zip(&part.up_to).peekable();
-            let mut sum = 0;
-            for (row, &slot) in slots.iter().enumerate() {
-                if let Some((_, &more)) = own.next_if(|(own, _)| **own == slot) {
-                    sum = more;
-                }
-                up_to[row * parts.len() + index] = sum;
-            }
-        }
-        let max_ns = parts.iter().map(|part| part.max_ns).collect();
-        Self {
-            slots,
-            up_to,
-            max_ns,
-        }
-    }
-
-    /// How many samples there are if part i is taken `times[i]` times.
-    pub(super) fn count(&self, times: &[u64]) -> u64 {
-        let last = self.slots.len().checked_sub(1);
-        last.map_or(0, |last| self.sum(last, times))
-    }
-
-    /// The percentile beyond which one in `one_in` samples lies, if part i is taken `times[i]`
-    /// times; as [`Recording::quantile_ns`] has it. `None` without a sample.
-    pub(super) fn percentile(&self, times: &[u64], one_in: u64) -> Option<Value> {
-        let count = self.count(times);
-        let rank = count - count / one_in;
-        // The first row with as many samples, by bisection.
-        let (mut low, mut high) = (0, self.slots.len());
-        while low < high {
-            let middle = usize::midpoint(low, high);
-            if self.sum(middle, times) < rank {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        let slot = self.slots.get(low).filter(|_| count > 0)?;
-        let taken = self
-            .max_ns
-            .iter()
-            .zip(times)
-            .filter(|(_, times)| **times > 0);
-        let max_ns = taken.map(|(&max_ns, _)| max_ns).max()?;
+        let rank = count - count / percentile.one_in;
+        let row = self.up_to.partition_point(|&up_to| up_to < rank);
+        let slot = self.slots.get(row)?;
+        // The end of a slot can lie beyond the last sample.
+        let ns = slot.highest_ns().min(self.max_ns);
         Some(Value {
-            // The end of a slot can lie beyond the last sample.
-            ns: slot.highest_ns().min(max_ns),
+            ns,
             width_ns: slot.width_ns(),
+            is_censored: self.censored_from_ns.is_some_and(|from_ns| ns >= from_ns),
         })
     }
 
-    /// How many samples there are up to the slot of `row`.
-    fn sum(&self, row: usize, times: &[u64]) -> u64 {
-        let parts = self.max_ns.len();
-        let row = &self.up_to[row * parts..][..parts];
-        row.iter()
-            .zip(times)
-            .map(|(up_to, times)| up_to * times)
-            .sum()
+    /// Returns all samples as a histogram, which this makes.
+    #[must_use]
+    pub fn histogram(&self) -> Histogram<u64> {
+        let mut counts = Counts::default();
+        self.used()
+            .for_each(|(slot, count)| counts.add_many(slot, count));
+        counts.histogram()
+    }
+
+    /// The slots that have samples, from the lowest on, with how many.
+    fn used(&self) -> impl Iterator<Item = (Slot, u64)> {
+        let before = std::iter::once(&0).chain(&self.up_to);
+        let counts = self.up_to.iter().zip(before).map(|(up_to, it)| up_to - it);
+        self.slots.iter().copied().zip(counts)
+    }
+
+    /// Merges repetitions so that each weighs the same, however many samples it has: a repetition drawn at
+    /// random, then a sample of it. A slow boot of a closed loop has fewer samples in the same time, and
+    /// would weigh less the slower it is if counts were added up.
+    ///
+    /// The result has as many samples as all of them together. The share of samples up to each slot is the
+    /// mean of the repetitions' shares, without the fraction of a sample, so that a percentile of the result
+    /// is the lowest value that the mean share reaches it at. Extremes are those of all, and the mean is the
+    /// mean of the repetitions' means.
+    #[must_use]
+    pub fn merge(parts: &[&Self]) -> Recording {
+        let parts: Vec<&Self> = parts.iter().copied().filter(|it| it.count() > 0).collect();
+        let total: u64 = parts.iter().map(|it| it.count()).sum();
+        let mut steps: Vec<(Slot, f64)> = Vec::new();
+        for part in &parts {
+            let weight = total as f64 / parts.len() as f64 / part.count() as f64;
+            steps.extend(part.used().map(|(slot, n)| (slot, n as f64 * weight)));
+        }
+        steps.sort_by_key(|(slot, _)| *slot);
+        let (mut sum, mut told) = (0.0, 0);
+        let counts = steps.chunk_by(|a, b| a.0 == b.0).filter_map(|same| {
+            sum += same.iter().map(|(_, share)| share).sum::<f64>();
+            // Sums of fractions that should be whole are not quite.
+            let up_to = (sum + 1e-6) as u64;
+            let count = up_to - told;
+            told = up_to;
+            (count > 0).then_some((same[0].0, count))
+        });
+        let means = parts.iter().map(|it| it.mean_ns);
+        Recording::of_counts(
+            counts.collect(),
+            parts.iter().map(|it| it.min_ns).min().unwrap_or(0),
+            parts.iter().map(|it| it.max_ns).max().unwrap_or(0),
+            means.sum::<f64>() / parts.len().max(1) as f64,
+        )
     }
 }
 
@@ -203,20 +201,12 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn a_mixture_has_the_percentiles_of_the_merged_recording(
-            a in values(), b in values(), times in (0..3u64, 1..3u64),
-        ) {
-            let parts = [Distribution::from(&recorded(&a)), Distribution::from(&recorded(&b))];
-            let mixture = Mixture::new(&[&parts[0], &parts[1]]);
-            let mut merged = Recording::default();
-            for (values, times) in [(&a, times.0), (&b, times.1)] {
-                (0..times).for_each(|_| merged.add_all(&recorded(values)));
-            }
-            let times = [times.0, times.1];
-            prop_assert_eq!(mixture.count(&times), merged.count());
+        fn has_the_percentiles_of_the_recording(values in values()) {
+            let recording = recorded(&values);
+            let distribution = Distribution::from(&recording);
             for percentile in PERCENTILES {
-                let value = mixture.percentile(&times, percentile.one_in).unwrap();
-                prop_assert_eq!(value.ns, merged.quantile_ns(percentile.quantile));
+                let value = distribution.value(percentile).map(|it| it.ns);
+                prop_assert_eq!(value, percentile.of(&recording));
             }
         }
 
@@ -226,13 +216,74 @@ mod tests {
             let distribution = Distribution::from(&recording);
             prop_assert_eq!(distribution.histogram(), recording.histogram());
             prop_assert_eq!(distribution.count(), recording.count());
+            let again = Distribution::from(&recording.histogram());
+            prop_assert_eq!(again.histogram(), recording.histogram());
         }
+
+        #[test]
+        fn repetitions_of_the_same_length_merge_as_if_their_samples_were_of_one(
+            a in prop::collection::vec(0..1_u64 << 30, 200),
+            b in prop::collection::vec(0..1_u64 << 30, 200),
+        ) {
+            let parts = [&a, &b].map(|values| Distribution::from(&recorded(values)));
+            let merged = Distribution::merge(&[&parts[0], &parts[1]]);
+            let together = recorded(&[a, b].concat());
+            prop_assert_eq!(merged.histogram(), together.histogram());
+            prop_assert_eq!(merged.min_ns(), together.min_ns());
+            prop_assert_eq!(merged.max_ns(), together.max_ns());
+            let (mean, expected) = (merged.mean_ns().unwrap(), together.mean_ns().unwrap());
+            prop_assert!((mean - expected).abs() <= 1.0, "{} {}", mean, expected);
+        }
+
+        #[test]
+        fn no_repetition_weighs_more_for_its_samples(
+            values in prop::collection::vec(0..1_u64 << 30, 100..300), times in 2..20_usize,
+        ) {
+            let slow = Distribution::from(&recorded(&[1 << 31; 100]));
+            let once = Distribution::from(&recorded(&values));
+            let often = Distribution::from(&recorded(&values.repeat(times)));
+            let p25 = |fast: &Distribution| {
+                Distribution::merge(&[fast, &slow]).histogram().value_at_quantile(0.25)
+            };
+            let half = Distribution::merge(&[&often, &slow]);
+            prop_assert_eq!(half.count(), often.count() + 100);
+            let of_slow = half.histogram().count_between(1 << 31, u64::MAX);
+            prop_assert!(of_slow.abs_diff(half.count() / 2) <= 1, "{}", of_slow);
+            let (low, high) = (p25(&once).min(p25(&often)), p25(&once).max(p25(&often)));
+            // To the sample that half a rank may lie beside.
+            let between = values.iter().filter(|&&it| low < it && it < high).count();
+            prop_assert!(between <= 2, "{} to {}", low, high);
+        }
+    }
+
+    #[test]
+    fn a_slow_boot_is_in_the_merged_tail_with_its_whole_weight() {
+        // A closed loop of the same length: the slow boot has a tenth of the samples.
+        let fast = Distribution::from(&recorded(&[10_000; 10_000]));
+        let slow = Distribution::from(&recorded(&[100_000; 1000]));
+        let merged = Distribution::merge(&[&fast, &fast, &fast, &slow]);
+        assert_eq!(merged.count(), 31_000);
+        assert_eq!(merged.quantile_ns(0.74), 10_007);
+        assert_eq!(merged.quantile_ns(0.76), 100_000);
+        assert_eq!(merged.mean_ns(), Some(32_500.0));
+    }
+
+    #[test]
+    fn values_among_lost_requests_are_bounds() {
+        let mut values = vec![50_000; 985];
+        values.extend([1_000_000_000; 15]);
+        let lossy = Distribution::from(&recorded(&values)).censored_from(Some(1_000_000_000));
+        assert!(!lossy.value(PERCENTILES[1]).unwrap().is_censored);
+        assert!(lossy.value(PERCENTILES[2]).unwrap().is_censored);
+        let sound = Distribution::from(&recorded(&values));
+        assert!(!sound.value(PERCENTILES[2]).unwrap().is_censored);
     }
 
     #[test]
     fn nothing_has_no_percentile() {
         let empty = Distribution::default();
-        assert_eq!(Mixture::new(&[&empty]).percentile(&[1], 2), None);
-        assert_eq!(Mixture::new(&[]).percentile(&[], 2), None);
+        assert_eq!(empty.value(PERCENTILES[0]), None);
+        assert_eq!(Distribution::merge(&[&empty]).count(), 0);
+        assert_eq!(Distribution::merge(&[]).max_ns(), None);
     }
 }

@@ -57,6 +57,25 @@ impl Recording {
         self.sum_ns += other.sum_ns;
     }
 
+    /// Samples of which only their slots with counts, extremes and mean are known.
+    pub(super) fn of_counts(
+        slots: Vec<(Slot, u64)>,
+        min_ns: u64,
+        max_ns: u64,
+        mean_ns: f64,
+    ) -> Self {
+        let mut recording = Self::default();
+        for (slot, count) in slots {
+            recording.counts.add_many(slot, count);
+            recording.count += count;
+        }
+        if recording.count > 0 {
+            (recording.min_ns, recording.max_ns) = (min_ns, max_ns);
+            recording.sum_ns = (mean_ns * recording.count as f64) as u128;
+        }
+        recording
+    }
+
     /// The slots that have samples, from the lowest on, with how many.
     pub(super) fn used(&self) -> impl Iterator<Item = (Slot, u64)> {
         self.counts.used()

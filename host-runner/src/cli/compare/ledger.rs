@@ -34,7 +34,6 @@ pub struct Ledger {
     /// Number of rounds of which all boots of the round itself are made.
     rounds_made: u32,
     common_rates: Vec<CommonRate>,
-    seed: u64,
     steal_share: Option<f64>,
     began_at: SystemTime,
 }
@@ -47,7 +46,6 @@ impl Ledger {
         modes: &[&'static str],
         skipped: Vec<Skipped>,
         rounds: u32,
-        seed: u64,
     ) -> Self {
         Self {
             environment: Environment::now(),
@@ -61,7 +59,6 @@ impl Ledger {
             rounds_asked_for: rounds,
             rounds_made: 0,
             common_rates: Vec::new(),
-            seed,
             steal_share: None,
             began_at: SystemTime::now(),
         }
@@ -310,13 +307,10 @@ impl Ledger {
             .collect();
         for (account, merged) in self.accounts.iter().zip(&merged) {
             if !account.parts.is_empty() {
-                output.write_merged(merged, &account.latency, &account.parts, self.began_at)?;
+                output.write_merged(merged, &account.latency(), &account.parts, self.began_at)?;
             }
         }
-        let comparisons = self
-            .opponents()
-            .flat_map(|(first, baseline)| first.against(baseline, self.seed))
-            .collect();
+        let comparisons = account::compare(&self.opponents().collect::<Vec<_>>());
         output.write(&self.report(merged, comparisons))?;
         Ok(Conclusion {
             missing: self.missing(),

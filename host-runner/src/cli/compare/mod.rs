@@ -97,8 +97,7 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
     };
     let awake = Awake::ask(args.host.host_idle);
     let modes = loops.names();
-    let seed = loops.first().seed;
-    let mut ledger = Ledger::new(&combinations, &modes, skipped, args.repeat, seed);
+    let mut ledger = Ledger::new(&combinations, &modes, skipped, args.repeat);
     ledger.environment().host_idle = Some(awake.to_string());
     if args.no_why {
         ledger.leave_out_why();

@@ -171,7 +171,7 @@ fn comparisons() -> Vec<Comparison> {
                 rounds: if interval.is_some() { 3 } else { 1 },
                 target_ns: 72_000,
                 baseline_ns: 116_000,
-                difference_ns: -44_000,
+                difference_ns: Some(-44_000),
                 low_ns,
                 high_ns,
                 verdict: verdict.to_owned(),

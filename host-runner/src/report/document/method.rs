@@ -67,24 +67,29 @@ pub fn paragraphs(sources: &[Source]) -> Vec<String> {
 }
 
 /// How targets are compared.
-const COMPARED: [&str; 4] = [
+const COMPARED: [&str; 5] = [
     "Rounds: in each, every target is booted afresh and measured once on every link, in an order drawn \
      from the seed, by the same client with the same load and payload. After the warm-up it is waited, \
      for a time, until p50 and p99 have settled.",
     "A run that the host spoilt is not valid: it counts nowhere, stays in the record with its reasons, \
      and is repeated a stated number of times. What is not valid is decided by the host's noise and the \
      client's lateness, never by the latency that came out.",
-    "Merged: the histograms of a target's valid runs are added up. Percentiles are those of the sum, \
-     never averages. For this report the runs' logs were added up again, and have exactly the samples \
-     that the record has of the merged target.",
-    "Differences: the interval is by block bootstrap. Rounds, not samples, are drawn with replacement, \
-     4,000 times, both targets of a round together, because what moves a figure is mostly the boot and \
-     the hour. What the ratio of the two percentiles comes to in all but the extreme draws is the \
-     interval, told as a difference; it is widened for how few rounds there are (Student's t) and for \
-     how many percentiles are looked at together. From six rounds on it is held against the interval \
-     that the order of the single rounds gives (Mann-Whitney), and what both allow is told. \"Lower\" and \"higher\" are said if the interval excludes zero, \"no \
-     difference seen\" if it does not, which is no proof that there is none. With fewer than three \
-     rounds in which both are valid, and beyond p99.9, nothing is said.",
+    "Merged: each valid boot of a target weighs the same, however many requests it answered: a percentile \
+     is that of a boot drawn at random and then a request of it. A slow boot of a closed loop answers fewer \
+     requests in the same time, and would weigh the less the slower it is if requests were counted. For \
+     this report the runs' logs were merged again, and are exactly the record's merged target.",
+    "Verdicts are about boots, not requests, because what moves a percentile is mostly the boot and the \
+     hour. The percentile is taken from each boot by itself, and its ratio, target by baseline, round by \
+     round; the verdict gives the typical boot's ratio with an interval. Ratios are taken to scatter either \
+     normally or with far outliers (Cauchy), as the rounds themselves show, so that one spoilt boot hides \
+     nothing. All verdicts of the report together claim a difference that is none in at most 5 % of reports \
+     (Holm's procedure over percentiles, pairs, links and loads). \"Lower\" and \"higher\" are said if the \
+     interval excludes a ratio of one. \"No difference seen\" is no proof that there is none: what eight of \
+     ten such comparisons would have found stands beside it. With fewer than three rounds in which both \
+     are valid, beyond p99.9, and where a round has not the requests for a percentile, nothing is said.",
+    "A percentile among lost requests is at least the timeout, and is never subtracted. Against a target \
+     that loses so many the other is lower by at least some amount; where both do, what they lose is \
+     compared instead.",
 ];
 
 /// What the floor among the targets is.

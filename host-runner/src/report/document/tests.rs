@@ -135,7 +135,7 @@ fn a_comparison_begins_with_its_answer_and_ends_with_every_run() {
         "id=\"by-percentile\"",
         "id=\"over-time\"",
         "id=\"method\"",
-        "block bootstrap",
+        "Verdicts are about boots",
         "Made again by:",
         "id=\"runs\"",
         "unix: 7 runs, 1 of them not valid",
@@ -206,7 +206,7 @@ fn the_markdown_of_a_comparison_has_its_tables_and_no_single_run() {
         "| on | target | against | rounds | p50 | p90 | p99 | p99.9 |",
         "| unix | hermit | linux-guest:busy | 3 rounds | lower by 41.0–48.0 µs (72.0 µs against 116 µs) \
          | no difference seen, −0.90 to +1.20 µs (72.0 µs against 116 µs) | higher by 300–700 ns (72.0 µs \
-         against 116 µs) | n/a: too few samples |",
+         against 116 µs) | n/a: a round needs 10,000 requests |",
         "| vhost-user | hermit | linux-guest:busy | no round in which both are valid | n/a | n/a | n/a \
          | n/a |",
         "- null on unix: null answers on vhost-user only",

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use super::{Distribution, contradiction};
-use crate::report::{Merged, Report, Run};
+use crate::report::{Merged, Report, Run, Weight};
 use crate::stats::{self, Tag};
 
 /// What a merged target consists of.
 #[derive(Clone, Debug)]
 pub struct Whole {
-    /// All samples of its valid repetitions.
+    /// All samples of its valid repetitions, weighed as the record says.
     pub histogram: Histogram<u64>,
     /// The same of what is tagged, where any repetition has it.
     pub tagged: BTreeMap<Tag, stats::Distribution>,
@@ -45,27 +45,37 @@ impl Whole {
     fn of(merged: &Merged, runs: &[Run], distributions: &[Distribution]) -> Result<Self, String> {
         let is_part = |&index: &usize| runs[index].valid && merged.is_of(&runs[index]);
         let parts: Vec<usize> = (0..runs.len()).filter(is_part).collect();
-        let mut histogram = Histogram::new(3).map_err(|error| error.to_string())?;
-        for &index in &parts {
-            histogram
-                .add(&distributions[index].histogram)
-                .map_err(|error| error.to_string())?;
-        }
-        let mut tagged: BTreeMap<Tag, Histogram<u64>> = BTreeMap::new();
+        let histograms = parts.iter().map(|&index| &distributions[index].histogram);
+        let histograms = histograms.map(stats::Distribution::from);
+        let histogram = weigh(merged.weight, &histograms.collect::<Vec<_>>())?;
+        let mut tagged: BTreeMap<Tag, Vec<stats::Distribution>> = BTreeMap::new();
         for (&tag, it) in parts.iter().flat_map(|&index| &distributions[index].tagged) {
-            match tagged.get_mut(&tag) {
-                Some(sum) => sum.add(it.histogram()).map_err(|error| error.to_string())?,
-                None => {
-                    tagged.insert(tag, it.histogram());
-                }
-            }
+            tagged.entry(tag).or_default().push(it.clone());
         }
+        let tagged = tagged.into_iter().map(|(tag, parts)| {
+            let histogram = weigh(merged.weight, &parts)?;
+            Ok((tag, stats::Distribution::from(&histogram)))
+        });
         Ok(Self {
             histogram,
-            tagged: tagged.iter().map(|(&tag, it)| (tag, it.into())).collect(),
+            tagged: tagged.collect::<Result<_, String>>()?,
             runs: parts,
         })
     }
+}
+
+/// The histogram of all `parts`: each weighs the same, or, as in older versions, by its samples.
+fn weigh(weight: Weight, parts: &[stats::Distribution]) -> Result<Histogram<u64>, String> {
+    if weight == Weight::Boots {
+        let parts: Vec<_> = parts.iter().collect();
+        return Ok(stats::Distribution::merge(&parts).histogram());
+    }
+    let mut sum = Histogram::new(3).map_err(|error| error.to_string())?;
+    for part in parts {
+        sum.add(part.histogram())
+            .map_err(|error| error.to_string())?;
+    }
+    Ok(sum)
 }
 
 /// In what `merged` is not what its parts add up to, if in anything.

@@ -1,266 +1,205 @@
-//! Simulated targets: levels that move from round to round as boots do, rounds that somebody else
-//! spoilt, tails.
+//! Rules of verdicts on made latencies; how often they are wrong is in [`super::simulation`].
+
+use proptest::prelude::*;
 
 use super::*;
 use crate::stats::Recording;
 
-const SAMPLES: usize = 2000;
+const REQUESTS: usize = 2000;
+const TIMEOUT_NS: u64 = 1_000_000_000;
 
-/// How a simulated target behaves.
-#[derive(Clone, Copy)]
-struct Noise {
-    /// By how much the level moves from round to round, as the sigma of a log-normal factor.
-    sigma: f64,
-    /// Which share of rounds is spoilt, to up to three times the level.
-    outliers: f64,
-}
-
-fn normal(random: &mut SplitMix64) -> f64 {
-    let radius = (-2.0 * (1.0 - random.fraction()).ln()).sqrt();
-    radius * (std::f64::consts::TAU * random.fraction()).cos()
-}
-
-/// One repetition around `level_ns`.
-fn repetition(level_ns: f64, noise: Noise, random: &mut SplitMix64) -> Distribution {
-    let mut level_ns = level_ns * (noise.sigma * normal(random)).exp();
-    if random.happens(noise.outliers) {
-        level_ns *= 1.0 + 2.0 * random.fraction();
-    }
-    let tail_share = 0.02 * (0.3 * normal(random)).exp();
-    let mut recording = Recording::default();
-    for _ in 0..SAMPLES {
-        let mut ns = level_ns * (0.1 * normal(random)).exp();
-        if random.happens(tail_share) {
-            // A few times the level, rarely many times.
-            ns *= (1.0 - random.fraction()).powf(-0.5) * 2.0;
-        }
-        recording.record(ns as u64);
-    }
-    Distribution::from(&recording)
-}
-
-/// The differences that `rounds` rounds of targets at two levels make.
-fn differences(
-    levels_ns: (f64, f64),
-    rounds: usize,
-    noise: Noise,
-    random: &mut SplitMix64,
-) -> Vec<Difference> {
-    let rounds: Vec<_> = (0..rounds)
-        .map(|_| {
-            (
-                repetition(levels_ns.0, noise, random),
-                repetition(levels_ns.1, noise, random),
-            )
+/// Rounds of boots that lose nothing.
+pub(super) fn rounds<'a>(boots: &[(&'a Distribution, &'a Distribution)]) -> Vec<Round<'a>> {
+    let numbered = (1..).zip(boots);
+    numbered
+        .map(|(number, &(target, baseline))| Round {
+            number,
+            target: boot(target),
+            baseline: boot(baseline),
         })
-        .collect();
-    let rounds: Vec<_> = rounds.iter().map(|(a, b)| (a, b)).collect();
-    compare(&rounds, 1)
+        .collect()
 }
 
-fn is_claim(difference: &Difference) -> bool {
-    matches!(difference.verdict(), Verdict::Lower | Verdict::Higher)
-}
-
-/// In how many of `pairs` pairs without a difference any percentile claims one.
-fn false_claims(pairs: usize, rounds: usize, noise: Noise) -> usize {
-    let mut random = SplitMix64(7);
-    let claims = (0..pairs).filter(|_| {
-        let differences = differences((50_000.0, 50_000.0), rounds, noise, &mut random);
-        assert_eq!(differences.len(), if rounds < 5 { 3 } else { 4 });
-        differences.iter().any(is_claim)
-    });
-    claims.count()
-}
-
-#[test]
-fn a_target_differs_from_itself_in_less_than_one_pair_in_twenty() {
-    for (rounds, sigma, outliers) in [
-        (3, 0.05, 0.1),
-        (5, 0.05, 0.0),
-        (5, 0.1, 0.1),
-        (7, 0.05, 0.1),
-        (7, 0.3, 0.0),
-        (10, 0.05, 0.1),
-        (10, 0.1, 0.0),
-    ] {
-        let pairs = 200;
-        let claims = false_claims(pairs, rounds, Noise { sigma, outliers });
-        eprintln!("{rounds} rounds, sigma {sigma}, outliers {outliers}: {claims} of {pairs}");
-        assert!(claims < pairs / 20, "{claims} of {pairs}");
+/// A boot that lost what its latency says.
+fn boot(latency: &Distribution) -> Boot<'_> {
+    let histogram = latency.histogram();
+    let lost = histogram.count_between(TIMEOUT_NS, u64::MAX);
+    Boot {
+        latency,
+        sent: latency.count(),
+        lost,
+        dropped: 0,
     }
 }
 
-#[test]
-fn twenty_comparisons_of_a_target_with_itself_claim_at_most_one_difference() {
-    let noise = Noise {
-        sigma: 0.07,
-        outliers: 0.1,
-    };
-    assert!(false_claims(20, 5, noise) <= 1);
-}
-
-/// In how many of 40 pairs with levels a fifth apart p50 is said to be lower.
-fn found(rounds: usize, noise: Noise) -> usize {
-    let mut random = SplitMix64(9);
-    let found = (0..40).filter(|_| {
-        let differences = differences((40_000.0, 50_000.0), rounds, noise, &mut random);
-        assert!(differences.iter().all(|d| d.verdict() != Verdict::Higher));
-        differences[0].verdict() == Verdict::Lower
-    });
-    found.count()
-}
-
-#[test]
-fn a_fifth_less_is_found() {
-    for (rounds, sigma, outliers, least) in [
-        (5, 0.02, 0.0, 38),
-        (5, 0.05, 0.0, 25),
-        (10, 0.05, 0.0, 38),
-        (10, 0.05, 0.05, 25),
-    ] {
-        let found = found(rounds, Noise { sigma, outliers });
-        eprintln!("{rounds} rounds, sigma {sigma}, outliers {outliers}: {found} of 40");
-        assert!(found >= least, "{rounds} {sigma} {outliers}: {found}");
+/// A boot of latencies from half of `ns` to one and a half of it, of which a share of `lost` in a thousand
+/// are lost.
+fn spread(ns: u64, lost: usize) -> Distribution {
+    let mut recording = Recording::default();
+    let lost = REQUESTS * lost / 1000;
+    for index in 0..(REQUESTS - lost) as u64 {
+        recording.record(ns / 2 + ns * index / REQUESTS as u64);
     }
+    (0..lost).for_each(|_| recording.record(TIMEOUT_NS + 1000));
+    Distribution::from(&recording).censored_from((lost > 0).then_some(TIMEOUT_NS))
 }
 
-#[test]
-fn an_interval_holds_the_true_difference() {
-    let noise = Noise {
-        sigma: 0.05,
-        outliers: 0.0,
-    };
-    let mut random = SplitMix64(3);
-    let holds = (0..40).filter(|_| {
-        let differences = differences((40_000.0, 50_000.0), 5, noise, &mut random);
-        let (low, high) = differences[0].interval_ns.unwrap();
-        (low..=high).contains(&-10_000.0)
-    });
-    assert!(holds.count() >= 38);
-}
-
-/// A repetition with the same latency again and again.
+/// A boot with the same latency again and again.
 fn always(ns: u64) -> Distribution {
     let mut recording = Recording::default();
-    (0..SAMPLES).for_each(|_| recording.record(ns));
+    (0..REQUESTS).for_each(|_| recording.record(ns));
     Distribution::from(&recording)
+}
+
+/// The verdicts on one pair alone.
+fn compare_pair(boots: &[(&Distribution, &Distribution)]) -> Vec<Difference> {
+    compare(&[rounds(boots)]).remove(0)
+}
+
+fn at<'a>(differences: &'a [Difference], name: &str) -> &'a Difference {
+    let found = differences.iter().find(|it| it.percentile.name == name);
+    found.unwrap()
+}
+
+fn levels_ns() -> impl Strategy<Value = Vec<(u64, u64)>> {
+    let level = 20_000..60_000_u64;
+    prop::collection::vec((level.clone(), level), 3..9)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn turned_round_a_ratio_and_its_interval_are_inverted(levels_ns in levels_ns()) {
+        let boots: Vec<_> = levels_ns.iter().map(|it| (spread(it.0, 0), spread(it.1, 0))).collect();
+        let there: Vec<_> = boots.iter().map(|(a, b)| (a, b)).collect();
+        let back: Vec<_> = boots.iter().map(|(a, b)| (b, a)).collect();
+        for (there, back) in compare_pair(&there).iter().zip(compare_pair(&back)) {
+            let ends = |it: &Difference| {
+                let (low, high) = it.interval.unwrap();
+                (low.unwrap(), it.ratio.unwrap(), high.unwrap())
+            };
+            let ((low, ratio, high), (back_low, back_ratio, back_high)) = (ends(there), ends(&back));
+            for product in [low * back_high, ratio * back_ratio, high * back_low] {
+                prop_assert!((product - 1.0).abs() < 1e-6, "{}", product);
+            }
+            let turned = match there.outcome {
+                Verdict::Lower => Verdict::Higher,
+                Verdict::Higher => Verdict::Lower,
+                other => other,
+            };
+            prop_assert_eq!(turned, back.outcome);
+        }
+    }
+
+    #[test]
+    fn a_slower_machine_changes_no_ratio(levels_ns in levels_ns(), times in 2..40_u64) {
+        let ratios = |times: u64| -> Vec<f64> {
+            let of = |(a, b): &(u64, u64)| (spread(a * times, 0), spread(b * times, 0));
+            let boots: Vec<_> = levels_ns.iter().map(of).collect();
+            let boots: Vec<_> = boots.iter().map(|(a, b)| (a, b)).collect();
+            compare_pair(&boots).iter().map(|it| it.ratio.unwrap()).collect()
+        };
+        for (ratio, scaled) in ratios(1).into_iter().zip(ratios(times)) {
+            // Slots have three digits.
+            prop_assert!((scaled / ratio - 1.0).abs() < 0.01, "{} {}", ratio, scaled);
+        }
+    }
+}
+
+#[test]
+fn what_all_boots_show_is_a_verdict_with_its_interval() {
+    let (a, b) = (spread(40_000, 0), spread(50_000, 0));
+    let (slow_a, slow_b) = (spread(44_000, 0), spread(54_000, 0));
+    let boots = [
+        (&a, &b),
+        (&slow_a, &slow_b),
+        (&a, &b),
+        (&slow_a, &slow_b),
+        (&a, &b),
+    ];
+    let differences = compare_pair(&boots);
+    assert_eq!(
+        differences.len(),
+        3,
+        "p99.9 takes 10,000 requests of a boot"
+    );
+    for it in differences {
+        assert_eq!(it.outcome, Verdict::Lower);
+        let ratio = it.ratio.unwrap();
+        assert!((0.79..0.82).contains(&ratio), "{ratio}");
+        let (low, high) = it.interval.unwrap();
+        assert!(low.unwrap() < ratio && ratio < high.unwrap() && high.unwrap() < 1.0);
+        assert!((0.95..1.0).contains(&it.confidence.unwrap()));
+        assert!(it.detectable_ratio.unwrap() > 1.0);
+        assert_eq!(it.rounds.len(), 5);
+    }
 }
 
 #[test]
 fn one_spoilt_round_of_ten_does_not_hide_what_all_show() {
     let (target, baseline, spoilt) = (always(10_000), always(100_000), always(3_000_000));
-    let mut rounds = vec![(&target, &baseline); 10];
-    rounds[2].1 = &spoilt;
-    for difference in compare(&rounds, 1) {
-        assert_eq!(difference.verdict(), Verdict::Lower, "{difference:?}");
-    }
-    // In the target it is the tail, and nothing can be told of that.
-    let mut rounds = vec![(&target, &baseline); 10];
-    rounds[2].0 = &spoilt;
-    let differences = compare(&rounds, 1);
-    assert_eq!(differences[0].verdict(), Verdict::Lower);
-    for difference in &differences[2..] {
-        let verdict = difference.verdict();
-        assert_eq!(verdict, Verdict::NoDifference, "{difference:?}");
+    for is_baseline in [true, false] {
+        let mut boots = vec![(&target, &baseline); 10];
+        match is_baseline {
+            true => boots[2].1 = &spoilt,
+            false => boots[2].0 = &spoilt,
+        }
+        for difference in compare_pair(&boots) {
+            assert_eq!(difference.outcome, Verdict::Lower, "{difference:?}");
+        }
     }
 }
 
-/// Boots of two kinds, a third of them at three times the level of the others.
-fn of_two_kinds(level_ns: f64, random: &mut SplitMix64) -> Distribution {
-    let noise = Noise {
-        sigma: 0.05,
-        outliers: 0.0,
-    };
-    let factor = if random.happens(0.33) { 3.0 } else { 1.0 };
-    repetition(factor * level_ns, noise, random)
-}
-
-/// Counts, of `pairs` pairs of targets with boots of two kinds, those of which `what` holds.
-fn pairs_of_two_kinds(
-    pairs: usize,
-    levels_ns: (f64, f64),
-    rounds: usize,
-    what: fn(&[Difference]) -> bool,
-) -> usize {
-    let mut random = SplitMix64(21);
-    let holds = (0..pairs).filter(|_| {
-        let mut of = |level_ns| -> Vec<Distribution> {
-            (0..rounds)
-                .map(|_| of_two_kinds(level_ns, &mut random))
-                .collect()
+#[test]
+fn the_more_pairs_there_are_the_more_certain_each_verdict_must_be() {
+    let levels = [48_000, 49_500, 46_500, 48_500, 47_000].map(|ns| spread(ns, 0));
+    let baseline = spread(50_000, 0);
+    let pair: Vec<_> = levels.iter().map(|it| (it, &baseline)).collect();
+    let same: Vec<_> = levels.iter().map(|it| (it, it)).collect();
+    let alone = compare(&[rounds(&pair)]).remove(0);
+    let mut pairs = vec![rounds(&pair)];
+    pairs.extend(std::iter::repeat_n(rounds(&same), 17));
+    let among = compare(&pairs).remove(0);
+    for (alone, among) in alone.iter().zip(&among) {
+        assert!(alone.confidence < among.confidence, "{alone:?} {among:?}");
+        let length = |it: &Difference| {
+            let (low, high) = it.interval.unwrap();
+            high.unwrap() / low.unwrap()
         };
-        let (targets, baselines) = (of(levels_ns.0), of(levels_ns.1));
-        let rounds: Vec<_> = targets.iter().zip(&baselines).collect();
-        what(&compare(&rounds, 1))
-    });
-    holds.count()
-}
-
-#[test]
-fn boots_of_two_kinds_do_not_hide_what_the_order_of_rounds_shows() {
-    let is_lower = |differences: &[Difference]| {
-        assert!(differences.iter().all(|d| d.verdict() != Verdict::Higher));
-        differences[0].verdict() == Verdict::Lower
-    };
-    let found = pairs_of_two_kinds(40, (30_000.0, 240_000.0), 7, is_lower);
-    assert!(found >= 38, "{found} of 40");
-    let claims = pairs_of_two_kinds(200, (30_000.0, 30_000.0), 7, |differences| {
-        differences.iter().any(is_claim)
-    });
-    assert!(claims < 10, "{claims} of 200");
-}
-
-#[test]
-fn an_interval_holds_the_difference_itself() {
-    let inside = |differences: &[Difference]| {
-        differences.iter().all(|difference| {
-            let (low, high) = difference.interval_ns.unwrap();
-            (low..=high).contains(&difference.difference_ns())
-        })
-    };
-    assert_eq!(pairs_of_two_kinds(40, (30_000.0, 60_000.0), 7, inside), 40);
-    // Intervals that have nothing in common: the first one is told.
-    assert_eq!(narrowed((0.0, 2.0), (3.0, 4.0), 1.0), (0.0, 2.0));
-    assert_eq!(narrowed((0.0, 2.0), (1.5, 4.0), 1.0), (1.0, 2.0));
-}
-
-#[test]
-fn turned_round_a_difference_has_the_other_sign() {
-    let noise = Noise {
-        sigma: 0.05,
-        outliers: 0.1,
-    };
-    let mut random = SplitMix64(11);
-    let rounds: Vec<_> = (0..5)
-        .map(|_| {
-            (
-                repetition(4e4, noise, &mut random),
-                repetition(5e4, noise, &mut random),
-            )
-        })
-        .collect();
-    let there: Vec<_> = rounds.iter().map(|(a, b)| (a, b)).collect();
-    let back: Vec<_> = rounds.iter().map(|(a, b)| (b, a)).collect();
-    for (there, back) in compare(&there, 1).iter().zip(compare(&back, 1)) {
-        let ((low, high), (back_low, back_high)) =
-            (there.interval_ns.unwrap(), back.interval_ns.unwrap());
-        assert!((low + back_high).abs() < 1e-6 && (high + back_low).abs() < 1e-6);
-        assert!((low..=high).contains(&there.difference_ns()));
+        assert!(length(alone) < length(among));
+        assert_eq!(alone.ratio, among.ratio);
     }
+}
+
+#[test]
+fn tests_are_held_to_levels_step_by_step() {
+    let is_near = |levels: &[f64], expected: &[f64]| {
+        let mut pairs = levels.iter().zip(expected);
+        levels.len() == expected.len() && pairs.all(|(a, b)| (a - b).abs() < 1e-12)
+    };
+    // The second claim would fail alone among four; those after the first failure are held to its level.
+    let held = levels(&[Some(0.04), Some(0.001), None, Some(0.03), Some(0.016)]);
+    let expected = [0.025, 0.0125, 0.05, 0.025, 0.05 / 3.0];
+    assert!(is_near(&held, &expected), "{held:?}");
+    assert!(is_near(&levels(&[Some(0.06), Some(0.5)]), &[0.025, 0.025]));
+    assert!(levels(&[]).is_empty());
 }
 
 #[test]
 fn two_rounds_say_nothing() {
     let (a, b) = (always(1000), always(2000));
-    for rounds in 1..MIN_ROUNDS {
-        let differences = compare(&vec![(&a, &b); rounds], 1);
-        assert_eq!(differences[0].difference_ns(), -1000.0);
-        assert!(differences.iter().all(|d| d.interval_ns.is_none()));
-        assert_eq!(differences[0].to_string(), "too few rounds to say");
+    for count in 1..MIN_ROUNDS {
+        let differences = compare_pair(&vec![(&a, &b); count]);
+        assert_eq!(differences.len(), 3);
+        for it in differences {
+            assert_eq!((it.outcome, it.interval), (Verdict::TooFewRounds, None));
+            assert!((it.ratio.unwrap() - 0.5).abs() < 0.01);
+        }
     }
-    assert!(compare(&[], 1).is_empty());
-    assert_eq!(compare(&[(&a, &b); 3], 1)[0].verdict(), Verdict::Lower);
+    assert!(compare_pair(&[]).is_empty());
+    assert!(compare(&[]).is_empty());
+    assert_eq!(compare_pair(&[(&a, &b); 3])[0].outcome, Verdict::Lower);
 }
 
 #[test]
@@ -268,55 +207,104 @@ fn what_a_histogram_does_not_tell_apart_is_no_difference() {
     // 50,000 ns are known to 32 ns.
     let (a, b) = (always(50_000), always(50_040));
     assert_eq!(
-        compare(&[(&a, &b); 5], 1)[0].verdict(),
+        compare_pair(&[(&a, &b); 7])[0].outcome,
         Verdict::NoDifference
     );
-    let (a, b) = (always(500), always(504));
-    let differences = compare(&[(&b, &a); 5], 1);
-    assert_eq!(differences[0].to_string(), "higher by 2–6 ns at p50");
+    let (a, b) = (always(50_000), always(51_000));
+    assert_eq!(compare_pair(&[(&b, &a); 7])[0].outcome, Verdict::Higher);
 }
 
 #[test]
-fn percentiles_without_the_samples_are_left_out() {
+fn a_percentile_that_a_single_round_has_not_the_samples_for_gets_no_verdict() {
     let mut recording = Recording::default();
     (0..40).for_each(|value| recording.record(value));
     let few = Distribution::from(&recording);
     let many = always(50);
-    let names = |rounds: &[(&Distribution, &Distribution)]| -> Vec<&str> {
-        let differences = compare(rounds, 1);
-        differences.iter().map(|d| d.percentile.name).collect()
+    let names = |boots: &[(&Distribution, &Distribution)]| -> Vec<&str> {
+        let differences = compare_pair(boots);
+        differences.iter().map(|it| it.percentile.name).collect()
     };
-    // 120, 120 and 10,000 samples.
-    assert_eq!(names(&[(&few, &many); 3]), ["p50", "p90"]);
-    assert_eq!(names(&[(&many, &few); 3]), ["p50", "p90"]);
-    assert_eq!(names(&[(&many, &many); 5]), ["p50", "p90", "p99", "p99.9"]);
+    // Forty samples are enough for p50 alone, and 2000 for p99, however many rounds there are.
+    assert_eq!(
+        names(&[(&few, &many), (&many, &many), (&many, &many)]),
+        ["p50"]
+    );
+    assert_eq!(
+        names(&[(&many, &few), (&many, &many), (&many, &many)]),
+        ["p50"]
+    );
+    assert_eq!(names(&[(&many, &many); 9]), ["p50", "p90", "p99"]);
 }
 
 #[test]
-fn verdicts_are_in_a_unit_that_suits_them() {
-    let said = |low, high| {
-        let difference = Difference {
-            percentile: PERCENTILES[2],
-            target_ns: 1,
-            baseline_ns: 2,
-            interval_ns: Some((low, high)),
-        };
-        difference.to_string()
-    };
-    assert_eq!(said(-48_000.0, -41_000.0), "lower by 41.0–48.0 µs at p99");
-    assert_eq!(said(410.0, 480.0), "higher by 410–480 ns at p99");
-    assert_eq!(said(900.0, 4_100.0), "higher by 0.90–4.10 µs at p99");
-    assert_eq!(said(1e6, 2.5e8), "higher by 1–250 ms at p99");
-    assert_eq!(said(-1.0, 5.0), "no difference seen at p99");
+fn two_lossy_targets_have_their_losses_compared_and_not_their_timeouts() {
+    let (a, b) = (spread(40_000, 12), spread(50_000, 50));
+    let differences = compare_pair(&[(&a, &b); 5]);
+    // p50 and p90 are not among what was lost.
+    assert_eq!(at(&differences, "p50").outcome, Verdict::Lower);
+    assert_eq!(at(&differences, "p90").outcome, Verdict::Lower);
+    let tail = at(&differences, "p99");
+    assert_eq!(tail.outcome, Verdict::BothCensored);
+    assert_eq!(
+        (tail.ratio, tail.interval, tail.confidence),
+        (None, None, None)
+    );
+    let losses = tail.losses.unwrap();
+    assert!((0.22..0.27).contains(&losses.ratio), "{losses:?}");
+    assert!(losses.low < losses.ratio && losses.ratio < losses.high && losses.high < 1.0);
+    // Enough that one boot of each is so.
+    let (sound, other) = (spread(40_000, 0), spread(50_000, 0));
+    let boots = [
+        (&a, &other),
+        (&sound, &b),
+        (&sound, &other),
+        (&sound, &other),
+    ];
+    assert_eq!(
+        at(&compare_pair(&boots), "p99").outcome,
+        Verdict::BothCensored
+    );
 }
 
 #[test]
-fn the_same_seed_gives_the_same_interval() {
-    let noise = Noise {
-        sigma: 0.05,
-        outliers: 0.1,
-    };
-    let with = |seed| differences((1e5, 2e5), 5, noise, &mut SplitMix64(seed));
-    assert_eq!(with(4), with(4));
-    assert_ne!(with(4), with(5));
+fn against_a_lossy_target_a_difference_is_at_least_so_much() {
+    let (sound, lossy) = (spread(40_000, 0), spread(50_000, 50));
+    let lower = compare_pair(&[(&sound, &lossy); 5]);
+    let tail = at(&lower, "p99");
+    assert_eq!((tail.outcome, tail.ratio), (Verdict::Lower, None));
+    let (low, high) = tail.interval.unwrap();
+    assert_eq!(low, None);
+    // 60 µs and a timeout of a second.
+    assert!((5e-5..8e-5).contains(&high.unwrap()), "{high:?}");
+    assert_eq!(tail.detectable_ratio, None);
+    let higher = compare_pair(&[(&lossy, &sound); 5]);
+    let tail = at(&higher, "p99");
+    assert_eq!(
+        (tail.outcome, tail.interval.unwrap().1),
+        (Verdict::Higher, None)
+    );
+}
+
+/// The sound target is slower than the other's timeout: bounds say nothing of that.
+#[test]
+fn a_bound_on_the_wrong_side_is_no_verdict() {
+    let mut recording = Recording::default();
+    (0..REQUESTS).for_each(|_| recording.record(5 * TIMEOUT_NS));
+    let slow = Distribution::from(&recording);
+    let lossy = spread(50_000, 50);
+    let tail = compare_pair(&[(&slow, &lossy); 5]);
+    assert_eq!(at(&tail, "p99").outcome, Verdict::NoDifference);
+}
+
+#[test]
+fn what_the_instrument_dropped_itself_decides_no_verdict() {
+    let (a, b) = (spread(40_000, 0), spread(50_000, 0));
+    let mut pair = rounds(&[(&a, &b); 5]);
+    // A tenth of what lies beyond p99, and a little more.
+    for (dropped, names) in [(2, ["p50", "p90", "p99"].as_slice()), (3, &["p50", "p90"])] {
+        pair[1].target.dropped = dropped;
+        let differences = compare(&[pair.clone()]).remove(0);
+        let told: Vec<&str> = differences.iter().map(|it| it.percentile.name).collect();
+        assert_eq!(told, names);
+    }
 }

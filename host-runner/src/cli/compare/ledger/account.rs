@@ -1,13 +1,13 @@
 //! The repetitions of one combination under one kind of load: added up, merged, and held against another's.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::hope::Pair;
 use super::super::schedule::Combination;
-use crate::report::{Comparison, Merged, Part, Run};
+use crate::report::{BootRange, Comparison, Merged, Pairing, Part, Run, Weight};
+use crate::stats::comparison::{self, Round};
 use crate::stats::recorder::Censored;
-use crate::stats::{Distribution, Recorder, Recording, Requested, Tag, comparison};
+use crate::stats::{Distribution, Recorder, Recording, Requested, Tag};
 
 /// The repetitions of one combination under one kind of load.
 #[derive(Debug)]
@@ -17,9 +17,6 @@ pub struct Account {
     pub mode: &'static str,
     /// The valid ones.
     pub parts: Vec<Part>,
-    /// All samples of those.
-    pub latency: Recording,
-    tagged: BTreeMap<Tag, Recording>,
     censored: Censored,
     sent: u64,
     received: u64,
@@ -35,8 +32,6 @@ impl Account {
             combination,
             mode,
             parts: Vec::new(),
-            latency: Recording::default(),
-            tagged: BTreeMap::new(),
             censored: Censored::default(),
             sent: 0,
             received: 0,
@@ -47,37 +42,33 @@ impl Account {
 
     /// Adds a valid one, which began `start` after the comparison did.
     pub fn add(&mut self, run: &Run, recorder: &Recorder, start: Duration) {
-        self.latency.add_all(&recorder.latency);
-        let tags = Tag::ALL
-            .into_iter()
-            .filter(|&tag| run.tagged(tag).is_some());
-        let tagged: Vec<_> = tags
-            .filter_map(|tag| Some((tag, recorder.tagged(tag)?)))
-            .collect();
-        for (tag, recording) in &tagged {
-            self.tagged.entry(*tag).or_default().add_all(recording);
-        }
         self.censored.add(recorder.censored);
         self.sent += run.sent;
         self.received += run.received;
         self.lost += run.lost;
-        self.parts.push(Part {
-            round: run.round.unwrap_or(0),
-            start,
-            length: run.measured(),
-            latency: Distribution::from(&recorder.latency),
-            tagged: tagged
-                .into_iter()
-                .map(|(tag, it)| (tag, it.into()))
-                .collect(),
-        });
+        self.parts.push(Part::new(run, recorder, start));
         self.model = Some(run.clone());
+    }
+
+    /// All samples of the valid ones, of which each weighs the same.
+    pub fn latency(&self) -> Recording {
+        let parts: Vec<_> = self.parts.iter().map(|part| &part.latency).collect();
+        Distribution::merge(&parts)
+    }
+
+    /// The same of what is tagged; `None` where no repetition has it.
+    fn tagged(&self, tag: Tag) -> Option<Recording> {
+        let all = self.parts.iter().flat_map(|part| &part.tagged);
+        let of_tag = all.filter(|it| it.0 == tag).map(|it| &it.1);
+        let parts: Vec<_> = of_tag.collect();
+        (!parts.is_empty()).then(|| Distribution::merge(&parts))
     }
 
     /// All of them together, of `rounds` that there should be. Summaries have the `requested` percentiles besides.
     pub fn merged(&self, rounds: u32, requested: &[Requested]) -> Merged {
         let skipped = self.combination.skipped(None, String::new());
         let model = self.model.as_ref();
+        let latency = self.latency();
         let mut merged = Merged {
             target: skipped.target,
             responder: skipped.responder,
@@ -90,15 +81,19 @@ impl Account {
             sent: self.sent,
             received: self.received,
             lost: self.lost,
-            latency_ns: (&self.latency).into(),
+            weight: Weight::Boots,
+            latency_ns: (&latency).into(),
+            boots: BootRange::each(&self.parts),
             censored_from_ns: self.censored.from_ns,
             censored_count: self.censored.count,
             ..Merged::default()
         };
-        merged.latency_ns.add(&self.latency, requested);
-        for (&tag, recording) in &self.tagged {
-            let summary = merged.tagged_mut(tag).insert(recording.into());
-            summary.add(recording, requested);
+        merged.latency_ns.add(&latency, requested);
+        for tag in Tag::ALL {
+            if let Some(recording) = self.tagged(tag) {
+                let summary = merged.tagged_mut(tag).insert((&recording).into());
+                summary.add(&recording, requested);
+            }
         }
         merged
     }
@@ -160,28 +155,54 @@ impl Account {
         }
     }
 
-    /// Held against `baseline`, by the rounds in which both are valid.
-    pub fn against(&self, baseline: &Self, seed: u64) -> Vec<Comparison> {
-        let rounds: Vec<_> = self
-            .parts
-            .iter()
-            .filter_map(|part| {
-                let same = |other: &&Part| other.round == part.round;
-                let other = baseline.parts.iter().find(same)?;
-                Some((&part.latency, &other.latency))
-            })
-            .collect();
-        let differences = comparison::compare(&rounds, seed);
-        let comparison = |difference| Comparison {
-            mode: Some(self.mode.into()),
-            ..Comparison::new(
-                self.combination.contender.to_string(),
-                baseline.combination.contender.to_string(),
-                self.combination.way.name().to_owned(),
-                rounds.len(),
-                &difference,
-            )
-        };
-        differences.into_iter().map(comparison).collect()
+    /// The rounds in which both this and `baseline` are valid.
+    fn rounds<'a>(&'a self, baseline: &'a Self) -> impl Iterator<Item = (&'a Part, &'a Part)> {
+        self.parts.iter().filter_map(|part| {
+            let mut others = baseline.parts.iter();
+            let other = others.find(|other| other.round == part.round)?;
+            Some((part, other))
+        })
     }
+
+    fn pairing(&self, baseline: &Self) -> Pairing {
+        let (mut targets, mut baselines, mut rounds) = (0.0, 0.0, 0);
+        for (target, baseline) in self.rounds(baseline) {
+            targets += target.lost_share();
+            baselines += baseline.lost_share();
+            rounds += 1;
+        }
+        let mean = |sum: f64| sum / f64::from(rounds.max(1));
+        Pairing {
+            target: self.combination.contender.to_string(),
+            baseline: baseline.combination.contender.to_string(),
+            link: self.combination.way.name().to_owned(),
+            mode: Some(self.mode.into()),
+            lost: (mean(targets), mean(baselines)),
+        }
+    }
+}
+
+/// Holds each target against its baseline. All pairs of a comparison belong in one call: how certain each
+/// verdict must be depends on how many there are.
+pub fn compare(pairs: &[(&Account, &Account)]) -> Vec<Comparison> {
+    let rounds: Vec<Vec<Round<'_>>> = pairs
+        .iter()
+        .map(|(target, baseline)| {
+            let both = target.rounds(baseline);
+            both.map(|(target, baseline)| Round {
+                number: target.round,
+                target: target.boot(),
+                baseline: baseline.boot(),
+            })
+            .collect()
+        })
+        .collect();
+    let compared = pairs.iter().zip(comparison::compare(&rounds));
+    compared
+        .flat_map(|((target, baseline), differences)| {
+            let pairing = target.pairing(baseline);
+            let record = move |it| Comparison::new(pairing.clone(), &it);
+            differences.into_iter().map(record)
+        })
+        .collect()
 }

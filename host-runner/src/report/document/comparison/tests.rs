@@ -112,7 +112,7 @@ fn verdicts_are_the_records_in_words_and_figures() {
         "p50|lower|lower by 41.0–48.0 µs||72.0 µs against 116 µs",
         "p90|same|no difference seen|−0.90 to +1.20 µs|72.0 µs against 116 µs",
         "p99|higher|higher by 300–700 ns||72.0 µs against 116 µs",
-        "p99.9|none|n/a: too few samples||",
+        "p99.9|none|n/a: a round needs 10,000 requests||",
     ];
     assert_eq!(cells, expected);
 }

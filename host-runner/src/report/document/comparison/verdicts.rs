@@ -7,7 +7,7 @@ use super::{Contestant, OnLink};
 use crate::quantity;
 use crate::report::Comparison;
 use crate::stats::comparison::{MIN_ROUNDS, RAREST, Verdict};
-use crate::stats::summary::PERCENTILES;
+use crate::stats::summary::{PERCENTILES, Percentile};
 
 /// The percentiles that the sentences are about, if they are told: the tail.
 const TAIL: [&str; 2] = ["p99", "p99.9"];
@@ -113,11 +113,14 @@ fn row(link: &OnLink<'_>, target: &str, baseline: &str) -> Row {
     }
 }
 
+/// A cell without a verdict: a boot has too few samples.
 fn untold(percentile: &'static str) -> Cell {
+    let known = PERCENTILES.iter().find(|it| it.name == percentile);
+    let needed = known.map_or(0, Percentile::samples_needed);
     Cell {
         percentile,
         kind: "none",
-        words: "n/a: too few samples".to_owned(),
+        words: format!("n/a: a round needs {} requests", quantity::count(needed)),
         interval: None,
         values: None,
     }
@@ -137,9 +140,9 @@ fn cell(link: &OnLink<'_>, percentile: &'static str, difference: &Comparison) ->
             Verdict::Lower => "lower",
             Verdict::Higher => "higher",
             Verdict::NoDifference => "same",
-            Verdict::TooFewRounds => "none",
+            Verdict::TooFewRounds | Verdict::BothCensored => "none",
         },
-        words: words(difference),
+        words: difference.words(),
         interval: interval
             .filter(|_| outcome == Verdict::NoDifference)
             .map(|(low, high)| quantity::differences(low as f64, high as f64)),
@@ -149,13 +152,6 @@ fn cell(link: &OnLink<'_>, percentile: &'static str, difference: &Comparison) ->
             value(&difference.baseline, difference.baseline_ns)
         )),
     }
-}
-
-/// The verdict without the percentile, which stands beside it.
-fn words(difference: &Comparison) -> String {
-    let interval = difference.low_ns.zip(difference.high_ns);
-    let interval_ns = interval.map(|(low, high)| (low as f64, high as f64));
-    difference.outcome().words(interval_ns)
 }
 
 /// What the tail comes to on the link, one sentence for each percentile, and who can't be judged.
@@ -198,11 +194,7 @@ fn sentence(target: &str, percentile: &str, differences: &[&Comparison]) -> Stri
         found.copied()
     };
     let by = |outcome: Verdict, word: &str| {
-        let than = with(outcome).map(|it| {
-            let words = words(it);
-            let by = words.strip_prefix(word).unwrap_or(&words).trim();
-            format!("than {}'s {by}", it.baseline)
-        });
+        let than = with(outcome).map(|it| format!("than {}'s {}", it.baseline, it.by()));
         let than = list(than);
         than.map(|than| format!("is {word} {than}"))
     };
@@ -217,6 +209,10 @@ fn sentence(target: &str, percentile: &str, differences: &[&Comparison]) -> Stri
         plain(
             Verdict::TooFewRounds,
             "has too few rounds to be held against",
+        ),
+        plain(
+            Verdict::BothCensored,
+            "lies among lost requests, as does that of",
         ),
     ];
     let clauses: Vec<String> = clauses.into_iter().flatten().collect();
