@@ -66,7 +66,7 @@ fn an_open_loop_counts_a_pause_for_each_request_that_it_delayed() {
     let turn = turn();
     for link in FRAMES {
         let is_seen = (0..ATTEMPTS).any(|_| {
-            let arguments = format!("--link {link} --mode open --rate {RATE}");
+            let arguments = format!("--link {link} --mode open --arrivals even --rate {RATE}");
             let (outcome, results, pause_ns) = paused(&turn, &arguments);
             let file = |end: &str| outcome.file(&format!("out/hermit-{link}-open{end}.hlog"));
             let corrected = histogram(&file(""));

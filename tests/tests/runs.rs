@@ -132,7 +132,8 @@ fn the_environment_is_told() {
 #[test]
 fn an_open_loop_on_frames() {
     for link in FRAMES {
-        let load = "--mode open --rate 2000 --duration 500ms --warmup 100ms --timeout 20s";
+        let load =
+            "--mode open --arrivals even --rate 2000 --duration 500ms --warmup 100ms --timeout 20s";
         let (_, results) = measured(&format!("--link {link} {load}"));
         let run = results.run();
         assert_eq!((&run["mode"], &run["link"]), (&"open".into(), &link.into()));
@@ -221,8 +222,8 @@ fn a_closed_loop_through_the_user_network_with_dhcp() {
 
 #[test]
 fn an_open_loop_through_the_user_network() {
-    let arguments =
-        "--link user --mode open --rate 500 --duration 1s --warmup 0s --timeout 5s --payload 1472";
+    let arguments = "--link user --mode open --arrivals even --rate 500 --duration 1s --warmup 0s --timeout 5s \
+         --payload 1472";
     let (_, results) = measured(arguments);
     assert_eq!(results.count("sent"), 500);
     assert_eq!(results.run()["payload_bytes"], MAX_PAYLOAD);

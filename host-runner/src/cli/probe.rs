@@ -62,7 +62,7 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
         guest_boot_ms: None,
         placement: None,
     };
-    let mut series = Series::measure(&plan, args.load.sweep, &output, |plan| {
+    let mut series = Series::measure(&plan, args.load.sweep(), &output, |plan| {
         let link = link.as_mut();
         let conditions = Conditions {
             settle_ns: None,

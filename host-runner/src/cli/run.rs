@@ -49,7 +49,7 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
         }
     };
     let environment = subject.describe(environment);
-    let mut series = Series::measure(&plan, args.load.sweep, &output, |plan| {
+    let mut series = Series::measure(&plan, args.load.sweep(), &output, |plan| {
         subject.measure(plan, None, &interrupt)
     });
     series.measured_beside(turn.others());

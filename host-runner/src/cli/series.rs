@@ -5,7 +5,7 @@ use super::measure::Measured;
 use super::output::Output;
 use super::say::say;
 use crate::host::process::Process;
-use crate::load::{Plan, ladder};
+use crate::load::{Arrivals, Plan, ladder};
 use crate::quantity;
 use crate::report::{Environment, Report, Run};
 use crate::stats::Ended;
@@ -26,24 +26,24 @@ pub struct Series {
 }
 
 impl Series {
-    /// Measures by `plan` or, for a sweep, begins with it. `measure` makes one measurement; its
+    /// Measures by `plan` or, for a sweep, begins with it; a sweep's open loops have these arrivals. `measure` makes one measurement; its
     /// files are written at once, so what is done stays whatever comes after it.
     pub fn measure(
         plan: &Plan,
-        is_sweep: bool,
+        sweep: Option<Arrivals>,
         output: &Output,
         mut measure: impl FnMut(&Plan) -> (Run, Measured),
     ) -> Self {
         let mut series = Self::default();
         let goes_on = series.add(plan, None, output, &mut measure);
-        if !is_sweep || !goes_on {
+        let Some(arrivals) = sweep.filter(|_| goes_on) else {
             return series;
-        }
+        };
         // Without an answer there is no maximum; the pipeline's run says so.
         let Some(maximum) = series.runs[0].achieved_rate else {
             return series;
         };
-        let steps = ladder::steps(plan, maximum);
+        let steps = ladder::steps(plan, arrivals, maximum);
         announce(plan, maximum, &steps);
         for step in &steps {
             if !series.add(&step.plan, Some(step.percent), output, &mut measure) {
@@ -223,7 +223,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let output = output(place.path());
         let mut plans = Vec::new();
-        let series = Series::measure(&PLAN, true, &output, |plan| {
+        let series = Series::measure(&PLAN, Some(Arrivals::Poisson), &output, |plan| {
             plans.push(*plan);
             if plans.len() == bad + 1 {
                 made_up(plan, received, ended.clone())
@@ -238,7 +238,7 @@ mod tests {
     fn a_sweep_is_a_pipeline_and_the_whole_ladder() {
         let (series, plans) = sweep(3, 2000, Ended::Completed);
         assert_eq!(plans[0], PLAN);
-        let ladder: Vec<Plan> = ladder::steps(&PLAN, 1000.0)
+        let ladder: Vec<Plan> = ladder::steps(&PLAN, Arrivals::Poisson, 1000.0)
             .iter()
             .map(|step| step.plan)
             .collect();
@@ -256,7 +256,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let output = output(place.path());
         let measure = |plan: &Plan| made_up(plan, 5, Ended::Completed);
-        let series = Series::measure(&PLAN, false, &output, measure);
+        let series = Series::measure(&PLAN, None, &output, measure);
         assert_eq!(series.runs.len(), 1);
         series.conclude(Environment::now(), &output).unwrap();
         assert!(output.file("hermit-unix-pipeline.hlog").exists());
@@ -306,7 +306,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let output = output(place.path());
         let mut count = 0;
-        let series = Series::measure(&PLAN, true, &output, |plan| {
+        let series = Series::measure(&PLAN, Some(Arrivals::Poisson), &output, |plan| {
             count += 1;
             if count == 2 {
                 std::fs::remove_dir_all(place.path().join("out")).unwrap();

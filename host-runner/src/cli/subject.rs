@@ -3,6 +3,9 @@
 use std::fs;
 use std::net::{Ipv6Addr, SocketAddr};
 
+use rustix::process::Pid;
+use wire::Counters;
+
 use super::args::RunArgs;
 use super::args::ValidityArgs;
 use super::floor::Floor;
@@ -13,13 +16,15 @@ use super::recipe::{Recipe, family, way};
 use super::way::Way;
 use super::{CliError, linux, machine};
 use crate::files::Destination;
+use crate::host::activity::Observed;
 use crate::host::assignment::{Assignment, Cpus};
+use crate::host::memory::{Locked, lock_this_process};
 use crate::link::reflector::Reflector;
 use crate::link::turn::BOOT_ID;
 use crate::link::{self, Family, Link, LinkKind};
 use crate::load::{Mode, Plan};
 use crate::machine::{Machine, Placement};
-use crate::report::run::GuestCounters;
+use crate::report::run::{GuestCounters, Losses, Sent};
 use crate::report::{Environment, Image, Run, Setting};
 use crate::target::linux_host::Host;
 use crate::target::{Bootable, Target};
@@ -41,6 +46,8 @@ pub struct Subject {
     assignment: Option<Assignment>,
     /// The CPUs that were taken.
     cpus: Option<Cpus>,
+    /// Why this program's memory is not locked, if it is not.
+    instrument_lock: Result<(), String>,
     /// What its measurements have to live up to.
     validity: ValidityArgs,
     /// The service's CPU, if this side polls memory that it shares with it.
@@ -73,6 +80,38 @@ impl Service {
     fn own_threads_ns(&self) -> Option<u64> {
         match self {
             Self::Guest { machine, .. } => machine.own_threads_ns(),
+            Self::Host(_) | Self::Thread { .. } => None,
+        }
+    }
+
+    /// Returns QEMU's process, or the responder's.
+    fn pid(&self) -> Option<Pid> {
+        match self {
+            Self::Guest { machine, .. } => Some(machine.pid()),
+            Self::Host(host) => Some(host.pid()),
+            Self::Thread { .. } => None,
+        }
+    }
+
+    fn is_preallocated(&self) -> Option<bool> {
+        match self {
+            Self::Guest { machine, .. } => Some(machine.is_preallocated()),
+            Self::Host(_) | Self::Thread { .. } => None,
+        }
+    }
+
+    /// Returns why a guest's memory is not locked, if it is not.
+    fn memory_lock(&self) -> Option<Result<(), String>> {
+        match self {
+            Self::Guest { machine, .. } => Some(machine.memory_lock()),
+            Self::Host(_) | Self::Thread { .. } => None,
+        }
+    }
+
+    /// The service's counters, where they can be read without asking it.
+    fn counters(&mut self) -> Option<Counters> {
+        match self {
+            Self::Guest { machine, .. } => machine.counters().ok(),
             Self::Host(_) | Self::Thread { .. } => None,
         }
     }
@@ -164,6 +203,7 @@ impl Subject {
             },
             assignment,
             cpus: placement.cpus(),
+            instrument_lock: lock_this_process(),
             shared_cpu: placement.cpu().filter(|_| kind.is_polled()),
             link,
             service: Service::Guest {
@@ -206,6 +246,7 @@ impl Subject {
             },
             assignment,
             cpus: placement.cpus(),
+            instrument_lock: lock_this_process(),
             shared_cpu: None,
             link,
             service: Service::Host(host),
@@ -229,6 +270,7 @@ impl Subject {
             validity: args.validity,
             footprint: Footprint::default(),
             cpus: null.placement.cpus(),
+            instrument_lock: lock_this_process(),
             shared_cpu: null.placement.cpu().filter(|_| null.is_polled),
             assignment,
             link: null.link,
@@ -267,7 +309,11 @@ impl Subject {
         let shared_cpu = self.shared_cpu;
         let look = || shared_cpu.map(|cpu| Floor::look(cpu, plan.payload_len));
         let floor_before = look();
+        // Costs the guest nothing: the counters are read from its memory.
+        let counters_before = self.service.counters();
         let signals_before = self.link.signals();
+        let observed = Observed::new(self.cpus, self.service.pid());
+        let activity_before = observed.before();
         let (link, service) = (self.link.as_mut(), &self.service);
         let conditions = Conditions {
             settle_ns,
@@ -278,12 +324,19 @@ impl Subject {
         let own_threads_ns = || service.own_threads_ns();
         let health = || service.check();
         let measured = measure(plan, &conditions, link, &own_threads_ns, health);
+        let activity = observed.since(activity_before);
         let signals = self.link.signals().zip(signals_before);
         let floors = floor_before.zip(look());
         let resident_bytes = self.service.resident_bytes();
         let mut run = measured.record(self.setting.clone(), plan);
         self.footprint.tell(&mut run);
         run.cpus = self.cpus;
+        run.host_activity = Some(activity);
+        run.prealloc = self.service.is_preallocated();
+        run.memory_locked = Some(Locked::new(
+            self.service.memory_lock(),
+            self.instrument_lock.clone(),
+        ));
         run.resident_bytes = resident_bytes;
         run.signals = signals.map(|(now, before)| now.since(&before));
         if let Some((before, after)) = floors {
@@ -291,8 +344,16 @@ impl Subject {
             run.core_round_trip_ns = Some(line);
             run.reflector_round_trip_ns = Some(reflector);
         }
-        if let (Service::Guest { machine, .. }, None) = (&mut self.service, &measured.failure) {
-            run.guest_counters = machine.counters().ok().map(GuestCounters);
+        if measured.failure.is_none() {
+            let counters = self.service.counters();
+            run.guest_counters = counters.map(GuestCounters);
+            let sent = Sent {
+                sent: run.sent + measured.tally.warmup_discarded,
+                lost: run.lost,
+                dropped_locally: run.dropped_locally,
+            };
+            run.losses = (counters_before.zip(counters))
+                .map(|(before, after)| Losses::between(&before, &after, &sent));
         }
         (run, measured)
     }
@@ -374,7 +435,7 @@ mod tests {
             panic!("{line}");
         };
         let first = args.load.plan().unwrap();
-        let steps = ladder::steps(&first, 1000.0).into_iter();
+        let steps = ladder::steps(&first, args.load.arrivals(), 1000.0).into_iter();
         let steps = steps.filter(|_| args.load.sweep).map(|step| step.plan);
         std::iter::once(first).chain(steps).collect()
     }

@@ -4,8 +4,11 @@
 use std::fs;
 
 use jiff::Timestamp;
+use rustix::process::Pid;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::tree::Tree;
 use crate::terminal::one_line;
 
 /// Ticks of process times per second: `USER_HZ`, 100 on every architecture that Fathom runs on.
@@ -88,6 +91,50 @@ impl Stat {
             parent: field(4)?.try_into().ok()?,
             ticks: field(14)?.checked_add(field(15)?)?,
             started_ticks: field(22)?,
+        })
+    }
+}
+
+/// Page faults of a process or thread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Faults {
+    /// Number of those that took no reading from a disk.
+    pub minor: u64,
+    /// Number of those that did.
+    pub major: u64,
+}
+
+impl Faults {
+    /// Returns those of the process `pid` since its start.
+    #[must_use]
+    pub fn of(tree: &Tree, pid: Pid) -> Option<Self> {
+        Self::parse(&tree.read(format!("proc/{}/stat", pid.as_raw_nonzero()))?)
+    }
+
+    /// Returns those of the calling thread since its start.
+    #[must_use]
+    pub fn of_this_thread(tree: &Tree) -> Option<Self> {
+        Self::parse(&tree.read("proc/thread-self/stat")?)
+    }
+
+    /// Returns how many there were between two readings.
+    #[must_use]
+    pub fn increase(before: Option<Self>, after: Option<Self>) -> Option<Self> {
+        let (before, after) = before.zip(after)?;
+        Some(Self {
+            minor: after.minor.checked_sub(before.minor)?,
+            major: after.major.checked_sub(before.major)?,
+        })
+    }
+
+    /// Reads fields 10 and 12 of a `stat` file.
+    fn parse(stat: &str) -> Option<Self> {
+        let (_, fields) = stat.rsplit_once(')')?;
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
+        Some(Self {
+            minor: field(10)?,
+            major: field(12)?,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! A sweep's ladder: open loops at shares of the most that a service gets done.
 
 use super::window::MAX_CAPACITY;
-use super::{Mode, Plan, Rate};
+use super::{Arrivals, Mode, Plan, Rate};
 
 /// The shares, in percent. Near the maximum, where latency bends upwards, they are closer.
 pub const PERCENTAGES: [u32; 10] = [10, 20, 30, 40, 50, 60, 70, 80, 90, 95];
@@ -23,7 +23,7 @@ pub struct Step {
 /// All have the same timeout: `plan`'s or, if the fastest step sends more in that time than can be
 /// accounted for, the longest that it can have.
 #[must_use]
-pub fn steps(plan: &Plan, maximum: f64) -> Vec<Step> {
+pub fn steps(plan: &Plan, arrivals: Arrivals, maximum: f64) -> Vec<Step> {
     let rates = PERCENTAGES.map(|percent| rate(maximum, percent));
     let fastest = rates.iter().max().copied().unwrap_or(Rate::LOWEST);
     let timeout_ns = plan.timeout_ns.min(fastest.time_of(MAX_CAPACITY));
@@ -31,7 +31,7 @@ pub fn steps(plan: &Plan, maximum: f64) -> Vec<Step> {
         .map(|(percent, rate)| Step {
             percent,
             plan: Plan {
-                mode: Mode::Open { rate },
+                mode: Mode::Open { rate, arrivals },
                 timeout_ns,
                 ..*plan
             },
@@ -77,7 +77,7 @@ mod tests {
 
     fn rates(steps: &[Step]) -> Vec<f64> {
         let rate = |step: &Step| match step.plan.mode {
-            Mode::Open { rate } => rate.as_f64(),
+            Mode::Open { rate, .. } => rate.as_f64(),
             other => panic!("{other:?}"),
         };
         steps.iter().map(rate).collect()
@@ -85,14 +85,14 @@ mod tests {
 
     #[test]
     fn a_slow_service_has_ten_different_steps_too() {
-        let steps = steps(&PLAN, 2.0);
+        let steps = steps(&PLAN, Arrivals::Poisson, 2.0);
         let expected = [0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 1.9];
         assert_eq!(rates(&steps), expected);
     }
 
     #[test]
     fn the_steps_are_shares_of_the_maximum() {
-        let steps = steps(&PLAN, 123_456.0);
+        let steps = steps(&PLAN, Arrivals::Poisson, 123_456.0);
         let rates: Vec<u32> = rates(&steps).iter().map(|&rate| rate as u32).collect();
         let expected = [
             12_346, 24_691, 37_037, 49_382, 61_728, 74_074, 86_419, 98_765, 111_110, 117_283,
@@ -110,14 +110,14 @@ mod tests {
 
     #[test]
     fn a_million_a_second_keeps_the_timeout_of_a_second() {
-        let steps = steps(&PLAN, 2_000_000.0);
+        let steps = steps(&PLAN, Arrivals::Poisson, 2_000_000.0);
         assert!(steps.iter().all(|step| step.plan.timeout_ns == SECOND_NS));
     }
 
     proptest! {
         #[test]
         fn every_step_can_be_carried_out(maximum in 0.01..1e11f64, timeout_ns in 1..100 * SECOND_NS) {
-            let steps = steps(&Plan { timeout_ns, ..PLAN }, maximum);
+            let steps = steps(&Plan { timeout_ns, ..PLAN }, Arrivals::Even, maximum);
             for step in &steps {
                 prop_assert_eq!(step.plan.check(), Ok(()));
                 prop_assert_eq!(step.plan.timeout_ns, steps[0].plan.timeout_ns);

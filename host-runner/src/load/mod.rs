@@ -48,6 +48,7 @@ mod tests;
 pub use plan::{Limit, Mode, Plan, PlanError};
 pub use protocol::Protocol;
 pub use rate::Rate;
+pub use schedule::Arrivals;
 pub use supervise::{Phase, Progress};
 pub use tally::{SendErrors, Tally};
 
@@ -170,7 +171,7 @@ where
     let mut supervisor = supervise::Supervisor::new(cancel, check);
     let ended = match plan.mode {
         Mode::Closed => closed::run(&mut engine, &mut supervisor),
-        Mode::Open { rate } => open::run(&mut engine, &mut supervisor, rate),
+        Mode::Open { rate, arrivals } => open::run(&mut engine, &mut supervisor, rate, arrivals),
         Mode::Pipeline { depth } => pipeline::run(&mut engine, &mut supervisor, depth),
     };
     let ending = match ended {

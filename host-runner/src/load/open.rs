@@ -5,7 +5,7 @@
 //! a reason that does not pass by itself.
 
 use super::engine::Engine;
-use super::schedule::Schedule;
+use super::schedule::{Arrivals, Schedule};
 use super::supervise::{Progress, Supervisor};
 use super::{Ending, Observer, Rate, earlier};
 use crate::link::{Link, Refusal};
@@ -37,6 +37,7 @@ pub(super) fn run<L, O, C, H, E>(
     engine: &mut Engine<'_, L, O, C>,
     supervisor: &mut Supervisor<'_, H>,
     rate: Rate,
+    arrivals: Arrivals,
 ) -> Result<(), Ending<E>>
 where
     L: Link + ?Sized,
@@ -46,12 +47,12 @@ where
 {
     let mut now_ns = engine.now_ns();
     engine.begin(now_ns);
-    let mut schedule = Schedule::new(now_ns, rate);
+    let mut schedule = Schedule::new(now_ns, rate, arrivals, engine.plan.seed);
     let mut sending = engine.wants(schedule.due_ns());
     // A warm-up shorter than an interval is one request, and does not wait for the next one to be due.
     let early_ns = (engine.plan.warmup.duration_ns)
         .filter(|&warmup_ns| warmup_ns < rate.interval_ns())
-        .map(|warmup_ns| now_ns.saturating_add(warmup_ns));
+        .map(|warmup_ns| schedule.due_ns().saturating_add(warmup_ns));
     // A link that polls ends its wait when the request is due.
     let awake_ns = if engine.is_polled() {
         0
@@ -87,7 +88,7 @@ where
             }
             schedule.advance();
             if let Some(early_ns) = early_ns.filter(|_| engine.is_warming_up()) {
-                schedule = Schedule::new(early_ns, rate);
+                schedule.go_on_at(early_ns);
             }
             sending = engine.wants(schedule.due_ns());
             burst += 1;

@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use wire::{HEADER_LEN, MAX_PAYLOAD};
 
 use super::window::MAX_CAPACITY;
-use super::{Protocol, Rate};
+use super::{Arrivals, Protocol, Rate};
 use crate::link::Family;
 
 /// How requests follow each other.
@@ -15,10 +15,13 @@ pub enum Mode {
     /// the system when nobody else uses it: a slow answer delays the next question, so the tail is
     /// not what independent users would see.
     Closed,
-    /// Request i is due i / `rate` seconds after the start, whatever happened before.
+    /// Each request is due at a time that is known beforehand ([`super::schedule`]), whatever happened
+    /// before.
     Open {
-        /// Requests per second.
+        /// Requests per second, on average.
         rate: Rate,
+        /// Rule by which they follow each other.
+        arrivals: Arrivals,
     },
     /// A closed loop of `depth` requests in flight: each goes out when an earlier one was answered
     /// or lost. It measures how much the system gets done; its latency is that at full load.
@@ -194,15 +197,16 @@ impl Plan {
         match self.mode {
             Mode::Closed => 1,
             Mode::Pipeline { depth } => depth.get().into(),
-            Mode::Open { rate } => rate.requests_in(self.timeout_ns),
+            Mode::Open { rate, .. } => rate.requests_in(self.timeout_ns),
         }
     }
 
-    /// How long measuring takes, in nanoseconds, as far as that is known beforehand.
+    /// How long measuring takes, in nanoseconds, as far as that is known beforehand; with random arrivals
+    /// on average.
     #[must_use]
     pub fn expected_ns(&self) -> Option<u64> {
         let by_count = match (self.mode, self.measure.count) {
-            (Mode::Open { rate }, Some(count)) => Some(rate.time_of(count)),
+            (Mode::Open { rate, .. }, Some(count)) => Some(rate.time_of(count)),
             _ => None,
         };
         match (self.measure.duration_ns, by_count) {
@@ -234,6 +238,7 @@ mod tests {
     fn open(rate: u32) -> Mode {
         Mode::Open {
             rate: Rate::per_second(rate),
+            arrivals: Arrivals::Even,
         }
     }
 

@@ -37,6 +37,7 @@ fn plan(mode: Mode, warmup: u64, count: u64) -> Plan {
 fn open(rate: u32) -> Mode {
     Mode::Open {
         rate: Rate::per_second(rate),
+        arrivals: Arrivals::Even,
     }
 }
 
@@ -124,6 +125,7 @@ fn an_open_loop_may_send_less_than_once_a_second() {
         ..plan(
             Mode::Open {
                 rate: "0.2".parse().unwrap(),
+                arrivals: Arrivals::Even,
             },
             0,
             0,
@@ -152,6 +154,31 @@ fn an_open_loop_may_send_less_than_once_a_second() {
     });
     assert_eq!((tally.sent, tally.received), (1, 1));
     assert!(log.lateness_ns[0] < 10_000);
+}
+
+#[test]
+fn random_arrivals_are_sent_at_their_times_and_limit_no_generator() {
+    let rate = Rate::per_second(10_000);
+    let arrivals = Arrivals::Poisson;
+    let plan = plan(Mode::Open { rate, arrivals }, 0, 10_000);
+    let mut sent_ns = Vec::new();
+    let (tally, log) = measure(&plan, |header, request| {
+        sent_ns.push(header.t1_ns);
+        vec![(RTT_NS, reply(request))]
+    });
+    assert_eq!((tally.sent, tally.lost), (10_000, 0));
+    let mut schedule = schedule::Schedule::new(tally.started_ns, rate, arrivals, plan.seed);
+    for &at_ns in &sent_ns {
+        // A handful of calls of 10 ns each, for each of those that are due at nearly the same time.
+        let late_ns = at_ns - schedule.due_ns();
+        assert!(late_ns < 500, "{late_ns}");
+        schedule.advance();
+    }
+    assert!(log.lateness_ns.iter().all(|&ns| ns < 500));
+    // By chance the rate is off by as much as one in a hundred, and that is no fault of the generator's.
+    let off = tally.achieved_rate().unwrap() / 10_000.0 - 1.0;
+    assert!(off.abs() < 0.04, "{off}");
+    assert!(!tally.is_generator_limited(), "{tally:?}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use super::command::{self, Attempt};
 use super::config::{Accel, Config, Netdev};
 use super::error::{Hint, MachineError};
 use super::image;
+use super::memory::GuestMemory;
 use super::process::{Process, Seen};
 use super::qmp::Monitor;
 use super::{BootEvent, KVM_TRIAL};
@@ -43,6 +44,7 @@ pub(super) struct Booted {
     pub accel_reason: String,
     pub boot_host_ns: u64,
     pub host_port: Option<u16>,
+    pub memory: GuestMemory,
 }
 
 /// Boots `config` on the accelerator that it asks for, or the best that works; `probe` says
@@ -149,7 +151,12 @@ impl Boot<'_> {
         host_port: u16,
     ) -> Result<Booted, MachineError> {
         (self.on_event)(BootEvent::Starting { accel });
-        let (process, monitor) = self.start(accel, host_port)?;
+        let memory = GuestMemory::new(self.config.memory_mib);
+        let memory = memory.map_err(|source| MachineError::Setup {
+            what: "the guest's memory",
+            source,
+        })?;
+        let (process, monitor) = self.start(accel, host_port, &memory)?;
         let ready = self.wait(&process, timeout, host_port)?;
         let ready_at_ns = process.seen(|seen| seen.ready_at_ns);
         let boot_host_ns = ready_at_ns.saturating_sub(process.started_at_ns());
@@ -162,10 +169,16 @@ impl Boot<'_> {
             accel_reason,
             boot_host_ns,
             host_port: (host_port != 0).then_some(host_port),
+            memory,
         })
     }
 
-    fn start(&self, accel: Accel, host_port: u16) -> Result<(Process, Monitor), MachineError> {
+    fn start(
+        &self,
+        accel: Accel,
+        host_port: u16,
+        memory: &GuestMemory,
+    ) -> Result<(Process, Monitor), MachineError> {
         let setup = |what| move |source| MachineError::Setup { what, source };
         let (ours, theirs) = UnixStream::pair().map_err(setup("a monitor socket"))?;
         let network = match &self.config.netdev {
@@ -182,14 +195,16 @@ impl Boot<'_> {
             .map(|path| Destination::from(path).create().map(OwnedFd::from))
             .transpose()
             .map_err(setup("a capture file"))?;
+        let memory = memory.descriptor().map_err(setup("the guest's memory"))?;
         let attempt = Attempt {
             accel,
             host_port,
             monitor: theirs.as_raw_fd(),
             network: network.as_ref().map_or(-1, AsRawFd::as_raw_fd),
+            memory: memory.as_raw_fd(),
             capture: capture.as_ref().map(AsRawFd::as_raw_fd),
         };
-        let inherited = [Some(theirs), network, capture];
+        let inherited = [Some(theirs), Some(memory), network, capture];
         let inherited = inherited.into_iter().flatten().collect();
         let mut command = Command::new(&self.config.qemu);
         command.args(command::arguments(self.config, attempt));

@@ -6,6 +6,7 @@ use std::os::fd::RawFd;
 use std::path::Path;
 
 use super::config::{Accel, Config, Netdev};
+use super::memory::is_allocated_early;
 
 /// What one attempt to boot adds to the configuration.
 #[derive(Clone, Copy, Debug)]
@@ -19,12 +20,14 @@ pub(super) struct Attempt {
     /// What the network device is connected to likewise, with [`Netdev::Unix`], [`Netdev::Tap`] and
     /// [`Netdev::VhostUser`].
     pub network: RawFd,
+    /// The guest's memory likewise.
+    pub memory: RawFd,
     /// The file of a capture likewise, if QEMU is to write one.
     pub capture: Option<RawFd>,
 }
 
-/// What QEMU calls the guest's memory when it is shared.
-const SHARED_MEMORY: &str = "m0";
+/// QEMU's name for the guest's memory.
+const MEMORY: &str = "m0";
 
 /// QEMU's arguments, without the program's own name.
 pub(super) fn arguments(config: &Config, attempt: Attempt) -> Vec<OsString> {
@@ -39,11 +42,7 @@ pub(super) fn arguments(config: &Config, attempt: Attempt) -> Vec<OsString> {
     arguments.option("-cpu", cpu_model(config, attempt.accel));
     arguments.option("-smp", processors(attempt.accel));
     arguments.option("-m", format!("{}M", config.memory_mib));
-    if is_shared(config) {
-        let size = config.memory_mib;
-        let backend = format!("memory-backend-memfd,id={SHARED_MEMORY},size={size}M,share=on");
-        arguments.option("-object", backend);
-    }
+    arguments.option("-object", memory(config, attempt));
     arguments.option("-kernel", config.image.as_os_str());
     if let Some(initrd) = &config.initrd {
         arguments.option("-initrd", initrd.as_os_str());
@@ -77,18 +76,23 @@ const fn processors(accel: Accel) -> &'static str {
     }
 }
 
-/// Whether someone else than QEMU needs the guest's memory.
-fn is_shared(config: &Config) -> bool {
-    matches!(config.netdev, Netdev::VhostUser { .. })
+/// The guest's memory on every link alike, so that they can be compared. Shared, because it is locked from
+/// here (`super::memory`), and on link vhost-user read and written.
+fn memory(config: &Config, attempt: Attempt) -> String {
+    let (size, file) = (config.memory_mib, attempt.memory);
+    let early = if is_allocated_early(size) {
+        "on"
+    } else {
+        "off"
+    };
+    format!(
+        "memory-backend-file,id={MEMORY},size={size}M,mem-path=/proc/self/fd/{file},share=on,\
+         prealloc={early}"
+    )
 }
 
 fn board(config: &Config) -> String {
-    let name = config.machine.name();
-    if is_shared(config) {
-        format!("{name},memory-backend={SHARED_MEMORY}")
-    } else {
-        name.to_owned()
-    }
+    format!("{},memory-backend={MEMORY}", config.machine.name())
 }
 
 fn cpu_model(config: &Config, accel: Accel) -> &str {
@@ -209,6 +213,7 @@ mod tests {
             host_port: 40000,
             monitor: 7,
             network: 8,
+            memory: 6,
             capture: capture_path(config).map(|_| 9),
         };
         let arguments = arguments(config, attempt);
@@ -229,8 +234,10 @@ mod tests {
         config.boot_args = "ip=10.0.2.15/24 port=9000".to_owned();
         assert_eq!(
             line(&config, Accel::Tcg),
-            "-nodefaults -no-user-config -no-reboot -display none -M pc -accel tcg -cpu max \
-             -smp 1,maxcpus=2 -m 32M -kernel target/fathom.elf -append ip=10.0.2.15/24 port=9000 \
+            "-nodefaults -no-user-config -no-reboot -display none -M pc,memory-backend=m0 -accel tcg \
+             -cpu max -smp 1,maxcpus=2 -m 32M \
+             -object memory-backend-file,id=m0,size=32M,mem-path=/proc/self/fd/6,share=on,prealloc=on \
+             -kernel target/fathom.elf -append ip=10.0.2.15/24 port=9000 \
              -chardev stdio,id=console,signal=off -serial chardev:console \
              -chardev socket,id=monitor,fd=7 -mon chardev=monitor,mode=control \
              -device isa-debug-exit,iobase=0xf4,iosize=0x04 \
@@ -248,7 +255,8 @@ mod tests {
         config.mac = [2, 0, 0, 0, 0, 0xfe];
         config.extra_qemu_args = vec!["-d".into(), "int".into()];
         let kvm = line(&config, Accel::Kvm);
-        assert!(kvm.contains("-M q35 -accel kvm -cpu host -smp 1 -m 1024M"));
+        assert!(kvm.contains("-M q35,memory-backend=m0 -accel kvm -cpu host -smp 1 -m 1024M "));
+        assert!(kvm.contains(",size=1024M,mem-path=/proc/self/fd/6,share=on,prealloc=off "));
         assert!(kvm.contains("-netdev dgram,id=n0,local.type=fd,local.str=8 "));
         assert!(kvm.contains("mac=02:00:00:00:00:fe,"));
         assert!(kvm.ends_with(" -d int"));
@@ -268,8 +276,7 @@ mod tests {
         assert!(line(&config, Accel::Kvm).ends_with(",romfile="));
         let line = line(&config, Accel::Tcg);
         assert!(line.ends_with(",romfile=,vectors=0"));
-        assert!(line.contains("-M pc,memory-backend=m0 "));
-        assert!(line.contains("-m 32M -object memory-backend-memfd,id=m0,size=32M,share=on "));
+        assert!(line.contains("mem-path=/proc/self/fd/6,share=on,"));
         assert!(line.contains(
             "-chardev socket,id=v0,path=/proc/self/fd/8 -netdev vhost-user,id=n0,chardev=v0 "
         ));

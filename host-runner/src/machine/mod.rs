@@ -14,6 +14,7 @@ mod config;
 mod console;
 mod error;
 mod image;
+mod memory;
 pub(crate) mod placement;
 pub(crate) mod process;
 mod qmp;
@@ -71,6 +72,7 @@ const END_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Machine {
     booted: Booted,
     hint: Hint,
+    memory_mib: u32,
     /// The virtual CPU's thread, where QEMU's others share the one CPU of the measuring thread.
     vcpu_apart: Option<Pid>,
 }
@@ -91,6 +93,7 @@ impl Machine {
         Ok(Self {
             booted: boot::boot(&config, accel::probe, cancelled, on_event)?,
             hint: Hint::from_memory(config.memory_mib),
+            memory_mib: config.memory_mib,
             vcpu_apart: None,
         })
     }
@@ -125,11 +128,33 @@ impl Machine {
         self.booted.process.started_at_ns()
     }
 
+    /// Returns QEMU's process.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        self.booted.process.pid()
+    }
+
     /// How much of QEMU's memory is in the host's, in bytes: its own, and what the guest has touched of
     /// the memory that it was given, shared or not. `None` if QEMU is gone.
     #[must_use]
     pub fn resident_bytes(&self) -> Option<u64> {
         self.booted.process.resident_bytes()
+    }
+
+    /// Returns whether the guest's memory was allocated before the guest started.
+    #[must_use]
+    pub const fn is_preallocated(&self) -> bool {
+        memory::is_allocated_early(self.memory_mib)
+    }
+
+    /// Returns whether the guest's memory is locked.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not, in words.
+    pub fn memory_lock(&self) -> Result<(), String> {
+        let obstacle = self.booted.memory.obstacle();
+        obstacle.map_or(Ok(()), |obstacle| Err(obstacle.to_owned()))
     }
 
     /// The UDP port on 127.0.0.1 that leads to the service, with [`Netdev::User`].

@@ -248,6 +248,7 @@ mod tests {
     #[test]
     fn a_run_as_one_interval() {
         let recorder = sample::recorder(Mode::Open {
+            arrivals: crate::load::Arrivals::Even,
             rate: crate::load::Rate::per_second(1000),
         });
         let uncorrected = &recorder.open.unwrap().uncorrected;
@@ -269,6 +270,7 @@ mod tests {
     #[test]
     fn every_other_quantity_is_an_entry_of_the_whole_run_with_its_tag() {
         let mode = Mode::Open {
+            arrivals: crate::load::Arrivals::Even,
             rate: crate::load::Rate::per_second(1000),
         };
         let recorder = sample::recorder(mode);

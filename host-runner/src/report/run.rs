@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::floor::BeforeAfter;
 use super::{comparison, utc};
 use crate::doctor::busy::{self, Busy};
+use crate::host::activity::HostActivity;
 use crate::host::assignment::Cpus;
+use crate::host::memory::Locked;
 use crate::link::Signals;
 use crate::load::{Mode, Plan, Protocol, Tally};
 use crate::stats::{
@@ -22,7 +24,7 @@ mod guest_counters;
 mod losses;
 
 pub use guest_counters::GuestCounters;
-pub use losses::Losses;
+pub use losses::{Losses, Sent};
 
 /// What was measured, and over what.
 #[derive(Clone, Debug)]
@@ -245,6 +247,15 @@ pub struct Run {
     /// CPUs of the guest and of the measuring thread; null where the scheduler chose.
     #[serde(default)]
     pub cpus: Option<Cpus>,
+    /// What the host did meanwhile on the CPUs in use; null where this program started nothing.
+    #[serde(default)]
+    pub host_activity: Option<HostActivity>,
+    /// Whether the guest's memory was allocated before the guest started; null without a guest.
+    #[serde(default)]
+    pub prealloc: Option<bool>,
+    /// What of the memory was locked; null where this program started nothing.
+    #[serde(default)]
+    pub memory_locked: Option<Locked>,
     /// Whether the run was broken off.
     pub partial: bool,
     /// Whether the figures mean what they say.
@@ -295,13 +306,16 @@ impl Run {
             sweep_percent: None,
             offered_rate: match plan.mode {
                 Mode::Closed | Mode::Pipeline { .. } => None,
-                Mode::Open { rate } => Some(rate.as_f64()),
+                Mode::Open { rate, .. } => Some(rate.as_f64()),
             },
             achieved_rate: match plan.mode {
                 Mode::Closed | Mode::Open { .. } => tally.achieved_rate(),
                 Mode::Pipeline { .. } => tally.answer_rate(),
             },
-            arrivals: None,
+            arrivals: match plan.mode {
+                Mode::Closed | Mode::Pipeline { .. } => None,
+                Mode::Open { arrivals, .. } => Some(Cow::Borrowed(arrivals.name())),
+            },
             answered_rate: tally.answered_rate(),
             generator_limited: match plan.mode {
                 Mode::Closed | Mode::Pipeline { .. } => false,
@@ -364,6 +378,9 @@ impl Run {
             image_bytes: None,
             placement: setting.placement,
             cpus: None,
+            host_activity: None,
+            prealloc: None,
+            memory_locked: None,
             partial: ended.is_partial(),
             valid: judgement.is_valid(),
             invalid_because: judgement.invalid_because(),

@@ -178,7 +178,10 @@ pub(super) fn sweep_report() -> Report {
     let mut runs = vec![pipeline_run()];
     for percent in [10, 50, 95] {
         let rate = Rate::per_second(10 * percent);
-        let mut step = run(Mode::Open { rate });
+        let mut step = run(Mode::Open {
+            rate,
+            arrivals: crate::load::Arrivals::Even,
+        });
         step.sweep_percent = Some(percent);
         runs.push(step);
     }
@@ -192,7 +195,10 @@ pub(super) fn sweep_report() -> Report {
 
 pub fn open_run() -> Run {
     let rate = Rate::per_second(1000);
-    run(Mode::Open { rate })
+    run(Mode::Open {
+        rate,
+        arrivals: crate::load::Arrivals::Even,
+    })
 }
 
 pub(super) fn report(run: Run) -> Report {

@@ -227,7 +227,10 @@ mod tests {
     #[test]
     fn a_reply_goes_into_each_distribution() {
         let rate = Rate::per_second(1000);
-        let mut recorder = Recorder::new(&plan(Mode::Open { rate }));
+        let mut recorder = Recorder::new(&plan(Mode::Open {
+            rate,
+            arrivals: crate::load::Arrivals::Even,
+        }));
         recorder.started(1000);
         recorder.sent(200);
         recorder.replied(SAMPLE);
@@ -267,7 +270,10 @@ mod tests {
     #[test]
     fn what_a_client_that_waits_would_not_have_sent_is_not_in_its_record() {
         let rate = Rate::per_second(1000);
-        let mut recorder = Recorder::new(&plan(Mode::Open { rate }));
+        let mut recorder = Recorder::new(&plan(Mode::Open {
+            rate,
+            arrivals: crate::load::Arrivals::Even,
+        }));
         recorder.replied(SAMPLE);
         recorder.replied(Sample {
             is_waited_for: false,
@@ -289,7 +295,10 @@ mod tests {
     #[test]
     fn a_request_that_was_not_sent_is_a_latency_and_nothing_else() {
         let rate = Rate::per_second(1000);
-        let mut recorder = Recorder::new(&plan(Mode::Open { rate }));
+        let mut recorder = Recorder::new(&plan(Mode::Open {
+            rate,
+            arrivals: crate::load::Arrivals::Even,
+        }));
         recorder.dropped(Dropped {
             at_ns: 2_000_000_000,
             latency_ns: 1_000_000_000,

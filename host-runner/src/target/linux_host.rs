@@ -8,6 +8,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use rustix::process::Pid;
+
 use super::{Responder, TargetError};
 use crate::host::assignment::Assignment;
 use crate::machine::Placement;
@@ -86,6 +88,12 @@ impl Host {
     #[must_use]
     pub const fn started_at_ns(&self) -> u64 {
         self.process.started_at_ns()
+    }
+
+    /// Returns the responder's process.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        self.process.pid()
     }
 
     /// How much of its memory is in the host's, in bytes; `None` if it is gone.

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::CliError;
 use crate::cli::values::{as_ns, duration};
-use crate::load::{Limit, Mode, Plan, Protocol, Rate};
+use crate::load::{Arrivals, Limit, Mode, Plan, Protocol, Rate};
 
 /// Rule by which requests follow each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -42,9 +42,13 @@ pub struct LoadArgs {
     /// rate that all targets on a link have in common]
     #[arg(long, value_enum)]
     pub mode: Option<ModeName>,
-    /// Requests per second, such as 0.2, 1000, 100k or 1.5M (mode open only) [default: 1000]
+    /// Requests per second, such as 0.2, 1000, 100k or 1.5M (mode open only) [default: 997]
     #[arg(long, value_name = "PER_SECOND", allow_hyphen_values = true)]
     pub rate: Option<Rate>,
+    /// Arrivals of an open loop: how requests follow each other in time (mode open and --sweep only)
+    /// [default: poisson]
+    #[arg(long, value_enum)]
+    pub arrivals: Option<Arrivals>,
     /// Requests in flight, 1 to 256 (mode pipeline and --sweep only) [default: 32]
     #[arg(long, value_name = "N")]
     pub depth: Option<NonZeroU16>,
@@ -73,8 +77,9 @@ pub struct LoadArgs {
     pub seed: u64,
 }
 
-/// The rate of an open loop unless told otherwise, in requests per second.
-const DEFAULT_RATE: Rate = Rate::per_second(1000);
+/// The rate of an open loop unless told otherwise, in requests per second. A prime number, so that even
+/// arrivals do not keep in step with a timer tick of 100, 250 or 1000 Hz on the same clock.
+const DEFAULT_RATE: Rate = Rate::per_second(997);
 
 /// The depth of a pipeline unless told otherwise: deep enough that both sides work in bursts, and
 /// half of the guest's 64 receive buffers, so that none is lost for want of one.
@@ -127,7 +132,24 @@ impl LoadArgs {
         Ok(plan)
     }
 
+    /// Arrivals of the open loops that these options make, a sweep's steps among them.
+    #[must_use]
+    pub fn arrivals(&self) -> Arrivals {
+        self.arrivals.unwrap_or_default()
+    }
+
+    /// Arrivals of a sweep's open loops, if these options make a sweep.
+    #[must_use]
+    pub fn sweep(&self) -> Option<Arrivals> {
+        self.sweep.then(|| self.arrivals())
+    }
+
     fn load_mode(&self) -> Result<Mode, CliError> {
+        if self.arrivals.is_some() && !self.sweep && self.mode != Some(ModeName::Open) {
+            return Err(CliError::Usage(
+                "only an open loop has arrivals: use `--mode open` with `--arrivals`",
+            ));
+        }
         let mode = if self.sweep {
             ModeName::Pipeline
         } else {
@@ -137,6 +159,7 @@ impl LoadArgs {
             (ModeName::Closed, None, None) => Ok(Mode::Closed),
             (ModeName::Open, rate, None) => Ok(Mode::Open {
                 rate: rate.unwrap_or(DEFAULT_RATE),
+                arrivals: self.arrivals(),
             }),
             (ModeName::Pipeline, None, depth) => Ok(Mode::Pipeline {
                 depth: depth.unwrap_or(DEFAULT_DEPTH),
@@ -200,15 +223,33 @@ mod tests {
     fn an_open_loop_has_a_rate_and_a_closed_one_has_none() {
         let rate = |rate| Mode::Open {
             rate: Rate::nearest(rate),
+            arrivals: Arrivals::Poisson,
         };
         let mode = |line: &str| run_args(line).load.plan().map(|plan| plan.mode);
-        assert_eq!(mode("--mode open").unwrap(), rate(1000.0));
+        assert_eq!(mode("--mode open").unwrap(), rate(997.0));
         assert_eq!(mode("--mode open --rate 5000").unwrap(), rate(5000.0));
         for (text, per_second) in [("0.2", 0.2), ("100k", 1e5), ("1e6", 1e6), ("1.5M", 1.5e6)] {
             let line = format!("--mode open --timeout 100ms --rate {text}");
             assert_eq!(mode(&line).unwrap(), rate(per_second), "{text}");
         }
-        assert_eq!(mode("--rate 5000").unwrap_err().exit_code(), 2);
+        let even = Mode::Open {
+            rate: Rate::per_second(997),
+            arrivals: Arrivals::Even,
+        };
+        assert_eq!(mode("--mode open --arrivals even").unwrap(), even);
+        for line in [
+            "--rate 5000",
+            "--arrivals even",
+            "--mode pipeline --arrivals even",
+        ] {
+            assert_eq!(mode(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+        assert_eq!(run_args("").load.sweep(), None);
+        assert_eq!(run_args("--sweep").load.sweep(), Some(Arrivals::Poisson));
+        assert_eq!(
+            run_args("--sweep --arrivals even").load.sweep(),
+            Some(Arrivals::Even)
+        );
     }
 
     #[test]

@@ -138,6 +138,7 @@ impl CompareArgs {
             load: LoadArgs {
                 // What is measured first; the rate of what follows is not the first loop's.
                 rate: self.load.rate.filter(|_| self.load.mode.is_some()),
+                arrivals: self.load.arrivals.filter(|_| self.load.mode.is_some()),
                 ..self.load.clone()
             },
             validity: self.validity,

@@ -55,6 +55,7 @@ impl Loops {
         let closed = LoadArgs {
             mode: Some(ModeName::Closed),
             rate: None,
+            arrivals: None,
             ..load.clone()
         };
         let open = LoadArgs {

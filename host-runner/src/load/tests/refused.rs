@@ -124,7 +124,10 @@ fn a_host_that_sends_nothing_from_the_start_is_said() {
     for mode in [
         Mode::Closed,
         open(10_000),
-        "0.2".parse().map(|rate| Mode::Open { rate }).unwrap(),
+        Mode::Open {
+            rate: "0.2".parse().unwrap(),
+            arrivals: Arrivals::Even,
+        },
     ] {
         let refused = refusal(rustix::io::Errno::PERM);
         let (tally, ending, _) = measure_refused(&plan(mode, 10, 100), 0..u64::MAX, refused);

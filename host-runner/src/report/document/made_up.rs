@@ -46,7 +46,13 @@ pub(in crate::report) fn open(rate: f64) -> Source {
     let mut run = sample::open_run();
     run.offered_rate = Some(rate);
     let rate = Rate::per_second(1000);
-    source(run, Mode::Open { rate })
+    source(
+        run,
+        Mode::Open {
+            rate,
+            arrivals: crate::load::Arrivals::Even,
+        },
+    )
 }
 
 /// A comparison of three rounds, of which some runs are not valid:

@@ -4,7 +4,8 @@
 use std::collections::HashSet;
 
 use super::Distribution;
-use crate::report::{Merged, Report};
+use crate::host::activity::CpuActivity;
+use crate::report::{Merged, Report, Run};
 use crate::stats::requested::MOST;
 use crate::stats::summary::percentile_columns;
 use crate::stats::{Summary, Tag};
@@ -109,6 +110,8 @@ pub fn excess(report: &Report) -> Option<String> {
             ("pieces of advice", run.advice.len(), LINES),
             ("busy processes", run.busy_processes.len(), LINES),
             ("errors", run.send_errors.len(), LINES),
+            ("CPUs in use", activity(run).count(), LINES),
+            ("kinds of interrupts", kinds(run).count(), LINES),
         ]
     });
     let mut lists = lists.into_iter().chain(reasons);
@@ -136,6 +139,20 @@ pub fn excess(report: &Report) -> Option<String> {
         ));
     }
     report.merged.iter().find_map(too_many_rounds)
+}
+
+/// What the host did on each CPU of `run`.
+fn activity(run: &Run) -> impl Iterator<Item = &CpuActivity> {
+    let activity = run.host_activity.iter();
+    activity.flat_map(|it| &it.cpus)
+}
+
+/// The names of the interrupts and softirqs of `run`.
+fn kinds(run: &Run) -> impl Iterator<Item = &String> {
+    activity(run).flat_map(|cpu| {
+        let counts = [&cpu.interrupts, &cpu.softirqs];
+        counts.into_iter().flatten().flat_map(|it| it.keys())
+    })
 }
 
 /// All that tables have a column for each percentile of.
@@ -171,6 +188,7 @@ fn names(report: &Report) -> impl Iterator<Item = &str> {
             &*run.protocol,
         ];
         let errors = run.send_errors.keys().map(String::as_str);
+        let errors = errors.chain(kinds(run).map(String::as_str));
         let optional = responder.into_iter().chain(accel);
         always.into_iter().chain(optional).chain(errors)
     });

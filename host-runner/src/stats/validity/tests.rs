@@ -18,6 +18,7 @@ fn good() -> Tally {
 
 const OPEN: Mode = Mode::Open {
     rate: Rate::per_second(1000),
+    arrivals: crate::load::Arrivals::Even,
 };
 
 fn plan(mode: Mode) -> Plan {

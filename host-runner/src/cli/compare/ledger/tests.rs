@@ -216,6 +216,7 @@ fn a_comparison_whose_runs_are_all_spoilt_is_given_up_and_its_runs_are_kept() {
 const OPEN: Plan = Plan {
     mode: Mode::Open {
         rate: Rate::per_second(1000),
+        arrivals: crate::load::Arrivals::Even,
     },
     ..PLAN
 };

@@ -125,6 +125,7 @@ fn measure_in_a_flood(mode: Mode, cancel: &AtomicBool, count: u64) -> (Tally, En
 fn a_flood_stops_neither_the_clock_nor_whoever_ends_the_run() {
     let depth = NonZeroU16::new(4).unwrap();
     let open = Mode::Open {
+        arrivals: crate::load::Arrivals::Even,
         rate: Rate::per_second(1000),
     };
     for mode in [Mode::Closed, open, Mode::Pipeline { depth }] {

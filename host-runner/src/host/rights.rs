@@ -1,0 +1,60 @@
+//! What this process may do: capabilities (capabilities(7)) and limits (getrlimit(2)).
+
+use rustix::process::{Resource, getrlimit};
+
+use super::tree::Tree;
+
+/// A capability, by its number (`linux/capability.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capability(u32);
+
+/// Networks may be changed.
+pub const NET_ADMIN: Capability = Capability(12);
+/// Memory may be locked without a limit.
+pub const IPC_LOCK: Capability = Capability(14);
+/// Much else.
+pub const SYS_ADMIN: Capability = Capability(21);
+/// Threads may go first.
+pub const SYS_NICE: Capability = Capability(23);
+
+/// Returns whether the effective capabilities in `status`, which is `/proc/self/status`, have this one.
+#[must_use]
+pub fn has(status: Option<&str>, capability: Capability) -> Option<bool> {
+    let line = status?
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))?;
+    let capabilities = u64::from_str_radix(line.trim(), 16).ok()?;
+    Some(capabilities >> capability.0 & 1 == 1)
+}
+
+/// Returns the text of `/proc/self/status`.
+#[must_use]
+pub fn status(tree: &Tree) -> Option<String> {
+    tree.read("proc/self/status")
+}
+
+/// Returns the highest real-time priority without a capability; `None` for no limit.
+#[must_use]
+pub fn realtime_limit() -> Option<u64> {
+    getrlimit(Resource::Rtprio).current
+}
+
+/// Returns how much memory may be locked without a capability, in bytes; `None` for no limit.
+#[must_use]
+pub fn memory_lock_limit() -> Option<u64> {
+    getrlimit(Resource::Memlock).current
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn capabilities_are_bits_of_a_number() {
+        let status = Some("Name:\tfathom\nCapEff:\t0000000000004000\n");
+        assert_eq!(has(status, IPC_LOCK), Some(true));
+        assert_eq!(has(status, SYS_NICE), Some(false));
+        assert_eq!(has(Some("Name:\tfathom\n"), IPC_LOCK), None);
+        assert_eq!(has(None, IPC_LOCK), None);
+    }
+}
