@@ -34,10 +34,11 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
     let output = Output::prepare(&args.output)?;
     let awake = Awake::ask(args.host.host_idle);
     // Before there is a guest, which would be found to be busy.
-    let environment = Environment {
+    let mut environment = Environment {
         host_idle: Some(awake.to_string()),
         ..Environment::now()
     };
+    environment.measures_on(assignment.as_ref());
     let console_log = output.log(CONSOLE_LOG);
     let first = FirstRequest::Measured;
     let mut subject = match Subject::start(args, assignment, recipe, console_log, first, &interrupt)

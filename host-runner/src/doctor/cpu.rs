@@ -1,18 +1,9 @@
 //! Cores, their clocks and siblings, the time that a hypervisor takes.
 
-use rustix::thread::{CpuSet, sched_getaffinity};
-
-use super::{Finding, read};
+use super::Finding;
+use crate::host::tree::Tree;
+use crate::host::{fingerprint, topology};
 use crate::quantity;
-
-/// The CPUs that this process may use.
-#[must_use]
-pub fn allowed() -> Vec<usize> {
-    let set = sched_getaffinity(None).unwrap_or_else(|_| CpuSet::new());
-    (0..CpuSet::MAX_CPU)
-        .filter(|&cpu| set.is_set(cpu))
-        .collect()
-}
 
 /// Whether there are enough for a guest, the measuring thread and the rest.
 pub(super) fn cores(count: usize) -> Finding {
@@ -34,10 +25,10 @@ pub(super) fn cores(count: usize) -> Finding {
     }
 }
 
-/// Whether this host is itself somebody's guest: `hypervisor` among the flags of `/proc/cpuinfo`.
-pub(super) fn hypervisor(cpuinfo: Option<&str>) -> Finding {
+/// Judges whether this host is itself somebody's guest.
+pub(super) fn hypervisor(is_virtual: Option<bool>) -> Finding {
     const NAME: &str = "hypervisor";
-    match cpuinfo.and_then(is_virtual) {
+    match is_virtual {
         Some(true) => Finding::warn(
             NAME,
             "this host is itself a virtual machine: what it calls a core may move or stand still",
@@ -47,16 +38,6 @@ pub(super) fn hypervisor(cpuinfo: Option<&str>) -> Finding {
         None => Finding::unknown(NAME, "/proc/cpuinfo does not list the CPU's flags")
             .advise("find out whether this is a virtual machine"),
     }
-}
-
-/// Whether the flags of `/proc/cpuinfo` name a hypervisor.
-pub(super) fn is_virtual(cpuinfo: &str) -> Option<bool> {
-    let flags = |line: &str| {
-        let (key, flags) = line.split_once(':')?;
-        let names_it = || flags.split_whitespace().any(|flag| flag == "hypervisor");
-        (key.trim() == "flags").then(names_it)
-    };
-    cpuinfo.lines().find_map(flags)
 }
 
 /// The share of CPU time that a hypervisor gave to others since boot: the eighth figure of the
@@ -90,10 +71,12 @@ fn steal_share(stat: &str) -> Option<f64> {
     (total > 0).then(|| ticks.get(7).map(|&steal| steal as f64 / total as f64))?
 }
 
-/// What governs the frequency of each of `cpus`, where there is something.
-pub(super) fn governors(cpus: &[usize]) -> Vec<String> {
-    let path = |cpu: &usize| format!("/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_governor");
-    cpus.iter().filter_map(|cpu| read(path(cpu))).collect()
+/// Returns what governs the frequency of each of `cpus`, where there is something.
+pub(super) fn governors(tree: &Tree, cpus: &[usize]) -> Vec<String> {
+    let governors = cpus
+        .iter()
+        .filter_map(|&cpu| fingerprint::governor(tree, cpu));
+    governors.collect()
 }
 
 /// Whether the CPUs keep their speed.
@@ -125,34 +108,27 @@ pub(super) fn governor(governors: &[String]) -> Finding {
     Finding::warn(NAME, fact).advise("sudo cpupower frequency-set -g performance")
 }
 
-/// Which threads each of `cpus` shares its core with.
-pub(super) fn sibling_lists(cpus: &[usize]) -> Vec<String> {
-    let path =
-        |cpu: &usize| format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list");
-    cpus.iter().filter_map(|cpu| read(path(cpu))).collect()
-}
-
-/// Whether two CPUs share one core's units.
-pub(super) fn siblings(active: Option<&str>, lists: &[String]) -> Finding {
+/// Judges whether two CPUs share one core's units: `shared` are the groups that do.
+pub(super) fn siblings(shared: Option<&[Vec<usize>]>) -> Finding {
     const NAME: &str = "SMT siblings";
-    let mut shared: Vec<&str> = lists
-        .iter()
-        .map(String::as_str)
-        .filter(|list| list.contains([',', '-']))
-        .collect();
-    shared.sort_unstable();
-    shared.dedup();
-    match (active, shared.as_slice()) {
-        (None, []) if lists.is_empty() => {
-            Finding::unknown(NAME, "this kernel does not tell which CPUs share a core")
-                .advise("find out from the firmware or the host")
-        }
-        (_, []) => Finding::ok(NAME, "no two of these CPUs share a core, as far as the kernel sees"),
-        (_, shared) => Finding::warn(
+    match shared {
+        None => Finding::unknown(NAME, "this kernel does not tell which CPUs share a core")
+            .advise("find out from the firmware or the host"),
+        Some([]) => Finding::ok(
             NAME,
-            format!("CPUs {} share a core: each slows the other down", shared.join("; ")),
-        )
-        .advise("echo off | sudo tee /sys/devices/system/cpu/smt/control, or bind to CPUs of different cores with taskset"),
+            "no two of these CPUs share a core, as far as the kernel sees",
+        ),
+        Some(shared) => {
+            let groups: Vec<String> = shared
+                .iter()
+                .map(|cpus| topology::ranges(cpus.iter().copied()))
+                .collect();
+            Finding::warn(
+                NAME,
+                format!("CPUs {} share a core: each slows the other down", groups.join("; ")),
+            )
+            .advise("echo off | sudo tee /sys/devices/system/cpu/smt/control, or name CPUs of different cores with --cpus")
+        }
     }
 }
 
@@ -191,13 +167,11 @@ mod tests {
     }
 
     #[test]
-    fn a_virtual_machine_gives_itself_away() {
-        let flags = |flags| Some(format!("processor\t: 0\nflags\t\t: {flags}\n"));
-        let verdict = |cpuinfo: Option<String>| hypervisor(cpuinfo.as_deref()).verdict;
-        assert_eq!(verdict(flags("fpu hypervisor lahf_lm")), Verdict::Warn);
-        assert_eq!(verdict(flags("fpu lahf_lm hypervisors")), Verdict::Ok);
-        assert_eq!(verdict(Some("processor: 0\n".to_owned())), Verdict::Unknown);
-        assert_eq!(verdict(None), Verdict::Unknown);
+    fn a_virtual_machine_is_a_warning() {
+        let verdict = |is_virtual| hypervisor(is_virtual).verdict;
+        assert_eq!([Some(true), Some(false), None].map(verdict), {
+            [Verdict::Warn, Verdict::Ok, Verdict::Unknown]
+        });
     }
 
     #[test]
@@ -227,15 +201,12 @@ mod tests {
     }
 
     #[test]
-    fn siblings_are_named_once() {
-        let found = siblings(Some("1"), &owned(&["0,4", "1,5", "0,4", "1,5"]));
+    fn siblings_are_named() {
+        let found = siblings(Some(&[vec![0, 4], vec![1, 2]]));
         assert_eq!(found.verdict, Verdict::Warn);
-        assert!(found.fact.contains("CPUs 0,4; 1,5 share"), "{found:?}");
-        assert_eq!(
-            siblings(Some("0"), &owned(&["0", "1"])).verdict,
-            Verdict::Ok
-        );
-        assert_eq!(siblings(None, &[]).verdict, Verdict::Unknown);
+        assert!(found.fact.contains("CPUs 0,4; 1-2 share"), "{found:?}");
+        assert_eq!(siblings(Some(&[])).verdict, Verdict::Ok);
+        assert_eq!(siblings(None).verdict, Verdict::Unknown);
     }
 
     #[test]

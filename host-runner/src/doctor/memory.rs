@@ -2,13 +2,9 @@
 
 use super::Finding;
 
-/// Whether the kernel may stop a process to put its pages together.
-pub(super) fn huge_pages(enabled: Option<&str>) -> Finding {
+/// Judges whether the kernel may stop a process to put its pages together, by what was `chosen`.
+pub(super) fn huge_pages(chosen: Option<&str>) -> Finding {
     const NAME: &str = "transparent huge pages";
-    let chosen = enabled.and_then(|text| {
-        let (_, rest) = text.split_once('[')?;
-        rest.split_once(']').map(|(chosen, _)| chosen)
-    });
     match chosen {
         Some(chosen @ ("madvise" | "never")) => Finding::ok(
             NAME,
@@ -30,11 +26,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_choice_is_in_brackets() {
+    fn huge_pages_that_nobody_asked_for_are_a_warning() {
         let verdict = |text| huge_pages(text).verdict;
-        assert_eq!(verdict(Some("always [madvise] never")), Verdict::Ok);
-        assert_eq!(verdict(Some("[always] madvise never")), Verdict::Warn);
-        assert_eq!(verdict(Some("always")), Verdict::Unknown);
+        assert_eq!(verdict(Some("madvise")), Verdict::Ok);
+        assert_eq!(verdict(Some("never")), Verdict::Ok);
+        assert_eq!(verdict(Some("always")), Verdict::Warn);
         assert_eq!(verdict(None), Verdict::Unknown);
     }
 }

@@ -19,6 +19,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::host::cpuinfo::CpuInfo;
+use crate::host::fingerprint::transparent_huge_pages;
+use crate::host::rights::{memory_lock_limit, realtime_limit, status};
+use crate::host::topology::Topology;
+use crate::host::tree::Tree;
+
 pub mod busy;
 pub mod cpu;
 pub mod emulator;
@@ -129,31 +135,30 @@ pub fn can_look() -> bool {
 /// Looks at this host. What it does not say is [`Verdict::Unknown`], never guessed.
 #[must_use]
 pub fn examine(depth: Depth) -> Vec<Finding> {
-    let cpus = cpu::allowed();
-    let cpuinfo = read("/proc/cpuinfo");
+    let tree = Tree::default();
+    let topology = Topology::here();
+    let cpus: Vec<usize> = topology.cpus.iter().map(|cpu| cpu.number).collect();
+    let is_virtual = CpuInfo::read(&tree).and_then(|info| info.is_virtual());
     let before = busy::Times::now();
-    let gaps = spin::on_each(&cpus, depth.spin());
+    let gaps = spin::on_each(&topology, depth.spin());
     let busy = busy::processes(&before, &busy::Times::now(), std::process::id());
-    let status = read("/proc/self/status");
+    let status = status(&tree);
     vec![
         cpu::cores(cpus.len()),
-        cpu::hypervisor(cpuinfo.as_deref()),
+        cpu::hypervisor(is_virtual),
         cpu::steal(read("/proc/stat").as_deref()),
-        cpu::governor(&cpu::governors(&cpus)),
-        cpu::siblings(
-            read("/sys/devices/system/cpu/smt/active").as_deref(),
-            &cpu::sibling_lists(&cpus),
-        ),
+        cpu::governor(&cpu::governors(&tree, &cpus)),
+        cpu::siblings(topology.shared_cores().as_deref()),
         sleep::idle_cpus(),
         cpu::clock_source(
             read("/sys/devices/system/clocksource/clocksource0/current_clocksource").as_deref(),
         ),
         spin::floor(&gaps),
-        spin::core_round_trip(&cpus),
+        spin::core_round_trip(&topology),
         busy::load(read("/proc/loadavg").as_deref(), cpus.len()),
         busy,
-        rights::cpu_quota(read("/proc/self/cgroup").as_deref(), &|path| read(path)),
-        rights::first_in_line(status.as_deref(), rights::realtime_limit()),
+        rights::cpu_quota(&tree),
+        rights::first_in_line(status.as_deref(), realtime_limit()),
         rights::realtime_throttling(
             read("/proc/sys/kernel/sched_rt_runtime_us").as_deref(),
             read("/proc/sys/kernel/sched_rt_period_us").as_deref(),
@@ -162,9 +167,9 @@ pub fn examine(depth: Depth) -> Vec<Finding> {
             status.as_deref(),
             Path::new(crate::link::tap::device::MAKER).exists(),
         ),
-        rights::memory_lock(status.as_deref(), rights::memory_lock_limit()),
-        memory::huge_pages(read("/sys/kernel/mm/transparent_hugepage/enabled").as_deref()),
-        emulator::kvm(crate::machine::probe_kvm(), cpuinfo.as_deref()),
+        rights::memory_lock(status.as_deref(), memory_lock_limit()),
+        memory::huge_pages(transparent_huge_pages(&tree).as_deref()),
+        emulator::kvm(crate::machine::probe_kvm(), is_virtual),
         emulator::qemu(depth),
     ]
 }

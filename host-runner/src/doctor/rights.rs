@@ -1,10 +1,9 @@
 //! What this process may do: go first, lock memory, use all of its CPUs.
 
-use std::path::PathBuf;
-
-use rustix::process::{Resource, getrlimit};
-
 use super::Finding;
+use crate::host::cgroup::{self, Group};
+use crate::host::rights::{IPC_LOCK, NET_ADMIN, SYS_ADMIN, SYS_NICE, has};
+use crate::host::tree::Tree;
 use crate::quantity;
 
 /// The priority that the measuring thread asks for.
@@ -13,35 +12,10 @@ const PRIORITY: u64 = 10;
 /// What guest and instrument need of locked memory, in bytes.
 const LOCKED_BYTES: u64 = 64 << 20;
 
-/// The numbers of capabilities (capabilities(7), `linux/capability.h`).
-const CAP_NET_ADMIN: u32 = 12;
-const CAP_SYS_ADMIN: u32 = 21;
-const CAP_IPC_LOCK: u32 = 14;
-const CAP_SYS_NICE: u32 = 23;
-
-/// The highest real-time priority without a capability; `None` for no limit.
-pub(super) fn realtime_limit() -> Option<u64> {
-    getrlimit(Resource::Rtprio).current
-}
-
-/// How much memory may be locked without a capability, in bytes; `None` for no limit.
-pub(super) fn memory_lock_limit() -> Option<u64> {
-    getrlimit(Resource::Memlock).current
-}
-
-/// Whether the effective capabilities in `/proc/self/status` have this one.
-fn has_capability(status: Option<&str>, number: u32) -> Option<bool> {
-    let line = status?
-        .lines()
-        .find_map(|line| line.strip_prefix("CapEff:"))?;
-    let capabilities = u64::from_str_radix(line.trim(), 16).ok()?;
-    Some(capabilities >> number & 1 == 1)
-}
-
 /// Whether the measuring thread may go first (`SCHED_FIFO`).
 pub(super) fn first_in_line(status: Option<&str>, limit: Option<u64>) -> Finding {
     const NAME: &str = "SCHED_FIFO";
-    if has_capability(status, CAP_SYS_NICE) == Some(true) {
+    if has(status, SYS_NICE) == Some(true) {
         return Finding::ok(NAME, "allowed by CAP_SYS_NICE");
     }
     match limit {
@@ -83,7 +57,7 @@ pub(super) fn realtime_throttling(runtime_us: Option<&str>, period_us: Option<&s
 /// Whether memory may be kept from being paged out.
 pub(super) fn memory_lock(status: Option<&str>, limit: Option<u64>) -> Finding {
     const NAME: &str = "memory lock";
-    if has_capability(status, CAP_IPC_LOCK) == Some(true) {
+    if has(status, IPC_LOCK) == Some(true) {
         return Finding::ok(NAME, "unlimited by CAP_IPC_LOCK");
     }
     match limit {
@@ -103,8 +77,8 @@ pub(super) fn memory_lock(status: Option<&str>, limit: Option<u64>) -> Finding {
 /// Whether link `tap` can be had. It spoils nothing if not.
 pub(super) fn link_tap(status: Option<&str>, has_maker: bool) -> Finding {
     const NAME: &str = "link tap";
-    let may = |number| has_capability(status, number) == Some(true);
-    let fact = if !(may(CAP_SYS_ADMIN) && may(CAP_NET_ADMIN)) {
+    let may = |capability| has(status, capability) == Some(true);
+    let fact = if !(may(SYS_ADMIN) && may(NET_ADMIN)) {
         "left out: it takes root, or CAP_SYS_ADMIN and CAP_NET_ADMIN"
     } else if has_maker {
         "allowed by CAP_SYS_ADMIN and CAP_NET_ADMIN"
@@ -114,17 +88,15 @@ pub(super) fn link_tap(status: Option<&str>, has_maker: bool) -> Finding {
     Finding::ok(NAME, fact)
 }
 
-/// Whether a control group (cgroups(7)) keeps this process from its CPUs. `read` reads a file.
-pub(super) fn cpu_quota(
-    cgroups: Option<&str>,
-    read: &dyn Fn(PathBuf) -> Option<String>,
-) -> Finding {
+/// Judges whether a control group (cgroups(7)) keeps this process from its CPUs.
+pub(super) fn cpu_quota(tree: &Tree) -> Finding {
     const NAME: &str = "CPU quota";
-    let Some(cgroups) = cgroups else {
+    let Some(groups) = cgroup::groups(tree) else {
         return Finding::unknown(NAME, "this kernel does not tell the control group")
             .advise("see that nothing limits the CPU time of this process");
     };
-    match quotas(cgroups, read).into_iter().reduce(f64::min) {
+    let quotas = groups.iter().filter_map(|group| quota_of(tree, group));
+    match quotas.reduce(f64::min) {
         None => Finding::ok(NAME, "no control group limits the CPU time"),
         Some(cpus) => Finding::bad(
             NAME,
@@ -137,39 +109,16 @@ pub(super) fn cpu_quota(
     }
 }
 
-/// The quotas of this process's groups and all above them, in CPUs.
-fn quotas(cgroups: &str, read: &dyn Fn(PathBuf) -> Option<String>) -> Vec<f64> {
-    let mut quotas = Vec::new();
-    for line in cgroups.lines() {
-        let mut fields = line.splitn(3, ':').skip(1);
-        let (Some(controllers), Some(path)) = (fields.next(), fields.next()) else {
-            continue;
-        };
-        let is_v1 = controllers.split(',').any(|controller| controller == "cpu");
-        if !controllers.is_empty() && !is_v1 {
-            continue;
-        }
-        let root = if is_v1 {
-            format!("/sys/fs/cgroup/{controllers}")
-        } else {
-            "/sys/fs/cgroup".to_owned()
-        };
-        let group = PathBuf::from(root.clone() + path);
-        for group in group
-            .ancestors()
-            .take_while(|group| group.starts_with(&root))
-        {
-            let text = if is_v1 {
-                read(group.join("cpu.cfs_quota_us"))
-                    .zip(read(group.join("cpu.cfs_period_us")))
-                    .map(|(quota, period)| format!("{quota} {period}"))
-            } else {
-                read(group.join("cpu.max"))
-            };
-            quotas.extend(text.as_deref().and_then(quota));
-        }
-    }
-    quotas
+/// Returns the quota of a group, in CPUs, if it has one.
+fn quota_of(tree: &Tree, group: &Group) -> Option<f64> {
+    let read = |file: &str| tree.read(group.path.join(file));
+    let text = if group.is_v1 {
+        let (quota, period) = read("cpu.cfs_quota_us").zip(read("cpu.cfs_period_us"))?;
+        format!("{quota} {period}")
+    } else {
+        read("cpu.max")?
+    };
+    quota(&text)
 }
 
 /// Quota and period in microseconds; `max` or -1 is no quota.
@@ -183,6 +132,7 @@ fn quota(text: &str) -> Option<f64> {
 mod tests {
     use super::super::Verdict;
     use super::*;
+    use crate::host::tree::testing::tree;
 
     const ROOT: Option<&str> = Some("Name:\tfathom\nCapEff:\t000001ffffffffff\n");
     const USER: Option<&str> = Some("Name:\tfathom\nCapEff:\t0000000000000000\n");
@@ -228,26 +178,30 @@ mod tests {
 
     #[test]
     fn the_smallest_quota_above_counts() {
-        let version_2 = |path: PathBuf| match path.to_str()? {
-            "/sys/fs/cgroup/a/b/cpu.max" => Some("max 100000".to_owned()),
-            "/sys/fs/cgroup/a/cpu.max" => Some("150000 100000".to_owned()),
-            _ => None,
-        };
-        let found = cpu_quota(Some("0::/a/b"), &version_2);
+        let groups = ("proc/self/cgroup", "0::/a/b\n");
+        let (_directory, version_2) = tree(&[
+            groups,
+            ("sys/fs/cgroup/a/b/cpu.max", "max 100000\n"),
+            ("sys/fs/cgroup/a/cpu.max", "150000 100000\n"),
+        ]);
+        let found = cpu_quota(&version_2);
         assert_eq!(found.verdict, Verdict::Bad);
         assert!(found.fact.contains("allows 1.5 CPUs"), "{found:?}");
-        assert_eq!(cpu_quota(Some("0::/b"), &version_2).verdict, Verdict::Ok);
+        let (_directory, unlimited) = tree(&[groups]);
+        assert_eq!(cpu_quota(&unlimited).verdict, Verdict::Ok);
 
-        let version_1 = |path: PathBuf| match path.to_str()? {
-            "/sys/fs/cgroup/cpu,cpuacct/x/cpu.cfs_quota_us" => Some("50000".to_owned()),
-            "/sys/fs/cgroup/cpu,cpuacct/x/cpu.cfs_period_us" => Some("100000".to_owned()),
-            "/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us" => Some("-1".to_owned()),
-            "/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us" => Some("100000".to_owned()),
-            _ => None,
-        };
-        let found = cpu_quota(Some("8:pids:/x\n4:cpu,cpuacct:/x"), &version_1);
+        let (_directory, version_1) = tree(&[
+            ("proc/self/cgroup", "8:pids:/x\n4:cpu,cpuacct:/x\n"),
+            ("sys/fs/cgroup/cpu,cpuacct/x/cpu.cfs_quota_us", "50000\n"),
+            ("sys/fs/cgroup/cpu,cpuacct/x/cpu.cfs_period_us", "100000\n"),
+            ("sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "-1\n"),
+            ("sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n"),
+        ]);
+        let found = cpu_quota(&version_1);
         assert!(found.fact.contains("allows 0.5 CPUs"), "{found:?}");
-        assert_eq!(cpu_quota(None, &version_1).verdict, Verdict::Unknown);
-        assert_eq!(cpu_quota(Some("garbage"), &version_1).verdict, Verdict::Ok);
+        let (_directory, silent) = tree(&[]);
+        assert_eq!(cpu_quota(&silent).verdict, Verdict::Unknown);
+        let (_directory, garbage) = tree(&[("proc/self/cgroup", "garbage")]);
+        assert_eq!(cpu_quota(&garbage).verdict, Verdict::Ok);
     }
 }

@@ -4,6 +4,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::Finding;
+use crate::host::assignment::Assignment;
+use crate::host::topology::Topology;
 use crate::quantity;
 use crate::stats::{noise, noise::Floor, round_trip};
 use crate::{clock, machine};
@@ -24,8 +26,31 @@ const FAR_NS: f64 = 300.0;
 /// A CPU and what a thread on it saw.
 pub(super) type Gaps = (usize, Floor);
 
-/// Spins on each of `cpus` at the same time.
-pub(super) fn on_each(cpus: &[usize], duration: Duration) -> Vec<Gaps> {
+/// Spins on each CPU: on one of each core at the same time, and on its siblings after it, which would
+/// measure each other.
+pub(super) fn on_each(topology: &Topology, duration: Duration) -> Vec<Gaps> {
+    let turns = one_of_each_core(topology);
+    turns
+        .iter()
+        .flat_map(|cpus| on_all(cpus, duration))
+        .collect()
+}
+
+/// Returns the CPUs in groups of which no two share a core, [`MAX_CPUS`] in all.
+fn one_of_each_core(topology: &Topology) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for cpu in topology.cpus.iter().take(MAX_CPUS) {
+        let is_free = |group: &&mut Vec<usize>| !group.iter().any(|&it| cpu.is_sibling_of(it));
+        match groups.iter_mut().find(is_free) {
+            Some(group) => group.push(cpu.number),
+            None => groups.push(vec![cpu.number]),
+        }
+    }
+    groups
+}
+
+/// Spins on all of `cpus` at the same time.
+fn on_all(cpus: &[usize], duration: Duration) -> Vec<Gaps> {
     let duration_ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     thread::scope(|scope| {
         let spin = |cpu: usize| {
@@ -35,12 +60,7 @@ pub(super) fn on_each(cpus: &[usize], duration: Duration) -> Vec<Gaps> {
             };
             thread::Builder::new().spawn_scoped(scope, spin).ok()
         };
-        let threads: Vec<_> = cpus
-            .iter()
-            .copied()
-            .take(MAX_CPUS)
-            .filter_map(spin)
-            .collect();
+        let threads: Vec<_> = cpus.iter().copied().filter_map(spin).collect();
         let gaps = threads.into_iter().filter_map(|thread| thread.join().ok());
         gaps.collect()
     })
@@ -83,11 +103,12 @@ pub(super) fn floor(gaps: &[Gaps]) -> Finding {
     }
 }
 
-/// How long a cache line takes between the first two of `cpus` and back.
-pub(super) fn core_round_trip(cpus: &[usize]) -> Finding {
-    let &[first, second, ..] = cpus else {
+/// Measures how long a cache line takes between the CPUs that a measurement would have, and back.
+pub(super) fn core_round_trip(topology: &Topology) -> Finding {
+    let Ok(Some(Assignment { cpus, .. })) = Assignment::new(topology, None) else {
         return judge(None);
     };
+    let (first, second) = (cpus.guest, cpus.measuring);
     let measure = move || {
         machine::bind_to(first);
         round_trip::core_round_trip_ns(clock::now_ns, move || machine::bind_to(second))
@@ -113,7 +134,7 @@ fn judge(measured: Option<(usize, usize, f64)>) -> Finding {
                 Finding::ok(NAME, fact)
             } else {
                 Finding::warn(NAME, fact + ": they are far apart, or not always running")
-                    .advise("choose CPUs of one socket and one cache with taskset")
+                    .advise("choose CPUs of one socket and one cache with --cpus")
             }
         }
     }
@@ -123,6 +144,7 @@ fn judge(measured: Option<(usize, usize, f64)>) -> Finding {
 mod tests {
     use super::super::Verdict;
     use super::*;
+    use crate::host::topology::Cpu;
 
     fn gaps(cpu: usize, total_gap_ns: u64) -> Gaps {
         let floor = Floor {
@@ -153,14 +175,33 @@ mod tests {
     fn distance_is_judged() {
         assert_eq!(judge(Some((0, 1, 120.0))).verdict, Verdict::Ok);
         assert_eq!(judge(Some((0, 1, 580.0))).verdict, Verdict::Warn);
-        assert_eq!(core_round_trip(&[3]).verdict, Verdict::Unknown);
+        let one = topology(&[(3, &[3])]);
+        assert_eq!(core_round_trip(&one).verdict, Verdict::Unknown);
     }
 
     #[test]
     fn every_cpu_is_looked_at() {
-        let cpus = super::super::cpu::allowed();
-        let seen = on_each(&cpus, Duration::from_millis(2));
-        assert_eq!(seen.len(), cpus.len().min(MAX_CPUS));
+        let topology = Topology::here();
+        let seen = on_each(&topology, Duration::from_millis(2));
+        assert_eq!(seen.len(), topology.cpus.len().min(MAX_CPUS));
         assert!(seen.iter().all(|(_, floor)| floor.observed_ns >= 2_000_000));
+    }
+
+    /// Returns CPUs with those that share their cores.
+    fn topology(cpus: &[(usize, &[usize])]) -> Topology {
+        let cpu = |&(number, siblings): &(usize, &[usize])| Cpu {
+            number,
+            siblings: Some(siblings.iter().copied().collect()),
+            ..Cpu::default()
+        };
+        Topology {
+            cpus: cpus.iter().map(cpu).collect(),
+        }
+    }
+
+    #[test]
+    fn siblings_spin_one_after_the_other() {
+        let threads = topology(&[(0, &[0, 2]), (1, &[1]), (2, &[0, 2]), (3, &[3])]);
+        assert_eq!(one_of_each_core(&threads), [vec![0, 1, 3], vec![2]]);
     }
 }

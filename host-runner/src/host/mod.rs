@@ -5,6 +5,7 @@
 //! - [`assignment`]: the choice of two of them for a measurement;
 //! - [`interrupts`]: interrupts and softirqs per CPU;
 //! - [`activity`]: what the host does on the CPUs in use, with [`frequency`], their speed;
+//! - [`fingerprint`]: what else decides latencies on this host, with [`cpuinfo`];
 //! - [`cgroup`]: the control groups of this process;
 //! - [`rights`]: what this process may do;
 //! - [`memory`]: locking memory;
@@ -15,6 +16,8 @@
 pub mod activity;
 pub mod assignment;
 pub mod cgroup;
+pub mod cpuinfo;
+pub mod fingerprint;
 pub mod frequency;
 pub mod interrupts;
 pub mod lock;

@@ -1,6 +1,5 @@
 //! What it was measured on. What can't be found out is absent, never guessed.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
@@ -11,8 +10,12 @@ use sha2::{Digest, Sha256};
 
 use crate::doctor::{self, Depth, Finding};
 use crate::files;
+use crate::host::assignment::Assignment;
+use crate::host::cpuinfo::CpuInfo;
+use crate::host::fingerprint::{Fingerprint, governor};
 use crate::host::process::Process;
 use crate::host::topology::Topology;
+use crate::host::tree::Tree;
 
 /// The revision this program was built from.
 const GIT_REVISION: Option<&str> = option_env!("FATHOM_GIT_REVISION");
@@ -39,6 +42,9 @@ pub struct Environment {
     /// does not tell.
     #[serde(default)]
     pub shared_cores: Option<Vec<Vec<usize>>>,
+    /// What else of this host decides latencies; null in records of earlier versions.
+    #[serde(default)]
+    pub fingerprint: Option<Fingerprint>,
     /// The kernel's name, release and version.
     pub kernel: String,
     /// The frequency governor of the first CPU.
@@ -71,6 +77,14 @@ pub struct Environment {
 }
 
 impl Environment {
+    /// Adds the settings of the CPUs that are measured on.
+    pub fn measures_on(&mut self, assignment: Option<&Assignment>) {
+        let cpus = assignment.map(|it| [it.cpus.guest, it.cpus.measuring]);
+        if let (Some(fingerprint), Some(cpus)) = (&mut self.fingerprint, cpus) {
+            fingerprint.add_cpus(cpus);
+        }
+    }
+
     /// The environment of this process, now, without a machine.
     #[must_use]
     pub fn now() -> Self {
@@ -78,20 +92,19 @@ impl Environment {
         let kernel = [uname.sysname(), uname.release(), uname.version()]
             .map(|part| part.to_string_lossy())
             .join(" ");
-        let cpuinfo = fs::read_to_string("/proc/cpuinfo").ok();
-        let governor = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor";
+        let tree = Tree::default();
+        let cpuinfo = CpuInfo::read(&tree);
         Self {
             started_at: Timestamp::now(),
             machine: files::read(Path::new("/etc/machine-id"), MACHINE_ID_LIMIT)
                 .ok()
                 .and_then(|id| machine(&String::from_utf8(id).ok()?)),
-            cpu_model: cpuinfo.as_deref().and_then(cpu_model),
+            cpu_model: cpuinfo.as_ref().and_then(CpuInfo::model),
             cores: available_parallelism().ok().map(usize::from),
             shared_cores: Topology::here().shared_cores(),
+            fingerprint: Some(Fingerprint::here()),
             kernel,
-            governor: fs::read_to_string(governor)
-                .ok()
-                .map(|name| name.trim().to_owned()),
+            governor: governor(&tree, 0),
             steal_share: None,
             qemu_version: None,
             accel: None,
@@ -131,14 +144,6 @@ fn machine(id: &str) -> Option<String> {
             .map(|byte| format!("{byte:02x}"))
             .collect(),
     )
-}
-
-fn cpu_model(cpuinfo: &str) -> Option<String> {
-    let model = |line: &str| {
-        let (key, value) = line.split_once(':')?;
-        (key.trim() == "model name").then(|| value.trim().to_owned())
-    };
-    cpuinfo.lines().find_map(model)
 }
 
 /// An image, as it was when it was booted.
@@ -186,14 +191,9 @@ impl io::Write for HashWriter {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::fs;
 
-    #[test]
-    fn reads_the_processors_name() {
-        let cpuinfo = "processor\t: 0\nmodel\t\t: 85\nmodel name\t: A CPU: fast\n\n";
-        assert_eq!(cpu_model(cpuinfo), Some("A CPU: fast".to_owned()));
-        assert_eq!(cpu_model("processor\t: 0\n"), None);
-    }
+    use super::*;
 
     #[test]
     fn a_machine_is_known_by_its_id_and_the_id_is_not() {

@@ -3,29 +3,29 @@
 
 use std::fmt;
 
+use super::Report;
 use super::read::Source;
-use super::{Environment, Report};
+use crate::host::fingerprint::OPTIONS;
 
-/// The facts in which the machines differ, and so the latencies, whatever was measured on them.
+/// Facts in which the machines differ, each with its values, and so the latencies, whatever was measured on them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Differences(Vec<(&'static str, Vec<String>)>);
+pub struct Differences(Vec<(String, Vec<String>)>);
 
 impl Differences {
     /// In what the machines of `sources` differ, as far as their records know; `None` if in nothing.
     #[must_use]
     pub fn of(sources: &[Source]) -> Option<Self> {
-        let reports = || sources.iter().map(|source| &source.report);
-        let differs = |(name, fact): &Fact| {
-            let mut values: Vec<String> = Vec::new();
-            for value in reports().flat_map(fact) {
-                if !values.contains(&value) {
-                    values.push(value);
-                }
+        let mut facts: Vec<(String, Vec<String>)> = Vec::new();
+        for (name, value) in sources.iter().flat_map(|source| facts_of(&source.report)) {
+            let known = facts.iter_mut().find(|(known, _)| *known == name);
+            match known {
+                Some((_, values)) if values.contains(&value) => {}
+                Some((_, values)) => values.push(value),
+                None => facts.push((name, vec![value])),
             }
-            (values.len() > 1).then_some((*name, values))
-        };
-        let differences: Vec<_> = FACTS.iter().filter_map(differs).collect();
-        (!differences.is_empty()).then_some(Self(differences))
+        }
+        facts.retain(|(_, values)| values.len() > 1);
+        (!facts.is_empty()).then_some(Self(facts))
     }
 }
 
@@ -40,27 +40,44 @@ impl fmt::Display for Differences {
     }
 }
 
-/// A fact's name, and its values in a record: none where it is not known.
-type Fact = (&'static str, fn(&Report) -> Vec<String>);
+/// Options of the kernel and mitigations that are compared one by one: as many as a kernel has, and few
+/// enough for one message.
+const MOST_OF_A_KIND: usize = 100;
 
-/// Facts that identify a machine, without the name that somebody gave it.
-const FACTS: [Fact; 6] = [
-    ("processor", |report| {
-        known(report, |it| it.cpu_model.clone())
-    }),
-    ("CPUs to use", |report| {
-        known(report, |it| it.cores.map(|cores| cores.to_string()))
-    }),
-    ("machine", |report| known(report, |it| it.machine.clone())),
-    ("kernel", |report| {
-        known(report, |it| Some(it.kernel.clone()))
-    }),
-    ("QEMU", |report| known(report, |it| it.qemu_version.clone())),
-    ("accelerator", accelerators),
-];
+/// Value of an option of the kernel that is not on its command line.
+const NOT_SET: &str = "not set";
 
-fn known(report: &Report, fact: fn(&Environment) -> Option<String>) -> Vec<String> {
-    fact(&report.environment).into_iter().collect()
+/// The facts in a record that identify a machine, without the name that somebody gave it, as far as they
+/// are known.
+fn facts_of(report: &Report) -> Vec<(String, String)> {
+    let environment = &report.environment;
+    let print = environment.fingerprint.as_ref();
+    let known = [
+        ("processor", environment.cpu_model.clone()),
+        ("CPUs to use", environment.cores.map(|it| it.to_string())),
+        ("machine", environment.machine.clone()),
+        ("kernel", Some(environment.kernel.clone())),
+        ("QEMU", environment.qemu_version.clone()),
+        ("microcode", print.and_then(|it| it.microcode.clone())),
+        ("hypervisor", print.and_then(|it| it.hypervisor.clone())),
+        ("SMT", print.and_then(|it| it.smt).map(|it| it.to_string())),
+    ];
+    let known = known.into_iter();
+    let mut facts: Vec<(String, String)> = known
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect();
+    let accelerators = accelerators(report).into_iter();
+    facts.extend(accelerators.map(|it| ("accelerator".to_owned(), it)));
+    if let Some(options) = print.and_then(|it| it.kernel_options.as_ref()) {
+        facts.extend(OPTIONS.iter().map(|&option| {
+            let value = options.get(option).map_or(NOT_SET, String::as_str);
+            (format!("kernel option {option}"), value.to_owned())
+        }));
+    }
+    let mitigations = print.iter().flat_map(|it| &it.mitigations);
+    let mitigations = mitigations.take(MOST_OF_A_KIND);
+    facts.extend(mitigations.map(|(name, value)| (format!("mitigation {name}"), value.clone())));
+    facts
 }
 
 /// The accelerators of the runs that had one: a process or a thread has none, on any machine.
@@ -114,6 +131,23 @@ mod tests {
             "{two}"
         );
         assert!(!two.contains('\n'), "{two}");
+        let option = said(|it| {
+            let print = it.environment.fingerprint.as_mut().unwrap();
+            let options = print.kernel_options.as_mut().unwrap();
+            options.insert("isolcpus".to_owned(), "97".to_owned());
+        });
+        assert_eq!(option.unwrap(), "kernel option isolcpus not set against 97");
+        let mitigation = said(|it| {
+            let print = it.environment.fingerprint.as_mut().unwrap();
+            print.mitigations.insert("new".to_owned(), "off".to_owned());
+        });
+        assert_eq!(mitigation, None, "known to one kernel only");
+        assert_eq!(said(|it| it.environment.fingerprint = None), None);
+        let microcode = said(|it| {
+            let print = it.environment.fingerprint.as_mut().unwrap();
+            print.microcode = Some("0xff".to_owned());
+        });
+        assert!(microcode.is_none_or(|it| it.starts_with("microcode ")));
         let cores = said(|it| it.environment.cores = Some(12_345)).unwrap();
         assert!(cores.ends_with(" against 12345"), "{cores}");
         assert_eq!(said(|it| it.environment.machine = None), None);

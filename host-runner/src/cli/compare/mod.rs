@@ -99,6 +99,9 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
     let modes = loops.names();
     let mut ledger = Ledger::new(&combinations, &modes, skipped, args.repeat);
     ledger.environment().host_idle = Some(awake.to_string());
+    ledger
+        .environment()
+        .measures_on(session.assignment.as_ref());
     if args.no_why {
         ledger.leave_out_why();
     }

@@ -87,6 +87,13 @@ fn take(from: &mut usize, amount: usize) -> Result<(), String> {
 pub fn excess(report: &Report) -> Option<String> {
     let environment = &report.environment;
     let cores = environment.shared_cores.as_deref().unwrap_or_default();
+    let print = environment.fingerprint.as_ref();
+    let options = print.and_then(|it| Some(it.kernel_options.as_ref()?.len()));
+    let (options, mitigations) = (
+        options.unwrap_or(0),
+        print.map_or(0, |it| it.mitigations.len()),
+    );
+    let cpus_in_use = print.map_or(0, |it| it.cpus.len());
     let lists = [
         ("runs", report.runs.len(), RUNS),
         ("merged targets", report.merged.len(), MERGED),
@@ -97,6 +104,9 @@ pub fn excess(report: &Report) -> Option<String> {
         ("findings", environment.doctor.len(), LINES),
         ("arguments", environment.command_line.len(), LINES),
         ("other measurements", environment.concurrent.len(), LINES),
+        ("kernel options", options, LINES),
+        ("mitigations", mitigations, LINES),
+        ("CPUs in use", cpus_in_use, LINES),
         ("shared cores", cores.len(), CPUS),
         (
             "CPUs of a core",
