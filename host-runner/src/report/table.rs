@@ -59,6 +59,14 @@ fn write(report: &Report, run: &Run, text: &mut String) -> fmt::Result {
     if let Some(placement) = &run.placement {
         writeln!(text, "placement  {placement}")?;
     }
+    if let Some(cpus) = &run.cpus {
+        let (guest, measuring) = (cpus.guest, cpus.measuring);
+        writeln!(
+            text,
+            "CPUs       {guest} and {measuring}: {}",
+            cpus.relation.in_words()
+        )?;
+    }
     host(&report.environment, text)?;
     stalls::write(run, text)?;
     verdict(run, text)

@@ -72,8 +72,7 @@ const COMPARED: [&str; 5] = [
      from the seed, by the same client with the same load and payload. After the warm-up it is waited, \
      for a time, until p50 and p99 have settled.",
     "A run that the host spoilt is not valid: it counts nowhere, stays in the record with its reasons, \
-     and is repeated a stated number of times. What is not valid is decided by the host's noise and the \
-     client's lateness, never by the latency that came out.",
+     and is repeated a stated number of times.",
     "Merged: each valid boot of a target weighs the same, however many requests it answered: a percentile \
      is that of a boot drawn at random and then a request of it. A slow boot of a closed loop answers fewer \
      requests in the same time, and would weigh the less the slower it is if requests were counted. For \
@@ -105,10 +104,10 @@ const MODES: [(&str, &str); 3] = [
     ),
     (
         "open",
-        "Open loop: requests are due at a fixed rate whatever became of those before. Latency counts \
-         from when a request was due, so a stall counts for every request it delayed; \"uncorrected\" \
-         is what a client that waits for each reply would have recorded, and \"lateness\" how long \
-         after it was due a request was sent.",
+        "Open loop: requests are due at their times, at random (Poisson) unless even ones were asked for, \
+         whatever became of those before. Latency counts from when a request was due, so a stall counts for every request it delayed; \"uncorrected\" \
+         is what a client that waits for each reply would have recorded, \"from send\" what all \
+         requests took since they were sent, and \"lateness\" how long after it was due a request was sent.",
     ),
     (
         "pipeline",
@@ -118,9 +117,16 @@ const MODES: [(&str, &str); 3] = [
 ];
 
 /// What holds of every measurement.
-const ALWAYS: [&str; 4] = [
-    "\"Service\" is the guest's own share, from taking the request off the ring to stamping the reply; \
-     \"path\" is the rest, there and back. Each is a difference of one clock. No round trip is halved.",
+const ALWAYS: [&str; 5] = [
+    "\"Service\" is the time in the request handler, between its two stamps, and no more: of a Linux guest \
+     the network stack and the scheduler are in \"path\", which is the rest, there and back. Each is a \
+     difference of one clock. What a guest takes in all is an estimate: latency less that of \"null\" on \
+     the same link. No round trip is halved.",
+    "Each percentile has a state. Late: the generator sent late, and the value is told as a range, from \
+     what the requests took since they were sent to what they took since they were due. Host: the gaps \
+     that the host made in either thread account for at least half of the requests beyond the value; \
+     partly: for a tenth. Dropped here: this host gave requests up. Stalls: fewer than ten separate \
+     stalls make the value. A run is valid if it is so up to the percentile that was asked for.",
     "A percentile is shown if at least ten samples lie beyond it; otherwise n/a says how many samples \
      it needs. The maximum is always shown. Nothing is trimmed, and percentiles are never averaged.",
     "A request without a reply within the timeout is a latency of at least the timeout (≥), never a \

@@ -9,7 +9,7 @@ use super::comparison::contests;
 use super::comparison::view::View;
 use super::entry::{self, Entry, entries};
 use super::front::{self, Beginning, Front};
-use super::tables::{self, Table, host, runs};
+use super::tables::{self, Table, activity, host, runs};
 use super::{format, method};
 use crate::quantity;
 use crate::report::chart::draw::Standalone;
@@ -56,6 +56,8 @@ struct Measurements {
     latency: Table,
     /// The worst stalls, and when the maximum was.
     stalls: Option<Table>,
+    /// What the host did meanwhile.
+    activity: Option<Table>,
     charts: Vec<Chart>,
     details: Vec<Table>,
     holds: Table,
@@ -129,6 +131,7 @@ fn measurements(entries: &[Entry<'_>]) -> Measurements {
         steps: entry::is_sweep(entries).then(|| runs::steps(entries)),
         latency: runs::latency(entries),
         stalls: runs::stalls(entries),
+        activity: activity::activity(entries),
         charts: charts::of_measurements(entries),
         details: tables::that_tell([
             runs::floors(entries),

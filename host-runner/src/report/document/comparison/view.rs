@@ -7,7 +7,7 @@ use super::{Contest, OnLink, charts, tables, verdicts};
 use crate::report::Skipped;
 use crate::report::document::charts::{Chart, sample};
 use crate::report::document::method;
-use crate::report::document::tables::{Table, runs, that_tell};
+use crate::report::document::tables::{Table, activity, runs, that_tell};
 use crate::report::why::WHAT_HOLDS;
 
 /// What the page says of a comparison.
@@ -136,7 +136,11 @@ fn details(link: &OnLink<'_>) -> Details {
             runs::parts(entries),
             runs::requests(entries),
             runs::holds(entries),
-        ]),
+        ])
+        .into_iter()
+        .chain(runs::stalls(entries))
+        .chain(activity::activity(entries))
+        .collect(),
         samples: entries.iter().map(|it| sample(it.style)).collect(),
     }
 }

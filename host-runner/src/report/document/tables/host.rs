@@ -25,6 +25,41 @@ pub fn doctor(source: &Source) -> Option<Table> {
     (!table.rows.is_empty()).then_some(table)
 }
 
+/// The groups of CPUs that share a core, and how those in use are related.
+fn shared_cores(source: &Source) -> Option<String> {
+    let groups = source.report.environment.shared_cores.as_ref()?;
+    let group = |cpus: &Vec<usize>| {
+        let numbers: Vec<String> = cpus.iter().map(ToString::to_string).collect();
+        numbers.join(" and ")
+    };
+    let mut text = match groups.is_empty() {
+        true => "none".to_owned(),
+        false => groups.iter().map(group).collect::<Vec<_>>().join("; "),
+    };
+    let mut used: Vec<String> = Vec::new();
+    for cpus in source
+        .report
+        .runs
+        .iter()
+        .filter_map(|run| run.cpus.as_ref())
+    {
+        let words = format!(
+            "in use are {} and {}: {}",
+            cpus.guest,
+            cpus.measuring,
+            cpus.relation.in_words()
+        );
+        if !used.contains(&words) {
+            used.push(words);
+        }
+    }
+    if !used.is_empty() {
+        text.push_str("; ");
+        text.push_str(&used.join("; "));
+    }
+    Some(text)
+}
+
 /// What it was measured on.
 #[must_use]
 pub fn environment(source: &Source) -> Table {
@@ -56,6 +91,7 @@ pub fn environment(source: &Source) -> Table {
             "CPUs to use",
             environment.cores.map(|cores| cores.to_string()),
         ),
+        ("CPUs that share a core", shared_cores(source)),
         ("kernel", Some(environment.kernel.clone())),
         ("governor", environment.governor.clone()),
         ("idle CPUs", environment.host_idle.clone()),

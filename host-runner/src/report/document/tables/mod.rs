@@ -1,6 +1,7 @@
 //! The tables of a document. Cells are text already, the same in every form of it.
 //!
 //! - [`runs`]: what each measurement came to;
+//! - [`activity`]: what the host did meanwhile;
 //! - [`host`]: what it was measured on.
 
 use serde::Serialize;
@@ -9,6 +10,7 @@ use crate::quantity::{at_least, count};
 use crate::stats::Summary;
 use crate::stats::summary::PercentileColumn;
 
+pub mod activity;
 pub mod host;
 pub mod runs;
 
