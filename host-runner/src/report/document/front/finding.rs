@@ -90,7 +90,10 @@ impl<'a> Finding<'a> {
                     least.unwrap_or_default()
                 )
             }
-            _ => format!(
+            Verdict::BothCensored => format!(
+                "Over {link}, both {target} and {other} lose so many requests that {percentile} is among them"
+            ),
+            Verdict::TooFewRounds => format!(
                 "Over {link}, {target} answered in {value} at {percentile} and {other} in {others}: too few \
                  rounds to tell them apart"
             ),

@@ -82,7 +82,8 @@ fn verdict(finding: &Finding<'_>) -> Option<String> {
             "no difference seen between {} and {} ({confidence} confidence)",
             it.target, it.baseline
         )),
-        _ => Some("too few rounds for a verdict".to_owned()),
+        Verdict::BothCensored => Some("both among lost requests".to_owned()),
+        Verdict::TooFewRounds => Some("too few rounds for a verdict".to_owned()),
     }
 }
 
