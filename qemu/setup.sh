@@ -1,8 +1,9 @@
 #!/bin/sh
 # Brings the programs that building and running need from the system: a C linker for the host's
 # Rust programs, and QEMU; with the argument `tests`, also tshark, which the tests check captures
-# with, Chromium with a font, which they open the HTML report in, and iproute2, by which they change
-# networks of their own: without these the tests that need them are skipped. Installs Debian packages when run as root; otherwise names the command.
+# with, Chromium with a font, which they open the HTML report in, iproute2, by which they change
+# networks of their own, and sockperf, which they compare Fathom with: without these the tests that need
+# them are skipped. Installs Debian packages when run as root; otherwise names the command.
 set -eu
 
 packages=
@@ -15,6 +16,7 @@ command -v cc >/dev/null || packages="$packages gcc libc6-dev"
 may_lack=
 if [ "${1:-}" = tests ]; then
     command -v tshark >/dev/null || may_lack="$may_lack tshark"
+    command -v sockperf >/dev/null || may_lack="$may_lack sockperf"
     command -v ip >/dev/null || may_lack="$may_lack iproute2"
     command -v chromium >/dev/null || may_lack="$may_lack chromium fonts-dejavu-core"
 fi

@@ -39,6 +39,22 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("`{number}` is no number of this unit up to a week"))
 }
 
+/// The largest seed: one more and JavaScript and jq, whose numbers are floating-point, read another one
+/// from a record (RFC 8259, section 6).
+const LARGEST_SEED: u64 = (1 << 53) - 1;
+
+/// Reads a seed.
+///
+/// # Errors
+///
+/// If it is no number, or one that some programs can't read back from a record.
+pub fn seed(text: &str) -> Result<u64, String> {
+    let seed = text.parse().ok().filter(|seed| *seed <= LARGEST_SEED);
+    seed.ok_or_else(|| {
+        format!("a seed is a whole number up to {LARGEST_SEED}: larger ones are not exact in JSON")
+    })
+}
+
 /// A duration in nanoseconds; those that [`duration`] reads fit.
 #[must_use]
 pub fn as_ns(duration: Duration) -> u64 {
@@ -118,6 +134,17 @@ mod tests {
             ("0s", Duration::ZERO),
         ] {
             assert_eq!(duration(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_seed_is_one_that_every_reader_of_json_reads_exactly() {
+        assert_eq!(seed("0"), Ok(0));
+        let largest = seed("9007199254740991").unwrap();
+        assert_eq!(largest as f64 as u64, largest);
+        for text in ["9007199254740992", "18446744073709551615", "-1", "one", ""] {
+            let error = seed(text).unwrap_err();
+            assert!(error.contains("up to 9007199254740991"), "{error}");
         }
     }
 

@@ -49,7 +49,7 @@ pub struct Environment {
     pub kernel: String,
     /// The frequency governor of the first CPU.
     pub governor: Option<String>,
-    /// The share of all CPU time during the measurement that the hypervisor gave to others.
+    /// The largest share of all CPU time during any one of the runs that the hypervisor gave to others.
     pub steal_share: Option<f64>,
     /// QEMU's version.
     pub qemu_version: Option<String>,

@@ -12,6 +12,7 @@
 //! - `marked`, `trust`, `stalls`, `accounting`: states, the maximum and the requests in words;
 //! - `named`: the name of what each record is of;
 //! - [`directory`]: where all of it goes; `older`: what was there before;
+//! - [`methods`]: what the figures mean, as codes;
 //! - [`schema`]: the JSON Schema of all that;
 //! - [`read`]: results back from there; [`machines`]: whether they are of one machine;
 //! - [`document`]: `report.html` and `report.md`, with [`chart`]'s charts.
@@ -39,6 +40,7 @@ pub mod hlog;
 pub mod machines;
 mod marked;
 pub mod merged_table;
+pub mod methods;
 mod named;
 mod older;
 pub mod read;
@@ -59,6 +61,7 @@ pub use comparison::{BootRange, Comparison, Merged, Pairing, Part, RoundPair, Sk
 pub use directory::Directory;
 pub use environment::{Environment, Image};
 pub use floor::BeforeAfter;
+pub use methods::Methods;
 pub use read::{ReadError, Source};
 pub use run::{Run, Setting};
 pub use why::Why;
@@ -71,6 +74,9 @@ pub const SCHEMA: &str = "fathom/1";
 pub struct Report {
     /// [`SCHEMA`].
     pub schema: Cow<'static, str>,
+    /// What the figures mean, as codes; null in records of versions that did not say.
+    #[serde(default)]
+    pub methods: Option<Methods>,
     /// What it was measured on.
     pub environment: Environment,
     /// The measurements.
@@ -120,6 +126,7 @@ impl Report {
     pub fn new(environment: Environment, runs: Vec<Run>) -> Self {
         Self {
             schema: Cow::Borrowed(SCHEMA),
+            methods: Some(Methods::OWN),
             environment,
             runs,
             merged: Vec::new(),

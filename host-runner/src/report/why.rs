@@ -12,7 +12,8 @@ use crate::quantity::{bytes, count, per_echo, time};
 
 /// Which of a comparison's figures hold where.
 pub const WHAT_HOLDS: &str = "Instructions, doorbells, interrupts and image size hold on any machine: \
-    they are counted, not timed. Resident memory nearly does: QEMU's own share differs from one build \
+    they are counted, not timed; but a Linux \
+    guest that polls takes interrupts at the pace of its requests. Resident memory nearly does: QEMU's own share differs from one build \
     of it to another. The time to the first reply is this machine's, but which target is sooner \
     hardly depends on it. Latency holds on this machine only, and under TCG under this emulator only.";
 

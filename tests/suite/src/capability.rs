@@ -26,6 +26,8 @@ pub enum Capability {
     Mount,
     /// Giving files to another user.
     Root,
+    /// `sockperf`, another instrument.
+    Sockperf,
     /// Network namespaces and tap devices, which take root.
     Tap,
     /// `tshark`, which reads captures.
@@ -36,7 +38,7 @@ pub enum Capability {
 
 impl Capability {
     /// All of them, in the order of their names.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::AfXdp,
         Self::Chromium,
         Self::CpuLatency,
@@ -44,6 +46,7 @@ impl Capability {
         Self::Ipv6,
         Self::Mount,
         Self::Root,
+        Self::Sockperf,
         Self::Tap,
         Self::Tshark,
         Self::TwoCpus,
@@ -60,6 +63,7 @@ impl Capability {
             Self::Ipv6 => "ipv6",
             Self::Mount => "mount",
             Self::Root => "root",
+            Self::Sockperf => "sockperf",
             Self::Tap => "tap",
             Self::Tshark => "tshark",
             Self::TwoCpus => "two_cpus",

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::cli::CliError;
-use crate::cli::values::{as_ns, duration};
+use crate::cli::values::{as_ns, duration, seed};
 use crate::load::{Arrivals, Limit, Mode, Plan, Protocol, Rate};
 
 /// Rule by which requests follow each other.
@@ -73,7 +73,7 @@ pub struct LoadArgs {
     #[arg(long, value_parser = duration, value_name = "DURATION", default_value = "1s", hide_short_help = true)]
     pub timeout: Duration,
     /// From what the padding of requests is made
-    #[arg(long, default_value_t = 1, hide_short_help = true)]
+    #[arg(long, value_parser = seed, default_value_t = 1, hide_short_help = true)]
     pub seed: u64,
 }
 

@@ -81,9 +81,12 @@ pub fn environment(source: &Source) -> Table {
         }
     }
     let placements = (!placements.is_empty()).then(|| placements.join("; "));
-    let steal = environment
-        .steal_share
-        .map(|share| format!("{} of the CPU time meanwhile", quantity::share(share)));
+    let steal = environment.steal_share.map(|share| {
+        format!(
+            "at most {} of the CPU time in any run",
+            quantity::share(share)
+        )
+    });
     let facts = [
         ("measured at", Some(environment.started_at.to_string())),
         ("processor", environment.cpu_model.clone()),

@@ -1,0 +1,216 @@
+//! The same responder measured by two instruments: sockperf (Debian's package) and `fathom probe`.
+//!
+//! Both send 64 bytes over loopback, one datagram in flight, from the same CPU, and block until the reply is
+//! there; the responder is a thread on another CPU. Rounds of one and the other alternate, and what is
+//! judged is the median over rounds of the ratio of two neighbours: what the host does for longer than a
+//! round is in both. Where they may have it, both and the responder run under `SCHED_FIFO`, or a compiler
+//! beside them would be what is measured.
+#![forbid(unsafe_code)]
+
+use std::net::{SocketAddr, UdpSocket};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+
+use rustix::thread::{CpuSet, gettid, sched_getaffinity, sched_setaffinity};
+use suite::Capability;
+use tests::fathom::Call;
+use tests::turn::{Turn, turn};
+use tests::{patience, process};
+
+/// Length of every datagram: both instruments' headers fit in.
+const PAYLOAD_BYTES: usize = 64;
+
+/// Factor between two instruments that agree.
+const TOLERANCE: f64 = 1.15;
+
+/// The fewest rounds, and the most: more are added, and none is left out, while the rounds so far leave it
+/// open which side of the tolerance the median is on.
+const ROUNDS: [usize; 2] = [6, 11];
+
+/// Magic of Fathom's requests, which the responder sends back as they are.
+const MAGIC: &[u8] = b"FTHM";
+
+/// Place of sockperf's flags in its header (big-endian, behind a sequence number of eight bytes), and the
+/// flag of a client's message: its client ignores replies that have it.
+const SOCKPERF_FLAGS: usize = 9;
+const SOCKPERF_CLIENT: u8 = 1;
+
+/// A responder in a thread on one CPU, until it is dropped.
+struct Responder {
+    address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Responder {
+    fn start(cpu: usize) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        socket.set_read_timeout(Some(patience::LOOK_AGAIN)).unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            settle_on(cpu);
+            let mut buffer = [0; 2048];
+            while !stopped.load(Ordering::Relaxed) {
+                let Ok((len, client)) = socket.recv_from(&mut buffer) else {
+                    continue;
+                };
+                let datagram = &mut buffer[..len];
+                if !datagram.starts_with(MAGIC) && len > SOCKPERF_FLAGS {
+                    datagram[SOCKPERF_FLAGS] &= !SOCKPERF_CLIENT;
+                }
+                let _ = socket.send_to(datagram, client);
+            }
+        });
+        Self {
+            address,
+            stop,
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Responder {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let ended = self.thread.take().map(JoinHandle::join);
+        assert!(ended.is_none_or(|it| it.is_ok()));
+    }
+}
+
+/// Binds this thread, and the processes that it starts, to `cpu`, with a priority over other programs where
+/// that is permitted.
+fn settle_on(cpu: usize) {
+    let mut set = CpuSet::new();
+    set.set(cpu);
+    sched_setaffinity(None, &set).unwrap();
+    let thread = gettid().as_raw_nonzero().to_string();
+    let mut chrt = Command::new("chrt");
+    chrt.args(["--fifo", "--pid", "1", &thread]);
+    let _ = chrt.stdout(Stdio::null()).stderr(Stdio::null()).status();
+}
+
+/// The median and the 99th percentile of round trips, in microseconds.
+type Figures = [f64; 2];
+
+fn by_sockperf(address: SocketAddr) -> Figures {
+    let mut sockperf = Command::new("timeout");
+    let (ip, port) = (address.ip().to_string(), address.port().to_string());
+    sockperf.args(["60", "sockperf", "ping-pong", "--full-rtt", "--time", "1"]);
+    sockperf.args(["--ip", &ip, "--port", &port]);
+    sockperf.args(["--msg-size", &PAYLOAD_BYTES.to_string()]);
+    process::tie_to_this_thread(&mut sockperf, Vec::new());
+    let output = sockperf.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    ["percentile 50.000 =", "percentile 99.000 ="].map(|name| {
+        let value = text.lines().find_map(|line| line.split_once(name));
+        let value = value.and_then(|(_, value)| value.trim().parse().ok());
+        value.unwrap_or_else(|| panic!("no {name}: {output:?}"))
+    })
+}
+
+fn by_fathom(address: SocketAddr, turn: &Turn) -> Figures {
+    let arguments = format!(
+        "{address} --protocol echo --payload {PAYLOAD_BYTES} --duration 600ms --warmup 200ms"
+    );
+    let results = Call::probe(&arguments).finish(turn).results();
+    ["p50", "p99"].map(|name| {
+        let ns = results.run()["latency_ns"][name].as_f64();
+        ns.unwrap_or_else(|| panic!("no {name}: {:#}", results.run())) / 1000.0
+    })
+}
+
+/// The middle of `ratios`, and an interval that holds the true median with a probability of 95 % or more
+/// (order statistics: each ratio is as likely above the median as below).
+fn median(ratios: &[f64]) -> (f64, [f64; 2]) {
+    let mut sorted = ratios.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let count = sorted.len();
+    let (mut outside, mut ways, mut rank) = (0.0, 0.5_f64.powi(count as i32), 0);
+    // The most ranks that may be left out at each end.
+    loop {
+        outside += ways;
+        if outside > 0.025 {
+            break;
+        }
+        ways *= (count - rank) as f64 / (rank + 1) as f64;
+        rank += 1;
+    }
+    let first = rank.saturating_sub(1);
+    (
+        sorted[count / 2],
+        [sorted[first], sorted[count - 1 - first]],
+    )
+}
+
+/// Whether the ratios agree; `None` while more rounds could tell.
+fn verdict(ratios: &[f64]) -> Option<bool> {
+    let is_close = |ratio: f64| (1.0 / TOLERANCE..=TOLERANCE).contains(&ratio);
+    let (middle, [low, high]) = median(ratios);
+    let is_clear = is_close(low) && is_close(high) || low > TOLERANCE || high < 1.0 / TOLERANCE;
+    let is_over = ratios.len() >= ROUNDS[1];
+    (ratios.len() >= ROUNDS[0] && is_clear || is_over).then(|| is_close(middle))
+}
+
+#[test]
+fn rounds_are_added_until_they_tell_and_hide_no_difference() {
+    assert_eq!(verdict(&[1.0; 5]), None);
+    assert_eq!(verdict(&[1.1; 7]), Some(true));
+    assert_eq!(verdict(&[1.2; 7]), Some(false));
+    assert_eq!(verdict(&[0.8; 7]), Some(false));
+    // One round in which the host stood still is not left out, and decides nothing.
+    let one_bad = |rounds: usize| [vec![5.0], vec![1.02; rounds - 1]].concat();
+    assert_eq!(verdict(&one_bad(7)), None);
+    assert_eq!(verdict(&one_bad(9)), Some(true));
+    // A difference stays one however many good rounds are waited for.
+    let mostly = [vec![1.3; 6], vec![1.0; 5]].concat();
+    assert_eq!(verdict(&mostly), Some(false));
+    assert_eq!(median(&[3.0, 1.0, 2.0]).0, 2.0);
+    // Of nine the second and the eighth: 96 %.
+    let nine: Vec<f64> = (1..=9).map(f64::from).collect();
+    assert_eq!(median(&nine), (5.0, [2.0, 8.0]));
+}
+
+#[test]
+fn sockperf_and_fathom_measure_the_same_of_the_same_responder() {
+    if !process::is_installed("sockperf", Capability::Sockperf) {
+        return;
+    }
+    let cpus = sched_getaffinity(None).unwrap();
+    let mut cpus = (0..CpuSet::MAX_CPU).filter(|&cpu| cpus.is_set(cpu));
+    let (Some(client), Some(server)) = (cpus.next(), cpus.next()) else {
+        return suite::skip(Capability::TwoCpus, "client and responder need a CPU each");
+    };
+    let turn = turn();
+    let responder = Responder::start(server);
+    settle_on(client);
+    let mut ratios = [Vec::new(), Vec::new()];
+    let mut is_decided = false;
+    while !is_decided {
+        // Each is first as often as second.
+        let (ours, theirs) = if ratios[0].len() % 2 == 0 {
+            let ours = by_fathom(responder.address, &turn);
+            (ours, by_sockperf(responder.address))
+        } else {
+            let theirs = by_sockperf(responder.address);
+            (by_fathom(responder.address, &turn), theirs)
+        };
+        println!("fathom {ours:.1?} us, sockperf {theirs:.1?} us");
+        for (ratios, (ours, theirs)) in ratios.iter_mut().zip(ours.into_iter().zip(theirs)) {
+            ratios.push(ours / theirs);
+        }
+        is_decided = ratios.iter().all(|ratios| verdict(ratios).is_some());
+    }
+    for (name, ratios) in ["p50", "p99"].iter().zip(&ratios) {
+        let (middle, [low, high]) = median(ratios);
+        let text = format!(
+            "{name}: fathom by sockperf {middle:.3} ({low:.3} to {high:.3}), {} rounds",
+            ratios.len()
+        );
+        println!("{text}");
+        assert_eq!(verdict(ratios), Some(true), "{text}: {ratios:.3?}");
+    }
+}
