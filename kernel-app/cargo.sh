@@ -12,10 +12,12 @@ toolchain=$root/target/guest-toolchain
 # Between flags, so that a path in one of them may hold spaces.
 next=$(printf '\037')
 CARGO_ENCODED_RUSTFLAGS="-C${next}relocation-model=static\
-${next}--remap-path-prefix=$root/=${next}--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/=cargo/"
+${next}--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/=cargo/${next}--remap-path-prefix=$root/=\
+${next}--remap-path-prefix=$("$toolchain/rustc" --print sysroot)/=rust/"
 RUSTC=$toolchain/rustc
+RUSTC_WRAPPER=$root/kernel-app/rustc-wrapper.sh
 CARGO_TARGET_X86_64_UNKNOWN_NONE_LINKER=$toolchain/ld.lld
-export CARGO_ENCODED_RUSTFLAGS RUSTC CARGO_TARGET_X86_64_UNKNOWN_NONE_LINKER
+export CARGO_ENCODED_RUSTFLAGS RUSTC RUSTC_WRAPPER CARGO_TARGET_X86_64_UNKNOWN_NONE_LINKER
 export RUSTC_BOOTSTRAP=1 HERMIT_LOG_LEVEL_FILTER=off NO_COLOR=1
 
 exec cargo "$@" --target x86_64-unknown-none -Zbuild-std=core,alloc

@@ -1,0 +1,16 @@
+#!/bin/sh
+# rustc-wrapper.sh RUSTC ARGUMENT…: rustc with metadata that do not depend on where the checkout is.
+#
+# cargo makes each crate's `-C metadata` of the absolute paths of what lies outside the workspace, here
+# wire, the kernel's source and the standard library's. Symbol names and the order of code come from it,
+# and with them what the optimiser inlines: the same source made 464 or 497 instructions per echo. A crate's
+# version, beside its name, tells crates of one name apart just as well.
+set -eu
+for argument; do
+    shift
+    case $argument in
+    metadata=*) argument=metadata=${CARGO_PKG_NAME-}-${CARGO_PKG_VERSION-} ;;
+    esac
+    set -- "$@" "$argument"
+done
+exec "$@"
