@@ -6,7 +6,8 @@ use core::ffi::{CStr, c_char};
 use core::fmt::{self, Write as _};
 
 use hermit::syscalls;
-use kernel_app::boot::{entry_tsc, tsc_khz};
+use kernel_app::boot::frequency::{Frequency, Source};
+use kernel_app::boot::{entry_tsc, tsc_frequency};
 use kernel_app::clock::{Scale, TscClock};
 use wire::ready::FATAL_PREFIX;
 
@@ -88,9 +89,17 @@ pub fn sleep_us(duration_us: u64) {
 /// The time since the firmware jumped into the image, at the counter's rate as the boot arguments have
 /// it, else as the boot code found it out, else as Hermit did.
 pub fn clock(told_khz: Option<u32>) -> TscClock {
-    let hermits_khz = || u32::from(syscalls::sys_get_processor_frequency()) * 1000;
-    let khz = told_khz.or_else(tsc_khz);
-    let scale = Scale::from_khz(khz.unwrap_or_else(hermits_khz))
+    let told = told_khz.map(|khz| Frequency {
+        khz,
+        source: Source::CommandLine,
+    });
+    let of_kernel = || Frequency {
+        khz: u32::from(syscalls::sys_get_processor_frequency()) * 1000,
+        source: Source::Kernel,
+    };
+    let Frequency { khz, source } = told.or_else(tsc_frequency).unwrap_or_else(of_kernel);
+    log::info!("clock: the time stamp counter at {khz} kHz, by {source}");
+    let scale = Scale::from_khz(khz)
         .unwrap_or_else(|| fail("the time stamp counter's frequency is unknown"));
     TscClock::new(entry_tsc(), scale)
 }

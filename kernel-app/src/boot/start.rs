@@ -8,14 +8,15 @@ use core::arch::x86_64::{__cpuid_count, CpuidResult};
 use core::fmt::Write as _;
 use core::num::NonZero;
 use core::ptr::addr_of_mut;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use hermit_entry::boot_info::{
     BootInfo, DeviceTreeAddress, HardwareInfo, LoadInfo, PlatformInfo, RawBootInfo, SerialPortBase,
 };
 
+use super::frequency::{ClockFactor, Frequency, Source};
 use super::timer::{self, Pit};
-use super::{fdt, frequency, pvh};
+use super::{fdt, frequency, kvm_clock, pvh};
 use crate::sockets::KernelArguments;
 
 /// The serial port that console output goes to, the PC's COM1.
@@ -41,6 +42,9 @@ pub static mut ENTRY_TSC: u64 = 0;
 /// The time stamp counter's frequency in kHz; 0 while it is unknown.
 static TSC_KHZ: AtomicU32 = AtomicU32::new(0);
 
+/// Number of its [`Source`].
+static TSC_SOURCE: AtomicU8 = AtomicU8::new(0);
+
 static mut DEVICE_TREE: fdt::Buffer = fdt::Buffer::new();
 static mut BOOT_INFO: Option<RawBootInfo> = None;
 
@@ -60,24 +64,31 @@ pub fn entry_tsc() -> u64 {
     unsafe { ENTRY_TSC }
 }
 
-/// The time stamp counter's frequency in kHz, as the boot code found it out; `None` if it could not.
+/// The time stamp counter's frequency, as the boot code found it out; `None` if it could not.
 #[must_use]
-pub fn tsc_khz() -> Option<u32> {
+pub fn tsc_frequency() -> Option<Frequency> {
     let khz = TSC_KHZ.load(Ordering::Relaxed);
-    (khz != 0).then_some(khz)
+    let source = Source::ALL.get(usize::from(TSC_SOURCE.load(Ordering::Relaxed)));
+    source
+        .filter(|_| khz != 0)
+        .map(|&source| Frequency { khz, source })
 }
 
-/// Finds out the time stamp counter's frequency in kHz.
-fn find_tsc_khz(command_line: &str) -> Option<u32> {
+/// Finds out the time stamp counter's frequency.
+fn find_tsc_frequency(command_line: &str) -> Option<Frequency> {
     let cpuid = |leaf| {
         let CpuidResult { eax, ebx, ecx, edx } = __cpuid_count(leaf, 0);
         [eax, ebx, ecx, edx]
     };
+    // SAFETY: it is called where there is such a clock, ring 0 is ours, and nothing else runs yet.
+    let kvm_clock = || -> ClockFactor { unsafe { kvm_clock::factor() } };
+    let by = |source| move |khz| Frequency { khz, source };
     frequency::of_command_line(command_line)
-        .or_else(|| frequency::of_cpuid(cpuid))
+        .map(by(Source::CommandLine))
+        .or_else(|| frequency::of_machine(cpuid, kvm_clock))
         .or_else(|| {
             // SAFETY: nothing else runs yet.
-            timer::khz(&mut unsafe { Pit::new() })
+            timer::khz(&mut unsafe { Pit::new() }).map(by(Source::Timer))
         })
 }
 
@@ -118,8 +129,11 @@ pub unsafe extern "C" fn start(start_info_address: u64) -> ! {
     } else {
         KernelArguments::NONE
     };
-    let tsc_khz = find_tsc_khz(firmware.command_line);
-    TSC_KHZ.store(tsc_khz.unwrap_or(0), Ordering::Relaxed);
+    let tsc = find_tsc_frequency(firmware.command_line);
+    if let Some(tsc) = tsc {
+        TSC_KHZ.store(tsc.khz, Ordering::Relaxed);
+        TSC_SOURCE.store(tsc.source as u8, Ordering::Relaxed);
+    }
     let written = fdt::write(
         device_tree,
         memory,
@@ -127,7 +141,7 @@ pub unsafe extern "C" fn start(start_info_address: u64) -> ! {
         firmware.command_line,
         firmware.rsdp,
         // The kernel cuts it off to whole MHz.
-        tsc_khz.map(|khz| khz.saturating_add(500)),
+        tsc.map(|tsc| tsc.khz.saturating_add(500)),
     );
     if written.is_err() {
         fail(format_args!(
