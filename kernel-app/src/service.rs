@@ -150,7 +150,7 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
             let mut received_ns = 0;
             let mut is_plain = false;
             let offered = self.device.offer(|frame| {
-                received_ns = self.clock.now_ns();
+                received_ns = self.clock.stamp_ns();
                 is_plain = reflector::is_plain(frame, self.stack.addresses().mac);
                 Fate::Keep
             });
@@ -181,7 +181,7 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
                 continue;
             }
             let payload = &mut payload[..question.len];
-            let now_ns = || self.clock.now_ns();
+            let now_ns = || self.clock.stamp_ns();
             let outcome = self.services.answer(service, payload, received_ns, now_ns);
             if outcome.is_answer() && !self.stack.send_back(&question, payload) {
                 self.counters.dropped_transmit += 1;
@@ -237,7 +237,7 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
         } = self;
         let mut reflection = Reflection::Ignored;
         let offered = device.offer(|frame| {
-            let now_ns = || clock.now_ns();
+            let now_ns = || clock.stamp_ns();
             if let Some(len) = usual.as_ref().and_then(|usual| usual.answer(frame, now_ns)) {
                 let outcome = Outcome::Handled(Verdict::Reply);
                 reflection = Reflection::Answered { outcome, len };

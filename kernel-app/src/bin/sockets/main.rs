@@ -54,8 +54,8 @@ fn serve(socket: &UdpSocket, service: &Service, clock: TscClock) -> ! {
         let Ok((datagram, source)) = socket.receive(&mut buffer) else {
             continue;
         };
-        let received_ns = clock.now_ns();
-        if service.answer(source, datagram, received_ns, || clock.now_ns()) {
+        let received_ns = clock.stamp_ns();
+        if service.answer(source, datagram, received_ns, || clock.stamp_ns()) {
             // What can't be sent is a loss, which whoever waits for it sees.
             let _ = socket.send(datagram, source);
         }
