@@ -1,8 +1,9 @@
 //! A split virtqueue (virtio 1.2 §2.7), polled: what both sides write, and our position in it.
 //!
 //! The queue of `virtio-drivers` is general, and costs some hundred instructions per buffer. This
-//! one is for one descriptor per buffer, each at its own fixed place: a buffer's number is its
-//! descriptor's number, so a descriptor is written once, and there is no list of free ones.
+//! one is for one descriptor per buffer, each as a rule at its own fixed place: the
+//! [ledger](crate::nic::ledger) says which, so a descriptor is written once, and there is no list of free
+//! ones.
 //!
 //! Each cache line that changes here has to travel to the device's processor and costs a frame as
 //! much as a hundred instructions do. So nothing is written that is there already: buffers that go
@@ -146,14 +147,15 @@ pub struct Ring<const SIZE: usize> {
     notified: u64,
     /// Number of buffers that came back, modulo 2¹⁶.
     reclaimed: u16,
-    /// What stands in the ring's entries and in the descriptors.
+    /// What stands in the ring's entries.
     entries: [u16; SIZE],
-    lengths: [u32; SIZE],
+    /// What stands in the descriptors: buffer and length, see [`described`].
+    descriptions: [u32; SIZE],
 }
 
 impl<const SIZE: usize> Ring<SIZE> {
     /// Sets up queue `number`, [`RECEIVE`] or [`TRANSMIT`], without interrupts, in memory that is
-    /// still zeroed. `addresses` yields where each buffer is, for the device.
+    /// still zeroed.
     ///
     /// # Errors
     ///
@@ -162,7 +164,6 @@ impl<const SIZE: usize> Ring<SIZE> {
         transport: &mut impl Transport,
         number: u16,
         memory: &'static RingMemory<SIZE>,
-        addresses: impl Iterator<Item = u64>,
     ) -> virtio_drivers::Result<Self> {
         if transport.queue_used(number) {
             return Err(virtio_drivers::Error::AlreadyUsed);
@@ -171,8 +172,7 @@ impl<const SIZE: usize> Ring<SIZE> {
             return Err(virtio_drivers::Error::InvalidParam);
         }
         let flags = if number == RECEIVE { WRITE } else { 0 };
-        for (descriptor, address) in memory.descriptors.iter().zip(addresses) {
-            descriptor.address.store(address, Ordering::Relaxed);
+        for descriptor in &memory.descriptors {
             descriptor.flags.store(flags, Ordering::Relaxed);
         }
         memory.avail.flags.store(NO_INTERRUPT, Ordering::Relaxed);
@@ -190,7 +190,7 @@ impl<const SIZE: usize> Ring<SIZE> {
             notified: 0,
             reclaimed: 0,
             entries: [0; SIZE],
-            lengths: [0; SIZE],
+            descriptions: [0; SIZE],
         })
     }
 
@@ -209,18 +209,19 @@ impl<const SIZE: usize> Ring<SIZE> {
         self.memory.used.index.load(Ordering::Relaxed) == self.reclaimed
     }
 
-    /// Lends the device the first `len` bytes of buffer `id`, which it sees at once.
+    /// Lends the device the first `len` bytes, at least one, of buffer number `buffer` by descriptor `id`,
+    /// which it sees at once. `address` returns where the buffer is.
     ///
-    /// There is room for every buffer that is not in the ring: an id above the ring's size is the
-    /// id of another buffer, and the caller's [ledger](crate::nic::ledger) has each id once.
+    /// There is room: the caller's [ledger](crate::nic::ledger) has given out each descriptor once.
     #[inline(always)]
-    pub fn post(&mut self, id: u16, len: u32) {
+    pub fn post(&mut self, id: u16, buffer: u16, len: u16, address: impl FnOnce() -> u64) {
         let at = usize::from(id) % SIZE;
-        if self.lengths[at] != len {
-            self.lengths[at] = len;
-            self.memory.descriptors[at]
-                .len
-                .store(len, Ordering::Relaxed);
+        let description = described(buffer, len);
+        if self.descriptions[at] != description {
+            self.descriptions[at] = description;
+            let descriptor = &self.memory.descriptors[at];
+            descriptor.address.store(address(), Ordering::Relaxed);
+            descriptor.len.store(len.into(), Ordering::Relaxed);
         }
         let slot = self.posted as usize % SIZE;
         if self.entries[slot] != id {
@@ -326,6 +327,12 @@ impl<const SIZE: usize> Ring<SIZE> {
         doorbell.ring(self.number);
         1
     }
+}
+
+/// A descriptor's buffer and length in one number, which is never 0: no buffer is lent without a byte.
+#[inline(always)]
+const fn described(buffer: u16, len: u16) -> u32 {
+    (buffer as u32) << 16 | len as u32
 }
 
 /// Where the device finds `memory`: at the same address, by the identity mapping.

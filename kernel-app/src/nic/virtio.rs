@@ -20,7 +20,7 @@ use virtio_drivers::transport::Transport;
 
 use crate::frames::{DeviceCounts, DeviceFault, Fate, FrameDevice, MAX_FRAME, Offered};
 use crate::nic::ledger::Ledger;
-use crate::nic::pool::{BUFFER_LEN, BUFFERS, BufferId, FreeList, Pool, RECEIVE_BUFFERS};
+use crate::nic::pool::{BUFFER_LEN, BufferId, FreeList, Pool, RECEIVE_BUFFERS};
 use crate::nic::ring::{Doorbell, Ring};
 
 mod setup;
@@ -31,8 +31,9 @@ pub use setup::{NicMemory, SetupError};
 /// Descriptors of the receive queue: one for each buffer to receive into.
 pub const RECEIVE_SIZE: usize = RECEIVE_BUFFERS;
 
-/// Descriptors of the transmit queue: one for each buffer there is.
-pub const TRANSMIT_SIZE: usize = BUFFERS.next_power_of_two();
+/// Descriptors of the transmit queue: QEMU has no more. An answer has one of its own, if no frame of the
+/// stack's is in its place.
+pub const TRANSMIT_SIZE: usize = RECEIVE_BUFFERS;
 
 /// With fewer buffers than this left to receive into, an idle poll looks for more.
 const LOW: u16 = RECEIVE_SIZE as u16 / 2;
@@ -59,7 +60,7 @@ pub struct VirtioNic<T: Transport, B> {
 /// The way in.
 struct Inbound {
     ring: Ring<RECEIVE_SIZE>,
-    ledger: Ledger,
+    ledger: Ledger<RECEIVE_SIZE>,
     /// Buffers were posted, and the device was not told. It is as soon as no frame is waiting: a
     /// device that needs to be told has no buffers left, and so sends no more frames.
     owes_bell: bool,
@@ -68,8 +69,12 @@ struct Inbound {
 impl Inbound {
     /// Gives the device a buffer to receive into.
     #[inline(always)]
-    fn post(&mut self, buffer: BufferId) {
-        self.ring.post(self.ledger.lend(buffer), BUFFER_LEN as u32);
+    fn post(&mut self, pool: &Pool, buffer: BufferId) {
+        let (number, address) = (buffer.index() as u16, pool.address(&buffer));
+        let Ok(id) = self.ledger.lend(buffer) else {
+            unreachable!("there is a descriptor for each buffer to receive into");
+        };
+        self.ring.post(id, number, BUFFER_LEN as u16, || address);
         self.owes_bell = true;
     }
 }
@@ -77,21 +82,39 @@ impl Inbound {
 /// The way out, and the stack's buffers that are not on it.
 struct Outbound {
     ring: Ring<TRANSMIT_SIZE>,
-    ledger: Ledger,
+    ledger: Ledger<TRANSMIT_SIZE>,
     free: FreeList,
     sent: u64,
     doorbells: u64,
 }
 
 impl Outbound {
+    /// Returns whether the queue has no room for another frame.
+    const fn is_full(&self) -> bool {
+        self.ring.lent() as usize == TRANSMIT_SIZE
+    }
+
     /// Sends the first `len` bytes of a buffer's frame.
+    ///
+    /// # Errors
+    ///
+    /// The queue is full: the buffer, back.
     #[inline(always)]
-    fn send(&mut self, pool: &Pool, doorbell: &impl Doorbell, mut buffer: BufferId, len: usize) {
+    fn send(
+        &mut self,
+        pool: &Pool,
+        doorbell: &impl Doorbell,
+        mut buffer: BufferId,
+        len: usize,
+    ) -> Result<(), BufferId> {
         pool.bytes_mut(&mut buffer)[..HEADER].fill(0);
+        let (number, address) = (buffer.index() as u16, pool.address(&buffer));
+        let id = self.ledger.lend(buffer)?;
         self.ring
-            .post(self.ledger.lend(buffer), (HEADER + len) as u32);
+            .post(id, number, (HEADER + len) as u16, || address);
         self.sent += 1;
         self.doorbells += self.ring.notify(doorbell);
+        Ok(())
     }
 }
 
@@ -115,7 +138,7 @@ impl<T: Transport, B: Doorbell> VirtioNic<T, B> {
     #[inline(always)]
     fn put_back(&mut self, buffer: BufferId) {
         if buffer.is_for_receiving() {
-            self.inbound.post(buffer);
+            self.inbound.post(&self.pool, buffer);
         } else {
             self.out.free.put(buffer);
         }
@@ -193,16 +216,16 @@ impl<T: Transport, B: Doorbell> VirtioNic<T, B> {
         while self.fault.is_none() && self.reclaim_sent() {}
     }
 
-    /// A buffer for a frame of the stack's, if one is left once the device has given back those it
-    /// has sent. A device that failed has none.
+    /// A buffer for a frame of the stack's, if one is left, and room for it, once the device has given
+    /// back those it has sent. A device that failed has none.
     fn take_free(&mut self) -> Option<BufferId> {
-        if self.out.free.is_empty() {
+        if self.out.free.is_empty() || self.out.is_full() {
             self.refill();
         }
-        match self.fault {
-            None => self.out.free.take(),
-            Some(_) => None,
+        if self.fault.is_some() || self.out.is_full() {
+            return None;
         }
+        self.out.free.take()
     }
 
     #[cold]
@@ -252,9 +275,15 @@ impl<T: Transport, B: Doorbell> FrameDevice for VirtioNic<T, B> {
         match visit(bytes) {
             Fate::SendBack(len) => {
                 let len = len.min(frame.len);
-                self.out.send(&self.pool, &self.doorbell, frame.buffer, len);
+                let sent = self.out.send(&self.pool, &self.doorbell, frame.buffer, len);
                 self.reclaim_sent();
-                Offered::Sent
+                match sent {
+                    Ok(()) => Offered::Sent,
+                    Err(buffer) => {
+                        self.put_back(buffer);
+                        Offered::Full
+                    }
+                }
             }
             Fate::Drop => {
                 self.put_back(frame.buffer);

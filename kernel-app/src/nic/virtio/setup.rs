@@ -90,10 +90,10 @@ impl<T: Transport, B: Doorbell> VirtioNic<T, B> {
         if !EthernetAddress(mac).is_unicast() || mac == [0; 6] {
             return Err(SetupError::Mac(mac));
         }
-        let receive = Ring::new(&mut transport, RECEIVE, &memory.receive, pool.addresses())
-            .map_err(SetupError::Virtio)?;
-        let transmit = Ring::new(&mut transport, TRANSMIT, &memory.transmit, pool.addresses())
-            .map_err(SetupError::Virtio)?;
+        let receive =
+            Ring::new(&mut transport, RECEIVE, &memory.receive).map_err(SetupError::Virtio)?;
+        let transmit =
+            Ring::new(&mut transport, TRANSMIT, &memory.transmit).map_err(SetupError::Virtio)?;
         transport.set_status(status | DeviceStatus::DRIVER_OK);
         let mut nic = Self {
             _transport: transport,

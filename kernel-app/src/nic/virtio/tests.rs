@@ -241,8 +241,8 @@ fn a_device_that_keeps_every_answer_gets_its_buffers_back_when_it_lets_go() {
     }
     assert!(!nic.is_quiet(), "it looks for buffers");
     assert_eq!(send_back(&mut nic), Offered::Nothing);
-    // The stack has buffers of its own.
-    drop(nic.transmit(Instant::ZERO).unwrap());
+    // The stack has buffers of its own, but no room for them.
+    assert!(nic.transmit(Instant::ZERO).is_none());
 
     for _ in 0..RECEIVE_SIZE {
         assert_eq!(device.collect(), Some(vec![1; 60]));
@@ -252,6 +252,7 @@ fn a_device_that_keeps_every_answer_gets_its_buffers_back_when_it_lets_go() {
     assert_eq!(device.posted(RECEIVE), RECEIVE_SIZE);
     assert_eq!(device.rings(RECEIVE), rings + 1, "it was waiting for them");
     assert!(nic.is_quiet());
+    drop(nic.transmit(Instant::ZERO).unwrap());
     device.deliver(&[1; 60]);
     assert_eq!(send_back(&mut nic), Offered::Sent);
 }
@@ -272,6 +273,45 @@ fn the_stack_waits_for_its_own_buffers_alone() {
     assert_eq!(send_back(&mut nic), Offered::Sent);
     assert_eq!(device.collect(), Some(vec![2; 60]));
     assert!(nic.transmit(Instant::ZERO).is_some());
+}
+
+/// The queue has room for as many frames as there are buffers to answer from, and not for the stack's
+/// besides.
+#[test]
+fn an_answer_that_finds_the_transmit_queue_full_is_dropped() {
+    let (device, mut nic) = working();
+    for number in 0..STACK_BUFFERS {
+        let transmit = nic.transmit(Instant::ZERO).unwrap();
+        transmit.consume(2, |frame| frame.copy_from_slice(&[0xff, number as u8]));
+    }
+    let room = TRANSMIT_SIZE - STACK_BUFFERS;
+    for number in 0..room {
+        device.deliver(&[number as u8, 1]);
+        assert_eq!(send_back(&mut nic), Offered::Sent);
+    }
+    for _ in 0..STACK_BUFFERS {
+        device.deliver(&[1; 60]);
+        assert_eq!(send_back(&mut nic), Offered::Full);
+    }
+    assert_eq!(nic.counts().frames_sent, TRANSMIT_SIZE as u64);
+    // Each buffer is where it belongs, and each frame is what was sent, in order.
+    assert_eq!(device.posted(RECEIVE), RECEIVE_SIZE - room);
+    for number in 0..STACK_BUFFERS {
+        assert_eq!(device.collect(), Some(vec![0xff, number as u8]));
+    }
+    for number in 0..room {
+        assert_eq!(device.collect(), Some(vec![1, number as u8]));
+    }
+    assert_eq!(device.collect(), None);
+    assert_eq!(send_back(&mut nic), Offered::Nothing);
+    assert_eq!(device.posted(RECEIVE), RECEIVE_SIZE);
+    // Once round, so that each answer has been in the place of one of the stack's frames.
+    for number in 0..2 * RECEIVE_SIZE {
+        device.deliver(&[number as u8, 2]);
+        assert_eq!(send_back(&mut nic), Offered::Sent);
+        assert_eq!(device.collect(), Some(vec![2, number as u8]));
+    }
+    assert_eq!(nic.fault(), None);
 }
 
 #[test]
@@ -338,7 +378,7 @@ fn refuses_frames_of_impossible_length() {
 
 #[test]
 fn a_receive_buffer_that_was_not_lent_fails_the_device() {
-    for token in [64, 127, 128, 1000, 65536, u32::MAX] {
+    for token in [256, 319, 320, 1000, 65536, u32::MAX] {
         let (device, mut nic) = working();
         device.deliver(b"good");
         device.complete(RECEIVE, token, 60);

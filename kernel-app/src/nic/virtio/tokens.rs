@@ -86,7 +86,8 @@ impl<B: Doorbell> phy::TxToken for Transmit<'_, B> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(mut self, len: usize, write: F) -> R {
         let mut buffer = self.buffer.take().expect("a token is consumed once");
         let result = write(&mut self.pool.bytes_mut(&mut buffer)[HEADER..][..len]);
-        self.out.send(self.pool, self.doorbell, buffer, len);
+        let sent = self.out.send(self.pool, self.doorbell, buffer, len);
+        assert!(sent.is_ok(), "there was room when the token was made");
         result
     }
 }
