@@ -83,14 +83,18 @@ pub fn sockets_line(guest: &GuestArgs) -> Result<String, CliError> {
 /// A boot argument's name and value.
 type Argument = (&'static str, String);
 
-/// The guest's time stamp counter runs like this host's, under TCG as under KVM, unless KVM is told to
-/// scale it; then the guest finds KVM's own word for it (CPUID leaf 0x4000_0010).
-fn tsc_khz(guest: &GuestArgs) -> Option<Argument> {
+/// Returns the frequency of the guest's time stamp counter in kHz, as far as it is known here. It
+/// runs like this host's, under TCG as under KVM, unless KVM is told to scale it; then the guest finds KVM's own word for it (CPUID leaf 0x4000_0010).
+pub fn guest_tsc_khz(guest: &GuestArgs) -> Option<u32> {
     let is_scaled = |model: &String| model.contains("tsc-frequency");
     if guest.cpu.as_ref().is_some_and(is_scaled) {
         return None;
     }
-    tsc::khz().map(|khz| (TSC_KHZ, khz.to_string()))
+    tsc::khz()
+}
+
+fn tsc_khz(guest: &GuestArgs) -> Option<Argument> {
+    guest_tsc_khz(guest).map(|khz| (TSC_KHZ, khz.to_string()))
 }
 
 fn log(guest: &GuestArgs) -> Option<Argument> {

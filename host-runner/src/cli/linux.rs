@@ -99,7 +99,10 @@ fn is_wire(args: &RunArgs) -> bool {
 /// [`CliError::Target`] if a part is missing.
 pub fn guest(args: &RunArgs, scratch: &Path) -> Result<Bootable, CliError> {
     let (kernel, modules) = (args.linux.kernel.clone(), args.linux.modules.clone());
-    let parts = Parts::locate(&built(RESPONDER)?, kernel, modules);
+    let parts = Parts {
+        tsc_khz: boot_args::guest_tsc_khz(&args.guest),
+        ..Parts::locate(&built(RESPONDER)?, kernel, modules)
+    };
     let (ip, gateway) = boot_args::static_network(&args.guest);
     let network = Network {
         ip,

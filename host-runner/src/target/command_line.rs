@@ -56,6 +56,11 @@ const OPTIONS: [(&str, &str); 14] = [
     ),
 ];
 
+/// The kernel's option for the frequency of the time stamp counter, in kHz. Left to itself it measures that
+/// while it boots, against timers that come late on a busy host; what it measures later, for a second, it
+/// takes only if it is within 1 % of this.
+pub const TSC_KHZ: &str = "tsc_early_khz=";
+
 /// Kernel and responder arguments as one line. What stands after `--` goes to process 1 as it is:
 /// the kernel would take some of it for its own.
 #[must_use]
@@ -64,11 +69,13 @@ pub fn line(
     ip: (Ipv4Addr, u8),
     gateway: Option<Ipv4Addr>,
     port: u16,
+    tsc_khz: Option<u32>,
 ) -> String {
     let mut words: Vec<String> = OPTIONS
         .iter()
         .map(|(option, _)| (*option).to_owned())
         .collect();
+    words.extend(tsc_khz.map(|khz| format!("{TSC_KHZ}{khz}")));
     words.push("--".to_owned());
     words.push(format!("ip={}/{}", ip.0, ip.1));
     words.extend(gateway.map(|gateway| format!("gw={gateway}")));
@@ -88,21 +95,25 @@ mod tests {
             (Ipv4Addr::new(10, 0, 2, 15), 24),
             Some(Ipv4Addr::new(10, 0, 2, 2)),
             7000,
+            Some(2_599_998),
         );
         let (kernel, responder) = line.split_once(" -- ").unwrap();
         assert!(kernel.starts_with("console=ttyS0 quiet "), "{kernel}");
+        assert!(kernel.ends_with(" tsc_early_khz=2599998"), "{kernel}");
         let expected = "ip=10.0.2.15/24 gw=10.0.2.2 port=7000 mode=io_uring";
         assert_eq!(responder, expected);
     }
 
     #[test]
-    fn no_gateway_is_no_argument() {
+    fn no_gateway_and_no_frequency_are_no_arguments() {
         let line = line(
             Responder::Busy,
             (Ipv4Addr::new(192, 0, 2, 9), 28),
             None,
             9000,
+            None,
         );
+        assert!(!line.contains("tsc_early_khz"), "{line}");
         assert!(
             line.ends_with(" -- ip=192.0.2.9/28 port=9000 mode=busy"),
             "{line}"

@@ -50,6 +50,8 @@ pub struct Parts {
     pub responder: PathBuf,
     /// The least memory that the kernel boots in, in MiB, where that is known.
     pub least_memory_mib: u32,
+    /// Frequency of the guest's time stamp counter in kHz, where that is known.
+    pub tsc_khz: Option<u32>,
 }
 
 /// How the guest's service is to be reached.
@@ -75,6 +77,7 @@ impl Parts {
             kernel: kernel.unwrap_or_else(|| built.join(KERNEL)),
             responder: responder(built),
             least_memory_mib,
+            tsc_khz: None,
         }
     }
 
@@ -126,7 +129,13 @@ impl Parts {
         Ok(Bootable {
             image: self.kernel.clone(),
             initrd: Some(initrd),
-            boot_args: command_line::line(responder, network.ip, network.gateway, network.port),
+            boot_args: command_line::line(
+                responder,
+                network.ip,
+                network.gateway,
+                network.port,
+                self.tsc_khz,
+            ),
             memory_mib,
             modern_device: false,
         })

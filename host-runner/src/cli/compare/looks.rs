@@ -24,7 +24,7 @@ use crate::inside::{Asker, LookError, PerEcho, Witness, signals};
 use crate::link::{self, Family, LinkKind};
 use crate::machine::{AccelChoice, Config, Machine};
 use crate::report::Why;
-use crate::target::{Bootable, Target};
+use crate::target::{Bootable, Target, command_line};
 
 /// How long a look may take, its boot included: ten times what it takes on two cores at rest.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -289,10 +289,16 @@ fn counting(config: Config) -> Config {
     }
 }
 
-/// The guest with a clock that counts its instructions: Linux comes to that by itself.
+/// The guest with a clock that counts its instructions: Linux comes to that by itself if it is told nothing
+/// else.
 fn with_clock(bootable: Bootable, target: Target) -> Bootable {
     if target == Target::LinuxGuest {
-        return bootable;
+        let arguments = bootable.boot_args.split(' ');
+        let arguments = arguments.filter(|argument| !argument.starts_with(command_line::TSC_KHZ));
+        return Bootable {
+            boot_args: arguments.collect::<Vec<_>>().join(" "),
+            ..bootable
+        };
     }
     let is_clock = |argument: &&str| argument.starts_with(boot_args::TSC_KHZ);
     let arguments = bootable.boot_args.split(' ');
@@ -338,7 +344,8 @@ mod tests {
             assert_eq!(told(line, target), "port=1 log=info tsc_khz=1000000");
         }
         assert_eq!(told("port=1", Target::Hermit), "port=1 tsc_khz=1000000");
-        assert_eq!(told("port=1", Target::LinuxGuest), "port=1");
+        let line = "quiet tsc_early_khz=2599998 -- port=1";
+        assert_eq!(told(line, Target::LinuxGuest), "quiet -- port=1");
     }
 
     #[test]
