@@ -108,13 +108,13 @@ pub fn measure<E: Into<CliError>>(
     let mut unsettled = None;
     let mut plan = *plan;
     if let Some(limit_ns) = settle_ns {
-        unsettled = settle(
+        (warmed, unsettled) = settle(
             &plan,
             limit_ns,
-            &mut warmed,
             boot_id,
             link,
             interrupt,
+            &mut recorder,
             || {
                 bar.wait();
                 health()
@@ -142,7 +142,7 @@ pub fn measure<E: Into<CliError>>(
         Some(ending) => (Tally::default(), ending),
     };
     tally.warmup_discarded += warmed.requests;
-    recorder.intervals.end(tally.sending_ns);
+    recorder.end(tally.sending_ns);
     let noise = Noise::new(floor, &before, &Counts::now());
     let own_beside_ns = since(own_before_ns, own_threads_ns());
     let noise = Noise {
@@ -191,12 +191,13 @@ struct Warmed {
 fn settle<E: Into<CliError>>(
     plan: &Plan,
     limit_ns: u64,
-    warmed: &mut Warmed,
     boot_id: Option<u32>,
     link: &mut dyn Link,
     interrupt: &Interrupt,
+    recorder: &mut Recorder,
     mut health: impl FnMut() -> Result<(), E>,
-) -> Option<Ending<E>> {
+) -> (Warmed, Option<Ending<E>>) {
+    let mut warmed = Warmed::default();
     let mut window = Plan {
         measure: Limit {
             duration_ns: Some(WINDOW_NS),
@@ -207,10 +208,10 @@ fn settle<E: Into<CliError>>(
     let mut settling = Settling::default();
     let mut windows_ns = 0;
     while !warmed.is_settled && windows_ns < limit_ns {
-        let mut recorder = Recorder::new(&window);
+        let mut observer = recorder.warm_up();
         let bench = Bench {
             link: &mut *link,
-            observer: &mut recorder,
+            observer: &mut observer,
             now_ns: clock::now_ns,
             cancel: interrupt.flag(),
             check: |_: &Progress| health(),
@@ -218,13 +219,13 @@ fn settle<E: Into<CliError>>(
         let (tally, ending) = load::run(&window, boot_id, bench);
         warmed.requests += tally.warmup_discarded + tally.sent;
         if !matches!(ending, Ending::Completed) {
-            return Some(ending);
+            return (warmed, Some(ending));
         }
-        warmed.is_settled = settling.add(&recorder.latency);
+        warmed.is_settled = settling.add(&observer.latency);
         windows_ns += tally.elapsed_ns.max(WINDOW_NS);
         window.warmup = Limit::NOTHING;
     }
-    None
+    (warmed, None)
 }
 
 fn failed(error: CliError) -> (Ended, Option<CliError>) {

@@ -189,7 +189,7 @@ mod tests {
     fn the_lengths_of_the_intervals_add_up_to_the_run() {
         for (measured_ms, expected) in [(500, vec![0.5]), (2500, vec![1.0, 1.0, 0.5])] {
             let mut recorder = sample::recorder(Mode::Closed);
-            recorder.intervals.end(measured_ms * 1_000_000);
+            recorder.end(measured_ms * 1_000_000);
             let bytes = sample::log(Mode::Closed, &recorder);
             // As people add them up: the second column of every line that is no comment.
             let lines = bytes

@@ -287,7 +287,8 @@ impl Run {
     ) -> Self {
         let judgement = validity::judge(policy, plan, ended, tally, recorder, &noise);
         let open = recorder.open.as_ref();
-        let has_service_times = plan.protocol.has_service_times();
+        let correction = &recorder.correction;
+        let has_service_times = plan.protocol.has_service_times() && !correction.is_spoilt();
         Self {
             target: setting.target,
             responder: setting.responder,
@@ -363,7 +364,7 @@ impl Run {
             uncorrected_latency_ns: open.map(|open| (&open.uncorrected).into()),
             service_ns: has_service_times.then(|| (&recorder.service).into()),
             path_ns: has_service_times.then(|| (&recorder.path).into()),
-            guest_clock: None,
+            guest_clock: correction.clock(),
             send_lateness_ns: open.map(|open| (&open.lateness).into()),
             core_round_trip_ns: None,
             reflector_round_trip_ns: None,

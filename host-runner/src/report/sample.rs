@@ -59,6 +59,7 @@ pub(super) fn recorder(mode: Mode) -> Recorder {
             is_waited_for: true,
         });
     }
+    recorder.end_services();
     recorder
 }
 

@@ -39,6 +39,9 @@ pub enum Code {
     FewStalls,
     /// Latency had not settled when warm-up ended.
     Unsettled,
+    /// The rate of the guest's clock changed, by this share at the least; service times are void if they
+    /// are spoilt by it.
+    GuestClock,
 }
 
 impl Code {
@@ -58,7 +61,8 @@ impl Code {
             | Self::Censored
             | Self::Few
             | Self::FewStalls
-            | Self::Unsettled => false,
+            | Self::Unsettled
+            | Self::GuestClock => false,
         }
     }
 
@@ -81,7 +85,7 @@ impl Code {
             Self::Dropped => Some("lower `--rate`"),
             Self::Censored => Some("lower the load, or find out where requests are lost"),
             Self::Few | Self::FewStalls => Some("measure for longer"),
-            Self::Unsettled => Some("warm up for longer with `--warmup`"),
+            Self::Unsettled | Self::GuestClock => Some("warm up for longer with `--warmup`"),
         }
     }
 }
@@ -223,6 +227,11 @@ impl fmt::Display for Reason {
                 count(number)
             ),
             Code::Unsettled => f.write_str("latency had not settled when warm-up ended"),
+            Code::GuestClock => write!(
+                f,
+                "the rate of the guest's clock changed by {} or more",
+                share(part)
+            ),
         }
     }
 }

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 
 use crate::clock;
-use crate::load::{Dropped, GuestTimes, Loss, Mode, Observer, Plan, Sample};
+use crate::load::{Dropped, Loss, Mode, Observer, Plan, Sample};
 
+use super::guest_clock::{Correction, Service, WarmUp};
 use super::{Recording, Tag, counts::Slot, intervals::Intervals, stall::Stalls};
 
 /// The distributions of one measurement.
@@ -19,6 +20,8 @@ pub struct Recorder {
     /// Number of in-time replies whose guest times are impossible: t3 before t2, or a service time longer
     /// than the round trip. In `service` and `path` they are bounded to what is possible.
     pub impossible_times: u64,
+    /// What service times are multiplied with to be times of the host's clock.
+    pub correction: Correction,
     /// What only an open loop has.
     pub open: Option<OpenLoop>,
     /// Latencies that are lower bounds.
@@ -85,6 +88,7 @@ impl Recorder {
             service: Recording::default(),
             path: Recording::default(),
             impossible_times: 0,
+            correction: Correction::new(plan.protocol.has_service_times()),
             censored: Censored::default(),
             started_at: None,
             open: match plan.mode {
@@ -97,16 +101,29 @@ impl Recorder {
         }
     }
 
-    /// Adds a service time, bounded to what is possible, and the rest of the round trip. The longest
-    /// service times are the first that a guest clock which is too fast makes impossible, so to leave them
-    /// out would be to leave out a stall.
+    /// Returns an observer for warm-up that is measured by itself.
+    pub fn warm_up(&mut self) -> WarmUp<'_> {
+        WarmUp::new(&mut self.correction)
+    }
+
+    /// Ends the run, in which requests were sent for `sending_ns`.
+    pub fn end(&mut self, sending_ns: u64) {
+        self.intervals.end(sending_ns);
+        self.end_services();
+    }
+
+    /// Records the service times that still wait for the guest clock's rate.
+    pub fn end_services(&mut self) {
+        for service in self.correction.end() {
+            self.service(service);
+        }
+    }
+
     #[inline]
-    fn service(&mut self, times: GuestTimes, round_trip_ns: u64) {
-        let guest_ns = times.t3_ns.checked_sub(times.t2_ns);
-        let service_ns = guest_ns.unwrap_or(0).min(round_trip_ns);
-        self.impossible_times += u64::from(guest_ns != Some(service_ns));
-        self.service.record(service_ns);
-        self.path.record(round_trip_ns - service_ns);
+    fn service(&mut self, service: Service) {
+        self.service.record(service.service_ns);
+        self.path.record(service.path_ns);
+        self.impossible_times += u64::from(service.is_bounded);
     }
 
     /// Returns the distribution of `tag`; `None` where a run has none.
@@ -116,6 +133,7 @@ impl Recorder {
         match tag {
             Tag::RoundTrip => open.map(|it| &it.round_trip),
             Tag::Gaps => self.gaps.as_ref(),
+            Tag::Service | Tag::Path if self.correction.is_spoilt() => None,
             Tag::Service => Some(&self.service),
             Tag::Path => Some(&self.path),
             Tag::Lateness => open.map(|it| &it.lateness),
@@ -140,11 +158,16 @@ impl Recorder {
 }
 
 impl Observer for Recorder {
+    fn warmed_up(&mut self, sample: Sample) {
+        self.correction.warm_up(&sample);
+    }
+
     fn started(&mut self, at_ns: u64) {
         // Now and not after the run: meanwhile the two clocks go at different rates (adjtimex(2)).
         self.started_at = clock::time_of_day(at_ns);
         self.intervals.start(at_ns);
         self.stalls.start(at_ns);
+        self.correction.start();
     }
 
     #[inline]
@@ -161,11 +184,15 @@ impl Observer for Recorder {
             latency_ns,
             round_trip_ns,
             is_waited_for,
-            guest_times,
+            ..
         } = sample;
         self.latency(at_ns, latency_ns, round_trip_ns, is_waited_for);
-        if let Some(times) = guest_times {
-            self.service(times, round_trip_ns);
+        let [this, earlier] = self.correction.add(&sample);
+        if let Some(service) = this {
+            self.service(service);
+        }
+        if let Some(service) = earlier {
+            self.service(service);
         }
     }
 
@@ -197,7 +224,7 @@ impl Observer for Recorder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::{Limit, Rate};
+    use crate::load::{GuestTimes, Limit, Rate};
 
     fn plan(mode: Mode) -> Plan {
         let count = Some(10);
@@ -234,6 +261,7 @@ mod tests {
         recorder.started(1000);
         recorder.sent(200);
         recorder.replied(SAMPLE);
+        recorder.end(1000);
         let open = recorder.open.as_ref().unwrap();
         assert_eq!(recorder.latency.max_ns(), Some(900));
         assert_eq!(recorder.service.max_ns(), Some(200));
@@ -260,6 +288,7 @@ mod tests {
                 ..SAMPLE
             });
         }
+        recorder.end(1000);
         assert_eq!(recorder.impossible_times, 2);
         assert_eq!((recorder.service.count(), recorder.path.count()), (3, 3));
         assert_eq!(recorder.service.min_ns(), Some(0));
@@ -285,7 +314,8 @@ mod tests {
             round_trip_ns: 1_000_000_000,
             is_waited_for: false,
         });
-        let open = recorder.open.unwrap();
+        recorder.end(1000);
+        let open = recorder.open.as_ref().unwrap();
         assert_eq!((open.uncorrected.count(), open.round_trip.count()), (1, 3));
         assert_eq!(open.round_trip.max_ns(), Some(1_000_000_000));
         assert_eq!(recorder.latency.count(), 3);

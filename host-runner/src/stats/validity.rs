@@ -186,6 +186,7 @@ pub fn judge(
         }
     }
     reasons.extend(steal(noise));
+    reasons.extend(recorder.correction.reason());
     Judgement {
         percentiles: states
             .iter()
