@@ -29,6 +29,7 @@ pub mod compare;
 pub mod doctor;
 pub mod error;
 pub mod floor;
+pub mod generator;
 pub mod help;
 pub mod interrupt;
 pub mod linux;

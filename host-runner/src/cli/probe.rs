@@ -6,10 +6,11 @@
 use std::net::SocketAddr;
 
 use super::args::{ClientArgs, ProbeArgs};
+use super::generator;
 use super::interrupt::Interrupt;
 use super::measure::{Conditions, measure};
 use super::output::Output;
-use super::series::Series;
+use super::series::{Series, Sweep};
 use super::{CliError, turn};
 use crate::link::flows::Flows;
 use crate::link::source::Source;
@@ -62,7 +63,11 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
         guest_boot_ms: None,
         placement: None,
     };
-    let mut series = Series::measure(&plan, args.load.sweep(), &output, |plan| {
+    let sweep = args.load.sweep().map(|arrivals| Sweep {
+        arrivals,
+        generator_limit: generator::limit(LINK, None, &plan, arrivals),
+    });
+    let mut series = Series::measure(&plan, sweep, &output, |plan| {
         let link = link.as_mut();
         let conditions = Conditions {
             settle_ns: None,

@@ -4,7 +4,7 @@ use super::args::RunArgs;
 use super::interrupt::Interrupt;
 use super::output::Output;
 use super::recipe::{self, Recipe};
-use super::series::Series;
+use super::series::{Series, Sweep};
 use super::subject::{FirstRequest, Subject};
 use super::{CliError, turn};
 use crate::files;
@@ -50,7 +50,11 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
         }
     };
     let environment = subject.describe(environment);
-    let mut series = Series::measure(&plan, args.load.sweep(), &output, |plan| {
+    let sweep = args.load.sweep().map(|arrivals| Sweep {
+        arrivals,
+        generator_limit: subject.generator_limit(&plan, arrivals),
+    });
+    let mut series = Series::measure(&plan, sweep, &output, |plan| {
         subject.measure(plan, None, &interrupt)
     });
     series.measured_beside(turn.others());

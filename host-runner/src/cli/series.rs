@@ -1,4 +1,5 @@
-//! One measurement, or the many of a sweep: a pipeline, and then the ladder under what it achieved.
+//! One measurement, or the many of a sweep: a pipeline, and then the ladder under what it achieved, as far as
+//! the generator itself can send that.
 
 use super::CliError;
 use super::measure::Measured;
@@ -9,6 +10,15 @@ use crate::load::{Arrivals, Plan, ladder};
 use crate::quantity;
 use crate::report::{Environment, Report, Run};
 use crate::stats::Ended;
+
+/// A sweep, beyond the plan of its pipeline.
+#[derive(Clone, Copy, Debug)]
+pub struct Sweep {
+    /// Arrivals of its open loops.
+    pub arrivals: Arrivals,
+    /// Requests per second that the generator itself sends, if that is known.
+    pub generator_limit: Option<f64>,
+}
 
 /// What came of a series.
 #[derive(Debug, Default)]
@@ -23,30 +33,48 @@ pub struct Series {
     steal_share: Option<f64>,
     /// Other measurements on this host at the same time.
     concurrent: Vec<Process>,
+    /// True if it is a sweep, or was to be one.
+    is_sweep: bool,
+    /// As in [`Sweep`].
+    generator_limit: Option<f64>,
 }
 
 impl Series {
-    /// Measures by `plan` or, for a sweep, begins with it; a sweep's open loops have these arrivals. `measure` makes one measurement; its
-    /// files are written at once, so what is done stays whatever comes after it.
+    /// Measures by `plan` or, for a sweep, begins with it. `measure` makes one measurement; its files are
+    /// written at once, so what is done stays whatever comes after it.
     pub fn measure(
         plan: &Plan,
-        sweep: Option<Arrivals>,
+        sweep: Option<Sweep>,
         output: &Output,
         mut measure: impl FnMut(&Plan) -> (Run, Measured),
     ) -> Self {
-        let mut series = Self::default();
+        let mut series = Self {
+            is_sweep: sweep.is_some(),
+            generator_limit: sweep.and_then(|sweep| sweep.generator_limit),
+            ..Self::default()
+        };
         let goes_on = series.add(plan, None, output, &mut measure);
-        let Some(arrivals) = sweep.filter(|_| goes_on) else {
+        let Some(sweep) = sweep.filter(|_| goes_on) else {
             return series;
         };
         // Without an answer there is no maximum; the pipeline's run says so.
         let Some(maximum) = series.runs[0].achieved_rate else {
             return series;
         };
-        let steps = ladder::steps(plan, arrivals, maximum);
-        announce(plan, maximum, &steps);
+        let limit = sweep.generator_limit;
+        let top = limit.map_or(maximum, |limit| maximum.min(limit));
+        let steps = ladder::steps(plan, sweep.arrivals, top);
+        announce(plan, maximum, limit, &steps);
         for step in &steps {
             if !series.add(&step.plan, Some(step.percent), output, &mut measure) {
+                break;
+            }
+            // Beyond that only the generator would be measured.
+            if series.runs.last().is_some_and(|run| run.generator_limited) {
+                say(format_args!(
+                    "at {} % the generator could not send what was due: the sweep ends here",
+                    step.percent
+                ));
                 break;
             }
         }
@@ -85,14 +113,17 @@ impl Series {
     /// # Errors
     ///
     /// The failure that ended a measurement, else what kept results from being written, else that
-    /// a measurement is invalid: a series is only as good as the worst of it.
+    /// the measurement is invalid; a sweep is, if its pipeline is or if no step of it is valid.
     pub fn conclude(self, environment: Environment, output: &Output) -> Result<(), CliError> {
         let environment = Environment {
             steal_share: self.steal_share,
             concurrent: self.concurrent,
             ..environment
         };
-        let report = Report::new(environment, self.runs);
+        let report = Report {
+            generator_limit: self.generator_limit,
+            ..Report::new(environment, self.runs)
+        };
         let not_reported = output.write(&report).err();
         let unwritten = self.unwritten.or(not_reported);
         match (self.failure, unwritten) {
@@ -101,15 +132,23 @@ impl Series {
                 Err(failure)
             }
             (Some(error), None) | (None, Some(error)) => Err(error),
-            (None, None) => verdict(&report.runs),
+            (None, None) => verdict(&report.runs, self.is_sweep),
         }
     }
 }
 
 /// Says what the ladder will be.
-fn announce(plan: &Plan, maximum: f64, steps: &[ladder::Step]) {
+fn announce(plan: &Plan, maximum: f64, generator_limit: Option<f64>, steps: &[ladder::Step]) {
+    let generator = generator_limit.map_or_else(String::new, |limit| {
+        format!(" and the generator can send {}/s", quantity::rate(limit))
+    });
+    let of = if generator.is_empty() {
+        "that"
+    } else {
+        "the lesser of both"
+    };
     say(format_args!(
-        "the pipeline was answered {} times a second; {} open loops follow, at shares of that",
+        "the pipeline was answered {} times a second{generator}; {} open loops follow, at shares of {of}",
         quantity::rate(maximum),
         steps.len()
     ));
@@ -126,26 +165,32 @@ fn announce(plan: &Plan, maximum: f64, steps: &[ladder::Step]) {
     }
 }
 
-/// Whether every measurement is valid. In a series each reason is told with where it holds.
-fn verdict(runs: &[Run]) -> Result<(), CliError> {
-    let is_series = runs.len() > 1;
-    let reasons: Vec<String> = runs
-        .iter()
+/// Returns whether the measurement is valid or, of a sweep, the pipeline and at least one step: every step is
+/// a row, which says itself what it is worth. But one that was broken off leaves no whole sweep.
+fn verdict(runs: &[Run], is_sweep: bool) -> Result<(), CliError> {
+    let (steps, pipeline): (Vec<&Run>, Vec<&Run>) =
+        runs.iter().partition(|run| run.sweep_percent.is_some());
+    let has_valid_step = steps.iter().any(|run| run.valid);
+    let spoils = |run: &&Run| run.partial || !has_valid_step;
+    let invalid: Vec<&Run> = pipeline
+        .into_iter()
+        .chain(steps.into_iter().filter(spoils))
         .filter(|run| !run.valid)
-        .map(|run| {
-            let reasons = run.invalid_because.join("; ");
-            match (is_series, run.sweep_percent) {
-                (false, _) => reasons,
-                (true, Some(percent)) => format!("at {percent} %: {reasons}"),
-                (true, None) => format!("{}: {reasons}", run.mode),
-            }
-        })
         .collect();
-    if reasons.is_empty() {
-        Ok(())
-    } else {
-        Err(CliError::Invalid { reasons })
+    if invalid.is_empty() {
+        return Ok(());
     }
+    let told = |run: &Run| {
+        let reasons = run.invalid_because.join("; ");
+        match (is_sweep && runs.len() > 1, run.sweep_percent) {
+            (false, _) => reasons,
+            (true, Some(percent)) => format!("at {percent} %: {reasons}"),
+            (true, None) => format!("{}: {reasons}", run.mode),
+        }
+    };
+    Err(CliError::Invalid {
+        reasons: invalid.into_iter().map(told).collect(),
+    })
 }
 
 #[cfg(test)]
@@ -172,6 +217,11 @@ mod tests {
         },
         seed: 1,
         protocol: crate::load::Protocol::Fathom,
+    };
+
+    const SWEEP: Sweep = Sweep {
+        arrivals: Arrivals::Poisson,
+        generator_limit: None,
     };
 
     fn output(directory: &Path) -> Output {
@@ -223,7 +273,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let output = output(place.path());
         let mut plans = Vec::new();
-        let series = Series::measure(&PLAN, Some(Arrivals::Poisson), &output, |plan| {
+        let series = Series::measure(&PLAN, Some(SWEEP), &output, |plan| {
             plans.push(*plan);
             if plans.len() == bad + 1 {
                 made_up(plan, received, ended.clone())
@@ -248,7 +298,7 @@ mod tests {
         assert_eq!(percents[..2], [None, Some(10)]);
         assert_eq!(percents.last(), Some(&Some(95)));
         assert_eq!(series.steal_share, Some(2e-6));
-        assert!(verdict(&series.runs).is_ok());
+        assert!(verdict(&series.runs, true).is_ok());
     }
 
     #[test]
@@ -271,19 +321,62 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_step_spoils_the_verdict_but_not_the_sweep() {
+    fn an_invalid_step_is_a_row_and_spoils_nothing() {
         let (series, plans) = sweep(4, 0, Ended::Completed);
         assert_eq!(plans.len(), 11);
-        let error = verdict(&series.runs).unwrap_err();
-        assert_eq!(error.exit_code(), 4);
-        assert_eq!(reasons(error), ["at 40 %: nothing was received"]);
+        assert!(!series.runs[4].valid);
+        assert!(verdict(&series.runs, true).is_ok());
+    }
+
+    #[test]
+    fn a_sweep_without_a_valid_step_or_with_an_invalid_pipeline_is_invalid() {
+        let (series, _) = sweep(3, 1000, Ended::Completed);
+        let invalid = |is_invalid: fn(&Run) -> bool| {
+            let mut runs = series.runs.clone();
+            for run in runs.iter_mut().filter(|run| is_invalid(run)) {
+                run.valid = false;
+                run.invalid_because = vec!["a test".to_owned()];
+            }
+            verdict(&runs, true).map_err(reasons)
+        };
+        let steps = invalid(|run| run.sweep_percent.is_some()).unwrap_err();
+        assert_eq!(steps.len(), 10);
+        assert_eq!(steps[0], "at 10 %: a test");
+        let pipeline = invalid(|run| run.sweep_percent.is_none()).unwrap_err();
+        assert_eq!(pipeline, ["pipeline: a test"]);
+        assert!(invalid(|run| run.sweep_percent > Some(10)).is_ok());
+    }
+
+    #[test]
+    fn the_ladder_stands_on_what_the_generator_can_send_and_ends_where_it_can_not() {
+        let place = tempfile::tempdir().unwrap();
+        let output = output(place.path());
+        let limit = Sweep {
+            generator_limit: Some(500.0),
+            ..SWEEP
+        };
+        let mut plans = Vec::new();
+        let series = Series::measure(&PLAN, Some(limit), &output, |plan| {
+            plans.push(*plan);
+            let (mut run, measured) = made_up(plan, 1000, Ended::Completed);
+            run.generator_limited = plans.len() == 8;
+            (run, measured)
+        });
+        let ladder = ladder::steps(&PLAN, Arrivals::Poisson, 500.0);
+        let ladder: Vec<Plan> = ladder.iter().map(|step| step.plan).collect();
+        assert_eq!(plans[1..], ladder[..7]);
+        assert!(series.runs.last().is_some_and(|run| run.generator_limited));
+        series.conclude(Environment::now(), &output).unwrap();
+        let json = std::fs::read_to_string(output.file("result.json")).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["generator_limit"], 500.0);
     }
 
     #[test]
     fn without_an_answer_there_is_no_ladder() {
         let (series, plans) = sweep(0, 0, Ended::Completed);
         assert_eq!(plans.len(), 1);
-        let error = verdict(&series.runs).unwrap_err();
+        let error = verdict(&series.runs, true).unwrap_err();
         assert_eq!(reasons(error), ["nothing was received"]);
     }
 
@@ -297,7 +390,7 @@ mod tests {
             let (series, plans) = sweep(bad, 10, ended);
             assert_eq!((plans.len(), series.runs.len()), (bad + 1, bad + 1));
             assert!(series.runs[bad].partial);
-            assert_eq!(verdict(&series.runs).unwrap_err().exit_code(), 4);
+            assert_eq!(verdict(&series.runs, true).unwrap_err().exit_code(), 4);
         }
     }
 
@@ -306,7 +399,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let output = output(place.path());
         let mut count = 0;
-        let series = Series::measure(&PLAN, Some(Arrivals::Poisson), &output, |plan| {
+        let series = Series::measure(&PLAN, Some(SWEEP), &output, |plan| {
             count += 1;
             if count == 2 {
                 std::fs::remove_dir_all(place.path().join("out")).unwrap();

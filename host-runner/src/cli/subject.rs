@@ -9,6 +9,7 @@ use wire::Counters;
 use super::args::RunArgs;
 use super::args::ValidityArgs;
 use super::floor::Floor;
+use super::generator;
 use super::interrupt::Interrupt;
 use super::measure::{Conditions, Measured, measure};
 use super::null::Null;
@@ -22,7 +23,7 @@ use crate::host::memory::{Locked, lock_this_process};
 use crate::link::reflector::Reflector;
 use crate::link::turn::BOOT_ID;
 use crate::link::{self, Family, Link, LinkKind};
-use crate::load::{Mode, Plan};
+use crate::load::{Arrivals, Mode, Plan};
 use crate::machine::{Machine, Placement};
 use crate::report::run::{GuestCounters, Losses, Sent};
 use crate::report::{Environment, Image, Run, Setting};
@@ -356,6 +357,12 @@ impl Subject {
                 .map(|(before, after)| Losses::between(&before, &after, &sent));
         }
         (run, measured)
+    }
+
+    /// Measures how many requests per second the generator itself gets out on this link, with `arrivals`.
+    #[must_use]
+    pub fn generator_limit(&self, plan: &Plan, arrivals: Arrivals) -> Option<f64> {
+        generator::limit(self.link.name(), self.shared_cpu, plan, arrivals)
     }
 
     /// Places a guest that has not been placed so far, if it is to be for this load. Once it is, that stays:

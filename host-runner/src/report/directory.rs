@@ -214,7 +214,7 @@ impl Directory {
     ///
     /// [`ReportError`] if something of it can't be written.
     pub fn write(&self, report: &Report) -> Result<(), ReportError> {
-        if let Some(text) = sweep::render(&report.runs) {
+        if let Some(text) = sweep::render(&report.runs, report.generator_limit) {
             self.write_file(SWEEP, text.as_bytes())?;
         }
         self.keep(report)?;

@@ -79,6 +79,10 @@ pub struct Report {
     pub methods: Option<Methods>,
     /// What it was measured on.
     pub environment: Environment,
+    /// Requests per second that the generator itself sends on this link, whatever the service could do: of
+    /// a sweep, whose steps are shares of no more than that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generator_limit: Option<f64>,
     /// The measurements.
     #[serde(serialize_with = "named::serialize")]
     #[schemars(with = "Vec<named::Named<'static, Run>>")]
@@ -128,6 +132,7 @@ impl Report {
             schema: Cow::Borrowed(SCHEMA),
             methods: Some(Methods::OWN),
             environment,
+            generator_limit: None,
             runs,
             merged: Vec::new(),
             common_rate: Vec::new(),

@@ -76,8 +76,8 @@ pub struct Run {
     pub protocol: Cow<'static, str>,
     /// Length of every request's UDP payload.
     pub payload_bytes: usize,
-    /// Which share of the pipeline's rate the open loop is offered, in percent, if it is a step of a
-    /// sweep.
+    /// Which share of the pipeline's rate, or of the generator's limit if that is less, the open loop is
+    /// offered, in percent, if it is a step of a sweep.
     pub sweep_percent: Option<u32>,
     /// What the open loop was to send, in requests per second.
     pub offered_rate: Option<f64>,

@@ -32,7 +32,7 @@ pub fn steps(runs: &[Run]) -> Vec<(u32, &Run)> {
 
 /// The table of the runs that are steps of a sweep, with a newline at the end; `None` if none is.
 #[must_use]
-pub fn render(runs: &[Run]) -> Option<String> {
+pub fn render(runs: &[Run], generator_limit: Option<f64>) -> Option<String> {
     let steps = steps(runs);
     let (_, first) = steps.first()?;
     let mut text = format!(
@@ -41,7 +41,28 @@ pub fn render(runs: &[Run]) -> Option<String> {
     );
     // Writing to a string can't fail.
     let _ = write(&steps, &mut text);
+    let pipeline = runs.iter().find(|run| run.depth.is_some());
+    let maximum = pipeline.and_then(|run| run.achieved_rate);
+    if let Some(limit) = generator_limit {
+        let _ = writeln!(text, "{}", top(maximum, limit));
+    }
     Some(text)
+}
+
+/// Returns what the loads are shares of.
+fn top(maximum: Option<f64>, generator_limit: f64) -> String {
+    let limit = quantity::rate(generator_limit);
+    match maximum {
+        Some(maximum) if maximum <= generator_limit => format!(
+            "100 %      {}/s, which the pipeline was answered; the generator can send {limit}/s",
+            quantity::rate(maximum)
+        ),
+        Some(maximum) => format!(
+            "100 %      {limit}/s, which is all that the generator can send; the pipeline was answered {}/s",
+            quantity::rate(maximum)
+        ),
+        None => format!("generator  can send {limit}/s"),
+    }
 }
 
 fn write(steps: &[(u32, &Run)], text: &mut String) -> fmt::Result {

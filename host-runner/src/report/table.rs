@@ -31,7 +31,7 @@ pub fn render(report: &Report, detail: Detail) -> String {
     if !report.merged.is_empty() {
         return merged_table::render(report, detail);
     }
-    let steps = sweep::render(&report.runs);
+    let steps = sweep::render(&report.runs, report.generator_limit);
     let mut text = String::new();
     for run in report.runs.iter().filter(|run| run.sweep_percent.is_none()) {
         // Writing to a string can't fail.

@@ -91,6 +91,10 @@ impl Driver {
 
     /// The next frame, if there is one.
     pub fn receive(&mut self) -> Option<Incoming> {
+        // With all buffers sent nothing can come in, and so nothing would be sent that has them recycled.
+        if self.avail[RECEIVE] == self.used[RECEIVE] {
+            self.recycle();
+        }
         let (buffer, written) = self.reclaim(RECEIVE)?;
         let len = (written as usize).saturating_sub(HEADER);
         let incoming = Incoming { buffer, len };
@@ -181,4 +185,31 @@ pub(super) const fn addresses(queue: usize) -> Addresses {
 
 const fn buffer_address(buffer: u16) -> u64 {
     (BUFFERS + buffer as usize * BUFFER) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_that_were_all_sent_come_back_when_the_device_has_taken_them() {
+        let (mut driver, mut device) = Driver::new().unwrap();
+        let mut frame = [0; BUFFER];
+        for round in 0..3 {
+            // The device looks for no answer until it has sent as many frames as there are buffers.
+            for _ in 0..SIZE {
+                assert!(device.send(&[7; 60]).unwrap(), "round {round}");
+            }
+            for _ in 0..SIZE {
+                let incoming = driver.receive().unwrap();
+                driver.send(incoming);
+            }
+            assert_eq!(driver.receive(), None);
+            for _ in 0..SIZE {
+                assert_eq!(device.receive(&mut frame).unwrap(), Some(60));
+            }
+            device.settle();
+            assert_eq!(driver.receive(), None);
+        }
+    }
 }

@@ -43,9 +43,16 @@ use session::{Reception, Shared};
 /// The link's name.
 pub const NAME: &str = "vhost-user";
 
-/// How often the queue is looked at before the clock is, and before the driver is told of frames
+/// How often the queue is looked at before the clock is, a power of two, and before the driver is told of frames
 /// that are sent. Reading the clock takes as long as some ten looks.
 const LOOKS: u32 = 64;
+
+/// The same when the deadline is [`NEAR_NS`] away or less, which is when the next request of an open loop is
+/// due: it is not to wait for the rest of [`LOOKS`].
+const NEAR_LOOKS: u32 = 8;
+
+/// How near that is, in nanoseconds: longer than [`LOOKS`] take.
+const NEAR_NS: u64 = 500;
 
 /// At which look there is time to get ready for the next frame to send: there is nothing else to do
 /// until the answer comes, which takes longer.
@@ -129,6 +136,7 @@ impl Frames for Virtqueues {
         loop {
             let mut device = self.shared.lock();
             let mut looks = 0_u32;
+            let mut until_reading = LOOKS;
             while !self.shared.is_wanted() {
                 if let Some(len) = device.receive(frame).map_err(broken)? {
                     let at_ns = clock::now_ns();
@@ -139,7 +147,7 @@ impl Frames for Virtqueues {
                     device.prepare();
                 }
                 // At the first look and then now and again.
-                if looks.is_multiple_of(LOOKS) {
+                if looks & (until_reading - 1) == 0 {
                     if !self.backlog.is_empty() {
                         self.backlog.send(&mut device).map_err(broken)?;
                     }
@@ -149,7 +157,9 @@ impl Frames for Virtqueues {
                     if now_ns >= deadline_ns {
                         return Ok(None);
                     }
-                    if looks > 0 {
+                    let is_near = deadline_ns - now_ns <= NEAR_NS;
+                    until_reading = if is_near { NEAR_LOOKS } else { LOOKS };
+                    if looks > 0 && looks.is_multiple_of(LOOKS) {
                         device.settle();
                     }
                 }

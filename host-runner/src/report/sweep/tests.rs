@@ -31,14 +31,14 @@ load  offered/s  sent/s  answered/s      p50      p99  p99.9       max  lost  st
 not valid  2 of 3 steps (50 %, 95 %): the generator was late: 13 µs at p99
 capacity   not found; at 100/s 0.20 % of the requests are lost
 ";
-    let text = render(&report.runs).unwrap();
+    let text = render(&report.runs, None).unwrap();
     assert_eq!(text, expected);
     assert!(text.lines().all(|line| line.chars().count() <= 110));
 }
 
 #[test]
 fn other_runs_have_no_such_table() {
-    assert_eq!(render(&[sample::open_run()]), None);
+    assert_eq!(render(&[sample::open_run()], None), None);
 }
 
 #[test]
@@ -102,4 +102,25 @@ fn the_capacity_is_the_highest_load_under_the_first_that_was_not_carried() {
          can send"
     );
     assert!(outcome(&steps[..1]).starts_with("not found; at 1.43M/s"));
+}
+
+#[test]
+fn what_the_loads_are_shares_of_is_told() {
+    let report = sample::sweep_report();
+    let text = |limit| render(&report.runs, Some(limit)).unwrap();
+    let line = |text: &str| {
+        let line = text.lines().find(|line| line.starts_with("100 %"));
+        line.map(str::to_owned)
+    };
+    let high = text(1e9);
+    assert!(
+        line(&high)
+            .is_some_and(|it| it.contains("the pipeline was answered; the generator can send")),
+        "{high}"
+    );
+    let low = text(1.0);
+    assert!(
+        line(&low).is_some_and(|it| it.contains("all that the generator can send")),
+        "{low}"
+    );
 }
