@@ -57,6 +57,15 @@ fn boot_arguments_that_the_guest_refuses() {
 }
 
 #[test]
+fn cpus_that_are_not_there_or_one_twice() {
+    let turn = turn();
+    for (cpus, complaint) in [("0,99999", "taskset"), ("1,1", "two CPUs"), ("1", "A,B")] {
+        let outcome = Call::run(&format!("--cpus {cpus}")).finish(&turn);
+        outcome.expect_failure(2, &["--cpus", complaint]);
+    }
+}
+
+#[test]
 fn too_little_memory() {
     let turn = turn();
     let outcome = Call::run("--accel tcg --memory 8").finish(&turn);

@@ -193,11 +193,17 @@ fn results_of_different_machines_are_laid_over_each_other_only_if_that_is_wanted
     let kernel = result["environment"]["kernel"].as_str().unwrap().to_owned();
     result["environment"]["kernel"] = "Linux 9.9".into();
     result["environment"]["git_revision"] = "another".into();
+    let options = &mut result["environment"]["fingerprint"]["kernel_options"];
+    options["isolcpus"] = "\u{1b}[2J2-3".into();
     fs::write(&path, result.to_string()).unwrap();
 
     let differences = format!("kernel {kernel} against Linux 9.9");
     let refused = call("");
-    refused.expect_failure(2, &[&differences, "--anyway"]);
+    let option = r"against \x1b[2J2-3";
+    refused.expect_failure(
+        2,
+        &[&differences, "kernel option isolcpus", option, "--anyway"],
+    );
     assert!(!refused.file("all/report.html").exists());
     let made = call("--anyway");
     assert_eq!(made.code, Some(0), "{made:#?}");

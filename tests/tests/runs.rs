@@ -34,6 +34,41 @@ fn a_closed_loop_on_vhost_user_wakes_nobody() {
     assert_eq!(run["signals"], json!({ "doorbells": 0, "interrupts": 0 }));
     // It may have rung at its start, until the device had said that it polls.
     assert!(results.guest_counter("doorbells") < 10);
+    expect_host(&results);
+}
+
+/// Expects what a record has of the host: which CPUs were used, and what happened on them.
+fn expect_host(results: &Results) {
+    let run = results.run();
+    assert_eq!(run["prealloc"], true);
+    let locked = &run["memory_locked"];
+    let all = locked["guest"] == true && locked["instrument"] == true;
+    assert_eq!(locked["obstacle"].is_null(), all, "{locked}");
+    let print = &results.json["environment"]["fingerprint"];
+    assert!(print["kernel_options"].is_object(), "{print:#}");
+
+    let activity = &run["host_activity"];
+    let measuring_faults = &activity["measuring_faults"]["minor"];
+    assert!(measuring_faults.is_u64() && activity["guest_faults"]["minor"].is_u64());
+    if std::thread::available_parallelism().map_or(1, usize::from) < 2 {
+        return suite::skip(Capability::TwoCpus, "there is no CPU beside the first");
+    }
+    let cpus = &run["cpus"];
+    assert_ne!(cpus["guest"], cpus["measuring"], "{cpus}");
+    assert!(cpus["relation"].is_string(), "{cpus}");
+    let both = [&cpus["guest"], &cpus["measuring"]];
+    for (index, cpu) in both.into_iter().enumerate() {
+        assert_eq!(&print["cpus"][index]["cpu"], cpu);
+        let activity = &activity["cpus"][index];
+        assert_eq!(&activity["cpu"], cpu);
+        // A timer may not have ticked in so short a run.
+        assert!(activity["interrupts"]["devices"].is_u64(), "{activity:#}");
+        assert!(activity["softirqs"]["TIMER"].is_u64(), "{activity:#}");
+        for when in ["before", "after"] {
+            let steps = activity["steps_per_us"][when].as_f64();
+            assert!(steps > Some(0.0), "{activity:#}");
+        }
+    }
 }
 
 #[test]

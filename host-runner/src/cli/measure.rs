@@ -9,6 +9,7 @@ use super::interrupt::Interrupt;
 use super::progress::Bar;
 use crate::clock;
 use crate::doctor::busy::{Busy, Times};
+use crate::host::activity::{HostActivity, Observed};
 use crate::link::Link;
 use crate::load::{self, Bench, Ending, Limit, Plan, Progress, Tally};
 use crate::report::{Run, Setting};
@@ -43,6 +44,8 @@ pub struct Measured {
     pub warmup_settled: Option<bool>,
     /// Other programs that had much of a CPU meanwhile.
     pub busy: Vec<Busy>,
+    /// What the host did on the CPUs in use.
+    pub host_activity: Option<HostActivity>,
     /// What it has to live up to.
     pub policy: Policy,
 }
@@ -63,6 +66,7 @@ impl Measured {
         Run {
             warmup_settled: self.warmup_settled,
             busy_processes: self.busy.clone(),
+            host_activity: self.host_activity.clone(),
             ..run
         }
     }
@@ -78,6 +82,8 @@ pub struct Conditions<'a> {
     pub boot_id: Option<u32>,
     /// What the result has to live up to, and how long to wait for a quiet host.
     pub validity: ValidityArgs,
+    /// The CPUs and processes whose activity is recorded.
+    pub observed: Option<&'a Observed>,
     /// Tells of Ctrl-C.
     pub interrupt: &'a Interrupt,
 }
@@ -95,6 +101,7 @@ pub fn measure<E: Into<CliError>>(
         settle_ns,
         boot_id,
         validity,
+        observed,
         interrupt,
     } = conditions;
     let mut bar = Bar::new("looking at the host's noise");
@@ -123,6 +130,7 @@ pub fn measure<E: Into<CliError>>(
         plan.warmup = Limit::NOTHING;
     }
     let plan = &plan;
+    let activity_before = observed.map(Observed::before);
     // What warm-up saw is not of the run.
     link.take_gaps();
     let before = Counts::now();
@@ -145,6 +153,8 @@ pub fn measure<E: Into<CliError>>(
     recorder.end(tally.sending_ns);
     let noise = Noise::new(floor, &before, &Counts::now());
     let own_beside_ns = since(own_before_ns, own_threads_ns());
+    let host_activity = observed.zip(activity_before);
+    let host_activity = host_activity.map(|(observed, before)| observed.since(before));
     let noise = Noise {
         own_floor_ns,
         own_beside_ns,
@@ -168,6 +178,7 @@ pub fn measure<E: Into<CliError>>(
         failure,
         warmup_settled: settle_ns.map(|_| warmed.is_settled),
         busy,
+        host_activity,
         policy: validity.policy(),
     }
 }
@@ -266,6 +277,7 @@ mod tests {
                 strict: false,
                 quiet: Duration::ZERO,
             },
+            observed: None,
             interrupt,
         }
     }

@@ -73,6 +73,7 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
             settle_ns: None,
             boot_id: None,
             validity: args.validity,
+            observed: None,
             interrupt: &interrupt,
         };
         let measured = measure(plan, &conditions, link, &|| None, || Ok::<(), CliError>(()));

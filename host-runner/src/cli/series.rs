@@ -263,6 +263,7 @@ mod tests {
             failure: None,
             warmup_settled: None,
             busy: Vec::new(),
+            host_activity: None,
             policy: crate::stats::Policy::default(),
         };
         (measured.record(setting, plan), measured)

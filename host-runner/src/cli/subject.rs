@@ -314,25 +314,23 @@ impl Subject {
         let counters_before = self.service.counters();
         let signals_before = self.link.signals();
         let observed = Observed::new(self.cpus, self.service.pid());
-        let activity_before = observed.before();
         let (link, service) = (self.link.as_mut(), &self.service);
         let conditions = Conditions {
             settle_ns,
             boot_id: Some(self.boot_id),
             validity: self.validity,
+            observed: Some(&observed),
             interrupt,
         };
         let own_threads_ns = || service.own_threads_ns();
         let health = || service.check();
         let measured = measure(plan, &conditions, link, &own_threads_ns, health);
-        let activity = observed.since(activity_before);
         let signals = self.link.signals().zip(signals_before);
         let floors = floor_before.zip(look());
         let resident_bytes = self.service.resident_bytes();
         let mut run = measured.record(self.setting.clone(), plan);
         self.footprint.tell(&mut run);
         run.cpus = self.cpus;
-        run.host_activity = Some(activity);
         run.prealloc = self.service.is_preallocated();
         run.memory_locked = Some(Locked::new(
             self.service.memory_lock(),

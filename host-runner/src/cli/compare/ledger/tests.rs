@@ -78,6 +78,7 @@ fn made_up_by(
         failure: None,
         warmup_settled: Some(true),
         busy: Vec::new(),
+        host_activity: None,
         policy: crate::stats::Policy::default(),
     };
     let run = Run {
