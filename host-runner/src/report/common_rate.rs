@@ -14,7 +14,7 @@ pub struct CommonRate {
     pub rate: f64,
     /// The target, with its variant, whose closed loop was the slowest; null if the rate was asked for.
     pub slowest: Option<String>,
-    /// Replies per second of that closed loop.
+    /// Replies per second of that closed loop, at its median latency.
     pub slowest_rate: Option<f64>,
     /// The rate as a share of that.
     pub share: Option<f64>,
@@ -27,8 +27,8 @@ impl CommonRate {
         let rate = quantity::rate(self.rate);
         match (&self.slowest, self.slowest_rate, self.share) {
             (Some(slowest), Some(slowest_rate), Some(share)) => format!(
-                "{rate}/s for every target on {}: {:.0} % of what the slowest, {slowest}, answered in a closed \
-                 loop, {}/s",
+                "{rate}/s for every target on {}: {:.0} % of what the slowest, {slowest}, answers in a closed \
+                 loop at its median, {}/s",
                 self.link,
                 share * 100.0,
                 quantity::rate(slowest_rate)
@@ -53,8 +53,8 @@ mod tests {
         };
         assert_eq!(
             rate.words(),
-            "6.00k/s for every target on tap: 60 % of what the slowest, linux-guest:blocking, answered in a \
-             closed loop, 10.0k/s"
+            "6.00k/s for every target on tap: 60 % of what the slowest, linux-guest:blocking, answers in a \
+             closed loop at its median, 10.0k/s"
         );
         let asked_for = CommonRate {
             slowest: None,

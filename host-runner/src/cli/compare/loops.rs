@@ -145,9 +145,13 @@ impl Loops {
     }
 }
 
-/// Replies per second of a closed loop, if there were any.
+/// Replies per second of a closed loop, if there were any: at its median latency, which what the host does
+/// meanwhile hardly moves, or with too few for that over its whole time.
 fn answered(run: &Run) -> Option<f64> {
-    let rate = run.received as f64 * 1e9 / run.elapsed_ns as f64;
+    let rate = match run.latency_ns.p50 {
+        Some(p50_ns) => 1e9 / p50_ns as f64,
+        None => run.received as f64 * 1e9 / run.elapsed_ns as f64,
+    };
     (run.received > 0 && rate.is_finite()).then_some(rate)
 }
 
@@ -204,15 +208,17 @@ mod tests {
         args.loops()
     }
 
-    /// A closed loop of `target` with `received` replies in a second.
+    /// A closed loop of `target` with `received` replies in a second, too few to know the median.
     fn closed(target: &str, link: &str, received: u64) -> Run {
-        Run {
+        let mut run = Run {
             target: target.to_owned(),
             link: link.to_owned(),
             received,
             elapsed_ns: 1_000_000_000,
             ..sample::closed_run()
-        }
+        };
+        run.latency_ns.p50 = None;
+        run
     }
 
     #[test]
@@ -249,6 +255,17 @@ mod tests {
         assert_eq!(rate.slowest.as_deref(), Some("linux-guest"));
         assert_eq!(loops.common_rate("user", false, &runs), None);
         assert_eq!(loops.common_rate("tap", false, &runs[2..]), None);
+    }
+
+    #[test]
+    fn a_host_that_stands_still_hardly_moves_the_rate() {
+        let mut run = closed("hermit", "tap", 30);
+        run.latency_ns.p50 = Some(20_000);
+        let rate = loops("")
+            .unwrap()
+            .common_rate("tap", false, &[run])
+            .unwrap();
+        assert_eq!((rate.rate, rate.slowest_rate), (30_000.0, Some(50_000.0)));
     }
 
     #[test]
