@@ -18,7 +18,7 @@ use super::values::{Ip, Ip6, duration};
 use super::way::Way;
 use crate::host::assignment::{Assignment, Requested};
 use crate::host::topology::Topology;
-use crate::machine::{AccelChoice, HostIdle, MachineType};
+use crate::machine::{AccelChoice, HostIdle, MachineType, VhostChoice};
 use crate::stats;
 use crate::target::{Responder, Target};
 
@@ -233,6 +233,9 @@ pub struct GuestArgs {
     /// Capture every frame into this file
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub pcap: Option<PathBuf>,
+    /// Whether the host's kernel serves the guest's rings, vhost-net (link tap only)
+    #[arg(long, value_enum, default_value_t, hide_short_help = true)]
+    pub vhost: VhostChoice,
     /// What the guest logs to its console: off, error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", value_enum, hide_short_help = true)]
     pub log: Option<LogLevel>,

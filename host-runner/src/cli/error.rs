@@ -9,7 +9,7 @@ use crate::host::lock::LockError;
 use crate::inside::LookError;
 use crate::link::LinkError;
 use crate::load::{PlanError, Protocol};
-use crate::machine::MachineError;
+use crate::machine::{MachineError, NoVhost};
 use crate::report::ReportError;
 use crate::target::TargetError;
 
@@ -84,6 +84,9 @@ pub enum CliError {
     /// The machine could not be booted, or failed.
     #[error(transparent)]
     Machine(#[from] MachineError),
+    /// The host's kernel can't serve the guest's rings.
+    #[error(transparent)]
+    NoVhost(#[from] NoVhost),
     /// The service on Linux could not be set up, or failed.
     #[error(transparent)]
     Target(#[from] TargetError),
@@ -157,6 +160,7 @@ impl CliError {
             | Self::Image { .. }
             | Self::Untrusted { .. }
             | Self::Machine(_)
+            | Self::NoVhost(_)
             | Self::Target(_)
             | Self::Link(_)
             | Self::Look(_)

@@ -8,6 +8,7 @@ use super::values::Ip;
 use super::way::Way;
 use super::{CliError, linux, machine, sockets};
 use crate::link::{Family, LinkKind};
+use crate::machine::VhostChoice;
 use crate::report::Image;
 use crate::target::{Bootable, Target};
 
@@ -32,6 +33,12 @@ pub fn check(args: &RunArgs) -> Result<(), CliError> {
             Some("this link has no host port: use `--host-port` with `--link user`")
         }
         Way::Link(_) => None,
+    });
+    let is_native = matches!(args.target(), Target::LinuxHost | Target::Null);
+    let problem = problem.or(match way {
+        _ if args.guest.vhost != VhostChoice::On => None,
+        Way::Link(LinkKind::Tap) if !is_native => None,
+        _ => Some("vhost-net serves a guest on a tap device: use `--vhost on` with `--link tap`"),
     });
     problem.map_or(Ok(()), |problem| Err(CliError::Usage(problem)))?;
     sockets::check(args)?;
@@ -92,6 +99,30 @@ mod tests {
 
     use super::super::{Cli, Command};
     use super::*;
+
+    #[test]
+    fn vhost_net_is_for_guests_on_a_tap_device() {
+        let checked = |options: &str| {
+            let line = format!("fathom run --vhost on {options}");
+            match Cli::try_parse_from(line.split_whitespace())
+                .unwrap()
+                .command
+            {
+                Command::Run(args) => check(&args),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(checked("--link tap").is_ok());
+        assert!(checked("--link tap --target linux-guest").is_ok());
+        for options in [
+            "",
+            "--link unix",
+            "--link tap --target null",
+            "--target linux-host --link tap",
+        ] {
+            assert_eq!(checked(options).unwrap_err().exit_code(), 2, "{options}");
+        }
+    }
 
     #[test]
     fn a_payload_is_no_longer_than_a_packet_of_the_family() {

@@ -10,7 +10,7 @@ use super::interrupt::Interrupt;
 use super::{machine, output};
 use crate::files;
 use crate::link::{self, Family, LinkKind};
-use crate::machine::Machine;
+use crate::machine::{Machine, VhostChoice};
 use crate::quantity;
 use wire::Counters;
 
@@ -23,6 +23,11 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 ///
 /// [`CliError`] if it can't be booted, or fails later.
 pub fn run(args: &ServeArgs) -> Result<(), CliError> {
+    if args.guest.vhost == VhostChoice::On {
+        return Err(CliError::Usage(
+            "the service is kept up on QEMU's user network, which has no vhost-net: leave out `--vhost on`",
+        ));
+    }
     let interrupt = Interrupt::watch()?;
     let scratch = files::scratch().map_err(|source| CliError::Setup {
         what: "a scratch directory",
@@ -35,6 +40,7 @@ pub fn run(args: &ServeArgs) -> Result<(), CliError> {
         host_port: args.guest.host_port,
         guest_port: args.guest.port,
         pcap: args.guest.pcap.clone(),
+        vhost: false,
     })?;
     let console_log = scratch.path().join("console.log");
     let mut machine = machine::boot(

@@ -24,7 +24,7 @@ use crate::link::reflector::Reflector;
 use crate::link::turn::BOOT_ID;
 use crate::link::{self, Family, Link, LinkKind};
 use crate::load::{Arrivals, Mode, Plan};
-use crate::machine::{Machine, Placement};
+use crate::machine::{Machine, Placement, Vhost};
 use crate::report::run::{GuestCounters, Losses, Sent};
 use crate::report::{Environment, Image, Run, Setting};
 use crate::target::linux_host::Host;
@@ -51,6 +51,8 @@ pub struct Subject {
     instrument_lock: Result<(), String>,
     /// What its measurements have to live up to.
     validity: ValidityArgs,
+    /// Whether the host's kernel serves the guest's rings, on link `tap`.
+    vhost: Option<Vhost>,
     /// The service's CPU, if this side polls memory that it shares with it.
     shared_cpu: Option<usize>,
 }
@@ -166,14 +168,23 @@ impl Subject {
             let problem = way.obstacle(args.target()).unwrap_or_default();
             return Err(CliError::Usage(problem));
         };
+        let vhost = vhost_for(kind, args)?;
         let (netdev, opener) = link::prepare(link::Options {
             kind,
             family: family(args),
             host_port: args.guest.host_port,
             guest_port: args.guest.port,
             pcap: args.guest.pcap.clone(),
+            vhost: vhost.as_ref().is_some_and(|vhost| vhost.is_on),
         })?;
         let mut machine = machine::boot(&args.guest, bootable, netdev, console_log, interrupt)?;
+        let vhost = match vhost {
+            Some(vhost) if vhost.is_on => {
+                let has_started = machine.vhost_has_started();
+                Some(vhost.confirm(args.guest.vhost, has_started)?)
+            }
+            vhost => vhost,
+        };
         let mut link = opener.open(&machine)?;
         let first_reply_ns = first.reply_ns(link.as_mut(), machine.started_at_ns(), interrupt);
         // What a sweep begins with is another mode than that of its steps: the plan knows.
@@ -205,6 +216,7 @@ impl Subject {
             assignment,
             cpus: placement.cpus(),
             instrument_lock: lock_this_process(),
+            vhost,
             shared_cpu: placement.cpu().filter(|_| kind.is_polled()),
             link,
             service: Service::Guest {
@@ -248,6 +260,7 @@ impl Subject {
             assignment,
             cpus: placement.cpus(),
             instrument_lock: lock_this_process(),
+            vhost: None,
             shared_cpu: None,
             link,
             service: Service::Host(host),
@@ -272,6 +285,7 @@ impl Subject {
             footprint: Footprint::default(),
             cpus: null.placement.cpus(),
             instrument_lock: lock_this_process(),
+            vhost: None,
             shared_cpu: null.placement.cpu().filter(|_| null.is_polled),
             assignment,
             link: null.link,
@@ -330,6 +344,9 @@ impl Subject {
         let resident_bytes = self.service.resident_bytes();
         let mut run = measured.record(self.setting.clone(), plan);
         self.footprint.tell(&mut run);
+        if let Some(vhost) = &self.vhost {
+            run.note_vhost(vhost);
+        }
         run.cpus = self.cpus;
         run.prealloc = self.service.is_preallocated();
         run.memory_locked = Some(Locked::new(
@@ -393,6 +410,19 @@ impl Subject {
 
 /// A guest's thread that gets a CPU of its own.
 const VIRTUAL_CPU: &str = "the virtual CPU";
+
+/// Decides who serves the rings of a guest on link `kind`, where there is a choice.
+///
+/// # Errors
+///
+/// [`CliError::NoVhost`] if it is to be the host's kernel, which can't.
+pub fn vhost_for(kind: LinkKind, args: &RunArgs) -> Result<Option<Vhost>, CliError> {
+    let guest = &args.guest;
+    match kind {
+        LinkKind::Tap => Ok(Some(Vhost::decide(guest.vhost, guest.pcap.is_some())?)),
+        LinkKind::User | LinkKind::Unix | LinkKind::VhostUser => Ok(None),
+    }
+}
 
 /// Reason for not placing a guest.
 const FASTER_UNPLACED: &str = "a pipeline is faster so on this link";

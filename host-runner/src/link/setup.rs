@@ -93,6 +93,8 @@ pub struct Options {
     pub guest_port: u16,
     /// Where to capture every frame, if anywhere.
     pub pcap: Option<PathBuf>,
+    /// True if the host's kernel is to serve the guest's rings, for [`LinkKind::Tap`].
+    pub vhost: bool,
 }
 
 /// The half of a link that waits for its machine.
@@ -157,7 +159,11 @@ pub fn prepare(options: Options) -> Result<(Netdev, Opener), LinkError> {
             // Here, too, QEMU sees the frames, and we do not.
             let pcap = options.pcap;
             Ok((
-                Netdev::Tap { device, pcap },
+                Netdev::Tap {
+                    device,
+                    pcap,
+                    vhost: options.vhost,
+                },
                 Opener(Waiting::Tap { tap, family }),
             ))
         }
@@ -214,6 +220,7 @@ mod tests {
             host_port: 0,
             guest_port: 9000,
             pcap: None,
+            vhost: false,
         }
     }
 

@@ -117,12 +117,13 @@ fn network(arguments: &mut Arguments, config: &Config, attempt: Attempt) {
             "-netdev",
             format!("dgram,id=n0,local.type=fd,local.str={}", attempt.network),
         ),
-        Netdev::Tap { .. } => {
-            // The device is there and up, so there is no script; its frames take the same way through
-            // QEMU as on the other links, so there is no vhost.
+        Netdev::Tap { vhost, .. } => {
+            // The device is there and up, so there is no script. It has no header for offloads, which
+            // vhost-net then puts before each frame itself (VHOST_NET_F_VIRTIO_NET_HDR).
+            let vhost = if *vhost { "on" } else { "off" };
             arguments.option(
                 "-netdev",
-                format!("tap,id=n0,fd={},vhost=off", attempt.network),
+                format!("tap,id=n0,fd={},vhost={vhost}", attempt.network),
             );
             capture(arguments, attempt.capture);
         }
@@ -160,11 +161,11 @@ fn capture(arguments: &mut Arguments, file: Option<RawFd>) {
     }
 }
 
-/// Without KVM, QEMU 7.2 dies when a guest takes the interrupts of a vhost-user device as messages
-/// (MSI-X): it would have KVM route them. So there they come by the interrupt line.
+/// Without KVM, QEMU 7.2 dies when a guest takes the interrupts of a device with a back end outside QEMU
+/// (vhost) as messages (MSI-X): it would have KVM route them. So there they come by the interrupt line.
 fn vectors(config: &Config, accel: Accel) -> &'static str {
     match (&config.netdev, accel) {
-        (Netdev::VhostUser { .. }, Accel::Tcg) => ",vectors=0",
+        (Netdev::VhostUser { .. } | Netdev::Tap { vhost: true, .. }, Accel::Tcg) => ",vectors=0",
         _ => "",
     }
 }
@@ -308,9 +309,48 @@ mod tests {
     fn a_tap_device_comes_by_its_descriptor() {
         let device = OwnedFd::from(File::open("/dev/null").unwrap());
         let pcap = Some(PathBuf::from("tap.pcap"));
-        let line = line(&config(Netdev::Tap { device, pcap }), Accel::Tcg);
+        let line = line(
+            &config(Netdev::Tap {
+                device,
+                pcap,
+                vhost: false,
+            }),
+            Accel::Tcg,
+        );
         assert!(line.contains("-netdev tap,id=n0,fd=8,vhost=off -object filter-dump,"));
         assert!(line.contains("netdev=n0,file=/proc/self/fd/9 -device virtio-net-pci,netdev=n0,"));
+    }
+
+    #[test]
+    fn the_hosts_kernel_serves_a_tap_device_where_it_is_told_to() {
+        let lines = |vhost| {
+            let device = OwnedFd::from(File::open("/dev/null").unwrap());
+            let config = config(Netdev::Tap {
+                device,
+                pcap: None,
+                vhost,
+            });
+            [Accel::Kvm, Accel::Tcg].map(|accel| line(&config, accel))
+        };
+        let [kvm, tcg] = lines(true);
+        assert!(
+            kvm.contains("-netdev tap,id=n0,fd=8,vhost=on -device"),
+            "{kvm}"
+        );
+        assert!(
+            kvm.ends_with(",romfile="),
+            "messages, which KVM routes: {kvm}"
+        );
+        assert!(
+            tcg.contains(",vhost=on ") && tcg.ends_with(",romfile=,vectors=0"),
+            "{tcg}"
+        );
+        for line in lines(false) {
+            assert!(
+                line.contains(",vhost=off ") && line.ends_with(",romfile="),
+                "{line}"
+            );
+        }
     }
 
     #[test]

@@ -102,6 +102,8 @@ pub enum Netdev {
         device: OwnedFd,
         /// Where QEMU writes a capture of every frame, if anywhere.
         pcap: Option<PathBuf>,
+        /// True if the host's kernel serves the guest's rings (vhost-net) and not QEMU.
+        vhost: bool,
     },
     /// A back end of its own, which shares the guest's memory (vhost-user).
     VhostUser {

@@ -20,6 +20,7 @@ pub(crate) mod process;
 mod qmp;
 #[cfg(test)]
 mod tests;
+mod vhost;
 
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ pub use config::{
 pub use error::{Hint, MachineError};
 pub use placement::{Placement, bind_to, place_beside};
 pub use qmp::QmpError;
+pub use vhost::{NoVhost, Vhost, VhostChoice};
 
 /// How long `auto` lets KVM boot the image before it falls back to TCG.
 pub const KVM_TRIAL: Duration = Duration::from_millis(1500);
@@ -73,6 +75,8 @@ pub struct Machine {
     booted: Booted,
     hint: Hint,
     memory_mib: u32,
+    /// True if the host's kernel serves the guest's rings.
+    has_vhost: bool,
     /// The virtual CPU's thread, where QEMU's others share the one CPU of the measuring thread.
     vcpu_apart: Option<Pid>,
 }
@@ -94,6 +98,7 @@ impl Machine {
             booted: boot::boot(&config, accel::probe, cancelled, on_event)?,
             hint: Hint::from_memory(config.memory_mib),
             memory_mib: config.memory_mib,
+            has_vhost: false,
             vcpu_apart: None,
         })
     }
@@ -217,7 +222,7 @@ impl Machine {
         match vcpu.map(Pid::from_raw) {
             Ok(Some(vcpu)) => {
                 let qemu = self.booted.process.pid();
-                let placement = placement::place(qemu, vcpu, polls, assignment);
+                let placement = placement::place(qemu, vcpu, self.has_vhost, polls, assignment);
                 self.vcpu_apart = placement.is_shared().then_some(vcpu);
                 placement
             }
@@ -231,6 +236,14 @@ impl Machine {
     #[must_use]
     pub fn own_threads_ns(&self) -> Option<u64> {
         placement::others_ran_ns(self.booted.process.pid(), self.vcpu_apart?)
+    }
+
+    /// Returns whether the guest's network device is served by a back end outside QEMU (vhost); `None` if
+    /// QEMU can't tell, as one before 7.2.
+    pub fn vhost_has_started(&mut self) -> Option<bool> {
+        let has_started = self.booted.monitor.vhost_has_started().ok();
+        self.has_vhost = has_started == Some(true);
+        has_started
     }
 
     /// QEMU's version, as it says itself, such as `7.2.22`.

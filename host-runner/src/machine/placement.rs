@@ -106,14 +106,21 @@ impl Placement {
 }
 
 /// Places the calling thread, which polls or sleeps while it waits, and all threads of the process
-/// `qemu` around its thread `vcpu`.
+/// `qemu` around its thread `vcpu`; with `has_vhost` also those of the kernel that serve the guest's rings.
 pub(crate) fn place(
     qemu: Pid,
     vcpu: Pid,
+    has_vhost: bool,
     polls: bool,
     assignment: Option<&Assignment>,
 ) -> Placement {
     place_around(polls, assignment, |own, others| {
+        if has_vhost {
+            // What can't be bound stays where the scheduler has it, as any thread of the kernel's.
+            for thread in vhost_threads(qemu) {
+                let _ = sched_setaffinity(Some(thread), others);
+            }
+        }
         bind(qemu, vcpu, own, others)
     })
 }
@@ -229,6 +236,26 @@ pub(crate) fn others_ran_ns(qemu: Pid, vcpu: Pid) -> Option<u64> {
     others.map(ran_ns).sum()
 }
 
+/// The kernel's threads that serve the rings of a guest of `qemu`. Since Linux 6.4 they are threads of
+/// QEMU's; before that they are processes of their own, with its number in their name.
+fn vhost_threads(qemu: Pid) -> Vec<Pid> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let is_vhost = |process: &Pid| {
+        let path = format!("/proc/{}/comm", process.as_raw_nonzero());
+        fs::read_to_string(path).is_ok_and(|name| is_vhost_of(&name, qemu))
+    };
+    entries
+        .filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))
+        .filter(is_vhost)
+        .collect()
+}
+
+/// Returns whether `name` is that of such a thread.
+fn is_vhost_of(name: &str, qemu: Pid) -> bool {
+    let number = name.trim_end().strip_prefix("vhost-");
+    number.is_some_and(|number| number.parse() == Ok(qemu.as_raw_nonzero().get()))
+}
+
 /// The threads of a process, as far as they can be listed.
 fn threads(process: Pid) -> Vec<Pid> {
     let directory = format!("/proc/{}/task", process.as_raw_nonzero());
@@ -295,6 +322,22 @@ mod tests {
         let (placement, allowed) = thread.join().unwrap();
         assert!(!placement.is_shared() && placement.cpu() == Some(2));
         assert_eq!(allowed.into_iter().collect::<Vec<_>>(), [cpu]);
+    }
+
+    #[test]
+    fn a_thread_that_serves_rings_is_known_by_the_number_in_its_name() {
+        let qemu = Pid::from_raw(4711).unwrap();
+        assert!(is_vhost_of("vhost-4711\n", qemu));
+        for other in [
+            "vhost-471\n",
+            "vhost-47112\n",
+            "vhost-\n",
+            "qemu-4711\n",
+            "",
+        ] {
+            assert!(!is_vhost_of(other, qemu), "{other}");
+        }
+        assert_eq!(vhost_threads(rustix::process::getpid()), []);
     }
 
     #[test]

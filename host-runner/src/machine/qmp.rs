@@ -93,6 +93,27 @@ impl Monitor {
             .ok_or_else(|| QmpError::Nonsense(answer.to_string()))
     }
 
+    /// Returns whether a back end outside QEMU serves the guest's network device. (QEMU 7.2 and later.)
+    pub fn vhost_has_started(&mut self) -> Result<bool, QmpError> {
+        self.version()?;
+        let devices = self.command(&json!({ "execute": "x-query-virtio" }))?;
+        let devices = devices.as_array().into_iter().flatten();
+        let paths = devices
+            .filter(|device| device["name"] == "virtio-net")
+            .filter_map(|device| device["path"].as_str());
+        let first = paths.map(str::to_owned).next();
+        if let Some(path) = first {
+            let status = self.command(&json!({
+                "execute": "x-query-virtio-status",
+                "arguments": { "path": path },
+            }))?;
+            return status["vhost-started"]
+                .as_bool()
+                .ok_or_else(|| QmpError::Nonsense(status.to_string()));
+        }
+        Ok(false)
+    }
+
     /// Asks QEMU to end, without waiting for an answer.
     pub fn quit(&mut self) -> Result<(), QmpError> {
         if self.version.is_none() {

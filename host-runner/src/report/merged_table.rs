@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::table::{Detail, accelerator, host};
-use super::{Comparison, Merged, Report, Skipped, apart, why};
+use super::{Comparison, Merged, Report, Skipped, apart, origin, why};
 use crate::quantity::{at_least, count};
 use crate::stats::summary::{PERCENTILES, Percentile, PercentileColumn, percentile_columns};
 
@@ -33,14 +33,23 @@ fn write(report: &Report, detail: Detail, text: &mut String) -> fmt::Result {
     }
     let environment = &report.environment;
     accelerator(environment.accel.as_deref(), environment, text)?;
+    let is_native = |merged: &Merged| origin::mark(&merged.target, &merged.link).is_some();
+    if environment.accel.as_deref() == Some("tcg") && report.merged.iter().any(is_native) {
+        writeln!(
+            text,
+            "           what is marked native is not under the emulator: it is no guest"
+        )?;
+    }
     host(environment, text)?;
     let columns = percentile_columns(
         &LATENCIES,
         report.merged.iter().map(|merged| &merged.latency_ns),
     );
+    let names = report.merged.iter().map(|it| name(it).chars().count() + 2);
+    let width = names.max().unwrap_or_default().max(NAME_WIDTH);
     write!(
         text,
-        "\n{:<22}{:<11}{:<7}{:>6}",
+        "\n{:<width$}{:<11}{:<7}{:>6}",
         "target", "link", "loop", "rounds"
     )?;
     for column in &columns {
@@ -48,7 +57,7 @@ fn write(report: &Report, detail: Detail, text: &mut String) -> fmt::Result {
     }
     writeln!(text, "{:>12}{:>12}{:>8}", "max", "samples", "lost")?;
     for merged in &report.merged {
-        line(merged, &columns, text)?;
+        line(merged, width, &columns, text)?;
         let own = |it: &&Comparison| {
             it.target == merged.label()
                 && it.link == merged.link
@@ -78,7 +87,20 @@ fn write(report: &Report, detail: Detail, text: &mut String) -> fmt::Result {
     )
 }
 
-fn line(merged: &Merged, columns: &[PercentileColumn], text: &mut String) -> fmt::Result {
+/// The least width of the column of names.
+const NAME_WIDTH: usize = 22;
+
+/// A target's name, with its mark.
+fn name(merged: &Merged) -> String {
+    origin::marked(&merged.label(), &merged.link)
+}
+
+fn line(
+    merged: &Merged,
+    width: usize,
+    columns: &[PercentileColumn],
+    text: &mut String,
+) -> fmt::Result {
     let latency = &merged.latency_ns;
     let bounds_from_ns = merged.lower_bounds_from_ns();
     let is_bound = |ns| bounds_from_ns.is_some_and(|from_ns| ns >= from_ns);
@@ -87,8 +109,8 @@ fn line(merged: &Merged, columns: &[PercentileColumn], text: &mut String) -> fmt
     };
     write!(
         text,
-        "{:<22}{:<11}{:<7}{:>6}",
-        merged.label(),
+        "{:<width$}{:<11}{:<7}{:>6}",
+        name(merged),
         merged.link,
         merged.mode.as_deref().unwrap_or("-"),
         format!("{}/{}", merged.rounds.len(), merged.rounds_wanted),
@@ -121,7 +143,7 @@ fn against(verdicts: &[&Comparison], text: &mut String) -> fmt::Result {
     let Some(first) = verdicts.first() else {
         return Ok(());
     };
-    let mut label = format!("  than {}:", first.baseline);
+    let mut label = format!("  than {}:", origin::marked(&first.baseline, &first.link));
     for same in verdicts.chunk_by(|a, b| a.words() == b.words()) {
         let names: Vec<&str> = same.iter().map(|it| &*it.percentile).collect();
         writeln!(text, "{label:<29}{} {}", names.join(", "), same[0].words())?;
@@ -224,7 +246,7 @@ target                link       loop   rounds         p50         p99       p99
 hermit                vhost-user closed    3/5     1.90 µs     1.90 µs         n/a     1.90 µs       2,000       0
   than linux-guest:busy:     p50 lower in 3 of 3 boots, by 19 % (14 to 24 %)
                              p90, p99 no difference seen (25 % or more would have been found)
-  than null:                 p50, p90 too few rounds to say
+  than null (native):        p50, p90 too few rounds to say
 linux-guest:busy      vhost-user closed    3/5    ≥ 1.00 s    ≥ 1.00 s         n/a    ≥ 1.00 s       2,000       3
 skipped    null on unix from round 2 on, hermit on unix: why
 validity   1 of 1 runs are valid

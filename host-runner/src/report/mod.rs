@@ -10,6 +10,7 @@
 //! - [`why`]: what lies behind a target's latency, and holds on other machines too;
 //! - [`table`]: one screen for people; [`sweep`]: a sweep's part of it;
 //! - `marked`, `trust`, `stalls`, `accounting`: states, the maximum and the requests in words;
+//! - [`origin`]: where replies are made and what the links are, in words;
 //! - `named`: the name of what each record is of;
 //! - [`directory`]: where all of it goes; `older`: what was there before;
 //! - [`methods`]: what the figures mean, as codes;
@@ -43,6 +44,7 @@ pub mod merged_table;
 pub mod methods;
 mod named;
 mod older;
+pub mod origin;
 pub mod read;
 pub mod run;
 pub mod schema;

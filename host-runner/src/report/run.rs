@@ -8,13 +8,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::floor::BeforeAfter;
-use super::{comparison, utc};
+use super::{comparison, origin, utc};
 use crate::doctor::busy::{self, Busy};
 use crate::host::activity::HostActivity;
 use crate::host::assignment::Cpus;
 use crate::host::memory::Locked;
 use crate::link::Signals;
 use crate::load::{Mode, Plan, Protocol, Tally};
+use crate::machine::Vhost;
 use crate::stats::{
     Ended, GuestClock, Noise, PercentileState, Policy, Reason, Recorder, Requested, Stall, Summary,
     Tag, validity,
@@ -61,6 +62,19 @@ pub struct Run {
     pub address: String,
     /// The link's name.
     pub link: String,
+    /// Where the replies were made, in words; null for a target that has none.
+    #[serde(default)]
+    pub answered_by: Option<String>,
+    /// The parts that lay between the client and the service, in words.
+    #[serde(default)]
+    pub link_description: Option<String>,
+    /// On link `tap`: `on` if the host's kernel served the guest's rings (vhost-net), `off` if QEMU did; null
+    /// elsewhere.
+    #[serde(default)]
+    pub vhost: Option<Cow<'static, str>>,
+    /// The reason for that.
+    #[serde(default)]
+    pub vhost_reason: Option<String>,
     /// The accelerator's name.
     pub accel: Option<String>,
     /// The round of a comparison that the run belongs to, from 1 on.
@@ -289,7 +303,14 @@ impl Run {
         let open = recorder.open.as_ref();
         let correction = &recorder.correction;
         let has_service_times = plan.protocol.has_service_times() && !correction.is_spoilt();
+        let (target, responder) = (&setting.target, setting.responder.as_deref());
+        let answered_by = origin::answered_by(target, responder);
+        let link_description = origin::link_description(target, &setting.link, false);
         Self {
+            answered_by: answered_by.map(str::to_owned),
+            link_description: link_description.map(str::to_owned),
+            vhost: None,
+            vhost_reason: None,
             target: setting.target,
             responder: setting.responder,
             address: setting.address,
@@ -403,6 +424,14 @@ impl Run {
             .then(|| format!("meanwhile busy: {}", busy::names(&self.busy_processes)));
         let advice = self.advice.iter().map(|advice| format!("to do: {advice}"));
         busy.into_iter().chain(advice).collect()
+    }
+
+    /// Notes who served the guest's rings on link `tap`, and why.
+    pub fn note_vhost(&mut self, vhost: &Vhost) {
+        self.vhost = Some(Cow::Borrowed(if vhost.is_on { "on" } else { "off" }));
+        self.vhost_reason = Some(vhost.reason.clone());
+        let description = origin::link_description(&self.target, &self.link, vhost.is_on);
+        self.link_description = description.map(str::to_owned);
     }
 
     /// The target with its mode, as a comparison calls it.

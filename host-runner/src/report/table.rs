@@ -6,7 +6,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{Environment, Report, Run, accounting, floor, merged_table, sweep, trust};
+use super::{Environment, Report, Run, accounting, floor, merged_table, origin, sweep, trust};
 use crate::load::Protocol;
 use crate::quantity::{self, count, time};
 
@@ -28,11 +28,16 @@ pub enum Detail {
 /// The report as text, with a newline at the end.
 #[must_use]
 pub fn render(report: &Report, detail: Detail) -> String {
+    let mut text = String::new();
+    for line in origin::lines(&report.runs) {
+        text.push_str(&line);
+        text.push('\n');
+    }
     if !report.merged.is_empty() {
-        return merged_table::render(report, detail);
+        text.push_str(&merged_table::render(report, detail));
+        return text;
     }
     let steps = sweep::render(&report.runs, report.generator_limit);
-    let mut text = String::new();
     for run in report.runs.iter().filter(|run| run.sweep_percent.is_none()) {
         // Writing to a string can't fail.
         let _ = match detail {
@@ -113,6 +118,9 @@ fn heading(report: &Report, run: &Run, text: &mut String) -> fmt::Result {
     }
     let environment = &report.environment;
     accelerator(run.accel.as_deref(), environment, text)?;
+    if let (Some(vhost), Some(reason)) = (&run.vhost, &run.vhost_reason) {
+        writeln!(text, "vhost-net  {vhost}: {reason}")?;
+    }
     if let Some(boot_ms) = run.boot_ms {
         write!(
             text,

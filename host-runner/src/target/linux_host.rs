@@ -127,7 +127,7 @@ impl Host {
     pub fn place(&self, assignment: Option<&Assignment>) -> Placement {
         let pid = self.process.pid();
         // Its first thread is the one that serves.
-        placement::place(pid, pid, false, assignment)
+        placement::place(pid, pid, false, false, assignment)
     }
 }
 

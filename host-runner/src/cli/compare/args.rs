@@ -14,6 +14,8 @@ use super::super::values::duration;
 use super::super::way::Way;
 use super::contender::Contender;
 use super::loops::Loops;
+use crate::link::LinkKind;
+use crate::machine::VhostChoice;
 use crate::target::Target;
 
 /// `fathom compare`. What a preset says, such as that of `make compare`, can be said again after it: the
@@ -127,6 +129,10 @@ impl CompareArgs {
         }
         if !matches!(contender.target, Target::Hermit | Target::HermitSockets) {
             guest.log = None;
+        }
+        let is_native = matches!(contender.target, Target::LinuxHost | Target::Null);
+        if is_native || way != Way::Link(LinkKind::Tap) {
+            guest.vhost = VhostChoice::default();
         }
         RunArgs {
             name: TargetName {

@@ -12,6 +12,7 @@ use super::super::interrupt::Interrupt;
 use super::super::machine;
 use super::super::recipe::{self, Recipe};
 use super::super::say::say;
+use super::super::subject::vhost_for;
 use super::super::way::Way;
 use super::args::CompareArgs;
 use super::contender::Contender;
@@ -220,6 +221,7 @@ impl<'a> Place<'a> {
             host_port: 0,
             guest_port: args.guest.port,
             pcap: None,
+            vhost: vhost_for(look.link, args)?.is_some_and(|it| it.is_on),
         })?;
         let bootable = if look.counts() {
             with_clock(bootable, look.contender.target)

@@ -393,6 +393,7 @@ fn is_out_of_reach(error: &CliError) -> bool {
     matches!(
         error,
         CliError::Image { .. }
+            | CliError::NoVhost(_)
             | CliError::Link(LinkError::OutOfReach { .. })
             | CliError::Target(
                 TargetError::Missing { .. }

@@ -15,6 +15,7 @@ use crate::quantity;
 use crate::report::chart::draw::Standalone;
 use crate::report::chart::palette;
 use crate::report::machines::Differences;
+use crate::report::origin;
 use crate::report::read::Source;
 use crate::report::{Run, marked, sweep};
 use crate::stats::summary::PERCENTILES;
@@ -26,6 +27,8 @@ pub struct Page {
     /// The first screen, if one thing has the page for itself.
     front: Option<Front>,
     palette: Palette,
+    /// Where the replies were made and what the links are.
+    origins: Vec<String>,
     measured_at: String,
     is_emulated: bool,
     /// In what the machines differ that it was measured on.
@@ -105,6 +108,7 @@ pub fn page(sources: &[Source]) -> (Page, Option<Standalone>) {
     let views = contests.iter().enumerate();
     let page = Page {
         title,
+        origins: origin::lines(runs.clone()),
         front,
         palette: Palette {
             light: palette::properties(&palette::LIGHT),

@@ -57,13 +57,9 @@ fn load(run: &Run) -> String {
     }
 }
 
-/// Returns what was measured over what, with which load and for how long.
+/// Returns with which load it was measured and for how long: what and over what stands before it.
 fn heading(run: &Run, load: &str, length: Option<Duration>) -> String {
-    let mut parts = vec![
-        format!("{} over {}", run.target_label(), run.link),
-        load.to_owned(),
-        format!("{} bytes", run.payload_bytes),
-    ];
+    let mut parts = vec![load.to_owned(), format!("{} bytes", run.payload_bytes)];
     parts.extend(length.map(|length| time(length.as_nanos() as f64)));
     if run.flows > 1 {
         parts.push(format!("{} flows", run.flows));

@@ -7,6 +7,7 @@ use crate::report::chart::{Axis, Band, Curve, Plot, Size};
 use crate::report::document::charts::{Chart, Figures, Group, Legend, Panel, quantities, sample};
 use crate::report::document::method;
 use crate::report::document::plots::{floors, latency_axis, over_time, percentile};
+use crate::report::origin;
 
 /// The targets that there is something to draw of.
 fn drawn<'a, 'b>(link: &'a OnLink<'b>) -> impl Iterator<Item = &'a Contestant<'b>> {
@@ -73,7 +74,7 @@ fn curves(link: &OnLink<'_>) -> Vec<Curve> {
 
 fn legend(link: &OnLink<'_>) -> Legend {
     drawn(link)
-        .map(|it| (sample(it.style), it.label.clone()))
+        .map(|it| (sample(it.style), origin::marked(&it.label, &it.merged.link)))
         .collect()
 }
 

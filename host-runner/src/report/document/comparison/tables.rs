@@ -4,7 +4,7 @@ use super::{Contest, OnLink};
 use crate::quantity::count;
 use crate::report::apart::Apart;
 use crate::report::document::tables::{NONE, Table, percentiles, value};
-use crate::report::why;
+use crate::report::{origin, why};
 use crate::stats::summary::{PERCENTILES, percentile_columns};
 
 /// All valid rounds of each target on a link together.
@@ -24,7 +24,7 @@ pub fn merged(link: &OnLink<'_>) -> Table {
         let of_it = link.runs.iter().filter(|it| merged.is_of(it.run));
         let invalid = of_it.filter(|it| !it.run.valid).count();
         let cells = [
-            target.label.clone(),
+            origin::marked(&target.label, &merged.link),
             format!("{} of {}", merged.rounds.len(), merged.rounds_wanted),
             count(invalid as u64),
         ];
@@ -48,7 +48,7 @@ pub fn apart(contest: &Contest<'_>) -> Option<Table> {
     let mut table = Table::new("How far apart the cores were", &head);
     for (merged, apart) in Apart::each(&contest.source.report) {
         let cells = [
-            merged.label(),
+            origin::marked(&merged.label(), &merged.link),
             merged.link.clone(),
             apart.distance(),
             apart.p50().unwrap_or_else(|| NONE.to_owned()),
@@ -71,7 +71,7 @@ pub fn why(contest: &Contest<'_>) -> Option<Table> {
             why::UNKNOWN => NONE.to_owned(),
             _ => cell,
         });
-        let name = [why.label(), why.link.clone()];
+        let name = [origin::marked(&why.label(), &why.link), why.link.clone()];
         table.row(None, name.into_iter().chain(cells));
     }
     (!table.rows.is_empty()).then_some(table)

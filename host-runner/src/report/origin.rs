@@ -1,0 +1,248 @@
+//! Where a reply is made and what the link is: the first lines of every output, and the marks of what is not
+//! like the rest of a comparison. A latency of half a microsecond is misread by whoever takes it for a network's.
+//!
+//! Everything is told from the names in a record, so that older records have it too.
+
+use super::Run;
+
+/// Target that stands for a service that was not started by this program.
+const REMOTE: &str = "remote";
+
+/// Returns where the replies of `target`, in its variant `responder`, are made; `None` for a target that is
+/// not known here.
+#[must_use]
+pub fn answered_by(target: &str, responder: Option<&str>) -> Option<&'static str> {
+    let words = match (kind(target), responder) {
+        ("hermit", None) => "answered in the receive ring, below smoltcp",
+        ("hermit", Some("smoltcp")) => "answered by smoltcp's UDP socket, through its whole stack",
+        ("hermit-sockets", _) => "answered by a program on Hermit's own sockets",
+        ("linux-guest", Some("busy")) => {
+            "answered by a program that polls its guest kernel's UDP socket"
+        }
+        ("linux-guest", Some("io_uring")) => {
+            "answered by a program through io_uring and its guest kernel's UDP socket"
+        }
+        ("linux-guest", _) => "answered by a program that sleeps on its guest kernel's UDP socket",
+        ("linux-host", Some("busy")) => {
+            "native: answered by a process that polls this kernel's UDP socket, no guest"
+        }
+        ("linux-host", Some("io_uring")) => {
+            "native: answered by a process through io_uring and this kernel's UDP socket, no guest"
+        }
+        ("linux-host", Some("af_xdp")) => {
+            "native: answered by a process past this kernel's stack, no guest"
+        }
+        ("linux-host", _) => {
+            "native: answered by a process that sleeps on this kernel's UDP socket, no guest"
+        }
+        ("null", _) => "native: answered by a thread of fathom in the guest's place, no guest",
+        (REMOTE, _) => "a service that was running already",
+        _ => return None,
+    };
+    Some(words)
+}
+
+/// Returns what lies between the client and `target` on `link`; `None` for a link that is not known here.
+/// `vhost` is true if the host's kernel serves the guest's rings.
+#[must_use]
+pub fn link_description(target: &str, link: &str, vhost: bool) -> Option<&'static str> {
+    let words = match (link, kind(target)) {
+        ("vhost-user", _) => "shared-memory rings: no socket, no host kernel, no NIC",
+        ("unix", "null") => "Ethernet frames over a Unix datagram socket: no QEMU, no NIC",
+        ("unix", _) => "Ethernet frames over a Unix datagram socket and through QEMU: no NIC",
+        ("tap", "linux-host") => {
+            "a UDP socket, this kernel's stack and a veth pair: no QEMU, no NIC"
+        }
+        ("tap", "null") => "a UDP socket, this kernel's stack and a tap device: no QEMU, no NIC",
+        ("tap", _) if vhost => {
+            "a UDP socket, this kernel's stack, a tap device and vhost-net: no NIC"
+        }
+        ("tap", _) => {
+            "a UDP socket, this kernel's stack, a tap device and QEMU, without vhost-net: no NIC"
+        }
+        ("user", _) => "a UDP socket and QEMU's user network: no NIC",
+        ("loopback", _) => "a UDP socket and this kernel's loopback network: no QEMU, no NIC",
+        ("udp", _) => "a UDP socket and whatever network leads there",
+        _ => return None,
+    };
+    Some(words)
+}
+
+/// Returns the mark of a target that is not a guest like the others on its link; `None` if it is.
+#[must_use]
+pub fn mark(target: &str, link: &str) -> Option<&'static str> {
+    match (kind(target), link) {
+        ("linux-host", "tap") => Some("native, veth"),
+        ("linux-host" | "null", _) => Some("native"),
+        _ => None,
+    }
+}
+
+/// Returns `label` of a target on `link` with its mark, if it has one.
+#[must_use]
+pub fn marked(label: &str, link: &str) -> String {
+    let target = label.split(':').next().unwrap_or(label);
+    match mark(target, link) {
+        Some(mark) => format!("{label} ({mark})"),
+        None => label.to_owned(),
+    }
+}
+
+/// Returns a line for each target on each link that `runs` are of. Where there are several targets on a link,
+/// a line for the link goes before theirs.
+#[must_use]
+pub fn lines<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Vec<String> {
+    let mut links: Vec<(&str, Vec<&Run>)> = Vec::new();
+    for run in runs {
+        let own = links.iter().position(|(link, _)| *link == run.link);
+        let own = own.unwrap_or_else(|| {
+            links.push((&run.link, Vec::new()));
+            links.len() - 1
+        });
+        let targets = &mut links[own].1;
+        if !targets
+            .iter()
+            .any(|it| it.target_label() == run.target_label())
+        {
+            targets.push(run);
+        }
+    }
+    links
+        .into_iter()
+        .flat_map(|(link, targets)| on_link(link, &targets))
+        .collect()
+}
+
+/// Returns the lines of the targets on one link.
+fn on_link(link: &str, targets: &[&Run]) -> Vec<String> {
+    if let [only] = targets {
+        return vec![format!("{} over {}", who(only), with(link, describe(only)))];
+    }
+    let descriptions: Vec<Option<&str>> = targets.iter().map(|run| describe(run)).collect();
+    // What most of them have stands with the link, and what differs with the target.
+    let common = descriptions.iter().copied().max_by_key(|description| {
+        let same = |it: &&Option<&str>| **it == *description;
+        descriptions.iter().filter(same).count()
+    });
+    let common = common.flatten();
+    let target = |(run, description): (&&Run, &Option<&'static str>)| match description {
+        Some(description) if Some(*description) != common => {
+            format!("  {}, over {description}", who(run))
+        }
+        _ => format!("  {}", who(run)),
+    };
+    let head = format!("over {}:", with(link, common));
+    let targets = targets.iter().zip(&descriptions).map(target);
+    std::iter::once(head).chain(targets).collect()
+}
+
+/// Returns the name of what `run` measured, with where its replies are made.
+fn who(run: &Run) -> String {
+    let answered_by = answered_by(&run.target, run.responder.as_deref());
+    with(&run.target_label(), answered_by)
+}
+
+fn describe(run: &Run) -> Option<&'static str> {
+    link_description(&run.target, &run.link, run.vhost.as_deref() == Some("on"))
+}
+
+fn with(name: &str, description: Option<&str>) -> String {
+    match description {
+        Some(description) => format!("{name} ({description})"),
+        None => name.to_owned(),
+    }
+}
+
+/// Returns the name of a target without the number of one that is compared with itself.
+fn kind(target: &str) -> &str {
+    match target.rsplit_once('-') {
+        Some((name, number)) if number.parse::<usize>().is_ok() => name,
+        _ => target,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum as _;
+
+    use super::super::sample;
+    use super::*;
+    use crate::link::LinkKind;
+    use crate::target::Target;
+
+    fn run(target: &str, responder: Option<&str>, link: &str) -> Run {
+        Run {
+            target: target.to_owned(),
+            responder: responder.map(str::to_owned),
+            link: link.to_owned(),
+            ..sample::closed_run()
+        }
+    }
+
+    #[test]
+    fn one_measurement_has_one_line() {
+        assert_eq!(
+            lines(&[run("hermit", None, "vhost-user")]),
+            [
+                "hermit (answered in the receive ring, below smoltcp) over vhost-user (shared-memory rings: \
+              no socket, no host kernel, no NIC)"
+            ]
+        );
+        let smoltcp = run("hermit", Some("smoltcp"), "unix");
+        let line = lines(&[smoltcp.clone(), smoltcp]).join("\n");
+        assert!(
+            line.starts_with("hermit:smoltcp (answered by smoltcp's UDP socket"),
+            "{line}"
+        );
+        assert_eq!(line.lines().count(), 1);
+    }
+
+    #[test]
+    fn what_differs_on_a_link_stands_with_its_target() {
+        let runs = [
+            run("hermit", None, "tap"),
+            run("hermit-sockets", None, "tap"),
+            run("linux-host", Some("blocking"), "tap"),
+            run("null", None, "vhost-user"),
+        ];
+        let lines = lines(&runs);
+        assert_eq!(lines.len(), 5, "{lines:#?}");
+        assert!(lines[0].starts_with("over tap (a UDP socket") && lines[0].contains("QEMU"));
+        assert!(!lines[1].contains("over "), "{lines:#?}");
+        assert!(
+            lines[3].contains("veth") && lines[3].contains("native"),
+            "{lines:#?}"
+        );
+        assert!(lines[4].starts_with("null (native"), "{lines:#?}");
+    }
+
+    #[test]
+    fn vhost_net_is_told() {
+        let mut run = run("hermit", None, "tap");
+        run.vhost = Some("on".into());
+        assert!(lines(&[run.clone()])[0].contains("and vhost-net"));
+        run.vhost = Some("off".into());
+        assert!(lines(&[run])[0].contains("without vhost-net"));
+    }
+
+    #[test]
+    fn every_target_and_link_has_words_and_what_is_native_a_mark() {
+        for target in Target::value_variants() {
+            let name = target.name();
+            assert!(answered_by(name, None).is_some(), "{name}");
+            for link in LinkKind::value_variants() {
+                assert!(link_description(name, link.name(), false).is_some());
+            }
+            let is_native = matches!(target, Target::LinuxHost | Target::Null);
+            assert_eq!(mark(name, "loopback").is_some(), is_native, "{name}");
+        }
+        assert_eq!(
+            marked("linux-host:busy", "tap"),
+            "linux-host:busy (native, veth)"
+        );
+        assert_eq!(marked("null-2", "unix"), "null-2 (native)");
+        assert_eq!(marked("hermit-2", "unix"), "hermit-2");
+        assert_eq!(marked("linux-guest:busy", "tap"), "linux-guest:busy");
+        assert_eq!(answered_by("hermit-2", None), answered_by("hermit", None));
+    }
+}
