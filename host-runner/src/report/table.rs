@@ -30,7 +30,7 @@ pub enum Detail {
 pub fn render(report: &Report, detail: Detail) -> String {
     let mut text = String::new();
     for line in origin::lines(&report.runs) {
-        text.push_str(&line);
+        text.push_str(&broken(&line));
         text.push('\n');
     }
     if !report.merged.is_empty() {
@@ -51,6 +51,17 @@ pub fn render(report: &Report, detail: Detail) -> String {
         text.push_str(&steps);
     }
     text
+}
+
+/// The columns of a common terminal.
+const WIDTH: usize = 110;
+
+/// Returns `line` in two, before the link, if it is wider than a terminal.
+fn broken(line: &str) -> String {
+    match line.split_once(" over ") {
+        Some((who, link)) if line.chars().count() > WIDTH => format!("{who}\n  over {link}"),
+        _ => line.to_owned(),
+    }
 }
 
 fn write(report: &Report, run: &Run, text: &mut String) -> fmt::Result {

@@ -256,7 +256,7 @@ fn how_far_apart_cores_were_is_told_where_memory_is_shared() {
         rows,
         [
             ["hermit", "vhost-user", "80–320 ns"],
-            ["null", "vhost-user", "80–320 ns"],
+            ["null (native)", "vhost-user", "80–320 ns"],
         ]
     );
 }
