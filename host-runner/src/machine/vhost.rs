@@ -2,8 +2,9 @@
 //!
 //! It is what a production host would have. Where it is not to be had, the frames go through QEMU.
 
-use std::fs::OpenOptions;
 use std::io;
+
+use rustix::fs::{Mode, OFlags};
 
 /// The kernel's device for it.
 pub const DEVICE: &str = "/dev/vhost-net";
@@ -103,11 +104,9 @@ impl Vhost {
 
 /// Opens the device as QEMU will, and closes it.
 fn open() -> io::Result<()> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(DEVICE)
-        .map(drop)
+    let flags = OFlags::RDWR | OFlags::CLOEXEC;
+    rustix::fs::open(DEVICE, flags, Mode::empty())?;
+    Ok(())
 }
 
 #[cfg(test)]
