@@ -32,6 +32,7 @@ pub fn by_lone_echoes(link: LinkKind, echoes: u64, _turn: &Turn) -> Signals {
         host_port: 0,
         guest_port: DEFAULT_PORT,
         pcap: None,
+        vhost: false,
     })
     .unwrap_or_else(|error| panic!("{error}"));
     let config = Config {
