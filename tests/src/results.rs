@@ -29,12 +29,13 @@ const PERCENTILES: [(&str, u64); 5] = [
 const SAMPLES_BEYOND: u64 = 10;
 
 /// Tags of a log's entries, each with the summary of the same samples.
-const TAGS: [(&str, &str); 5] = [
+const TAGS: [(&str, &str); 6] = [
     ("round_trip", "round_trip_ns"),
     ("service", "service_ns"),
     ("path", "path_ns"),
     ("lateness", "send_lateness_ns"),
     ("waiting_client", "uncorrected_latency_ns"),
+    ("gaps", "gaps_ns"),
 ];
 
 /// A directory of results.

@@ -459,7 +459,7 @@ impl Run {
             Tag::Path => self.path_ns.as_ref(),
             Tag::Lateness => self.send_lateness_ns.as_ref(),
             Tag::WaitingClient => self.uncorrected_latency_ns.as_ref(),
-            Tag::Gaps => None,
+            Tag::Gaps => self.gaps_ns.as_ref(),
         }
     }
 
@@ -471,7 +471,7 @@ impl Run {
             Tag::Path => self.path_ns.as_mut(),
             Tag::Lateness => self.send_lateness_ns.as_mut(),
             Tag::WaitingClient => self.uncorrected_latency_ns.as_mut(),
-            Tag::Gaps => None,
+            Tag::Gaps => self.gaps_ns.as_mut(),
         }
     }
 

@@ -31,6 +31,9 @@ pub struct Why {
     /// Instructions of the guest per echo at full load, the same for every link: counted by QEMU on
     /// link vhost-user.
     pub instructions_per_echo: Option<f64>,
+    /// The lower and the upper quartile of that over the windows counted, of which it is the median.
+    #[serde(default)]
+    pub instructions_quartiles: Option<[f64; 2]>,
     /// Doorbells that the guest rings for an echo that is alone.
     pub doorbells_per_echo: Option<f64>,
     /// Interrupts that the guest takes for it.
@@ -173,7 +176,7 @@ mod tests {
     #[test]
     fn what_is_not_known_is_null_and_a_dash() {
         let json = serde_json::to_value(null()).unwrap();
-        assert_eq!(json.as_object().unwrap().len(), 10);
+        assert_eq!(json.as_object().unwrap().len(), 11);
         assert!(json["instructions_per_echo"].is_null());
         assert!(null().is_empty() && !hermit().is_empty());
         assert_eq!(null().cells(), ["-"; 6]);

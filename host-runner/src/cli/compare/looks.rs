@@ -19,7 +19,7 @@ use super::contender::Contender;
 use super::on_a_thread;
 use super::schedule::Combination;
 use crate::files;
-use crate::inside::instructions::{self, Supply};
+use crate::inside::instructions::{self, Count, Supply};
 use crate::inside::trace::{self, Trace};
 use crate::inside::{Asker, LookError, PerEcho, Witness, signals};
 use crate::link::{self, Family, LinkKind};
@@ -52,7 +52,7 @@ pub struct Look {
 /// What was seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Sight {
-    instructions_per_echo: Option<f64>,
+    instructions_per_echo: Option<Count>,
     signals: Option<PerEcho>,
 }
 
@@ -168,8 +168,10 @@ impl Looks {
             .last()
             .and_then(seen)
             .and_then(|(_, sight)| sight.signals);
+        let instructions = counted.and_then(|(_, sight)| sight.instructions_per_echo);
         Why {
-            instructions_per_echo: counted.and_then(|(_, sight)| sight.instructions_per_echo),
+            instructions_per_echo: instructions.map(|it| it.median),
+            instructions_quartiles: instructions.map(|it| it.quartiles),
             doorbells_per_echo: signals.map(|it| it.doorbells),
             interrupts_per_echo: signals.map(|it| it.interrupts),
             ..why
@@ -390,7 +392,10 @@ mod tests {
         let all = Look::all(&[vhost_user, unix]);
         let sights = [
             Sight {
-                instructions_per_echo: Some(495.0),
+                instructions_per_echo: Some(Count {
+                    median: 495.0,
+                    quartiles: [494.0, 496.5],
+                }),
                 signals: signals(0.0),
             },
             Sight {

@@ -46,6 +46,7 @@ fn what_is_done_for_a_burst_is_shared_by_its_echoes() {
         assert_eq!(guest.windows.median(), None);
         guest.answer(1);
         assert_eq!(guest.windows.median(), Some(600.0));
+        assert_eq!([1, 3].map(|it| guest.windows.quartile(it)), [600.0; 2]);
     }
 }
 
@@ -138,7 +139,7 @@ impl Link for Places {
 
 fn counted(guest: &mut Places, supply: Supply, patience: Duration) -> Result<f64, LookError> {
     let never = || false;
-    per_echo(&mut Asker::new(guest, 64, patience, &never), supply)
+    per_echo(&mut Asker::new(guest, 64, patience, &never), supply).map(|it| it.median)
 }
 
 const LONG: Duration = Duration::from_secs(60);

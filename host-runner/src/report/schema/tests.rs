@@ -1,5 +1,8 @@
 //! The schema, and records that are held against it.
 
+use std::fs;
+use std::path::Path;
+
 use super::super::{Run, sample};
 use super::*;
 
@@ -92,4 +95,22 @@ fn every_field_has_a_description() {
         }
     });
     assert!(silent.is_empty(), "{silent:?}");
+}
+
+/// Environment variable that has the file in the repository written anew.
+const WRITE: &str = "FATHOM_WRITE_SCHEMA";
+
+#[test]
+fn the_file_in_the_repository_is_the_schema_of_these_types() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/result.schema.json");
+    let expected = serde_json::to_string_pretty(&schema()).unwrap() + "\n";
+    if std::env::var_os(WRITE).is_some() {
+        fs::write(&path, &expected).unwrap();
+    }
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        found == expected,
+        "{} is not of these types: run `{WRITE}=1 cargo test --release -p host-runner --lib schema`",
+        path.display()
+    );
 }
