@@ -1,11 +1,12 @@
 //! The tables of a comparison: its merged targets, and the runs that are in none of them.
 
-use super::{Contest, OnLink};
+use super::{Contest, Contestant, OnLink};
 use crate::quantity::count;
 use crate::report::apart::Apart;
+use crate::report::comparison::BootRange;
 use crate::report::document::tables::{NONE, Table, percentiles, value};
 use crate::report::{origin, why};
-use crate::stats::summary::{PERCENTILES, percentile_columns};
+use crate::stats::summary::{PERCENTILES, PercentileColumn, percentile_columns};
 
 /// All valid rounds of each target on a link together.
 #[must_use]
@@ -37,8 +38,28 @@ pub fn merged(link: &OnLink<'_>) -> Table {
                 count(merged.lost),
             ]);
         table.row(Some(index), cells);
+        if let Some(cells) = boots(target, &columns) {
+            table.row(None, cells);
+        }
     }
     table
+}
+
+/// The ends of each percentile over single boots; `None` of one boot, or if the record does not tell.
+fn boots(target: &Contestant<'_>, columns: &[PercentileColumn]) -> Option<Vec<String>> {
+    let merged = target.merged;
+    if merged.boots.is_empty() || merged.rounds.len() < 2 {
+        return None;
+    }
+    let range = |column: &PercentileColumn| {
+        let range = merged.boots.get(&column.name);
+        range.map_or_else(|| NONE.to_owned(), BootRange::words)
+    };
+    let none = || NONE.to_owned();
+    let mut cells = vec![format!("{}, single boots", target.label), none(), none()];
+    cells.extend(columns.iter().map(range));
+    cells.extend([none(), none(), none()]);
+    Some(cells)
 }
 
 /// How far apart the two cores were in the rounds of each target; `None` where no memory is shared.

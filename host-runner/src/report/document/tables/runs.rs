@@ -159,24 +159,24 @@ pub fn parts(entries: &[Entry<'_>]) -> Table {
 /// Returns the table of what became of the requests.
 #[must_use]
 pub fn requests(entries: &[Entry<'_>]) -> Table {
-    let mut table = Table::new(
-        "Request accounting",
-        &[
-            "",
-            "mode",
-            "payload, bytes",
-            "sent",
-            "not sent",
-            "received",
-            "lost",
-            "late",
-            "duplicated",
-            "reordered",
-            "corrupted",
-            "per second",
-            "warm-up",
-        ],
-    );
+    // A name that is the mode already says it.
+    let has_mode = entries.iter().any(|it| it.label != mode(it.run));
+    let mut head = vec![""];
+    head.extend(has_mode.then_some("mode"));
+    head.extend([
+        "payload, bytes",
+        "sent",
+        "not sent",
+        "received",
+        "lost",
+        "late",
+        "duplicated",
+        "reordered",
+        "corrupted",
+        "per second",
+        "warm-up",
+    ]);
+    let mut table = Table::new("Request accounting", &head);
     for (index, entry) in entries.iter().enumerate() {
         let run = entry.run;
         let rate = run.achieved_rate.map_or_else(|| NONE.to_owned(), rate);
@@ -191,8 +191,8 @@ pub fn requests(entries: &[Entry<'_>]) -> Table {
             run.reordered,
             run.corrupted,
         ];
-        let cells = [entry.label.clone(), mode(run)]
-            .into_iter()
+        let cells = std::iter::once(entry.label.clone())
+            .chain(has_mode.then(|| mode(run)))
             .chain(counts.map(count))
             .chain([rate, count(run.warmup_discarded)]);
         table.row(Some(index), cells);
