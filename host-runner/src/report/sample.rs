@@ -139,6 +139,7 @@ fn run(mode: Mode) -> Run {
     // States and stalls are the business of those tests that set them.
     run.percentiles.clear();
     run.stalls.clear();
+    (run.max_at_ns, run.valid_to) = (None, None);
     run.guest_counters = Some(GuestCounters(Counters {
         replied: 1000,
         ..Counters::ZERO

@@ -8,12 +8,15 @@ use crate::stats::Stall;
 #[must_use]
 pub fn maximum(run: &Run) -> Option<String> {
     let max_ns = run.latency_ns.max?;
-    let value = marked::max(run)?.text();
+    let mut value = marked::max(run)?.text();
     let stall = run.stalls.iter().find(|stall| stall.max_ns == max_ns);
+    let at_ns = run.max_at_ns.or(stall.map(|stall| stall.at_ns));
+    if let Some(at_ns) = at_ns {
+        value.push_str(&format!(" at {}", time(at_ns as f64)));
+    }
     Some(match stall {
         Some(stall) => format!(
-            "{value} at {}, in a stall that hit {}; {}",
-            time(stall.at_ns as f64),
+            "{value}, in a stall that hit {}; {}",
             requests(stall.requests),
             host(stall)
         ),
@@ -64,7 +67,13 @@ mod tests {
             maximum(&run).unwrap(),
             "≥ 1.00 s; the longest time that the host took from the measuring CPU in the run is 81.5 µs"
         );
-        run.noise.beside = None;
+        run.max_at_ns = Some(300_000_000);
+        assert!(
+            maximum(&run)
+                .unwrap()
+                .starts_with("≥ 1.00 s at 300 ms; the longest")
+        );
+        (run.noise.beside, run.max_at_ns) = (None, None);
         assert!(maximum(&run).unwrap().ends_with("not observed in the run"));
         let stall = Stall {
             at_ns: 512_000_000,
