@@ -29,8 +29,8 @@ const BEHIND_NS: u64 = 100_000;
 /// How long to wait for room on the link, in nanoseconds, before it is tried again. An answer ends the wait.
 const RETRY_NS: u64 = 50_000;
 
-/// The most requests that a generator that is behind sends before it looks for replies: few enough
-/// for the shortest queue on any link's way, the 64 receive buffers of the guest.
+/// The most requests that a generator that is behind sends before it looks for replies: few beside the
+/// shortest queue on any link's way, so that both directions move on together.
 const BURST: u64 = 8;
 
 pub(super) fn run<L, O, C, H, E>(

@@ -81,8 +81,8 @@ pub struct LoadArgs {
 /// arrivals do not keep in step with a timer tick of 100, 250 or 1000 Hz on the same clock.
 const DEFAULT_RATE: Rate = Rate::per_second(997);
 
-/// The depth of a pipeline unless told otherwise: deep enough that both sides work in bursts, and
-/// half of the guest's 64 receive buffers, so that none is lost for want of one.
+/// The depth of a pipeline unless told otherwise: deep enough that both sides work in bursts, and a fraction
+/// of the guest's 256 receive buffers, so that none is lost for want of one.
 const DEFAULT_DEPTH: NonZeroU16 = NonZeroU16::new(32).unwrap();
 
 /// Default duration of a measurement.
