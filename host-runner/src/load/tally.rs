@@ -112,21 +112,23 @@ pub struct Tally {
 const LEAST_SENT: f64 = 0.99;
 
 impl Tally {
-    /// Requests sent per second, from the first actual send to the last. A single one is one in the time in
-    /// which requests were sent; `None` if there was none.
+    /// Requests sent per second, from when the first was due to the last actual send: a generator that is
+    /// late from the start gains nothing by it. A single one is one in the time in which requests were sent;
+    /// `None` if there was none.
     #[must_use]
     pub fn achieved_rate(&self) -> Option<f64> {
         if self.sent == 1 {
             return (self.sending_ns > 0).then(|| 1e9 / self.sending_ns as f64);
         }
-        let span_ns = self.last_sent_ns.saturating_sub(self.first_sent_ns);
+        let span_ns = self.last_sent_ns.saturating_sub(self.started_ns);
         (self.sent > 1 && span_ns > 0).then(|| (self.sent - 1) as f64 * 1e9 / span_ns as f64)
     }
 
-    /// Answers in time per second, from the first send to the last of them; `None` if there were none.
+    /// Answers in time per second, from when the first request was due to the last of them; `None` if there
+    /// were none.
     #[must_use]
     pub fn answered_rate(&self) -> Option<f64> {
-        let span_ns = self.last_reply_ns.saturating_sub(self.first_sent_ns);
+        let span_ns = self.last_reply_ns.saturating_sub(self.started_ns);
         (self.received > 0 && span_ns > 0).then(|| self.received as f64 * 1e9 / span_ns as f64)
     }
 
@@ -134,7 +136,7 @@ impl Tally {
     /// at once: time in which it could only wait for room does not count. `None` with fewer than two.
     #[must_use]
     pub fn unblocked_rate(&self) -> Option<f64> {
-        let span_ns = self.last_sent_ns.saturating_sub(self.first_sent_ns);
+        let span_ns = self.last_sent_ns.saturating_sub(self.started_ns);
         let span_ns = span_ns.saturating_sub(self.blocked_ns);
         (self.sent > 1 && span_ns > 0).then(|| (self.sent - 1) as f64 * 1e9 / span_ns as f64)
     }
@@ -149,7 +151,7 @@ impl Tally {
         let refused = self.send_errors.lasting();
         let due = (self.sent + refused) as f64;
         let due_ns = self.last_due_ns.saturating_sub(self.started_ns);
-        let sent_ns = self.last_sent_ns.saturating_sub(self.first_sent_ns);
+        let sent_ns = self.last_sent_ns.saturating_sub(self.started_ns);
         let sent_ns = sent_ns.saturating_sub(self.blocked_ns);
         let is_slow = self.sent > 1 && (due_ns as f64) < LEAST_SENT * sent_ns as f64;
         is_slow || (self.sent as f64) < LEAST_SENT * due
@@ -175,7 +177,9 @@ mod tests {
             received: 495,
             completed: 490,
             sending_ns: 250_000_000,
-            first_sent_ns: 1_000_000_000,
+            started_ns: 1_000_000_000,
+            // Late from the start, which is no gain.
+            first_sent_ns: 1_240_000_000,
             last_sent_ns: 1_250_000_000,
             last_reply_ns: 1_500_000_000,
             ..Tally::default()

@@ -95,13 +95,13 @@ pub struct Run {
     pub sweep_percent: Option<u32>,
     /// What the open loop was to send, in requests per second.
     pub offered_rate: Option<f64>,
-    /// What was sent, in requests per second from the first send to the last; for a pipeline, what was
-    /// answered.
+    /// What was sent, in requests per second from when the first was due to the last actual send; for a
+    /// pipeline, what was answered.
     pub achieved_rate: Option<f64>,
     /// Arrivals of an open loop: `poisson` or `even`; null in other loops.
     #[serde(default)]
     pub arrivals: Option<Cow<'static, str>>,
-    /// Replies per second, from the first send to the last reply.
+    /// Replies per second, from when the first request was due to the last reply.
     #[serde(default)]
     pub answered_rate: Option<f64>,
     /// True if the generator, and not the service, limited what was sent: under 99 % of what was offered.
