@@ -1,4 +1,4 @@
-//! What the host did on the CPUs in use while it was measured there: differences of the kernel's counts
+//! Activity of the host on the CPUs in use while it was measured there: differences of the kernel's counts
 //! (proc(5), Documentation/accounting/psi.rst, cgroups(7)), and the CPUs' speed before and after.
 //!
 //! Each reading takes a few files and about a millisecond, outside of the measurement. What can't be read
@@ -23,7 +23,7 @@ const NAMED: [&str; 10] = [
     "LOC", "RES", "CAL", "TLB", "NMI", "MCE", "THR", "TRM", "PMI", "HYP",
 ];
 
-/// What the host did during a run.
+/// Activity of the host during a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HostActivity {
     /// The CPUs in use; none where the scheduler chose them.
@@ -40,7 +40,7 @@ pub struct HostActivity {
     pub pressure_ns: Option<u64>,
 }
 
-/// What the host did on one CPU.
+/// Activity of the host on one CPU.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CpuActivity {
     /// Its number.
@@ -49,7 +49,7 @@ pub struct CpuActivity {
     pub interrupts: Option<BTreeMap<String, u64>>,
     /// Softirqs, by the kernel's names.
     pub softirqs: Option<BTreeMap<String, u64>>,
-    /// How often the core was slowed down because it was too hot.
+    /// Number of times that the core was slowed down because it was too hot.
     pub thermal_throttles: Option<u64>,
     /// Dependent steps of a computation per microsecond, before and after: in proportion to the frequency.
     pub steps_per_us: BeforeAfter,

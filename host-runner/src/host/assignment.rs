@@ -61,7 +61,7 @@ pub struct Assignment {
     pub cpus: Cpus,
     /// The CPUs for everything else, such as QEMU's other threads; empty if there is no third.
     pub rest: Vec<usize>,
-    /// Whether the two were asked for.
+    /// True if the two were asked for.
     pub is_requested: bool,
 }
 

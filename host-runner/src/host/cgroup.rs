@@ -12,7 +12,7 @@ const ROOT: &str = "sys/fs/cgroup";
 pub struct Group {
     /// Its directory, relative to the tree's root.
     pub path: PathBuf,
-    /// Whether it is of version 1.
+    /// True if it is of version 1.
     pub is_v1: bool,
 }
 
@@ -51,7 +51,7 @@ fn parse(cgroups: &str) -> Vec<Group> {
     groups
 }
 
-/// How often and for how long the kernel has stopped these groups because their CPU time was used up.
+/// Periods and time in which the kernel has stopped these groups because their CPU time was used up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Throttling {
     /// Number of periods in which a group was stopped.

@@ -1,4 +1,4 @@
-//! What identifies a host beyond its processor and kernel, and decides latencies: microcode, hypervisor,
+//! The facts about a host, beyond its processor and kernel, that decide latencies: microcode, hypervisor,
 //! options of the kernel, mitigations, memory management, and the settings of the CPUs in use. What can't
 //! be found out is absent.
 
@@ -61,15 +61,15 @@ pub struct Fingerprint {
     pub kernel_options: Option<BTreeMap<String, String>>,
     /// Vulnerabilities of the processor, and what the kernel does about each.
     pub mitigations: BTreeMap<String, String>,
-    /// Whether cores run several hardware threads.
+    /// True if cores run several hardware threads.
     pub smt: Option<bool>,
-    /// Whether a program moves interrupts between CPUs.
+    /// True if a program moves interrupts between CPUs.
     pub irqbalance: Option<bool>,
     /// Transparent huge pages: `always`, `madvise` or `never`.
     pub transparent_huge_pages: Option<String>,
-    /// Whether the kernel merges equal pages.
+    /// True if the kernel merges equal pages.
     pub ksm: Option<bool>,
-    /// Whether the kernel moves memory between nodes.
+    /// True if the kernel moves memory between nodes.
     pub numa_balancing: Option<bool>,
     /// Settings of the CPUs in use.
     pub cpus: Vec<CpuSettings>,
@@ -81,13 +81,13 @@ pub struct Fingerprint {
 pub struct CpuSettings {
     /// Its number.
     pub cpu: usize,
-    /// What governs its frequency.
+    /// The governor of its frequency.
     pub governor: Option<String>,
     /// Number of device interrupts that are sent to it.
     pub device_irqs: Option<usize>,
-    /// Whether the scheduler keeps ordinary threads away from it.
+    /// True if the scheduler keeps ordinary threads away from it.
     pub isolated: bool,
-    /// Whether its timer tick stops while one thread runs.
+    /// True if its timer tick stops while one thread runs.
     pub nohz_full: bool,
 }
 

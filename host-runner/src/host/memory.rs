@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::rights;
 use super::tree::Tree;
 
-/// What of a measurement's memory is locked.
+/// The memory of a measurement that is locked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Locked {
-    /// Whether the guest's memory is; null if there is no guest.
+    /// True if the guest's memory is locked; null if there is no guest.
     pub guest: Option<bool>,
-    /// Whether this program's memory is: rings, histograms, stacks.
+    /// True if this program's memory is locked: rings, histograms, stacks.
     pub instrument: bool,
     /// Reason why one of them is not.
     pub obstacle: Option<String>,

@@ -1,4 +1,4 @@
-//! What this process may do: capabilities (capabilities(7)) and limits (getrlimit(2)).
+//! The rights of this process: capabilities (capabilities(7)) and limits (getrlimit(2)).
 
 use rustix::process::{Resource, getrlimit};
 

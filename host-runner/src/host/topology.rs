@@ -24,9 +24,9 @@ pub struct Cpu {
     pub cache: Option<Cache>,
     /// Its memory node.
     pub node: Option<usize>,
-    /// Whether the scheduler keeps ordinary threads away from it (`isolcpus=`, an isolated partition).
+    /// True if the scheduler keeps ordinary threads away from it (`isolcpus=`, an isolated partition).
     pub is_isolated: bool,
-    /// Whether the timer tick stops there while one thread runs (`nohz_full=`).
+    /// True if the timer tick stops there while one thread runs (`nohz_full=`).
     pub is_tickless: bool,
     /// Number of interrupts that devices have sent to it.
     pub device_interrupts: Option<u64>,

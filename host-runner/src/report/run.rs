@@ -261,13 +261,13 @@ pub struct Run {
     /// CPUs of the guest and of the measuring thread; null where the scheduler chose.
     #[serde(default)]
     pub cpus: Option<Cpus>,
-    /// What the host did meanwhile on the CPUs in use; null where this program started nothing.
+    /// Activity of the host on the CPUs in use; null where this program started nothing.
     #[serde(default)]
     pub host_activity: Option<HostActivity>,
-    /// Whether the guest's memory was allocated before the guest started; null without a guest.
+    /// True if the guest's memory was allocated before the guest started; null without a guest.
     #[serde(default)]
     pub prealloc: Option<bool>,
-    /// What of the memory was locked; null where this program started nothing.
+    /// The memory that was locked; null where this program started nothing.
     #[serde(default)]
     pub memory_locked: Option<Locked>,
     /// Whether the run was broken off.
