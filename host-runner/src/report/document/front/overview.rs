@@ -7,6 +7,7 @@ use crate::quantity::{self, at_least};
 use crate::report::chart::dots::{Dot, DotPanel, DotPlot, DotRow, Repetition, Side};
 use crate::report::chart::{Axis, Size, draw};
 use crate::report::document::comparison::{Contest, Contestant, OnLink};
+use crate::report::origin;
 use crate::stats::summary::PERCENTILES;
 
 /// How to read the chart.
@@ -134,7 +135,7 @@ fn row(target: &Contestant<'_>) -> DotRow {
         })
     });
     DotRow {
-        label: target.label.clone(),
+        label: origin::marked(&target.label, &target.merged.link),
         colour: target.style.colour,
         dots: MARKS.into_iter().filter_map(dot).collect(),
         repetitions: repetitions.collect(),

@@ -219,7 +219,7 @@ fn a_comparison_has_a_row_for_each_target_with_a_valid_round() {
                 "vhost-user  (thin line: no guest at all, 25.0 µs at p50)",
                 vec!["hermit"]
             ),
-            ("loopback", vec!["linux-host:busy"]),
+            ("loopback", vec!["linux-host:busy (native)"]),
         ]
     );
     let first = &plot.panels[0].rows[0];
