@@ -13,15 +13,14 @@ use crate::host::activity::{HostActivity, Observed};
 use crate::link::Link;
 use crate::load::{self, Bench, Ending, Limit, Plan, Progress, Tally};
 use crate::report::{Run, Setting};
-use crate::stats::noise::{self, Counts, Lost};
+use crate::stats::noise::{self, Counts, Lost, Threads};
+use crate::stats::quiet;
+use crate::stats::reason::Code;
 use crate::stats::settling::{Settling, WINDOW_NS};
-use crate::stats::{Ended, Noise, Policy, Recorder};
+use crate::stats::{Ended, Noise, Policy, Reason, Recorder, Stall};
 use crate::terminal;
 
-/// For how long a thread spins before the run to see the host's noise floor.
-const FLOOR_NS: u64 = 150_000_000;
-
-/// And for how long right after it.
+/// For how long a thread spins right after the run to see the host's noise floor.
 const AFTER_NS: u64 = 50_000_000;
 
 /// How long a failed link may wait for word that its machine is gone: the likelier cause.
@@ -48,6 +47,8 @@ pub struct Measured {
     pub host_activity: Option<HostActivity>,
     /// What it has to live up to.
     pub policy: Policy,
+    /// The worst stalls.
+    pub stalls: Vec<Stall>,
 }
 
 impl Measured {
@@ -63,10 +64,16 @@ impl Measured {
             &self.ended,
             self.policy,
         );
+        let mut reasons = run.reasons;
+        if self.warmup_settled == Some(false) {
+            reasons.push(Reason::of(Code::Unsettled));
+        }
         Run {
+            reasons,
             warmup_settled: self.warmup_settled,
             busy_processes: self.busy.clone(),
             host_activity: self.host_activity.clone(),
+            stalls: self.stalls.clone(),
             ..run
         }
     }
@@ -80,6 +87,8 @@ pub struct Conditions<'a> {
     pub settle_ns: Option<u64>,
     /// The boot that replies must come from; `None` for that of the first reply.
     pub boot_id: Option<u32>,
+    /// The service's threads that are observed.
+    pub threads: Threads,
     /// What the result has to live up to, and how long to wait for a quiet host.
     pub validity: ValidityArgs,
     /// The CPUs and processes whose activity is recorded.
@@ -100,16 +109,18 @@ pub fn measure<E: Into<CliError>>(
     let &Conditions {
         settle_ns,
         boot_id,
+        threads,
         validity,
         observed,
         interrupt,
     } = conditions;
-    let mut bar = Bar::new("looking at the host's noise");
+    let mut bar = Bar::new("waiting until the host is quiet");
     let mut recorder = Recorder::new(plan);
     let times = Times::now();
-    let own_before_ns = own_threads_ns();
-    let floor = noise::spin(clock::now_ns, FLOOR_NS);
-    let own_floor_ns = since(own_before_ns, own_threads_ns());
+    let quiet = quiet::wait(clock::now_ns, validity.quiet_ns(), own_threads_ns, || {
+        interrupt.is_set()
+    });
+    let floor = quiet.floor;
     bar.begin(plan);
     let mut warmed = Warmed::default();
     let mut unsettled = None;
@@ -133,7 +144,7 @@ pub fn measure<E: Into<CliError>>(
     let activity_before = observed.map(Observed::before);
     // What warm-up saw is not of the run.
     link.take_gaps();
-    let before = Counts::now();
+    let before = Counts::now(&threads);
     let own_before_ns = own_threads_ns();
     let bench = Bench {
         link: &mut *link,
@@ -151,17 +162,24 @@ pub fn measure<E: Into<CliError>>(
     };
     tally.warmup_discarded += warmed.requests;
     recorder.end(tally.sending_ns);
-    let noise = Noise::new(floor, &before, &Counts::now());
-    let own_beside_ns = since(own_before_ns, own_threads_ns());
+    let noise = Noise::new(floor, &before, &before.again(&threads));
+    let noise = noise.with_own(since(own_before_ns, own_threads_ns()));
+    let gaps = link.take_gaps();
+    let stalls = (recorder.stalls).worst(|from_ns, to_ns| {
+        gaps.as_ref()
+            .map(|gaps| gaps.longest_within(from_ns, to_ns))
+    });
     let host_activity = observed.zip(activity_before);
     let host_activity = host_activity.map(|(observed, before)| observed.since(before));
     let noise = Noise {
-        own_floor_ns,
-        own_beside_ns,
-        beside: link.take_gaps().map(Lost::from),
+        own_floor_ns: quiet.own_ns,
+        waited_for_quiet_ns: Some(quiet.waited_ns),
+        was_quiet: Some(quiet.is_quiet),
+        beside: gaps.as_ref().map(Lost::from),
         after: Some(noise::spin(clock::now_ns, AFTER_NS).into()),
         ..noise
     };
+    recorder.gaps = gaps.map(|gaps| gaps.lengths);
     let busy = Times::now().busy_since(&times, std::process::id());
     drop(bar);
     let (ended, failure) = match ending {
@@ -180,6 +198,7 @@ pub fn measure<E: Into<CliError>>(
         busy,
         host_activity,
         policy: validity.policy(),
+        stalls,
     }
 }
 
@@ -272,6 +291,7 @@ mod tests {
         Conditions {
             settle_ns: None,
             boot_id: Some(7),
+            threads: Threads::default(),
             validity: ValidityArgs {
                 needs: Needs::default(),
                 strict: false,

@@ -19,6 +19,7 @@ use crate::link::{Family, Link};
 use crate::load::{Plan, PlanError};
 use crate::machine::Awake;
 use crate::report::{Environment, Setting};
+use crate::stats::noise::Threads;
 
 pub mod address;
 mod contact;
@@ -72,6 +73,7 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
         let conditions = Conditions {
             settle_ns: None,
             boot_id: None,
+            threads: Threads::default(),
             validity: args.validity,
             observed: None,
             interrupt: &interrupt,

@@ -15,6 +15,9 @@ const QUIET_INTERVAL_NS: u64 = 200_000_000;
 /// How often to draw in any case, in nanoseconds.
 const BUSY_INTERVAL_NS: u64 = 1_000_000_000;
 
+/// Longest time that drawing may take, in nanoseconds.
+const DRAWING_NS: u64 = 1_000_000;
+
 /// A line on the terminal that says how far it is.
 #[derive(Debug)]
 pub struct Bar {
@@ -72,7 +75,7 @@ impl Bar {
         } else {
             BUSY_INTERVAL_NS
         };
-        if !self.is_time(interval_ns) {
+        if !may_draw(progress) || !self.is_time(interval_ns) {
             return;
         }
         let message = match progress.phase {
@@ -103,6 +106,12 @@ impl Drop for Bar {
     }
 }
 
+/// Returns whether a line can be drawn without making a request late: drawing takes some time on the thread that
+/// measures.
+fn may_draw(progress: &Progress) -> bool {
+    progress.phase == Phase::WarmUp || progress.due_in_ns.is_none_or(|ns| ns >= DRAWING_NS)
+}
+
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
@@ -131,6 +140,25 @@ mod tests {
     use crate::load::{Limit, Mode};
 
     #[test]
+    fn nothing_is_drawn_when_a_request_is_about_to_be_due() {
+        let may_draw = |phase, due_in_ns| {
+            super::may_draw(&Progress {
+                phase,
+                elapsed_ns: 0,
+                sent: 0,
+                lost: 0,
+                due_in_ns,
+                is_quiet: true,
+            })
+        };
+        assert!(!may_draw(Phase::Measuring, Some(0)));
+        assert!(!may_draw(Phase::Measuring, Some(999_999)));
+        assert!(may_draw(Phase::Measuring, Some(1_000_000)));
+        assert!(may_draw(Phase::WarmUp, Some(0)));
+        assert!(may_draw(Phase::Draining, None) && may_draw(Phase::Measuring, None));
+    }
+
+    #[test]
     fn the_bar_stands_at_the_nearer_limit() {
         let plan = |duration_ns, count| Plan {
             mode: Mode::Closed,
@@ -146,6 +174,7 @@ mod tests {
             elapsed_ns: 500,
             sent: 10,
             lost: 0,
+            due_in_ns: None,
             is_quiet: true,
         };
         for (plan, expected) in [

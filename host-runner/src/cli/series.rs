@@ -265,6 +265,7 @@ mod tests {
             busy: Vec::new(),
             host_activity: None,
             policy: crate::stats::Policy::default(),
+            stalls: Vec::new(),
         };
         (measured.record(setting, plan), measured)
     }

@@ -27,6 +27,7 @@ use crate::load::{Arrivals, Mode, Plan};
 use crate::machine::{Machine, Placement, Vhost};
 use crate::report::run::{GuestCounters, Losses, Sent};
 use crate::report::{Environment, Image, Run, Setting};
+use crate::stats::noise::Threads;
 use crate::target::linux_host::Host;
 use crate::target::{Bootable, Target};
 
@@ -66,7 +67,7 @@ enum Service {
     },
     Host(Host),
     Thread {
-        _reflector: Reflector,
+        reflector: Reflector,
     },
 }
 
@@ -93,6 +94,25 @@ impl Service {
             Self::Guest { machine, .. } => Some(machine.pid()),
             Self::Host(host) => Some(host.pid()),
             Self::Thread { .. } => None,
+        }
+    }
+
+    /// Returns the threads that decide how soon a request is answered. QEMU's main loop carries each message
+    /// unless the link is polled.
+    fn threads(&mut self, is_polled: bool) -> Threads {
+        match self {
+            Self::Guest { machine, .. } => Threads {
+                answering: machine.vcpu(),
+                carrying: Some(machine.pid()).filter(|_| !is_polled),
+            },
+            Self::Host(host) => Threads {
+                answering: Some(host.pid()),
+                carrying: None,
+            },
+            Self::Thread { reflector } => Threads {
+                answering: reflector.thread_id(),
+                carrying: None,
+            },
         }
     }
 
@@ -290,7 +310,7 @@ impl Subject {
             assignment,
             link: null.link,
             service: Service::Thread {
-                _reflector: null.reflector,
+                reflector: null.reflector,
             },
         })
     }
@@ -328,14 +348,15 @@ impl Subject {
         let counters_before = self.service.counters();
         let signals_before = self.link.signals();
         let observed = Observed::new(self.cpus, self.service.pid());
-        let (link, service) = (self.link.as_mut(), &self.service);
         let conditions = Conditions {
             settle_ns,
             boot_id: Some(self.boot_id),
+            threads: self.service.threads(self.link.is_polled()),
             validity: self.validity,
             observed: Some(&observed),
             interrupt,
         };
+        let (link, service) = (self.link.as_mut(), &self.service);
         let own_threads_ns = || service.own_threads_ns();
         let health = || service.check();
         let measured = measure(plan, &conditions, link, &own_threads_ns, health);

@@ -9,6 +9,7 @@
 //! - [`cgroup`]: the control groups of this process;
 //! - [`rights`]: what this process may do;
 //! - [`memory`]: locking memory;
+//! - [`thread`]: how long a thread ran and waited;
 //! - [`process`]: what `/proc` says of a process;
 //! - [`lock`]: one measurement at a time.
 #![forbid(unsafe_code)]
@@ -24,5 +25,6 @@ pub mod lock;
 pub mod memory;
 pub mod process;
 pub mod rights;
+pub mod thread;
 pub mod topology;
 pub mod tree;

@@ -95,6 +95,10 @@ impl<F: Frames> Frames for Captured<F> {
         self.inner.signals()
     }
 
+    fn clock_was_read(&mut self, at_ns: u64) {
+        self.inner.clock_was_read(at_ns);
+    }
+
     fn take_gaps(&mut self) -> Option<super::Gaps> {
         self.inner.take_gaps()
     }

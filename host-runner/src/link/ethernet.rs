@@ -55,6 +55,9 @@ pub trait Frames {
         None
     }
 
+    /// As [`Link::clock_was_read`].
+    fn clock_was_read(&mut self, _at_ns: u64) {}
+
     /// As [`Link::take_gaps`].
     fn take_gaps(&mut self) -> Option<Gaps> {
         None
@@ -133,6 +136,11 @@ impl<F: Frames> Link for EthernetLink<F> {
 
     fn signals(&self) -> Option<Signals> {
         self.frames.signals()
+    }
+
+    #[inline]
+    fn clock_was_read(&mut self, at_ns: u64) {
+        self.frames.clock_was_read(at_ns);
     }
 
     fn take_gaps(&mut self) -> Option<Gaps> {

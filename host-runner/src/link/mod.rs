@@ -104,7 +104,10 @@ pub trait Link {
         None
     }
 
-    /// What kept the link from looking since it was last asked, if it polls.
+    /// Notes that the measuring loop read the clock, for the gaps of a link that polls.
+    fn clock_was_read(&mut self, _at_ns: u64) {}
+
+    /// The measuring thread's scheduling gaps since this was last asked, if the link polls.
     fn take_gaps(&mut self) -> Option<Gaps> {
         None
     }

@@ -9,9 +9,10 @@ use std::hint::spin_loop;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread::{self, JoinHandle};
 
+use rustix::process::Pid;
 use wire::Verdict;
 
 use super::ethernet::{EthernetLink, Frames, OWN_IP, OWN_MAC, OWN_PORT};
@@ -51,6 +52,8 @@ pub(super) const fn client() -> Host {
 #[derive(Debug)]
 pub struct Reflector {
     stop: Arc<AtomicBool>,
+    /// The thread's number with the kernel, zero until it runs.
+    id: Arc<AtomicI32>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -63,13 +66,25 @@ impl Reflector {
     ) -> Result<Self, LinkError> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
+        let id = Arc::new(AtomicI32::new(0));
+        let own_id = Arc::clone(&id);
         let thread = thread::Builder::new().name("reflector".to_owned());
         let thread = thread.spawn(move || {
+            own_id.store(
+                rustix::thread::gettid().as_raw_nonzero().get(),
+                Ordering::Relaxed,
+            );
             prepare();
             answer(&stopped);
         });
         let thread = Some(thread.map_err(failed(link, "starting a thread"))?);
-        Ok(Self { stop, thread })
+        Ok(Self { stop, id, thread })
+    }
+
+    /// Returns the thread's number with the kernel, once it runs.
+    #[must_use]
+    pub fn thread_id(&self) -> Option<Pid> {
+        Pid::from_raw(self.id.load(Ordering::Relaxed))
     }
 }
 

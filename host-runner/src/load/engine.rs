@@ -145,6 +145,7 @@ where
         let seq = self.window.next_seq();
         self.requests.prepare(seq);
         let mut sent_ns = (self.now_ns)();
+        self.link.clock_was_read(sent_ns);
         debug_assert!(due_ns.is_none_or(|due_ns| due_ns <= sent_ns), "early");
         if let Sent::Refused(refusal) = self.link.send(self.requests.stamped(sent_ns))? {
             let attempt = self.refused(refusal, sent_ns)?;
@@ -397,6 +398,7 @@ where
             },
             sent: self.tally.sent,
             lost: self.tally.lost,
+            due_in_ns: None,
             is_quiet: self.window.in_flight() == 0,
         }
     }

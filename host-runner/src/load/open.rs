@@ -109,6 +109,10 @@ where
         }
         .map_err(Ending::LinkFailed)?;
         let is_quiet = engine.window.in_flight() == 0;
-        supervisor.look_up(now_ns, is_quiet, || engine.progress(now_ns))?;
+        let due_in_ns = sending.then(|| schedule.due_ns().saturating_sub(now_ns));
+        supervisor.look_up(now_ns, is_quiet, || Progress {
+            due_in_ns,
+            ..engine.progress(now_ns)
+        })?;
     }
 }

@@ -36,6 +36,8 @@ pub struct Progress {
     pub sent: u64,
     /// Measured requests lost.
     pub lost: u64,
+    /// Time until the next request of an open loop is due, in nanoseconds.
+    pub due_in_ns: Option<u64>,
     /// Nothing is in flight: whatever takes time is best done now.
     pub is_quiet: bool,
 }

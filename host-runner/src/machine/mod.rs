@@ -79,6 +79,8 @@ pub struct Machine {
     has_vhost: bool,
     /// The virtual CPU's thread, where QEMU's others share the one CPU of the measuring thread.
     vcpu_apart: Option<Pid>,
+    /// The virtual CPU's thread, once it was asked for.
+    vcpu: Option<Pid>,
 }
 
 impl Machine {
@@ -100,6 +102,7 @@ impl Machine {
             memory_mib: config.memory_mib,
             has_vhost: false,
             vcpu_apart: None,
+            vcpu: None,
         })
     }
 
@@ -244,6 +247,15 @@ impl Machine {
         let has_started = self.booted.monitor.vhost_has_started().ok();
         self.has_vhost = has_started == Some(true);
         has_started
+    }
+
+    /// Returns the virtual CPU's thread; `None` if QEMU does not tell.
+    pub fn vcpu(&mut self) -> Option<Pid> {
+        if self.vcpu.is_none() {
+            let vcpu = self.booted.monitor.vcpu_thread().ok();
+            self.vcpu = vcpu.and_then(Pid::from_raw);
+        }
+        self.vcpu
     }
 
     /// QEMU's version, as it says itself, such as `7.2.22`.

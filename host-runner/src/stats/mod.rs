@@ -14,6 +14,7 @@
 //! - [`settling`]: whether warm-up is over;
 //! - [`guest_clock`]: the rate of the guest's clock against the host's;
 //! - [`interference`]: how many requests the host can have hit;
+//! - [`quiet`]: waiting for a quiet host;
 //! - [`stall`]: requests in a row that took exceptionally long;
 //! - [`state`]: who or what decided a percentile's value; [`reason`]: codes with their numbers;
 //! - [`validity`]: whether the result means what it says.
@@ -28,6 +29,7 @@ pub mod guest_clock;
 pub mod interference;
 pub mod intervals;
 pub mod noise;
+pub mod quiet;
 pub mod reason;
 pub mod recorder;
 pub mod recording;

@@ -2,15 +2,13 @@
 //!
 //! The kernel's counts are read from `/proc`; what can't be read is absent, never zero.
 
-use std::fs;
-
+use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
 use super::interference::Waits;
+use crate::host::thread::{CpuTicks, ThreadCounts};
 use crate::link::Gaps;
-
-/// Two readings of the clock further apart than this are a gap, in nanoseconds.
-const GAP_NS: u64 = 1_000;
+use crate::link::gaps::GAP_NS;
 
 /// What a thread sees that does nothing but read the clock: everything that is not the guest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +19,18 @@ pub struct Floor {
     pub max_gap_ns: u64,
     /// All gaps together, in nanoseconds.
     pub total_gap_ns: u64,
+}
+
+impl Floor {
+    /// Returns what both saw together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            observed_ns: self.observed_ns + other.observed_ns,
+            max_gap_ns: self.max_gap_ns.max(other.max_gap_ns),
+            total_gap_ns: self.total_gap_ns + other.total_gap_ns,
+        }
+    }
 }
 
 /// Reads the clock for `duration_ns` and notes every gap.
@@ -44,78 +54,85 @@ pub fn spin(mut now_ns: impl FnMut() -> u64, duration_ns: u64) -> Floor {
 /// The kernel's counts at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counts {
-    /// Time of all CPUs together, and what of it the hypervisor gave to others, in clock ticks.
+    /// Time of all CPUs together.
     cpu_ticks: Option<CpuTicks>,
-    /// How often this thread was put off the CPU while it wanted to run.
-    involuntary_switches: Option<u64>,
-    /// This thread's own time.
-    thread: Option<ThreadTime>,
+    /// The measuring thread.
+    measuring: Option<Counted>,
+    /// The thread that answers.
+    answering: Option<Counted>,
+    /// The thread that carries messages between both.
+    carrying: Option<Counted>,
 }
 
-/// How a thread has spent the time in which it wanted to run.
+/// Counts of a thread, and of a CPU: that which the thread was on when they were read first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct ThreadTime {
-    ran_ns: u64,
-    waited_ns: u64,
+struct Counted {
+    thread: ThreadCounts,
+    cpu: Option<u32>,
+    ticks: Option<CpuTicks>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct CpuTicks {
-    total: u64,
-    steal: u64,
+impl Counted {
+    fn now(thread: Option<ThreadCounts>, before: Option<Self>) -> Option<Self> {
+        let thread = thread?;
+        let cpu = before.map_or(thread.cpu, |before| before.cpu);
+        let ticks = cpu.and_then(|cpu| CpuTicks::now(Some(cpu)));
+        Some(Self { thread, cpu, ticks })
+    }
+
+    fn since(&self, before: &Self) -> Option<ThreadNoise> {
+        let (now, then) = (&self.thread, &before.thread);
+        let ticks = self.ticks.zip(before.ticks).and_then(|(now, then)| {
+            let steal = now.steal.checked_sub(then.steal)?;
+            Some((steal, now.total.checked_sub(then.total)?))
+        });
+        let migrations = now.migrations.zip(then.migrations);
+        Some(ThreadNoise {
+            ran_ns: now.ran_ns.checked_sub(then.ran_ns)?,
+            waited_ns: now.waited_ns.checked_sub(then.waited_ns)?,
+            slices: now.slices.checked_sub(then.slices)?,
+            involuntary_switches: now
+                .involuntary_switches
+                .checked_sub(then.involuntary_switches)?,
+            migrations: migrations.and_then(|(now, then)| now.checked_sub(then)),
+            cpu: before.cpu,
+            steal_ticks: ticks.map(|(steal, _)| steal),
+            steal_share: ticks.map(|(steal, total)| ratio(steal, total)),
+        })
+    }
+}
+
+/// The threads of the service that are observed during a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Threads {
+    /// The one that answers.
+    pub answering: Option<Pid>,
+    /// The one that carries messages between that and the measuring thread, if it is in a request's way.
+    pub carrying: Option<Pid>,
 }
 
 impl Counts {
-    /// The counts now, for the calling thread.
+    /// The counts now, for the calling thread and `threads`.
     #[must_use]
-    pub fn now() -> Self {
-        let read = |path| fs::read_to_string(path).ok();
+    pub fn now(threads: &Threads) -> Self {
+        Self::read(threads, None)
+    }
+
+    /// The same at the end of what began at `self`.
+    #[must_use]
+    pub fn again(&self, threads: &Threads) -> Self {
+        Self::read(threads, Some(self))
+    }
+
+    fn read(threads: &Threads, before: Option<&Self>) -> Self {
+        let of = |thread: Option<Pid>| thread.and_then(ThreadCounts::of);
         Self {
-            cpu_ticks: read("/proc/stat").as_deref().and_then(cpu_ticks),
-            involuntary_switches: read("/proc/thread-self/status")
-                .as_deref()
-                .and_then(involuntary_switches),
-            thread: read("/proc/thread-self/schedstat")
-                .as_deref()
-                .and_then(thread_time),
+            cpu_ticks: CpuTicks::now(None),
+            measuring: Counted::now(ThreadCounts::own(), before.and_then(|it| it.measuring)),
+            answering: Counted::now(of(threads.answering), before.and_then(|it| it.answering)),
+            carrying: Counted::now(of(threads.carrying), before.and_then(|it| it.carrying)),
         }
     }
-}
-
-/// The first line of `/proc/stat` (proc(5)): user, nice, system, idle, iowait, irq, softirq, steal;
-/// guest time, which follows, is in user time already.
-fn cpu_ticks(stat: &str) -> Option<CpuTicks> {
-    let mut fields = stat
-        .lines()
-        .next()?
-        .strip_prefix("cpu ")?
-        .split_whitespace();
-    let mut ticks = [0; 8];
-    for tick in &mut ticks {
-        *tick = fields.next()?.parse().ok()?;
-    }
-    Some(CpuTicks {
-        total: ticks.iter().sum(),
-        steal: ticks[7],
-    })
-}
-
-fn involuntary_switches(status: &str) -> Option<u64> {
-    let line = |line: &str| {
-        line.strip_prefix("nonvoluntary_ctxt_switches:")?
-            .trim()
-            .parse()
-            .ok()
-    };
-    status.lines().find_map(line)
-}
-
-/// The kernel's Documentation/scheduler/sched-stats.rst: time on the CPU, time waiting for one, and how
-/// often it got one.
-fn thread_time(schedstat: &str) -> Option<ThreadTime> {
-    let mut fields = schedstat.split_whitespace().map(str::parse);
-    let (ran_ns, waited_ns) = (fields.next()?.ok()?, fields.next()?.ok()?);
-    Some(ThreadTime { ran_ns, waited_ns })
 }
 
 /// What a thread that spins or polls has lost.
@@ -142,11 +159,11 @@ impl From<Floor> for Lost {
     }
 }
 
-impl From<Gaps> for Lost {
-    fn from(gaps: Gaps) -> Self {
+impl From<&Gaps> for Lost {
+    fn from(gaps: &Gaps) -> Self {
         Self::from(Floor {
             observed_ns: gaps.observed_ns,
-            max_gap_ns: gaps.max_gap_ns,
+            max_gap_ns: gaps.max_gap_ns(),
             total_gap_ns: gaps.total_gap_ns,
         })
     }
@@ -226,7 +243,7 @@ pub struct Noise {
     pub involuntary_switches: Option<u64>,
     /// The share of all CPU time during the run that the hypervisor gave to others.
     pub steal_share: Option<f64>,
-    /// What the measuring thread saw itself during the run, in gaps over ten microseconds; absent on
+    /// What the measuring thread saw itself during the run, in gaps over a microsecond; absent on
     /// a link where it sleeps instead of polling.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beside: Option<Lost>,
@@ -272,22 +289,22 @@ impl Noise {
     /// Puts together the floor before a run and the kernel's counts before and after it.
     #[must_use]
     pub fn new(floor: Floor, before: &Counts, after: &Counts) -> Self {
-        let thread = before.thread.zip(after.thread);
-        let waited = thread.and_then(|(before, after)| {
-            let waited_ns = after.waited_ns.checked_sub(before.waited_ns)?;
-            let ran_ns = after.ran_ns.checked_sub(before.ran_ns)?;
-            Some((waited_ns, ratio(waited_ns, waited_ns + ran_ns)))
-        });
-        let (waited_ns, waited_share) = waited.unzip();
+        let since = |before: Option<Counted>, after: Option<Counted>| {
+            let (before, after) = before.zip(after)?;
+            after.since(&before)
+        };
+        let measuring = since(before.measuring, after.measuring);
         Self {
             floor_observed_ns: floor.observed_ns,
             floor_max_gap_ns: floor.max_gap_ns,
             floor_total_gap_ns: floor.total_gap_ns,
             floor_share: ratio(floor.total_gap_ns, floor.observed_ns),
-            involuntary_switches: before
-                .involuntary_switches
-                .zip(after.involuntary_switches)
-                .and_then(|(before, after)| after.checked_sub(before)),
+            involuntary_switches: measuring.map(|it| it.involuntary_switches),
+            waited_ns: measuring.map(|it| it.waited_ns),
+            waited_share: measuring.map(|it| ratio(it.waited_ns, it.waited_ns + it.ran_ns)),
+            measuring,
+            answering: since(before.answering, after.answering),
+            carrying: since(before.carrying, after.carrying),
             steal_share: before
                 .cpu_ticks
                 .zip(after.cpu_ticks)
@@ -295,19 +312,21 @@ impl Noise {
                     let steal = after.steal.checked_sub(before.steal)?;
                     Some(ratio(steal, after.total.checked_sub(before.total)?))
                 }),
-            waited_ns,
-            waited_share,
             ..Self::default()
         }
     }
 }
 
 impl Noise {
-    /// The share of its time that the spinning thread lost before the run to others than the target.
+    /// Adds for how long the target's own threads ran during the run on the measuring thread's CPU.
     #[must_use]
-    pub fn foreign_floor_share(&self) -> f64 {
-        let own_ns = self.own_floor_ns.unwrap_or(0);
-        (self.floor_share - ratio(own_ns, self.floor_observed_ns)).max(0.0)
+    pub fn with_own(self, own_ns: Option<u64>) -> Self {
+        let foreign_ns = |waited_ns: u64| waited_ns.saturating_sub(own_ns.unwrap_or(0));
+        Self {
+            own_beside_ns: own_ns,
+            foreign_ns: self.waited_ns.map(foreign_ns),
+            ..self
+        }
     }
 
     /// Returns the share of the measuring thread's gaps that was not taken by the target's own threads.
@@ -316,14 +335,6 @@ impl Noise {
         let gaps_ns = self.beside.map_or(0, |lost| lost.total_gap_ns);
         let own_ns = self.own_beside_ns.unwrap_or(0).min(gaps_ns);
         1.0 - ratio(own_ns, gaps_ns)
-    }
-
-    /// The same of the measuring thread, during it.
-    #[must_use]
-    pub fn foreign_beside_share(&self) -> f64 {
-        let own_ns = self.own_beside_ns.unwrap_or(0);
-        let foreign = |lost: Lost| lost.share - ratio(own_ns, lost.observed_ns);
-        self.beside.map_or(0.0, foreign).max(0.0)
     }
 }
 
@@ -344,34 +355,26 @@ mod tests {
     }
 
     #[test]
-    fn reads_the_kernels_files() {
-        let stat = "cpu  10 1 20 300 4 0 5 60 7 8\ncpu0 1 2 3 4 5 6 7 8 9 10\n";
-        let expected = CpuTicks {
-            total: 400,
-            steal: 60,
-        };
-        assert_eq!(cpu_ticks(stat), Some(expected));
-        assert_eq!(cpu_ticks("cpu 1 2 3\n"), None);
-        let status = "voluntary_ctxt_switches:\t5\nnonvoluntary_ctxt_switches:\t42\n";
-        assert_eq!(involuntary_switches(status), Some(42));
-        assert_eq!(involuntary_switches(""), None);
-        let expected = ThreadTime {
-            ran_ns: 360_035,
-            waited_ns: 65_533,
-        };
-        assert_eq!(thread_time("360035 65533 2\n"), Some(expected));
-        assert_eq!(thread_time("360035"), None);
-    }
-
-    #[test]
     fn counts_are_differences_and_absent_ones_stay_absent() {
         let counts = |total, steal, switches| Counts {
             cpu_ticks: Some(CpuTicks { total, steal }),
-            involuntary_switches: Some(switches),
-            thread: Some(ThreadTime {
-                ran_ns: 10 * total,
-                waited_ns: 50 * switches,
+            measuring: Some(Counted {
+                thread: ThreadCounts {
+                    ran_ns: 10 * total,
+                    waited_ns: 50 * switches,
+                    slices: 2 * switches,
+                    involuntary_switches: switches,
+                    migrations: None,
+                    cpu: Some(1),
+                },
+                cpu: Some(1),
+                ticks: Some(CpuTicks {
+                    total: total / 2,
+                    steal,
+                }),
             }),
+            answering: None,
+            carrying: None,
         };
         let (before, after) = (counts(1000, 10, 3), counts(1200, 13, 8));
         let noise = Noise::new(Floor::default(), &before, &after);
@@ -382,10 +385,17 @@ mod tests {
             (noise.waited_ns, noise.waited_share),
             (Some(250), Some(250.0 / 2250.0))
         );
+        let measuring = noise.measuring.unwrap();
+        assert_eq!((measuring.slices, measuring.migrations), (10, None));
+        assert_eq!(
+            (measuring.steal_ticks, measuring.steal_share),
+            (Some(3), Some(0.03))
+        );
+        assert_eq!((noise.answering, noise.carrying), (None, None));
         let unknown = Counts {
             cpu_ticks: None,
-            involuntary_switches: None,
-            thread: None,
+            measuring: None,
+            ..before
         };
         let noise = Noise::new(Floor::default(), &unknown, &after);
         assert_eq!(
@@ -398,37 +408,33 @@ mod tests {
     #[test]
     fn what_the_target_takes_itself_is_not_the_hosts_noise() {
         let noise = Noise {
-            floor_observed_ns: 1000,
-            floor_share: 0.3,
-            own_floor_ns: Some(250),
+            waited_ns: Some(3_000),
             beside: Some(Lost {
                 observed_ns: 10_000,
-                share: 0.2,
+                total_gap_ns: 4_000,
                 ..Lost::default()
             }),
-            own_beside_ns: Some(2_500),
             ..Noise::default()
         };
-        assert!((noise.foreign_floor_share() - 0.05).abs() < 1e-9);
-        assert_eq!(noise.foreign_beside_share(), 0.0);
-        let unknown = Noise {
-            own_floor_ns: None,
-            own_beside_ns: None,
-            ..noise
-        };
-        assert_eq!(unknown.foreign_floor_share(), 0.3);
-        assert_eq!(unknown.foreign_beside_share(), 0.2);
+        let own = noise.with_own(Some(1_000));
+        assert_eq!(own.foreign_ns, Some(2_000));
+        assert!((own.foreign_gap_share() - 0.75).abs() < 1e-9);
+        // It ran elsewhere, too.
+        let much = noise.with_own(Some(9_000));
+        assert_eq!((much.foreign_ns, much.foreign_gap_share()), (Some(0), 0.0));
+        let unknown = noise.with_own(None);
+        assert_eq!(unknown.foreign_ns, Some(3_000));
+        assert_eq!(unknown.foreign_gap_share(), 1.0);
     }
 
     #[test]
     fn what_was_lost_is_a_share_of_what_was_looked_at() {
-        let gaps = Gaps {
-            observed_ns: 1000,
-            max_gap_ns: 150,
-            total_gap_ns: 250,
-        };
-        let lost = Lost::from(gaps);
-        assert_eq!((lost.max_gap_ns, lost.share), (150, 0.25));
+        let mut gaps = Gaps::default();
+        for at_ns in [0, 1_000, 2_000, 3_000, 5_500, 7_000, 10_000] {
+            gaps.read(at_ns);
+        }
+        let lost = Lost::from(&gaps);
+        assert_eq!((lost.max_gap_ns, lost.share), (3_000, 0.7));
         assert_eq!(Lost::from(Floor::default()).share, 0.0);
     }
 }

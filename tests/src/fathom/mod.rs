@@ -35,6 +35,9 @@ const SCRATCH: &str = "scratch";
 /// The variable that names the lock by which calls of `fathom` wait for each other.
 const LOCK: &str = "FATHOM_LOCK";
 
+/// Tests don't wait for a quiet host, which the one that they run on seldom is.
+const QUIET: &str = "--quiet 0s";
+
 /// A call of `fathom` to be made.
 #[derive(Debug)]
 pub struct Call {
@@ -65,7 +68,7 @@ impl Call {
     /// `fathom run` of the built image, with results where [`Outcome::results`] looks for them.
     #[must_use]
     pub fn run(arguments: &str) -> Self {
-        let call = Self::new(&format!("run {arguments}")).with_image();
+        let call = Self::new(&format!("run {QUIET} {arguments}")).with_image();
         let out = call.out();
         call.with("--out", out)
     }
@@ -79,7 +82,7 @@ impl Call {
     /// `fathom probe`, with results where [`Outcome::results`] looks for them.
     #[must_use]
     pub fn probe(arguments: &str) -> Self {
-        let call = Self::new(&format!("probe {arguments}"));
+        let call = Self::new(&format!("probe {QUIET} {arguments}"));
         let out = call.out();
         call.with("--out", out)
     }

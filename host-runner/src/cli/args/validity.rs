@@ -9,9 +9,9 @@ use crate::stats::{Needs, Policy};
 
 /// Options for what a result has to live up to.
 #[derive(Clone, Copy, Debug, Args)]
-#[command(next_help_heading = "Validity")]
+#[command(next_help_heading = "Results")]
 pub struct ValidityArgs {
-    /// Percentile up to which the host and the instrument must have spoilt none: p50 to p99.99
+    /// Percentile up to which nothing may be spoilt, p50 to p99.99
     #[arg(
         long,
         value_name = "PERCENTILE",

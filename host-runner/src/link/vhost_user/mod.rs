@@ -132,7 +132,6 @@ impl Frames for Virtqueues {
         frame: &mut [u8],
         deadline_ns: u64,
     ) -> Result<Option<Received>, LinkError> {
-        let mut looked_ns = None;
         loop {
             let mut device = self.shared.lock();
             let mut looks = 0_u32;
@@ -140,7 +139,7 @@ impl Frames for Virtqueues {
             while !self.shared.is_wanted() {
                 if let Some(len) = device.receive(frame).map_err(broken)? {
                     let at_ns = clock::now_ns();
-                    self.gaps.looked(looked_ns.unwrap_or(at_ns), at_ns);
+                    self.gaps.read(at_ns);
                     return Ok(Some(Received { len, at_ns }));
                 }
                 if looks == PREPARED_AT {
@@ -152,8 +151,7 @@ impl Frames for Virtqueues {
                         self.backlog.send(&mut device).map_err(broken)?;
                     }
                     let now_ns = clock::now_ns();
-                    self.gaps.looked(looked_ns.unwrap_or(now_ns), now_ns);
-                    looked_ns = Some(now_ns);
+                    self.gaps.read(now_ns);
                     if now_ns >= deadline_ns {
                         return Ok(None);
                     }
@@ -175,6 +173,11 @@ impl Frames for Virtqueues {
 
     fn signals(&self) -> Option<Signals> {
         Some(self.shared.lock().signals())
+    }
+
+    #[inline]
+    fn clock_was_read(&mut self, at_ns: u64) {
+        self.gaps.read(at_ns);
     }
 
     fn take_gaps(&mut self) -> Option<Gaps> {

@@ -6,6 +6,9 @@ use crate::quantity::{count, share, time};
 use crate::stats::Noise;
 use crate::stats::noise::Lost;
 
+/// A shorter wait for a quiet host is not told.
+const LONG_WAIT_NS: u64 = 10_000_000;
+
 /// Writes what there was of it before the run, what the kernel says of the run, and the rest.
 pub fn write(noise: &Noise, text: &mut String) -> fmt::Result {
     write!(
@@ -20,8 +23,38 @@ pub fn write(noise: &Noise, text: &mut String) -> fmt::Result {
     if let Some(stolen) = noise.steal_share {
         write!(text, "; steal {}", share(stolen))?;
     }
+    if let Some(waited_ns) = noise.waited_for_quiet_ns.filter(|&ns| ns >= LONG_WAIT_NS) {
+        let outcome = match noise.was_quiet {
+            Some(true) => "after",
+            _ => "not quiet after",
+        };
+        write!(text, "; {outcome} {}", time(waited_ns as f64))?;
+    }
     text.push('\n');
-    beside(noise, text)
+    beside(noise, text)?;
+    answering(noise, text)
+}
+
+/// Writes what became of the thread that answers, on a line of its own.
+fn answering(noise: &Noise, text: &mut String) -> fmt::Result {
+    let Some(thread) = noise.answering else {
+        return Ok(());
+    };
+    write!(
+        text,
+        "           the answering thread waited {} for its CPU in the run, was put off it {} times",
+        time(thread.waited_ns as f64),
+        count(thread.involuntary_switches)
+    )?;
+    if let Some((ticks, part)) = thread
+        .steal_ticks
+        .zip(thread.steal_share)
+        .filter(|it| it.0 > 0)
+    {
+        write!(text, "; steal {} ({} ticks)", share(part), count(ticks))?;
+    }
+    text.push('\n');
+    Ok(())
 }
 
 /// What there was of it during the run and after, on a line of its own.

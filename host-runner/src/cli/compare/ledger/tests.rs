@@ -80,6 +80,7 @@ fn made_up_by(
         busy: Vec::new(),
         host_activity: None,
         policy: crate::stats::Policy::default(),
+        stalls: Vec::new(),
     };
     let run = Run {
         round: Some(round),
