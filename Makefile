@@ -79,8 +79,8 @@ endif
 # What two cores do in under five minutes; `--within` holds it to that on a host that needs repeats.
 compare: build sockets linux-guest ## the unikernel beside Linux in at most 5 minutes: make compare ARGS="--seed 2"
 	@$(FATHOM) compare --targets \
-		hermit,hermit-sockets,linux-guest:blocking,linux-guest:busy,linux-host:blocking,null \
-		--links vhost-user,tap --repeat 7 --duration 700ms --warmup 200ms --settle 600ms --retries 2 \
+		hermit,hermit:smoltcp,hermit-sockets,linux-guest:blocking,linux-guest:busy,linux-host:blocking,null \
+		--links vhost-user,tap --repeat 7 --duration 350ms --warmup 100ms --settle 400ms --quiet 500ms --retries 2 \
 		--within 280s $(ARGS)
 
 compare-full: build sockets linux-guest ## every target on every link, ten rounds: takes over an hour

@@ -76,6 +76,44 @@ pub struct Merged {
     /// Lengths of the measuring thread's scheduling gaps during the runs.
     #[serde(default)]
     pub gaps_ns: Option<Summary>,
+    /// An estimate of what the guest and its driver take of the latency: that of `null` on the same link under
+    /// the same load is subtracted. Null without a `null`, and for what is no guest.
+    #[serde(default)]
+    pub guest_estimate_ns: Option<GuestEstimate>,
+}
+
+/// An estimate of a guest's share of its latency: the median, over the rounds that it and `null` have, of the
+/// differences of their percentiles, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct GuestEstimate {
+    /// Number of those rounds.
+    pub rounds: usize,
+    /// Of p50; null where a round has too few samples.
+    pub p50: Option<i64>,
+    /// Of p99.
+    pub p99: Option<i64>,
+}
+
+impl GuestEstimate {
+    /// Returns the estimate of `name`, which is `merged`, in words.
+    #[must_use]
+    pub fn words(&self, name: &str, merged: &Merged) -> String {
+        let at = |ns: Option<i64>, percentile| {
+            ns.map(|ns| format!("{} at {percentile}", quantity::time(ns as f64)))
+        };
+        let parts: Vec<String> = [at(self.p50, "p50"), at(self.p99, "p99")]
+            .into_iter()
+            .flatten()
+            .collect();
+        format!(
+            "{name} on {}, {} loop: the guest and its driver take about {} (latency less null's, median of {} \
+             rounds)",
+            merged.link,
+            merged.mode.as_deref().unwrap_or("-"),
+            parts.join(" and "),
+            self.rounds
+        )
+    }
 }
 
 /// How repetitions are weighed in a merged target.

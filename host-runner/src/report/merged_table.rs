@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::table::{Detail, accelerator, host};
-use super::{Comparison, Merged, Report, Skipped, apart, origin, why};
+use super::{Comparison, Merged, Report, Skipped, apart, origin, own_share, why};
 use crate::quantity::{at_least, count};
 use crate::stats::summary::{PERCENTILES, Percentile, PercentileColumn, percentile_columns};
 
@@ -74,6 +74,14 @@ fn write(report: &Report, detail: Detail, text: &mut String) -> fmt::Result {
     if report.why.iter().any(|it| !it.is_empty()) {
         writeln!(text)?;
         why::write(&report.why, text)?;
+    }
+    for line in own_share::lines(&report.runs) {
+        writeln!(text, "own CPU    {line}")?;
+    }
+    for merged in &report.merged {
+        if let Some(estimate) = &merged.guest_estimate_ns {
+            writeln!(text, "estimate   {}", estimate.words(&name(merged), merged))?;
+        }
     }
     for skipped in Skipped::lines(&report.skipped) {
         writeln!(text, "skipped    {skipped}")?;

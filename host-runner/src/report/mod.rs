@@ -11,6 +11,7 @@
 //! - [`table`]: one screen for people; [`sweep`]: a sweep's part of it;
 //! - `marked`, `trust`, `stalls`, `accounting`: states, the maximum and the requests in words;
 //! - [`origin`]: where replies are made and what the links are, in words;
+//! - [`own_share`]: what the targets' own emulation took of the measuring CPU;
 //! - `named`: the name of what each record is of;
 //! - [`directory`]: where all of it goes; `older`: what was there before;
 //! - [`methods`]: what the figures mean, as codes;
@@ -45,6 +46,7 @@ pub mod methods;
 mod named;
 mod older;
 pub mod origin;
+pub mod own_share;
 pub mod read;
 pub mod run;
 pub mod schema;

@@ -9,6 +9,7 @@ use super::hope::{Pair, State};
 use super::looks::Looks;
 use super::schedule::Combination;
 use crate::load::Rate;
+use crate::report::comparison::GuestEstimate;
 use crate::report::{CommonRate, Comparison, Environment, Merged, Report, Run, Skipped, Why};
 use crate::target::Target;
 
@@ -303,7 +304,10 @@ impl Ledger {
         let merged: Vec<Merged> = self
             .accounts
             .iter()
-            .map(|it| it.merged(self.rounds, output.percentiles()))
+            .map(|it| Merged {
+                guest_estimate_ns: self.guest_estimate(it),
+                ..it.merged(self.rounds, output.percentiles())
+            })
             .collect();
         for (account, merged) in self.accounts.iter().zip(&merged) {
             if !account.parts.is_empty() {
@@ -316,6 +320,22 @@ impl Ledger {
             missing: self.missing(),
             unjudged: self.unjudged(),
         })
+    }
+
+    /// An estimate of what the guest of `account` takes; `None` if it is no guest, or there is no `null`.
+    fn guest_estimate(&self, account: &Account) -> Option<GuestEstimate> {
+        let combination = account.combination;
+        if matches!(
+            combination.contender.target,
+            Target::LinuxHost | Target::Null
+        ) {
+            return None;
+        }
+        let is_null = |it: &&Account| {
+            it.combination.contender.target == Target::Null
+                && (it.combination.way, it.mode) == (combination.way, account.mode)
+        };
+        account.less(self.accounts.iter().find(is_null)?)
     }
 
     /// The targets that valid rounds are missing of, but for those that were left out or given up.

@@ -129,7 +129,7 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
         (Err(error), None) | (Ok(_), Some(error)) => return Err(error),
         (Ok(conclusion), None) => conclusion,
     };
-    judge(conclusion, out_of_reach, false)
+    judge(conclusion, out_of_reach, args.validity.strict)
 }
 
 /// Decides if the comparison has what was asked for: a verdict on each pair or, if `is_strict`, a valid

@@ -68,11 +68,13 @@ pub fn paragraphs(sources: &[Source]) -> Vec<String> {
 
 /// How targets are compared.
 const COMPARED: [&str; 5] = [
-    "Rounds: in each, every target is booted afresh and measured once on every link, in an order drawn \
-     from the seed, by the same client with the same load and payload. After the warm-up it is waited, \
+    "Rounds: in each, every target is booted afresh and measured on every link, in an order drawn \
+     from the seed, by the same client with the same payload: in a closed loop, and where there are both \
+     in an open loop at one rate for all targets of the link. After the warm-up it is waited, \
      for a time, until p50 and p99 have settled.",
     "A run that the host spoilt is not valid: it counts nowhere, stays in the record with its reasons, \
-     and is repeated a stated number of times.",
+     and is measured again after all rounds, as long as there is time. No run is given up for lateness: \
+     what is not valid is decided by what the host and the instrument did, not by the latency that came out.",
     "Merged: each valid boot of a target weighs the same, however many requests it answered: a percentile \
      is that of a boot drawn at random and then a request of it. A slow boot of a closed loop answers fewer \
      requests in the same time, and would weigh the less the slower it is if requests were counted. For \
@@ -105,7 +107,7 @@ const MODES: [(&str, &str); 3] = [
     (
         "open",
         "Open loop: requests are due at their times, at random (Poisson) unless even ones were asked for, \
-         whatever became of those before. Latency counts from when a request was due, so a stall counts for every request it delayed; \"uncorrected\" \
+         whatever became of those before. Latency counts from when a request was due, so a stall counts for every request it delayed; \"waiting client\" \
          is what a client that waits for each reply would have recorded, \"from send\" what all \
          requests took since they were sent, and \"lateness\" how long after it was due a request was sent.",
     ),

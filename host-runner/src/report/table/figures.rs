@@ -38,7 +38,7 @@ fn columns(run: &Run) -> Vec<Column<'_>> {
         censored_from_ns,
     };
     let uncorrected = run.uncorrected_latency_ns.as_ref().map(|summary| Column {
-        name: "uncorrected",
+        name: "waiting",
         summary,
         censored_from_ns,
     });

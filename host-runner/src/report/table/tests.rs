@@ -60,7 +60,7 @@ fn an_open_loop_on_one_screen() {
         "\
 {ORIGIN}hermit at 10.0.2.15:9000 over link unix, open loop at 1,000 requests/s, 64-byte payload
 {HEAD}
-                         latency   uncorrected       service          path      lateness
+                         latency       waiting       service          path      lateness
 min                      20.0 µs       20.0 µs       1.50 µs       18.5 µs         10 ns
 mean                   ≥ 2.02 ms     ≥ 2.02 ms       1.50 µs       23.5 µs         10 ns
 p50                      25.0 µs       25.0 µs       1.50 µs       23.5 µs         10 ns

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use super::super::hope::Pair;
 use super::super::schedule::Combination;
+use crate::report::comparison::GuestEstimate;
+use crate::report::why::median;
 use crate::report::{BootRange, Comparison, Merged, Pairing, Part, Run, Weight};
 use crate::stats::comparison::{self, Round};
 use crate::stats::recorder::Censored;
+use crate::stats::summary::{PERCENTILES, Percentile};
 use crate::stats::{Distribution, Recorder, Recording, Requested, Tag};
 
 /// The repetitions of one combination under one kind of load.
@@ -96,6 +99,36 @@ impl Account {
             }
         }
         merged
+    }
+
+    /// Returns the median differences of its percentiles and those of `null`, over the rounds that both have;
+    /// `None` if there is no such round.
+    pub fn less(&self, null: &Self) -> Option<GuestEstimate> {
+        let rounds: Vec<(&Part, &Part)> = self
+            .parts
+            .iter()
+            .filter_map(|part| {
+                let other = null.parts.iter().find(|other| other.round == part.round)?;
+                Some((part, other))
+            })
+            .collect();
+        let at = |percentile: Percentile| -> Option<i64> {
+            let value_ns = |part: &Part| {
+                let value = part.latency.value(percentile);
+                value.filter(|it| !it.is_censored).map(|it| it.ns as f64)
+            };
+            let differences = rounds
+                .iter()
+                .map(|(own, null)| Some(value_ns(own)? - value_ns(null)?));
+            let differences: Option<Vec<f64>> = differences.collect();
+            median(differences?).map(|ns| ns.round() as i64)
+        };
+        let [p50, _, p99, ..] = PERCENTILES;
+        (!rounds.is_empty()).then(|| GuestEstimate {
+            rounds: rounds.len(),
+            p50: at(p50),
+            p99: at(p99),
+        })
     }
 
     /// Returns true if `run` is one of its repetitions, valid or not.

@@ -144,6 +144,14 @@ fn valid_runs_are_merged_and_compared_by_the_rounds_that_both_have() {
     );
     assert_eq!(merged(2)["latency_ns"]["count"], 0);
     assert_eq!(merged(0)["latency_ns"]["max"], 42_399);
+    // Of 40,000 ns and more 20,000 are the link's.
+    let [least, most] = [19_900, 20_100];
+    for percentile in ["p50", "p99"] {
+        let told = merged(0)["guest_estimate_ns"][percentile].as_i64().unwrap();
+        assert!((least..=most).contains(&told), "{told}");
+    }
+    assert_eq!(merged(0)["guest_estimate_ns"]["rounds"], 3);
+    assert!(merged(1)["guest_estimate_ns"].is_null(), "null is no guest");
     assert!(output.file("hermit-vhost-user-closed.hgrm").exists());
     assert!(output.file("null-vhost-user-closed.hlog").exists());
     assert!(!output.file("linux-guest-busy-vhost-user.hlog").exists());

@@ -131,7 +131,7 @@ pub fn parts(entries: &[Entry<'_>]) -> Table {
             ("service", run.service_ns.as_ref()),
             ("path", run.path_ns.as_ref()),
             ("from send", run.round_trip_ns.as_ref()),
-            ("uncorrected", run.uncorrected_latency_ns.as_ref()),
+            ("waiting client", run.uncorrected_latency_ns.as_ref()),
             ("lateness", run.send_lateness_ns.as_ref()),
         ];
         for (name, summary) in parts {
@@ -140,7 +140,7 @@ pub fn parts(entries: &[Entry<'_>]) -> Table {
             };
             let censored = entry
                 .censored_from_ns()
-                .filter(|_| matches!(name, "uncorrected" | "from send"));
+                .filter(|_| matches!(name, "waiting client" | "from send"));
             let cells = [
                 entry.label.clone(),
                 name.to_owned(),
