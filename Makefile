@@ -30,7 +30,7 @@ ALL_TARGETS := hermit,hermit-sockets,linux-guest:blocking,linux-guest:busy,linux
 	linux-host:blocking,linux-host:busy,linux-host:io_uring,linux-host:af_xdp,null
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build image sockets linux-guest run serve probe compare compare-full test bench alike soak lint clean
+.PHONY: help setup build image sockets linux-guest run serve probe compare compare-full test bench simulate alike soak lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -98,6 +98,10 @@ bench: build ## hold what the guest needs against tests/benches/baseline.json, t
 	@echo "bench: the host's hot paths (compiled first)"
 	@cargo bench $(QUIET) --locked --package host-runner --bench hot_paths
 	@echo "bench: done"
+
+simulate: ## how often verdicts are wrong and what they find, in simulation: the README's figures
+	@echo "simulate: a thousand comparisons a cell, some ten minutes (compiled first, which takes minutes the first time)"
+	@cargo test $(QUIET) --locked --release --package host-runner --lib simulation -- --ignored --nocapture
 
 alike: build ## hold hermit against itself in twenty comparisons: at most one may claim a difference
 	@echo "alike: the comparisons (compiled first, which takes minutes the first time)"

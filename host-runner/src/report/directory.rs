@@ -170,8 +170,9 @@ impl Directory {
         self.write_file(&format!("{stem}.hlog"), &log)
     }
 
-    /// Writes the files of `merged`: its `latency`, and its `parts` as intervals of a comparison that
-    /// began at `began_at`.
+    /// Writes the files of `merged`: its `latency`, in which each part weighs the same, as a distribution;
+    /// and its `parts` with the counts that they have, each as an interval of a comparison that began at
+    /// `began_at`, so that a reader can weigh them as they like.
     ///
     /// # Errors
     ///

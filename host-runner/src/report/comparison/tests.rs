@@ -136,6 +136,7 @@ fn a_bound_is_at_least_and_has_no_upper_end() {
     let json = serde_json::to_value(&it).unwrap();
     assert_eq!(json["ratio_low"], serde_json::Value::Null);
     assert_eq!(json["ratio_high"], 0.13);
+    assert_eq!(it.lost_shares().as_deref(), Some("1.20 % against 5.00 %"));
     censored.interval = Some((None, Some(0.85)));
     let by = Comparison::new(pairing(), &censored).by();
     assert_eq!(by, "by at least 15 %");

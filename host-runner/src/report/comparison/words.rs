@@ -68,6 +68,14 @@ impl Comparison {
         }
     }
 
+    /// What each loses of its requests, `1.20 % against 5.00 %`; `None` if neither loses any.
+    #[must_use]
+    pub fn lost_shares(&self) -> Option<String> {
+        let (target, baseline) = (self.target_lost?, self.baseline_lost?);
+        let [target_words, baseline_words] = [target, baseline].map(quantity::share);
+        (target > 0.0 || baseline > 0.0).then(|| format!("{target_words} against {baseline_words}"))
+    }
+
     /// What both lose, of which neither's latency can tell.
     fn losses(&self) -> String {
         let beyond = self.percentile.trim_start_matches('p').parse::<f64>();
@@ -76,9 +84,8 @@ impl Comparison {
             |percent| format!("more than {} %", quantity::exact(100.0 - percent)),
         );
         let mut words = format!("both lose {beyond}: compare losses");
-        if let (Some(target), Some(baseline)) = (self.target_lost, self.baseline_lost) {
-            let [target, baseline] = [target, baseline].map(quantity::share);
-            words.push_str(&format!(", {target} against {baseline}"));
+        if let Some(shares) = self.lost_shares() {
+            words.push_str(&format!(", {shares}"));
         }
         if let (Some(ratio), Some(low), Some(high)) =
             (self.loss_ratio, self.loss_ratio_low, self.loss_ratio_high)

@@ -124,7 +124,19 @@ pub fn excess(report: &Report) -> Option<String> {
             ("kinds of interrupts", kinds(run).count(), LINES),
         ]
     });
-    let mut lists = lists.into_iter().chain(reasons);
+    let rounds = report.comparisons.iter().map(|it| {
+        (
+            "rounds of a comparison",
+            it.per_round.len(),
+            ROUNDS as usize,
+        )
+    });
+    let boots = report
+        .merged
+        .iter()
+        .map(|it| ("percentiles of boots", it.boots.len(), LINES));
+    let lists = lists.into_iter().chain(reasons);
+    let mut lists = lists.chain(rounds).chain(boots);
     if let Some((what, count, most)) = lists.find(|(_, count, most)| count > most) {
         return Some(format!("it has {count} {what}, at most {most} are read"));
     }

@@ -134,6 +134,10 @@ fn cell(link: &OnLink<'_>, percentile: &'static str, difference: &Comparison) ->
         let bound = known.and_then(Contestant::censored_from_ns);
         quantity::at_least(ns as f64, bound.is_some_and(|from| ns >= from))
     };
+    // Without a verdict on latency the words have it.
+    let lost = difference.lost_shares();
+    let lost = lost.filter(|_| outcome != Verdict::BothCensored);
+    let lost = lost.map(|shares| format!("; lost: {shares}"));
     Cell {
         percentile,
         kind: match outcome {
@@ -147,9 +151,10 @@ fn cell(link: &OnLink<'_>, percentile: &'static str, difference: &Comparison) ->
             .filter(|_| outcome == Verdict::NoDifference)
             .map(|(low, high)| quantity::differences(low as f64, high as f64)),
         values: Some(format!(
-            "{} against {}",
+            "{} against {}{}",
             value(&difference.target, difference.target_ns),
-            value(&difference.baseline, difference.baseline_ns)
+            value(&difference.baseline, difference.baseline_ns),
+            lost.unwrap_or_default()
         )),
     }
 }
