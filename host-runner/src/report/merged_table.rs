@@ -23,7 +23,7 @@ fn write(report: &Report, detail: Detail, text: &mut String) -> fmt::Result {
     if let Some(run) = report.runs.first() {
         writeln!(
             text,
-            "latency, {} loop, {}-byte payload; all valid rounds of a target together",
+            "latency, {} loop, {}-byte payload; each valid boot weighs the same",
             modes(report).join(" and "),
             run.payload_bytes
         )?;
@@ -58,6 +58,7 @@ fn write(report: &Report, detail: Detail, text: &mut String) -> fmt::Result {
     writeln!(text, "{:>12}{:>12}{:>8}", "max", "samples", "lost")?;
     for merged in &report.merged {
         line(merged, width, &columns, text)?;
+        boots(merged, text)?;
         let own = |it: &&Comparison| {
             it.target == merged.label()
                 && it.link == merged.link
@@ -146,6 +147,20 @@ fn modes(report: &Report) -> Vec<&str> {
     modes
 }
 
+/// The ends of each percentile over the boots, where there are several.
+fn boots(merged: &Merged, text: &mut String) -> fmt::Result {
+    let range = |percentile: &Percentile| {
+        let range = merged.boots.get(percentile.name)?;
+        let is_range = range.boots > 1;
+        is_range.then(|| format!("{} {}", percentile.name, range.words()))
+    };
+    let ranges: Vec<String> = LATENCIES.iter().filter_map(range).collect();
+    if ranges.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "{:<29}{}", "  range of boots:", ranges.join(", "))
+}
+
 /// The verdicts on one baseline: a line for those that say the same of several percentiles.
 fn against(verdicts: &[&Comparison], text: &mut String) -> fmt::Result {
     let Some(first) = verdicts.first() else {
@@ -162,7 +177,7 @@ fn against(verdicts: &[&Comparison], text: &mut String) -> fmt::Result {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample;
+    use super::super::{BootRange, sample};
     use super::*;
     use crate::stats::Recording;
     use crate::stats::comparison::Verdict;
@@ -232,8 +247,21 @@ mod tests {
     fn a_line_per_target_and_the_verdicts_under_it() {
         let mut lossy = merged("linux-guest", Some("busy"), 1_000_000_000);
         lossy.lost = 3;
+        let mut hermit = merged("hermit", None, 1900);
+        for (name, boots, lowest_ns, highest_ns) in [
+            ("p50", 3, 1800, Some(2100)),
+            ("p99", 3, 1850, None),
+            ("p99.9", 1, 9000, Some(9000)),
+        ] {
+            let range = BootRange {
+                boots,
+                lowest_ns: Some(lowest_ns),
+                highest_ns,
+            };
+            hermit.boots.insert(name.to_owned(), range);
+        }
         let report = Report {
-            merged: vec![merged("hermit", None, 1900), lossy],
+            merged: vec![hermit, lossy],
             comparisons: vec![
                 judged("p50", Verdict::Lower),
                 judged("p90", Verdict::NoDifference),
@@ -245,13 +273,14 @@ mod tests {
             ..sample::report(sample::closed_run())
         };
         let expected = "\
-latency, closed loop, 64-byte payload; all valid rounds of a target together
+latency, closed loop, 64-byte payload; each valid boot weighs the same
 accel      tcg: there is no /dev/kvm
            TCG compares guests under one emulator; no statement about KVM
 idle CPUs  sleep: a sample
 
 target                link       loop   rounds         p50         p99       p99.9         max     samples    lost
 hermit                vhost-user closed    3/5     1.90 µs     1.90 µs         n/a     1.90 µs       2,000       0
+  range of boots:            p50 1.80–2.10 µs, p99 1.85 µs to lost
   than linux-guest:busy:     p50 lower in 3 of 3 boots, by 19 % (14 to 24 %)
                              p90, p99 no difference seen (25 % or more would have been found)
   than null (native):        p50, p90 too few rounds to say
