@@ -12,12 +12,8 @@ pub const BY_PERCENTILE: &str = "Each step on the axis is ten times as rare. Mar
      the guest's place, the longest gap that a thread saw which only reads the clock.";
 
 /// Under the chart by percentile of a comparison, before the rest.
-<<<<<<< HEAD
 pub const MERGED: &str = "A curve is all valid rounds of a target together, each of the same weight (in \
      older records, each request). The pale lines behind it are those rounds by themselves, as far as their percentiles are told. \
-=======
-pub const MERGED: &str = "A curve is all valid rounds of a target together, each of the same weight. The pale lines behind it are those rounds by themselves, as far as their percentiles are told. \
->>>>>>> a17d0ac (report: a curve weighs each round the same)
      All links have the same scales.";
 
 /// Under the table of the cores' distances.
