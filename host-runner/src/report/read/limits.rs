@@ -117,6 +117,9 @@ pub fn excess(report: &Report) -> Option<String> {
     let reasons = report.runs.iter().flat_map(|run| {
         [
             ("reasons", run.invalid_because.len(), LINES),
+            ("reasons' codes", run.reasons.len(), LINES),
+            ("stalls", run.stalls.len(), LINES),
+            ("states", run.percentiles.len(), LINES),
             ("pieces of advice", run.advice.len(), LINES),
             ("busy processes", run.busy_processes.len(), LINES),
             ("errors", run.send_errors.len(), LINES),
@@ -211,7 +214,13 @@ fn names(report: &Report) -> impl Iterator<Item = &str> {
         ];
         let errors = run.send_errors.keys().map(String::as_str);
         let errors = errors.chain(kinds(run).map(String::as_str));
+        let percentiles = [&run.needs, &run.judged_by, &run.valid_to];
+        let percentiles = percentiles
+            .into_iter()
+            .flatten()
+            .chain(run.percentiles.keys());
         let optional = responder.into_iter().chain(accel);
+        let optional = optional.chain(percentiles.map(String::as_str));
         always.into_iter().chain(optional).chain(errors)
     });
     let merged = report.merged.iter().flat_map(|it| {
