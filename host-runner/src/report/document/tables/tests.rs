@@ -45,8 +45,8 @@ fn every_table_has_as_many_cells_as_columns() {
     }
     assert_eq!(
         tables[1].rows.len(),
-        2 + 4,
-        "an open loop has two parts more"
+        2 + 5,
+        "an open loop has three parts more"
     );
 }
 
