@@ -45,11 +45,25 @@ impl<const SIZE: usize> Ledger<SIZE> {
         }
     }
 
-    /// Lends by the last descriptor that is free: the one that its own buffer has most probably no use for
-    /// soon.
+    /// Notes that a buffer is lent that has a descriptor of its own which no other buffer ever takes, and
+    /// returns that.
+    #[inline(always)]
+    pub const fn lend_own(&mut self, buffer: BufferId) -> u16 {
+        let own = buffer.index() % SIZE;
+        self.holders[own] = own as u16;
+        own as u16
+    }
+
+    /// Lends by another descriptor than the buffer's own: by a certain one if that is free, counted from the
+    /// end, so that nothing of it has to be written anew either and it takes as long each time; else by any.
     #[cold]
     fn lend_other(&mut self, buffer: BufferId) -> Result<u16, BufferId> {
-        match self.holders.iter().rposition(|&holder| holder == FREE) {
+        let certain = SIZE - 1 - buffer.index() % SIZE;
+        let is_free = |at: &usize| self.holders[*at] == FREE;
+        match Some(certain)
+            .filter(is_free)
+            .or_else(|| (0..SIZE).rev().find(is_free))
+        {
             Some(at) => {
                 self.holders[at] = buffer.index() as u16;
                 Ok(at as u16)
@@ -99,14 +113,18 @@ mod tests {
         let mut ledger = Ledger::<4>::new();
         let [first, second, third] = [(); 3].map(|()| buffers.next().unwrap());
         let [far, farther, farthest] = [10, 0, 0].map(|skip| buffers.nth(skip).unwrap());
-        assert_eq!(ledger.lend(far), Ok(3), "without a descriptor of its own");
-        assert_eq!(ledger.lend(farther), Ok(2));
-        assert_eq!(ledger.lend(third), Ok(1), "its own, 2, is lent");
+        assert_eq!(ledger.lend(far), Ok(2), "13 has none of its own");
+        assert_eq!(ledger.lend(farther), Ok(1));
+        assert_eq!(
+            ledger.lend(third),
+            Ok(3),
+            "its own, 2, is lent, and so is 1"
+        );
         assert_eq!(ledger.lend(first), Ok(0));
         let refused = ledger.lend(second);
         assert_eq!(refused.map_err(|buffer| buffer.index()), Err(1));
         let indices = [0, 1, 2, 3].map(|id| ledger.settle(id).map(|buffer| buffer.index()));
-        assert_eq!(indices, [Some(0), Some(2), Some(14), Some(13)]);
-        assert_eq!(ledger.lend(farthest), Ok(3));
+        assert_eq!(indices, [Some(0), Some(14), Some(13), Some(2)]);
+        assert_eq!(ledger.lend(farthest), Ok(0));
     }
 }

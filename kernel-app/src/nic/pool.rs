@@ -110,8 +110,13 @@ impl Pool {
     /// Returns where the device finds a buffer: at the same address, by the identity mapping.
     #[must_use]
     pub fn address(&self, id: &BufferId) -> u64 {
+        self.address_of(id.index())
+    }
+
+    /// Returns where the device finds the buffer of that number.
+    pub(super) fn address_of(&self, index: usize) -> u64 {
         let base = self.base.as_ptr().expose_provenance();
-        (base + id.index() * BUFFER_LEN) as u64
+        (base + index * BUFFER_LEN) as u64
     }
 
     /// The bytes of a buffer, to read.

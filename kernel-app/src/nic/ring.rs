@@ -209,12 +209,10 @@ impl<const SIZE: usize> Ring<SIZE> {
         self.memory.used.index.load(Ordering::Relaxed) == self.reclaimed
     }
 
-    /// Lends the device the first `len` bytes, at least one, of buffer number `buffer` by descriptor `id`,
-    /// which it sees at once. `address` returns where the buffer is.
-    ///
-    /// There is room: the caller's [ledger](crate::nic::ledger) has given out each descriptor once.
+    /// Has descriptor `id`, which the device does not have, stand for the first `len` bytes, at least one, of
+    /// buffer number `buffer`. `address` returns where that is.
     #[inline(always)]
-    pub fn post(&mut self, id: u16, buffer: u16, len: u16, address: impl FnOnce() -> u64) {
+    pub fn describe(&mut self, id: u16, buffer: u16, len: u16, address: impl FnOnce() -> u64) {
         let at = usize::from(id) % SIZE;
         let description = described(buffer, len);
         if self.descriptions[at] != description {
@@ -223,6 +221,13 @@ impl<const SIZE: usize> Ring<SIZE> {
             descriptor.address.store(address(), Ordering::Relaxed);
             descriptor.len.store(len.into(), Ordering::Relaxed);
         }
+    }
+
+    /// Lends the device the buffer of descriptor `id`, which it sees at once.
+    ///
+    /// There is room: the caller's [ledger](crate::nic::ledger) has given out each descriptor once.
+    #[inline(always)]
+    pub fn post(&mut self, id: u16) {
         let slot = self.posted as usize % SIZE;
         if self.entries[slot] != id {
             self.entries[slot] = id;

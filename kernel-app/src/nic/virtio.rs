@@ -69,13 +69,17 @@ struct Inbound {
 impl Inbound {
     /// Gives the device a buffer to receive into.
     #[inline(always)]
-    fn post(&mut self, pool: &Pool, buffer: BufferId) {
-        let (number, address) = (buffer.index() as u16, pool.address(&buffer));
-        let Ok(id) = self.ledger.lend(buffer) else {
-            unreachable!("there is a descriptor for each buffer to receive into");
-        };
-        self.ring.post(id, number, BUFFER_LEN as u16, || address);
+    fn post(&mut self, buffer: BufferId) {
+        self.ring.post(self.ledger.lend_own(buffer));
         self.owes_bell = true;
+    }
+
+    /// Gives the device a buffer for the first time: its descriptor stands for it from now on.
+    fn post_first(&mut self, pool: &Pool, buffer: BufferId) {
+        let number = buffer.index() as u16;
+        self.ring
+            .describe(number, number, BUFFER_LEN as u16, || pool.address(&buffer));
+        self.post(buffer);
     }
 }
 
@@ -108,10 +112,12 @@ impl Outbound {
         len: usize,
     ) -> Result<(), BufferId> {
         pool.bytes_mut(&mut buffer)[..HEADER].fill(0);
-        let (number, address) = (buffer.index() as u16, pool.address(&buffer));
+        let number = buffer.index();
         let id = self.ledger.lend(buffer)?;
+        let address = || pool.address_of(number);
         self.ring
-            .post(id, number, (HEADER + len) as u16, || address);
+            .describe(id, number as u16, (HEADER + len) as u16, address);
+        self.ring.post(id);
         self.sent += 1;
         self.doorbells += self.ring.notify(doorbell);
         Ok(())
@@ -138,7 +144,7 @@ impl<T: Transport, B: Doorbell> VirtioNic<T, B> {
     #[inline(always)]
     fn put_back(&mut self, buffer: BufferId) {
         if buffer.is_for_receiving() {
-            self.inbound.post(&self.pool, buffer);
+            self.inbound.post(buffer);
         } else {
             self.out.free.put(buffer);
         }

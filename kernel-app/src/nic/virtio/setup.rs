@@ -117,7 +117,11 @@ impl<T: Transport, B: Doorbell> VirtioNic<T, B> {
             fault: None,
         };
         for buffer in buffers {
-            nic.put_back(buffer);
+            if buffer.is_for_receiving() {
+                nic.inbound.post_first(&nic.pool, buffer);
+            } else {
+                nic.put_back(buffer);
+            }
         }
         nic.rest();
         Ok(nic)
