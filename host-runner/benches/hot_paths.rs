@@ -330,6 +330,40 @@ fn clock(c: &mut Criterion) {
     c.bench_function("read the clock", |b| b.iter(clock::now_ns));
 }
 
+/// Instructions for reading the time stamp counter, for the guest's stamps: as it comes, and in the two ways
+/// that wait for earlier instructions and loads (Intel SDM volume 2, RDTSC).
+#[cfg(target_arch = "x86_64")]
+fn counter(c: &mut Criterion) {
+    use core::arch::x86_64::{__rdtscp, _mm_lfence, _rdtsc};
+
+    c.bench_function("read the counter, unordered", |b| {
+        // SAFETY: it reads a counter, which Linux lets programs do.
+        b.iter(|| unsafe { _rdtsc() });
+    });
+    c.bench_function("read the counter, LFENCE; RDTSC", |b| {
+        b.iter(|| {
+            // SAFETY: as above; the fence has no effect but order.
+            unsafe {
+                _mm_lfence();
+                _rdtsc()
+            }
+        });
+    });
+    let flags = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    if flags.split_whitespace().any(|flag| flag == "rdtscp") {
+        c.bench_function("read the counter, RDTSCP", |b| {
+            b.iter(|| {
+                let mut processor = 0;
+                // SAFETY: as above; the processor has the instruction, and `processor` is ours.
+                unsafe { __rdtscp(&raw mut processor) }
+            });
+        });
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn counter(_: &mut Criterion) {}
+
 criterion_group! {
     name = benches;
     config = Criterion::default()
@@ -337,6 +371,7 @@ criterion_group! {
         .measurement_time(Duration::from_millis(1500))
         .without_plots();
     targets =
-        encode, decode, record, record_and_schedule, echo, echo_by_the_handler, rings, frames, clock
+        encode, decode, record, record_and_schedule, echo, echo_by_the_handler, rings, frames, clock,
+        counter
 }
 criterion_main!(benches);
