@@ -11,7 +11,7 @@ use crate::stats::{Needs, Policy};
 #[derive(Clone, Copy, Debug, Args)]
 #[command(next_help_heading = "Results")]
 pub struct ValidityArgs {
-    /// Percentile up to which nothing may be spoilt, p50 to p99.99
+    /// Percentile up to which nothing may be spoilt
     #[arg(
         long,
         value_name = "PERCENTILE",
