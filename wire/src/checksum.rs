@@ -80,11 +80,12 @@ impl Sum {
     /// One addition with carry per word.
     #[inline(always)]
     fn plus_words(self, words: &[[u8; 8]]) -> Self {
-        let mut sum = self.0;
-        let mut carry = 0;
-        for word in words {
-            carry = add(carry, sum, u64::from_le_bytes(*word), &mut sum);
-        }
+        // Not a loop over the words: that would ask for each block whether it is there at all.
+        let (sum, carry) = words.iter().fold((self.0, 0), |(sum, carry), word| {
+            let mut next = sum;
+            let carry = add(carry, sum, u64::from_le_bytes(*word), &mut next);
+            (next, carry)
+        });
         Self(sum).plus(Self(carry.into()))
     }
 
