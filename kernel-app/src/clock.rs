@@ -1,7 +1,7 @@
 //! The service's clock: nanoseconds since a chosen reading of the time stamp counter.
 //!
 //! It knows nothing of how the counter's frequency was found out: [`crate::boot`] does. Unsafe here: the
-//! intrinsics that read the counter and keep the reading in order.
+//! instructions that read the counter and keep the reading in order.
 
 /// A monotonic clock.
 pub trait Clock {
@@ -88,8 +88,10 @@ impl Clock for TscClock {
     /// where RDTSCP is a feature that qemu64 lacks, and no dearer (`make bench`, "read the counter").
     #[inline(always)]
     fn stamp_ns(&self) -> u64 {
-        // SAFETY: the instruction has no effect but order.
-        unsafe { core::arch::x86_64::_mm_lfence() };
+        // Not the intrinsic: that asks for SSE2, which the image is built without, so that it would be a
+        // call. Without `nomem` the compiler keeps the order too.
+        // SAFETY: the instruction has no effect but order, and every x86-64 processor has it.
+        unsafe { core::arch::asm!("lfence", options(nostack, preserves_flags)) };
         self.now_ns()
     }
 }

@@ -8,7 +8,7 @@
 //! - [`pci`]: finding the device and its registers in PCI configuration space;
 //! - `ports`, `map`, `bare`: the last steps to the hardware, on bare metal only.
 //!
-//! All unsafe code of the crate but the clock's intrinsics is below this module. It rests on one fact: the
+//! All unsafe code of the crate but the clock's instructions is below this module. It rests on one fact: the
 //! image is identity-mapped, so that a static's address is also its physical address.
 
 use virtio_drivers::transport::pci::VirtioPciError;
