@@ -4,86 +4,102 @@
 //! own record, and a number that it does not hold is refused before anything is done with it. One that it
 //! holds stands for exactly one buffer. Pure bookkeeping; nothing of the device is known here.
 
-use crate::nic::pool::BufferId;
+use crate::nic::pool::{RECEIVE_BUFFERS, ReceiveId, STACK_BUFFERS, StackId};
+
+/// Descriptors of a queue: one for each buffer to receive into.
+pub const DESCRIPTORS: usize = RECEIVE_BUFFERS;
 
 /// A descriptor that is free.
-const FREE: u16 = u16::MAX;
+const FREE: u8 = 0;
+/// A descriptor that lends its own buffer, the one to receive into of the same number.
+const OWN: u8 = 1;
+/// A descriptor that lends the first of the stack's buffers; the others follow.
+const STACK: u8 = 2;
 
-/// Buffers lent to the device through one queue of `SIZE` descriptors.
+/// The descriptor that the first of the stack's buffers takes if it can; those of the others follow.
+const FIRST_OF_STACK: u8 = (DESCRIPTORS - STACK_BUFFERS) as u8;
+
+const _: () = assert!(STACK_BUFFERS + STACK as usize <= u8::MAX as usize);
+
+/// Buffers lent to the device through one queue.
 ///
-/// A buffer's descriptor is the one of its own number, if there is one and it is free: then nothing of it
-/// has to be written anew.
+/// A buffer to receive into has the descriptor of its own number and never another, so that it costs but a
+/// byte's change to lend it. One of the stack's takes any that is free.
 #[derive(Debug)]
-pub struct Ledger<const SIZE: usize> {
-    /// Number of the buffer that each descriptor lends, or [`FREE`].
-    holders: [u16; SIZE],
+pub struct Ledger {
+    /// [`FREE`], [`OWN`], or which of the stack's buffers each descriptor lends.
+    holders: [u8; DESCRIPTORS],
 }
 
-impl<const SIZE: usize> Ledger<SIZE> {
+impl Ledger {
     /// No buffer is lent.
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            holders: [FREE; SIZE],
+            holders: [FREE; DESCRIPTORS],
         }
     }
 
-    /// Notes that the buffer is lent, and returns its descriptor.
-    ///
-    /// # Errors
-    ///
-    /// All descriptors are lent: the buffer, back.
+    /// Notes that the buffer is lent by its own descriptor, in a queue that has none of the stack's.
     #[inline(always)]
-    pub fn lend(&mut self, buffer: BufferId) -> Result<u16, BufferId> {
-        let own = buffer.index();
-        match self.holders.get_mut(own) {
-            Some(holder) if *holder == FREE => {
-                *holder = own as u16;
-                Ok(own as u16)
-            }
-            _ => self.lend_other(buffer),
-        }
+    pub const fn lend(&mut self, buffer: &ReceiveId) -> u8 {
+        self.holders[buffer.number() as usize] = OWN;
+        buffer.number()
     }
 
-    /// Notes that a buffer is lent that has a descriptor of its own which no other buffer ever takes, and
-    /// returns that.
+    /// Notes that the buffer is lent by its own descriptor, and returns that; `None` if one of the stack's
+    /// buffers has it.
     #[inline(always)]
-    pub const fn lend_own(&mut self, buffer: BufferId) -> u16 {
-        let own = buffer.index() % SIZE;
-        self.holders[own] = own as u16;
-        own as u16
+    pub fn try_lend(&mut self, buffer: &ReceiveId) -> Option<u8> {
+        (self.holders[buffer.number() as usize] == FREE).then(|| self.lend(buffer))
     }
 
-    /// Lends by another descriptor than the buffer's own: by a certain one if that is free, counted from the
-    /// end, so that nothing of it has to be written anew either and it takes as long each time; else by any.
+    /// Notes that a buffer of the stack's is lent, and returns its descriptor; `None` if all are lent.
+    ///
+    /// As a rule it is the same one each time, so that nothing of it has to be written anew and it takes as
+    /// long as the last time.
+    pub fn try_lend_stack(&mut self, buffer: &StackId) -> Option<u8> {
+        let usual = FIRST_OF_STACK + buffer.number();
+        let id = if self.holders[usize::from(usual)] == FREE {
+            usual
+        } else {
+            self.last_free()?
+        };
+        self.holders[usize::from(id)] = STACK + buffer.number();
+        Some(id)
+    }
+
     #[cold]
-    fn lend_other(&mut self, buffer: BufferId) -> Result<u16, BufferId> {
-        let certain = SIZE - 1 - buffer.index() % SIZE;
-        let is_free = |at: &usize| self.holders[*at] == FREE;
-        match Some(certain)
-            .filter(is_free)
-            .or_else(|| (0..SIZE).rev().find(is_free))
-        {
-            Some(at) => {
-                self.holders[at] = buffer.index() as u16;
-                Ok(at as u16)
-            }
-            None => Err(buffer),
-        }
+    fn last_free(&self) -> Option<u8> {
+        let at = self.holders.iter().rposition(|&holder| holder == FREE)?;
+        u8::try_from(at).ok()
     }
 
-    /// Takes back the buffer of descriptor `id`; `None` if it was not lent.
+    /// Takes back the buffer to receive into that descriptor `id` lends; `None` if it lends none.
     #[inline(always)]
     #[must_use]
-    pub fn settle(&mut self, id: u32) -> Option<BufferId> {
+    pub fn settle(&mut self, id: u32) -> Option<ReceiveId> {
         let holder = self.holders.get_mut(id as usize)?;
-        let buffer = core::mem::replace(holder, FREE);
+        if *holder != OWN {
+            return None;
+        }
+        *holder = FREE;
         // The ledger took the id in, so giving it out once makes it unique again.
-        (buffer != FREE).then(|| BufferId::again(buffer))
+        Some(ReceiveId::again(id as u8))
+    }
+
+    /// Takes back the buffer of the stack's that descriptor `id` lends; `None` if it lends none.
+    #[must_use]
+    pub fn settle_stack(&mut self, id: u32) -> Option<StackId> {
+        let holder = self.holders.get_mut(id as usize)?;
+        let number = holder.checked_sub(STACK)?;
+        *holder = FREE;
+        // As above.
+        Some(StackId::again(number))
     }
 }
 
-impl<const SIZE: usize> Default for Ledger<SIZE> {
+impl Default for Ledger {
     fn default() -> Self {
         Self::new()
     }
@@ -93,38 +109,60 @@ impl<const SIZE: usize> Default for Ledger<SIZE> {
 mod tests {
     use super::*;
 
+    /// Numbers that a ledger never lends a buffer by.
+    const OUTSIDE: [u32; 5] = [256, 256 + 3, 65535, 65536 + 3, u32::MAX];
+
     #[test]
     fn only_what_was_lent_is_settled_and_only_once() {
-        let mut buffers = BufferId::all();
-        let mut ledger = Ledger::<256>::new();
+        let buffer = ReceiveId::all().nth(3).unwrap();
+        let mut ledger = Ledger::new();
         assert_eq!(ledger.settle(3), None, "never lent");
-        let id = ledger.lend(buffers.nth(3).unwrap());
-        assert_eq!(id, Ok(3));
-        for other in [0, 2, 4, 255, 256, 256 + 3, 65535, 65536 + 3, u32::MAX] {
-            assert_eq!(ledger.settle(other), None, "{other}");
+        for lend in [
+            |ledger: &mut Ledger, buffer: &_| Some(ledger.lend(buffer)),
+            Ledger::try_lend,
+        ] {
+            assert_eq!(lend(&mut ledger, &buffer), Some(3));
+            for other in [0, 2, 4, 255].into_iter().chain(OUTSIDE) {
+                assert_eq!(ledger.settle(other), None, "{other}");
+            }
+            assert_eq!(ledger.settle_stack(3), None, "not one of the stack's");
+            assert_eq!(ledger.settle(3).as_ref(), Some(&buffer));
+            assert_eq!(ledger.settle(3), None, "settled before");
         }
-        assert_eq!(ledger.settle(3).map(|buffer| buffer.index()), Some(3));
-        assert_eq!(ledger.settle(3), None, "settled before");
     }
 
     #[test]
-    fn a_buffer_whose_descriptor_is_lent_gets_another_until_there_is_none() {
-        let mut buffers = BufferId::all();
-        let mut ledger = Ledger::<4>::new();
-        let [first, second, third] = [(); 3].map(|()| buffers.next().unwrap());
-        let [far, farther, farthest] = [10, 0, 0].map(|skip| buffers.nth(skip).unwrap());
-        assert_eq!(ledger.lend(far), Ok(2), "13 has none of its own");
-        assert_eq!(ledger.lend(farther), Ok(1));
-        assert_eq!(
-            ledger.lend(third),
-            Ok(3),
-            "its own, 2, is lent, and so is 1"
-        );
-        assert_eq!(ledger.lend(first), Ok(0));
-        let refused = ledger.lend(second);
-        assert_eq!(refused.map_err(|buffer| buffer.index()), Err(1));
-        let indices = [0, 1, 2, 3].map(|id| ledger.settle(id).map(|buffer| buffer.index()));
-        assert_eq!(indices, [Some(0), Some(14), Some(13), Some(2)]);
-        assert_eq!(ledger.lend(farthest), Ok(0));
+    fn one_of_the_stacks_is_settled_as_one_of_the_stacks_and_only_once() {
+        let mut ledger = Ledger::new();
+        for buffer in StackId::all() {
+            let id = u32::from(ledger.try_lend_stack(&buffer).unwrap());
+            for other in [id - 1, 0].into_iter().chain(OUTSIDE) {
+                assert_eq!(ledger.settle_stack(other), None, "{other}");
+            }
+            assert_eq!(ledger.settle(id), None, "not one to receive into");
+            assert_eq!(ledger.settle_stack(id).as_ref(), Some(&buffer));
+            assert_eq!(ledger.settle_stack(id), None, "settled before");
+        }
+    }
+
+    #[test]
+    fn a_buffer_whose_descriptor_the_stack_has_is_not_lent() {
+        let mut ledger = Ledger::new();
+        let [first, last] = [0, STACK_BUFFERS - 1].map(|at| StackId::all().nth(at).unwrap());
+        assert_eq!(ledger.try_lend_stack(&last), Some(255));
+        let own = ReceiveId::all().nth(255).unwrap();
+        assert_eq!(ledger.try_lend(&own), None);
+        assert_eq!(ledger.settle(255), None, "it was not lent");
+        assert_eq!(ledger.settle_stack(255).as_ref(), Some(&last));
+        assert_eq!(ledger.try_lend(&own), Some(255));
+        assert_eq!(ledger.try_lend_stack(&last), Some(254), "another is free");
+        // All but one, and then that.
+        for buffer in ReceiveId::all().take(254) {
+            assert!(ledger.try_lend(&buffer).is_some());
+        }
+        assert_eq!(ledger.try_lend_stack(&first), None);
+        assert_eq!(ledger.settle(7).map(|buffer| buffer.number()), Some(7));
+        assert_eq!(ledger.try_lend_stack(&first), Some(7));
+        assert_eq!(ledger.settle_stack(7).as_ref(), Some(&first));
     }
 }

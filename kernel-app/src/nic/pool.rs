@@ -1,6 +1,6 @@
 //! The frame buffers.
 //!
-//! A buffer is named by a [`BufferId`], which can be neither copied nor made up: who holds it owns
+//! A buffer is named by a [`BufferId`] of its kind, which can be neither copied nor made up: who holds it owns
 //! the buffer, be it the free list, a ledger or a frame being looked at. That is what makes the
 //! accesses sound; the device's writes are outside Rust's view, so no reference to a buffer exists
 //! while the device has it. Unsafe here: turning an id into a reference.
@@ -16,6 +16,8 @@ use core::sync::atomic::{AtomicBool, Ordering};
 /// queues of at least 256.
 pub const RECEIVE_BUFFERS: usize = 256;
 
+const _: () = assert!(RECEIVE_BUFFERS == u8::MAX as usize + 1);
+
 /// Buffers for frames of the stack's own.
 pub const STACK_BUFFERS: usize = 64;
 
@@ -30,35 +32,48 @@ const LINE: usize = 64;
 /// sets of a cache instead of crowding each other out of two.
 pub const BUFFER_LEN: usize = 25 * LINE;
 
-/// The right to use one buffer.
+/// The right to use one buffer, of a kind that begins with the buffer at index `FIRST`.
 #[derive(Debug, PartialEq, Eq)]
-pub struct BufferId(u16);
+pub struct BufferId<const FIRST: usize>(u8);
 
-const _: () = assert!(BUFFERS < u16::MAX as usize);
+/// The right to use a buffer to receive into. There is one for each value that a byte has.
+pub type ReceiveId = BufferId<0>;
 
-impl BufferId {
-    /// Which buffer it is.
+/// The right to use a buffer for a frame of the stack's own.
+pub type StackId = BufferId<RECEIVE_BUFFERS>;
+
+impl<const FIRST: usize> BufferId<FIRST> {
+    /// Returns the buffer's number among those of its kind.
     #[inline(always)]
     #[must_use]
-    pub const fn index(&self) -> usize {
-        self.0 as usize
+    pub const fn number(&self) -> u8 {
+        self.0
     }
 
-    /// Whether it is one to receive into.
+    /// Returns the buffer's place in the pool; below [`BUFFERS`].
     #[inline(always)]
-    #[must_use]
-    pub const fn is_for_receiving(&self) -> bool {
-        self.index() < RECEIVE_BUFFERS
+    const fn index(&self) -> usize {
+        FIRST + self.0 as usize
     }
 
-    /// The ids of all buffers. Not public: a second set would be a second owner.
+    /// The id of that number, which a ledger took in, for it to give out again.
+    #[inline(always)]
+    pub(super) const fn again(number: u8) -> Self {
+        Self(number)
+    }
+}
+
+impl ReceiveId {
+    /// The ids of all buffers to receive into. Not public: a second set would be a second owner.
     pub(super) fn all() -> impl Iterator<Item = Self> {
-        (0..BUFFERS as u16).map(Self)
+        (0..=u8::MAX).map(Self)
     }
+}
 
-    /// The id that a ledger took in, for it to give out again; below [`BUFFERS`].
-    pub(super) const fn again(index: u16) -> Self {
-        Self(index)
+impl StackId {
+    /// The ids of all buffers of the stack's. Not public: as above.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        (0..STACK_BUFFERS as u8).map(Self)
     }
 }
 
@@ -83,13 +98,20 @@ impl PoolMemory {
         }
     }
 
-    /// The pool in this memory, and the ids of all its buffers; once.
-    pub fn take(&'static self) -> Option<(Pool, impl Iterator<Item = BufferId>)> {
+    /// The pool in this memory, and the ids of all its buffers: those to receive into, and the stack's;
+    /// once.
+    pub fn take(
+        &'static self,
+    ) -> Option<(
+        Pool,
+        impl Iterator<Item = ReceiveId>,
+        impl Iterator<Item = StackId>,
+    )> {
         if self.is_taken.swap(true, Ordering::Relaxed) {
             return None;
         }
         let base = NonNull::new(self.bytes.get().cast())?;
-        Some((Pool { base }, BufferId::all()))
+        Some((Pool { base }, ReceiveId::all(), StackId::all()))
     }
 }
 
@@ -109,20 +131,18 @@ pub struct Pool {
 impl Pool {
     /// Returns where the device finds a buffer: at the same address, by the identity mapping.
     #[must_use]
-    pub fn address(&self, id: &BufferId) -> u64 {
-        self.address_of(id.index())
-    }
-
-    /// Returns where the device finds the buffer of that number.
-    pub(super) fn address_of(&self, index: usize) -> u64 {
+    pub fn address<const FIRST: usize>(&self, id: &BufferId<FIRST>) -> u64 {
         let base = self.base.as_ptr().expose_provenance();
-        (base + index * BUFFER_LEN) as u64
+        (base + id.index() * BUFFER_LEN) as u64
     }
 
     /// The bytes of a buffer, to read.
     #[inline(always)]
     #[must_use]
-    pub fn bytes<'a>(&'a self, id: &'a BufferId) -> &'a [u8; BUFFER_LEN] {
+    pub fn bytes<'a, const FIRST: usize>(
+        &'a self,
+        id: &'a BufferId<FIRST>,
+    ) -> &'a [u8; BUFFER_LEN] {
         // SAFETY: the index is below `BUFFERS`, by how ids are made. Ids are unique, and this one
         // stays borrowed, so that nobody, the device included, writes to the buffer meanwhile.
         unsafe { self.base.add(id.index()).as_ref() }
@@ -135,7 +155,7 @@ impl Pool {
     /// An answer is written where the question stands. Read first and written later, each of its
     /// lines would be fetched from the device's processor, and then asked for once more.
     #[inline(always)]
-    pub fn claim(&self, id: &mut BufferId, len: usize) {
+    pub fn claim(&self, id: &mut ReceiveId, len: usize) {
         let bytes = self.bytes_mut(id).as_mut_ptr();
         let last = len.wrapping_sub(1) | (LINE - 1);
         if last < BUFFER_LEN && last >= len {
@@ -151,16 +171,19 @@ impl Pool {
     /// The bytes of a buffer, to read and write.
     #[inline(always)]
     #[must_use]
-    pub fn bytes_mut<'a>(&'a self, id: &'a mut BufferId) -> &'a mut [u8; BUFFER_LEN] {
+    pub fn bytes_mut<'a, const FIRST: usize>(
+        &'a self,
+        id: &'a mut BufferId<FIRST>,
+    ) -> &'a mut [u8; BUFFER_LEN] {
         // SAFETY: as for `bytes`; and the id is borrowed mutably, so that nobody reads either.
         unsafe { self.base.add(id.index()).as_mut() }
     }
 }
 
-/// Buffers that nobody uses.
+/// Buffers of the stack's that nobody uses.
 #[derive(Debug)]
 pub struct FreeList {
-    ids: [Option<BufferId>; BUFFERS],
+    ids: [Option<StackId>; STACK_BUFFERS],
     len: usize,
 }
 
@@ -169,7 +192,7 @@ impl FreeList {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            ids: [const { None }; BUFFERS],
+            ids: [const { None }; STACK_BUFFERS],
             len: 0,
         }
     }
@@ -181,13 +204,13 @@ impl FreeList {
     }
 
     /// Takes a buffer, the one last put back: its bytes are the likeliest to be in the cache.
-    pub fn take(&mut self) -> Option<BufferId> {
+    pub fn take(&mut self) -> Option<StackId> {
         self.len = self.len.checked_sub(1)?;
         self.ids[self.len].take()
     }
 
     /// Puts a buffer back.
-    pub fn put(&mut self, id: BufferId) {
+    pub fn put(&mut self, id: StackId) {
         self.ids[self.len] = Some(id);
         self.len += 1;
     }
@@ -206,8 +229,9 @@ mod tests {
     #[test]
     fn each_buffer_has_one_id() {
         let mut seen = [false; BUFFERS];
-        for id in BufferId::all() {
-            assert!(!core::mem::replace(&mut seen[id.index()], true));
+        let receive = ReceiveId::all().map(|id| id.index());
+        for index in receive.chain(StackId::all().map(|id| id.index())) {
+            assert!(!core::mem::replace(&mut seen[index], true));
         }
         assert_eq!(seen, [true; BUFFERS]);
     }
@@ -216,24 +240,22 @@ mod tests {
     fn hands_out_again_what_was_put_back_last() {
         let mut free = FreeList::new();
         assert_eq!(free.take(), None);
-        let indices: [usize; 2] = core::array::from_fn(|i| i);
-        BufferId::all().take(2).for_each(|id| free.put(id));
+        StackId::all().take(2).for_each(|id| free.put(id));
         let (last, first) = (free.take().unwrap(), free.take().unwrap());
-        assert_eq!([first.index(), last.index()], indices);
+        assert_eq!([first.number(), last.number()], [0, 1]);
         assert_eq!(free.take(), None);
     }
 
     #[test]
     fn memory_is_taken_once_and_buffers_do_not_overlap() {
         static MEMORY: PoolMemory = PoolMemory::new();
-        let (pool, mut ids) = MEMORY.take().unwrap();
+        let (pool, receive, mut stack) = MEMORY.take().unwrap();
         assert!(MEMORY.take().is_none());
-        let (mut a, mut b) = (ids.next().unwrap(), ids.next().unwrap());
+        let (mut a, mut b) = (receive.last().unwrap(), stack.next().unwrap());
         pool.bytes_mut(&mut a).fill(1);
         pool.bytes_mut(&mut b).fill(2);
         assert_eq!(pool.bytes(&a), &[1; BUFFER_LEN]);
-        for id in [&a, &b] {
-            assert_eq!(pool.bytes(id).as_ptr() as u64, pool.address(id));
-        }
+        assert_eq!(pool.bytes(&a).as_ptr() as u64, pool.address(&a));
+        assert_eq!(pool.bytes(&b).as_ptr() as u64, pool.address(&b));
     }
 }

@@ -1,9 +1,9 @@
 //! A split virtqueue (virtio 1.2 §2.7), polled: what both sides write, and our position in it.
 //!
 //! The queue of `virtio-drivers` is general, and costs some hundred instructions per buffer. This
-//! one is for one descriptor per buffer, each as a rule at its own fixed place: the
-//! [ledger](crate::nic::ledger) says which, so a descriptor is written once, and there is no list of free
-//! ones.
+//! one is for one descriptor per buffer, and as a rule each descriptor has a buffer of its own: the
+//! [ledger](crate::nic::ledger) says where another is in its place, so a descriptor is written once, and
+//! there is no list of free ones.
 //!
 //! Each cache line that changes here has to travel to the device's processor and costs a frame as
 //! much as a hundred instructions do. So nothing is written that is there already: buffers that go
@@ -35,6 +35,9 @@ const WRITE: u16 = 2;
 const NO_INTERRUPT: u16 = 1;
 /// `VIRTQ_USED_F_NO_NOTIFY`.
 const NO_NOTIFY: u16 = 1;
+
+/// A descriptor's own buffer: see [`Ring::describe`].
+pub const OWN: u16 = 0;
 
 /// Tells the device that there is something new in a queue.
 pub trait Doorbell {
@@ -149,7 +152,7 @@ pub struct Ring<const SIZE: usize> {
     reclaimed: u16,
     /// What stands in the ring's entries.
     entries: [u16; SIZE],
-    /// What stands in the descriptors: buffer and length, see [`described`].
+    /// What stands in the descriptors: whose buffer and its length, see [`described`].
     descriptions: [u32; SIZE],
 }
 
@@ -210,11 +213,11 @@ impl<const SIZE: usize> Ring<SIZE> {
     }
 
     /// Has descriptor `id`, which the device does not have, stand for the first `len` bytes, at least one, of
-    /// buffer number `buffer`. `address` returns where that is.
+    /// its own buffer, [`OWN`], or of another, whose number is above that. `address` returns where that is.
     #[inline(always)]
-    pub fn describe(&mut self, id: u16, buffer: u16, len: u16, address: impl FnOnce() -> u64) {
+    pub fn describe(&mut self, id: u8, whose: u16, len: u16, address: impl FnOnce() -> u64) {
         let at = usize::from(id) % SIZE;
-        let description = described(buffer, len);
+        let description = described(whose, len);
         if self.descriptions[at] != description {
             self.descriptions[at] = description;
             let descriptor = &self.memory.descriptors[at];
@@ -227,7 +230,8 @@ impl<const SIZE: usize> Ring<SIZE> {
     ///
     /// There is room: the caller's [ledger](crate::nic::ledger) has given out each descriptor once.
     #[inline(always)]
-    pub fn post(&mut self, id: u16) {
+    pub fn post(&mut self, id: u8) {
+        let id = u16::from(id);
         let slot = self.posted as usize % SIZE;
         if self.entries[slot] != id {
             self.entries[slot] = id;
@@ -334,10 +338,11 @@ impl<const SIZE: usize> Ring<SIZE> {
     }
 }
 
-/// A descriptor's buffer and length in one number, which is never 0: no buffer is lent without a byte.
+/// Whose buffer stands in a descriptor and its length, in one number, which is never 0: no buffer is lent
+/// without a byte. The length alone, for its own.
 #[inline(always)]
-const fn described(buffer: u16, len: u16) -> u32 {
-    (buffer as u32) << 16 | len as u32
+const fn described(whose: u16, len: u16) -> u32 {
+    (whose as u32) << 16 | len as u32
 }
 
 /// Where the device finds `memory`: at the same address, by the identity mapping.

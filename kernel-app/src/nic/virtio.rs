@@ -19,9 +19,9 @@
 use virtio_drivers::transport::Transport;
 
 use crate::frames::{DeviceCounts, DeviceFault, Fate, FrameDevice, MAX_FRAME, Offered};
-use crate::nic::ledger::Ledger;
-use crate::nic::pool::{BUFFER_LEN, BufferId, FreeList, Pool, RECEIVE_BUFFERS};
-use crate::nic::ring::{Doorbell, Ring};
+use crate::nic::ledger::{DESCRIPTORS, Ledger};
+use crate::nic::pool::{BUFFER_LEN, BufferId, FreeList, Pool, RECEIVE_BUFFERS, ReceiveId, StackId};
+use crate::nic::ring::{Doorbell, OWN, Ring};
 
 mod setup;
 mod tokens;
@@ -29,14 +29,17 @@ mod tokens;
 pub use setup::{NicMemory, SetupError};
 
 /// Descriptors of the receive queue: one for each buffer to receive into.
-pub const RECEIVE_SIZE: usize = RECEIVE_BUFFERS;
+pub const RECEIVE_SIZE: usize = DESCRIPTORS;
 
-/// Descriptors of the transmit queue: QEMU has no more. An answer has one of its own, if no frame of the
-/// stack's is in its place.
-pub const TRANSMIT_SIZE: usize = RECEIVE_BUFFERS;
+/// Descriptors of the transmit queue: QEMU has no more. Each is an answer's own, and lent to a frame of the
+/// stack's meanwhile: an answer that finds it there is copied to a buffer of the stack's.
+pub const TRANSMIT_SIZE: usize = DESCRIPTORS;
 
-/// With fewer buffers than this left to receive into, an idle poll looks for more.
-const LOW: u16 = RECEIVE_SIZE as u16 / 2;
+const _: () = assert!(DESCRIPTORS == RECEIVE_BUFFERS);
+
+/// With more frames than this on the transmit ring, an idle poll takes back those that the device has sent,
+/// so that the next burst finds nearly all buffers on the receive ring.
+const LEFT_THERE: u16 = 32;
 
 /// The header in front of every frame (virtio 1.2 §5.1.6): 12 bytes, all zero without offloads.
 const HEADER: usize = 12;
@@ -60,7 +63,7 @@ pub struct VirtioNic<T: Transport, B> {
 /// The way in.
 struct Inbound {
     ring: Ring<RECEIVE_SIZE>,
-    ledger: Ledger<RECEIVE_SIZE>,
+    ledger: Ledger,
     /// Buffers were posted, and the device was not told. It is as soon as no frame is waiting: a
     /// device that needs to be told has no buffers left, and so sends no more frames.
     owes_bell: bool,
@@ -69,16 +72,20 @@ struct Inbound {
 impl Inbound {
     /// Gives the device a buffer to receive into.
     #[inline(always)]
-    fn post(&mut self, buffer: BufferId) {
-        self.ring.post(self.ledger.lend_own(buffer));
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the device has it from now on"
+    )]
+    fn post(&mut self, buffer: ReceiveId) {
+        self.ring.post(self.ledger.lend(&buffer));
         self.owes_bell = true;
     }
 
     /// Gives the device a buffer for the first time: its descriptor stands for it from now on.
-    fn post_first(&mut self, pool: &Pool, buffer: BufferId) {
-        let number = buffer.index() as u16;
+    fn post_first(&mut self, pool: &Pool, buffer: ReceiveId) {
+        let address = || pool.address(&buffer);
         self.ring
-            .describe(number, number, BUFFER_LEN as u16, || pool.address(&buffer));
+            .describe(buffer.number(), OWN, BUFFER_LEN as u16, address);
         self.post(buffer);
     }
 }
@@ -86,7 +93,7 @@ impl Inbound {
 /// The way out, and the stack's buffers that are not on it.
 struct Outbound {
     ring: Ring<TRANSMIT_SIZE>,
-    ledger: Ledger<TRANSMIT_SIZE>,
+    ledger: Ledger,
     free: FreeList,
     sent: u64,
     doorbells: u64,
@@ -98,35 +105,70 @@ impl Outbound {
         self.ring.lent() as usize == TRANSMIT_SIZE
     }
 
-    /// Sends the first `len` bytes of a buffer's frame.
+    /// Sends an answer: the first `len` bytes of a buffer's frame.
+    ///
+    /// # Errors
+    ///
+    /// A frame of the stack's is in its place: the buffer, back.
+    #[inline(always)]
+    fn answer(
+        &mut self,
+        pool: &Pool,
+        doorbell: &impl Doorbell,
+        buffer: ReceiveId,
+        len: usize,
+    ) -> Result<(), ReceiveId> {
+        let Some(id) = self.ledger.try_lend(&buffer) else {
+            return Err(buffer);
+        };
+        self.post(id, OWN, pool, doorbell, buffer, len);
+        Ok(())
+    }
+
+    /// Sends a frame of the stack's: the first `len` bytes of a buffer's frame.
     ///
     /// # Errors
     ///
     /// The queue is full: the buffer, back.
-    #[inline(always)]
     fn send(
         &mut self,
         pool: &Pool,
         doorbell: &impl Doorbell,
-        mut buffer: BufferId,
+        buffer: StackId,
         len: usize,
-    ) -> Result<(), BufferId> {
+    ) -> Result<(), StackId> {
+        let Some(id) = self.ledger.try_lend_stack(&buffer) else {
+            return Err(buffer);
+        };
+        let whose = OWN + 1 + u16::from(buffer.number());
+        self.post(id, whose, pool, doorbell, buffer, len);
+        Ok(())
+    }
+
+    /// Gives the device a buffer by the descriptor that the ledger has lent it by.
+    #[inline(always)]
+    fn post<const FIRST: usize>(
+        &mut self,
+        id: u8,
+        whose: u16,
+        pool: &Pool,
+        doorbell: &impl Doorbell,
+        mut buffer: BufferId<FIRST>,
+        len: usize,
+    ) {
         pool.bytes_mut(&mut buffer)[..HEADER].fill(0);
-        let number = buffer.index();
-        let id = self.ledger.lend(buffer)?;
-        let address = || pool.address_of(number);
+        let address = || pool.address(&buffer);
         self.ring
-            .describe(id, number as u16, (HEADER + len) as u16, address);
+            .describe(id, whose, (HEADER + len) as u16, address);
         self.ring.post(id);
         self.sent += 1;
         self.doorbells += self.ring.notify(doorbell);
-        Ok(())
     }
 }
 
 /// A received frame: its buffer, and its length without the virtio header.
 struct Frame {
-    buffer: BufferId,
+    buffer: ReceiveId,
     len: usize,
 }
 
@@ -140,16 +182,6 @@ enum Held {
 }
 
 impl<T: Transport, B: Doorbell> VirtioNic<T, B> {
-    /// Puts a buffer where it waits for its next use.
-    #[inline(always)]
-    fn put_back(&mut self, buffer: BufferId) {
-        if buffer.is_for_receiving() {
-            self.inbound.post(buffer);
-        } else {
-            self.out.free.put(buffer);
-        }
-    }
-
     /// Takes the oldest frame from the receive ring; skips those of impossible length, of which
     /// there can be as many as there are buffers before one of them comes round again.
     #[inline(always)]
@@ -175,7 +207,7 @@ impl<T: Transport, B: Doorbell> VirtioNic<T, B> {
                 return Some(Frame { buffer, len });
             }
             self.counts.faults += 1;
-            self.put_back(buffer);
+            self.inbound.post(buffer);
         }
         None
     }
@@ -193,11 +225,23 @@ impl<T: Transport, B: Doorbell> VirtioNic<T, B> {
         };
         match self.out.ledger.settle(used.id) {
             Some(buffer) => {
-                self.put_back(buffer);
+                self.inbound.post(buffer);
+                true
+            }
+            None => self.reclaim_stack(used.id),
+        }
+    }
+
+    /// Puts back a buffer that is not one of an answer's: one of the stack's, or a fault.
+    #[cold]
+    fn reclaim_stack(&mut self, id: u32) -> bool {
+        match self.out.ledger.settle_stack(id) {
+            Some(buffer) => {
+                self.out.free.put(buffer);
                 true
             }
             None => {
-                self.fail(DeviceFault::Transmit(used.id));
+                self.fail(DeviceFault::Transmit(id));
                 false
             }
         }
@@ -206,7 +250,7 @@ impl<T: Transport, B: Doorbell> VirtioNic<T, B> {
     /// What there is to do when no frame is waiting.
     #[inline(always)]
     fn rest(&mut self) {
-        if self.inbound.ring.lent() < LOW {
+        if self.out.ring.lent() > LEFT_THERE {
             self.refill();
         }
         if self.inbound.owes_bell {
@@ -224,7 +268,7 @@ impl<T: Transport, B: Doorbell> VirtioNic<T, B> {
 
     /// A buffer for a frame of the stack's, if one is left, and room for it, once the device has given
     /// back those it has sent. A device that failed has none.
-    fn take_free(&mut self) -> Option<BufferId> {
+    fn take_free(&mut self) -> Option<StackId> {
         if self.out.free.is_empty() || self.out.is_full() {
             self.refill();
         }
@@ -232,6 +276,26 @@ impl<T: Transport, B: Doorbell> VirtioNic<T, B> {
             return None;
         }
         self.out.free.take()
+    }
+
+    /// Sends the first `len` bytes of a frame from one of the stack's buffers, because a frame of the
+    /// stack's has the descriptor of its own.
+    #[cold]
+    fn answer_by_copy(&mut self, buffer: ReceiveId, len: usize) -> Offered {
+        let copy = self.take_free();
+        let sent = copy.map(|mut copy| {
+            let answer = &self.pool.bytes(&buffer)[HEADER..][..len];
+            self.pool.bytes_mut(&mut copy)[HEADER..][..len].copy_from_slice(answer);
+            self.out.send(&self.pool, &self.doorbell, copy, len)
+        });
+        self.inbound.post(buffer);
+        match sent {
+            Some(sent) => {
+                assert!(sent.is_ok(), "there was room when the buffer was taken");
+                Offered::Sent
+            }
+            None => Offered::Full,
+        }
     }
 
     #[cold]
@@ -248,7 +312,7 @@ impl<T: Transport, B: Doorbell> VirtioNic<T, B> {
             Held::Nothing => None,
             Held::Kept(frame) => Some(frame),
             Held::Shown(frame) => {
-                self.put_back(frame.buffer);
+                self.inbound.post(frame.buffer);
                 None
             }
         }
@@ -281,18 +345,18 @@ impl<T: Transport, B: Doorbell> FrameDevice for VirtioNic<T, B> {
         match visit(bytes) {
             Fate::SendBack(len) => {
                 let len = len.min(frame.len);
-                let sent = self.out.send(&self.pool, &self.doorbell, frame.buffer, len);
-                self.reclaim_sent();
-                match sent {
+                let answered = self
+                    .out
+                    .answer(&self.pool, &self.doorbell, frame.buffer, len);
+                let offered = match answered {
                     Ok(()) => Offered::Sent,
-                    Err(buffer) => {
-                        self.put_back(buffer);
-                        Offered::Full
-                    }
-                }
+                    Err(buffer) => self.answer_by_copy(buffer, len),
+                };
+                self.reclaim_sent();
+                offered
             }
             Fate::Drop => {
-                self.put_back(frame.buffer);
+                self.inbound.post(frame.buffer);
                 Offered::Dropped
             }
             Fate::Keep => {
@@ -306,7 +370,7 @@ impl<T: Transport, B: Doorbell> FrameDevice for VirtioNic<T, B> {
     fn is_quiet(&self) -> bool {
         self.inbound.ring.is_quiet()
             && !self.inbound.owes_bell
-            && self.inbound.ring.lent() >= LOW
+            && self.out.ring.lent() <= LEFT_THERE
             && !self.inbound.ring.is_kick_due()
             && !self.out.ring.is_kick_due()
     }

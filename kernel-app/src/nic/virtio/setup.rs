@@ -72,7 +72,8 @@ impl<T: Transport, B: Doorbell> VirtioNic<T, B> {
         doorbell: B,
         memory: &'static NicMemory,
     ) -> Result<Self, SetupError> {
-        let (pool, buffers) = memory.buffers.take().ok_or(SetupError::InUse)?;
+        let (pool, receive_buffers, stack_buffers) =
+            memory.buffers.take().ok_or(SetupError::InUse)?;
         transport.set_status(DeviceStatus::empty());
         let mut status = DeviceStatus::ACKNOWLEDGE | DeviceStatus::DRIVER;
         transport.set_status(status);
@@ -116,12 +117,11 @@ impl<T: Transport, B: Doorbell> VirtioNic<T, B> {
             counts: DeviceCounts::default(),
             fault: None,
         };
-        for buffer in buffers {
-            if buffer.is_for_receiving() {
-                nic.inbound.post_first(&nic.pool, buffer);
-            } else {
-                nic.put_back(buffer);
-            }
+        for buffer in receive_buffers {
+            nic.inbound.post_first(&nic.pool, buffer);
+        }
+        for buffer in stack_buffers {
+            nic.out.free.put(buffer);
         }
         nic.rest();
         Ok(nic)

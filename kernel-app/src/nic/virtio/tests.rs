@@ -275,14 +275,66 @@ fn the_stack_waits_for_its_own_buffers_alone() {
     assert!(nic.transmit(Instant::ZERO).is_some());
 }
 
+fn transmit(nic: &mut TestNic, bytes: &[u8]) {
+    let transmit = nic.transmit(Instant::ZERO).unwrap();
+    transmit.consume(bytes.len(), |frame| frame.copy_from_slice(bytes));
+}
+
+/// Their lengths differ, and so do their buffers: the descriptor stands for each in turn.
+#[test]
+fn an_answer_whose_descriptor_the_stack_has_is_sent_all_the_same() {
+    let (device, mut nic) = working();
+    for round in 0..3_u8 {
+        transmit(&mut nic, &[0xff, 0xfe, round]);
+        for number in 0..RECEIVE_SIZE - 1 {
+            device.deliver(&[number as u8, round, 1, 2]);
+            assert_eq!(send_back(&mut nic), Offered::Sent, "{number}");
+        }
+        assert_eq!(device.collect(), Some(vec![0xff, 0xfe, round]));
+        for number in 0..RECEIVE_SIZE - 1 {
+            assert_eq!(device.collect(), Some(vec![2, 1, round, number as u8]));
+        }
+        assert_eq!(device.collect(), None);
+        assert_eq!(send_back(&mut nic), Offered::Nothing);
+        assert_eq!(device.posted(RECEIVE), RECEIVE_SIZE, "no buffer is lost");
+    }
+    let every_buffer: Vec<_> = (0..STACK_BUFFERS)
+        .map_while(|_| {
+            nic.transmit(Instant::ZERO)
+                .map(|transmit| transmit.consume(1, |frame| frame.fill(3)))
+        })
+        .collect();
+    assert_eq!(every_buffer.len(), STACK_BUFFERS, "nor one of the stack's");
+    assert_eq!((nic.fault(), nic.counts().dropped_transmit), (None, 0));
+}
+
+/// Otherwise a second burst would find as few buffers as the first has left.
+#[test]
+fn an_idle_poll_takes_back_what_a_burst_has_sent() {
+    let (device, mut nic) = working();
+    for _ in 0..RECEIVE_SIZE {
+        device.deliver(&[1; 60]);
+    }
+    for _ in 0..RECEIVE_SIZE {
+        assert_eq!(send_back(&mut nic), Offered::Sent);
+    }
+    let few = RECEIVE_SIZE / 8;
+    for _ in few..RECEIVE_SIZE {
+        assert!(!nic.is_quiet());
+        assert!(device.collect().is_some());
+        assert_eq!(send_back(&mut nic), Offered::Nothing);
+    }
+    assert!(nic.is_quiet());
+    assert_eq!(device.posted(RECEIVE), RECEIVE_SIZE - few);
+}
+
 /// The queue has room for as many frames as there are buffers to answer from, and not for the stack's
 /// besides.
 #[test]
 fn an_answer_that_finds_the_transmit_queue_full_is_dropped() {
     let (device, mut nic) = working();
     for number in 0..STACK_BUFFERS {
-        let transmit = nic.transmit(Instant::ZERO).unwrap();
-        transmit.consume(2, |frame| frame.copy_from_slice(&[0xff, number as u8]));
+        transmit(&mut nic, &[0xff, number as u8]);
     }
     let room = TRANSMIT_SIZE - STACK_BUFFERS;
     for number in 0..room {
@@ -428,7 +480,7 @@ fn a_transmit_buffer_returned_twice_fails_the_device() {
 
 #[test]
 fn a_transmit_buffer_that_was_not_lent_fails_the_device() {
-    for id in [60, 64, 127, 128, 65536, u32::MAX] {
+    for id in [60, 64, 127, 128, 192, 255, 256, 65536, u32::MAX] {
         let (device, mut nic) = working();
         lend(&device, &mut nic, 3);
         device.complete(TRANSMIT, id, 0);

@@ -9,7 +9,7 @@ use virtio_drivers::transport::Transport;
 
 use super::{Frame, HEADER, Held, Outbound, VirtioNic};
 use crate::frames::MAX_FRAME;
-use crate::nic::pool::{BufferId, Pool, STACK_BUFFERS};
+use crate::nic::pool::{Pool, STACK_BUFFERS, StackId};
 use crate::nic::ring::Doorbell;
 
 impl<T: Transport, B: Doorbell> phy::Device for VirtioNic<T, B> {
@@ -28,7 +28,7 @@ impl<T: Transport, B: Doorbell> phy::Device for VirtioNic<T, B> {
         let frame = self.next_frame()?;
         let Some(buffer) = self.take_free() else {
             self.counts.dropped_transmit += 1;
-            self.put_back(frame.buffer);
+            self.inbound.post(frame.buffer);
             return None;
         };
         self.held = Held::Shown(frame);
@@ -79,7 +79,7 @@ pub struct Transmit<'a, B> {
     pool: &'a Pool,
     doorbell: &'a B,
     /// Where to write it; none once it is sent.
-    buffer: Option<BufferId>,
+    buffer: Option<StackId>,
 }
 
 impl<B: Doorbell> phy::TxToken for Transmit<'_, B> {
