@@ -26,7 +26,7 @@ RESPONDER_CARGO := \
 	--target x86_64-unknown-linux-gnu --target-dir $(TARGET)/responder
 RESPONDER := $(TARGET)/responder/x86_64-unknown-linux-gnu/release/fathom-responder
 
-ALL_TARGETS := hermit,hermit-sockets,linux-guest:blocking,linux-guest:busy,linux-guest:io_uring,$\
+ALL_TARGETS := hermit,hermit:smoltcp,hermit-sockets,linux-guest:blocking,linux-guest:busy,linux-guest:io_uring,$\
 	linux-host:blocking,linux-host:busy,linux-host:io_uring,linux-host:af_xdp,null
 
 .DEFAULT_GOAL := help

@@ -40,7 +40,7 @@
 
   // What was found, how far to trust it, and the first chart are seen without scrolling on a desktop.
   if (!isPaper && width >= 1280) {
-    for (const element of document.querySelectorAll("h1, .strip, .overview, .quote")) {
+    for (const element of document.querySelectorAll("h1, .strip, .overview")) {
       const bottom = element.getBoundingClientRect().bottom + window.scrollY;
       if (bottom > window.innerHeight) problems.push(`not on the first screen: ${name(element)}`);
     }

@@ -54,7 +54,7 @@ fn halting_kernel() -> Vec<u8> {
 fn a_kernel_that_hangs_is_given_up_and_the_others_go_on() {
     let turn = turn();
     let call = Call::new(
-        "compare --accel tcg --targets linux-guest:busy,null --repeat 2 --retries 0 --seed 1 \
+        "compare --accel tcg --mode closed --targets linux-guest:busy,null --repeat 2 --retries 0 --seed 1 \
          --duration 20ms --warmup 10ms --settle 0s --timeout 20s",
     );
     let (out, kernel) = (call.file("out"), call.file("kernel"));

@@ -52,7 +52,7 @@ fn results_are_written_when_nobody_reads_what_it_says() {
     // A comparison says what it does on standard error, run by run, and its table goes to standard
     // output.
     let call = Call::new(
-        "compare --targets null,null --links loopback --repeat 1 --retries 0 --duration 20ms \
+        "compare --mode closed --targets null,null --links loopback --repeat 1 --retries 0 --duration 20ms \
          --warmup 0s --settle 0s",
     );
     let out = call.file("out");

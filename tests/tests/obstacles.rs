@@ -19,7 +19,7 @@ fn compare(arguments: &str) -> Call {
 
 fn compare_into(out: Option<&Path>, arguments: &str) -> Call {
     let call = Call::new(&format!(
-        "compare --accel tcg --duration 20ms --warmup 10ms --settle 0s --timeout 20s {arguments}"
+        "compare --accel tcg --mode closed --duration 20ms --warmup 10ms --settle 0s --timeout 20s {arguments}"
     ));
     let out = out.map_or_else(|| call.file("out"), Path::to_owned);
     call.with("--out", out).with("--image", built::image())

@@ -94,7 +94,7 @@ fn on_another_machine_with_another_address_and_the_longest_datagrams() {
 fn hermit_and_its_sockets_compared() {
     let turn = turn();
     let call = Call::new(
-        "compare --targets hermit,hermit-sockets --repeat 1 --retries 0 --accel tcg \
+        "compare --mode closed --targets hermit,hermit-sockets --repeat 1 --retries 0 --accel tcg \
          --duration 100ms --warmup 10ms --settle 0s --timeout 20s",
     );
     let out = call.file("out");

@@ -215,7 +215,7 @@ fn compared(outcome: &Outcome) -> Value {
 
 fn comparison(arguments: &str) -> Call {
     let call = Call::new(&format!(
-        "compare --accel tcg --duration 50ms --warmup 10ms --settle 0s --timeout 20s --repeat 1 \
+        "compare --accel tcg --mode closed --duration 50ms --warmup 10ms --settle 0s --timeout 20s --repeat 1 \
          --retries 0 {arguments}"
     ));
     let out = call.file("out");

@@ -20,7 +20,7 @@ const SOCKETS: f64 = 80_000.0;
 /// A call of `fathom compare` of the built image under TCG, in one round as short as can be.
 fn call(arguments: &str) -> Call {
     let call = Call::new(&format!(
-        "compare --accel tcg --duration 50ms --warmup 10ms --settle 0s --timeout 20s --repeat 1 \
+        "compare --accel tcg --mode closed --duration 50ms --warmup 10ms --settle 0s --timeout 20s --repeat 1 \
          --retries 0 {arguments}"
     ));
     let out = call.file("out");

@@ -11,7 +11,7 @@ use crate::stats::summary::percentile_columns;
 use crate::stats::{Summary, Tag};
 
 /// The length of `result.json`. A thousand runs have half of it.
-pub const RESULT_BYTES: u64 = 8 << 20;
+pub const RESULT_BYTES: u64 = 32 << 20;
 
 /// The length of an interval log.
 pub const LOG_BYTES: u64 = 4 << 20;

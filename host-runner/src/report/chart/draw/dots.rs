@@ -22,7 +22,7 @@ const AXIS: f64 = 44.0;
 const ENDS: (f64, f64) = (76.0, 90.0);
 
 /// Widest that the column of names is at the left of the rows; longer names stand over them.
-const NAMES: f64 = 230.0;
+const NAMES: f64 = 280.0;
 
 /// Distances from the line of a row: of the foot of the values, and of both ends of a repetition.
 const VALUE_ABOVE: f64 = 7.0;

@@ -4,7 +4,7 @@ use super::{NONE, Table, percentiles, value};
 use crate::quantity::{bytes, count, per_echo, rate, ratio, share, time};
 use crate::report::document::entry::{Entry, mode};
 use crate::report::sweep::StepState;
-use crate::report::{BeforeAfter, marked, stalls};
+use crate::report::{BeforeAfter, marked};
 use crate::stats::noise::Lost;
 use crate::stats::summary::{PERCENTILES, PercentileColumn, percentile_columns};
 
@@ -93,7 +93,7 @@ pub fn stalls(entries: &[Entry<'_>]) -> Option<Table> {
         "length",
         "requests hit",
         "longest latency",
-        "the host then",
+        "host's gap then",
     ];
     let mut table = Table::new("Stalls", &head);
     let most = if entries.len() > 1 {
@@ -109,7 +109,11 @@ pub fn stalls(entries: &[Entry<'_>]) -> Option<Table> {
                 time(stall.length_ns as f64),
                 count(stall.requests),
                 value(Some(stall.max_ns), entry.censored_from_ns()),
-                stalls::host(stall),
+                match stall.host_gap_ns {
+                    None => "unobserved".to_owned(),
+                    Some(0) => "none".to_owned(),
+                    Some(ns) => time(ns as f64),
+                },
             ];
             table.row(Some(index), cells);
         }
