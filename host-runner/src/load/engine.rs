@@ -145,8 +145,11 @@ where
         let seq = self.window.next_seq();
         self.requests.prepare(seq);
         let mut sent_ns = (self.now_ns)();
+        // A request that is put together ahead of its time waits for it here.
+        while due_ns.is_some_and(|due_ns| sent_ns < due_ns) {
+            sent_ns = (self.now_ns)();
+        }
         self.link.clock_was_read(sent_ns);
-        debug_assert!(due_ns.is_none_or(|due_ns| due_ns <= sent_ns), "early");
         if let Sent::Refused(refusal) = self.link.send(self.requests.stamped(sent_ns))? {
             let attempt = self.refused(refusal, sent_ns)?;
             if attempt.refusal.is_some() {

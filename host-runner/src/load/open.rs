@@ -20,6 +20,11 @@ const AWAKE_NS: u64 = 60_000;
 /// `sched_rt_runtime_us`).
 const AWAKE_SHARE: u64 = 4;
 
+/// How long before a request is due the wait on a link that polls ends, in nanoseconds: about as long as
+/// putting the request together and leaving the poll takes. What is left until then is spent on the clock
+/// alone, so that the request is late by one reading of it and not by all of that.
+const LEAD_NS: u64 = 120;
+
 /// How late a request is, in nanoseconds, of a generator that was kept from its work and has to catch up.
 /// Meanwhile it has no more before the service than the way there holds ([`Link::capacity`]): the service is
 /// as busy with those as it can be, and more of them would wait in queues, or be lost there, for no fault of
@@ -53,11 +58,11 @@ where
     let early_ns = (engine.plan.warmup.duration_ns)
         .filter(|&warmup_ns| warmup_ns < rate.interval_ns())
         .map(|warmup_ns| schedule.due_ns().saturating_add(warmup_ns));
-    // A link that polls ends its wait when the request is due.
-    let awake_ns = if engine.is_polled() {
-        0
+    // A link that polls ends its wait right before the request is due.
+    let (awake_ns, lead_ns) = if engine.is_polled() {
+        (LEAD_NS, LEAD_NS)
     } else {
-        AWAKE_NS.min(rate.interval_ns() / AWAKE_SHARE)
+        (AWAKE_NS.min(rate.interval_ns() / AWAKE_SHARE), 0)
     };
     let capacity = engine.capacity().unwrap_or(u64::MAX);
     // When the link last took a request.
@@ -65,9 +70,10 @@ where
     loop {
         let mut burst = 0;
         let mut is_blocked = false;
-        while sending && schedule.due_ns() <= now_ns && burst < BURST {
+        while sending && schedule.due_ns() <= now_ns.saturating_add(lead_ns) && burst < BURST {
             let due_ns = schedule.due_ns();
-            let holds_back = now_ns - due_ns > BEHIND_NS && engine.window.outstanding() >= capacity;
+            let late_ns = now_ns.saturating_sub(due_ns);
+            let holds_back = late_ns > BEHIND_NS && engine.window.outstanding() >= capacity;
             let refusal = if holds_back || !engine.window.has_room() {
                 Some(Refusal::FULL)
             } else {
