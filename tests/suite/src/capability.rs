@@ -28,6 +28,8 @@ pub enum Capability {
     Root,
     /// `sockperf`, another instrument.
     Sockperf,
+    /// A CPU on which short measurements repeat, as they do under `SCHED_FIFO`.
+    SteadyCpu,
     /// Network namespaces and tap devices, which take root.
     Tap,
     /// `tshark`, which reads captures.
@@ -38,7 +40,7 @@ pub enum Capability {
 
 impl Capability {
     /// All of them, in the order of their names.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::AfXdp,
         Self::Chromium,
         Self::CpuLatency,
@@ -47,6 +49,7 @@ impl Capability {
         Self::Mount,
         Self::Root,
         Self::Sockperf,
+        Self::SteadyCpu,
         Self::Tap,
         Self::Tshark,
         Self::TwoCpus,
@@ -64,6 +67,7 @@ impl Capability {
             Self::Mount => "mount",
             Self::Root => "root",
             Self::Sockperf => "sockperf",
+            Self::SteadyCpu => "steady_cpu",
             Self::Tap => "tap",
             Self::Tshark => "tshark",
             Self::TwoCpus => "two_cpus",
