@@ -299,13 +299,15 @@ fn sockperf_and_fathom_measure_the_same_of_the_same_responder() {
             ratios.len()
         );
         println!("{text}");
+        // Without priority the tail is the scheduler's: whom it lets in between, and for how long.
+        let is_judged = has_priority || *name == "p50";
         match verdict(ratios) {
             Some(Verdict::Agree) => {}
-            Some(Verdict::Undecided) => suite::skip(
+            Some(Verdict::Differ) if is_judged => panic!("they differ: {text}: {ratios:.3?}"),
+            _ => suite::skip(
                 Capability::SteadyCpu,
                 format_args!("not decided, SCHED_FIFO: {has_priority}; {text}"),
             ),
-            differ => panic!("{differ:?}: {text}: {ratios:.3?}"),
         }
     }
 }
