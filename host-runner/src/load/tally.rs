@@ -145,14 +145,15 @@ impl Tally {
     /// of what was due.
     ///
     /// It is held to the requests' own due times and not to the mean rate, from which those of random
-    /// arrivals differ by chance. For want of room the service is to blame, so that does not count.
+    /// arrivals differ by chance. For want of room the service is to blame, so that does not count; nor do
+    /// the `off_cpu_ns` nanoseconds in which the host kept the generator off its CPU.
     #[must_use]
-    pub fn is_generator_limited(&self) -> bool {
+    pub fn is_generator_limited(&self, off_cpu_ns: u64) -> bool {
         let refused = self.send_errors.lasting();
         let due = (self.sent + refused) as f64;
         let due_ns = self.last_due_ns.saturating_sub(self.started_ns);
         let sent_ns = self.last_sent_ns.saturating_sub(self.started_ns);
-        let sent_ns = sent_ns.saturating_sub(self.blocked_ns);
+        let sent_ns = sent_ns.saturating_sub(self.blocked_ns.saturating_add(off_cpu_ns));
         let is_slow = self.sent > 1 && (due_ns as f64) < LEAST_SENT * sent_ns as f64;
         is_slow || (self.sent as f64) < LEAST_SENT * due
     }
@@ -190,7 +191,7 @@ mod tests {
         let none = Tally::default();
         assert_eq!((none.achieved_rate(), none.answered_rate()), (None, None));
         assert_eq!((none.answer_rate(), none.unblocked_rate()), (None, None));
-        assert!(!none.is_generator_limited());
+        assert!(!none.is_generator_limited(0));
     }
 
     #[test]
@@ -202,11 +203,14 @@ mod tests {
             blocked_ns,
             ..Tally::default()
         };
-        assert!(!second(1_000_000_000, 0).is_generator_limited());
-        assert!(!second(1_009_000_000, 0).is_generator_limited());
-        assert!(second(1_011_000_000, 0).is_generator_limited());
+        assert!(!second(1_000_000_000, 0).is_generator_limited(0));
+        assert!(!second(1_009_000_000, 0).is_generator_limited(0));
+        assert!(second(1_011_000_000, 0).is_generator_limited(0));
+        let stalled = second(1_500_000_000, 0);
+        assert!(stalled.is_generator_limited(480_000_000));
+        assert!(!stalled.is_generator_limited(495_000_000), "the host's");
         // The service had no room for more.
-        assert!(!second(1_500_000_000, 495_000_000).is_generator_limited());
+        assert!(!second(1_500_000_000, 495_000_000).is_generator_limited(0));
         assert_eq!(
             second(1_500_000_000, 501_000_000).unblocked_rate(),
             Some(1000.0)
@@ -216,7 +220,7 @@ mod tests {
             for _ in 0..count {
                 tally.send_errors.add(refusal);
             }
-            tally.is_generator_limited()
+            tally.is_generator_limited(0)
         };
         let firewall = Refusal::of(rustix::io::Errno::PERM).unwrap();
         assert!(!refused(firewall, 10));

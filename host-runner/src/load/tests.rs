@@ -65,7 +65,7 @@ fn measure(plan: &Plan, script: impl FnMut(&Header, &[u8]) -> Vec<Answer>) -> (T
 fn expect_rate(tally: &Tally, per_second: f64) {
     let is_close = |rate: f64| (rate / per_second - 1.0).abs() < 1e-4;
     assert!(tally.achieved_rate().is_some_and(is_close), "{tally:?}");
-    assert!(!tally.is_generator_limited(), "{tally:?}");
+    assert!(!tally.is_generator_limited(0), "{tally:?}");
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn random_arrivals_are_sent_at_their_times_and_limit_no_generator() {
     // By chance the rate is off by as much as one in a hundred, and that is no fault of the generator's.
     let off = tally.achieved_rate().unwrap() / 10_000.0 - 1.0;
     assert!(off.abs() < 0.04, "{off}");
-    assert!(!tally.is_generator_limited(), "{tally:?}");
+    assert!(!tally.is_generator_limited(0), "{tally:?}");
 }
 
 #[test]

@@ -341,7 +341,10 @@ impl Run {
             answered_rate: tally.answered_rate(),
             generator_limited: match plan.mode {
                 Mode::Closed | Mode::Pipeline { .. } => false,
-                Mode::Open { .. } => tally.is_generator_limited(),
+                Mode::Open { .. } => {
+                    let off_cpu_ns = noise.measuring.map_or(0, |thread| thread.waited_ns);
+                    tally.is_generator_limited(off_cpu_ns)
+                }
             },
             clock_read_ns: tally.clock_read_ns,
             resolution_ns: tally.resolution_ns,

@@ -173,7 +173,7 @@ fn a_generator_paused_for_30_ms_at_1_4_million_a_second_loses_nothing() {
         assert_eq!(received.get(), tally.sent, "what the service counts");
         let rate = tally.achieved_rate().unwrap();
         assert!((rate / 1.4e6 - 1.0).abs() < 0.001, "{rate}");
-        assert!(!tally.is_generator_limited());
+        assert!(!tally.is_generator_limited(0));
         // The whole pause is in the lateness and in the latency since the request was due...
         let latest_ns = log.lateness_ns.iter().max().copied().unwrap_or(0);
         assert!((29 * MS..31 * MS).contains(&latest_ns), "{latest_ns}");
@@ -205,7 +205,7 @@ fn a_generator_on_time_holds_nothing_back_from_a_service_that_is_too_slow() {
     assert_eq!(tally.sent, 10_000);
     assert!(link.longest > 4000, "{}", link.longest);
     assert!(log.lateness_ns.iter().all(|&ns| ns < 1000));
-    assert!(!tally.is_generator_limited());
+    assert!(!tally.is_generator_limited(0));
     assert_eq!(tally.blocked_ns, 0);
 }
 
@@ -228,7 +228,7 @@ fn a_service_that_stands_still_makes_requests_late_and_loses_none() {
     // 10,000 were due meanwhile, and another thousand while those were worked off.
     assert!((10_800..11_200).contains(&waited), "{waited}");
     // The service was the limit meanwhile.
-    assert!(!tally.is_generator_limited());
+    assert!(!tally.is_generator_limited(0));
     assert!(tally.blocked_ns > 70 * MS, "{tally:?}");
 }
 
@@ -249,7 +249,7 @@ fn a_link_that_takes_nothing_for_a_timeout_has_requests_dropped_and_none_lost() 
     assert!(log.losses.iter().all(|loss| loss.latency_ns >= 1000 * MS));
     // They are given up one by one, a timeout after each was due, and not a second after the last.
     assert!(tally.elapsed_ns < 3_010 * MS, "{tally:?}");
-    assert!(!tally.is_generator_limited(), "the service is to blame");
+    assert!(!tally.is_generator_limited(0), "the service is to blame");
 }
 
 #[test]
@@ -281,7 +281,7 @@ fn a_generator_that_is_too_slow_says_so() {
     let rate = tally.achieved_rate().unwrap();
     assert!((rate - 99_999e9 / took_ns as f64).abs() < 1.0);
     assert!(rate < 0.8 * f64::from(plan_rate), "{rate}");
-    assert!(tally.is_generator_limited());
+    assert!(tally.is_generator_limited(0));
     // The log is as long as it really took.
     assert!(tally.sending_ns > 6 * MS, "{tally:?}");
 }

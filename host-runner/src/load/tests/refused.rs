@@ -100,7 +100,7 @@ fn what_this_host_does_not_send_is_counted_and_the_run_goes_on() {
         if let Mode::Open { .. } = mode {
             assert_eq!(tally.sent + refused, 4000);
             assert_eq!(tally.dropped_locally, refused);
-            assert!(tally.is_generator_limited());
+            assert!(tally.is_generator_limited(0));
         } else {
             assert_eq!(tally.dropped_locally, 0, "nothing was due");
         }
