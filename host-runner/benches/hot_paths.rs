@@ -134,7 +134,7 @@ fn record_and_schedule(c: &mut Criterion) {
     }
 }
 
-/// What an open loop does for each request besides building it and carrying it there and back. It is to
+/// Work of an open loop for each request besides building it and carrying it there and back. It is to
 /// stay at or under 60 ns.
 fn record_and_schedule_next(c: &mut Criterion, arrivals: Arrivals) {
     let Mode::Open { rate, .. } = open() else {

@@ -18,7 +18,7 @@ use wire::Verdict;
 /// What a run may take, in KiB.
 const MOST_KIB: u64 = 64 << 10;
 
-/// What the same run may take more if it is longer, in KiB: the allocator's pages and those of its dozen
+/// Memory that the same run may take more if it is longer, in KiB: the allocator's pages and those of its dozen
 /// histograms that a short run never touches, and no samples. A million of those, of eight bytes each, would
 /// take twice as much.
 const SLACK_KIB: u64 = 4 << 10;

@@ -20,7 +20,7 @@ const MIN_JUDGED: usize = 15;
 /// How many of them may claim a difference.
 const MAX_CLAIMS: usize = 1;
 
-/// What the percentiles of one comparison came to: the codes, and the words.
+/// Returns the outcomes of one comparison's percentiles: the codes, and the words.
 fn verdicts(results: &Results, link: &str) -> Vec<(String, String)> {
     let comparisons = results.json["comparisons"].as_array();
     comparisons

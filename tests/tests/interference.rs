@@ -1,6 +1,6 @@
 //! A run on a host whose CPUs others want as well: whatever that does to it, it is not the service's.
 //!
-//! What is expected holds however the scheduler shares the time out: states follow from what the record says
+//! The expectations hold however the scheduler shares the time out: states follow from what the record says
 //! that was observed, and never hide a loss.
 #![forbid(unsafe_code)]
 

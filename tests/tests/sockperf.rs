@@ -157,7 +157,7 @@ fn median(ratios: &[f64]) -> (f64, [f64; 2]) {
     )
 }
 
-/// What rounds tell of two instruments.
+/// Outcome of the rounds of two instruments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Agree,
@@ -166,7 +166,7 @@ enum Verdict {
     Undecided,
 }
 
-/// What the ratios tell; `None` while more rounds could tell.
+/// Returns the outcome of `ratios`; `None` while more rounds could decide it.
 fn verdict(ratios: &[f64]) -> Option<Verdict> {
     let (_, [low, high]) = median(ratios);
     if ratios.len() < ROUNDS[0] {
@@ -203,9 +203,9 @@ fn rounds_are_added_until_they_tell_and_hide_no_difference() {
     assert_eq!(median(&nine), (5.0, [2.0, 8.0]));
 }
 
-/// How many of 1000 comparisons end in each verdict, in its order, between instruments that differ by a factor of
-/// `bias`: ratios of rounds are spread by about `spread` around it, and one in ten is three times too high or
-/// too low besides.
+/// Returns the numbers of 1000 comparisons that end in each verdict, in its order, between instruments that differ
+/// by a factor of `bias`: ratios of rounds are spread by about `spread` around it, and one in ten is three times
+/// too high or too low besides.
 fn simulated(bias: f64, spread: f64) -> [usize; 3] {
     let mut state = 1_u64;
     // Knuth's generator (MMIX): its upper bits are as good as these tests need.

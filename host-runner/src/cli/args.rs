@@ -48,7 +48,7 @@ pub struct RunArgs {
     /// What load to put on the service.
     #[command(flatten)]
     pub load: LoadArgs,
-    /// What the result has to live up to.
+    /// Requirements that the result has to meet.
     #[command(flatten)]
     pub validity: ValidityArgs,
     /// Where results go.
@@ -233,7 +233,7 @@ pub struct GuestArgs {
     /// Capture every frame into this file
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub pcap: Option<PathBuf>,
-    /// Whether the host's kernel serves the guest's rings, vhost-net (link tap only)
+    /// Service of the guest's rings by the host's kernel, vhost-net (link tap only)
     #[arg(long, value_enum, default_value_t, hide_short_help = true)]
     pub vhost: VhostChoice,
     /// What the guest logs to its console: off, error, warn, info, debug or trace

@@ -23,13 +23,13 @@ const SLEEPING: u64 = 60_000;
 /// Part of those that are sent before, and not measured.
 const WARMUP: u64 = 10;
 
-/// What is offered, which is more than any generator sends: each request is late.
+/// Offered rate, which is more than any generator sends: each request is late.
 const RATE: Rate = Rate::per_second(20_000_000);
 
-/// How long the thread may be off its CPU.
+/// Longest time that the thread may be off its CPU, in nanoseconds.
 const TIMEOUT_NS: u64 = 50_000_000;
 
-/// How long the whole may take, in nanoseconds: what was sent by then will do.
+/// Longest duration of the whole, in nanoseconds: the requests sent by then are enough.
 const MOST_NS: u64 = 1_000_000_000;
 
 /// Measures the limit on a link named `link`, in requests per second, with the payload of `plan`. The thread

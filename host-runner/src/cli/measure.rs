@@ -43,9 +43,9 @@ pub struct Measured {
     pub warmup_settled: Option<bool>,
     /// Other programs that had much of a CPU meanwhile.
     pub busy: Vec<Busy>,
-    /// What the host did on the CPUs in use.
+    /// Activity of the host on the CPUs in use.
     pub host_activity: Option<HostActivity>,
-    /// What it has to live up to.
+    /// Requirements that it has to meet.
     pub policy: Policy,
     /// The worst stalls.
     pub stalls: Vec<Stall>,
@@ -79,7 +79,7 @@ impl Measured {
     }
 }
 
-/// How a measurement is made, beside its plan.
+/// Conditions of a measurement, beside its plan.
 #[derive(Clone, Copy, Debug)]
 pub struct Conditions<'a> {
     /// Warm-up goes on until latency has settled, but no longer than this beyond the plan's own, in
@@ -89,7 +89,7 @@ pub struct Conditions<'a> {
     pub boot_id: Option<u32>,
     /// The service's threads that are observed.
     pub threads: Threads,
-    /// What the result has to live up to, and how long to wait for a quiet host.
+    /// Requirements that the result has to meet, and the time to wait for a quiet host.
     pub validity: ValidityArgs,
     /// The CPUs and processes whose activity is recorded.
     pub observed: Option<&'a Observed>,

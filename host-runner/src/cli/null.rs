@@ -16,7 +16,7 @@ pub struct Null {
     pub reflector: Reflector,
     /// The link.
     pub link: Box<dyn Link>,
-    /// Whether this side polls memory that it shares with the thread.
+    /// True if this side polls memory that it shares with the thread.
     pub is_polled: bool,
     /// CPUs of the two threads.
     pub placement: Placement,

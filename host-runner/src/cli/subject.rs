@@ -48,11 +48,11 @@ pub struct Subject {
     assignment: Option<Assignment>,
     /// The CPUs that were taken.
     cpus: Option<Cpus>,
-    /// Why this program's memory is not locked, if it is not.
+    /// Outcome of locking this program's memory; the error is the reason, in words.
     instrument_lock: Result<(), String>,
-    /// What its measurements have to live up to.
+    /// Requirements that its measurements have to meet.
     validity: ValidityArgs,
-    /// Whether the host's kernel serves the guest's rings, on link `tap`.
+    /// Choice between the host's kernel and QEMU for the guest's rings, on link `tap`.
     vhost: Option<Vhost>,
     /// The service's CPU, if this side polls memory that it shares with it.
     shared_cpu: Option<usize>,
@@ -80,7 +80,8 @@ impl Service {
         }
     }
 
-    /// What its emulation has taken so far of the CPUs that it shares with the measuring thread.
+    /// Returns the time that its emulation has taken so far of the CPUs that it shares with the measuring
+    /// thread.
     fn own_threads_ns(&self) -> Option<u64> {
         match self {
             Self::Guest { machine, .. } => machine.own_threads_ns(),
@@ -474,42 +475,4 @@ fn address(args: &RunArgs, machine: &Machine) -> SocketAddr {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser as _;
-
-    use super::super::{Cli, Command};
-    use super::*;
-    use crate::load::ladder;
-
-    /// The plans that `fathom run` with `options` carries out, one after the other.
-    fn plans(options: &str) -> Vec<Plan> {
-        let line = format!("fathom run {options}");
-        let Command::Run(args) = Cli::try_parse_from(line.split_whitespace())
-            .unwrap()
-            .command
-        else {
-            panic!("{line}");
-        };
-        let first = args.load.plan().unwrap();
-        let steps = ladder::steps(&first, args.load.arrivals(), 1000.0).into_iter();
-        let steps = steps.filter(|_| args.load.sweep).map(|step| step.plan);
-        std::iter::once(first).chain(steps).collect()
-    }
-
-    #[test]
-    fn placement_follows_the_plan() {
-        let placed = |options, link| -> Vec<bool> {
-            let plans = plans(options).into_iter();
-            plans.map(|plan| is_placed(link, plan.mode)).collect()
-        };
-        for link in [LinkKind::User, LinkKind::Unix, LinkKind::Tap] {
-            assert_eq!(placed("", link), [true]);
-            assert_eq!(placed("--mode open", link), [true]);
-            assert_eq!(placed("--mode pipeline", link), [false]);
-            // Which begins with a pipeline, and goes on with open loops.
-            let expected = std::iter::once(false).chain([true; 10]);
-            assert_eq!(placed("--sweep", link), expected.collect::<Vec<_>>());
-        }
-        assert_eq!(placed("--sweep", LinkKind::VhostUser), [true; 11]);
-    }
-}
+mod tests;

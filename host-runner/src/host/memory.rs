@@ -38,7 +38,7 @@ impl Locked {
 ///
 /// # Errors
 ///
-/// Why not, in words.
+/// The reason why nothing is locked, in words.
 pub fn lock_this_process() -> Result<(), String> {
     let status = rights::status(&Tree::default());
     let may = rights::has(status.as_deref(), rights::IPC_LOCK) == Some(true);

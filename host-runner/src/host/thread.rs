@@ -1,5 +1,5 @@
-//! What the kernel says of one thread: how long it ran, how long it waited for a CPU, and what the hypervisor
-//! took of that CPU.
+//! The kernel's accounts of one thread: the time that it ran, the time that it waited for a CPU, and the time
+//! that the hypervisor took of that CPU.
 
 use std::fs;
 

@@ -208,7 +208,7 @@ impl Windows {
         })
     }
 
-    /// What an echo takes in the window that `quarter` quarters of them are under, once they are sorted.
+    /// Returns what an echo takes in the window that `quarter` quarters of them are under, once they are sorted.
     fn quartile(&self, quarter: usize) -> f64 {
         self.per_echo[self.per_echo.len() * quarter / 4] as f64 / self.supply.window as f64
     }

@@ -100,7 +100,7 @@ pub struct Dropped {
     pub latency_ns: u64,
 }
 
-/// What a measurement tells, as it happens.
+/// Receiver of a measurement's events, as they happen.
 pub trait Observer {
     /// A request of warm-up was answered in time, which is not measured.
     fn warmed_up(&mut self, _sample: Sample) {}

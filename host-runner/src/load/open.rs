@@ -20,18 +20,18 @@ const AWAKE_NS: u64 = 60_000;
 /// `sched_rt_runtime_us`).
 const AWAKE_SHARE: u64 = 4;
 
-/// How long before a request is due the wait on a link that polls ends, in nanoseconds: about as long as
-/// putting the request together and leaving the poll takes. What is left until then is spent on the clock
-/// alone, so that the request is late by one reading of it and not by all of that.
+/// Time before a request is due at which the wait on a link that polls ends, in nanoseconds: about as long as
+/// putting the request together and leaving the poll takes. The rest of the time until it is due is spent on
+/// the clock alone, so that the request is late by one reading of it and not by all of that.
 const LEAD_NS: u64 = 120;
 
-/// How late a request is, in nanoseconds, of a generator that was kept from its work and has to catch up.
+/// Lateness of a request, in nanoseconds, from which on the generator was kept from its work and has to catch up.
 /// Meanwhile it has no more before the service than the way there holds ([`Link::capacity`]): the service is
 /// as busy with those as it can be, and more of them would wait in queues, or be lost there, for no fault of
 /// the service's. A generator that is on time never holds back.
 const BEHIND_NS: u64 = 100_000;
 
-/// How long to wait for room on the link, in nanoseconds, before it is tried again. An answer ends the wait.
+/// Time to wait for room on the link, in nanoseconds, before it is tried again. An answer ends the wait.
 const RETRY_NS: u64 = 50_000;
 
 /// The most requests that a generator that is behind sends before it looks for replies: few beside the

@@ -201,7 +201,7 @@ impl Plan {
         }
     }
 
-    /// How long measuring takes, in nanoseconds, as far as that is known beforehand; with random arrivals
+    /// Returns how long measuring takes, in nanoseconds, as far as that is known beforehand; with random arrivals
     /// on average.
     #[must_use]
     pub fn expected_ns(&self) -> Option<u64> {

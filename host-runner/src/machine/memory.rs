@@ -85,7 +85,7 @@ mod tests {
 
     use super::*;
 
-    /// How much memory this process has locked, in KiB (proc(5), `VmLck`).
+    /// Returns the memory that this process has locked, in KiB (proc(5), `VmLck`).
     fn locked_kib() -> u64 {
         let status = fs::read_to_string("/proc/self/status").unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmLck:"));

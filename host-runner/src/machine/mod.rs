@@ -159,7 +159,7 @@ impl Machine {
     ///
     /// # Errors
     ///
-    /// Why it is not, in words.
+    /// The reason why it is not, in words.
     pub fn memory_lock(&self) -> Result<(), String> {
         let obstacle = self.booted.memory.obstacle();
         obstacle.map_or(Ok(()), |obstacle| Err(obstacle.to_owned()))

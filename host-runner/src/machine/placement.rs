@@ -35,9 +35,9 @@ pub enum Placement {
     Bound {
         /// Which.
         cpus: Cpus,
-        /// Whether the measuring thread goes first on its CPU (`SCHED_FIFO`).
+        /// True if the measuring thread goes first on its CPU (`SCHED_FIFO`).
         goes_first: bool,
-        /// Whether QEMU's other threads run on the measuring thread's CPU too, for want of a third.
+        /// True if QEMU's other threads run on the measuring thread's CPU too, for want of a third.
         is_shared: bool,
     },
     /// Everything is as the scheduler has it, for this reason.

@@ -37,7 +37,7 @@ pub struct Vhost {
      {DEVICE} may be read and written by you, or use `--vhost auto` or `--vhost off`"
 )]
 pub struct NoVhost {
-    /// What is in the way.
+    /// Obstacle, in words.
     pub reason: String,
 }
 

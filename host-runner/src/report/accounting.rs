@@ -1,4 +1,4 @@
-//! What became of the requests, in words.
+//! Account of the requests, in words.
 
 use std::fmt::Write as _;
 

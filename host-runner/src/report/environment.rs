@@ -42,7 +42,7 @@ pub struct Environment {
     /// does not tell.
     #[serde(default)]
     pub shared_cores: Option<Vec<Vec<usize>>>,
-    /// What else of this host decides latencies; null in records of earlier versions.
+    /// Other properties of this host that decide latencies; null in records of earlier versions.
     #[serde(default)]
     pub fingerprint: Option<Fingerprint>,
     /// The kernel's name, release and version.

@@ -78,7 +78,7 @@ pub const SCHEMA: &str = "fathom/1";
 pub struct Report {
     /// [`SCHEMA`].
     pub schema: Cow<'static, str>,
-    /// What the figures mean, as codes; null in records of versions that did not say.
+    /// Meanings of the figures, as codes; null in records of versions that did not say.
     #[serde(default)]
     pub methods: Option<Methods>,
     /// What it was measured on.

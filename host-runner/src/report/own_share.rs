@@ -1,5 +1,5 @@
-//! What the targets' own QEMU threads took of the measuring thread's CPU, on a host without a third CPU for
-//! them: where the shares differ, so do the latencies, and not for the guests' sake.
+//! Share that the targets' own QEMU threads took of the measuring thread's CPU, on a host without a third CPU
+//! for them: where the shares differ, so do the latencies, and not for the guests' sake.
 
 use super::Run;
 use super::why::median;

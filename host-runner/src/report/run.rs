@@ -23,37 +23,17 @@ use crate::stats::{
 
 mod guest_counters;
 mod losses;
+mod setting;
 
 pub use guest_counters::GuestCounters;
 pub use losses::{Losses, Sent};
-
-/// What was measured, and over what.
-#[derive(Clone, Debug)]
-pub struct Setting {
-    /// What was measured.
-    pub target: String,
-    /// Variant of the target: how the service on Linux waits for datagrams, or `smoltcp` if that answers in
-    /// the unikernel; null elsewhere.
-    pub responder: Option<String>,
-    /// The service's address and port, as the client saw them.
-    pub address: String,
-    /// The link's name.
-    pub link: String,
-    /// The accelerator's name, if this program booted the machine.
-    pub accel: Option<String>,
-    /// From QEMU's start to the ready line, in milliseconds of the host's clock.
-    pub boot_ms: Option<f64>,
-    /// From the jump into the image to the ready line, in milliseconds of the guest's clock.
-    pub guest_boot_ms: Option<f64>,
-    /// Which CPUs and what priority the measurement had, if this program booted the machine.
-    pub placement: Option<String>,
-}
+pub use setting::Setting;
 
 /// A measurement's record. Times without a unit in their name are in nanoseconds where the
 /// field that holds them says so.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Run {
-    /// What was measured.
+    /// The target's name.
     pub target: String,
     /// Variant of the target: how the service on Linux waits for datagrams, or `smoltcp` if that answers in
     /// the unikernel; null elsewhere.
@@ -79,24 +59,24 @@ pub struct Run {
     pub accel: Option<String>,
     /// The round of a comparison that the run belongs to, from 1 on.
     pub round: Option<u32>,
-    /// How often that was tried, with this: an invalid run is repeated.
+    /// Number of the attempt, from 1 on: an invalid run is repeated.
     pub attempt: Option<u32>,
     /// `closed`, `open` or `pipeline`.
     pub mode: Cow<'static, str>,
-    /// How many requests the pipeline keeps in flight.
+    /// Number of requests that the pipeline keeps in flight.
     pub depth: Option<u16>,
     /// Protocol that the service was taken to answer with: `fathom` or `echo`.
     #[serde(default = "fathom")]
     pub protocol: Cow<'static, str>,
     /// Length of every request's UDP payload.
     pub payload_bytes: usize,
-    /// Which share of the pipeline's rate, or of the generator's limit if that is less, the open loop is
+    /// Share of the pipeline's rate, or of the generator's limit if that is less, that the open loop is
     /// offered, in percent, if it is a step of a sweep.
     pub sweep_percent: Option<u32>,
-    /// What the open loop was to send, in requests per second.
+    /// Rate that the open loop was to send at, in requests per second.
     pub offered_rate: Option<f64>,
-    /// What was sent, in requests per second from when the first was due to the last actual send; for a
-    /// pipeline, what was answered.
+    /// Rate of sends, in requests per second from when the first was due to the last actual send; for a
+    /// pipeline, the rate of answers.
     pub achieved_rate: Option<f64>,
     /// Arrivals of an open loop: `poisson` or `even`; null in other loops.
     #[serde(default)]
@@ -141,7 +121,7 @@ pub struct Run {
     pub elapsed_ns: u64,
     /// See [`Tally`] for this and the other counts.
     pub warmup_discarded: u64,
-    /// Whether latency settled during warm-up; null where that was not waited for.
+    /// True if latency settled during warm-up; null where that was not waited for.
     pub warmup_settled: Option<bool>,
     /// Requests sent.
     pub sent: u64,
@@ -214,7 +194,7 @@ pub struct Run {
     /// it sleeps while it waits.
     #[serde(default)]
     pub gaps_ns: Option<Summary>,
-    /// What a client that waits for each answer would have recorded; open loop only.
+    /// Latency as a client that waits for each answer would have recorded it; open loop only.
     pub uncorrected_latency_ns: Option<Summary>,
     /// The time in the handler, between the two stamps of the service; null where the protocol does not
     /// tell it.
@@ -224,19 +204,19 @@ pub struct Run {
     /// The rate of the service's clock against the host's; null where it could not be bounded.
     #[serde(default)]
     pub guest_clock: Option<GuestClock>,
-    /// How late requests were sent; open loop only.
+    /// Lateness of sends: from when a request was due to its actual send; open loop only.
     pub send_lateness_ns: Option<Summary>,
     /// The round trip of one cache line between the measuring core and the guest's; null unless the
     /// link is over shared memory.
     pub core_round_trip_ns: Option<BeforeAfter>,
     /// The median round trip to a thread that answers on the same link in the guest's place.
     pub reflector_round_trip_ns: Option<BeforeAfter>,
-    /// How often guest and instrument woke each other, warm-up included; null where the link can't
+    /// Numbers of times that guest and instrument woke each other, warm-up included; null where the link can't
     /// see it.
     pub signals: Option<Signals>,
-    /// What the host did meanwhile.
+    /// Noise of the host meanwhile.
     pub noise: Noise,
-    /// What the service counted since its boot.
+    /// Counters of the service since its boot.
     pub guest_counters: Option<GuestCounters>,
     /// From QEMU's start to the ready line, in milliseconds.
     pub boot_ms: Option<f64>,
@@ -256,7 +236,7 @@ pub struct Run {
     /// system, or responder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_bytes: Option<u64>,
-    /// Which CPUs and what priority the measurement had.
+    /// CPUs and priority that the measurement had.
     pub placement: Option<String>,
     /// CPUs of the guest and of the measuring thread; null where the scheduler chose.
     #[serde(default)]
@@ -270,9 +250,9 @@ pub struct Run {
     /// The memory that was locked; null where this program started nothing.
     #[serde(default)]
     pub memory_locked: Option<Locked>,
-    /// Whether the run was broken off.
+    /// True if the run was broken off.
     pub partial: bool,
-    /// Whether the figures mean what they say.
+    /// True if the figures mean what they say.
     pub valid: bool,
     /// Everything that stands against the run or against a percentile of it, as codes with numbers.
     #[serde(default)]
@@ -484,7 +464,7 @@ impl Run {
         Duration::from_nanos(self.sending_ns.unwrap_or(self.elapsed_ns))
     }
 
-    /// What the run's files are called, up to the dot.
+    /// Returns the name of the run's files up to the dot.
     #[must_use]
     pub fn file_stem(&self) -> String {
         let percent = self.sweep_percent;

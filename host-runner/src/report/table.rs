@@ -88,7 +88,7 @@ fn write(report: &Report, run: &Run, text: &mut String) -> fmt::Result {
     verdict(run, text)
 }
 
-/// How far to trust it, and what to do about that.
+/// Writes how far to trust it, and what to do about that.
 fn verdict(run: &Run, text: &mut String) -> fmt::Result {
     writeln!(text, "trust      {}", trust::sentence(run))?;
     for remedy in run.remedies() {

@@ -1,4 +1,4 @@
-//! How far a measurement can be trusted, in one sentence made from the states of its percentiles.
+//! Trust in a measurement, in one sentence made from the states of its percentiles.
 
 use super::Run;
 use crate::stats::State;

@@ -88,7 +88,7 @@ pub struct Difference {
     pub percentile: Percentile,
     /// The values of each round.
     pub rounds: Vec<Values>,
-    /// What the difference comes to.
+    /// Outcome of the comparison.
     pub outcome: Verdict,
     /// The typical boot's ratio, target by baseline; `None` where a value is censored.
     pub ratio: Option<f64>,
@@ -103,7 +103,7 @@ pub struct Difference {
     pub losses: Option<LossRatio>,
 }
 
-/// What a difference comes to.
+/// Outcome of a comparison.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
@@ -127,7 +127,7 @@ impl Values {
         self.target.ln() - self.baseline.ln()
     }
 
-    /// How far the logarithm may be off, for the widths of slots.
+    /// Returns the error that the logarithm may have, for the widths of slots.
     fn width(self) -> f64 {
         self.target.relative_width() + self.baseline.relative_width()
     }

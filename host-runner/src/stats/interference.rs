@@ -52,7 +52,7 @@ pub struct MeasuringGaps<'a> {
     pub foreign_share: f64,
 }
 
-/// What was observed of the threads in a request's way.
+/// Observations of the threads that a request passes.
 #[derive(Clone, Debug, Default)]
 pub struct Interference<'a> {
     /// Gaps of the measuring thread, if it polls.

@@ -173,7 +173,7 @@ fn ratio(part: u64, whole: u64) -> f64 {
     part as f64 / whole.max(1) as f64
 }
 
-/// What became of the time in which a thread wanted to run.
+/// Account of the time in which a thread wanted to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ThreadNoise {
     /// Time that it ran, in nanoseconds.
@@ -243,7 +243,7 @@ pub struct Noise {
     pub involuntary_switches: Option<u64>,
     /// The share of all CPU time during the run that the hypervisor gave to others.
     pub steal_share: Option<f64>,
-    /// What the measuring thread saw itself during the run, in gaps over a microsecond; absent on
+    /// Time that the measuring thread saw itself lose during the run, in gaps over a microsecond; absent on
     /// a link where it sleeps instead of polling.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beside: Option<Lost>,

@@ -17,7 +17,7 @@ const WANTED: usize = 2;
 /// Outcome of waiting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quiet {
-    /// What the thread lost in the last windows, two if there were as many.
+    /// Time that the thread lost in the last windows, two if there were as many.
     pub floor: Floor,
     /// Time that the target's own threads ran meanwhile on the CPU of the spinning thread, in nanoseconds.
     pub own_ns: Option<u64>,

@@ -20,7 +20,7 @@ pub struct Recorder {
     /// Number of in-time replies whose guest times are impossible: t3 before t2, or a service time longer
     /// than the round trip. In `service` and `path` they are bounded to what is possible.
     pub impossible_times: u64,
-    /// What service times are multiplied with to be times of the host's clock.
+    /// Factor that makes service times into times of the host's clock.
     pub correction: Correction,
     /// What only an open loop has.
     pub open: Option<OpenLoop>,

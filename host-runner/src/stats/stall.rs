@@ -57,7 +57,7 @@ struct Current {
 /// The stalls of one run.
 #[derive(Debug)]
 pub struct Stalls {
-    /// How many more rises there are over values of this slot than over those of the one before.
+    /// Number of rises more that there are over values of this slot than over those of the one before.
     rises: Box<[i64]>,
     last: Slot,
     started_ns: u64,

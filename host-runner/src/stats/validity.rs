@@ -78,7 +78,7 @@ impl FromStr for Needs {
     }
 }
 
-/// What a run has to live up to.
+/// Requirements that a run has to meet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     /// The percentile up to which figures are needed.
@@ -163,13 +163,13 @@ pub fn judge(
     let failing = judged
         .iter()
         .find(|(_, state)| !state.counts(policy.is_strict));
-    let told = Told {
+    let facts = Facts {
         tally,
         recorder,
         noise,
     };
     if let Some((percentile, state)) = failing {
-        decisive.extend(told.reason(percentile, state));
+        decisive.extend(facts.reason(percentile, state));
     }
     let mut reasons = decisive.clone();
     for (index, (percentile, state)) in states.iter().enumerate() {
@@ -179,7 +179,7 @@ pub fn judge(
             State::Few => state.low_ns.is_some() || index <= policy.needs.0,
             _ => true,
         };
-        let reason = told.reason(percentile, state).filter(|_| is_of_note);
+        let reason = facts.reason(percentile, state).filter(|_| is_of_note);
         let is_new = |new: &Reason| reasons.iter().all(|it| it.code != new.code);
         if let Some(reason) = reason.filter(is_new) {
             reasons.push(reason);
@@ -280,14 +280,14 @@ fn interference<'a>(
     }
 }
 
-/// What the reasons for a percentile's state are told from.
-struct Told<'a> {
+/// Facts that the reasons for a percentile's state follow from.
+struct Facts<'a> {
     tally: &'a Tally,
     recorder: &'a Recorder,
     noise: &'a Noise,
 }
 
-impl Told<'_> {
+impl Facts<'_> {
     /// Returns the reason why a percentile is in its state; `None` if it is clean.
     fn reason(&self, percentile: &Percentile, state: &PercentileState) -> Option<Reason> {
         let lateness_ns =

@@ -150,9 +150,9 @@ pub struct Ring<const SIZE: usize> {
     notified: u64,
     /// Number of buffers that came back, modulo 2¹⁶.
     reclaimed: u16,
-    /// What stands in the ring's entries.
+    /// Copy of the ring's entries.
     entries: [u16; SIZE],
-    /// What stands in the descriptors: whose buffer and its length, see [`described`].
+    /// Copy of the descriptors: whose buffer and its length, see [`described`].
     descriptions: [u32; SIZE],
 }
 

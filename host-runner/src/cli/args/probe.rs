@@ -18,7 +18,7 @@ pub struct ProbeArgs {
     /// Client that sends the load.
     #[command(flatten)]
     pub client: ClientArgs,
-    /// What the result has to live up to.
+    /// Requirements that the result has to meet.
     #[command(flatten)]
     pub validity: ValidityArgs,
     /// Destination of the results.

@@ -22,7 +22,7 @@ use crate::target::Target;
 /// last word holds.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// What to measure: hermit, hermit:smoltcp, hermit-sockets, linux-guest:MODE, linux-host:MODE (MODE is blocking,
+    /// Targets to measure: hermit, hermit:smoltcp, hermit-sockets, linux-guest:MODE, linux-host:MODE (MODE is blocking,
     /// busy, io_uring or, for linux-host on link tap, af_xdp), null
     #[arg(
         long,
@@ -61,7 +61,7 @@ pub struct CompareArgs {
     /// What load to put on every target.
     #[command(flatten)]
     pub load: LoadArgs,
-    /// What every run has to live up to.
+    /// Requirements that every run has to meet.
     #[command(flatten)]
     pub validity: ValidityArgs,
     /// Where results go.

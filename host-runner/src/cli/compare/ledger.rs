@@ -215,7 +215,7 @@ impl Ledger {
         self.runs.is_empty()
     }
 
-    /// Whether anything was measured of `combination`.
+    /// Returns true if anything was measured of `combination`.
     #[must_use]
     pub fn has_measured(&self, combination: Combination) -> bool {
         self.runs.iter().any(|run| combination.is_of(run))
@@ -385,7 +385,7 @@ pub struct Missing {
     pub modes: Vec<&'static str>,
 }
 
-/// How much of what was asked for a comparison has come to.
+/// Parts of a comparison that were asked for and are missing from its result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conclusion {
     /// The rounds in which a valid measurement is missing, target by target.

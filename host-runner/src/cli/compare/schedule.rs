@@ -143,7 +143,7 @@ pub fn load_s(plan: &Plan) -> f64 {
     load_ns as f64 / 1e9
 }
 
-/// What each further load of a boot takes beside itself: looking at the host's noise and at the floors.
+/// Seconds that each further load of a boot takes beside itself: for measuring the host's noise and the floors.
 const NOISE_S: f64 = 0.3;
 
 const HERMIT_S: f64 = 1.5;

@@ -33,15 +33,15 @@ use crate::stats::Ended;
 use crate::target::{Target, TargetError};
 use crate::terminal::one_line;
 
-/// What the boots of a comparison are measured by.
+/// Settings that are common to the boots of a comparison.
 pub struct Session<'a> {
     /// The loads of each boot.
     pub loops: &'a Loops,
     /// For how long to wait at most until latency has settled, in nanoseconds.
     pub settle_ns: u64,
-    /// How often a measurement is made again.
+    /// Number of times that a measurement is repeated.
     pub retries: u32,
-    /// What time there is.
+    /// Time available and used.
     pub time: RefCell<Time>,
     /// Where results go.
     pub output: &'a Output,
@@ -63,7 +63,7 @@ struct Field {
     impossible: Option<CliError>,
 }
 
-/// What became of a boot in a round.
+/// Outcome of a boot in a round.
 enum Outcome {
     /// It was measured.
     Done,
@@ -388,7 +388,7 @@ impl Field {
     }
 }
 
-/// Whether the machine can't do it, so that trying again is in vain and nobody's fault.
+/// Returns true if the machine can't do it: trying again is in vain, and the failure is nobody's fault.
 fn is_out_of_reach(error: &CliError) -> bool {
     matches!(
         error,

@@ -43,18 +43,18 @@ use session::{Reception, Shared};
 /// The link's name.
 pub const NAME: &str = "vhost-user";
 
-/// How often the queue is looked at before the clock is, a power of two, and before the driver is told of frames
-/// that are sent. Reading the clock takes as long as some ten looks.
-const LOOKS: u32 = 64;
+/// Number of polls of the queue before the clock is read, a power of two, and before the driver is notified of
+/// frames that are sent. Reading the clock takes as long as some ten polls.
+const POLLS: u32 = 64;
 
 /// The same when the deadline is [`NEAR_NS`] away or less, which is when the next request of an open loop is
-/// due: it is not to wait for the rest of [`LOOKS`].
-const NEAR_LOOKS: u32 = 8;
+/// due: it is not to wait for the rest of [`POLLS`].
+const NEAR_POLLS: u32 = 8;
 
-/// How near that is, in nanoseconds: longer than [`LOOKS`] take.
+/// Time before the deadline from which on it is near, in nanoseconds: longer than [`POLLS`] take.
 const NEAR_NS: u64 = 500;
 
-/// At which look there is time to get ready for the next frame to send: there is nothing else to do
+/// Poll at which there is time to get ready for the next frame to send: there is nothing else to do
 /// until the answer comes, which takes longer.
 const PREPARED_AT: u32 = 1;
 
@@ -134,19 +134,19 @@ impl Frames for Virtqueues {
     ) -> Result<Option<Received>, LinkError> {
         loop {
             let mut device = self.shared.lock();
-            let mut looks = 0_u32;
-            let mut until_reading = LOOKS;
+            let mut polls = 0_u32;
+            let mut until_reading = POLLS;
             while !self.shared.is_wanted() {
                 if let Some(len) = device.receive(frame).map_err(broken)? {
                     let at_ns = clock::now_ns();
                     self.gaps.read(at_ns);
                     return Ok(Some(Received { len, at_ns }));
                 }
-                if looks == PREPARED_AT {
+                if polls == PREPARED_AT {
                     device.prepare();
                 }
-                // At the first look and then now and again.
-                if looks & (until_reading - 1) == 0 {
+                // At the first poll and then now and again.
+                if polls & (until_reading - 1) == 0 {
                     if !self.backlog.is_empty() {
                         self.backlog.send(&mut device).map_err(broken)?;
                     }
@@ -156,12 +156,12 @@ impl Frames for Virtqueues {
                         return Ok(None);
                     }
                     let is_near = deadline_ns - now_ns <= NEAR_NS;
-                    until_reading = if is_near { NEAR_LOOKS } else { LOOKS };
-                    if looks > 0 && looks.is_multiple_of(LOOKS) {
+                    until_reading = if is_near { NEAR_POLLS } else { POLLS };
+                    if polls > 0 && polls.is_multiple_of(POLLS) {
                         device.settle();
                     }
                 }
-                looks = looks.wrapping_add(1);
+                polls = polls.wrapping_add(1);
             }
             drop(device);
             // Until the other thread has it: it is on its way.

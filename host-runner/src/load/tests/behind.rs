@@ -15,7 +15,7 @@ const CALL_NS: u64 = 50;
 /// A queue of bounded length before a service that takes requests one by one.
 struct Queue {
     clock: VirtualClock,
-    /// How long the service takes for a request, in nanoseconds.
+    /// Time that the service takes for a request, in nanoseconds.
     service_ns: u64,
     /// Number of requests that wait or are served.
     room: usize,

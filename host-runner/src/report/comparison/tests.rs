@@ -4,6 +4,7 @@ use super::*;
 use crate::load::Mode;
 use crate::stats::Recording;
 use crate::stats::comparison::losses::LossRatio;
+use crate::stats::summary::PERCENTILES;
 
 fn value(ns: u64, is_censored: bool) -> Value {
     Value {

@@ -32,7 +32,7 @@ impl Comparison {
         }
     }
 
-    /// How many boots show the difference, and how large it is.
+    /// Returns the number of boots that show the difference, and its size.
     fn extent(&self, boots: Option<usize>) -> String {
         let boots = boots.map(|boots| format!(" in {boots} of {} boots,", self.rounds));
         format!("{} {}", boots.unwrap_or_default(), self.by())
@@ -68,7 +68,7 @@ impl Comparison {
         }
     }
 
-    /// What each loses of its requests, `1.20 % against 5.00 %`; `None` if neither loses any.
+    /// Returns the share of its requests that each loses, `1.20 % against 5.00 %`; `None` if neither loses any.
     #[must_use]
     pub fn lost_shares(&self) -> Option<String> {
         let (target, baseline) = (self.target_lost?, self.baseline_lost?);
@@ -76,7 +76,7 @@ impl Comparison {
         (target > 0.0 || baseline > 0.0).then(|| format!("{target_words} against {baseline_words}"))
     }
 
-    /// What both lose, of which neither's latency can tell.
+    /// Returns the losses of both, in words, where latency can't be compared for them.
     fn losses(&self) -> String {
         let beyond = self.percentile.trim_start_matches('p').parse::<f64>();
         let beyond = beyond.map_or_else(
@@ -97,7 +97,7 @@ impl Comparison {
     }
 }
 
-/// Whether a ratio is told as a factor.
+/// Returns true if a ratio is printed as a factor.
 fn is_factor(ratio: f64) -> bool {
     !(FACTOR.recip()..FACTOR).contains(&ratio)
 }

@@ -50,7 +50,7 @@ struct Palette {
 #[derive(Debug, Serialize)]
 struct Measurements {
     entries: Vec<EntryView>,
-    /// Why some are not valid: like reasons once, each with what it is of.
+    /// Reasons why some are not valid: like reasons once, each with the measurements that it applies to.
     invalid: Vec<Invalid>,
     /// Number of those.
     invalid_count: usize,
@@ -59,7 +59,7 @@ struct Measurements {
     latency: Table,
     /// The worst stalls, and when the maximum was.
     stalls: Option<Table>,
-    /// What the host did meanwhile.
+    /// Activity of the host meanwhile.
     activity: Option<Table>,
     charts: Vec<Chart>,
     details: Vec<Table>,
@@ -69,7 +69,7 @@ struct Measurements {
 /// Measurements that are not valid for one reason.
 #[derive(Debug, Serialize)]
 struct Invalid {
-    /// What they are called; nothing if there is one measurement only.
+    /// Their names; empty if there is one measurement only.
     labels: String,
     reasons: String,
 }
@@ -147,7 +147,7 @@ fn measurements(entries: &[Entry<'_>]) -> Measurements {
     }
 }
 
-/// Why `entries` are not valid, and what to do.
+/// Returns the reasons why `entries` are not valid, and what to do.
 fn invalid(entries: &[Entry<'_>]) -> Vec<Invalid> {
     let labelled: Vec<(&str, &Run)> =
         (entries.iter().map(|it| (it.label.as_str(), it.run))).collect();

@@ -166,7 +166,7 @@ pub fn excess(report: &Report) -> Option<String> {
     report.merged.iter().find_map(too_many_rounds)
 }
 
-/// What the host did on each CPU of `run`.
+/// Returns the activity of the host on each CPU of `run`.
 fn activity(run: &Run) -> impl Iterator<Item = &CpuActivity> {
     let activity = run.host_activity.iter();
     activity.flat_map(|it| &it.cpus)

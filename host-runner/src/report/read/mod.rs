@@ -143,7 +143,7 @@ pub struct Distribution {
     pub histogram: Histogram<u64>,
     /// The same over time.
     pub intervals: Vec<Interval>,
-    /// What else was recorded; nothing in logs of older versions.
+    /// Other times that were recorded; empty for logs of older versions.
     pub tagged: BTreeMap<Tag, stats::Distribution>,
 }
 

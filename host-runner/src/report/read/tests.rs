@@ -121,7 +121,7 @@ fn a_record_without_runs_is_none() {
     );
 }
 
-/// What reading says of a record beside a log whose text is changed.
+/// Returns the error of reading a record beside a log whose text is changed.
 fn after_log(change: impl Fn(&str) -> String) -> String {
     let place = results();
     let path = place.path().join("hermit-unix-closed.hlog");

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::super::{Run, sample};
 use super::*;
 
-/// What is wrong with `record`, by the closed schema.
+/// Returns the errors in `record`, by the closed schema.
 fn complaints(record: &Value) -> Vec<String> {
     let validator = jsonschema::validator_for(&closed(schema())).unwrap();
     let errors = validator.iter_errors(record);

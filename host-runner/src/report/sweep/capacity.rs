@@ -1,5 +1,4 @@
-//! How much a service carries: the highest load of a sweep that it answered, and what was in the way of
-//! more.
+//! Capacity of a service: the highest load of a sweep that it answered, and what was in the way of more.
 
 use std::fmt;
 

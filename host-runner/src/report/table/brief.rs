@@ -98,7 +98,7 @@ fn latency(run: &Run, text: &mut String) -> fmt::Result {
     writeln!(text, "latency    {values}")
 }
 
-/// What a thread in the guest's place takes, and what the guest adds to that.
+/// Returns the time that a thread in the guest's place takes, and the time that the guest adds to that.
 fn floor(run: &Run) -> Option<String> {
     let floor_ns = run.reflector_round_trip_ns?.mean()?;
     let mut text = format!("a thread in the guest's place takes {}", time(floor_ns));

@@ -11,7 +11,7 @@ use crate::stats::summary::{PERCENTILES, percentile_columns};
 /// Width of the column of names, in characters: enough for p99.999.
 const NAME_WIDTH: usize = 8;
 
-/// How wide the column of latency is: it says how many samples a percentile needs, and each one's state.
+/// Width of the column of latency: it says how many samples a percentile needs, and each one's state.
 const FIRST_WIDTH: usize = 24;
 
 /// How wide the others are.

@@ -11,7 +11,7 @@ accel      tcg: there is no /dev/kvm
 boot       143 ms from QEMU's start to ready, 98.2 ms of it in the guest
 ";
 
-/// What was measured over what.
+/// Target and link, described.
 const ORIGIN: &str = "\
 hermit (answered in the receive ring, below smoltcp)
   over unix (Ethernet frames over a Unix datagram socket and through QEMU: no NIC)

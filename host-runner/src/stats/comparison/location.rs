@@ -34,7 +34,7 @@ const POWER: f64 = 0.8;
 /// Steps of the location, in units of its scale near the middle and in proportion to the distance far from it.
 const STEP: f64 = 0.1;
 
-/// How far the location reaches beyond the data, in the logarithm: what lies beyond has no weight.
+/// Distance that the location reaches beyond the data, in the logarithm: further locations have no weight.
 const REACH: f64 = 8.0;
 
 /// Steps of the logarithm of the scale.
@@ -51,7 +51,7 @@ pub(super) struct Location {
     centre: f64,
     /// By this factor intervals are longer than the distribution's.
     widened: f64,
-    /// How far each log ratio may be off for the resolution of the values.
+    /// Error that each log ratio may have, for the resolution of the values.
     width: f64,
 }
 

@@ -1,4 +1,4 @@
-//! What two targets lose, held against each other boot by boot, where that is all that can be compared.
+//! Losses of two targets, compared boot by boot, where nothing else can be compared.
 
 use super::location::Location;
 use super::{MIN_ROUNDS, Round};

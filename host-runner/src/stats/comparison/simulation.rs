@@ -1,4 +1,4 @@
-//! How often verdicts are wrong, and what they find, by simulated targets whose boots move as real ones do:
+//! Rates of wrong verdicts, and of differences found, by simulated targets whose boots move as real ones do:
 //! by a little, by heavy tails, because somebody else spoils one, because they are of two kinds, or because
 //! the host has another hour. Each boot has its own share of slow requests besides.
 //!
@@ -51,7 +51,7 @@ const LEVEL_NS: f64 = 50_000.0;
 /// The percentiles that are compared.
 const COMPARED: usize = 4;
 
-/// How the boots of a target scatter.
+/// Scatter of a target's boots.
 #[derive(Clone, Copy, Debug)]
 struct Boots {
     /// Sigma of the logarithm of the level.
@@ -77,7 +77,7 @@ const CALM: Boots = Boots {
     shared: 0.0,
 };
 
-/// What is compared with what.
+/// Two targets that are compared.
 #[derive(Clone, Copy, Debug)]
 struct Cell {
     name: &'static str,
@@ -229,7 +229,7 @@ impl Simulation {
     }
 }
 
-/// What came of the comparisons of a cell, in shares of them.
+/// Outcomes of the comparisons of a cell, in shares of them.
 #[derive(Clone, Copy, Debug, Default)]
 struct Shares {
     claims: f64,

@@ -48,7 +48,7 @@ struct Fixed {
     clock: Option<GuestClock>,
 }
 
-/// What to record as a service time.
+/// Service time to record, and the rest of its round trip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Service {
     /// Service time in nanoseconds of the host's clock, bounded to what is possible.
@@ -248,7 +248,7 @@ fn service(exchange: &Exchange, factor: f64) -> Service {
     }
 }
 
-/// What is kept of warm-up where it is measured by itself: its latency, and the guest's clock.
+/// Record of a warm-up that is measured by itself: its latency, and the guest's clock.
 #[derive(Debug)]
 pub struct WarmUp<'a> {
     /// Latency of warm-up.

@@ -4,7 +4,7 @@ use super::super::counts::Slot;
 use super::super::interference::{MeasuringGaps, Waits};
 use super::*;
 
-/// What a run recorded.
+/// Recordings of a run.
 #[derive(Default)]
 struct Recorded {
     latency: Recording,

@@ -211,7 +211,7 @@ fn a_service_that_loses_requests_is_no_invalid_one() {
     assert!(judged(policy("p90", true), &tally, &recorder, &Noise::default()).is_valid());
 }
 
-/// What is observed of an answering thread that was off its CPU for `waited_ns`.
+/// Returns the observation of an answering thread that was off its CPU for `waited_ns`.
 fn kept_off(waited_ns: u64) -> Noise {
     Noise {
         answering: Some(ThreadNoise {

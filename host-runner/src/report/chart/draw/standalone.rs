@@ -27,7 +27,7 @@ const TITLE_CHARACTER: f64 = 1.45;
 const TITLE_LINE: f64 = 23.0;
 const NOTE_LINE: f64 = 17.0;
 
-/// What a file shows.
+/// Contents of a file.
 #[derive(Clone, Debug)]
 pub struct Standalone {
     /// Finding.
@@ -36,7 +36,7 @@ pub struct Standalone {
     pub drawing: (String, f64),
     /// Names of the looks in the drawing, if it does not have them.
     pub legend: Vec<(Style, String)>,
-    /// How to read it, and how far it holds.
+    /// Notes on reading it, and on the limits of what it shows.
     pub notes: Vec<String>,
 }
 

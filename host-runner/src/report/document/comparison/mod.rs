@@ -26,7 +26,7 @@ pub struct Contest<'a> {
     pub links: Vec<OnLink<'a>>,
 }
 
-/// What was compared on one link under one kind of load.
+/// Targets that were compared on one link under one kind of load.
 #[derive(Clone, Debug)]
 pub struct OnLink<'a> {
     /// The link's name, with the load's where there are several.

@@ -16,7 +16,7 @@ const TITLED: [&str; 4] = ["p99", "p99.9", "p90", "p50"];
 /// The difference that a title is about.
 #[derive(Clone, Debug)]
 pub struct Finding<'a> {
-    /// What was compared on the link.
+    /// Targets that were compared on the link.
     pub link: &'a OnLink<'a>,
     /// The difference.
     pub difference: &'a Comparison,

@@ -27,17 +27,17 @@ mod tiles;
 /// The first screen.
 #[derive(Debug, Serialize)]
 pub struct Front {
-    /// How far to trust it: parts of one line, each of which leads to a section.
+    /// Trust in the figures: parts of one line, each of which leads to a section.
     pub strip: Vec<strip::Part>,
     /// The chart; `None` where another part of the page has it.
     pub chart: Option<overview::Overview>,
-    /// What was counted.
+    /// Counts that hold on any machine.
     pub tiles: Vec<tiles::Tile>,
     /// The sentence to quote.
     pub quote: String,
 }
 
-/// What a page begins with.
+/// Beginning of a page.
 #[derive(Debug)]
 pub struct Beginning {
     /// Title of the page.
@@ -62,7 +62,7 @@ pub fn beginning(contests: &[Contest<'_>], entries: &[Entry<'_>], sources: &[Sou
     }
 }
 
-/// How many comparisons and measurements there are.
+/// Returns the numbers of comparisons and measurements, in words.
 fn counted(contests: &[Contest<'_>], entries: &[Entry<'_>]) -> String {
     let several = |count: usize, what: &str| match count {
         1 => format!("1 {what}"),

@@ -10,7 +10,7 @@ use crate::report::document::comparison::{Contest, Contestant, OnLink};
 use crate::report::origin;
 use crate::stats::summary::PERCENTILES;
 
-/// How to read the chart.
+/// Explanation of the chart.
 pub const CAPTION: &str = "Latency: ● p50, ▮ p90, ■ p99, ▲ p99.9 of all valid rounds; pale ticks: p50 and \
      p99 of single boots.";
 

@@ -64,7 +64,7 @@ fn values(link: &OnLink<'_>, percentile: &str) -> String {
     }
 }
 
-/// What the comparison of the title comes to, with its interval and confidence.
+/// Returns the outcome of the comparison in the title, with its interval and confidence.
 fn verdict(finding: &Finding<'_>) -> Option<String> {
     let it = finding.difference;
     let confidence = percent(it.confidence.unwrap_or(0.95));

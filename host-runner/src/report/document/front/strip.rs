@@ -16,7 +16,7 @@ use crate::stats::comparison::Verdict;
 pub struct Part {
     /// Words.
     pub text: String,
-    /// What it leads to on the page.
+    /// Section of the page that it leads to.
     pub href: String,
     /// True if it stands against the figures.
     pub is_bad: bool,
@@ -41,7 +41,7 @@ pub fn of_comparison(contest: &Contest<'_>) -> Vec<Part> {
     parts
 }
 
-/// How many rounds are valid, of the target that has the fewest and of that which has the most.
+/// Returns the number of valid rounds, of the target that has the fewest and of that which has the most.
 fn rounds(contest: &Contest<'_>) -> Part {
     let report = &contest.source.report;
     let tried = (report.merged.iter()).filter(|it| report.runs.iter().any(|run| it.is_of(run)));
@@ -73,10 +73,10 @@ fn rounds(contest: &Contest<'_>) -> Part {
     }
 }
 
-/// What the verdicts hold at.
+/// Returns the confidence that the verdicts hold at.
 fn order(contest: &Contest<'_>) -> Option<Part> {
-    let told = contest.source.report.comparisons.iter();
-    let judged = told.filter(|it| it.outcome() != Verdict::TooFewRounds);
+    let comparisons = contest.source.report.comparisons.iter();
+    let judged = comparisons.filter(|it| it.outcome() != Verdict::TooFewRounds);
     let confidences: Vec<f64> = judged
         .clone()
         .map(|it| it.confidence.unwrap_or(0.95))
@@ -134,7 +134,7 @@ pub fn of_measurements(entries: &[Entry<'_>]) -> Vec<Part> {
     parts
 }
 
-/// How far to trust a run, without the reasons, which stand beneath.
+/// Returns how far to trust a run, without the reasons, which stand beneath.
 fn trusted(run: &Run) -> String {
     let states = trust::states(run);
     match (run.valid, states.is_empty()) {

@@ -1,4 +1,4 @@
-//! What was counted and holds on any machine: a tile for each quantity, a bar for each target.
+//! Counts that hold on any machine: a tile for each quantity, a bar for each target.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! What the host did on the CPUs in use during each measurement.
+//! Activity of the host on the CPUs in use during each measurement.
 
 use std::collections::BTreeMap;
 
@@ -71,7 +71,7 @@ fn of_cpu(cpu: &CpuActivity) -> [String; 4] {
     [timer, rescheduling, others, softirqs].map(|number| number.map_or_else(none, count))
 }
 
-/// What is known of the process on a CPU, and of all.
+/// Returns the cells on the process on a CPU, and on all.
 fn whole(activity: &HostActivity, run: &Run, cpu: &CpuActivity) -> [String; 2] {
     let is_guest = run.cpus.as_ref().is_some_and(|cpus| cpus.guest == cpu.cpu);
     let faults = if is_guest {
