@@ -84,7 +84,8 @@ pub struct Run {
     /// Replies per second, from when the first request was due to the last reply.
     #[serde(default)]
     pub answered_rate: Option<f64>,
-    /// True if the generator, and not the service, limited what was sent: under 99 % of what was offered.
+    /// True if the generator, and not the service, limited what was sent: under 99 % of what was due, but for
+    /// the time in which the host kept it off its CPU.
     #[serde(default)]
     pub generator_limited: bool,
     /// Time that a reading of the host's clock takes, in nanoseconds.
