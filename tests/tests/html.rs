@@ -134,15 +134,15 @@ fn fill(directory: &Path) {
     let runs = runs.clone();
     for merged in result["merged"].as_array_mut().unwrap() {
         let same = |run: &&Value| {
-            let keys = ["target", "responder", "link"];
+            let keys = ["target", "responder", "link", "mode"];
             keys.iter().all(|key| run[key] == merged[key])
         };
         let own: Vec<&Value> = runs.iter().filter(same).collect();
         let mut sum = Histogram::<u64>::new(3).unwrap();
         for run in &own {
-            let [target, link, round] = ["target", "link", "round"].map(|key| &run[key]);
-            let (target, link) = (target.as_str().unwrap(), link.as_str().unwrap());
-            let log = format!("{target}-{link}-closed-round-{round}.hlog");
+            let [target, link, mode] = ["target", "link", "mode"].map(|key| run[key].as_str());
+            let stem = [target, link, mode].map(Option::unwrap).join("-");
+            let log = format!("{stem}-round-{}.hlog", run["round"]);
             sum.add(histogram(&directory.join(log))).unwrap();
         }
         let total = |field: &str| {
@@ -155,6 +155,19 @@ fn fill(directory: &Path) {
         merged["rounds"] = json!(rounds);
         for (field, count) in ["sent", "received", "lost"].into_iter().zip(counts) {
             merged[field] = count.into();
+        }
+        merged["weight"] = "requests".into();
+        merged["censored_from_ns"] = Value::Null;
+        merged["censored_count"] = 0.into();
+        for rest in [
+            "round_trip_ns",
+            "uncorrected_latency_ns",
+            "service_ns",
+            "path_ns",
+            "send_lateness_ns",
+            "gaps_ns",
+        ] {
+            merged[rest] = Value::Null;
         }
         merged["latency_ns"] = json!({
             "count": sum.len(), "min": sum.min(), "mean": sum.mean(), "max": sum.max(),
@@ -224,9 +237,11 @@ fn a_comparison_leaves_a_page_that_can_be_published() {
     let again = Call::new("report").with_argument(&out).finish(&turn);
     assert_eq!(again.code, Some(0), "{again:#?}");
     let html = fs::read_to_string(out.join("report.html")).unwrap();
-    // Two links with three targets each, in rounds and together, and one chart for all; a process is on
-    // neither of them.
-    assert_eq!(html.matches("<svg class=\"plot wide\"").count(), 1 + 2 + 6);
+    // Two links with three targets each by both loads, in rounds and together, and one chart for all; a
+    // process is on neither of them.
+    let (loads, on_both) = (2 * 2, 3);
+    let charts = html.matches("<svg class=\"plot wide\"").count();
+    assert_eq!(charts, 1 + loads + loads * on_both);
     for words in [
         "hermit-2",
         "Not measured",
