@@ -38,7 +38,9 @@ impl Waits {
     fn at_least(&self, ns: u64) -> (f64, f64) {
         let of_wake_ups_ns = self.after_sleep.saturating_mul(WAKE_UP_NS);
         let taken_ns = self.total_ns.saturating_sub(of_wake_ups_ns) as f64;
-        let count = (taken_ns / ns.max(1) as f64).floor();
+        // Of a thread that sleeps, a shorter wait is what waking up takes, and no gap.
+        let least_ns = if self.after_sleep > 0 { WAKE_UP_NS } else { 1 };
+        let count = (taken_ns / ns.max(least_ns) as f64).floor();
         (count.min(self.count as f64), taken_ns)
     }
 }
@@ -160,6 +162,24 @@ mod tests {
         assert_eq!(host.hits(1_000), Some(40.0));
         assert_eq!(host.hits(10_000_000), Some(10.0));
         assert_eq!(host.hits(200_000_000), Some(0.0));
+    }
+
+    #[test]
+    fn what_waking_up_takes_is_no_gap() {
+        let wake_ups = 60_000;
+        let waits = Waits {
+            count: wake_ups,
+            after_sleep: wake_ups,
+            total_ns: wake_ups * WAKE_UP_NS + 40 * WAKE_UP_NS,
+        };
+        let host = Interference {
+            on_the_way: vec![waits],
+            in_flight: 1.0,
+            ..Interference::default()
+        };
+        // However near to the median a percentile is.
+        assert_eq!(host.hits(0), Some(40.0));
+        assert_eq!(host.hits(2 * WAKE_UP_NS), Some(20.0));
     }
 
     #[test]
