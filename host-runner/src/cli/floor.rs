@@ -1,14 +1,12 @@
 //! The floors that a measurement on shared memory stands on, looked at before it and after it.
 
-use std::sync::atomic::AtomicBool;
-
+use super::reference;
 use crate::clock;
-use crate::link::turn::BOOT_ID;
 use crate::link::vhost_user::reflector;
-use crate::load::{self, Bench, Limit, Mode, Plan};
+use crate::load::{Limit, Mode, Plan, Protocol};
 use crate::machine;
 use crate::report::BeforeAfter;
-use crate::stats::{Recorder, round_trip};
+use crate::stats::round_trip;
 
 /// Round trips to the thread in the guest's place, and those before that are not counted.
 const REQUESTS: u64 = 20_000;
@@ -19,10 +17,6 @@ const TIMEOUT_NS: u64 = 1_000_000_000;
 
 /// Duration of all of them at most, in nanoseconds: with less of a CPU than that there is no floor to tell.
 const LONGEST_NS: u64 = 2_000_000_000;
-
-/// The end of round trips that take too long.
-#[derive(Debug)]
-struct Overdue;
 
 /// The floors at one moment, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
@@ -62,35 +56,16 @@ impl Floor {
 /// The median round trip to a thread on the CPU `cpu` that answers through the same rings.
 fn reflector_ns(cpu: usize, payload_len: usize) -> Option<f64> {
     let (_reflector, mut link) = reflector::start(move || machine::bind_to(cpu)).ok()?;
-    let count = |count| Limit {
-        duration_ns: None,
-        count: Some(count),
-    };
     let plan = Plan {
         mode: Mode::Closed,
         payload_len,
         timeout_ns: TIMEOUT_NS,
-        warmup: count(WARMUP),
-        measure: count(REQUESTS),
+        warmup: Limit::requests(WARMUP),
+        measure: Limit::requests(REQUESTS),
         seed: 0,
-        protocol: load::Protocol::Fathom,
+        protocol: Protocol::Fathom,
     };
-    let ends_ns = clock::now_ns().saturating_add(LONGEST_NS);
-    let mut recorder = Recorder::new(&plan);
-    let bench = Bench {
-        link: &mut link,
-        observer: &mut recorder,
-        now_ns: clock::now_ns,
-        cancel: &AtomicBool::new(false),
-        check: |_: &_| {
-            if clock::now_ns() < ends_ns {
-                Ok(())
-            } else {
-                Err(Overdue)
-            }
-        },
-    };
-    let (tally, _) = load::run(&plan, Some(BOOT_ID), bench);
+    let (tally, recorder) = reference::measure(&mut link, &plan, LONGEST_NS);
     (tally.lost == 0 && tally.received == REQUESTS)
         .then(|| recorder.latency.quantile_ns(0.5) as f64)
 }

@@ -4,17 +4,13 @@
 //! It is measured against a thread in the service's place, on a link of the same kind. Time in which the
 //! generator can only wait for that thread does not count.
 
-use std::sync::atomic::AtomicBool;
-
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::clock;
+use super::reference;
 use crate::link::reflector::{on_loopback, on_tap, on_unix};
-use crate::link::turn::BOOT_ID;
 use crate::link::{Link, tap, unix, vhost_user};
-use crate::load::{self, Arrivals, Bench, Limit, Mode, Plan, Protocol, Rate};
+use crate::load::{Arrivals, Limit, Mode, Plan, Protocol, Rate};
 use crate::machine;
-use crate::stats::Recorder;
 
 /// Requests that are measured where no system call is on the way, and where there is: some 0.2 s.
 const POLLED: u64 = 300_000;
@@ -61,8 +57,8 @@ fn limit_of(
         mode,
         payload_len: plan.payload_len,
         timeout_ns: TIMEOUT_NS,
-        warmup: requests(count / WARMUP),
-        measure: requests(count),
+        warmup: Limit::requests(count / WARMUP),
+        measure: Limit::requests(count),
         seed: plan.seed,
         protocol: Protocol::Fathom,
     };
@@ -87,29 +83,10 @@ fn limit_of(
     }
 }
 
-const fn requests(count: u64) -> Limit {
-    Limit {
-        duration_ns: None,
-        count: Some(count),
-    }
-}
-
 fn limit_on(link: &mut dyn Link, plan: &Plan, most_ns: u64) -> Option<f64> {
-    let ends_ns = clock::now_ns() + most_ns;
     let is_polled = link.is_polled();
-    let mut recorder = Recorder::new(plan);
-    let bench = Bench {
-        link,
-        observer: &mut recorder,
-        now_ns: clock::now_ns,
-        cancel: &AtomicBool::new(false),
-        check: |_: &_| match clock::now_ns() < ends_ns {
-            true => Ok(()),
-            false => Err(()),
-        },
-    };
     let before_ns = thread_ns();
-    let (tally, _) = load::run(plan, Some(BOOT_ID), bench);
+    let (tally, _) = reference::measure(link, plan, most_ns);
     let ran_ns = thread_ns().saturating_sub(before_ns);
     if tally.received == 0 {
         None
@@ -133,13 +110,14 @@ fn thread_ns() -> u64 {
 mod tests {
     use super::*;
     use crate::link::loopback::Loopback;
+    use crate::link::turn::BOOT_ID;
 
     const PLAN: Plan = Plan {
         mode: Mode::Closed,
         payload_len: 64,
         timeout_ns: 1_000_000_000,
         warmup: Limit::NOTHING,
-        measure: requests(1),
+        measure: Limit::requests(1),
         seed: 1,
         protocol: Protocol::Fathom,
     };
@@ -161,7 +139,7 @@ mod tests {
                 arrivals: Arrivals::Even,
             },
             timeout_ns: 1_000_000,
-            measure: requests(5),
+            measure: Limit::requests(5),
             ..PLAN
         };
         let faults = crate::link::fault::Faults {

@@ -10,6 +10,7 @@
 //! - [`machine`]: booting with a progress bar;
 //! - [`measure`]: measuring with a progress bar;
 //! - [`floor`]: what a measurement on shared memory stands on;
+//! - `generator`: the generator's own limit; `reference`: measuring against a thread in the service's place;
 //! - [`recipe`]: from options to what is to be started;
 //! - [`subject`]: a service that is up, to be measured;
 //! - [`series`]: one measurement, or the many of a sweep;
@@ -40,6 +41,7 @@ pub mod output;
 pub mod probe;
 pub mod progress;
 pub mod recipe;
+mod reference;
 pub mod report;
 pub mod run;
 pub mod say;

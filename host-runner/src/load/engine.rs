@@ -166,9 +166,6 @@ where
             self.tally.warmup_discarded += 1;
             return Ok(attempt);
         }
-        if self.tally.sent == 0 {
-            self.tally.first_sent_ns = sent_ns;
-        }
         self.tally.sent += 1;
         self.tally.last_sent_ns = sent_ns;
         self.tally.last_due_ns = due_ns.unwrap_or(sent_ns);

@@ -59,10 +59,16 @@ pub struct Limit {
 
 impl Limit {
     /// No requests at all: a warm-up of this is none.
-    pub const NOTHING: Self = Self {
-        duration_ns: None,
-        count: Some(0),
-    };
+    pub const NOTHING: Self = Self::requests(0);
+
+    /// A number of requests, however long they take.
+    #[must_use]
+    pub const fn requests(count: u64) -> Self {
+        Self {
+            duration_ns: None,
+            count: Some(count),
+        }
+    }
 
     /// Whether `elapsed_ns` or `count` has reached the limit.
     #[must_use]

@@ -89,13 +89,11 @@ pub struct Tally {
     /// For how long requests were sent, in nanoseconds: as long as they were due, or longer if the last
     /// were sent late.
     pub sending_ns: u64,
-    /// When the first and the last measured request was really sent, and when that last one was due.
-    pub first_sent_ns: u64,
-    /// See [`Tally::first_sent_ns`].
+    /// Time of the last actual send of a measured request, in nanoseconds of the host's clock.
     pub last_sent_ns: u64,
-    /// See [`Tally::first_sent_ns`].
+    /// Time at which that request was due.
     pub last_due_ns: u64,
-    /// When the last answer came in time.
+    /// Time of the last answer in time.
     pub last_reply_ns: u64,
     /// Time that a reading of the clock takes, in nanoseconds.
     pub clock_read_ns: Option<u64>,
@@ -179,8 +177,6 @@ mod tests {
             completed: 490,
             sending_ns: 250_000_000,
             started_ns: 1_000_000_000,
-            // Late from the start, which is no gain.
-            first_sent_ns: 1_240_000_000,
             last_sent_ns: 1_250_000_000,
             last_reply_ns: 1_500_000_000,
             ..Tally::default()

@@ -96,7 +96,6 @@ fn run(mode: Mode) -> Run {
         late: 1,
         completed: 998,
         sending_ns: 1_000_000_000,
-        first_sent_ns: 0,
         last_sent_ns: 999_000_000,
         last_due_ns: 999_000_000,
         last_reply_ns: 999_025_000,

@@ -1,0 +1,31 @@
+//! Measuring against a thread in the service's place: bounded in time, without a bar and without Ctrl-C.
+
+use std::sync::atomic::AtomicBool;
+
+use crate::clock;
+use crate::link::Link;
+use crate::link::turn::BOOT_ID;
+use crate::load::{self, Bench, Plan, Tally};
+use crate::stats::Recorder;
+
+/// The end of a measurement that takes too long.
+#[derive(Debug)]
+struct Overdue;
+
+/// Measures by `plan` on `link`, at whose other end such a thread answers, for `most_ns` nanoseconds at most.
+pub fn measure<L: Link + ?Sized>(link: &mut L, plan: &Plan, most_ns: u64) -> (Tally, Recorder) {
+    let ends_ns = clock::now_ns().saturating_add(most_ns);
+    let mut recorder = Recorder::new(plan);
+    let bench = Bench {
+        link,
+        observer: &mut recorder,
+        now_ns: clock::now_ns,
+        cancel: &AtomicBool::new(false),
+        check: |_: &_| match clock::now_ns() < ends_ns {
+            true => Ok(()),
+            false => Err(Overdue),
+        },
+    };
+    let (tally, _) = load::run(plan, Some(BOOT_ID), bench);
+    (tally, recorder)
+}
