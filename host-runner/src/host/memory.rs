@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_obstacle_is_told() {
+    fn the_first_obstacle_is_reported() {
         let no = |why: &str| Err(why.to_owned());
         let locked = Locked::new(Some(no("guest")), no("instrument"));
         assert_eq!((locked.guest, locked.instrument), (Some(false), false));

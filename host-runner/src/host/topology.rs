@@ -341,7 +341,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn relations_are_told_apart() {
+    fn relations_are_distinguished() {
         let found = host(
             &[
                 (0, "0,4", "0-1,4-5", 0),

@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_is_told_from_a_network_that_is_down() {
+    fn a_full_queue_is_distinguished_from_a_network_that_is_down() {
         assert_eq!(Refusal::FULL.name(), "ENOBUFS");
         assert_eq!(Refusal::NOBODY.name(), "ECONNREFUSED");
         let passing = Refusal::all().filter(|refusal| refusal.is_for_want_of_room());

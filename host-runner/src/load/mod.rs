@@ -94,7 +94,7 @@ pub struct Loss {
 /// A request of an open loop that this host could not send. Its latency is censored: it is *at least* this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dropped {
-    /// When it was given up.
+    /// Time at which it was given up, in nanoseconds of the host's clock.
     pub at_ns: u64,
     /// From when it was due to when it was given up, and never under the timeout.
     pub latency_ns: u64,

@@ -357,7 +357,7 @@ fn an_overtaken_reply_is_reordered() {
 }
 
 #[test]
-fn guest_times_are_told_as_they_came_in_warm_up_too() {
+fn guest_times_are_passed_on_unchanged_in_warm_up_too() {
     let (tally, log) = measure(&plan(Mode::Closed, 1, 4), |header, request| {
         let mut answer = reply(request);
         match header.seq {

@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hosts_kernel_serves_a_tap_device_where_it_is_told_to() {
+    fn the_hosts_kernel_serves_a_tap_device_with_vhost_net() {
         let lines = |vhost| {
             let device = OwnedFd::from(File::open("/dev/null").unwrap());
             let config = config(Netdev::Tap {

@@ -12,7 +12,7 @@ pub const DEVICE: &str = "/dev/vhost-net";
 /// Choice of whether the host's kernel serves the guest's rings on a tap device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum VhostChoice {
-    /// Where /dev/vhost-net can be opened
+    /// Vhost-net if /dev/vhost-net can be opened
     #[default]
     Auto,
     /// Yes, or an error
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_used_where_it_is_to_be_had_unless_told_otherwise() {
+    fn it_is_used_where_it_is_available_unless_it_is_off() {
         let auto = |open: fn() -> io::Result<()>, is_captured| {
             Vhost::decide_by(VhostChoice::Auto, is_captured, open).unwrap()
         };

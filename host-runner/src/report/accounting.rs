@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn losses_are_told_with_their_places() {
+    fn losses_are_reported_with_their_places() {
         let mut run = sample::closed_run();
         assert_eq!(sentence(&run), "1,000 sent (1.00k/s), 2 lost; 1 late");
         run.losses = Some(Losses {

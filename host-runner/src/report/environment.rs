@@ -26,7 +26,7 @@ const MACHINE_ID_LIMIT: u64 = 100;
 /// The host, the tools and the image.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Environment {
-    /// When the command was started, in UTC; each run has its own `started_at`.
+    /// Time at which the command was started, in UTC; each run has its own `started_at`.
     #[serde(serialize_with = "as_text", deserialize_with = "from_text")]
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub started_at: Timestamp,

@@ -42,7 +42,7 @@ pub struct Run {
     pub address: String,
     /// The link's name.
     pub link: String,
-    /// Where the replies were made, in words; null for a target that has none.
+    /// Place where the replies were made, in words; null for a target that has none.
     #[serde(default)]
     pub answered_by: Option<String>,
     /// The parts that lay between the client and the service, in words.

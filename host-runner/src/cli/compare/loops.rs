@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_has_the_digits_that_are_told() {
+    fn a_rate_has_the_digits_that_are_printed() {
         for (rate, rounded) in [
             (7407.0, 7400.0),
             (999.9, 999.0),

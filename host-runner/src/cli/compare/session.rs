@@ -43,7 +43,7 @@ pub struct Session<'a> {
     pub retries: u32,
     /// Time available and used.
     pub time: RefCell<Time>,
-    /// Where results go.
+    /// Destination of the results.
     pub output: &'a Output,
     /// Ctrl-C.
     pub interrupt: &'a Interrupt,

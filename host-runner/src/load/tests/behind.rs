@@ -22,9 +22,9 @@ struct Queue {
     /// True if the queue tells when it is full, false if it drops in silence.
     refuses: bool,
     capacity: Option<u64>,
-    /// When the service is free again.
+    /// Time at which the service is free again, in nanoseconds.
     free_ns: u64,
-    /// When each reply is there, and the reply.
+    /// Time of arrival of each reply, in nanoseconds, and the reply.
     replies: VecDeque<(u64, Vec<u8>)>,
     received: Rc<Cell<u64>>,
     refused: u64,

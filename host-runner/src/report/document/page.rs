@@ -27,7 +27,7 @@ pub struct Page {
     /// The first screen, if one thing has the page for itself.
     front: Option<Front>,
     palette: Palette,
-    /// Where the replies were made and what the links are.
+    /// Places where the replies were made, and the links.
     origins: Vec<String>,
     measured_at: String,
     is_emulated: bool,

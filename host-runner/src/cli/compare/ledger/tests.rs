@@ -33,12 +33,12 @@ fn combination(target: &str) -> Combination {
 }
 
 /// A made-up run of 2000 requests from `latency_ns` on, in a closed loop.
-fn made_up(target: &str, round: u32, latency_ns: u64, ended: Ended) -> (Run, Measured) {
-    made_up_by(&PLAN, target, round, latency_ns, ended)
+fn repetition(target: &str, round: u32, latency_ns: u64, ended: Ended) -> (Run, Measured) {
+    repetition_by(&PLAN, target, round, latency_ns, ended)
 }
 
 /// The same by `plan`.
-fn made_up_by(
+fn repetition_by(
     plan: &Plan,
     target: &str,
     round: u32,
@@ -117,7 +117,7 @@ fn valid_runs_are_merged_and_compared_by_the_rounds_that_both_have() {
             (1, "null", 20_000, spoilt),
         ] {
             let latency_ns = latency_ns + 100 * u64::from(round);
-            let (run, measured) = made_up(target, round, latency_ns, ended);
+            let (run, measured) = repetition(target, round, latency_ns, ended);
             ledger.enter(run, &measured, &output).unwrap();
             // It is there as soon as it is finished.
             let so_far = read(&output.file("result.json"));
@@ -198,7 +198,7 @@ fn a_comparison_whose_runs_are_all_spoilt_is_given_up_and_its_runs_are_kept() {
     let enter = |ledger: &mut Ledger, round| {
         for target in ["hermit", "null"] {
             for _ in 1..=3 {
-                let (run, measured) = made_up(target, round, 40_000, Ended::Interrupted);
+                let (run, measured) = repetition(target, round, 40_000, Ended::Interrupted);
                 ledger.enter(run, &measured, &output).unwrap();
             }
         }
@@ -251,7 +251,7 @@ fn with_both_loops(
                 } else {
                     Ended::Completed
                 };
-                let (run, measured) = made_up_by(plan, target, round, 40_000, ended);
+                let (run, measured) = repetition_by(plan, target, round, 40_000, ended);
                 ledger.enter(run, &measured, output).unwrap();
             }
         }
@@ -285,7 +285,7 @@ fn what_rounds_lack_is_measured_after_them_and_what_was_never_measured_first() {
             } else {
                 Ended::Completed
             };
-            let (run, measured) = made_up_by(plan, &target, missing.round, 40_000, ended);
+            let (run, measured) = repetition_by(plan, &target, missing.round, 40_000, ended);
             ledger.enter(run, &measured, &output).unwrap();
         }
         let Missing {
@@ -335,7 +335,7 @@ fn what_rounds_lack_is_measured_after_them_and_what_was_never_measured_first() {
 }
 
 #[test]
-fn without_repeats_a_spoilt_round_is_told_and_too_few_rounds_are_no_comparison() {
+fn without_repeats_a_spoilt_round_is_listed_and_too_few_rounds_are_no_comparison() {
     let place = tempfile::tempdir().unwrap();
     let output = output(place.path());
     let [hermit, null] = ["hermit", "null"].map(combination);
@@ -362,7 +362,7 @@ fn without_repeats_a_spoilt_round_is_told_and_too_few_rounds_are_no_comparison()
         ]
     );
     let mut alone = Ledger::new(&[hermit], &["closed"], Vec::new(), 1);
-    let (run, measured) = made_up("hermit", 1, 40_000, Ended::Interrupted);
+    let (run, measured) = repetition("hermit", 1, 40_000, Ended::Interrupted);
     alone.enter(run, &measured, &output).unwrap();
     let conclusion = alone.conclude(&output).unwrap();
     assert_eq!(
@@ -387,7 +387,7 @@ fn who_does_not_want_to_know_why_gets_no_table_of_it() {
             ledger.leave_out_why();
         }
         for target in ["hermit", "null"] {
-            let (mut run, measured) = made_up(target, 1, 40_000, Ended::Completed);
+            let (mut run, measured) = repetition(target, 1, 40_000, Ended::Completed);
             run.first_reply_ms = Some(150.0);
             ledger.enter(run, &measured, &output).unwrap();
             let so_far = read(&output.file("result.json"));

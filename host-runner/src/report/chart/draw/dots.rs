@@ -28,7 +28,7 @@ const NAMES: f64 = 280.0;
 const VALUE_ABOVE: f64 = 7.0;
 const REPETITION: (f64, f64) = (5.0, 10.0);
 
-/// Where everything is.
+/// Positions of the chart's parts.
 struct Layout {
     width: f64,
     left: f64,
