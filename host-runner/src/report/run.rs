@@ -255,7 +255,8 @@ pub struct Run {
     pub partial: bool,
     /// True if the figures mean what they say.
     pub valid: bool,
-    /// Everything that stands against the run or against a percentile of it, as codes with numbers.
+    /// Everything that stands against the run or against a percentile of it, as codes with numbers; what makes
+    /// the run invalid comes first.
     #[serde(default)]
     pub reasons: Vec<Reason>,
     /// If it is not valid, why not, in words made from the codes.

@@ -144,7 +144,7 @@ pub fn judge(
         round_trip: recorder.open.as_ref().map(|open| &open.round_trip),
         stalls: &recorder.stalls,
         lost: tally.lost,
-        dropped: dropped(tally),
+        dropped: tally.dropped_locally,
         timeout_ns: plan.timeout_ns,
         host: &host,
     };
@@ -313,7 +313,7 @@ impl Facts<'_> {
                 ..Reason::of(Code::Censored)
             },
             State::Dropped => Reason {
-                count: Some(dropped(self.tally)),
+                count: Some(self.tally.dropped_locally),
                 ..Reason::of(Code::Dropped)
             },
             State::Few if state.low_ns.is_none() => Reason {
@@ -338,11 +338,6 @@ impl Facts<'_> {
         ];
         threads.into_iter().flatten().max_by_key(|&(_, ns)| ns)
     }
-}
-
-/// Returns the number of requests that the instrument gave up sending.
-const fn dropped(tally: &Tally) -> u64 {
-    tally.dropped_locally
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::quantity::{count, share};
 use crate::report::{Run, trust};
 use crate::stats::State;
-use crate::stats::reason::Code;
+use crate::stats::reason::{Code, Thread};
 
 /// Share of the requests whose loss makes a step an overload, and not an accident.
 const OVERLOAD: f64 = 0.001;
@@ -32,16 +32,7 @@ impl StepState {
     #[must_use]
     pub fn of(run: &Run) -> Self {
         let lost = run.lost as f64 / run.sent.max(1) as f64;
-        let is_broken = run.reasons.iter().any(|reason| {
-            matches!(
-                reason.code,
-                Code::Interrupted
-                    | Code::Failed
-                    | Code::NothingReceived
-                    | Code::ForeignBoot
-                    | Code::Saturated
-            )
-        });
+        let is_broken = (run.reasons.iter()).any(|reason| reason.code.is_structural());
         // Records of older versions have no states.
         let is_unstated = run.percentiles.is_empty() && !run.valid;
         if run.partial || is_broken || is_unstated {
@@ -96,12 +87,12 @@ impl fmt::Display for StepState {
 /// runs.
 #[must_use]
 pub fn reasons<'a>(runs: &[(&'a str, &Run)]) -> Vec<(String, Vec<&'a str>)> {
-    let mut groups: Vec<(Vec<String>, String, Vec<&str>)> = Vec::new();
-    for (name, run) in runs.iter().filter(|(_, run)| !run.valid) {
-        let kind: Vec<String> = run.invalid_because.iter().map(|it| kind(it)).collect();
+    let mut groups: Vec<(Kind<'_>, String, Vec<&str>)> = Vec::new();
+    for &(name, run) in runs.iter().filter(|(_, run)| !run.valid) {
+        let kind = kind(run);
         match groups.iter_mut().find(|(known, ..)| *known == kind) {
             Some((_, _, of)) => of.push(name),
-            None => groups.push((kind, run.invalid_because.join("; "), vec![*name])),
+            None => groups.push((kind, run.invalid_because.join("; "), vec![name])),
         }
     }
     groups
@@ -124,15 +115,27 @@ pub fn remedies(runs: &[(&str, &Run)]) -> Vec<String> {
     remedies
 }
 
-/// Returns a reason without its figures, and their units, which differ from step to step.
-fn kind(reason: &str) -> String {
-    let words = reason.split_whitespace().filter(|word| {
-        let is_figure = word.chars().any(|it| it.is_ascii_digit()) && !word.starts_with('p');
-        let is_unit = matches!(
-            word.trim_matches([',', ';', ':']),
-            "ns" | "µs" | "ms" | "s" | "%"
-        );
-        !is_figure && !is_unit
-    });
-    words.collect::<Vec<_>>().join(" ")
+/// Reasons without their figures, which differ from step to step.
+#[derive(PartialEq)]
+enum Kind<'a> {
+    /// Their codes, the percentile and the thread that each is about, and words of the system.
+    Codes(Vec<(Code, Option<&'a str>, Option<Thread>, Option<&'a str>)>),
+    /// The words of a record of an older version, which has no codes.
+    Words(&'a [String]),
+}
+
+/// Returns the kind of the reasons why `run` is not valid: those that decided stand first.
+fn kind(run: &Run) -> Kind<'_> {
+    match run.reasons.get(..run.invalid_because.len()) {
+        Some(decisive) => Kind::Codes(
+            decisive
+                .iter()
+                .map(|it| {
+                    let percentile = it.percentile.as_deref();
+                    (it.code, percentile, it.thread, it.text.as_deref())
+                })
+                .collect(),
+        ),
+        None => Kind::Words(&run.invalid_because),
+    }
 }

@@ -20,6 +20,9 @@ const LATE: [State; 4] = [State::Clean, State::Clean, State::Late, State::Late];
 fn a_line_per_step_and_like_reasons_once() {
     let mut report = sample::sweep_report();
     report.runs[2].valid = false;
+    for run in &mut report.runs[2..=3] {
+        run.reasons = vec![Reason::of(Code::Late).at("p99")];
+    }
     report.runs[2].invalid_because = vec!["the generator was late: 13 µs at p99".to_owned()];
     report.runs[3].invalid_because = vec!["the generator was late: 4.1 ms at p99".to_owned()];
     let expected = "\
@@ -50,15 +53,7 @@ fn a_step_has_the_worst_state_that_applies() {
     assert_eq!(state(&overloaded), "overloaded: 4.00 % lost");
     overloaded.generator_limited = true;
     assert_eq!(state(&overloaded), "generator's limit");
-    overloaded.reasons = vec![Reason {
-        code: Code::Interrupted,
-        percentile: None,
-        ns: None,
-        share: None,
-        count: None,
-        thread: None,
-        text: None,
-    }];
+    overloaded.reasons = vec![Reason::of(Code::Interrupted)];
     assert_eq!(state(&overloaded), "not valid");
     let mut accident = step(1.0, CLEAN, 1);
     accident.sent = 100_000;
