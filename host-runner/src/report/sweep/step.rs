@@ -118,10 +118,18 @@ pub fn remedies(runs: &[(&str, &Run)]) -> Vec<String> {
 /// Reasons without their figures, which differ from step to step.
 #[derive(PartialEq)]
 enum Kind<'a> {
-    /// Their codes, the percentile and the thread that each is about, and words of the system.
-    Codes(Vec<(Code, Option<&'a str>, Option<Thread>, Option<&'a str>)>),
+    Codes(Vec<Unquantified<'a>>),
     /// The words of a record of an older version, which has no codes.
     Words(&'a [String]),
+}
+
+/// A reason without its figures: its code, what it is about, and words of the system.
+#[derive(PartialEq)]
+struct Unquantified<'a> {
+    code: Code,
+    percentile: Option<&'a str>,
+    thread: Option<Thread>,
+    text: Option<&'a str>,
 }
 
 /// Returns the kind of the reasons why `run` is not valid: those that decided stand first.
@@ -130,9 +138,11 @@ fn kind(run: &Run) -> Kind<'_> {
         Some(decisive) => Kind::Codes(
             decisive
                 .iter()
-                .map(|it| {
-                    let percentile = it.percentile.as_deref();
-                    (it.code, percentile, it.thread, it.text.as_deref())
+                .map(|it| Unquantified {
+                    code: it.code,
+                    percentile: it.percentile.as_deref(),
+                    thread: it.thread,
+                    text: it.text.as_deref(),
                 })
                 .collect(),
         ),
