@@ -2,7 +2,8 @@
 # Brings the programs that building and running need from the system: a C linker for the host's
 # Rust programs, and QEMU; with the argument `tests`, also tshark, which the tests check captures
 # with, Chromium with a font, which they open the HTML report in, iproute2, by which they change
-# networks of their own, and sockperf, which they compare Fathom with: without these the tests that need
+# networks of their own, sockperf, which they compare Fathom with, OVMF, which they boot disks with,
+# mtools and qemu-img, which they check disks with, and virt-xml-validate: without these the tests that need
 # them are skipped. Installs Debian packages when run as root; otherwise names the command.
 set -eu
 
@@ -18,6 +19,10 @@ if [ "${1:-}" = tests ]; then
     command -v tshark >/dev/null || may_lack="$may_lack tshark"
     command -v sockperf >/dev/null || may_lack="$may_lack sockperf"
     command -v ip >/dev/null || may_lack="$may_lack iproute2"
+    command -v mcopy >/dev/null || may_lack="$may_lack mtools"
+    command -v qemu-img >/dev/null || may_lack="$may_lack qemu-utils"
+    command -v virt-xml-validate >/dev/null || may_lack="$may_lack libvirt-clients libxml2-utils"
+    [ -e /usr/share/OVMF/OVMF_CODE_4M.fd ] || may_lack="$may_lack ovmf"
     command -v chromium >/dev/null || may_lack="$may_lack chromium fonts-dejavu-core"
 fi
 

@@ -1,6 +1,6 @@
 //! The service's clock: nanoseconds since a chosen reading of the time stamp counter.
 //!
-//! It knows nothing of how the counter's frequency was found out: [`crate::boot`] does. Unsafe here: the
+//! It knows nothing of how the counter's frequency was found out: [`crate::arch`] does. Unsafe here: the
 //! instructions that read the counter and keep the reading in order.
 
 /// A monotonic clock.

@@ -1,6 +1,6 @@
 //! What the unikernel does, without the unikernel.
 //!
-//! - [`boot`]: from the firmware to the kernel;
+//! - [`arch`]: from the firmware to the kernel, and all else that another architecture would replace;
 //! - [`args`]: the boot arguments;
 //! - [`clock`]: nanoseconds from the time stamp counter;
 //! - [`frames`]: what the service asks of a network device;
@@ -15,12 +15,12 @@
 //!
 //! Nothing here depends on Hermit: `main.rs` brings the two together, and `bin/sockets` likewise. All but the last steps to
 //! the hardware (configuration ports, page tables, the time stamp counter) is built and tested on
-//! the host as well. Unsafe code is confined to [`boot`], to [`nic`] and to reading the counter in
+//! the host as well. Unsafe code is confined to [`arch`], to [`nic`] and to reading the counter in
 //! [`clock`].
 #![cfg_attr(not(test), no_std)]
 
+pub mod arch;
 pub mod args;
-pub mod boot;
 pub mod clock;
 pub mod frames;
 pub mod idle;

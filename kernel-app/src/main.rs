@@ -32,7 +32,7 @@ extern "C" fn main(argc: i32, argv: *const *const u8, _env: *const *const u8) {
     let args = Args::parse(arguments).unwrap_or_else(|error| fail(error));
     log::set_max_level(args.log);
     let clock = platform::clock(args.tsc_khz);
-    // SAFETY: ring 0, and the image and its page tables are identity-mapped (see `boot`); this is
+    // SAFETY: ring 0, and the image and its page tables are identity-mapped (see `arch`); this is
     // the only task, and the kernel is built without PCI support, so nobody else drives the device.
     let nic = unsafe { Nic::find() }.unwrap_or_else(|error| fail(error));
     let mut storage = Storage::new();

@@ -6,8 +6,8 @@ use core::ffi::{CStr, c_char};
 use core::fmt::{self, Write as _};
 
 use hermit::syscalls;
-use kernel_app::boot::frequency::{Frequency, Source};
-use kernel_app::boot::{entry_tsc, tsc_frequency};
+use kernel_app::arch::frequency::{Frequency, Source};
+use kernel_app::arch::{entry_tsc, tsc_frequency};
 use kernel_app::clock::{Scale, TscClock};
 use wire::ready::FATAL_PREFIX;
 

@@ -21,7 +21,7 @@ use wire::HEADER_LEN;
 const TOLD_PPM: f64 = 50.0;
 
 /// Largest error of the clock of a guest that had to measure its counter's frequency, in parts per
-/// million: half of the widest bounds that the guest takes for a result (`kernel-app/src/boot/timer.rs`).
+/// million: half of the widest bounds that the guest takes for a result (`kernel-app/src/arch/x86_64/timer.rs`).
 const MEASURED_PPM: f64 = 2_500.0;
 
 /// A reply that has not come by then is taken for lost.

@@ -1,4 +1,4 @@
-//! From the firmware's jump into the image to Hermit's entry point.
+//! x86-64: from the firmware's jump into the image to Hermit's entry point.
 //!
 //! The image boots by PVH: [`entry`] holds the ELF note, and the assembly that goes from 32-bit
 //! protected mode to 64-bit long mode with low memory identity-mapped. From there [`start`] turns

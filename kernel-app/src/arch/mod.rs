@@ -1,0 +1,10 @@
+//! Everything that another processor architecture would replace.
+//!
+//! Each architecture is a module of its own; the rest of the crate names none of them but by what is
+//! re-exported here.
+
+pub mod x86_64;
+
+pub use self::x86_64::frequency;
+#[cfg(target_os = "none")]
+pub use self::x86_64::{entry_tsc, tsc_frequency};
