@@ -215,6 +215,7 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
             boot_us,
             boot_id: self.services.boot_id,
             counters: Some(self.published.address()),
+            nic: None,
         }
     }
 

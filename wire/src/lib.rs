@@ -4,6 +4,7 @@
 //! - [`handler`]: the request handler, a pure function from datagram to verdict;
 //! - [`peer`]: which sources are never answered;
 //! - [`checksum`]: the Internet checksum, for those who make their own frames;
+//! - [`mac`]: Ethernet addresses as text;
 //! - [`counters`]: what the service counts, and the layout the instrument reads them by;
 //! - [`ready`]: the line the service prints when it is ready to serve.
 //!
@@ -20,12 +21,14 @@ pub mod checksum;
 pub mod counters;
 pub mod handler;
 pub mod header;
+pub mod mac;
 pub mod peer;
 pub mod ready;
 
 pub use counters::Counters;
 pub use handler::{DropReason, Verdict, handle};
 pub use header::{HEADER_LEN, Header, Kind, MAGIC, VERSION};
+pub use mac::Mac;
 pub use ready::Ready;
 
 /// The service's UDP port unless the boot argument `port=` says otherwise.

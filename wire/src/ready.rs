@@ -3,16 +3,20 @@
 //! One line when it is ready, and one if it cannot serve:
 //!
 //! ```text
-//! FATHOM READY ip=10.0.2.15/24 ip6=fe80::5054:ff:fe12:3456/64 port=9000 mac=52:54:00:12:34:56 boot_us=98213 boot_id=1f2e3d4c counters=0x2b3000
+//! FATHOM READY ip=10.0.2.15/24 ip6=fe80::5054:ff:fe12:3456/64 port=9000 mac=52:54:00:12:34:56 boot_us=98213 boot_id=1f2e3d4c counters=0x2b3000 nic=1/2
 //! FATHOM FATAL no network device: …
 //! ```
 //!
 //! A field that does not apply is `none`: a process on a host has no Ethernet address of its own,
 //! and only a guest whose memory the instrument can read has an address for its counters.
+//! `nic`, which of the machine's network devices the service drives and how many it could, is left out
+//! where it does not apply.
 
 use core::fmt;
 use core::net::{Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
+
+use crate::Mac;
 
 /// How the ready line starts.
 pub const READY_PREFIX: &str = "FATHOM READY ";
@@ -41,6 +45,33 @@ pub struct Ready {
     pub boot_id: u32,
     /// Physical address of the [`crate::Counters`], if they can be read there.
     pub counters: Option<u64>,
+    /// Which of the machine's network devices it drives, if it drives one itself.
+    pub nic: Option<NicPosition>,
+}
+
+/// One of several network devices that could be driven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NicPosition {
+    /// Its place among them, from 1.
+    pub number: u8,
+    /// How many there are.
+    pub count: u8,
+}
+
+impl fmt::Display for NicPosition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.number, self.count)
+    }
+}
+
+impl NicPosition {
+    fn read(text: &str) -> Option<Self> {
+        let (number, count) = text.split_once('/')?;
+        let (number, count) = (number.parse().ok()?, count.parse().ok()?);
+        (1..=count)
+            .contains(&number)
+            .then_some(Self { number, count })
+    }
 }
 
 impl fmt::Display for Ready {
@@ -51,7 +82,7 @@ impl fmt::Display for Ready {
         write!(f, " port={} mac=", self.port)?;
         match self.mac {
             Some([a, b, c, d, e, g]) => {
-                write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")?
+                write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")?;
             }
             None => f.write_str(NONE)?,
         }
@@ -61,8 +92,12 @@ impl fmt::Display for Ready {
             self.boot_us, self.boot_id
         )?;
         match self.counters {
-            Some(address) => write!(f, "{address:#x}"),
-            None => f.write_str(NONE),
+            Some(address) => write!(f, "{address:#x}")?,
+            None => f.write_str(NONE)?,
+        }
+        match self.nic {
+            Some(nic) => write!(f, " nic={nic}"),
+            None => Ok(()),
         }
     }
 }
@@ -102,12 +137,12 @@ impl FromStr for Ready {
             .trim()
             .strip_prefix(READY_PREFIX)
             .ok_or(NotReady("prefix"))?;
-        let field = |name: &'static str| {
+        let if_there = |name: &str| {
             fields
                 .split(' ')
                 .find_map(|field| field.strip_prefix(name)?.strip_prefix('='))
-                .ok_or(NotReady(name))
         };
+        let field = |name: &'static str| if_there(name).ok_or(NotReady(name));
         let hex = |text: &str| u64::from_str_radix(text, 16).ok();
         Ok(Self {
             ip: optional(field("ip")?, ipv4).ok_or(NotReady("ip"))?,
@@ -124,6 +159,10 @@ impl FromStr for Ready {
                 .ok_or(NotReady("boot_id"))?,
             counters: optional(field("counters")?, |text| hex(text.strip_prefix("0x")?))
                 .ok_or(NotReady("counters"))?,
+            nic: match if_there("nic") {
+                None => None,
+                Some(text) => Some(NicPosition::read(text).ok_or(NotReady("nic"))?),
+            },
         })
     }
 }
@@ -156,13 +195,7 @@ fn ipv6(text: &str) -> Option<(Ipv6Addr, u8)> {
 }
 
 fn mac(text: &str) -> Option<[u8; 6]> {
-    let mut octets = text.split(':').map(|octet| u8::from_str_radix(octet, 16));
-    let mut mac = [0; 6];
-    for octet in &mut mac {
-        *octet = octets.next()?.ok()?;
-    }
-    let is_group = mac[0] & 1 == 1;
-    (octets.next().is_none() && !is_group && mac != [0; 6]).then_some(mac)
+    text.parse().ok().map(Mac::octets)
 }
 
 #[cfg(test)]
@@ -181,6 +214,24 @@ mod tests {
         assert_eq!(ready.boot_id, 0x1f2e_3d4c);
         assert_eq!(ready.counters, Some(0x2b_3000));
         assert_eq!(ready.to_string(), LINE);
+    }
+
+    #[test]
+    fn names_the_device_of_several() {
+        let line = std::format!("{LINE} nic=2/3");
+        let ready: Ready = line.parse().unwrap();
+        assert_eq!(
+            ready.nic,
+            Some(NicPosition {
+                number: 2,
+                count: 3
+            })
+        );
+        assert_eq!(ready.to_string(), line);
+        for bad in ["0/3", "4/3", "2", "2/", "/3", "2/300", "none"] {
+            let line = std::format!("{LINE} nic={bad}");
+            assert_eq!(line.parse::<Ready>(), Err(NotReady("nic")), "{bad}");
+        }
     }
 
     #[test]

@@ -134,6 +134,7 @@ pub fn on_tap(prepare: impl FnOnce() + Send + 'static) -> Result<(Reflector, Tap
         boot_us: 0,
         boot_id: BOOT_ID,
         counters: None,
+        nic: None,
     };
     Ok((reflector, tap.join(&ready, Family::V4)?))
 }

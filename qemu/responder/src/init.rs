@@ -88,6 +88,7 @@ fn run(arguments: &[String]) -> Result<std::convert::Infallible, String> {
         boot_us: since_boot_ns() / 1000,
         boot_id: boot_id(),
         counters: None,
+        nic: None,
     };
     let mut service = Service::new(ready.boot_id, own, args.ip.1, &PUBLISHED);
     say(&ready.to_string());

@@ -22,6 +22,7 @@ fn ready() -> wire::Ready {
         boot_us: 1,
         boot_id: 7,
         counters: None,
+        nic: None,
     }
 }
 

@@ -39,6 +39,7 @@ fn ready() -> wire::Ready {
         boot_us: 0,
         boot_id: 0,
         counters: None,
+        nic: None,
     }
 }
 

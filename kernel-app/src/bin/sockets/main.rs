@@ -42,6 +42,7 @@ extern "C" fn main(argc: i32, argv: *const *const u8, env: *const *const u8) {
         boot_us: clock.now_ns() / 1000,
         boot_id: service.boot_id,
         counters: None,
+        nic: None,
     });
     serve(&socket, &service, clock)
 }
