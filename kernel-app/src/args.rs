@@ -3,7 +3,7 @@
 //! | argument | meaning | default |
 //! |---|---|---|
 //! | `ip=A.B.C.D/N` or `ip=dhcp` | IPv4 address and prefix length | `dhcp` |
-//! | `gw=A.B.C.D` | default gateway, with a static `ip=` | none |
+//! | `gw=A.B.C.D` | default gateway, with a static `ip=`; it may be outside of the prefix | none |
 //! | `ip6=ADDRESS/N` | IPv6 address beside the link-local one | none |
 //! | `port=N` | UDP port of the service | 9000 |
 //! | `path=reflector` or `path=smoltcp` | what answers: the reflector, or smoltcp's sockets | `reflector` |
@@ -12,24 +12,34 @@
 //! | `nap=DURATION` | with `idle=nap`: how long a nap is | `2ms` |
 //! | `tsc_khz=N` | frequency of the time stamp counter, in kHz, from 1000 to 65535000 | found out at boot |
 //! | `log=off`, `error`, `warn`, `info`, `debug` or `trace` | log level | `warn` |
+//! | `nic=MAC` | Ethernet address of the network device to use | the first |
+//! | `panic=reset`, `exit` or `halt` | how the machine ends when the service can't go on | see `arch` |
 //!
 //! A DURATION is a whole number and a unit: `us`, `ms` or `s`.
 //!
-//! Anything else, and anything twice, stops the boot: a service measured under a configuration
-//! that nobody asked for is worse than none. Pure text to value; nothing is allocated.
+//! They come by several channels: the command line, SMBIOS, a file, a DHCP server ([`Channel`]).
+//! Of an argument that several have, that of the first counts. One that is no use without
+//! another (`gw=`, `quiet=`, `nap=`) is passed over if a channel before its own has changed that other.
+//! What Linux' boot loaders append (`words`, a closed list) is ignored and counted.
+//!
+//! Anything else, and anything twice within a channel, stops the boot: a service measured under a
+//! configuration that nobody asked for is worse than none. Pure text to value; nothing is allocated.
 
 mod error;
 mod reader;
 mod values;
+mod words;
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 use core::ops::RangeInclusive;
 
 use log::LevelFilter;
+use wire::Mac;
 
 pub use error::{ArgError, Problem};
 use reader::Reader;
 pub use values::tsc_khz;
+pub use wire::{Channel, Configuration};
 
 /// Where a DHCP client listens (RFC 2131 §4.1): not to be had for the service beside `ip=dhcp`.
 pub const DHCP_CLIENT_PORT: u16 = 68;
@@ -95,6 +105,17 @@ pub enum Path {
     Stack,
 }
 
+/// How the machine ends when the service can't go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PanicEnd {
+    /// It boots again.
+    Reset,
+    /// It is switched off, or its emulator ended.
+    Exit,
+    /// It stands still.
+    Halt,
+}
+
 /// The boot arguments, checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Args {
@@ -112,21 +133,28 @@ pub struct Args {
     pub tsc_khz: Option<u32>,
     /// `log=`
     pub log: LevelFilter,
+    /// `nic=`
+    pub nic: Option<Mac>,
+    /// `panic=`
+    pub panic: Option<PanicEnd>,
+    /// Where they came from.
+    pub configuration: Configuration,
 }
 
 impl Args {
-    /// Reads boot arguments, in any order.
+    /// Reads texts of arguments, in any order within a text. The texts of a channel come one after
+    /// the other, and the channels in their order.
     ///
     /// # Errors
     ///
-    /// The first argument that is unknown, malformed or given twice; then the first whose value
-    /// does not suit the others.
-    pub fn parse<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Result<Self, ArgError<'a>> {
+    /// The first argument that is unknown, malformed or twice within a channel; then the first whose
+    /// value does not suit the others.
+    pub fn parse<'a>(
+        texts: impl IntoIterator<Item = (Channel, &'a str)>,
+    ) -> Result<Self, ArgError<'a>> {
         let mut reader = Reader::default();
-        for argument in arguments {
-            reader
-                .read(argument)
-                .map_err(|problem| ArgError { argument, problem })?;
+        for (channel, text) in texts {
+            reader.read(channel, text)?;
         }
         reader.finish()
     }

@@ -12,7 +12,7 @@ mod platform;
 #[cfg(feature = "sockets")]
 compile_error!("with this feature Hermit drives the network device: build --bin fathom-sockets");
 
-use kernel_app::args::Args;
+use kernel_app::args::{Args, Channel};
 use kernel_app::clock::{Clock, TscClock};
 use kernel_app::idle::Idle;
 use kernel_app::nic::Nic;
@@ -29,7 +29,8 @@ static COUNTERS: Published = Published::new();
 extern "C" fn main(argc: i32, argv: *const *const u8, _env: *const *const u8) {
     // SAFETY: Hermit's contract for `main`.
     let arguments = unsafe { platform::arguments(argc, argv) };
-    let args = Args::parse(arguments).unwrap_or_else(|error| fail(error));
+    let words = arguments.map(|word| (Channel::CommandLine, word));
+    let args = Args::parse(words).unwrap_or_else(|error| fail(error));
     log::set_max_level(args.log);
     let clock = platform::clock(args.tsc_khz);
     // SAFETY: ring 0, and the image and its page tables are identity-mapped (see `arch`); this is

@@ -6,7 +6,7 @@
 //!
 //! Generic over device and clock, so that it runs whole on the host. No unsafe code.
 
-use wire::{Counters, MAX_PAYLOAD, Ready, Verdict};
+use wire::{Configuration, Counters, MAX_PAYLOAD, Ready, Verdict};
 
 use crate::args::{Args, Path};
 use crate::clock::Clock;
@@ -48,6 +48,7 @@ pub struct Service<'s, D, C> {
     path: Path,
     counters: Counters,
     published: &'static Published,
+    configuration: Configuration,
     /// When there must be a lease; never if there was one, or need not be.
     lease_by_ns: u64,
     /// When there is something to do though no frame has come.
@@ -89,6 +90,7 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
             path: args.path,
             counters: Counters::ZERO,
             published,
+            configuration: args.configuration,
             lease_by_ns,
             due_ns,
         }
@@ -216,6 +218,7 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
             boot_id: self.services.boot_id,
             counters: Some(self.published.address()),
             nic: None,
+            configuration: self.configuration,
         }
     }
 

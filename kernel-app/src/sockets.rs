@@ -21,7 +21,7 @@ use log::LevelFilter;
 use wire::Verdict;
 use wire::peer::is_answerable;
 
-use crate::args::{ArgError, Args, Ipv4Config};
+use crate::args::{ArgError, Args, Channel, Ipv4Config};
 
 /// The boot arguments that there are here.
 const NAMES: [&str; 5] = ["ip", "gw", "port", "tsc_khz", "log"];
@@ -97,7 +97,8 @@ impl Settings {
         if let Some(argument) = arguments.clone().find(is_not_here) {
             return Err(SettingsError::NotHere(argument));
         }
-        let args = Args::parse(arguments).map_err(SettingsError::Argument)?;
+        let words = arguments.map(|word| (Channel::CommandLine, word));
+        let args = Args::parse(words).map_err(SettingsError::Argument)?;
         match args.ipv4 {
             Ipv4Config::Dhcp => Err(SettingsError::NoAddress),
             Ipv4Config::Static {

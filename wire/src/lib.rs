@@ -6,6 +6,7 @@
 //! - [`checksum`]: the Internet checksum, for those who make their own frames;
 //! - [`mac`]: Ethernet addresses as text;
 //! - [`counters`]: what the service counts, and the layout the instrument reads them by;
+//! - [`configuration`]: where the service has its arguments from;
 //! - [`ready`]: the line the service prints when it is ready to serve.
 //!
 //! Nothing here knows of hardware, sockets or clocks: the unikernel, the instrument and every
@@ -18,6 +19,7 @@
 extern crate std;
 
 pub mod checksum;
+pub mod configuration;
 pub mod counters;
 pub mod handler;
 pub mod header;
@@ -25,6 +27,7 @@ pub mod mac;
 pub mod peer;
 pub mod ready;
 
+pub use configuration::{Channel, Configuration};
 pub use counters::Counters;
 pub use handler::{DropReason, Verdict, handle};
 pub use header::{HEADER_LEN, Header, Kind, MAGIC, VERSION};

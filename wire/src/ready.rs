@@ -10,13 +10,20 @@
 //! A field that does not apply is `none`: a process on a host has no Ethernet address of its own,
 //! and only a guest whose memory the instrument can read has an address for its counters.
 //! `nic`, which of the machine's network devices the service drives and how many it could, is left out
-//! where it does not apply.
+//! where it does not apply. How the service was configured follows where there is something to say ([`Configuration`]):
+//!
+//! ```text
+//! … counters=0x2b3000 gw=10.0.2.2 mtu=1460 host=echo from=ip:smbios,log:dhcp ignored=2
+//! ```
+//!
+//! A reader passes over the fields that it does not know.
 
 use core::fmt;
 use core::net::{Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
 
-use crate::Mac;
+use crate::configuration::HostName;
+use crate::{Configuration, Mac};
 
 /// How the ready line starts.
 pub const READY_PREFIX: &str = "FATHOM READY ";
@@ -47,6 +54,8 @@ pub struct Ready {
     pub counters: Option<u64>,
     /// Which of the machine's network devices it drives, if it drives one itself.
     pub nic: Option<NicPosition>,
+    /// How the service was configured.
+    pub configuration: Configuration,
 }
 
 /// One of several network devices that could be driven.
@@ -95,10 +104,10 @@ impl fmt::Display for Ready {
             Some(address) => write!(f, "{address:#x}")?,
             None => f.write_str(NONE)?,
         }
-        match self.nic {
-            Some(nic) => write!(f, " nic={nic}"),
-            None => Ok(()),
+        if let Some(nic) = self.nic {
+            write!(f, " nic={nic}")?;
         }
+        self.configuration.fmt(f)
     }
 }
 
@@ -163,8 +172,31 @@ impl FromStr for Ready {
                 None => None,
                 Some(text) => Some(NicPosition::read(text).ok_or(NotReady("nic"))?),
             },
+            configuration: configuration(if_there)?,
         })
     }
+}
+
+/// Reads the fields that may be missing.
+fn configuration<'a>(
+    field: impl Fn(&'static str) -> Option<&'a str>,
+) -> Result<Configuration, NotReady> {
+    fn read<T>(
+        name: &'static str,
+        text: Option<&str>,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, NotReady> {
+        text.map(|text| read(text).ok_or(NotReady(name)))
+            .transpose()
+    }
+    let host = |text: &str| HostName::new(text.as_bytes());
+    Ok(Configuration {
+        gateway: read("gw", field("gw"), |text| text.parse().ok())?,
+        mtu: read("mtu", field("mtu"), |text| text.parse().ok())?,
+        host: read("host", field("host"), host)?,
+        sources: read("from", field("from"), |text| text.parse().ok())?.unwrap_or_default(),
+        ignored: read("ignored", field("ignored"), |text| text.parse().ok())?.unwrap_or_default(),
+    })
 }
 
 /// Reads a field that may be [`NONE`]; the outer `None` is for one that can't be read.
@@ -242,6 +274,27 @@ mod tests {
         assert_eq!((ready.ip, ready.ip6), (None, None));
         assert_eq!((ready.mac, ready.counters), (None, None));
         assert_eq!(ready.to_string(), line);
+    }
+
+    #[test]
+    fn how_it_was_configured_follows_where_there_is_something_to_say() {
+        assert_eq!(
+            LINE.parse::<Ready>().unwrap().configuration,
+            Configuration::default()
+        );
+        let line =
+            std::format!("{LINE} gw=10.0.2.2 mtu=1460 host=echo from=ip:smbios,log:dhcp ignored=2");
+        let ready: Ready = line.parse().unwrap();
+        let configuration = ready.configuration;
+        assert_eq!(configuration.gateway, Some(Ipv4Addr::new(10, 0, 2, 2)));
+        assert_eq!((configuration.mtu, configuration.ignored), (Some(1460), 2));
+        assert_eq!(configuration.host.unwrap().as_str(), "echo");
+        assert_eq!(configuration.sources.of("log"), Some(crate::Channel::Dhcp));
+        assert_eq!(ready.to_string(), line);
+        let newer = std::format!("{line} later=1");
+        assert_eq!(newer.parse::<Ready>(), Ok(ready));
+        let broken = line.replace("mtu=1460", "mtu=big");
+        assert_eq!(broken.parse::<Ready>(), Err(NotReady("mtu")));
     }
 
     #[test]

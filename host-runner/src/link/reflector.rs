@@ -135,6 +135,7 @@ pub fn on_tap(prepare: impl FnOnce() + Send + 'static) -> Result<(Reflector, Tap
         boot_id: BOOT_ID,
         counters: None,
         nic: None,
+        configuration: wire::Configuration::default(),
     };
     Ok((reflector, tap.join(&ready, Family::V4)?))
 }

@@ -2,11 +2,17 @@
 
 use core::fmt;
 
+use wire::configuration::ARGUMENTS;
+
+use super::Channel;
+
 /// A boot argument that cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ArgError<'a> {
     /// The whole argument, as it came.
     pub argument: &'a str,
+    /// By which way it came.
+    pub channel: Channel,
     /// What is wrong with it, and what is expected instead.
     pub problem: Problem,
 }
@@ -26,26 +32,36 @@ pub enum Problem {
 
 impl fmt::Display for ArgError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let argument = self.argument;
+        let before = match self.problem {
+            Problem::Unknown => "unknown ",
+            Problem::Malformed(_) => "malformed ",
+            Problem::Unusable(_) => "unusable ",
+            Problem::Duplicate => "",
+        };
+        write!(f, "{before}boot argument \"{argument}\"")?;
+        f.write_str(match self.channel {
+            Channel::CommandLine => "",
+            Channel::Smbios => " of SMBIOS type 11",
+            Channel::File => " of the configuration file",
+            Channel::Dhcp => " of the DHCP server's option 224",
+        })?;
         match self.problem {
-            Problem::Unknown => write!(
-                f,
-                "unknown boot argument \"{}\": expected ip=, gw=, ip6=, port=, path=, idle=, quiet=, \
-                 nap=, tsc_khz= or log=",
-                self.argument
-            ),
-            Problem::Duplicate => write!(
-                f,
-                "boot argument \"{}\" was given before: give it once",
-                self.argument
-            ),
-            Problem::Malformed(expected) => write!(
-                f,
-                "malformed boot argument \"{}\": expected {expected}",
-                self.argument
-            ),
-            Problem::Unusable(why) => {
-                write!(f, "unusable boot argument \"{}\": {why}", self.argument)
+            Problem::Unknown => {
+                f.write_str(": expected ")?;
+                for (index, name) in ARGUMENTS.iter().enumerate() {
+                    let separator = match index {
+                        0 => "",
+                        _ if index + 1 == ARGUMENTS.len() => " or ",
+                        _ => ", ",
+                    };
+                    write!(f, "{separator}{name}=")?;
+                }
+                Ok(())
             }
+            Problem::Duplicate => f.write_str(" was given before: give it once"),
+            Problem::Malformed(expected) => write!(f, ": expected {expected}"),
+            Problem::Unusable(why) => write!(f, ": {why}"),
         }
     }
 }

@@ -1,114 +1,246 @@
-//! The arguments that were given, each once, and whether they suit each other.
+//! The arguments that were given, each from the channel that goes first, and whether they suit each
+//! other.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use log::LevelFilter;
+use wire::Mac;
+use wire::configuration::ARGUMENTS;
 
 use super::values::{
-    gateway, ipv4, ipv6, is_host_of, is_napping, log_level, nap_us, path, port, quiet_us, tsc_khz,
+    gateway, ipv4, ipv6, is_napping, log_level, mac, nap_us, panic_end, path, port, quiet_us,
+    tsc_khz,
 };
-use super::{ArgError, Args, DHCP_CLIENT_PORT, IdlePolicy, Ipv4Config, Naps, Path, Problem};
+use super::words::{Purpose, purpose, words};
+use super::{
+    ArgError, Args, Channel, Configuration, DHCP_CLIENT_PORT, IdlePolicy, Ipv4Config, Naps,
+    PanicEnd, Path, Problem,
+};
 use crate::services::ECHO_PORT;
 
-/// A value together with the argument it stood in.
-type Given<'a, T> = Option<(&'a str, T)>;
+/// What a DHCP server may not say: what it is asked for by other options, and what is settled before
+/// it is asked.
+const NOT_BY_DHCP: [&str; 5] = ["ip", "gw", "ip6", "nic", "tsc_khz"];
+
+/// A value, and where it stood.
+#[derive(Clone, Copy)]
+struct Given<'a, T> {
+    argument: &'a str,
+    channel: Channel,
+    value: T,
+}
+
+impl<T> Given<'_, T> {
+    /// Whether the argument has to suit one of `other`, or is passed over if it does not: a channel
+    /// that goes before may change what it was meant for.
+    fn must_suit<U>(&self, other: Option<&Given<'_, U>>) -> bool {
+        other.is_none_or(|other| self.channel <= other.channel)
+    }
+}
+
+type Slot<'a, T> = Option<Given<'a, T>>;
 
 /// What was read so far.
 #[derive(Default)]
 pub struct Reader<'a> {
-    ip: Given<'a, Option<(Ipv4Addr, u8)>>,
-    gateway: Given<'a, Ipv4Addr>,
-    ipv6: Given<'a, (Ipv6Addr, u8)>,
-    port: Given<'a, u16>,
-    path: Given<'a, Path>,
-    is_napping: Given<'a, bool>,
-    quiet_us: Given<'a, u64>,
-    nap_us: Given<'a, u64>,
-    tsc_khz: Given<'a, u32>,
-    log: Given<'a, LevelFilter>,
+    /// The channel of the text that was read last.
+    channel: Option<Channel>,
+    /// Which of [`ARGUMENTS`] it had, one bit each.
+    seen: u16,
+    ignored: u16,
+    ip: Slot<'a, Option<(Ipv4Addr, u8)>>,
+    gateway: Slot<'a, Ipv4Addr>,
+    ipv6: Slot<'a, (Ipv6Addr, u8)>,
+    port: Slot<'a, u16>,
+    path: Slot<'a, Path>,
+    is_napping: Slot<'a, bool>,
+    quiet_us: Slot<'a, u64>,
+    nap_us: Slot<'a, u64>,
+    tsc_khz: Slot<'a, u32>,
+    log: Slot<'a, LevelFilter>,
+    nic: Slot<'a, Mac>,
+    panic: Slot<'a, PanicEnd>,
 }
 
 impl<'a> Reader<'a> {
-    /// Reads one.
-    pub fn read(&mut self, argument: &'a str) -> Result<(), Problem> {
-        let (name, value) = argument.split_once('=').ok_or(Problem::Unknown)?;
-        match name {
-            "ip" => set(&mut self.ip, argument, ipv4(value)?),
-            "gw" => set(&mut self.gateway, argument, gateway(value)?),
-            "ip6" => set(&mut self.ipv6, argument, ipv6(value)?),
-            "port" => set(&mut self.port, argument, port(value)?),
-            "path" => set(&mut self.path, argument, path(value)?),
-            "idle" => set(&mut self.is_napping, argument, is_napping(value)?),
-            "quiet" => set(&mut self.quiet_us, argument, quiet_us(value)?),
-            "nap" => set(&mut self.nap_us, argument, nap_us(value)?),
-            "tsc_khz" => set(&mut self.tsc_khz, argument, tsc_khz(value)?),
-            "log" => set(&mut self.log, argument, log_level(value)?),
-            _ => Err(Problem::Unknown),
+    /// Reads a text. Those of a channel come one after the other, and the channels in their order.
+    pub fn read(&mut self, channel: Channel, text: &'a str) -> Result<(), ArgError<'a>> {
+        if self.channel.replace(channel) != Some(channel) {
+            self.seen = 0;
         }
+        words(channel, text).try_for_each(|word| match purpose(word) {
+            Purpose::Argument => self
+                .read_argument(channel, word)
+                .map_err(|problem| ArgError {
+                    argument: word,
+                    channel,
+                    problem,
+                }),
+            Purpose::Linux => {
+                self.ignored = self.ignored.saturating_add(1);
+                Ok(())
+            }
+            Purpose::Device => Ok(()),
+        })
+    }
+
+    fn read_argument(&mut self, channel: Channel, argument: &'a str) -> Result<(), Problem> {
+        let (name, value) = argument.split_once('=').ok_or(Problem::Unknown)?;
+        let index = ARGUMENTS.iter().position(|&known| known == name);
+        let bit = 1 << index.ok_or(Problem::Unknown)?;
+        if self.seen & bit != 0 {
+            return Err(Problem::Duplicate);
+        }
+        self.seen |= bit;
+        if channel == Channel::Dhcp && NOT_BY_DHCP.contains(&name) {
+            return Err(Problem::Unusable("a DHCP server can't set it"));
+        }
+        let at = (argument, channel);
+        match name {
+            "ip" => set(&mut self.ip, at, ipv4(value)?),
+            "gw" => set(&mut self.gateway, at, gateway(value)?),
+            "ip6" => set(&mut self.ipv6, at, ipv6(value)?),
+            "port" => set(&mut self.port, at, port(value)?),
+            "path" => set(&mut self.path, at, path(value)?),
+            "idle" => set(&mut self.is_napping, at, is_napping(value)?),
+            "quiet" => set(&mut self.quiet_us, at, quiet_us(value)?),
+            "nap" => set(&mut self.nap_us, at, nap_us(value)?),
+            "tsc_khz" => set(&mut self.tsc_khz, at, tsc_khz(value)?),
+            "log" => set(&mut self.log, at, log_level(value)?),
+            "nic" => set(&mut self.nic, at, mac(value)?),
+            "panic" => set(&mut self.panic, at, panic_end(value)?),
+            _ => return Err(Problem::Unknown),
+        }
+        Ok(())
     }
 
     /// What they come to together.
-    pub fn finish(self) -> Result<Args, ArgError<'a>> {
-        let unusable = |argument, why| {
-            Err(ArgError {
-                argument,
-                problem: Problem::Unusable(why),
-            })
-        };
-        let ipv4 = match (self.ip.and_then(|(_, ip)| ip), self.gateway) {
-            (None, None) => Ipv4Config::Dhcp,
-            (None, Some((argument, _))) => {
-                return unusable(argument, "a gateway needs a static address, ip=A.B.C.D/N");
+    pub fn finish(mut self) -> Result<Args, ArgError<'a>> {
+        let ipv4 = self.ipv4()?;
+        let idle = self.idle()?;
+        match self.port {
+            Some(given) if given.value == DHCP_CLIENT_PORT && ipv4 == Ipv4Config::Dhcp => {
+                let why = "DHCP needs this port; choose another, or a static ip=";
+                return Err(unusable(&given, why));
             }
-            (Some((address, prefix)), gateway) => {
-                if let Some((argument, gateway)) = gateway {
-                    if gateway == address {
-                        return unusable(argument, "the gateway is the service's own address");
-                    }
-                    if !is_host_of(gateway, address, prefix) {
-                        return unusable(argument, "the gateway is no host of the subnet of ip=");
-                    }
-                }
+            Some(given) if given.value == ECHO_PORT => {
+                return Err(unusable(&given, "it is the echo service's"));
+            }
+            _ => {}
+        }
+        Ok(Args {
+            ipv4,
+            ipv6: value(self.ipv6),
+            port: value(self.port).unwrap_or(wire::DEFAULT_PORT),
+            path: value(self.path).unwrap_or(Path::Reflector),
+            idle,
+            tsc_khz: value(self.tsc_khz),
+            log: value(self.log).unwrap_or(LevelFilter::Warn),
+            nic: value(self.nic),
+            panic: value(self.panic),
+            configuration: self.configuration(),
+        })
+    }
+
+    fn ipv4(&mut self) -> Result<Ipv4Config, ArgError<'a>> {
+        let config = match (value(self.ip).flatten(), self.gateway) {
+            (None, None) => return Ok(Ipv4Config::Dhcp),
+            (None, Some(given)) => Err((
+                given,
+                "a gateway needs a static address, ip=A.B.C.D/N",
+                Ipv4Config::Dhcp,
+            )),
+            (Some((address, prefix)), Some(given)) if given.value == address => Err((
+                given,
+                "the gateway is the service's own address",
                 Ipv4Config::Static {
                     address,
                     prefix,
-                    gateway: gateway.map(|(_, gateway)| gateway),
-                }
-            }
-        };
-        let is_napping = self.is_napping.is_some_and(|(_, is_napping)| is_napping);
-        let idle = match (is_napping, self.quiet_us, self.nap_us) {
-            (true, quiet_us, nap_us) => IdlePolicy::Nap(Naps {
-                quiet_us: quiet_us.map_or(Naps::DEFAULT.quiet_us, |(_, us)| us),
-                nap_us: nap_us.map_or(Naps::DEFAULT.nap_us, |(_, us)| us),
+                    gateway: None,
+                },
+            )),
+            (Some((address, prefix)), gateway) => Ok(Ipv4Config::Static {
+                address,
+                prefix,
+                gateway: value(gateway),
             }),
-            (false, None, None) => IdlePolicy::Spin,
-            (false, Some((argument, _)), _) | (false, _, Some((argument, _))) => {
-                return unusable(argument, "it needs idle=nap");
-            }
         };
-        match self.port {
-            Some((argument, DHCP_CLIENT_PORT)) if ipv4 == Ipv4Config::Dhcp => unusable(
-                argument,
-                "DHCP needs this port; choose another, or a static ip=",
-            ),
-            Some((argument, ECHO_PORT)) => unusable(argument, "it is the echo service's"),
-            port => Ok(Args {
-                ipv4,
-                ipv6: self.ipv6.map(|(_, ipv6)| ipv6),
-                port: port.map_or(wire::DEFAULT_PORT, |(_, port)| port),
-                path: self.path.map_or(Path::Reflector, |(_, path)| path),
-                idle,
-                tsc_khz: self.tsc_khz.map(|(_, khz)| khz),
-                log: self.log.map_or(LevelFilter::Warn, |(_, log)| log),
-            }),
+        config.or_else(|(given, why, without)| {
+            if given.must_suit(self.ip.as_ref()) {
+                return Err(unusable(&given, why));
+            }
+            self.gateway = None;
+            Ok(without)
+        })
+    }
+
+    fn idle(&mut self) -> Result<IdlePolicy, ArgError<'a>> {
+        if value(self.is_napping) == Some(true) {
+            return Ok(IdlePolicy::Nap(Naps {
+                quiet_us: value(self.quiet_us).unwrap_or(Naps::DEFAULT.quiet_us),
+                nap_us: value(self.nap_us).unwrap_or(Naps::DEFAULT.nap_us),
+            }));
         }
+        for slot in [&mut self.quiet_us, &mut self.nap_us] {
+            if let Some(given) = slot.take()
+                && given.must_suit(self.is_napping.as_ref())
+            {
+                return Err(unusable(&given, "it needs idle=nap"));
+            }
+        }
+        Ok(IdlePolicy::Spin)
+    }
+
+    fn configuration(&self) -> Configuration {
+        let mut configuration = Configuration {
+            gateway: value(self.gateway),
+            ignored: self.ignored,
+            ..Configuration::default()
+        };
+        let channels = [
+            channel(&self.ip),
+            channel(&self.gateway),
+            channel(&self.ipv6),
+            channel(&self.port),
+            channel(&self.path),
+            channel(&self.is_napping),
+            channel(&self.quiet_us),
+            channel(&self.nap_us),
+            channel(&self.tsc_khz),
+            channel(&self.log),
+            channel(&self.nic),
+            channel(&self.panic),
+        ];
+        for (name, channel) in ARGUMENTS.iter().zip(channels) {
+            if let Some(channel) = channel {
+                configuration.sources.set(name, channel);
+            }
+        }
+        configuration
     }
 }
 
-fn set<'a, T>(slot: &mut Given<'a, T>, argument: &'a str, value: T) -> Result<(), Problem> {
-    match slot.replace((argument, value)) {
-        None => Ok(()),
-        Some(_) => Err(Problem::Duplicate),
+/// Keeps what a channel that goes before has said.
+fn set<'a, T>(slot: &mut Slot<'a, T>, (argument, channel): (&'a str, Channel), value: T) {
+    slot.get_or_insert(Given {
+        argument,
+        channel,
+        value,
+    });
+}
+
+fn value<T: Copy>(slot: Slot<'_, T>) -> Option<T> {
+    slot.map(|given| given.value)
+}
+
+fn channel<T>(slot: &Slot<'_, T>) -> Option<Channel> {
+    slot.as_ref().map(|given| given.channel)
+}
+
+fn unusable<'a, T>(given: &Given<'a, T>, why: &'static str) -> ArgError<'a> {
+    ArgError {
+        argument: given.argument,
+        channel: given.channel,
+        problem: Problem::Unusable(why),
     }
 }

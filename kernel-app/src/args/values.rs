@@ -4,8 +4,9 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
 
 use log::LevelFilter;
+use wire::Mac;
 
-use super::{Naps, Path, Problem, TSC_KHZ};
+use super::{Naps, PanicEnd, Path, Problem, TSC_KHZ};
 
 fn cidr<A: FromStr>(value: &str, max_prefix: u8) -> Option<(A, u8)> {
     let (address, prefix) = value.split_once('/')?;
@@ -32,7 +33,7 @@ pub fn ipv4(value: &str) -> Result<Option<(Ipv4Addr, u8)>, Problem> {
     if !is_unicast(address) {
         return Err(Problem::Unusable("expected the address of one host"));
     }
-    if !is_host_of(address, address, prefix) {
+    if !is_host(address, prefix) {
         return Err(Problem::Unusable(
             "this is the subnet's network or broadcast address; expected a host's",
         ));
@@ -123,6 +124,20 @@ pub fn tsc_khz(value: &str) -> Result<u32, Problem> {
         .ok_or(Problem::Malformed("tsc_khz=N with N from 1000 to 65535000"))
 }
 
+pub fn mac(value: &str) -> Result<Mac, Problem> {
+    let expected = Problem::Malformed("nic=MAC, such as nic=52:54:00:12:34:56");
+    value.parse().map_err(|_| expected)
+}
+
+pub fn panic_end(value: &str) -> Result<PanicEnd, Problem> {
+    match value {
+        "reset" => Ok(PanicEnd::Reset),
+        "exit" => Ok(PanicEnd::Exit),
+        "halt" => Ok(PanicEnd::Halt),
+        _ => Err(Problem::Malformed("panic=reset, panic=exit or panic=halt")),
+    }
+}
+
 pub fn log_level(value: &str) -> Result<LevelFilter, Problem> {
     match value {
         "off" => Ok(LevelFilter::Off),
@@ -142,11 +157,10 @@ fn is_unicast(address: Ipv4Addr) -> bool {
     !matches!(address.octets()[0], 0 | 127 | 224..)
 }
 
-/// Whether `address` can be a host's in the subnet of `own`/`prefix`: inside it, and neither its
-/// network nor its broadcast address, which /31 (RFC 3021) and /32 do not have.
-pub fn is_host_of(address: Ipv4Addr, own: Ipv4Addr, prefix: u8) -> bool {
+/// Whether `address` can be a host's in a subnet with this prefix: neither its network nor its
+/// broadcast address, which /31 (RFC 3021) and /32 do not have.
+fn is_host(address: Ipv4Addr, prefix: u8) -> bool {
     let host_mask = u32::MAX.checked_shr(prefix.into()).unwrap_or(0);
     let host = address.to_bits() & host_mask;
-    let inside = (address.to_bits() ^ own.to_bits()) & !host_mask == 0;
-    inside && (prefix >= 31 || (host != 0 && host != host_mask))
+    prefix >= 31 || (host != 0 && host != host_mask)
 }

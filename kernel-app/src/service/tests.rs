@@ -13,6 +13,7 @@ use smoltcp::wire::{
 use wire::{HEADER_LEN, Header};
 
 use super::*;
+use crate::args::Channel;
 use crate::testing::{
     CLIENT_MAC, SERVICE_MAC, TestClock, TestDevice, frame, ip_frame, open_ip, open_udp, udp_frame,
 };
@@ -26,7 +27,7 @@ const SECOND_NS: u64 = 1_000_000_000;
 type TestService = Service<'static, TestDevice, TestClock>;
 
 fn start(arguments: &str) -> (TestService, TestClock) {
-    let args = Args::parse(arguments.split_whitespace()).unwrap();
+    let args = Args::parse([(Channel::CommandLine, arguments)]).unwrap();
     let clock = TestClock::default();
     let storage = Box::leak(Box::new(Storage::new()));
     let published = Box::leak(Box::new(Published::new()));

@@ -89,6 +89,7 @@ fn run(arguments: &[String]) -> Result<std::convert::Infallible, String> {
         boot_id: boot_id(),
         counters: None,
         nic: None,
+        configuration: wire::Configuration::default(),
     };
     let mut service = Service::new(ready.boot_id, own, args.ip.1, &PUBLISHED);
     say(&ready.to_string());

@@ -89,6 +89,7 @@ fn ready(own: SocketAddr, prefix: u8, boot_us: u64) -> Ready {
         boot_id: boot_id(),
         counters: None,
         nic: None,
+        configuration: wire::Configuration::default(),
     }
 }
 

@@ -23,6 +23,7 @@ fn ready() -> wire::Ready {
         boot_id: 7,
         counters: None,
         nic: None,
+        configuration: wire::Configuration::default(),
     }
 }
 

@@ -40,6 +40,7 @@ fn ready() -> wire::Ready {
         boot_id: 0,
         counters: None,
         nic: None,
+        configuration: wire::Configuration::default(),
     }
 }
 

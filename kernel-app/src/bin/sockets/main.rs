@@ -43,6 +43,7 @@ extern "C" fn main(argc: i32, argv: *const *const u8, env: *const *const u8) {
         boot_id: service.boot_id,
         counters: None,
         nic: None,
+        configuration: wire::Configuration::default(),
     });
     serve(&socket, &service, clock)
 }

@@ -72,7 +72,7 @@ impl Answers {
 /// Sends `frames` to a service on `path`: what it answers, and how many it says it answered.
 fn run(path: &str, frames: &[Vec<u8>]) -> (Answers, [u64; 3]) {
     let line = std::format!("ip=10.0.2.15/24 gw=10.0.2.2 ip6=2001:db8::15/64 path={path}");
-    let args = Args::parse(line.split_whitespace()).unwrap();
+    let args = Args::parse([(Channel::CommandLine, line.as_str())]).unwrap();
     let mut storage = Box::new(Storage::new());
     let published = Box::leak(Box::new(Published::new()));
     let device = TestDevice::default();
