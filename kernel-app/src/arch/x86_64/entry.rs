@@ -1,17 +1,40 @@
 //! The first instructions of the image, and its page tables.
 //!
-//! The firmware jumps to `pvh_entry` in 32-bit protected mode, paging off, with the physical
-//! address of `hvm_start_info` in `ebx` (Xen x86/HVM direct boot ABI, "PVH"). The code builds an
-//! identity mapping of the first GiB, switches to long mode and calls
-//! [`start`](super::start::start).
+//! A loader enters in one of two ways, and tells by where it jumps to:
 //!
-//! The mapping: low memory in 2 MiB pages, because Hermit's own identity mapping of the rest
+//! - **PVH** (Xen x86/HVM direct boot ABI), the address in the ELF note: 32-bit protected mode, paging off,
+//!   the physical address of `hvm_start_info` in `ebx`;
+//! - **Linux** (Documentation/arch/x86/boot.rst, "64-bit boot protocol"), the ELF file's entry point: long mode,
+//!   memory identity-mapped, the physical address of `boot_params` in `rsi`. It goes back to protected mode
+//!   and on as the other does. A loader that jumps to the ELF file's entry point as PVH has it is
+//!   recognized by its mode, and is as welcome.
+//!
+//! Either way the code builds an identity mapping of the first 4 GiB, switches to long mode, zeroes `.bss`,
+//! which QEMU's loader does and others don't, and calls [`start`](super::start::start).
+//!
+//! The mapping: memory in 2 MiB pages, because Hermit's own identity mapping
 //! accepts those and no larger ones; its first 2 MiB in 4 KiB pages, because Hermit remaps single
-//! pages there when it looks for the MP tables. Page table format: Intel SDM volume 3, 4.5.
+//! pages there when it looks for the MP tables. Page table format: Intel SDM volume 3, 4.5. What is above
+//! [`KEPT`] is mapped for the boot code alone, which reads firmware's tables there.
 //!
 //! All of this module is unsafe by nature: there is nothing yet that could be safe.
 
 use core::arch::global_asm;
+
+/// First address that the entry code does not map.
+#[cfg(target_os = "none")]
+pub const MAPPED: u64 = 4 << 30;
+
+/// First address that is not mapped any more when the kernel starts.
+const KEPT: u64 = 1 << 30;
+
+/// How the image was entered; a number, because assembly passes it on.
+pub mod protocol {
+    /// By PVH.
+    pub const PVH: u32 = 0;
+    /// By Linux's 64-bit boot protocol.
+    pub const LINUX: u32 = 1;
+}
 
 global_asm!(
     // XEN_ELFNOTE_PHYS32_ENTRY: name size, descriptor size, type, name, address.
@@ -23,88 +46,236 @@ global_asm!(
     ".popsection",
     //
     ".pushsection .text.pvh_entry, \"ax\", @progbits",
-    ".code32",
+    ".global elf_entry",
     ".global pvh_entry",
+    ".code32",
+    "elf_entry:",
+    // In long mode 0x40 is a prefix without effect here, in protected mode it is `inc eax`.
+    "xor eax, eax",
+    ".byte 0x40",
+    "nop",
+    "test eax, eax",
+    "jnz pvh_entry",
+    ".code64",
+    "cli",
+    "cld",
+    // To a 32-bit code segment, then out of long mode: CR0.PG, EFER.LME (Intel SDM volume 3, 9.8.5.4).
+    "mov ebx, esi",
+    "lgdt [rip + .Lentry_gdt_pointer]",
+    "lea rsp, [rip + {stack} + {stack_size}]",
+    "push 24",
+    "lea rax, [rip + .Lentry_compatibility]",
+    "push rax",
+    "retfq",
+    ".code32",
+    ".Lentry_compatibility:",
+    "mov eax, 16",
+    "mov ds, eax",
+    "mov es, eax",
+    "mov ss, eax",
+    "mov eax, cr0",
+    "and eax, 0x7fffffff",
+    "mov cr0, eax",
+    "mov ecx, 0xc0000080",
+    "rdmsr",
+    "and eax, ~(1 << 8)",
+    "wrmsr",
+    "mov ebp, {linux}",
+    "jmp .Lentry_protected",
+    //
     "pvh_entry:",
     "cli",
     "cld",
+    "mov ebp, {pvh}",
+    ".Lentry_protected:",
+    "mov esp, offset {stack} + {stack_size}",
     // The boot time counts from here.
     "rdtsc",
     "mov [{entry_tsc}], eax",
     "mov [{entry_tsc} + 4], edx",
-    // P4[0] -> P3[0] -> P2, all present and writable (3).
+    // Without long mode no line of Rust will run, so it is said here.
+    "mov esi, ebx",
+    "mov eax, 0x80000000",
+    "cpuid",
+    "cmp eax, 0x80000001",
+    "jb .Lentry_no_long_mode",
+    "mov eax, 0x80000001",
+    "cpuid",
+    "mov ebx, esi",
+    "bt edx, 29",
+    "jnc .Lentry_no_long_mode",
+    "mov esi, edx",
+    // The tables are not zeroed yet.
+    "mov edi, offset {tables}",
+    "xor eax, eax",
+    "mov ecx, {tables_len} / 4",
+    "rep stosd",
+    // P4[0] -> P3; P3[0..4] -> four P2, all present and writable (3).
     "mov eax, offset {tables} + 0x1003",
     "mov [{tables}], eax",
-    "add eax, 0x1000",
-    "mov [{tables} + 0x1000], eax",
-    // P2[0] -> P1; P2[1..512]: 2 MiB pages (bit 7).
-    "add eax, 0x1000",
-    "mov [{tables} + 0x2000], eax",
+    "xor ecx, ecx",
+    ".Lentry_directory: add eax, 0x1000",
+    "mov [{tables} + 0x1000 + ecx * 8], eax",
+    "inc ecx",
+    "cmp ecx, 4",
+    "jne .Lentry_directory",
+    // P2[1..2048]: 2 MiB pages (bit 7).
     "mov eax, 0x200083",
     "mov ecx, 1",
-    ".Lpvh_large: mov [{tables} + 0x2000 + ecx * 8], eax",
+    ".Lentry_large: mov [{tables} + 0x2000 + ecx * 8], eax",
     "add eax, 0x200000",
     "inc ecx",
-    "cmp ecx, 512",
-    "jne .Lpvh_large",
-    // P1: 4 KiB pages.
+    "cmp ecx, 2048",
+    "jne .Lentry_large",
+    // P2[0] -> P1: 4 KiB pages.
+    "mov eax, offset {tables} + 0x6003",
+    "mov [{tables} + 0x2000], eax",
     "mov eax, 3",
     "xor ecx, ecx",
-    ".Lpvh_small: mov [{tables} + 0x3000 + ecx * 8], eax",
+    ".Lentry_small: mov [{tables} + 0x6000 + ecx * 8], eax",
     "add eax, 0x1000",
     "inc ecx",
     "cmp ecx, 512",
-    "jne .Lpvh_small",
-    // Long mode: CR4.PAE, CR3, EFER.LME and NXE (Hermit maps its heap no-execute), CR0.PG.
+    "jne .Lentry_small",
+    // CR4.PAE, and OSFXSR for what zeroes `.bss`; CR3.
     "mov eax, cr4",
-    "or eax, 1 << 5",
+    "or eax, (1 << 5) | (1 << 9)",
     "mov cr4, eax",
     "mov eax, offset {tables}",
     "mov cr3, eax",
+    // EFER.LME, and NXE where it is (Hermit maps its heap no-execute; `start` refuses the rest).
     "mov ecx, 0xc0000080",
+    "mov edi, esi",
+    "shr edi, 9",
+    "and edi, 1 << 11",
     "rdmsr",
-    "or eax, (1 << 8) | (1 << 11)",
+    "or eax, 1 << 8",
+    "or eax, edi",
     "wrmsr",
+    // CR0: PG, and no emulation of the floating point unit, nor its trap (EM, TS).
     "mov eax, cr0",
+    "and eax, ~((1 << 2) | (1 << 3))",
     "or eax, 1 << 31",
     "mov cr0, eax",
-    "lgdt [.Lpvh_gdt_pointer]",
+    "lgdt [.Lentry_gdt_pointer]",
     // Far jump to a 64-bit code segment.
     "push 8",
-    "mov eax, offset .Lpvh_long_mode",
+    "mov eax, offset .Lentry_long_mode",
     "push eax",
     "retf",
     //
+    ".Lentry_no_long_mode:",
+    "mov esi, offset .Lentry_no_long_mode_text",
+    ".Lentry_character:",
+    // What is too soon for the port is lost: there are no bounds to wait within without a clock.
+    "mov ebx, 100000",
+    ".Lentry_wait: mov edx, 0x3fd",
+    "in al, dx",
+    "test al, 0x20",
+    "jnz .Lentry_send",
+    "dec ebx",
+    "jnz .Lentry_wait",
+    ".Lentry_send: mov edx, 0x3f8",
+    "lodsb",
+    "out dx, al",
+    "cmp esi, offset .Lentry_no_long_mode_end",
+    "jne .Lentry_character",
+    // QEMU's isa-debug-exit, where there is one.
+    "mov edx, 0xf4",
+    "xor eax, eax",
+    "out dx, eax",
+    ".Lentry_halt: hlt",
+    "jmp .Lentry_halt",
+    ".Lentry_no_long_mode_text: .ascii \"FATHOM FATAL the processor has no long mode: the service needs a 64-bit one (x86-64)\\r\\n\"",
+    ".Lentry_no_long_mode_end:",
+    //
     ".balign 8",
-    ".Lpvh_gdt: .quad 0",
-    ".quad 0x00af9a000000ffff", // code, 64-bit, present, ring 0
-    ".quad 0x00cf92000000ffff", // data
-    ".Lpvh_gdt_pointer: .word 23",
-    ".long .Lpvh_gdt",
+    ".Lentry_gdt: .quad 0",
+    ".quad 0x00af9a000000ffff", // 8: code, 64-bit, present, ring 0
+    ".quad 0x00cf92000000ffff", // 16: data
+    ".quad 0x00cf9a000000ffff", // 24: code, 32-bit
+    ".Lentry_gdt_pointer: .word 31",
+    ".quad .Lentry_gdt",
     //
     ".code64",
-    ".Lpvh_long_mode:",
-    "mov ax, 16",
-    "mov ds, ax",
-    "mov es, ax",
-    "mov ss, ax",
+    ".Lentry_long_mode:",
+    "mov eax, 16",
+    "mov ds, eax",
+    "mov es, eax",
+    "mov ss, eax",
     "xor eax, eax",
-    "mov fs, ax",
-    "mov gs, ax",
-    "lea rsp, [rip + {stack} + {stack_size}]",
+    "mov fs, eax",
+    "mov gs, eax",
+    // A page at a time; the linker script aligns both ends.
+    "xorps xmm0, xmm0",
+    "mov edi, offset __bss_start",
+    "mov ecx, offset __image_end",
+    ".Lentry_zero:",
+    "movaps [rdi], xmm0",
+    "movaps [rdi + 16], xmm0",
+    "movaps [rdi + 32], xmm0",
+    "movaps [rdi + 48], xmm0",
+    "movaps [rdi + 64], xmm0",
+    "movaps [rdi + 80], xmm0",
+    "movaps [rdi + 96], xmm0",
+    "movaps [rdi + 112], xmm0",
+    "sub rdi, -128",
+    "cmp rdi, rcx",
+    "jb .Lentry_zero",
     "mov edi, ebx",
+    "mov esi, ebp",
+    "lea rsp, [rip + {stack} + {stack_size}]",
     "call {start}",
     "ud2",
     ".popsection",
-    entry_tsc = sym super::start::ENTRY_TSC,
+    entry_tsc = sym ENTRY_TSC,
     tables = sym PAGE_TABLES,
+    tables_len = const size_of::<PageTables>(),
     stack = sym super::start::BOOT_STACK,
     stack_size = const super::start::BOOT_STACK_SIZE,
     start = sym super::start::start,
+    pvh = const protocol::PVH,
+    linux = const protocol::LINUX,
 );
 
-/// P4, P3, P2 and P1, one page each; written by the entry code alone, then owned by the kernel.
-#[repr(C, align(4096))]
-struct PageTables([u8; 4 * 4096]);
+const _: () = assert!(matches!(
+    wire::ready::FATAL_PREFIX.as_bytes(),
+    b"FATHOM FATAL "
+));
 
-static mut PAGE_TABLES: PageTables = PageTables([0; 4 * 4096]);
+/// The time stamp counter at the first instructions. Not in what is zeroed.
+#[unsafe(link_section = ".bss.entry")]
+pub static mut ENTRY_TSC: u64 = 0;
+
+/// P4, P3, four P2 and P1, one page each; written by the entry code and by [`map_firmware`], then owned by
+/// the kernel. Not in what is zeroed, for they are in use then.
+#[repr(C, align(4096))]
+struct PageTables([[u64; 512]; 7]);
+
+#[unsafe(link_section = ".bss.entry")]
+static mut PAGE_TABLES: PageTables = PageTables([[0; 512]; 7]);
+
+/// Maps what is between [`KEPT`] and [`MAPPED`] to itself, or nothing there, whatever was mapped before.
+///
+/// # Safety
+///
+/// Nothing else runs, nor will anything use an address there that does not lead where it leads then.
+pub unsafe fn map_firmware(is_mapped: bool) {
+    const PRESENT_WRITABLE: u64 = 3;
+    let tables = (&raw mut PAGE_TABLES).cast::<[u64; 512]>();
+    for gib in (KEPT >> 30) as usize..(MAPPED >> 30) as usize {
+        // SAFETY: inside the array; by the contract nobody else uses it.
+        unsafe {
+            let table = tables.add(2 + gib).expose_provenance() as u64;
+            let entry = if is_mapped {
+                table | PRESENT_WRITABLE
+            } else {
+                0
+            };
+            (&raw mut (*tables.add(1))[gib]).write_volatile(entry);
+        }
+    }
+    let (root, flags) = x86_64::registers::control::Cr3::read();
+    // SAFETY: the same page tables; what it is for is that the processor forgets what it has of them.
+    unsafe { x86_64::registers::control::Cr3::write(root, flags) };
+}

@@ -8,9 +8,10 @@
 
 use core::fmt::Write as _;
 use core::num::NonZeroU64;
+use core::ops::Range;
 
-/// Room for the device tree, in bytes: fits 100 memory ranges and a 2 KiB command line.
-pub const CAPACITY: usize = 12 * 1024;
+/// Room for the device tree, in bytes: fits a command line of a page, the longest there is.
+pub const CAPACITY: usize = 5 * 1024;
 
 const MAGIC: u32 = 0xd00d_feed;
 const VERSION: u32 = 17;
@@ -137,7 +138,7 @@ fn string_offset(name: &str) -> u32 {
     unreachable!("every property in use is in STRINGS")
 }
 
-/// Writes a device tree with the ranges of usable `memory` (address, size), the boot arguments,
+/// Writes a device tree with the range of usable `memory`, the boot arguments,
 /// the ACPI root pointer and the time stamp counter's frequency into `buffer`.
 ///
 /// A command line without a `--` of its own gets one in front: all of it is for the application.
@@ -148,7 +149,7 @@ fn string_offset(name: &str) -> u32 {
 /// [`TooLarge`] if it does not fit.
 pub fn write(
     buffer: &mut Buffer,
-    memory: impl Iterator<Item = (u64, u64)>,
+    memory: Range<u64>,
     kernel_arguments: &str,
     command_line: &str,
     rsdp: Option<NonZeroU64>,
@@ -162,9 +163,11 @@ pub fn write(
     buffer.property("#size-cells", &[&2_u32.to_be_bytes()])?;
     // Required: Hermit tells a UEFI boot by it.
     buffer.property("compatible", &[b"hermit,pvh\0"])?;
-    for (address, size) in memory {
-        buffer.region("memory", address, size)?;
-    }
+    buffer.region(
+        "memory",
+        memory.start,
+        memory.end.saturating_sub(memory.start),
+    )?;
     if let Some(rsdp) = rsdp {
         buffer.region("hermit,rsdp", rsdp.get(), 1)?;
     }
@@ -216,7 +219,7 @@ pub fn write(
 mod tests {
     use super::*;
 
-    const MEMORY: [(u64, u64); 2] = [(0, 0x9_fc00), (0x10_0000, 0x1ee_0000)];
+    const MEMORY: Range<u64> = 0x20_0000..0x1fe_0000;
 
     #[test]
     fn a_reader_finds_what_was_written() {
@@ -224,7 +227,7 @@ mod tests {
         let rsdp = NonZeroU64::new(0xf_5ad0);
         write(
             &mut buffer,
-            MEMORY.into_iter(),
+            MEMORY,
             "",
             "ip=dhcp port=9000",
             rsdp,
@@ -243,7 +246,7 @@ mod tests {
                 )
             })
             .collect();
-        assert_eq!(memory, MEMORY);
+        assert_eq!(memory, [(MEMORY.start, MEMORY.end - MEMORY.start)]);
         assert_eq!(tree.chosen().bootargs(), Some("-- ip=dhcp port=9000"));
         let rsdp = tree
             .find_node("/hermit,rsdp")
@@ -261,15 +264,7 @@ mod tests {
     #[test]
     fn a_separator_of_the_users_own_is_kept() {
         let mut buffer = Buffer::new();
-        write(
-            &mut buffer,
-            MEMORY.into_iter(),
-            "",
-            "-freq 2300 -- ip=dhcp",
-            None,
-            None,
-        )
-        .unwrap();
+        write(&mut buffer, MEMORY, "", "-freq 2300 -- ip=dhcp", None, None).unwrap();
         let tree = fdt::Fdt::new(buffer.as_bytes()).unwrap();
         assert_eq!(tree.chosen().bootargs(), Some("-freq 2300 -- ip=dhcp"));
         assert!(tree.find_node("/hermit,rsdp").is_none());
@@ -287,15 +282,7 @@ mod tests {
         ] {
             let mut buffer = Buffer::new();
             let ours = "-ip 10.0.2.15 ";
-            write(
-                &mut buffer,
-                MEMORY.into_iter(),
-                ours,
-                command_line,
-                None,
-                None,
-            )
-            .unwrap();
+            write(&mut buffer, MEMORY, ours, command_line, None, None).unwrap();
             let tree = fdt::Fdt::new(buffer.as_bytes()).unwrap();
             assert_eq!(tree.chosen().bootargs(), Some(expected));
         }
@@ -306,10 +293,11 @@ mod tests {
         let mut buffer = Buffer::new();
         let long = "x".repeat(CAPACITY);
         assert_eq!(
-            write(&mut buffer, MEMORY.into_iter(), "", &long, None, None),
+            write(&mut buffer, MEMORY, "", &long, None, None),
             Err(TooLarge)
         );
-        let many = (0..1000).map(|i| (i << 30, 1 << 29));
-        assert_eq!(write(&mut buffer, many, "", "", None, None), Err(TooLarge));
+        // The longest that a loader may leave.
+        let longest = "x".repeat(4095);
+        assert_eq!(write(&mut buffer, MEMORY, "", &longest, None, None), Ok(()));
     }
 }

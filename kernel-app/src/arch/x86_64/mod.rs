@@ -1,21 +1,27 @@
-//! x86-64: from the firmware's jump into the image to Hermit's entry point.
+//! x86-64: from the loader's jump into the image to Hermit's entry point.
 //!
-//! The image boots by PVH: [`entry`] holds the ELF note, and the assembly that goes from 32-bit
-//! protected mode to 64-bit long mode with low memory identity-mapped. From there [`start`] turns
-//! what the firmware left behind ([`pvh`]) into what Hermit's kernel expects from its loader: a
-//! flattened device tree ([`fdt`]) and a `BootInfo`. It also finds out how fast the time stamp counter
-//! runs ([`frequency`], `kvm_clock`, [`timer`]), which the kernel can't well.
+//! The image boots by PVH, or as a Linux kernel does: [`entry`] holds the ELF note, and the assembly that
+//! goes to 64-bit long mode with memory identity-mapped. From there [`start`] turns
+//! what the loader left behind ([`firmware`], by [`pvh`] or [`linux`]) into what Hermit's kernel expects from
+//! its own: a flattened device tree ([`fdt`]) and a `BootInfo`. It also finds out how fast the time stamp
+//! counter runs ([`frequency`], `kvm_clock`, [`timer`]), which the kernel can't well, and keeps the texts
+//! that configure the service ([`channels`], [`smbios`]).
 //!
-//! Nothing here outlives the jump into the kernel but the device tree, the boot information and
+//! Nothing here outlives the jump into the kernel but the device tree, the boot information, those texts and
 //! the page tables, all of them statics of the image.
 
+pub mod channels;
 #[cfg(target_os = "none")]
 mod entry;
 pub mod fdt;
+pub mod firmware;
 pub mod frequency;
 #[cfg(target_os = "none")]
 mod kvm_clock;
+pub mod linux;
+pub mod memory;
 pub mod pvh;
+pub mod smbios;
 #[cfg(target_os = "none")]
 mod start;
 pub mod timer;

@@ -14,9 +14,12 @@ use hermit_entry::boot_info::{
     BootInfo, DeviceTreeAddress, HardwareInfo, LoadInfo, PlatformInfo, RawBootInfo, SerialPortBase,
 };
 
+use super::entry::{self, protocol};
+use super::firmware::Firmware;
 use super::frequency::{ClockFactor, Frequency, Source};
+use super::memory::Identity;
 use super::timer::{self, Pit};
-use super::{fdt, frequency, kvm_clock, pvh};
+use super::{channels, fdt, frequency, kvm_clock, linux, pvh};
 use crate::sockets::KernelArguments;
 
 /// The serial port that console output goes to, the PC's COM1.
@@ -35,9 +38,6 @@ pub struct Stack([u8; BOOT_STACK_SIZE]);
 
 /// The stack of the entry code and then of the kernel's boot.
 pub static mut BOOT_STACK: Stack = Stack([0; BOOT_STACK_SIZE]);
-
-/// The time stamp counter at the entry code's first instructions.
-pub static mut ENTRY_TSC: u64 = 0;
 
 /// The time stamp counter's frequency in kHz; 0 while it is unknown.
 static TSC_KHZ: AtomicU32 = AtomicU32::new(0);
@@ -61,7 +61,7 @@ unsafe extern "C" {
 #[must_use]
 pub fn entry_tsc() -> u64 {
     // SAFETY: written once by the entry code, before any Rust code ran.
-    unsafe { ENTRY_TSC }
+    unsafe { entry::ENTRY_TSC }
 }
 
 /// The time stamp counter's frequency, as the boot code found it out; `None` if it could not.
@@ -92,25 +92,29 @@ fn find_tsc_frequency(command_line: &str) -> Option<Frequency> {
         })
 }
 
-/// Called by the entry code in long mode, with the physical address of the PVH start info.
+/// The most memory that the kernel is given, in bytes: what it takes to map it is a part of the time that
+/// the image takes to boot, and one task needs no more.
+const MAX_MEMORY: u64 = 64 << 20;
+
+/// Physical memory, as long as the image boots.
+// SAFETY: read by `start` alone, before the kernel runs, and not where the image itself is.
+static MEMORY: Identity = unsafe { Identity::new() };
+
+/// Called by the entry code in long mode, with what the loader left and the protocol that it boots by.
 ///
 /// # Safety
 ///
 /// Only the entry code may call it, once.
-pub unsafe extern "C" fn start(start_info_address: u64) -> ! {
-    // SAFETY: the firmware's `ebx`, as the entry code passed it on; low memory is mapped.
-    let firmware = match unsafe { pvh::Firmware::from_start_info(start_info_address) } {
-        Ok(firmware) => firmware,
-        Err(error) => fail(format_args!("{error}")),
+pub unsafe extern "C" fn start(address: u64, protocol: u32) -> ! {
+    let read = match protocol {
+        protocol::LINUX => linux::firmware(&MEMORY, address),
+        _ => pvh::firmware(&MEMORY, address),
     };
-    // Firmware keeps some for itself, so what is usable falls short of what the machine has.
-    let memory_mib = firmware.end_of_ram().div_ceil(1 << 20);
-    if memory_mib < MIN_MEMORY_MIB {
-        fail(format_args!(
-            "not enough memory: the machine has {memory_mib} MiB, the service needs \
-             {MIN_MEMORY_MIB}; give it more, such as -m 32"
-        ));
-    }
+    let firmware = read.unwrap_or_else(|error| fail(format_args!("{error}")));
+    let memory_end = memory_end(&firmware);
+    // SAFETY: nothing else runs yet.
+    unsafe { channels::keep(&firmware, &MEMORY) }
+        .unwrap_or_else(|error| fail(format_args!("{error}")));
     // SAFETY: nothing else runs yet, and nothing else ever refers to these statics mutably.
     let (device_tree, boot_info) = unsafe {
         (
@@ -118,11 +122,6 @@ pub unsafe extern "C" fn start(start_info_address: u64) -> ! {
             &mut *addr_of_mut!(BOOT_INFO),
         )
     };
-    let memory = firmware
-        .memory_map
-        .iter()
-        .filter(|entry| entry.is_ram())
-        .map(|entry| (entry.address, entry.size));
     // Hermit's own network, where there is one, is set up before anything of ours runs again.
     let kernel_arguments = if cfg!(feature = "sockets") {
         KernelArguments::of_command_line(firmware.command_line)
@@ -136,7 +135,7 @@ pub unsafe extern "C" fn start(start_info_address: u64) -> ! {
     }
     let written = fdt::write(
         device_tree,
-        memory,
+        image_start()..memory_end,
         kernel_arguments.as_str(),
         firmware.command_line,
         firmware.rsdp,
@@ -145,12 +144,12 @@ pub unsafe extern "C" fn start(start_info_address: u64) -> ! {
     );
     if written.is_err() {
         fail(format_args!(
-            "the boot arguments or the memory map are too long for the device tree"
+            "the boot arguments are too long for the device tree"
         ));
     }
     let raw = boot_info.insert(RawBootInfo::from(BootInfo {
         hardware_info: HardwareInfo {
-            phys_addr_range: 0..firmware.end_of_ram(),
+            phys_addr_range: image_start()..memory_end,
             serial_port_base: SerialPortBase::new(SERIAL_PORT),
             device_tree: DeviceTreeAddress::new(device_tree.address()),
         },
@@ -160,6 +159,8 @@ pub unsafe extern "C" fn start(start_info_address: u64) -> ! {
         },
         platform_info: PlatformInfo::Fdt,
     }));
+    // SAFETY: nothing else runs, and what is read there was read.
+    unsafe { entry::map_firmware(false) };
     // SAFETY: Hermit's entry contract: `rdi` the boot info, `esi` the CPU, `rsp` the bottom of a
     // stack (it adds the size itself). We never come back, so our own frame may be overwritten.
     unsafe {
@@ -173,6 +174,29 @@ pub unsafe extern "C" fn start(start_info_address: u64) -> ! {
             options(noreturn),
         )
     }
+}
+
+/// Returns where the memory that the kernel is given ends: one range, which begins with the image. Its list of
+/// free ranges takes sixteen at that time, and UEFI's map has more.
+fn memory_end(firmware: &Firmware<'_>) -> u64 {
+    let image = image_start()..image_end();
+    let Some(end) = firmware.memory_map.end_of_ram_from(&image) else {
+        fail(format_args!(
+            "the memory at {:#x} to {:#x}, where the image is, is no usable memory by the loader's map",
+            image.start, image.end
+        ));
+    };
+    let end = end.min(image.start + MAX_MEMORY);
+    // Firmware keeps some for itself, so what is usable falls short of what the machine has.
+    let memory_mib = end.div_ceil(1 << 20);
+    if memory_mib < MIN_MEMORY_MIB {
+        fail(format_args!(
+            "not enough memory: the machine has {memory_mib} MiB, the service needs \
+             {MIN_MEMORY_MIB}; give it more, such as -m 32"
+        ));
+    }
+    // Whole pages.
+    end & !0xfff
 }
 
 fn image_start() -> u64 {
