@@ -13,6 +13,8 @@ SOCKETS_IMAGE := $(TARGET)/fathom-sockets.elf
 FATHOM := $(TARGET)/release/fathom
 BUILT_IMAGE := $(TARGET)/kernel-app/x86_64-unknown-none/release/fathom-image
 GUEST_SOURCES := kernel-app/src kernel-app/Cargo.toml kernel-app/Cargo.lock kernel-app/link.ld wire/src
+LOADERS := $(TARGET)/loaders
+LOADER_SOURCES := loaders/Cargo.toml loaders/Cargo.lock loaders/build.sh loaders/handover loaders/efi
 FATHOM_SOURCES := host-runner/src netlink/src wire/src
 
 # On a terminal cargo shows how far it is.
@@ -30,7 +32,7 @@ ALL_TARGETS := hermit,hermit:smoltcp,hermit-sockets,linux-guest:blocking,linux-g
 	linux-host:blocking,linux-host:busy,linux-host:io_uring,linux-host:af_xdp,null
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build image sockets linux-guest run serve probe compare compare-full test bench simulate alike soak lint clean
+.PHONY: help setup build image elf loaders sockets linux-guest run serve probe compare compare-full test bench simulate alike soak lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,10 +41,16 @@ setup: ## bring QEMU, the guest toolchain and the Hermit kernel's source (skips 
 	@sh qemu/setup.sh
 	@sh kernel-app/setup.sh
 
-image: setup ## build the unikernel: target/fathom.elf
+image: elf loaders ## build the unikernel, target/fathom.elf, and what loads it from a disk, target/loaders
+
+elf: setup
 	@quiet=$$(sh announce.sh "the unikernel's image" "about 2 minutes" $(BUILT_IMAGE) $(GUEST_SOURCES)) && \
 		sh kernel-app/cargo.sh build $$quiet --locked --release --target-dir ../$(TARGET)/kernel-app
 	@cmp -s $(BUILT_IMAGE) $(IMAGE) || cp $(BUILT_IMAGE) $(IMAGE)
+
+loaders: elf
+	@QUIET=$$(sh announce.sh "what loads the image from a disk" "half a minute" \
+		$(LOADERS)/fathom.efi $(IMAGE) $(LOADER_SOURCES)) sh loaders/build.sh
 
 # With more of the kernel in it, so with a directory of its own: each keeps what it has built.
 sockets: setup ## build the same service on Hermit's own sockets: target/fathom-sockets.elf
@@ -112,13 +120,16 @@ soak: build sockets ## five million bursts of frames, each to be answered, and t
 	@FATHOM_BURSTS=5000000 FATHOM_COUNTED_BURSTS=500000 FATHOM_CLOCK_BOOTS=20 \
 		cargo test $(QUIET) --locked --release --package tests --test bursts --test clock -- --nocapture
 
-lint: setup ## formatting and clippy, warnings are errors, on both workspaces
+lint: setup ## formatting and clippy, warnings are errors, on all workspaces
 	@cargo fmt --all --check
 	@cargo fmt --manifest-path kernel-app/Cargo.toml --check
+	@cargo fmt --manifest-path loaders/Cargo.toml --all --check
 	@echo "lint: clippy (the first time about 2 minutes)"
 	@cargo clippy $(QUIET) --locked --release --workspace --all-targets -- -D warnings
 	@cargo clippy $(QUIET) --locked --release --manifest-path kernel-app/Cargo.toml \
 		--target-dir $(TARGET)/kernel-app-host --lib --tests -- -D warnings
+	@cargo clippy $(QUIET) --locked --release --manifest-path loaders/Cargo.toml --workspace --all-targets \
+		--target-dir $(TARGET)/loaders-host -- -D warnings
 
 clean: ## remove everything that was built or fetched; results stay
 	@rm -rf $(TARGET)

@@ -2,7 +2,8 @@
 # Brings what the unikernel is built with, once; every step is skipped when its result is there.
 #
 #   target/guest-toolchain/rustc    a Rust compiler with rust-src that the pinned kernel accepts
-#   target/guest-toolchain/ld.lld   rust-lld or ld.lld
+#   target/guest-toolchain/ld.lld   rust-lld or ld.lld, for ELF files
+#   target/guest-toolchain/lld-link rust-lld or lld-link, for UEFI programs
 #   target/hermit-kernel            the Hermit kernel's source, patched
 #
 # Nothing outside target/ is changed, so a user's own Rust installation stays as it is.
@@ -38,7 +39,8 @@ use_rustc() {
     "$toolchain/rustc.new" --version >/dev/null || return 1
     mv "$toolchain/rustc.new" "$toolchain/rustc"
     # Found by the old toolchain, and built by it.
-    rm -rf "$toolchain/ld.lld" "$root/target/kernel-app" "$root/target/kernel-app-sockets"
+    rm -rf "$toolchain/ld.lld" "$toolchain/lld-link"
+    rm -rf "$root/target/kernel-app" "$root/target/kernel-app-sockets" "$root/target/loaders"
 }
 
 # A toolchain the user has already.
@@ -97,21 +99,25 @@ if [ ! -x "$toolchain/rustc" ] || ! "$toolchain/rustc" --version >/dev/null 2>&1
     fi
 fi
 
-if [ ! -x "$toolchain/ld.lld" ]; then
+# use_linker NAME FLAVOR: makes LLVM's linker of that flavor target/guest-toolchain/NAME, unless it is there.
+use_linker() {
+    [ ! -x "$toolchain/$1" ] || return 0
     linker=
     for rustc in "$toolchain/rustc" rustc; do
         candidate=$("$rustc" --print sysroot 2>/dev/null)/lib/rustlib/x86_64-unknown-linux-gnu/bin/rust-lld
         [ ! -x "$candidate" ] || linker=${linker:-$candidate}
     done
-    linker=${linker:-$(command -v ld.lld || true)}
-    [ -n "$linker" ] || die "no linker (rust-lld or ld.lld) found; run: sudo apt-get install lld"
-    # rust-lld takes its flavor from a first argument, ld.lld from its name.
-    case $linker in *rust-lld) flavor='-flavor gnu' ;; *) flavor= ;; esac
+    linker=${linker:-$(command -v "$1" || true)}
+    [ -n "$linker" ] || die "no linker (rust-lld or $1) found; run: sudo apt-get install lld"
+    # rust-lld takes its flavor from a first argument, lld from its name.
+    case $linker in *rust-lld) flavor="-flavor $2" ;; *) flavor= ;; esac
     printf '#!/bin/sh\n[ "$1" != -flavor ] || shift 2\nexec %s %s "$@"\n' \
-        "$(quoted "$linker")" "$flavor" >"$toolchain/ld.lld"
-    chmod +x "$toolchain/ld.lld"
-    say "linker: $linker"
-fi
+        "$(quoted "$linker")" "$flavor" >"$toolchain/$1"
+    chmod +x "$toolchain/$1"
+    say "linker: $linker as $1"
+}
+use_linker ld.lld gnu
+use_linker lld-link link
 
 # The kernel's source is made again when its pin or a patch changes.
 wanted=$(cat kernel-app/hermit/Cargo.lock kernel-app/hermit/*.patch | sha256sum)

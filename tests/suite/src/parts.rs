@@ -49,18 +49,31 @@ pub fn lint(root: &Path) -> Part {
     }
 }
 
-/// Builds the test programs of both workspaces, and the documentation's tests.
+/// Builds the test programs of all workspaces, and the documentation's tests.
 ///
 /// # Errors
 ///
 /// If they can't be built.
 pub fn programs(root: &Path) -> Result<Vec<Part>, Box<dyn Error>> {
-    let guest = ["--manifest-path", "kernel-app/Cargo.toml", "--target-dir"];
-    let mut guest: Vec<String> = guest.map(str::to_owned).to_vec();
-    guest.push(root.join("target/kernel-app-host").display().to_string());
-    let workspaces = [guest, vec!["--workspace".to_owned()]];
+    // Of the workspaces beside the host's, what is tested without hardware.
+    let beside = |directory: &str| {
+        vec![
+            "--manifest-path".to_owned(),
+            format!("{directory}/Cargo.toml"),
+            "--workspace".to_owned(),
+            "--target-dir".to_owned(),
+            root.join(format!("target/{directory}-host"))
+                .display()
+                .to_string(),
+        ]
+    };
+    let workspaces = [
+        ("guest ", beside("kernel-app")),
+        ("loaders' ", beside("loaders")),
+        ("", vec!["--workspace".to_owned()]),
+    ];
     let mut parts = Vec::new();
-    for options in workspaces {
+    for (name, options) in workspaces {
         let mut build = cargo_test(root, &options);
         build.args([
             "--no-run",
@@ -75,10 +88,7 @@ pub fn programs(root: &Path) -> Result<Vec<Part>, Box<dyn Error>> {
         let mut doc = cargo_test(root, &options);
         doc.arg("--doc");
         parts.push(Part {
-            name: format!(
-                "{}documentation",
-                if options.len() > 1 { "guest " } else { "" }
-            ),
+            name: format!("{name}documentation"),
             lane: Lane::Beside,
             command: doc,
             has_tests: true,

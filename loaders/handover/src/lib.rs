@@ -1,0 +1,29 @@
+//! The part of a loader that needs no hardware: shared by the UEFI program and the BIOS boot code, and
+//! tested on the host.
+//!
+//! - [`elf`]: which bytes of the unikernel's ELF file belong where in memory, and its PVH entry;
+//! - [`memory_map`]: the firmware's memory map, sorted, merged and short enough for the unikernel;
+//! - [`start_info`]: the PVH start info and everything it points to, as bytes for a given address;
+//! - [`text`]: configuration and command line as they are found on a disk and in UEFI's load options.
+//!
+//! A loader's job ends where PVH begins (Xen x86/HVM direct boot ABI): the ELF's segments at their
+//! addresses, the processor in 32-bit protected mode without paging, `ebx` the address of an
+//! `hvm_start_info`. The unikernel then cannot tell a disk from `qemu -kernel`.
+//!
+//! No allocation, no formatting, no unsafe code: the BIOS boot code has 15 KiB for everything.
+
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
+pub mod elf;
+pub mod memory_map;
+pub mod start_info;
+pub mod text;
+
+/// Page size that allocations and reservations are rounded to, in bytes.
+pub const PAGE_SIZE: u64 = 4096;
+
+/// Returns the `N` bytes at `offset`; `None` outside of `bytes`.
+fn array<const N: usize>(bytes: &[u8], offset: usize) -> Option<[u8; N]> {
+    bytes.get(offset..offset.checked_add(N)?)?.try_into().ok()
+}
