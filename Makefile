@@ -14,7 +14,7 @@ FATHOM := $(TARGET)/release/fathom
 BUILT_IMAGE := $(TARGET)/kernel-app/x86_64-unknown-none/release/fathom-image
 GUEST_SOURCES := kernel-app/src kernel-app/Cargo.toml kernel-app/Cargo.lock kernel-app/link.ld wire/src
 LOADERS := $(TARGET)/loaders
-LOADER_SOURCES := loaders/Cargo.toml loaders/Cargo.lock loaders/build.sh loaders/handover loaders/efi
+LOADER_SOURCES := loaders/Cargo.toml loaders/Cargo.lock loaders/build.sh loaders/handover loaders/efi loaders/bios
 FATHOM_SOURCES := host-runner/src netlink/src wire/src
 
 # On a terminal cargo shows how far it is.

@@ -2,6 +2,8 @@
 # build.sh: builds the loaders, with the guest's toolchain.
 #
 #   target/loaders/fathom.efi          the UEFI program, with target/fathom.elf in it
+#   target/loaders/bios-mbr.bin        the BIOS boot code's first stage, 440 bytes at most
+#   target/loaders/bios-stage2.bin     and its second, 15 KiB at most
 #
 # Like the unikernel, they hold no path of the machine that built them (see kernel-app/cargo.sh).
 set -eu
@@ -19,7 +21,9 @@ RUSTC=$toolchain/rustc
 RUSTC_WRAPPER=$root/kernel-app/rustc-wrapper.sh
 FATHOM_ELF=$root/target/fathom.elf
 CARGO_TARGET_X86_64_UNKNOWN_UEFI_LINKER=$toolchain/lld-link
-export RUSTC RUSTC_WRAPPER FATHOM_ELF CARGO_TARGET_X86_64_UNKNOWN_UEFI_LINKER
+CARGO_TARGET_I586_UNKNOWN_LINUX_GNU_LINKER=$toolchain/ld.lld
+export RUSTC RUSTC_WRAPPER FATHOM_ELF
+export CARGO_TARGET_X86_64_UNKNOWN_UEFI_LINKER CARGO_TARGET_I586_UNKNOWN_LINUX_GNU_LINKER
 export RUSTC_BOOTSTRAP=1
 
 # build PACKAGE TARGET FLAGS: what cargo makes of it is under target/loaders/TARGET.
@@ -31,5 +35,14 @@ build() {
 
 # /Brepro: no time stamp in the header, but a hash.
 build fathom-efi x86_64-unknown-uefi "${next}-Clink-arg=/Brepro"
-efi=$built/x86_64-unknown-uefi/release/fathom-efi.efi
-cmp -s "$efi" "$built/fathom.efi" || cp "$efi" "$built/fathom.efi"
+# Compiled for Linux on a Pentium, for want of a target without a system: no SSE, and nothing of Linux is used.
+build bios i586-unknown-linux-gnu "${next}-Crelocation-model=static${next}-Clinker-flavor=ld.lld\
+${next}-Copt-level=z${next}-Ctarget-feature=+crt-static"
+
+# install PRODUCT NAME: as target/loaders/NAME, left alone if it is the same.
+install() {
+    cmp -s "$1" "$built/$2" || cp "$1" "$built/$2"
+}
+install "$built/x86_64-unknown-uefi/release/fathom-efi.efi" fathom.efi
+install "$built/i586-unknown-linux-gnu/release/bios-mbr" bios-mbr.bin
+install "$built/i586-unknown-linux-gnu/release/bios-stage2" bios-stage2.bin

@@ -2,6 +2,7 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use handover::FATAL_PREFIX;
 use uefi::{CStr16, system};
 
 /// Whether the firmware still has a console.
@@ -10,18 +11,20 @@ static OPEN: AtomicBool = AtomicBool::new(true);
 /// Characters that are printed at once.
 const PIECE_LEN: usize = 64;
 
-/// Prints `fathom VERSION: ` and then the parts, on a line of their own. An error has nobody to go to.
-pub fn say(parts: &[&str]) {
-    if !OPEN.load(Ordering::Relaxed) {
-        return;
+/// Prints a line that starts with name and version.
+pub fn say(message: &str) {
+    print_line(&["fathom ", env!("CARGO_PKG_VERSION"), ": ", message, "\r\n"]);
+}
+
+/// Prints the line that says why the unikernel can't be started.
+pub fn say_fatal(message: &str) {
+    print_line(&[FATAL_PREFIX, message, "\r\n"]);
+}
+
+fn print_line(parts: &[&str]) {
+    if OPEN.load(Ordering::Relaxed) {
+        parts.iter().for_each(|part| print(part));
     }
-    for part in ["fathom ", env!("CARGO_PKG_VERSION"), ": "] {
-        print(part);
-    }
-    for part in parts {
-        print(part);
-    }
-    print("\r\n");
 }
 
 /// Says that there is no console from here on.
@@ -29,6 +32,7 @@ pub fn close() {
     OPEN.store(false, Ordering::Relaxed);
 }
 
+/// Prints `text`, which is ASCII. A failure has nobody to be told to.
 fn print(text: &str) {
     for piece in text.as_bytes().chunks(PIECE_LEN) {
         // Zeros behind the piece end the string.

@@ -65,9 +65,9 @@ impl LoadError {
 
 /// Starts the unikernel `elf`; returns only if that can't be done.
 pub fn start(elf: &[u8]) -> Status {
-    console::say(&["continues on serial port 1"]);
+    console::say("continues on serial port 1");
     let Err(error) = load(elf);
-    console::say(&["error: ", error.message()]);
+    console::say_fatal(error.message());
     Status::LOAD_ERROR
 }
 

@@ -22,7 +22,7 @@ mod program {
 
     #[panic_handler]
     fn panic(_: &PanicInfo) -> ! {
-        fathom_efi::console::say(&["error: the loader has failed"]);
+        fathom_efi::console::say_fatal("the loader has failed");
         loop {
             core::hint::spin_loop();
         }

@@ -20,6 +20,10 @@ pub mod memory_map;
 pub mod start_info;
 pub mod text;
 
+/// How the line starts that says why the unikernel can't be started: as the unikernel's own does, which `fathom` and
+/// others look for on the serial port.
+pub const FATAL_PREFIX: &str = "FATHOM FATAL ";
+
 /// Page size that allocations and reservations are rounded to, in bytes.
 pub const PAGE_SIZE: u64 = 4096;
 
