@@ -10,7 +10,7 @@
 //! - [`service`]: the loop's body, which puts the two together;
 //! - [`published`]: the counters where the machine monitor can read them;
 //! - [`idle`]: what to do when there is nothing to do;
-//! - [`nic`]: virtio-net on PCI;
+//! - [`nic`]: virtio-net on PCI and virtio-mmio;
 //! - [`sockets`]: what the image on Hermit's own sockets has in the place of most of these.
 //!
 //! Nothing here depends on Hermit: `main.rs` brings the two together, and `bin/sockets` likewise. All but the last steps to

@@ -12,14 +12,16 @@ mod platform;
 #[cfg(feature = "sockets")]
 compile_error!("with this feature Hermit drives the network device: build --bin fathom-sockets");
 
-use kernel_app::args::{Args, Channel};
+use kernel_app::args::{Args, Channel, Ipv4Config};
 use kernel_app::clock::{Clock, TscClock};
 use kernel_app::idle::Idle;
 use kernel_app::nic::Nic;
+use kernel_app::nic::address::{Identity, locally_administered};
 use kernel_app::published::Published;
 use kernel_app::service::Service;
 use kernel_app::stack::sockets::Storage;
 use platform::{boot_id, fail, say};
+use wire::{Mac, Ready};
 
 /// The counters where the machine monitor reads them.
 static COUNTERS: Published = Published::new();
@@ -29,20 +31,33 @@ static COUNTERS: Published = Published::new();
 extern "C" fn main(argc: i32, argv: *const *const u8, _env: *const *const u8) {
     // SAFETY: Hermit's contract for `main`.
     let arguments = unsafe { platform::arguments(argc, argv) };
-    let words = arguments.map(|word| (Channel::CommandLine, word));
+    let words = arguments.clone();
+    let words = words.map(|word| (Channel::CommandLine, word));
     let args = Args::parse(words).unwrap_or_else(|error| fail(error));
     log::set_max_level(args.log);
     let clock = platform::clock(args.tsc_khz);
     // SAFETY: ring 0, and the image and its page tables are identity-mapped (see `arch`); this is
     // the only task, and the kernel is built without PCI support, so nobody else drives the device.
-    let nic = unsafe { Nic::find() }.unwrap_or_else(|error| fail(error));
+    let found = unsafe { Nic::find(arguments, args.nic, own_mac(&args)) };
+    let (nic, position) = found.unwrap_or_else(|error| fail(error));
     let mut storage = Storage::new();
     let mut service = Service::new(nic, clock, &args, boot_id(), &mut storage, &COUNTERS);
     service
         .poll_until_ready()
         .unwrap_or_else(|error| fail(error));
-    say(service.ready(clock.now_ns() / 1000));
+    say(Ready {
+        nic: Some(position),
+        ..service.ready(clock.now_ns() / 1000)
+    });
     serve(&mut service, clock, Idle::new(args.idle));
+}
+
+/// The Ethernet address of a device that has none.
+fn own_mac(args: &Args) -> Mac {
+    locally_administered(match args.ipv4 {
+        Ipv4Config::Static { address, .. } => Identity::Ipv4(address),
+        Ipv4Config::Dhcp => Identity::Moment(TscClock::ticks()),
+    })
 }
 
 /// Polls for ever. Not inlined, so that the linker can put it beside what it calls.

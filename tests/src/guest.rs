@@ -50,6 +50,8 @@ pub struct Machine<'a> {
     pub memory_mib: u32,
     /// What its network device is connected to.
     pub network: Network,
+    /// QEMU's name of the network device, and its options.
+    pub device: &'a str,
     /// The image's boot arguments.
     pub arguments: &'a str,
     /// Further arguments for QEMU.
@@ -67,6 +69,7 @@ impl<'a> Machine<'a> {
             cpu: "max",
             memory_mib: 32,
             network: Network::Frames,
+            device: "virtio-net-pci,romfile=",
             arguments,
             more: &[],
         }
@@ -113,10 +116,9 @@ impl<'a> Machine<'a> {
         if let Some(netdev) = netdev {
             let [a, b, c, d, e, f] = MAC;
             let mac = format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}");
-            command.args(["-netdev", &netdev]).args([
-                "-device",
-                &format!("virtio-net-pci,netdev=n0,mac={mac},romfile="),
-            ]);
+            command
+                .args(["-netdev", &netdev])
+                .args(["-device", &format!("{},netdev=n0,mac={mac}", self.device)]);
         }
         command.args(self.more);
         let inherited: Vec<OwnedFd> = vec![qemu_monitor.into(), qemu_frames.into()];
@@ -142,6 +144,26 @@ impl<'a> Machine<'a> {
             _turn: turn,
         }
     }
+}
+
+/// Boots `machine`, which must refuse to serve and end QEMU. Returns the reason that it prints.
+///
+/// # Panics
+///
+/// If it does not, or gives no reason.
+#[must_use]
+pub fn refusal(machine: &Machine<'_>, turn: &Turn) -> String {
+    let (status, console) = machine.start(turn).ended();
+    assert!(
+        status.code().is_some_and(|code| code != 0),
+        "{machine:?}: {status}; console:\n{console}"
+    );
+    let reason = console
+        .lines()
+        .find_map(|line| line.strip_prefix(FATAL_PREFIX));
+    reason
+        .unwrap_or_else(|| panic!("{machine:?}: no reason; console:\n{console}"))
+        .to_owned()
 }
 
 fn read_lines(from: impl Read + Send + 'static, to: Sender<String>) {

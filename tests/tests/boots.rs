@@ -5,12 +5,11 @@
 use std::net::{Ipv4Addr, UdpSocket};
 
 use tests::dhcp::{self, Lease};
-use tests::guest::{MAC, Machine, Network};
+use tests::guest::{self, MAC, Machine, Network};
 use tests::packet::Body;
 use tests::patience;
 use tests::station::request;
 use tests::turn::turn;
-use wire::ready::FATAL_PREFIX;
 use wire::{HEADER_LEN, Header, Kind};
 
 const STATIC: &str = "ip=10.0.2.15/24 gw=10.0.2.2 ip6=2001:db8::15/64";
@@ -136,18 +135,7 @@ fn takes_the_lease_that_it_is_offered() {
 
 /// Boots `machine`, which must refuse to serve and end QEMU: returns the reason that it prints.
 fn refusal(machine: &Machine<'_>) -> String {
-    let turn = turn();
-    let (status, console) = machine.start(&turn).ended();
-    assert!(
-        status.code().is_some_and(|code| code != 0),
-        "{machine:?}: {status}; console:\n{console}"
-    );
-    let reason = console
-        .lines()
-        .find_map(|line| line.strip_prefix(FATAL_PREFIX));
-    reason
-        .unwrap_or_else(|| panic!("{machine:?}: no reason; console:\n{console}"))
-        .to_owned()
+    guest::refusal(machine, &turn())
 }
 
 #[test]

@@ -2,17 +2,24 @@
 //!
 //! Unsafe here: vouching that the hardware is ours, and the doorbells.
 
+use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
+use virtio_drivers::transport::mmio::MmioTransport;
 use virtio_drivers::transport::pci::PciTransport;
+use virtio_drivers::transport::pci::bus::DeviceFunction;
+use wire::Mac;
+use wire::ready::NicPosition;
 
 use crate::nic::dma::IdentityHal;
+use crate::nic::inventory::{Inventory, Location};
 use crate::nic::map::RegisterMapper;
-use crate::nic::pci::{Address, PciConfig, Registers, enable, find_network_device};
+use crate::nic::mmio::{self, Identity, MalformedWord, Window};
+use crate::nic::pci::{Address, PciConfig, Registers, enable, scan};
 use crate::nic::ports::ConfigPorts;
 use crate::nic::ring::{Doorbell, RECEIVE, TRANSMIT};
-use crate::nic::virtio::{NicMemory, VirtioNic};
-use crate::nic::{NicError, PciProblem};
+use crate::nic::virtio::{NicMemory, VirtioNic, read_mac};
+use crate::nic::{NicError, RegisterProblem};
 
 static MEMORY: NicMemory = NicMemory::new();
 
@@ -21,10 +28,12 @@ const QUEUE_SELECT: usize = 0x16;
 const QUEUE_NOTIFY_OFF: usize = 0x1e;
 
 /// The machine's network device.
-pub type Nic = VirtioNic<PciTransport, PciDoorbells>;
+pub type Nic = VirtioNic<Doorbells>;
 
 impl Nic {
-    /// Finds the machine's first virtio network device on PCI and sets it up.
+    /// Finds the machine's virtio network devices and sets up the first, or the one whose address is
+    /// `wanted`. `words` are the command line's, some of which may say where there are devices; `own` is
+    /// the address of a device that has none. Returns also which it is.
     ///
     /// # Errors
     ///
@@ -35,39 +44,163 @@ impl Nic {
     /// To be called once, in ring 0 on an identity-mapped image, whose page tables are identity-mapped too. For
     /// the duration of the call nothing else may use the PCI configuration ports or change the page
     /// tables, and nothing else may ever use the device.
-    pub unsafe fn find() -> Result<Self, NicError> {
-        // SAFETY: the caller leaves the ports to us.
-        let mut config = PciConfig::new(unsafe { ConfigPorts::new() });
-        let at = find_network_device(&config).ok_or(NicError::NotFound)?;
-        let failed = |problem| NicError::Pci {
-            at: Address(at),
+    pub unsafe fn find(
+        words: impl Iterator<Item = &'static str>,
+        wanted: Option<Mac>,
+        own: Mac,
+    ) -> Result<(Self, NicPosition), NicError> {
+        let mut machine = Machine {
+            // SAFETY: the caller leaves the ports to us.
+            pci: unsafe { ConfigPorts::find() }.map(PciConfig::new),
+            // SAFETY: the caller vouches for the page tables, and for this being the one time.
+            mapper: unsafe { RegisterMapper::new() },
+        };
+        let chosen = machine.inventory(words)?.choose(
+            wanted,
+            |location| machine.open(location),
+            |at, opened| {
+                match &mut opened.transport {
+                    Transport::Pci(transport) => read_mac(&mut **transport, own),
+                    Transport::Mmio(transport) => read_mac(&mut **transport, own),
+                }
+                .map_err(|problem| NicError::Setup { at, problem })
+            },
+        )?;
+        let Opened {
+            transport,
+            doorbells,
+        } = chosen.device;
+        // Each kind has its own set-up, which runs once; what runs for each frame is the same for both.
+        let nic = match transport {
+            Transport::Pci(mut transport) => Self::new(&mut *transport, doorbells, &MEMORY, own),
+            Transport::Mmio(mut transport) => Self::new(&mut *transport, doorbells, &MEMORY, own),
+        };
+        let failed = |problem| NicError::Setup {
+            at: chosen.location,
             problem,
         };
-        enable(&mut config, at);
-        let registers = Registers::locate(&mut config, at).map_err(failed)?;
-        // SAFETY: the caller vouches for the page tables, and for this being the one time.
-        let mut mapper = unsafe { RegisterMapper::new() };
-        for region in registers.regions() {
-            mapper.map(&region).map_err(failed)?;
-        }
-        let doorbells = PciDoorbells::locate(&registers).map_err(failed)?;
-        let transport = PciTransport::new::<IdentityHal, _>(&mut config.root, at)
-            .map_err(|error| failed(PciProblem::Transport(error)))?;
-        Ok(Self::new(transport, doorbells, &MEMORY)?)
+        Ok((nic.map_err(failed)?, chosen.position))
     }
 }
 
-/// The doorbells' addresses, found once. The transport's own `notify` asks the device for the
+/// The registers of a device. Not dropped: then the crate would reset the device, and wait for that
+/// without a bound.
+enum Transport {
+    Pci(ManuallyDrop<PciTransport>),
+    Mmio(ManuallyDrop<MmioTransport<'static>>),
+}
+
+/// A device whose registers can be used.
+struct Opened {
+    transport: Transport,
+    doorbells: Doorbells,
+}
+
+/// Where devices and their registers are.
+struct Machine {
+    pci: Option<PciConfig<ConfigPorts>>,
+    mapper: RegisterMapper,
+}
+
+impl Machine {
+    /// Looks for network devices.
+    fn inventory(
+        &mut self,
+        words: impl Iterator<Item = &'static str>,
+    ) -> Result<Inventory, MalformedWord> {
+        let mut inventory = Inventory::default();
+        if let Some(pci) = &self.pci {
+            scan(pci, |at, info| inventory.add_pci(at, info));
+        }
+        for window in words.filter_map(Window::of_word) {
+            let window = window?;
+            inventory.add_mmio(window, self.identify(window));
+        }
+        // Last, because the addresses may be those of something else. Nothing is lost then: without a
+        // device there is no service.
+        if inventory.is_empty() {
+            for window in mmio::customary() {
+                inventory.add_mmio(window, self.identify(window));
+            }
+        }
+        Ok(inventory)
+    }
+
+    /// Returns what is in a window.
+    fn identify(&mut self, window: Window) -> Identity {
+        if self.mapper.map(&window.registers()).is_err() {
+            return Identity::Nothing;
+        }
+        window.identify(|address| {
+            let register = core::ptr::with_exposed_provenance::<u32>(address as usize);
+            // SAFETY: it is mapped and aligned. If it is memory, it is read; if it is a register of
+            // something else, that is not in use.
+            unsafe { register.read_volatile() }
+        })
+    }
+
+    /// Makes a device's registers accessible.
+    fn open(&mut self, at: Location) -> Result<Opened, NicError> {
+        match at {
+            Location::Pci(Address(address)) => self.open_pci(address),
+            Location::Mmio(window) => self.open_mmio(window),
+        }
+        .map_err(|problem| NicError::Registers { at, problem })
+    }
+
+    fn open_pci(&mut self, at: DeviceFunction) -> Result<Opened, RegisterProblem> {
+        let config = self.pci.as_mut().expect("the device was found there");
+        enable(config, at);
+        let registers = Registers::locate(config, at)?;
+        for region in registers.regions() {
+            self.mapper.map(&region)?;
+        }
+        let doorbells = Doorbells::of_pci(&registers)?;
+        let transport = PciTransport::new::<IdentityHal, _>(&mut config.root, at)
+            .map_err(RegisterProblem::Pci)?;
+        Ok(Opened {
+            transport: Transport::Pci(ManuallyDrop::new(transport)),
+            doorbells,
+        })
+    }
+
+    fn open_mmio(&mut self, window: Window) -> Result<Opened, RegisterProblem> {
+        let registers = window.registers();
+        self.mapper.map(&registers)?;
+        let address = |address: u64| {
+            NonNull::new(core::ptr::with_exposed_provenance_mut(address as usize))
+                .expect("no window is at address 0")
+        };
+        let header = address(registers.start).cast();
+        // SAFETY: the registers are mapped, aligned, of that length and nobody else's.
+        let transport = unsafe { MmioTransport::new(header, window.len() as usize) }
+            .map_err(RegisterProblem::Mmio)?;
+        let notify = address(registers.start + mmio::QUEUE_NOTIFY);
+        Ok(Opened {
+            transport: Transport::Mmio(ManuallyDrop::new(transport)),
+            doorbells: Doorbells {
+                registers: [notify; 2],
+                is_wide: true,
+            },
+        })
+    }
+}
+
+/// The doorbells' addresses, found once. The PCI transport's own `notify` asks the device for the
 /// address each time: two register accesses more, and each leaves the virtual machine.
 #[derive(Debug)]
-pub struct PciDoorbells([NonNull<u16>; 2]);
+pub struct Doorbells {
+    registers: [NonNull<u16>; 2],
+    /// They are of 32 bits (virtio 1.2 §4.2.2) and not of 16.
+    is_wide: bool,
+}
 
-impl PciDoorbells {
-    /// Asks the device, whose registers must be mapped, for its doorbells' addresses.
-    fn locate(registers: &Registers) -> Result<Self, PciProblem> {
+impl Doorbells {
+    /// Asks a device on PCI, whose registers must be mapped, for its doorbells' addresses.
+    fn of_pci(registers: &Registers) -> Result<Self, RegisterProblem> {
         let common: *mut u8 =
             core::ptr::with_exposed_provenance_mut(registers.common.start as usize);
-        let outside = PciProblem::MissingCapability(
+        let outside = RegisterProblem::MissingCapability(
             virtio_drivers::transport::pci::VIRTIO_PCI_CAP_NOTIFY_CFG,
         );
         if registers.common.end - registers.common.start < QUEUE_NOTIFY_OFF as u64 + 2
@@ -86,17 +219,27 @@ impl PciDoorbells {
             NonNull::new(core::ptr::with_exposed_provenance_mut(address as usize))
         };
         match (locate(RECEIVE), locate(TRANSMIT)) {
-            (Some(receive), Some(transmit)) => Ok(Self([receive, transmit])),
+            (Some(receive), Some(transmit)) => Ok(Self {
+                registers: [receive, transmit],
+                is_wide: false,
+            }),
             _ => Err(outside),
         }
     }
 }
 
-impl Doorbell for PciDoorbells {
-    /// One register write: the queue's number (virtio 1.2 §4.1.5.2).
+impl Doorbell for Doorbells {
+    /// One register write: the queue's number (virtio 1.2 §4.1.5.2, §4.2.3.3).
     fn ring(&self, queue: u16) {
-        // SAFETY: the address is that of a mapped and aligned register, which only tells the
-        // device to look at its queue.
-        unsafe { self.0[usize::from(queue)].write_volatile(queue) };
+        let register = self.registers[usize::from(queue)];
+        // SAFETY: the address is that of a mapped and aligned register of that width, which only
+        // tells the device to look at its queue.
+        unsafe {
+            if self.is_wide {
+                register.cast::<u32>().write_volatile(queue.into());
+            } else {
+                register.write_volatile(queue);
+            }
+        }
     }
 }

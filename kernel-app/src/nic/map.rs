@@ -14,12 +14,13 @@ use x86_64::structures::paging::{
 };
 use x86_64::{PhysAddr, VirtAddr};
 
-use crate::nic::PciProblem;
+use crate::nic::RegisterProblem;
 
 const PAGE: u64 = 4096;
 
-/// Page tables for two regions far from everything else, at three levels each, and some to spare.
-const TABLES: usize = 8;
+/// Page tables for four regions far from everything else, at three levels each, and some to spare: where
+/// the service's device is chosen by its address, the registers of others are looked at too.
+const TABLES: usize = 16;
 
 #[repr(C, align(4096))]
 struct Tables(UnsafeCell<[PageTable; TABLES]>);
@@ -80,9 +81,9 @@ impl RegisterMapper {
     ///
     /// # Errors
     ///
-    /// [`PciProblem::AddressTaken`] if one of the addresses leads elsewhere, and
-    /// [`PciProblem::NoPageTable`].
-    pub fn map(&mut self, region: &Range<u64>) -> Result<(), PciProblem> {
+    /// [`RegisterProblem::AddressTaken`] if one of the addresses leads elsewhere, and
+    /// [`RegisterProblem::NoPageTable`].
+    pub fn map(&mut self, region: &Range<u64>) -> Result<(), RegisterProblem> {
         let mut address = region.start - region.start % PAGE;
         while address < region.end {
             self.map_page(address)?;
@@ -91,8 +92,8 @@ impl RegisterMapper {
         Ok(())
     }
 
-    fn map_page(&mut self, address: u64) -> Result<(), PciProblem> {
-        let taken = || PciProblem::AddressTaken(address);
+    fn map_page(&mut self, address: u64) -> Result<(), RegisterProblem> {
+        let taken = || RegisterProblem::AddressTaken(address);
         let virt = VirtAddr::try_new(address).map_err(|_| taken())?;
         let phys = PhysAddr::try_new(address).map_err(|_| taken())?;
         match self.tables.translate_addr(virt) {
@@ -119,7 +120,7 @@ impl RegisterMapper {
                 flush.flush();
                 Ok(())
             }
-            Err(MapToError::FrameAllocationFailed) => Err(PciProblem::NoPageTable(address)),
+            Err(MapToError::FrameAllocationFailed) => Err(RegisterProblem::NoPageTable(address)),
             Err(_) => Err(taken()),
         }
     }

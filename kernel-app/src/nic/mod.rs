@@ -1,20 +1,32 @@
-//! virtio-net on PCI: from finding the device to frames.
+//! virtio-net on PCI and virtio-mmio: from finding the device to frames.
 //!
 //! - [`virtio`]: the device driver, as a [`crate::frames::FrameDevice`];
 //! - [`ring`]: its polled queues;
 //! - [`ledger`]: which buffers lie with the device;
 //! - [`pool`]: the frame buffers;
 //! - [`dma`]: what the transport of `virtio-drivers` asks of the platform;
-//! - [`pci`]: finding the device and its registers in PCI configuration space;
+//! - [`pci`]: what there is in PCI configuration space, and where a device's registers are;
+//! - [`mmio`]: finding devices that are on no bus;
+//! - [`inventory`]: the devices that were found, and which of them it is;
+//! - [`address`]: an Ethernet address for a device that has none;
 //! - `ports`, `map`, `bare`: the last steps to the hardware, on bare metal only.
 //!
 //! All unsafe code of the crate but the clock's instructions is below this module. It rests on one fact: the
 //! image is identity-mapped, so that a static's address is also its physical address.
 
+use virtio_drivers::transport::mmio::MmioError;
 use virtio_drivers::transport::pci::VirtioPciError;
+use wire::Mac;
 
+use inventory::{Location, Macs, Others};
+use mmio::MalformedWord;
+
+pub mod address;
 pub mod dma;
+pub mod inventory;
 pub mod ledger;
+pub mod mmio;
+mod names;
 pub mod pci;
 pub mod pool;
 pub mod ring;
@@ -33,31 +45,49 @@ pub use bare::Nic;
 /// Why there is no network device to serve on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NicError {
-    /// The PCI buses hold no virtio network device.
-    #[error(
-        "no network device: no virtio-net device on PCI; give the machine one, such as -device virtio-net-pci"
-    )]
-    NotFound,
+    /// The machine has none that there is a driver for.
+    #[error("no network device: {0}")]
+    NotFound(Others),
+    /// The command line does not say where a device is, but seems to.
+    #[error("{0}")]
+    Word(#[from] MalformedWord),
+    /// None has the address that was asked for.
+    #[error("no network device has the address of nic={wanted}: there are {there}")]
+    NoSuchMac {
+        /// The address.
+        wanted: Mac,
+        /// Those of the devices that there are.
+        there: Macs,
+    },
     /// The device's registers cannot be used.
     #[error("network device at {at}: {problem}")]
-    Pci {
+    Registers {
         /// Where the device is.
-        at: pci::Address,
+        at: Location,
         /// What is wrong.
         #[source]
-        problem: PciProblem,
+        problem: RegisterProblem,
     },
     /// The device was found, but does not work with this driver.
-    #[error("network device: {0}")]
-    Virtio(#[from] virtio::SetupError),
+    #[error("network device at {at}: {problem}")]
+    Setup {
+        /// Where the device is.
+        at: Location,
+        /// What is wrong.
+        #[source]
+        problem: virtio::SetupError,
+    },
 }
 
 /// What is wrong with a device's registers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PciProblem {
+pub enum RegisterProblem {
     /// As [`VirtioPciError`] says.
     #[error("{0}")]
-    Transport(VirtioPciError),
+    Pci(VirtioPciError),
+    /// As [`MmioError`] says.
+    #[error("{0}")]
+    Mmio(MmioError),
     /// The firmware gave the registers no address.
     #[error("BAR {0} has no address: the firmware did not assign it")]
     BarUnassigned(u8),

@@ -1,4 +1,4 @@
-//! Finding the network device in PCI configuration space, and its registers.
+//! What there is in PCI configuration space, and where a network device's registers are.
 //!
 //! Works on any [`ConfigurationAccess`], so that the host can test it on a made-up space. No
 //! unsafe code: it yields addresses, and others map and use them.
@@ -6,17 +6,28 @@
 use core::fmt;
 use core::ops::Range;
 
-use virtio_drivers::transport::DeviceType;
 use virtio_drivers::transport::pci::bus::{
-    CapabilityInfo, Command, ConfigurationAccess, DeviceFunction, HeaderType, PCI_CAP_ID_VNDR,
-    PciRoot,
+    CapabilityInfo, Command, ConfigurationAccess, DeviceFunction, DeviceFunctionInfo, HeaderType,
+    PCI_CAP_ID_VNDR, PciRoot,
 };
 use virtio_drivers::transport::pci::{
     VIRTIO_PCI_CAP_COMMON_CFG, VIRTIO_PCI_CAP_DEVICE_CFG, VIRTIO_PCI_CAP_ISR_CFG,
-    VIRTIO_PCI_CAP_NOTIFY_CFG, VirtioPciError, virtio_device_type,
+    VIRTIO_PCI_CAP_NOTIFY_CFG, VirtioPciError,
 };
 
-use crate::nic::PciProblem;
+use crate::nic::RegisterProblem;
+
+/// Devices on a bus, and functions of a device.
+const DEVICES: u8 = 32;
+const FUNCTIONS: u8 = 8;
+
+/// Words of the header (PCI 3.0 §6.1).
+const ID: u8 = 0x00;
+const CLASS: u8 = 0x08;
+const HEADER_TYPE: u8 = 0x0c;
+
+/// In the header type: the device has more than one function.
+const HAS_MORE: u8 = 0x80;
 
 /// Secondary bus number of a bridge, in the word that holds all its bus numbers.
 const BRIDGE_BUSES: u8 = 0x18;
@@ -62,11 +73,12 @@ impl<C: ConfigurationAccess + Clone> PciConfig<C> {
     }
 }
 
-/// Finds the first virtio network device: on bus 0, or on a bus that the firmware put behind a
-/// bridge there, and so on.
-pub fn find_network_device<C: ConfigurationAccess + Clone>(
+/// Visits each function of each device: of bus 0, and of the buses that the firmware put behind bridges
+/// there, and so on.
+pub fn scan<C: ConfigurationAccess + Clone>(
     config: &PciConfig<C>,
-) -> Option<DeviceFunction> {
+    mut visit: impl FnMut(DeviceFunction, &DeviceFunctionInfo),
+) {
     // Each bus is looked at once, whatever bridges say, so this ends.
     let mut is_reachable = [false; 256];
     let mut is_done = [false; 256];
@@ -75,17 +87,57 @@ pub fn find_network_device<C: ConfigurationAccess + Clone>(
         (0..=255).find(|&bus: &u8| is_reachable[usize::from(bus)] && !is_done[usize::from(bus)])
     {
         is_done[usize::from(bus)] = true;
-        for (at, info) in config.root.enumerate_bus(bus) {
-            if virtio_device_type(&info) == Some(DeviceType::Network) {
-                return Some(at);
-            }
-            if info.header_type == HeaderType::PciPciBridge {
-                let [_, secondary, _, _] = config.read(at, BRIDGE_BUSES).to_le_bytes();
-                is_reachable[usize::from(secondary)] = true;
+        for device in 0..DEVICES {
+            for function in 0..FUNCTIONS {
+                let at = DeviceFunction {
+                    bus,
+                    device,
+                    function,
+                };
+                let Some((info, has_more)) = function_info(config, at) else {
+                    // There is no device without function 0 (PCI 3.0 §3.2.2.3.4). Most are not there, and
+                    // each look costs two exits from the virtual machine.
+                    if function == 0 {
+                        break;
+                    }
+                    continue;
+                };
+                visit(at, &info);
+                if info.header_type == HeaderType::PciPciBridge {
+                    let [_, secondary, _, _] = config.read(at, BRIDGE_BUSES).to_le_bytes();
+                    is_reachable[usize::from(secondary)] = true;
+                }
+                if function == 0 && !has_more {
+                    break;
+                }
             }
         }
     }
-    None
+}
+
+/// Reads what a function is, if it is there, and whether its device has more of them.
+fn function_info<C: ConfigurationAccess + Clone>(
+    config: &PciConfig<C>,
+    at: DeviceFunction,
+) -> Option<(DeviceFunctionInfo, bool)> {
+    let id = config.read(at, ID);
+    let vendor_id = id as u16;
+    // Nothing reads as all ones, as it should, or as 0 where a machine monitor fills ports with that.
+    if matches!(vendor_id, 0 | u16::MAX) {
+        return None;
+    }
+    let [revision, prog_if, subclass, class] = config.read(at, CLASS).to_le_bytes();
+    let [_, _, header_type, _] = config.read(at, HEADER_TYPE).to_le_bytes();
+    let info = DeviceFunctionInfo {
+        vendor_id,
+        device_id: (id >> 16) as u16,
+        class,
+        subclass,
+        prog_if,
+        revision,
+        header_type: HeaderType::from(header_type & !HAS_MORE),
+    };
+    Some((info, header_type & HAS_MORE != 0))
 }
 
 /// Lets the device answer at its register addresses and access memory, and stops it from raising
@@ -116,14 +168,14 @@ impl Registers {
     ///
     /// # Errors
     ///
-    /// [`PciProblem`]: one is missing, or lies in no BAR that has an address.
+    /// [`RegisterProblem`]: one is missing, or lies in no BAR that has an address.
     pub fn locate<C: ConfigurationAccess + Clone>(
         config: &mut PciConfig<C>,
         at: DeviceFunction,
-    ) -> Result<Self, PciProblem> {
+    ) -> Result<Self, RegisterProblem> {
         // The transport walks the list too, and would not notice that it is a ring.
         if config.root.capabilities(at).nth(MAX_CAPABILITIES).is_some() {
-            return Err(PciProblem::EndlessCapabilities);
+            return Err(RegisterProblem::EndlessCapabilities);
         }
         let notify = capability(config, at, VIRTIO_PCI_CAP_NOTIFY_CFG)?;
         Ok(Self {
@@ -155,12 +207,12 @@ fn capability<C: ConfigurationAccess + Clone>(
     config: &PciConfig<C>,
     at: DeviceFunction,
     cfg_type: u8,
-) -> Result<CapabilityInfo, PciProblem> {
+) -> Result<CapabilityInfo, RegisterProblem> {
     config
         .root
         .capabilities(at)
         .find(|found| found.id == PCI_CAP_ID_VNDR && (found.private_header >> 8) as u8 == cfg_type)
-        .ok_or(PciProblem::MissingCapability(cfg_type))
+        .ok_or(RegisterProblem::MissingCapability(cfg_type))
 }
 
 /// The physical addresses that the capability of virtio type `cfg_type` stands for.
@@ -168,25 +220,25 @@ fn region<C: ConfigurationAccess + Clone>(
     config: &mut PciConfig<C>,
     at: DeviceFunction,
     cfg_type: u8,
-) -> Result<Range<u64>, PciProblem> {
+) -> Result<Range<u64>, RegisterProblem> {
     let found = capability(config, at, cfg_type)?;
     let bar = config.read(at, found.offset + CAP_BAR) as u8;
     if bar > 5 {
-        return Err(PciProblem::OutOfBar(bar));
+        return Err(RegisterProblem::OutOfBar(bar));
     }
     let offset = u64::from(config.read(at, found.offset + CAP_OFFSET));
     let length = u64::from(config.read(at, found.offset + CAP_LENGTH));
     let (base, size) = config
         .root
         .bar_info(at, bar)
-        .map_err(|error| PciProblem::Transport(VirtioPciError::from(error)))?
+        .map_err(|error| RegisterProblem::Pci(VirtioPciError::from(error)))?
         .and_then(|info| info.memory_address_size())
-        .ok_or(PciProblem::OutOfBar(bar))?;
+        .ok_or(RegisterProblem::OutOfBar(bar))?;
     if base == 0 {
-        return Err(PciProblem::BarUnassigned(bar));
+        return Err(RegisterProblem::BarUnassigned(bar));
     }
     if offset + length > size {
-        return Err(PciProblem::OutOfBar(bar));
+        return Err(RegisterProblem::OutOfBar(bar));
     }
     Ok(base + offset..base + offset + length)
 }

@@ -1,6 +1,6 @@
 //! PCI configuration space through the ports 0xCF8 and 0xCFC (PCI 3.0 §3.2.2.3.2, mechanism 1).
 //!
-//! Every x86 machine that QEMU gives a PCI bus has them. Unsafe here: the port accesses.
+//! Every PC has them; machines without PCI do not, nor does QEMU's microvm with PCI Express. Unsafe here: the port accesses.
 
 use virtio_drivers::transport::pci::bus::{ConfigurationAccess, DeviceFunction};
 use x86_64::instructions::port::Port;
@@ -14,13 +14,20 @@ const ENABLE: u32 = 1 << 31;
 pub struct ConfigPorts(());
 
 impl ConfigPorts {
-    /// The configuration ports.
+    /// The configuration ports, if the machine has them: the address port then reads as it was written.
     ///
     /// # Safety
     ///
     /// Nothing else may use the ports while this or a clone of it is in use.
-    pub unsafe fn new() -> Self {
-        Self(())
+    pub unsafe fn find() -> Option<Self> {
+        let mut address = Port::<u32>::new(ADDRESS_PORT);
+        // SAFETY: the ports choose what the data port means, or are nobody's: then writes are lost, and
+        // reads yield 0 or all ones.
+        let read_back = unsafe {
+            address.write(ENABLE);
+            address.read()
+        };
+        (read_back == ENABLE).then_some(Self(()))
     }
 
     fn select(at: DeviceFunction, register: u8) -> Port<u32> {

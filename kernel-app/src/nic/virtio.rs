@@ -16,17 +16,17 @@
 //! that stands for no buffer, or more completions than there can be, are counted too, and nothing
 //! more is taken from that device: what else it says cannot be relied on either. No unsafe code.
 
-use virtio_drivers::transport::Transport;
-
 use crate::frames::{DeviceCounts, DeviceFault, Fate, FrameDevice, MAX_FRAME, Offered};
 use crate::nic::ledger::{DESCRIPTORS, Ledger};
 use crate::nic::pool::{BUFFER_LEN, BufferId, FreeList, Pool, RECEIVE_BUFFERS, ReceiveId, StackId};
 use crate::nic::ring::{Doorbell, OWN, Ring};
 
+mod features;
 mod setup;
 mod tokens;
 
-pub use setup::{NicMemory, SetupError};
+pub use features::Features;
+pub use setup::{NicMemory, SetupError, read_mac};
 
 /// Descriptors of the receive queue: one for each buffer to receive into.
 pub const RECEIVE_SIZE: usize = DESCRIPTORS;
@@ -46,10 +46,8 @@ const HEADER: usize = 12;
 
 const _: () = assert!(HEADER + MAX_FRAME <= BUFFER_LEN);
 
-/// A virtio network device: `T` for its registers, `B` for its doorbells.
-pub struct VirtioNic<T: Transport, B> {
-    /// Resets the device when it is dropped.
-    _transport: T,
+/// A virtio network device, set up; `B` for its doorbells, the only registers that are used from then on.
+pub struct VirtioNic<B> {
     doorbell: B,
     pool: Pool,
     inbound: Inbound,
@@ -181,7 +179,7 @@ enum Held {
     Shown(Frame),
 }
 
-impl<T: Transport, B: Doorbell> VirtioNic<T, B> {
+impl<B: Doorbell> VirtioNic<B> {
     /// Takes the oldest frame from the receive ring; skips those of impossible length, of which
     /// there can be as many as there are buffers before one of them comes round again.
     #[inline(always)]
@@ -329,7 +327,7 @@ impl<T: Transport, B: Doorbell> VirtioNic<T, B> {
     }
 }
 
-impl<T: Transport, B: Doorbell> FrameDevice for VirtioNic<T, B> {
+impl<B: Doorbell> FrameDevice for VirtioNic<B> {
     fn mac(&self) -> [u8; 6] {
         self.mac
     }

@@ -3,6 +3,10 @@
 use core::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::vec::Vec;
+
+use virtio_drivers::transport::DeviceType;
+use virtio_drivers::transport::pci::virtio_device_type;
 
 use super::*;
 
@@ -10,11 +14,25 @@ use super::*;
 #[derive(Clone, Debug, Default)]
 struct FakeSpace(Rc<RefCell<State>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
+    /// What is read where nothing is.
+    filler: u32,
+    reads: usize,
     words: BTreeMap<(u8, u8, u8, u8), u32>,
     /// Of BARs, the bits that cannot be written: those below the BAR's size.
     fixed_bits: BTreeMap<(u8, u8, u8, u8), u32>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            filler: u32::MAX,
+            reads: 0,
+            words: BTreeMap::new(),
+            fixed_bits: BTreeMap::new(),
+        }
+    }
 }
 
 impl FakeSpace {
@@ -26,13 +44,14 @@ impl FakeSpace {
 
 impl ConfigurationAccess for FakeSpace {
     fn read_word(&self, at: DeviceFunction, register: u8) -> u32 {
+        self.0.borrow_mut().reads += 1;
         let state = self.0.borrow();
         let word = |register| {
             let key = (at.bus, at.device, at.function, register);
             state.words.get(&key).copied()
         };
         match word(0) {
-            None => u32::MAX,
+            None => state.filler,
             Some(_) => word(register).unwrap_or(0),
         }
     }
@@ -109,37 +128,74 @@ const fn capability_at(index: usize) -> u8 {
     0x40 + 20 * index as u8
 }
 
+/// The places of the network devices that there is a driver for, in order.
+fn network_devices(space: &FakeSpace) -> Vec<DeviceFunction> {
+    let mut found = Vec::new();
+    scan(&PciConfig::new(space.clone()), |at, info| {
+        if virtio_device_type(info) == Some(DeviceType::Network) {
+            found.push(at);
+        }
+    });
+    found
+}
+
 #[test]
-fn finds_the_first_network_device() {
+fn finds_network_devices_in_order() {
     let space = FakeSpace::default();
-    let config = PciConfig::new(space.clone());
-    assert_eq!(find_network_device(&config), None);
+    assert_eq!(network_devices(&space), []);
     space.set(at(0, 0), 0, 0x1237_8086);
     space.set(at(0, 3), 0, VIRTIO_BLOCK);
-    assert_eq!(find_network_device(&config), None);
+    assert_eq!(network_devices(&space), []);
     space.set(at(0, 7), 0, VIRTIO_NET);
-    assert_eq!(find_network_device(&config), Some(at(0, 7)));
     space.set(at(0, 5), 0, VIRTIO_NET_TRANSITIONAL);
-    assert_eq!(find_network_device(&config), Some(at(0, 5)));
+    assert_eq!(network_devices(&space), [at(0, 5), at(0, 7)]);
+}
+
+#[test]
+fn looks_at_further_functions_of_a_device_that_has_some() {
+    let space = FakeSpace::default();
+    let function = |device, function| DeviceFunction {
+        function,
+        ..at(0, device)
+    };
+    // A device of one function, such as QEMU's, that answers for all eight.
+    space.set(at(0, 3), 0, VIRTIO_NET);
+    space.set(function(3, 1), 0, VIRTIO_NET);
+    // One of several, the second of which is not there.
+    space.set(at(0, 4), 0, VIRTIO_BLOCK);
+    space.set(at(0, 4), HEADER_TYPE, 0x0080_0000);
+    space.set(function(4, 2), 0, VIRTIO_NET);
+    // One that cannot be, without the first.
+    space.set(function(5, 2), 0, VIRTIO_NET);
+    assert_eq!(network_devices(&space), [at(0, 3), function(4, 2)]);
 }
 
 #[test]
 fn looks_behind_bridges_and_is_not_led_in_circles() {
     let space = FakeSpace::default();
-    let config = PciConfig::new(space.clone());
     add_bridge(&space, at(0, 1), 2);
     add_bridge(&space, at(2, 0), 9);
     add_bridge(&space, at(9, 0), 2);
     add_bridge(&space, at(9, 1), 0);
-    assert_eq!(find_network_device(&config), None);
+    assert_eq!(network_devices(&space), []);
     space.set(at(5, 0), 0, VIRTIO_NET);
-    assert_eq!(
-        find_network_device(&config),
-        None,
-        "no bridge leads to bus 5"
-    );
+    assert_eq!(network_devices(&space), [], "no bridge leads to bus 5");
     space.set(at(9, 4), 0, VIRTIO_NET);
-    assert_eq!(find_network_device(&config), Some(at(9, 4)));
+    assert_eq!(network_devices(&space), [at(9, 4)]);
+}
+
+/// Ports that lead nowhere read as all ones, or as 0.
+#[test]
+fn finds_nothing_where_no_bus_is() {
+    for filler in [0, u32::MAX] {
+        let space = FakeSpace::default();
+        space.0.borrow_mut().filler = filler;
+        scan(&PciConfig::new(space.clone()), |at, _| {
+            panic!("{filler:#x}: {at}");
+        });
+        let reads = space.0.borrow().reads;
+        assert_eq!(reads, 32, "one for each device");
+    }
 }
 
 #[test]
@@ -181,25 +237,25 @@ fn says_what_is_wrong_with_the_registers() {
     let common = |field: u8, word: u32| {
         locate(&|space| space.set(at(0, 3), capability_at(COMMON) + field, word))
     };
-    assert_eq!(common(CAP_OFFSET, 0x3001), PciProblem::OutOfBar(4));
-    assert_eq!(common(CAP_OFFSET, u32::MAX), PciProblem::OutOfBar(4));
-    assert_eq!(common(CAP_LENGTH, u32::MAX), PciProblem::OutOfBar(4));
-    assert_eq!(common(CAP_BAR, 6), PciProblem::OutOfBar(6));
-    assert_eq!(common(CAP_BAR, 1), PciProblem::OutOfBar(1));
+    assert_eq!(common(CAP_OFFSET, 0x3001), RegisterProblem::OutOfBar(4));
+    assert_eq!(common(CAP_OFFSET, u32::MAX), RegisterProblem::OutOfBar(4));
+    assert_eq!(common(CAP_LENGTH, u32::MAX), RegisterProblem::OutOfBar(4));
+    assert_eq!(common(CAP_BAR, 6), RegisterProblem::OutOfBar(6));
+    assert_eq!(common(CAP_BAR, 1), RegisterProblem::OutOfBar(1));
     assert_eq!(
         locate(&|space| space.set(at(0, 3), 0x20, 0xc)),
-        PciProblem::BarUnassigned(4)
+        RegisterProblem::BarUnassigned(4)
     );
     assert_eq!(
         locate(&|space| space.set(at(0, 3), 0x04, 0)),
-        PciProblem::MissingCapability(VIRTIO_PCI_CAP_NOTIFY_CFG),
+        RegisterProblem::MissingCapability(VIRTIO_PCI_CAP_NOTIFY_CFG),
         "a legacy device has no list"
     );
     for last in 0..4 {
         let ring = u32::from_le_bytes([9, capability_at(COMMON), 20, last as u8 + 1]);
         assert_eq!(
             locate(&|space| space.set(at(0, 3), capability_at(last), ring)),
-            PciProblem::EndlessCapabilities
+            RegisterProblem::EndlessCapabilities
         );
     }
 }

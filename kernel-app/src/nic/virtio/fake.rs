@@ -1,5 +1,9 @@
 //! A virtio-net device in memory: the registers as a [`Transport`], and a hand on the other end of
 //! the queues that does as a test tells it, true or false.
+//!
+//! Of the status it takes what the standard has the driver write (virtio 1.2 §3.1.1): 0, or what is
+//! there and the next bit. Anything else it ignores, as Firecracker does, and so it does features and
+//! queues that come before or after their time.
 
 use core::cell::RefCell;
 use std::rc::Rc;
@@ -8,6 +12,7 @@ use std::vec::Vec;
 use virtio_drivers::transport::{DeviceStatus, DeviceType, InterruptStatus, Transport};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
+use super::Features;
 use crate::nic::ring::{Doorbell, RECEIVE, TRANSMIT};
 
 pub const MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
@@ -24,11 +29,26 @@ struct FakeQueue {
     next_used: u16,
 }
 
+/// The status bits in the order in which the driver sets them.
+const STEPS: [DeviceStatus; 4] = [
+    DeviceStatus::ACKNOWLEDGE,
+    DeviceStatus::DRIVER,
+    DeviceStatus::FEATURES_OK,
+    DeviceStatus::DRIVER_OK,
+];
+
 struct State {
     features: u64,
-    refuses_features: bool,
+    /// Those without which it does not work.
+    needed_features: u64,
+    /// Those that the driver has written.
+    taken_features: u64,
     mac: [u8; 6],
     status: DeviceStatus,
+    /// Number of reads of the status for which a reset is still going on.
+    reset_reads: u32,
+    /// The same, for the next reset.
+    reads_per_reset: u32,
     queues: [FakeQueue; 2],
     rings: [usize; 2],
 }
@@ -41,9 +61,13 @@ impl FakeDevice {
     pub fn new() -> Self {
         Self(Rc::new(RefCell::new(State {
             features: u64::MAX,
-            refuses_features: false,
+            needed_features: 0,
+            taken_features: 0,
             mac: MAC,
-            status: DeviceStatus::empty(),
+            // A firmware has driven it before, say.
+            status: STEPS.into_iter().collect(),
+            reset_reads: 0,
+            reads_per_reset: 0,
             queues: [FakeQueue::default(); 2],
             rings: [0; 2],
         })))
@@ -54,14 +78,26 @@ impl FakeDevice {
         self
     }
 
-    pub fn refusing_features(self) -> Self {
-        self.0.borrow_mut().refuses_features = true;
+    /// A device that does not work without `features`.
+    pub fn needing(self, features: u64) -> Self {
+        self.0.borrow_mut().needed_features = features;
+        self
+    }
+
+    /// A device whose status can be read so often before it has done a reset.
+    pub fn with_slow_reset(self, reads: u32) -> Self {
+        self.0.borrow_mut().reads_per_reset = reads;
         self
     }
 
     pub fn with_mac(self, mac: [u8; 6]) -> Self {
         self.0.borrow_mut().mac = mac;
         self
+    }
+
+    /// The features that the driver has written.
+    pub fn taken_features(&self) -> u64 {
+        self.0.borrow().taken_features
     }
 
     pub fn status(&self) -> DeviceStatus {
@@ -128,6 +164,8 @@ impl FakeDevice {
     /// Takes the next posted buffer: its token, and its place and length.
     pub fn take(&self, number: u16) -> (u32, u64, usize) {
         assert!(self.posted(number) > 0, "queue {number} is empty");
+        let is_live = self.status().contains(DeviceStatus::DRIVER_OK);
+        assert!(is_live, "a device that is not live takes no buffers");
         let queue = self.queue(number);
         let slot = u64::from(queue.next_avail % queue.size);
         // SAFETY: slot and token are inside ring and descriptor table, which stay where they are.
@@ -233,7 +271,11 @@ impl Transport for FakeDevice {
     }
 
     fn write_driver_features(&mut self, features: u64) {
-        assert_eq!(features & !self.0.borrow().features, 0, "not offered");
+        let mut state = self.0.borrow_mut();
+        assert_eq!(features & !state.features, 0, "not offered");
+        if state.status == DeviceStatus::ACKNOWLEDGE | DeviceStatus::DRIVER {
+            state.taken_features = features;
+        }
     }
 
     fn max_queue_size(&mut self, _queue: u16) -> u32 {
@@ -245,14 +287,37 @@ impl Transport for FakeDevice {
     }
 
     fn get_status(&self) -> DeviceStatus {
-        self.0.borrow().status
+        let mut state = self.0.borrow_mut();
+        if state.reset_reads > 0 {
+            state.reset_reads -= 1;
+            return STEPS.into_iter().collect();
+        }
+        state.status
     }
 
     fn set_status(&mut self, status: DeviceStatus) {
         let mut state = self.0.borrow_mut();
-        state.status = status;
-        if state.refuses_features {
-            state.status.remove(DeviceStatus::FEATURES_OK);
+        if status.is_empty() {
+            state.status = status;
+            state.taken_features = 0;
+            state.queues = [FakeQueue::default(); 2];
+            state.reset_reads = state.reads_per_reset;
+            return;
+        }
+        if status.contains(DeviceStatus::FAILED) {
+            state.status |= DeviceStatus::FAILED;
+            return;
+        }
+        let set: DeviceStatus = STEPS
+            .into_iter()
+            .take_while(|&step| state.status.contains(step))
+            .collect();
+        let next = STEPS.into_iter().find(|&step| !set.contains(step));
+        let is_next = state.reset_reads == 0 && state.status == set && next == Some(status - set);
+        let has_needed = state.taken_features & state.needed_features == state.needed_features;
+        let is_refused = status - set == DeviceStatus::FEATURES_OK && !has_needed;
+        if is_next && status.contains(set) && !is_refused {
+            state.status = status;
         }
     }
 
@@ -264,13 +329,17 @@ impl Transport for FakeDevice {
 
     fn queue_set(&mut self, queue: u16, size: u32, descriptors: u64, avail: u64, used: u64) {
         assert!(size.is_power_of_two());
-        self.0.borrow_mut().queues[usize::from(queue)] = FakeQueue {
-            size: size as u16,
-            descriptors,
-            avail,
-            used,
-            ..FakeQueue::default()
-        };
+        let mut state = self.0.borrow_mut();
+        let before = state.status;
+        if before.contains(DeviceStatus::FEATURES_OK) && !before.contains(DeviceStatus::DRIVER_OK) {
+            state.queues[usize::from(queue)] = FakeQueue {
+                size: size as u16,
+                descriptors,
+                avail,
+                used,
+                ..FakeQueue::default()
+            };
+        }
     }
 
     fn queue_unset(&mut self, _queue: u16) {}
@@ -291,7 +360,11 @@ impl Transport for FakeDevice {
         &self,
         offset: usize,
     ) -> virtio_drivers::Result<T> {
-        T::read_from_prefix(&self.0.borrow().mac[offset..])
+        let state = self.0.borrow();
+        // What it has not it does not show either.
+        let has_mac = Features(state.features).contain(Features::MAC);
+        let mac = if has_mac { state.mac } else { [0; 6] };
+        T::read_from_prefix(&mac[offset..])
             .map(|(value, _)| value)
             .map_err(|_| virtio_drivers::Error::ConfigSpaceTooSmall)
     }

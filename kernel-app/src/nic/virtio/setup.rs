@@ -1,29 +1,38 @@
 //! Setting the device up: features, Ethernet address, queues and their memory. Once, before the first
 //! frame. No unsafe code.
 
-use smoltcp::wire::EthernetAddress;
 use virtio_drivers::transport::{DeviceStatus, Transport};
+use wire::Mac;
 
-use super::{Held, Inbound, Outbound, RECEIVE_SIZE, TRANSMIT_SIZE, VirtioNic};
+use super::{Features, Held, Inbound, Outbound, RECEIVE_SIZE, TRANSMIT_SIZE, VirtioNic};
 use crate::frames::DeviceCounts;
 use crate::nic::ledger::Ledger;
 use crate::nic::pool::{FreeList, PoolMemory};
 use crate::nic::ring::{Doorbell, RECEIVE, Ring, RingMemory, TRANSMIT};
 
-/// Feature bits (virtio 1.2 §5.1.3, §6).
-pub const F_MAC: u64 = 1 << 5;
-pub const F_VERSION_1: u64 = 1 << 32;
-const NEEDED: u64 = F_MAC | F_VERSION_1;
+/// Reads of the status that a reset may take. A program has reset its device at once; hardware takes
+/// milliseconds, in which there is time for thousands.
+const RESET_READS: u32 = 100_000;
 
 /// Why the device cannot be driven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SetupError {
-    /// It does not offer what the driver cannot do without.
-    #[error("it offers features {0:#x} and lacks some of {NEEDED:#x} (an own address, virtio 1)")]
-    Features(u64),
+    /// It does not end its reset.
+    #[error("it does not come out of its reset: its status stays {0:#x}")]
+    Reset(u32),
+    /// It has the legacy interface alone.
+    #[error(
+        "it does not offer VERSION_1, without which it is a legacy device; it offers {0}; use \
+         disable-modern=off"
+    )]
+    Legacy(Features),
     /// It does not accept a subset of the features it offered.
-    #[error("it refused the features that it had offered")]
-    Negotiation,
+    #[error(
+        "it refuses to work with {} alone; this driver has none of the others that it offers: {}",
+        .0.taken(),
+        .0.left()
+    )]
+    Negotiation(Features),
     /// Its configuration cannot be read, or a queue cannot be set up.
     #[error("{0}")]
     Virtio(virtio_drivers::Error),
@@ -61,59 +70,130 @@ impl Default for NicMemory {
     }
 }
 
-impl<T: Transport, B: Doorbell> VirtioNic<T, B> {
-    /// Sets the device up (virtio 1.2 §3.1.1) with all the receive buffers it can hold.
+/// A device's status, which goes up bit by bit.
+struct Status(DeviceStatus);
+
+impl Status {
+    /// Resets the device, and waits until it has done so (virtio 1.2 §2.4.2).
+    fn reset(transport: &mut impl Transport) -> Result<Self, SetupError> {
+        transport.set_status(DeviceStatus::empty());
+        for _ in 0..RESET_READS {
+            if transport.get_status().is_empty() {
+                return Ok(Self(DeviceStatus::empty()));
+            }
+        }
+        Err(SetupError::Reset(transport.get_status().bits()))
+    }
+
+    /// Adds one bit. Two at once Firecracker ignores, and the standard has them one after the other as
+    /// well (virtio 1.2 §3.1.1).
+    fn add(&mut self, transport: &mut impl Transport, bit: DeviceStatus) {
+        self.0 |= bit;
+        transport.set_status(self.0);
+    }
+
+    /// Resets the device, and says that there is a driver. Returns the features that the device offers.
+    fn begin(transport: &mut impl Transport) -> Result<(Self, Features), SetupError> {
+        let mut status = Self::reset(transport)?;
+        status.add(transport, DeviceStatus::ACKNOWLEDGE);
+        status.add(transport, DeviceStatus::DRIVER);
+        let offered = Features(transport.read_device_features());
+        Ok((status, offered))
+    }
+}
+
+/// Reads the address of a device that offers one, else returns `own`.
+fn mac(transport: &impl Transport, offered: Features, own: Mac) -> Result<Mac, SetupError> {
+    if !offered.contain(Features::MAC) {
+        return Ok(own);
+    }
+    let mut octets = [0_u8; 6];
+    // By bytes, as the standard wants it (virtio 1.2 §4.1.3.1, §4.2.2.2).
+    for (i, octet) in octets.iter_mut().enumerate() {
+        *octet = transport.read_config_space(i).map_err(SetupError::Virtio)?;
+    }
+    Mac::new(octets).ok_or(SetupError::Mac(octets))
+}
+
+/// Returns the address that a device would be driven by, `own` if it has none, and leaves it reset.
+///
+/// # Errors
+///
+/// [`SetupError`]
+pub fn read_mac(transport: &mut impl Transport, own: Mac) -> Result<Mac, SetupError> {
+    let (_, offered) = Status::begin(transport)?;
+    let mac = mac(transport, offered, own);
+    transport.set_status(DeviceStatus::empty());
+    mac
+}
+
+/// What setting up a device's registers yields.
+struct Registers {
+    mac: Mac,
+    receive: Ring<RECEIVE_SIZE>,
+    transmit: Ring<TRANSMIT_SIZE>,
+}
+
+/// Sets the device's registers up (virtio 1.2 §3.1.1); it is then live.
+fn set_up(
+    transport: &mut impl Transport,
+    memory: &'static NicMemory,
+    own: Mac,
+) -> Result<Registers, SetupError> {
+    let (mut status, offered) = Status::begin(transport)?;
+    if !offered.contain(Features::VERSION_1) {
+        return Err(SetupError::Legacy(offered));
+    }
+    transport.write_driver_features(offered.taken().0);
+    status.add(transport, DeviceStatus::FEATURES_OK);
+    if !transport.get_status().contains(DeviceStatus::FEATURES_OK) {
+        return Err(SetupError::Negotiation(offered));
+    }
+    let mac = mac(transport, offered, own)?;
+    let receive = Ring::new(transport, RECEIVE, &memory.receive).map_err(SetupError::Virtio)?;
+    let transmit = Ring::new(transport, TRANSMIT, &memory.transmit).map_err(SetupError::Virtio)?;
+    status.add(transport, DeviceStatus::DRIVER_OK);
+    Ok(Registers {
+        mac,
+        receive,
+        transmit,
+    })
+}
+
+impl<B: Doorbell> VirtioNic<B> {
+    /// Sets the device up with all the receive buffers it can hold. `own` is its address if it has
+    /// none.
     ///
     /// # Errors
     ///
-    /// [`SetupError`]; the device is then reset.
+    /// [`SetupError`]; the device is told then that its driver has failed.
     pub fn new(
-        mut transport: T,
+        transport: &mut impl Transport,
         doorbell: B,
         memory: &'static NicMemory,
+        own: Mac,
     ) -> Result<Self, SetupError> {
         let (pool, receive_buffers, stack_buffers) =
             memory.buffers.take().ok_or(SetupError::InUse)?;
-        transport.set_status(DeviceStatus::empty());
-        let mut status = DeviceStatus::ACKNOWLEDGE | DeviceStatus::DRIVER;
-        transport.set_status(status);
-        let offered = transport.read_device_features();
-        if offered & NEEDED != NEEDED {
-            return Err(SetupError::Features(offered));
-        }
-        transport.write_driver_features(NEEDED);
-        status |= DeviceStatus::FEATURES_OK;
-        transport.set_status(status);
-        if !transport.get_status().contains(DeviceStatus::FEATURES_OK) {
-            return Err(SetupError::Negotiation);
-        }
-        let mac: [u8; 6] = transport.read_config_space(0).map_err(SetupError::Virtio)?;
-        if !EthernetAddress(mac).is_unicast() || mac == [0; 6] {
-            return Err(SetupError::Mac(mac));
-        }
-        let receive =
-            Ring::new(&mut transport, RECEIVE, &memory.receive).map_err(SetupError::Virtio)?;
-        let transmit =
-            Ring::new(&mut transport, TRANSMIT, &memory.transmit).map_err(SetupError::Virtio)?;
-        transport.set_status(status | DeviceStatus::DRIVER_OK);
+        let registers = set_up(transport, memory, own)
+            .inspect_err(|_| transport.set_status(DeviceStatus::FAILED))?;
         let mut nic = Self {
-            _transport: transport,
             doorbell,
             pool,
             inbound: Inbound {
-                ring: receive,
+                ring: registers.receive,
                 ledger: Ledger::new(),
                 owes_bell: false,
             },
             out: Outbound {
-                ring: transmit,
+                ring: registers.transmit,
                 ledger: Ledger::new(),
                 free: FreeList::new(),
                 sent: 0,
                 doorbells: 0,
             },
             held: Held::Nothing,
-            mac,
+            mac: registers.mac.octets(),
             counts: DeviceCounts::default(),
             fault: None,
         };

@@ -5,14 +5,13 @@
 
 use smoltcp::phy::{self, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
-use virtio_drivers::transport::Transport;
 
 use super::{Frame, HEADER, Held, Outbound, VirtioNic};
 use crate::frames::MAX_FRAME;
 use crate::nic::pool::{Pool, STACK_BUFFERS, StackId};
 use crate::nic::ring::Doorbell;
 
-impl<T: Transport, B: Doorbell> phy::Device for VirtioNic<T, B> {
+impl<B: Doorbell> phy::Device for VirtioNic<B> {
     type RxToken<'a>
         = Received<'a>
     where
