@@ -100,6 +100,8 @@ impl<'a> Machine<'a> {
                 "-mon",
                 "chardev=monitor,mode=control",
             ]);
+        // First, because the network device may be on a bus that is among them.
+        command.args(self.more);
         let netdev = match self.network {
             Network::Frames => {
                 let fd = qemu_frames.as_raw_fd();
@@ -120,7 +122,6 @@ impl<'a> Machine<'a> {
                 .args(["-netdev", &netdev])
                 .args(["-device", &format!("{},netdev=n0,mac={mac}", self.device)]);
         }
-        command.args(self.more);
         let inherited: Vec<OwnedFd> = vec![qemu_monitor.into(), qemu_frames.into()];
         process::tie_to_this_thread(&mut command, inherited);
         let mut child = command

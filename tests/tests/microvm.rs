@@ -40,13 +40,10 @@ fn serves_on_every_microvm() {
     let turn = turn();
     for board in [
         "microvm",
-        "microvm,rtc=off",
         "microvm,pit=off",
         "microvm,acpi=off",
-        "microvm,acpi=off,rtc=off",
         "microvm,acpi=off,pit=off",
         "microvm,pcie=on",
-        "microvm,pcie=on,rtc=off",
         "microvm,pcie=on,pit=off",
     ] {
         println!("{board}");

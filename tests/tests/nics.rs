@@ -82,7 +82,6 @@ fn serves_on_every_kind_of_virtio_device() {
         "virtio-net-pci-transitional,romfile=",
         "virtio-net-pci-non-transitional,romfile=",
         "virtio-net-pci,romfile=,disable-legacy=on,iommu_platform=on",
-        "virtio-net-pci,romfile=,modern-pio-notify=on",
         "virtio-net-pci,romfile=,mq=on,vectors=0,packed=on",
     ] {
         let machine = Machine {
@@ -98,16 +97,16 @@ fn serves_on_every_kind_of_virtio_device() {
 fn serves_behind_ports_and_bridges() {
     for (device, more) in [
         (
-            "virtio-net-pci,romfile=,bus=port",
-            &["-device", "pcie-root-port,id=port,chassis=1"][..],
+            "virtio-net-pci,romfile=,bus=root0",
+            &["-device", "pcie-root-port,id=root0,chassis=1"][..],
         ),
         (
-            "virtio-net-pci,romfile=,bus=inner,addr=3",
+            "virtio-net-pci,romfile=,bus=bridge1,addr=3",
             &[
                 "-device",
-                "i82801b11-bridge,id=outer",
+                "i82801b11-bridge,id=bridge0",
                 "-device",
-                "pci-bridge,id=inner,bus=outer,chassis_nr=2",
+                "pci-bridge,id=bridge1,bus=bridge0,chassis_nr=2",
             ],
         ),
     ] {
