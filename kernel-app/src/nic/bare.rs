@@ -173,7 +173,7 @@ impl Machine {
         };
         let header = address(registers.start).cast();
         // SAFETY: the registers are mapped, aligned, of that length and nobody else's.
-        let transport = unsafe { MmioTransport::new(header, window.len() as usize) }
+        let transport = unsafe { MmioTransport::new(header, window.used() as usize) }
             .map_err(RegisterProblem::Mmio)?;
         let notify = address(registers.start + mmio::QUEUE_NOTIFY);
         Ok(Opened {

@@ -18,6 +18,9 @@ use super::{NicError, names};
 /// Number of devices that can be chosen from; further ones are only counted.
 const DEVICES: usize = 16;
 
+/// Number of their addresses that are named where none of them is the wanted one.
+const NAMED: usize = 8;
+
 /// Number of devices without driver that are named.
 const OTHERS: usize = 4;
 
@@ -123,7 +126,8 @@ impl Inventory {
             match opened {
                 Ok((device, mac)) if mac == wanted => return Ok(chosen(index, location, device)),
                 Ok((_, mac)) => {
-                    let _ = there.0.push((location, mac));
+                    // Those that do not fit go unnamed.
+                    let _ = there.0.push(mac);
                 }
                 // It may be the one, which nobody can tell; another may be.
                 Err(error) => failed = Some(error),
@@ -146,13 +150,13 @@ pub struct Chosen<T> {
 
 /// Addresses of the devices that there are, for a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Macs(Vec<(Location, Mac), DEVICES>);
+pub struct Macs(Vec<Mac, NAMED>);
 
 impl fmt::Display for Macs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, (location, mac)) in self.0.iter().enumerate() {
+        for (i, mac) in self.0.iter().enumerate() {
             let separator = if i == 0 { "" } else { ", " };
-            write!(f, "{separator}{mac} ({location})")?;
+            write!(f, "{separator}{mac}")?;
         }
         Ok(())
     }

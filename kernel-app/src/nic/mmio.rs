@@ -93,19 +93,15 @@ impl Window {
 
     /// The registers that are used.
     #[must_use]
-    pub const fn registers(self) -> Range<u64> {
-        self.address..self.address + self.len()
+    pub fn registers(self) -> Range<u64> {
+        self.address..self.address + self.used()
     }
 
     /// Number of bytes of registers that are used: the general ones, and the first of the device's own.
     #[must_use]
-    pub const fn len(self) -> u64 {
+    pub fn used(self) -> u64 {
         // A window may have room for much more, which need not be mapped.
-        if self.size < 2 * CONFIG {
-            self.size
-        } else {
-            2 * CONFIG
-        }
+        self.size.min(2 * CONFIG)
     }
 
     /// Returns what is there. `read` returns the 32-bit register at an address.
