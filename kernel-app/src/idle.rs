@@ -32,20 +32,28 @@ impl Idle {
 
     /// To be called after every poll, with whether it did anything. `now_ns` reads a clock and
     /// `nap` sleeps for so many microseconds; under [`IdlePolicy::Spin`] neither is called.
+    /// Returns whether it was.
     #[inline(always)]
-    pub fn after_poll(&mut self, busy: bool, now_ns: impl FnOnce() -> u64, nap: impl FnOnce(u64)) {
+    pub fn after_poll(
+        &mut self,
+        busy: bool,
+        now_ns: impl FnOnce() -> u64,
+        nap: impl FnOnce(u64),
+    ) -> bool {
         let IdlePolicy::Nap(Naps { quiet_us, nap_us }) = self.policy else {
-            return;
+            return false;
         };
         if busy {
             self.quiet_since_ns = None;
-            return;
+            return false;
         }
         let now_ns = now_ns();
         let since_ns = *self.quiet_since_ns.get_or_insert(now_ns);
-        if now_ns.saturating_sub(since_ns) >= quiet_us * 1000 {
+        let naps = now_ns.saturating_sub(since_ns) >= quiet_us * 1000;
+        if naps {
             nap(nap_us);
         }
+        naps
     }
 }
 
@@ -61,7 +69,7 @@ mod tests {
 
     fn naps(idle: &mut Idle, busy: bool, now_ns: u64) -> bool {
         let mut napped = false;
-        idle.after_poll(
+        let said = idle.after_poll(
             busy,
             || now_ns,
             |us| {
@@ -69,13 +77,14 @@ mod tests {
                 napped = true;
             },
         );
+        assert_eq!(said, napped);
         napped
     }
 
     #[test]
     fn spin_never_naps_nor_reads_the_clock() {
         let mut idle = Idle::new(IdlePolicy::Spin);
-        idle.after_poll(false, || panic!("clock"), |_| panic!("nap"));
+        assert!(!idle.after_poll(false, || panic!("clock"), |_| panic!("nap")));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod platform;
 #[cfg(feature = "sockets")]
 compile_error!("with this feature Hermit drives the network device: build --bin fathom-sockets");
 
+use kernel_app::arch::ending::{self, ButtonTimer};
 use kernel_app::args::{Args, Channel, Ipv4Config};
 use kernel_app::clock::{Clock, TscClock};
 use kernel_app::idle::Idle;
@@ -34,6 +35,7 @@ extern "C" fn main(argc: i32, argv: *const *const u8, _env: *const *const u8) {
     let words = arguments.clone();
     let words = words.map(|word| (Channel::CommandLine, word));
     let args = Args::parse(words).unwrap_or_else(|error| fail(error));
+    ending::ends_by(args.panic);
     log::set_max_level(args.log);
     let clock = platform::clock(args.tsc_khz);
     // SAFETY: ring 0, and the image and its page tables are identity-mapped (see `arch`); this is
@@ -49,6 +51,7 @@ extern "C" fn main(argc: i32, argv: *const *const u8, _env: *const *const u8) {
         nic: Some(position),
         ..service.ready(clock.now_ns() / 1000)
     });
+    ending::was_ready();
     serve(&mut service, clock, Idle::new(args.idle));
 }
 
@@ -60,11 +63,24 @@ fn own_mac(args: &Args) -> Mac {
     })
 }
 
+/// Polls between two looks at the clock for the power button: on the slowest of machines a few milliseconds'.
+const POLLS: u32 = 4096;
+
 /// Polls for ever. Not inlined, so that the linker can put it beside what it calls.
 #[inline(never)]
 fn serve(service: &mut Service<'_, Nic, TscClock>, clock: TscClock, mut idle: Idle) -> ! {
+    let mut button = ButtonTimer::default();
     loop {
-        let busy = service.poll().unwrap_or_else(|error| fail(error));
-        idle.after_poll(busy, || clock.now_ns(), platform::sleep_us);
+        for _ in 0..POLLS {
+            let busy = service.poll().unwrap_or_else(|error| fail(error));
+            // A nap is as long as thousands of polls.
+            if idle.after_poll(busy, || clock.now_ns(), platform::sleep_us) {
+                break;
+            }
+        }
+        if button.is_due(clock.now_ns()) && ending::is_button_pressed() {
+            say("FATHOM OFF the power button was pressed");
+            ending::power_off();
+        }
     }
 }

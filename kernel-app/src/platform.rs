@@ -1,27 +1,15 @@
 //! The little of Hermit that both images use: arguments, console, exit, sleep, clock.
 //!
-//! Unsafe here: the C interface of the kernel's entry and of its `sys_write`.
+//! Unsafe here: the C interface of the kernel's entry.
 
 use core::ffi::{CStr, c_char};
 use core::fmt::{self, Write as _};
 
 use hermit::syscalls;
 use kernel_app::arch::frequency::{Frequency, Source};
-use kernel_app::arch::{entry_tsc, tsc_frequency};
+use kernel_app::arch::{Console, entry_tsc, tsc_frequency};
 use kernel_app::clock::{Scale, TscClock};
 use wire::ready::FATAL_PREFIX;
-
-/// Hermit's standard output, the serial port.
-struct Console;
-
-impl fmt::Write for Console {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        const STDOUT: i32 = 1;
-        // SAFETY: pointer and length are of one valid string.
-        let written = unsafe { syscalls::sys_write(STDOUT, text.as_ptr(), text.len()) };
-        if written < 0 { Err(fmt::Error) } else { Ok(()) }
-    }
-}
 
 /// The boot arguments that Hermit passes on: all but the first, which is the program's name.
 ///
@@ -69,7 +57,7 @@ pub fn boot_id() -> u32 {
 
 /// Prints a line on the console.
 pub fn say(line: impl fmt::Display) {
-    // With a console that can't be written to there is nobody to tell.
+    // The console takes whatever it can.
     let _ = writeln!(Console, "{line}");
 }
 
@@ -87,19 +75,18 @@ pub fn sleep_us(duration_us: u64) {
 }
 
 /// The time since the firmware jumped into the image, at the counter's rate as the boot arguments have
-/// it, else as the boot code found it out, else as Hermit did.
+/// it, else as the boot code found it out.
 pub fn clock(told_khz: Option<u32>) -> TscClock {
     let told = told_khz.map(|khz| Frequency {
         khz,
         source: Source::CommandLine,
     });
-    let of_kernel = || Frequency {
-        khz: u32::from(syscalls::sys_get_processor_frequency()) * 1000,
-        source: Source::Kernel,
-    };
-    let Frequency { khz, source } = told.or_else(tsc_frequency).unwrap_or_else(of_kernel);
-    log::info!("clock: the time stamp counter at {khz} kHz, by {source}");
-    let scale = Scale::from_khz(khz)
-        .unwrap_or_else(|| fail("the time stamp counter's frequency is unknown"));
+    let found = told.or_else(tsc_frequency).and_then(|frequency| {
+        let Frequency { khz, source } = frequency;
+        log::info!("clock: the time stamp counter at {khz} kHz, by {source}");
+        Scale::from_khz(khz)
+    });
+    // The boot code refuses a machine on which nobody knows it.
+    let scale = found.unwrap_or_else(|| fail("the time stamp counter's frequency is unknown"));
     TscClock::new(entry_tsc(), scale)
 }

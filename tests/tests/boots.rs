@@ -192,7 +192,7 @@ fn a_network_without_dhcp_server_is_refused() {
 
 #[test]
 fn too_little_memory_is_refused() {
-    for memory_mib in [4, 8, 16] {
+    for memory_mib in [4, 8, 12] {
         let machine = Machine {
             memory_mib,
             ..Machine::new(STATIC)

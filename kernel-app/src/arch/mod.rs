@@ -8,6 +8,7 @@ pub mod x86_64;
 pub use self::x86_64::channels::Channel;
 #[cfg(target_os = "none")]
 pub use self::x86_64::channels::channels;
+pub use self::x86_64::ending;
 pub use self::x86_64::frequency;
 #[cfg(target_os = "none")]
-pub use self::x86_64::{entry_tsc, tsc_frequency};
+pub use self::x86_64::{Console, entry_tsc, tsc_frequency};

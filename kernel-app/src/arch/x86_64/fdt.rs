@@ -153,7 +153,7 @@ pub fn write(
     kernel_arguments: &str,
     command_line: &str,
     rsdp: Option<NonZeroU64>,
-    tsc_khz: Option<u32>,
+    tsc_khz: u32,
 ) -> Result<(), TooLarge> {
     const STRUCTURE_OFFSET: usize = HEADER_LEN + RESERVATION_LEN;
     buffer.len = STRUCTURE_OFFSET;
@@ -171,11 +171,9 @@ pub fn write(
     if let Some(rsdp) = rsdp {
         buffer.region("hermit,rsdp", rsdp.get(), 1)?;
     }
-    if let Some(khz) = tsc_khz {
-        buffer.begin_node(format_args!("hermit,tsc"))?;
-        buffer.property("khz", &[&khz.to_be_bytes()])?;
-        buffer.end_node()?;
-    }
+    buffer.begin_node(format_args!("hermit,tsc"))?;
+    buffer.property("khz", &[&tsc_khz.to_be_bytes()])?;
+    buffer.end_node()?;
     buffer.begin_node(format_args!("chosen"))?;
     let has_separator = command_line
         .split_ascii_whitespace()
@@ -231,7 +229,7 @@ mod tests {
             "",
             "ip=dhcp port=9000",
             rsdp,
-            Some(2_600_000),
+            2_600_000,
         )
         .unwrap();
         let tree = fdt::Fdt::new(buffer.as_bytes()).unwrap();
@@ -264,11 +262,18 @@ mod tests {
     #[test]
     fn a_separator_of_the_users_own_is_kept() {
         let mut buffer = Buffer::new();
-        write(&mut buffer, MEMORY, "", "-freq 2300 -- ip=dhcp", None, None).unwrap();
+        write(
+            &mut buffer,
+            MEMORY,
+            "",
+            "-freq 2300 -- ip=dhcp",
+            None,
+            2_600_000,
+        )
+        .unwrap();
         let tree = fdt::Fdt::new(buffer.as_bytes()).unwrap();
         assert_eq!(tree.chosen().bootargs(), Some("-freq 2300 -- ip=dhcp"));
         assert!(tree.find_node("/hermit,rsdp").is_none());
-        assert!(tree.find_node("/hermit,tsc").is_none());
     }
 
     #[test]
@@ -282,7 +287,7 @@ mod tests {
         ] {
             let mut buffer = Buffer::new();
             let ours = "-ip 10.0.2.15 ";
-            write(&mut buffer, MEMORY, ours, command_line, None, None).unwrap();
+            write(&mut buffer, MEMORY, ours, command_line, None, 2_600_000).unwrap();
             let tree = fdt::Fdt::new(buffer.as_bytes()).unwrap();
             assert_eq!(tree.chosen().bootargs(), Some(expected));
         }
@@ -293,11 +298,14 @@ mod tests {
         let mut buffer = Buffer::new();
         let long = "x".repeat(CAPACITY);
         assert_eq!(
-            write(&mut buffer, MEMORY, "", &long, None, None),
+            write(&mut buffer, MEMORY, "", &long, None, 2_600_000),
             Err(TooLarge)
         );
         // The longest that a loader may leave.
         let longest = "x".repeat(4095);
-        assert_eq!(write(&mut buffer, MEMORY, "", &longest, None, None), Ok(()));
+        assert_eq!(
+            write(&mut buffer, MEMORY, "", &longest, None, 2_600_000),
+            Ok(())
+        );
     }
 }

@@ -33,19 +33,16 @@ pub enum Source {
     Processor,
     /// A measurement against the machine's timer.
     Timer,
-    /// The kernel, which knows it in whole MHz.
-    Kernel,
 }
 
 impl Source {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 5] = [
         Self::CommandLine,
         Self::Hypervisor,
         Self::KvmClock,
         Self::Processor,
         Self::Timer,
-        Self::Kernel,
     ];
 }
 
@@ -57,7 +54,6 @@ impl fmt::Display for Source {
             Self::KvmClock => "KVM's clock",
             Self::Processor => "the processor",
             Self::Timer => "a measurement against the timer",
-            Self::Kernel => "the kernel, in whole MHz",
         })
     }
 }

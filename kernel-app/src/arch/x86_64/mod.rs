@@ -7,10 +7,13 @@
 //! counter runs ([`frequency`], `kvm_clock`, [`timer`]), which the kernel can't well, and keeps the texts
 //! that configure the service ([`channels`], [`smbios`]).
 //!
-//! Nothing here outlives the jump into the kernel but the device tree, the boot information, those texts and
-//! the page tables, all of them statics of the image.
+//! Of all this the device tree, the boot information, those texts and the page tables outlive the jump into the
+//! kernel, all of them statics of the image. Two things go on: the console ([`serial`]) and how the machine
+//! ends ([`ending`], by [`acpi`] among others), both of which the kernel, too, leaves to this module.
 
+pub mod acpi;
 pub mod channels;
+pub mod ending;
 #[cfg(target_os = "none")]
 mod entry;
 pub mod fdt;
@@ -21,10 +24,13 @@ mod kvm_clock;
 pub mod linux;
 pub mod memory;
 pub mod pvh;
+pub mod serial;
 pub mod smbios;
 #[cfg(target_os = "none")]
 mod start;
 pub mod timer;
 
+#[cfg(target_os = "none")]
+pub use serial::Console;
 #[cfg(target_os = "none")]
 pub use start::{entry_tsc, tsc_frequency};

@@ -5,7 +5,6 @@
 
 use core::arch::asm;
 use core::arch::x86_64::{__cpuid_count, CpuidResult};
-use core::fmt::Write as _;
 use core::num::NonZero;
 use core::ptr::addr_of_mut;
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
@@ -14,6 +13,8 @@ use hermit_entry::boot_info::{
     BootInfo, DeviceTreeAddress, HardwareInfo, LoadInfo, PlatformInfo, RawBootInfo, SerialPortBase,
 };
 
+use super::acpi::Power;
+use super::ending::{self, fail_to_start};
 use super::entry::{self, protocol};
 use super::firmware::Firmware;
 use super::frequency::{ClockFactor, Frequency, Source};
@@ -22,7 +23,7 @@ use super::timer::{self, Pit};
 use super::{channels, fdt, frequency, kvm_clock, linux, pvh};
 use crate::sockets::KernelArguments;
 
-/// The serial port that console output goes to, the PC's COM1.
+/// What the kernel is told to be its serial port. It does not use it: its console is [`serial`](super::serial).
 const SERIAL_PORT: u16 = 0x3f8;
 
 /// Room for the entry code and the kernel's first stack, which may not be smaller than the
@@ -30,7 +31,7 @@ const SERIAL_PORT: u16 = 0x3f8;
 pub const BOOT_STACK_SIZE: usize = 64 * 1024;
 
 /// The least memory that the kernel gets ready in, with some left for it to live on, in MiB.
-const MIN_MEMORY_MIB: u64 = 20;
+const MIN_MEMORY_MIB: u64 = 16;
 
 /// A stack, aligned as the ABI wants it.
 #[repr(C, align(4096))]
@@ -88,7 +89,8 @@ fn find_tsc_frequency(command_line: &str) -> Option<Frequency> {
         .or_else(|| frequency::of_machine(cpuid, kvm_clock))
         .or_else(|| {
             // SAFETY: nothing else runs yet.
-            timer::khz(&mut unsafe { Pit::new() }).map(by(Source::Timer))
+            let mut timer = unsafe { Pit::new() };
+            timer::khz(&mut timer).map(by(Source::Timer))
         })
 }
 
@@ -110,11 +112,14 @@ pub unsafe extern "C" fn start(address: u64, protocol: u32) -> ! {
         protocol::LINUX => linux::firmware(&MEMORY, address),
         _ => pvh::firmware(&MEMORY, address),
     };
-    let firmware = read.unwrap_or_else(|error| fail(format_args!("{error}")));
+    let firmware = read.unwrap_or_else(|error| fail_to_start(format_args!("{error}")));
+    // SAFETY: nothing else runs yet.
+    unsafe { ending::keep(Power::find(&MEMORY, firmware.rsdp)) };
+    refuse_processor();
     let memory_end = memory_end(&firmware);
     // SAFETY: nothing else runs yet.
     unsafe { channels::keep(&firmware, &MEMORY) }
-        .unwrap_or_else(|error| fail(format_args!("{error}")));
+        .unwrap_or_else(|error| fail_to_start(format_args!("{error}")));
     // SAFETY: nothing else runs yet, and nothing else ever refers to these statics mutably.
     let (device_tree, boot_info) = unsafe {
         (
@@ -128,11 +133,14 @@ pub unsafe extern "C" fn start(address: u64, protocol: u32) -> ! {
     } else {
         KernelArguments::NONE
     };
-    let tsc = find_tsc_frequency(firmware.command_line);
-    if let Some(tsc) = tsc {
-        TSC_KHZ.store(tsc.khz, Ordering::Relaxed);
-        TSC_SOURCE.store(tsc.source as u8, Ordering::Relaxed);
-    }
+    let Some(tsc) = find_tsc_frequency(firmware.command_line) else {
+        fail_to_start(format_args!(
+            "the frequency of the time stamp counter is unknown: neither hypervisor nor processor tell it, and \
+             there is no timer to measure it by; give it as tsc_khz=N"
+        ));
+    };
+    TSC_KHZ.store(tsc.khz, Ordering::Relaxed);
+    TSC_SOURCE.store(tsc.source as u8, Ordering::Relaxed);
     let written = fdt::write(
         device_tree,
         image_start()..memory_end,
@@ -140,10 +148,10 @@ pub unsafe extern "C" fn start(address: u64, protocol: u32) -> ! {
         firmware.command_line,
         firmware.rsdp,
         // The kernel cuts it off to whole MHz.
-        tsc.map(|tsc| tsc.khz.saturating_add(500)),
+        tsc.khz.saturating_add(500),
     );
     if written.is_err() {
-        fail(format_args!(
+        fail_to_start(format_args!(
             "the boot arguments are too long for the device tree"
         ));
     }
@@ -176,12 +184,40 @@ pub unsafe extern "C" fn start(address: u64, protocol: u32) -> ! {
     }
 }
 
+/// Refuses a processor without what Hermit takes for granted, and says what that is.
+fn refuse_processor() {
+    /// CPUID leaves, and what bits in `ecx` and `edx` of the second say.
+    const FEATURES: u32 = 1;
+    const HIGHEST_EXTENDED: u32 = 0x8000_0000;
+    const EXTENDED_FEATURES: u32 = 0x8000_0001;
+    const ADDRESS_SIZES: u32 = 0x8000_0008;
+    const FXSR: u32 = 1 << 24;
+    const APIC: u32 = 1 << 9;
+    const NO_EXECUTE: u32 = 1 << 20;
+
+    let lacks = |bit, leaf| __cpuid_count(leaf, 0).edx & bit == 0;
+    let missing = if lacks(APIC, FEATURES) {
+        "a local APIC (apic)"
+    } else if lacks(FXSR, FEATURES) {
+        "FXSAVE and FXRSTOR (fxsr)"
+    } else if lacks(NO_EXECUTE, EXTENDED_FEATURES) {
+        "no-execute pages (nx)"
+    } else if __cpuid_count(HIGHEST_EXTENDED, 0).eax < ADDRESS_SIZES {
+        "address sizes (CPUID leaf 0x80000008)"
+    } else {
+        return;
+    };
+    fail_to_start(format_args!(
+        "the processor lacks {missing}, which the service needs: give the machine another, such as -cpu max"
+    ));
+}
+
 /// Returns where the memory that the kernel is given ends: one range, which begins with the image. Its list of
 /// free ranges takes sixteen at that time, and UEFI's map has more.
 fn memory_end(firmware: &Firmware<'_>) -> u64 {
     let image = image_start()..image_end();
     let Some(end) = firmware.memory_map.end_of_ram_from(&image) else {
-        fail(format_args!(
+        fail_to_start(format_args!(
             "the memory at {:#x} to {:#x}, where the image is, is no usable memory by the loader's map",
             image.start, image.end
         ));
@@ -190,7 +226,7 @@ fn memory_end(firmware: &Firmware<'_>) -> u64 {
     // Firmware keeps some for itself, so what is usable falls short of what the machine has.
     let memory_mib = end.div_ceil(1 << 20);
     if memory_mib < MIN_MEMORY_MIB {
-        fail(format_args!(
+        fail_to_start(format_args!(
             "not enough memory: the machine has {memory_mib} MiB, the service needs \
              {MIN_MEMORY_MIB}; give it more, such as -m 32"
         ));
@@ -205,23 +241,6 @@ fn image_start() -> u64 {
 
 fn image_end() -> u64 {
     (&raw const __image_end).addr() as u64
-}
-
-/// Says on the serial port why the image can't boot, and ends the machine: through QEMU's
-/// `isa-debug-exit` where there is one, else by resetting.
-fn fail(message: core::fmt::Arguments<'_>) -> ! {
-    // SAFETY: COM1 exists on every PC this image boots on; nobody else uses it yet.
-    let mut serial = unsafe { uart_16550::SerialPort::new(SERIAL_PORT) };
-    serial.init();
-    // Writing to the port can't fail.
-    let _ = writeln!(serial, "{}{message}", wire::ready::FATAL_PREFIX);
-    // SAFETY: the machine is to end here; a port without a device ignores the write.
-    unsafe {
-        x86_64::instructions::port::Port::<u32>::new(0xf4).write(0);
-    }
-    loop {
-        x86_64::instructions::hlt();
-    }
 }
 
 const _: () = assert!(NonZero::<u16>::new(SERIAL_PORT).is_some());

@@ -15,8 +15,9 @@ use super::frequency::usable;
 /// The timer's frequency in Hz: a third of NTSC's colour burst.
 const TIMER_HZ: u64 = 1_193_182;
 
-/// Number of ticks in an attempt: 30 ms, of the 55 ms that the timer takes to run out.
-const WINDOW: u16 = 35_795;
+/// Number of ticks in an attempt: 10 ms, of the 55 ms that the timer takes to run out. Every boot on which nobody
+/// says the frequency takes as much longer.
+const WINDOW: u16 = 11_932;
 
 /// Readings that are less than a millisecond apart tell too little.
 const SHORTEST: u16 = 1_194;
@@ -31,7 +32,7 @@ const MOST_READINGS: u32 = 200_000;
 const ATTEMPTS: u32 = 20;
 
 /// Bounds as narrow as this end the search, in parts of a million.
-const NARROW_PPM: u64 = 250;
+const NARROW_PPM: u64 = 500;
 
 /// Bounds wider than this are no result. The kernel may know better then.
 const WIDE_PPM: u64 = 5_000;
