@@ -138,7 +138,7 @@ fn string_offset(name: &str) -> u32 {
     unreachable!("every property in use is in STRINGS")
 }
 
-/// Writes a device tree with the range of usable `memory`, the boot arguments,
+/// Writes a device tree with the ranges of usable `memory` that are not empty, the boot arguments,
 /// the ACPI root pointer and the time stamp counter's frequency into `buffer`.
 ///
 /// A command line without a `--` of its own gets one in front: all of it is for the application.
@@ -149,7 +149,7 @@ fn string_offset(name: &str) -> u32 {
 /// [`TooLarge`] if it does not fit.
 pub fn write(
     buffer: &mut Buffer,
-    memory: Range<u64>,
+    memory: &[Range<u64>],
     kernel_arguments: &str,
     command_line: &str,
     rsdp: Option<NonZeroU64>,
@@ -163,11 +163,9 @@ pub fn write(
     buffer.property("#size-cells", &[&2_u32.to_be_bytes()])?;
     // Required: Hermit tells a UEFI boot by it.
     buffer.property("compatible", &[b"hermit,pvh\0"])?;
-    buffer.region(
-        "memory",
-        memory.start,
-        memory.end.saturating_sub(memory.start),
-    )?;
+    for range in memory.iter().filter(|range| !range.is_empty()) {
+        buffer.region("memory", range.start, range.end - range.start)?;
+    }
     if let Some(rsdp) = rsdp {
         buffer.region("hermit,rsdp", rsdp.get(), 1)?;
     }
@@ -217,7 +215,7 @@ pub fn write(
 mod tests {
     use super::*;
 
-    const MEMORY: Range<u64> = 0x20_0000..0x1fe_0000;
+    const MEMORY: &[Range<u64>] = &[0x20_0000..0x1fe_0000, 0..0, 0x220_0000..0x400_0000];
 
     #[test]
     fn a_reader_finds_what_was_written() {
@@ -244,7 +242,7 @@ mod tests {
                 )
             })
             .collect();
-        assert_eq!(memory, [(MEMORY.start, MEMORY.end - MEMORY.start)]);
+        assert_eq!(memory, [(0x20_0000, 0x1de_0000), (0x220_0000, 0x1e0_0000)]);
         assert_eq!(tree.chosen().bootargs(), Some("-- ip=dhcp port=9000"));
         let rsdp = tree
             .find_node("/hermit,rsdp")

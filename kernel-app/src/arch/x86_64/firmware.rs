@@ -40,6 +40,27 @@ impl<'m> MemoryMap<'m> {
             })
     }
 
+    /// Returns the memory to give to the kernel, `max_len` bytes at most: what begins with the image, and where
+    /// that is less, the longest that lies behind it, in whole pages of 2 MiB. UEFI firmware may keep some of what
+    /// follows the image, as OVMF does at 8 MiB. `None` if some of the image itself is in no usable memory.
+    #[must_use]
+    pub fn for_kernel(&self, image: &Range<u64>, max_len: u64) -> Option<[Range<u64>; 2]> {
+        const LARGE_PAGE: u64 = 2 << 20;
+        let end = self.end_of_ram_from(image)?.min(image.start + max_len);
+        let first = image.start..end & !0xfff;
+        let rest = max_len - (end - image.start);
+        let behind = self.ram().filter(|range| range.start > end);
+        let whole = behind.filter_map(|range| {
+            let end = self.end_of_ram_from(&(range.start..range.start))?;
+            let start = range.start.checked_next_multiple_of(LARGE_PAGE)?;
+            let len = end.checked_sub(start)?.min(rest) & !(LARGE_PAGE - 1);
+            Some(start..start + len)
+        });
+        // The first of those that are equally long.
+        let second = whole.max_by_key(|range| (range.end - range.start, u64::MAX - range.start));
+        Some([first, second.unwrap_or_default()])
+    }
+
     /// Returns the first address after the highest usable memory.
     #[must_use]
     pub fn end_of_ram(&self) -> u64 {
@@ -164,6 +185,38 @@ mod tests {
         }
         let endless = [(0, u64::MAX, 1)];
         assert_eq!(end(&endless, IMAGE), Some(u64::MAX));
+    }
+
+    #[test]
+    fn the_kernel_has_the_longest_memory_beside_that_of_the_image() {
+        const IMAGE: Range<u64> = 0x20_0000..0x60_0000;
+        const MAX: u64 = 64 << 20;
+        let given = |ranges: &[_]| MemoryMap::new(&map(ranges), 20).for_kernel(&IMAGE, MAX);
+        let plain = [(0, 0x9_fc00, 1), (0x10_0000, 0x1fe_0800, 1)];
+        assert_eq!(given(&plain), Some([0x20_0000..0x1fe_0000, 0..0]));
+        let large = [(0x10_0000, 0xc000_0000, 1), (1 << 32, 2 << 32, 1)];
+        assert_eq!(
+            given(&large),
+            Some([0x20_0000..0x420_0000, 1 << 32..1 << 32])
+        );
+        // OVMF's, on a machine of 128 MiB.
+        let ovmf = [
+            (0, 0xa_0000, 1),
+            (0x10_0000, 0x80_6000, 1),
+            (0x80_6000, 0x80_8000, 4),
+            (0x80_8000, 0x81_0000, 1),
+            (0x81_0000, 0x90_0000, 4),
+            (0x6ba_2000, 0x74e_c000, 1),
+            (0x90_0000, 0x500_0000, 1),
+            (0x500_0000, 0x6aa_0000, 1),
+        ];
+        let behind = 0xa0_0000..0x420_0000;
+        assert_eq!(given(&ovmf), Some([0x20_0000..0x80_6000, behind]));
+        // Nothing behind it that holds a large page.
+        assert_eq!(given(&ovmf[..4]), Some([0x20_0000..0x80_6000, 0..0]));
+        assert_eq!(given(&ovmf[4..]), None);
+        let highest = [(0x10_0000, 0x80_0000, 1), (u64::MAX - 0xfff, u64::MAX, 1)];
+        assert_eq!(given(&highest), Some([0x20_0000..0x80_0000, 0..0]));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use core::arch::asm;
 use core::arch::x86_64::{__cpuid_count, CpuidResult};
 use core::num::NonZero;
+use core::ops::Range;
 use core::ptr::addr_of_mut;
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
@@ -116,7 +117,7 @@ pub unsafe extern "C" fn start(address: u64, protocol: u32) -> ! {
     // SAFETY: nothing else runs yet.
     unsafe { ending::keep(Power::find(&MEMORY, firmware.rsdp)) };
     refuse_processor();
-    let memory_end = memory_end(&firmware);
+    let memory = memory_for_kernel(&firmware);
     // SAFETY: nothing else runs yet.
     unsafe { channels::keep(&firmware, &MEMORY) }
         .unwrap_or_else(|error| fail_to_start(format_args!("{error}")));
@@ -143,7 +144,7 @@ pub unsafe extern "C" fn start(address: u64, protocol: u32) -> ! {
     TSC_SOURCE.store(tsc.source as u8, Ordering::Relaxed);
     let written = fdt::write(
         device_tree,
-        image_start()..memory_end,
+        &memory,
         kernel_arguments.as_str(),
         firmware.command_line,
         firmware.rsdp,
@@ -157,7 +158,7 @@ pub unsafe extern "C" fn start(address: u64, protocol: u32) -> ! {
     }
     let raw = boot_info.insert(RawBootInfo::from(BootInfo {
         hardware_info: HardwareInfo {
-            phys_addr_range: image_start()..memory_end,
+            phys_addr_range: memory[0].clone(),
             serial_port_base: SerialPortBase::new(SERIAL_PORT),
             device_tree: DeviceTreeAddress::new(device_tree.address()),
         },
@@ -212,27 +213,26 @@ fn refuse_processor() {
     ));
 }
 
-/// Returns where the memory that the kernel is given ends: one range, which begins with the image. Its list of
-/// free ranges takes sixteen at that time, and UEFI's map has more.
-fn memory_end(firmware: &Firmware<'_>) -> u64 {
+/// Returns the memory that the kernel is given, the image's first: two ranges at most, for its list of free ranges
+/// takes sixteen at that time, and UEFI's map has more.
+fn memory_for_kernel(firmware: &Firmware<'_>) -> [Range<u64>; 2] {
     let image = image_start()..image_end();
-    let Some(end) = firmware.memory_map.end_of_ram_from(&image) else {
+    let Some(memory) = firmware.memory_map.for_kernel(&image, MAX_MEMORY) else {
         fail_to_start(format_args!(
             "the memory at {:#x} to {:#x}, where the image is, is no usable memory by the loader's map",
             image.start, image.end
         ));
     };
-    let end = end.min(image.start + MAX_MEMORY);
+    let [first, second] = &memory;
     // Firmware keeps some for itself, so what is usable falls short of what the machine has.
-    let memory_mib = end.div_ceil(1 << 20);
+    let memory_mib = (first.end + (second.end - second.start)).div_ceil(1 << 20);
     if memory_mib < MIN_MEMORY_MIB {
         fail_to_start(format_args!(
             "not enough memory: the machine has {memory_mib} MiB, the service needs \
              {MIN_MEMORY_MIB}; give it more, such as -m 32"
         ));
     }
-    // Whole pages.
-    end & !0xfff
+    memory
 }
 
 fn image_start() -> u64 {
