@@ -8,7 +8,8 @@
 //! 2. the hypervisor (CPUID leaf 0x4000_0010);
 //! 3. KVM's clock (CPUID leaf 0x4000_0001), by the factor that it has guests multiply the counter with;
 //! 4. the processor (CPUID leaf 0x15);
-//! 5. a measurement against the machine's timer, see [`timer`](super::timer).
+//! 5. a measurement against the machine's timer, or under QEMU's own emulation against the local APIC's, see
+//!    [`timer`](super::timer).
 //!
 //! All are in kHz but `-freq`. The base frequency is not asked for at all: the counter's may be 0.3 %
 //! off it, which is more than the measurement is. Nor is a device tree, which PVH does not have.
@@ -73,6 +74,9 @@ const WITH_TIMING_LEAF: [&[u8; 12]; 2] = [KVM, b"VMwareVMware"];
 /// KVM's signature.
 const KVM: &[u8; 12] = b"KVMKVMKVM\0\0\0";
 
+/// The signature of QEMU without a hypervisor of the host's.
+const TCG: &[u8; 12] = b"TCGTCGTCGTCG";
+
 /// CPUID leaves.
 mod leaf {
     pub const BASIC: u32 = 0;
@@ -128,6 +132,12 @@ pub fn of_machine(
     told()
         .or_else(clock)
         .or_else(|| of_processor(&cpuid).map(by(Source::Processor)))
+}
+
+/// Returns whether the machine is emulated by QEMU alone (TCG), whose local APIC's timer counts nanoseconds.
+#[must_use]
+pub fn is_emulated(cpuid: impl Fn(u32) -> Registers) -> bool {
+    Hypervisor::find(&cpuid).is_some_and(|hypervisor| hypervisor.is(TCG))
 }
 
 /// A hypervisor's leaf 0x4000_0000.
@@ -333,10 +343,27 @@ mod tests {
         assert_eq!(hypervisor(b"VMwareVMware", highest, 1000), Some(1000));
         assert_eq!(hypervisor(KVM, highest - 1, 2_599_998), None);
         assert_eq!(hypervisor(KVM, highest, 0), None);
-        assert_eq!(hypervisor(b"TCGTCGTCGTCG", highest, 2_599_998), None);
+        assert_eq!(hypervisor(TCG, highest, 2_599_998), None);
         // Without a hypervisor there is no such leaf.
         let nothing = of_machine(|_| [0; 4], || panic!("no hypervisor, no clock"));
         assert_eq!(nothing, None);
+    }
+
+    #[test]
+    fn emulation_is_told_by_its_signature() {
+        let machine = |signature: &'static [u8; 12], features| {
+            is_emulated(move |leaf| match leaf {
+                leaf::FEATURES => [0, 0, features, 0],
+                leaf::HYPERVISOR => {
+                    let [b, c, d] = [0, 1, 2].map(|at| word(signature, at));
+                    [leaf::HYPERVISOR, b, c, d]
+                }
+                _ => [0; 4],
+            })
+        };
+        assert!(machine(TCG, HYPERVISOR_PRESENT));
+        assert!(!machine(TCG, 0));
+        assert!(!machine(KVM, HYPERVISOR_PRESENT));
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub mod frequency;
 #[cfg(target_os = "none")]
 mod kvm_clock;
 pub mod linux;
+#[cfg(target_os = "none")]
+mod local_apic;
 pub mod memory;
 pub mod pvh;
 pub mod serial;

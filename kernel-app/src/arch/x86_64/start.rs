@@ -19,6 +19,7 @@ use super::ending::{self, fail_to_start};
 use super::entry::{self, protocol};
 use super::firmware::Firmware;
 use super::frequency::{ClockFactor, Frequency, Source};
+use super::local_apic::ApicTimer;
 use super::memory::Identity;
 use super::timer::{self, Pit};
 use super::{channels, fdt, frequency, kvm_clock, linux, pvh};
@@ -91,6 +92,13 @@ fn find_tsc_frequency(command_line: &str) -> Option<Frequency> {
         .or_else(|| {
             // SAFETY: nothing else runs yet.
             let mut timer = unsafe { Pit::new() };
+            timer::khz(&mut timer).map(by(Source::Timer))
+        })
+        .or_else(|| {
+            // SAFETY: as above, and the entry code's page tables are in use.
+            let mut timer = frequency::is_emulated(cpuid)
+                .then(|| unsafe { ApicTimer::new(&MEMORY) })
+                .flatten()?;
             timer::khz(&mut timer).map(by(Source::Timer))
         })
 }

@@ -13,7 +13,7 @@
 use super::frequency::usable;
 
 /// The timer's frequency in Hz: a third of NTSC's colour burst.
-const TIMER_HZ: u64 = 1_193_182;
+pub(super) const TIMER_HZ: u64 = 1_193_182;
 
 /// Number of ticks in an attempt: 10 ms, of the 55 ms that the timer takes to run out. Every boot on which nobody
 /// says the frequency takes as much longer.
