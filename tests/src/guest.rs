@@ -54,6 +54,10 @@ pub struct Machine<'a> {
     pub device: &'a str,
     /// The image's boot arguments.
     pub arguments: &'a str,
+    /// It boots again when it is reset, and has no `isa-debug-exit`: without what `fathom` adds to a machine.
+    pub is_plain: bool,
+    /// It has a serial port, which is the console.
+    pub has_serial_port: bool,
     /// Further arguments for QEMU.
     pub more: &'a [&'a str],
 }
@@ -71,6 +75,8 @@ impl<'a> Machine<'a> {
             network: Network::Frames,
             device: "virtio-net-pci,romfile=",
             arguments,
+            is_plain: false,
+            has_serial_port: true,
             more: &[],
         }
     }
@@ -86,20 +92,26 @@ impl<'a> Machine<'a> {
         let (frames, qemu_frames) = UnixDatagram::pair().expect("a socket pair");
         let mut command = Command::new(built::qemu());
         command
-            .args(["-nodefaults", "-no-user-config", "-no-reboot"])
+            .args(["-nodefaults", "-no-user-config"])
             .args(["-display", "none", "-accel", "tcg"])
             .args(["-M", self.board, "-cpu", self.cpu])
             .args(["-m", &format!("{}M", self.memory_mib)])
             .arg("-kernel")
             .arg(built::image())
-            .args(["-append", self.arguments, "-serial", "stdio"])
-            .args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"])
+            .args(["-append", self.arguments])
             .args([
                 "-chardev",
                 &format!("socket,id=monitor,fd={}", qemu_monitor.as_raw_fd()),
                 "-mon",
                 "chardev=monitor,mode=control",
             ]);
+        if !self.is_plain {
+            let exit = "isa-debug-exit,iobase=0xf4,iosize=4";
+            command.args(["-no-reboot", "-device", exit]);
+        }
+        if self.has_serial_port {
+            command.args(["-serial", "stdio"]);
+        }
         // First, because the network device may be on a bus that is among them.
         command.args(self.more);
         let netdev = match self.network {

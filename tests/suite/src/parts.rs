@@ -8,7 +8,16 @@ use serde_json::Value;
 
 /// End-to-end test programs that measure nothing, or don't depend on what: a CPU that they keep busy
 /// costs others time, and nothing else.
-const BESIDE: [&str; 5] = ["bad_frames", "boots", "bursts", "frames", "hangs"];
+const BESIDE: [&str; 8] = [
+    "bad_frames",
+    "boots",
+    "bursts",
+    "cold_boots",
+    "elf",
+    "frames",
+    "hangs",
+    "machines",
+];
 
 /// The package of the end-to-end tests.
 const END_TO_END: &str = "tests";

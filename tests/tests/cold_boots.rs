@@ -1,0 +1,42 @@
+//! Cold boots, one after another: every one answers. Two in the suite, FATHOM_COLD_BOOTS of them on request.
+#![forbid(unsafe_code)]
+
+use tests::guest::Machine;
+use tests::packet::Body;
+use tests::soak;
+use tests::station::request;
+use tests::turn::turn;
+use wire::{Header, Kind};
+
+#[test]
+fn every_cold_boot_answers() {
+    let turn = turn();
+    let boots = soak::count("FATHOM_COLD_BOOTS", 2);
+    let modern = ["-global", "virtio-mmio.force-legacy=false"];
+    for boot in 1..=boots {
+        for machine in [
+            Machine::new("ip=10.0.2.15/24"),
+            Machine {
+                board: "microvm",
+                device: "virtio-net-device",
+                more: &modern,
+                ..Machine::new("ip=10.0.2.15/24")
+            },
+        ] {
+            let machine = Machine {
+                is_plain: true,
+                ..machine
+            };
+            let mut guest = machine.start(&turn);
+            guest.ready();
+            let flow = guest.station.to_service();
+            let answer = guest.station.ask(&flow.udp(&request(boot, 64)));
+            let Body::Udp { payload, .. } = answer.body else {
+                panic!("{}, boot {boot}: {answer:?}", machine.board);
+            };
+            let header = Header::decode(&payload).expect("a reply");
+            assert_eq!((header.kind, header.seq), (Kind::Reply, boot));
+        }
+    }
+    println!("{boots} cold boots of each machine, every one answered");
+}
