@@ -1,7 +1,7 @@
 //! What the unikernel does, without the unikernel.
 //!
 //! - [`arch`]: from the firmware to the kernel, and all else that another architecture would replace;
-//! - [`args`]: the boot arguments;
+//! - [`args`]: the boot arguments, a crate of its own;
 //! - [`clock`]: nanoseconds from the time stamp counter;
 //! - [`frames`]: what the service asks of a network device;
 //! - [`services`]: timestamps and echo, and whom they answer;
@@ -20,7 +20,6 @@
 #![cfg_attr(not(test), no_std)]
 
 pub mod arch;
-pub mod args;
 pub mod clock;
 pub mod frames;
 pub mod idle;
@@ -33,3 +32,5 @@ pub mod sockets;
 pub mod stack;
 #[cfg(test)]
 mod testing;
+
+pub use boot_args as args;

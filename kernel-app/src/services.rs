@@ -5,13 +5,11 @@
 
 use core::net::{IpAddr, SocketAddr};
 
+pub use wire::ECHO_PORT;
 use wire::peer::is_answerable;
 use wire::{Counters, HEADER_LEN, Verdict};
 
 use crate::stack::Addresses;
-
-/// The echo service's port (RFC 862).
-pub const ECHO_PORT: u16 = 7;
 
 /// The first port that is not a well-known one (RFC 6335 §6).
 const FIRST_USER_PORT: u16 = 1024;

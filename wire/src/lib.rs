@@ -37,5 +37,8 @@ pub use ready::Ready;
 /// The service's UDP port unless the boot argument `port=` says otherwise.
 pub const DEFAULT_PORT: u16 = 9000;
 
+/// The port of the echo service (RFC 862).
+pub const ECHO_PORT: u16 = 7;
+
 /// The longest UDP payload that fits an Ethernet MTU of 1500 over IPv4, in bytes.
 pub const MAX_PAYLOAD: usize = 1472;

@@ -13,7 +13,7 @@ pub enum Purpose {
     Device,
 }
 
-/// The words of `text`. In a file, a word that begins with `#` begins a comment, which goes to the end
+/// Returns the words of `text`. In a file, a word that begins with `#` begins a comment, which goes to the end
 /// of its line.
 pub fn words(channel: Channel, text: &str) -> impl Iterator<Item = &str> {
     let is_file = channel == Channel::File;

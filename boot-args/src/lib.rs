@@ -23,7 +23,10 @@
 //! What Linux' boot loaders append (`words`, a closed list) is ignored and counted.
 //!
 //! Anything else, and anything twice within a channel, stops the boot: a service measured under a
-//! configuration that nobody asked for is worse than none. Pure text to value; nothing is allocated.
+//! configuration that nobody asked for is worse than none. Pure text to value; nothing is allocated. The
+//! unikernel reads its arguments by this crate, and `fathom image` checks by it what it writes to a disk.
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
 
 mod error;
 mod reader;
@@ -40,6 +43,7 @@ pub use error::{ArgError, Problem};
 use reader::Reader;
 pub use values::tsc_khz;
 pub use wire::{Channel, Configuration};
+pub use words::words;
 
 /// Where a DHCP client listens (RFC 2131 §4.1): not to be had for the service beside `ip=dhcp`.
 pub const DHCP_CLIENT_PORT: u16 = 68;
@@ -64,7 +68,7 @@ pub enum Ipv4Config {
     },
 }
 
-/// What to do between frames; see [`crate::idle`].
+/// What to do between frames; in the unikernel's module `idle`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdlePolicy {
     /// Poll again at once.
@@ -99,7 +103,7 @@ impl Naps {
 /// What answers the services' datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Path {
-    /// [`crate::reflector`], and the stack for all else.
+    /// The reflector, and the stack for all else.
     Reflector,
     /// The stack alone, by its sockets: what the reflector is compared with.
     Stack,

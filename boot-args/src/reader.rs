@@ -4,8 +4,8 @@
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use log::LevelFilter;
-use wire::Mac;
 use wire::configuration::ARGUMENTS;
+use wire::{ECHO_PORT, Mac};
 
 use super::values::{
     gateway, ipv4, ipv6, is_napping, log_level, mac, nap_us, panic_end, path, port, quiet_us,
@@ -16,7 +16,6 @@ use super::{
     ArgError, Args, Channel, Configuration, DHCP_CLIENT_PORT, IdlePolicy, Ipv4Config, Naps,
     PanicEnd, Path, Problem,
 };
-use crate::services::ECHO_PORT;
 
 /// What a DHCP server may not say: what it is asked for by other options, and what is settled before
 /// it is asked.
