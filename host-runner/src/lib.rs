@@ -8,6 +8,7 @@
 //! - [`doctor`]: what on this host spoils a measurement;
 //! - [`stats`]: histograms and the percentile rule;
 //! - [`load`]: schedules, sequence accounting, the measuring loop;
+//! - [`image`]: disk images and packages of the unikernel;
 //! - [`inside`]: what an echo costs the guest, counted;
 //! - [`target`]: what is measured, beside the unikernel: the service on Linux;
 //! - [`link`]: how datagrams reach the guest;
@@ -40,6 +41,7 @@ pub mod clock;
 pub mod doctor;
 pub mod files;
 pub mod host;
+pub mod image;
 pub mod inside;
 pub mod link;
 pub mod load;

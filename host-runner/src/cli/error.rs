@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::host::assignment::NotAllowed;
 use crate::host::lock::LockError;
+use crate::image::ImageError;
 use crate::inside::LookError;
 use crate::link::LinkError;
 use crate::load::{PlanError, Protocol};
@@ -96,6 +97,9 @@ pub enum CliError {
     /// A look inside the guest showed nothing.
     #[error(transparent)]
     Look(#[from] LookError),
+    /// A disk image can't be made, read or changed.
+    #[error(transparent)]
+    DiskImage(#[from] ImageError),
     /// Another measurement has the host.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -155,6 +159,7 @@ impl CliError {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
+            Self::DiskImage(ImageError::Arguments(_)) => 2,
             Self::Resolve { .. }
             | Self::OtherProtocol { .. }
             | Self::Image { .. }
@@ -165,6 +170,7 @@ impl CliError {
             | Self::Link(_)
             | Self::Look(_)
             | Self::Lock(_)
+            | Self::DiskImage(_)
             | Self::Report(_)
             | Self::Setup { .. }
             | Self::Interrupted => 1,

@@ -17,6 +17,7 @@ Examples:
   fathom compare --links tap                        beside a Linux guest, round by round
   fathom serve --host-port 9000                     keep the service up on UDP port 9000
   fathom probe 127.0.0.1:9000                       measure a service that already runs
+  fathom image new --out dist                       disk images, to be deployed
   fathom doctor                                     what on this host spoils a measurement
 
 `fathom COMMAND -h` lists a command's main options, `--help` all of them.";
@@ -56,6 +57,33 @@ pub const REPORT: &str = "\
 Examples:
   fathom report results/latest                      write its report.html and report.md again
   fathom report results/A results/B --out both      two results in one report";
+
+/// Examples of `fathom image`.
+pub const IMAGE: &str = "\
+Examples:
+  fathom image new --out dist                       every format
+  fathom image show dist/fathom.img                 what it holds
+  fathom image set dist/fathom.qcow2 ip=192.0.2.5/24 gw=192.0.2.1";
+
+/// Examples of `fathom image new`.
+pub const IMAGE_NEW: &str = "\
+Examples:
+  fathom image new --out dist                       every format; the address comes by DHCP
+  fathom image new --out dist --arg ip=192.0.2.5/24 --arg gw=192.0.2.1
+  fathom image new --out dist --format raw,qcow2    no packages for clouds";
+
+/// Examples of `fathom image show`.
+pub const IMAGE_SHOW: &str = "\
+Examples:
+  fathom image show dist/fathom.img
+  fathom image show target/fathom.elf";
+
+/// Examples of `fathom image set`.
+pub const IMAGE_SET: &str = "\
+Examples:
+  fathom image set dist/fathom.img ip=192.0.2.5/24 gw=192.0.2.1 port=9001
+  fathom image set dist/fathom.qcow2 --file fathom.cfg
+  fathom image set dist/fathom.qcow2 --clear        no arguments: the address comes by DHCP";
 
 /// Examples of `fathom doctor`.
 pub const DOCTOR: &str = "\
@@ -136,7 +164,7 @@ mod tests {
     #[test]
     fn every_help_begins_with_examples_that_parse() {
         let helps = helps();
-        assert_eq!(helps.len(), 7);
+        assert_eq!(helps.len(), 8);
         for (name, help) in helps
             .iter()
             .flat_map(|(name, both)| both.iter().map(move |it| (name, it)))

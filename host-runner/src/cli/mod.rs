@@ -17,7 +17,7 @@
 //! - [`turn`]: one measurement at a time;
 //! - [`output`]: where results go;
 //! - [`progress`], [`say`], [`interrupt`]: the bar, lines on standard error, and Ctrl-C;
-//! - [`run`], [`compare`], [`serve`], [`probe`], [`report`], [`doctor`]: the commands;
+//! - [`run`], [`compare`], [`serve`], [`probe`], [`report`], [`image`], [`doctor`]: the commands;
 //! - [`error`]: why a command failed, and the exit code for it;
 //! - [`help`]: examples, exit codes, and suggestions.
 #![forbid(unsafe_code)]
@@ -32,6 +32,7 @@ pub mod error;
 pub mod floor;
 pub mod generator;
 pub mod help;
+pub mod image;
 pub mod interrupt;
 pub mod linux;
 pub mod machine;
@@ -85,6 +86,9 @@ pub enum Command {
     /// Render report.html and report.md again from results, several of them in one report
     #[command(help_template = TEMPLATE, before_help = help::REPORT)]
     Report(report::ReportArgs),
+    /// Make disk images of the unikernel, show what one holds, or change its boot arguments
+    #[command(help_template = TEMPLATE, before_help = help::IMAGE)]
+    Image(image::ImageArgs),
     /// Say what on this host spoils a measurement, and what to do about it
     #[command(help_template = TEMPLATE, before_help = help::DOCTOR)]
     Doctor(doctor::DoctorArgs),
@@ -102,6 +106,7 @@ pub fn main(cli: Cli) -> Result<(), CliError> {
         Command::Serve(args) => serve::run(&args),
         Command::Probe(args) => probe::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Image(args) => image::run(&args),
         Command::Doctor(args) => doctor::run(&args),
     }
 }

@@ -2,7 +2,7 @@
 //! not at all: what stood there before stays until the new content is written, and a full disk leaves
 //! no half of it behind.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Write};
@@ -123,6 +123,19 @@ impl Directory {
         new.persist(name).map(drop)
     }
 
+    /// Begins the file `name`, which gets its name when it is finished.
+    ///
+    /// # Errors
+    ///
+    /// If no file can be made here.
+    pub fn begin(&self, name: impl AsRef<OsStr>) -> io::Result<Unfinished<'_>> {
+        let name = name.as_ref();
+        Ok(Unfinished {
+            file: Temporary::new(self, name)?,
+            name: name.to_owned(),
+        })
+    }
+
     /// Makes the file `name`, in place of whatever has that name, to be written as its content comes.
     ///
     /// # Errors
@@ -194,7 +207,36 @@ impl Directory {
     }
 }
 
+/// A file that is written but has not got its name. Dropped, it is gone.
+#[derive(Debug)]
+pub struct Unfinished<'a> {
+    file: Temporary<'a>,
+    name: OsString,
+}
+
+impl Unfinished<'_> {
+    /// Gives the file its name, in place of whatever has that.
+    ///
+    /// # Errors
+    ///
+    /// If that can't be done; then nothing has changed.
+    pub fn finish(self) -> io::Result<()> {
+        self.file.persist(&self.name).map(drop)
+    }
+}
+
+impl Write for Unfinished<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.file.flush()
+    }
+}
+
 /// A file that has no proper name yet. Dropped, it is gone.
+#[derive(Debug)]
 struct Temporary<'a> {
     directory: &'a Directory,
     name: String,

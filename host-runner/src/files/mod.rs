@@ -5,6 +5,7 @@
 //! - [`Directory`]: a directory that is held open. [`Directory::replace`] writes a file whole or not at
 //!   all, under a name that nobody can guess, and renames it over what stood there: a link, a FIFO
 //!   or a device of that name is replaced and never followed or written to. Results go this way.
+//!   [`Unfinished`]: such a file while it is written, so that several can get their names together.
 //! - [`Destination`]: a file that is written as its content comes, such as a console log or a capture;
 //!   made anew by [`Destination::create`].
 //! - [`NamedFile`]: what the user named with `--json FILE`. Alone it may be a link, a FIFO or a device,
@@ -32,7 +33,7 @@ pub(crate) mod testing;
 
 pub use bounded::BoundedLog;
 pub use destination::Destination;
-pub use directory::Directory;
+pub use directory::{Directory, Unfinished};
 pub use input::{is_trusted, open, read};
 pub use named::NamedFile;
 pub use scratch::scratch;

@@ -18,7 +18,7 @@ use crate::host::topology::Topology;
 use crate::host::tree::Tree;
 
 /// The revision this program was built from.
-const GIT_REVISION: Option<&str> = option_env!("FATHOM_GIT_REVISION");
+pub const GIT_REVISION: Option<&str> = option_env!("FATHOM_GIT_REVISION");
 
 /// The most that is read of a machine's id, which has 33 bytes.
 const MACHINE_ID_LIMIT: u64 = 100;

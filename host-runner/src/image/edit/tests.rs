@@ -1,0 +1,72 @@
+use std::fs;
+
+use super::super::{Disk, config, layout, testing};
+use super::*;
+
+fn disk() -> Disk {
+    layout::build(&testing::parts().borrowed(), None).unwrap()
+}
+
+#[test]
+fn arguments_of_either_format_are_changed_and_nothing_else() {
+    let place = tempfile::tempdir().unwrap();
+    let disk = disk();
+    let raw = disk.bytes_at(0, disk.len() as usize).unwrap();
+    let mut qcow2 = Vec::new();
+    qcow2::write(&disk, &mut qcow2).unwrap();
+    for (name, bytes) in [("raw", raw), ("qcow2", qcow2)] {
+        let path = place.path().join(name);
+        fs::write(&path, &bytes).unwrap();
+        let long = format!("# {}\nip=dhcp\n", "x".repeat(4000));
+        for text in ["port=9001\n", &long, "ip=dhcp\n"] {
+            set(&path, text.as_bytes()).unwrap();
+            let contents = contents::of(&path).unwrap();
+            assert_eq!(contents.disk.unwrap().config, text);
+        }
+        // The first text again: as if nothing had been.
+        assert!(fs::read(&path).unwrap() == bytes, "{name}");
+    }
+}
+
+#[test]
+fn a_link_goes_on_leading_to_the_image() {
+    let place = tempfile::tempdir().unwrap();
+    let (path, link) = (place.path().join("image"), place.path().join("link"));
+    let disk = disk();
+    fs::write(&path, disk.bytes_at(0, disk.len() as usize).unwrap()).unwrap();
+    std::os::unix::fs::symlink("image", &link).unwrap();
+    set(&link, b"port=9001\n").unwrap();
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(
+        contents::of(&path).unwrap().disk.unwrap().config,
+        "port=9001\n"
+    );
+}
+
+#[test]
+fn what_can_hold_no_arguments_is_refused_and_stays() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("file");
+    let parts = testing::parts();
+    let disk = disk();
+    let raw = disk.bytes_at(0, disk.len() as usize).unwrap();
+    let mut longer = raw.clone();
+    let at = raw.windows(11).position(|it| it == b"FATHOM  CFG").unwrap();
+    // A file without a cluster, as an empty one is.
+    longer[at + 26..at + 32].fill(0);
+    let expected = [
+        (parts.elf, "takes its arguments where it is started"),
+        (parts.efi, "takes its arguments where it is started"),
+        (raw[..100_000].to_vec(), "no image of Fathom's"),
+        (longer, "file allocation table is damaged"),
+        (b"text".to_vec(), "no image of Fathom's"),
+    ];
+    let text = config::from_arguments(["port=9001"]).unwrap();
+    for (bytes, expected) in expected {
+        fs::write(&path, &bytes).unwrap();
+        let error = set(&path, text.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+        assert!(fs::read(&path).unwrap() == bytes, "{expected}");
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+    }
+}
