@@ -230,6 +230,10 @@ impl Doorbells {
 
 impl Doorbell for Doorbells {
     /// One register write: the queue's number (virtio 1.2 §4.1.5.2, §4.2.3.3).
+    ///
+    /// Not inlined: a device that polls is not notified, and each echo would pay for the choice of the width
+    /// in registers of the processor.
+    #[inline(never)]
     fn ring(&self, queue: u16) {
         let register = self.registers[usize::from(queue)];
         // SAFETY: the address is that of a mapped and aligned register of that width, which only
