@@ -13,6 +13,7 @@ mod platform;
 compile_error!("with this feature Hermit drives the network device: build --bin fathom-sockets");
 
 use kernel_app::arch::ending::{self, ButtonTimer};
+use kernel_app::arch::random;
 use kernel_app::args::{Args, Channel, Ipv4Config};
 use kernel_app::clock::{Clock, TscClock};
 use kernel_app::idle::Idle;
@@ -59,7 +60,7 @@ extern "C" fn main(argc: i32, argv: *const *const u8, _env: *const *const u8) {
 fn own_mac(args: &Args) -> Mac {
     locally_administered(match args.ipv4 {
         Ipv4Config::Static { address, .. } => Identity::Ipv4(address),
-        Ipv4Config::Dhcp => Identity::Moment(TscClock::ticks()),
+        Ipv4Config::Dhcp => Identity::Random(random::bits()),
     })
 }
 

@@ -10,5 +10,6 @@ pub use self::x86_64::channels::Channel;
 pub use self::x86_64::channels::channels;
 pub use self::x86_64::ending;
 pub use self::x86_64::frequency;
+pub use self::x86_64::random;
 #[cfg(target_os = "none")]
 pub use self::x86_64::{Console, entry_tsc, tsc_frequency};

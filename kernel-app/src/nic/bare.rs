@@ -3,19 +3,21 @@
 //! Unsafe here: vouching that the hardware is ours, and the doorbells.
 
 use core::mem::ManuallyDrop;
+use core::ops::Range;
 use core::ptr::NonNull;
 
 use virtio_drivers::transport::mmio::MmioTransport;
 use virtio_drivers::transport::pci::PciTransport;
-use virtio_drivers::transport::pci::bus::DeviceFunction;
+use virtio_drivers::transport::pci::bus::{ConfigurationAccess, DeviceFunction};
 use wire::Mac;
 use wire::ready::NicPosition;
 
 use crate::nic::dma::IdentityHal;
+use crate::nic::ecam::{self, Ecam};
 use crate::nic::inventory::{Inventory, Location};
 use crate::nic::map::RegisterMapper;
 use crate::nic::mmio::{self, Identity, MalformedWord, Window};
-use crate::nic::pci::{Address, PciConfig, Registers, enable, scan};
+use crate::nic::pci::{Address, PciConfig, Registers, assign, enable, scan};
 use crate::nic::ports::ConfigPorts;
 use crate::nic::ring::{Doorbell, RECEIVE, TRANSMIT};
 use crate::nic::virtio::{NicMemory, VirtioNic, read_mac};
@@ -49,11 +51,17 @@ impl Nic {
         wanted: Option<Mac>,
         own: Mac,
     ) -> Result<(Self, NicPosition), NicError> {
+        // SAFETY: the caller vouches for the page tables, and for this being the one time.
+        let mut mapper = unsafe { RegisterMapper::new() };
+        // SAFETY: the caller leaves configuration space to us.
+        let config = unsafe { ConfigSpace::find(&mut mapper) };
         let mut machine = Machine {
-            // SAFETY: the caller leaves the ports to us.
-            pci: unsafe { ConfigPorts::find() }.map(PciConfig::new),
-            // SAFETY: the caller vouches for the page tables, and for this being the one time.
-            mapper: unsafe { RegisterMapper::new() },
+            free: match config {
+                Some(ConfigSpace::Memory(_)) => ecam::WINDOW,
+                _ => 0..0,
+            },
+            pci: config.map(PciConfig::new),
+            mapper,
         };
         let chosen = machine.inventory(words)?.choose(
             wanted,
@@ -98,8 +106,53 @@ struct Opened {
 
 /// Where devices and their registers are.
 struct Machine {
-    pci: Option<PciConfig<ConfigPorts>>,
+    pci: Option<PciConfig<ConfigSpace>>,
     mapper: RegisterMapper,
+    /// Addresses to be given to devices; empty where the firmware has given them.
+    free: Range<u64>,
+}
+
+/// PCI configuration space, as the machine has it.
+#[derive(Clone, Debug)]
+enum ConfigSpace {
+    Ports(ConfigPorts),
+    Memory(Ecam),
+}
+
+impl ConfigSpace {
+    /// Finds configuration space.
+    ///
+    /// # Safety
+    ///
+    /// As for [`ConfigPorts::find`].
+    unsafe fn find(mapper: &mut RegisterMapper) -> Option<Self> {
+        // SAFETY: the caller's contract.
+        let ports = unsafe { ConfigPorts::find() };
+        ports.map(Self::Ports).or_else(|| {
+            // SAFETY: the caller's contract; there are no ports.
+            unsafe { Ecam::find(mapper) }.map(Self::Memory)
+        })
+    }
+}
+
+impl ConfigurationAccess for ConfigSpace {
+    fn read_word(&self, at: DeviceFunction, register: u8) -> u32 {
+        match self {
+            Self::Ports(ports) => ports.read_word(at, register),
+            Self::Memory(ecam) => ecam.read_word(at, register),
+        }
+    }
+
+    fn write_word(&mut self, at: DeviceFunction, register: u8, word: u32) {
+        match self {
+            Self::Ports(ports) => ports.write_word(at, register, word),
+            Self::Memory(ecam) => ecam.write_word(at, register, word),
+        }
+    }
+
+    unsafe fn unsafe_clone(&self) -> Self {
+        self.clone()
+    }
 }
 
 impl Machine {
@@ -150,6 +203,9 @@ impl Machine {
 
     fn open_pci(&mut self, at: DeviceFunction) -> Result<Opened, RegisterProblem> {
         let config = self.pci.as_mut().expect("the device was found there");
+        if !self.free.is_empty() {
+            assign(config, at, &mut self.free)?;
+        }
         enable(config, at);
         let registers = Registers::locate(config, at)?;
         for region in registers.regions() {

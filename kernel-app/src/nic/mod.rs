@@ -9,7 +9,7 @@
 //! - [`mmio`]: finding devices that are on no bus;
 //! - [`inventory`]: the devices that were found, and which of them it is;
 //! - [`address`]: an Ethernet address for a device that has none;
-//! - `ports`, `map`, `bare`: the last steps to the hardware, on bare metal only.
+//! - `ports`, `ecam`, `map`, `bare`: the last steps to the hardware, on bare metal only.
 //!
 //! All unsafe code of the crate but the clock's instructions is below this module. It rests on one fact: the
 //! image is identity-mapped, so that a static's address is also its physical address.
@@ -34,6 +34,8 @@ pub mod virtio;
 
 #[cfg(target_os = "none")]
 mod bare;
+#[cfg(target_os = "none")]
+mod ecam;
 #[cfg(target_os = "none")]
 mod map;
 #[cfg(target_os = "none")]

@@ -7,8 +7,8 @@ use core::fmt;
 use core::ops::Range;
 
 use virtio_drivers::transport::pci::bus::{
-    CapabilityInfo, Command, ConfigurationAccess, DeviceFunction, DeviceFunctionInfo, HeaderType,
-    PCI_CAP_ID_VNDR, PciRoot,
+    BarInfo, CapabilityInfo, Command, ConfigurationAccess, DeviceFunction, DeviceFunctionInfo,
+    HeaderType, PCI_CAP_ID_VNDR, PciRoot,
 };
 use virtio_drivers::transport::pci::{
     VIRTIO_PCI_CAP_COMMON_CFG, VIRTIO_PCI_CAP_DEVICE_CFG, VIRTIO_PCI_CAP_ISR_CFG,
@@ -28,6 +28,10 @@ const HEADER_TYPE: u8 = 0x0c;
 
 /// In the header type: the device has more than one function.
 const HAS_MORE: u8 = 0x80;
+
+/// The first BAR, and how many there are.
+const BAR_0: u8 = 0x10;
+const BARS: u8 = 6;
 
 /// Secondary bus number of a bridge, in the word that holds all its bus numbers.
 const BRIDGE_BUSES: u8 = 0x18;
@@ -148,6 +152,52 @@ pub fn enable<C: ConfigurationAccess + Clone>(config: &mut PciConfig<C>, at: Dev
     config.root.set_command(at, command | wanted);
 }
 
+/// Gives an address to each of a device's memory BARs that has none, the next ones of `free`. For a machine
+/// whose firmware leaves that to the operating system.
+///
+/// # Errors
+///
+/// [`RegisterProblem::BarUnassigned`]: no address is left.
+pub fn assign<C: ConfigurationAccess + Clone>(
+    config: &mut PciConfig<C>,
+    at: DeviceFunction,
+    free: &mut Range<u64>,
+) -> Result<(), RegisterProblem> {
+    let mut bar = 0;
+    while bar < BARS {
+        let info = bar_info(config, at, bar)?;
+        let is_wide = info.as_ref().is_some_and(BarInfo::takes_two_entries);
+        if let Some((0, size)) = info.and_then(|info| info.memory_address_size())
+            && size.is_power_of_two()
+        {
+            let start = free.start.next_multiple_of(size);
+            if start >= free.end || size > free.end - start {
+                return Err(RegisterProblem::BarUnassigned(bar));
+            }
+            free.start = start + size;
+            let register = BAR_0 + 4 * bar;
+            config.access.write_word(at, register, start as u32);
+            if is_wide {
+                let high = (start >> 32) as u32;
+                config.access.write_word(at, register + 4, high);
+            }
+        }
+        bar += 1 + u8::from(is_wide);
+    }
+    Ok(())
+}
+
+fn bar_info<C: ConfigurationAccess + Clone>(
+    config: &mut PciConfig<C>,
+    at: DeviceFunction,
+    bar: u8,
+) -> Result<Option<BarInfo>, RegisterProblem> {
+    config
+        .root
+        .bar_info(at, bar)
+        .map_err(|error| RegisterProblem::Pci(VirtioPciError::from(error)))
+}
+
 /// Where a device's registers are, as physical addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registers {
@@ -223,15 +273,12 @@ fn region<C: ConfigurationAccess + Clone>(
 ) -> Result<Range<u64>, RegisterProblem> {
     let found = capability(config, at, cfg_type)?;
     let bar = config.read(at, found.offset + CAP_BAR) as u8;
-    if bar > 5 {
+    if bar >= BARS {
         return Err(RegisterProblem::OutOfBar(bar));
     }
     let offset = u64::from(config.read(at, found.offset + CAP_OFFSET));
     let length = u64::from(config.read(at, found.offset + CAP_LENGTH));
-    let (base, size) = config
-        .root
-        .bar_info(at, bar)
-        .map_err(|error| RegisterProblem::Pci(VirtioPciError::from(error)))?
+    let (base, size) = bar_info(config, at, bar)?
         .and_then(|info| info.memory_address_size())
         .ok_or(RegisterProblem::OutOfBar(bar))?;
     if base == 0 {

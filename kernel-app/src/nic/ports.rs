@@ -58,6 +58,6 @@ impl ConfigurationAccess for ConfigPorts {
     }
 
     unsafe fn unsafe_clone(&self) -> Self {
-        Self(())
+        self.clone()
     }
 }

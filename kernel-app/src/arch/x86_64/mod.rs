@@ -7,6 +7,8 @@
 //! counter runs ([`frequency`], `kvm_clock`, [`timer`]), which the kernel can't well, and keeps the texts
 //! that configure the service ([`channels`], [`smbios`]).
 //!
+//! Random bits are to be had from [`random`] at any time.
+//!
 //! Of all this the device tree, the boot information, those texts and the page tables outlive the jump into the
 //! kernel, all of them statics of the image. Two things go on: the console ([`serial`]) and how the machine
 //! ends ([`ending`], by [`acpi`] among others), both of which the kernel, too, leaves to this module.
@@ -26,6 +28,7 @@ pub mod linux;
 mod local_apic;
 pub mod memory;
 pub mod pvh;
+pub mod random;
 pub mod serial;
 pub mod smbios;
 #[cfg(target_os = "none")]

@@ -217,6 +217,42 @@ fn locates_registers_low_and_high() {
     }
 }
 
+/// QEMU's microvm leaves all BARs without addresses.
+#[test]
+fn gives_addresses_where_the_firmware_has_not() {
+    let space = FakeSpace::default();
+    for device in [3, 4] {
+        add_nic(&space, at(0, device), 0);
+        // Before it one of 4 KiB and 32 bits, as for MSI-X, and one of ports.
+        for (register, word, fixed_bits) in [(0x10, 1, 0x1f), (0x14, 0, 0xfff)] {
+            space.set(at(0, device), register, word);
+            let bar = (0, device, 0, register);
+            space.0.borrow_mut().fixed_bits.insert(bar, fixed_bits);
+        }
+    }
+    let mut config = PciConfig::new(space.clone());
+    let mut free = 0xc000_0000..0xc000_c000;
+    assign(&mut config, at(0, 3), &mut free).unwrap();
+    assert_eq!(space.read_word(at(0, 3), 0x10), 1, "ports stay as they are");
+    assert_eq!(space.read_word(at(0, 3), 0x14), 0xc000_0000);
+    let registers = Registers::locate(&mut config, at(0, 3)).unwrap();
+    assert_eq!(registers.common, 0xc000_4000..0xc000_5000);
+    assert_eq!(free.start, 0xc000_8000);
+    // What has an address keeps it.
+    assign(&mut config, at(0, 3), &mut free).unwrap();
+    assert_eq!(Registers::locate(&mut config, at(0, 3)), Ok(registers));
+    assert_eq!(
+        assign(&mut config, at(0, 4), &mut free),
+        Err(RegisterProblem::BarUnassigned(4)),
+        "the window has no 16 KiB left"
+    );
+    // Far above.
+    let mut free = 1 << 40..1 << 41;
+    assign(&mut config, at(0, 4), &mut free).unwrap();
+    let registers = Registers::locate(&mut config, at(0, 4)).unwrap();
+    assert_eq!(registers.common, 1 << 40..(1 << 40) + 0x1000);
+}
+
 #[test]
 fn enables_memory_and_bus_mastering() {
     let space = FakeSpace::default();
