@@ -67,6 +67,13 @@ impl TscClock {
         }
     }
 
+    /// Returns what the clock read when the counter read `ticks`.
+    #[inline(always)]
+    #[must_use]
+    pub const fn at_ns(&self, ticks: u64) -> u64 {
+        self.scale.to_ns(ticks.wrapping_sub(self.origin_ticks))
+    }
+
     /// The time stamp counter, which the processor may read before earlier instructions are done.
     #[inline(always)]
     #[must_use]
@@ -80,8 +87,7 @@ impl TscClock {
 #[cfg(target_arch = "x86_64")]
 impl Clock for TscClock {
     fn now_ns(&self) -> u64 {
-        self.scale
-            .to_ns(Self::ticks().wrapping_sub(self.origin_ticks))
+        self.at_ns(Self::ticks())
     }
 
     /// LFENCE; RDTSC (Intel SDM volume 2, RDTSC): the order that RDTSCP keeps, on every x86-64 processor,

@@ -39,10 +39,12 @@ extern "C" fn main(argc: i32, argv: *const *const u8, _env: *const *const u8) {
     ending::ends_by(args.panic);
     log::set_max_level(args.log);
     let clock = platform::clock(args.tsc_khz);
+    let main_ns = clock.now_ns();
     // SAFETY: ring 0, and the image and its page tables are identity-mapped (see `arch`); this is
     // the only task, and the kernel is built without PCI support, so nobody else drives the device.
     let found = unsafe { Nic::find(arguments, args.nic, own_mac(&args)) };
     let (nic, position) = found.unwrap_or_else(|error| fail(error));
+    let device_ns = clock.now_ns();
     let mut storage = Storage::new();
     let mut service = Service::new(nic, clock, &args, boot_id(), &mut storage, &COUNTERS);
     service
@@ -53,6 +55,7 @@ extern "C" fn main(argc: i32, argv: *const *const u8, _env: *const *const u8) {
         ..service.ready(clock.now_ns() / 1000)
     });
     ending::was_ready();
+    platform::log_boot(clock, main_ns, device_ns);
     serve(&mut service, clock, Idle::new(args.idle));
 }
 

@@ -6,8 +6,12 @@ use core::ffi::{CStr, c_char};
 use core::fmt::{self, Write as _};
 
 use hermit::syscalls;
+#[cfg(not(feature = "sockets"))]
+use kernel_app::arch::boot_tsc;
 use kernel_app::arch::frequency::{Frequency, Source};
 use kernel_app::arch::{Console, entry_tsc, tsc_frequency};
+#[cfg(not(feature = "sockets"))]
+use kernel_app::clock::Clock;
 use kernel_app::clock::{Scale, TscClock};
 use wire::ready::FATAL_PREFIX;
 
@@ -46,6 +50,21 @@ pub unsafe fn environment(env: *const *const u8) -> impl Iterator<Item = &'stati
         let variable = unsafe { CStr::from_ptr(variable.cast::<c_char>()) };
         variable.to_str().unwrap_or_default()
     })
+}
+
+/// Logs where the time since the firmware's jump went, in nanoseconds, as `log=info` has it: the entry code, the rest of
+/// the boot code, the kernel up to `main_ns`, the search for a network device up to `device_ns`, the service.
+#[cfg(not(feature = "sockets"))]
+pub fn log_boot(clock: TscClock, main_ns: u64, device_ns: u64) {
+    let [start, kernel] = boot_tsc().map(|ticks| clock.at_ns(ticks));
+    let ready_ns = clock.now_ns();
+    log::info!(
+        "boot_ns entry={start} firmware={} kernel={} device={} service={}",
+        kernel - start,
+        main_ns - kernel,
+        device_ns - main_ns,
+        ready_ns - device_ns
+    );
 }
 
 /// Tells boots apart: the boot's moment, its bits mixed (the finaliser of MurmurHash3).

@@ -35,6 +35,7 @@ pub mod fathom;
 pub mod guest;
 pub mod hostile;
 pub mod instructions;
+pub mod kernel;
 pub mod midway;
 pub mod monitor;
 pub mod network;

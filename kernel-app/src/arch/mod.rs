@@ -12,4 +12,4 @@ pub use self::x86_64::ending;
 pub use self::x86_64::frequency;
 pub use self::x86_64::random;
 #[cfg(target_os = "none")]
-pub use self::x86_64::{Console, entry_tsc, tsc_frequency};
+pub use self::x86_64::{Console, boot_tsc, entry_tsc, tsc_frequency};

@@ -38,4 +38,4 @@ pub mod timer;
 #[cfg(target_os = "none")]
 pub use serial::Console;
 #[cfg(target_os = "none")]
-pub use start::{entry_tsc, tsc_frequency};
+pub use start::{boot_tsc, entry_tsc, tsc_frequency};

@@ -8,7 +8,7 @@ use core::arch::x86_64::{__cpuid_count, CpuidResult};
 use core::num::NonZero;
 use core::ops::Range;
 use core::ptr::addr_of_mut;
-use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use hermit_entry::boot_info::{
     BootInfo, DeviceTreeAddress, HardwareInfo, LoadInfo, PlatformInfo, RawBootInfo, SerialPortBase,
@@ -23,6 +23,7 @@ use super::local_apic::ApicTimer;
 use super::memory::Identity;
 use super::timer::{self, Pit};
 use super::{channels, fdt, frequency, kvm_clock, linux, pvh};
+use crate::clock::TscClock;
 use crate::sockets::KernelArguments;
 
 /// What the kernel is told to be its serial port. It does not use it: its console is [`serial`](super::serial).
@@ -65,6 +66,18 @@ unsafe extern "C" {
 pub fn entry_tsc() -> u64 {
     // SAFETY: written once by the entry code, before any Rust code ran.
     unsafe { entry::ENTRY_TSC }
+}
+
+/// The time stamp counter at the first line of Rust.
+static START_TSC: AtomicU64 = AtomicU64::new(0);
+
+/// The time stamp counter at the jump into the kernel.
+static KERNEL_TSC: AtomicU64 = AtomicU64::new(0);
+
+/// Returns the time stamp counter at the first line of Rust, and at the jump into the kernel.
+#[must_use]
+pub fn boot_tsc() -> [u64; 2] {
+    [&START_TSC, &KERNEL_TSC].map(|stamp| stamp.load(Ordering::Relaxed))
 }
 
 /// The time stamp counter's frequency, as the boot code found it out; `None` if it could not.
@@ -117,6 +130,7 @@ static MEMORY: Identity = unsafe { Identity::new() };
 ///
 /// Only the entry code may call it, once.
 pub unsafe extern "C" fn start(address: u64, protocol: u32) -> ! {
+    START_TSC.store(TscClock::ticks(), Ordering::Relaxed);
     let read = match protocol {
         protocol::LINUX => linux::firmware(&MEMORY, address),
         _ => pvh::firmware(&MEMORY, address),
@@ -178,6 +192,7 @@ pub unsafe extern "C" fn start(address: u64, protocol: u32) -> ! {
     }));
     // SAFETY: nothing else runs, and what is read there was read.
     unsafe { entry::map_firmware(false) };
+    KERNEL_TSC.store(TscClock::ticks(), Ordering::Relaxed);
     // SAFETY: Hermit's entry contract: `rdi` the boot info, `esi` the CPU, `rsp` the bottom of a
     // stack (it adds the size itself). We never come back, so our own frame may be overwritten.
     unsafe {
