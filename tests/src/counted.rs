@@ -60,6 +60,16 @@ impl<'t> Counted<'t> {
     /// If it does not get ready, or does not answer address resolution.
     #[must_use]
     pub fn boot(arguments: &str, turn: &'t Turn) -> Self {
+        Self::boot_with(arguments, &[], turn)
+    }
+
+    /// As [`Counted::boot`], with further arguments for QEMU.
+    ///
+    /// # Panics
+    ///
+    /// As [`Counted::boot`].
+    #[must_use]
+    pub fn boot_with(arguments: &str, qemu_arguments: &[&str], turn: &'t Turn) -> Self {
         let place = tempfile::tempdir().expect("a temporary directory");
         let (frames, socket) = Virtqueues::listen().expect("a socket");
         let config = Config {
@@ -67,7 +77,11 @@ impl<'t> Counted<'t> {
             accel: AccelChoice::Tcg,
             boot_args: format!("{HERMIT_CLOCK} {BOOT_ARGUMENTS} {arguments}"),
             ready_timeout: patience::BOOT,
-            extra_qemu_args: COUNTING.map(Into::into).to_vec(),
+            extra_qemu_args: COUNTING
+                .iter()
+                .chain(qemu_arguments)
+                .map(Into::into)
+                .collect(),
             ..Config::new(
                 built::image(),
                 place.path().join("console.log"),

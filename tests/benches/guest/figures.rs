@@ -2,8 +2,9 @@
 
 use fathom::link::LinkKind;
 use tests::counted::Counted;
+use tests::guest::Machine;
 use tests::instructions::{self, Service};
-use tests::turn::turn;
+use tests::turn::{Turn, turn};
 use tests::woken;
 
 use crate::baseline::Baseline;
@@ -28,8 +29,10 @@ pub fn measure() -> Baseline {
         let mut guest = Counted::boot(&format!("path={path}"), &turn);
         instructions(&mut guest, path, &mut figures);
     }
-    // Whatever answers, it is the same look that finds nothing.
-    let mut guest = Counted::boot("", &turn);
+    boot(&turn, &mut figures);
+    // Whatever answers, it is the same look that finds nothing. Without ACPI there is no power button to look at
+    // as well, once in thousands of polls.
+    let mut guest = Counted::boot_with("", &["-no-acpi"], &turn);
     let count = instructions::per_empty_poll(&mut guest);
     figures.add("instructions per empty poll".to_owned(), count as f64);
     drop(guest);
@@ -44,6 +47,23 @@ pub fn measure() -> Baseline {
         }
     }
     figures
+}
+
+/// Where the instructions from entry to ready go, part by part, as the guest logs it.
+fn boot(turn: &Turn, figures: &mut Baseline) {
+    const PREFIX: &str = "boot_ns ";
+    let machine = Machine {
+        more: &["-icount", "shift=0"],
+        ..Machine::new("ip=10.0.2.15/24 tsc_khz=1000000 log=info")
+    };
+    let mut guest = machine.start(turn);
+    let line = guest.wait_for_line("times of the boot", |line| line.contains(PREFIX));
+    let (_, parts) = line.split_once(PREFIX).expect("it was looked for");
+    for part in parts.split(' ') {
+        let (name, ns) = part.split_once('=').expect("name=value");
+        let count: f64 = ns.parse().expect("a number of nanoseconds");
+        figures.add(format!("instructions of the boot, {name}"), count);
+    }
 }
 
 fn instructions(guest: &mut Counted<'_>, path: &str, figures: &mut Baseline) {

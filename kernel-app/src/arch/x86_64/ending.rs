@@ -51,7 +51,7 @@ impl ButtonTimer {
 }
 
 #[cfg(target_os = "none")]
-pub use bare::{ends_by, fail_to_start, is_button_pressed, keep, power_off, was_ready};
+pub use bare::{ends_by, fail_to_start, has_button, is_button_pressed, keep, power_off, was_ready};
 
 #[cfg(target_os = "none")]
 mod bare {
@@ -127,6 +127,12 @@ mod bare {
     /// Notes that the service was ready.
     pub fn was_ready() {
         READY.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether there is a power button that can be looked at.
+    #[must_use]
+    pub fn has_button() -> bool {
+        power().button.is_some()
     }
 
     /// Returns whether the power button was pressed.
