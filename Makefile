@@ -1,7 +1,7 @@
 # Everything a user or CI does with Fathom. `make help` lists it.
 #
 # Variables: ARGS="…" reaches the `fathom` command behind run, serve, probe and compare; with test it
-# names the parts to run; ARGS=--record has bench write its baseline.
+# names the parts to run; with image it reaches `fathom image new`; ARGS=--record has bench write its baseline.
 
 SHELL := /bin/sh
 ARGS ?=
@@ -41,7 +41,8 @@ setup: ## bring QEMU, the guest toolchain and the Hermit kernel's source (skips 
 	@sh qemu/setup.sh
 	@sh kernel-app/setup.sh
 
-image: elf loaders ## build the unikernel, target/fathom.elf, and what loads it from a disk, target/loaders
+image: build loaders ## build dist/: the unikernel, disk images of it (BIOS and UEFI), packages
+	@$(FATHOM) image new --out dist $(ARGS)
 
 elf: setup
 	@quiet=$$(sh announce.sh "the unikernel's image" "about 2 minutes" $(BUILT_IMAGE) $(GUEST_SOURCES)) && \
@@ -59,7 +60,7 @@ sockets: setup ## build the same service on Hermit's own sockets: target/fathom-
 		--bin fathom-sockets --target-dir ../$(TARGET)/kernel-app-sockets
 	@cmp -s $(SOCKETS) $(SOCKETS_IMAGE) || cp $(SOCKETS) $(SOCKETS_IMAGE)
 
-build: image ## build the image and target/release/fathom
+build: elf ## build the unikernel, target/fathom.elf, and target/release/fathom
 	@quiet=$$(sh announce.sh "the fathom command" "about 2 minutes" $(FATHOM) $(FATHOM_SOURCES)) && \
 		cargo build $$quiet --locked --release --package host-runner
 
@@ -95,7 +96,7 @@ compare-full: build sockets linux-guest ## every target on every link, ten round
 	@$(FATHOM) compare --targets $(ALL_TARGETS) --links vhost-user,unix,tap,user,loopback \
 		--repeat 10 --duration 10s --settle 5s --retries 5 $(ARGS)
 
-test: build sockets linux-guest ## lint, then every unit, property and end-to-end test
+test: build loaders sockets linux-guest ## lint, then every unit, property and end-to-end test
 	@sh qemu/setup.sh tests
 	@quiet=$$(sh announce.sh "the tests" "about 5 minutes" $(TARGET)/release/suite tests/suite/src) && \
 		cargo run $$quiet --locked --release --package suite -- $(ARGS)
