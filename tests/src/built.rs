@@ -19,6 +19,16 @@ pub fn image() -> PathBuf {
     artefact("target/fathom.elf")
 }
 
+/// A file of the loaders, or with an empty name their directory.
+///
+/// # Panics
+///
+/// If it is not there.
+#[must_use]
+pub fn loader(name: &str) -> PathBuf {
+    artefact(&format!("target/loaders/{name}"))
+}
+
 /// The `fathom` command.
 ///
 /// # Panics

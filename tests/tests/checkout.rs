@@ -33,6 +33,7 @@ const FILES: &[&str] = &[
 const SOURCES: &[&str] = &[
     "kernel-app/src",
     "wire/src",
+    "boot-args/src",
     "host-runner/src",
     "netlink/src",
     "qemu/responder/src",

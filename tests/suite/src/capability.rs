@@ -24,6 +24,12 @@ pub enum Capability {
     Ipv6,
     /// Mounting a file system in a mount namespace.
     Mount,
+    /// mtools, which edit files on disk images.
+    Mtools,
+    /// OVMF, a UEFI firmware.
+    Ovmf,
+    /// `qemu-img`, QEMU's tool for disk images.
+    QemuImg,
     /// Giving files to another user.
     Root,
     /// `sockperf`, another instrument.
@@ -40,13 +46,16 @@ pub enum Capability {
 
 impl Capability {
     /// All of them, in the order of their names.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::AfXdp,
         Self::Chromium,
         Self::CpuLatency,
         Self::IoUring,
         Self::Ipv6,
         Self::Mount,
+        Self::Mtools,
+        Self::Ovmf,
+        Self::QemuImg,
         Self::Root,
         Self::Sockperf,
         Self::SteadyCpu,
@@ -65,6 +74,9 @@ impl Capability {
             Self::IoUring => "io_uring",
             Self::Ipv6 => "ipv6",
             Self::Mount => "mount",
+            Self::Mtools => "mtools",
+            Self::Ovmf => "ovmf",
+            Self::QemuImg => "qemu_img",
             Self::Root => "root",
             Self::Sockperf => "sockperf",
             Self::SteadyCpu => "steady_cpu",
