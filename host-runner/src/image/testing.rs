@@ -41,7 +41,7 @@ pub fn parts() -> Parts {
     }
 }
 
-/// Returns an ELF file of `len` bytes with PVH's note, and nothing that could run.
+/// Returns an ELF file of `len` bytes with PVH's note and that of version 1.2.3, and nothing that could run.
 pub fn elf(len: usize) -> Vec<u8> {
     let mut elf: Vec<u8> = (0..len).map(|index| (index % 251) as u8 | 1).collect();
     let header: [u64; 8] = [
@@ -55,8 +55,23 @@ pub fn elf(len: usize) -> Vec<u8> {
         0x0038_0040_0000_0000,
         0x0000_0000_0040_0001,
     ];
-    let note_segment: [u64; 7] = [0x4_0000_0004, 0x200, 0x20_0200, 0x20_0200, 20, 20, 4];
-    let note: [u32; 5] = [4, 4, 18, u32::from_le_bytes(*b"Xen\0"), 0x0020_0000];
+    let note_segment: [u64; 7] = [0x4_0000_0004, 0x200, 0x20_0200, 0x20_0200, 48, 48, 4];
+    let word = u32::from_le_bytes;
+    let note: [u32; 12] = [
+        // Name size, descriptor size, type, name, descriptor.
+        4,
+        4,
+        18,
+        word(*b"Xen\0"),
+        0x0020_0000,
+        7,
+        6,
+        1,
+        word(*b"Fath"),
+        word(*b"om\0\0"),
+        word(*b"1.2."),
+        word(*b"3\0\0\0"),
+    ];
     put(&mut elf, 0, header.iter().flat_map(|it| it.to_le_bytes()));
     put(
         &mut elf,

@@ -12,6 +12,7 @@
 //! Of all this the device tree, the boot information, those texts and the page tables outlive the jump into the
 //! kernel, all of them statics of the image. Two things go on: the console ([`serial`]) and how the machine
 //! ends ([`ending`], by [`acpi`] among others), both of which the kernel, too, leaves to this module.
+//! `version` is for readers of the file.
 
 pub mod acpi;
 pub mod channels;
@@ -34,6 +35,8 @@ pub mod smbios;
 #[cfg(target_os = "none")]
 mod start;
 pub mod timer;
+#[cfg(target_os = "none")]
+mod version;
 
 #[cfg(target_os = "none")]
 pub use serial::Console;
