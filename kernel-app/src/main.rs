@@ -12,6 +12,7 @@ mod platform;
 #[cfg(feature = "sockets")]
 compile_error!("with this feature Hermit drives the network device: build --bin fathom-sockets");
 
+use kernel_app::arch::channels;
 use kernel_app::arch::ending::{self, ButtonTimer};
 use kernel_app::arch::random;
 use kernel_app::args::{Args, Channel, Ipv4Config};
@@ -33,9 +34,7 @@ static COUNTERS: Published = Published::new();
 extern "C" fn main(argc: i32, argv: *const *const u8, _env: *const *const u8) {
     // SAFETY: Hermit's contract for `main`.
     let arguments = unsafe { platform::arguments(argc, argv) };
-    let words = arguments.clone();
-    let words = words.map(|word| (Channel::CommandLine, word));
-    let args = Args::parse(words).unwrap_or_else(|error| fail(error));
+    let args = Args::parse(channels()).unwrap_or_else(|error| fail(error));
     ending::ends_by(args.panic);
     log::set_max_level(args.log);
     let clock = platform::clock(args.tsc_khz);
@@ -50,6 +49,7 @@ extern "C" fn main(argc: i32, argv: *const *const u8, _env: *const *const u8) {
     service
         .poll_until_ready()
         .unwrap_or_else(|error| fail(error));
+    let args = with_dhcp(&mut service, args);
     say(Ready {
         nic: Some(position),
         ..service.ready(clock.now_ns() / 1000)
@@ -57,6 +57,21 @@ extern "C" fn main(argc: i32, argv: *const *const u8, _env: *const *const u8) {
     ending::was_ready();
     platform::log_boot(clock, main_ns, device_ns);
     serve(&mut service, clock, Idle::new(args.idle));
+}
+
+/// The arguments with those that a DHCP server has given, which the service then heeds.
+fn with_dhcp(service: &mut Service<'_, Nic, TscClock>, args: Args) -> Args {
+    let by_dhcp = service.arguments().unwrap_or_else(|error| fail(error));
+    if by_dhcp.is_empty() {
+        service.configure(&args);
+        return args;
+    }
+    let texts = channels().chain([(Channel::Dhcp, by_dhcp)]);
+    let args = Args::parse(texts).unwrap_or_else(|error| fail(error));
+    ending::ends_by(args.panic);
+    log::set_max_level(args.log);
+    service.configure(&args);
+    args
 }
 
 /// The Ethernet address of a device that has none.

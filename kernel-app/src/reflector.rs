@@ -7,9 +7,9 @@
 //! anything else are left to the stack ([`crate::stack`]).
 //!
 //! Every instruction here is in every echo. A byte is read once: the checksum of an answer is made
-//! of the sums that verifying its question yielded and of the few bytes that are new. What an
-//! answer does not owe its question is as the stack would send it: no IP identification, which
-//! packets that are never fragmented need not have (RFC 6864 §4.1), no traffic class, no flow.
+//! of the sums that verifying its question yielded and of the few bytes that are new. An answer has
+//! its question's DSCP and ECN. The rest is as the stack would send it: no IP identification, which
+//! packets that are never fragmented need not have (RFC 6864 §4.1), no flow.
 //!
 //! - [`Usual`]: the frame that is expected, answered with the fewest branches;
 //! - [`reflect`]: any frame, field by field: `datagram` takes it apart, `turn` turns it round.

@@ -15,7 +15,7 @@ use crate::published::Published;
 use crate::reflector::{self, Reflection, Usual};
 use crate::services::{Outcome, Services};
 use crate::stack::sockets::Storage;
-use crate::stack::{Addresses, NEVER_NS, Stack};
+use crate::stack::{Addresses, Heard, NEVER_NS, Stack};
 
 /// How long the service waits for its first DHCP lease, in seconds.
 pub const LEASE_TIMEOUT_S: u64 = 10;
@@ -32,6 +32,9 @@ pub enum ServiceError {
          A static address needs none: ip=A.B.C.D/N"
     )]
     NoLease,
+    /// What a DHCP server gave for arguments is none.
+    #[error("the DHCP server's option 224 is too long, or no text: expected boot arguments")]
+    Arguments,
     /// The network device broke the protocol.
     #[error("network device failed: {0}")]
     Device(#[from] DeviceFault),
@@ -69,9 +72,10 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
         let now_ns = clock.now_ns();
         let addresses = Addresses::new(device.mac(), args.ipv6);
         let seed = now_ns ^ (u64::from(boot_id) << 32);
-        let port = (args.path == Path::Stack).then_some(args.port);
         let ipv4 = args.ipv4;
-        let stack = Stack::new(&mut device, addresses, ipv4, seed, port, storage, now_ns);
+        let mut stack = Stack::new(&mut device, addresses, ipv4, seed, storage, now_ns);
+        // The first questions and announcements.
+        stack.run(&mut device, now_ns);
         let lease_by_ns = match stack.addresses().ipv4 {
             Some(_) => NEVER_NS,
             None => now_ns + LEASE_TIMEOUT_S * 1_000_000_000,
@@ -81,10 +85,10 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
             port: args.port,
             boot_id,
         };
-        Self {
+        let mut service = Self {
             device,
             clock,
-            usual: Usual::new(&services, stack.addresses()),
+            usual: None,
             stack,
             services,
             path: args.path,
@@ -93,7 +97,30 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
             configuration: args.configuration,
             lease_by_ns,
             due_ns,
+        };
+        service.configure(args);
+        service
+    }
+
+    /// Does as `args` say from now on, but for addresses. For when a DHCP server has given some that
+    /// nobody knew before: sockets are not opened before there is an address.
+    pub fn configure(&mut self, args: &Args) {
+        self.services.port = args.port;
+        self.path = args.path;
+        self.configuration = args.configuration;
+        self.usual = Usual::new(&self.services, self.stack.addresses());
+        if self.path == Path::Stack && self.lease_by_ns == NEVER_NS {
+            self.stack.open_services(self.services.port);
         }
+    }
+
+    /// The arguments that a DHCP server gave.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::Arguments`] if they can't be read.
+    pub fn arguments(&self) -> Result<&str, ServiceError> {
+        self.stack.arguments().ok_or(ServiceError::Arguments)
     }
 
     /// Answers the frames that have come, and does what is due. Returns whether there was anything
@@ -151,12 +178,14 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
         for _ in 0..BURST {
             let mut received_ns = 0;
             let mut is_plain = false;
+            let mut heard = Heard::Left;
             let offered = self.device.offer(|frame| {
                 received_ns = self.clock.stamp_ns();
                 is_plain = reflector::is_plain(frame, self.stack.addresses().mac);
-                Fate::Keep
+                heard = self.stack.hear(frame, received_ns);
+                fate(heard)
             });
-            if offered != Offered::Kept {
+            if offered == Offered::Nothing {
                 break;
             }
             self.stack.receive(&mut self.device, received_ns);
@@ -209,6 +238,8 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
     #[must_use]
     pub fn ready(&self, boot_us: u64) -> Ready {
         let addresses = self.stack.addresses();
+        let mut configuration = self.configuration;
+        self.stack.describe(&mut configuration);
         Ready {
             ip: addresses.ipv4,
             ip6: Some(addresses.main_ipv6()),
@@ -218,7 +249,7 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
             boot_id: self.services.boot_id,
             counters: Some(self.published.address()),
             nic: None,
-            configuration: self.configuration,
+            configuration,
         }
     }
 
@@ -240,6 +271,7 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
             ..
         } = self;
         let mut reflection = Reflection::Ignored;
+        let mut heard = Heard::Left;
         let offered = device.offer(|frame| {
             let now_ns = || clock.stamp_ns();
             if let Some(len) = usual.as_ref().and_then(|usual| usual.answer(frame, now_ns)) {
@@ -249,12 +281,17 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
             }
             reflection = reflector::reflect(services, frame, stack.addresses(), now_ns);
             match reflection {
-                Reflection::NotOurs => Fate::Keep,
+                Reflection::NotOurs => {
+                    heard = stack.hear(frame, clock.now_ns());
+                    fate(heard)
+                }
                 Reflection::Answered { len, .. } => Fate::SendBack(len),
                 Reflection::Ignored | Reflection::Refused | Reflection::Dropped(_) => Fate::Drop,
             }
         });
         match reflection {
+            // The stack has something to do.
+            Reflection::NotOurs if heard == Heard::Taken => return Offered::Kept,
             Reflection::NotOurs | Reflection::Ignored => return offered,
             Reflection::Refused => counters.dropped_source += 1,
             Reflection::Dropped(outcome) => outcome.count(counters),
@@ -301,6 +338,14 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
             doorbells: device.doorbells,
             ..self.counters
         });
+    }
+}
+
+const fn fate(heard: Heard) -> Fate {
+    match heard {
+        Heard::Answered(len) => Fate::SendBack(len),
+        Heard::Taken => Fate::Drop,
+        Heard::Left => Fate::Keep,
     }
 }
 

@@ -1,29 +1,44 @@
 //! Everything a host on a network must answer besides our datagrams: ARP, neighbour discovery,
-//! ICMP echo, and a lease from DHCP to begin with. smoltcp's [`Interface`] does it all; this puts
-//! addresses into it and tells when it wants to run.
+//! ICMP echo, and a lease from DHCP to begin with.
 //!
-//! Knows nothing of the services' protocols. It has no socket but DHCP's, and with `path=smoltcp`
-//! the services' ([`sockets`]). No unsafe code.
+//! - [`in_place`]: ARP requests and pings, answered in the buffer they came in;
+//! - [`dhcp`]: the client;
+//! - [`packets`]: announcements of our addresses;
+//! - smoltcp's [`Interface`]: all else, and with `path=smoltcp` the services' datagrams ([`sockets`]);
+//! - [`shown`]: the device as that interface sees it.
+//!
+//! An answer goes back to the Ethernet address its question came from, whichever way it is
+//! made: before smoltcp sees a packet it is told where the packet's source is. So no answer waits
+//! for a neighbour to be found, a router may be anywhere, and to smoltcp the whole world is on our
+//! link: it is given our addresses with a prefix of no bits, and no routes.
+//!
+//! Knows nothing of the services' protocols. No unsafe code.
 
+mod dhcp;
+mod in_place;
+mod packets;
+mod shown;
 pub mod sockets;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
-use smoltcp::phy::Device;
-use smoltcp::socket::dhcpv4;
+use smoltcp::iface::{Config, Interface, SocketSet};
+use smoltcp::phy::{Device, TxToken};
 use smoltcp::time::{Duration, Instant};
-use smoltcp::wire::{EthernetAddress, IpCidr, Ipv4Cidr, Ipv6Cidr};
+use smoltcp::wire::{EthernetAddress, IpCidr, Ipv4Cidr, Ipv4Packet, Ipv6Cidr, UdpPacket};
+use wire::Configuration;
 
-use crate::args::Ipv4Config;
-use crate::stack::sockets::{ServiceSockets, Storage};
+use crate::args::{DHCP_CLIENT_PORT, Ipv4Config};
+use crate::stack::dhcp::Client;
+use crate::stack::packets::{ALL_NODES, ARP_REQUEST, BROADCAST, IP, UDP4_HEADERS};
+use crate::stack::shown::{Question, Shown};
+use crate::stack::sockets::{ServiceSockets, SocketBuffers, Storage};
 
 /// Prefix length of link-local addresses (RFC 4291 §2.5.6).
 const LINK_LOCAL_PREFIX: u8 = 64;
 
-/// How long to wait for an answer before asking the DHCP server again. The first frame after boot
-/// may find the other side not ready yet, and waiting smoltcp's 10 s for that would be the boot time.
-const DHCP_RETRY: Duration = Duration::from_secs(1);
+/// Where a DHCP server listens (RFC 2131 §4.1).
+const DHCP_SERVER_PORT: u16 = 67;
 
 /// Never.
 pub const NEVER_NS: u64 = u64::MAX;
@@ -100,58 +115,80 @@ fn link_local([a, b, c, d, e, f]: [u8; 6]) -> Ipv6Addr {
     Ipv6Addr::new(0xfe80, 0, 0, 0, words[0], words[1], words[2], words[3])
 }
 
-/// smoltcp's interface with our addresses.
+/// What [`Stack::hear`] made of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// The first so many bytes of the frame now are the answer, to be sent back.
+    Answered(usize),
+    /// There is nothing more to do with the frame, but [`Stack::run`] has something to do.
+    Taken,
+    /// It is for [`Stack::receive`].
+    Left,
+}
+
+/// smoltcp's interface with our addresses, and what goes before it.
 pub struct Stack<'s> {
     interface: Interface,
     sockets: SocketSet<'s>,
-    dhcp: Option<SocketHandle>,
+    dhcp: Option<Client>,
     services: Option<ServiceSockets>,
+    buffers: Option<&'s mut [SocketBuffers; 2]>,
     addresses: Addresses,
+    /// The packet that is being answered.
+    question: Option<Question>,
+    /// Our addresses are to be announced.
+    is_news: bool,
+    /// The address of ours that somebody else is about to take.
+    probed: Option<Ipv6Addr>,
     due_ns: u64,
 }
 
 impl<'s> Stack<'s> {
     /// A stack on `device`, whose Ethernet address stands in `addresses`. `seed` should differ
-    /// from boot to boot: transaction numbers are made of it. With a `port`, the services are on
-    /// sockets, the timestamp service at that port.
+    /// from boot to boot: transaction numbers are made of it.
     pub fn new(
         device: &mut impl Device,
         addresses: Addresses,
         ipv4: Ipv4Config,
         seed: u64,
-        port: Option<u16>,
         storage: &'s mut Storage<'s>,
         now_ns: u64,
     ) -> Self {
-        let (mut sockets, buffers) = storage.split();
+        let (sockets, buffers) = storage.split();
         let mut config = Config::new(EthernetAddress(addresses.mac).into());
         config.random_seed = seed;
         let mut stack = Self {
             interface: Interface::new(config, device, instant(now_ns)),
-            services: port.map(|port| ServiceSockets::open(&mut sockets, buffers, port)),
+            services: None,
+            buffers: Some(buffers),
             sockets,
             dhcp: None,
             addresses,
-            due_ns: NEVER_NS,
+            question: None,
+            is_news: true,
+            probed: None,
+            due_ns: now_ns,
         };
         match ipv4 {
             Ipv4Config::Dhcp => {
-                let mut socket = dhcpv4::Socket::new();
-                let mut retry = socket.get_retry_config();
-                retry.discover_timeout = DHCP_RETRY;
-                retry.initial_request_timeout = DHCP_RETRY;
-                socket.set_retry_config(retry);
-                stack.dhcp = Some(stack.sockets.add(socket));
-                stack.due_ns = now_ns;
-                stack.set_ipv4(None, None);
+                // Hosts that boot at the same moment differ in their Ethernet address.
+                let [.., a, b, c, d] = addresses.mac;
+                let seed = seed ^ u64::from(u32::from_be_bytes([a, b, c, d]));
+                stack.dhcp = Some(Client::new(addresses.mac, seed, now_ns));
+                stack.set_ipv4(None);
             }
             Ipv4Config::Static {
-                address,
-                prefix,
-                gateway,
-            } => stack.set_ipv4(Some((address, prefix)), gateway),
+                address, prefix, ..
+            } => stack.set_ipv4(Some((address, prefix))),
         }
         stack
+    }
+
+    /// Has the services on sockets, the timestamp service at `port`.
+    pub fn open_services(&mut self, port: u16) {
+        if let Some(buffers) = self.buffers.take() {
+            self.services = Some(ServiceSockets::open(&mut self.sockets, buffers, port));
+        }
     }
 
     /// The addresses the stack answers as.
@@ -160,59 +197,198 @@ impl<'s> Stack<'s> {
         &self.addresses
     }
 
+    /// Puts into `configuration` what a DHCP server said.
+    pub fn describe(&self, configuration: &mut Configuration) {
+        if let Some(lease) = self.dhcp.as_ref().and_then(Client::lease) {
+            configuration.gateway = lease.gateway;
+            configuration.mtu = lease.mtu;
+            configuration.host = lease.host;
+        }
+    }
+
+    /// The arguments that a DHCP server gave, if that is text.
+    #[must_use]
+    pub fn arguments(&self) -> Option<&str> {
+        match &self.dhcp {
+            Some(dhcp) => dhcp.arguments().as_str(),
+            None => Some(""),
+        }
+    }
+
     /// When [`Stack::run`] is to be called again though no frame has come, in nanoseconds.
     #[must_use]
     pub fn due_ns(&self) -> u64 {
         self.due_ns
     }
 
-    /// Takes one frame from `device` and answers it.
+    /// Looks at a frame that is not for the services, or not for them alone, before smoltcp does, and
+    /// answers it in place if it can.
     #[inline(never)]
-    pub fn receive(&mut self, device: &mut impl Device, now_ns: u64) {
-        self.interface
-            .poll_ingress_single(instant(now_ns), device, &mut self.sockets);
+    pub fn hear(&mut self, frame: &mut [u8], now_ns: u64) -> Heard {
+        self.question = None;
+        // No host has a group's address, so there is nowhere to answer to.
+        if frame.get(6).is_none_or(|first| first & 1 != 0) {
+            return Heard::Taken;
+        }
+        if let Some(len) = in_place::answer(frame, &self.addresses) {
+            return Heard::Answered(len);
+        }
+        if let Some(probed) = probed6(frame).filter(|probed| self.addresses.has((*probed).into())) {
+            self.probed = Some(probed);
+            return Heard::Taken;
+        }
+        match dhcp_message(frame) {
+            Some(message) => {
+                let from = *frame[6..].first_chunk().expect("it has an IP header");
+                if let Some(dhcp) = &mut self.dhcp {
+                    dhcp.receive(message, from, now_ns);
+                }
+                Heard::Taken
+            }
+            None => {
+                let question = Question::of(frame);
+                if question.is_from_group(&self.addresses) {
+                    return Heard::Taken;
+                }
+                self.question = Some(question);
+                Heard::Left
+            }
+        }
     }
 
-    /// Does what is due: DHCP's messages and the addresses that come of them.
+    /// Takes from `device` the frame that was heard and left, and answers it.
+    #[inline(never)]
+    pub fn receive(&mut self, device: &mut impl Device, now_ns: u64) {
+        let Self {
+            interface,
+            sockets,
+            question: Some(question),
+            addresses,
+            ..
+        } = self
+        else {
+            return;
+        };
+        let now = instant(now_ns);
+        if let Some(introduction) = question.introduction(addresses) {
+            let mut shown = Shown::of(device, question).with(introduction.frame());
+            interface.poll_ingress_single(now, &mut shown, sockets);
+        }
+        interface.poll_ingress_single(now, &mut Shown::of(device, question), sockets);
+    }
+
+    /// Does what is due: DHCP's messages, the addresses that come of them and their announcements, and
+    /// what sockets have to send.
     #[inline(never)]
     pub fn run(&mut self, device: &mut impl Device, now_ns: u64) {
         let now = instant(now_ns);
-        if let Some(dhcp) = self.dhcp {
-            let event = self.sockets.get_mut::<dhcpv4::Socket<'_>>(dhcp).poll();
-            match event {
-                None => {}
-                Some(dhcpv4::Event::Deconfigured) => self.set_ipv4(None, None),
-                Some(dhcpv4::Event::Configured(lease)) => {
-                    let address = (lease.address.address(), lease.address.prefix_len());
-                    let router = lease.router;
-                    self.set_ipv4(Some(address), router);
-                }
+        if let Some(dhcp) = &mut self.dhcp {
+            if let Some(outgoing) = dhcp.poll(now_ns) {
+                let mut frame = [0; UDP4_HEADERS + dhcp::message::LEN];
+                frame[UDP4_HEADERS..].copy_from_slice(&outgoing.message);
+                let mac = self.addresses.mac;
+                let (from, to) = (
+                    (outgoing.from, DHCP_CLIENT_PORT),
+                    (outgoing.to, DHCP_SERVER_PORT),
+                );
+                packets::udp4(&mut frame, outgoing.to_mac, mac, from, to);
+                send(device, now, &frame);
+            }
+            let ipv4 = dhcp.lease().map(|lease| (lease.address, lease.prefix));
+            if ipv4 != self.addresses.ipv4 {
+                self.is_news |= ipv4.is_some();
+                self.set_ipv4(ipv4);
             }
         }
-        self.interface.poll_egress(now, device, &mut self.sockets);
-        self.due_ns = match self.interface.poll_at(now, &self.sockets) {
+        if core::mem::take(&mut self.is_news) {
+            self.announce(device, now);
+        }
+        if let Some(probed) = self.probed.take() {
+            let advertisement = packets::advertisement((self.addresses.mac, probed), ALL_NODES);
+            send(device, now, &advertisement);
+        }
+        let question = self.question.take().unwrap_or_default();
+        let mut shown = Shown::of(device, &question);
+        self.interface
+            .poll_egress(now, &mut shown, &mut self.sockets);
+        let sockets_ns = match self.interface.poll_at(now, &self.sockets) {
             // smoltcp counts in microseconds, rounded down: not to be asked again within one.
             Some(at) => at.max(now + Duration::from_micros(1)).total_micros() as u64 * 1000,
             None => NEVER_NS,
         };
+        let dhcp_ns = self.dhcp.as_ref().map_or(NEVER_NS, Client::due_ns);
+        self.due_ns = sockets_ns.min(dhcp_ns);
     }
 
-    fn set_ipv4(&mut self, ipv4: Option<(Ipv4Addr, u8)>, gateway: Option<Ipv4Addr>) {
+    /// Tells everybody on the link where our addresses are, for whoever had them before may have had
+    /// them elsewhere (RFC 5227 §2.3, RFC 4861 §7.2.6). Once: a second time would take a timer.
+    fn announce(&self, device: &mut impl Device, now: Instant) {
+        let own = &self.addresses;
+        if let Some((address, _)) = own.ipv4 {
+            let (sender, target) = ((own.mac, address), ([0; 6], address));
+            send(
+                device,
+                now,
+                &packets::arp(BROADCAST, ARP_REQUEST, sender, target),
+            );
+        }
+        let addresses = [Some(own.link_local), own.ipv6.map(|(address, _)| address)];
+        for address in addresses.into_iter().flatten() {
+            let advertisement = packets::advertisement((own.mac, address), ALL_NODES);
+            send(device, now, &advertisement);
+        }
+    }
+
+    fn set_ipv4(&mut self, ipv4: Option<(Ipv4Addr, u8)>) {
         self.addresses.ipv4 = ipv4;
-        let ipv4 = ipv4.map(|(address, prefix)| IpCidr::from(Ipv4Cidr::new(address, prefix)));
-        let link_local = (self.addresses.link_local, LINK_LOCAL_PREFIX);
-        let ipv6 = [Some(link_local), self.addresses.ipv6]
-            .map(|cidr| cidr.map(|(address, prefix)| IpCidr::from(Ipv6Cidr::new(address, prefix))));
+        let ipv4 = ipv4.map(|(address, _)| IpCidr::from(Ipv4Cidr::new(address, 0)));
+        let global = self.addresses.ipv6.map(|(address, _)| address);
+        let ipv6 = [Some(self.addresses.link_local), global]
+            .map(|address| address.map(|address| IpCidr::from(Ipv6Cidr::new(address, 0))));
         self.interface.update_ip_addrs(|addresses| {
             addresses.clear();
             addresses.extend([ipv4, ipv6[0], ipv6[1]].into_iter().flatten());
         });
-        let routes = self.interface.routes_mut();
-        routes.remove_default_ipv4_route();
-        if let Some(gateway) = gateway {
-            let replaced = routes.add_default_ipv4_route(gateway);
-            debug_assert!(replaced.is_ok(), "there is room for one route");
-        }
+    }
+}
+
+/// The IPv6 address that somebody is about to take unless it is told not to (RFC 4862 §5.4.3). What it is
+/// told is for everybody, and the same as an announcement.
+fn probed6(frame: &[u8]) -> Option<Ipv6Addr> {
+    const SOLICITATION: u8 = 135;
+    const HOP_LIMIT: u8 = 255;
+    let ip = frame.get(IP..)?;
+    let is_probe = frame[12..14] == packets::IPV6
+        && *ip.get(6..8)? == [packets::ICMPV6, HOP_LIMIT]
+        && *ip.get(8..24)? == [0; 16]
+        && *ip.get(40)? == SOLICITATION;
+    let target = ip.get(48..)?.first_chunk()?;
+    is_probe.then(|| Ipv6Addr::from_octets(*target))
+}
+
+/// The message of a frame with a datagram from a DHCP server to a client, every length and checksum
+/// of which is right.
+fn dhcp_message(frame: &[u8]) -> Option<&[u8]> {
+    if frame.get(12..14)? != packets::IPV4 {
+        return None;
+    }
+    let ip = Ipv4Packet::new_checked(&frame[IP..]).ok()?;
+    let is_whole = !ip.more_frags() && ip.frag_offset() == 0;
+    if u8::from(ip.next_header()) != 17 || !is_whole || !ip.verify_checksum() {
+        return None;
+    }
+    let udp = UdpPacket::new_checked(ip.payload()).ok()?;
+    let ports = (udp.src_port(), udp.dst_port());
+    let (source, destination) = (ip.src_addr().into(), ip.dst_addr().into());
+    let is_dhcp =
+        ports == (DHCP_SERVER_PORT, DHCP_CLIENT_PORT) && udp.verify_checksum(&source, &destination);
+    is_dhcp.then(|| udp.payload())
+}
+
+/// Sends `frame`, if there is room for it; what is lost is asked for again.
+fn send(device: &mut impl Device, now: Instant, frame: &[u8]) {
+    if let Some(token) = device.transmit(now) {
+        token.consume(frame.len(), |room| room.copy_from_slice(frame));
     }
 }
 

@@ -92,6 +92,25 @@ pub fn mend_checksums(frame: &mut [u8]) {
     }
 }
 
+/// Gives the packet in a frame another DSCP and ECN.
+pub fn set_traffic_class(frame: &mut [u8], class: u8) {
+    if frame[12..14] == [0x08, 0x00] {
+        frame[15] = class;
+        Ipv4Packet::new_unchecked(&mut frame[14..]).fill_checksum();
+    } else {
+        Ipv6Packet::new_unchecked(&mut frame[14..]).set_traffic_class(class);
+    }
+}
+
+/// DSCP and ECN of the packet in a frame.
+pub fn traffic_class(frame: &[u8]) -> u8 {
+    if frame[12..14] == [0x08, 0x00] {
+        frame[15]
+    } else {
+        Ipv6Packet::new_unchecked(&frame[14..]).traffic_class()
+    }
+}
+
 /// Source, destination and payload of a frame with a UDP datagram that the service sent to the
 /// client, every checksum and length of which is right.
 pub fn open_udp(frame: &[u8]) -> (SocketAddr, SocketAddr, Vec<u8>) {

@@ -313,10 +313,11 @@ impl Station {
                 }
                 from.is_unspecified()
             }
-            Body::Icmp { kind, .. } => matches!(
-                kind,
-                icmp::MLD_REPORT | icmp::MLD2_REPORT | icmp::ROUTER_SOLICITATION
-            ),
+            Body::Icmp { kind, to, .. } => match kind {
+                icmp::MLD_REPORT | icmp::MLD2_REPORT | icmp::ROUTER_SOLICITATION => true,
+                icmp::NEIGHBOUR_ADVERTISEMENT => to.is_multicast(),
+                _ => false,
+            },
             Body::Udp { .. } | Body::Other(_) => false,
         }
     }

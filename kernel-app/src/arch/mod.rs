@@ -5,7 +5,6 @@
 
 pub mod x86_64;
 
-pub use self::x86_64::channels::Channel;
 #[cfg(target_os = "none")]
 pub use self::x86_64::channels::channels;
 pub use self::x86_64::ending;

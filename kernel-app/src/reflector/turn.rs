@@ -2,9 +2,7 @@
 
 use core::net::IpAddr;
 
-use super::datagram::{
-    Datagram, IP, IPV4_HEADER, IPV4_PLAIN, IPV6_HEADER, UDP, UDP_HEADER, changing,
-};
+use super::datagram::{Datagram, IP, IPV4_HEADER, IPV6_HEADER, UDP, UDP_HEADER, changing};
 use wire::checksum::Sum;
 
 /// Time to live and hop limit of answers (RFC 1700's recommendation).
@@ -33,8 +31,11 @@ pub fn turn_round(frame: &mut [u8], datagram: &Datagram, own_mac: [u8; 6]) {
             let Some(headers) = frame.first_chunk_mut::<IPV4_HEADERS>() else {
                 return;
             };
+            let [l0, l1] = ((IPV4_HEADER + datagram.udp_len) as u16).to_be_bytes();
+            // What was behind the datagram is no part of the answer.
+            headers[IP + 2..IP + 4].copy_from_slice(&[l0, l1]);
             let between = (own.octets(), client.octets(), datagram.addresses);
-            turn_ipv4(headers, own_mac, datagram.udp_len, between, udp_checksum);
+            turn_ipv4(headers, own_mac, between, udp_checksum);
         }
         (IpAddr::V6(client), IpAddr::V6(own)) => {
             let Some(headers) = frame.first_chunk_mut::<IPV6_HEADERS>() else {
@@ -43,7 +44,9 @@ pub fn turn_round(frame: &mut [u8], datagram: &Datagram, own_mac: [u8; 6]) {
             turn_ethernet(headers, own_mac);
             let [l0, l1] = (datagram.udp_len as u16).to_be_bytes();
             let ip = &mut headers[IP..IP + IPV6_HEADER];
-            ip[..8].copy_from_slice(&[0x60, 0, 0, 0, l0, l1, UDP, HOP_LIMIT]);
+            // The traffic class is the question's, the flow is not.
+            let (version, class) = (0x60 | ip[0] & 0x0f, ip[1] & 0xf0);
+            ip[..8].copy_from_slice(&[version, class, 0, 0, l0, l1, UDP, HOP_LIMIT]);
             ip[8..24].copy_from_slice(&own.octets());
             ip[24..].copy_from_slice(&client.octets());
             turn_udp(&mut headers[IP + IPV6_HEADER..], udp_checksum);
@@ -52,24 +55,24 @@ pub fn turn_round(frame: &mut [u8], datagram: &Datagram, own_mac: [u8; 6]) {
     }
 }
 
-/// The headers of an answer over IPv4. `between` are our address, the client's, and the sum of both.
+/// The headers of an answer over IPv4, of which version, traffic class and length are there already.
+/// `between` are our address, the client's, and the sum of both.
 #[inline(always)]
 pub fn turn_ipv4(
     headers: &mut [u8; IPV4_HEADERS],
     own_mac: [u8; 6],
-    udp_len: usize,
     (own, client, addresses): ([u8; 4], [u8; 4], Sum),
     udp_checksum: [u8; 2],
 ) {
     turn_ethernet(headers, own_mac);
-    let [l0, l1] = ((IPV4_HEADER + udp_len) as u16).to_be_bytes();
-    let start = [IPV4_PLAIN, 0, l0, l1, 0, 0, DONT_FRAGMENT, 0];
+    let ip = &mut headers[IP..IP + IPV4_HEADER];
+    let start = [ip[0], ip[1], ip[2], ip[3]];
+    let fixed = [0, 0, DONT_FRAGMENT, 0, HOP_LIMIT, UDP, 0, 0];
     let sum = addresses
         .plus(Sum::of_array(&start))
-        .plus(Sum::of_array(&[HOP_LIMIT, UDP, 0, 0]));
+        .plus(Sum::of_array(&fixed));
     let [c0, c1] = sum.checksum();
-    let ip = &mut headers[IP..IP + IPV4_HEADER];
-    ip[..8].copy_from_slice(&start);
+    ip[4..8].copy_from_slice(&[0, 0, DONT_FRAGMENT, 0]);
     ip[8..12].copy_from_slice(&[HOP_LIMIT, UDP, c0, c1]);
     ip[12..16].copy_from_slice(&own);
     ip[16..].copy_from_slice(&client);

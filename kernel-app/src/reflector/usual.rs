@@ -155,13 +155,7 @@ impl Usual {
         let answer = payload.first_chunk::<HEADER_LEN>()?;
         let checksum = common.plus(Sum::of_array(answer)).plus(kept).udp_checksum();
         let between = (self.own, client, addresses);
-        turn_ipv4(
-            headers,
-            self.own_mac,
-            usize::from(udp_len),
-            between,
-            checksum,
-        );
+        turn_ipv4(headers, self.own_mac, between, checksum);
         Some(IPV4_HEADERS + usize::from(udp_len) - UDP_HEADER)
     }
 }

@@ -15,7 +15,8 @@ use wire::{HEADER_LEN, Header};
 use super::*;
 use crate::args::Channel;
 use crate::testing::{
-    CLIENT_MAC, SERVICE_MAC, TestClock, TestDevice, frame, ip_frame, open_ip, open_udp, udp_frame,
+    CLIENT_MAC, SERVICE_MAC, TestClock, TestDevice, frame, ip_frame, open_ip, open_udp,
+    set_traffic_class, traffic_class, udp_frame,
 };
 
 mod alike;
@@ -32,7 +33,10 @@ fn start(arguments: &str) -> (TestService, TestClock) {
     let storage = Box::leak(Box::new(Storage::new()));
     let published = Box::leak(Box::new(Published::new()));
     let device = TestDevice::default();
-    let service = Service::new(device, clock.clone(), &args, 0xb007, storage, published);
+    let mut service = Service::new(device, clock.clone(), &args, 0xb007, storage, published);
+    // Who it is, which it tells everybody.
+    let is_question = |frame: &Vec<u8>| frame[12..14] == [0x08, 0x00];
+    service.device.outbox.retain(is_question);
     (service, clock)
 }
 
@@ -187,17 +191,8 @@ fn answers_arp() {
 #[test]
 fn answers_ping() {
     let mut service = static_service();
-    exchange(&mut service, arp_request());
-    let echo = Icmpv4Repr::EchoRequest {
-        ident: 3,
-        seq_no: 4,
-        data: b"fathom",
-    };
     let (client, own) = (IpAddr::V4(CLIENT), IpAddr::V4(OWN));
-    let ping = ip_frame(client, own, IpProtocol::Icmp, echo.buffer_len(), |bytes| {
-        let mut packet = Icmpv4Packet::new_unchecked(bytes);
-        echo.emit(&mut packet, &ChecksumCapabilities::default());
-    });
+    let ping = ping(client, own);
     let answers = exchange(&mut service, ping);
     let (from, to, packet) = open_ip(&answers[0], IpProtocol::Icmp);
     assert_eq!((from, to), (own, client));
@@ -281,17 +276,124 @@ fn a_failed_device_ends_the_service() {
     assert_eq!(service.poll(), Err(ServiceError::Device(fault)));
 }
 
+/// The frames that a service on `arguments` sends before anybody asks it anything.
+fn first_frames(arguments: &str) -> Vec<Vec<u8>> {
+    let args = Args::parse([(Channel::CommandLine, arguments)]).unwrap();
+    let (storage, published) = (Box::leak(Box::default()), Box::leak(Box::default()));
+    let clock = TestClock::default();
+    let service = Service::new(TestDevice::default(), clock, &args, 1, storage, published);
+    service.device.outbox.into()
+}
+
+fn is_announcement(frame: &[u8]) -> bool {
+    EthernetFrame::new_unchecked(frame).ethertype() == EthernetProtocol::Arp
+        && frame[..6] == [0xff; 6]
+        && frame[20..22] == [0, 1]
+        && frame[22..28] == SERVICE_MAC
+        && frame[28..32] == OWN.octets()
+        && frame[38..42] == OWN.octets()
+}
+
+fn is_advertisement_of(frame: &[u8], own: Ipv6Addr) -> bool {
+    const OVERRIDE: u8 = 0x20;
+    frame.len() == 86
+        && frame[..6] == [0x33, 0x33, 0, 0, 0, 1]
+        && frame[54] == 136
+        && frame[58] == OVERRIDE
+        && frame[62..78] == own.octets()
+        && frame[80..] == SERVICE_MAC
+}
+
+#[test]
+fn announces_its_addresses_at_the_start() {
+    let frames = first_frames("ip=10.0.2.15/24 ip6=2001:db8::15/64");
+    assert_eq!(frames.len(), 3);
+    assert!(is_announcement(&frames[0]), "{:02x?}", frames[0]);
+    assert!(is_advertisement_of(&frames[1], link_local()));
+    assert!(is_advertisement_of(
+        &frames[2],
+        "2001:db8::15".parse().unwrap()
+    ));
+}
+
+#[test]
+fn a_host_that_is_about_to_take_its_address_is_told() {
+    let mut service = static_service();
+    let mut probe = arp_request();
+    probe[28..32].fill(0);
+    let answers = exchange(&mut service, probe);
+    assert_eq!(answers.len(), 1);
+    assert_eq!(answers[0][20..22], [0, 2]);
+    assert_eq!(answers[0][28..32], OWN.octets());
+    for own in [link_local(), "2001:db8::15".parse().unwrap()] {
+        let solicitation = Icmpv6Repr::Ndisc(NdiscRepr::NeighborSolicit {
+            target_addr: own,
+            lladdr: None,
+        });
+        let mut probe = icmpv6(Ipv6Addr::UNSPECIFIED, own, &solicitation);
+        probe[..2].copy_from_slice(&[0x33, 0x33]);
+        let answers = exchange(&mut service, probe.clone());
+        assert_eq!(answers.len(), 1);
+        assert!(is_advertisement_of(&answers[0], own));
+        probe[77] ^= 1;
+        assert!(
+            exchange(&mut service, probe).is_empty(),
+            "another's address"
+        );
+    }
+}
+
+#[test]
+fn the_first_ping_of_a_stranger_is_answered() {
+    for path in ["reflector", "smoltcp"] {
+        for ip in ["10.0.2.15/24", "10.0.2.15/32", "10.0.2.15/31"] {
+            let (mut service, _) = start(&std::format!("ip={ip} gw=10.0.9.1 path={path}"));
+            let own = IpAddr::V4(OWN);
+            for client in ["10.0.2.2", "192.0.2.1", "10.0.9.1"] {
+                let client: IpAddr = client.parse().unwrap();
+                let answers = exchange(&mut service, ping(client, own));
+                assert_eq!(answers.len(), 1, "{client}");
+                assert_eq!(open_ip(&answers[0], IpProtocol::Icmp).1, client);
+                let source = std::format!("{client}:40000");
+                let answers = exchange(&mut service, request_frame(&source, "10.0.2.15:9000"));
+                assert_eq!(answers.len(), 1, "{client}");
+                assert_eq!(answers[0][..6], CLIENT_MAC);
+            }
+        }
+    }
+}
+
+fn ping(client: IpAddr, own: IpAddr) -> Vec<u8> {
+    let echo = Icmpv4Repr::EchoRequest {
+        ident: 3,
+        seq_no: 4,
+        data: b"fathom",
+    };
+    ip_frame(client, own, IpProtocol::Icmp, echo.buffer_len(), |bytes| {
+        let mut packet = Icmpv4Packet::new_unchecked(bytes);
+        echo.emit(&mut packet, &ChecksumCapabilities::default());
+    })
+}
+
 /// What a DHCP server makes of the service's message `frame`: the answer to it.
 fn dhcp_answer(frame: &[u8]) -> (DhcpMessageType, Vec<u8>) {
+    dhcp_answer_with(frame, |_| {})
+}
+
+/// The same, changed.
+fn dhcp_answer_with(
+    frame: &[u8],
+    change: impl FnOnce(&mut DhcpRepr<'_>),
+) -> (DhcpMessageType, Vec<u8>) {
     let (_, to, message) = open_udp(frame);
-    assert_eq!(to.to_string(), "255.255.255.255:67");
+    assert_eq!(to.port(), 67);
     let packet = DhcpPacket::new_checked(&message[..]).unwrap();
     let asked = DhcpRepr::parse(&packet).unwrap();
     let message_type = match asked.message_type {
         DhcpMessageType::Discover => DhcpMessageType::Offer,
         _ => DhcpMessageType::Ack,
     };
-    let answer = DhcpRepr {
+    let mut answer = DhcpRepr {
         message_type,
         your_ip: OWN,
         server_ip: CLIENT,
@@ -305,6 +407,7 @@ fn dhcp_answer(frame: &[u8]) -> (DhcpMessageType, Vec<u8>) {
         max_size: None,
         ..asked.clone()
     };
+    change(&mut answer);
     let mut bytes = vec![0; answer.buffer_len()];
     answer
         .emit(&mut DhcpPacket::new_unchecked(&mut bytes[..]))
@@ -317,7 +420,6 @@ fn dhcp_answer(frame: &[u8]) -> (DhcpMessageType, Vec<u8>) {
 #[test]
 fn takes_a_lease_and_loses_it() {
     let (mut service, clock) = start("ip=dhcp");
-    assert_eq!(service.poll(), Ok(true));
     let discover = service.device.outbox.pop_front().unwrap();
     assert_eq!(service.ready(0).ip, None);
 
@@ -349,9 +451,99 @@ fn takes_a_lease_and_loses_it() {
 }
 
 #[test]
+fn a_lease_of_twenty_seconds_is_kept_without_an_outage() {
+    let (mut service, clock) = start("ip=dhcp");
+    let mut renewals = 0;
+    let mut announcements = 0;
+    for tenth in 0..1200 {
+        clock.set(tenth * SECOND_NS / 10);
+        service.poll().unwrap();
+        while let Some(frame) = service.device.outbox.pop_front() {
+            if frame[12..14] != [0x08, 0x00] {
+                announcements += u32::from(is_announcement(&frame));
+                continue;
+            }
+            let (_, answer) = dhcp_answer_with(&frame, |answer| {
+                answer.lease_duration = Some(20);
+                if tenth > 0 {
+                    renewals += 1;
+                    answer.subnet_mask = None;
+                    answer.router = None;
+                }
+            });
+            service.device.inbox.push_back(answer);
+            service.poll().unwrap();
+        }
+        let ready = service.ready(0);
+        assert_eq!(
+            ready.ip,
+            Some((OWN, 24)),
+            "after {tenth} tenths of a second"
+        );
+        assert_eq!(ready.configuration.gateway, Some(CLIENT));
+        let request = request_frame("192.0.2.1:5", "10.0.2.15:9000");
+        let (renewal, answers): (Vec<_>, Vec<_>) = exchange(&mut service, request)
+            .into_iter()
+            .partition(|frame| open_udp(frame).1.port() == 67);
+        assert_eq!(answers.len(), 1);
+        service.device.outbox.extend(renewal);
+    }
+    assert!((10..=12).contains(&renewals), "{renewals}");
+    assert_eq!(announcements, 1, "of a new lease, not of a renewed one");
+}
+
+#[test]
+fn a_dhcp_server_may_set_arguments() {
+    let (mut service, _) = start("ip=dhcp");
+    let text = b"path=smoltcp port=7777";
+    while service.ready(0).ip.is_none() {
+        let question = service.device.outbox.pop_front().unwrap();
+        let option = [smoltcp::wire::DhcpOption {
+            kind: 224,
+            data: text,
+        }];
+        let (_, to, message) = open_udp(&question);
+        assert_eq!(to.port(), 67);
+        let packet = DhcpPacket::new_checked(&message[..]).unwrap();
+        let asked = DhcpRepr::parse(&packet).unwrap();
+        let mut answer = DhcpRepr {
+            message_type: DhcpMessageType::Ack,
+            your_ip: OWN,
+            server_identifier: Some(CLIENT),
+            parameter_request_list: None,
+            requested_ip: None,
+            client_identifier: None,
+            max_size: None,
+            additional_options: &option,
+            ..asked.clone()
+        };
+        if asked.message_type == DhcpMessageType::Discover {
+            answer.message_type = DhcpMessageType::Offer;
+        }
+        let mut bytes = vec![0; answer.buffer_len()];
+        let mut packet = DhcpPacket::new_unchecked(&mut bytes[..]);
+        answer.emit(&mut packet).unwrap();
+        let (server, everybody) = ("10.0.2.2:67", "255.255.255.255:68");
+        let frame = udp_frame(server.parse().unwrap(), everybody.parse().unwrap(), &bytes);
+        service.device.inbox.push_back(frame);
+        service.poll().unwrap();
+    }
+    service.device.outbox.clear();
+    let text = service.arguments().unwrap();
+    let args = Args::parse([(Channel::Dhcp, text)]).unwrap();
+    service.configure(&args);
+    let ready = service.ready(0);
+    assert_eq!((ready.ip, ready.port), (Some((OWN, 8)), 7777));
+    let sources = ready.configuration.sources;
+    assert_eq!(sources.of("port"), Some(Channel::Dhcp));
+    let answers = exchange(&mut service, request_frame("10.0.2.2:5", "10.0.2.15:7777"));
+    assert_eq!(answers.len(), 1, "by sockets");
+}
+
+#[test]
 fn asks_for_a_lease_every_second_and_gives_up_in_time() {
     let (mut service, clock) = start("");
-    let mut asked = 0;
+    let mut asked = service.device.outbox.drain(..).count();
     for tenth in 0..LEASE_TIMEOUT_S * 10 {
         clock.set(tenth * SECOND_NS / 10);
         service.poll().unwrap();

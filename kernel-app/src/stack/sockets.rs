@@ -2,8 +2,7 @@
 //!
 //! Everything the reflector leaves out is in it, as a program on sockets has it: the payload is
 //! copied out of the frame, out of the socket, into the socket and into a frame, and an answer goes
-//! where the neighbour cache says. An answer to a host that is not in it waits there, and those
-//! behind it wait too, until it is known or given up. What the reflector buys is the difference.
+//! where the neighbour cache says. What the reflector buys is the difference.
 
 use core::net::{IpAddr, SocketAddr};
 
@@ -14,8 +13,8 @@ use wire::MAX_PAYLOAD;
 use super::Stack;
 use crate::services::{ECHO_PORT, Service};
 
-/// DHCP's and the services'.
-const SOCKETS: usize = 3;
+/// The services'.
+const SOCKETS: usize = 2;
 
 /// Datagrams that a socket holds each way: each is answered before the next is taken in, but an
 /// answer may have to wait for its neighbour.

@@ -11,33 +11,10 @@ use core::ops::Range;
 use super::firmware::Firmware;
 use super::memory::{MAX_TEXT, Memory};
 use super::smbios;
+use crate::args::Channel;
 
-/// Origin of a text, in the order of precedence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Channel {
-    /// The kernel command line.
-    CommandLine,
-    /// SMBIOS OEM strings that start with `fathom:`, separated by spaces.
-    Smbios,
-    /// The configuration file, from the disk or as a boot module.
-    File,
-}
-
-impl Channel {
-    /// Number of channels.
-    const COUNT: usize = 3;
-    const ALL: [Self; Self::COUNT] = [Self::CommandLine, Self::Smbios, Self::File];
-}
-
-impl fmt::Display for Channel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::CommandLine => "command line",
-            Self::Smbios => "SMBIOS",
-            Self::File => "configuration file",
-        })
-    }
-}
+/// The channels that there are at boot, in the order of precedence.
+const CHANNELS: [Channel; 3] = [Channel::CommandLine, Channel::Smbios, Channel::File];
 
 /// Why a text can't be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,21 +30,32 @@ impl fmt::Display for ChannelError {
         match self {
             Self::TooLong(channel) => write!(
                 f,
-                "the boot arguments of the {channel} are too long: expected {MAX_TEXT} bytes at most"
+                "the boot arguments of the {} are too long: expected {MAX_TEXT} bytes at most",
+                description(*channel)
             ),
             Self::NotUtf8(channel) => {
+                let channel = description(*channel);
                 write!(f, "the boot arguments of the {channel} are not UTF-8")
             }
         }
     }
 }
 
+const fn description(channel: Channel) -> &'static str {
+    match channel {
+        Channel::CommandLine => "command line",
+        Channel::Smbios => "SMBIOS",
+        Channel::File => "configuration file",
+        Channel::Dhcp => "DHCP server",
+    }
+}
+
 /// Copies of the texts.
 #[derive(Debug)]
 pub struct Texts {
-    bytes: [u8; Channel::COUNT * MAX_TEXT],
+    bytes: [u8; CHANNELS.len() * MAX_TEXT],
     len: usize,
-    ranges: [Range<usize>; Channel::COUNT],
+    ranges: [Range<usize>; CHANNELS.len()],
 }
 
 impl Texts {
@@ -75,7 +63,7 @@ impl Texts {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            bytes: [0; Channel::COUNT * MAX_TEXT],
+            bytes: [0; CHANNELS.len() * MAX_TEXT],
             len: 0,
             ranges: [0..0, 0..0, 0..0],
         }
@@ -125,7 +113,7 @@ impl Texts {
 
     /// Returns the texts that are there, with the channel of each, in the order of precedence.
     pub fn iter(&self) -> impl Iterator<Item = (Channel, &str)> + Clone {
-        Channel::ALL.into_iter().filter_map(|channel| {
+        CHANNELS.into_iter().filter_map(|channel| {
             let text = self.bytes.get(self.ranges[channel as usize].clone())?;
             // Only whole texts were put there.
             let text = str::from_utf8(text).unwrap_or_default();

@@ -1,29 +1,18 @@
 //! The reflector and the stack's sockets answer alike: the same frames, good and bad, through both.
 //!
-//! What may differ, and why:
+//! What may differ, and why: ICMP errors about UDP ports that nobody listens on and about extension
+//! headers. The stack sends them, and a service that is to be as quiet as a firewall does not.
 //!
-//! - The Ethernet address an answer goes to: the reflector's goes to where the question came from,
-//!   the stack's to what its neighbour cache says. So it is left out of the comparison.
-//! - ICMP errors about UDP ports that nobody listens on and about extension headers: the stack
-//!   sends them, and a service that is to be as quiet as a firewall does not.
-//! - Looking for the neighbours that such errors are for, at most once a second.
-//!
-//! Clients are neighbours that the stack knows, or behind its gateway: an answer of its to any
-//! other waits for a neighbour to be found, and those behind it too, which is what the reflector
-//! is there to avoid. So no frame is a stranger's ([`is_strangers`]). All else, ARP and echo requests
-//! among it, is the same stack's on both paths.
+//! Nobody has introduced themselves before: both know where to answer from the question.
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::services::ECHO_PORT;
-use frames::is_strangers;
 
 mod frames;
 
 const PORT: u16 = 9000;
-const ARP_REQUEST: u8 = 1;
-const NEIGHBOUR_SOLICITATION: u8 = 135;
 
 /// A clock that stands still, so that both paths stamp the same times.
 #[derive(Clone, Copy)]
@@ -44,17 +33,14 @@ struct Answers {
 }
 
 impl Answers {
-    fn sort(mut frame: Vec<u8>, into: &mut Self) {
-        frame[..6].fill(0);
+    fn sort(frame: Vec<u8>, into: &mut Self) {
         let (protocol, ip) = match frame[12..14] {
             [0x08, 0x00] => (frame[23], 34),
             [0x86, 0xdd] => (frame[20], 54),
-            [0x08, 0x06] if frame[21] == ARP_REQUEST => return,
             _ => return into.other.push(frame),
         };
         let is_error = match protocol {
             1 => matches!(frame[ip], 3 | 11 | 12),
-            58 if frame[ip] == NEIGHBOUR_SOLICITATION => return,
             58 => frame[ip] < 128,
             _ => false,
         };
@@ -77,19 +63,12 @@ fn run(path: &str, frames: &[Vec<u8>]) -> (Answers, [u64; 3]) {
     let published = Box::leak(Box::new(Published::new()));
     let device = TestDevice::default();
     let mut service = Service::new(device, Stopped, &args, 0xb007, &mut storage, published);
+    service.device.outbox.clear();
     let mut send = |frame: Vec<u8>| {
         service.device.inbox.push_back(frame);
         service.poll().unwrap();
         service.device.outbox.drain(..).collect::<Vec<_>>()
     };
-    // The neighbours introduce themselves.
-    for frame in [
-        arp_request(),
-        solicitation("fe80::2", link_local()),
-        solicitation("2001:db8::2", "2001:db8::15".parse().unwrap()),
-    ] {
-        assert_eq!(send(frame).len(), 1);
-    }
     let mut answers = Answers::default();
     for frame in frames {
         for answer in send(frame.clone()) {
@@ -99,14 +78,6 @@ fn run(path: &str, frames: &[Vec<u8>]) -> (Answers, [u64; 3]) {
     let counters = service.published.read();
     let counts = [counters.replied, counters.unsupported, counters.echoed];
     (answers, counts)
-}
-
-fn solicitation(client: &str, own: Ipv6Addr) -> Vec<u8> {
-    let solicitation = Icmpv6Repr::Ndisc(NdiscRepr::NeighborSolicit {
-        target_addr: own,
-        lladdr: Some(EthernetAddress(CLIENT_MAC).into()),
-    });
-    icmpv6(client.parse().unwrap(), own, &solicitation)
 }
 
 fn assert_alike(frames: &[Vec<u8>]) -> (Answers, [u64; 3]) {
@@ -164,23 +135,39 @@ fn a_closed_port_is_an_error_to_the_stack_alone() {
     assert_eq!(answers.errors[0][34..36], [3, 3], "port unreachable");
 }
 
-/// What is left out of the comparison is no more than has to be.
+/// A damaged source is damage, and not another client.
 #[test]
-fn strangers_are_neighbours_that_the_stack_would_have_to_look_for() {
-    for (source, own, is_left_out) in [
-        ("10.0.2.3:40000", "10.0.2.15:9000", true),
-        ("[fe80::3]:40000", "[fe80::5054:ff:fe12:3456]:9000", true),
-        ("[2001:db9::2]:40000", "[2001:db8::15]:9000", true),
-        ("10.0.2.2:40000", "10.0.2.15:9000", false),
-        ("192.0.2.99:40000", "10.0.2.15:9000", false),
-        ("[fe80::2]:40000", "[fe80::5054:ff:fe12:3456]:9000", false),
+fn neither_answers_a_damaged_source() {
+    for (source, own) in [
+        ("10.0.2.3:40000", "10.0.2.15:9000"),
+        ("[fe80::3]:40000", "[fe80::5054:ff:fe12:3456]:9000"),
+        ("[2001:db9::2]:40000", "[2001:db8::15]:9000"),
+        ("192.0.2.99:40000", "10.0.2.15:9000"),
     ] {
-        let mut frame = request_frame(source, own);
-        assert_eq!(is_strangers(&frame), is_left_out, "{source}");
-        // The last byte of the source: damage, and nobody's frame.
+        let frame = request_frame(source, own);
+        let (answers, counts) = assert_alike(core::slice::from_ref(&frame));
+        assert_eq!((answers.service.len(), counts), (1, [1, 0, 0]), "{source}");
+        let mut frame = frame;
+        // The last byte of the source.
         frame[if own.starts_with('[') { 37 } else { 29 }] ^= 0x40;
-        assert!(!is_strangers(&frame), "{source}, damaged");
         let (answers, counts) = assert_alike(&[frame]);
         assert_eq!((answers, counts), (Answers::default(), [0; 3]));
+    }
+}
+
+/// What is not a datagram for the services, or not plain, is answered alike as well.
+#[test]
+fn both_mirror_the_traffic_class() {
+    for (client, own) in [
+        ("10.0.2.2:40000", "10.0.2.15:9000"),
+        ("[2001:db9::2]:40000", "[2001:db8::15]:9000"),
+    ] {
+        for class in [0x00, 0x01, 0xb9, 0xff] {
+            let mut frame = request_frame(client, own);
+            set_traffic_class(&mut frame, class);
+            let (answers, _) = assert_alike(&[frame]);
+            assert_eq!(traffic_class(&answers.service[0]), class, "{client}");
+            open_udp(&answers.service[0]);
+        }
     }
 }

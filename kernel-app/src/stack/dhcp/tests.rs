@@ -1,0 +1,177 @@
+//! A client and a server's messages, on a clock that is set.
+
+use std::vec::Vec;
+
+use super::*;
+
+pub const MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
+pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
+pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 3);
+const SERVER_MAC: [u8; 6] = [0x52, 0x55, 10, 0, 2, 3];
+
+/// A server's message of type `kind` about [`ADDRESS`].
+pub fn answer(kind: u8, transaction: u32, options: &[(u8, &[u8])]) -> Vec<u8> {
+    let mut message = vec![0; 240];
+    message[..3].copy_from_slice(&[2, 1, 6]);
+    message[4..8].copy_from_slice(&transaction.to_be_bytes());
+    message[16..20].copy_from_slice(&ADDRESS.octets());
+    message[28..34].copy_from_slice(&MAC);
+    message[236..240].copy_from_slice(&[99, 130, 83, 99]);
+    message.extend([53, 1, kind]);
+    for (code, value) in options {
+        message.extend([*code, value.len() as u8]);
+        message.extend(*value);
+    }
+    message.push(255);
+    message
+}
+
+const SERVED_BY: (u8, &[u8]) = (54, &[10, 0, 2, 3]);
+const MASK: (u8, &[u8]) = (1, &[255, 255, 255, 0]);
+const ROUTER: (u8, &[u8]) = (3, &[10, 0, 2, 2]);
+const TWENTY_S: (u8, &[u8]) = (51, &[0, 0, 0, 20]);
+
+/// A question's type, transaction, own and requested address.
+fn read(outgoing: &Outgoing) -> (u8, u32, Ipv4Addr) {
+    let message = &outgoing.message;
+    let transaction = u32::from_be_bytes(*message[4..].first_chunk().unwrap());
+    let own = Ipv4Addr::from_octets(*message[12..].first_chunk().unwrap());
+    assert_eq!(message[240..242], [53, 1]);
+    (message[242], transaction, own)
+}
+
+/// A client that has a lease of `options` since the start.
+fn bound(options: &[(u8, &[u8])]) -> Client {
+    let mut client = Client::new(MAC, 99, 0);
+    let (kind, transaction, _) = read(&client.poll(0).unwrap());
+    assert_eq!(kind, 1);
+    client.receive(&answer(2, transaction, options), SERVER_MAC, 0);
+    let request = client.poll(0).unwrap();
+    assert_eq!(read(&request), (3, transaction, Ipv4Addr::UNSPECIFIED));
+    assert_eq!(request.to, Ipv4Addr::BROADCAST);
+    client.receive(&answer(5, transaction, options), SERVER_MAC, 0);
+    assert!(client.poll(0).is_none());
+    client
+}
+
+#[test]
+fn a_short_lease_is_renewed_in_time_and_again() {
+    let mut client = bound(&[SERVED_BY, MASK, ROUTER, TWENTY_S]);
+    let lease = *client.lease().unwrap();
+    assert_eq!(lease.gateway, Some(Ipv4Addr::new(10, 0, 2, 2)));
+    let mut transactions = Vec::new();
+    for round in 1..=30 {
+        assert_eq!(client.due_ns(), round * 10 * SECOND_NS);
+        let request = client.poll(client.due_ns()).unwrap();
+        assert_eq!((request.to, request.to_mac), (SERVER, SERVER_MAC));
+        assert_eq!(request.from, ADDRESS);
+        let (kind, transaction, own) = read(&request);
+        assert_eq!((kind, own), (3, ADDRESS));
+        transactions.push(transaction);
+        // Neither mask nor router, as some servers do, nor who it is, as none should.
+        let options: &[_] = if round % 2 == 0 {
+            &[TWENTY_S]
+        } else {
+            &[SERVED_BY, TWENTY_S]
+        };
+        client.receive(
+            &answer(5, transaction, options),
+            SERVER_MAC,
+            round * 10 * SECOND_NS,
+        );
+        assert_eq!(client.lease(), Some(&lease), "no outage");
+    }
+    transactions.sort_unstable();
+    transactions.dedup();
+    assert_eq!(transactions.len(), 30);
+}
+
+#[test]
+fn a_server_that_is_gone_is_asked_less_and_less_until_anybody_is() {
+    let mut client = bound(&[SERVED_BY, MASK, TWENTY_S]);
+    let mut asked = Vec::new();
+    while client.lease().is_some() {
+        let now_ns = client.due_ns();
+        assert!(now_ns <= 20 * SECOND_NS);
+        let outgoing = client.poll(now_ns).unwrap();
+        asked.push((now_ns / 1_000_000, outgoing.to == SERVER));
+    }
+    let last = asked.pop().unwrap();
+    assert_eq!(last, (20_000, false), "the end: a new address is asked for");
+    let expected = [
+        (10_000, true),
+        (13_750, true),
+        (15_625, true),
+        (16_625, true),
+        (17_500, false),
+        (18_750, false),
+        (19_750, false),
+    ];
+    assert_eq!(asked, expected);
+}
+
+#[test]
+fn a_refusal_has_it_begin_again_but_not_at_once() {
+    let mut client = bound(&[SERVED_BY, MASK, TWENTY_S]);
+    let (_, transaction, _) = read(&client.poll(10 * SECOND_NS).unwrap());
+    client.receive(
+        &answer(6, transaction + 1, &[SERVED_BY]),
+        SERVER_MAC,
+        10 * SECOND_NS,
+    );
+    assert!(client.lease().is_some(), "an answer to another");
+    client.receive(
+        &answer(6, transaction, &[SERVED_BY]),
+        SERVER_MAC,
+        10 * SECOND_NS,
+    );
+    assert_eq!(client.lease(), None);
+    assert_eq!(client.due_ns(), 11 * SECOND_NS);
+    assert_eq!(read(&client.poll(11 * SECOND_NS).unwrap()).0, 1);
+}
+
+#[test]
+fn an_offer_that_nobody_acknowledges_is_given_up() {
+    let mut client = Client::new(MAC, 99, 0);
+    let (_, transaction, _) = read(&client.poll(0).unwrap());
+    client.receive(&answer(2, transaction, &[]), SERVER_MAC, 0);
+    assert!(client.poll(0).is_none(), "of no server");
+    client.receive(&answer(2, transaction, &[SERVED_BY]), SERVER_MAC, 0);
+    let mut kinds = Vec::new();
+    for _ in 0..7 {
+        kinds.push(read(&client.poll(client.due_ns()).unwrap()).0);
+    }
+    assert_eq!(kinds, [3, 3, 3, 3, 3, 1, 1]);
+}
+
+#[test]
+fn leases_end_as_the_server_says() {
+    let due_s = |options: &[(u8, &[u8])]| bound(options).due_ns() / SECOND_NS;
+    let t1: (u8, &[u8]) = (58, &[0, 0, 0, 3]);
+    let t2: (u8, &[u8]) = (59, &[0, 0, 0, 4]);
+    assert_eq!(due_s(&[SERVED_BY, TWENTY_S, t1, t2]), 3);
+    assert_eq!(due_s(&[SERVED_BY, TWENTY_S, t2]), 10);
+    let late: (u8, &[u8]) = (58, &[0, 0, 0, 30]);
+    assert_eq!(due_s(&[SERVED_BY, TWENTY_S, late, t2]), 10);
+    assert_eq!(due_s(&[SERVED_BY]), 60, "a lease without a length");
+    assert_eq!(
+        due_s(&[SERVED_BY, (51, &[0; 4])]),
+        1,
+        "a lease of no length"
+    );
+    let endless = bound(&[SERVED_BY, (51, &[0xff; 4])]);
+    assert_eq!(endless.due_ns(), NEVER_NS);
+}
+
+#[test]
+fn arguments_are_those_of_the_last_that_had_any() {
+    let mut client = bound(&[SERVED_BY, TWENTY_S, (224, b"port=1")]);
+    assert_eq!(client.arguments().as_str(), Some("port=1"));
+    let (_, transaction, _) = read(&client.poll(10 * SECOND_NS).unwrap());
+    client.receive(
+        &answer(5, transaction, &[TWENTY_S]),
+        SERVER_MAC,
+        10 * SECOND_NS,
+    );
+    assert_eq!(client.arguments().as_str(), Some("port=1"));
+}

@@ -1,0 +1,199 @@
+//! The few frames that the service sends of its own accord, or shows its own stack.
+//!
+//! Layouts: RFC 826, RFC 4861 §4.4, RFC 791 §3.1, RFC 768. Pure bytes; no unsafe code.
+
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+use wire::checksum::Sum;
+
+pub const BROADCAST: [u8; 6] = [0xff; 6];
+
+/// EtherTypes (IANA).
+pub const IPV4: [u8; 2] = [0x08, 0x00];
+pub const ARP: [u8; 2] = [0x08, 0x06];
+pub const IPV6: [u8; 2] = [0x86, 0xdd];
+
+/// Where an Ethernet frame's payload starts.
+pub const IP: usize = 14;
+
+/// ARP operations (RFC 826), after hardware and protocol types and lengths.
+pub const ARP_REQUEST: u8 = 1;
+pub const ARP_REPLY: u8 = 2;
+
+/// Ethernet and IPv4, and the lengths of their addresses (RFC 826).
+pub const ARP_ETHERNET_IPV4: [u8; 7] = [0, 1, 0x08, 0x00, 6, 4, 0];
+
+/// Length of a frame with an ARP packet for Ethernet and IPv4, in bytes.
+pub const ARP_LEN: usize = IP + 28;
+
+/// ICMPv6: protocol number, and message types (RFC 4443, RFC 4861).
+pub const ICMPV6: u8 = 58;
+pub const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
+
+/// Hop limit of neighbour discovery (RFC 4861 §7.1).
+const DISCOVERY_HOP_LIMIT: u8 = 255;
+
+/// Flag of an advertisement that replaces what its receiver knows (RFC 4861 §4.4).
+const OVERRIDE: u8 = 0x20;
+
+/// The option that carries the Ethernet address of the advertisement's target, in units of 8 bytes.
+const TARGET_ADDRESS: [u8; 2] = [2, 1];
+
+const IPV6_HEADER: usize = 40;
+const ADVERTISEMENT: usize = 32;
+
+/// Length of a frame with a neighbour advertisement, in bytes.
+pub const ADVERTISEMENT_LEN: usize = IP + IPV6_HEADER + ADVERTISEMENT;
+
+/// An Ethernet and an IP address.
+pub type Host<A> = ([u8; 6], A);
+
+fn ethernet(frame: &mut [u8], to: [u8; 6], from: [u8; 6], ethertype: [u8; 2]) {
+    frame[..6].copy_from_slice(&to);
+    frame[6..12].copy_from_slice(&from);
+    frame[12..14].copy_from_slice(&ethertype);
+}
+
+/// An ARP packet, in a frame to the Ethernet address `to`.
+pub fn arp(
+    to: [u8; 6],
+    operation: u8,
+    sender: Host<Ipv4Addr>,
+    target: Host<Ipv4Addr>,
+) -> [u8; ARP_LEN] {
+    let mut frame = [0; ARP_LEN];
+    ethernet(&mut frame, to, sender.0, ARP);
+    frame[IP..IP + 7].copy_from_slice(&ARP_ETHERNET_IPV4);
+    frame[IP + 7] = operation;
+    for (at, (mac, ip)) in [(IP + 8, sender), (IP + 18, target)] {
+        frame[at..at + 6].copy_from_slice(&mac);
+        frame[at + 6..at + 10].copy_from_slice(&ip.octets());
+    }
+    frame
+}
+
+/// A neighbour advertisement that nobody has asked for: `of` has its IP address at its Ethernet
+/// address.
+pub fn advertisement(of: Host<Ipv6Addr>, to: Host<Ipv6Addr>) -> [u8; ADVERTISEMENT_LEN] {
+    let mut frame = [0; ADVERTISEMENT_LEN];
+    ethernet(&mut frame, to.0, of.0, IPV6);
+    let ip = &mut frame[IP..];
+    ip[0] = 0x60;
+    ip[5] = ADVERTISEMENT as u8;
+    ip[6] = ICMPV6;
+    ip[7] = DISCOVERY_HOP_LIMIT;
+    ip[8..24].copy_from_slice(&of.1.octets());
+    ip[24..40].copy_from_slice(&to.1.octets());
+    let message = &mut ip[IPV6_HEADER..];
+    message[0] = NEIGHBOUR_ADVERTISEMENT;
+    message[4] = OVERRIDE;
+    message[8..24].copy_from_slice(&of.1.octets());
+    message[24..26].copy_from_slice(&TARGET_ADDRESS);
+    message[26..32].copy_from_slice(&of.0);
+    let sum = Sum::of(&ip[8..])
+        .plus(Sum::of_network_word(ADVERTISEMENT as u16))
+        .plus(Sum::of_network_word(ICMPV6.into()));
+    ip[IPV6_HEADER + 2..IPV6_HEADER + 4].copy_from_slice(&sum.checksum());
+    frame
+}
+
+/// The address of all nodes on the link, and the Ethernet group it stands for (RFC 4291 §2.7.1,
+/// RFC 2464 §7).
+pub const ALL_NODES: Host<Ipv6Addr> = (
+    [0x33, 0x33, 0, 0, 0, 1],
+    Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1),
+);
+
+/// Length of the headers of a UDP datagram over IPv4, in bytes.
+pub const UDP4_HEADERS: usize = IP + 20 + 8;
+
+/// Writes the headers in front of a UDP payload that fills the rest of `frame`.
+pub fn udp4(
+    frame: &mut [u8],
+    to_mac: [u8; 6],
+    from_mac: [u8; 6],
+    (from, from_port): (Ipv4Addr, u16),
+    (to, to_port): (Ipv4Addr, u16),
+) {
+    ethernet(frame, to_mac, from_mac, IPV4);
+    let packet = &mut frame[IP..];
+    let udp_len = (packet.len() - 20) as u16;
+    let (ip, udp) = packet.split_at_mut(20);
+    ip[0] = 0x45;
+    ip[1..12].fill(0);
+    ip[2..4].copy_from_slice(&(udp_len + 20).to_be_bytes());
+    ip[6] = 0x40; // don't fragment
+    ip[8] = 64; // time to live
+    ip[9] = 17; // UDP
+    ip[12..16].copy_from_slice(&from.octets());
+    ip[16..20].copy_from_slice(&to.octets());
+    let checksum = Sum::of(ip).checksum();
+    ip[10..12].copy_from_slice(&checksum);
+    udp[..2].copy_from_slice(&from_port.to_be_bytes());
+    udp[2..4].copy_from_slice(&to_port.to_be_bytes());
+    udp[4..6].copy_from_slice(&udp_len.to_be_bytes());
+    udp[6..8].fill(0);
+    let sum = Sum::of(udp)
+        .plus(Sum::of(&ip[12..]))
+        .plus(Sum::of_network_word(udp_len))
+        .plus(Sum::of_network_word(17));
+    udp[6..8].copy_from_slice(&sum.udp_checksum());
+}
+
+#[cfg(test)]
+mod tests {
+    use smoltcp::wire::{
+        EthernetAddress, EthernetFrame, Icmpv6Packet, Icmpv6Repr, Ipv4Packet, Ipv6Packet,
+        NdiscNeighborFlags, NdiscRepr, UdpPacket,
+    };
+
+    use super::*;
+    use crate::testing::SERVICE_MAC;
+
+    #[test]
+    fn an_arp_packet_byte_for_byte() {
+        let own = Ipv4Addr::new(10, 0, 2, 15);
+        let frame = arp(BROADCAST, ARP_REQUEST, (SERVICE_MAC, own), ([0; 6], own));
+        let expected: [u8; 42] = [
+            0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x52, 0x54, 0, 0x12, 0x34, 0x56, 0x08,
+            0x06, //
+            0, 1, 0x08, 0, 6, 4, 0, 1, 0x52, 0x54, 0, 0x12, 0x34, 0x56, 10, 0, 2, 15, //
+            0, 0, 0, 0, 0, 0, 10, 0, 2, 15,
+        ];
+        assert_eq!(frame, expected);
+    }
+
+    #[test]
+    fn an_advertisement_as_smoltcp_reads_it() {
+        let own: Ipv6Addr = "fe80::1".parse().unwrap();
+        let frame = advertisement((SERVICE_MAC, own), ALL_NODES);
+        let ethernet = EthernetFrame::new_checked(&frame[..]).unwrap();
+        assert_eq!(ethernet.dst_addr(), EthernetAddress(ALL_NODES.0));
+        let ip = Ipv6Packet::new_checked(ethernet.payload()).unwrap();
+        assert_eq!((ip.hop_limit(), ip.total_len()), (255, frame.len() - 14));
+        let packet = Icmpv6Packet::new_checked(ip.payload()).unwrap();
+        let checksums = smoltcp::phy::ChecksumCapabilities::default();
+        let message = Icmpv6Repr::parse(&ip.src_addr(), &ip.dst_addr(), &packet, &checksums);
+        let expected = Icmpv6Repr::Ndisc(NdiscRepr::NeighborAdvert {
+            flags: NdiscNeighborFlags::OVERRIDE,
+            target_addr: own,
+            lladdr: Some(EthernetAddress(SERVICE_MAC).into()),
+        });
+        assert_eq!(message, Ok(expected));
+    }
+
+    #[test]
+    fn a_datagram_as_smoltcp_reads_it() {
+        for len in [0, 1, 300] {
+            let mut frame = vec![0x5a; UDP4_HEADERS + len];
+            let (from, to) = (Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST);
+            udp4(&mut frame, BROADCAST, SERVICE_MAC, (from, 68), (to, 67));
+            let ip = Ipv4Packet::new_checked(&frame[IP..]).unwrap();
+            assert!(ip.verify_checksum());
+            let udp = UdpPacket::new_checked(ip.payload()).unwrap();
+            assert!(udp.verify_checksum(&from.into(), &to.into()));
+            assert_eq!((udp.src_port(), udp.dst_port()), (68, 67));
+            assert_eq!(udp.payload(), vec![0x5a; len]);
+        }
+    }
+}
