@@ -66,7 +66,9 @@ fn with_dhcp(service: &mut Service<'_, Nic, TscClock>, args: Args) -> Args {
         service.configure(&args);
         return args;
     }
-    let texts = channels().chain([(Channel::Dhcp, by_dhcp)]);
+    // Texts for ever are texts for as long as the server's is borrowed.
+    let at_boot = channels().map(|(channel, text)| -> (Channel, &str) { (channel, text) });
+    let texts = at_boot.chain([(Channel::Dhcp, by_dhcp)]);
     let args = Args::parse(texts).unwrap_or_else(|error| fail(error));
     ending::ends_by(args.panic);
     log::set_max_level(args.log);

@@ -57,7 +57,7 @@ fn nobody_is_told_another_address_and_no_group_anything() {
     let sender = (CLIENT_MAC, Ipv4Addr::new(10, 0, 2, 2));
     let good = arp(BROADCAST, ARP_REQUEST, sender, ([0; 6], OWN));
     // Cut off; a reply; a packet for other addresses; from us; to another host.
-    assert_eq!(answer(&mut good.clone()[..41], &own(24)), None);
+    assert_eq!(answer(&mut { good }[..41], &own(24)), None);
     for (at, value) in [(21, 2), (15, 6), (18, 8), (6, 1), (22, 1)] {
         let mut frame = good;
         frame[at] = value;
