@@ -12,6 +12,7 @@ use std::time::Instant;
 use wire::ready::{FATAL_PREFIX, READY_PREFIX};
 use wire::{Counters, Ready};
 
+use crate::disk::Disk;
 use crate::monitor::Monitor;
 use crate::station::Station;
 use crate::turn::Turn;
@@ -60,6 +61,8 @@ pub struct Machine<'a> {
     pub has_serial_port: bool,
     /// Further arguments for QEMU.
     pub more: &'a [&'a str],
+    /// What it boots instead of the image, which then has no arguments from QEMU.
+    pub disk: Option<Disk<'a>>,
 }
 
 impl<'a> Machine<'a> {
@@ -78,6 +81,18 @@ impl<'a> Machine<'a> {
             is_plain: false,
             has_serial_port: true,
             more: &[],
+            disk: None,
+        }
+    }
+
+    /// The smallest machine that boots from `disk`.
+    #[must_use]
+    pub const fn with_disk(disk: Disk<'a>) -> Self {
+        Self {
+            board: disk.bus.board(),
+            memory_mib: disk.firmware.least_memory_mib(),
+            disk: Some(disk),
+            ..Self::new("")
         }
     }
 
@@ -96,9 +111,6 @@ impl<'a> Machine<'a> {
             .args(["-display", "none", "-accel", "tcg"])
             .args(["-M", self.board, "-cpu", self.cpu])
             .args(["-m", &format!("{}M", self.memory_mib)])
-            .arg("-kernel")
-            .arg(built::image())
-            .args(["-append", self.arguments])
             .args([
                 "-chardev",
                 &format!("socket,id=monitor,fd={}", qemu_monitor.as_raw_fd()),
@@ -111,6 +123,12 @@ impl<'a> Machine<'a> {
         }
         if self.has_serial_port {
             command.args(["-serial", "stdio"]);
+        }
+        if let Some(disk) = self.disk {
+            command.args(disk.arguments());
+        } else {
+            command.arg("-kernel").arg(built::image());
+            command.args(["-append", self.arguments]);
         }
         // First, because the network device may be on a bus that is among them.
         command.args(self.more);

@@ -13,6 +13,7 @@
 //! - [`soak`]: how often a test repeats what fails seldom;
 //! - [`station`]: a host beside the guest, on a link of Ethernet frames;
 //! - [`packet`]: frames put together, and taken apart with every length and checksum checked;
+//! - [`disk`]: the disk image in such a QEMU, under a firmware;
 //! - [`dhcp`]: a DHCP server for one client;
 //! - [`fathom`]: the built `fathom` command, run to its end or interrupted;
 //! - [`rate`]: how fast a guest's clock runs, by exchanges with it;
@@ -31,6 +32,7 @@ pub mod browser;
 pub mod built;
 pub mod counted;
 pub mod dhcp;
+pub mod disk;
 pub mod fathom;
 pub mod guest;
 pub mod hostile;
