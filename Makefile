@@ -135,4 +135,4 @@ lint: setup ## formatting and clippy, warnings are errors, on all workspaces
 		--target-dir $(TARGET)/loaders-host -- -D warnings
 
 clean: ## remove everything that was built or fetched; results stay
-	@rm -rf $(TARGET)
+	@rm -rf $(TARGET) dist

@@ -24,14 +24,19 @@ const DIRECTORY: u8 = 0x10;
 const FIRST_CLUSTER: u16 = 2;
 const LAST: u16 = 0xff8;
 
+/// What ends a chain.
+const END_OF_CHAIN: u16 = 0xfff;
+
 /// The most clusters of a FAT12 volume.
 const MAX_CLUSTERS: u64 = 4084;
 
 /// Layout of a FAT12 volume, checked; sectors are counted from the disk's beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Volume {
-    /// First sector of the file allocation table.
+    /// First sector of the file allocation table, number of sectors in it, and number of its copies.
     fat_lba: u64,
+    fat_sectors: u64,
+    fats: u64,
     /// First sector of the root directory.
     pub root_lba: u64,
     /// Number of sectors of the root directory.
@@ -100,6 +105,8 @@ impl Volume {
         let root_lba = place.first_lba + reserved + fats * fat_sectors;
         Ok(Self {
             fat_lba: place.first_lba + reserved,
+            fat_sectors,
+            fats,
             root_lba,
             root_sectors,
             data_lba: root_lba + root_sectors,
@@ -206,26 +213,66 @@ impl Volume {
         Ok((follows && is_whole).then(|| self.offset_of(file.first_cluster) / SECTOR as u64))
     }
 
-    /// Puts `content` in the place of a file's: no more than a cluster, and of a file that has one and no
-    /// more. The file allocation table stays as it is.
+    /// Puts `content`, of one cluster at most, in the place of a file's. The file keeps its first cluster, or
+    /// gets one if it has none; clusters after that are free then.
     ///
     /// # Errors
     ///
-    /// If the file is of another kind, or `content` does not fit.
+    /// If `content` does not fit, or there is no cluster for it.
     pub fn replace(&self, disk: &mut Disk, file: &Entry, content: &[u8]) -> io::Result<()> {
         let room = self.cluster_bytes();
         if content.len() > room || content.is_empty() {
             return Err(invalid("it does not fit into one cluster"));
         }
-        if file.is_directory || self.chain(disk, file.first_cluster)?.len() != 1 {
-            let what = format!("{} does not have one cluster of {room} bytes", file.name);
+        if file.is_directory {
+            let what = format!("{} on its EFI system partition is a directory", file.name);
             return Err(io::Error::new(io::ErrorKind::InvalidData, what));
         }
-        let mut cluster = content.to_vec();
-        cluster.resize(room, 0);
-        disk.write_at(self.offset_of(file.first_cluster), &cluster)?;
+        let cluster = match file.first_cluster {
+            0 => self.free_cluster(disk)?,
+            first => {
+                let chain = self.chain(disk, first)?;
+                let (&first, later) = chain.split_first().ok_or_else(|| damaged(&file.name))?;
+                for &cluster in later {
+                    self.link(disk, cluster, 0)?;
+                }
+                first
+            }
+        };
+        self.link(disk, cluster, END_OF_CHAIN)?;
+        let mut bytes = content.to_vec();
+        bytes.resize(room, 0);
+        disk.write_at(self.offset_of(cluster), &bytes)?;
         let len = u32::try_from(content.len()).map_err(io::Error::other)?;
+        disk.write_at(file.offset + 26, &cluster.to_le_bytes())?;
         disk.write_at(file.offset + 28, &len.to_le_bytes())
+    }
+
+    /// Finds a cluster that no file has.
+    fn free_cluster(&self, disk: &Disk) -> io::Result<u16> {
+        for index in 0..self.clusters {
+            let cluster = u16::try_from(index).map_err(io::Error::other)? + FIRST_CLUSTER;
+            if self.next(disk, cluster)? == 0 {
+                return Ok(cluster);
+            }
+        }
+        Err(invalid("its EFI system partition is full"))
+    }
+
+    /// Makes `next` the entry of the file allocation table for `cluster`, in each copy.
+    fn link(&self, disk: &mut Disk, cluster: u16, next: u16) -> io::Result<()> {
+        for copy in 0..self.fats {
+            let offset = self.entry_of(cluster) + copy * self.fat_sectors * SECTOR as u64;
+            let mut bytes = [0; 2];
+            disk.read_at(offset, &mut bytes)?;
+            let both = u16::from_le_bytes(bytes);
+            let both = match cluster % 2 {
+                0 => (both & 0xf000) | next,
+                _ => (both & 0x000f) | (next << 4),
+            };
+            disk.write_at(offset, &both.to_le_bytes())?;
+        }
+        Ok(())
     }
 
     /// Returns the clusters from `first` to the end of the chain.
@@ -246,14 +293,18 @@ impl Volume {
 
     /// Returns the entry of the file allocation table for `cluster`: twelve bits, the lower first.
     fn next(&self, disk: &Disk, cluster: u16) -> io::Result<u16> {
-        let offset = self.fat_lba * SECTOR as u64 + u64::from(cluster) * 3 / 2;
         let mut bytes = [0; 2];
-        disk.read_at(offset, &mut bytes)?;
+        disk.read_at(self.entry_of(cluster), &mut bytes)?;
         let both = u16::from_le_bytes(bytes);
         Ok(match cluster % 2 {
             0 => both & 0xfff,
             _ => both >> 4,
         })
+    }
+
+    /// Returns the place of the entry for `cluster` in the first file allocation table, in bytes.
+    fn entry_of(&self, cluster: u16) -> u64 {
+        self.fat_lba * SECTOR as u64 + u64::from(cluster) * 3 / 2
     }
 
     fn offset_of(&self, cluster: u16) -> u64 {

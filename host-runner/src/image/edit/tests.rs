@@ -50,15 +50,17 @@ fn what_can_hold_no_arguments_is_refused_and_stays() {
     let parts = testing::parts();
     let disk = disk();
     let raw = disk.bytes_at(0, disk.len() as usize).unwrap();
-    let mut longer = raw.clone();
+    let mut damaged = raw.clone();
     let at = raw.windows(11).position(|it| it == b"FATHOM  CFG").unwrap();
-    // A file without a cluster, as an empty one is.
-    longer[at + 26..at + 32].fill(0);
+    damaged[at + 26] = 0xff;
+    let mut none = damaged.clone();
+    none[at + 27] = 0x0f;
     let expected = [
         (parts.elf, "takes its arguments where it is started"),
         (parts.efi, "takes its arguments where it is started"),
         (raw[..100_000].to_vec(), "no image of Fathom's"),
-        (longer, "file allocation table is damaged"),
+        (damaged, "file allocation table is damaged"),
+        (none, "FATHOM.CFG on its EFI system partition is damaged"),
         (b"text".to_vec(), "no image of Fathom's"),
     ];
     let text = config::from_arguments(["port=9001"]).unwrap();
@@ -68,5 +70,44 @@ fn what_can_hold_no_arguments_is_refused_and_stays() {
         assert!(error.contains(expected), "{error}");
         assert!(fs::read(&path).unwrap() == bytes, "{expected}");
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+    }
+}
+
+/// The image with a configuration file of `len` bytes, as another program would write it.
+fn with_config(len: usize) -> Vec<u8> {
+    let mut disk = disk();
+    {
+        // The file system alone, for the crate that writes it.
+        let start = 64 * 512;
+        let bytes = disk.bytes_at(start, (2048 - 33 - 64) * 512).unwrap();
+        let mut volume = std::io::Cursor::new(bytes);
+        let files = fatfs::FileSystem::new(&mut volume, fatfs::FsOptions::new()).unwrap();
+        let mut file = files.root_dir().open_file("FATHOM.CFG").unwrap();
+        file.truncate().unwrap();
+        std::io::Write::write_all(&mut file, &vec![b'#'; len]).unwrap();
+        drop(file);
+        files.unmount().unwrap();
+        disk.write_at(start, &volume.into_inner()).unwrap();
+    }
+    disk.bytes_at(0, disk.len() as usize).unwrap()
+}
+
+#[test]
+fn an_empty_file_gets_a_cluster_and_a_long_one_keeps_one() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("image");
+    let free = || {
+        let bytes = fs::read(&path).unwrap();
+        let volume = std::io::Cursor::new(bytes[64 * 512..2015 * 512].to_vec());
+        let files = fatfs::FileSystem::new(volume, fatfs::FsOptions::new()).unwrap();
+        files.stats().unwrap().free_clusters()
+    };
+    for (len, freed) in [(0, -1), (1, 0), (4096, 0), (4097, 1), (20_000, 4)] {
+        fs::write(&path, with_config(len)).unwrap();
+        let before = free();
+        set(&path, b"port=9001\n").unwrap();
+        let contents = contents::of(&path).unwrap();
+        assert_eq!(contents.disk.unwrap().config, "port=9001\n", "{len}");
+        assert_eq!(free(), before.checked_add_signed(freed).unwrap(), "{len}");
     }
 }
