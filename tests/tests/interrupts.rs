@@ -4,7 +4,7 @@
 
 use rustix::process::Signal;
 use tests::fathom::Call;
-use tests::midway::measuring;
+use tests::midway::{MEASURING, measuring, wait_for_replies};
 use tests::results::Results;
 use tests::turn::turn;
 
@@ -40,6 +40,27 @@ fn a_request_to_terminate_and_a_hangup_are_a_ctrl_c() {
         let printed: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
         assert_eq!(printed, outcome.partial("interrupted").json);
     }
+}
+
+/// Starts a command as `nohup` does.
+const NOHUP: &str = "trap '' HUP && exec \"$0\" \"$@\"";
+
+#[test]
+fn under_nohup_a_hangup_is_no_ctrl_c_and_a_request_to_terminate_is() {
+    let turn = turn();
+    let call = Call::run(&format!("--accel tcg --warmup 0s {LONG}"));
+    let (capture, nohup) = (call.file("frames.pcap"), ["sh", "-c", NOHUP]);
+    let call = call.with("--pcap", capture).wrapped_in(&nohup);
+    let mut running = call.start(&turn);
+    wait_for_replies(&mut running);
+    running.signal(Signal::HUP);
+    // It goes on for longer than it takes to find out about a signal.
+    let captured = std::fs::metadata(running.file("frames.pcap")).unwrap();
+    running.wait_for_file("frames.pcap", captured.len() + MEASURING);
+    running.signal(Signal::TERM);
+    let outcome = running.finish();
+    assert_eq!(outcome.code, Some(4), "{outcome:#?}");
+    let _ = outcome.partial("interrupted");
 }
 
 /// Starts a command with its outputs at a pipe that nobody reads, where each write fails, as on a
