@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 
+use crate::clock;
 use crate::host::assignment::Assignment;
 use boot::Booted;
 
@@ -43,8 +44,10 @@ pub use vhost::{NoVhost, Vhost, VhostChoice};
 /// How long `auto` lets KVM boot the image before it falls back to TCG.
 pub const KVM_TRIAL: Duration = Duration::from_millis(1500);
 
-/// How often the counters are read again until they stand still.
+/// How often the counters are read again until they stand still, and for how long, in nanoseconds: QEMU may
+/// answer, but slowly.
 const COUNTER_READINGS: u32 = 50;
+const COUNTERS_NS: u64 = 2_000_000_000;
 
 /// What happens while a machine boots.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -207,14 +210,7 @@ impl Machine {
                 source,
             })
         };
-        let mut words = read()?;
-        for _ in 0..COUNTER_READINGS {
-            std::thread::sleep(Duration::from_millis(1));
-            let before = std::mem::replace(&mut words, read()?);
-            if words == before {
-                break;
-            }
-        }
+        let words = standstill(&mut read, clock::now_ns)?;
         Ok(wire::Counters::from_array(words))
     }
 
@@ -273,8 +269,11 @@ impl Machine {
             })
     }
 
-    /// Ends QEMU, politely at first, and waits until it is gone.
+    /// Ends QEMU, politely at first, and waits until it is gone. One that has stopped answering is killed.
     pub fn shutdown(mut self) {
+        if self.booted.monitor.is_late() {
+            return;
+        }
         let asked = self.booted.monitor.quit().is_ok();
         let process = &self.booted.process;
         if asked && process.wait_for_exit(END_TIMEOUT) {
@@ -284,4 +283,21 @@ impl Machine {
         // What is left after this, the drop kills.
         process.wait_for_exit(END_TIMEOUT);
     }
+}
+
+/// Reads until two readings a millisecond apart agree, or for some time: the last reading.
+fn standstill<T: PartialEq, E>(
+    mut read: impl FnMut() -> Result<T, E>,
+    mut now_ns: impl FnMut() -> u64,
+) -> Result<T, E> {
+    let ends_ns = now_ns().saturating_add(COUNTERS_NS);
+    let mut last = read()?;
+    for _ in 0..COUNTER_READINGS {
+        std::thread::sleep(Duration::from_millis(1));
+        let before = std::mem::replace(&mut last, read()?);
+        if last == before || now_ns() >= ends_ns {
+            break;
+        }
+    }
+    Ok(last)
 }
