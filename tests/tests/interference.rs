@@ -94,7 +94,8 @@ fn what_spinners_take_from_the_guest_is_never_told_as_clean() {
         }
         assert!(matches!(state, "host" | "censored"), "{name}: {run:#}");
         assert!(percentile["high_ns"].is_null(), "{name}: {run:#}");
-        if waits >= beyond.div_ceil(2) {
+        // Without those that gaps can have lost there would be no more lost ones than lie beyond.
+        if waits >= lost - beyond {
             assert_eq!(state, "host", "{name}: {run:#}");
             let reasons = run["reasons"].as_array().expect("reasons[]");
             assert!(reasons.iter().any(|it| it["code"] == "host"), "{run:#}");

@@ -20,6 +20,7 @@ use crate::files::Destination;
 use crate::host::activity::Observed;
 use crate::host::assignment::{Assignment, Cpus};
 use crate::host::memory::{Locked, lock_this_process};
+use crate::host::thread::CpuUse;
 use crate::link::reflector::Reflector;
 use crate::link::turn::BOOT_ID;
 use crate::link::{self, Family, Link, LinkKind};
@@ -82,9 +83,9 @@ impl Service {
 
     /// Returns the time that its emulation has taken so far of the CPUs that it shares with the measuring
     /// thread.
-    fn own_threads_ns(&self) -> Option<u64> {
+    fn own_threads(&self) -> Option<CpuUse> {
         match self {
-            Self::Guest { machine, .. } => machine.own_threads_ns(),
+            Self::Guest { machine, .. } => machine.own_threads(),
             Self::Host(_) | Self::Thread { .. } => None,
         }
     }
@@ -358,9 +359,9 @@ impl Subject {
             interrupt,
         };
         let (link, service) = (self.link.as_mut(), &self.service);
-        let own_threads_ns = || service.own_threads_ns();
+        let own_threads = || service.own_threads();
         let health = || service.check();
-        let measured = measure(plan, &conditions, link, &own_threads_ns, health);
+        let measured = measure(plan, &conditions, link, &own_threads, health);
         let signals = self.link.signals().zip(signals_before);
         let floors = floor_before.zip(look());
         let resident_bytes = self.service.resident_bytes();

@@ -28,6 +28,7 @@ use rustix::process::{Pid, Signal};
 
 use crate::clock;
 use crate::host::assignment::Assignment;
+use crate::host::thread::CpuUse;
 use boot::Booted;
 
 pub use accel::probe as probe_kvm;
@@ -230,11 +231,11 @@ impl Machine {
         }
     }
 
-    /// For how long QEMU's threads but the virtual CPU's have run so far on the CPU of the measuring
-    /// thread, in nanoseconds. `None` where that may have been another CPU.
+    /// Returns what QEMU's threads but the virtual CPU's have run so far on the CPU of the measuring thread.
+    /// `None` where that may have been another CPU.
     #[must_use]
-    pub fn own_threads_ns(&self) -> Option<u64> {
-        placement::others_ran_ns(self.booted.process.pid(), self.vcpu_apart?)
+    pub fn own_threads(&self) -> Option<CpuUse> {
+        placement::others_ran(self.booted.process.pid(), self.vcpu_apart?)
     }
 
     /// Returns whether the guest's network device is served by a back end outside QEMU (vhost); `None` if

@@ -21,6 +21,7 @@ use thread_priority::{
 };
 
 use crate::host::assignment::{Assignment, Cpus};
+use crate::host::thread::{CpuUse, schedstat};
 
 /// Above every ordinary thread; below the kernel's own threads, which start at 50.
 const PRIORITY: u8 = 10;
@@ -220,20 +221,21 @@ fn go_first() -> Result<(), String> {
     })
 }
 
-/// For how long QEMU's threads have run so far but the virtual CPU's, in nanoseconds: what its emulation
-/// takes of the CPUs that it shares with the measuring thread.
-pub(crate) fn others_ran_ns(qemu: Pid, vcpu: Pid) -> Option<u64> {
-    let ran_ns = |thread: Pid| {
+/// Returns what QEMU's threads but the virtual CPU's have run so far: what its emulation takes of the CPUs
+/// that it shares with the measuring thread.
+pub(crate) fn others_ran(qemu: Pid, vcpu: Pid) -> Option<CpuUse> {
+    let mut sum = CpuUse::default();
+    for thread in threads(qemu).into_iter().filter(|&thread| thread != vcpu) {
         let path = format!(
             "/proc/{}/task/{}/schedstat",
             qemu.as_raw_nonzero(),
             thread.as_raw_nonzero()
         );
-        let schedstat = fs::read_to_string(path).ok()?;
-        schedstat.split_whitespace().next()?.parse::<u64>().ok()
-    };
-    let others = threads(qemu).into_iter().filter(|&thread| thread != vcpu);
-    others.map(ran_ns).sum()
+        let (ran_ns, _, slices) = schedstat(&fs::read_to_string(path).ok()?)?;
+        sum.ran_ns += ran_ns;
+        sum.slices += slices;
+    }
+    Some(sum)
 }
 
 /// The kernel's threads that serve the rings of a guest of `qemu`. Since Linux 6.4 they are threads of

@@ -69,7 +69,7 @@ impl fmt::Display for StepState {
                 let what = match state {
                     State::Late => "late",
                     State::Host => "host",
-                    State::Partly => "partly host",
+                    State::Partly => "host gaps",
                     State::Dropped => "dropped here",
                     State::Censored => "lost",
                     State::Clean | State::Few => "ok",

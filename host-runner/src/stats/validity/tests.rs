@@ -3,6 +3,7 @@
 use super::*;
 use crate::load::{Limit, Loss, Observer, Protocol, Rate, Sample};
 use crate::stats::Recording;
+use crate::stats::noise::ThreadNoise;
 
 /// A tally of 10,000 requests in a second, all of them answered.
 fn good() -> Tally {
@@ -250,7 +251,7 @@ fn a_service_that_had_no_cpu_is_the_hosts_and_is_named() {
     );
     let because = judgement.invalid_because();
     assert!(
-        because[0].contains("the answering thread was kept off its CPU for 2.4"),
+        because[0].starts_with("other programs had the answering thread's CPU for 2.40 s in all"),
         "{because:?}"
     );
     assert!(judgement.advice()[0].contains("fathom doctor"));
@@ -260,9 +261,9 @@ fn a_service_that_had_no_cpu_is_the_hosts_and_is_named() {
 
 #[test]
 fn only_what_is_needed_has_to_be_right() {
-    // 10 of 10,000 replies take 2 ms, and 10 gaps of that length were seen.
+    // Some 97 of 10,000 replies take 2 ms, and 97 gaps of that length were seen.
     let mut recorder = recorder(Mode::Closed, 10_000, 100_000, 0);
-    for index in 0..12 {
+    for index in 0..97 {
         let at_ns = 20_000_000 + index * 10_000_000;
         for (at_ns, latency_ns) in [(at_ns, 2_000_000), (at_ns + 5_000_000, 100_000)] {
             recorder.replied(Sample {
@@ -275,10 +276,10 @@ fn only_what_is_needed_has_to_be_right() {
         }
     }
     let mut gaps = Recording::default();
-    (0..12).for_each(|_| gaps.record(1_900_000));
+    (0..97).for_each(|_| gaps.record(1_900_000));
     recorder.gaps = Some(gaps);
     let noise = Noise {
-        foreign_ns: Some(22_800_000),
+        foreign_ns: Some(184_300_000),
         ..Noise::default()
     };
     let judgement = judged(policy("p99", false), &good(), &recorder, &noise);
