@@ -5,14 +5,14 @@
 //! number of requests beyond. Let L be the least that S(p) can be without the host's gaps (see [`bracket`]), of
 //! rank r <= p in what was observed; it is S(p) itself where gaps can have moved fewer than b/10 requests
 //! there. What lies between L and D(p) is wide if it is over a tenth of D(p), and over what the clock
-//! resolves. The state of p is the first of these that applies:
+//! resolves; it always is if p lies among lost requests, where r is p - (requests that gaps can have lost)/n. The
+//! state of p is the first of these that applies:
 //!
 //! | state | applies if |
 //! |---|---|
 //! | `few`, without values | b < 10 |
 //! | `dropped` | requests that the instrument dropped itself are over b/10 |
-//! | `host` | more requests were lost than lie beyond p, and without those that gaps can have lost they would not be |
-//! | `censored` | more requests were lost than lie beyond p: its value is at least the timeout |
+//! | `censored` | more requests were lost than lie beyond p, without those that gaps can have lost: its value is at least the timeout |
 //! | `host` | L to D(p) is wide, and r is under the next lower percentile's rank (of p50: under 0.25) |
 //! | `late` | D(p) - S(p) is wide: the value is a bracket, L to D(p) |
 //! | `partly` | L to D(p) is wide: the value is a bracket, L to D(p) |
@@ -74,7 +74,7 @@ pub enum State {
     /// The value lies among lost requests: it is at least the timeout.
     Censored,
     /// The host's gaps can have moved so many requests, or lost them, that the bracket reaches below the next
-    /// lower percentile (for the median, the lower quartile) or says nothing of the losses.
+    /// lower percentile (for the median, the lower quartile).
     Host,
     /// Requests that the instrument dropped itself account for over a tenth of those beyond the value.
     Dropped,
@@ -91,8 +91,8 @@ pub struct PercentileState {
     /// The least that the value can be, in nanoseconds: of the round trip since the actual send, and without
     /// the host's gaps.
     pub low_ns: Option<u64>,
-    /// The most that it can be, in nanoseconds: of the latency since the request was due. Null if the value
-    /// lies among lost requests.
+    /// The most that it can be, in nanoseconds: of the latency since the request was due. Null if what was
+    /// observed lies among lost requests.
     pub high_ns: Option<u64>,
     /// Number of separate stalls that reach the value: runs of requests that took at least as long. Null if
     /// they were not told apart.
@@ -242,8 +242,8 @@ impl Evidence<'_> {
         };
         let low_ns = match bounds.low {
             _ if bounds.is_censored_by_itself => self.timeout_ns,
-            Some(low) if !bounds.is_censored => low.ns,
-            _ => self.since_send().min_ns().unwrap_or_default(),
+            Some(low) => low.ns,
+            None => self.since_send().min_ns().unwrap_or_default(),
         };
         PercentileState {
             state,
@@ -259,17 +259,21 @@ impl Evidence<'_> {
         let sent_ns = bracket.quantile_ns(percentile.quantile);
         let is_moved = bracket.moved(percentile.quantile) >= MOVED_SHARE * beyond;
         let is_censored = self.is_censored(percentile);
+        let of_rank = |rank: f64| {
+            let ns = bracket.quantile_ns(rank);
+            (rank > 0.0).then_some(Low { rank, ns })
+        };
+        let low = if is_censored {
+            of_rank(percentile.quantile - hits / self.latency.count() as f64)
+        } else if is_moved {
+            bracket.low(percentile.quantile)
+        } else {
+            of_rank(percentile.quantile)
+        };
         Bounds {
             sent_ns,
             high_ns: self.latency.quantile_ns(percentile.quantile),
-            low: if is_moved {
-                bracket.low(percentile.quantile)
-            } else {
-                Some(Low {
-                    rank: percentile.quantile,
-                    ns: sent_ns,
-                })
-            },
+            low,
             is_censored,
             is_censored_by_itself: is_censored && self.lost as f64 - hits > beyond,
         }
@@ -277,15 +281,13 @@ impl Evidence<'_> {
 
     /// Returns the state that follows from where the value can lie.
     fn by_bounds(&self, bounds: &Bounds, lower_rank: f64) -> State {
-        if bounds.is_censored {
-            return if bounds.is_censored_by_itself {
-                State::Censored
-            } else {
-                State::Host
-            };
+        if bounds.is_censored_by_itself {
+            return State::Censored;
         }
         let is_late = self.round_trip.is_some() && self.is_wide(bounds.sent_ns, bounds.high_ns);
         match bounds.low {
+            Some(low) if bounds.is_censored && low.rank >= lower_rank => State::Partly,
+            Some(_) if bounds.is_censored => State::Host,
             Some(low) if !self.is_wide(low.ns, bounds.high_ns) => State::Clean,
             Some(low) if low.rank >= lower_rank && is_late => State::Late,
             Some(low) if low.rank >= lower_rank => State::Partly,

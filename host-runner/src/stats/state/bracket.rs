@@ -12,7 +12,9 @@
 //! without gaps is v or more. Such a rank is looked for from above: r = p, and then r = p - H(r)/n until it
 //! suffices.
 //!
-//! The parts' ends are those of what was observed, gaps and all, which makes the bracket wider.
+//! The parts' ends are those of what was observed, gaps and all, which makes the bracket wider. Gaps shorter than
+//! a tenth of v are left out, as they move no value by more than that; of a thread that is only watched from
+//! outside any number could be as short. So the low end is right to a tenth.
 
 use hdrhistogram::Histogram;
 
@@ -23,6 +25,9 @@ use super::super::interference::Interference;
 const PARTS: [f64; 16] = [
     1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.0, 1280.0, 2560.0,
 ];
+
+/// One part in this many of a value does not matter: as much as makes a bracket wide.
+const NEGLIGIBLE: u64 = 10;
 
 /// With more steps than this the low end counts as not found.
 const STEPS: usize = 50;
@@ -81,7 +86,9 @@ impl<'a> Bracket<'a> {
                 continue;
             }
             let longest_ns = self.quantile_ns(1.0 - from);
-            let least_gap_ns = value_ns.saturating_sub(longest_ns).max(1);
+            let least_gap_ns = value_ns
+                .saturating_sub(longest_ns)
+                .max(value_ns / NEGLIGIBLE);
             let hits = self.host.hits(least_gap_ns).unwrap_or_default();
             below += to - from;
             moved += (to - from) * hits;
