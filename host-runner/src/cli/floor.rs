@@ -3,7 +3,7 @@
 use super::reference;
 use crate::clock;
 use crate::link::vhost_user::reflector;
-use crate::load::{Limit, Mode, Plan, Protocol};
+use crate::load::{Limit, Mode, Plan, Protocol, WaitRule};
 use crate::machine;
 use crate::report::BeforeAfter;
 use crate::stats::round_trip;
@@ -64,6 +64,7 @@ fn reflector_ns(cpu: usize, payload_len: usize) -> Option<f64> {
         measure: Limit::requests(REQUESTS),
         seed: 0,
         protocol: Protocol::Fathom,
+        wait_rule: WaitRule::Sleep,
     };
     let (tally, recorder) = reference::measure(&mut link, &plan, LONGEST_NS);
     (tally.lost == 0 && tally.received == REQUESTS)

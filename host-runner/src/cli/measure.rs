@@ -341,6 +341,7 @@ mod tests {
         },
         seed: 1,
         protocol: crate::load::Protocol::Fathom,
+        wait_rule: crate::load::WaitRule::Sleep,
     };
 
     fn measure_loopback(plan: &Plan, faults: Faults) -> (Measured, Injected) {

@@ -16,6 +16,7 @@ mod error;
 mod image;
 mod memory;
 pub(crate) mod placement;
+mod policy;
 pub(crate) mod process;
 mod qmp;
 #[cfg(test)]
@@ -38,7 +39,7 @@ pub use config::{
     qemu_program,
 };
 pub use error::{Hint, MachineError};
-pub use placement::{Placement, bind_to, place_beside};
+pub use placement::{Placement, Work, bind_to, place_beside};
 pub use qmp::QmpError;
 pub use vhost::{NoVhost, Vhost, VhostChoice};
 
@@ -216,13 +217,13 @@ impl Machine {
     }
 
     /// Gives the virtual CPU and the calling thread, which is to measure, the CPUs of `assignment`, the
-    /// latter with the right to go first unless it `polls`; or leaves all as it is and says why.
-    pub fn place(&mut self, polls: bool, assignment: Option<&Assignment>) -> Placement {
+    /// latter with the right to go first unless its `work` is to poll; or leaves all as it is and says why.
+    pub fn place(&mut self, work: Work, assignment: Option<&Assignment>) -> Placement {
         let vcpu = self.booted.monitor.vcpu_thread();
         match vcpu.map(Pid::from_raw) {
             Ok(Some(vcpu)) => {
                 let qemu = self.booted.process.pid();
-                let placement = placement::place(qemu, vcpu, self.has_vhost, polls, assignment);
+                let placement = placement::place(qemu, vcpu, self.has_vhost, work, assignment);
                 self.vcpu_apart = placement.is_shared().then_some(vcpu);
                 placement
             }

@@ -1,7 +1,7 @@
 //! Runs, and what is said of each.
 
 use super::*;
-use crate::load::{Limit, Loss, Observer, Protocol, Rate, Sample};
+use crate::load::{Limit, Loss, Observer, Protocol, Rate, Sample, WaitRule};
 use crate::stats::Recording;
 use crate::stats::noise::ThreadNoise;
 
@@ -31,6 +31,7 @@ fn plan(mode: Mode) -> Plan {
         measure: Limit::NOTHING,
         seed: 0,
         protocol: Protocol::Fathom,
+        wait_rule: WaitRule::Sleep,
     }
 }
 

@@ -23,6 +23,7 @@ const PLAN: Plan = Plan {
     },
     seed: 1,
     protocol: crate::load::Protocol::Fathom,
+    wait_rule: crate::load::WaitRule::Sleep,
 };
 
 fn combination(target: &str) -> Combination {
