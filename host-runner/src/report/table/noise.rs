@@ -43,8 +43,7 @@ fn shared(noise: &Noise, text: &mut String) -> fmt::Result {
     };
     writeln!(
         text,
-        "           QEMU's main loop has the measuring thread's CPU, and waited up to {} for it in the run: a third \
-         CPU would be its own",
+        "           QEMU's main loop shares the measuring thread's CPU, and waited up to {} for that thread",
         time(waits.total_ns as f64)
     )
 }
@@ -80,12 +79,10 @@ fn beside(noise: &Noise, text: &mut String) -> fmt::Result {
         })
     };
     let own = |ns: u64| {
-        let slices = noise.own_beside_slices.unwrap_or_default();
-        let ran = time(ns as f64);
-        format!(
-            "QEMU's other threads ran {ran} in {} slices in the run",
-            count(slices)
-        )
+        let slices = noise.own_beside_slices;
+        let slices = slices.map(|it| format!(" in {} slices", count(it)));
+        let (ran, slices) = (time(ns as f64), slices.unwrap_or_default());
+        format!("QEMU's other threads ran {ran}{slices} in the run")
     };
     let waited = |waited: f64| format!("waited for the CPU {}", share(waited));
     let parts = [
