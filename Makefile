@@ -96,7 +96,9 @@ compare-full: build sockets linux-guest ## every target on every link, ten round
 	@$(FATHOM) compare --targets $(ALL_TARGETS) --links vhost-user,unix,tap,user,loopback \
 		--repeat 10 --duration 10s --settle 5s --retries 5 $(ARGS)
 
-test: build loaders sockets linux-guest ## lint, then every unit, property and end-to-end test
+# The `fathom` command is built with the tests: on its own it would have fewer features of some crates, and
+# everything would be compiled twice.
+test: loaders sockets linux-guest ## lint, and every unit, property and end-to-end test
 	@sh qemu/setup.sh tests
 	@quiet=$$(sh announce.sh "the tests" "about 5 minutes" $(TARGET)/release/suite tests/suite/src) && \
 		cargo run $$quiet --locked --release --package suite -- $(ARGS)

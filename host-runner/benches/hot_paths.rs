@@ -21,7 +21,7 @@ use fathom::load::schedule::Schedule;
 use fathom::load::window::{Arrival, Known, Window};
 use fathom::load::{
     self, Arrivals, Bench, GuestTimes, Limit, Mode, Observer, Plan, Progress, Protocol, Rate,
-    Sample, Tally,
+    Sample, Tally, WaitRule,
 };
 use fathom::stats::Recorder;
 use wire::Kind;
@@ -45,6 +45,7 @@ fn plan(mode: Mode) -> Plan {
         },
         seed: SEED,
         protocol: Protocol::Fathom,
+        wait_rule: WaitRule::Sleep,
     }
 }
 

@@ -50,8 +50,9 @@ fn serve(socket: &UdpSocket, stop: &AtomicBool) {
 /// `fathom probe` of `count` requests: how many were answered.
 fn probe(address: &str, count: u64, place: &Path) -> u64 {
     let out = place.join(count.to_string());
-    let line =
-        format!("fathom probe {address} --mode pipeline --count {count} --warmup 50ms --out");
+    let line = format!(
+        "fathom probe {address} --mode pipeline --count {count} --warmup 50ms --quiet 0s --out"
+    );
     let arguments = line
         .split(' ')
         .map(Into::into)

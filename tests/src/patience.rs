@@ -10,8 +10,9 @@ pub const BOOT: Duration = Duration::from_secs(60);
 /// For an answer to a frame.
 pub const ANSWER: Duration = Duration::from_secs(20);
 
-/// For a whole run of `fathom`, which the tests keep to a few seconds of measuring.
-pub const RUN: Duration = Duration::from_secs(120);
+/// For a whole run of `fathom`, which the tests keep to a few seconds of measuring, or a comparison of some
+/// twenty boots.
+pub const RUN: Duration = Duration::from_secs(240);
 
 /// Between two looks at something that is waited for.
 pub const LOOK_AGAIN: Duration = Duration::from_millis(5);

@@ -15,7 +15,7 @@ use tests::turn::turn;
 /// A call of `fathom compare` of the built image under TCG.
 fn call(arguments: &str) -> Call {
     let call = Call::new(&format!(
-        "compare --accel tcg --duration 100ms --warmup 10ms --settle 0s --timeout 20s {arguments}"
+        "compare --accel tcg --no-why --duration 100ms --warmup 10ms --settle 0s --timeout 20s {arguments}"
     ));
     let out = call.file("out");
     call.with("--out", out).with("--image", built::image())
@@ -221,7 +221,7 @@ fn targets_in_turns_merged_and_compared() {
 fn the_seed_decides_the_order_and_what_cannot_be_is_skipped_with_its_reason() {
     let turn = turn();
     let arguments = "--targets null,null,null,linux-host:busy --links vhost-user,user --repeat 2 \
-                     --retries 0 --seed";
+                     --mode closed --duration 20ms --retries 0 --seed";
     let orders = [3, 3, 4].map(|seed| {
         let outcome = call(&format!("{arguments} {seed}")).finish(&turn);
         let results = results(&outcome);
@@ -297,7 +297,8 @@ fn a_part_that_is_missing_is_the_error_if_there_is_no_other_target() {
 fn an_image_that_does_not_boot_is_an_error_and_the_others_are_kept() {
     let turn = turn();
     let call = Call::new(
-        "compare --accel tcg --duration 100ms --targets hermit,null --repeat 1 --retries 1 --seed 1",
+        "compare --accel tcg --duration 100ms --warmup 10ms --settle 0s --targets hermit,null --repeat 1 --retries 1 \
+         --seed 1",
     );
     let (out, image) = (call.file("out"), call.file("image"));
     fs::write(&image, "no image").unwrap();

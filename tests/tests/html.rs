@@ -96,7 +96,7 @@ fn many_runs_with_long_names_have_room() {
     if !browser::is_installed() {
         return;
     }
-    let outcome = measured("--link unix --mode open --rate 2000 --duration 1s");
+    let outcome = measured("--link unix --mode open --rate 2000 --duration 300ms");
     let mut call = Call::new("report");
     for (index, rate) in [500, 1000, 2000, 4000, 8000, 12_000]
         .into_iter()
@@ -111,8 +111,7 @@ fn many_runs_with_long_names_have_room() {
             call = call.with_argument(directory);
         }
     }
-    let turn = turn();
-    let outcome = call.with("--out", "all").finish(&turn);
+    let outcome = call.with("--out", "all").finish(&turn());
     assert_eq!(outcome.code, Some(0), "{outcome:#?}");
     let page = outcome.file("all/report.html");
     let html = fs::read_to_string(&page).unwrap();
@@ -219,14 +218,14 @@ fn a_comparison_leaves_a_page_that_can_be_published() {
     if !browser::is_installed() {
         return;
     }
-    let turn = turn();
     let call = Call::new(
         "compare --accel tcg --targets hermit,hermit,null,linux-host --links vhost-user,unix \
-         --repeat 2 --duration 200ms --warmup 50ms --settle 0s --retries 0 --timeout 20s",
+         --repeat 2 --duration 100ms --warmup 10ms --settle 0s --retries 0 --timeout 20s",
     );
     let out = call.file("out");
     let call = call.with("--out", &out).with("--image", built::image());
-    let outcome = call.finish(&turn);
+    // Another test may measure while the browser looks.
+    let outcome = call.finish(&turn());
     let _ = outcome.completed("out");
     let out = outcome.file("out");
     let mut browser = Browser::start();
@@ -234,7 +233,7 @@ fn a_comparison_leaves_a_page_that_can_be_published() {
     expect_fine(&mut browser, &unfolded(&out), "comparison-unfolded");
 
     fill(&out);
-    let again = Call::new("report").with_argument(&out).finish(&turn);
+    let again = Call::new("report").with_argument(&out).finish(&turn());
     assert_eq!(again.code, Some(0), "{again:#?}");
     let html = fs::read_to_string(out.join("report.html")).unwrap();
     // Two links with three targets each by both loads, in rounds and together, and one chart for all; a

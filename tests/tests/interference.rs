@@ -92,13 +92,17 @@ fn what_spinners_take_from_the_guest_is_never_told_as_clean() {
         if lost <= beyond {
             continue;
         }
-        assert!(matches!(state, "host" | "censored"), "{name}: {run:#}");
+        let is_known = matches!(state, "host" | "partly" | "censored");
+        assert!(is_known, "{name}: {run:#}");
         assert!(percentile["high_ns"].is_null(), "{name}: {run:#}");
-        if waits >= beyond.div_ceil(2) {
-            assert_eq!(state, "host", "{name}: {run:#}");
+        // Without those that gaps can have lost there would be no more lost ones than lie beyond.
+        if waits >= lost - beyond {
+            assert_ne!(state, "censored", "{name}: {run:#}");
             let reasons = run["reasons"].as_array().expect("reasons[]");
             assert!(reasons.iter().any(|it| it["code"] == "host"), "{run:#}");
-            assert_eq!(run["valid"], false, "{run:#}");
+            if state == "host" {
+                assert_eq!(run["valid"], false, "{run:#}");
+            }
         }
     }
 }

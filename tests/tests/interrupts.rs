@@ -2,10 +2,14 @@
 //! kept. Every call checks on its own that no process is left behind.
 #![forbid(unsafe_code)]
 
+use std::time::Duration;
+
+use fathom::random::SplitMix64;
 use rustix::process::Signal;
 use tests::fathom::Call;
-use tests::midway::measuring;
+use tests::midway::{MEASURING, measuring, wait_for_replies};
 use tests::results::Results;
+use tests::soak;
 use tests::turn::turn;
 
 /// Longer than any test waits.
@@ -40,6 +44,27 @@ fn a_request_to_terminate_and_a_hangup_are_a_ctrl_c() {
         let printed: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
         assert_eq!(printed, outcome.partial("interrupted").json);
     }
+}
+
+/// Starts a command as `nohup` does.
+const NOHUP: &str = "trap '' HUP && exec \"$0\" \"$@\"";
+
+#[test]
+fn under_nohup_a_hangup_is_no_ctrl_c_and_a_request_to_terminate_is() {
+    let turn = turn();
+    let call = Call::run(&format!("--accel tcg --warmup 0s {LONG}"));
+    let (capture, nohup) = (call.file("frames.pcap"), ["sh", "-c", NOHUP]);
+    let call = call.with("--pcap", capture).wrapped_in(&nohup);
+    let mut running = call.start(&turn);
+    wait_for_replies(&mut running);
+    running.signal(Signal::HUP);
+    // It goes on for longer than it takes to find out about a signal.
+    let captured = std::fs::metadata(running.file("frames.pcap")).unwrap();
+    running.wait_for_file("frames.pcap", captured.len() + MEASURING);
+    running.signal(Signal::TERM);
+    let outcome = running.finish();
+    assert_eq!(outcome.code, Some(4), "{outcome:#?}");
+    let _ = outcome.partial("interrupted");
 }
 
 /// Starts a command with its outputs at a pipe that nobody reads, where each write fails, as on a
@@ -110,4 +135,61 @@ fn killed_outright_it_takes_qemu_along() {
     running.signal(Signal::KILL);
     let outcome = running.finish_abruptly();
     assert_eq!(outcome.code, None, "{outcome:#?}");
+}
+
+#[test]
+fn ctrl_c_ends_it_even_if_qemu_stands_still() {
+    let turn = turn();
+    let mut running = measuring(&turn, LONG);
+    running.qemu().signal(Signal::STOP);
+    running.interrupt();
+    let outcome = running.finish();
+    assert_eq!(outcome.code, Some(4), "{outcome:#?}");
+    let _ = outcome.partial("interrupted");
+}
+
+/// Number of moments at which a signal is sent; `FATHOM_MOMENTS` asks for more, and `FATHOM_SEED` for others.
+const MOMENTS: u64 = 6;
+
+/// Calls that are interrupted: long ones in every phase but the last, and one that is about to end.
+const CALLS: [&str; 6] = [
+    "--duration 300s --link vhost-user --quiet 300s",
+    "--duration 300s --link vhost-user --warmup 300s",
+    "--duration 300s --link unix --mode open --rate 1000 --json -",
+    "--duration 300s --link user --mode pipeline",
+    "--duration 300s --link unix --sweep",
+    "--duration 10ms --link vhost-user --warmup 0s",
+];
+
+/// The latest moment after the start: a boot and the floors take less at rest.
+const LATEST: Duration = Duration::from_millis(1500);
+
+#[test]
+fn a_signal_at_any_moment_ends_it_and_leaves_nothing() {
+    let turn = turn();
+    let mut random = SplitMix64(soak::count("FATHOM_SEED", 1));
+    let moments = soak::count("FATHOM_MOMENTS", MOMENTS);
+    for (arguments, _) in CALLS.iter().cycle().zip(0..moments) {
+        let running = Call::run(&format!("--accel tcg {arguments}")).start(&turn);
+        let at = LATEST.mul_f64(random.fraction());
+        std::thread::sleep(at);
+        let signal = [Signal::INT, Signal::TERM, Signal::HUP][random.below(3)];
+        if signal == Signal::INT {
+            running.interrupt();
+        } else {
+            running.signal(signal);
+        }
+        let what = format!("{signal:?} {at:?} after the start of {arguments}");
+        println!("{what}");
+        let outcome = running.finish();
+        // Before it watches for signals, one ends it as it ends any program; when all is done, none does.
+        let has_results = outcome.file("out/result.json").exists();
+        match outcome.code {
+            None => assert!(!outcome.file("out").exists(), "{what}: {outcome:#?}"),
+            Some(1) => assert!(!has_results, "{what}: {outcome:#?}"),
+            Some(4) => drop(outcome.results()),
+            Some(0) if arguments.contains("10ms") => drop(outcome.results()),
+            _ => panic!("{what}: {outcome:#?}"),
+        }
+    }
 }

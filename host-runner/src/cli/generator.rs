@@ -9,7 +9,7 @@ use rustix::time::{ClockId, clock_gettime};
 use super::reference;
 use crate::link::reflector::{on_loopback, on_tap, on_unix};
 use crate::link::{Link, tap, unix, vhost_user};
-use crate::load::{Arrivals, Limit, Mode, Plan, Protocol, Rate};
+use crate::load::{Arrivals, Limit, Mode, Plan, Protocol, Rate, WaitRule};
 use crate::machine;
 
 /// Requests that are measured where no system call is on the way, and where there is: some 0.2 s.
@@ -61,6 +61,7 @@ fn limit_of(
         measure: Limit::requests(count),
         seed: plan.seed,
         protocol: Protocol::Fathom,
+        wait_rule: WaitRule::Sleep,
     };
     match link {
         vhost_user::NAME => {
@@ -120,6 +121,7 @@ mod tests {
         measure: Limit::requests(1),
         seed: 1,
         protocol: Protocol::Fathom,
+        wait_rule: WaitRule::Sleep,
     };
 
     #[test]

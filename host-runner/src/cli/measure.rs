@@ -10,6 +10,7 @@ use super::progress::Bar;
 use crate::clock;
 use crate::doctor::busy::{Busy, Times};
 use crate::host::activity::{HostActivity, Observed};
+use crate::host::thread::CpuUse;
 use crate::link::Link;
 use crate::load::{self, Bench, Ending, Limit, Plan, Progress, Tally};
 use crate::report::{Run, Setting};
@@ -97,13 +98,13 @@ pub struct Conditions<'a> {
     pub interrupt: &'a Interrupt,
 }
 
-/// Measures by `plan`. `health` says whether there is still something to measure, `own_threads_ns` what
+/// Measures by `plan`. `health` says whether there is still something to measure, `own_threads` what
 /// the service itself has taken so far of the CPUs that it shares with this thread.
 pub fn measure<E: Into<CliError>>(
     plan: &Plan,
     conditions: &Conditions<'_>,
     link: &mut dyn Link,
-    own_threads_ns: &dyn Fn() -> Option<u64>,
+    own_threads: &dyn Fn() -> Option<CpuUse>,
     mut health: impl FnMut() -> Result<(), E>,
 ) -> Measured {
     let &Conditions {
@@ -117,6 +118,7 @@ pub fn measure<E: Into<CliError>>(
     let mut bar = Bar::new("waiting until the host is quiet");
     let mut recorder = Recorder::new(plan);
     let times = Times::now();
+    let own_threads_ns = || own_threads().map(|it| it.ran_ns);
     let quiet = quiet::wait(clock::now_ns, validity.quiet_ns(), own_threads_ns, || {
         interrupt.is_set()
     });
@@ -145,7 +147,7 @@ pub fn measure<E: Into<CliError>>(
     // What warm-up saw is not of the run.
     link.take_gaps();
     let before = Counts::now(&threads);
-    let own_before_ns = own_threads_ns();
+    let own_before = own_threads();
     let bench = Bench {
         link: &mut *link,
         observer: &mut recorder,
@@ -163,7 +165,7 @@ pub fn measure<E: Into<CliError>>(
     tally.warmup_discarded += warmed.requests;
     recorder.end(tally.sending_ns);
     let noise = Noise::new(floor, &before, &before.again(&threads));
-    let noise = noise.with_own(since(own_before_ns, own_threads_ns()));
+    let noise = noise.with_own(own_since(own_before, own_threads()));
     let gaps = link.take_gaps();
     let stalls = (recorder.stalls).worst(|from_ns, to_ns| {
         gaps.as_ref()
@@ -203,10 +205,9 @@ pub fn measure<E: Into<CliError>>(
 }
 
 /// The difference of two readings, if there are both.
-fn since(before: Option<u64>, now: Option<u64>) -> Option<u64> {
-    before
-        .zip(now)
-        .and_then(|(before, now)| now.checked_sub(before))
+fn own_since(before: Option<CpuUse>, now: Option<CpuUse>) -> Option<CpuUse> {
+    let (before, now) = before.zip(now)?;
+    now.since(before)
 }
 
 /// What came of warming up.
@@ -340,6 +341,7 @@ mod tests {
         },
         seed: 1,
         protocol: crate::load::Protocol::Fathom,
+        wait_rule: crate::load::WaitRule::Sleep,
     };
 
     fn measure_loopback(plan: &Plan, faults: Faults) -> (Measured, Injected) {

@@ -16,7 +16,7 @@ use crate::link::flows::Flows;
 use crate::link::source::Source;
 use crate::link::user::UdpLink;
 use crate::link::{Family, Link};
-use crate::load::{Plan, PlanError};
+use crate::load::{Plan, PlanError, WaitRule};
 use crate::machine::Awake;
 use crate::report::{Environment, Setting};
 use crate::stats::noise::Threads;
@@ -39,6 +39,7 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
     let client = &args.client;
     let plan = Plan {
         protocol: client.protocol,
+        wait_rule: WaitRule::Sleep,
         ..args.load.plan()?
     };
     let from = client.bind.as_ref().map(|bind| bind.ip);

@@ -24,12 +24,13 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
     let plan = args.load.plan()?;
     recipe::check(args)?;
     let assignment = args.host.assignment_with_warning()?;
+    // Before anything is made that would be left behind.
+    let interrupt = Interrupt::watch()?;
     let scratch = files::scratch().map_err(|source| CliError::Setup {
         what: "a scratch directory",
         source,
     })?;
     let recipe = Recipe::find(args, scratch.path())?;
-    let interrupt = Interrupt::watch()?;
     let turn = turn::take(&args.host, &interrupt)?;
     let output = Output::prepare(&args.output)?;
     let awake = Awake::ask(args.host.host_idle);

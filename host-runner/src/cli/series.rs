@@ -217,6 +217,7 @@ mod tests {
         },
         seed: 1,
         protocol: crate::load::Protocol::Fathom,
+        wait_rule: crate::load::WaitRule::Sleep,
     };
 
     const SWEEP: Sweep = Sweep {

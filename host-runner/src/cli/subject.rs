@@ -20,11 +20,12 @@ use crate::files::Destination;
 use crate::host::activity::Observed;
 use crate::host::assignment::{Assignment, Cpus};
 use crate::host::memory::{Locked, lock_this_process};
+use crate::host::thread::CpuUse;
 use crate::link::reflector::Reflector;
 use crate::link::turn::BOOT_ID;
 use crate::link::{self, Family, Link, LinkKind};
-use crate::load::{Arrivals, Mode, Plan};
-use crate::machine::{Machine, Placement, Vhost};
+use crate::load::{Arrivals, Mode, Plan, WaitRule};
+use crate::machine::{Machine, Placement, Vhost, Work};
 use crate::report::run::{GuestCounters, Losses, Sent};
 use crate::report::{Environment, Image, Run, Setting};
 use crate::stats::noise::Threads;
@@ -48,6 +49,8 @@ pub struct Subject {
     assignment: Option<Assignment>,
     /// The CPUs that were taken.
     cpus: Option<Cpus>,
+    /// Rule for the waits of an open loop there.
+    wait_rule: WaitRule,
     /// Outcome of locking this program's memory; the error is the reason, in words.
     instrument_lock: Result<(), String>,
     /// Requirements that its measurements have to meet.
@@ -63,7 +66,8 @@ enum Service {
         machine: Box<Machine>,
         image: Image,
         kind: LinkKind,
-        is_placed: bool,
+        /// The measuring thread's work for which it was placed, if it was.
+        placed_for: Option<Work>,
     },
     Host(Host),
     Thread {
@@ -82,9 +86,9 @@ impl Service {
 
     /// Returns the time that its emulation has taken so far of the CPUs that it shares with the measuring
     /// thread.
-    fn own_threads_ns(&self) -> Option<u64> {
+    fn own_threads(&self) -> Option<CpuUse> {
         match self {
-            Self::Guest { machine, .. } => machine.own_threads_ns(),
+            Self::Guest { machine, .. } => machine.own_threads(),
             Self::Host(_) | Self::Thread { .. } => None,
         }
     }
@@ -209,9 +213,10 @@ impl Subject {
         let mut link = opener.open(&machine)?;
         let first_reply_ns = first.reply_ns(link.as_mut(), machine.started_at_ns(), interrupt);
         // What a sweep begins with is another mode than that of its steps: the plan knows.
-        let is_placed = is_placed(kind, args.load.plan()?.mode);
-        let placement = if is_placed {
-            machine.place(kind.is_polled(), assignment.as_ref())
+        let mode = args.load.plan()?.mode;
+        let placed_for = is_placed(kind, mode).then(|| work(kind, mode));
+        let placement = if let Some(work) = placed_for {
+            machine.place(work, assignment.as_ref())
         } else {
             Placement::Unchanged(FASTER_UNPLACED.to_owned())
         };
@@ -236,6 +241,7 @@ impl Subject {
             },
             assignment,
             cpus: placement.cpus(),
+            wait_rule: wait_rule(&placement),
             instrument_lock: lock_this_process(),
             vhost,
             shared_cpu: placement.cpu().filter(|_| kind.is_polled()),
@@ -244,7 +250,7 @@ impl Subject {
                 machine: Box::new(machine),
                 image,
                 kind,
-                is_placed,
+                placed_for,
             },
         })
     }
@@ -280,6 +286,7 @@ impl Subject {
             },
             assignment,
             cpus: placement.cpus(),
+            wait_rule: wait_rule(&placement),
             instrument_lock: lock_this_process(),
             vhost: None,
             shared_cpu: None,
@@ -305,6 +312,7 @@ impl Subject {
             validity: args.validity,
             footprint: Footprint::default(),
             cpus: null.placement.cpus(),
+            wait_rule: wait_rule(&null.placement),
             instrument_lock: lock_this_process(),
             vhost: None,
             shared_cpu: null.placement.cpu().filter(|_| null.is_polled),
@@ -342,6 +350,10 @@ impl Subject {
         interrupt: &Interrupt,
     ) -> (Run, Measured) {
         self.place_for(plan.mode);
+        let plan = &Plan {
+            wait_rule: self.wait_rule,
+            ..*plan
+        };
         let shared_cpu = self.shared_cpu;
         let look = || shared_cpu.map(|cpu| Floor::look(cpu, plan.payload_len));
         let floor_before = look();
@@ -358,9 +370,9 @@ impl Subject {
             interrupt,
         };
         let (link, service) = (self.link.as_mut(), &self.service);
-        let own_threads_ns = || service.own_threads_ns();
+        let own_threads = || service.own_threads();
         let health = || service.check();
-        let measured = measure(plan, &conditions, link, &own_threads_ns, health);
+        let measured = measure(plan, &conditions, link, &own_threads, health);
         let signals = self.link.signals().zip(signals_before);
         let floors = floor_before.zip(look());
         let resident_bytes = self.service.resident_bytes();
@@ -402,22 +414,25 @@ impl Subject {
         generator::limit(self.link.name(), self.shared_cpu, plan, arrivals)
     }
 
-    /// Places a guest that has not been placed so far, if it is to be for this load. Once it is, that stays:
-    /// the plans of a sweep go from the one to the other.
+    /// Places a guest that has not been placed so far for what the measuring thread does under this load, if it
+    /// is to be placed: the plans of a sweep go from the one to the other, as do those of a comparison. Once it
+    /// has a place it keeps one.
     fn place_for(&mut self, mode: Mode) {
         if let Service::Guest {
             machine,
             kind,
-            is_placed: placed,
+            placed_for,
             ..
         } = &mut self.service
-            && !*placed
             && is_placed(*kind, mode)
+            && *placed_for != Some(work(*kind, mode))
         {
-            *placed = true;
-            let placement = machine.place(kind.is_polled(), self.assignment.as_ref());
+            let work = work(*kind, mode);
+            *placed_for = Some(work);
+            let placement = machine.place(work, self.assignment.as_ref());
             self.setting.placement = Some(placement.of(VIRTUAL_CPU));
             self.cpus = placement.cpus();
+            self.wait_rule = wait_rule(&placement);
             self.shared_cpu = placement.cpu().filter(|_| kind.is_polled());
         }
     }
@@ -454,6 +469,24 @@ const FASTER_UNPLACED: &str = "a pipeline is faster so on this link";
 /// thread that goes first takes each as it comes. (With 128 in flight on link user that was half the rate.)
 fn is_placed(link: LinkKind, mode: Mode) -> bool {
     link.is_polled() || !matches!(mode, Mode::Pipeline { .. })
+}
+
+/// Returns the rule for the waits of an open loop of a thread that is placed so.
+const fn wait_rule(placement: &Placement) -> WaitRule {
+    if placement.may_yield() {
+        WaitRule::Yield
+    } else {
+        WaitRule::Sleep
+    }
+}
+
+/// Returns the work of the measuring thread under this load.
+const fn work(link: LinkKind, mode: Mode) -> Work {
+    match (link.is_polled(), mode) {
+        (true, _) => Work::Polls,
+        (false, Mode::Open { .. }) => Work::Schedule,
+        (false, Mode::Closed | Mode::Pipeline { .. }) => Work::Replies,
+    }
 }
 
 /// The responder's mode, where there is a responder.

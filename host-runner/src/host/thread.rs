@@ -23,6 +23,26 @@ impl CpuTicks {
     }
 }
 
+/// Time for which threads had a CPU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CpuUse {
+    /// Time that they ran, in nanoseconds.
+    pub ran_ns: u64,
+    /// Number of times that they got a CPU.
+    pub slices: u64,
+}
+
+impl CpuUse {
+    /// Returns the difference to what there was `before`; `None` if a thread has ended since.
+    #[must_use]
+    pub fn since(self, before: Self) -> Option<Self> {
+        Some(Self {
+            ran_ns: self.ran_ns.checked_sub(before.ran_ns)?,
+            slices: self.slices.checked_sub(before.slices)?,
+        })
+    }
+}
+
 /// Counts of a thread since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ThreadCounts {
@@ -83,7 +103,7 @@ fn ticks(stat: &str, name: &str) -> Option<CpuTicks> {
 
 /// The kernel's Documentation/scheduler/sched-stats.rst: time on the CPU, time waiting for one, and how often
 /// it got one.
-fn schedstat(schedstat: &str) -> Option<(u64, u64, u64)> {
+pub(crate) fn schedstat(schedstat: &str) -> Option<(u64, u64, u64)> {
     let mut fields = schedstat.split_whitespace().map(str::parse);
     let mut next = || fields.next()?.ok();
     Some((next()?, next()?, next()?))

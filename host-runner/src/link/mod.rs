@@ -146,6 +146,26 @@ pub trait Link {
         buffer: &mut [u8],
         deadline_ns: u64,
     ) -> Result<Option<Received>, LinkError>;
+
+    /// As [`Link::receive`], but stays awake: yields the CPU to threads of the same priority, and then asks
+    /// without waiting, again and again until the deadline, and once at the least.
+    ///
+    /// # Errors
+    ///
+    /// As [`Link::receive`].
+    fn receive_yielding(
+        &mut self,
+        buffer: &mut [u8],
+        deadline_ns: u64,
+    ) -> Result<Option<Received>, LinkError> {
+        loop {
+            rustix::thread::sched_yield();
+            let received = self.receive(buffer, 0)?;
+            if received.is_some() || crate::clock::now_ns() >= deadline_ns {
+                return Ok(received);
+            }
+        }
+    }
 }
 
 /// Why a link can't go on.

@@ -3,8 +3,9 @@
 //! A message that is there already costs one system call. Else the thread sleeps in `ppoll` until
 //! one comes or the deadline passes. It does not spin: the guest spins on one processor, and where
 //! there are but two, the other one is needed by QEMU's own thread, which carries every message;
-//! a client that keeps it busy waits for itself. (Spinning was tried, with and without yielding, and
-//! was slower each time, at the median and in the tail.) That its CPU is awake when the message comes is
+//! a client that keeps it busy waits for itself. (Spinning was tried in a closed loop, with and without
+//! yielding, and was slower each time, at the median and in the tail. An open loop, which needs a timer for each
+//! sleep, does better to stay awake and yield: [`super::Link::receive_yielding`].) That its CPU is awake when the message comes is
 //! seen to by [`crate::machine::awake`].
 #![forbid(unsafe_code)]
 

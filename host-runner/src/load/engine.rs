@@ -298,6 +298,20 @@ where
         Ok(Some(at_ns))
     }
 
+    /// Takes in one datagram, waiting for it awake as [`Link::receive_yielding`] does, until `deadline_ns`.
+    /// Returns the time of it, or the present time if none came.
+    pub(super) fn receive_yielding(&mut self, deadline_ns: u64) -> Result<u64, LinkError> {
+        let received = self
+            .link
+            .receive_yielding(&mut self.buffer[..], deadline_ns)?;
+        let at_ns = received.map_or_else(|| (self.now_ns)(), |received| received.at_ns);
+        self.expire(at_ns);
+        if let Some(received) = received {
+            self.take(received.len, at_ns);
+        }
+        Ok(at_ns)
+    }
+
     fn expire(&mut self, now_ns: u64) {
         while let Some(request) = self.window.take_lost(now_ns) {
             if !self.is_measured(request.seq) {

@@ -45,6 +45,10 @@ pub(crate) struct FakeLink<S> {
     answers: u64,
     /// How many datagrams it holds: more are lost.
     pub(crate) room: usize,
+    /// Time that a sleep lasts beyond its deadline, in nanoseconds.
+    pub(crate) wake_up_ns: u64,
+    /// Time spent asleep without a datagram, waking up not included, in nanoseconds.
+    pub(crate) slept_ns: u64,
 }
 
 impl<S: FnMut(&Header, &[u8]) -> Vec<Answer>> FakeLink<S> {
@@ -55,6 +59,8 @@ impl<S: FnMut(&Header, &[u8]) -> Vec<Answer>> FakeLink<S> {
             coming: BinaryHeap::new(),
             answers: 0,
             room: usize::MAX,
+            wake_up_ns: 0,
+            slept_ns: 0,
         }
     }
 }
@@ -94,7 +100,10 @@ impl<S: FnMut(&Header, &[u8]) -> Vec<Answer>> Link for FakeLink<S> {
         let deadline_ns = deadline_ns.max(asked_ns);
         let is_there = |next: &Reverse<(u64, u64, Vec<u8>)>| next.0.0 <= deadline_ns;
         if !self.coming.peek().is_some_and(is_there) {
-            self.clock.advance_to(deadline_ns);
+            if deadline_ns > asked_ns {
+                self.slept_ns += deadline_ns - asked_ns;
+                self.clock.advance_to(deadline_ns + self.wake_up_ns);
+            }
             return Ok(None);
         }
         let Some(Reverse((at_ns, _, answer))) = self.coming.pop() else {
@@ -105,6 +114,19 @@ impl<S: FnMut(&Header, &[u8]) -> Vec<Answer>> Link for FakeLink<S> {
         buffer[..len].copy_from_slice(&answer[..len]);
         let at_ns = at_ns.max(asked_ns);
         Ok(Some(Received { len, at_ns }))
+    }
+
+    fn receive_yielding(
+        &mut self,
+        buffer: &mut [u8],
+        deadline_ns: u64,
+    ) -> Result<Option<Received>, LinkError> {
+        loop {
+            let received = self.receive(buffer, 0)?;
+            if received.is_some() || self.clock.now_ns() >= deadline_ns {
+                return Ok(received);
+            }
+        }
     }
 }
 

@@ -55,7 +55,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::{Limit, Protocol};
+    use super::super::{Limit, Protocol, WaitRule};
     use super::*;
 
     const SECOND_NS: u64 = 1_000_000_000;
@@ -73,6 +73,7 @@ mod tests {
         },
         seed: 5,
         protocol: Protocol::Fathom,
+        wait_rule: WaitRule::Sleep,
     };
 
     fn rates(steps: &[Step]) -> Vec<f64> {

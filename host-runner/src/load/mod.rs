@@ -11,6 +11,7 @@
 //! - [`tally`]: what is counted;
 //! - `engine`: one request out, one datagram in;
 //! - `resolution`: what reading the clock and polling the link takes;
+//! - [`waiting`]: when an open loop on a link that sleeps stays awake;
 //! - [`supervise`]: looking up now and then from the measuring loop;
 //! - `closed`, `open`, `pipeline`: the loops.
 //!
@@ -38,6 +39,7 @@ mod resolution;
 pub mod schedule;
 pub mod supervise;
 pub mod tally;
+pub mod waiting;
 pub mod window;
 
 #[cfg(test)]
@@ -51,6 +53,7 @@ pub use rate::Rate;
 pub use schedule::Arrivals;
 pub use supervise::{Phase, Progress};
 pub use tally::{SendErrors, Tally};
+pub use waiting::WaitRule;
 
 /// A reply's two stamps, in nanoseconds of the guest's clock, as the reply has them: whatever a guest writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,8 +7,9 @@
 use super::engine::Engine;
 use super::schedule::{Arrivals, Schedule};
 use super::supervise::{Progress, Supervisor};
+use super::waiting::{Rest, Wait, WaitRule};
 use super::{Ending, Observer, Rate, earlier};
-use crate::link::{Link, Refusal};
+use crate::link::{Link, LinkError, Refusal};
 
 /// How long before a request is due the loop stops sleeping and asks the link without waiting, in
 /// nanoseconds: longer than a sleeping thread takes to wake up.
@@ -64,6 +65,8 @@ where
     } else {
         (AWAKE_NS.min(rate.interval_ns() / AWAKE_SHARE), 0)
     };
+    let yields = engine.plan.wait_rule == WaitRule::Yield && !engine.is_polled();
+    let mut rest = yields.then(|| Rest::new(now_ns));
     let capacity = engine.capacity().unwrap_or(u64::MAX);
     // When the link last took a request.
     let mut taken_ns = now_ns;
@@ -99,7 +102,14 @@ where
             sending = engine.wants(schedule.due_ns());
             burst += 1;
         }
-        now_ns = if burst > 0 {
+        now_ns = if let Some(rest) = rest.as_mut().filter(|_| !is_blocked) {
+            let due_ns = sending.then(|| schedule.due_ns());
+            match wait(engine, rest, burst, due_ns, now_ns) {
+                Ok(None) => return Ok(()),
+                Ok(Some(now_ns)) => Ok(now_ns),
+                Err(error) => Err(error),
+            }
+        } else if burst > 0 {
             // One more than was sent: a generator that is behind takes in more than it sends, so
             // that no queue runs over meanwhile.
             engine.receive_waiting(burst + 1, now_ns)
@@ -121,4 +131,43 @@ where
             ..engine.progress(now_ns)
         })?;
     }
+}
+
+/// Waits after `burst` requests, awake or asleep as `rest` has it, for a reply or until the next request is due
+/// at `due_ns`. Returns the time then, or `None` if there is nothing to wait for.
+fn wait<L, O, C>(
+    engine: &mut Engine<'_, L, O, C>,
+    rest: &mut Rest,
+    burst: u64,
+    due_ns: Option<u64>,
+    now_ns: u64,
+) -> Result<Option<u64>, LinkError>
+where
+    L: Link + ?Sized,
+    O: Observer,
+    C: FnMut() -> u64,
+{
+    if burst > 0 {
+        rest.has_event(now_ns);
+        // The requests are carried before anything else is done, for as long as that takes.
+        let now_ns = engine.receive_yielding(0)?;
+        return engine.receive_waiting(burst, now_ns).map(Some);
+    }
+    let in_flight = engine.window.in_flight();
+    let Some(wait) = rest.next(now_ns, due_ns, engine.window.next_loss_ns()) else {
+        return Ok(None);
+    };
+    let at_ns = match wait {
+        Wait::Awake(until_ns) => engine.receive_yielding(until_ns)?,
+        Wait::Asleep(until_ns) => {
+            engine.receive(until_ns, now_ns)?;
+            let at_ns = engine.now_ns();
+            rest.has_slept(now_ns, at_ns);
+            at_ns
+        }
+    };
+    if engine.window.in_flight() < in_flight {
+        rest.has_event(at_ns);
+    }
+    Ok(Some(at_ns))
 }

@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use wire::{HEADER_LEN, MAX_PAYLOAD};
 
 use super::window::MAX_CAPACITY;
-use super::{Arrivals, Protocol, Rate};
+use super::{Arrivals, Protocol, Rate, WaitRule};
 use crate::link::Family;
 
 /// How requests follow each other.
@@ -95,6 +95,8 @@ pub struct Plan {
     pub seed: u64,
     /// Protocol in which the service answers.
     pub protocol: Protocol,
+    /// Rule for the waits of an open loop on a link that sleeps.
+    pub wait_rule: WaitRule,
 }
 
 /// Why a plan can't be carried out.
@@ -238,6 +240,7 @@ mod tests {
             },
             seed: 0,
             protocol: Protocol::Fathom,
+            wait_rule: WaitRule::Sleep,
         }
     }
 

@@ -15,6 +15,7 @@ mod behind;
 mod open;
 mod pipeline;
 mod refused;
+mod waiting;
 
 const TIMEOUT_NS: u64 = 1_000_000;
 const RTT_NS: u64 = 50_000;
@@ -32,6 +33,7 @@ fn plan(mode: Mode, warmup: u64, count: u64) -> Plan {
         measure: requests(count),
         seed: 42,
         protocol: Protocol::Fathom,
+        wait_rule: WaitRule::Sleep,
     }
 }
 

@@ -16,6 +16,7 @@ mod error;
 mod image;
 mod memory;
 pub(crate) mod placement;
+mod policy;
 pub(crate) mod process;
 mod qmp;
 #[cfg(test)]
@@ -26,7 +27,9 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 
+use crate::clock;
 use crate::host::assignment::Assignment;
+use crate::host::thread::CpuUse;
 use boot::Booted;
 
 pub use accel::probe as probe_kvm;
@@ -36,15 +39,17 @@ pub use config::{
     qemu_program,
 };
 pub use error::{Hint, MachineError};
-pub use placement::{Placement, bind_to, place_beside};
+pub use placement::{Placement, Work, bind_to, place_beside};
 pub use qmp::QmpError;
 pub use vhost::{NoVhost, Vhost, VhostChoice};
 
 /// How long `auto` lets KVM boot the image before it falls back to TCG.
 pub const KVM_TRIAL: Duration = Duration::from_millis(1500);
 
-/// How often the counters are read again until they stand still.
+/// How often the counters are read again until they stand still, and for how long, in nanoseconds: QEMU may
+/// answer, but slowly.
 const COUNTER_READINGS: u32 = 50;
+const COUNTERS_NS: u64 = 2_000_000_000;
 
 /// What happens while a machine boots.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -207,25 +212,18 @@ impl Machine {
                 source,
             })
         };
-        let mut words = read()?;
-        for _ in 0..COUNTER_READINGS {
-            std::thread::sleep(Duration::from_millis(1));
-            let before = std::mem::replace(&mut words, read()?);
-            if words == before {
-                break;
-            }
-        }
+        let words = standstill(&mut read, clock::now_ns)?;
         Ok(wire::Counters::from_array(words))
     }
 
     /// Gives the virtual CPU and the calling thread, which is to measure, the CPUs of `assignment`, the
-    /// latter with the right to go first unless it `polls`; or leaves all as it is and says why.
-    pub fn place(&mut self, polls: bool, assignment: Option<&Assignment>) -> Placement {
+    /// latter with the right to go first unless its `work` is to poll; or leaves all as it is and says why.
+    pub fn place(&mut self, work: Work, assignment: Option<&Assignment>) -> Placement {
         let vcpu = self.booted.monitor.vcpu_thread();
         match vcpu.map(Pid::from_raw) {
             Ok(Some(vcpu)) => {
                 let qemu = self.booted.process.pid();
-                let placement = placement::place(qemu, vcpu, self.has_vhost, polls, assignment);
+                let placement = placement::place(qemu, vcpu, self.has_vhost, work, assignment);
                 self.vcpu_apart = placement.is_shared().then_some(vcpu);
                 placement
             }
@@ -234,11 +232,11 @@ impl Machine {
         }
     }
 
-    /// For how long QEMU's threads but the virtual CPU's have run so far on the CPU of the measuring
-    /// thread, in nanoseconds. `None` where that may have been another CPU.
+    /// Returns what QEMU's threads but the virtual CPU's have run so far on the CPU of the measuring thread.
+    /// `None` where that may have been another CPU.
     #[must_use]
-    pub fn own_threads_ns(&self) -> Option<u64> {
-        placement::others_ran_ns(self.booted.process.pid(), self.vcpu_apart?)
+    pub fn own_threads(&self) -> Option<CpuUse> {
+        placement::others_ran(self.booted.process.pid(), self.vcpu_apart?)
     }
 
     /// Returns whether the guest's network device is served by a back end outside QEMU (vhost); `None` if
@@ -273,8 +271,11 @@ impl Machine {
             })
     }
 
-    /// Ends QEMU, politely at first, and waits until it is gone.
+    /// Ends QEMU, politely at first, and waits until it is gone. One that has stopped answering is killed.
     pub fn shutdown(mut self) {
+        if self.booted.monitor.is_late() {
+            return;
+        }
         let asked = self.booted.monitor.quit().is_ok();
         let process = &self.booted.process;
         if asked && process.wait_for_exit(END_TIMEOUT) {
@@ -284,4 +285,21 @@ impl Machine {
         // What is left after this, the drop kills.
         process.wait_for_exit(END_TIMEOUT);
     }
+}
+
+/// Reads until two readings a millisecond apart agree, or for some time: the last reading.
+fn standstill<T: PartialEq, E>(
+    mut read: impl FnMut() -> Result<T, E>,
+    mut now_ns: impl FnMut() -> u64,
+) -> Result<T, E> {
+    let ends_ns = now_ns().saturating_add(COUNTERS_NS);
+    let mut last = read()?;
+    for _ in 0..COUNTER_READINGS {
+        std::thread::sleep(Duration::from_millis(1));
+        let before = std::mem::replace(&mut last, read()?);
+        if last == before || now_ns() >= ends_ns {
+            break;
+        }
+    }
+    Ok(last)
 }

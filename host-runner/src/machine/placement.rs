@@ -8,22 +8,22 @@
 //! there is no rest. One without the other makes it worse: without the right to go first, nothing is
 //! changed unless the CPUs were asked for. Which CPUs these are is [`Assignment`]'s to decide.
 //!
-//! A measuring thread that polls needs no right for that. It must not be a `SCHED_FIFO` one: the kernel takes such a thread off its CPU for 50 ms of every second
-//! in which it never rests (`sched_rt_runtime_us`).
+//! Where QEMU's other threads share the CPU of a measuring thread that has times of its own to keep, as in an
+//! open loop, they get the same right. Each of the two then runs until it sleeps or yields; one that goes first
+//! and preempts the others for every request keeps them from carrying its messages.
+//!
+//! A measuring thread that polls needs no right for that. It must not be a `SCHED_FIFO` one: the kernel takes
+//! such a thread off its CPU for 50 ms of every second in which it never rests (`sched_rt_runtime_us`).
 #![forbid(unsafe_code)]
 
 use std::fs;
 
 use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_setaffinity};
-use thread_priority::{
-    RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
-};
 
+use super::policy;
 use crate::host::assignment::{Assignment, Cpus};
-
-/// Above every ordinary thread; below the kernel's own threads, which start at 50.
-const PRIORITY: u8 = 10;
+use crate::host::thread::{CpuUse, schedstat};
 
 /// Reason for leaving all to the scheduler on a host with one CPU.
 const ONE_CPU: &str = "there is but one CPU to run on";
@@ -39,6 +39,8 @@ pub enum Placement {
         goes_first: bool,
         /// True if QEMU's other threads run on the measuring thread's CPU too, for want of a third.
         is_shared: bool,
+        /// True if those threads go first there as well, and neither preempts the other.
+        are_equal: bool,
     },
     /// Everything is as the scheduler has it, for this reason.
     Unchanged(String),
@@ -53,6 +55,7 @@ impl Placement {
                 cpus,
                 goes_first,
                 is_shared,
+                are_equal,
             } => {
                 let Cpus {
                     guest: cpu,
@@ -64,10 +67,10 @@ impl Placement {
                 } else {
                     ""
                 };
-                let others = if *is_shared {
-                    "; all else runs on the latter too"
-                } else {
-                    ""
+                let others = match (*is_shared, *are_equal) {
+                    (true, true) => "; all else runs on the latter too, with the same right",
+                    (true, false) => "; all else runs on the latter too",
+                    (false, _) => "",
                 };
                 format!(
                     "CPU {cpu} for {guest}, CPU {measuring} for the measuring thread{first}: \
@@ -93,6 +96,23 @@ impl Placement {
         self.cpus().map(|cpus| cpus.guest)
     }
 
+    /// Returns whether the measuring thread may stay awake and yield its CPU: it goes first, and every thread
+    /// that has to run there meanwhile is its equal.
+    #[must_use]
+    pub const fn may_yield(&self) -> bool {
+        matches!(
+            self,
+            Self::Bound {
+                goes_first: true,
+                is_shared: false,
+                ..
+            } | Self::Bound {
+                are_equal: true,
+                ..
+            }
+        )
+    }
+
     /// Returns whether the measuring thread has QEMU's other threads on its CPU.
     pub(super) const fn is_shared(&self) -> bool {
         matches!(
@@ -105,24 +125,62 @@ impl Placement {
     }
 }
 
-/// Places the calling thread, which polls or sleeps while it waits, and all threads of the process
-/// `qemu` around its thread `vcpu`; with `has_vhost` also those of the kernel that serve the guest's rings.
+/// Work of the measuring thread, which decides what its waits need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// It polls memory that it shares with the service.
+    Polls,
+    /// It sleeps until a reply comes.
+    Replies,
+    /// It sends at times of its own: an open loop on a link that sleeps.
+    Schedule,
+}
+
+/// Places the calling thread, which does `work`, and all threads of the process `qemu` around its thread
+/// `vcpu`; with `has_vhost` also those of the kernel that serve the guest's rings.
 pub(crate) fn place(
     qemu: Pid,
     vcpu: Pid,
     has_vhost: bool,
-    polls: bool,
+    work: Work,
     assignment: Option<&Assignment>,
 ) -> Placement {
-    place_around(polls, assignment, |own, others| {
-        if has_vhost {
+    let of_kernel = if has_vhost {
+        vhost_threads(qemu)
+    } else {
+        Vec::new()
+    };
+    let mut placement = place_around(work == Work::Polls, assignment, |own, others| {
+        for &thread in &of_kernel {
             // What can't be bound stays where the scheduler has it, as any thread of the kernel's.
-            for thread in vhost_threads(qemu) {
-                let _ = sched_setaffinity(Some(thread), others);
-            }
+            let _ = sched_setaffinity(Some(thread), others);
         }
         bind(qemu, vcpu, own, others)
-    })
+    });
+    if let Placement::Bound {
+        goes_first: true,
+        is_shared: true,
+        are_equal,
+        ..
+    } = &mut placement
+    {
+        let others = threads(qemu).into_iter().filter(|&thread| thread != vcpu);
+        let mut others = others.chain(of_kernel);
+        match work {
+            Work::Schedule => *are_equal = others.all(goes_first_or_has_ended),
+            // A reply is taken before anything else is done, also after an open loop.
+            Work::Replies => others.for_each(policy::be_ordinary),
+            Work::Polls => {}
+        }
+    }
+    placement
+}
+
+fn goes_first_or_has_ended(thread: Pid) -> bool {
+    match policy::go_first(Some(thread)) {
+        Ok(()) => true,
+        Err(error) => error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error()),
+    }
 }
 
 /// Places the calling thread, which polls another thread of this process or sleeps until that answers.
@@ -136,6 +194,7 @@ pub fn place_beside(polls: bool, assignment: Option<&Assignment>) -> Placement {
             cpus,
             goes_first,
             is_shared: false,
+            are_equal: false,
         },
         unchanged @ Placement::Unchanged(_) => unchanged,
     }
@@ -172,6 +231,7 @@ fn place_around(
             cpus,
             goes_first,
             is_shared,
+            are_equal: false,
         })
     };
     placed().unwrap_or_else(Placement::Unchanged)
@@ -209,31 +269,26 @@ fn go_first_if(is_wanted: bool) -> Result<(), String> {
 }
 
 fn go_first() -> Result<(), String> {
-    let priority = ThreadPriorityValue::try_from(PRIORITY).map_err(|error| error.to_string())?;
-    thread_priority::set_thread_priority_and_policy(
-        thread_priority::thread_native_id(),
-        ThreadPriority::Crossplatform(priority),
-        ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo),
-    )
-    .map_err(|_| {
+    policy::go_first(None).map_err(|_| {
         "no right to SCHED_FIFO: root has it, or CAP_SYS_NICE, or `ulimit -r 10`".to_owned()
     })
 }
 
-/// For how long QEMU's threads have run so far but the virtual CPU's, in nanoseconds: what its emulation
-/// takes of the CPUs that it shares with the measuring thread.
-pub(crate) fn others_ran_ns(qemu: Pid, vcpu: Pid) -> Option<u64> {
-    let ran_ns = |thread: Pid| {
+/// Returns what QEMU's threads but the virtual CPU's have run so far: what its emulation takes of the CPUs
+/// that it shares with the measuring thread.
+pub(crate) fn others_ran(qemu: Pid, vcpu: Pid) -> Option<CpuUse> {
+    let mut sum = CpuUse::default();
+    for thread in threads(qemu).into_iter().filter(|&thread| thread != vcpu) {
         let path = format!(
             "/proc/{}/task/{}/schedstat",
             qemu.as_raw_nonzero(),
             thread.as_raw_nonzero()
         );
-        let schedstat = fs::read_to_string(path).ok()?;
-        schedstat.split_whitespace().next()?.parse::<u64>().ok()
-    };
-    let others = threads(qemu).into_iter().filter(|&thread| thread != vcpu);
-    others.map(ran_ns).sum()
+        let (ran_ns, _, slices) = schedstat(&fs::read_to_string(path).ok()?)?;
+        sum.ran_ns += ran_ns;
+        sum.slices += slices;
+    }
+    Some(sum)
 }
 
 /// The kernel's threads that serve the rings of a guest of `qemu`. Since Linux 6.4 they are threads of
@@ -283,6 +338,7 @@ mod tests {
                 cpus: CPUS,
                 goes_first,
                 is_shared,
+                are_equal: false,
             };
             placement.of("the virtual CPU")
         };
@@ -302,6 +358,24 @@ mod tests {
             unchanged.of("the virtual CPU"),
             "left to the scheduler: there is but one CPU to run on"
         );
+    }
+
+    #[test]
+    fn a_thread_may_stay_awake_only_alone_or_among_equals() {
+        let may_yield = |goes_first, is_shared, are_equal| {
+            let placement = Placement::Bound {
+                cpus: CPUS,
+                goes_first,
+                is_shared,
+                are_equal,
+            };
+            placement.may_yield()
+        };
+        assert!(may_yield(true, false, false));
+        assert!(may_yield(true, true, true));
+        assert!(!may_yield(true, true, false));
+        assert!(!may_yield(false, false, false));
+        assert!(!place_beside(true, None).may_yield());
     }
 
     #[test]

@@ -11,6 +11,10 @@ use serde_json::{Value, json};
 /// Maximum time for QEMU to answer one command, whatever else it says meanwhile.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// The same after a command that was not answered in time: one that answers again does so at once, and one
+/// that stands still is not waited for again and again.
+const LATE_ANSWER_TIMEOUT: Duration = Duration::from_millis(200);
+
 /// Longer answers than this are refused: nothing that is asked here has one.
 const MAX_ANSWER: usize = 64 * 1024;
 
@@ -35,10 +39,16 @@ pub enum QmpError {
 #[derive(Debug)]
 pub(super) struct Monitor {
     lines: BufReader<UnixStream>,
+    /// What has come so far of the next line.
+    line: Vec<u8>,
     /// QEMU's version, from the greeting; the handshake is done on first use.
     version: Option<String>,
     /// Maximum time to wait for an answer.
     patience: Duration,
+    /// Commands whose answers have not come yet; they come in order.
+    unanswered: usize,
+    /// True if the last command was not answered in time.
+    is_late: bool,
 }
 
 impl Monitor {
@@ -47,9 +57,17 @@ impl Monitor {
         socket.set_write_timeout(Some(ANSWER_TIMEOUT))?;
         Ok(Self {
             lines: BufReader::new(socket),
+            line: Vec::new(),
             version: None,
             patience: ANSWER_TIMEOUT,
+            unanswered: 0,
+            is_late: false,
         })
+    }
+
+    /// Returns whether QEMU has not answered the last command in time.
+    pub const fn is_late(&self) -> bool {
+        self.is_late
     }
 
     /// QEMU's version, such as `7.2.22`.
@@ -57,15 +75,17 @@ impl Monitor {
         if let Some(version) = &self.version {
             return Ok(version.clone());
         }
-        let greeting = self.message(Instant::now() + self.patience)?;
+        let deadline = self.deadline();
+        let greeting = self.message(deadline)?;
         let part = |name: &str| greeting["QMP"]["version"]["qemu"][name].as_u64();
         let (Some(major), Some(minor), Some(micro)) = (part("major"), part("minor"), part("micro"))
         else {
             return Err(QmpError::Nonsense(greeting.to_string()));
         };
-        self.command(&json!({ "execute": "qmp_capabilities" }))?;
         let version = format!("{major}.{minor}.{micro}");
+        // There is no second greeting, even if this command is answered late.
         self.version = Some(version.clone());
+        self.command(&json!({ "execute": "qmp_capabilities" }))?;
         Ok(version)
     }
 
@@ -124,10 +144,18 @@ impl Monitor {
 
     fn command(&mut self, command: &Value) -> Result<Value, QmpError> {
         self.send(command)?;
+        self.unanswered += 1;
         // Events may go on for ever.
-        let deadline = Instant::now() + self.patience;
+        let deadline = self.deadline();
         loop {
             let mut message = self.message(deadline)?;
+            if message.get("return").is_some() || message.get("error").is_some() {
+                self.unanswered -= 1;
+                if self.unanswered > 0 {
+                    // The answer to an earlier command, for which nobody waits any more.
+                    continue;
+                }
+            }
             if let Some(answer) = message.get_mut("return") {
                 return Ok(answer.take());
             }
@@ -146,13 +174,33 @@ impl Monitor {
         Ok(self.lines.get_mut().write_all(line.as_bytes())?)
     }
 
+    fn deadline(&self) -> Instant {
+        let patience = match self.is_late {
+            true => self.patience.min(LATE_ANSWER_TIMEOUT),
+            false => self.patience,
+        };
+        Instant::now() + patience
+    }
+
     /// The next line, however slowly it comes, if it is there by `deadline`.
     fn message(&mut self, deadline: Instant) -> Result<Value, QmpError> {
-        let mut line = Vec::new();
-        while line.last() != Some(&b'\n') && line.len() < MAX_ANSWER {
+        self.is_late = true;
+        self.read_line(deadline)?;
+        self.is_late = false;
+        let line = std::mem::take(&mut self.line);
+        if line.is_empty() {
+            return Err(QmpError::Closed);
+        }
+        let text = String::from_utf8_lossy(&line);
+        serde_json::from_str(&text).map_err(|_| QmpError::Nonsense(text.trim_end().to_owned()))
+    }
+
+    /// Reads the rest of a line. What has come of it by `deadline` is kept.
+    fn read_line(&mut self, deadline: Instant) -> io::Result<()> {
+        while self.line.last() != Some(&b'\n') && self.line.len() < MAX_ANSWER {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(io::Error::from(ErrorKind::TimedOut).into());
+                return Err(ErrorKind::TimedOut.into());
             }
             self.lines.get_ref().set_read_timeout(Some(left))?;
             let chunk = match self.lines.fill_buf() {
@@ -164,14 +212,10 @@ impl Monitor {
             }
             let end = chunk.iter().position(|&byte| byte == b'\n');
             let len = end.map_or(chunk.len(), |end| end + 1);
-            line.extend_from_slice(&chunk[..len]);
+            self.line.extend_from_slice(&chunk[..len]);
             self.lines.consume(len);
         }
-        if line.is_empty() {
-            return Err(QmpError::Closed);
-        }
-        let text = String::from_utf8_lossy(&line);
-        serde_json::from_str(&text).map_err(|_| QmpError::Nonsense(text.trim_end().to_owned()))
+        Ok(())
     }
 }
 
@@ -269,6 +313,42 @@ mod tests {
             drop(monitor);
             talker.join().unwrap();
         }
+    }
+
+    #[test]
+    fn a_late_answer_is_not_taken_for_that_of_a_later_command() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let mut monitor = Monitor::new(ours).unwrap();
+        monitor.patience = Duration::from_millis(20);
+        let thread = |id| format!("{{\"return\": [{{\"thread-id\": {id}}}]}}\n");
+        // The greeting, half of it, is late too.
+        let (first, rest) = GREETING.split_at(20);
+        theirs.write_all(first.as_bytes()).unwrap();
+        assert!(matches!(monitor.version(), Err(QmpError::Io(_))));
+        assert!(monitor.is_late());
+        theirs.write_all(rest.as_bytes()).unwrap();
+        theirs.write_all(b"\n{\"return\": {}}\n").unwrap();
+        assert_eq!(monitor.version().unwrap(), "7.2.22");
+        assert!(!monitor.is_late());
+        assert!(matches!(monitor.vcpu_thread(), Err(QmpError::Io(_))));
+        theirs.write_all(thread(1).as_bytes()).unwrap();
+        theirs.write_all(thread(2).as_bytes()).unwrap();
+        assert_eq!(monitor.vcpu_thread().unwrap(), 2);
+        theirs.write_all(thread(3).as_bytes()).unwrap();
+        assert_eq!(monitor.vcpu_thread().unwrap(), 3);
+    }
+
+    #[test]
+    fn one_that_does_not_answer_is_waited_for_once() {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let mut monitor = Monitor::new(ours).unwrap();
+        monitor.patience = Duration::from_millis(20);
+        assert!(matches!(monitor.vcpu_thread(), Err(QmpError::Io(_))));
+        // From now on the other time counts, which is shorter.
+        monitor.patience = Duration::from_secs(60);
+        let began = Instant::now();
+        assert!(matches!(monitor.vcpu_thread(), Err(QmpError::Io(_))));
+        assert!(began.elapsed() < monitor.patience);
     }
 
     #[test]

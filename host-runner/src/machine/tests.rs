@@ -367,3 +367,23 @@ fn kvm_that_was_asked_for_and_fails_is_an_error() {
     assert!(matches!(&error, MachineError::KvmUnusable { .. }));
     assert!(error.to_string().contains("failed to initialize kvm"));
 }
+
+#[test]
+fn counters_are_read_until_they_stand_still_and_not_for_ever() {
+    // Each reading takes 10 ms of virtual time, or one second.
+    let read_at = |ms: u64, still_from: u64| {
+        let (time_ns, readings) = (Cell::new(0), Cell::new(0));
+        let read = || {
+            time_ns.set(time_ns.get() + ms * 1_000_000);
+            readings.set(readings.get() + 1);
+            Ok::<_, ()>(readings.get().min(still_from))
+        };
+        let last = standstill(read, || time_ns.get()).unwrap();
+        (last, readings.get())
+    };
+    assert_eq!(read_at(10, 1), (1, 2));
+    assert_eq!(read_at(10, 4), (4, 5));
+    assert_eq!(read_at(10, u64::MAX), (51, 51));
+    assert_eq!(read_at(1000, u64::MAX), (2, 2));
+    assert_eq!(standstill(|| Err::<(), _>("gone"), || 0), Err("gone"));
+}

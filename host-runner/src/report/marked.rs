@@ -66,8 +66,7 @@ fn with_state(ns: u64, state: &PercentileState, censored_from_ns: Option<u64>) -
     let mark = |words: &str| Some(words.to_owned());
     let mark = match state.state {
         State::Clean => None,
-        State::Partly => mark("partly host"),
-        State::Late => {
+        State::Partly | State::Late => {
             let low_ns = state.low_ns.unwrap_or_default();
             let value = match state.high_ns {
                 Some(high_ns) => between(low_ns as f64, high_ns as f64),
@@ -75,7 +74,11 @@ fn with_state(ns: u64, state: &PercentileState, censored_from_ns: Option<u64>) -
             };
             return Marked {
                 value,
-                mark: mark("late"),
+                mark: mark(if state.state == State::Late {
+                    "late"
+                } else {
+                    "host gaps"
+                }),
             };
         }
         State::Host => mark("host"),
@@ -114,7 +117,13 @@ mod tests {
         };
         for (state, low_ns, high_ns, stalls, expected) in [
             (State::Clean, None, None, None, "29.9 µs"),
-            (State::Partly, None, None, None, "29.9 µs (partly host)"),
+            (
+                State::Partly,
+                Some(1_200),
+                Some(11_800),
+                None,
+                "1.20–11.8 µs (host gaps)",
+            ),
             (
                 State::Late,
                 Some(12_800),

@@ -171,7 +171,7 @@ pub struct Run {
     /// The state of each percentile of the latency, by its name.
     #[serde(default)]
     pub percentiles: BTreeMap<String, PercentileState>,
-    /// The highest percentile up to which all count: are clean, partly clean or bracketed, if only from below
+    /// The highest percentile up to which all count: are clean or bracketed, if only from below
     /// because the service lost requests; with `strict`, are clean. Null if none is.
     #[serde(default)]
     pub valid_to: Option<String>,

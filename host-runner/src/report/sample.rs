@@ -28,6 +28,7 @@ pub(super) fn plan(mode: Mode) -> Plan {
         },
         seed: 1,
         protocol: crate::load::Protocol::Fathom,
+        wait_rule: crate::load::WaitRule::Sleep,
     }
 }
 

@@ -80,12 +80,12 @@ fn stretches(run: &Run) -> Vec<Stretch> {
 pub const fn words(state: State) -> &'static str {
     match state {
         State::Clean => "yes",
-        State::Partly => "yes, though the host had a part in it",
+        State::Partly => "a range, for the host's gaps hit requests",
         State::Late => "a range, for the generator was late",
-        State::Host => "no, the host's own gaps explain it",
+        State::Host => "no, the host's own gaps can explain all of it",
         State::Dropped => "no, this host dropped requests",
         State::Censored => "at least the timeout, for requests were lost",
-        State::Few => "no, too few stalls make it",
+        State::Few => "yes, though few stalls make it",
     }
 }
 
@@ -99,7 +99,7 @@ mod tests {
         let mut run = sample::stated_run([State::Clean, State::Clean, State::Late, State::Few]);
         assert_eq!(
             sentence(&run),
-            "p50, p90: yes; p99: a range, for the generator was late; p99.9: no, too few stalls make it"
+            "p50, p90: yes; p99: a range, for the generator was late; p99.9: yes, though few stalls make it"
         );
         assert_eq!(first_doubt(&run), Some(("p99".to_owned(), State::Late)));
         run.valid = false;

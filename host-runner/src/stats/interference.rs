@@ -2,16 +2,19 @@
 //!
 //! Pure arithmetic on what was observed:
 //!
-//! - gaps of a thread that polls, each by its length: those of at least x number G(x);
+//! - gaps of a thread that polls, each by its length: those of at least x number G(x). Where threads of the
+//!   target's own share its CPU, a gap that is theirs is none of the host's: the number is bounded besides by
+//!   what is left of the gaps' number and time without theirs ([`GapAccount`]);
 //! - for a thread that is only watched from outside, the time W for which it wanted to run and waited, and
 //!   the number N of such waits: of at least x there are at most min(N, W/x).
 //!
 //! A gap hits the requests in flight, k on average: 1 in a closed loop, the depth of a pipeline, and in an
 //! open loop, by Little's law, the rate times the median round trip. In an open loop a gap of the service's
 //! thread hits besides whatever falls due within it, rate times W at most. (What falls due within a gap of the
-//! measuring thread is sent late, which is another matter.)
+//! measuring thread is sent late, which is another matter.) The queue that drains after a gap is not counted.
 
 use super::Recording;
+use super::reason::{TakenBy, Thread};
 
 /// The shortest gap that can lose a request, in nanoseconds: about a scheduler's slice. What is shorter fits
 /// any queue on a link's way.
@@ -50,8 +53,71 @@ impl Waits {
 pub struct MeasuringGaps<'a> {
     /// Lengths of the gaps.
     pub lengths: &'a Recording,
-    /// The share of their time that was taken by others than the target's own threads.
-    pub foreign_share: f64,
+    /// The kernel's account of the same time; `None` if it does not tell.
+    pub account: Option<GapAccount>,
+}
+
+/// The kernel's account of the gaps of a thread that polls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GapAccount {
+    /// Waits for the CPU while threads ran that are not the target's own. Their number is that of all waits:
+    /// which of them those threads had a part in the kernel does not tell.
+    pub other_threads: Waits,
+    /// Gaps in which the thread did not wait for the CPU: interrupts, and other virtual machines.
+    pub unscheduled: Waits,
+    /// True if threads of the target's own ran on the CPU, so that gaps are theirs.
+    pub is_shared: bool,
+}
+
+impl MeasuringGaps<'_> {
+    /// Returns the number of gaps of at least `ns` that are not the target's own: at most.
+    fn at_least(&self, ns: u64) -> f64 {
+        let all = self.lengths.count_from(ns) as f64;
+        match self.account.filter(|it| it.is_shared) {
+            Some(account) => {
+                let waits = [account.other_threads, account.unscheduled];
+                all.min(waits.iter().map(|it| it.at_least(ns).0).sum())
+            }
+            None => all,
+        }
+    }
+
+    /// Returns who took the CPU in most of the gaps of at least `ns`, and for how long in all.
+    fn taken_by(&self, ns: u64) -> (Option<TakenBy>, u64) {
+        let Some(account) = self.account else {
+            let mean_ns = self.lengths.mean_ns().unwrap_or_default();
+            return (None, (mean_ns * self.lengths.count() as f64) as u64);
+        };
+        let [threads, unscheduled] =
+            [account.other_threads, account.unscheduled].map(|it| (it.at_least(ns).0, it.total_ns));
+        if threads.0 >= unscheduled.0 {
+            (Some(TakenBy::Programs), threads.1)
+        } else {
+            (Some(TakenBy::Interrupts), unscheduled.1)
+        }
+    }
+}
+
+/// Waits of one of the threads that a request passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThreadWaits {
+    /// The thread.
+    pub thread: Thread,
+    /// Who had its CPU meanwhile.
+    pub taken_by: TakenBy,
+    /// The waits.
+    pub waits: Waits,
+}
+
+/// The thread whose gaps hit the most requests.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MostHit {
+    /// The thread.
+    pub thread: Thread,
+    /// Who had its CPU; `None` if the kernel does not tell.
+    pub taken_by: Option<TakenBy>,
+    /// For how long in all, in nanoseconds.
+    pub total_ns: u64,
 }
 
 /// Observations of the threads that a request passes.
@@ -59,10 +125,9 @@ pub struct MeasuringGaps<'a> {
 pub struct Interference<'a> {
     /// Gaps of the measuring thread, if it polls.
     pub gaps: Option<MeasuringGaps<'a>>,
-    /// Waits of the measuring thread, if it sleeps, and of the thread that carries its messages.
-    pub on_the_way: Vec<Waits>,
-    /// Waits of the thread that answers.
-    pub answering: Vec<Waits>,
+    /// Waits of the measuring thread, if it sleeps, of the thread that carries its messages, and of the one
+    /// that answers.
+    pub waits: Vec<ThreadWaits>,
     /// Average number of requests in flight.
     pub in_flight: f64,
     /// Requests due per nanosecond, in an open loop.
@@ -75,167 +140,61 @@ impl Interference<'_> {
     /// Returns the number of requests that gaps of at least `ns` can have hit; `None` if nothing was observed.
     #[must_use]
     pub fn hits(&self, ns: u64) -> Option<f64> {
-        if self.gaps.is_none() && self.on_the_way.is_empty() && self.answering.is_empty() {
-            return None;
-        }
-        let gaps = self.gaps.map_or(0.0, |gaps| {
-            gaps.lengths.count_from(ns) as f64 * gaps.foreign_share
+        let is_observed = self.gaps.is_some() || !self.waits.is_empty();
+        is_observed.then(|| self.hits_of_each(ns).map(|(hits, _)| hits).sum())
+    }
+
+    /// Returns whose gaps of at least `ns` hit the most requests; `None` if there were none.
+    #[must_use]
+    pub fn most_hit(&self, ns: u64) -> Option<MostHit> {
+        let each = self.hits_of_each(ns).filter(|(hits, _)| *hits > 0.0);
+        each.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, it)| it)
+    }
+
+    /// Returns the requests that gaps of at least `ns` can have hit, thread by thread.
+    fn hits_of_each(&self, ns: u64) -> impl Iterator<Item = (f64, MostHit)> {
+        let gaps = self.gaps.map(|gaps| {
+            let (taken_by, total_ns) = gaps.taken_by(ns);
+            let most_hit = MostHit {
+                thread: Thread::Measuring,
+                taken_by,
+                total_ns,
+            };
+            (gaps.at_least(ns) * self.in_flight, most_hit)
         });
-        let mut gap_count = gaps;
-        let mut due_within = 0.0;
-        for waits in &self.on_the_way {
-            gap_count += waits.at_least(ns).0;
-        }
-        for waits in &self.answering {
-            let (count, taken_ns) = waits.at_least(ns);
-            gap_count += count;
-            due_within += self.due_per_ns * (taken_ns - ns as f64).max(0.0);
-        }
-        Some(gap_count * self.in_flight + due_within)
+        let waits = self.waits.iter().map(move |it| {
+            let (count, taken_ns) = it.waits.at_least(ns);
+            let due_within = match it.thread {
+                Thread::Answering => self.due_per_ns * (taken_ns - ns as f64).max(0.0),
+                Thread::Measuring | Thread::Carrying => 0.0,
+            };
+            let most_hit = MostHit {
+                thread: it.thread,
+                taken_by: Some(it.taken_by),
+                total_ns: it.waits.total_ns,
+            };
+            (count * self.in_flight + due_within, most_hit)
+        });
+        gaps.into_iter().chain(waits)
     }
 
     /// Returns the number of requests that gaps can have lost; `None` if nothing was observed.
     #[must_use]
     pub fn losses(&self) -> Option<f64> {
-        let hits = self.hits(LOSING_GAP_NS)?;
         // A gap hits at least the one request that meets it.
         let least = Self {
             in_flight: self.in_flight.max(1.0),
             ..self.clone()
         };
-        Some(least.hits(LOSING_GAP_NS).unwrap_or(hits))
+        least.hits(LOSING_GAP_NS)
+    }
+
+    /// Returns whose gaps can have lost the most requests; `None` if nobody's.
+    #[must_use]
+    pub fn most_lost(&self) -> Option<MostHit> {
+        self.most_hit(LOSING_GAP_NS)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn lengths(values_ns: &[u64]) -> Recording {
-        let mut lengths = Recording::default();
-        values_ns.iter().for_each(|&ns| lengths.record(ns));
-        lengths
-    }
-
-    #[test]
-    fn what_nobody_observed_is_unknown() {
-        assert_eq!(Interference::default().hits(1), None);
-        assert_eq!(Interference::default().losses(), None);
-    }
-
-    #[test]
-    fn gaps_hit_what_is_in_flight() {
-        let lengths = lengths(&[2_000, 2_000, 5_000, 40_000]);
-        let mut host = Interference {
-            gaps: Some(MeasuringGaps {
-                lengths: &lengths,
-                foreign_share: 1.0,
-            }),
-            in_flight: 1.0,
-            ..Interference::default()
-        };
-        assert_eq!(host.hits(1_000), Some(4.0));
-        assert_eq!(host.hits(4_000), Some(2.0));
-        assert_eq!(host.hits(50_000), Some(0.0));
-        host.in_flight = 32.0;
-        assert_eq!(host.hits(4_000), Some(64.0));
-        // Half of it were the target's own threads.
-        host.gaps = host.gaps.map(|gaps| MeasuringGaps {
-            foreign_share: 0.5,
-            ..gaps
-        });
-        assert_eq!(host.hits(4_000), Some(32.0));
-    }
-
-    #[test]
-    fn waits_are_bounded_by_their_number_and_by_their_time() {
-        let waits = Waits {
-            count: 40,
-            after_sleep: 0,
-            total_ns: 100_000_000,
-        };
-        let host = Interference {
-            answering: vec![waits],
-            in_flight: 1.0,
-            ..Interference::default()
-        };
-        assert_eq!(host.hits(1_000), Some(40.0));
-        assert_eq!(host.hits(10_000_000), Some(10.0));
-        assert_eq!(host.hits(200_000_000), Some(0.0));
-    }
-
-    #[test]
-    fn what_waking_up_takes_is_no_gap() {
-        let wake_ups = 60_000;
-        let waits = Waits {
-            count: wake_ups,
-            after_sleep: wake_ups,
-            total_ns: wake_ups * WAKE_UP_NS + 40 * WAKE_UP_NS,
-        };
-        let host = Interference {
-            on_the_way: vec![waits],
-            in_flight: 1.0,
-            ..Interference::default()
-        };
-        // However near to the median a percentile is.
-        assert_eq!(host.hits(0), Some(40.0));
-        assert_eq!(host.hits(2 * WAKE_UP_NS), Some(20.0));
-    }
-
-    #[test]
-    fn what_falls_due_while_the_service_waits_is_hit() {
-        let waits = Waits {
-            count: 40,
-            after_sleep: 0,
-            total_ns: 100_000_000,
-        };
-        // 100,000 requests a second.
-        let open = Interference {
-            answering: vec![waits],
-            in_flight: 0.5,
-            due_per_ns: 1e-4,
-            ..Interference::default()
-        };
-        assert_eq!(open.hits(10_000_000), Some(10.0 * 0.5 + 9_000.0));
-        // The same wait of the measuring thread delays the send, which is told as that.
-        let on_the_way = Interference {
-            on_the_way: open.answering.clone(),
-            answering: Vec::new(),
-            ..open
-        };
-        assert_eq!(on_the_way.hits(10_000_000), Some(10.0 * 0.5));
-    }
-
-    #[test]
-    fn a_wake_up_is_not_somebody_elses() {
-        let waits = |total_ns| Interference {
-            on_the_way: vec![Waits {
-                count: 75_000,
-                after_sleep: 75_000,
-                total_ns,
-            }],
-            in_flight: 1.0,
-            ..Interference::default()
-        };
-        // 2 us for each.
-        assert_eq!(waits(150_000_000).hits(20_000), Some(0.0));
-        assert_eq!(
-            waits(3_750_000_000 + 10_000_000).hits(1_000_000),
-            Some(10.0)
-        );
-    }
-
-    #[test]
-    fn a_gap_loses_the_request_that_meets_it() {
-        let lengths = lengths(&[900_000, 4_000_000, 8_000_000]);
-        let host = Interference {
-            gaps: Some(MeasuringGaps {
-                lengths: &lengths,
-                foreign_share: 1.0,
-            }),
-            in_flight: 0.01,
-            ..Interference::default()
-        };
-        assert_eq!(host.losses(), Some(2.0));
-    }
-}
+mod tests;

@@ -5,10 +5,11 @@
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
-use super::interference::Waits;
-use crate::host::thread::{CpuTicks, ThreadCounts};
+use crate::host::thread::{CpuTicks, CpuUse, ThreadCounts};
 use crate::link::Gaps;
 use crate::link::gaps::GAP_NS;
+
+mod waits;
 
 /// What a thread sees that does nothing but read the clock: everything that is not the guest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -201,30 +202,12 @@ const LEAST_STEAL_TICKS: u64 = 10;
 /// A smaller share of steal is told, and held against nobody.
 const LEAST_STEAL_SHARE: f64 = 0.02;
 
-/// Length of a clock tick in nanoseconds (`USER_HZ`, 100 on Linux for x86).
-const TICK_NS: u64 = 10_000_000;
-
 impl ThreadNoise {
     /// Returns the steal in clock ticks and as a share, if it is enough to be held against a result.
     #[must_use]
     pub fn judged_steal(&self) -> Option<(u64, f64)> {
         let steal = self.steal_ticks.zip(self.steal_share);
         steal.filter(|&(ticks, share)| ticks >= LEAST_STEAL_TICKS && share >= LEAST_STEAL_SHARE)
-    }
-
-    /// Returns the times for which it was kept off its CPU: by other threads, and by other virtual machines.
-    pub(super) fn waits(&self) -> impl Iterator<Item = Waits> {
-        let by_threads = Waits {
-            count: self.slices,
-            after_sleep: self.slices.saturating_sub(self.involuntary_switches),
-            total_ns: self.waited_ns,
-        };
-        let by_machines = self.judged_steal().map(|(ticks, _)| Waits {
-            count: ticks,
-            after_sleep: 0,
-            total_ns: ticks.saturating_mul(TICK_NS),
-        });
-        std::iter::once(by_threads).chain(by_machines)
     }
 }
 
@@ -257,6 +240,9 @@ pub struct Noise {
     /// The same during the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own_beside_ns: Option<u64>,
+    /// Number of times that those threads got the CPU during the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_beside_slices: Option<u64>,
     /// For how long the measuring thread wanted to run and waited for the CPU during the run, in
     /// nanoseconds. A thread that sleeps waits a little each time it wakes up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -318,123 +304,19 @@ impl Noise {
 }
 
 impl Noise {
-    /// Adds for how long the target's own threads ran during the run on the measuring thread's CPU.
+    /// Adds what the target's own threads did during the run on the measuring thread's CPU.
     #[must_use]
-    pub fn with_own(self, own_ns: Option<u64>) -> Self {
+    pub fn with_own(self, own: Option<CpuUse>) -> Self {
+        let own_ns = own.map(|it| it.ran_ns);
         let foreign_ns = |waited_ns: u64| waited_ns.saturating_sub(own_ns.unwrap_or(0));
         Self {
             own_beside_ns: own_ns,
+            own_beside_slices: own.map(|it| it.slices),
             foreign_ns: self.waited_ns.map(foreign_ns),
             ..self
         }
     }
-
-    /// Returns the share of the measuring thread's gaps that was not taken by the target's own threads.
-    #[must_use]
-    pub fn foreign_gap_share(&self) -> f64 {
-        let gaps_ns = self.beside.map_or(0, |lost| lost.total_gap_ns);
-        let own_ns = self.own_beside_ns.unwrap_or(0).min(gaps_ns);
-        1.0 - ratio(own_ns, gaps_ns)
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn gaps_are_found() {
-        let mut times = [0, 50, 100, 1_100, 1_150, 7_000, 7_050, 10_000, 10_050].into_iter();
-        let floor = spin(|| times.next().unwrap(), 10_000);
-        let expected = Floor {
-            observed_ns: 10_000,
-            max_gap_ns: 5_850,
-            total_gap_ns: 5_850 + 2_950,
-        };
-        assert_eq!(floor, expected);
-    }
-
-    #[test]
-    fn counts_are_differences_and_absent_ones_stay_absent() {
-        let counts = |total, steal, switches| Counts {
-            cpu_ticks: Some(CpuTicks { total, steal }),
-            measuring: Some(Counted {
-                thread: ThreadCounts {
-                    ran_ns: 10 * total,
-                    waited_ns: 50 * switches,
-                    slices: 2 * switches,
-                    involuntary_switches: switches,
-                    migrations: None,
-                    cpu: Some(1),
-                },
-                cpu: Some(1),
-                ticks: Some(CpuTicks {
-                    total: total / 2,
-                    steal,
-                }),
-            }),
-            answering: None,
-            carrying: None,
-        };
-        let (before, after) = (counts(1000, 10, 3), counts(1200, 13, 8));
-        let noise = Noise::new(Floor::default(), &before, &after);
-        assert_eq!(noise.steal_share, Some(0.015));
-        assert_eq!(noise.involuntary_switches, Some(5));
-        // 250 of 2250 ns.
-        assert_eq!(
-            (noise.waited_ns, noise.waited_share),
-            (Some(250), Some(250.0 / 2250.0))
-        );
-        let measuring = noise.measuring.unwrap();
-        assert_eq!((measuring.slices, measuring.migrations), (10, None));
-        assert_eq!(
-            (measuring.steal_ticks, measuring.steal_share),
-            (Some(3), Some(0.03))
-        );
-        assert_eq!((noise.answering, noise.carrying), (None, None));
-        let unknown = Counts {
-            cpu_ticks: None,
-            measuring: None,
-            ..before
-        };
-        let noise = Noise::new(Floor::default(), &unknown, &after);
-        assert_eq!(
-            (noise.steal_share, noise.involuntary_switches),
-            (None, None)
-        );
-        assert_eq!((noise.waited_ns, noise.waited_share), (None, None));
-    }
-
-    #[test]
-    fn what_the_target_takes_itself_is_not_the_hosts_noise() {
-        let noise = Noise {
-            waited_ns: Some(3_000),
-            beside: Some(Lost {
-                observed_ns: 10_000,
-                total_gap_ns: 4_000,
-                ..Lost::default()
-            }),
-            ..Noise::default()
-        };
-        let own = noise.with_own(Some(1_000));
-        assert_eq!(own.foreign_ns, Some(2_000));
-        assert!((own.foreign_gap_share() - 0.75).abs() < 1e-9);
-        // It ran elsewhere, too.
-        let much = noise.with_own(Some(9_000));
-        assert_eq!((much.foreign_ns, much.foreign_gap_share()), (Some(0), 0.0));
-        let unknown = noise.with_own(None);
-        assert_eq!(unknown.foreign_ns, Some(3_000));
-        assert_eq!(unknown.foreign_gap_share(), 1.0);
-    }
-
-    #[test]
-    fn what_was_lost_is_a_share_of_what_was_looked_at() {
-        let mut gaps = Gaps::default();
-        for at_ns in [0, 1_000, 2_000, 3_000, 5_500, 7_000, 10_000] {
-            gaps.read(at_ns);
-        }
-        let lost = Lost::from(&gaps);
-        assert_eq!((lost.max_gap_ns, lost.share), (3_000, 0.7));
-        assert_eq!(Lost::from(Floor::default()).share, 0.0);
-    }
-}
+mod tests;

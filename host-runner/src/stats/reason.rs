@@ -27,6 +27,8 @@ pub enum Code {
     Late,
     /// The host took a CPU of the measurement away.
     Host,
+    /// The measuring thread had the CPU of a thread in a request's way, as they share it.
+    SharedCpu,
     /// The hypervisor took CPU time away.
     Steal,
     /// The instrument dropped requests itself.
@@ -56,6 +58,7 @@ impl Code {
             | Self::Saturated => true,
             Self::Late
             | Self::Host
+            | Self::SharedCpu
             | Self::Steal
             | Self::Dropped
             | Self::Censored
@@ -79,6 +82,9 @@ impl Code {
             Self::Host => {
                 Some("end what else runs (`fathom doctor` names it), or use a host with more CPUs")
             }
+            Self::SharedCpu => Some(
+                "use a host with three CPUs or more, so that QEMU's main loop has one of its own",
+            ),
             Self::Steal => {
                 Some("use a host whose CPUs no other virtual machine has, or another time of day")
             }
@@ -98,6 +104,8 @@ pub enum Thread {
     Measuring,
     /// The one that answers: the virtual CPU's, the process's, the reflector's.
     Answering,
+    /// The one that carries messages between both: QEMU's main loop.
+    Carrying,
 }
 
 impl fmt::Display for Thread {
@@ -105,8 +113,21 @@ impl fmt::Display for Thread {
         f.write_str(match self {
             Self::Measuring => "measuring",
             Self::Answering => "answering",
+            Self::Carrying => "carrying",
         })
     }
+}
+
+/// Who had a CPU that a thread in a request's way wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TakenBy {
+    /// Other threads of this host, the kernel's own among them, but none of the target's.
+    Programs,
+    /// Whoever stops a thread without the scheduler: interrupts, and other virtual machines.
+    Interrupts,
+    /// Other virtual machines, by the kernel's account of steal.
+    Hypervisor,
 }
 
 /// One reason, with its numbers; those that do not apply are absent.
@@ -117,7 +138,7 @@ pub struct Reason {
     /// Name of the lowest percentile that it applies to, such as `p99`; absent if it is the whole run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percentile: Option<String>,
-    /// A time in nanoseconds: how late, or for how long a thread was kept off its CPU.
+    /// A time in nanoseconds: how late, or for how long in all a thread was kept off its CPU by `by`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ns: Option<u64>,
     /// A share, from 0 to 1: of the percentile's value, of the requests beyond it, or of CPU time.
@@ -126,9 +147,13 @@ pub struct Reason {
     /// A number of requests, samples, stalls or ticks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
-    /// The thread that was kept off its CPU for the longer time, for `host`.
+    /// For `host`, the thread whose gaps can have hit the most of those requests; for `shared_cpu`, the one
+    /// that waited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<Thread>,
+    /// Who had that thread's CPU meanwhile, for `host`; absent if the kernel does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<TakenBy>,
     /// Words of another program or of the system, for `failed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
@@ -145,6 +170,7 @@ impl Reason {
             share: None,
             count: None,
             thread: None,
+            by: None,
             text: None,
         }
     }
@@ -186,21 +212,34 @@ impl fmt::Display for Reason {
                 share(part)
             ),
             Code::Host => {
-                write!(
-                    f,
-                    "other programs had the CPU: that alone can account for {} of the requests beyond \
-                     {percentile}",
-                    share(part)
-                )?;
+                let who = match self.by {
+                    Some(TakenBy::Programs) => "other programs",
+                    Some(TakenBy::Interrupts) => "interrupts or other virtual machines",
+                    Some(TakenBy::Hypervisor) => "other virtual machines",
+                    None => "others",
+                };
                 match (self.thread, self.ns) {
                     (Some(thread), Some(ns)) => write!(
                         f,
-                        "; the {thread} thread was kept off its CPU for {}",
+                        "{who} had the {thread} thread's CPU for {} in all",
                         time(ns as f64)
                     ),
-                    _ => Ok(()),
-                }
+                    _ => write!(f, "{who} had the CPU"),
+                }?;
+                write!(
+                    f,
+                    ": the host's gaps can account for {} of the requests beyond {percentile}",
+                    share(part)
+                )
             }
+            Code::SharedCpu => write!(
+                f,
+                "the measuring thread had the {} thread's CPU for up to {}: that can account for {} of \
+                 the requests beyond {percentile}",
+                self.thread.unwrap_or(Thread::Carrying),
+                time(self.ns.unwrap_or_default() as f64),
+                share(part)
+            ),
             Code::Steal => write!(
                 f,
                 "the hypervisor had the CPU: {} of the time of a CPU in use (steal)",

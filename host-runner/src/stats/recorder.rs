@@ -237,6 +237,7 @@ mod tests {
             measure: Limit { duration_ns, count },
             seed: 0,
             protocol: crate::load::Protocol::Fathom,
+            wait_rule: crate::load::WaitRule::Sleep,
         }
     }
 

@@ -2,29 +2,41 @@
 //!
 //! Of a run with n requests, let D(p) be the percentile of the latency since a request was due, S(p) that of
 //! the round trip since its actual send (in a loop that is not open both are the same), and b = n(1-p) the
-//! number of requests beyond. The state of p is the first of these that applies:
+//! number of requests beyond. Let L be the least that S(p) can be without the host's gaps (see [`bracket`]), of
+//! rank r <= p in what was observed; it is S(p) itself where gaps can have moved fewer than b/10 requests
+//! there. What lies between L and D(p) is wide if it is over a tenth of D(p), and over what the clock
+//! resolves; it always is if p lies among lost requests, where r is p - (requests that gaps can have lost)/n. The
+//! state of p is the first of these that applies:
 //!
 //! | state | applies if |
 //! |---|---|
 //! | `few`, without values | b < 10 |
 //! | `dropped` | requests that the instrument dropped itself are over b/10 |
-//! | `host` | the host's gaps can account for at least b/2 requests beyond the value (see [`Interference`]) |
-//! | `censored` | more requests were lost than lie beyond p: its value is at least the timeout |
-//! | `late` | D(p) - S(p) is over a tenth of D(p), and over what the clock resolves: the value is a bracket, S(p) to D(p) |
+//! | `censored` | more requests were lost than lie beyond p, without those that gaps can have lost: its value is at least the timeout |
+//! | `host` | L to D(p) is wide, and r is under the next lower percentile's rank (of p50: under 0.25) |
+//! | `late` | D(p) - S(p) is wide: the value is a bracket, L to D(p) |
+//! | `partly` | L to D(p) is wide: the value is a bracket, L to D(p) |
 //! | `few`, with values | p is a tail percentile (p99 and up), and fewer than 10 separate stalls reach it |
-//! | `partly` | the host's gaps can account for b/10 to b/2 of the requests beyond the value |
 //! | `clean` | otherwise |
 //!
-//! A value that is `clean`, `partly`, a bracket on two sides (`late`) or on one (`censored`), or of `few`
+//! A bracket that is not wide says that the value would be the same without the gaps, however many requests
+//! they hit: it is clean. One that reaches below the next lower percentile says nothing of this one that the
+//! lower one does not say as well; below p50 there is none, and the lower quartile stands for it.
+//!
+//! A value that is `clean`, a bracket on two sides (`late`, `partly`) or on one (`censored`), or of `few`
 //! stalls is a true statement about what was measured. One that is `host` or `dropped` speaks of something
 //! else, and one of `few` requests does not exist. With `--strict` nothing counts but `clean`.
 
 use serde::{Deserialize, Serialize};
 
 use super::Recording;
-use super::interference::Interference;
+use super::interference::{Interference, MostHit};
 use super::stall::Stalls;
 use super::summary::{MIN_BEYOND, PERCENTILES, Percentile};
+
+mod bracket;
+
+use bracket::{Bracket, Low};
 
 /// With fewer separate stalls beyond it a tail percentile says so.
 pub const MIN_STALLS: u64 = 10;
@@ -32,17 +44,18 @@ pub const MIN_STALLS: u64 = 10;
 /// One request in this many, or fewer, lies beyond a tail percentile.
 const TAIL_ONE_IN: u64 = 100;
 
-/// Lateness over this share of the latency makes a bracket of it.
-const LATE_SHARE: f64 = 0.1;
+/// A bracket is wide from this share of its high end on.
+const WIDE_SHARE: f64 = 0.1;
+
+/// Without gaps the median may have this rank at least.
+const LEAST_RANK: f64 = 0.25;
 
 /// Requests that the instrument dropped are held against a percentile from this share of those beyond on.
 const DROPPED_SHARE: f64 = 0.1;
 
-/// The host takes part in a percentile from this share of the requests beyond on.
-const PARTLY_SHARE: f64 = 0.1;
-
-/// The host decides a percentile from this share of the requests beyond on.
-const HOST_SHARE: f64 = 0.5;
+/// Requests that gaps can have moved are held against a percentile from this share of those beyond on. By as
+/// much a percentile differs from one run to the next in any case.
+const MOVED_SHARE: f64 = 0.1;
 
 /// State of one percentile; the module has the rules.
 #[derive(
@@ -52,15 +65,16 @@ const HOST_SHARE: f64 = 0.5;
 pub enum State {
     /// The system under test decided the value.
     Clean,
-    /// The host's scheduling gaps can account for a tenth to a half of the requests beyond the value.
+    /// The host's gaps can have moved the value: it is known as a bracket, from the least that it can be
+    /// without them to what was observed.
     Partly,
-    /// The generator sent late: the value is known as a bracket, from the round trip since the actual send
-    /// to the latency since the request was due.
+    /// The generator sent late: the value is known as a bracket, from the least that the round trip since the
+    /// actual send can be to the latency since the request was due.
     Late,
     /// The value lies among lost requests: it is at least the timeout.
     Censored,
-    /// The host's scheduling gaps alone can account for at least half of the requests beyond the value, lost
-    /// ones included.
+    /// The host's gaps can have moved so many requests, or lost them, that the bracket reaches below the next
+    /// lower percentile (for the median, the lower quartile).
     Host,
     /// Requests that the instrument dropped itself account for over a tenth of those beyond the value.
     Dropped,
@@ -74,10 +88,11 @@ pub enum State {
 pub struct PercentileState {
     /// State of the percentile.
     pub state: State,
-    /// The least that the value can be, in nanoseconds: of the round trip since the actual send.
+    /// The least that the value can be, in nanoseconds: of the round trip since the actual send, and without
+    /// the host's gaps.
     pub low_ns: Option<u64>,
-    /// The most that it can be, in nanoseconds: of the latency since the request was due. Null if the value
-    /// lies among lost requests.
+    /// The most that it can be, in nanoseconds: of the latency since the request was due. Null if what was
+    /// observed lies among lost requests.
     pub high_ns: Option<u64>,
     /// Number of separate stalls that reach the value: runs of requests that took at least as long. Null if
     /// they were not told apart.
@@ -119,16 +134,92 @@ pub struct Evidence<'a> {
     pub host: &'a Interference<'a>,
 }
 
+/// Values of one percentile, and what stands against them.
+#[derive(Debug)]
+struct Bounds {
+    /// The percentile of the round trip since the actual send, in nanoseconds.
+    sent_ns: u64,
+    /// That of the latency since the request was due.
+    high_ns: u64,
+    /// The least that the first of these can be without the host's gaps; `None` if that could be anything.
+    low: Option<Low>,
+    /// True if the percentile lies among lost requests.
+    is_censored: bool,
+    /// True if it would do so without those that gaps can have lost.
+    is_censored_by_itself: bool,
+}
+
 impl Evidence<'_> {
     /// Returns the states of all standard percentiles, from the middle to the tail.
     #[must_use]
     pub fn states(&self) -> [(Percentile, PercentileState); PERCENTILES.len()] {
-        PERCENTILES.map(|percentile| (percentile, self.state(&percentile)))
+        let bracket = Bracket::new(self.since_send(), self.host);
+        let mut lower_rank = LEAST_RANK;
+        PERCENTILES.map(|percentile| {
+            let state = self.state(&bracket, &percentile, lower_rank);
+            lower_rank = percentile.quantile;
+            (percentile, state)
+        })
     }
 
-    fn state(&self, percentile: &Percentile) -> PercentileState {
-        let sent = self.latency.count();
-        let beyond = sent / percentile.one_in;
+    /// Returns whose gaps can have hit the most of the requests beyond `percentile`; `None` if nobody's.
+    #[must_use]
+    pub fn most_hit(&self, percentile: &Percentile) -> Option<MostHit> {
+        if self.is_censored(percentile) {
+            return self.host.most_lost();
+        }
+        self.host
+            .most_hit(deciding_ns(self.since_send(), percentile))
+    }
+
+    /// Returns the requests beyond `percentile` which `hits` are, as a share.
+    #[must_use]
+    pub fn share_beyond(&self, percentile: &Percentile, hits: f64) -> f64 {
+        let beyond = self.latency.count() / percentile.one_in;
+        (hits / beyond.max(1) as f64).min(1.0)
+    }
+
+    /// Returns the shortest gap that can have put an ordinary request beyond `percentile`, in nanoseconds.
+    #[must_use]
+    pub fn deciding_ns(&self, percentile: &Percentile) -> u64 {
+        deciding_ns(self.since_send(), percentile)
+    }
+
+    /// Returns how much later `percentile` is since the request was due than since its send, in nanoseconds.
+    #[must_use]
+    pub fn lateness_ns(&self, percentile: &Percentile) -> u64 {
+        let of = |recording: &Recording| recording.quantile_ns(percentile.quantile);
+        of(self.latency).saturating_sub(of(self.since_send()))
+    }
+
+    const fn since_send(&self) -> &Recording {
+        match self.round_trip {
+            Some(round_trip) => round_trip,
+            None => self.latency,
+        }
+    }
+
+    /// Every lost request took longer than every answered one.
+    fn is_censored(&self, percentile: &Percentile) -> bool {
+        self.lost > self.latency.count() / percentile.one_in
+    }
+
+    /// Returns the requests that gaps can have put beyond `percentile`, or lost if it lies among lost ones;
+    /// `None` if nothing was observed.
+    fn hits(&self, percentile: &Percentile) -> Option<f64> {
+        if self.is_censored(percentile) {
+            return self.host.losses();
+        }
+        self.host.hits(self.deciding_ns(percentile))
+    }
+
+    fn state(
+        &self,
+        bracket: &Bracket<'_>,
+        percentile: &Percentile,
+        lower_rank: f64,
+    ) -> PercentileState {
+        let beyond = self.latency.count() / percentile.one_in;
         if beyond < MIN_BEYOND {
             return PercentileState {
                 state: State::Few,
@@ -138,57 +229,87 @@ impl Evidence<'_> {
                 host_share: None,
             };
         }
-        let since_send = self.round_trip.unwrap_or(self.latency);
-        let low_ns = since_send.quantile_ns(percentile.quantile);
-        let high_ns = self.latency.quantile_ns(percentile.quantile);
-        // Every lost request took longer than every answered one, and `beyond` of all lie beyond.
-        let is_censored = self.lost > beyond;
-        let low_ns = if is_censored { self.timeout_ns } else { low_ns };
-        let hits = if is_censored {
-            self.host.losses()
-        } else {
-            self.host.hits(deciding_ns(since_send, percentile, low_ns))
-        };
-        let share = |part: f64| part / beyond as f64;
-        let host_share = hits.map(|hits| share(hits).min(1.0));
-        let stalls = self.stalls.beyond(high_ns);
-        let late_ns = high_ns.saturating_sub(low_ns);
-        let is_late = late_ns as f64 > LATE_SHARE * high_ns as f64
-            && late_ns > self.host.resolution_ns
-            && self.round_trip.is_some();
+        let hits = self.hits(percentile);
+        let bounds = self.bounds(bracket, percentile, hits.unwrap_or_default());
+        let stalls = self.stalls.beyond(bounds.high_ns);
         let is_tail = percentile.one_in >= TAIL_ONE_IN;
-        let state = if share(self.dropped as f64) > DROPPED_SHARE {
-            State::Dropped
-        } else if host_share.is_some_and(|share| share >= HOST_SHARE) {
-            State::Host
-        } else if is_censored {
-            State::Censored
-        } else if is_late {
-            State::Late
-        } else if is_tail && stalls < MIN_STALLS {
-            State::Few
-        } else if host_share.is_some_and(|share| share >= PARTLY_SHARE) {
-            State::Partly
-        } else {
-            State::Clean
+        let is_few = is_tail && stalls < MIN_STALLS;
+        let is_dropped = self.dropped as f64 > DROPPED_SHARE * beyond as f64;
+        let state = match self.by_bounds(&bounds, lower_rank) {
+            _ if is_dropped => State::Dropped,
+            State::Clean if is_few => State::Few,
+            state => state,
+        };
+        let low_ns = match bounds.low {
+            _ if bounds.is_censored_by_itself => self.timeout_ns,
+            Some(low) => low.ns,
+            None => self.since_send().min_ns().unwrap_or_default(),
         };
         PercentileState {
             state,
             low_ns: Some(low_ns),
-            high_ns: (!is_censored).then_some(high_ns),
+            high_ns: (!bounds.is_censored).then_some(bounds.high_ns),
             stalls: Some(stalls),
-            host_share,
+            host_share: hits.map(|hits| self.share_beyond(percentile, hits)),
         }
+    }
+
+    fn bounds(&self, bracket: &Bracket<'_>, percentile: &Percentile, hits: f64) -> Bounds {
+        let beyond = (self.latency.count() / percentile.one_in) as f64;
+        let sent_ns = bracket.quantile_ns(percentile.quantile);
+        let is_moved = bracket.moved(percentile.quantile) >= MOVED_SHARE * beyond;
+        let is_censored = self.is_censored(percentile);
+        let of_rank = |rank: f64| {
+            let ns = bracket.quantile_ns(rank);
+            (rank > 0.0).then_some(Low { rank, ns })
+        };
+        let low = if is_censored {
+            of_rank(percentile.quantile - hits / self.latency.count() as f64)
+        } else if is_moved {
+            bracket.low(percentile.quantile)
+        } else {
+            of_rank(percentile.quantile)
+        };
+        Bounds {
+            sent_ns,
+            high_ns: self.latency.quantile_ns(percentile.quantile),
+            low,
+            is_censored,
+            is_censored_by_itself: is_censored && self.lost as f64 - hits > beyond,
+        }
+    }
+
+    /// Returns the state that follows from where the value can lie.
+    fn by_bounds(&self, bounds: &Bounds, lower_rank: f64) -> State {
+        if bounds.is_censored_by_itself {
+            return State::Censored;
+        }
+        let is_late = self.round_trip.is_some() && self.is_wide(bounds.sent_ns, bounds.high_ns);
+        match bounds.low {
+            Some(low) if bounds.is_censored && low.rank >= lower_rank => State::Partly,
+            Some(_) if bounds.is_censored => State::Host,
+            Some(low) if !self.is_wide(low.ns, bounds.high_ns) => State::Clean,
+            Some(low) if low.rank >= lower_rank && is_late => State::Late,
+            Some(low) if low.rank >= lower_rank => State::Partly,
+            _ => State::Host,
+        }
+    }
+
+    /// Returns whether the ends of a bracket are further apart than a tenth, and than the clock resolves.
+    fn is_wide(&self, low_ns: u64, high_ns: u64) -> bool {
+        let between_ns = high_ns.saturating_sub(low_ns);
+        between_ns as f64 > WIDE_SHARE * high_ns as f64 && between_ns > self.host.resolution_ns
     }
 }
 
-/// Returns the shortest gap that can have put an ordinary request beyond `value_ns`, in nanoseconds: what
-/// the value has over the median, or the median over the least; and never under a tenth of the value.
-fn deciding_ns(recording: &Recording, percentile: &Percentile, value_ns: u64) -> u64 {
+/// Returns the shortest gap that can have put an ordinary request beyond a percentile, in nanoseconds: what
+/// its value has over the median, or the median over the least; and never under a tenth of the value.
+fn deciding_ns(since_send: &Recording, percentile: &Percentile) -> u64 {
+    let value_ns = since_send.quantile_ns(percentile.quantile);
     let ordinary_ns = if percentile.quantile > 0.5 {
-        recording.quantile_ns(0.5)
+        since_send.quantile_ns(0.5)
     } else {
-        recording.min_ns().unwrap_or_default()
+        since_send.min_ns().unwrap_or_default()
     };
     value_ns.saturating_sub(ordinary_ns).max(value_ns / 10)
 }

@@ -15,9 +15,8 @@ use std::str::FromStr;
 
 use crate::load::{Mode, Plan, Tally};
 
-use super::interference::{Interference, MeasuringGaps};
-use super::noise::ThreadNoise;
-use super::reason::{Code, Thread};
+use super::interference::{Interference, MeasuringGaps, ThreadWaits};
+use super::reason::{Code, TakenBy, Thread};
 use super::state::{Evidence, PercentileState, State};
 use super::summary::{PERCENTILES, Percentile};
 use super::{Noise, Reason, Recorder};
@@ -165,17 +164,15 @@ pub fn judge(
         .find(|(_, state)| !state.counts(policy.is_strict));
     let facts = Facts {
         tally,
-        recorder,
-        noise,
+        evidence: &evidence,
     };
     if let Some((percentile, state)) = failing {
         decisive.extend(facts.reason(percentile, state));
     }
     let mut reasons = decisive.clone();
     for (index, (percentile, state)) in states.iter().enumerate() {
-        // Everybody expects the host to have some part in something, and no tail of a few requests.
+        // Nobody expects a tail of a few requests.
         let is_of_note = match state.state {
-            State::Partly => false,
             State::Few => state.low_ns.is_some() || index <= policy.needs.0,
             _ => true,
         };
@@ -185,6 +182,7 @@ pub fn judge(
             reasons.push(reason);
         }
     }
+    reasons.extend(shared_cpu(noise, &host, &evidence, policy));
     reasons.extend(steal(noise));
     reasons.extend(recorder.correction.reason());
     Judgement {
@@ -242,6 +240,39 @@ fn steal(noise: &Noise) -> Option<Reason> {
     stolen.max_by_key(|it| it.count)
 }
 
+/// Returns what the measuring thread took of the CPU of the thread that carries its messages, if that can
+/// account for over half of the requests beyond the percentile that was asked for or one below it. It is no
+/// fault of the host's, and part of every figure on a host with two CPUs.
+fn shared_cpu(
+    noise: &Noise,
+    host: &Interference<'_>,
+    evidence: &Evidence<'_>,
+    policy: Policy,
+) -> Option<Reason> {
+    let waits = noise.waits_for_measuring()?;
+    let instrument = Interference {
+        gaps: None,
+        waits: vec![ThreadWaits {
+            thread: Thread::Carrying,
+            taken_by: TakenBy::Programs,
+            waits,
+        }],
+        ..host.clone()
+    };
+    let shares = PERCENTILES[..=policy.needs.0].iter().map(|percentile| {
+        let hits = instrument.hits(evidence.deciding_ns(percentile))?;
+        Some((percentile, evidence.share_beyond(percentile, hits)))
+    });
+    let (percentile, share) = shares.flatten().find(|&(_, share)| share > 0.5)?;
+    let reason = Reason {
+        share: Some(share),
+        thread: Some(Thread::Carrying),
+        ns: Some(waits.total_ns),
+        ..Reason::of(Code::SharedCpu)
+    };
+    Some(reason.at(percentile.name))
+}
+
 /// Returns what the host took from the threads of the run.
 fn interference<'a>(
     plan: &Plan,
@@ -251,11 +282,8 @@ fn interference<'a>(
 ) -> Interference<'a> {
     let gaps = recorder.gaps.as_ref().map(|lengths| MeasuringGaps {
         lengths,
-        foreign_share: noise.foreign_gap_share(),
+        account: noise.gap_account(lengths.count()),
     });
-    let is_asleep_meanwhile = gaps.is_none();
-    let on_the_way = [noise.measuring, noise.carrying];
-    let on_the_way = on_the_way.iter().filter(|_| is_asleep_meanwhile).flatten();
     let (in_flight, due_per_ns) = match plan.mode {
         Mode::Closed => (1.0, 0.0),
         Mode::Pipeline { depth } => (f64::from(depth.get()), 0.0),
@@ -267,13 +295,8 @@ fn interference<'a>(
         }
     };
     Interference {
+        waits: noise.foreign_waits(gaps.is_some()),
         gaps,
-        on_the_way: on_the_way.flat_map(ThreadNoise::waits).collect(),
-        answering: noise
-            .answering
-            .iter()
-            .flat_map(ThreadNoise::waits)
-            .collect(),
         in_flight,
         due_per_ns,
         resolution_ns: tally.resolution_ns.unwrap_or_default(),
@@ -283,23 +306,22 @@ fn interference<'a>(
 /// Facts that the reasons for a percentile's state follow from.
 struct Facts<'a> {
     tally: &'a Tally,
-    recorder: &'a Recorder,
-    noise: &'a Noise,
+    evidence: &'a Evidence<'a>,
 }
 
 impl Facts<'_> {
     /// Returns the reason why a percentile is in its state; `None` if it is clean.
     fn reason(&self, percentile: &Percentile, state: &PercentileState) -> Option<Reason> {
-        let lateness_ns =
-            (state.high_ns.unwrap_or_default()).saturating_sub(state.low_ns.unwrap_or_default());
+        let lateness_ns = self.evidence.lateness_ns(percentile);
         let reason = match state.state {
             State::Clean => return None,
             State::Partly | State::Host => {
-                let (thread, ns) = self.longest_kept_off().unzip();
+                let most_hit = self.evidence.most_hit(percentile);
                 Reason {
                     share: state.host_share,
-                    thread,
-                    ns,
+                    thread: most_hit.map(|it| it.thread),
+                    by: most_hit.and_then(|it| it.taken_by),
+                    ns: most_hit.map(|it| it.total_ns),
                     ..Reason::of(Code::Host)
                 }
             }
@@ -317,7 +339,7 @@ impl Facts<'_> {
                 ..Reason::of(Code::Dropped)
             },
             State::Few if state.low_ns.is_none() => Reason {
-                count: Some(self.recorder.latency.count()),
+                count: Some(self.evidence.latency.count()),
                 ..Reason::of(Code::Few)
             },
             State::Few => Reason {
@@ -326,17 +348,6 @@ impl Facts<'_> {
             },
         };
         Some(reason.at(percentile.name))
-    }
-
-    /// Returns the thread that was kept off its CPU for the longer time, and for how long.
-    fn longest_kept_off(&self) -> Option<(Thread, u64)> {
-        let measuring_ns = self.noise.foreign_ns.or(self.noise.waited_ns);
-        let answering_ns = self.noise.answering.map(|it| it.waited_ns);
-        let threads = [
-            measuring_ns.map(|ns| (Thread::Measuring, ns)),
-            answering_ns.map(|ns| (Thread::Answering, ns)),
-        ];
-        threads.into_iter().flatten().max_by_key(|&(_, ns)| ns)
     }
 }
 

@@ -14,7 +14,7 @@ use super::{Responder, TargetError};
 use crate::host::assignment::Assignment;
 use crate::machine::Placement;
 use crate::machine::child;
-use crate::machine::placement;
+use crate::machine::placement::{self, Work};
 use crate::machine::process::{Process, Seen};
 
 /// How long the responder may take to start: a process needs milliseconds.
@@ -127,7 +127,7 @@ impl Host {
     pub fn place(&self, assignment: Option<&Assignment>) -> Placement {
         let pid = self.process.pid();
         // Its first thread is the one that serves.
-        placement::place(pid, pid, false, false, assignment)
+        placement::place(pid, pid, false, Work::Schedule, assignment)
     }
 }
 

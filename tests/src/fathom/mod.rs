@@ -35,8 +35,12 @@ const SCRATCH: &str = "scratch";
 /// The variable that names the lock by which calls of `fathom` wait for each other.
 const LOCK: &str = "FATHOM_LOCK";
 
-/// Tests don't wait for a quiet host, which the one that they run on seldom is.
-const QUIET: &str = "--quiet 0s";
+/// Commands that measure, which are called with [`QUIET`].
+const MEASURING: [&str; 3] = ["run", "compare", "probe"];
+
+/// Tests don't wait for a quiet host, which the one that they run on seldom is; one that does asks for it
+/// with the same option.
+const QUIET: [&str; 2] = ["--quiet", "0s"];
 
 /// A call of `fathom` to be made.
 #[derive(Debug)]
@@ -49,15 +53,23 @@ pub struct Call {
 }
 
 impl Call {
-    /// `fathom` with `arguments`, a line of words, and nothing else.
+    /// `fathom` with `arguments`, a line of words, and nothing else but that it waits for no quiet host.
     ///
     /// # Panics
     ///
     /// If there is no directory to be had for it.
     #[must_use]
     pub fn new(arguments: &str) -> Self {
+        let mut words = arguments.split_whitespace();
+        let command = words.next();
+        let quiet = command.filter(|command| MEASURING.contains(command));
+        let quiet = quiet.map_or(&[][..], |_| &QUIET);
+        let words = command
+            .into_iter()
+            .chain(quiet.iter().copied())
+            .chain(words);
         Self {
-            arguments: arguments.split_whitespace().map(OsString::from).collect(),
+            arguments: words.map(OsString::from).collect(),
             qemu: None,
             wrapper: Vec::new(),
             lock: None,
@@ -68,7 +80,7 @@ impl Call {
     /// `fathom run` of the built image, with results where [`Outcome::results`] looks for them.
     #[must_use]
     pub fn run(arguments: &str) -> Self {
-        let call = Self::new(&format!("run {QUIET} {arguments}")).with_image();
+        let call = Self::new(&format!("run {arguments}")).with_image();
         let out = call.out();
         call.with("--out", out)
     }
@@ -82,7 +94,7 @@ impl Call {
     /// `fathom probe`, with results where [`Outcome::results`] looks for them.
     #[must_use]
     pub fn probe(arguments: &str) -> Self {
-        let call = Self::new(&format!("probe {QUIET} {arguments}"));
+        let call = Self::new(&format!("probe {arguments}"));
         let out = call.out();
         call.with("--out", out)
     }

@@ -1,4 +1,4 @@
-//! `make test`, once everything is built: lint, then every test program of both workspaces, side by
+//! `make test`, once everything is built: lint and every test program of both workspaces, side by
 //! side where they don't measure. Ends with what was skipped and why, and the sum of all.
 //!
 //! - [`libtest`]: reads what Rust's test harness prints;
@@ -81,16 +81,10 @@ fn suite() -> Result<bool, Box<dyn Error>> {
         let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
         report.add(&part.name, outcome);
     };
-    let lint = parts::lint(&root);
-    if is_wanted(&lint) {
-        run(lint);
-    }
     let programs = parts::programs(&root)?;
-    let (measuring, beside): (Vec<Part>, Vec<Part>) = programs
-        .into_iter()
-        .filter(is_wanted)
-        .partition(|part| part.lane == Lane::Measuring);
-    in_lanes(measuring, beside.into(), &interrupted, &run);
+    // Lint first: it compiles, and is among the longest.
+    let parts = std::iter::once(parts::lint(&root)).chain(programs);
+    in_lanes(parts.filter(is_wanted).collect(), &interrupted, &run);
 
     let report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
     scratch.close()?;
@@ -102,35 +96,39 @@ fn suite() -> Result<bool, Box<dyn Error>> {
 }
 
 /// Runs all parts, those that measure one after the other, and beside them the others.
-fn in_lanes(
-    measuring: Vec<Part>,
-    beside: VecDeque<Part>,
-    interrupted: &AtomicBool,
-    run: &(impl Fn(Part) + Sync),
-) {
-    let beside = Mutex::new(beside);
+fn in_lanes(parts: Vec<Part>, interrupted: &AtomicBool, run: &(impl Fn(Part) + Sync)) {
+    let is_on = || !interrupted.load(Ordering::Relaxed);
+    let (waiting, busy): (Vec<Part>, Vec<Part>) = parts
+        .into_iter()
+        .partition(|part| part.lane == Lane::Waiting);
+    let (measuring, beside): (Vec<Part>, Vec<Part>) = busy
+        .into_iter()
+        .partition(|part| part.lane == Lane::Measuring);
+    let beside = Mutex::new(VecDeque::from(beside));
     let next_beside = || {
         beside
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .pop_front()
     };
-    let is_on = || !interrupted.load(Ordering::Relaxed);
-    thread::scope(|scope| {
-        if thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1) {
-            scope.spawn(|| {
-                while let Some(part) = next_beside().filter(|_| is_on()) {
-                    run(part);
-                }
-            });
+    let run_beside = || {
+        while let Some(part) = next_beside().filter(|_| is_on()) {
+            run(part);
         }
-        for part in measuring {
+    };
+    let run_all = |parts: Vec<Part>| {
+        for part in parts {
             if is_on() {
                 run(part);
             }
         }
-        while let Some(part) = next_beside().filter(|_| is_on()) {
-            run(part);
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| run_all(waiting));
+        if thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1) {
+            scope.spawn(run_beside);
         }
+        run_all(measuring);
+        run_beside();
     });
 }

@@ -8,27 +8,38 @@ use serde_json::Value;
 
 /// End-to-end test programs that measure nothing, or don't depend on what: a CPU that they keep busy
 /// costs others time, and nothing else.
-const BESIDE: [&str; 8] = [
+const BESIDE: [&str; 14] = [
     "bad_frames",
     "boots",
     "bursts",
+    "captures",
     "cold_boots",
+    "disks",
     "elf",
     "frames",
-    "hangs",
+    "html",
+    "images",
+    "linux",
     "machines",
+    "microvm",
+    "nics",
 ];
+
+/// Those that mostly wait for something that never comes.
+const WAITING: [&str; 1] = ["hangs"];
 
 /// The package of the end-to-end tests.
 const END_TO_END: &str = "tests";
 
-/// Order in which parts run: one by one, or at the same time.
+/// Order in which parts run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
     /// One by one: measured runs that share CPUs wait for each other.
     Measuring,
-    /// At the same time.
+    /// Beside those, one by one.
     Beside,
+    /// Beside all others.
+    Waiting,
 }
 
 /// One part of the suite.
@@ -52,7 +63,7 @@ pub fn lint(root: &Path) -> Part {
     command.current_dir(root);
     Part {
         name: "lint".to_owned(),
-        lane: Lane::Measuring,
+        lane: Lane::Beside,
         command,
         has_tests: false,
     }
@@ -149,6 +160,7 @@ fn artefacts(messages: &str) -> Result<Vec<Part>, Box<dyn Error>> {
 fn named(package: &str, target: &str, kind: &str) -> (String, Lane) {
     match (package, kind) {
         (END_TO_END, "test") if BESIDE.contains(&target) => (target.to_owned(), Lane::Beside),
+        (END_TO_END, "test") if WAITING.contains(&target) => (target.to_owned(), Lane::Waiting),
         (END_TO_END, "test") => (target.to_owned(), Lane::Measuring),
         (_, "lib") => (format!("{package} unit tests"), Lane::Beside),
         _ => (format!("{package} {target}"), Lane::Beside),
@@ -179,6 +191,7 @@ mod tests {
             + &message("responder", "test", "loopback", true)
             + &message("tests", "test", "tap", true)
             + &message("tests", "test", "boots", true)
+            + &message("tests", "test", "hangs", true)
             + "{\"reason\": \"build-finished\", \"success\": true}\n";
         let parts = artefacts(&messages).unwrap();
         let parts: Vec<_> = parts.iter().map(|part| (&*part.name, part.lane)).collect();
@@ -189,6 +202,7 @@ mod tests {
                 ("responder loopback", Lane::Beside),
                 ("tap", Lane::Measuring),
                 ("boots", Lane::Beside),
+                ("hangs", Lane::Waiting),
             ]
         );
     }

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::CliError;
 use crate::cli::values::{as_ns, duration, seed};
-use crate::load::{Arrivals, Limit, Mode, Plan, Protocol, Rate};
+use crate::load::{Arrivals, Limit, Mode, Plan, Protocol, Rate, WaitRule};
 
 /// Rule by which requests follow each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -127,6 +127,7 @@ impl LoadArgs {
             },
             seed: self.seed,
             protocol: Protocol::Fathom,
+            wait_rule: WaitRule::Sleep,
         };
         plan.check()?;
         Ok(plan)

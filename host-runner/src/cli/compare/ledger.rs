@@ -348,14 +348,17 @@ impl Ledger {
         lack.collect()
     }
 
-    /// The pairs that too few rounds are valid of for a verdict, and the targets without a valid round.
+    /// The pairs that too few rounds are valid of for a verdict, and the targets without a valid round that
+    /// are in no pair, also for want of an opponent that was not left out.
     fn unjudged(&self) -> Vec<String> {
         let pairs = self.pairs(self.rounds, &|_, _| false);
         let pairs = pairs.iter();
         let pairs = pairs.filter_map(|pair| pair.lack(self.rounds, self.rounds_asked_for));
         let is_alone = |account: &&Account| {
+            let is_it = |other| std::ptr::eq(other, *account);
             let mut opponents = self.opponents();
-            !opponents.any(|(a, b)| std::ptr::eq(a, *account) || std::ptr::eq(b, *account))
+            !opponents
+                .any(|(a, b)| is_it(a) && !self.is_skipped(b) || is_it(b) && !self.is_skipped(a))
         };
         let alone = self.accounts.iter().filter(is_alone);
         let alone = alone.filter(|it| it.parts.is_empty() && !self.is_skipped(it));

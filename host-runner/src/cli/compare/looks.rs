@@ -23,7 +23,7 @@ use crate::inside::instructions::{self, Count, Supply};
 use crate::inside::trace::{self, Trace};
 use crate::inside::{Asker, LookError, PerEcho, Witness, signals};
 use crate::link::{self, Family, LinkKind};
-use crate::machine::{AccelChoice, Config, Machine};
+use crate::machine::{AccelChoice, Config, Machine, Work};
 use crate::report::Why;
 use crate::target::{Bootable, Target, command_line};
 
@@ -248,7 +248,7 @@ impl<'a> Place<'a> {
         let mut machine = machine::boot_as(config, interrupt)?;
         let link = opener.open(&machine)?;
         if look.link.is_polled() {
-            machine.place(true, args.host.assignment()?.as_ref());
+            machine.place(Work::Polls, args.host.assignment()?.as_ref());
         }
         Ok(Self {
             look,

@@ -116,6 +116,7 @@ mod tests {
         measure: crate::load::Limit::NOTHING,
         seed: 1,
         protocol: crate::load::Protocol::Fathom,
+        wait_rule: crate::load::WaitRule::Sleep,
     };
 
     #[test]

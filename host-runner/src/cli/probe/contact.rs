@@ -218,6 +218,7 @@ mod tests {
             measure: Limit::NOTHING,
             seed: 3,
             protocol,
+            wait_rule: crate::load::WaitRule::Sleep,
         };
         let peer = ([127, 0, 0, 1], 7007).into();
         let made = make(&mut service, peer, &plan, &Interrupt::default());

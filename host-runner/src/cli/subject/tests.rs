@@ -22,6 +22,20 @@ fn plans(options: &str) -> Vec<Plan> {
 }
 
 #[test]
+fn an_open_loop_on_a_link_that_sleeps_has_a_place_of_its_own() {
+    let works = |options, link| -> Vec<Work> {
+        let plans = plans(options).into_iter();
+        plans.map(|plan| work(link, plan.mode)).collect()
+    };
+    for link in [LinkKind::User, LinkKind::Unix, LinkKind::Tap] {
+        assert_eq!(works("", link), [Work::Replies]);
+        assert_eq!(works("--mode open", link), [Work::Schedule]);
+        assert_eq!(works("--sweep", link)[1..], [Work::Schedule; 10]);
+    }
+    assert_eq!(works("--sweep", LinkKind::VhostUser), [Work::Polls; 11]);
+}
+
+#[test]
 fn placement_follows_the_plan() {
     let placed = |options, link| -> Vec<bool> {
         let plans = plans(options).into_iter();

@@ -125,10 +125,13 @@ const ALWAYS: [&str; 5] = [
      difference of one clock. What a guest takes in all is an estimate: latency less that of \"null\" on \
      the same link. No round trip is halved.",
     "Each percentile has a state. Late: the generator sent late, and the value is told as a range, from \
-     what the requests took since they were sent to what they took since they were due. Host: the gaps \
-     that the host made in either thread account for at least half of the requests beyond the value; \
-     partly: for a tenth. Dropped here: this host gave requests up. Stalls: fewer than ten separate \
-     stalls make the value. A run is valid if it is so up to the percentile that was asked for.",
+     what the requests took since they were sent to what they took since they were due. Host gaps: the host \
+     took a CPU away, and the value is told as a range, from the least that it can have been without those \
+     gaps to what was observed; host: that range reaches below the next lower percentile, and the value \
+     counts for nothing. Dropped here: this host gave requests up. Stalls: fewer than ten separate \
+     stalls make the value. A run is valid if no percentile up to the one that was asked for is the host's \
+     or dropped. Verdicts compare what was observed, ranges by their upper ends, boot by boot: gaps of the \
+     host hit all targets alike, as the order of the runs is random.",
     "A percentile is shown if at least ten samples lie beyond it; otherwise n/a says how many samples \
      it needs. The maximum is always shown. Nothing is trimmed, and percentiles are never averaged.",
     "A request without a reply within the timeout is a latency of at least the timeout (≥), never a \

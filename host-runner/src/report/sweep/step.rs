@@ -5,7 +5,7 @@ use std::fmt;
 use crate::quantity::{count, share};
 use crate::report::{Run, trust};
 use crate::stats::State;
-use crate::stats::reason::{Code, Thread};
+use crate::stats::reason::{Code, TakenBy, Thread};
 
 /// Share of the requests whose loss makes a step an overload, and not an accident.
 const OVERLOAD: f64 = 0.001;
@@ -69,7 +69,7 @@ impl fmt::Display for StepState {
                 let what = match state {
                     State::Late => "late",
                     State::Host => "host",
-                    State::Partly => "partly host",
+                    State::Partly => "host gaps",
                     State::Dropped => "dropped here",
                     State::Censored => "lost",
                     State::Clean | State::Few => "ok",
@@ -129,6 +129,7 @@ struct Unquantified<'a> {
     code: Code,
     percentile: Option<&'a str>,
     thread: Option<Thread>,
+    by: Option<TakenBy>,
     text: Option<&'a str>,
 }
 
@@ -142,6 +143,7 @@ fn kind(run: &Run) -> Kind<'_> {
                     code: it.code,
                     percentile: it.percentile.as_deref(),
                     thread: it.thread,
+                    by: it.by,
                     text: it.text.as_deref(),
                 })
                 .collect(),

@@ -32,7 +32,20 @@ pub fn write(noise: &Noise, text: &mut String) -> fmt::Result {
     }
     text.push('\n');
     beside(noise, text)?;
-    answering(noise, text)
+    answering(noise, text)?;
+    shared(noise, text)
+}
+
+/// Writes what the instrument took of the CPU of QEMU's main loop, on a line of its own.
+fn shared(noise: &Noise, text: &mut String) -> fmt::Result {
+    let Some(waits) = noise.waits_for_measuring() else {
+        return Ok(());
+    };
+    writeln!(
+        text,
+        "           QEMU's main loop shares the measuring thread's CPU, and waited up to {} for that thread",
+        time(waits.total_ns as f64)
+    )
 }
 
 /// Writes what became of the thread that answers, on a line of its own.
@@ -65,7 +78,12 @@ fn beside(noise: &Noise, text: &mut String) -> fmt::Result {
             format!("{when} {part}, {longest} at most")
         })
     };
-    let own = |ns: u64| format!("QEMU's other threads ran {} in the run", time(ns as f64));
+    let own = |ns: u64| {
+        let slices = noise.own_beside_slices;
+        let slices = slices.map(|it| format!(" in {} slices", count(it)));
+        let (ran, slices) = (time(ns as f64), slices.unwrap_or_default());
+        format!("QEMU's other threads ran {ran}{slices} in the run")
+    };
     let waited = |waited: f64| format!("waited for the CPU {}", share(waited));
     let parts = [
         lost("during the run", noise.beside),

@@ -172,7 +172,7 @@ latency      25.0 µs  29.0 µs  29.9 µs (late)  30.0 µs (few samples)  30.0 �
 requests   1,000 sent (1.00k/s), none lost; 1 late
 floor      a thread in the guest's place takes 20.5 µs; the guest adds about 4.49 µs at p50
 max        30.0 µs; the longest time that the host took from the measuring CPU in the run is 81.5 µs
-trust      p50, p90: yes; p99: a range, for the generator was late; p99.9: no, too few stalls make it
+trust      p50, p90: yes; p99: a range, for the generator was late; p99.9: yes, though few stalls make it
 ";
     assert_eq!(text, format!("{ORIGIN}{expected}"));
     assert!(text.lines().all(|line| line.chars().count() <= 110));

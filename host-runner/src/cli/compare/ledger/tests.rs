@@ -23,6 +23,7 @@ const PLAN: Plan = Plan {
     },
     seed: 1,
     protocol: crate::load::Protocol::Fathom,
+    wait_rule: crate::load::WaitRule::Sleep,
 };
 
 fn combination(target: &str) -> Combination {
@@ -362,6 +363,16 @@ fn without_repeats_a_spoilt_round_is_listed_and_too_few_rounds_are_no_comparison
         ]
     );
     let mut alone = Ledger::new(&[hermit], &["closed"], Vec::new(), 1);
+    let (run, measured) = repetition("hermit", 1, 40_000, Ended::Interrupted);
+    alone.enter(run, &measured, &output).unwrap();
+    let conclusion = alone.conclude(&output).unwrap();
+    assert_eq!(
+        conclusion.unjudged,
+        ["hermit on vhost-user, closed loop: no run is valid"]
+    );
+    // Nor is there a pair with a target that was left out.
+    let left_out = null.skipped(None, "not there".to_owned());
+    let mut alone = Ledger::new(&[hermit, null], &["closed"], vec![left_out], 1);
     let (run, measured) = repetition("hermit", 1, 40_000, Ended::Interrupted);
     alone.enter(run, &measured, &output).unwrap();
     let conclusion = alone.conclude(&output).unwrap();

@@ -9,7 +9,9 @@ use std::time::Instant;
 use rustix::net::sockopt;
 
 use super::*;
-use crate::load::{self, Bench, Ending, Limit, Mode, Plan, Progress, Protocol, Rate, Tally};
+use crate::load::{
+    self, Bench, Ending, Limit, Mode, Plan, Progress, Protocol, Rate, Tally, WaitRule,
+};
 use crate::stats::Recorder;
 
 /// For how long a flood goes on at most: an end to a test that fails.
@@ -107,6 +109,7 @@ fn measure_in_a_flood(mode: Mode, cancel: &AtomicBool, count: u64) -> (Tally, En
         },
         seed: 1,
         protocol: Protocol::Fathom,
+        wait_rule: WaitRule::Sleep,
     };
     let bench = Bench {
         link: &mut link,

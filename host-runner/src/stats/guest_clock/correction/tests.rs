@@ -7,7 +7,7 @@ use wire::{Header, Verdict};
 
 use super::*;
 use crate::load::fake::{Answer, BOOT_ID, FakeLink, VirtualClock};
-use crate::load::{self, Bench, Limit, Mode, Plan, Progress, Protocol};
+use crate::load::{self, Bench, Limit, Mode, Plan, Progress, Protocol, WaitRule};
 use crate::stats::Recorder;
 
 /// Time on the way, each way.
@@ -37,6 +37,7 @@ fn plan(warmup: u64, count: u64) -> Plan {
         measure: limit(count),
         seed: 0,
         protocol: Protocol::Fathom,
+        wait_rule: WaitRule::Sleep,
     }
 }
 

@@ -1,0 +1,51 @@
+//! The right to go first on a CPU: the scheduling policy of threads of this process and of others.
+//!
+//! Unsafe here: the system call sched_setscheduler(2), which no crate in use has for threads of another process.
+
+use std::io;
+
+use nix::libc;
+use rustix::process::Pid;
+
+/// Above every ordinary thread; below the kernel's own threads, which start at 50. All that go first are equal:
+/// none preempts another (`SCHED_FIFO`, sched(7)).
+const PRIORITY: libc::c_int = 10;
+
+/// Has `thread`, or the calling one, go first on its CPU (`SCHED_FIFO`).
+///
+/// # Errors
+///
+/// Those of sched_setscheduler(2): there is no right to it, or the thread has ended.
+pub(super) fn go_first(thread: Option<Pid>) -> io::Result<()> {
+    let id = thread.map_or(0, |thread| thread.as_raw_nonzero().get());
+    set(id, libc::SCHED_FIFO, PRIORITY)
+}
+
+/// Has `thread` be an ordinary one (`SCHED_OTHER`), which takes no right. One that has ended is nobody's loss.
+pub(super) fn be_ordinary(thread: Pid) {
+    let _ = set(thread.as_raw_nonzero().get(), libc::SCHED_OTHER, 0);
+}
+
+fn set(thread: libc::pid_t, policy: libc::c_int, priority: libc::c_int) -> io::Result<()> {
+    let parameters = libc::sched_param {
+        sched_priority: priority,
+    };
+    // SAFETY: the pointer is to a valid `sched_param` that outlives the call, which only reads it.
+    match unsafe { libc::sched_setscheduler(thread, policy, &raw const parameters) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_is_not_there_is_an_error() {
+        // No Linux has so many threads (PID_MAX_LIMIT is 2^22).
+        let nobody = Pid::from_raw(i32::MAX).unwrap();
+        let error = go_first(Some(nobody)).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::ESRCH));
+    }
+}
