@@ -1,9 +1,19 @@
-//! Hands the linker script to the linker, for bare-metal builds only.
+//! Hands the linker script to the linker, for bare-metal builds only, and has it write a map of what is in the
+//! image beside it.
+
+use std::path::PathBuf;
 
 fn main() {
     println!("cargo:rerun-if-changed=link.ld");
     if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("none") {
         let directory = std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
         println!("cargo:rustc-link-arg-bins=-T{directory}/link.ld");
+        // target/TRIPLE/PROFILE/build/PACKAGE-HASH/out: where the programs go is not told otherwise.
+        let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets it"));
+        let programs = out.ancestors().nth(3).expect("cargo's layout");
+        for name in ["fathom-image", "fathom-sockets"] {
+            let map = programs.join(name).with_extension("map");
+            println!("cargo:rustc-link-arg-bin={name}=-Map={}", map.display());
+        }
     }
 }

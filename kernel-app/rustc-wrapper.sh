@@ -13,4 +13,8 @@ for argument; do
     esac
     set -- "$@" "$argument"
 done
+# A panic of our own code says its line; cargo.sh has all others without.
+case ${CARGO_PKG_NAME-} in
+kernel-app | wire | boot-args | hermit-kernel) set -- "$@" -Zlocation-detail=file,line ;;
+esac
 exec "$@"

@@ -38,10 +38,13 @@ struct Buffer {
 }
 
 impl Buffer {
-    const EMPTY: Self = Self {
-        metadata: [PacketMetadata::EMPTY; DATAGRAMS],
-        bytes: [0; DATAGRAMS * MAX_PAYLOAD],
-    };
+    // Not a constant, which would be 12 KiB of zeros in the image.
+    fn new() -> Self {
+        Self {
+            metadata: [PacketMetadata::EMPTY; DATAGRAMS],
+            bytes: [0; DATAGRAMS * MAX_PAYLOAD],
+        }
+    }
 
     fn packets(&mut self) -> PacketBuffer<'_> {
         PacketBuffer::new(&mut self.metadata[..], &mut self.bytes[..])
@@ -51,10 +54,11 @@ impl Buffer {
 impl<'s> Storage<'s> {
     /// Room for sockets, empty.
     #[must_use]
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
+        let buffers = || SocketBuffers([Buffer::new(), Buffer::new()]);
         Self {
             sockets: [SocketStorage::EMPTY; SOCKETS],
-            buffers: [const { SocketBuffers([Buffer::EMPTY; 2]) }; 2],
+            buffers: [buffers(), buffers()],
         }
     }
 

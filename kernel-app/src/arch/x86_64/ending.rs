@@ -51,7 +51,9 @@ impl ButtonTimer {
 }
 
 #[cfg(target_os = "none")]
-pub use bare::{ends_by, fail_to_start, has_button, is_button_pressed, keep, power_off, was_ready};
+pub use bare::{
+    end_machine, ends_by, fail_to_start, has_button, is_button_pressed, keep, power_off, was_ready,
+};
 
 #[cfg(target_os = "none")]
 mod bare {
@@ -155,7 +157,7 @@ mod bare {
 
     /// The end of the kernel, as its patch has it.
     #[unsafe(no_mangle)]
-    extern "C" fn end_machine(error_code: i32) -> ! {
+    pub extern "C" fn end_machine(error_code: i32) -> ! {
         end(error_code)
     }
 

@@ -10,8 +10,9 @@
 //! Random bits are to be had from [`random`] at any time.
 //!
 //! Of all this the device tree, the boot information, those texts and the page tables outlive the jump into the
-//! kernel, all of them statics of the image. Two things go on: the console ([`serial`]) and how the machine
-//! ends ([`ending`], by [`acpi`] among others), both of which the kernel, too, leaves to this module.
+//! kernel, all of them statics of the image. Three things go on: the console ([`serial`]), how the machine
+//! ends ([`ending`], by [`acpi`] among others), and what a panic says (`panic`), all of which the kernel, too, leaves
+//! to this module.
 //! `version` is for readers of the file.
 
 pub mod acpi;
@@ -28,6 +29,8 @@ pub mod linux;
 #[cfg(target_os = "none")]
 mod local_apic;
 pub mod memory;
+#[cfg(target_os = "none")]
+mod panic;
 pub mod pvh;
 pub mod random;
 pub mod serial;

@@ -1,0 +1,64 @@
+//! What a panic says: one line, and a blank one that ends it.
+//!
+//! The message, and where it was: the file and line where they are known. Most code is built without them
+//! (`-Zlocation-detail=none`, see cargo.sh), for they take more room than the code that they are of; there the line has
+//! the code addresses that are on the stack, innermost first, which the linker's map of the image
+//! (`target/fathom-image.map`) has names for.
+//!
+//! Unsafe here: reading the stack.
+
+use core::fmt::{self, Write as _};
+use core::panic::PanicInfo;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use super::ending::end_machine;
+use super::serial::Console;
+
+/// Words of the stack that are looked at.
+const STACK_WORDS: usize = 256;
+
+/// Addresses that are told.
+const ADDRESSES: usize = 8;
+
+unsafe extern "C" {
+    static __text_start: u8;
+    static __text_end: u8;
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    static PANICKED: AtomicBool = AtomicBool::new(false);
+    // One that comes of telling another: of that, what could be told is there already.
+    if !PANICKED.swap(true, Ordering::Relaxed) {
+        // The console takes whatever it can.
+        let _ = tell(info);
+    }
+    let _ = Console.write_str("\n\n");
+    end_machine(1)
+}
+
+fn tell(info: &PanicInfo<'_>) -> fmt::Result {
+    write!(Console, "[0][PANIC] panicked")?;
+    let location = info.location().filter(|location| location.line() != 0);
+    if let Some(location) = location {
+        return write!(Console, " at {location}: {}", info.message());
+    }
+    write!(Console, ": {}, code at", info.message())?;
+    // Their addresses alone: the linker script defines them.
+    let code = &raw const __text_start as usize..&raw const __text_end as usize;
+    let mut told = 0;
+    let stack: *const usize = core::ptr::from_ref(&told);
+    for i in 0..STACK_WORDS {
+        // SAFETY: an aligned word of the stack that this runs on; past its end, where the stack is that shallow, is
+        // memory of the image, or a page that is not mapped, and the fault ends the machine just as well.
+        let word = unsafe { stack.add(i).read_volatile() };
+        if code.contains(&word) {
+            write!(Console, " {word:#x}")?;
+            told += 1;
+            if told == ADDRESSES {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
