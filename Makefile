@@ -32,7 +32,7 @@ ALL_TARGETS := hermit,hermit:smoltcp,hermit-sockets,linux-guest:blocking,linux-g
 	linux-host:blocking,linux-host:busy,linux-host:io_uring,linux-host:af_xdp,null
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build image elf loaders sockets linux-guest run serve probe compare compare-full test bench simulate alike soak lint clean
+.PHONY: help setup build image elf loaders sockets linux-guest run serve probe compare compare-full test bench size simulate alike soak lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -109,6 +109,9 @@ bench: build ## hold what the guest needs against tests/benches/baseline.json, t
 	@echo "bench: the host's hot paths (compiled first)"
 	@cargo bench $(QUIET) --locked --package host-runner --bench hot_paths
 	@echo "bench: done"
+
+size: elf ## what is in target/fathom.elf: sections, and bytes by crate (make bench holds them to the baseline)
+	@cargo run $(QUIET) --locked --release --package size
 
 simulate: ## how often verdicts are wrong and what they find, in simulation: the README's figures
 	@echo "simulate: a thousand comparisons a cell, some ten minutes (compiled first, which takes minutes the first time)"

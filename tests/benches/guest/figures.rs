@@ -1,6 +1,8 @@
 //! The figures, measured.
 
 use fathom::link::LinkKind;
+use size::Sizes;
+use tests::built;
 use tests::counted::Counted;
 use tests::guest::Machine;
 use tests::instructions::{self, Service};
@@ -21,10 +23,14 @@ const LINKS: [LinkKind; 3] = [LinkKind::User, LinkKind::Unix, LinkKind::VhostUse
 /// Requests that are answered one by one, to see who is woken for them.
 const ECHOES: u64 = 500;
 
+/// A crate that takes less of the image has no figure of its own: one function more would change it by a lot.
+const CRATE_BYTES_MIN: u64 = 8 << 10;
+
 /// Measures everything.
-pub fn measure() -> Baseline {
+pub fn measure() -> Result<Baseline, String> {
     let turn = turn();
     let mut figures = Baseline::default();
+    sizes(&mut figures)?;
     for path in PATHS {
         let mut guest = Counted::boot(&format!("path={path}"), &turn);
         instructions(&mut guest, path, &mut figures);
@@ -46,7 +52,22 @@ pub fn measure() -> Baseline {
             figures.add(name, times as f64 / ECHOES as f64);
         }
     }
-    figures
+    Ok(figures)
+}
+
+fn sizes(figures: &mut Baseline) -> Result<(), String> {
+    let sizes = Sizes::of_built(built::root())?;
+    figures.add("bytes of fathom.elf".to_owned(), sizes.file_bytes as f64);
+    figures.add(
+        "bytes of fathom.elf in memory".to_owned(),
+        sizes.memory_bytes as f64,
+    );
+    for (name, &bytes) in &sizes.crates {
+        if bytes >= CRATE_BYTES_MIN {
+            figures.add(format!("bytes of fathom.elf, {name}"), bytes as f64);
+        }
+    }
+    Ok(())
 }
 
 /// Where the instructions from entry to ready go, part by part, as the guest logs it.

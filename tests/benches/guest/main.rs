@@ -1,5 +1,5 @@
 //! What the guest needs, in figures that do not depend on the machine or on what else it does:
-//! instructions, doorbells, interrupts. They are held against those in `tests/benches/baseline.json`;
+//! instructions, doorbells, interrupts, bytes of the image. They are held against those in `tests/benches/baseline.json`;
 //! one that has changed by more than 5 % either way is a failure, for a figure that got better is to
 //! be recorded just as well. `--record` writes that file.
 //!
@@ -22,7 +22,10 @@ fn main() -> ExitCode {
         Err(_) if is_recording => Baseline::default(),
         Err(error) => return failed(&error),
     };
-    let measured = figures::measure();
+    let measured = match figures::measure() {
+        Ok(measured) => measured,
+        Err(error) => return failed(&error),
+    };
     let comparison = Comparison::of(&baseline, &measured);
     print!("{comparison}");
     if is_recording {
