@@ -223,5 +223,8 @@ fn a_processor_exception_ends_the_machine_and_is_told() {
     guest.monitor().crash_guest();
     let (status, console) = guest.ended();
     assert_ne!(status.code(), Some(0), "{console}");
-    assert!(console.contains("PANIC"), "{console}");
+    let line = console.lines().find(|line| line.contains("[PANIC]"));
+    let line = line.unwrap_or_else(|| panic!("{console}"));
+    assert!(line.contains("processor exception "), "{line}");
+    assert!(line.contains(" at 0x"), "{line}");
 }

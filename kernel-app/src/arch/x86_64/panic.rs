@@ -2,8 +2,8 @@
 //!
 //! The message, and where it was: the file and line where they are known. Most code is built without them
 //! (`-Zlocation-detail=none`, see cargo.sh), for they take more room than the code that they are of; there the line has
-//! the code addresses that are on the stack, innermost first, which the linker's map of the image
-//! (`target/fathom-image.map`) has names for.
+//! the code addresses that are on the stack, innermost first, for which the map that the linker writes beside the image
+//! (`fathom-image.map` in cargo's target directory) has names.
 //!
 //! Unsafe here: reading the stack.
 
@@ -41,7 +41,9 @@ fn tell(info: &PanicInfo<'_>) -> fmt::Result {
     write!(Console, "[0][PANIC] panicked")?;
     let location = info.location().filter(|location| location.line() != 0);
     if let Some(location) = location {
-        return write!(Console, " at {location}: {}", info.message());
+        // Columns are left out of the image.
+        let (file, line) = (location.file(), location.line());
+        return write!(Console, " at {file}:{line}: {}", info.message());
     }
     write!(Console, ": {}, code at", info.message())?;
     // Their addresses alone: the linker script defines them.
