@@ -33,8 +33,9 @@ build() {
         -Zbuild-std-features=compiler-builtins-mem
 }
 
-# /Brepro: no time stamp in the header, but a hash.
-build fathom-efi x86_64-unknown-uefi "${next}-Clink-arg=/Brepro"
+# /Brepro: no time stamp in the header, but a hash. /DEBUG:NONE: no name of a symbol file, which has a hash of this
+# directory's path in it.
+build fathom-efi x86_64-unknown-uefi "${next}-Clink-arg=/Brepro${next}-Clink-arg=/DEBUG:NONE"
 # Compiled for Linux on a Pentium, for want of a target without a system: no SSE, and nothing of Linux is used.
 build bios i586-unknown-linux-gnu "${next}-Crelocation-model=static${next}-Clinker-flavor=ld.lld\
 ${next}-Copt-level=z${next}-Ctarget-feature=+crt-static"

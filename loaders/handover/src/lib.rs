@@ -10,6 +10,10 @@
 //! addresses, the processor in 32-bit protected mode without paging, `ebx` the address of an
 //! `hvm_start_info`. The unikernel then cannot tell a disk from `qemu -kernel`.
 //!
+//! Loaders of our own rather than GRUB: its core images for both firmwares (2.06, with what it takes to find, read and
+//! start a file) are longer than the unikernel itself, change with each package of a distribution, and ask for a
+//! kernel in another protocol. These here take some 32 KB, and cargo alone decides their bytes.
+//!
 //! No allocation, no formatting, no unsafe code: the BIOS boot code has 15 KiB for everything.
 
 #![cfg_attr(not(test), no_std)]
