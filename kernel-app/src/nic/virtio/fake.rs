@@ -49,6 +49,8 @@ struct State {
     reset_reads: u32,
     /// The same, for the next reset.
     reads_per_reset: u32,
+    queue_size: u32,
+    cannot_start: bool,
     queues: [FakeQueue; 2],
     rings: [usize; 2],
 }
@@ -68,6 +70,8 @@ impl FakeDevice {
             status: STEPS.into_iter().collect(),
             reset_reads: 0,
             reads_per_reset: 0,
+            queue_size: 256,
+            cannot_start: false,
             queues: [FakeQueue::default(); 2],
             rings: [0; 2],
         })))
@@ -81,6 +85,17 @@ impl FakeDevice {
     /// A device that does not work without `features`.
     pub fn needing(self, features: u64) -> Self {
         self.0.borrow_mut().needed_features = features;
+        self
+    }
+
+    pub fn with_queue_size(self, size: u32) -> Self {
+        self.0.borrow_mut().queue_size = size;
+        self
+    }
+
+    /// A device that finds when it is to start that it can't.
+    pub fn unable_to_start(self) -> Self {
+        self.0.borrow_mut().cannot_start = true;
         self
     }
 
@@ -279,7 +294,7 @@ impl Transport for FakeDevice {
     }
 
     fn max_queue_size(&mut self, _queue: u16) -> u32 {
-        256
+        self.0.borrow().queue_size
     }
 
     fn notify(&mut self, _queue: u16) {
@@ -318,6 +333,9 @@ impl Transport for FakeDevice {
         let is_refused = status - set == DeviceStatus::FEATURES_OK && !has_needed;
         if is_next && status.contains(set) && !is_refused {
             state.status = status;
+        }
+        if state.cannot_start && state.status.contains(DeviceStatus::DRIVER_OK) {
+            state.status |= DeviceStatus::DEVICE_NEEDS_RESET;
         }
     }
 

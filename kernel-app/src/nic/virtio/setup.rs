@@ -6,7 +6,7 @@ use wire::Mac;
 
 use super::{Features, Held, Inbound, Outbound, RECEIVE_SIZE, TRANSMIT_SIZE, VirtioNic};
 use crate::frames::DeviceCounts;
-use crate::nic::ledger::Ledger;
+use crate::nic::ledger::{DESCRIPTORS, Ledger};
 use crate::nic::pool::{FreeList, PoolMemory};
 use crate::nic::ring::{Doorbell, RECEIVE, Ring, RingMemory, TRANSMIT};
 
@@ -36,6 +36,17 @@ pub enum SetupError {
     /// Its configuration cannot be read, or a queue cannot be set up.
     #[error("{0}")]
     Virtio(virtio_drivers::Error),
+    /// One of its queues is smaller than those of any device that is known.
+    #[error("its queue {queue} has room for {size} buffers, and this driver needs {DESCRIPTORS}")]
+    QueueSize {
+        /// The queue's number.
+        queue: u16,
+        /// Its size; 0 if there is no such queue.
+        size: u32,
+    },
+    /// It was set up, and did not start.
+    #[error("it does not start: its status is {0:#x} after that")]
+    NotStarted(u32),
     /// Its memory was given to a device before.
     #[error("already in use")]
     InUse,
@@ -150,9 +161,21 @@ fn set_up(
         return Err(SetupError::Negotiation(offered));
     }
     let mac = mac(transport, offered, own)?;
+    for queue in [RECEIVE, TRANSMIT] {
+        let size = transport.max_queue_size(queue);
+        if (size as usize) < DESCRIPTORS {
+            return Err(SetupError::QueueSize { queue, size });
+        }
+    }
     let receive = Ring::new(transport, RECEIVE, &memory.receive).map_err(SetupError::Virtio)?;
     let transmit = Ring::new(transport, TRANSMIT, &memory.transmit).map_err(SetupError::Virtio)?;
     status.add(transport, DeviceStatus::DRIVER_OK);
+    // A device that ignored a step, or can't do its work, would be silent for ever.
+    let started = transport.get_status();
+    let is_broken = started.contains(DeviceStatus::DEVICE_NEEDS_RESET);
+    if is_broken || !started.contains(DeviceStatus::DRIVER_OK) {
+        return Err(SetupError::NotStarted(started.bits()));
+    }
     Ok(Registers {
         mac,
         receive,

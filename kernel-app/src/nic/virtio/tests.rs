@@ -76,6 +76,14 @@ fn says_what_is_wrong_with_a_device() {
     };
     let legacy = FakeDevice::new().offering(Features::MAC.0);
     assert_eq!(failure(legacy), Some(SetupError::Legacy(Features::MAC)));
+    let small = FakeDevice::new().with_queue_size(128);
+    let too_small = SetupError::QueueSize {
+        queue: RECEIVE,
+        size: 128,
+    };
+    assert_eq!(failure(small), Some(too_small));
+    let broken = FakeDevice::new().unable_to_start();
+    assert_eq!(failure(broken), Some(SetupError::NotStarted(0x4f)));
     for mac in [[0; 6], [0xff; 6], [1, 0, 0, 0, 0, 0]] {
         let device = FakeDevice::new().with_mac(mac);
         assert_eq!(failure(device), Some(SetupError::Mac(mac)));
