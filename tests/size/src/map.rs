@@ -97,7 +97,9 @@ fn crate_of(input: &str) -> String {
         // `<&mut crate::Type as other::Trait>::method`: the first path.
         if let Some(end) = name.find("::") {
             let start = name[..end].rfind(|c: char| !c.is_alphanumeric() && c != '_');
-            return name[start.map_or(0, |at| at + 1)..end].to_owned();
+            let name = &name[start.map_or(0, |at| at + 1)..end];
+            // `<[T]>::method`: what a type of the language itself can do is core's.
+            return if name.is_empty() { "core" } else { name }.to_owned();
         }
     }
     if input.starts_with(".text") {
