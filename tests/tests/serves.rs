@@ -1,8 +1,9 @@
 //! `fathom serve`, and those who use what it serves: `fathom probe`, and any UDP client.
 #![forbid(unsafe_code)]
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
+use rustix::process::Signal;
 use tests::fathom::{Call, Running};
 use tests::patience;
 use tests::station::request;
@@ -12,7 +13,7 @@ use wire::{Header, Kind};
 /// A service that is up, and where.
 fn serving<'t>(turn: &'t Turn, arguments: &str) -> (Running<'t>, SocketAddr) {
     let mut running = Call::serve(&format!("--accel tcg {arguments}")).start(turn);
-    let greeting = running.wait_for_output("127.0.0.1:");
+    let greeting = running.wait_for_output("serving on ");
     let address = greeting
         .split_whitespace()
         .find_map(|word| word.trim_matches(['(', ')', ',', ';']).parse().ok());
@@ -74,4 +75,67 @@ fn probe_measures_what_serve_serves() {
     running.interrupt();
     let outcome = running.finish();
     assert_eq!(outcome.code, Some(0), "{outcome:#?}");
+}
+
+/// Kills QEMU, and waits until `fathom` has noticed.
+fn kill_qemu(running: &mut Running<'_>, said: &str) {
+    let qemu = running.qemu();
+    qemu.signal(Signal::KILL);
+    running.wait_for_error(said);
+}
+
+#[test]
+fn a_guest_that_dies_is_started_again_where_it_was() {
+    let turn = turn();
+    let (mut running, address) = serving(&turn, "--restart");
+    let boot_id = |answer: &[u8]| Header::decode(answer).expect("a reply").boot_id;
+    let first = boot_id(&ask(address, &request(1, 64)));
+    kill_qemu(&mut running, "starting it again in 1 s");
+    // Nobody listens until then, and afterwards another guest does.
+    let second = boot_id(&ask(address, &request(2, 64)));
+    assert_ne!(first, second);
+    // It did not serve for a minute. And Ctrl-C while nothing runs is an end like any other.
+    kill_qemu(&mut running, "starting it again in 2 s");
+    running.interrupt();
+    let outcome = running.finish();
+    assert_eq!(outcome.code, Some(0), "{outcome:#?}");
+    let greetings = outcome.stdout.matches("serving on ").count();
+    assert_eq!(greetings, 2, "{outcome:#?}");
+    assert!(outcome.stdout.contains(&format!("serving on {address} ")));
+}
+
+#[test]
+fn without_restart_the_death_of_the_guest_is_the_end() {
+    let turn = turn();
+    let (mut running, _) = serving(&turn, "");
+    running.qemu().signal(Signal::KILL);
+    running.finish().expect_failure(1, &["QEMU ended"]);
+}
+
+#[test]
+fn a_guest_that_never_came_up_is_not_started_again() {
+    let turn = turn();
+    let call = Call::serve("--accel tcg --restart --memory 8");
+    call.finish(&turn).expect_failure(1, &["memory"]);
+    let call = Call::serve("--restart --pcap frames.pcap");
+    call.finish(&turn).expect_failure(2, &["--pcap"]);
+}
+
+#[test]
+fn the_port_is_bound_to_the_address_that_was_asked_for() {
+    let turn = turn();
+    // All of 127.0.0.0/8 is this host (RFC 1122 section 3.2.1.3).
+    let (running, address) = serving(&turn, "--host-addr 127.0.0.2");
+    assert_eq!(address.ip(), Ipv4Addr::new(127, 0, 0, 2));
+    let answer = ask(address, &request(1, 64));
+    assert_eq!(Header::decode(&answer).expect("a reply").kind, Kind::Reply);
+    // The port of the other address is free.
+    drop(UdpSocket::bind(("127.0.0.1", address.port())).expect("nobody has it"));
+    running.interrupt();
+    assert_eq!(running.finish().code, Some(0));
+
+    // RFC 5737: nobody's.
+    let call = Call::serve("--accel tcg --host-addr 192.0.2.1");
+    call.finish(&turn)
+        .expect_failure(1, &["192.0.2.1", "--host-addr"]);
 }

@@ -170,6 +170,14 @@ pub struct ServeArgs {
     /// What to boot, and on what.
     #[command(flatten)]
     pub guest: GuestArgs,
+    /// This host's address that the service's UDP port is bound to; 0.0.0.0 for all of them
+    #[arg(long, value_name = "A.B.C.D", default_value_t = Ipv4Addr::LOCALHOST)]
+    pub host_addr: Ipv4Addr,
+    /// Start a guest that has died again, after 1 s, then 2 s, 4 s and so on, 60 s at most; after a minute
+    /// of service it is 1 s again
+    // A second guest would overwrite what was captured of the first.
+    #[arg(long, conflicts_with = "pcap")]
+    pub restart: bool,
 }
 
 /// Where results go.
@@ -218,7 +226,7 @@ pub struct GuestArgs {
     /// The service's UDP port
     #[arg(long, default_value_t = wire::DEFAULT_PORT, value_parser = clap::value_parser!(u16).range(1..), hide_short_help = true)]
     pub port: u16,
-    /// The UDP port on 127.0.0.1 that leads to the service (link user only); 0 picks a free one
+    /// The host's UDP port that leads to the service (link user only); 0 picks a free one
     #[arg(long, default_value_t = 0, hide_short_help = true)]
     pub host_port: u16,
     /// The guest's IPv4 address: A.B.C.D/N, or dhcp (link user only) [default: 10.0.2.15/24]

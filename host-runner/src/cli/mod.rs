@@ -44,6 +44,7 @@ pub mod progress;
 pub mod recipe;
 mod reference;
 pub mod report;
+pub mod restart;
 pub mod run;
 pub mod say;
 pub mod series;

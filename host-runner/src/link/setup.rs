@@ -132,6 +132,7 @@ pub fn prepare(options: Options) -> Result<(Netdev, Opener), LinkError> {
         (LinkKind::User, Family::V6) => Err(LinkError::Ipv4Only { link }),
         (LinkKind::User, Family::V4) => {
             let netdev = Netdev::User {
+                host_addr: Ipv4Addr::LOCALHOST,
                 host_port: options.host_port,
                 guest_port: options.guest_port,
                 // QEMU writes this one itself: only it sees the frames.
@@ -230,6 +231,7 @@ mod tests {
         assert!(matches!(
             netdev,
             Netdev::User {
+                host_addr: Ipv4Addr::LOCALHOST,
                 host_port: 0,
                 guest_port: 9000,
                 pcap: None

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io;
-use std::net::UdpSocket;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
@@ -120,8 +120,12 @@ impl Boot<'_> {
         timeout: Duration,
         accel_reason: String,
     ) -> Result<Booted, MachineError> {
-        let asked_for = match self.config.netdev {
-            Netdev::User { host_port, .. } => host_port,
+        let (host_addr, asked_for) = match self.config.netdev {
+            Netdev::User {
+                host_addr,
+                host_port,
+                ..
+            } => (host_addr, host_port),
             Netdev::Unix { .. } | Netdev::Tap { .. } | Netdev::VhostUser { .. } | Netdev::None => {
                 return self.once(accel, timeout, accel_reason, 0);
             }
@@ -131,7 +135,7 @@ impl Boot<'_> {
         }
         let mut tries = 1;
         loop {
-            let port = free_port().map_err(|source| MachineError::Setup {
+            let port = free_port(host_addr).map_err(|source| MachineError::Setup {
                 what: "a free UDP port",
                 source,
             })?;
@@ -315,7 +319,7 @@ fn in_one_line(error: &MachineError) -> String {
     terminal::one_line(&error.to_string())
 }
 
-/// A UDP port on 127.0.0.1 that nothing has at this moment.
-fn free_port() -> io::Result<u16> {
-    Ok(UdpSocket::bind(("127.0.0.1", 0))?.local_addr()?.port())
+/// Returns a UDP port of `host_addr` that nothing has at this moment.
+fn free_port(host_addr: Ipv4Addr) -> io::Result<u16> {
+    Ok(UdpSocket::bind((host_addr, 0))?.local_addr()?.port())
 }

@@ -13,7 +13,7 @@ use super::memory::is_allocated_early;
 pub(super) struct Attempt {
     /// The accelerator to try.
     pub accel: Accel,
-    /// The UDP port on 127.0.0.1 to forward, with [`Netdev::User`].
+    /// The host's UDP port to forward, with [`Netdev::User`].
     pub host_port: u16,
     /// The monitor's socket, under the number that QEMU will find it.
     pub monitor: RawFd,
@@ -105,11 +105,15 @@ fn cpu_model(config: &Config, accel: Accel) -> &str {
 
 fn network(arguments: &mut Arguments, config: &Config, attempt: Attempt) {
     match &config.netdev {
-        Netdev::User { guest_port, .. } => {
+        Netdev::User {
+            host_addr,
+            guest_port,
+            ..
+        } => {
             let host_port = attempt.host_port;
             arguments.option(
                 "-netdev",
-                format!("user,id=n0,hostfwd=udp:127.0.0.1:{host_port}-:{guest_port}"),
+                format!("user,id=n0,hostfwd=udp:{host_addr}:{host_port}-:{guest_port}"),
             );
             capture(arguments, attempt.capture);
         }
@@ -194,6 +198,7 @@ impl Arguments {
 #[cfg(test)]
 mod tests {
     use std::fs::File;
+    use std::net::Ipv4Addr;
     use std::os::fd::OwnedFd;
     use std::path::PathBuf;
 
@@ -228,6 +233,7 @@ mod tests {
     #[test]
     fn the_default_machine_on_the_user_network() {
         let mut config = config(Netdev::User {
+            host_addr: Ipv4Addr::LOCALHOST,
             host_port: 0,
             guest_port: 9000,
             pcap: None,
@@ -286,6 +292,7 @@ mod tests {
     #[test]
     fn a_device_for_a_driver_that_knows_no_legacy_has_none() {
         let mut config = config(Netdev::User {
+            host_addr: Ipv4Addr::LOCALHOST,
             host_port: 0,
             guest_port: 9000,
             pcap: None,
@@ -297,6 +304,7 @@ mod tests {
     #[test]
     fn a_capture_comes_by_its_descriptor() {
         let config = config(Netdev::User {
+            host_addr: Ipv4Addr::LOCALHOST,
             host_port: 0,
             guest_port: 9000,
             pcap: Some(PathBuf::from("a,b.pcap")),

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -84,7 +85,9 @@ impl MachineType {
 pub enum Netdev {
     /// QEMU's user network: guest 10.0.2.15, router and DHCP server 10.0.2.2.
     User {
-        /// The UDP port on 127.0.0.1 that is forwarded to the guest; 0 picks a free one.
+        /// The host's address that the forwarded port is bound to.
+        host_addr: Ipv4Addr,
+        /// The UDP port there that is forwarded to the guest; 0 picks a free one.
         host_port: u16,
         /// The guest's UDP port that it leads to.
         guest_port: u16,

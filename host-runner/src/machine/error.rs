@@ -80,7 +80,7 @@ pub enum MachineError {
         reason: String,
     },
     /// Something else has the UDP port that was asked for.
-    #[error("UDP port {port} on 127.0.0.1 is in use; choose another, or 0 to have one picked")]
+    #[error("UDP port {port} of this host is in use; choose another, or 0 to have one picked")]
     PortInUse {
         /// The port.
         port: u16,

@@ -170,7 +170,7 @@ impl Machine {
         obstacle.map_or(Ok(()), |obstacle| Err(obstacle.to_owned()))
     }
 
-    /// The UDP port on 127.0.0.1 that leads to the service, with [`Netdev::User`].
+    /// Returns the host's UDP port that leads to the service, with [`Netdev::User`].
     #[must_use]
     pub const fn host_port(&self) -> Option<u16> {
         self.booted.host_port

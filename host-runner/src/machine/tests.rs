@@ -294,6 +294,7 @@ fn a_port_that_was_picked_and_is_taken_is_picked_again() {
 
 fn user_network(host_port: u16) -> Netdev {
     Netdev::User {
+        host_addr: std::net::Ipv4Addr::LOCALHOST,
         host_port,
         guest_port: 9000,
         pcap: None,
