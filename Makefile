@@ -100,6 +100,7 @@ compare-full: build sockets linux-guest ## every target on every link, ten round
 # everything would be compiled twice.
 test: loaders sockets linux-guest ## lint, and every unit, property and end-to-end test
 	@sh qemu/setup.sh tests
+	@sh tests/kubevirt/setup.sh
 	@quiet=$$(sh announce.sh "the tests" "about 5 minutes" $(TARGET)/release/suite tests/suite/src) && \
 		cargo run $$quiet --locked --release --package suite -- $(ARGS)
 

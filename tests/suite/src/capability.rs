@@ -22,6 +22,10 @@ pub enum Capability {
     IoUring,
     /// IPv6 on the loopback device.
     Ipv6,
+    /// KubeVirt's API types from npm, and Node.js, which checks files by them.
+    Kubevirt,
+    /// libvirt's schemas, and `virt-xml-validate`, which checks files by them.
+    Libvirt,
     /// Mounting a file system in a mount namespace.
     Mount,
     /// mtools, which edit files on disk images.
@@ -46,12 +50,14 @@ pub enum Capability {
 
 impl Capability {
     /// All of them, in the order of their names.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::AfXdp,
         Self::Chromium,
         Self::CpuLatency,
         Self::IoUring,
         Self::Ipv6,
+        Self::Kubevirt,
+        Self::Libvirt,
         Self::Mount,
         Self::Mtools,
         Self::Ovmf,
@@ -73,6 +79,8 @@ impl Capability {
             Self::CpuLatency => "cpu_latency",
             Self::IoUring => "io_uring",
             Self::Ipv6 => "ipv6",
+            Self::Kubevirt => "kubevirt",
+            Self::Libvirt => "libvirt",
             Self::Mount => "mount",
             Self::Mtools => "mtools",
             Self::Ovmf => "ovmf",

@@ -1,0 +1,361 @@
+//! The deployment files: booted where QEMU alone is needed, else held against the schemas and types of those
+//! who read them.
+#![forbid(unsafe_code)]
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::UdpSocket;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+
+use boot_args::{Args, Channel, Ipv4Config};
+use serde_json::Value;
+use suite::Capability;
+use tests::station::request;
+use tests::turn::{Turn, turn};
+use tests::{built, patience, process};
+use wire::ready::{FATAL_PREFIX, READY_PREFIX};
+use wire::{Header, Kind, Ready};
+
+fn deployed(path: &str) -> PathBuf {
+    built::root().join("qemu/deploy").join(path)
+}
+
+fn read(path: &str) -> String {
+    let path = deployed(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The deployment files whose names end in `.extension`.
+fn all(extension: &str) -> Vec<PathBuf> {
+    let directories = fs::read_dir(deployed("")).expect("it is in the repository");
+    let files = directories.flat_map(|entry| fs::read_dir(entry.unwrap().path()).unwrap());
+    let paths = files.map(|file| file.unwrap().path());
+    let found: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|it| it == extension))
+        .collect();
+    assert!(!found.is_empty(), "no {extension} file");
+    found
+}
+
+fn run(command: &mut Command) -> Output {
+    let program = command.get_program().to_owned();
+    let output = command.output();
+    output.unwrap_or_else(|error| panic!("{}: {error}", program.display()))
+}
+
+#[track_caller]
+fn assert_success(output: &Output, what: &Path) {
+    let said = [&output.stdout[..], &output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(output.status.success(), "{}: {said}", what.display());
+}
+
+/// A QEMU that one of the scripts has become. Dropped, it is killed.
+struct Script<'t> {
+    child: Child,
+    lines: Receiver<String>,
+    port: u16,
+    _turn: &'t Turn,
+}
+
+impl<'t> Script<'t> {
+    fn start(
+        name: &str,
+        arguments: &[&str],
+        image: &Path,
+        environment: &[(&str, OsString)],
+        turn: &'t Turn,
+    ) -> Self {
+        let free = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        let port = free.local_addr().expect("it is bound").port();
+        drop(free);
+        let mut command = Command::new("sh");
+        command
+            .arg(deployed(name))
+            .args(arguments)
+            .env("QEMU", built::qemu())
+            .env("ACCEL", "tcg")
+            .env("IMAGE", image)
+            .env("PORT", port.to_string())
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        process::tie_to_this_thread(&mut command, Vec::new());
+        let mut child = command.spawn().expect("there is a shell");
+        let (sender, lines) = channel();
+        let stdout = BufReader::new(child.stdout.take().expect("piped"));
+        std::thread::spawn(move || {
+            for line in stdout.split(b'\n').map_while(Result::ok) {
+                let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Self {
+            child,
+            lines,
+            port,
+            _turn: turn,
+        }
+    }
+
+    /// Waits for the service, and has it answer a request by the forwarded port.
+    fn answers(&self) -> Ready {
+        let line = loop {
+            let line = self.lines.recv_timeout(patience::BOOT).expect("a line");
+            assert!(!line.contains(FATAL_PREFIX), "{line}");
+            // Firmware leaves control sequences before it.
+            if let Some(at) = line.find(READY_PREFIX) {
+                break line[at..].to_owned();
+            }
+        };
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        socket.connect(("127.0.0.1", self.port)).expect("a route");
+        socket
+            .set_read_timeout(Some(patience::ANSWER / 20))
+            .expect("a timeout");
+        let mut answer = [0; 2048];
+        let len = patience::until(patience::ANSWER, "an answer", || {
+            socket.send(&request(7, 100)).ok()?;
+            socket.recv(&mut answer).ok()
+        });
+        let header = Header::decode(&answer[..len]).expect("a reply");
+        assert_eq!((header.kind, header.seq), (Kind::Reply, 7));
+        line.parse().expect("a ready line")
+    }
+}
+
+impl Drop for Script<'_> {
+    fn drop(&mut self) {
+        // It may have ended already; either way it is gone after this.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn qemus_lines_boot_the_elf_file() {
+    let turn = turn();
+    let image = built::image();
+    for (script, arguments) in [
+        ("qemu/pc.sh", &[][..]),
+        ("qemu/pc.sh", &["ip=10.0.2.15/24", "gw=10.0.2.2"]),
+        ("qemu/microvm.sh", &["ip=10.0.2.15/24"]),
+    ] {
+        println!("{script} {arguments:?}");
+        let ready = Script::start(script, arguments, &image, &[], &turn).answers();
+        assert_eq!(ready.ip.unwrap().0.octets(), [10, 0, 2, 15]);
+    }
+}
+
+#[test]
+fn qemus_line_boots_the_disk_under_either_firmware() {
+    const OVMF: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+    let turn = turn();
+    let place = tempfile::tempdir().unwrap();
+    let mut new = Command::new(built::fathom());
+    new.args(["image", "new", "--arg", "ip=10.0.2.15/24", "--out"]);
+    let output = run(new.arg(place.path()).arg("--elf").arg(built::image()));
+    assert_success(&output, place.path());
+    let image = place.path().join("fathom.img");
+    let script = |arguments: &[&str], environment: &[(&str, OsString)]| {
+        Script::start("qemu/disk.sh", arguments, &image, environment, &turn).answers()
+    };
+    let ready = script(&[], &[]);
+    assert_eq!(ready.configuration.sources.of("ip"), Some(Channel::File));
+    let ready = script(&["ip=10.0.2.15/25", "log=error"], &[]);
+    assert_eq!(ready.ip.unwrap().1, 25, "SMBIOS goes before the file");
+    let log = ready.configuration.sources.of("log");
+    assert_eq!(log, Some(Channel::Smbios));
+    if !Path::new(OVMF).exists() {
+        return suite::skip(Capability::Ovmf, format_args!("there is no {OVMF}"));
+    }
+    let environment = [("FIRMWARE", OVMF.into()), ("MEMORY", "128M".into())];
+    let ready = script(&["log=error"], &environment);
+    assert_eq!(ready.configuration.sources.of("ip"), Some(Channel::File));
+}
+
+#[test]
+fn libvirts_domains_are_of_its_schema() {
+    if !process::is_installed("virt-xml-validate", Capability::Libvirt) {
+        return;
+    }
+    let validate = |path: &Path| run(Command::new("virt-xml-validate").arg(path).arg("domain"));
+    for path in all("xml") {
+        assert_success(&validate(&path), &path);
+    }
+    // And what is not is told.
+    let wrong = read("libvirt/disk.xml").replace("<oemStrings>", "<oemStrings><string/>");
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("wrong.xml");
+    fs::write(&path, wrong).unwrap();
+    assert!(!validate(&path).status.success());
+}
+
+#[test]
+fn kubevirts_files_are_of_its_api() {
+    let place = built::root().join("target/kubevirt");
+    // The last thing that its set-up puts there.
+    if !place.join("package-lock.json").exists() {
+        return suite::skip(
+            Capability::Kubevirt,
+            "there are no types of KubeVirt's API: `sh tests/kubevirt/setup.sh` fetches them by npm",
+        );
+    }
+    let check = |files: &[PathBuf]| {
+        let script = built::root().join("tests/kubevirt/check.mjs");
+        let mut command = Command::new("node");
+        run(command.arg(script).arg(&place).args(files))
+    };
+    assert_success(&check(&all("yaml")), &place);
+    let directory = tempfile::tempdir().unwrap();
+    let wrong = directory.path().join("wrong.yaml");
+    let text = read("kubevirt/kernel-boot.yaml").replace("kernelPath", "kernel");
+    fs::write(&wrong, text).unwrap();
+    let output = check(&[wrong]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        !output.status.success() && said.contains("'\"kernel\"'"),
+        "{said}"
+    );
+}
+
+/// Returns the text between `start` and `end`, of which there has to be one.
+fn between<'t>(text: &'t str, start: &str, end: &str) -> &'t str {
+    let (_, rest) = text
+        .split_once(start)
+        .unwrap_or_else(|| panic!("no {start}"));
+    let (value, _) = rest.split_once(end).unwrap_or_else(|| panic!("no {end}"));
+    value
+}
+
+#[test]
+fn the_service_takes_the_arguments_in_every_file() {
+    let firecracker: Value = serde_json::from_str(&read("firecracker/vm.json")).unwrap();
+    let cloud_hypervisor: Value = serde_json::from_str(&read("cloud-hypervisor/vm.json")).unwrap();
+    let libvirt = read("libvirt/kernel.xml");
+    let kubevirt = read("kubevirt/kernel-boot.yaml");
+    let firecracker = firecracker["boot-source"]["boot_args"].as_str().unwrap();
+    let cloud_hypervisor = cloud_hypervisor["payload"]["cmdline"].as_str().unwrap();
+    // What Firecracker appends, for either kind of device.
+    let mmio = format!("{firecracker} pci=off virtio_mmio.device=4K@0xc0001000:5");
+    let script = read("cloud-hypervisor/run.sh");
+    for line in [
+        firecracker,
+        &mmio,
+        cloud_hypervisor,
+        between(&script, "set -- ", "\n"),
+        between(&libvirt, "<cmdline>", "</cmdline>"),
+        between(&kubevirt, "kernelArgs: ", "\n"),
+    ] {
+        let args = Args::parse([(Channel::CommandLine, line)]);
+        let args = args.unwrap_or_else(|error| panic!("{line}: {error}"));
+        let is_static = matches!(args.ipv4, Ipv4Config::Static { .. });
+        assert_eq!(is_static, !line.contains("dhcp"), "{line}");
+    }
+    let disk = read("libvirt/disk.xml");
+    let strings: Vec<_> = disk
+        .split("<entry>")
+        .skip(1)
+        .map(|rest| rest.split_once("</entry>").unwrap().0)
+        .map(|string| string.strip_prefix("fathom:").expect("for the service"))
+        .collect();
+    assert_eq!(strings.len(), 2);
+    Args::parse([(Channel::Smbios, &*strings.join(" "))]).expect("its own arguments");
+}
+
+/// Programs that record their arguments stand in for those of the place.
+fn recorded(script: &str, arguments: &[&str], programs: &[&str]) -> String {
+    let place = tempfile::tempdir().unwrap();
+    let log = place.path().join("log");
+    for program in programs {
+        let path = place.path().join(program);
+        // Each argument in brackets, so that spaces within one show.
+        let text = format!(
+            "#!/bin/sh\nprintf '%s' {program}\nprintf ' [%s]' \"$@\"\nprintf '\\n'\n[ \"$1$2\" != linkshow ]\n"
+        );
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut search = OsString::from(place.path());
+    search.push(":");
+    search.push(path);
+    let mut command = Command::new("sh");
+    command.arg("-eu").arg(deployed(script)).args(arguments);
+    let output = run(command
+        .env("PATH", search)
+        .env("IMAGE", "IMG")
+        .current_dir(place.path()));
+    assert_success(&output, &log);
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_scripts_for_other_places_pass_on_what_they_are_given() {
+    for path in all("sh") {
+        assert_success(&run(Command::new("sh").arg("-n").arg(&path)), &path);
+    }
+    let said = recorded(
+        "proxmox/create.sh",
+        &["120", "ip=dhcp", "log=info"],
+        &["qm"],
+    );
+    assert!(said.contains("qm [create] [120] "), "{said}");
+    assert!(said.contains("[local-lvm:0,import-from=IMG]"), "{said}");
+    let smbios = "[--args] [-smbios type=11,value=fathom:ip=dhcp,value=fathom:log=info]";
+    assert!(said.contains(smbios), "{said}");
+    let said = recorded("proxmox/create.sh", &["120"], &["qm"]);
+    assert!(
+        !said.contains("--args") && said.contains("qm [start] [120]"),
+        "{said}"
+    );
+
+    let programs = ["ip", "cloud-hypervisor", "firecracker"];
+    let said = recorded("cloud-hypervisor/run.sh", &["ip=dhcp", "port=1"], &programs);
+    assert!(said.contains("ip [tuntap] [add] [dev] [fathom0]"), "{said}");
+    assert!(said.contains("[--cmdline] [ip=dhcp port=1]"), "{said}");
+    let said = recorded("firecracker/run.sh", &["--enable-pci"], &programs);
+    assert!(said.contains("vm.json] [--enable-pci]"), "{said}");
+
+    let said = recorded("gce/create.sh", &["gs://b", "z-1"], &["gcloud"]);
+    assert!(
+        said.contains("[cp] [IMG] [gs://b/fathom-gce.tar.gz]"),
+        "{said}"
+    );
+    assert!(said.contains("[--zone=z-1]"), "{said}");
+}
+
+/// Each place has its page, and the pages name files that are there.
+#[test]
+fn every_place_has_a_page_whose_links_lead_somewhere() {
+    let pages = built::root().join("docs/deploying");
+    for entry in fs::read_dir(deployed("")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(pages.join(format!("{name}.md")).exists(), "{name}");
+    }
+    for entry in fs::read_dir(&pages).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let links = text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split([')', '#']).next());
+        for link in links {
+            assert!(pages.join(link).exists(), "{}: {link}", path.display());
+        }
+        let words = text.split(|c: char| c.is_whitespace() || c == '`');
+        for file in words.filter(|word| word.starts_with("qemu/deploy/")) {
+            assert!(
+                built::root().join(file).exists(),
+                "{}: {file}",
+                path.display()
+            );
+        }
+    }
+}
