@@ -32,7 +32,7 @@ ALL_TARGETS := hermit,hermit:smoltcp,hermit-sockets,linux-guest:blocking,linux-g
 	linux-host:blocking,linux-host:busy,linux-host:io_uring,linux-host:af_xdp,null
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build image elf loaders sockets linux-guest run serve probe compare compare-full test bench size simulate alike soak lint clean
+.PHONY: help setup build image elf loaders sockets linux-guest run serve probe compare compare-full test vmm-types bench size simulate alike soak lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -96,9 +96,16 @@ compare-full: build sockets linux-guest ## every target on every link, ten round
 	@$(FATHOM) compare --targets $(ALL_TARGETS) --links vhost-user,unix,tap,user,loopback \
 		--repeat 10 --duration 10s --settle 5s --retries 5 $(ARGS)
 
+# In a workspace of its own, with what it brings along. Its speed is of no account.
+VMM_TYPES_CARGO = cargo $(1) $(2) --locked --manifest-path tests/vmm-types/Cargo.toml --target-dir $(TARGET)/vmm-types
+
+vmm-types:
+	@quiet=$$(sh announce.sh "the types of the machine monitors' APIs" "about a minute" \
+		$(TARGET)/vmm-types/debug/vmm-types tests/vmm-types/src tests/vmm-types/Cargo.lock) && $(call VMM_TYPES_CARGO,build,$$quiet)
+
 # The `fathom` command is built with the tests: on its own it would have fewer features of some crates, and
 # everything would be compiled twice.
-test: loaders sockets linux-guest ## lint, and every unit, property and end-to-end test
+test: loaders sockets linux-guest vmm-types ## lint, and every unit, property and end-to-end test
 	@sh qemu/setup.sh tests
 	@sh tests/kubevirt/setup.sh
 	@quiet=$$(sh announce.sh "the tests" "about 5 minutes" $(TARGET)/release/suite tests/suite/src) && \
@@ -133,12 +140,14 @@ lint: setup ## formatting and clippy, warnings are errors, on all workspaces
 	@cargo fmt --all --check
 	@cargo fmt --manifest-path kernel-app/Cargo.toml --check
 	@cargo fmt --manifest-path loaders/Cargo.toml --all --check
+	@cargo fmt --manifest-path tests/vmm-types/Cargo.toml --check
 	@echo "lint: clippy (the first time about 2 minutes)"
 	@cargo clippy $(QUIET) --locked --release --workspace --all-targets -- -D warnings
 	@cargo clippy $(QUIET) --locked --release --manifest-path kernel-app/Cargo.toml \
 		--target-dir $(TARGET)/kernel-app-host --lib --tests -- -D warnings
 	@cargo clippy $(QUIET) --locked --release --manifest-path loaders/Cargo.toml --workspace --all-targets \
 		--target-dir $(TARGET)/loaders-host -- -D warnings
+	@$(call VMM_TYPES_CARGO,clippy,$(QUIET)) -- -D warnings
 
 clean: ## remove everything that was built or fetched; results stay
 	@rm -rf $(TARGET) dist

@@ -39,6 +39,22 @@ pub fn fathom() -> PathBuf {
     artefact("target/release/fathom")
 }
 
+/// The program that reads configurations of machine monitors by the types of their APIs.
+///
+/// # Panics
+///
+/// If it is not there.
+#[must_use]
+pub fn vmm_types() -> PathBuf {
+    let path = root().join("target/vmm-types/debug/vmm-types");
+    assert!(
+        path.exists(),
+        "there is no {}: run `make vmm-types` first",
+        path.display()
+    );
+    path
+}
+
 /// The QEMU that the tests start themselves: `FATHOM_QEMU`, as for `fathom`.
 #[must_use]
 pub fn qemu() -> PathBuf {

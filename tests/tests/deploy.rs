@@ -4,7 +4,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -195,6 +195,43 @@ fn libvirts_domains_are_of_its_schema() {
     let path = place.path().join("wrong.xml");
     fs::write(&path, wrong).unwrap();
     assert!(!validate(&path).status.success());
+}
+
+/// Has the types of `monitor`'s API read `config`, and returns what they hold of it.
+fn typed(monitor: &str, config: &str) -> Output {
+    let mut child = Command::new(built::vmm_types())
+        .arg(monitor)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it was built");
+    let mut stdin = child.stdin.take().expect("piped");
+    stdin.write_all(config.as_bytes()).expect("it reads");
+    drop(stdin);
+    child.wait_with_output().expect("it ends")
+}
+
+#[test]
+fn the_monitors_own_types_hold_every_field_of_their_files() {
+    for (monitor, file, kernel) in [
+        ("firecracker", "firecracker/vm.json", "kernel_image_path"),
+        ("cloud-hypervisor", "cloud-hypervisor/vm.json", "payload"),
+    ] {
+        let text = read(file);
+        let output = typed(monitor, &text);
+        assert_success(&output, Path::new(file));
+        let held: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(held, serde_json::from_str::<Value>(&text).unwrap());
+        // A name that they don't know is an error if it is required, and else is missing in the end.
+        let output = typed(monitor, &text.replace(kernel, "image"));
+        assert!(!output.status.success(), "{monitor}");
+        let wrong = text.replace("\"mac\"", "\"ether\"");
+        let wrong = wrong.replace("\"guest_mac\"", "\"ether\"");
+        let output = typed(monitor, &wrong);
+        let held: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_ne!(held, serde_json::from_str::<Value>(&wrong).unwrap());
+    }
 }
 
 #[test]
