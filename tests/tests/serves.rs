@@ -137,5 +137,5 @@ fn the_port_is_bound_to_the_address_that_was_asked_for() {
     // RFC 5737: nobody's.
     let call = Call::serve("--accel tcg --host-addr 192.0.2.1");
     call.finish(&turn)
-        .expect_failure(1, &["192.0.2.1", "--host-addr"]);
+        .expect_failure(2, &["192.0.2.1", "--host-addr"]);
 }
