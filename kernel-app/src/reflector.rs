@@ -20,6 +20,9 @@ mod datagram;
 mod turn;
 mod usual;
 
+use wire::Verdict;
+use wire::checksum::Sum;
+
 use crate::services::{Outcome, Services};
 use crate::stack::Addresses;
 use datagram::{
@@ -155,9 +158,22 @@ impl<F: Fn() -> u64> Then for Answer<'_, F> {
         if !outcome.is_answer() {
             return Reflection::Dropped(outcome);
         }
-        turn_round(frame, datagram, self.own.mac);
+        if outcome == Outcome::Handled(Verdict::Status) {
+            turn_status(frame, datagram, self.own.mac);
+        } else {
+            turn_round(frame, datagram, self.own.mac);
+        }
         Reflection::Answered { outcome, len }
     }
+}
+
+/// Turns round a frame the answer in which has changed more than a reply does.
+#[cold]
+#[inline(never)]
+fn turn_status(frame: &mut [u8], datagram: &Datagram, own_mac: [u8; 6]) {
+    let unchanged = datagram.udp + UDP_HEADER + datagram.service.changes();
+    let kept = Sum::of(&frame[unchanged..datagram.udp + datagram.udp_len]);
+    turn_round(frame, &Datagram { kept, ..*datagram }, own_mac);
 }
 
 #[cfg(test)]

@@ -84,6 +84,7 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
         let services = Services {
             port: args.port,
             boot_id,
+            published,
         };
         let mut service = Self {
             device,

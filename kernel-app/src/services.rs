@@ -7,7 +7,10 @@ use core::net::{IpAddr, SocketAddr};
 
 pub use wire::ECHO_PORT;
 use wire::peer::is_answerable;
+use wire::status::{self, Status};
 use wire::{Counters, HEADER_LEN, Verdict};
+
+use crate::published::Published;
 
 use crate::stack::Addresses;
 
@@ -51,7 +54,7 @@ impl Outcome {
     pub const fn is_answer(self) -> bool {
         matches!(
             self,
-            Self::Echoed | Self::Handled(Verdict::Reply | Verdict::Unsupported)
+            Self::Echoed | Self::Handled(Verdict::Reply | Verdict::Unsupported | Verdict::Status)
         )
     }
 
@@ -72,7 +75,12 @@ pub struct Services {
     pub port: u16,
     /// The `boot_id` that replies carry.
     pub boot_id: u32,
+    /// What a status reply counts: as of the last poll that did something.
+    pub published: &'static Published,
 }
+
+/// The version of the image, as a status reply has it.
+const VERSION: [u8; status::VERSION_LEN] = status::version(env!("CARGO_PKG_VERSION"));
 
 impl Services {
     /// The service at a port.
@@ -122,14 +130,30 @@ impl Services {
         service: Service,
         payload: &mut [u8],
         received_ns: u64,
-        now_ns: impl FnOnce() -> u64,
+        now_ns: impl Fn() -> u64,
     ) -> Outcome {
         match service {
             Service::Timestamp => {
-                Outcome::Handled(wire::handle(payload, self.boot_id, received_ns, now_ns))
+                let verdict = wire::handle(payload, self.boot_id, received_ns, &now_ns);
+                if verdict == Verdict::Status {
+                    self.answer_status(payload, received_ns, now_ns());
+                }
+                Outcome::Handled(verdict)
             }
             Service::Echo => Outcome::Echoed,
         }
+    }
+
+    /// Says how the service is. Its clock began at its boot.
+    #[cold]
+    #[inline(never)]
+    fn answer_status(&self, payload: &mut [u8], received_ns: u64, transmit_ns: u64) {
+        let status = Status {
+            uptime_ns: received_ns,
+            version: VERSION,
+            counters: self.published.read(),
+        };
+        status::answer(payload, &status, self.boot_id, received_ns, || transmit_ns);
     }
 }
 
@@ -137,9 +161,11 @@ impl Services {
 mod tests {
     use super::*;
 
-    const SERVICES: Services = Services {
+    static PUBLISHED: Published = Published::new();
+    static SERVICES: Services = Services {
         port: 9000,
         boot_id: 1,
+        published: &PUBLISHED,
     };
 
     fn may_answer(service: Service, source: &str) -> bool {

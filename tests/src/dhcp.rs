@@ -26,6 +26,10 @@ pub struct Lease {
     pub router: Ipv4Addr,
     /// The server's own address.
     pub server: Ipv4Addr,
+    /// How long it lasts, in seconds.
+    pub lease_s: u32,
+    /// Further options: their codes and values.
+    pub more: &'static [(u8, &'static [u8])],
 }
 
 /// Serves the guest beside `station` until it has taken `lease`. Returns the message types it sent.
@@ -52,13 +56,41 @@ pub fn serve(station: &mut Station, guest_mac: Mac, lease: &Lease) -> Vec<u8> {
             other => panic!("DHCP message type {other}"),
         };
         station.send(
-            &answer_flow(station::MAC, guest_mac, lease).udp(&answer(kind, &question, lease)),
+            &answer_flow(station::MAC, guest_mac, lease).udp(&answer_to(kind, &question, lease)),
         );
         if kind == ACK {
             assert_eq!(question.requested, Some(lease.address));
             return asked;
         }
     }
+}
+
+/// Waits for the guest to renew `lease`, and acknowledges that with no option but the lease's length.
+///
+/// # Panics
+///
+/// If it does not ask for that, from the address that it has.
+pub fn renew(station: &mut Station, guest_mac: Mac, lease: &Lease) {
+    // It may have asked for the lease more than once.
+    let (frame, packet) = loop {
+        let frame = station.receive(patience::BOOT).expect("a renewal");
+        let packet = packet::parse(&frame).unwrap_or_else(|error| panic!("{error}: {frame:02x?}"));
+        match &packet.body {
+            Body::Udp { from, .. } if from.ip().is_unspecified() => {}
+            _ => break (frame, packet),
+        }
+    };
+    let Body::Udp { from, to, payload } = &packet.body else {
+        panic!("no DHCP: {frame:02x?}");
+    };
+    assert_eq!(
+        (from.ip(), to.ip()),
+        (lease.address.into(), lease.server.into())
+    );
+    let question = Question::parse(payload).unwrap_or_else(|| panic!("no DHCP: {payload:02x?}"));
+    assert_eq!(question.kind, REQUEST);
+    let answer = answer(ACK, &question, lease, &[]);
+    station.send(&answer_flow(station::MAC, guest_mac, lease).udp(&answer));
 }
 
 /// The frame of an offer that nobody asked for.
@@ -69,6 +101,8 @@ pub fn stray_offer(from_mac: Mac, to_mac: Mac) -> Vec<u8> {
         mask: Ipv4Addr::new(255, 255, 255, 0),
         router: Ipv4Addr::new(10, 66, 6, 1),
         server: Ipv4Addr::new(10, 66, 6, 1),
+        lease_s: 3600,
+        more: &[],
     };
     let question = Question {
         kind: DISCOVER,
@@ -76,7 +110,7 @@ pub fn stray_offer(from_mac: Mac, to_mac: Mac) -> Vec<u8> {
         mac: to_mac,
         requested: None,
     };
-    answer_flow(from_mac, to_mac, &lease).udp(&answer(OFFER, &question, &lease))
+    answer_flow(from_mac, to_mac, &lease).udp(&answer_to(OFFER, &question, &lease))
 }
 
 fn answer_flow(from_mac: Mac, to_mac: Mac, lease: &Lease) -> Flow {
@@ -124,7 +158,19 @@ impl Question {
     }
 }
 
-fn answer(kind: u8, question: &Question, lease: &Lease) -> Vec<u8> {
+/// An answer with all that the server has to give.
+fn answer_to(kind: u8, question: &Question, lease: &Lease) -> Vec<u8> {
+    let (server, mask, router) = (
+        lease.server.octets(),
+        lease.mask.octets(),
+        lease.router.octets(),
+    );
+    let mut options: Vec<(u8, &[u8])> = vec![(54, &server), (1, &mask), (3, &router)];
+    options.extend(lease.more);
+    answer(kind, question, lease, &options)
+}
+
+fn answer(kind: u8, question: &Question, lease: &Lease, options: &[(u8, &[u8])]) -> Vec<u8> {
     let mut message = vec![0; 236];
     // A reply, over Ethernet.
     message[..3].copy_from_slice(&[2, 1, 6]);
@@ -134,12 +180,12 @@ fn answer(kind: u8, question: &Question, lease: &Lease) -> Vec<u8> {
     message[28..34].copy_from_slice(&question.mac);
     message.extend(MAGIC_COOKIE);
     message.extend([53, 1, kind]);
-    for (code, value) in [(54, lease.server), (1, lease.mask), (3, lease.router)] {
-        message.extend([code, 4]);
-        message.extend(value.octets());
+    for (code, value) in options {
+        message.extend([*code, value.len() as u8]);
+        message.extend(*value);
     }
-    // An hour.
-    message.extend([51, 4, 0, 0, 0x0e, 0x10]);
+    message.extend([51, 4]);
+    message.extend(lease.lease_s.to_be_bytes());
     message.push(255);
     message
 }

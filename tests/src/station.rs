@@ -275,6 +275,20 @@ impl Station {
         }
     }
 
+    /// Waits for a frame of any kind, the guest's announcements among them, and answers none.
+    ///
+    /// # Panics
+    ///
+    /// If none comes.
+    #[must_use]
+    pub fn overhear(&mut self) -> Vec<u8> {
+        let mut buffer = [0; 65536];
+        let patience = Some(patience::BOOT);
+        self.socket.set_read_timeout(patience).expect("not zero");
+        let len = self.socket.recv(&mut buffer).expect("a frame");
+        buffer[..len].to_vec()
+    }
+
     fn is_ours(&self, address: IpAddr) -> bool {
         [self.ip4.into(), LINK_LOCAL.into(), IP6.into()].contains(&address)
     }

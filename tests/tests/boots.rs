@@ -110,6 +110,8 @@ fn takes_the_lease_that_it_is_offered() {
         mask: Ipv4Addr::new(255, 255, 240, 0),
         router: Ipv4Addr::new(192, 168, 64, 1),
         server: Ipv4Addr::new(192, 168, 64, 1),
+        lease_s: 3600,
+        more: &[],
     };
     guest.station.ip4 = lease.server;
     let asked = dhcp::serve(&mut guest.station, MAC, &lease);

@@ -60,6 +60,8 @@ counters! {
     doorbells,
     /// Datagrams for the echo port sent back.
     echoed,
+    /// Status requests answered ([`crate::status`]).
+    status_replies,
 }
 
 impl Counters {
@@ -72,6 +74,7 @@ impl Counters {
         let counter = match verdict {
             Verdict::Reply => &mut self.replied,
             Verdict::Unsupported => &mut self.unsupported,
+            Verdict::Status => &mut self.status_replies,
             Verdict::Drop(DropReason::Magic) => &mut self.dropped_magic,
             Verdict::Drop(DropReason::TooShort) => &mut self.dropped_short,
             Verdict::Drop(DropReason::NotARequest) => &mut self.dropped_not_a_request,
@@ -104,6 +107,8 @@ mod tests {
         counters.count(Verdict::Drop(DropReason::Magic));
         counters.count(Verdict::Drop(DropReason::TooShort));
         counters.count(Verdict::Drop(DropReason::NotARequest));
-        assert_eq!(counters.to_array(), [0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0]);
+        counters.count(Verdict::Status);
+        let expected = [0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1];
+        assert_eq!(counters.to_array(), expected);
     }
 }

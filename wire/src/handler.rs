@@ -5,6 +5,7 @@
 //! sender: ask [`crate::peer::is_answerable`] first.
 
 use crate::header::{HEADER_LEN, Header, HeaderError, Kind, MAGIC, VERSION, field};
+use crate::status::STATUS_LEN;
 
 /// What to do with a datagram after [`handle`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub enum Verdict {
     Reply,
     /// The buffer now holds an answer of kind [`Kind::Unsupported`]: send it back.
     Unsupported,
+    /// It is a status request: the buffer is as it was, [`crate::status::answer`] makes it the answer.
+    Status,
     /// Send nothing; the buffer is as it was.
     Drop(DropReason),
 }
@@ -66,6 +69,13 @@ const REQUEST: [u8; 6] = {
 #[cold]
 fn refuse(datagram: &mut [u8]) -> Verdict {
     match Header::decode(datagram) {
+        Ok(header) if header.kind == Kind::StatusRequest => {
+            if datagram.len() < STATUS_LEN {
+                Verdict::Drop(DropReason::TooShort)
+            } else {
+                Verdict::Status
+            }
+        }
         Ok(_) | Err(HeaderError::Kind(_)) => Verdict::Drop(DropReason::NotARequest),
         Err(HeaderError::Version(_)) => unsupported(datagram),
         Err(HeaderError::TooShort) => Verdict::Drop(DropReason::TooShort),
@@ -137,7 +147,7 @@ mod tests {
     #[test]
     fn drops_replies_and_unknown_kinds_of_any_version() {
         for version in [VERSION, 2] {
-            for kind in 1..=255 {
+            for kind in (1..=255).filter(|kind| *kind != Kind::StatusRequest.as_byte()) {
                 let mut datagram = request(HEADER_LEN);
                 datagram[field::VERSION] = version;
                 datagram[field::KIND] = kind;
@@ -175,7 +185,7 @@ mod tests {
             }
             let before = datagram.clone();
             match handle(&mut datagram, 1, 2, || 3) {
-                Verdict::Drop(_) => prop_assert_eq!(datagram, before),
+                Verdict::Drop(_) | Verdict::Status => prop_assert_eq!(datagram, before),
                 Verdict::Reply | Verdict::Unsupported => {
                     prop_assert_eq!(datagram.len(), before.len());
                     prop_assert_eq!(&datagram[field::MAGIC], &MAGIC);

@@ -7,7 +7,7 @@
 //! |---------|-----------|---------|
 //! | 0..4    | `magic`   | `b"FTHM"` |
 //! | 4       | `version` | [`VERSION`] |
-//! | 5       | `kind`    | 0 request, 1 reply, 2 unsupported |
+//! | 5       | `kind`    | 0 request, 1 reply, 2 unsupported, 3 status request, 4 status reply |
 //! | 6..8    | `flags`   | zero in version 1; a reply repeats its request's |
 //! | 8..12   | `boot_id` | which boot of the service answered; zero in a request |
 //! | 12..20  | `seq`     | sequence number, chosen by the client |
@@ -61,6 +61,10 @@ pub enum Kind {
     Reply,
     /// The service's answer to a datagram of another protocol version.
     Unsupported,
+    /// A client asks how the service is ([`crate::status`]).
+    StatusRequest,
+    /// The service's answer to a [`Kind::StatusRequest`].
+    StatusReply,
 }
 
 impl Kind {
@@ -243,8 +247,8 @@ mod tests {
         assert_eq!(Header::decode(b"FTHM\x02"), Err(HeaderError::Version(2)));
         assert_eq!(Header::decode(b"ftHM\x01"), Err(HeaderError::Magic));
         let mut bytes = EXAMPLE;
-        bytes[field::KIND] = 3;
-        assert_eq!(Header::decode(&bytes), Err(HeaderError::Kind(3)));
+        bytes[field::KIND] = 5;
+        assert_eq!(Header::decode(&bytes), Err(HeaderError::Kind(5)));
         assert_eq!(
             example().encode(&mut [0; HEADER_LEN - 1]),
             Err(HeaderError::TooShort)
@@ -254,7 +258,10 @@ mod tests {
     proptest! {
         #[test]
         fn decode_undoes_encode(
-            kind in prop_oneof![Just(Kind::Request), Just(Kind::Reply), Just(Kind::Unsupported)],
+            kind in prop_oneof![
+                Just(Kind::Request), Just(Kind::Reply), Just(Kind::Unsupported),
+                Just(Kind::StatusRequest), Just(Kind::StatusReply),
+            ],
             flags: u16, boot_id: u32, seq: u64, t1_ns: u64, t2_ns: u64, t3_ns: u64,
         ) {
             let header = Header {

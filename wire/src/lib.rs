@@ -7,6 +7,7 @@
 //! - [`mac`]: Ethernet addresses as text;
 //! - [`counters`]: what the service counts, and the layout the instrument reads them by;
 //! - [`configuration`]: where the service has its arguments from;
+//! - [`status`]: what a service says of itself;
 //! - [`ready`]: the line the service prints when it is ready to serve.
 //!
 //! Nothing here knows of hardware, sockets or clocks: the unikernel, the instrument and every
@@ -26,6 +27,7 @@ pub mod header;
 pub mod mac;
 pub mod peer;
 pub mod ready;
+pub mod status;
 
 pub use configuration::{Channel, Configuration};
 pub use counters::Counters;

@@ -29,7 +29,7 @@ mod validity;
 
 pub use client::ClientArgs;
 pub use load::{LoadArgs, ModeName};
-pub use probe::ProbeArgs;
+pub use probe::{ProbeArgs, with_port};
 pub use validity::ValidityArgs;
 
 /// `fathom run`.

@@ -67,6 +67,14 @@ pub enum CliError {
         /// The protocol of those.
         speaks: Protocol,
     },
+    /// The service does not say how it is.
+    #[error("{address} {problem}")]
+    NoStatus {
+        /// The service.
+        address: String,
+        /// Problem with it, and what to check.
+        problem: String,
+    },
     /// There is no image.
     #[error("the image {} can't be read; build it with `make build`, or name another with `--image PATH`", path.display())]
     Image {
@@ -162,6 +170,7 @@ impl CliError {
             Self::DiskImage(ImageError::Arguments(_)) => 2,
             Self::Resolve { .. }
             | Self::OtherProtocol { .. }
+            | Self::NoStatus { .. }
             | Self::Image { .. }
             | Self::Untrusted { .. }
             | Self::Machine(_)

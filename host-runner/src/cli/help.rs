@@ -17,6 +17,7 @@ Examples:
   fathom compare --links tap                        beside a Linux guest, round by round
   fathom serve --host-port 9000                     keep the service up on UDP port 9000
   fathom probe 127.0.0.1:9000                       measure a service that already runs
+  fathom status 127.0.0.1:9000                      how it is, and what it has counted
   fathom image new --out dist                       disk images, to be deployed
   fathom doctor                                     what on this host spoils a measurement
 
@@ -51,6 +52,12 @@ Examples:
   fathom probe 127.0.0.1:9000                       closed loop for 5 s
   fathom probe [::1]:9000 --mode open --rate 1000 --duration 10s
   fathom probe example.net:9000 --count 100 --json result.json";
+
+/// Examples of `fathom status`.
+pub const STATUS: &str = "\
+Examples:
+  fathom status 127.0.0.1:9000
+  fathom status '[fe80::1%eth0]:9000' --json";
 
 /// Examples of `fathom report`.
 pub const REPORT: &str = "\

@@ -17,7 +17,8 @@
 //! - [`turn`]: one measurement at a time;
 //! - [`output`]: where results go;
 //! - [`progress`], [`say`], [`interrupt`]: the bar, lines on standard error, and Ctrl-C;
-//! - [`run`], [`compare`], [`serve`], [`probe`], [`report`], [`image`], [`doctor`]: the commands;
+//! - [`run`], [`compare`], [`serve`], [`probe`], [`status`], [`report`], [`image`],
+//!   [`doctor`]: the commands;
 //! - [`error`]: why a command failed, and the exit code for it;
 //! - [`help`]: examples, exit codes, and suggestions.
 #![forbid(unsafe_code)]
@@ -50,6 +51,7 @@ pub mod say;
 pub mod series;
 pub mod serve;
 pub mod sockets;
+pub mod status;
 pub mod subject;
 pub mod target_name;
 pub mod turn;
@@ -84,6 +86,9 @@ pub enum Command {
     /// Measure a service that is already running
     #[command(help_template = TEMPLATE, before_help = help::PROBE)]
     Probe(args::ProbeArgs),
+    /// Say how a running service is: since when it is up, and what it has counted
+    #[command(help_template = TEMPLATE, before_help = help::STATUS)]
+    Status(status::StatusArgs),
     /// Render report.html and report.md again from results, several of them in one report
     #[command(help_template = TEMPLATE, before_help = help::REPORT)]
     Report(report::ReportArgs),
@@ -106,6 +111,7 @@ pub fn main(cli: Cli) -> Result<(), CliError> {
         Command::Compare(args) => compare::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Probe(args) => probe::run(&args),
+        Command::Status(args) => status::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Image(args) => image::run(&args),
         Command::Doctor(args) => doctor::run(&args),

@@ -9,11 +9,14 @@ use smoltcp::wire::{IpProtocol, Ipv4Address, Ipv4Packet};
 use wire::{DropReason, HEADER_LEN, Header, Kind, Verdict};
 
 use super::*;
+use crate::published::Published;
 use crate::testing::{CLIENT_MAC, SERVICE_MAC, ip_frame, open_udp, udp_frame};
 
-const SERVICES: Services = Services {
+static PUBLISHED: Published = Published::new();
+static SERVICES: Services = Services {
     port: 9000,
     boot_id: 0xb007,
+    published: &PUBLISHED,
 };
 
 fn own() -> Addresses {
@@ -75,6 +78,37 @@ fn answers_every_size_in_place() {
             assert_eq!(header, expected);
             assert_eq!(reply[HEADER_LEN..], payload[HEADER_LEN..]);
             assert_eq!(frame[..6], CLIENT_MAC);
+        }
+    }
+}
+
+#[test]
+fn a_status_request_is_answered_in_place_with_good_checksums() {
+    for (client, service) in PAIRS {
+        for len in (wire::status::STATUS_LEN - 2..=400).chain([max_payload(client)]) {
+            let mut payload = request(len);
+            payload[5] = Kind::StatusRequest.as_byte();
+            let mut frame = udp_frame(at(client), at(service), &payload);
+            let frame_len = frame.len();
+            let reflection = reflect(&mut frame);
+            if len < wire::status::STATUS_LEN {
+                let short = Outcome::Handled(Verdict::Drop(DropReason::TooShort));
+                assert_eq!(reflection, Reflection::Dropped(short));
+                continue;
+            }
+            let expected = Reflection::Answered {
+                outcome: Outcome::Handled(Verdict::Status),
+                len: frame_len,
+            };
+            assert_eq!(reflection, expected);
+            let (_, destination, reply) = open_udp(&frame);
+            assert_eq!(destination, at(client));
+            let answer = wire::status::Answer::decode(&reply).unwrap();
+            assert_eq!((answer.uptime_ns, answer.header.boot_id), (100, 0xb007));
+            assert_eq!((answer.header.t2_ns, answer.header.t3_ns), (100, 101));
+            assert_eq!(answer.version, env!("CARGO_PKG_VERSION"));
+            let padding = wire::status::STATUS_LEN;
+            assert_eq!(reply[padding..], payload[padding..]);
         }
     }
 }

@@ -7,6 +7,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use wire::status::{self, Status};
 use wire::{Counters, Verdict};
 
 /// The counters as another thread may read them at any moment.
@@ -53,18 +54,20 @@ pub struct Service<'p> {
     broadcast: Option<IpAddr>,
     counters: Counters,
     published: &'p Published,
+    started_ns: u64,
 }
 
 impl<'p> Service<'p> {
     /// A service at `own` in a network of which `prefix` bits are the network's.
     #[must_use]
-    pub const fn new(boot_id: u32, own: SocketAddr, prefix: u8, published: &'p Published) -> Self {
+    pub fn new(boot_id: u32, own: SocketAddr, prefix: u8, published: &'p Published) -> Self {
         Self {
             boot_id,
             own,
             broadcast: broadcast(own.ip(), prefix),
             counters: Counters::ZERO,
             published,
+            started_ns: crate::now_ns(),
         }
     }
 
@@ -74,7 +77,7 @@ impl<'p> Service<'p> {
         source: Option<SocketAddr>,
         datagram: &mut [u8],
         received_ns: u64,
-        transmit_ns: impl FnOnce() -> u64,
+        transmit_ns: impl Fn() -> u64,
     ) -> bool {
         let is_answered = self.judge(source, datagram, received_ns, transmit_ns);
         // Before the answer is sent: whoever has it finds it counted.
@@ -87,16 +90,24 @@ impl<'p> Service<'p> {
         source: Option<SocketAddr>,
         datagram: &mut [u8],
         received_ns: u64,
-        transmit_ns: impl FnOnce() -> u64,
+        transmit_ns: impl Fn() -> u64,
     ) -> bool {
         self.counters.datagrams_received += 1;
         if !source.is_some_and(|source| self.is_answerable(source)) {
             self.counters.dropped_source += 1;
             return false;
         }
-        let verdict = wire::handle(datagram, self.boot_id, received_ns, transmit_ns);
+        let verdict = wire::handle(datagram, self.boot_id, received_ns, &transmit_ns);
         self.counters.count(verdict);
-        matches!(verdict, Verdict::Reply | Verdict::Unsupported)
+        if verdict == Verdict::Status {
+            let status = Status {
+                uptime_ns: received_ns.saturating_sub(self.started_ns),
+                version: status::version(env!("CARGO_PKG_VERSION")),
+                counters: self.counters,
+            };
+            status::answer(datagram, &status, self.boot_id, received_ns, transmit_ns);
+        }
+        !matches!(verdict, Verdict::Drop(_))
     }
 
     /// [`wire::peer`]'s rule. On a loopback address everything is local, so there it is the rule
@@ -190,6 +201,26 @@ mod tests {
             ..counted
         };
         assert_eq!(rest, expected);
+    }
+
+    #[test]
+    fn a_status_request_is_answered() {
+        let published = Published::new();
+        let own = "10.0.2.15:9000".parse().unwrap();
+        let mut service = Service::new(9, own, 24, &published);
+        let source = Some("10.0.2.2:40000".parse().unwrap());
+        let mut datagram = [0; 300];
+        let header = Header {
+            kind: wire::Kind::StatusRequest,
+            ..Header::request(7, 1000)
+        };
+        header.encode(&mut datagram).unwrap();
+        let received_ns = crate::now_ns();
+        assert!(service.answer(source, &mut datagram, received_ns, crate::now_ns));
+        let answer = status::Answer::decode(&datagram).unwrap();
+        assert_eq!((answer.header.boot_id, answer.header.seq), (9, 7));
+        let counted: Vec<_> = answer.counters().filter(|(_, count)| *count != 0).collect();
+        assert_eq!(counted, [("datagrams_received", 1), ("status_replies", 1)]);
     }
 
     #[test]

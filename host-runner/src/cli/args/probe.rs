@@ -30,7 +30,7 @@ pub struct ProbeArgs {
 }
 
 /// Takes an address that names a port. The name may turn out to lead nowhere; that is no usage error.
-fn with_port(address: &str) -> Result<String, String> {
+pub fn with_port(address: &str) -> Result<String, String> {
     let (host, port) = match address.rsplit_once(':') {
         // A colon within an IPv6 address is no port's.
         Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, Some(port)),
