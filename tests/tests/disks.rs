@@ -24,6 +24,8 @@ const LEASE: Lease = Lease {
     mask: Ipv4Addr::new(255, 255, 255, 0),
     router: Ipv4Addr::new(10, 0, 2, 2),
     server: Ipv4Addr::new(10, 0, 2, 2),
+    lease_s: 3600,
+    more: &[],
 };
 
 /// Length of a disk's sector, in bytes.
