@@ -155,13 +155,10 @@ impl<F: Fn() -> u64> Then for Answer<'_, F> {
         let outcome = self
             .services
             .answer(service, payload, self.received_ns, self.now_ns);
-        if !outcome.is_answer() {
-            return Reflection::Dropped(outcome);
-        }
-        if outcome == Outcome::Handled(Verdict::Status) {
-            turn_status(frame, datagram, self.own.mac);
-        } else {
-            turn_round(frame, datagram, self.own.mac);
+        match outcome {
+            Outcome::Handled(Verdict::Status) => turn_status(frame, datagram, self.own.mac),
+            _ if outcome.is_answer() => turn_round(frame, datagram, self.own.mac),
+            _ => return Reflection::Dropped(outcome),
         }
         Reflection::Answered { outcome, len }
     }
