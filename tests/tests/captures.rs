@@ -83,7 +83,12 @@ fn frames_on_a_tap_device_are_all_well_formed_and_nobody_has_to_ask_for_an_addre
     if !has_tshark() || !tests::network::is_root() {
         return;
     }
-    let filters = ["udp.dstport == 9000", "udp.srcport == 9000", "arp", "!udp"];
+    let filters = [
+        "udp.dstport == 9000",
+        "udp.srcport == 9000",
+        "arp && !arp.isgratuitous",
+        "!udp",
+    ];
     let (sent, counts) = captured("--link tap --count 300", &filters);
     assert_eq!(counts[..2], [sent as usize; 2]);
     assert_eq!(counts[2], 0);

@@ -43,7 +43,7 @@ fn the_second_measurement_waits_or_says_who_measures() {
     let holder = process(&first);
 
     let refused = measurement("--wait 0s --count 10", &lock).finish(&turn);
-    refused.expect_failure(1, &[&holder, "run --target null", "--concurrent"]);
+    refused.expect_failure(1, &[&holder, "--target null", "--concurrent"]);
     assert!(!refused.file("out").exists());
 
     let beside = measurement("--concurrent --count 10", &lock).start(&turn);

@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn every_help_begins_with_examples_that_parse() {
         let helps = helps();
-        assert_eq!(helps.len(), 8);
+        assert_eq!(helps.len(), 9);
         for (name, help) in helps
             .iter()
             .flat_map(|(name, both)| both.iter().map(move |it| (name, it)))

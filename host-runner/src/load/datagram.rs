@@ -94,7 +94,7 @@ impl ReplyHeader {
         let bytes: &[u8; HEADER_LEN] = datagram.first_chunk()?;
         let is_ours = bytes[field::MAGIC] == wire::header::MAGIC
             && bytes[field::VERSION] == wire::header::VERSION
-            && bytes[field::KIND] <= Kind::Unsupported.as_byte();
+            && bytes[field::KIND] <= Kind::StatusReply.as_byte();
         is_ours.then(|| {
             let kind = bytes[field::KIND];
             let boot_id = u32::from_le_bytes(array(bytes, field::BOOT_ID));
