@@ -57,7 +57,7 @@ Examples:
 pub const STATUS: &str = "\
 Examples:
   fathom status 127.0.0.1:9000
-  fathom status '[fe80::1%eth0]:9000' --json";
+  fathom status 192.0.2.7:9000 --json";
 
 /// Examples of `fathom report`.
 pub const REPORT: &str = "\
