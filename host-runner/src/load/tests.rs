@@ -44,19 +44,30 @@ fn open(rate: u32) -> Mode {
     }
 }
 
+/// Measures over `link`, on the time of `clock`, and asks nothing of how that ends.
+fn run_over<L: Link + ?Sized>(
+    link: &mut L,
+    clock: &VirtualClock,
+    plan: &Plan,
+    boot_id: Option<u32>,
+) -> (Tally, Ending<Infallible>, Log) {
+    let mut log = Log::default();
+    let bench = Bench {
+        link,
+        observer: &mut log,
+        now_ns: || clock.now_ns(),
+        cancel: &AtomicBool::new(false),
+        check: |_: &Progress| Ok(()),
+    };
+    let (tally, ending) = run(plan, boot_id, bench);
+    (tally, ending, log)
+}
+
 /// Measures against `script` until the plan is done.
 fn measure(plan: &Plan, script: impl FnMut(&Header, &[u8]) -> Vec<Answer>) -> (Tally, Log) {
     let clock = VirtualClock::default();
     let mut link = FakeLink::new(&clock, script);
-    let mut log = Log::default();
-    let bench = Bench {
-        link: &mut link,
-        observer: &mut log,
-        now_ns: || clock.now_ns(),
-        cancel: &AtomicBool::new(false),
-        check: |_: &Progress| Ok::<_, Infallible>(()),
-    };
-    let (tally, ending) = run(plan, Some(BOOT_ID), bench);
+    let (tally, ending, log) = run_over(&mut link, &clock, plan, Some(BOOT_ID));
     assert!(matches!(ending, Ending::Completed), "{ending:?}");
     assert_eq!(tally.in_flight_at_end, 0);
     assert_eq!(tally.received, log.samples.len() as u64);
@@ -265,14 +276,7 @@ fn the_first_replys_boot_is_the_one_to_stay_with() {
         }
         vec![(RTT_NS, answer)]
     });
-    let bench = Bench {
-        link: &mut link,
-        observer: &mut Log::default(),
-        now_ns: || clock.now_ns(),
-        cancel: &AtomicBool::new(false),
-        check: |_: &Progress| Ok::<_, Infallible>(()),
-    };
-    let (tally, _) = run(&plan(Mode::Closed, 0, 5), None, bench);
+    let (tally, _, _) = run_over(&mut link, &clock, &plan(Mode::Closed, 0, 5), None);
     assert_eq!((tally.received, tally.foreign), (3, 2));
 }
 
@@ -336,18 +340,10 @@ fn a_plain_echo_has_round_trips_and_no_service_times() {
         ..plan(Mode::Closed, 0, 100)
     };
     let clock = VirtualClock::default();
-    let mut log = Log::default();
     let mut link = FakeLink::new(&clock, |_: &Header, request: &[u8]| {
         vec![(RTT_NS, request.to_vec())]
     });
-    let bench = Bench {
-        link: &mut link,
-        observer: &mut log,
-        now_ns: || clock.now_ns(),
-        cancel: &AtomicBool::new(false),
-        check: |_: &Progress| Ok::<_, Infallible>(()),
-    };
-    let (tally, _) = run(&plan, None, bench);
+    let (tally, _, log) = run_over(&mut link, &clock, &plan, None);
     assert_eq!((tally.received, tally.corrupted), (100, 0));
     assert_eq!(tally.foreign, 0);
     assert!(

@@ -141,15 +141,7 @@ fn measured(rate: u32, duration_ns: u64, clock: &VirtualClock, link: &mut Queue)
         },
         ..plan(open(rate), 0, 0)
     };
-    let mut log = Log::default();
-    let bench = Bench {
-        link,
-        observer: &mut log,
-        now_ns: || clock.now_ns(),
-        cancel: &AtomicBool::new(false),
-        check: |_: &Progress| Ok::<_, Infallible>(()),
-    };
-    let (tally, ending) = run(&plan, Some(BOOT_ID), bench);
+    let (tally, ending, log) = run_over(link, clock, &plan, Some(BOOT_ID));
     assert!(matches!(ending, Ending::Completed), "{ending:?}");
     assert_eq!(tally.sent, tally.received + tally.lost, "{tally:?}");
     assert_eq!(tally.dropped_locally, log.dropped.len() as u64);
@@ -267,15 +259,7 @@ fn a_generator_that_is_too_slow_says_so() {
         },
         ..plan(open(plan_rate), 0, 0)
     };
-    let mut log = Log::default();
-    let bench = Bench {
-        link: &mut link,
-        observer: &mut log,
-        now_ns: || clock.now_ns(),
-        cancel: &AtomicBool::new(false),
-        check: |_: &Progress| Ok::<_, Infallible>(()),
-    };
-    let (tally, _) = run(&plan, Some(BOOT_ID), bench);
+    let (tally, _, _) = run_over(&mut link, &clock, &plan, Some(BOOT_ID));
     assert_eq!((tally.sent, tally.lost), (100_000, 0));
     let took_ns = tally.last_sent_ns - tally.started_ns;
     let rate = tally.achieved_rate().unwrap();

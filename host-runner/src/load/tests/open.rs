@@ -81,15 +81,12 @@ fn an_open_loop_counts_from_when_a_request_was_due() {
         }
         vec![(RTT_NS, reply(request))]
     });
-    let mut log = Log::default();
-    let bench = Bench {
-        link: &mut link,
-        observer: &mut log,
-        now_ns: || clock.now_ns(),
-        cancel: &AtomicBool::new(false),
-        check: |_: &Progress| Ok::<_, Infallible>(()),
-    };
-    let (tally, _) = run(&plan(open(10_000), 0, 100), Some(BOOT_ID), bench);
+    let (tally, _, log) = run_over(
+        &mut link,
+        &clock,
+        &plan(open(10_000), 0, 100),
+        Some(BOOT_ID),
+    );
     assert_eq!(tally.sent, 100);
     // Requests 21 to 39 were due while it stood still: 1.9 ms late, 1.8 ms, and so on.
     let late = log.lateness_ns.iter().filter(|&&ns| ns > 90_000).count();
@@ -156,15 +153,12 @@ fn an_open_loop_that_fell_behind_floods_no_queue() {
         vec![(1, reply(request))]
     });
     link.room = 16;
-    let mut log = Log::default();
-    let bench = Bench {
-        link: &mut link,
-        observer: &mut log,
-        now_ns: || clock.now_ns(),
-        cancel: &AtomicBool::new(false),
-        check: |_: &Progress| Ok::<_, Infallible>(()),
-    };
-    let (tally, _) = run(&plan(open(100_000), 0, 2000), Some(BOOT_ID), bench);
+    let (tally, _, log) = run_over(
+        &mut link,
+        &clock,
+        &plan(open(100_000), 0, 2000),
+        Some(BOOT_ID),
+    );
     assert_eq!((tally.sent, tally.received, tally.lost), (2000, 2000, 0));
     // It caught up: the last ones are on time again.
     assert!(log.lateness_ns[51] > 880_000);

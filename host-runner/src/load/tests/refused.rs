@@ -50,15 +50,7 @@ fn measure_refused(
         refusal,
         refused: 0,
     };
-    let mut log = Log::default();
-    let bench = Bench {
-        link: &mut link,
-        observer: &mut log,
-        now_ns: || clock.now_ns(),
-        cancel: &AtomicBool::new(false),
-        check: |_: &Progress| Ok::<_, Infallible>(()),
-    };
-    let (tally, ending) = run(plan, Some(BOOT_ID), bench);
+    let (tally, ending, log) = run_over(&mut link, &clock, plan, Some(BOOT_ID));
     assert_eq!(tally.dropped_locally, log.dropped.len() as u64);
     let is_censored = |dropped: &Dropped| dropped.latency_ns >= plan.timeout_ns;
     assert!(log.dropped.iter().all(is_censored));

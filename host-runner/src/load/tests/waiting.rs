@@ -14,15 +14,7 @@ fn sleeping(plan: &Plan, rtt_ns: u64) -> (Tally, Log, f64) {
         vec![(rtt_ns, reply(request))]
     });
     link.wake_up_ns = WAKE_UP_NS;
-    let mut log = Log::default();
-    let bench = Bench {
-        link: &mut link,
-        observer: &mut log,
-        now_ns: || clock.now_ns(),
-        cancel: &AtomicBool::new(false),
-        check: |_: &Progress| Ok::<_, Infallible>(()),
-    };
-    let (tally, ending) = run(plan, Some(BOOT_ID), bench);
+    let (tally, ending, log) = run_over(&mut link, &clock, plan, Some(BOOT_ID));
     assert!(matches!(ending, Ending::Completed), "{ending:?}");
     let slept_ns = link.slept_ns as f64;
     let share = slept_ns / (clock.now_ns() - start_ns) as f64;
