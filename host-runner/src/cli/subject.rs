@@ -3,9 +3,6 @@
 use std::fs;
 use std::net::{Ipv6Addr, SocketAddr};
 
-use rustix::process::Pid;
-use wire::Counters;
-
 use super::args::RunArgs;
 use super::args::ValidityArgs;
 use super::floor::Floor;
@@ -20,22 +17,20 @@ use crate::files::Destination;
 use crate::host::activity::Observed;
 use crate::host::assignment::{Assignment, Cpus};
 use crate::host::memory::{Locked, lock_this_process};
-use crate::host::thread::CpuUse;
-use crate::link::reflector::Reflector;
 use crate::link::turn::BOOT_ID;
 use crate::link::{self, Family, Link, LinkKind};
 use crate::load::{Arrivals, Mode, Plan, WaitRule};
 use crate::machine::{Machine, Placement, Vhost, Work};
 use crate::report::run::{GuestCounters, Losses, Sent};
 use crate::report::{Environment, Image, Run, Setting};
-use crate::stats::noise::Threads;
-use crate::target::linux_host::Host;
 use crate::target::{Bootable, Target};
 
 mod footprint;
+mod service;
 
 pub use footprint::FirstRequest;
 use footprint::Footprint;
+use service::Service;
 
 /// A service that is up. It belongs to the thread that started it, and has changed that thread's
 /// place among the CPUs: the next one is best started on another.
@@ -59,98 +54,6 @@ pub struct Subject {
     vhost: Option<Vhost>,
     /// The service's CPU, if this side polls memory that it shares with it.
     shared_cpu: Option<usize>,
-}
-
-enum Service {
-    Guest {
-        machine: Box<Machine>,
-        image: Image,
-        kind: LinkKind,
-        /// The measuring thread's work for which it was placed, if it was.
-        placed_for: Option<Work>,
-    },
-    Host(Host),
-    Thread {
-        reflector: Reflector,
-    },
-}
-
-impl Service {
-    fn resident_bytes(&self) -> Option<u64> {
-        match self {
-            Self::Guest { machine, .. } => machine.resident_bytes(),
-            Self::Host(host) => host.resident_bytes(),
-            Self::Thread { .. } => None,
-        }
-    }
-
-    /// Returns the time that its emulation has taken so far of the CPUs that it shares with the measuring
-    /// thread.
-    fn own_threads(&self) -> Option<CpuUse> {
-        match self {
-            Self::Guest { machine, .. } => machine.own_threads(),
-            Self::Host(_) | Self::Thread { .. } => None,
-        }
-    }
-
-    /// Returns QEMU's process, or the responder's.
-    fn pid(&self) -> Option<Pid> {
-        match self {
-            Self::Guest { machine, .. } => Some(machine.pid()),
-            Self::Host(host) => Some(host.pid()),
-            Self::Thread { .. } => None,
-        }
-    }
-
-    /// Returns the threads that decide how soon a request is answered. QEMU's main loop carries each message
-    /// unless the link is polled.
-    fn threads(&mut self, is_polled: bool) -> Threads {
-        match self {
-            Self::Guest { machine, .. } => Threads {
-                answering: machine.vcpu(),
-                carrying: Some(machine.pid()).filter(|_| !is_polled),
-            },
-            Self::Host(host) => Threads {
-                answering: Some(host.pid()),
-                carrying: None,
-            },
-            Self::Thread { reflector } => Threads {
-                answering: reflector.thread_id(),
-                carrying: None,
-            },
-        }
-    }
-
-    fn is_preallocated(&self) -> Option<bool> {
-        match self {
-            Self::Guest { machine, .. } => Some(machine.is_preallocated()),
-            Self::Host(_) | Self::Thread { .. } => None,
-        }
-    }
-
-    /// Returns why a guest's memory is not locked, if it is not.
-    fn memory_lock(&self) -> Option<Result<(), String>> {
-        match self {
-            Self::Guest { machine, .. } => Some(machine.memory_lock()),
-            Self::Host(_) | Self::Thread { .. } => None,
-        }
-    }
-
-    /// The service's counters, where they can be read without asking it.
-    fn counters(&mut self) -> Option<Counters> {
-        match self {
-            Self::Guest { machine, .. } => machine.counters().ok(),
-            Self::Host(_) | Self::Thread { .. } => None,
-        }
-    }
-
-    fn check(&self) -> Result<(), CliError> {
-        match self {
-            Self::Guest { machine, .. } => Ok(machine.check()?),
-            Self::Host(host) => Ok(host.check()?),
-            Self::Thread { .. } => Ok(()),
-        }
-    }
 }
 
 impl Subject {
@@ -414,9 +317,8 @@ impl Subject {
         generator::limit(self.link.name(), self.shared_cpu, plan, arrivals)
     }
 
-    /// Places a guest that has not been placed so far for what the measuring thread does under this load, if it
-    /// is to be placed: the plans of a sweep go from the one to the other, as do those of a comparison. Once it
-    /// has a place it keeps one.
+    /// Places a guest for what the measuring thread does under this load, if it is to be placed and its place is
+    /// not for that already: the plans of a sweep and of a comparison go from one load to the other.
     fn place_for(&mut self, mode: Mode) {
         if let Service::Guest {
             machine,

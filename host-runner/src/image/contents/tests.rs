@@ -1,3 +1,5 @@
+//! Contents of image files, whole, foreign and damaged.
+
 use std::fs;
 
 use proptest::prelude::*;

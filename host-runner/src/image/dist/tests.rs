@@ -1,3 +1,5 @@
+//! Sets of files: their manifest, their digests, and that they are there together or not at all.
+
 use std::fs;
 
 use serde_json::Value;

@@ -1,3 +1,5 @@
+//! Changes of the configuration file in raw and qcow2 images.
+
 use std::fs;
 
 use super::super::{Disk, config, layout, testing};

@@ -1,3 +1,5 @@
+//! The layout of disks, written and read back.
+
 use proptest::prelude::*;
 
 use super::super::testing;

@@ -1,3 +1,5 @@
+//! qcow2 files, written and read back, foreign and damaged.
+
 use proptest::prelude::*;
 
 use super::*;
