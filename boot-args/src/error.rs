@@ -1,4 +1,4 @@
-//! What is said of a boot argument that cannot be used.
+//! Errors of boot arguments, in words for a console.
 
 use core::fmt;
 
@@ -13,11 +13,11 @@ pub struct ArgError<'a> {
     pub argument: &'a str,
     /// By which way it came.
     pub channel: Channel,
-    /// What is wrong with it, and what is expected instead.
+    /// Fault of it, with what is expected instead.
     pub problem: Problem,
 }
 
-/// What is wrong with a boot argument.
+/// Fault of a boot argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
     /// There is no such argument.

@@ -20,7 +20,7 @@
 //! They come by several channels: the command line, SMBIOS, a file, a DHCP server ([`Channel`]).
 //! Of an argument that several have, that of the first counts. One that is no use without
 //! another (`gw=`, `quiet=`, `nap=`) is passed over if a channel before its own has changed that other.
-//! What Linux' boot loaders append (`words`, a closed list) is ignored and counted.
+//! Words that Linux' boot loaders append (`words`, a closed list) are ignored and counted.
 //!
 //! Anything else, and anything twice within a channel, stops the boot: a service measured under a
 //! configuration that nobody asked for is worse than none. Pure text to value; nothing is allocated. The
@@ -68,7 +68,7 @@ pub enum Ipv4Config {
     },
 }
 
-/// What to do between frames; in the unikernel's module `idle`.
+/// Conduct between frames; in the unikernel's module `idle`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdlePolicy {
     /// Poll again at once.
@@ -80,9 +80,9 @@ pub enum IdlePolicy {
 /// When to nap, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Naps {
-    /// How long nothing must have come before the first nap, in microseconds.
+    /// Time without a frame before the first nap, in microseconds.
     pub quiet_us: u64,
-    /// How long a nap is, in microseconds.
+    /// Length of a nap, in microseconds.
     pub nap_us: u64,
 }
 
@@ -91,7 +91,7 @@ impl Naps {
     pub const MIN_NAP_US: u64 = 100;
     /// The longest, in microseconds: a request may have to wait for its end.
     pub const MAX_NAP_US: u64 = 1_000_000;
-    /// What they are unless the boot arguments say otherwise. Measured under TCG on a shared host:
+    /// Values unless the boot arguments say otherwise. Measured under TCG on a shared host:
     /// with naps of 2 ms the virtual processor takes 1.5 to 3 % of a core, and QEMU's main loop,
     /// which keeps the timer, as much again; shorter naps cost the main loop more.
     pub const DEFAULT: Self = Self {
@@ -100,7 +100,7 @@ impl Naps {
     };
 }
 
-/// What answers the services' datagrams.
+/// Part of the image that answers the services' datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Path {
     /// The reflector, and the stack for all else.
@@ -109,7 +109,7 @@ pub enum Path {
     Stack,
 }
 
-/// How the machine ends when the service can't go on.
+/// End of the machine when the service can't go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PanicEnd {
     /// It boots again.

@@ -17,7 +17,7 @@ use super::{
     PanicEnd, Path, Problem,
 };
 
-/// What a DHCP server may not say: what it is asked for by other options, and what is settled before
+/// Arguments that a DHCP server may not set: what it is asked for by other options, and what is settled before
 /// it is asked.
 const NOT_BY_DHCP: [&str; 5] = ["ip", "gw", "ip6", "nic", "tsc_khz"];
 
@@ -30,7 +30,7 @@ struct Given<'a, T> {
 }
 
 impl<T> Given<'_, T> {
-    /// Whether the argument has to suit one of `other`, or is passed over if it does not: a channel
+    /// Returns true if the argument has to suit one of `other`, or is passed over if it does not: a channel
     /// that goes before may change what it was meant for.
     fn must_suit<U>(&self, other: Option<&Given<'_, U>>) -> bool {
         other.is_none_or(|other| self.channel <= other.channel)
@@ -39,7 +39,7 @@ impl<T> Given<'_, T> {
 
 type Slot<'a, T> = Option<Given<'a, T>>;
 
-/// What was read so far.
+/// Arguments that were read so far.
 #[derive(Default)]
 pub struct Reader<'a> {
     /// The channel of the text that was read last.
@@ -113,7 +113,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// What they come to together.
+    /// Arguments that they come to together.
     pub fn finish(mut self) -> Result<Args, ArgError<'a>> {
         let ipv4 = self.ipv4()?;
         let idle = self.idle()?;

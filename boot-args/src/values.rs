@@ -152,12 +152,12 @@ pub fn log_level(value: &str) -> Result<LevelFilter, Problem> {
     }
 }
 
-/// Whether `address` can be one host's: not 0/8, loopback, multicast or reserved (RFC 6890).
+/// Returns true if `address` can be one host's: not 0/8, loopback, multicast or reserved (RFC 6890).
 fn is_unicast(address: Ipv4Addr) -> bool {
     !matches!(address.octets()[0], 0 | 127 | 224..)
 }
 
-/// Whether `address` can be a host's in a subnet with this prefix: neither its network nor its
+/// Returns true if `address` can be a host's in a subnet with this prefix: neither its network nor its
 /// broadcast address, which /31 (RFC 3021) and /32 do not have.
 fn is_host(address: Ipv4Addr, prefix: u8) -> bool {
     let host_mask = u32::MAX.checked_shr(prefix.into()).unwrap_or(0);

@@ -2,7 +2,7 @@
 
 use super::Channel;
 
-/// What a word is for.
+/// Use of a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// For the service: an argument, or a mistake.

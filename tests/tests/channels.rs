@@ -71,7 +71,7 @@ fn of_each_argument_the_channel_that_goes_first_counts() {
 }
 
 #[test]
-fn a_mistake_is_told_with_the_channel_it_came_by() {
+fn a_mistake_names_the_channel_it_came_by() {
     let turn = turn();
     let machine = Machine {
         more: &["-smbios", "type=11,value=fathom:ip=10.0.2.15/24 bogus=1"],

@@ -60,8 +60,8 @@ impl Sources {
         self.0[index]
     }
 
-    /// The arguments that came neither by the command line nor by default.
-    fn told(&self) -> impl Iterator<Item = (&'static str, Channel)> + '_ {
+    /// Returns the arguments that came neither by the command line nor by default.
+    fn beyond_command_line(&self) -> impl Iterator<Item = (&'static str, Channel)> + '_ {
         ARGUMENTS
             .iter()
             .zip(self.0)
@@ -73,7 +73,7 @@ impl Sources {
 /// `ip:smbios,port:file`, or nothing.
 impl fmt::Display for Sources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (name, channel)) in self.told().enumerate() {
+        for (index, (name, channel)) in self.beyond_command_line().enumerate() {
             let comma = if index == 0 { "" } else { "," };
             write!(f, "{comma}{name}:{}", channel.name())?;
         }
@@ -170,7 +170,7 @@ impl fmt::Display for Configuration {
         if let Some(host) = &self.host {
             write!(f, " host={}", host.as_str())?;
         }
-        if self.sources.told().next().is_some() {
+        if self.sources.beyond_command_line().next().is_some() {
             write!(f, " from={}", self.sources)?;
         }
         if self.ignored != 0 {

@@ -23,7 +23,7 @@ use crate::terminal;
 /// Length of a status request, in bytes: room for the counters of later versions.
 const REQUEST_LEN: usize = 512;
 
-/// How often to ask, and how long to wait for each answer.
+/// Number of requests, and time to wait for each answer.
 const TRIES: u64 = 5;
 const TRY: Duration = Duration::from_millis(200);
 
@@ -38,7 +38,7 @@ pub struct StatusArgs {
     pub json: bool,
 }
 
-/// What a service has said of itself.
+/// Status of a service, as it reports it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct Status {
     address: String,
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_say_how_it_is_is_told_from_who_is_not_there() {
+    fn a_service_without_status_differs_from_an_absent_one() {
         let error = answered(Some(b"hello")).unwrap_err();
         assert!(error.to_string().contains("another service"), "{error}");
         assert_eq!(error.exit_code(), 1);

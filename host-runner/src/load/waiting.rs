@@ -121,7 +121,7 @@ mod tests {
     const LOSS_NS: u64 = START_NS + 1_000_000_000;
 
     #[test]
-    fn a_reply_is_awaited_awake_for_as_long_as_one_usually_takes() {
+    fn a_reply_is_awaited_awake_for_one_typical_round_trip() {
         let mut rest = Rest::new(START_NS);
         let due_ns = Some(START_NS + 1_000_000);
         let next = |rest: &Rest, after_ns| rest.next(START_NS + after_ns, due_ns, Some(LOSS_NS));

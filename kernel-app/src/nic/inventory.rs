@@ -45,7 +45,7 @@ impl fmt::Display for Location {
     }
 }
 
-/// What was found.
+/// Network devices that were found.
 #[derive(Clone, Debug, Default)]
 pub struct Inventory {
     devices: Vec<Location, DEVICES>,
@@ -83,7 +83,7 @@ impl Inventory {
         }
     }
 
-    /// Whether no network device was found, with or without driver.
+    /// Returns true if no network device was found, with or without driver.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.devices.is_empty() && self.others == Others::default()
@@ -162,7 +162,7 @@ impl fmt::Display for Macs {
     }
 }
 
-/// What a PCI device is.
+/// Identity of a PCI device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PciId {
     /// Who made it.

@@ -318,7 +318,7 @@ fn announces_its_addresses_at_the_start() {
 }
 
 #[test]
-fn a_host_that_is_about_to_take_its_address_is_told() {
+fn address_probes_are_answered() {
     let mut service = static_service();
     let mut probe = arp_request();
     probe[28..32].fill(0);

@@ -141,7 +141,7 @@ extern "C" fn entered(drive: u8) -> ! {
     stage2_main(drive)
 }
 
-/// What the disk's writer put into the second stage.
+/// Numbers that the disk's writer put into the second stage.
 ///
 /// # Errors
 ///
@@ -173,7 +173,7 @@ pub struct Registers {
 }
 
 impl Registers {
-    /// Whether the call says by the carry flag that it failed.
+    /// Returns true if the call says by the carry flag that it failed.
     #[must_use]
     pub const fn carry(&self) -> bool {
         self.flags & 1 != 0

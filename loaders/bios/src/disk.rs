@@ -68,7 +68,7 @@ impl Disk {
         Err("the disk can't be read")
     }
 
-    /// Whether the BIOS did it.
+    /// Returns true if the BIOS did it.
     fn call(&mut self, eax: u32, esi: u32) -> bool {
         let mut registers = Registers {
             eax,

@@ -1,4 +1,4 @@
-//! How a disk boots under a PC BIOS, in two stages.
+//! The boot of a disk under a PC BIOS, in two stages.
 //!
 //! A BIOS knows no files. It reads the disk's first sector to 0x7c00, and jumps there in 16-bit real mode, which
 //! reaches one MiB of memory. On our disk, which has a GUID partition table, this is where things lie:

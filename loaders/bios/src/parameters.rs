@@ -1,4 +1,4 @@
-//! What the disk's writer puts into the second stage: little-endian 32-bit numbers behind the eight bytes
+//! Numbers that the disk's writer puts into the second stage: little-endian 32-bit numbers behind the eight bytes
 //! `FTHMBOOT`, by which it finds the place.
 
 /// Number of fields.

@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use handover::FATAL_PREFIX;
 use uefi::{CStr16, system};
 
-/// Whether the firmware still has a console.
+/// True while the firmware still has a console.
 static OPEN: AtomicBool = AtomicBool::new(true);
 
 /// Characters that are printed at once.

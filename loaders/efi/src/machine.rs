@@ -1,4 +1,4 @@
-//! What the firmware knows of the machine and of how the program was started.
+//! The firmware's knowledge of the machine and of the program's start.
 
 use core::ffi::c_void;
 
@@ -17,7 +17,7 @@ use crate::LoadError;
 const SMBIOS3_LEN: u64 = 0x18;
 const SMBIOS_LEN: u64 = 0x1f;
 
-/// What the unikernel is to know.
+/// Knowledge that the unikernel gets.
 #[derive(Debug)]
 pub struct Machine {
     /// The program's load options.
@@ -119,7 +119,7 @@ pub fn memory_map<'a>(
     map
 }
 
-/// What may be done with memory when the boot services have ended.
+/// Returns the use that may be made of memory when the boot services have ended.
 #[must_use]
 pub fn kind_after_exit(of: MemoryType) -> Kind {
     match of {
@@ -135,7 +135,7 @@ pub fn kind_after_exit(of: MemoryType) -> Kind {
     }
 }
 
-/// What may be done with memory while the boot services run: only what is nobody's counts as memory.
+/// Returns the use that may be made of memory while the boot services run: only what is nobody's counts as memory.
 #[must_use]
 pub fn kind_before_exit(of: MemoryType) -> Kind {
     match of {

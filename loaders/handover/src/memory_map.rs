@@ -36,7 +36,7 @@ pub struct Entry {
     pub start: u64,
     /// First byte after it.
     pub end: u64,
-    /// What may be done with it.
+    /// Use that may be made of it.
     pub kind: Kind,
 }
 
@@ -149,7 +149,7 @@ impl MemoryMap {
         self.len -= 1;
     }
 
-    /// Whether all of `range` is memory.
+    /// Returns true if all of `range` is memory.
     #[must_use]
     pub fn is_ram(&self, range: &Range<u64>) -> bool {
         let holds = |entry: &Entry| {

@@ -39,7 +39,7 @@ pub struct Table {
     pub len: u64,
 }
 
-/// What a loader knows of the machine.
+/// A loader's knowledge of the machine.
 #[derive(Clone, Copy, Debug)]
 pub struct Handover<'a> {
     /// The memory.

@@ -58,7 +58,7 @@ fn every_format_says_what_it_holds() {
 }
 
 #[test]
-fn other_files_are_told_apart() {
+fn other_files_are_named_for_what_they_are() {
     let raw = disk_bytes();
     let mut no_table = raw.clone();
     no_table[512..1024].fill(0);

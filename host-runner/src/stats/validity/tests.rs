@@ -304,7 +304,7 @@ fn what_the_instrument_takes_of_a_shared_cpu_is_its_own_and_voids_nothing() {
 }
 
 #[test]
-fn a_bracket_is_told_with_the_thread_that_decided_it_and_counts() {
+fn a_bracket_names_the_thread_that_decided_it_and_counts() {
     // 200 of 10,000 replies take 2 ms for a gap of the measuring thread each; the other waited for longer.
     let mut recorder = recorder(Mode::Closed, 10_000, 100_000, 0);
     for index in 0..200 {

@@ -50,7 +50,7 @@ pub enum Register {
     Port(u16),
 }
 
-/// How to switch the machine off.
+/// Writes that switch the machine off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Off {
     /// The fixed hardware's PM1 control registers, with what to write to each.
@@ -59,10 +59,10 @@ pub enum Off {
     Sleep(Register, u8),
 }
 
-/// What the tables say about power.
+/// Power management as the tables describe it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Power {
-    /// How to switch it off.
+    /// Writes that switch it off.
     pub off: Option<Off>,
     /// Ports of the PM1 status and enable registers, if the power button is in them.
     pub button: Option<(u16, u16)>,

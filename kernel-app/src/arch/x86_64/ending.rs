@@ -1,4 +1,4 @@
-//! How the machine ends: once and for all, on every kind of machine.
+//! The end of the machine: once and for all, on every kind of machine.
 //!
 //! | what happened | what is done |
 //! |---|---|
@@ -29,7 +29,7 @@ pub fn choose(argument: Option<PanicEnd>, was_ready: bool) -> PanicEnd {
     })
 }
 
-/// How often the power button is looked at, in nanoseconds: people and orchestrators wait for seconds, and each look
+/// Period at which the power button is looked at, in nanoseconds: people and orchestrators wait for seconds, and each look
 /// leaves the virtual machine.
 pub const BUTTON_PERIOD_NS: u64 = 100_000_000;
 
@@ -84,13 +84,13 @@ mod bare {
     const PULSE_RESET: u8 = 0xfe;
     /// A write to this port takes about a microsecond, and does nothing else.
     const DELAY: u16 = 0x80;
-    /// How long the machine may take to end, in such writes.
+    /// Time that the machine may take to end, in such writes.
     const PATIENCE: u32 = 10_000;
 
     static mut POWER: Power = Power::UNKNOWN;
     static READY: AtomicBool = AtomicBool::new(false);
 
-    /// What `panic=` says: 0 for nothing, else its number and one.
+    /// Value of `panic=`: 0 for nothing, else its number and one.
     static ARGUMENT: AtomicU8 = AtomicU8::new(0);
     const ENDS: [PanicEnd; 3] = [PanicEnd::Reset, PanicEnd::Exit, PanicEnd::Halt];
 

@@ -28,7 +28,7 @@ pub const MAPPED: u64 = 4 << 30;
 /// First address that is not mapped any more when the kernel starts.
 const KEPT: u64 = 1 << 30;
 
-/// How the image was entered; a number, because assembly passes it on.
+/// Entry by which the image was started; a number, because assembly passes it on.
 pub mod protocol {
     /// By PVH.
     pub const PVH: u32 = 0;

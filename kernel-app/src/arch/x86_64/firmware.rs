@@ -1,4 +1,4 @@
-//! What a loader tells the image, whichever protocol it speaks: memory, command line, tables, files.
+//! Hand-over by a loader, whichever protocol it speaks: memory, command line, tables, files.
 //!
 //! [`pvh`](super::pvh) and [`linux`](super::linux) each make a [`Firmware`] out of what they find in
 //! memory. No unsafe code.
@@ -86,7 +86,7 @@ impl<'m> MemoryMap<'m> {
     }
 }
 
-/// What the loader left for the image, borrowed from where it lies.
+/// Hand-over that the loader left for the image, borrowed from where it lies.
 #[derive(Clone, Copy, Debug)]
 pub struct Firmware<'m> {
     /// The physical memory map.

@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn emulation_is_told_by_its_signature() {
+    fn emulation_is_recognised_by_its_signature() {
         let machine = |signature: &'static [u8; 12], features| {
             is_emulated(move |leaf| match leaf {
                 leaf::FEATURES => [0, 0, features, 0],

@@ -1,4 +1,4 @@
-//! What a loader of Linux's 64-bit boot protocol tells the image: `boot_params`, the "zero page".
+//! Hand-over by a loader of Linux's 64-bit boot protocol: `boot_params`, the "zero page".
 //!
 //! Layout from Documentation/arch/x86/zero-page.rst. It knows no modules but the initial RAM disk, which is
 //! the configuration file here. No unsafe code: all is read through [`Memory`].

@@ -1,4 +1,4 @@
-//! What a panic says: one line, and a blank one that ends it.
+//! The message of a panic: one line, and a blank one that ends it.
 //!
 //! The message, and where it was: the file and line where they are known. Most code is built without them
 //! (`-Zlocation-detail=none`, see cargo.sh), for they take more room than the code that they are of; there the line has

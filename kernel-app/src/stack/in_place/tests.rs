@@ -30,7 +30,7 @@ fn ask_arp(sender: [u8; 4], target: Ipv4Addr, prefix: u8) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn whoever_asks_is_told_even_without_an_address_or_outside_of_the_prefix() {
+fn arp_requests_and_probes_are_answered_from_any_prefix() {
     for sender in [[10, 0, 2, 2], [0, 0, 0, 0], [172, 31, 1, 1], [10, 0, 2, 15]] {
         for prefix in [24, 31, 32] {
             let reply = ask_arp(sender, OWN, prefix).unwrap();
@@ -46,7 +46,7 @@ fn whoever_asks_is_told_even_without_an_address_or_outside_of_the_prefix() {
 }
 
 #[test]
-fn nobody_is_told_another_address_and_no_group_anything() {
+fn no_answer_for_another_address_or_to_a_group() {
     assert_eq!(
         ask_arp([10, 0, 2, 2], Ipv4Addr::new(10, 0, 2, 16), 24),
         None
