@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::floor::BeforeAfter;
 use super::{comparison, origin, utc};
-use crate::doctor::busy::{self, Busy};
+use crate::doctor::busy::Busy;
 use crate::host::activity::HostActivity;
 use crate::host::assignment::Cpus;
 use crate::host::memory::Locked;
@@ -23,10 +23,12 @@ use crate::stats::{
 
 mod guest_counters;
 mod losses;
+mod remedy;
 mod setting;
 
 pub use guest_counters::GuestCounters;
 pub use losses::{Losses, Sent};
+pub use remedy::Remedy;
 pub use setting::Setting;
 
 /// A measurement's record. Times without a unit in their name are in nanoseconds where the
@@ -401,13 +403,12 @@ impl Run {
     /// Returns lines that may follow the reasons why the run is invalid: which processes had the CPU, and
     /// what to do.
     #[must_use]
-    pub fn remedies(&self) -> Vec<String> {
+    pub fn remedies(&self) -> Vec<Remedy<'_>> {
         if self.valid {
             return Vec::new();
         }
-        let busy = (!self.busy_processes.is_empty())
-            .then(|| format!("meanwhile busy: {}", busy::names(&self.busy_processes)));
-        let advice = self.advice.iter().map(|advice| format!("to do: {advice}"));
+        let busy = (!self.busy_processes.is_empty()).then_some(Remedy::Busy(&self.busy_processes));
+        let advice = self.advice.iter().map(|advice| Remedy::Advice(advice));
         busy.into_iter().chain(advice).collect()
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::quantity::{count, share};
+use crate::report::run::Remedy;
 use crate::report::{Run, trust};
 use crate::stats::State;
 use crate::stats::reason::{Code, TakenBy, Thread};
@@ -104,15 +105,14 @@ pub fn reasons<'a>(runs: &[(&'a str, &Run)]) -> Vec<(String, Vec<&'a str>)> {
 /// Returns what to do about runs that are not valid, each remedy once.
 #[must_use]
 pub fn remedies(runs: &[(&str, &Run)]) -> Vec<String> {
-    let mut remedies: Vec<String> = Vec::new();
+    let mut remedies: Vec<Remedy<'_>> = Vec::new();
     for remedy in runs.iter().flat_map(|(_, run)| run.remedies()) {
         // What a process took differs from step to step; one of them will do.
-        let start = |remedy: &str| remedy.split('(').next().map(str::to_owned);
-        if !remedies.iter().any(|known| start(known) == start(&remedy)) {
+        if !remedies.iter().any(|known| known.is_like(&remedy)) {
             remedies.push(remedy);
         }
     }
-    remedies
+    remedies.iter().map(Remedy::to_string).collect()
 }
 
 /// Reasons without their figures, which differ from step to step.
