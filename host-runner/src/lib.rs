@@ -5,11 +5,11 @@
 //!
 //! - [`cli`]: the command line and the commands behind it;
 //! - [`report`]: results as text, JSON, HTML, Markdown and HdrHistogram files;
+//! - [`experiment`]: measurements by plain specifications, and the cost of an echo;
 //! - [`doctor`]: what on this host spoils a measurement;
 //! - [`stats`]: histograms and the percentile rule;
 //! - [`load`]: schedules, sequence accounting, the measuring loop;
 //! - [`image`]: disk images and packages of the unikernel;
-//! - [`inside`]: what an echo costs the guest, counted;
 //! - [`target`]: what is measured, beside the unikernel: the service on Linux;
 //! - [`link`]: how datagrams reach the guest;
 //! - [`machine`]: the QEMU process, from command line to shutdown;
@@ -39,10 +39,10 @@
 pub mod cli;
 pub mod clock;
 pub mod doctor;
+pub mod experiment;
 pub mod files;
 pub mod host;
 pub mod image;
-pub mod inside;
 pub mod link;
 pub mod load;
 pub mod machine;

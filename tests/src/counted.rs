@@ -12,7 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use fathom::clock;
-use fathom::inside::instructions::{COUNTING, HERMIT_CLOCK};
+use fathom::experiment::cost::instructions::{COUNTING, HERMIT_CLOCK};
 use fathom::link::Signals;
 use fathom::link::ethernet::Frames;
 use fathom::link::vhost_user::Virtqueues;

@@ -2,12 +2,12 @@
 //! virtual machine, and interrupts.
 //!
 //! Doorbells are the guest's own count. What QEMU's trace points see is held against it
-//! ([`fathom::inside::trace`]). The guest would not do for interrupts: it counts none because it takes
+//! ([`fathom::experiment::cost::trace`]). The guest would not do for interrupts: it counts none because it takes
 //! none. The vhost-user device is not QEMU's but the instrument's, and counts both itself.
 #![forbid(unsafe_code)]
 
 use fathom::clock;
-use fathom::inside::trace::{self, Trace};
+use fathom::experiment::cost::trace::{self, Trace};
 use fathom::link::{self, Family, Link, LinkKind, Options, Signals};
 use fathom::machine::{AccelChoice, Config, Machine};
 use wire::DEFAULT_PORT;

@@ -4,10 +4,10 @@ use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 
+use crate::experiment::cost::LookError;
 use crate::host::assignment::NotAllowed;
 use crate::host::lock::LockError;
 use crate::image::ImageError;
-use crate::inside::LookError;
 use crate::link::LinkError;
 use crate::load::{PlanError, Protocol};
 use crate::machine::{MachineError, NoVhost};

@@ -18,10 +18,10 @@ use super::args::CompareArgs;
 use super::contender::Contender;
 use super::on_a_thread;
 use super::schedule::Combination;
+use crate::experiment::cost::instructions::{self, Count, Supply};
+use crate::experiment::cost::trace::{self, Trace};
+use crate::experiment::cost::{Asker, LookError, PerEcho, Witness, notifications};
 use crate::files;
-use crate::inside::instructions::{self, Count, Supply};
-use crate::inside::trace::{self, Trace};
-use crate::inside::{Asker, LookError, PerEcho, Witness, signals};
 use crate::link::{self, Family, LinkKind};
 use crate::machine::{AccelChoice, Config, Machine, Work};
 use crate::report::Why;
@@ -269,7 +269,7 @@ impl<'a> Place<'a> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         let mut asker = Asker::new(self.link.as_mut(), self.payload_len, left, &cancelled);
         let mut look = || -> Result<(), LookError> {
-            sight.signals = Some(signals::per_lone_echo(&mut asker, &mut self.witness)?);
+            sight.signals = Some(notifications::per_lone_echo(&mut asker, &mut self.witness)?);
             if self.look.counts() {
                 let supply = supply(self.look.contender.target);
                 sight.instructions_per_echo = Some(instructions::per_echo(&mut asker, supply)?);

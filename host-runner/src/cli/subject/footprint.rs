@@ -5,7 +5,7 @@ use std::time::Duration;
 use wire::HEADER_LEN;
 
 use crate::cli::interrupt::Interrupt;
-use crate::inside::Asker;
+use crate::experiment::cost::Asker;
 use crate::link::Link;
 use crate::report::Run;
 

@@ -1,8 +1,8 @@
 //! A look inside a guest: what an echo costs it, counted and not timed.
 //!
-//! - [`asker`]: requests one by one, and what the guest's clock says of each;
+//! - [`echo_client`]: requests one by one, and what the guest's clock says of each;
 //! - [`instructions`]: how many instructions an echo takes;
-//! - [`signals`]: how often guest and device wake each other for one that is alone;
+//! - [`notifications`]: how often guest and device wake each other for one that is alone;
 //! - [`trace`]: the same as QEMU sees it, on links where only it does.
 //!
 //! Nothing here boots anything: a look is taken over the link to a guest that was booted for it, with
@@ -11,13 +11,13 @@
 
 use crate::link::LinkError;
 
-pub mod asker;
+pub mod echo_client;
 pub mod instructions;
-pub mod signals;
+pub mod notifications;
 pub mod trace;
 
-pub use asker::Asker;
-pub use signals::{PerEcho, Witness};
+pub use echo_client::Asker;
+pub use notifications::{PerEcho, Witness};
 
 /// Why a look showed nothing.
 #[derive(Debug, thiserror::Error)]
