@@ -10,12 +10,12 @@
 //! - [`service`]: the loop's body, which puts the two together;
 //! - [`published`]: the counters where the machine monitor can read them;
 //! - [`idle`]: what to do when there is nothing to do;
-//! - [`nic`]: virtio-net on PCI and virtio-mmio;
+//! - [`virtio`]: virtio-net on PCI and virtio-mmio;
 //! - [`sockets`]: what the image on Hermit's own sockets has in the place of most of these.
 //!
 //! Nothing here depends on Hermit: `main.rs` brings the two together, and `bin/sockets` likewise. All but the last steps to
 //! the hardware (configuration ports, page tables, the time stamp counter) is built and tested on
-//! the host as well. Unsafe code is confined to [`arch`], to [`nic`] and to reading the counter in
+//! the host as well. Unsafe code is confined to [`arch`], to [`virtio`] and to reading the counter in
 //! [`clock`].
 #![cfg_attr(not(test), no_std)]
 
@@ -23,7 +23,6 @@ pub mod arch;
 pub mod clock;
 pub mod frames;
 pub mod idle;
-pub mod nic;
 pub mod published;
 pub mod reflector;
 pub mod service;
@@ -32,5 +31,6 @@ pub mod sockets;
 pub mod stack;
 #[cfg(test)]
 mod testing;
+pub mod virtio;
 
 pub use boot_args as args;

@@ -18,11 +18,11 @@ use kernel_app::arch::random;
 use kernel_app::args::{Args, Channel, Ipv4Config};
 use kernel_app::clock::{Clock, TscClock};
 use kernel_app::idle::Idle;
-use kernel_app::nic::Nic;
-use kernel_app::nic::address::{Identity, locally_administered};
 use kernel_app::published::Published;
 use kernel_app::service::Service;
 use kernel_app::stack::sockets::Storage;
+use kernel_app::virtio::Nic;
+use kernel_app::virtio::mac::{Identity, locally_administered};
 use platform::{boot_id, fail, say};
 use wire::{Mac, Ready};
 

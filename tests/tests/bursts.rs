@@ -1,7 +1,7 @@
 //! Bursts of a request, an address resolution and a ping, one after the other: each answer is sent while
 //! QEMU may just be going to sleep, and must not wait for the next frame.
 //!
-//! A notification lost between driver and device (see `kernel-app/src/nic/ring.rs`) shows in one of
+//! A notification lost between driver and device (see `kernel-app/src/virtio/ring.rs`) shows in one of
 //! some hundred thousand bursts, so the suite has but a sample of them: `make soak` sends as many as a
 //! verdict takes. A host that stands still is no failure, as long as it goes on within
 //! [`patience::ANSWER`](tests::patience::ANSWER): a lost answer never comes.

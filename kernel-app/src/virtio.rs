@@ -1,6 +1,6 @@
 //! virtio-net on PCI and virtio-mmio: from finding the device to frames.
 //!
-//! - [`virtio`]: the device driver, as a [`crate::frames::FrameDevice`];
+//! - [`driver`]: virtio-net, as a [`crate::frames::FrameDevice`];
 //! - [`ring`]: its polled queues;
 //! - [`ledger`]: which buffers lie with the device;
 //! - [`pool`]: the frame buffers;
@@ -8,7 +8,7 @@
 //! - [`pci`]: what there is in PCI configuration space, and where a device's registers are;
 //! - [`mmio`]: finding devices that are on no bus;
 //! - [`inventory`]: the devices that were found, and which of them it is;
-//! - [`address`]: an Ethernet address for a device that has none;
+//! - [`mac`]: an Ethernet address for a device that has none;
 //! - `ports`, `ecam`, `map`, `bare`: the last steps to the hardware, on bare metal only.
 //!
 //! All unsafe code of the crate but the clock's instructions is below this module. It rests on one fact: the
@@ -21,16 +21,16 @@ use wire::Mac;
 use inventory::{Location, Macs, Others};
 use mmio::MalformedWord;
 
-pub mod address;
 pub mod dma;
+pub mod driver;
 pub mod inventory;
 pub mod ledger;
+pub mod mac;
 pub mod mmio;
 mod names;
 pub mod pci;
 pub mod pool;
 pub mod ring;
-pub mod virtio;
 
 #[cfg(target_os = "none")]
 mod bare;
@@ -77,7 +77,7 @@ pub enum NicError {
         at: Location,
         /// What is wrong.
         #[source]
-        problem: virtio::SetupError,
+        problem: driver::SetupError,
     },
 }
 

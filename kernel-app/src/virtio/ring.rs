@@ -2,7 +2,7 @@
 //!
 //! The queue of `virtio-drivers` is general, and costs some hundred instructions per buffer. This
 //! one is for one descriptor per buffer, and as a rule each descriptor has a buffer of its own: the
-//! [ledger](crate::nic::ledger) says where another is in its place, so a descriptor is written once, and
+//! [ledger](crate::virtio::ledger) says where another is in its place, so a descriptor is written once, and
 //! there is no list of free ones.
 //!
 //! Each cache line that changes here has to travel to the device's processor and costs a frame as
@@ -16,7 +16,7 @@
 //! [`Ring::is_kick_due`].
 //!
 //! Shared memory is atomics, so there is no unsafe code: the device can write what it likes here,
-//! and it means nothing until the [ledger](crate::nic::ledger) has confirmed it.
+//! and it means nothing until the [ledger](crate::virtio::ledger) has confirmed it.
 
 use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering, fence};
 
@@ -228,7 +228,7 @@ impl<const SIZE: usize> Ring<SIZE> {
 
     /// Lends the device the buffer of descriptor `id`, which it sees at once.
     ///
-    /// There is room: the caller's [ledger](crate::nic::ledger) has given out each descriptor once.
+    /// There is room: the caller's [ledger](crate::virtio::ledger) has given out each descriptor once.
     #[inline(always)]
     pub fn post(&mut self, id: u8) {
         let id = u16::from(id);

@@ -4,7 +4,7 @@
 //! own record, and a number that it does not hold is refused before anything is done with it. One that it
 //! holds stands for exactly one buffer. Pure bookkeeping; nothing of the device is known here.
 
-use crate::nic::pool::{RECEIVE_BUFFERS, ReceiveId, STACK_BUFFERS, StackId};
+use crate::virtio::pool::{RECEIVE_BUFFERS, ReceiveId, STACK_BUFFERS, StackId};
 
 /// Descriptors of a queue: one for each buffer to receive into.
 pub const DESCRIPTORS: usize = RECEIVE_BUFFERS;

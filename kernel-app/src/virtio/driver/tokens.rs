@@ -8,8 +8,8 @@ use smoltcp::time::Instant;
 
 use super::{Frame, HEADER, Held, Outbound, VirtioNic};
 use crate::frames::MAX_FRAME;
-use crate::nic::pool::{Pool, STACK_BUFFERS, StackId};
-use crate::nic::ring::Doorbell;
+use crate::virtio::pool::{Pool, STACK_BUFFERS, StackId};
+use crate::virtio::ring::Doorbell;
 
 impl<B: Doorbell> phy::Device for VirtioNic<B> {
     type RxToken<'a>

@@ -6,9 +6,9 @@ use wire::Mac;
 
 use super::{Features, Held, Inbound, Outbound, RECEIVE_SIZE, TRANSMIT_SIZE, VirtioNic};
 use crate::frames::DeviceCounts;
-use crate::nic::ledger::{DESCRIPTORS, Ledger};
-use crate::nic::pool::{FreeList, PoolMemory};
-use crate::nic::ring::{Doorbell, RECEIVE, Ring, RingMemory, TRANSMIT};
+use crate::virtio::ledger::{DESCRIPTORS, Ledger};
+use crate::virtio::pool::{FreeList, PoolMemory};
+use crate::virtio::ring::{Doorbell, RECEIVE, Ring, RingMemory, TRANSMIT};
 
 /// Reads of the status that a reset may take. A program has reset its device at once; hardware takes
 /// milliseconds, in which there is time for thousands.

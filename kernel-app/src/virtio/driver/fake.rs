@@ -13,7 +13,7 @@ use virtio_drivers::transport::{DeviceStatus, DeviceType, InterruptStatus, Trans
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::Features;
-use crate::nic::ring::{Doorbell, RECEIVE, TRANSMIT};
+use crate::virtio::ring::{Doorbell, RECEIVE, TRANSMIT};
 
 pub const MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
 pub const HEADER: usize = 12;

@@ -17,9 +17,11 @@
 //! more is taken from that device: what else it says cannot be relied on either. No unsafe code.
 
 use crate::frames::{DeviceCounts, DeviceFault, Fate, FrameDevice, MAX_FRAME, Offered};
-use crate::nic::ledger::{DESCRIPTORS, Ledger};
-use crate::nic::pool::{BUFFER_LEN, BufferId, FreeList, Pool, RECEIVE_BUFFERS, ReceiveId, StackId};
-use crate::nic::ring::{Doorbell, OWN, Ring};
+use crate::virtio::ledger::{DESCRIPTORS, Ledger};
+use crate::virtio::pool::{
+    BUFFER_LEN, BufferId, FreeList, Pool, RECEIVE_BUFFERS, ReceiveId, StackId,
+};
+use crate::virtio::ring::{Doorbell, OWN, Ring};
 
 mod features;
 mod setup;

@@ -14,7 +14,7 @@ use x86_64::structures::paging::{
 };
 use x86_64::{PhysAddr, VirtAddr};
 
-use crate::nic::RegisterProblem;
+use crate::virtio::RegisterProblem;
 
 const PAGE: u64 = 4096;
 

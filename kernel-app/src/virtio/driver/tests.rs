@@ -12,8 +12,8 @@ use wire::Mac;
 use super::fake::{FakeDevice, MAC};
 use super::*;
 use crate::frames::IndexJump;
-use crate::nic::pool::STACK_BUFFERS;
-use crate::nic::ring::{RECEIVE, TRANSMIT};
+use crate::virtio::pool::STACK_BUFFERS;
+use crate::virtio::ring::{RECEIVE, TRANSMIT};
 
 mod completions;
 mod notifications;

@@ -12,16 +12,16 @@ use virtio_drivers::transport::pci::bus::{ConfigurationAccess, DeviceFunction};
 use wire::Mac;
 use wire::ready::NicPosition;
 
-use crate::nic::dma::IdentityHal;
-use crate::nic::ecam::{self, Ecam};
-use crate::nic::inventory::{Inventory, Location};
-use crate::nic::map::RegisterMapper;
-use crate::nic::mmio::{self, Identity, MalformedWord, Window};
-use crate::nic::pci::{Address, PciConfig, Registers, assign, enable, scan};
-use crate::nic::ports::ConfigPorts;
-use crate::nic::ring::{Doorbell, RECEIVE, TRANSMIT};
-use crate::nic::virtio::{NicMemory, VirtioNic, read_mac};
-use crate::nic::{NicError, RegisterProblem};
+use crate::virtio::dma::IdentityHal;
+use crate::virtio::driver::{NicMemory, VirtioNic, read_mac};
+use crate::virtio::ecam::{self, Ecam};
+use crate::virtio::inventory::{Inventory, Location};
+use crate::virtio::map::RegisterMapper;
+use crate::virtio::mmio::{self, Identity, MalformedWord, Window};
+use crate::virtio::pci::{Address, PciConfig, Registers, assign, enable, scan};
+use crate::virtio::ports::ConfigPorts;
+use crate::virtio::ring::{Doorbell, RECEIVE, TRANSMIT};
+use crate::virtio::{NicError, RegisterProblem};
 
 static MEMORY: NicMemory = NicMemory::new();
 

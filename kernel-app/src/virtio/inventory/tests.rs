@@ -6,7 +6,7 @@ use std::string::{String, ToString};
 use virtio_drivers::transport::pci::bus::HeaderType;
 
 use super::*;
-use crate::nic::mmio;
+use crate::virtio::mmio;
 
 const fn at(device: u8) -> DeviceFunction {
     DeviceFunction {
