@@ -3,6 +3,9 @@
 //! It knows nothing of how the counter's frequency was found out: [`crate::arch`] does. Unsafe here: the
 //! instructions that read the counter and keep the reading in order.
 
+/// The time of what is not due: later than every other.
+pub const NEVER_NS: u64 = u64::MAX;
+
 /// A monotonic clock.
 pub trait Clock {
     /// Nanoseconds since the clock's origin.

@@ -6,7 +6,7 @@
 //! - [`frames`]: what the service asks of a network device;
 //! - [`services`]: timestamps and echo, and whom they answer;
 //! - [`reflector`]: the fast path, which answers a datagram in the buffer it came in;
-//! - [`stack`]: everything else a host on a network must answer, by smoltcp;
+//! - [`net`]: everything else a host on a network must answer, by smoltcp;
 //! - [`service`]: the loop's body, which puts the two together;
 //! - [`published`]: the counters where the machine monitor can read them;
 //! - [`idle`]: what to do when there is nothing to do;
@@ -23,12 +23,12 @@ pub mod arch;
 pub mod clock;
 pub mod frames;
 pub mod idle;
+pub mod net;
 pub mod published;
 pub mod reflector;
 pub mod service;
 pub mod services;
 pub mod sockets;
-pub mod stack;
 #[cfg(test)]
 mod testing;
 pub mod virtio;

@@ -4,7 +4,7 @@
 //! round where it stands: addresses and ports change places, checksums are made anew, and the
 //! answer goes back to the Ethernet address the question came from. So an answer needs no neighbour
 //! to be resolved, and a forged source address cannot hold up anybody else's answer. Frames for
-//! anything else are left to the stack ([`crate::stack`]).
+//! anything else are left to the stack ([`crate::net::stack`]).
 //!
 //! Every instruction here is in every echo. A byte is read once: the checksum of an answer is made
 //! of the sums that verifying its question yielded and of the few bytes that are new. An answer has
@@ -23,8 +23,8 @@ mod usual;
 use wire::Verdict;
 use wire::checksum::Sum;
 
+use crate::net::addresses::Addresses;
 use crate::services::{Outcome, Services};
-use crate::stack::Addresses;
 use datagram::{
     Datagram, IP, IPV4_PLAIN, IPV6_HEADER, IPV6_NEXT_HEADER, Then, UDP, UDP_HEADER, locate_ipv4,
     locate_ipv6,

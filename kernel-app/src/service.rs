@@ -9,13 +9,14 @@
 use wire::{Configuration, Counters, MAX_PAYLOAD, Ready, Verdict};
 
 use crate::args::{Args, Path};
-use crate::clock::Clock;
+use crate::clock::{Clock, NEVER_NS};
 use crate::frames::{DeviceFault, Fate, FrameDevice, Offered};
+use crate::net::addresses::Addresses;
+use crate::net::sockets::Storage;
+use crate::net::stack::{Heard, Stack};
 use crate::published::Published;
 use crate::reflector::{self, Reflection, Usual};
 use crate::services::{Outcome, Services};
-use crate::stack::sockets::Storage;
-use crate::stack::{Addresses, Heard, NEVER_NS, Stack};
 
 /// How long the service waits for its first DHCP lease, in seconds.
 pub const LEASE_TIMEOUT_S: u64 = 10;

@@ -1,7 +1,7 @@
 //! The services on UDP: timestamps (`wire`) and echo (RFC 862), whom they answer, and what.
 //!
 //! The one place for both ways a datagram can come, through the [reflector](crate::reflector) or
-//! through the [stack](crate::stack). Knows datagrams, not packets. No unsafe code.
+//! through the [stack](crate::net::stack). Knows datagrams, not packets. No unsafe code.
 
 use core::net::{IpAddr, SocketAddr};
 
@@ -12,7 +12,7 @@ use wire::{Counters, HEADER_LEN, Verdict};
 
 use crate::published::Published;
 
-use crate::stack::Addresses;
+use crate::net::addresses::Addresses;
 
 /// The first port that is not a well-known one (RFC 6335 §6).
 const FIRST_USER_PORT: u16 = 1024;

@@ -11,8 +11,8 @@ use wire::{HEADER_LEN, Kind, MAGIC, VERSION, Verdict};
 use super::datagram::{IP, IPV4_HEADER, IPV4_PLAIN, UDP, UDP_HEADER};
 use super::turn::{IPV4_HEADERS, turn_ipv4};
 use super::{GROUP, IPV4};
+use crate::net::addresses::Addresses;
 use crate::services::Services;
-use crate::stack::Addresses;
 
 /// How much of a frame is compared, in bytes: to the kind of the request.
 const PREDICTED: usize = 48;

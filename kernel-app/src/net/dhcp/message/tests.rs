@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use smoltcp::wire::{DhcpMessageType, DhcpPacket, DhcpRepr};
 
 use super::*;
-use crate::stack::dhcp::tests::{ADDRESS, MAC, SERVER, answer};
+use crate::net::dhcp::tests::{ADDRESS, MAC, SERVER, answer};
 
 fn read(options: &[(u8, &[u8])]) -> Offer<'static> {
     let message = Vec::leak(answer(5, 7, options));

@@ -7,7 +7,7 @@ use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{Icmpv4Packet, Icmpv4Repr, Icmpv6Packet, Icmpv6Repr, IpProtocol, Ipv6Packet};
 
 use super::*;
-use crate::stack::packets::BROADCAST;
+use crate::net::packets::BROADCAST;
 use crate::testing::{CLIENT_MAC, SERVICE_MAC, ip_frame, open_ip, set_traffic_class};
 
 const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);

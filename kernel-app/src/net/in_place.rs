@@ -12,7 +12,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use wire::checksum::Sum;
 use wire::peer::is_answerable;
 
-use super::Addresses;
+use super::addresses::Addresses;
 use super::packets::{
     ARP, ARP_ETHERNET_IPV4, ARP_LEN, ARP_REPLY, ARP_REQUEST, ICMPV6, IP, IPV4, IPV6, arp,
 };

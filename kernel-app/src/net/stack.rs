@@ -1,11 +1,12 @@
 //! Everything a host on a network must answer besides our datagrams: ARP, neighbour discovery,
 //! ICMP echo, and a lease from DHCP to begin with.
 //!
-//! - [`in_place`]: ARP requests and pings, answered in the buffer they came in;
+//! - [`in_place`](super::in_place): ARP requests and pings, answered in the buffer they came in;
 //! - [`dhcp`]: the client;
 //! - [`packets`]: announcements of our addresses;
-//! - smoltcp's [`Interface`]: all else, and with `path=smoltcp` the services' datagrams ([`sockets`]);
-//! - [`shown`]: the device as that interface sees it.
+//! - smoltcp's [`Interface`]: all else, and with `path=smoltcp` the services' datagrams
+//!   ([`sockets`](super::sockets));
+//! - [`shown`](super::shown): the device as that interface sees it.
 //!
 //! An answer goes back to the Ethernet address its question came from, whichever way it is
 //! made: before smoltcp sees a packet it is told where the packet's source is. So no answer waits
@@ -14,106 +15,25 @@
 //!
 //! Knows nothing of the services' protocols. No unsafe code.
 
-mod dhcp;
-mod in_place;
-mod packets;
-mod shown;
-pub mod sockets;
-
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use smoltcp::iface::{Config, Interface, SocketSet};
 use smoltcp::phy::{Device, TxToken};
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{EthernetAddress, IpCidr, Ipv4Cidr, Ipv4Packet, Ipv6Cidr, UdpPacket};
-use wire::Configuration;
+use wire::{Configuration, MAX_PAYLOAD};
 
+use super::addresses::Addresses;
+use super::dhcp::{self, Client};
+use super::in_place;
+use super::packets::{self, ALL_NODES, ARP_REQUEST, BROADCAST, IP, UDP4_HEADERS};
+use super::shown::{Question, Shown};
+use super::sockets::{Received, ServiceSockets, SocketBuffers, Storage};
 use crate::args::{DHCP_CLIENT_PORT, Ipv4Config};
-use crate::stack::dhcp::Client;
-use crate::stack::packets::{ALL_NODES, ARP_REQUEST, BROADCAST, IP, UDP4_HEADERS};
-use crate::stack::shown::{Question, Shown};
-use crate::stack::sockets::{ServiceSockets, SocketBuffers, Storage};
-
-/// Prefix length of link-local addresses (RFC 4291 §2.5.6).
-const LINK_LOCAL_PREFIX: u8 = 64;
+use crate::clock::NEVER_NS;
 
 /// Where a DHCP server listens (RFC 2131 §4.1).
 const DHCP_SERVER_PORT: u16 = 67;
-
-/// Never.
-pub const NEVER_NS: u64 = u64::MAX;
-
-/// The addresses the service answers as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Addresses {
-    /// Ethernet address.
-    pub mac: [u8; 6],
-    /// IPv4 address and prefix length, once there is one.
-    pub ipv4: Option<(Ipv4Addr, u8)>,
-    /// Link-local IPv6 address, made of the Ethernet address.
-    pub link_local: Ipv6Addr,
-    /// IPv6 address and prefix length from the boot arguments.
-    pub ipv6: Option<(Ipv6Addr, u8)>,
-}
-
-impl Addresses {
-    /// Addresses of a host that so far has its Ethernet address and what follows from it.
-    #[must_use]
-    pub fn new(mac: [u8; 6], ipv6: Option<(Ipv6Addr, u8)>) -> Self {
-        Self {
-            mac,
-            ipv4: None,
-            link_local: link_local(mac),
-            ipv6,
-        }
-    }
-
-    /// Whether `address` is one of them.
-    #[inline(always)]
-    #[must_use]
-    pub fn has(&self, address: IpAddr) -> bool {
-        match address {
-            IpAddr::V4(address) => self.ipv4.is_some_and(|(own, _)| own == address),
-            IpAddr::V6(address) => {
-                self.link_local == address || self.ipv6.is_some_and(|(own, _)| own == address)
-            }
-        }
-    }
-
-    /// Whether `address` stands for many hosts, this one perhaps among them.
-    #[inline(always)]
-    #[must_use]
-    pub fn is_group(&self, address: IpAddr) -> bool {
-        address.is_multicast()
-            || matches!(address, IpAddr::V4(v4) if v4.is_broadcast() || self.broadcast() == Some(v4))
-    }
-
-    /// The subnet's broadcast address, which /31 and /32 do not have.
-    #[inline(always)]
-    #[must_use]
-    pub fn broadcast(&self) -> Option<Ipv4Addr> {
-        let (address, prefix) = self.ipv4?;
-        let hosts = u32::MAX.checked_shr(prefix.into())?;
-        (hosts > 1).then(|| Ipv4Addr::from_bits(address.to_bits() | hosts))
-    }
-
-    /// The IPv6 address to tell people: the configured one, else the link-local one.
-    #[must_use]
-    pub fn main_ipv6(&self) -> (Ipv6Addr, u8) {
-        self.ipv6.unwrap_or((self.link_local, LINK_LOCAL_PREFIX))
-    }
-}
-
-/// The link-local address with the modified EUI-64 identifier of `mac` (RFC 4291 appendix A).
-fn link_local([a, b, c, d, e, f]: [u8; 6]) -> Ipv6Addr {
-    let words = [
-        u16::from_be_bytes([a ^ 0x02, b]),
-        u16::from_be_bytes([c, 0xff]),
-        u16::from_be_bytes([0xfe, d]),
-        u16::from_be_bytes([e, f]),
-    ];
-    Ipv6Addr::new(0xfe80, 0, 0, 0, words[0], words[1], words[2], words[3])
-}
 
 /// What [`Stack::hear`] made of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,6 +109,18 @@ impl<'s> Stack<'s> {
         if let Some(buffers) = self.buffers.take() {
             self.services = Some(ServiceSockets::open(&mut self.sockets, buffers, port));
         }
+    }
+
+    /// Takes a datagram for one of the services, the payload into `payload`.
+    pub fn take_datagram(&mut self, payload: &mut [u8; MAX_PAYLOAD]) -> Option<Received> {
+        self.services?.take(&mut self.sockets, payload)
+    }
+
+    /// Sends the answer to a datagram back to where it came from, with the next
+    /// [`run`](Stack::run). Returns false if there was no room for it.
+    pub fn send_back(&mut self, question: &Received, answer: &[u8]) -> bool {
+        self.services
+            .is_some_and(|services| services.send_back(&mut self.sockets, question, answer))
     }
 
     /// The addresses the stack answers as.
@@ -394,33 +326,4 @@ fn send(device: &mut impl Device, now: Instant, frame: &[u8]) {
 
 fn instant(now_ns: u64) -> Instant {
     Instant::from_micros((now_ns / 1000) as i64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn link_local_is_modified_eui_64() {
-        let expected: Ipv6Addr = "fe80::5054:ff:fe12:3456".parse().unwrap();
-        assert_eq!(link_local([0x52, 0x54, 0, 0x12, 0x34, 0x56]), expected);
-    }
-
-    #[test]
-    fn groups_and_own_addresses() {
-        let mut own = Addresses::new([2, 0, 0, 0, 0, 1], None);
-        let has = |own: &Addresses, text: &str| own.has(text.parse().unwrap());
-        let is_group = |own: &Addresses, text: &str| own.is_group(text.parse().unwrap());
-        assert!(!has(&own, "10.0.2.15") && has(&own, "fe80::ff:fe00:1"));
-        assert!(!is_group(&own, "10.0.2.255") && is_group(&own, "255.255.255.255"));
-        own.ipv4 = Some((Ipv4Addr::new(10, 0, 2, 15), 24));
-        assert!(has(&own, "10.0.2.15") && is_group(&own, "10.0.2.255"));
-        assert!(is_group(&own, "224.0.0.1") && is_group(&own, "ff02::1"));
-        assert!(!is_group(&own, "10.0.2.15") && !is_group(&own, "fe80::1"));
-        for prefix in 0..=32 {
-            let address = Ipv4Addr::new(10, 0, 2, 15);
-            own.ipv4 = Some((address, prefix));
-            assert_eq!(own.broadcast(), Ipv4Cidr::new(address, prefix).broadcast());
-        }
-    }
 }

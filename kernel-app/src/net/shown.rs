@@ -9,7 +9,7 @@ use smoltcp::phy::{Device, DeviceCapabilities, RxToken, TxToken};
 use smoltcp::time::Instant;
 use wire::checksum::Sum;
 
-use super::Addresses;
+use super::addresses::Addresses;
 use super::packets::{ADVERTISEMENT_LEN, ARP_LEN, ARP_REPLY, IP, IPV4, IPV6, advertisement, arp};
 use crate::frames::MAX_FRAME;
 

@@ -10,7 +10,6 @@ use smoltcp::iface::{SocketHandle, SocketSet, SocketStorage};
 use smoltcp::socket::udp::{PacketBuffer, PacketMetadata, Socket, UdpMetadata};
 use wire::MAX_PAYLOAD;
 
-use super::Stack;
 use crate::services::{ECHO_PORT, Service};
 
 /// The services'.
@@ -96,6 +95,39 @@ impl ServiceSockets {
         ])
     }
 
+    /// Takes a datagram for one of the services, the payload into `payload`.
+    pub(super) fn take(
+        self,
+        sockets: &mut SocketSet<'_>,
+        payload: &mut [u8; MAX_PAYLOAD],
+    ) -> Option<Received> {
+        self.0.into_iter().find_map(|(service, handle)| {
+            let socket = sockets.get_mut::<Socket<'_>>(handle);
+            let (len, metadata) = socket.recv_slice(payload).ok()?;
+            let endpoint = metadata.endpoint;
+            Some(Received {
+                service,
+                len,
+                source: SocketAddr::new(endpoint.addr.into(), endpoint.port),
+                destination: metadata.local_address?.into(),
+                metadata,
+            })
+        })
+    }
+
+    /// Queues the answer to a datagram for where that came from. Returns false if there was no room for it.
+    pub(super) fn send_back(
+        self,
+        sockets: &mut SocketSet<'_>,
+        question: &Received,
+        answer: &[u8],
+    ) -> bool {
+        sockets
+            .get_mut::<Socket<'_>>(self.handle(question.service))
+            .send_slice(answer, question.metadata)
+            .is_ok()
+    }
+
     fn handle(self, service: Service) -> SocketHandle {
         let [timestamp, echo] = self.0.map(|(_, handle)| handle);
         match service {
@@ -117,34 +149,4 @@ pub struct Received {
     /// Where it went to.
     pub destination: IpAddr,
     metadata: UdpMetadata,
-}
-
-impl Stack<'_> {
-    /// Takes a datagram for one of the services, the payload into `payload`.
-    pub fn take_datagram(&mut self, payload: &mut [u8; MAX_PAYLOAD]) -> Option<Received> {
-        let ServiceSockets(services) = self.services?;
-        services.into_iter().find_map(|(service, handle)| {
-            let socket = self.sockets.get_mut::<Socket<'_>>(handle);
-            let (len, metadata) = socket.recv_slice(payload).ok()?;
-            let endpoint = metadata.endpoint;
-            Some(Received {
-                service,
-                len,
-                source: SocketAddr::new(endpoint.addr.into(), endpoint.port),
-                destination: metadata.local_address?.into(),
-                metadata,
-            })
-        })
-    }
-
-    /// Sends the answer to a datagram back to where it came from, with the next
-    /// [`run`](Stack::run). Returns whether there was room for it.
-    pub fn send_back(&mut self, question: &Received, answer: &[u8]) -> bool {
-        self.services.is_some_and(|services| {
-            self.sockets
-                .get_mut::<Socket<'_>>(services.handle(question.service))
-                .send_slice(answer, question.metadata)
-                .is_ok()
-        })
-    }
 }

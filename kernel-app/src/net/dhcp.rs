@@ -16,8 +16,8 @@ use core::net::Ipv4Addr;
 
 use wire::configuration::HostName;
 
-use super::NEVER_NS;
 use super::packets::BROADCAST;
+use crate::clock::NEVER_NS;
 use message::{Kind, Offer, Question, Text};
 
 const SECOND_NS: u64 = 1_000_000_000;

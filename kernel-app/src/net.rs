@@ -1,0 +1,18 @@
+//! The service as a host on a network: its addresses, and answers to everything that is no datagram for
+//! one of its services.
+//!
+//! - [`addresses`]: the addresses that it answers as;
+//! - [`stack`]: smoltcp's interface, and what goes before it;
+//! - `in_place`: ARP requests and pings, answered in the buffer they came in;
+//! - `dhcp`: the client;
+//! - `packets`: the frames that the service sends of its own accord;
+//! - [`sockets`]: the services on smoltcp's sockets (`path=smoltcp`);
+//! - `shown`: the device as smoltcp sees it.
+
+pub mod addresses;
+mod dhcp;
+mod in_place;
+mod packets;
+mod shown;
+pub mod sockets;
+pub mod stack;

@@ -1,0 +1,111 @@
+//! The addresses that the service answers as.
+//!
+//! No unsafe code.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Prefix length of link-local addresses (RFC 4291 §2.5.6).
+const LINK_LOCAL_PREFIX: u8 = 64;
+
+/// The addresses the service answers as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// Ethernet address.
+    pub mac: [u8; 6],
+    /// IPv4 address and prefix length, once there is one.
+    pub ipv4: Option<(Ipv4Addr, u8)>,
+    /// Link-local IPv6 address, made of the Ethernet address.
+    pub link_local: Ipv6Addr,
+    /// IPv6 address and prefix length from the boot arguments.
+    pub ipv6: Option<(Ipv6Addr, u8)>,
+}
+
+impl Addresses {
+    /// Addresses of a host that so far has its Ethernet address and what follows from it.
+    #[must_use]
+    pub fn new(mac: [u8; 6], ipv6: Option<(Ipv6Addr, u8)>) -> Self {
+        Self {
+            mac,
+            ipv4: None,
+            link_local: link_local(mac),
+            ipv6,
+        }
+    }
+
+    /// Whether `address` is one of them.
+    #[inline(always)]
+    #[must_use]
+    pub fn has(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => self.ipv4.is_some_and(|(own, _)| own == address),
+            IpAddr::V6(address) => {
+                self.link_local == address || self.ipv6.is_some_and(|(own, _)| own == address)
+            }
+        }
+    }
+
+    /// Whether `address` stands for many hosts, this one perhaps among them.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_group(&self, address: IpAddr) -> bool {
+        address.is_multicast()
+            || matches!(address, IpAddr::V4(v4) if v4.is_broadcast() || self.broadcast() == Some(v4))
+    }
+
+    /// The subnet's broadcast address, which /31 and /32 do not have.
+    #[inline(always)]
+    #[must_use]
+    pub fn broadcast(&self) -> Option<Ipv4Addr> {
+        let (address, prefix) = self.ipv4?;
+        let hosts = u32::MAX.checked_shr(prefix.into())?;
+        (hosts > 1).then(|| Ipv4Addr::from_bits(address.to_bits() | hosts))
+    }
+
+    /// The IPv6 address to tell people: the configured one, else the link-local one.
+    #[must_use]
+    pub fn main_ipv6(&self) -> (Ipv6Addr, u8) {
+        self.ipv6.unwrap_or((self.link_local, LINK_LOCAL_PREFIX))
+    }
+}
+
+/// The link-local address with the modified EUI-64 identifier of `mac` (RFC 4291 appendix A).
+fn link_local([a, b, c, d, e, f]: [u8; 6]) -> Ipv6Addr {
+    let words = [
+        u16::from_be_bytes([a ^ 0x02, b]),
+        u16::from_be_bytes([c, 0xff]),
+        u16::from_be_bytes([0xfe, d]),
+        u16::from_be_bytes([e, f]),
+    ];
+    Ipv6Addr::new(0xfe80, 0, 0, 0, words[0], words[1], words[2], words[3])
+}
+
+#[cfg(test)]
+mod tests {
+    use smoltcp::wire::Ipv4Cidr;
+
+    use super::*;
+
+    #[test]
+    fn link_local_is_modified_eui_64() {
+        let expected: Ipv6Addr = "fe80::5054:ff:fe12:3456".parse().unwrap();
+        assert_eq!(link_local([0x52, 0x54, 0, 0x12, 0x34, 0x56]), expected);
+    }
+
+    #[test]
+    fn groups_and_own_addresses() {
+        let mut own = Addresses::new([2, 0, 0, 0, 0, 1], None);
+        let has = |own: &Addresses, text: &str| own.has(text.parse().unwrap());
+        let is_group = |own: &Addresses, text: &str| own.is_group(text.parse().unwrap());
+        assert!(!has(&own, "10.0.2.15") && has(&own, "fe80::ff:fe00:1"));
+        assert!(!is_group(&own, "10.0.2.255") && is_group(&own, "255.255.255.255"));
+        own.ipv4 = Some((Ipv4Addr::new(10, 0, 2, 15), 24));
+        assert!(has(&own, "10.0.2.15") && is_group(&own, "10.0.2.255"));
+        assert!(is_group(&own, "224.0.0.1") && is_group(&own, "ff02::1"));
+        assert!(!is_group(&own, "10.0.2.15") && !is_group(&own, "fe80::1"));
+        for prefix in 0..=32 {
+            let address = Ipv4Addr::new(10, 0, 2, 15);
+            own.ipv4 = Some((address, prefix));
+            assert_eq!(own.broadcast(), Ipv4Cidr::new(address, prefix).broadcast());
+        }
+    }
+}
