@@ -10,7 +10,7 @@
 //! - [`stats`]: histograms and the percentile rule;
 //! - [`load`]: schedules, sequence accounting, the measuring loop;
 //! - [`image`]: disk images and packages of the unikernel;
-//! - [`target`]: what is measured, beside the unikernel: the service on Linux;
+//! - [`sut`]: the systems under test, and what each boots or starts;
 //! - [`link`]: how datagrams reach the guest;
 //! - [`machine`]: the QEMU process, from command line to shutdown;
 //! - [`host`]: this host's CPUs, other processes, and the right to measure alone;
@@ -50,6 +50,7 @@ pub mod quantity;
 pub mod random;
 pub mod report;
 pub mod stats;
-pub mod target;
+pub mod sut;
+
 pub mod terminal;
 pub mod tsc;

@@ -20,7 +20,7 @@ use crate::host::assignment::{Assignment, Requested};
 use crate::host::topology::Topology;
 use crate::machine::{AccelChoice, HostIdle, MachineType, VhostChoice};
 use crate::stats;
-use crate::target::{Responder, Target};
+use crate::sut::{Responder, Target};
 
 mod client;
 mod load;

@@ -12,7 +12,7 @@ use crate::link::LinkError;
 use crate::load::{PlanError, Protocol};
 use crate::machine::{MachineError, NoVhost};
 use crate::report::ReportError;
-use crate::target::TargetError;
+use crate::sut::TargetError;
 
 /// The exit codes and their meaning: the only list, which `--help` and the README repeat.
 pub const EXIT_CODES: [(u8, &str); 4] = [

@@ -14,9 +14,9 @@ use crate::link::tap::Pair;
 use crate::link::user::{LOOPBACK, UdpLink};
 use crate::link::{Link, LinkKind};
 use crate::report::ReportError;
-use crate::target::linux_guest::{self, DEFAULT_MEMORY_MIB, Network, Parts};
-use crate::target::linux_host::{Host, Place};
-use crate::target::{Bootable, Responder, Target, TargetError};
+use crate::sut::linux_guest::{self, DEFAULT_MEMORY_MIB, Network, Parts};
+use crate::sut::linux_host::{Host, Place};
+use crate::sut::{Bootable, Responder, Target, TargetError};
 
 /// What both are looked for by.
 const RESPONDER: &str = "fathom-responder";

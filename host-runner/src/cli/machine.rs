@@ -9,7 +9,7 @@ use super::interrupt::Interrupt;
 use super::progress::Bar;
 use crate::files::{Destination, is_trusted};
 use crate::machine::{Config, MIN_MEMORY_MIB, Machine, MachineError, Netdev};
-use crate::target::Bootable;
+use crate::sut::Bootable;
 
 /// The image's name among what is built.
 const IMAGE: &str = "fathom.elf";

@@ -8,7 +8,7 @@ use crate::host::assignment::Assignment;
 use crate::link::reflector::{self, Reflector};
 use crate::link::{Link, LinkError, LinkKind, vhost_user};
 use crate::machine::{Placement, bind_to, place_beside};
-use crate::target::Target;
+use crate::sut::Target;
 
 /// A thread that answers, and the link to it.
 pub struct Null {

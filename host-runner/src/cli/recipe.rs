@@ -10,7 +10,7 @@ use super::{CliError, linux, machine, sockets};
 use crate::link::{Family, LinkKind};
 use crate::machine::VhostChoice;
 use crate::report::Image;
-use crate::target::{Bootable, Target};
+use crate::sut::{Bootable, Target};
 
 /// Options that don't go together, with the target or at all.
 ///

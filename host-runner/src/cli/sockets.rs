@@ -5,8 +5,8 @@ use super::args::{GuestArgs, RunArgs};
 use super::boot_args;
 use super::machine::built;
 use super::values::Ip;
-use crate::target::hermit_sockets::{self, DEFAULT_MEMORY_MIB, IMAGE};
-use crate::target::{Bootable, Target};
+use crate::sut::hermit_sockets::{self, DEFAULT_MEMORY_MIB, IMAGE};
+use crate::sut::{Bootable, Target};
 
 /// Options that don't go together with the target.
 ///

@@ -23,7 +23,7 @@ use crate::load::{Arrivals, Mode, Plan, WaitRule};
 use crate::machine::{Machine, Placement, Vhost, Work};
 use crate::report::run::{GuestCounters, Losses, Sent};
 use crate::report::{Environment, Image, Run, Setting};
-use crate::target::{Bootable, Target};
+use crate::sut::{Bootable, Target};
 
 mod footprint;
 mod service;

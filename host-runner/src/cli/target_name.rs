@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use clap::ValueEnum as _;
 
-use crate::target::{Responder, Target};
+use crate::sut::{Responder, Target};
 
 /// A target, and its variant where the name says which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

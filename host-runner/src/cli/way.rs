@@ -6,7 +6,7 @@ use clap::builder::PossibleValue;
 
 use crate::link::LinkKind;
 use crate::link::user::LOOPBACK;
-use crate::target::Target;
+use crate::sut::Target;
 
 /// A way to a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

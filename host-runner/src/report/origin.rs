@@ -168,7 +168,7 @@ mod tests {
     use super::super::sample;
     use super::*;
     use crate::link::LinkKind;
-    use crate::target::Target;
+    use crate::sut::Target;
 
     fn run(target: &str, responder: Option<&str>, link: &str) -> Run {
         Run {

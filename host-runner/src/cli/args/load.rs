@@ -182,7 +182,7 @@ mod tests {
     use super::super::RunArgs;
     use super::*;
     use crate::cli::{Cli, Command};
-    use crate::target::Target;
+    use crate::sut::Target;
 
     fn run_args(line: &str) -> RunArgs {
         let line = ["fathom", "run"].into_iter().chain(line.split_whitespace());

@@ -16,7 +16,7 @@ use super::contender::Contender;
 use super::loops::Loops;
 use crate::link::LinkKind;
 use crate::machine::VhostChoice;
-use crate::target::Target;
+use crate::sut::Target;
 
 /// `fathom compare`. What a preset says, such as that of `make compare`, can be said again after it: the
 /// last word holds.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::super::target_name::TargetName;
-use crate::target::{Responder, Target};
+use crate::sut::{Responder, Target};
 
 /// A target in one of its settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::schedule::Combination;
 use crate::load::Rate;
 use crate::report::comparison::GuestEstimate;
 use crate::report::{CommonRate, Comparison, Environment, Merged, Report, Run, Skipped, Why};
-use crate::target::Target;
+use crate::sut::Target;
 
 mod account;
 

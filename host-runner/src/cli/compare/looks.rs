@@ -25,7 +25,7 @@ use crate::files;
 use crate::link::{self, Family, LinkKind};
 use crate::machine::{AccelChoice, Config, Machine, Work};
 use crate::report::Why;
-use crate::target::{Bootable, Target, command_line};
+use crate::sut::{Bootable, Target, command_line};
 
 /// How long a look may take, its boot included: ten times what it takes on two cores at rest.
 const PATIENCE: Duration = Duration::from_secs(60);

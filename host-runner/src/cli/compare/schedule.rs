@@ -7,7 +7,7 @@ use super::contender::Contender;
 use crate::load::Plan;
 use crate::random::SplitMix64;
 use crate::report::{Run, Skipped, Why, why};
-use crate::target::{Responder, Target};
+use crate::sut::{Responder, Target};
 
 /// A target on a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

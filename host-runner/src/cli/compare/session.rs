@@ -30,7 +30,7 @@ use crate::machine::MachineError;
 use crate::quantity;
 use crate::report::{CommonRate, Environment, Run, comparison};
 use crate::stats::Ended;
-use crate::target::{Target, TargetError};
+use crate::sut::{Target, TargetError};
 use crate::terminal::one_line;
 
 /// Settings that are common to the boots of a comparison.

@@ -10,7 +10,7 @@ use crate::link::reflector::Reflector;
 use crate::machine::{Machine, Work};
 use crate::report::Image;
 use crate::stats::noise::Threads;
-use crate::target::linux_host::Host;
+use crate::sut::linux_host::Host;
 
 /// Guest, process of this host, or thread of this program that answers.
 pub(super) enum Service {

@@ -10,7 +10,7 @@ use crate::cli::way::Way;
 use crate::load::{Limit, Mode, Observer as _, Plan, Rate, Sample, Tally};
 use crate::report::Setting;
 use crate::stats::{Ended, Noise, Recorder};
-use crate::target::Target;
+use crate::sut::Target;
 
 const PLAN: Plan = Plan {
     mode: Mode::Closed,
