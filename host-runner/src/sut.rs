@@ -5,7 +5,7 @@
 //!   [`modules`] and [`initramfs`] are what it boots with, [`command_line`] what it is told;
 //! - [`linux_host`]: the responder as a process on this host.
 //!
-//! The service's own image needs nothing of this: it is one file, see [`Bootable`]. No target knows of links:
+//! The service's own image needs nothing of this: it is one file, see [`BootImage`]. No target knows of links:
 //! a guest's network device is configured the same whatever is behind it.
 #![forbid(unsafe_code)]
 
@@ -18,13 +18,16 @@ use clap::ValueEnum;
 pub mod command_line;
 pub mod hermit_sockets;
 pub mod initramfs;
+mod link_choice;
 pub mod linux_guest;
 pub mod linux_host;
 pub mod modules;
 
+pub use link_choice::LinkChoice;
+
 /// What is measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Target {
+pub enum SystemKind {
     /// The service in a Hermit unikernel
     #[default]
     Hermit,
@@ -38,7 +41,7 @@ pub enum Target {
     Null,
 }
 
-impl Target {
+impl SystemKind {
     /// The name that results carry.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -87,7 +90,7 @@ impl Responder {
 
 /// What a machine is to boot.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bootable {
+pub struct BootImage {
     /// An image or a kernel.
     pub image: PathBuf,
     /// The kernel's initial file system, if it takes one.
@@ -100,7 +103,7 @@ pub struct Bootable {
     pub modern_device: bool,
 }
 
-impl Bootable {
+impl BootImage {
     /// How much is loaded to boot it, in bytes; `None` if a file is not there.
     #[must_use]
     pub fn bytes(&self) -> Option<u64> {
@@ -112,7 +115,7 @@ impl Bootable {
 
 /// Why a target can't be had.
 #[derive(Debug, thiserror::Error)]
-pub enum TargetError {
+pub enum SutError {
     /// A part of it is not there.
     #[error("the {what} {} can't be read; {remedy}", path.display())]
     Missing {

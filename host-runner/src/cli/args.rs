@@ -13,14 +13,14 @@ use clap::{Args, ValueEnum};
 
 use super::CliError;
 use super::say::say;
-use super::target_name::TargetName;
+use super::system_name::SystemName;
 use super::values::{Ip, Ip6, duration};
-use super::way::Way;
 use crate::host::assignment::{Assignment, Requested};
 use crate::host::topology::Topology;
 use crate::machine::{AccelChoice, HostIdle, MachineType, VhostChoice};
 use crate::stats;
-use crate::sut::{Responder, Target};
+use crate::sut::LinkChoice;
+use crate::sut::{Responder, SystemKind};
 
 mod client;
 mod load;
@@ -38,10 +38,10 @@ pub struct RunArgs {
     /// Target: hermit, hermit:smoltcp, hermit-sockets, linux-guest:MODE, linux-host:MODE (MODE is blocking, busy, io_uring
     /// or, for linux-host on link tap, af_xdp), null
     #[arg(long = "target", value_name = "NAME", default_value = "hermit")]
-    pub name: TargetName,
+    pub name: SystemName,
     /// How datagrams reach the service [default: vhost-user; loopback for linux-host]
     #[arg(long, value_enum)]
-    pub link: Option<Way>,
+    pub link: Option<LinkChoice>,
     /// Measure over IPv6 (not on link user)
     #[arg(long)]
     pub ipv6: bool,
@@ -68,7 +68,7 @@ pub struct RunArgs {
 impl RunArgs {
     /// Returns the target to measure.
     #[must_use]
-    pub const fn target(&self) -> Target {
+    pub const fn target(&self) -> SystemKind {
         self.name.target
     }
 
@@ -77,7 +77,7 @@ impl RunArgs {
     #[must_use]
     pub fn responder(&self) -> Option<Responder> {
         let by_boot_arg = || {
-            (self.target() == Target::Hermit && self.guest.path() == Some(SMOLTCP))
+            (self.target() == SystemKind::Hermit && self.guest.path() == Some(SMOLTCP))
                 .then_some(Responder::Smoltcp)
         };
         let responder = self.name.responder_or(self.linux.responder);

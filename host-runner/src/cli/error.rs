@@ -12,7 +12,7 @@ use crate::link::LinkError;
 use crate::load::{PlanError, Protocol};
 use crate::machine::{MachineError, NoVhost};
 use crate::report::ReportError;
-use crate::sut::TargetError;
+use crate::sut::SutError;
 
 /// The exit codes and their meaning: the only list, which `--help` and the README repeat.
 pub const EXIT_CODES: [(u8, &str); 4] = [
@@ -98,7 +98,7 @@ pub enum CliError {
     NoVhost(#[from] NoVhost),
     /// The service on Linux could not be set up, or failed.
     #[error(transparent)]
-    Target(#[from] TargetError),
+    Sut(#[from] SutError),
     /// The link could not be set up, or failed.
     #[error(transparent)]
     Link(#[from] LinkError),
@@ -175,7 +175,7 @@ impl CliError {
             | Self::Untrusted { .. }
             | Self::Machine(_)
             | Self::NoVhost(_)
-            | Self::Target(_)
+            | Self::Sut(_)
             | Self::Link(_)
             | Self::Look(_)
             | Self::Lock(_)

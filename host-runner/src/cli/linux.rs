@@ -8,15 +8,15 @@ use super::boot_args;
 use super::interrupt::Interrupt;
 use super::machine::built;
 use super::values::Ip;
-use super::way::Way;
 use crate::files::Destination;
 use crate::link::tap::Pair;
 use crate::link::user::{LOOPBACK, UdpLink};
 use crate::link::{Link, LinkKind};
 use crate::report::ReportError;
+use crate::sut::LinkChoice;
 use crate::sut::linux_guest::{self, DEFAULT_MEMORY_MIB, Network, Parts};
 use crate::sut::linux_host::{Host, Place};
-use crate::sut::{Bootable, Responder, Target, TargetError};
+use crate::sut::{BootImage, Responder, SutError, SystemKind};
 
 /// What both are looked for by.
 const RESPONDER: &str = "fathom-responder";
@@ -32,7 +32,7 @@ pub fn check(args: &RunArgs) -> Result<(), CliError> {
     let kernel = linux.kernel.is_some() || linux.modules.is_some();
     let is_smoltcp = args.responder() == Some(Responder::Smoltcp);
     let problem = match args.target() {
-        Target::Hermit
+        SystemKind::Hermit
             if is_smoltcp && args.guest.path() != Some(SMOLTCP) && args.guest.path().is_some() =>
         {
             Some(
@@ -42,44 +42,44 @@ pub fn check(args: &RunArgs) -> Result<(), CliError> {
         _ if is_named_twice && args.name.responder != linux.responder => {
             Some("`--target` names another mode than `--responder`: leave one of them out")
         }
-        Target::Null if args.ipv6 || args.guest.pcap.is_some() => {
+        SystemKind::Null if args.ipv6 || args.guest.pcap.is_some() => {
             Some("null has no guest: leave out `--ipv6` and `--pcap`")
         }
-        Target::Null if args.guest.ip.is_some() => Some("null has no guest: leave out `--ip`"),
-        Target::Hermit | Target::HermitSockets | Target::Null
+        SystemKind::Null if args.guest.ip.is_some() => Some("null has no guest: leave out `--ip`"),
+        SystemKind::Hermit | SystemKind::HermitSockets | SystemKind::Null
             if kernel || linux.responder.is_some() =>
         {
             Some(
                 "this target has no Linux: use `--responder`, `--kernel` and `--modules` with a target that has one",
             )
         }
-        Target::LinuxGuest if args.ipv6 => {
+        SystemKind::LinuxGuest if args.ipv6 => {
             Some("the Linux guest's service has no IPv6 address: leave out `--ipv6`")
         }
-        Target::LinuxGuest if args.guest.ip6.is_some() => {
+        SystemKind::LinuxGuest if args.guest.ip6.is_some() => {
             Some("the Linux guest's service has no IPv6 address: leave out `--ip6`")
         }
-        Target::LinuxGuest if args.guest.ip == Some(Ip::Dhcp) => {
+        SystemKind::LinuxGuest if args.guest.ip == Some(Ip::Dhcp) => {
             Some("the Linux guest asks no DHCP server: use `--ip A.B.C.D/N`")
         }
-        Target::LinuxGuest if !args.guest.boot_arg.is_empty() || args.guest.log.is_some() => {
+        SystemKind::LinuxGuest if !args.guest.boot_arg.is_empty() || args.guest.log.is_some() => {
             Some("`--boot-arg` and `--log` are the unikernel's: leave them out")
         }
-        Target::LinuxGuest if args.guest.image.is_some() => {
+        SystemKind::LinuxGuest if args.guest.image.is_some() => {
             Some("the Linux guest has no image: name a kernel with `--kernel PATH`")
         }
-        Target::LinuxGuest | Target::LinuxHost
+        SystemKind::LinuxGuest | SystemKind::LinuxHost
             if args.responder() == Some(Responder::AfXdp) && !is_wire(args) =>
         {
             Some("af_xdp takes frames from one end of a wire: use `--target linux-host --link tap`")
         }
-        Target::LinuxHost if args.ipv6 => {
+        SystemKind::LinuxHost if args.ipv6 => {
             Some("linux-host has no IPv6 address: leave out `--ipv6`")
         }
-        Target::LinuxHost if args.guest.pcap.is_some() => {
+        SystemKind::LinuxHost if args.guest.pcap.is_some() => {
             Some("there is no QEMU to capture what goes to linux-host: leave out `--pcap`")
         }
-        Target::LinuxHost if kernel => {
+        SystemKind::LinuxHost if kernel => {
             Some("linux-host runs on the host's own kernel: leave out `--kernel` and `--modules`")
         }
         _ => None,
@@ -89,15 +89,15 @@ pub fn check(args: &RunArgs) -> Result<(), CliError> {
 
 /// Whether the service is a process at one end of a wire of its own.
 fn is_wire(args: &RunArgs) -> bool {
-    args.target() == Target::LinuxHost && args.link == Some(Way::Link(LinkKind::Tap))
+    args.target() == SystemKind::LinuxHost && args.link == Some(LinkChoice::Link(LinkKind::Tap))
 }
 
 /// Puts the guest together, with its file system in `scratch`.
 ///
 /// # Errors
 ///
-/// [`CliError::Target`] if a part is missing.
-pub fn guest(args: &RunArgs, scratch: &Path) -> Result<Bootable, CliError> {
+/// [`CliError::Sut`] if a part is missing.
+pub fn guest(args: &RunArgs, scratch: &Path) -> Result<BootImage, CliError> {
     let (kernel, modules) = (args.linux.kernel.clone(), args.linux.modules.clone());
     let parts = Parts {
         tsc_khz: boot_args::guest_tsc_khz(&args.guest),
@@ -130,11 +130,11 @@ pub fn responder() -> Result<PathBuf, CliError> {
 /// [`CliError::Interrupted`] on Ctrl-C, else what was in the way.
 pub fn host(
     args: &RunArgs,
-    way: Way,
+    way: LinkChoice,
     log: Destination,
     interrupt: &Interrupt,
 ) -> Result<(Host, Box<dyn Link>), CliError> {
-    let Way::Link(_) = way else {
+    let LinkChoice::Link(_) = way else {
         let host = start(args, Place::loopback(), log, interrupt)?;
         let link = UdpLink::connect(LOOPBACK, host.address())?;
         return Ok((host, Box::new(link)));
@@ -165,7 +165,7 @@ fn start(
     let mode = args.responder().unwrap_or_default();
     match Host::start(&program, mode, place, log, &|| interrupt.is_set()) {
         Ok(host) => Ok(host),
-        Err(TargetError::Cancelled) => Err(CliError::Interrupted),
+        Err(SutError::Cancelled) => Err(CliError::Interrupted),
         Err(error) => Err(error.into()),
     }
 }

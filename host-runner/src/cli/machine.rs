@@ -9,7 +9,7 @@ use super::interrupt::Interrupt;
 use super::progress::Bar;
 use crate::files::{Destination, is_trusted};
 use crate::machine::{Config, MIN_MEMORY_MIB, Machine, MachineError, Netdev};
-use crate::sut::Bootable;
+use crate::sut::BootImage;
 
 /// The image's name among what is built.
 const IMAGE: &str = "fathom.elf";
@@ -59,8 +59,8 @@ fn built_in(ours: Option<&Path>, here: &Path, name: &str) -> Result<PathBuf, Cli
 /// # Errors
 ///
 /// [`CliError::Usage`] if its boot arguments can't be handed over, else as [`built`].
-pub fn hermit(guest: &GuestArgs, idle: Idle) -> Result<Bootable, CliError> {
-    Ok(Bootable {
+pub fn hermit(guest: &GuestArgs, idle: Idle) -> Result<BootImage, CliError> {
+    Ok(BootImage {
         image: image(guest.image.as_deref())?,
         initrd: None,
         boot_args: boot_args::line(guest, idle)?,
@@ -76,7 +76,7 @@ pub fn hermit(guest: &GuestArgs, idle: Idle) -> Result<Bootable, CliError> {
 /// [`CliError::Interrupted`] on Ctrl-C, else what was in the way.
 pub fn boot(
     guest: &GuestArgs,
-    bootable: Bootable,
+    bootable: BootImage,
     netdev: Netdev,
     console_log: Destination,
     interrupt: &Interrupt,
@@ -88,7 +88,7 @@ pub fn boot(
 #[must_use]
 pub fn config(
     guest: &GuestArgs,
-    bootable: Bootable,
+    bootable: BootImage,
     netdev: Netdev,
     console_log: Destination,
 ) -> Config {

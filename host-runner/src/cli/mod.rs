@@ -1,10 +1,9 @@
 //! The command line and the commands behind it.
 //!
 //! - [`args`]: what can be asked for;
-//! - [`target_name`]: how targets are named;
+//! - [`system_name`]: how targets are named;
 //! - [`values`]: how durations and addresses are written;
 //! - [`boot_args`]: from options to the guest's boot arguments;
-//! - [`way`]: the links, and which target is at the end of which;
 //! - [`linux`]: the targets on Linux;
 //! - [`null`]: the target that is a thread;
 //! - [`machine`]: booting with a progress bar;
@@ -53,10 +52,9 @@ pub mod serve;
 pub mod sockets;
 pub mod status;
 pub mod subject;
-pub mod target_name;
+pub mod system_name;
 pub mod turn;
 pub mod values;
-pub mod way;
 
 pub use error::CliError;
 use help::TEMPLATE;

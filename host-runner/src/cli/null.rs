@@ -3,12 +3,12 @@
 use std::sync::mpsc;
 
 use super::CliError;
-use super::way::Way;
 use crate::host::assignment::Assignment;
 use crate::link::reflector::{self, Reflector};
 use crate::link::{Link, LinkError, LinkKind, vhost_user};
 use crate::machine::{Placement, bind_to, place_beside};
-use crate::sut::Target;
+use crate::sut::LinkChoice;
+use crate::sut::SystemKind;
 
 /// A thread that answers, and the link to it.
 pub struct Null {
@@ -28,7 +28,7 @@ impl Null {
     /// # Errors
     ///
     /// [`CliError::Link`] if there can be no such link here.
-    pub fn start(way: Way, assignment: Option<&Assignment>) -> Result<Self, CliError> {
+    pub fn start(way: LinkChoice, assignment: Option<&Assignment>) -> Result<Self, CliError> {
         // The thread is there before this one gets the right to go first, which it would inherit.
         let (tell, told) = mpsc::channel();
         let prepare = move || {
@@ -37,16 +37,16 @@ impl Null {
             }
         };
         let (reflector, link) = match way {
-            Way::Link(LinkKind::User) => {
-                let problem = way.obstacle(Target::Null).unwrap_or_default();
+            LinkChoice::Link(LinkKind::User) => {
+                let problem = way.incompatibility(SystemKind::Null).unwrap_or_default();
                 return Err(CliError::Usage(problem));
             }
-            Way::Link(LinkKind::VhostUser) => boxed(vhost_user::reflector::start(prepare)),
-            Way::Link(LinkKind::Unix) => boxed(reflector::on_unix(prepare)),
-            Way::Link(LinkKind::Tap) => boxed(reflector::on_tap(prepare)),
-            Way::Loopback => boxed(reflector::on_loopback(prepare)),
+            LinkChoice::Link(LinkKind::VhostUser) => boxed(vhost_user::reflector::start(prepare)),
+            LinkChoice::Link(LinkKind::Unix) => boxed(reflector::on_unix(prepare)),
+            LinkChoice::Link(LinkKind::Tap) => boxed(reflector::on_tap(prepare)),
+            LinkChoice::Loopback => boxed(reflector::on_loopback(prepare)),
         }?;
-        let is_polled = matches!(way, Way::Link(kind) if kind.is_polled());
+        let is_polled = matches!(way, LinkChoice::Link(kind) if kind.is_polled());
         let placement = place_beside(is_polled, assignment);
         if let Some(cpu) = placement.cpu() {
             // It waits for this, so it hears it.

@@ -5,12 +5,12 @@ use std::path::Path;
 use super::args::RunArgs;
 use super::boot_args::{self, Idle};
 use super::values::Ip;
-use super::way::Way;
 use super::{CliError, linux, machine, sockets};
 use crate::link::{Family, LinkKind};
 use crate::machine::VhostChoice;
 use crate::report::Image;
-use crate::sut::{Bootable, Target};
+use crate::sut::LinkChoice;
+use crate::sut::{BootImage, SystemKind};
 
 /// Options that don't go together, with the target or at all.
 ///
@@ -21,23 +21,23 @@ pub fn check(args: &RunArgs) -> Result<(), CliError> {
     boot_args::line(&args.hermit(), Idle::Spin)?;
     args.load.plan()?.check_packet(family(args), None)?;
     let way = way(args);
-    let problem = way.obstacle(args.target()).or(match way {
-        Way::Link(LinkKind::User) if args.ipv6 => {
+    let problem = way.incompatibility(args.target()).or(match way {
+        LinkChoice::Link(LinkKind::User) if args.ipv6 => {
             Some("QEMU's user network forwards no IPv6: use `--ipv6` with another link")
         }
-        Way::Link(LinkKind::User) | Way::Loopback => None,
-        Way::Link(_) if args.guest.ip == Some(Ip::Dhcp) => {
+        LinkChoice::Link(LinkKind::User) | LinkChoice::Loopback => None,
+        LinkChoice::Link(_) if args.guest.ip == Some(Ip::Dhcp) => {
             Some("there is no DHCP server on this link: use `--ip dhcp` with `--link user`")
         }
-        Way::Link(_) if args.guest.host_port != 0 => {
+        LinkChoice::Link(_) if args.guest.host_port != 0 => {
             Some("this link has no host port: use `--host-port` with `--link user`")
         }
-        Way::Link(_) => None,
+        LinkChoice::Link(_) => None,
     });
-    let is_native = matches!(args.target(), Target::LinuxHost | Target::Null);
+    let is_native = matches!(args.target(), SystemKind::LinuxHost | SystemKind::Null);
     let problem = problem.or(match way {
         _ if args.guest.vhost != VhostChoice::On => None,
-        Way::Link(LinkKind::Tap) if !is_native => None,
+        LinkChoice::Link(LinkKind::Tap) if !is_native => None,
         _ => Some("vhost-net serves a guest on a tap device: use `--vhost on` with `--link tap`"),
     });
     problem.map_or(Ok(()), |problem| Err(CliError::Usage(problem)))?;
@@ -46,8 +46,8 @@ pub fn check(args: &RunArgs) -> Result<(), CliError> {
 }
 
 /// The way to the service: the one asked for, else the best that needs no privilege.
-pub(super) fn way(args: &RunArgs) -> Way {
-    args.link.unwrap_or(Way::best(args.target()))
+pub(super) fn way(args: &RunArgs) -> LinkChoice {
+    args.link.unwrap_or(LinkChoice::best(args.target()))
 }
 
 /// The address family to measure over.
@@ -61,7 +61,7 @@ pub enum Recipe {
     /// A machine with a guest.
     Guest {
         /// What it boots.
-        bootable: Bootable,
+        bootable: BootImage,
         /// The same for the record.
         image: Image,
     },
@@ -79,11 +79,11 @@ impl Recipe {
     /// [`CliError`] if one is missing.
     pub fn find(args: &RunArgs, scratch: &Path) -> Result<Self, CliError> {
         let bootable = match args.target() {
-            Target::Hermit => machine::hermit(&args.hermit(), Idle::Spin)?,
-            Target::HermitSockets => sockets::guest(&args.guest)?,
-            Target::LinuxGuest => linux::guest(args, scratch)?,
-            Target::LinuxHost => return Ok(Self::Host),
-            Target::Null => return Ok(Self::Thread),
+            SystemKind::Hermit => machine::hermit(&args.hermit(), Idle::Spin)?,
+            SystemKind::HermitSockets => sockets::guest(&args.guest)?,
+            SystemKind::LinuxGuest => linux::guest(args, scratch)?,
+            SystemKind::LinuxHost => return Ok(Self::Host),
+            SystemKind::Null => return Ok(Self::Thread),
         };
         let image = Image::read(&bootable.image).map_err(|source| CliError::Image {
             path: bootable.image.clone(),

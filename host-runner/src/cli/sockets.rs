@@ -6,7 +6,7 @@ use super::boot_args;
 use super::machine::built;
 use super::values::Ip;
 use crate::sut::hermit_sockets::{self, DEFAULT_MEMORY_MIB, IMAGE};
-use crate::sut::{Bootable, Target};
+use crate::sut::{BootImage, SystemKind};
 
 /// Options that don't go together with the target.
 ///
@@ -14,7 +14,7 @@ use crate::sut::{Bootable, Target};
 ///
 /// [`CliError::Usage`] for the first that doesn't.
 pub fn check(args: &RunArgs) -> Result<(), CliError> {
-    if args.target() != Target::HermitSockets {
+    if args.target() != SystemKind::HermitSockets {
         return Ok(());
     }
     if args.ipv6 {
@@ -39,9 +39,9 @@ pub fn check(args: &RunArgs) -> Result<(), CliError> {
 ///
 /// # Errors
 ///
-/// [`CliError::Target`] if it is missing, [`CliError::Usage`] if its boot arguments can't be handed
+/// [`CliError::Sut`] if it is missing, [`CliError::Usage`] if its boot arguments can't be handed
 /// over.
-pub fn guest(guest: &GuestArgs) -> Result<Bootable, CliError> {
+pub fn guest(guest: &GuestArgs) -> Result<BootImage, CliError> {
     let image = match &guest.image {
         Some(image) => image.clone(),
         None => built(IMAGE)?.join(IMAGE),

@@ -11,7 +11,6 @@ use super::interrupt::Interrupt;
 use super::measure::{Conditions, Measured, measure};
 use super::null::Null;
 use super::recipe::{Recipe, family, way};
-use super::way::Way;
 use super::{CliError, linux, machine};
 use crate::files::Destination;
 use crate::host::activity::Observed;
@@ -23,7 +22,8 @@ use crate::load::{Arrivals, Mode, Plan, WaitRule};
 use crate::machine::{Machine, Placement, Vhost, Work};
 use crate::report::run::{GuestCounters, Losses, Sent};
 use crate::report::{Environment, Image, Run, Setting};
-use crate::sut::{Bootable, Target};
+use crate::sut::LinkChoice;
+use crate::sut::{BootImage, SystemKind};
 
 mod footprint;
 mod service;
@@ -84,7 +84,7 @@ impl Subject {
     fn guest(
         args: &RunArgs,
         assignment: Option<Assignment>,
-        (bootable, image): (Bootable, Image),
+        (bootable, image): (BootImage, Image),
         console_log: Destination,
         first: FirstRequest,
         interrupt: &Interrupt,
@@ -92,8 +92,8 @@ impl Subject {
         let image_bytes = bootable.bytes();
         let memory_bytes = u64::from(bootable.memory_mib) << 20;
         let way = way(args);
-        let Way::Link(kind) = way else {
-            let problem = way.obstacle(args.target()).unwrap_or_default();
+        let LinkChoice::Link(kind) = way else {
+            let problem = way.incompatibility(args.target()).unwrap_or_default();
             return Err(CliError::Usage(problem));
         };
         let vhost = vhost_for(kind, args)?;
@@ -202,7 +202,7 @@ impl Subject {
         let null = Null::start(way(args), assignment.as_ref())?;
         Ok(Self {
             setting: Setting {
-                target: Target::Null.name().to_owned(),
+                target: SystemKind::Null.name().to_owned(),
                 responder: None,
                 address: "a thread of this process".to_owned(),
                 link: null.link.name().to_owned(),

@@ -168,7 +168,7 @@ mod tests {
     use super::super::sample;
     use super::*;
     use crate::link::LinkKind;
-    use crate::sut::Target;
+    use crate::sut::SystemKind;
 
     fn run(target: &str, responder: Option<&str>, link: &str) -> Run {
         Run {
@@ -227,13 +227,13 @@ mod tests {
 
     #[test]
     fn every_target_and_link_has_words_and_what_is_native_a_mark() {
-        for target in Target::value_variants() {
+        for target in SystemKind::value_variants() {
             let name = target.name();
             assert!(answered_by(name, None).is_some(), "{name}");
             for link in LinkKind::value_variants() {
                 assert!(link_description(name, link.name(), false).is_some());
             }
-            let is_native = matches!(target, Target::LinuxHost | Target::Null);
+            let is_native = matches!(target, SystemKind::LinuxHost | SystemKind::Null);
             assert_eq!(mark(name, "loopback").is_some(), is_native, "{name}");
         }
         assert_eq!(

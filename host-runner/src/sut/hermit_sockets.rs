@@ -8,7 +8,7 @@
 
 use std::path::PathBuf;
 
-use super::{Bootable, TargetError};
+use super::{BootImage, SutError};
 use crate::files;
 
 /// The image's name among what is built.
@@ -23,21 +23,17 @@ pub const DEFAULT_MEMORY_MIB: u32 = 32;
 ///
 /// # Errors
 ///
-/// [`TargetError::Missing`] if it is not there.
-pub fn bootable(
-    image: PathBuf,
-    boot_args: String,
-    memory_mib: u32,
-) -> Result<Bootable, TargetError> {
+/// [`SutError::Missing`] if it is not there.
+pub fn bootable(image: PathBuf, boot_args: String, memory_mib: u32) -> Result<BootImage, SutError> {
     if let Err(source) = files::open(&image) {
-        return Err(TargetError::Missing {
+        return Err(SutError::Missing {
             what: "image",
             path: image,
             remedy: "build it with `make sockets`",
             source,
         });
     }
-    Ok(Bootable {
+    Ok(BootImage {
         image,
         initrd: None,
         boot_args,

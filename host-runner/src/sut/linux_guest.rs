@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Read};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use super::{Bootable, Responder, TargetError, command_line, initramfs, modules};
+use super::{BootImage, Responder, SutError, command_line, initramfs, modules};
 use crate::files::{self, Destination};
 
 /// The least memory that Debian's cloud kernel boots in with this file system, in MiB: in 72 it
@@ -85,23 +85,23 @@ impl Parts {
     ///
     /// # Errors
     ///
-    /// [`TargetError`] if a part is missing or the memory does not do.
+    /// [`SutError`] if a part is missing or the memory does not do.
     pub fn assemble(
         &self,
         initrd: PathBuf,
         responder: Responder,
         network: Network,
         memory_mib: u32,
-    ) -> Result<Bootable, TargetError> {
+    ) -> Result<BootImage, SutError> {
         if memory_mib < self.least_memory_mib {
-            return Err(TargetError::TooLittleMemory {
+            return Err(SutError::TooLittleMemory {
                 memory_mib,
                 least_mib: self.least_memory_mib,
             });
         }
         let missing = |what, path: &Path| {
             let path = path.to_owned();
-            move |source| TargetError::Missing {
+            move |source| SutError::Missing {
                 what,
                 path,
                 remedy: REMEDY,
@@ -111,7 +111,7 @@ impl Parts {
         let is_kernel = files::open(&self.kernel).and_then(is_kernel);
         if !is_kernel.map_err(missing("Linux kernel", &self.kernel))? {
             let path = self.kernel.clone();
-            return Err(TargetError::NotAKernel { path });
+            return Err(SutError::NotAKernel { path });
         }
         let program = files::read(&self.responder, MAX_RESPONDER)
             .map_err(missing("responder", &self.responder))?;
@@ -122,11 +122,11 @@ impl Parts {
         Destination::from(&initrd)
             .create()
             .and_then(|file| initramfs::write(BufWriter::new(file), &program, &modules))
-            .map_err(|source| TargetError::Initramfs {
+            .map_err(|source| SutError::Initramfs {
                 path: initrd.clone(),
                 source,
             })?;
-        Ok(Bootable {
+        Ok(BootImage {
             image: self.kernel.clone(),
             initrd: Some(initrd),
             boot_args: command_line::line(
@@ -172,7 +172,7 @@ mod tests {
         port: 9000,
     };
 
-    fn assemble(built: &Path, memory_mib: u32) -> Result<Bootable, TargetError> {
+    fn assemble(built: &Path, memory_mib: u32) -> Result<BootImage, SutError> {
         let parts = Parts::locate(built, None, None);
         parts.assemble(built.join("initrd"), Responder::Busy, NETWORK, memory_mib)
     }

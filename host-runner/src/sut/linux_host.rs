@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 
-use super::{Responder, TargetError};
+use super::{Responder, SutError};
 use crate::host::assignment::Assignment;
 use crate::machine::Placement;
 use crate::machine::child;
@@ -55,14 +55,14 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// [`TargetError`] if it can't be started or refuses; no process is left running.
+    /// [`SutError`] if it can't be started or refuses; no process is left running.
     pub fn start(
         program: &Path,
         mode: Responder,
         place: Place,
         log: File,
         cancelled: &dyn Fn() -> bool,
-    ) -> Result<Self, TargetError> {
+    ) -> Result<Self, SutError> {
         let mut command = Command::new(program);
         command.args(["--mode", mode.name(), "--listen"]);
         command.arg(place.listen.to_string());
@@ -70,7 +70,7 @@ impl Host {
             child::enter(&mut command, namespace);
         }
         child::tie_to_this_thread(&mut command, Vec::new());
-        let process = Process::start(command, log).map_err(|source| TargetError::NotStarted {
+        let process = Process::start(command, log).map_err(|source| SutError::NotStarted {
             path: program.to_owned(),
             source,
         })?;
@@ -113,8 +113,8 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// [`TargetError::Refused`] or [`TargetError::Ended`].
-    pub fn check(&self) -> Result<(), TargetError> {
+    /// [`SutError::Refused`] or [`SutError::Ended`].
+    pub fn check(&self) -> Result<(), SutError> {
         if !self.process.in_trouble() {
             return Ok(());
         }
@@ -131,34 +131,34 @@ impl Host {
     }
 }
 
-fn wait(process: &Process, cancelled: &dyn Fn() -> bool) -> Result<wire::Ready, TargetError> {
+fn wait(process: &Process, cancelled: &dyn Fn() -> bool) -> Result<wire::Ready, SutError> {
     let deadline = Instant::now() + READY_TIMEOUT;
     let settled = |seen: &Seen| seen.console.ready().is_some() || failure(seen).is_some();
     while !process.wait_until(CANCEL_INTERVAL, settled) {
         if cancelled() {
-            return Err(TargetError::Cancelled);
+            return Err(SutError::Cancelled);
         }
         if Instant::now() >= deadline {
-            return Err(TargetError::NotReady {
+            return Err(SutError::NotReady {
                 waited_ms: READY_TIMEOUT.as_millis(),
             });
         }
     }
     process.seen(|seen| match (failure(seen), seen.console.ready()) {
         (Some(error), _) => Err(error),
-        (None, Some(ready)) => ready.map_err(TargetError::BadReadyLine),
+        (None, Some(ready)) => ready.map_err(SutError::BadReadyLine),
         // Settled is one or the other.
-        (None, None) => Err(TargetError::Cancelled),
+        (None, None) => Err(SutError::Cancelled),
     })
 }
 
 /// What ended it, if anything did: its own words go before how it ended.
-fn failure(seen: &Seen) -> Option<TargetError> {
+fn failure(seen: &Seen) -> Option<SutError> {
     if let Some(message) = seen.console.fatal() {
         let message = message.to_owned();
-        return Some(TargetError::Refused { message });
+        return Some(SutError::Refused { message });
     }
-    seen.exit.map(|status| TargetError::Ended {
+    seen.exit.map(|status| SutError::Ended {
         status,
         stderr: seen.stderr.text(),
     })
@@ -174,7 +174,7 @@ mod tests {
     const READY: &str = "FATHOM READY ip=127.0.0.1/8 ip6=none port=4242 mac=none boot_us=1 \
                          boot_id=00000007 counters=none";
 
-    fn start(script: &str, cancelled: bool) -> Result<Host, TargetError> {
+    fn start(script: &str, cancelled: bool) -> Result<Host, SutError> {
         let directory = tempfile::tempdir().unwrap();
         let program = directory.path().join("responder");
         fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn its_own_words_go_before_how_it_ended() {
         let error = start("echo 'FATHOM FATAL no such mode'; exit 1", false).unwrap_err();
-        assert!(matches!(error, TargetError::Refused { .. }), "{error}");
+        assert!(matches!(error, SutError::Refused { .. }), "{error}");
         assert!(error.to_string().contains("no such mode"));
         let error = start("echo trouble >&2; exit 3", false).unwrap_err();
         assert!(error.to_string().contains("exit status: 3"), "{error}");
@@ -210,15 +210,12 @@ mod tests {
         let host = start(&format!("echo '{READY}'; sleep 60"), false).unwrap();
         host.process.signal(rustix::process::Signal::KILL);
         host.process.wait_for_exit(Duration::from_secs(20));
-        assert!(matches!(host.check(), Err(TargetError::Ended { .. })));
+        assert!(matches!(host.check(), Err(SutError::Ended { .. })));
     }
 
     #[test]
     fn waiting_can_be_given_up_and_a_program_must_be_there() {
-        assert!(matches!(
-            start("sleep 60", true),
-            Err(TargetError::Cancelled)
-        ));
+        assert!(matches!(start("sleep 60", true), Err(SutError::Cancelled)));
         let log = tempfile::tempfile().unwrap();
         let missing = Path::new("/nonexistent/responder");
         let error = Host::start(missing, Responder::Busy, Place::loopback(), log, &|| false);

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use object::{Object as _, ObjectSection as _};
 
-use super::TargetError;
+use super::SutError;
 use crate::files::read as read_file;
 
 /// What brings up a virtio network device on PCI. A kernel that has one built in has no module of
@@ -34,9 +34,9 @@ pub struct Module {
 ///
 /// # Errors
 ///
-/// [`TargetError`] if one of them can't be read, or needs one that is not there.
-pub fn find(directory: &Path) -> Result<Vec<Module>, TargetError> {
-    let files = files(directory).map_err(|source| TargetError::Missing {
+/// [`SutError`] if one of them can't be read, or needs one that is not there.
+pub fn find(directory: &Path) -> Result<Vec<Module>, SutError> {
+    let files = files(directory).map_err(|source| SutError::Missing {
         what: "directory of kernel modules",
         path: directory.to_owned(),
         remedy: "run `make linux-guest`, or name another with `--modules DIR`",
@@ -48,7 +48,7 @@ pub fn find(directory: &Path) -> Result<Vec<Module>, TargetError> {
         let Some(path) = files.get(&name).filter(|_| !read.contains_key(&name)) else {
             continue;
         };
-        let content = read_file(path, MAX_MODULE).map_err(|source| TargetError::Missing {
+        let content = read_file(path, MAX_MODULE).map_err(|source| SutError::Missing {
             what: "kernel module",
             path: path.clone(),
             remedy: "run `make linux-guest` again",
@@ -92,8 +92,8 @@ fn files(directory: &Path) -> std::io::Result<BTreeMap<String, PathBuf>> {
 }
 
 /// The modules that the module at `path` needs.
-fn needs(path: &Path, content: &[u8]) -> Result<Vec<String>, TargetError> {
-    let bad = |reason: &str| TargetError::BadModule {
+fn needs(path: &Path, content: &[u8]) -> Result<Vec<String>, SutError> {
+    let bad = |reason: &str| SutError::BadModule {
         path: path.to_owned(),
         reason: reason.to_owned(),
     };
@@ -119,14 +119,14 @@ fn depends(modinfo: &[u8]) -> Vec<String> {
 }
 
 /// The names of all modules, each after those that it needs.
-fn order(needs: &BTreeMap<String, Vec<String>>) -> Result<Vec<String>, TargetError> {
+fn order(needs: &BTreeMap<String, Vec<String>>) -> Result<Vec<String>, SutError> {
     let mut order: Vec<String> = Vec::new();
     let is_needed_first = |order: &[String], name: &str| !order.iter().any(|it| it == name);
     while order.len() < needs.len() {
         let before = order.len();
         for (name, needed) in needs {
             if let Some(missing) = needed.iter().find(|needed| !needs.contains_key(*needed)) {
-                return Err(TargetError::ModuleMissing {
+                return Err(SutError::ModuleMissing {
                     module: name.clone(),
                     needed: missing.clone(),
                 });
@@ -140,7 +140,7 @@ fn order(needs: &BTreeMap<String, Vec<String>>) -> Result<Vec<String>, TargetErr
             // Each waits for another: a circle, which no kernel builds.
             let module = needs.keys().find(|name| is_needed_first(&order, name));
             let module = module.cloned().unwrap_or_default();
-            return Err(TargetError::ModuleMissing {
+            return Err(SutError::ModuleMissing {
                 needed: format!("{module} itself, in a circle"),
                 module,
             });

@@ -9,14 +9,14 @@ use super::super::CliError;
 use super::super::args::{
     GuestArgs, HostArgs, LinuxArgs, LoadArgs, OutputArgs, RunArgs, ValidityArgs,
 };
-use super::super::target_name::TargetName;
+use super::super::system_name::SystemName;
 use super::super::values::duration;
-use super::super::way::Way;
 use super::contender::Contender;
 use super::loops::Loops;
 use crate::link::LinkKind;
 use crate::machine::VhostChoice;
-use crate::sut::Target;
+use crate::sut::LinkChoice;
+use crate::sut::SystemKind;
 
 /// `fathom compare`. What a preset says, such as that of `make compare`, can be said again after it: the
 /// last word holds.
@@ -41,7 +41,7 @@ pub struct CompareArgs {
         overrides_with = "links",
         default_value = "vhost-user"
     )]
-    pub links: Vec<Way>,
+    pub links: Vec<LinkChoice>,
     /// How many rounds: in each, every target is booted and measured once on every link
     #[arg(long, value_name = "N", overrides_with = "repeat", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub repeat: u32,
@@ -119,23 +119,26 @@ impl CompareArgs {
 
     /// What `fathom run` would be told, to measure `contender` over `way`.
     #[must_use]
-    pub fn run_args(&self, contender: Contender, way: Way) -> RunArgs {
-        let is_linux_guest = contender.target == Target::LinuxGuest;
+    pub fn run_args(&self, contender: Contender, way: LinkChoice) -> RunArgs {
+        let is_linux_guest = contender.target == SystemKind::LinuxGuest;
         let mut guest = self.guest.clone();
-        if contender.target != Target::Hermit {
+        if contender.target != SystemKind::Hermit {
             // These are the unikernel's.
             guest.image = None;
             guest.boot_arg.clear();
         }
-        if !matches!(contender.target, Target::Hermit | Target::HermitSockets) {
+        if !matches!(
+            contender.target,
+            SystemKind::Hermit | SystemKind::HermitSockets
+        ) {
             guest.log = None;
         }
-        let is_native = matches!(contender.target, Target::LinuxHost | Target::Null);
-        if is_native || way != Way::Link(LinkKind::Tap) {
+        let is_native = matches!(contender.target, SystemKind::LinuxHost | SystemKind::Null);
+        if is_native || way != LinkChoice::Link(LinkKind::Tap) {
             guest.vhost = VhostChoice::default();
         }
         RunArgs {
-            name: TargetName {
+            name: SystemName {
                 target: contender.target,
                 responder: contender.responder,
             },

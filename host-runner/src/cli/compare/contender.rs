@@ -3,14 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::super::target_name::TargetName;
-use crate::sut::{Responder, Target};
+use super::super::system_name::SystemName;
+use crate::sut::{Responder, SystemKind};
 
 /// A target in one of its settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Contender {
     /// What it is.
-    pub target: Target,
+    pub target: SystemKind,
     /// Its variant: how it waits for datagrams, on Linux; who answers, in the unikernel.
     pub responder: Option<Responder>,
     /// Which it is of those that are the same, from 1 on: a target can be compared with itself.
@@ -44,7 +44,7 @@ impl FromStr for Contender {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let name: TargetName = text.parse()?;
+        let name: SystemName = text.parse()?;
         Ok(Self {
             target: name.target,
             responder: name.responder_or(None),

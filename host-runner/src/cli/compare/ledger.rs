@@ -11,7 +11,7 @@ use super::schedule::Combination;
 use crate::load::Rate;
 use crate::report::comparison::GuestEstimate;
 use crate::report::{CommonRate, Comparison, Environment, Merged, Report, Run, Skipped, Why};
-use crate::sut::Target;
+use crate::sut::SystemKind;
 
 mod account;
 
@@ -191,7 +191,7 @@ impl Ledger {
         let group = |it: &Account| (it.combination.way, it.mode);
         let groups = self.accounts.chunk_by(move |a, b| group(a) == group(b));
         groups.flat_map(|on_it| {
-            let is_hermit = |it: &&Account| it.combination.contender.target == Target::Hermit;
+            let is_hermit = |it: &&Account| it.combination.contender.target == SystemKind::Hermit;
             let first = on_it.iter().find(is_hermit).or_else(|| on_it.first());
             let first = first.into_iter();
             first.flat_map(move |first| {
@@ -327,12 +327,12 @@ impl Ledger {
         let combination = account.combination;
         if matches!(
             combination.contender.target,
-            Target::LinuxHost | Target::Null
+            SystemKind::LinuxHost | SystemKind::Null
         ) {
             return None;
         }
         let is_null = |it: &&Account| {
-            it.combination.contender.target == Target::Null
+            it.combination.contender.target == SystemKind::Null
                 && (it.combination.way, it.mode) == (combination.way, account.mode)
         };
         account.less(self.accounts.iter().find(is_null)?)

@@ -13,7 +13,6 @@ use super::super::machine;
 use super::super::recipe::{self, Recipe};
 use super::super::say::say;
 use super::super::subject::vhost_for;
-use super::super::way::Way;
 use super::args::CompareArgs;
 use super::contender::Contender;
 use super::on_a_thread;
@@ -25,7 +24,8 @@ use crate::files;
 use crate::link::{self, Family, LinkKind};
 use crate::machine::{AccelChoice, Config, Machine, Work};
 use crate::report::Why;
-use crate::sut::{Bootable, Target, command_line};
+use crate::sut::LinkChoice;
+use crate::sut::{BootImage, SystemKind, command_line};
 
 /// How long a look may take, its boot included: ten times what it takes on two cores at rest.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -78,10 +78,10 @@ impl Look {
     /// The looks at one: whatever its link, the instructions are counted on vhost-user, where no
     /// waiting comes between.
     fn of(&Combination { contender, way }: &Combination) -> Vec<Self> {
-        let Way::Link(link) = way else {
+        let LinkChoice::Link(link) = way else {
             return Vec::new();
         };
-        if matches!(contender.target, Target::LinuxHost | Target::Null) {
+        if matches!(contender.target, SystemKind::LinuxHost | SystemKind::Null) {
             return Vec::new();
         }
         let contender = Contender {
@@ -98,9 +98,9 @@ impl Look {
     #[must_use]
     pub fn expected_s(&self) -> f64 {
         match (self.contender.target, self.counts()) {
-            (Target::HermitSockets, true) => SOCKETS_COUNTED_S,
-            (Target::LinuxGuest, true) => LINUX_COUNTED_S,
-            (Target::LinuxGuest, false) => LINUX_GUEST_S,
+            (SystemKind::HermitSockets, true) => SOCKETS_COUNTED_S,
+            (SystemKind::LinuxGuest, true) => LINUX_COUNTED_S,
+            (SystemKind::LinuxGuest, false) => LINUX_GUEST_S,
             _ => HERMIT_S,
         }
     }
@@ -138,7 +138,7 @@ impl Looks {
                 continue;
             }
             let patience = left.map_or(PATIENCE, |left| left.min(PATIENCE));
-            let mut run_args = args.run_args(look.contender, Way::Link(look.link));
+            let mut run_args = args.run_args(look.contender, LinkChoice::Link(look.link));
             run_args.guest.accel = accel;
             let mut sight = Sight::default();
             let outcome = on_a_thread(|| {
@@ -180,10 +180,12 @@ impl Looks {
 }
 
 /// How a target is kept busy while its instructions are counted.
-fn supply(target: Target) -> Supply {
+fn supply(target: SystemKind) -> Supply {
     match target {
-        Target::HermitSockets => Supply::SOCKET,
-        Target::Hermit | Target::LinuxGuest | Target::LinuxHost | Target::Null => Supply::RING,
+        SystemKind::HermitSockets => Supply::SOCKET,
+        SystemKind::Hermit | SystemKind::LinuxGuest | SystemKind::LinuxHost | SystemKind::Null => {
+            Supply::RING
+        }
     }
 }
 
@@ -295,11 +297,11 @@ fn counting(config: Config) -> Config {
 
 /// The guest with a clock that counts its instructions: Linux comes to that by itself if it is told nothing
 /// else.
-fn with_clock(bootable: Bootable, target: Target) -> Bootable {
-    if target == Target::LinuxGuest {
+fn with_clock(bootable: BootImage, target: SystemKind) -> BootImage {
+    if target == SystemKind::LinuxGuest {
         let arguments = bootable.boot_args.split(' ');
         let arguments = arguments.filter(|argument| !argument.starts_with(command_line::TSC_KHZ));
-        return Bootable {
+        return BootImage {
             boot_args: arguments.collect::<Vec<_>>().join(" "),
             ..bootable
         };
@@ -308,7 +310,7 @@ fn with_clock(bootable: Bootable, target: Target) -> Bootable {
     let arguments = bootable.boot_args.split(' ');
     let arguments = arguments.filter(|argument| !is_clock(argument));
     let arguments: Vec<&str> = arguments.chain([instructions::HERMIT_CLOCK]).collect();
-    Bootable {
+    BootImage {
         boot_args: arguments.join(" "),
         ..bootable
     }
@@ -323,7 +325,7 @@ mod tests {
     fn combination(target: &str, link: &str) -> Combination {
         Combination {
             contender: target.parse().unwrap(),
-            way: Way::from_str(link, false).unwrap(),
+            way: LinkChoice::from_str(link, false).unwrap(),
         }
     }
 
@@ -334,7 +336,7 @@ mod tests {
     #[test]
     fn a_guest_that_is_counted_has_a_clock_of_instructions() {
         let told = |boot_args: &str, target| {
-            let bootable = Bootable {
+            let bootable = BootImage {
                 image: "image".into(),
                 initrd: None,
                 boot_args: boot_args.to_owned(),
@@ -344,12 +346,12 @@ mod tests {
             with_clock(bootable, target).boot_args
         };
         let line = "port=1 tsc_khz=2599998 log=info";
-        for target in [Target::Hermit, Target::HermitSockets] {
+        for target in [SystemKind::Hermit, SystemKind::HermitSockets] {
             assert_eq!(told(line, target), "port=1 log=info tsc_khz=1000000");
         }
-        assert_eq!(told("port=1", Target::Hermit), "port=1 tsc_khz=1000000");
+        assert_eq!(told("port=1", SystemKind::Hermit), "port=1 tsc_khz=1000000");
         let line = "quiet tsc_early_khz=2599998 -- port=1";
-        assert_eq!(told(line, Target::LinuxGuest), "quiet -- port=1");
+        assert_eq!(told(line, SystemKind::LinuxGuest), "quiet -- port=1");
     }
 
     #[test]

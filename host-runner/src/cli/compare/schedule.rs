@@ -1,13 +1,13 @@
 //! What is measured with what, and in which order.
 
 use super::super::recipe;
-use super::super::way::Way;
 use super::args::CompareArgs;
 use super::contender::Contender;
 use crate::load::Plan;
 use crate::random::SplitMix64;
 use crate::report::{Run, Skipped, Why, why};
-use crate::sut::{Responder, Target};
+use crate::sut::LinkChoice;
+use crate::sut::{Responder, SystemKind};
 
 /// A target on a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Combination {
     /// The target.
     pub contender: Contender,
     /// The link.
-    pub way: Way,
+    pub way: LinkChoice,
 }
 
 impl Combination {
@@ -128,9 +128,9 @@ pub fn orders(count: usize, rounds: u32, seed: u64) -> Vec<Vec<usize>> {
 #[must_use]
 pub fn expected_s(combination: Combination, plans: &[Plan]) -> f64 {
     let overhead_s = match combination.contender.target {
-        Target::Hermit | Target::HermitSockets => HERMIT_S,
-        Target::LinuxGuest => LINUX_GUEST_S,
-        Target::LinuxHost | Target::Null => PROCESS_S,
+        SystemKind::Hermit | SystemKind::HermitSockets => HERMIT_S,
+        SystemKind::LinuxGuest => LINUX_GUEST_S,
+        SystemKind::LinuxHost | SystemKind::Null => PROCESS_S,
     };
     let load_s = plans.iter().map(load_s);
     overhead_s + load_s.sum::<f64>() + NOISE_S * plans.len().saturating_sub(1) as f64
@@ -240,7 +240,7 @@ mod tests {
     fn smoltcp_in_the_unikernel_is_a_target_of_its_own() {
         let comparison = args("--targets hermit,hermit:smoltcp --boot-arg idle=nap");
         let told = |index: usize| {
-            let way = Way::Link(LinkKind::Unix);
+            let way = LinkChoice::Link(LinkKind::Unix);
             comparison
                 .run_args(comparison.targets[index], way)
                 .hermit()
@@ -260,7 +260,8 @@ mod tests {
         assert_eq!((possible.len(), skipped.len()), (4, 0), "{skipped:?}");
         let comparison = args(line);
         let guest = |index: usize| {
-            let args = comparison.run_args(comparison.targets[index], Way::Link(LinkKind::Unix));
+            let args =
+                comparison.run_args(comparison.targets[index], LinkChoice::Link(LinkKind::Unix));
             (args.guest.image, args.guest.log, args.guest.boot_arg.len())
         };
         let log = Some(LogLevel::Info);

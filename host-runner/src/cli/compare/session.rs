@@ -15,7 +15,6 @@ use super::super::output::Output;
 use super::super::recipe::Recipe;
 use super::super::say::say;
 use super::super::subject::{FirstRequest, Subject};
-use super::super::way::Way;
 use super::args::CompareArgs;
 use super::ledger::{Ledger, Missing};
 use super::loops::Loops;
@@ -30,7 +29,8 @@ use crate::machine::MachineError;
 use crate::quantity;
 use crate::report::{CommonRate, Environment, Run, comparison};
 use crate::stats::Ended;
-use crate::sut::{Target, TargetError};
+use crate::sut::LinkChoice;
+use crate::sut::{SutError, SystemKind};
 use crate::terminal::one_line;
 
 /// Settings that are common to the boots of a comparison.
@@ -174,7 +174,7 @@ impl Session<'_> {
     }
 
     /// The plans of a boot on `way`: without the open loop as long as its rate is not known.
-    fn plans(&self, way: Way, ledger: &Ledger) -> Result<Vec<Plan>, CliError> {
+    fn plans(&self, way: LinkChoice, ledger: &Ledger) -> Result<Vec<Plan>, CliError> {
         let open = match ledger.common_rate(way.name()) {
             Some(rate) => self.loops.at(rate)?,
             None => None,
@@ -208,7 +208,7 @@ impl Session<'_> {
             if ledger.common_rate(way.name()).is_some() {
                 continue;
             }
-            let is_polled = matches!(way, Way::Link(kind) if kind.is_polled());
+            let is_polled = matches!(way, LinkChoice::Link(kind) if kind.is_polled());
             let rate = self.loops.common_rate(way.name(), is_polled, ledger.runs());
             if let Some(rate) = rate {
                 say(format_args!("open loops from now on: {}", rate.words()));
@@ -343,7 +343,7 @@ impl Session<'_> {
             let mut subject =
                 Subject::start(args, assignment, recipe, console_log, first, interrupt)?;
             // The unikernel is what the report is about; until there is one, any guest will do.
-            if environment.accel.is_none() || args.target() == Target::Hermit {
+            if environment.accel.is_none() || args.target() == SystemKind::Hermit {
                 *environment = subject.describe(environment.clone());
             }
             let mut repetitions: Vec<Repetition> = Vec::new();
@@ -370,8 +370,8 @@ impl Field {
     }
 
     /// The links, each once.
-    fn ways(&self) -> Vec<Way> {
-        let mut ways: Vec<Way> = self.combinations.iter().map(|it| it.way).collect();
+    fn ways(&self) -> Vec<LinkChoice> {
+        let mut ways: Vec<LinkChoice> = self.combinations.iter().map(|it| it.way).collect();
         ways.dedup();
         ways
     }
@@ -395,12 +395,12 @@ fn is_out_of_reach(error: &CliError) -> bool {
         CliError::Image { .. }
             | CliError::NoVhost(_)
             | CliError::Link(LinkError::OutOfReach { .. })
-            | CliError::Target(
-                TargetError::Missing { .. }
-                    | TargetError::NotAKernel { .. }
-                    | TargetError::NotStarted { .. }
-                    | TargetError::Refused { .. }
-                    | TargetError::ModuleMissing { .. }
+            | CliError::Sut(
+                SutError::Missing { .. }
+                    | SutError::NotAKernel { .. }
+                    | SutError::NotStarted { .. }
+                    | SutError::Refused { .. }
+                    | SutError::ModuleMissing { .. }
             )
             | CliError::Machine(
                 MachineError::Fatal { .. }

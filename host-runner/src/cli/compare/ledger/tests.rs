@@ -6,11 +6,11 @@ use serde_json::Value;
 
 use super::*;
 use crate::cli::args::OutputArgs;
-use crate::cli::way::Way;
 use crate::load::{Limit, Mode, Observer as _, Plan, Rate, Sample, Tally};
 use crate::report::Setting;
 use crate::stats::{Ended, Noise, Recorder};
-use crate::sut::Target;
+use crate::sut::LinkChoice;
+use crate::sut::SystemKind;
 
 const PLAN: Plan = Plan {
     mode: Mode::Closed,
@@ -29,7 +29,7 @@ const PLAN: Plan = Plan {
 fn combination(target: &str) -> Combination {
     Combination {
         contender: target.parse().unwrap(),
-        way: Way::best(Target::Hermit),
+        way: LinkChoice::best(SystemKind::Hermit),
     }
 }
 

@@ -5,33 +5,33 @@ use std::str::FromStr;
 
 use clap::ValueEnum as _;
 
-use crate::sut::{Responder, Target};
+use crate::sut::{Responder, SystemKind};
 
 /// A target, and its variant where the name says which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TargetName {
+pub struct SystemName {
     /// Target that the name stands for.
-    pub target: Target,
+    pub target: SystemKind,
     /// Responder that stands after the colon, if any.
     pub responder: Option<Responder>,
 }
 
-impl TargetName {
+impl SystemName {
     /// The responder of a target on Linux: the one named, else `otherwise`, else the default. Elsewhere
     /// the one named, if any.
     #[must_use]
     pub fn responder_or(&self, otherwise: Option<Responder>) -> Option<Responder> {
         match self.target {
-            Target::Hermit | Target::HermitSockets | Target::Null => self.responder,
-            Target::LinuxGuest | Target::LinuxHost => {
+            SystemKind::Hermit | SystemKind::HermitSockets | SystemKind::Null => self.responder,
+            SystemKind::LinuxGuest | SystemKind::LinuxHost => {
                 Some(self.responder.or(otherwise).unwrap_or_default())
             }
         }
     }
 }
 
-impl From<Target> for TargetName {
-    fn from(target: Target) -> Self {
+impl From<SystemKind> for SystemName {
+    fn from(target: SystemKind) -> Self {
         Self {
             target,
             responder: None,
@@ -39,7 +39,7 @@ impl From<Target> for TargetName {
     }
 }
 
-impl FromStr for TargetName {
+impl FromStr for SystemName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -47,14 +47,14 @@ impl FromStr for TargetName {
             Some((name, mode)) => (name, Some(mode)),
             None => (text, None),
         };
-        let target = Target::from_str(name, false).map_err(|_| {
+        let target = SystemKind::from_str(name, false).map_err(|_| {
             "there is hermit, hermit:smoltcp, hermit-sockets, linux-guest:MODE, linux-host:MODE and null"
                 .to_owned()
         })?;
-        let has_mode = matches!(target, Target::LinuxGuest | Target::LinuxHost);
+        let has_mode = matches!(target, SystemKind::LinuxGuest | SystemKind::LinuxHost);
         let smoltcp = Responder::Smoltcp;
         let responder = match mode {
-            Some(mode) if target == Target::Hermit => {
+            Some(mode) if target == SystemKind::Hermit => {
                 if mode != smoltcp.name() {
                     return Err(format!(
                         "hermit has no mode {mode}: there is hermit and hermit:smoltcp"
@@ -73,7 +73,7 @@ impl FromStr for TargetName {
     }
 }
 
-impl fmt::Display for TargetName {
+impl fmt::Display for SystemName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.target.name())?;
         match self.responder {

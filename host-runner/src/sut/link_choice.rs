@@ -4,20 +4,20 @@
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
+use super::SystemKind;
 use crate::link::LinkKind;
 use crate::link::user::LOOPBACK;
-use crate::sut::Target;
 
 /// A way to a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum LinkChoice {
     /// A link to a guest, or to what answers in its place.
     Link(LinkKind),
     /// The host's loopback network, to a process on the host.
     Loopback,
 }
 
-impl Way {
+impl LinkChoice {
     /// The name that `--link` and `--links` take and results carry.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -29,30 +29,34 @@ impl Way {
 
     /// The way to `target` unless another is asked for: the best that needs no privilege.
     #[must_use]
-    pub fn best(target: Target) -> Self {
+    pub fn best(target: SystemKind) -> Self {
         match target {
-            Target::Hermit | Target::HermitSockets | Target::LinuxGuest | Target::Null => {
-                Self::Link(LinkKind::default())
-            }
-            Target::LinuxHost => Self::Loopback,
+            SystemKind::Hermit
+            | SystemKind::HermitSockets
+            | SystemKind::LinuxGuest
+            | SystemKind::Null => Self::Link(LinkKind::default()),
+            SystemKind::LinuxHost => Self::Loopback,
         }
     }
 
     /// Why this way does not lead to `target`, if it does not.
     #[must_use]
-    pub const fn obstacle(self, target: Target) -> Option<&'static str> {
+    pub const fn incompatibility(self, target: SystemKind) -> Option<&'static str> {
         match (target, self) {
-            (Target::Hermit | Target::HermitSockets | Target::LinuxGuest, Self::Loopback) => Some(
+            (
+                SystemKind::Hermit | SystemKind::HermitSockets | SystemKind::LinuxGuest,
+                Self::Loopback,
+            ) => Some(
                 "only a process on the host is reached over loopback: choose another with `--link`",
             ),
             (
-                Target::LinuxHost,
+                SystemKind::LinuxHost,
                 Self::Link(LinkKind::User | LinkKind::Unix | LinkKind::VhostUser),
             ) => Some(
                 "linux-host has no virtual network card: it is reached over link `loopback` or `tap`, \
                  choose one with `--link`",
             ),
-            (Target::Null, Self::Link(LinkKind::User)) => Some(
+            (SystemKind::Null, Self::Link(LinkKind::User)) => Some(
                 "there is no QEMU network without a guest: choose another link for null than `user` \
                  with `--link`",
             ),
@@ -61,7 +65,7 @@ impl Way {
     }
 }
 
-impl ValueEnum for Way {
+impl ValueEnum for LinkChoice {
     fn value_variants<'a>() -> &'a [Self] {
         &[
             Self::Link(LinkKind::User),
@@ -89,23 +93,27 @@ mod tests {
 
     #[test]
     fn every_link_is_a_way_and_keeps_its_name() {
-        for way in Way::value_variants() {
-            assert_eq!(Way::from_str(way.name(), false), Ok(*way));
+        for way in LinkChoice::value_variants() {
+            assert_eq!(LinkChoice::from_str(way.name(), false), Ok(*way));
         }
         let links = LinkKind::value_variants();
-        assert_eq!(Way::value_variants().len(), links.len() + 1);
+        assert_eq!(LinkChoice::value_variants().len(), links.len() + 1);
     }
 
     #[test]
     fn the_best_way_leads_there() {
-        for target in Target::value_variants() {
-            assert_eq!(Way::best(*target).obstacle(*target), None, "{target:?}");
+        for target in SystemKind::value_variants() {
+            assert_eq!(
+                LinkChoice::best(*target).incompatibility(*target),
+                None,
+                "{target:?}"
+            );
         }
-        let tap = Way::Link(LinkKind::Tap);
+        let tap = LinkChoice::Link(LinkKind::Tap);
         assert!(
-            Target::value_variants()
+            SystemKind::value_variants()
                 .iter()
-                .all(|target| tap.obstacle(*target).is_none())
+                .all(|target| tap.incompatibility(*target).is_none())
         );
     }
 }
