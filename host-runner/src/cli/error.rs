@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 
-use crate::experiment::cost::LookError;
+use crate::experiment::cost::CostError;
 use crate::host::assignment::NotAllowed;
 use crate::host::lock::LockError;
 use crate::image::ImageError;
@@ -102,9 +102,9 @@ pub enum CliError {
     /// The link could not be set up, or failed.
     #[error(transparent)]
     Link(#[from] LinkError),
-    /// A look inside the guest showed nothing.
+    /// The cost of an echo could not be counted.
     #[error(transparent)]
-    Look(#[from] LookError),
+    Cost(#[from] CostError),
     /// A disk image can't be made, read or changed.
     #[error(transparent)]
     DiskImage(#[from] ImageError),
@@ -177,7 +177,7 @@ impl CliError {
             | Self::NoVhost(_)
             | Self::Sut(_)
             | Self::Link(_)
-            | Self::Look(_)
+            | Self::Cost(_)
             | Self::Lock(_)
             | Self::DiskImage(_)
             | Self::Report(_)

@@ -1,13 +1,12 @@
-//! A look inside a guest: what an echo costs it, counted and not timed.
+//! The cost of an echo to a guest, counted and not timed.
 //!
-//! - [`echo_client`]: requests one by one, and what the guest's clock says of each;
-//! - [`instructions`]: how many instructions an echo takes;
-//! - [`notifications`]: how often guest and device wake each other for one that is alone;
-//! - [`trace`]: the same as QEMU sees it, on links where only it does.
+//! - [`echo_client`]: single requests, and the guest's own time of each reply;
+//! - [`instructions`]: instructions per echo at full load;
+//! - [`notifications`]: doorbells and interrupts per isolated echo;
+//! - [`trace`]: the same as QEMU traces them, on links whose device is QEMU's.
 //!
-//! Nothing here boots anything: a look is taken over the link to a guest that was booted for it, with
-//! what [`instructions`] or [`trace`] adds to QEMU's command line.
-#![forbid(unsafe_code)]
+//! No module here boots a guest. Each takes the link to a guest that was booted with the arguments that
+//! [`instructions`] or [`trace`] adds to QEMU's command line.
 
 use crate::link::LinkError;
 
@@ -16,31 +15,31 @@ pub mod instructions;
 pub mod notifications;
 pub mod trace;
 
-pub use echo_client::Asker;
-pub use notifications::{PerEcho, Witness};
+pub use echo_client::EchoClient;
+pub use notifications::{NotificationSource, NotificationsPerEcho};
 
-/// Why a look showed nothing.
+/// Reason why a cost could not be counted.
 #[derive(Debug, thiserror::Error)]
-pub enum LookError {
+pub enum CostError {
     /// The link failed.
     #[error(transparent)]
     Link(#[from] LinkError),
     /// The service did not answer, or too slowly.
     #[error("the guest has not answered enough requests within the time for it")]
     OutOfTime,
-    /// The caller gave up.
+    /// The caller cancelled the count.
     #[error("cancelled")]
     Cancelled,
-    /// The guest's clock does not go forward.
+    /// A time stamp of the guest's is earlier than the one before it.
     #[error("the guest's time stamps are not in order")]
-    Disorder,
-    /// The link does not see who wakes whom.
+    ClockWentBackwards,
+    /// The link counts neither doorbells nor interrupts.
     #[error("this link sees no doorbells")]
-    Blind,
-    /// What QEMU traces can't be read.
+    NoCounters,
+    /// QEMU's trace can't be read.
     #[error("QEMU's trace can't be read")]
     Trace(#[source] std::io::Error),
-    /// Doorbells and interrupts go on without an end, with nothing to answer.
+    /// Doorbells or interrupts went on although no request was in flight.
     #[error("the guest does not come to rest")]
-    Restless,
+    NotQuiescent,
 }

@@ -17,9 +17,11 @@ use super::args::CompareArgs;
 use super::contender::Contender;
 use super::on_a_thread;
 use super::schedule::Combination;
-use crate::experiment::cost::instructions::{self, Count, Supply};
+use crate::experiment::cost::instructions::{self, FeedRate, InstructionsPerEcho};
 use crate::experiment::cost::trace::{self, Trace};
-use crate::experiment::cost::{Asker, LookError, PerEcho, Witness, notifications};
+use crate::experiment::cost::{
+    CostError, EchoClient, NotificationSource, NotificationsPerEcho, notifications,
+};
 use crate::files;
 use crate::link::{self, Family, LinkKind};
 use crate::machine::{AccelChoice, Config, Machine, Work};
@@ -52,8 +54,8 @@ pub struct Look {
 /// What was seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Sight {
-    instructions_per_echo: Option<Count>,
-    signals: Option<PerEcho>,
+    instructions_per_echo: Option<InstructionsPerEcho>,
+    signals: Option<NotificationsPerEcho>,
 }
 
 /// All that was seen.
@@ -180,11 +182,11 @@ impl Looks {
 }
 
 /// How a target is kept busy while its instructions are counted.
-fn supply(target: SystemKind) -> Supply {
+fn feed_rate(target: SystemKind) -> FeedRate {
     match target {
-        SystemKind::HermitSockets => Supply::SOCKET,
+        SystemKind::HermitSockets => FeedRate::SOCKET,
         SystemKind::Hermit | SystemKind::LinuxGuest | SystemKind::LinuxHost | SystemKind::Null => {
-            Supply::RING
+            FeedRate::RING
         }
     }
 }
@@ -194,7 +196,7 @@ struct Place<'a> {
     look: Look,
     machine: Machine,
     link: Box<dyn link::Link>,
-    witness: Witness,
+    source: NotificationSource,
     payload_len: usize,
     deadline: Instant,
     interrupt: &'a Interrupt,
@@ -237,15 +239,15 @@ impl<'a> Place<'a> {
             ready_timeout: patience,
             ..plain
         };
-        let (config, witness) = if look.counts() {
-            (counting(config), Witness::Link)
+        let (config, source) = if look.counts() {
+            (counting(config), NotificationSource::Link)
         } else {
             let path = file("trace");
             let config = Config {
                 extra_qemu_args: trace::arguments(&path),
                 ..config
             };
-            (config, Witness::Qemu(Trace::at(path)))
+            (config, NotificationSource::Qemu(Trace::at(path)))
         };
         let mut machine = machine::boot_as(config, interrupt)?;
         let link = opener.open(&machine)?;
@@ -256,7 +258,7 @@ impl<'a> Place<'a> {
             look,
             machine,
             link,
-            witness,
+            source,
             payload_len: args.load.payload,
             deadline,
             interrupt,
@@ -269,12 +271,15 @@ impl<'a> Place<'a> {
         let machine = &self.machine;
         let cancelled = || self.interrupt.is_set() || machine.check().is_err();
         let left = self.deadline.saturating_duration_since(Instant::now());
-        let mut asker = Asker::new(self.link.as_mut(), self.payload_len, left, &cancelled);
-        let mut look = || -> Result<(), LookError> {
-            sight.signals = Some(notifications::per_lone_echo(&mut asker, &mut self.witness)?);
+        let mut client = EchoClient::new(self.link.as_mut(), self.payload_len, left, &cancelled);
+        let mut look = || -> Result<(), CostError> {
+            sight.signals = Some(notifications::per_isolated_echo(
+                &mut client,
+                &mut self.source,
+            )?);
             if self.look.counts() {
-                let supply = supply(self.look.contender.target);
-                sight.instructions_per_echo = Some(instructions::per_echo(&mut asker, supply)?);
+                let feed_rate = feed_rate(self.look.contender.target);
+                sight.instructions_per_echo = Some(instructions::per_echo(&mut client, feed_rate)?);
             }
             Ok(())
         };
@@ -386,7 +391,7 @@ mod tests {
             combination("hermit", "unix"),
         );
         let signals = |doorbells| {
-            Some(PerEcho {
+            Some(NotificationsPerEcho {
                 doorbells,
                 interrupts: 0.5,
             })
@@ -394,7 +399,7 @@ mod tests {
         let all = Look::all(&[vhost_user, unix]);
         let sights = [
             Sight {
-                instructions_per_echo: Some(Count {
+                instructions_per_echo: Some(InstructionsPerEcho {
                     median: 495.0,
                     quartiles: [494.0, 496.5],
                 }),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wire::HEADER_LEN;
 
 use crate::cli::interrupt::Interrupt;
-use crate::experiment::cost::Asker;
+use crate::experiment::cost::EchoClient;
 use crate::link::Link;
 use crate::report::Run;
 
@@ -52,9 +52,9 @@ impl FirstRequest {
             return None;
         }
         let cancelled = || interrupt.is_set();
-        let mut asker = Asker::new(link, HEADER_LEN, FIRST_REPLY_TIMEOUT, &cancelled);
-        asker.ask().ok()?;
-        let answer = asker.answer().ok()?;
-        Some(answer.at_ns.saturating_sub(started_at_ns))
+        let mut client = EchoClient::new(link, HEADER_LEN, FIRST_REPLY_TIMEOUT, &cancelled);
+        client.send().ok()?;
+        let reply = client.recv().ok()?;
+        Some(reply.at_ns.saturating_sub(started_at_ns))
     }
 }

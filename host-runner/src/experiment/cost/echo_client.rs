@@ -1,60 +1,60 @@
-//! Single requests, each sent when the caller says so, and the guest's own time of each answer.
+//! A client that sends single requests when its caller says so, and reads the guest's time of each reply.
 //!
-//! What measures latency is [`crate::load`]; here nothing is timed on the host.
+//! Nothing is timed on the host here; [`crate::load`] measures latency.
 
 use std::time::{Duration, Instant};
 
 use wire::MAX_PAYLOAD;
 
-use super::LookError;
+use super::CostError;
 use crate::clock;
 use crate::link::{Link, Received, Sent, Signals};
 use crate::load::Protocol;
 use crate::load::datagram::{ReplyHeader, Requests};
 
-/// How often the caller is asked whether it has given up.
+/// Interval in nanoseconds between checks for cancellation by the caller.
 const CANCEL_INTERVAL_NS: u64 = 20_000_000;
 
-/// How long a moment's sleep is.
-const REST: Duration = Duration::from_micros(20);
+/// Duration of one sleep of [`EchoClient::back_off`].
+const BACK_OFF_SLEEP: Duration = Duration::from_micros(20);
 
-/// Who asks the service, one datagram at a time, within a time that ends.
-pub struct Asker<'a> {
+/// A client of the service that gives up at a deadline.
+pub struct EchoClient<'a> {
     link: &'a mut dyn Link,
     requests: Requests,
     next_seq: u64,
     buffer: Box<[u8; MAX_PAYLOAD + 1]>,
     deadline: Instant,
-    cancelled: &'a dyn Fn() -> bool,
+    is_cancelled: &'a dyn Fn() -> bool,
 }
 
-/// An answer that came in.
+/// A received reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// The request's number: they are counted from 0.
+pub struct Reply {
+    /// Sequence number of the request, counted from 0.
     pub seq: u64,
-    /// When the link had it in hand, in nanoseconds of [`crate::clock`].
+    /// Time when the link received the reply, in nanoseconds of [`crate::clock`].
     pub at_ns: u64,
-    /// When the guest had the request, in nanoseconds of its own clock.
+    /// Time when the guest received the request, in nanoseconds of the guest's clock.
     pub t2_ns: u64,
 }
 
-impl<'a> Asker<'a> {
-    /// Asks over `link` in requests of `payload_len` bytes, and gives up after `patience`, or when
-    /// `cancelled` says so.
+impl<'a> EchoClient<'a> {
+    /// Returns a client that sends requests of `payload_len` bytes over `link`. Its calls fail once
+    /// `timeout` has passed, or when `is_cancelled` returns true.
     pub fn new(
         link: &'a mut dyn Link,
         payload_len: usize,
-        patience: Duration,
-        cancelled: &'a dyn Fn() -> bool,
+        timeout: Duration,
+        is_cancelled: &'a dyn Fn() -> bool,
     ) -> Self {
         Self {
             link,
             requests: Requests::new(payload_len, 0, Protocol::Fathom),
             next_seq: 0,
             buffer: Box::new([0; MAX_PAYLOAD + 1]),
-            deadline: Instant::now() + patience,
-            cancelled,
+            deadline: Instant::now() + timeout,
+            is_cancelled,
         }
     }
 
@@ -62,70 +62,72 @@ impl<'a> Asker<'a> {
     ///
     /// # Errors
     ///
-    /// [`LookError::Link`].
-    pub fn ask(&mut self) -> Result<(), LookError> {
+    /// [`CostError::Link`] if the link fails.
+    pub fn send(&mut self) -> Result<(), CostError> {
         self.requests.prepare(self.next_seq);
         self.next_seq += 1;
-        // One that this host refuses to send is one without an answer.
+        // A request that this host refuses to send is a request without a reply.
         let _: Sent = self.link.send(self.requests.stamped(clock::now_ns()))?;
         Ok(())
     }
 
-    /// How many requests it has sent, which is the next one's number.
+    /// Returns the number of requests sent, which is the next request's sequence number.
     #[must_use]
-    pub const fn asked(&self) -> u64 {
+    pub const fn sent(&self) -> u64 {
         self.next_seq
     }
 
-    /// Waits for the next answer, to whichever request.
+    /// Waits for the next reply to any request.
     ///
     /// # Errors
     ///
-    /// [`LookError`] if none comes.
-    pub fn answer(&mut self) -> Result<Answer, LookError> {
+    /// [`CostError::Link`] if the link fails; [`CostError::Cancelled`] or [`CostError::OutOfTime`] if no
+    /// reply comes before the caller cancels or the deadline passes.
+    pub fn recv(&mut self) -> Result<Reply, CostError> {
         loop {
             let deadline_ns = clock::now_ns() + CANCEL_INTERVAL_NS;
             let received = self.link.receive(&mut self.buffer[..], deadline_ns)?;
-            if let Some(answer) = received.and_then(|received| self.read(received)) {
-                return Ok(answer);
+            if let Some(reply) = received.and_then(|received| self.read(received)) {
+                return Ok(reply);
             }
             self.check()?;
         }
     }
 
-    /// Takes an answer that is there already.
+    /// Takes a reply that has arrived already; `None` if there is none.
     ///
     /// # Errors
     ///
-    /// [`LookError::Link`].
-    pub fn waiting(&mut self) -> Result<Option<Answer>, LookError> {
+    /// [`CostError::Link`] if the link fails.
+    pub fn try_recv(&mut self) -> Result<Option<Reply>, CostError> {
         let received = self.link.receive(&mut self.buffer[..], 0)?;
         Ok(received.and_then(|received| self.read(received)))
     }
 
-    /// Rests for a moment, with nothing to do since `idle_since`. For as long as is not `long` it only
-    /// lets others go first, for a fast guest will be done by then; then it sleeps, for a thread that does
-    /// is let onto a busy host's CPUs before one that spins.
+    /// Yields the CPU until `sleep_after` has passed since `idle_since`, by which time a fast guest has
+    /// answered, and then sleeps 20 us at a time: a busy host schedules a thread that sleeps before one that
+    /// spins.
     ///
     /// # Errors
     ///
-    /// [`LookError::Cancelled`] or [`LookError::OutOfTime`].
-    pub fn rest(&self, idle_since: Instant, long: Duration) -> Result<(), LookError> {
-        if idle_since.elapsed() < long {
+    /// [`CostError::Cancelled`] or [`CostError::OutOfTime`], as [`Self::check`].
+    pub fn back_off(&self, idle_since: Instant, sleep_after: Duration) -> Result<(), CostError> {
+        if idle_since.elapsed() < sleep_after {
             std::thread::yield_now();
         } else {
-            std::thread::sleep(REST);
+            std::thread::sleep(BACK_OFF_SLEEP);
         }
         self.check()
     }
 
-    /// Listens for as long as `time`, and lets go of whatever comes.
+    /// Receives and discards all datagrams for `duration`.
     ///
     /// # Errors
     ///
-    /// [`LookError`] as [`Asker::answer`].
-    pub fn listen(&mut self, time: Duration) -> Result<(), LookError> {
-        let deadline_ns = clock::now_ns() + time.as_nanos() as u64;
+    /// [`CostError::Link`] if the link fails; [`CostError::Cancelled`] or [`CostError::OutOfTime`], as
+    /// [`Self::check`].
+    pub fn drain(&mut self, duration: Duration) -> Result<(), CostError> {
+        let deadline_ns = clock::now_ns() + duration.as_nanos() as u64;
         while let Some(received) = self.link.receive(&mut self.buffer[..], deadline_ns)? {
             if received.at_ns >= deadline_ns {
                 break;
@@ -134,42 +136,33 @@ impl<'a> Asker<'a> {
         self.check()
     }
 
-    /// Whether there is still time.
+    /// Checks for cancellation and for the deadline.
     ///
     /// # Errors
     ///
-    /// [`LookError::Cancelled`] or [`LookError::OutOfTime`].
-    pub fn check(&self) -> Result<(), LookError> {
-        self.check_cancelled()?;
-        self.check_time()
-    }
-
-    fn check_cancelled(&self) -> Result<(), LookError> {
-        if (self.cancelled)() {
-            return Err(LookError::Cancelled);
+    /// [`CostError::Cancelled`] if the caller has cancelled, [`CostError::OutOfTime`] after the deadline.
+    pub fn check(&self) -> Result<(), CostError> {
+        if (self.is_cancelled)() {
+            return Err(CostError::Cancelled);
         }
-        Ok(())
-    }
-
-    fn check_time(&self) -> Result<(), LookError> {
         if Instant::now() >= self.deadline {
-            return Err(LookError::OutOfTime);
+            return Err(CostError::OutOfTime);
         }
         Ok(())
     }
 
-    /// The datagram in the buffer, if it is an answer.
-    fn read(&self, received: Received) -> Option<Answer> {
+    /// Reads the datagram in the buffer; `None` if it is no reply to a request of this client.
+    fn read(&self, received: Received) -> Option<Reply> {
         let len = received.len.min(self.buffer.len());
         let header = ReplyHeader::read(&self.buffer[..len])?;
-        (header.is_reply && header.seq < self.next_seq).then_some(Answer {
+        (header.is_reply && header.seq < self.next_seq).then_some(Reply {
             seq: header.seq,
             at_ns: received.at_ns,
             t2_ns: header.t2_ns,
         })
     }
 
-    /// How often either side was woken so far, where the link can see it.
+    /// Returns the notifications of both sides so far, where the link counts them.
     #[must_use]
     pub fn signals(&self) -> Option<Signals> {
         self.link.signals()
@@ -184,18 +177,18 @@ mod tests {
     use crate::link::loopback::Loopback;
 
     #[test]
-    fn an_answer_comes_with_the_guests_time() {
+    fn a_reply_has_the_guests_time() {
         let mut link = Loopback::new(7);
         let never = || false;
-        let mut asker = Asker::new(&mut link, 64, Duration::from_secs(20), &never);
-        asker.ask().unwrap();
-        let first = asker.answer().unwrap();
-        assert_eq!(asker.waiting().unwrap(), None);
-        asker.ask().unwrap();
-        assert!(asker.answer().unwrap().t2_ns >= first.t2_ns);
+        let mut client = EchoClient::new(&mut link, 64, Duration::from_secs(20), &never);
+        client.send().unwrap();
+        let first = client.recv().unwrap();
+        assert_eq!(client.try_recv().unwrap(), None);
+        client.send().unwrap();
+        assert!(client.recv().unwrap().t2_ns >= first.t2_ns);
     }
 
-    /// A link on which datagrams come that answer nothing, one after the other without end.
+    /// A link that delivers an endless sequence of datagrams that are no replies.
     struct Flood;
 
     impl Link for Flood {
@@ -214,40 +207,40 @@ mod tests {
     }
 
     #[test]
-    fn what_answers_nothing_keeps_nobody_waiting() {
+    fn a_flood_of_other_datagrams_does_not_block_the_client() {
         let mut flood = Flood;
-        let asked = std::cell::Cell::new(0);
+        let checks = std::cell::Cell::new(0);
         let later = || {
-            asked.set(asked.get() + 1);
-            asked.get() > 3
+            checks.set(checks.get() + 1);
+            checks.get() > 3
         };
-        let mut asker = Asker::new(&mut flood, 64, Duration::from_secs(60), &later);
-        let error = asker.answer().unwrap_err();
-        assert!(matches!(error, LookError::Cancelled), "{error}");
+        let mut client = EchoClient::new(&mut flood, 64, Duration::from_secs(60), &later);
+        let error = client.recv().unwrap_err();
+        assert!(matches!(error, CostError::Cancelled), "{error}");
         let never = || false;
-        let mut asker = Asker::new(&mut flood, 64, Duration::from_secs(60), &never);
-        asker.listen(Duration::from_millis(5)).unwrap();
-        let mut asker = Asker::new(&mut flood, 64, Duration::from_millis(5), &never);
-        let error = asker.answer().unwrap_err();
-        assert!(matches!(error, LookError::OutOfTime), "{error}");
+        let mut client = EchoClient::new(&mut flood, 64, Duration::from_secs(60), &never);
+        client.drain(Duration::from_millis(5)).unwrap();
+        let mut client = EchoClient::new(&mut flood, 64, Duration::from_millis(5), &never);
+        let error = client.recv().unwrap_err();
+        assert!(matches!(error, CostError::OutOfTime), "{error}");
     }
 
     #[test]
-    fn waiting_has_an_end_of_its_own_and_the_callers() {
+    fn recv_ends_at_the_deadline_and_on_cancellation() {
         let faults = Faults {
             lose_request: 1.0,
             ..Faults::default()
         };
         let mut link = Faulty::new(Loopback::new(7), faults, 1);
-        let asked = |link: &mut Faulty<Loopback>, patience, cancelled| {
-            let cancelled = || cancelled;
-            let mut asker = Asker::new(link, 64, patience, &cancelled);
-            asker.ask().unwrap();
-            asker.answer().unwrap_err()
+        let received = |link: &mut Faulty<Loopback>, timeout, is_cancelled| {
+            let is_cancelled = || is_cancelled;
+            let mut client = EchoClient::new(link, 64, timeout, &is_cancelled);
+            client.send().unwrap();
+            client.recv().unwrap_err()
         };
-        let error = asked(&mut link, Duration::from_millis(50), false);
-        assert!(matches!(error, LookError::OutOfTime), "{error}");
-        let error = asked(&mut link, Duration::from_secs(60), true);
-        assert!(matches!(error, LookError::Cancelled), "{error}");
+        let error = received(&mut link, Duration::from_millis(50), false);
+        assert!(matches!(error, CostError::OutOfTime), "{error}");
+        let error = received(&mut link, Duration::from_secs(60), true);
+        assert!(matches!(error, CostError::Cancelled), "{error}");
     }
 }

@@ -1,56 +1,56 @@
-//! How often guest and network device wake each other for an echo that is alone: doorbells, each of
-//! which leaves the virtual machine, and interrupts.
+//! Doorbells and interrupts per isolated echo: the notifications that guest and network device send each
+//! other. Each doorbell leaves the virtual machine.
 //!
-//! Each request is sent when all is quiet, so that what the one before it caused is over, and no
-//! echo is spared an interrupt by coming while the guest is still looking. That does not depend on
-//! the host; how often they meet under load does, and a run's own count tells it.
+//! Each request is sent while guest and device are quiescent, so that no notification of the echo before it is
+//! counted, and no echo is spared an interrupt because the guest still polls. The figure does not depend on the
+//! host. Notifications under load do; the record of a run has those (`signals`).
 
 use std::time::{Duration, Instant};
 
 use super::trace::Trace;
-use super::{Asker, LookError};
+use super::{CostError, EchoClient};
 use crate::link::Signals;
 
-/// Echoes that are counted.
+/// Number of echoes that are counted.
 const ECHOES: u32 = 200;
 
-/// For how long nothing must happen until all is quiet.
+/// Time without a notification after which guest and device count as quiescent.
 const QUIET: Duration = Duration::from_millis(1);
 
-/// The same at both ends of the count, where what comes late would be lost or too much.
+/// The same before the first and after the last echo, where a late notification would be counted wrongly.
 const QUIET_AT_ENDS: Duration = Duration::from_millis(20);
 
-/// How long it may take until all is quiet.
-const RESTLESS: Duration = Duration::from_secs(2);
+/// Time within which guest and device must become quiescent.
+const QUIESCENCE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Who sees doorbells and interrupts.
+/// Source of the counts of doorbells and interrupts.
 #[derive(Debug)]
-pub enum Witness {
-    /// The link, which is the device.
+pub enum NotificationSource {
+    /// The link, where it implements the device itself (vhost-user).
     Link,
-    /// QEMU, which has the device.
+    /// QEMU's trace, where QEMU implements the device.
     Qemu(Trace),
 }
 
-impl Witness {
-    fn count(&mut self, asker: &Asker<'_>) -> Result<Signals, LookError> {
+impl NotificationSource {
+    fn read(&mut self, client: &EchoClient<'_>) -> Result<Signals, CostError> {
         match self {
-            Self::Link => asker.signals().ok_or(LookError::Blind),
-            Self::Qemu(trace) => trace.read().map_err(LookError::Trace),
+            Self::Link => client.signals().ok_or(CostError::NoCounters),
+            Self::Qemu(trace) => trace.read().map_err(CostError::Trace),
         }
     }
 }
 
-/// Doorbells and interrupts per echo.
+/// Notifications per isolated echo: the mean over 200 echoes.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PerEcho {
+pub struct NotificationsPerEcho {
     /// Doorbells that the guest rings.
     pub doorbells: f64,
-    /// Interrupts that it takes.
+    /// Interrupts that the guest takes.
     pub interrupts: f64,
 }
 
-impl PerEcho {
+impl NotificationsPerEcho {
     fn new(signals: Signals, echoes: u32) -> Self {
         let per_echo = |count| count as f64 / f64::from(echoes);
         Self {
@@ -60,40 +60,45 @@ impl PerEcho {
     }
 }
 
-/// Has the guest that `asker` asks answer requests one by one, after a first one that is not counted.
+/// Counts the notifications of 200 echoes, one at a time, after a first echo that is not counted.
 ///
 /// # Errors
 ///
-/// [`LookError`] if it does not answer, or never comes to rest.
-pub fn per_lone_echo(asker: &mut Asker<'_>, witness: &mut Witness) -> Result<PerEcho, LookError> {
-    asker.ask()?;
-    asker.answer()?;
-    let before = settled(asker, witness, QUIET_AT_ENDS)?;
+/// [`CostError::NotQuiescent`] if notifications go on without a request in flight,
+/// [`CostError::NoCounters`] or [`CostError::Trace`] if `source` can't be read, and the errors of
+/// [`EchoClient::recv`].
+pub fn per_isolated_echo(
+    client: &mut EchoClient<'_>,
+    source: &mut NotificationSource,
+) -> Result<NotificationsPerEcho, CostError> {
+    client.send()?;
+    client.recv()?;
+    let before = await_quiescence(client, source, QUIET_AT_ENDS)?;
     for _ in 0..ECHOES {
-        asker.ask()?;
-        asker.answer()?;
-        settled(asker, witness, QUIET)?;
+        client.send()?;
+        client.recv()?;
+        await_quiescence(client, source, QUIET)?;
     }
-    let after = settled(asker, witness, QUIET_AT_ENDS)?;
-    Ok(PerEcho::new(after.since(&before), ECHOES))
+    let after = await_quiescence(client, source, QUIET_AT_ENDS)?;
+    Ok(NotificationsPerEcho::new(after.since(&before), ECHOES))
 }
 
-/// The count, once it has stayed the same for `quiet`.
-fn settled(
-    asker: &mut Asker<'_>,
-    witness: &mut Witness,
+/// Waits until no notification has been counted for `quiet`, and returns the counts.
+fn await_quiescence(
+    client: &mut EchoClient<'_>,
+    source: &mut NotificationSource,
     quiet: Duration,
-) -> Result<Signals, LookError> {
+) -> Result<Signals, CostError> {
     let began = Instant::now();
-    let mut latest = witness.count(asker)?;
+    let mut latest = source.read(client)?;
     loop {
-        asker.listen(quiet)?;
-        let before = std::mem::replace(&mut latest, witness.count(asker)?);
+        client.drain(quiet)?;
+        let before = std::mem::replace(&mut latest, source.read(client)?);
         if latest == before {
             return Ok(latest);
         }
-        if began.elapsed() > RESTLESS {
-            return Err(LookError::Restless);
+        if began.elapsed() > QUIESCENCE_TIMEOUT {
+            return Err(CostError::NotQuiescent);
         }
     }
 }
@@ -104,38 +109,38 @@ mod tests {
     use crate::link::loopback::Loopback;
 
     #[test]
-    fn the_count_is_shared_by_the_echoes() {
+    fn counts_are_divided_by_the_number_of_echoes() {
         let signals = Signals {
             doorbells: 300,
             interrupts: 0,
         };
-        let expected = PerEcho {
+        let expected = NotificationsPerEcho {
             doorbells: 1.5,
             interrupts: 0.0,
         };
-        assert_eq!(PerEcho::new(signals, 200), expected);
+        assert_eq!(NotificationsPerEcho::new(signals, 200), expected);
     }
 
     #[test]
-    fn a_link_that_sees_nothing_is_no_witness() {
+    fn a_link_without_counters_is_an_error() {
         let mut link = Loopback::new(7);
         let never = || false;
-        let mut asker = Asker::new(&mut link, 64, Duration::from_secs(20), &never);
-        let counted = per_lone_echo(&mut asker, &mut Witness::Link);
-        assert!(matches!(counted, Err(LookError::Blind)), "{counted:?}");
+        let mut client = EchoClient::new(&mut link, 64, Duration::from_secs(20), &never);
+        let counted = per_isolated_echo(&mut client, &mut NotificationSource::Link);
+        assert!(matches!(counted, Err(CostError::NoCounters)), "{counted:?}");
     }
 
     #[test]
-    fn what_a_trace_shows_is_counted_from_the_second_echo_on() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("trace");
+    fn the_first_echo_of_a_trace_is_not_counted() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("trace");
         std::fs::write(&path, "virtio_notify vdev 0x1\n").unwrap();
-        let mut witness = Witness::Qemu(Trace::at(path));
+        let mut source = NotificationSource::Qemu(Trace::at(path));
         let mut link = Loopback::new(7);
         let never = || false;
-        let mut asker = Asker::new(&mut link, 64, Duration::from_secs(20), &never);
-        let counted = per_lone_echo(&mut asker, &mut witness).unwrap();
-        let nothing = PerEcho {
+        let mut client = EchoClient::new(&mut link, 64, Duration::from_secs(20), &never);
+        let counted = per_isolated_echo(&mut client, &mut source).unwrap();
+        let nothing = NotificationsPerEcho {
             doorbells: 0.0,
             interrupts: 0.0,
         };

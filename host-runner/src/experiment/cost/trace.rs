@@ -1,8 +1,8 @@
-//! Doorbells and interrupts as QEMU sees them, by two of its trace points: `virtio_queue_notify` for
+//! Doorbells and interrupts as QEMU traces them, by two of its trace points: `virtio_queue_notify` for
 //! each doorbell, and `virtio_notify` for each interrupt.
 //!
-//! The interrupt controllers' statistics (`info irq`) would not do: they know nothing of interrupts
-//! by message. A vhost-user device is not QEMU's, and shows nothing here.
+//! The statistics of the interrupt controllers (`info irq`) are no substitute: they do not count
+//! message-signalled interrupts. QEMU does not implement a vhost-user device, and traces nothing of one.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -11,29 +11,29 @@ use std::path::{Path, PathBuf};
 
 use crate::link::Signals;
 
-/// What QEMU calls them.
+/// QEMU's names of the trace points.
 const DOORBELL: &str = "virtio_queue_notify";
 const INTERRUPT: &str = "virtio_notify";
 
-/// QEMU's arguments that have it write both to the file `path`.
+/// Returns QEMU's arguments that have it write both trace points to the file `path`.
 #[must_use]
 pub fn arguments(path: &Path) -> Vec<OsString> {
     let events = format!("trace:{DOORBELL},trace:{INTERRUPT}");
     vec!["-D".into(), path.into(), "-d".into(), events.into()]
 }
 
-/// What QEMU has written so far.
+/// Reader of a trace that QEMU is still writing.
 #[derive(Debug)]
 pub struct Trace {
     path: PathBuf,
     file: Option<File>,
-    /// The beginning of a line whose end is not there yet.
+    /// Beginning of a line whose end QEMU has not written yet.
     partial: Vec<u8>,
     seen: Signals,
 }
 
 impl Trace {
-    /// The trace in the file `path`, of which nothing is read yet.
+    /// Returns a reader of the file `path`, which is opened by the first [`Self::read`].
     #[must_use]
     pub const fn at(path: PathBuf) -> Self {
         Self {
@@ -47,11 +47,11 @@ impl Trace {
         }
     }
 
-    /// Everything that QEMU has seen so far.
+    /// Reads what QEMU has written since the last call, and returns the counts since QEMU's start.
     ///
     /// # Errors
     ///
-    /// What the system says if the file can't be read.
+    /// The error of opening or reading the file.
     pub fn read(&mut self) -> io::Result<Signals> {
         let file = match &mut self.file {
             Some(file) => file,
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_counted_once_each_and_when_they_are_whole() {
+    fn each_line_is_counted_once_and_when_it_is_complete() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         let mut trace = Trace::at(file.path().to_owned());
         let mut count = |text: &str| {
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_that_is_not_there_is_an_error() {
+    fn a_missing_trace_is_an_error() {
         assert!(Trace::at("/nonexistent/trace".into()).read().is_err());
     }
 }

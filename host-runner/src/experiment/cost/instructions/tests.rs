@@ -1,4 +1,4 @@
-//! Windows of times that are made up, and the whole count with a guest that has few places.
+//! Windows of synthetic times, and the whole count with a guest whose socket has few places.
 
 use std::collections::VecDeque;
 
@@ -15,10 +15,10 @@ struct Guest {
 }
 
 impl Guest {
-    fn with(supply: Supply) -> Self {
+    fn with(feed_rate: FeedRate) -> Self {
         Self {
-            burst: supply.burst,
-            windows: Windows::new(supply),
+            burst: feed_rate.burst,
+            windows: Windows::new(feed_rate),
             now_ns: 0,
             echoes: 0,
         }
@@ -39,41 +39,50 @@ impl Guest {
 }
 
 #[test]
-fn what_is_done_for_a_burst_is_shared_by_its_echoes() {
-    for supply in [Supply::RING, Supply::SOCKET] {
-        let mut guest = Guest::with(supply);
-        guest.answer(WARMUP + supply.window * WINDOWS - 1);
+fn the_work_of_a_burst_is_divided_by_its_echoes() {
+    for feed_rate in [FeedRate::RING, FeedRate::SOCKET] {
+        let mut guest = Guest::with(feed_rate);
+        guest.answer(WARMUP + feed_rate.window * WINDOWS - 1);
         assert_eq!(guest.windows.median(), None);
         guest.answer(1);
         assert_eq!(guest.windows.median(), Some(600.0));
-        assert_eq!([1, 3].map(|it| guest.windows.quartile(it)), [600.0; 2]);
+        assert_eq!(
+            [1, 3].map(|quarter| guest.windows.quartile(quarter)),
+            [600.0; 2]
+        );
     }
 }
 
 #[test]
 fn warm_up_and_waiting_are_left_out() {
-    for supply in [Supply::RING, Supply::SOCKET] {
-        let mut guest = Guest::with(supply);
+    for feed_rate in [FeedRate::RING, FeedRate::SOCKET] {
+        let mut guest = Guest::with(feed_rate);
         for _ in 0..WARMUP {
             guest.now_ns += 90_000;
             guest.answer(1);
         }
         while guest.windows.median().is_none() {
-            guest.answer(supply.recovery() + 3 * supply.window / 2);
+            guest.answer(feed_rate.recovery() + 3 * feed_rate.window / 2);
             guest.windows.starve();
             guest.now_ns += 10_000_000;
         }
-        // Every one: none has the wait in it, so it is not the median that keeps it out.
-        let whole = 600 * supply.window as u64;
-        assert!(guest.windows.per_echo.iter().all(|&it| it == whole));
+        // Each of them: no window contains the wait, so not just the median is free of it.
+        let whole = 600 * feed_rate.window as u64;
+        assert!(
+            guest
+                .windows
+                .durations_ns
+                .iter()
+                .all(|&duration_ns| duration_ns == whole)
+        );
     }
 }
 
 #[test]
-fn a_few_windows_that_a_wait_slipped_into_change_nothing() {
-    let mut guest = Guest::with(Supply::RING);
+fn a_few_windows_with_a_wait_do_not_move_the_median() {
+    let mut guest = Guest::with(FeedRate::RING);
     while guest.windows.median().is_none() {
-        guest.answer(4 * Supply::RING.window);
+        guest.answer(4 * FeedRate::RING.window);
         guest.now_ns += 10_000_000;
     }
     assert_eq!(guest.windows.median(), Some(600.0));
@@ -81,35 +90,35 @@ fn a_few_windows_that_a_wait_slipped_into_change_nothing() {
 
 #[test]
 fn a_clock_that_goes_back_is_an_error() {
-    let mut windows = Windows::new(Supply::RING);
+    let mut windows = Windows::new(FeedRate::RING);
     windows.add(5).unwrap();
-    assert!(matches!(windows.add(4), Err(LookError::Disorder)));
+    assert!(matches!(windows.add(4), Err(CostError::ClockWentBackwards)));
 }
 
-/// What an echo takes [`Places`].
+/// Duration of an echo of [`SmallSocket`].
 const ECHO_NS: u64 = 500;
 
-/// A guest that holds few requests and drops all others, and answers one at every third look.
-struct Places {
+/// A guest that holds few requests and drops all others. Every third `receive` has a reply.
+struct SmallSocket {
     places: usize,
     waiting: VecDeque<Vec<u8>>,
-    /// These are dropped whatever room there is.
-    unlucky: fn(u64) -> bool,
+    /// Returns true for the requests that are dropped in any case.
+    is_dropped: fn(u64) -> bool,
     sent: u64,
     dropped: u64,
     now_ns: u64,
-    looks: u64,
+    receives: u64,
 }
 
-impl Link for Places {
+impl Link for SmallSocket {
     fn name(&self) -> &'static str {
-        "places"
+        "small socket"
     }
 
     fn send(&mut self, datagram: &[u8]) -> Result<Sent, LinkError> {
-        if self.waiting.len() == self.places || (self.unlucky)(self.sent) {
+        if self.waiting.len() == self.places || (self.is_dropped)(self.sent) {
             self.dropped += 1;
-            // Which costs it something as well.
+            // Dropping a request takes time as well.
             self.now_ns += ECHO_NS / 3;
         } else {
             self.waiting.push_back(datagram.to_vec());
@@ -119,8 +128,8 @@ impl Link for Places {
     }
 
     fn receive(&mut self, buffer: &mut [u8], _: u64) -> Result<Option<Received>, LinkError> {
-        self.looks += 1;
-        if !self.looks.is_multiple_of(3) {
+        self.receives += 1;
+        if !self.receives.is_multiple_of(3) {
             return Ok(None);
         }
         let Some(mut answer) = self.waiting.pop_front() else {
@@ -137,62 +146,66 @@ impl Link for Places {
     }
 }
 
-fn counted(guest: &mut Places, supply: Supply, patience: Duration) -> Result<f64, LookError> {
+fn counted(
+    guest: &mut SmallSocket,
+    feed_rate: FeedRate,
+    timeout: Duration,
+) -> Result<f64, CostError> {
     let never = || false;
-    per_echo(&mut Asker::new(guest, 64, patience, &never), supply).map(|it| it.median)
+    per_echo(&mut EchoClient::new(guest, 64, timeout, &never), feed_rate).map(|count| count.median)
 }
 
 const LONG: Duration = Duration::from_secs(60);
 
-fn places(places: usize, unlucky: fn(u64) -> bool) -> Places {
-    Places {
+fn small_socket(places: usize, is_dropped: fn(u64) -> bool) -> SmallSocket {
+    SmallSocket {
         places,
         waiting: VecDeque::new(),
-        unlucky,
+        is_dropped,
         sent: 0,
         dropped: 0,
         now_ns: 0,
-        looks: 0,
+        receives: 0,
     }
 }
 
 #[test]
-fn a_guest_with_few_places_loses_nothing_if_that_is_known() {
-    let mut guest = places(3, |_| false);
-    let median = counted(&mut guest, Supply::SOCKET, LONG).unwrap();
+fn a_guest_with_few_places_loses_nothing_at_the_sockets_rate() {
+    let mut guest = small_socket(3, |_| false);
+    let median = counted(&mut guest, FeedRate::SOCKET, LONG).unwrap();
     assert_eq!((median, guest.dropped), (ECHO_NS as f64, 0));
 }
 
 #[test]
-fn without_that_there_is_no_figure() {
-    let mut guest = places(4, |_| false);
-    let patience = SILENCE + Duration::from_millis(200);
-    let none = counted(&mut guest, Supply::RING, patience);
-    assert!(matches!(none, Err(LookError::OutOfTime)), "{none:?}");
-    // It was given up waiting for them.
-    assert!(guest.sent > 2 * Supply::RING.burst);
+fn a_guest_with_few_places_has_no_figure_at_the_rings_rate() {
+    let mut guest = small_socket(4, |_| false);
+    let timeout = SILENCE + Duration::from_millis(200);
+    let none = counted(&mut guest, FeedRate::RING, timeout);
+    assert!(matches!(none, Err(CostError::OutOfTime)), "{none:?}");
+    // Lost requests were given up and others sent.
+    assert!(guest.sent > 2 * FeedRate::RING.burst);
 }
 
 #[test]
-fn what_was_done_around_a_lost_request_is_left_out() {
-    let mut guest = places(3, |seq| seq.is_multiple_of(40));
-    let median = counted(&mut guest, Supply::SOCKET, LONG).unwrap();
+fn echoes_around_a_lost_request_are_not_counted() {
+    let mut guest = small_socket(3, |seq| seq.is_multiple_of(40));
+    let median = counted(&mut guest, FeedRate::SOCKET, LONG).unwrap();
     assert_eq!(median, ECHO_NS as f64);
     assert!(guest.dropped > 50, "{}", guest.dropped);
 }
 
 #[test]
-fn all_that_are_under_way_may_be_lost() {
-    let mut guest = places(3, |seq| (2000..2003).contains(&seq));
-    let median = counted(&mut guest, Supply::SOCKET, LONG).unwrap();
+fn all_requests_in_flight_may_be_lost() {
+    let mut guest = small_socket(3, |seq| (2000..2003).contains(&seq));
+    let median = counted(&mut guest, FeedRate::SOCKET, LONG).unwrap();
     assert_eq!((median, guest.dropped), (ECHO_NS as f64, 3));
 }
 
 #[test]
-fn a_guest_that_always_waits_is_given_up() {
+fn a_guest_that_always_waits_runs_out_of_time() {
     let mut guest = Loopback::new(7);
     let never = || false;
-    let mut asker = Asker::new(&mut guest, 64, Duration::from_millis(100), &never);
-    let none = per_echo(&mut asker, Supply::SOCKET);
-    assert!(matches!(none, Err(LookError::OutOfTime)), "{none:?}");
+    let mut client = EchoClient::new(&mut guest, 64, Duration::from_millis(100), &never);
+    let none = per_echo(&mut client, FeedRate::SOCKET);
+    assert!(matches!(none, Err(CostError::OutOfTime)), "{none:?}");
 }
