@@ -121,7 +121,7 @@ bench: build ## hold what the guest needs against tests/benches/baseline.json, t
 size: elf ## what is in target/fathom.elf: sections, and bytes by crate (make bench holds them to the baseline)
 	@cargo run $(QUIET) --locked --release --package size
 
-simulate: ## how often verdicts are wrong and what they find, in simulation: the README's figures
+simulate: ## how often verdicts are wrong and what they find, in simulation: the figures of docs/comparing.md
 	@echo "simulate: a thousand comparisons a cell, some ten minutes (compiled first, which takes minutes the first time)"
 	@cargo test $(QUIET) --locked --release --package host-runner --lib simulation -- --ignored --nocapture
 

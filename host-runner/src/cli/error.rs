@@ -14,7 +14,7 @@ use crate::machine::{MachineError, NoVhost};
 use crate::report::ReportError;
 use crate::sut::SutError;
 
-/// The exit codes and their meaning: the only list, which `--help` and the README repeat.
+/// The exit codes and their meaning: the only list, which `--help` and `docs/results.md` repeat.
 pub const EXIT_CODES: [(u8, &str); 4] = [
     (0, "done"),
     (1, "failed"),

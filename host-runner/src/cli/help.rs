@@ -225,14 +225,14 @@ mod tests {
         }
     }
 
-    /// The README and `--help` list the same codes, and no text promises another. The README also says
+    /// `docs/results.md` and `--help` list the same codes, and no text promises another. The page also says
     /// that none of them gets through `make`.
     #[test]
     fn exit_codes_are_the_same_everywhere() {
-        let readme = include_str!("../../../README.md");
-        assert!(readme.contains(&exit_codes()), "{}", exit_codes());
-        assert_eq!(readme.matches("Exit codes:").count(), 1);
-        assert!(readme.contains("`make` exits with 2 whatever a recipe returns"));
+        let results = include_str!("../../../docs/results.md");
+        assert!(results.contains(&exit_codes()), "{}", exit_codes());
+        assert_eq!(results.matches("Exit codes:").count(), 1);
+        assert!(results.contains("`make` exits with 2 whatever a recipe returns"));
         for (name, both) in helps() {
             for help in both {
                 assert!(help.contains(&exit_codes()) || name != "fathom", "{help}");

@@ -275,7 +275,7 @@ fn percent(share: f64) -> f64 {
     100.0 * share
 }
 
-/// The table that the README's figures are from.
+/// The table that the figures in `docs/comparing.md` are from.
 #[test]
 #[ignore = "minutes of simulation: `make simulate`"]
 fn the_whole_table() {
