@@ -1,6 +1,12 @@
 //! Experiments: measurements that are carried out by plain specifications.
 //!
-//! - [`cost`]: instructions, doorbells and interrupts per echo.
+//! - [`cost`]: instructions, doorbells and interrupts per echo;
+//! - [`progress`]: messages and progress, for whoever watches an experiment;
+//! - [`Interrupt`]: the request to end one early.
 #![forbid(unsafe_code)]
 
 pub mod cost;
+mod interrupt;
+pub mod progress;
+
+pub use interrupt::Interrupt;

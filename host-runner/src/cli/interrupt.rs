@@ -1,23 +1,20 @@
-//! Ctrl-C: the first sets a flag that every loop looks at, the second ends the program at once.
+//! Ctrl-C: the first sets the flag of an [`Interrupt`], the second ends the program at once.
 //! SIGTERM and a hangup, which is the end of the terminal or of its ssh session, count as one.
 //! The kernel ends QEMU with the program, however that ends.
 
 use std::fs;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use super::CliError;
+pub use crate::experiment::Interrupt;
 
-/// What the program exits with on the second Ctrl-C.
+/// Exit code on the second Ctrl-C.
 const EXIT_CODE: i32 = 1;
-
-/// Whether the user wants an end of it.
-#[derive(Clone, Debug, Default)]
-pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
     /// Watches for SIGINT, SIGTERM and SIGHUP from now on; a SIGHUP that `nohup` has this program
@@ -25,26 +22,14 @@ impl Interrupt {
     ///
     /// # Errors
     ///
-    /// [`CliError::Setup`] if the system refuses.
+    /// [`CliError::Setup`] if the system refuses to register a handler.
     pub fn watch() -> Result<Self, CliError> {
         let flag = Arc::new(AtomicBool::new(false));
         watch(&flag).map_err(|source| CliError::Setup {
             what: "the handling of Ctrl-C",
             source,
         })?;
-        Ok(Self(flag))
-    }
-
-    /// Whether it came.
-    #[must_use]
-    pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// The flag itself.
-    #[must_use]
-    pub fn flag(&self) -> &AtomicBool {
-        &self.0
+        Ok(Self::by(flag))
     }
 }
 
@@ -58,7 +43,7 @@ fn watch(interrupted: &Arc<AtomicBool>) -> io::Result<()> {
     Ok(())
 }
 
-/// The signals that end a measurement of the process whose `/proc/PID/status` this is.
+/// Returns the signals that end a measurement, for the process whose `/proc/PID/status` is `status`.
 fn watched(status: &str) -> impl Iterator<Item = i32> {
     let survives_hangup = is_ignored(status, SIGHUP);
     [SIGINT, SIGTERM, SIGHUP]

@@ -7,6 +7,7 @@ use super::args::GuestArgs;
 use super::boot_args::{self, Idle};
 use super::interrupt::Interrupt;
 use super::progress::Bar;
+use crate::experiment::progress::{Stage, StageMonitor as _};
 use crate::files::{Destination, is_trusted};
 use crate::machine::{Config, MIN_MEMORY_MIB, Machine, MachineError, Netdev};
 use crate::sut::BootImage;
@@ -110,12 +111,12 @@ pub fn config(
 ///
 /// As [`boot`].
 pub fn boot_as(config: Config, interrupt: &Interrupt) -> Result<Machine, CliError> {
-    let bar = std::cell::RefCell::new(Bar::new("starting QEMU"));
+    let bar = std::cell::RefCell::new(Bar::new(Stage::Boot));
     let cancelled = || {
         bar.borrow_mut().wait();
         interrupt.is_set()
     };
-    let mut on_event = |event| bar.borrow().boot_event(&event);
+    let mut on_event = |event| bar.borrow_mut().boot_event(&event);
     match Machine::boot(config, &cancelled, &mut on_event) {
         Ok(machine) => Ok(machine),
         Err(MachineError::Cancelled) => Err(CliError::Interrupted),

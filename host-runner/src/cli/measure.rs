@@ -9,6 +9,7 @@ use super::interrupt::Interrupt;
 use super::progress::Bar;
 use crate::clock;
 use crate::doctor::busy::{Busy, Times};
+use crate::experiment::progress::{Stage, StageMonitor as _};
 use crate::host::activity::{HostActivity, Observed};
 use crate::host::thread::CpuUse;
 use crate::link::Link;
@@ -115,7 +116,7 @@ pub fn measure<E: Into<CliError>>(
         observed,
         interrupt,
     } = conditions;
-    let mut bar = Bar::new("waiting until the host is quiet");
+    let mut bar = Bar::new(Stage::Measurement);
     let mut recorder = Recorder::new(plan);
     let times = Times::now();
     let own_threads_ns = || own_threads().map(|it| it.ran_ns);
@@ -123,7 +124,7 @@ pub fn measure<E: Into<CliError>>(
         interrupt.is_set()
     });
     let floor = quiet.floor;
-    bar.begin(plan);
+    bar.load_begins(plan);
     let mut warmed = Warmed::default();
     let mut unsettled = None;
     let mut plan = *plan;
@@ -154,7 +155,7 @@ pub fn measure<E: Into<CliError>>(
         now_ns: clock::now_ns,
         cancel: interrupt.flag(),
         check: |progress: &Progress| {
-            bar.measuring(plan, progress);
+            bar.load(plan, progress);
             health()
         },
     };

@@ -1,24 +1,42 @@
-//! The progress bar on standard error; silent where that is no terminal.
+//! Progress on standard error: messages, and a bar where standard error is a terminal.
 //!
 //! Drawing costs system calls on the measuring thread (a thread of its own would take a CPU from
 //! QEMU), so it is done seldom, and between requests where that is possible.
 
+use std::fmt::Display;
+
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::say::say;
 use crate::clock;
+use crate::experiment::progress::{Monitor, Stage, StageMonitor};
 use crate::load::{Phase, Plan, Progress};
 use crate::machine::BootEvent;
 
-/// How often to draw when nothing is in flight, in nanoseconds.
+/// Interval between drawings while nothing is in flight, in nanoseconds.
 const QUIET_INTERVAL_NS: u64 = 200_000_000;
 
-/// How often to draw in any case, in nanoseconds.
+/// Interval between drawings in any case, in nanoseconds.
 const BUSY_INTERVAL_NS: u64 = 1_000_000_000;
 
 /// Longest time that drawing may take, in nanoseconds.
 const DRAWING_NS: u64 = 1_000_000;
 
-/// A line on the terminal that says how far it is.
+/// The terminal of a command: messages are lines on standard error, and each stage has a bar there.
+#[derive(Clone, Copy, Debug)]
+pub struct Terminal;
+
+impl Monitor for Terminal {
+    fn message(&self, text: &dyn Display) {
+        say(text);
+    }
+
+    fn begin(&self, stage: Stage) -> Box<dyn StageMonitor + '_> {
+        Box::new(Bar::new(stage))
+    }
+}
+
+/// A line on the terminal that shows the progress of a stage.
 #[derive(Debug)]
 pub struct Bar {
     bar: ProgressBar,
@@ -26,12 +44,15 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// A line that says `what` is being done.
+    /// Draws a bar with the name of `stage`.
     #[must_use]
-    pub fn new(what: &'static str) -> Self {
+    pub fn new(stage: Stage) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
         bar.set_style(style("{spinner} {msg} ({elapsed})"));
-        bar.set_message(what);
+        bar.set_message(match stage {
+            Stage::Boot => "starting QEMU",
+            Stage::Measurement => "waiting until the host is quiet",
+        });
         bar.tick();
         Self {
             bar,
@@ -39,15 +60,28 @@ impl Bar {
         }
     }
 
-    /// The machine is booting; called every few milliseconds.
-    pub fn wait(&mut self) {
+    /// Returns true if the last drawing is `interval_ns` ago, and takes the next for done.
+    fn is_time(&mut self, interval_ns: u64) -> bool {
+        if self.bar.is_hidden() {
+            return false;
+        }
+        let now_ns = clock::now_ns();
+        let is_time = now_ns.saturating_sub(self.last_drawn_ns) >= interval_ns;
+        if is_time {
+            self.last_drawn_ns = now_ns;
+        }
+        is_time
+    }
+}
+
+impl StageMonitor for Bar {
+    fn wait(&mut self) {
         if self.is_time(QUIET_INTERVAL_NS) {
             self.bar.tick();
         }
     }
 
-    /// Something happened while it booted.
-    pub fn boot_event(&self, event: &BootEvent) {
+    fn boot_event(&mut self, event: &BootEvent) {
         match event {
             BootEvent::Starting { accel } => {
                 self.bar.set_message(format!("booting on {accel}"));
@@ -60,16 +94,14 @@ impl Bar {
         }
     }
 
-    /// Measuring by `plan` begins.
-    pub fn begin(&mut self, plan: &Plan) {
+    fn load_begins(&mut self, plan: &Plan) {
         let template = "{bar:30} {msg} ({elapsed})";
         self.bar.set_style(style(template));
         self.bar.set_length(length(plan));
         self.bar.set_message("warming up");
     }
 
-    /// How far measuring by `plan` is; called about every millisecond.
-    pub fn measuring(&mut self, plan: &Plan, progress: &Progress) {
+    fn load(&mut self, plan: &Plan, progress: &Progress) {
         let interval_ns = if progress.is_quiet {
             QUIET_INTERVAL_NS
         } else {
@@ -86,18 +118,6 @@ impl Bar {
         self.bar.set_message(message);
         self.bar.set_position(position(plan, progress));
     }
-
-    fn is_time(&mut self, interval_ns: u64) -> bool {
-        if self.bar.is_hidden() {
-            return false;
-        }
-        let now_ns = clock::now_ns();
-        let is_time = now_ns.saturating_sub(self.last_drawn_ns) >= interval_ns;
-        if is_time {
-            self.last_drawn_ns = now_ns;
-        }
-        is_time
-    }
 }
 
 impl Drop for Bar {
@@ -106,8 +126,7 @@ impl Drop for Bar {
     }
 }
 
-/// Returns whether a line can be drawn without making a request late: drawing takes some time on the thread that
-/// measures.
+/// Returns true if drawing, which takes time of the thread that measures, makes no request late.
 fn may_draw(progress: &Progress) -> bool {
     progress.phase == Phase::WarmUp || progress.due_in_ns.is_none_or(|ns| ns >= DRAWING_NS)
 }
@@ -116,7 +135,7 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// The end of the bar: a count where the plan has one, else nanoseconds.
+/// Returns the length of the bar: requests if the plan has a count of them, else nanoseconds.
 fn length(plan: &Plan) -> u64 {
     plan.measure
         .count
@@ -124,7 +143,7 @@ fn length(plan: &Plan) -> u64 {
         .unwrap_or_default()
 }
 
-/// Where on the bar a measurement stands; by the limit that is nearer.
+/// Returns the position on the bar, by whichever of the plan's limits is nearer.
 fn position(plan: &Plan, progress: &Progress) -> u64 {
     let by_time = plan.measure.duration_ns.map(|duration_ns| {
         u128::from(progress.elapsed_ns) * u128::from(length(plan)) / u128::from(duration_ns.max(1))

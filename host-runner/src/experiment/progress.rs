@@ -1,0 +1,64 @@
+//! Progress of an experiment, as it reports that to its caller. Nothing in [`crate::experiment`] prints.
+
+use std::fmt::Display;
+
+use crate::load::{Plan, Progress};
+use crate::machine::BootEvent;
+
+/// Receiver of an experiment's messages and progress.
+pub trait Monitor: Sync {
+    /// Receives a message for people, without a line break at its end.
+    fn message(&self, text: &dyn Display);
+
+    /// Begins a stage, which ends when the returned value is dropped.
+    fn begin(&self, stage: Stage) -> Box<dyn StageMonitor + '_>;
+}
+
+/// A stage of an experiment that takes a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Boot of a machine, from the start of QEMU until the guest is ready.
+    Boot,
+    /// A measurement, from the wait for a quiet host to the last reply.
+    Measurement,
+}
+
+/// Receiver of the progress of one stage. Calls come on the thread that measures, so they must be short.
+pub trait StageMonitor {
+    /// Receives word that the stage goes on; called every few milliseconds.
+    fn wait(&mut self);
+
+    /// Receives an event of a boot.
+    fn boot_event(&mut self, event: &BootEvent);
+
+    /// Receives word that the load of `plan` begins.
+    fn load_begins(&mut self, plan: &Plan);
+
+    /// Receives the progress of the load of `plan`; called about every millisecond.
+    fn load(&mut self, plan: &Plan, progress: &Progress);
+}
+
+/// A monitor that ignores everything.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug)]
+pub struct Silent;
+
+#[cfg(test)]
+impl Monitor for Silent {
+    fn message(&self, _: &dyn Display) {}
+
+    fn begin(&self, _: Stage) -> Box<dyn StageMonitor + '_> {
+        Box::new(Self)
+    }
+}
+
+#[cfg(test)]
+impl StageMonitor for Silent {
+    fn wait(&mut self) {}
+
+    fn boot_event(&mut self, _: &BootEvent) {}
+
+    fn load_begins(&mut self, _: &Plan) {}
+
+    fn load(&mut self, _: &Plan, _: &Progress) {}
+}
