@@ -4,8 +4,9 @@
 //! Layers, each of which knows only those below it:
 //!
 //! - [`cli`]: the command line and the commands behind it;
-//! - [`report`]: results as text, JSON, HTML, Markdown and HdrHistogram files;
+//! - [`report`]: results for people, as text, HTML and Markdown;
 //! - [`experiment`]: measurements by plain specifications, and the cost of an echo;
+//! - [`record`]: the results themselves, as `result.json` and HdrHistogram files;
 //! - [`doctor`]: what on this host spoils a measurement;
 //! - [`stats`]: histograms and the percentile rule;
 //! - [`load`]: schedules, sequence accounting, the measuring loop;
@@ -48,9 +49,9 @@ pub mod load;
 pub mod machine;
 pub mod quantity;
 pub mod random;
+pub mod record;
 pub mod report;
 pub mod stats;
 pub mod sut;
-
 pub mod terminal;
 pub mod tsc;

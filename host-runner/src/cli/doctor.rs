@@ -7,7 +7,7 @@ use clap::Args;
 use super::CliError;
 use super::output::print;
 use crate::doctor::{self, Depth, table};
-use crate::report::ReportError;
+use crate::record::ReportError;
 use crate::terminal;
 
 /// `fathom doctor`.

@@ -11,7 +11,7 @@ use crate::image::ImageError;
 use crate::link::LinkError;
 use crate::load::{PlanError, Protocol};
 use crate::machine::{MachineError, NoVhost};
-use crate::report::ReportError;
+use crate::record::ReportError;
 use crate::sut::SutError;
 
 /// The exit codes and their meaning: the only list, which `--help` and `docs/results.md` repeat.

@@ -5,7 +5,7 @@ use crate::clock;
 use crate::link::vhost_user::reflector;
 use crate::load::{Limit, Mode, Plan, Protocol, Tally, WaitRule};
 use crate::machine;
-use crate::report::BeforeAfter;
+use crate::record::BeforeAfter;
 use crate::stats::{Recorder, round_trip};
 
 /// Round trips to the thread in the guest's place, and those before that are not counted.

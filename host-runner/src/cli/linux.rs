@@ -12,7 +12,7 @@ use crate::files::Destination;
 use crate::link::tap::Pair;
 use crate::link::user::{LOOPBACK, UdpLink};
 use crate::link::{Link, LinkKind};
-use crate::report::ReportError;
+use crate::record::ReportError;
 use crate::sut::LinkChoice;
 use crate::sut::linux_guest::{self, DEFAULT_MEMORY_MIB, Network, Parts};
 use crate::sut::linux_host::{Host, Place};

@@ -14,7 +14,7 @@ use crate::host::activity::{HostActivity, Observed};
 use crate::host::thread::CpuUse;
 use crate::link::Link;
 use crate::load::{self, Bench, Ending, Limit, Plan, Progress, Tally};
-use crate::report::{Run, Setting};
+use crate::record::{Run, Setting};
 use crate::stats::noise::{self, Counts, Lost, Threads};
 use crate::stats::quiet;
 use crate::stats::reason::Code;

@@ -9,9 +9,10 @@ use super::CliError;
 use super::args::OutputArgs;
 use super::say::say_as_is;
 use crate::files::{Destination, NamedFile};
-use crate::report::directory::DEFAULT_BASE;
+use crate::record::directory::DEFAULT_BASE;
+use crate::record::{Directory, Merged, Part, Report, ReportError, Run};
 use crate::report::table::{self, Detail};
-use crate::report::{Directory, Merged, Part, Report, ReportError, Run, document};
+use crate::report::{self, document};
 use crate::stats::{Recorder, Recording, Requested, requested};
 use crate::terminal;
 
@@ -52,7 +53,8 @@ impl Output {
             }
         };
         let base = Path::new(DEFAULT_BASE);
-        let directory = Directory::create(args.out.as_deref(), base, Timestamp::now())?;
+        let directory =
+            Directory::create(args.out.as_deref(), base, Timestamp::now(), &report::FILES)?;
         Ok(Self {
             directory,
             json,
@@ -125,7 +127,7 @@ impl Output {
     /// [`CliError::Report`] if something can't be written.
     pub fn write(&self, report: &Report) -> Result<(), CliError> {
         // Where the directory is full there is a terminal still.
-        let written = self.directory.write(report);
+        let written = report::write(&self.directory, report);
         let more = match self.detail {
             Detail::Brief => "   (--verbose: all figures)",
             Detail::Full => "",

@@ -18,7 +18,7 @@ use crate::link::user::UdpLink;
 use crate::link::{Family, Link};
 use crate::load::{Plan, PlanError, WaitRule};
 use crate::machine::Awake;
-use crate::report::{Environment, Setting};
+use crate::record::{Environment, Setting};
 use crate::stats::noise::Threads;
 
 pub mod address;

@@ -8,7 +8,7 @@ use super::values::Ip;
 use super::{CliError, linux, machine, sockets};
 use crate::link::{Family, LinkKind};
 use crate::machine::VhostChoice;
-use crate::report::Image;
+use crate::record::Image;
 use crate::sut::LinkChoice;
 use crate::sut::{BootImage, SystemKind};
 

@@ -8,8 +8,9 @@ use super::CliError;
 use super::output::print;
 use super::say::say;
 use crate::files::Directory;
-use crate::report::machines::Differences;
-use crate::report::{ReportError, document};
+use crate::record::machines::Differences;
+use crate::record::{ReportError, read};
+use crate::report::document;
 use crate::stats::Requested;
 
 /// `fathom report`.
@@ -41,7 +42,8 @@ pub struct ReportArgs {
 /// [`CliError::DifferentMachines`] if they are not of one machine, unless that is wanted;
 /// [`CliError::Report`] if results are missing or damaged, or the documents can't be written.
 pub fn run(args: &ReportArgs) -> Result<(), CliError> {
-    let sources = document::read_all(&args.directories, &args.percentiles)?;
+    let sources = read::read_all(&args.directories, &args.percentiles);
+    let sources = sources.map_err(ReportError::from)?;
     if let Some(differences) = Differences::of(&sources) {
         let differences = differences.to_string();
         if !args.anyway {
@@ -54,7 +56,10 @@ pub fn run(args: &ReportArgs) -> Result<(), CliError> {
     let documents = document::render(&sources)?;
     let path = args.out.as_ref().unwrap_or(&args.directories[0]);
     let out = Directory::create(path).map_err(ReportError::unwritable(path))?;
-    documents.write_to(&out)?;
+    for (name, text) in documents.files() {
+        out.replace(name, text.as_bytes())
+            .map_err(ReportError::unwritable(path.join(name)))?;
+    }
     let shown = |name| path.join(name).display().to_string();
     let mut text = format!(
         "report     {}\n           {}\n",

@@ -9,7 +9,7 @@ use super::subject::{FirstRequest, Subject};
 use super::{CliError, turn};
 use crate::files;
 use crate::machine::Awake;
-use crate::report::Environment;
+use crate::record::Environment;
 
 /// What the guest printed, among the results.
 const CONSOLE_LOG: &str = "console.log";

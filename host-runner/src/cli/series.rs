@@ -8,7 +8,7 @@ use super::say::say;
 use crate::host::process::Process;
 use crate::load::{Arrivals, Plan, ladder};
 use crate::quantity;
-use crate::report::{Environment, Report, Run};
+use crate::record::{Environment, Report, Run};
 use crate::stats::Ended;
 
 /// A sweep, beyond the plan of its pipeline.
@@ -201,7 +201,7 @@ mod tests {
     use super::super::args::OutputArgs;
     use super::*;
     use crate::load::{Limit, Mode, Tally};
-    use crate::report::Setting;
+    use crate::record::Setting;
     use crate::stats::{Noise, Recorder};
 
     const PLAN: Plan = Plan {

@@ -17,7 +17,7 @@ use super::probe::address;
 use crate::clock;
 use crate::link::LinkError;
 use crate::quantity;
-use crate::report::ReportError;
+use crate::record::ReportError;
 use crate::terminal;
 
 /// Length of a status request, in bytes: room for the counters of later versions.

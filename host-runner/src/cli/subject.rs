@@ -20,8 +20,8 @@ use crate::link::turn::BOOT_ID;
 use crate::link::{self, Family, Link, LinkKind};
 use crate::load::{Arrivals, Mode, Plan, WaitRule};
 use crate::machine::{Machine, Placement, Vhost, Work};
-use crate::report::run::{GuestCounters, Losses, Sent};
-use crate::report::{Environment, Image, Run, Setting};
+use crate::record::run::{GuestCounters, Losses, Sent};
+use crate::record::{Environment, Image, Run, Setting};
 use crate::sut::LinkChoice;
 use crate::sut::{BootImage, SystemKind};
 

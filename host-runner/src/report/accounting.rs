@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::Run;
 use crate::quantity::{self, count};
+use crate::record::Run;
 
 /// Returns the line for people: `698,992 sent (699k/s), none lost`.
 #[must_use]
@@ -59,13 +59,13 @@ pub fn places(run: &Run) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::run::Losses;
-    use super::super::sample;
     use super::*;
+    use crate::record::fixtures;
+    use crate::record::run::Losses;
 
     #[test]
     fn losses_are_reported_with_their_places() {
-        let mut run = sample::closed_run();
+        let mut run = fixtures::closed_run();
         assert_eq!(sentence(&run), "1,000 sent (1.00k/s), 2 lost; 1 late");
         run.losses = Some(Losses {
             not_received_by_guest: 1,

@@ -4,8 +4,8 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{Merged, Report, Run};
 use crate::quantity;
+use crate::record::{Merged, Report, Run};
 
 /// The ends of what was seen in the valid rounds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -86,8 +86,8 @@ pub(super) fn write(report: &Report, text: &mut String) -> fmt::Result {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{BeforeAfter, sample};
     use super::*;
+    use crate::record::{BeforeAfter, fixtures};
 
     fn run(core_round_trip_ns: Option<(f64, f64)>, is_valid: bool) -> Run {
         let floor = |(before, after)| BeforeAfter {
@@ -97,7 +97,7 @@ mod tests {
         Run {
             core_round_trip_ns: core_round_trip_ns.map(floor),
             valid: is_valid,
-            ..sample::closed_run()
+            ..fixtures::closed_run()
         }
     }
 
@@ -108,7 +108,7 @@ mod tests {
             run(Some((80.0, 120.0)), true),
             run(Some((1.0, 2000.0)), false),
         ];
-        let merged = sample::merged(&runs[0]);
+        let merged = fixtures::merged(&runs[0]);
         let apart = Apart::of(&merged, &runs).unwrap();
         assert_eq!(apart.core_round_trip_ns, (80.0, 300.0));
         let p50_ns = runs[0].latency_ns.p50.unwrap() as f64;
@@ -124,8 +124,8 @@ mod tests {
         let text = |floor| {
             let run = run(floor, true);
             let report = Report {
-                merged: vec![sample::merged(&run)],
-                ..sample::report(run)
+                merged: vec![fixtures::merged(&run)],
+                ..fixtures::report(run)
             };
             let mut text = String::new();
             write(&report, &mut text).unwrap();

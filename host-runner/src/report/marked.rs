@@ -1,8 +1,8 @@
 //! A percentile with its state: its value as far as that is known, and a mark that says what else decided
 //! it. Terminal, tables and charts show the same.
 
-use super::Run;
 use crate::quantity::{at_least, between, count};
+use crate::record::Run;
 use crate::stats::summary::PercentileColumn;
 use crate::stats::{PercentileState, State};
 
@@ -97,14 +97,14 @@ fn with_state(ns: u64, state: &PercentileState, censored_from_ns: Option<u64>) -
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample;
     use super::*;
+    use crate::record::fixtures;
     use crate::stats::summary::PERCENTILES;
 
     #[test]
     fn every_state_has_its_mark() {
         let text = |state, low_ns, high_ns, stalls| {
-            let mut run = sample::closed_run();
+            let mut run = fixtures::closed_run();
             let state = PercentileState {
                 state,
                 low_ns,
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_record_without_states_tells_lost_requests_as_bounds() {
-        let mut run = sample::closed_run();
+        let mut run = fixtures::closed_run();
         let of = |run: &Run, index: usize| {
             percentile(run, &(&PERCENTILES[index]).into())
                 .unwrap()

@@ -3,8 +3,9 @@
 use std::fmt::{self, Write as _};
 
 use super::table::{Detail, accelerator, host};
-use super::{Comparison, Merged, Report, Skipped, apart, origin, own_share, why};
+use super::{apart, own_share};
 use crate::quantity::{at_least, count};
+use crate::record::{Comparison, Merged, Report, Skipped, origin, why};
 use crate::stats::summary::{PERCENTILES, Percentile, PercentileColumn, percentile_columns};
 
 /// The percentiles that a line has beside those that were asked for.
@@ -177,8 +178,8 @@ fn against(verdicts: &[&Comparison], text: &mut String) -> fmt::Result {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{BootRange, sample};
     use super::*;
+    use crate::record::{BootRange, fixtures};
     use crate::stats::Recording;
     use crate::stats::comparison::Verdict;
 
@@ -270,7 +271,7 @@ mod tests {
                 comparison("null", "p90"),
             ],
             skipped: vec![skipped("null", Some(2)), skipped("hermit", None)],
-            ..sample::report(sample::closed_run())
+            ..fixtures::report(fixtures::closed_run())
         };
         let expected = "\
 latency, closed loop, 64-byte payload; each valid boot weighs the same

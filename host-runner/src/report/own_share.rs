@@ -1,9 +1,9 @@
 //! Share that the targets' own QEMU threads took of the measuring thread's CPU, on a host without a third CPU
 //! for them: where the shares differ, so do the latencies, and not for the guests' sake.
 
-use super::Run;
-use super::why::median;
 use crate::quantity;
+use crate::record::Run;
+use crate::record::why::median;
 
 /// The least difference of two targets' shares that is told.
 const TOLD: f64 = 0.03;
@@ -59,11 +59,11 @@ fn share(run: &Run) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample;
     use super::*;
+    use crate::record::fixtures;
 
     fn run(target: &str, own_ns: Option<u64>) -> Run {
-        let mut run = sample::closed_run();
+        let mut run = fixtures::closed_run();
         run.target = target.to_owned();
         run.elapsed_ns = 1_000_000_000;
         run.noise.own_beside_ns = own_ns;

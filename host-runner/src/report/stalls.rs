@@ -1,7 +1,8 @@
 //! Stalls and the maximum, in words: when, how long, how many requests, and what the host did then.
 
-use super::{Run, marked};
+use super::marked;
 use crate::quantity::{count, time};
+use crate::record::Run;
 use crate::stats::Stall;
 
 /// Returns when the maximum was and what the host did then; `None` without a sample.
@@ -57,12 +58,12 @@ pub fn host(stall: &Stall) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample;
     use super::*;
+    use crate::record::fixtures;
 
     #[test]
     fn the_maximum_has_its_time_and_what_the_host_did_then() {
-        let mut run = sample::closed_run();
+        let mut run = fixtures::closed_run();
         assert_eq!(
             maximum(&run).unwrap(),
             "≥ 1.00 s; the longest time that the host took from the measuring CPU in the run is 81.5 µs"

@@ -5,10 +5,10 @@
 
 use std::fmt::{self, Write as _};
 
-use super::Run;
 use super::marked;
 use super::table::aligned;
 use crate::quantity::{self, count, exact_time};
+use crate::record::Run;
 use crate::stats::summary::{PERCENTILES, Percentile, percentile_columns};
 
 mod capacity;
@@ -16,6 +16,9 @@ mod step;
 
 pub use capacity::Capacity;
 pub use step::{StepState, reasons, remedies};
+
+/// Name of the file with the table.
+pub const FILE: &str = "sweep.txt";
 
 /// The percentiles that a line has beside those that were asked for, and the maximum: the rare ones are
 /// where load shows first.

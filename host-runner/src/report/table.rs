@@ -6,9 +6,10 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{Environment, Report, Run, accounting, floor, merged_table, origin, sweep, trust};
+use super::{accounting, merged_table, sweep, trust};
 use crate::load::Protocol;
 use crate::quantity::{self, count, time};
+use crate::record::{Environment, Report, Run, floor, origin};
 
 pub(super) mod aligned;
 mod brief;

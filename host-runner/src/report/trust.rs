@@ -1,6 +1,6 @@
 //! Trust in a measurement, in one sentence made from the states of its percentiles.
 
-use super::Run;
+use crate::record::Run;
 use crate::stats::State;
 use crate::stats::summary::{PERCENTILES, percentile_columns};
 
@@ -91,12 +91,12 @@ pub const fn words(state: State) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample;
     use super::*;
+    use crate::record::fixtures;
 
     #[test]
     fn percentiles_of_one_state_are_told_together() {
-        let mut run = sample::stated_run([State::Clean, State::Clean, State::Late, State::Few]);
+        let mut run = fixtures::stated_run([State::Clean, State::Clean, State::Late, State::Few]);
         assert_eq!(
             sentence(&run),
             "p50, p90: yes; p99: a range, for the generator was late; p99.9: yes, though few stalls make it"
@@ -105,14 +105,14 @@ mod tests {
         run.valid = false;
         run.invalid_because = vec!["the host slept".to_owned()];
         assert!(sentence(&run).starts_with("INVALID: the host slept; p50, p90: yes"));
-        let run = sample::stated_run([State::Clean; 4]);
+        let run = fixtures::stated_run([State::Clean; 4]);
         assert_eq!(sentence(&run), "p50 to p99.9: yes");
         assert_eq!(first_doubt(&run), None);
     }
 
     #[test]
     fn a_record_without_states_is_valid_or_not() {
-        let mut run = sample::closed_run();
+        let mut run = fixtures::closed_run();
         run.percentiles.clear();
         assert_eq!(sentence(&run), "valid");
         run.valid = false;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::report::Run;
+use crate::record::Run;
 use crate::stats::comparison::MIN_ROUNDS;
 
 /// After so many runs of which none is valid the comparison ends. If only half of all runs came out valid
@@ -124,10 +124,10 @@ impl State<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample;
+    use crate::record::fixtures;
 
     fn runs(valid: usize, invalid: usize) -> Vec<Run> {
-        let good = sample::open_run();
+        let good = fixtures::open_run();
         let bad = Run {
             valid: false,
             invalid_because: vec!["other programs had the CPU: 40 %".to_owned()],

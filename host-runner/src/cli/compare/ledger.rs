@@ -9,8 +9,8 @@ use super::hope::{Pair, State};
 use super::looks::Looks;
 use super::schedule::Combination;
 use crate::load::Rate;
-use crate::report::comparison::GuestEstimate;
-use crate::report::{CommonRate, Comparison, Environment, Merged, Report, Run, Skipped, Why};
+use crate::record::comparison::GuestEstimate;
+use crate::record::{CommonRate, Comparison, Environment, Merged, Report, Run, Skipped, Why};
 use crate::sut::SystemKind;
 
 mod account;

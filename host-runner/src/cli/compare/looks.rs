@@ -25,7 +25,7 @@ use crate::experiment::cost::{
 use crate::files;
 use crate::link::{self, Family, LinkKind};
 use crate::machine::{AccelChoice, Config, Machine, Work};
-use crate::report::Why;
+use crate::record::Why;
 use crate::sut::LinkChoice;
 use crate::sut::{BootImage, SystemKind, command_line};
 

@@ -10,7 +10,7 @@ use super::super::CliError;
 use super::super::args::{LoadArgs, ModeName};
 use crate::load::window::MAX_CAPACITY;
 use crate::load::{Limit, Mode, Plan, Rate};
-use crate::report::{CommonRate, Run};
+use crate::record::{CommonRate, Run};
 
 /// The common rate as a share of the slowest target's closed loop: low enough that the slowest keeps up
 /// while requests come as they like, high enough that a second holds many.
@@ -195,7 +195,7 @@ mod tests {
 
     use super::super::super::{Cli, Command};
     use super::*;
-    use crate::report::sample;
+    use crate::record::fixtures;
 
     fn loops(line: &str) -> Result<Loops, CliError> {
         let line = format!("fathom compare {line}");
@@ -215,7 +215,7 @@ mod tests {
             link: link.to_owned(),
             received,
             elapsed_ns: 1_000_000_000,
-            ..sample::closed_run()
+            ..fixtures::closed_run()
         };
         run.latency_ns.p50 = None;
         run
@@ -247,7 +247,7 @@ mod tests {
             closed("linux-guest", "tap", 12_345),
             closed("null", "tap", 0),
             closed("linux-guest", "unix", 100),
-            sample::open_run(),
+            fixtures::open_run(),
         ];
         let loops = loops("").unwrap();
         let rate = loops.common_rate("tap", false, &runs).unwrap();

@@ -23,7 +23,7 @@ use super::values::as_ns;
 use super::{CliError, turn};
 use crate::load::Plan;
 use crate::machine::{AccelChoice, Awake};
-use crate::report::{Environment, Skipped};
+use crate::record::{Environment, Skipped};
 
 pub mod args;
 pub mod contender;

@@ -5,7 +5,7 @@ use super::args::CompareArgs;
 use super::contender::Contender;
 use crate::load::Plan;
 use crate::random::SplitMix64;
-use crate::report::{Run, Skipped, Why, why};
+use crate::record::{Run, Skipped, Why, why};
 use crate::sut::LinkChoice;
 use crate::sut::{Responder, SystemKind};
 

@@ -27,7 +27,7 @@ use crate::link::LinkError;
 use crate::load::Plan;
 use crate::machine::MachineError;
 use crate::quantity;
-use crate::report::{CommonRate, Environment, Run, comparison};
+use crate::record::{CommonRate, Environment, Run, comparison};
 use crate::stats::Ended;
 use crate::sut::LinkChoice;
 use crate::sut::{SutError, SystemKind};

@@ -13,7 +13,7 @@ use crate::image::kernel::{self, Elf};
 use crate::image::layout::Parts;
 use crate::image::{ImageError, MAX_KEPT_BYTES, config};
 use crate::quantity;
-use crate::report::environment::GIT_REVISION;
+use crate::record::environment::GIT_REVISION;
 
 /// Directory of the loaders among what is built.
 const LOADERS: &str = "loaders";

@@ -7,7 +7,7 @@ use wire::HEADER_LEN;
 use crate::cli::interrupt::Interrupt;
 use crate::experiment::cost::EchoClient;
 use crate::link::Link;
-use crate::report::Run;
+use crate::record::Run;
 
 /// How long a service that is ready may take to answer its first request.
 const FIRST_REPLY_TIMEOUT: Duration = Duration::from_secs(5);

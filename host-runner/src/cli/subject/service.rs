@@ -8,7 +8,7 @@ use crate::host::thread::CpuUse;
 use crate::link::LinkKind;
 use crate::link::reflector::Reflector;
 use crate::machine::{Machine, Work};
-use crate::report::Image;
+use crate::record::Image;
 use crate::stats::noise::Threads;
 use crate::sut::linux_host::Host;
 

@@ -1,9 +1,10 @@
 //! The measurements of a document, each with a name that tells it from the others.
 
 use crate::quantity;
+use crate::record::read::{Distribution, Source};
+use crate::record::{Environment, Run};
 use crate::report::chart::Style;
-use crate::report::read::{Distribution, Source};
-use crate::report::{Environment, Run, marked};
+use crate::report::marked;
 
 use super::plots::Series;
 
@@ -150,8 +151,8 @@ fn are_distinct(entries: &[Entry<'_>]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::made_up;
     use super::*;
+    use crate::record::fixtures::sources;
 
     fn labels(sources: &[Source]) -> Vec<String> {
         entries(sources)
@@ -162,33 +163,33 @@ mod tests {
 
     #[test]
     fn one_measurement_is_called_what_it_is() {
-        assert_eq!(labels(&[made_up::closed()]), ["hermit, unix"]);
+        assert_eq!(labels(&[sources::closed()]), ["hermit, unix"]);
     }
 
     #[test]
     fn names_hold_what_differs_and_nothing_else() {
-        let mut other = made_up::open(5000.0);
+        let mut other = sources::open(5000.0);
         assert_eq!(
-            labels(&[made_up::open(1000.0), other.clone()]),
+            labels(&[sources::open(1000.0), other.clone()]),
             ["hermit, unix, open 1k/s", "hermit, unix, open 5k/s"]
         );
         other.report.runs[0].accel = Some("kvm".to_owned());
         assert_eq!(
-            labels(&[made_up::open(5000.0), other]),
+            labels(&[sources::open(5000.0), other]),
             ["hermit, unix, tcg", "hermit, unix, kvm"]
         );
     }
 
     #[test]
     fn the_same_twice_is_told_apart_by_directory_or_by_number() {
-        let mut again = made_up::closed();
+        let mut again = sources::closed();
         again.directory = "results/b".into();
         assert_eq!(
-            labels(&[made_up::closed(), again]),
+            labels(&[sources::closed(), again]),
             ["hermit, unix, a", "hermit, unix, b"]
         );
         assert_eq!(
-            labels(&[made_up::closed(), made_up::closed()]),
+            labels(&[sources::closed(), sources::closed()]),
             ["hermit, unix, #1", "hermit, unix, #2"]
         );
     }

@@ -1,7 +1,7 @@
 //! How it was measured, in words.
 
-use crate::report::Run;
-use crate::report::read::Source;
+use crate::record::Run;
+use crate::record::read::Source;
 
 /// Under the chart by percentile.
 pub const BY_PERCENTILE: &str = "Each step on the axis is ten times as rare. Marks are the \
@@ -147,16 +147,16 @@ const EMULATED: &str = "Under TCG, QEMU translates the guest's instructions. Suc
 
 #[cfg(test)]
 mod tests {
-    use super::super::made_up;
     use super::*;
+    use crate::record::fixtures::sources;
 
     #[test]
     fn only_what_was_done_is_told() {
         let told = |sources: &[_]| paragraphs(sources).join("\n");
-        let closed = told(&[made_up::closed()]);
+        let closed = told(&[sources::closed()]);
         assert!(closed.contains("Closed loop") && !closed.contains("Open loop"));
         assert!(closed.contains("Under TCG"));
-        let mut native = made_up::open(1000.0);
+        let mut native = sources::open(1000.0);
         native.report.runs[0].accel = Some("kvm".to_owned());
         let open = told(&[native]);
         assert!(open.contains("Open loop") && !open.contains("Closed loop"));

@@ -10,17 +10,13 @@
 //! - [`method`]: how it was measured, in words;
 //! - [`format`](mod@format): text; [`markdown`]: text that is no markup.
 
-use std::path::Path;
-
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment as Templates, Value, context};
 
-use super::ReportError;
 use super::chart::draw;
-use super::read::{self, Source};
-use crate::files::Directory;
-use crate::stats::Requested;
+use crate::record::ReportError;
+use crate::record::Source;
 
 pub mod charts;
 pub mod comparison;
@@ -33,8 +29,6 @@ pub mod page;
 pub mod plots;
 pub mod tables;
 
-#[cfg(test)]
-pub(super) mod made_up;
 #[cfg(test)]
 mod tests;
 
@@ -59,58 +53,12 @@ pub struct Documents {
 }
 
 impl Documents {
-    /// Writes all of them into `directory`.
-    ///
-    /// # Errors
-    ///
-    /// [`ReportError::Unwritable`].
-    pub fn write_to(&self, directory: &Directory) -> Result<(), ReportError> {
-        let documents = [(HTML, &self.html), (MARKDOWN, &self.markdown)];
-        let chart = self.chart.iter().map(|chart| (CHART, chart));
-        for (name, text) in documents.into_iter().chain(chart) {
-            directory
-                .replace(name, text.as_bytes())
-                .map_err(ReportError::unwritable(directory.path().join(name)))?;
-        }
-        Ok(())
+    /// Returns the name and the content of each file.
+    pub fn files(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let documents = [(HTML, &*self.html), (MARKDOWN, &*self.markdown)];
+        let chart = self.chart.iter().map(|chart| (CHART, &**chart));
+        documents.into_iter().chain(chart)
     }
-}
-
-/// Reads the results in `directories`, and adds the `requested` percentiles to their latencies, with
-/// those that any of the records has: what a record lacks, its log knows.
-///
-/// # Errors
-///
-/// [`ReportError::Unreadable`] if results are missing or damaged.
-pub fn read_all(
-    directories: &[impl AsRef<Path>],
-    requested: &[Requested],
-) -> Result<Vec<Source>, ReportError> {
-    let sources = directories.iter().map(|it| read::read(it.as_ref()));
-    let mut sources = sources.collect::<Result<Vec<Source>, _>>()?;
-    let mut all = requested.to_vec();
-    let runs = sources.iter().flat_map(|source| &source.report.runs);
-    all.extend(runs.flat_map(|run| run.latency_ns.requested.iter().map(|(it, _)| it.clone())));
-    for source in &mut sources {
-        let runs = source.report.runs.iter_mut().zip(&source.distributions);
-        for (run, distribution) in runs {
-            run.latency_ns.add_from(&distribution.histogram, &all);
-            for (&tag, it) in &distribution.tagged {
-                if let Some(summary) = run.tagged_mut(tag) {
-                    summary.add_from(&it.histogram(), &all);
-                }
-            }
-        }
-        for (merged, whole) in source.report.merged.iter_mut().zip(&source.wholes) {
-            merged.latency_ns.add_from(&whole.histogram, &all);
-            for (&tag, it) in &whole.tagged {
-                if let Some(summary) = merged.tagged_mut(tag) {
-                    summary.add_from(&it.histogram(), &all);
-                }
-            }
-        }
-    }
-    Ok(sources)
 }
 
 /// What the two documents are made of, by the names that they know each other by.

@@ -12,12 +12,13 @@ use super::front::{self, Beginning, Front};
 use super::tables::{self, Table, activity, host, runs};
 use super::{format, method};
 use crate::quantity;
+use crate::record::Run;
+use crate::record::machines::Differences;
+use crate::record::origin;
+use crate::record::read::Source;
 use crate::report::chart::draw::Standalone;
 use crate::report::chart::palette;
-use crate::report::machines::Differences;
-use crate::report::origin;
-use crate::report::read::Source;
-use crate::report::{Run, marked, sweep};
+use crate::report::{marked, sweep};
 use crate::stats::summary::PERCENTILES;
 
 /// Everything that the templates show.

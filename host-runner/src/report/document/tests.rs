@@ -1,6 +1,7 @@
 //! Whole pages of made-up measurements: what they say, and that they need nothing else.
 
 use super::*;
+use crate::record::fixtures::sources;
 
 fn documents(sources: &[Source]) -> Documents {
     render(sources).unwrap()
@@ -9,9 +10,9 @@ fn documents(sources: &[Source]) -> Documents {
 #[test]
 fn the_page_needs_nothing_but_itself() {
     let html = documents(&[
-        made_up::closed(),
-        made_up::open(1000.0),
-        made_up::open(2000.0),
+        sources::closed(),
+        sources::open(1000.0),
+        sources::open(2000.0),
     ])
     .html;
     for reference in [
@@ -27,8 +28,8 @@ fn the_page_needs_nothing_but_itself() {
 
 #[test]
 fn a_sweep_is_a_pipeline_and_its_steps() {
-    let report = crate::report::sample::sweep_report();
-    let distribution = made_up::closed().distributions.remove(0);
+    let report = crate::record::fixtures::sweep_report();
+    let distribution = sources::closed().distributions.remove(0);
     let distributions = vec![distribution; report.runs.len()];
     let source = Source::new("results/a".into(), report, distributions).unwrap();
     let html = documents(&[source]).html;
@@ -55,7 +56,7 @@ fn a_sweep_is_a_pipeline_and_its_steps() {
 
 #[test]
 fn every_element_is_closed() {
-    let html = documents(&[made_up::closed(), made_up::open(1000.0)]).html;
+    let html = documents(&[sources::closed(), sources::open(1000.0)]).html;
     for element in [
         "section", "table", "tr", "td", "th", "svg", "g", "div", "figure", "p", "ul",
     ] {
@@ -68,7 +69,7 @@ fn every_element_is_closed() {
 
 #[test]
 fn what_the_record_says_is_text_and_never_markup() {
-    let mut source = made_up::closed();
+    let mut source = sources::closed();
     let run = &mut source.report.runs[0];
     run.target = "<img src=x onerror=alert(1)>|`".to_owned();
     run.valid = false;
@@ -82,7 +83,7 @@ fn what_the_record_says_is_text_and_never_markup() {
 
 #[test]
 fn validity_and_the_emulator_are_told() {
-    let mut source = made_up::closed();
+    let mut source = sources::closed();
     source.report.runs[0].valid = false;
     source.report.runs[0].invalid_because = vec!["the host slept".to_owned()];
     let documents = documents(&[source]);
@@ -95,7 +96,7 @@ fn validity_and_the_emulator_are_told() {
 
 #[test]
 fn markdown_has_a_line_per_measurement() {
-    let markdown = documents(&[made_up::closed()]).markdown;
+    let markdown = documents(&[sources::closed()]).markdown;
     assert!(
         markdown.starts_with("# hermit over unix: p50 25.0 µs, p99 29.9 µs\n"),
         "{markdown}"
@@ -115,7 +116,7 @@ fn count(text: &str, what: &str) -> usize {
 
 #[test]
 fn a_comparison_begins_with_its_answer_and_ends_with_every_run() {
-    let html = documents(&[made_up::comparison()]).html;
+    let html = documents(&[sources::comparison()]).html;
     let title =
         "<h1>Over unix, a Linux guest (busy) answers in 116 µs at p99; hermit takes 72.0 µs</h1>";
     let parts = [
@@ -161,7 +162,7 @@ fn a_comparison_begins_with_its_answer_and_ends_with_every_run() {
 
 #[test]
 fn a_comparison_without_a_valid_run_says_so() {
-    let whole = made_up::comparison();
+    let whole = sources::comparison();
     let mut report = whole.report;
     report.comparisons.clear();
     for run in &mut report.runs {
@@ -198,7 +199,7 @@ fn a_comparison_without_a_valid_run_says_so() {
 
 #[test]
 fn the_markdown_of_a_comparison_has_its_tables_and_no_single_run() {
-    let markdown = documents(&[made_up::comparison()]).markdown;
+    let markdown = documents(&[sources::comparison()]).markdown;
     for line in [
         "# Over unix, a Linux guest (busy) answers in 116 µs at p99; hermit takes 72.0 µs",
         "![Over unix, a Linux guest (busy) answers in 116 µs at p99; hermit takes 72.0 µs](latency.svg)",
@@ -232,9 +233,9 @@ fn the_markdown_of_a_comparison_has_its_tables_and_no_single_run() {
 fn comparisons_and_other_measurements_share_a_page() {
     let again = Source {
         directory: "results/again".into(),
-        ..made_up::comparison()
+        ..sources::comparison()
     };
-    let html = documents(&[made_up::comparison(), made_up::closed(), again]).html;
+    let html = documents(&[sources::comparison(), sources::closed(), again]).html;
     assert!(html.contains("<h1>Round-trip latency: 2 comparisons and 1 measurement</h1>"));
     for id in [
         "1-verdicts",
@@ -251,20 +252,20 @@ fn comparisons_and_other_measurements_share_a_page() {
 
 #[test]
 fn what_is_of_different_machines_says_so_at_the_top() {
-    let mut other = made_up::closed();
+    let mut other = sources::closed();
     other.report.environment.qemu_version = Some("8.0.0".to_owned());
-    let both = documents(&[made_up::closed(), other]);
+    let both = documents(&[sources::closed(), other]);
     for text in [&both.html, &both.markdown] {
         let at = text.find("QEMU 7.2.0 against 8.0.0").expect("it is said");
         assert!(at < text.find("Under TCG").unwrap(), "{text}");
     }
-    let one = documents(&[made_up::closed(), made_up::closed()]);
+    let one = documents(&[sources::closed(), sources::closed()]);
     assert!(!one.html.contains("Different machines"));
 }
 
 #[test]
 fn percentiles_that_were_requested_have_their_columns_and_marks() {
-    let mut source = made_up::closed();
+    let mut source = sources::closed();
     let requested = ["75", "99.999"].map(|it| it.parse().unwrap());
     let histogram = source.distributions[0].histogram.clone();
     source.report.runs[0]

@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::StepState;
 use crate::quantity::{rate, share};
-use crate::report::{Run, marked};
+use crate::record::Run;
+use crate::report::marked;
 use crate::stats::summary::PERCENTILES;
 
 /// Outcome of a sweep.

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use crate::quantity::{count, share};
-use crate::report::run::Remedy;
-use crate::report::{Run, trust};
+use crate::record::Run;
+use crate::record::run::Remedy;
+use crate::report::trust;
 use crate::stats::State;
 use crate::stats::reason::{Code, TakenBy, Thread};
 

@@ -1,13 +1,13 @@
 //! The table of a sweep, the states of its steps, and the capacity that they come to.
 
-use super::super::sample;
 use super::*;
+use crate::record::fixtures;
 use crate::stats::State;
 use crate::stats::reason::{Code, Reason};
 
 /// A step at `rate` whose percentiles have these states, of a thousand requests of which `lost` were lost.
 fn step(rate: f64, states: [State; 4], lost: u64) -> Run {
-    let mut run = sample::stated_run(states);
+    let mut run = fixtures::stated_run(states);
     run.offered_rate = Some(rate);
     (run.sent, run.lost, run.received) = (1000, lost, 1000 - lost);
     run
@@ -18,7 +18,7 @@ const LATE: [State; 4] = [State::Clean, State::Clean, State::Late, State::Late];
 
 #[test]
 fn a_line_per_step_and_like_reasons_once() {
-    let mut report = sample::sweep_report();
+    let mut report = fixtures::sweep_report();
     report.runs[2].valid = false;
     for run in &mut report.runs[2..=3] {
         run.reasons = vec![Reason::of(Code::Late).at("p99")];
@@ -41,7 +41,7 @@ capacity   not found; at 100/s 0.20 % of the requests are lost
 
 #[test]
 fn other_runs_have_no_such_table() {
-    assert_eq!(render(&[sample::open_run()], None), None);
+    assert_eq!(render(&[fixtures::open_run()], None), None);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn the_capacity_is_the_highest_load_under_the_first_that_was_not_carried() {
 
 #[test]
 fn what_the_loads_are_shares_of_is_told() {
-    let report = sample::sweep_report();
+    let report = fixtures::sweep_report();
     let text = |limit| render(&report.runs, Some(limit)).unwrap();
     let line = |text: &str| {
         let line = text.lines().find(|line| line.starts_with("100 %"));

@@ -4,7 +4,8 @@ use std::fmt::{self, Write as _};
 
 use super::aligned;
 use crate::quantity::{count, time};
-use crate::report::{Run, stalls};
+use crate::record::Run;
+use crate::report::stalls;
 
 /// Number of stalls that are shown.
 const MOST: usize = 5;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::super::hope::Pair;
 use super::super::schedule::Combination;
-use crate::report::comparison::GuestEstimate;
-use crate::report::why::median;
-use crate::report::{BootRange, Comparison, Merged, Pairing, Part, Run, Weight};
+use crate::record::comparison::GuestEstimate;
+use crate::record::why::median;
+use crate::record::{BootRange, Comparison, Merged, Pairing, Part, Run, Weight};
 use crate::stats::comparison::{self, Round};
 use crate::stats::recorder::Censored;
 use crate::stats::summary::{PERCENTILES, Percentile};

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::*;
 use crate::cli::args::OutputArgs;
 use crate::load::{Limit, Mode, Observer as _, Plan, Rate, Sample, Tally};
-use crate::report::Setting;
+use crate::record::Setting;
 use crate::stats::{Ended, Noise, Recorder};
 use crate::sut::LinkChoice;
 use crate::sut::SystemKind;

@@ -3,11 +3,11 @@
 use hdrhistogram::Histogram;
 
 use super::{Contest, Contestant, OnLink, tables};
+use crate::record::origin;
 use crate::report::chart::{Axis, Band, Curve, Plot, Size};
 use crate::report::document::charts::{Chart, Figures, Group, Legend, Panel, quantities, sample};
 use crate::report::document::method;
 use crate::report::document::plots::{floors, latency_axis, over_time, percentile};
-use crate::report::origin;
 
 /// The targets that there is something to draw of.
 fn drawn<'a, 'b>(link: &'a OnLink<'b>) -> impl Iterator<Item = &'a Contestant<'b>> {

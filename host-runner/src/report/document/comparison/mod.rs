@@ -8,9 +8,9 @@
 use super::entry::Entry;
 use super::plots::Series;
 use crate::quantity;
+use crate::record::read::{Distribution, Source, Whole};
+use crate::record::{Comparison, Merged, Run};
 use crate::report::chart::Style;
-use crate::report::read::{Distribution, Source, Whole};
-use crate::report::{Comparison, Merged, Run};
 
 pub mod charts;
 pub mod tables;

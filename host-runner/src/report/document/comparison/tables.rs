@@ -2,10 +2,10 @@
 
 use super::{Contest, Contestant, OnLink};
 use crate::quantity::count;
+use crate::record::comparison::BootRange;
+use crate::record::{origin, why};
 use crate::report::apart::Apart;
-use crate::report::comparison::BootRange;
 use crate::report::document::tables::{NONE, Table, percentiles, value};
-use crate::report::{origin, why};
 use crate::stats::summary::{PERCENTILES, PercentileColumn, percentile_columns};
 
 /// All valid rounds of each target on a link together.

@@ -1,8 +1,8 @@
 //! A made-up comparison: what is merged, what is said of it, and in which order.
 
-use super::super::made_up;
 use super::*;
-use crate::report::Why;
+use crate::record::Why;
+use crate::record::fixtures::sources;
 use crate::report::chart::Claim;
 use crate::report::document::plots::percentile;
 
@@ -13,7 +13,7 @@ fn link<'a, 'b>(contest: &'a Contest<'b>, name: &str) -> &'a OnLink<'b> {
 
 #[test]
 fn runs_come_link_by_link_and_target_by_target() {
-    let sources = [made_up::closed(), made_up::comparison()];
+    let sources = [sources::closed(), sources::comparison()];
     let contests = contests(&sources);
     let [contest] = contests.as_slice() else {
         panic!("one of them is none: {contests:?}");
@@ -42,7 +42,7 @@ fn runs_come_link_by_link_and_target_by_target() {
 
 #[test]
 fn a_target_looks_the_same_on_every_link_and_like_no_other() {
-    let sources = [made_up::comparison()];
+    let sources = [sources::comparison()];
     let contests = contests(&sources);
     let links = contests.iter().flat_map(|contest| &contest.links);
     let looks: Vec<(&str, Style)> = links
@@ -59,7 +59,7 @@ fn a_target_looks_the_same_on_every_link_and_like_no_other() {
 
 #[test]
 fn a_curve_is_the_whole_with_its_rounds_behind_it() {
-    let sources = [made_up::comparison()];
+    let sources = [sources::comparison()];
     let contests = contests(&sources);
     let hermit = &link(&contests[0], "unix").targets[0];
     assert_eq!(hermit.whole.histogram.len(), 3000);
@@ -82,7 +82,7 @@ fn a_curve_is_the_whole_with_its_rounds_behind_it() {
 
 #[test]
 fn verdicts_are_the_records_in_words_and_figures() {
-    let sources = [made_up::comparison()];
+    let sources = [sources::comparison()];
     let contests = contests(&sources);
     let groups = verdicts::groups(link(&contests[0], "unix"));
     let [group] = groups.as_slice() else {
@@ -119,7 +119,7 @@ fn verdicts_are_the_records_in_words_and_figures() {
 
 #[test]
 fn who_was_never_valid_in_the_same_round_has_a_row_without_verdicts() {
-    let sources = [made_up::comparison()];
+    let sources = [sources::comparison()];
     let contests = contests(&sources);
     let groups = verdicts::groups(link(&contests[0], "vhost-user"));
     let rows = groups[0].rows.iter();
@@ -136,7 +136,7 @@ fn who_was_never_valid_in_the_same_round_has_a_row_without_verdicts() {
 
 #[test]
 fn the_tail_is_told_in_sentences() {
-    let mut source = made_up::comparison();
+    let mut source = sources::comparison();
     let sentences = |source: &Source, name: &str| {
         let sources = std::slice::from_ref(source);
         verdicts::sentences(link(&contests(sources)[0], name))
@@ -196,7 +196,7 @@ fn the_tail_is_told_in_sentences() {
 
 #[test]
 fn every_table_has_as_many_cells_as_columns() {
-    let sources = [made_up::comparison()];
+    let sources = [sources::comparison()];
     let contests = contests(&sources);
     let unix = link(&contests[0], "unix");
     let merged = tables::merged(unix);
@@ -215,7 +215,7 @@ fn every_table_has_as_many_cells_as_columns() {
 
 #[test]
 fn the_unikernels_image_is_no_other_targets() {
-    let sources = [made_up::comparison()];
+    let sources = [sources::comparison()];
     let contests = contests(&sources);
     let unix = link(&contests[0], "unix");
     let bytes = |index: usize| unix.runs[index].image_bytes();
@@ -224,7 +224,7 @@ fn the_unikernels_image_is_no_other_targets() {
 
 #[test]
 fn what_lies_behind_is_told_of_those_that_have_something_to_tell() {
-    let mut source = made_up::comparison();
+    let mut source = sources::comparison();
     assert!(tables::why(&contests(std::slice::from_ref(&source))[0]).is_none());
     let hermit = Why {
         target: "hermit".to_owned(),
@@ -248,7 +248,7 @@ fn what_lies_behind_is_told_of_those_that_have_something_to_tell() {
 
 #[test]
 fn how_far_apart_cores_were_is_told_where_memory_is_shared() {
-    let sources = [made_up::comparison()];
+    let sources = [sources::comparison()];
     let contests = contests(&sources);
     let table = tables::apart(&contests[0]).unwrap();
     let rows: Vec<_> = table.rows.iter().map(|row| &row.cells[..3]).collect();

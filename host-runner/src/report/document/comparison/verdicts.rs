@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{Contestant, OnLink};
 use crate::quantity;
-use crate::report::Comparison;
+use crate::record::Comparison;
 use crate::stats::comparison::{MIN_ROUNDS, RAREST, Verdict};
 use crate::stats::summary::{PERCENTILES, Percentile};
 

@@ -4,11 +4,11 @@ use minijinja::Value;
 use serde::Serialize;
 
 use super::{Contest, OnLink, charts, tables, verdicts};
-use crate::report::Skipped;
+use crate::record::Skipped;
+use crate::record::why::WHAT_HOLDS;
 use crate::report::document::charts::{Chart, sample};
 use crate::report::document::method;
 use crate::report::document::tables::{Table, activity, runs, that_tell};
-use crate::report::why::WHAT_HOLDS;
 
 /// What the page says of a comparison.
 #[derive(Debug, Serialize)]

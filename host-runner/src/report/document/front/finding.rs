@@ -1,8 +1,9 @@
 //! The finding: which of all differences the title is about, and the title.
 
 use crate::quantity::{self, at_least};
+use crate::record::{Comparison, Run};
 use crate::report::document::comparison::{Contest, OnLink};
-use crate::report::{Comparison, Run, marked};
+use crate::report::marked;
 use crate::stats::comparison::Verdict;
 use crate::stats::summary::PERCENTILES;
 

@@ -13,9 +13,9 @@ use super::comparison::Contest;
 use super::entry::{self, Entry};
 use super::plots::{load, percentile};
 use super::{charts, method};
+use crate::record::read::Source;
 use crate::report::chart::draw::{self, Standalone};
 use crate::report::chart::{Size, Style};
-use crate::report::read::Source;
 use crate::report::sweep;
 
 pub mod finding;

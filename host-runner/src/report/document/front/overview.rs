@@ -4,10 +4,10 @@ use minijinja::Value;
 use serde::Serialize;
 
 use crate::quantity::{self, at_least};
+use crate::record::origin;
 use crate::report::chart::dots::{Dot, DotPanel, DotPlot, DotRow, Repetition, Side};
 use crate::report::chart::{Axis, Size, draw};
 use crate::report::document::comparison::{Contest, Contestant, OnLink};
-use crate::report::origin;
 use crate::stats::summary::PERCENTILES;
 
 /// Explanation of the chart.

@@ -4,9 +4,10 @@
 use super::finding::Finding;
 use super::strip::percent;
 use crate::quantity::{self, at_least, count, time};
+use crate::record::{Environment, Run};
 use crate::report::document::comparison::{Contest, Contestant, OnLink};
 use crate::report::document::entry::{self, Entry, mode};
-use crate::report::{Environment, Run, marked, trust};
+use crate::report::{marked, trust};
 use crate::stats::comparison::Verdict;
 use crate::stats::summary::{PERCENTILES, percentile_columns};
 

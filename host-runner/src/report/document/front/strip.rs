@@ -4,11 +4,12 @@
 use serde::Serialize;
 
 use crate::quantity::{count, share};
+use crate::record::{Environment, Run};
 use crate::report::document::comparison::Contest;
 use crate::report::document::entry::{self, Entry};
 use crate::report::document::method::is_emulated;
 use crate::report::sweep::StepState;
-use crate::report::{Environment, Run, trust};
+use crate::report::trust;
 use crate::stats::comparison::Verdict;
 
 /// A part of the line.

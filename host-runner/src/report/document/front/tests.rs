@@ -3,16 +3,16 @@
 
 use super::super::comparison::contests;
 use super::super::entry::entries;
-use super::super::made_up;
 use super::finding::{Finding, of_run};
 use super::*;
-use crate::report::{Comparison, Why, sample};
+use crate::record::fixtures::sources;
+use crate::record::{Comparison, Why, fixtures};
 use crate::stats::State;
 use crate::stats::comparison::Verdict;
 
 /// The title of the made-up comparison, the last of whose differences is changed.
 fn title(change: impl FnOnce(&mut Comparison)) -> String {
-    let mut source = made_up::comparison();
+    let mut source = sources::comparison();
     let mut it = Comparison {
         target: "hermit".to_owned(),
         baseline: "linux-guest:busy".to_owned(),
@@ -87,7 +87,7 @@ fn censored_values_have_no_ratio() {
 
 #[test]
 fn a_run_has_its_values_in_the_title() {
-    let mut run = sample::stated_run([State::Clean, State::Clean, State::Late, State::Clean]);
+    let mut run = fixtures::stated_run([State::Clean, State::Clean, State::Late, State::Clean]);
     assert_eq!(
         of_run(&run),
         "hermit over unix: p50 25.0 µs, p99 29.9 µs (late)"
@@ -102,7 +102,7 @@ fn a_run_has_its_values_in_the_title() {
 
 #[test]
 fn a_sentence_carries_its_caveats() {
-    let mut source = made_up::comparison();
+    let mut source = sources::comparison();
     source.report.environment.git_revision = Some("0123456789abcdef-dirty".to_owned());
     for it in &mut source.report.comparisons {
         (it.ratio_low, it.ratio_high, it.confidence) = (Some(1.2), Some(1.4), Some(0.95));
@@ -115,7 +115,7 @@ fn a_sentence_carries_its_caveats() {
          29.9 µs (linux-guest:busy); hermit takes 1.2–1.4 times what linux-guest:busy takes (95 % \
          confidence)."
     );
-    let mut source = made_up::closed();
+    let mut source = sources::closed();
     source.report.environment.git_revision = None;
     let sources = [source];
     let quote = super::beginning(&[], &entries(&sources), &sources)
@@ -134,7 +134,7 @@ fn a_sentence_carries_its_caveats() {
 
 #[test]
 fn what_was_counted_has_a_tile_with_a_bar_for_each_target() {
-    let mut source = made_up::comparison();
+    let mut source = sources::comparison();
     let why = |target: &str, link: &str, instructions: f64| Why {
         target: target.to_owned(),
         link: link.to_owned(),
@@ -161,7 +161,7 @@ fn what_was_counted_has_a_tile_with_a_bar_for_each_target() {
 
 #[test]
 fn the_chart_is_a_file_that_says_what_it_holds_for() {
-    let sources = [made_up::comparison()];
+    let sources = [sources::comparison()];
     let file = beginning(&contests(&sources), &[], &sources)
         .file
         .unwrap()
@@ -182,19 +182,19 @@ fn the_chart_is_a_file_that_says_what_it_holds_for() {
     assert!(!file.contains("var("), "every program knows its colours");
     assert_eq!(file.matches("<svg").count(), file.matches("</svg>").count());
     // Of a single run and of a sweep it is the curve and the load.
-    let sources = [made_up::closed()];
+    let sources = [sources::closed()];
     let file = beginning(&[], &entries(&sources), &sources)
         .file
         .unwrap()
         .render();
     assert!(file.contains("percentile, %"), "{file}");
-    let again = [made_up::closed(), made_up::closed()];
+    let again = [sources::closed(), sources::closed()];
     assert!(beginning(&[], &entries(&again), &again).file.is_none());
 }
 
 #[test]
 fn a_comparison_has_a_row_for_each_target_with_a_valid_round() {
-    let mut source = made_up::comparison();
+    let mut source = sources::comparison();
     for merged in &mut source.report.merged {
         if merged.target == "hermit" && merged.link == "unix" {
             merged.latency_ns.p99 = merged.latency_ns.p99.map(|ns| ns - 1);

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::finding::Finding;
 use crate::quantity::{bytes, count, per_echo, time};
-use crate::report::Why;
+use crate::record::Why;
 use crate::report::document::comparison::Contest;
 
 /// Most targets in one tile.

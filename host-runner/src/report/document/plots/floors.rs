@@ -1,8 +1,8 @@
 //! What latencies stand on: what the host does without any guest.
 
 use crate::quantity;
+use crate::record::{BeforeAfter, Run};
 use crate::report::chart::Band;
-use crate::report::{BeforeAfter, Run};
 
 /// What latencies stand on, over all `runs`: each from its least to its largest value.
 #[must_use]

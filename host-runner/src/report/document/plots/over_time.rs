@@ -3,9 +3,9 @@
 
 use super::{Series, latency_axis, quantity};
 use crate::quantity::{exact_time, time};
+use crate::record::read::Interval;
 use crate::report::chart::{Axis, Claim, Curve, Line, Plot};
 use crate::report::document::entry::Entry;
-use crate::report::read::Interval;
 use crate::stats::summary::PERCENTILES;
 
 /// What is drawn: its name and its look.

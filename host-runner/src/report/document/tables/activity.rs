@@ -6,7 +6,7 @@ use super::{NONE, Table};
 use crate::host::activity::{BeforeAfter, CpuActivity, HostActivity};
 use crate::host::process::Faults;
 use crate::quantity::{count, exact, time};
-use crate::report::Run;
+use crate::record::Run;
 use crate::report::document::entry::Entry;
 
 /// Returns the table: a row for each CPU of each measurement; `None` if no record has any of it.
@@ -103,12 +103,12 @@ mod tests {
     use super::*;
     use crate::host::assignment::Cpus;
     use crate::host::topology::Relation;
+    use crate::record::fixtures::sources;
     use crate::report::document::entry::entries;
-    use crate::report::document::made_up;
 
     #[test]
     fn each_cpu_has_a_row_with_its_use() {
-        let mut source = made_up::closed();
+        let mut source = sources::closed();
         assert!(activity(&entries(std::slice::from_ref(&source))).is_none());
         let run = &mut source.report.runs[0];
         run.cpus = Some(Cpus {

@@ -2,7 +2,7 @@
 
 use super::Table;
 use crate::quantity;
-use crate::report::Source;
+use crate::record::Source;
 
 /// What the hosts were found to spoil.
 #[must_use]

@@ -2,9 +2,10 @@
 
 use super::{NONE, Table, percentiles, value};
 use crate::quantity::{bytes, count, per_echo, rate, ratio, share, time};
+use crate::record::BeforeAfter;
 use crate::report::document::entry::{Entry, mode};
+use crate::report::marked;
 use crate::report::sweep::StepState;
-use crate::report::{BeforeAfter, marked};
 use crate::stats::noise::Lost;
 use crate::stats::summary::{PERCENTILES, PercentileColumn, percentile_columns};
 

@@ -165,7 +165,7 @@ fn kind(target: &str) -> &str {
 mod tests {
     use clap::ValueEnum as _;
 
-    use super::super::sample;
+    use super::super::fixtures;
     use super::*;
     use crate::link::LinkKind;
     use crate::sut::SystemKind;
@@ -175,7 +175,7 @@ mod tests {
             target: target.to_owned(),
             responder: responder.map(str::to_owned),
             link: link.to_owned(),
-            ..sample::closed_run()
+            ..fixtures::closed_run()
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::Distribution;
 use crate::host::activity::CpuActivity;
-use crate::report::{Merged, Report, Run};
+use crate::record::{Merged, Report, Run};
 use crate::stats::requested::MOST;
 use crate::stats::summary::percentile_columns;
 use crate::stats::{Summary, Tag};

@@ -21,7 +21,7 @@ use super::{Report, Run, SCHEMA};
 use crate::files::Directory;
 use crate::stats::recording::HIGHEST_NS;
 use crate::stats::summary::PERCENTILES;
-use crate::stats::{self, Summary, Tag};
+use crate::stats::{self, Requested, Summary, Tag};
 
 mod limits;
 mod log;
@@ -186,6 +186,43 @@ pub fn read_held(directory: &Directory) -> Result<Source, ReadError> {
         .map(|run| distribution(run, directory, &mut budget))
         .collect::<Result<Vec<_>, _>>()?;
     Source::new(directory.path().to_owned(), report, distributions)
+}
+
+/// Reads the results in `directories`, and adds the `requested` percentiles to their latencies, with
+/// those that any of the records has: what a record lacks, its log knows.
+///
+/// # Errors
+///
+/// [`ReadError`] if results are missing or damaged.
+pub fn read_all(
+    directories: &[impl AsRef<Path>],
+    requested: &[Requested],
+) -> Result<Vec<Source>, ReadError> {
+    let sources = directories.iter().map(|it| read(it.as_ref()));
+    let mut sources = sources.collect::<Result<Vec<Source>, _>>()?;
+    let mut all = requested.to_vec();
+    let runs = sources.iter().flat_map(|source| &source.report.runs);
+    all.extend(runs.flat_map(|run| run.latency_ns.requested.iter().map(|(it, _)| it.clone())));
+    for source in &mut sources {
+        let runs = source.report.runs.iter_mut().zip(&source.distributions);
+        for (run, distribution) in runs {
+            run.latency_ns.add_from(&distribution.histogram, &all);
+            for (&tag, it) in &distribution.tagged {
+                if let Some(summary) = run.tagged_mut(tag) {
+                    summary.add_from(&it.histogram(), &all);
+                }
+            }
+        }
+        for (merged, whole) in source.report.merged.iter_mut().zip(&source.wholes) {
+            merged.latency_ns.add_from(&whole.histogram, &all);
+            for (&tag, it) in &whole.tagged {
+                if let Some(summary) = merged.tagged_mut(tag) {
+                    summary.add_from(&it.histogram(), &all);
+                }
+            }
+        }
+    }
+    Ok(sources)
 }
 
 fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> ReadError {

@@ -148,7 +148,7 @@ mod tests {
     use hdrhistogram::serialization::Deserializer;
     use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 
-    use super::super::sample;
+    use super::super::fixtures;
     use super::*;
     use crate::load::Mode;
     use crate::stats::Recorder;
@@ -163,8 +163,8 @@ mod tests {
 
     #[test]
     fn reads_back_as_the_runs_latency() {
-        let recorder = sample::recorder(Mode::Closed);
-        let bytes = sample::log(Mode::Closed, &recorder);
+        let recorder = fixtures::recorder(Mode::Closed);
+        let bytes = fixtures::log(Mode::Closed, &recorder);
         let mut sum = Histogram::<u64>::new_with_bounds(1, 1 << 40, 3).unwrap();
         let mut starts = Vec::new();
         for entry in IntervalLogIterator::new(&bytes) {
@@ -188,9 +188,9 @@ mod tests {
     #[test]
     fn the_lengths_of_the_intervals_add_up_to_the_run() {
         for (measured_ms, expected) in [(500, vec![0.5]), (2500, vec![1.0, 1.0, 0.5])] {
-            let mut recorder = sample::recorder(Mode::Closed);
+            let mut recorder = fixtures::recorder(Mode::Closed);
             recorder.end(measured_ms * 1_000_000);
-            let bytes = sample::log(Mode::Closed, &recorder);
+            let bytes = fixtures::log(Mode::Closed, &recorder);
             // As people add them up: the second column of every line that is no comment.
             let lines = bytes
                 .split(|&byte| byte == b'\n')
@@ -208,8 +208,8 @@ mod tests {
 
     #[test]
     fn the_parts_of_a_comparison_are_its_intervals() {
-        let latency = sample::recorder(Mode::Closed).latency;
-        let service = sample::recorder(Mode::Closed).service;
+        let latency = fixtures::recorder(Mode::Closed).latency;
+        let service = fixtures::recorder(Mode::Closed).service;
         let part = |round| Part {
             tagged: vec![(Tag::Service, Distribution::from(&service))],
             round,
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_run_as_one_interval() {
-        let recorder = sample::recorder(Mode::Open {
+        let recorder = fixtures::recorder(Mode::Open {
             arrivals: crate::load::Arrivals::Even,
             rate: crate::load::Rate::per_second(1000),
         });
@@ -273,8 +273,8 @@ mod tests {
             arrivals: crate::load::Arrivals::Even,
             rate: crate::load::Rate::per_second(1000),
         };
-        let recorder = sample::recorder(mode);
-        let bytes = sample::log(mode, &recorder);
+        let recorder = fixtures::recorder(mode);
+        let bytes = fixtures::log(mode, &recorder);
         let mut tags = Vec::new();
         for entry in IntervalLogIterator::new(&bytes) {
             let LogEntry::Interval(interval) = entry.unwrap() else {
@@ -290,7 +290,7 @@ mod tests {
             assert_eq!(interval.duration(), Duration::from_secs(1));
             tags.push(tag);
         }
-        let run = sample::open_run();
+        let run = fixtures::open_run();
         let has = |tag: &Tag| run.tagged(*tag).is_some();
         assert!(tags.iter().copied().eq(Tag::ALL.into_iter().filter(has)));
         assert!(tags.contains(&Tag::Service) && tags.contains(&Tag::Lateness));
@@ -299,10 +299,10 @@ mod tests {
     #[test]
     fn what_is_censored_is_a_comment_and_only_if_anything_is() {
         let text = |recorder: &Recorder| {
-            let bytes = sample::log(Mode::Closed, recorder);
+            let bytes = fixtures::log(Mode::Closed, recorder);
             String::from_utf8(bytes).unwrap()
         };
-        let mut recorder = sample::recorder(Mode::Closed);
+        let mut recorder = fixtures::recorder(Mode::Closed);
         let told = "\n#[Censored: 2 latencies of requests without a reply, from 1000000000 ns on: ";
         assert!(text(&recorder).contains(told));
         recorder.censored = Censored::default();

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Part, label};
 use crate::quantity;
-use crate::report::Run;
+use crate::record::Run;
 use crate::stats::distribution::Value;
 use crate::stats::summary::{PERCENTILES, Percentile};
 use crate::stats::{Summary, Tag};

@@ -37,7 +37,7 @@ impl BeforeAfter {
 }
 
 /// The floors, and the median latency in units of each.
-pub(super) fn write(run: &Run, text: &mut String) -> fmt::Result {
+pub fn write(run: &Run, text: &mut String) -> fmt::Result {
     let floors = [
         ("core-to-core round trip", &run.core_round_trip_ns),
         (

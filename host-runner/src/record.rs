@@ -1,23 +1,16 @@
-//! Results: as `result.json`, as HdrHistogram files, as a table for the terminal.
+//! The record of what was measured: `result.json` and the files beside it. Its types, its schema, its writing
+//! and its reading.
 //!
-//! - [`environment`]: what it was measured on;
-//! - [`run`]: one measurement's record;
-//! - `floor`: what a latency on shared memory stands on;
-//! - [`hgrm`], [`hlog`]: the files that the HdrHistogram tools read;
-//! - [`common_rate`]: the rate of a comparison's open loops;
-//! - [`comparison`]: what comes of holding targets against each other;
-//!   [`merged_table`]: the same on one screen; [`apart`]: what of it may be the cores' distance;
-//! - [`why`]: what lies behind a target's latency, and holds on other machines too;
-//! - [`table`]: one screen for people; [`sweep`]: a sweep's part of it;
-//! - `marked`, `trust`, `stalls`, `accounting`: states, the maximum and the requests in words;
-//! - [`origin`]: where replies are made and what the links are, in words;
-//! - [`own_share`]: what the targets' own emulation took of the measuring CPU;
-//! - `named`: the name of what each record is of;
-//! - [`directory`]: where all of it goes; `older`: what was there before;
-//! - [`methods`]: what the figures mean, as codes;
+//! Renders nothing: [`report`](crate::report) does. Knows neither the command line nor how measurements are made.
+//!
+//! - [`environment`]: what it was measured on; [`run`]: one measurement;
+//! - [`floor`], [`common_rate`], [`comparison`], [`why`]: other parts of the record;
+//! - [`origin`]: places where replies are made and parts that links consist of, in words;
+//! - `named`: the name of what each part is of; [`methods`]: what the figures mean, as codes;
 //! - [`schema`]: the JSON Schema of all that;
-//! - [`read`]: results back from there; [`machines`]: whether they are of one machine;
-//! - [`document`]: `report.html` and `report.md`, with [`chart`]'s charts.
+//! - [`directory`]: the directory of a result's files; `older`: results that were there before;
+//! - [`hgrm`], [`hlog`]: the files that the HdrHistogram tools read;
+//! - [`read`]: results back from there; [`machines`]: whether they are of one machine.
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
@@ -28,37 +21,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::terminal;
 
-mod accounting;
-pub mod apart;
-pub mod chart;
 pub mod common_rate;
 pub mod comparison;
 pub mod directory;
-pub mod document;
 pub mod environment;
-mod floor;
+pub mod floor;
 pub mod hgrm;
 pub mod hlog;
 pub mod machines;
-mod marked;
-pub mod merged_table;
 pub mod methods;
 mod named;
 mod older;
 pub mod origin;
-pub mod own_share;
 pub mod read;
 pub mod run;
 pub mod schema;
-mod stalls;
-pub mod sweep;
-pub mod table;
-mod trust;
 mod utc;
 pub mod why;
 
 #[cfg(test)]
-pub(crate) mod sample;
+pub(crate) mod fixtures;
 
 pub use common_rate::CommonRate;
 pub use comparison::{BootRange, Comparison, Merged, Pairing, Part, RoundPair, Skipped, Weight};
@@ -201,7 +183,7 @@ pub enum ReportError {
     Histogram(String),
     /// Results can't be read back.
     #[error(transparent)]
-    Unreadable(#[from] read::ReadError),
+    Unreadable(#[from] ReadError),
     /// A document can't be put together.
     #[error("the report can't be put together")]
     Document(#[from] minijinja::Error),

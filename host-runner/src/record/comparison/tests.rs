@@ -204,8 +204,8 @@ fn records_without_an_outcome_are_told_by_their_interval() {
 
 #[test]
 fn a_merged_target_is_of_one_mode() {
-    let run = super::super::sample::closed_run();
-    let mut merged = super::super::sample::merged(&run);
+    let run = super::super::fixtures::closed_run();
+    let mut merged = super::super::fixtures::merged(&run);
     assert!(merged.is_of(&run));
     let closed = merged.file_stem();
     merged.mode = Some("open".into());
@@ -219,7 +219,7 @@ fn a_merged_target_is_of_one_mode() {
 #[test]
 fn boots_have_their_range() {
     let part = |round, ns: u64, lost: u64| {
-        let mut recorder = super::super::sample::recorder(Mode::Closed);
+        let mut recorder = super::super::fixtures::recorder(Mode::Closed);
         recorder.latency = Recording::default();
         (0..1000).for_each(|_| recorder.latency.record(ns));
         (0..lost).for_each(|_| recorder.latency.record(1_000_000_000));
@@ -227,7 +227,7 @@ fn boots_have_their_range() {
             round: Some(round),
             lost,
             timeout_ns: 1_000_000_000,
-            ..super::super::sample::closed_run()
+            ..super::super::fixtures::closed_run()
         };
         Part::new(&run, &recorder, Duration::ZERO)
     };

@@ -90,12 +90,12 @@ where
 mod tests {
     use serde_json::Value;
 
-    use super::super::{Report, sample};
+    use super::super::{Report, fixtures};
     use super::*;
 
     /// A report in which everything is of a target with a responder.
     fn report() -> Report {
-        let mut run = sample::closed_run();
+        let mut run = fixtures::closed_run();
         run.target = "linux-guest".to_owned();
         run.responder = Some("busy".to_owned());
         let (target, responder, link) = (&run.target, &run.responder, &run.link);
@@ -127,11 +127,11 @@ mod tests {
             ..Comparison::default()
         };
         Report {
-            merged: vec![sample::merged(&run)],
+            merged: vec![fixtures::merged(&run)],
             why: vec![why],
             skipped: vec![skipped],
             comparisons: vec![comparison],
-            ..sample::report(run)
+            ..fixtures::report(run)
         }
     }
 
@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(comparison["name"], "hermit");
         assert_eq!(comparison["baseline_name"], "linux-guest:busy");
         let mut hermit = report();
-        hermit.runs[0] = sample::closed_run();
+        hermit.runs[0] = fixtures::closed_run();
         let json: Value = serde_json::from_str(&hermit.to_json().unwrap()).unwrap();
         assert_eq!(json["runs"][0]["name"], "hermit");
     }

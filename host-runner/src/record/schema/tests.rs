@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::super::{Run, sample};
+use super::super::{Run, fixtures};
 use super::*;
 
 /// Returns the errors in `record`, by the closed schema.
@@ -16,10 +16,10 @@ fn complaints(record: &Value) -> Vec<String> {
 }
 
 fn record(run: Run) -> Value {
-    let merged = sample::merged(&run);
+    let merged = fixtures::merged(&run);
     let report = Report {
         merged: vec![merged],
-        ..sample::report(run)
+        ..fixtures::report(run)
     };
     serde_json::from_str(&report.to_json().unwrap()).unwrap()
 }
@@ -27,9 +27,9 @@ fn record(run: Run) -> Value {
 #[test]
 fn every_field_of_a_record_is_in_the_schema() {
     for run in [
-        sample::closed_run(),
-        sample::open_run(),
-        sample::pipeline_run(),
+        fixtures::closed_run(),
+        fixtures::open_run(),
+        fixtures::pipeline_run(),
     ] {
         let complaints = complaints(&record(run));
         assert!(complaints.is_empty(), "{complaints:#?}");
@@ -38,7 +38,7 @@ fn every_field_of_a_record_is_in_the_schema() {
 
 #[test]
 fn a_field_that_the_schema_does_not_know_is_found_everywhere() {
-    let plain = record(sample::open_run());
+    let plain = record(fixtures::open_run());
     for place in [
         "",
         "/environment",
@@ -62,7 +62,7 @@ fn a_field_that_the_schema_does_not_know_is_found_everywhere() {
 
 #[test]
 fn what_is_missing_or_of_another_kind_is_found() {
-    let plain = record(sample::open_run());
+    let plain = record(fixtures::open_run());
     for (place, value) in [
         ("/schema", "fathom/2".into()),
         ("/environment/started_at", 5.into()),

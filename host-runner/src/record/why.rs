@@ -115,7 +115,7 @@ pub fn median(mut values: Vec<f64>) -> Option<f64> {
 }
 
 /// The table for the terminal; nothing without figures.
-pub(super) fn write(all: &[Why], text: &mut String) -> fmt::Result {
+pub fn write(all: &[Why], text: &mut String) -> fmt::Result {
     let told: Vec<&Why> = all.iter().filter(|it| !it.is_empty()).collect();
     if told.is_empty() {
         return Ok(());

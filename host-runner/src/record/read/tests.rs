@@ -4,20 +4,20 @@ use std::fs;
 
 use proptest::prelude::*;
 
-use super::super::sample;
+use super::super::fixtures;
 use super::log::decode;
 use super::*;
 use crate::load::Mode;
-use crate::report::Merged;
+use crate::record::Merged;
 
 /// A directory with one run's results.
 fn results() -> tempfile::TempDir {
     let place = tempfile::tempdir().unwrap();
-    let report = sample::report(sample::closed_run());
+    let report = fixtures::report(fixtures::closed_run());
     let json = report.to_json().unwrap();
     fs::write(place.path().join(RESULT), json).unwrap();
-    let recorder = sample::recorder(Mode::Closed);
-    let log = sample::log(Mode::Closed, &recorder);
+    let recorder = fixtures::recorder(Mode::Closed);
+    let log = fixtures::log(Mode::Closed, &recorder);
     fs::write(place.path().join("hermit-unix-closed.hlog"), log).unwrap();
     place
 }
@@ -41,7 +41,7 @@ fn what_was_written_is_read_back() {
     let source = read(place.path()).unwrap();
     let written = fs::read_to_string(place.path().join(RESULT)).unwrap();
     assert_eq!(source.report.to_json().unwrap(), written);
-    let recorder = sample::recorder(Mode::Closed);
+    let recorder = fixtures::recorder(Mode::Closed);
     let histogram = recorder.latency.histogram().clone();
     assert_eq!(source.distributions[0].histogram, histogram);
     let tagged = &source.distributions[0].tagged;
@@ -109,7 +109,7 @@ fn what_is_missing_or_damaged_is_named() {
 
 #[test]
 fn a_record_without_runs_is_none() {
-    let empty = sample::report(sample::closed_run());
+    let empty = fixtures::report(fixtures::closed_run());
     let empty = super::Report {
         runs: Vec::new(),
         ..empty
@@ -165,8 +165,8 @@ proptest! {
     fn a_damaged_log_is_an_error_or_another_log_but_no_panic(
         at in 0.0..1.0f64, byte: u8, cut in prop::option::of(0.0..1.0f64),
     ) {
-        let recorder = sample::recorder(Mode::Closed);
-        let mut log = sample::log(Mode::Closed, &recorder);
+        let recorder = fixtures::recorder(Mode::Closed);
+        let mut log = fixtures::log(Mode::Closed, &recorder);
         let len = log.len() as f64;
         log[(at * len) as usize] = byte;
         if let Some(cut) = cut {
@@ -184,13 +184,13 @@ fn compared() -> tempfile::TempDir {
     let round = |number| Run {
         round: Some(number),
         attempt: Some(1),
-        ..sample::closed_run()
+        ..fixtures::closed_run()
     };
     let mut runs = vec![round(1), round(2), round(3)];
     runs[1].valid = false;
-    let recorder = sample::recorder(Mode::Closed);
+    let recorder = fixtures::recorder(Mode::Closed);
     for run in &runs {
-        let log = sample::log(Mode::Closed, &recorder);
+        let log = fixtures::log(Mode::Closed, &recorder);
         fs::write(place.path().join(run.file_stem() + ".hlog"), log).unwrap();
     }
     let mut latency = recorder.latency.clone();
@@ -221,7 +221,7 @@ fn compared() -> tempfile::TempDir {
     let report = super::Report {
         runs,
         merged: vec![merged],
-        ..sample::report(sample::closed_run())
+        ..fixtures::report(fixtures::closed_run())
     };
     fs::write(place.path().join(RESULT), report.to_json().unwrap()).unwrap();
     place
@@ -235,7 +235,7 @@ fn a_merged_target_is_the_sum_of_its_valid_runs() {
         panic!("{:?}", source.wholes);
     };
     assert_eq!(whole.runs, [0, 2]);
-    let recorder = sample::recorder(Mode::Closed);
+    let recorder = fixtures::recorder(Mode::Closed);
     let mut twice = recorder.latency.histogram();
     twice.add(recorder.latency.histogram()).unwrap();
     assert_eq!(whole.histogram, twice);
@@ -293,8 +293,8 @@ fn a_merged_target_that_is_something_else_is_refused() {
 
 #[test]
 fn what_a_run_needs_to_end_is_no_interval_of_its_own() {
-    let recorder = sample::recorder(Mode::Closed);
-    let log = sample::log(Mode::Closed, &recorder);
+    let recorder = fixtures::recorder(Mode::Closed);
+    let log = fixtures::log(Mode::Closed, &recorder);
     let decoded = |elapsed_s| decode(&log, elapsed_s).unwrap();
     assert_eq!(decoded(1.2).intervals.len(), 2);
     let short = decoded(1.05);

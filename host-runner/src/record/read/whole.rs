@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use super::{Distribution, contradiction};
-use crate::report::{Merged, Report, Run, Weight};
+use crate::record::{Merged, Report, Run, Weight};
 use crate::stats::{self, Tag};
 
 /// What a merged target consists of.

@@ -1,4 +1,4 @@
-//! Made-up measurements for the tests of this module's neighbours.
+//! Records for tests: measurements that nobody made. [`sources`] are such records with their distributions.
 
 use std::num::NonZeroU16;
 
@@ -13,10 +13,12 @@ use crate::stats::noise::Lost;
 use crate::stats::summary::PERCENTILES;
 use crate::stats::{Ended, Noise, PercentileState, Policy, Recorder, State, Tag};
 
-/// When every sample began.
-pub(super) const STARTED_AT: Timestamp = Timestamp::constant(1_800_000_000, 500_000_000);
+pub mod sources;
 
-pub(super) fn plan(mode: Mode) -> Plan {
+/// When every sample began.
+pub const STARTED_AT: Timestamp = Timestamp::constant(1_800_000_000, 500_000_000);
+
+pub fn plan(mode: Mode) -> Plan {
     Plan {
         mode,
         payload_len: 64,
@@ -33,7 +35,7 @@ pub(super) fn plan(mode: Mode) -> Plan {
 }
 
 /// 998 replies from 20 us on, one every millisecond, and two losses.
-pub(super) fn recorder(mode: Mode) -> Recorder {
+pub fn recorder(mode: Mode) -> Recorder {
     let mut recorder = Recorder::new(&plan(mode));
     recorder.started(0);
     recorder.started_at = Some(STARTED_AT);
@@ -65,7 +67,7 @@ pub(super) fn recorder(mode: Mode) -> Recorder {
 }
 
 /// The log of `recorder`, of a run of `mode`.
-pub(super) fn log(mode: Mode, recorder: &Recorder) -> Vec<u8> {
+pub fn log(mode: Mode, recorder: &Recorder) -> Vec<u8> {
     let head = Head {
         started_at: STARTED_AT.into(),
         censored: recorder.censored,
@@ -152,7 +154,7 @@ pub fn closed_run() -> Run {
 }
 
 /// What a comparison merges out of `run`.
-pub(super) fn merged(run: &Run) -> Merged {
+pub fn merged(run: &Run) -> Merged {
     Merged {
         target: run.target.clone(),
         responder: run.responder.clone(),
@@ -170,13 +172,13 @@ pub(super) fn merged(run: &Run) -> Merged {
     }
 }
 
-pub(super) fn pipeline_run() -> Run {
+pub fn pipeline_run() -> Run {
     let depth = NonZeroU16::new(8).unwrap();
     run(Mode::Pipeline { depth })
 }
 
 /// A pipeline and three steps, the last of them invalid.
-pub(super) fn sweep_report() -> Report {
+pub fn sweep_report() -> Report {
     let mut runs = vec![pipeline_run()];
     for percent in [10, 50, 95] {
         let rate = Rate::per_second(10 * percent);
@@ -203,7 +205,7 @@ pub fn open_run() -> Run {
     })
 }
 
-pub(super) fn report(run: Run) -> Report {
+pub fn report(run: Run) -> Report {
     let environment = Environment {
         qemu_version: Some("7.2.0".to_owned()),
         accel: Some("tcg".to_owned()),

@@ -13,7 +13,7 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 
 use super::hlog::Head;
-use super::{Merged, Part, Report, ReportError, Run, document, hgrm, hlog, older, read, sweep};
+use super::{Merged, Part, Report, ReportError, Run, Source, hgrm, hlog, older, read};
 use crate::files::{self, Destination};
 use crate::stats::recorder::{Censored, OpenLoop};
 use crate::stats::{Recorder, Recording, Tag};
@@ -23,9 +23,6 @@ pub const DEFAULT_BASE: &str = "results";
 
 /// The record.
 pub(super) const RESULT: &str = "result.json";
-
-/// A sweep's table.
-pub(super) const SWEEP: &str = "sweep.txt";
 
 /// Name of the file with the reason why nothing was measured, beside the output of a guest.
 pub(super) const FAILURE: &str = "failure.txt";
@@ -63,13 +60,19 @@ struct Log {
 
 impl Directory {
     /// Makes the directory `chosen`, or else one for `now` under `base`, and tries that it can be
-    /// written to, so that nobody measures for an hour to learn that it can't.
+    /// written to, so that nobody measures for an hour to learn that it can't. Older results go with the
+    /// files called `rendered` that were made from them.
     ///
     /// # Errors
     ///
     /// [`ReportError::Unwritable`]; [`ReportError::Exposed`] if other users can change what is under
     /// `base`; [`ReportError::Occupied`] if there is a record in `chosen` that may not be replaced.
-    pub fn create(chosen: Option<&Path>, base: &Path, now: Timestamp) -> Result<Self, ReportError> {
+    pub fn create(
+        chosen: Option<&Path>,
+        base: &Path,
+        now: Timestamp,
+        rendered: &[&str],
+    ) -> Result<Self, ReportError> {
         let (files, base) = match chosen {
             Some(path) => {
                 let files = files::Directory::create(path);
@@ -84,7 +87,7 @@ impl Directory {
         files
             .check_writable()
             .map_err(ReportError::unwritable(path))?;
-        let older = older::names(&files).ok_or_else(|| ReportError::Occupied {
+        let older = older::names(&files, rendered).ok_or_else(|| ReportError::Occupied {
             path: path.join(RESULT),
         })?;
         Ok(Self {
@@ -209,22 +212,21 @@ impl Directory {
         self.write_file(RESULT, report.to_json()?.as_bytes())
     }
 
-    /// Writes the report, and a sweep's table; then makes this the latest.
+    /// Reads back what was written.
     ///
     /// # Errors
     ///
-    /// [`ReportError`] if something of it can't be written.
-    pub fn write(&self, report: &Report) -> Result<(), ReportError> {
-        if let Some(text) = sweep::render(&report.runs, report.generator_limit) {
-            self.write_file(SWEEP, text.as_bytes())?;
-        }
-        self.keep(report)?;
-        // From the files, as anyone else would make them later.
-        document::render(&[read::read_held(&self.files)?])?.write_to(&self.files)?;
-        self.make_latest()
+    /// [`ReportError::Unreadable`] if it can't be read, or is not complete.
+    pub fn read(&self) -> Result<Source, ReportError> {
+        Ok(read::read_held(&self.files)?)
     }
 
-    fn write_file(&self, name: &str, content: &[u8]) -> Result<(), ReportError> {
+    /// Writes the file `name`; it takes the place of an older one as a whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`ReportError`] if it can't be written.
+    pub fn write_file(&self, name: &str, content: &[u8]) -> Result<(), ReportError> {
         self.begin();
         self.files
             .replace(name, content)
@@ -254,8 +256,13 @@ impl Directory {
         }
     }
 
-    /// Lets `latest` point here; whoever looks sees the old or the new results, never none.
-    fn make_latest(&self) -> Result<(), ReportError> {
+    /// Lets `latest` point here; whoever looks sees the old or the new results, never none. Does nothing in a
+    /// directory that was chosen.
+    ///
+    /// # Errors
+    ///
+    /// [`ReportError::Unwritable`] if the link can't be made.
+    pub fn make_latest(&self) -> Result<(), ReportError> {
         let (Some(base), Some(name)) = (&self.base, self.path().file_name()) else {
             return Ok(());
         };

@@ -2,11 +2,11 @@
 
 use wire::Counters;
 
-use super::super::sample;
+use super::super::fixtures;
 
 #[test]
 fn an_open_loop_has_what_was_offered_and_no_percentile_without_samples() {
-    let run = serde_json::to_value(sample::open_run()).unwrap();
+    let run = serde_json::to_value(fixtures::open_run()).unwrap();
     assert_eq!(run["mode"], "open");
     assert_eq!(run["offered_rate"], 1000.0);
     assert_eq!(run["started_at"], "2027-01-15T08:00:00.500000Z");
@@ -22,7 +22,7 @@ fn an_open_loop_has_what_was_offered_and_no_percentile_without_samples() {
 
 #[test]
 fn a_pipeline_says_how_deep_it_is_and_what_was_answered() {
-    let run = serde_json::to_value(sample::pipeline_run()).unwrap();
+    let run = serde_json::to_value(fixtures::pipeline_run()).unwrap();
     assert_eq!(
         (&run["mode"], &run["depth"]),
         (&"pipeline".into(), &8.into())
@@ -34,7 +34,7 @@ fn a_pipeline_says_how_deep_it_is_and_what_was_answered() {
 
 #[test]
 fn a_closed_loop_leaves_out_what_only_an_open_one_has() {
-    let run = serde_json::to_value(sample::closed_run()).unwrap();
+    let run = serde_json::to_value(fixtures::closed_run()).unwrap();
     assert_eq!(run["mode"], "closed");
     for field in [
         "depth",

@@ -1,8 +1,8 @@
-//! Tests of the directory of a report's files.
+//! Tests of the directory of a result's files.
 
 use std::fs;
 
-use super::super::sample;
+use super::super::fixtures;
 use super::*;
 use crate::files::testing::names;
 use crate::load::Mode;
@@ -11,17 +11,27 @@ fn now() -> Timestamp {
     "2026-11-23T11:44:55.5Z".parse().unwrap()
 }
 
+/// Names of files that are rendered from a record.
+const RENDERED: [&str; 2] = ["report.md", "sweep.txt"];
+
+/// Writes `report` and a file that is rendered from it.
+fn write(directory: &Directory, report: &Report) {
+    directory.keep(report).unwrap();
+    directory.write_file("report.md", b"rendered").unwrap();
+    directory.make_latest().unwrap();
+}
+
 #[test]
 fn results_go_under_their_time_and_latest_follows() {
     let place = tempfile::tempdir().unwrap();
     let base = place.path().join("results");
-    let report = sample::report(sample::closed_run());
-    let recorder = sample::recorder(Mode::Closed);
+    let report = fixtures::report(fixtures::closed_run());
+    let recorder = fixtures::recorder(Mode::Closed);
     for name in ["2026-11-23T114455Z", "2026-11-23T114455Z-2"] {
-        let directory = Directory::create(None, &base, now()).unwrap();
+        let directory = Directory::create(None, &base, now(), &RENDERED).unwrap();
         assert_eq!(directory.path(), base.join(name));
         directory.write_run(&report.runs[0], &recorder).unwrap();
-        directory.write(&report).unwrap();
+        write(&directory, &report);
         assert_eq!(fs::read_link(base.join("latest")).unwrap(), Path::new(name));
     }
     let mut names: Vec<_> = fs::read_dir(base.join("latest"))
@@ -32,8 +42,6 @@ fn results_go_under_their_time_and_latest_follows() {
     let expected = [
         "hermit-unix-closed.hgrm",
         "hermit-unix-closed.hlog",
-        "latency.svg",
-        "report.html",
         "report.md",
         "result.json",
     ];
@@ -45,32 +53,15 @@ fn results_go_under_their_time_and_latest_follows() {
 fn a_chosen_directory_is_used_as_it_is() {
     let place = tempfile::tempdir().unwrap();
     let chosen = place.path().join("a/b");
-    let directory = Directory::create(Some(&chosen), place.path(), now()).unwrap();
+    let directory = Directory::create(Some(&chosen), place.path(), now(), &RENDERED).unwrap();
     assert_eq!(directory.path(), chosen);
-    let report = sample::report(sample::closed_run());
-    let recorder = sample::recorder(Mode::Closed);
+    let report = fixtures::report(fixtures::closed_run());
+    let recorder = fixtures::recorder(Mode::Closed);
     directory.write_run(&report.runs[0], &recorder).unwrap();
-    directory.write(&report).unwrap();
+    write(&directory, &report);
     assert!(chosen.join("result.json").exists());
     assert!(!chosen.join("sweep.txt").exists());
     assert!(!place.path().join("latest").exists());
-}
-
-#[test]
-fn every_run_of_a_sweep_has_its_own_files() {
-    let place = tempfile::tempdir().unwrap();
-    let directory = Directory::create(Some(place.path()), place.path(), now()).unwrap();
-    let report = sample::sweep_report();
-    for run in &report.runs {
-        let recorder = sample::recorder(Mode::Closed);
-        directory.write_run(run, &recorder).unwrap();
-    }
-    directory.write(&report).unwrap();
-    let names = fs::read_dir(place.path()).unwrap();
-    assert_eq!(names.count(), 2 * report.runs.len() + 5);
-    for name in ["hermit-unix-open-95-percent.hlog", "sweep.txt"] {
-        assert!(place.path().join(name).exists(), "{name}");
-    }
 }
 
 #[test]
@@ -78,7 +69,8 @@ fn what_cannot_be_written_is_said_beforehand() {
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join("file");
     fs::write(&file, "").unwrap();
-    let error = Directory::create(Some(&file.join("x")), place.path(), now()).unwrap_err();
+    let error =
+        Directory::create(Some(&file.join("x")), place.path(), now(), &RENDERED).unwrap_err();
     assert!(error.to_string().contains("--out DIR"), "{error}");
 }
 
@@ -90,7 +82,7 @@ fn what_comes_of_nothing_is_nothing_or_what_the_guest_printed_and_why() {
         (Some(""), None),
         (Some("hello"), Some(["console.log", "failure.txt"])),
     ] {
-        let directory = Directory::create(None, place.path(), now()).unwrap();
+        let directory = Directory::create(None, place.path(), now(), &RENDERED).unwrap();
         let path = directory.path().to_owned();
         let log = directory.log("console.log");
         if let Some(printed) = printed {
@@ -108,13 +100,13 @@ fn what_comes_of_nothing_is_nothing_or_what_the_guest_printed_and_why() {
 
 /// Measures `target` into `path`.
 fn measure(path: &Path, target: &str) {
-    let directory = Directory::create(Some(path), path, now()).unwrap();
+    let directory = Directory::create(Some(path), path, now(), &RENDERED).unwrap();
     directory.log("console.log").create().unwrap();
-    let mut report = sample::report(sample::closed_run());
+    let mut report = fixtures::report(fixtures::closed_run());
     report.runs[0].target = target.to_owned();
-    let recorder = sample::recorder(Mode::Closed);
+    let recorder = fixtures::recorder(Mode::Closed);
     directory.write_run(&report.runs[0], &recorder).unwrap();
-    directory.write(&report).unwrap();
+    write(&directory, &report);
 }
 
 #[test]
@@ -126,7 +118,7 @@ fn older_results_make_room_for_new_ones_and_nothing_else_does() {
     }
     let old = names(place.path());
     // A boot that fails changes nothing.
-    let directory = Directory::create(Some(place.path()), place.path(), now()).unwrap();
+    let directory = Directory::create(Some(place.path()), place.path(), now(), &RENDERED).unwrap();
     fs::write(
         directory
             .log("console.log")
@@ -145,10 +137,8 @@ fn older_results_make_room_for_new_ones_and_nothing_else_does() {
         "failure.txt",
         "hermit-unix-closed.hgrm",
         "hermit-unix-closed.hlog",
-        "latency.svg",
         "notes.txt",
         "other.hlog",
-        "report.html",
         "report.md",
         "result.json",
     ];
@@ -160,7 +150,8 @@ fn a_record_that_is_not_ours_is_left_alone() {
     let place = tempfile::tempdir().unwrap();
     for text in ["{}", "no JSON", r#"{"schema": "another/1", "runs": []}"#] {
         fs::write(place.path().join("result.json"), text).unwrap();
-        let error = Directory::create(Some(place.path()), place.path(), now()).unwrap_err();
+        let error =
+            Directory::create(Some(place.path()), place.path(), now(), &RENDERED).unwrap_err();
         assert!(error.to_string().contains("--out DIR"), "{error}");
         let left = fs::read_to_string(place.path().join("result.json")).unwrap();
         assert_eq!(left, text);
@@ -174,14 +165,14 @@ fn results_where_others_can_change_them_are_refused() {
     let base = place.path().join("results");
     fs::create_dir(&base).unwrap();
     fs::set_permissions(&base, fs::Permissions::from_mode(0o1777)).unwrap();
-    let error = Directory::create(None, &base, now()).unwrap_err();
+    let error = Directory::create(None, &base, now(), &RENDERED).unwrap_err();
     let said = error.to_string();
     assert!(
         said.contains("every user can write to it") && said.contains("--out DIR"),
         "{said}"
     );
     assert_eq!(names(&base), [] as [&str; 0]);
-    Directory::create(Some(&base), place.path(), now()).unwrap();
+    Directory::create(Some(&base), place.path(), now(), &RENDERED).unwrap();
 }
 
 #[test]
@@ -191,12 +182,7 @@ fn links_among_the_results_are_replaced_and_not_followed() {
     fs::write(&victim, "precious").unwrap();
     let out = place.path().join("out");
     fs::create_dir(&out).unwrap();
-    for name in [
-        "report.md",
-        "report.html",
-        "hermit-unix-closed.hlog",
-        "console.log",
-    ] {
+    for name in ["report.md", "hermit-unix-closed.hlog", "console.log"] {
         std::os::unix::fs::symlink(&victim, out.join(name)).unwrap();
     }
     measure(&out, "hermit");

@@ -88,19 +88,19 @@ fn accelerators(report: &Report) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::document::made_up;
+    use super::super::fixtures::sources;
     use super::*;
 
     #[test]
     fn one_machine_may_measure_anything() {
-        let mut other = made_up::open(5000.0);
+        let mut other = sources::open(5000.0);
         other.report.runs[0].target = "linux-guest".to_owned();
         other.report.environment.git_revision = Some("0123abc".to_owned());
         other.report.environment.fathom_version = "9.9.9".to_owned();
         // A process on the host needs neither of them.
         other.report.runs[0].accel = None;
         other.report.environment.qemu_version = None;
-        let sources = [made_up::closed(), other, made_up::comparison()];
+        let sources = [sources::closed(), other, sources::comparison()];
         assert_eq!(Differences::of(&sources), None);
         assert_eq!(Differences::of(&sources[..1]), None);
     }
@@ -108,9 +108,9 @@ mod tests {
     #[test]
     fn every_fact_that_differs_is_named_with_its_values() {
         let said = |change: fn(&mut Report)| {
-            let mut other = made_up::closed();
+            let mut other = sources::closed();
             change(&mut other.report);
-            let sources = [made_up::closed(), other, made_up::closed()];
+            let sources = [sources::closed(), other, sources::closed()];
             Differences::of(&sources).map(|it| it.to_string())
         };
         assert_eq!(

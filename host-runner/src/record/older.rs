@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 
-use super::directory::{FAILURE, RESULT, SWEEP, UNCORRECTED};
+use super::directory::{FAILURE, RESULT, UNCORRECTED};
 use super::read::RESULT_BYTES;
-use super::{Merged, Run, Skipped, comparison, document};
+use super::{Merged, Run, Skipped, comparison};
 use crate::files::Directory;
 
 /// Prefix of the text of a failure that Fathom wrote into the directory.
@@ -25,9 +25,9 @@ struct Record {
 /// Largest number of attempts at a measurement that was given up.
 const ATTEMPTS: u32 = 100;
 
-/// The files that belong to the record in `directory`: none if there is no record. `None` if there is one
-/// that is not ours, or can't be read.
-pub(super) fn names(directory: &Directory) -> Option<Vec<String>> {
+/// The files that belong to the record in `directory`, with those called `rendered` that were made from it: none
+/// if there is no record. `None` if there is one that is not ours, or can't be read.
+pub(super) fn names(directory: &Directory, rendered: &[&str]) -> Option<Vec<String>> {
     let bytes = match directory.read(RESULT, RESULT_BYTES) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Some(Vec::new()),
@@ -37,15 +37,9 @@ pub(super) fn names(directory: &Directory) -> Option<Vec<String>> {
     if !record.schema.starts_with("fathom/") {
         return None;
     }
-    let own = [
-        RESULT,
-        SWEEP,
-        document::HTML,
-        document::MARKDOWN,
-        document::CHART,
-        "console.log",
-    ];
-    let mut names: Vec<String> = own.map(str::to_owned).into();
+    let own = [RESULT, "console.log"];
+    let own = own.iter().chain(rendered);
+    let mut names: Vec<String> = own.map(|&name| name.to_owned()).collect();
     for run in &record.runs {
         for stem in [run.file_stem(), run.file_stem() + UNCORRECTED] {
             names.extend(histograms(&stem));

@@ -1,0 +1,76 @@
+//! The files that are rendered from a record.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::files::testing::names;
+use crate::load::Mode;
+use crate::record::fixtures;
+
+/// Writes `report` with all its files into `path`.
+fn write_into(path: &Path, report: &Report) {
+    let now = Timestamp::UNIX_EPOCH;
+    let directory = Directory::create(Some(path), path, now, &FILES).unwrap();
+    for run in &report.runs {
+        let recorder = fixtures::recorder(Mode::Closed);
+        directory.write_run(run, &recorder).unwrap();
+    }
+    write(&directory, report).unwrap();
+}
+
+#[test]
+fn a_run_has_documents_and_a_chart() {
+    let place = tempfile::tempdir().unwrap();
+    write_into(place.path(), &fixtures::report(fixtures::closed_run()));
+    let expected = [
+        "hermit-unix-closed.hgrm",
+        "hermit-unix-closed.hlog",
+        "latency.svg",
+        "report.html",
+        "report.md",
+        "result.json",
+    ];
+    assert_eq!(names(place.path()), expected);
+}
+
+#[test]
+fn a_sweep_has_a_table_and_every_step_its_own_files() {
+    let place = tempfile::tempdir().unwrap();
+    let report = fixtures::sweep_report();
+    write_into(place.path(), &report);
+    let names = names(place.path());
+    assert_eq!(names.len(), 2 * report.runs.len() + 5);
+    for name in ["hermit-unix-open-95-percent.hlog", "sweep.txt"] {
+        assert!(names.iter().any(|it| it == name), "{name}");
+    }
+}
+
+#[test]
+fn older_documents_make_room_with_their_record() {
+    let place = tempfile::tempdir().unwrap();
+    write_into(place.path(), &fixtures::sweep_report());
+    assert!(place.path().join("sweep.txt").exists());
+    write_into(place.path(), &fixtures::report(fixtures::closed_run()));
+    assert!(!place.path().join("sweep.txt").exists());
+    assert_eq!(names(place.path()).len(), 6);
+}
+
+#[test]
+fn links_with_the_names_of_documents_are_replaced_and_not_followed() {
+    let place = tempfile::tempdir().unwrap();
+    let victim = place.path().join("victim");
+    std::fs::write(&victim, "precious").unwrap();
+    let out = place.path().join("out");
+    std::fs::create_dir(&out).unwrap();
+    for name in [document::HTML, document::MARKDOWN] {
+        std::os::unix::fs::symlink(&victim, out.join(name)).unwrap();
+    }
+    write_into(&out, &fixtures::report(fixtures::closed_run()));
+    assert_eq!(std::fs::read_to_string(victim).unwrap(), "precious");
+    for name in [document::HTML, document::MARKDOWN] {
+        let kind = std::fs::symlink_metadata(out.join(name)).unwrap();
+        assert!(kind.is_file(), "{name}");
+    }
+}
