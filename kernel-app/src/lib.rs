@@ -3,7 +3,7 @@
 //! - [`arch`]: from the firmware to the kernel, and all else that another architecture would replace;
 //! - [`args`]: the boot arguments, a crate of its own;
 //! - [`clock`]: nanoseconds from the time stamp counter;
-//! - [`frames`]: what the service asks of a network device;
+//! - [`frame_device`]: the network device as the server uses it;
 //! - [`services`]: timestamps and echo, and whom they answer;
 //! - [`reflector`]: the fast path, which answers a datagram in the buffer it came in;
 //! - [`net`]: everything else a host on a network must answer, by smoltcp;
@@ -21,7 +21,7 @@
 
 pub mod arch;
 pub mod clock;
-pub mod frames;
+pub mod frame_device;
 pub mod idle;
 pub mod net;
 pub mod published;

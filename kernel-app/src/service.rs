@@ -10,7 +10,7 @@ use wire::{Configuration, Counters, MAX_PAYLOAD, Ready, Verdict};
 
 use crate::args::{Args, Path};
 use crate::clock::{Clock, NEVER_NS};
-use crate::frames::{DeviceFault, Fate, FrameDevice, Offered};
+use crate::frame_device::{DeviceFault, Action, FrameDevice, Disposition};
 use crate::net::addresses::Addresses;
 use crate::net::sockets::Storage;
 use crate::net::stack::{Heard, Stack};
@@ -134,7 +134,7 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
     #[inline(always)]
     pub fn poll(&mut self) -> Result<bool, ServiceError> {
         // Nearly all polls find nothing, and how long that takes decides how soon a frame is seen.
-        if self.device.is_quiet() && !self.is_timer_due() {
+        if self.device.is_idle() && !self.is_timer_due() {
             return Ok(false);
         }
         self.work()
@@ -162,12 +162,12 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
         let mut is_stack_due = false;
         for _ in 0..BURST {
             match self.answer_one() {
-                Offered::Nothing => break,
-                Offered::Kept => {
+                Disposition::NoFrame => break,
+                Disposition::Passed => {
                     self.stack.receive(&mut self.device, self.clock.now_ns());
                     is_stack_due = true;
                 }
-                Offered::Sent | Offered::Full | Offered::Dropped => {}
+                Disposition::Sent | Disposition::TxFull | Disposition::Dropped => {}
             }
         }
         is_stack_due
@@ -185,9 +185,9 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
                 received_ns = self.clock.stamp_ns();
                 is_plain = reflector::is_plain(frame, self.stack.addresses().mac);
                 heard = self.stack.hear(frame, received_ns);
-                fate(heard)
+                action(heard)
             });
-            if offered == Offered::Nothing {
+            if offered == Disposition::NoFrame {
                 break;
             }
             self.stack.receive(&mut self.device, received_ns);
@@ -262,7 +262,7 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
 
     /// Offers the next frame to the reflector, and counts what came of it.
     #[inline(always)]
-    fn answer_one(&mut self) -> Offered {
+    fn answer_one(&mut self) -> Disposition {
         let Self {
             device,
             clock,
@@ -279,26 +279,26 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
             if let Some(len) = usual.as_ref().and_then(|usual| usual.answer(frame, now_ns)) {
                 let outcome = Outcome::Handled(Verdict::Reply);
                 reflection = Reflection::Answered { outcome, len };
-                return Fate::SendBack(len);
+                return Action::Tx(len);
             }
             reflection = reflector::reflect(services, frame, stack.addresses(), now_ns);
             match reflection {
                 Reflection::NotOurs => {
                     heard = stack.hear(frame, clock.now_ns());
-                    fate(heard)
+                    action(heard)
                 }
-                Reflection::Answered { len, .. } => Fate::SendBack(len),
-                Reflection::Ignored | Reflection::Refused | Reflection::Dropped(_) => Fate::Drop,
+                Reflection::Answered { len, .. } => Action::Tx(len),
+                Reflection::Ignored | Reflection::Refused | Reflection::Dropped(_) => Action::Drop,
             }
         });
         match reflection {
             // The stack has something to do.
-            Reflection::NotOurs if heard == Heard::Taken => return Offered::Kept,
+            Reflection::NotOurs if heard == Heard::Taken => return Disposition::Passed,
             Reflection::NotOurs | Reflection::Ignored => return offered,
             Reflection::Refused => counters.dropped_source += 1,
             Reflection::Dropped(outcome) => outcome.count(counters),
             Reflection::Answered { outcome, .. } => match offered {
-                Offered::Full => counters.dropped_transmit += 1,
+                Disposition::TxFull => counters.dropped_transmit += 1,
                 _ => outcome.count(counters),
             },
         }
@@ -343,11 +343,11 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
     }
 }
 
-const fn fate(heard: Heard) -> Fate {
+const fn action(heard: Heard) -> Action {
     match heard {
-        Heard::Answered(len) => Fate::SendBack(len),
-        Heard::Taken => Fate::Drop,
-        Heard::Left => Fate::Keep,
+        Heard::Answered(len) => Action::Tx(len),
+        Heard::Taken => Action::Drop,
+        Heard::Left => Action::Pass,
     }
 }
 

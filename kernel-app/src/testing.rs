@@ -14,7 +14,7 @@ use smoltcp::wire::{
 };
 
 use crate::clock::Clock;
-use crate::frames::{DeviceCounts, DeviceFault, Fate, FrameDevice, MAX_FRAME, Offered};
+use crate::frame_device::{Action, DeviceCounts, DeviceFault, Disposition, FrameDevice, MAX_FRAME};
 
 pub const SERVICE_MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
 pub const CLIENT_MAC: [u8; 6] = [0x52, 0x55, 10, 0, 2, 2];
@@ -190,25 +190,25 @@ impl FrameDevice for TestDevice {
         SERVICE_MAC
     }
 
-    fn is_quiet(&self) -> bool {
+    fn is_idle(&self) -> bool {
         self.kept.is_none() && self.inbox.is_empty()
     }
 
-    fn offer(&mut self, visit: impl FnOnce(&mut [u8]) -> Fate) -> Offered {
+    fn offer(&mut self, visit: impl FnOnce(&mut [u8]) -> Action) -> Disposition {
         let Some(mut frame) = self.kept.take().or_else(|| self.inbox.pop_front()) else {
-            return Offered::Nothing;
+            return Disposition::NoFrame;
         };
         match visit(&mut frame) {
-            Fate::SendBack(_) if self.is_full => Offered::Full,
-            Fate::SendBack(len) => {
+            Action::Tx(_) if self.is_full => Disposition::TxFull,
+            Action::Tx(len) => {
                 frame.truncate(len);
                 self.outbox.push_back(frame);
-                Offered::Sent
+                Disposition::Sent
             }
-            Fate::Drop => Offered::Dropped,
-            Fate::Keep => {
+            Action::Drop => Disposition::Dropped,
+            Action::Pass => {
                 self.kept = Some(frame);
-                Offered::Kept
+                Disposition::Passed
             }
         }
     }

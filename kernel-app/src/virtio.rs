@@ -1,6 +1,6 @@
 //! virtio-net on PCI and virtio-mmio: from finding the device to frames.
 //!
-//! - [`driver`]: virtio-net, as a [`crate::frames::FrameDevice`];
+//! - [`driver`]: virtio-net, as a [`crate::frame_device::FrameDevice`];
 //! - [`ring`]: its polled queues;
 //! - [`ledger`]: which buffers lie with the device;
 //! - [`pool`]: the frame buffers;

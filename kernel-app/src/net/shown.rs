@@ -11,7 +11,7 @@ use wire::checksum::Sum;
 
 use super::addresses::Addresses;
 use super::packets::{ADVERTISEMENT_LEN, ARP_LEN, ARP_REPLY, IP, IPV4, IPV6, advertisement, arp};
-use crate::frames::MAX_FRAME;
+use crate::frame_device::MAX_FRAME;
 
 /// What an answer owes its question beside what it says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

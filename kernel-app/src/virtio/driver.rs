@@ -16,7 +16,7 @@
 //! that stands for no buffer, or more completions than there can be, are counted too, and nothing
 //! more is taken from that device: what else it says cannot be relied on either. No unsafe code.
 
-use crate::frames::{DeviceCounts, DeviceFault, Fate, FrameDevice, MAX_FRAME, Offered};
+use crate::frame_device::{DeviceCounts, DeviceFault, Action, FrameDevice, MAX_FRAME, Disposition};
 use crate::virtio::ledger::{DESCRIPTORS, Ledger};
 use crate::virtio::pool::{
     BUFFER_LEN, BufferId, FreeList, Pool, RECEIVE_BUFFERS, ReceiveId, StackId,
@@ -281,7 +281,7 @@ impl<B: Doorbell> VirtioNic<B> {
     /// Sends the first `len` bytes of a frame from one of the stack's buffers, because a frame of the
     /// stack's has the descriptor of its own.
     #[cold]
-    fn answer_by_copy(&mut self, buffer: ReceiveId, len: usize) -> Offered {
+    fn answer_by_copy(&mut self, buffer: ReceiveId, len: usize) -> Disposition {
         let copy = self.take_free();
         let sent = copy.map(|mut copy| {
             let answer = &self.pool.bytes(&buffer)[HEADER..][..len];
@@ -292,9 +292,9 @@ impl<B: Doorbell> VirtioNic<B> {
         match sent {
             Some(sent) => {
                 assert!(sent.is_ok(), "there was room when the buffer was taken");
-                Offered::Sent
+                Disposition::Sent
             }
-            None => Offered::Full,
+            None => Disposition::TxFull,
         }
     }
 
@@ -335,39 +335,39 @@ impl<B: Doorbell> FrameDevice for VirtioNic<B> {
     }
 
     #[inline(always)]
-    fn offer(&mut self, visit: impl FnOnce(&mut [u8]) -> Fate) -> Offered {
+    fn offer(&mut self, visit: impl FnOnce(&mut [u8]) -> Action) -> Disposition {
         let Some(mut frame) = self.next_frame() else {
             self.rest();
-            return Offered::Nothing;
+            return Disposition::NoFrame;
         };
         self.pool.claim(&mut frame.buffer, HEADER + frame.len);
         let bytes = &mut self.pool.bytes_mut(&mut frame.buffer)[HEADER..][..frame.len];
         match visit(bytes) {
-            Fate::SendBack(len) => {
+            Action::Tx(len) => {
                 let len = len.min(frame.len);
                 let answered = self
                     .out
                     .answer(&self.pool, &self.doorbell, frame.buffer, len);
                 let offered = match answered {
-                    Ok(()) => Offered::Sent,
+                    Ok(()) => Disposition::Sent,
                     Err(buffer) => self.answer_by_copy(buffer, len),
                 };
                 self.reclaim_sent();
                 offered
             }
-            Fate::Drop => {
+            Action::Drop => {
                 self.inbound.post(frame.buffer);
-                Offered::Dropped
+                Disposition::Dropped
             }
-            Fate::Keep => {
+            Action::Pass => {
                 self.held = Held::Kept(frame);
-                Offered::Kept
+                Disposition::Passed
             }
         }
     }
 
     #[inline(always)]
-    fn is_quiet(&self) -> bool {
+    fn is_idle(&self) -> bool {
         self.inbound.ring.is_quiet()
             && !self.inbound.owes_bell
             && self.out.ring.lent() <= LEFT_THERE

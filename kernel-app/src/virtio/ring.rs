@@ -22,7 +22,7 @@ use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering, fence};
 
 use virtio_drivers::transport::Transport;
 
-use crate::frames::IndexJump;
+use crate::frame_device::IndexJump;
 
 /// `receiveq1` and `transmitq1` (virtio 1.2 §5.1.2).
 pub const RECEIVE: u16 = 0;

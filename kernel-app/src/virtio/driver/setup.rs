@@ -5,7 +5,7 @@ use virtio_drivers::transport::{DeviceStatus, Transport};
 use wire::Mac;
 
 use super::{Features, Held, Inbound, Outbound, RECEIVE_SIZE, TRANSMIT_SIZE, VirtioNic};
-use crate::frames::DeviceCounts;
+use crate::frame_device::DeviceCounts;
 use crate::virtio::ledger::{DESCRIPTORS, Ledger};
 use crate::virtio::pool::{FreeList, PoolMemory};
 use crate::virtio::ring::{Doorbell, RECEIVE, Ring, RingMemory, TRANSMIT};

@@ -11,7 +11,7 @@ use wire::Mac;
 
 use super::fake::{FakeDevice, MAC};
 use super::*;
-use crate::frames::IndexJump;
+use crate::frame_device::IndexJump;
 use crate::virtio::pool::STACK_BUFFERS;
 use crate::virtio::ring::{RECEIVE, TRANSMIT};
 
@@ -36,10 +36,10 @@ fn working() -> (FakeDevice, TestNic) {
     (device, nic)
 }
 
-fn send_back(nic: &mut TestNic) -> Offered {
+fn send_back(nic: &mut TestNic) -> Disposition {
     nic.offer(|frame| {
         frame.reverse();
-        Fate::SendBack(frame.len())
+        Action::Tx(frame.len())
     })
 }
 
@@ -48,9 +48,9 @@ fn frames(nic: &mut TestNic) -> Vec<Vec<u8>> {
     let mut frames = Vec::new();
     let mut look = |frame: &mut [u8]| {
         frames.push(frame.to_vec());
-        Fate::Drop
+        Action::Drop
     };
-    while nic.offer(&mut look) != Offered::Nothing {}
+    while nic.offer(&mut look) != Disposition::NoFrame {}
     frames
 }
 
@@ -115,7 +115,7 @@ fn a_device_without_address_has_the_drivers() {
     assert_eq!(nic.mac(), own().octets());
     assert_eq!(device.taken_features(), Features::VERSION_1.0);
     device.deliver(b"question");
-    assert_eq!(send_back(&mut nic), Offered::Sent);
+    assert_eq!(send_back(&mut nic), Disposition::Sent);
     assert_eq!(device.collect().as_deref(), Some(&b"noitseuq"[..]));
 }
 
@@ -138,7 +138,7 @@ fn a_reset_is_waited_for_but_not_for_ever() {
     let slow = FakeDevice::new().with_slow_reset(1000);
     let mut nic = set_up(&slow).unwrap();
     slow.deliver(b"question");
-    assert_eq!(send_back(&mut nic), Offered::Sent);
+    assert_eq!(send_back(&mut nic), Disposition::Sent);
     let stuck = FakeDevice::new().with_slow_reset(u32::MAX);
     assert_eq!(set_up(&stuck).err(), Some(SetupError::Reset(0xf)));
 }
@@ -152,9 +152,9 @@ fn sends_frames_back_in_the_order_they_came() {
             device.deliver(&[round.to_le_bytes(), i.to_le_bytes()].concat());
         }
         for _ in 0..burst {
-            assert_eq!(send_back(&mut nic), Offered::Sent);
+            assert_eq!(send_back(&mut nic), Disposition::Sent);
         }
-        assert_eq!(send_back(&mut nic), Offered::Nothing);
+        assert_eq!(send_back(&mut nic), Disposition::NoFrame);
         for i in 0..burst {
             let mut expected = [round.to_le_bytes(), i.to_le_bytes()].concat();
             expected.reverse();
@@ -177,7 +177,7 @@ fn an_echo_writes_the_indices_and_the_frame_alone() {
     let (device, mut nic) = working();
     let echo = |nic: &mut TestNic| {
         device.deliver(&[1; 60]);
-        assert_eq!(send_back(nic), Offered::Sent);
+        assert_eq!(send_back(nic), Disposition::Sent);
         assert_eq!(device.collect(), Some(vec![1; 60]));
     };
     for _ in 0..2 * TRANSMIT_SIZE {
@@ -208,11 +208,11 @@ fn a_device_that_keeps_every_answer_gets_its_buffers_back_when_it_lets_go() {
     let (device, mut nic) = working();
     for left in (0..RECEIVE_SIZE).rev() {
         device.deliver(&[1; 60]);
-        assert_eq!(send_back(&mut nic), Offered::Sent);
+        assert_eq!(send_back(&mut nic), Disposition::Sent);
         assert_eq!(device.posted(RECEIVE), left);
     }
-    assert!(!nic.is_quiet(), "it looks for buffers");
-    assert_eq!(send_back(&mut nic), Offered::Nothing);
+    assert!(!nic.is_idle(), "it looks for buffers");
+    assert_eq!(send_back(&mut nic), Disposition::NoFrame);
     // The stack has buffers of its own, but no room for them.
     assert!(nic.transmit(Instant::ZERO).is_none());
 
@@ -220,13 +220,13 @@ fn a_device_that_keeps_every_answer_gets_its_buffers_back_when_it_lets_go() {
         assert_eq!(device.collect(), Some(vec![1; 60]));
     }
     let rings = device.rings(RECEIVE);
-    assert_eq!(send_back(&mut nic), Offered::Nothing);
+    assert_eq!(send_back(&mut nic), Disposition::NoFrame);
     assert_eq!(device.posted(RECEIVE), RECEIVE_SIZE);
     assert_eq!(device.rings(RECEIVE), rings + 1, "it was waiting for them");
-    assert!(nic.is_quiet());
+    assert!(nic.is_idle());
     drop(nic.transmit(Instant::ZERO).unwrap());
     device.deliver(&[1; 60]);
-    assert_eq!(send_back(&mut nic), Offered::Sent);
+    assert_eq!(send_back(&mut nic), Disposition::Sent);
 }
 
 #[test]
@@ -238,11 +238,11 @@ fn the_stack_waits_for_its_own_buffers_alone() {
     }
     assert!(nic.transmit(Instant::ZERO).is_none());
     device.deliver(&[1; 60]);
-    assert_eq!(nic.offer(|_| Fate::Keep), Offered::Kept);
+    assert_eq!(nic.offer(|_| Action::Pass), Disposition::Passed);
     assert!(nic.receive(Instant::ZERO).is_none());
     assert_eq!(nic.counts().dropped_transmit, 1);
     device.deliver(&[1; 60]);
-    assert_eq!(send_back(&mut nic), Offered::Sent);
+    assert_eq!(send_back(&mut nic), Disposition::Sent);
     assert_eq!(device.collect(), Some(vec![2; 60]));
     assert!(nic.transmit(Instant::ZERO).is_some());
 }
@@ -260,14 +260,14 @@ fn an_answer_whose_descriptor_the_stack_has_is_sent_all_the_same() {
         transmit(&mut nic, &[0xff, 0xfe, round]);
         for number in 0..RECEIVE_SIZE - 1 {
             device.deliver(&[number as u8, round, 1, 2]);
-            assert_eq!(send_back(&mut nic), Offered::Sent, "{number}");
+            assert_eq!(send_back(&mut nic), Disposition::Sent, "{number}");
         }
         assert_eq!(device.collect(), Some(vec![0xff, 0xfe, round]));
         for number in 0..RECEIVE_SIZE - 1 {
             assert_eq!(device.collect(), Some(vec![2, 1, round, number as u8]));
         }
         assert_eq!(device.collect(), None);
-        assert_eq!(send_back(&mut nic), Offered::Nothing);
+        assert_eq!(send_back(&mut nic), Disposition::NoFrame);
         assert_eq!(device.posted(RECEIVE), RECEIVE_SIZE, "no buffer is lost");
     }
     let every_buffer: Vec<_> = (0..STACK_BUFFERS)
@@ -288,15 +288,15 @@ fn an_idle_poll_takes_back_what_a_burst_has_sent() {
         device.deliver(&[1; 60]);
     }
     for _ in 0..RECEIVE_SIZE {
-        assert_eq!(send_back(&mut nic), Offered::Sent);
+        assert_eq!(send_back(&mut nic), Disposition::Sent);
     }
     let few = RECEIVE_SIZE / 8;
     for _ in few..RECEIVE_SIZE {
-        assert!(!nic.is_quiet());
+        assert!(!nic.is_idle());
         assert!(device.collect().is_some());
-        assert_eq!(send_back(&mut nic), Offered::Nothing);
+        assert_eq!(send_back(&mut nic), Disposition::NoFrame);
     }
-    assert!(nic.is_quiet());
+    assert!(nic.is_idle());
     assert_eq!(device.posted(RECEIVE), RECEIVE_SIZE - few);
 }
 
@@ -311,11 +311,11 @@ fn an_answer_that_finds_the_transmit_queue_full_is_dropped() {
     let room = TRANSMIT_SIZE - STACK_BUFFERS;
     for number in 0..room {
         device.deliver(&[number as u8, 1]);
-        assert_eq!(send_back(&mut nic), Offered::Sent);
+        assert_eq!(send_back(&mut nic), Disposition::Sent);
     }
     for _ in 0..STACK_BUFFERS {
         device.deliver(&[1; 60]);
-        assert_eq!(send_back(&mut nic), Offered::Full);
+        assert_eq!(send_back(&mut nic), Disposition::TxFull);
     }
     assert_eq!(nic.counts().frames_sent, TRANSMIT_SIZE as u64);
     // Each buffer is where it belongs, and each frame is what was sent, in order.
@@ -327,12 +327,12 @@ fn an_answer_that_finds_the_transmit_queue_full_is_dropped() {
         assert_eq!(device.collect(), Some(vec![1, number as u8]));
     }
     assert_eq!(device.collect(), None);
-    assert_eq!(send_back(&mut nic), Offered::Nothing);
+    assert_eq!(send_back(&mut nic), Disposition::NoFrame);
     assert_eq!(device.posted(RECEIVE), RECEIVE_SIZE);
     // Once round, so that each answer has been in the place of one of the stack's frames.
     for number in 0..2 * RECEIVE_SIZE {
         device.deliver(&[number as u8, 2]);
-        assert_eq!(send_back(&mut nic), Offered::Sent);
+        assert_eq!(send_back(&mut nic), Disposition::Sent);
         assert_eq!(device.collect(), Some(vec![2, number as u8]));
     }
     assert_eq!(nic.fault(), None);
@@ -343,7 +343,7 @@ fn what_is_kept_goes_to_the_stack() {
     let (device, mut nic) = working();
     device.deliver(b"question");
     device.deliver(b"the next");
-    assert_eq!(nic.offer(|_| Fate::Keep), Offered::Kept);
+    assert_eq!(nic.offer(|_| Action::Pass), Disposition::Passed);
     let (received, transmit) = nic.receive(Instant::ZERO).unwrap();
     received.consume(|frame| {
         assert_eq!(frame, b"question");
@@ -360,7 +360,7 @@ fn an_unused_right_to_send_costs_nothing() {
     for _ in 0..10 * RECEIVE_SIZE {
         drop(nic.transmit(Instant::ZERO).unwrap());
         device.deliver(&[1; 60]);
-        assert_eq!(nic.offer(|_| Fate::Keep), Offered::Kept);
+        assert_eq!(nic.offer(|_| Action::Pass), Disposition::Passed);
         assert!(nic.receive(Instant::ZERO).is_some());
     }
     assert_eq!(frames(&mut nic).len(), 0);

@@ -7,7 +7,7 @@ use smoltcp::phy::{self, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
 
 use super::{Frame, HEADER, Held, Outbound, VirtioNic};
-use crate::frames::MAX_FRAME;
+use crate::frame_device::MAX_FRAME;
 use crate::virtio::pool::{Pool, STACK_BUFFERS, StackId};
 use crate::virtio::ring::Doorbell;
 

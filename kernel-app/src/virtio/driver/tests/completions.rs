@@ -22,7 +22,7 @@ fn lend(device: &FakeDevice, nic: &mut TestNic, frames: usize) -> Vec<u32> {
     (0..frames)
         .map(|_| {
             device.deliver(&[1; 60]);
-            assert_eq!(send_back(nic), Offered::Sent);
+            assert_eq!(send_back(nic), Disposition::Sent);
             device.take(TRANSMIT).0
         })
         .collect()
@@ -83,7 +83,7 @@ fn more_completions_than_there_can_be_fail_the_device() {
     for by in [RECEIVE_SIZE as u16 + 1, 1000, 1 << 15, u16::MAX] {
         let (device, mut nic) = working();
         device.jump(RECEIVE, by);
-        assert!(!nic.is_quiet());
+        assert!(!nic.is_idle());
         assert_eq!(frames(&mut nic).len(), 0);
         let jump = IndexJump {
             completed: by,

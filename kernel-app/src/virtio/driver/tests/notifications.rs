@@ -8,7 +8,7 @@ fn does_not_ring_for_a_device_that_polls() {
     device.start_polling(RECEIVE);
     device.start_polling(TRANSMIT);
     device.deliver(&[1; 60]);
-    assert_eq!(send_back(&mut nic), Offered::Sent);
+    assert_eq!(send_back(&mut nic), Disposition::Sent);
     assert_eq!(device.rings(RECEIVE), 1, "from before");
     assert_eq!(device.rings(TRANSMIT), 0);
 }
@@ -20,10 +20,10 @@ fn answered_while_it_polls() -> (FakeDevice, TestNic) {
     device.start_polling(RECEIVE);
     device.start_polling(TRANSMIT);
     device.deliver(&[1; 60]);
-    assert_eq!(send_back(&mut nic), Offered::Sent);
-    assert_eq!(send_back(&mut nic), Offered::Nothing);
+    assert_eq!(send_back(&mut nic), Disposition::Sent);
+    assert_eq!(send_back(&mut nic), Disposition::NoFrame);
     assert_eq!(device.rings(TRANSMIT), 0);
-    assert!(nic.is_quiet(), "a device that polls sees for itself");
+    assert!(nic.is_idle(), "a device that polls sees for itself");
     (device, nic)
 }
 
@@ -31,13 +31,13 @@ fn answered_while_it_polls() -> (FakeDevice, TestNic) {
 fn makes_up_for_a_notification_that_a_device_turns_out_to_need() {
     let (device, mut nic) = answered_while_it_polls();
     device.stop_polling(TRANSMIT);
-    assert!(!nic.is_quiet(), "the answer may be unseen");
-    assert_eq!(send_back(&mut nic), Offered::Nothing);
+    assert!(!nic.is_idle(), "the answer may be unseen");
+    assert_eq!(send_back(&mut nic), Disposition::NoFrame);
     assert_eq!(device.rings(TRANSMIT), 1);
     assert_eq!(nic.counts().doorbells as usize, 1 + device.rings(RECEIVE));
     // Once: that the device has not taken it yet means nothing now.
-    assert!(nic.is_quiet());
-    assert_eq!(send_back(&mut nic), Offered::Nothing);
+    assert!(nic.is_idle());
+    assert_eq!(send_back(&mut nic), Disposition::NoFrame);
     assert_eq!(device.rings(TRANSMIT), 1);
     assert_eq!(device.collect(), Some(vec![1; 60]));
 }
@@ -47,8 +47,8 @@ fn does_not_notify_a_device_of_what_it_has_taken() {
     let (device, mut nic) = answered_while_it_polls();
     assert_eq!(device.collect(), Some(vec![1; 60]));
     device.stop_polling(TRANSMIT);
-    assert!(nic.is_quiet());
-    assert_eq!(send_back(&mut nic), Offered::Nothing);
+    assert!(nic.is_idle());
+    assert_eq!(send_back(&mut nic), Disposition::NoFrame);
     assert_eq!(device.rings(TRANSMIT), 0);
 }
 
@@ -59,13 +59,13 @@ fn makes_up_for_the_notification_of_receive_buffers() {
     device.start_polling(RECEIVE);
     device.deliver(&[1; 60]);
     assert_eq!(frames(&mut nic), [vec![1; 60]]);
-    assert!(nic.is_quiet());
+    assert!(nic.is_idle());
     assert_eq!(device.rings(RECEIVE), 1, "from before");
     device.stop_polling(RECEIVE);
-    assert!(!nic.is_quiet());
+    assert!(!nic.is_idle());
     assert_eq!(frames(&mut nic).len(), 0);
     assert_eq!(device.rings(RECEIVE), 2);
-    assert!(nic.is_quiet());
+    assert!(nic.is_idle());
 }
 
 #[test]
@@ -75,8 +75,8 @@ fn makes_up_for_the_notification_of_the_stacks_frames() {
     let transmit = nic.transmit(Instant::ZERO).unwrap();
     transmit.consume(60, |frame| frame.fill(2));
     device.stop_polling(TRANSMIT);
-    assert!(!nic.is_quiet());
-    assert_eq!(send_back(&mut nic), Offered::Nothing);
+    assert!(!nic.is_idle());
+    assert_eq!(send_back(&mut nic), Disposition::NoFrame);
     assert_eq!(device.rings(TRANSMIT), 1);
 }
 
@@ -85,19 +85,19 @@ fn makes_up_for_the_notification_of_the_stacks_frames() {
 fn a_notification_is_due_however_many_frames_later() {
     let (device, mut nic) = working();
     device.deliver(&[1; 60]);
-    assert_eq!(send_back(&mut nic), Offered::Sent);
+    assert_eq!(send_back(&mut nic), Disposition::Sent);
     assert_eq!(device.rings(TRANSMIT), 1);
     assert_eq!(device.collect(), Some(vec![1; 60]));
     device.start_polling(TRANSMIT);
     for posted in 1..=1_u32 << 16 {
         device.deliver(&[1; 60]);
-        assert_eq!(send_back(&mut nic), Offered::Sent);
+        assert_eq!(send_back(&mut nic), Disposition::Sent);
         if posted < 1 << 16 {
             assert_eq!(device.collect(), Some(vec![1; 60]));
         }
     }
     device.stop_polling(TRANSMIT);
-    assert!(!nic.is_quiet());
-    assert_eq!(send_back(&mut nic), Offered::Nothing);
+    assert!(!nic.is_idle());
+    assert_eq!(send_back(&mut nic), Disposition::NoFrame);
     assert_eq!(device.rings(TRANSMIT), 2);
 }

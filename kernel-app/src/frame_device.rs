@@ -1,49 +1,51 @@
-//! What the service asks of a network device, beside smoltcp's [`phy::Device`].
+//! The network device as the server uses it, beside smoltcp's [`phy::Device`].
 //!
-//! smoltcp's tokens keep a received frame apart from the transmit path, so an answer built with
-//! them is always a copy. [`FrameDevice::offer`] shows each frame to the reflector first, in the
-//! buffer where the device put it; that buffer then goes out as it is, goes back to the receive
-//! ring, or waits for the stack to take it as a [`phy::Device`].
+//! smoltcp's tokens separate a received frame from the transmit path, so a reply built with them is
+//! always a copy. [`FrameDevice::offer`] shows each frame to the reflector first, in the buffer the
+//! device wrote it to. That buffer is then transmitted as it is, returned to the receive ring, or
+//! kept until the stack takes it through [`phy::Device::receive`].
+//!
+//! No unsafe code.
 
 use smoltcp::phy;
 
 /// Longest Ethernet frame, header included, check sequence not, in bytes.
 pub const MAX_FRAME: usize = 1514;
 
-/// What shall become of a frame that was offered.
+/// Verdict on a frame that was offered, in XDP's terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// Send the first so many bytes of the buffer, which now hold an answer.
-    SendBack(usize),
-    /// Nothing more is to be done with it.
+pub enum Action {
+    /// Transmits the first so many bytes of the buffer, which now hold a reply.
+    Tx(usize),
+    /// Returns the buffer to the receive ring.
     Drop,
-    /// The next [`phy::Device::receive`] returns it.
-    Keep,
+    /// Keeps the frame for the next [`phy::Device::receive`].
+    Pass,
 }
 
-/// What became of a frame that was offered.
+/// Result of [`FrameDevice::offer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Offered {
-    /// There was no frame.
-    Nothing,
-    /// It is on the transmit ring.
+pub enum Disposition {
+    /// No frame was waiting.
+    NoFrame,
+    /// The frame is on the transmit ring.
     Sent,
-    /// It was to be sent, but the transmit path was full: it is gone.
-    Full,
-    /// It was dropped.
+    /// The frame was to be transmitted, but the transmit path was full: it is lost.
+    TxFull,
+    /// The frame was dropped.
     Dropped,
-    /// It waits for [`phy::Device::receive`].
-    Kept,
+    /// The frame waits for [`phy::Device::receive`].
+    Passed,
 }
 
-/// What a device counted since boot.
+/// Events that a device counted since boot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DeviceCounts {
     /// Frames taken from the receive ring.
     pub frames_received: u64,
     /// Frames posted on the transmit ring.
     pub frames_sent: u64,
-    /// Frames of the stack's that found the transmit path full.
+    /// Frames from the stack that found the transmit path full.
     pub dropped_transmit: u64,
     /// Completions that made no sense and were refused.
     pub faults: u64,
@@ -79,18 +81,18 @@ pub struct IndexJump {
 
 /// A polled network device that owns its buffers.
 pub trait FrameDevice: phy::Device {
-    /// The device's Ethernet address.
+    /// Returns the device's Ethernet address.
     fn mac(&self) -> [u8; 6];
 
-    /// Whether [`FrameDevice::offer`] would find nothing to do. For the loop that polls.
-    fn is_quiet(&self) -> bool;
+    /// Returns whether [`FrameDevice::offer`] would find nothing to do. Called by each poll.
+    fn is_idle(&self) -> bool;
 
-    /// Shows the oldest received frame to `visit`, once, and does with it as told.
-    fn offer(&mut self, visit: impl FnOnce(&mut [u8]) -> Fate) -> Offered;
+    /// Shows the oldest received frame to `visit`, once, and carries out its verdict.
+    fn offer(&mut self, visit: impl FnOnce(&mut [u8]) -> Action) -> Disposition;
 
-    /// What the device counted.
+    /// Returns the device's event counts.
     fn counts(&self) -> DeviceCounts;
 
-    /// Why the device can no longer be used, if so.
+    /// Returns the fault that made the device unusable, if there was one.
     fn fault(&self) -> Option<DeviceFault>;
 }
