@@ -8,7 +8,7 @@
 //! - [`reflector`]: the fast path, which answers a datagram in the buffer it came in;
 //! - [`net`]: everything else a host on a network must answer, by smoltcp;
 //! - [`service`]: the loop's body, which puts the two together;
-//! - [`published`]: the counters where the machine monitor can read them;
+//! - [`shared_counters`]: the event counters, where the machine monitor reads them;
 //! - [`idle`]: what to do when there is nothing to do;
 //! - [`virtio`]: virtio-net on PCI and virtio-mmio;
 //! - [`sockets`]: what the image on Hermit's own sockets has in the place of most of these.
@@ -24,10 +24,10 @@ pub mod clock;
 pub mod frame_device;
 pub mod idle;
 pub mod net;
-pub mod published;
 pub mod reflector;
 pub mod service;
 pub mod services;
+pub mod shared_counters;
 pub mod sockets;
 #[cfg(test)]
 mod testing;

@@ -19,7 +19,7 @@ use kernel_app::args::{Args, Channel, Ipv4Config};
 use kernel_app::clock::{Clock, TscClock};
 use kernel_app::idle::Idle;
 use kernel_app::net::sockets::Storage;
-use kernel_app::published::Published;
+use kernel_app::shared_counters::SharedCounters;
 use kernel_app::service::Service;
 use kernel_app::virtio::Nic;
 use kernel_app::virtio::mac::{Identity, locally_administered};
@@ -27,7 +27,7 @@ use platform::{boot_id, fail, say};
 use wire::{Mac, Ready};
 
 /// The counters where the machine monitor reads them.
-static COUNTERS: Published = Published::new();
+static COUNTERS: SharedCounters = SharedCounters::new();
 
 /// Called by Hermit when it is up.
 #[unsafe(no_mangle)]

@@ -14,7 +14,7 @@ use crate::frame_device::{DeviceFault, Action, FrameDevice, Disposition};
 use crate::net::addresses::Addresses;
 use crate::net::sockets::Storage;
 use crate::net::stack::{Heard, Stack};
-use crate::published::Published;
+use crate::shared_counters::SharedCounters;
 use crate::reflector::{self, Reflection, Usual};
 use crate::services::{Outcome, Services};
 
@@ -51,7 +51,7 @@ pub struct Service<'s, D, C> {
     usual: Option<Usual>,
     path: Path,
     counters: Counters,
-    published: &'static Published,
+    shared_counters: &'static SharedCounters,
     configuration: Configuration,
     /// When there must be a lease; never if there was one, or need not be.
     lease_by_ns: u64,
@@ -61,14 +61,14 @@ pub struct Service<'s, D, C> {
 
 impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
     /// A service on `device`, configured by `args`. Replies carry `boot_id`, and what is counted
-    /// can be read from `published`.
+    /// can be read from `shared_counters`.
     pub fn new(
         mut device: D,
         clock: C,
         args: &Args,
         boot_id: u32,
         storage: &'s mut Storage<'s>,
-        published: &'static Published,
+        shared_counters: &'static SharedCounters,
     ) -> Self {
         let now_ns = clock.now_ns();
         let addresses = Addresses::new(device.mac(), args.ipv6);
@@ -85,7 +85,7 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
         let services = Services {
             port: args.port,
             boot_id,
-            published,
+            shared_counters,
         };
         let mut service = Self {
             device,
@@ -95,7 +95,7 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
             services,
             path: args.path,
             counters: Counters::ZERO,
-            published,
+            shared_counters,
             configuration: args.configuration,
             lease_by_ns,
             due_ns,
@@ -149,7 +149,7 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
         if is_stack_due || self.is_timer_due() {
             self.run_stack()?;
         }
-        self.publish();
+        self.share_counters();
         match self.device.fault() {
             None => Ok(true),
             Some(fault) => Err(fault.into()),
@@ -249,7 +249,7 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
             mac: Some(addresses.mac),
             boot_us,
             boot_id: self.services.boot_id,
-            counters: Some(self.published.address()),
+            counters: Some(self.shared_counters.address()),
             nic: None,
             configuration,
         }
@@ -330,9 +330,9 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
         Ok(())
     }
 
-    fn publish(&self) {
+    fn share_counters(&self) {
         let device = self.device.counts();
-        self.published.publish(&Counters {
+        self.shared_counters.store(&Counters {
             frames_received: device.frames_received,
             frames_sent: device.frames_sent,
             dropped_transmit: self.counters.dropped_transmit + device.dropped_transmit,

@@ -10,7 +10,7 @@ use wire::peer::is_answerable;
 use wire::status::{self, Status};
 use wire::{Counters, HEADER_LEN, Verdict};
 
-use crate::published::Published;
+use crate::shared_counters::SharedCounters;
 
 use crate::net::addresses::Addresses;
 
@@ -76,7 +76,7 @@ pub struct Services {
     /// The `boot_id` that replies carry.
     pub boot_id: u32,
     /// What a status reply counts: as of the last poll that did something.
-    pub published: &'static Published,
+    pub shared_counters: &'static SharedCounters,
 }
 
 /// The version of the image, as a status reply has it.
@@ -151,7 +151,7 @@ impl Services {
         let status = Status {
             uptime_ns: received_ns,
             version: VERSION,
-            counters: self.published.read(),
+            counters: self.shared_counters.read(),
         };
         status::answer(payload, &status, self.boot_id, received_ns, || transmit_ns);
     }
@@ -161,11 +161,11 @@ impl Services {
 mod tests {
     use super::*;
 
-    static PUBLISHED: Published = Published::new();
+    static COUNTERS: SharedCounters = SharedCounters::new();
     static SERVICES: Services = Services {
         port: 9000,
         boot_id: 1,
-        published: &PUBLISHED,
+        shared_counters: &COUNTERS,
     };
 
     fn may_answer(service: Service, source: &str) -> bool {

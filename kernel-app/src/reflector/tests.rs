@@ -9,14 +9,14 @@ use smoltcp::wire::{IpProtocol, Ipv4Address, Ipv4Packet};
 use wire::{DropReason, HEADER_LEN, Header, Kind, Verdict};
 
 use super::*;
-use crate::published::Published;
+use crate::shared_counters::SharedCounters;
 use crate::testing::{CLIENT_MAC, SERVICE_MAC, ip_frame, open_udp, udp_frame};
 
-static PUBLISHED: Published = Published::new();
+static COUNTERS: SharedCounters = SharedCounters::new();
 static SERVICES: Services = Services {
     port: 9000,
     boot_id: 0xb007,
-    published: &PUBLISHED,
+    shared_counters: &COUNTERS,
 };
 
 fn own() -> Addresses {

@@ -32,9 +32,16 @@ fn start(arguments: &str) -> (TestService, TestClock) {
     let args = Args::parse([(Channel::CommandLine, arguments)]).unwrap();
     let clock = TestClock::default();
     let storage = Box::leak(Box::new(Storage::new()));
-    let published = Box::leak(Box::new(Published::new()));
+    let shared_counters = Box::leak(Box::new(SharedCounters::new()));
     let device = TestDevice::default();
-    let mut service = Service::new(device, clock.clone(), &args, 0xb007, storage, published);
+    let mut service = Service::new(
+        device,
+        clock.clone(),
+        &args,
+        0xb007,
+        storage,
+        shared_counters,
+    );
     // Who it is, which it tells everybody.
     let is_question = |frame: &Vec<u8>| frame[12..14] == [0x08, 0x00];
     service.device.outbox.retain(is_question);
@@ -91,7 +98,7 @@ fn is_ready_at_once_with_a_static_address() {
     assert_eq!(ready.ip6, Some((link_local(), 64)));
     assert_eq!((ready.port, ready.mac), (77, Some(SERVICE_MAC)));
     assert_eq!((ready.boot_us, ready.boot_id), (5, 0xb007));
-    assert_eq!(ready.counters, Some(service.published.address()));
+    assert_eq!(ready.counters, Some(service.shared_counters.address()));
     assert_eq!(service.poll(), Ok(false), "nothing to do");
 }
 
@@ -112,7 +119,7 @@ fn answers_requests_and_counts_them() {
         let header = Header::decode(&reply).unwrap();
         assert!(header.t2_ns < header.t3_ns);
     }
-    let counters = service.published.read();
+    let counters = service.shared_counters.read();
     assert_eq!((counters.datagrams_received, counters.replied), (4, 4));
 }
 
@@ -135,7 +142,7 @@ fn counts_what_it_does_not_answer() {
     }
     assert!(exchange(&mut service, request_frame("10.0.2.2:0", "10.0.2.15:9000")).is_empty());
     assert!(exchange(&mut service, request_frame("10.0.2.2:5", "10.0.2.255:9000")).is_empty());
-    let counters = service.published.read();
+    let counters = service.shared_counters.read();
     assert_eq!(counters.datagrams_received, 2 * 1473 + 2);
     assert_eq!(counters.dropped_source, 2);
     assert_eq!(counters.dropped_magic, 1473 - 4);
@@ -154,7 +161,7 @@ fn another_version_is_answered_with_unsupported() {
     );
     let answers = exchange(&mut service, udp_frame(source, destination, &payload));
     assert_eq!(open_udp(&answers[0]).2.len(), 64);
-    assert_eq!(service.published.read().unsupported, 1);
+    assert_eq!(service.shared_counters.read().unsupported, 1);
 }
 
 #[test]
@@ -162,7 +169,7 @@ fn a_full_transmit_path_is_counted_and_not_a_reply() {
     let mut service = static_service();
     service.device.is_full = true;
     assert!(exchange(&mut service, request_frame("10.0.2.2:5", "10.0.2.15:9000")).is_empty());
-    let counters = service.published.read();
+    let counters = service.shared_counters.read();
     assert_eq!((counters.dropped_transmit, counters.replied), (1, 0));
 }
 
@@ -174,7 +181,7 @@ fn a_flood_ends_a_poll_after_a_burst() {
     assert_eq!(service.poll(), Ok(true));
     assert_eq!(service.device.inbox.len(), 1);
     assert_eq!(service.poll(), Ok(true));
-    assert_eq!(service.published.read().replied, BURST as u64 + 1);
+    assert_eq!(service.shared_counters.read().replied, BURST as u64 + 1);
 }
 
 #[test]
@@ -280,9 +287,16 @@ fn a_failed_device_ends_the_service() {
 /// The frames that a service on `arguments` sends before anybody asks it anything.
 fn first_frames(arguments: &str) -> Vec<Vec<u8>> {
     let args = Args::parse([(Channel::CommandLine, arguments)]).unwrap();
-    let (storage, published) = (Box::leak(Box::default()), Box::leak(Box::default()));
+    let (storage, shared_counters) = (Box::leak(Box::default()), Box::leak(Box::default()));
     let clock = TestClock::default();
-    let service = Service::new(TestDevice::default(), clock, &args, 1, storage, published);
+    let service = Service::new(
+        TestDevice::default(),
+        clock,
+        &args,
+        1,
+        storage,
+        shared_counters,
+    );
     service.device.outbox.into()
 }
 

@@ -60,9 +60,16 @@ fn run(path: &str, frames: &[Vec<u8>]) -> (Answers, [u64; 3]) {
     let line = std::format!("ip=10.0.2.15/24 gw=10.0.2.2 ip6=2001:db8::15/64 path={path}");
     let args = Args::parse([(Channel::CommandLine, line.as_str())]).unwrap();
     let mut storage = Box::new(Storage::new());
-    let published = Box::leak(Box::new(Published::new()));
+    let shared_counters = Box::leak(Box::new(SharedCounters::new()));
     let device = TestDevice::default();
-    let mut service = Service::new(device, Stopped, &args, 0xb007, &mut storage, published);
+    let mut service = Service::new(
+        device,
+        Stopped,
+        &args,
+        0xb007,
+        &mut storage,
+        shared_counters,
+    );
     service.device.outbox.clear();
     let mut send = |frame: Vec<u8>| {
         service.device.inbox.push_back(frame);
@@ -75,7 +82,7 @@ fn run(path: &str, frames: &[Vec<u8>]) -> (Answers, [u64; 3]) {
             Answers::sort(answer, &mut answers);
         }
     }
-    let counters = service.published.read();
+    let counters = service.shared_counters.read();
     let counts = [counters.replied, counters.unsupported, counters.echoed];
     (answers, counts)
 }

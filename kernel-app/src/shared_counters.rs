@@ -1,8 +1,8 @@
-//! The counters where the machine monitor can read them.
+//! Event counters in memory that the machine monitor reads.
 //!
-//! The service counts in a plain [`Counters`] and copies it here after each poll that did
-//! something. Each counter is read and written whole; the set may be seen half updated by a reader
-//! that does not stop the machine.
+//! The server counts in a plain [`Counters`] and copies it here after each poll that did something.
+//! Each counter is read and written whole, but a reader that does not stop the machine may see a set
+//! that is half updated.
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -11,58 +11,58 @@ use wire::Counters;
 /// [`Counters`] in memory that something other than this program reads.
 #[derive(Debug)]
 #[repr(transparent)]
-pub struct Published([AtomicU64; Counters::LEN]);
+pub struct SharedCounters([AtomicU64; Counters::LEN]);
 
-impl Published {
-    /// All counters zero.
+impl SharedCounters {
+    /// Creates counters that are all zero.
     #[must_use]
     pub const fn new() -> Self {
         Self([const { AtomicU64::new(0) }; Counters::LEN])
     }
 
-    /// Replaces what a reader sees.
-    pub fn publish(&self, counters: &Counters) {
+    /// Replaces all counters.
+    pub fn store(&self, counters: &Counters) {
         for (slot, value) in self.0.iter().zip(counters.to_array()) {
             slot.store(value, Relaxed);
         }
     }
 
-    /// What a reader sees.
+    /// Returns the counters as last stored.
     #[must_use]
     pub fn read(&self) -> Counters {
         Counters::from_array(core::array::from_fn(|i| self.0[i].load(Relaxed)))
     }
 
-    /// Where they stand in memory: on an identity-mapped image, the physical address.
+    /// Returns the address of the first counter: physical, on an identity-mapped image.
     #[must_use]
     pub fn address(&'static self) -> u64 {
         core::ptr::from_ref(self).addr() as u64
     }
 }
 
-impl Default for Published {
+impl Default for SharedCounters {
     fn default() -> Self {
         Self::new()
     }
 }
 
 // The layout that the ready line promises: the counters' own.
-const _: () = assert!(size_of::<Published>() == size_of::<Counters>());
+const _: () = assert!(size_of::<SharedCounters>() == size_of::<Counters>());
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_reader_sees_what_was_published() {
-        static PUBLISHED: Published = Published::new();
+    fn a_reader_sees_what_was_stored() {
+        static COUNTERS: SharedCounters = SharedCounters::new();
         let counters = Counters {
             replied: 7,
             device_faults: 1,
             ..Counters::ZERO
         };
-        PUBLISHED.publish(&counters);
-        assert_eq!(PUBLISHED.read(), counters);
-        assert_eq!(PUBLISHED.address() % 8, 0);
+        COUNTERS.store(&counters);
+        assert_eq!(COUNTERS.read(), counters);
+        assert_eq!(COUNTERS.address() % 8, 0);
     }
 }
