@@ -7,7 +7,7 @@
 //! - [`services`]: timestamps and echo, and whom they answer;
 //! - [`reflector`]: the fast path, which answers a datagram in the buffer it came in;
 //! - [`net`]: everything else a host on a network must answer, by smoltcp;
-//! - [`service`]: the loop's body, which puts the two together;
+//! - [`server`]: the poll loop, generic over device and clock;
 //! - [`shared_counters`]: the event counters, where the machine monitor reads them;
 //! - [`idle`]: what to do when there is nothing to do;
 //! - [`virtio`]: virtio-net on PCI and virtio-mmio;
@@ -25,7 +25,7 @@ pub mod frame_device;
 pub mod idle;
 pub mod net;
 pub mod reflector;
-pub mod service;
+pub mod server;
 pub mod services;
 pub mod shared_counters;
 pub mod sockets;

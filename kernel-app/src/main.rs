@@ -20,7 +20,7 @@ use kernel_app::clock::{Clock, TscClock};
 use kernel_app::idle::Idle;
 use kernel_app::net::sockets::Storage;
 use kernel_app::shared_counters::SharedCounters;
-use kernel_app::service::Service;
+use kernel_app::server::Server;
 use kernel_app::virtio::Nic;
 use kernel_app::virtio::mac::{Identity, locally_administered};
 use platform::{boot_id, fail, say};
@@ -45,25 +45,25 @@ extern "C" fn main(argc: i32, argv: *const *const u8, _env: *const *const u8) {
     let (nic, position) = found.unwrap_or_else(|error| fail(error));
     let device_ns = clock.now_ns();
     let mut storage = Storage::new();
-    let mut service = Service::new(nic, clock, &args, boot_id(), &mut storage, &COUNTERS);
-    service
+    let mut server = Server::new(nic, clock, &args, boot_id(), &mut storage, &COUNTERS);
+    server
         .poll_until_ready()
         .unwrap_or_else(|error| fail(error));
-    let args = with_dhcp(&mut service, args);
+    let args = with_dhcp(&mut server, args);
     say(Ready {
         nic: Some(position),
-        ..service.ready(clock.now_ns() / 1000)
+        ..server.ready(clock.now_ns() / 1000)
     });
     ending::was_ready();
     platform::log_boot(clock, main_ns, device_ns);
-    serve(&mut service, clock, Idle::new(args.idle));
+    serve(&mut server, clock, Idle::new(args.idle));
 }
 
 /// The arguments with those that a DHCP server has given, which the service then heeds.
-fn with_dhcp(service: &mut Service<'_, Nic, TscClock>, args: Args) -> Args {
-    let by_dhcp = service.arguments().unwrap_or_else(|error| fail(error));
+fn with_dhcp(server: &mut Server<'_, Nic, TscClock>, args: Args) -> Args {
+    let by_dhcp = server.arguments().unwrap_or_else(|error| fail(error));
     if by_dhcp.is_empty() {
-        service.configure(&args);
+        server.configure(&args);
         return args;
     }
     // Texts for ever are texts for as long as the server's is borrowed.
@@ -72,7 +72,7 @@ fn with_dhcp(service: &mut Service<'_, Nic, TscClock>, args: Args) -> Args {
     let args = Args::parse(texts).unwrap_or_else(|error| fail(error));
     ending::ends_by(args.panic);
     log::set_max_level(args.log);
-    service.configure(&args);
+    server.configure(&args);
     args
 }
 
@@ -88,8 +88,9 @@ fn own_mac(args: &Args) -> Mac {
 const POLLS: u32 = 4096;
 
 /// Polls for ever. Not inlined, so that the linker can put it beside what it calls.
+#[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot.serve"))]
 #[inline(never)]
-fn serve(service: &mut Service<'_, Nic, TscClock>, clock: TscClock, mut idle: Idle) -> ! {
+fn serve(server: &mut Server<'_, Nic, TscClock>, clock: TscClock, mut idle: Idle) -> ! {
     let mut button = ButtonTimer::default();
     // Without a button there is nothing to look for, and all polls take the same time.
     let polls = if ending::has_button() {
@@ -99,7 +100,7 @@ fn serve(service: &mut Service<'_, Nic, TscClock>, clock: TscClock, mut idle: Id
     };
     loop {
         for _ in 0..polls {
-            let busy = service.poll().unwrap_or_else(|error| fail(error));
+            let busy = server.poll().unwrap_or_else(|error| fail(error));
             // A nap is as long as thousands of polls.
             if idle.after_poll(busy, || clock.now_ns(), platform::sleep_us) {
                 break;

@@ -63,6 +63,7 @@ pub enum Reflection {
 ///
 /// `now_ns` is read on entry for the receive time, and again for the transmit time when the reply
 /// is otherwise ready but for its checksum, which covers that time.
+#[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot.reflect"))]
 #[inline(never)]
 pub fn reflect(
     services: &Services,

@@ -46,32 +46,32 @@ fn dhcp_answer_with(
 
 #[test]
 fn takes_a_lease_and_loses_it() {
-    let (mut service, clock) = start("ip=dhcp");
-    let discover = service.device.outbox.pop_front().unwrap();
-    assert_eq!(service.ready(0).ip, None);
+    let (mut server, clock) = start("ip=dhcp");
+    let discover = server.device.outbox.pop_front().unwrap();
+    assert_eq!(server.ready(0).ip, None);
 
     let (asked, offer) = dhcp_answer(&discover);
     assert_eq!(asked, DhcpMessageType::Discover);
-    let requests = exchange(&mut service, offer);
+    let requests = exchange(&mut server, offer);
     let (asked, ack) = dhcp_answer(&requests[0]);
     assert_eq!(asked, DhcpMessageType::Request);
-    exchange(&mut service, ack);
-    assert_eq!(service.poll_until_ready(), Ok(()));
-    assert_eq!(service.ready(0).ip, Some((OWN, 24)));
-    let answers = exchange(&mut service, request_frame("10.0.2.2:5", "10.0.2.15:9000"));
+    exchange(&mut server, ack);
+    assert_eq!(server.poll_until_ready(), Ok(()));
+    assert_eq!(server.ready(0).ip, Some((OWN, 24)));
+    let answers = exchange(&mut server, request_frame("10.0.2.2:5", "10.0.2.15:9000"));
     assert_eq!(answers.len(), 1);
 
     // Nobody renews it: the address goes when the lease ends, and the service goes on asking.
     for second in 0..=70 {
         clock.set(second * SECOND_NS);
-        service.poll().unwrap();
+        server.poll().unwrap();
     }
-    assert_eq!(service.ready(0).ip, None);
-    service.device.outbox.clear();
-    let answers = exchange(&mut service, request_frame("10.0.2.2:5", "10.0.2.15:9000"));
+    assert_eq!(server.ready(0).ip, None);
+    server.device.outbox.clear();
+    let answers = exchange(&mut server, request_frame("10.0.2.2:5", "10.0.2.15:9000"));
     assert!(answers.iter().all(|frame| open_udp(frame).1.port() == 67));
     let ping6 = exchange(
-        &mut service,
+        &mut server,
         request_frame("[fe80::2]:5", "[fe80::5054:ff:fe12:3456]:9000"),
     );
     assert_eq!(ping6.len(), 1, "IPv6 does not depend on the lease");
@@ -79,13 +79,13 @@ fn takes_a_lease_and_loses_it() {
 
 #[test]
 fn a_lease_of_twenty_seconds_is_kept_without_an_outage() {
-    let (mut service, clock) = start("ip=dhcp");
+    let (mut server, clock) = start("ip=dhcp");
     let mut renewals = 0;
     let mut announcements = 0;
     for tenth in 0..1200 {
         clock.set(tenth * SECOND_NS / 10);
-        service.poll().unwrap();
-        while let Some(frame) = service.device.outbox.pop_front() {
+        server.poll().unwrap();
+        while let Some(frame) = server.device.outbox.pop_front() {
             if frame[12..14] != [0x08, 0x00] {
                 announcements += u32::from(is_announcement(&frame));
                 continue;
@@ -98,10 +98,10 @@ fn a_lease_of_twenty_seconds_is_kept_without_an_outage() {
                     answer.router = None;
                 }
             });
-            service.device.inbox.push_back(answer);
-            service.poll().unwrap();
+            server.device.inbox.push_back(answer);
+            server.poll().unwrap();
         }
-        let ready = service.ready(0);
+        let ready = server.ready(0);
         assert_eq!(
             ready.ip,
             Some((OWN, 24)),
@@ -109,11 +109,11 @@ fn a_lease_of_twenty_seconds_is_kept_without_an_outage() {
         );
         assert_eq!(ready.configuration.gateway, Some(CLIENT));
         let request = request_frame("192.0.2.1:5", "10.0.2.15:9000");
-        let (renewal, answers): (Vec<_>, Vec<_>) = exchange(&mut service, request)
+        let (renewal, answers): (Vec<_>, Vec<_>) = exchange(&mut server, request)
             .into_iter()
             .partition(|frame| open_udp(frame).1.port() == 67);
         assert_eq!(answers.len(), 1);
-        service.device.outbox.extend(renewal);
+        server.device.outbox.extend(renewal);
     }
     assert!((10..=12).contains(&renewals), "{renewals}");
     assert_eq!(announcements, 1, "of a new lease, not of a renewed one");
@@ -121,10 +121,10 @@ fn a_lease_of_twenty_seconds_is_kept_without_an_outage() {
 
 #[test]
 fn a_dhcp_server_may_set_arguments() {
-    let (mut service, _) = start("ip=dhcp");
+    let (mut server, _) = start("ip=dhcp");
     let text = b"path=smoltcp port=7777";
-    while service.ready(0).ip.is_none() {
-        let question = service.device.outbox.pop_front().unwrap();
+    while server.ready(0).ip.is_none() {
+        let question = server.device.outbox.pop_front().unwrap();
         let option = [smoltcp::wire::DhcpOption {
             kind: 224,
             data: text,
@@ -150,33 +150,37 @@ fn a_dhcp_server_may_set_arguments() {
         let mut bytes = vec![0; answer.buffer_len()];
         let mut packet = DhcpPacket::new_unchecked(&mut bytes[..]);
         answer.emit(&mut packet).unwrap();
-        let (server, everybody) = ("10.0.2.2:67", "255.255.255.255:68");
-        let frame = udp_frame(server.parse().unwrap(), everybody.parse().unwrap(), &bytes);
-        service.device.inbox.push_back(frame);
-        service.poll().unwrap();
+        let (dhcp_server, everybody) = ("10.0.2.2:67", "255.255.255.255:68");
+        let frame = udp_frame(
+            dhcp_server.parse().unwrap(),
+            everybody.parse().unwrap(),
+            &bytes,
+        );
+        server.device.inbox.push_back(frame);
+        server.poll().unwrap();
     }
-    service.device.outbox.clear();
-    let text = service.arguments().unwrap();
+    server.device.outbox.clear();
+    let text = server.arguments().unwrap();
     let args = Args::parse([(Channel::Dhcp, text)]).unwrap();
-    service.configure(&args);
-    let ready = service.ready(0);
+    server.configure(&args);
+    let ready = server.ready(0);
     assert_eq!((ready.ip, ready.port), (Some((OWN, 8)), 7777));
     let sources = ready.configuration.sources;
     assert_eq!(sources.of("port"), Some(Channel::Dhcp));
-    let answers = exchange(&mut service, request_frame("10.0.2.2:5", "10.0.2.15:7777"));
+    let answers = exchange(&mut server, request_frame("10.0.2.2:5", "10.0.2.15:7777"));
     assert_eq!(answers.len(), 1, "by sockets");
 }
 
 #[test]
 fn asks_for_a_lease_every_second_and_gives_up_in_time() {
-    let (mut service, clock) = start("");
-    let mut asked = service.device.outbox.drain(..).count();
+    let (mut server, clock) = start("");
+    let mut asked = server.device.outbox.drain(..).count();
     for tenth in 0..LEASE_TIMEOUT_S * 10 {
         clock.set(tenth * SECOND_NS / 10);
-        service.poll().unwrap();
-        asked += service.device.outbox.drain(..).count();
+        server.poll().unwrap();
+        asked += server.device.outbox.drain(..).count();
     }
     assert_eq!(asked, 10);
     clock.set(LEASE_TIMEOUT_S * SECOND_NS + SECOND_NS / 100);
-    assert_eq!(service.poll(), Err(ServiceError::NoLease));
+    assert_eq!(server.poll(), Err(ServerError::NoLease));
 }

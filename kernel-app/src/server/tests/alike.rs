@@ -62,7 +62,7 @@ fn run(path: &str, frames: &[Vec<u8>]) -> (Answers, [u64; 3]) {
     let mut storage = Box::new(Storage::new());
     let shared_counters = Box::leak(Box::new(SharedCounters::new()));
     let device = TestDevice::default();
-    let mut service = Service::new(
+    let mut server = Server::new(
         device,
         Stopped,
         &args,
@@ -70,11 +70,11 @@ fn run(path: &str, frames: &[Vec<u8>]) -> (Answers, [u64; 3]) {
         &mut storage,
         shared_counters,
     );
-    service.device.outbox.clear();
+    server.device.outbox.clear();
     let mut send = |frame: Vec<u8>| {
-        service.device.inbox.push_back(frame);
-        service.poll().unwrap();
-        service.device.outbox.drain(..).collect::<Vec<_>>()
+        server.device.inbox.push_back(frame);
+        server.poll().unwrap();
+        server.device.outbox.drain(..).collect::<Vec<_>>()
     };
     let mut answers = Answers::default();
     for frame in frames {
@@ -82,7 +82,7 @@ fn run(path: &str, frames: &[Vec<u8>]) -> (Answers, [u64; 3]) {
             Answers::sort(answer, &mut answers);
         }
     }
-    let counters = service.shared_counters.read();
+    let counters = server.shared_counters.read();
     let counts = [counters.replied, counters.unsupported, counters.echoed];
     (answers, counts)
 }

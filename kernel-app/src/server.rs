@@ -1,10 +1,10 @@
-//! The service: polls a device and answers what comes.
+//! The poll loop: polls a device and answers what arrives.
 //!
-//! Run to completion, one frame at a time, in the order of arrival: the reflector sees each frame
-//! first, the stack gets what the reflector leaves; or, for comparison, all of them. Nothing is
-//! allocated, locked or waited for.
+//! Runs each frame to completion, in the order of arrival. The reflector sees a frame first and the
+//! stack gets what the reflector passes on; with `path=smoltcp`, for comparison, the stack gets every
+//! frame. Nothing is allocated, locked or waited for.
 //!
-//! Generic over device and clock, so that it runs whole on the host. No unsafe code.
+//! Generic over device and clock, so that the whole of it is tested on the host. No unsafe code.
 
 use wire::{Configuration, Counters, MAX_PAYLOAD, Ready, Verdict};
 
@@ -18,15 +18,15 @@ use crate::shared_counters::SharedCounters;
 use crate::reflector::{self, Reflection, Usual};
 use crate::services::{Outcome, Services};
 
-/// How long the service waits for its first DHCP lease, in seconds.
+/// Longest wait for the first DHCP lease, in seconds.
 pub const LEASE_TIMEOUT_S: u64 = 10;
 
 /// Most frames taken in one poll, so that a flood cannot keep DHCP's timers from running.
 const BURST: usize = 64;
 
-/// Why the service cannot go on.
+/// Reasons why serving ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ServiceError {
+pub enum ServerError {
     /// No DHCP server has given us an address in time.
     #[error(
         "no DHCP lease within {LEASE_TIMEOUT_S} s: is there a DHCP server on this network? \
@@ -41,8 +41,8 @@ pub enum ServiceError {
     Device(#[from] DeviceFault),
 }
 
-/// The service on a device.
-pub struct Service<'s, D, C> {
+/// A server on one network device.
+pub struct Server<'s, D, C> {
     device: D,
     clock: C,
     stack: Stack<'s>,
@@ -59,7 +59,7 @@ pub struct Service<'s, D, C> {
     due_ns: u64,
 }
 
-impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
+impl<'s, D: FrameDevice, C: Clock> Server<'s, D, C> {
     /// A service on `device`, configured by `args`. Replies carry `boot_id`, and what is counted
     /// can be read from `shared_counters`.
     pub fn new(
@@ -87,7 +87,7 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
             boot_id,
             shared_counters,
         };
-        let mut service = Self {
+        let mut server = Self {
             device,
             clock,
             usual: None,
@@ -100,8 +100,8 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
             lease_by_ns,
             due_ns,
         };
-        service.configure(args);
-        service
+        server.configure(args);
+        server
     }
 
     /// Does as `args` say from now on, but for addresses. For when a DHCP server has given some that
@@ -120,9 +120,9 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Arguments`] if they can't be read.
-    pub fn arguments(&self) -> Result<&str, ServiceError> {
-        self.stack.arguments().ok_or(ServiceError::Arguments)
+    /// [`ServerError::Arguments`] if they can't be read.
+    pub fn arguments(&self) -> Result<&str, ServerError> {
+        self.stack.arguments().ok_or(ServerError::Arguments)
     }
 
     /// Answers the frames that have come, and does what is due. Returns whether there was anything
@@ -130,9 +130,9 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
     ///
     /// # Errors
     ///
-    /// [`ServiceError`]; calling it again then makes no sense.
+    /// [`ServerError`]; calling it again then makes no sense.
     #[inline(always)]
-    pub fn poll(&mut self) -> Result<bool, ServiceError> {
+    pub fn poll(&mut self) -> Result<bool, ServerError> {
         // Nearly all polls find nothing, and how long that takes decides how soon a frame is seen.
         if self.device.is_idle() && !self.is_timer_due() {
             return Ok(false);
@@ -140,8 +140,9 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
         self.work()
     }
 
+    #[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot.work"))]
     #[inline(never)]
-    fn work(&mut self) -> Result<bool, ServiceError> {
+    fn work(&mut self) -> Result<bool, ServerError> {
         let is_stack_due = match self.path {
             Path::Reflector => self.answer_burst(),
             Path::Stack => self.answer_burst_by_stack()?,
@@ -176,7 +177,7 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
     /// The same without the reflector: each frame goes through the stack, and its answer goes out
     /// before the next is looked at. Returns that nothing is left to be done.
     #[inline(never)]
-    fn answer_burst_by_stack(&mut self) -> Result<bool, ServiceError> {
+    fn answer_burst_by_stack(&mut self) -> Result<bool, ServerError> {
         for _ in 0..BURST {
             let mut received_ns = 0;
             let mut is_plain = false;
@@ -228,8 +229,8 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
     ///
     /// # Errors
     ///
-    /// As for [`Service::poll`]; [`ServiceError::NoLease`] bounds the wait.
-    pub fn poll_until_ready(&mut self) -> Result<(), ServiceError> {
+    /// As for [`Server::poll`]; [`ServerError::NoLease`] bounds the wait.
+    pub fn poll_until_ready(&mut self) -> Result<(), ServerError> {
         while self.lease_by_ns != NEVER_NS {
             self.poll()?;
         }
@@ -312,7 +313,7 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
         self.due_ns != NEVER_NS && self.clock.now_ns() >= self.due_ns
     }
 
-    fn run_stack(&mut self) -> Result<(), ServiceError> {
+    fn run_stack(&mut self) -> Result<(), ServerError> {
         let now_ns = self.clock.now_ns();
         let before = self.stack.addresses().ipv4;
         self.stack.run(&mut self.device, now_ns);
@@ -325,7 +326,7 @@ impl<'s, D: FrameDevice, C: Clock> Service<'s, D, C> {
         }
         self.due_ns = self.lease_by_ns.min(self.stack.due_ns());
         if now_ns >= self.lease_by_ns {
-            return Err(ServiceError::NoLease);
+            return Err(ServerError::NoLease);
         }
         Ok(())
     }

@@ -26,15 +26,15 @@ const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 const SECOND_NS: u64 = 1_000_000_000;
 
-type TestService = Service<'static, TestDevice, TestClock>;
+type TestServer = Server<'static, TestDevice, TestClock>;
 
-fn start(arguments: &str) -> (TestService, TestClock) {
+fn start(arguments: &str) -> (TestServer, TestClock) {
     let args = Args::parse([(Channel::CommandLine, arguments)]).unwrap();
     let clock = TestClock::default();
     let storage = Box::leak(Box::new(Storage::new()));
     let shared_counters = Box::leak(Box::new(SharedCounters::new()));
     let device = TestDevice::default();
-    let mut service = Service::new(
+    let mut server = Server::new(
         device,
         clock.clone(),
         &args,
@@ -44,11 +44,11 @@ fn start(arguments: &str) -> (TestService, TestClock) {
     );
     // Who it is, which it tells everybody.
     let is_question = |frame: &Vec<u8>| frame[12..14] == [0x08, 0x00];
-    service.device.outbox.retain(is_question);
-    (service, clock)
+    server.device.outbox.retain(is_question);
+    (server, clock)
 }
 
-fn static_service() -> TestService {
+fn static_server() -> TestServer {
     start("ip=10.0.2.15/24 gw=10.0.2.2 ip6=2001:db8::15/64").0
 }
 
@@ -57,10 +57,10 @@ fn link_local() -> Ipv6Addr {
 }
 
 /// What the service sends in answer to `frame`.
-fn exchange(service: &mut TestService, frame: Vec<u8>) -> Vec<Vec<u8>> {
-    service.device.inbox.push_back(frame);
-    assert_eq!(service.poll(), Ok(true));
-    service.device.outbox.drain(..).collect()
+fn exchange(server: &mut TestServer, frame: Vec<u8>) -> Vec<Vec<u8>> {
+    server.device.inbox.push_back(frame);
+    assert_eq!(server.poll(), Ok(true));
+    server.device.outbox.drain(..).collect()
 }
 
 fn request(len: usize) -> Vec<u8> {
@@ -91,27 +91,27 @@ fn arp_request() -> Vec<u8> {
 
 #[test]
 fn is_ready_at_once_with_a_static_address() {
-    let (mut service, _) = start("ip=10.0.2.15/24 port=77");
-    assert_eq!(service.poll_until_ready(), Ok(()));
-    let ready = service.ready(5);
+    let (mut server, _) = start("ip=10.0.2.15/24 port=77");
+    assert_eq!(server.poll_until_ready(), Ok(()));
+    let ready = server.ready(5);
     assert_eq!(ready.ip, Some((OWN, 24)));
     assert_eq!(ready.ip6, Some((link_local(), 64)));
     assert_eq!((ready.port, ready.mac), (77, Some(SERVICE_MAC)));
     assert_eq!((ready.boot_us, ready.boot_id), (5, 0xb007));
-    assert_eq!(ready.counters, Some(service.shared_counters.address()));
-    assert_eq!(service.poll(), Ok(false), "nothing to do");
+    assert_eq!(ready.counters, Some(server.shared_counters.address()));
+    assert_eq!(server.poll(), Ok(false), "nothing to do");
 }
 
 #[test]
 fn answers_requests_and_counts_them() {
-    let mut service = static_service();
+    let mut server = static_server();
     for (source, destination) in [
         ("10.0.2.2:40000", "10.0.2.15:9000"),
         ("192.0.2.1:40000", "10.0.2.15:9000"),
         ("[fe80::2]:40000", "[fe80::5054:ff:fe12:3456]:9000"),
         ("[2001:db8::2]:40000", "[2001:db8::15]:9000"),
     ] {
-        let replies = exchange(&mut service, request_frame(source, destination));
+        let replies = exchange(&mut server, request_frame(source, destination));
         assert_eq!(replies.len(), 1, "{source}: no neighbour is asked for");
         let (from, to, reply) = open_udp(&replies[0]);
         assert_eq!([from.to_string(), to.to_string()], [destination, source]);
@@ -119,30 +119,30 @@ fn answers_requests_and_counts_them() {
         let header = Header::decode(&reply).unwrap();
         assert!(header.t2_ns < header.t3_ns);
     }
-    let counters = service.shared_counters.read();
+    let counters = server.shared_counters.read();
     assert_eq!((counters.datagrams_received, counters.replied), (4, 4));
 }
 
 #[test]
 fn counts_what_it_does_not_answer() {
-    let mut service = static_service();
+    let mut server = static_server();
     let (source, destination) = (
         "10.0.2.2:5".parse().unwrap(),
         "10.0.2.15:9000".parse().unwrap(),
     );
     for len in 0..=1472 {
         let answers = exchange(
-            &mut service,
+            &mut server,
             udp_frame(source, destination, &vec![b'x'; len]),
         );
         assert!(answers.is_empty(), "{len} bytes");
         let short = &request(HEADER_LEN)[..len.min(HEADER_LEN - 1)];
-        let answers = exchange(&mut service, udp_frame(source, destination, short));
+        let answers = exchange(&mut server, udp_frame(source, destination, short));
         assert!(answers.is_empty(), "{len} bytes of a request");
     }
-    assert!(exchange(&mut service, request_frame("10.0.2.2:0", "10.0.2.15:9000")).is_empty());
-    assert!(exchange(&mut service, request_frame("10.0.2.2:5", "10.0.2.255:9000")).is_empty());
-    let counters = service.shared_counters.read();
+    assert!(exchange(&mut server, request_frame("10.0.2.2:0", "10.0.2.15:9000")).is_empty());
+    assert!(exchange(&mut server, request_frame("10.0.2.2:5", "10.0.2.255:9000")).is_empty());
+    let counters = server.shared_counters.read();
     assert_eq!(counters.datagrams_received, 2 * 1473 + 2);
     assert_eq!(counters.dropped_source, 2);
     assert_eq!(counters.dropped_magic, 1473 - 4);
@@ -152,42 +152,42 @@ fn counts_what_it_does_not_answer() {
 
 #[test]
 fn another_version_is_answered_with_unsupported() {
-    let mut service = static_service();
+    let mut server = static_server();
     let mut payload = request(64);
     payload[4] = 9;
     let (source, destination) = (
         "10.0.2.2:5".parse().unwrap(),
         "10.0.2.15:9000".parse().unwrap(),
     );
-    let answers = exchange(&mut service, udp_frame(source, destination, &payload));
+    let answers = exchange(&mut server, udp_frame(source, destination, &payload));
     assert_eq!(open_udp(&answers[0]).2.len(), 64);
-    assert_eq!(service.shared_counters.read().unsupported, 1);
+    assert_eq!(server.shared_counters.read().unsupported, 1);
 }
 
 #[test]
 fn a_full_transmit_path_is_counted_and_not_a_reply() {
-    let mut service = static_service();
-    service.device.is_full = true;
-    assert!(exchange(&mut service, request_frame("10.0.2.2:5", "10.0.2.15:9000")).is_empty());
-    let counters = service.shared_counters.read();
+    let mut server = static_server();
+    server.device.is_full = true;
+    assert!(exchange(&mut server, request_frame("10.0.2.2:5", "10.0.2.15:9000")).is_empty());
+    let counters = server.shared_counters.read();
     assert_eq!((counters.dropped_transmit, counters.replied), (1, 0));
 }
 
 #[test]
 fn a_flood_ends_a_poll_after_a_burst() {
-    let mut service = static_service();
+    let mut server = static_server();
     let frame = request_frame("10.0.2.2:5", "10.0.2.15:9000");
-    service.device.inbox.extend(vec![frame; BURST + 1]);
-    assert_eq!(service.poll(), Ok(true));
-    assert_eq!(service.device.inbox.len(), 1);
-    assert_eq!(service.poll(), Ok(true));
-    assert_eq!(service.shared_counters.read().replied, BURST as u64 + 1);
+    server.device.inbox.extend(vec![frame; BURST + 1]);
+    assert_eq!(server.poll(), Ok(true));
+    assert_eq!(server.device.inbox.len(), 1);
+    assert_eq!(server.poll(), Ok(true));
+    assert_eq!(server.shared_counters.read().replied, BURST as u64 + 1);
 }
 
 #[test]
 fn answers_arp() {
-    let mut service = static_service();
-    let answers = exchange(&mut service, arp_request());
+    let mut server = static_server();
+    let answers = exchange(&mut server, arp_request());
     let ethernet = EthernetFrame::new_checked(&answers[0][..]).unwrap();
     assert_eq!(ethernet.dst_addr(), EthernetAddress(CLIENT_MAC));
     let arp = ArpPacket::new_checked(ethernet.payload()).unwrap();
@@ -198,10 +198,10 @@ fn answers_arp() {
 
 #[test]
 fn answers_ping() {
-    let mut service = static_service();
+    let mut server = static_server();
     let (client, own) = (IpAddr::V4(CLIENT), IpAddr::V4(OWN));
     let ping = ping(client, own);
-    let answers = exchange(&mut service, ping);
+    let answers = exchange(&mut server, ping);
     let (from, to, packet) = open_ip(&answers[0], IpProtocol::Icmp);
     assert_eq!((from, to), (own, client));
     let pong = Icmpv4Packet::new_checked(&packet[..]).unwrap();
@@ -237,7 +237,7 @@ fn icmpv6(source: Ipv6Addr, destination: Ipv6Addr, message: &Icmpv6Repr<'_>) -> 
 #[test]
 fn answers_neighbour_solicitation_and_ping6() {
     for own in [link_local(), "2001:db8::15".parse().unwrap()] {
-        let mut service = static_service();
+        let mut server = static_server();
         let client: Ipv6Addr = if own == link_local() {
             "fe80::2".parse().unwrap()
         } else {
@@ -256,7 +256,7 @@ fn answers_neighbour_solicitation_and_ping6() {
         let mut frame = icmpv6(client, group, &solicitation);
         frame[..2].copy_from_slice(&[0x33, 0x33]);
         frame[2..6].copy_from_slice(&group.octets()[12..]);
-        let answers = exchange(&mut service, frame);
+        let answers = exchange(&mut server, frame);
         let (from, to, packet) = open_ip(&answers[0], IpProtocol::Icmpv6);
         assert_eq!((from, to), (own.into(), client.into()));
         let advert = Icmpv6Packet::new_checked(&packet[..]).unwrap();
@@ -268,7 +268,7 @@ fn answers_neighbour_solicitation_and_ping6() {
             seq_no: 4,
             data: b"fathom",
         };
-        let answers = exchange(&mut service, icmpv6(client, own, &ping));
+        let answers = exchange(&mut server, icmpv6(client, own, &ping));
         let (_, _, packet) = open_ip(&answers[0], IpProtocol::Icmpv6);
         let pong = Icmpv6Packet::new_checked(&packet[..]).unwrap();
         assert_eq!(pong.msg_type(), Icmpv6Message::EchoReply);
@@ -277,11 +277,11 @@ fn answers_neighbour_solicitation_and_ping6() {
 
 #[test]
 fn a_failed_device_ends_the_service() {
-    let mut service = static_service();
+    let mut server = static_server();
     let fault = DeviceFault::Receive(99);
-    service.device.fault = Some(fault);
-    service.device.inbox.push_back(arp_request());
-    assert_eq!(service.poll(), Err(ServiceError::Device(fault)));
+    server.device.fault = Some(fault);
+    server.device.inbox.push_back(arp_request());
+    assert_eq!(server.poll(), Err(ServerError::Device(fault)));
 }
 
 /// The frames that a service on `arguments` sends before anybody asks it anything.
@@ -289,7 +289,7 @@ fn first_frames(arguments: &str) -> Vec<Vec<u8>> {
     let args = Args::parse([(Channel::CommandLine, arguments)]).unwrap();
     let (storage, shared_counters) = (Box::leak(Box::default()), Box::leak(Box::default()));
     let clock = TestClock::default();
-    let service = Service::new(
+    let server = Server::new(
         TestDevice::default(),
         clock,
         &args,
@@ -297,7 +297,7 @@ fn first_frames(arguments: &str) -> Vec<Vec<u8>> {
         storage,
         shared_counters,
     );
-    service.device.outbox.into()
+    server.device.outbox.into()
 }
 
 fn is_announcement(frame: &[u8]) -> bool {
@@ -333,10 +333,10 @@ fn announces_its_addresses_at_the_start() {
 
 #[test]
 fn address_probes_are_answered() {
-    let mut service = static_service();
+    let mut server = static_server();
     let mut probe = arp_request();
     probe[28..32].fill(0);
-    let answers = exchange(&mut service, probe);
+    let answers = exchange(&mut server, probe);
     assert_eq!(answers.len(), 1);
     assert_eq!(answers[0][20..22], [0, 2]);
     assert_eq!(answers[0][28..32], OWN.octets());
@@ -347,14 +347,11 @@ fn address_probes_are_answered() {
         });
         let mut probe = icmpv6(Ipv6Addr::UNSPECIFIED, own, &solicitation);
         probe[..2].copy_from_slice(&[0x33, 0x33]);
-        let answers = exchange(&mut service, probe.clone());
+        let answers = exchange(&mut server, probe.clone());
         assert_eq!(answers.len(), 1);
         assert!(is_advertisement_of(&answers[0], own));
         probe[77] ^= 1;
-        assert!(
-            exchange(&mut service, probe).is_empty(),
-            "another's address"
-        );
+        assert!(exchange(&mut server, probe).is_empty(), "another's address");
     }
 }
 
@@ -362,15 +359,15 @@ fn address_probes_are_answered() {
 fn the_first_ping_of_a_stranger_is_answered() {
     for path in ["reflector", "smoltcp"] {
         for ip in ["10.0.2.15/24", "10.0.2.15/32", "10.0.2.15/31"] {
-            let (mut service, _) = start(&std::format!("ip={ip} gw=10.0.9.1 path={path}"));
+            let (mut server, _) = start(&std::format!("ip={ip} gw=10.0.9.1 path={path}"));
             let own = IpAddr::V4(OWN);
             for client in ["10.0.2.2", "192.0.2.1", "10.0.9.1"] {
                 let client: IpAddr = client.parse().unwrap();
-                let answers = exchange(&mut service, ping(client, own));
+                let answers = exchange(&mut server, ping(client, own));
                 assert_eq!(answers.len(), 1, "{client}");
                 assert_eq!(open_ip(&answers[0], IpProtocol::Icmp).1, client);
                 let source = std::format!("{client}:40000");
-                let answers = exchange(&mut service, request_frame(&source, "10.0.2.15:9000"));
+                let answers = exchange(&mut server, request_frame(&source, "10.0.2.15:9000"));
                 assert_eq!(answers.len(), 1, "{client}");
                 assert_eq!(answers[0][..6], CLIENT_MAC);
             }
