@@ -11,9 +11,9 @@
 //! - [`shared_counters`]: the event counters, where the machine monitor reads them;
 //! - [`idle`]: what to do when there is nothing to do;
 //! - [`virtio`]: virtio-net on PCI and virtio-mmio;
-//! - [`sockets`]: what the image on Hermit's own sockets has in the place of most of these.
+//! - [`hermit_sockets`]: the parts of the image on Hermit's own sockets that need no Hermit.
 //!
-//! Nothing here depends on Hermit: `main.rs` brings the two together, and `bin/sockets` likewise. All but the last steps to
+//! Nothing here depends on Hermit: `main.rs` brings the two together, and `bin/hermit_sockets` likewise. All but the last steps to
 //! the hardware (configuration ports, page tables, the time stamp counter) is built and tested on
 //! the host as well. Unsafe code is confined to [`arch`], to [`virtio`] and to reading the counter in
 //! [`clock`].
@@ -22,13 +22,13 @@
 pub mod arch;
 pub mod clock;
 pub mod frame_device;
+pub mod hermit_sockets;
 pub mod idle;
 pub mod net;
 pub mod reflector;
 pub mod server;
 pub mod services;
 pub mod shared_counters;
-pub mod sockets;
 #[cfg(test)]
 mod testing;
 pub mod virtio;

@@ -24,7 +24,7 @@ use super::memory::Identity;
 use super::timer::{self, Pit};
 use super::{channels, fdt, frequency, kvm_clock, linux, pvh};
 use crate::clock::TscClock;
-use crate::sockets::KernelArguments;
+use crate::hermit_sockets::KernelArguments;
 
 /// What the kernel is told to be its serial port. It does not use it: its console is [`serial`](super::serial).
 const SERIAL_PORT: u16 = 0x3f8;

@@ -123,9 +123,9 @@ fn another_network_than_the_arguments_is_noticed() {
 
 #[test]
 fn the_service_answers_requests_of_those_it_may_answer() {
-    let service = |line| Service::new(&parse(line).unwrap(), 7);
-    let answers = |service: Service, source: &str, datagram: &mut Vec<u8>| {
-        service.answer(source.parse().unwrap(), datagram, 2, || 3)
+    let responder = |line| Responder::new(&parse(line).unwrap(), 7);
+    let answers = |responder: Responder, source: &str, datagram: &mut Vec<u8>| {
+        responder.answer(source.parse().unwrap(), datagram, 2, || 3)
     };
     let request = || {
         let mut datagram = std::vec![0; wire::HEADER_LEN];
@@ -134,7 +134,7 @@ fn the_service_answers_requests_of_those_it_may_answer() {
     };
     let mut datagram = request();
     assert!(answers(
-        service("ip=192.0.2.9/28"),
+        responder("ip=192.0.2.9/28"),
         "192.0.2.1:40000",
         &mut datagram
     ));
@@ -142,7 +142,7 @@ fn the_service_answers_requests_of_those_it_may_answer() {
     assert_eq!((reply.boot_id, reply.t2_ns, reply.t3_ns), (7, 2, 3));
     // A reply is no request.
     assert!(!answers(
-        service("ip=192.0.2.9/28"),
+        responder("ip=192.0.2.9/28"),
         "192.0.2.1:40000",
         &mut datagram
     ));
@@ -153,17 +153,17 @@ fn the_service_answers_requests_of_those_it_may_answer() {
         "224.0.0.1:5",
     ] {
         assert!(
-            !answers(service("ip=192.0.2.9/28"), source, &mut request()),
+            !answers(responder("ip=192.0.2.9/28"), source, &mut request()),
             "{source}"
         );
     }
     assert!(answers(
-        service("ip=192.0.2.14/31"),
+        responder("ip=192.0.2.14/31"),
         "192.0.2.15:40000",
         &mut request()
     ));
     assert!(answers(
-        service("ip=192.0.2.14/32"),
+        responder("ip=192.0.2.14/32"),
         "192.0.2.15:40000",
         &mut request()
     ));

@@ -1,7 +1,7 @@
 //! The service on Hermit's own sockets, as far as it needs no Hermit: boot arguments, what Hermit is
 //! to know of them, and whom to answer.
 //!
-//! The image `fathom-sockets` (`bin/sockets`) is what a user of Hermit gets without a driver and a
+//! The image `fathom-sockets` (`bin/hermit_sockets`) is what a user of Hermit gets without a driver and a
 //! stack of their own: the kernel's virtio-net driver, its smoltcp and its socket calls, in the place
 //! of [`virtio`](crate::virtio), [`reflector`](crate::reflector), [`net`](crate::net) and
 //! [`server`](crate::server). The rest is the same: boot, kernel, clock, and `wire`'s handler.
@@ -226,14 +226,14 @@ impl fmt::Write for KernelArguments {
 
 /// The service: `wire`'s handler, for whom it may answer.
 #[derive(Clone, Copy, Debug)]
-pub struct Service {
+pub struct Responder {
     /// The `boot_id` that replies carry.
     pub boot_id: u32,
     own: Ipv4Addr,
     broadcast: Option<Ipv4Addr>,
 }
 
-impl Service {
+impl Responder {
     /// The service of these settings.
     #[must_use]
     pub fn new(settings: &Settings, boot_id: u32) -> Self {

@@ -14,7 +14,7 @@ mod platform;
 mod udp;
 
 use kernel_app::clock::{Clock, TscClock};
-use kernel_app::sockets::{Service, Settings};
+use kernel_app::hermit_sockets::{Responder, Settings};
 use platform::{boot_id, fail, say};
 use udp::UdpSocket;
 use wire::{MAX_PAYLOAD, Ready};
@@ -32,7 +32,7 @@ extern "C" fn main(argc: i32, argv: *const *const u8, env: *const *const u8) {
     log::set_max_level(settings.log);
     let clock = platform::clock(settings.tsc_khz);
     let socket = UdpSocket::bind(settings.port).unwrap_or_else(|error| fail(error));
-    let service = Service::new(&settings, boot_id());
+    let responder = Responder::new(&settings, boot_id());
     say(Ready {
         ip: Some((settings.address, settings.prefix)),
         ip6: None,
@@ -40,16 +40,16 @@ extern "C" fn main(argc: i32, argv: *const *const u8, env: *const *const u8) {
         // The socket calls don't tell.
         mac: None,
         boot_us: clock.now_ns() / 1000,
-        boot_id: service.boot_id,
+        boot_id: responder.boot_id,
         counters: None,
         nic: None,
         configuration: wire::Configuration::default(),
     });
-    serve(&socket, &service, clock)
+    serve(&socket, &responder, clock)
 }
 
 /// Serves for ever.
-fn serve(socket: &UdpSocket, service: &Service, clock: TscClock) -> ! {
+fn serve(socket: &UdpSocket, responder: &Responder, clock: TscClock) -> ! {
     let mut buffer = [0; MAX_PAYLOAD];
     loop {
         // What does not fit the buffer Hermit reports as an error and drops.
@@ -57,7 +57,7 @@ fn serve(socket: &UdpSocket, service: &Service, clock: TscClock) -> ! {
             continue;
         };
         let received_ns = clock.stamp_ns();
-        if service.answer(source, datagram, received_ns, || clock.stamp_ns()) {
+        if responder.answer(source, datagram, received_ns, || clock.stamp_ns()) {
             // What can't be sent is a loss, which whoever waits for it sees.
             let _ = socket.send(datagram, source);
         }
