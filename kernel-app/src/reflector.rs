@@ -1,24 +1,25 @@
-//! The fast path: answers a datagram in the buffer it came in.
+//! The fast path: answers a datagram in the buffer it was received in.
 //!
-//! A frame that carries a UDP datagram for one of our services is checked, answered and turned
-//! round where it stands: addresses and ports change places, checksums are made anew, and the
-//! answer goes back to the Ethernet address the question came from. So an answer needs no neighbour
-//! to be resolved, and a forged source address cannot hold up anybody else's answer. Frames for
-//! anything else are left to the stack ([`crate::net::stack`]).
+//! A frame that carries a UDP datagram for one of our services is verified and answered in place:
+//! addresses and ports are swapped, checksums computed anew, and the reply goes back to the Ethernet
+//! address the request came from. So a reply needs no neighbour resolution, and a forged source
+//! address cannot hold up anybody else's reply. Frames for anything else are passed to the stack
+//! ([`crate::net::stack`]).
 //!
-//! Every instruction here is in every echo. A byte is read once: the checksum of an answer is made
-//! of the sums that verifying its question yielded and of the few bytes that are new. An answer has
-//! its question's DSCP and ECN. The rest is as the stack would send it: no IP identification, which
-//! packets that are never fragmented need not have (RFC 6864 §4.1), no flow.
+//! Every instruction here is part of every echo. Each byte is read once: the checksum of a reply is
+//! made of the sums from verifying its request and of the few bytes that are new. A reply has its
+//! request's DSCP and ECN. Fields not derived from the request use the values smoltcp would send: no
+//! IP identification, which packets that are never fragmented need not have (RFC 6864 §4.1), and no
+//! flow label.
 //!
-//! - [`Usual`]: the frame that is expected, answered with the fewest branches;
-//! - [`reflect`]: any frame, field by field: `datagram` takes it apart, `turn` turns it round.
+//! - [`PredictedHeader`]: the expected frame, answered with the fewest branches;
+//! - [`reflect`]: any frame, field by field: `datagram` parses, `reply` writes the reply's headers.
 //!
 //! Knows frames, not devices. No unsafe code.
 
 mod datagram;
-mod turn;
-mod usual;
+mod header_prediction;
+mod reply;
 
 use wire::Verdict;
 use wire::checksum::Sum;
@@ -26,11 +27,11 @@ use wire::checksum::Sum;
 use crate::net::addresses::Addresses;
 use crate::services::{Outcome, Services};
 use datagram::{
-    Datagram, IP, IPV4_PLAIN, IPV6_HEADER, IPV6_NEXT_HEADER, Then, UDP, UDP_HEADER, locate_ipv4,
-    locate_ipv6,
+    Datagram, DatagramHandler, IP, IPV4_PLAIN, IPV6_HEADER, IPV6_NEXT_HEADER, UDP, UDP_HEADER,
+    locate_ipv4, locate_ipv6,
 };
-use turn::turn_round;
-pub use usual::Usual;
+pub use header_prediction::PredictedHeader;
+use reply::make_reply;
 
 /// What follows an Ethernet header (IANA).
 const IPV4: u16 = 0x0800;
@@ -39,22 +40,22 @@ const IPV6: u16 = 0x86dd;
 /// Set in the Ethernet address of a group (IEEE 802 §8.2).
 const GROUP: u8 = 1;
 
-/// What a frame turned out to be.
+/// Result of offering a frame to the reflector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reflection {
-    /// Not for the services: the stack's business.
-    NotOurs,
-    /// Nobody's business: a fragment, damaged, or for another host or port.
-    Ignored,
+    /// Not for the services: passed to the stack.
+    Pass,
+    /// Dropped without a count: a fragment, damaged, or for another host or port.
+    Drop,
     /// A datagram for one of our ports from or to an address that must not be answered.
-    Refused,
+    Reject,
     /// A datagram for one of our ports that its service does not answer.
-    Dropped(Outcome),
-    /// The first `len` bytes of the frame now are the answer.
-    Answered {
-        /// Which answer.
+    NoReply(Outcome),
+    /// The first `len` bytes of the frame now are the reply.
+    Reply {
+        /// What it was counted as.
         outcome: Outcome,
-        /// Length of the answering frame, in bytes.
+        /// Length of the reply's frame, in bytes.
         len: usize,
     },
 }
@@ -73,12 +74,12 @@ pub fn reflect(
 ) -> Reflection {
     let received_ns = now_ns();
     let Some(ethernet) = frame.first_chunk::<IP>() else {
-        return Reflection::Ignored;
+        return Reflection::Drop;
     };
     let [receiver @ .., s0, _, _, _, _, _, t0, t1] = ethernet;
     let is_to_us = *receiver == own.mac;
     if !is_to_us && receiver[0] & GROUP == 0 {
-        return Reflection::Ignored;
+        return Reflection::Drop;
     }
     let answer = Answer {
         services,
@@ -91,7 +92,7 @@ pub fn reflect(
     match u16::from_be_bytes([*t0, *t1]) {
         IPV4 => locate_ipv4(services, frame, answer),
         IPV6 => locate_ipv6(services, frame, answer),
-        _ => Reflection::NotOurs,
+        _ => Reflection::Pass,
     }
 }
 
@@ -126,9 +127,9 @@ struct Answer<'a, F> {
     now_ns: F,
 }
 
-impl<F: Fn() -> u64> Then for Answer<'_, F> {
+impl<F: Fn() -> u64> DatagramHandler for Answer<'_, F> {
     #[inline(always)]
-    fn go_on(self, frame: &mut [u8], datagram: &Datagram) -> Reflection {
+    fn handle(self, frame: &mut [u8], datagram: &Datagram) -> Reflection {
         let &Datagram {
             service,
             source,
@@ -137,9 +138,9 @@ impl<F: Fn() -> u64> Then for Answer<'_, F> {
         } = datagram;
         if !self.own.has(destination) {
             return if self.own.is_group(destination) {
-                Reflection::Refused
+                Reflection::Reject
             } else {
-                Reflection::Ignored
+                Reflection::Drop
             };
         }
         if !self.is_between_hosts
@@ -147,31 +148,31 @@ impl<F: Fn() -> u64> Then for Answer<'_, F> {
                 .services
                 .may_answer(service, self.own, source, destination)
         {
-            return Reflection::Refused;
+            return Reflection::Reject;
         }
         let len = datagram.udp + datagram.udp_len;
         let Some(payload) = frame.get_mut(datagram.udp + UDP_HEADER..len) else {
-            return Reflection::Ignored;
+            return Reflection::Drop;
         };
         let outcome = self
             .services
             .answer(service, payload, self.received_ns, self.now_ns);
         match outcome {
-            Outcome::Handled(Verdict::Status) => turn_status(frame, datagram, self.own.mac),
-            _ if outcome.is_answer() => turn_round(frame, datagram, self.own.mac),
-            _ => return Reflection::Dropped(outcome),
+            Outcome::Handled(Verdict::Status) => make_status_reply(frame, datagram, self.own.mac),
+            _ if outcome.is_answer() => make_reply(frame, datagram, self.own.mac),
+            _ => return Reflection::NoReply(outcome),
         }
-        Reflection::Answered { outcome, len }
+        Reflection::Reply { outcome, len }
     }
 }
 
 /// Turns round a frame the answer in which has changed more than a reply does.
 #[cold]
 #[inline(never)]
-fn turn_status(frame: &mut [u8], datagram: &Datagram, own_mac: [u8; 6]) {
+fn make_status_reply(frame: &mut [u8], datagram: &Datagram, own_mac: [u8; 6]) {
     let unchanged = datagram.udp + UDP_HEADER + datagram.service.changes();
     let kept = Sum::of(&frame[unchanged..datagram.udp + datagram.udp_len]);
-    turn_round(frame, &Datagram { kept, ..*datagram }, own_mac);
+    make_reply(frame, &Datagram { kept, ..*datagram }, own_mac);
 }
 
 #[cfg(test)]

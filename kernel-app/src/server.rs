@@ -10,13 +10,13 @@ use wire::{Configuration, Counters, MAX_PAYLOAD, Ready, Verdict};
 
 use crate::args::{Args, Path};
 use crate::clock::{Clock, NEVER_NS};
-use crate::frame_device::{DeviceFault, Action, FrameDevice, Disposition};
+use crate::frame_device::{Action, DeviceFault, Disposition, FrameDevice};
 use crate::net::addresses::Addresses;
 use crate::net::sockets::Storage;
 use crate::net::stack::{Heard, Stack};
-use crate::shared_counters::SharedCounters;
-use crate::reflector::{self, Reflection, Usual};
+use crate::reflector::{self, PredictedHeader, Reflection};
 use crate::services::{Outcome, Services};
+use crate::shared_counters::SharedCounters;
 
 /// Longest wait for the first DHCP lease, in seconds.
 pub const LEASE_TIMEOUT_S: u64 = 10;
@@ -48,7 +48,7 @@ pub struct Server<'s, D, C> {
     stack: Stack<'s>,
     services: Services,
     /// What most frames look like, once there is an address.
-    usual: Option<Usual>,
+    predicted: Option<PredictedHeader>,
     path: Path,
     counters: Counters,
     shared_counters: &'static SharedCounters,
@@ -90,7 +90,7 @@ impl<'s, D: FrameDevice, C: Clock> Server<'s, D, C> {
         let mut server = Self {
             device,
             clock,
-            usual: None,
+            predicted: None,
             stack,
             services,
             path: args.path,
@@ -110,7 +110,7 @@ impl<'s, D: FrameDevice, C: Clock> Server<'s, D, C> {
         self.services.port = args.port;
         self.path = args.path;
         self.configuration = args.configuration;
-        self.usual = Usual::new(&self.services, self.stack.addresses());
+        self.predicted = PredictedHeader::new(&self.services, self.stack.addresses());
         if self.path == Path::Stack && self.lease_by_ns == NEVER_NS {
             self.stack.open_services(self.services.port);
         }
@@ -269,36 +269,39 @@ impl<'s, D: FrameDevice, C: Clock> Server<'s, D, C> {
             clock,
             stack,
             services,
-            usual,
+            predicted,
             counters,
             ..
         } = self;
-        let mut reflection = Reflection::Ignored;
+        let mut reflection = Reflection::Drop;
         let mut heard = Heard::Left;
         let offered = device.offer(|frame| {
             let now_ns = || clock.stamp_ns();
-            if let Some(len) = usual.as_ref().and_then(|usual| usual.answer(frame, now_ns)) {
+            if let Some(len) = predicted
+                .as_ref()
+                .and_then(|predicted| predicted.answer(frame, now_ns))
+            {
                 let outcome = Outcome::Handled(Verdict::Reply);
-                reflection = Reflection::Answered { outcome, len };
+                reflection = Reflection::Reply { outcome, len };
                 return Action::Tx(len);
             }
             reflection = reflector::reflect(services, frame, stack.addresses(), now_ns);
             match reflection {
-                Reflection::NotOurs => {
+                Reflection::Pass => {
                     heard = stack.hear(frame, clock.now_ns());
                     action(heard)
                 }
-                Reflection::Answered { len, .. } => Action::Tx(len),
-                Reflection::Ignored | Reflection::Refused | Reflection::Dropped(_) => Action::Drop,
+                Reflection::Reply { len, .. } => Action::Tx(len),
+                Reflection::Drop | Reflection::Reject | Reflection::NoReply(_) => Action::Drop,
             }
         });
         match reflection {
             // The stack has something to do.
-            Reflection::NotOurs if heard == Heard::Taken => return Disposition::Passed,
-            Reflection::NotOurs | Reflection::Ignored => return offered,
-            Reflection::Refused => counters.dropped_source += 1,
-            Reflection::Dropped(outcome) => outcome.count(counters),
-            Reflection::Answered { outcome, .. } => match offered {
+            Reflection::Pass if heard == Heard::Taken => return Disposition::Passed,
+            Reflection::Pass | Reflection::Drop => return offered,
+            Reflection::Reject => counters.dropped_source += 1,
+            Reflection::NoReply(outcome) => outcome.count(counters),
+            Reflection::Reply { outcome, .. } => match offered {
                 Disposition::TxFull => counters.dropped_transmit += 1,
                 _ => outcome.count(counters),
             },
@@ -322,7 +325,7 @@ impl<'s, D: FrameDevice, C: Clock> Server<'s, D, C> {
             self.lease_by_ns = NEVER_NS;
         }
         if ipv4 != before {
-            self.usual = Usual::new(&self.services, self.stack.addresses());
+            self.predicted = PredictedHeader::new(&self.services, self.stack.addresses());
         }
         self.due_ns = self.lease_by_ns.min(self.stack.due_ns());
         if now_ns >= self.lease_by_ns {

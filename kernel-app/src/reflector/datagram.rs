@@ -53,16 +53,16 @@ pub struct Datagram {
 }
 
 /// What to do with a datagram when it is found. A closure would be a function that is called.
-pub trait Then {
-    fn go_on(self, frame: &mut [u8], datagram: &Datagram) -> Reflection;
+pub trait DatagramHandler {
+    fn handle(self, frame: &mut [u8], datagram: &Datagram) -> Reflection;
 }
 
 /// Refuses it.
-struct Refuse;
+struct Reject;
 
-impl Then for Refuse {
-    fn go_on(self, _frame: &mut [u8], _datagram: &Datagram) -> Reflection {
-        Reflection::Refused
+impl DatagramHandler for Reject {
+    fn handle(self, _frame: &mut [u8], _datagram: &Datagram) -> Reflection {
+        Reflection::Reject
     }
 }
 
@@ -83,11 +83,15 @@ fn word(bytes: &[u8; 2]) -> u16 {
     u16::from_be_bytes(*bytes)
 }
 
-/// Finds the datagram in a frame with an IPv4 packet, and goes on with `then`.
+/// Finds the datagram in a frame with an IPv4 packet, and hands it to `handler`.
 #[inline(always)]
-pub fn locate_ipv4(services: &Services, frame: &mut [u8], then: impl Then) -> Reflection {
+pub fn locate_ipv4(
+    services: &Services,
+    frame: &mut [u8],
+    handler: impl DatagramHandler,
+) -> Reflection {
     let Some((header, after)) = frame[IP..].split_first_chunk::<IPV4_HEADER>() else {
-        return Reflection::Ignored;
+        return Reflection::Drop;
     };
     let [
         version_and_len,
@@ -111,13 +115,13 @@ pub fn locate_ipv4(services: &Services, frame: &mut [u8], then: impl Then) -> Re
         .checked_sub(IPV4_HEADER)
         .and_then(|len| after.get(..len));
     let Some(segment) = segment else {
-        return Reflection::Ignored;
+        return Reflection::Drop;
     };
     if word(&[*f0, *f1]) & FRAGMENTED != 0 || !Sum::of_array(header).is_good() {
-        return Reflection::Ignored;
+        return Reflection::Drop;
     }
     if *protocol != UDP {
-        return Reflection::NotOurs;
+        return Reflection::Pass;
     }
     let [a, b, c, d, e, f, g, h] = *addresses;
     let packet = Packet {
@@ -127,7 +131,7 @@ pub fn locate_ipv4(services: &Services, frame: &mut [u8], then: impl Then) -> Re
         udp: IP + IPV4_HEADER,
         segment_len: segment.len(),
     };
-    locate_udp(services, frame, &packet, then)
+    locate_udp(services, frame, &packet, handler)
 }
 
 /// What to make of a packet that is not IPv4 with a header of five words. A packet with options may
@@ -136,15 +140,15 @@ pub fn locate_ipv4(services: &Services, frame: &mut [u8], then: impl Then) -> Re
 #[cold]
 fn with_options(services: &Services, frame: &mut [u8]) -> Reflection {
     let Ok(ip) = Ipv4Packet::new_checked(&frame[IP..]) else {
-        return Reflection::Ignored;
+        return Reflection::Drop;
     };
     let is_whole = !ip.more_frags() && ip.frag_offset() == 0;
     let is_ipv4 = ip.version() == 4 && usize::from(ip.header_len()) > IPV4_HEADER;
     if !is_ipv4 || !is_whole || !ip.verify_checksum() {
-        return Reflection::Ignored;
+        return Reflection::Drop;
     }
     if ip.next_header() != IpProtocol::Udp {
-        return Reflection::NotOurs;
+        return Reflection::Pass;
     }
     let (source, destination) = (ip.src_addr(), ip.dst_addr());
     let packet = Packet {
@@ -154,27 +158,31 @@ fn with_options(services: &Services, frame: &mut [u8]) -> Reflection {
         udp: IP + usize::from(ip.header_len()),
         segment_len: ip.payload().len(),
     };
-    locate_udp(services, frame, &packet, Refuse)
+    locate_udp(services, frame, &packet, Reject)
 }
 
-/// Finds the datagram in a frame with an IPv6 packet, and goes on with `then`. Out of the way of
+/// Finds the datagram in a frame with an IPv6 packet, and hands it to `handler`. Out of the way of
 /// IPv4 (see `link.ld`).
 #[inline(never)]
-pub fn locate_ipv6(services: &Services, frame: &mut [u8], then: impl Then) -> Reflection {
+pub fn locate_ipv6(
+    services: &Services,
+    frame: &mut [u8],
+    handler: impl DatagramHandler,
+) -> Reflection {
     let Some((header, after)) = frame[IP..].split_first_chunk::<IPV6_HEADER>() else {
-        return Reflection::Ignored;
+        return Reflection::Drop;
     };
     let [version, _, _, _, l0, l1, next_header, _, addresses @ ..] = header;
     let segment_len = usize::from(word(&[*l0, *l1]));
     if version >> 4 != 6 || segment_len > after.len() {
-        return Reflection::Ignored;
+        return Reflection::Drop;
     }
     match *next_header {
         UDP => {}
         // A fragment, or what may hide one; the stack would answer these with an error longer than
         // what it answers.
-        HOP_BY_HOP | ROUTING | FRAGMENT | DESTINATION_OPTIONS => return Reflection::Ignored,
-        _ => return Reflection::NotOurs,
+        HOP_BY_HOP | ROUTING | FRAGMENT | DESTINATION_OPTIONS => return Reflection::Drop,
+        _ => return Reflection::Pass,
     }
     let (halves, _) = addresses.as_chunks::<16>();
     let packet = Packet {
@@ -184,7 +192,7 @@ pub fn locate_ipv6(services: &Services, frame: &mut [u8], then: impl Then) -> Re
         udp: IP + IPV6_HEADER,
         segment_len,
     };
-    locate_udp(services, frame, &packet, then)
+    locate_udp(services, frame, &packet, handler)
 }
 
 /// What an IP header says.
@@ -198,19 +206,24 @@ struct Packet {
 }
 
 #[inline(always)]
-fn locate_udp(services: &Services, frame: &mut [u8], ip: &Packet, then: impl Then) -> Reflection {
+fn locate_udp(
+    services: &Services,
+    frame: &mut [u8],
+    ip: &Packet,
+    handler: impl DatagramHandler,
+) -> Reflection {
     let header = frame
         .get(ip.udp..)
         .and_then(|segment| segment.first_chunk::<UDP_HEADER>());
     let Some(header) = header.filter(|_| ip.segment_len >= UDP_HEADER) else {
-        return Reflection::Ignored;
+        return Reflection::Drop;
     };
     let [s0, s1, d0, d1, l0, l1, _, _] = header;
     let source_port = word(&[*s0, *s1]);
     let port = word(&[*d0, *d1]);
     let udp_len = word(&[*l0, *l1]);
     if !(UDP_HEADER..=ip.segment_len).contains(&usize::from(udp_len)) {
-        return Reflection::Ignored;
+        return Reflection::Drop;
     }
     let udp = Udp {
         header: u64::from_le_bytes(*header),
@@ -219,12 +232,12 @@ fn locate_udp(services: &Services, frame: &mut [u8], ip: &Packet, then: impl The
     };
     // Each service on a way of its own to the end, so that nothing has to remember which it is.
     match services.at(port) {
-        Some(Service::Timestamp) => verify(Service::Timestamp, frame, ip, &udp, then),
-        Some(Service::Echo) => verify_echo(frame, ip, &udp, then),
+        Some(Service::Timestamp) => verify(Service::Timestamp, frame, ip, &udp, handler),
+        Some(Service::Echo) => verify_echo(frame, ip, &udp, handler),
         // The stack has no other UDP but DHCP's. Its answer to other ports would be an ICMP error,
         // longer than a short question, and nobody's need: silence, as a firewall keeps it.
-        None if port == DHCP_CLIENT_PORT && ip.source.is_ipv4() => Reflection::NotOurs,
-        None => Reflection::Ignored,
+        None if port == DHCP_CLIENT_PORT && ip.source.is_ipv4() => Reflection::Pass,
+        None => Reflection::Drop,
     }
 }
 
@@ -241,8 +254,13 @@ const CHECKSUM_SHIFT: u32 = 48;
 
 /// The same for echo, out of the way of what is asked for most (see `link.ld`).
 #[inline(never)]
-fn verify_echo(frame: &mut [u8], ip: &Packet, udp: &Udp, then: impl Then) -> Reflection {
-    verify(Service::Echo, frame, ip, udp, then)
+fn verify_echo(
+    frame: &mut [u8],
+    ip: &Packet,
+    udp: &Udp,
+    handler: impl DatagramHandler,
+) -> Reflection {
+    verify(Service::Echo, frame, ip, udp, handler)
 }
 
 #[inline(always)]
@@ -251,11 +269,11 @@ fn verify(
     frame: &mut [u8],
     ip: &Packet,
     udp: &Udp,
-    then: impl Then,
+    handler: impl DatagramHandler,
 ) -> Reflection {
     let udp_len = usize::from(udp.udp_len);
     let Some(payload) = frame.get(ip.udp + UDP_HEADER..ip.udp + udp_len) else {
-        return Reflection::Ignored;
+        return Reflection::Drop;
     };
     let checksum = udp.header >> CHECKSUM_SHIFT;
     let common = ip
@@ -269,7 +287,7 @@ fn verify(
         // has one either way: it costs what the question's would have cost to verify, and the
         // answer may be worth verifying to the client.
         if ip.source.is_ipv6() {
-            return Reflection::Ignored;
+            return Reflection::Drop;
         }
     } else {
         let whole = common
@@ -277,7 +295,7 @@ fn verify(
             .plus(changing(service, payload))
             .plus(kept);
         if !whole.is_good() {
-            return Reflection::Ignored;
+            return Reflection::Drop;
         }
     }
     let datagram = Datagram {
@@ -290,5 +308,5 @@ fn verify(
         common,
         kept,
     };
-    then.go_on(frame, &datagram)
+    handler.handle(frame, &datagram)
 }

@@ -60,7 +60,7 @@ fn answers_every_size_in_place() {
             let payload = request(len);
             let mut frame = udp_frame(at(client), at(service), &payload);
             let frame_len = frame.len();
-            let expected = Reflection::Answered {
+            let expected = Reflection::Reply {
                 outcome: Outcome::Handled(Verdict::Reply),
                 len: frame_len,
             };
@@ -93,10 +93,10 @@ fn a_status_request_is_answered_in_place_with_good_checksums() {
             let reflection = reflect(&mut frame);
             if len < wire::status::STATUS_LEN {
                 let short = Outcome::Handled(Verdict::Drop(DropReason::TooShort));
-                assert_eq!(reflection, Reflection::Dropped(short));
+                assert_eq!(reflection, Reflection::NoReply(short));
                 continue;
             }
-            let expected = Reflection::Answered {
+            let expected = Reflection::Reply {
                 outcome: Outcome::Handled(Verdict::Status),
                 len: frame_len,
             };
@@ -118,7 +118,7 @@ fn cuts_off_padding_and_trailing_bytes() {
     let mut frame = udp_frame(at(PAIRS[0].0), at(PAIRS[0].1), &request(44));
     let len = frame.len();
     frame.extend([0xaa; 30]);
-    assert!(matches!(reflect(&mut frame), Reflection::Answered { len: l, .. } if l == len));
+    assert!(matches!(reflect(&mut frame), Reflection::Reply { len: l, .. } if l == len));
     open_udp(&frame[..len]);
 }
 
@@ -133,14 +133,14 @@ fn drops_what_the_protocol_does_not_answer() {
         } else {
             DropReason::Magic
         };
-        let expected = Reflection::Dropped(Outcome::Handled(Verdict::Drop(reason)));
+        let expected = Reflection::NoReply(Outcome::Handled(Verdict::Drop(reason)));
         assert_eq!(reflect(&mut frame), expected, "{len} bytes");
         if len >= HEADER_LEN {
             Header::request(0, 0).encode(&mut payload).unwrap();
             payload[5] = Kind::Reply.as_byte();
             let mut frame = udp_frame(at(client), at(service), &payload);
             let expected =
-                Reflection::Dropped(Outcome::Handled(Verdict::Drop(DropReason::NotARequest)));
+                Reflection::NoReply(Outcome::Handled(Verdict::Drop(DropReason::NotARequest)));
             assert_eq!(reflect(&mut frame), expected, "{len} bytes");
         }
     }
@@ -163,7 +163,7 @@ fn refuses_sources_that_could_loop_or_amplify() {
         ("[fe80::2]:0", "[2001:db8::15]:9000"),
     ] {
         let mut frame = udp_frame(at(client), at(service), &request(64));
-        assert_eq!(reflect(&mut frame), Reflection::Refused, "{client}");
+        assert_eq!(reflect(&mut frame), Reflection::Reject, "{client}");
     }
 }
 
@@ -177,47 +177,47 @@ fn refuses_what_was_sent_to_many() {
     ] {
         let mut frame = udp_frame(at(client), at(service), &request(64));
         frame[..6].fill(0xff);
-        assert_eq!(reflect(&mut frame), Reflection::Refused, "{service}");
+        assert_eq!(reflect(&mut frame), Reflection::Reject, "{service}");
     }
     // To one host by its IP address, but to all by Ethernet; and the other way round.
     let mut frame = udp_frame(at(PAIRS[0].0), at(PAIRS[0].1), &request(64));
     frame[..6].fill(0xff);
-    assert_eq!(reflect(&mut frame), Reflection::Refused);
+    assert_eq!(reflect(&mut frame), Reflection::Reject);
     let mut frame = udp_frame(at(PAIRS[0].0), at("10.0.2.255:9000"), &request(64));
-    assert_eq!(reflect(&mut frame), Reflection::Refused);
+    assert_eq!(reflect(&mut frame), Reflection::Reject);
     // From a group of Ethernet addresses.
     let mut frame = udp_frame(at(PAIRS[0].0), at(PAIRS[0].1), &request(64));
     frame[6] |= 1;
-    assert_eq!(reflect(&mut frame), Reflection::Refused);
+    assert_eq!(reflect(&mut frame), Reflection::Reject);
 }
 
 #[test]
 fn ignores_what_is_for_other_hosts() {
     let mut frame = udp_frame(at(PAIRS[0].0), at("10.0.2.16:9000"), &request(64));
-    assert_eq!(reflect(&mut frame), Reflection::Ignored);
+    assert_eq!(reflect(&mut frame), Reflection::Drop);
     let mut frame = udp_frame(at(PAIRS[0].0), at(PAIRS[0].1), &request(64));
     frame[5] ^= 1;
-    assert_eq!(reflect(&mut frame), Reflection::Ignored);
+    assert_eq!(reflect(&mut frame), Reflection::Drop);
 }
 
 #[test]
 fn other_ports_are_silent() {
     let mut frame = udp_frame(at(PAIRS[0].0), at("10.0.2.15:9001"), &request(64));
-    assert_eq!(reflect(&mut frame), Reflection::Ignored);
+    assert_eq!(reflect(&mut frame), Reflection::Drop);
     // DHCP is for IPv4 alone.
     let service = SocketAddr::new(at(PAIRS[1].1).ip(), 68);
     let mut frame = udp_frame(at(PAIRS[1].0), service, &request(64));
-    assert_eq!(reflect(&mut frame), Reflection::Ignored);
+    assert_eq!(reflect(&mut frame), Reflection::Drop);
 }
 
 #[test]
 fn leaves_other_traffic_to_the_stack() {
     let mut frame = udp_frame(at(PAIRS[0].0), at("10.0.2.15:68"), &request(64));
-    assert_eq!(reflect(&mut frame), Reflection::NotOurs);
+    assert_eq!(reflect(&mut frame), Reflection::Pass);
     for (client, service) in PAIRS {
         let (client, service) = (at(client).ip(), at(service).ip());
         let mut frame = ip_frame(client, service, IpProtocol::Icmp, 8, |_| {});
-        assert_eq!(reflect(&mut frame), Reflection::NotOurs);
+        assert_eq!(reflect(&mut frame), Reflection::Pass);
     }
 }
 
@@ -233,7 +233,7 @@ fn with_ipv4(offset: usize, change: impl FnOnce(&mut u8)) -> Vec<u8> {
 fn ignores_fragments() {
     for (offset, bit) in [(6, 0x20), (6, 0x01), (7, 0x01)] {
         let mut frame = with_ipv4(offset, |byte| *byte |= bit);
-        assert_eq!(reflect(&mut frame), Reflection::Ignored);
+        assert_eq!(reflect(&mut frame), Reflection::Drop);
     }
     for header in [
         IpProtocol::Ipv6Frag,
@@ -242,7 +242,7 @@ fn ignores_fragments() {
     ] {
         let (client, service) = (at(PAIRS[1].0).ip(), at(PAIRS[1].1).ip());
         let mut frame = ip_frame(client, service, header, 64, |_| {});
-        assert_eq!(reflect(&mut frame), Reflection::Ignored);
+        assert_eq!(reflect(&mut frame), Reflection::Drop);
     }
 }
 
@@ -255,7 +255,7 @@ fn ignores_damaged_packets() {
             let mut frame = good.clone();
             frame[byte] ^= 1 << bit;
             let reflection = reflect(&mut frame);
-            assert_eq!(reflection, Reflection::Ignored, "byte {byte}, bit {bit}");
+            assert_eq!(reflection, Reflection::Drop, "byte {byte}, bit {bit}");
         }
     }
 }
@@ -265,17 +265,13 @@ fn survives_every_truncation_and_length() {
     for (client, service) in PAIRS {
         let good = udp_frame(at(client), at(service), &request(64));
         for len in 0..good.len() {
-            assert_eq!(
-                reflect(&mut good.clone()[..len]),
-                Reflection::Ignored,
-                "{len}"
-            );
+            assert_eq!(reflect(&mut good.clone()[..len]), Reflection::Drop, "{len}");
         }
         for byte in IP..good.len().min(IP + 60) {
             for value in 0..=255 {
                 let mut frame = good.clone();
                 frame[byte] = value;
-                if let Reflection::Answered { len, .. } = reflect(&mut frame) {
+                if let Reflection::Reply { len, .. } = reflect(&mut frame) {
                     assert!(len <= good.len());
                 }
             }
@@ -291,7 +287,7 @@ fn a_missing_checksum_is_good_enough_for_ipv4_only() {
         frame[checksum..checksum + 2].fill(0);
         let reflection = reflect(&mut frame);
         assert_eq!(
-            matches!(reflection, Reflection::Answered { .. }),
+            matches!(reflection, Reflection::Reply { .. }),
             answered,
             "{client}"
         );
@@ -311,7 +307,7 @@ fn refuses_ip_options() {
     ip.set_header_len(24);
     ip.set_total_len(24 + 8 + 64);
     ip.fill_checksum();
-    assert_eq!(reflect(&mut frame), Reflection::Refused);
+    assert_eq!(reflect(&mut frame), Reflection::Reject);
 }
 
 #[test]
@@ -320,34 +316,36 @@ fn answers_nobody_before_there_is_an_address() {
     let mut frame = udp_frame(at(PAIRS[0].0), at(PAIRS[0].1), &request(64));
     assert_eq!(
         super::reflect(&SERVICES, &mut frame, &own, || 0),
-        Reflection::Ignored
+        Reflection::Drop
     );
 }
 
-fn usual(frame: &mut [u8]) -> Option<usize> {
+fn answer_predicted(frame: &mut [u8]) -> Option<usize> {
     let now_ns = Cell::new(100);
     let clock = || now_ns.replace(now_ns.get() + 1);
-    Usual::new(&SERVICES, &own()).unwrap().answer(frame, clock)
+    PredictedHeader::new(&SERVICES, &own())
+        .unwrap()
+        .answer(frame, clock)
 }
 
 #[test]
-fn the_usual_frame_is_answered_as_any_other() {
+fn a_predicted_frame_is_answered_as_any_other() {
     let (client, service) = PAIRS[0];
     for len in HEADER_LEN..=max_payload(client) {
         let mut predicted = udp_frame(at(client), at(service), &request(len));
         // What follows the packet is none of its business.
         predicted.extend([0xee; 5]);
         let mut taken_apart = predicted.clone();
-        let Reflection::Answered { len, .. } = reflect(&mut taken_apart) else {
+        let Reflection::Reply { len, .. } = reflect(&mut taken_apart) else {
             panic!("it is a plain request");
         };
-        assert_eq!(usual(&mut predicted), Some(len));
+        assert_eq!(answer_predicted(&mut predicted), Some(len));
         assert_eq!(predicted, taken_apart);
     }
 }
 
 #[test]
-fn what_is_not_usual_in_one_bit_is_untouched_or_answered_all_the_same() {
+fn a_frame_off_by_one_bit_is_untouched_or_answered_as_any_other() {
     let (client, service) = PAIRS[0];
     let mut answered = 0;
     for bit in 0..(42 + HEADER_LEN) * 8 {
@@ -358,12 +356,12 @@ fn what_is_not_usual_in_one_bit_is_untouched_or_answered_all_the_same() {
                 crate::testing::mend_checksums(&mut frame);
             }
             let (before, mut taken_apart) = (frame.clone(), frame.clone());
-            match usual(&mut frame) {
+            match answer_predicted(&mut frame) {
                 None => assert_eq!(frame, before, "bit {bit}"),
                 Some(len) => {
                     answered += 1;
                     let reflection = reflect(&mut taken_apart);
-                    assert!(matches!(reflection, Reflection::Answered { len: l, .. } if l == len));
+                    assert!(matches!(reflection, Reflection::Reply { len: l, .. } if l == len));
                     assert_eq!(frame, taken_apart, "bit {bit}");
                 }
             }
@@ -374,7 +372,7 @@ fn what_is_not_usual_in_one_bit_is_untouched_or_answered_all_the_same() {
 }
 
 #[test]
-fn no_client_is_usual_that_must_not_be_answered() {
+fn no_client_is_predicted_that_must_not_be_answered() {
     for client in [
         "0.0.0.1:5",
         "127.0.0.1:5",
@@ -385,6 +383,6 @@ fn no_client_is_usual_that_must_not_be_answered() {
         "10.0.2.2:0",
     ] {
         let mut frame = udp_frame(at(client), at("10.0.2.15:9000"), &request(50));
-        assert_eq!(usual(&mut frame), None, "{client}");
+        assert_eq!(answer_predicted(&mut frame), None, "{client}");
     }
 }

@@ -16,7 +16,7 @@
 //! that stands for no buffer, or more completions than there can be, are counted too, and nothing
 //! more is taken from that device: what else it says cannot be relied on either. No unsafe code.
 
-use crate::frame_device::{DeviceCounts, DeviceFault, Action, FrameDevice, MAX_FRAME, Disposition};
+use crate::frame_device::{Action, DeviceCounts, DeviceFault, Disposition, FrameDevice, MAX_FRAME};
 use crate::virtio::ledger::{DESCRIPTORS, Ledger};
 use crate::virtio::pool::{
     BUFFER_LEN, BufferId, FreeList, Pool, RECEIVE_BUFFERS, ReceiveId, StackId,

@@ -1,15 +1,15 @@
-//! Header prediction (after Van Jacobson, RFC 1144 §3.2.4): nearly every frame is a plain timestamp
-//! request over IPv4 to our address, so its headers are known beforehand but for a few fields. They
-//! are compared all at once, with one branch for the lot where taking a frame apart has one for each
-//! field. What differs in anything is left to [`super::reflect`], which says the same of what is as
-//! expected; a test holds the two to that.
+//! Header prediction, after Van Jacobson's for TCP (4.3BSD-Reno): nearly every frame is a plain timestamp
+//! request over IPv4 to our address, so its headers are known in advance but for a few fields.
+//!
+//! All known bits are compared at once, with one branch, where parsing has a branch for each field.
+//! Any mismatch falls back to [`super::reflect`]; the two agree on predicted frames (tested).
 
 use wire::checksum::Sum;
 use wire::header::field;
 use wire::{HEADER_LEN, Kind, MAGIC, VERSION, Verdict};
 
 use super::datagram::{IP, IPV4_HEADER, IPV4_PLAIN, UDP, UDP_HEADER};
-use super::turn::{IPV4_HEADERS, turn_ipv4};
+use super::reply::{IPV4_HEADERS, write_ipv4_headers};
 use super::{GROUP, IPV4};
 use crate::net::addresses::Addresses;
 use crate::services::Services;
@@ -62,7 +62,7 @@ const _: () = assert!(IPV4_HEADERS + field::KIND + 1 == PREDICTED);
 
 /// The frame that is expected.
 #[derive(Clone, Debug)]
-pub struct Usual {
+pub struct PredictedHeader {
     expected: Words,
     own_mac: [u8; 6],
     own: [u8; 4],
@@ -71,7 +71,7 @@ pub struct Usual {
     boot_id: u32,
 }
 
-impl Usual {
+impl PredictedHeader {
     /// What is expected of frames to `own`, if there is an IPv4 address to send them to.
     #[must_use]
     pub fn new(services: &Services, own: &Addresses) -> Option<Self> {
@@ -116,11 +116,11 @@ impl Usual {
         let [ports_and_len @ .., c0, c1] = *udp_header(headers);
         let [s0, s1, _, _, l0, l1] = ports_and_len;
         let udp_len = u16::from_be_bytes([l0, l1]);
-        let is_usual = (differs == 0)
+        let is_predicted = (differs == 0)
             & (total_len == IPV4_HEADER + usize::from(udp_len))
             & ([s0, s1] != [0; 2])
             & ([c0, c1] != [0; 2]);
-        if !is_usual {
+        if !is_predicted {
             return None;
         }
         let payload = rest.get_mut(..usize::from(udp_len).checked_sub(UDP_HEADER)?)?;
@@ -155,7 +155,7 @@ impl Usual {
         let answer = payload.first_chunk::<HEADER_LEN>()?;
         let checksum = common.plus(Sum::of_array(answer)).plus(kept).udp_checksum();
         let between = (self.own, client, addresses);
-        turn_ipv4(headers, self.own_mac, between, checksum);
+        write_ipv4_headers(headers, self.own_mac, between, checksum);
         Some(IPV4_HEADERS + usize::from(udp_len) - UDP_HEADER)
     }
 }

@@ -1,4 +1,4 @@
-//! Turns a frame round: the headers of an answer in place of its question's.
+//! Turns a request's frame into its reply's: swapped addresses and ports, new checksums.
 
 use core::net::IpAddr;
 
@@ -18,7 +18,7 @@ const IPV6_HEADERS: usize = IP + IPV6_HEADER + UDP_HEADER;
 /// Makes the frame that brought `datagram` the one that carries its answer, in everything but the
 /// UDP payload, which is the answer's already. The packet has no IP options.
 #[inline(always)]
-pub fn turn_round(frame: &mut [u8], datagram: &Datagram, own_mac: [u8; 6]) {
+pub fn make_reply(frame: &mut [u8], datagram: &Datagram, own_mac: [u8; 6]) {
     let end = datagram.udp + datagram.udp_len;
     let payload = &frame[datagram.udp + UDP_HEADER..end];
     let sum = datagram
@@ -35,13 +35,13 @@ pub fn turn_round(frame: &mut [u8], datagram: &Datagram, own_mac: [u8; 6]) {
             // What was behind the datagram is no part of the answer.
             headers[IP + 2..IP + 4].copy_from_slice(&[l0, l1]);
             let between = (own.octets(), client.octets(), datagram.addresses);
-            turn_ipv4(headers, own_mac, between, udp_checksum);
+            write_ipv4_headers(headers, own_mac, between, udp_checksum);
         }
         (IpAddr::V6(client), IpAddr::V6(own)) => {
             let Some(headers) = frame.first_chunk_mut::<IPV6_HEADERS>() else {
                 return;
             };
-            turn_ethernet(headers, own_mac);
+            swap_ethernet(headers, own_mac);
             let [l0, l1] = (datagram.udp_len as u16).to_be_bytes();
             let ip = &mut headers[IP..IP + IPV6_HEADER];
             // The traffic class is the question's, the flow is not.
@@ -49,7 +49,7 @@ pub fn turn_round(frame: &mut [u8], datagram: &Datagram, own_mac: [u8; 6]) {
             ip[..8].copy_from_slice(&[version, class, 0, 0, l0, l1, UDP, HOP_LIMIT]);
             ip[8..24].copy_from_slice(&own.octets());
             ip[24..].copy_from_slice(&client.octets());
-            turn_udp(&mut headers[IP + IPV6_HEADER..], udp_checksum);
+            swap_udp(&mut headers[IP + IPV6_HEADER..], udp_checksum);
         }
         _ => unreachable!("both addresses come from one IP header"),
     }
@@ -58,13 +58,13 @@ pub fn turn_round(frame: &mut [u8], datagram: &Datagram, own_mac: [u8; 6]) {
 /// The headers of an answer over IPv4, of which version, traffic class and length are there already.
 /// `between` are our address, the client's, and the sum of both.
 #[inline(always)]
-pub fn turn_ipv4(
+pub fn write_ipv4_headers(
     headers: &mut [u8; IPV4_HEADERS],
     own_mac: [u8; 6],
     (own, client, addresses): ([u8; 4], [u8; 4], Sum),
     udp_checksum: [u8; 2],
 ) {
-    turn_ethernet(headers, own_mac);
+    swap_ethernet(headers, own_mac);
     let ip = &mut headers[IP..IP + IPV4_HEADER];
     let start = [ip[0], ip[1], ip[2], ip[3]];
     let fixed = [0, 0, DONT_FRAGMENT, 0, HOP_LIMIT, UDP, 0, 0];
@@ -76,19 +76,19 @@ pub fn turn_ipv4(
     ip[8..12].copy_from_slice(&[HOP_LIMIT, UDP, c0, c1]);
     ip[12..16].copy_from_slice(&own);
     ip[16..].copy_from_slice(&client);
-    turn_udp(&mut headers[IP + IPV4_HEADER..], udp_checksum);
+    swap_udp(&mut headers[IP + IPV4_HEADER..], udp_checksum);
 }
 
 /// Back to where it came from, and from us.
 #[inline(always)]
-fn turn_ethernet(headers: &mut [u8], own_mac: [u8; 6]) {
+fn swap_ethernet(headers: &mut [u8], own_mac: [u8; 6]) {
     headers.copy_within(6..12, 0);
     headers[6..12].copy_from_slice(&own_mac);
 }
 
 /// Ports change places; the length stays.
 #[inline(always)]
-fn turn_udp(header: &mut [u8], checksum: [u8; 2]) {
+fn swap_udp(header: &mut [u8], checksum: [u8; 2]) {
     let ports = [header[2], header[3], header[0], header[1]];
     header[..4].copy_from_slice(&ports);
     header[6..8].copy_from_slice(&checksum);
