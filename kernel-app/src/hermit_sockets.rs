@@ -3,7 +3,7 @@
 //!
 //! The image `fathom-sockets` (`bin/hermit_sockets`) is what a user of Hermit gets without a driver and a
 //! stack of their own: the kernel's virtio-net driver, its smoltcp and its socket calls, in the place
-//! of [`virtio`](crate::virtio), [`reflector`](crate::reflector), [`net`](crate::net) and
+//! of [`virtio`](crate::virtio), [`net`](crate::net) and
 //! [`server`](crate::server). The rest is the same: boot, kernel, clock, and `wire`'s handler.
 //!
 //! | argument | meaning | default |

@@ -5,8 +5,7 @@
 //! - [`clock`]: nanoseconds from the time stamp counter;
 //! - [`frame_device`]: the network device as the server uses it;
 //! - [`services`]: timestamps and echo, and whom they answer;
-//! - [`reflector`]: the fast path, which answers a datagram in the buffer it came in;
-//! - [`net`]: everything else a host on a network must answer, by smoltcp;
+//! - [`net`]: the service as a host on a network: reflector, stack, addresses;
 //! - [`server`]: the poll loop, generic over device and clock;
 //! - [`shared_counters`]: the event counters, where the machine monitor reads them;
 //! - [`idle`]: what to do when there is nothing to do;
@@ -25,7 +24,6 @@ pub mod frame_device;
 pub mod hermit_sockets;
 pub mod idle;
 pub mod net;
-pub mod reflector;
 pub mod server;
 pub mod services;
 pub mod shared_counters;

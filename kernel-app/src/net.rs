@@ -1,6 +1,6 @@
-//! The service as a host on a network: its addresses, and answers to everything that is no datagram for
-//! one of its services.
+//! The service as a host on a network: its addresses, the reflector, and the stack behind it.
 //!
+//! - [`reflector`]: the fast path, which answers a datagram in the buffer it was received in;
 //! - [`addresses`]: the addresses that it answers as;
 //! - [`stack`]: smoltcp's interface, and what goes before it;
 //! - `in_place`: ARP requests and pings, answered in the buffer they came in;
@@ -13,6 +13,7 @@ pub mod addresses;
 mod dhcp;
 mod in_place;
 mod packets;
+pub mod reflector;
 mod shown;
 pub mod sockets;
 pub mod stack;

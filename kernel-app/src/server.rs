@@ -12,9 +12,9 @@ use crate::args::{Args, Path};
 use crate::clock::{Clock, NEVER_NS};
 use crate::frame_device::{Action, DeviceFault, Disposition, FrameDevice};
 use crate::net::addresses::Addresses;
+use crate::net::reflector::{self, PredictedHeader, Reflection};
 use crate::net::sockets::Storage;
 use crate::net::stack::{Heard, Stack};
-use crate::reflector::{self, PredictedHeader, Reflection};
 use crate::services::{Outcome, Services};
 use crate::shared_counters::SharedCounters;
 

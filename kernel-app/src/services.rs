@@ -1,6 +1,6 @@
 //! The services on UDP: timestamps (`wire`) and echo (RFC 862), whom they answer, and what.
 //!
-//! The one place for both ways a datagram can come, through the [reflector](crate::reflector) or
+//! The one place for both ways a datagram can come, through the [reflector](crate::net::reflector) or
 //! through the [stack](crate::net::stack). Knows datagrams, not packets. No unsafe code.
 
 use core::net::{IpAddr, SocketAddr};
