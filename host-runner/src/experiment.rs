@@ -2,11 +2,14 @@
 //!
 //! - [`cost`]: instructions, doorbells and interrupts per echo;
 //! - [`progress`]: messages and progress, for whoever watches an experiment;
-//! - [`Interrupt`]: the request to end one early.
+//! - [`Interrupt`]: the request to end one early;
+//! - [`ExperimentError`]: the reason why one failed.
 #![forbid(unsafe_code)]
 
 pub mod cost;
+mod error;
 mod interrupt;
 pub mod progress;
 
+pub use error::{ExperimentError, with_causes};
 pub use interrupt::Interrupt;

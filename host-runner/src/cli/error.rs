@@ -1,9 +1,9 @@
 //! Why a command failed, and the exit code for it.
 
-use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 
+use crate::experiment::ExperimentError;
 use crate::experiment::cost::CostError;
 use crate::host::assignment::NotAllowed;
 use crate::host::lock::LockError;
@@ -25,6 +25,9 @@ pub const EXIT_CODES: [(u8, &str); 4] = [
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
+    /// An experiment failed, or its result is not to be trusted.
+    #[error(transparent)]
+    Experiment(#[from] ExperimentError),
     /// Options that don't go together.
     #[error("{0}")]
     Usage(&'static str),
@@ -154,19 +157,14 @@ impl CliError {
     /// QEMU.
     #[must_use]
     pub fn with_causes(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            text.push_str(&format!(": {error}"));
-            cause = error.source();
-        }
-        text
+        crate::experiment::with_causes(self)
     }
 
     /// The exit code that tells a script what kind of failure this is, one of [`EXIT_CODES`].
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
+            Self::Experiment(error) => experiment_exit_code(error),
             Self::DiskImage(ImageError::Arguments(_)) => 2,
             Self::Resolve { .. }
             | Self::OtherProtocol { .. }
@@ -191,6 +189,31 @@ impl CliError {
             | Self::NothingToCompare { .. } => 2,
             Self::Invalid { .. } | Self::Incomplete { .. } => 4,
         }
+    }
+}
+
+/// Returns the exit code for an experiment that failed.
+const fn experiment_exit_code(error: &ExperimentError) -> u8 {
+    match error {
+        ExperimentError::Resolve { .. }
+        | ExperimentError::OtherProtocol { .. }
+        | ExperimentError::Image { .. }
+        | ExperimentError::Untrusted { .. }
+        | ExperimentError::Machine(_)
+        | ExperimentError::NoVhost(_)
+        | ExperimentError::Sut(_)
+        | ExperimentError::Link(_)
+        | ExperimentError::Cost(_)
+        | ExperimentError::Lock(_)
+        | ExperimentError::Report(_)
+        | ExperimentError::Setup { .. }
+        | ExperimentError::Interrupted => 1,
+        ExperimentError::Incompatible(_)
+        | ExperimentError::NotAllowed(_)
+        | ExperimentError::Plan(_)
+        | ExperimentError::Address { .. }
+        | ExperimentError::NothingToCompare { .. } => 2,
+        ExperimentError::Invalid { .. } | ExperimentError::Incomplete { .. } => 4,
     }
 }
 
