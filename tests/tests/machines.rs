@@ -6,6 +6,7 @@ use std::net::UdpSocket;
 
 use serde_json::json;
 use tests::guest::{Guest, Machine, Network};
+use tests::monitor::Monitor;
 use tests::packet::Body;
 use tests::patience;
 use tests::station::request;
@@ -21,6 +22,9 @@ const COUNTED_STATIC: &str = "ip=10.0.2.15/24 tsc_khz=1000000";
 
 /// The most that the guest may take from its first instruction to being ready, in microseconds of its own.
 const BOOT_US: u64 = 5_000;
+
+/// The most from a press of the power button to the end, in microseconds of the machine's time.
+const POWER_OFF_US: u64 = 200_000;
 
 /// The most from a crash to being ready again, the firmware's share included, in microseconds of the machine's time.
 const RECOVERY_US: u64 = 500_000;
@@ -229,6 +233,12 @@ fn timer_ticks(guest: &mut Guest<'_>) -> u64 {
     value.unwrap_or_else(|_| panic!("no number: {printed}")) & 0xff_ffff
 }
 
+/// Returns the machine's time since ACPI's timer read `before`, in microseconds, if it is less than a turn (4.7 s).
+fn us_since(before: u64, guest: &mut Guest<'_>) -> u64 {
+    let ticks = timer_ticks(guest).wrapping_sub(before) & 0xff_ffff;
+    ticks * 1_000_000 / 3_579_545
+}
+
 #[test]
 fn a_service_that_crashes_is_soon_back() {
     let turn = turn();
@@ -249,10 +259,9 @@ fn a_service_that_crashes_is_soon_back() {
     assert_ne!(second.boot_id, first.boot_id);
     guest.station.meet(&second);
     let answered_ns = ask(&mut guest, 2);
-    let ticks = timer_ticks(&mut guest).wrapping_sub(crashed) & 0xff_ffff;
     // What it took us to ask is none of it.
     let since_ready_us = answered_ns / 1000 - second.boot_us;
-    let recovery_us = ticks * 1_000_000 / 3_579_545 - since_ready_us;
+    let recovery_us = us_since(crashed, &mut guest) - since_ready_us;
     println!("ready {recovery_us} us after the crash");
     assert!(recovery_us <= RECOVERY_US, "{recovery_us} us");
 }
@@ -304,5 +313,58 @@ fn the_power_button_switches_the_machine_off() {
         };
         assert!(ready.starts_with(READY_PREFIX), "{ready}");
         assert!(off.contains("power button"), "{off}");
+    }
+}
+
+/// Has the interval timer (8254), which firmware leaves running, count down once and then be still: nothing that wakes
+/// the processor is left but what the image sets up.
+fn silence_interval_timer(monitor: &mut Monitor) {
+    /// Channel 0, both bytes of the count, mode 0.
+    const ONCE: u8 = 0x30;
+    for (port, value) in [(0x43, ONCE), (0x40, 1), (0x40, 0)] {
+        monitor.print(&format!("o /b {port:#x} {value:#x}"));
+    }
+}
+
+/// The time is the machine's own, and no part of it is the host's. The button is pressed while the machine is
+/// stopped, and QEMU stops it again where it would end. In between a nanosecond is an instruction; a processor that
+/// sleeps skips to what wakes it (`sleep=off`), and one that nothing wakes has no time at all. So it does not
+/// matter how late a busy host's QEMU sees that the guest has switched itself off.
+#[test]
+fn the_power_button_ends_the_machine_within_200_ms() {
+    let turn = turn();
+    let counted = ["-icount", "shift=0,sleep=off", "-no-shutdown"];
+    for (board, idle) in [
+        ("pc", "idle=spin"),
+        ("q35", "idle=spin"),
+        // It still spins when the button is pressed, and naps when it looks at it.
+        ("pc", "idle=nap quiet=20ms nap=1ms"),
+        ("q35", "idle=nap quiet=20ms nap=10ms"),
+    ] {
+        let arguments = format!("{COUNTED_STATIC} {idle}");
+        let machine = Machine {
+            board,
+            is_plain: true,
+            more: &counted,
+            ..Machine::new(&arguments)
+        };
+        let mut guest = machine.start(&turn);
+        guest.wait_for_line("the ready line", |line| line.starts_with(READY_PREFIX));
+        let monitor = guest.monitor();
+        monitor.execute("stop", &json!({}));
+        silence_interval_timer(monitor);
+        let pressed = timer_ticks(&mut guest);
+        let monitor = guest.monitor();
+        monitor.execute("system_powerdown", &json!({}));
+        monitor.event("POWERDOWN");
+        monitor.execute("cont", &json!({}));
+        monitor.event("SHUTDOWN");
+        patience::until(patience::ANSWER, "QEMU to stop the machine", || {
+            let status = guest.monitor().execute("query-status", &json!({}));
+            (status["status"] == "shutdown").then_some(())
+        });
+        let off_us = us_since(pressed, &mut guest);
+        println!("{board} {idle}: off {off_us} us after the button");
+        assert!(off_us <= POWER_OFF_US, "{board} {idle}: {off_us} us");
     }
 }
