@@ -105,6 +105,36 @@ pub fn add_neighbour(index: u32, address: IpAddr, mac: [u8; 6]) -> io::Result<()
     exchange(RouteNetlinkMessage::NewNeighbour(message), flags, |_| {})
 }
 
+/// Returns the Ethernet address that a device knows of its neighbour `address`, if it knows one.
+///
+/// # Errors
+///
+/// What the system says if it can't be asked.
+pub fn neighbour(index: u32, address: IpAddr) -> io::Result<Option<[u8; 6]>> {
+    let mut question = NeighbourMessage::default();
+    question.header.family = family(address);
+    let mut found = None;
+    let question = RouteNetlinkMessage::GetNeighbour(question);
+    exchange(question, NLM_F_DUMP, |answer| {
+        if let RouteNetlinkMessage::NewNeighbour(message) = answer
+            && message.header.ifindex == index
+        {
+            let mut attributes = message.attributes.iter();
+            let is_it = attributes.clone().any(|attribute| match attribute {
+                NeighbourAttribute::Destination(NeighbourAddress::Inet(of)) => *of == address,
+                NeighbourAttribute::Destination(NeighbourAddress::Inet6(of)) => *of == address,
+                _ => false,
+            });
+            let mac = attributes.find_map(|attribute| match attribute {
+                NeighbourAttribute::LinkLayerAddress(mac) => mac.as_slice().try_into().ok(),
+                _ => None,
+            });
+            found = found.or(mac.filter(|_| is_it));
+        }
+    })?;
+    Ok(found)
+}
+
 const fn family(address: IpAddr) -> AddressFamily {
     match address {
         IpAddr::V4(_) => AddressFamily::Inet,

@@ -9,7 +9,9 @@ mod address;
 mod device;
 mod exchange;
 
-pub use address::{add_address, add_default_route, add_neighbour, device_with, prefix_of};
+pub use address::{
+    add_address, add_default_route, add_neighbour, device_with, neighbour, prefix_of,
+};
 pub use device::{
     Device, End, ethernets, first_ethernet, make_pair, named, no_ipv6_of_its_own, set_mac, up,
 };

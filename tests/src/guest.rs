@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::Ipv6Addr;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -14,19 +14,20 @@ use wire::{Counters, Ready};
 
 use crate::disk::Disk;
 use crate::monitor::Monitor;
+use crate::packet::Mac;
 use crate::station::Station;
 use crate::turn::Turn;
 use crate::{built, patience, process};
 
 /// The guest's Ethernet address.
-pub const MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
+pub const MAC: Mac = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
 
 /// The guest's link-local address, made of its Ethernet address (RFC 4291 appendix A).
 pub const LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0x5054, 0xff, 0xfe12, 0x3456);
 
 /// What the guest's network device is connected to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Network {
+#[derive(Clone, Copy, Debug)]
+pub enum Network<'a> {
     /// A link of Ethernet frames, with a [`Station`] at the other end.
     Frames,
     /// QEMU's user network, with a UDP port of 127.0.0.1 forwarded to a guest's port.
@@ -36,6 +37,8 @@ pub enum Network {
         /// The guest's port.
         guest_port: u16,
     },
+    /// A tap device, by a descriptor of it: frames to and from this kernel's own network stack.
+    Tap(BorrowedFd<'a>),
     /// There is no network device.
     None,
 }
@@ -50,7 +53,9 @@ pub struct Machine<'a> {
     /// Its memory, in MiB.
     pub memory_mib: u32,
     /// What its network device is connected to.
-    pub network: Network,
+    pub network: Network<'a>,
+    /// Its network device's Ethernet address.
+    pub mac: Mac,
     /// QEMU's name of the network device, and its options.
     pub device: &'a str,
     /// The image's boot arguments.
@@ -76,6 +81,7 @@ impl<'a> Machine<'a> {
             cpu: "max",
             memory_mib: 32,
             network: Network::Frames,
+            mac: MAC,
             device: "virtio-net-pci,romfile=",
             arguments,
             is_plain: false,
@@ -132,10 +138,18 @@ impl<'a> Machine<'a> {
         }
         // First, because the network device may be on a bus that is among them.
         command.args(self.more);
+        let mut inherited: Vec<OwnedFd> = vec![qemu_monitor.into()];
         let netdev = match self.network {
             Network::Frames => {
                 let fd = qemu_frames.as_raw_fd();
+                inherited.push(qemu_frames.into());
                 Some(format!("dgram,id=n0,local.type=fd,local.str={fd}"))
+            }
+            Network::Tap(device) => {
+                let device = device.try_clone_to_owned().expect("a descriptor");
+                let netdev = format!("tap,id=n0,fd={}", device.as_raw_fd());
+                inherited.push(device);
+                Some(netdev)
             }
             Network::User {
                 host_port,
@@ -146,13 +160,12 @@ impl<'a> Machine<'a> {
             Network::None => None,
         };
         if let Some(netdev) = netdev {
-            let [a, b, c, d, e, f] = MAC;
+            let [a, b, c, d, e, f] = self.mac;
             let mac = format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}");
             command
                 .args(["-netdev", &netdev])
                 .args(["-device", &format!("{},netdev=n0,mac={mac}", self.device)]);
         }
-        let inherited: Vec<OwnedFd> = vec![qemu_monitor.into(), qemu_frames.into()];
         process::tie_to_this_thread(&mut command, inherited);
         let mut child = command
             .stdin(Stdio::null())
@@ -169,8 +182,8 @@ impl<'a> Machine<'a> {
             console: Vec::new(),
             monitor: Some(monitor),
             connected: None,
-            network: self.network,
-            station: Station::new(frames, MAC),
+            has_station: matches!(self.network, Network::Frames),
+            station: Station::new(frames, self.mac),
             counters: None,
             _turn: turn,
         }
@@ -216,7 +229,7 @@ pub struct Guest<'t> {
     console: Vec<String>,
     monitor: Option<UnixStream>,
     connected: Option<Monitor>,
-    network: Network,
+    has_station: bool,
     /// The host beside the guest, with [`Network::Frames`].
     pub station: Station,
     counters: Option<u64>,
@@ -237,7 +250,7 @@ impl Guest<'_> {
             .parse()
             .unwrap_or_else(|error| panic!("{error}: {line}"));
         self.counters = ready.counters;
-        if self.network == Network::Frames {
+        if self.has_station {
             self.station.meet(&ready);
         }
         ready

@@ -26,7 +26,8 @@
 //! Deliberately shares no code with `host-runner`, and not smoltcp either, which the image speaks
 //! the network with: frames are etherparse's, so that an error in one is not excused by the same
 //! error in the other. Only `wire`, the documented protocol, is common. The exceptions are
-//! [`counted`] and [`woken`]: what they count is counted on the instrument's own links.
+//! [`counted`] and [`woken`]: what they count is counted on the instrument's own links. And a test that needs a network
+//! namespace with a tap device has the instrument make them.
 
 pub mod browser;
 pub mod built;
