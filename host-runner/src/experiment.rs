@@ -10,6 +10,8 @@ pub mod cost;
 mod error;
 mod interrupt;
 pub mod progress;
+mod spec;
 
 pub use error::{ExperimentError, with_causes};
 pub use interrupt::Interrupt;
+pub use spec::{HostSpec, RunSpec, Validity};

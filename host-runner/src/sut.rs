@@ -15,6 +15,7 @@ use std::process::ExitStatus;
 
 use clap::ValueEnum;
 
+pub mod address;
 pub mod command_line;
 pub mod hermit_sockets;
 pub mod initramfs;
@@ -22,8 +23,10 @@ mod link_choice;
 pub mod linux_guest;
 pub mod linux_host;
 pub mod modules;
+mod spec;
 
 pub use link_choice::LinkChoice;
+pub use spec::{GuestSpec, LinuxSpec, LogLevel, SMOLTCP, SystemSpec};
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -3,28 +3,27 @@
 //! - `client`: what a client on ordinary sockets does;
 //! - `load`: what load to put on a service;
 //! - `probe`: `fathom probe`;
+//! - `spec`: plain specifications, from the arguments;
 //! - `validity`: what a result has to live up to.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::CliError;
-use super::say::say;
 use super::system_name::SystemName;
-use super::values::{Ip, Ip6, duration};
-use crate::host::assignment::{Assignment, Requested};
-use crate::host::topology::Topology;
+use super::values::duration;
+use crate::host::assignment::Requested;
 use crate::machine::{AccelChoice, HostIdle, MachineType, VhostChoice};
 use crate::stats;
-use crate::sut::LinkChoice;
-use crate::sut::{Responder, SystemKind};
+use crate::sut::address::{Ip, Ip6};
+use crate::sut::{LinkChoice, LogLevel, Responder};
 
 mod client;
 mod load;
 mod probe;
+mod spec;
 mod validity;
 
 pub use client::ClientArgs;
@@ -65,37 +64,6 @@ pub struct RunArgs {
     pub guest: GuestArgs,
 }
 
-impl RunArgs {
-    /// Returns the target to measure.
-    #[must_use]
-    pub const fn target(&self) -> SystemKind {
-        self.name.target
-    }
-
-    /// Returns the target's variant: how the service waits for datagrams, if it is on Linux; smoltcp, if
-    /// that answers in the unikernel.
-    #[must_use]
-    pub fn responder(&self) -> Option<Responder> {
-        let by_boot_arg = || {
-            (self.target() == SystemKind::Hermit && self.guest.path() == Some(SMOLTCP))
-                .then_some(Responder::Smoltcp)
-        };
-        let responder = self.name.responder_or(self.linux.responder);
-        responder.or_else(by_boot_arg)
-    }
-
-    /// Returns what the unikernel is booted with: the user's own arguments, and the one that
-    /// `hermit:smoltcp` stands for.
-    #[must_use]
-    pub fn hermit(&self) -> GuestArgs {
-        let mut guest = self.guest.clone();
-        if self.responder() == Some(Responder::Smoltcp) && guest.path().is_none() {
-            guest.boot_arg.insert(0, format!("{PATH}={SMOLTCP}"));
-        }
-        guest
-    }
-}
-
 /// What the host does while something is measured on it.
 #[derive(Clone, Copy, Debug, Args)]
 #[command(next_help_heading = "Host")]
@@ -123,30 +91,6 @@ pub struct HostArgs {
         hide_short_help = true
     )]
     pub cpus: Option<Requested>,
-}
-
-impl HostArgs {
-    /// Returns the CPUs to measure on, if there are two.
-    ///
-    /// # Errors
-    ///
-    /// [`CliError::NotAllowed`] if CPUs were asked for that this process may not use.
-    pub fn assignment(&self) -> Result<Option<Assignment>, CliError> {
-        Ok(Assignment::new(&Topology::here(), self.cpus)?)
-    }
-
-    /// Returns the same, and warns if the two disturb each other.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::assignment`].
-    pub fn assignment_with_warning(&self) -> Result<Option<Assignment>, CliError> {
-        let assignment = self.assignment()?;
-        if let Some(warning) = assignment.as_ref().and_then(Assignment::warning) {
-            say(warning);
-        }
-        Ok(assignment)
-    }
 }
 
 /// What the service on Linux is made of.
@@ -250,46 +194,4 @@ pub struct GuestArgs {
     /// A boot argument for the guest, as it is; replaces one of the same name (repeatable)
     #[arg(long, value_name = "ARG", hide_short_help = true)]
     pub boot_arg: Vec<String>,
-}
-
-/// The boot argument that says who answers in the unikernel.
-const PATH: &str = "path";
-
-/// Its value for smoltcp's sockets.
-pub const SMOLTCP: &str = Responder::Smoltcp.name();
-
-impl GuestArgs {
-    /// Returns the value of the boot argument [`PATH`] among the user's own, the last of which holds.
-    #[must_use]
-    pub fn path(&self) -> Option<&str> {
-        let mut values = self.boot_arg.iter().rev();
-        values.find_map(|argument| argument.strip_prefix(PATH)?.strip_prefix('='))
-    }
-}
-
-/// What the guest logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum LogLevel {
-    Off,
-    Error,
-    Warn,
-    Info,
-    Debug,
-    Trace,
-}
-
-impl LogLevel {
-    /// The name that the guest knows.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "debug",
-            Self::Trace => "trace",
-        }
-    }
 }

@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 
 use super::CliError;
-use super::args::GuestArgs;
-use super::values::Ip;
+use crate::sut::GuestSpec;
+use crate::sut::address::Ip;
 use crate::tsc;
 
 /// The longest line that QEMU hands to an image by PVH whole.
@@ -29,10 +29,10 @@ pub enum Idle {
 
 /// Address and gateway of a guest that can't ask for them: the options' own, or the defaults.
 #[must_use]
-pub fn static_network(guest: &GuestArgs) -> ((Ipv4Addr, u8), Option<Ipv4Addr>) {
+pub fn static_network(guest: &GuestSpec) -> ((Ipv4Addr, u8), Option<Ipv4Addr>) {
     match guest.ip {
-        Some(Ip::Static(address, prefix)) => ((address, prefix), guest.gw),
-        Some(Ip::Dhcp) | None => (DEFAULT_NETWORK, guest.gw.or(Some(DEFAULT_GATEWAY))),
+        Some(Ip::Static(address, prefix)) => ((address, prefix), guest.gateway),
+        Some(Ip::Dhcp) | None => (DEFAULT_NETWORK, guest.gateway.or(Some(DEFAULT_GATEWAY))),
     }
 }
 
@@ -41,9 +41,9 @@ pub fn static_network(guest: &GuestArgs) -> ((Ipv4Addr, u8), Option<Ipv4Addr>) {
 /// # Errors
 ///
 /// [`CliError::Usage`] if they are more than can be handed over.
-pub fn line(guest: &GuestArgs, idle: Idle) -> Result<String, CliError> {
+pub fn line(guest: &GuestSpec, idle: Idle) -> Result<String, CliError> {
     let gateway = guest
-        .gw
+        .gateway
         .or_else(|| guest.ip.is_none().then_some(DEFAULT_GATEWAY));
     let ours = [
         Some(("ip", guest.ip.unwrap_or(DEFAULT_IP).to_string())),
@@ -68,7 +68,7 @@ pub fn line(guest: &GuestArgs, idle: Idle) -> Result<String, CliError> {
 /// # Errors
 ///
 /// As [`line`].
-pub fn sockets_line(guest: &GuestArgs) -> Result<String, CliError> {
+pub fn sockets_line(guest: &GuestSpec) -> Result<String, CliError> {
     let ((address, prefix), gateway) = static_network(guest);
     let ours = [
         Some(("ip", format!("{address}/{prefix}"))),
@@ -85,7 +85,7 @@ type Argument = (&'static str, String);
 
 /// Returns the frequency of the guest's time stamp counter in kHz, as far as it is known here. It
 /// runs like this host's, under TCG as under KVM, unless KVM is told to scale it; then the guest finds KVM's own word for it (CPUID leaf 0x4000_0010).
-pub fn guest_tsc_khz(guest: &GuestArgs) -> Option<u32> {
+pub fn guest_tsc_khz(guest: &GuestSpec) -> Option<u32> {
     let is_scaled = |model: &String| model.contains("tsc-frequency");
     if guest.cpu.as_ref().is_some_and(is_scaled) {
         return None;
@@ -93,26 +93,26 @@ pub fn guest_tsc_khz(guest: &GuestArgs) -> Option<u32> {
     tsc::khz()
 }
 
-fn tsc_khz(guest: &GuestArgs) -> Option<Argument> {
+fn tsc_khz(guest: &GuestSpec) -> Option<Argument> {
     guest_tsc_khz(guest).map(|khz| (TSC_KHZ, khz.to_string()))
 }
 
-fn log(guest: &GuestArgs) -> Option<Argument> {
+fn log(guest: &GuestSpec) -> Option<Argument> {
     guest.log.map(|level| ("log", level.name().to_owned()))
 }
 
 /// Our arguments, and then the user's own, which replace ours of the same name.
-fn joined(guest: &GuestArgs, ours: &[Option<Argument>]) -> Result<String, CliError> {
+fn joined(guest: &GuestSpec, ours: &[Option<Argument>]) -> Result<String, CliError> {
     let is_replaced = |name: &str| {
         let is_named = |argument: &String| argument.split('=').next() == Some(name);
-        guest.boot_arg.iter().any(is_named)
+        guest.boot_args.iter().any(is_named)
     };
     let line = ours
         .iter()
         .flatten()
         .filter(|(name, _)| !is_replaced(name))
         .map(|(name, value)| format!("{name}={value}"))
-        .chain(guest.boot_arg.iter().cloned())
+        .chain(guest.boot_args.iter().cloned())
         .collect::<Vec<_>>()
         .join(" ");
     if line.len() > MAX_LEN {
@@ -146,13 +146,13 @@ mod tests {
         line(&guest_of(options), Idle::Spin)
     }
 
-    fn guest_of(options: &str) -> GuestArgs {
+    fn guest_of(options: &str) -> GuestSpec {
         let words = ["fathom", "serve"].into_iter();
         match Cli::try_parse_from(words.chain(options.split_whitespace()))
             .unwrap()
             .command
         {
-            Command::Serve(args) => args.guest,
+            Command::Serve(args) => args.guest.spec(),
             other => panic!("{other:?}"),
         }
     }

@@ -3,14 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use super::CliError;
-use super::args::GuestArgs;
 use super::boot_args::{self, Idle};
 use super::interrupt::Interrupt;
 use super::progress::Bar;
 use crate::experiment::progress::{Stage, StageMonitor as _};
 use crate::files::{Destination, is_trusted};
 use crate::machine::{Config, MIN_MEMORY_MIB, Machine, MachineError, Netdev};
-use crate::sut::BootImage;
+use crate::sut::{BootImage, GuestSpec};
 
 /// The image's name among what is built.
 const IMAGE: &str = "fathom.elf";
@@ -60,12 +59,12 @@ fn built_in(ours: Option<&Path>, here: &Path, name: &str) -> Result<PathBuf, Cli
 /// # Errors
 ///
 /// [`CliError::Usage`] if its boot arguments can't be handed over, else as [`built`].
-pub fn hermit(guest: &GuestArgs, idle: Idle) -> Result<BootImage, CliError> {
+pub fn hermit(guest: &GuestSpec, idle: Idle) -> Result<BootImage, CliError> {
     Ok(BootImage {
         image: image(guest.image.as_deref())?,
         initrd: None,
         boot_args: boot_args::line(guest, idle)?,
-        memory_mib: guest.memory.unwrap_or(MIN_MEMORY_MIB),
+        memory_mib: guest.memory_mib.unwrap_or(MIN_MEMORY_MIB),
         modern_device: false,
     })
 }
@@ -76,7 +75,7 @@ pub fn hermit(guest: &GuestArgs, idle: Idle) -> Result<BootImage, CliError> {
 ///
 /// [`CliError::Interrupted`] on Ctrl-C, else what was in the way.
 pub fn boot(
-    guest: &GuestArgs,
+    guest: &GuestSpec,
     bootable: BootImage,
     netdev: Netdev,
     console_log: Destination,
@@ -88,7 +87,7 @@ pub fn boot(
 /// The machine that the options describe.
 #[must_use]
 pub fn config(
-    guest: &GuestArgs,
+    guest: &GuestSpec,
     bootable: BootImage,
     netdev: Netdev,
     console_log: Destination,

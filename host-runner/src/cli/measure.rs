@@ -4,11 +4,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::CliError;
-use super::args::ValidityArgs;
 use super::interrupt::Interrupt;
 use super::progress::Bar;
 use crate::clock;
 use crate::doctor::busy::{Busy, Times};
+use crate::experiment::Validity;
 use crate::experiment::progress::{Stage, StageMonitor as _};
 use crate::host::activity::{HostActivity, Observed};
 use crate::host::thread::CpuUse;
@@ -92,7 +92,7 @@ pub struct Conditions<'a> {
     /// The service's threads that are observed.
     pub threads: Threads,
     /// Requirements that the result has to meet, and the time to wait for a quiet host.
-    pub validity: ValidityArgs,
+    pub validity: Validity,
     /// The CPUs and processes whose activity is recorded.
     pub observed: Option<&'a Observed>,
     /// Tells of Ctrl-C.
@@ -120,7 +120,7 @@ pub fn measure<E: Into<CliError>>(
     let mut recorder = Recorder::new(plan);
     let times = Times::now();
     let own_threads_ns = || own_threads().map(|it| it.ran_ns);
-    let quiet = quiet::wait(clock::now_ns, validity.quiet_ns(), own_threads_ns, || {
+    let quiet = quiet::wait(clock::now_ns, validity.quiet_ns, own_threads_ns, || {
         interrupt.is_set()
     });
     let floor = quiet.floor;
@@ -200,7 +200,7 @@ pub fn measure<E: Into<CliError>>(
         warmup_settled: settle_ns.map(|_| warmed.is_settled),
         busy,
         host_activity,
-        policy: validity.policy(),
+        policy: validity.policy,
         stalls,
     }
 }
@@ -287,17 +287,15 @@ mod tests {
     use crate::link::{LinkError, Received, Sent};
     use crate::load::{Limit, Mode};
     use crate::machine::{Hint, MachineError};
-    use crate::stats::Needs;
 
     fn conditions(interrupt: &Interrupt) -> Conditions<'_> {
         Conditions {
             settle_ns: None,
             boot_id: Some(7),
             threads: Threads::default(),
-            validity: ValidityArgs {
-                needs: Needs::default(),
-                strict: false,
-                quiet: Duration::ZERO,
+            validity: Validity {
+                policy: Policy::default(),
+                quiet_ns: 0,
             },
             observed: None,
             interrupt,

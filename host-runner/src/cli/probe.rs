@@ -44,13 +44,14 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
     };
     let from = client.bind.as_ref().map(|bind| bind.ip);
     let peer = address::resolve(&args.address, client.interface.as_deref(), from)?;
+    let (host, validity) = (args.host.spec(), args.validity.spec());
     let interrupt = Interrupt::watch()?;
     let (mut link, path_mtu) = connect(client, peer)?;
     check_payload(&plan, peer, path_mtu)?;
     let mut asked = contact::make(link.as_mut(), peer, &plan, &interrupt)?;
-    let turn = turn::take(&args.host, &interrupt)?;
+    let turn = turn::take(&host, &interrupt)?;
     let output = Output::prepare(&args.output)?;
-    let awake = Awake::ask(args.host.host_idle);
+    let awake = Awake::ask(host.idle);
     let environment = Environment {
         host_idle: Some(awake.to_string()),
         ..Environment::now()
@@ -75,7 +76,7 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
             settle_ns: None,
             boot_id: None,
             threads: Threads::default(),
-            validity: args.validity,
+            validity,
             observed: None,
             interrupt: &interrupt,
         };

@@ -2,57 +2,48 @@
 
 use std::path::Path;
 
-use super::args::RunArgs;
 use super::boot_args::{self, Idle};
-use super::values::Ip;
 use super::{CliError, linux, machine, sockets};
 use crate::link::{Family, LinkKind};
+use crate::load::Plan;
 use crate::machine::VhostChoice;
 use crate::record::Image;
 use crate::sut::LinkChoice;
-use crate::sut::{BootImage, SystemKind};
+use crate::sut::address::Ip;
+use crate::sut::{BootImage, SystemKind, SystemSpec};
 
-/// Options that don't go together, with the target or at all.
+/// Checks that the options go together, with the target and at all.
 ///
 /// # Errors
 ///
 /// [`CliError::Usage`] for the first that doesn't.
-pub fn check(args: &RunArgs) -> Result<(), CliError> {
-    boot_args::line(&args.hermit(), Idle::Spin)?;
-    args.load.plan()?.check_packet(family(args), None)?;
-    let way = way(args);
-    let problem = way.incompatibility(args.target()).or(match way {
-        LinkChoice::Link(LinkKind::User) if args.ipv6 => {
+pub fn check(system: &SystemSpec, plan: &Plan) -> Result<(), CliError> {
+    let guest = &system.guest;
+    boot_args::line(guest, Idle::Spin)?;
+    plan.check_packet(system.family, None)?;
+    let link = system.link;
+    let problem = link.incompatibility(system.kind).or(match link {
+        LinkChoice::Link(LinkKind::User) if system.family == Family::V6 => {
             Some("QEMU's user network forwards no IPv6: use `--ipv6` with another link")
         }
         LinkChoice::Link(LinkKind::User) | LinkChoice::Loopback => None,
-        LinkChoice::Link(_) if args.guest.ip == Some(Ip::Dhcp) => {
+        LinkChoice::Link(_) if guest.ip == Some(Ip::Dhcp) => {
             Some("there is no DHCP server on this link: use `--ip dhcp` with `--link user`")
         }
-        LinkChoice::Link(_) if args.guest.host_port != 0 => {
+        LinkChoice::Link(_) if guest.host_port != 0 => {
             Some("this link has no host port: use `--host-port` with `--link user`")
         }
         LinkChoice::Link(_) => None,
     });
-    let is_native = matches!(args.target(), SystemKind::LinuxHost | SystemKind::Null);
-    let problem = problem.or(match way {
-        _ if args.guest.vhost != VhostChoice::On => None,
+    let is_native = matches!(system.kind, SystemKind::LinuxHost | SystemKind::Null);
+    let problem = problem.or(match link {
+        _ if guest.vhost != VhostChoice::On => None,
         LinkChoice::Link(LinkKind::Tap) if !is_native => None,
         _ => Some("vhost-net serves a guest on a tap device: use `--vhost on` with `--link tap`"),
     });
     problem.map_or(Ok(()), |problem| Err(CliError::Usage(problem)))?;
-    sockets::check(args)?;
-    linux::check(args)
-}
-
-/// The way to the service: the one asked for, else the best that needs no privilege.
-pub(super) fn way(args: &RunArgs) -> LinkChoice {
-    args.link.unwrap_or(LinkChoice::best(args.target()))
-}
-
-/// The address family to measure over.
-pub(super) fn family(args: &RunArgs) -> Family {
-    if args.ipv6 { Family::V6 } else { Family::V4 }
+    sockets::check(system)?;
+    linux::check(system)
 }
 
 /// What is to be started, all parts found.
@@ -72,16 +63,16 @@ pub enum Recipe {
 }
 
 impl Recipe {
-    /// Finds the parts of what `args` ask for; what has to be made of them goes to `scratch`.
+    /// Finds the parts of `system`; what has to be made of them goes to `scratch`.
     ///
     /// # Errors
     ///
     /// [`CliError`] if one is missing.
-    pub fn find(args: &RunArgs, scratch: &Path) -> Result<Self, CliError> {
-        let bootable = match args.target() {
-            SystemKind::Hermit => machine::hermit(&args.hermit(), Idle::Spin)?,
-            SystemKind::HermitSockets => sockets::guest(&args.guest)?,
-            SystemKind::LinuxGuest => linux::guest(args, scratch)?,
+    pub fn find(system: &SystemSpec, scratch: &Path) -> Result<Self, CliError> {
+        let bootable = match system.kind {
+            SystemKind::Hermit => machine::hermit(&system.guest, Idle::Spin)?,
+            SystemKind::HermitSockets => sockets::guest(&system.guest)?,
+            SystemKind::LinuxGuest => linux::guest(system, scratch)?,
             SystemKind::LinuxHost => return Ok(Self::Host),
             SystemKind::Null => return Ok(Self::Thread),
         };
@@ -98,7 +89,6 @@ mod tests {
     use clap::Parser as _;
 
     use super::super::{Cli, Command};
-    use super::*;
 
     #[test]
     fn vhost_net_is_for_guests_on_a_tap_device() {
@@ -108,7 +98,7 @@ mod tests {
                 .unwrap()
                 .command
             {
-                Command::Run(args) => check(&args),
+                Command::Run(args) => args.spec(),
                 other => panic!("{other:?}"),
             }
         };
@@ -133,7 +123,7 @@ mod tests {
                     .unwrap()
                     .command
                 {
-                    Command::Run(args) => check(&args),
+                    Command::Run(args) => args.spec(),
                     other => panic!("{other:?}"),
                 }
             };

@@ -103,7 +103,7 @@ impl Service<'_> {
     ///
     /// [`CliError`] if it can't be booted, [`CliError::Interrupted`] on Ctrl-C.
     fn boot(&mut self) -> Result<Machine, CliError> {
-        let guest = &self.args.guest;
+        let guest = self.args.guest.spec();
         // The machine's port is all that is wanted of the link: clients bring their own sockets.
         let (mut netdev, _) = link::prepare(link::Options {
             kind: LinkKind::User,
@@ -117,8 +117,8 @@ impl Service<'_> {
             *host_addr = self.args.host_addr;
         }
         let machine = machine::boot(
-            guest,
-            machine::hermit(guest, Idle::Nap)?,
+            &guest,
+            machine::hermit(&guest, Idle::Nap)?,
             netdev,
             self.console_log.into(),
             self.interrupt,

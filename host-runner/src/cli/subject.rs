@@ -3,15 +3,14 @@
 use std::fs;
 use std::net::{Ipv6Addr, SocketAddr};
 
-use super::args::RunArgs;
-use super::args::ValidityArgs;
 use super::floor::Floor;
 use super::generator;
 use super::interrupt::Interrupt;
 use super::measure::{Conditions, Measured, measure};
 use super::null::Null;
-use super::recipe::{Recipe, family, way};
+use super::recipe::Recipe;
 use super::{CliError, linux, machine};
+use crate::experiment::Validity;
 use crate::files::Destination;
 use crate::host::activity::Observed;
 use crate::host::assignment::{Assignment, Cpus};
@@ -23,7 +22,7 @@ use crate::machine::{Machine, Placement, Vhost, Work};
 use crate::record::run::{GuestCounters, Losses, Sent};
 use crate::record::{Environment, Image, Run, Setting};
 use crate::sut::LinkChoice;
-use crate::sut::{BootImage, SystemKind};
+use crate::sut::{BootImage, GuestSpec, SystemKind, SystemSpec};
 
 mod footprint;
 mod service;
@@ -48,75 +47,82 @@ pub struct Subject {
     wait_rule: WaitRule,
     /// Outcome of locking this program's memory; the error is the reason, in words.
     instrument_lock: Result<(), String>,
-    /// Requirements that its measurements have to meet.
-    validity: ValidityArgs,
     /// Choice between the host's kernel and QEMU for the guest's rings, on link `tap`.
     vhost: Option<Vhost>,
     /// The service's CPU, if this side polls memory that it shares with it.
     shared_cpu: Option<usize>,
 }
 
+/// Conditions of a start.
+pub struct Start<'a> {
+    /// The system to start.
+    pub system: &'a SystemSpec,
+    /// The mode of the load that it is measured by first, which decides its placement.
+    pub mode: Mode,
+    /// The CPUs to take, if there are two.
+    pub assignment: Option<Assignment>,
+    /// Destination of what a guest or a process prints.
+    pub console_log: Destination,
+    /// Use of the first request, before anything else; one that is asked counts as warm-up.
+    pub first: FirstRequest,
+}
+
 impl Subject {
-    /// Starts what `args` ask for on the CPUs of `assignment` and opens the link; what a guest or process
-    /// prints goes to `console_log`. A first request may be asked before anything else, and counts as warm-up.
+    /// Starts what `start` says and opens the link.
     ///
     /// # Errors
     ///
     /// [`CliError::Interrupted`] on Ctrl-C, else what was in the way.
     pub fn start(
-        args: &RunArgs,
-        assignment: Option<Assignment>,
+        start: Start<'_>,
         recipe: Recipe,
-        console_log: Destination,
-        first: FirstRequest,
         interrupt: &Interrupt,
     ) -> Result<Self, CliError> {
         match recipe {
-            Recipe::Guest { bootable, image } => {
-                let boot = (bootable, image);
-                Self::guest(args, assignment, boot, console_log, first, interrupt)
-            }
-            Recipe::Host => Self::host(args, assignment, console_log, first, interrupt),
-            Recipe::Thread => Self::thread(args, assignment),
+            Recipe::Guest { bootable, image } => Self::guest(start, (bootable, image), interrupt),
+            Recipe::Host => Self::host(start, interrupt),
+            Recipe::Thread => Self::thread(start.system, start.assignment),
         }
     }
 
     fn guest(
-        args: &RunArgs,
-        assignment: Option<Assignment>,
+        start: Start<'_>,
         (bootable, image): (BootImage, Image),
-        console_log: Destination,
-        first: FirstRequest,
         interrupt: &Interrupt,
     ) -> Result<Self, CliError> {
+        let Start {
+            system,
+            mode,
+            assignment,
+            console_log,
+            first,
+        } = start;
+        let guest = &system.guest;
         let image_bytes = bootable.bytes();
         let memory_bytes = u64::from(bootable.memory_mib) << 20;
-        let way = way(args);
-        let LinkChoice::Link(kind) = way else {
-            let problem = way.incompatibility(args.target()).unwrap_or_default();
+        let LinkChoice::Link(kind) = system.link else {
+            let problem = system.link.incompatibility(system.kind).unwrap_or_default();
             return Err(CliError::Usage(problem));
         };
-        let vhost = vhost_for(kind, args)?;
+        let vhost = vhost_for(kind, guest)?;
         let (netdev, opener) = link::prepare(link::Options {
             kind,
-            family: family(args),
-            host_port: args.guest.host_port,
-            guest_port: args.guest.port,
-            pcap: args.guest.pcap.clone(),
+            family: system.family,
+            host_port: guest.host_port,
+            guest_port: guest.port,
+            pcap: guest.pcap.clone(),
             vhost: vhost.as_ref().is_some_and(|vhost| vhost.is_on),
         })?;
-        let mut machine = machine::boot(&args.guest, bootable, netdev, console_log, interrupt)?;
+        let mut machine = machine::boot(guest, bootable, netdev, console_log, interrupt)?;
         let vhost = match vhost {
             Some(vhost) if vhost.is_on => {
                 let has_started = machine.vhost_has_started();
-                Some(vhost.confirm(args.guest.vhost, has_started)?)
+                Some(vhost.confirm(guest.vhost, has_started)?)
             }
             vhost => vhost,
         };
         let mut link = opener.open(&machine)?;
         let first_reply_ns = first.reply_ns(link.as_mut(), machine.started_at_ns(), interrupt);
-        // What a sweep begins with is another mode than that of its steps: the plan knows.
-        let mode = args.load.plan()?.mode;
         let placed_for = is_placed(kind, mode).then(|| work(kind, mode));
         let placement = if let Some(work) = placed_for {
             machine.place(work, assignment.as_ref())
@@ -126,9 +132,9 @@ impl Subject {
         let ready = machine.ready();
         Ok(Self {
             setting: Setting {
-                target: args.target().name().to_owned(),
-                responder: responder(args),
-                address: address(args, &machine).to_string(),
+                target: system.kind.name().to_owned(),
+                responder: system.responder.map(|it| it.name().to_owned()),
+                address: address(system.family, &machine).to_string(),
                 link: link.name().to_owned(),
                 accel: Some(machine.accel().name().to_owned()),
                 boot_ms: Some(machine.boot_host_ns() as f64 / 1e6),
@@ -136,7 +142,6 @@ impl Subject {
                 placement: Some(placement.of(VIRTUAL_CPU)),
             },
             boot_id: ready.boot_id,
-            validity: args.validity,
             footprint: Footprint {
                 first_reply_ns,
                 image_bytes,
@@ -158,21 +163,22 @@ impl Subject {
         })
     }
 
-    fn host(
-        args: &RunArgs,
-        assignment: Option<Assignment>,
-        log: Destination,
-        first: FirstRequest,
-        interrupt: &Interrupt,
-    ) -> Result<Self, CliError> {
-        let (host, mut link) = linux::host(args, way(args), log, interrupt)?;
+    fn host(start: Start<'_>, interrupt: &Interrupt) -> Result<Self, CliError> {
+        let Start {
+            system,
+            mode: _,
+            assignment,
+            console_log,
+            first,
+        } = start;
+        let (host, mut link) = linux::host(system, console_log, interrupt)?;
         let address = host.address();
         let first_reply_ns = first.reply_ns(link.as_mut(), host.started_at_ns(), interrupt);
         let placement = host.place(assignment.as_ref());
         Ok(Self {
             setting: Setting {
-                target: args.target().name().to_owned(),
-                responder: responder(args),
+                target: system.kind.name().to_owned(),
+                responder: system.responder.map(|it| it.name().to_owned()),
                 address: address.to_string(),
                 link: link.name().to_owned(),
                 accel: None,
@@ -181,7 +187,6 @@ impl Subject {
                 placement: Some(placement.of("the responder")),
             },
             boot_id: host.ready().boot_id,
-            validity: args.validity,
             footprint: Footprint {
                 first_reply_ns,
                 image_bytes: fs::metadata(linux::responder()?).ok().map(|it| it.len()),
@@ -198,8 +203,8 @@ impl Subject {
         })
     }
 
-    fn thread(args: &RunArgs, assignment: Option<Assignment>) -> Result<Self, CliError> {
-        let null = Null::start(way(args), assignment.as_ref())?;
+    fn thread(system: &SystemSpec, assignment: Option<Assignment>) -> Result<Self, CliError> {
+        let null = Null::start(system.link, assignment.as_ref())?;
         Ok(Self {
             setting: Setting {
                 target: SystemKind::Null.name().to_owned(),
@@ -212,7 +217,6 @@ impl Subject {
                 placement: Some(null.placement.of("the answering thread")),
             },
             boot_id: BOOT_ID,
-            validity: args.validity,
             footprint: Footprint::default(),
             cpus: null.placement.cpus(),
             wait_rule: wait_rule(&null.placement),
@@ -249,6 +253,7 @@ impl Subject {
     pub fn measure(
         &mut self,
         plan: &Plan,
+        validity: Validity,
         settle_ns: Option<u64>,
         interrupt: &Interrupt,
     ) -> (Run, Measured) {
@@ -268,7 +273,7 @@ impl Subject {
             settle_ns,
             boot_id: Some(self.boot_id),
             threads: self.service.threads(self.link.is_polled()),
-            validity: self.validity,
+            validity,
             observed: Some(&observed),
             interrupt,
         };
@@ -355,8 +360,7 @@ const VIRTUAL_CPU: &str = "the virtual CPU";
 /// # Errors
 ///
 /// [`CliError::NoVhost`] if it is to be the host's kernel, which can't.
-pub fn vhost_for(kind: LinkKind, args: &RunArgs) -> Result<Option<Vhost>, CliError> {
-    let guest = &args.guest;
+pub fn vhost_for(kind: LinkKind, guest: &GuestSpec) -> Result<Option<Vhost>, CliError> {
     match kind {
         LinkKind::Tap => Ok(Some(Vhost::decide(guest.vhost, guest.pcap.is_some())?)),
         LinkKind::User | LinkKind::Unix | LinkKind::VhostUser => Ok(None),
@@ -391,15 +395,9 @@ const fn work(link: LinkKind, mode: Mode) -> Work {
     }
 }
 
-/// The responder's mode, where there is a responder.
-fn responder(args: &RunArgs) -> Option<String> {
-    args.responder()
-        .map(|responder| responder.name().to_owned())
-}
-
-fn address(args: &RunArgs, machine: &Machine) -> SocketAddr {
+fn address(family: Family, machine: &Machine) -> SocketAddr {
     let ready = machine.ready();
-    match (machine.host_port(), family(args), ready.ip) {
+    match (machine.host_port(), family, ready.ip) {
         (Some(port), _, _) => SocketAddr::from(([127, 0, 0, 1], port)),
         (None, Family::V6, _) | (None, _, None) => {
             let any = Ipv6Addr::UNSPECIFIED;

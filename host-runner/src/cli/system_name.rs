@@ -11,7 +11,7 @@ use crate::sut::{Responder, SystemKind};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SystemName {
     /// Target that the name stands for.
-    pub target: SystemKind,
+    pub kind: SystemKind,
     /// Responder that stands after the colon, if any.
     pub responder: Option<Responder>,
 }
@@ -21,7 +21,7 @@ impl SystemName {
     /// the one named, if any.
     #[must_use]
     pub fn responder_or(&self, otherwise: Option<Responder>) -> Option<Responder> {
-        match self.target {
+        match self.kind {
             SystemKind::Hermit | SystemKind::HermitSockets | SystemKind::Null => self.responder,
             SystemKind::LinuxGuest | SystemKind::LinuxHost => {
                 Some(self.responder.or(otherwise).unwrap_or_default())
@@ -33,7 +33,7 @@ impl SystemName {
 impl From<SystemKind> for SystemName {
     fn from(target: SystemKind) -> Self {
         Self {
-            target,
+            kind: target,
             responder: None,
         }
     }
@@ -69,13 +69,16 @@ impl FromStr for SystemName {
             }
             None => None,
         };
-        Ok(Self { target, responder })
+        Ok(Self {
+            kind: target,
+            responder,
+        })
     }
 }
 
 impl fmt::Display for SystemName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.target.name())?;
+        f.write_str(self.kind.name())?;
         match self.responder {
             Some(responder) => write!(f, ":{}", responder.name()),
             None => Ok(()),
@@ -88,7 +91,7 @@ mod tests {
     use clap::Parser as _;
 
     use super::super::args::RunArgs;
-    use super::super::{Cli, Command, recipe};
+    use super::super::{Cli, Command};
     use super::*;
 
     fn run_args(line: &str) -> Result<RunArgs, clap::Error> {
@@ -100,9 +103,7 @@ mod tests {
     }
 
     fn responder(line: &str) -> Option<Responder> {
-        let args = run_args(line).unwrap();
-        recipe::check(&args).unwrap();
-        args.responder()
+        run_args(line).unwrap().spec().unwrap().system.responder
     }
 
     /// A name that a report has can be given to `--target` as it is.
@@ -118,7 +119,7 @@ mod tests {
             "null",
         ] {
             let args = run_args(&format!("--target {name}")).unwrap();
-            recipe::check(&args).unwrap();
+            args.spec().unwrap();
             assert_eq!(args.name.to_string(), name);
         }
         assert_eq!(
@@ -127,7 +128,12 @@ mod tests {
         );
         let af_xdp = responder("--target linux-host:af_xdp --link tap");
         assert_eq!(af_xdp, Some(Responder::AfXdp));
-        assert!(recipe::check(&run_args("--target linux-guest:af_xdp").unwrap()).is_err());
+        assert!(
+            run_args("--target linux-guest:af_xdp")
+                .unwrap()
+                .spec()
+                .is_err()
+        );
     }
 
     #[test]
@@ -138,12 +144,18 @@ mod tests {
             "--boot-arg path=reflector --boot-arg path=smoltcp",
         ] {
             assert_eq!(responder(line), Some(Responder::Smoltcp), "{line}");
-            let told = run_args(line).unwrap().hermit().boot_arg;
+            let told = run_args(line)
+                .unwrap()
+                .spec()
+                .unwrap()
+                .system
+                .guest
+                .boot_args;
             assert_eq!(told.last().map(String::as_str), Some("path=smoltcp"));
         }
         assert_eq!(responder("--boot-arg path=reflector"), None);
         let args = run_args("--target hermit:smoltcp --boot-arg path=reflector").unwrap();
-        assert_eq!(recipe::check(&args).unwrap_err().exit_code(), 2);
+        assert_eq!(args.spec().unwrap_err().exit_code(), 2);
     }
 
     #[test]
@@ -157,7 +169,7 @@ mod tests {
         assert_eq!(responder("--target linux-guest"), Some(Responder::Blocking));
         assert_eq!(responder(""), None);
         let args = run_args("--target linux-guest:busy --responder blocking").unwrap();
-        let error = recipe::check(&args).unwrap_err();
+        let error = args.spec().unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert!(
             error.to_string().contains("leave one of them out"),

@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn the_defaults_are_the_documented_ones() {
         let args = run_args("");
-        assert_eq!((args.target(), args.link), (SystemKind::Hermit, None));
+        assert_eq!((args.name.kind, args.link), (SystemKind::Hermit, None));
         assert_eq!((args.guest.memory, args.guest.port), (None, 9000));
         let plan = args.load.plan().unwrap();
         assert_eq!((plan.mode, plan.payload_len), (Mode::Closed, 64));

@@ -6,17 +6,14 @@ use std::time::Duration;
 use clap::Args;
 
 use super::super::CliError;
-use super::super::args::{
-    GuestArgs, HostArgs, LinuxArgs, LoadArgs, OutputArgs, RunArgs, ValidityArgs,
-};
-use super::super::system_name::SystemName;
+use super::super::args::{GuestArgs, HostArgs, LoadArgs, OutputArgs, ValidityArgs};
 use super::super::values::duration;
 use super::contender::Contender;
 use super::loops::Loops;
-use crate::link::LinkKind;
+use crate::link::{Family, LinkKind};
 use crate::machine::VhostChoice;
 use crate::sut::LinkChoice;
-use crate::sut::SystemKind;
+use crate::sut::{LinuxSpec, Responder, SystemKind, SystemSpec};
 
 /// `fathom compare`. What a preset says, such as that of `make compare`, can be said again after it: the
 /// last word holds.
@@ -102,7 +99,7 @@ impl CompareArgs {
             Some("a comparison puts one load on all targets: leave out `--sweep`")
         } else if self.guest.pcap.is_some() {
             Some("a comparison captures nothing: leave out `--pcap`")
-        } else if self.guest.path().is_some() {
+        } else if self.guest.spec().answer_path().is_some() {
             Some(
                 "a comparison names who answers with the target: `--targets hermit,hermit:smoltcp`",
             )
@@ -117,48 +114,40 @@ impl CompareArgs {
         )
     }
 
-    /// What `fathom run` would be told, to measure `contender` over `way`.
+    /// Returns the system that `contender` over `link` stands for, with the options that mean something to it.
     #[must_use]
-    pub fn run_args(&self, contender: Contender, way: LinkChoice) -> RunArgs {
-        let is_linux_guest = contender.target == SystemKind::LinuxGuest;
-        let mut guest = self.guest.clone();
-        if contender.target != SystemKind::Hermit {
+    pub fn system(&self, contender: Contender, link: LinkChoice) -> SystemSpec {
+        let kind = contender.target;
+        let mut guest = self.guest.spec();
+        if kind != SystemKind::Hermit {
             // These are the unikernel's.
             guest.image = None;
-            guest.boot_arg.clear();
+            guest.boot_args.clear();
         }
-        if !matches!(
-            contender.target,
-            SystemKind::Hermit | SystemKind::HermitSockets
-        ) {
+        if !matches!(kind, SystemKind::Hermit | SystemKind::HermitSockets) {
             guest.log = None;
         }
-        let is_native = matches!(contender.target, SystemKind::LinuxHost | SystemKind::Null);
-        if is_native || way != LinkChoice::Link(LinkKind::Tap) {
+        let is_native = matches!(kind, SystemKind::LinuxHost | SystemKind::Null);
+        if is_native || link != LinkChoice::Link(LinkKind::Tap) {
             guest.vhost = VhostChoice::default();
         }
-        RunArgs {
-            name: SystemName {
-                target: contender.target,
-                responder: contender.responder,
+        if contender.responder == Some(Responder::Smoltcp) {
+            guest = guest.answered_by_smoltcp();
+        }
+        let linux = match kind {
+            SystemKind::LinuxGuest => LinuxSpec {
+                kernel: self.kernel.clone(),
+                modules: self.modules.clone(),
             },
-            link: Some(way),
-            ipv6: false,
-            load: LoadArgs {
-                // What is measured first; the rate of what follows is not the first loop's.
-                rate: self.load.rate.filter(|_| self.load.mode.is_some()),
-                arrivals: self.load.arrivals.filter(|_| self.load.mode.is_some()),
-                ..self.load.clone()
-            },
-            validity: self.validity,
-            output: self.output.clone(),
-            linux: LinuxArgs {
-                responder: None,
-                kernel: self.kernel.clone().filter(|_| is_linux_guest),
-                modules: self.modules.clone().filter(|_| is_linux_guest),
-            },
-            host: self.host,
+            _ => LinuxSpec::default(),
+        };
+        SystemSpec {
+            kind,
+            responder: contender.responder,
+            link,
+            family: Family::V4,
             guest,
+            linux,
         }
     }
 }

@@ -46,7 +46,7 @@ impl FromStr for Contender {
     fn from_str(text: &str) -> Result<Self, String> {
         let name: SystemName = text.parse()?;
         Ok(Self {
-            target: name.target,
+            target: name.kind,
             responder: name.responder_or(None),
             copy: 1,
         })

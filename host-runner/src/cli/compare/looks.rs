@@ -6,11 +6,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::super::CliError;
-use super::super::args::RunArgs;
 use super::super::boot_args;
 use super::super::interrupt::Interrupt;
 use super::super::machine;
-use super::super::recipe::{self, Recipe};
+use super::super::recipe::Recipe;
 use super::super::say::say;
 use super::super::subject::vhost_for;
 use super::args::CompareArgs;
@@ -27,7 +26,7 @@ use crate::link::{self, Family, LinkKind};
 use crate::machine::{AccelChoice, Config, Machine, Work};
 use crate::record::Why;
 use crate::sut::LinkChoice;
-use crate::sut::{BootImage, SystemKind, command_line};
+use crate::sut::{BootImage, SystemKind, SystemSpec, command_line};
 
 /// How long a look may take, its boot included: ten times what it takes on two cores at rest.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -140,11 +139,11 @@ impl Looks {
                 continue;
             }
             let patience = left.map_or(PATIENCE, |left| left.min(PATIENCE));
-            let mut run_args = args.run_args(look.contender, LinkChoice::Link(look.link));
-            run_args.guest.accel = accel;
+            let mut system = args.system(look.contender, LinkChoice::Link(look.link));
+            system.guest.accel = accel;
             let mut sight = Sight::default();
             let outcome = on_a_thread(|| {
-                let mut place = Place::new(&run_args, *look, patience, interrupt)?;
+                let mut place = Place::new(&system, args, *look, patience, interrupt)?;
                 place.look(&mut sight)
             });
             self.0.push((*look, sight));
@@ -206,35 +205,35 @@ struct Place<'a> {
 
 impl<'a> Place<'a> {
     fn new(
-        args: &RunArgs,
+        system: &SystemSpec,
+        args: &CompareArgs,
         look: Look,
         patience: Duration,
         interrupt: &'a Interrupt,
     ) -> Result<Self, CliError> {
         let deadline = Instant::now() + patience;
-        recipe::check(args)?;
         let scratch = files::scratch().map_err(|source| CliError::Setup {
             what: "a scratch directory",
             source,
         })?;
         let file = |name: &str| -> PathBuf { scratch.path().join(name) };
-        let Recipe::Guest { bootable, .. } = Recipe::find(args, scratch.path())? else {
+        let Recipe::Guest { bootable, .. } = Recipe::find(system, scratch.path())? else {
             return Err(CliError::Usage("there is no guest to look into"));
         };
         let (netdev, opener) = link::prepare(link::Options {
             kind: look.link,
             family: Family::V4,
             host_port: 0,
-            guest_port: args.guest.port,
+            guest_port: system.guest.port,
             pcap: None,
-            vhost: vhost_for(look.link, args)?.is_some_and(|it| it.is_on),
+            vhost: vhost_for(look.link, &system.guest)?.is_some_and(|it| it.is_on),
         })?;
         let bootable = if look.counts() {
             with_clock(bootable, look.contender.target)
         } else {
             bootable
         };
-        let plain = machine::config(&args.guest, bootable, netdev, file("console.log").into());
+        let plain = machine::config(&system.guest, bootable, netdev, file("console.log").into());
         let config = Config {
             ready_timeout: patience,
             ..plain
@@ -252,7 +251,7 @@ impl<'a> Place<'a> {
         let mut machine = machine::boot_as(config, interrupt)?;
         let link = opener.open(&machine)?;
         if look.link.is_polled() {
-            machine.place(Work::Polls, args.host.assignment()?.as_ref());
+            machine.place(Work::Polls, args.host.spec().assignment()?.as_ref());
         }
         Ok(Self {
             look,

@@ -51,14 +51,15 @@ use time::Time;
 /// measured is written all the same.
 pub fn run(args: &CompareArgs) -> Result<(), CliError> {
     let loops = args.loops()?;
-    let (combinations, skipped) = schedule::combinations(args);
+    let host = args.host.spec();
+    let (combinations, skipped) = schedule::combinations(args, loops.first());
     if combinations.is_empty() {
         let reasons = Skipped::lines(&skipped);
         return Err(CliError::NothingToCompare { reasons });
     }
-    let assignment = args.host.assignment_with_warning()?;
+    let assignment = turn::assignment(&host)?;
     let interrupt = Interrupt::watch()?;
-    let turn = turn::take(&args.host, &interrupt)?;
+    let turn = turn::take(&host, &interrupt)?;
     let output = Output::prepare(&args.output)?;
     let deadline = args.within.map(|within| Instant::now() + within);
     for skipped in Skipped::lines(&skipped) {
@@ -84,6 +85,7 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
     let session = Session {
         loops: &loops,
         settle_ns: as_ns(args.settle),
+        validity: args.validity.spec(),
         retries: args.retries,
         time: RefCell::new(Time::new(
             for_rounds,
@@ -95,7 +97,7 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
         interrupt: &interrupt,
         assignment,
     };
-    let awake = Awake::ask(args.host.host_idle);
+    let awake = Awake::ask(host.idle);
     let modes = loops.names();
     let mut ledger = Ledger::new(&combinations, &modes, skipped, args.repeat);
     ledger.environment().host_idle = Some(awake.to_string());

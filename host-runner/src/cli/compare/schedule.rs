@@ -64,9 +64,9 @@ impl Combination {
     }
 }
 
-/// Everything that can be measured, link by link, and what can't.
+/// Everything that can be measured by `first`, link by link, and what can't.
 #[must_use]
-pub fn combinations(args: &CompareArgs) -> (Vec<Combination>, Vec<Skipped>) {
+pub fn combinations(args: &CompareArgs, first: &Plan) -> (Vec<Combination>, Vec<Skipped>) {
     let mut contenders = args.targets.clone();
     Contender::number(&mut contenders);
     let mut ways = args.links.clone();
@@ -82,7 +82,7 @@ pub fn combinations(args: &CompareArgs) -> (Vec<Combination>, Vec<Skipped>) {
     for way in ways {
         for &contender in &contenders {
             let combination = Combination { contender, way };
-            match obstacle(args, combination) {
+            match obstacle(args, first, combination) {
                 None => possible.push(combination),
                 Some(reason) => skipped.push(combination.skipped(None, reason)),
             }
@@ -92,8 +92,12 @@ pub fn combinations(args: &CompareArgs) -> (Vec<Combination>, Vec<Skipped>) {
 }
 
 /// Why a combination can't be, whatever the machine.
-fn obstacle(args: &CompareArgs, Combination { contender, way }: Combination) -> Option<String> {
-    let error = recipe::check(&args.run_args(contender, way)).err()?;
+fn obstacle(
+    args: &CompareArgs,
+    first: &Plan,
+    Combination { contender, way }: Combination,
+) -> Option<String> {
+    let error = recipe::check(&args.system(contender, way), first).err()?;
     Some(with_own_options(&error.to_string()))
 }
 
@@ -154,10 +158,10 @@ const PROCESS_S: f64 = 1.0;
 mod tests {
     use clap::Parser as _;
 
-    use super::super::super::args::LogLevel;
     use super::super::super::{Cli, Command};
     use super::*;
     use crate::link::LinkKind;
+    use crate::sut::LogLevel;
 
     fn args(line: &str) -> CompareArgs {
         let words = ["fathom", "compare"].into_iter();
@@ -171,7 +175,7 @@ mod tests {
     }
 
     fn named(line: &str) -> (Vec<String>, Vec<Skipped>) {
-        let (possible, skipped) = combinations(&args(line));
+        let (possible, skipped) = combinations(&args(line), args(line).loops().unwrap().first());
         let name = |it: &Combination| format!("{} {}", it.contender, it.way.name());
         (possible.iter().map(name).collect(), skipped)
     }
@@ -242,9 +246,9 @@ mod tests {
         let told = |index: usize| {
             let way = LinkChoice::Link(LinkKind::Unix);
             comparison
-                .run_args(comparison.targets[index], way)
-                .hermit()
-                .boot_arg
+                .system(comparison.targets[index], way)
+                .guest
+                .boot_args
         };
         assert_eq!(told(0), ["idle=nap"]);
         assert_eq!(told(1), ["path=smoltcp", "idle=nap"]);
@@ -261,8 +265,8 @@ mod tests {
         let comparison = args(line);
         let guest = |index: usize| {
             let args =
-                comparison.run_args(comparison.targets[index], LinkChoice::Link(LinkKind::Unix));
-            (args.guest.image, args.guest.log, args.guest.boot_arg.len())
+                comparison.system(comparison.targets[index], LinkChoice::Link(LinkKind::Unix));
+            (args.guest.image, args.guest.log, args.guest.boot_args.len())
         };
         let log = Some(LogLevel::Info);
         assert_eq!(guest(0), (Some("i".into()), log, 1));

@@ -8,19 +8,19 @@
 use std::cell::RefCell;
 
 use super::super::CliError;
-use super::super::args::RunArgs;
 use super::super::interrupt::Interrupt;
 use super::super::measure::Measured;
 use super::super::output::Output;
 use super::super::recipe::Recipe;
 use super::super::say::say;
-use super::super::subject::{FirstRequest, Subject};
+use super::super::subject::{FirstRequest, Start, Subject};
 use super::args::CompareArgs;
 use super::ledger::{Ledger, Missing};
 use super::loops::Loops;
 use super::schedule::{self, Combination};
 use super::time::Time;
 use super::{accel, on_a_thread};
+use crate::experiment::Validity;
 use crate::files;
 use crate::host::assignment::Assignment;
 use crate::link::LinkError;
@@ -30,7 +30,7 @@ use crate::quantity;
 use crate::record::{CommonRate, Environment, Run, comparison};
 use crate::stats::Ended;
 use crate::sut::LinkChoice;
-use crate::sut::{SutError, SystemKind};
+use crate::sut::{SutError, SystemKind, SystemSpec};
 use crate::terminal::one_line;
 
 /// Settings that are common to the boots of a comparison.
@@ -39,6 +39,8 @@ pub struct Session<'a> {
     pub loops: &'a Loops,
     /// For how long to wait at most until latency has settled, in nanoseconds.
     pub settle_ns: u64,
+    /// Requirements that each result has to meet.
+    pub validity: Validity,
     /// Number of times that a measurement is repeated.
     pub retries: u32,
     /// Time available and used.
@@ -53,7 +55,7 @@ pub struct Session<'a> {
 
 /// The targets of a comparison as they are measured, and what has come in the way of any.
 struct Field {
-    args: Vec<RunArgs>,
+    systems: Vec<SystemSpec>,
     combinations: Vec<Combination>,
     /// Those that are left out from now on.
     is_out: Vec<bool>,
@@ -88,9 +90,9 @@ impl Session<'_> {
         ledger: &mut Ledger,
     ) -> Result<(), CliError> {
         let mut field = Field {
-            args: combinations
+            systems: combinations
                 .iter()
-                .map(|it| args.run_args(it.contender, it.way))
+                .map(|it| args.system(it.contender, it.way))
                 .collect(),
             combinations: combinations.to_vec(),
             is_out: vec![false; combinations.len()],
@@ -238,7 +240,7 @@ impl Session<'_> {
         let combination = field.combinations[index];
         let skipped =
             |round, error: &CliError| combination.skipped(round, one_line(&error.with_causes()));
-        match self.try_boot(&field.args[index], combination, round, plans, ledger) {
+        match self.try_boot(&field.systems[index], combination, round, plans, ledger) {
             Ok(Outcome::Done) => {}
             Ok(Outcome::Impossible(error)) => {
                 field.is_out[index] = true;
@@ -264,7 +266,7 @@ impl Session<'_> {
     /// nothing was measured in it.
     fn try_boot(
         &self,
-        args: &RunArgs,
+        system: &SystemSpec,
         combination: Combination,
         round: u32,
         plans: &[Plan],
@@ -280,7 +282,7 @@ impl Session<'_> {
             }
             let boot = before + failures + 1;
             let log = comparison::console_log(&contender.to_string(), way.name(), round, boot);
-            match self.repeat(args, plans, &log, ledger.environment()) {
+            match self.repeat(system, plans, &log, ledger.environment()) {
                 Ok(repetitions) => break repetitions,
                 Err(CliError::Interrupted) => return Err(CliError::Interrupted),
                 Err(error) if round == 1 && before == 0 && is_out_of_reach(&error) => {
@@ -320,37 +322,43 @@ impl Session<'_> {
     /// One fresh boot, measured by each of `plans` until one fails, on a thread of its own.
     fn repeat(
         &self,
-        args: &RunArgs,
+        system: &SystemSpec,
         plans: &[Plan],
         console_log: &str,
         environment: &mut Environment,
     ) -> Result<Vec<Repetition>, CliError> {
         let &Self {
             settle_ns,
+            validity,
             output,
             interrupt,
             ..
         } = self;
+        let mode = self.loops.first().mode;
         let assignment = self.assignment.clone();
         let repetition = || {
             let scratch = files::scratch().map_err(|source| CliError::Setup {
                 what: "a scratch directory",
                 source,
             })?;
-            let recipe = Recipe::find(args, scratch.path())?;
-            let console_log = output.log(console_log);
-            let first = FirstRequest::Asked;
-            let mut subject =
-                Subject::start(args, assignment, recipe, console_log, first, interrupt)?;
+            let recipe = Recipe::find(system, scratch.path())?;
+            let start = Start {
+                system,
+                mode,
+                assignment,
+                console_log: output.log(console_log),
+                first: FirstRequest::Asked,
+            };
+            let mut subject = Subject::start(start, recipe, interrupt)?;
             // The unikernel is what the report is about; until there is one, any guest will do.
-            if environment.accel.is_none() || args.target() == SystemKind::Hermit {
+            if environment.accel.is_none() || system.kind == SystemKind::Hermit {
                 *environment = subject.describe(environment.clone());
             }
             let mut repetitions: Vec<Repetition> = Vec::new();
             for plan in plans {
                 // Once it has settled, the plan's own warm-up is enough.
                 let settle_ns = repetitions.is_empty().then_some(settle_ns);
-                let (run, measured) = subject.measure(plan, settle_ns, interrupt);
+                let (run, measured) = subject.measure(plan, validity, settle_ns, interrupt);
                 let is_complete = measured.ended == Ended::Completed;
                 repetitions.push((run, measured));
                 if !is_complete {
@@ -382,8 +390,8 @@ impl Field {
         let Some(accel) = accel(environment) else {
             return;
         };
-        for args in &mut self.args {
-            args.guest.accel = accel;
+        for system in &mut self.systems {
+            system.guest.accel = accel;
         }
     }
 }

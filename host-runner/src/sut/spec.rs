@@ -1,0 +1,124 @@
+//! Specification of a system under test: what is started, and the link to it, as plain data.
+#![forbid(unsafe_code)]
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use super::address::{Ip, Ip6};
+use super::{LinkChoice, Responder, SystemKind};
+use crate::link::Family;
+use crate::machine::{AccelChoice, MachineType, VhostChoice};
+
+/// A system under test with everything that shapes its start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SystemSpec {
+    /// The system.
+    pub kind: SystemKind,
+    /// Its variant: how the service on Linux waits for datagrams, or smoltcp if that answers in the
+    /// unikernel; `None` elsewhere.
+    pub responder: Option<Responder>,
+    /// The link that it is reached over.
+    pub link: LinkChoice,
+    /// The family of the address that requests go to.
+    pub family: Family,
+    /// The guest, for systems that have one.
+    pub guest: GuestSpec,
+    /// The parts of a Linux guest.
+    pub linux: LinuxSpec,
+}
+
+/// A guest: image, machine, addresses and boot arguments.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GuestSpec {
+    /// The image to boot; `None` for the built one.
+    pub image: Option<PathBuf>,
+    /// The accelerator.
+    pub accel: AccelChoice,
+    /// Memory in MiB; `None` for the system's default.
+    pub memory_mib: Option<u32>,
+    /// The board that QEMU emulates.
+    pub machine: MachineType,
+    /// QEMU's CPU model; `None` for `host` under KVM and `max` under TCG.
+    pub cpu: Option<String>,
+    /// The service's UDP port.
+    pub port: u16,
+    /// The host's UDP port that leads to the service, on link user; 0 picks a free one.
+    pub host_port: u16,
+    /// The IPv4 address; `None` for that of QEMU's user network.
+    pub ip: Option<Ip>,
+    /// The IPv6 address beside the link-local one.
+    pub ip6: Option<Ip6>,
+    /// The IPv4 gateway; `None` for that of QEMU's user network if `ip` is `None` as well, else for none.
+    pub gateway: Option<Ipv4Addr>,
+    /// The capture file for every frame.
+    pub pcap: Option<PathBuf>,
+    /// Service of the guest's rings by the host's kernel, on link tap.
+    pub vhost: VhostChoice,
+    /// The level of what the guest logs to its console.
+    pub log: Option<LogLevel>,
+    /// Further boot arguments, each of which replaces one of the same name.
+    pub boot_args: Vec<String>,
+}
+
+/// The parts of a Linux guest that are not the built ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LinuxSpec {
+    /// The kernel.
+    pub kernel: Option<PathBuf>,
+    /// The kernel's modules; `None` beside a `kernel` if that has virtio-net built in.
+    pub modules: Option<PathBuf>,
+}
+
+/// The boot argument that names who answers in the unikernel.
+const ANSWER_PATH: &str = "path";
+
+/// Its value for smoltcp's sockets.
+pub const SMOLTCP: &str = Responder::Smoltcp.name();
+
+impl GuestSpec {
+    /// Returns the value of the boot argument `path`, the last of which holds.
+    #[must_use]
+    pub fn answer_path(&self) -> Option<&str> {
+        let mut values = self.boot_args.iter().rev();
+        values.find_map(|argument| argument.strip_prefix(ANSWER_PATH)?.strip_prefix('='))
+    }
+
+    /// Has smoltcp's sockets answer in the unikernel, unless a boot argument names who does.
+    #[must_use]
+    pub fn answered_by_smoltcp(mut self) -> Self {
+        if self.answer_path().is_none() {
+            let argument = format!("{ANSWER_PATH}={SMOLTCP}");
+            self.boot_args.insert(0, argument);
+        }
+        self
+    }
+}
+
+/// The level of a guest's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum LogLevel {
+    Off,
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl LogLevel {
+    /// Returns the name that the guest knows.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
