@@ -4,10 +4,12 @@
 use std::path::PathBuf;
 
 fn main() {
-    println!("cargo:rerun-if-changed=link.ld");
+    let architecture = std::env::var("CARGO_CFG_TARGET_ARCH").expect("cargo sets it");
+    let script = format!("src/arch/{architecture}/link.ld");
+    println!("cargo:rerun-if-changed={script}");
     if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("none") {
         let directory = std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
-        println!("cargo:rustc-link-arg-bins=-T{directory}/link.ld");
+        println!("cargo:rustc-link-arg-bins=-T{directory}/{script}");
         // target/TRIPLE/PROFILE/build/PACKAGE-HASH/out: where the programs go is not told otherwise.
         let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets it"));
         let programs = out.ancestors().nth(3).expect("cargo's layout");

@@ -1,8 +1,10 @@
 //! What the unikernel does, without the unikernel.
 //!
-//! - [`arch`]: from the firmware to the kernel, and all else that another architecture would replace;
+//! - [`arch`]: everything that another architecture would replace;
+//! - [`boot`]: the way from the loader to the kernel, as far as it is the same everywhere;
+//! - [`ending`]: how a machine that fails ends;
 //! - [`args`]: the boot arguments, a crate of its own;
-//! - [`clock`]: nanoseconds from the time stamp counter;
+//! - [`clock`]: nanoseconds from a counter's ticks;
 //! - [`frame_device`]: the network device as the server uses it;
 //! - [`services`]: timestamps and echo, and whom they answer;
 //! - [`net`]: the service as a host on a network: reflector, stack, addresses;
@@ -12,18 +14,21 @@
 //! - [`virtio`]: virtio-net on PCI and virtio-mmio;
 //! - [`hermit_sockets`]: the parts of the image on Hermit's own sockets that need no Hermit.
 //!
-//! Nothing here depends on Hermit: `main.rs` brings the two together, and `bin/hermit_sockets` likewise. All but the last steps to
-//! the hardware (configuration ports, page tables, the time stamp counter) is built and tested on
-//! the host as well. Unsafe code is confined to [`arch`], to [`virtio`] and to reading the counter in
-//! [`clock`].
+//! Nothing here depends on Hermit but `arch`'s entry code: `main.rs` brings the two together, and `bin/hermit_sockets`
+//! likewise. All but [`arch`], and of that what touches no hardware, is built and tested on any host. Unsafe code
+//! is confined to [`arch`], [`virtio`], [`boot::channels`] and `panic`.
 #![cfg_attr(not(test), no_std)]
 
 pub mod arch;
+pub mod boot;
 pub mod clock;
+pub mod ending;
 pub mod frame_device;
 pub mod hermit_sockets;
 pub mod idle;
 pub mod net;
+#[cfg(target_os = "none")]
+mod panic;
 pub mod server;
 pub mod services;
 pub mod shared_counters;

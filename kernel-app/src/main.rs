@@ -12,11 +12,13 @@ mod platform;
 #[cfg(feature = "sockets")]
 compile_error!("with this feature Hermit drives the network device: build --bin fathom-sockets");
 
-use kernel_app::arch::channels;
-use kernel_app::arch::ending::{self, ButtonTimer};
-use kernel_app::arch::random;
+use kernel_app::arch::{
+    CounterClock, has_power_button, is_power_button_pressed, power_off, random_bits,
+};
 use kernel_app::args::{Args, Channel, Ipv4Config};
-use kernel_app::clock::{Clock, TscClock};
+use kernel_app::boot::channels::channels;
+use kernel_app::clock::Clock;
+use kernel_app::ending::{self, ButtonTimer};
 use kernel_app::idle::Idle;
 use kernel_app::net::sockets::Storage;
 use kernel_app::server::Server;
@@ -60,7 +62,7 @@ extern "C" fn main(argc: i32, argv: *const *const u8, _env: *const *const u8) {
 }
 
 /// The arguments with those that a DHCP server has given, which the service then heeds.
-fn with_dhcp(server: &mut Server<'_, Nic, TscClock>, args: Args) -> Args {
+fn with_dhcp(server: &mut Server<'_, Nic, CounterClock>, args: Args) -> Args {
     let by_dhcp = server.arguments().unwrap_or_else(|error| fail(error));
     if by_dhcp.is_empty() {
         server.configure(&args);
@@ -80,7 +82,7 @@ fn with_dhcp(server: &mut Server<'_, Nic, TscClock>, args: Args) -> Args {
 fn own_mac(args: &Args) -> Mac {
     locally_administered(match args.ipv4 {
         Ipv4Config::Static { address, .. } => Identity::Ipv4(address),
-        Ipv4Config::Dhcp => Identity::Random(random::bits()),
+        Ipv4Config::Dhcp => Identity::Random(random_bits()),
     })
 }
 
@@ -90,14 +92,10 @@ const POLLS: u32 = 4096;
 /// Polls for ever. Not inlined, so that the linker can put it beside what it calls.
 #[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot.serve"))]
 #[inline(never)]
-fn serve(server: &mut Server<'_, Nic, TscClock>, clock: TscClock, mut idle: Idle) -> ! {
+fn serve(server: &mut Server<'_, Nic, CounterClock>, clock: CounterClock, mut idle: Idle) -> ! {
     let mut button = ButtonTimer::default();
     // Without a button there is nothing to look for, and all polls take the same time.
-    let polls = if ending::has_button() {
-        POLLS
-    } else {
-        u32::MAX
-    };
+    let polls = if has_power_button() { POLLS } else { u32::MAX };
     loop {
         for _ in 0..polls {
             let busy = server.poll().unwrap_or_else(|error| fail(error));
@@ -106,9 +104,9 @@ fn serve(server: &mut Server<'_, Nic, TscClock>, clock: TscClock, mut idle: Idle
                 break;
             }
         }
-        if button.is_due(clock.now_ns()) && ending::is_button_pressed() {
+        if button.is_due(clock.now_ns()) && is_power_button_pressed() {
             say("FATHOM OFF the power button was pressed");
-            ending::power_off();
+            power_off();
         }
     }
 }

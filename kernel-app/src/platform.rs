@@ -7,12 +7,12 @@ use core::fmt::{self, Write as _};
 
 use hermit::syscalls;
 #[cfg(not(feature = "sockets"))]
-use kernel_app::arch::boot_tsc;
+use kernel_app::arch::boot_ticks;
 use kernel_app::arch::frequency::{Frequency, Source};
-use kernel_app::arch::{Console, entry_tsc, tsc_frequency};
+use kernel_app::arch::{Console, CounterClock, counter_frequency, entry_ticks};
 #[cfg(not(feature = "sockets"))]
 use kernel_app::clock::Clock;
-use kernel_app::clock::{Scale, TscClock};
+use kernel_app::clock::Scale;
 use wire::ready::FATAL_PREFIX;
 
 /// The boot arguments that Hermit passes on: all but the first, which is the program's name.
@@ -55,8 +55,8 @@ pub unsafe fn environment(env: *const *const u8) -> impl Iterator<Item = &'stati
 /// Logs where the time since the firmware's jump went, in nanoseconds, as `log=info` has it: the entry code, the rest of
 /// the boot code, the kernel up to `main_ns`, the search for a network device up to `device_ns`, the service.
 #[cfg(not(feature = "sockets"))]
-pub fn log_boot(clock: TscClock, main_ns: u64, device_ns: u64) {
-    let [start, kernel] = boot_tsc().map(|ticks| clock.at_ns(ticks));
+pub fn log_boot(clock: CounterClock, main_ns: u64, device_ns: u64) {
+    let [start, kernel] = boot_ticks().map(|ticks| clock.at_ns(ticks));
     let ready_ns = clock.now_ns();
     log::info!(
         "boot_ns entry={start} firmware={} kernel={} device={} service={}",
@@ -69,7 +69,7 @@ pub fn log_boot(clock: TscClock, main_ns: u64, device_ns: u64) {
 
 /// Tells boots apart: the boot's moment, its bits mixed (the finaliser of MurmurHash3).
 pub fn boot_id() -> u32 {
-    let mut bits = TscClock::ticks();
+    let mut bits = CounterClock::ticks();
     bits = (bits ^ (bits >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     (bits >> 32) as u32
 }
@@ -95,17 +95,17 @@ pub fn sleep_us(duration_us: u64) {
 
 /// The time since the firmware jumped into the image, at the counter's rate as the boot arguments have
 /// it, else as the boot code found it out.
-pub fn clock(told_khz: Option<u32>) -> TscClock {
+pub fn clock(told_khz: Option<u32>) -> CounterClock {
     let told = told_khz.map(|khz| Frequency {
         khz,
         source: Source::CommandLine,
     });
-    let found = told.or_else(tsc_frequency).and_then(|frequency| {
+    let found = told.or_else(counter_frequency).and_then(|frequency| {
         let Frequency { khz, source } = frequency;
         log::info!("clock: the time stamp counter at {khz} kHz, by {source}");
         Scale::from_khz(khz)
     });
     // The boot code refuses a machine on which nobody knows it.
     let scale = found.unwrap_or_else(|| fail("the time stamp counter's frequency is unknown"));
-    TscClock::new(entry_tsc(), scale)
+    CounterClock::new(entry_ticks(), scale)
 }

@@ -22,7 +22,6 @@ const FILES: &[&str] = &[
     "kernel-app/setup.sh",
     "kernel-app/Cargo.toml",
     "kernel-app/Cargo.lock",
-    "kernel-app/link.ld",
     "kernel-app/hermit/Cargo.lock",
     "kernel-app/hermit/Cargo.toml",
     "qemu/setup.sh",

@@ -13,7 +13,7 @@ use wire::ready::NicPosition;
 
 use super::mmio::{Identity, MODERN, Window};
 use super::pci::Address;
-use super::{NicError, names};
+use super::pci_id::PciId;
 
 /// Number of devices that can be chosen from; further ones are only counted.
 const DEVICES: usize = 16;
@@ -94,13 +94,13 @@ impl Inventory {
     ///
     /// # Errors
     ///
-    /// There is none, or none of that address; or what `open` and `mac` return.
-    pub fn choose<T>(
+    /// [`ChoiceError`], or what `open` and `mac` return.
+    pub fn choose<T, E: From<ChoiceError>>(
         self,
         wanted: Option<Mac>,
-        mut open: impl FnMut(Location) -> Result<T, NicError>,
-        mut mac: impl FnMut(Location, &mut T) -> Result<Mac, NicError>,
-    ) -> Result<Chosen<T>, NicError> {
+        mut open: impl FnMut(Location) -> Result<T, E>,
+        mut mac: impl FnMut(Location, &mut T) -> Result<Mac, E>,
+    ) -> Result<Chosen<T>, E> {
         let count = (self.devices.len() as u8).saturating_add(self.uncounted);
         let chosen = |index: usize, location, device| Chosen {
             device,
@@ -111,7 +111,7 @@ impl Inventory {
             },
         };
         let Some(&first) = self.devices.first() else {
-            return Err(NicError::NotFound(self.others));
+            return Err(ChoiceError::NotFound(self.others).into());
         };
         let Some(wanted) = wanted else {
             return Ok(chosen(0, first, open(first)?));
@@ -133,8 +133,24 @@ impl Inventory {
                 Err(error) => failed = Some(error),
             }
         }
-        Err(failed.unwrap_or(NicError::NoSuchMac { wanted, there }))
+        Err(failed.unwrap_or_else(|| ChoiceError::NoSuchMac { wanted, there }.into()))
     }
+}
+
+/// None of the machine's devices is the one to serve on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChoiceError {
+    /// The machine has none that there is a driver for.
+    #[error("no network device: {0}")]
+    NotFound(Others),
+    /// None has the address that was asked for.
+    #[error("no network device has the address of nic={wanted}: there are {there}")]
+    NoSuchMac {
+        /// The address.
+        wanted: Mac,
+        /// Those of the devices that there are.
+        there: Macs,
+    },
 }
 
 /// The device that was chosen.
@@ -159,23 +175,6 @@ impl fmt::Display for Macs {
             write!(f, "{separator}{mac}")?;
         }
         Ok(())
-    }
-}
-
-/// Identity of a PCI device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PciId {
-    /// Who made it.
-    pub vendor: u16,
-    /// Its number among the maker's.
-    pub device: u16,
-}
-
-impl fmt::Display for PciId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { vendor, device } = self;
-        let name = names::network_controller(*self).unwrap_or("a network controller");
-        write!(f, "{name} ({vendor:04x}:{device:04x})")
     }
 }
 

@@ -8,6 +8,8 @@
 use core::fmt;
 use core::ops::Range;
 
+use crate::arch::device_memory::WindowRow;
+
 /// The boot argument's name, as Linux has it.
 const PARAMETER: &str = "virtio_mmio.device";
 
@@ -133,36 +135,9 @@ pub enum Identity {
     },
 }
 
-/// Windows side by side.
-struct Row {
-    first: u64,
-    size: u64,
-    count: u64,
-}
-
-const ROWS: [Row; 3] = [
-    // QEMU's microvm: 24 with ACPI, else 8 (hw/i386/microvm.c).
-    Row {
-        first: 0xfeb0_0000,
-        size: 0x200,
-        count: 24,
-    },
-    // Firecracker (layout.rs), the second before 1.12; in the order in which they were added.
-    Row {
-        first: 0xc000_1000,
-        size: 0x1000,
-        count: 8,
-    },
-    Row {
-        first: 0xd000_0000,
-        size: 0x1000,
-        count: 8,
-    },
-];
-
-/// The windows where machine monitors put virtio-mmio devices.
-pub fn customary() -> impl Iterator<Item = Window> {
-    ROWS.iter().flat_map(|row| {
+/// Returns the windows of some rows, one after the other.
+pub fn windows(rows: &[WindowRow]) -> impl Iterator<Item = Window> {
+    rows.iter().flat_map(|row| {
         (0..row.count).map(|i| Window {
             address: row.first + i * row.size,
             size: row.size,

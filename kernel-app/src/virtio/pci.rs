@@ -15,7 +15,7 @@ use virtio_drivers::transport::pci::{
     VIRTIO_PCI_CAP_NOTIFY_CFG, VirtioPciError,
 };
 
-use crate::virtio::RegisterProblem;
+use crate::virtio::registers::RegisterProblem;
 
 /// Devices on a bus, and functions of a device.
 const DEVICES: u8 = 32;

@@ -9,32 +9,15 @@
 //!   and on as the other does. A loader that jumps to the ELF file's entry point as PVH has it is
 //!   recognized by its mode, and is as welcome.
 //!
-//! Either way the code builds an identity mapping of the first 4 GiB, switches to long mode, zeroes `.bss`,
-//! which QEMU's loader does and others don't, and calls [`start`](super::start::start).
-//!
-//! The mapping: memory in 2 MiB pages, because Hermit's own identity mapping
-//! accepts those and no larger ones; its first 2 MiB in 4 KiB pages, because Hermit remaps single
-//! pages there when it looks for the MP tables. Page table format: Intel SDM volume 3, 4.5. What is above
-//! [`KEPT`] is mapped for the boot code alone, which reads firmware's tables there.
+//! Either way the code builds an identity mapping of the first 4 GiB ([`page_tables`]), switches to long mode, zeroes `.bss`,
+//! which QEMU's loader does and others don't, and calls [`start`](start::start).
 //!
 //! All of this module is unsafe by nature: there is nothing yet that could be safe.
 
 use core::arch::global_asm;
 
-/// First address that the entry code does not map.
-#[cfg(target_os = "none")]
-pub const MAPPED: u64 = 4 << 30;
-
-/// First address that is not mapped any more when the kernel starts.
-const KEPT: u64 = 1 << 30;
-
-/// Entry by which the image was started; a number, because assembly passes it on.
-pub mod protocol {
-    /// By PVH.
-    pub const PVH: u32 = 0;
-    /// By Linux's 64-bit boot protocol.
-    pub const LINUX: u32 = 1;
-}
+use super::start::protocol;
+use super::{page_tables, stamps, start};
 
 global_asm!(
     // XEN_ELFNOTE_PHYS32_ENTRY: name size, descriptor size, type, name, address.
@@ -228,12 +211,12 @@ global_asm!(
     "call {start}",
     "ud2",
     ".popsection",
-    entry_tsc = sym ENTRY_TSC,
-    tables = sym PAGE_TABLES,
-    tables_len = const size_of::<PageTables>(),
-    stack = sym super::start::BOOT_STACK,
-    stack_size = const super::start::BOOT_STACK_SIZE,
-    start = sym super::start::start,
+    entry_tsc = sym stamps::ENTRY_TICKS,
+    tables = sym page_tables::PAGE_TABLES,
+    tables_len = const size_of::<page_tables::PageTables>(),
+    stack = sym start::BOOT_STACK,
+    stack_size = const start::BOOT_STACK_SIZE,
+    start = sym start::start,
     pvh = const protocol::PVH,
     linux = const protocol::LINUX,
 );
@@ -242,40 +225,3 @@ const _: () = assert!(matches!(
     wire::ready::FATAL_PREFIX.as_bytes(),
     b"FATHOM FATAL "
 ));
-
-/// The time stamp counter at the first instructions. Not in what is zeroed.
-#[unsafe(link_section = ".bss.entry")]
-pub static mut ENTRY_TSC: u64 = 0;
-
-/// P4, P3, four P2 and P1, one page each; written by the entry code and by [`map_firmware`], then owned by
-/// the kernel. Not in what is zeroed, for they are in use then.
-#[repr(C, align(4096))]
-struct PageTables([[u64; 512]; 7]);
-
-#[unsafe(link_section = ".bss.entry")]
-static mut PAGE_TABLES: PageTables = PageTables([[0; 512]; 7]);
-
-/// Maps what is between [`KEPT`] and [`MAPPED`] to itself, or nothing there, whatever was mapped before.
-///
-/// # Safety
-///
-/// Nothing else runs, nor will anything use an address there that does not lead where it leads then.
-pub unsafe fn map_firmware(is_mapped: bool) {
-    const PRESENT_WRITABLE: u64 = 3;
-    let tables = (&raw mut PAGE_TABLES).cast::<[u64; 512]>();
-    for gib in (KEPT >> 30) as usize..(MAPPED >> 30) as usize {
-        // SAFETY: inside the array; by the contract nobody else uses it.
-        unsafe {
-            let table = tables.add(2 + gib).expose_provenance() as u64;
-            let entry = if is_mapped {
-                table | PRESENT_WRITABLE
-            } else {
-                0
-            };
-            (&raw mut (*tables.add(1))[gib]).write_volatile(entry);
-        }
-    }
-    let (root, flags) = x86_64::registers::control::Cr3::read();
-    // SAFETY: the same page tables; what it is for is that the processor forgets what it has of them.
-    unsafe { x86_64::registers::control::Cr3::write(root, flags) };
-}

@@ -5,9 +5,8 @@
 
 use core::num::NonZeroU64;
 
-use super::firmware::{Firmware, FirmwareError, MAX_ENTRIES, MemoryMap};
-use super::memory::{Fields, Memory};
-use super::pvh::command_line;
+use crate::boot::firmware::{Firmware, FirmwareError, MAX_ENTRIES, MemoryMap, command_line};
+use crate::boot::memory::{Fields, Memory};
 
 /// Offsets in `boot_params`, and its length in bytes. Addresses are in two parts, the upper ones of which
 /// (`ext_…`) are 0 in what older loaders fill in.
@@ -73,8 +72,8 @@ pub fn firmware(memory: &impl Memory, address: u64) -> Result<Firmware<'_>, Firm
 
 #[cfg(test)]
 mod tests {
-    use super::super::memory::fake::FakeMemory;
     use super::*;
+    use crate::boot::memory::fake::FakeMemory;
 
     const PARAMS: u64 = 0x7000;
     const TEXT: u64 = 0x2_0000;

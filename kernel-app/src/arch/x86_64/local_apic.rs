@@ -7,9 +7,10 @@
 
 use x86_64::registers::model_specific::Msr;
 
-use super::memory::{Identity, Memory};
+use super::counter::CounterClock;
+use super::identity::Identity;
 use super::timer::{Reading, TIMER_HZ, Timer};
-use crate::clock::TscClock;
+use crate::boot::memory::Memory;
 
 /// `IA32_APIC_BASE`: the registers' address, and the bit that turns them on.
 const BASE: u32 = 0x1b;
@@ -65,10 +66,10 @@ impl Timer for ApicTimer {
     }
 
     fn read(&mut self) -> Reading {
-        let before = TscClock::ticks();
+        let before = CounterClock::ticks();
         // SAFETY: as above.
         let left = unsafe { self.registers.byte_add(CURRENT_COUNT).read_volatile() };
-        let after = TscClock::ticks();
+        let after = CounterClock::ticks();
         let elapsed = u64::from(u32::MAX - left);
         Reading {
             before,

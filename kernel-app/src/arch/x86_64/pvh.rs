@@ -10,8 +10,8 @@
 //!
 //! Others are left alone. No unsafe code: all is read through [`Memory`].
 
-use super::firmware::{Firmware, FirmwareError, MAX_ENTRIES, MemoryMap};
-use super::memory::{Fields, Memory};
+use crate::boot::firmware::{Firmware, FirmwareError, MAX_ENTRIES, MemoryMap, command_line};
+use crate::boot::memory::{Fields, Memory};
 
 /// `hvm_start_info.magic`.
 const MAGIC: u32 = 0x336e_c578;
@@ -86,21 +86,6 @@ pub fn firmware(memory: &impl Memory, address: u64) -> Result<Firmware<'_>, Firm
     Ok(firmware)
 }
 
-/// Reads the command line at `address`, which is 0 if there is none.
-///
-/// # Errors
-///
-/// [`FirmwareError`] if it is too long, outside of memory, or not UTF-8.
-pub fn command_line(memory: &impl Memory, address: u64) -> Result<&str, FirmwareError> {
-    if address == 0 {
-        return Ok("");
-    }
-    let text = memory
-        .text(address)
-        .ok_or(FirmwareError::CommandLineUnreadable)?;
-    str::from_utf8(text).map_err(|_| FirmwareError::CommandLineEncoding)
-}
-
 /// Enters what a module is into `firmware`; `None` if it can't be read.
 fn take_module<'m, M: Memory>(
     memory: &'m M,
@@ -131,8 +116,8 @@ fn take_module<'m, M: Memory>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::memory::fake::FakeMemory;
     use super::*;
+    use crate::boot::memory::fake::FakeMemory;
 
     const INFO: u64 = 0x1000;
     const MAP: u64 = 0x2000;

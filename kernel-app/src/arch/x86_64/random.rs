@@ -5,15 +5,15 @@
 
 use core::arch::x86_64::{__cpuid, _rdrand64_step};
 
-use crate::clock::TscClock;
+use super::counter::CounterClock;
 
 /// Returns random bits.
 ///
 /// Of the time stamp counter alone they would often be another machine's: it starts at 0 with each, and they
 /// all take the same time to get here.
 #[must_use]
-pub fn bits() -> u64 {
-    mixed(TscClock::ticks() ^ of_processor().unwrap_or(0))
+pub fn random_bits() -> u64 {
+    mixed(CounterClock::ticks() ^ of_processor().unwrap_or(0))
 }
 
 /// Returns the processor's own, if it makes some (Intel SDM, volume 2, RDRAND).
@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn no_two_are_the_same() {
         // As many as are used of them.
-        let halves: BTreeSet<u64> = (0..100).map(|_| bits() >> 32).collect();
+        let halves: BTreeSet<u64> = (0..100).map(|_| random_bits() >> 32).collect();
         assert!(halves.len() >= 99, "{}", halves.len());
     }
 

@@ -8,25 +8,23 @@ use core::arch::x86_64::{__cpuid_count, CpuidResult};
 use core::num::NonZero;
 use core::ops::Range;
 use core::ptr::addr_of_mut;
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use hermit_entry::boot_info::{
     BootInfo, DeviceTreeAddress, HardwareInfo, LoadInfo, PlatformInfo, RawBootInfo, SerialPortBase,
 };
 
-use super::acpi::Power;
-use super::ending::{self, fail_to_start};
-use super::entry::{self, protocol};
-use super::firmware::Firmware;
 use super::frequency::{ClockFactor, Frequency, Source};
+use super::identity::Identity;
 use super::local_apic::ApicTimer;
-use super::memory::Identity;
-use super::timer::{self, Pit};
-use super::{channels, fdt, frequency, kvm_clock, linux, pvh};
-use crate::clock::TscClock;
+use super::pit::Pit;
+use super::power::{self, fail_to_start};
+use super::{frequency, kvm_clock, linux, page_tables, pvh, stamps, timer};
+use crate::boot::acpi::Power;
+use crate::boot::firmware::Firmware;
+use crate::boot::{channels, fdt};
 use crate::hermit_sockets::KernelArguments;
 
-/// What the kernel is told to be its serial port. It does not use it: its console is [`serial`](super::serial).
+/// What the kernel is told to be its serial port. It does not use it: its console is [`console`](super::console).
 const SERIAL_PORT: u16 = 0x3f8;
 
 /// Room for the entry code and the kernel's first stack, which may not be smaller than the
@@ -36,18 +34,20 @@ pub const BOOT_STACK_SIZE: usize = 64 * 1024;
 /// The least memory that the kernel gets ready in, with some left for it to live on, in MiB.
 const MIN_MEMORY_MIB: u64 = 16;
 
+/// Protocol by which the image was entered; a number, because assembly passes it on.
+pub mod protocol {
+    /// PVH.
+    pub const PVH: u32 = 0;
+    /// Linux's 64-bit boot protocol.
+    pub const LINUX: u32 = 1;
+}
+
 /// A stack, aligned as the ABI wants it.
 #[repr(C, align(4096))]
 pub struct Stack([u8; BOOT_STACK_SIZE]);
 
 /// The stack of the entry code and then of the kernel's boot.
 pub static mut BOOT_STACK: Stack = Stack([0; BOOT_STACK_SIZE]);
-
-/// The time stamp counter's frequency in kHz; 0 while it is unknown.
-static TSC_KHZ: AtomicU32 = AtomicU32::new(0);
-
-/// Number of its [`Source`].
-static TSC_SOURCE: AtomicU8 = AtomicU8::new(0);
 
 static mut DEVICE_TREE: fdt::Buffer = fdt::Buffer::new();
 static mut BOOT_INFO: Option<RawBootInfo> = None;
@@ -59,35 +59,6 @@ unsafe extern "C" {
     static __image_end: u8;
     /// Hermit's entry point, see `hermit_entry::Entry`.
     fn _start(boot_info: &'static RawBootInfo, cpu_id: u32) -> !;
-}
-
-/// The time stamp counter when the firmware jumped into the image.
-#[must_use]
-pub fn entry_tsc() -> u64 {
-    // SAFETY: written once by the entry code, before any Rust code ran.
-    unsafe { entry::ENTRY_TSC }
-}
-
-/// The time stamp counter at the first line of Rust.
-static START_TSC: AtomicU64 = AtomicU64::new(0);
-
-/// The time stamp counter at the jump into the kernel.
-static KERNEL_TSC: AtomicU64 = AtomicU64::new(0);
-
-/// Returns the time stamp counter at the first line of Rust, and at the jump into the kernel.
-#[must_use]
-pub fn boot_tsc() -> [u64; 2] {
-    [&START_TSC, &KERNEL_TSC].map(|stamp| stamp.load(Ordering::Relaxed))
-}
-
-/// The time stamp counter's frequency, as the boot code found it out; `None` if it could not.
-#[must_use]
-pub fn tsc_frequency() -> Option<Frequency> {
-    let khz = TSC_KHZ.load(Ordering::Relaxed);
-    let source = Source::ALL.get(usize::from(TSC_SOURCE.load(Ordering::Relaxed)));
-    source
-        .filter(|_| khz != 0)
-        .map(|&source| Frequency { khz, source })
 }
 
 /// Finds out the time stamp counter's frequency.
@@ -130,14 +101,14 @@ static MEMORY: Identity = unsafe { Identity::new() };
 ///
 /// Only the entry code may call it, once.
 pub unsafe extern "C" fn start(address: u64, protocol: u32) -> ! {
-    START_TSC.store(TscClock::ticks(), Ordering::Relaxed);
+    stamps::note_start();
     let read = match protocol {
         protocol::LINUX => linux::firmware(&MEMORY, address),
         _ => pvh::firmware(&MEMORY, address),
     };
     let firmware = read.unwrap_or_else(|error| fail_to_start(format_args!("{error}")));
     // SAFETY: nothing else runs yet.
-    unsafe { ending::keep(Power::find(&MEMORY, firmware.rsdp)) };
+    unsafe { power::keep(Power::find(&MEMORY, firmware.rsdp)) };
     refuse_processor();
     let memory = memory_for_kernel(&firmware);
     // SAFETY: nothing else runs yet.
@@ -162,8 +133,7 @@ pub unsafe extern "C" fn start(address: u64, protocol: u32) -> ! {
              there is no timer to measure it by; give it as tsc_khz=N"
         ));
     };
-    TSC_KHZ.store(tsc.khz, Ordering::Relaxed);
-    TSC_SOURCE.store(tsc.source as u8, Ordering::Relaxed);
+    stamps::keep_frequency(tsc);
     let written = fdt::write(
         device_tree,
         &memory,
@@ -191,8 +161,8 @@ pub unsafe extern "C" fn start(address: u64, protocol: u32) -> ! {
         platform_info: PlatformInfo::Fdt,
     }));
     // SAFETY: nothing else runs, and what is read there was read.
-    unsafe { entry::map_firmware(false) };
-    KERNEL_TSC.store(TscClock::ticks(), Ordering::Relaxed);
+    unsafe { page_tables::map_firmware(false) };
+    stamps::note_kernel();
     // SAFETY: Hermit's entry contract: `rdi` the boot info, `esi` the CPU, `rsp` the bottom of a
     // stack (it adds the size itself). We never come back, so our own frame may be overwritten.
     unsafe {

@@ -13,7 +13,8 @@
 mod platform;
 mod udp;
 
-use kernel_app::clock::{Clock, TscClock};
+use kernel_app::arch::CounterClock;
+use kernel_app::clock::Clock;
 use kernel_app::hermit_sockets::{Responder, Settings};
 use platform::{boot_id, fail, say};
 use udp::UdpSocket;
@@ -49,7 +50,7 @@ extern "C" fn main(argc: i32, argv: *const *const u8, env: *const *const u8) {
 }
 
 /// Serves for ever.
-fn serve(socket: &UdpSocket, responder: &Responder, clock: TscClock) -> ! {
+fn serve(socket: &UdpSocket, responder: &Responder, clock: CounterClock) -> ! {
     let mut buffer = [0; MAX_PAYLOAD];
     loop {
         // What does not fit the buffer Hermit reports as an error and drops.

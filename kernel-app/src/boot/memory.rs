@@ -1,10 +1,8 @@
 //! Physical memory as firmware tables are read from it: by address, each access checked.
 //!
 //! Tables hold addresses and lengths that somebody else wrote. Everything that follows them
-//! ([`pvh`](super::pvh), [`smbios`](super::smbios)) goes through [`Memory`],
-//! so that it cannot read outside what is mapped, and is tested on the host with tables that lie.
-//!
-//! Unsafe here: on bare metal, the one slice that is made of an address.
+//! goes through [`Memory`], so that it cannot read outside what is mapped, and is tested on the host with tables
+//! that lie. No unsafe code.
 
 use core::ffi::CStr;
 
@@ -66,44 +64,6 @@ impl Fields for [u8] {
 #[must_use]
 pub fn checksum(bytes: &[u8]) -> u8 {
     bytes.iter().fold(0, |sum, &byte| sum.wrapping_add(byte))
-}
-
-#[cfg(target_os = "none")]
-pub use bare::Identity;
-
-#[cfg(target_os = "none")]
-mod bare {
-    use super::Memory;
-    use crate::arch::x86_64::entry::MAPPED;
-
-    /// The machine's memory while the image boots: every address below [`MAPPED`] is mapped to itself.
-    #[derive(Debug)]
-    pub struct Identity(());
-
-    impl Identity {
-        /// Physical memory through the entry code's page tables.
-        ///
-        /// # Safety
-        ///
-        /// Those page tables are in use as long as this or a slice from it is, and meanwhile nobody writes
-        /// to what is read.
-        pub const unsafe fn new() -> Self {
-            Self(())
-        }
-    }
-
-    impl Memory for Identity {
-        fn bytes(&self, address: u64, len: usize) -> Option<&[u8]> {
-            let end = address.checked_add(len as u64)?;
-            if address == 0 || end > MAPPED {
-                return None;
-            }
-            let start = core::ptr::with_exposed_provenance::<u8>(address as usize);
-            // SAFETY: mapped, as was checked; unchanged, by the contract of `new`. What has no memory
-            // behind it reads as all ones.
-            Some(unsafe { core::slice::from_raw_parts(start, len) })
-        }
-    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use x86_64::structures::paging::{
 };
 use x86_64::{PhysAddr, VirtAddr};
 
-use crate::virtio::RegisterProblem;
+use crate::arch::device_memory::MapError;
 
 const PAGE: u64 = 4096;
 
@@ -81,9 +81,9 @@ impl RegisterMapper {
     ///
     /// # Errors
     ///
-    /// [`RegisterProblem::AddressTaken`] if one of the addresses leads elsewhere, and
-    /// [`RegisterProblem::NoPageTable`].
-    pub fn map(&mut self, region: &Range<u64>) -> Result<(), RegisterProblem> {
+    /// [`MapError::AddressTaken`] if one of the addresses leads elsewhere, and
+    /// [`MapError::NoPageTable`].
+    pub fn map(&mut self, region: &Range<u64>) -> Result<(), MapError> {
         let mut address = region.start - region.start % PAGE;
         while address < region.end {
             self.map_page(address)?;
@@ -92,8 +92,8 @@ impl RegisterMapper {
         Ok(())
     }
 
-    fn map_page(&mut self, address: u64) -> Result<(), RegisterProblem> {
-        let taken = || RegisterProblem::AddressTaken(address);
+    fn map_page(&mut self, address: u64) -> Result<(), MapError> {
+        let taken = || MapError::AddressTaken(address);
         let virt = VirtAddr::try_new(address).map_err(|_| taken())?;
         let phys = PhysAddr::try_new(address).map_err(|_| taken())?;
         match self.tables.translate_addr(virt) {
@@ -120,7 +120,7 @@ impl RegisterMapper {
                 flush.flush();
                 Ok(())
             }
-            Err(MapToError::FrameAllocationFailed) => Err(RegisterProblem::NoPageTable(address)),
+            Err(MapToError::FrameAllocationFailed) => Err(MapError::NoPageTable(address)),
             Err(_) => Err(taken()),
         }
     }

@@ -1,6 +1,26 @@
-//! Names of network controllers that machines have and there is no driver for.
+//! Identities of PCI devices, and names of network controllers that machines have and there is no driver for.
+//!
+//! No unsafe code.
+#![forbid(unsafe_code)]
 
-use super::inventory::PciId;
+use core::fmt;
+
+/// Identity of a PCI device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PciId {
+    /// Who made it.
+    pub vendor: u16,
+    /// Its number among the maker's.
+    pub device: u16,
+}
+
+impl fmt::Display for PciId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { vendor, device } = self;
+        let name = network_controller(*self).unwrap_or("a network controller");
+        write!(f, "{name} ({vendor:04x}:{device:04x})")
+    }
+}
 
 /// Vendor, device, and name: QEMU's where it has them, else the maker's.
 const NETWORK_CONTROLLERS: [(u16, u16, &str); 19] = [
@@ -26,7 +46,7 @@ const NETWORK_CONTROLLERS: [(u16, u16, &str); 19] = [
 ];
 
 /// Returns a controller's name, if it is one of the common ones.
-pub fn network_controller(id: PciId) -> Option<&'static str> {
+fn network_controller(id: PciId) -> Option<&'static str> {
     NETWORK_CONTROLLERS
         .iter()
         .find(|&&(vendor, device, _)| (vendor, device) == (id.vendor, id.device))

@@ -9,7 +9,7 @@ use core::ops::Range;
 
 use virtio_drivers::transport::pci::bus::{ConfigurationAccess, DeviceFunction};
 
-use crate::virtio::map::RegisterMapper;
+use super::register_mapper::RegisterMapper;
 
 /// Configuration space of bus 0. There is no other, since nobody has set up a bridge.
 const BUS_0: Range<u64> = 0xe000_0000..0xe010_0000;

@@ -115,8 +115,8 @@ impl<'t> Iterator for Structures<'t> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::memory::fake::FakeMemory;
     use super::*;
+    use crate::boot::memory::fake::FakeMemory;
 
     const TABLE: u64 = 0x7f_0000;
 

@@ -199,9 +199,9 @@ mod kept {
 
 #[cfg(test)]
 mod tests {
-    use super::super::firmware::MemoryMap;
-    use super::super::memory::fake::FakeMemory;
     use super::*;
+    use crate::boot::firmware::MemoryMap;
+    use crate::boot::memory::fake::FakeMemory;
 
     fn firmware<'m>(command_line: &'m str, file: Option<&'m [u8]>) -> Firmware<'m> {
         Firmware {
@@ -223,7 +223,7 @@ mod tests {
         let mut entry_point = b"_SM3_\0\x18\x03\x00\x00\x01\x00".to_vec();
         entry_point.extend((table.len() as u32).to_le_bytes());
         entry_point.extend(0x7000_u64.to_le_bytes());
-        entry_point[5] = super::super::memory::checksum(&entry_point).wrapping_neg();
+        entry_point[5] = crate::boot::memory::checksum(&entry_point).wrapping_neg();
         entry_point.resize(32, 0);
         let mut memory = FakeMemory::default();
         memory.put(0x5000, &entry_point).put(0x7000, &table);

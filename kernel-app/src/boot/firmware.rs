@@ -1,13 +1,13 @@
 //! Hand-over by a loader, whichever protocol it speaks: memory, command line, tables, files.
 //!
-//! [`pvh`](super::pvh) and [`linux`](super::linux) each make a [`Firmware`] out of what they find in
-//! memory. No unsafe code.
+//! Each protocol's reader in [`arch`](crate::arch) makes a [`Firmware`] out of what it finds in memory. No unsafe
+//! code.
 
 use core::fmt;
 use core::num::NonZeroU64;
 use core::ops::Range;
 
-use super::memory::Fields;
+use super::memory::{Fields, Memory};
 
 /// Type of usable memory in a memory map, PVH's and the BIOS's alike.
 const TYPE_RAM: u32 = 1;
@@ -138,6 +138,21 @@ impl fmt::Display for FirmwareError {
             Self::Modules(count) => write!(f, "{count} boot modules that cannot be read"),
         }
     }
+}
+
+/// Reads the command line at `address`, which is 0 if there is none.
+///
+/// # Errors
+///
+/// [`FirmwareError`] if it is too long, outside of memory, or not UTF-8.
+pub fn command_line(memory: &impl Memory, address: u64) -> Result<&str, FirmwareError> {
+    if address == 0 {
+        return Ok("");
+    }
+    let text = memory
+        .text(address)
+        .ok_or(FirmwareError::CommandLineUnreadable)?;
+    str::from_utf8(text).map_err(|_| FirmwareError::CommandLineEncoding)
 }
 
 #[cfg(test)]

@@ -11,8 +11,7 @@ use core::fmt::{self, Write as _};
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use super::ending::end_machine;
-use super::serial::Console;
+use crate::arch::{Console, end_machine};
 
 /// Words of the stack that are looked at.
 const STACK_WORDS: usize = 256;

@@ -8,20 +8,19 @@ use core::ptr::NonNull;
 
 use virtio_drivers::transport::mmio::MmioTransport;
 use virtio_drivers::transport::pci::PciTransport;
-use virtio_drivers::transport::pci::bus::{ConfigurationAccess, DeviceFunction};
+use virtio_drivers::transport::pci::bus::DeviceFunction;
 use wire::Mac;
 use wire::ready::NicPosition;
 
+use crate::arch::{ConfigSpace, RegisterMapper, VIRTIO_MMIO};
 use crate::virtio::dma::IdentityHal;
 use crate::virtio::driver::{NicMemory, VirtioNic, read_mac};
-use crate::virtio::ecam::{self, Ecam};
+use crate::virtio::error::NicError;
 use crate::virtio::inventory::{Inventory, Location};
-use crate::virtio::map::RegisterMapper;
 use crate::virtio::mmio::{self, Identity, MalformedWord, Window};
 use crate::virtio::pci::{Address, PciConfig, Registers, assign, enable, scan};
-use crate::virtio::ports::ConfigPorts;
+use crate::virtio::registers::RegisterProblem;
 use crate::virtio::ring::{Doorbell, RECEIVE, TRANSMIT};
-use crate::virtio::{NicError, RegisterProblem};
 
 static MEMORY: NicMemory = NicMemory::new();
 
@@ -56,10 +55,7 @@ impl Nic {
         // SAFETY: the caller leaves configuration space to us.
         let config = unsafe { ConfigSpace::find(&mut mapper) };
         let mut machine = Machine {
-            free: match config {
-                Some(ConfigSpace::Memory(_)) => ecam::WINDOW,
-                _ => 0..0,
-            },
+            free: config.as_ref().map_or(0..0, ConfigSpace::unassigned),
             pci: config.map(PciConfig::new),
             mapper,
         };
@@ -112,49 +108,6 @@ struct Machine {
     free: Range<u64>,
 }
 
-/// PCI configuration space, as the machine has it.
-#[derive(Clone, Debug)]
-enum ConfigSpace {
-    Ports(ConfigPorts),
-    Memory(Ecam),
-}
-
-impl ConfigSpace {
-    /// Finds configuration space.
-    ///
-    /// # Safety
-    ///
-    /// As for [`ConfigPorts::find`].
-    unsafe fn find(mapper: &mut RegisterMapper) -> Option<Self> {
-        // SAFETY: the caller's contract.
-        let ports = unsafe { ConfigPorts::find() };
-        ports.map(Self::Ports).or_else(|| {
-            // SAFETY: the caller's contract; there are no ports.
-            unsafe { Ecam::find(mapper) }.map(Self::Memory)
-        })
-    }
-}
-
-impl ConfigurationAccess for ConfigSpace {
-    fn read_word(&self, at: DeviceFunction, register: u8) -> u32 {
-        match self {
-            Self::Ports(ports) => ports.read_word(at, register),
-            Self::Memory(ecam) => ecam.read_word(at, register),
-        }
-    }
-
-    fn write_word(&mut self, at: DeviceFunction, register: u8, word: u32) {
-        match self {
-            Self::Ports(ports) => ports.write_word(at, register, word),
-            Self::Memory(ecam) => ecam.write_word(at, register, word),
-        }
-    }
-
-    unsafe fn unsafe_clone(&self) -> Self {
-        self.clone()
-    }
-}
-
 impl Machine {
     /// Looks for network devices.
     fn inventory(
@@ -172,7 +125,7 @@ impl Machine {
         // Last, because the addresses may be those of something else. Nothing is lost then: without a
         // device there is no service.
         if inventory.is_empty() {
-            for window in mmio::customary() {
+            for window in mmio::windows(&VIRTIO_MMIO) {
                 inventory.add_mmio(window, self.identify(window));
             }
         }
