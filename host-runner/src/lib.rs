@@ -14,7 +14,8 @@
 //! - [`sut`]: the systems under test, and what each boots or starts;
 //! - [`link`]: how datagrams reach the guest;
 //! - [`machine`]: the QEMU process, from command line to shutdown;
-//! - [`host`]: this host's CPUs, other processes, and the right to measure alone;
+//! - [`host`]: this host: its CPUs and other processes, what they do to a measurement, and what can be done about it;
+//! - [`histogram`]: samples of one quantity, counted;
 //! - [`files`], [`terminal`]: the only ways to files of others and to the terminal;
 //! - [`clock`]: the one clock that every host-side time is read from;
 //! - [`tsc`]: how fast the counter runs that a guest has for a clock;
@@ -39,9 +40,9 @@
 
 pub mod cli;
 pub mod clock;
-pub mod doctor;
 pub mod experiment;
 pub mod files;
+pub mod histogram;
 pub mod host;
 pub mod image;
 pub mod link;

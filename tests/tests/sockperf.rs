@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-use fathom::machine::{Awake, HostIdle};
+use fathom::host::cpu_latency::{Awake, HostIdle};
 use rustix::thread::{CpuSet, gettid, sched_getaffinity, sched_setaffinity};
 use suite::Capability;
 use tests::fathom::Call;

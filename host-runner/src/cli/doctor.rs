@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::CliError;
 use super::output::print;
-use crate::doctor::{self, Depth, table};
+use crate::host::doctor::{self, Depth, listing};
 use crate::record::ReportError;
 use crate::terminal;
 
@@ -35,7 +35,7 @@ pub fn run(args: &DoctorArgs) -> Result<(), CliError> {
         let json = serde_json::to_string_pretty(&findings).map_err(ReportError::Json)?;
         terminal::escape_json(&json).into_owned() + "\n"
     } else {
-        table::render(&findings)
+        listing::render(&findings)
     };
     Ok(print(&text)?)
 }

@@ -2,11 +2,12 @@
 
 use super::reference;
 use crate::clock;
+use crate::host::core_round_trip;
+use crate::host::placement;
 use crate::link::vhost_user::reflector;
 use crate::load::{Limit, Mode, Plan, Protocol, Tally, WaitRule};
-use crate::machine;
 use crate::record::BeforeAfter;
-use crate::stats::{Recorder, round_trip};
+use crate::stats::Recorder;
 
 /// Round trips to the thread in the guest's place, and those before that are not counted.
 const REQUESTS: u64 = 20_000;
@@ -33,7 +34,7 @@ impl Floor {
     #[must_use]
     pub fn look(cpu: usize, payload_len: usize) -> Self {
         let core_round_trip_ns =
-            round_trip::core_round_trip_ns(clock::now_ns, move || machine::bind_to(cpu));
+            core_round_trip::core_round_trip_ns(clock::now_ns, move || placement::bind_to(cpu));
         Self {
             core_round_trip_ns,
             reflector_ns: reflector_ns(cpu, payload_len),
@@ -57,7 +58,7 @@ impl Floor {
 
 /// The median round trip to a thread on the CPU `cpu` that answers through the same rings.
 fn reflector_ns(cpu: usize, payload_len: usize) -> Option<f64> {
-    let (_reflector, mut link) = reflector::start(move || machine::bind_to(cpu)).ok()?;
+    let (_reflector, mut link) = reflector::start(move || placement::bind_to(cpu)).ok()?;
     let plan = plan(payload_len);
     let (tally, recorder) = reference::measure(&mut link, &plan, LONGEST_NS);
     median_ns(&tally, &recorder)
@@ -100,7 +101,7 @@ mod tests {
         let look = || {
             std::thread::scope(|scope| {
                 let look = scope.spawn(|| {
-                    machine::bind_to(own);
+                    placement::bind_to(own);
                     Floor::look(cpu, 64)
                 });
                 look.join().unwrap()

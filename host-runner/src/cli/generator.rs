@@ -7,10 +7,10 @@
 use rustix::time::{ClockId, clock_gettime};
 
 use super::reference;
+use crate::host::placement;
 use crate::link::reflector::{on_loopback, on_tap, on_unix};
 use crate::link::{Link, tap, unix, vhost_user};
 use crate::load::{Arrivals, Limit, Mode, Plan, Protocol, Rate, WaitRule};
-use crate::machine;
 
 /// Requests that are measured where no system call is on the way, and where there is: some 0.2 s.
 const POLLED: u64 = 300_000;
@@ -46,7 +46,7 @@ fn limit_of(
 ) -> Option<f64> {
     let bind = move || {
         if let Some(cpu) = cpu {
-            machine::bind_to(cpu);
+            placement::bind_to(cpu);
         }
     };
     let mode = Mode::Open {

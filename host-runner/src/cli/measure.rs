@@ -7,19 +7,20 @@ use super::CliError;
 use super::interrupt::Interrupt;
 use super::progress::Bar;
 use crate::clock;
-use crate::doctor::busy::{Busy, Times};
 use crate::experiment::Validity;
 use crate::experiment::progress::{Stage, StageMonitor as _};
 use crate::host::activity::{HostActivity, Observed};
+use crate::host::doctor::busy::{Busy, Times};
+use crate::host::noise::Noise;
+use crate::host::noise::{self, Counts, Lost, Threads};
+use crate::host::quiet;
 use crate::host::thread::CpuUse;
 use crate::link::Link;
 use crate::load::{self, Bench, Ending, Limit, Plan, Progress, Tally};
 use crate::record::{Run, Setting};
-use crate::stats::noise::{self, Counts, Lost, Threads};
-use crate::stats::quiet;
 use crate::stats::reason::Code;
 use crate::stats::settling::{Settling, WINDOW_NS};
-use crate::stats::{Ended, Noise, Policy, Reason, Recorder, Stall};
+use crate::stats::{Ended, Policy, Reason, Recorder, Stall};
 use crate::terminal;
 
 /// For how long a thread spins right after the run to see the host's noise floor.

@@ -4,9 +4,9 @@ use std::sync::mpsc;
 
 use super::CliError;
 use crate::host::assignment::Assignment;
+use crate::host::placement::{Placement, bind_to, place_beside};
 use crate::link::reflector::{self, Reflector};
 use crate::link::{Link, LinkError, LinkKind, vhost_user};
-use crate::machine::{Placement, bind_to, place_beside};
 use crate::sut::LinkChoice;
 use crate::sut::SystemKind;
 

@@ -9,11 +9,12 @@ use super::CliError;
 use super::args::OutputArgs;
 use super::say::say_as_is;
 use crate::files::{Destination, NamedFile};
+use crate::histogram::Recording;
 use crate::record::directory::DEFAULT_BASE;
 use crate::record::{Directory, Merged, Part, Report, ReportError, Run};
 use crate::report::table::{self, Detail};
 use crate::report::{self, document};
-use crate::stats::{Recorder, Recording, Requested, requested};
+use crate::stats::{Recorder, Requested, requested};
 use crate::terminal;
 
 /// What `--json` takes for standard output.

@@ -12,14 +12,14 @@ use super::measure::{Conditions, measure};
 use super::output::Output;
 use super::series::{Series, Sweep};
 use super::{CliError, turn};
+use crate::host::cpu_latency::Awake;
+use crate::host::noise::Threads;
 use crate::link::flows::Flows;
 use crate::link::source::Source;
 use crate::link::user::UdpLink;
 use crate::link::{Family, Link};
 use crate::load::{Plan, PlanError, WaitRule};
-use crate::machine::Awake;
 use crate::record::{Environment, Setting};
-use crate::stats::noise::Threads;
 
 pub mod address;
 mod contact;

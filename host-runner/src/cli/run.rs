@@ -8,7 +8,7 @@ use super::series::{Series, Sweep};
 use super::subject::{FirstRequest, Start, Subject};
 use super::{CliError, turn};
 use crate::files;
-use crate::machine::Awake;
+use crate::host::cpu_latency::Awake;
 use crate::record::Environment;
 
 /// What the guest printed, among the results.

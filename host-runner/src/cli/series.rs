@@ -200,9 +200,10 @@ mod tests {
 
     use super::super::args::OutputArgs;
     use super::*;
+    use crate::host::noise::Noise;
     use crate::load::{Limit, Mode, Tally};
     use crate::record::Setting;
-    use crate::stats::{Noise, Recorder};
+    use crate::stats::Recorder;
 
     const PLAN: Plan = Plan {
         mode: Mode::Pipeline {

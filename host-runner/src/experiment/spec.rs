@@ -2,10 +2,10 @@
 //! modules below it know of one.
 
 use crate::host::assignment::{Assignment, NotAllowed, Requested};
+use crate::host::cpu_latency::HostIdle;
 use crate::host::lock::Patience;
 use crate::host::topology::Topology;
 use crate::load::{Arrivals, Plan};
-use crate::machine::HostIdle;
 use crate::stats::Policy;
 use crate::sut::SystemSpec;
 

@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::thread;
 
 use crate::clock;
-use crate::machine::bind_to;
+use crate::host::placement::bind_to;
 
 /// Steps that are timed at once: some microseconds, short enough that most are not interrupted.
 const STEPS: u64 = 2000;

@@ -4,6 +4,9 @@ use rustix::process::{Resource, getrlimit};
 
 use super::tree::Tree;
 
+/// The device that makes tap devices (Linux, Documentation/networking/tuntap.rst).
+pub const TUN_DEVICE: &str = "/dev/net/tun";
+
 /// A capability, by its number (`linux/capability.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capability(u32);

@@ -9,8 +9,9 @@ use std::time::Duration;
 use super::codec::Codec;
 use super::frame::{Flow, MAX_FRAME, Parsed};
 use super::stack::{Host, Stack};
-use super::{Family, Gaps, Link, LinkError, Received, Sent, Signals, wait};
+use super::{Family, Link, LinkError, Received, Sent, Signals, wait};
 use crate::clock;
+use crate::host::gaps::Gaps;
 
 /// The instrument's Ethernet address on such links: locally administered.
 pub const OWN_MAC: [u8; 6] = [0x52, 0x55, 0x0a, 0x00, 0x02, 0x02];

@@ -16,8 +16,7 @@
 //! - [`loopback`]: the request handler itself, with no network at all;
 //! - [`reflector`]: a thread in the service's place at the other end of a link, which answers with what
 //!   [`turn`] makes of a frame;
-//! - [`fault`]: any link, made unreliable;
-//! - [`gaps`]: what kept a polling link from looking.
+//! - [`fault`]: any link, made unreliable.
 //!
 //! [`prepare`] turns the choice of a link into what QEMU needs of it, and then into the link.
 
@@ -27,7 +26,6 @@ pub mod ethernet;
 pub mod fault;
 pub mod flows;
 pub mod frame;
-pub mod gaps;
 pub mod loopback;
 pub mod pcap;
 pub mod reflector;
@@ -48,7 +46,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use gaps::Gaps;
+use crate::host::gaps::Gaps;
+
 pub use refusal::Refusal;
 pub use setup::{Family, LinkKind, Opener, Options, prepare};
 pub use stack::Host;

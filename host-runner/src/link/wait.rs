@@ -6,7 +6,7 @@
 //! a client that keeps it busy waits for itself. (Spinning was tried in a closed loop, with and without
 //! yielding, and was slower each time, at the median and in the tail. An open loop, which needs a timer for each
 //! sleep, does better to stay awake and yield: [`super::Link::receive_yielding`].) That its CPU is awake when the message comes is
-//! seen to by [`crate::machine::awake`].
+//! seen to by [`crate::host::cpu_latency`].
 #![forbid(unsafe_code)]
 
 use std::io;

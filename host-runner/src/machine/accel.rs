@@ -1,17 +1,13 @@
-//! Which accelerator to boot on. Only [`probe`] looks at the host; the decisions are pure.
+//! Choice of the accelerator to boot on: decisions without a look at the host, which is
+//! [`probe_kvm`](crate::host::emulators::probe_kvm)'s.
 //!
 //! That `/dev/kvm` exists, or even opens, proves nothing: there are hosts whose KVM is nested and
 //! emulates ring 0 thousands of times slower than TCG, or fails on an instruction. So `auto` gives
 //! KVM a short trial with the real image, and nothing is remembered from one boot to the next.
 #![forbid(unsafe_code)]
 
-use std::fs::OpenOptions;
-use std::io;
-
 use super::config::{Accel, AccelChoice};
-
-/// What became of opening `/dev/kvm`.
-pub type Probe = Result<(), String>;
+use crate::host::emulators::Probe;
 
 /// The accelerator to boot on first, and what to do if it fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,23 +26,6 @@ pub(super) enum Plan {
         /// Why not.
         reason: String,
     },
-}
-
-/// Opens `/dev/kvm` and lets it go again.
-///
-/// # Errors
-///
-/// Why it can't be opened.
-pub fn probe() -> Probe {
-    #[expect(clippy::disallowed_methods, reason = "a device of the kernel's")]
-    let kvm = OpenOptions::new().read(true).write(true).open("/dev/kvm");
-    match kvm {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err("there is no /dev/kvm".to_owned())
-        }
-        Err(error) => Err(format!("/dev/kvm can't be opened ({error})")),
-    }
 }
 
 /// What to try, given what the user asked for; `probe` is asked only where it matters.

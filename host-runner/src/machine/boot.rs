@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::accel::{self, Plan, Probe};
+use super::accel::{self, Plan};
 use super::child;
 use super::command::{self, Attempt};
 use super::config::{Accel, Config, Netdev};
@@ -20,6 +20,7 @@ use super::process::{Process, Seen};
 use super::qmp::Monitor;
 use super::{BootEvent, KVM_TRIAL};
 use crate::files::Destination;
+use crate::host::emulators::Probe;
 use crate::terminal;
 
 /// How long a KVM that was asked for by name may take: one that works needs a tenth of a second.

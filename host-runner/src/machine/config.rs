@@ -8,9 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::files::Destination;
-
-/// The environment variable that names another QEMU than the one on the search path.
-pub const QEMU_VARIABLE: &str = "FATHOM_QEMU";
+use crate::host::emulators::qemu_program;
 
 /// The guest's Ethernet address unless told otherwise: QEMU's own first choice.
 pub const DEFAULT_MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
@@ -173,12 +171,4 @@ impl Config {
             extra_qemu_args: Vec::new(),
         }
     }
-}
-
-/// The QEMU to run: what [`QEMU_VARIABLE`] says, else `qemu-system-x86_64` on the search path.
-#[must_use]
-pub fn qemu_program() -> PathBuf {
-    std::env::var_os(QEMU_VARIABLE)
-        .filter(|program| !program.is_empty())
-        .map_or_else(|| PathBuf::from("qemu-system-x86_64"), PathBuf::from)
 }

@@ -6,8 +6,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
-use super::config::{MIN_MEMORY_MIB, QEMU_VARIABLE};
+use super::config::MIN_MEMORY_MIB;
 use super::qmp::QmpError;
+use crate::host::emulators::QEMU_VARIABLE;
 
 /// Why a machine could not be booted, or can't go on.
 #[derive(Debug, thiserror::Error)]

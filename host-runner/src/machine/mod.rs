@@ -6,7 +6,6 @@
 //! dropped is killed, and one whose instrument is killed dies with it.
 
 mod accel;
-pub mod awake;
 mod boot;
 pub(crate) mod child;
 mod command;
@@ -15,8 +14,6 @@ mod console;
 mod error;
 mod image;
 mod memory;
-pub(crate) mod placement;
-mod policy;
 pub(crate) mod process;
 mod qmp;
 #[cfg(test)]
@@ -29,17 +26,13 @@ use rustix::process::{Pid, Signal};
 
 use crate::clock;
 use crate::host::assignment::Assignment;
+use crate::host::emulators::probe_kvm;
+use crate::host::placement::{self, Placement, Work};
 use crate::host::thread::CpuUse;
 use boot::Booted;
 
-pub use accel::probe as probe_kvm;
-pub use awake::{Awake, HostIdle};
-pub use config::{
-    Accel, AccelChoice, Config, DEFAULT_MAC, MIN_MEMORY_MIB, MachineType, Netdev, QEMU_VARIABLE,
-    qemu_program,
-};
+pub use config::{Accel, AccelChoice, Config, DEFAULT_MAC, MIN_MEMORY_MIB, MachineType, Netdev};
 pub use error::{Hint, MachineError};
-pub use placement::{Placement, Work, bind_to, place_beside};
 pub use qmp::QmpError;
 pub use vhost::{NoVhost, Vhost, VhostChoice};
 
@@ -102,7 +95,7 @@ impl Machine {
         on_event: &mut dyn FnMut(BootEvent),
     ) -> Result<Self, MachineError> {
         Ok(Self {
-            booted: boot::boot(&config, accel::probe, cancelled, on_event)?,
+            booted: boot::boot(&config, probe_kvm, cancelled, on_event)?,
             hint: Hint::from_memory(config.memory_mib),
             memory_mib: config.memory_mib,
             has_vhost: false,

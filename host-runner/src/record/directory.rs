@@ -15,8 +15,9 @@ use jiff::Timestamp;
 use super::hlog::Head;
 use super::{Merged, Part, Report, ReportError, Run, Source, hgrm, hlog, older, read};
 use crate::files::{self, Destination};
+use crate::histogram::Recording;
 use crate::stats::recorder::{Censored, OpenLoop};
-use crate::stats::{Recorder, Recording, Tag};
+use crate::stats::{Recorder, Tag};
 
 /// Where results go unless told otherwise, under the working directory.
 pub const DEFAULT_BASE: &str = "results";

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 
-use crate::doctor::{self, Depth, Finding};
 use crate::files;
 use crate::host::assignment::Assignment;
 use crate::host::cpuinfo::CpuInfo;
+use crate::host::doctor::{self, Depth, Finding};
 use crate::host::fingerprint::{Fingerprint, governor};
 use crate::host::process::Process;
 use crate::host::topology::Topology;

@@ -8,10 +8,11 @@ use wire::Counters;
 use super::hlog::{self, Head};
 use super::run::GuestCounters;
 use super::{Environment, Image, Merged, Report, Run, Setting};
+use crate::host::noise::Lost;
+use crate::host::noise::Noise;
 use crate::load::{GuestTimes, Limit, Loss, Mode, Observer, Plan, Rate, Sample, Tally};
-use crate::stats::noise::Lost;
 use crate::stats::summary::PERCENTILES;
-use crate::stats::{Ended, Noise, PercentileState, Policy, Recorder, State, Tag};
+use crate::stats::{Ended, PercentileState, Policy, Recorder, State, Tag};
 
 pub mod sources;
 

@@ -9,7 +9,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::stats::Recording;
+use crate::histogram::Recording;
 use crate::stats::recorder::Censored;
 
 /// Nanoseconds per unit of the file.

@@ -12,9 +12,10 @@ use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag as
 use hdrhistogram::{Counter, Histogram};
 
 use super::{Part, ReportError};
+use crate::histogram::Recording;
 use crate::stats::intervals::{Interval, Intervals};
 use crate::stats::recorder::Censored;
-use crate::stats::{Distribution, Recording, Tag};
+use crate::stats::{Distribution, Tag};
 
 /// The column of maxima, for people, is in milliseconds, as HdrHistogram's own tools have it.
 const MAX_VALUE_DIVISOR: f64 = 1e6;

@@ -19,7 +19,7 @@ use serde::Deserialize;
 use super::directory::RESULT;
 use super::{Report, Run, SCHEMA};
 use crate::files::Directory;
-use crate::stats::recording::HIGHEST_NS;
+use crate::histogram::HIGHEST_NS;
 use crate::stats::summary::PERCENTILES;
 use crate::stats::{self, Requested, Summary, Tag};
 

@@ -9,16 +9,17 @@ use serde::{Deserialize, Serialize};
 
 use super::floor::BeforeAfter;
 use super::{comparison, origin, utc};
-use crate::doctor::busy::Busy;
 use crate::host::activity::HostActivity;
 use crate::host::assignment::Cpus;
+use crate::host::doctor::busy::Busy;
 use crate::host::memory::Locked;
+use crate::host::noise::Noise;
 use crate::link::Signals;
 use crate::load::{Mode, Plan, Protocol, Tally};
 use crate::machine::Vhost;
 use crate::stats::{
-    Ended, GuestClock, Noise, PercentileState, Policy, Reason, Recorder, Requested, Stall, Summary,
-    Tag, validity,
+    Ended, GuestClock, PercentileState, Policy, Reason, Recorder, Requested, Stall, Summary, Tag,
+    validity,
 };
 
 mod guest_counters;

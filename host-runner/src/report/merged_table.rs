@@ -179,8 +179,8 @@ fn against(verdicts: &[&Comparison], text: &mut String) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::histogram::Recording;
     use crate::record::{BootRange, fixtures};
-    use crate::stats::Recording;
     use crate::stats::comparison::Verdict;
 
     fn merged(target: &str, responder: Option<&str>, latency_ns: u64) -> Merged {

@@ -3,9 +3,9 @@
 
 use hdrhistogram::Histogram;
 
-use super::Recording;
-use super::counts::{Counts, Slot};
 use super::summary::Percentile;
+use crate::histogram::Recording;
+use crate::histogram::slots::{Counts, Slot};
 
 /// The samples of one repetition.
 #[derive(Clone, Debug, Default)]

@@ -13,8 +13,8 @@
 //! thread hits besides whatever falls due within it, rate times W at most. (What falls due within a gap of the
 //! measuring thread is sent late, which is another matter.) The queue that drains after a gap is not counted.
 
-use super::Recording;
 use super::reason::{TakenBy, Thread};
+use crate::histogram::Recording;
 
 /// The shortest gap that can lose a request, in nanoseconds: about a scheduler's slice. What is shorter fits
 /// any queue on a link's way.

@@ -5,7 +5,7 @@
 
 use hdrhistogram::Histogram;
 
-use super::counts::{Counts, Slot};
+use crate::histogram::slots::{Counts, Slot};
 
 /// The most intervals there are.
 const MAX_INTERVALS: usize = 64;

@@ -1,20 +1,15 @@
 //! What was measured, as distributions, and how far it can be trusted.
 //!
-//! - `counts`: values counted in slots of three digits;
-//! - [`recording`]: one quantity's histogram;
 //! - [`summary`]: the percentiles that a number of samples supports;
 //! - [`requested`]: percentiles beside those;
 //! - [`intervals`]: the same latency, second by second;
 //! - [`tag`]: what else has a distribution;
 //! - [`recorder`]: puts every sample of a measurement where it belongs;
-//! - [`noise`]: what the host did meanwhile;
-//! - [`round_trip`]: the round trip of one cache line between two cores;
 //! - [`distribution`]: a repetition's latency in little memory, and several merged;
 //! - [`comparison`]: verdicts on two targets, by boots of both;
 //! - [`settling`]: whether warm-up is over;
 //! - [`guest_clock`]: the rate of the guest's clock against the host's;
 //! - [`interference`]: how many requests the host can have hit;
-//! - [`quiet`]: waiting for a quiet host;
 //! - [`stall`]: requests in a row that took exceptionally long;
 //! - [`state`]: who or what decided a percentile's value; [`reason`]: codes with their numbers;
 //! - [`validity`]: whether the result means what it says.
@@ -23,31 +18,25 @@
 #![forbid(unsafe_code)]
 
 pub mod comparison;
-mod counts;
 pub mod distribution;
 pub mod guest_clock;
 pub mod interference;
 pub mod intervals;
-pub mod noise;
-pub mod quiet;
 pub mod reason;
 pub mod recorder;
-pub mod recording;
 pub mod requested;
-pub mod round_trip;
 pub mod settling;
 pub mod stall;
 pub mod state;
 pub mod summary;
 pub mod tag;
 pub mod validity;
+mod waits;
 
 pub use distribution::Distribution;
 pub use guest_clock::GuestClock;
-pub use noise::Noise;
 pub use reason::Reason;
 pub use recorder::Recorder;
-pub use recording::Recording;
 pub use requested::Requested;
 pub use stall::Stall;
 pub use state::{PercentileState, State};

@@ -6,7 +6,8 @@ use crate::clock;
 use crate::load::{Dropped, Loss, Mode, Observer, Plan, Sample};
 
 use super::guest_clock::{Correction, Service, WarmUp};
-use super::{Recording, Tag, counts::Slot, intervals::Intervals, stall::Stalls};
+use super::{Tag, intervals::Intervals, stall::Stalls};
+use crate::histogram::{Recording, slots::Slot};
 
 /// The distributions of one measurement.
 #[derive(Debug)]

@@ -221,8 +221,9 @@ impl JsonSchema for Values {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Recording, Summary};
+    use super::super::Summary;
     use super::*;
+    use crate::histogram::Recording;
 
     fn requested(text: &str) -> Requested {
         text.parse().unwrap()

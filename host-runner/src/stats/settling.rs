@@ -3,8 +3,8 @@
 //! Caches, translated code and the guest's own timers make the first requests after a boot slower
 //! than all that follow, by as much time as they need.
 
-use super::Recording;
 use super::summary::PERCENTILES;
+use crate::histogram::Recording;
 
 /// How long a window is, in nanoseconds.
 pub const WINDOW_NS: u64 = 100_000_000;

@@ -13,7 +13,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::counts::{SLOTS, Slot};
+use crate::histogram::slots::{SLOTS, Slot};
 
 /// Number of stalls in the table.
 pub const KEPT: usize = 16;

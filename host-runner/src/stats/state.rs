@@ -29,10 +29,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Recording;
 use super::interference::{Interference, MostHit};
 use super::stall::Stalls;
 use super::summary::{MIN_BEYOND, PERCENTILES, Percentile};
+use crate::histogram::Recording;
 
 mod bracket;
 

@@ -4,8 +4,8 @@
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-use super::Recording;
 use super::requested::{Requested, Values, without_standard};
+use crate::histogram::Recording;
 
 /// How many samples must lie beyond a percentile, n(1-p), for it to be shown.
 pub const MIN_BEYOND: u64 = 10;

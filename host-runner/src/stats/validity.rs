@@ -19,7 +19,8 @@ use super::interference::{Interference, MeasuringGaps, ThreadWaits};
 use super::reason::{Code, TakenBy, Thread};
 use super::state::{Evidence, PercentileState, State};
 use super::summary::{PERCENTILES, Percentile};
-use super::{Noise, Reason, Recorder};
+use super::{Reason, Recorder};
+use crate::host::noise::Noise;
 
 /// How a measurement ended, as far as it matters to its result.
 #[derive(Clone, Debug, PartialEq, Eq)]

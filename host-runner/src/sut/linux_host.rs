@@ -12,9 +12,9 @@ use rustix::process::Pid;
 
 use super::{Responder, SutError};
 use crate::host::assignment::Assignment;
-use crate::machine::Placement;
+use crate::host::placement::Placement;
+use crate::host::placement::{self, Work};
 use crate::machine::child;
-use crate::machine::placement::{self, Work};
 use crate::machine::process::{Process, Seen};
 
 /// How long the responder may take to start: a process needs milliseconds.

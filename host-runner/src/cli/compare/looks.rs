@@ -22,8 +22,9 @@ use crate::experiment::cost::{
     CostError, EchoClient, NotificationSource, NotificationsPerEcho, notifications,
 };
 use crate::files;
+use crate::host::placement::Work;
 use crate::link::{self, Family, LinkKind};
-use crate::machine::{AccelChoice, Config, Machine, Work};
+use crate::machine::{AccelChoice, Config, Machine};
 use crate::record::Why;
 use crate::sut::LinkChoice;
 use crate::sut::{BootImage, SystemKind, SystemSpec, command_line};

@@ -21,8 +21,9 @@ use super::output::Output;
 use super::say::say;
 use super::values::as_ns;
 use super::{CliError, turn};
+use crate::host::cpu_latency::Awake;
 use crate::load::Plan;
-use crate::machine::{AccelChoice, Awake};
+use crate::machine::AccelChoice;
 use crate::record::{Environment, Skipped};
 
 pub mod args;

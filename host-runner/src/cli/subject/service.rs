@@ -4,12 +4,13 @@ use rustix::process::Pid;
 use wire::Counters;
 
 use super::super::CliError;
+use crate::host::noise::Threads;
+use crate::host::placement::Work;
 use crate::host::thread::CpuUse;
 use crate::link::LinkKind;
 use crate::link::reflector::Reflector;
-use crate::machine::{Machine, Work};
+use crate::machine::Machine;
 use crate::record::Image;
-use crate::stats::noise::Threads;
 use crate::sut::linux_host::Host;
 
 /// Guest, process of this host, or thread of this program that answers.

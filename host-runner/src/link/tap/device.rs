@@ -13,17 +13,15 @@ use rustix::io::Errno;
 use rustix::ioctl::{self, Updater, opcode};
 
 use super::NAME;
+use crate::host::rights::TUN_DEVICE;
 use crate::link::ethernet::Frames;
 use crate::link::{LinkError, Received, Sent, wait};
-
-/// Where the kernel makes such devices.
-pub const MAKER: &str = "/dev/net/tun";
 
 /// Frames of Ethernet, and nothing before them (`linux/if_tun.h`).
 const IFF_TAP: u16 = 0x0002;
 const IFF_NO_PI: u16 = 0x1000;
 
-/// `TUNSETIFF`: makes of an open [`MAKER`] the device that is asked for. Its number has the size of an
+/// `TUNSETIFF`: makes of an open [`TUN_DEVICE`] the device that is asked for. Its number has the size of an
 /// `int`, though what is handed over is an [`Interface`].
 const SET_INTERFACE: ioctl::Opcode = opcode::write::<i32>(b'T', 202);
 
@@ -35,14 +33,14 @@ struct Interface {
     rest: [u8; 22],
 }
 
-/// Opens [`MAKER`], in the network namespace of the calling thread.
+/// Opens [`TUN_DEVICE`], in the network namespace of the calling thread.
 ///
 /// # Errors
 ///
 /// What the system says: the file may be missing, or another's.
 pub fn open() -> io::Result<OwnedFd> {
     let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    Ok(rustix::fs::open(MAKER, flags, Mode::empty())?)
+    Ok(rustix::fs::open(TUN_DEVICE, flags, Mode::empty())?)
 }
 
 /// Makes the tap device `name` of what [`open`] opened. It is gone when the last descriptor of it is.

@@ -35,8 +35,9 @@ use rustix::fs::{Mode, OFlags};
 pub use ring::Fault;
 
 use super::ethernet::Frames;
-use super::{Gaps, LinkError, Received, Sent, Signals};
+use super::{LinkError, Received, Sent, Signals};
 use crate::clock;
+use crate::host::gaps::Gaps;
 use backlog::Backlog;
 use session::{Reception, Shared};
 

@@ -1,8 +1,8 @@
 //! Verdicts as records and in words.
 
 use super::*;
+use crate::histogram::Recording;
 use crate::load::Mode;
-use crate::stats::Recording;
 use crate::stats::comparison::losses::LossRatio;
 use crate::stats::summary::PERCENTILES;
 

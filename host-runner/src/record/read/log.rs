@@ -14,8 +14,8 @@ use hdrhistogram::serialization::interval_log::{
 
 use super::limits::LOG_INTERVALS;
 use super::{Distribution, Interval};
+use crate::histogram::HIGHEST_NS;
 use crate::stats::Tag;
-use crate::stats::recording::HIGHEST_NS;
 use crate::stats::summary::{PERCENTILES, Percentile};
 
 /// A last interval that the run filled by less than this share goes with the one before: it is what a

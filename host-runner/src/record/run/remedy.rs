@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::doctor::busy::{self, Busy};
+use crate::host::doctor::busy::{self, Busy};
 
 /// One thing to know about a run that is not valid, or to do about it.
 #[derive(Clone, Copy, Debug)]

@@ -2,9 +2,9 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::host::noise::Lost;
+use crate::host::noise::Noise;
 use crate::quantity::{count, share, time};
-use crate::stats::Noise;
-use crate::stats::noise::Lost;
 
 /// A shorter wait for a quiet host is not told.
 const LONG_WAIT_NS: u64 = 10_000_000;

@@ -1,7 +1,7 @@
 //! Whole screens, and the lines that only some runs have.
 
 use super::*;
-use crate::doctor::busy::Busy;
+use crate::host::doctor::busy::Busy;
 use crate::record::{BeforeAfter, fixtures};
 use crate::stats::State;
 

@@ -39,8 +39,8 @@ use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::tests::rounds;
 use super::*;
+use crate::histogram::Recording;
 use crate::random::SplitMix64;
-use crate::stats::Recording;
 
 /// Requests of a boot.
 const REQUESTS: usize = 10_000;

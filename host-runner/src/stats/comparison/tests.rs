@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::stats::Recording;
+use crate::histogram::Recording;
 
 const REQUESTS: usize = 2000;
 const TIMEOUT_NS: u64 = 1_000_000_000;

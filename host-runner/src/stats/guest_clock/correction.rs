@@ -8,8 +8,8 @@
 //! From then on the exchanges bound the rate anew, by themselves, which shows a clock that changed.
 
 use super::{Bounds, Calibration, Exchange, GuestClock};
+use crate::histogram::Recording;
 use crate::load::{Dropped, Loss, Observer, Sample};
-use crate::stats::Recording;
 use crate::stats::reason::{Code, Reason};
 
 /// Bounds this narrow, as a share of the rate, fix the factor, to their middle. With wider ones the middle

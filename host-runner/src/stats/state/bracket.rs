@@ -18,8 +18,8 @@
 
 use hdrhistogram::Histogram;
 
-use super::super::Recording;
 use super::super::interference::Interference;
+use crate::histogram::Recording;
 
 /// Ends of the parts of the distribution below a quantile q, as multiples of 1-q beyond them.
 const PARTS: [f64; 16] = [

@@ -2,10 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::super::counts::Slot;
 use super::super::interference::{MeasuringGaps, ThreadWaits, Waits};
 use super::super::reason::{TakenBy, Thread};
 use super::*;
+use crate::histogram::slots::Slot;
 
 /// Recordings of a run.
 #[derive(Default)]

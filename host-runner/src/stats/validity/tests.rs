@@ -1,9 +1,9 @@
 //! Runs, and what is said of each.
 
 use super::*;
+use crate::histogram::Recording;
+use crate::host::noise::ThreadNoise;
 use crate::load::{Limit, Loss, Observer, Protocol, Rate, Sample, WaitRule};
-use crate::stats::Recording;
-use crate::stats::noise::ThreadNoise;
 
 /// A tally of 10,000 requests in a second, all of them answered.
 fn good() -> Tally {
@@ -325,9 +325,9 @@ fn a_bracket_names_the_thread_that_decided_it_and_counts() {
             slices: 3,
             ..ThreadNoise::default()
         }),
-        beside: Some(crate::stats::noise::Lost {
+        beside: Some(crate::host::noise::Lost {
             total_gap_ns: 380_000_000,
-            ..crate::stats::noise::Lost::default()
+            ..crate::host::noise::Lost::default()
         }),
         answering: Some(ThreadNoise {
             waited_ns: 400_000_000,

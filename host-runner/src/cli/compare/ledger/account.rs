@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use super::super::hope::Pair;
 use super::super::schedule::Combination;
+use crate::histogram::Recording;
 use crate::record::comparison::GuestEstimate;
 use crate::record::why::median;
 use crate::record::{BootRange, Comparison, Merged, Pairing, Part, Run, Weight};
 use crate::stats::comparison::{self, Round};
 use crate::stats::recorder::Censored;
 use crate::stats::summary::{PERCENTILES, Percentile};
-use crate::stats::{Distribution, Recorder, Recording, Requested, Tag};
+use crate::stats::{Distribution, Recorder, Requested, Tag};
 
 /// The repetitions of one combination under one kind of load.
 #[derive(Debug)]

@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use super::*;
 use crate::cli::args::OutputArgs;
+use crate::host::noise::Noise;
 use crate::load::{Limit, Mode, Observer as _, Plan, Rate, Sample, Tally};
 use crate::record::Setting;
-use crate::stats::{Ended, Noise, Recorder};
+use crate::stats::{Ended, Recorder};
 use crate::sut::LinkChoice;
 use crate::sut::SystemKind;
 

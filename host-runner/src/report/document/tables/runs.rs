@@ -1,12 +1,12 @@
 //! What each measurement came to.
 
 use super::{NONE, Table, percentiles, value};
+use crate::host::noise::Lost;
 use crate::quantity::{bytes, count, per_echo, rate, ratio, share, time};
 use crate::record::BeforeAfter;
 use crate::report::document::entry::{Entry, mode};
 use crate::report::marked;
 use crate::report::sweep::StepState;
-use crate::stats::noise::Lost;
 use crate::stats::summary::{PERCENTILES, PercentileColumn, percentile_columns};
 
 /// Most stalls of a measurement that are shown.

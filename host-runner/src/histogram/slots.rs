@@ -21,15 +21,15 @@ const HALF_BITS: u32 = 10;
 const EXACT_BITS: u32 = HALF_BITS + 1;
 
 /// How many slots there are.
-pub(super) const SLOTS: usize = Slot::of(HIGHEST_NS).0 + 1;
+pub(crate) const SLOTS: usize = Slot::of(HIGHEST_NS).0 + 1;
 
 /// Where values are counted that are the same to three digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Slot(usize);
+pub(crate) struct Slot(usize);
 
 impl Slot {
     /// The slot of `value_ns`.
-    pub(super) const fn of(value_ns: u64) -> Self {
+    pub(crate) const fn of(value_ns: u64) -> Self {
         let value_ns = if value_ns < HIGHEST_NS {
             value_ns
         } else {
@@ -42,7 +42,7 @@ impl Slot {
     }
 
     /// The number of the slot, under [`SLOTS`].
-    pub(super) const fn index(self) -> usize {
+    pub(crate) const fn index(self) -> usize {
         self.0
     }
 
@@ -54,19 +54,19 @@ impl Slot {
     }
 
     /// The highest value of the slot, in nanoseconds.
-    pub(super) const fn highest_ns(self) -> u64 {
+    pub(crate) const fn highest_ns(self) -> u64 {
         Self(self.0 + 1).lowest_ns() - 1
     }
 
     /// How many values are told apart from no other in the slot.
-    pub(super) const fn width_ns(self) -> u64 {
+    pub(crate) const fn width_ns(self) -> u64 {
         self.highest_ns() - self.lowest_ns() + 1
     }
 }
 
 /// How many values there were in each slot.
 #[derive(Clone, Debug)]
-pub(super) struct Counts<T> {
+pub(crate) struct Counts<T> {
     slots: Box<[T]>,
 }
 
@@ -83,31 +83,31 @@ impl<T: Counter> Default for Counts<T> {
 
 impl<T: Counter> Counts<T> {
     /// Counts one value.
-    pub(super) fn add(&mut self, slot: Slot) {
+    pub(crate) fn add(&mut self, slot: Slot) {
         self.add_many(slot, T::one());
     }
 
     /// Counts `more` values of one slot.
-    pub(super) fn add_many(&mut self, slot: Slot, more: T) {
+    pub(crate) fn add_many(&mut self, slot: Slot, more: T) {
         let count = &mut self.slots[slot.0];
         *count = count.saturating_add(more);
     }
 
     /// Counts everything that `other` has counted.
-    pub(super) fn add_all(&mut self, other: &Self) {
+    pub(crate) fn add_all(&mut self, other: &Self) {
         for (count, more) in self.slots.iter_mut().zip(&other.slots) {
             *count = count.saturating_add(*more);
         }
     }
 
     /// Forgets everything.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         // Without this the compiler may take zeroed memory from the system, untouched.
         std::hint::black_box(&mut self.slots).fill(T::zero());
     }
 
     /// The slots that have values, from the lowest on, with how many.
-    pub(super) fn used(&self) -> impl Iterator<Item = (Slot, T)> {
+    pub(crate) fn used(&self) -> impl Iterator<Item = (Slot, T)> {
         let slots = self.slots.iter().enumerate();
         slots
             .filter(|&(_, &count)| count > T::zero())
@@ -115,7 +115,7 @@ impl<T: Counter> Counts<T> {
     }
 
     /// The same as a histogram.
-    pub(super) fn histogram(&self) -> Histogram<T> {
+    pub(crate) fn histogram(&self) -> Histogram<T> {
         let mut histogram =
             Histogram::new_with_bounds(1, HIGHEST_NS, DIGITS).expect("1 to 2^40 is a range");
         for (slot, count) in self.used() {

@@ -1,7 +1,7 @@
 //! Waits of a run's threads, and whose they are: the host's, the target's own, or the instrument's. Arithmetic
 //! on the kernel's counts.
 
-use super::{Noise, ThreadNoise};
+use crate::host::noise::{Noise, ThreadNoise};
 use crate::stats::interference::{GapAccount, ThreadWaits, Waits};
 use crate::stats::reason::{TakenBy, Thread};
 

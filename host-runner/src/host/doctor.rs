@@ -5,12 +5,12 @@
 //!
 //! - [`cpu`]: cores, their clocks and siblings, the time that a hypervisor takes;
 //! - [`sleep`]: what idle CPUs do;
-//! - [`rights`]: what this process may do;
-//! - [`memory`]: huge pages;
+//! - [`permissions`]: what this process may do;
+//! - [`huge_pages`]: huge pages;
 //! - [`busy`]: who else wants the CPUs;
 //! - [`emulator`]: KVM and QEMU;
 //! - [`spin`]: what a thread sees that only reads the clock, and how far apart two cores are;
-//! - [`table`]: all of it for a terminal.
+//! - [`listing`]: all of it for a terminal.
 #![forbid(unsafe_code)]
 
 use std::fs;
@@ -20,19 +20,20 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::host::cpuinfo::CpuInfo;
+use crate::host::emulators::probe_kvm;
 use crate::host::fingerprint::transparent_huge_pages;
-use crate::host::rights::{memory_lock_limit, realtime_limit, status};
+use crate::host::rights::{TUN_DEVICE, memory_lock_limit, realtime_limit, status};
 use crate::host::topology::Topology;
 use crate::host::tree::Tree;
 
 pub mod busy;
 pub mod cpu;
 pub mod emulator;
-pub mod memory;
-pub mod rights;
+pub mod huge_pages;
+pub mod listing;
+pub mod permissions;
 pub mod sleep;
 pub mod spin;
-pub mod table;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -157,19 +158,16 @@ pub fn examine(depth: Depth) -> Vec<Finding> {
         spin::core_round_trip(&topology),
         busy::load(read("/proc/loadavg").as_deref(), cpus.len()),
         busy,
-        rights::cpu_quota(&tree),
-        rights::first_in_line(status.as_deref(), realtime_limit()),
-        rights::realtime_throttling(
+        permissions::cpu_quota(&tree),
+        permissions::first_in_line(status.as_deref(), realtime_limit()),
+        permissions::realtime_throttling(
             read("/proc/sys/kernel/sched_rt_runtime_us").as_deref(),
             read("/proc/sys/kernel/sched_rt_period_us").as_deref(),
         ),
-        rights::link_tap(
-            status.as_deref(),
-            Path::new(crate::link::tap::device::MAKER).exists(),
-        ),
-        rights::memory_lock(status.as_deref(), memory_lock_limit()),
-        memory::huge_pages(transparent_huge_pages(&tree).as_deref()),
-        emulator::kvm(crate::machine::probe_kvm(), is_virtual),
+        permissions::link_tap(status.as_deref(), Path::new(TUN_DEVICE).exists()),
+        permissions::memory_lock(status.as_deref(), memory_lock_limit()),
+        huge_pages::huge_pages(transparent_huge_pages(&tree).as_deref()),
+        emulator::kvm(probe_kvm(), is_virtual),
         emulator::qemu(depth),
     ]
 }

@@ -1,10 +1,10 @@
 //! Real runs' counts, and whose the waits in them are.
 
 use super::*;
+use crate::histogram::Recording;
+use crate::host::noise::Lost;
 use crate::host::thread::CpuUse;
-use crate::stats::Recording;
 use crate::stats::interference::{Interference, MeasuringGaps};
-use crate::stats::noise::Lost;
 
 fn thread(ran_ns: u64, waited_ns: u64, slices: u64, involuntary_switches: u64) -> ThreadNoise {
     ThreadNoise {

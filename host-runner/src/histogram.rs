@@ -2,9 +2,11 @@
 
 use hdrhistogram::Histogram;
 
-use super::counts::{Counts, Slot};
+use slots::{Counts, Slot};
 
-pub use super::counts::HIGHEST_NS;
+pub mod slots;
+
+pub use slots::HIGHEST_NS;
 
 /// The samples of one quantity, in nanoseconds.
 #[derive(Clone, Debug)]
@@ -38,7 +40,7 @@ impl Recording {
 
     /// Adds one sample, of which `slot` is the slot.
     #[inline]
-    pub(super) fn record_at(&mut self, slot: Slot, value_ns: u64) {
+    pub(crate) fn record_at(&mut self, slot: Slot, value_ns: u64) {
         self.counts.add(slot);
         self.count += 1;
         self.saturated += u64::from(value_ns > HIGHEST_NS);
@@ -58,7 +60,7 @@ impl Recording {
     }
 
     /// Samples of which only their slots with counts, extremes and mean are known.
-    pub(super) fn of_counts(
+    pub(crate) fn of_counts(
         slots: Vec<(Slot, u64)>,
         min_ns: u64,
         max_ns: u64,
@@ -77,7 +79,7 @@ impl Recording {
     }
 
     /// The slots that have samples, from the lowest on, with how many.
-    pub(super) fn used(&self) -> impl Iterator<Item = (Slot, u64)> {
+    pub(crate) fn used(&self) -> impl Iterator<Item = (Slot, u64)> {
         self.counts.used()
     }
 
@@ -107,7 +109,7 @@ impl Recording {
 
     /// The value that a share `quantile` of all samples does not exceed, to three significant
     /// digits; zero without samples. Whether there are enough for it to mean anything is
-    /// [`super::summary`]'s business.
+    /// [`crate::stats::summary`]'s business.
     #[must_use]
     pub fn quantile_ns(&self, quantile: f64) -> u64 {
         // The histogram answers with the end of a bucket, which can lie beyond the last sample.

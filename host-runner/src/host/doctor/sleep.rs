@@ -1,9 +1,9 @@
-//! Whether idle CPUs can be kept awake while something is measured ([`crate::machine::awake`]).
+//! Whether idle CPUs can be kept awake while something is measured ([`crate::host::cpu_latency`]).
 
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
 use super::Finding;
-use crate::machine::awake::{DEVICE, driver};
+use crate::host::cpu_latency::{DEVICE, driver};
 
 /// Whether this process may ask the kernel for CPUs that stay awake.
 fn may_ask() -> bool {

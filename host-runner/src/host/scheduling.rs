@@ -1,6 +1,10 @@
 //! The right to go first on a CPU: the scheduling policy of threads of this process and of others.
 //!
 //! Unsafe here: the system call sched_setscheduler(2), which no crate in use has for threads of another process.
+#![expect(
+    unsafe_code,
+    reason = "sched_setscheduler(2) of another process's threads"
+)]
 
 use std::io;
 

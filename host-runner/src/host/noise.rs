@@ -5,11 +5,9 @@
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
+use crate::host::gaps::GAP_NS;
+use crate::host::gaps::Gaps;
 use crate::host::thread::{CpuTicks, CpuUse, ThreadCounts};
-use crate::link::Gaps;
-use crate::link::gaps::GAP_NS;
-
-mod waits;
 
 /// What a thread sees that does nothing but read the clock: everything that is not the guest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

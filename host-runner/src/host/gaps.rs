@@ -5,7 +5,7 @@
 //! So it is a spinning thread beside the measurement, without being in its way: one comparison for each
 //! reading. Pure logic, no clock.
 
-use crate::stats::Recording;
+use crate::histogram::Recording;
 
 /// Two readings of the clock further apart than this are a gap, in nanoseconds, wherever gaps are looked for:
 /// before, during and after a run.

@@ -21,7 +21,7 @@ use std::fs;
 use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_setaffinity};
 
-use super::policy;
+use super::scheduling;
 use crate::host::assignment::{Assignment, Cpus};
 use crate::host::thread::{CpuUse, schedstat};
 
@@ -114,7 +114,7 @@ impl Placement {
     }
 
     /// Returns whether the measuring thread has QEMU's other threads on its CPU.
-    pub(super) const fn is_shared(&self) -> bool {
+    pub(crate) const fn is_shared(&self) -> bool {
         matches!(
             self,
             Self::Bound {
@@ -169,7 +169,7 @@ pub(crate) fn place(
         match work {
             Work::Schedule => *are_equal = others.all(goes_first_or_has_ended),
             // A reply is taken before anything else is done, also after an open loop.
-            Work::Replies => others.for_each(policy::be_ordinary),
+            Work::Replies => others.for_each(scheduling::be_ordinary),
             Work::Polls => {}
         }
     }
@@ -177,7 +177,7 @@ pub(crate) fn place(
 }
 
 fn goes_first_or_has_ended(thread: Pid) -> bool {
-    match policy::go_first(Some(thread)) {
+    match scheduling::go_first(Some(thread)) {
         Ok(()) => true,
         Err(error) => error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error()),
     }
@@ -269,7 +269,7 @@ fn go_first_if(is_wanted: bool) -> Result<(), String> {
 }
 
 fn go_first() -> Result<(), String> {
-    policy::go_first(None).map_err(|_| {
+    scheduling::go_first(None).map_err(|_| {
         "no right to SCHED_FIFO: root has it, or CAP_SYS_NICE, or `ulimit -r 10`".to_owned()
     })
 }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Depth, Finding};
-use crate::machine;
+use crate::host::emulators;
 
 /// How long QEMU may take to tell its version.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(5);
@@ -32,11 +32,11 @@ pub(super) fn kvm(opened: Result<(), String>, is_virtual: Option<bool>) -> Findi
 /// QEMU, as far as it can be found; asked for its version if there is time.
 pub(super) fn qemu(depth: Depth) -> Finding {
     const NAME: &str = "QEMU";
-    let program = machine::qemu_program();
+    let program = emulators::qemu_program();
     let Some(path) = find(&program, std::env::var_os("PATH").as_deref()) else {
         return Finding::bad(NAME, format!("there is no {}", program.display())).advise(format!(
             "apt-get install qemu-system-x86, or name it in {}",
-            machine::QEMU_VARIABLE
+            emulators::QEMU_VARIABLE
         ));
     };
     let shown = path.display();

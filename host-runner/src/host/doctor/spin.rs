@@ -4,11 +4,14 @@ use std::thread;
 use std::time::Duration;
 
 use super::Finding;
+use crate::clock;
 use crate::host::assignment::Assignment;
+use crate::host::core_round_trip;
+use crate::host::noise;
+use crate::host::noise::Floor;
+use crate::host::placement;
 use crate::host::topology::Topology;
 use crate::quantity;
-use crate::stats::{noise, noise::Floor, round_trip};
-use crate::{clock, machine};
 
 /// On how many CPUs threads spin at most: a big machine has better things to do.
 const MAX_CPUS: usize = 16;
@@ -55,7 +58,7 @@ fn on_all(cpus: &[usize], duration: Duration) -> Vec<Gaps> {
     thread::scope(|scope| {
         let spin = |cpu: usize| {
             let spin = move || {
-                machine::bind_to(cpu);
+                placement::bind_to(cpu);
                 (cpu, noise::spin(clock::now_ns, duration_ns))
             };
             thread::Builder::new().spawn_scoped(scope, spin).ok()
@@ -110,8 +113,8 @@ pub(super) fn core_round_trip(topology: &Topology) -> Finding {
     };
     let (first, second) = (cpus.guest, cpus.measuring);
     let measure = move || {
-        machine::bind_to(first);
-        round_trip::core_round_trip_ns(clock::now_ns, move || machine::bind_to(second))
+        placement::bind_to(first);
+        core_round_trip::core_round_trip_ns(clock::now_ns, move || placement::bind_to(second))
     };
     // In a thread of its own, so that the caller stays where it is.
     let thread = thread::Builder::new().spawn(measure);
