@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::CliError;
-use super::help::{self, TEMPLATE};
+use super::help;
 
 mod new;
 mod set;
@@ -21,13 +21,13 @@ pub struct ImageArgs {
 #[derive(Debug, Subcommand)]
 pub enum ImageCommand {
     /// Make disk images and packages of the unikernel
-    #[command(help_template = TEMPLATE, before_help = help::IMAGE_NEW)]
+    #[command(after_help = help::IMAGE_NEW)]
     New(new::NewArgs),
     /// Say what an image holds: partition, files, arguments, digests
-    #[command(help_template = TEMPLATE, before_help = help::IMAGE_SHOW)]
+    #[command(after_help = help::IMAGE_SHOW)]
     Show(show::ShowArgs),
     /// Change the boot arguments in a disk image
-    #[command(help_template = TEMPLATE, before_help = help::IMAGE_SET)]
+    #[command(after_help = help::IMAGE_SET)]
     Set(set::SetArgs),
 }
 

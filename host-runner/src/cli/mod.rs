@@ -18,6 +18,7 @@
 //! - [`progress`], [`say`], [`interrupt`]: the bar, lines on standard error, and Ctrl-C;
 //! - [`run`], [`compare`], [`serve`], [`probe`], [`status`], [`report`], [`image`],
 //!   [`doctor`]: the commands;
+//! - [`manual`]: manual pages and shell completions;
 //! - [`error`]: why a command failed, and the exit code for it;
 //! - [`help`]: examples, exit codes, and suggestions.
 #![forbid(unsafe_code)]
@@ -36,6 +37,7 @@ pub mod image;
 pub mod interrupt;
 pub mod linux;
 pub mod machine;
+pub mod manual;
 pub mod measure;
 pub mod null;
 pub mod output;
@@ -57,12 +59,11 @@ pub mod turn;
 pub mod values;
 
 pub use error::CliError;
-use help::TEMPLATE;
 
 /// Measures how deep the tail goes: boots the Fathom service in a Hermit unikernel and measures
 /// its round-trip latency.
 #[derive(Debug, Parser)]
-#[command(name = "fathom", version, max_term_width = 100, help_template = TEMPLATE, before_help = help::OVERVIEW, after_help = help::exit_codes())]
+#[command(name = "fathom", version, max_term_width = 100, after_help = help::overview())]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -73,29 +74,35 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Boot the service, measure it, report, shut down
-    #[command(help_template = TEMPLATE, before_help = help::RUN)]
+    #[command(after_help = help::RUN)]
     Run(args::RunArgs),
     /// Measure several targets in turns, and say whether they differ
-    #[command(help_template = TEMPLATE, before_help = help::COMPARE)]
+    #[command(after_help = help::COMPARE)]
     Compare(Box<compare::args::CompareArgs>),
     /// Boot the service and keep it up until Ctrl-C
-    #[command(help_template = TEMPLATE, before_help = help::SERVE)]
+    #[command(after_help = help::SERVE)]
     Serve(args::ServeArgs),
     /// Measure a service that is already running
-    #[command(help_template = TEMPLATE, before_help = help::PROBE)]
+    #[command(after_help = help::PROBE)]
     Probe(args::ProbeArgs),
     /// Say how a running service is: since when it is up, and what it has counted
-    #[command(help_template = TEMPLATE, before_help = help::STATUS)]
+    #[command(after_help = help::STATUS)]
     Status(status::StatusArgs),
     /// Render report.html and report.md again from results, several of them in one report
-    #[command(help_template = TEMPLATE, before_help = help::REPORT)]
+    #[command(after_help = help::REPORT)]
     Report(report::ReportArgs),
     /// Make disk images of the unikernel, show what one holds, or change its boot arguments
-    #[command(help_template = TEMPLATE, before_help = help::IMAGE)]
+    #[command(after_help = help::IMAGE)]
     Image(image::ImageArgs),
     /// Say what on this host spoils a measurement, and what to do about it
-    #[command(help_template = TEMPLATE, before_help = help::DOCTOR)]
+    #[command(after_help = help::DOCTOR)]
     Doctor(doctor::DoctorArgs),
+    /// Print a manual page
+    #[command(hide = true)]
+    Man(manual::ManArgs),
+    /// Print the completions of a shell
+    #[command(hide = true)]
+    Completions(manual::CompletionsArgs),
 }
 
 /// Does what the command line says.
@@ -113,6 +120,8 @@ pub fn main(cli: Cli) -> Result<(), CliError> {
         Command::Report(args) => report::run(&args),
         Command::Image(args) => image::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Man(args) => manual::run(&args),
+        Command::Completions(args) => manual::completions(&args),
     }
 }
 

@@ -1,0 +1,159 @@
+//! `fathom man` and `fathom completions`: manual pages and shell completions, made of the command line's
+//! own description for those who install the program.
+
+use std::io;
+
+use clap::{Args, Command, CommandFactory as _};
+use clap_complete::Shell;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, roman};
+
+use super::error::EXIT_CODES;
+use super::output::print;
+use super::{Cli, CliError};
+use crate::record::ReportError;
+
+/// Name of the program.
+const PROGRAM: &str = "fathom";
+
+/// `fathom man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Command, such as `run` or `image new`; without one, the page of fathom itself
+    #[arg(value_name = "COMMAND")]
+    pub command: Vec<String>,
+    /// List the names of all pages instead
+    #[arg(long, conflicts_with = "command")]
+    pub list: bool,
+}
+
+/// `fathom completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// Shell
+    pub shell: Shell,
+}
+
+/// Prints a manual page, or the names of all pages.
+///
+/// # Errors
+///
+/// [`CliError::Usage`] if there is no such command; else if standard output can't be written.
+pub fn run(args: &ManArgs) -> Result<(), CliError> {
+    let program = described();
+    if args.list {
+        return Ok(print(&names(&program).join("\n"))?);
+    }
+    let mut command = &program;
+    for name in &args.command {
+        command = command
+            .find_subcommand(name)
+            .ok_or(CliError::Usage("there is no such command"))?;
+    }
+    let page = page(command.clone()).map_err(ReportError::unwritable("standard output"))?;
+    Ok(print(&page)?)
+}
+
+/// Prints the completions of a shell.
+///
+/// # Errors
+///
+/// If standard output can't be written.
+pub fn completions(args: &CompletionsArgs) -> Result<(), CliError> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut described(), PROGRAM, &mut script);
+    Ok(print(&String::from_utf8_lossy(&script))?)
+}
+
+/// The command line without `help` beside each command, which has pages of its own.
+fn described() -> Command {
+    let mut command = Cli::command().disable_help_subcommand(true);
+    command.build();
+    command
+}
+
+/// Returns the names of the pages of `command` and the commands below it that users see.
+fn names(command: &Command) -> Vec<String> {
+    let own = command.get_display_name().unwrap_or(command.get_name());
+    let below = command.get_subcommands().filter(|it| !it.is_hide_set());
+    std::iter::once(own.to_owned())
+        .chain(below.flat_map(names))
+        .collect()
+}
+
+/// Returns the manual page of `command`, in roff.
+fn page(mut command: Command) -> io::Result<String> {
+    let usage = command.render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage: ").to_owned();
+    let examples = command.get_after_help().map(ToString::to_string);
+    let has_commands = command.has_subcommands();
+    let source = format!("{PROGRAM} {}", env!("CARGO_PKG_VERSION"));
+    let man = Man::new(command.override_usage(usage))
+        .source(source)
+        .manual("Fathom");
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if has_commands {
+        man.render_subcommands_section(&mut page)?;
+    }
+    let mut rest = Roff::new();
+    if let Some(examples) = examples {
+        rest.control("SH", ["EXAMPLES"]).control("nf", []);
+        for line in examples.lines().filter(|it| it.starts_with("  ")) {
+            rest.text([roman(line)]);
+        }
+        rest.control("fi", []);
+    }
+    rest.control("SH", ["EXIT STATUS"]);
+    for (code, meaning) in EXIT_CODES {
+        rest.control("TP", []).text([roman(code.to_string())]);
+        rest.text([roman(meaning)]);
+    }
+    rest.to_writer(&mut page)?;
+    String::from_utf8(page).map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_that_users_see_has_a_page_with_its_options_and_examples() {
+        let program = described();
+        let names = names(&program);
+        for name in ["fathom", "fathom-run", "fathom-image-new"] {
+            assert!(names.contains(&name.to_owned()), "{names:?}");
+        }
+        assert!(!names.iter().any(|name| name.contains("man")), "{names:?}");
+        let run = page(program.find_subcommand("run").unwrap().clone()).unwrap();
+        for part in [
+            ".TH fathom-run 1",
+            ".SH SYNOPSIS\n\\fBfathom run\\fR [OPTIONS]",
+            "\\-\\-duration",
+            ".SH LOAD",
+            ".SH EXAMPLES",
+            "fathom run \\-\\-sweep",
+            ".SH \"EXIT STATUS\"",
+            "measurement invalid",
+        ] {
+            assert!(run.contains(part), "{part}:\n{run}");
+        }
+    }
+
+    #[test]
+    fn every_shell_completes_commands_and_options() {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut described(), PROGRAM, &mut script);
+            let script = String::from_utf8(script).unwrap();
+            assert_eq!(crate::terminal::escape(&script), script, "{shell}");
+            for part in ["compare", "duration", "vhost-user"] {
+                assert!(script.contains(part), "{shell}: {part}");
+            }
+        }
+    }
+}
