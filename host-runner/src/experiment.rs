@@ -1,6 +1,7 @@
 //! Experiments: measurements that are carried out by plain specifications.
 //!
 //! - [`cost`]: instructions, doorbells and interrupts per echo;
+//! - [`probe`]: a service that is already running;
 //! - [`progress`]: messages and progress, for whoever watches an experiment;
 //! - [`Interrupt`]: the request to end one early;
 //! - [`ExperimentError`]: the reason why one failed.
@@ -9,6 +10,7 @@
 pub mod cost;
 mod error;
 mod interrupt;
+pub mod probe;
 pub mod progress;
 mod spec;
 

@@ -9,7 +9,7 @@ use crate::host::assignment::NotAllowed;
 use crate::host::lock::LockError;
 use crate::image::ImageError;
 use crate::link::LinkError;
-use crate::load::{PlanError, Protocol};
+use crate::load::PlanError;
 use crate::machine::{MachineError, NoVhost};
 use crate::record::ReportError;
 use crate::sut::SutError;
@@ -43,41 +43,6 @@ pub enum CliError {
     /// Options that make no measurement.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// The name or address of a service leads nowhere.
-    #[error("no address found for {address}; give it as HOST:PORT")]
-    Resolve {
-        /// What was given.
-        address: String,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// An address can't be used as it is.
-    #[error("{address}: {problem}")]
-    Address {
-        /// Address as it was given.
-        address: String,
-        /// Problem with the address, and its remedy.
-        problem: String,
-    },
-    /// The service speaks, but not as it was asked to.
-    #[error("{}", other_protocol(address, *replies, *speaks))]
-    OtherProtocol {
-        /// The service.
-        address: String,
-        /// Number of replies that showed the other protocol.
-        replies: u32,
-        /// The protocol of those.
-        speaks: Protocol,
-    },
-    /// The service does not say how it is.
-    #[error("{address} {problem}")]
-    NoStatus {
-        /// The service.
-        address: String,
-        /// Problem with it, and what to check.
-        problem: String,
-    },
     /// There is no image.
     #[error("the image {} can't be read; build it with `make build`, or name another with `--image PATH`", path.display())]
     Image {
@@ -166,10 +131,7 @@ impl CliError {
         match self {
             Self::Experiment(error) => experiment_exit_code(error),
             Self::DiskImage(ImageError::Arguments(_)) => 2,
-            Self::Resolve { .. }
-            | Self::OtherProtocol { .. }
-            | Self::NoStatus { .. }
-            | Self::Image { .. }
+            Self::Image { .. }
             | Self::Untrusted { .. }
             | Self::Machine(_)
             | Self::NoVhost(_)
@@ -185,7 +147,6 @@ impl CliError {
             | Self::NotAllowed(_)
             | Self::DifferentMachines { .. }
             | Self::Plan(_)
-            | Self::Address { .. }
             | Self::NothingToCompare { .. } => 2,
             Self::Invalid { .. } | Self::Incomplete { .. } => 4,
         }
@@ -197,6 +158,7 @@ const fn experiment_exit_code(error: &ExperimentError) -> u8 {
     match error {
         ExperimentError::Resolve { .. }
         | ExperimentError::OtherProtocol { .. }
+        | ExperimentError::NoStatus { .. }
         | ExperimentError::Image { .. }
         | ExperimentError::Untrusted { .. }
         | ExperimentError::Machine(_)
@@ -217,23 +179,10 @@ const fn experiment_exit_code(error: &ExperimentError) -> u8 {
     }
 }
 
-/// Returns the message for a user who took the service at `address` for one of another protocol.
-fn other_protocol(address: &str, replies: u32, speaks: Protocol) -> String {
-    match speaks {
-        Protocol::Echo => format!(
-            "{address} answers, but is not Fathom's service: it sends requests back unchanged \
-             ({replies} of {replies} replies); measure it as a plain echo with `--protocol echo`"
-        ),
-        Protocol::Fathom => format!(
-            "{address} is Fathom's service and no plain echo ({replies} of {replies} replies have its \
-             times): leave out `--protocol echo`"
-        ),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::Protocol;
 
     #[test]
     fn causes_are_told_once_each() {
@@ -257,5 +206,39 @@ mod tests {
         assert_eq!(invalid.exit_code(), 4);
         assert_eq!(CliError::Interrupted.exit_code(), 1);
         assert_eq!(CliError::Plan(PlanError::NoTimeout).exit_code(), 2);
+        let (address, problem) = (String::new(), String::new());
+        for (error, code) in [
+            (ExperimentError::Incompatible("not both"), 2),
+            (ExperimentError::Plan(PlanError::NoTimeout), 2),
+            (
+                ExperimentError::Resolve {
+                    address: address.clone(),
+                    source: io::Error::other("no"),
+                },
+                1,
+            ),
+            (
+                ExperimentError::Address {
+                    address: address.clone(),
+                    problem: problem.clone(),
+                },
+                2,
+            ),
+            (
+                ExperimentError::OtherProtocol {
+                    address: address.clone(),
+                    replies: 3,
+                    speaks: Protocol::Echo,
+                },
+                1,
+            ),
+            (ExperimentError::NoStatus { address, problem }, 1),
+            (ExperimentError::Interrupted, 1),
+            (ExperimentError::Invalid { reasons: vec![] }, 4),
+            (ExperimentError::Incomplete { reasons: vec![] }, 4),
+            (ExperimentError::NothingToCompare { reasons: vec![] }, 2),
+        ] {
+            assert_eq!(CliError::from(error).exit_code(), code);
+        }
     }
 }

@@ -1,7 +1,4 @@
 //! `fathom probe`: measure a service that is already running, wherever it runs.
-//!
-//! - [`address`]: from what was written to an address for a socket;
-//! - `contact`: whether somebody is there who speaks the protocol.
 
 use std::net::SocketAddr;
 
@@ -12,6 +9,7 @@ use super::measure::{Conditions, measure};
 use super::output::Output;
 use super::series::{Series, Sweep};
 use super::{CliError, turn};
+use crate::experiment::probe::{contact, endpoint};
 use crate::host::cpu_latency::Awake;
 use crate::host::noise::Threads;
 use crate::link::flows::Flows;
@@ -20,9 +18,6 @@ use crate::link::user::UdpLink;
 use crate::link::{Family, Link};
 use crate::load::{Plan, PlanError, WaitRule};
 use crate::record::{Environment, Setting};
-
-pub mod address;
-mod contact;
 
 /// What results call a service that somebody else runs.
 const TARGET: &str = "remote";
@@ -43,12 +38,12 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
         ..args.load.plan()?
     };
     let from = client.bind.as_ref().map(|bind| bind.ip);
-    let peer = address::resolve(&args.address, client.interface.as_deref(), from)?;
+    let peer = endpoint::resolve(&args.address, client.interface.as_deref(), from)?;
     let (host, validity) = (args.host.spec(), args.validity.spec());
     let interrupt = Interrupt::watch()?;
     let (mut link, path_mtu) = connect(client, peer)?;
     check_payload(&plan, peer, path_mtu)?;
-    let mut asked = contact::make(link.as_mut(), peer, &plan, &interrupt)?;
+    let mut asked = contact::establish(link.as_mut(), peer, &plan, &interrupt)?;
     let turn = turn::take(&host, &interrupt)?;
     let output = Output::prepare(&args.output)?;
     let awake = Awake::ask(host.idle);
@@ -99,7 +94,7 @@ fn connect(
     peer: SocketAddr,
 ) -> Result<(Box<dyn Link>, Option<u32>), CliError> {
     let interface = client.interface.as_deref();
-    let bound = |bind| address::source(bind, interface, peer);
+    let bound = |bind| endpoint::source(bind, interface, peer);
     let source = Source {
         address: client.bind.as_ref().map(bound).transpose()?,
         interface: client.interface.clone(),
@@ -117,7 +112,7 @@ fn connect(
 
 /// Refuses a payload that takes more than one packet: the service answers no fragments.
 fn check_payload(plan: &Plan, peer: SocketAddr, path_mtu: Option<u32>) -> Result<(), PlanError> {
-    let family = if address::is_ipv4(peer) {
+    let family = if endpoint::is_ipv4(peer) {
         Family::V4
     } else {
         Family::V6
@@ -145,7 +140,7 @@ mod tests {
     fn a_payload_is_no_longer_than_a_packet_of_the_services_family() {
         let check = |address: &str, payload: u32, path_mtu| {
             let args = probe_args(&format!("{address} --payload {payload}")).unwrap();
-            let peer = address::resolve(&args.address, None, None).unwrap();
+            let peer = endpoint::resolve(&args.address, None, None).unwrap();
             check_payload(&args.load.plan().unwrap(), peer, path_mtu)
         };
         let v4 = "127.0.0.1:9";

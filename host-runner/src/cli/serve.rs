@@ -12,6 +12,7 @@ use super::interrupt::Interrupt;
 use super::restart::Delays;
 use super::say::say;
 use super::{machine, output};
+use crate::experiment::ExperimentError;
 use crate::files;
 use crate::link::{self, Family, LinkKind};
 use crate::machine::{Machine, MachineError, Netdev, VhostChoice};
@@ -73,17 +74,18 @@ pub fn run(args: &ServeArgs) -> Result<(), CliError> {
 ///
 /// # Errors
 ///
-/// [`CliError::Address`] if not: QEMU would not say why.
+/// [`ExperimentError::Address`] if not: QEMU would not say why.
 fn check_address(address: Ipv4Addr) -> Result<(), CliError> {
     match UdpSocket::bind((address, 0)) {
         Ok(_) => Ok(()),
-        Err(error) => Err(CliError::Address {
+        Err(error) => Err(ExperimentError::Address {
             address: address.to_string(),
             problem: format!(
                 "no UDP port can be bound to it ({error}); give `--host-addr` an address of this host, or \
                  0.0.0.0"
             ),
-        }),
+        }
+        .into()),
     }
 }
 

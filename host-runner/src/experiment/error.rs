@@ -58,6 +58,14 @@ pub enum ExperimentError {
         /// The protocol of those.
         speaks: Protocol,
     },
+    /// The service does not reply with its status.
+    #[error("{address} {problem}")]
+    NoStatus {
+        /// The service.
+        address: String,
+        /// Problem with it, and what to check.
+        problem: String,
+    },
     /// The image can't be read.
     #[error("the image {} can't be read; build it with `make build`, or name another with `--image PATH`", path.display())]
     Image {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::cli::probe::address::Numeric;
+use crate::experiment::probe::endpoint::NumericAddress;
 use crate::link::flows::MAX_FLOWS;
 use crate::load::Protocol;
 
@@ -17,7 +17,7 @@ pub struct ClientArgs {
     /// Send from this address of this host, and from this port and those after it [default: as the
     /// routes say, and any free port]
     #[arg(long, value_name = "ADDR[:PORT]")]
-    pub bind: Option<Numeric>,
+    pub bind: Option<NumericAddress>,
     /// Send by this network device, whatever the routes say
     #[arg(long, value_name = "NAME")]
     pub interface: Option<String>,

@@ -1,5 +1,5 @@
-//! Addresses as they are written: with a port or without, and with the zone that a link-local one needs
-//! (RFC 4007, section 11; RFC 6874).
+//! Addresses of a service and of its client as people write them: with a port or without, and with the zone that
+//! a link-local address needs (RFC 4007, section 11; RFC 6874).
 
 use std::fmt;
 use std::io;
@@ -8,20 +8,20 @@ use std::str::FromStr;
 
 use rustix::net::{AddressFamily, SocketType, netdevice, socket};
 
-use crate::cli::CliError;
+use crate::experiment::ExperimentError;
 
 /// An address in numbers: `10.0.0.1`, `10.0.0.1:9000`, `fe80::1%eth0`, `[fe80::1%eth0]:9000`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Numeric {
+pub struct NumericAddress {
     /// The address.
     pub ip: IpAddr,
-    /// The name or the number of the interface that it is valid on.
+    /// The name or the number of the interface on which the address is valid.
     pub zone: Option<String>,
     /// The port, if one is given.
     pub port: Option<u16>,
 }
 
-impl FromStr for Numeric {
+impl FromStr for NumericAddress {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -33,7 +33,7 @@ impl FromStr for Numeric {
     }
 }
 
-impl fmt::Display for Numeric {
+impl fmt::Display for NumericAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let zone = self.zone.as_ref().map(|zone| format!("%{zone}"));
         let zone = zone.unwrap_or_default();
@@ -45,8 +45,8 @@ impl fmt::Display for Numeric {
     }
 }
 
-impl Numeric {
-    /// Reads an address; `None` if it is something else, such as a name.
+impl NumericAddress {
+    /// Parses an address in numbers; `None` for anything else, such as a name.
     fn read(text: &str) -> Option<Self> {
         let (host, port) = match text.strip_prefix('[') {
             Some(rest) => {
@@ -82,14 +82,14 @@ impl Numeric {
         })
     }
 
-    /// The address for a socket, on `interface` if it needs one and names none itself; without a port,
-    /// any.
+    /// Returns the address for a socket: with the address's own zone, or on `interface` if the address needs a
+    /// zone and names none; with port 0 if it has no port.
     ///
     /// # Errors
     ///
-    /// [`CliError::Address`] if it needs an interface and there is none.
-    pub fn on(&self, interface: Option<&str>) -> Result<SocketAddr, CliError> {
-        let problem = |problem| CliError::Address {
+    /// [`ExperimentError::Address`] if a link-local address has no zone, or no such interface exists.
+    pub fn on(&self, interface: Option<&str>) -> Result<SocketAddr, ExperimentError> {
+        let problem = |problem| ExperimentError::Address {
             address: self.to_string(),
             problem,
         };
@@ -115,7 +115,7 @@ impl Numeric {
     }
 }
 
-/// The number of the interface `zone`, which is its name or its number.
+/// Returns the number of the interface `zone`, which is a name or a number.
 fn index(zone: &str) -> Result<u32, String> {
     if let Ok(number) = zone.parse() {
         return Ok(number);
@@ -132,18 +132,19 @@ fn index(zone: &str) -> Result<u32, String> {
     })
 }
 
-/// The service that `address`, HOST:PORT, leads to, by `interface` and from `source` if that is given: of
-/// several addresses the first that can be reached from there.
+/// Resolves `address`, HOST:PORT, to the address of a service: of several addresses the first of the family of
+/// `source`, if that is given. A link-local address without a zone gets `interface`.
 ///
 /// # Errors
 ///
-/// [`CliError::Resolve`] if there is none, [`CliError::Address`] if it can't be used as it is.
+/// [`ExperimentError::Resolve`] if a name has no address, [`ExperimentError::Address`] as
+/// [`NumericAddress::on`].
 pub fn resolve(
     address: &str,
     interface: Option<&str>,
     source: Option<IpAddr>,
-) -> Result<SocketAddr, CliError> {
-    if let Some(numeric) = Numeric::read(address).filter(|numeric| numeric.port.is_some()) {
+) -> Result<SocketAddr, ExperimentError> {
+    if let Some(numeric) = NumericAddress::read(address).filter(|numeric| numeric.port.is_some()) {
         return numeric.on(interface);
     }
     let not_found = || io::Error::from(io::ErrorKind::NotFound);
@@ -151,28 +152,28 @@ pub fn resolve(
     address
         .to_socket_addrs()
         .and_then(|found| found.into_iter().find(is_reachable).ok_or_else(not_found))
-        .map_err(|source| CliError::Resolve {
+        .map_err(|source| ExperimentError::Resolve {
             address: address.to_owned(),
             source,
         })
 }
 
-/// Returns the source address and port of datagrams to `peer`, as `bind` says.
+/// Returns the address that a client of `peer` binds to, for the `bind` that its user gave.
 ///
 /// # Errors
 ///
-/// [`CliError::Address`] if nothing can go to `peer` from there.
+/// [`ExperimentError::Address`] if the two are of different families, or as [`NumericAddress::on`].
 pub fn source(
-    bind: &Numeric,
+    bind: &NumericAddress,
     interface: Option<&str>,
     peer: SocketAddr,
-) -> Result<SocketAddr, CliError> {
+) -> Result<SocketAddr, ExperimentError> {
     if bind.ip.is_ipv4() != peer.is_ipv4() {
         let problem = match peer {
             SocketAddr::V4(_) => "the service has an IPv4 address: bind to one of those",
             SocketAddr::V6(_) => "the service has an IPv6 address: bind to one of those",
         };
-        return Err(CliError::Address {
+        return Err(ExperimentError::Address {
             address: bind.to_string(),
             problem: problem.to_owned(),
         });
@@ -186,7 +187,8 @@ pub fn source(
     }
 }
 
-/// Returns whether packets to `peer` are IPv4 packets.
+/// Returns true if packets to `peer` are IPv4 packets, as they are to an IPv4-mapped IPv6 address.
+#[must_use]
 pub fn is_ipv4(peer: SocketAddr) -> bool {
     matches!(peer.ip().to_canonical(), IpAddr::V4(Ipv4Addr { .. }))
 }
@@ -195,7 +197,7 @@ pub fn is_ipv4(peer: SocketAddr) -> bool {
 mod tests {
     use super::*;
 
-    fn resolved(address: &str) -> Result<SocketAddr, CliError> {
+    fn resolved(address: &str) -> Result<SocketAddr, ExperimentError> {
         resolve(address, None, None)
     }
 
@@ -211,7 +213,7 @@ mod tests {
         for bad in ["127.0.0.1", "127.0.0.1:99999", ""] {
             let error = resolved(bad).unwrap_err();
             assert!(error.to_string().contains("HOST:PORT"), "{error}");
-            assert_eq!(error.exit_code(), 1);
+            assert!(matches!(error, ExperimentError::Resolve { .. }));
         }
     }
 
@@ -237,13 +239,13 @@ mod tests {
         ] {
             let error = resolved(address).unwrap_err();
             assert!(error.to_string().contains(complaint), "{error}");
-            assert_eq!(error.exit_code(), 2);
+            assert!(matches!(error, ExperimentError::Address { .. }));
         }
     }
 
     #[test]
     fn a_source_is_of_the_services_family() {
-        let bind = |text: &str| text.parse::<Numeric>().unwrap();
+        let bind = |text: &str| text.parse::<NumericAddress>().unwrap();
         for text in [
             "10.0.0.1",
             "10.0.0.1:4000",
@@ -262,7 +264,7 @@ mod tests {
             "[::1]4",
             "fe80::1%",
         ] {
-            assert!(text.parse::<Numeric>().is_err(), "{text}");
+            assert!(text.parse::<NumericAddress>().is_err(), "{text}");
         }
         let (v4, v6) = (([127, 0, 0, 1], 9).into(), "[fe80::2%1]:9".parse().unwrap());
         assert_eq!(
@@ -274,7 +276,7 @@ mod tests {
             "[fe80::1%1]:5".parse().unwrap()
         );
         let error = source(&bind("::1"), None, v4).unwrap_err();
-        assert_eq!(error.exit_code(), 2);
+        assert!(matches!(error, ExperimentError::Address { .. }));
         assert!(error.to_string().contains("IPv4"), "{error}");
     }
 }

@@ -1,13 +1,11 @@
-//! First contact with a service that nothing is known of: whether somebody is there, and speaks the
-//! protocol, before anything is measured.
+//! First contact with a service before a measurement: requests that show the protocol that the service speaks.
 
 use std::net::SocketAddr;
 
 use wire::MAX_PAYLOAD;
 
-use crate::cli::CliError;
-use crate::cli::interrupt::Interrupt;
 use crate::clock;
+use crate::experiment::{ExperimentError, Interrupt};
 use crate::link::{Link, LinkError};
 use crate::load::datagram::{ReplyHeader, Requests};
 use crate::load::{Plan, Protocol};
@@ -17,45 +15,44 @@ const TRIES: u64 = 5;
 /// Time to wait for the reply to each of them, in nanoseconds.
 const TRY_NS: u64 = 200_000_000;
 
-/// After how many replies of another protocol it is plain that the service speaks that.
+/// Number of replies of another protocol that show that the service speaks that.
 const PROOF: u32 = 3;
 
 /// Interval in nanoseconds between checks for an interruption by the user.
-const LOOK_NS: u64 = 20_000_000;
+const CHECK_INTERVAL_NS: u64 = 20_000_000;
 
 /// Kind of a received datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
-    /// A reply as this protocol has it.
+    /// A reply of this protocol.
     Of(Protocol),
-    /// Something else.
+    /// Anything else.
     Other,
 }
 
-/// The requests so far, and what came back.
+/// The requests sent so far, and the number of datagrams received.
 struct Contact<'a> {
     link: &'a mut dyn Link,
     plan: &'a Plan,
-    /// One for each protocol: they differ in what they take for a reply.
+    /// One builder for each protocol, which differ in what is a reply.
     requests: [(Protocol, Requests); 2],
     sent_ns: Vec<u64>,
     answers: u64,
 }
 
-/// Sends a few requests as `plan` has them, until one is answered: how many.
-///
-/// A service that says nothing is none of this one's business: the measurement will tell.
+/// Sends requests of `plan`, at most five, until one is answered, and returns their number. A service that does not
+/// answer is no error here: the measurement records the losses.
 ///
 /// # Errors
 ///
-/// [`CliError::OtherProtocol`] if the service at `peer` speaks another protocol than the plan's, the
-/// link's if it fails, [`CliError::Interrupted`].
-pub fn make(
+/// [`ExperimentError::OtherProtocol`] if the service at `peer` speaks another protocol than the plan's,
+/// [`ExperimentError::Link`] if the link fails, [`ExperimentError::Interrupted`] on an interrupt.
+pub fn establish(
     link: &mut dyn Link,
     peer: SocketAddr,
     plan: &Plan,
     interrupt: &Interrupt,
-) -> Result<u64, CliError> {
+) -> Result<u64, ExperimentError> {
     let requests = |protocol| {
         (
             protocol,
@@ -90,7 +87,7 @@ pub fn make(
         }
     }
     match other {
-        Some(speaks) => Err(CliError::OtherProtocol {
+        Some(speaks) => Err(ExperimentError::OtherProtocol {
             address: peer.to_string(),
             replies: others,
             speaks,
@@ -106,21 +103,25 @@ impl Contact<'_> {
         self.sent_ns.push(at_ns);
         let [(_, requests), _] = &mut self.requests;
         requests.prepare(seq);
-        // One that this host refuses to send is one without an answer: the measurement says why.
+        // A request that this host refuses to send has no reply: the measurement says why.
         let _ = self.link.send(requests.stamped(at_ns))?;
         Ok(())
     }
 
-    /// The next datagram, if one comes by `until_ns`.
-    fn answer(&mut self, until_ns: u64, interrupt: &Interrupt) -> Result<Option<Answer>, CliError> {
+    /// Waits for the next datagram; `None` if none comes by `until_ns`.
+    fn answer(
+        &mut self,
+        until_ns: u64,
+        interrupt: &Interrupt,
+    ) -> Result<Option<Answer>, ExperimentError> {
         let mut buffer = [0; MAX_PAYLOAD + 1];
         loop {
             if interrupt.is_set() {
-                return Err(CliError::Interrupted);
+                return Err(ExperimentError::Interrupted);
             }
             let now_ns = clock::now_ns();
-            let look_ns = until_ns.min(now_ns.saturating_add(LOOK_NS));
-            if let Some(received) = self.link.receive(&mut buffer, look_ns)? {
+            let check_ns = until_ns.min(now_ns.saturating_add(CHECK_INTERVAL_NS));
+            if let Some(received) = self.link.receive(&mut buffer, check_ns)? {
                 self.answers += 1;
                 return Ok(Some(self.read(&buffer[..received.len.min(buffer.len())])));
             }
@@ -147,8 +148,8 @@ impl Contact<'_> {
         found.map_or(Answer::Other, |&(protocol, _)| Answer::Of(protocol))
     }
 
-    /// Waits for the answers to earlier requests, which would else come in mid-measurement.
-    fn await_the_rest(&mut self, interrupt: &Interrupt) -> Result<(), CliError> {
+    /// Waits for the replies to earlier requests, which would otherwise arrive during the measurement.
+    fn await_the_rest(&mut self, interrupt: &Interrupt) -> Result<(), ExperimentError> {
         let until_ns = clock::now_ns().saturating_add(TRY_NS.min(self.plan.timeout_ns));
         while self.answers < self.sent_ns.len() as u64
             && self.answer(until_ns, interrupt)?.is_some()
@@ -165,7 +166,7 @@ mod tests {
     use crate::link::{Received, Sent};
     use crate::load::{Limit, Mode};
 
-    /// A service that answers a request with these, at once.
+    /// A service that answers each request with `answers`, at once.
     struct Service<F> {
         answers: F,
         waiting: VecDeque<Vec<u8>>,
@@ -204,7 +205,7 @@ mod tests {
     fn contact(
         protocol: Protocol,
         answers: impl FnMut(u64, &[u8]) -> Vec<Vec<u8>>,
-    ) -> (Result<u64, CliError>, usize) {
+    ) -> (Result<u64, ExperimentError>, usize) {
         let mut service = Service {
             answers,
             waiting: VecDeque::new(),
@@ -221,7 +222,7 @@ mod tests {
             wait_rule: crate::load::WaitRule::Sleep,
         };
         let peer = ([127, 0, 0, 1], 7007).into();
-        let made = make(&mut service, peer, &plan, &Interrupt::default());
+        let made = establish(&mut service, peer, &plan, &Interrupt::default());
         (made, service.waiting.len())
     }
 
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_that_speaks_the_protocol_is_asked_once() {
+    fn a_service_that_speaks_the_protocol_gets_one_request() {
         assert_eq!(contact(Protocol::Fathom, fathom).0.unwrap(), 1);
         assert_eq!(contact(Protocol::Echo, echo).0.unwrap(), 1);
     }
@@ -244,7 +245,6 @@ mod tests {
     #[test]
     fn a_plain_echo_is_recognised_and_so_is_fathoms_service() {
         let error = contact(Protocol::Fathom, echo).0.unwrap_err();
-        assert_eq!(error.exit_code(), 1);
         let text = error.to_string();
         assert!(text.contains("127.0.0.1:7007"), "{text}");
         assert!(text.contains("sends requests back unchanged"), "{text}");
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_and_noise_are_left_to_the_measurement() {
+    fn silence_and_noise_are_no_errors() {
         let noise = |_, _: &[u8]| vec![b"noise".to_vec()];
         assert_eq!(contact(Protocol::Fathom, noise).0.unwrap(), TRIES);
         assert_eq!(contact(Protocol::Echo, |_, _| Vec::new()).0.unwrap(), TRIES);
