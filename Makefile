@@ -67,7 +67,7 @@ build: elf ## build the unikernel, target/fathom.elf, and target/release/fathom
 linux-guest: ## bring a Linux kernel and build target/fathom-responder, for the targets on Linux
 	@sh qemu/setup.sh
 	@sh qemu/linux-guest/setup.sh
-	@quiet=$$(sh announce.sh "the service on Linux" "about a minute" $(RESPONDER) qemu/responder/src netlink/src wire/src) && \
+	@quiet=$$(sh announce.sh "the service on Linux" "about a minute" $(RESPONDER) linux-responder/src netlink/src wire/src) && \
 		$(RESPONDER_CARGO) $$quiet
 	@cmp -s $(RESPONDER) $(TARGET)/fathom-responder || cp $(RESPONDER) $(TARGET)/fathom-responder
 

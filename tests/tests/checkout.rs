@@ -35,7 +35,7 @@ const SOURCES: &[&str] = &[
     "boot-args/src",
     "host-runner/src",
     "netlink/src",
-    "qemu/responder/src",
+    "linux-responder/src",
 ];
 
 /// cargo: builds by writing a script that says how it is called. The guest's compiler and linker are

@@ -6,10 +6,10 @@ use std::net::UdpSocket;
 
 use crate::af_xdp::AfXdp;
 use crate::args::Mode;
-use crate::plain::{self, Wait};
 use crate::ring::Ring;
 use crate::service::Service;
-use crate::{favour, socket};
+use crate::udp::{self, Wait};
+use crate::{socket, tuning};
 
 /// A socket that is ready to be served in its mode.
 #[derive(Debug)]
@@ -47,14 +47,14 @@ impl Server {
             Mode::IoUring => Way::Ring(Box::new(Ring::new()?)),
             Mode::AfXdp => Way::AfXdp(Box::new(AfXdp::new(&socket)?)),
         };
-        refused.extend(favour::ask(mode));
+        refused.extend(tuning::ask(mode));
         Ok((Self { socket, way }, refused))
     }
 
     /// Serves until the socket fails, and says how.
     pub fn serve(self, service: &mut Service<'_>) -> io::Error {
         match self.way {
-            Way::Plain(wait) => plain::serve(&self.socket, service, wait).into(),
+            Way::Plain(wait) => udp::serve(&self.socket, service, wait).into(),
             Way::Ring(ring) => ring.serve(&self.socket, service),
             Way::AfXdp(device) => device.serve(&self.socket, service),
         }

@@ -40,7 +40,7 @@ pub fn main() -> ExitCode {
 
 /// Serves; returns only to say why it can't.
 fn run(args: &ProcessArgs, started_ns: u64) -> String {
-    // Before `favour` takes hold of this thread: the one that waits for signals needs no favour.
+    // Before `tuning` changes this thread: the one that waits for signals needs no priority.
     if let Err(error) = tell_counters_at_the_end() {
         return format!("signals can't be caught: {error}");
     }

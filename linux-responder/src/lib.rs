@@ -6,11 +6,11 @@
 //! nothing else that runs.
 //!
 //! - [`args`]: the options of a process, the boot arguments of a guest;
-//! - [`serve`]: the ways to serve: [`plain`] (blocking, or spinning), [`ring`] (io_uring) and [`af_xdp`]
+//! - [`serve`]: the ways to serve: [`udp`] (blocking, or spinning), [`ring`] (io_uring) and [`af_xdp`]
 //!   (frames, past the kernel's stack);
 //! - [`service`]: one datagram, from where it came from to what is sent back;
 //! - [`socket`]: the socket they share;
-//! - [`favour`]: what the scheduler and the memory manager are asked for;
+//! - [`tuning`]: what the scheduler and the memory manager are asked for;
 //! - [`init`]: what process 1 does before it serves.
 //!
 //! Single-threaded and without allocation per packet. Unsafe code is in [`ring`] and
@@ -19,14 +19,14 @@
 
 pub mod af_xdp;
 pub mod args;
-pub mod favour;
 pub mod init;
-pub mod plain;
 pub mod process;
 pub mod ring;
 pub mod serve;
 pub mod service;
 pub mod socket;
+pub mod tuning;
+pub mod udp;
 
 /// Nanoseconds of the monotonic clock.
 #[must_use]
