@@ -1,11 +1,13 @@
 //! Results for people: as text at the terminal, as HTML and as Markdown. Renders what [`record`] holds and
 //! measures nothing.
 //!
-//! - [`table`]: one screen; [`merged_table`]: a comparison on one screen; [`sweep`]: a sweep's part of it;
-//! - [`document`]: `report.html` and `report.md`, with [`chart`]'s charts;
+//! - [`terminal`]: text for a terminal; [`sweep_table`] is a file, too;
+//! - [`document`]: `report.html` and `report.md`, made of a [`page`] with [`chart`]s;
 //! - `marked`, `trust`, `stalls`, `accounting`: states, the maximum and the requests in words;
-//! - [`apart`]: what of a comparison may be the cores' distance; [`own_share`]: what the targets' own
-//!   emulation took of the measuring CPU.
+//! - `steps`, `capacity`: a sweep's steps and what they come to;
+//! - `core_distance`: what of a comparison may be the cores' distance; `emulator_share`: what the targets' own
+//!   emulation took of the measuring CPU;
+//! - `escape`, `markdown`: text that is no markup.
 #![forbid(unsafe_code)]
 
 pub use crate::record::{
@@ -13,21 +15,26 @@ pub use crate::record::{
     Setting, Skipped, Why,
 };
 
+use terminal::sweep_table;
+
 mod accounting;
-pub mod apart;
+mod capacity;
 pub mod chart;
+mod core_distance;
 pub mod document;
+mod emulator_share;
+mod escape;
+mod markdown;
 mod marked;
-pub mod merged_table;
-pub mod own_share;
+pub mod page;
 mod stalls;
-pub mod sweep;
-pub mod table;
+mod steps;
+pub mod terminal;
 mod trust;
 
 /// Names of all files that reports are written to.
 pub const FILES: [&str; 4] = [
-    sweep::FILE,
+    sweep_table::FILE,
     document::HTML,
     document::MARKDOWN,
     document::CHART,
@@ -39,8 +46,8 @@ pub const FILES: [&str; 4] = [
 ///
 /// [`ReportError`] if something of it can't be written.
 pub fn write(directory: &Directory, report: &Report) -> Result<(), ReportError> {
-    if let Some(text) = sweep::render(&report.runs, report.generator_limit) {
-        directory.write_file(sweep::FILE, text.as_bytes())?;
+    if let Some(text) = sweep_table::render(&report.runs, report.generator_limit) {
+        directory.write_file(sweep_table::FILE, text.as_bytes())?;
     }
     directory.keep(report)?;
     // From the files, as anyone else would make them later.

@@ -12,7 +12,7 @@ use crate::files::{Destination, NamedFile};
 use crate::histogram::Recording;
 use crate::record::directory::DEFAULT_BASE;
 use crate::record::{Directory, Merged, Part, Report, ReportError, Run};
-use crate::report::table::{self, Detail};
+use crate::report::terminal::{self as table, Detail};
 use crate::report::{self, document};
 use crate::stats::{Recorder, Requested, requested};
 use crate::terminal;

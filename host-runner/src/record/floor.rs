@@ -1,11 +1,6 @@
-//! What a latency on shared memory stands on, in the record and in the table.
-
-use std::fmt::{self, Write as _};
+//! A quantity that was measured right before a run and right after it.
 
 use serde::{Deserialize, Serialize};
-
-use super::Run;
-use crate::quantity;
 
 /// A floor as it was right before the measurement and right after it, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -34,31 +29,6 @@ impl BeforeAfter {
         let floor_ns = self.mean().filter(|&ns| ns > 0.0)?;
         Some(latency_ns? as f64 / floor_ns)
     }
-}
-
-/// The floors, and the median latency in units of each.
-pub fn write(run: &Run, text: &mut String) -> fmt::Result {
-    let floors = [
-        ("core-to-core round trip", &run.core_round_trip_ns),
-        (
-            "a thread in the guest's place",
-            &run.reflector_round_trip_ns,
-        ),
-    ];
-    for (i, (name, floor)) in floors.into_iter().enumerate() {
-        let Some(floor) = floor else { continue };
-        let label = if i == 0 { "floor" } else { "" };
-        let [before, after] = [floor.before, floor.after].map(|ns| match ns {
-            Some(ns) => quantity::time(ns),
-            None => "n/a".to_owned(),
-        });
-        write!(text, "{label:<11}{name}: {before} before, {after} after")?;
-        if let Some(times) = floor.in_units(run.latency_ns.p50) {
-            write!(text, "; p50 is {} times that", quantity::ratio(times))?;
-        }
-        text.push('\n');
-    }
-    Ok(())
 }
 
 #[cfg(test)]

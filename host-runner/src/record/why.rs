@@ -3,8 +3,6 @@
 //! In the record, and on one screen. Latency depends on the machine that it is measured on; these
 //! figures do not, or hardly, and say so themselves ([`WHAT_HOLDS`]).
 
-use std::fmt::{self, Write as _};
-
 use serde::{Deserialize, Serialize};
 
 use super::comparison::label;
@@ -114,31 +112,6 @@ pub fn median(mut values: Vec<f64>) -> Option<f64> {
     Some(f64::midpoint(lower, upper))
 }
 
-/// The table for the terminal; nothing without figures.
-pub fn write(all: &[Why], text: &mut String) -> fmt::Result {
-    let told: Vec<&Why> = all.iter().filter(|it| !it.is_empty()).collect();
-    if told.is_empty() {
-        return Ok(());
-    }
-    line("why, per echo", "link", &HEAD, text)?;
-    for why in told {
-        line(&why.label(), &why.link, &why.cells(), text)?;
-    }
-    writeln!(
-        text,
-        "           instructions, doorbells, interrupts, image: on any machine; resident, first reply:\n\
-         \x20          nearly so; latency: on this one only\n"
-    )
-}
-
-fn line(target: &str, link: &str, cells: &[impl AsRef<str>; 6], text: &mut String) -> fmt::Result {
-    write!(text, "{target:<22}{link:<11}")?;
-    for cell in cells {
-        write!(text, "{:>14}", cell.as_ref())?;
-    }
-    writeln!(text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,29 +153,5 @@ mod tests {
         assert!(json["instructions_per_echo"].is_null());
         assert!(null().is_empty() && !hermit().is_empty());
         assert_eq!(null().cells(), ["-"; 6]);
-    }
-
-    #[test]
-    fn a_line_per_target_that_has_something_to_tell() {
-        let busy = Why {
-            target: "linux-guest".to_owned(),
-            responder: Some("busy".to_owned()),
-            doorbells_per_echo: None,
-            ..hermit()
-        };
-        let mut text = String::new();
-        write(&[hermit(), busy, null()], &mut text).unwrap();
-        let expected = "\
-why, per echo         link         instructions     doorbells    interrupts   first reply      resident         image
-hermit                unix                  496             1             0        144 ms      58.2 MiB       400 KiB
-linux-guest:busy      unix                  496             -             0        144 ms      58.2 MiB       400 KiB
-           instructions, doorbells, interrupts, image: on any machine; resident, first reply:
-           nearly so; latency: on this one only
-
-";
-        assert_eq!(text, expected);
-        let mut text = String::new();
-        write(&[null()], &mut text).unwrap();
-        assert_eq!(text, "");
     }
 }

@@ -1,8 +1,8 @@
 //! Stalls and the maximum, in words: when, how long, how many requests, and what the host did then.
 
-use super::marked;
 use crate::quantity::{count, time};
 use crate::record::Run;
+use crate::report::marked;
 use crate::stats::Stall;
 
 /// Returns when the maximum was and what the host did then; `None` without a sample.

@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{FONT, Frame, GAP, RIGHT, TICK_BELOW, text, text_width};
 use crate::report::chart::Plot;
+use crate::report::chart::draw::{FONT, Frame, GAP, RIGHT, TICK_BELOW, text, text_width};
 
 /// How far under the plot the title of the axis stands.
 const TITLE_BELOW: f64 = 40.0;

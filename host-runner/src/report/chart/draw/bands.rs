@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{Frame, GAP, LINE, text, text_width};
+use crate::report::chart::draw::{Frame, GAP, LINE, text, text_width};
 use crate::report::chart::{Band, Plot};
 
 /// The bands themselves.

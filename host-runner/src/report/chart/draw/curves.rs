@@ -2,9 +2,9 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{DASHES, Frame, MARKS};
+use crate::report::chart::draw::{DASHES, Frame, MARKS};
 use crate::report::chart::{Claim, Curve, Line, Plot, Style};
-use crate::report::document::format::escape;
+use crate::report::escape::escape;
 
 /// How far marks reach from where they are.
 const MARK: f64 = 4.0;

@@ -2,11 +2,11 @@
 
 use std::fmt::{self, Write as _};
 
-use super::curves::outline;
-use super::{CHARACTER, text, text_width};
-use crate::report::chart::dots::{DotPanel, DotPlot, DotRow, Side};
+use crate::report::chart::dot_plot::{DotPanel, DotPlot, DotRow, Side};
+use crate::report::chart::draw::curves::outline;
+use crate::report::chart::draw::{CHARACTER, text, text_width};
 use crate::report::chart::{Axis, Size};
-use crate::report::document::format::escape;
+use crate::report::escape::escape;
 
 /// Height that rows share if they are few, and the bounds of one row's, in pixels.
 const HEIGHT: f64 = 380.0;
@@ -285,7 +285,7 @@ pub(super) fn wrapped(words: &str, width: f64) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::chart::dots::Dot;
+    use crate::report::chart::dot_plot::Dot;
 
     fn row(label: &str, values: [f64; 2]) -> DotRow {
         let dot = |(at, side)| Dot {

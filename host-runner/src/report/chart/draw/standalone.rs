@@ -4,12 +4,13 @@
 use std::fmt::{self, Write as _};
 
 use super::dots::wrapped;
+use super::{sample, text_width};
 use crate::report::chart::palette::{DARK, LIGHT, in_place};
 use crate::report::chart::{Size, Style};
-use crate::report::document::format::escape;
+use crate::report::escape::escape;
 
 /// The style of charts, which the page has too.
-pub const CHART_STYLE: &str = include_str!("../../document/templates/chart.css");
+pub const CHART_STYLE: &str = include_str!("../../templates/chart.css");
 
 /// Style of what is in the file alone.
 const OWN_STYLE: &str = "svg { font-family: system-ui, -apple-system, \"Segoe UI\", Roboto, \"DejaVu Sans\", sans-serif; }
@@ -110,7 +111,7 @@ impl Standalone {
     fn write_legend(&self, y: f64, svg: &mut String) -> fmt::Result {
         let mut x = MARGIN;
         for (style, name) in &self.legend {
-            let sample = super::sample(*style).replacen(
+            let key = sample(*style).replacen(
                 "<svg ",
                 &format!(
                     "<svg x=\"{x:.0}\" y=\"{:.0}\" width=\"34\" height=\"12\" ",
@@ -120,11 +121,11 @@ impl Standalone {
             );
             writeln!(
                 svg,
-                "{sample}<text class=\"key\" x=\"{:.0}\" y=\"{y:.0}\">{}</text>",
+                "{key}<text class=\"key\" x=\"{:.0}\" y=\"{y:.0}\">{}</text>",
                 x + 42.0,
                 escape(name)
             )?;
-            x += 42.0 + super::text_width(name) + 16.0;
+            x += 42.0 + text_width(name) + 16.0;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! What a drawing holds, and that nothing in it lies on anything else.
 
-use super::super::{Axis, Band, Claim, Curve, Line, Mark, Style};
 use super::*;
+use crate::report::chart::{Axis, Band, Claim, Curve, Line, Mark, Style};
 
 fn example() -> Plot {
     let label = |label: &str, low, high| Band {

@@ -1,0 +1,255 @@
+//! A comparison for the page: its merged targets, link by link, with the rounds that they are merged
+//! of.
+//!
+//! - [`verdicts`]: who is lower than whom, in words and as a table;
+//! - [`charts`], [`tables`]: what is shown of it;
+//! - [`view`]: all of that, in the order of the page.
+
+use crate::quantity;
+use crate::record::read::{Distribution, Source, Whole};
+use crate::record::{Comparison, Merged, Run};
+use crate::report::chart::Style;
+use crate::report::page::entry::Entry;
+use crate::report::page::plots::Series;
+
+pub mod merged_charts;
+pub mod merged_tables;
+pub mod section;
+pub mod verdicts;
+
+/// A comparison.
+#[derive(Clone, Debug)]
+pub struct Contest<'a> {
+    /// Where it comes from.
+    pub source: &'a Source,
+    /// Its links, in the order of the record, each as often as there are kinds of load.
+    pub links: Vec<OnLink<'a>>,
+}
+
+/// Targets that were compared on one link under one kind of load.
+#[derive(Clone, Debug)]
+pub struct OnLink<'a> {
+    /// The link's name, with the load's where there are several.
+    pub name: String,
+    /// The link's name.
+    pub link: &'a str,
+    /// The load's: `closed`, `open` or `pipeline`; `None` in a record that does not tell it.
+    pub mode: Option<&'a str>,
+    /// Its targets.
+    pub targets: Vec<Contestant<'a>>,
+    /// Their differences.
+    pub differences: Vec<&'a Comparison>,
+    /// All runs on the link, valid or not, target by target.
+    pub runs: Vec<Entry<'a>>,
+}
+
+/// A target on a link.
+#[derive(Clone, Debug)]
+pub struct Contestant<'a> {
+    /// What it is called: the same on every link.
+    pub label: String,
+    /// How it looks: the same on every link.
+    pub style: Style,
+    /// Its valid rounds together.
+    pub merged: &'a Merged,
+    /// All samples of those.
+    pub whole: &'a Whole,
+    /// Those by themselves.
+    pub rounds: Vec<Round<'a>>,
+}
+
+/// A valid round.
+#[derive(Clone, Copy, Debug)]
+pub struct Round<'a> {
+    /// Which, from 1 on.
+    pub number: u32,
+    /// Its record.
+    pub run: &'a Run,
+    /// Its latency.
+    pub distribution: &'a Distribution,
+}
+
+impl Contestant<'_> {
+    /// From this value on a latency is a lower bound, because requests were lost.
+    #[must_use]
+    pub fn censored_from_ns(&self) -> Option<u64> {
+        self.merged.lower_bounds_from_ns()
+    }
+
+    /// Its latency as charts have it.
+    #[must_use]
+    pub fn series(&self) -> Series<'_> {
+        Series {
+            label: &self.label,
+            style: self.style,
+            summary: &self.merged.latency_ns,
+            histogram: &self.whole.histogram,
+            censored_from_ns: self.censored_from_ns(),
+            is_valid: true,
+        }
+    }
+}
+
+/// The comparisons among `sources`. A target looks the same in all of them.
+#[must_use]
+pub fn contests(sources: &[Source]) -> Vec<Contest<'_>> {
+    let mut labels: Vec<String> = Vec::new();
+    let compared = || sources.iter().filter(|source| source.is_comparison());
+    for merged in compared().flat_map(|source| &source.report.merged) {
+        let label = merged.label();
+        if !labels.contains(&label) {
+            labels.push(label);
+        }
+    }
+    compared().map(|source| contest(source, &labels)).collect()
+}
+
+fn contest<'a>(source: &'a Source, labels: &[String]) -> Contest<'a> {
+    let report = &source.report;
+    let mut groups: Vec<Group<'a>> = Vec::new();
+    let merged = report.merged.iter();
+    let merged = merged.map(|it| (it.link.as_str(), it.mode.as_deref()));
+    let runs = report.runs.iter();
+    let runs = runs.map(|run| (run.link.as_str(), Some(&*run.mode)));
+    for (link, mode) in merged.chain(runs) {
+        // A record of before there were several loads has no mode for a target without a valid run.
+        let is_known = groups.iter().any(|it| it.holds(link, mode));
+        if !is_known {
+            groups.push(Group { link, mode });
+        }
+        let unknown = groups
+            .iter_mut()
+            .find(|it| it.link == link && it.mode.is_none());
+        if let Some(unknown) = unknown {
+            unknown.mode = mode;
+        }
+    }
+    let has_one_load = groups.windows(2).all(|pair| pair[0].mode == pair[1].mode);
+    let links = groups.into_iter();
+    let links = links.map(|group| on_link(source, group, has_one_load, labels));
+    Contest {
+        source,
+        links: links.collect(),
+    }
+}
+
+/// A link and the mode of a load on it; no mode where none is known.
+#[derive(Clone, Copy, Debug)]
+struct Group<'a> {
+    link: &'a str,
+    mode: Option<&'a str>,
+}
+
+impl Group<'_> {
+    fn holds(&self, link: &str, mode: Option<&str>) -> bool {
+        self.link == link && (mode.is_none() || self.mode.is_none() || mode == self.mode)
+    }
+
+    /// Its name: the link's, with the load if there are several.
+    fn name(&self, source: &Source, has_one_load: bool) -> String {
+        let rates = &source.report.common_rate;
+        let rate = rates.iter().find(|rate| rate.link == self.link);
+        match (self.mode, rate) {
+            (Some("open"), Some(rate)) => {
+                format!(
+                    "{}, open loop at {}/s",
+                    self.link,
+                    quantity::rate(rate.rate)
+                )
+            }
+            (Some(mode), _) if !has_one_load => format!("{}, {mode} loop", self.link),
+            _ => self.link.to_owned(),
+        }
+    }
+}
+
+fn on_link<'a>(
+    source: &'a Source,
+    group: Group<'a>,
+    has_one_load: bool,
+    labels: &[String],
+) -> OnLink<'a> {
+    let report = &source.report;
+    let wholes = report.merged.iter().zip(&source.wholes);
+    let targets = wholes.filter(|(merged, _)| group.holds(&merged.link, merged.mode.as_deref()));
+    OnLink {
+        name: group.name(source, has_one_load),
+        link: group.link,
+        mode: group.mode,
+        targets: targets
+            .map(|(merged, whole)| contestant(source, merged, whole, labels))
+            .collect(),
+        differences: report
+            .comparisons
+            .iter()
+            .filter(|it| group.holds(&it.link, it.mode.as_deref()))
+            .collect(),
+        runs: runs(source, group, labels),
+    }
+}
+
+fn contestant<'a>(
+    source: &'a Source,
+    merged: &'a Merged,
+    whole: &'a Whole,
+    labels: &[String],
+) -> Contestant<'a> {
+    let label = merged.label();
+    let round = |&index: &usize| {
+        let run = source.report.runs.get(index)?;
+        Some(Round {
+            number: run.round?,
+            run,
+            distribution: source.distributions.get(index)?,
+        })
+    };
+    Contestant {
+        style: style(&label, labels),
+        label,
+        merged,
+        whole,
+        rounds: whole.runs.iter().filter_map(round).collect(),
+    }
+}
+
+/// The look of `label`; what was never merged looks like one more.
+fn style(label: &str, labels: &[String]) -> Style {
+    let index = labels.iter().position(|known| known == label);
+    Style::numbered(index.unwrap_or(labels.len()))
+}
+
+/// The runs of a group: by target in their order, then by round and attempt.
+fn runs<'a>(source: &'a Source, group: Group<'_>, labels: &[String]) -> Vec<Entry<'a>> {
+    let runs = source.report.runs.iter().zip(&source.distributions);
+    let mut runs: Vec<(usize, Entry<'a>)> = runs
+        .filter(|(run, _)| group.holds(&run.link, Some(&run.mode)))
+        .map(|(run, distribution)| {
+            let subject = run.target_label();
+            let place = labels.iter().position(|label| *label == subject);
+            let entry = Entry {
+                label: run_label(run, &subject),
+                style: style(&subject, labels),
+                subject,
+                run,
+                distribution,
+                environment: &source.report.environment,
+            };
+            (place.unwrap_or(labels.len()), entry)
+        })
+        .collect();
+    runs.sort_by_key(|(place, entry)| (*place, entry.run.round, entry.run.attempt));
+    runs.into_iter().map(|(_, entry)| entry).collect()
+}
+
+fn run_label(run: &Run, subject: &str) -> String {
+    let round = run.round.map(|round| format!(", round {round}"));
+    let attempt = run.attempt.filter(|&attempt| attempt > 1);
+    let attempt = attempt.map(|attempt| format!(", attempt {attempt}"));
+    [Some(subject.to_owned()), round, attempt]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! The tables of a comparison: its merged targets, and the runs that are in none of them.
+
+use crate::quantity::count;
+use crate::record::comparison::BootRange;
+use crate::record::{origin, why};
+use crate::report::core_distance::Apart;
+use crate::report::page::comparison_view::{Contest, Contestant, OnLink};
+use crate::report::page::tables::{NONE, Table, percentiles, value};
+use crate::stats::summary::{PERCENTILES, PercentileColumn, percentile_columns};
+
+/// All valid rounds of each target on a link together.
+#[must_use]
+pub fn merged(link: &OnLink<'_>) -> Table {
+    let mut head = vec!["latency", "valid rounds", "invalid runs"];
+    let columns = percentile_columns(
+        &PERCENTILES,
+        link.targets.iter().map(|it| &it.merged.latency_ns),
+    );
+    head.extend(columns.iter().map(|column| column.name.as_str()));
+    head.extend(["max", "samples", "lost"]);
+    let mut table = Table::new("All valid rounds together", &head);
+    for (index, target) in link.targets.iter().enumerate() {
+        let merged = target.merged;
+        let censored = target.censored_from_ns();
+        let of_it = link.runs.iter().filter(|it| merged.is_of(it.run));
+        let invalid = of_it.filter(|it| !it.run.valid).count();
+        let cells = [
+            origin::marked(&target.label, &merged.link),
+            format!("{} of {}", merged.rounds.len(), merged.rounds_wanted),
+            count(invalid as u64),
+        ];
+        let cells = cells
+            .into_iter()
+            .chain(percentiles(&columns, &merged.latency_ns, censored))
+            .chain([
+                value(merged.latency_ns.max, censored),
+                count(merged.latency_ns.count),
+                count(merged.lost),
+            ]);
+        table.row(Some(index), cells);
+        if let Some(cells) = boots(target, &columns) {
+            table.row(None, cells);
+        }
+    }
+    table
+}
+
+/// The ends of each percentile over single boots; `None` of one boot, or if the record does not tell.
+fn boots(target: &Contestant<'_>, columns: &[PercentileColumn]) -> Option<Vec<String>> {
+    let merged = target.merged;
+    if merged.boots.is_empty() || merged.rounds.len() < 2 {
+        return None;
+    }
+    let range = |column: &PercentileColumn| {
+        let range = merged.boots.get(&column.name);
+        range.map_or_else(|| NONE.to_owned(), BootRange::words)
+    };
+    let none = || NONE.to_owned();
+    let mut cells = vec![format!("{}, single boots", target.label), none(), none()];
+    cells.extend(columns.iter().map(range));
+    cells.extend([none(), none(), none()]);
+    Some(cells)
+}
+
+/// How far apart the two cores were in the rounds of each target; `None` where no memory is shared.
+#[must_use]
+pub fn apart(contest: &Contest<'_>) -> Option<Table> {
+    let head = ["", "link", "core round trip", "p50 in round trips"];
+    let mut table = Table::new("How far apart the cores were", &head);
+    for (merged, apart) in Apart::each(&contest.source.report) {
+        let cells = [
+            origin::marked(&merged.label(), &merged.link),
+            merged.link.clone(),
+            apart.distance(),
+            apart.p50().unwrap_or_else(|| NONE.to_owned()),
+        ];
+        table.row(None, cells);
+    }
+    (!table.rows.is_empty()).then_some(table)
+}
+
+/// What lies behind the latencies, target by target and link by link; `None` if the record has none of
+/// it.
+#[must_use]
+pub fn why(contest: &Contest<'_>) -> Option<Table> {
+    let mut head = vec!["", "link"];
+    head.extend(why::HEAD);
+    let mut table = Table::new("Why: what an echo takes, and what the target takes", &head);
+    let all = contest.source.report.why.iter();
+    for why in all.filter(|it| !it.is_empty()) {
+        let cells = why.cells().map(|cell| match cell.as_str() {
+            why::UNKNOWN => NONE.to_owned(),
+            _ => cell,
+        });
+        let name = [origin::marked(&why.label(), &why.link), why.link.clone()];
+        table.row(None, name.into_iter().chain(cells));
+    }
+    (!table.rows.is_empty()).then_some(table)
+}
+
+/// The runs on a link that are not valid, and why not; `None` if all are.
+#[must_use]
+pub fn invalid(link: &OnLink<'_>) -> Option<Table> {
+    let mut table = Table::new("Runs that are not valid", &["", "why not"]);
+    for (index, entry) in link.runs.iter().enumerate() {
+        if !entry.run.valid {
+            let mut reasons = entry.run.invalid_because.join("; ");
+            if entry.run.partial {
+                reasons.push_str("; broken off before its end");
+            }
+            table.row(Some(index), [entry.label.clone(), reasons]);
+        }
+    }
+    (!table.rows.is_empty()).then_some(table)
+}

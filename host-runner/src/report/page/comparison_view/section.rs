@@ -1,0 +1,148 @@
+//! A comparison in the order of the page: the answer, what it stands on, and last every single run.
+
+use minijinja::Value;
+use serde::Serialize;
+
+use crate::record::Skipped;
+use crate::record::why::WHAT_HOLDS;
+use crate::report::page::charts::{Chart, sample};
+use crate::report::page::comparison_view::{
+    Contest, OnLink, merged_charts, merged_tables, verdicts,
+};
+use crate::report::page::method;
+use crate::report::page::tables::{Table, cpu_activity, runs, that_tell};
+
+/// What the page says of a comparison.
+#[derive(Debug, Serialize)]
+pub struct View {
+    /// Where it comes from, if the page has several results.
+    pub name: Option<String>,
+    /// What goes before what links can point to.
+    pub id: String,
+    /// What the tail comes to.
+    pub answers: Vec<Answer>,
+    /// The verdicts.
+    pub verdicts: Verdicts,
+    /// What lies behind the latencies; `None` where that was not looked at.
+    pub why: Option<Table>,
+    /// Which of the figures hold where.
+    pub what_holds: &'static str,
+    /// How far apart the two cores were; `None` where no memory is shared.
+    pub apart: Option<Table>,
+    /// How to read that.
+    pub apart_caption: &'static str,
+    /// What was not measured, and why.
+    pub skipped: Vec<String>,
+    /// How many runs there are, and how many of them are not valid.
+    pub runs: usize,
+    /// See `runs`.
+    pub invalid: usize,
+    /// All valid rounds of each target together: drawn, and in figures.
+    pub by_percentile: Chart,
+    /// The rounds beside each other; `None` if no run is valid.
+    pub by_round: Option<Chart>,
+    /// Every single run, link by link.
+    pub details: Vec<Details>,
+}
+
+/// What the tail comes to on a link, in words.
+#[derive(Debug, Serialize)]
+pub struct Answer {
+    /// The link.
+    pub link: String,
+    /// One for each percentile.
+    pub sentences: Vec<String>,
+}
+
+/// All verdicts.
+#[derive(Debug, Serialize)]
+pub struct Verdicts {
+    /// The percentiles.
+    pub columns: Vec<&'static str>,
+    /// What is held against what, link by link.
+    pub groups: Vec<verdicts::Group>,
+}
+
+/// Every run on a link.
+#[derive(Debug, Serialize)]
+pub struct Details {
+    /// The link.
+    pub link: String,
+    /// How many runs there are.
+    pub runs: usize,
+    /// How many of them are not valid.
+    pub invalid: usize,
+    /// Those, with the reasons.
+    pub reasons: Option<Table>,
+    /// What each came to.
+    pub tables: Vec<Table>,
+    /// A sample of the look of each.
+    pub samples: Vec<Value>,
+}
+
+impl View {
+    /// What is to be said of `contest`, which is number `index` on the page, and alone there or not.
+    #[must_use]
+    pub fn new(contest: &Contest<'_>, index: usize, is_alone: bool) -> Self {
+        let id = if is_alone {
+            String::new()
+        } else {
+            format!("{}-", index + 1)
+        };
+        let links = &contest.links;
+        let all = &contest.source.report.runs;
+        Self {
+            name: (!is_alone).then(|| contest.source.directory.display().to_string()),
+            answers: links
+                .iter()
+                .map(answer)
+                .filter(|answer| !answer.sentences.is_empty())
+                .collect(),
+            verdicts: Verdicts {
+                columns: verdicts::columns().collect(),
+                groups: links.iter().flat_map(verdicts::groups).collect(),
+            },
+            why: merged_tables::why(contest),
+            what_holds: WHAT_HOLDS,
+            apart: merged_tables::apart(contest),
+            apart_caption: method::APART,
+            skipped: Skipped::lines(&contest.source.report.skipped),
+            runs: all.len(),
+            invalid: all.iter().filter(|run| !run.valid).count(),
+            by_percentile: merged_charts::by_percentile(contest, &id),
+            by_round: merged_charts::by_round(contest, &id),
+            details: links.iter().map(details).collect(),
+            id,
+        }
+    }
+}
+
+fn answer(link: &OnLink<'_>) -> Answer {
+    Answer {
+        link: link.name.clone(),
+        sentences: verdicts::sentences(link),
+    }
+}
+
+fn details(link: &OnLink<'_>) -> Details {
+    let entries = &link.runs;
+    Details {
+        link: link.name.clone(),
+        runs: entries.len(),
+        invalid: entries.iter().filter(|it| !it.run.valid).count(),
+        reasons: merged_tables::invalid(link),
+        tables: that_tell([
+            runs::latency(entries),
+            runs::floors(entries),
+            runs::noise(entries),
+            runs::parts(entries),
+            runs::requests(entries),
+            runs::holds(entries),
+        ])
+        .into_iter()
+        .chain(runs::stalls(entries))
+        .chain(cpu_activity::activity(entries))
+        .collect(),
+        samples: entries.iter().map(|it| sample(it.style)).collect(),
+    }
+}

@@ -1,0 +1,196 @@
+//! The measurements of a document, each with a name that tells it from the others.
+
+use crate::quantity;
+use crate::record::read::{Distribution, Source};
+use crate::record::{Environment, Run};
+use crate::report::chart::Style;
+use crate::report::marked;
+
+use crate::report::page::plots::Series;
+
+/// A measurement.
+#[derive(Clone, Debug)]
+pub struct Entry<'a> {
+    /// What it is called: no two are called the same.
+    pub label: String,
+    /// What all measurements of the same thing have in common: target, responder and link.
+    pub subject: String,
+    /// How its curves look.
+    pub style: Style,
+    /// Its record.
+    pub run: &'a Run,
+    /// Its latency.
+    pub distribution: &'a Distribution,
+    /// What it was measured on.
+    pub environment: &'a Environment,
+}
+
+impl Entry<'_> {
+    /// From this value on a latency is a lower bound, because requests were lost.
+    #[must_use]
+    pub fn censored_from_ns(&self) -> Option<u64> {
+        marked::censored_from_ns(self.run)
+    }
+
+    /// Its latency as charts have it.
+    #[must_use]
+    pub fn series(&self) -> Series<'_> {
+        Series {
+            label: &self.label,
+            style: self.style,
+            summary: &self.run.latency_ns,
+            histogram: &self.distribution.histogram,
+            censored_from_ns: self.censored_from_ns(),
+            is_valid: self.run.valid,
+        }
+    }
+
+    /// The size of what was booted, if it is known: in a record that does not say it of each run, the
+    /// unikernel's is.
+    #[must_use]
+    pub fn image_bytes(&self) -> Option<u64> {
+        if self.run.image_bytes.is_some() {
+            return self.run.image_bytes;
+        }
+        let image = self.environment.image.as_ref()?;
+        let is_its_own = self.run.round.is_none() || self.run.target.starts_with("hermit");
+        is_its_own.then_some(image.bytes)
+    }
+}
+
+/// All measurements of `sources` that are no part of a comparison, in their order.
+#[must_use]
+pub fn entries(sources: &[Source]) -> Vec<Entry<'_>> {
+    let mut entries: Vec<Entry<'_>> = Vec::new();
+    let mut directories = Vec::new();
+    for source in sources.iter().filter(|source| !source.is_comparison()) {
+        for (run, distribution) in source.report.runs.iter().zip(&source.distributions) {
+            let parts = [Some(&run.target), run.responder.as_ref(), Some(&run.link)];
+            let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
+            let subject = parts.join(", ");
+            entries.push(Entry {
+                label: subject.clone(),
+                subject,
+                style: Style::numbered(entries.len()),
+                run,
+                distribution,
+                environment: &source.report.environment,
+            });
+            let name = source.directory.file_name();
+            directories.push(name.map(|name| name.to_string_lossy().into_owned()));
+        }
+    }
+    if is_sweep(&entries) {
+        // All are of one thing, which the title names.
+        for entry in &mut entries {
+            entry.label = mode(entry.run);
+        }
+        return entries;
+    }
+    // Whatever tells any two apart is in every name, so that the names are alike.
+    tell_apart(&mut entries, |_, entry| Some(mode(entry.run)));
+    tell_apart(&mut entries, |_, entry| {
+        Some(format!("{} bytes", entry.run.payload_bytes))
+    });
+    tell_apart(&mut entries, |_, entry| entry.run.accel.clone());
+    if !are_distinct(&entries) {
+        tell_apart(&mut entries, |index, _| directories[index].clone());
+    }
+    if !are_distinct(&entries) {
+        tell_apart(&mut entries, |index, _| Some(format!("#{}", index + 1)));
+    }
+    entries
+}
+
+/// Returns whether `entries` are the steps of one sweep, with what they are shares of.
+#[must_use]
+pub fn is_sweep(entries: &[Entry<'_>]) -> bool {
+    let steps = entries.iter().filter(|it| it.run.sweep_percent.is_some());
+    let is_one = entries
+        .windows(2)
+        .all(|pair| pair[0].subject == pair[1].subject);
+    let mut modes: Vec<String> = entries.iter().map(|it| mode(it.run)).collect();
+    modes.sort_unstable();
+    let are_distinct = modes.windows(2).all(|pair| pair[0] != pair[1]);
+    let is_whole = steps.count() + 1 >= entries.len();
+    is_one && are_distinct && is_whole && entries.len() > 1
+}
+
+/// How requests followed each other.
+#[must_use]
+pub fn mode(run: &Run) -> String {
+    match (run.offered_rate, run.depth) {
+        (Some(rate), _) => format!("{} {}/s", run.mode, quantity::exact_rate(rate)),
+        (None, Some(depth)) => format!("{} of {depth}", run.mode),
+        (None, None) => run.mode.to_string(),
+    }
+}
+
+/// Adds a trait to every name, unless all have the same.
+fn tell_apart(entries: &mut [Entry<'_>], told: impl Fn(usize, &Entry<'_>) -> Option<String>) {
+    let traits: Vec<Option<String>> = entries
+        .iter()
+        .enumerate()
+        .map(|(index, entry)| told(index, entry))
+        .collect();
+    if traits.windows(2).all(|pair| pair[0] == pair[1]) {
+        return;
+    }
+    for (entry, told) in entries.iter_mut().zip(traits) {
+        if let Some(told) = told {
+            entry.label.push_str(&format!(", {told}"));
+        }
+    }
+}
+
+fn are_distinct(entries: &[Entry<'_>]) -> bool {
+    let mut labels: Vec<&str> = entries.iter().map(|entry| entry.label.as_str()).collect();
+    labels.sort_unstable();
+    labels.windows(2).all(|pair| pair[0] != pair[1])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::fixtures::sources;
+
+    fn labels(sources: &[Source]) -> Vec<String> {
+        entries(sources)
+            .into_iter()
+            .map(|entry| entry.label)
+            .collect()
+    }
+
+    #[test]
+    fn one_measurement_is_called_what_it_is() {
+        assert_eq!(labels(&[sources::closed()]), ["hermit, unix"]);
+    }
+
+    #[test]
+    fn names_hold_what_differs_and_nothing_else() {
+        let mut other = sources::open(5000.0);
+        assert_eq!(
+            labels(&[sources::open(1000.0), other.clone()]),
+            ["hermit, unix, open 1k/s", "hermit, unix, open 5k/s"]
+        );
+        other.report.runs[0].accel = Some("kvm".to_owned());
+        assert_eq!(
+            labels(&[sources::open(5000.0), other]),
+            ["hermit, unix, tcg", "hermit, unix, kvm"]
+        );
+    }
+
+    #[test]
+    fn the_same_twice_is_told_apart_by_directory_or_by_number() {
+        let mut again = sources::closed();
+        again.directory = "results/b".into();
+        assert_eq!(
+            labels(&[sources::closed(), again]),
+            ["hermit, unix, a", "hermit, unix, b"]
+        );
+        assert_eq!(
+            labels(&[sources::closed(), sources::closed()]),
+            ["hermit, unix, #1", "hermit, unix, #2"]
+        );
+    }
+}

@@ -1,0 +1,213 @@
+//! The finding: which of all differences the title is about, and the title.
+
+use crate::quantity::{self, at_least};
+use crate::record::{Comparison, Run};
+use crate::report::marked;
+use crate::report::page::comparison_view::{Contest, OnLink};
+use crate::stats::comparison::Verdict;
+use crate::stats::summary::PERCENTILES;
+
+/// Links in the order in which the title is about them: those first over which a client on another
+/// machine would be answered.
+const LINKS: [&str; 4] = ["tap", "unix", "user", "vhost-user"];
+
+/// The percentiles that the title may be about, the best first.
+const TITLED: [&str; 4] = ["p99", "p99.9", "p90", "p50"];
+
+/// The difference that a title is about.
+#[derive(Clone, Debug)]
+pub struct Finding<'a> {
+    /// Targets that were compared on the link.
+    pub link: &'a OnLink<'a>,
+    /// The difference.
+    pub difference: &'a Comparison,
+}
+
+impl<'a> Finding<'a> {
+    /// Returns what `contest` is best summed up by: on the first of the links, in an open loop if there is
+    /// one, at p99, against the guest that comes nearest. `None` without a difference.
+    #[must_use]
+    pub fn of(contest: &'a Contest<'a>) -> Option<Self> {
+        let place = |link: &OnLink<'_>| {
+            let known = LINKS.iter().position(|name| *name == link.link);
+            // Tails are compared at one rate.
+            (known.unwrap_or(LINKS.len()), link.mode != Some("open"))
+        };
+        let mut links: Vec<&OnLink<'_>> = contest.links.iter().collect();
+        links.sort_by_key(|link| place(link));
+        let found = |link: &&'a OnLink<'a>| {
+            let difference = nearest(link)?;
+            Some(Self { link, difference })
+        };
+        let mut findings: Vec<Self> = links.iter().filter_map(found).collect();
+        // One that says something goes before one that doesn't.
+        findings.sort_by_key(|it| it.difference.outcome() == Verdict::TooFewRounds);
+        findings.into_iter().next()
+    }
+
+    /// Returns the title.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let it = self.difference;
+        let (target, other) = (&it.target, named(&it.baseline));
+        let (value, others) = (
+            self.value(&it.target, it.target_ns),
+            self.value(&it.baseline, it.baseline_ns),
+        );
+        let (link, percentile) = (&self.link.name, &it.percentile);
+        // The typical boot may contradict all boots together: then the ratio is not told.
+        let above = |ratio: f64| {
+            (ratio > 1.0).then(|| format!(", {} times as long", quantity::ratio(ratio)))
+        };
+        let ratio = self.ratio();
+        match it.outcome() {
+            Verdict::Lower => {
+                let times = ratio.and_then(|ratio| above(1.0 / ratio));
+                format!(
+                    "Over {link}, {target} answers in {value} at {percentile}; {other} takes {others}{}",
+                    times.unwrap_or_default()
+                )
+            }
+            Verdict::Higher => {
+                let times = ratio.and_then(above);
+                format!(
+                    "Over {link}, {other} answers in {others} at {percentile}; {target} takes {value}{}",
+                    times.unwrap_or_default()
+                )
+            }
+            Verdict::NoDifference => {
+                let least = it
+                    .detectable_ratio
+                    .filter(|ratio| ratio.is_finite() && *ratio > 1.0);
+                let least = least.map(|ratio| {
+                    format!(
+                        "; one of {} times would have been",
+                        quantity::ratio_above_one(ratio)
+                    )
+                });
+                format!(
+                    "Over {link}, no difference is seen at {percentile} between {target} ({value}) and \
+                     {other} ({others}){}",
+                    least.unwrap_or_default()
+                )
+            }
+            Verdict::BothCensored => format!(
+                "Over {link}, both {target} and {other} lose so many requests that {percentile} is among them"
+            ),
+            Verdict::TooFewRounds => format!(
+                "Over {link}, {target} answered in {value} at {percentile} and {other} in {others}: too few \
+                 rounds to tell them apart"
+            ),
+        }
+    }
+
+    /// The ratio of both, of the typical boot or, in a record without it, of all rounds together.
+    fn ratio(&self) -> Option<f64> {
+        let it = self.difference;
+        let is_bound =
+            self.is_bound(&it.target, it.target_ns) || self.is_bound(&it.baseline, it.baseline_ns);
+        let plain = it.target_ns as f64 / it.baseline_ns as f64;
+        let ratio = it.ratio.or((!is_bound).then_some(plain))?;
+        (ratio.is_finite() && ratio > 0.0).then_some(ratio)
+    }
+
+    fn value(&self, label: &str, ns: u64) -> String {
+        at_least(ns as f64, self.is_bound(label, ns))
+    }
+
+    fn is_bound(&self, label: &str, ns: u64) -> bool {
+        let target = self.link.targets.iter().find(|it| it.label == label);
+        let from_ns = target.and_then(|it| it.censored_from_ns());
+        from_ns.is_some_and(|from_ns| ns >= from_ns)
+    }
+}
+
+/// The difference on `link` at the best percentile against the guest that comes nearest; against
+/// something else where there is no other guest.
+fn nearest<'a>(link: &OnLink<'a>) -> Option<&'a Comparison> {
+    let percentile = TITLED
+        .into_iter()
+        .find(|name| link.differences.iter().any(|it| it.percentile == *name))?;
+    let kind = |it: &Comparison| {
+        let is_same = it.baseline.starts_with(it.target.as_str());
+        match it.baseline.split(':').next().unwrap_or_default() {
+            "linux-guest" => 0,
+            _ if is_same => 3,
+            "null" => 4,
+            "linux-host" => 2,
+            _ => 1,
+        }
+    };
+    let at = link
+        .differences
+        .iter()
+        .filter(|it| it.percentile == percentile);
+    at.copied().min_by_key(|it| {
+        (
+            it.outcome() == Verdict::TooFewRounds,
+            kind(it),
+            it.baseline_ns,
+        )
+    })
+}
+
+/// The name of a target in a sentence.
+fn named(label: &str) -> String {
+    let of = |what: &str, how: Option<&str>| match how {
+        Some(how) => format!("{what} ({how})"),
+        None => what.to_owned(),
+    };
+    let (target, how) = match label.split_once(':') {
+        Some((target, how)) => (target, Some(how)),
+        None => (label, None),
+    };
+    match target {
+        "linux-guest" => of("a Linux guest", how),
+        "linux-host" => of("a Linux process", how),
+        "null" => "no guest at all".to_owned(),
+        _ => label.to_owned(),
+    }
+}
+
+/// Returns who was compared with whom.
+#[must_use]
+pub fn compared(contest: &Contest<'_>) -> String {
+    let mut labels: Vec<&str> = Vec::new();
+    for target in contest.links.iter().flat_map(|link| &link.targets) {
+        if !labels.contains(&target.label.as_str()) {
+            labels.push(&target.label);
+        }
+    }
+    let first = contest.source.report.comparisons.first();
+    let first = first.map(|it| it.target.as_str());
+    let first = first
+        .or_else(|| labels.first().copied())
+        .unwrap_or_default();
+    let others: Vec<&str> = labels.into_iter().filter(|label| *label != first).collect();
+    match others.as_slice() {
+        [] => format!("{first} compared"),
+        [one] => format!("{first} and {one} compared"),
+        several => format!("{first} and {} others compared", several.len()),
+    }
+}
+
+/// Returns the title of a measurement alone: `hermit over vhost-user: p50 1.15 µs, p99 1.65 µs`.
+#[must_use]
+pub fn of_run(run: &Run) -> String {
+    let value = |index: usize| {
+        let column = (&PERCENTILES[index]).into();
+        let known = marked::percentile(run, &column)?;
+        (!known.value.starts_with("n/a"))
+            .then(|| format!("{} {}", PERCENTILES[index].name, known.text()))
+    };
+    let mut values: Vec<String> = [0, 2].into_iter().filter_map(value).collect();
+    if values.len() < 2 {
+        values.extend(marked::max(run).map(|max| format!("max {}", max.text())));
+    }
+    let subject = format!("{} over {}", run.target_label(), run.link);
+    let end = if run.valid { "" } else { " (not valid)" };
+    match values.is_empty() {
+        true => format!("{subject}: no reply"),
+        false => format!("{subject}: {}{end}", values.join(", ")),
+    }
+}

@@ -1,0 +1,228 @@
+//! The first screen of made-up results: what the title is about, what the line of trust says, and the
+//! chart as a file.
+
+use super::*;
+use crate::record::fixtures::sources;
+use crate::record::{Comparison, Why, fixtures};
+use crate::report::page::comparison_view::contests;
+use crate::report::page::entry::entries;
+use crate::report::page::front::finding::{Finding, of_run};
+use crate::stats::State;
+use crate::stats::comparison::Verdict;
+
+/// The title of the made-up comparison, the last of whose differences is changed.
+fn title(change: impl FnOnce(&mut Comparison)) -> String {
+    let mut source = sources::comparison();
+    let mut it = Comparison {
+        target: "hermit".to_owned(),
+        baseline: "linux-guest:busy".to_owned(),
+        link: "unix".to_owned(),
+        percentile: "p99".into(),
+        rounds: 3,
+        target_ns: 33_000,
+        baseline_ns: 245_000,
+        low_ns: Some(-1),
+        high_ns: Some(-1),
+        ratio: Some(0.135),
+        outcome: Some(Verdict::Lower),
+        verdict: "lower by 1 ns".to_owned(),
+        ..Comparison::default()
+    };
+    change(&mut it);
+    source.report.comparisons = vec![it];
+    let sources = [source];
+    let contests = contests(&sources);
+    Finding::of(&contests[0]).unwrap().title()
+}
+
+#[test]
+fn the_title_is_the_finding_with_values_and_ratio() {
+    assert_eq!(
+        title(|_| ()),
+        "Over unix, hermit answers in 33.0 µs at p99; a Linux guest (busy) takes 245 µs, 7.4 times as long"
+    );
+    let higher = title(|it| {
+        (it.target_ns, it.baseline_ns) = (it.baseline_ns, it.target_ns);
+        it.ratio = Some(7.4);
+        it.outcome = Some(Verdict::Higher);
+        it.verdict = "higher by 1 ns".to_owned();
+    });
+    assert_eq!(
+        higher,
+        "Over unix, a Linux guest (busy) answers in 33.0 µs at p99; hermit takes 245 µs, 7.4 times as long"
+    );
+}
+
+#[test]
+fn where_no_difference_is_seen_the_title_says_what_would_have_been() {
+    let same = |detectable_ratio| {
+        title(|it| {
+            (it.target_ns, it.baseline_ns) = (33_000, 34_000);
+            it.detectable_ratio = detectable_ratio;
+            it.outcome = Some(Verdict::NoDifference);
+            it.verdict = "no difference seen".to_owned();
+        })
+    };
+    let plain = "Over unix, no difference is seen at p99 between hermit (33.0 µs) and a Linux guest (busy) \
+                 (34.0 µs)";
+    assert_eq!(same(None), plain);
+    assert_eq!(
+        same(Some(1.08)),
+        format!("{plain}; one of 1.08 times would have been")
+    );
+    assert_eq!(same(Some(f64::INFINITY)), plain);
+}
+
+#[test]
+fn censored_values_have_no_ratio() {
+    let title = title(|it| {
+        it.baseline_ns = 1_000_000_000;
+        it.ratio = None;
+    });
+    assert_eq!(
+        title,
+        "Over unix, hermit answers in 33.0 µs at p99; a Linux guest (busy) takes ≥ 1.00 s"
+    );
+}
+
+#[test]
+fn a_run_has_its_values_in_the_title() {
+    let mut run = fixtures::stated_run([State::Clean, State::Clean, State::Late, State::Clean]);
+    assert_eq!(
+        of_run(&run),
+        "hermit over unix: p50 25.0 µs, p99 29.9 µs (late)"
+    );
+    run.latency_ns.p99 = None;
+    run.valid = false;
+    let expected = "hermit over unix: p50 25.0 µs, max 30.0 µs (not valid)";
+    assert_eq!(of_run(&run), expected);
+    run.latency_ns = Default::default();
+    assert_eq!(of_run(&run), "hermit over unix: no reply");
+}
+
+#[test]
+fn a_sentence_carries_its_caveats() {
+    let mut source = sources::comparison();
+    source.report.environment.git_revision = Some("0123456789abcdef-dirty".to_owned());
+    for it in &mut source.report.comparisons {
+        (it.ratio_low, it.ratio_high, it.confidence) = (Some(1.2), Some(1.4), Some(0.95));
+    }
+    let sources = [source];
+    let beginning = beginning(&contests(&sources), &[], &sources);
+    assert_eq!(
+        beginning.front.unwrap().quote,
+        "Fathom 0123456-dirty, unix, closed loop, 64 B, TCG, 3 rounds of fresh boots: p99 29.9 µs (hermit), \
+         29.9 µs (linux-guest:busy); hermit takes 1.2–1.4 times what linux-guest:busy takes (95 % \
+         confidence)."
+    );
+    let mut source = sources::closed();
+    source.report.environment.git_revision = None;
+    let sources = [source];
+    let quote = super::beginning(&[], &entries(&sources), &sources)
+        .front
+        .unwrap()
+        .quote;
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(
+        quote,
+        format!(
+            "Fathom {version}, hermit over unix, closed loop, 64 B, TCG, 1 run of 1.00 s: p50 25.0 µs, p90 \
+             29.0 µs, p99 29.9 µs; 1,000 samples, 2 lost; trust: valid."
+        )
+    );
+}
+
+#[test]
+fn what_was_counted_has_a_tile_with_a_bar_for_each_target() {
+    let mut source = sources::comparison();
+    let why = |target: &str, link: &str, instructions: f64| Why {
+        target: target.to_owned(),
+        link: link.to_owned(),
+        instructions_per_echo: Some(instructions),
+        interrupts_per_echo: Some(0.0),
+        ..Why::default()
+    };
+    source.report.why = vec![
+        why("other", "unix", 1000.0),
+        why("hermit", "unix", 500.0),
+        why("hermit", "vhost-user", 7.0),
+    ];
+    let sources = [source];
+    let front = beginning(&contests(&sources), &[], &sources).front.unwrap();
+    let tiles: Vec<_> = front.tiles.iter().map(|tile| tile.title).collect();
+    assert_eq!(tiles, ["instructions per echo", "interrupts per echo"]);
+    let bars = front.tiles[0].bars.iter();
+    let bars: Vec<_> = bars
+        .map(|it| (&*it.label, &*it.value, it.percent))
+        .collect();
+    assert_eq!(bars, [("hermit", "500", 50), ("other", "1,000", 100)]);
+    assert_eq!(front.tiles[1].bars[0].percent, 0);
+}
+
+#[test]
+fn the_chart_is_a_file_that_says_what_it_holds_for() {
+    let sources = [sources::comparison()];
+    let file = beginning(&contests(&sources), &[], &sources)
+        .file
+        .unwrap()
+        .render();
+    assert!(
+        file.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""),
+        "{file}"
+    );
+    for words in [
+        "Over unix",
+        "TCG",
+        "linux-guest:busy",
+        "prefers-color-scheme",
+        "round 2: p50",
+    ] {
+        assert!(file.contains(words), "{words}: {file}");
+    }
+    assert!(!file.contains("var("), "every program knows its colours");
+    assert_eq!(file.matches("<svg").count(), file.matches("</svg>").count());
+    // Of a single run and of a sweep it is the curve and the load.
+    let sources = [sources::closed()];
+    let file = beginning(&[], &entries(&sources), &sources)
+        .file
+        .unwrap()
+        .render();
+    assert!(file.contains("percentile, %"), "{file}");
+    let again = [sources::closed(), sources::closed()];
+    assert!(beginning(&[], &entries(&again), &again).file.is_none());
+}
+
+#[test]
+fn a_comparison_has_a_row_for_each_target_with_a_valid_round() {
+    let mut source = sources::comparison();
+    for merged in &mut source.report.merged {
+        if merged.target == "hermit" && merged.link == "unix" {
+            merged.latency_ns.p99 = merged.latency_ns.p99.map(|ns| ns - 1);
+        }
+    }
+    let sources = [source];
+    let contests = contests(&sources);
+    let plot = overview::plot(&contests[0]).unwrap();
+    let panels: Vec<(&str, Vec<&str>)> = plot
+        .panels
+        .iter()
+        .map(|panel| {
+            let rows = panel.rows.iter().map(|row| row.label.as_str());
+            (panel.title.as_str(), rows.collect())
+        })
+        .collect();
+    assert_eq!(
+        panels,
+        [
+            ("unix", vec!["hermit", "linux-guest:busy"]),
+            (
+                "vhost-user  (thin line: no guest at all, 25.0 µs at p50)",
+                vec!["hermit"]
+            ),
+            ("loopback", vec!["linux-host:busy (native)"]),
+        ]
+    );
+    let first = &plot.panels[0].rows[0];
+    // p50, p90 and p99; p99.9 takes more samples. Two marks for each of three boots.
+    assert_eq!((first.dots.len(), first.repetitions.len()), (3, 6));
+}

@@ -1,0 +1,84 @@
+//! The tables of made-up measurements, cell by cell.
+
+use super::*;
+use crate::record::fixtures::sources;
+use crate::report::page::entry::entries;
+use crate::report::page::tables::host_facts::{doctor, environment};
+use crate::report::page::tables::runs::{floors, holds, latency, noise, parts, requests};
+
+fn line(table: &Table, row: usize) -> String {
+    table.rows[row].cells.join("|")
+}
+
+#[test]
+fn latency_says_what_it_does_not_know() {
+    let sources = [sources::closed()];
+    let table = latency(&entries(&sources));
+    assert_eq!(
+        table.head.join("|"),
+        "latency|min|p50|p90|p99|p99.9|p99.99|max|samples|valid"
+    );
+    assert_eq!(
+        line(&table, 0),
+        "hermit, unix|20.0 µs|25.0 µs|29.0 µs|29.9 µs|n/a (needs 10,000)|n/a (needs 100,000)|\
+         ≥ 1.00 s|1,000|yes"
+    );
+}
+
+#[test]
+fn every_table_has_as_many_cells_as_columns() {
+    let sources = [sources::closed(), sources::open(1000.0)];
+    let entries = entries(&sources);
+    let tables = [
+        latency(&entries),
+        parts(&entries),
+        requests(&entries),
+        floors(&entries),
+        noise(&entries),
+        holds(&entries),
+        environment(&sources[0]),
+        doctor(&sources[0]).unwrap(),
+    ];
+    for table in &tables {
+        for row in &table.rows {
+            assert_eq!(row.cells.len(), table.head.len(), "{table:?}");
+        }
+    }
+    assert_eq!(
+        tables[1].rows.len(),
+        2 + 5,
+        "an open loop has three parts more"
+    );
+}
+
+#[test]
+fn the_median_is_told_in_round_trips_of_a_cache_line() {
+    let sources = [sources::closed()];
+    let table = floors(&entries(&sources));
+    assert_eq!(line(&table, 0), "hermit, unix|120 ns|140 ns|190 ×|–|–|–");
+    let expected = "hermit, unix|0.12 %|34.2 µs|1.00 %|81.5 µs|0.20 %|12.3 µs|231|0 %";
+    assert_eq!(line(&noise(&entries(&sources)), 0), expected);
+}
+
+#[test]
+fn a_table_of_nothing_is_left_out() {
+    let sources = [sources::open(1000.0)];
+    let entries = entries(&sources);
+    let told = that_tell([floors(&entries), noise(&entries)]);
+    assert_eq!(told, [noise(&entries)], "it shares no memory with anyone");
+}
+
+#[test]
+fn signals_are_per_echo_with_the_warm_up() {
+    let mut source = sources::closed();
+    source.report.runs[0].signals = Some(crate::link::Signals {
+        doorbells: 750,
+        interrupts: 0,
+    });
+    let sources = [source];
+    let table = holds(&entries(&sources));
+    assert_eq!(
+        line(&table, 0),
+        "hermit, unix|0.5|0|250 KiB|143 ms|98.2 ms|under this emulator on this host only"
+    );
+}

@@ -1,0 +1,66 @@
+//! Results as text for a terminal: in eight lines each, or in full.
+//!
+//! - `run_brief`: the eight lines of a measurement; `run_table`: everything that is known of it;
+//! - `comparison_table`: a line per target and link, and the verdicts;
+//! - [`sweep_table`]: the steps of a sweep;
+//! - `percentile_rows`, `floor_lines`, `noise_lines`, `stall_table`, `cost_table`: parts of those;
+//! - `common_lines`, `columns`: what several of them share.
+
+use crate::record::{Report, origin};
+
+mod columns;
+mod common_lines;
+mod comparison_table;
+mod cost_table;
+mod detail;
+mod floor_lines;
+mod noise_lines;
+mod percentile_rows;
+mod run_brief;
+mod run_table;
+mod stall_table;
+pub mod sweep_table;
+
+pub use detail::Detail;
+
+/// The report as text, with a newline at the end.
+#[must_use]
+pub fn render(report: &Report, detail: Detail) -> String {
+    let mut text = String::new();
+    for line in origin::lines(&report.runs) {
+        text.push_str(&broken(&line));
+        text.push('\n');
+    }
+    if !report.merged.is_empty() {
+        text.push_str(&comparison_table::render(report, detail));
+        return text;
+    }
+    let steps = sweep_table::render(&report.runs, report.generator_limit);
+    for run in report.runs.iter().filter(|run| run.sweep_percent.is_none()) {
+        // Writing to a string can't fail.
+        let _ = match detail {
+            Detail::Brief if steps.is_some() => run_brief::write_pipeline(run, &mut text),
+            Detail::Brief => run_brief::write(run, &mut text),
+            Detail::Full => run_table::write(report, run, &mut text),
+        };
+    }
+    if let Some(steps) = steps {
+        text.push('\n');
+        text.push_str(&steps);
+    }
+    text
+}
+
+/// The columns of a common terminal.
+const WIDTH: usize = 110;
+
+/// Returns `line` in two, before the link, if it is wider than a terminal.
+fn broken(line: &str) -> String {
+    match line.split_once(" over ") {
+        Some((who, link)) if line.chars().count() > WIDTH => format!("{who}\n  over {link}"),
+        _ => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! What an echo costs each target of a comparison, and what the target takes.
+
+use std::fmt::{self, Write as _};
+
+use crate::record::Why;
+use crate::record::why::HEAD;
+
+/// The table for the terminal; nothing without figures.
+pub fn write(all: &[Why], text: &mut String) -> fmt::Result {
+    let told: Vec<&Why> = all.iter().filter(|it| !it.is_empty()).collect();
+    if told.is_empty() {
+        return Ok(());
+    }
+    line("why, per echo", "link", &HEAD, text)?;
+    for why in told {
+        line(&why.label(), &why.link, &why.cells(), text)?;
+    }
+    writeln!(
+        text,
+        "           instructions, doorbells, interrupts, image: on any machine; resident, first reply:\n\
+         \x20          nearly so; latency: on this one only\n"
+    )
+}
+
+fn line(target: &str, link: &str, cells: &[impl AsRef<str>; 6], text: &mut String) -> fmt::Result {
+    write!(text, "{target:<22}{link:<11}")?;
+    for cell in cells {
+        write!(text, "{:>14}", cell.as_ref())?;
+    }
+    writeln!(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hermit() -> Why {
+        Why {
+            target: "hermit".to_owned(),
+            link: "unix".to_owned(),
+            instructions_per_echo: Some(495.6),
+            doorbells_per_echo: Some(1.0),
+            interrupts_per_echo: Some(0.0),
+            first_reply_ms: Some(143.6),
+            resident_bytes: Some(61_000_000),
+            memory_bytes: Some(32 << 20),
+            image_bytes: Some(400 << 10),
+            ..Why::default()
+        }
+    }
+
+    fn null() -> Why {
+        Why {
+            target: "null".to_owned(),
+            link: "vhost-user".to_owned(),
+            ..Why::default()
+        }
+    }
+
+    #[test]
+    fn a_line_per_target_that_has_something_to_tell() {
+        let busy = Why {
+            target: "linux-guest".to_owned(),
+            responder: Some("busy".to_owned()),
+            doorbells_per_echo: None,
+            ..hermit()
+        };
+        let mut text = String::new();
+        write(&[hermit(), busy, null()], &mut text).unwrap();
+        let expected = "\
+why, per echo         link         instructions     doorbells    interrupts   first reply      resident         image
+hermit                unix                  496             1             0        144 ms      58.2 MiB       400 KiB
+linux-guest:busy      unix                  496             -             0        144 ms      58.2 MiB       400 KiB
+           instructions, doorbells, interrupts, image: on any machine; resident, first reply:
+           nearly so; latency: on this one only
+
+";
+        assert_eq!(text, expected);
+        let mut text = String::new();
+        write(&[null()], &mut text).unwrap();
+        assert_eq!(text, "");
+    }
+}
