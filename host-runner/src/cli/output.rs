@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::CliError;
 use super::args::OutputArgs;
 use super::say::say_as_is;
+use crate::experiment::Results;
 use crate::files::{Destination, NamedFile};
 use crate::histogram::Recording;
 use crate::record::directory::DEFAULT_BASE;
@@ -127,6 +128,46 @@ impl Output {
     ///
     /// [`CliError::Report`] if something can't be written.
     pub fn write(&self, report: &Report) -> Result<(), CliError> {
+        Ok(self.publish(report)?)
+    }
+
+    /// Nothing came of it, because of `error`: leaves no empty directory behind.
+    pub fn abandon(self, error: &CliError) {
+        self.directory.abandon(&error.with_causes());
+    }
+}
+
+impl Results for Output {
+    fn percentiles(&self) -> &[Requested] {
+        &self.percentiles
+    }
+
+    fn log(&self, name: &str) -> Destination {
+        self.directory.log(name)
+    }
+
+    fn write_run(&self, run: &Run, recorder: &Recorder) -> Result<(), ReportError> {
+        self.directory.write_run(run, recorder)
+    }
+
+    fn write_merged(
+        &self,
+        merged: &Merged,
+        latency: &Recording,
+        parts: &[Part],
+        began_at: SystemTime,
+    ) -> Result<(), ReportError> {
+        self.directory
+            .write_merged(merged, latency, parts, began_at)
+    }
+
+    fn write_partial(&self, report: &Report) -> Result<(), ReportError> {
+        self.directory.keep(report)
+    }
+
+    /// Writes the documents, and shows the table on standard output, or on standard error if the JSON goes to
+    /// the other.
+    fn publish(&self, report: &Report) -> Result<(), ReportError> {
         // Where the directory is full there is a terminal still.
         let written = report::write(&self.directory, report);
         let more = match self.detail {
@@ -150,12 +191,7 @@ impl Output {
                     .map_err(ReportError::unwritable(path))?;
             }
         }
-        Ok(written?)
-    }
-
-    /// Nothing came of it, because of `error`: leaves no empty directory behind.
-    pub fn abandon(self, error: &CliError) {
-        self.directory.abandon(&error.with_causes());
+        written
     }
 }
 

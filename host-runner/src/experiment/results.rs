@@ -1,0 +1,105 @@
+//! Destination of an experiment's results.
+
+use std::time::SystemTime;
+
+use crate::files::Destination;
+use crate::histogram::Recording;
+use crate::record::{Merged, Part, Report, ReportError, Run};
+use crate::stats::{Recorder, Requested};
+
+/// Destination of an experiment's results. Each measurement is written when it ends, the report at the end.
+pub trait Results: Sync {
+    /// Returns the percentiles that summaries have beside the standard ones.
+    fn percentiles(&self) -> &[Requested];
+
+    /// Returns the destination of the log `name`.
+    fn log(&self, name: &str) -> Destination;
+
+    /// Writes the files of one measurement.
+    ///
+    /// # Errors
+    ///
+    /// [`ReportError`] if one can't be written.
+    fn write_run(&self, run: &Run, recorder: &Recorder) -> Result<(), ReportError>;
+
+    /// Writes the files of the merged runs of one case, which are those of `parts`. `began_at` is the time
+    /// when the experiment began.
+    ///
+    /// # Errors
+    ///
+    /// [`ReportError`] if one can't be written.
+    fn write_merged(
+        &self,
+        merged: &Merged,
+        latency: &Recording,
+        parts: &[Part],
+        began_at: SystemTime,
+    ) -> Result<(), ReportError>;
+
+    /// Writes the report of the measurements so far.
+    ///
+    /// # Errors
+    ///
+    /// [`ReportError`] if it can't be written.
+    fn write_partial(&self, report: &Report) -> Result<(), ReportError>;
+
+    /// Writes the report and presents it. The files of its measurements are written already.
+    ///
+    /// # Errors
+    ///
+    /// [`ReportError`] if a file or the terminal can't be written.
+    fn publish(&self, report: &Report) -> Result<(), ReportError>;
+}
+
+/// A directory of results without a terminal.
+#[cfg(test)]
+#[derive(Debug)]
+pub struct InDirectory(pub crate::record::Directory);
+
+#[cfg(test)]
+impl InDirectory {
+    /// Creates the directory `out` in `directory`.
+    pub fn create(directory: &std::path::Path) -> Self {
+        let out = directory.join("out");
+        let now = jiff::Timestamp::now();
+        Self(crate::record::Directory::create(Some(&out), directory, now, &[]).unwrap())
+    }
+
+    /// Returns the path of the file `name`.
+    pub fn file(&self, name: &str) -> std::path::PathBuf {
+        self.0.path().join(name)
+    }
+}
+
+#[cfg(test)]
+impl Results for InDirectory {
+    fn percentiles(&self) -> &[Requested] {
+        &[]
+    }
+
+    fn log(&self, name: &str) -> Destination {
+        self.0.log(name)
+    }
+
+    fn write_run(&self, run: &Run, recorder: &Recorder) -> Result<(), ReportError> {
+        self.0.write_run(run, recorder)
+    }
+
+    fn write_merged(
+        &self,
+        merged: &Merged,
+        latency: &Recording,
+        parts: &[Part],
+        began_at: SystemTime,
+    ) -> Result<(), ReportError> {
+        self.0.write_merged(merged, latency, parts, began_at)
+    }
+
+    fn write_partial(&self, report: &Report) -> Result<(), ReportError> {
+        self.0.keep(report)
+    }
+
+    fn publish(&self, report: &Report) -> Result<(), ReportError> {
+        self.0.keep(report)
+    }
+}
