@@ -137,16 +137,29 @@ impl Sum {
     }
 }
 
-/// `a + b + carry`, and the carry out of it.
+/// Stores `a + b + carry` in `sum`, and returns the carry out of it.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn add(carry: u8, a: u64, b: u64, sum: &mut u64) -> u8 {
     core::arch::x86_64::_addcarry_u64(carry, a, b, sum)
 }
 
+#[cfg(not(target_arch = "x86_64"))]
+use portable_add as add;
+
+/// Stores `a + b + carry` in `sum`, and returns the carry out of it, on any processor.
+#[cfg(any(test, not(target_arch = "x86_64")))]
+#[inline(always)]
+fn portable_add(carry: u8, a: u64, b: u64, sum: &mut u64) -> u8 {
+    let (result, carry) = a.carrying_add(b, carry != 0);
+    *sum = result;
+    carry.into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::vec::Vec;
 
     /// RFC 1071 §4.1, word by word in network byte order.
@@ -219,5 +232,21 @@ mod tests {
         assert_eq!(Sum::of(&[0xff; 10]).checksum(), [0, 0]);
         assert_eq!(Sum::of(&[0xff; 10]).udp_checksum(), [0xff, 0xff]);
         assert_eq!(Sum::of(&[1, 2]).udp_checksum(), reference(&[1, 2]));
+    }
+
+    proptest! {
+        #[test]
+        fn adding_is_the_same_on_every_processor(
+            carry in 0_u8..2,
+            a in prop_oneof![any::<u64>(), Just(0), Just(u64::MAX), Just(u64::MAX - 1)],
+            b in prop_oneof![any::<u64>(), Just(0), Just(u64::MAX), Just(1)],
+        ) {
+            let (mut sum, mut portable_sum) = (0, 0);
+            let carry_out = add(carry, a, b, &mut sum);
+            let portable_carry_out = portable_add(carry, a, b, &mut portable_sum);
+            prop_assert_eq!((sum, carry_out), (portable_sum, portable_carry_out));
+            let whole = u128::from(a) + u128::from(b) + u128::from(carry);
+            prop_assert_eq!(whole, u128::from(sum) | u128::from(carry_out) << 64);
+        }
     }
 }
