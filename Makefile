@@ -148,6 +148,7 @@ lint: setup ## formatting and clippy, warnings are errors, on all workspaces
 	@cargo clippy $(QUIET) --locked --release --manifest-path loaders/Cargo.toml --workspace --all-targets \
 		--target-dir $(TARGET)/loaders-host -- -D warnings
 	@$(call VMM_TYPES_CARGO,clippy,$(QUIET)) -- -D warnings
+	@sh tests/aarch64.sh $(TARGET)
 
 clean: ## remove everything that was built or fetched; results stay
 	@rm -rf $(TARGET) dist

@@ -12,8 +12,6 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
-use crate::clock;
-
 /// From one end of a measurement to the other, at least.
 const INTERVAL: Duration = Duration::from_millis(20);
 
@@ -79,6 +77,8 @@ fn between(first: Reading, last: Reading) -> Option<u32> {
 
 #[cfg(target_arch = "x86_64")]
 fn reading() -> Option<Reading> {
+    use crate::clock;
+
     let before_ns = clock::now_ns();
     // SAFETY: every x86-64 processor has the instruction, and Linux lets programs execute it unless one
     // has asked it not to (PR_SET_TSC), which this one has not.
@@ -92,7 +92,7 @@ fn reading() -> Option<Reading> {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn reading() -> Option<Reading> {
+const fn reading() -> Option<Reading> {
     None
 }
 

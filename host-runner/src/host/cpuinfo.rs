@@ -61,15 +61,21 @@ pub fn hypervisor(tree: &Tree, info: Option<&CpuInfo>) -> Option<String> {
 }
 
 /// Returns the name for the hypervisor's signature.
-#[cfg(target_arch = "x86_64")]
 fn signature() -> Option<String> {
-    let leaf = core::arch::x86_64::__cpuid(0x4000_0000);
-    let bytes = [leaf.ebx, leaf.ecx, leaf.edx].map(u32::to_le_bytes);
+    let bytes = hypervisor_leaf()?.map(u32::to_le_bytes);
     named(&String::from_utf8_lossy(bytes.as_flattened()))
 }
 
+/// Returns EBX, ECX and EDX of the hypervisor's CPUID leaf.
+#[cfg(target_arch = "x86_64")]
+fn hypervisor_leaf() -> Option<[u32; 3]> {
+    let leaf = core::arch::x86_64::__cpuid(0x4000_0000);
+    Some([leaf.ebx, leaf.ecx, leaf.edx])
+}
+
+/// Returns `None`: processors of this architecture have no CPUID.
 #[cfg(not(target_arch = "x86_64"))]
-const fn signature() -> Option<String> {
+const fn hypervisor_leaf() -> Option<[u32; 3]> {
     None
 }
 
