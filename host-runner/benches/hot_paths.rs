@@ -23,7 +23,7 @@ use fathom::load::{
     self, Arrivals, Bench, GuestTimes, Limit, Mode, Observer, Plan, Progress, Protocol, Rate,
     Sample, Tally, WaitRule,
 };
-use fathom::stats::Recorder;
+use fathom::stats::RunRecorder;
 use wire::Kind;
 use wire::header::field;
 
@@ -106,7 +106,7 @@ fn sample(i: u64) -> Sample {
 
 fn record(c: &mut Criterion) {
     for (name, mode) in [("closed", Mode::Closed), ("open", open())] {
-        let mut recorder = Recorder::new(&plan(mode));
+        let mut recorder = RunRecorder::new(&plan(mode));
         recorder.started(0);
         let mut i = 0;
         c.bench_function(&format!("record a sample, {name}"), |b| {
@@ -141,7 +141,7 @@ fn record_and_schedule_next(c: &mut Criterion, arrivals: Arrivals) {
     let Mode::Open { rate, .. } = open() else {
         return;
     };
-    let mut recorder = Recorder::new(&plan(open()));
+    let mut recorder = RunRecorder::new(&plan(open()));
     recorder.started(0);
     let mut window = Window::new(1_000_000, 1_000_000_000);
     let mut schedule = Schedule::new(0, rate, arrivals, 1);
@@ -239,7 +239,7 @@ fn counted(mode: Mode, echoes: u64) -> Plan {
 
 /// Measures by `plan` over `link`, as the command does.
 fn run(plan: &Plan, link: &mut dyn Link, now_ns: impl FnMut() -> u64) -> Tally {
-    let mut recorder = Recorder::new(plan);
+    let mut recorder = RunRecorder::new(plan);
     let bench = Bench {
         link,
         observer: &mut recorder,

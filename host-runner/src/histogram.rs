@@ -2,7 +2,7 @@
 
 use hdrhistogram::Histogram;
 
-use slots::{Counts, Slot};
+use slots::{Slot, SlotCounts};
 
 pub mod slots;
 
@@ -10,8 +10,8 @@ pub use slots::HIGHEST_NS;
 
 /// The samples of one quantity, in nanoseconds.
 #[derive(Clone, Debug)]
-pub struct Recording {
-    counts: Counts<u64>,
+pub struct DurationHistogram {
+    counts: SlotCounts<u64>,
     count: u64,
     min_ns: u64,
     max_ns: u64,
@@ -19,10 +19,10 @@ pub struct Recording {
     saturated: u64,
 }
 
-impl Default for Recording {
+impl Default for DurationHistogram {
     fn default() -> Self {
         Self {
-            counts: Counts::default(),
+            counts: SlotCounts::default(),
             count: 0,
             min_ns: u64::MAX,
             max_ns: 0,
@@ -32,7 +32,7 @@ impl Default for Recording {
     }
 }
 
-impl Recording {
+impl DurationHistogram {
     /// Adds one sample. Never allocates.
     pub fn record(&mut self, value_ns: u64) {
         self.record_at(Slot::of(value_ns), value_ns);
@@ -66,16 +66,16 @@ impl Recording {
         max_ns: u64,
         mean_ns: f64,
     ) -> Self {
-        let mut recording = Self::default();
+        let mut durations = Self::default();
         for (slot, count) in slots {
-            recording.counts.add_many(slot, count);
-            recording.count += count;
+            durations.counts.add_many(slot, count);
+            durations.count += count;
         }
-        if recording.count > 0 {
-            (recording.min_ns, recording.max_ns) = (min_ns, max_ns);
-            recording.sum_ns = (mean_ns * recording.count as f64) as u128;
+        if durations.count > 0 {
+            (durations.min_ns, durations.max_ns) = (min_ns, max_ns);
+            durations.sum_ns = (mean_ns * durations.count as f64) as u128;
         }
-        recording
+        durations
     }
 
     /// The slots that have samples, from the lowest on, with how many.
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn an_empty_recording_has_no_values() {
-        let empty = Recording::default();
+        let empty = DurationHistogram::default();
         assert_eq!(
             (empty.count(), empty.min_ns(), empty.max_ns()),
             (0, None, None)
@@ -158,13 +158,13 @@ mod tests {
 
     #[test]
     fn what_is_too_long_is_counted() {
-        let mut recording = Recording::default();
-        recording.record(HIGHEST_NS);
-        assert_eq!(recording.saturated(), 0);
-        recording.record(HIGHEST_NS + 1);
-        recording.record(u64::MAX);
-        assert_eq!((recording.count(), recording.saturated()), (3, 2));
-        assert_eq!(recording.max_ns(), Some(u64::MAX));
+        let mut durations = DurationHistogram::default();
+        durations.record(HIGHEST_NS);
+        assert_eq!(durations.saturated(), 0);
+        durations.record(HIGHEST_NS + 1);
+        durations.record(u64::MAX);
+        assert_eq!((durations.count(), durations.saturated()), (3, 2));
+        assert_eq!(durations.max_ns(), Some(u64::MAX));
     }
 
     proptest! {
@@ -176,9 +176,9 @@ mod tests {
             b in prop::collection::vec(0..HIGHEST_NS, 0..100),
         ) {
             let recorded = |values: &[u64]| {
-                let mut recording = Recording::default();
-                values.iter().for_each(|&value| recording.record(value));
-                recording
+                let mut durations = DurationHistogram::default();
+                values.iter().for_each(|&value| durations.record(value));
+                durations
             };
             let mut sum = recorded(&a);
             sum.add_all(&recorded(&b));
@@ -196,14 +196,14 @@ mod tests {
             mut values in prop::collection::vec(0..HIGHEST_NS, 1..200),
             quantile in 0.01..1.0f64,
         ) {
-            let mut recording = Recording::default();
-            values.iter().for_each(|&value| recording.record(value));
+            let mut durations = DurationHistogram::default();
+            values.iter().for_each(|&value| durations.record(value));
             values.sort_unstable();
-            prop_assert_eq!(recording.min_ns(), values.first().copied());
-            prop_assert_eq!(recording.max_ns(), values.last().copied());
+            prop_assert_eq!(durations.min_ns(), values.first().copied());
+            prop_assert_eq!(durations.max_ns(), values.last().copied());
             let rank = (quantile * values.len() as f64).ceil() as usize;
             let exact = values[rank.max(1) - 1];
-            let measured = recording.quantile_ns(quantile);
+            let measured = durations.quantile_ns(quantile);
             prop_assert!(measured.abs_diff(exact) <= exact / 1000 + 1, "{} {}", measured, exact);
         }
     }

@@ -7,7 +7,7 @@ use crate::host::placement;
 use crate::link::vhost_user::reflector;
 use crate::load::{Limit, Mode, Plan, Protocol, Tally, WaitRule};
 use crate::record::BeforeAfter;
-use crate::stats::Recorder;
+use crate::stats::RunRecorder;
 
 /// Round trips to the thread in the guest's place, and those before that are not counted.
 const REQUESTS: u64 = 20_000;
@@ -78,7 +78,7 @@ const fn plan(payload_len: usize) -> Plan {
 }
 
 /// The median of enough round trips of which none was lost.
-fn median_ns(tally: &Tally, recorder: &Recorder) -> Option<f64> {
+fn median_ns(tally: &Tally, recorder: &RunRecorder) -> Option<f64> {
     let is_enough = tally.lost == 0 && tally.received >= LEAST_REQUESTS;
     is_enough.then(|| recorder.latency.quantile_ns(0.5) as f64)
 }
@@ -129,7 +129,7 @@ mod tests {
                 ..Tally::default()
             };
             let plan = plan(64);
-            let mut recorder = Recorder::new(&plan);
+            let mut recorder = RunRecorder::new(&plan);
             for at_ns in 1..=received {
                 recorder.replied(Sample {
                     at_ns,

@@ -12,7 +12,7 @@ use crate::experiment::progress::{Stage, StageMonitor as _};
 use crate::host::activity::{HostActivity, Observed};
 use crate::host::doctor::busy::{Busy, Times};
 use crate::host::noise::Noise;
-use crate::host::noise::{self, Counts, Lost, Threads};
+use crate::host::noise::{self, KernelCounters, Lost, Threads};
 use crate::host::quiet;
 use crate::host::thread::CpuUse;
 use crate::link::Link;
@@ -20,7 +20,7 @@ use crate::load::{self, Bench, Ending, Limit, Plan, Progress, Tally};
 use crate::record::{Run, Setting};
 use crate::stats::reason::Code;
 use crate::stats::settling::{Settling, WINDOW_NS};
-use crate::stats::{Ended, Policy, Reason, Recorder, Stall};
+use crate::stats::{Ended, Policy, Reason, RunRecorder, Stall};
 use crate::terminal;
 
 /// For how long a thread spins right after the run to see the host's noise floor.
@@ -35,7 +35,7 @@ pub struct Measured {
     /// The counts.
     pub tally: Tally,
     /// The distributions.
-    pub recorder: Recorder,
+    pub recorder: RunRecorder,
     /// What the host did meanwhile.
     pub noise: Noise,
     /// How it ended.
@@ -118,7 +118,7 @@ pub fn measure<E: Into<CliError>>(
         interrupt,
     } = conditions;
     let mut bar = Bar::new(Stage::Measurement);
-    let mut recorder = Recorder::new(plan);
+    let mut recorder = RunRecorder::new(plan);
     let times = Times::now();
     let own_threads_ns = || own_threads().map(|it| it.ran_ns);
     let quiet = quiet::wait(clock::now_ns, validity.quiet_ns, own_threads_ns, || {
@@ -148,7 +148,7 @@ pub fn measure<E: Into<CliError>>(
     let activity_before = observed.map(Observed::before);
     // What warm-up saw is not of the run.
     link.take_gaps();
-    let before = Counts::now(&threads);
+    let before = KernelCounters::now(&threads);
     let own_before = own_threads();
     let bench = Bench {
         link: &mut *link,
@@ -227,7 +227,7 @@ fn settle<E: Into<CliError>>(
     boot_id: Option<u32>,
     link: &mut dyn Link,
     interrupt: &Interrupt,
-    recorder: &mut Recorder,
+    recorder: &mut RunRecorder,
     mut health: impl FnMut() -> Result<(), E>,
 ) -> (Warmed, Option<Ending<E>>) {
     let mut warmed = Warmed::default();

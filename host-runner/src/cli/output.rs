@@ -10,12 +10,12 @@ use super::args::OutputArgs;
 use super::say::say_as_is;
 use crate::experiment::Results;
 use crate::files::{Destination, NamedFile};
-use crate::histogram::Recording;
+use crate::histogram::DurationHistogram;
 use crate::record::directory::DEFAULT_BASE;
 use crate::record::{Directory, Merged, Part, Report, ReportError, Run};
 use crate::report::terminal::{self as table, Detail};
 use crate::report::{self, document};
-use crate::stats::{Recorder, Requested, requested};
+use crate::stats::{Requested, RunRecorder, requested};
 use crate::terminal;
 
 /// What `--json` takes for standard output.
@@ -91,7 +91,7 @@ impl Output {
     /// # Errors
     ///
     /// [`CliError::Report`] if one can't be written.
-    pub fn write_run(&self, run: &Run, recorder: &Recorder) -> Result<(), CliError> {
+    pub fn write_run(&self, run: &Run, recorder: &RunRecorder) -> Result<(), CliError> {
         Ok(self.directory.write_run(run, recorder)?)
     }
 
@@ -103,7 +103,7 @@ impl Output {
     pub fn write_merged(
         &self,
         merged: &Merged,
-        latency: &Recording,
+        latency: &DurationHistogram,
         parts: &[Part],
         began_at: SystemTime,
     ) -> Result<(), CliError> {

@@ -6,16 +6,16 @@ use crate::clock;
 use crate::link::Link;
 use crate::link::turn::BOOT_ID;
 use crate::load::{self, Bench, Plan, Tally};
-use crate::stats::Recorder;
+use crate::stats::RunRecorder;
 
 /// The end of a measurement that takes too long.
 #[derive(Debug)]
 struct Overdue;
 
 /// Measures by `plan` on `link`, at whose other end such a thread answers, for `most_ns` nanoseconds at most.
-pub fn measure<L: Link + ?Sized>(link: &mut L, plan: &Plan, most_ns: u64) -> (Tally, Recorder) {
+pub fn measure<L: Link + ?Sized>(link: &mut L, plan: &Plan, most_ns: u64) -> (Tally, RunRecorder) {
     let ends_ns = clock::now_ns().saturating_add(most_ns);
-    let mut recorder = Recorder::new(plan);
+    let mut recorder = RunRecorder::new(plan);
     let bench = Bench {
         link,
         observer: &mut recorder,

@@ -203,7 +203,7 @@ mod tests {
     use crate::host::noise::Noise;
     use crate::load::{Limit, Mode, Tally};
     use crate::record::Setting;
-    use crate::stats::Recorder;
+    use crate::stats::RunRecorder;
 
     const PLAN: Plan = Plan {
         mode: Mode::Pipeline {
@@ -256,7 +256,7 @@ mod tests {
                 sending_ns: 1_000_000_000,
                 ..Tally::default()
             },
-            recorder: Recorder::new(plan),
+            recorder: RunRecorder::new(plan),
             noise: Noise {
                 steal_share: Some(received as f64 / 1e9),
                 ..Noise::default()

@@ -3,7 +3,7 @@
 //! that is counted twice is looked up once.
 //!
 //! Everything that is asked of a distribution afterwards is asked of the [`Histogram`] that
-//! [`Counts::histogram`] makes of it; it is the one that would have recorded the values itself.
+//! [`SlotCounts::histogram`] makes of it; it is the one that would have recorded the values itself.
 
 use hdrhistogram::{Counter, Histogram};
 
@@ -66,11 +66,11 @@ impl Slot {
 
 /// How many values there were in each slot.
 #[derive(Clone, Debug)]
-pub(crate) struct Counts<T> {
+pub(crate) struct SlotCounts<T> {
     slots: Box<[T]>,
 }
 
-impl<T: Counter> Default for Counts<T> {
+impl<T: Counter> Default for SlotCounts<T> {
     /// Nothing counted; the memory is touched, so that counting neither allocates nor faults.
     fn default() -> Self {
         let mut counts = Self {
@@ -81,7 +81,7 @@ impl<T: Counter> Default for Counts<T> {
     }
 }
 
-impl<T: Counter> Counts<T> {
+impl<T: Counter> SlotCounts<T> {
     /// Counts one value.
     pub(crate) fn add(&mut self, slot: Slot) {
         self.add_many(slot, T::one());
@@ -145,8 +145,8 @@ mod tests {
         histogram
     }
 
-    fn counted(values: &[u64]) -> Counts<u64> {
-        let mut counts = Counts::default();
+    fn counted(values: &[u64]) -> SlotCounts<u64> {
+        let mut counts = SlotCounts::default();
         values.iter().for_each(|&value| counts.add(Slot::of(value)));
         counts
     }
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_full_count_stays_full() {
-        let mut counts = Counts::<u8>::default();
+        let mut counts = SlotCounts::<u8>::default();
         (0..300).for_each(|_| counts.add(Slot::of(5)));
         assert_eq!(counts.histogram().count_at(5), 255);
     }

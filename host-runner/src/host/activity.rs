@@ -78,7 +78,7 @@ pub struct Observed {
 
 /// The counts at one moment.
 #[derive(Clone, Debug, Default)]
-struct Counts {
+struct ActivityCounts {
     cpus: Vec<CpuCounts>,
     measuring_faults: Option<Faults>,
     guest_faults: Option<Faults>,
@@ -104,7 +104,7 @@ struct Speed {
 #[derive(Clone, Debug)]
 pub struct Before {
     speeds: Vec<Speed>,
-    counts: Counts,
+    counts: ActivityCounts,
 }
 
 impl Observed {
@@ -155,7 +155,7 @@ impl Observed {
         }
     }
 
-    fn counts(&self) -> Counts {
+    fn counts(&self) -> ActivityCounts {
         let interrupts = Interrupts::read(&self.tree);
         let softirqs = Interrupts::read_softirqs(&self.tree);
         let cpu = |&cpu: &usize| CpuCounts {
@@ -167,7 +167,7 @@ impl Observed {
                 ))
                 .and_then(|count| count.parse().ok()),
         };
-        Counts {
+        ActivityCounts {
             cpus: self.cpus.iter().map(cpu).collect(),
             measuring_faults: Faults::of_this_thread(&self.tree),
             guest_faults: self.guest.and_then(|pid| Faults::of(&self.tree, pid)),

@@ -5,7 +5,7 @@
 //! So it is a spinning thread beside the measurement, without being in its way: one comparison for each
 //! reading. Pure logic, no clock.
 
-use crate::histogram::Recording;
+use crate::histogram::DurationHistogram;
 
 /// Two readings of the clock further apart than this are a gap, in nanoseconds, wherever gaps are looked for:
 /// before, during and after a run.
@@ -33,7 +33,7 @@ pub struct Gaps {
     /// All gaps together, in nanoseconds.
     pub total_gap_ns: u64,
     /// Lengths of all gaps.
-    pub lengths: Recording,
+    pub lengths: DurationHistogram,
     /// The longest of them, in no order.
     longest: Vec<Gap>,
 }
@@ -44,7 +44,7 @@ impl Default for Gaps {
             last_ns: u64::MAX,
             observed_ns: 0,
             total_gap_ns: 0,
-            lengths: Recording::default(),
+            lengths: DurationHistogram::default(),
             longest: Vec::with_capacity(KEPT),
         }
     }

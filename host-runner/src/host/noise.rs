@@ -52,7 +52,7 @@ pub fn spin(mut now_ns: impl FnMut() -> u64, duration_ns: u64) -> Floor {
 
 /// The kernel's counts at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counts {
+pub struct KernelCounters {
     /// Time of all CPUs together.
     cpu_ticks: Option<CpuTicks>,
     /// The measuring thread.
@@ -110,7 +110,7 @@ pub struct Threads {
     pub carrying: Option<Pid>,
 }
 
-impl Counts {
+impl KernelCounters {
     /// The counts now, for the calling thread and `threads`.
     #[must_use]
     pub fn now(threads: &Threads) -> Self {
@@ -272,7 +272,7 @@ pub struct Noise {
 impl Noise {
     /// Puts together the floor before a run and the kernel's counts before and after it.
     #[must_use]
-    pub fn new(floor: Floor, before: &Counts, after: &Counts) -> Self {
+    pub fn new(floor: Floor, before: &KernelCounters, after: &KernelCounters) -> Self {
         let since = |before: Option<Counted>, after: Option<Counted>| {
             let (before, after) = before.zip(after)?;
             after.since(&before)

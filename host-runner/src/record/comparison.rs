@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Run;
 use crate::stats::comparison::{Boot, Difference, METHOD, Values, Verdict};
 use crate::stats::distribution::Value;
-use crate::stats::{Distribution, Recorder, Tag};
+use crate::stats::{Distribution, RunRecorder, Tag};
 
 mod merged;
 mod words;
@@ -47,7 +47,7 @@ pub struct Part {
 impl Part {
     /// The part that `run` is, which began `start` after the comparison did.
     #[must_use]
-    pub fn new(run: &Run, recorder: &Recorder, start: Duration) -> Self {
+    pub fn new(run: &Run, recorder: &RunRecorder, start: Duration) -> Self {
         let tags = Tag::ALL.into_iter();
         let tags = tags.filter(|&tag| run.tagged(tag).is_some());
         // Where lost requests are not marked they lie from the timeout on.

@@ -15,9 +15,9 @@ use jiff::Timestamp;
 use super::hlog::Head;
 use super::{Merged, Part, Report, ReportError, Run, Source, hgrm, hlog, older, read};
 use crate::files::{self, Destination};
-use crate::histogram::Recording;
+use crate::histogram::DurationHistogram;
 use crate::stats::recorder::{Censored, OpenLoop};
-use crate::stats::{Recorder, Tag};
+use crate::stats::{RunRecorder, Tag};
 
 /// Where results go unless told otherwise, under the working directory.
 pub const DEFAULT_BASE: &str = "results";
@@ -130,7 +130,7 @@ impl Directory {
     /// # Errors
     ///
     /// [`ReportError`] if something of it can't be written.
-    pub fn write_run(&self, run: &Run, recorder: &Recorder) -> Result<(), ReportError> {
+    pub fn write_run(&self, run: &Run, recorder: &RunRecorder) -> Result<(), ReportError> {
         // A run without a request has a log without an interval, which began at no time.
         let started_at = recorder
             .started_at
@@ -184,7 +184,7 @@ impl Directory {
     pub fn write_merged(
         &self,
         merged: &Merged,
-        latency: &Recording,
+        latency: &DurationHistogram,
         parts: &[Part],
         began_at: SystemTime,
     ) -> Result<(), ReportError> {

@@ -12,7 +12,7 @@ use crate::host::noise::Lost;
 use crate::host::noise::Noise;
 use crate::load::{GuestTimes, Limit, Loss, Mode, Observer, Plan, Rate, Sample, Tally};
 use crate::stats::summary::PERCENTILES;
-use crate::stats::{Ended, PercentileState, Policy, Recorder, State, Tag};
+use crate::stats::{Ended, PercentileState, Policy, RunRecorder, State, Tag};
 
 pub mod sources;
 
@@ -36,8 +36,8 @@ pub fn plan(mode: Mode) -> Plan {
 }
 
 /// 998 replies from 20 us on, one every millisecond, and two losses.
-pub fn recorder(mode: Mode) -> Recorder {
-    let mut recorder = Recorder::new(&plan(mode));
+pub fn recorder(mode: Mode) -> RunRecorder {
+    let mut recorder = RunRecorder::new(&plan(mode));
     recorder.started(0);
     recorder.started_at = Some(STARTED_AT);
     for index in 0..998 {
@@ -68,7 +68,7 @@ pub fn recorder(mode: Mode) -> Recorder {
 }
 
 /// The log of `recorder`, of a run of `mode`.
-pub fn log(mode: Mode, recorder: &Recorder) -> Vec<u8> {
+pub fn log(mode: Mode, recorder: &RunRecorder) -> Vec<u8> {
     let head = Head {
         started_at: STARTED_AT.into(),
         censored: recorder.censored,

@@ -9,7 +9,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::histogram::Recording;
+use crate::histogram::DurationHistogram;
 use crate::stats::recorder::Censored;
 
 /// Nanoseconds per unit of the file.
@@ -24,14 +24,14 @@ const TICKS_PER_HALF_DISTANCE: u32 = 5;
 /// The distribution of `recording` as the text of an `.hgrm` file; `censored` are those samples that are
 /// lower bounds.
 #[must_use]
-pub fn render(recording: &Recording, censored: Censored) -> String {
+pub fn render(recording: &DurationHistogram, censored: Censored) -> String {
     let mut text = String::new();
     // Writing to a string can't fail.
     let _ = write(recording, censored, &mut text);
     text
 }
 
-fn write(recording: &Recording, censored: Censored, text: &mut String) -> fmt::Result {
+fn write(recording: &DurationHistogram, censored: Censored, text: &mut String) -> fmt::Result {
     let histogram = recording.histogram();
     writeln!(text, "{UNIT}")?;
     if let Some(from_ns) = censored.from_ns {
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn has_the_form_that_the_plotter_reads() {
-        let mut recording = Recording::default();
+        let mut recording = DurationHistogram::default();
         (1..=4).for_each(|value| recording.record(value * 1000));
         let expected = "#[Values are in microseconds]
        Value     Percentile TotalCount 1/(1-Percentile)
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_plotter_sees_the_values_and_nothing_of_the_unit() {
-        let mut recording = Recording::default();
+        let mut recording = DurationHistogram::default();
         (1..=4).for_each(|value| recording.record(value * 1000));
         let censored = Censored {
             count: 1,
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn an_empty_recording_is_a_file_too() {
         assert!(
-            render(&Recording::default(), Censored::default())
+            render(&DurationHistogram::default(), Censored::default())
                 .contains("Total count    =            0]")
         );
     }

@@ -12,7 +12,7 @@ use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag as
 use hdrhistogram::{Counter, Histogram};
 
 use super::{Part, ReportError};
-use crate::histogram::Recording;
+use crate::histogram::DurationHistogram;
 use crate::stats::intervals::{Interval, Intervals};
 use crate::stats::recorder::Censored;
 use crate::stats::{Distribution, Tag};
@@ -46,7 +46,7 @@ pub fn render<'a>(
     head: Head,
     intervals: &Intervals,
     length: Duration,
-    tagged: impl IntoIterator<Item = (Tag, &'a Recording)>,
+    tagged: impl IntoIterator<Item = (Tag, &'a DurationHistogram)>,
 ) -> Result<Vec<u8>, ReportError> {
     let interval = |it: Interval| Entry {
         tag: None,
@@ -90,7 +90,7 @@ pub fn render_parts(head: Head, parts: &[Part]) -> Result<Vec<u8>, ReportError> 
 /// As [`render`].
 pub fn render_whole(
     head: Head,
-    recording: &Recording,
+    recording: &DurationHistogram,
     length: Duration,
 ) -> Result<Vec<u8>, ReportError> {
     let whole = Entry {
@@ -152,7 +152,7 @@ mod tests {
     use super::super::fixtures;
     use super::*;
     use crate::load::Mode;
-    use crate::stats::Recorder;
+    use crate::stats::RunRecorder;
 
     const HEAD: Head = Head {
         started_at: SystemTime::UNIX_EPOCH,
@@ -299,7 +299,7 @@ mod tests {
 
     #[test]
     fn what_is_censored_is_a_comment_and_only_if_anything_is() {
-        let text = |recorder: &Recorder| {
+        let text = |recorder: &RunRecorder| {
             let bytes = fixtures::log(Mode::Closed, recorder);
             String::from_utf8(bytes).unwrap()
         };

@@ -18,8 +18,8 @@ use crate::link::Signals;
 use crate::load::{Mode, Plan, Protocol, Tally};
 use crate::machine::Vhost;
 use crate::stats::{
-    Ended, GuestClock, PercentileState, Policy, Reason, Recorder, Requested, Stall, Summary, Tag,
-    validity,
+    Ended, GuestClock, PercentileState, Policy, Reason, Requested, RunRecorder, Stall, Summary,
+    Tag, validity,
 };
 
 mod guest_counters;
@@ -279,7 +279,7 @@ impl Run {
         setting: Setting,
         plan: &Plan,
         tally: &Tally,
-        recorder: &Recorder,
+        recorder: &RunRecorder,
         noise: Noise,
         ended: &Ended,
         policy: Policy,
@@ -428,7 +428,7 @@ impl Run {
     }
 
     /// Adds percentiles of what `recorder` has to every summary.
-    pub fn add_percentiles(&mut self, recorder: &Recorder, requested: &[Requested]) {
+    pub fn add_percentiles(&mut self, recorder: &RunRecorder, requested: &[Requested]) {
         self.latency_ns.add(&recorder.latency, requested);
         for tag in Tag::ALL {
             if let (Some(summary), Some(recording)) = (self.tagged_mut(tag), recorder.tagged(tag)) {

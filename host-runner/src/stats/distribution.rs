@@ -4,8 +4,8 @@
 use hdrhistogram::Histogram;
 
 use super::summary::Percentile;
-use crate::histogram::Recording;
-use crate::histogram::slots::{Counts, Slot};
+use crate::histogram::DurationHistogram;
+use crate::histogram::slots::{Slot, SlotCounts};
 
 /// The samples of one repetition.
 #[derive(Clone, Debug, Default)]
@@ -20,13 +20,13 @@ pub struct Distribution {
     censored_from_ns: Option<u64>,
 }
 
-impl From<&Recording> for Distribution {
-    fn from(recording: &Recording) -> Self {
+impl From<&DurationHistogram> for Distribution {
+    fn from(durations: &DurationHistogram) -> Self {
         Self {
-            min_ns: recording.min_ns().unwrap_or(0),
-            max_ns: recording.max_ns().unwrap_or(0),
-            mean_ns: recording.mean_ns().unwrap_or(0.0),
-            ..Self::of_slots(recording.used())
+            min_ns: durations.min_ns().unwrap_or(0),
+            max_ns: durations.max_ns().unwrap_or(0),
+            mean_ns: durations.mean_ns().unwrap_or(0.0),
+            ..Self::of_slots(durations.used())
         }
     }
 }
@@ -107,7 +107,7 @@ impl Distribution {
         self.up_to.last().copied().unwrap_or(0)
     }
 
-    /// Returns the percentile, as [`Recording::quantile_ns`] has it; `None` without the samples for it.
+    /// Returns the percentile, as [`DurationHistogram::quantile_ns`] has it; `None` without the samples for it.
     #[must_use]
     pub fn value(&self, percentile: Percentile) -> Option<Value> {
         let count = self.count();
@@ -129,7 +129,7 @@ impl Distribution {
     /// Returns all samples as a histogram, which this makes.
     #[must_use]
     pub fn histogram(&self) -> Histogram<u64> {
-        let mut counts = Counts::default();
+        let mut counts = SlotCounts::default();
         self.used()
             .for_each(|(slot, count)| counts.add_many(slot, count));
         counts.histogram()
@@ -151,7 +151,7 @@ impl Distribution {
     /// is the lowest value that the mean share reaches it at. Extremes are those of all, and the mean is the
     /// mean of the repetitions' means.
     #[must_use]
-    pub fn merge(parts: &[&Self]) -> Recording {
+    pub fn merge(parts: &[&Self]) -> DurationHistogram {
         let parts: Vec<&Self> = parts.iter().copied().filter(|it| it.count() > 0).collect();
         let total: u64 = parts.iter().map(|it| it.count()).sum();
         let mut steps: Vec<(Slot, f64)> = Vec::new();
@@ -170,7 +170,7 @@ impl Distribution {
             (count > 0).then_some((same[0].0, count))
         });
         let means = parts.iter().map(|it| it.mean_ns);
-        Recording::of_counts(
+        DurationHistogram::of_counts(
             counts.collect(),
             parts.iter().map(|it| it.min_ns).min().unwrap_or(0),
             parts.iter().map(|it| it.max_ns).max().unwrap_or(0),
@@ -186,10 +186,10 @@ mod tests {
     use super::*;
     use crate::stats::summary::PERCENTILES;
 
-    fn recorded(values: &[u64]) -> Recording {
-        let mut recording = Recording::default();
-        values.iter().for_each(|&value| recording.record(value));
-        recording
+    fn recorded(values: &[u64]) -> DurationHistogram {
+        let mut durations = DurationHistogram::default();
+        values.iter().for_each(|&value| durations.record(value));
+        durations
     }
 
     fn values() -> impl Strategy<Value = Vec<u64>> {
@@ -202,22 +202,22 @@ mod tests {
 
         #[test]
         fn has_the_percentiles_of_the_recording(values in values()) {
-            let recording = recorded(&values);
-            let distribution = Distribution::from(&recording);
+            let durations = recorded(&values);
+            let distribution = Distribution::from(&durations);
             for percentile in PERCENTILES {
                 let value = distribution.value(percentile).map(|it| it.ns);
-                prop_assert_eq!(value, percentile.of(&recording));
+                prop_assert_eq!(value, percentile.of(&durations));
             }
         }
 
         #[test]
         fn is_the_recordings_histogram(values in values()) {
-            let recording = recorded(&values);
-            let distribution = Distribution::from(&recording);
-            prop_assert_eq!(distribution.histogram(), recording.histogram());
-            prop_assert_eq!(distribution.count(), recording.count());
-            let again = Distribution::from(&recording.histogram());
-            prop_assert_eq!(again.histogram(), recording.histogram());
+            let durations = recorded(&values);
+            let distribution = Distribution::from(&durations);
+            prop_assert_eq!(distribution.histogram(), durations.histogram());
+            prop_assert_eq!(distribution.count(), durations.count());
+            let again = Distribution::from(&durations.histogram());
+            prop_assert_eq!(again.histogram(), durations.histogram());
         }
 
         #[test]

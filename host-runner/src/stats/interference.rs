@@ -14,7 +14,7 @@
 //! measuring thread is sent late, which is another matter.) The queue that drains after a gap is not counted.
 
 use super::reason::{TakenBy, Thread};
-use crate::histogram::Recording;
+use crate::histogram::DurationHistogram;
 
 /// The shortest gap that can lose a request, in nanoseconds: about a scheduler's slice. What is shorter fits
 /// any queue on a link's way.
@@ -52,7 +52,7 @@ impl Waits {
 #[derive(Clone, Copy, Debug)]
 pub struct MeasuringGaps<'a> {
     /// Lengths of the gaps.
-    pub lengths: &'a Recording,
+    pub lengths: &'a DurationHistogram,
     /// The kernel's account of the same time; `None` if it does not tell.
     pub account: Option<GapAccount>,
 }

@@ -5,7 +5,7 @@
 
 use hdrhistogram::Histogram;
 
-use crate::histogram::slots::{Counts, Slot};
+use crate::histogram::slots::{Slot, SlotCounts};
 
 /// The most intervals there are.
 const MAX_INTERVALS: usize = 64;
@@ -33,7 +33,7 @@ pub struct Interval {
 pub struct Intervals {
     started_ns: u64,
     length_ns: u64,
-    counts: Vec<Counts<u32>>,
+    counts: Vec<SlotCounts<u32>>,
     /// How many of them, from the first on, have a sample or come before one that has.
     used: usize,
     /// The interval of the last sample, and when it begins: the next one is most likely in it too.
@@ -55,7 +55,7 @@ impl Intervals {
         Self {
             started_ns: 0,
             length_ns,
-            counts: (0..needed).map(|_| Counts::default()).collect(),
+            counts: (0..needed).map(|_| SlotCounts::default()).collect(),
             used: 0,
             current: 0,
             current_from_ns: 0,
@@ -150,7 +150,7 @@ impl Intervals {
     /// The intervals, the last of which ends with the run; each is made when its turn comes.
     pub fn each(&self) -> impl Iterator<Item = Interval> {
         let whole_ns = |index: usize| index as u64 * self.length_ns;
-        let interval = move |(index, counts): (usize, &Counts<u32>)| {
+        let interval = move |(index, counts): (usize, &SlotCounts<u32>)| {
             let start_ns = whole_ns(index);
             let is_last = index + 1 == self.used;
             let end_ns = self.measured_ns.filter(|_| is_last);

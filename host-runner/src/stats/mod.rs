@@ -36,7 +36,7 @@ mod waits;
 pub use distribution::Distribution;
 pub use guest_clock::GuestClock;
 pub use reason::Reason;
-pub use recorder::Recorder;
+pub use recorder::RunRecorder;
 pub use requested::Requested;
 pub use stall::Stall;
 pub use state::{PercentileState, State};

@@ -7,17 +7,17 @@ use crate::load::{Dropped, Loss, Mode, Observer, Plan, Sample};
 
 use super::guest_clock::{Correction, Service, WarmUp};
 use super::{Tag, intervals::Intervals, stall::Stalls};
-use crate::histogram::{Recording, slots::Slot};
+use crate::histogram::{DurationHistogram, slots::Slot};
 
 /// The distributions of one measurement.
 #[derive(Debug)]
-pub struct Recorder {
+pub struct RunRecorder {
     /// From when a request was due to its reply; a lost one with the least it can have taken.
-    pub latency: Recording,
+    pub latency: DurationHistogram,
     /// The guest's own share, t3 - t2.
-    pub service: Recording,
+    pub service: DurationHistogram,
     /// The rest, (t4 - t1) - (t3 - t2): the way there and back.
-    pub path: Recording,
+    pub path: DurationHistogram,
     /// Number of in-time replies whose guest times are impossible: t3 before t2, or a service time longer
     /// than the round trip. In `service` and `path` they are bounded to what is possible.
     pub impossible_times: u64,
@@ -34,7 +34,7 @@ pub struct Recorder {
     /// Requests in a row that took exceptionally long.
     pub stalls: Stalls,
     /// Lengths of the measuring thread's scheduling gaps during the run; `None` if it does not poll.
-    pub gaps: Option<Recording>,
+    pub gaps: Option<DurationHistogram>,
 }
 
 /// What only an open loop has: in a closed one every request is due when it is sent.
@@ -43,15 +43,15 @@ pub struct OpenLoop {
     /// What a client that waits for each reply would have recorded: from when a request was really
     /// sent to its reply, of those alone that it would have sent. A service that stands still costs
     /// such a client one sample, however long it does (coordinated omission).
-    pub uncorrected: Recording,
+    pub uncorrected: DurationHistogram,
     /// Those of them that are lower bounds.
     pub uncorrected_censored: Censored,
     /// From when a request was due to when it was sent.
-    pub lateness: Recording,
+    pub lateness: DurationHistogram,
     /// From when a request was really sent to its reply, of all requests; a lost one with the timeout. The
     /// sender waits for nobody, so no service time hides in it, and what the latency has over it is the
     /// generator's.
-    pub round_trip: Recording,
+    pub round_trip: DurationHistogram,
 }
 
 /// Latencies of requests that were not answered: the true value is at least the recorded one.
@@ -79,15 +79,15 @@ impl Censored {
     }
 }
 
-impl Recorder {
+impl RunRecorder {
     /// Room for a measurement by `plan`.
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
         let expected_ns = plan.expected_ns();
         Self {
-            latency: Recording::default(),
-            service: Recording::default(),
-            path: Recording::default(),
+            latency: DurationHistogram::default(),
+            service: DurationHistogram::default(),
+            path: DurationHistogram::default(),
             impossible_times: 0,
             correction: Correction::new(plan.protocol.has_service_times()),
             censored: Censored::default(),
@@ -129,7 +129,7 @@ impl Recorder {
 
     /// Returns the distribution of `tag`; `None` where a run has none.
     #[must_use]
-    pub fn tagged(&self, tag: Tag) -> Option<&Recording> {
+    pub fn tagged(&self, tag: Tag) -> Option<&DurationHistogram> {
         let open = self.open.as_ref();
         match tag {
             Tag::RoundTrip => open.map(|it| &it.round_trip),
@@ -158,7 +158,7 @@ impl Recorder {
     }
 }
 
-impl Observer for Recorder {
+impl Observer for RunRecorder {
     fn warmed_up(&mut self, sample: Sample) {
         self.correction.warm_up(&sample);
     }
@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn a_reply_goes_into_each_distribution() {
         let rate = Rate::per_second(1000);
-        let mut recorder = Recorder::new(&plan(Mode::Open {
+        let mut recorder = RunRecorder::new(&plan(Mode::Open {
             rate,
             arrivals: crate::load::Arrivals::Even,
         }));
@@ -282,7 +282,7 @@ mod tests {
 
     #[test]
     fn impossible_guest_times_are_bounded_kept_and_counted() {
-        let mut recorder = Recorder::new(&plan(Mode::Closed));
+        let mut recorder = RunRecorder::new(&plan(Mode::Closed));
         for t3_ns in [4999, u64::MAX, 5700] {
             let t2_ns = 5000;
             recorder.replied(Sample {
@@ -301,7 +301,7 @@ mod tests {
     #[test]
     fn what_a_client_that_waits_would_not_have_sent_is_not_in_its_record() {
         let rate = Rate::per_second(1000);
-        let mut recorder = Recorder::new(&plan(Mode::Open {
+        let mut recorder = RunRecorder::new(&plan(Mode::Open {
             rate,
             arrivals: crate::load::Arrivals::Even,
         }));
@@ -327,7 +327,7 @@ mod tests {
     #[test]
     fn a_request_that_was_not_sent_is_a_latency_and_nothing_else() {
         let rate = Rate::per_second(1000);
-        let mut recorder = Recorder::new(&plan(Mode::Open {
+        let mut recorder = RunRecorder::new(&plan(Mode::Open {
             rate,
             arrivals: crate::load::Arrivals::Even,
         }));
@@ -345,7 +345,7 @@ mod tests {
 
     #[test]
     fn a_loss_is_a_latency_and_a_reply_without_guest_times_has_no_service() {
-        let mut recorder = Recorder::new(&plan(Mode::Closed));
+        let mut recorder = RunRecorder::new(&plan(Mode::Closed));
         recorder.replied(Sample {
             guest_times: None,
             ..SAMPLE

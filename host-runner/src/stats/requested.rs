@@ -223,7 +223,7 @@ impl JsonSchema for Values {
 mod tests {
     use super::super::Summary;
     use super::*;
-    use crate::histogram::Recording;
+    use crate::histogram::DurationHistogram;
 
     fn requested(text: &str) -> Requested {
         text.parse().unwrap()
@@ -278,10 +278,10 @@ mod tests {
     #[test]
     fn fewer_than_ten_samples_beyond_tell_nothing() {
         let values = |samples: u64| {
-            let mut recording = Recording::default();
-            (1..=samples).for_each(|value| recording.record(value));
-            let mut summary = Summary::from(&recording);
-            summary.add(&recording, &[requested("75"), requested("99.95")]);
+            let mut durations = DurationHistogram::default();
+            (1..=samples).for_each(|value| durations.record(value));
+            let mut summary = Summary::from(&durations);
+            summary.add(&durations, &[requested("75"), requested("99.95")]);
             summary
                 .requested
                 .iter()
@@ -295,10 +295,10 @@ mod tests {
 
     #[test]
     fn they_are_fields_of_the_summary_and_others_are_left_alone() {
-        let mut recording = Recording::default();
-        (1..=100).for_each(|value| recording.record(value));
-        let mut summary = Summary::from(&recording);
-        summary.add(&recording, &[requested("99.999"), requested("75")]);
+        let mut durations = DurationHistogram::default();
+        (1..=100).for_each(|value| durations.record(value));
+        let mut summary = Summary::from(&durations);
+        summary.add(&durations, &[requested("99.999"), requested("75")]);
         let json = serde_json::to_value(&summary).unwrap();
         assert_eq!((&json["p75"], &json["p99.999"]), (&75.into(), &Value::Null));
         assert_eq!(json["p90"], 90);

@@ -4,7 +4,7 @@
 //! than all that follow, by as much time as they need.
 
 use super::summary::PERCENTILES;
-use crate::histogram::Recording;
+use crate::histogram::DurationHistogram;
 
 /// How long a window is, in nanoseconds.
 pub const WINDOW_NS: u64 = 100_000_000;
@@ -32,7 +32,7 @@ struct Window {
 
 impl Settling {
     /// Adds a window: whether latency has settled.
-    pub fn add(&mut self, window: &Recording) -> bool {
+    pub fn add(&mut self, window: &DurationHistogram) -> bool {
         let [p50, _, p99, ..] = PERCENTILES;
         let window = p50.of(window).map(|p50_ns| Window {
             p50_ns,
@@ -58,15 +58,15 @@ mod tests {
     use super::*;
 
     /// A window of `count` requests, one in fifty of which is slower.
-    fn window(count: u64, p50_ns: u64, p99_ns: u64) -> Recording {
-        let mut recording = Recording::default();
+    fn window(count: u64, p50_ns: u64, p99_ns: u64) -> DurationHistogram {
+        let mut durations = DurationHistogram::default();
         for index in 0..count {
-            recording.record(if index % 50 == 0 { p99_ns } else { p50_ns });
+            durations.record(if index % 50 == 0 { p99_ns } else { p50_ns });
         }
-        recording
+        durations
     }
 
-    fn settled_after(windows: &[Recording]) -> Option<usize> {
+    fn settled_after(windows: &[DurationHistogram]) -> Option<usize> {
         let mut settling = Settling::default();
         windows.iter().position(|window| settling.add(window))
     }
@@ -92,7 +92,7 @@ mod tests {
         let windows = [window(100, 1000, 5000), window(100, 1010, 9000)];
         let windows = [windows[0].clone(), windows[1].clone(), windows[0].clone()];
         assert_eq!(settled_after(&windows), Some(2));
-        let empty = Recording::default();
+        let empty = DurationHistogram::default();
         assert_eq!(settled_after(&vec![empty; 9]), None);
     }
 }

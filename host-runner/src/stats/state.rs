@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use super::interference::{Interference, MostHit};
 use super::stall::Stalls;
 use super::summary::{MIN_BEYOND, PERCENTILES, Percentile};
-use crate::histogram::Recording;
+use crate::histogram::DurationHistogram;
 
 mod bracket;
 
@@ -119,9 +119,9 @@ impl PercentileState {
 #[derive(Debug)]
 pub struct Evidence<'a> {
     /// Latency since a request was due; a lost one with the least that it can have taken.
-    pub latency: &'a Recording,
+    pub latency: &'a DurationHistogram,
     /// Round trip since the actual send, in an open loop.
-    pub round_trip: Option<&'a Recording>,
+    pub round_trip: Option<&'a DurationHistogram>,
     /// Stalls among those latencies.
     pub stalls: &'a Stalls,
     /// Number of requests lost.
@@ -188,11 +188,11 @@ impl Evidence<'_> {
     /// Returns how much later `percentile` is since the request was due than since its send, in nanoseconds.
     #[must_use]
     pub fn lateness_ns(&self, percentile: &Percentile) -> u64 {
-        let of = |recording: &Recording| recording.quantile_ns(percentile.quantile);
+        let of = |durations: &DurationHistogram| durations.quantile_ns(percentile.quantile);
         of(self.latency).saturating_sub(of(self.since_send()))
     }
 
-    const fn since_send(&self) -> &Recording {
+    const fn since_send(&self) -> &DurationHistogram {
         match self.round_trip {
             Some(round_trip) => round_trip,
             None => self.latency,
@@ -304,7 +304,7 @@ impl Evidence<'_> {
 
 /// Returns the shortest gap that can have put an ordinary request beyond a percentile, in nanoseconds: what
 /// its value has over the median, or the median over the least; and never under a tenth of the value.
-fn deciding_ns(since_send: &Recording, percentile: &Percentile) -> u64 {
+fn deciding_ns(since_send: &DurationHistogram, percentile: &Percentile) -> u64 {
     let value_ns = since_send.quantile_ns(percentile.quantile);
     let ordinary_ns = if percentile.quantile > 0.5 {
         since_send.quantile_ns(0.5)

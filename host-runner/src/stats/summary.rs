@@ -5,7 +5,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use super::requested::{Requested, Values, without_standard};
-use crate::histogram::Recording;
+use crate::histogram::DurationHistogram;
 
 /// How many samples must lie beyond a percentile, n(1-p), for it to be shown.
 pub const MIN_BEYOND: u64 = 10;
@@ -28,10 +28,10 @@ impl Percentile {
         self.one_in * MIN_BEYOND
     }
 
-    /// The percentile of `recording`, in nanoseconds, if it has enough samples.
+    /// The percentile of `durations`, in nanoseconds, if it has enough samples.
     #[must_use]
-    pub fn of(&self, recording: &Recording) -> Option<u64> {
-        (recording.count() >= self.samples_needed()).then(|| recording.quantile_ns(self.quantile))
+    pub fn of(&self, durations: &DurationHistogram) -> Option<u64> {
+        (durations.count() >= self.samples_needed()).then(|| durations.quantile_ns(self.quantile))
     }
 }
 
@@ -127,14 +127,14 @@ pub fn percentile_columns<'a>(
 }
 
 impl Summary {
-    /// Adds percentiles of the `recording` that it sums up.
-    pub fn add(&mut self, recording: &Recording, requested: &[Requested]) {
+    /// Adds percentiles of the `durations` that it sums up.
+    pub fn add(&mut self, durations: &DurationHistogram, requested: &[Requested]) {
         if !requested.is_empty() {
-            self.add_from(&recording.histogram(), requested);
+            self.add_from(&durations.histogram(), requested);
         }
     }
 
-    /// The same, of that recording's histogram.
+    /// The same, of that durations's histogram.
     pub fn add_from(&mut self, histogram: &Histogram<u64>, requested: &[Requested]) {
         let max_ns = self.max.unwrap_or_default();
         for it in requested.iter().filter(|it| !it.is_standard()) {
@@ -161,20 +161,20 @@ impl Summary {
     }
 }
 
-impl From<&Recording> for Summary {
-    fn from(recording: &Recording) -> Self {
-        let [p50, p90, p99, p99_9, p99_99] = PERCENTILES.map(|percentile| percentile.of(recording));
+impl From<&DurationHistogram> for Summary {
+    fn from(durations: &DurationHistogram) -> Self {
+        let [p50, p90, p99, p99_9, p99_99] = PERCENTILES.map(|percentile| percentile.of(durations));
         Self {
-            count: recording.count(),
-            min: recording.min_ns(),
-            mean: recording.mean_ns(),
+            count: durations.count(),
+            min: durations.min_ns(),
+            mean: durations.mean_ns(),
             p50,
             p90,
             p99,
             p99_9,
             p99_99,
             requested: Values::default(),
-            max: recording.max_ns(),
+            max: durations.max_ns(),
         }
     }
 }
@@ -184,9 +184,9 @@ mod tests {
     use super::*;
 
     fn of(count: u64) -> Summary {
-        let mut recording = Recording::default();
-        (1..=count).for_each(|value| recording.record(value));
-        Summary::from(&recording)
+        let mut durations = DurationHistogram::default();
+        (1..=count).for_each(|value| durations.record(value));
+        Summary::from(&durations)
     }
 
     #[test]

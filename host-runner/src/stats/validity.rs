@@ -19,7 +19,7 @@ use super::interference::{Interference, MeasuringGaps, ThreadWaits};
 use super::reason::{Code, TakenBy, Thread};
 use super::state::{Evidence, PercentileState, State};
 use super::summary::{PERCENTILES, Percentile};
-use super::{Reason, Recorder};
+use super::{Reason, RunRecorder};
 use crate::host::noise::Noise;
 
 /// How a measurement ended, as far as it matters to its result.
@@ -135,7 +135,7 @@ pub fn judge(
     plan: &Plan,
     ended: &Ended,
     tally: &Tally,
-    recorder: &Recorder,
+    recorder: &RunRecorder,
     noise: &Noise,
 ) -> Judgement {
     let host = interference(plan, tally, recorder, noise);
@@ -199,7 +199,7 @@ pub fn judge(
 }
 
 /// Returns the faults of the run as a whole.
-fn structural(ended: &Ended, tally: &Tally, recorder: &Recorder) -> Vec<Reason> {
+fn structural(ended: &Ended, tally: &Tally, recorder: &RunRecorder) -> Vec<Reason> {
     let ended = match ended {
         Ended::Completed => None,
         Ended::Interrupted => Some(Reason::of(Code::Interrupted)),
@@ -278,7 +278,7 @@ fn shared_cpu(
 fn interference<'a>(
     plan: &Plan,
     tally: &Tally,
-    recorder: &'a Recorder,
+    recorder: &'a RunRecorder,
     noise: &Noise,
 ) -> Interference<'a> {
     let gaps = recorder.gaps.as_ref().map(|lengths| MeasuringGaps {

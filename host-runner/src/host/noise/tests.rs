@@ -16,7 +16,7 @@ fn gaps_are_found() {
 
 #[test]
 fn counts_are_differences_and_absent_ones_stay_absent() {
-    let counts = |total, steal, switches| Counts {
+    let counts = |total, steal, switches| KernelCounters {
         cpu_ticks: Some(CpuTicks { total, steal }),
         measuring: Some(Counted {
             thread: ThreadCounts {
@@ -52,7 +52,7 @@ fn counts_are_differences_and_absent_ones_stay_absent() {
         (Some(3), Some(0.03))
     );
     assert_eq!((noise.answering, noise.carrying), (None, None));
-    let unknown = Counts {
+    let unknown = KernelCounters {
         cpu_ticks: None,
         measuring: None,
         ..before

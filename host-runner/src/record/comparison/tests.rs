@@ -1,7 +1,7 @@
 //! Verdicts as records and in words.
 
 use super::*;
-use crate::histogram::Recording;
+use crate::histogram::DurationHistogram;
 use crate::load::Mode;
 use crate::stats::comparison::losses::LossRatio;
 use crate::stats::summary::PERCENTILES;
@@ -220,7 +220,7 @@ fn a_merged_target_is_of_one_mode() {
 fn boots_have_their_range() {
     let part = |round, ns: u64, lost: u64| {
         let mut recorder = super::super::fixtures::recorder(Mode::Closed);
-        recorder.latency = Recording::default();
+        recorder.latency = DurationHistogram::default();
         (0..1000).for_each(|_| recorder.latency.record(ns));
         (0..lost).for_each(|_| recorder.latency.record(1_000_000_000));
         let run = Run {

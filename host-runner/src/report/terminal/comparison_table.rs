@@ -180,12 +180,12 @@ fn against(verdicts: &[&Comparison], text: &mut String) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::histogram::Recording;
+    use crate::histogram::DurationHistogram;
     use crate::record::{BootRange, fixtures};
     use crate::stats::comparison::Verdict;
 
     fn merged(target: &str, responder: Option<&str>, latency_ns: u64) -> Merged {
-        let mut recording = Recording::default();
+        let mut recording = DurationHistogram::default();
         (0..2000).for_each(|_| recording.record(latency_ns));
         Merged {
             target: target.to_owned(),

@@ -39,7 +39,7 @@ use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::tests::rounds;
 use super::*;
-use crate::histogram::Recording;
+use crate::histogram::DurationHistogram;
 use crate::random::SplitMix64;
 
 /// Requests of a boot.
@@ -201,15 +201,15 @@ impl Simulation {
             level_ns *= boots.factor;
         }
         let slow = 0.02 * (0.3 * self.normal()).exp();
-        let mut recording = Recording::default();
+        let mut durations = DurationHistogram::default();
         for _ in 0..REQUESTS {
             let mut ns = level_ns * self.body[self.random.below(self.body.len())];
             if self.random.happens(slow) {
                 ns *= (1.0 - self.random.fraction()).powf(-0.5) * 2.0;
             }
-            recording.record(ns as u64);
+            durations.record(ns as u64);
         }
-        Distribution::from(&recording)
+        Distribution::from(&durations)
     }
 
     /// A comparison in so many rounds, with the target's level times `shift`.

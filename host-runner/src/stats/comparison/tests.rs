@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::histogram::Recording;
+use crate::histogram::DurationHistogram;
 
 const REQUESTS: usize = 2000;
 const TIMEOUT_NS: u64 = 1_000_000_000;
@@ -35,20 +35,20 @@ fn boot(latency: &Distribution) -> Boot<'_> {
 /// A boot of latencies from half of `ns` to one and a half of it, of which a share of `lost` in a thousand
 /// are lost.
 fn spread(ns: u64, lost: usize) -> Distribution {
-    let mut recording = Recording::default();
+    let mut durations = DurationHistogram::default();
     let lost = REQUESTS * lost / 1000;
     for index in 0..(REQUESTS - lost) as u64 {
-        recording.record(ns / 2 + ns * index / REQUESTS as u64);
+        durations.record(ns / 2 + ns * index / REQUESTS as u64);
     }
-    (0..lost).for_each(|_| recording.record(TIMEOUT_NS + 1000));
-    Distribution::from(&recording).censored_from((lost > 0).then_some(TIMEOUT_NS))
+    (0..lost).for_each(|_| durations.record(TIMEOUT_NS + 1000));
+    Distribution::from(&durations).censored_from((lost > 0).then_some(TIMEOUT_NS))
 }
 
 /// A boot with the same latency again and again.
 fn always(ns: u64) -> Distribution {
-    let mut recording = Recording::default();
-    (0..REQUESTS).for_each(|_| recording.record(ns));
-    Distribution::from(&recording)
+    let mut durations = DurationHistogram::default();
+    (0..REQUESTS).for_each(|_| durations.record(ns));
+    Distribution::from(&durations)
 }
 
 /// The verdicts on one pair alone.
@@ -216,9 +216,9 @@ fn what_a_histogram_does_not_tell_apart_is_no_difference() {
 
 #[test]
 fn a_percentile_that_a_single_round_has_not_the_samples_for_gets_no_verdict() {
-    let mut recording = Recording::default();
-    (0..40).for_each(|value| recording.record(value));
-    let few = Distribution::from(&recording);
+    let mut durations = DurationHistogram::default();
+    (0..40).for_each(|value| durations.record(value));
+    let few = Distribution::from(&durations);
     let many = always(50);
     let names = |boots: &[(&Distribution, &Distribution)]| -> Vec<&str> {
         let differences = compare_pair(boots);
@@ -288,9 +288,9 @@ fn against_a_lossy_target_a_difference_is_at_least_so_much() {
 /// The sound target is slower than the other's timeout: bounds say nothing of that.
 #[test]
 fn a_bound_on_the_wrong_side_is_no_verdict() {
-    let mut recording = Recording::default();
-    (0..REQUESTS).for_each(|_| recording.record(5 * TIMEOUT_NS));
-    let slow = Distribution::from(&recording);
+    let mut durations = DurationHistogram::default();
+    (0..REQUESTS).for_each(|_| durations.record(5 * TIMEOUT_NS));
+    let slow = Distribution::from(&durations);
     let lossy = spread(50_000, 50);
     let tail = compare_pair(&[(&slow, &lossy); 5]);
     assert_eq!(at(&tail, "p99").outcome, Verdict::NoDifference);

@@ -8,7 +8,7 @@
 //! From then on the exchanges bound the rate anew, by themselves, which shows a clock that changed.
 
 use super::{Bounds, Calibration, Exchange, GuestClock};
-use crate::histogram::Recording;
+use crate::histogram::DurationHistogram;
 use crate::load::{Dropped, Loss, Observer, Sample};
 use crate::stats::reason::{Code, Reason};
 
@@ -252,14 +252,14 @@ fn service(exchange: &Exchange, factor: f64) -> Service {
 #[derive(Debug)]
 pub struct WarmUp<'a> {
     /// Latency of warm-up.
-    pub latency: Recording,
+    pub latency: DurationHistogram,
     correction: &'a mut Correction,
 }
 
 impl<'a> WarmUp<'a> {
     pub(in crate::stats) fn new(correction: &'a mut Correction) -> Self {
         Self {
-            latency: Recording::default(),
+            latency: DurationHistogram::default(),
             correction,
         }
     }

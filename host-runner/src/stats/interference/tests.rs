@@ -12,8 +12,8 @@ fn waits_of(thread: Thread, waits: Waits) -> Vec<ThreadWaits> {
     }]
 }
 
-fn lengths(values_ns: &[u64]) -> Recording {
-    let mut lengths = Recording::default();
+fn lengths(values_ns: &[u64]) -> DurationHistogram {
+    let mut lengths = DurationHistogram::default();
     values_ns.iter().for_each(|&ns| lengths.record(ns));
     lengths
 }

@@ -19,7 +19,7 @@
 use hdrhistogram::Histogram;
 
 use super::super::interference::Interference;
-use crate::histogram::Recording;
+use crate::histogram::DurationHistogram;
 
 /// Ends of the parts of the distribution below a quantile q, as multiples of 1-q beyond them.
 const PARTS: [f64; 16] = [
@@ -52,7 +52,7 @@ pub(super) struct Bracket<'a> {
 
 impl<'a> Bracket<'a> {
     /// Returns the distribution of `round_trips`, of a run that `host` disturbed.
-    pub fn new(round_trips: &Recording, host: &'a Interference<'a>) -> Self {
+    pub fn new(round_trips: &DurationHistogram, host: &'a Interference<'a>) -> Self {
         Self {
             round_trips: round_trips.histogram(),
             count: round_trips.count(),

@@ -10,8 +10,8 @@ use crate::histogram::slots::Slot;
 /// Recordings of a run.
 #[derive(Default)]
 struct Recorded {
-    latency: Recording,
-    round_trip: Recording,
+    latency: DurationHistogram,
+    round_trip: DurationHistogram,
     stalls: Stalls,
     lost: u64,
     dropped: u64,
@@ -145,7 +145,7 @@ fn a_late_generator_makes_a_bracket() {
 }
 
 /// Gaps of `lengths`.
-fn gapped(lengths: &Recording) -> Interference<'_> {
+fn gapped(lengths: &DurationHistogram) -> Interference<'_> {
     Interference {
         gaps: Some(MeasuringGaps {
             lengths,
@@ -157,7 +157,7 @@ fn gapped(lengths: &Recording) -> Interference<'_> {
 
 /// 10,000 replies of 1000 ns, the slowest `own` of which take 3000 ns by themselves and `hit` of which take 5000
 /// for a gap each, and those gaps.
-fn hit(own: u64, hit: u64) -> (Recorded, Recording) {
+fn hit(own: u64, hit: u64) -> (Recorded, DurationHistogram) {
     let mut recorded = Recorded::default();
     for index in 0..10_000 {
         let ns = match index % 2 {
@@ -167,7 +167,7 @@ fn hit(own: u64, hit: u64) -> (Recorded, Recording) {
         };
         recorded.reply(ns, ns);
     }
-    let mut lengths = Recording::default();
+    let mut lengths = DurationHistogram::default();
     (0..hit).for_each(|_| lengths.record(4000));
     (recorded, lengths)
 }
@@ -295,7 +295,7 @@ fn losses_that_gaps_cannot_explain_are_the_services_on_a_busy_host_too() {
         (180, State::Partly, 1000),
         (182, State::Host, 1000),
     ] {
-        let mut lengths = Recording::default();
+        let mut lengths = DurationHistogram::default();
         (0..gaps).for_each(|_| lengths.record(2_000_000));
         let p99 = recorded.state(false, &gapped(&lengths), "p99");
         assert_eq!(p99.state, expected, "{gaps}");
@@ -355,7 +355,7 @@ proptest! {
         let mut sorted = own.clone();
         sorted.sort_unstable();
         let mut observed = own;
-        let mut lengths = Recording::default();
+        let mut lengths = DurationHistogram::default();
         let mut is_hit = vec![false; observed.len()];
         for (index, gap_ns) in gaps {
             let gap_ns = gap_ns.max(shortest_ns);

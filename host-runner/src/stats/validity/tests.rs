@@ -1,7 +1,7 @@
 //! Runs, and what is said of each.
 
 use super::*;
-use crate::histogram::Recording;
+use crate::histogram::DurationHistogram;
 use crate::host::noise::ThreadNoise;
 use crate::load::{Limit, Loss, Observer, Protocol, Rate, Sample, WaitRule};
 
@@ -36,8 +36,8 @@ fn plan(mode: Mode) -> Plan {
 }
 
 /// A recorder with `count` replies, the tenth of which takes twice as long.
-fn recorder(mode: Mode, count: u64, latency_ns: u64, lateness_ns: u64) -> Recorder {
-    let mut recorder = Recorder::new(&plan(mode));
+fn recorder(mode: Mode, count: u64, latency_ns: u64, lateness_ns: u64) -> RunRecorder {
+    let mut recorder = RunRecorder::new(&plan(mode));
     recorder.started(0);
     for index in 0..count {
         let longer = if index % 10 == 9 { 2 } else { 1 };
@@ -53,7 +53,7 @@ fn recorder(mode: Mode, count: u64, latency_ns: u64, lateness_ns: u64) -> Record
     recorder
 }
 
-fn lose(recorder: &mut Recorder, count: u64) {
+fn lose(recorder: &mut RunRecorder, count: u64) {
     for index in 0..count {
         recorder.lost(Loss {
             at_ns: 1_000_000_000 + index,
@@ -71,7 +71,7 @@ fn policy(needs: &str, is_strict: bool) -> Policy {
     }
 }
 
-fn judged(policy: Policy, tally: &Tally, recorder: &Recorder, noise: &Noise) -> Judgement {
+fn judged(policy: Policy, tally: &Tally, recorder: &RunRecorder, noise: &Noise) -> Judgement {
     let mode = if recorder.open.is_some() {
         OPEN
     } else {
@@ -316,7 +316,7 @@ fn a_bracket_names_the_thread_that_decided_it_and_counts() {
             guest_times: None,
         });
     }
-    let mut gaps = Recording::default();
+    let mut gaps = DurationHistogram::default();
     (0..200).for_each(|_| gaps.record(1_900_000));
     recorder.gaps = Some(gaps);
     let noise = Noise {
@@ -377,7 +377,7 @@ fn only_what_is_needed_has_to_be_right() {
             });
         }
     }
-    let mut gaps = Recording::default();
+    let mut gaps = DurationHistogram::default();
     (0..97).for_each(|_| gaps.record(1_900_000));
     recorder.gaps = Some(gaps);
     let noise = Noise {

@@ -1,7 +1,7 @@
 //! Real runs' counts, and whose the waits in them are.
 
 use super::*;
-use crate::histogram::Recording;
+use crate::histogram::DurationHistogram;
 use crate::host::noise::Lost;
 use crate::host::thread::CpuUse;
 use crate::stats::interference::{Interference, MeasuringGaps};
@@ -20,9 +20,9 @@ fn thread(ran_ns: u64, waited_ns: u64, slices: u64, involuntary_switches: u64) -
 
 /// A Linux guest that sleeps, on shared memory: QEMU's main loop had the measuring thread's CPU 5076 times,
 /// which that thread saw as 5376 gaps of some 20 us, and the timer some times more.
-fn beside_qemu(foreign_ns: u64) -> (Noise, Recording) {
+fn beside_qemu(foreign_ns: u64) -> (Noise, DurationHistogram) {
     let (slices, own_ns, ticks) = (5376, 106_528_231, 131);
-    let mut lengths = Recording::default();
+    let mut lengths = DurationHistogram::default();
     (0..slices).for_each(|_| lengths.record(22_600));
     (0..ticks).for_each(|_| lengths.record(2_000));
     let waited_ns = own_ns + foreign_ns;
@@ -44,7 +44,7 @@ fn beside_qemu(foreign_ns: u64) -> (Noise, Recording) {
     (noise.with_own(Some(own)), lengths)
 }
 
-fn hits(noise: &Noise, lengths: &Recording, ns: u64) -> f64 {
+fn hits(noise: &Noise, lengths: &DurationHistogram, ns: u64) -> f64 {
     let gaps = MeasuringGaps {
         lengths,
         account: noise.gap_account(lengths.count()),

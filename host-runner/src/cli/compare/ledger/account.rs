@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use super::super::hope::Pair;
 use super::super::schedule::Combination;
-use crate::histogram::Recording;
+use crate::histogram::DurationHistogram;
 use crate::record::comparison::GuestEstimate;
 use crate::record::why::median;
 use crate::record::{BootRange, Comparison, Merged, Pairing, Part, Run, Weight};
 use crate::stats::comparison::{self, Round};
 use crate::stats::recorder::Censored;
 use crate::stats::summary::{PERCENTILES, Percentile};
-use crate::stats::{Distribution, Recorder, Requested, Tag};
+use crate::stats::{Distribution, Requested, RunRecorder, Tag};
 
 /// The repetitions of one combination under one kind of load.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl Account {
     }
 
     /// Adds a valid one, which began `start` after the comparison did.
-    pub fn add(&mut self, run: &Run, recorder: &Recorder, start: Duration) {
+    pub fn add(&mut self, run: &Run, recorder: &RunRecorder, start: Duration) {
         self.censored.add(recorder.censored);
         self.sent += run.sent;
         self.received += run.received;
@@ -55,13 +55,13 @@ impl Account {
     }
 
     /// All samples of the valid ones, of which each weighs the same.
-    pub fn latency(&self) -> Recording {
+    pub fn latency(&self) -> DurationHistogram {
         let parts: Vec<_> = self.parts.iter().map(|part| &part.latency).collect();
         Distribution::merge(&parts)
     }
 
     /// The same of what is tagged; `None` where no repetition has it.
-    fn tagged(&self, tag: Tag) -> Option<Recording> {
+    fn tagged(&self, tag: Tag) -> Option<DurationHistogram> {
         let all = self.parts.iter().flat_map(|part| &part.tagged);
         let of_tag = all.filter(|it| it.0 == tag).map(|it| &it.1);
         let parts: Vec<_> = of_tag.collect();
@@ -94,9 +94,9 @@ impl Account {
         };
         merged.latency_ns.add(&latency, requested);
         for tag in Tag::ALL {
-            if let Some(recording) = self.tagged(tag) {
-                let summary = merged.tagged_mut(tag).insert((&recording).into());
-                summary.add(&recording, requested);
+            if let Some(durations) = self.tagged(tag) {
+                let summary = merged.tagged_mut(tag).insert((&durations).into());
+                summary.add(&durations, requested);
             }
         }
         merged

@@ -9,7 +9,7 @@ use crate::cli::args::OutputArgs;
 use crate::host::noise::Noise;
 use crate::load::{Limit, Mode, Observer as _, Plan, Rate, Sample, Tally};
 use crate::record::Setting;
-use crate::stats::{Ended, Recorder};
+use crate::stats::{Ended, RunRecorder};
 use crate::sut::LinkChoice;
 use crate::sut::SystemKind;
 
@@ -57,7 +57,7 @@ fn repetition_by(
         guest_boot_ms: None,
         placement: None,
     };
-    let mut recorder = Recorder::new(plan);
+    let mut recorder = RunRecorder::new(plan);
     for index in 0..2000 {
         let latency_ns = latency_ns + index;
         recorder.replied(Sample {

@@ -12,7 +12,7 @@ use super::*;
 use crate::load::{
     self, Bench, Ending, Limit, Mode, Plan, Progress, Protocol, Rate, Tally, WaitRule,
 };
-use crate::stats::Recorder;
+use crate::stats::RunRecorder;
 
 /// For how long a flood goes on at most: an end to a test that fails.
 const FLOOD: Duration = Duration::from_secs(20);
@@ -113,7 +113,7 @@ fn measure_in_a_flood(mode: Mode, cancel: &AtomicBool, count: u64) -> (Tally, En
     };
     let bench = Bench {
         link: &mut link,
-        observer: &mut Recorder::new(&plan),
+        observer: &mut RunRecorder::new(&plan),
         now_ns: crate::clock::now_ns,
         cancel,
         check: |_: &Progress| Ok::<_, Infallible>(()),

@@ -8,7 +8,7 @@ use wire::{Header, Verdict};
 use super::*;
 use crate::load::fake::{Answer, BOOT_ID, FakeLink, VirtualClock};
 use crate::load::{self, Bench, Limit, Mode, Plan, Progress, Protocol, WaitRule};
-use crate::stats::Recorder;
+use crate::stats::RunRecorder;
 
 /// Time on the way, each way.
 const WAY_NS: u64 = 500;
@@ -62,9 +62,9 @@ fn service(
     }
 }
 
-fn measured(plan: &Plan, script: impl FnMut(&Header, &[u8]) -> Vec<Answer>) -> Recorder {
+fn measured(plan: &Plan, script: impl FnMut(&Header, &[u8]) -> Vec<Answer>) -> RunRecorder {
     let clock = VirtualClock::default();
-    let mut recorder = Recorder::new(plan);
+    let mut recorder = RunRecorder::new(plan);
     let bench = Bench {
         link: &mut FakeLink::new(&clock, script),
         observer: &mut recorder,
@@ -75,10 +75,11 @@ fn measured(plan: &Plan, script: impl FnMut(&Header, &[u8]) -> Vec<Answer>) -> R
     let (tally, _) = load::run(plan, Some(BOOT_ID), bench);
     recorder.end(tally.sending_ns);
     // Nothing is dropped, and each service time and its path are the round trip.
-    let counts = [&recorder.latency, &recorder.service, &recorder.path].map(Recording::count);
+    let counts =
+        [&recorder.latency, &recorder.service, &recorder.path].map(DurationHistogram::count);
     assert_eq!(counts, [tally.received; 3]);
     let [sum, service, path] = [&recorder.latency, &recorder.service, &recorder.path]
-        .map(|recording| recording.mean_ns().unwrap() * tally.received as f64);
+        .map(|durations| durations.mean_ns().unwrap() * tally.received as f64);
     assert!((sum - service - path).abs() < 1.0, "{sum} {service} {path}");
     recorder
 }
@@ -88,7 +89,7 @@ fn off_by(rate: f64) -> impl Fn(u64) -> u64 {
 }
 
 /// By how many millionths the factor misses `rate`, and how wide its bounds are.
-fn errors_ppm(recorder: &Recorder, rate: f64) -> (f64, f64) {
+fn errors_ppm(recorder: &RunRecorder, rate: f64) -> (f64, f64) {
     let clock = recorder.correction.clock().expect("it was bounded");
     assert!(clock.low <= clock.host_per_guest && clock.host_per_guest <= clock.high);
     let truth = 1.0 / rate;
@@ -149,7 +150,7 @@ fn warm_up_that_is_measured_by_itself_bounds_the_factor_too() {
     let plan = plan(0, 100_000);
     let clock = VirtualClock::default();
     let mut link = FakeLink::new(&clock, service(off_by(1.0005), |seq| seq == 10));
-    let mut recorder = Recorder::new(&plan);
+    let mut recorder = RunRecorder::new(&plan);
     let never = AtomicBool::new(false);
     let mut warm_up = recorder.warm_up();
     let (tally, _) = load::run(
