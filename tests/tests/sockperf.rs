@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-use fathom::host::cpu_latency::{Awake, HostIdle};
+use fathom::host::cpu_latency::{CpuLatencyGuard, HostIdle};
 use rustix::thread::{CpuSet, gettid, sched_getaffinity, sched_setaffinity};
 use suite::Capability;
 use tests::fathom::Call;
@@ -271,10 +271,10 @@ fn sockperf_and_fathom_measure_the_same_of_the_same_responder() {
     let mut cpus = (0..CpuSet::MAX_CPU).filter(|&cpu| cpus.is_set(cpu));
     let cpu = cpus.next_back().expect("a CPU to run on");
     let turn = turn();
-    let awake = Awake::ask(HostIdle::Poll);
+    let cpu_latency = CpuLatencyGuard::request(HostIdle::Poll);
     let responder = Responder::start(cpu);
     let has_priority = settle_on(cpu);
-    println!("CPU {cpu}, SCHED_FIFO: {has_priority}, idle CPUs {awake}");
+    println!("CPU {cpu}, SCHED_FIFO: {has_priority}, idle CPUs {cpu_latency}");
     let mut ratios = [Vec::new(), Vec::new()];
     let mut is_decided = false;
     while !is_decided {

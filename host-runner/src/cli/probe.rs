@@ -10,7 +10,7 @@ use super::output::Output;
 use super::series::{Series, Sweep};
 use super::{CliError, turn};
 use crate::experiment::probe::{contact, endpoint};
-use crate::host::cpu_latency::Awake;
+use crate::host::cpu_latency::CpuLatencyGuard;
 use crate::host::noise::Threads;
 use crate::link::flows::Flows;
 use crate::link::source::Source;
@@ -46,9 +46,9 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
     let mut asked = contact::establish(link.as_mut(), peer, &plan, &interrupt)?;
     let turn = turn::take(&host, &interrupt)?;
     let output = Output::prepare(&args.output)?;
-    let awake = Awake::ask(host.idle);
+    let cpu_latency = CpuLatencyGuard::request(host.idle);
     let environment = Environment {
-        host_idle: Some(awake.to_string()),
+        host_idle: Some(cpu_latency.to_string()),
         ..Environment::now()
     };
     let setting = Setting {

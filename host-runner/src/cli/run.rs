@@ -8,7 +8,7 @@ use super::series::{Series, Sweep};
 use super::subject::{FirstRequest, Start, Subject};
 use super::{CliError, turn};
 use crate::files;
-use crate::host::cpu_latency::Awake;
+use crate::host::cpu_latency::CpuLatencyGuard;
 use crate::record::Environment;
 
 /// What the guest printed, among the results.
@@ -32,10 +32,10 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
     let recipe = Recipe::find(&spec.system, scratch.path())?;
     let turn = turn::take(&spec.host, &interrupt)?;
     let output = Output::prepare(&args.output)?;
-    let awake = Awake::ask(spec.host.idle);
+    let cpu_latency = CpuLatencyGuard::request(spec.host.idle);
     // Before there is a guest, which would be found to be busy.
     let mut environment = Environment {
-        host_idle: Some(awake.to_string()),
+        host_idle: Some(cpu_latency.to_string()),
         ..Environment::now()
     };
     environment.measures_on(assignment.as_ref());

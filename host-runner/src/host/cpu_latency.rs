@@ -19,10 +19,11 @@ use std::path::Path;
 
 use clap::ValueEnum;
 
-/// Where the kernel is asked, with 32 bits of microseconds.
+/// Device of the request: 32 bits of microseconds.
 pub const DEVICE: &str = "/dev/cpu_dma_latency";
 
-/// What puts idle CPUs to sleep; `none` where nothing does that could be asked not to.
+/// File with the name of the driver that puts idle CPUs to sleep; `none` where there is no driver to
+/// request anything of.
 pub const DRIVER: &str = "/sys/devices/system/cpu/cpuidle/current_driver";
 
 /// What the host's CPUs do when they have nothing to do.
@@ -35,27 +36,27 @@ pub enum HostIdle {
     Sleep,
 }
 
-/// The request, for as long as this is kept.
+/// Request for the least wake-up latency of idle CPUs (PM QoS), in force until this is dropped.
 #[derive(Debug)]
-pub struct Awake {
+pub struct CpuLatencyGuard {
     request: Result<File, String>,
 }
 
-impl Awake {
-    /// Asks the kernel for what `idle` says. Where that can't be had, all is as it was, and
-    /// [`Awake::to_string`] says why.
+impl CpuLatencyGuard {
+    /// Requests from the kernel what `idle` says. Where the kernel refuses, nothing changes, and the text of
+    /// this guard ([`fmt::Display`]) gives the reason.
     #[must_use]
-    pub fn ask(idle: HostIdle) -> Self {
+    pub fn request(idle: HostIdle) -> Self {
         Self {
             request: match idle {
                 HostIdle::Sleep => Err("asked for".to_owned()),
-                HostIdle::Poll => request(Path::new(DEVICE), driver().as_deref()),
+                HostIdle::Poll => open_request(Path::new(DEVICE), driver().as_deref()),
             },
         }
     }
 }
 
-impl fmt::Display for Awake {
+impl fmt::Display for CpuLatencyGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.request {
             Ok(_) => write!(f, "poll: {DEVICE} is held at 0"),
@@ -64,14 +65,14 @@ impl fmt::Display for Awake {
     }
 }
 
-/// The name of what puts idle CPUs to sleep, if the kernel tells.
+/// Returns the name of the driver that puts idle CPUs to sleep, if the kernel tells.
 #[must_use]
 pub fn driver() -> Option<String> {
     let name = fs::read_to_string(DRIVER).ok()?;
     Some(name.trim().to_owned())
 }
 
-fn request(device: &Path, driver: Option<&str>) -> Result<File, String> {
+fn open_request(device: &Path, driver: Option<&str>) -> Result<File, String> {
     if driver == Some("none") {
         return Err("this kernel has no cpuidle driver that could be told otherwise".to_owned());
     }
@@ -93,31 +94,34 @@ mod tests {
     #[test]
     fn what_the_kernel_is_asked_for_are_32_bits_of_zero() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let request = request(file.path(), Some("haltpoll"));
+        let request = open_request(file.path(), Some("haltpoll"));
         assert!(request.is_ok(), "{request:?}");
         assert_eq!(fs::read(file.path()).unwrap(), [0; 4]);
     }
 
     #[test]
     fn why_cpus_sleep_is_said() {
-        assert_eq!(Awake::ask(HostIdle::Sleep).to_string(), "sleep: asked for");
-        let told = |request| Awake { request }.to_string();
+        assert_eq!(
+            CpuLatencyGuard::request(HostIdle::Sleep).to_string(),
+            "sleep: asked for"
+        );
+        let shown = |request| CpuLatencyGuard { request }.to_string();
         let device = Path::new("/nonexistent/device");
-        let missing = told(request(device, None));
+        let missing = shown(open_request(device, None));
         assert!(
             missing.starts_with("sleep: /nonexistent/device: No such"),
             "{missing}"
         );
-        let in_vain = told(request(device, Some("none")));
+        let in_vain = shown(open_request(device, Some("none")));
         assert!(in_vain.contains("no cpuidle driver"), "{in_vain}");
     }
 
     /// The kernel tells the least latency that anybody asks for, in the same 32 bits.
     #[test]
     fn the_kernel_has_heard_it() {
-        let awake = Awake::ask(HostIdle::Poll);
-        let Ok(_) = &awake.request else {
-            return suite::skip(Capability::CpuLatency, format_args!("idle CPUs {awake}"));
+        let guard = CpuLatencyGuard::request(HostIdle::Poll);
+        let Ok(_) = &guard.request else {
+            return suite::skip(Capability::CpuLatency, format_args!("idle CPUs {guard}"));
         };
         let allowed = fs::read(DEVICE).unwrap();
         assert_eq!(allowed, 0_i32.to_ne_bytes());

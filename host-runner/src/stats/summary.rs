@@ -134,7 +134,7 @@ impl Summary {
         }
     }
 
-    /// The same, of that durations's histogram.
+    /// Adds percentiles of durations that were counted in `histogram`.
     pub fn add_from(&mut self, histogram: &Histogram<u64>, requested: &[Requested]) {
         let max_ns = self.max.unwrap_or_default();
         for it in requested.iter().filter(|it| !it.is_standard()) {

@@ -21,7 +21,7 @@ use super::output::Output;
 use super::say::say;
 use super::values::as_ns;
 use super::{CliError, turn};
-use crate::host::cpu_latency::Awake;
+use crate::host::cpu_latency::CpuLatencyGuard;
 use crate::load::Plan;
 use crate::machine::AccelChoice;
 use crate::record::{Environment, Skipped};
@@ -98,10 +98,10 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
         interrupt: &interrupt,
         assignment,
     };
-    let awake = Awake::ask(host.idle);
+    let cpu_latency = CpuLatencyGuard::request(host.idle);
     let modes = loops.names();
     let mut ledger = Ledger::new(&combinations, &modes, skipped, args.repeat);
-    ledger.environment().host_idle = Some(awake.to_string());
+    ledger.environment().host_idle = Some(cpu_latency.to_string());
     ledger
         .environment()
         .measures_on(session.assignment.as_ref());
