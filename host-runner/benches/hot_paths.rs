@@ -13,7 +13,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use fathom::clock;
 use fathom::link::codec::Codec;
 use fathom::link::frame::{Flow, MAX_FRAME};
-use fathom::link::loopback::Loopback;
+use fathom::link::in_process::InProcessLink;
 use fathom::link::vhost_user::driver::Driver;
 use fathom::link::{Link, LinkError, Received, Sent};
 use fathom::load::datagram::{ReplyHeader, Requests};
@@ -277,7 +277,7 @@ fn echo_by_the_handler(c: &mut Criterion) {
     c.bench_function("an echo by the request handler, clock included", |b| {
         b.iter_custom(|echoes| {
             let plan = counted(pipeline(), echoes);
-            let tally = run(&plan, &mut Loopback::new(7), clock::now_ns);
+            let tally = run(&plan, &mut InProcessLink::new(7), clock::now_ns);
             assert_eq!(tally.sent, echoes, "{tally:?}");
             Duration::from_nanos(tally.elapsed_ns)
         });

@@ -4,7 +4,7 @@
 //! underneath: a socket through QEMU's user network, Ethernet frames, the guest's own virtqueues.
 //! The measuring loop knows nothing else of the network.
 //!
-//! - [`user`]: a UDP socket, through QEMU's user network or to any service;
+//! - [`udp`]: a UDP socket, through QEMU's user network or to any service;
 //! - [`flows`]: several of them that take turns;
 //! - [`source`]: where an ordinary socket's datagrams leave from;
 //! - [`tap`]: a UDP socket of this kernel's, in a network that is made for it and holds nothing else;
@@ -13,7 +13,7 @@
 //!   - [`vhost_user`]: virtqueues in the guest's own memory,
 //!   - [`captured`]: any of them, with a capture file written by [`pcap`];
 //! - [`refusal`]: why this host did not send a datagram;
-//! - [`loopback`]: the request handler itself, with no network at all;
+//! - [`in_process`]: the request handler, called in this process without a network;
 //! - [`reflector`]: a thread in the service's place at the other end of a link, which answers with what
 //!   [`turn`] makes of a frame;
 //! - [`fault`]: any link, made unreliable.
@@ -26,7 +26,7 @@ pub mod ethernet;
 pub mod fault;
 pub mod flows;
 pub mod frame;
-pub mod loopback;
+pub mod in_process;
 pub mod pcap;
 pub mod reflector;
 pub mod refusal;
@@ -35,8 +35,8 @@ pub mod source;
 mod stack;
 pub mod tap;
 pub mod turn;
+pub mod udp;
 pub mod unix;
-pub mod user;
 pub mod vhost_user;
 mod wait;
 
@@ -50,7 +50,7 @@ use crate::host::gaps::Gaps;
 
 pub use refusal::Refusal;
 pub use setup::{Family, LinkKind, Opener, Options, prepare};
-pub use stack::Host;
+pub use stack::Endpoint;
 
 /// A datagram that came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,7 +183,7 @@ pub enum LinkError {
     },
     /// This machine, or this user, has not got what the link is made of.
     #[error("link {link}: {action} failed; {remedy}")]
-    OutOfReach {
+    Unavailable {
         /// The link's name.
         link: &'static str,
         /// What was tried, as a noun phrase.

@@ -110,7 +110,7 @@ fn thread_ns() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::loopback::Loopback;
+    use crate::link::in_process::InProcessLink;
     use crate::link::turn::BOOT_ID;
 
     const PLAN: Plan = Plan {
@@ -148,7 +148,7 @@ mod tests {
             lose_request: 1.0,
             ..Default::default()
         };
-        let mut link = crate::link::fault::Faulty::new(Loopback::new(BOOT_ID), faults, 1);
+        let mut link = crate::link::fault::Faulty::new(InProcessLink::new(BOOT_ID), faults, 1);
         assert_eq!(limit_on(&mut link, &deaf, MOST_NS), None);
     }
 }

@@ -8,7 +8,7 @@ use super::interrupt::Interrupt;
 use super::machine::built;
 use crate::files::Destination;
 use crate::link::tap::Pair;
-use crate::link::user::{LOOPBACK, UdpLink};
+use crate::link::udp::{LOOPBACK, UdpLink};
 use crate::link::{Family, Link, LinkKind};
 use crate::record::ReportError;
 use crate::sut::LinkChoice;

@@ -284,7 +284,7 @@ mod tests {
 
     use super::*;
     use crate::link::fault::{Faults, Faulty, Injected};
-    use crate::link::loopback::Loopback;
+    use crate::link::in_process::InProcessLink;
     use crate::link::{LinkError, Received, Sent};
     use crate::load::{Limit, Mode};
     use crate::machine::{Hint, MachineError};
@@ -345,7 +345,7 @@ mod tests {
     };
 
     fn measure_loopback(plan: &Plan, faults: Faults) -> (Measured, Injected) {
-        let mut link = Faulty::new(Loopback::new(7), faults, 42);
+        let mut link = Faulty::new(InProcessLink::new(7), faults, 42);
         let measured = measure(
             plan,
             &conditions(&Interrupt::default()),
@@ -370,7 +370,7 @@ mod tests {
 
     #[test]
     fn warm_up_ends_with_the_limit_if_not_before() {
-        let mut link = Loopback::new(7);
+        let mut link = InProcessLink::new(7);
         let interrupt = Interrupt::default();
         let plan = Plan {
             warmup: Limit {

@@ -14,7 +14,7 @@ use crate::host::cpu_latency::CpuLatencyGuard;
 use crate::host::noise::Threads;
 use crate::link::flows::Flows;
 use crate::link::source::Source;
-use crate::link::user::UdpLink;
+use crate::link::udp::UdpLink;
 use crate::link::{Family, Link};
 use crate::load::{Plan, PlanError, WaitRule};
 use crate::record::{Environment, Setting};

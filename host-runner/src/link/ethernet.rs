@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::codec::Codec;
 use super::frame::{Flow, MAX_FRAME, Parsed};
-use super::stack::{Host, Stack};
+use super::stack::{Endpoint, Stack};
 use super::{Family, Link, LinkError, Received, Sent, Signals, wait};
 use crate::clock;
 use crate::host::gaps::Gaps;
@@ -92,15 +92,15 @@ impl<F: Frames> EthernetLink<F> {
     ///
     /// [`LinkError`] if the service has no address of `family`, or does not answer.
     pub fn open(mut frames: F, ready: &wire::Ready, family: Family) -> Result<Self, LinkError> {
-        let host = neighbour_of(ready);
-        let (own, peer) = ends(&host, ready, family)?;
+        let own_end = neighbour_of(ready);
+        let (own, peer) = ends(&own_end, ready, family)?;
         let peer = SocketAddr::new(peer, ready.port);
-        let mut stack = Stack::new(host);
+        let mut stack = Stack::new(own_end);
         let mut buffer = [0; MAX_FRAME];
         let peer_mac = resolve(&mut stack, &mut frames, &mut buffer, peer)?;
         wait::sharpen_sleeps();
         let flow = Flow {
-            own_mac: host.mac,
+            own_mac: own_end.mac,
             peer_mac,
             own: SocketAddr::new(own, OWN_PORT),
             peer,
@@ -109,8 +109,8 @@ impl<F: Frames> EthernetLink<F> {
     }
 
     /// A link between the two ends of `flow`, which need not be looked for.
-    pub fn between(frames: F, host: Host, flow: Flow) -> Self {
-        Self::with(frames, Stack::new(host), flow)
+    pub fn between(frames: F, own_end: Endpoint, flow: Flow) -> Self {
+        Self::with(frames, Stack::new(own_end), flow)
     }
 
     fn with(frames: F, stack: Stack, flow: Flow) -> Self {
@@ -199,20 +199,20 @@ impl<F: Frames> Link for EthernetLink<F> {
     }
 }
 
-/// The addresses of `host` and of the service in `family`.
+/// Returns the IP addresses of `own_end` and of the service in `family`.
 pub(super) fn ends(
-    host: &Host,
+    own_end: &Endpoint,
     ready: &wire::Ready,
     family: Family,
 ) -> Result<(IpAddr, IpAddr), LinkError> {
     let missing = |family| LinkError::NoAddress { family };
     match family {
         Family::V4 => {
-            let both = host.ip.zip(ready.ip).ok_or(missing("IPv4"))?;
+            let both = own_end.ip.zip(ready.ip).ok_or(missing("IPv4"))?;
             Ok((both.0.0.into(), both.1.0.into()))
         }
         Family::V6 => {
-            let both = host.ip6.zip(ready.ip6).ok_or(missing("IPv6"))?;
+            let both = own_end.ip6.zip(ready.ip6).ok_or(missing("IPv6"))?;
             Ok((both.0.0.into(), both.1.0.into()))
         }
     }
@@ -251,9 +251,9 @@ const fn nanoseconds(duration: Duration) -> u64 {
     duration.as_nanos() as u64
 }
 
-/// A host on the same networks as the service.
-pub(super) fn neighbour_of(ready: &wire::Ready) -> Host {
-    Host {
+/// Returns the addresses of an end on the same networks as the service.
+pub(super) fn neighbour_of(ready: &wire::Ready) -> Endpoint {
+    Endpoint {
         mac: OWN_MAC,
         ip: ready
             .ip

@@ -181,13 +181,13 @@ impl<L: Link> Link for Faulty<L> {
 mod tests {
     use wire::Header;
 
-    use super::super::loopback::Loopback;
+    use super::super::in_process::InProcessLink;
     use super::*;
 
     /// Sends `requests` requests, all at once, and gives the sequence numbers and datagrams that
     /// come back.
     fn run(faults: Faults, seed: u64, requests: u64) -> (Vec<Vec<u8>>, Injected) {
-        let mut link = Faulty::new(Loopback::new(7), faults, seed);
+        let mut link = Faulty::new(InProcessLink::new(7), faults, seed);
         for seq in 0..requests {
             let mut datagram = [0; 64];
             Header::request(seq, 5).encode(&mut datagram).unwrap();
@@ -257,7 +257,10 @@ mod tests {
             corrupt: 1.0,
             ..Faults::default()
         };
-        let (mut sound, mut damaged) = (Loopback::new(7), Faulty::new(Loopback::new(7), faults, 3));
+        let (mut sound, mut damaged) = (
+            InProcessLink::new(7),
+            Faulty::new(InProcessLink::new(7), faults, 3),
+        );
         let (mut expected, mut seen) = ([0; 64], [0; 64]);
         Header::request(1, 5).encode(&mut expected).unwrap();
         sound.send(&expected).unwrap();
@@ -280,7 +283,7 @@ mod tests {
             delay_ns: 3_000_000,
             ..Faults::default()
         };
-        let mut link = Faulty::new(Loopback::new(7), faults, 1);
+        let mut link = Faulty::new(InProcessLink::new(7), faults, 1);
         let mut datagram = [0; 64];
         Header::request(1, 5).encode(&mut datagram).unwrap();
         let sent_ns = clock::now_ns();

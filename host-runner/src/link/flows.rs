@@ -13,7 +13,7 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 
 use super::source::Source;
-use super::user::{self, failed};
+use super::udp::{self, failed};
 use super::{Link, LinkError, Received, Sent, wait};
 use crate::clock;
 
@@ -44,7 +44,7 @@ impl fmt::Debug for Flows {
 
 impl Flows {
     /// A link of `count` flows from `source` to the service at `peer`, of which nothing is known: as
-    /// [`super::user::UdpLink::connect_from`].
+    /// [`super::udp::UdpLink::connect_from`].
     ///
     /// # Errors
     ///
@@ -57,7 +57,7 @@ impl Flows {
     ) -> Result<Self, LinkError> {
         let open = |flow| {
             let socket = source.open(name, peer, flow)?;
-            user::connect(name, &socket, peer)?;
+            udp::connect(name, &socket, peer)?;
             Ok(socket)
         };
         let sockets = (0..count.max(1))
@@ -83,10 +83,10 @@ impl Flows {
         })
     }
 
-    /// As [`super::user::UdpLink::path_mtu`].
+    /// As [`super::udp::UdpLink::path_mtu`].
     #[must_use]
     pub fn path_mtu(&self) -> Option<u32> {
-        user::path_mtu(self.sockets.first()?)
+        udp::path_mtu(self.sockets.first()?)
     }
 
     /// Takes a datagram from one of the sockets that had something.
@@ -132,7 +132,7 @@ impl Link for Flows {
     fn send(&mut self, datagram: &[u8]) -> Result<Sent, LinkError> {
         let socket = &self.sockets[self.next];
         self.next = (self.next + 1) % self.sockets.len();
-        user::send(self.name, socket, self.expected, datagram)
+        udp::send(self.name, socket, self.expected, datagram)
     }
 
     fn receive(
@@ -141,7 +141,7 @@ impl Link for Flows {
         deadline_ns: u64,
     ) -> Result<Option<Received>, LinkError> {
         let (name, expected) = (self.name, self.expected);
-        let failed = |error| user::not_received(name, expected, error);
+        let failed = |error| udp::not_received(name, expected, error);
         loop {
             if let Some(len) = self.take(buffer).map_err(failed)? {
                 self.expected = None;

@@ -17,11 +17,11 @@ use wire::Verdict;
 
 use super::ethernet::{EthernetLink, Frames, OWN_IP, OWN_MAC, OWN_PORT};
 use super::frame::{Flow, MAX_FRAME};
-use super::stack::{Host, Stack};
+use super::stack::{Endpoint, Stack};
 use super::tap::{Tap, TapFrames, TapLink};
 use super::turn::{BOOT_ID, Turned, Turner};
+use super::udp::{LOOPBACK, UdpLink};
 use super::unix::{self, FrameSocket};
-use super::user::{LOOPBACK, UdpLink};
 use super::{Family, LinkError, tap};
 use crate::clock;
 use crate::machine::DEFAULT_MAC;
@@ -40,8 +40,8 @@ pub(super) fn flow() -> Flow {
 }
 
 /// The instrument's own end.
-pub(super) const fn client() -> Host {
-    Host {
+pub(super) const fn client() -> Endpoint {
+    Endpoint {
         mac: OWN_MAC,
         ip: Some((OWN_IP, SERVICE.1)),
         ip6: None,
@@ -117,7 +117,7 @@ pub fn on_unix(
 ///
 /// # Errors
 ///
-/// [`LinkError::OutOfReach`] where there can be no such device, else as [`on_unix`].
+/// [`LinkError::Unavailable`] where there can be no such device, else as [`on_unix`].
 pub fn on_tap(prepare: impl FnOnce() + Send + 'static) -> Result<(Reflector, TapLink), LinkError> {
     let tap = Tap::make()?;
     let device = tap
@@ -172,7 +172,7 @@ fn answer(mut frames: impl Frames, stop: &AtomicBool) {
     let flow = flow().reversed();
     let mut turner = Turner::new(flow);
     // Whoever looks for the service's Ethernet address gets it.
-    let mut stack = Stack::new(Host {
+    let mut stack = Stack::new(Endpoint {
         mac: flow.own_mac,
         ip: Some(SERVICE),
         ip6: None,
@@ -259,7 +259,7 @@ mod tests {
     fn answers_on_a_tap_device() {
         match on_tap(|| ()) {
             Ok((_reflector, mut link)) => ask(&mut link),
-            Err(error @ LinkError::OutOfReach { .. }) => suite::skip(Capability::Tap, error),
+            Err(error @ LinkError::Unavailable { .. }) => suite::skip(Capability::Tap, error),
             Err(error) => panic!("{error}"),
         }
     }

@@ -1,12 +1,11 @@
 //! Source of the datagrams of an ordinary socket.
 #![forbid(unsafe_code)]
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::LinkError;
-use super::user::any;
 
 /// Source of datagrams, as far as it is not left to the kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +52,14 @@ impl Source {
             .bind(&address.into())
             .map_err(failed(format!("source address {address}")))?;
         Ok(socket.into())
+    }
+}
+
+/// Returns the unspecified address of the family of `peer`, with `port`.
+pub(super) fn any(peer: SocketAddr, port: u16) -> SocketAddr {
+    match peer {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, port).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, port).into(),
     }
 }
 

@@ -17,9 +17,9 @@ use smoltcp::wire::{
 use super::frame::MAX_FRAME;
 use crate::clock;
 
-/// Our side of the network.
+/// Addresses of one end of an Ethernet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Host {
+pub struct Endpoint {
     /// Ethernet address.
     pub mac: [u8; 6],
     /// IPv4 address and prefix length, where there is IPv4.
@@ -28,7 +28,7 @@ pub struct Host {
     pub ip6: Option<(Ipv6Addr, u8)>,
 }
 
-/// A host on an Ethernet that answers what any host answers.
+/// Network stack of one end of an Ethernet: resolves addresses both ways and answers pings.
 pub(super) struct Stack {
     interface: Interface,
     sockets: SocketSet<'static>,
@@ -44,13 +44,15 @@ impl std::fmt::Debug for Stack {
 }
 
 impl Stack {
-    pub fn new(host: Host) -> Self {
+    pub fn new(endpoint: Endpoint) -> Self {
         let mut queues = Queues::default();
-        let mac = EthernetAddress(host.mac);
+        let mac = EthernetAddress(endpoint.mac);
         let mut interface = Interface::new(Config::new(mac.into()), &mut queues, now());
         interface.update_ip_addrs(|addresses| {
-            let ip = host.ip.map(|(ip, prefix)| IpCidr::new(ip.into(), prefix));
-            let ip6 = host
+            let ip = endpoint
+                .ip
+                .map(|(ip, prefix)| IpCidr::new(ip.into(), prefix));
+            let ip6 = endpoint
                 .ip6
                 .map(|(ip6, prefix)| IpCidr::new(ip6.into(), prefix));
             // There is room for two, one of each family.
@@ -211,8 +213,8 @@ mod tests {
 
     use super::*;
 
-    fn host(number: u8) -> Host {
-        Host {
+    fn endpoint(number: u8) -> Endpoint {
+        Endpoint {
             mac: [2, 0, 0, 0, 0, number],
             ip: Some((Ipv4Addr::new(10, 0, 2, number), 24)),
             ip6: Some((Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, number.into()), 64)),
@@ -230,7 +232,7 @@ mod tests {
     }
 
     fn resolve(peer: &str) -> Option<[u8; 6]> {
-        let (mut here, mut there) = (Stack::new(host(1)), Stack::new(host(2)));
+        let (mut here, mut there) = (Stack::new(endpoint(1)), Stack::new(endpoint(2)));
         let mut resolution = here.resolve(peer.parse().unwrap());
         // Question and answer: the third look must have it.
         for _ in 0..3 {
@@ -252,8 +254,8 @@ mod tests {
 
     #[test]
     fn neighbours_find_each_other() {
-        assert_eq!(resolve("10.0.2.2:9000"), Some(host(2).mac));
-        assert_eq!(resolve("[fe80::2]:9000"), Some(host(2).mac));
+        assert_eq!(resolve("10.0.2.2:9000"), Some(endpoint(2).mac));
+        assert_eq!(resolve("[fe80::2]:9000"), Some(endpoint(2).mac));
     }
 
     #[test]
@@ -264,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_stack_that_is_left_alone_says_nothing() {
-        let mut stack = Stack::new(host(1));
+        let mut stack = Stack::new(endpoint(1));
         drop(stack.resolve("10.0.2.2:9000".parse().unwrap()));
         assert_eq!(frames(&mut stack), Vec::<Vec<u8>>::new());
     }

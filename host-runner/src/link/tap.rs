@@ -27,7 +27,7 @@ pub use namespace::Namespace;
 pub use pair::Pair;
 
 use super::ethernet::OWN_MAC;
-use super::user::UdpLink;
+use super::udp::UdpLink;
 use super::{Family, Link, LinkError, Received, Sent};
 
 /// The link's name.
@@ -53,15 +53,15 @@ impl Tap {
     ///
     /// # Errors
     ///
-    /// [`LinkError::OutOfReach`] if a right or a part of the kernel is missing.
+    /// [`LinkError::Unavailable`] if a right or a part of the kernel is missing.
     pub fn make() -> Result<Self, LinkError> {
         let namespace = new_namespace()?;
         let device = namespace
             .inside(device::open)
-            .map_err(out_of_reach("opening /dev/net/tun", MODULE))?;
-        device::make(&device, DEVICE).map_err(out_of_reach("making a tap device", PRIVILEGE))?;
+            .map_err(unavailable("opening /dev/net/tun", MODULE))?;
+        device::make(&device, DEVICE).map_err(unavailable("making a tap device", PRIVILEGE))?;
         let client = Client::on(namespace, DEVICE, OWN_MAC)
-            .map_err(out_of_reach("bringing up a tap device", PRIVILEGE))?;
+            .map_err(unavailable("bringing up a tap device", PRIVILEGE))?;
         Ok(Self { client, device })
     }
 
@@ -90,11 +90,11 @@ impl Tap {
 }
 
 fn new_namespace() -> Result<Namespace, LinkError> {
-    Namespace::new().map_err(out_of_reach("making a network namespace", PRIVILEGE))
+    Namespace::new().map_err(unavailable("making a network namespace", PRIVILEGE))
 }
 
-fn out_of_reach(action: &'static str, remedy: &'static str) -> impl FnOnce(io::Error) -> LinkError {
-    move |source| LinkError::OutOfReach {
+fn unavailable(action: &'static str, remedy: &'static str) -> impl FnOnce(io::Error) -> LinkError {
+    move |source| LinkError::Unavailable {
         link: NAME,
         action,
         remedy,

@@ -39,7 +39,7 @@ use super::{LinkError, Received, Sent, Signals};
 use crate::clock;
 use crate::host::gaps::Gaps;
 use backlog::Backlog;
-use session::{Reception, Shared};
+use session::{Acceptor, Shared};
 
 /// The link's name.
 pub const NAME: &str = "vhost-user";
@@ -66,7 +66,7 @@ pub struct Virtqueues {
     backlog: Backlog,
     gaps: Gaps,
     /// Where front ends call, if any are to.
-    _reception: Option<Reception>,
+    _acceptor: Option<Acceptor>,
 }
 
 impl Virtqueues {
@@ -87,7 +87,7 @@ impl Virtqueues {
             shared: Arc::clone(&shared),
             backlog: Backlog::default(),
             gaps: Gaps::default(),
-            _reception: Some(Reception::open(listener, shared)?),
+            _acceptor: Some(Acceptor::open(listener, shared)?),
         };
         Ok((frames, socket))
     }
@@ -98,7 +98,7 @@ impl Virtqueues {
             shared: Arc::new(device),
             backlog: Backlog::default(),
             gaps: Gaps::default(),
-            _reception: None,
+            _acceptor: None,
         }
     }
 }

@@ -6,7 +6,7 @@ use clap::builder::PossibleValue;
 
 use super::SystemKind;
 use crate::link::LinkKind;
-use crate::link::user::LOOPBACK;
+use crate::link::udp::LOOPBACK;
 
 /// A way to a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -285,7 +285,7 @@ impl Session<'_> {
             match self.repeat(system, plans, &log, ledger.environment()) {
                 Ok(repetitions) => break repetitions,
                 Err(CliError::Interrupted) => return Err(CliError::Interrupted),
-                Err(error) if round == 1 && before == 0 && is_out_of_reach(&error) => {
+                Err(error) if round == 1 && before == 0 && is_unavailable(&error) => {
                     return Ok(Outcome::Impossible(error));
                 }
                 Err(error) if failures >= self.retries => return Err(error),
@@ -397,12 +397,12 @@ impl Field {
 }
 
 /// Returns true if the machine can't do it: trying again is in vain, and the failure is nobody's fault.
-fn is_out_of_reach(error: &CliError) -> bool {
+fn is_unavailable(error: &CliError) -> bool {
     matches!(
         error,
         CliError::Image { .. }
             | CliError::NoVhost(_)
-            | CliError::Link(LinkError::OutOfReach { .. })
+            | CliError::Link(LinkError::Unavailable { .. })
             | CliError::Sut(
                 SutError::Missing { .. }
                     | SutError::NotAKernel { .. }

@@ -174,11 +174,11 @@ mod tests {
     use super::*;
     use crate::link::LinkError;
     use crate::link::fault::{Faults, Faulty};
-    use crate::link::loopback::Loopback;
+    use crate::link::in_process::InProcessLink;
 
     #[test]
     fn a_reply_has_the_guests_time() {
-        let mut link = Loopback::new(7);
+        let mut link = InProcessLink::new(7);
         let never = || false;
         let mut client = EchoClient::new(&mut link, 64, Duration::from_secs(20), &never);
         client.send().unwrap();
@@ -231,8 +231,8 @@ mod tests {
             lose_request: 1.0,
             ..Faults::default()
         };
-        let mut link = Faulty::new(Loopback::new(7), faults, 1);
-        let received = |link: &mut Faulty<Loopback>, timeout, is_cancelled| {
+        let mut link = Faulty::new(InProcessLink::new(7), faults, 1);
+        let received = |link: &mut Faulty<InProcessLink>, timeout, is_cancelled| {
             let is_cancelled = || is_cancelled;
             let mut client = EchoClient::new(link, 64, timeout, &is_cancelled);
             client.send().unwrap();

@@ -106,7 +106,7 @@ fn await_quiescence(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::loopback::Loopback;
+    use crate::link::in_process::InProcessLink;
 
     #[test]
     fn counts_are_divided_by_the_number_of_echoes() {
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_link_without_counters_is_an_error() {
-        let mut link = Loopback::new(7);
+        let mut link = InProcessLink::new(7);
         let never = || false;
         let mut client = EchoClient::new(&mut link, 64, Duration::from_secs(20), &never);
         let counted = per_isolated_echo(&mut client, &mut NotificationSource::Link);
@@ -136,7 +136,7 @@ mod tests {
         let path = directory.path().join("trace");
         std::fs::write(&path, "virtio_notify vdev 0x1\n").unwrap();
         let mut source = NotificationSource::Qemu(Trace::at(path));
-        let mut link = Loopback::new(7);
+        let mut link = InProcessLink::new(7);
         let never = || false;
         let mut client = EchoClient::new(&mut link, 64, Duration::from_secs(20), &never);
         let counted = per_isolated_echo(&mut client, &mut source).unwrap();

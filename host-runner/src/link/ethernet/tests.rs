@@ -30,15 +30,18 @@ fn ready() -> wire::Ready {
 /// A guest that answers `requests` datagrams and then ends.
 fn guest(socket: OwnedFd, family: Family, requests: usize) -> JoinHandle<()> {
     let ready = ready();
-    let host = Host {
+    let own_end = Endpoint {
         mac: GUEST_MAC,
         ip: ready.ip,
         ip6: ready.ip6,
     };
     let neighbour = neighbour_of(&ready);
     let (own, peer): (IpAddr, IpAddr) = match family {
-        Family::V4 => (host.ip.unwrap().0.into(), neighbour.ip.unwrap().0.into()),
-        Family::V6 => (host.ip6.unwrap().0.into(), neighbour.ip6.unwrap().0.into()),
+        Family::V4 => (own_end.ip.unwrap().0.into(), neighbour.ip.unwrap().0.into()),
+        Family::V6 => (
+            own_end.ip6.unwrap().0.into(),
+            neighbour.ip6.unwrap().0.into(),
+        ),
     };
     let flow = Flow {
         own_mac: GUEST_MAC,
@@ -48,7 +51,7 @@ fn guest(socket: OwnedFd, family: Family, requests: usize) -> JoinHandle<()> {
     };
     thread::spawn(move || {
         let mut frames = FrameSocket::new(socket);
-        let mut stack = Stack::new(host);
+        let mut stack = Stack::new(own_end);
         let mut incoming = [0; MAX_FRAME];
         let mut outgoing = Box::new([0; MAX_FRAME]);
         let mut answered = 0;
@@ -183,11 +186,11 @@ proptest! {
              boot_us=1 boot_id=00000001 counters=none"
         );
         if let Ok(ready) = line.parse::<wire::Ready>() {
-            let host = neighbour_of(&ready);
+            let own_end = neighbour_of(&ready);
             let family = if family { Family::V4 } else { Family::V6 };
-            let (own, peer) = ends(&host, &ready, family).unwrap();
+            let (own, peer) = ends(&own_end, &ready, family).unwrap();
             prop_assert_ne!(own, peer);
-            let mut stack = Stack::new(host);
+            let mut stack = Stack::new(own_end);
             let mut resolution = stack.resolve((peer, ready.port).into());
             resolution.poll(|_| Ok::<_, ()>(())).unwrap();
         }

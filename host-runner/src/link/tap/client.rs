@@ -6,7 +6,8 @@ use std::{fs, io, thread};
 
 use super::{NAME, Namespace};
 use crate::link::ethernet::{OWN_PORT, ends, neighbour_of};
-use crate::link::user::{self, UdpLink};
+use crate::link::source;
+use crate::link::udp::UdpLink;
 use crate::link::{Family, LinkError};
 
 /// Where the kernel tells the IPv6 routes of the calling thread's namespace.
@@ -63,7 +64,7 @@ impl Client {
             if let Some(mac) = mac {
                 netlink::add_neighbour(self.index, peer.ip(), mac)?;
             }
-            UdpSocket::bind(user::any(peer, OWN_PORT))
+            UdpSocket::bind(source::any(peer, OWN_PORT))
         };
         let socket = self
             .namespace

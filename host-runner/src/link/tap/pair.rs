@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use netlink::End;
 
 use super::client::{Client, bring_up};
-use super::{NAME, Namespace, PRIVILEGE, TapLink, new_namespace, out_of_reach};
+use super::{NAME, Namespace, PRIVILEGE, TapLink, new_namespace, unavailable};
 use crate::link::ethernet::{OWN_MAC, neighbour_of};
 use crate::link::{Family, LinkError};
 use crate::machine::DEFAULT_MAC;
@@ -37,7 +37,7 @@ impl Pair {
     ///
     /// # Errors
     ///
-    /// [`LinkError::OutOfReach`] if a right or a part of the kernel is missing.
+    /// [`LinkError::Unavailable`] if a right or a part of the kernel is missing.
     pub fn make((ip, prefix): (Ipv4Addr, u8)) -> Result<Self, LinkError> {
         let (here, there) = (new_namespace()?, new_namespace()?);
         let ends = (
@@ -51,7 +51,7 @@ impl Pair {
             },
         );
         here.inside(|| netlink::make_pair(ends.0, ends.1, there.as_fd()))
-            .map_err(out_of_reach(
+            .map_err(unavailable(
                 "making a veth pair",
                 "see that the kernel's module veth is loaded, and run as root, or choose another link",
             ))?;
@@ -61,9 +61,9 @@ impl Pair {
                 netlink::add_address(index, ip.into(), prefix)?;
                 Ok(index)
             })
-            .map_err(out_of_reach("bringing up a veth device", PRIVILEGE))?;
+            .map_err(unavailable("bringing up a veth device", PRIVILEGE))?;
         let client = Client::on(here, HERE, OWN_MAC)
-            .map_err(out_of_reach("bringing up a veth device", PRIVILEGE))?;
+            .map_err(unavailable("bringing up a veth device", PRIVILEGE))?;
         let is_up = there.inside(|| wait_until_up(THERE));
         is_up.map_err(failed("waiting for a veth device"))?;
         Ok(Self {

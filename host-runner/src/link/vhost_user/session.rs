@@ -84,9 +84,9 @@ impl From<Device> for Shared {
 
 /// Takes front ends as they come, one after the other, in a thread that ends with it.
 #[derive(Debug)]
-pub struct Reception(UnixListener);
+pub struct Acceptor(UnixListener);
 
-impl Reception {
+impl Acceptor {
     /// Connects the front ends that call at `listener` to the device.
     ///
     /// # Errors
@@ -106,7 +106,7 @@ impl Reception {
     }
 }
 
-impl Drop for Reception {
+impl Drop for Acceptor {
     fn drop(&mut self) {
         // The thread's wait for the next front end fails; if it is serving one, it will.
         let _ = rustix::net::shutdown(&self.0, rustix::net::Shutdown::Both);

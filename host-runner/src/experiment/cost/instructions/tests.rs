@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::*;
-use crate::link::loopback::Loopback;
+use crate::link::in_process::InProcessLink;
 use crate::link::{Link, LinkError, Received, Sent};
 
 /// A guest that takes 500 instructions for an echo, and for each burst as many as make it 600.
@@ -203,7 +203,7 @@ fn all_requests_in_flight_may_be_lost() {
 
 #[test]
 fn a_guest_that_always_waits_runs_out_of_time() {
-    let mut guest = Loopback::new(7);
+    let mut guest = InProcessLink::new(7);
     let never = || false;
     let mut client = EchoClient::new(&mut guest, 64, Duration::from_millis(100), &never);
     let none = per_echo(&mut client, FeedRate::SOCKET);

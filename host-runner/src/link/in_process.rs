@@ -16,14 +16,14 @@ pub const NAME: &str = "null";
 
 /// The link.
 #[derive(Debug, Default)]
-pub struct Loopback {
+pub struct InProcessLink {
     boot_id: u32,
     answers: VecDeque<Vec<u8>>,
     /// Buffers that were answers once: in the long run nothing is allocated.
     spare: Vec<Vec<u8>>,
 }
 
-impl Loopback {
+impl InProcessLink {
     /// A service whose replies carry `boot_id`, and whose clock is [`crate::clock`].
     #[must_use]
     pub fn new(boot_id: u32) -> Self {
@@ -34,7 +34,7 @@ impl Loopback {
     }
 }
 
-impl Link for Loopback {
+impl Link for InProcessLink {
     fn name(&self) -> &'static str {
         NAME
     }
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn answers_requests_in_order_and_drops_the_rest() {
-        let mut link = Loopback::new(7);
+        let mut link = InProcessLink::new(7);
         let mut datagram = [0xaa; 64];
         for seq in 0..3 {
             Header::request(seq, 5).encode(&mut datagram).unwrap();

@@ -3,13 +3,13 @@
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 
 use rustix::io::Errno;
 use rustix::net::{SendFlags, sockopt};
 
 use super::refusal::{self, Refusal};
-use super::source::Source;
+use super::source::{Source, any};
 use super::{DEPTH, Link, LinkError, Received, Sent, enlarge_buffers, wait};
 
 /// What results call the way to a process on this host, or to a thread.
@@ -147,14 +147,6 @@ fn not_sent(
             len: datagram.len(),
         }),
         (None, error) => Err(failed(name, "sending")(error.into())),
-    }
-}
-
-/// Any address of the host's, of the family of `peer`.
-pub(super) fn any(peer: SocketAddr, port: u16) -> SocketAddr {
-    match peer {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, port).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, port).into(),
     }
 }
 
