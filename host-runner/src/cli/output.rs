@@ -146,14 +146,14 @@ impl Results for Output {
         self.directory.log(name)
     }
 
-    fn write_run(&self, run: &Run, recorder: &Recorder) -> Result<(), ReportError> {
+    fn write_run(&self, run: &Run, recorder: &RunRecorder) -> Result<(), ReportError> {
         self.directory.write_run(run, recorder)
     }
 
     fn write_merged(
         &self,
         merged: &Merged,
-        latency: &Recording,
+        latency: &DurationHistogram,
         parts: &[Part],
         began_at: SystemTime,
     ) -> Result<(), ReportError> {

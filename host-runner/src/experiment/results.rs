@@ -3,9 +3,9 @@
 use std::time::SystemTime;
 
 use crate::files::Destination;
-use crate::histogram::Recording;
+use crate::histogram::DurationHistogram;
 use crate::record::{Merged, Part, Report, ReportError, Run};
-use crate::stats::{Recorder, Requested};
+use crate::stats::{Requested, RunRecorder};
 
 /// Destination of an experiment's results. Each measurement is written when it ends, the report at the end.
 pub trait Results: Sync {
@@ -20,7 +20,7 @@ pub trait Results: Sync {
     /// # Errors
     ///
     /// [`ReportError`] if one can't be written.
-    fn write_run(&self, run: &Run, recorder: &Recorder) -> Result<(), ReportError>;
+    fn write_run(&self, run: &Run, recorder: &RunRecorder) -> Result<(), ReportError>;
 
     /// Writes the files of the merged runs of one case, which are those of `parts`. `began_at` is the time
     /// when the experiment began.
@@ -31,7 +31,7 @@ pub trait Results: Sync {
     fn write_merged(
         &self,
         merged: &Merged,
-        latency: &Recording,
+        latency: &DurationHistogram,
         parts: &[Part],
         began_at: SystemTime,
     ) -> Result<(), ReportError>;
@@ -81,14 +81,14 @@ impl Results for InDirectory {
         self.0.log(name)
     }
 
-    fn write_run(&self, run: &Run, recorder: &Recorder) -> Result<(), ReportError> {
+    fn write_run(&self, run: &Run, recorder: &RunRecorder) -> Result<(), ReportError> {
         self.0.write_run(run, recorder)
     }
 
     fn write_merged(
         &self,
         merged: &Merged,
-        latency: &Recording,
+        latency: &DurationHistogram,
         parts: &[Part],
         began_at: SystemTime,
     ) -> Result<(), ReportError> {
