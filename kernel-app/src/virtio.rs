@@ -2,7 +2,7 @@
 //!
 //! - [`driver`]: virtio-net, as a [`crate::frame_device::FrameDevice`];
 //! - [`ring`]: its polled queues;
-//! - [`ledger`]: which buffers lie with the device;
+//! - [`in_flight`]: the buffers that the device has;
 //! - [`pool`]: the frame buffers;
 //! - [`dma`]: what the transport of `virtio-drivers` asks of the platform;
 //! - [`pci`]: what there is in PCI configuration space, and where a device's registers are;
@@ -20,8 +20,8 @@
 pub mod dma;
 pub mod driver;
 pub mod error;
+pub mod in_flight;
 pub mod inventory;
-pub mod ledger;
 pub mod mac;
 pub mod mmio;
 pub mod pci;

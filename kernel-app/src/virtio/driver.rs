@@ -17,7 +17,7 @@
 //! more is taken from that device: what else it says cannot be relied on either. No unsafe code.
 
 use crate::frame_device::{Action, DeviceCounts, DeviceFault, Disposition, FrameDevice, MAX_FRAME};
-use crate::virtio::ledger::{DESCRIPTORS, Ledger};
+use crate::virtio::in_flight::{DESCRIPTORS, InFlight};
 use crate::virtio::pool::{
     BUFFER_LEN, BufferId, FreeList, Pool, RECEIVE_BUFFERS, ReceiveId, StackId,
 };
@@ -33,8 +33,8 @@ pub use setup::{NicMemory, SetupError, read_mac};
 /// Descriptors of the receive queue: one for each buffer to receive into.
 pub const RECEIVE_SIZE: usize = DESCRIPTORS;
 
-/// Descriptors of the transmit queue: QEMU has no more. Each is an answer's own, and lent to a frame of the
-/// stack's meanwhile: an answer that finds it there is copied to a buffer of the stack's.
+/// Descriptors of the transmit queue: QEMU has no more. Each is an answer's own, and a frame of the
+/// stack's may have it meanwhile: an answer that finds it there is copied to a buffer of the stack's.
 pub const TRANSMIT_SIZE: usize = DESCRIPTORS;
 
 const _: () = assert!(DESCRIPTORS == RECEIVE_BUFFERS);
@@ -63,7 +63,7 @@ pub struct VirtioNic<B> {
 /// The way in.
 struct Inbound {
     ring: Ring<RECEIVE_SIZE>,
-    ledger: Ledger,
+    in_flight: InFlight,
     /// Buffers were posted, and the device was not told. It is as soon as no frame is waiting: a
     /// device that needs to be told has no buffers left, and so sends no more frames.
     owes_bell: bool,
@@ -77,7 +77,7 @@ impl Inbound {
         reason = "the device has it from now on"
     )]
     fn post(&mut self, buffer: ReceiveId) {
-        self.ring.post(self.ledger.lend(&buffer));
+        self.ring.post(self.in_flight.mark_in_flight(&buffer));
         self.owes_bell = true;
     }
 
@@ -93,7 +93,7 @@ impl Inbound {
 /// The way out, and the stack's buffers that are not on it.
 struct Outbound {
     ring: Ring<TRANSMIT_SIZE>,
-    ledger: Ledger,
+    in_flight: InFlight,
     free: FreeList,
     sent: u64,
     doorbells: u64,
@@ -102,7 +102,7 @@ struct Outbound {
 impl Outbound {
     /// Returns whether the queue has no room for another frame.
     const fn is_full(&self) -> bool {
-        self.ring.lent() as usize == TRANSMIT_SIZE
+        self.ring.in_flight() as usize == TRANSMIT_SIZE
     }
 
     /// Sends an answer: the first `len` bytes of a buffer's frame.
@@ -118,7 +118,7 @@ impl Outbound {
         buffer: ReceiveId,
         len: usize,
     ) -> Result<(), ReceiveId> {
-        let Some(id) = self.ledger.try_lend(&buffer) else {
+        let Some(id) = self.in_flight.try_mark_in_flight(&buffer) else {
             return Err(buffer);
         };
         self.post(id, OWN, pool, doorbell, buffer, len);
@@ -137,7 +137,7 @@ impl Outbound {
         buffer: StackId,
         len: usize,
     ) -> Result<(), StackId> {
-        let Some(id) = self.ledger.try_lend_stack(&buffer) else {
+        let Some(id) = self.in_flight.try_mark_stack_in_flight(&buffer) else {
             return Err(buffer);
         };
         let whose = OWN + 1 + u16::from(buffer.number());
@@ -145,7 +145,7 @@ impl Outbound {
         Ok(())
     }
 
-    /// Gives the device a buffer by the descriptor that the ledger has lent it by.
+    /// Gives the device a buffer by the descriptor that it is in flight with.
     #[inline(always)]
     fn post<const FIRST: usize>(
         &mut self,
@@ -197,7 +197,7 @@ impl<B: Doorbell> VirtioNic<B> {
                     return None;
                 }
             };
-            let Some(buffer) = self.inbound.ledger.settle(used.id) else {
+            let Some(buffer) = self.inbound.in_flight.complete(used.id) else {
                 self.fail(DeviceFault::Receive(used.id));
                 return None;
             };
@@ -223,7 +223,7 @@ impl<B: Doorbell> VirtioNic<B> {
                 return false;
             }
         };
-        match self.out.ledger.settle(used.id) {
+        match self.out.in_flight.complete(used.id) {
             Some(buffer) => {
                 self.inbound.post(buffer);
                 true
@@ -235,7 +235,7 @@ impl<B: Doorbell> VirtioNic<B> {
     /// Puts back a buffer that is not one of an answer's: one of the stack's, or a fault.
     #[cold]
     fn reclaim_stack(&mut self, id: u32) -> bool {
-        match self.out.ledger.settle_stack(id) {
+        match self.out.in_flight.complete_stack(id) {
             Some(buffer) => {
                 self.out.free.put(buffer);
                 true
@@ -250,7 +250,7 @@ impl<B: Doorbell> VirtioNic<B> {
     /// What there is to do when no frame is waiting.
     #[inline(always)]
     fn rest(&mut self) {
-        if self.out.ring.lent() > LEFT_THERE {
+        if self.out.ring.in_flight() > LEFT_THERE {
             self.refill();
         }
         if self.inbound.owes_bell {
@@ -370,7 +370,7 @@ impl<B: Doorbell> FrameDevice for VirtioNic<B> {
     fn is_idle(&self) -> bool {
         self.inbound.ring.is_quiet()
             && !self.inbound.owes_bell
-            && self.out.ring.lent() <= LEFT_THERE
+            && self.out.ring.in_flight() <= LEFT_THERE
             && !self.inbound.ring.is_kick_due()
             && !self.out.ring.is_kick_due()
     }

@@ -1,7 +1,7 @@
 //! The frame buffers.
 //!
 //! A buffer is named by a [`BufferId`] of its kind, which can be neither copied nor made up: who holds it owns
-//! the buffer, be it the free list, a ledger or a frame being looked at. That is what makes the
+//! the buffer, be it the free list, a table of those in flight or a frame being looked at. That is what makes the
 //! accesses sound; the device's writes are outside Rust's view, so no reference to a buffer exists
 //! while the device has it. Unsafe here: turning an id into a reference.
 
@@ -56,7 +56,7 @@ impl<const FIRST: usize> BufferId<FIRST> {
         FIRST + self.0 as usize
     }
 
-    /// The id of that number, which a ledger took in, for it to give out again.
+    /// The id of that number, which was marked in flight, to be returned.
     #[inline(always)]
     pub(super) const fn again(number: u8) -> Self {
         Self(number)

@@ -2,7 +2,7 @@
 //!
 //! The queue of `virtio-drivers` is general, and costs some hundred instructions per buffer. This
 //! one is for one descriptor per buffer, and as a rule each descriptor has a buffer of its own: the
-//! [ledger](crate::virtio::ledger) says where another is in its place, so a descriptor is written once, and
+//! [table of buffers in flight](crate::virtio::in_flight) says where another is in its place, so a descriptor is written once, and
 //! there is no list of free ones.
 //!
 //! Each cache line that changes here has to travel to the device's processor and costs a frame as
@@ -16,7 +16,7 @@
 //! [`Ring::is_kick_due`].
 //!
 //! Shared memory is atomics, so there is no unsafe code: the device can write what it likes here,
-//! and it means nothing until the [ledger](crate::virtio::ledger) has confirmed it.
+//! and it means nothing until the [table of buffers in flight](crate::virtio::in_flight) has confirmed it.
 
 use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering, fence};
 
@@ -197,10 +197,10 @@ impl<const SIZE: usize> Ring<SIZE> {
         })
     }
 
-    /// How many buffers lie with the device.
+    /// Returns the number of buffers in flight.
     #[inline(always)]
     #[must_use]
-    pub const fn lent(&self) -> u16 {
+    pub const fn in_flight(&self) -> u16 {
         self.avail_index().wrapping_sub(self.reclaimed)
     }
 
@@ -226,9 +226,9 @@ impl<const SIZE: usize> Ring<SIZE> {
         }
     }
 
-    /// Lends the device the buffer of descriptor `id`, which it sees at once.
+    /// Makes descriptor `id` available to the device, which sees it at once.
     ///
-    /// There is room: the caller's [ledger](crate::virtio::ledger) has given out each descriptor once.
+    /// There is room: by the caller's [table](crate::virtio::in_flight) each descriptor is in flight once.
     #[inline(always)]
     pub fn post(&mut self, id: u8) {
         let id = u16::from(id);
@@ -264,10 +264,10 @@ impl<const SIZE: usize> Ring<SIZE> {
             return Ok(None);
         }
         let completed = index.wrapping_sub(self.reclaimed);
-        if completed > self.lent() {
+        if completed > self.in_flight() {
             return Err(IndexJump {
                 completed,
-                lent: self.lent(),
+                lent: self.in_flight(),
             });
         }
         let entry = &self.memory.used.ring[usize::from(self.reclaimed) % SIZE];
@@ -338,8 +338,8 @@ impl<const SIZE: usize> Ring<SIZE> {
     }
 }
 
-/// Whose buffer stands in a descriptor and its length, in one number, which is never 0: no buffer is lent
-/// without a byte. The length alone, for its own.
+/// Whose buffer stands in a descriptor and its length, in one number, which is never 0: no buffer is in
+/// flight without a byte. The length alone, for its own.
 #[inline(always)]
 const fn described(whose: u16, len: u16) -> u32 {
     (whose as u32) << 16 | len as u32

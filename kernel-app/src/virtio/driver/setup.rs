@@ -6,7 +6,7 @@ use wire::Mac;
 
 use super::{Features, Held, Inbound, Outbound, RECEIVE_SIZE, TRANSMIT_SIZE, VirtioNic};
 use crate::frame_device::DeviceCounts;
-use crate::virtio::ledger::{DESCRIPTORS, Ledger};
+use crate::virtio::in_flight::{DESCRIPTORS, InFlight};
 use crate::virtio::pool::{FreeList, PoolMemory};
 use crate::virtio::ring::{Doorbell, RECEIVE, Ring, RingMemory, TRANSMIT};
 
@@ -205,12 +205,12 @@ impl<B: Doorbell> VirtioNic<B> {
             pool,
             inbound: Inbound {
                 ring: registers.receive,
-                ledger: Ledger::new(),
+                in_flight: InFlight::new(),
                 owes_bell: false,
             },
             out: Outbound {
                 ring: registers.transmit,
-                ledger: Ledger::new(),
+                in_flight: InFlight::new(),
                 free: FreeList::new(),
                 sent: 0,
                 doorbells: 0,

@@ -18,7 +18,7 @@ fn a_receive_buffer_that_was_not_lent_fails_the_device() {
 }
 
 /// Answers `frames` frames, so that as many buffers lie on the transmit ring; their ids.
-fn lend(device: &FakeDevice, nic: &mut TestNic, frames: usize) -> Vec<u32> {
+fn fill(device: &FakeDevice, nic: &mut TestNic, frames: usize) -> Vec<u32> {
     (0..frames)
         .map(|_| {
             device.deliver(&[1; 60]);
@@ -45,7 +45,7 @@ fn fault_after_answers(device: &FakeDevice, nic: &mut TestNic) -> Option<DeviceF
 #[test]
 fn a_transmit_buffer_returned_twice_fails_the_device() {
     let (device, mut nic) = working();
-    let ids = lend(&device, &mut nic, 3);
+    let ids = fill(&device, &mut nic, 3);
     device.complete(TRANSMIT, ids[1], 0);
     device.complete(TRANSMIT, ids[1], 0);
     let fault = fault_after_answers(&device, &mut nic);
@@ -56,7 +56,7 @@ fn a_transmit_buffer_returned_twice_fails_the_device() {
 fn a_transmit_buffer_that_was_not_lent_fails_the_device() {
     for id in [60, 64, 127, 128, 192, 255, 256, 65536, u32::MAX] {
         let (device, mut nic) = working();
-        lend(&device, &mut nic, 3);
+        fill(&device, &mut nic, 3);
         device.complete(TRANSMIT, id, 0);
         let fault = fault_after_answers(&device, &mut nic);
         assert_eq!(fault, Some(DeviceFault::Transmit(id)));
@@ -66,7 +66,7 @@ fn a_transmit_buffer_that_was_not_lent_fails_the_device() {
 #[test]
 fn completions_out_of_order_are_good() {
     let (device, mut nic) = working();
-    for id in lend(&device, &mut nic, 3).into_iter().rev() {
+    for id in fill(&device, &mut nic, 3).into_iter().rev() {
         device.complete(TRANSMIT, id, usize::MAX);
     }
     assert_eq!(fault_after_answers(&device, &mut nic), None);
@@ -94,7 +94,7 @@ fn more_completions_than_there_can_be_fail_the_device() {
     }
     for by in [5, TRANSMIT_SIZE as u16 + 1, u16::MAX] {
         let (device, mut nic) = working();
-        lend(&device, &mut nic, 3);
+        fill(&device, &mut nic, 3);
         device.jump(TRANSMIT, by);
         let jump = IndexJump {
             completed: by,
@@ -105,7 +105,7 @@ fn more_completions_than_there_can_be_fail_the_device() {
     }
 }
 
-/// An entry that was never written says no bytes in buffer 0, which is lent anew each time.
+/// An entry that was never written says no bytes in buffer 0, which is in flight anew each time.
 #[test]
 fn completions_without_entries_are_no_frames() {
     let (device, mut nic) = working();
@@ -114,7 +114,7 @@ fn completions_without_entries_are_no_frames() {
     assert_eq!(nic.counts().faults, RECEIVE_SIZE as u64);
 }
 
-/// The token may have been lent anew meanwhile. Then what comes is a frame that was not sent, as
+/// The token may be in flight anew meanwhile. Then what comes is a frame that was not sent, as
 /// any device can make one up; but it comes in a buffer that is ours, and no buffer is lost.
 #[test]
 fn a_receive_buffer_returned_twice_is_a_frame_or_a_fault() {
