@@ -64,9 +64,9 @@ pub struct VirtioNic<B> {
 struct Inbound {
     ring: Ring<RECEIVE_SIZE>,
     in_flight: InFlight,
-    /// Buffers were posted, and the device was not told. It is as soon as no frame is waiting: a
-    /// device that needs to be told has no buffers left, and so sends no more frames.
-    owes_bell: bool,
+    /// Buffers were posted, and the device was not notified of them. It is as soon as no frame is waiting: a
+    /// device that needs the notification has no buffers left, and so sends no more frames.
+    notify_pending: bool,
 }
 
 impl Inbound {
@@ -78,7 +78,7 @@ impl Inbound {
     )]
     fn post(&mut self, buffer: ReceiveId) {
         self.ring.post(self.in_flight.mark_in_flight(&buffer));
-        self.owes_bell = true;
+        self.notify_pending = true;
     }
 
     /// Gives the device a buffer for the first time: its descriptor stands for it from now on.
@@ -253,12 +253,12 @@ impl<B: Doorbell> VirtioNic<B> {
         if self.out.ring.in_flight() > LEFT_THERE {
             self.refill();
         }
-        if self.inbound.owes_bell {
-            self.inbound.owes_bell = false;
+        if self.inbound.notify_pending {
+            self.inbound.notify_pending = false;
             self.out.doorbells += self.inbound.ring.notify(&self.doorbell);
         }
-        self.out.doorbells += self.inbound.ring.make_up(&self.doorbell);
-        self.out.doorbells += self.out.ring.make_up(&self.doorbell);
+        self.out.doorbells += self.inbound.ring.notify_if_due(&self.doorbell);
+        self.out.doorbells += self.out.ring.notify_if_due(&self.doorbell);
     }
 
     #[cold]
@@ -369,10 +369,10 @@ impl<B: Doorbell> FrameDevice for VirtioNic<B> {
     #[inline(always)]
     fn is_idle(&self) -> bool {
         self.inbound.ring.is_quiet()
-            && !self.inbound.owes_bell
+            && !self.inbound.notify_pending
             && self.out.ring.in_flight() <= LEFT_THERE
-            && !self.inbound.ring.is_kick_due()
-            && !self.out.ring.is_kick_due()
+            && !self.inbound.ring.is_notification_due()
+            && !self.out.ring.is_notification_due()
     }
 
     fn counts(&self) -> DeviceCounts {

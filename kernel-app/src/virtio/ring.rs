@@ -13,7 +13,7 @@
 //!
 //! A notification (a kick, at the device's doorbell) is left out where the device has said that it
 //! polls, and made up for where it turns out later that the device does not: see
-//! [`Ring::is_kick_due`].
+//! [`Ring::is_notification_due`].
 //!
 //! Shared memory is atomics, so there is no unsafe code: the device can write what it likes here,
 //! and it means nothing until the [table of buffers in flight](crate::virtio::in_flight) has confirmed it.
@@ -278,11 +278,11 @@ impl<const SIZE: usize> Ring<SIZE> {
         }))
     }
 
-    /// Notifies the device of what was posted, unless it has said that it polls. Returns how often
-    /// it did.
+    /// Notifies the device of what was posted, unless it has said that it polls. Returns the number
+    /// of notifications.
     ///
     /// A device that says so may be about to go to sleep: what it is not notified of here it may
-    /// have to be notified of later, see [`Ring::is_kick_due`].
+    /// have to be notified of later, see [`Ring::is_notification_due`].
     #[inline(always)]
     pub fn notify(&mut self, doorbell: &impl Doorbell) -> u64 {
         // The device clears its flag and then looks at the ring once more; we write to the ring and
@@ -295,7 +295,7 @@ impl<const SIZE: usize> Ring<SIZE> {
         if self.polls() {
             return 0;
         }
-        self.kick(doorbell)
+        self.ring_doorbell(doorbell)
     }
 
     /// Returns whether a notification that was left out is due after all: the device polled then,
@@ -304,7 +304,7 @@ impl<const SIZE: usize> Ring<SIZE> {
     /// is one load, and it needs no barrier, since the next check finds what this one misses.
     #[inline(always)]
     #[must_use]
-    pub fn is_kick_due(&self) -> bool {
+    pub fn is_notification_due(&self) -> bool {
         // The flag comes first: what the device took while it polled it had completed by then.
         !self.polls() && self.notified != self.posted && {
             fence(Ordering::Acquire);
@@ -312,13 +312,13 @@ impl<const SIZE: usize> Ring<SIZE> {
         }
     }
 
-    /// Makes up for a notification that was left out, if it is due. Returns how often it notified.
+    /// Sends a notification that was left out, if it is due. Returns the number of notifications.
     /// For a poll that finds nothing else to do: as long as buffers are posted, notifying of the
     /// later ones does for the earlier.
     #[inline(always)]
-    pub fn make_up(&mut self, doorbell: &impl Doorbell) -> u64 {
-        if self.is_kick_due() {
-            self.kick(doorbell)
+    pub fn notify_if_due(&mut self, doorbell: &impl Doorbell) -> u64 {
+        if self.is_notification_due() {
+            self.ring_doorbell(doorbell)
         } else {
             0
         }
@@ -331,7 +331,7 @@ impl<const SIZE: usize> Ring<SIZE> {
     }
 
     #[inline(always)]
-    fn kick(&mut self, doorbell: &impl Doorbell) -> u64 {
+    fn ring_doorbell(&mut self, doorbell: &impl Doorbell) -> u64 {
         self.notified = self.posted;
         doorbell.ring(self.number);
         1

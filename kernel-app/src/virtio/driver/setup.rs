@@ -206,7 +206,7 @@ impl<B: Doorbell> VirtioNic<B> {
             inbound: Inbound {
                 ring: registers.receive,
                 in_flight: InFlight::new(),
-                owes_bell: false,
+                notify_pending: false,
             },
             out: Outbound {
                 ring: registers.transmit,
