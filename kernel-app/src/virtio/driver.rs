@@ -54,7 +54,7 @@ pub struct VirtioNic<B> {
     pool: Pool,
     inbound: Inbound,
     out: Outbound,
-    held: Held,
+    pending: Pending,
     mac: [u8; 6],
     counts: DeviceCounts,
     fault: Option<DeviceFault>,
@@ -172,13 +172,13 @@ struct Frame {
     len: usize,
 }
 
-/// What became of the last frame that was offered and kept.
-enum Held {
+/// The last frame that was offered and passed on to the stack.
+enum Pending {
     Nothing,
-    /// It waits for the stack.
-    Kept(Frame),
-    /// The stack is looking at it, or has looked at it.
-    Shown(Frame),
+    /// The stack has not taken it yet.
+    Waiting(Frame),
+    /// The stack is reading it, or has read it.
+    WithStack(Frame),
 }
 
 impl<B: Doorbell> VirtioNic<B> {
@@ -212,7 +212,7 @@ impl<B: Doorbell> VirtioNic<B> {
         None
     }
 
-    /// Puts back one buffer that the device has sent. Returns whether there was one.
+    /// Recycles one buffer that the device has sent. Returns false if there was none.
     #[inline(always)]
     fn reclaim_sent(&mut self) -> bool {
         let used = match self.out.ring.reclaim() {
@@ -232,7 +232,7 @@ impl<B: Doorbell> VirtioNic<B> {
         }
     }
 
-    /// Puts back a buffer that is not one of an answer's: one of the stack's, or a fault.
+    /// Recycles a buffer that is not a reply's: one of the stack's. Any other is a fault.
     #[cold]
     fn reclaim_stack(&mut self, id: u32) -> bool {
         match self.out.in_flight.complete_stack(id) {
@@ -247,9 +247,9 @@ impl<B: Doorbell> VirtioNic<B> {
         }
     }
 
-    /// What there is to do when no frame is waiting.
+    /// Does what can wait until no frame does: takes back sent buffers of a burst, and notifies.
     #[inline(always)]
-    fn rest(&mut self) {
+    fn idle_work(&mut self) {
         if self.out.ring.in_flight() > LEFT_THERE {
             self.refill();
         }
@@ -304,14 +304,13 @@ impl<B: Doorbell> VirtioNic<B> {
         self.fault = Some(fault);
     }
 
-    /// Takes back the buffer of the frame that the stack has looked at, and returns the one that it
-    /// has not.
+    /// Recycles the buffer of a frame that the stack has read, and returns a frame that it has not.
     #[cold]
-    fn take_held(&mut self) -> Option<Frame> {
-        match core::mem::replace(&mut self.held, Held::Nothing) {
-            Held::Nothing => None,
-            Held::Kept(frame) => Some(frame),
-            Held::Shown(frame) => {
+    fn take_pending(&mut self) -> Option<Frame> {
+        match core::mem::replace(&mut self.pending, Pending::Nothing) {
+            Pending::Nothing => None,
+            Pending::Waiting(frame) => Some(frame),
+            Pending::WithStack(frame) => {
                 self.inbound.post(frame.buffer);
                 None
             }
@@ -320,8 +319,8 @@ impl<B: Doorbell> VirtioNic<B> {
 
     #[inline(always)]
     fn next_frame(&mut self) -> Option<Frame> {
-        if !matches!(self.held, Held::Nothing)
-            && let Some(frame) = self.take_held()
+        if !matches!(self.pending, Pending::Nothing)
+            && let Some(frame) = self.take_pending()
         {
             return Some(frame);
         }
@@ -337,7 +336,7 @@ impl<B: Doorbell> FrameDevice for VirtioNic<B> {
     #[inline(always)]
     fn offer(&mut self, visit: impl FnOnce(&mut [u8]) -> Action) -> Disposition {
         let Some(mut frame) = self.next_frame() else {
-            self.rest();
+            self.idle_work();
             return Disposition::NoFrame;
         };
         self.pool.claim(&mut frame.buffer, HEADER + frame.len);
@@ -360,7 +359,7 @@ impl<B: Doorbell> FrameDevice for VirtioNic<B> {
                 Disposition::Dropped
             }
             Action::Pass => {
-                self.held = Held::Kept(frame);
+                self.pending = Pending::Waiting(frame);
                 Disposition::Passed
             }
         }

@@ -4,7 +4,7 @@
 use virtio_drivers::transport::{DeviceStatus, Transport};
 use wire::Mac;
 
-use super::{Features, Held, Inbound, Outbound, RECEIVE_SIZE, TRANSMIT_SIZE, VirtioNic};
+use super::{Features, Inbound, Outbound, Pending, RECEIVE_SIZE, TRANSMIT_SIZE, VirtioNic};
 use crate::frame_device::DeviceCounts;
 use crate::virtio::in_flight::{DESCRIPTORS, InFlight};
 use crate::virtio::pool::{FreeList, PoolMemory};
@@ -215,7 +215,7 @@ impl<B: Doorbell> VirtioNic<B> {
                 sent: 0,
                 doorbells: 0,
             },
-            held: Held::Nothing,
+            pending: Pending::Nothing,
             mac: registers.mac.octets(),
             counts: DeviceCounts::default(),
             fault: None,
@@ -226,7 +226,7 @@ impl<B: Doorbell> VirtioNic<B> {
         for buffer in stack_buffers {
             nic.out.free.put(buffer);
         }
-        nic.rest();
+        nic.idle_work();
         Ok(nic)
     }
 }

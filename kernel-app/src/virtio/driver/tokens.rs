@@ -6,7 +6,7 @@
 use smoltcp::phy::{self, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
 
-use super::{Frame, HEADER, Held, Outbound, VirtioNic};
+use super::{Frame, HEADER, Outbound, Pending, VirtioNic};
 use crate::frame_device::MAX_FRAME;
 use crate::virtio::pool::{Pool, STACK_BUFFERS, StackId};
 use crate::virtio::ring::Doorbell;
@@ -30,8 +30,8 @@ impl<B: Doorbell> phy::Device for VirtioNic<B> {
             self.inbound.post(frame.buffer);
             return None;
         };
-        self.held = Held::Shown(frame);
-        let Held::Shown(Frame { buffer: shown, len }) = &self.held else {
+        self.pending = Pending::WithStack(frame);
+        let Pending::WithStack(Frame { buffer: shown, len }) = &self.pending else {
             unreachable!("it was set the line before");
         };
         let received = Received(&self.pool.bytes(shown)[HEADER..][..*len]);
