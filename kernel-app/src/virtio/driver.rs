@@ -339,7 +339,8 @@ impl<B: Doorbell> FrameDevice for VirtioNic<B> {
             self.idle_work();
             return Disposition::NoFrame;
         };
-        self.pool.claim(&mut frame.buffer, HEADER + frame.len);
+        self.pool
+            .prefetch_for_write(&mut frame.buffer, HEADER + frame.len);
         let bytes = &mut self.pool.bytes_mut(&mut frame.buffer)[HEADER..][..frame.len];
         match visit(bytes) {
             Action::Tx(len) => {
@@ -367,7 +368,7 @@ impl<B: Doorbell> FrameDevice for VirtioNic<B> {
 
     #[inline(always)]
     fn is_idle(&self) -> bool {
-        self.inbound.ring.is_quiet()
+        self.inbound.ring.has_no_completions()
             && !self.inbound.notify_pending
             && self.out.ring.in_flight() <= LEFT_THERE
             && !self.inbound.ring.is_notification_due()

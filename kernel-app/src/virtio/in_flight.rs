@@ -86,7 +86,7 @@ impl InFlight {
         }
         *holder = FREE;
         // The id was marked in flight, so returning it once makes it unique again.
-        Some(ReceiveId::again(id as u8))
+        Some(ReceiveId::from_index_unchecked(id as u8))
     }
 
     /// Completes descriptor `id` and returns its stack buffer; `None` if it is not in flight with one.
@@ -96,7 +96,7 @@ impl InFlight {
         let number = holder.checked_sub(STACK)?;
         *holder = FREE;
         // As above.
-        Some(StackId::again(number))
+        Some(StackId::from_index_unchecked(number))
     }
 }
 

@@ -56,9 +56,10 @@ impl<const FIRST: usize> BufferId<FIRST> {
         FIRST + self.0 as usize
     }
 
-    /// The id of that number, which was marked in flight, to be returned.
+    /// Returns the id of that number. Unchecked: it must have been marked in flight, or the buffer would have two
+    /// owners.
     #[inline(always)]
-    pub(super) const fn again(number: u8) -> Self {
+    pub(super) const fn from_index_unchecked(number: u8) -> Self {
         Self(number)
     }
 }
@@ -148,14 +149,14 @@ impl Pool {
         unsafe { self.base.add(id.index()).as_ref() }
     }
 
-    /// Asks for the cache lines of a short frame of `len` bytes, header included, to be written to,
-    /// by writing to both ends of the buffer where nothing that matters is: to the virtio header,
-    /// which the device has no more need of, and behind the frame, in its last line.
+    /// Prefetches the cache lines of a short frame of `len` bytes, header included, for writing, by storing to
+    /// two bytes that do not matter: in the virtio header, which the device needs no more, and after the frame in
+    /// its last line.
     ///
-    /// An answer is written where the question stands. Read first and written later, each of its
-    /// lines would be fetched from the device's processor, and then asked for once more.
+    /// A reply is written where the request stands. Read first and written later, each of its lines would be
+    /// fetched from the device's processor, and then requested again for ownership.
     #[inline(always)]
-    pub fn claim(&self, id: &mut ReceiveId, len: usize) {
+    pub fn prefetch_for_write(&self, id: &mut ReceiveId, len: usize) {
         let bytes = self.bytes_mut(id).as_mut_ptr();
         let last = len.wrapping_sub(1) | (LINE - 1);
         if last < BUFFER_LEN && last >= len {

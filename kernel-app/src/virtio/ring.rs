@@ -204,10 +204,10 @@ impl<const SIZE: usize> Ring<SIZE> {
         self.avail_index().wrapping_sub(self.reclaimed)
     }
 
-    /// Whether the device has completed nothing new.
+    /// Returns true if the device has completed nothing new.
     #[inline(always)]
     #[must_use]
-    pub fn is_quiet(&self) -> bool {
+    pub fn has_no_completions(&self) -> bool {
         // Relaxed: whoever goes on to take a completion looks again.
         self.memory.used.index.load(Ordering::Relaxed) == self.reclaimed
     }
