@@ -11,8 +11,8 @@
 //! leave the descriptors. What was written is remembered on our side; the device's side is never
 //! read back. Per frame there remain the index and the frame itself.
 //!
-//! A notification (a kick, at the device's doorbell) is left out where the device has said that it
-//! polls, and made up for where it turns out later that the device does not: see
+//! A notification (a write to the device's doorbell) is left out where the device has said that it
+//! polls, and sent later where it turns out that the device does not: see
 //! [`Ring::is_notification_due`].
 //!
 //! Shared memory is atomics, so there is no unsafe code: the device can write what it likes here,
