@@ -1,61 +1,116 @@
 //! Results for people: as text at the terminal, as HTML and as Markdown. Renders what [`record`] holds and
 //! measures nothing.
 //!
+//! - [`renderer`]: what a form of report is; [`result_set`]: what it is given; [`FORMATS`]: which there are;
 //! - [`terminal`]: text for a terminal; [`sweep_table`] is a file, too;
-//! - [`document`]: `report.html` and `report.md`, made of a [`page`] with [`chart`]s;
+//! - [`html`], [`markdown`]: `report.html` and `report.md`, made of one [`page`] with [`chart`]s;
+//!   [`chart_file`]: its first chart alone; `template`: how both are filled in;
 //! - `marked`, `trust`, `stalls`, `accounting`: states, the maximum and the requests in words;
 //! - `steps`, `capacity`: a sweep's steps and what they come to;
 //! - `core_distance`: what of a comparison may be the cores' distance; `emulator_share`: what the targets' own
 //!   emulation took of the measuring CPU;
-//! - `escape`, `markdown`: text that is no markup.
+//! - `escape`, `markdown_text`: text that is no markup.
 #![forbid(unsafe_code)]
 
 pub use crate::record::{
     CommonRate, Comparison, Directory, Environment, Image, Merged, Report, ReportError, Run,
-    Setting, Skipped, Why,
+    Setting, Skipped, Source, Why,
 };
 
-use terminal::sweep_table;
+use chart_file::ChartFile;
+use html::Html;
+use markdown::Markdown;
+use renderer::{FileFormat, Written};
+use result_set::ResultSet;
+use terminal::sweep_table::{self, SweepTable};
 
 mod accounting;
 mod capacity;
 pub mod chart;
+pub mod chart_file;
 mod core_distance;
-pub mod document;
 mod emulator_share;
 mod escape;
-mod markdown;
+pub mod html;
+pub mod markdown;
+mod markdown_text;
 mod marked;
 pub mod page;
+pub mod renderer;
+pub mod result_set;
 mod stalls;
 mod steps;
+mod template;
 pub mod terminal;
 mod trust;
 
-/// Names of all files that reports are written to.
-pub const FILES: [&str; 4] = [
-    sweep_table::FILE,
-    document::HTML,
-    document::MARKDOWN,
-    document::CHART,
+/// Every form of report that goes into a file. A new one is a renderer, and a line here.
+pub const FORMATS: [FileFormat; 4] = [
+    FileFormat {
+        name: sweep_table::NAME,
+        renderer: &SweepTable,
+        written: Written::WithResults,
+    },
+    FileFormat {
+        name: html::NAME,
+        renderer: &Html,
+        written: Written::Always,
+    },
+    FileFormat {
+        name: markdown::NAME,
+        renderer: &Markdown,
+        written: Written::Always,
+    },
+    FileFormat {
+        name: chart_file::NAME,
+        renderer: &ChartFile,
+        written: Written::Always,
+    },
 ];
+
+/// Returns the names of all files that reports are written to.
+#[must_use]
+pub fn file_names() -> Vec<&'static str> {
+    FORMATS.iter().map(|format| format.name).collect()
+}
 
 /// Writes `report` into `directory`, and what is rendered from it; then makes the directory the latest.
 ///
 /// # Errors
 ///
-/// [`ReportError`] if something of it can't be written.
+/// [`ReportError`] if something of it can't be written, or a template can't be filled in.
 pub fn write(directory: &Directory, report: &Report) -> Result<(), ReportError> {
-    if let Some(text) = sweep_table::render(&report.runs, report.generator_limit) {
-        directory.write_file(sweep_table::FILE, text.as_bytes())?;
-    }
     directory.keep(report)?;
     // From the files, as anyone else would make them later.
-    let documents = document::render(&[directory.read()?])?;
-    for (name, text) in documents.files() {
-        directory.write_file(name, text.as_bytes())?;
+    for file in render(&[directory.read()?], Written::WithResults)? {
+        directory.write_file(file.name, file.text.as_bytes())?;
     }
     directory.make_latest()
+}
+
+/// A file of a report.
+#[derive(Clone, Debug)]
+pub struct RenderedFile {
+    /// Its name.
+    pub name: &'static str,
+    /// Its content.
+    pub text: String,
+}
+
+/// Renders `sources` together into the files that are written on the occasion `written`.
+///
+/// # Errors
+///
+/// [`ReportError::Document`] if a template can't be filled in.
+pub fn render(sources: &[Source], written: Written) -> Result<Vec<RenderedFile>, ReportError> {
+    let results = ResultSet::of_sources(sources);
+    let mut files = Vec::new();
+    for format in FORMATS.iter().filter(|format| format.written <= written) {
+        let text = format.renderer.render(&results)?;
+        let name = format.name;
+        files.extend(text.map(|text| RenderedFile { name, text }));
+    }
+    Ok(files)
 }
 
 #[cfg(test)]

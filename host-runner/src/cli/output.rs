@@ -13,8 +13,10 @@ use crate::files::{Destination, NamedFile};
 use crate::histogram::DurationHistogram;
 use crate::record::directory::DEFAULT_BASE;
 use crate::record::{Directory, Merged, Part, Report, ReportError, Run};
-use crate::report::terminal::{self as table, Detail};
-use crate::report::{self, document};
+use crate::report::renderer::Renderer as _;
+use crate::report::result_set::ResultSet;
+use crate::report::terminal::{Detail, Terminal};
+use crate::report::{self, html};
 use crate::stats::{Requested, RunRecorder, requested};
 use crate::terminal;
 
@@ -55,8 +57,12 @@ impl Output {
             }
         };
         let base = Path::new(DEFAULT_BASE);
-        let directory =
-            Directory::create(args.out.as_deref(), base, Timestamp::now(), &report::FILES)?;
+        let directory = Directory::create(
+            args.out.as_deref(),
+            base,
+            Timestamp::now(),
+            &report::file_names(),
+        )?;
         Ok(Self {
             directory,
             json,
@@ -174,10 +180,14 @@ impl Results for Output {
             Detail::Brief => "   (--verbose: all figures)",
             Detail::Full => "",
         };
+        let table = Terminal {
+            detail: self.detail,
+        };
+        let table = table.render(&ResultSet::of_record(report))?;
         let shown = format!(
             "{}report     {}{more}\n",
-            table::render(report, self.detail),
-            self.file(document::HTML).display()
+            table.unwrap_or_default(),
+            self.file(html::NAME).display()
         );
         match &self.json {
             Json::Nowhere => print(&shown)?,

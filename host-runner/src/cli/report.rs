@@ -10,7 +10,8 @@ use super::say::say;
 use crate::files::Directory;
 use crate::record::machines::Differences;
 use crate::record::{ReportError, read};
-use crate::report::document;
+use crate::report;
+use crate::report::renderer::Written;
 use crate::stats::Requested;
 
 /// `fathom report`.
@@ -53,21 +54,16 @@ pub fn run(args: &ReportArgs) -> Result<(), CliError> {
             "these results are of different machines: {differences}"
         ));
     }
-    let documents = document::render(&sources)?;
+    let files = report::render(&sources, Written::Always)?;
     let path = args.out.as_ref().unwrap_or(&args.directories[0]);
     let out = Directory::create(path).map_err(ReportError::unwritable(path))?;
-    for (name, text) in documents.files() {
-        out.replace(name, text.as_bytes())
-            .map_err(ReportError::unwritable(path.join(name)))?;
-    }
-    let shown = |name| path.join(name).display().to_string();
-    let mut text = format!(
-        "report     {}\n           {}\n",
-        shown(document::HTML),
-        shown(document::MARKDOWN)
-    );
-    if documents.chart.is_some() {
-        text.push_str(&format!("           {}\n", shown(document::CHART)));
+    let mut text = String::new();
+    for (index, file) in files.iter().enumerate() {
+        let path = path.join(file.name);
+        let label = if index == 0 { "report" } else { "" };
+        text.push_str(&format!("{label:<11}{}\n", path.display()));
+        out.replace(file.name, file.text.as_bytes())
+            .map_err(ReportError::unwritable(path))?;
     }
     Ok(print(&text)?)
 }

@@ -6,7 +6,9 @@
 //! - `percentile_rows`, `floor_lines`, `noise_lines`, `stall_table`, `cost_table`: parts of those;
 //! - `common_lines`, `columns`: what several of them share.
 
-use crate::record::{Report, origin};
+use super::renderer::Renderer;
+use super::result_set::ResultSet;
+use crate::record::{Report, ReportError, origin};
 
 mod columns;
 mod common_lines;
@@ -22,6 +24,20 @@ mod stall_table;
 pub mod sweep_table;
 
 pub use detail::Detail;
+
+/// Renders the text that a command prints when it is done.
+#[derive(Debug)]
+pub struct Terminal {
+    /// Amount of detail.
+    pub detail: Detail,
+}
+
+impl Renderer for Terminal {
+    fn render(&self, results: &ResultSet<'_>) -> Result<Option<String>, ReportError> {
+        let texts = (results.records().iter()).map(|record| render(record, self.detail));
+        Ok(Some(texts.collect()))
+    }
+}
 
 /// The report as text, with a newline at the end.
 #[must_use]

@@ -9,10 +9,12 @@ use crate::files::testing::names;
 use crate::load::Mode;
 use crate::record::fixtures;
 
+mod pages;
+
 /// Writes `report` with all its files into `path`.
 fn write_into(path: &Path, report: &Report) {
     let now = Timestamp::UNIX_EPOCH;
-    let directory = Directory::create(Some(path), path, now, &FILES).unwrap();
+    let directory = Directory::create(Some(path), path, now, &file_names()).unwrap();
     for run in &report.runs {
         let recorder = fixtures::recorder(Mode::Closed);
         directory.write_run(run, &recorder).unwrap();
@@ -64,12 +66,12 @@ fn links_with_the_names_of_documents_are_replaced_and_not_followed() {
     std::fs::write(&victim, "precious").unwrap();
     let out = place.path().join("out");
     std::fs::create_dir(&out).unwrap();
-    for name in [document::HTML, document::MARKDOWN] {
+    for name in [html::NAME, markdown::NAME] {
         std::os::unix::fs::symlink(&victim, out.join(name)).unwrap();
     }
     write_into(&out, &fixtures::report(fixtures::closed_run()));
     assert_eq!(std::fs::read_to_string(victim).unwrap(), "precious");
-    for name in [document::HTML, document::MARKDOWN] {
+    for name in [html::NAME, markdown::NAME] {
         let kind = std::fs::symlink_metadata(out.join(name)).unwrap();
         assert!(kind.is_file(), "{name}");
     }

@@ -3,15 +3,17 @@
 use std::fmt::{self, Write as _};
 
 use crate::quantity::{self, count, exact_time};
-use crate::record::Run;
+use crate::record::{ReportError, Run};
 use crate::report::capacity::Capacity;
 use crate::report::marked;
+use crate::report::renderer::Renderer;
+use crate::report::result_set::ResultSet;
 use crate::report::steps::{StepState, reasons, remedies};
 use crate::report::terminal::columns;
 use crate::stats::summary::{PERCENTILES, Percentile, percentile_columns};
 
 /// Name of the file with the table.
-pub const FILE: &str = "sweep.txt";
+pub const NAME: &str = "sweep.txt";
 
 /// The percentiles that a line has beside those that were asked for, and the maximum: the rare ones are
 /// where load shows first.
@@ -23,6 +25,19 @@ fn steps(runs: &[Run]) -> Vec<(u32, &Run)> {
         .iter()
         .filter_map(|run| Some((run.sweep_percent?, run)));
     steps.collect()
+}
+
+/// Renders the table of a sweep.
+#[derive(Debug)]
+pub struct SweepTable;
+
+impl Renderer for SweepTable {
+    fn render(&self, results: &ResultSet<'_>) -> Result<Option<String>, ReportError> {
+        let records = results.records().iter();
+        let tables = records.filter_map(|record| render(&record.runs, record.generator_limit));
+        let text: String = tables.collect();
+        Ok((!text.is_empty()).then_some(text))
+    }
 }
 
 /// The table of the runs that are steps of a sweep, with a newline at the end; `None` if none is.

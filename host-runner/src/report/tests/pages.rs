@@ -1,10 +1,25 @@
-//! Whole pages of made-up measurements: what they say, and that they need nothing else.
+//! Whole pages: their statements, and that they need nothing else.
 
-use super::*;
+use crate::record::Source;
 use crate::record::fixtures::sources;
+use crate::report::html::Html;
+use crate::report::markdown::Markdown;
+use crate::report::renderer::Renderer;
+use crate::report::result_set::ResultSet;
+
+/// A page in both forms.
+struct Documents {
+    html: String,
+    markdown: String,
+}
 
 fn documents(sources: &[Source]) -> Documents {
-    render(sources).unwrap()
+    let results = ResultSet::of_sources(sources);
+    let text = |renderer: &dyn Renderer| renderer.render(&results).unwrap().expect("it has a page");
+    Documents {
+        html: text(&Html),
+        markdown: text(&Markdown),
+    }
 }
 
 #[test]
