@@ -18,10 +18,12 @@ use core::fmt::{self, Write as _};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use log::LevelFilter;
-use wire::Verdict;
 use wire::peer::is_answerable;
 
 use crate::args::{ArgError, Args, Channel, Ipv4Config};
+use crate::clock::Clock;
+use crate::handler::{Clients, Handler, Request, Verdict};
+use crate::services::is_user_port;
 
 /// The boot arguments that there are here.
 const NAMES: [&str; 5] = ["ip", "gw", "port", "tsc_khz", "log"];
@@ -224,44 +226,58 @@ impl fmt::Write for KernelArguments {
     }
 }
 
-/// The service: `wire`'s handler, for whom it may answer.
+/// A service on one socket, and the clients that it may answer.
 #[derive(Clone, Copy, Debug)]
-pub struct Responder {
-    /// The `boot_id` that replies carry.
-    pub boot_id: u32,
+pub struct Responder<H> {
+    handler: H,
+    port: u16,
     own: Ipv4Addr,
     broadcast: Option<Ipv4Addr>,
 }
 
-impl Responder {
-    /// The service of these settings.
+impl<H: Handler> Responder<H> {
+    /// Creates the responder with these settings.
     #[must_use]
-    pub fn new(settings: &Settings, boot_id: u32) -> Self {
+    pub fn new(settings: &Settings, handler: H) -> Self {
         // /31 and /32 have no broadcast address (RFC 3021).
         let hosts = u32::MAX.checked_shr(settings.prefix.into()).unwrap_or(0);
         let broadcast = Ipv4Addr::from_bits(settings.address.to_bits() | hosts);
         Self {
-            boot_id,
+            handler,
+            port: settings.port,
             own: settings.address,
             broadcast: (hosts > 1).then_some(broadcast),
         }
     }
 
-    /// Answers `datagram` in place: whether it is to be sent back to `source`. A socket does not tell
-    /// what a datagram's destination was; as for Linux, the peer is all that is asked about.
+    /// Answers `datagram` in place: the length of the reply, if one is to be sent back to `source`. A
+    /// socket does not report a datagram's destination, so, as on Linux, the client alone is checked.
     pub fn answer(
-        &self,
+        &mut self,
         source: SocketAddrV4,
         datagram: &mut [u8],
         received_ns: u64,
-        transmit_ns: impl FnOnce() -> u64,
-    ) -> bool {
+        clock: &impl Clock,
+    ) -> Option<usize> {
         let (own, broadcast) = (IpAddr::V4(self.own), self.broadcast.map(IpAddr::V4));
-        is_answerable(SocketAddr::V4(source), own, broadcast)
-            && matches!(
-                wire::handle(datagram, self.boot_id, received_ns, transmit_ns),
-                Verdict::Reply | Verdict::Unsupported
-            )
+        let source = SocketAddr::V4(source);
+        let is_client = match H::CLIENTS {
+            Clients::AnyPort => true,
+            Clients::UserPorts => is_user_port::<()>(source.port(), self.port),
+        };
+        if !is_client || !is_answerable(source, own, broadcast) {
+            return None;
+        }
+        let request = Request {
+            port: self.port,
+            source,
+            received_ns,
+            ip: None,
+        };
+        match self.handler.handle(datagram, &request, clock).verdict {
+            Verdict::Reply(len) => Some(len.min(datagram.len())),
+            Verdict::Drop | Verdict::Pass => None,
+        }
     }
 }
 

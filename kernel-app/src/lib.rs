@@ -6,7 +6,8 @@
 //! - [`args`]: the boot arguments, a crate of its own;
 //! - [`clock`]: nanoseconds from a counter's ticks;
 //! - [`frame_device`]: the network device as the server uses it;
-//! - [`services`]: timestamps and echo, and whom they answer;
+//! - [`handler`]: the trait that a service implements; timestamps and echo;
+//! - [`services`]: which service answers at which port, and whom it may answer;
 //! - [`net`]: the service as a host on a network: reflector, stack, addresses;
 //! - [`server`]: the poll loop, generic over device and clock;
 //! - [`shared_counters`]: the event counters, where the machine monitor reads them;
@@ -24,6 +25,7 @@ pub mod boot;
 pub mod clock;
 pub mod ending;
 pub mod frame_device;
+pub mod handler;
 pub mod hermit_sockets;
 pub mod idle;
 pub mod net;

@@ -19,14 +19,19 @@ use kernel_app::args::{Args, Channel, Ipv4Config};
 use kernel_app::boot::channels::channels;
 use kernel_app::clock::Clock;
 use kernel_app::ending::{self, ButtonTimer};
+use kernel_app::handler::{Echo, Timestamp};
 use kernel_app::idle::Idle;
 use kernel_app::net::sockets::Storage;
 use kernel_app::server::Server;
+use kernel_app::services::{AtPort, Services};
 use kernel_app::shared_counters::SharedCounters;
 use kernel_app::virtio::Nic;
 use kernel_app::virtio::mac::{Identity, locally_administered};
 use platform::{boot_id, fail, say};
-use wire::{Mac, Ready};
+use wire::{ECHO_PORT, Mac, Ready};
+
+/// The services of this image.
+type ImageServices = Services<Timestamp<Echo>, AtPort<ECHO_PORT, Echo>>;
 
 /// The counters where the machine monitor reads them.
 static COUNTERS: SharedCounters = SharedCounters::new();
@@ -46,8 +51,22 @@ extern "C" fn main(argc: i32, argv: *const *const u8, _env: *const *const u8) {
     let found = unsafe { Nic::find(arguments, args.nic, own_mac(&args)) };
     let (nic, position) = found.unwrap_or_else(|error| fail(error));
     let device_ns = clock.now_ns();
-    let mut storage = Storage::new();
-    let mut server = Server::new(nic, clock, &args, boot_id(), &mut storage, &COUNTERS);
+    let boot_id = boot_id();
+    let services = ImageServices {
+        port: args.port,
+        main: Timestamp::new(boot_id).with_status(&COUNTERS),
+        fixed: AtPort::new(Echo),
+    };
+    let mut storage = Storage::<2>::new();
+    let mut server = Server::new(
+        nic,
+        clock,
+        services,
+        &args,
+        boot_id,
+        &mut storage,
+        &COUNTERS,
+    );
     server
         .poll_until_ready()
         .unwrap_or_else(|error| fail(error));
@@ -62,7 +81,7 @@ extern "C" fn main(argc: i32, argv: *const *const u8, _env: *const *const u8) {
 }
 
 /// The arguments with those that a DHCP server has given, which the service then heeds.
-fn with_dhcp(server: &mut Server<'_, Nic, CounterClock>, args: Args) -> Args {
+fn with_dhcp(server: &mut Server<'_, Nic, CounterClock, ImageServices>, args: Args) -> Args {
     let by_dhcp = server.arguments().unwrap_or_else(|error| fail(error));
     if by_dhcp.is_empty() {
         server.configure(&args);
@@ -92,7 +111,11 @@ const POLLS: u32 = 4096;
 /// Polls for ever. Not inlined, so that the linker can put it beside what it calls.
 #[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot.serve"))]
 #[inline(never)]
-fn serve(server: &mut Server<'_, Nic, CounterClock>, clock: CounterClock, mut idle: Idle) -> ! {
+fn serve(
+    server: &mut Server<'_, Nic, CounterClock, ImageServices>,
+    clock: CounterClock,
+    mut idle: Idle,
+) -> ! {
     let mut button = ButtonTimer::default();
     // Without a button there is nothing to look for, and all polls take the same time.
     let polls = if has_power_button() { POLLS } else { u32::MAX };

@@ -6,17 +6,24 @@
 //!
 //! Generic over device and clock, so that the whole of it is tested on the host. No unsafe code.
 
-use wire::{Configuration, Counters, MAX_PAYLOAD, Ready, Verdict};
+use core::marker::PhantomData;
+
+use wire::{Configuration, Counter, Counters, MAX_PAYLOAD, Ready};
 
 use crate::args::{Args, Path};
 use crate::clock::{Clock, NEVER_NS};
 use crate::frame_device::{Action, DeviceFault, Disposition, FrameDevice};
+use crate::handler::{Handler, IpFields, Request};
 use crate::net::addresses::Addresses;
 use crate::net::reflector::{self, PredictedHeader, Reflection};
 use crate::net::sockets::Storage;
 use crate::net::stack::{Heard, Stack};
-use crate::services::{Outcome, Services};
+use crate::services::{Exchange, FixedPorts, Services};
 use crate::shared_counters::SharedCounters;
+
+mod copied;
+
+use copied::CopiedDatagram;
 
 /// Longest wait for the first DHCP lease, in seconds.
 pub const LEASE_TIMEOUT_S: u64 = 10;
@@ -42,11 +49,12 @@ pub enum ServerError {
 }
 
 /// A server on one network device.
-pub struct Server<'s, D, C> {
+pub struct Server<'s, D, C, S> {
     device: D,
     clock: C,
     stack: Stack<'s>,
-    services: Services,
+    services: S,
+    boot_id: u32,
     /// What most frames look like, once there is an address.
     predicted: Option<PredictedHeader>,
     path: Path,
@@ -59,15 +67,22 @@ pub struct Server<'s, D, C> {
     due_ns: u64,
 }
 
-impl<'s, D: FrameDevice, C: Clock> Server<'s, D, C> {
-    /// A service on `device`, configured by `args`. Replies carry `boot_id`, and what is counted
-    /// can be read from `shared_counters`.
-    pub fn new(
+impl<'s, D, C, M, F> Server<'s, D, C, Services<M, F>>
+where
+    D: FrameDevice,
+    C: Clock,
+    M: Handler,
+    F: FixedPorts,
+{
+    /// Creates a server of `services` on `device`, configured by `args`. `storage` has room for the
+    /// sockets of as many services as there are; events are counted in `shared_counters`.
+    pub fn new<const N: usize>(
         mut device: D,
         clock: C,
+        services: Services<M, F>,
         args: &Args,
         boot_id: u32,
-        storage: &'s mut Storage<'s>,
+        storage: &'s mut Storage<'s, N>,
         shared_counters: &'static SharedCounters,
     ) -> Self {
         let now_ns = clock.now_ns();
@@ -82,17 +97,13 @@ impl<'s, D: FrameDevice, C: Clock> Server<'s, D, C> {
             None => now_ns + LEASE_TIMEOUT_S * 1_000_000_000,
         };
         let due_ns = lease_by_ns.min(stack.due_ns());
-        let services = Services {
-            port: args.port,
-            boot_id,
-            shared_counters,
-        };
         let mut server = Self {
             device,
             clock,
             predicted: None,
             stack,
             services,
+            boot_id,
             path: args.path,
             counters: Counters::ZERO,
             shared_counters,
@@ -112,7 +123,7 @@ impl<'s, D: FrameDevice, C: Clock> Server<'s, D, C> {
         self.configuration = args.configuration;
         self.predicted = PredictedHeader::new(&self.services, self.stack.addresses());
         if self.path == Path::Stack && self.lease_by_ns == NEVER_NS {
-            self.stack.open_services(self.services.port);
+            self.stack.open_services(self.services.ports());
         }
     }
 
@@ -182,7 +193,9 @@ impl<'s, D: FrameDevice, C: Clock> Server<'s, D, C> {
             let mut received_ns = 0;
             let mut is_plain = false;
             let mut heard = Heard::Left;
+            let mut ip = None;
             let offered = self.device.offer(|frame| {
+                ip = reflector::ip_fields(frame);
                 received_ns = self.clock.stamp_ns();
                 is_plain = reflector::is_plain(frame, self.stack.addresses().mac);
                 heard = self.stack.hear(frame, received_ns);
@@ -192,36 +205,43 @@ impl<'s, D: FrameDevice, C: Clock> Server<'s, D, C> {
                 break;
             }
             self.stack.receive(&mut self.device, received_ns);
-            self.answer_datagrams(received_ns, is_plain);
+            self.answer_datagrams(received_ns, ip.filter(|_| is_plain));
             self.run_stack()?;
         }
         Ok(false)
     }
 
-    /// Answers what the stack made of one frame. `is_plain` is what a socket does not tell about a
-    /// datagram: how it came.
-    fn answer_datagrams(&mut self, received_ns: u64, is_plain: bool) {
+    /// Answers the datagrams that the stack made of one frame. `ip` are the fields of its IP header that
+    /// no socket reports, if it was plain ([`reflector::is_plain`]); else nothing is answered.
+    fn answer_datagrams(&mut self, received_ns: u64, ip: Option<IpFields>) {
         let mut payload = [0; MAX_PAYLOAD];
-        while let Some(question) = self.stack.take_datagram(&mut payload) {
+        while let Some(datagram) = self.stack.take_datagram(&mut payload) {
             self.counters.datagrams_received += 1;
-            let own = self.stack.addresses();
-            let (service, source) = (question.service, question.source);
-            if !is_plain
-                || !self
-                    .services
-                    .may_answer(service, own, source, question.destination)
-            {
-                self.counters.dropped_source += 1;
-                continue;
-            }
-            let payload = &mut payload[..question.len];
-            let now_ns = || self.clock.stamp_ns();
-            let outcome = self.services.answer(service, payload, received_ns, now_ns);
-            if outcome.is_answer() && !self.stack.send_back(&question, payload) {
-                self.counters.dropped_transmit += 1;
+            let copied = CopiedDatagram {
+                payload: &mut payload[..datagram.len],
+                exchange: Exchange {
+                    own: self.stack.addresses(),
+                    main_port: self.services.port,
+                    source: datagram.source,
+                    destination: datagram.destination,
+                },
+                request: Request {
+                    port: datagram.port,
+                    source: datagram.source,
+                    received_ns,
+                    ip,
+                },
+                clock: &self.clock,
+                fixed: PhantomData::<F>,
+            };
+            let (len, counter) = self.services.visit(datagram.port, copied);
+            let is_sent = len.is_none_or(|len| self.stack.send_back(&datagram, &payload[..len]));
+            let counter = if is_sent {
+                counter
             } else {
-                outcome.count(&mut self.counters);
-            }
+                Counter::DroppedTransmit
+            };
+            self.counters.add(counter);
         }
     }
 
@@ -249,7 +269,7 @@ impl<'s, D: FrameDevice, C: Clock> Server<'s, D, C> {
             port: self.services.port,
             mac: Some(addresses.mac),
             boot_us,
-            boot_id: self.services.boot_id,
+            boot_id: self.boot_id,
             counters: Some(self.shared_counters.address()),
             nic: None,
             configuration,
@@ -276,16 +296,11 @@ impl<'s, D: FrameDevice, C: Clock> Server<'s, D, C> {
         let mut reflection = Reflection::Drop;
         let mut heard = Heard::Left;
         let offered = device.offer(|frame| {
-            let now_ns = || clock.stamp_ns();
-            if let Some(len) = predicted
-                .as_ref()
-                .and_then(|predicted| predicted.answer(frame, now_ns))
-            {
-                let outcome = Outcome::Handled(Verdict::Reply);
-                reflection = Reflection::Reply { outcome, len };
-                return Action::Tx(len);
-            }
-            reflection = reflector::reflect(services, frame, stack.addresses(), now_ns);
+            let predicted = predicted.as_ref();
+            reflection = match predicted.and_then(|header| header.answer(services, frame, clock)) {
+                Some(reflection) => reflection,
+                None => reflector::reflect(services, frame, stack.addresses(), clock),
+            };
             match reflection {
                 Reflection::Pass => {
                     heard = stack.hear(frame, clock.now_ns());
@@ -300,10 +315,10 @@ impl<'s, D: FrameDevice, C: Clock> Server<'s, D, C> {
             Reflection::Pass if heard == Heard::Taken => return Disposition::Passed,
             Reflection::Pass | Reflection::Drop => return offered,
             Reflection::Reject => counters.dropped_source += 1,
-            Reflection::NoReply(outcome) => outcome.count(counters),
-            Reflection::Reply { outcome, .. } => match offered {
+            Reflection::NoReply(counter) => counters.add(counter),
+            Reflection::Reply { counter, .. } => match offered {
                 Disposition::TxFull => counters.dropped_transmit += 1,
-                _ => outcome.count(counters),
+                _ => counters.add(counter),
             },
         }
         counters.datagrams_received += 1;

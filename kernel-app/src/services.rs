@@ -1,218 +1,257 @@
-//! The services on UDP: timestamps (`wire`) and echo (RFC 862), whom they answer, and what.
+//! The services of an image: which [`Handler`] answers at which port, and whom it may answer.
 //!
-//! The one place for both ways a datagram can come, through the [reflector](crate::net::reflector) or
-//! through the [stack](crate::net::stack). Knows datagrams, not packets. No unsafe code.
+//! One service is at the port that the boot argument `port=` names; others are at fixed ports. All are
+//! known when the image is compiled, so finding a service is a comparison or two and calling it no
+//! indirect call. The one place for both ways a datagram can come, the
+//! [reflector](crate::net::reflector) and the [sockets](crate::net::sockets).
+//!
+//! Knows datagrams, not packets. No unsafe code.
 
 use core::net::{IpAddr, SocketAddr};
 
-pub use wire::ECHO_PORT;
 use wire::peer::is_answerable;
-use wire::status::{self, Status};
-use wire::{Counters, HEADER_LEN, Verdict};
 
-use crate::shared_counters::SharedCounters;
-
+use crate::handler::{Clients, Handler};
 use crate::net::addresses::Addresses;
 
 /// The first port that is not a well-known one (RFC 6335 §6).
 const FIRST_USER_PORT: u16 = 1024;
 
-/// A service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Service {
-    /// [`wire::handle`]
-    Timestamp,
-    /// Every payload comes back as it is.
-    Echo,
-}
-
-impl Service {
-    /// How many bytes of a payload, from its beginning, an answer may change.
-    #[inline(always)]
-    #[must_use]
-    pub const fn changes(self) -> usize {
-        match self {
-            Self::Timestamp => HEADER_LEN,
-            Self::Echo => 0,
-        }
-    }
-}
-
-/// What a service made of a payload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// [`Service::Echo`] answers.
-    Echoed,
-    /// What [`Service::Timestamp`] says.
-    Handled(Verdict),
-}
-
-impl Outcome {
-    /// Whether the payload now is an answer, to be sent.
-    #[inline(always)]
-    #[must_use]
-    pub const fn is_answer(self) -> bool {
-        matches!(
-            self,
-            Self::Echoed | Self::Handled(Verdict::Reply | Verdict::Unsupported | Verdict::Status)
-        )
-    }
-
-    /// Counts it.
-    #[inline(always)]
-    pub const fn count(self, counters: &mut Counters) {
-        match self {
-            Self::Echoed => counters.echoed += 1,
-            Self::Handled(verdict) => counters.count(verdict),
-        }
-    }
-}
-
-/// The services of one boot.
+/// The services of an image.
 #[derive(Clone, Copy, Debug)]
-pub struct Services {
-    /// UDP port of [`Service::Timestamp`].
+pub struct Services<M, F = ()> {
+    /// UDP port of the main service.
     pub port: u16,
-    /// The `boot_id` that replies carry.
-    pub boot_id: u32,
-    /// What a status reply counts: as of the last poll that did something.
-    pub shared_counters: &'static SharedCounters,
+    /// The main service.
+    pub main: M,
+    /// Services at fixed ports: [`AtPort`]s, or none.
+    pub fixed: F,
 }
 
-/// The version of the image, as a status reply has it.
-const VERSION: [u8; status::VERSION_LEN] = status::version(env!("CARGO_PKG_VERSION"));
+/// A service at a fixed port, and further ones.
+#[derive(Clone, Copy, Debug)]
+pub struct AtPort<const PORT: u16, H, F = ()> {
+    /// The service.
+    pub handler: H,
+    /// Services at other ports.
+    pub next: F,
+}
 
-impl Services {
-    /// The service at a port.
-    #[inline(always)]
+impl<const PORT: u16, H> AtPort<PORT, H> {
+    /// Puts `handler` at the port, and nothing at others.
     #[must_use]
-    pub const fn at(&self, port: u16) -> Option<Service> {
-        if port == self.port {
-            Some(Service::Timestamp)
-        } else if port == ECHO_PORT {
-            Some(Service::Echo)
+    pub const fn new(handler: H) -> Self {
+        Self { handler, next: () }
+    }
+}
+
+/// A visit to the service at a port, whatever its type.
+///
+/// The main service has a method of its own, so that what is called most can be compiled in place and
+/// the rest kept out of its way.
+pub trait Visitor: Sized {
+    /// Result of the visit.
+    type Output;
+
+    /// Visits the main service.
+    fn main(self, handler: &mut impl Handler) -> Self::Output;
+
+    /// Visits a service at a fixed port.
+    fn fixed(self, handler: &mut impl Handler) -> Self::Output;
+
+    /// Finds no service at `port`.
+    fn none(self, port: u16) -> Self::Output;
+}
+
+/// Services at fixed ports.
+pub trait FixedPorts {
+    /// Returns the port of service number `index`, counted from 0.
+    fn port(index: usize) -> Option<u16>;
+
+    /// Returns whether one of them is at `port`.
+    fn has(port: u16) -> bool;
+
+    /// Visits the service at `port`.
+    fn visit<V: Visitor>(&mut self, port: u16, visitor: V) -> V::Output;
+}
+
+impl FixedPorts for () {
+    fn port(_index: usize) -> Option<u16> {
+        None
+    }
+
+    #[inline(always)]
+    fn has(_port: u16) -> bool {
+        false
+    }
+
+    #[inline(always)]
+    fn visit<V: Visitor>(&mut self, port: u16, visitor: V) -> V::Output {
+        visitor.none(port)
+    }
+}
+
+impl<const PORT: u16, H: Handler, F: FixedPorts> FixedPorts for AtPort<PORT, H, F> {
+    fn port(index: usize) -> Option<u16> {
+        match index.checked_sub(1) {
+            None => Some(PORT),
+            Some(next) => F::port(next),
+        }
+    }
+
+    #[inline(always)]
+    fn has(port: u16) -> bool {
+        port == PORT || F::has(port)
+    }
+
+    #[inline(always)]
+    fn visit<V: Visitor>(&mut self, port: u16, visitor: V) -> V::Output {
+        if port == PORT {
+            visitor.fixed(&mut self.handler)
         } else {
-            None
+            self.next.visit(port, visitor)
+        }
+    }
+}
+
+impl<M: Handler, F: FixedPorts> Services<M, F> {
+    /// Visits the service at `port`.
+    #[inline(always)]
+    pub fn visit<V: Visitor>(&mut self, port: u16, visitor: V) -> V::Output {
+        if port == self.port {
+            visitor.main(&mut self.main)
+        } else {
+            self.fixed.visit(port, visitor)
         }
     }
 
-    /// Whether `service` may answer a datagram that came from `source` to `destination`.
+    /// Returns all ports, the main service's first.
+    pub fn ports(&self) -> impl Iterator<Item = u16> + use<M, F> {
+        core::iter::once(self.port).chain((0..).map_while(F::port))
+    }
+}
+
+/// The ends of a datagram, and whose it would be to answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange<'a> {
+    /// Our addresses.
+    pub own: &'a Addresses,
+    /// The main service's port.
+    pub main_port: u16,
+    /// Where the datagram came from.
+    pub source: SocketAddr,
+    /// Where it went to.
+    pub destination: IpAddr,
+}
+
+impl Exchange<'_> {
+    /// Returns whether `H`, one service beside `F`, may answer.
     #[inline(always)]
     #[must_use]
-    pub fn may_answer(
-        &self,
-        service: Service,
-        own: &Addresses,
-        source: SocketAddr,
-        destination: IpAddr,
-    ) -> bool {
-        let broadcast = own.broadcast().map(IpAddr::V4);
-        own.has(destination)
-            && !own.has(source.ip())
-            && is_answerable(source, destination, broadcast)
-            && (service == Service::Timestamp || self.is_client_port(source.port()))
-    }
-
-    /// Whether the echo service may send to `port`. What answers on the other side answers our
-    /// answer too if it is an echo service as well, and then for ever: one forged datagram would
-    /// set two of them on each other. Services that answer anything have well-known ports; and
-    /// ours, where they may be those of another machine that runs this image. The timestamp service
-    /// needs no such rule, since it answers requests alone, and what it sends is none.
-    #[inline(always)]
-    const fn is_client_port(&self, port: u16) -> bool {
-        port >= FIRST_USER_PORT && port != self.port
-    }
-
-    /// Answers `payload` in place. `now_ns` is read for the transmit time, last of all.
-    #[inline(always)]
-    pub fn answer(
-        &self,
-        service: Service,
-        payload: &mut [u8],
-        received_ns: u64,
-        now_ns: impl Fn() -> u64,
-    ) -> Outcome {
-        match service {
-            Service::Timestamp => {
-                let verdict = wire::handle(payload, self.boot_id, received_ns, &now_ns);
-                if verdict == Verdict::Status {
-                    self.answer_status(payload, received_ns, now_ns());
-                }
-                Outcome::Handled(verdict)
+    pub fn may_be_answered_by<H: Handler, F: FixedPorts>(&self) -> bool {
+        let broadcast = self.own.broadcast().map(IpAddr::V4);
+        self.own.has(self.destination)
+            && !self.own.has(self.source.ip())
+            && is_answerable(self.source, self.destination, broadcast)
+            && match H::CLIENTS {
+                Clients::AnyPort => true,
+                Clients::UserPorts => is_user_port::<F>(self.source.port(), self.main_port),
             }
-            Service::Echo => Outcome::Echoed,
-        }
     }
+}
 
-    /// Says how the service is. Its clock began at its boot.
-    #[cold]
-    #[inline(never)]
-    fn answer_status(&self, payload: &mut [u8], received_ns: u64, transmit_ns: u64) {
-        let status = Status {
-            uptime_ns: received_ns,
-            version: VERSION,
-            counters: self.shared_counters.read(),
-        };
-        status::answer(payload, &status, self.boot_id, received_ns, || transmit_ns);
-    }
+/// Returns whether a client's `port` is neither well-known nor one of ours, which may be those of another
+/// machine that runs this image.
+#[inline(always)]
+#[must_use]
+pub fn is_user_port<F: FixedPorts>(port: u16, main_port: u16) -> bool {
+    port >= FIRST_USER_PORT && port != main_port && !F::has(port)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::handler::{Echo, Timestamp};
 
-    static COUNTERS: SharedCounters = SharedCounters::new();
-    static SERVICES: Services = Services {
-        port: 9000,
-        boot_id: 1,
-        shared_counters: &COUNTERS,
-    };
+    type Fixed = AtPort<7, Echo, AtPort<5000, Echo>>;
 
-    fn may_answer(service: Service, source: &str) -> bool {
-        let own = Addresses {
-            ipv4: Some(([10, 0, 2, 15].into(), 24)),
-            ..Addresses::new([2, 0, 0, 0, 0, 1], None)
-        };
-        let destination = IpAddr::from([10, 0, 2, 15]);
-        SERVICES.may_answer(service, &own, source.parse().unwrap(), destination)
+    fn services() -> Services<Timestamp<Echo>, Fixed> {
+        Services {
+            port: 9000,
+            main: Timestamp::new(1),
+            fixed: AtPort {
+                handler: Echo,
+                next: AtPort::new(Echo),
+            },
+        }
+    }
+
+    /// Says which method was called.
+    struct Which;
+
+    impl Visitor for Which {
+        type Output = &'static str;
+
+        fn main(self, _: &mut impl Handler) -> &'static str {
+            "main"
+        }
+
+        fn fixed(self, _: &mut impl Handler) -> &'static str {
+            "fixed"
+        }
+
+        fn none(self, _: u16) -> &'static str {
+            "none"
+        }
     }
 
     #[test]
     fn each_port_has_its_service() {
-        assert_eq!(SERVICES.at(9000), Some(Service::Timestamp));
-        assert_eq!(SERVICES.at(7), Some(Service::Echo));
-        assert_eq!(SERVICES.at(0), None);
-        assert_eq!(SERVICES.at(9001), None);
+        let mut services = services();
+        let expected = [(9000, "main"), (7, "fixed"), (5000, "fixed"), (0, "none")];
+        for (port, which) in expected {
+            assert_eq!(services.visit(port, Which), which, "{port}");
+        }
+        assert!(services.ports().eq([9000, 7, 5000]));
+        services.port = 9001;
+        assert_eq!(services.visit(9000, Which), "none");
+        assert_eq!(services.visit(9001, Which), "main");
+    }
+
+    fn may_answer<H: Handler>(source: &str) -> bool {
+        let own = Addresses {
+            ipv4: Some(([10, 0, 2, 15].into(), 24)),
+            ..Addresses::new([2, 0, 0, 0, 0, 1], None)
+        };
+        let exchange = Exchange {
+            own: &own,
+            main_port: 9000,
+            source: source.parse().unwrap(),
+            destination: IpAddr::from([10, 0, 2, 15]),
+        };
+        exchange.may_be_answered_by::<H, Fixed>()
     }
 
     #[test]
     fn echo_answers_clients_and_not_services() {
         for port in [1024, 8999, 9001, 40000, 65535] {
-            assert!(may_answer(Service::Echo, &std::format!("10.0.2.2:{port}")));
+            assert!(may_answer::<Echo>(&std::format!("10.0.2.2:{port}")));
         }
-        for port in [0, 1, 7, 53, 123, 1023, 9000] {
-            assert!(!may_answer(Service::Echo, &std::format!("10.0.2.2:{port}")));
+        for port in [0, 1, 7, 53, 123, 1023, 5000, 9000] {
+            assert!(!may_answer::<Echo>(&std::format!("10.0.2.2:{port}")));
         }
-        assert!(may_answer(Service::Timestamp, "10.0.2.2:7"));
-        assert!(may_answer(Service::Timestamp, "10.0.2.2:9000"));
-    }
-
-    #[test]
-    fn neither_answers_itself_nor_groups() {
-        for service in [Service::Timestamp, Service::Echo] {
-            for source in ["10.0.2.15", "10.0.2.255", "224.0.0.1", "127.0.0.1"] {
-                assert!(!may_answer(service, &std::format!("{source}:40000")));
-            }
+        for port in [7, 5000, 9000] {
+            let source = std::format!("10.0.2.2:{port}");
+            assert!(may_answer::<Timestamp<Echo>>(&source));
         }
     }
 
     #[test]
-    fn echo_leaves_any_payload_as_it_is() {
-        for mut payload in [&b""[..], b"x", b"FTHM\x01\0"].map(<[u8]>::to_vec) {
-            let before = payload.clone();
-            let outcome = SERVICES.answer(Service::Echo, &mut payload, 1, || panic!("clock"));
-            assert_eq!((outcome, payload), (Outcome::Echoed, before));
-            assert!(outcome.is_answer());
+    fn none_answers_itself_nor_groups() {
+        for source in ["10.0.2.15", "10.0.2.255", "224.0.0.1", "127.0.0.1"] {
+            let source = std::format!("{source}:40000");
+            assert!(!may_answer::<Echo>(&source));
+            assert!(!may_answer::<Timestamp<Echo>>(&source));
         }
     }
 }

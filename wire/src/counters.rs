@@ -5,13 +5,23 @@
 //! through the machine monitor, so that looking costs the guest nothing.
 
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+    ($($(#[$doc:meta])* $name:ident $variant:ident),* $(,)?) => {
         /// Events since boot. See the [module documentation](self) for the layout.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         #[repr(C)]
         pub struct Counters { $($(#[$doc])* pub $name: u64),* }
 
+        /// Names one of the [`Counters`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Counter { $($(#[$doc])* $variant),* }
+
         impl Counters {
+            /// Adds one to a counter.
+            #[inline(always)]
+            pub const fn add(&mut self, counter: Counter) {
+                match counter { $(Counter::$variant => self.$name += 1),* }
+            }
+
             /// The names of the counters, in the order in which they stand in memory.
             pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),*];
 
@@ -35,51 +45,42 @@ macro_rules! counters {
 
 counters! {
     /// Frames taken from the receive ring.
-    frames_received,
+    frames_received FramesReceived,
     /// Frames posted on the transmit ring.
-    frames_sent,
+    frames_sent FramesSent,
     /// Datagrams for one of the services' ports, good or bad.
-    datagrams_received,
+    datagrams_received DatagramsReceived,
     /// Requests answered with a reply.
-    replied,
+    replied Replied,
     /// Datagrams of another version, answered with "unsupported".
-    unsupported,
+    unsupported Unsupported,
     /// Datagrams dropped for their magic.
-    dropped_magic,
+    dropped_magic DroppedMagic,
     /// Datagrams with our magic dropped for their length.
-    dropped_short,
+    dropped_short DroppedShort,
     /// Replies and unknown kinds dropped.
-    dropped_not_a_request,
+    dropped_not_a_request DroppedNotARequest,
     /// Datagrams dropped for where they came from ([`crate::peer`]).
-    dropped_source,
+    dropped_source DroppedSource,
     /// Answers that found the transmit path full.
-    dropped_transmit,
+    dropped_transmit DroppedTransmit,
     /// Completions from the network device that made no sense and were refused.
-    device_faults,
+    device_faults DeviceFaults,
     /// Doorbells rung at the network device: transmit and receive queue together.
-    doorbells,
+    doorbells Doorbells,
     /// Datagrams for the echo port sent back.
-    echoed,
+    echoed Echoed,
     /// Status requests answered ([`crate::status`]).
-    status_replies,
+    status_replies StatusReplies,
 }
 
 impl Counters {
     /// How many counters there are.
     pub const LEN: usize = Self::NAMES.len();
 
-    /// Counts what became of one datagram.
+    /// Counts the verdict on one datagram.
     pub const fn count(&mut self, verdict: crate::Verdict) {
-        use crate::{DropReason, Verdict};
-        let counter = match verdict {
-            Verdict::Reply => &mut self.replied,
-            Verdict::Unsupported => &mut self.unsupported,
-            Verdict::Status => &mut self.status_replies,
-            Verdict::Drop(DropReason::Magic) => &mut self.dropped_magic,
-            Verdict::Drop(DropReason::TooShort) => &mut self.dropped_short,
-            Verdict::Drop(DropReason::NotARequest) => &mut self.dropped_not_a_request,
-        };
-        *counter += 1;
+        self.add(verdict.counter());
     }
 }
 
@@ -97,6 +98,15 @@ mod tests {
         let at = Counters::NAMES.iter().position(|&name| name == "replied");
         assert_eq!(counters.to_array()[at.unwrap()], 3);
         assert_eq!(Counters::from_array(counters.to_array()), counters);
+    }
+
+    #[test]
+    fn a_counter_adds_to_the_field_of_its_name() {
+        let mut counters = Counters::ZERO;
+        counters.add(Counter::FramesReceived);
+        counters.add(Counter::StatusReplies);
+        counters.add(Counter::StatusReplies);
+        assert_eq!((counters.frames_received, counters.status_replies), (1, 2));
     }
 
     #[test]

@@ -1,13 +1,16 @@
-//! The request handler: what the service does with one datagram.
+//! The request handler: answers one datagram of the timestamp protocol.
 //!
-//! It works in place, so the answer is exactly as long as the question: there is no amplification
-//! to abuse, and a receive buffer can become the transmit buffer. It checks the datagram, not its
-//! sender: ask [`crate::peer::is_answerable`] first.
+//! Works in place, so a reply is exactly as long as its request: there is no amplification to abuse,
+//! and a receive buffer can become the transmit buffer. Checks the datagram, not its sender: call
+//! [`crate::peer::is_answerable`] first.
+//!
+//! A service that is measured with this protocol stands between [`split_request`] and [`make_reply`].
 
+use crate::counters::Counter;
 use crate::header::{HEADER_LEN, Header, HeaderError, Kind, MAGIC, VERSION, field};
 use crate::status::STATUS_LEN;
 
-/// What to do with a datagram after [`handle`].
+/// Verdict of [`handle`] on a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Verdict {
@@ -21,7 +24,22 @@ pub enum Verdict {
     Drop(DropReason),
 }
 
-/// Why a datagram is not answered.
+impl Verdict {
+    /// Returns the counter of datagrams with this verdict.
+    #[must_use]
+    pub const fn counter(self) -> Counter {
+        match self {
+            Self::Reply => Counter::Replied,
+            Self::Unsupported => Counter::Unsupported,
+            Self::Status => Counter::StatusReplies,
+            Self::Drop(DropReason::Magic) => Counter::DroppedMagic,
+            Self::Drop(DropReason::TooShort) => Counter::DroppedShort,
+            Self::Drop(DropReason::NotARequest) => Counter::DroppedNotARequest,
+        }
+    }
+}
+
+/// Reasons why a datagram is not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DropReason {
     /// It does not start with the magic: it was meant for something else.
@@ -45,29 +63,47 @@ pub fn handle(
     received_ns: u64,
     transmit_ns: impl FnOnce() -> u64,
 ) -> Verdict {
-    if let Some(header) = datagram.first_chunk_mut::<HEADER_LEN>()
-        && header[..REQUEST.len()] == REQUEST
-    {
-        // A reply is its request with four fields filled in: taking the header apart and putting it
-        // together again would cost as much as all else that is done to a frame.
-        header[field::KIND] = Kind::Reply.as_byte();
-        header[field::BOOT_ID].copy_from_slice(&boot_id.to_le_bytes());
-        header[field::T2].copy_from_slice(&received_ns.to_le_bytes());
-        header[field::T3].copy_from_slice(&transmit_ns().to_le_bytes());
+    if let Some((header, _)) = split_request(datagram) {
+        make_reply(header, boot_id, received_ns, transmit_ns);
         return Verdict::Reply;
     }
     refuse(datagram)
 }
 
-/// How a request of our version starts: magic, version, kind.
+/// Splits a request of this version into its header and what follows; `None` if `datagram` is no such
+/// request, and [`refuse`] has the verdict.
+#[inline(always)]
+pub fn split_request(datagram: &mut [u8]) -> Option<(&mut [u8; HEADER_LEN], &mut [u8])> {
+    let (header, rest) = datagram.split_first_chunk_mut::<HEADER_LEN>()?;
+    (header[..REQUEST.len()] == REQUEST).then_some((header, rest))
+}
+
+/// Makes a request's header its reply's. `transmit_ns` is read last of all.
+///
+/// A reply is its request with four fields filled in: decoding the header and encoding it again would
+/// cost as much as everything else that is done to a frame.
+#[inline(always)]
+pub fn make_reply(
+    header: &mut [u8; HEADER_LEN],
+    boot_id: u32,
+    received_ns: u64,
+    transmit_ns: impl FnOnce() -> u64,
+) {
+    header[field::KIND] = Kind::Reply.as_byte();
+    header[field::BOOT_ID].copy_from_slice(&boot_id.to_le_bytes());
+    header[field::T2].copy_from_slice(&received_ns.to_le_bytes());
+    header[field::T3].copy_from_slice(&transmit_ns().to_le_bytes());
+}
+
+/// First bytes of a request of this version: magic, version, kind.
 const REQUEST: [u8; 6] = {
     let [a, b, c, d] = MAGIC;
     [a, b, c, d, VERSION, Kind::Request.as_byte()]
 };
 
-/// Says what is wrong with a datagram that is no request of our version.
+/// Answers a datagram that is no request of this version, as [`handle`] does.
 #[cold]
-fn refuse(datagram: &mut [u8]) -> Verdict {
+pub fn refuse(datagram: &mut [u8]) -> Verdict {
     match Header::decode(datagram) {
         Ok(header) if header.kind == Kind::StatusRequest => {
             if datagram.len() < STATUS_LEN {

@@ -30,7 +30,7 @@ pub mod ready;
 pub mod status;
 
 pub use configuration::{Channel, Configuration};
-pub use counters::Counters;
+pub use counters::{Counter, Counters};
 pub use handler::{DropReason, Verdict, handle};
 pub use header::{HEADER_LEN, Header, Kind, MAGIC, VERSION};
 pub use mac::Mac;

@@ -21,17 +21,21 @@ mod datagram;
 mod header_prediction;
 mod reply;
 
-use wire::Verdict;
-use wire::checksum::Sum;
+use core::marker::PhantomData;
 
+use wire::Counter;
+
+use crate::clock::Clock;
+use crate::handler::{Handler, Request, Verdict};
 use crate::net::addresses::Addresses;
-use crate::services::{Outcome, Services};
+use crate::services::{Exchange, FixedPorts, Services};
+pub use datagram::ip_fields;
 use datagram::{
-    Datagram, DatagramHandler, IP, IPV4_PLAIN, IPV6_HEADER, IPV6_NEXT_HEADER, UDP, UDP_HEADER,
-    locate_ipv4, locate_ipv6,
+    Datagram, DatagramVisitor, IP, IPV4_PLAIN, IPV6_HEADER, IPV6_NEXT_HEADER, UDP, UDP_HEADER,
+    changing, locate_ipv4, locate_ipv6,
 };
 pub use header_prediction::PredictedHeader;
-use reply::make_reply;
+use reply::{make_changed_reply, make_reply};
 
 /// What follows an Ethernet header (IANA).
 const IPV4: u16 = 0x0800;
@@ -50,11 +54,11 @@ pub enum Reflection {
     /// A datagram for one of our ports from or to an address that must not be answered.
     Reject,
     /// A datagram for one of our ports that its service does not answer.
-    NoReply(Outcome),
+    NoReply(Counter),
     /// The first `len` bytes of the frame now are the reply.
     Reply {
-        /// What it was counted as.
-        outcome: Outcome,
+        /// The counter that counts it.
+        counter: Counter,
         /// Length of the reply's frame, in bytes.
         len: usize,
     },
@@ -62,17 +66,16 @@ pub enum Reflection {
 
 /// Answers `frame` in place if that is for `services` at the addresses `own` to do.
 ///
-/// `now_ns` is read on entry for the receive time, and again for the transmit time when the reply
-/// is otherwise ready but for its checksum, which covers that time.
+/// `clock` is read on entry for the receive time; a handler may read it again.
 #[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot.reflect"))]
 #[inline(never)]
-pub fn reflect(
-    services: &Services,
+pub fn reflect<M: Handler, F: FixedPorts>(
+    services: &mut Services<M, F>,
     frame: &mut [u8],
     own: &Addresses,
-    now_ns: impl Fn() -> u64,
+    clock: &impl Clock,
 ) -> Reflection {
-    let received_ns = now_ns();
+    let received_ns = clock.stamp_ns();
     let Some(ethernet) = frame.first_chunk::<IP>() else {
         return Reflection::Drop;
     };
@@ -82,11 +85,12 @@ pub fn reflect(
         return Reflection::Drop;
     }
     let answer = Answer {
-        services,
         own,
+        main_port: services.port,
         is_between_hosts: is_to_us && s0 & GROUP == 0,
         received_ns,
-        now_ns,
+        clock,
+        fixed: PhantomData::<F>,
     };
     // Each family on a way of its own to the end, so that nothing has to remember which it is.
     match u16::from_be_bytes([*t0, *t1]) {
@@ -117,21 +121,26 @@ pub fn is_plain(frame: &[u8], own_mac: [u8; 6]) -> bool {
         }
 }
 
-/// Answers a datagram, if that may be and there is an answer.
-struct Answer<'a, F> {
-    services: &'a Services,
+/// Answers a datagram in place, if that may be and its handler has a reply.
+struct Answer<'a, C, F> {
     own: &'a Addresses,
+    main_port: u16,
     /// Whether the frame came from one host, and to us alone.
     is_between_hosts: bool,
     received_ns: u64,
-    now_ns: F,
+    clock: &'a C,
+    fixed: PhantomData<F>,
 }
 
-impl<F: Fn() -> u64> DatagramHandler for Answer<'_, F> {
+impl<C: Clock, F: FixedPorts> DatagramVisitor for Answer<'_, C, F> {
     #[inline(always)]
-    fn handle(self, frame: &mut [u8], datagram: &Datagram) -> Reflection {
+    fn visit<H: Handler>(
+        self,
+        handler: &mut H,
+        frame: &mut [u8],
+        datagram: &Datagram,
+    ) -> Reflection {
         let &Datagram {
-            service,
             source,
             destination,
             ..
@@ -143,36 +152,53 @@ impl<F: Fn() -> u64> DatagramHandler for Answer<'_, F> {
                 Reflection::Drop
             };
         }
-        if !self.is_between_hosts
-            || !self
-                .services
-                .may_answer(service, self.own, source, destination)
-        {
+        let exchange = Exchange {
+            own: self.own,
+            main_port: self.main_port,
+            source,
+            destination,
+        };
+        if !self.is_between_hosts || !exchange.may_be_answered_by::<H, F>() {
             return Reflection::Reject;
         }
+        let request = datagram.request(frame, self.received_ns);
         let len = datagram.udp + datagram.udp_len;
         let Some(payload) = frame.get_mut(datagram.udp + UDP_HEADER..len) else {
             return Reflection::Drop;
         };
-        let outcome = self
-            .services
-            .answer(service, payload, self.received_ns, self.now_ns);
-        match outcome {
-            Outcome::Handled(Verdict::Status) => make_status_reply(frame, datagram, self.own.mac),
-            _ if outcome.is_answer() => make_reply(frame, datagram, self.own.mac),
-            _ => return Reflection::NoReply(outcome),
+        let response = handler.handle(payload, &request, self.clock);
+        let counter = response.counter;
+        match response.verdict {
+            Verdict::Reply(reply_len) if reply_len < payload.len() || response.is_rewritten => {
+                let reply_len = reply_len.min(payload.len());
+                let len = make_changed_reply(frame, datagram.udp, reply_len, self.own.mac);
+                Reflection::Reply { counter, len }
+            }
+            Verdict::Reply(_) => {
+                let changed = changing::<H>(payload);
+                make_reply(frame, datagram, changed, self.own.mac);
+                Reflection::Reply { counter, len }
+            }
+            Verdict::Drop => Reflection::NoReply(counter),
+            Verdict::Pass => Reflection::Pass,
         }
-        Reflection::Reply { outcome, len }
     }
 }
 
-/// Turns round a frame the answer in which has changed more than a reply does.
-#[cold]
-#[inline(never)]
-fn make_status_reply(frame: &mut [u8], datagram: &Datagram, own_mac: [u8; 6]) {
-    let unchanged = datagram.udp + UDP_HEADER + datagram.service.changes();
-    let kept = Sum::of(&frame[unchanged..datagram.udp + datagram.udp_len]);
-    make_reply(frame, &Datagram { kept, ..*datagram }, own_mac);
+impl Datagram {
+    /// Returns the facts about the datagram in `frame` that a handler may want to know. Those that it
+    /// does not read are never computed.
+    #[inline(always)]
+    fn request(&self, frame: &[u8], received_ns: u64) -> Request {
+        let port = frame.get(self.udp + 2..self.udp + 4);
+        let port = port.and_then(|port| port.first_chunk::<2>());
+        Request {
+            port: port.map_or(0, |port| u16::from_be_bytes(*port)),
+            source: self.source,
+            received_ns,
+            ip: ip_fields(frame),
+        }
+    }
 }
 
 #[cfg(test)]

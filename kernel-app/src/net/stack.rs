@@ -28,7 +28,7 @@ use super::dhcp::{self, Client};
 use super::in_place;
 use super::packets::{self, ALL_NODES, ARP_REQUEST, BROADCAST, IP, UDP4_HEADERS};
 use super::shown::{Question, Shown};
-use super::sockets::{Received, ServiceSockets, SocketBuffers, Storage};
+use super::sockets::{self, Received, SocketBuffers, Storage};
 use crate::args::{DHCP_CLIENT_PORT, Ipv4Config};
 use crate::clock::NEVER_NS;
 
@@ -51,8 +51,8 @@ pub struct Stack<'s> {
     interface: Interface,
     sockets: SocketSet<'s>,
     dhcp: Option<Client>,
-    services: Option<ServiceSockets>,
-    buffers: Option<&'s mut [SocketBuffers; 2]>,
+    /// The memory of the services' sockets, until those are open.
+    buffers: Option<&'s mut [SocketBuffers]>,
     addresses: Addresses,
     /// The packet that is being answered.
     question: Option<Question>,
@@ -66,12 +66,12 @@ pub struct Stack<'s> {
 impl<'s> Stack<'s> {
     /// A stack on `device`, whose Ethernet address stands in `addresses`. `seed` should differ
     /// from boot to boot: transaction numbers are made of it.
-    pub fn new(
+    pub fn new<const N: usize>(
         device: &mut impl Device,
         addresses: Addresses,
         ipv4: Ipv4Config,
         seed: u64,
-        storage: &'s mut Storage<'s>,
+        storage: &'s mut Storage<'s, N>,
         now_ns: u64,
     ) -> Self {
         let (sockets, buffers) = storage.split();
@@ -79,7 +79,6 @@ impl<'s> Stack<'s> {
         config.random_seed = seed;
         let mut stack = Self {
             interface: Interface::new(config, device, instant(now_ns)),
-            services: None,
             buffers: Some(buffers),
             sockets,
             dhcp: None,
@@ -104,23 +103,22 @@ impl<'s> Stack<'s> {
         stack
     }
 
-    /// Has the services on sockets, the timestamp service at `port`.
-    pub fn open_services(&mut self, port: u16) {
+    /// Opens a socket for each service, at its port. Once: further calls do nothing.
+    pub fn open_services(&mut self, ports: impl Iterator<Item = u16>) {
         if let Some(buffers) = self.buffers.take() {
-            self.services = Some(ServiceSockets::open(&mut self.sockets, buffers, port));
+            sockets::open(&mut self.sockets, buffers, ports);
         }
     }
 
     /// Takes a datagram for one of the services, the payload into `payload`.
     pub fn take_datagram(&mut self, payload: &mut [u8; MAX_PAYLOAD]) -> Option<Received> {
-        self.services?.take(&mut self.sockets, payload)
+        sockets::take(&mut self.sockets, payload)
     }
 
-    /// Sends the answer to a datagram back to where it came from, with the next
+    /// Sends the reply to a datagram back to where it came from, with the next
     /// [`run`](Stack::run). Returns false if there was no room for it.
-    pub fn send_back(&mut self, question: &Received, answer: &[u8]) -> bool {
-        self.services
-            .is_some_and(|services| services.send_back(&mut self.sockets, question, answer))
+    pub fn send_back(&mut self, request: &Received, reply: &[u8]) -> bool {
+        sockets::send_back(&mut self.sockets, request, reply)
     }
 
     /// The addresses the stack answers as.

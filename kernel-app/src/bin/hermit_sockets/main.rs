@@ -15,6 +15,7 @@ mod udp;
 
 use kernel_app::arch::CounterClock;
 use kernel_app::clock::Clock;
+use kernel_app::handler::{Handler, Timestamp};
 use kernel_app::hermit_sockets::{Responder, Settings};
 use platform::{boot_id, fail, say};
 use udp::UdpSocket;
@@ -33,7 +34,8 @@ extern "C" fn main(argc: i32, argv: *const *const u8, env: *const *const u8) {
     log::set_max_level(settings.log);
     let clock = platform::clock(settings.tsc_khz);
     let socket = UdpSocket::bind(settings.port).unwrap_or_else(|error| fail(error));
-    let responder = Responder::new(&settings, boot_id());
+    let boot_id = boot_id();
+    let mut responder = Responder::new(&settings, Timestamp::new(boot_id));
     say(Ready {
         ip: Some((settings.address, settings.prefix)),
         ip6: None,
@@ -41,16 +43,16 @@ extern "C" fn main(argc: i32, argv: *const *const u8, env: *const *const u8) {
         // The socket calls don't tell.
         mac: None,
         boot_us: clock.now_ns() / 1000,
-        boot_id: responder.boot_id,
+        boot_id,
         counters: None,
         nic: None,
         configuration: wire::Configuration::default(),
     });
-    serve(&socket, &responder, clock)
+    serve(&socket, &mut responder, clock)
 }
 
 /// Serves for ever.
-fn serve(socket: &UdpSocket, responder: &Responder, clock: CounterClock) -> ! {
+fn serve(socket: &UdpSocket, responder: &mut Responder<impl Handler>, clock: CounterClock) -> ! {
     let mut buffer = [0; MAX_PAYLOAD];
     loop {
         // What does not fit the buffer Hermit reports as an error and drops.
@@ -58,9 +60,9 @@ fn serve(socket: &UdpSocket, responder: &Responder, clock: CounterClock) -> ! {
             continue;
         };
         let received_ns = clock.stamp_ns();
-        if responder.answer(source, datagram, received_ns, || clock.stamp_ns()) {
-            // What can't be sent is a loss, which whoever waits for it sees.
-            let _ = socket.send(datagram, source);
+        if let Some(len) = responder.answer(source, datagram, received_ns, &clock) {
+            // A reply that cannot be sent is a loss, which the client sees.
+            let _ = socket.send(&datagram[..len], source);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Takes a frame apart in one pass: from Ethernet to a UDP datagram for one of our services, every
-//! length and checksum on the way verified.
+//! Parses a frame in one pass, from Ethernet to a UDP datagram for one of our services, and verifies
+//! every length and checksum on the way.
 //!
 //! Layouts: RFC 791 §3.1, RFC 8200 §3, RFC 768.
 
@@ -9,7 +9,9 @@ use smoltcp::wire::{IpProtocol, Ipv4Packet};
 
 use super::Reflection;
 use crate::args::DHCP_CLIENT_PORT;
-use crate::services::{Service, Services};
+use crate::handler::{Handler, IpFields};
+use crate::services::{FixedPorts, Services, Visitor};
+use wire::HEADER_LEN;
 use wire::checksum::Sum;
 
 /// Where an Ethernet frame's payload starts.
@@ -36,7 +38,6 @@ const FRAGMENTED: u16 = 0x3fff;
 
 /// A UDP datagram with good checksums for one of our ports.
 pub struct Datagram {
-    pub service: Service,
     pub source: SocketAddr,
     pub destination: IpAddr,
     /// Where the UDP header starts in the frame.
@@ -52,29 +53,53 @@ pub struct Datagram {
     pub kept: Sum,
 }
 
-/// What to do with a datagram when it is found. A closure would be a function that is called.
-pub trait DatagramHandler {
-    fn handle(self, frame: &mut [u8], datagram: &Datagram) -> Reflection;
+/// Continuation for a datagram that was found. A trait, because a closure can be neither generic nor
+/// `#[inline(always)]`.
+pub trait DatagramVisitor {
+    /// Continues with a datagram that `handler` is to answer.
+    fn visit<H: Handler>(
+        self,
+        handler: &mut H,
+        frame: &mut [u8],
+        datagram: &Datagram,
+    ) -> Reflection;
 }
 
-/// Refuses it.
+/// Rejects every datagram.
 struct Reject;
 
-impl DatagramHandler for Reject {
-    fn handle(self, _frame: &mut [u8], _datagram: &Datagram) -> Reflection {
+impl DatagramVisitor for Reject {
+    fn visit<H: Handler>(self, _: &mut H, _: &mut [u8], _: &Datagram) -> Reflection {
         Reflection::Reject
     }
 }
 
-/// The sum of the part of a payload that an answer may change.
+/// Returns the sum of the part of a payload that a reply may change.
 #[inline(always)]
-pub fn changing(service: Service, payload: &[u8]) -> Sum {
-    match service {
-        Service::Echo => Sum::ZERO,
-        Service::Timestamp => match payload.first_chunk::<{ Service::Timestamp.changes() }>() {
-            Some(header) => Sum::of_array(header),
-            None => Sum::of(payload),
-        },
+pub fn changing<H: Handler>(payload: &[u8]) -> Sum {
+    const { assert!(H::CHANGES.is_multiple_of(2) || H::CHANGES == usize::MAX) };
+    match (H::CHANGES, payload.first_chunk::<HEADER_LEN>()) {
+        (0, _) => Sum::ZERO,
+        // Of a length known when this is compiled, which takes half of the instructions.
+        (HEADER_LEN, Some(header)) => Sum::of_array(header),
+        (changes, _) => Sum::of(payload.get(..changes).unwrap_or(payload)),
+    }
+}
+
+/// Returns the fields of an IP header that a service may want to know, if `frame` has one.
+#[inline(always)]
+pub fn ip_fields(frame: &[u8]) -> Option<IpFields> {
+    let ip = frame.get(IP..)?;
+    match *ip.first_chunk::<9>()? {
+        [0x40..0x50, traffic_class, _, _, _, _, _, _, hop_limit] => Some(IpFields {
+            hop_limit,
+            traffic_class,
+        }),
+        [first @ 0x60..0x70, second, _, _, _, _, _, hop_limit, _] => Some(IpFields {
+            hop_limit,
+            traffic_class: first << 4 | second >> 4,
+        }),
+        _ => None,
     }
 }
 
@@ -83,12 +108,12 @@ fn word(bytes: &[u8; 2]) -> u16 {
     u16::from_be_bytes(*bytes)
 }
 
-/// Finds the datagram in a frame with an IPv4 packet, and hands it to `handler`.
+/// Finds the datagram in a frame with an IPv4 packet, and hands it to `visitor`.
 #[inline(always)]
-pub fn locate_ipv4(
-    services: &Services,
+pub fn locate_ipv4<M: Handler, F: FixedPorts>(
+    services: &mut Services<M, F>,
     frame: &mut [u8],
-    handler: impl DatagramHandler,
+    visitor: impl DatagramVisitor,
 ) -> Reflection {
     let Some((header, after)) = frame[IP..].split_first_chunk::<IPV4_HEADER>() else {
         return Reflection::Drop;
@@ -131,14 +156,17 @@ pub fn locate_ipv4(
         udp: IP + IPV4_HEADER,
         segment_len: segment.len(),
     };
-    locate_udp(services, frame, &packet, handler)
+    locate_udp(services, frame, &packet, visitor)
 }
 
 /// What to make of a packet that is not IPv4 with a header of five words. A packet with options may
 /// have a source route, so that where it says it came from is not where an answer would go: it is
 /// never answered, whatever the options are.
 #[cold]
-fn with_options(services: &Services, frame: &mut [u8]) -> Reflection {
+fn with_options<M: Handler, F: FixedPorts>(
+    services: &mut Services<M, F>,
+    frame: &mut [u8],
+) -> Reflection {
     let Ok(ip) = Ipv4Packet::new_checked(&frame[IP..]) else {
         return Reflection::Drop;
     };
@@ -161,13 +189,13 @@ fn with_options(services: &Services, frame: &mut [u8]) -> Reflection {
     locate_udp(services, frame, &packet, Reject)
 }
 
-/// Finds the datagram in a frame with an IPv6 packet, and hands it to `handler`. Out of the way of
+/// Finds the datagram in a frame with an IPv6 packet, and hands it to `visitor`. Out of the way of
 /// IPv4 (see `link.ld`).
 #[inline(never)]
-pub fn locate_ipv6(
-    services: &Services,
+pub fn locate_ipv6<M: Handler, F: FixedPorts>(
+    services: &mut Services<M, F>,
     frame: &mut [u8],
-    handler: impl DatagramHandler,
+    visitor: impl DatagramVisitor,
 ) -> Reflection {
     let Some((header, after)) = frame[IP..].split_first_chunk::<IPV6_HEADER>() else {
         return Reflection::Drop;
@@ -192,7 +220,7 @@ pub fn locate_ipv6(
         udp: IP + IPV6_HEADER,
         segment_len,
     };
-    locate_udp(services, frame, &packet, handler)
+    locate_udp(services, frame, &packet, visitor)
 }
 
 /// What an IP header says.
@@ -206,11 +234,11 @@ struct Packet {
 }
 
 #[inline(always)]
-fn locate_udp(
-    services: &Services,
+fn locate_udp<M: Handler, F: FixedPorts>(
+    services: &mut Services<M, F>,
     frame: &mut [u8],
     ip: &Packet,
-    handler: impl DatagramHandler,
+    visitor: impl DatagramVisitor,
 ) -> Reflection {
     let header = frame
         .get(ip.udp..)
@@ -231,14 +259,13 @@ fn locate_udp(
         udp_len,
     };
     // Each service on a way of its own to the end, so that nothing has to remember which it is.
-    match services.at(port) {
-        Some(Service::Timestamp) => verify(Service::Timestamp, frame, ip, &udp, handler),
-        Some(Service::Echo) => verify_echo(frame, ip, &udp, handler),
-        // The stack has no other UDP but DHCP's. Its answer to other ports would be an ICMP error,
-        // longer than a short question, and nobody's need: silence, as a firewall keeps it.
-        None if port == DHCP_CLIENT_PORT && ip.source.is_ipv4() => Reflection::Pass,
-        None => Reflection::Drop,
-    }
+    let verify = Verify {
+        frame,
+        ip,
+        udp: &udp,
+        visitor,
+    };
+    services.visit(port, verify)
 }
 
 /// What a UDP header says.
@@ -252,24 +279,58 @@ struct Udp {
 
 const CHECKSUM_SHIFT: u32 = 48;
 
-/// The same for echo, out of the way of what is asked for most (see `link.ld`).
+/// Verifies a datagram for the service that is found at its port.
+struct Verify<'a, V> {
+    frame: &'a mut [u8],
+    ip: &'a Packet,
+    udp: &'a Udp,
+    visitor: V,
+}
+
+impl<V: DatagramVisitor> Visitor for Verify<'_, V> {
+    type Output = Reflection;
+
+    #[inline(always)]
+    fn main(self, handler: &mut impl Handler) -> Reflection {
+        verify(handler, self.frame, self.ip, self.udp, self.visitor)
+    }
+
+    #[inline(always)]
+    fn fixed(self, handler: &mut impl Handler) -> Reflection {
+        verify_fixed(handler, self.frame, self.ip, self.udp, self.visitor)
+    }
+
+    #[inline(always)]
+    fn none(self, port: u16) -> Reflection {
+        // The stack has no other UDP but DHCP's. Its answer to other ports would be an ICMP error,
+        // longer than a short request, and nobody's need: silence, as a firewall keeps it.
+        if port == DHCP_CLIENT_PORT && self.ip.source.is_ipv4() {
+            Reflection::Pass
+        } else {
+            Reflection::Drop
+        }
+    }
+}
+
+/// The same for services at fixed ports, out of the way of the main one (see `link.ld`).
 #[inline(never)]
-fn verify_echo(
+fn verify_fixed<H: Handler>(
+    handler: &mut H,
     frame: &mut [u8],
     ip: &Packet,
     udp: &Udp,
-    handler: impl DatagramHandler,
+    visitor: impl DatagramVisitor,
 ) -> Reflection {
-    verify(Service::Echo, frame, ip, udp, handler)
+    verify(handler, frame, ip, udp, visitor)
 }
 
 #[inline(always)]
-fn verify(
-    service: Service,
+fn verify<H: Handler>(
+    handler: &mut H,
     frame: &mut [u8],
     ip: &Packet,
     udp: &Udp,
-    handler: impl DatagramHandler,
+    visitor: impl DatagramVisitor,
 ) -> Reflection {
     let udp_len = usize::from(udp.udp_len);
     let Some(payload) = frame.get(ip.udp + UDP_HEADER..ip.udp + udp_len) else {
@@ -281,7 +342,7 @@ fn verify(
         .plus(Sum::of_network_word(UDP.into()))
         .plus(Sum::of_network_word(udp.udp_len))
         .plus(Sum::of_word(udp.header & !(0xffff << CHECKSUM_SHIFT)));
-    let kept = payload.get(service.changes()..).map_or(Sum::ZERO, Sum::of);
+    let kept = payload.get(H::CHANGES..).map_or(Sum::ZERO, Sum::of);
     if checksum == 0 {
         // RFC 768 lets IPv4 senders leave it out; RFC 8200 §8.1 does not let IPv6 ones. The answer
         // has one either way: it costs what the question's would have cost to verify, and the
@@ -292,14 +353,13 @@ fn verify(
     } else {
         let whole = common
             .plus(Sum::of_word(checksum))
-            .plus(changing(service, payload))
+            .plus(changing::<H>(payload))
             .plus(kept);
         if !whole.is_good() {
             return Reflection::Drop;
         }
     }
     let datagram = Datagram {
-        service,
         source: SocketAddr::new(ip.source, udp.source_port),
         destination: ip.destination,
         udp: ip.udp,
@@ -308,5 +368,5 @@ fn verify(
         common,
         kept,
     };
-    handler.handle(frame, &datagram)
+    visitor.visit(handler, frame, &datagram)
 }

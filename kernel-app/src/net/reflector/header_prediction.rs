@@ -4,24 +4,26 @@
 //! All known bits are compared at once, with one branch, where parsing has a branch for each field.
 //! Any mismatch falls back to [`super::reflect`]; the two agree on predicted frames (tested).
 
+use core::net::SocketAddr;
+
 use wire::checksum::Sum;
-use wire::header::field;
-use wire::{HEADER_LEN, Kind, MAGIC, VERSION, Verdict};
 
-use super::datagram::{IP, IPV4_HEADER, IPV4_PLAIN, UDP, UDP_HEADER};
-use super::reply::{IPV4_HEADERS, write_ipv4_headers};
-use super::{GROUP, IPV4};
+use super::datagram::{IP, IPV4_HEADER, IPV4_PLAIN, UDP, UDP_HEADER, changing, ip_fields};
+use super::reply::{IPV4_HEADERS, make_changed_reply, write_ipv4_headers};
+use super::{GROUP, IPV4, Reflection};
+use crate::clock::Clock;
+use crate::handler::{Clients, Handler, Request, Verdict};
 use crate::net::addresses::Addresses;
-use crate::services::Services;
+use crate::services::{FixedPorts, Services, is_user_port};
 
-/// How much of a frame is compared, in bytes: to the kind of the request.
-const PREDICTED: usize = 48;
+/// Number of bytes of a frame that are compared: all of its headers but the UDP checksum.
+const PREDICTED: usize = 40;
 
 /// The same as words.
 type Words = [u64; PREDICTED / 8];
 
-/// Which bits are compared: all but those of the source, lengths, checksums, the IP identification,
-/// the time to live, and whether fragmenting is allowed.
+/// Bits that are compared: all but those of the source, lengths, the IP checksum and identification, the
+/// time to live, and whether fragmenting is allowed.
 const COMPARED: [u8; PREDICTED] = {
     let mut mask = [0; PREDICTED];
     fill(&mut mask, 0, &[0xff; 6]);
@@ -31,7 +33,6 @@ const COMPARED: [u8; PREDICTED] = {
     mask[IP + 9] = 0xff;
     fill(&mut mask, IP + 16, &[0xff; 4]);
     fill(&mut mask, IP + IPV4_HEADER + 2, &[0xff; 2]);
-    fill(&mut mask, IPV4_HEADERS, &[0xff; 6]);
     mask
 };
 
@@ -57,9 +58,6 @@ const fn words(bytes: &[u8; PREDICTED]) -> Words {
     words
 }
 
-const _: () = assert!(field::MAGIC.end == field::VERSION && field::KIND == field::VERSION + 1);
-const _: () = assert!(IPV4_HEADERS + field::KIND + 1 == PREDICTED);
-
 /// The frame that is expected.
 #[derive(Clone, Debug)]
 pub struct PredictedHeader {
@@ -68,13 +66,12 @@ pub struct PredictedHeader {
     own: [u8; 4],
     /// The subnet's broadcast address, or our own again where there is none.
     broadcast: [u8; 4],
-    boot_id: u32,
 }
 
 impl PredictedHeader {
     /// What is expected of frames to `own`, if there is an IPv4 address to send them to.
     #[must_use]
-    pub fn new(services: &Services, own: &Addresses) -> Option<Self> {
+    pub fn new<M, F>(services: &Services<M, F>, own: &Addresses) -> Option<Self> {
         let (address, _) = own.ipv4?;
         let mut bytes = [0; PREDICTED];
         fill(&mut bytes, 0, &own.mac);
@@ -87,25 +84,24 @@ impl PredictedHeader {
             IP + IPV4_HEADER + 2,
             &services.port.to_be_bytes(),
         );
-        fill(&mut bytes, IPV4_HEADERS, &MAGIC);
-        fill(
-            &mut bytes,
-            IPV4_HEADERS + 4,
-            &[VERSION, Kind::Request.as_byte()],
-        );
         Some(Self {
             expected: words(&bytes),
             own_mac: own.mac,
             own: address.octets(),
             broadcast: own.broadcast().unwrap_or(address).octets(),
-            boot_id: services.boot_id,
         })
     }
 
-    /// Answers `frame` in place if it is as expected: the answer's length. Else it is as it was.
+    /// Has the main service answer `frame` in place if that is as expected; else it is as it was, and the
+    /// result `None`.
     #[inline(always)]
-    pub fn answer(&self, frame: &mut [u8], now_ns: impl Fn() -> u64) -> Option<usize> {
-        let received_ns = now_ns();
+    pub fn answer<M: Handler, F: FixedPorts>(
+        &self,
+        services: &mut Services<M, F>,
+        frame: &mut [u8],
+        clock: &impl Clock,
+    ) -> Option<Reflection> {
+        let received_ns = clock.stamp_ns();
         let predicted = words(frame.first_chunk::<PREDICTED>()?);
         let mut differs = 0;
         for ((word, expected), mask) in predicted.iter().zip(&self.expected).zip(&MASKS) {
@@ -124,8 +120,11 @@ impl PredictedHeader {
             return None;
         }
         let payload = rest.get_mut(..usize::from(udp_len).checked_sub(UDP_HEADER)?)?;
-        let (header, padding) = payload.split_first_chunk::<HEADER_LEN>()?;
-        let kept = Sum::of(padding);
+        let kept = match payload.get(M::CHANGES..) {
+            Some(kept) => Sum::of(kept),
+            None if M::CHANGES == usize::MAX => Sum::ZERO,
+            None => return None,
+        };
         let ip = ip_header(headers);
         let [.., a, b, c, d, e, f, g, h] = *ip;
         let client = [a, b, c, d];
@@ -139,7 +138,7 @@ impl PredictedHeader {
             ])));
         let whole = common
             .plus(Sum::of_word(u64::from(u16::from_le_bytes([c0, c1]))))
-            .plus(Sum::of_array(header))
+            .plus(changing::<M>(payload))
             .plus(kept);
         // One host's address, and neither ours nor one that loops.
         let is_client = (a.wrapping_sub(1) < 223)
@@ -149,14 +148,35 @@ impl PredictedHeader {
         if !(is_client & Sum::of_array(ip).is_good() & whole.is_good()) {
             return None;
         }
-        let Verdict::Reply = wire::handle(payload, self.boot_id, received_ns, now_ns) else {
+        let port = u16::from_be_bytes([s0, s1]);
+        if M::CLIENTS == Clients::UserPorts && !is_user_port::<F>(port, services.port) {
             return None;
+        }
+        let source = SocketAddr::from((client, port));
+        let request = Request {
+            port: services.port,
+            source,
+            received_ns,
+            ip: ip_fields(headers),
         };
-        let answer = payload.first_chunk::<HEADER_LEN>()?;
-        let checksum = common.plus(Sum::of_array(answer)).plus(kept).udp_checksum();
-        let between = (self.own, client, addresses);
-        write_ipv4_headers(headers, self.own_mac, between, checksum);
-        Some(IPV4_HEADERS + usize::from(udp_len) - UDP_HEADER)
+        let response = services.main.handle(payload, &request, clock);
+        let counter = response.counter;
+        let len = match response.verdict {
+            Verdict::Reply(len) if len < payload.len() || response.is_rewritten => {
+                let len = len.min(payload.len());
+                make_changed_reply(frame, IP + IPV4_HEADER, len, self.own_mac)
+            }
+            Verdict::Reply(_) => {
+                let changed = changing::<M>(payload);
+                let checksum = common.plus(changed).plus(kept).udp_checksum();
+                let between = (self.own, client, addresses);
+                write_ipv4_headers(headers, self.own_mac, between, checksum);
+                IPV4_HEADERS + usize::from(udp_len) - UDP_HEADER
+            }
+            Verdict::Drop => return Some(Reflection::NoReply(counter)),
+            Verdict::Pass => return Some(Reflection::Pass),
+        };
+        Some(Reflection::Reply { counter, len })
     }
 }
 

@@ -1,8 +1,8 @@
 //! Turns a request's frame into its reply's: swapped addresses and ports, new checksums.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 
-use super::datagram::{Datagram, IP, IPV4_HEADER, IPV6_HEADER, UDP, UDP_HEADER, changing};
+use super::datagram::{Datagram, IP, IPV4_HEADER, IPV6_HEADER, UDP, UDP_HEADER};
 use wire::checksum::Sum;
 
 /// Time to live and hop limit of answers (RFC 1700's recommendation).
@@ -15,16 +15,12 @@ const DONT_FRAGMENT: u8 = 0x40;
 pub const IPV4_HEADERS: usize = IP + IPV4_HEADER + UDP_HEADER;
 const IPV6_HEADERS: usize = IP + IPV6_HEADER + UDP_HEADER;
 
-/// Makes the frame that brought `datagram` the one that carries its answer, in everything but the
-/// UDP payload, which is the answer's already. The packet has no IP options.
+/// Makes the frame that brought `datagram` the one that carries its reply, in everything but the UDP
+/// payload, which is the reply's already: the part that may have changed has the sum `changed`. The
+/// packet has no IP options.
 #[inline(always)]
-pub fn make_reply(frame: &mut [u8], datagram: &Datagram, own_mac: [u8; 6]) {
-    let end = datagram.udp + datagram.udp_len;
-    let payload = &frame[datagram.udp + UDP_HEADER..end];
-    let sum = datagram
-        .common
-        .plus(changing(datagram.service, payload))
-        .plus(datagram.kept);
+pub fn make_reply(frame: &mut [u8], datagram: &Datagram, changed: Sum, own_mac: [u8; 6]) {
+    let sum = datagram.common.plus(changed).plus(datagram.kept);
     let udp_checksum = sum.udp_checksum();
     match (datagram.source.ip(), datagram.destination) {
         (IpAddr::V4(client), IpAddr::V4(own)) => {
@@ -53,6 +49,55 @@ pub fn make_reply(frame: &mut [u8], datagram: &Datagram, own_mac: [u8; 6]) {
         }
         _ => unreachable!("both addresses come from one IP header"),
     }
+}
+
+/// Does the same for a reply of `payload_len` bytes, no more than the request has, of which any may have
+/// changed: for the datagram whose UDP header starts at `udp`. Returns the length of the reply's frame,
+/// in bytes.
+///
+/// Takes everything from the frame, so that its caller need not keep for it what others have no use for.
+#[cold]
+#[inline(never)]
+pub fn make_changed_reply(
+    frame: &mut [u8],
+    udp: usize,
+    payload_len: usize,
+    own_mac: [u8; 6],
+) -> usize {
+    let udp_len = UDP_HEADER + payload_len;
+    let end = udp + udp_len;
+    let length = (udp_len as u16).to_be_bytes();
+    frame[udp + 4..udp + 6].copy_from_slice(&length);
+    let (source, destination, addresses) = match frame[IP] >> 4 {
+        4 => ends::<4>(&frame[IP + 12..IP + IPV4_HEADER]),
+        _ => ends::<16>(&frame[IP + 8..IP + IPV6_HEADER]),
+    };
+    // Ports and length of the header, and protocol and length of the pseudo-header.
+    let common = addresses
+        .plus(Sum::of_network_word(UDP.into()))
+        .plus(Sum::of_network_word(udp_len as u16))
+        .plus(Sum::of(&frame[udp..udp + 6]));
+    let changed = Sum::of(&frame[udp + UDP_HEADER..end]);
+    let datagram = Datagram {
+        source: SocketAddr::new(source, 0),
+        destination,
+        udp,
+        udp_len,
+        addresses,
+        common,
+        kept: Sum::ZERO,
+    };
+    make_reply(frame, &datagram, changed, own_mac);
+    end
+}
+
+/// Splits the two addresses of an IP header, and adds them up.
+fn ends<const LEN: usize>(addresses: &[u8]) -> (IpAddr, IpAddr, Sum)
+where
+    IpAddr: From<[u8; LEN]>,
+{
+    let (ends, _) = addresses.as_chunks::<LEN>();
+    (ends[0].into(), ends[1].into(), Sum::of(addresses))
 }
 
 /// The headers of an answer over IPv4, of which version, traffic class and length are there already.

@@ -1,23 +1,28 @@
 //! Frames in, answers out: every size, and everything that must not be answered.
 
-use core::cell::Cell;
 use std::vec::Vec;
 
 use std::net::SocketAddr;
 
 use smoltcp::wire::{IpProtocol, Ipv4Address, Ipv4Packet};
-use wire::{DropReason, HEADER_LEN, Header, Kind, Verdict};
+use wire::{HEADER_LEN, Header, Kind};
 
 use super::*;
+use crate::handler::{Echo, Timestamp};
+use crate::services::AtPort;
 use crate::shared_counters::SharedCounters;
-use crate::testing::{CLIENT_MAC, SERVICE_MAC, ip_frame, open_udp, udp_frame};
+use crate::testing::{CLIENT_MAC, SERVICE_MAC, TestClock, ip_frame, open_udp, udp_frame};
+
+mod handlers;
 
 static COUNTERS: SharedCounters = SharedCounters::new();
-static SERVICES: Services = Services {
-    port: 9000,
-    boot_id: 0xb007,
-    shared_counters: &COUNTERS,
-};
+fn services() -> Services<Timestamp<Echo>, AtPort<7, Echo>> {
+    Services {
+        port: 9000,
+        main: Timestamp::new(0xb007).with_status(&COUNTERS),
+        fixed: AtPort::new(Echo),
+    }
+}
 
 fn own() -> Addresses {
     Addresses {
@@ -36,11 +41,15 @@ fn request(len: usize) -> Vec<u8> {
     payload
 }
 
+/// A clock that reads 100 when it is read first.
+fn clock() -> TestClock {
+    let clock = TestClock::default();
+    clock.set(99);
+    clock
+}
+
 fn reflect(frame: &mut [u8]) -> Reflection {
-    let now_ns = Cell::new(100);
-    super::reflect(&SERVICES, frame, &own(), || {
-        now_ns.replace(now_ns.get() + 1)
-    })
+    super::reflect(&mut services(), frame, &own(), &clock())
 }
 
 const PAIRS: [(&str, &str); 3] = [
@@ -61,7 +70,7 @@ fn answers_every_size_in_place() {
             let mut frame = udp_frame(at(client), at(service), &payload);
             let frame_len = frame.len();
             let expected = Reflection::Reply {
-                outcome: Outcome::Handled(Verdict::Reply),
+                counter: Counter::Replied,
                 len: frame_len,
             };
             assert_eq!(reflect(&mut frame), expected, "{client}, {len} bytes");
@@ -92,12 +101,11 @@ fn a_status_request_is_answered_in_place_with_good_checksums() {
             let frame_len = frame.len();
             let reflection = reflect(&mut frame);
             if len < wire::status::STATUS_LEN {
-                let short = Outcome::Handled(Verdict::Drop(DropReason::TooShort));
-                assert_eq!(reflection, Reflection::NoReply(short));
+                assert_eq!(reflection, Reflection::NoReply(Counter::DroppedShort));
                 continue;
             }
             let expected = Reflection::Reply {
-                outcome: Outcome::Handled(Verdict::Status),
+                counter: Counter::StatusReplies,
                 len: frame_len,
             };
             assert_eq!(reflection, expected);
@@ -129,18 +137,17 @@ fn drops_what_the_protocol_does_not_answer() {
         let mut payload: Vec<u8> = (0..len).map(|i| i as u8).collect();
         let mut frame = udp_frame(at(client), at(service), &payload);
         let reason = if len < 4 {
-            DropReason::TooShort
+            Counter::DroppedShort
         } else {
-            DropReason::Magic
+            Counter::DroppedMagic
         };
-        let expected = Reflection::NoReply(Outcome::Handled(Verdict::Drop(reason)));
+        let expected = Reflection::NoReply(reason);
         assert_eq!(reflect(&mut frame), expected, "{len} bytes");
         if len >= HEADER_LEN {
             Header::request(0, 0).encode(&mut payload).unwrap();
             payload[5] = Kind::Reply.as_byte();
             let mut frame = udp_frame(at(client), at(service), &payload);
-            let expected =
-                Reflection::NoReply(Outcome::Handled(Verdict::Drop(DropReason::NotARequest)));
+            let expected = Reflection::NoReply(Counter::DroppedNotARequest);
             assert_eq!(reflect(&mut frame), expected, "{len} bytes");
         }
     }
@@ -315,17 +322,14 @@ fn answers_nobody_before_there_is_an_address() {
     let own = Addresses::new(SERVICE_MAC, None);
     let mut frame = udp_frame(at(PAIRS[0].0), at(PAIRS[0].1), &request(64));
     assert_eq!(
-        super::reflect(&SERVICES, &mut frame, &own, || 0),
+        super::reflect(&mut services(), &mut frame, &own, &clock()),
         Reflection::Drop
     );
 }
 
-fn answer_predicted(frame: &mut [u8]) -> Option<usize> {
-    let now_ns = Cell::new(100);
-    let clock = || now_ns.replace(now_ns.get() + 1);
-    PredictedHeader::new(&SERVICES, &own())
-        .unwrap()
-        .answer(frame, clock)
+fn answer_predicted(frame: &mut [u8]) -> Option<Reflection> {
+    let header = PredictedHeader::new(&services(), &own()).unwrap();
+    header.answer(&mut services(), frame, &clock())
 }
 
 #[test]
@@ -333,21 +337,20 @@ fn a_predicted_frame_is_answered_as_any_other() {
     let (client, service) = PAIRS[0];
     for len in HEADER_LEN..=max_payload(client) {
         let mut predicted = udp_frame(at(client), at(service), &request(len));
-        // What follows the packet is none of its business.
+        // Bytes behind the packet are no part of it.
         predicted.extend([0xee; 5]);
-        let mut taken_apart = predicted.clone();
-        let Reflection::Reply { len, .. } = reflect(&mut taken_apart) else {
-            panic!("it is a plain request");
-        };
-        assert_eq!(answer_predicted(&mut predicted), Some(len));
-        assert_eq!(predicted, taken_apart);
+        let mut parsed = predicted.clone();
+        let reflection = reflect(&mut parsed);
+        assert!(matches!(reflection, Reflection::Reply { .. }));
+        assert_eq!(answer_predicted(&mut predicted), Some(reflection));
+        assert_eq!(predicted, parsed);
     }
 }
 
 #[test]
 fn a_frame_off_by_one_bit_is_untouched_or_answered_as_any_other() {
     let (client, service) = PAIRS[0];
-    let mut answered = 0;
+    let (mut answered, mut dropped) = (0, 0);
     for bit in 0..(42 + HEADER_LEN) * 8 {
         for is_mended in [false, true] {
             let mut frame = udp_frame(at(client), at(service), &request(50));
@@ -355,20 +358,24 @@ fn a_frame_off_by_one_bit_is_untouched_or_answered_as_any_other() {
             if is_mended {
                 crate::testing::mend_checksums(&mut frame);
             }
-            let (before, mut taken_apart) = (frame.clone(), frame.clone());
+            let (before, mut parsed) = (frame.clone(), frame.clone());
             match answer_predicted(&mut frame) {
                 None => assert_eq!(frame, before, "bit {bit}"),
-                Some(len) => {
-                    answered += 1;
-                    let reflection = reflect(&mut taken_apart);
-                    assert!(matches!(reflection, Reflection::Reply { len: l, .. } if l == len));
-                    assert_eq!(frame, taken_apart, "bit {bit}");
+                Some(reflection) => {
+                    match reflection {
+                        Reflection::Reply { .. } => answered += 1,
+                        _ => dropped += 1,
+                    }
+                    assert_eq!(reflect(&mut parsed), reflection, "bit {bit}");
+                    assert_eq!(frame, parsed, "bit {bit}");
                 }
             }
         }
     }
-    // Addresses, ports, identification, flags, the request's own fields: most bits may be any.
+    // Addresses, ports, identification, flags, the request's own fields: most bits may be any. Those of
+    // magic and kind make it no request.
     assert!(answered > 300, "{answered}");
+    assert!(dropped > 30, "{dropped}");
 }
 
 #[test]

@@ -8,7 +8,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::services::ECHO_PORT;
+use wire::ECHO_PORT;
 
 mod frames;
 
@@ -59,12 +59,13 @@ impl Answers {
 fn run(path: &str, frames: &[Vec<u8>]) -> (Answers, [u64; 3]) {
     let line = std::format!("ip=10.0.2.15/24 gw=10.0.2.2 ip6=2001:db8::15/64 path={path}");
     let args = Args::parse([(Channel::CommandLine, line.as_str())]).unwrap();
-    let mut storage = Box::new(Storage::new());
+    let mut storage = Box::new(Storage::<2>::new());
     let shared_counters = Box::leak(Box::new(SharedCounters::new()));
     let device = TestDevice::default();
     let mut server = Server::new(
         device,
         Stopped,
+        services(shared_counters),
         &args,
         0xb007,
         &mut storage,

@@ -1,5 +1,6 @@
 //! Leases: taken, kept, lost, and what else a DHCP server may say.
 
+use super::announcements::is_announcement;
 use super::*;
 
 /// Returns a DHCP server's answer to the service's message `frame`.

@@ -1,0 +1,106 @@
+//! The timestamp protocol ([`wire`]) around another service.
+//!
+//! A request begins with the protocol's header; the inner handler gets what follows. The receive time
+//! is taken before it runs and the transmit time after, so their difference is its time.
+
+use wire::status::{self, Status};
+use wire::{Counter, HEADER_LEN};
+
+use super::{Clients, Echo, Handler, Request, Response, Verdict};
+use crate::clock::Clock;
+use crate::shared_counters::SharedCounters;
+
+/// The version of the image, as a status reply has it.
+const VERSION: [u8; status::VERSION_LEN] = status::version(env!("CARGO_PKG_VERSION"));
+
+/// A handler of the timestamp protocol, with another service inside.
+#[derive(Clone, Copy, Debug)]
+pub struct Timestamp<H> {
+    inner: H,
+    boot_id: u32,
+    counters: Option<&'static SharedCounters>,
+}
+
+impl Timestamp<Echo> {
+    /// Creates the service that has nothing to do but stamp. Replies carry `boot_id`.
+    #[must_use]
+    pub const fn new(boot_id: u32) -> Self {
+        Self::around(Echo, boot_id)
+    }
+}
+
+impl<H> Timestamp<H> {
+    /// Creates the protocol's handler around `inner`. Replies carry `boot_id`.
+    #[must_use]
+    pub const fn around(inner: H, boot_id: u32) -> Self {
+        Self {
+            inner,
+            boot_id,
+            counters: None,
+        }
+    }
+
+    /// Answers status requests too, with `counters` as of the last poll that did something.
+    #[must_use]
+    pub fn with_status(self, counters: &'static SharedCounters) -> Self {
+        Self {
+            counters: Some(counters),
+            ..self
+        }
+    }
+
+    /// Answers what is no request: a status request, another version's, or nothing at all.
+    #[cold]
+    #[inline(never)]
+    fn refuse(&self, payload: &mut [u8], received_ns: u64, clock: &impl Clock) -> Response {
+        let verdict = wire::handler::refuse(payload);
+        match (verdict, self.counters) {
+            (wire::Verdict::Reply | wire::Verdict::Unsupported, _) => {
+                Response::reply(payload.len()).counted_as(verdict.counter())
+            }
+            (wire::Verdict::Status, Some(counters)) => {
+                // The clock began at the boot.
+                let status = Status {
+                    uptime_ns: received_ns,
+                    version: VERSION,
+                    counters: counters.read(),
+                };
+                let transmit_ns = || clock.stamp_ns();
+                status::answer(payload, &status, self.boot_id, received_ns, transmit_ns);
+                let reply = Response::reply(payload.len()).counted_as(verdict.counter());
+                reply.rewritten()
+            }
+            (wire::Verdict::Status, None) => Response::DROP,
+            (wire::Verdict::Drop(_), _) => Response::DROP.counted_as(verdict.counter()),
+        }
+    }
+}
+
+impl<H: Handler> Handler for Timestamp<H> {
+    const CHANGES: usize = HEADER_LEN.saturating_add(H::CHANGES);
+
+    /// Requests alone are answered, and no reply is one.
+    const CLIENTS: Clients = Clients::AnyPort;
+
+    #[inline(always)]
+    fn handle(&mut self, payload: &mut [u8], request: &Request, clock: &impl Clock) -> Response {
+        let Some((header, inner)) = wire::handler::split_request(payload) else {
+            return self.refuse(payload, request.received_ns, clock);
+        };
+        let response = self.inner.handle(inner, request, clock);
+        let Verdict::Reply(len) = response.verdict else {
+            return response;
+        };
+        wire::handler::make_reply(header, self.boot_id, request.received_ns, || {
+            clock.stamp_ns()
+        });
+        Response {
+            verdict: Verdict::Reply(HEADER_LEN + len),
+            counter: Counter::Replied,
+            ..response
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
