@@ -1,21 +1,38 @@
 //! Experiments: measurements that are carried out by plain specifications.
 //!
+//! - [`RunSpec`]: the specification of one measurement or of a sweep; [`run`] carries it out;
+//! - [`exclusive`]: the host for one measurement alone;
+//! - [`system_under_test`]: a system that was started to be measured;
+//! - [`measure`], [`measured`]: one measurement and its result;
+//! - [`sweep`]: one measurement or those of a sweep, up to the verdict;
+//! - [`floor`], [`generator`]: the limits of the instrument itself, by which results are read;
 //! - [`cost`]: instructions, doorbells and interrupts per echo;
 //! - [`probe`]: a service that is already running;
-//! - [`progress`]: messages and progress, for whoever watches an experiment;
+//! - [`Caller`], [`progress`], [`Interrupt`]: the caller, which receives progress and can end an experiment;
 //! - [`Results`]: the destination of what one measures;
-//! - [`Interrupt`]: the request to end one early;
 //! - [`ExperimentError`]: the reason why one failed.
 #![forbid(unsafe_code)]
 
+mod caller;
 pub mod cost;
 mod error;
+pub mod exclusive;
+pub mod floor;
+pub mod generator;
 mod interrupt;
+pub mod measure;
+pub mod measured;
+mod placing;
 pub mod probe;
 pub mod progress;
+mod reference;
 mod results;
+pub mod run;
 mod spec;
+pub mod sweep;
+pub mod system_under_test;
 
+pub use caller::Caller;
 pub use error::{ExperimentError, with_causes};
 pub use interrupt::Interrupt;
 #[cfg(test)]

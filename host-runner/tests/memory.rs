@@ -13,6 +13,7 @@ use std::time::Duration;
 use clap::Parser as _;
 use fathom::cli::{self, Cli, CliError};
 use fathom::clock;
+use fathom::experiment::ExperimentError;
 use wire::Verdict;
 
 /// What a run may take, in KiB.
@@ -59,7 +60,7 @@ fn probe(address: &str, count: u64, place: &Path) -> u64 {
         .chain([out.clone().into_os_string()]);
     match cli::main(Cli::parse_from(arguments)) {
         // A busy host makes a run invalid, and no smaller.
-        Ok(()) | Err(CliError::Invalid { .. }) => {}
+        Ok(()) | Err(CliError::Experiment(ExperimentError::Invalid { .. })) => {}
         Err(error) => panic!("{}", error.with_causes()),
     }
     let result = fs::read(out.join("result.json")).unwrap();

@@ -12,14 +12,13 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::system_name::SystemName;
 use super::values::duration;
 use crate::host::assignment::Requested;
 use crate::host::cpu_latency::HostIdle;
 use crate::machine::{AccelChoice, MachineType, VhostChoice};
 use crate::stats;
 use crate::sut::address::{Ip, Ip6};
-use crate::sut::{LinkChoice, LogLevel, Responder};
+use crate::sut::{LinkChoice, LogLevel, Responder, SystemName};
 
 mod client;
 mod load;

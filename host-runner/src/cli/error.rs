@@ -1,16 +1,12 @@
-//! Why a command failed, and the exit code for it.
+//! Reasons why a command failed, and the exit code for each.
 
 use std::io;
-use std::path::PathBuf;
 
-use crate::experiment::ExperimentError;
-use crate::experiment::cost::CostError;
-use crate::host::assignment::NotAllowed;
-use crate::host::lock::LockError;
+use crate::experiment::{ExperimentError, with_causes};
 use crate::image::ImageError;
 use crate::link::LinkError;
 use crate::load::PlanError;
-use crate::machine::{MachineError, NoVhost};
+use crate::machine::MachineError;
 use crate::record::ReportError;
 use crate::sut::SutError;
 
@@ -22,133 +18,68 @@ pub const EXIT_CODES: [(u8, &str); 4] = [
     (4, "measurement invalid"),
 ];
 
-/// Why a command failed.
+/// Reason why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
     /// An experiment failed, or its result is not to be trusted.
     #[error(transparent)]
     Experiment(#[from] ExperimentError),
-    /// Options that don't go together.
+    /// Options don't go together.
     #[error("{0}")]
     Usage(&'static str),
-    /// CPUs were asked for that this process may not use.
-    #[error(transparent)]
-    NotAllowed(#[from] NotAllowed),
-    /// No target can be measured on any of the links.
-    #[error("there is nothing to measure: {}", reasons.join("; "))]
-    NothingToCompare {
-        /// Why each is left out.
-        reasons: Vec<String>,
-    },
-    /// Options that make no measurement.
-    #[error(transparent)]
-    Plan(#[from] PlanError),
-    /// There is no image.
-    #[error("the image {} can't be read; build it with `make build`, or name another with `--image PATH`", path.display())]
-    Image {
-        /// Where it was looked for.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// The file to be used may have been put there by another user.
-    #[error("{} may be another user's: its owner or its directory's is somebody else, or all may write there; go to a directory of your own, or name the file to use", path.display())]
-    Untrusted {
-        /// Which.
-        path: PathBuf,
-    },
-    /// The machine could not be booted, or failed.
-    #[error(transparent)]
-    Machine(#[from] MachineError),
-    /// The host's kernel can't serve the guest's rings.
-    #[error(transparent)]
-    NoVhost(#[from] NoVhost),
-    /// The service on Linux could not be set up, or failed.
-    #[error(transparent)]
-    Sut(#[from] SutError),
-    /// The link could not be set up, or failed.
-    #[error(transparent)]
-    Link(#[from] LinkError),
-    /// The cost of an echo could not be counted.
-    #[error(transparent)]
-    Cost(#[from] CostError),
     /// A disk image can't be made, read or changed.
     #[error(transparent)]
     DiskImage(#[from] ImageError),
-    /// Another measurement has the host.
-    #[error(transparent)]
-    Lock(#[from] LockError),
-    /// Results could not be written.
-    #[error(transparent)]
-    Report(#[from] ReportError),
     /// Results that are to be laid over each other are not of one machine.
     #[error(
         "these results are of different machines: {differences}; lay them over each other all the same \
          with `--anyway`"
     )]
     DifferentMachines {
-        /// In what.
+        /// The differences.
         differences: String,
     },
-    /// Ctrl-C can't be caught, or a scratch directory can't be had.
+    /// Something that a command needs of this host could not be set up.
     #[error("could not set up {what}")]
     Setup {
-        /// What was wanted.
+        /// The thing that was needed.
         what: &'static str,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
-    /// Ctrl-C before there was anything to measure.
-    #[error("interrupted")]
-    Interrupted,
-    /// The measurement was made and written, but must not be trusted.
-    #[error("the measurement is invalid: `trust` in the report says why, and what to do about it")]
-    Invalid {
-        /// Reasons for the invalidity, which the report has given.
-        reasons: Vec<String>,
-    },
-    /// A comparison lacks valid runs.
-    #[error("the comparison is incomplete: {}", reasons.join("; "))]
-    Incomplete {
-        /// List of what is missing, each with its cause if that is known.
-        reasons: Vec<String>,
-    },
 }
+
+/// Converts errors of lower layers as an experiment does.
+macro_rules! from_lower {
+    ($($error:ty),*) => {
+        $(impl From<$error> for CliError {
+            fn from(error: $error) -> Self {
+                Self::Experiment(error.into())
+            }
+        })*
+    };
+}
+
+from_lower!(SutError, MachineError, LinkError, PlanError, ReportError);
 
 impl CliError {
     /// Returns the error and everything that led to it as text; of several lines if it quotes a guest or
     /// QEMU.
     #[must_use]
     pub fn with_causes(&self) -> String {
-        crate::experiment::with_causes(self)
+        with_causes(self)
     }
 
-    /// The exit code that tells a script what kind of failure this is, one of [`EXIT_CODES`].
+    /// Returns the exit code that tells a script what kind of failure this is, one of [`EXIT_CODES`].
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
             Self::Experiment(error) => experiment_exit_code(error),
-            Self::DiskImage(ImageError::Arguments(_)) => 2,
-            Self::Image { .. }
-            | Self::Untrusted { .. }
-            | Self::Machine(_)
-            | Self::NoVhost(_)
-            | Self::Sut(_)
-            | Self::Link(_)
-            | Self::Cost(_)
-            | Self::Lock(_)
-            | Self::DiskImage(_)
-            | Self::Report(_)
-            | Self::Setup { .. }
-            | Self::Interrupted => 1,
-            Self::Usage(_)
-            | Self::NotAllowed(_)
-            | Self::DifferentMachines { .. }
-            | Self::Plan(_)
-            | Self::NothingToCompare { .. } => 2,
-            Self::Invalid { .. } | Self::Incomplete { .. } => 4,
+            Self::DiskImage(ImageError::Arguments(_))
+            | Self::Usage(_)
+            | Self::DifferentMachines { .. } => 2,
+            Self::DiskImage(_) | Self::Setup { .. } => 1,
         }
     }
 }
@@ -182,6 +113,7 @@ const fn experiment_exit_code(error: &ExperimentError) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::PlanError;
     use crate::load::Protocol;
 
     #[test]
@@ -198,14 +130,6 @@ mod tests {
 
     #[test]
     fn exit_codes_are_the_documented_ones() {
-        let invalid = CliError::Invalid {
-            reasons: vec!["a".to_owned(), "b".to_owned()],
-        };
-        // The report has given the reasons: here they would stand a second time.
-        assert!(!invalid.to_string().contains("a; b"), "{invalid}");
-        assert_eq!(invalid.exit_code(), 4);
-        assert_eq!(CliError::Interrupted.exit_code(), 1);
-        assert_eq!(CliError::Plan(PlanError::NoTimeout).exit_code(), 2);
         let (address, problem) = (String::new(), String::new());
         for (error, code) in [
             (ExperimentError::Incompatible("not both"), 2),

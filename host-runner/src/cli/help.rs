@@ -151,6 +151,7 @@ mod tests {
 
     use super::super::error::CliError;
     use super::*;
+    use crate::experiment::ExperimentError;
 
     /// Every command's help, short and long.
     fn helps() -> Vec<(String, [String; 2])> {
@@ -241,11 +242,12 @@ mod tests {
         }
         let listed = EXIT_CODES.map(|(code, _)| code);
         for error in [
-            CliError::Interrupted,
+            ExperimentError::Interrupted.into(),
             CliError::Usage("usage"),
-            CliError::Invalid {
+            ExperimentError::Invalid {
                 reasons: Vec::new(),
-            },
+            }
+            .into(),
         ] {
             assert!(listed.contains(&error.exit_code()), "{error}");
         }

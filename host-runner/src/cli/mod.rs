@@ -1,19 +1,7 @@
 //! The command line and the commands behind it.
 //!
 //! - [`args`]: what can be asked for;
-//! - [`system_name`]: how targets are named;
 //! - [`values`]: how durations and addresses are written;
-//! - [`boot_args`]: from options to the guest's boot arguments;
-//! - [`linux`]: the targets on Linux;
-//! - [`null`]: the target that is a thread;
-//! - [`machine`]: booting with a progress bar;
-//! - [`measure`]: measuring with a progress bar;
-//! - [`floor`]: what a measurement on shared memory stands on;
-//! - `generator`: the generator's own limit; `reference`: measuring against a thread in the service's place;
-//! - [`recipe`]: from options to what is to be started;
-//! - [`subject`]: a service that is up, to be measured;
-//! - [`series`]: one measurement, or the many of a sweep;
-//! - [`turn`]: one measurement at a time;
 //! - [`output`]: where results go;
 //! - [`progress`], [`say`], [`interrupt`]: the bar, lines on standard error, and Ctrl-C;
 //! - [`run`], [`compare`], [`serve`], [`probe`], [`status`], [`report`], [`image`],
@@ -26,36 +14,22 @@
 use clap::{Parser, Subcommand};
 
 pub mod args;
-pub mod boot_args;
 pub mod compare;
 pub mod doctor;
 pub mod error;
-pub mod floor;
-pub mod generator;
 pub mod help;
 pub mod image;
 pub mod interrupt;
-pub mod linux;
-pub mod machine;
 pub mod manual;
-pub mod measure;
-pub mod null;
 pub mod output;
 pub mod probe;
 pub mod progress;
-pub mod recipe;
-mod reference;
 pub mod report;
 pub mod restart;
 pub mod run;
 pub mod say;
-pub mod series;
 pub mod serve;
-pub mod sockets;
 pub mod status;
-pub mod subject;
-pub mod system_name;
-pub mod turn;
 pub mod values;
 
 pub use error::CliError;

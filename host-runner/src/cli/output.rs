@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::CliError;
 use super::args::OutputArgs;
 use super::say::say_as_is;
-use crate::experiment::Results;
+use crate::experiment::{ExperimentError, Results};
 use crate::files::{Destination, NamedFile};
 use crate::histogram::DurationHistogram;
 use crate::record::directory::DEFAULT_BASE;
@@ -138,7 +138,7 @@ impl Output {
     }
 
     /// Nothing came of it, because of `error`: leaves no empty directory behind.
-    pub fn abandon(self, error: &CliError) {
+    pub fn abandon(self, error: &ExperimentError) {
         self.directory.abandon(&error.with_causes());
     }
 }

@@ -2,14 +2,15 @@
 
 use std::net::SocketAddr;
 
+use super::CliError;
 use super::args::{ClientArgs, ProbeArgs};
-use super::generator;
 use super::interrupt::Interrupt;
-use super::measure::{Conditions, measure};
 use super::output::Output;
-use super::series::{Series, Sweep};
-use super::{CliError, turn};
+use super::progress::Terminal;
+use crate::experiment::measure::{Conditions, measure};
 use crate::experiment::probe::{contact, endpoint};
+use crate::experiment::sweep::{Ladder, Runs};
+use crate::experiment::{Caller, exclusive, generator};
 use crate::host::cpu_latency::CpuLatencyGuard;
 use crate::host::noise::Threads;
 use crate::link::flows::Flows;
@@ -44,7 +45,11 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
     let (mut link, path_mtu) = connect(client, peer)?;
     check_payload(&plan, peer, path_mtu)?;
     let mut asked = contact::establish(link.as_mut(), peer, &plan, &interrupt)?;
-    let turn = turn::take(&host, &interrupt)?;
+    let caller = Caller {
+        interrupt: &interrupt,
+        monitor: &Terminal,
+    };
+    let turn = exclusive::lock(&host, caller)?;
     let output = Output::prepare(&args.output)?;
     let cpu_latency = CpuLatencyGuard::request(host.idle);
     let environment = Environment {
@@ -61,11 +66,11 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
         guest_boot_ms: None,
         placement: None,
     };
-    let sweep = args.load.sweep().map(|arrivals| Sweep {
+    let sweep = args.load.sweep().map(|arrivals| Ladder {
         arrivals,
         generator_limit: generator::limit(LINK, None, &plan, arrivals),
     });
-    let mut series = Series::measure(&plan, sweep, &output, |plan| {
+    let mut runs = Runs::measure(&plan, sweep, &output, &Terminal, |plan| {
         let link = link.as_mut();
         let conditions = Conditions {
             settle_ns: None,
@@ -73,9 +78,11 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
             threads: Threads::default(),
             validity,
             observed: None,
-            interrupt: &interrupt,
+            own_threads: &|| None,
+            health: &|| Ok(()),
+            caller,
         };
-        let measured = measure(plan, &conditions, link, &|| None, || Ok::<(), CliError>(()));
+        let measured = measure(plan, &conditions, link);
         let mut run = measured.record(setting.clone(), plan);
         // The first requests of all are warm-up, once.
         run.warmup_discarded += std::mem::take(&mut asked);
@@ -84,8 +91,8 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
         run.flows = client.flows;
         (run, measured)
     });
-    series.measured_beside(turn.others());
-    series.conclude(environment, &output)
+    runs.measured_beside(turn.others());
+    Ok(runs.conclude(environment, &output, &Terminal)?)
 }
 
 /// Opens the way to `peer`, and returns it with the longest packet that it is believed to carry.

@@ -7,15 +7,17 @@ use std::time::{Duration, Instant};
 
 use super::CliError;
 use super::args::ServeArgs;
-use super::boot_args::Idle;
 use super::interrupt::Interrupt;
+use super::output;
+use super::progress::Terminal;
 use super::restart::Delays;
 use super::say::say;
-use super::{machine, output};
-use crate::experiment::ExperimentError;
-use crate::files;
+use crate::experiment::run::scratch;
+use crate::experiment::{Caller, ExperimentError};
 use crate::link::{self, Family, LinkKind};
 use crate::machine::{Machine, MachineError, Netdev, VhostChoice};
+use crate::sut::boot_args::Idle;
+use crate::sut::{guest, hermit};
 use crate::{quantity, terminal};
 use wire::Counters;
 
@@ -35,10 +37,7 @@ pub fn run(args: &ServeArgs) -> Result<(), CliError> {
     }
     check_address(args.host_addr)?;
     let interrupt = Interrupt::watch()?;
-    let scratch = files::scratch().map_err(|source| CliError::Setup {
-        what: "a scratch directory",
-        source,
-    })?;
+    let scratch = scratch()?;
     let console_log = scratch.path().join("console.log");
     let mut service = Service {
         args,
@@ -103,7 +102,7 @@ impl Service<'_> {
     ///
     /// # Errors
     ///
-    /// [`CliError`] if it can't be booted, [`CliError::Interrupted`] on Ctrl-C.
+    /// [`CliError`] if it can't be booted, [`ExperimentError::Interrupted`] on Ctrl-C.
     fn boot(&mut self) -> Result<Machine, CliError> {
         let guest = self.args.guest.spec();
         // The machine's port is all that is wanted of the link: clients bring their own sockets.
@@ -118,13 +117,13 @@ impl Service<'_> {
         if let Netdev::User { host_addr, .. } = &mut netdev {
             *host_addr = self.args.host_addr;
         }
-        let machine = machine::boot(
-            &guest,
-            machine::hermit(&guest, Idle::Nap)?,
-            netdev,
-            self.console_log.into(),
-            self.interrupt,
-        )?;
+        let image = hermit::boot_image(&guest, Idle::Nap)?;
+        let config = guest::config(&guest, image, netdev, self.console_log.into());
+        let caller = Caller {
+            interrupt: self.interrupt,
+            monitor: &Terminal,
+        };
+        let machine = caller.watch_boot(|watch| guest::boot_machine(config, watch))?;
         // The next guest is where clients know the service to be.
         self.host_port = machine.host_port().unwrap_or(self.host_port);
         Ok(machine)
@@ -163,7 +162,7 @@ impl Service<'_> {
             }
             match self.boot() {
                 Ok(machine) => return Some(machine),
-                Err(CliError::Interrupted) => return None,
+                Err(CliError::Experiment(ExperimentError::Interrupted)) => return None,
                 Err(other) => (error, served) = (other, Duration::ZERO),
             }
         }

@@ -27,7 +27,7 @@ pub struct StatusArgs {
 /// # Errors
 ///
 /// [`CliError::Experiment`] if the address can't be resolved or the service does not reply with a status,
-/// [`CliError::Report`] if nothing can be printed.
+/// [`CliError::Experiment`] if nothing can be printed.
 pub fn run(args: &StatusArgs) -> Result<(), CliError> {
     let peer = endpoint::resolve(&args.address, None, None)?;
     let status = status_query::query(peer)?;

@@ -10,7 +10,7 @@ use crate::host::lock::LockError;
 use crate::link::LinkError;
 use crate::load::{PlanError, Protocol};
 use crate::machine::{MachineError, NoVhost};
-use crate::report::ReportError;
+use crate::record::ReportError;
 use crate::sut::SutError;
 
 /// Reason why an experiment failed, or why its result is not to be trusted.
@@ -89,7 +89,7 @@ pub enum ExperimentError {
     NoVhost(#[from] NoVhost),
     /// The system under test could not be set up, or failed.
     #[error(transparent)]
-    Sut(#[from] SutError),
+    Sut(SutError),
     /// The link could not be set up, or failed.
     #[error(transparent)]
     Link(#[from] LinkError),
@@ -138,6 +138,25 @@ pub fn with_causes(error: &dyn Error) -> String {
         cause = error.source();
     }
     text
+}
+
+impl From<SutError> for ExperimentError {
+    fn from(error: SutError) -> Self {
+        match error {
+            SutError::Incompatible(problem) => Self::Incompatible(problem),
+            SutError::Untrusted { path } => Self::Untrusted { path },
+            SutError::Machine(error) => Self::Machine(error),
+            SutError::NoVhost(error) => Self::NoVhost(error),
+            SutError::Link(error) => Self::Link(error),
+            SutError::Namespace(source) => Self::Setup {
+                what: "the service's network namespace",
+                source,
+            },
+            SutError::Log { path, source } => Self::Report(ReportError::unwritable(path)(source)),
+            SutError::Cancelled => Self::Interrupted,
+            error => Self::Sut(error),
+        }
+    }
 }
 
 impl ExperimentError {

@@ -3,28 +3,105 @@
 //! It has the boot code, kernel, clock and request handler of the unikernel that is measured as
 //! `hermit`; driver, network stack, sockets and waiting are Hermit's own. Hermit's driver skips a
 //! virtio device that could also be driven in the old way (a transitional one, virtio 1.2 §7.4), which is
-//! what QEMU makes unless told otherwise. Knows no links.
-#![forbid(unsafe_code)]
+//! what QEMU makes unless told otherwise.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::{BootImage, SutError};
+use super::address::Ip;
+use super::boot_args::{self, TSC_KHZ};
+use super::{
+    BootImage, Counting, CountingClock, GuestSpec, LaunchPlan, LinkChoice, LinuxSpec, RequestQueue,
+    SutError, System, SystemKind, SystemSpec, built, guest, linux_guest,
+};
 use crate::files;
+use crate::link::Family;
 
-/// The image's name among what is built.
+/// The image's name among built things.
 pub const IMAGE: &str = "fathom-sockets.elf";
 
-/// The memory it gets unless told otherwise, in MiB: as much as the other image. It boots in 20 and
-/// keeps some 8 MiB of that for receive buffers: Hermit's driver makes each as long as the longest
-/// frame that the device could have, and QEMU's names no limit.
+/// The guest's default memory in MiB: as much as the other image. It boots in 20 and keeps some 8 MiB of
+/// that for receive buffers: Hermit's driver makes each as long as the longest frame that the device could
+/// have, and QEMU's names no limit.
 pub const DEFAULT_MEMORY_MIB: u32 = 32;
 
-/// The image at `image`, told `boot_args`.
+/// The unikernel on Hermit's own sockets.
+#[derive(Debug)]
+pub struct HermitSockets;
+
+impl System for HermitSockets {
+    fn kind(&self) -> SystemKind {
+        SystemKind::HermitSockets
+    }
+
+    fn default_link(&self) -> LinkChoice {
+        guest::DEFAULT_LINK
+    }
+
+    fn link_problem(&self, link: LinkChoice) -> Option<&'static str> {
+        guest::link_problem(link)
+    }
+
+    fn problem(&self, spec: &SystemSpec) -> Option<&'static str> {
+        if spec.family == Family::V6 {
+            Some("hermit-sockets has no IPv6 address: leave out `--ipv6`")
+        } else if spec.guest.ip6.is_some() {
+            Some("hermit-sockets has no IPv6 address: leave out `--ip6`")
+        } else if spec.guest.ip == Some(Ip::Dhcp) {
+            Some("hermit-sockets is built without DHCP: use `--ip A.B.C.D/N`")
+        } else {
+            linux_guest::problem_without_linux(spec)
+        }
+    }
+
+    fn without_foreign_options(&self, spec: SystemSpec) -> SystemSpec {
+        guest::without_vhost_elsewhere(SystemSpec {
+            guest: spec.guest.without_unikernel(),
+            linux: LinuxSpec::default(),
+            ..spec
+        })
+    }
+
+    fn prepare(&self, spec: &SystemSpec, _: &Path) -> Result<LaunchPlan, SutError> {
+        Ok(LaunchPlan::Guest(built_image(&spec.guest)?))
+    }
+
+    fn start_s(&self) -> f64 {
+        1.5
+    }
+
+    fn counting(&self) -> Option<Counting> {
+        Some(Counting {
+            traced_s: 2.0,
+            counted_s: 4.0,
+            queue: RequestQueue::Socket,
+            clock: CountingClock::BootArgument(TSC_KHZ),
+        })
+    }
+}
+
+/// Returns the image as `guest` describes it: the one that it names, else the built one.
+fn built_image(guest: &GuestSpec) -> Result<BootImage, SutError> {
+    let image = match &guest.image {
+        Some(image) => image.clone(),
+        None => built(IMAGE)?.join(IMAGE),
+    };
+    boot_image(
+        image,
+        boot_args::sockets_line(guest)?,
+        guest.memory_mib.unwrap_or(DEFAULT_MEMORY_MIB),
+    )
+}
+
+/// Returns the image at `image` with the boot arguments `boot_args`.
 ///
 /// # Errors
 ///
-/// [`SutError::Missing`] if it is not there.
-pub fn bootable(image: PathBuf, boot_args: String, memory_mib: u32) -> Result<BootImage, SutError> {
+/// [`SutError::Missing`] if it can't be opened.
+pub fn boot_image(
+    image: PathBuf,
+    boot_args: String,
+    memory_mib: u32,
+) -> Result<BootImage, SutError> {
     if let Err(source) = files::open(&image) {
         return Err(SutError::Missing {
             what: "image",
@@ -50,15 +127,15 @@ mod tests {
     fn an_image_that_is_not_there_is_named_with_what_to_do() {
         let directory = tempfile::tempdir().unwrap();
         let image = directory.path().join(IMAGE);
-        let bootable = || bootable(image.clone(), "port=1".to_owned(), DEFAULT_MEMORY_MIB);
-        let error = bootable().unwrap_err().to_string();
+        let boot_image = || boot_image(image.clone(), "port=1".to_owned(), DEFAULT_MEMORY_MIB);
+        let error = boot_image().unwrap_err().to_string();
         assert!(
             error.contains(IMAGE) && error.contains("make sockets"),
             "{error}"
         );
         std::fs::write(&image, "image").unwrap();
-        let bootable = bootable().unwrap();
-        assert!(bootable.modern_device && bootable.initrd.is_none());
-        assert_eq!((bootable.image, bootable.memory_mib), (image, 32));
+        let guest = boot_image().unwrap();
+        assert!(guest.modern_device && guest.initrd.is_none());
+        assert_eq!((guest.image, guest.memory_mib), (image, 32));
     }
 }

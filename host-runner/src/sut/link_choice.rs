@@ -1,14 +1,13 @@
-//! The ways to a service that `--link` and `--links` take.
+//! The links that `--link` and `--links` take.
 #![forbid(unsafe_code)]
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
-use super::SystemKind;
 use crate::link::LinkKind;
 use crate::link::udp::LOOPBACK;
 
-/// A way to a service.
+/// A link to a system under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkChoice {
     /// A link to a guest, or to what answers in its place.
@@ -18,7 +17,7 @@ pub enum LinkChoice {
 }
 
 impl LinkChoice {
-    /// The name that `--link` and `--links` take and results carry.
+    /// Returns the name that `--link` and `--links` take and results carry.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -27,40 +26,12 @@ impl LinkChoice {
         }
     }
 
-    /// The way to `target` unless another is asked for: the best that needs no privilege.
+    /// Returns whether this side polls memory that it shares with the service.
     #[must_use]
-    pub fn best(target: SystemKind) -> Self {
-        match target {
-            SystemKind::Hermit
-            | SystemKind::HermitSockets
-            | SystemKind::LinuxGuest
-            | SystemKind::Null => Self::Link(LinkKind::default()),
-            SystemKind::LinuxHost => Self::Loopback,
-        }
-    }
-
-    /// Why this way does not lead to `target`, if it does not.
-    #[must_use]
-    pub const fn incompatibility(self, target: SystemKind) -> Option<&'static str> {
-        match (target, self) {
-            (
-                SystemKind::Hermit | SystemKind::HermitSockets | SystemKind::LinuxGuest,
-                Self::Loopback,
-            ) => Some(
-                "only a process on the host is reached over loopback: choose another with `--link`",
-            ),
-            (
-                SystemKind::LinuxHost,
-                Self::Link(LinkKind::User | LinkKind::Unix | LinkKind::VhostUser),
-            ) => Some(
-                "linux-host has no virtual network card: it is reached over link `loopback` or `tap`, \
-                 choose one with `--link`",
-            ),
-            (SystemKind::Null, Self::Link(LinkKind::User)) => Some(
-                "there is no QEMU network without a guest: choose another link for null than `user` \
-                 with `--link`",
-            ),
-            _ => None,
+    pub const fn is_polled(self) -> bool {
+        match self {
+            Self::Link(kind) => kind.is_polled(),
+            Self::Loopback => false,
         }
     }
 }
@@ -89,31 +60,25 @@ impl ValueEnum for LinkChoice {
 
 #[cfg(test)]
 mod tests {
+    use super::super::SystemKind;
     use super::*;
 
     #[test]
-    fn every_link_is_a_way_and_keeps_its_name() {
-        for way in LinkChoice::value_variants() {
-            assert_eq!(LinkChoice::from_str(way.name(), false), Ok(*way));
+    fn every_link_is_a_choice_and_keeps_its_name() {
+        for link in LinkChoice::value_variants() {
+            assert_eq!(LinkChoice::from_str(link.name(), false), Ok(*link));
         }
         let links = LinkKind::value_variants();
         assert_eq!(LinkChoice::value_variants().len(), links.len() + 1);
     }
 
     #[test]
-    fn the_best_way_leads_there() {
-        for target in SystemKind::value_variants() {
-            assert_eq!(
-                LinkChoice::best(*target).incompatibility(*target),
-                None,
-                "{target:?}"
-            );
+    fn the_default_link_leads_there() {
+        for kind in SystemKind::value_variants() {
+            let system = kind.system();
+            assert_eq!(system.kind(), *kind);
+            assert_eq!(system.link_problem(system.default_link()), None, "{kind:?}");
+            assert_eq!(system.link_problem(LinkChoice::Link(LinkKind::Tap)), None);
         }
-        let tap = LinkChoice::Link(LinkKind::Tap);
-        assert!(
-            SystemKind::value_variants()
-                .iter()
-                .all(|target| tap.incompatibility(*target).is_none())
-        );
     }
 }

@@ -1,11 +1,25 @@
 //! The Linux guest: a stock kernel, booted directly, and a file system that holds the responder.
+//!
+//! - [`modules`] and [`initramfs`]: what it boots with;
+//! - [`command_line`]: the kernel's options.
 
 use std::io::{self, BufWriter, Read};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use super::{BootImage, Responder, SutError, command_line, initramfs, modules};
+use super::address::Ip;
+use super::{
+    BootImage, Counting, CountingClock, LaunchPlan, LinkChoice, RequestQueue, Responder, SutError,
+    System, SystemKind, SystemSpec, boot_args, built, guest, linux_host,
+};
 use crate::files::{self, Destination};
+use crate::link::Family;
+
+pub mod command_line;
+pub mod initramfs;
+pub mod modules;
+
+pub use super::LinuxSpec;
 
 /// The least memory that Debian's cloud kernel boots in with this file system, in MiB: in 72 it
 /// finds no room to unpack itself.
@@ -23,8 +37,8 @@ const KERNEL: &str = "linux-guest/vmlinuz";
 /// Where its modules are.
 const MODULES: &str = "linux-guest/modules";
 
-/// Where the responder is.
-const RESPONDER: &str = "fathom-responder";
+/// The responder's name among built things.
+pub(super) const RESPONDER: &str = "fathom-responder";
 
 /// How a bzImage is known: by this mark in its setup header.
 const SETUP_MARK: &[u8] = b"HdrS";
@@ -38,6 +52,98 @@ const MAX_RESPONDER: u64 = 64 << 20;
 
 /// How much of a kernel is looked at.
 const HEAD_LEN: u64 = 1024;
+
+/// The service as the only process of a Linux guest.
+#[derive(Debug)]
+pub struct LinuxGuest;
+
+impl System for LinuxGuest {
+    fn kind(&self) -> SystemKind {
+        SystemKind::LinuxGuest
+    }
+
+    fn responder(&self, name: &str) -> Result<Responder, String> {
+        linux_host::responder_named(name)
+    }
+
+    fn default_responder(&self) -> Option<Responder> {
+        Some(Responder::default())
+    }
+
+    fn default_link(&self) -> LinkChoice {
+        guest::DEFAULT_LINK
+    }
+
+    fn link_problem(&self, link: LinkChoice) -> Option<&'static str> {
+        guest::link_problem(link)
+    }
+
+    fn problem(&self, spec: &SystemSpec) -> Option<&'static str> {
+        let guest = &spec.guest;
+        if spec.family == Family::V6 {
+            Some("the Linux guest's service has no IPv6 address: leave out `--ipv6`")
+        } else if guest.ip6.is_some() {
+            Some("the Linux guest's service has no IPv6 address: leave out `--ip6`")
+        } else if guest.ip == Some(Ip::Dhcp) {
+            Some("the Linux guest asks no DHCP server: use `--ip A.B.C.D/N`")
+        } else if !guest.boot_args.is_empty() || guest.log.is_some() {
+            Some("`--boot-arg` and `--log` are the unikernel's: leave them out")
+        } else if guest.image.is_some() {
+            Some("the Linux guest has no image: name a kernel with `--kernel PATH`")
+        } else if spec.responder == Some(Responder::AfXdp) {
+            Some(linux_host::AF_XDP_NEEDS_A_WIRE)
+        } else {
+            None
+        }
+    }
+
+    fn without_foreign_options(&self, spec: SystemSpec) -> SystemSpec {
+        guest::without_vhost_elsewhere(SystemSpec {
+            guest: spec.guest.without_unikernel().without_log(),
+            ..spec
+        })
+    }
+
+    fn prepare(&self, spec: &SystemSpec, scratch: &Path) -> Result<LaunchPlan, SutError> {
+        let LinuxSpec { kernel, modules } = spec.linux.clone();
+        let parts = Parts {
+            tsc_khz: boot_args::guest_tsc_khz(&spec.guest),
+            ..Parts::locate(&built(RESPONDER)?, kernel, modules)
+        };
+        let (ip, gateway) = boot_args::static_network(&spec.guest);
+        let network = Network {
+            ip,
+            gateway,
+            port: spec.guest.port,
+        };
+        let memory_mib = spec.guest.memory_mib.unwrap_or(DEFAULT_MEMORY_MIB);
+        let responder = spec.responder.unwrap_or_default();
+        let image = parts.assemble(scratch.join("initrd"), responder, network, memory_mib)?;
+        Ok(LaunchPlan::Guest(image))
+    }
+
+    fn start_s(&self) -> f64 {
+        3.5
+    }
+
+    fn counting(&self) -> Option<Counting> {
+        Some(Counting {
+            traced_s: 6.0,
+            counted_s: 12.0,
+            queue: RequestQueue::Ring,
+            clock: CountingClock::Calibrated(command_line::TSC_KHZ),
+        })
+    }
+}
+
+/// Returns the problem with options for Linux of a system that has none; `None` if there are no such options.
+pub(super) fn problem_without_linux(spec: &SystemSpec) -> Option<&'static str> {
+    let has_options = spec.linux.kernel.is_some() || spec.linux.modules.is_some();
+    has_options.then_some(NO_LINUX)
+}
+
+/// Problem with options for Linux where there is none.
+pub const NO_LINUX: &str = "this target has no Linux: use `--responder`, `--kernel` and `--modules` with a target that has one";
 
 /// The parts that a guest is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,7 +260,7 @@ fn is_kernel(mut file: impl Read) -> io::Result<bool> {
     Ok(is_image || head.starts_with(ELF_MARK))
 }
 
-/// Where the responder is under the directory of built things.
+/// Returns the path of the responder under `built`, the directory of built things.
 #[must_use]
 pub fn responder(built: &Path) -> PathBuf {
     built.join(RESPONDER)

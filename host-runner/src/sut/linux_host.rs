@@ -8,12 +8,22 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use clap::ValueEnum as _;
 use rustix::process::Pid;
 
-use super::{Responder, SutError};
+use super::linux_guest::{self, RESPONDER};
+use super::{
+    Backend, Counting, Facts, LaunchPlan, LinkChoice, LinuxSpec, Responder, RunningSystem,
+    SutError, System, SystemKind, SystemSpec, Watch, boot_args, built,
+};
+use crate::files::Destination;
 use crate::host::assignment::Assignment;
-use crate::host::placement::Placement;
-use crate::host::placement::{self, Work};
+use crate::host::noise::Threads;
+use crate::host::placement::{self, Placement, Work};
+use crate::link::tap::Pair;
+use crate::link::udp::{LOOPBACK, UdpLink};
+use crate::link::{Family, Link, LinkKind};
+use crate::machine::VhostChoice;
 use crate::machine::child;
 use crate::machine::process::{Process, Seen};
 
@@ -23,17 +33,165 @@ const READY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often the caller is asked whether it has given up.
 const CANCEL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Where the responder is to serve.
+/// The mode that bypasses the kernel's stack, where it can't.
+pub(super) const AF_XDP_NEEDS_A_WIRE: &str =
+    "af_xdp takes frames from one end of a wire: use `--target linux-host --link tap`";
+
+/// The service as a process on this host.
 #[derive(Debug)]
-pub struct Place {
-    /// Its address; port 0 picks a free one.
+pub struct LinuxHost;
+
+impl System for LinuxHost {
+    fn kind(&self) -> SystemKind {
+        SystemKind::LinuxHost
+    }
+
+    fn responder(&self, name: &str) -> Result<Responder, String> {
+        responder_named(name)
+    }
+
+    fn default_responder(&self) -> Option<Responder> {
+        Some(Responder::default())
+    }
+
+    fn default_link(&self) -> LinkChoice {
+        LinkChoice::Loopback
+    }
+
+    fn link_problem(&self, link: LinkChoice) -> Option<&'static str> {
+        match link {
+            LinkChoice::Link(LinkKind::Tap) | LinkChoice::Loopback => None,
+            LinkChoice::Link(LinkKind::User | LinkKind::Unix | LinkKind::VhostUser) => Some(
+                "linux-host has no virtual network card: it is reached over link `loopback` or `tap`, \
+                 choose one with `--link`",
+            ),
+        }
+    }
+
+    fn problem(&self, spec: &SystemSpec) -> Option<&'static str> {
+        let is_wire = spec.link == LinkChoice::Link(LinkKind::Tap);
+        if spec.responder == Some(Responder::AfXdp) && !is_wire {
+            Some(AF_XDP_NEEDS_A_WIRE)
+        } else if spec.family == Family::V6 {
+            Some("linux-host has no IPv6 address: leave out `--ipv6`")
+        } else if spec.guest.pcap.is_some() {
+            Some("there is no QEMU to capture what goes to linux-host: leave out `--pcap`")
+        } else if spec.linux != LinuxSpec::default() {
+            Some("linux-host runs on the host's own kernel: leave out `--kernel` and `--modules`")
+        } else {
+            None
+        }
+    }
+
+    fn without_foreign_options(&self, spec: SystemSpec) -> SystemSpec {
+        without_guest_options(spec)
+    }
+
+    fn prepare(&self, _: &SystemSpec, _: &Path) -> Result<LaunchPlan, SutError> {
+        let program = linux_guest::responder(&built(RESPONDER)?);
+        Ok(LaunchPlan::Process(program))
+    }
+
+    fn start_s(&self) -> f64 {
+        1.0
+    }
+
+    fn counting(&self) -> Option<Counting> {
+        None
+    }
+}
+
+/// Returns the mode of the service on Linux that is called `name`.
+pub(super) fn responder_named(name: &str) -> Result<Responder, String> {
+    let unknown = |_| "the modes are blocking, busy, io_uring and af_xdp".to_owned();
+    Responder::from_str(name, false).map_err(unknown)
+}
+
+/// Returns `spec` without the options of guests.
+pub(super) fn without_guest_options(spec: SystemSpec) -> SystemSpec {
+    let mut guest = spec.guest.without_unikernel().without_log();
+    guest.vhost = VhostChoice::default();
+    SystemSpec {
+        guest,
+        linux: LinuxSpec::default(),
+        ..spec
+    }
+}
+
+/// Starts the responder `program` and opens the link to it.
+pub(super) fn start(
+    spec: &SystemSpec,
+    program: &Path,
+    log: Destination,
+    watch: &mut Watch<'_>,
+) -> Result<RunningSystem, SutError> {
+    let (process, link) = match spec.link {
+        LinkChoice::Link(_) => start_on_a_wire(spec, program, log, watch)?,
+        LinkChoice::Loopback => {
+            let process = start_at(spec, program, ListenAddress::loopback(), log, watch)?;
+            let link = UdpLink::connect(LOOPBACK, process.address())?;
+            (process, Box::new(link) as Box<dyn Link>)
+        }
+    };
+    let facts = Facts {
+        address: process.address().to_string(),
+        boot_id: process.ready().boot_id,
+        started_at_ns: Some(process.started_at_ns()),
+        image_bytes: program.metadata().ok().map(|it| it.len()),
+        ..Facts::default()
+    };
+    Ok(RunningSystem {
+        backend: Box::new(process),
+        link,
+        facts,
+    })
+}
+
+/// Starts the responder in a network namespace of its own, at one end of a veth pair.
+fn start_on_a_wire(
+    spec: &SystemSpec,
+    program: &Path,
+    log: Destination,
+    watch: &mut Watch<'_>,
+) -> Result<(ResponderProcess, Box<dyn Link>), SutError> {
+    let (network, _) = boot_args::static_network(&spec.guest);
+    let pair = Pair::make(network)?;
+    let namespace = pair.service().map_err(SutError::Namespace)?;
+    let address = ListenAddress {
+        listen: (network.0, spec.guest.port).into(),
+        namespace: Some(namespace),
+    };
+    let process = start_at(spec, program, address, log, watch)?;
+    let link = pair.join(process.ready())?;
+    Ok((process, Box::new(link)))
+}
+
+fn start_at(
+    spec: &SystemSpec,
+    program: &Path,
+    address: ListenAddress,
+    log: Destination,
+    watch: &Watch<'_>,
+) -> Result<ResponderProcess, SutError> {
+    let log = log.create().map_err(|source| SutError::Log {
+        path: log.path().to_owned(),
+        source,
+    })?;
+    let mode = spec.responder.unwrap_or_default();
+    ResponderProcess::start(program, mode, address, log, watch.is_cancelled)
+}
+
+/// Address that a responder serves at.
+#[derive(Debug)]
+pub struct ListenAddress {
+    /// IP address and port; port 0 picks a free one.
     pub listen: SocketAddr,
     /// The network namespace that has this address, if it is not this process's own.
     pub namespace: Option<OwnedFd>,
 }
 
-impl Place {
-    /// A free port on the host's loopback network.
+impl ListenAddress {
+    /// Returns a free port on the host's loopback network.
     #[must_use]
     pub fn loopback() -> Self {
         Self {
@@ -45,13 +203,13 @@ impl Place {
 
 /// A responder that serves, or did. Dropped, it is killed.
 #[derive(Debug)]
-pub struct Host {
+pub struct ResponderProcess {
     process: Process,
     ready: wire::Ready,
 }
 
-impl Host {
-    /// Starts `program` in `mode` at `place`, and waits until it is ready. What it prints goes to `log`.
+impl ResponderProcess {
+    /// Starts `program` in `mode` at `address`, and waits until it is ready. What it prints goes to `log`.
     ///
     /// # Errors
     ///
@@ -59,14 +217,14 @@ impl Host {
     pub fn start(
         program: &Path,
         mode: Responder,
-        place: Place,
+        address: ListenAddress,
         log: File,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Self, SutError> {
         let mut command = Command::new(program);
         command.args(["--mode", mode.name(), "--listen"]);
-        command.arg(place.listen.to_string());
-        if let Some(namespace) = place.namespace {
+        command.arg(address.listen.to_string());
+        if let Some(namespace) = address.namespace {
             child::enter(&mut command, namespace);
         }
         child::tie_to_this_thread(&mut command, Vec::new());
@@ -78,56 +236,58 @@ impl Host {
         Ok(Self { process, ready })
     }
 
-    /// What it said when it was ready.
+    /// Returns its ready line.
     #[must_use]
     pub const fn ready(&self) -> &wire::Ready {
         &self.ready
     }
 
-    /// When it was started, in nanoseconds of [`crate::clock`].
+    /// Returns the time of its start in nanoseconds of [`crate::clock`].
     #[must_use]
     pub const fn started_at_ns(&self) -> u64 {
         self.process.started_at_ns()
     }
 
-    /// Returns the responder's process.
-    #[must_use]
-    pub fn pid(&self) -> Pid {
-        self.process.pid()
-    }
-
-    /// How much of its memory is in the host's, in bytes; `None` if it is gone.
-    #[must_use]
-    pub fn resident_bytes(&self) -> Option<u64> {
-        self.process.resident_bytes()
-    }
-
-    /// Where it serves.
+    /// Returns the address that it serves at.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         let ip = self.ready.ip.map_or(Ipv4Addr::LOCALHOST, |(ip, _)| ip);
         (ip, self.ready.port).into()
     }
+}
 
-    /// Whether it still serves: one relaxed atomic load while it does.
-    ///
-    /// # Errors
-    ///
-    /// [`SutError::Refused`] or [`SutError::Ended`].
-    pub fn check(&self) -> Result<(), SutError> {
+impl Backend for ResponderProcess {
+    fn check(&self) -> Result<(), SutError> {
         if !self.process.in_trouble() {
             return Ok(());
         }
         self.process.seen(failure).map_or(Ok(()), Err)
     }
 
-    /// Gives the responder and the calling thread, which is to measure, the CPUs of `assignment`, the
-    /// latter with the right to go first; or leaves all as it is and says why.
-    #[must_use]
-    pub fn place(&self, assignment: Option<&Assignment>) -> Placement {
+    /// Its first thread is the one that serves. The measuring thread gets the right to go first, whatever its
+    /// work.
+    fn place(&mut self, _: Work, assignment: Option<&Assignment>) -> Placement {
         let pid = self.process.pid();
-        // Its first thread is the one that serves.
         placement::place(pid, pid, false, Work::Schedule, assignment)
+    }
+
+    fn placed_thread(&self) -> &'static str {
+        "the responder"
+    }
+
+    fn threads(&mut self, _: bool) -> Threads {
+        Threads {
+            answering: Some(self.process.pid()),
+            carrying: None,
+        }
+    }
+
+    fn pid(&self) -> Option<Pid> {
+        Some(self.process.pid())
+    }
+
+    fn resident_bytes(&self) -> Option<u64> {
+        self.process.resident_bytes()
     }
 }
 
@@ -174,15 +334,19 @@ mod tests {
     const READY: &str = "FATHOM READY ip=127.0.0.1/8 ip6=none port=4242 mac=none boot_us=1 \
                          boot_id=00000007 counters=none";
 
-    fn start(script: &str, cancelled: bool) -> Result<Host, SutError> {
+    fn start(script: &str, cancelled: bool) -> Result<ResponderProcess, SutError> {
         let directory = tempfile::tempdir().unwrap();
         let program = directory.path().join("responder");
         fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         let log = File::create(directory.path().join("log")).unwrap();
-        Host::start(&program, Responder::Busy, Place::loopback(), log, &|| {
-            cancelled
-        })
+        ResponderProcess::start(
+            &program,
+            Responder::Busy,
+            ListenAddress::loopback(),
+            log,
+            &|| cancelled,
+        )
     }
 
     #[test]
@@ -218,7 +382,13 @@ mod tests {
         assert!(matches!(start("sleep 60", true), Err(SutError::Cancelled)));
         let log = tempfile::tempfile().unwrap();
         let missing = Path::new("/nonexistent/responder");
-        let error = Host::start(missing, Responder::Busy, Place::loopback(), log, &|| false);
+        let error = ResponderProcess::start(
+            missing,
+            Responder::Busy,
+            ListenAddress::loopback(),
+            log,
+            &|| false,
+        );
         let error = error.unwrap_err();
         assert!(error.to_string().contains("make linux-guest"), "{error}");
     }

@@ -96,6 +96,24 @@ impl GuestSpec {
     }
 }
 
+impl GuestSpec {
+    /// Returns the guest without the image and the boot arguments, which are the unikernel's.
+    #[must_use]
+    pub(super) fn without_unikernel(self) -> Self {
+        Self {
+            image: None,
+            boot_args: Vec::new(),
+            ..self
+        }
+    }
+
+    /// Returns the guest without a level for its log.
+    #[must_use]
+    pub(super) fn without_log(self) -> Self {
+        Self { log: None, ..self }
+    }
+}
+
 /// The level of a guest's log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[expect(missing_docs, reason = "the names say it")]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::CliError;
 use crate::cli::values::{as_ns, duration, seed};
+use crate::experiment::ExperimentError;
 use crate::load::{Arrivals, Limit, Mode, Plan, Protocol, Rate, WaitRule};
 
 /// Rule by which requests follow each other.
@@ -96,8 +96,8 @@ impl LoadArgs {
     ///
     /// # Errors
     ///
-    /// [`CliError::Usage`] or [`CliError::Plan`] if they make none.
-    pub fn plan(&self) -> Result<Plan, CliError> {
+    /// [`ExperimentError::Incompatible`] or [`ExperimentError::Plan`] if they make none.
+    pub fn plan(&self) -> Result<Plan, ExperimentError> {
         let mode = self.load_mode()?;
         let default_duration = if self.sweep {
             DEFAULT_STEP_DURATION
@@ -109,7 +109,7 @@ impl LoadArgs {
             (duration, _) => duration,
         };
         if duration == Some(Duration::ZERO) {
-            return Err(CliError::Usage(
+            return Err(ExperimentError::Incompatible(
                 "a duration of zero measures nothing: choose a longer one",
             ));
         }
@@ -145,9 +145,9 @@ impl LoadArgs {
         self.sweep.then(|| self.arrivals())
     }
 
-    fn load_mode(&self) -> Result<Mode, CliError> {
+    fn load_mode(&self) -> Result<Mode, ExperimentError> {
         if self.arrivals.is_some() && !self.sweep && self.mode != Some(ModeName::Open) {
-            return Err(CliError::Usage(
+            return Err(ExperimentError::Incompatible(
                 "only an open loop has arrivals: use `--mode open` with `--arrivals`",
             ));
         }
@@ -165,10 +165,12 @@ impl LoadArgs {
             (ModeName::Pipeline, None, depth) => Ok(Mode::Pipeline {
                 depth: depth.unwrap_or(DEFAULT_DEPTH),
             }),
-            (ModeName::Closed | ModeName::Pipeline, Some(_), _) => Err(CliError::Usage(
-                "only an open loop has a rate: use `--mode open` with `--rate`",
-            )),
-            (ModeName::Closed | ModeName::Open, _, Some(_)) => Err(CliError::Usage(
+            (ModeName::Closed | ModeName::Pipeline, Some(_), _) => {
+                Err(ExperimentError::Incompatible(
+                    "only an open loop has a rate: use `--mode open` with `--rate`",
+                ))
+            }
+            (ModeName::Closed | ModeName::Open, _, Some(_)) => Err(ExperimentError::Incompatible(
                 "only a pipeline has a depth: use `--mode pipeline` with `--depth`",
             )),
         }
@@ -181,7 +183,7 @@ mod tests {
 
     use super::super::RunArgs;
     use super::*;
-    use crate::cli::{Cli, Command};
+    use crate::cli::{Cli, CliError, Command};
     use crate::sut::SystemKind;
 
     fn run_args(line: &str) -> RunArgs {
@@ -243,7 +245,11 @@ mod tests {
             "--arrivals even",
             "--mode pipeline --arrivals even",
         ] {
-            assert_eq!(mode(line).unwrap_err().exit_code(), 2, "{line}");
+            assert_eq!(
+                CliError::from(mode(line).unwrap_err()).exit_code(),
+                2,
+                "{line}"
+            );
         }
         assert_eq!(run_args("").load.sweep(), None);
         assert_eq!(run_args("--sweep").load.sweep(), Some(Arrivals::Poisson));
@@ -267,7 +273,11 @@ mod tests {
             "--mode pipeline --rate 5",
             "--mode pipeline --depth 257",
         ] {
-            assert_eq!(mode(line).unwrap_err().exit_code(), 2, "{line}");
+            assert_eq!(
+                CliError::from(mode(line).unwrap_err()).exit_code(),
+                2,
+                "{line}"
+            );
         }
     }
 
@@ -295,7 +305,7 @@ mod tests {
             "--mode open --rate 3000000",
             "--mode open --rate 3M",
         ] {
-            let error = run_args(line).load.plan().unwrap_err();
+            let error = CliError::from(run_args(line).load.plan().unwrap_err());
             assert_eq!(error.exit_code(), 2, "{line}: {error}");
         }
         for (rate, complaint) in [

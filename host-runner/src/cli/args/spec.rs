@@ -1,11 +1,12 @@
 //! From arguments to plain specifications: the one door between `clap` and the rest of the program.
 
 use super::{GuestArgs, HostArgs, LinuxArgs, RunArgs, ValidityArgs};
-use crate::cli::{CliError, recipe};
+use crate::cli::CliError;
 use crate::experiment::{HostSpec, RunSpec, Validity};
 use crate::host::lock::Patience;
 use crate::link::Family;
-use crate::sut::{GuestSpec, LinkChoice, LinuxSpec, Responder, SMOLTCP, SystemKind, SystemSpec};
+use crate::sut::linux_guest::NO_LINUX;
+use crate::sut::{GuestSpec, LinuxSpec, Responder, SMOLTCP, SystemKind, SystemSpec};
 
 impl RunArgs {
     /// Returns the experiment that the options ask for.
@@ -16,7 +17,8 @@ impl RunArgs {
     pub fn spec(&self) -> Result<RunSpec, CliError> {
         let plan = self.load.plan()?;
         let system = self.system();
-        recipe::check(&system, &plan)?;
+        plan.check_packet(system.family, None)?;
+        system.check()?;
         self.check_responder()?;
         Ok(RunSpec {
             system,
@@ -41,7 +43,7 @@ impl RunArgs {
         SystemSpec {
             kind,
             responder,
-            link: self.link.unwrap_or(LinkChoice::best(kind)),
+            link: self.link.unwrap_or_else(|| kind.system().default_link()),
             family: if self.ipv6 { Family::V6 } else { Family::V4 },
             guest,
             linux: self.linux.spec(),
@@ -50,17 +52,14 @@ impl RunArgs {
 
     /// Refuses a mode that is named twice, and one of a system without Linux.
     fn check_responder(&self) -> Result<(), CliError> {
-        let has_linux = matches!(
-            self.name.kind,
-            SystemKind::LinuxGuest | SystemKind::LinuxHost
-        );
+        let has_linux = self.name.kind.system().default_responder().is_some();
         let problem = match (self.name.responder, self.linux.responder) {
             (_, None) => return Ok(()),
             (Some(one), Some(other)) if one != other => {
                 "`--target` names another mode than `--responder`: leave one of them out"
             }
             (_, Some(_)) if has_linux => return Ok(()),
-            (_, Some(_)) => crate::cli::linux::NO_LINUX,
+            (_, Some(_)) => NO_LINUX,
         };
         Err(CliError::Usage(problem))
     }

@@ -5,15 +5,14 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::super::CliError;
 use super::super::args::{GuestArgs, HostArgs, LoadArgs, OutputArgs, ValidityArgs};
 use super::super::values::duration;
 use super::contender::Contender;
 use super::loops::Loops;
-use crate::link::{Family, LinkKind};
-use crate::machine::VhostChoice;
+use crate::experiment::ExperimentError;
+use crate::link::Family;
 use crate::sut::LinkChoice;
-use crate::sut::{LinuxSpec, Responder, SystemKind, SystemSpec};
+use crate::sut::{LinuxSpec, Responder, SystemSpec};
 
 /// `fathom compare`. What a preset says, such as that of `make compare`, can be said again after it: the
 /// last word holds.
@@ -93,8 +92,8 @@ impl CompareArgs {
     ///
     /// # Errors
     ///
-    /// [`CliError::Usage`] or [`CliError::Plan`] if the options make none.
-    pub fn loops(&self) -> Result<Loops, CliError> {
+    /// [`ExperimentError::Incompatible`] or [`ExperimentError::Plan`] if the options make none.
+    pub fn loops(&self) -> Result<Loops, ExperimentError> {
         let problem = if self.load.sweep {
             Some("a comparison puts one load on all targets: leave out `--sweep`")
         } else if self.guest.pcap.is_some() {
@@ -110,7 +109,7 @@ impl CompareArgs {
         };
         problem.map_or_else(
             || Loops::new(&self.load),
-            |problem| Err(CliError::Usage(problem)),
+            |problem| Err(ExperimentError::Incompatible(problem)),
         )
     }
 
@@ -118,36 +117,21 @@ impl CompareArgs {
     #[must_use]
     pub fn system(&self, contender: Contender, link: LinkChoice) -> SystemSpec {
         let kind = contender.target;
-        let mut guest = self.guest.spec();
-        if kind != SystemKind::Hermit {
-            // These are the unikernel's.
-            guest.image = None;
-            guest.boot_args.clear();
-        }
-        if !matches!(kind, SystemKind::Hermit | SystemKind::HermitSockets) {
-            guest.log = None;
-        }
-        let is_native = matches!(kind, SystemKind::LinuxHost | SystemKind::Null);
-        if is_native || link != LinkChoice::Link(LinkKind::Tap) {
-            guest.vhost = VhostChoice::default();
-        }
-        if contender.responder == Some(Responder::Smoltcp) {
-            guest = guest.answered_by_smoltcp();
-        }
-        let linux = match kind {
-            SystemKind::LinuxGuest => LinuxSpec {
-                kernel: self.kernel.clone(),
-                modules: self.modules.clone(),
-            },
-            _ => LinuxSpec::default(),
+        let guest = self.guest.spec();
+        let guest = match contender.responder {
+            Some(Responder::Smoltcp) => guest.answered_by_smoltcp(),
+            _ => guest,
         };
-        SystemSpec {
+        kind.system().without_foreign_options(SystemSpec {
             kind,
             responder: contender.responder,
             link,
             family: Family::V4,
             guest,
-            linux,
-        }
+            linux: LinuxSpec {
+                kernel: self.kernel.clone(),
+                modules: self.modules.clone(),
+            },
+        })
     }
 }

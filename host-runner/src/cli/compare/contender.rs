@@ -3,8 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::super::system_name::SystemName;
-use crate::sut::{Responder, SystemKind};
+use crate::sut::{Responder, SystemKind, SystemName};
 
 /// A target in one of its settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

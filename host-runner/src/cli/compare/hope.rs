@@ -69,7 +69,7 @@ impl State<'_> {
     /// Returns the reason why going on is pointless, in words and with the faults of the runs; `None` if it
     /// is not pointless.
     #[must_use]
-    pub fn verdict_is_out_of_reach(&self) -> Option<String> {
+    pub fn verdict_is_unavailable(&self) -> Option<String> {
         if self.is_over {
             return None;
         }
@@ -159,7 +159,7 @@ mod tests {
             is_over: false,
             runs,
         };
-        state.verdict_is_out_of_reach()
+        state.verdict_is_unavailable()
     }
 
     #[test]
@@ -180,7 +180,7 @@ mod tests {
             is_over: true,
             runs: &runs(0, 50),
         };
-        assert_eq!(over.verdict_is_out_of_reach(), None);
+        assert_eq!(over.verdict_is_unavailable(), None);
     }
 
     #[test]

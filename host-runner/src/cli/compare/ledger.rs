@@ -2,12 +2,12 @@
 
 use std::time::SystemTime;
 
-use super::super::CliError;
-use super::super::measure::Measured;
-use super::super::output::Output;
 use super::hope::{Pair, State};
 use super::looks::Looks;
 use super::schedule::Combination;
+use crate::experiment::ExperimentError;
+use crate::experiment::Results;
+use crate::experiment::measured::Measured;
 use crate::load::Rate;
 use crate::record::comparison::GuestEstimate;
 use crate::record::{CommonRate, Comparison, Environment, Merged, Report, Run, Skipped, Why};
@@ -165,7 +165,7 @@ impl Ledger {
             is_over: rounds == self.rounds && self.next_missing(retries, |_, _| true).is_none(),
             runs: &self.runs,
         };
-        self.out_of_reach = state.verdict_is_out_of_reach();
+        self.out_of_reach = state.verdict_is_unavailable();
         if self.out_of_reach.is_some() {
             self.end_after(rounds);
         }
@@ -235,13 +235,13 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// [`CliError::Report`] if one can't be written.
+    /// [`ExperimentError::Report`] if one can't be written.
     pub fn enter(
         &mut self,
         mut run: Run,
         measured: &Measured,
-        output: &Output,
-    ) -> Result<(), CliError> {
+        output: &dyn Results,
+    ) -> Result<(), ExperimentError> {
         run.add_percentiles(&measured.recorder, output.percentiles());
         // Without its files it is not entered: what the record names is there.
         output.write_run(&run, &measured.recorder)?;
@@ -259,7 +259,7 @@ impl Ledger {
             }
         }
         self.runs.push(run);
-        output.keep(&self.report(Vec::new(), Vec::new()))
+        Ok(output.write_partial(&self.report(Vec::new(), Vec::new()))?)
     }
 
     fn report(&self, merged: Vec<Merged>, comparisons: Vec<Comparison>) -> Report {
@@ -299,8 +299,8 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// [`CliError::Report`] if something can't be written.
-    pub fn conclude(self, output: &Output) -> Result<Conclusion, CliError> {
+    /// [`ExperimentError::Report`] if something can't be written.
+    pub fn conclude(self, output: &dyn Results) -> Result<Conclusion, ExperimentError> {
         let merged: Vec<Merged> = self
             .accounts
             .iter()
@@ -315,7 +315,7 @@ impl Ledger {
             }
         }
         let comparisons = account::compare(&self.opponents().collect::<Vec<_>>());
-        output.write(&self.report(merged, comparisons))?;
+        output.publish(&self.report(merged, comparisons))?;
         Ok(Conclusion {
             missing: self.missing(),
             unjudged: self.unjudged(),

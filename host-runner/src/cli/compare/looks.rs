@@ -5,39 +5,31 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::super::CliError;
-use super::super::boot_args;
 use super::super::interrupt::Interrupt;
-use super::super::machine;
-use super::super::recipe::Recipe;
+use super::super::progress::Terminal;
 use super::super::say::say;
-use super::super::subject::vhost_for;
 use super::args::CompareArgs;
 use super::contender::Contender;
 use super::on_a_thread;
 use super::schedule::Combination;
+use crate::experiment::Caller;
+use crate::experiment::ExperimentError;
 use crate::experiment::cost::instructions::{self, FeedRate, InstructionsPerEcho};
 use crate::experiment::cost::trace::{self, Trace};
 use crate::experiment::cost::{
     CostError, EchoClient, NotificationSource, NotificationsPerEcho, notifications,
 };
-use crate::files;
+use crate::experiment::run::scratch;
 use crate::host::placement::Work;
-use crate::link::{self, Family, LinkKind};
+use crate::link::{self, LinkKind};
 use crate::machine::{AccelChoice, Config, Machine};
 use crate::record::Why;
 use crate::sut::LinkChoice;
-use crate::sut::{BootImage, SystemKind, SystemSpec, command_line};
+use crate::sut::guest::{Guest, GuestLaunch};
+use crate::sut::{BootImage, CountingClock, LaunchPlan, RequestQueue, SystemKind, SystemSpec};
 
 /// How long a look may take, its boot included: ten times what it takes on two cores at rest.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// About how long a look takes, in seconds, as measured under TCG on two cores: the unikernel, a Linux
-/// guest, and those two whose many instructions are counted.
-const HERMIT_S: f64 = 2.0;
-const SOCKETS_COUNTED_S: f64 = 4.0;
-const LINUX_GUEST_S: f64 = 6.0;
-const LINUX_COUNTED_S: f64 = 12.0;
 
 /// What a CPU model is called that only KVM has.
 const HOST_CPU: &str = "host";
@@ -83,7 +75,7 @@ impl Look {
         let LinkChoice::Link(link) = way else {
             return Vec::new();
         };
-        if matches!(contender.target, SystemKind::LinuxHost | SystemKind::Null) {
+        if contender.target.system().counting().is_none() {
             return Vec::new();
         }
         let contender = Contender {
@@ -99,12 +91,11 @@ impl Look {
     /// About how long it takes, in seconds.
     #[must_use]
     pub fn expected_s(&self) -> f64 {
-        match (self.contender.target, self.counts()) {
-            (SystemKind::HermitSockets, true) => SOCKETS_COUNTED_S,
-            (SystemKind::LinuxGuest, true) => LINUX_COUNTED_S,
-            (SystemKind::LinuxGuest, false) => LINUX_GUEST_S,
-            _ => HERMIT_S,
-        }
+        let counting = self.contender.target.system().counting();
+        counting.map_or(0.0, |it| match self.counts() {
+            true => it.counted_s,
+            false => it.traced_s,
+        })
     }
 
     fn counts(&self) -> bool {
@@ -121,7 +112,7 @@ impl Looks {
     ///
     /// # Errors
     ///
-    /// [`CliError::Interrupted`] on Ctrl-C; what was seen until then is here.
+    /// [`ExperimentError::Interrupted`] on Ctrl-C; what was seen until then is here.
     pub fn take(
         &mut self,
         looks: &[Look],
@@ -129,7 +120,7 @@ impl Looks {
         accel: AccelChoice,
         deadline: Option<Instant>,
         interrupt: &Interrupt,
-    ) -> Result<(), CliError> {
+    ) -> Result<(), ExperimentError> {
         for look in looks {
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.as_secs_f64() < look.expected_s()) {
@@ -144,12 +135,12 @@ impl Looks {
             system.guest.accel = accel;
             let mut sight = Sight::default();
             let outcome = on_a_thread(|| {
-                let mut place = Place::new(&system, args, *look, patience, interrupt)?;
-                place.look(&mut sight)
+                let mut guest = Place::new(&system, args, *look, patience, interrupt)?;
+                guest.look(&mut sight)
             });
             self.0.push((*look, sight));
             match outcome {
-                _ if interrupt.is_set() => return Err(CliError::Interrupted),
+                _ if interrupt.is_set() => return Err(ExperimentError::Interrupted),
                 Ok(()) => {}
                 Err(error) => {
                     let error = error.with_causes();
@@ -181,13 +172,11 @@ impl Looks {
     }
 }
 
-/// How a target is kept busy while its instructions are counted.
+/// Returns the rate at which requests are put before a guest while its instructions are counted.
 fn feed_rate(target: SystemKind) -> FeedRate {
-    match target {
-        SystemKind::HermitSockets => FeedRate::SOCKET,
-        SystemKind::Hermit | SystemKind::LinuxGuest | SystemKind::LinuxHost | SystemKind::Null => {
-            FeedRate::RING
-        }
+    match target.system().counting().map(|it| it.queue) {
+        Some(RequestQueue::Socket) => FeedRate::SOCKET,
+        Some(RequestQueue::Ring) | None => FeedRate::RING,
     }
 }
 
@@ -211,33 +200,25 @@ impl<'a> Place<'a> {
         look: Look,
         patience: Duration,
         interrupt: &'a Interrupt,
-    ) -> Result<Self, CliError> {
+    ) -> Result<Self, ExperimentError> {
         let deadline = Instant::now() + patience;
-        let scratch = files::scratch().map_err(|source| CliError::Setup {
-            what: "a scratch directory",
-            source,
-        })?;
+        let scratch = scratch()?;
         let file = |name: &str| -> PathBuf { scratch.path().join(name) };
-        let Recipe::Guest { bootable, .. } = Recipe::find(system, scratch.path())? else {
-            return Err(CliError::Usage("there is no guest to look into"));
+        let plan = system.kind.system().prepare(system, scratch.path())?;
+        let LaunchPlan::Guest(image) = plan else {
+            return Err(ExperimentError::Incompatible(
+                "there is no guest to look into",
+            ));
         };
-        let (netdev, opener) = link::prepare(link::Options {
-            kind: look.link,
-            family: Family::V4,
-            host_port: 0,
-            guest_port: system.guest.port,
-            pcap: None,
-            vhost: vhost_for(look.link, &system.guest)?.is_some_and(|it| it.is_on),
-        })?;
-        let bootable = if look.counts() {
-            with_clock(bootable, look.contender.target)
+        let image = if look.counts() {
+            with_clock(image, look.contender.target)
         } else {
-            bootable
+            image
         };
-        let plain = machine::config(&system.guest, bootable, netdev, file("console.log").into());
+        let mut launch = GuestLaunch::new(system, image, file("console.log").into())?;
         let config = Config {
             ready_timeout: patience,
-            ..plain
+            ..launch.config
         };
         let (config, source) = if look.counts() {
             (counting(config), NotificationSource::Link)
@@ -249,8 +230,14 @@ impl<'a> Place<'a> {
             };
             (config, NotificationSource::Qemu(Trace::at(path)))
         };
-        let mut machine = machine::boot_as(config, interrupt)?;
-        let link = opener.open(&machine)?;
+        launch.config = config;
+        let caller = Caller {
+            interrupt,
+            monitor: &Terminal,
+        };
+        let Guest {
+            mut machine, link, ..
+        } = caller.watch_boot(|watch| launch.boot(watch))?;
         if look.link.is_polled() {
             machine.place(Work::Polls, args.host.spec().assignment()?.as_ref());
         }
@@ -267,7 +254,7 @@ impl<'a> Place<'a> {
     }
 
     /// Looks: what is seen is in `sight` even if the rest can't be.
-    fn look(&mut self, sight: &mut Sight) -> Result<(), CliError> {
+    fn look(&mut self, sight: &mut Sight) -> Result<(), ExperimentError> {
         let machine = &self.machine;
         let cancelled = || self.interrupt.is_set() || machine.check().is_err();
         let left = self.deadline.saturating_duration_since(Instant::now());
@@ -300,24 +287,20 @@ fn counting(config: Config) -> Config {
     }
 }
 
-/// The guest with a clock that counts its instructions: Linux comes to that by itself if it is told nothing
-/// else.
-fn with_clock(bootable: BootImage, target: SystemKind) -> BootImage {
-    if target == SystemKind::LinuxGuest {
-        let arguments = bootable.boot_args.split(' ');
-        let arguments = arguments.filter(|argument| !argument.starts_with(command_line::TSC_KHZ));
-        return BootImage {
-            boot_args: arguments.collect::<Vec<_>>().join(" "),
-            ..bootable
-        };
-    }
-    let is_clock = |argument: &&str| argument.starts_with(boot_args::TSC_KHZ);
-    let arguments = bootable.boot_args.split(' ');
-    let arguments = arguments.filter(|argument| !is_clock(argument));
-    let arguments: Vec<&str> = arguments.chain([instructions::HERMIT_CLOCK]).collect();
+/// Returns the guest with a clock that counts its instructions.
+fn with_clock(image: BootImage, target: SystemKind) -> BootImage {
+    let Some(counting) = target.system().counting() else {
+        return image;
+    };
+    let (name, own) = match counting.clock {
+        CountingClock::BootArgument(name) => (name, Some(instructions::HERMIT_CLOCK)),
+        CountingClock::Calibrated(name) => (name, None),
+    };
+    let arguments = image.boot_args.split(' ');
+    let arguments = arguments.filter(|argument| !argument.starts_with(name));
     BootImage {
-        boot_args: arguments.join(" "),
-        ..bootable
+        boot_args: arguments.chain(own).collect::<Vec<_>>().join(" "),
+        ..image
     }
 }
 

@@ -6,8 +6,8 @@
 //! asked for it is a share of the slowest target's closed loop in the first round; the open loops of that
 //! round are made up after all rounds.
 
-use super::super::CliError;
 use super::super::args::{LoadArgs, ModeName};
+use crate::experiment::ExperimentError;
 use crate::load::window::MAX_CAPACITY;
 use crate::load::{Limit, Mode, Plan, Rate};
 use crate::record::{CommonRate, Run};
@@ -44,8 +44,8 @@ impl Loops {
     ///
     /// # Errors
     ///
-    /// [`CliError::Usage`] or [`CliError::Plan`] if they make none.
-    pub fn new(load: &LoadArgs) -> Result<Self, CliError> {
+    /// [`ExperimentError::Usage`] or [`ExperimentError::Plan`] if they make none.
+    pub fn new(load: &LoadArgs) -> Result<Self, ExperimentError> {
         if load.mode.is_some() || load.sweep || load.depth.is_some() {
             return Ok(Self {
                 first: load.plan()?,
@@ -102,8 +102,8 @@ impl Loops {
     ///
     /// # Errors
     ///
-    /// [`CliError::Plan`] if no open loop can have that rate.
-    pub fn at(&self, rate: Rate) -> Result<Option<Plan>, CliError> {
+    /// [`ExperimentError::Plan`] if no open loop can have that rate.
+    pub fn at(&self, rate: Rate) -> Result<Option<Plan>, ExperimentError> {
         let Some(open) = &self.open else {
             return Ok(None);
         };
@@ -197,7 +197,7 @@ mod tests {
     use super::*;
     use crate::record::fixtures;
 
-    fn loops(line: &str) -> Result<Loops, CliError> {
+    fn loops(line: &str) -> Result<Loops, ExperimentError> {
         let line = format!("fathom compare {line}");
         let Command::Compare(args) = Cli::try_parse_from(line.split_whitespace())
             .unwrap()
@@ -236,7 +236,11 @@ mod tests {
             Some(Rate::per_second(5000))
         );
         for line in ["--mode closed --rate 5", "--depth 4", "--rate 3M"] {
-            assert_eq!(loops(line).unwrap_err().exit_code(), 2, "{line}");
+            assert_eq!(
+                crate::cli::CliError::from(loops(line).unwrap_err()).exit_code(),
+                2,
+                "{line}"
+            );
         }
     }
 

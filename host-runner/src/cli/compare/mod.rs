@@ -16,11 +16,13 @@
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
+use super::CliError;
 use super::interrupt::Interrupt;
 use super::output::Output;
+use super::progress::Terminal;
 use super::say::say;
 use super::values::as_ns;
-use super::{CliError, turn};
+use crate::experiment::{Caller, ExperimentError, exclusive};
 use crate::host::cpu_latency::CpuLatencyGuard;
 use crate::load::Plan;
 use crate::machine::AccelChoice;
@@ -56,11 +58,15 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
     let (combinations, skipped) = schedule::combinations(args, loops.first());
     if combinations.is_empty() {
         let reasons = Skipped::lines(&skipped);
-        return Err(CliError::NothingToCompare { reasons });
+        return Err(ExperimentError::NothingToCompare { reasons }.into());
     }
-    let assignment = turn::assignment(&host)?;
+    let assignment = exclusive::assignment(&host, &Terminal)?;
     let interrupt = Interrupt::watch()?;
-    let turn = turn::take(&host, &interrupt)?;
+    let caller = Caller {
+        interrupt: &interrupt,
+        monitor: &Terminal,
+    };
+    let turn = exclusive::lock(&host, caller)?;
     let output = Output::prepare(&args.output)?;
     let deadline = args.within.map(|within| Instant::now() + within);
     for skipped in Skipped::lines(&skipped) {
@@ -110,7 +116,7 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
     }
     let failure = session.measure(args, &combinations, &mut ledger).err();
     let failure = match failure {
-        Some(error @ (CliError::Interrupted | CliError::Report(_))) => Some(error),
+        Some(error @ (ExperimentError::Interrupted | ExperimentError::Report(_))) => Some(error),
         failure if args.no_why || ledger.out_of_reach().is_some() => failure,
         failure => {
             let looked = look(args, &combinations, deadline, &interrupt, &mut ledger);
@@ -118,18 +124,18 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
         }
     };
     if ledger.is_empty() {
-        let failure = failure.unwrap_or(CliError::Interrupted);
+        let failure = failure.unwrap_or(ExperimentError::Interrupted);
         output.abandon(&failure);
-        return Err(failure);
+        return Err(failure.into());
     }
     ledger.environment().concurrent = turn.others();
     let out_of_reach = ledger.out_of_reach().map(str::to_owned);
     let conclusion = match (ledger.conclude(&output), failure) {
         (Err(error), Some(failure)) => {
             say(error.with_causes());
-            return Err(failure);
+            return Err(failure.into());
         }
-        (Err(error), None) | (Ok(_), Some(error)) => return Err(error),
+        (Err(error), None) | (Ok(_), Some(error)) => return Err(error.into()),
         (Ok(conclusion), None) => conclusion,
     };
     judge(conclusion, out_of_reach, args.validity.strict)
@@ -154,13 +160,13 @@ fn judge(
     if reasons.is_empty() {
         Ok(())
     } else {
-        Err(CliError::Incomplete { reasons })
+        Err(ExperimentError::Incomplete { reasons }.into())
     }
 }
 
 /// The plans of a whole boot, by which its time is estimated: a rate that is to be found out does not
 /// change how long they take but in extreme cases.
-fn expected_plans(loops: &Loops) -> Result<Vec<Plan>, CliError> {
+fn expected_plans(loops: &Loops) -> Result<Vec<Plan>, ExperimentError> {
     let rate = loops.rate().unwrap_or(loops::TYPICAL_RATE);
     Ok(std::iter::once(*loops.first())
         .chain(loops.at(rate)?)
@@ -174,7 +180,7 @@ fn look(
     deadline: Option<Instant>,
     interrupt: &Interrupt,
     ledger: &mut Ledger,
-) -> Result<(), CliError> {
+) -> Result<(), ExperimentError> {
     let measured = combinations.iter().copied();
     let measured: Vec<Combination> = measured.filter(|&it| ledger.has_measured(it)).collect();
     let wanted = Look::all(&measured);

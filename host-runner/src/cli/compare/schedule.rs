@@ -1,13 +1,13 @@
 //! What is measured with what, and in which order.
 
-use super::super::recipe;
 use super::args::CompareArgs;
 use super::contender::Contender;
+use crate::experiment::ExperimentError;
 use crate::load::Plan;
 use crate::random::SplitMix64;
 use crate::record::{Run, Skipped, Why, why};
 use crate::sut::LinkChoice;
-use crate::sut::{Responder, SystemKind};
+use crate::sut::{Responder, SystemSpec};
 
 /// A target on a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,8 +97,14 @@ fn obstacle(
     first: &Plan,
     Combination { contender, way }: Combination,
 ) -> Option<String> {
-    let error = recipe::check(&args.system(contender, way), first).err()?;
+    let system = args.system(contender, way);
+    let error = check(&system, first).err()?;
     Some(with_own_options(&error.to_string()))
+}
+
+fn check(system: &SystemSpec, first: &Plan) -> Result<(), ExperimentError> {
+    first.check_packet(system.family, None)?;
+    Ok(system.check()?)
 }
 
 /// Replaces `--target` and `--link` of `fathom run` in `advice` by their plurals, which take lists here.
@@ -131,11 +137,7 @@ pub fn orders(count: usize, rounds: u32, seed: u64) -> Vec<Vec<usize>> {
 /// to boot, look at the host's noise and at the floors, settle, and end, as measured under TCG on two cores.
 #[must_use]
 pub fn expected_s(combination: Combination, plans: &[Plan]) -> f64 {
-    let overhead_s = match combination.contender.target {
-        SystemKind::Hermit | SystemKind::HermitSockets => HERMIT_S,
-        SystemKind::LinuxGuest => LINUX_GUEST_S,
-        SystemKind::LinuxHost | SystemKind::Null => PROCESS_S,
-    };
+    let overhead_s = combination.contender.target.system().start_s();
     let load_s = plans.iter().map(load_s);
     overhead_s + load_s.sum::<f64>() + NOISE_S * plans.len().saturating_sub(1) as f64
 }
@@ -149,10 +151,6 @@ pub fn load_s(plan: &Plan) -> f64 {
 
 /// Seconds that each further load of a boot takes beside itself: for measuring the host's noise and the floors.
 const NOISE_S: f64 = 0.3;
-
-const HERMIT_S: f64 = 1.5;
-const LINUX_GUEST_S: f64 = 3.5;
-const PROCESS_S: f64 = 1.0;
 
 #[cfg(test)]
 mod tests {
@@ -319,7 +317,11 @@ mod tests {
             "--duration 0s",
             "--boot-arg path=smoltcp",
         ] {
-            assert_eq!(args(line).loops().unwrap_err().exit_code(), 2, "{line}");
+            assert_eq!(
+                crate::cli::CliError::from(args(line).loops().unwrap_err()).exit_code(),
+                2,
+                "{line}"
+            );
         }
         for line in [
             "--targets plan9",

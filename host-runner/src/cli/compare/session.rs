@@ -7,21 +7,21 @@
 
 use std::cell::RefCell;
 
-use super::super::CliError;
 use super::super::interrupt::Interrupt;
-use super::super::measure::Measured;
-use super::super::output::Output;
-use super::super::recipe::Recipe;
+use super::super::progress::Terminal;
 use super::super::say::say;
-use super::super::subject::{FirstRequest, Start, Subject};
 use super::args::CompareArgs;
 use super::ledger::{Ledger, Missing};
 use super::loops::Loops;
 use super::schedule::{self, Combination};
 use super::time::Time;
 use super::{accel, on_a_thread};
-use crate::experiment::Validity;
-use crate::files;
+use crate::experiment::ExperimentError;
+use crate::experiment::Results;
+use crate::experiment::measured::Measured;
+use crate::experiment::run::scratch;
+use crate::experiment::system_under_test::{FirstRequest, Prepared, Start, SystemUnderTest};
+use crate::experiment::{Caller, Validity};
 use crate::host::assignment::Assignment;
 use crate::link::LinkError;
 use crate::load::Plan;
@@ -46,7 +46,7 @@ pub struct Session<'a> {
     /// Time available and used.
     pub time: RefCell<Time>,
     /// Destination of the results.
-    pub output: &'a Output,
+    pub output: &'a dyn Results,
     /// Ctrl-C.
     pub interrupt: &'a Interrupt,
     /// The CPUs to measure on, if there are two.
@@ -60,9 +60,9 @@ struct Field {
     /// Those that are left out from now on.
     is_out: Vec<bool>,
     /// The first failure that made one be given up.
-    failure: Option<CliError>,
+    failure: Option<ExperimentError>,
     /// The first reason why one can't be measured here.
-    impossible: Option<CliError>,
+    impossible: Option<ExperimentError>,
 }
 
 /// Outcome of a boot in a round.
@@ -70,7 +70,7 @@ enum Outcome {
     /// It was measured.
     Done,
     /// It can't be measured here.
-    Impossible(CliError),
+    Impossible(ExperimentError),
 }
 
 /// A measurement with all that came of it.
@@ -82,13 +82,13 @@ impl Session<'_> {
     ///
     /// # Errors
     ///
-    /// [`CliError`] for what ended the comparison, or what made a combination be given up.
+    /// [`ExperimentError`] for what ended the comparison, or what made a combination be given up.
     pub fn measure(
         &self,
         args: &CompareArgs,
         combinations: &[Combination],
         ledger: &mut Ledger,
-    ) -> Result<(), CliError> {
+    ) -> Result<(), ExperimentError> {
         let mut field = Field {
             systems: combinations
                 .iter()
@@ -110,7 +110,7 @@ impl Session<'_> {
     }
 
     /// Makes the rounds; false if the comparison was given up.
-    fn rounds(&self, field: &mut Field, ledger: &mut Ledger) -> Result<bool, CliError> {
+    fn rounds(&self, field: &mut Field, ledger: &mut Ledger) -> Result<bool, ExperimentError> {
         let count = field.combinations.len();
         let orders = schedule::orders(count, ledger.rounds(), self.loops.first().seed);
         for (round, order) in (1..).zip(orders) {
@@ -141,7 +141,7 @@ impl Session<'_> {
     }
 
     /// Makes up what rounds lack, as long as there is time.
-    fn repeats(&self, field: &mut Field, ledger: &mut Ledger) -> Result<(), CliError> {
+    fn repeats(&self, field: &mut Field, ledger: &mut Ledger) -> Result<(), ExperimentError> {
         loop {
             let is_possible = |combination: Combination, mode: &str| {
                 let index = field.index(combination);
@@ -176,7 +176,7 @@ impl Session<'_> {
     }
 
     /// The plans of a boot on `way`: without the open loop as long as its rate is not known.
-    fn plans(&self, way: LinkChoice, ledger: &Ledger) -> Result<Vec<Plan>, CliError> {
+    fn plans(&self, way: LinkChoice, ledger: &Ledger) -> Result<Vec<Plan>, ExperimentError> {
         let open = match ledger.common_rate(way.name()) {
             Some(rate) => self.loops.at(rate)?,
             None => None,
@@ -201,7 +201,7 @@ impl Session<'_> {
     }
 
     /// Has the targets of each link agree on a rate, if there is to be one and there is none yet.
-    fn agree(&self, field: &Field, ledger: &mut Ledger) -> Result<(), CliError> {
+    fn agree(&self, field: &Field, ledger: &mut Ledger) -> Result<(), ExperimentError> {
         if !self.loops.needs_rate() {
             return Ok(());
         }
@@ -236,10 +236,11 @@ impl Session<'_> {
         round: u32,
         plans: &[Plan],
         ledger: &mut Ledger,
-    ) -> Result<(), CliError> {
+    ) -> Result<(), ExperimentError> {
         let combination = field.combinations[index];
-        let skipped =
-            |round, error: &CliError| combination.skipped(round, one_line(&error.with_causes()));
+        let skipped = |round, error: &ExperimentError| {
+            combination.skipped(round, one_line(&error.with_causes()))
+        };
         match self.try_boot(&field.systems[index], combination, round, plans, ledger) {
             Ok(Outcome::Done) => {}
             Ok(Outcome::Impossible(error)) => {
@@ -249,7 +250,9 @@ impl Session<'_> {
                 ledger.skip(skipped);
                 field.impossible.get_or_insert(error);
             }
-            Err(error @ (CliError::Interrupted | CliError::Report(_))) => return Err(error),
+            Err(error @ (ExperimentError::Interrupted | ExperimentError::Report(_))) => {
+                return Err(error);
+            }
             Err(error) => {
                 field.is_out[index] = true;
                 let skipped = skipped(Some(round), &error);
@@ -271,20 +274,20 @@ impl Session<'_> {
         round: u32,
         plans: &[Plan],
         ledger: &mut Ledger,
-    ) -> Result<Outcome, CliError> {
+    ) -> Result<Outcome, ExperimentError> {
         let Combination { contender, way } = combination;
         let name = format!("round {round}, {contender} on {}", way.name());
         let before = ledger.boots(combination, round);
         let mut failures = 0;
         let repetitions = loop {
             if self.interrupt.is_set() {
-                return Err(CliError::Interrupted);
+                return Err(ExperimentError::Interrupted);
             }
             let boot = before + failures + 1;
             let log = comparison::console_log(&contender.to_string(), way.name(), round, boot);
             match self.repeat(system, plans, &log, ledger.environment()) {
                 Ok(repetitions) => break repetitions,
-                Err(CliError::Interrupted) => return Err(CliError::Interrupted),
+                Err(ExperimentError::Interrupted) => return Err(ExperimentError::Interrupted),
                 Err(error) if round == 1 && before == 0 && is_unavailable(&error) => {
                     return Ok(Outcome::Impossible(error));
                 }
@@ -311,7 +314,7 @@ impl Session<'_> {
             ledger.enter(run, &measured, self.output)?;
             let tries = ledger.tries(combination, &mode, round);
             match (ended, measured.failure) {
-                (Ended::Interrupted, _) => return Err(CliError::Interrupted),
+                (Ended::Interrupted, _) => return Err(ExperimentError::Interrupted),
                 (_, Some(error)) if tries > self.retries => return Err(error),
                 _ => {}
             }
@@ -326,7 +329,7 @@ impl Session<'_> {
         plans: &[Plan],
         console_log: &str,
         environment: &mut Environment,
-    ) -> Result<Vec<Repetition>, CliError> {
+    ) -> Result<Vec<Repetition>, ExperimentError> {
         let &Self {
             settle_ns,
             validity,
@@ -337,19 +340,20 @@ impl Session<'_> {
         let mode = self.loops.first().mode;
         let assignment = self.assignment.clone();
         let repetition = || {
-            let scratch = files::scratch().map_err(|source| CliError::Setup {
-                what: "a scratch directory",
-                source,
-            })?;
-            let recipe = Recipe::find(system, scratch.path())?;
+            let scratch = scratch()?;
+            let prepared = Prepared::new(system, scratch.path())?;
             let start = Start {
                 system,
                 mode,
                 assignment,
                 console_log: output.log(console_log),
-                first: FirstRequest::Asked,
+                first: FirstRequest::Timed,
             };
-            let mut subject = Subject::start(start, recipe, interrupt)?;
+            let caller = Caller {
+                interrupt,
+                monitor: &Terminal,
+            };
+            let mut subject = SystemUnderTest::start(start, prepared, caller)?;
             // The unikernel is what the report is about; until there is one, any guest will do.
             if environment.accel.is_none() || system.kind == SystemKind::Hermit {
                 *environment = subject.describe(environment.clone());
@@ -358,7 +362,7 @@ impl Session<'_> {
             for plan in plans {
                 // Once it has settled, the plan's own warm-up is enough.
                 let settle_ns = repetitions.is_empty().then_some(settle_ns);
-                let (run, measured) = subject.measure(plan, validity, settle_ns, interrupt);
+                let (run, measured) = subject.measure(plan, validity, settle_ns, caller);
                 let is_complete = measured.ended == Ended::Completed;
                 repetitions.push((run, measured));
                 if !is_complete {
@@ -397,20 +401,20 @@ impl Field {
 }
 
 /// Returns true if the machine can't do it: trying again is in vain, and the failure is nobody's fault.
-fn is_unavailable(error: &CliError) -> bool {
+fn is_unavailable(error: &ExperimentError) -> bool {
     matches!(
         error,
-        CliError::Image { .. }
-            | CliError::NoVhost(_)
-            | CliError::Link(LinkError::Unavailable { .. })
-            | CliError::Sut(
+        ExperimentError::Image { .. }
+            | ExperimentError::NoVhost(_)
+            | ExperimentError::Link(LinkError::Unavailable { .. })
+            | ExperimentError::Sut(
                 SutError::Missing { .. }
                     | SutError::NotAKernel { .. }
                     | SutError::NotStarted { .. }
                     | SutError::Refused { .. }
                     | SutError::ModuleMissing { .. }
             )
-            | CliError::Machine(
+            | ExperimentError::Machine(
                 MachineError::Fatal { .. }
                     | MachineError::QemuMissing { .. }
                     | MachineError::ImageMissing { .. }

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::super::CliError;
-use super::super::machine::built;
 use super::super::output::print;
 use crate::files::{self, Directory};
 use crate::image::dist::{self, Made, Package};
@@ -14,6 +13,7 @@ use crate::image::layout::Parts;
 use crate::image::{ImageError, MAX_KEPT_BYTES, config};
 use crate::quantity;
 use crate::record::environment::GIT_REVISION;
+use crate::sut::built;
 
 /// Directory of the loaders among what is built.
 const LOADERS: &str = "loaders";

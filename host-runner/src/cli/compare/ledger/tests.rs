@@ -6,11 +6,11 @@ use serde_json::Value;
 
 use super::*;
 use crate::cli::args::OutputArgs;
+use crate::cli::output::Output;
 use crate::host::noise::Noise;
 use crate::load::{Limit, Mode, Observer as _, Plan, Rate, Sample, Tally};
 use crate::record::Setting;
 use crate::stats::{Ended, RunRecorder};
-use crate::sut::LinkChoice;
 use crate::sut::SystemKind;
 
 const PLAN: Plan = Plan {
@@ -30,7 +30,7 @@ const PLAN: Plan = Plan {
 fn combination(target: &str) -> Combination {
     Combination {
         contender: target.parse().unwrap(),
-        way: LinkChoice::best(SystemKind::Hermit),
+        way: SystemKind::Hermit.system().default_link(),
     }
 }
 

@@ -1,39 +1,35 @@
-//! The names of targets on the command line and in reports: `hermit`, `linux-guest:busy`.
+//! The names of systems on the command line and in reports: `hermit`, `linux-guest:busy`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use clap::ValueEnum as _;
 
-use crate::sut::{Responder, SystemKind};
+use super::{Responder, SystemKind};
 
-/// A target, and its variant where the name says which.
+/// A system, and its variant where the name has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SystemName {
-    /// Target that the name stands for.
+    /// The system.
     pub kind: SystemKind,
-    /// Responder that stands after the colon, if any.
+    /// The variant after the colon.
     pub responder: Option<Responder>,
 }
 
 impl SystemName {
-    /// The responder of a target on Linux: the one named, else `otherwise`, else the default. Elsewhere
-    /// the one named, if any.
+    /// Returns the variant: the one in the name, else `otherwise` or the default if the system needs one.
     #[must_use]
     pub fn responder_or(&self, otherwise: Option<Responder>) -> Option<Responder> {
-        match self.kind {
-            SystemKind::Hermit | SystemKind::HermitSockets | SystemKind::Null => self.responder,
-            SystemKind::LinuxGuest | SystemKind::LinuxHost => {
-                Some(self.responder.or(otherwise).unwrap_or_default())
-            }
-        }
+        let default = self.kind.system().default_responder();
+        let needed = default.map(|default| otherwise.unwrap_or(default));
+        self.responder.or(needed)
     }
 }
 
 impl From<SystemKind> for SystemName {
-    fn from(target: SystemKind) -> Self {
+    fn from(kind: SystemKind) -> Self {
         Self {
-            kind: target,
+            kind,
             responder: None,
         }
     }
@@ -47,32 +43,12 @@ impl FromStr for SystemName {
             Some((name, mode)) => (name, Some(mode)),
             None => (text, None),
         };
-        let target = SystemKind::from_str(name, false).map_err(|_| {
+        let kind = SystemKind::from_str(name, false).map_err(|_| {
             "there is hermit, hermit:smoltcp, hermit-sockets, linux-guest:MODE, linux-host:MODE and null"
                 .to_owned()
         })?;
-        let has_mode = matches!(target, SystemKind::LinuxGuest | SystemKind::LinuxHost);
-        let smoltcp = Responder::Smoltcp;
-        let responder = match mode {
-            Some(mode) if target == SystemKind::Hermit => {
-                if mode != smoltcp.name() {
-                    return Err(format!(
-                        "hermit has no mode {mode}: there is hermit and hermit:smoltcp"
-                    ));
-                }
-                Some(smoltcp)
-            }
-            Some(_) if !has_mode => return Err(format!("{name} has no mode")),
-            Some(mode) => {
-                let unknown = |_| "the modes are blocking, busy, io_uring and af_xdp".to_owned();
-                Some(Responder::from_str(mode, false).map_err(unknown)?)
-            }
-            None => None,
-        };
-        Ok(Self {
-            kind: target,
-            responder,
-        })
+        let responder = mode.map(|mode| kind.system().responder(mode)).transpose()?;
+        Ok(Self { kind, responder })
     }
 }
 
@@ -90,9 +66,9 @@ impl fmt::Display for SystemName {
 mod tests {
     use clap::Parser as _;
 
-    use super::super::args::RunArgs;
-    use super::super::{Cli, Command};
     use super::*;
+    use crate::cli::args::RunArgs;
+    use crate::cli::{Cli, Command};
 
     fn run_args(line: &str) -> Result<RunArgs, clap::Error> {
         let line = ["fathom", "run"].into_iter().chain(line.split_whitespace());

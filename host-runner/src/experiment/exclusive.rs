@@ -1,11 +1,9 @@
-//! The right to measure on this host: waiting for it, and saying so.
+//! The host for one measurement alone: its lock, and the CPUs to measure on.
 
 use std::time::Duration;
 
-use super::CliError;
-use super::interrupt::Interrupt;
-use super::say::say;
-use crate::experiment::HostSpec;
+use super::progress::Monitor;
+use super::{Caller, ExperimentError, HostSpec};
 use crate::host::assignment::Assignment;
 use crate::host::lock::{LockError, Name, Patience, Turn, name};
 
@@ -13,29 +11,29 @@ use crate::host::lock::{LockError, Name, Patience, Turn, name};
 ///
 /// # Errors
 ///
-/// [`CliError::Lock`] if another one still measures, [`CliError::Interrupted`] on Ctrl-C.
-pub fn take(host: &HostSpec, interrupt: &Interrupt) -> Result<Turn, CliError> {
+/// [`ExperimentError::Lock`] if another one still measures when the patience is over,
+/// [`ExperimentError::Interrupted`] if the caller has given up.
+pub fn lock(host: &HostSpec, caller: Caller<'_>) -> Result<Turn, ExperimentError> {
     let longest = match host.patience {
         Patience::Wait(longest) => longest,
         Patience::Beside => Duration::ZERO,
     };
     let on_wait = |holder: Option<&_>| {
-        say(format_args!(
-            "waiting for another measurement on this host, for {:?} at most (`--wait`): {}; Ctrl-C gives \
+        caller.monitor.message(&format_args!(
+            "waiting for another measurement on this host, for {longest:?} at most (`--wait`): {}; Ctrl-C gives \
              up, `--concurrent` measures beside it",
-            longest,
             name(holder)
         ));
     };
     let turn = Turn::take(&Name::from_environment(), host.patience, on_wait, || {
-        interrupt.is_set()
+        caller.interrupt.is_set()
     });
     match turn {
-        Err(LockError::Cancelled) => Err(CliError::Interrupted),
+        Err(LockError::Cancelled) => Err(ExperimentError::Interrupted),
         turn => {
             let turn = turn?;
             if let Turn::Beside { holder, .. } = &turn {
-                say(format_args!(
+                caller.monitor.message(&format_args!(
                     "another measurement goes on at this host, and each disturbs the other: {}",
                     name(holder.as_ref())
                 ));
@@ -49,11 +47,14 @@ pub fn take(host: &HostSpec, interrupt: &Interrupt) -> Result<Turn, CliError> {
 ///
 /// # Errors
 ///
-/// [`CliError::NotAllowed`] if CPUs were asked for that this process may not use.
-pub fn assignment(host: &HostSpec) -> Result<Option<Assignment>, CliError> {
+/// [`ExperimentError::NotAllowed`] if CPUs were asked for that this process may not use.
+pub fn assignment(
+    host: &HostSpec,
+    monitor: &dyn Monitor,
+) -> Result<Option<Assignment>, ExperimentError> {
     let assignment = host.assignment()?;
     if let Some(warning) = assignment.as_ref().and_then(Assignment::warning) {
-        say(warning);
+        monitor.message(&warning);
     }
     Ok(assignment)
 }

@@ -1,4 +1,4 @@
-//! The floors that a measurement on shared memory stands on, looked at before it and after it.
+//! The floors of a measurement on shared memory, measured before it and after it.
 
 use super::reference;
 use crate::clock;
@@ -21,7 +21,8 @@ const TIMEOUT_NS: u64 = 1_000_000_000;
 const LONGEST_NS: u64 = 1_000_000_000;
 const LEAST_REQUESTS: u64 = 1_000;
 
-/// The floors at one moment, in nanoseconds.
+/// The floors at one moment: round trips in nanoseconds, of a cache line between two cores, and of a request to
+/// a thread in the service's place.
 #[derive(Clone, Copy, Debug)]
 pub struct Floor {
     core_round_trip_ns: Option<f64>,
@@ -29,10 +30,10 @@ pub struct Floor {
 }
 
 impl Floor {
-    /// Looks at the floors between the calling thread and the CPU `cpu`, for requests of
+    /// Measures the floors between the calling thread and the CPU `cpu`, for requests of
     /// `payload_len` bytes. Takes some 50 ms, in which that CPU's thread waits now and then.
     #[must_use]
-    pub fn look(cpu: usize, payload_len: usize) -> Self {
+    pub fn measure(cpu: usize, payload_len: usize) -> Self {
         let core_round_trip_ns =
             core_round_trip::core_round_trip_ns(clock::now_ns, move || placement::bind_to(cpu));
         Self {
@@ -41,9 +42,9 @@ impl Floor {
         }
     }
 
-    /// Both looks, floor by floor: cache line, reflector.
+    /// Returns both measurements floor by floor: cache line, reflector.
     #[must_use]
-    pub const fn around(before: Self, after: Self) -> (BeforeAfter, BeforeAfter) {
+    pub const fn pair(before: Self, after: Self) -> (BeforeAfter, BeforeAfter) {
         let line = BeforeAfter {
             before: before.core_round_trip_ns,
             after: after.core_round_trip_ns,
@@ -98,20 +99,20 @@ mod tests {
             return suite::skip(Capability::TwoCpus, "there is no core beside the first");
         };
         // On one CPU the two threads would wait for each other's time slices.
-        let look = || {
+        let floor = || {
             std::thread::scope(|scope| {
-                let look = scope.spawn(|| {
+                let floor = scope.spawn(|| {
                     placement::bind_to(own);
-                    Floor::look(cpu, 64)
+                    Floor::measure(cpu, 64)
                 });
-                look.join().unwrap()
+                floor.join().unwrap()
             })
         };
         // A host that is busy otherwise may keep a floor from being seen, but not every time.
         let (mut line_is_seen, mut reflector_is_seen) = (false, false);
         let is_seen = (0..10).any(|_| {
-            let floor = look();
-            let (line, reflector) = Floor::around(floor, floor);
+            let floor = floor();
+            let (line, reflector) = Floor::pair(floor, floor);
             line_is_seen |= line.mean() > Some(0.0);
             reflector_is_seen |= reflector.mean() > Some(0.0);
             line_is_seen && reflector_is_seen

@@ -1,33 +1,32 @@
-//! From options to the guest's boot arguments.
+//! Boot arguments of the unikernel.
 
 use std::net::Ipv4Addr;
 
-use super::CliError;
-use crate::sut::GuestSpec;
-use crate::sut::address::Ip;
+use super::address::Ip;
+use super::{GuestSpec, SutError};
 use crate::tsc;
 
 /// The longest line that QEMU hands to an image by PVH whole.
 const MAX_LEN: usize = 4095;
 
-/// The guest's address and gateway unless told otherwise: QEMU's user network has them so.
+/// Default address and gateway of a guest: those of QEMU's user network.
 const DEFAULT_NETWORK: (Ipv4Addr, u8) = (Ipv4Addr::new(10, 0, 2, 15), 24);
 const DEFAULT_IP: Ip = Ip::Static(DEFAULT_NETWORK.0, DEFAULT_NETWORK.1);
 const DEFAULT_GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 
-/// The argument that tells a guest its time stamp counter's frequency.
+/// The argument for the frequency of the guest's time stamp counter, in kHz.
 pub const TSC_KHZ: &str = "tsc_khz";
 
-/// What the guest does between frames.
+/// Behaviour of the guest between frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Idle {
-    /// Poll again at once: to be measured.
+    /// Polls again at once: to be measured.
     Spin,
-    /// Sleep in short naps after a quiet spell: to stay.
+    /// Sleeps in short naps after a quiet spell: to stay.
     Nap,
 }
 
-/// Address and gateway of a guest that can't ask for them: the options' own, or the defaults.
+/// Returns address and gateway of a guest that can't ask for them: those of `guest`, or the defaults.
 #[must_use]
 pub fn static_network(guest: &GuestSpec) -> ((Ipv4Addr, u8), Option<Ipv4Addr>) {
     match guest.ip {
@@ -36,12 +35,13 @@ pub fn static_network(guest: &GuestSpec) -> ((Ipv4Addr, u8), Option<Ipv4Addr>) {
     }
 }
 
-/// The boot arguments, as one line. The user's own come last, and replace ours of the same name.
+/// Returns the boot arguments as one line. Those of `guest.boot_args` come last, and replace others of the
+/// same name.
 ///
 /// # Errors
 ///
-/// [`CliError::Usage`] if they are more than can be handed over.
-pub fn line(guest: &GuestSpec, idle: Idle) -> Result<String, CliError> {
+/// [`SutError::Incompatible`] if they are longer than 4095 bytes.
+pub fn line(guest: &GuestSpec, idle: Idle) -> Result<String, SutError> {
     let gateway = guest
         .gateway
         .or_else(|| guest.ip.is_none().then_some(DEFAULT_GATEWAY));
@@ -63,12 +63,12 @@ pub fn line(guest: &GuestSpec, idle: Idle) -> Result<String, CliError> {
     joined(guest, &ours)
 }
 
-/// The same for the image on Hermit's own sockets, which has no IPv6, no DHCP, and its own way to wait.
+/// Returns the same for the image on Hermit's own sockets, which has no IPv6, no DHCP, and waits as it does.
 ///
 /// # Errors
 ///
-/// As [`line`].
-pub fn sockets_line(guest: &GuestSpec) -> Result<String, CliError> {
+/// [`SutError::Incompatible`] if they are longer than 4095 bytes.
+pub fn sockets_line(guest: &GuestSpec) -> Result<String, SutError> {
     let ((address, prefix), gateway) = static_network(guest);
     let ours = [
         Some(("ip", format!("{address}/{prefix}"))),
@@ -83,8 +83,9 @@ pub fn sockets_line(guest: &GuestSpec) -> Result<String, CliError> {
 /// A boot argument's name and value.
 type Argument = (&'static str, String);
 
-/// Returns the frequency of the guest's time stamp counter in kHz, as far as it is known here. It
-/// runs like this host's, under TCG as under KVM, unless KVM is told to scale it; then the guest finds KVM's own word for it (CPUID leaf 0x4000_0010).
+/// Returns the frequency of the guest's time stamp counter in kHz; `None` if it is not known here. The
+/// counter runs like this host's, under TCG as under KVM, unless a CPU model has KVM scale it: then the guest
+/// finds the frequency in CPUID leaf 0x4000_0010.
 pub fn guest_tsc_khz(guest: &GuestSpec) -> Option<u32> {
     let is_scaled = |model: &String| model.contains("tsc-frequency");
     if guest.cpu.as_ref().is_some_and(is_scaled) {
@@ -102,7 +103,7 @@ fn log(guest: &GuestSpec) -> Option<Argument> {
 }
 
 /// Our arguments, and then the user's own, which replace ours of the same name.
-fn joined(guest: &GuestSpec, ours: &[Option<Argument>]) -> Result<String, CliError> {
+fn joined(guest: &GuestSpec, ours: &[Option<Argument>]) -> Result<String, SutError> {
     let is_replaced = |name: &str| {
         let is_named = |argument: &String| argument.split('=').next() == Some(name);
         guest.boot_args.iter().any(is_named)
@@ -116,7 +117,7 @@ fn joined(guest: &GuestSpec, ours: &[Option<Argument>]) -> Result<String, CliErr
         .collect::<Vec<_>>()
         .join(" ");
     if line.len() > MAX_LEN {
-        return Err(CliError::Usage(
+        return Err(SutError::Incompatible(
             "the boot arguments are longer than the 4095 bytes that QEMU hands over: give less with \
              `--boot-arg`",
         ));
@@ -128,8 +129,8 @@ fn joined(guest: &GuestSpec, ours: &[Option<Argument>]) -> Result<String, CliErr
 mod tests {
     use clap::Parser as _;
 
-    use super::super::{Cli, Command};
     use super::*;
+    use crate::cli::{Cli, Command};
 
     /// The line without what is measured.
     fn line_of(options: &str) -> String {
@@ -142,7 +143,7 @@ mod tests {
         words.join(" ")
     }
 
-    fn try_line_of(options: &str) -> Result<String, CliError> {
+    fn try_line_of(options: &str) -> Result<String, SutError> {
         line(&guest_of(options), Idle::Spin)
     }
 
@@ -236,6 +237,6 @@ mod tests {
             try_line_of(&format!("--boot-arg x={}", "y".repeat(len - ours)))
         };
         assert_eq!(of_len(4095).unwrap().len(), 4095);
-        assert_eq!(of_len(4096).unwrap_err().exit_code(), 2);
+        assert!(matches!(of_len(4096), Err(SutError::Incompatible(_))));
     }
 }

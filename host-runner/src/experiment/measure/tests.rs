@@ -1,0 +1,216 @@
+//! Measurements over links in this process, good and bad.
+
+use std::cell::Cell;
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::experiment::Interrupt;
+use crate::experiment::progress::Silent;
+use crate::link::fault::{Faults, Faulty, Injected};
+use crate::link::in_process::InProcessLink;
+use crate::link::{LinkError, Received, Sent};
+use crate::load::{Limit, Mode};
+use crate::machine::{Hint, MachineError};
+use crate::stats::Policy;
+
+fn conditions(interrupt: &Interrupt) -> Conditions<'_> {
+    Conditions {
+        settle_ns: None,
+        boot_id: Some(7),
+        threads: Threads::default(),
+        own_threads: &|| None,
+        health: &|| Ok(()),
+        validity: Validity {
+            policy: Policy::default(),
+            quiet_ns: 0,
+        },
+        observed: None,
+        caller: Caller {
+            interrupt,
+            monitor: &Silent,
+        },
+    }
+}
+
+/// A link that is broken from the start.
+struct Broken;
+
+impl Broken {
+    fn error() -> LinkError {
+        LinkError::Io {
+            link: "broken",
+            action: "sending",
+            source: std::io::Error::other("no such thing"),
+        }
+    }
+}
+
+impl Link for Broken {
+    fn name(&self) -> &'static str {
+        "broken"
+    }
+
+    fn send(&mut self, _: &[u8]) -> Result<Sent, LinkError> {
+        Err(Self::error())
+    }
+
+    fn receive(&mut self, _: &mut [u8], _: u64) -> Result<Option<Received>, LinkError> {
+        Err(Self::error())
+    }
+}
+
+const PLAN: Plan = Plan {
+    mode: Mode::Closed,
+    payload_len: 64,
+    timeout_ns: 60_000_000_000,
+    warmup: Limit::NOTHING,
+    measure: Limit {
+        duration_ns: None,
+        count: Some(10),
+    },
+    seed: 1,
+    protocol: crate::load::Protocol::Fathom,
+    wait_rule: crate::load::WaitRule::Sleep,
+};
+
+fn measure_loopback(plan: &Plan, faults: Faults) -> (Measured, Injected) {
+    let mut link = Faulty::new(InProcessLink::new(7), faults, 42);
+    let measured = measure(plan, &conditions(&Interrupt::default()), &mut link);
+    assert_eq!(measured.ended, Ended::Completed);
+    let tally = &measured.tally;
+    assert_eq!(tally.sent, tally.received + tally.lost);
+    assert_eq!(measured.recorder.latency.count(), tally.sent);
+    assert_eq!((tally.foreign, tally.stale), (0, 0));
+    (measured, *link.injected())
+}
+
+#[test]
+fn a_perfect_link_loses_nothing() {
+    let (measured, _) = measure_loopback(&PLAN, Faults::default());
+    assert_eq!(measured.tally.received, 10);
+    assert_eq!(measured.recorder.service.count(), 10);
+}
+
+#[test]
+fn warm_up_ends_with_the_limit_if_not_before() {
+    let mut link = InProcessLink::new(7);
+    let interrupt = Interrupt::default();
+    let plan = Plan {
+        warmup: Limit {
+            duration_ns: None,
+            count: Some(5),
+        },
+        ..PLAN
+    };
+    let mut settled = |settle_ns| {
+        let measured = measure(
+            &plan,
+            &Conditions {
+                settle_ns,
+                ..conditions(&interrupt)
+            },
+            &mut link,
+        );
+        assert_eq!(measured.ended, Ended::Completed);
+        assert_eq!((measured.tally.sent, measured.tally.lost), (10, 0));
+        (measured.tally.warmup_discarded, measured.warmup_settled)
+    };
+    assert_eq!(settled(None), (5, None));
+    // One window is compared with nothing.
+    let (discarded, is_settled) = settled(Some(1));
+    assert!(discarded > 5);
+    assert_eq!(is_settled, Some(false));
+}
+
+#[test]
+fn a_run_begins_when_its_first_measured_request_is_due_and_not_before_warm_up() {
+    let warmup = Limit {
+        duration_ns: Some(50_000_000),
+        count: None,
+    };
+    let before = Timestamp::now();
+    let (measured, _) = measure_loopback(&Plan { warmup, ..PLAN }, Faults::default());
+    let waited = measured.recorder.started_at.unwrap().duration_since(before);
+    assert!(waited.as_millis() >= 50, "{waited}");
+}
+
+#[test]
+fn warm_up_that_fails_is_the_end() {
+    let interrupt = Interrupt::default();
+    let measured = measure(
+        &PLAN,
+        &Conditions {
+            settle_ns: Some(1),
+            ..conditions(&interrupt)
+        },
+        &mut Broken,
+    );
+    assert!(matches!(measured.ended, Ended::Failed(_)));
+    assert_eq!(measured.tally.sent, 0);
+}
+
+#[test]
+fn what_a_bad_link_does_is_counted() {
+    let plan = Plan {
+        measure: Limit {
+            duration_ns: None,
+            count: Some(500),
+        },
+        timeout_ns: 10_000_000,
+        ..PLAN
+    };
+    let faults = Faults {
+        lose_request: 0.01,
+        lose_reply: 0.01,
+        duplicate: 0.05,
+        ..Faults::default()
+    };
+    let (measured, injected) = measure_loopback(&plan, faults);
+    let injected_losses = injected.lost_requests + injected.lost_replies;
+    assert!(injected_losses > 0 && injected.duplicated > 1);
+    // A host that stands still for longer than the timeout adds losses of its own, and the
+    // second copy of the last reply is not waited for.
+    assert!(measured.tally.lost >= injected_losses);
+    assert!(measured.tally.duplicated + measured.tally.late + 1 >= injected.duplicated);
+    assert!(measured.recorder.latency.max_ns() >= Some(plan.timeout_ns));
+}
+
+#[test]
+fn a_dead_machine_explains_a_failed_link() {
+    let checks = Cell::new(0);
+    let health = || {
+        checks.set(checks.get() + 1);
+        match checks.get() {
+            3.. => Err(ExperimentError::Machine(MachineError::Panicked {
+                message: "out of luck".to_owned(),
+                hint: Hint::None,
+            })),
+            _ => Ok(()),
+        }
+    };
+    let interrupt = Interrupt::default();
+    let measured = measure(
+        &PLAN,
+        &Conditions {
+            health: &health,
+            ..conditions(&interrupt)
+        },
+        &mut Broken,
+    );
+    let expected = "the guest panicked: out of luck".to_owned();
+    assert_eq!(measured.ended, Ended::Failed(expected));
+    assert!(matches!(
+        measured.failure,
+        Some(ExperimentError::Machine(_))
+    ));
+}
+
+#[test]
+fn a_failed_link_alone_is_its_own_explanation() {
+    let interrupt = Interrupt::default();
+    let measured = measure(&PLAN, &conditions(&interrupt), &mut Broken);
+    let expected = "link broken: sending failed: no such thing".to_owned();
+    assert_eq!(measured.ended, Ended::Failed(expected));
+    assert_eq!(measured.tally.sent, 0);
+}

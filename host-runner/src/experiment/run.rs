@@ -1,0 +1,106 @@
+//! One measurement of one system, or a sweep of its load.
+
+use tempfile::TempDir;
+
+use super::sweep::{Ladder, Runs};
+use super::system_under_test::{FirstRequest, Prepared, Start, SystemUnderTest};
+use super::{Caller, ExperimentError, Results, RunSpec, exclusive};
+use crate::files;
+use crate::host::assignment::Assignment;
+use crate::host::cpu_latency::CpuLatencyGuard;
+use crate::host::lock::Turn;
+use crate::record::Environment;
+
+/// The log of what the guest prints, among the results.
+const CONSOLE_LOG: &str = "console.log";
+
+/// An experiment that has all that it needs, the host among it, and can begin.
+#[derive(Debug)]
+pub struct Run<'a> {
+    spec: &'a RunSpec,
+    assignment: Option<Assignment>,
+    prepared: Prepared,
+    lock: Turn,
+    /// Directory of what is made for this run alone.
+    _scratch: TempDir,
+}
+
+/// Reason why a system could not be started: there are no results.
+#[derive(Debug)]
+pub struct NotStarted(pub ExperimentError);
+
+impl<'a> Run<'a> {
+    /// Finds the parts of the system and waits for the host.
+    ///
+    /// # Errors
+    ///
+    /// [`ExperimentError::NotAllowed`] if the CPUs can't be used, [`ExperimentError::Setup`] if there can be
+    /// no scratch directory, [`ExperimentError::Lock`] if the host is taken, else as [`Prepared::new`].
+    pub fn prepare(spec: &'a RunSpec, caller: Caller<'_>) -> Result<Self, ExperimentError> {
+        let assignment = exclusive::assignment(&spec.host, caller.monitor)?;
+        let scratch = scratch()?;
+        let prepared = Prepared::new(&spec.system, scratch.path())?;
+        let lock = exclusive::lock(&spec.host, caller)?;
+        Ok(Self {
+            spec,
+            assignment,
+            prepared,
+            lock,
+            _scratch: scratch,
+        })
+    }
+
+    /// Starts the system, measures it, and writes the results to `results`.
+    ///
+    /// # Errors
+    ///
+    /// [`NotStarted`] if the system could not be started. The inner error is that of [`Runs::conclude`].
+    pub fn carry_out(
+        self,
+        results: &dyn Results,
+        caller: Caller<'_>,
+    ) -> Result<Result<(), ExperimentError>, NotStarted> {
+        let spec = self.spec;
+        let cpu_latency = CpuLatencyGuard::request(spec.host.idle);
+        // Before there is a guest, which would be found to be busy.
+        let mut environment = Environment {
+            host_idle: Some(cpu_latency.to_string()),
+            ..Environment::now()
+        };
+        environment.measures_on(self.assignment.as_ref());
+        let start = Start {
+            system: &spec.system,
+            mode: spec.plan.mode,
+            assignment: self.assignment,
+            console_log: results.log(CONSOLE_LOG),
+            first: FirstRequest::Measured,
+        };
+        let mut system =
+            SystemUnderTest::start(start, self.prepared, caller).map_err(NotStarted)?;
+        let environment = system.describe(environment);
+        let ladder = spec.sweep.map(|arrivals| Ladder {
+            arrivals,
+            generator_limit: system.generator_limit(&spec.plan, arrivals),
+        });
+        let mut runs = Runs::measure(&spec.plan, ladder, results, caller.monitor, |plan| {
+            system.measure(plan, spec.validity, None, caller)
+        });
+        runs.measured_beside(self.lock.others());
+        // Written before QEMU is asked to end, so that an impatient second Ctrl-C loses nothing.
+        let outcome = runs.conclude(environment, results, caller.monitor);
+        system.shutdown();
+        Ok(outcome)
+    }
+}
+
+/// Makes a directory for what one boot alone needs.
+///
+/// # Errors
+///
+/// [`ExperimentError::Setup`] if it can't be made.
+pub fn scratch() -> Result<TempDir, ExperimentError> {
+    files::scratch().map_err(|source| ExperimentError::Setup {
+        what: "a scratch directory",
+        source,
+    })
+}

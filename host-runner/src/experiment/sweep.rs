@@ -1,0 +1,211 @@
+//! One measurement, or the many of a sweep: a pipeline, and then the ladder under what it achieved, as far as
+//! the generator itself can send that.
+
+use super::measured::Measured;
+use super::progress::Monitor;
+use super::{ExperimentError, Results};
+use crate::host::process::Process;
+use crate::load::{Arrivals, Plan, ladder};
+use crate::quantity;
+use crate::record::{Environment, Report, Run};
+use crate::stats::Ended;
+
+/// The open loops of a sweep, which follow its pipeline.
+#[derive(Clone, Copy, Debug)]
+pub struct Ladder {
+    /// Arrivals.
+    pub arrivals: Arrivals,
+    /// Requests per second that the generator itself sends, if that is known.
+    pub generator_limit: Option<f64>,
+}
+
+/// The runs of one measurement or of a sweep.
+#[derive(Debug, Default)]
+pub struct Runs {
+    /// The measurements, the last of which may have been broken off.
+    runs: Vec<Run>,
+    /// The failure of the machine or the link that ended them before their time.
+    failure: Option<ExperimentError>,
+    /// The error that kept the files of the last measurement from being written.
+    unwritten: Option<ExperimentError>,
+    /// The largest share of CPU time that went to others during a measurement.
+    steal_share: Option<f64>,
+    /// Other measurements on this host at the same time.
+    concurrent: Vec<Process>,
+    /// True if it is a sweep, or was to be one.
+    is_sweep: bool,
+    /// As in [`Ladder`].
+    generator_limit: Option<f64>,
+}
+
+impl Runs {
+    /// Measures by `plan` or, for a sweep, begins with it. `measure` makes one measurement; its files are
+    /// written at once, so what is done stays whatever comes after it.
+    pub fn measure(
+        plan: &Plan,
+        sweep: Option<Ladder>,
+        results: &dyn Results,
+        monitor: &dyn Monitor,
+        mut measure: impl FnMut(&Plan) -> (Run, Measured),
+    ) -> Self {
+        let mut runs = Self {
+            is_sweep: sweep.is_some(),
+            generator_limit: sweep.and_then(|sweep| sweep.generator_limit),
+            ..Self::default()
+        };
+        let goes_on = runs.add(plan, None, results, &mut measure);
+        let Some(sweep) = sweep.filter(|_| goes_on) else {
+            return runs;
+        };
+        // Without an answer there is no maximum; the pipeline's run says so.
+        let Some(maximum) = runs.runs[0].achieved_rate else {
+            return runs;
+        };
+        let limit = sweep.generator_limit;
+        let top = limit.map_or(maximum, |limit| maximum.min(limit));
+        let steps = ladder::steps(plan, sweep.arrivals, top);
+        print_ladder(plan, maximum, limit, &steps, monitor);
+        for step in &steps {
+            if !runs.add(&step.plan, Some(step.percent), results, &mut measure) {
+                break;
+            }
+            // Beyond that only the generator would be measured.
+            if runs.runs.last().is_some_and(|run| run.generator_limited) {
+                monitor.message(&format_args!(
+                    "at {} % the generator could not send what was due: the sweep ends here",
+                    step.percent
+                ));
+                break;
+            }
+        }
+        runs
+    }
+
+    /// Notes that `others` measured on this host at the same time.
+    pub fn measured_beside(&mut self, others: Vec<Process>) {
+        self.concurrent = others;
+    }
+
+    /// Makes one measurement, and returns whether others may follow.
+    fn add(
+        &mut self,
+        plan: &Plan,
+        sweep_percent: Option<u32>,
+        results: &dyn Results,
+        measure: &mut impl FnMut(&Plan) -> (Run, Measured),
+    ) -> bool {
+        let (mut run, measured) = measure(plan);
+        run.sweep_percent = sweep_percent;
+        run.add_percentiles(&measured.recorder, results.percentiles());
+        self.unwritten = results
+            .write_run(&run, &measured.recorder)
+            .err()
+            .map(Into::into);
+        self.runs.push(run);
+        self.failure = measured.failure;
+        let steal_share = measured.noise.steal_share;
+        self.steal_share = match (self.steal_share, steal_share) {
+            (Some(a), Some(b)) => Some(a.max(b)),
+            (a, b) => a.or(b),
+        };
+        self.unwritten.is_none() && measured.ended == Ended::Completed
+    }
+
+    /// Writes the report, and returns what the experiment comes to.
+    ///
+    /// # Errors
+    ///
+    /// The failure that ended a measurement, else [`ExperimentError::Report`] if results could not be written,
+    /// else [`ExperimentError::Invalid`]: a sweep is invalid if its pipeline is or if no step of it is valid.
+    pub fn conclude(
+        self,
+        environment: Environment,
+        results: &dyn Results,
+        monitor: &dyn Monitor,
+    ) -> Result<(), ExperimentError> {
+        let environment = Environment {
+            steal_share: self.steal_share,
+            concurrent: self.concurrent,
+            ..environment
+        };
+        let report = Report {
+            generator_limit: self.generator_limit,
+            ..Report::new(environment, self.runs)
+        };
+        let not_reported = results.publish(&report).err().map(Into::into);
+        let unwritten = self.unwritten.or(not_reported);
+        match (self.failure, unwritten) {
+            (Some(failure), Some(error)) => {
+                monitor.message(&error.with_causes());
+                Err(failure)
+            }
+            (Some(error), None) | (None, Some(error)) => Err(error),
+            (None, None) => verdict(&report.runs, self.is_sweep),
+        }
+    }
+}
+
+/// Tells the caller of the ladder that follows.
+fn print_ladder(
+    plan: &Plan,
+    maximum: f64,
+    generator_limit: Option<f64>,
+    steps: &[ladder::Step],
+    monitor: &dyn Monitor,
+) {
+    let generator = generator_limit.map_or_else(String::new, |limit| {
+        format!(" and the generator can send {}/s", quantity::rate(limit))
+    });
+    let of = if generator.is_empty() {
+        "that"
+    } else {
+        "the lesser of both"
+    };
+    monitor.message(&format_args!(
+        "the pipeline was answered {} times a second{generator}; {} open loops follow, at shares of {of}",
+        quantity::rate(maximum),
+        steps.len()
+    ));
+    let timeout_ns = steps
+        .first()
+        .map_or(plan.timeout_ns, |step| step.plan.timeout_ns);
+    if timeout_ns < plan.timeout_ns {
+        monitor.message(&format_args!(
+            "their timeout is {} instead of {}: at the highest rate no more requests can be \
+             accounted for",
+            quantity::exact_time(timeout_ns as f64),
+            quantity::exact_time(plan.timeout_ns as f64)
+        ));
+    }
+}
+
+/// Returns whether the measurement is valid or, of a sweep, the pipeline and at least one step: every step is
+/// a row, which says itself what it is worth. But one that was broken off leaves no whole sweep.
+fn verdict(runs: &[Run], is_sweep: bool) -> Result<(), ExperimentError> {
+    let (steps, pipeline): (Vec<&Run>, Vec<&Run>) =
+        runs.iter().partition(|run| run.sweep_percent.is_some());
+    let has_valid_step = steps.iter().any(|run| run.valid);
+    let spoils = |run: &&Run| run.partial || !has_valid_step;
+    let invalid: Vec<&Run> = pipeline
+        .into_iter()
+        .chain(steps.into_iter().filter(spoils))
+        .filter(|run| !run.valid)
+        .collect();
+    if invalid.is_empty() {
+        return Ok(());
+    }
+    let described = |run: &Run| {
+        let reasons = run.invalid_because.join("; ");
+        match (is_sweep && runs.len() > 1, run.sweep_percent) {
+            (false, _) => reasons,
+            (true, Some(percent)) => format!("at {percent} %: {reasons}"),
+            (true, None) => format!("{}: {reasons}", run.mode),
+        }
+    };
+    Err(ExperimentError::Invalid {
+        reasons: invalid.into_iter().map(described).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,216 @@
+//! Sweeps of fixture measurements.
+
+use std::num::NonZeroU16;
+
+use super::*;
+use crate::experiment::InDirectory;
+use crate::experiment::progress::Silent;
+use crate::host::noise::Noise;
+use crate::load::{Limit, Mode, Tally};
+use crate::record::Setting;
+use crate::stats::RunRecorder;
+
+const PLAN: Plan = Plan {
+    mode: Mode::Pipeline {
+        depth: NonZeroU16::new(8).unwrap(),
+    },
+    payload_len: 64,
+    timeout_ns: 1_000_000_000,
+    warmup: Limit::NOTHING,
+    measure: Limit {
+        duration_ns: Some(2_000_000_000),
+        count: None,
+    },
+    seed: 1,
+    protocol: crate::load::Protocol::Fathom,
+    wait_rule: crate::load::WaitRule::Sleep,
+};
+
+const LADDER: Ladder = Ladder {
+    arrivals: Arrivals::Poisson,
+    generator_limit: None,
+};
+
+/// Returns a measurement with `received` answers in a second.
+fn measurement(plan: &Plan, received: u64, ended: Ended) -> (Run, Measured) {
+    let setting = Setting {
+        target: "hermit".to_owned(),
+        responder: None,
+        address: "10.0.2.15:9000".to_owned(),
+        link: "unix".to_owned(),
+        accel: None,
+        boot_ms: None,
+        guest_boot_ms: None,
+        placement: None,
+    };
+    let measured = Measured {
+        tally: Tally {
+            sent: received,
+            received,
+            completed: received,
+            sending_ns: 1_000_000_000,
+            ..Tally::default()
+        },
+        recorder: RunRecorder::new(plan),
+        noise: Noise {
+            steal_share: Some(received as f64 / 1e9),
+            ..Noise::default()
+        },
+        ended,
+        failure: None,
+        warmup_settled: None,
+        busy: Vec::new(),
+        host_activity: None,
+        policy: crate::stats::Policy::default(),
+        stalls: Vec::new(),
+    };
+    (measured.record(setting, plan), measured)
+}
+
+/// Sweeps; the measurement number `bad` has `received` answers and ends as `ended` says.
+fn sweep(bad: usize, received: u64, ended: Ended) -> (Runs, Vec<Plan>) {
+    let dir = tempfile::tempdir().unwrap();
+    let results = InDirectory::create(dir.path());
+    let mut plans = Vec::new();
+    let runs = Runs::measure(&PLAN, Some(LADDER), &results, &Silent, |plan| {
+        plans.push(*plan);
+        if plans.len() == bad + 1 {
+            measurement(plan, received, ended.clone())
+        } else {
+            measurement(plan, 1000, Ended::Completed)
+        }
+    });
+    (runs, plans)
+}
+
+#[test]
+fn a_sweep_is_a_pipeline_and_the_whole_ladder() {
+    let (runs, plans) = sweep(3, 2000, Ended::Completed);
+    assert_eq!(plans[0], PLAN);
+    let ladder: Vec<Plan> = ladder::steps(&PLAN, Arrivals::Poisson, 1000.0)
+        .iter()
+        .map(|step| step.plan)
+        .collect();
+    assert_eq!(plans[1..], ladder);
+    assert!(runs.failure.is_none() && runs.unwritten.is_none());
+    let percents: Vec<_> = runs.runs.iter().map(|run| run.sweep_percent).collect();
+    assert_eq!(percents[..2], [None, Some(10)]);
+    assert_eq!(percents.last(), Some(&Some(95)));
+    assert_eq!(runs.steal_share, Some(2e-6));
+    assert!(verdict(&runs.runs, true).is_ok());
+}
+
+#[test]
+fn without_a_sweep_there_is_one_measurement() {
+    let dir = tempfile::tempdir().unwrap();
+    let results = InDirectory::create(dir.path());
+    let measure = |plan: &Plan| measurement(plan, 5, Ended::Completed);
+    let runs = Runs::measure(&PLAN, None, &results, &Silent, measure);
+    assert_eq!(runs.runs.len(), 1);
+    runs.conclude(Environment::now(), &results, &Silent)
+        .unwrap();
+    assert!(results.file("hermit-unix-pipeline.hlog").exists());
+    assert!(results.file("result.json").exists());
+}
+
+fn reasons(error: ExperimentError) -> Vec<String> {
+    match error {
+        ExperimentError::Invalid { reasons } => reasons,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn an_invalid_step_is_a_row_and_spoils_nothing() {
+    let (runs, plans) = sweep(4, 0, Ended::Completed);
+    assert_eq!(plans.len(), 11);
+    assert!(!runs.runs[4].valid);
+    assert!(verdict(&runs.runs, true).is_ok());
+}
+
+#[test]
+fn a_sweep_without_a_valid_step_or_with_an_invalid_pipeline_is_invalid() {
+    let (runs, _) = sweep(3, 1000, Ended::Completed);
+    let invalid = |is_invalid: fn(&Run) -> bool| {
+        let mut all = runs.runs.clone();
+        for run in all.iter_mut().filter(|run| is_invalid(run)) {
+            run.valid = false;
+            run.invalid_because = vec!["a test".to_owned()];
+        }
+        verdict(&all, true).map_err(reasons)
+    };
+    let steps = invalid(|run| run.sweep_percent.is_some()).unwrap_err();
+    assert_eq!(steps.len(), 10);
+    assert_eq!(steps[0], "at 10 %: a test");
+    let pipeline = invalid(|run| run.sweep_percent.is_none()).unwrap_err();
+    assert_eq!(pipeline, ["pipeline: a test"]);
+    assert!(invalid(|run| run.sweep_percent > Some(10)).is_ok());
+}
+
+#[test]
+fn the_ladder_stands_on_what_the_generator_can_send_and_ends_where_it_can_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let results = InDirectory::create(dir.path());
+    let limit = Ladder {
+        generator_limit: Some(500.0),
+        ..LADDER
+    };
+    let mut plans = Vec::new();
+    let runs = Runs::measure(&PLAN, Some(limit), &results, &Silent, |plan| {
+        plans.push(*plan);
+        let (mut run, measured) = measurement(plan, 1000, Ended::Completed);
+        run.generator_limited = plans.len() == 8;
+        (run, measured)
+    });
+    let ladder = ladder::steps(&PLAN, Arrivals::Poisson, 500.0);
+    let ladder: Vec<Plan> = ladder.iter().map(|step| step.plan).collect();
+    assert_eq!(plans[1..], ladder[..7]);
+    assert!(runs.runs.last().is_some_and(|run| run.generator_limited));
+    runs.conclude(Environment::now(), &results, &Silent)
+        .unwrap();
+    let json = std::fs::read_to_string(results.file("result.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["generator_limit"], 500.0);
+}
+
+#[test]
+fn without_an_answer_there_is_no_ladder() {
+    let (runs, plans) = sweep(0, 0, Ended::Completed);
+    assert_eq!(plans.len(), 1);
+    let error = verdict(&runs.runs, true).unwrap_err();
+    assert_eq!(reasons(error), ["nothing was received"]);
+}
+
+#[test]
+fn a_step_that_was_broken_off_is_the_last_and_is_kept() {
+    for (bad, ended) in [
+        (0, Ended::Interrupted),
+        (5, Ended::Interrupted),
+        (5, Ended::Failed("QEMU ended".to_owned())),
+    ] {
+        let (runs, plans) = sweep(bad, 10, ended);
+        assert_eq!((plans.len(), runs.runs.len()), (bad + 1, bad + 1));
+        assert!(runs.runs[bad].partial);
+        let error = verdict(&runs.runs, true).unwrap_err();
+        assert!(matches!(error, ExperimentError::Invalid { .. }), "{error}");
+    }
+}
+
+#[test]
+fn files_that_cannot_be_written_end_the_sweep() {
+    let dir = tempfile::tempdir().unwrap();
+    let results = InDirectory::create(dir.path());
+    let mut count = 0;
+    let runs = Runs::measure(&PLAN, Some(LADDER), &results, &Silent, |plan| {
+        count += 1;
+        if count == 2 {
+            std::fs::remove_dir_all(dir.path().join("out")).unwrap();
+        }
+        measurement(plan, 1000, Ended::Completed)
+    });
+    assert_eq!(count, 2);
+    let error = runs
+        .conclude(Environment::now(), &results, &Silent)
+        .unwrap_err();
+    assert!(matches!(error, ExperimentError::Report(_)), "{error}");
+}

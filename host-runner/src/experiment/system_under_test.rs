@@ -1,0 +1,273 @@
+//! A system that was started to be measured: once by a run, again and again by a sweep or a comparison.
+
+use std::path::Path;
+
+use super::floor::Floor;
+use super::measure::{Conditions, measure};
+use super::measured::Measured;
+use super::placing::{self, FASTER_UNPLACED};
+use super::{Caller, ExperimentError, Validity, generator};
+use crate::files::Destination;
+use crate::host::activity::Observed;
+use crate::host::assignment::Assignment;
+use crate::host::memory::{Locked, lock_this_process};
+use crate::host::placement::{Placement, Work};
+use crate::load::{Arrivals, Mode, Plan};
+use crate::record::run::{GuestCounters, Losses, Sent};
+use crate::record::{Environment, Image, Run, Setting};
+use crate::sut::{LaunchPlan, RunningSystem, SystemSpec};
+
+mod first_request;
+
+pub use first_request::FirstRequest;
+
+/// A system with all its parts found, not started yet.
+#[derive(Debug)]
+pub struct Prepared {
+    launch: LaunchPlan,
+    /// The image for the record, if it is a guest.
+    image: Option<Image>,
+}
+
+impl Prepared {
+    /// Finds the parts of `system`; what has to be made of them goes to `scratch`.
+    ///
+    /// # Errors
+    ///
+    /// [`ExperimentError::Image`] if the image can't be read, [`ExperimentError::Sut`] if another part is
+    /// missing or unfit, [`ExperimentError::Untrusted`] if another user can have put it there.
+    pub fn new(system: &SystemSpec, scratch: &Path) -> Result<Self, ExperimentError> {
+        let launch = system.kind.system().prepare(system, scratch)?;
+        let image = match &launch {
+            LaunchPlan::Guest(guest) => {
+                let image = Image::read(&guest.image);
+                Some(image.map_err(|source| ExperimentError::Image {
+                    path: guest.image.clone(),
+                    source,
+                })?)
+            }
+            LaunchPlan::Process(_) | LaunchPlan::Thread => None,
+        };
+        Ok(Self { launch, image })
+    }
+}
+
+/// Conditions of a start.
+#[derive(Debug)]
+pub struct Start<'a> {
+    /// The system to start.
+    pub system: &'a SystemSpec,
+    /// The mode of the load that it is measured by first, which decides its placement.
+    pub mode: Mode,
+    /// The CPUs to take, if there are two.
+    pub assignment: Option<Assignment>,
+    /// Destination of what a guest or a process prints.
+    pub console_log: Destination,
+    /// Use of the first request.
+    pub first: FirstRequest,
+}
+
+/// A system that answers, and how this thread and the system are placed.
+///
+/// It belongs to the thread that started it, and has changed that thread's CPUs and priority: the next one is
+/// best started on another thread.
+pub struct SystemUnderTest {
+    running: RunningSystem,
+    labels: Setting,
+    image: Option<Image>,
+    /// Time from its start to its first reply in nanoseconds, until a record has it.
+    first_reply_ns: Option<u64>,
+    /// The CPUs to take, if there are two.
+    assignment: Option<Assignment>,
+    placement: Placement,
+    /// The measuring thread's work for which it was placed, if it was.
+    placed_for: Option<Work>,
+    /// Outcome of locking this program's memory; the error is the reason in words.
+    instrument_lock: Result<(), String>,
+}
+
+impl SystemUnderTest {
+    /// Starts the system, opens the link, and places both threads.
+    ///
+    /// # Errors
+    ///
+    /// [`ExperimentError::Interrupted`] if the caller has given up; else [`ExperimentError::Machine`],
+    /// [`ExperimentError::Link`], [`ExperimentError::NoVhost`] or [`ExperimentError::Sut`].
+    pub fn start(
+        start: Start<'_>,
+        prepared: Prepared,
+        caller: Caller<'_>,
+    ) -> Result<Self, ExperimentError> {
+        let Start {
+            system,
+            mode,
+            assignment,
+            console_log,
+            first,
+        } = start;
+        let Prepared { launch, image } = prepared;
+        let mut running = caller.watch_boot(|watch| launch.start(system, console_log, watch))?;
+        let first_reply_ns = first.reply_ns(&mut running, caller.interrupt);
+        let work = placing::work(running.link.is_polled(), mode);
+        let backend = running.backend.as_mut();
+        let placement = match work {
+            None if backend.is_placed_by_work() => Placement::Unchanged(FASTER_UNPLACED.to_owned()),
+            work => backend.place(work.unwrap_or(Work::Replies), assignment.as_ref()),
+        };
+        let labels = labels(system, &running, &placement);
+        Ok(Self {
+            running,
+            labels,
+            image,
+            first_reply_ns,
+            assignment,
+            placement,
+            placed_for: work,
+            instrument_lock: lock_this_process(),
+        })
+    }
+
+    /// Adds to `environment` the image, QEMU, and the accelerator with its reason unless that is there already.
+    #[must_use]
+    pub fn describe(&mut self, environment: Environment) -> Environment {
+        let Some(emulator) = self.running.backend.emulator() else {
+            return environment;
+        };
+        Environment {
+            qemu_version: emulator.version,
+            accel_reason: environment.accel_reason.or(Some(emulator.accel_reason)),
+            accel: Some(emulator.accel.name().to_owned()),
+            image: self.image.clone(),
+            ..environment
+        }
+    }
+
+    /// Measures by `plan`, with the floors before and after where memory is shared. With `settle_ns`
+    /// warm-up lasts until latency has settled, but no longer than that beyond the plan's own.
+    pub fn measure(
+        &mut self,
+        plan: &Plan,
+        validity: Validity,
+        settle_ns: Option<u64>,
+        caller: Caller<'_>,
+    ) -> (Run, Measured) {
+        self.place_for(plan.mode);
+        let plan = &Plan {
+            wait_rule: placing::wait_rule(&self.placement),
+            ..*plan
+        };
+        let shared_cpu = self.shared_cpu();
+        let floor = || shared_cpu.map(|cpu| Floor::measure(cpu, plan.payload_len));
+        let floor_before = floor();
+        let RunningSystem {
+            backend,
+            link,
+            facts,
+        } = &mut self.running;
+        // Costs the guest nothing: the counters are read from its memory.
+        let counters_before = backend.counters();
+        let signals_before = link.signals();
+        let observed = Observed::new(self.placement.cpus(), backend.pid());
+        let threads = backend.threads(link.is_polled());
+        let conditions = Conditions {
+            settle_ns,
+            boot_id: Some(facts.boot_id),
+            threads,
+            own_threads: &|| backend.own_threads(),
+            health: &|| Ok(backend.check()?),
+            validity,
+            observed: Some(&observed),
+            caller,
+        };
+        let measured = measure(plan, &conditions, link.as_mut());
+        let signals = link.signals().zip(signals_before);
+        let floors = floor_before.zip(floor());
+        let resident_bytes = backend.resident_bytes();
+        let mut run = measured.record(self.labels.clone(), plan);
+        self.add_facts(&mut run);
+        run.resident_bytes = resident_bytes;
+        run.signals = signals.map(|(now, before)| now.since(&before));
+        if let Some((before, after)) = floors {
+            let (line, reflector) = Floor::pair(before, after);
+            run.core_round_trip_ns = Some(line);
+            run.reflector_round_trip_ns = Some(reflector);
+        }
+        if measured.failure.is_none() {
+            let counters = self.running.backend.counters();
+            run.guest_counters = counters.map(GuestCounters);
+            let sent = Sent {
+                sent: run.sent + measured.tally.warmup_discarded,
+                lost: run.lost,
+                dropped_locally: run.dropped_locally,
+            };
+            run.losses = (counters_before.zip(counters))
+                .map(|(before, after)| Losses::between(&before, &after, &sent));
+        }
+        (run, measured)
+    }
+
+    /// Adds to a record what holds for the system, whatever the load. The first request was warm-up, once.
+    fn add_facts(&mut self, run: &mut Run) {
+        let (facts, backend) = (&self.running.facts, &self.running.backend);
+        run.first_reply_ms = self.first_reply_ns.take().map(|ns| ns as f64 / 1e6);
+        run.warmup_discarded += u64::from(run.first_reply_ms.is_some());
+        run.image_bytes = facts.image_bytes;
+        run.memory_bytes = facts.memory_bytes;
+        if let Some(vhost) = &facts.vhost {
+            run.note_vhost(vhost);
+        }
+        run.cpus = self.placement.cpus();
+        run.prealloc = backend.is_preallocated();
+        run.memory_locked = Some(Locked::new(
+            backend.memory_lock(),
+            self.instrument_lock.clone(),
+        ));
+    }
+
+    /// Returns the generator's own limit on this link with `arrivals`, in requests per second.
+    #[must_use]
+    pub fn generator_limit(&self, plan: &Plan, arrivals: Arrivals) -> Option<f64> {
+        generator::limit(self.running.link.name(), self.shared_cpu(), plan, arrivals)
+    }
+
+    /// Returns the service's CPU, if this side polls memory that it shares with it.
+    fn shared_cpu(&self) -> Option<usize> {
+        let cpu = self.placement.cpu();
+        cpu.filter(|_| self.running.link.is_polled())
+    }
+
+    /// Places a guest for the work of the measuring thread under a load of `mode`, unless its placement is for
+    /// that already: the plans of a sweep and of a comparison go from one load to the other.
+    fn place_for(&mut self, mode: Mode) {
+        let work = placing::work(self.running.link.is_polled(), mode);
+        let backend = self.running.backend.as_mut();
+        let Some(work) = work.filter(|_| backend.is_placed_by_work()) else {
+            return;
+        };
+        if self.placed_for != Some(work) {
+            self.placed_for = Some(work);
+            self.placement = backend.place(work, self.assignment.as_ref());
+            self.labels.placement = Some(self.placement.of(backend.placed_thread()));
+        }
+    }
+
+    /// Ends it, a machine politely.
+    pub fn shutdown(self) {
+        self.running.backend.shutdown();
+    }
+}
+
+/// Returns the labels of its records.
+fn labels(system: &SystemSpec, running: &RunningSystem, placement: &Placement) -> Setting {
+    let facts = &running.facts;
+    Setting {
+        target: system.kind.name().to_owned(),
+        responder: system.responder.map(|it| it.name().to_owned()),
+        address: facts.address.clone(),
+        link: running.link.name().to_owned(),
+        accel: facts.accel.map(|accel| accel.name().to_owned()),
+        boot_ms: facts.boot_ns.map(|ns| ns as f64 / 1e6),
+        guest_boot_ms: facts.guest_boot_us.map(|us| us as f64 / 1e3),
+        placement: Some(placement.of(running.backend.placed_thread())),
+    }
+}

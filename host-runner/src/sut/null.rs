@@ -1,0 +1,136 @@
+//! The system `null`: a thread of this process in the service's place.
+
+use std::path::Path;
+use std::sync::mpsc::{self, Sender};
+
+use super::{
+    Backend, Counting, Facts, LaunchPlan, LinkChoice, RunningSystem, SutError, System, SystemKind,
+    SystemSpec, linux_guest, linux_host,
+};
+use crate::host::assignment::Assignment;
+use crate::host::noise::Threads;
+use crate::host::placement::{Placement, Work, bind_to, place_beside};
+use crate::link::reflector::{self, Reflector};
+use crate::link::turn::BOOT_ID;
+use crate::link::{Family, Link, LinkError, LinkKind, vhost_user};
+
+/// Problem with a link that QEMU makes.
+const NO_QEMU_NETWORK: &str = "there is no QEMU network without a guest: choose another link for null than `user` \
+     with `--link`";
+
+/// A thread that answers in the guest's place.
+#[derive(Debug)]
+pub struct Null;
+
+impl System for Null {
+    fn kind(&self) -> SystemKind {
+        SystemKind::Null
+    }
+
+    fn default_link(&self) -> LinkChoice {
+        LinkChoice::Link(LinkKind::VhostUser)
+    }
+
+    fn link_problem(&self, link: LinkChoice) -> Option<&'static str> {
+        (link == LinkChoice::Link(LinkKind::User)).then_some(NO_QEMU_NETWORK)
+    }
+
+    fn problem(&self, spec: &SystemSpec) -> Option<&'static str> {
+        if spec.family == Family::V6 || spec.guest.pcap.is_some() {
+            Some("null has no guest: leave out `--ipv6` and `--pcap`")
+        } else if spec.guest.ip.is_some() {
+            Some("null has no guest: leave out `--ip`")
+        } else {
+            linux_guest::problem_without_linux(spec)
+        }
+    }
+
+    fn without_foreign_options(&self, spec: SystemSpec) -> SystemSpec {
+        linux_host::without_guest_options(spec)
+    }
+
+    fn prepare(&self, _: &SystemSpec, _: &Path) -> Result<LaunchPlan, SutError> {
+        Ok(LaunchPlan::Thread)
+    }
+
+    fn start_s(&self) -> f64 {
+        1.0
+    }
+
+    fn counting(&self) -> Option<Counting> {
+        None
+    }
+}
+
+/// The thread that answers, before and after it is placed.
+struct Thread {
+    /// Sender of its CPU. The thread waits for that, or for the end of this, before it answers: this is
+    /// dropped first.
+    cpu: Option<Sender<usize>>,
+    reflector: Reflector,
+    link: LinkChoice,
+}
+
+/// Starts the thread at the other end of a link.
+pub(super) fn start(spec: &SystemSpec) -> Result<RunningSystem, SutError> {
+    // The thread is there before this one gets the right to go first, which it would inherit.
+    let (cpu, own_cpu) = mpsc::channel();
+    let prepare = move || {
+        if let Ok(cpu) = own_cpu.recv() {
+            bind_to(cpu);
+        }
+    };
+    let (reflector, link) = match spec.link {
+        LinkChoice::Link(LinkKind::User) => return Err(SutError::Incompatible(NO_QEMU_NETWORK)),
+        LinkChoice::Link(LinkKind::VhostUser) => boxed(vhost_user::reflector::start(prepare)),
+        LinkChoice::Link(LinkKind::Unix) => boxed(reflector::on_unix(prepare)),
+        LinkChoice::Link(LinkKind::Tap) => boxed(reflector::on_tap(prepare)),
+        LinkChoice::Loopback => boxed(reflector::on_loopback(prepare)),
+    }?;
+    let thread = Thread {
+        reflector,
+        link: spec.link,
+        cpu: Some(cpu),
+    };
+    Ok(RunningSystem {
+        backend: Box::new(thread),
+        link,
+        facts: Facts {
+            address: "a thread of this process".to_owned(),
+            boot_id: BOOT_ID,
+            ..Facts::default()
+        },
+    })
+}
+
+impl Backend for Thread {
+    fn check(&self) -> Result<(), SutError> {
+        Ok(())
+    }
+
+    fn place(&mut self, _: Work, assignment: Option<&Assignment>) -> Placement {
+        let placement = place_beside(self.link.is_polled(), assignment);
+        if let (Some(own_cpu), Some(cpu)) = (self.cpu.take(), placement.cpu()) {
+            // It waits for this, so it hears it.
+            let _ = own_cpu.send(cpu);
+        }
+        placement
+    }
+
+    fn placed_thread(&self) -> &'static str {
+        "the answering thread"
+    }
+
+    fn threads(&mut self, _: bool) -> Threads {
+        Threads {
+            answering: self.reflector.thread_id(),
+            carrying: None,
+        }
+    }
+}
+
+fn boxed<L: Link + 'static>(
+    started: Result<(Reflector, L), LinkError>,
+) -> Result<(Reflector, Box<dyn Link>), LinkError> {
+    started.map(|(reflector, link)| (reflector, Box::new(link) as Box<dyn Link>))
+}
