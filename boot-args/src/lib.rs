@@ -27,6 +27,7 @@
 //! unikernel reads its arguments by this crate, and `fathom image` checks by it what it writes to a disk.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
+#![warn(clippy::missing_errors_doc, clippy::mod_module_files)]
 
 mod error;
 mod reader;

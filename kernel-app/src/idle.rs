@@ -10,6 +10,7 @@
 //! spell waits for about one nap at most, and those that follow it do not wait.
 //!
 //! Pure policy: the caller says what time it is and how to sleep.
+#![forbid(unsafe_code)]
 
 use crate::args::{IdlePolicy, Naps};
 

@@ -15,6 +15,7 @@
 //! of the protocol.
 #![no_std]
 #![forbid(unsafe_code)]
+#![warn(clippy::missing_errors_doc, clippy::mod_module_files)]
 
 #[cfg(test)]
 extern crate std;

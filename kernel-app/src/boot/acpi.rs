@@ -3,6 +3,7 @@
 //! No interpreter: the fixed hardware's registers are in the FADT, and the sleep type that means off is a
 //! package of constants in the DSDT. Everything is checked, lengths and sums, and what is not there is `None`. No
 //! unsafe code: all is read through [`Memory`].
+#![forbid(unsafe_code)]
 
 use core::num::NonZeroU64;
 

@@ -5,6 +5,7 @@
 //! `/memory@…` (`reg`), `/chosen` (`bootargs`), `/hermit,rsdp@…` (`reg`) and `/hermit,tsc` (`khz`).
 //!
 //! It writes into a buffer of fixed size, because it runs before there is an allocator.
+#![forbid(unsafe_code)]
 
 use core::fmt::Write as _;
 use core::num::NonZeroU64;

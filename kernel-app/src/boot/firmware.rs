@@ -2,6 +2,7 @@
 //!
 //! Each protocol's reader in [`arch`](crate::arch) makes a [`Firmware`] out of what it finds in memory. No unsafe
 //! code.
+#![forbid(unsafe_code)]
 
 use core::fmt;
 use core::num::NonZeroU64;

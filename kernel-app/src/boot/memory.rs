@@ -3,6 +3,7 @@
 //! Tables hold addresses and lengths that somebody else wrote. Everything that follows them
 //! goes through [`Memory`], so that it cannot read outside what is mapped, and is tested on the host with tables
 //! that lie. No unsafe code.
+#![forbid(unsafe_code)]
 
 use core::ffi::CStr;
 

@@ -4,6 +4,7 @@
 //! QEMU's `-smbios type=11,value=…`, libvirt's `<oemStrings>` and Cloud Hypervisor's `oem_strings` write
 //! them. The entry point's address comes from the loader, or the entry point is searched for where the PC's BIOS
 //! leaves it. Every length in the tables is checked. No unsafe code.
+#![forbid(unsafe_code)]
 
 use super::memory::{Fields, Memory, checksum};
 

@@ -1,6 +1,7 @@
 //! The addresses that the service answers as.
 //!
 //! No unsafe code.
+#![forbid(unsafe_code)]
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -9,6 +9,7 @@
 //! - [`message`](mod@message): requests put together, and answers taken apart.
 //!
 //! Knows messages and times, and no device: who owns it sends what [`Client::poll`] writes. No unsafe code.
+#![forbid(unsafe_code)]
 
 pub(super) mod message;
 

@@ -6,6 +6,7 @@
 //!
 //! What is odd in any way (a fragment, IP options, a wrong checksum) is left to the stack. No
 //! unsafe code.
+#![forbid(unsafe_code)]
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 

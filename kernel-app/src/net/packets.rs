@@ -1,6 +1,7 @@
 //! The few frames that the service sends of its own accord, or shows its own stack.
 //!
 //! Layouts: RFC 826, RFC 4861 §4.4, RFC 791 §3.1, RFC 768. Pure bytes; no unsafe code.
+#![forbid(unsafe_code)]
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 

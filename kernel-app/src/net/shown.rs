@@ -2,6 +2,7 @@
 //! is, and with the traffic class of a question on what is sent in answer to it.
 //!
 //! No unsafe code.
+#![forbid(unsafe_code)]
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

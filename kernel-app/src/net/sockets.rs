@@ -3,6 +3,7 @@
 //! Everything the reflector leaves out is in it, as a program on sockets has it: the payload is
 //! copied out of the frame, out of the socket, into the socket and into a frame, and an answer goes
 //! where the neighbour cache says. What the reflector buys is the difference.
+#![forbid(unsafe_code)]
 
 use core::net::{IpAddr, SocketAddr};
 

@@ -14,6 +14,7 @@
 //! link: it is given our addresses with a prefix of no bits, and no routes.
 //!
 //! Knows nothing of the services' protocols. No unsafe code.
+#![forbid(unsafe_code)]
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 

@@ -15,6 +15,7 @@
 //! What the device says is not believed. A frame of impossible length is dropped and counted. An id
 //! that stands for no buffer, or more completions than there can be, are counted too, and nothing
 //! more is taken from that device: what else it says cannot be relied on either. No unsafe code.
+#![cfg_attr(not(test), forbid(unsafe_code))]
 
 use crate::frame_device::{Action, DeviceCounts, DeviceFault, Disposition, FrameDevice, MAX_FRAME};
 use crate::virtio::in_flight::{DESCRIPTORS, InFlight};

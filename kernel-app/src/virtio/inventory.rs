@@ -1,6 +1,7 @@
 //! The network devices of a machine: those that there is a driver for, in order, and the others.
 //!
 //! No hardware and no unsafe code: others look at buses and registers, and report here.
+#![forbid(unsafe_code)]
 
 use core::fmt;
 

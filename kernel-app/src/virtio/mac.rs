@@ -5,6 +5,7 @@
 //! or every peer's ARP cache and every DHCP lease goes stale, and another's on the same link never. What is
 //! made of a static IPv4 address is both, for that has to be so anyway. Else there is nothing to make it of:
 //! a machine monitor that gives its machines a UUID gives their devices addresses as well. It is random then.
+#![forbid(unsafe_code)]
 
 use core::net::Ipv4Addr;
 

@@ -4,6 +4,7 @@
 //! or in ACPI's DSDT, in a language that takes an interpreter; but it always puts them at the same
 //! addresses, where a look at the first registers tells. Works on any function that reads a register.
 //! No unsafe code.
+#![forbid(unsafe_code)]
 
 use core::fmt;
 use core::ops::Range;

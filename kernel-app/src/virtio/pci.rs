@@ -2,6 +2,7 @@
 //!
 //! Works on any [`ConfigurationAccess`], so that the host can test it on a made-up space. No
 //! unsafe code: it yields addresses, and others map and use them.
+#![cfg_attr(not(test), forbid(unsafe_code))]
 
 use core::fmt;
 use core::ops::Range;

@@ -17,6 +17,7 @@
 //!
 //! Shared memory is atomics, so there is no unsafe code: the device can write what it likes here,
 //! and it means nothing until the [table of buffers in flight](crate::virtio::in_flight) has confirmed it.
+#![forbid(unsafe_code)]
 
 use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering, fence};
 

@@ -15,6 +15,7 @@
 //! off it, which is more than the measurement is. Nor is a device tree, which PVH does not have.
 //!
 //! Pure functions; what reads CPUID is handed in. No unsafe code.
+#![forbid(unsafe_code)]
 
 use core::fmt;
 

@@ -2,6 +2,7 @@
 //!
 //! Layout from Documentation/arch/x86/zero-page.rst. It knows no modules but the initial RAM disk, which is
 //! the configuration file here. No unsafe code: all is read through [`Memory`].
+#![forbid(unsafe_code)]
 
 use core::num::NonZeroU64;
 

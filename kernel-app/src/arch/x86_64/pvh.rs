@@ -9,6 +9,7 @@
 //! | `smbios` | the SMBIOS entry point, in place: its address is what counts |
 //!
 //! Others are left alone. No unsafe code: all is read through [`Memory`].
+#![forbid(unsafe_code)]
 
 use crate::boot::firmware::{Firmware, FirmwareError, MAX_ENTRIES, MemoryMap, command_line};
 use crate::boot::memory::{Fields, Memory};
