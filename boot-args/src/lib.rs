@@ -103,7 +103,7 @@ impl Naps {
 
 /// Part of the image that answers the services' datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Path {
+pub enum AnswerPath {
     /// The reflector, and the stack for all else.
     Reflector,
     /// The stack alone, by its sockets: what the reflector is compared with.
@@ -131,7 +131,7 @@ pub struct Args {
     /// `port=`, never 0 nor the echo service's.
     pub port: u16,
     /// `path=`
-    pub path: Path,
+    pub path: AnswerPath,
     /// `idle=`, `quiet=` and `nap=`
     pub idle: IdlePolicy,
     /// `tsc_khz=`

@@ -13,8 +13,8 @@ use super::values::{
 };
 use super::words::{Purpose, purpose, words};
 use super::{
-    ArgError, Args, Channel, Configuration, DHCP_CLIENT_PORT, IdlePolicy, Ipv4Config, Naps,
-    PanicEnd, Path, Problem,
+    AnswerPath, ArgError, Args, Channel, Configuration, DHCP_CLIENT_PORT, IdlePolicy, Ipv4Config,
+    Naps, PanicEnd, Problem,
 };
 
 /// Arguments that a DHCP server may not set: what it is asked for by other options, and what is settled before
@@ -51,7 +51,7 @@ pub struct Reader<'a> {
     gateway: Slot<'a, Ipv4Addr>,
     ipv6: Slot<'a, (Ipv6Addr, u8)>,
     port: Slot<'a, u16>,
-    path: Slot<'a, Path>,
+    path: Slot<'a, AnswerPath>,
     is_napping: Slot<'a, bool>,
     quiet_us: Slot<'a, u64>,
     nap_us: Slot<'a, u64>,
@@ -131,7 +131,7 @@ impl<'a> Reader<'a> {
             ipv4,
             ipv6: value(self.ipv6),
             port: value(self.port).unwrap_or(wire::DEFAULT_PORT),
-            path: value(self.path).unwrap_or(Path::Reflector),
+            path: value(self.path).unwrap_or(AnswerPath::Reflector),
             idle,
             tsc_khz: value(self.tsc_khz),
             log: value(self.log).unwrap_or(LevelFilter::Warn),

@@ -6,7 +6,7 @@ use core::str::FromStr;
 use log::LevelFilter;
 use wire::Mac;
 
-use super::{Naps, PanicEnd, Path, Problem, TSC_KHZ};
+use super::{AnswerPath, Naps, PanicEnd, Problem, TSC_KHZ};
 
 fn cidr<A: FromStr>(value: &str, max_prefix: u8) -> Option<(A, u8)> {
     let (address, prefix) = value.split_once('/')?;
@@ -71,10 +71,10 @@ pub fn port(value: &str) -> Result<u16, Problem> {
         .ok_or(Problem::Malformed("port=N with N from 1 to 65535"))
 }
 
-pub fn path(value: &str) -> Result<Path, Problem> {
+pub fn path(value: &str) -> Result<AnswerPath, Problem> {
     match value {
-        "reflector" => Ok(Path::Reflector),
-        "smoltcp" => Ok(Path::Stack),
+        "reflector" => Ok(AnswerPath::Reflector),
+        "smoltcp" => Ok(AnswerPath::Stack),
         _ => Err(Problem::Malformed("path=reflector or path=smoltcp")),
     }
 }

@@ -10,7 +10,7 @@ use core::marker::PhantomData;
 
 use wire::{Configuration, Counter, Counters, MAX_PAYLOAD, Ready};
 
-use crate::args::{Args, Path};
+use crate::args::{AnswerPath, Args};
 use crate::clock::{Clock, NEVER_NS};
 use crate::frame_device::{Action, DeviceFault, Disposition, FrameDevice};
 use crate::handler::{Handler, IpFields, Request};
@@ -57,7 +57,7 @@ pub struct Server<'s, D, C, S> {
     boot_id: u32,
     /// What most frames look like, once there is an address.
     predicted: Option<PredictedHeader>,
-    path: Path,
+    path: AnswerPath,
     counters: Counters,
     shared_counters: &'static SharedCounters,
     configuration: Configuration,
@@ -122,7 +122,7 @@ where
         self.path = args.path;
         self.configuration = args.configuration;
         self.predicted = PredictedHeader::new(&self.services, self.stack.addresses());
-        if self.path == Path::Stack && self.lease_by_ns == NEVER_NS {
+        if self.path == AnswerPath::Stack && self.lease_by_ns == NEVER_NS {
             self.stack.open_services(self.services.ports());
         }
     }
@@ -155,8 +155,8 @@ where
     #[inline(never)]
     fn work(&mut self) -> Result<bool, ServerError> {
         let is_stack_due = match self.path {
-            Path::Reflector => self.answer_burst(),
-            Path::Stack => self.answer_burst_by_stack()?,
+            AnswerPath::Reflector => self.answer_burst(),
+            AnswerPath::Stack => self.answer_burst_by_stack()?,
         };
         if is_stack_due || self.is_timer_due() {
             self.run_stack()?;
