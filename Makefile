@@ -2,9 +2,12 @@
 #
 # Variables: ARGS="…" reaches the `fathom` command behind run, serve, probe and compare; with test it
 # names the parts to run; with image it reaches `fathom image new`; ARGS=--record has bench write its baseline.
+# PREFIX and DESTDIR are install's.
 
 SHELL := /bin/sh
 ARGS ?=
+PREFIX ?= /usr/local
+DESTDIR ?=
 # Every path is relative to this directory, whose own may hold spaces.
 TARGET := target
 IMAGE := $(TARGET)/fathom.elf
@@ -28,11 +31,15 @@ RESPONDER_CARGO := \
 	--target x86_64-unknown-linux-gnu --target-dir $(TARGET)/responder
 RESPONDER := $(TARGET)/responder/x86_64-unknown-linux-gnu/release/fathom-responder
 
+# A program that runs on any Linux: with glibc inside. Not musl's, whose sched_setscheduler(2) always fails, and
+# whose target would have to be added to the user's Rust.
+STATIC_FATHOM := $(TARGET)/static/x86_64-unknown-linux-gnu/release/fathom
+
 ALL_TARGETS := hermit,hermit:smoltcp,hermit-sockets,linux-guest:blocking,linux-guest:busy,linux-guest:io_uring,$\
 	linux-host:blocking,linux-host:busy,linux-host:io_uring,linux-host:af_xdp,null
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build image elf loaders sockets linux-guest run serve probe compare compare-full test vmm-types bench size simulate alike soak lint clean
+.PHONY: help setup build image elf loaders sockets responder linux-guest install release run serve probe compare compare-full test vmm-types bench size simulate alike soak lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,12 +71,24 @@ build: elf ## build the unikernel, target/fathom.elf, and target/release/fathom
 	@quiet=$$(sh announce.sh "the fathom command" "about 2 minutes" $(FATHOM) $(FATHOM_SOURCES)) && \
 		cargo build $$quiet --locked --release --package host-runner
 
-linux-guest: ## bring a Linux kernel and build target/fathom-responder, for the targets on Linux
-	@sh qemu/setup.sh
-	@sh qemu/linux-guest/setup.sh
+responder:
 	@quiet=$$(sh announce.sh "the service on Linux" "about a minute" $(RESPONDER) linux-responder/src netlink/src wire/src) && \
 		$(RESPONDER_CARGO) $$quiet
 	@cmp -s $(RESPONDER) $(TARGET)/fathom-responder || cp $(RESPONDER) $(TARGET)/fathom-responder
+
+linux-guest: responder ## bring a Linux kernel and build target/fathom-responder, for the targets on Linux
+	@sh qemu/setup.sh
+	@sh qemu/linux-guest/setup.sh
+
+install: build sockets loaders responder ## copy fathom and all that it boots, manual pages and completions below PREFIX (/usr/local)
+	@sh packaging/install.sh "$(DESTDIR)$(PREFIX)"
+	@echo "install: fathom and all that it boots are below $(DESTDIR)$(PREFIX)"
+
+release: sockets loaders responder ## pack dist/fathom-VERSION-x86_64-linux.tar.gz, which needs neither a checkout nor a compiler
+	@quiet=$$(sh announce.sh "a static fathom command" "about 3 minutes" $(STATIC_FATHOM) $(FATHOM_SOURCES)) && \
+		RUSTFLAGS="-C target-feature=+crt-static -C strip=symbols" cargo build $$quiet --locked --release \
+		--package host-runner --target x86_64-unknown-linux-gnu --target-dir $(TARGET)/static
+	@sh packaging/release.sh $(STATIC_FATHOM)
 
 run: build ## boot the service in QEMU and measure it: make run ARGS="--duration 2s"
 	@$(FATHOM) run $(ARGS)
