@@ -155,11 +155,12 @@ soak: build loaders sockets ## five million bursts of frames, the clocks of twen
 	@echo "soak: two builds of one commit in different directories"
 	@cargo test $(QUIET) --locked --release --package tests --test images -- --ignored --nocapture
 
-lint: setup ## formatting and clippy, warnings are errors, on all workspaces
+lint: setup ## formatting, clippy (warnings are errors) and deny.toml, on all workspaces
 	@cargo fmt --all --check
 	@cargo fmt --manifest-path kernel-app/Cargo.toml --check
 	@cargo fmt --manifest-path loaders/Cargo.toml --all --check
 	@cargo fmt --manifest-path tests/vmm-types/Cargo.toml --check
+	@cargo run $(QUIET) --locked --release --package deny
 	@echo "lint: clippy (the first time about 2 minutes)"
 	@cargo clippy $(QUIET) --locked --release --workspace --all-targets -- -D warnings
 	@cargo clippy $(QUIET) --locked --release --manifest-path kernel-app/Cargo.toml \
