@@ -25,6 +25,16 @@
 //! Anything else, and anything twice within a channel, stops the boot: a service measured under a
 //! configuration that nobody asked for is worse than none. Pure text to value; nothing is allocated. The
 //! unikernel reads its arguments by this crate, and `fathom image` checks by it what it writes to a disk.
+//!
+//! ```
+//! use boot_args::{Args, Channel};
+//!
+//! // The command line has the port, so that of the file does not count.
+//! let texts = [(Channel::CommandLine, "port=9001"), (Channel::File, "port=9002 path=smoltcp")];
+//! let args = Args::parse(texts).unwrap();
+//! assert_eq!((args.port, args.path), (9001, boot_args::Path::Stack));
+//! assert!(Args::parse([(Channel::File, "prot=9001")]).is_err());
+//! ```
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 #![warn(clippy::missing_errors_doc, clippy::mod_module_files)]

@@ -56,6 +56,19 @@ pub enum DropReason {
 /// `received_ns` is when it was taken from the network, and `transmit_ns` reads the same clock
 /// again, last of all, for the transmit time. On a reply, `boot_id`, `t2_ns` and `t3_ns` are filled
 /// in, and flags, sequence number, `t1_ns` and padding are as they came.
+///
+/// ```
+/// use wire::{HEADER_LEN, Header, Kind, Verdict, handle};
+///
+/// let mut datagram = [0; HEADER_LEN];
+/// Header::request(7, 1_000).encode(&mut datagram)?;
+/// // Received at 5,000 ns of the service's clock, sent at 5,200 ns.
+/// assert_eq!(handle(&mut datagram, 42, 5_000, || 5_200), Verdict::Reply);
+/// let reply = Header::decode(&datagram)?;
+/// assert_eq!((reply.kind, reply.seq, reply.boot_id), (Kind::Reply, 7, 42));
+/// assert_eq!(reply.t3_ns - reply.t2_ns, 200);
+/// # Ok::<(), wire::header::HeaderError>(())
+/// ```
 #[inline(always)]
 pub fn handle(
     datagram: &mut [u8],

@@ -14,6 +14,17 @@
 //! | 20..28  | `t1_ns`   | client send, client's monotonic clock |
 //! | 28..36  | `t2_ns`   | guest receive, guest's monotonic clock |
 //! | 36..44  | `t3_ns`   | guest transmit, guest's monotonic clock |
+//!
+//! ```
+//! use wire::{HEADER_LEN, Header, MAGIC};
+//!
+//! // A request with 20 bytes of padding.
+//! let mut datagram = [0; HEADER_LEN + 20];
+//! Header::request(7, 1_000).encode(&mut datagram)?;
+//! assert_eq!(datagram[..4], MAGIC);
+//! assert_eq!(Header::decode(&datagram)?.seq, 7);
+//! # Ok::<(), wire::header::HeaderError>(())
+//! ```
 
 use core::ops::Range;
 

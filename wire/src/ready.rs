@@ -16,7 +16,17 @@
 //! … counters=0x2b3000 gw=10.0.2.2 mtu=1460 host=echo from=ip:smbios,log:dhcp ignored=2
 //! ```
 //!
-//! A reader passes over the fields that it does not know.
+//! A reader passes over the fields that it does not know:
+//!
+//! ```
+//! use wire::Ready;
+//!
+//! let line = "FATHOM READY ip=10.0.2.15/24 ip6=none port=9000 mac=52:54:00:12:34:56 boot_us=98213 \
+//!             boot_id=1f2e3d4c counters=none colour=blue";
+//! let ready: Ready = line.parse()?;
+//! assert_eq!((ready.port, ready.boot_id, ready.counters), (9000, 0x1f2e_3d4c, None));
+//! # Ok::<(), wire::ready::NotReady>(())
+//! ```
 
 use core::fmt;
 use core::net::{Ipv4Addr, Ipv6Addr};

@@ -23,6 +23,16 @@ const MAX_DECIMALS: usize = 6;
 pub const MOST: usize = 100;
 
 /// A percentile, above 0 and below 100.
+///
+/// ```
+/// use fathom::stats::Requested;
+///
+/// let percentile: Requested = "99.9".parse()?;
+/// assert_eq!(percentile.name(), "p99.9");
+/// // Ten samples have to lie beyond it.
+/// assert_eq!(percentile.samples_needed(), 10_000);
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requested {
     /// The percent, without zeros at the end of a fraction.
