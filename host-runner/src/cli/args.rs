@@ -34,11 +34,11 @@ pub use validity::ValidityArgs;
 /// `fathom run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Target: hermit, hermit:smoltcp, hermit-sockets, linux-guest:MODE, linux-host:MODE (MODE is blocking, busy, io_uring
-    /// or, for linux-host on link tap, af_xdp), null
+    /// System under test: hermit, hermit:smoltcp, hermit-sockets, linux-guest:MODE, linux-host:MODE (MODE is blocking, busy,
+    /// io_uring or, for linux-host on link tap, af_xdp), null
     #[arg(long = "target", value_name = "NAME", default_value = "hermit")]
     pub name: SystemName,
-    /// How datagrams reach the service [default: vhost-user; loopback for linux-host]
+    /// Path of the datagrams to the service [default: vhost-user; loopback for linux-host]
     #[arg(long, value_enum)]
     pub link: Option<LinkChoice>,
     /// Measure over IPv6 (not on link user)
@@ -68,7 +68,7 @@ pub struct RunArgs {
 #[derive(Clone, Copy, Debug, Args)]
 #[command(next_help_heading = "Host")]
 pub struct HostArgs {
-    /// What this host's CPUs do when they have nothing to do
+    /// State of this host's idle CPUs during a measurement
     #[arg(
         long,
         value_enum,
@@ -77,13 +77,13 @@ pub struct HostArgs {
         hide_short_help = true
     )]
     pub host_idle: HostIdle,
-    /// While another fathom measures on this host, for how long at most to wait until it has ended
+    /// Longest wait for another fathom that measures on this host
     #[arg(long, value_parser = duration, value_name = "DURATION", overrides_with = "wait", default_value = "10m", hide_short_help = true)]
     pub wait: Duration,
-    /// Measure at once although another fathom does: each disturbs the other, and both records say so
+    /// Do not wait for another fathom that measures on this host; both records say so
     #[arg(long, hide_short_help = true)]
     pub concurrent: bool,
-    /// The guest's CPU and the measuring thread's [default: chosen by what CPUs share]
+    /// CPU of the guest and CPU of the measuring thread [default: chosen by the caches they share]
     #[arg(
         long,
         value_name = "A,B",
@@ -97,13 +97,13 @@ pub struct HostArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Linux")]
 pub struct LinuxArgs {
-    /// How the service on Linux waits for datagrams [default: blocking]
+    /// Way in which the service on Linux waits for datagrams [default: blocking]
     #[arg(long, value_enum)]
     pub responder: Option<Responder>,
-    /// The guest's kernel [default: target/linux-guest/vmlinuz]
+    /// Kernel of the Linux guest [default: target/linux-guest/vmlinuz]
     #[arg(long, value_name = "PATH", hide_short_help = true)]
     pub kernel: Option<PathBuf>,
-    /// The kernel's modules; without it a --kernel must have virtio-net built in
+    /// Directory of that kernel's modules; without it, a --kernel needs virtio-net built in
     #[arg(long, value_name = "DIR", hide_short_help = true)]
     pub modules: Option<PathBuf>,
 }
@@ -114,11 +114,10 @@ pub struct ServeArgs {
     /// What to boot, and on what.
     #[command(flatten)]
     pub guest: GuestArgs,
-    /// This host's address that the service's UDP port is bound to; 0.0.0.0 for all of them
+    /// Address of this host to serve on; 0.0.0.0 for all
     #[arg(long, value_name = "A.B.C.D", default_value_t = Ipv4Addr::LOCALHOST)]
     pub host_addr: Ipv4Addr,
-    /// Start a guest that has died again, after 1 s, then 2 s, 4 s and so on, 60 s at most; after a minute
-    /// of service it is 1 s again
+    /// Restart a guest that died, after 1 s, 2 s, 4 s and so on up to 60 s; a minute of service resets the delay
     // A second guest would overwrite what was captured of the first.
     #[arg(long, conflicts_with = "pcap")]
     pub restart: bool,
@@ -128,17 +127,17 @@ pub struct ServeArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Results")]
 pub struct OutputArgs {
-    /// Directory for the results [default: results/TIME in UTC, with results/latest pointing to it]
+    /// Directory for the results [default: results/TIME in UTC; results/latest is a link to it]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Write the result as JSON to this file as well; - for standard output, and nothing else there
+    /// Also write result.json to this file; - prints it alone on standard output
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// Print every figure and what the host did, not the result alone
+    /// Print all figures, and the host's part in them
     #[arg(long)]
     pub verbose: bool,
-    /// Percentiles to report besides p50, p90, p99, p99.9 and p99.99, such as 75,99.999; each is null
-    /// unless ten samples lie beyond it
+    /// Percentiles to report besides p50, p90, p99, p99.9 and p99.99, such as 75,99.999; each needs ten
+    /// samples beyond it
     #[arg(
         long,
         value_name = "LIST",
@@ -152,46 +151,46 @@ pub struct OutputArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Guest")]
 pub struct GuestArgs {
-    /// The image to boot [default: target/fathom.elf; of hermit-sockets: target/fathom-sockets.elf]
+    /// Image to boot [default: target/fathom.elf; of hermit-sockets: target/fathom-sockets.elf]
     #[arg(long, value_name = "PATH")]
     pub image: Option<PathBuf>,
-    /// The accelerator: auto tries KVM and falls back to TCG
+    /// Accelerator of QEMU
     #[arg(long, value_enum, default_value_t)]
     pub accel: AccelChoice,
-    /// The guest's memory [default: 32; a Linux guest's: 128]
+    /// Memory of the guest in MiB [default: 32; of a Linux guest: 128]
     #[arg(long, value_name = "MIB", hide_short_help = true)]
     pub memory: Option<u32>,
-    /// The board that QEMU emulates
+    /// Board that QEMU emulates
     #[arg(long, value_enum, default_value_t, hide_short_help = true)]
     pub machine: MachineType,
-    /// The CPU model that QEMU emulates [default: host under KVM, max under TCG]
+    /// CPU model that QEMU emulates [default: host under KVM, max under TCG]
     #[arg(long, value_name = "MODEL", hide_short_help = true)]
     pub cpu: Option<String>,
-    /// The service's UDP port
+    /// UDP port of the service in the guest
     #[arg(long, default_value_t = wire::DEFAULT_PORT, value_parser = clap::value_parser!(u16).range(1..), hide_short_help = true)]
     pub port: u16,
-    /// The host's UDP port that leads to the service (link user only); 0 picks a free one
+    /// UDP port of this host that is forwarded to the service (link user only); 0 picks a free one
     #[arg(long, default_value_t = 0, hide_short_help = true)]
     pub host_port: u16,
-    /// The guest's IPv4 address: A.B.C.D/N, or dhcp (link user only) [default: 10.0.2.15/24]
+    /// IPv4 address of the guest: A.B.C.D/N, or dhcp (link user only) [default: 10.0.2.15/24]
     #[arg(long, hide_short_help = true)]
     pub ip: Option<Ip>,
-    /// The guest's IPv6 address, ADDRESS/N, beside its link-local one
+    /// IPv6 address of the guest, ADDRESS/N, beside its link-local one
     #[arg(long, hide_short_help = true)]
     pub ip6: Option<Ip6>,
-    /// The guest's IPv4 gateway [default: 10.0.2.2 with the default address, else none]
+    /// IPv4 gateway of the guest [default: 10.0.2.2 with the default address, else none]
     #[arg(long, value_name = "A.B.C.D", hide_short_help = true)]
     pub gw: Option<Ipv4Addr>,
-    /// Capture every frame into this file
+    /// Write every Ethernet frame to this file, in pcap format
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub pcap: Option<PathBuf>,
-    /// Service of the guest's rings by the host's kernel, vhost-net (link tap only)
+    /// Use of vhost-net, by which the host's kernel serves the guest's network device (link tap only)
     #[arg(long, value_enum, default_value_t, hide_short_help = true)]
     pub vhost: VhostChoice,
-    /// What the guest logs to its console: off, error, warn, info, debug or trace
+    /// Log level of the guest's console
     #[arg(long, value_name = "LEVEL", value_enum, hide_short_help = true)]
     pub log: Option<LogLevel>,
-    /// A boot argument for the guest, as it is; replaces one of the same name (repeatable)
+    /// Boot argument for the guest, such as path=smoltcp; replaces one of the same name (repeatable)
     #[arg(long, value_name = "ARG", hide_short_help = true)]
     pub boot_arg: Vec<String>,
 }

@@ -10,31 +10,28 @@ use super::error::EXIT_CODES;
 const OVERVIEW: &str = "\
 Examples:
   fathom run                                        boot the unikernel and measure it for 5 s
-  fathom compare --links tap                        beside a Linux guest, round by round
-  fathom serve --host-port 9000                     keep the service up on UDP port 9000
+  fathom compare --links tap                        beside a Linux guest, in alternating rounds
   fathom probe 127.0.0.1:9000                       measure a service that already runs
-  fathom status 127.0.0.1:9000                      how it is, and what it has counted
-  fathom image new --out dist                       disk images, to be deployed
-  fathom doctor                                     what on this host spoils a measurement
+  fathom doctor                                     what on this host disturbs measurements
 
 `fathom COMMAND -h` lists a command's main options, `--help` all of them.";
 
 /// Examples of `fathom run`.
 pub const RUN: &str = "\
 Examples:
-  fathom run --duration 2s                          closed loop over shared memory
-  fathom run --link tap --mode open --rate 20000    as a client on this host sees it, at 20,000/s
+  fathom run --duration 2s                          closed loop, shared memory
+  fathom run --link tap --mode open --rate 20000    open loop, a client's view
   fathom run --sweep                                latency against load
-  fathom run --target linux-guest:busy --link tap   the same service in a Linux guest
-  fathom run --count 1000 --json - | jq .runs       the record, for a script";
+  fathom run --target linux-guest:busy --link tap   a Linux guest that polls
+  fathom run --count 1000 --json - | jq .runs       the record, for scripts";
 
 /// Examples of `fathom compare`.
 pub const COMPARE: &str = "\
 Examples:
-  fathom compare --within 5m                        the default targets over shared memory
+  fathom compare --within 5m                        the default systems, shared memory
   fathom compare --targets hermit,linux-guest:busy,linux-host:busy,null --links tap
-  fathom compare --targets hermit,hermit            a target against itself: no difference, or noise
-  fathom compare --repeat 3 --no-why                fewer rounds, and no counting of instructions";
+  fathom compare --targets hermit,hermit            an A/A test
+  fathom compare --repeat 3 --no-why                fewer rounds, no instruction counts";
 
 /// Examples of `fathom serve`.
 pub const SERVE: &str = "\

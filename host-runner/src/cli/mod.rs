@@ -34,8 +34,7 @@ pub mod values;
 
 pub use error::CliError;
 
-/// Measures how deep the tail goes: boots the Fathom service in a Hermit unikernel and measures
-/// its round-trip latency.
+/// Measures the tail latency of a UDP service: in a Hermit unikernel, in a Linux guest, or wherever it runs.
 #[derive(Debug, Parser)]
 #[command(name = "fathom", version, max_term_width = 100, after_help = help::overview())]
 pub struct Cli {
@@ -47,28 +46,28 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Boot the service, measure it, report, shut down
+    /// Boot a service, measure its round-trip latency, write a report, shut down
     #[command(after_help = help::RUN)]
     Run(args::RunArgs),
-    /// Measure several targets in turns, and say whether they differ
+    /// Measure several systems in alternating rounds of fresh boots, and say whether they differ
     #[command(after_help = help::COMPARE)]
     Compare(Box<compare::args::CompareArgs>),
-    /// Boot the service and keep it up until Ctrl-C
+    /// Boot the unikernel and keep it up until Ctrl-C
     #[command(after_help = help::SERVE)]
     Serve(args::ServeArgs),
     /// Measure a service that is already running
     #[command(after_help = help::PROBE)]
     Probe(args::ProbeArgs),
-    /// Say how a running service is: since when it is up, and what it has counted
+    /// Show the uptime and counters of a running service
     #[command(after_help = help::STATUS)]
     Status(status::StatusArgs),
-    /// Render report.html and report.md again from results, several of them in one report
+    /// Make a report from one or several results
     #[command(after_help = help::REPORT)]
     Report(report::ReportArgs),
-    /// Make disk images of the unikernel, show what one holds, or change its boot arguments
+    /// Make disk images of the unikernel, show their contents, or change their boot arguments
     #[command(after_help = help::IMAGE)]
     Image(image::ImageArgs),
-    /// Say what on this host spoils a measurement, and what to do about it
+    /// Check this host for what disturbs a measurement, with remedies
     #[command(after_help = help::DOCTOR)]
     Doctor(doctor::DoctorArgs),
     /// Print a manual page

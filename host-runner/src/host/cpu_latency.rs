@@ -29,10 +29,10 @@ pub const DRIVER: &str = "/sys/devices/system/cpu/cpuidle/current_driver";
 /// What the host's CPUs do when they have nothing to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum HostIdle {
-    /// They poll, and are awake at once (takes root)
+    /// Awake: they poll, and no wake-up is measured (root)
     #[default]
     Poll,
-    /// They sleep as the kernel has it, and wake up in their own time
+    /// Asleep when idle, as the kernel is configured
     Sleep,
 }
 

@@ -17,13 +17,13 @@ use crate::machine::{Machine, Netdev};
 /// The links that `--link` takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum LinkKind {
-    /// A UDP port forwarded by QEMU's user network.
+    /// UDP port forwarded by QEMU's user network.
     User,
     /// Ethernet frames over a Unix socket pair.
     Unix,
-    /// A tap device in a network namespace of its own, and a UDP socket there (root).
+    /// UDP socket of this host's kernel and a tap device, in a network namespace of their own (root).
     Tap,
-    /// Ethernet frames through virtqueues in the guest's memory, polled.
+    /// Virtqueues in shared memory, polled by fathom: no socket, no host kernel.
     #[default]
     VhostUser,
 }

@@ -5,11 +5,10 @@ use clap::ValueEnum;
 /// The protocol that the service speaks. A request is the same in each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Protocol {
-    /// Fathom's own: the reply carries the service's times
+    /// Fathom's own, in which the reply carries the service's times
     #[default]
     Fathom,
-    /// Any UDP echo (RFC 862): the request comes back unchanged, and says nothing of the service's
-    /// share of the round trip
+    /// Any UDP echo (RFC 862): round trips only
     Echo,
 }
 

@@ -8,11 +8,10 @@ use crate::random::SplitMix64;
 /// Rule by which the requests of an open loop follow each other in time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Arrivals {
-    /// At random, as requests of many independent users come: times between them are exponential, so a
-    /// service has a queue now and then, long before it is at its limit
+    /// Exponential, as of many independent users: queues form long before the service is at its limit
     #[default]
     Poisson,
-    /// All equally far apart, from a random moment on: no queue before the service is at its limit
+    /// Constant, from a random moment on: no queue before the service is at its limit
     Even,
 }
 

@@ -20,7 +20,7 @@ pub const MIN_MEMORY_MIB: u32 = 32;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum AccelChoice {
     // `super::KVM_TRIAL`, in words: this is what `--help` prints.
-    /// KVM where it boots the image within a second and a half, else TCG
+    /// KVM if it boots the image within a second and a half, else TCG
     #[default]
     Auto,
     /// KVM or an error

@@ -12,12 +12,12 @@ pub const DEVICE: &str = "/dev/vhost-net";
 /// Choice of whether the host's kernel serves the guest's rings on a tap device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum VhostChoice {
-    /// Vhost-net if /dev/vhost-net can be opened
+    /// If /dev/vhost-net can be opened
     #[default]
     Auto,
-    /// Yes, or an error
+    /// Always, or an error
     On,
-    /// No: QEMU does
+    /// Never: QEMU serves the device
     Off,
 }
 

@@ -54,15 +54,15 @@ impl SystemKind {
 /// Variant of a system: how the service on Linux waits for datagrams, or who answers in the unikernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Responder {
-    /// recvfrom and sendto, asleep in between
+    /// Blocking recvfrom and sendto
     #[default]
     Blocking,
-    /// recvfrom that does not wait, again and again, with SO_BUSY_POLL
+    /// Non-blocking recvfrom in a loop, with SO_BUSY_POLL
     Busy,
-    /// One io_uring, asleep in between
+    /// One io_uring, which sleeps between requests
     #[value(name = "io_uring")]
     IoUring,
-    /// Frames past the kernel's stack, polled (linux-host on link tap only)
+    /// AF_XDP socket, polled, past the kernel's stack (linux-host on link tap only)
     #[value(name = "af_xdp")]
     AfXdp,
     /// In the unikernel, smoltcp's sockets instead of the reflector below them; no mode of a service on Linux

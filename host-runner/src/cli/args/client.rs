@@ -11,17 +11,16 @@ use crate::load::Protocol;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Client")]
 pub struct ClientArgs {
-    /// Protocol that the service speaks
+    /// Protocol of the service
     #[arg(long, value_enum, default_value_t)]
     pub protocol: Protocol,
-    /// Send from this address of this host, and from this port and those after it [default: as the
-    /// routes say, and any free port]
+    /// Source address, and first source port, of requests [default: by the routes, any free port]
     #[arg(long, value_name = "ADDR[:PORT]")]
     pub bind: Option<NumericAddress>,
-    /// Send by this network device, whatever the routes say
+    /// Network device that requests leave by, whatever the routes say
     #[arg(long, value_name = "NAME")]
     pub interface: Option<String>,
-    /// Source ports that send in turns, 1 to 256
+    /// Number of source ports, used in turns, 1 to 256
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_FLOWS)))]
     pub flows: u16,
 }

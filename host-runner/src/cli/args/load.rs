@@ -15,10 +15,9 @@ pub enum ModeName {
     /// One request in flight, the next right after the reply
     #[default]
     Closed,
-    /// Requests at a fixed rate, whatever becomes of them
+    /// Requests at their own times, whatever became of earlier ones: latency counts from when one was due
     Open,
-    /// As many requests in flight as --depth says, each followed by the next: how much the service
-    /// gets done, and its latency at full load
+    /// A constant number of requests in flight (--depth): throughput, and latency at full load
     Pipeline,
 }
 
@@ -38,41 +37,39 @@ impl ModeName {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Load")]
 pub struct LoadArgs {
-    /// Load mode: how requests follow each other [default: closed; of compare: closed, and then open at a
-    /// rate that all targets on a link have in common]
+    /// Load mode [default: closed; of compare: closed, then open at one rate for all systems of a link]
     #[arg(long, value_enum)]
     pub mode: Option<ModeName>,
     /// Requests per second, such as 0.2, 1000, 100k or 1.5M (mode open only) [default: 997]
     #[arg(long, value_name = "PER_SECOND", allow_hyphen_values = true)]
     pub rate: Option<Rate>,
-    /// Arrivals of an open loop: how requests follow each other in time (mode open and --sweep only)
-    /// [default: poisson]
+    /// Distribution of the times between requests (mode open and --sweep only) [default: poisson]
     #[arg(long, value_enum)]
     pub arrivals: Option<Arrivals>,
     /// Requests in flight, 1 to 256 (mode pipeline and --sweep only) [default: 32]
     #[arg(long, value_name = "N")]
     pub depth: Option<NonZeroU16>,
-    /// Measure latency against load: a pipeline finds the most that the service gets done, then
-    /// open loops follow at 10 to 95 % of it
+    /// Measure latency against load: a pipeline finds the throughput, then open loops follow at 10 to 95 %
+    /// of it
     #[arg(long, conflicts_with_all = ["mode", "rate", "count"])]
     pub sweep: bool,
     /// Measuring time, such as 10s or 500ms [default: 5s, or as long as --count takes; 2s for
     /// each step of a sweep]
     #[arg(long, value_parser = duration, overrides_with = "duration")]
     pub duration: Option<Duration>,
-    /// Requests to measure; with --duration, whichever comes first
+    /// Number of requests to measure; with --duration, whichever comes first
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
-    /// Duration of the warm-up before the measurement
+    /// Warm-up before the measurement
     #[arg(long, value_parser = duration, value_name = "DURATION", overrides_with = "warmup", default_value = "500ms", hide_short_help = true)]
     pub warmup: Duration,
     /// Length of a request's UDP payload, header included: 44 to 1472, with IPv6 to 1452
     #[arg(long, value_name = "BYTES", default_value_t = 64)]
     pub payload: usize,
-    /// After how long a request without a reply is lost
+    /// Time after which an unanswered request counts as lost
     #[arg(long, value_parser = duration, value_name = "DURATION", default_value = "1s", hide_short_help = true)]
     pub timeout: Duration,
-    /// From what the padding of requests is made
+    /// Seed of the requests' padding, of Poisson arrivals and, in compare, of the order of boots
     #[arg(long, value_parser = seed, default_value_t = 1, hide_short_help = true)]
     pub seed: u64,
 }

@@ -9,7 +9,7 @@ use super::{ClientArgs, HostArgs, LoadArgs, OutputArgs, ValidityArgs};
 /// `fathom probe`.
 #[derive(Debug, Args)]
 pub struct ProbeArgs {
-    /// The service, as HOST:PORT; an IPv6 address goes in brackets
+    /// Service to measure, HOST:PORT; an IPv6 address goes in brackets
     #[arg(value_name = "ADDR", value_parser = with_port)]
     pub address: String,
     /// Load on the service.

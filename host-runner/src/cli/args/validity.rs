@@ -11,7 +11,7 @@ use crate::stats::{Needs, Policy};
 #[derive(Clone, Copy, Debug, Args)]
 #[command(next_help_heading = "Results")]
 pub struct ValidityArgs {
-    /// Percentile up to which nothing may be spoilt
+    /// Percentile up to which the host and the generator must not have decided a value, or the run is invalid
     #[arg(
         long,
         value_name = "PERCENTILE",
@@ -19,11 +19,10 @@ pub struct ValidityArgs {
         default_value = "p99"
     )]
     pub needs: Needs,
-    /// Let a percentile count only if the system under test alone decided its value, and ten separate stalls
-    /// or more lie beyond it: no bracket, no part of the host's
+    /// Accept only percentiles that are exact and have ten separate stalls beyond them: no brackets
     #[arg(long, hide_short_help = true)]
     pub strict: bool,
-    /// Before measuring, for how long at most to wait until the host is quiet
+    /// Longest wait for a quiet host before measuring
     #[arg(long, value_parser = duration, value_name = "DURATION", overrides_with = "quiet", default_value = "2s", hide_short_help = true)]
     pub quiet: Duration,
 }

@@ -18,7 +18,7 @@ use crate::sut::{LinuxSpec, Responder, SystemSpec};
 /// last word holds.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// Targets to measure: hermit, hermit:smoltcp, hermit-sockets, linux-guest:MODE, linux-host:MODE (MODE is blocking,
+    /// Systems to measure: hermit, hermit:smoltcp, hermit-sockets, linux-guest:MODE, linux-host:MODE (MODE is blocking,
     /// busy, io_uring or, for linux-host on link tap, af_xdp), null
     #[arg(
         long,
@@ -28,7 +28,7 @@ pub struct CompareArgs {
         default_value = "hermit,linux-guest:blocking,linux-guest:busy,null"
     )]
     pub targets: Vec<Contender>,
-    /// Over which links
+    /// Links to measure each system over
     #[arg(
         long,
         value_name = "LIST",
@@ -38,20 +38,20 @@ pub struct CompareArgs {
         default_value = "vhost-user"
     )]
     pub links: Vec<LinkChoice>,
-    /// How many rounds: in each, every target is booted and measured once on every link
+    /// Number of rounds; in each, every system is booted and measured once on every link
     #[arg(long, value_name = "N", overrides_with = "repeat", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub repeat: u32,
-    /// How often a run that is invalid or fails is repeated
+    /// Number of times that an invalid or failed run is repeated
     #[arg(long, value_name = "N", overrides_with = "retries", default_value_t = 2, value_parser = clap::value_parser!(u32).range(..=100), hide_short_help = true)]
     pub retries: u32,
-    /// Begin no round and repeat no run that would not be over within this time, with the looks
-    /// inside the targets after them; one round is made in any case [default: no limit]
+    /// Time budget: no round or repetition starts that would not finish in time; the first round always runs
+    /// [default: no limit]
     #[arg(long, value_parser = duration, value_name = "DURATION", overrides_with = "within")]
     pub within: Option<Duration>,
-    /// After --warmup, for how long at most to wait until latency has settled
+    /// Longest wait after --warmup for latency to settle
     #[arg(long, value_parser = duration, value_name = "DURATION", overrides_with = "settle", default_value = "2s", hide_short_help = true)]
     pub settle: Duration,
-    /// Look inside no target when all is measured: no instructions, doorbells and interrupts per echo
+    /// Skip the cost of an echo: no boots that count instructions, doorbells and interrupts
     #[arg(long)]
     pub no_why: bool,
     /// What load to put on every target.
@@ -63,7 +63,7 @@ pub struct CompareArgs {
     /// Where results go.
     #[command(flatten)]
     pub output: OutputArgs,
-    /// The Linux guests' kernel [default: target/linux-guest/vmlinuz]
+    /// Kernel of the Linux guests [default: target/linux-guest/vmlinuz]
     #[arg(
         long,
         value_name = "PATH",
@@ -71,7 +71,7 @@ pub struct CompareArgs {
         hide_short_help = true
     )]
     pub kernel: Option<PathBuf>,
-    /// The kernel's modules; without it a --kernel must have virtio-net built in
+    /// Directory of that kernel's modules; without it, a --kernel needs virtio-net built in
     #[arg(
         long,
         value_name = "DIR",
