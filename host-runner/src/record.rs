@@ -4,11 +4,14 @@
 //! Renders nothing: [`report`](crate::report) does. Knows neither the command line nor how measurements are made.
 //!
 //! - [`environment`]: what it was measured on; [`run`]: one measurement;
-//! - [`floor`], [`common_rate`], [`comparison`], [`why`]: other parts of the record;
+//! - [`merged_runs`], [`verdict`], [`common_rate`], [`echo_cost`], [`skipped`]: of a comparison;
+//!   [`round_latency`]: what is merged;
+//! - [`before_after`]: a quantity before and after a run;
 //! - [`origin`]: places where replies are made and parts that links consist of, in words;
-//! - `named`: the name of what each part is of; [`methods`]: what the figures mean, as codes;
+//! - `labelled`: the name of what each part is of; [`methods`]: what the figures mean, as codes;
 //! - [`schema`]: the JSON Schema of all that;
-//! - [`directory`]: the directory of a result's files; `older`: results that were there before;
+//! - [`result_directory`]: the directory of a result's files; [`file_names`]: their names; `older_results`: those
+//!   that were there before;
 //! - [`hgrm`], [`hlog`]: the files that the HdrHistogram tools read;
 //! - [`read`]: results back from there; [`machines`]: whether they are of one machine.
 #![forbid(unsafe_code)]
@@ -21,36 +24,44 @@ use serde::{Deserialize, Serialize};
 
 use crate::terminal;
 
+pub mod before_after;
 pub mod common_rate;
-pub mod comparison;
-pub mod directory;
+pub mod echo_cost;
 pub mod environment;
-pub mod floor;
+pub mod file_names;
 pub mod hgrm;
 pub mod hlog;
+mod labelled;
 pub mod machines;
+pub mod merged_runs;
 pub mod methods;
-mod named;
-mod older;
+mod older_results;
 pub mod origin;
 pub mod read;
+pub mod result_directory;
+pub mod round_latency;
 pub mod run;
 pub mod schema;
+pub mod skipped;
+pub mod system_label;
 mod utc;
-pub mod why;
+pub mod verdict;
 
 #[cfg(test)]
 pub(crate) mod fixtures;
 
+pub use before_after::BeforeAfter;
 pub use common_rate::CommonRate;
-pub use comparison::{BootRange, Comparison, Merged, Pairing, Part, RoundPair, Skipped, Weight};
-pub use directory::Directory;
+pub use echo_cost::Why;
 pub use environment::{Environment, Image};
-pub use floor::BeforeAfter;
+pub use merged_runs::{BootRange, GuestEstimate, Merged, Weight};
 pub use methods::Methods;
 pub use read::{ReadError, Source};
+pub use result_directory::Directory;
+pub use round_latency::Part;
 pub use run::{Run, Setting};
-pub use why::Why;
+pub use skipped::Skipped;
+pub use verdict::{Comparison, Pairing, RoundPair};
 
 /// The schema that [`Report`] is written in.
 pub const SCHEMA: &str = "fathom/1";
@@ -70,16 +81,16 @@ pub struct Report {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generator_limit: Option<f64>,
     /// The measurements.
-    #[serde(serialize_with = "named::serialize")]
-    #[schemars(with = "Vec<named::Named<'static, Run>>")]
+    #[serde(serialize_with = "labelled::serialize")]
+    #[schemars(with = "Vec<labelled::Named<'static, Run>>")]
     pub runs: Vec<Run>,
     /// The runs of each target and link together; absent, as what follows, without a comparison.
     #[serde(
         default,
         skip_serializing_if = "Vec::is_empty",
-        serialize_with = "named::serialize"
+        serialize_with = "labelled::serialize"
     )]
-    #[schemars(with = "Vec<named::Named<'static, Merged>>")]
+    #[schemars(with = "Vec<labelled::Named<'static, Merged>>")]
     pub merged: Vec<Merged>,
     /// The rates at which open loops are compared, by link.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -88,25 +99,25 @@ pub struct Report {
     #[serde(
         default,
         skip_serializing_if = "Vec::is_empty",
-        serialize_with = "named::serialize"
+        serialize_with = "labelled::serialize"
     )]
-    #[schemars(with = "Vec<named::Named<'static, Comparison>>")]
+    #[schemars(with = "Vec<labelled::Named<'static, Comparison>>")]
     pub comparisons: Vec<Comparison>,
     /// What an echo costs each target on each link, and what the target takes.
     #[serde(
         default,
         skip_serializing_if = "Vec::is_empty",
-        serialize_with = "named::serialize"
+        serialize_with = "labelled::serialize"
     )]
-    #[schemars(with = "Vec<named::Named<'static, Why>>")]
+    #[schemars(with = "Vec<labelled::Named<'static, Why>>")]
     pub why: Vec<Why>,
     /// What was not measured, and why.
     #[serde(
         default,
         skip_serializing_if = "Vec::is_empty",
-        serialize_with = "named::serialize"
+        serialize_with = "labelled::serialize"
     )]
-    #[schemars(with = "Vec<named::Named<'static, Skipped>>")]
+    #[schemars(with = "Vec<labelled::Named<'static, Skipped>>")]
     pub skipped: Vec<Skipped>,
 }
 

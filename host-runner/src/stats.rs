@@ -7,6 +7,7 @@
 //! - [`recorder`]: puts every sample of a measurement where it belongs;
 //! - [`distribution`]: a repetition's latency in little memory, and several merged;
 //! - [`comparison`]: verdicts on two targets, by boots of both;
+//! - [`median`](mod@median): the middle of a few values;
 //! - [`settling`]: whether warm-up is over;
 //! - [`guest_clock`]: the rate of the guest's clock against the host's;
 //! - [`interference`]: how many requests the host can have hit;
@@ -22,6 +23,7 @@ pub mod distribution;
 pub mod guest_clock;
 pub mod interference;
 pub mod intervals;
+pub mod median;
 pub mod reason;
 pub mod recorder;
 pub mod requested;

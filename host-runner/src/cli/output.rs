@@ -11,7 +11,7 @@ use super::say::say_as_is;
 use crate::experiment::{ExperimentError, Results};
 use crate::files::{Destination, NamedFile};
 use crate::histogram::DurationHistogram;
-use crate::record::directory::DEFAULT_BASE;
+use crate::record::result_directory::DEFAULT_BASE;
 use crate::record::{Directory, Merged, Part, Report, ReportError, Run};
 use crate::report::renderer::Renderer as _;
 use crate::report::result_set::ResultSet;

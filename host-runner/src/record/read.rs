@@ -7,7 +7,7 @@
 //!
 //! - `limits`: how much of everything there may be;
 //! - `log`: an interval log, taken apart;
-//! - `whole`: repetitions, put together.
+//! - `merged_histogram`: repetitions, put together.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use hdrhistogram::Histogram;
 use serde::Deserialize;
 
-use super::directory::RESULT;
+use super::file_names::RESULT;
 use super::{Report, Run, SCHEMA};
 use crate::files::Directory;
 use crate::histogram::HIGHEST_NS;
@@ -25,11 +25,11 @@ use crate::stats::{self, Requested, Summary, Tag};
 
 mod limits;
 mod log;
-mod whole;
+mod merged_histogram;
 
 use limits::Budget;
 pub(super) use limits::RESULT_BYTES;
-pub use whole::Whole;
+pub use merged_histogram::Whole;
 
 /// Why results can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -120,7 +120,7 @@ impl Source {
             path: directory.join(RESULT),
             what,
         };
-        let wholes = whole::all(&report, &distributions).map_err(contradiction)?;
+        let wholes = merged_histogram::all(&report, &distributions).map_err(contradiction)?;
         Ok(Self {
             directory,
             report,

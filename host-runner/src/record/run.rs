@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::floor::BeforeAfter;
-use super::{comparison, origin, utc};
+use super::before_after::BeforeAfter;
+use super::{origin, system_label, utc};
 use crate::host::activity::HostActivity;
 use crate::host::assignment::Cpus;
 use crate::host::doctor::busy::Busy;
@@ -23,14 +23,14 @@ use crate::stats::{
 };
 
 mod guest_counters;
-mod losses;
+mod labels;
+mod loss_places;
 mod remedy;
-mod setting;
 
 pub use guest_counters::GuestCounters;
-pub use losses::{Losses, Sent};
+pub use labels::Setting;
+pub use loss_places::{Losses, Sent};
 pub use remedy::Remedy;
-pub use setting::Setting;
 
 /// A measurement's record. Times without a unit in their name are in nanoseconds where the
 /// field that holds them says so.
@@ -424,7 +424,7 @@ impl Run {
     /// The target with its mode, as a comparison calls it.
     #[must_use]
     pub fn target_label(&self) -> String {
-        comparison::label(&self.target, self.responder.as_deref())
+        system_label::label(&self.target, self.responder.as_deref())
     }
 
     /// Adds percentiles of what `recorder` has to every summary.

@@ -3,7 +3,7 @@
 
 use crate::quantity;
 use crate::record::Run;
-use crate::record::why::median;
+use crate::stats::median::median;
 
 /// The least difference of two targets' shares that is told.
 const TOLD: f64 = 0.03;

@@ -9,7 +9,7 @@ use crate::experiment::ExperimentError;
 use crate::experiment::Results;
 use crate::experiment::measured::Measured;
 use crate::load::Rate;
-use crate::record::comparison::GuestEstimate;
+use crate::record::GuestEstimate;
 use crate::record::{CommonRate, Comparison, Environment, Merged, Report, Run, Skipped, Why};
 use crate::sut::SystemKind;
 

@@ -5,7 +5,8 @@ use super::contender::Contender;
 use crate::experiment::ExperimentError;
 use crate::load::Plan;
 use crate::random::SplitMix64;
-use crate::record::{Run, Skipped, Why, why};
+use crate::record::{Run, Skipped, Why};
+use crate::stats::median::median;
 use crate::sut::LinkChoice;
 use crate::sut::{Responder, SystemSpec};
 
@@ -47,7 +48,7 @@ impl Combination {
     pub fn why(&self, runs: &[Run]) -> Why {
         let own: Vec<&Run> = runs.iter().filter(|run| self.is_of(run)).collect();
         let median = |value: fn(&Run) -> Option<f64>| {
-            why::median(own.iter().filter_map(|run| value(run)).collect())
+            median(own.iter().filter_map(|run| value(run)).collect())
         };
         let last = |value: fn(&Run) -> Option<u64>| own.iter().rev().find_map(|run| value(run));
         Why {

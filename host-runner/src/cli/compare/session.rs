@@ -27,7 +27,7 @@ use crate::link::LinkError;
 use crate::load::Plan;
 use crate::machine::MachineError;
 use crate::quantity;
-use crate::record::{CommonRate, Environment, Run, comparison};
+use crate::record::{CommonRate, Environment, Run, file_names};
 use crate::stats::Ended;
 use crate::sut::LinkChoice;
 use crate::sut::{SutError, SystemKind, SystemSpec};
@@ -284,7 +284,7 @@ impl Session<'_> {
                 return Err(ExperimentError::Interrupted);
             }
             let boot = before + failures + 1;
-            let log = comparison::console_log(&contender.to_string(), way.name(), round, boot);
+            let log = file_names::console_log(&contender.to_string(), way.name(), round, boot);
             match self.repeat(system, plans, &log, ledger.environment()) {
                 Ok(repetitions) => break repetitions,
                 Err(ExperimentError::Interrupted) => return Err(ExperimentError::Interrupted),

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use crate::record::Why;
-use crate::record::why::HEAD;
+use crate::record::echo_cost::HEAD;
 
 /// The table for the terminal; nothing without figures.
 pub fn write(all: &[Why], text: &mut String) -> fmt::Result {

@@ -1,8 +1,8 @@
 //! The tables of a comparison: its merged targets, and the runs that are in none of them.
 
 use crate::quantity::count;
-use crate::record::comparison::BootRange;
-use crate::record::{origin, why};
+use crate::record::BootRange;
+use crate::record::{echo_cost, origin};
 use crate::report::core_distance::Apart;
 use crate::report::page::comparison_view::{Contest, Contestant, OnLink};
 use crate::report::page::tables::{NONE, Table, percentiles, value};
@@ -84,12 +84,12 @@ pub fn apart(contest: &Contest<'_>) -> Option<Table> {
 #[must_use]
 pub fn why(contest: &Contest<'_>) -> Option<Table> {
     let mut head = vec!["", "link"];
-    head.extend(why::HEAD);
+    head.extend(echo_cost::HEAD);
     let mut table = Table::new("Why: what an echo takes, and what the target takes", &head);
     let all = contest.source.report.why.iter();
     for why in all.filter(|it| !it.is_empty()) {
         let cells = why.cells().map(|cell| match cell.as_str() {
-            why::UNKNOWN => NONE.to_owned(),
+            echo_cost::UNKNOWN => NONE.to_owned(),
             _ => cell,
         });
         let name = [origin::marked(&why.label(), &why.link), why.link.clone()];

@@ -4,7 +4,7 @@ use minijinja::Value;
 use serde::Serialize;
 
 use crate::record::Skipped;
-use crate::record::why::WHAT_HOLDS;
+use crate::record::echo_cost::WHAT_HOLDS;
 use crate::report::page::charts::{Chart, sample};
 use crate::report::page::comparison_view::{
     Contest, OnLink, merged_charts, merged_tables, verdicts,

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Part, label};
+use super::system_label::label;
+use super::{Part, Run};
 use crate::quantity;
-use crate::record::Run;
 use crate::stats::distribution::Value;
 use crate::stats::summary::{PERCENTILES, Percentile};
 use crate::stats::{Summary, Tag};
@@ -224,3 +224,6 @@ impl Merged {
         parts.into_iter().flatten().collect::<Vec<_>>().join("-")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,8 @@
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use super::{Comparison, Merged, Run, Skipped, Why, comparison};
+use super::system_label::label;
+use super::{Comparison, Merged, Run, Skipped, Why};
 
 /// Record that has a name.
 pub trait Name {
@@ -41,7 +42,7 @@ impl Name for Why {
 
 impl Name for Skipped {
     fn name(&self) -> String {
-        comparison::label(&self.target, self.responder.as_deref())
+        label(&self.target, self.responder.as_deref())
     }
 }
 

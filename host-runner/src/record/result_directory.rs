@@ -12,8 +12,9 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 
+use super::file_names::{FAILURE, RESULT, UNCORRECTED};
 use super::hlog::Head;
-use super::{Merged, Part, Report, ReportError, Run, Source, hgrm, hlog, older, read};
+use super::{Merged, Part, Report, ReportError, Run, Source, hgrm, hlog, older_results, read};
 use crate::files::{self, Destination};
 use crate::histogram::DurationHistogram;
 use crate::stats::recorder::{Censored, OpenLoop};
@@ -21,15 +22,6 @@ use crate::stats::{RunRecorder, Tag};
 
 /// Where results go unless told otherwise, under the working directory.
 pub const DEFAULT_BASE: &str = "results";
-
-/// The record.
-pub(super) const RESULT: &str = "result.json";
-
-/// Name of the file with the reason why nothing was measured, beside the output of a guest.
-pub(super) const FAILURE: &str = "failure.txt";
-
-/// What the name of an uncorrected distribution's files has before the dot.
-pub(super) const UNCORRECTED: &str = "-uncorrected";
 
 /// What the newest results are called there.
 const LATEST: &str = "latest";
@@ -88,9 +80,10 @@ impl Directory {
         files
             .check_writable()
             .map_err(ReportError::unwritable(path))?;
-        let older = older::names(&files, rendered).ok_or_else(|| ReportError::Occupied {
-            path: path.join(RESULT),
-        })?;
+        let older =
+            older_results::names(&files, rendered).ok_or_else(|| ReportError::Occupied {
+                path: path.join(RESULT),
+            })?;
         Ok(Self {
             files: Arc::new(files),
             base,
@@ -241,7 +234,7 @@ impl Directory {
 
     /// Older results make room, and logs get their names.
     fn begin(&self) {
-        older::remove_failure(&self.files);
+        older_results::remove_failure(&self.files);
         let mut contents = self.contents();
         let older = mem::take(&mut contents.older);
         if older.is_empty() {
@@ -284,7 +277,7 @@ impl Directory {
             }
         }
         if is_any_left {
-            let text = format!("{}{because}\n", older::FAILURE_PREFIX);
+            let text = format!("{}{because}\n", older_results::FAILURE_PREFIX);
             let _ = self.files.replace(FAILURE, text.as_bytes());
         }
         // A directory with something in it can't be removed this way, which is as it should be.

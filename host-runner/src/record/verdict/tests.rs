@@ -1,8 +1,6 @@
 //! Verdicts as records and in words.
 
 use super::*;
-use crate::histogram::DurationHistogram;
-use crate::load::Mode;
 use crate::stats::comparison::losses::LossRatio;
 use crate::stats::summary::PERCENTILES;
 
@@ -200,44 +198,4 @@ fn records_without_an_outcome_are_told_by_their_interval() {
         let it: Comparison = serde_json::from_value(json).unwrap();
         assert_eq!((it.outcome(), &*it.words()), (outcome, words));
     }
-}
-
-#[test]
-fn a_merged_target_is_of_one_mode() {
-    let run = super::super::fixtures::closed_run();
-    let mut merged = super::super::fixtures::merged(&run);
-    assert!(merged.is_of(&run));
-    let closed = merged.file_stem();
-    merged.mode = Some("open".into());
-    assert!(!merged.is_of(&run));
-    assert_ne!(merged.file_stem(), closed);
-    // No repetition is valid, so nobody knows.
-    merged.mode = None;
-    assert!(merged.is_of(&run));
-}
-
-#[test]
-fn boots_have_their_range() {
-    let part = |round, ns: u64, lost: u64| {
-        let mut recorder = super::super::fixtures::recorder(Mode::Closed);
-        recorder.latency = DurationHistogram::default();
-        (0..1000).for_each(|_| recorder.latency.record(ns));
-        (0..lost).for_each(|_| recorder.latency.record(1_000_000_000));
-        let run = Run {
-            round: Some(round),
-            lost,
-            timeout_ns: 1_000_000_000,
-            ..super::super::fixtures::closed_run()
-        };
-        Part::new(&run, &recorder, Duration::ZERO)
-    };
-    let ranges = BootRange::each(&[part(1, 1500, 0), part(2, 1200, 0), part(3, 1300, 100)]);
-    assert_eq!(ranges["p50"].words(), "1.20–1.50 µs");
-    assert_eq!(ranges["p50"].boots, 3);
-    assert_eq!(
-        (ranges["p99"].lowest_ns, ranges["p99"].highest_ns),
-        (Some(1200), None)
-    );
-    assert_eq!(ranges["p99"].words(), "1.20 µs to lost");
-    assert!(!ranges.contains_key("p99.9"));
 }

@@ -1,90 +1,13 @@
-//! Comparisons of targets with each other, in the record.
+//! Verdicts of a comparison: a percentile of two targets, held against each other.
 
 use std::borrow::Cow;
-use std::fmt;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Run;
-use crate::stats::comparison::{Boot, Difference, METHOD, Values, Verdict};
+use crate::stats::comparison::{Difference, METHOD, Values, Verdict};
 use crate::stats::distribution::Value;
-use crate::stats::{Distribution, RunRecorder, Tag};
 
-mod merged;
 mod words;
-
-pub use merged::{BootRange, GuestEstimate, Merged, Weight};
-
-/// Returns the name of the console log of an attempt in a round.
-#[must_use]
-pub fn console_log(label: &str, link: &str, round: u32, attempt: u32) -> String {
-    let target = label.replace(':', "-");
-    format!("{target}-{link}-round-{round}.{attempt}.log")
-}
-
-/// One valid repetition of a merged target.
-#[derive(Clone, Debug)]
-pub struct Part {
-    /// Its round.
-    pub round: u32,
-    /// When it began, after the comparison did.
-    pub start: Duration,
-    /// Its duration.
-    pub length: Duration,
-    /// Its latency, with the region that lost requests lie in.
-    pub latency: Distribution,
-    /// Other times that were recorded of it.
-    pub tagged: Vec<(Tag, Distribution)>,
-    /// Requests sent.
-    pub sent: u64,
-    /// Requests not answered in time.
-    pub lost: u64,
-    /// Requests that the instrument gave up sending.
-    pub dropped: u64,
-}
-
-impl Part {
-    /// The part that `run` is, which began `start` after the comparison did.
-    #[must_use]
-    pub fn new(run: &Run, recorder: &RunRecorder, start: Duration) -> Self {
-        let tags = Tag::ALL.into_iter();
-        let tags = tags.filter(|&tag| run.tagged(tag).is_some());
-        // Where lost requests are not marked they lie from the timeout on.
-        let is_lossy = run.lost + run.dropped_locally > 0;
-        let timeout_ns = is_lossy.then_some(run.timeout_ns);
-        Self {
-            round: run.round.unwrap_or(0),
-            start,
-            length: run.measured(),
-            latency: Distribution::from(&recorder.latency)
-                .censored_from(run.censored_from_ns.or(timeout_ns)),
-            tagged: tags
-                .filter_map(|tag| Some((tag, recorder.tagged(tag)?.into())))
-                .collect(),
-            sent: run.sent,
-            lost: run.lost,
-            dropped: run.dropped_locally,
-        }
-    }
-
-    /// As the boot that a verdict is about.
-    #[must_use]
-    pub const fn boot(&self) -> Boot<'_> {
-        Boot {
-            latency: &self.latency,
-            sent: self.sent,
-            lost: self.lost,
-            dropped: self.dropped,
-        }
-    }
-
-    /// Share of its requests that were lost.
-    #[must_use]
-    pub fn lost_share(&self) -> f64 {
-        self.lost as f64 / self.sent.max(1) as f64
-    }
-}
 
 /// One percentile of two targets, held against each other: a verdict about boots, of which each weighs the
 /// same.
@@ -294,71 +217,6 @@ fn typical_ns(rounds: &[Values], ratio: Option<f64>) -> (f64, f64) {
             (mean_ns * ratio.sqrt(), mean_ns / ratio.sqrt())
         }
         None => (middle(&|it| it.target.ln()), middle(&|it| it.baseline.ln())),
-    }
-}
-
-/// A target that was not measured on a link, or only in part.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Skipped {
-    /// The target's name.
-    pub target: String,
-    /// Variant of the target: how the service on Linux waits for datagrams, or `smoltcp` if that answers in
-    /// the unikernel; null elsewhere.
-    pub responder: Option<String>,
-    /// The link's name.
-    pub link: String,
-    /// In which round it was given up; null if it was never tried or can't be done here.
-    pub round: Option<u32>,
-    /// Reason, in words.
-    pub reason: String,
-}
-
-impl Skipped {
-    /// Returns true if it is this target on this link.
-    #[must_use]
-    pub fn is(&self, merged: &Merged) -> bool {
-        (&self.target, &self.responder, &self.link)
-            == (&merged.target, &merged.responder, &merged.link)
-    }
-}
-
-impl Skipped {
-    /// Returns the targets skipped and the reasons, in words: a line for each reason.
-    #[must_use]
-    pub fn lines(skipped: &[Self]) -> Vec<String> {
-        let mut by_reason: Vec<(&str, Vec<String>)> = Vec::new();
-        for it in skipped {
-            let what = it.what();
-            match by_reason
-                .iter_mut()
-                .find(|(reason, _)| *reason == it.reason)
-            {
-                Some((_, others)) => others.push(what),
-                None => by_reason.push((&it.reason, vec![what])),
-            }
-        }
-        let line = |(reason, what): (&str, Vec<String>)| format!("{}: {reason}", what.join(", "));
-        by_reason.into_iter().map(line).collect()
-    }
-
-    fn what(&self) -> String {
-        let label = label(&self.target, self.responder.as_deref());
-        let from = self.round.map(|round| format!(" from round {round} on"));
-        format!("{label} on {}{}", self.link, from.unwrap_or_default())
-    }
-}
-
-impl fmt::Display for Skipped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.what(), self.reason)
-    }
-}
-
-/// A target with its mode.
-pub(super) fn label(target: &str, responder: Option<&str>) -> String {
-    match responder {
-        Some(responder) => format!("{target}:{responder}"),
-        None => target.to_owned(),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::comparison::label;
+use super::system_label::label;
 use crate::quantity::{bytes, count, per_echo, time};
 
 /// Which of a comparison's figures hold where.
@@ -98,20 +98,6 @@ fn known<T>(value: Option<T>, words: impl FnOnce(T) -> String) -> String {
     value.map_or_else(|| UNKNOWN.to_owned(), words)
 }
 
-/// The value in the middle of `values`, or the mean of the two.
-#[must_use]
-pub fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_unstable_by(f64::total_cmp);
-    let upper = *values.get(values.len() / 2)?;
-    let is_odd = values.len() % 2 == 1;
-    let lower = if is_odd {
-        upper
-    } else {
-        values[values.len() / 2 - 1]
-    };
-    Some(f64::midpoint(lower, upper))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,13 +123,6 @@ mod tests {
             link: "vhost-user".to_owned(),
             ..Why::default()
         }
-    }
-
-    #[test]
-    fn the_median_is_in_the_middle() {
-        assert_eq!(median(vec![]), None);
-        assert_eq!(median(vec![3.0, 9.0, 1.0]), Some(3.0));
-        assert_eq!(median(vec![4.0, 1.0, 9.0, 2.0]), Some(3.0));
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use serde::Deserialize;
 
-use super::directory::{FAILURE, RESULT, UNCORRECTED};
+use super::file_names::{FAILURE, RESULT, UNCORRECTED, console_log};
 use super::read::RESULT_BYTES;
-use super::{Merged, Run, Skipped, comparison};
+use super::system_label::label;
+use super::{Merged, Run, Skipped};
 use crate::files::Directory;
 
 /// Prefix of the text of a failure that Fathom wrote into the directory.
@@ -45,8 +46,7 @@ pub(super) fn names(directory: &Directory, rendered: &[&str]) -> Option<Vec<Stri
             names.extend(histograms(&stem));
         }
         if let (Some(round), Some(attempt)) = (run.round, run.attempt) {
-            let log =
-                |attempt| comparison::console_log(&run.target_label(), &run.link, round, attempt);
+            let log = |attempt| console_log(&run.target_label(), &run.link, round, attempt);
             names.extend((1..=attempt.min(ATTEMPTS)).map(log));
         }
     }
@@ -55,8 +55,8 @@ pub(super) fn names(directory: &Directory, rendered: &[&str]) -> Option<Vec<Stri
     }
     for skipped in &record.skipped {
         if let Some(round) = skipped.round {
-            let label = comparison::label(&skipped.target, skipped.responder.as_deref());
-            let log = |attempt| comparison::console_log(&label, &skipped.link, round, attempt);
+            let label = label(&skipped.target, skipped.responder.as_deref());
+            let log = |attempt| console_log(&label, &skipped.link, round, attempt);
             names.extend((1..=ATTEMPTS).map(log));
         }
     }
