@@ -21,8 +21,8 @@ use super::power::{self, fail_to_start};
 use super::{frequency, kvm_clock, linux, page_tables, pvh, stamps, timer};
 use crate::boot::acpi::Power;
 use crate::boot::firmware::Firmware;
+use crate::boot::hermit_network::KernelArguments;
 use crate::boot::{channels, fdt};
-use crate::hermit_sockets::KernelArguments;
 
 /// What the kernel is told to be its serial port. It does not use it: its console is [`console`](super::console).
 const SERIAL_PORT: u16 = 0x3f8;
