@@ -18,9 +18,9 @@ use fathom::link::vhost_user::driver::Driver;
 use fathom::link::{Link, LinkError, Received, Sent};
 use fathom::load::datagram::{ReplyHeader, Requests};
 use fathom::load::schedule::Schedule;
-use fathom::load::window::{Arrival, Known, Window};
+use fathom::load::sequence_tracker::{Arrival, Known, SequenceTracker};
 use fathom::load::{
-    self, Arrivals, Bench, GuestTimes, Limit, Mode, Observer, Plan, Progress, Protocol, Rate,
+    self, Arrivals, GuestTimes, Limit, LoadContext, Mode, Observer, Plan, Progress, Protocol, Rate,
     Sample, Tally, WaitRule,
 };
 use fathom::stats::RunRecorder;
@@ -96,7 +96,7 @@ fn sample(i: u64) -> Sample {
         at_ns: i * 1000,
         latency_ns,
         round_trip_ns: latency_ns - 20,
-        is_waited_for: true,
+        is_closed_loop_sample: true,
         guest_times: Some(GuestTimes {
             t2_ns: 7_000_000_000 + i * 1000,
             t3_ns: 7_000_000_000 + i * 1000 + latency_ns / 2,
@@ -143,7 +143,7 @@ fn record_and_schedule_next(c: &mut Criterion, arrivals: Arrivals) {
     };
     let mut recorder = RunRecorder::new(&plan(open()));
     recorder.started(0);
-    let mut window = Window::new(1_000_000, 1_000_000_000);
+    let mut tracker = SequenceTracker::new(1_000_000, 1_000_000_000);
     let mut schedule = Schedule::new(0, rate, arrivals, 1);
     let mut seq = 0;
     let name = format!(
@@ -155,24 +155,24 @@ fn record_and_schedule_next(c: &mut Criterion, arrivals: Arrivals) {
             let due_ns = schedule.due_ns();
             schedule.advance();
             let sent_ns = due_ns + 20;
-            window.sent(due_ns, sent_ns);
+            tracker.sent(due_ns, sent_ns);
             recorder.sent(sent_ns - due_ns);
             let at_ns = sent_ns + 1000 + (seq & 0x7ff);
-            assert_eq!(window.look_up(seq), Known::SentAt(sent_ns));
-            assert!(window.take_lost(at_ns).is_none());
-            if let Arrival::InTime { request, .. } = window.arrived(seq) {
+            assert_eq!(tracker.status(seq), Known::SentAt(sent_ns));
+            assert!(tracker.take_lost(at_ns).is_none());
+            if let Arrival::InTime { request, .. } = tracker.arrived(seq) {
                 recorder.replied(black_box(Sample {
                     at_ns,
                     latency_ns: at_ns - request.due_ns,
                     round_trip_ns: at_ns - request.sent_ns,
-                    is_waited_for: request.is_waited_for,
+                    is_closed_loop_sample: request.is_closed_loop_sample,
                     guest_times: Some(GuestTimes {
                         t2_ns: sent_ns + 300,
                         t3_ns: sent_ns + 800,
                     }),
                 }));
             }
-            black_box(window.next_loss_ns());
+            black_box(tracker.next_loss_ns());
             seq += 1;
         });
     });
@@ -240,7 +240,7 @@ fn counted(mode: Mode, echoes: u64) -> Plan {
 /// Measures by `plan` over `link`, as the command does.
 fn run(plan: &Plan, link: &mut dyn Link, now_ns: impl FnMut() -> u64) -> Tally {
     let mut recorder = RunRecorder::new(plan);
-    let bench = Bench {
+    let bench = LoadContext {
         link,
         observer: &mut recorder,
         now_ns,

@@ -4,7 +4,7 @@
 //! - [`ladder`]: the plans of a sweep;
 //! - [`rate`]: how many requests a second;
 //! - [`schedule`]: when each request of an open loop is due;
-//! - [`window`]: sequence accounting in bounded memory;
+//! - [`sequence_tracker`]: sequence accounting in bounded memory;
 //! - [`padding`]: the bytes behind the header, made so that damage shows;
 //! - [`protocol`]: what a service answers a request with;
 //! - [`datagram`]: requests put together and replies taken apart;
@@ -12,7 +12,7 @@
 //! - `engine`: one request out, one datagram in;
 //! - `resolution`: what reading the clock and polling the link takes;
 //! - [`waiting`]: when an open loop on a link that sleeps stays awake;
-//! - [`supervise`]: looking up now and then from the measuring loop;
+//! - [`supervise`]: cancellation and health, polled from the measuring loop;
 //! - `closed`, `open`, `pipeline`: the loops.
 //!
 //! Nothing here reads a clock or a socket of its own accord: the clock is a closure and the network
@@ -37,10 +37,10 @@ pub mod protocol;
 pub mod rate;
 mod resolution;
 pub mod schedule;
+pub mod sequence_tracker;
 pub mod supervise;
 pub mod tally;
 pub mod waiting;
-pub mod window;
 
 #[cfg(test)]
 pub(crate) mod fake;
@@ -74,9 +74,9 @@ pub struct Sample {
     /// From when the request was really sent to when the reply was in hand; equals
     /// [`Sample::latency_ns`] in a loop that is not open.
     pub round_trip_ns: u64,
-    /// Whether a client that waits for each reply would have sent it: what such a client would have
-    /// measured (see [`window::Window`]). Always so in a closed loop.
-    pub is_waited_for: bool,
+    /// True if a client that waits for each reply would have sent it (see
+    /// [`sequence_tracker::SequenceTracker`]). Always so in a closed loop.
+    pub is_closed_loop_sample: bool,
     /// The guest's stamps; `None` if the protocol has none.
     pub guest_times: Option<GuestTimes>,
 }
@@ -90,8 +90,8 @@ pub struct Loss {
     pub latency_ns: u64,
     /// The timeout itself.
     pub round_trip_ns: u64,
-    /// As [`Sample::is_waited_for`].
-    pub is_waited_for: bool,
+    /// As [`Sample::is_closed_loop_sample`].
+    pub is_closed_loop_sample: bool,
 }
 
 /// A request of an open loop that this host could not send. Its latency is censored: it is *at least* this.
@@ -119,25 +119,46 @@ pub trait Observer {
     fn dropped(&mut self, dropped: Dropped);
 }
 
-/// Why a measurement ended. Whatever was measured until then has been told and counted.
-#[derive(Debug)]
-pub enum Ending<E> {
+/// End of a measurement. All that was measured until then has been observed and counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending<F> {
     /// Everything planned was sent, and answered or lost.
     Completed,
-    /// The cancel flag was set.
-    Cancelled,
+    /// The user interrupted it.
+    Interrupted,
+    /// It failed.
+    Failed(F),
+}
+
+impl<F> Ending<F> {
+    /// Returns whether there would have been more to measure.
+    #[must_use]
+    pub const fn is_partial(&self) -> bool {
+        !matches!(self, Self::Completed)
+    }
+}
+
+/// Failure of a measurement.
+#[derive(Debug)]
+pub enum Failure<E> {
     /// The link can't carry anything any more.
-    LinkFailed(LinkError),
+    Link(LinkError),
     /// The health check failed: the machine is gone.
     Unhealthy(E),
 }
 
-/// What a measurement works with.
+impl<E> From<LinkError> for Ending<Failure<E>> {
+    fn from(error: LinkError) -> Self {
+        Self::Failed(Failure::Link(error))
+    }
+}
+
+/// Link, clock and observer of a measurement, and the ways to end it.
 #[derive(Debug)]
-pub struct Bench<'a, L: ?Sized, O, C, H> {
-    /// The way to the service.
+pub struct LoadContext<'a, L: ?Sized, O, C, H> {
+    /// The link to the service.
     pub link: &'a mut L,
-    /// Who is told of every sample.
+    /// Receiver of every sample.
     pub observer: &'a mut O,
     /// The clock, in nanoseconds; the one that `link` stamps arrivals with.
     pub now_ns: C,
@@ -153,21 +174,21 @@ pub struct Bench<'a, L: ?Sized, O, C, H> {
 pub fn run<L, O, C, H, E>(
     plan: &Plan,
     boot_id: Option<u32>,
-    bench: Bench<'_, L, O, C, H>,
-) -> (Tally, Ending<E>)
+    context: LoadContext<'_, L, O, C, H>,
+) -> (Tally, Ending<Failure<E>>)
 where
     L: Link + ?Sized,
     O: Observer,
     C: FnMut() -> u64,
     H: FnMut(&Progress) -> Result<(), E>,
 {
-    let Bench {
+    let LoadContext {
         link,
         observer,
         now_ns,
         cancel,
         check,
-    } = bench;
+    } = context;
     let mut now_ns = now_ns;
     let resolution = resolution::Resolution::measure(link, &mut now_ns);
     let mut engine = engine::Engine::new(plan, boot_id, link, observer, now_ns, resolution);

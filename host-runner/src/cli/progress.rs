@@ -102,7 +102,7 @@ impl StageMonitor for Bar {
     }
 
     fn load(&mut self, plan: &Plan, progress: &Progress) {
-        let interval_ns = if progress.is_quiet {
+        let interval_ns = if progress.is_idle {
             QUIET_INTERVAL_NS
         } else {
             BUSY_INTERVAL_NS
@@ -167,7 +167,7 @@ mod tests {
                 sent: 0,
                 lost: 0,
                 due_in_ns,
-                is_quiet: true,
+                is_idle: true,
             })
         };
         assert!(!may_draw(Phase::Measuring, Some(0)));
@@ -195,7 +195,7 @@ mod tests {
             sent: 10,
             lost: 0,
             due_in_ns: None,
-            is_quiet: true,
+            is_idle: true,
         };
         for (plan, expected) in [
             (plan(Some(1000), None), (500, 1000)),

@@ -136,7 +136,7 @@ mod tests {
                     at_ns,
                     latency_ns: 700,
                     round_trip_ns: 700,
-                    is_waited_for: true,
+                    is_closed_loop_sample: true,
                     guest_times: None,
                 });
             }

@@ -13,7 +13,7 @@ use crate::host::noise::{self, KernelCounters, Lost, Noise, Threads};
 use crate::host::quiet::{self, Quiet};
 use crate::host::thread::CpuUse;
 use crate::link::Link;
-use crate::load::{self, Bench, Ending, Limit, Plan, Progress, Tally};
+use crate::load::{self, Ending, Failure, Limit, LoadContext, Plan, Progress, Tally};
 use crate::stats::{Ended, RunRecorder};
 use crate::terminal;
 
@@ -139,8 +139,8 @@ fn put_load(
     link: &mut dyn Link,
     recorder: &mut RunRecorder,
     stage: &mut dyn StageMonitor,
-) -> (Tally, Ending<ExperimentError>) {
-    let bench = Bench {
+) -> (Tally, Ending<Failure<ExperimentError>>) {
+    let context = LoadContext {
         link,
         observer: recorder,
         now_ns: clock::now_ns,
@@ -150,7 +150,7 @@ fn put_load(
             (conditions.health)()
         },
     };
-    load::run(plan, conditions.boot_id, bench)
+    load::run(plan, conditions.boot_id, context)
 }
 
 /// Returns the difference of two readings, if there are both.
@@ -161,14 +161,14 @@ fn own_since(before: Option<CpuUse>, now: Option<CpuUse>) -> Option<CpuUse> {
 
 /// Returns how a measurement ended, and the failure if that was one.
 fn outcome(
-    ending: Ending<ExperimentError>,
+    ending: Ending<Failure<ExperimentError>>,
     conditions: &Conditions<'_>,
 ) -> (Ended, Option<ExperimentError>) {
     let error = match ending {
         Ending::Completed => return (Ended::Completed, None),
-        Ending::Cancelled => return (Ended::Interrupted, None),
-        Ending::Unhealthy(error) => error,
-        Ending::LinkFailed(error) => {
+        Ending::Interrupted => return (Ended::Interrupted, None),
+        Ending::Failed(Failure::Unhealthy(error)) => error,
+        Ending::Failed(Failure::Link(error)) => {
             await_exit_cause(conditions.health).unwrap_or_else(|| error.into())
         }
     };

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use crate::clock;
 use crate::link::Link;
 use crate::link::turn::BOOT_ID;
-use crate::load::{self, Bench, Plan, Tally};
+use crate::load::{self, LoadContext, Plan, Tally};
 use crate::stats::RunRecorder;
 
 /// The end of a measurement that takes too long.
@@ -16,7 +16,7 @@ struct Overdue;
 pub fn measure<L: Link + ?Sized>(link: &mut L, plan: &Plan, most_ns: u64) -> (Tally, RunRecorder) {
     let ends_ns = clock::now_ns().saturating_add(most_ns);
     let mut recorder = RunRecorder::new(plan);
-    let bench = Bench {
+    let context = LoadContext {
         link,
         observer: &mut recorder,
         now_ns: clock::now_ns,
@@ -26,6 +26,6 @@ pub fn measure<L: Link + ?Sized>(link: &mut L, plan: &Plan, most_ns: u64) -> (Ta
             false => Err(Overdue),
         },
     };
-    let (tally, _) = load::run(plan, Some(BOOT_ID), bench);
+    let (tally, _) = load::run(plan, Some(BOOT_ID), context);
     (tally, recorder)
 }

@@ -2,13 +2,13 @@
 
 use super::engine::{Engine, REFUSED_PAUSE_NS};
 use super::supervise::{Progress, Supervisor};
-use super::{Ending, Observer};
+use super::{Ending, Failure, Observer};
 use crate::link::Link;
 
 pub(super) fn run<L, O, C, H, E>(
     engine: &mut Engine<'_, L, O, C>,
     supervisor: &mut Supervisor<'_, H>,
-) -> Result<(), Ending<E>>
+) -> Result<(), Ending<Failure<E>>>
 where
     L: Link + ?Sized,
     O: Observer,
@@ -18,20 +18,16 @@ where
     let mut now_ns = engine.now_ns();
     engine.begin(now_ns);
     while engine.wants(now_ns) {
-        let attempt = engine.send(None).map_err(Ending::LinkFailed)?;
+        let attempt = engine.send(None)?;
         if let Some(refusal) = attempt.refusal {
             engine.count_refused(refusal);
-            now_ns = engine
-                .receive(attempt.at_ns + REFUSED_PAUSE_NS, attempt.at_ns)
-                .map_err(Ending::LinkFailed)?;
-            supervisor.look_up(now_ns, true, || engine.progress(now_ns))?;
+            now_ns = engine.receive(attempt.at_ns + REFUSED_PAUSE_NS, attempt.at_ns)?;
+            supervisor.poll(now_ns, 0, || engine.progress(now_ns))?;
         }
-        while let Some(loss_ns) = engine.window.next_loss_ns() {
-            now_ns = engine
-                .receive(loss_ns, now_ns)
-                .map_err(Ending::LinkFailed)?;
-            let is_quiet = engine.window.in_flight() == 0;
-            supervisor.look_up(now_ns, is_quiet, || engine.progress(now_ns))?;
+        while let Some(loss_ns) = engine.tracker.next_loss_ns() {
+            now_ns = engine.receive(loss_ns, now_ns)?;
+            let in_flight = engine.tracker.in_flight();
+            supervisor.poll(now_ns, in_flight, || engine.progress(now_ns))?;
         }
     }
     Ok(())

@@ -5,8 +5,8 @@ use wire::MAX_PAYLOAD;
 use super::datagram::{ReplyHeader, Requests};
 use super::plan::Plan;
 use super::resolution::Resolution;
+use super::sequence_tracker::{Arrival, Known, Request, SequenceTracker};
 use super::supervise::{BUSY_INTERVAL_NS, Phase, Progress};
-use super::window::{Arrival, Known, Request, Window};
 use super::{Dropped, GuestTimes, Loss, Mode, Observer, Sample, Tally};
 use crate::link::{Link, LinkError, Received, Refusal, Sent};
 
@@ -31,7 +31,7 @@ pub(super) struct Attempt {
 
 pub(super) struct Engine<'a, L: ?Sized, O, C> {
     pub(super) plan: &'a Plan,
-    pub(super) window: Window,
+    pub(super) tracker: SequenceTracker,
     link: &'a mut L,
     observer: &'a mut O,
     now_ns: C,
@@ -67,7 +67,7 @@ where
     ) -> Self {
         Self {
             plan,
-            window: Window::new(plan.to_remember(), plan.timeout_ns),
+            tracker: SequenceTracker::new(plan.to_remember(), plan.timeout_ns),
             link,
             observer,
             now_ns,
@@ -113,7 +113,7 @@ where
                     self.phase = Phase::Measuring;
                     self.phase_from_ns = due_ns;
                     self.last_settled_ns = due_ns;
-                    self.measured_from = self.window.next_seq();
+                    self.measured_from = self.tracker.next_seq();
                     self.tally.started_ns = due_ns;
                     self.observer.started(due_ns);
                 }
@@ -142,7 +142,7 @@ where
     /// it, the next attempt has its number; the caller says what becomes of it.
     pub(super) fn send(&mut self, due_ns: Option<u64>) -> Result<Attempt, LinkError> {
         debug_assert!(self.plan.check().is_ok(), "a plan is checked before");
-        let seq = self.window.next_seq();
+        let seq = self.tracker.next_seq();
         self.requests.prepare(seq);
         let mut sent_ns = (self.now_ns)();
         // A request that is put together ahead of its time waits for it here.
@@ -161,7 +161,7 @@ where
             at_ns: sent_ns,
             refusal: None,
         };
-        self.window.sent(due_ns.unwrap_or(sent_ns), sent_ns);
+        self.tracker.sent(due_ns.unwrap_or(sent_ns), sent_ns);
         if !self.is_measured(seq) {
             self.tally.warmup_discarded += 1;
             return Ok(attempt);
@@ -234,7 +234,7 @@ where
             at_ns,
             refusal: Some(refusal),
         };
-        if self.window.next_seq() > 0 {
+        if self.tracker.next_seq() > 0 {
             return Ok(attempt);
         }
         for _ in 1..FIRST_TRIES {
@@ -313,7 +313,7 @@ where
     }
 
     fn expire(&mut self, now_ns: u64) {
-        while let Some(request) = self.window.take_lost(now_ns) {
+        while let Some(request) = self.tracker.take_lost(now_ns) {
             if !self.is_measured(request.seq) {
                 continue;
             }
@@ -324,7 +324,7 @@ where
                 at_ns,
                 latency_ns: at_ns.saturating_sub(request.due_ns),
                 round_trip_ns: self.plan.timeout_ns,
-                is_waited_for: request.is_waited_for,
+                is_closed_loop_sample: request.is_closed_loop_sample,
             });
         }
     }
@@ -340,7 +340,7 @@ where
             self.tally.foreign += self.unless_warming_up();
             return;
         }
-        match self.window.look_up(header.seq) {
+        match self.tracker.status(header.seq) {
             Known::NeverSent => self.tally.corrupted += self.unless_warming_up(),
             Known::Forgotten => self.tally.stale += u64::from(self.is_measured(header.seq)),
             Known::SentAt(sent_ns) => {
@@ -352,7 +352,7 @@ where
                 if self.plan.protocol.has_service_times() {
                     self.boot_id = Some(header.boot_id);
                 }
-                let arrival = self.window.arrived(header.seq);
+                let arrival = self.tracker.arrived(header.seq);
                 let in_time = matches!(arrival, Arrival::InTime { .. });
                 self.completed += u64::from(in_time) * self.unless_warming_up();
                 if self.is_measured(header.seq) {
@@ -389,7 +389,7 @@ where
             at_ns,
             latency_ns: at_ns.saturating_sub(request.due_ns),
             round_trip_ns: at_ns.saturating_sub(request.sent_ns),
-            is_waited_for: request.is_waited_for,
+            is_closed_loop_sample: request.is_closed_loop_sample,
             guest_times: self.plan.protocol.has_service_times().then_some(times),
         }
     }
@@ -413,7 +413,7 @@ where
             sent: self.tally.sent,
             lost: self.tally.lost,
             due_in_ns: None,
-            is_quiet: self.window.in_flight() == 0,
+            is_idle: self.tracker.in_flight() == 0,
         }
     }
 

@@ -1,6 +1,6 @@
 //! A sweep's ladder: open loops at shares of the most that a service gets done.
 
-use super::window::MAX_CAPACITY;
+use super::sequence_tracker::MAX_CAPACITY;
 use super::{Arrivals, Mode, Plan, Rate};
 
 /// The shares, in percent. Near the maximum, where latency bends upwards, they are closer.

@@ -8,7 +8,7 @@ use super::engine::Engine;
 use super::schedule::{Arrivals, Schedule};
 use super::supervise::{Progress, Supervisor};
 use super::waiting::{Rest, Wait, WaitRule};
-use super::{Ending, Observer, Rate, earlier};
+use super::{Ending, Failure, Observer, Rate, earlier};
 use crate::link::{Link, LinkError, Refusal};
 
 /// How long before a request is due the loop stops sleeping and asks the link without waiting, in
@@ -44,7 +44,7 @@ pub(super) fn run<L, O, C, H, E>(
     supervisor: &mut Supervisor<'_, H>,
     rate: Rate,
     arrivals: Arrivals,
-) -> Result<(), Ending<E>>
+) -> Result<(), Ending<Failure<E>>>
 where
     L: Link + ?Sized,
     O: Observer,
@@ -76,11 +76,11 @@ where
         while sending && schedule.due_ns() <= now_ns.saturating_add(lead_ns) && burst < BURST {
             let due_ns = schedule.due_ns();
             let late_ns = now_ns.saturating_sub(due_ns);
-            let holds_back = late_ns > BEHIND_NS && engine.window.outstanding() >= capacity;
-            let refusal = if holds_back || !engine.window.has_room() {
+            let holds_back = late_ns > BEHIND_NS && engine.tracker.outstanding() >= capacity;
+            let refusal = if holds_back || !engine.tracker.has_room() {
                 Some(Refusal::FULL)
             } else {
-                let attempt = engine.send(Some(due_ns)).map_err(Ending::LinkFailed)?;
+                let attempt = engine.send(Some(due_ns))?;
                 now_ns = attempt.at_ns;
                 attempt.refusal
             };
@@ -114,19 +114,18 @@ where
             // that no queue runs over meanwhile.
             engine.receive_waiting(burst + 1, now_ns)
         } else if is_blocked {
-            let retry_ns = earlier(engine.window.next_loss_ns(), Some(now_ns + RETRY_NS));
+            let retry_ns = earlier(engine.tracker.next_loss_ns(), Some(now_ns + RETRY_NS));
             engine.receive_blocked(retry_ns.unwrap_or(now_ns), now_ns)
         } else {
             let send_ns = sending.then(|| schedule.due_ns().saturating_sub(awake_ns));
-            let Some(wake_ns) = earlier(engine.window.next_loss_ns(), send_ns) else {
+            let Some(wake_ns) = earlier(engine.tracker.next_loss_ns(), send_ns) else {
                 return Ok(());
             };
             engine.receive(wake_ns, now_ns)
-        }
-        .map_err(Ending::LinkFailed)?;
-        let is_quiet = engine.window.in_flight() == 0;
+        }?;
+        let in_flight = engine.tracker.in_flight();
         let due_in_ns = sending.then(|| schedule.due_ns().saturating_sub(now_ns));
-        supervisor.look_up(now_ns, is_quiet, || Progress {
+        supervisor.poll(now_ns, in_flight, || Progress {
             due_in_ns,
             ..engine.progress(now_ns)
         })?;
@@ -153,8 +152,8 @@ where
         let now_ns = engine.receive_yielding(0)?;
         return engine.receive_waiting(burst, now_ns).map(Some);
     }
-    let in_flight = engine.window.in_flight();
-    let Some(wait) = rest.next(now_ns, due_ns, engine.window.next_loss_ns()) else {
+    let in_flight = engine.tracker.in_flight();
+    let Some(wait) = rest.next(now_ns, due_ns, engine.tracker.next_loss_ns()) else {
         return Ok(None);
     };
     let at_ns = match wait {
@@ -166,7 +165,7 @@ where
             at_ns
         }
     };
-    if engine.window.in_flight() < in_flight {
+    if engine.tracker.in_flight() < in_flight {
         rest.has_event(at_ns);
     }
     Ok(Some(at_ns))

@@ -7,14 +7,14 @@ use std::num::NonZeroU16;
 
 use super::engine::{Engine, REFUSED_PAUSE_NS};
 use super::supervise::{Progress, Supervisor};
-use super::{Ending, Observer, earlier};
+use super::{Ending, Failure, Observer, earlier};
 use crate::link::Link;
 
 pub(super) fn run<L, O, C, H, E>(
     engine: &mut Engine<'_, L, O, C>,
     supervisor: &mut Supervisor<'_, H>,
     depth: NonZeroU16,
-) -> Result<(), Ending<E>>
+) -> Result<(), Ending<Failure<E>>>
 where
     L: Link + ?Sized,
     O: Observer,
@@ -29,27 +29,26 @@ where
         // then the next one waits for the timeout.
         let mut retry_ns = None;
         while retry_ns.is_none()
-            && engine.window.in_flight() < depth
-            && engine.window.has_room()
+            && engine.tracker.in_flight() < depth
+            && engine.tracker.has_room()
             && engine.wants(now_ns)
         {
-            let attempt = engine.send(None).map_err(Ending::LinkFailed)?;
+            let attempt = engine.send(None)?;
             now_ns = attempt.at_ns;
             if let Some(refusal) = attempt.refusal {
                 engine.count_refused(refusal);
                 retry_ns = Some(now_ns + REFUSED_PAUSE_NS);
             }
         }
-        let Some(wake_ns) = earlier(engine.window.next_loss_ns(), retry_ns) else {
+        let Some(wake_ns) = earlier(engine.tracker.next_loss_ns(), retry_ns) else {
             return Ok(());
         };
         // Waits for one reply; whatever came with it is taken before anything is sent, since both
         // sides work best in bursts.
         now_ns = engine
             .receive(wake_ns, now_ns)
-            .and_then(|now_ns| engine.receive_waiting(engine.window.in_flight(), now_ns))
-            .map_err(Ending::LinkFailed)?;
-        let is_quiet = engine.window.in_flight() == 0;
-        supervisor.look_up(now_ns, is_quiet, || engine.progress(now_ns))?;
+            .and_then(|now_ns| engine.receive_waiting(engine.tracker.in_flight(), now_ns))?;
+        let in_flight = engine.tracker.in_flight();
+        supervisor.poll(now_ns, in_flight, || engine.progress(now_ns))?;
     }
 }

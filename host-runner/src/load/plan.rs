@@ -4,7 +4,7 @@ use std::num::NonZeroU16;
 
 use wire::{HEADER_LEN, MAX_PAYLOAD};
 
-use super::window::MAX_CAPACITY;
+use super::sequence_tracker::MAX_CAPACITY;
 use super::{Arrivals, Protocol, Rate, WaitRule};
 use crate::link::Family;
 

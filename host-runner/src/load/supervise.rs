@@ -1,20 +1,19 @@
-//! Looking up now and then from the measuring loop: was it cancelled, is the machine well?
+//! Supervision of the measuring loop: cancellation and the health of the machine, polled.
 //!
-//! A look costs system calls and may draw a progress bar, so it is taken between requests where
-//! that is possible: after [`QUIET_INTERVAL_NS`] when nothing is in flight, and after
-//! [`BUSY_INTERVAL_NS`] in any case.
+//! A poll costs system calls and may draw a progress bar, so it comes between requests where that is possible:
+//! [`IDLE_INTERVAL_NS`] after the last one if nothing is in flight, and [`BUSY_INTERVAL_NS`] after it in any case.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::Ending;
+use super::{Ending, Failure};
 
-/// How often to look up when nothing is in flight, in nanoseconds.
-pub const QUIET_INTERVAL_NS: u64 = 1_000_000;
+/// Time between polls while nothing is in flight, in nanoseconds.
+pub const IDLE_INTERVAL_NS: u64 = 1_000_000;
 
-/// How often to look up in any case, in nanoseconds; also the longest wait for a datagram.
+/// Longest time between polls, in nanoseconds; also the longest wait for a datagram.
 pub const BUSY_INTERVAL_NS: u64 = 4_000_000;
 
-/// What a measurement is doing.
+/// Phase of a measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Sending requests that are not measured.
@@ -25,12 +24,12 @@ pub enum Phase {
     Draining,
 }
 
-/// How far a measurement is.
+/// Progress of a measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// What it is doing.
+    /// The present phase.
     pub phase: Phase,
-    /// How long it has been measuring, in nanoseconds; zero in warm-up.
+    /// Time since warm-up ended, in nanoseconds; zero in warm-up.
     pub elapsed_ns: u64,
     /// Measured requests sent.
     pub sent: u64,
@@ -38,54 +37,54 @@ pub struct Progress {
     pub lost: u64,
     /// Time until the next request of an open loop is due, in nanoseconds.
     pub due_in_ns: Option<u64>,
-    /// Nothing is in flight: whatever takes time is best done now.
-    pub is_quiet: bool,
+    /// True if nothing is in flight: work that takes time is best done then.
+    pub is_idle: bool,
 }
 
-/// Looks up when it is time to.
+/// Polls for cancellation and health, no more often than at the intervals above.
 #[derive(Debug)]
 pub struct Supervisor<'a, H> {
     cancel: &'a AtomicBool,
     check: H,
-    last_look_ns: u64,
+    last_poll_ns: u64,
 }
 
 impl<'a, H> Supervisor<'a, H> {
-    /// Ends the measurement when `cancel` is set or `check` fails.
+    /// Returns a supervisor that ends the measurement when `cancel` is set or `check` fails.
     pub fn new(cancel: &'a AtomicBool, check: H) -> Self {
         Self {
             cancel,
             check,
-            last_look_ns: 0,
+            last_poll_ns: 0,
         }
     }
 
-    /// Looks up, if it is time to.
+    /// Polls, if it is time to, with `in_flight` requests in flight.
     ///
     /// # Errors
     ///
-    /// Why the measurement must end.
-    pub fn look_up<E>(
+    /// [`Ending::Interrupted`] if the cancel flag is set, [`Ending::Failed`] if the check fails.
+    pub fn poll<E>(
         &mut self,
         now_ns: u64,
-        is_quiet: bool,
+        in_flight: u64,
         progress: impl FnOnce() -> Progress,
-    ) -> Result<(), Ending<E>>
+    ) -> Result<(), Ending<Failure<E>>>
     where
         H: FnMut(&Progress) -> Result<(), E>,
     {
-        let interval_ns = if is_quiet {
-            QUIET_INTERVAL_NS
+        let interval_ns = if in_flight == 0 {
+            IDLE_INTERVAL_NS
         } else {
             BUSY_INTERVAL_NS
         };
-        if now_ns.saturating_sub(self.last_look_ns) < interval_ns {
+        if now_ns.saturating_sub(self.last_poll_ns) < interval_ns {
             return Ok(());
         }
-        self.last_look_ns = now_ns;
+        self.last_poll_ns = now_ns;
         if self.cancel.load(Ordering::Relaxed) {
-            return Err(Ending::Cancelled);
+            return Err(Ending::Interrupted);
         }
-        (self.check)(&progress()).map_err(Ending::Unhealthy)
+        (self.check)(&progress()).map_err(|error| Ending::Failed(Failure::Unhealthy(error)))
     }
 }

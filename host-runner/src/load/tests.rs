@@ -50,16 +50,16 @@ fn run_over<L: Link + ?Sized>(
     clock: &VirtualClock,
     plan: &Plan,
     boot_id: Option<u32>,
-) -> (Tally, Ending<Infallible>, Log) {
+) -> (Tally, Ending<Failure<Infallible>>, Log) {
     let mut log = Log::default();
-    let bench = Bench {
+    let context = LoadContext {
         link,
         observer: &mut log,
         now_ns: || clock.now_ns(),
         cancel: &AtomicBool::new(false),
         check: |_: &Progress| Ok(()),
     };
-    let (tally, ending) = run(plan, boot_id, bench);
+    let (tally, ending) = run(plan, boot_id, context);
     (tally, ending, log)
 }
 
@@ -216,14 +216,14 @@ fn guest_times_are_passed_on_unchanged_in_warm_up_too() {
 }
 
 /// Measures until the check has been called `looks` times, which then fails or cancels.
-fn break_off(mode: Mode, looks: u32, cancels: bool) -> (Tally, Ending<&'static str>) {
+fn break_off(mode: Mode, looks: u32, cancels: bool) -> (Tally, Ending<Failure<&'static str>>) {
     let clock = VirtualClock::default();
     let mut link = FakeLink::new(&clock, |_: &Header, request: &[u8]| {
         vec![(RTT_NS, reply(request))]
     });
     let cancel = AtomicBool::new(false);
     let mut left = looks;
-    let bench = Bench {
+    let context = LoadContext {
         link: &mut link,
         observer: &mut Log::default(),
         now_ns: || clock.now_ns(),
@@ -240,7 +240,7 @@ fn break_off(mode: Mode, looks: u32, cancels: bool) -> (Tally, Ending<&'static s
             }
         },
     };
-    run(&plan(mode, 0, 1_000_000), Some(BOOT_ID), bench)
+    run(&plan(mode, 0, 1_000_000), Some(BOOT_ID), context)
 }
 
 #[test]
@@ -255,8 +255,8 @@ fn a_broken_off_measurement_keeps_its_counts() {
         for cancels in [false, true] {
             let (tally, ending) = break_off(mode, 10, cancels);
             match ending {
-                Ending::Cancelled => assert!(cancels),
-                Ending::Unhealthy("the machine is gone") => assert!(!cancels),
+                Ending::Interrupted => assert!(cancels),
+                Ending::Failed(Failure::Unhealthy("the machine is gone")) => assert!(!cancels),
                 other => panic!("{other:?}"),
             }
             assert!(tally.sent > 50 && tally.sent < 10_000, "{tally:?}");

@@ -47,7 +47,7 @@ pub fn recorder(mode: Mode) -> RunRecorder {
             at_ns: index * 1_000_000,
             latency_ns,
             round_trip_ns: latency_ns - 10,
-            is_waited_for: true,
+            is_closed_loop_sample: true,
             guest_times: Some(GuestTimes {
                 t2_ns: 5000,
                 t3_ns: 6500,
@@ -60,7 +60,7 @@ pub fn recorder(mode: Mode) -> RunRecorder {
             at_ns,
             latency_ns: 1_000_000_000,
             round_trip_ns: 1_000_000_000,
-            is_waited_for: true,
+            is_closed_loop_sample: true,
         });
     }
     recorder.end_services();

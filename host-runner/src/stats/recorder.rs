@@ -143,7 +143,13 @@ impl RunRecorder {
     }
 
     #[inline]
-    fn latency(&mut self, at_ns: u64, latency_ns: u64, round_trip_ns: u64, is_waited_for: bool) {
+    fn latency(
+        &mut self,
+        at_ns: u64,
+        latency_ns: u64,
+        round_trip_ns: u64,
+        is_closed_loop_sample: bool,
+    ) {
         let slot = Slot::of(latency_ns);
         self.latency.record_at(slot, latency_ns);
         self.intervals.record_at(slot, at_ns);
@@ -151,7 +157,7 @@ impl RunRecorder {
         if let Some(open) = &mut self.open {
             let slot = Slot::of(round_trip_ns);
             open.round_trip.record_at(slot, round_trip_ns);
-            if is_waited_for {
+            if is_closed_loop_sample {
                 open.uncorrected.record_at(slot, round_trip_ns);
             }
         }
@@ -184,10 +190,10 @@ impl Observer for RunRecorder {
             at_ns,
             latency_ns,
             round_trip_ns,
-            is_waited_for,
+            is_closed_loop_sample,
             ..
         } = sample;
-        self.latency(at_ns, latency_ns, round_trip_ns, is_waited_for);
+        self.latency(at_ns, latency_ns, round_trip_ns, is_closed_loop_sample);
         let [this, earlier] = self.correction.add(&sample);
         if let Some(service) = this {
             self.service(service);
@@ -202,13 +208,13 @@ impl Observer for RunRecorder {
             at_ns,
             latency_ns,
             round_trip_ns,
-            is_waited_for,
+            is_closed_loop_sample,
         } = loss;
         self.censored.record(latency_ns);
-        if let Some(open) = self.open.as_mut().filter(|_| is_waited_for) {
+        if let Some(open) = self.open.as_mut().filter(|_| is_closed_loop_sample) {
             open.uncorrected_censored.record(round_trip_ns);
         }
-        self.latency(at_ns, latency_ns, round_trip_ns, is_waited_for);
+        self.latency(at_ns, latency_ns, round_trip_ns, is_closed_loop_sample);
     }
 
     /// A request that was due and was not sent: it has a latency, and no round trip.
@@ -246,7 +252,7 @@ mod tests {
         at_ns: 5000,
         latency_ns: 900,
         round_trip_ns: 700,
-        is_waited_for: true,
+        is_closed_loop_sample: true,
         guest_times: Some(GuestTimes {
             t2_ns: 5000,
             t3_ns: 5200,
@@ -307,14 +313,14 @@ mod tests {
         }));
         recorder.replied(SAMPLE);
         recorder.replied(Sample {
-            is_waited_for: false,
+            is_closed_loop_sample: false,
             ..SAMPLE
         });
         recorder.lost(Loss {
             at_ns: 9000,
             latency_ns: 1_000_000_000,
             round_trip_ns: 1_000_000_000,
-            is_waited_for: false,
+            is_closed_loop_sample: false,
         });
         recorder.end(1000);
         let open = recorder.open.as_ref().unwrap();
@@ -354,7 +360,7 @@ mod tests {
             at_ns: 2_000_000_000,
             latency_ns: 1_000_000_000,
             round_trip_ns: 1_000_000_000,
-            is_waited_for: true,
+            is_closed_loop_sample: true,
         });
         assert_eq!(recorder.latency.count(), 2);
         assert_eq!(recorder.latency.max_ns(), Some(1_000_000_000));

@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use crate::load::{Mode, Plan, Tally};
+use crate::load::{Ending, Mode, Plan, Tally};
 
 use super::interference::{Interference, MeasuringGaps, ThreadWaits};
 use super::reason::{Code, TakenBy, Thread};
@@ -22,24 +22,8 @@ use super::summary::{PERCENTILES, Percentile};
 use super::{Reason, RunRecorder};
 use crate::host::noise::Noise;
 
-/// How a measurement ended, as far as it matters to its result.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// As planned.
-    Completed,
-    /// By the user.
-    Interrupted,
-    /// By a failure: what it was.
-    Failed(String),
-}
-
-impl Ended {
-    /// Whether there would have been more to measure.
-    #[must_use]
-    pub fn is_partial(&self) -> bool {
-        *self != Self::Completed
-    }
-}
+/// End of a run, with the reason of a failure in words.
+pub type Ended = Ending<String>;
 
 /// A percentile that is asked for, by its place in [`PERCENTILES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

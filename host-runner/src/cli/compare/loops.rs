@@ -8,7 +8,7 @@
 
 use super::super::args::{LoadArgs, ModeName};
 use crate::experiment::ExperimentError;
-use crate::load::window::MAX_CAPACITY;
+use crate::load::sequence_tracker::MAX_CAPACITY;
 use crate::load::{Limit, Mode, Plan, Rate};
 use crate::record::{CommonRate, Run};
 

@@ -5,7 +5,7 @@ use crate::clock;
 use crate::experiment::ExperimentError;
 use crate::experiment::progress::StageMonitor;
 use crate::link::Link;
-use crate::load::{self, Bench, Ending, Limit, Plan, Progress};
+use crate::load::{self, Ending, Failure, Limit, LoadContext, Plan, Progress};
 use crate::stats::RunRecorder;
 use crate::stats::settling::{Settling, WINDOW_NS};
 
@@ -17,7 +17,7 @@ pub(super) struct WarmedUp {
     /// True if latency has settled.
     pub is_settled: bool,
     /// The ending, if the warm-up did not get to its own.
-    pub broken_off: Option<Ending<ExperimentError>>,
+    pub broken_off: Option<Ending<Failure<ExperimentError>>>,
 }
 
 /// Warms up as planned and then, window by window, until latency has settled or `limit_ns` is over.
@@ -41,7 +41,7 @@ pub(super) fn settle(
     let mut windows_ns = 0;
     while !warmed.is_settled && windows_ns < limit_ns {
         let mut observer = recorder.warm_up();
-        let bench = Bench {
+        let context = LoadContext {
             link: &mut *link,
             observer: &mut observer,
             now_ns: clock::now_ns,
@@ -51,7 +51,7 @@ pub(super) fn settle(
                 (conditions.health)()
             },
         };
-        let (tally, ending) = load::run(&window, conditions.boot_id, bench);
+        let (tally, ending) = load::run(&window, conditions.boot_id, context);
         warmed.requests += tally.warmup_discarded + tally.sent;
         if !matches!(ending, Ending::Completed) {
             warmed.broken_off = Some(ending);

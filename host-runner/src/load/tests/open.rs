@@ -120,23 +120,26 @@ fn a_service_that_stands_still_costs_a_client_that_waits_one_sample() {
     let delayed: Vec<&Sample> = log.samples.iter().filter(delayed).collect();
     // One every 0.1 ms, each by 0.1 ms less than the one before.
     assert!((19..=20).contains(&delayed.len()), "{}", delayed.len());
-    let waited_for: Vec<_> = delayed
+    let closed_loop: Vec<_> = delayed
         .iter()
-        .filter(|sample| sample.is_waited_for)
+        .filter(|sample| sample.is_closed_loop_sample)
         .collect();
-    assert_eq!(waited_for.len(), 1);
+    assert_eq!(closed_loop.len(), 1);
     assert!(
-        waited_for[0].round_trip_ns > 1_900_000,
+        closed_loop[0].round_trip_ns > 1_900_000,
         "{:?}",
-        waited_for[0]
+        closed_loop[0]
     );
     // Before and after, each is.
-    let waited_for = log
+    let closed_loop = log
         .samples
         .iter()
-        .filter(|sample| sample.is_waited_for)
+        .filter(|sample| sample.is_closed_loop_sample)
         .count();
-    assert!((100 - 21..=100 - 18).contains(&waited_for), "{waited_for}");
+    assert!(
+        (100 - 21..=100 - 18).contains(&closed_loop),
+        "{closed_loop}"
+    );
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn measure_refused(
     plan: &Plan,
     during_ns: std::ops::Range<u64>,
     refusal: Refusal,
-) -> (Tally, Ending<Infallible>, u64) {
+) -> (Tally, Ending<Failure<Infallible>>, u64) {
     let clock = VirtualClock::default();
     let mut link = Refusing {
         inner: FakeLink::new(&clock, |_: &Header, request: &[u8]| {
@@ -123,7 +123,7 @@ fn a_host_that_sends_nothing_from_the_start_is_said() {
     ] {
         let refused = refusal(rustix::io::Errno::PERM);
         let (tally, ending, _) = measure_refused(&plan(mode, 10, 100), 0..u64::MAX, refused);
-        let Ending::LinkFailed(error) = ending else {
+        let Ending::Failed(Failure::Link(error)) = ending else {
             panic!("{ending:?}");
         };
         assert!(error.to_string().contains("EPERM"), "{error}");

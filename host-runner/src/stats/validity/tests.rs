@@ -46,7 +46,7 @@ fn recorder(mode: Mode, count: u64, latency_ns: u64, lateness_ns: u64) -> RunRec
             at_ns: index * 1000,
             latency_ns: latency_ns * longer,
             round_trip_ns: latency_ns * longer - lateness_ns,
-            is_waited_for: true,
+            is_closed_loop_sample: true,
             guest_times: None,
         });
     }
@@ -59,7 +59,7 @@ fn lose(recorder: &mut RunRecorder, count: u64) {
             at_ns: 1_000_000_000 + index,
             latency_ns: 1_000_000_000,
             round_trip_ns: 1_000_000_000,
-            is_waited_for: true,
+            is_closed_loop_sample: true,
         });
     }
 }
@@ -112,7 +112,7 @@ fn each_fault_of_a_whole_run_is_a_code_and_makes_it_invalid() {
         at_ns: 0,
         latency_ns: u64::MAX,
         round_trip_ns: 1,
-        is_waited_for: true,
+        is_closed_loop_sample: true,
     });
     let whole = recorder(Mode::Closed, 10_000, 100_000, 0);
     let nothing = Tally {
@@ -312,7 +312,7 @@ fn a_bracket_names_the_thread_that_decided_it_and_counts() {
             at_ns: 20_000_000 + index * 10_000_000,
             latency_ns: 2_000_000,
             round_trip_ns: 2_000_000,
-            is_waited_for: true,
+            is_closed_loop_sample: true,
             guest_times: None,
         });
     }
@@ -372,7 +372,7 @@ fn only_what_is_needed_has_to_be_right() {
                 at_ns,
                 latency_ns,
                 round_trip_ns: latency_ns,
-                is_waited_for: true,
+                is_closed_loop_sample: true,
                 guest_times: None,
             });
         }

@@ -64,7 +64,7 @@ fn repetition_by(
             at_ns: index * 1000,
             latency_ns,
             round_trip_ns: latency_ns,
-            is_waited_for: true,
+            is_closed_loop_sample: true,
             guest_times: None,
         });
     }

@@ -10,7 +10,8 @@ use rustix::net::sockopt;
 
 use super::*;
 use crate::load::{
-    self, Bench, Ending, Limit, Mode, Plan, Progress, Protocol, Rate, Tally, WaitRule,
+    self, Ending, Failure, Limit, LoadContext, Mode, Plan, Progress, Protocol, Rate, Tally,
+    WaitRule,
 };
 use crate::stats::RunRecorder;
 
@@ -96,7 +97,11 @@ fn frames_that_are_no_answer_keep_nobody_beyond_the_deadline() {
 }
 
 /// Measures an answerless service in a flood of other frames until `cancel` says so.
-fn measure_in_a_flood(mode: Mode, cancel: &AtomicBool, count: u64) -> (Tally, Ending<Infallible>) {
+fn measure_in_a_flood(
+    mode: Mode,
+    cancel: &AtomicBool,
+    count: u64,
+) -> (Tally, Ending<Failure<Infallible>>) {
     let (mut link, flood) = flooded(false);
     let plan = Plan {
         mode,
@@ -111,14 +116,14 @@ fn measure_in_a_flood(mode: Mode, cancel: &AtomicBool, count: u64) -> (Tally, En
         protocol: Protocol::Fathom,
         wait_rule: WaitRule::Sleep,
     };
-    let bench = Bench {
+    let context = LoadContext {
         link: &mut link,
         observer: &mut RunRecorder::new(&plan),
         now_ns: crate::clock::now_ns,
         cancel,
         check: |_: &Progress| Ok::<_, Infallible>(()),
     };
-    let measured = load::run(&plan, None, bench);
+    let measured = load::run(&plan, None, context);
     let sender = flood.sender.as_ref().unwrap();
     assert!(!sender.is_finished(), "it went on all the while");
     measured
@@ -142,7 +147,10 @@ fn a_flood_stops_neither_the_clock_nor_whoever_ends_the_run() {
                 cancel.store(true, Ordering::Relaxed);
             });
             let (_, ending) = measure_in_a_flood(mode, &cancel, u64::MAX);
-            assert!(matches!(ending, Ending::Cancelled), "{mode:?}: {ending:?}");
+            assert!(
+                matches!(ending, Ending::Interrupted),
+                "{mode:?}: {ending:?}"
+            );
         });
     }
 }

@@ -7,7 +7,7 @@ use wire::{Header, Verdict};
 
 use super::*;
 use crate::load::fake::{Answer, BOOT_ID, FakeLink, VirtualClock};
-use crate::load::{self, Bench, Limit, Mode, Plan, Progress, Protocol, WaitRule};
+use crate::load::{self, Limit, LoadContext, Mode, Plan, Progress, Protocol, WaitRule};
 use crate::stats::RunRecorder;
 
 /// Time on the way, each way.
@@ -65,14 +65,14 @@ fn service(
 fn measured(plan: &Plan, script: impl FnMut(&Header, &[u8]) -> Vec<Answer>) -> RunRecorder {
     let clock = VirtualClock::default();
     let mut recorder = RunRecorder::new(plan);
-    let bench = Bench {
+    let context = LoadContext {
         link: &mut FakeLink::new(&clock, script),
         observer: &mut recorder,
         now_ns: || clock.now_ns(),
         cancel: &AtomicBool::new(false),
         check: |_: &Progress| Ok::<_, Infallible>(()),
     };
-    let (tally, _) = load::run(plan, Some(BOOT_ID), bench);
+    let (tally, _) = load::run(plan, Some(BOOT_ID), context);
     recorder.end(tally.sending_ns);
     // Nothing is dropped, and each service time and its path are the round trip.
     let counts =
@@ -156,7 +156,7 @@ fn warm_up_that_is_measured_by_itself_bounds_the_factor_too() {
     let (tally, _) = load::run(
         &plan,
         Some(BOOT_ID),
-        Bench {
+        LoadContext {
             link: &mut link,
             observer: &mut warm_up,
             now_ns: || clock.now_ns(),
@@ -169,7 +169,7 @@ fn warm_up_that_is_measured_by_itself_bounds_the_factor_too() {
     let (tally, _) = load::run(
         &few,
         Some(BOOT_ID),
-        Bench {
+        LoadContext {
             link: &mut link,
             observer: &mut recorder,
             now_ns: || clock.now_ns(),

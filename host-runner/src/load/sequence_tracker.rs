@@ -7,10 +7,10 @@ mod slot;
 
 use slot::{Slot, State};
 
-/// The most requests a window remembers, in 32 MiB of memory: two seconds of a million a second.
+/// Most requests that are remembered, in 32 MiB of memory: two seconds of a million a second.
 pub const MAX_CAPACITY: u64 = 1 << 21;
 
-/// The fewest: enough to tell a late reply from a duplicate long after it mattered.
+/// Fewest requests that are remembered: enough to tell a late reply from a duplicate long after it mattered.
 const MIN_CAPACITY: u64 = 1 << 14;
 
 /// A request that was sent.
@@ -18,22 +18,22 @@ const MIN_CAPACITY: u64 = 1 << 14;
 pub struct Request {
     /// Its sequence number.
     pub seq: u64,
-    /// When it should have been sent.
+    /// Time at which it was due, in nanoseconds.
     pub due_ns: u64,
-    /// When it was sent.
+    /// Time at which it was sent, in nanoseconds.
     pub sent_ns: u64,
-    /// Whether a client that waits for each reply would have sent it (see [`Window`]).
-    pub is_waited_for: bool,
+    /// True if a client that waits for each reply would have sent it (see [`SequenceTracker`]).
+    pub is_closed_loop_sample: bool,
 }
 
-/// What a reply means.
+/// Meaning of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
     /// The first answer to a request in flight.
     InTime {
         /// The request it answers.
         request: Request,
-        /// Whether a request with a higher number was answered before.
+        /// True if a request with a higher number was answered before.
         reordered: bool,
     },
     /// The first answer to a request already lost.
@@ -42,7 +42,7 @@ pub enum Arrival {
     Duplicate,
 }
 
-/// Where a sequence number stands.
+/// Status of a sequence number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
     /// Its request is remembered, and was sent at this time.
@@ -53,15 +53,13 @@ pub enum Known {
     NeverSent,
 }
 
-/// The accounting.
+/// Accounting of requests by their sequence number.
 ///
-/// It follows what a client would have sent that waits for each reply, as a client with one
-/// connection does: one request, and when that is answered the next, or the next after its timeout.
-/// Requests that were sent meanwhile such a client would not have sent, nor would its next one have
-/// stood in a queue behind them; so that is the first one sent when they are out of the way: the last
-/// of them, or a later one, is answered.
+/// Also tracks a virtual closed-loop client: it sends a request, waits for the reply or the timeout, waits until
+/// the backlog that the open loop has sent meanwhile is answered (its last request, or a later one), and sends
+/// again. Only its requests are closed-loop samples.
 #[derive(Debug)]
-pub struct Window {
+pub struct SequenceTracker {
     slots: Box<[Slot]>,
     timeout_ns: u64,
     /// The number of the next request.
@@ -70,14 +68,14 @@ pub struct Window {
     oldest: u64,
     in_flight: u64,
     highest_answered: Option<u64>,
-    /// The request in flight that is waited for.
-    waited_for: Option<u64>,
-    /// The next one is sent when no request under this number is in its way.
-    way_is_clear_from: u64,
+    /// The request in flight of the virtual closed-loop client.
+    shadow_in_flight: Option<u64>,
+    /// First number behind the backlog that the virtual client waits for before it sends again.
+    backlog_end: u64,
 }
 
-impl Window {
-    /// Room for `in_flight` requests in flight and as many remembered after, within
+impl SequenceTracker {
+    /// Returns a tracker with room for `in_flight` requests in flight and as many remembered after, within
     /// [`MAX_CAPACITY`]. A request is lost `timeout_ns` after it was sent.
     #[must_use]
     pub fn new(in_flight: u64, timeout_ns: u64) -> Self {
@@ -93,8 +91,8 @@ impl Window {
             oldest: 0,
             in_flight: 0,
             highest_answered: None,
-            waited_for: None,
-            way_is_clear_from: 0,
+            shadow_in_flight: None,
+            backlog_end: 0,
         }
     }
 
@@ -103,21 +101,21 @@ impl Window {
         seq as usize & (self.slots.len() - 1)
     }
 
-    /// The number that the next request gets.
+    /// Returns the number that the next request gets.
     #[must_use]
     #[inline]
     pub fn next_seq(&self) -> u64 {
         self.next
     }
 
-    /// How many requests are in flight.
+    /// Returns the number of requests in flight.
     #[must_use]
     #[inline]
     pub fn in_flight(&self) -> u64 {
         self.in_flight
     }
 
-    /// Number of requests that may still be before the service, as far as the newest answer tells: those
+    /// Returns the number of requests that may still be before the service, as far as the newest answer tells: those
     /// that were sent after the request that it answers, and are not lost. What went missing on the way does
     /// not count for longer than that.
     #[must_use]
@@ -127,7 +125,7 @@ impl Window {
         self.next - answered_to.max(self.oldest)
     }
 
-    /// Whether another request can be sent now: the one whose place it takes is not in flight.
+    /// Returns whether another request can be sent now: the one whose slot it takes is not in flight.
     #[must_use]
     #[inline]
     pub fn has_room(&self) -> bool {
@@ -135,24 +133,24 @@ impl Window {
     }
 
     /// Notes that the next request was sent, at its due time or after; the caller has asked for
-    /// [`Window::has_room`].
+    /// [`SequenceTracker::has_room`].
     #[inline]
     pub fn sent(&mut self, due_ns: u64, sent_ns: u64) {
         debug_assert!(self.has_room(), "a request in flight would be forgotten");
         let index = self.index(self.next);
         self.slots[index] = Slot::new(due_ns, sent_ns, State::InFlight);
         let answered_to = self.highest_answered.map_or(0, |highest| highest + 1);
-        if self.waited_for.is_none() && answered_to >= self.way_is_clear_from {
-            self.waited_for = Some(self.next);
+        if self.shadow_in_flight.is_none() && answered_to >= self.backlog_end {
+            self.shadow_in_flight = Some(self.next);
         }
         self.next += 1;
         self.in_flight += 1;
     }
 
-    /// What is known of `seq`.
+    /// Returns the status of `seq`.
     #[must_use]
     #[inline]
-    pub fn look_up(&self, seq: u64) -> Known {
+    pub fn status(&self, seq: u64) -> Known {
         if seq >= self.next {
             Known::NeverSent
         } else if self.next - seq > self.slots.len() as u64 {
@@ -162,8 +160,8 @@ impl Window {
         }
     }
 
-    /// Accounts for a reply to `seq`, of which [`Window::look_up`] said when it was sent. The caller
-    /// has taken out what was lost by the time it came ([`Window::take_lost`]).
+    /// Accounts for a reply to `seq`, of which [`SequenceTracker::status`] said when it was sent. The caller
+    /// has taken out what was lost by the time it came ([`SequenceTracker::take_lost`]).
     #[inline]
     pub fn arrived(&mut self, seq: u64) -> Arrival {
         let index = self.index(seq);
@@ -171,12 +169,12 @@ impl Window {
         match slot.state() {
             State::InFlight => {
                 slot.set_state(State::Answered);
-                let is_waited_for = self.waited_for == Some(seq);
-                if is_waited_for {
-                    self.waited_for = None;
-                    self.way_is_clear_from = self.next;
+                let is_closed_loop_sample = self.shadow_in_flight == Some(seq);
+                if is_closed_loop_sample {
+                    self.shadow_in_flight = None;
+                    self.backlog_end = self.next;
                 }
-                let request = slot.request(seq, is_waited_for);
+                let request = slot.request(seq, is_closed_loop_sample);
                 let reordered = self.highest_answered.is_some_and(|highest| seq < highest);
                 self.highest_answered = self.highest_answered.max(Some(seq));
                 self.in_flight -= 1;
@@ -190,7 +188,7 @@ impl Window {
         }
     }
 
-    /// When the next request in flight will be lost, unless its reply comes before.
+    /// Returns the time at which the next request in flight will be lost, unless its reply comes before.
     #[must_use]
     #[inline]
     pub fn next_loss_ns(&mut self) -> Option<u64> {
@@ -204,7 +202,7 @@ impl Window {
         None
     }
 
-    /// Takes out one request that is lost at `now_ns`, if there is one.
+    /// Removes one request that is lost at `now_ns`, and returns it; `None` if there is none.
     #[inline]
     pub fn take_lost(&mut self, now_ns: u64) -> Option<Request> {
         self.next_loss_ns().filter(|&at_ns| at_ns <= now_ns)?;
@@ -214,13 +212,13 @@ impl Window {
         slot.set_state(State::Lost);
         self.oldest += 1;
         self.in_flight -= 1;
-        let is_waited_for = self.waited_for == Some(seq);
-        if is_waited_for {
+        let is_closed_loop_sample = self.shadow_in_flight == Some(seq);
+        if is_closed_loop_sample {
             // No answer tells of a queue, and none may come for long.
-            self.waited_for = None;
-            self.way_is_clear_from = 0;
+            self.shadow_in_flight = None;
+            self.backlog_end = 0;
         }
-        Some(slot.request(seq, is_waited_for))
+        Some(slot.request(seq, is_closed_loop_sample))
     }
 }
 

@@ -1,8 +1,8 @@
-//! What a window remembers of one request, packed: a send time, and a lateness with a state.
+//! Memory of one request, packed: its send time, and its lateness with its state.
 
 use super::Request;
 
-/// What became of a request so far.
+/// State of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     InFlight,
@@ -11,7 +11,7 @@ pub enum State {
     LostThenAnswered,
 }
 
-/// A request as a window remembers it. Two words, so that a cache line holds four of them: at a
+/// A request as the tracker remembers it: two words, so that a cache line holds four of them. At a
 /// million a second the ring is far larger than any cache.
 #[derive(Clone, Copy, Debug)]
 pub struct Slot {
@@ -51,13 +51,13 @@ impl Slot {
     }
 
     #[inline]
-    pub const fn request(self, seq: u64, is_waited_for: bool) -> Request {
+    pub const fn request(self, seq: u64, is_closed_loop_sample: bool) -> Request {
         let lateness_ns = self.lateness_and_state >> Self::STATE_BITS;
         Request {
             seq,
             due_ns: self.sent_ns - lateness_ns,
             sent_ns: self.sent_ns,
-            is_waited_for,
+            is_closed_loop_sample,
         }
     }
 }
