@@ -56,14 +56,14 @@ pub use values::tsc_khz;
 pub use wire::{Channel, Configuration};
 pub use words::words;
 
-/// Where a DHCP client listens (RFC 2131 §4.1): not to be had for the service beside `ip=dhcp`.
+/// UDP port of DHCP clients (RFC 2131 §4.1), which the service can't have beside `ip=dhcp`.
 pub const DHCP_CLIENT_PORT: u16 = 68;
 
 /// Range of `tsc_khz=`, in kHz: the frequencies that can be passed to the kernel, which counts in
 /// whole MHz.
 pub const TSC_KHZ: RangeInclusive<u32> = 1_000..=65_535_000;
 
-/// Where the IPv4 address comes from.
+/// Origin of the IPv4 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ipv4Config {
     /// From a DHCP server.
@@ -88,7 +88,7 @@ pub enum IdlePolicy {
     Nap(Naps),
 }
 
-/// When to nap, and for how long.
+/// Quiet spell before a nap, and length of a nap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Naps {
     /// Time without a frame before the first nap, in microseconds.
@@ -152,7 +152,7 @@ pub struct Args {
     pub nic: Option<Mac>,
     /// `panic=`
     pub panic: Option<PanicEnd>,
-    /// Where they came from.
+    /// Origin of the arguments.
     pub configuration: Configuration,
 }
 

@@ -44,7 +44,7 @@ type Slot<'a, T> = Option<Given<'a, T>>;
 pub struct Reader<'a> {
     /// The channel of the text that was read last.
     channel: Option<Channel>,
-    /// Which of [`ARGUMENTS`] it had, one bit each.
+    /// The [`ARGUMENTS`] that it had, one bit each.
     seen: u16,
     ignored: u16,
     ip: Slot<'a, Option<(Ipv4Addr, u8)>>,

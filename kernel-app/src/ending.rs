@@ -55,7 +55,7 @@ fn choose(argument: Option<PanicEnd>, was_ready: bool) -> PanicEnd {
 /// leaves the virtual machine.
 pub const BUTTON_PERIOD_NS: u64 = 100_000_000;
 
-/// When the power button is looked at the next time.
+/// Time of the next look at the power button.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ButtonTimer {
     due_ns: u64,

@@ -1,4 +1,4 @@
-//! What to do between polls: the boot argument `idle=`.
+//! The idle policy between polls: the boot argument `idle=`.
 //!
 //! `spin` polls again at once. It does *not* execute PAUSE between polls: under TCG that
 //! instruction leaves the translated code and the emulator's loop (it is how QEMU lets another

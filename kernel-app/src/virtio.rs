@@ -4,14 +4,14 @@
 //! - [`ring`]: its polled queues;
 //! - [`in_flight`]: the buffers that the device has;
 //! - [`pool`]: the frame buffers;
-//! - [`dma`]: what the transport of `virtio-drivers` asks of the platform;
-//! - [`pci`]: what there is in PCI configuration space, and where a device's registers are;
+//! - [`dma`]: the platform as the transport of `virtio-drivers` uses it;
+//! - [`pci`]: PCI configuration space, and the addresses of a device's registers;
 //! - [`mmio`]: finding devices that are on no bus;
-//! - [`registers`]: what may be wrong with a device's registers;
+//! - [`registers`]: problems with a device's registers;
 //! - [`inventory`]: the devices that were found, and which of them it is;
 //! - [`pci_id`]: identities of PCI devices, and names of those without a driver;
 //! - [`mac`]: an Ethernet address for a device that has none;
-//! - [`error`]: why there is no device to serve on;
+//! - [`error`]: reasons that there is no device to serve on;
 //! - `machine`: the devices of the machine that this runs on, on bare metal only.
 //!
 //! Unsafe here, in `ring`, `pool`, `dma` and `machine`. It rests on one fact: the image is identity-mapped, so that a

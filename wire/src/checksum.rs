@@ -111,7 +111,7 @@ impl Sum {
         (sum.wrapping_add(sum.rotate_left(16)) >> 16) as u16
     }
 
-    /// Whether this is the sum of data with its checksum and both are good.
+    /// Returns true if this is the sum of data with its checksum and both are good.
     #[inline(always)]
     #[must_use]
     pub const fn is_good(self) -> bool {

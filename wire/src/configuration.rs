@@ -1,4 +1,4 @@
-//! Where a service has its configuration from, as the ready line says it.
+//! Origin of a service's configuration, as the ready line states it.
 //!
 //! Arguments come by several [`Channel`]s. [`Sources`] names the channel of each argument that came
 //! neither by the command line nor by default, which are what a reader expects.

@@ -1,4 +1,4 @@
-//! What the service counts.
+//! The service's event counters.
 //!
 //! The counters are an array of `u64` in the guest's memory, little-endian, in the order of
 //! [`Counters::NAMES`]. The ready line gives its physical address, and the instrument reads it
@@ -75,7 +75,7 @@ counters! {
 }
 
 impl Counters {
-    /// How many counters there are.
+    /// Number of counters.
     pub const LEN: usize = Self::NAMES.len();
 
     /// Counts the verdict on one datagram.

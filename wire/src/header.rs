@@ -39,7 +39,7 @@ pub const VERSION: u8 = 1;
 /// Encoded length of [`Header`], in bytes; also the shortest valid request.
 pub const HEADER_LEN: usize = 44;
 
-/// Where each field stands in an encoded header, in bytes.
+/// Offsets of the fields in an encoded header, in bytes.
 pub mod field {
     use super::Range;
 
@@ -63,7 +63,7 @@ pub mod field {
     pub const T3: Range<usize> = 36..44;
 }
 
-/// What a datagram is. Encoded as one byte, the variant's index.
+/// Kind of a datagram. Encoded as one byte, the variant's index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     /// A client asks for an echo with timestamps.
@@ -93,12 +93,12 @@ pub struct Header {
     pub magic: [u8; 4],
     /// Protocol version of the sender.
     pub version: u8,
-    /// What the datagram is.
+    /// Kind of the datagram.
     pub kind: Kind,
     /// Zero in version 1; repeated in the reply.
     #[serde(with = "postcard::fixint::le")]
     pub flags: u16,
-    /// Which boot of the service answered; zero in a request.
+    /// Number of the boot that answered; zero in a request.
     #[serde(with = "postcard::fixint::le")]
     pub boot_id: u32,
     /// Sequence number, chosen by the client.
@@ -115,7 +115,7 @@ pub struct Header {
     pub t3_ns: u64,
 }
 
-/// Why a datagram's header could not be read, or a header not be written.
+/// Reason that a datagram's header could not be read, or a header not be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeaderError {
     /// Fewer than [`HEADER_LEN`] bytes.

@@ -1,11 +1,11 @@
-//! Which sources the service never answers.
+//! Sources that the service never answers.
 //!
 //! An answer to a broadcast, a multicast or our own address, or to port 0, is a reflection attack
 //! or a loop in the making. Fragments are the network stack's to drop.
 
 use core::net::{IpAddr, SocketAddr};
 
-/// Whether a datagram from `source` may be answered by a service at `own`, whose directed
+/// Returns true if a datagram from `source` may be answered by a service at `own`, whose directed
 /// broadcast address, where it has one, is `broadcast`.
 #[inline(always)]
 #[must_use]

@@ -1,4 +1,4 @@
-//! What the service says on its console, for people and for the instrument.
+//! The lines that the service prints on its console, for people and for the instrument.
 //!
 //! One line when it is ready, and one if it cannot serve:
 //!
@@ -35,10 +35,10 @@ use core::str::FromStr;
 use crate::configuration::HostName;
 use crate::{Configuration, Mac};
 
-/// How the ready line starts.
+/// Prefix of the ready line.
 pub const READY_PREFIX: &str = "FATHOM READY ";
 
-/// How the line starts that says why the service cannot serve; the reason follows.
+/// Prefix of the line that says why the service cannot serve; the reason follows.
 pub const FATAL_PREFIX: &str = "FATHOM FATAL ";
 
 /// The value of a field that does not apply.
@@ -62,9 +62,9 @@ pub struct Ready {
     pub boot_id: u32,
     /// Physical address of the [`crate::Counters`], if they can be read there.
     pub counters: Option<u64>,
-    /// Which of the machine's network devices it drives, if it drives one itself.
+    /// Number of the network device that it drives, if it drives one itself.
     pub nic: Option<NicPosition>,
-    /// How the service was configured.
+    /// Origin of the configuration.
     pub configuration: Configuration,
 }
 
@@ -73,7 +73,7 @@ pub struct Ready {
 pub struct NicPosition {
     /// Its place among them, from 1.
     pub number: u8,
-    /// How many there are.
+    /// Number of network devices.
     pub count: u8,
 }
 

@@ -1,4 +1,4 @@
-//! What a service says of itself: the answer to a status request.
+//! The answer to a status request.
 //!
 //! A status request is a [`Header`](crate::Header) of kind [`Kind::StatusRequest`] and padding, in all
 //! at least as long as the answer, [`STATUS_LEN`]: there is no amplification. The answer is a header of
@@ -12,7 +12,7 @@
 //! | 84..86  | `counters`  | how many counters follow |
 //! | 86..    |             | the [`Counters`], 8 bytes each, in the order of [`Counters::NAMES`] |
 //!
-//! What follows is the request's padding as it came. A later version may have more counters, behind those
+//! The rest is the request's padding as it came. A later version may have more counters, behind those
 //! that there are, so a client leaves room for some.
 
 use core::ops::Range;
@@ -31,14 +31,14 @@ pub const VERSION_LEN: usize = 32;
 /// Length of this version's answer, in bytes; also the shortest status request that is answered.
 pub const STATUS_LEN: usize = COUNTERS + 8 * Counters::LEN;
 
-/// What a service says of itself.
+/// Status of a service, as it reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
     /// Time since the service's boot, in nanoseconds.
     pub uptime_ns: u64,
     /// The version of its program, filled up with zeros.
     pub version: [u8; VERSION_LEN],
-    /// What it has counted.
+    /// Its event counters.
     pub counters: Counters,
 }
 

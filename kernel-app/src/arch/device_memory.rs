@@ -1,7 +1,7 @@
 //! Addresses of device registers, as every architecture speaks of them. No unsafe code.
 #![forbid(unsafe_code)]
 
-/// Why registers can't be made accessible at their physical addresses.
+/// Reason that registers can't be made accessible at their physical addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MapError {
     /// The address is used for something else.
@@ -19,6 +19,6 @@ pub struct WindowRow {
     pub first: u64,
     /// Length of each, in bytes.
     pub size: u64,
-    /// How many there are.
+    /// Number of windows.
     pub count: u64,
 }

@@ -9,7 +9,7 @@ use core::num::NonZeroU64;
 
 use super::memory::{Fields, Memory, checksum};
 
-/// Where the root pointer is if nobody says (5.2.5.1), and its alignment.
+/// Area that is searched for the root pointer if the loader names none (5.2.5.1), and its alignment.
 const SEARCHED: core::ops::Range<u64> = 0xe_0000..0x10_0000;
 const ALIGNMENT: usize = 16;
 

@@ -16,7 +16,7 @@ use crate::args::Channel;
 /// The channels that there are at boot, in the order of precedence.
 const CHANNELS: [Channel; 3] = [Channel::CommandLine, Channel::Smbios, Channel::File];
 
-/// Why a text can't be used.
+/// Reason that a text can't be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChannelError {
     /// It is longer than a page.

@@ -53,7 +53,7 @@ impl Buffer {
         }
     }
 
-    /// Where the device tree stands in memory.
+    /// Returns the physical address of the device tree.
     #[must_use]
     pub fn address(&self) -> u64 {
         self.bytes.as_ptr().expose_provenance() as u64
@@ -127,7 +127,7 @@ impl core::fmt::Write for Buffer {
     }
 }
 
-/// Where `name` stands in [`STRINGS`].
+/// Returns the offset of `name` in [`STRINGS`].
 fn string_offset(name: &str) -> u32 {
     let mut offset = 0;
     for string in STRINGS.split_inclusive(|&byte| byte == 0) {

@@ -102,7 +102,7 @@ pub struct Firmware<'m> {
     pub file: Option<&'m [u8]>,
 }
 
-/// Why what a loader left can't be used.
+/// Reason that a loader's hand-over can't be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FirmwareError {
     /// PVH's structure is not there, or has not the magic number.

@@ -162,7 +162,7 @@ fn mask_for_hermit(prefix: u8) -> Ipv4Addr {
     }))
 }
 
-/// What Hermit is to be told before the application's boot arguments, as text.
+/// Hermit's own arguments, which come before the application's, as text.
 #[derive(Clone, Copy, Debug)]
 pub struct KernelArguments {
     text: [u8; Self::CAPACITY],

@@ -11,7 +11,7 @@ use super::memory::{Fields, Memory, checksum};
 /// Prefix of the strings that are for the service.
 const PREFIX: &[u8] = b"fathom:";
 
-/// Where the entry point is on a machine with a BIOS (section 5.2), and its alignment.
+/// Area that holds the entry point on a machine with a BIOS (section 5.2), and its alignment.
 const SEARCHED: core::ops::Range<u64> = 0xf_0000..0x10_0000;
 const ALIGNMENT: usize = 16;
 

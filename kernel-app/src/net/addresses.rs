@@ -33,7 +33,7 @@ impl Addresses {
         }
     }
 
-    /// Whether `address` is one of them.
+    /// Returns true if `address` is one of them.
     #[inline(always)]
     #[must_use]
     pub fn has(&self, address: IpAddr) -> bool {
@@ -45,7 +45,7 @@ impl Addresses {
         }
     }
 
-    /// Whether `address` stands for many hosts, this one perhaps among them.
+    /// Returns true if `address` is a multicast or broadcast address.
     #[inline(always)]
     #[must_use]
     pub fn is_group(&self, address: IpAddr) -> bool {

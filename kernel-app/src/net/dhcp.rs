@@ -23,7 +23,7 @@ use message::{Kind, Offer, Question, Text};
 
 const SECOND_NS: u64 = 1_000_000_000;
 
-/// How long to wait for an answer before asking again, at first. The first frame after boot may find
+/// First wait for an answer before asking again. The first frame after boot may find
 /// the other side not ready yet, and a longer wait would be the boot time.
 const RETRY_NS: u64 = SECOND_NS;
 
@@ -31,7 +31,7 @@ const RETRY_NS: u64 = SECOND_NS;
 const LATER_RETRY_NS: u64 = 8 * SECOND_NS;
 const QUICK_RETRIES: u32 = 10;
 
-/// How often to ask for an address that was offered, before asking for another.
+/// Number of requests for an address that was offered, before asking for another.
 const REQUESTS: u32 = 5;
 
 /// The lease of a server that does not say how long it is.
@@ -49,13 +49,13 @@ pub struct Lease {
     pub prefix: u8,
     /// Default gateway.
     pub gateway: Option<Ipv4Addr>,
-    /// What the network carries, in bytes.
+    /// The network's MTU, in bytes.
     pub mtu: Option<u16>,
     /// The name that the server has for us.
     pub host: Option<HostName>,
 }
 
-/// What the client is waiting for.
+/// The client's state: the message that it waits for.
 #[derive(Clone, Copy, Debug)]
 enum State {
     /// Offers.
@@ -78,9 +78,9 @@ pub struct Client {
     mac: [u8; 6],
     state: State,
     transaction: u32,
-    /// How often it has asked since the state began.
+    /// Number of requests sent since the state began.
     asked: u32,
-    /// When it last asked, which is when a lease begins.
+    /// Time of the last request, which is when a lease begins.
     asked_ns: u64,
     due_ns: u64,
     arguments: Text,
@@ -121,12 +121,12 @@ impl Client {
         }
     }
 
-    /// What the server said in the private option: arguments.
+    /// Returns the boot arguments that the server gave in the private option.
     pub fn arguments(&self) -> &Text {
         &self.arguments
     }
 
-    /// When [`Client::poll`] has something to do.
+    /// Returns the time at which [`Client::poll`] has something to do, in nanoseconds.
     pub const fn due_ns(&self) -> u64 {
         self.due_ns
     }

@@ -4,7 +4,7 @@
 //! of a station is answered, and a host behind any gateway. smoltcp would look for the station
 //! first, lose the ping meanwhile, and has no ear for a gateway outside of its prefix.
 //!
-//! What is odd in any way (a fragment, IP options, a wrong checksum) is left to the stack. No
+//! Everything unusual (a fragment, IP options, a wrong checksum) is left to the stack. No
 //! unsafe code.
 #![forbid(unsafe_code)]
 
@@ -62,7 +62,7 @@ fn answer_arp(frame: &mut [u8], own: &Addresses) -> Option<usize> {
     Some(ARP_LEN)
 }
 
-/// Whether what came from `source` to `destination` is for us to answer.
+/// Returns true if a packet from `source` to `destination` may be answered.
 fn is_ours(own: &Addresses, source: IpAddr, destination: IpAddr) -> bool {
     // Ports don't come into it, but none is none of anybody's.
     let source = SocketAddr::new(source, 1);

@@ -14,7 +14,7 @@ pub const IPV4: [u8; 2] = [0x08, 0x00];
 pub const ARP: [u8; 2] = [0x08, 0x06];
 pub const IPV6: [u8; 2] = [0x86, 0xdd];
 
-/// Where an Ethernet frame's payload starts.
+/// Offset of an Ethernet frame's payload, in bytes.
 pub const IP: usize = 14;
 
 /// ARP operations (RFC 826), after hardware and protocol types and lengths.

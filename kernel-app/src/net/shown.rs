@@ -17,7 +17,7 @@ use crate::frame_device::MAX_FRAME;
 /// What an answer owes its question beside what it says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Question {
-    /// Where it came from: an IP address, and an Ethernet address of one host.
+    /// Source: an IP address, and the Ethernet address of one host.
     source: Option<(IpAddr, [u8; 6])>,
     /// DSCP and ECN (RFC 2474, RFC 3168).
     traffic_class: u8,
@@ -47,7 +47,7 @@ impl Question {
         })
     }
 
-    /// Whether it came from an address that stands for many hosts.
+    /// Returns true if the source is a multicast or broadcast address.
     pub fn is_from_group(&self, own: &Addresses) -> bool {
         self.source.is_some_and(|(source, _)| own.is_group(source))
     }

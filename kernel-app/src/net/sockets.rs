@@ -23,7 +23,7 @@ pub struct Storage<'s, const N: usize> {
     buffers: [SocketBuffers; N],
 }
 
-/// What one socket holds: the datagrams received, and those to be sent.
+/// Buffers of one socket: the datagrams received, and those to be sent.
 #[derive(Clone, Copy, Debug)]
 pub struct SocketBuffers([Buffer; 2]);
 
@@ -118,9 +118,9 @@ pub struct Received {
     pub port: u16,
     /// Length of the payload, in bytes.
     pub len: usize,
-    /// Where it came from.
+    /// Source address and port.
     pub source: SocketAddr,
-    /// Where it went to.
+    /// Destination address.
     pub destination: IpAddr,
     handle: SocketHandle,
     metadata: UdpMetadata,

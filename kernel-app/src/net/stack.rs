@@ -33,10 +33,10 @@ use super::sockets::{self, Received, SocketBuffers, Storage};
 use crate::args::{DHCP_CLIENT_PORT, Ipv4Config};
 use crate::clock::NEVER_NS;
 
-/// Where a DHCP server listens (RFC 2131 §4.1).
+/// UDP port of DHCP servers (RFC 2131 §4.1).
 const DHCP_SERVER_PORT: u16 = 67;
 
-/// What [`Stack::hear`] made of a frame.
+/// Result of [`Stack::hear`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heard {
     /// The first so many bytes of the frame now are the answer, to be sent back.
@@ -146,7 +146,7 @@ impl<'s> Stack<'s> {
         }
     }
 
-    /// When [`Stack::run`] is to be called again though no frame has come, in nanoseconds.
+    /// Returns the time at which [`Stack::run`] is to be called again though no frame has come, in nanoseconds.
     #[must_use]
     pub fn due_ns(&self) -> u64 {
         self.due_ns

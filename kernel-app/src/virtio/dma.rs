@@ -1,4 +1,4 @@
-//! What the transport of `virtio-drivers` asks of the platform: where device registers are.
+//! The platform as the transport of `virtio-drivers` uses it: addresses of device registers.
 //!
 //! The image is identity-mapped, so a physical address is the address itself. Queues and buffers
 //! are statics of our own, so there is no memory to hand out. Unsafe here: the [`Hal`] contract,

@@ -12,7 +12,7 @@
 //! While nothing comes, one index is read, and the flag of a ring whose device was last left alone
 //! because it polled; nothing is written.
 //!
-//! What the device says is not believed. A frame of impossible length is dropped and counted. An id
+//! The device is not trusted. A frame of impossible length is dropped and counted. An id
 //! that stands for no buffer, or more completions than there can be, are counted too, and nothing
 //! more is taken from that device: what else it says cannot be relied on either. No unsafe code.
 #![cfg_attr(not(test), forbid(unsafe_code))]

@@ -1,4 +1,4 @@
-//! Why there is no network device to serve on. No unsafe code.
+//! The error that leaves no network device to serve on. No unsafe code.
 #![forbid(unsafe_code)]
 
 use super::driver::SetupError;
@@ -6,7 +6,7 @@ use super::inventory::{ChoiceError, Location};
 use super::mmio::MalformedWord;
 use super::registers::RegisterProblem;
 
-/// Why there is no network device to serve on.
+/// Reason that there is no network device to serve on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NicError {
     /// None of the machine's is the one.
@@ -18,18 +18,18 @@ pub enum NicError {
     /// The device's registers cannot be used.
     #[error("network device at {at}: {problem}")]
     Registers {
-        /// Where the device is.
+        /// Location of the device.
         at: Location,
-        /// What is wrong.
+        /// The cause.
         #[source]
         problem: RegisterProblem,
     },
     /// The device was found, but does not work with this driver.
     #[error("network device at {at}: {problem}")]
     Setup {
-        /// Where the device is.
+        /// Location of the device.
         at: Location,
-        /// What is wrong.
+        /// The cause.
         #[source]
         problem: SetupError,
     },

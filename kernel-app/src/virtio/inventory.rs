@@ -28,7 +28,7 @@ const OTHERS: usize = 4;
 /// PCI's class of network controllers.
 const NETWORK_CONTROLLER: u8 = 2;
 
-/// Where a device is.
+/// Location of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Location {
     /// On a PCI bus.
@@ -159,9 +159,9 @@ pub enum ChoiceError {
 pub struct Chosen<T> {
     /// It, opened.
     pub device: T,
-    /// Where it is.
+    /// Its location.
     pub location: Location,
-    /// Which of how many.
+    /// Its number, and how many there are.
     pub position: NicPosition,
 }
 

@@ -11,7 +11,7 @@ use core::net::Ipv4Addr;
 
 use wire::Mac;
 
-/// What an address is made of.
+/// Source of a locally administered address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Identity {
     /// The static IPv4 address.

@@ -100,7 +100,7 @@ struct Opened {
     doorbells: Doorbells,
 }
 
-/// Where devices and their registers are.
+/// The machine, as far as its network devices and their registers go.
 struct Machine {
     pci: Option<PciConfig<ConfigSpace>>,
     mapper: RegisterMapper,

@@ -44,7 +44,7 @@ const NEEDED: u64 = CONFIG + 6;
 /// Addresses have at most so many bits (Intel SDM, volume 3, 4.1.4).
 const ADDRESS_BITS: u32 = 52;
 
-/// Where one device's registers are.
+/// Address range of one device's registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     address: u64,
@@ -122,7 +122,7 @@ impl Window {
     }
 }
 
-/// What is in a [`Window`].
+/// Contents of a [`Window`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Identity {
     /// No virtio-mmio registers.

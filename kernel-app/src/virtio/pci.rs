@@ -1,4 +1,4 @@
-//! What there is in PCI configuration space, and where a network device's registers are.
+//! PCI configuration space: the functions on its buses, and the addresses of a network device's registers.
 //!
 //! Works on any [`ConfigurationAccess`], so that the host can test it on a made-up space. No
 //! unsafe code: it yields addresses, and others map and use them.
@@ -46,7 +46,7 @@ const CAP_NOTIFY_OFF_MULTIPLIER: u8 = 16;
 /// As many as fit behind the header in 256 bytes of configuration space, 4 bytes each.
 const MAX_CAPABILITIES: usize = 48;
 
-/// Where a device is: bus, device, function.
+/// Location of a device: bus, device, function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Address(pub DeviceFunction);
 
@@ -59,7 +59,7 @@ impl fmt::Display for Address {
 /// Configuration space, for the transport, which owns its access, and for us.
 #[derive(Debug)]
 pub struct PciConfig<C: ConfigurationAccess> {
-    /// What the transport asks for.
+    /// Root of the buses, as the transport takes it.
     pub root: PciRoot<C>,
     access: C,
 }
@@ -199,7 +199,7 @@ fn bar_info<C: ConfigurationAccess + Clone>(
         .map_err(|error| RegisterProblem::Pci(VirtioPciError::from(error)))
 }
 
-/// Where a device's registers are, as physical addresses.
+/// Physical addresses of a device's registers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registers {
     /// `virtio_pci_common_cfg` (virtio 1.2 §4.1.4.3).

@@ -8,9 +8,9 @@ use core::fmt;
 /// Identity of a PCI device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PciId {
-    /// Who made it.
+    /// Vendor.
     pub vendor: u16,
-    /// Its number among the maker's.
+    /// Number among the vendor's devices.
     pub device: u16,
 }
 

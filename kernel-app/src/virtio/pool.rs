@@ -21,7 +21,7 @@ const _: () = assert!(RECEIVE_BUFFERS == u8::MAX as usize + 1);
 /// Buffers for frames of the stack's own.
 pub const STACK_BUFFERS: usize = 64;
 
-/// How many buffers there are. Those for receiving come first.
+/// Number of buffers. Those for receiving come first.
 pub const BUFFERS: usize = RECEIVE_BUFFERS + STACK_BUFFERS;
 
 /// A cache line, in bytes.
@@ -198,7 +198,7 @@ impl FreeList {
         }
     }
 
-    /// Whether there is none.
+    /// Returns true if there is none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0

@@ -1,4 +1,4 @@
-//! What may be wrong with a device's registers. No unsafe code.
+//! Problems with a device's registers. No unsafe code.
 #![forbid(unsafe_code)]
 
 use virtio_drivers::transport::mmio::MmioError;
@@ -6,7 +6,7 @@ use virtio_drivers::transport::pci::VirtioPciError;
 
 use crate::arch::device_memory::MapError;
 
-/// What is wrong with a device's registers.
+/// Problem with a device's registers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RegisterProblem {
     /// As [`VirtioPciError`] says.

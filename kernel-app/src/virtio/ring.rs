@@ -134,9 +134,9 @@ impl<const SIZE: usize> Default for RingMemory<SIZE> {
 /// A completion, as the device tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Used {
-    /// Which buffer.
+    /// Descriptor of the buffer.
     pub id: u32,
-    /// How many bytes it wrote to it.
+    /// Number of bytes that the device wrote to it.
     pub len: u32,
 }
 
@@ -346,7 +346,7 @@ const fn described(whose: u16, len: u16) -> u32 {
     (whose as u32) << 16 | len as u32
 }
 
-/// Where the device finds `memory`: at the same address, by the identity mapping.
+/// Returns the physical address of `memory`: the same, by the identity mapping.
 fn physical<T>(memory: &T) -> u64 {
     core::ptr::from_ref(memory).expose_provenance() as u64
 }

@@ -51,5 +51,5 @@ pub mod machine;
 /// Length of a disk's sector, in bytes.
 pub const SECTOR_LEN: usize = 512;
 
-/// Why the unikernel can't be started, for the screen and the serial port.
+/// Reason that the unikernel can't be started, for the screen and the serial port.
 pub type Message = &'static str;

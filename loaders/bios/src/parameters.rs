@@ -4,12 +4,12 @@
 /// Number of fields.
 pub const FIELDS: usize = 7;
 
-/// Where on the disk things lie. Sectors are counted from the disk's first (LBA).
+/// Places on the disk. Sectors are counted from the disk's first (LBA).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parameters {
     /// First sector of the ELF file.
     pub elf_lba: u32,
-    /// Where in that sector it begins, in bytes.
+    /// Offset of its beginning in that sector, in bytes.
     pub elf_offset_in_sector: u32,
     /// Length of the ELF file, which is contiguous, in bytes.
     pub elf_bytes: u32,

@@ -34,7 +34,7 @@ use uefi::mem::memory_map::MemoryMap as _;
 use block::Block;
 use machine::Machine;
 
-/// Why the unikernel can't be started.
+/// Reason that the unikernel can't be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoadError {
     /// The ELF inside the program.

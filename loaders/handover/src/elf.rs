@@ -54,7 +54,7 @@ impl Segment {
     }
 }
 
-/// Why a file can't be loaded.
+/// Reason that a file can't be loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ElfError {
     /// Not a 64-bit little-endian ELF file for x86-64.
@@ -77,7 +77,7 @@ impl ElfError {
     }
 }
 
-/// Where the contents of an ELF file belong, and where they are entered.
+/// Addresses of the contents of an ELF file, and of its entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     segments: [Segment; MAX_SEGMENTS],

@@ -24,7 +24,7 @@ pub mod memory_map;
 pub mod start_info;
 pub mod text;
 
-/// How the line starts that says why the unikernel can't be started: as the unikernel's own does, which `fathom` and
+/// Prefix of the line that says why the unikernel can't be started: as the unikernel's own does, which `fathom` and
 /// others look for on the serial port.
 pub const FATAL_PREFIX: &str = "FATHOM FATAL ";
 

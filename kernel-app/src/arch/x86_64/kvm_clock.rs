@@ -34,7 +34,7 @@ struct TimeInfo {
 const _: () = assert!(offset_of!(TimeInfo, tsc_to_system_mul) == 24);
 const _: () = assert!(offset_of!(TimeInfo, tsc_shift) == 28);
 
-/// Where the hypervisor writes to.
+/// Memory that the hypervisor writes to.
 struct Shared(UnsafeCell<TimeInfo>);
 
 // SAFETY: it is reached through raw pointers only, by `factor`, which no two threads may call.

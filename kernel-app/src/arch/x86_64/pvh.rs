@@ -1,4 +1,4 @@
-//! What a PVH loader tells the image: memory map, command line, ACPI root pointer, modules.
+//! Reads what a PVH loader hands over: memory map, command line, ACPI root pointer, modules.
 //!
 //! Layouts from the Xen x86/HVM direct boot ABI (`hvm_start_info`, version 1). The loaders of this project
 //! end here as well, and tell the rest by modules, each of which is known by its command line:

@@ -120,7 +120,7 @@ mod tests {
 
     /// A port, or what answers in its place.
     struct FakePort {
-        /// What every register reads as, if there is no port.
+        /// Value that every register reads as, if there is no port.
         nothing: Option<u8>,
         has_fifo: bool,
         /// Readings of the status from one time that it is ready to the next.

@@ -1,4 +1,4 @@
-//! What runs between the entry code and the kernel: makes `BootInfo`, then jumps.
+//! Runs between the entry code and the kernel: makes `BootInfo`, then jumps.
 //!
 //! Unsafe here: reading the start info where the firmware says it is, the statics that this
 //! single thread fills before anything else runs, and the jump itself.
@@ -24,7 +24,8 @@ use crate::boot::firmware::Firmware;
 use crate::boot::hermit_network::KernelArguments;
 use crate::boot::{channels, fdt};
 
-/// What the kernel is told to be its serial port. It does not use it: its console is [`console`](super::console).
+/// Serial port that the boot information names. The kernel does not use it: its console is
+/// [`console`](super::console).
 const SERIAL_PORT: u16 = 0x3f8;
 
 /// Room for the entry code and the kernel's first stack, which may not be smaller than the

@@ -1,9 +1,9 @@
-//! Where machine monitors for x86-64 put virtio-mmio devices. No unsafe code.
+//! Addresses at which machine monitors for x86-64 put virtio-mmio devices. No unsafe code.
 #![forbid(unsafe_code)]
 
 use crate::arch::device_memory::WindowRow;
 
-/// Where machine monitors put virtio-mmio devices.
+/// Windows of virtio-mmio devices, in the order in which they are searched.
 pub const VIRTIO_MMIO: [WindowRow; 3] = [
     // QEMU's microvm: 24 with ACPI, else 8 (hw/i386/microvm.c).
     WindowRow {

@@ -21,7 +21,7 @@ use hermit::syscalls::socket::{
     sys_sendto, sys_socket,
 };
 
-/// How long an IPv4 socket address is.
+/// Length of an IPv4 socket address, in bytes.
 const ADDRESS_LEN: socklen_t = size_of::<sockaddr_in>() as socklen_t;
 
 /// A call that failed.
@@ -100,7 +100,7 @@ impl UdpSocket {
     }
 }
 
-/// What a call returned, unless it is an error's number, negated.
+/// Returns a call's result, unless that is an error's number, negated.
 fn checked(call: &'static str, returned: i64) -> Result<usize, SocketError> {
     let number = returned.wrapping_neg();
     usize::try_from(returned).map_err(|_| SocketError { call, number })

@@ -12,7 +12,7 @@ pub const LEN: usize = 300;
 /// Longest answer that is asked for, in bytes: one frame's.
 const MAX_LEN: u16 = 1472;
 
-/// Where fields and options stand in a message.
+/// Offsets of fields and options in a message, in bytes.
 const OWN: usize = 12;
 const YOURS: usize = 16;
 const HARDWARE: usize = 28;
@@ -52,7 +52,7 @@ mod option {
     pub const END: u8 = 255;
 }
 
-/// What is asked for. The classless routes come before the router that they replace (RFC 3442).
+/// Options that are asked for. The classless routes come before the router that they replace (RFC 3442).
 const WANTED: [u8; 8] = [
     option::MASK,
     option::ROUTES,
@@ -188,7 +188,7 @@ pub struct Offer<'m> {
 }
 
 impl Offer<'_> {
-    /// What it comes to for the network. What it leaves out is as in `before`, the lease that it renews
+    /// Returns the lease that it grants. What it leaves out is as in `before`, the lease that it renews
     /// or the offer that it acknowledges; `None` if its address can't be a host's.
     pub fn lease(&self, before: Option<&Lease>) -> Option<Lease> {
         let address = self.address;

@@ -18,7 +18,7 @@ use crate::virtio::ring::{Doorbell, RECEIVE, TRANSMIT};
 pub const MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
 pub const HEADER: usize = 12;
 
-/// Where the driver put a queue, and how far the device has got in it.
+/// Addresses of a queue, and the device's position in it.
 #[derive(Clone, Copy, Default)]
 struct FakeQueue {
     size: u16,
@@ -119,12 +119,12 @@ impl FakeDevice {
         self.0.borrow().status
     }
 
-    /// How often the doorbell of a queue was rung.
+    /// Returns the number of times that the doorbell of a queue was rung.
     pub fn rings(&self, queue: u16) -> usize {
         self.0.borrow().rings[usize::from(queue)]
     }
 
-    /// Whether the driver asked for no interrupts: the avail ring's flags.
+    /// Returns true if the driver asked for no interrupts: the avail ring's flags.
     pub fn is_silent(&self, queue: u16) -> bool {
         let avail = self.queue(queue).avail;
         // SAFETY: the driver's avail ring starts with its flags and stays where it is.
@@ -143,7 +143,7 @@ impl FakeDevice {
         }
     }
 
-    /// What the driver wrote into a queue, but for its index: lengths and entries.
+    /// Returns what the driver wrote into a queue, but for its index: lengths and entries.
     pub fn written_by_driver(&self, number: u16) -> Vec<u32> {
         let queue = self.queue(number);
         let read_both = |i: u64| {
@@ -168,7 +168,7 @@ impl FakeDevice {
         unsafe { write::<u16>(self.queue(queue).used, 0) }
     }
 
-    /// How many buffers the driver has posted that the device has not taken.
+    /// Returns the number of buffers that the driver has posted and the device has not taken.
     pub fn posted(&self, queue: u16) -> usize {
         let queue = self.queue(queue);
         // SAFETY: the index follows the avail ring's flags.

@@ -19,7 +19,7 @@ impl Features {
     /// and the fence in front of a look at the device's flag is a full one.
     const ORDER_PLATFORM: Self = Self(1 << 36);
 
-    /// What the driver takes where it is offered: no offloads, and nothing that would cost a frame more.
+    /// Features that the driver accepts where they are offered: no offloads, and nothing that would cost a frame more.
     const TAKEN: Self =
         Self(Self::MAC.0 | Self::VERSION_1.0 | Self::ACCESS_PLATFORM.0 | Self::ORDER_PLATFORM.0);
 

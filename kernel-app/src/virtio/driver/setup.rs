@@ -14,7 +14,7 @@ use crate::virtio::ring::{Doorbell, RECEIVE, Ring, RingMemory, TRANSMIT};
 /// milliseconds, in which there is time for thousands.
 const RESET_READS: u32 = 100_000;
 
-/// Why the device cannot be driven.
+/// Reason that the device cannot be driven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SetupError {
     /// It does not end its reset.
@@ -138,7 +138,7 @@ pub fn read_mac(transport: &mut impl Transport, own: Mac) -> Result<Mac, SetupEr
     mac
 }
 
-/// What setting up a device's registers yields.
+/// Result of setting up a device's registers.
 struct Registers {
     mac: Mac,
     receive: Ring<RECEIVE_SIZE>,

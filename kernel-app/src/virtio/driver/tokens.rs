@@ -77,7 +77,7 @@ pub struct Transmit<'a, B> {
     out: &'a mut Outbound,
     pool: &'a Pool,
     doorbell: &'a B,
-    /// Where to write it; none once it is sent.
+    /// Buffer to write it to; none once it is sent.
     buffer: Option<StackId>,
 }
 

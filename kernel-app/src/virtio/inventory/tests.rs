@@ -194,7 +194,7 @@ fn the_legacy_interface_is_named_with_its_remedy() {
     );
 }
 
-/// What is read where nothing is, 0 or all ones, is no device.
+/// Values that are read where nothing is, 0 or all ones, are no device.
 #[test]
 fn nothing_is_found_where_nothing_is() {
     let row = WindowRow {

@@ -16,7 +16,7 @@ struct FakeSpace(Rc<RefCell<State>>);
 
 #[derive(Debug)]
 struct State {
-    /// What is read where nothing is.
+    /// Value that is read where nothing is.
     filler: u32,
     reads: usize,
     words: BTreeMap<(u8, u8, u8, u8), u32>,
@@ -56,7 +56,7 @@ impl ConfigurationAccess for FakeSpace {
         }
     }
 
-    /// What nobody has set reads as 0 and stays so, like a BAR that is not there.
+    /// A register that nobody has set reads as 0 and stays so, like a BAR that is not there.
     fn write_word(&mut self, at: DeviceFunction, register: u8, word: u32) {
         let key = (at.bus, at.device, at.function, register);
         if !self.0.borrow().words.contains_key(&key) {

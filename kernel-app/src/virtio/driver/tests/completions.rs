@@ -28,7 +28,7 @@ fn fill(device: &FakeDevice, nic: &mut TestNic, frames: usize) -> Vec<u32> {
         .collect()
 }
 
-/// What the device completed is seen with the next answers.
+/// Completions are seen with the next replies.
 fn fault_after_answers(device: &FakeDevice, nic: &mut TestNic) -> Option<DeviceFault> {
     for _ in 0..4 {
         if nic.fault().is_none() {

@@ -18,7 +18,7 @@ mod stage {
     use handover::start_info::{Handover, MAX_CONFIG_LEN, MAX_LEN};
     use handover::text::trimmed;
 
-    /// Where the start info is written.
+    /// Address of the start info.
     const START_INFO: u32 = 0x2_0000;
 
     #[unsafe(no_mangle)]
