@@ -7,13 +7,13 @@
 //! - `dhcp`: the client;
 //! - `packets`: the frames that the service sends of its own accord;
 //! - [`sockets`]: the services on smoltcp's sockets (`path=smoltcp`);
-//! - `shown`: the device as smoltcp sees it.
+//! - `reply_device`: the device as smoltcp sees it while it answers.
 
 pub mod addresses;
 mod dhcp;
 mod in_place;
 mod packets;
 pub mod reflector;
-mod shown;
+mod reply_device;
 pub mod sockets;
 pub mod stack;

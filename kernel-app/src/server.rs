@@ -17,7 +17,7 @@ use crate::handler::{Handler, IpFields, Request};
 use crate::net::addresses::Addresses;
 use crate::net::reflector::{self, PredictedHeader, Reflection};
 use crate::net::sockets::Storage;
-use crate::net::stack::{Heard, Stack};
+use crate::net::stack::{Intercepted, Stack};
 use crate::services::{Exchange, FixedPorts, Services};
 use crate::shared_counters::SharedCounters;
 
@@ -192,14 +192,14 @@ where
         for _ in 0..BURST {
             let mut received_ns = 0;
             let mut is_plain = false;
-            let mut heard = Heard::Left;
+            let mut intercepted = Intercepted::Passed;
             let mut ip = None;
             let offered = self.device.offer(|frame| {
                 ip = reflector::ip_fields(frame);
                 received_ns = self.clock.stamp_ns();
                 is_plain = reflector::is_plain(frame, self.stack.addresses().mac);
-                heard = self.stack.hear(frame, received_ns);
-                action(heard)
+                intercepted = self.stack.intercept(frame, received_ns);
+                action(intercepted)
             });
             if offered == Disposition::NoFrame {
                 break;
@@ -294,7 +294,7 @@ where
             ..
         } = self;
         let mut reflection = Reflection::Drop;
-        let mut heard = Heard::Left;
+        let mut intercepted = Intercepted::Passed;
         let offered = device.offer(|frame| {
             let predicted = predicted.as_ref();
             reflection = match predicted.and_then(|header| header.answer(services, frame, clock)) {
@@ -303,8 +303,8 @@ where
             };
             match reflection {
                 Reflection::Pass => {
-                    heard = stack.hear(frame, clock.now_ns());
-                    action(heard)
+                    intercepted = stack.intercept(frame, clock.now_ns());
+                    action(intercepted)
                 }
                 Reflection::Reply { len, .. } => Action::Tx(len),
                 Reflection::Drop | Reflection::Reject | Reflection::NoReply(_) => Action::Drop,
@@ -312,7 +312,7 @@ where
         });
         match reflection {
             // The stack has something to do.
-            Reflection::Pass if heard == Heard::Taken => return Disposition::Passed,
+            Reflection::Pass if intercepted == Intercepted::Consumed => return Disposition::Passed,
             Reflection::Pass | Reflection::Drop => return offered,
             Reflection::Reject => counters.dropped_source += 1,
             Reflection::NoReply(counter) => counters.add(counter),
@@ -362,11 +362,11 @@ where
     }
 }
 
-const fn action(heard: Heard) -> Action {
-    match heard {
-        Heard::Answered(len) => Action::Tx(len),
-        Heard::Taken => Action::Drop,
-        Heard::Left => Action::Pass,
+const fn action(intercepted: Intercepted) -> Action {
+    match intercepted {
+        Intercepted::Reply(len) => Action::Tx(len),
+        Intercepted::Consumed => Action::Drop,
+        Intercepted::Passed => Action::Pass,
     }
 }
 

@@ -19,7 +19,7 @@ use wire::configuration::HostName;
 
 use super::packets::BROADCAST;
 use crate::clock::NEVER_NS;
-use message::{Kind, Offer, Question, Text};
+use message::{ClientMessage, Kind, Offer, Text};
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -153,7 +153,7 @@ impl Client {
         }
         self.asked += 1;
         self.asked_ns = now_ns;
-        let mut question = Question::new(self.mac, self.transaction);
+        let mut message = ClientMessage::new(self.mac, self.transaction);
         let mut outgoing = Outgoing {
             to_mac: BROADCAST,
             from: Ipv4Addr::UNSPECIFIED,
@@ -167,9 +167,9 @@ impl Client {
         };
         self.due_ns = now_ns + again_ns;
         match self.state {
-            State::Discovering => question.kind = Kind::Discover,
+            State::Discovering => message.kind = Kind::Discover,
             State::Requesting { server, lease } => {
-                question.requested = Some((lease.address, server));
+                message.requested = Some((lease.address, server));
             }
             State::Bound {
                 server,
@@ -178,7 +178,7 @@ impl Client {
                 rebind_ns,
                 end_ns,
             } => {
-                question.own = lease.address;
+                message.own = lease.address;
                 outgoing.from = lease.address;
                 let (by_ns, is_renewing) = if now_ns < rebind_ns {
                     (outgoing.to_mac, outgoing.to) = (server_mac, server);
@@ -196,7 +196,7 @@ impl Client {
                 };
             }
         }
-        question.write(&mut outgoing.message);
+        message.write(&mut outgoing.message);
         Some(outgoing)
     }
 

@@ -6,7 +6,7 @@
 //! - [`packets`]: announcements of our addresses;
 //! - smoltcp's [`Interface`]: all else, and with `path=smoltcp` the services' datagrams
 //!   ([`sockets`](super::sockets));
-//! - [`shown`](super::shown): the device as that interface sees it.
+//! - [`reply_device`](super::reply_device): the device as that interface sees it.
 //!
 //! An answer goes back to the Ethernet address its question came from, whichever way it is
 //! made: before smoltcp sees a packet it is told where the packet's source is. So no answer waits
@@ -28,7 +28,7 @@ use super::addresses::Addresses;
 use super::dhcp::{self, Client};
 use super::in_place;
 use super::packets::{self, ALL_NODES, ARP_REQUEST, BROADCAST, IP, UDP4_HEADERS};
-use super::shown::{Question, Shown};
+use super::reply_device::{PacketOrigin, ReplyDevice};
 use super::sockets::{self, Received, SocketBuffers, Storage};
 use crate::args::{DHCP_CLIENT_PORT, Ipv4Config};
 use crate::clock::NEVER_NS;
@@ -36,15 +36,15 @@ use crate::clock::NEVER_NS;
 /// UDP port of DHCP servers (RFC 2131 §4.1).
 const DHCP_SERVER_PORT: u16 = 67;
 
-/// Result of [`Stack::hear`].
+/// Result of [`Stack::intercept`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum Intercepted {
     /// The first so many bytes of the frame now are the answer, to be sent back.
-    Answered(usize),
+    Reply(usize),
     /// There is nothing more to do with the frame, but [`Stack::run`] has something to do.
-    Taken,
+    Consumed,
     /// It is for [`Stack::receive`].
-    Left,
+    Passed,
 }
 
 /// smoltcp's interface with our addresses, and what goes before it.
@@ -56,7 +56,7 @@ pub struct Stack<'s> {
     buffers: Option<&'s mut [SocketBuffers]>,
     addresses: Addresses,
     /// The packet that is being answered.
-    question: Option<Question>,
+    origin: Option<PacketOrigin>,
     /// Our addresses are to be announced.
     is_news: bool,
     /// The address of ours that somebody else is about to take.
@@ -84,7 +84,7 @@ impl<'s> Stack<'s> {
             sockets,
             dhcp: None,
             addresses,
-            question: None,
+            origin: None,
             is_news: true,
             probed: None,
             due_ns: now_ns,
@@ -155,18 +155,18 @@ impl<'s> Stack<'s> {
     /// Looks at a frame that is not for the services, or not for them alone, before smoltcp does, and
     /// answers it in place if it can.
     #[inline(never)]
-    pub fn hear(&mut self, frame: &mut [u8], now_ns: u64) -> Heard {
-        self.question = None;
+    pub fn intercept(&mut self, frame: &mut [u8], now_ns: u64) -> Intercepted {
+        self.origin = None;
         // No host has a group's address, so there is nowhere to answer to.
         if frame.get(6).is_none_or(|first| first & 1 != 0) {
-            return Heard::Taken;
+            return Intercepted::Consumed;
         }
         if let Some(len) = in_place::answer(frame, &self.addresses) {
-            return Heard::Answered(len);
+            return Intercepted::Reply(len);
         }
         if let Some(probed) = probed6(frame).filter(|probed| self.addresses.has((*probed).into())) {
             self.probed = Some(probed);
-            return Heard::Taken;
+            return Intercepted::Consumed;
         }
         match dhcp_message(frame) {
             Some(message) => {
@@ -174,26 +174,26 @@ impl<'s> Stack<'s> {
                 if let Some(dhcp) = &mut self.dhcp {
                     dhcp.receive(message, from, now_ns);
                 }
-                Heard::Taken
+                Intercepted::Consumed
             }
             None => {
-                let question = Question::of(frame);
-                if question.is_from_group(&self.addresses) {
-                    return Heard::Taken;
+                let origin = PacketOrigin::of(frame);
+                if origin.is_from_group(&self.addresses) {
+                    return Intercepted::Consumed;
                 }
-                self.question = Some(question);
-                Heard::Left
+                self.origin = Some(origin);
+                Intercepted::Passed
             }
         }
     }
 
-    /// Takes from `device` the frame that was heard and left, and answers it.
+    /// Takes from `device` the frame that was passed on, and answers it.
     #[inline(never)]
     pub fn receive(&mut self, device: &mut impl Device, now_ns: u64) {
         let Self {
             interface,
             sockets,
-            question: Some(question),
+            origin: Some(origin),
             addresses,
             ..
         } = self
@@ -201,11 +201,11 @@ impl<'s> Stack<'s> {
             return;
         };
         let now = instant(now_ns);
-        if let Some(introduction) = question.introduction(addresses) {
-            let mut shown = Shown::of(device, question).with(introduction.frame());
-            interface.poll_ingress_single(now, &mut shown, sockets);
+        if let Some(neighbour_frame) = origin.neighbour_frame(addresses) {
+            let mut reply_device = ReplyDevice::of(device, origin).with(neighbour_frame.frame());
+            interface.poll_ingress_single(now, &mut reply_device, sockets);
         }
-        interface.poll_ingress_single(now, &mut Shown::of(device, question), sockets);
+        interface.poll_ingress_single(now, &mut ReplyDevice::of(device, origin), sockets);
     }
 
     /// Does what is due: DHCP's messages, the addresses that come of them and their announcements, and
@@ -238,10 +238,10 @@ impl<'s> Stack<'s> {
             let advertisement = packets::advertisement((self.addresses.mac, probed), ALL_NODES);
             send(device, now, &advertisement);
         }
-        let question = self.question.take().unwrap_or_default();
-        let mut shown = Shown::of(device, &question);
+        let origin = self.origin.take().unwrap_or_default();
+        let mut reply_device = ReplyDevice::of(device, &origin);
         self.interface
-            .poll_egress(now, &mut shown, &mut self.sockets);
+            .poll_egress(now, &mut reply_device, &mut self.sockets);
         let sockets_ns = match self.interface.poll_at(now, &self.sockets) {
             // smoltcp counts in microseconds, rounded down: not to be asked again within one.
             Some(at) => at.max(now + Duration::from_micros(1)).total_micros() as u64 * 1000,

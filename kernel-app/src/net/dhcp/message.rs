@@ -120,7 +120,7 @@ impl core::fmt::Debug for Text {
 
 /// A message of the client's.
 #[derive(Clone, Copy, Debug)]
-pub struct Question {
+pub struct ClientMessage {
     pub kind: Kind,
     pub mac: [u8; 6],
     pub transaction: u32,
@@ -130,7 +130,7 @@ pub struct Question {
     pub requested: Option<(Ipv4Addr, Ipv4Addr)>,
 }
 
-impl Question {
+impl ClientMessage {
     /// A request of a client without an address.
     pub const fn new(mac: [u8; 6], transaction: u32) -> Self {
         Self {

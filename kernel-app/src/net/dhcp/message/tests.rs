@@ -1,4 +1,4 @@
-//! Questions as smoltcp reads them, and answers of servers, good and odd.
+//! Requests as smoltcp reads them, and answers of servers, good and odd.
 
 use std::vec::Vec;
 
@@ -18,14 +18,14 @@ fn lease(options: &[(u8, &[u8])]) -> Lease {
 }
 
 #[test]
-fn a_question_is_as_smoltcp_reads_it() {
+fn a_request_is_as_smoltcp_reads_it() {
     let mut message = [0; LEN];
-    let question = Question {
+    let request = ClientMessage {
         kind: Kind::Request,
         requested: Some((ADDRESS, SERVER)),
-        ..Question::new(MAC, 0x0102_0304)
+        ..ClientMessage::new(MAC, 0x0102_0304)
     };
-    question.write(&mut message);
+    request.write(&mut message);
     let packet = DhcpPacket::new_checked(&message[..]).unwrap();
     let read = DhcpRepr::parse(&packet).unwrap();
     assert_eq!(read.message_type, DhcpMessageType::Request);

@@ -1,5 +1,5 @@
-//! The device as smoltcp's interface sees it: with a frame in front that tells where a packet's source
-//! is, and with the traffic class of a question on what is sent in answer to it.
+//! The device as smoltcp's interface sees it while it answers one packet: a frame that fills the neighbour cache
+//! is received before the packet, and replies carry the packet's traffic class.
 //!
 //! No unsafe code.
 #![forbid(unsafe_code)]
@@ -14,17 +14,17 @@ use super::addresses::Addresses;
 use super::packets::{ADVERTISEMENT_LEN, ARP_LEN, ARP_REPLY, IP, IPV4, IPV6, advertisement, arp};
 use crate::frame_device::MAX_FRAME;
 
-/// What an answer owes its question beside what it says.
+/// Origin of a packet, as far as the reply depends on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Question {
+pub struct PacketOrigin {
     /// Source: an IP address, and the Ethernet address of one host.
     source: Option<(IpAddr, [u8; 6])>,
     /// DSCP and ECN (RFC 2474, RFC 3168).
     traffic_class: u8,
 }
 
-impl Question {
-    /// What the packet in `frame` asks for.
+impl PacketOrigin {
+    /// Reads the origin of the packet in `frame`; the default if it is no IP packet.
     pub fn of(frame: &[u8]) -> Self {
         Self::read(frame).unwrap_or_default()
     }
@@ -52,18 +52,18 @@ impl Question {
         self.source.is_some_and(|(source, _)| own.is_group(source))
     }
 
-    /// The frame by which the source, which is no group's, would have told us where it is.
-    pub fn introduction(&self, own: &Addresses) -> Option<Introduction> {
+    /// Returns the frame by which the source, which is no group's, would have told its Ethernet address.
+    pub fn neighbour_frame(&self, own: &Addresses) -> Option<NeighbourFrame> {
         let (source, mac) = self.source.filter(|(source, _)| !source.is_unspecified())?;
         match source {
             IpAddr::V4(source) => {
                 let target = (own.mac, own.ipv4?.0);
                 let reply = arp(own.mac, ARP_REPLY, (mac, source), target);
-                Some(Introduction::Arp(reply))
+                Some(NeighbourFrame::Arp(reply))
             }
             IpAddr::V6(source) => {
                 let to = (own.mac, own.link_local);
-                Some(Introduction::Advertisement(advertisement(
+                Some(NeighbourFrame::Advertisement(advertisement(
                     (mac, source),
                     to,
                 )))
@@ -72,14 +72,14 @@ impl Question {
     }
 }
 
-/// A frame that tells where a host is.
+/// An ARP reply or neighbour advertisement: a host's IP address with its Ethernet address.
 #[derive(Debug)]
-pub enum Introduction {
+pub enum NeighbourFrame {
     Arp([u8; ARP_LEN]),
     Advertisement([u8; ADVERTISEMENT_LEN]),
 }
 
-impl Introduction {
+impl NeighbourFrame {
     pub fn frame(&self) -> &[u8] {
         match self {
             Self::Arp(frame) => frame,
@@ -88,34 +88,34 @@ impl Introduction {
     }
 }
 
-/// The device as the interface sees it.
+/// The device while the interface answers one packet.
 #[derive(Debug)]
-pub struct Shown<'d, D> {
+pub struct ReplyDevice<'d, D> {
     device: &'d mut D,
-    in_front: Option<&'d [u8]>,
+    injected: Option<&'d [u8]>,
     traffic_class: u8,
 }
 
-impl<'d, D: Device> Shown<'d, D> {
-    /// The device for an answer to `question`.
-    pub fn of(device: &'d mut D, question: &Question) -> Self {
+impl<'d, D: Device> ReplyDevice<'d, D> {
+    /// Returns the device for a reply to a packet of this origin.
+    pub fn of(device: &'d mut D, origin: &PacketOrigin) -> Self {
         Self {
             device,
-            in_front: None,
-            traffic_class: question.traffic_class,
+            injected: None,
+            traffic_class: origin.traffic_class,
         }
     }
 
-    /// The same, and it has received `frame`.
+    /// Has `frame` received before the device's own.
     pub fn with(self, frame: &'d [u8]) -> Self {
         Self {
-            in_front: Some(frame),
+            injected: Some(frame),
             ..self
         }
     }
 }
 
-impl<D: Device> Device for Shown<'_, D> {
+impl<D: Device> Device for ReplyDevice<'_, D> {
     type RxToken<'a>
         = Received<'a, D::RxToken<'a>>
     where
@@ -131,9 +131,9 @@ impl<D: Device> Device for Shown<'_, D> {
             token,
             traffic_class,
         };
-        match self.in_front.take() {
+        match self.injected.take() {
             // Nothing is sent in answer to it: it is an answer.
-            Some(frame) => Some((Received::InFront(frame), sent(None))),
+            Some(frame) => Some((Received::Injected(frame), sent(None))),
             None => {
                 let (received, token) = self.device.receive(now)?;
                 Some((Received::Device(received), sent(Some(token))))
@@ -155,14 +155,14 @@ impl<D: Device> Device for Shown<'_, D> {
 
 #[derive(Debug)]
 pub enum Received<'a, R> {
-    InFront(&'a [u8]),
+    Injected(&'a [u8]),
     Device(R),
 }
 
 impl<R: RxToken> RxToken for Received<'_, R> {
     fn consume<T, F: FnOnce(&[u8]) -> T>(self, read: F) -> T {
         match self {
-            Self::InFront(frame) => read(frame),
+            Self::Injected(frame) => read(frame),
             Self::Device(token) => token.consume(read),
         }
     }
