@@ -6,6 +6,7 @@
 //! - [`measure`], [`measured`]: one measurement and its result;
 //! - [`sweep`]: one measurement or those of a sweep, up to the verdict;
 //! - [`floor`], [`generator`]: the limits of the instrument itself, by which results are read;
+//! - [`compare`]: a comparison of several systems;
 //! - [`cost`]: instructions, doorbells and interrupts per echo;
 //! - [`probe`]: a service that is already running;
 //! - [`Caller`], [`progress`], [`Interrupt`]: the caller, which receives progress and can end an experiment;
@@ -14,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod caller;
+pub mod compare;
 pub mod cost;
 mod error;
 pub mod exclusive;

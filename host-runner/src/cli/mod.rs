@@ -51,7 +51,7 @@ pub enum Command {
     Run(args::RunArgs),
     /// Measure several systems in alternating rounds of fresh boots, and say whether they differ
     #[command(after_help = help::COMPARE)]
-    Compare(Box<compare::args::CompareArgs>),
+    Compare(Box<compare::CompareArgs>),
     /// Boot the unikernel and keep it up until Ctrl-C
     #[command(after_help = help::SERVE)]
     Serve(args::ServeArgs),

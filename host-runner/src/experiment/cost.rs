@@ -3,15 +3,14 @@
 //! - [`echo_client`]: single requests, and the guest's own time of each reply;
 //! - [`instructions`]: instructions per echo at full load;
 //! - [`notifications`]: doorbells and interrupts per isolated echo;
-//! - [`trace`]: the same as QEMU traces them, on links whose device is QEMU's.
-//!
-//! No module here boots a guest. Each takes the link to a guest that was booted with the arguments that
-//! [`instructions`] or [`trace`] adds to QEMU's command line.
+//! - [`trace`]: the same as QEMU traces them, on links whose device is QEMU's;
+//! - [`instrumented_guest`]: a boot in which an instrument counts.
 
 use crate::link::LinkError;
 
 pub mod echo_client;
 pub mod instructions;
+pub mod instrumented_guest;
 pub mod notifications;
 pub mod trace;
 

@@ -13,6 +13,7 @@ use crate::host::assignment::Assignment;
 use crate::host::memory::{Locked, lock_this_process};
 use crate::host::placement::{Placement, Work};
 use crate::load::{Arrivals, Mode, Plan};
+use crate::machine::Accel;
 use crate::record::run::{GuestCounters, Losses, Sent};
 use crate::record::{Environment, Image, Run, Setting};
 use crate::sut::{LaunchPlan, RunningSystem, SystemSpec};
@@ -125,6 +126,12 @@ impl SystemUnderTest {
             placed_for: work,
             instrument_lock: lock_this_process(),
         })
+    }
+
+    /// Returns the accelerator of a guest; `None` for any other system.
+    #[must_use]
+    pub const fn accel(&self) -> Option<Accel> {
+        self.running.facts.accel
     }
 
     /// Adds to `environment` the image, QEMU, and the accelerator with its reason unless that is there already.

@@ -1,9 +1,10 @@
-//! The repetitions of one combination under one kind of load: added up, merged, and held against another's.
+//! The valid runs of one case under one kind of load: sums, merged distributions, and comparisons with another
+//! case's.
 
 use std::time::Duration;
 
-use super::super::hope::Pair;
-use super::super::schedule::Combination;
+use super::case::Case;
+use super::feasibility::Pair;
 use crate::histogram::DurationHistogram;
 use crate::record::GuestEstimate;
 use crate::record::{BootRange, Comparison, Merged, Pairing, Part, Run, Weight};
@@ -13,27 +14,28 @@ use crate::stats::recorder::Censored;
 use crate::stats::summary::{PERCENTILES, Percentile};
 use crate::stats::{Distribution, Requested, RunRecorder, Tag};
 
-/// The repetitions of one combination under one kind of load.
+/// The valid runs of one case under one kind of load.
 #[derive(Debug)]
-pub struct Account {
-    pub combination: Combination,
+pub struct CaseRuns {
+    /// The case.
+    pub case: Case,
     /// Name of the load's mode.
     pub mode: &'static str,
-    /// The valid ones.
+    /// The runs, with their distributions.
     pub parts: Vec<Part>,
     censored: Censored,
     sent: u64,
     received: u64,
     lost: u64,
-    /// A record of one, for what they have in common.
+    /// The record of one, for the fields that they have in common.
     model: Option<Run>,
 }
 
-impl Account {
-    /// None yet of `combination` in `mode`.
-    pub fn new(combination: Combination, mode: &'static str) -> Self {
+impl CaseRuns {
+    /// Returns no runs yet of `case` under a load of `mode`.
+    pub fn new(case: Case, mode: &'static str) -> Self {
         Self {
-            combination,
+            case,
             mode,
             parts: Vec::new(),
             censored: Censored::default(),
@@ -44,7 +46,7 @@ impl Account {
         }
     }
 
-    /// Adds a valid one, which began `start` after the comparison did.
+    /// Adds a valid run, which began `start` after the comparison did.
     pub fn add(&mut self, run: &Run, recorder: &RunRecorder, start: Duration) {
         self.censored.add(recorder.censored);
         self.sent += run.sent;
@@ -54,23 +56,23 @@ impl Account {
         self.model = Some(run.clone());
     }
 
-    /// All samples of the valid ones, of which each weighs the same.
+    /// Returns the distribution of all samples, in which each run weighs the same.
     pub fn latency(&self) -> DurationHistogram {
         let parts: Vec<_> = self.parts.iter().map(|part| &part.latency).collect();
         Distribution::merge(&parts)
     }
 
-    /// The same of what is tagged; `None` where no repetition has it.
+    /// Returns the distribution of the samples with `tag`; `None` if no run has any.
     fn tagged(&self, tag: Tag) -> Option<DurationHistogram> {
         let all = self.parts.iter().flat_map(|part| &part.tagged);
-        let of_tag = all.filter(|it| it.0 == tag).map(|it| &it.1);
+        let of_tag = all.filter(|part| part.0 == tag).map(|part| &part.1);
         let parts: Vec<_> = of_tag.collect();
         (!parts.is_empty()).then(|| Distribution::merge(&parts))
     }
 
-    /// All of them together, of `rounds` that there should be. Summaries have the `requested` percentiles besides.
+    /// Returns the record of all runs merged, of `rounds` rounds. Summaries also have the `requested` percentiles.
     pub fn merged(&self, rounds: u32, requested: &[Requested]) -> Merged {
-        let skipped = self.combination.skipped(None, String::new());
+        let skipped = self.case.skipped(None, String::new());
         let model = self.model.as_ref();
         let latency = self.latency();
         let mut merged = Merged {
@@ -102,9 +104,9 @@ impl Account {
         merged
     }
 
-    /// Returns the median differences of its percentiles and those of `null`, over the rounds that both have;
-    /// `None` if there is no such round.
-    pub fn less(&self, null: &Self) -> Option<GuestEstimate> {
+    /// Returns the median differences between the percentiles of these runs and those of `null`, over the rounds
+    /// that both have; `None` if there is no such round.
+    pub fn minus(&self, null: &Self) -> Option<GuestEstimate> {
         let rounds: Vec<(&Part, &Part)> = self
             .parts
             .iter()
@@ -116,7 +118,9 @@ impl Account {
         let at = |percentile: Percentile| -> Option<i64> {
             let value_ns = |part: &Part| {
                 let value = part.latency.value(percentile);
-                value.filter(|it| !it.is_censored).map(|it| it.ns as f64)
+                value
+                    .filter(|value| !value.is_censored)
+                    .map(|value| value.ns as f64)
             };
             let differences = rounds
                 .iter()
@@ -132,29 +136,28 @@ impl Account {
         })
     }
 
-    /// Returns true if `run` is one of its repetitions, valid or not.
+    /// Returns true if `run` is a run of the same case and load, valid or not.
     pub fn is_of(&self, run: &Run) -> bool {
-        self.combination.is_of(run) && run.mode == self.mode
+        self.case.is_of(run) && run.mode == self.mode
     }
 
-    /// Returns true if it has a valid repetition in `round`.
+    /// Returns true if there is a valid run in `round`.
     pub fn has(&self, round: u32) -> bool {
         self.parts.iter().any(|part| part.round == round)
     }
 
-    /// Returns those of the rounds up to `rounds` in which no repetition is valid.
+    /// Returns the rounds up to `rounds` without a valid run.
     pub fn missing(&self, rounds: u32) -> Vec<u32> {
         (1..=rounds).filter(|&round| !self.has(round)).collect()
     }
 
-    /// Returns its name, with its link and load.
+    /// Returns the name of case and load, for messages.
     pub fn name(&self) -> String {
-        let Combination { contender, way } = self.combination;
-        format!("{contender} on {}, {} loop", way.name(), self.mode)
+        format!("{}, {} loop", self.case, self.mode)
     }
 
-    /// Says in which of `rounds` rounds valid ones are missing.
-    pub fn lack(&self, missing: &[u32], rounds: u32) -> String {
+    /// Returns the message that runs of `rounds` rounds are `missing`.
+    pub fn missing_rounds_message(&self, missing: &[u32], rounds: u32) -> String {
         let numbers: Vec<String> = missing.iter().map(u32::to_string).collect();
         let word = if missing.len() == 1 {
             "round"
@@ -169,17 +172,17 @@ impl Account {
         )
     }
 
-    /// Returns the pair that it is with `other`, for the rule that decides if it can be judged; `is_triable`
-    /// says if a round of an account can still be measured again.
-    pub fn pair(&self, other: &Self, rounds: u32, is_triable: impl Fn(&Self, u32) -> bool) -> Pair {
-        let can_have = |it: &Self, round| it.has(round) || is_triable(it, round);
+    /// Returns the pair with `other`, for the rule that decides if a pair can be judged. `can_repeat` returns true
+    /// for runs that can still be repeated in a round.
+    pub fn pair(&self, other: &Self, rounds: u32, can_repeat: impl Fn(&Self, u32) -> bool) -> Pair {
+        let can_have = |runs: &Self, round| runs.has(round) || can_repeat(runs, round);
         let within_reach = |&round: &u32| can_have(self, round) && can_have(other, round);
         Pair {
             name: format!(
                 "{} and {} on {}, {} loop",
-                self.combination.contender,
-                other.combination.contender,
-                self.combination.way.name(),
+                self.case.variant,
+                other.case.variant,
+                self.case.link.name(),
                 self.mode
             ),
             common: (1..=rounds)
@@ -189,7 +192,7 @@ impl Account {
         }
     }
 
-    /// The rounds in which both this and `baseline` are valid.
+    /// Returns the runs of both, for the rounds in which both are valid.
     fn rounds<'a>(&'a self, baseline: &'a Self) -> impl Iterator<Item = (&'a Part, &'a Part)> {
         self.parts.iter().filter_map(|part| {
             let mut others = baseline.parts.iter();
@@ -207,18 +210,18 @@ impl Account {
         }
         let mean = |sum: f64| sum / f64::from(rounds.max(1));
         Pairing {
-            target: self.combination.contender.to_string(),
-            baseline: baseline.combination.contender.to_string(),
-            link: self.combination.way.name().to_owned(),
+            target: self.case.variant.to_string(),
+            baseline: baseline.case.variant.to_string(),
+            link: self.case.link.name().to_owned(),
             mode: Some(self.mode.into()),
             lost: (mean(targets), mean(baselines)),
         }
     }
 }
 
-/// Holds each target against its baseline. All pairs of a comparison belong in one call: how certain each
-/// verdict must be depends on how many there are.
-pub fn compare(pairs: &[(&Account, &Account)]) -> Vec<Comparison> {
+/// Compares each system with its baseline. All pairs of a comparison belong in one call: the confidence that each
+/// verdict needs depends on their number.
+pub fn compare(pairs: &[(&CaseRuns, &CaseRuns)]) -> Vec<Comparison> {
     let rounds: Vec<Vec<Round<'_>>> = pairs
         .iter()
         .map(|(target, baseline)| {
@@ -235,7 +238,7 @@ pub fn compare(pairs: &[(&Account, &Account)]) -> Vec<Comparison> {
     compared
         .flat_map(|((target, baseline), differences)| {
             let pairing = target.pairing(baseline);
-            let record = move |it| Comparison::new(pairing.clone(), &it);
+            let record = move |difference| Comparison::new(pairing.clone(), &difference);
             differences.into_iter().map(record)
         })
         .collect()

@@ -1,17 +1,17 @@
-//! The rule by which a comparison has what was asked for, and detection of one that can't come to it any
-//! more, or is not to be expected to.
+//! The rule by which a pair can be judged, and detection of a comparison that can't or is not expected to get
+//! there.
 
 use std::collections::BTreeMap;
 
 use crate::record::Run;
 use crate::stats::comparison::MIN_ROUNDS;
 
-/// After so many runs of which none is valid the comparison ends. If only half of all runs came out valid
-/// here, that would happen to one comparison in a thousand.
+/// Number of runs, none of them valid, after which a comparison ends. If each run were valid with probability one
+/// half, that would happen to one comparison in a thousand.
 const RUNS_TRIED: usize = 10;
 
-/// Number of valid rounds in common that a pair is judged by: what a verdict takes, or all that were asked
-/// for if those are fewer, for whoever asks for two rounds wants the figures.
+/// Returns the number of rounds in which both of a pair must be valid: those that a verdict needs, or all rounds if
+/// fewer were requested, whose figures are wanted then.
 #[must_use]
 pub const fn rounds_needed(rounds_asked_for: u32) -> usize {
     if (rounds_asked_for as usize) < MIN_ROUNDS {
@@ -21,7 +21,7 @@ pub const fn rounds_needed(rounds_asked_for: u32) -> usize {
     }
 }
 
-/// Two targets that are to be held against each other on one link, under one kind of load.
+/// Two systems that are compared on one link, under one kind of load.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pair {
     /// Names of both, of the link and of the load, for messages.
@@ -33,9 +33,9 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// Returns what is missing for a verdict, in words; `None` if nothing is.
+    /// Returns the message that rounds are missing for a verdict; `None` if none are.
     #[must_use]
-    pub fn lack(&self, rounds: u32, rounds_asked_for: u32) -> Option<String> {
+    pub fn missing_rounds_message(&self, rounds: u32, rounds_asked_for: u32) -> Option<String> {
         let needed = rounds_needed(rounds_asked_for);
         (self.common < needed).then(|| {
             let of = match rounds {
@@ -50,26 +50,26 @@ impl Pair {
     }
 }
 
-/// State of a comparison after a whole round, or between the repeats that follow the rounds.
+/// The state of a comparison after a whole round, or between the repeats that follow the rounds, as far as it decides
+/// whether to go on.
 #[derive(Clone, Copy, Debug)]
-pub struct State<'a> {
-    /// The pairs that are to be judged.
+pub struct Outlook<'a> {
+    /// The pairs to be judged.
     pub pairs: &'a [Pair],
     /// Number of rounds that are still to be made.
     pub rounds_left: u32,
     /// Number of rounds that were asked for.
     pub rounds_asked_for: u32,
-    /// True if nothing will be measured any more, whatever comes of it.
+    /// True if nothing will be measured any more in any case.
     pub is_over: bool,
     /// All runs so far.
     pub runs: &'a [Run],
 }
 
-impl State<'_> {
-    /// Returns the reason why going on is pointless, in words and with the faults of the runs; `None` if it
-    /// is not pointless.
+impl Outlook<'_> {
+    /// Returns the reason why no verdict can be expected any more, with the faults of the runs; `None` if one can.
     #[must_use]
-    pub fn verdict_is_unavailable(&self) -> Option<String> {
+    pub fn infeasibility(&self) -> Option<String> {
         if self.is_over {
             return None;
         }
@@ -95,7 +95,7 @@ impl State<'_> {
         let mut advice: Vec<&str> = Vec::new();
         for run in self.runs.iter().filter(|run| !run.valid) {
             for reason in &run.invalid_because {
-                // The kind of it, without this run's figures.
+                // The kind of reason, without this run's figures.
                 *counts
                     .entry(reason.split(':').next().unwrap_or(reason))
                     .or_default() += 1;
@@ -152,18 +152,18 @@ mod tests {
     }
 
     fn judge(pairs: &[Pair], left: u32, asked_for: u32, runs: &[Run]) -> Option<String> {
-        let state = State {
+        let outlook = Outlook {
             pairs,
             rounds_left: left,
             rounds_asked_for: asked_for,
             is_over: false,
             runs,
         };
-        state.verdict_is_unavailable()
+        outlook.infeasibility()
     }
 
     #[test]
-    fn a_comparison_whose_runs_are_all_spoilt_ends_and_says_why() {
+    fn a_comparison_without_a_valid_run_ends_and_says_why() {
         let nothing = [pair(0, 1), pair(0, 1)];
         let end = judge(&nothing, 6, 7, &runs(0, 10)).unwrap();
         assert_eq!(
@@ -173,14 +173,14 @@ mod tests {
         );
         assert_eq!(judge(&nothing, 6, 7, &runs(0, 9)), None, "too few to say");
         assert_eq!(judge(&nothing, 6, 7, &runs(1, 50)), None, "one was valid");
-        let over = State {
+        let over = Outlook {
             pairs: &nothing,
             rounds_left: 0,
             rounds_asked_for: 7,
             is_over: true,
             runs: &runs(0, 50),
         };
-        assert_eq!(over.verdict_is_unavailable(), None);
+        assert_eq!(over.infeasibility(), None);
     }
 
     #[test]
@@ -199,17 +199,17 @@ mod tests {
     }
 
     #[test]
-    fn one_spoilt_round_is_no_lack_and_too_few_are() {
-        assert_eq!(pair(6, 6).lack(7, 7), None);
-        assert_eq!(pair(3, 3).lack(7, 7), None);
+    fn a_pair_needs_three_rounds_or_all_that_were_requested() {
+        assert_eq!(pair(6, 6).missing_rounds_message(7, 7), None);
+        assert_eq!(pair(3, 3).missing_rounds_message(7, 7), None);
         assert_eq!(
-            pair(2, 2).lack(7, 7).unwrap(),
+            pair(2, 2).missing_rounds_message(7, 7).unwrap(),
             "hermit and null on tap: valid together in 2 of 7 rounds, and it takes 3"
         );
         // Time for two of seven rounds makes no verdict, and two of two are what was asked for.
-        assert!(pair(2, 2).lack(2, 7).is_some());
-        assert_eq!(pair(2, 2).lack(2, 2), None);
-        assert!(pair(1, 1).lack(2, 2).is_some());
-        assert_eq!(pair(1, 1).lack(1, 1), None);
+        assert!(pair(2, 2).missing_rounds_message(2, 7).is_some());
+        assert_eq!(pair(2, 2).missing_rounds_message(2, 2), None);
+        assert!(pair(1, 1).missing_rounds_message(2, 2).is_some());
+        assert_eq!(pair(1, 1).missing_rounds_message(1, 1), None);
     }
 }

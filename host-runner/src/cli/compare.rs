@@ -1,0 +1,184 @@
+//! `fathom compare`: several targets, measured in alternation and compared.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::CliError;
+use super::args::{GuestArgs, HostArgs, LoadArgs, ModeName, OutputArgs, ValidityArgs};
+use super::interrupt::Interrupt;
+use super::output::Output;
+use super::progress::Terminal;
+use super::values::{as_ns, duration};
+use crate::experiment::compare::{
+    CompareSpec, Comparison, CostAnalysis, Loads, NothingMeasured, Variant,
+};
+use crate::experiment::{Caller, ExperimentError};
+use crate::sut::{GuestSpec, LinkChoice, LinuxSpec};
+
+/// Options of `fathom compare`. A later option overrides an earlier one, such as that of a preset of `make compare`.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// Systems to measure: hermit, hermit:smoltcp, hermit-sockets, linux-guest:MODE, linux-host:MODE (MODE is blocking,
+    /// busy, io_uring or, for linux-host on link tap, af_xdp), null
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        overrides_with = "targets",
+        default_value = "hermit,linux-guest:blocking,linux-guest:busy,null"
+    )]
+    pub targets: Vec<Variant>,
+    /// Links to measure each system over
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        value_enum,
+        overrides_with = "links",
+        default_value = "vhost-user"
+    )]
+    pub links: Vec<LinkChoice>,
+    /// Number of rounds; in each, every system is booted and measured once on every link
+    #[arg(long, value_name = "N", overrides_with = "repeat", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub repeat: u32,
+    /// Number of times that an invalid or failed run is repeated
+    #[arg(long, value_name = "N", overrides_with = "retries", default_value_t = 2, value_parser = clap::value_parser!(u32).range(..=100), hide_short_help = true)]
+    pub retries: u32,
+    /// Time budget: no round or repetition starts that would not finish in time; the first round always runs
+    /// [default: no limit]
+    #[arg(long, value_parser = duration, value_name = "DURATION", overrides_with = "within")]
+    pub within: Option<Duration>,
+    /// Longest wait after --warmup for latency to settle
+    #[arg(long, value_parser = duration, value_name = "DURATION", overrides_with = "settle", default_value = "2s", hide_short_help = true)]
+    pub settle: Duration,
+    /// Skip the cost of an echo: no boots that count instructions, doorbells and interrupts
+    #[arg(long)]
+    pub no_why: bool,
+    /// What load to put on every target.
+    #[command(flatten)]
+    pub load: LoadArgs,
+    /// Requirements that every run has to meet.
+    #[command(flatten)]
+    pub validity: ValidityArgs,
+    /// Where results go.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Kernel of the Linux guests [default: target/linux-guest/vmlinuz]
+    #[arg(
+        long,
+        value_name = "PATH",
+        help_heading = "Linux",
+        hide_short_help = true
+    )]
+    pub kernel: Option<PathBuf>,
+    /// Directory of that kernel's modules; without it, a --kernel needs virtio-net built in
+    #[arg(
+        long,
+        value_name = "DIR",
+        help_heading = "Linux",
+        hide_short_help = true
+    )]
+    pub modules: Option<PathBuf>,
+    /// What the host does meanwhile.
+    #[command(flatten)]
+    pub host: HostArgs,
+    /// What to boot, and on what.
+    #[command(flatten)]
+    pub guest: GuestArgs,
+}
+
+impl CompareArgs {
+    /// Returns the comparison that the options ask for.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError::Experiment`] with [`ExperimentError::Incompatible`] or [`ExperimentError::Plan`] if they don't
+    /// go together.
+    pub fn spec(&self) -> Result<CompareSpec, CliError> {
+        let guest = self.guest.spec();
+        if let Some(problem) = self.problem(&guest) {
+            return Err(ExperimentError::Incompatible(problem).into());
+        }
+        Ok(CompareSpec {
+            variants: self.targets.clone(),
+            links: self.links.clone(),
+            loads: loads(&self.load)?,
+            guest,
+            linux: LinuxSpec {
+                kernel: self.kernel.clone(),
+                modules: self.modules.clone(),
+            },
+            rounds: self.repeat,
+            retries: self.retries,
+            time_limit: self.within,
+            settle_ns: as_ns(self.settle),
+            cost_analysis: match self.no_why {
+                true => CostAnalysis::Skipped,
+                false => CostAnalysis::Included,
+            },
+            validity: self.validity.spec(),
+            host: self.host.spec(),
+        })
+    }
+
+    /// Returns the first option that a comparison can't have, as a message.
+    fn problem(&self, guest: &GuestSpec) -> Option<&'static str> {
+        if self.load.sweep {
+            Some("a comparison puts one load on all targets: leave out `--sweep`")
+        } else if guest.pcap.is_some() {
+            Some("a comparison captures nothing: leave out `--pcap`")
+        } else if guest.answer_path().is_some() {
+            Some(
+                "a comparison names who answers with the target: `--targets hermit,hermit:smoltcp`",
+            )
+        } else if guest.host_port != 0 {
+            Some("a comparison picks its ports itself: leave out `--host-port`")
+        } else {
+            None
+        }
+    }
+}
+
+/// Returns the loads that the options make: a closed and an open loop, unless they name one mode.
+fn loads(load: &LoadArgs) -> Result<Loads, ExperimentError> {
+    if load.mode.is_some() || load.depth.is_some() {
+        return Ok(Loads::one(load.plan()?));
+    }
+    let closed = LoadArgs {
+        mode: Some(ModeName::Closed),
+        rate: None,
+        arrivals: None,
+        ..load.clone()
+    };
+    let loads = Loads::closed_and_open(closed.plan()?, load.arrivals(), load.rate)?;
+    Ok(loads)
+}
+
+/// Measures all targets on all links, round by round, compares, and reports.
+///
+/// # Errors
+///
+/// [`CliError::Experiment`] for the first failure, or if pairs can't be judged because valid runs are missing;
+/// [`CliError::Report`] if results can't be written. Whatever was measured is written all the same.
+pub fn run(args: &CompareArgs) -> Result<(), CliError> {
+    let spec = args.spec()?;
+    let interrupt = Interrupt::watch()?;
+    let caller = Caller {
+        interrupt: &interrupt,
+        monitor: &Terminal,
+    };
+    let comparison = Comparison::prepare(&spec, caller)?;
+    let output = Output::prepare(&args.output)?;
+    match comparison.carry_out(&output, caller) {
+        Ok(outcome) => Ok(outcome?),
+        Err(NothingMeasured(error)) => {
+            output.abandon(&error);
+            Err(error.into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! Comparisons that the options ask for.
+
+use clap::{CommandFactory as _, Parser as _};
+
+use super::*;
+use crate::cli::{Cli, Command};
+use crate::experiment::compare::run_store::RunStore;
+use crate::experiment::compare::tests::repetition;
+use crate::load::Rate;
+use crate::record::Run;
+use crate::stats::Ended;
+
+fn args(line: &str) -> CompareArgs {
+    let words = ["fathom", "compare"].into_iter();
+    match Cli::try_parse_from(words.chain(line.split_whitespace()))
+        .unwrap()
+        .command
+    {
+        Command::Compare(args) => *args,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn loads_of(line: &str) -> Result<Loads, CliError> {
+    Ok(args(line).spec()?.loads)
+}
+
+#[test]
+fn there_are_both_loads_unless_one_is_named() {
+    let modes = |line| loads_of(line).unwrap().modes();
+    assert_eq!(modes(""), ["closed", "open"]);
+    assert_eq!(modes("--rate 5000"), ["closed", "open"]);
+    assert_eq!(modes("--mode closed"), ["closed"]);
+    assert_eq!(modes("--mode open"), ["open"]);
+    assert_eq!(modes("--mode pipeline --depth 4"), ["pipeline"]);
+    assert!(loads_of("").unwrap().derives_rate());
+    assert!(!loads_of("--mode open").unwrap().derives_rate());
+    let given = loads_of("--rate 5k").unwrap().rate();
+    assert_eq!(given, Some(Rate::per_second(5000)));
+    for line in ["--mode closed --rate 5", "--depth 4", "--rate 3M"] {
+        assert_eq!(loads_of(line).unwrap_err().exit_code(), 2, "{line}");
+    }
+}
+
+/// Whatever is left out, the advice is about options of this command.
+#[test]
+fn advice_names_options_of_this_command() {
+    let everything = "--links vhost-user,unix,tap,user,loopback --targets hermit,hermit-sockets,\
+                      linux-guest,linux-host,linux-host:af_xdp,null";
+    let mut count = 0;
+    for options in ["", "--ip dhcp", "--ip6 fd00::5/64", "--memory 64"] {
+        let spec = args(&format!("{everything} {options}")).spec().unwrap();
+        let (_, skipped) = spec.cases();
+        for skipped in &skipped {
+            let words = skipped.reason.split([' ', '`', ',', ':']);
+            for option in words.filter(|word| word.starts_with("--")) {
+                let command = Cli::command();
+                let compare = command.find_subcommand("compare").unwrap();
+                let mut known = compare.get_arguments().filter_map(clap::Arg::get_long);
+                assert!(
+                    known.any(|known| known == &option[2..]),
+                    "{option}: {}",
+                    skipped.reason
+                );
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 20, "{count}");
+}
+
+/// The presets of the Makefile come first, and the options of its user after them.
+#[test]
+fn later_options_override_presets() {
+    let makefile = include_str!("../../../../Makefile").replace("\\\n", " ");
+    let lines = makefile
+        .lines()
+        .filter(|line| line.contains("compare --targets"));
+    let presets: Vec<_> = lines
+        .map(|line| {
+            let (_, options) = line.split_once("compare ").unwrap();
+            options
+                .replace("$(ARGS)", "")
+                .replace("$(ALL_TARGETS)", "null,hermit")
+        })
+        .collect();
+    assert_eq!(presets.len(), 2, "make compare and make compare-full");
+    for preset in presets {
+        let again = "--targets null --links unix --repeat 9 --duration 3s --warmup 1s --settle 4s \
+                     --retries 1 --within 7s --seed 2";
+        let args = args(&format!("{preset} {again}"));
+        assert_eq!((args.targets.len(), args.links.len()), (1, 1));
+        assert_eq!((args.repeat, args.retries, args.load.seed), (9, 1, 2));
+        let seconds = [args.load.warmup, args.settle].map(|time| time.as_secs());
+        assert_eq!(seconds, [1, 4]);
+        let seconds = [args.load.duration, args.within].map(|it| it.map(|time| time.as_secs()));
+        assert_eq!(seconds, [Some(3), Some(7)]);
+    }
+}
+
+#[test]
+fn options_that_no_comparison_has_are_usage_errors() {
+    for line in [
+        "--sweep",
+        "--pcap file",
+        "--host-port 7",
+        "--duration 0s",
+        "--boot-arg path=smoltcp",
+    ] {
+        assert_eq!(args(line).spec().unwrap_err().exit_code(), 2, "{line}");
+    }
+    for line in [
+        "--targets plan9",
+        "--links pigeon",
+        "--repeat 0",
+        "--targets ,",
+    ] {
+        let words = ["fathom", "compare"].into_iter();
+        let parsed = Cli::try_parse_from(words.chain(line.split_whitespace()));
+        assert!(parsed.is_err(), "{line}");
+    }
+}
+
+/// The record has none of it, nor have the documents, which are made of the record.
+#[test]
+fn without_the_cost_analysis_no_document_has_its_table() {
+    let documents = |options: &str| {
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("out");
+        let options = format!("{options} --targets hermit,null --out {}", out.display());
+        let args = args(&options);
+        let spec = args.spec().unwrap();
+        let output = Output::prepare(&args.output).unwrap();
+        let (cases, skipped) = spec.cases();
+        let mut store = RunStore::new(&cases, &["closed"], skipped, 1, spec.cost_analysis);
+        for case in cases {
+            let target = case.variant.target_name();
+            let (run, measured) = repetition(&target, 1, 40_000, Ended::Completed);
+            let run = Run {
+                first_reply_ms: Some(150.0),
+                ..run
+            };
+            store.add(run, &measured, &output).unwrap();
+        }
+        store.finish(&output).unwrap();
+        let file = |name| std::fs::read_to_string(out.join(name)).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&file("result.json")).unwrap();
+        (
+            json["why"].is_array(),
+            file("report.md").contains("first reply"),
+            file("report.html").contains("first reply"),
+        )
+    };
+    assert_eq!(documents(""), (true, true, true));
+    assert_eq!(documents("--no-why"), (false, false, false));
+}

@@ -1,0 +1,112 @@
+//! One boot of a case, and its measurement under each load.
+
+use super::on_own_thread;
+use crate::experiment::measured::Measured;
+use crate::experiment::run::scratch;
+use crate::experiment::system_under_test::{FirstRequest, Prepared, Start, SystemUnderTest};
+use crate::experiment::{Caller, ExperimentError, Validity};
+use crate::files::Destination;
+use crate::host::assignment::Assignment;
+use crate::link::LinkError;
+use crate::load::{Mode, Plan};
+use crate::machine::{Accel, AccelChoice, MachineError};
+use crate::record::{Environment, Run};
+use crate::stats::Ended;
+use crate::sut::{SutError, SystemKind, SystemSpec};
+
+/// A boot that is to be made and measured.
+pub struct CaseBoot<'a> {
+    /// The system.
+    pub system: &'a SystemSpec,
+    /// The loads, which follow each other.
+    pub plans: &'a [Plan],
+    /// The mode of the comparison's first load, which decides the placement at the start.
+    pub mode: Mode,
+    /// Longest time beyond the first load's own warm-up until latency has settled, in nanoseconds.
+    pub settle_ns: u64,
+    /// Requirements that each run has to meet.
+    pub validity: Validity,
+    /// The CPUs to use, if there are two.
+    pub assignment: Option<Assignment>,
+    /// Destination of what a guest or a process prints.
+    pub console_log: Destination,
+    /// The caller.
+    pub caller: Caller<'a>,
+}
+
+/// The measurements of one boot.
+pub struct Measurements {
+    /// The runs, load by load.
+    pub runs: Vec<(Run, Measured)>,
+    /// The accelerator of the guest, if it is one.
+    pub accel: Option<AccelChoice>,
+}
+
+impl CaseBoot<'_> {
+    /// Boots the system on a thread of its own and measures it under each load, until one fails or is
+    /// interrupted. `environment` receives the facts about the machine: those of the unikernel, which the report
+    /// is about, or of any other guest until there is one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Prepared::new`] and [`SystemUnderTest::start`]: nothing was measured then.
+    pub fn measure(self, environment: &mut Environment) -> Result<Measurements, ExperimentError> {
+        on_own_thread(|| self.measure_here(environment))
+    }
+
+    fn measure_here(self, environment: &mut Environment) -> Result<Measurements, ExperimentError> {
+        let scratch = scratch()?;
+        let prepared = Prepared::new(self.system, scratch.path())?;
+        let start = Start {
+            system: self.system,
+            mode: self.mode,
+            assignment: self.assignment,
+            console_log: self.console_log,
+            first: FirstRequest::Timed,
+        };
+        let mut system = SystemUnderTest::start(start, prepared, self.caller)?;
+        if environment.accel.is_none() || self.system.kind == SystemKind::Hermit {
+            *environment = system.describe(environment.clone());
+        }
+        let accel = system.accel().map(|accel| match accel {
+            Accel::Kvm => AccelChoice::Kvm,
+            Accel::Tcg => AccelChoice::Tcg,
+        });
+        let mut runs = Vec::new();
+        for plan in self.plans {
+            // Once latency has settled, the plan's own warm-up is enough.
+            let settle_ns = runs.is_empty().then_some(self.settle_ns);
+            let (run, measured) = system.measure(plan, self.validity, settle_ns, self.caller);
+            let is_complete = measured.ended == Ended::Completed;
+            runs.push((run, measured));
+            if !is_complete {
+                break;
+            }
+        }
+        system.shutdown();
+        Ok(Measurements { runs, accel })
+    }
+}
+
+/// Returns true if this host lacks something that the system needs: a repeat would fail as well.
+pub fn is_impossible_here(error: &ExperimentError) -> bool {
+    matches!(
+        error,
+        ExperimentError::Image { .. }
+            | ExperimentError::NoVhost(_)
+            | ExperimentError::Link(LinkError::Unavailable { .. })
+            | ExperimentError::Sut(
+                SutError::Missing { .. }
+                    | SutError::NotAKernel { .. }
+                    | SutError::NotStarted { .. }
+                    | SutError::Refused { .. }
+                    | SutError::ModuleMissing { .. }
+            )
+            | ExperimentError::Machine(
+                MachineError::Fatal { .. }
+                    | MachineError::QemuMissing { .. }
+                    | MachineError::ImageMissing { .. }
+                    | MachineError::KvmUnusable { .. }
+            )
+    )
+}

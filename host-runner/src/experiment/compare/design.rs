@@ -1,0 +1,133 @@
+//! The design of a comparison: its specification, its cases, and their order in each round.
+
+use std::time::Duration;
+
+use super::case::Case;
+use super::loads::Loads;
+use super::variant::Variant;
+use crate::experiment::{ExperimentError, HostSpec, Validity};
+use crate::link::Family;
+use crate::random::SplitMix64;
+use crate::record::Skipped;
+use crate::sut::{GuestSpec, LinkChoice, LinuxSpec, Responder, SystemSpec};
+
+/// Specification of a comparison.
+#[derive(Clone, Debug)]
+pub struct CompareSpec {
+    /// The variants, by their names; copies are numbered when the cases are made.
+    pub variants: Vec<Variant>,
+    /// The links that each variant is measured over.
+    pub links: Vec<LinkChoice>,
+    /// The loads that each boot is measured by.
+    pub loads: Loads,
+    /// Settings of the guests; each variant gets those that mean something to it.
+    pub guest: GuestSpec,
+    /// Parts of the Linux guests.
+    pub linux: LinuxSpec,
+    /// Number of rounds, in each of which every case is booted and measured once.
+    pub rounds: u32,
+    /// Number of times that an invalid or failed run is repeated.
+    pub retries: u32,
+    /// Time available for all of it; `None` for no limit. One round is made in any case.
+    pub time_limit: Option<Duration>,
+    /// Longest time beyond the loads' own warm-up until latency has settled, in nanoseconds.
+    pub settle_ns: u64,
+    /// Choice of the cost-per-echo analysis after the rounds.
+    pub cost_analysis: CostAnalysis,
+    /// Requirements that each run has to meet.
+    pub validity: Validity,
+    /// Conditions on this host.
+    pub host: HostSpec,
+}
+
+/// Choice of the analysis of what an echo costs each guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CostAnalysis {
+    /// Costs are counted after the rounds, in boots of their own.
+    Included,
+    /// Neither counted nor reported.
+    Skipped,
+}
+
+impl CompareSpec {
+    /// Returns the cases that can be measured, link by link, and those that can't with the reason.
+    #[must_use]
+    pub fn cases(&self) -> (Vec<Case>, Vec<Skipped>) {
+        let mut variants = self.variants.clone();
+        Variant::number_copies(&mut variants);
+        let mut links: Vec<LinkChoice> = Vec::new();
+        for &link in &self.links {
+            if !links.contains(&link) {
+                links.push(link);
+            }
+        }
+        let (mut possible, mut skipped) = (Vec::new(), Vec::new());
+        for link in links {
+            for &variant in &variants {
+                let case = Case { variant, link };
+                match self.check(case) {
+                    Ok(()) => possible.push(case),
+                    Err(error) => {
+                        let reason = with_plural_options(&error.to_string());
+                        skipped.push(case.skipped(None, reason));
+                    }
+                }
+            }
+        }
+        (possible, skipped)
+    }
+
+    /// Returns the system of `case`, with the settings that mean something to it.
+    #[must_use]
+    pub fn system(&self, Case { variant, link }: Case) -> SystemSpec {
+        let guest = self.guest.clone();
+        let guest = match variant.responder {
+            Some(Responder::Smoltcp) => guest.answered_by_smoltcp(),
+            _ => guest,
+        };
+        let system = SystemSpec {
+            kind: variant.kind,
+            responder: variant.responder,
+            link,
+            family: Family::V4,
+            guest,
+            linux: self.linux.clone(),
+        };
+        variant.kind.system().without_foreign_options(system)
+    }
+
+    /// Checks that `case` can be measured, on whatever host.
+    fn check(&self, case: Case) -> Result<(), ExperimentError> {
+        let system = self.system(case);
+        self.loads.first().check_packet(system.family, None)?;
+        Ok(system.check()?)
+    }
+}
+
+/// Replaces the options `--target` and `--link` in `advice` by `--targets` and `--links`, which a comparison has.
+fn with_plural_options(advice: &str) -> String {
+    ["--target", "--link"]
+        .into_iter()
+        .fold(advice.to_owned(), |advice, option| {
+            let (alone, with_value) = (format!("`{option}`"), format!("{option} "));
+            advice
+                .replace(&alone, &format!("`{option}s`"))
+                .replace(&with_value, &format!("{option}s "))
+        })
+}
+
+/// Returns the order of `count` cases by index, for each of `rounds` rounds. `seed` alone decides all of it.
+#[must_use]
+pub fn orders(count: usize, rounds: u32, seed: u64) -> Vec<Vec<usize>> {
+    let mut random = SplitMix64(seed);
+    (0..rounds)
+        .map(|_| {
+            let mut order: Vec<usize> = (0..count).collect();
+            random.shuffle(&mut order);
+            order
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! Cases and runs for the tests of the parts.
+
+use clap::ValueEnum as _;
+
+use super::case::Case;
+use crate::experiment::measured::Measured;
+use crate::host::noise::Noise;
+use crate::load::{Limit, Mode, Observer as _, Plan, Sample, Tally};
+use crate::record::{Run, Setting};
+use crate::stats::{Ended, RunRecorder};
+use crate::sut::LinkChoice;
+
+/// A closed loop of one second.
+pub const PLAN: Plan = Plan {
+    mode: Mode::Closed,
+    payload_len: 64,
+    timeout_ns: 1_000_000_000,
+    warmup: Limit::NOTHING,
+    measure: Limit {
+        duration_ns: Some(1_000_000_000),
+        count: None,
+    },
+    seed: 1,
+    protocol: crate::load::Protocol::Fathom,
+    wait_rule: crate::load::WaitRule::Sleep,
+};
+
+/// Returns the case of the variant and the link with these names.
+pub fn case(variant: &str, link: &str) -> Case {
+    Case {
+        variant: variant.parse().unwrap(),
+        link: LinkChoice::from_str(link, false).unwrap(),
+    }
+}
+
+/// Returns a run of 2000 requests with latencies from `latency_ns` on, in a closed loop.
+pub fn repetition(target: &str, round: u32, latency_ns: u64, ended: Ended) -> (Run, Measured) {
+    repetition_by(&PLAN, target, round, latency_ns, ended)
+}
+
+/// Returns such a run under `plan`.
+pub fn repetition_by(
+    plan: &Plan,
+    target: &str,
+    round: u32,
+    latency_ns: u64,
+    ended: Ended,
+) -> (Run, Measured) {
+    let setting = Setting {
+        target: target.to_owned(),
+        responder: None,
+        address: "10.0.2.15:9000".to_owned(),
+        link: "vhost-user".to_owned(),
+        accel: None,
+        boot_ms: None,
+        guest_boot_ms: None,
+        placement: None,
+    };
+    let mut recorder = RunRecorder::new(plan);
+    for index in 0..2000 {
+        let latency_ns = latency_ns + index;
+        recorder.replied(Sample {
+            at_ns: index * 1000,
+            latency_ns,
+            round_trip_ns: latency_ns,
+            is_closed_loop_sample: true,
+            guest_times: None,
+        });
+    }
+    let measured = Measured {
+        tally: Tally {
+            sent: 2000,
+            received: 2000,
+            ..Tally::default()
+        },
+        recorder,
+        noise: Noise::default(),
+        ended,
+        failure: None,
+        warmup_settled: Some(true),
+        busy: Vec::new(),
+        host_activity: None,
+        policy: crate::stats::Policy::default(),
+        stalls: Vec::new(),
+    };
+    let run = Run {
+        round: Some(round),
+        attempt: Some(1),
+        ..measured.record(setting, plan)
+    };
+    (run, measured)
+}
