@@ -32,7 +32,7 @@
 //! // The command line has the port, so that of the file does not count.
 //! let texts = [(Channel::CommandLine, "port=9001"), (Channel::File, "port=9002 path=smoltcp")];
 //! let args = Args::parse(texts).unwrap();
-//! assert_eq!((args.port, args.path), (9001, boot_args::Path::Stack));
+//! assert_eq!((args.port, args.path), (9001, boot_args::AnswerPath::Stack));
 //! assert!(Args::parse([(Channel::File, "prot=9001")]).is_err());
 //! ```
 #![cfg_attr(not(test), no_std)]
