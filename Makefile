@@ -148,12 +148,12 @@ alike: build ## hold hermit against itself in twenty comparisons: at most one ma
 	@echo "alike: the comparisons (compiled first, which takes minutes the first time)"
 	@cargo test $(QUIET) --locked --release --package tests --test alike -- --ignored --nocapture
 
-soak: build loaders sockets ## five million bursts of frames, the clocks of twenty boots, 100 cold boots of each machine and of the disk, two builds of one commit: some forty minutes
+soak: build loaders sockets release ## five million bursts of frames, the clocks of twenty boots, 100 cold boots of each machine and of the disk, two builds of one commit: some forty minutes
 	@echo "soak: bursts of frames, clocks and cold boots (compiled first, which takes minutes the first time)"
 	@FATHOM_BURSTS=5000000 FATHOM_COUNTED_BURSTS=500000 FATHOM_CLOCK_BOOTS=20 FATHOM_COLD_BOOTS=100 \
 		cargo test $(QUIET) --locked --release --package tests --test bursts --test clock --test cold_boots --test disks -- --nocapture
 	@echo "soak: two builds of one commit in different directories"
-	@cargo test $(QUIET) --locked --release --package tests --test images -- --ignored --nocapture
+	@cargo test $(QUIET) --locked --release --package tests --test images --test install -- --ignored --nocapture
 
 lint: setup ## formatting, clippy (warnings are errors) and deny.toml, on all workspaces
 	@cargo fmt --all --check

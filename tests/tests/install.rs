@@ -79,6 +79,54 @@ fn an_installation_measures_and_makes_disk_images_without_the_project() {
     assert!(images.join("fathom.qcow2").exists());
 }
 
+/// `make release` packs the archive, and compiles the static program in it, which takes minutes: `make soak` calls both.
+#[test]
+#[ignore = "needs `make release`"]
+fn the_archive_works_without_libraries_and_the_same_files_make_the_same_archive() {
+    let static_fathom = "target/static/x86_64-unknown-linux-gnu/release/fathom";
+    let pack = || {
+        let output = Command::new("sh")
+            .arg(built::root().join("packaging/release.sh"))
+            .arg(static_fathom)
+            .output()
+            .unwrap();
+        succeeded(&output);
+        let said = String::from_utf8(output.stdout).unwrap();
+        let path = said.split([' ', ',']).nth(1).unwrap();
+        let archive = built::root().join(path);
+        (fs::read(&archive).unwrap(), archive)
+    };
+    let (first, archive) = pack();
+    assert_eq!(pack().0, first);
+
+    let place = tempfile::tempdir().unwrap();
+    let mut tar = Command::new("tar");
+    tar.arg("--extract").arg("--file").arg(archive);
+    tar.args(["--strip-components", "1", "--directory"]);
+    let moved = place.path().join("moved");
+    fs::create_dir(&moved).unwrap();
+    succeeded(&tar.arg(&moved).output().unwrap());
+    let installed = Installed { place };
+    let _turn = turn();
+    for program in ["bin/fathom", "share/fathom/fathom-responder"] {
+        let file = fs::read(installed.path(program)).unwrap();
+        let interpreter = b"/lib64/ld-linux";
+        let is_dynamic = file.windows(interpreter.len()).any(|it| it == interpreter);
+        assert!(!is_dynamic, "{program} asks for a dynamic linker");
+    }
+    assert!(!installed.path("share/fathom/linux-guest").exists());
+    for target in ["hermit --link unix", "linux-host"] {
+        let out = installed.path("out");
+        let output = installed.fathom(&format!(
+            "run --target {target} --count 50 --quiet 0s --concurrent --host-idle sleep --out {}",
+            out.display()
+        ));
+        assert!(matches!(output.status.code(), Some(0 | 4)), "{output:?}");
+        let run = &Results::read(&out).json["runs"][0];
+        assert!(run["received"].as_u64().unwrap() > 0, "{run}");
+    }
+}
+
 #[test]
 fn an_installation_has_manual_pages_completions_and_documentation() {
     let installed = Installed::new();
