@@ -131,7 +131,11 @@ fn fathom_error(words: &[String]) -> Option<String> {
 
 /// Returns the error of a `make` command line: no such target, or `ARGS` that the command behind it refuses.
 fn make_error(words: &[String], makefile: &str) -> Option<String> {
-    let (assignments, targets): (Vec<_>, Vec<_>) = words[1..]
+    let words = match words {
+        [_, option, _, rest @ ..] if option == "-C" => rest,
+        words => &words[1..],
+    };
+    let (assignments, targets): (Vec<_>, Vec<_>) = words
         .iter()
         .partition(|word| word.contains('=') && !word.starts_with('-'));
     for target in targets {
@@ -170,7 +174,9 @@ fn command_error(words: &[String], makefile: &str) -> Option<String> {
     let words = &words[skipped..];
     let missing = |path: &Path| (!path.exists()).then(|| format!("no {}", path.display()));
     match words.first()?.as_str() {
-        "fathom" | "target/release/fathom" if words.len() > 1 => fathom_error(words),
+        program if program == "fathom" || program.ends_with("target/release/fathom") => {
+            (words.len() > 1).then(|| fathom_error(words)).flatten()
+        }
         "make" => make_error(words, makefile),
         // A page on a place is read beside the files of that place.
         "sh" if words[1..].iter().all(|word| !word.starts_with('-')) => {
@@ -256,6 +262,8 @@ fn commands_that_do_not_exist_are_found() {
         "target/release/fathom run --no-such-option",
         "make no-such-target",
         "make run ARGS=\"--no-such-option\"",
+        "make -C ELSEWHERE no-such-target",
+        "ELSEWHERE/target/release/fathom rnu",
         "sh qemu/no-such-script.sh",
         "NAME=1 make no-such-target",
         "make build && fathom rnu",
@@ -268,6 +276,7 @@ fn commands_that_do_not_exist_are_found() {
     }
     for line in [
         "make run ARGS=\"--link tap --mode open\" # a comment with fathom rnu",
+        "make -C ELSEWHERE run",
         "fathom --version",
         "fathom",
     ] {
