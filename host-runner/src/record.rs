@@ -80,6 +80,11 @@ pub struct Report {
     /// a sweep, whose steps are shares of no more than that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generator_limit: Option<f64>,
+    /// Requests per second up to which the generator keeps its schedule on this link, with the arrivals of the
+    /// sweep, against a thread in the service's place: lateness does not move p90 beyond what a clean percentile
+    /// allows. A sweep's steps are shares of no more than that. Null if the least that was tried was too much.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generator_on_time_limit: Option<f64>,
     /// The measurements.
     #[serde(serialize_with = "labelled::serialize")]
     #[schemars(with = "Vec<labelled::Named<'static, Run>>")]
@@ -130,6 +135,7 @@ impl Report {
             methods: Some(Methods::OWN),
             environment,
             generator_limit: None,
+            generator_on_time_limit: None,
             runs,
             merged: Vec::new(),
             common_rate: Vec::new(),

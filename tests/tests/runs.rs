@@ -225,14 +225,19 @@ fn a_sweep_of_loads_in_one_boot() {
     assert_eq!(outcome.code == Some(0), is_valid, "{outcome:#?}");
     assert_eq!(pipeline["mode"], "pipeline");
     let maximum = pipeline["achieved_rate"].as_f64().unwrap();
-    let limit = results.json["generator_limit"].as_f64().unwrap();
-    let top = maximum.min(limit);
+    let most = results.json["generator_limit"].as_f64().unwrap();
+    // On a host that is busy enough the generator keeps its schedule at no rate.
+    let on_time = results.json["generator_on_time_limit"].as_f64();
+    assert!(on_time.is_none_or(|on_time| on_time <= most));
+    let top = maximum.min(on_time.unwrap_or(most));
     let table = fs::read_to_string(outcome.file("out/sweep.txt")).unwrap();
     assert!(outcome.stdout.contains(&table), "{outcome:#?}");
     // The ladder ends at its top, or where the generator is the limit.
     let is_limited = |run: &Value| run["generator_limited"] == true;
     let (last, before) = steps.split_last().unwrap();
-    assert!(steps.len() == 10 || is_limited(last), "{steps:#?}");
+    assert!(steps.len() >= 10 || is_limited(last), "{steps:#?}");
+    let offered = last["offered_rate"].as_f64().unwrap();
+    assert!(offered <= maximum.min(most), "{last:#}");
     assert!(!before.iter().any(is_limited), "{steps:#?}");
     for (run, earlier) in steps.iter().zip(runs) {
         let percent = run["sweep_percent"].as_u64().unwrap();

@@ -68,7 +68,7 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
     };
     let sweep = args.load.sweep().map(|arrivals| Ladder {
         arrivals,
-        generator_limit: generator::limit(LINK, None, &plan, arrivals),
+        generator: generator::limits(LINK, None, &plan, arrivals),
     });
     let mut runs = Runs::measure(&plan, sweep, &output, &Terminal, |plan| {
         let link = link.as_mut();

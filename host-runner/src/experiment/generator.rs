@@ -1,8 +1,9 @@
-//! The generator's own limit: how many requests per second an open loop gets out and takes back in on a
-//! link, whatever the service could do. What is offered beyond that measures the generator.
+//! The generator's own limits on a link, whatever the service could do: how many requests per second an open loop
+//! gets out and takes back in, and up to which rate it keeps its schedule. What is offered beyond the first is
+//! not sent; what is offered beyond the second is sent late, and its latency is a bracket.
 //!
-//! It is measured against a thread in the service's place, on a link of the same kind. Time in which the
-//! generator can only wait for that thread does not count.
+//! Both are measured against a thread in the service's place, on a link of the same kind. Time in which the
+//! generator can only wait for that thread does not count for the first.
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -11,6 +12,8 @@ use crate::host::placement;
 use crate::link::reflector::{on_loopback, on_tap, on_unix};
 use crate::link::{Link, tap, unix, vhost_user};
 use crate::load::{Arrivals, Limit, Mode, Plan, Protocol, Rate, WaitRule};
+
+mod on_time;
 
 /// Requests that are measured where no system call is on the way, and where there is: some 0.2 s.
 const POLLED: u64 = 300_000;
@@ -25,66 +28,80 @@ const RATE: Rate = Rate::per_second(20_000_000);
 /// Longest time that the thread may be off its CPU, in nanoseconds.
 const TIMEOUT_NS: u64 = 50_000_000;
 
-/// Longest duration of the whole, in nanoseconds: the requests sent by then are enough.
+/// Longest duration of measuring the throughput, in nanoseconds: the requests sent by then are enough.
 const MOST_NS: u64 = 1_000_000_000;
 
-/// Measures the limit on a link named `link`, in requests per second, with the payload of `plan`. The thread
-/// in the service's place runs on `cpu`, if one is given. `None` if there can be no such thread here.
-#[must_use]
-pub fn limit(link: &str, cpu: Option<usize>, plan: &Plan, arrivals: Arrivals) -> Option<f64> {
-    limit_of(1, MOST_NS, link, cpu, plan, arrivals)
+/// The generator's own limits, in requests per second; `None` if they could not be measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Limits {
+    /// The most that it sends, however late.
+    pub throughput: Option<f64>,
+    /// The highest rate at which it keeps its schedule.
+    pub on_time: Option<f64>,
 }
 
-/// As [`limit`], from one in `part` of the requests, or from what was sent of them in `most_ns`.
-fn limit_of(
+impl Limits {
+    /// Returns the limit for loads whose latency is to be measured.
+    #[must_use]
+    pub fn for_latency(&self) -> Option<f64> {
+        self.on_time.or(self.throughput)
+    }
+}
+
+/// Measures the limits on a link named `link`, with the payload and the rule for waits of `plan`. The thread in the
+/// service's place runs on `cpu`, if one is given. There are none where there can be no such thread.
+#[must_use]
+pub fn limits(link: &str, cpu: Option<usize>, plan: &Plan, arrivals: Arrivals) -> Limits {
+    limits_of(1, MOST_NS, link, cpu, plan, arrivals)
+}
+
+/// As [`limits`], the throughput from one in `part` of the requests, or from what was sent of them in `most_ns`.
+fn limits_of(
     part: u64,
     most_ns: u64,
     link: &str,
     cpu: Option<usize>,
     plan: &Plan,
     arrivals: Arrivals,
-) -> Option<f64> {
+) -> Limits {
     let bind = move || {
         if let Some(cpu) = cpu {
             placement::bind_to(cpu);
         }
     };
-    let mode = Mode::Open {
-        rate: RATE,
-        arrivals,
-    };
-    let plan = |count| Plan {
-        mode,
-        payload_len: plan.payload_len,
+    let flood = |count| Plan {
+        mode: Mode::Open {
+            rate: RATE,
+            arrivals,
+        },
         timeout_ns: TIMEOUT_NS,
         warmup: Limit::requests(count / WARMUP),
         measure: Limit::requests(count),
-        seed: plan.seed,
         protocol: Protocol::Fathom,
         wait_rule: WaitRule::Sleep,
+        ..*plan
     };
-    match link {
+    let on = |link: &mut dyn Link, count: u64| {
+        let throughput = throughput(link, &flood(count / part), most_ns);
+        let on_time = throughput.and_then(|most| on_time::limit(link, plan, arrivals, most));
+        Limits {
+            throughput,
+            on_time,
+        }
+    };
+    let measured = match link {
         vhost_user::NAME => {
-            let (_reflector, mut link) = vhost_user::reflector::start(bind).ok()?;
-            limit_on(&mut link, &plan(POLLED / part), most_ns)
+            vhost_user::reflector::start(bind).map(|(_reflector, mut link)| on(&mut link, POLLED))
         }
-        unix::NAME => {
-            let (_reflector, mut link) = on_unix(bind).ok()?;
-            limit_on(&mut link, &plan(SLEEPING / part), most_ns)
-        }
-        tap::NAME => {
-            let (_reflector, mut link) = on_tap(bind).ok()?;
-            limit_on(&mut link, &plan(SLEEPING / part), most_ns)
-        }
+        unix::NAME => on_unix(bind).map(|(_reflector, mut link)| on(&mut link, SLEEPING)),
+        tap::NAME => on_tap(bind).map(|(_reflector, mut link)| on(&mut link, SLEEPING)),
         // Everything else is a UDP socket of this host's.
-        _ => {
-            let (_reflector, mut link) = on_loopback(bind).ok()?;
-            limit_on(&mut link, &plan(SLEEPING / part), most_ns)
-        }
-    }
+        _ => on_loopback(bind).map(|(_reflector, mut link)| on(&mut link, SLEEPING)),
+    };
+    measured.unwrap_or_default()
 }
 
-fn limit_on(link: &mut dyn Link, plan: &Plan, most_ns: u64) -> Option<f64> {
+fn throughput(link: &mut dyn Link, plan: &Plan, most_ns: u64) -> Option<f64> {
     let is_polled = link.is_polled();
     let before_ns = thread_ns();
     let (tally, _) = reference::measure(link, plan, most_ns);
@@ -127,9 +144,14 @@ mod tests {
     #[test]
     fn there_is_a_limit_on_every_link_that_needs_no_privilege() {
         for link in [vhost_user::NAME, unix::NAME, "user"] {
-            let limit = limit_of(100, 60_000_000_000, link, None, &PLAN, Arrivals::Poisson);
-            let limit = limit.unwrap_or_else(|| panic!("{link}: nothing came back"));
-            assert!(limit > 0.0, "{link}: {limit}");
+            let limits = limits_of(100, 60_000_000_000, link, None, &PLAN, Arrivals::Poisson);
+            let most = limits
+                .throughput
+                .unwrap_or_else(|| panic!("{link}: nothing came back"));
+            assert!(most > 0.0, "{link}: {most}");
+            // On a host that is busy enough no rate is kept.
+            assert!(limits.on_time.is_none_or(|rate| rate > 0.0 && rate <= most));
+            assert_eq!(limits.for_latency(), limits.on_time.or(Some(most)));
         }
     }
 
@@ -149,6 +171,6 @@ mod tests {
             ..Default::default()
         };
         let mut link = crate::link::fault::Faulty::new(InProcessLink::new(BOOT_ID), faults, 1);
-        assert_eq!(limit_on(&mut link, &deaf, MOST_NS), None);
+        assert_eq!(throughput(&mut link, &deaf, MOST_NS), None);
     }
 }

@@ -80,7 +80,7 @@ impl<'a> Run<'a> {
         let environment = system.describe(environment);
         let ladder = spec.sweep.map(|arrivals| Ladder {
             arrivals,
-            generator_limit: system.generator_limit(&spec.plan, arrivals),
+            generator: system.generator_limits(&spec.plan, arrivals),
         });
         let mut runs = Runs::measure(&spec.plan, ladder, results, caller.monitor, |plan| {
             system.measure(plan, spec.validity, None, caller)

@@ -1,11 +1,13 @@
 //! One measurement, or the many of a sweep: a pipeline, and then the ladder under what it achieved, as far as
-//! the generator itself can send that.
+//! the generator itself keeps its schedule.
 
+use super::generator::Limits;
 use super::measured::Measured;
 use super::progress::Monitor;
 use super::{ExperimentError, Results};
 use crate::host::process::Process;
-use crate::load::{Arrivals, Plan, ladder};
+use crate::load::ladder::{self, Reach};
+use crate::load::{Arrivals, Plan};
 use crate::quantity;
 use crate::record::{Environment, Report, Run};
 use crate::stats::Ended;
@@ -15,8 +17,8 @@ use crate::stats::Ended;
 pub struct Ladder {
     /// Arrivals.
     pub arrivals: Arrivals,
-    /// Requests per second that the generator itself sends, if that is known.
-    pub generator_limit: Option<f64>,
+    /// The generator's own limits on the link.
+    pub generator: Limits,
 }
 
 /// The runs of one measurement or of a sweep.
@@ -35,7 +37,7 @@ pub struct Runs {
     /// True if it is a sweep, or was to be one.
     is_sweep: bool,
     /// As in [`Ladder`].
-    generator_limit: Option<f64>,
+    generator: Limits,
 }
 
 impl Runs {
@@ -50,7 +52,7 @@ impl Runs {
     ) -> Self {
         let mut runs = Self {
             is_sweep: sweep.is_some(),
-            generator_limit: sweep.and_then(|sweep| sweep.generator_limit),
+            generator: sweep.map(|sweep| sweep.generator).unwrap_or_default(),
             ..Self::default()
         };
         let goes_on = runs.add(plan, None, results, &mut measure);
@@ -61,10 +63,13 @@ impl Runs {
         let Some(maximum) = runs.runs[0].achieved_rate else {
             return runs;
         };
-        let limit = sweep.generator_limit;
-        let top = limit.map_or(maximum, |limit| maximum.min(limit));
-        let steps = ladder::steps(plan, sweep.arrivals, top);
-        print_ladder(plan, maximum, limit, &steps, monitor);
+        let at_most = |limit: Option<f64>| limit.map_or(maximum, |limit| maximum.min(limit));
+        let reach = Reach {
+            whole: at_most(sweep.generator.for_latency()),
+            most: at_most(sweep.generator.throughput),
+        };
+        let steps = ladder::steps(plan, sweep.arrivals, &reach);
+        print_ladder(plan, maximum, &sweep.generator, &steps, monitor);
         for step in &steps {
             if !runs.add(&step.plan, Some(step.percent), results, &mut measure) {
                 break;
@@ -129,7 +134,8 @@ impl Runs {
             ..environment
         };
         let report = Report {
-            generator_limit: self.generator_limit,
+            generator_limit: self.generator.throughput,
+            generator_on_time_limit: self.generator.on_time,
             ..Report::new(environment, self.runs)
         };
         let not_reported = results.publish(&report).err().map(Into::into);
@@ -149,17 +155,29 @@ impl Runs {
 fn print_ladder(
     plan: &Plan,
     maximum: f64,
-    generator_limit: Option<f64>,
+    generator: &Limits,
     steps: &[ladder::Step],
     monitor: &dyn Monitor,
 ) {
-    let generator = generator_limit.map_or_else(String::new, |limit| {
-        format!(" and the generator can send {}/s", quantity::rate(limit))
-    });
-    let of = if generator.is_empty() {
-        "that"
-    } else {
-        "the lesser of both"
+    let (generator, of) = match *generator {
+        Limits {
+            on_time: Some(rate),
+            ..
+        } => (
+            format!(
+                " and the generator keeps its schedule up to {}/s",
+                quantity::rate(rate)
+            ),
+            "the lesser of both",
+        ),
+        Limits {
+            throughput: Some(rate),
+            ..
+        } => (
+            format!(" and the generator can send {}/s", quantity::rate(rate)),
+            "the lesser of both",
+        ),
+        _ => (String::new(), "that"),
     };
     monitor.message(&format_args!(
         "the pipeline was answered {} times a second{generator}; {} open loops follow, at shares of {of}",

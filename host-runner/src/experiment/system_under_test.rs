@@ -231,10 +231,14 @@ impl SystemUnderTest {
         ));
     }
 
-    /// Returns the generator's own limit on this link with `arrivals`, in requests per second.
+    /// Returns the generator's own limits on this link with `arrivals`.
     #[must_use]
-    pub fn generator_limit(&self, plan: &Plan, arrivals: Arrivals) -> Option<f64> {
-        generator::limit(self.running.link.name(), self.shared_cpu(), plan, arrivals)
+    pub fn generator_limits(&self, plan: &Plan, arrivals: Arrivals) -> generator::Limits {
+        let plan = Plan {
+            wait_rule: placing::wait_rule(&self.placement),
+            ..*plan
+        };
+        generator::limits(self.running.link.name(), self.shared_cpu(), &plan, arrivals)
     }
 
     /// Returns the service's CPU, if this side polls memory that it shares with it.

@@ -1,4 +1,5 @@
-//! A sweep's ladder: open loops at shares of the most that a service gets done.
+//! A sweep's ladder: open loops at shares of the most that a service gets done while the generator keeps its schedule,
+//! and a few beyond that, up to what either gets done at all.
 
 use super::sequence_tracker::MAX_CAPACITY;
 use super::{Arrivals, Mode, Plan, Rate};
@@ -6,28 +7,54 @@ use super::{Arrivals, Mode, Plan, Rate};
 /// The shares, in percent. Near the maximum, where latency bends upwards, they are closer.
 pub const PERCENTAGES: [u32; 10] = [10, 20, 30, 40, 50, 60, 70, 80, 90, 95];
 
+/// Number of steps beyond the highest of [`PERCENTAGES`] at most, the least factor between two of them, and the least
+/// between that highest and the last step that makes them worth their time.
+const BEYOND: u32 = 6;
+const LEAST_FACTOR: f64 = 1.5;
+const WORTH: f64 = 1.1;
+
 /// From what rate on the steps are whole requests per second.
 const ROUNDED_FROM: f64 = 100.0;
+
+/// Rates that a ladder is built under, in requests per second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reach {
+    /// The rate that shares are of: 100 %.
+    pub whole: f64,
+    /// The most that is worth offering; the last step is under it.
+    pub most: f64,
+}
+
+impl Reach {
+    /// A ladder with no step beyond 100 %, which is `whole`.
+    #[must_use]
+    pub const fn up_to(whole: f64) -> Self {
+        Self { whole, most: whole }
+    }
+}
 
 /// One step of the ladder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Its share of the maximum.
+    /// Its share of the whole.
     pub percent: u32,
     /// Its open loop.
     pub plan: Plan,
 }
 
-/// The steps under `maximum`, in requests per second, each otherwise like `plan`.
+/// The steps under `reach`, each otherwise like `plan`.
 ///
 /// All have the same timeout: `plan`'s or, if the fastest step sends more in that time than can be
 /// accounted for, the longest that it can have.
 #[must_use]
-pub fn steps(plan: &Plan, arrivals: Arrivals, maximum: f64) -> Vec<Step> {
-    let rates = PERCENTAGES.map(|percent| rate(maximum, percent));
-    let fastest = rates.iter().max().copied().unwrap_or(Rate::LOWEST);
+pub fn steps(plan: &Plan, arrivals: Arrivals, reach: &Reach) -> Vec<Step> {
+    let steps = percentages(reach)
+        .into_iter()
+        .map(|percent| (percent, rate(reach.whole, percent)));
+    let fastest = steps.clone().map(|(_, rate)| rate).max();
+    let fastest = fastest.unwrap_or(Rate::LOWEST);
     let timeout_ns = plan.timeout_ns.min(fastest.time_of(MAX_CAPACITY));
-    std::iter::zip(PERCENTAGES, rates)
+    steps
         .map(|(percent, rate)| Step {
             percent,
             plan: Plan {
@@ -39,9 +66,25 @@ pub fn steps(plan: &Plan, arrivals: Arrivals, maximum: f64) -> Vec<Step> {
         .collect()
 }
 
-/// The share of `maximum`, in whole requests per second where rounding changes it by little.
-fn rate(maximum: f64, percent: u32) -> Rate {
-    let rate = maximum * f64::from(percent) / 100.0;
+/// The shares of the whole. Those beyond it are as many times the one before each, up to the highest of
+/// [`PERCENTAGES`] of the most.
+fn percentages(reach: &Reach) -> Vec<u32> {
+    let mut percentages = PERCENTAGES.to_vec();
+    let highest = f64::from(PERCENTAGES[PERCENTAGES.len() - 1]);
+    let beyond = reach.most / reach.whole;
+    if beyond >= WORTH && beyond.is_finite() {
+        let count = (beyond.ln() / LEAST_FACTOR.ln()).ceil();
+        let count = (count as u32).clamp(1, BEYOND);
+        let factor = beyond.powf(1.0 / f64::from(count));
+        let share = |step: u32| (highest * factor.powi(step as i32)) as u32;
+        percentages.extend((1..=count).map(share));
+    }
+    percentages
+}
+
+/// The share of `whole`, in whole requests per second where rounding changes it by little.
+fn rate(whole: f64, percent: u32) -> Rate {
+    let rate = whole * f64::from(percent) / 100.0;
     Rate::nearest(if rate < ROUNDED_FROM {
         rate
     } else {
@@ -86,14 +129,14 @@ mod tests {
 
     #[test]
     fn a_slow_service_has_ten_different_steps_too() {
-        let steps = steps(&PLAN, Arrivals::Poisson, 2.0);
+        let steps = steps(&PLAN, Arrivals::Poisson, &Reach::up_to(2.0));
         let expected = [0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 1.9];
         assert_eq!(rates(&steps), expected);
     }
 
     #[test]
     fn the_steps_are_shares_of_the_maximum() {
-        let steps = steps(&PLAN, Arrivals::Poisson, 123_456.0);
+        let steps = steps(&PLAN, Arrivals::Poisson, &Reach::up_to(123_456.0));
         let rates: Vec<u32> = rates(&steps).iter().map(|&rate| rate as u32).collect();
         let expected = [
             12_346, 24_691, 37_037, 49_382, 61_728, 74_074, 86_419, 98_765, 111_110, 117_283,
@@ -111,14 +154,39 @@ mod tests {
 
     #[test]
     fn a_million_a_second_keeps_the_timeout_of_a_second() {
-        let steps = steps(&PLAN, Arrivals::Poisson, 2_000_000.0);
+        let steps = steps(&PLAN, Arrivals::Poisson, &Reach::up_to(2_000_000.0));
         assert!(steps.iter().all(|step| step.plan.timeout_ns == SECOND_NS));
+    }
+
+    #[test]
+    fn steps_go_on_beyond_the_whole_up_to_the_most() {
+        let beyond = |most| {
+            let reach = Reach {
+                whole: 1000.0,
+                most,
+            };
+            let steps = steps(&PLAN, Arrivals::Poisson, &reach);
+            let all = steps.iter().map(|step| step.percent);
+            all.skip(PERCENTAGES.len()).collect::<Vec<_>>()
+        };
+        assert_eq!(beyond(1000.0), [0; 0]);
+        assert_eq!(beyond(1090.0), [0; 0], "not worth a step");
+        assert_eq!(beyond(1200.0), [114]);
+        assert_eq!(beyond(2000.0), [134, 190]);
+        assert_eq!(beyond(100_000.0), [204, 440, 950, 2046, 4409, 9500]);
     }
 
     proptest! {
         #[test]
-        fn every_step_can_be_carried_out(maximum in 0.01..1e11f64, timeout_ns in 1..100 * SECOND_NS) {
-            let steps = steps(&Plan { timeout_ns, ..PLAN }, Arrivals::Even, maximum);
+        fn every_step_can_be_carried_out(
+            whole in 0.01..1e11f64,
+            beyond in 1.0..1e4f64,
+            timeout_ns in 1..100 * SECOND_NS,
+        ) {
+            let reach = Reach { whole, most: whole * beyond };
+            let steps = steps(&Plan { timeout_ns, ..PLAN }, Arrivals::Even, &reach);
+            prop_assert!(steps.len() <= PERCENTAGES.len() + BEYOND as usize);
+            prop_assert!(steps.windows(2).all(|pair| pair[0].percent < pair[1].percent));
             for step in &steps {
                 prop_assert_eq!(step.plan.check(), Ok(()));
                 prop_assert_eq!(step.plan.timeout_ns, steps[0].plan.timeout_ns);

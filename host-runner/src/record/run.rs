@@ -74,7 +74,8 @@ pub struct Run {
     /// Length of every request's UDP payload.
     pub payload_bytes: usize,
     /// Share of the pipeline's rate, or of the generator's limit if that is less, that the open loop is
-    /// offered, in percent, if it is a step of a sweep.
+    /// offered, in percent, if it is a step of a sweep. The generator's limit is `generator_on_time_limit`, and
+    /// `generator_limit` where that is not given; steps beyond it are more than 100 %.
     pub sweep_percent: Option<u32>,
     /// Rate that the open loop was to send at, in requests per second.
     pub offered_rate: Option<f64>,

@@ -51,7 +51,7 @@ pub fn render(report: &Report, detail: Detail) -> String {
         text.push_str(&comparison_table::render(report, detail));
         return text;
     }
-    let steps = sweep_table::render(&report.runs, report.generator_limit);
+    let steps = sweep_table::render(report);
     for run in report.runs.iter().filter(|run| run.sweep_percent.is_none()) {
         // Writing to a string can't fail.
         let _ = match detail {

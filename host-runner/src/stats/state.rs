@@ -295,11 +295,17 @@ impl Evidence<'_> {
         }
     }
 
-    /// Returns whether the ends of a bracket are further apart than a tenth, and than the clock resolves.
     fn is_wide(&self, low_ns: u64, high_ns: u64) -> bool {
-        let between_ns = high_ns.saturating_sub(low_ns);
-        between_ns as f64 > WIDE_SHARE * high_ns as f64 && between_ns > self.host.resolution_ns
+        is_wide(low_ns, high_ns, self.host.resolution_ns)
     }
+}
+
+/// Returns whether the ends of a bracket are further apart than a tenth of the high one, and than `resolution_ns`,
+/// which is what the clock resolves.
+#[must_use]
+pub fn is_wide(low_ns: u64, high_ns: u64, resolution_ns: u64) -> bool {
+    let between_ns = high_ns.saturating_sub(low_ns);
+    between_ns as f64 > WIDE_SHARE * high_ns as f64 && between_ns > resolution_ns
 }
 
 /// Returns the shortest gap that can have put an ordinary request beyond a percentile, in nanoseconds: what

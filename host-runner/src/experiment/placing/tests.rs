@@ -26,7 +26,8 @@ fn sweep() -> Vec<Mode> {
         protocol: Protocol::Fathom,
         wait_rule: WaitRule::Sleep,
     };
-    let steps = ladder::steps(&pipeline, Arrivals::Poisson, 1000.0).into_iter();
+    let steps =
+        ladder::steps(&pipeline, Arrivals::Poisson, &ladder::Reach::up_to(1000.0)).into_iter();
     std::iter::once(PIPELINE)
         .chain(steps.map(|step| step.plan.mode))
         .collect()

@@ -28,7 +28,10 @@ const PLAN: Plan = Plan {
 
 const LADDER: Ladder = Ladder {
     arrivals: Arrivals::Poisson,
-    generator_limit: None,
+    generator: Limits {
+        throughput: None,
+        on_time: None,
+    },
 };
 
 /// Returns a measurement with `received` answers in a second.
@@ -87,7 +90,7 @@ fn sweep(bad: usize, received: u64, ended: Ended) -> (Runs, Vec<Plan>) {
 fn a_sweep_is_a_pipeline_and_the_whole_ladder() {
     let (runs, plans) = sweep(3, 2000, Ended::Completed);
     assert_eq!(plans[0], PLAN);
-    let ladder: Vec<Plan> = ladder::steps(&PLAN, Arrivals::Poisson, 1000.0)
+    let ladder: Vec<Plan> = ladder::steps(&PLAN, Arrivals::Poisson, &Reach::up_to(1000.0))
         .iter()
         .map(|step| step.plan)
         .collect();
@@ -148,29 +151,38 @@ fn a_sweep_without_a_valid_step_or_with_an_invalid_pipeline_is_invalid() {
 }
 
 #[test]
-fn the_ladder_stands_on_what_the_generator_can_send_and_ends_where_it_can_not() {
+fn the_ladder_ends_at_the_generators_limit() {
     let dir = tempfile::tempdir().unwrap();
     let results = InDirectory::create(dir.path());
     let limit = Ladder {
-        generator_limit: Some(500.0),
+        generator: Limits {
+            throughput: Some(800.0),
+            on_time: Some(500.0),
+        },
         ..LADDER
     };
     let mut plans = Vec::new();
     let runs = Runs::measure(&PLAN, Some(limit), &results, &Silent, |plan| {
         plans.push(*plan);
         let (mut run, measured) = measurement(plan, 1000, Ended::Completed);
-        run.generator_limited = plans.len() == 8;
+        run.generator_limited = plans.len() == 12;
         (run, measured)
     });
-    let ladder = ladder::steps(&PLAN, Arrivals::Poisson, 500.0);
+    let reach = Reach {
+        whole: 500.0,
+        most: 800.0,
+    };
+    let ladder = ladder::steps(&PLAN, Arrivals::Poisson, &reach);
     let ladder: Vec<Plan> = ladder.iter().map(|step| step.plan).collect();
-    assert_eq!(plans[1..], ladder[..7]);
+    assert_eq!(ladder.len(), 12, "two are beyond the whole");
+    assert_eq!(plans[1..], ladder[..11]);
     assert!(runs.runs.last().is_some_and(|run| run.generator_limited));
     runs.conclude(Environment::now(), &results, &Silent)
         .unwrap();
     let json = std::fs::read_to_string(results.file("result.json")).unwrap();
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!(json["generator_limit"], 500.0);
+    assert_eq!(json["generator_limit"], 800.0);
+    assert_eq!(json["generator_on_time_limit"], 500.0);
 }
 
 #[test]

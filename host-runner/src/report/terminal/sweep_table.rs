@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use crate::quantity::{self, count, exact_time};
-use crate::record::{ReportError, Run};
+use crate::record::{Report, ReportError, Run};
 use crate::report::capacity::Capacity;
 use crate::report::marked;
 use crate::report::renderer::Renderer;
@@ -34,7 +34,7 @@ pub struct SweepTable;
 impl Renderer for SweepTable {
     fn render(&self, results: &ResultSet<'_>) -> Result<Option<String>, ReportError> {
         let records = results.records().iter();
-        let tables = records.filter_map(|record| render(&record.runs, record.generator_limit));
+        let tables = records.filter_map(|record| render(record));
         let text: String = tables.collect();
         Ok((!text.is_empty()).then_some(text))
     }
@@ -42,8 +42,8 @@ impl Renderer for SweepTable {
 
 /// The table of the runs that are steps of a sweep, with a newline at the end; `None` if none is.
 #[must_use]
-pub fn render(runs: &[Run], generator_limit: Option<f64>) -> Option<String> {
-    let steps = steps(runs);
+pub fn render(report: &Report) -> Option<String> {
+    let steps = steps(&report.runs);
     let (_, first) = steps.first()?;
     let mut text = format!(
         "latency against offered load, open loop, timeout {}\n",
@@ -51,28 +51,37 @@ pub fn render(runs: &[Run], generator_limit: Option<f64>) -> Option<String> {
     );
     // Writing to a string can't fail.
     let _ = write(&steps, &mut text);
-    let pipeline = runs.iter().find(|run| run.depth.is_some());
-    let maximum = pipeline.and_then(|run| run.achieved_rate);
-    if let Some(limit) = generator_limit {
-        let _ = writeln!(text, "{}", top(maximum, limit));
+    if let Some(top) = top(report) {
+        let _ = writeln!(text, "{top}");
     }
     Some(text)
 }
 
-/// Returns what the loads are shares of.
-fn top(maximum: Option<f64>, generator_limit: f64) -> String {
-    let limit = quantity::rate(generator_limit);
-    match maximum {
-        Some(maximum) if maximum <= generator_limit => format!(
-            "100 %      {}/s, which the pipeline was answered; the generator can send {limit}/s",
+/// Returns what the loads are shares of, if the generator's limits are known.
+fn top(report: &Report) -> Option<String> {
+    let pipeline = report.runs.iter().find(|run| run.depth.is_some());
+    let maximum = pipeline.and_then(|run| run.achieved_rate);
+    let throughput = report.generator_limit;
+    let limit = report.generator_on_time_limit.or(throughput)?;
+    let sends = throughput.map(|rate| format!("can send {}/s", quantity::rate(rate)));
+    let keeps = report.generator_on_time_limit.map(|rate| {
+        let rate = quantity::rate(rate);
+        format!("keeps its schedule up to {rate}/s")
+    });
+    let does: Vec<String> = keeps.into_iter().chain(sends).collect();
+    let does = does.join(" and ");
+    Some(match maximum {
+        Some(maximum) if maximum <= limit => format!(
+            "100 %      {}/s, which the pipeline was answered; the generator {does}",
             quantity::rate(maximum)
         ),
         Some(maximum) => format!(
-            "100 %      {limit}/s, which is all that the generator can send; the pipeline was answered {}/s",
+            "100 %      {}/s, for the generator {does}; the pipeline was answered {}/s",
+            quantity::rate(limit),
             quantity::rate(maximum)
         ),
-        None => format!("generator  can send {limit}/s"),
-    }
+        None => format!("generator  {does}"),
+    })
 }
 
 fn write(steps: &[(u32, &Run)], text: &mut String) -> fmt::Result {

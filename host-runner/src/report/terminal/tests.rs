@@ -99,7 +99,7 @@ fn a_sweep_is_a_pipeline_and_a_table() {
     let report = fixtures::sweep_report();
     let text = render(&report, Detail::Full);
     assert_eq!(text.matches("over link").count(), 1);
-    let steps = sweep_table::render(&report.runs, None).unwrap();
+    let steps = sweep_table::render(&report).unwrap();
     assert!(text.ends_with(&format!("\n\n{steps}")));
     let text = render(&report, Detail::Brief);
     let head = "sweep, 64 bytes, emulated (TCG)\npipeline   998 echoes/s with 8 in flight\n\n";

@@ -34,14 +34,18 @@ load  offered/s  sent/s  answered/s      p50      p99  p99.9       max  lost  st
 not valid  2 of 3 steps (50 %, 95 %): the generator was late: 13 µs at p99
 capacity   not found; at 100/s 0.20 % of the requests are lost
 ";
-    let text = render(&report.runs, None).unwrap();
+    let text = render(&report).unwrap();
     assert_eq!(text, expected);
     assert!(text.lines().all(|line| line.chars().count() <= 110));
 }
 
 #[test]
 fn other_runs_have_no_such_table() {
-    assert_eq!(render(&[fixtures::open_run()], None), None);
+    let single = Report {
+        runs: vec![fixtures::open_run()],
+        ..fixtures::sweep_report()
+    };
+    assert_eq!(render(&single), None);
 }
 
 #[test]
@@ -100,22 +104,37 @@ fn the_capacity_is_the_highest_load_under_the_first_that_was_not_carried() {
 }
 
 #[test]
-fn what_the_loads_are_shares_of_is_told() {
-    let report = fixtures::sweep_report();
-    let text = |limit| render(&report.runs, Some(limit)).unwrap();
-    let line = |text: &str| {
+fn the_load_that_is_100_percent_is_named() {
+    let line = |throughput, on_time| {
+        let report = Report {
+            generator_limit: throughput,
+            generator_on_time_limit: on_time,
+            ..fixtures::sweep_report()
+        };
+        let text = render(&report).unwrap();
         let line = text.lines().find(|line| line.starts_with("100 %"));
-        line.map(str::to_owned)
+        line.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
     };
-    let high = text(1e9);
-    assert!(
-        line(&high)
-            .is_some_and(|it| it.contains("the pipeline was answered; the generator can send")),
-        "{high}"
-    );
-    let low = text(1.0);
-    assert!(
-        line(&low).is_some_and(|it| it.contains("all that the generator can send")),
-        "{low}"
-    );
+    for (throughput, on_time, expected) in [
+        (
+            Some(1e9),
+            Some(9e8),
+            "100 % 998/s, which the pipeline was answered; the generator keeps its schedule up to 900M/s and can \
+             send 1,000M/s",
+        ),
+        (
+            Some(2.0),
+            Some(1.0),
+            "100 % 1.00/s, for the generator keeps its schedule up to 1.00/s and can send 2.00/s; the pipeline was \
+             answered 998/s",
+        ),
+        (
+            Some(2.0),
+            None,
+            "100 % 2.00/s, for the generator can send 2.00/s; the pipeline was answered 998/s",
+        ),
+    ] {
+        assert_eq!(line(throughput, on_time).as_deref(), Some(expected));
+    }
+    assert_eq!(line(None, None), None);
 }
