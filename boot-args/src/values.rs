@@ -117,7 +117,7 @@ pub fn nap_us(value: &str) -> Result<u64, Problem> {
 ///
 /// # Errors
 ///
-/// [`Problem`] if it is no number, or none of [`TSC_KHZ`].
+/// [`Problem`] if it is no decimal number, or outside of [`TSC_KHZ`].
 pub fn tsc_khz(value: &str) -> Result<u32, Problem> {
     number(value)
         .filter(|khz| TSC_KHZ.contains(khz))

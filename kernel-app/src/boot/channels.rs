@@ -73,7 +73,7 @@ impl Texts {
     ///
     /// # Errors
     ///
-    /// [`ChannelError`] names the channel whose text can't be used.
+    /// [`ChannelError`] if a channel's text is longer than [`MAX_TEXT`] or not UTF-8.
     pub fn keep(
         &mut self,
         firmware: &Firmware<'_>,
@@ -179,7 +179,7 @@ mod kept {
     ///
     /// # Errors
     ///
-    /// As [`Texts::keep`].
+    /// [`ChannelError`] if a channel's text is longer than [`MAX_TEXT`](super::MAX_TEXT) or not UTF-8.
     ///
     /// # Safety
     ///

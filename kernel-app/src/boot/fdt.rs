@@ -147,7 +147,7 @@ fn string_offset(name: &str) -> u32 {
 ///
 /// # Errors
 ///
-/// [`TooLarge`] if it does not fit.
+/// [`TooLarge`] if it takes more than [`CAPACITY`] bytes.
 pub fn write(
     buffer: &mut Buffer,
     memory: &[Range<u64>],

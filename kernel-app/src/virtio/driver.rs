@@ -110,7 +110,7 @@ impl Outbound {
     ///
     /// # Errors
     ///
-    /// A frame of the stack's is in its place: the buffer, back.
+    /// Returns the buffer if a frame of the stack's has its descriptor.
     #[inline(always)]
     fn answer(
         &mut self,
@@ -130,7 +130,7 @@ impl Outbound {
     ///
     /// # Errors
     ///
-    /// The queue is full: the buffer, back.
+    /// Returns the buffer if the queue is full.
     fn send(
         &mut self,
         pool: &Pool,

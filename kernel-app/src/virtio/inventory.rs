@@ -95,7 +95,8 @@ impl Inventory {
     ///
     /// # Errors
     ///
-    /// [`ChoiceError`], or what `open` and `mac` return.
+    /// [`ChoiceError`] if there is no device, or none has the address `wanted`; else the error of `open` or `mac`, if
+    /// the device that it came from may be the one.
     pub fn choose<T, E: From<ChoiceError>>(
         self,
         wanted: Option<Mac>,

@@ -38,7 +38,8 @@ impl Nic {
     ///
     /// # Errors
     ///
-    /// [`NicError`]
+    /// [`NicError`] if the command line names a device in a way that can't be read, there is none to choose, its
+    /// registers can't be made accessible, or it can't be set up.
     ///
     /// # Safety
     ///

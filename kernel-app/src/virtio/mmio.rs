@@ -88,7 +88,7 @@ impl Window {
     ///
     /// # Errors
     ///
-    /// The word is malformed.
+    /// [`MalformedWord`] if the argument is this one and its value no window.
     pub fn of_word(word: &'static str) -> Option<Result<Self, MalformedWord>> {
         let (name, value) = word.split_once('=')?;
         (name == PARAMETER).then(|| Self::parse(value).ok_or(MalformedWord(word)))

@@ -163,7 +163,7 @@ impl<const SIZE: usize> Ring<SIZE> {
     ///
     /// # Errors
     ///
-    /// The device has no such queue, one too small, or one in use.
+    /// [`virtio_drivers::Error`] if the device has no such queue, one too small, or one in use.
     pub fn new(
         transport: &mut impl Transport,
         number: u16,
@@ -256,7 +256,7 @@ impl<const SIZE: usize> Ring<SIZE> {
     ///
     /// # Errors
     ///
-    /// [`IndexJump`]; the ring is then of no use any more.
+    /// [`IndexJump`] if the device completed more buffers than are in flight; the ring can't be used any more.
     #[inline(always)]
     pub fn reclaim(&mut self) -> Result<Option<Used>, IndexJump> {
         // Acquire: entry and frame are read after the index says that they are there.

@@ -141,11 +141,11 @@ extern "C" fn entered(drive: u8) -> ! {
     stage2_main(drive)
 }
 
-/// Numbers that the disk's writer put into the second stage.
+/// Returns the numbers that the disk's writer put into the second stage.
 ///
 /// # Errors
 ///
-/// If it did not.
+/// A message if it put none there.
 pub fn parameters() -> Result<Parameters, Message> {
     // SAFETY: the table above. Its bytes are not what was compiled, so they are not to be assumed.
     let fields = unsafe { (&raw const bios_parameters).read_volatile() };

@@ -43,7 +43,7 @@ impl Disk {
     ///
     /// # Errors
     ///
-    /// If the BIOS can't.
+    /// A message if the BIOS reports an error in each of the attempts.
     pub fn read(&mut self, lba: u32, sectors: u32) -> Result<&[u8], Message> {
         let sectors = sectors.min(MAX_SECTORS);
         for _ in 0..ATTEMPTS {

@@ -26,7 +26,7 @@ const SYSTEM_CONTROL: u16 = 0x92;
 ///
 /// # Errors
 ///
-/// If it stays closed.
+/// A message if the line stays closed.
 pub fn open_a20() -> Result<(), Message> {
     if is_a20_open() {
         return Ok(());
@@ -72,7 +72,7 @@ fn is_a20_open() -> bool {
 ///
 /// # Errors
 ///
-/// If it has none.
+/// A message if the BIOS has none.
 pub fn memory_map() -> Result<MemoryMap, Message> {
     let mut map = MemoryMap::EMPTY;
     let mut next = 0;

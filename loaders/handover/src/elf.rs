@@ -91,7 +91,7 @@ impl Layout {
     ///
     /// # Errors
     ///
-    /// [`ElfError`] if the file is none that can be loaded, or its notes do not lie in `head`.
+    /// [`ElfError`] if the file is no ELF file that can be loaded, or its notes do not lie in `head`.
     pub fn read(head: &[u8], file_len: u32) -> Result<Self, ElfError> {
         let byte = |offset| array::<1>(head, offset).map(|[byte]| byte);
         if array(head, 0) != Some(MAGIC)

@@ -37,7 +37,8 @@ const E820_ENTRY_LEN: usize = 20;
 ///
 /// # Errors
 ///
-/// [`FirmwareError`] if they are none that this image can use.
+/// [`FirmwareError`] if there are no `boot_params` of version 2.00 or later at `address`, or its memory map,
+/// command line or initial RAM disk can't be read.
 pub fn firmware(memory: &impl Memory, address: u64) -> Result<Firmware<'_>, FirmwareError> {
     let params = memory
         .bytes(address, boot_params::LEN)

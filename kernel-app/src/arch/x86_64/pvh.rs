@@ -48,7 +48,8 @@ const MAX_MODULES: u32 = 16;
 ///
 /// # Errors
 ///
-/// [`FirmwareError`] if it is not one that this image can use.
+/// [`FirmwareError`] if there is no `hvm_start_info` of version 1 or later at `address`, or its memory map, command
+/// line or modules can't be read.
 pub fn firmware(memory: &impl Memory, address: u64) -> Result<Firmware<'_>, FirmwareError> {
     let info = memory
         .bytes(address, start_info::LEN)

@@ -130,7 +130,7 @@ fn mac(transport: &impl Transport, offered: Features, own: Mac) -> Result<Mac, S
 ///
 /// # Errors
 ///
-/// [`SetupError`]
+/// [`SetupError`] if the device does not come out of its reset, is a legacy one, or has no host's address.
 pub fn read_mac(transport: &mut impl Transport, own: Mac) -> Result<Mac, SetupError> {
     let (_, offered) = Status::begin(transport)?;
     let mac = mac(transport, offered, own);
@@ -189,7 +189,8 @@ impl<B: Doorbell> VirtioNic<B> {
     ///
     /// # Errors
     ///
-    /// [`SetupError`]; the device is told then that its driver has failed.
+    /// [`SetupError`] if the device can't be driven, or `memory` is in use. The device's status then has FAILED set
+    /// (virtio 1.2 §2.1).
     pub fn new(
         transport: &mut impl Transport,
         doorbell: B,
