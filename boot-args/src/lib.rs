@@ -48,7 +48,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use core::ops::RangeInclusive;
 
 use log::LevelFilter;
-use wire::Mac;
+use wire::{Cidr, Mac};
 
 pub use error::{ArgError, Problem};
 use reader::Reader;
@@ -137,7 +137,7 @@ pub struct Args {
     /// `ip=` and `gw=`
     pub ipv4: Ipv4Config,
     /// `ip6=`: address and prefix length.
-    pub ipv6: Option<(Ipv6Addr, u8)>,
+    pub ipv6: Option<Cidr<Ipv6Addr>>,
     /// `port=`, never 0 nor the echo service's.
     pub port: u16,
     /// `path=`

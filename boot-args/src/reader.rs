@@ -5,7 +5,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 
 use log::LevelFilter;
 use wire::configuration::ARGUMENTS;
-use wire::{ECHO_PORT, Mac};
+use wire::{Cidr, ECHO_PORT, Mac};
 
 use super::values::{
     gateway, ipv4, ipv6, is_napping, log_level, mac, nap_us, panic_end, path, port, quiet_us,
@@ -47,9 +47,9 @@ pub struct Reader<'a> {
     /// The [`ARGUMENTS`] that it had, one bit each.
     seen: u16,
     ignored: u16,
-    ip: Slot<'a, Option<(Ipv4Addr, u8)>>,
+    ip: Slot<'a, Option<Cidr<Ipv4Addr>>>,
     gateway: Slot<'a, Ipv4Addr>,
-    ipv6: Slot<'a, (Ipv6Addr, u8)>,
+    ipv6: Slot<'a, Cidr<Ipv6Addr>>,
     port: Slot<'a, u16>,
     path: Slot<'a, AnswerPath>,
     is_napping: Slot<'a, bool>,
@@ -149,7 +149,7 @@ impl<'a> Reader<'a> {
                 "a gateway needs a static address, ip=A.B.C.D/N",
                 Ipv4Config::Dhcp,
             )),
-            (Some((address, prefix)), Some(given)) if given.value == address => Err((
+            (Some(Cidr { address, prefix }), Some(given)) if given.value == address => Err((
                 given,
                 "the gateway is the service's own address",
                 Ipv4Config::Static {
@@ -158,7 +158,7 @@ impl<'a> Reader<'a> {
                     gateway: None,
                 },
             )),
-            (Some((address, prefix)), gateway) => Ok(Ipv4Config::Static {
+            (Some(Cidr { address, prefix }), gateway) => Ok(Ipv4Config::Static {
                 address,
                 prefix,
                 gateway: value(gateway),

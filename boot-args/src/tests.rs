@@ -53,7 +53,7 @@ fn everything_in_any_order() {
             prefix: 24,
             gateway: Some(Ipv4Addr::new(10, 0, 2, 2)),
         },
-        ipv6: Some(("2001:db8::15".parse().unwrap(), 64)),
+        ipv6: Some("2001:db8::15/64".parse().unwrap()),
         port: 65535,
         path: AnswerPath::Stack,
         idle: IdlePolicy::Nap(Naps {

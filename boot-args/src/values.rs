@@ -4,15 +4,9 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
 
 use log::LevelFilter;
-use wire::Mac;
+use wire::{Cidr, Mac};
 
 use super::{AnswerPath, Naps, PanicEnd, Problem, TSC_KHZ};
-
-fn cidr<A: FromStr>(value: &str, max_prefix: u8) -> Option<(A, u8)> {
-    let (address, prefix) = value.split_once('/')?;
-    let prefix = number(prefix).filter(|&prefix| prefix <= max_prefix)?;
-    Some((address.parse().ok()?, prefix))
-}
 
 /// A decimal number: digits only, where `u8` and `u16` would take a sign as well.
 fn number<N: FromStr>(digits: &str) -> Option<N> {
@@ -23,22 +17,22 @@ fn number<N: FromStr>(digits: &str) -> Option<N> {
     }
 }
 
-pub fn ipv4(value: &str) -> Result<Option<(Ipv4Addr, u8)>, Problem> {
+pub fn ipv4(value: &str) -> Result<Option<Cidr<Ipv4Addr>>, Problem> {
     if value == "dhcp" {
         return Ok(None);
     }
-    let (address, prefix) = cidr(value, 32).ok_or(Problem::Malformed(
-        "ip=A.B.C.D/N with N from 0 to 32, or ip=dhcp",
-    ))?;
-    if !is_unicast(address) {
+    let cidr: Cidr<Ipv4Addr> = value
+        .parse()
+        .map_err(|_| Problem::Malformed("ip=A.B.C.D/N with N from 0 to 32, or ip=dhcp"))?;
+    if !is_unicast(cidr.address) {
         return Err(Problem::Unusable("expected the address of one host"));
     }
-    if !is_host(address, prefix) {
+    if !is_host(cidr) {
         return Err(Problem::Unusable(
             "this is the subnet's network or broadcast address; expected a host's",
         ));
     }
-    Ok(Some((address, prefix)))
+    Ok(Some(cidr))
 }
 
 pub fn gateway(value: &str) -> Result<Ipv4Addr, Problem> {
@@ -52,9 +46,11 @@ pub fn gateway(value: &str) -> Result<Ipv4Addr, Problem> {
     }
 }
 
-pub fn ipv6(value: &str) -> Result<(Ipv6Addr, u8), Problem> {
-    let (address, prefix): (Ipv6Addr, u8) =
-        cidr(value, 128).ok_or(Problem::Malformed("ip6=ADDRESS/N with N from 0 to 128"))?;
+pub fn ipv6(value: &str) -> Result<Cidr<Ipv6Addr>, Problem> {
+    let cidr: Cidr<Ipv6Addr> = value
+        .parse()
+        .map_err(|_| Problem::Malformed("ip6=ADDRESS/N with N from 0 to 128"))?;
+    let address = cidr.address;
     let unusable = address.is_unspecified()
         || address.is_loopback()
         || address.is_multicast()
@@ -62,7 +58,7 @@ pub fn ipv6(value: &str) -> Result<(Ipv6Addr, u8), Problem> {
     if unusable {
         return Err(Problem::Unusable("expected the address of one host"));
     }
-    Ok((address, prefix))
+    Ok(cidr)
 }
 
 pub fn port(value: &str) -> Result<u16, Problem> {
@@ -157,10 +153,12 @@ fn is_unicast(address: Ipv4Addr) -> bool {
     !matches!(address.octets()[0], 0 | 127 | 224..)
 }
 
-/// Returns true if `address` can be a host's in a subnet with this prefix: neither its network nor its
+/// Returns true if the address can be a host's in its subnet: neither its network nor its
 /// broadcast address, which /31 (RFC 3021) and /32 do not have.
-fn is_host(address: Ipv4Addr, prefix: u8) -> bool {
-    let host_mask = u32::MAX.checked_shr(prefix.into()).unwrap_or(0);
-    let host = address.to_bits() & host_mask;
-    prefix >= 31 || (host != 0 && host != host_mask)
+fn is_host(cidr: Cidr<Ipv4Addr>) -> bool {
+    let Some(broadcast) = cidr.broadcast() else {
+        return true;
+    };
+    let hosts = u32::MAX.checked_shr(cidr.prefix.into()).unwrap_or(0);
+    cidr.address != broadcast && cidr.address.to_bits() & hosts != 0
 }

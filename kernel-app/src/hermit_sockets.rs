@@ -9,6 +9,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 
+use wire::Cidr;
 use wire::peer::is_answerable;
 
 use crate::clock::Clock;
@@ -30,14 +31,11 @@ impl<H: Handler> Responder<H> {
     /// Creates the responder with these settings.
     #[must_use]
     pub fn new(settings: &Settings, handler: H) -> Self {
-        // /31 and /32 have no broadcast address (RFC 3021).
-        let hosts = u32::MAX.checked_shr(settings.prefix.into()).unwrap_or(0);
-        let broadcast = Ipv4Addr::from_bits(settings.address.to_bits() | hosts);
         Self {
             handler,
             port: settings.port,
             own: settings.address,
-            broadcast: (hosts > 1).then_some(broadcast),
+            broadcast: Cidr::new(settings.address, settings.prefix).broadcast(),
         }
     }
 

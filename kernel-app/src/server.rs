@@ -8,7 +8,7 @@
 
 use core::marker::PhantomData;
 
-use wire::{Configuration, Counter, Counters, MAX_PAYLOAD, Ready};
+use wire::{Cidr, Configuration, Counter, Counters, MAX_PAYLOAD, Ready};
 
 use crate::args::{AnswerPath, Args};
 use crate::clock::{Clock, NEVER_NS};
@@ -86,7 +86,10 @@ where
         shared_counters: &'static SharedCounters,
     ) -> Self {
         let now_ns = clock.now_ns();
-        let addresses = Addresses::new(device.mac(), args.ipv6);
+        let addresses = Addresses::new(
+            device.mac(),
+            args.ipv6.map(|cidr| (cidr.address, cidr.prefix)),
+        );
         let seed = now_ns ^ (u64::from(boot_id) << 32);
         let ipv4 = args.ipv4;
         let mut stack = Stack::new(&mut device, addresses, ipv4, seed, storage, now_ns);
@@ -264,8 +267,8 @@ where
         let mut configuration = self.configuration;
         self.stack.describe(&mut configuration);
         Ready {
-            ip: addresses.ipv4,
-            ip6: Some(addresses.main_ipv6()),
+            ip: addresses.ipv4.map(Cidr::from),
+            ip6: Some(addresses.main_ipv6().into()),
             port: self.services.port,
             mac: Some(addresses.mac),
             boot_us,

@@ -7,6 +7,8 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
+use wire::Cidr;
+
 /// How the service waits for datagrams.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
@@ -127,7 +129,7 @@ pub struct BootArgs {
     /// `mode=`: how to wait.
     pub mode: Mode,
     /// `ip=A.B.C.D/N`: the network device's address and prefix length.
-    pub ip: (Ipv4Addr, u8),
+    pub ip: Cidr<Ipv4Addr>,
     /// `gw=A.B.C.D`: the gateway.
     pub gateway: Option<Ipv4Addr>,
     /// `port=`: the service's UDP port.
@@ -170,13 +172,12 @@ impl BootArgs {
     }
 }
 
-/// `A.B.C.D/N` with an address that a host can have.
-fn network(text: &str) -> Option<(Ipv4Addr, u8)> {
-    let (address, prefix) = text.split_once('/')?;
-    let address: Ipv4Addr = address.parse().ok()?;
-    let prefix = prefix.parse().ok().filter(|&prefix| prefix <= 32)?;
+/// Reads `A.B.C.D/N` with an address that a host can have.
+fn network(text: &str) -> Option<Cidr<Ipv4Addr>> {
+    let cidr: Cidr<Ipv4Addr> = text.parse().ok()?;
+    let address = cidr.address;
     let special = address.is_unspecified() || address.is_multicast() || address.is_broadcast();
-    (!special).then_some((address, prefix))
+    (!special).then_some(cidr)
 }
 
 #[cfg(test)]
@@ -225,7 +226,7 @@ mod tests {
     #[test]
     fn a_guest_knows_the_unikernels_arguments() {
         let args = boot("ip=10.0.2.15/24 gw=10.0.2.2 port=7000 mode=io_uring").unwrap();
-        assert_eq!(args.ip, (Ipv4Addr::new(10, 0, 2, 15), 24));
+        assert_eq!(args.ip, Cidr::new(Ipv4Addr::new(10, 0, 2, 15), 24));
         assert_eq!(args.gateway, Some(Ipv4Addr::new(10, 0, 2, 2)));
         assert_eq!((args.port, args.mode), (7000, Mode::IoUring));
         let args = boot("ip=192.0.2.5/28").unwrap();

@@ -70,7 +70,7 @@ fn run(arguments: &[String]) -> Result<std::convert::Infallible, String> {
     mount_filesystems()?;
     load_modules(Path::new(MODULES))?;
     let device = network(&args)?;
-    let own = (args.ip.0, args.port).into();
+    let own = (args.ip.address, args.port).into();
     let socket = socket::open(own).map_err(|error| format!("{own} can't be served: {error}"))?;
     if args.mode == Mode::Busy {
         keep_interrupts_off(&device)?;
@@ -91,7 +91,7 @@ fn run(arguments: &[String]) -> Result<std::convert::Infallible, String> {
         nic: None,
         configuration: wire::Configuration::default(),
     };
-    let mut service = Service::new(ready.boot_id, own, args.ip.1, &PUBLISHED);
+    let mut service = Service::new(ready.boot_id, own, args.ip.prefix, &PUBLISHED);
     say(&ready.to_string());
     Err(format!("serving failed: {}", server.serve(&mut service)))
 }
@@ -132,8 +132,7 @@ fn network(args: &BootArgs) -> Result<Device, String> {
     let failed = |what: &'static str| move |error| format!("{what} failed: {error}");
     netlink::up(LOOPBACK).map_err(failed("bringing up loopback"))?;
     let device = wait_for_device()?;
-    let (address, prefix) = args.ip;
-    netlink::add_address(device.index, address.into(), prefix)
+    netlink::add_address(device.index, args.ip.address.into(), args.ip.prefix)
         .map_err(failed("setting the address"))?;
     netlink::up(device.index).map_err(failed("bringing up the network device"))?;
     if let Some(gateway) = args.gateway {

@@ -8,8 +8,8 @@ use std::thread;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use wire::Ready;
 use wire::ready::FATAL_PREFIX;
+use wire::{Cidr, Ready};
 
 use crate::args::{Mode, ProcessArgs, USAGE};
 use crate::serve::Server;
@@ -77,8 +77,8 @@ pub fn no_mode(mode: Mode, error: &io::Error) -> String {
 
 fn ready(own: SocketAddr, prefix: u8, boot_us: u64) -> Ready {
     let (ip, ip6) = match own.ip() {
-        IpAddr::V4(ip) => (Some((ip, prefix)), None),
-        IpAddr::V6(ip6) => (None, Some((ip6, prefix))),
+        IpAddr::V4(ip) => (Some(Cidr::new(ip, prefix)), None),
+        IpAddr::V6(ip6) => (None, Some(Cidr::new(ip6, prefix))),
     };
     Ready {
         ip,

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use wire::status::{self, Status};
-use wire::{Counters, Verdict};
+use wire::{Cidr, Counters, Verdict};
 
 /// The counters as another thread may read them at any moment.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl<'p> Service<'p> {
         Self {
             boot_id,
             own,
-            broadcast: broadcast(own.ip(), prefix),
+            broadcast: Cidr::new(own.ip(), prefix).broadcast(),
             counters: Counters::ZERO,
             published,
             started_ns: crate::now_ns(),
@@ -131,19 +131,6 @@ impl<'p> Service<'p> {
         for (published, count) in self.published.0.iter().zip(self.counters.to_array()) {
             published.store(count, Ordering::Relaxed);
         }
-    }
-}
-
-/// The directed broadcast address, where a network has one (RFC 3021: one of two has none).
-const fn broadcast(own: IpAddr, prefix: u8) -> Option<IpAddr> {
-    match own {
-        IpAddr::V4(own) if prefix < 31 => {
-            let host = u32::MAX >> prefix;
-            Some(IpAddr::V4(std::net::Ipv4Addr::from_bits(
-                own.to_bits() | host,
-            )))
-        }
-        _ => None,
     }
 }
 

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::Duration;
 
@@ -60,9 +60,9 @@ impl Responder {
     }
 
     fn client(&self) -> UdpSocket {
-        let ip = match (self.ready.ip, self.ready.ip6) {
-            (Some((ip, _)), _) => ip.into(),
-            (None, Some((ip6, _))) => ip6.into(),
+        let ip: IpAddr = match (self.ready.ip, self.ready.ip6) {
+            (Some(ip), _) => IpAddr::V4(ip.address),
+            (None, Some(ip6)) => IpAddr::V6(ip6.address),
             (None, None) => panic!("no address"),
         };
         let any = if self.ready.ip.is_some() {
@@ -226,7 +226,7 @@ fn serves_ipv6(mode: Mode) {
     let Some(responder) = Responder::start(mode, "[::1]:0") else {
         return;
     };
-    assert_eq!(responder.ready.ip6, Some(("::1".parse().unwrap(), 128)));
+    assert_eq!(responder.ready.ip6, Some("::1/128".parse().unwrap()));
     let client = responder.client();
     let request = request(1, 64);
     client.send(&request).unwrap();
@@ -237,7 +237,7 @@ fn serves_ipv6(mode: Mode) {
 fn the_ready_line_tells_what_there_is_to_tell() {
     let responder = Responder::start(Mode::Blocking, "127.0.0.1:0").unwrap();
     let ready = responder.ready;
-    assert_eq!(ready.ip, Some(("127.0.0.1".parse().unwrap(), 8)));
+    assert_eq!(ready.ip, Some("127.0.0.1/8".parse().unwrap()));
     assert_eq!((ready.ip6, ready.mac, ready.counters), (None, None, None));
     assert_ne!(ready.port, 0);
 }

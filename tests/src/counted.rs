@@ -91,7 +91,7 @@ impl<'t> Counted<'t> {
         let machine = Machine::boot(config, &|| false, &mut |_| ())
             .unwrap_or_else(|error| panic!("{arguments}: {error}"));
         let ready = machine.ready();
-        let (ip, _) = ready.ip.expect("it was given an IPv4 address");
+        let ip = ready.ip.expect("it was given an IPv4 address").address;
         let to_service = Flow {
             from_mac: STATION_MAC,
             to_mac: ready.mac.expect("the guest has a network device"),

@@ -103,14 +103,22 @@ impl Station {
     /// If the guest has no IPv4 address.
     #[must_use]
     pub fn to_service(&self) -> Flow {
-        let (ip, _) = self.guest().ip.expect("the guest has an IPv4 address");
+        let ip = self
+            .guest()
+            .ip
+            .expect("the guest has an IPv4 address")
+            .address;
         self.flow(self.ip4.into(), ip.into())
     }
 
     /// From this station to the guest's service, over IPv6: to the address in its ready line.
     #[must_use]
     pub fn to_service_v6(&self) -> Flow {
-        let (ip, _) = self.guest().ip6.expect("the guest has an IPv6 address");
+        let ip = self
+            .guest()
+            .ip6
+            .expect("the guest has an IPv6 address")
+            .address;
         let own = if ip.is_unicast_link_local() {
             LINK_LOCAL
         } else {

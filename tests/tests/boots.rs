@@ -97,7 +97,10 @@ fn sockets_reach_the_address_that_the_user_network_gives() {
         ..Machine::new("ip=dhcp")
     };
     let mut guest = machine.start(&turn);
-    assert_eq!(guest.ready().ip, Some((Ipv4Addr::new(10, 0, 2, 15), 24)));
+    assert_eq!(
+        guest.ready().ip,
+        Some((Ipv4Addr::new(10, 0, 2, 15), 24).into())
+    );
     ask_by_socket(host_port, 1, 64);
 }
 
@@ -116,7 +119,7 @@ fn takes_the_lease_that_it_is_offered() {
     guest.station.ip4 = lease.server;
     let asked = dhcp::serve(&mut guest.station, MAC, &lease);
     assert_eq!(asked.last(), Some(&3), "{asked:?}");
-    assert_eq!(guest.ready().ip, Some((lease.address, 20)));
+    assert_eq!(guest.ready().ip, Some((lease.address, 20).into()));
 
     let flow = guest.station.to_service();
     let answer = guest.station.ask(&flow.udp(&request(1, 64)));

@@ -51,7 +51,10 @@ fn boot(line: &str, smbios: &str, file: Option<&str>) -> Ready {
 fn of_each_argument_the_channel_that_goes_first_counts() {
     let file = "# where it is\nport=7003 # and a comment\r\n\n\tnap=1ms log=info\n\n";
     let ready = boot("port=7001", "port=7002 idle=nap", Some(file));
-    assert_eq!((ready.ip, ready.port), (Some((LEASE.address, 24)), 7001));
+    assert_eq!(
+        (ready.ip, ready.port),
+        (Some((LEASE.address, 24).into()), 7001)
+    );
     let configuration = ready.configuration;
     assert_eq!(
         configuration.sources.to_string(),
@@ -110,7 +113,7 @@ fn is_a_good_neighbour_though_its_gateway_is_nowhere() {
 
     let ready = guest.ready();
     assert_eq!(ready.configuration.ignored, 3);
-    assert_eq!(ready.ip, Some((own, 32)));
+    assert_eq!(ready.ip, Some((own, 32).into()));
     // The first ping of a station that it has not heard of, near and far.
     for client in ["10.0.2.77", "172.31.1.1", "198.51.100.7"] {
         let flow = guest.station.flow(client.parse().unwrap(), own.into());

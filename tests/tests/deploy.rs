@@ -149,7 +149,7 @@ fn qemus_lines_boot_the_elf_file() {
     ] {
         println!("{script} {arguments:?}");
         let ready = Script::start(script, arguments, &image, &[], &turn).answers();
-        assert_eq!(ready.ip.unwrap().0.octets(), [10, 0, 2, 15]);
+        assert_eq!(ready.ip.unwrap().address.octets(), [10, 0, 2, 15]);
     }
 }
 
@@ -169,7 +169,7 @@ fn qemus_line_boots_the_disk_under_either_firmware() {
     let ready = script(&[], &[]);
     assert_eq!(ready.configuration.sources.of("ip"), Some(Channel::File));
     let ready = script(&["ip=10.0.2.15/25", "log=error"], &[]);
-    assert_eq!(ready.ip.unwrap().1, 25, "SMBIOS goes before the file");
+    assert_eq!(ready.ip.unwrap().prefix, 25, "SMBIOS goes before the file");
     let log = ready.configuration.sources.of("log");
     assert_eq!(log, Some(Channel::Smbios));
     if !Path::new(OVMF).exists() {

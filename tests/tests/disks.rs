@@ -60,7 +60,7 @@ fn answers(guest: &mut Guest<'_>) -> Ready {
 /// Boots `image`, which is configured by [`STATIC`].
 fn serves_at_its_address(image: &Image, bus: Bus, firmware: Firmware, turn: &Turn) {
     let ready = answers(&mut start(image, bus, firmware, turn));
-    let ip = Some((Ipv4Addr::new(10, 0, 2, 77), 24));
+    let ip = Some((Ipv4Addr::new(10, 0, 2, 77), 24).into());
     assert_eq!((ready.ip, ready.port), (ip, 7777));
 }
 
@@ -69,7 +69,7 @@ fn serves_at_a_leased_address(image: &Image, bus: Bus, firmware: Firmware, turn:
     let mut guest = start(image, bus, firmware, turn);
     dhcp::serve(&mut guest.station, MAC, &LEASE);
     let ready = answers(&mut guest);
-    assert_eq!(ready.ip, Some((LEASE.address, 24)));
+    assert_eq!(ready.ip, Some((LEASE.address, 24).into()));
 }
 
 /// Boots `image` under SeaBIOS, which must say why it can't be booted.
@@ -124,7 +124,7 @@ fn the_efi_program_takes_its_arguments_before_the_configuration_file() {
         firmware: Firmware::Ovmf,
     };
     let ready = answers(&mut Machine::with_disk(disk).start(&turn));
-    let ip = Some((Ipv4Addr::new(10, 0, 2, 77), 24));
+    let ip = Some((Ipv4Addr::new(10, 0, 2, 77), 24).into());
     assert_eq!((ready.ip, ready.port), (ip, 4242));
 }
 

@@ -30,8 +30,8 @@ fn the_ready_line_tells_what_was_asked_for() {
     let mut guest =
         Machine::new("ip=10.0.2.15/24 gw=10.0.2.2 ip6=2001:db8::15/64 port=7777").start(&turn);
     let ready = guest.ready();
-    assert_eq!(ready.ip, Some(("10.0.2.15".parse().unwrap(), 24)));
-    assert_eq!(ready.ip6, Some(("2001:db8::15".parse().unwrap(), 64)));
+    assert_eq!(ready.ip, Some("10.0.2.15/24".parse().unwrap()));
+    assert_eq!(ready.ip6, Some("2001:db8::15/64".parse().unwrap()));
     assert_eq!(ready.port, 7777);
     assert_eq!(ready.mac, Some(MAC));
     assert!(ready.boot_us > 0 && ready.counters > Some(0));
@@ -73,7 +73,7 @@ fn a_closed_port_is_silent_or_unreachable() {
 fn arp_is_answered_for_its_own_address_only() {
     let turn = turn();
     let mut guest = Machine::new(STATIC).start(&turn);
-    let (ip, _) = guest.ready().ip.unwrap();
+    let ip = guest.ready().ip.unwrap().address;
     let question = packet::arp_request(station::MAC, station::IP4, ip);
     let answer = guest
         .station
@@ -94,7 +94,7 @@ fn arp_is_answered_for_its_own_address_only() {
 fn neighbours_are_told_its_own_addresses_only() {
     let turn = turn();
     let mut guest = Machine::new(STATIC_V6).start(&turn);
-    let (global, _) = guest.ready().ip6.unwrap();
+    let global = guest.ready().ip6.unwrap().address;
     for (own, target) in [(LINK_LOCAL, guest::LINK_LOCAL), (IP6, global)] {
         let question = packet::neighbour_solicitation(station::MAC, own, target);
         let answer = guest.station.ask(&question);
@@ -136,11 +136,13 @@ fn ping_is_answered_over_both_families() {
     let flows = [
         guest
             .station
-            .flow(station::IP4.into(), ready.ip.unwrap().0.into()),
+            .flow(station::IP4.into(), ready.ip.unwrap().address.into()),
         guest
             .station
             .flow(LINK_LOCAL.into(), guest::LINK_LOCAL.into()),
-        guest.station.flow(IP6.into(), ready.ip6.unwrap().0.into()),
+        guest
+            .station
+            .flow(IP6.into(), ready.ip6.unwrap().address.into()),
     ];
     for (flow, expected_kind) in flows.into_iter().zip([0, 129, 129]) {
         let longest = if flow.to.is_ipv4() {
@@ -223,7 +225,9 @@ fn payloads_come_back_over_ipv6_from_both_addresses() {
     let mut guest = Machine::new(STATIC_V6).start(&turn);
     let ready = guest.ready();
     let flows = [
-        guest.station.flow(IP6.into(), ready.ip6.unwrap().0.into()),
+        guest
+            .station
+            .flow(IP6.into(), ready.ip6.unwrap().address.into()),
         guest
             .station
             .flow(LINK_LOCAL.into(), guest::LINK_LOCAL.into()),
@@ -258,7 +262,7 @@ fn payloads_come_back_over_ipv6_from_both_addresses() {
 fn the_link_local_address_needs_no_argument() {
     let turn = turn();
     let mut guest = Machine::new(STATIC).start(&turn);
-    assert_eq!(guest.ready().ip6, Some((guest::LINK_LOCAL, 64)));
+    assert_eq!(guest.ready().ip6, Some((guest::LINK_LOCAL, 64).into()));
     let flow = guest.station.to_service_v6();
     let answer = guest.station.ask(&flow.udp(&request(5, 100)));
     assert_eq!(payload(&answer).len(), 100);
@@ -297,7 +301,7 @@ fn a_host_behind_the_gateway_is_answered_through_it() {
     let mut guest = Machine::new(STATIC).start(&turn);
     let ready = guest.ready();
     let far = "198.51.100.7".parse().unwrap();
-    let flow = guest.station.flow(far, ready.ip.unwrap().0.into());
+    let flow = guest.station.flow(far, ready.ip.unwrap().address.into());
     let answer = guest.station.ask(&flow.udp(&request(1, 64)));
     assert_eq!((answer.from, answer.to), (MAC, station::MAC));
     assert_eq!(payload(&answer).len(), 64);

@@ -4,7 +4,7 @@
 //! - [`handler`]: the request handler, a pure function from datagram to verdict;
 //! - [`peer`]: which sources are never answered;
 //! - [`checksum`]: the Internet checksum, for those who make their own frames;
-//! - [`mac`]: Ethernet addresses as text;
+//! - [`cidr`]: IP addresses with the length of their network prefix; [`mac`]: Ethernet addresses;
 //! - [`counters`]: what the service counts, and the layout the instrument reads them by;
 //! - [`configuration`]: where the service has its arguments from;
 //! - [`status`]: what a service says of itself;
@@ -21,6 +21,7 @@
 extern crate std;
 
 pub mod checksum;
+pub mod cidr;
 pub mod configuration;
 pub mod counters;
 pub mod handler;
@@ -30,6 +31,7 @@ pub mod peer;
 pub mod ready;
 pub mod status;
 
+pub use cidr::Cidr;
 pub use configuration::{Channel, Configuration};
 pub use counters::{Counter, Counters};
 pub use handler::{DropReason, Verdict, handle};

@@ -33,7 +33,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
 
 use crate::configuration::HostName;
-use crate::{Configuration, Mac};
+use crate::{Cidr, Configuration, Mac};
 
 /// Prefix of the ready line.
 pub const READY_PREFIX: &str = "FATHOM READY ";
@@ -48,10 +48,10 @@ const NONE: &str = "none";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ready {
     /// IPv4 address and prefix length, if the service has one.
-    pub ip: Option<(Ipv4Addr, u8)>,
+    pub ip: Option<Cidr<Ipv4Addr>>,
     /// IPv6 address and prefix length, if the service has one: the one that `ip6=` set, else the
     /// link-local one.
-    pub ip6: Option<(Ipv6Addr, u8)>,
+    pub ip6: Option<Cidr<Ipv6Addr>>,
     /// UDP port.
     pub port: u16,
     /// Ethernet address, if the service has a network device to itself.
@@ -124,10 +124,10 @@ impl fmt::Display for Ready {
 fn cidr_field<A: fmt::Display>(
     f: &mut fmt::Formatter<'_>,
     name: &str,
-    value: Option<(A, u8)>,
+    value: Option<Cidr<A>>,
 ) -> fmt::Result {
     match value {
-        Some((address, prefix)) => write!(f, "{name}={address}/{prefix}"),
+        Some(cidr) => write!(f, "{name}={cidr}"),
         None => write!(f, "{name}={NONE}"),
     }
 }
@@ -218,22 +218,16 @@ fn optional<T>(text: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<Optio
     }
 }
 
-fn cidr<A: FromStr>(text: &str, max_prefix: u8) -> Option<(A, u8)> {
-    let (address, prefix) = text.split_once('/')?;
-    let prefix = prefix.parse().ok().filter(|&prefix| prefix <= max_prefix)?;
-    Some((address.parse().ok()?, prefix))
-}
-
 /// The address of one host: not of "this" network, a group, or reserved (RFC 6890).
-fn ipv4(text: &str) -> Option<(Ipv4Addr, u8)> {
-    let cidr: (Ipv4Addr, u8) = cidr(text, 32)?;
-    (!matches!(cidr.0.octets()[0], 0 | 224..)).then_some(cidr)
+fn ipv4(text: &str) -> Option<Cidr<Ipv4Addr>> {
+    let cidr: Cidr<Ipv4Addr> = text.parse().ok()?;
+    (!matches!(cidr.address.octets()[0], 0 | 224..)).then_some(cidr)
 }
 
 /// The address of one host, and no group's.
-fn ipv6(text: &str) -> Option<(Ipv6Addr, u8)> {
-    let cidr: (Ipv6Addr, u8) = cidr(text, 128)?;
-    (!cidr.0.is_unspecified() && !cidr.0.is_multicast()).then_some(cidr)
+fn ipv6(text: &str) -> Option<Cidr<Ipv6Addr>> {
+    let cidr: Cidr<Ipv6Addr> = text.parse().ok()?;
+    (!cidr.address.is_unspecified() && !cidr.address.is_multicast()).then_some(cidr)
 }
 
 fn mac(text: &str) -> Option<[u8; 6]> {
@@ -251,7 +245,7 @@ mod tests {
     #[test]
     fn reads_and_writes_the_documented_line() {
         let ready: Ready = LINE.parse().unwrap();
-        assert_eq!(ready.ip, Some((Ipv4Addr::new(10, 0, 2, 15), 24)));
+        assert_eq!(ready.ip, Some(Cidr::new(Ipv4Addr::new(10, 0, 2, 15), 24)));
         assert_eq!(ready.mac, Some([0x52, 0x54, 0, 0x12, 0x34, 0x56]));
         assert_eq!(ready.boot_id, 0x1f2e_3d4c);
         assert_eq!(ready.counters, Some(0x2b_3000));

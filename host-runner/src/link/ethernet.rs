@@ -6,6 +6,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use wire::Cidr;
+
 use super::codec::Codec;
 use super::frame::{Flow, MAX_FRAME, Parsed};
 use super::stack::{Endpoint, Stack};
@@ -208,12 +210,12 @@ pub(super) fn ends(
     let missing = |family| LinkError::NoAddress { family };
     match family {
         Family::V4 => {
-            let both = own_end.ip.zip(ready.ip).ok_or(missing("IPv4"))?;
-            Ok((both.0.0.into(), both.1.0.into()))
+            let (own, peer) = own_end.ip.zip(ready.ip).ok_or(missing("IPv4"))?;
+            Ok((own.address.into(), peer.address.into()))
         }
         Family::V6 => {
-            let both = own_end.ip6.zip(ready.ip6).ok_or(missing("IPv6"))?;
-            Ok((both.0.0.into(), both.1.0.into()))
+            let (own, peer) = own_end.ip6.zip(ready.ip6).ok_or(missing("IPv6"))?;
+            Ok((own.address.into(), peer.address.into()))
         }
     }
 }
@@ -255,18 +257,19 @@ const fn nanoseconds(duration: Duration) -> u64 {
 pub(super) fn neighbour_of(ready: &wire::Ready) -> Endpoint {
     Endpoint {
         mac: OWN_MAC,
-        ip: ready
-            .ip
-            .map(|(ip, prefix)| (ipv4_beside(ip, prefix), prefix)),
-        ip6: ready
-            .ip6
-            .map(|(ip6, prefix)| (ipv6_beside(ip6, prefix), prefix)),
+        ip: ready.ip.map(|ip| Cidr::new(ipv4_beside(ip), ip.prefix)),
+        ip6: ready.ip6.map(|ip6| Cidr::new(ipv6_beside(ip6), ip6.prefix)),
     }
 }
 
 /// [`OWN_IP`] if it is in the service's network, else the network's first address that the service
 /// does not have itself.
-fn ipv4_beside(ip: Ipv4Addr, prefix: u8) -> Ipv4Addr {
+fn ipv4_beside(
+    Cidr {
+        address: ip,
+        prefix,
+    }: Cidr<Ipv4Addr>,
+) -> Ipv4Addr {
     let host_bits = 32 - u32::from(prefix.min(32));
     let network = |ip: Ipv4Addr| ip.to_bits().checked_shr(host_bits).unwrap_or(0);
     if network(ip) == network(OWN_IP) && ip != OWN_IP {
@@ -289,7 +292,12 @@ fn ipv4_beside(ip: Ipv4Addr, prefix: u8) -> Ipv4Addr {
 
 /// The address that our Ethernet address makes in the service's network (RFC 4291, appendix A),
 /// or, where that leaves no room for 64 bits, the one next to the service's own.
-fn ipv6_beside(ip6: Ipv6Addr, prefix: u8) -> Ipv6Addr {
+fn ipv6_beside(
+    Cidr {
+        address: ip6,
+        prefix,
+    }: Cidr<Ipv6Addr>,
+) -> Ipv6Addr {
     if prefix > 64 {
         // Beside ::1 there would be no address.
         let difference = if ip6.to_bits() == 1 { 2 } else { 1 };

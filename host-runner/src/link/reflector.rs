@@ -15,6 +15,8 @@ use std::thread::{self, JoinHandle};
 use rustix::process::Pid;
 use wire::Verdict;
 
+use wire::Cidr;
+
 use super::ethernet::{EthernetLink, Frames, OWN_IP, OWN_MAC, OWN_PORT};
 use super::frame::{Flow, MAX_FRAME};
 use super::stack::{Endpoint, Stack};
@@ -27,7 +29,7 @@ use crate::clock;
 use crate::machine::DEFAULT_MAC;
 
 /// The service's address, as on a link to a guest, and the length of its network's prefix.
-const SERVICE: (Ipv4Addr, u8) = (Ipv4Addr::new(10, 0, 2, 15), 24);
+const SERVICE: Cidr<Ipv4Addr> = Cidr::new(Ipv4Addr::new(10, 0, 2, 15), 24);
 
 /// The two ends, as the instrument sees them: addresses as on a link to a guest.
 pub(super) fn flow() -> Flow {
@@ -35,7 +37,7 @@ pub(super) fn flow() -> Flow {
         own_mac: OWN_MAC,
         peer_mac: DEFAULT_MAC,
         own: SocketAddr::from((OWN_IP, OWN_PORT)),
-        peer: SocketAddr::from((SERVICE.0, wire::DEFAULT_PORT)),
+        peer: SocketAddr::from((SERVICE.address, wire::DEFAULT_PORT)),
     }
 }
 
@@ -43,7 +45,7 @@ pub(super) fn flow() -> Flow {
 pub(super) const fn client() -> Endpoint {
     Endpoint {
         mac: OWN_MAC,
-        ip: Some((OWN_IP, SERVICE.1)),
+        ip: Some(Cidr::new(OWN_IP, SERVICE.prefix)),
         ip6: None,
     }
 }

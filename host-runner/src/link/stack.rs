@@ -14,6 +14,8 @@ use smoltcp::wire::{
     EthernetAddress, EthernetFrame, EthernetProtocol, IpCidr, IpProtocol, Ipv4Packet, Ipv6Packet,
 };
 
+use wire::Cidr;
+
 use super::frame::MAX_FRAME;
 use crate::clock;
 
@@ -22,10 +24,10 @@ use crate::clock;
 pub struct Endpoint {
     /// Ethernet address.
     pub mac: [u8; 6],
-    /// IPv4 address and prefix length, where there is IPv4.
-    pub ip: Option<(Ipv4Addr, u8)>,
-    /// IPv6 address and prefix length, where there is IPv6.
-    pub ip6: Option<(Ipv6Addr, u8)>,
+    /// IPv4 address, where there is IPv4.
+    pub ip: Option<Cidr<Ipv4Addr>>,
+    /// IPv6 address, where there is IPv6.
+    pub ip6: Option<Cidr<Ipv6Addr>>,
 }
 
 /// Network stack of one end of an Ethernet: resolves addresses both ways and answers pings.
@@ -51,10 +53,10 @@ impl Stack {
         interface.update_ip_addrs(|addresses| {
             let ip = endpoint
                 .ip
-                .map(|(ip, prefix)| IpCidr::new(ip.into(), prefix));
+                .map(|ip| IpCidr::new(ip.address.into(), ip.prefix));
             let ip6 = endpoint
                 .ip6
-                .map(|(ip6, prefix)| IpCidr::new(ip6.into(), prefix));
+                .map(|ip6| IpCidr::new(ip6.address.into(), ip6.prefix));
             // There is room for two, one of each family.
             addresses.extend(ip.into_iter().chain(ip6));
         });
@@ -216,8 +218,11 @@ mod tests {
     fn endpoint(number: u8) -> Endpoint {
         Endpoint {
             mac: [2, 0, 0, 0, 0, number],
-            ip: Some((Ipv4Addr::new(10, 0, 2, number), 24)),
-            ip6: Some((Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, number.into()), 64)),
+            ip: Some(Cidr::new(Ipv4Addr::new(10, 0, 2, number), 24)),
+            ip6: Some(Cidr::new(
+                Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, number.into()),
+                64,
+            )),
         }
     }
 

@@ -5,13 +5,15 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use wire::Cidr;
+
 /// Source of a guest's IPv4 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ip {
     /// A DHCP server.
     Dhcp,
     /// The boot arguments: address and length of the network prefix.
-    Static(Ipv4Addr, u8),
+    Static(Cidr<Ipv4Addr>),
 }
 
 impl FromStr for Ip {
@@ -21,9 +23,9 @@ impl FromStr for Ip {
         if text == "dhcp" {
             return Ok(Self::Dhcp);
         }
-        cidr(text, 32)
-            .map(|(address, prefix)| Self::Static(address, prefix))
-            .ok_or_else(|| "expected A.B.C.D/N, such as 10.0.2.15/24, or dhcp".to_owned())
+        text.parse()
+            .map(Self::Static)
+            .map_err(|_| "expected A.B.C.D/N, such as 10.0.2.15/24, or dhcp".to_owned())
     }
 }
 
@@ -31,35 +33,29 @@ impl fmt::Display for Ip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Dhcp => f.write_str("dhcp"),
-            Self::Static(address, prefix) => write!(f, "{address}/{prefix}"),
+            Self::Static(cidr) => cidr.fmt(f),
         }
     }
 }
 
 /// An IPv6 address with the length of its network prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ip6(pub Ipv6Addr, pub u8);
+pub struct Ip6(pub Cidr<Ipv6Addr>);
 
 impl FromStr for Ip6 {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        cidr(text, 128)
-            .map(|(address, prefix)| Self(address, prefix))
-            .ok_or_else(|| "expected ADDRESS/N, such as fd00::15/64".to_owned())
+        text.parse()
+            .map(Self)
+            .map_err(|_| "expected ADDRESS/N, such as fd00::15/64".to_owned())
     }
 }
 
 impl fmt::Display for Ip6 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.0, self.1)
+        self.0.fmt(f)
     }
-}
-
-fn cidr<A: FromStr>(text: &str, max_prefix: u8) -> Option<(A, u8)> {
-    let (address, prefix) = text.split_once('/')?;
-    let prefix = prefix.parse().ok().filter(|&prefix| prefix <= max_prefix)?;
-    Some((address.parse().ok()?, prefix))
 }
 
 #[cfg(test)]
@@ -70,9 +66,12 @@ mod tests {
     fn reads_addresses() {
         assert_eq!("dhcp".parse(), Ok(Ip::Dhcp));
         let address = Ipv4Addr::new(10, 0, 2, 15);
-        assert_eq!("10.0.2.15/24".parse(), Ok(Ip::Static(address, 24)));
+        assert_eq!(
+            "10.0.2.15/24".parse(),
+            Ok(Ip::Static(Cidr::new(address, 24)))
+        );
         let address = "fd00::15".parse().unwrap();
-        assert_eq!("fd00::15/64".parse(), Ok(Ip6(address, 64)));
+        assert_eq!("fd00::15/64".parse(), Ok(Ip6(Cidr::new(address, 64))));
         for bad in ["10.0.2.15", "10.0.2.15/33", "10.0.2.256/24", "DHCP", ""] {
             assert!(bad.parse::<Ip>().is_err(), "{bad}");
         }

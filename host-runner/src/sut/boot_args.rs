@@ -2,6 +2,8 @@
 
 use std::net::Ipv4Addr;
 
+use wire::Cidr;
+
 use super::address::Ip;
 use super::{GuestSpec, SutError};
 use crate::tsc;
@@ -10,8 +12,8 @@ use crate::tsc;
 const MAX_LEN: usize = 4095;
 
 /// Default address and gateway of a guest: those of QEMU's user network.
-const DEFAULT_NETWORK: (Ipv4Addr, u8) = (Ipv4Addr::new(10, 0, 2, 15), 24);
-const DEFAULT_IP: Ip = Ip::Static(DEFAULT_NETWORK.0, DEFAULT_NETWORK.1);
+const DEFAULT_NETWORK: Cidr<Ipv4Addr> = Cidr::new(Ipv4Addr::new(10, 0, 2, 15), 24);
+const DEFAULT_IP: Ip = Ip::Static(DEFAULT_NETWORK);
 const DEFAULT_GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 
 /// The argument for the frequency of the guest's time stamp counter, in kHz.
@@ -28,9 +30,9 @@ pub enum Idle {
 
 /// Returns address and gateway of a guest that can't ask for them: those of `guest`, or the defaults.
 #[must_use]
-pub fn static_network(guest: &GuestSpec) -> ((Ipv4Addr, u8), Option<Ipv4Addr>) {
+pub fn static_network(guest: &GuestSpec) -> (Cidr<Ipv4Addr>, Option<Ipv4Addr>) {
     match guest.ip {
-        Some(Ip::Static(address, prefix)) => ((address, prefix), guest.gateway),
+        Some(Ip::Static(network)) => (network, guest.gateway),
         Some(Ip::Dhcp) | None => (DEFAULT_NETWORK, guest.gateway.or(Some(DEFAULT_GATEWAY))),
     }
 }
@@ -69,9 +71,9 @@ pub fn line(guest: &GuestSpec, idle: Idle) -> Result<String, SutError> {
 ///
 /// [`SutError::Incompatible`] if they are longer than 4095 bytes.
 pub fn sockets_line(guest: &GuestSpec) -> Result<String, SutError> {
-    let ((address, prefix), gateway) = static_network(guest);
+    let (network, gateway) = static_network(guest);
     let ours = [
-        Some(("ip", format!("{address}/{prefix}"))),
+        Some(("ip", network.to_string())),
         gateway.map(|address| ("gw", address.to_string())),
         Some(("port", guest.port.to_string())),
         tsc_khz(guest),
@@ -184,7 +186,7 @@ mod tests {
         let network_of = |options: &str| static_network(&guest_of(options));
         let default = (DEFAULT_NETWORK, Some(DEFAULT_GATEWAY));
         assert_eq!(network_of(""), default);
-        let own = (Ipv4Addr::new(192, 0, 2, 5), 28);
+        let own = Cidr::new(Ipv4Addr::new(192, 0, 2, 5), 28);
         assert_eq!(network_of("--ip 192.0.2.5/28"), (own, None));
         let gateway = Ipv4Addr::new(192, 0, 2, 1);
         assert_eq!(

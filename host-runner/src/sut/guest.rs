@@ -270,8 +270,8 @@ fn address(family: Family, machine: &Machine) -> SocketAddr {
         (Some(port), _, _) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
         (None, Family::V6, _) | (None, _, None) => {
             let any = Ipv6Addr::UNSPECIFIED;
-            SocketAddr::from((ready.ip6.map_or(any, |(ip6, _)| ip6), ready.port))
+            SocketAddr::from((ready.ip6.map_or(any, |ip6| ip6.address), ready.port))
         }
-        (None, Family::V4, Some((ip, _))) => SocketAddr::from((ip, ready.port)),
+        (None, Family::V4, Some(ip)) => SocketAddr::from((ip.address, ready.port)),
     }
 }

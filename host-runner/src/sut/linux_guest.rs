@@ -7,6 +7,8 @@ use std::io::{self, BufWriter, Read};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
+use wire::Cidr;
+
 use super::address::Ip;
 use super::{
     BootImage, Counting, CountingClock, LaunchPlan, LinkChoice, RequestQueue, Responder, SutError,
@@ -164,7 +166,7 @@ pub struct Parts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
     /// Address and prefix length.
-    pub ip: (Ipv4Addr, u8),
+    pub ip: Cidr<Ipv4Addr>,
     /// Gateway.
     pub gateway: Option<Ipv4Addr>,
     /// UDP port.
@@ -273,7 +275,7 @@ mod tests {
     use super::*;
 
     const NETWORK: Network = Network {
-        ip: (Ipv4Addr::new(10, 0, 2, 15), 24),
+        ip: Cidr::new(Ipv4Addr::new(10, 0, 2, 15), 24),
         gateway: None,
         port: 9000,
     };

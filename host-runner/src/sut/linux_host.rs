@@ -158,7 +158,7 @@ fn start_on_a_wire(
     let pair = Pair::make(network)?;
     let namespace = pair.service().map_err(SutError::Namespace)?;
     let address = ListenAddress {
-        listen: (network.0, spec.guest.port).into(),
+        listen: (network.address, spec.guest.port).into(),
         namespace: Some(namespace),
     };
     let process = start_at(spec, program, address, log, watch)?;
@@ -251,7 +251,7 @@ impl ResponderProcess {
     /// Returns the address that it serves at.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        let ip = self.ready.ip.map_or(Ipv4Addr::LOCALHOST, |(ip, _)| ip);
+        let ip = self.ready.ip.map_or(Ipv4Addr::LOCALHOST, |ip| ip.address);
         (ip, self.ready.port).into()
     }
 }

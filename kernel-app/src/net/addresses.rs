@@ -5,6 +5,8 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use wire::Cidr;
+
 /// Prefix length of link-local addresses (RFC 4291 §2.5.6).
 const LINK_LOCAL_PREFIX: u8 = 64;
 
@@ -57,9 +59,7 @@ impl Addresses {
     #[inline(always)]
     #[must_use]
     pub fn broadcast(&self) -> Option<Ipv4Addr> {
-        let (address, prefix) = self.ipv4?;
-        let hosts = u32::MAX.checked_shr(prefix.into())?;
-        (hosts > 1).then(|| Ipv4Addr::from_bits(address.to_bits() | hosts))
+        Cidr::from(self.ipv4?).broadcast()
     }
 
     /// The IPv6 address to tell people: the configured one, else the link-local one.

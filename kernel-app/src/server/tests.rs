@@ -109,8 +109,8 @@ fn is_ready_at_once_with_a_static_address() {
     let (mut server, _) = start("ip=10.0.2.15/24 port=77");
     assert_eq!(server.poll_until_ready(), Ok(()));
     let ready = server.ready(5);
-    assert_eq!(ready.ip, Some((OWN, 24)));
-    assert_eq!(ready.ip6, Some((link_local(), 64)));
+    assert_eq!(ready.ip, Some(Cidr::new(OWN, 24)));
+    assert_eq!(ready.ip6, Some(Cidr::new(link_local(), 64)));
     assert_eq!((ready.port, ready.mac), (77, Some(SERVICE_MAC)));
     assert_eq!((ready.boot_us, ready.boot_id), (5, 0xb007));
     assert_eq!(ready.counters, Some(server.shared_counters.address()));

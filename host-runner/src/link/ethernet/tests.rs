@@ -15,8 +15,8 @@ const GUEST_MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
 
 fn ready() -> wire::Ready {
     wire::Ready {
-        ip: Some((Ipv4Addr::new(10, 0, 2, 15), 24)),
-        ip6: Some(("fe80::5054:ff:fe12:3456".parse().unwrap(), 64)),
+        ip: Some("10.0.2.15/24".parse().unwrap()),
+        ip6: Some("fe80::5054:ff:fe12:3456/64".parse().unwrap()),
         port: 9000,
         mac: Some(GUEST_MAC),
         boot_us: 1,
@@ -37,10 +37,13 @@ fn guest(socket: OwnedFd, family: Family, requests: usize) -> JoinHandle<()> {
     };
     let neighbour = neighbour_of(&ready);
     let (own, peer): (IpAddr, IpAddr) = match family {
-        Family::V4 => (own_end.ip.unwrap().0.into(), neighbour.ip.unwrap().0.into()),
+        Family::V4 => (
+            own_end.ip.unwrap().address.into(),
+            neighbour.ip.unwrap().address.into(),
+        ),
         Family::V6 => (
-            own_end.ip6.unwrap().0.into(),
-            neighbour.ip6.unwrap().0.into(),
+            own_end.ip6.unwrap().address.into(),
+            neighbour.ip6.unwrap().address.into(),
         ),
     };
     let flow = Flow {
@@ -142,7 +145,7 @@ fn a_service_without_ipv4_is_said_at_once() {
 
 #[test]
 fn the_instrument_is_the_services_neighbour_in_any_network() {
-    let beside = |ip: [u8; 4], prefix| ipv4_beside(ip.into(), prefix).octets();
+    let beside = |ip: [u8; 4], prefix| ipv4_beside(Cidr::new(ip.into(), prefix)).octets();
     assert_eq!(beside([10, 0, 2, 15], 24), [10, 0, 2, 2]);
     assert_eq!(beside([10, 0, 2, 2], 24), [10, 0, 2, 1]);
     assert_eq!(beside([192, 168, 7, 9], 16), [192, 168, 0, 1]);
@@ -150,7 +153,8 @@ fn the_instrument_is_the_services_neighbour_in_any_network() {
     assert_eq!(beside([192, 168, 7, 8], 31), [192, 168, 7, 9]);
     assert_eq!(beside([192, 168, 7, 9], 31), [192, 168, 7, 8]);
     assert_eq!(beside([1, 2, 3, 4], 0), [10, 0, 2, 2]);
-    let beside = |ip6: &str, prefix| ipv6_beside(ip6.parse().unwrap(), prefix).to_string();
+    let beside =
+        |ip6: &str, prefix| ipv6_beside(Cidr::new(ip6.parse().unwrap(), prefix)).to_string();
     assert_eq!(
         beside("fe80::5054:ff:fe12:3456", 64),
         "fe80::5055:aff:fe00:202"

@@ -49,11 +49,11 @@ impl Client {
         family: Family,
         mac: Option<[u8; 6]>,
     ) -> Result<(Namespace, UdpLink), LinkError> {
-        let host = neighbour_of(ready);
-        let (own, peer) = ends(&host, ready, family)?;
+        let own_end = neighbour_of(ready);
+        let (own, peer) = ends(&own_end, ready, family)?;
         let prefix = match own {
-            IpAddr::V4(_) => host.ip.map(|(_, prefix)| prefix),
-            IpAddr::V6(_) => host.ip6.map(|(_, prefix)| prefix),
+            IpAddr::V4(_) => own_end.ip.map(|ip| ip.prefix),
+            IpAddr::V6(_) => own_end.ip6.map(|ip6| ip6.prefix),
         };
         let peer = self.scoped(peer, ready.port);
         let open = || {

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use netlink::End;
+use wire::Cidr;
 
 use super::client::{Client, bring_up};
 use super::{NAME, Namespace, PRIVILEGE, TapLink, new_namespace, unavailable};
@@ -32,13 +33,12 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// Makes them, and gives the service's end the address `ip` in a network of which `prefix` bits are the
-    /// network's.
+    /// Makes them, and gives the service's end the address `service`.
     ///
     /// # Errors
     ///
     /// [`LinkError::Unavailable`] if a right or a part of the kernel is missing.
-    pub fn make((ip, prefix): (Ipv4Addr, u8)) -> Result<Self, LinkError> {
+    pub fn make(service: Cidr<Ipv4Addr>) -> Result<Self, LinkError> {
         let (here, there) = (new_namespace()?, new_namespace()?);
         let ends = (
             End {
@@ -58,7 +58,7 @@ impl Pair {
         let index = there
             .inside(|| {
                 let index = bring_up(THERE, None)?;
-                netlink::add_address(index, ip.into(), prefix)?;
+                netlink::add_address(index, service.address.into(), service.prefix)?;
                 Ok(index)
             })
             .map_err(unavailable("bringing up a veth device", PRIVILEGE))?;
@@ -89,10 +89,10 @@ impl Pair {
     ///
     /// As [`Client::join`].
     pub fn join(self, ready: &wire::Ready) -> Result<TapLink, LinkError> {
-        if let Some((own, _)) = neighbour_of(ready).ip {
-            let tell = || netlink::add_neighbour(self.index, own.into(), OWN_MAC);
-            let told = self.service.inside(tell);
-            told.map_err(failed("telling the service's end its neighbour"))?;
+        if let Some(own) = neighbour_of(ready).ip {
+            let add = || netlink::add_neighbour(self.index, own.address.into(), OWN_MAC);
+            let added = self.service.inside(add);
+            added.map_err(failed("telling the service's end its neighbour"))?;
         }
         let (namespace, udp) = self.client.join(ready, Family::V4, Some(DEFAULT_MAC))?;
         Ok(TapLink {

@@ -1,6 +1,5 @@
 //! The network as the kernel has it: made, used, and gone. Needs root, as the link does.
 
-use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -32,8 +31,8 @@ fn patience_ns() -> u64 {
 
 fn ready() -> wire::Ready {
     wire::Ready {
-        ip: Some((Ipv4Addr::new(10, 0, 2, 15), 24)),
-        ip6: Some(("fe80::15".parse().unwrap(), 64)),
+        ip: Some("10.0.2.15/24".parse().unwrap()),
+        ip6: Some("fe80::15/64".parse().unwrap()),
         port: 9000,
         mac: Some(DEFAULT_MAC),
         boot_us: 0,

@@ -6,6 +6,8 @@
 
 use std::net::Ipv4Addr;
 
+use wire::Cidr;
+
 use super::Responder;
 
 /// The kernel's options, each with its reason.
@@ -66,7 +68,7 @@ pub const TSC_KHZ: &str = "tsc_early_khz=";
 #[must_use]
 pub fn line(
     responder: Responder,
-    ip: (Ipv4Addr, u8),
+    ip: Cidr<Ipv4Addr>,
     gateway: Option<Ipv4Addr>,
     port: u16,
     tsc_khz: Option<u32>,
@@ -77,7 +79,7 @@ pub fn line(
         .collect();
     words.extend(tsc_khz.map(|khz| format!("{TSC_KHZ}{khz}")));
     words.push("--".to_owned());
-    words.push(format!("ip={}/{}", ip.0, ip.1));
+    words.push(format!("ip={ip}"));
     words.extend(gateway.map(|gateway| format!("gw={gateway}")));
     words.push(format!("port={port}"));
     words.push(format!("mode={}", responder.name()));
@@ -92,7 +94,7 @@ mod tests {
     fn the_kernels_options_come_first_and_the_responders_after_the_dashes() {
         let line = line(
             Responder::IoUring,
-            (Ipv4Addr::new(10, 0, 2, 15), 24),
+            Cidr::new(Ipv4Addr::new(10, 0, 2, 15), 24),
             Some(Ipv4Addr::new(10, 0, 2, 2)),
             7000,
             Some(2_599_998),
@@ -108,7 +110,7 @@ mod tests {
     fn no_gateway_and_no_frequency_are_no_arguments() {
         let line = line(
             Responder::Busy,
-            (Ipv4Addr::new(192, 0, 2, 9), 28),
+            Cidr::new(Ipv4Addr::new(192, 0, 2, 9), 28),
             None,
             9000,
             None,

@@ -58,7 +58,7 @@ fn takes_a_lease_and_loses_it() {
     assert_eq!(asked, DhcpMessageType::Request);
     exchange(&mut server, ack);
     assert_eq!(server.poll_until_ready(), Ok(()));
-    assert_eq!(server.ready(0).ip, Some((OWN, 24)));
+    assert_eq!(server.ready(0).ip, Some(Cidr::new(OWN, 24)));
     let answers = exchange(&mut server, request_frame("10.0.2.2:5", "10.0.2.15:9000"));
     assert_eq!(answers.len(), 1);
 
@@ -105,7 +105,7 @@ fn a_lease_of_twenty_seconds_is_kept_without_an_outage() {
         let ready = server.ready(0);
         assert_eq!(
             ready.ip,
-            Some((OWN, 24)),
+            Some(Cidr::new(OWN, 24)),
             "after {tenth} tenths of a second"
         );
         assert_eq!(ready.configuration.gateway, Some(CLIENT));
@@ -165,7 +165,7 @@ fn a_dhcp_server_may_set_arguments() {
     let args = Args::parse([(Channel::Dhcp, text)]).unwrap();
     server.configure(&args);
     let ready = server.ready(0);
-    assert_eq!((ready.ip, ready.port), (Some((OWN, 8)), 7777));
+    assert_eq!((ready.ip, ready.port), (Some(Cidr::new(OWN, 8)), 7777));
     let sources = ready.configuration.sources;
     assert_eq!(sources.of("port"), Some(Channel::Dhcp));
     let answers = exchange(&mut server, request_frame("10.0.2.2:5", "10.0.2.15:7777"));

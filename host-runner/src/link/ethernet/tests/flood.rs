@@ -62,8 +62,8 @@ fn flooded(is_damaged: bool) -> (EthernetLink<FrameSocket>, Flood) {
     let flow = Flow {
         own_mac: OWN_MAC,
         peer_mac: GUEST_MAC,
-        own: SocketAddr::new(neighbour.ip.unwrap().0.into(), OWN_PORT),
-        peer: SocketAddr::new(ready.ip.unwrap().0.into(), 9000),
+        own: SocketAddr::new(neighbour.ip.unwrap().address.into(), OWN_PORT),
+        peer: SocketAddr::new(ready.ip.unwrap().address.into(), 9000),
     };
     let mut frame = vec![0; MAX_FRAME];
     if is_damaged {
