@@ -257,10 +257,10 @@ pub(super) fn without_vhost_elsewhere(mut spec: SystemSpec) -> SystemSpec {
 
 /// Decides who serves the rings of a guest on link `kind`, where there is a choice.
 fn vhost_for(kind: LinkKind, guest: &GuestSpec) -> Result<Option<Vhost>, SutError> {
-    match kind {
-        LinkKind::Tap => Ok(Some(Vhost::decide(guest.vhost, guest.pcap.is_some())?)),
-        LinkKind::User | LinkKind::Unix | LinkKind::VhostUser => Ok(None),
+    if kind != LinkKind::Tap {
+        return Ok(None);
     }
+    Ok(Some(Vhost::decide(guest.vhost, guest.pcap.is_some())?))
 }
 
 /// Returns the address that requests to the guest go to.

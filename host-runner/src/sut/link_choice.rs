@@ -1,6 +1,8 @@
 //! The links that `--link` and `--links` take.
 #![forbid(unsafe_code)]
 
+use std::sync::LazyLock;
+
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
@@ -38,13 +40,12 @@ impl LinkChoice {
 
 impl ValueEnum for LinkChoice {
     fn value_variants<'a>() -> &'a [Self] {
-        &[
-            Self::Link(LinkKind::User),
-            Self::Link(LinkKind::Unix),
-            Self::Link(LinkKind::Tap),
-            Self::Link(LinkKind::VhostUser),
-            Self::Loopback,
-        ]
+        static ALL: LazyLock<Vec<LinkChoice>> = LazyLock::new(|| {
+            let links = LinkKind::value_variants().iter().copied();
+            let links = links.map(LinkChoice::Link);
+            links.chain([LinkChoice::Loopback]).collect()
+        });
+        &ALL
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {

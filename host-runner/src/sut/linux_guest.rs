@@ -31,7 +31,7 @@ pub const MIN_MEMORY_MIB: u32 = 80;
 pub const DEFAULT_MEMORY_MIB: u32 = 128;
 
 /// What to do about a part that is not there.
-const REMEDY: &str = "run `make linux-guest`";
+const REMEDY: &str = "run `make linux-guest`, or name a kernel with `--kernel PATH`";
 
 /// Where the kernel is, under the directory of built things, unless told otherwise.
 const KERNEL: &str = "linux-guest/vmlinuz";

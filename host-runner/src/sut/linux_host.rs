@@ -61,7 +61,7 @@ impl System for LinuxHost {
     fn link_problem(&self, link: LinkChoice) -> Option<&'static str> {
         match link {
             LinkChoice::Link(LinkKind::Tap) | LinkChoice::Loopback => None,
-            LinkChoice::Link(LinkKind::User | LinkKind::Unix | LinkKind::VhostUser) => Some(
+            LinkChoice::Link(_) => Some(
                 "linux-host has no virtual network card: it is reached over link `loopback` or `tap`, \
                  choose one with `--link`",
             ),

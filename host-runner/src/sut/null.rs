@@ -32,7 +32,12 @@ impl System for Null {
     }
 
     fn link_problem(&self, link: LinkChoice) -> Option<&'static str> {
-        (link == LinkChoice::Link(LinkKind::User)).then_some(NO_QEMU_NETWORK)
+        match link {
+            LinkChoice::Link(LinkKind::VhostUser | LinkKind::Unix | LinkKind::Tap)
+            | LinkChoice::Loopback => None,
+            // What answers on a link has to be written for it; QEMU's own network has nobody without QEMU.
+            LinkChoice::Link(_) => Some(NO_QEMU_NETWORK),
+        }
     }
 
     fn problem(&self, spec: &SystemSpec) -> Option<&'static str> {
@@ -81,11 +86,11 @@ pub(super) fn start(spec: &SystemSpec) -> Result<RunningSystem, SutError> {
         }
     };
     let (reflector, link) = match spec.link {
-        LinkChoice::Link(LinkKind::User) => return Err(SutError::Incompatible(NO_QEMU_NETWORK)),
         LinkChoice::Link(LinkKind::VhostUser) => boxed(vhost_user::reflector::start(prepare)),
         LinkChoice::Link(LinkKind::Unix) => boxed(reflector::on_unix(prepare)),
         LinkChoice::Link(LinkKind::Tap) => boxed(reflector::on_tap(prepare)),
         LinkChoice::Loopback => boxed(reflector::on_loopback(prepare)),
+        LinkChoice::Link(_) => return Err(SutError::Incompatible(NO_QEMU_NETWORK)),
     }?;
     let thread = Thread {
         reflector,

@@ -30,6 +30,10 @@ pub struct ProbeArgs {
 }
 
 /// Takes an address that names a port. The name may turn out to lead nowhere; that is no usage error.
+///
+/// # Errors
+///
+/// A message if there is no port, or an IPv6 address is not in brackets.
 pub fn with_port(address: &str) -> Result<String, String> {
     let (host, port) = match address.rsplit_once(':') {
         // A colon within an IPv6 address is no port's.

@@ -88,7 +88,7 @@ impl CostProbe {
     fn instrument(&self) -> Instrument {
         match self.link {
             LinkKind::VhostUser => Instrument::InstructionCounter,
-            LinkKind::User | LinkKind::Unix | LinkKind::Tap => Instrument::Trace,
+            _ => Instrument::Trace,
         }
     }
 

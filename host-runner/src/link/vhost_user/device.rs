@@ -99,7 +99,11 @@ impl Device {
         }
     }
 
-    /// How many entries a queue has.
+    /// Sets the number of a queue's entries.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError::NoSuchQueue`], or [`SetupError::Size`] if it is no power of two up to [`ring::MAX_SIZE`].
     pub fn set_size(&mut self, queue: usize, size: u32) -> Result<(), SetupError> {
         let entries = u16::try_from(size)
             .ok()
@@ -108,27 +112,44 @@ impl Device {
         Ok(())
     }
 
-    /// Where a queue is. One that runs goes on there.
+    /// Sets the addresses of a queue. One that runs goes on there.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError::NoSuchQueue`]; of a queue that runs, [`SetupError::Address`] if it is not in memory.
     pub fn set_addresses(&mut self, queue: usize, addresses: Addresses) -> Result<(), SetupError> {
         self.queue(queue)?.addresses = Some(addresses);
         self.pause(queue);
         self.resume(queue)
     }
 
-    /// How many buffers of a queue were taken before.
+    /// Sets the number of a queue's buffers that were taken before.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError::NoSuchQueue`].
     pub fn set_base(&mut self, queue: usize, base: u16) -> Result<(), SetupError> {
         self.queue(queue)?.base = base;
         Ok(())
     }
 
-    /// What to ring for the driver, if anything.
+    /// Sets what is rung for the driver, if anything.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError::NoSuchQueue`].
     pub fn set_call(&mut self, queue: usize, call: Option<File>) -> Result<(), SetupError> {
         self.queue(queue)?.call = call;
         Ok(())
     }
 
-    /// What the driver rings, and with that the queue runs. (A ring is started by its kick
+    /// Sets what the driver rings, and starts the queue. (A ring is started by its kick
     /// descriptor, vhost-user, "Ring states"; the front end need not enable it besides.)
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError::NoSuchQueue`]; [`SetupError::Incomplete`] if its size or addresses are not known;
+    /// [`SetupError::Address`] if it is not in memory.
     pub fn set_kick(&mut self, queue: usize, kick: Option<File>) -> Result<(), SetupError> {
         self.queue(queue)?;
         self.count_doorbells();
@@ -139,7 +160,11 @@ impl Device {
         self.resume(queue)
     }
 
-    /// Stops a queue, and says how many of its buffers were taken.
+    /// Stops a queue, and returns how many of its buffers were taken.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError::NoSuchQueue`].
     pub fn stop(&mut self, queue: usize) -> Result<u16, SetupError> {
         self.queue(queue)?.is_started = false;
         self.pause(queue);
@@ -169,6 +194,10 @@ impl Device {
     }
 
     /// Puts a frame into the driver's next receive buffer; `false` if it has none.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] if the driver broke virtio's rules, or if its buffer is too short.
     #[inline]
     pub fn send(&mut self, frame: &[u8]) -> Result<bool, Fault> {
         let Queue {
@@ -186,7 +215,11 @@ impl Device {
         Ok(given)
     }
 
-    /// Takes the next frame that the driver sends into `frame`: its length.
+    /// Takes the next frame that the driver sends into `frame`, and returns its length.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] if the driver broke virtio's rules, or if the frame is longer than `frame` or empty.
     #[inline]
     pub fn receive(&mut self, frame: &mut [u8]) -> Result<Option<usize>, Fault> {
         let Queue {

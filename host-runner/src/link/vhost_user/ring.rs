@@ -167,7 +167,11 @@ impl Ring {
         self.next_used.0.wrapping_sub(self.published.0)
     }
 
-    /// Takes a frame from a transmit queue: its length, its virtio header not counted.
+    /// Takes a frame from a transmit queue into `frame`, and returns its length without the virtio header.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] if the driver broke virtio's rules, or if the frame is longer than `frame` or empty.
     #[inline]
     pub fn take(&mut self, memory: &Memory, frame: &mut [u8]) -> Result<Option<usize>, Fault> {
         let Some(head) = self.pop()? else {
@@ -191,6 +195,10 @@ impl Ring {
     }
 
     /// Puts a frame into a buffer of a receive queue; `false` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] if the driver broke virtio's rules, or if its buffer is too short.
     #[inline]
     pub fn give(&mut self, memory: &Memory, frame: &[u8]) -> Result<bool, Fault> {
         let Some(head) = self.pop()? else {
