@@ -15,7 +15,7 @@ SOCKETS := $(TARGET)/kernel-app-sockets/x86_64-unknown-none/sockets/fathom-socke
 SOCKETS_IMAGE := $(TARGET)/fathom-sockets.elf
 FATHOM := $(TARGET)/release/fathom
 BUILT_IMAGE := $(TARGET)/kernel-app/x86_64-unknown-none/release/fathom-image
-GUEST_SOURCES := kernel-app/src kernel-app/Cargo.toml kernel-app/Cargo.lock boot-args/src wire/src
+GUEST_SOURCES := kernel-app/src kernel-app/profile.toml kernel-app/Cargo.toml kernel-app/Cargo.lock boot-args/src wire/src
 LOADERS := $(TARGET)/loaders
 LOADER_SOURCES := loaders/Cargo.toml loaders/Cargo.lock loaders/build.sh loaders/handover loaders/efi loaders/bios
 FATHOM_SOURCES := host-runner/src netlink/src boot-args/src wire/src
@@ -39,7 +39,7 @@ ALL_TARGETS := hermit,hermit:smoltcp,hermit-sockets,linux-guest:blocking,linux-g
 	linux-host:blocking,linux-host:busy,linux-host:io_uring,linux-host:af_xdp,null
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build image elf loaders sockets responder linux-guest install release run serve probe compare compare-full test vmm-types bench size simulate alike soak lint clean
+.PHONY: help setup build image elf service examples loaders sockets responder linux-guest install release run serve probe compare compare-full test vmm-types bench size simulate alike soak lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -66,6 +66,20 @@ sockets: setup ## build the same service on Hermit's own sockets: target/fathom-
 		sh kernel-app/cargo.sh build $$quiet --locked --profile sockets --features sockets \
 		--bin fathom-sockets --target-dir ../$(TARGET)/kernel-app-sockets
 	@cmp -s $(SOCKETS) $(SOCKETS_IMAGE) || cp $(SOCKETS) $(SOCKETS_IMAGE)
+
+service: setup ## build a service of your own as an image: make service DIR=/path/to/its/crate
+	@sh kernel-app/service.sh "$(DIR)"
+
+EXAMPLES := echo key_value
+
+# Other people's services: what kernel-app is as a library.
+examples: setup ## build the examples of services: target/examples/echo.elf, target/examples/key_value.elf
+	@quiet=$$(sh announce.sh "the examples of services" "about a minute" \
+		$(TARGET)/kernel-app/x86_64-unknown-none/release/examples/echo $(GUEST_SOURCES) kernel-app/examples) && \
+		sh kernel-app/cargo.sh build $$quiet --locked --release --examples --target-dir ../$(TARGET)/kernel-app
+	@mkdir -p $(TARGET)/examples
+	@for name in $(EXAMPLES); do \
+		cp $(TARGET)/kernel-app/x86_64-unknown-none/release/examples/$$name $(TARGET)/examples/$$name.elf; done
 
 build: elf ## build the unikernel, target/fathom.elf, and target/release/fathom
 	@quiet=$$(sh announce.sh "the fathom command" "about 2 minutes" $(FATHOM) $(FATHOM_SOURCES)) && \
@@ -124,7 +138,7 @@ vmm-types:
 
 # The `fathom` command is built with the tests: on its own it would have fewer features of some crates, and
 # everything would be compiled twice.
-test: loaders sockets linux-guest vmm-types ## lint, and every unit, property and end-to-end test
+test: loaders sockets examples linux-guest vmm-types ## lint, and every unit, property and end-to-end test
 	@sh qemu/setup.sh tests
 	@sh tests/kubevirt/setup.sh
 	@quiet=$$(sh announce.sh "the tests" "about 5 minutes" $(TARGET)/release/suite tests/suite/src) && \

@@ -9,7 +9,9 @@ fn main() {
     println!("cargo:rerun-if-changed={script}");
     if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("none") {
         let directory = std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
-        println!("cargo:rustc-link-arg-bins=-T{directory}/{script}");
+        for kind in ["bins", "examples"] {
+            println!("cargo:rustc-link-arg-{kind}=-T{directory}/{script}");
+        }
         // target/TRIPLE/PROFILE/build/PACKAGE-HASH/out: where the programs go is not told otherwise.
         let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets it"));
         let programs = out.ancestors().nth(3).expect("cargo's layout");

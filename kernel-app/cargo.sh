@@ -22,4 +22,8 @@ CARGO_TARGET_X86_64_UNKNOWN_NONE_LINKER=$toolchain/ld.lld
 export CARGO_ENCODED_RUSTFLAGS RUSTC RUSTC_WRAPPER CARGO_TARGET_X86_64_UNKNOWN_NONE_LINKER
 export RUSTC_BOOTSTRAP=1 HERMIT_LOG_LEVEL_FILTER=off NO_COLOR=1
 
-exec cargo "$@" --target x86_64-unknown-none -Zbuild-std=core,alloc -Zbuild-std-features=optimize_for_size
+# Behind the subcommand, before what it may hand on to the compiler.
+command=$1
+shift
+exec cargo "$command" --config profile.toml --target x86_64-unknown-none -Zbuild-std=core,alloc \
+    -Zbuild-std-features=optimize_for_size "$@"

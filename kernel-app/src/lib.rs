@@ -1,4 +1,4 @@
-//! What the unikernel does, without the unikernel.
+//! A service on UDP as a unikernel: boot code, network device, network stack and poll loop.
 //!
 //! - [`arch`]: everything that another architecture would replace;
 //! - [`boot`]: the way from the loader to the kernel, as far as it is the same everywhere;
@@ -15,9 +15,18 @@
 //! - [`virtio`]: virtio-net on PCI and virtio-mmio;
 //! - [`hermit_sockets`]: the parts of the image on Hermit's own sockets that need no Hermit.
 //!
-//! Nothing here depends on Hermit but `arch`'s entry code: `main.rs` brings the two together, and `bin/hermit_sockets`
-//! likewise. All but [`arch`], and of that what touches no hardware, is built and tested on any host. Unsafe code
-//! is confined to [`arch`], [`virtio`], [`boot::channels`] and `panic`.
+//! Those make an image, and are there in images alone:
+//!
+//! - `image`: from Hermit's `main` to a server that never returns; the macros `serve!` and `image!`;
+//! - `platform`: the little of Hermit that images use;
+//! - `panic`: the message of a panic.
+//!
+//! Nothing else depends on Hermit but `arch`'s entry code. All but [`arch`], and of that what touches no
+//! hardware, is built and tested on any host. Unsafe code is confined to [`arch`], [`virtio`],
+//! [`boot::channels`], `image`, `platform` and `panic`.
+//!
+//! A crate elsewhere links this one to be an image with a service of its own: `docs/writing-a-service.md`
+//! leads there, and `examples/` has some.
 #![cfg_attr(not(test), no_std)]
 
 pub mod arch;
@@ -28,9 +37,13 @@ pub mod frame_device;
 pub mod handler;
 pub mod hermit_sockets;
 pub mod idle;
+#[cfg(all(target_os = "none", not(feature = "sockets")))]
+pub mod image;
 pub mod net;
 #[cfg(target_os = "none")]
 mod panic;
+#[cfg(target_os = "none")]
+pub mod platform;
 pub mod server;
 pub mod services;
 pub mod shared_counters;

@@ -1,18 +1,18 @@
-//! The little of Hermit that both images use: arguments, console, exit, sleep, clock.
+//! The little of Hermit that images use: arguments, console, exit, sleep, clock.
 //!
 //! Unsafe here: the C interface of the kernel's entry.
 
 use core::ffi::{CStr, c_char};
 use core::fmt::{self, Write as _};
 
+#[cfg(not(feature = "sockets"))]
+use crate::arch::boot_ticks;
+use crate::arch::frequency::{Frequency, Source};
+use crate::arch::{Console, CounterClock, counter_frequency, entry_ticks};
+#[cfg(not(feature = "sockets"))]
+use crate::clock::Clock;
+use crate::clock::Scale;
 use hermit::syscalls;
-#[cfg(not(feature = "sockets"))]
-use kernel_app::arch::boot_ticks;
-use kernel_app::arch::frequency::{Frequency, Source};
-use kernel_app::arch::{Console, CounterClock, counter_frequency, entry_ticks};
-#[cfg(not(feature = "sockets"))]
-use kernel_app::clock::Clock;
-use kernel_app::clock::Scale;
 use wire::ready::FATAL_PREFIX;
 
 /// The boot arguments that Hermit passes on: all but the first, which is the program's name.

@@ -9,6 +9,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
+use wire::DEFAULT_PORT;
 use wire::peer::is_answerable;
 
 use crate::handler::{Clients, Handler};
@@ -65,6 +66,9 @@ pub trait Visitor: Sized {
 
 /// Services at fixed ports.
 pub trait FixedPorts {
+    /// How many there are.
+    const COUNT: usize;
+
     /// Returns the port of service number `index`, counted from 0.
     fn port(index: usize) -> Option<u16>;
 
@@ -76,6 +80,8 @@ pub trait FixedPorts {
 }
 
 impl FixedPorts for () {
+    const COUNT: usize = 0;
+
     fn port(_index: usize) -> Option<u16> {
         None
     }
@@ -92,6 +98,8 @@ impl FixedPorts for () {
 }
 
 impl<const PORT: u16, H: Handler, F: FixedPorts> FixedPorts for AtPort<PORT, H, F> {
+    const COUNT: usize = 1 + F::COUNT;
+
     fn port(index: usize) -> Option<u16> {
         match index.checked_sub(1) {
             None => Some(PORT),
@@ -110,6 +118,29 @@ impl<const PORT: u16, H: Handler, F: FixedPorts> FixedPorts for AtPort<PORT, H, 
             visitor.fixed(&mut self.handler)
         } else {
             self.next.visit(port, visitor)
+        }
+    }
+}
+
+impl<M: Handler> Services<M> {
+    /// Puts `main` at the default port, where it stays until the boot arguments name another, and nothing
+    /// at others.
+    #[must_use]
+    pub const fn new(main: M) -> Self {
+        Self {
+            port: DEFAULT_PORT,
+            main,
+            fixed: (),
+        }
+    }
+
+    /// Has services at fixed ports as well.
+    #[must_use]
+    pub fn with_fixed<F: FixedPorts>(self, fixed: F) -> Services<M, F> {
+        Services {
+            port: self.port,
+            main: self.main,
+            fixed,
         }
     }
 }

@@ -10,15 +10,19 @@ use super::{Clients, Echo, Handler, Request, Response, Verdict};
 use crate::clock::Clock;
 use crate::shared_counters::SharedCounters;
 
-/// The version of the image, as a status reply has it.
-const VERSION: [u8; status::VERSION_LEN] = status::version(env!("CARGO_PKG_VERSION"));
-
 /// A handler of the timestamp protocol, with another service inside.
 #[derive(Clone, Copy, Debug)]
 pub struct Timestamp<H> {
     inner: H,
     boot_id: u32,
-    counters: Option<&'static SharedCounters>,
+    status: Option<StatusSource>,
+}
+
+/// Sources of a status reply.
+#[derive(Clone, Copy, Debug)]
+struct StatusSource {
+    counters: &'static SharedCounters,
+    version: [u8; status::VERSION_LEN],
 }
 
 impl Timestamp<Echo> {
@@ -36,15 +40,17 @@ impl<H> Timestamp<H> {
         Self {
             inner,
             boot_id,
-            counters: None,
+            status: None,
         }
     }
 
-    /// Answers status requests too, with `counters` as of the last poll that did something.
+    /// Answers status requests too: with the image's `version`, and with `counters` as of the last poll that
+    /// did something.
     #[must_use]
-    pub fn with_status(self, counters: &'static SharedCounters) -> Self {
+    pub fn with_status(self, counters: &'static SharedCounters, version: &str) -> Self {
+        let version = status::version(version);
         Self {
-            counters: Some(counters),
+            status: Some(StatusSource { counters, version }),
             ..self
         }
     }
@@ -54,16 +60,16 @@ impl<H> Timestamp<H> {
     #[inline(never)]
     fn refuse(&self, payload: &mut [u8], received_ns: u64, clock: &impl Clock) -> Response {
         let verdict = wire::handler::refuse(payload);
-        match (verdict, self.counters) {
+        match (verdict, &self.status) {
             (wire::Verdict::Reply | wire::Verdict::Unsupported, _) => {
                 Response::reply(payload.len()).counted_as(verdict.counter())
             }
-            (wire::Verdict::Status, Some(counters)) => {
+            (wire::Verdict::Status, Some(source)) => {
                 // The clock began at the boot.
                 let status = Status {
                     uptime_ns: received_ns,
-                    version: VERSION,
-                    counters: counters.read(),
+                    version: source.version,
+                    counters: source.counters.read(),
                 };
                 let transmit_ns = || clock.stamp_ns();
                 status::answer(payload, &status, self.boot_id, received_ns, transmit_ns);

@@ -37,7 +37,7 @@ type TestServices = Services<Timestamp<Echo>, AtPort<7, Echo>>;
 fn services(shared_counters: &'static SharedCounters) -> TestServices {
     Services {
         port: 0,
-        main: Timestamp::new(0xb007).with_status(shared_counters),
+        main: Timestamp::new(0xb007).with_status(shared_counters, "1.2.3"),
         fixed: AtPort::new(Echo),
     }
 }

@@ -9,15 +9,13 @@
 #![no_std]
 #![no_main]
 
-#[path = "../../platform.rs"]
-mod platform;
 mod udp;
 
 use kernel_app::arch::CounterClock;
 use kernel_app::clock::Clock;
 use kernel_app::handler::{Handler, Timestamp};
 use kernel_app::hermit_sockets::{Responder, Settings};
-use platform::{boot_id, fail, say};
+use kernel_app::platform::{self, boot_id, fail, say};
 use udp::UdpSocket;
 use wire::{MAX_PAYLOAD, Ready};
 

@@ -117,7 +117,10 @@ fn a_status_request_is_answered_if_there_are_counters() {
         Response::DROP
     );
     assert_eq!(datagram, status());
-    let response = handle(&mut Timestamp::new(9).with_status(&COUNTERS), &mut datagram);
+    let response = handle(
+        &mut Timestamp::new(9).with_status(&COUNTERS, "1.2.3"),
+        &mut datagram,
+    );
     assert!(response.is_rewritten && response.counter == Counter::StatusReplies);
     let answer = wire::status::Answer::decode(&datagram).unwrap();
     assert_eq!((answer.uptime_ns, answer.header.boot_id), (500, 9));

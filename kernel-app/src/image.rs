@@ -1,0 +1,180 @@
+//! Images: Hermit boots, [`run`] starts a server of some services, and the server never returns.
+//!
+//! Arguments, network device, services, ready line, loop. Whatever stands in the way of serving is
+//! said in one line on the console, and the machine ends.
+//!
+//! A program that is an image calls [`serve!`](crate::serve) or [`image!`](crate::image!) once, and has no
+//! `main` of its own.
+//!
+//! Unsafe here: vouching that the machine is ours.
+
+use wire::{Mac, Ready};
+
+use crate::arch::{
+    CounterClock, has_power_button, is_power_button_pressed, power_off, random_bits,
+};
+use crate::args::{Args, Channel, Ipv4Config};
+use crate::boot::channels::channels;
+use crate::clock::Clock;
+use crate::ending::{self, ButtonTimer};
+use crate::handler::Handler;
+use crate::idle::Idle;
+use crate::net::sockets::Storage;
+use crate::platform::{self, boot_id, fail, say};
+use crate::server::Server;
+use crate::services::{FixedPorts, Services};
+use crate::shared_counters::SharedCounters;
+use crate::virtio::Nic;
+use crate::virtio::mac::{Identity, locally_administered};
+
+/// The counters where the machine monitor reads them.
+static COUNTERS: SharedCounters = SharedCounters::new();
+
+/// Facts about a boot that services may want to know when they are made.
+#[derive(Clone, Copy, Debug)]
+pub struct Boot {
+    /// Tells this boot from others; stands in the ready line.
+    pub id: u32,
+    /// The server's event counters.
+    pub counters: &'static SharedCounters,
+    /// Version of the program that is the image.
+    pub version: &'static str,
+}
+
+/// Makes the program an image with one service, at the port that the boot argument `port=` names: the
+/// timestamp protocol around a [`Handler`], which is made by the given expression when the image has
+/// booted.
+#[macro_export]
+macro_rules! serve {
+    ($handler:expr) => {
+        $crate::image!(1, |boot: &$crate::image::Boot| {
+            let main = $crate::handler::Timestamp::around($handler, boot.id);
+            $crate::services::Services::new(main.with_status(boot.counters, boot.version))
+        });
+    };
+}
+
+/// Makes the program an image with so many services as the number says: the [`Services`] that the given
+/// closure returns, called with a [`Boot`] when the image has booted.
+#[macro_export]
+macro_rules! image {
+    ($count:literal, $services:expr) => {
+        /// Called by Hermit when it is up.
+        #[unsafe(no_mangle)]
+        extern "C" fn main(argc: i32, argv: *const *const u8, _env: *const *const u8) {
+            let version = env!("CARGO_PKG_VERSION");
+            // SAFETY: Hermit calls this once, with the program's arguments.
+            unsafe { $crate::image::run::<_, _, $count>(argc, argv, version, $services) }
+        }
+    };
+}
+
+/// Serves for ever: the `N` services that `services` makes.
+///
+/// # Safety
+///
+/// Called once, by Hermit's `main`, which has these arguments.
+pub unsafe fn run<M: Handler, F: FixedPorts, const N: usize>(
+    argc: i32,
+    argv: *const *const u8,
+    version: &'static str,
+    services: impl FnOnce(&Boot) -> Services<M, F>,
+) -> ! {
+    const { assert!(N == 1 + F::COUNT, "the number of services") };
+    // SAFETY: the caller's contract.
+    let arguments = unsafe { platform::arguments(argc, argv) };
+    let args = Args::parse(channels()).unwrap_or_else(|error| fail(error));
+    ending::ends_by(args.panic);
+    log::set_max_level(args.log);
+    let clock = platform::clock(args.tsc_khz);
+    let main_ns = clock.now_ns();
+    // SAFETY: ring 0, and the image and its page tables are identity-mapped (see `arch`); this is
+    // the only task, and the kernel is built without PCI support, so nobody else drives the device.
+    let found = unsafe { Nic::find(arguments, args.nic, own_mac(&args)) };
+    let (nic, position) = found.unwrap_or_else(|error| fail(error));
+    let device_ns = clock.now_ns();
+    let boot_id = boot_id();
+    let boot = Boot {
+        id: boot_id,
+        counters: &COUNTERS,
+        version,
+    };
+    let mut storage = Storage::<N>::new();
+    let mut server = Server::new(
+        nic,
+        clock,
+        services(&boot),
+        &args,
+        boot_id,
+        &mut storage,
+        &COUNTERS,
+    );
+    server
+        .poll_until_ready()
+        .unwrap_or_else(|error| fail(error));
+    let args = with_dhcp(&mut server, args);
+    say(Ready {
+        nic: Some(position),
+        ..server.ready(clock.now_ns() / 1000)
+    });
+    ending::was_ready();
+    platform::log_boot(clock, main_ns, device_ns);
+    serve(&mut server, clock, Idle::new(args.idle))
+}
+
+/// A server in an image.
+type ImageServer<'s, M, F> = Server<'s, Nic, CounterClock, Services<M, F>>;
+
+/// The arguments with those that a DHCP server has given, which the service then heeds.
+fn with_dhcp<M: Handler, F: FixedPorts>(server: &mut ImageServer<'_, M, F>, args: Args) -> Args {
+    let by_dhcp = server.arguments().unwrap_or_else(|error| fail(error));
+    if by_dhcp.is_empty() {
+        server.configure(&args);
+        return args;
+    }
+    // Texts for ever are texts for as long as the server's is borrowed.
+    let at_boot = channels().map(|(channel, text)| -> (Channel, &str) { (channel, text) });
+    let texts = at_boot.chain([(Channel::Dhcp, by_dhcp)]);
+    let args = Args::parse(texts).unwrap_or_else(|error| fail(error));
+    ending::ends_by(args.panic);
+    log::set_max_level(args.log);
+    server.configure(&args);
+    args
+}
+
+/// The Ethernet address of a device that has none.
+fn own_mac(args: &Args) -> Mac {
+    locally_administered(match args.ipv4 {
+        Ipv4Config::Static { address, .. } => Identity::Ipv4(address),
+        Ipv4Config::Dhcp => Identity::Random(random_bits()),
+    })
+}
+
+/// Polls between two looks at the clock for the power button: on the slowest of machines a few milliseconds'.
+const POLLS: u32 = 4096;
+
+/// Polls for ever. Not inlined, so that the linker can put it beside what it calls.
+#[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot.serve"))]
+#[inline(never)]
+fn serve<M: Handler, F: FixedPorts>(
+    server: &mut ImageServer<'_, M, F>,
+    clock: CounterClock,
+    mut idle: Idle,
+) -> ! {
+    let mut button = ButtonTimer::default();
+    // Without a button there is nothing to look for, and all polls take the same time.
+    let polls = if has_power_button() { POLLS } else { u32::MAX };
+    loop {
+        for _ in 0..polls {
+            let busy = server.poll().unwrap_or_else(|error| fail(error));
+            // A nap is as long as thousands of polls.
+            if idle.after_poll(busy, || clock.now_ns(), platform::sleep_us) {
+                break;
+            }
+        }
+        if button.is_due(clock.now_ns()) && is_power_button_pressed() {
+            say("FATHOM OFF the power button was pressed");
+            power_off();
+        }
+    }
+}
