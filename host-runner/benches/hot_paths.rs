@@ -44,6 +44,7 @@ fn plan(mode: Mode) -> Plan {
             count: None,
         },
         seed: SEED,
+        content: None,
         protocol: Protocol::Fathom,
         wait_rule: WaitRule::Sleep,
     }

@@ -6,6 +6,7 @@
 //! - [`schedule`]: when each request of an open loop is due;
 //! - [`sequence_tracker`]: sequence accounting in bounded memory;
 //! - [`padding`]: the bytes behind the header, made so that damage shows;
+//! - [`content`]: given bytes in its place;
 //! - [`protocol`]: what a service answers a request with;
 //! - [`datagram`]: requests put together and replies taken apart;
 //! - [`tally`]: what is counted;
@@ -26,6 +27,7 @@ use std::sync::atomic::AtomicBool;
 use crate::link::{Link, LinkError};
 
 mod closed;
+pub mod content;
 pub mod datagram;
 mod engine;
 pub mod ladder;
@@ -47,6 +49,7 @@ pub(crate) mod fake;
 #[cfg(test)]
 mod tests;
 
+pub use content::Content;
 pub use plan::{Limit, Mode, Plan, PlanError};
 pub use protocol::Protocol;
 pub use rate::Rate;

@@ -3,6 +3,7 @@
 //! - `client`: what a client on ordinary sockets does;
 //! - `load`: what load to put on a service;
 //! - `probe`: `fathom probe`;
+//! - `request`: requests to a service of somebody's own;
 //! - `spec`: plain specifications, from the arguments;
 //! - `validity`: what a result has to live up to.
 
@@ -23,12 +24,14 @@ use crate::sut::{LinkChoice, LogLevel, Responder, SystemName};
 mod client;
 mod load;
 mod probe;
+mod request;
 mod spec;
 mod validity;
 
 pub use client::ClientArgs;
 pub use load::{LoadArgs, ModeName};
 pub use probe::{ProbeArgs, with_port};
+pub use request::RequestArgs;
 pub use validity::ValidityArgs;
 
 /// `fathom run`.
@@ -47,6 +50,9 @@ pub struct RunArgs {
     /// What load to put on the service.
     #[command(flatten)]
     pub load: LoadArgs,
+    /// Content of the requests.
+    #[command(flatten)]
+    pub request: RequestArgs,
     /// Requirements that the result has to meet.
     #[command(flatten)]
     pub validity: ValidityArgs,

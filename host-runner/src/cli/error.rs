@@ -1,6 +1,7 @@
 //! Reasons why a command failed, and the exit code for each.
 
 use std::io;
+use std::path::PathBuf;
 
 use crate::experiment::{ExperimentError, with_causes};
 use crate::image::ImageError;
@@ -38,6 +39,16 @@ pub enum CliError {
     DifferentMachines {
         /// The differences.
         differences: String,
+    },
+    /// A file with the content of requests or replies can't be used.
+    #[error("{option} {}: {problem}", path.display())]
+    Content {
+        /// The option that names it.
+        option: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The problem.
+        problem: String,
     },
     /// Something that a command needs of this host could not be set up.
     #[error("could not set up {what}")]
@@ -78,6 +89,7 @@ impl CliError {
             Self::Experiment(error) => experiment_exit_code(error),
             Self::DiskImage(ImageError::Arguments(_))
             | Self::Usage(_)
+            | Self::Content { .. }
             | Self::DifferentMachines { .. } => 2,
             Self::DiskImage(_) | Self::Setup { .. } => 1,
         }

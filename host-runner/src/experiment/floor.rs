@@ -73,6 +73,7 @@ const fn plan(payload_len: usize) -> Plan {
         warmup: Limit::requests(WARMUP),
         measure: Limit::requests(REQUESTS),
         seed: 0,
+        content: None,
         protocol: Protocol::Fathom,
         wait_rule: WaitRule::Sleep,
     }

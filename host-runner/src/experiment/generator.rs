@@ -137,6 +137,7 @@ mod tests {
         warmup: Limit::NOTHING,
         measure: Limit::requests(1),
         seed: 1,
+        content: None,
         protocol: Protocol::Fathom,
         wait_rule: WaitRule::Sleep,
     };

@@ -2,6 +2,7 @@
 
 use tempfile::TempDir;
 
+use super::progress::Monitor;
 use super::sweep::{Ladder, Runs};
 use super::system_under_test::{FirstRequest, Prepared, Start, SystemUnderTest};
 use super::{Caller, ExperimentError, Results, RunSpec, exclusive};
@@ -9,6 +10,7 @@ use crate::files;
 use crate::host::assignment::Assignment;
 use crate::host::cpu_latency::CpuLatencyGuard;
 use crate::host::lock::Turn;
+use crate::load::Plan;
 use crate::record::Environment;
 
 /// The log of what the guest prints, among the results.
@@ -86,11 +88,27 @@ impl<'a> Run<'a> {
             system.measure(plan, spec.validity, None, caller)
         });
         runs.measured_beside(self.lock.others());
+        warn_of_other_replies(&spec.plan, runs.corrupted(), caller.monitor);
         // Written before QEMU is asked to end, so that an impatient second Ctrl-C loses nothing.
         let outcome = runs.conclude(environment, results, caller.monitor);
         system.shutdown();
         Ok(outcome)
     }
+}
+
+/// Reports `corrupted` replies of a service that was sent given content: most likely, its replies are others
+/// than was expected.
+fn warn_of_other_replies(plan: &Plan, corrupted: u64, monitor: &dyn Monitor) {
+    let Some(content) = plan.content.filter(|_| corrupted > 0) else {
+        return;
+    };
+    let wanted = match content.reply {
+        Some(expected) => format!("are not the {} bytes that are expected", expected.len()),
+        None => format!("are longer than the {} bytes sent", content.request.len()),
+    };
+    monitor.message(&format_args!(
+        "{corrupted} replies count as corrupted: behind the header they {wanted}, or the header is damaged"
+    ));
 }
 
 /// Makes a directory for what one boot alone needs.

@@ -91,6 +91,12 @@ impl Runs {
         self.concurrent = others;
     }
 
+    /// Returns how many replies were corrupted, in all measurements together.
+    #[must_use]
+    pub fn corrupted(&self) -> u64 {
+        self.runs.iter().map(|run| run.corrupted).sum()
+    }
+
     /// Makes one measurement, and returns whether others may follow.
     fn add(
         &mut self,

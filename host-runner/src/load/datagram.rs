@@ -7,14 +7,14 @@ use std::ops::Range;
 use wire::header::field;
 use wire::{HEADER_LEN, Header, Kind};
 
-use super::Protocol;
 use super::padding::Padding;
+use super::{Content, Plan, Protocol};
 
 /// All requests of a measurement: the same bytes but for number, send time and padding.
 #[derive(Clone, Debug)]
 pub struct Requests {
     bytes: Box<[u8]>,
-    padding: Padding,
+    body: Body,
     protocol: Protocol,
 }
 
@@ -26,19 +26,33 @@ impl Requests {
         let mut bytes = vec![0; payload_len.max(HEADER_LEN)].into_boxed_slice();
         // There is room for the header.
         let _ = Header::request(0, 0).encode(&mut bytes);
-        let padding = Padding::new(seed, bytes.len() - HEADER_LEN);
+        let body = Body::Padding(Padding::new(seed, bytes.len() - HEADER_LEN));
         Self {
             bytes,
-            padding,
+            body,
             protocol,
         }
+    }
+
+    /// Requests by `plan`.
+    #[must_use]
+    pub fn of_plan(plan: &Plan) -> Self {
+        let mut requests = Self::new(plan.payload_len, plan.seed, plan.protocol);
+        if let Some(content) = plan.content {
+            requests.bytes[HEADER_LEN..].copy_from_slice(content.request);
+            requests.body = Body::Content(content);
+        }
+        requests
     }
 
     /// Makes the request number `seq`, all but its send time.
     #[inline]
     pub fn prepare(&mut self, seq: u64) {
         self.bytes[field::SEQ].copy_from_slice(&seq.to_le_bytes());
-        self.padding.fill(seq, &mut self.bytes[HEADER_LEN..]);
+        // Content is there already, the same for all.
+        if let Body::Padding(padding) = &self.body {
+            padding.fill(seq, &mut self.bytes[HEADER_LEN..]);
+        }
     }
 
     /// The request that was prepared, sent at `t1_ns`.
@@ -60,9 +74,20 @@ impl Requests {
         is_of_protocol
             && header.flags == 0
             && header.t1_ns == sent_ns
-            && reply.len() == self.bytes.len()
-            && self.padding.is_intact(header.seq, &reply[HEADER_LEN..])
+            && match &self.body {
+                Body::Padding(padding) => padding.is_intact(header.seq, &reply[HEADER_LEN..]),
+                Body::Content(content) => content.is_answered_by(&reply[HEADER_LEN..]),
+            }
     }
+}
+
+/// What follows the header.
+#[derive(Clone, Debug)]
+enum Body {
+    /// Padding, which a reply carries back.
+    Padding(Padding),
+    /// Given bytes.
+    Content(Content),
 }
 
 /// What matters of the header of a datagram that came in.
@@ -153,7 +178,8 @@ mod tests {
                 let bytes = made.stamped(t1_ns).to_vec();
                 prop_assert_eq!(Header::decode(&bytes), Ok(Header::request(seq, t1_ns)));
                 prop_assert_eq!(bytes.len(), payload_len);
-                prop_assert!(made.padding.is_intact(seq, &bytes[HEADER_LEN..]));
+                let Body::Padding(padding) = &made.body else { panic!("no content was given") };
+                prop_assert!(padding.is_intact(seq, &bytes[HEADER_LEN..]));
             }
         }
 

@@ -83,7 +83,7 @@ where
             last_settled_ns: 0,
             refused_in_warmup: 0,
             completed: 0,
-            requests: Requests::new(plan.payload_len, plan.seed, plan.protocol),
+            requests: Requests::of_plan(plan),
             buffer: Box::new([0; BUFFER_LEN]),
         }
     }

@@ -115,6 +115,7 @@ mod tests {
             count: None,
         },
         seed: 5,
+        content: None,
         protocol: Protocol::Fathom,
         wait_rule: WaitRule::Sleep,
     };

@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use wire::{HEADER_LEN, MAX_PAYLOAD};
 
 use super::sequence_tracker::MAX_CAPACITY;
-use super::{Arrivals, Protocol, Rate, WaitRule};
+use super::{Arrivals, Content, Protocol, Rate, WaitRule};
 use crate::link::Family;
 
 /// How requests follow each other.
@@ -93,6 +93,8 @@ pub struct Plan {
     pub measure: Limit,
     /// From what padding is made.
     pub seed: u64,
+    /// Content of requests and replies, in the place of padding.
+    pub content: Option<Content>,
     /// Protocol in which the service answers.
     pub protocol: Protocol,
     /// Rule for the waits of an open loop on a link that sleeps.
@@ -239,6 +241,7 @@ mod tests {
                 count: None,
             },
             seed: 0,
+            content: None,
             protocol: Protocol::Fathom,
             wait_rule: WaitRule::Sleep,
         }

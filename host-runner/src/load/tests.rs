@@ -32,6 +32,7 @@ fn plan(mode: Mode, warmup: u64, count: u64) -> Plan {
         warmup: requests(warmup),
         measure: requests(count),
         seed: 42,
+        content: None,
         protocol: Protocol::Fathom,
         wait_rule: WaitRule::Sleep,
     }

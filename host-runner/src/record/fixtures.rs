@@ -30,6 +30,7 @@ pub fn plan(mode: Mode) -> Plan {
             count: Some(1000),
         },
         seed: 1,
+        content: None,
         protocol: crate::load::Protocol::Fathom,
         wait_rule: crate::load::WaitRule::Sleep,
     }

@@ -243,6 +243,7 @@ mod tests {
             warmup: Limit::NOTHING,
             measure: Limit { duration_ns, count },
             seed: 0,
+            content: None,
             protocol: crate::load::Protocol::Fathom,
             wait_rule: crate::load::WaitRule::Sleep,
         }

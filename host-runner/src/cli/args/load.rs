@@ -123,6 +123,7 @@ impl LoadArgs {
                 count: self.count,
             },
             seed: self.seed,
+            content: None,
             protocol: Protocol::Fathom,
             wait_rule: WaitRule::Sleep,
         };

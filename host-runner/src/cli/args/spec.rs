@@ -15,7 +15,7 @@ impl RunArgs {
     ///
     /// [`CliError::Usage`] or [`CliError::Plan`] if they don't go together.
     pub fn spec(&self) -> Result<RunSpec, CliError> {
-        let plan = self.load.plan()?;
+        let plan = self.request.fill(self.load.plan()?)?;
         let system = self.system();
         plan.check_packet(system.family, None)?;
         system.check()?;

@@ -225,6 +225,7 @@ mod tests {
             count: None,
         },
         seed: 1,
+        content: None,
         protocol: Protocol::Fathom,
         wait_rule: WaitRule::Sleep,
     };

@@ -21,6 +21,7 @@ pub const PLAN: Plan = Plan {
         count: None,
     },
     seed: 1,
+    content: None,
     protocol: crate::load::Protocol::Fathom,
     wait_rule: crate::load::WaitRule::Sleep,
 };

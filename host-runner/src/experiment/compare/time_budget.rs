@@ -109,6 +109,7 @@ mod tests {
         warmup: crate::load::Limit::NOTHING,
         measure: crate::load::Limit::NOTHING,
         seed: 1,
+        content: None,
         protocol: crate::load::Protocol::Fathom,
         wait_rule: crate::load::WaitRule::Sleep,
     };

@@ -70,6 +70,7 @@ const PLAN: Plan = Plan {
         count: Some(10),
     },
     seed: 1,
+    content: None,
     protocol: crate::load::Protocol::Fathom,
     wait_rule: crate::load::WaitRule::Sleep,
 };

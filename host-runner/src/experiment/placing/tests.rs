@@ -23,6 +23,7 @@ fn sweep() -> Vec<Mode> {
         warmup: Limit::NOTHING,
         measure: Limit::requests(1000),
         seed: 1,
+        content: None,
         protocol: Protocol::Fathom,
         wait_rule: WaitRule::Sleep,
     };

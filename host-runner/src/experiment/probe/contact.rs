@@ -218,6 +218,7 @@ mod tests {
             warmup: Limit::NOTHING,
             measure: Limit::NOTHING,
             seed: 3,
+            content: None,
             protocol,
             wait_rule: crate::load::WaitRule::Sleep,
         };

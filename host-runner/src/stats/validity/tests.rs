@@ -30,6 +30,7 @@ fn plan(mode: Mode) -> Plan {
         warmup: Limit::NOTHING,
         measure: Limit::NOTHING,
         seed: 0,
+        content: None,
         protocol: Protocol::Fathom,
         wait_rule: WaitRule::Sleep,
     }

@@ -21,6 +21,7 @@ const PLAN: Plan = Plan {
         count: None,
     },
     seed: 1,
+    content: None,
     protocol: Protocol::Fathom,
     wait_rule: WaitRule::Sleep,
 };

@@ -113,6 +113,7 @@ fn measure_in_a_flood(
             count: Some(count),
         },
         seed: 1,
+        content: None,
         protocol: Protocol::Fathom,
         wait_rule: WaitRule::Sleep,
     };

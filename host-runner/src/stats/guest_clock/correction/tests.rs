@@ -36,6 +36,7 @@ fn plan(warmup: u64, count: u64) -> Plan {
         },
         measure: limit(count),
         seed: 0,
+        content: None,
         protocol: Protocol::Fathom,
         wait_rule: WaitRule::Sleep,
     }
