@@ -14,7 +14,7 @@
 //! - [`error`]: reasons that there is no device to serve on;
 //! - `machine`: the devices of the machine that this runs on, on bare metal only.
 //!
-//! Unsafe here, in `ring`, `pool`, `dma` and `machine`. It rests on one fact: the image is identity-mapped, so that a
+//! Unsafe here, in `pool`, `dma` and `machine`. It rests on one fact: the image is identity-mapped, so that a
 //! static's address is also its physical address.
 
 pub mod dma;
