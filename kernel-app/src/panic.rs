@@ -13,10 +13,10 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use crate::arch::{Console, end_machine};
 
-/// Words of the stack that are looked at.
+/// Number of words of the stack that are searched for them.
 const STACK_WORDS: usize = 256;
 
-/// Addresses that are told.
+/// Maximum number of addresses that are printed.
 const ADDRESSES: usize = 8;
 
 unsafe extern "C" {
@@ -27,16 +27,16 @@ unsafe extern "C" {
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
     static PANICKED: AtomicBool = AtomicBool::new(false);
-    // One that comes of telling another: of that, what could be told is there already.
+    // A panic while another is printed: of that, what could be printed is there already.
     if !PANICKED.swap(true, Ordering::Relaxed) {
         // The console takes whatever it can.
-        let _ = tell(info);
+        let _ = print_message(info);
     }
     let _ = Console.write_str("\n\n");
     end_machine(1)
 }
 
-fn tell(info: &PanicInfo<'_>) -> fmt::Result {
+fn print_message(info: &PanicInfo<'_>) -> fmt::Result {
     write!(Console, "[0][PANIC] panicked")?;
     let location = info.location().filter(|location| location.line() != 0);
     if let Some(location) = location {
@@ -47,16 +47,16 @@ fn tell(info: &PanicInfo<'_>) -> fmt::Result {
     write!(Console, ": {}, code at", info.message())?;
     // Their addresses alone: the linker script defines them.
     let code = &raw const __text_start as usize..&raw const __text_end as usize;
-    let mut told = 0;
-    let stack: *const usize = core::ptr::from_ref(&told);
+    let mut printed = 0;
+    let stack: *const usize = core::ptr::from_ref(&printed);
     for i in 0..STACK_WORDS {
         // SAFETY: an aligned word of the stack that this runs on; past its end, where the stack is that shallow, is
         // memory of the image, or a page that is not mapped, and the fault ends the machine just as well.
         let word = unsafe { stack.add(i).read_volatile() };
         if code.contains(&word) {
             write!(Console, " {word:#x}")?;
-            told += 1;
-            if told == ADDRESSES {
+            printed += 1;
+            if printed == ADDRESSES {
                 break;
             }
         }

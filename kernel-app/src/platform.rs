@@ -95,12 +95,12 @@ pub fn sleep_us(duration_us: u64) {
 
 /// The time since the firmware jumped into the image, at the counter's rate as the boot arguments have
 /// it, else as the boot code found it out.
-pub fn clock(told_khz: Option<u32>) -> CounterClock {
-    let told = told_khz.map(|khz| Frequency {
+pub fn clock(given_khz: Option<u32>) -> CounterClock {
+    let given = given_khz.map(|khz| Frequency {
         khz,
         source: Source::CommandLine,
     });
-    let found = told.or_else(counter_frequency).and_then(|frequency| {
+    let found = given.or_else(counter_frequency).and_then(|frequency| {
         let Frequency { khz, source } = frequency;
         log::info!("clock: the time stamp counter at {khz} kHz, by {source}");
         Scale::from_khz(khz)

@@ -1,12 +1,12 @@
-//! The boot arguments of the image on Hermit's own sockets, and what Hermit is told of its network by them.
+//! The boot arguments of the image on Hermit's own sockets, and the network settings that Hermit is passed by them.
 //!
 //! | argument | meaning | default |
 //! |---|---|---|
 //! | `ip=A.B.C.D/N` | IPv4 address and prefix length | none: it must be given |
 //! | `gw=`, `port=`, `tsc_khz=`, `log=` | as in [`args`](crate::args) | as there |
 //!
-//! There is no `ip=dhcp`: a Hermit kernel is built either to ask for its address or to be told it, and most links
-//! have no DHCP server. It is told, which also spares the boot the wait. No unsafe code.
+//! There is no `ip=dhcp`: a Hermit kernel is built either to ask for its address or to be given it, and most links
+//! have no DHCP server. It is given, which also spares the boot the wait. No unsafe code.
 #![forbid(unsafe_code)]
 
 use core::fmt::{self, Write as _};
@@ -45,7 +45,7 @@ pub enum SettingsError<'a> {
     Argument(ArgError<'a>),
     /// No `ip=`, or `ip=dhcp`.
     NoAddress,
-    /// Hermit was told another network than the arguments do.
+    /// Hermit's environment names another network than the arguments.
     AnotherNetwork,
 }
 
@@ -121,8 +121,8 @@ impl Settings {
         .filter_map(|(name, address)| Some((name, address?)))
     }
 
-    /// Checks that Hermit was told this network, given its environment variables as `NAME=VALUE`.
-    /// The boot code told it, but from a line of text that Hermit has split into words since, and that
+    /// Checks that Hermit was passed this network, given its environment variables as `NAME=VALUE`.
+    /// The boot code passed it, but from a line of text that Hermit has split into words since, and that
     /// may say more.
     ///
     /// # Errors
@@ -133,13 +133,13 @@ impl Settings {
         I: IntoIterator<Item = &'a str, IntoIter: Clone>,
     {
         let environment = environment.into_iter();
-        let is_told = |(name, address): (&str, Ipv4Addr)| {
+        let is_passed = |(name, address): (&str, Ipv4Addr)| {
             let mut values = environment
                 .clone()
                 .filter_map(|variable| variable.strip_prefix(name)?.strip_prefix('='));
             values.any(|value| value.parse() == Ok(address))
         };
-        if self.variables().all(is_told) {
+        if self.variables().all(is_passed) {
             Ok(())
         } else {
             Err(SettingsError::AnotherNetwork)

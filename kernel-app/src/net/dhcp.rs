@@ -258,8 +258,8 @@ impl Client {
         } else {
             // Shorter than any that can be kept would have the client ask all the time.
             let lease_s = u64::from(lease_s.max(2));
-            let told = (answer.renew_s, answer.rebind_s);
-            let (renew_ms, rebind_ms) = match (told.0.map(u64::from), told.1.map(u64::from)) {
+            let given = (answer.renew_s, answer.rebind_s);
+            let (renew_ms, rebind_ms) = match (given.0.map(u64::from), given.1.map(u64::from)) {
                 (Some(renew_s), Some(rebind_s)) if renew_s < rebind_s && rebind_s < lease_s => {
                     (renew_s * 1000, rebind_s * 1000)
                 }

@@ -9,7 +9,7 @@
 //! - [`reply_device`](super::reply_device): the device as that interface sees it.
 //!
 //! An answer goes back to the Ethernet address its question came from, whichever way it is
-//! made: before smoltcp sees a packet it is told where the packet's source is. So no answer waits
+//! made: before smoltcp sees a packet, its neighbour cache is given the packet's source. So no answer waits
 //! for a neighbour to be found, a router may be anywhere, and to smoltcp the whole world is on our
 //! link: it is given our addresses with a prefix of no bits, and no routes.
 //!
@@ -283,8 +283,8 @@ impl<'s> Stack<'s> {
     }
 }
 
-/// The IPv6 address that somebody is about to take unless it is told not to (RFC 4862 §5.4.3). What it is
-/// told is for everybody, and the same as an announcement.
+/// Returns the IPv6 address that a duplicate address detection asks about (RFC 4862 §5.4.3). The reply goes to all
+/// nodes, and is the same as an announcement.
 fn probed6(frame: &[u8]) -> Option<Ipv6Addr> {
     const SOLICITATION: u8 = 135;
     const HOP_LIMIT: u8 = 255;

@@ -2,7 +2,7 @@
 //!
 //! Left to itself the kernel takes the processor's base frequency for it (CPUID leaf 0x16), or counts
 //! three ticks of 10 ms, which a hypervisor that is put off delivers late or together: a third too
-//! much or too little has been seen. So it is told, by the first of these that knows:
+//! much or too little has been seen. So the frequency is passed to it, from the first of these that has it:
 //!
 //! 1. the command line: `tsc_khz=KHZ`, or the kernel's own `-freq MHZ`;
 //! 2. the hypervisor (CPUID leaf 0x4000_0010);
@@ -107,8 +107,8 @@ pub fn of_command_line(command_line: &str) -> Option<u32> {
     if words.clone().any(|word| word == "--") {
         ours.find(|&word| word == "--");
     }
-    let told = ours.find_map(|word| tsc_khz(word.strip_prefix("tsc_khz=")?).ok());
-    told.or_else(|| {
+    let given = ours.find_map(|word| tsc_khz(word.strip_prefix("tsc_khz=")?).ok());
+    given.or_else(|| {
         let mut kernels = words.take_while(|&word| word != "--");
         kernels.find(|&word| word == "-freq")?;
         let mhz: u16 = kernels.next()?.parse().ok()?;
@@ -125,12 +125,12 @@ pub fn of_machine(
 ) -> Option<Frequency> {
     let by = |source| move |khz| Frequency { khz, source };
     let hypervisor = Hypervisor::find(&cpuid);
-    let told = || hypervisor.as_ref()?.khz(&cpuid).map(by(Source::Hypervisor));
+    let reported = || hypervisor.as_ref()?.khz(&cpuid).map(by(Source::Hypervisor));
     let clock = || {
         let has_clock = hypervisor.as_ref()?.has_kvm_clock(&cpuid);
         has_clock.then(kvm_clock)?.khz().map(by(Source::KvmClock))
     };
-    told()
+    reported()
         .or_else(clock)
         .or_else(|| of_processor(&cpuid).map(by(Source::Processor)))
 }
@@ -206,7 +206,8 @@ impl ClockFactor {
     }
 }
 
-/// The counter's ratio to a crystal whose frequency is told as well (Intel SDM volume 2, CPUID).
+/// Returns the frequency in kHz by the counter's ratio to a crystal whose frequency CPUID has as well (Intel SDM
+/// volume 2, CPUID).
 fn of_processor(cpuid: &impl Fn(u32) -> Registers) -> Option<u32> {
     let [highest, ..] = cpuid(leaf::BASIC);
     if highest < leaf::TIME_STAMP_COUNTER {

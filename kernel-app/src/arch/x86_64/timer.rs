@@ -4,7 +4,7 @@
 //! deliver them, while the counter's value is that of the moment when it was latched. That moment lies
 //! between two readings of the time stamp counter, so each pair of readings bounds the frequency, and
 //! the narrowest of many bounds is the result: a virtual processor that is put off in between
-//! widens a bound, and shifts none. What can't be told is how often the timer ran out, so a run of it
+//! widens a bound, and shifts none. How often the timer ran out is not known, so a run of it
 //! ends with that, and is started again.
 //!
 //! Nothing is waited for without a bound, and a machine without such a timer is known by its first
