@@ -14,8 +14,6 @@
 //!   - [`captured`]: any of them, with a capture file written by [`pcap`];
 //! - [`refusal`]: why this host did not send a datagram;
 //! - [`in_process`]: the request handler, called in this process without a network;
-//! - [`reflector`]: a thread in the service's place at the other end of a link, which answers with what
-//!   [`turn`] makes of a frame;
 //! - [`fault`]: any link, made unreliable.
 //!
 //! [`prepare`] turns the choice of a link into what QEMU needs of it, and then into the link.
@@ -28,13 +26,11 @@ pub mod flows;
 pub mod frame;
 pub mod in_process;
 pub mod pcap;
-pub mod reflector;
 pub mod refusal;
 mod setup;
 pub mod source;
-mod stack;
+pub(crate) mod stack;
 pub mod tap;
-pub mod turn;
 pub mod udp;
 pub mod unix;
 pub mod vhost_user;

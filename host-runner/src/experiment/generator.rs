@@ -9,9 +9,10 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::reference;
 use crate::host::placement;
-use crate::link::reflector::{on_loopback, on_tap, on_unix};
 use crate::link::{Link, tap, unix, vhost_user};
 use crate::load::{Arrivals, Limit, Mode, Plan, Protocol, Rate, WaitRule};
+use crate::sut::null::reflector::{on_loopback, on_tap, on_unix};
+use crate::sut::null::shared_memory;
 
 mod on_time;
 
@@ -91,7 +92,7 @@ fn limits_of(
     };
     let measured = match link {
         vhost_user::NAME => {
-            vhost_user::reflector::start(bind).map(|(_reflector, mut link)| on(&mut link, POLLED))
+            shared_memory::start(bind).map(|(_reflector, mut link)| on(&mut link, POLLED))
         }
         unix::NAME => on_unix(bind).map(|(_reflector, mut link)| on(&mut link, SLEEPING)),
         tap::NAME => on_tap(bind).map(|(_reflector, mut link)| on(&mut link, SLEEPING)),
@@ -128,7 +129,7 @@ fn thread_ns() -> u64 {
 mod tests {
     use super::*;
     use crate::link::in_process::InProcessLink;
-    use crate::link::turn::BOOT_ID;
+    use crate::sut::null::BOOT_ID;
 
     const PLAN: Plan = Plan {
         mode: Mode::Closed,

@@ -4,9 +4,9 @@ use std::sync::atomic::AtomicBool;
 
 use crate::clock;
 use crate::link::Link;
-use crate::link::turn::BOOT_ID;
 use crate::load::{self, LoadContext, Plan, Tally};
 use crate::stats::RunRecorder;
+use crate::sut::null::BOOT_ID;
 
 /// The end of a measurement that takes too long.
 #[derive(Debug)]

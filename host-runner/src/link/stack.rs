@@ -31,7 +31,7 @@ pub struct Endpoint {
 }
 
 /// Network stack of one end of an Ethernet: resolves addresses both ways and answers pings.
-pub(super) struct Stack {
+pub struct Stack {
     interface: Interface,
     sockets: SocketSet<'static>,
     queues: Queues,
@@ -105,7 +105,7 @@ impl Stack {
 const RESOLVING_PORT: u16 = 9;
 
 /// A search for a neighbour's Ethernet address. Dropped, it is over.
-pub(super) struct Resolution<'s> {
+pub struct Resolution<'s> {
     stack: &'s mut Stack,
     handle: SocketHandle,
 }

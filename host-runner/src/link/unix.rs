@@ -20,7 +20,7 @@ pub struct FrameSocket(OwnedFd);
 
 impl FrameSocket {
     /// One end of an Ethernet that is there already.
-    pub(super) const fn new(socket: OwnedFd) -> Self {
+    pub const fn new(socket: OwnedFd) -> Self {
         Self(socket)
     }
 

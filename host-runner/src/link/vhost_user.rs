@@ -10,8 +10,7 @@
 //! - `backlog`: frames that wait for a receive buffer;
 //! - [`device`]: both queues, as the front end has set them up;
 //! - `session`: the front end's messages;
-//! - [`driver`]: the driver's side of the queues, for
-//! - [`reflector`]: a service without a guest, the floor that every figure on this link stands on.
+//! - [`driver`]: the driver's side of the queues, for a service without a guest.
 //!
 //! A guest that breaks virtio's rules ends the link with an error that says how ([`Fault`]).
 
@@ -19,7 +18,6 @@ mod backlog;
 pub mod device;
 pub mod driver;
 pub mod memory;
-pub mod reflector;
 pub mod ring;
 mod session;
 #[cfg(test)]
@@ -39,6 +37,7 @@ use super::{LinkError, Received, Sent, Signals};
 use crate::clock;
 use crate::host::gaps::Gaps;
 use backlog::Backlog;
+use device::Device;
 use session::{Acceptor, Shared};
 
 /// The link's name.
@@ -92,10 +91,11 @@ impl Virtqueues {
         Ok((frames, socket))
     }
 
-    /// A device that is set up already.
-    fn around(device: Shared) -> Self {
+    /// Returns the end of `device`, which is set up already.
+    #[must_use]
+    pub fn over(device: Device) -> Self {
         Self {
-            shared: Arc::new(device),
+            shared: Arc::new(Shared::from(device)),
             backlog: Backlog::default(),
             gaps: Gaps::default(),
             _acceptor: None,

@@ -1,4 +1,8 @@
-//! The system `null`: a thread of this process in the service's place.
+//! The system `null`: a thread of this process in the service's place, the floor of every other figure.
+//!
+//! - [`reflector`]: the thread, at the other end of a link;
+//! - [`shared_memory`]: the same on the virtqueues of link vhost-user;
+//! - [`response`]: its replies.
 
 use std::path::Path;
 use std::sync::mpsc::{self, Sender};
@@ -10,9 +14,14 @@ use super::{
 use crate::host::assignment::Assignment;
 use crate::host::noise::Threads;
 use crate::host::placement::{Placement, Work, bind_to, place_beside};
-use crate::link::reflector::{self, Reflector};
-use crate::link::turn::BOOT_ID;
-use crate::link::{Family, Link, LinkError, LinkKind, vhost_user};
+use crate::link::{Family, Link, LinkError, LinkKind};
+
+pub mod reflector;
+pub mod response;
+pub mod shared_memory;
+
+use reflector::Reflector;
+pub use response::BOOT_ID;
 
 /// Problem with a link that QEMU makes.
 const NO_QEMU_NETWORK: &str = "there is no QEMU network without a guest: choose another link for null than `user` \
@@ -86,7 +95,7 @@ pub(super) fn start(spec: &SystemSpec) -> Result<RunningSystem, SutError> {
         }
     };
     let (reflector, link) = match spec.link {
-        LinkChoice::Link(LinkKind::VhostUser) => boxed(vhost_user::reflector::start(prepare)),
+        LinkChoice::Link(LinkKind::VhostUser) => boxed(shared_memory::start(prepare)),
         LinkChoice::Link(LinkKind::Unix) => boxed(reflector::on_unix(prepare)),
         LinkChoice::Link(LinkKind::Tap) => boxed(reflector::on_tap(prepare)),
         LinkChoice::Loopback => boxed(reflector::on_loopback(prepare)),

@@ -1,35 +1,35 @@
-//! What answers in a guest's place does with a frame.
+//! Replies to frames, as a guest's reflector makes them.
 #![forbid(unsafe_code)]
 
 use wire::Verdict;
 
-use super::codec::Codec;
-use super::frame::{Flow, MAX_FRAME, Parsed};
 use crate::clock;
+use crate::link::codec::Codec;
+use crate::link::frame::{Flow, MAX_FRAME, Parsed};
 
-/// Which boot its answers are from.
+/// The boot that the replies come from.
 pub const BOOT_ID: u32 = 0;
 
-/// What came of a frame.
+/// The response to a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turned {
-    /// It was a request. In its place is the reply, so many bytes long.
+pub enum Response {
+    /// The frame was a request. In its place is the reply, of this length in bytes.
     Reply(usize),
-    /// It was a datagram of the flow's that is not answered.
+    /// The frame was a datagram of the flow that is not answered.
     Dropped,
-    /// It is something else, and as it was.
+    /// The frame is of another flow or protocol, and unchanged.
     Other,
 }
 
-/// Turns requests round.
+/// Responder to the frames of one flow.
 #[derive(Debug)]
-pub struct Turner {
+pub struct FrameResponder {
     codec: Codec,
     payload: Box<[u8; MAX_FRAME]>,
 }
 
-impl Turner {
-    /// For the frames of `flow`, seen from the end that answers.
+impl FrameResponder {
+    /// Returns a responder to the frames of `flow`, seen from the end that answers.
     #[must_use]
     pub fn new(flow: Flow) -> Self {
         Self {
@@ -38,19 +38,24 @@ impl Turner {
         }
     }
 
-    /// Turns the first `len` bytes of `frame` round, which came at `received_ns` of [`crate::clock`].
-    pub fn turn(&mut self, frame: &mut [u8; MAX_FRAME], len: usize, received_ns: u64) -> Turned {
+    /// Responds to the first `len` bytes of `frame`, which came at `received_ns` of [`crate::clock`].
+    pub fn respond(
+        &mut self,
+        frame: &mut [u8; MAX_FRAME],
+        len: usize,
+        received_ns: u64,
+    ) -> Response {
         let request = match self.codec.parse(&frame[..len]) {
             Parsed::Datagram(request) => request,
-            Parsed::Damaged => return Turned::Dropped,
-            Parsed::Other => return Turned::Other,
+            Parsed::Damaged => return Response::Dropped,
+            Parsed::Other => return Response::Other,
         };
         let datagram = &mut self.payload[..request.len()];
         datagram.copy_from_slice(request);
         let verdict = wire::handle(datagram, BOOT_ID, received_ns, clock::now_ns);
         match (verdict, self.codec.build(frame, datagram)) {
-            (Verdict::Reply | Verdict::Unsupported, Some(len)) => Turned::Reply(len),
-            _ => Turned::Dropped,
+            (Verdict::Reply | Verdict::Unsupported, Some(len)) => Response::Reply(len),
+            _ => Response::Dropped,
         }
     }
 }
@@ -59,8 +64,8 @@ impl Turner {
 mod tests {
     use wire::{Header, Kind};
 
-    use super::super::ethernet::{OWN_MAC, OWN_PORT};
     use super::*;
+    use crate::link::ethernet::{OWN_MAC, OWN_PORT};
 
     fn here() -> Flow {
         Flow {
@@ -71,20 +76,20 @@ mod tests {
         }
     }
 
-    fn turned(flow: Flow, payload: &[u8]) -> (Turned, [u8; MAX_FRAME]) {
+    fn responded(flow: Flow, payload: &[u8]) -> (Response, [u8; MAX_FRAME]) {
         let mut frame = [0; MAX_FRAME];
         let len = flow.build(&mut frame, payload).unwrap();
-        let turned = Turner::new(here().reversed()).turn(&mut frame, len, 7);
-        (turned, frame)
+        let response = FrameResponder::new(here().reversed()).respond(&mut frame, len, 7);
+        (response, frame)
     }
 
     #[test]
     fn a_request_comes_back_as_its_reply() {
         let mut request = [0xaa; 64];
         Header::request(3, 5).encode(&mut request).unwrap();
-        let (turned, frame) = turned(here(), &request);
-        let Turned::Reply(len) = turned else {
-            panic!("{turned:?}")
+        let (response, frame) = responded(here(), &request);
+        let Response::Reply(len) = response else {
+            panic!("{response:?}")
         };
         let Parsed::Datagram(reply) = here().parse(&frame[..len]) else {
             panic!("{:02x?}", &frame[..len])
@@ -96,11 +101,11 @@ mod tests {
 
     #[test]
     fn what_is_no_request_is_dropped_and_what_is_for_others_left_alone() {
-        assert_eq!(turned(here(), b"noise").0, Turned::Dropped);
+        assert_eq!(responded(here(), b"noise").0, Response::Dropped);
         let other = Flow {
             peer: ([10, 0, 2, 15], 9001).into(),
             ..here()
         };
-        assert_eq!(turned(other, b"noise").0, Turned::Other);
+        assert_eq!(responded(other, b"noise").0, Response::Other);
     }
 }

@@ -6,15 +6,14 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::driver::{Driver, Incoming};
-use super::session::Shared;
-use super::{NAME, Virtqueues};
+use super::reflector::{Reflector, client, flow};
+use super::response::{FrameResponder, Response};
 use crate::clock;
 use crate::link::LinkError;
 use crate::link::ethernet::EthernetLink;
 use crate::link::frame::MAX_FRAME;
-use crate::link::reflector::{Reflector, client, flow};
-use crate::link::turn::{Turned, Turner};
+use crate::link::vhost_user::driver::{Driver, Incoming};
+use crate::link::vhost_user::{NAME, Virtqueues};
 
 /// Starts a thread that answers, after it has done `prepare`; and the link to it.
 ///
@@ -31,12 +30,12 @@ pub fn start(
     })?;
     let answer = move |stop: &AtomicBool| answer(driver, stop);
     let reflector = Reflector::start(NAME, prepare, answer)?;
-    let frames = Virtqueues::around(Shared::from(device));
+    let frames = Virtqueues::over(device);
     Ok((reflector, EthernetLink::between(frames, client(), flow())))
 }
 
 fn answer(mut driver: Driver, stop: &AtomicBool) {
-    let mut turner = Turner::new(flow().reversed());
+    let mut responder = FrameResponder::new(flow().reversed());
     let mut frame = [0; MAX_FRAME];
     while !stop.load(Ordering::Relaxed) {
         let Some(incoming) = driver.receive() else {
@@ -45,14 +44,14 @@ fn answer(mut driver: Driver, stop: &AtomicBool) {
         let received_ns = clock::now_ns();
         let len = incoming.len.min(MAX_FRAME);
         driver.frame(incoming).copy_to(&mut frame[..len]);
-        match turner.turn(&mut frame, len, received_ns) {
-            Turned::Reply(len) => {
+        match responder.respond(&mut frame, len, received_ns) {
+            Response::Reply(len) => {
                 let outgoing = Incoming { len, ..incoming };
                 driver.frame(outgoing).copy_from(&frame[..len]);
                 driver.frame(outgoing).demote();
                 driver.send(outgoing);
             }
-            Turned::Dropped | Turned::Other => driver.release(incoming.buffer),
+            Response::Dropped | Response::Other => driver.release(incoming.buffer),
         }
     }
 }
@@ -61,7 +60,7 @@ fn answer(mut driver: Driver, stop: &AtomicBool) {
 mod tests {
     use super::*;
     use crate::link::Link as _;
-    use crate::link::turn::BOOT_ID;
+    use crate::sut::null::BOOT_ID;
     use wire::Header;
 
     #[test]

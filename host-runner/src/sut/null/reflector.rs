@@ -2,7 +2,7 @@
 //! handler, and polls it without a rest as a guest does that is nothing but a reflector.
 //!
 //! It is the floor that every other figure on its link stands on: what is left is the link itself.
-//! [`super::vhost_user::reflector`] is the one that shares memory.
+//! [`super::shared_memory`] is the one that shares memory.
 #![forbid(unsafe_code)]
 
 use std::hint::spin_loop;
@@ -13,19 +13,17 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread::{self, JoinHandle};
 
 use rustix::process::Pid;
-use wire::Verdict;
+use wire::{Cidr, Verdict};
 
-use wire::Cidr;
-
-use super::ethernet::{EthernetLink, Frames, OWN_IP, OWN_MAC, OWN_PORT};
-use super::frame::{Flow, MAX_FRAME};
-use super::stack::{Endpoint, Stack};
-use super::tap::{Tap, TapFrames, TapLink};
-use super::turn::{BOOT_ID, Turned, Turner};
-use super::udp::{LOOPBACK, UdpLink};
-use super::unix::{self, FrameSocket};
-use super::{Family, LinkError, tap};
+use super::response::{BOOT_ID, FrameResponder, Response};
 use crate::clock;
+use crate::link::ethernet::{EthernetLink, Frames, OWN_IP, OWN_MAC, OWN_PORT};
+use crate::link::frame::{Flow, MAX_FRAME};
+use crate::link::stack::{Endpoint, Stack};
+use crate::link::tap::{self, Tap, TapFrames, TapLink};
+use crate::link::udp::{LOOPBACK, UdpLink};
+use crate::link::unix::{self, FrameSocket};
+use crate::link::{Family, LinkError};
 use crate::machine::DEFAULT_MAC;
 
 /// The service's address, as on a link to a guest, and the length of its network's prefix.
@@ -172,7 +170,7 @@ fn failed(link: &'static str, action: &'static str) -> impl FnOnce(io::Error) ->
 /// Answers frames until told to stop, or until the other end is gone.
 fn answer(mut frames: impl Frames, stop: &AtomicBool) {
     let flow = flow().reversed();
-    let mut turner = Turner::new(flow);
+    let mut responder = FrameResponder::new(flow);
     // Whoever looks for the service's Ethernet address gets it.
     let mut stack = Stack::new(Endpoint {
         mac: flow.own_mac,
@@ -189,11 +187,11 @@ fn answer(mut frames: impl Frames, stop: &AtomicBool) {
             }
             Err(_) => return,
         };
-        let sent = match turner.turn(&mut frame, len, clock::now_ns()) {
+        let sent = match responder.respond(&mut frame, len, clock::now_ns()) {
             // A reply that there is no room for is dropped, as a guest's driver does.
-            Turned::Reply(len) => frames.send(&frame[..len]).map(drop),
-            Turned::Dropped => Ok(()),
-            Turned::Other => {
+            Response::Reply(len) => frames.send(&frame[..len]).map(drop),
+            Response::Dropped => Ok(()),
+            Response::Other => {
                 stack.input(&frame[..len]);
                 stack.poll(|frame| frames.send(frame).map(drop))
             }
@@ -227,8 +225,8 @@ mod tests {
     use suite::Capability;
     use wire::Header;
 
-    use super::super::Link;
     use super::*;
+    use crate::link::Link;
 
     /// Requests of all lengths, one after the other.
     fn ask(link: &mut dyn Link) {
