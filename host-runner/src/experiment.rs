@@ -9,6 +9,7 @@
 //! - [`compare`]: a comparison of several systems;
 //! - [`cost`]: instructions, doorbells and interrupts per echo;
 //! - [`probe`]: a service that is already running;
+//! - [`serve`]: a guest that is kept up;
 //! - [`Caller`], [`progress`], [`Interrupt`]: the caller, which receives progress and can end an experiment;
 //! - [`Results`]: the destination of what one measures;
 //! - [`ExperimentError`]: the reason why one failed.
@@ -28,8 +29,10 @@ mod placing;
 pub mod probe;
 pub mod progress;
 mod reference;
+mod restart;
 mod results;
 pub mod run;
+pub mod serve;
 mod spec;
 pub mod sweep;
 pub mod system_under_test;

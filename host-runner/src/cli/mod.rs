@@ -25,7 +25,6 @@ pub mod output;
 pub mod probe;
 pub mod progress;
 pub mod report;
-pub mod restart;
 pub mod run;
 pub mod say;
 pub mod serve;

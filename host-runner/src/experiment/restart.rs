@@ -1,6 +1,4 @@
-//! When a guest that has died is started again. No clock, no machine: durations in, durations out.
-#![forbid(unsafe_code)]
-
+//! Delays before a guest that has died is started again. No clock, no machine: durations in, durations out.
 use std::time::Duration;
 
 /// The first delay.
@@ -14,7 +12,7 @@ const HEALTHY: Duration = Duration::from_secs(60);
 
 /// The delays before guests are started again: each twice as long as the one before, up to the longest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Delays {
+pub(super) struct Delays {
     next: Duration,
 }
 
@@ -26,7 +24,7 @@ impl Default for Delays {
 
 impl Delays {
     /// Returns the delay after a guest that served for `served`; after a healthy one they start over.
-    pub fn after(&mut self, served: Duration) -> Duration {
+    pub(super) fn after(&mut self, served: Duration) -> Duration {
         let delay = if served < HEALTHY { self.next } else { FIRST };
         self.next = (delay * 2).min(LONGEST);
         delay
