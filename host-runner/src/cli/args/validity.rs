@@ -11,7 +11,7 @@ use crate::stats::{Needs, Policy};
 #[derive(Clone, Copy, Debug, Args)]
 #[command(next_help_heading = "Results")]
 pub struct ValidityArgs {
-    /// Percentile up to which the host and the generator must not have decided a value, or the run is invalid
+    /// Highest percentile that the host or the generator must not have decided; else the run is invalid
     #[arg(
         long,
         value_name = "PERCENTILE",

@@ -233,6 +233,12 @@ fn relative_links_of_the_documentation_resolve() {
 }
 
 #[test]
+fn the_readme_is_short() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    assert!(readme.lines().count() <= 150);
+}
+
+#[test]
 fn commands_of_the_documentation_exist() {
     let makefile = fs::read_to_string(root().join("Makefile")).unwrap();
     let mut seen = 0;
