@@ -15,7 +15,8 @@
 //! - [`lock`]: one measurement at a time;
 //! - [`placement`]: the CPUs and priorities of a measurement's threads, with `scheduling`, the system call;
 //! - [`cpu_latency`]: a request that idle CPUs stay awake;
-//! - [`gaps`]: scheduling gaps of a thread that polls; [`noise`]: those and the kernel's counts around a run;
+//! - [`gaps`]: scheduling gaps of a thread that spins or polls; [`kernel_counters`]: the kernel's counts of CPUs and
+//!   threads; [`noise`]: both, around a run;
 //! - [`quiet`]: waiting for a quiet host;
 //! - [`core_round_trip`]: the round trip of one cache line between two cores;
 //! - [`emulators`]: QEMU and KVM, as far as they are there;
@@ -36,6 +37,7 @@ pub mod fingerprint;
 pub mod frequency;
 pub mod gaps;
 pub mod interrupts;
+pub mod kernel_counters;
 pub mod lock;
 pub mod memory;
 pub mod noise;

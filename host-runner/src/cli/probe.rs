@@ -12,7 +12,7 @@ use crate::experiment::probe::{contact, endpoint};
 use crate::experiment::sweep::{Ladder, Runs};
 use crate::experiment::{Caller, exclusive, generator};
 use crate::host::cpu_latency::CpuLatencyGuard;
-use crate::host::noise::Threads;
+use crate::host::kernel_counters::Threads;
 use crate::link::flows::Flows;
 use crate::link::source::Source;
 use crate::link::udp::UdpLink;

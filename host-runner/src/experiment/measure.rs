@@ -9,7 +9,9 @@ use super::{Caller, ExperimentError, Validity};
 use crate::clock;
 use crate::host::activity::Observed;
 use crate::host::doctor::busy::Times;
-use crate::host::noise::{self, KernelCounters, Lost, Noise, Threads};
+use crate::host::gaps::{self, Gaps};
+use crate::host::kernel_counters::{KernelCounters, Threads};
+use crate::host::noise::Noise;
 use crate::host::quiet::{self, Quiet};
 use crate::host::thread::CpuUse;
 use crate::link::Link;
@@ -86,7 +88,7 @@ pub fn measure(plan: &Plan, conditions: &Conditions<'_>, link: &mut dyn Link) ->
     };
     tally.warmup_discarded += warmed.requests;
     recorder.end(tally.sending_ns);
-    let noise = Noise::new(quiet.floor, &before, &before.again(&conditions.threads));
+    let noise = before.noise_until(&before.again(&conditions.threads), quiet.floor);
     let noise = noise.with_own(own_since(own_before, (conditions.own_threads)()));
     let gaps = link.take_gaps();
     let stalls = (recorder.stalls).worst(|from_ns, to_ns| {
@@ -99,8 +101,8 @@ pub fn measure(plan: &Plan, conditions: &Conditions<'_>, link: &mut dyn Link) ->
         own_floor_ns: quiet.own_ns,
         waited_for_quiet_ns: Some(quiet.waited_ns),
         was_quiet: Some(quiet.is_quiet),
-        beside: gaps.as_ref().map(Lost::from),
-        after: Some(noise::spin(clock::now_ns, AFTER_NS).into()),
+        beside: gaps.as_ref().map(Gaps::summary),
+        after: Some(gaps::spin(clock::now_ns, AFTER_NS)),
         ..noise
     };
     recorder.gaps = gaps.map(|gaps| gaps.lengths);

@@ -1,176 +1,11 @@
-//! What the host did while it measured: gaps in a spinning thread, steal, lost turns on the CPU.
+//! Noise of the host around one run: gaps of a spinning thread, steal, waits for the CPU.
 //!
-//! The kernel's counts are read from `/proc`; what can't be read is absent, never zero.
+//! Counts that the kernel does not tell are absent, never zero.
 
-use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
-use crate::host::gaps::GAP_NS;
-use crate::host::gaps::Gaps;
-use crate::host::thread::{CpuTicks, CpuUse, ThreadCounts};
-
-/// What a thread sees that does nothing but read the clock: everything that is not the guest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Floor {
-    /// For how long it read, in nanoseconds.
-    pub observed_ns: u64,
-    /// The longest gap, in nanoseconds.
-    pub max_gap_ns: u64,
-    /// All gaps together, in nanoseconds.
-    pub total_gap_ns: u64,
-}
-
-impl Floor {
-    /// Returns what both saw together.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            observed_ns: self.observed_ns + other.observed_ns,
-            max_gap_ns: self.max_gap_ns.max(other.max_gap_ns),
-            total_gap_ns: self.total_gap_ns + other.total_gap_ns,
-        }
-    }
-}
-
-/// Reads the clock for `duration_ns` and notes every gap.
-pub fn spin(mut now_ns: impl FnMut() -> u64, duration_ns: u64) -> Floor {
-    let start_ns = now_ns();
-    let mut floor = Floor::default();
-    let mut before_ns = start_ns;
-    while floor.observed_ns < duration_ns {
-        let at_ns = now_ns();
-        let gap_ns = at_ns.saturating_sub(before_ns);
-        if gap_ns > GAP_NS {
-            floor.max_gap_ns = floor.max_gap_ns.max(gap_ns);
-            floor.total_gap_ns += gap_ns;
-        }
-        floor.observed_ns = at_ns.saturating_sub(start_ns);
-        before_ns = at_ns;
-    }
-    floor
-}
-
-/// The kernel's counts at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KernelCounters {
-    /// Time of all CPUs together.
-    cpu_ticks: Option<CpuTicks>,
-    /// The measuring thread.
-    measuring: Option<Counted>,
-    /// The thread that answers.
-    answering: Option<Counted>,
-    /// The thread that carries messages between both.
-    carrying: Option<Counted>,
-}
-
-/// Counts of a thread, and of a CPU: that which the thread was on when they were read first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Counted {
-    thread: ThreadCounts,
-    cpu: Option<u32>,
-    ticks: Option<CpuTicks>,
-}
-
-impl Counted {
-    fn now(thread: Option<ThreadCounts>, before: Option<Self>) -> Option<Self> {
-        let thread = thread?;
-        let cpu = before.map_or(thread.cpu, |before| before.cpu);
-        let ticks = cpu.and_then(|cpu| CpuTicks::now(Some(cpu)));
-        Some(Self { thread, cpu, ticks })
-    }
-
-    fn since(&self, before: &Self) -> Option<ThreadNoise> {
-        let (now, then) = (&self.thread, &before.thread);
-        let ticks = self.ticks.zip(before.ticks).and_then(|(now, then)| {
-            let steal = now.steal.checked_sub(then.steal)?;
-            Some((steal, now.total.checked_sub(then.total)?))
-        });
-        let migrations = now.migrations.zip(then.migrations);
-        Some(ThreadNoise {
-            ran_ns: now.ran_ns.checked_sub(then.ran_ns)?,
-            waited_ns: now.waited_ns.checked_sub(then.waited_ns)?,
-            slices: now.slices.checked_sub(then.slices)?,
-            involuntary_switches: now
-                .involuntary_switches
-                .checked_sub(then.involuntary_switches)?,
-            migrations: migrations.and_then(|(now, then)| now.checked_sub(then)),
-            cpu: before.cpu,
-            steal_ticks: ticks.map(|(steal, _)| steal),
-            steal_share: ticks.map(|(steal, total)| ratio(steal, total)),
-        })
-    }
-}
-
-/// The threads of the service that are observed during a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Threads {
-    /// The one that answers.
-    pub answering: Option<Pid>,
-    /// The one that carries messages between that and the measuring thread, if it is in a request's way.
-    pub carrying: Option<Pid>,
-}
-
-impl KernelCounters {
-    /// The counts now, for the calling thread and `threads`.
-    #[must_use]
-    pub fn now(threads: &Threads) -> Self {
-        Self::read(threads, None)
-    }
-
-    /// The same at the end of what began at `self`.
-    #[must_use]
-    pub fn again(&self, threads: &Threads) -> Self {
-        Self::read(threads, Some(self))
-    }
-
-    fn read(threads: &Threads, before: Option<&Self>) -> Self {
-        let of = |thread: Option<Pid>| thread.and_then(ThreadCounts::of);
-        Self {
-            cpu_ticks: CpuTicks::now(None),
-            measuring: Counted::now(ThreadCounts::own(), before.and_then(|it| it.measuring)),
-            answering: Counted::now(of(threads.answering), before.and_then(|it| it.answering)),
-            carrying: Counted::now(of(threads.carrying), before.and_then(|it| it.carrying)),
-        }
-    }
-}
-
-/// What a thread that spins or polls has lost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Lost {
-    /// For how long it looked, in nanoseconds.
-    pub observed_ns: u64,
-    /// The longest gap that it saw, in nanoseconds.
-    pub max_gap_ns: u64,
-    /// All its gaps together, in nanoseconds.
-    pub total_gap_ns: u64,
-    /// The same as a share of the time it looked.
-    pub share: f64,
-}
-
-impl From<Floor> for Lost {
-    fn from(floor: Floor) -> Self {
-        Self {
-            observed_ns: floor.observed_ns,
-            max_gap_ns: floor.max_gap_ns,
-            total_gap_ns: floor.total_gap_ns,
-            share: ratio(floor.total_gap_ns, floor.observed_ns),
-        }
-    }
-}
-
-impl From<&Gaps> for Lost {
-    fn from(gaps: &Gaps) -> Self {
-        Self::from(Floor {
-            observed_ns: gaps.observed_ns,
-            max_gap_ns: gaps.max_gap_ns(),
-            total_gap_ns: gaps.total_gap_ns,
-        })
-    }
-}
-
-fn ratio(part: u64, whole: u64) -> f64 {
-    part as f64 / whole.max(1) as f64
-}
+use crate::host::gaps::GapSummary;
+use crate::host::thread::CpuUse;
 
 /// Account of the time in which a thread wanted to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -227,10 +62,10 @@ pub struct Noise {
     /// Time that the measuring thread saw itself lose during the run, in gaps over a microsecond; absent on
     /// a link where it sleeps instead of polling.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub beside: Option<Lost>,
+    pub beside: Option<GapSummary>,
     /// What a spinning thread saw right after the run, in gaps over a microsecond.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<Lost>,
+    pub after: Option<GapSummary>,
     /// For how long QEMU's threads ran but the virtual CPU's while the thread spun before the run, in
     /// nanoseconds, where they share the one CPU of that thread: what they take is the target's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -270,46 +105,14 @@ pub struct Noise {
 }
 
 impl Noise {
-    /// Puts together the floor before a run and the kernel's counts before and after it.
-    #[must_use]
-    pub fn new(floor: Floor, before: &KernelCounters, after: &KernelCounters) -> Self {
-        let since = |before: Option<Counted>, after: Option<Counted>| {
-            let (before, after) = before.zip(after)?;
-            after.since(&before)
-        };
-        let measuring = since(before.measuring, after.measuring);
-        Self {
-            floor_observed_ns: floor.observed_ns,
-            floor_max_gap_ns: floor.max_gap_ns,
-            floor_total_gap_ns: floor.total_gap_ns,
-            floor_share: ratio(floor.total_gap_ns, floor.observed_ns),
-            involuntary_switches: measuring.map(|it| it.involuntary_switches),
-            waited_ns: measuring.map(|it| it.waited_ns),
-            waited_share: measuring.map(|it| ratio(it.waited_ns, it.waited_ns + it.ran_ns)),
-            measuring,
-            answering: since(before.answering, after.answering),
-            carrying: since(before.carrying, after.carrying),
-            steal_share: before
-                .cpu_ticks
-                .zip(after.cpu_ticks)
-                .and_then(|(before, after)| {
-                    let steal = after.steal.checked_sub(before.steal)?;
-                    Some(ratio(steal, after.total.checked_sub(before.total)?))
-                }),
-            ..Self::default()
-        }
-    }
-}
-
-impl Noise {
     /// Adds what the target's own threads did during the run on the measuring thread's CPU.
     #[must_use]
     pub fn with_own(self, own: Option<CpuUse>) -> Self {
-        let own_ns = own.map(|it| it.ran_ns);
+        let own_ns = own.map(|own| own.ran_ns);
         let foreign_ns = |waited_ns: u64| waited_ns.saturating_sub(own_ns.unwrap_or(0));
         Self {
             own_beside_ns: own_ns,
-            own_beside_slices: own.map(|it| it.slices),
+            own_beside_slices: own.map(|own| own.slices),
             foreign_ns: self.waited_ns.map(foreign_ns),
             ..self
         }

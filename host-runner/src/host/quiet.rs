@@ -3,7 +3,7 @@
 //! It is admission and no verdict: what the host does to the run is observed during the run. Nothing here
 //! reads a clock of its own accord.
 
-use super::noise::{Floor, spin};
+use super::gaps::{GapSummary, spin};
 
 /// Length of a window in nanoseconds.
 pub const WINDOW_NS: u64 = 50_000_000;
@@ -15,10 +15,10 @@ const QUIET_SHARE: f64 = 0.02;
 const WANTED: usize = 2;
 
 /// Outcome of waiting.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Quiet {
     /// Time that the thread lost in the last windows, two if there were as many.
-    pub floor: Floor,
+    pub floor: GapSummary,
     /// Time that the target's own threads ran meanwhile on the CPU of the spinning thread, in nanoseconds.
     pub own_ns: Option<u64>,
     /// Time that was waited for longer than a quiet host takes, in nanoseconds.
@@ -40,7 +40,7 @@ pub fn wait(
     } else {
         WANTED
     };
-    let mut last: Option<(Floor, Option<u64>)> = None;
+    let mut last: Option<(GapSummary, Option<u64>)> = None;
     let mut quiet_windows = 0;
     let mut elapsed_ns = 0;
     loop {

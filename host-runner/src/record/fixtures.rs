@@ -8,7 +8,7 @@ use wire::Counters;
 use super::hlog::{self, Head};
 use super::run::GuestCounters;
 use super::{Environment, Image, Merged, Report, Run, Setting};
-use crate::host::noise::Lost;
+use crate::host::gaps::GapSummary;
 use crate::host::noise::Noise;
 use crate::load::{GuestTimes, Limit, Loss, Mode, Observer, Plan, Rate, Sample, Tally};
 use crate::stats::summary::PERCENTILES;
@@ -114,13 +114,13 @@ fn run(mode: Mode) -> Run {
         floor_share: 0.0012,
         involuntary_switches: Some(231),
         steal_share: Some(0.0),
-        beside: Some(Lost {
+        beside: Some(GapSummary {
             observed_ns: 900_000_000,
             max_gap_ns: 81_500,
             total_gap_ns: 9_000_000,
             share: 0.01,
         }),
-        after: Some(Lost {
+        after: Some(GapSummary {
             observed_ns: 50_000_000,
             max_gap_ns: 12_300,
             total_gap_ns: 100_000,

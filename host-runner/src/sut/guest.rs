@@ -11,7 +11,7 @@ use super::{
 };
 use crate::files::Destination;
 use crate::host::assignment::Assignment;
-use crate::host::noise::Threads;
+use crate::host::kernel_counters::Threads;
 use crate::host::placement::{Placement, Work};
 use crate::host::thread::CpuUse;
 use crate::link::{self, Family, Link, LinkKind, Opener};

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::files::Destination;
 use crate::host::assignment::Assignment;
-use crate::host::noise::Threads;
+use crate::host::kernel_counters::Threads;
 use crate::host::placement::{self, Placement, Work};
 use crate::link::tap::Pair;
 use crate::link::udp::{LOOPBACK, UdpLink};

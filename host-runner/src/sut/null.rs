@@ -12,7 +12,7 @@ use super::{
     SystemSpec, linux_guest, linux_host,
 };
 use crate::host::assignment::Assignment;
-use crate::host::noise::Threads;
+use crate::host::kernel_counters::Threads;
 use crate::host::placement::{Placement, Work, bind_to, place_beside};
 use crate::link::{Family, Link, LinkError, LinkKind};
 

@@ -5,7 +5,7 @@ use wire::Counters;
 
 use super::SutError;
 use crate::host::assignment::Assignment;
-use crate::host::noise::Threads;
+use crate::host::kernel_counters::Threads;
 use crate::host::placement::{Placement, Work};
 use crate::host::thread::CpuUse;
 use crate::link::Link;

@@ -7,8 +7,7 @@ use super::Finding;
 use crate::clock;
 use crate::host::assignment::Assignment;
 use crate::host::core_round_trip;
-use crate::host::noise;
-use crate::host::noise::Floor;
+use crate::host::gaps::{self, GapSummary};
 use crate::host::placement;
 use crate::host::topology::Topology;
 use crate::quantity;
@@ -27,7 +26,7 @@ const BAD_SHARE: f64 = 0.1;
 const FAR_NS: f64 = 300.0;
 
 /// A CPU and what a thread on it saw.
-pub(super) type Gaps = (usize, Floor);
+pub(super) type Gaps = (usize, GapSummary);
 
 /// Spins on each CPU: on one of each core at the same time, and on its siblings after it, which would
 /// measure each other.
@@ -59,7 +58,7 @@ fn on_all(cpus: &[usize], duration: Duration) -> Vec<Gaps> {
         let spin = |cpu: usize| {
             let spin = move || {
                 placement::bind_to(cpu);
-                (cpu, noise::spin(clock::now_ns, duration_ns))
+                (cpu, gaps::spin(clock::now_ns, duration_ns))
             };
             thread::Builder::new().spawn_scoped(scope, spin).ok()
         };
@@ -69,15 +68,11 @@ fn on_all(cpus: &[usize], duration: Duration) -> Vec<Gaps> {
     })
 }
 
-fn share(floor: &Floor) -> f64 {
-    floor.total_gap_ns as f64 / floor.observed_ns.max(1) as f64
-}
-
 /// The noise floor of each CPU, the worst first.
 pub(super) fn floor(gaps: &[Gaps]) -> Finding {
     const NAME: &str = "noise floor";
     let mut gaps = gaps.to_vec();
-    gaps.sort_by(|(_, a), (_, b)| share(b).total_cmp(&share(a)));
+    gaps.sort_by(|(_, a), (_, b)| b.share.total_cmp(&a.share));
     let Some((_, worst)) = gaps.first() else {
         return Finding::unknown(NAME, "no thread could spin")
             .advise("allow this process to start threads");
@@ -88,7 +83,7 @@ pub(super) fn floor(gaps: &[Gaps]) -> Finding {
         .map(|(cpu, floor)| {
             format!(
                 "CPU {cpu} lost {}, {} at most",
-                quantity::share(share(floor)),
+                quantity::share(floor.share),
                 quantity::time(floor.max_gap_ns as f64)
             )
         })
@@ -99,7 +94,7 @@ pub(super) fn floor(gaps: &[Gaps]) -> Finding {
         fact.push_str(&format!("; {more} more lost less"));
     }
     let advice = "end what else runs; set CPUs apart (isolcpus=, nohz_full=, a cpuset)";
-    match share(worst) {
+    match worst.share {
         share if share < WARN_SHARE => Finding::ok(NAME, fact),
         share if share < BAD_SHARE => Finding::warn(NAME, fact).advise(advice),
         _ => Finding::bad(NAME, fact).advise(advice),
@@ -150,12 +145,10 @@ mod tests {
     use crate::host::topology::Cpu;
 
     fn gaps(cpu: usize, total_gap_ns: u64) -> Gaps {
-        let floor = Floor {
-            observed_ns: 1_000_000,
-            max_gap_ns: total_gap_ns / 2,
-            total_gap_ns,
-        };
-        (cpu, floor)
+        (
+            cpu,
+            GapSummary::new(1_000_000, total_gap_ns / 2, total_gap_ns),
+        )
     }
 
     #[test]

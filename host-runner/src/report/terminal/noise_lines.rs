@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::host::noise::Lost;
+use crate::host::gaps::GapSummary;
 use crate::host::noise::Noise;
 use crate::quantity::{count, share, time};
 
@@ -72,7 +72,7 @@ fn answering(noise: &Noise, text: &mut String) -> fmt::Result {
 
 /// What there was of it during the run and after, on a line of its own.
 fn beside(noise: &Noise, text: &mut String) -> fmt::Result {
-    let lost = |when: &str, lost: Option<Lost>| {
+    let lost = |when: &str, lost: Option<GapSummary>| {
         lost.map(|lost| {
             let (part, longest) = (share(lost.share), time(lost.max_gap_ns as f64));
             format!("{when} {part}, {longest} at most")

@@ -326,9 +326,9 @@ fn a_bracket_names_the_thread_that_decided_it_and_counts() {
             slices: 3,
             ..ThreadNoise::default()
         }),
-        beside: Some(crate::host::noise::Lost {
+        beside: Some(crate::host::gaps::GapSummary {
             total_gap_ns: 380_000_000,
-            ..crate::host::noise::Lost::default()
+            ..crate::host::gaps::GapSummary::default()
         }),
         answering: Some(ThreadNoise {
             waited_ns: 400_000_000,

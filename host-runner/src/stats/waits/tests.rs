@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::histogram::DurationHistogram;
-use crate::host::noise::Lost;
+use crate::host::gaps::GapSummary;
 use crate::host::thread::CpuUse;
 use crate::stats::interference::{Interference, MeasuringGaps};
 
@@ -29,7 +29,7 @@ fn beside_qemu(foreign_ns: u64) -> (Noise, DurationHistogram) {
     let noise = Noise {
         measuring: Some(thread(243_796_446, waited_ns, slices, slices)),
         waited_ns: Some(waited_ns),
-        beside: Some(Lost {
+        beside: Some(GapSummary {
             observed_ns: 350_060_391,
             max_gap_ns: 65_158,
             total_gap_ns: slices * 22_600 + ticks * 2_000,

@@ -1,6 +1,6 @@
 //! What each measurement came to.
 
-use crate::host::noise::Lost;
+use crate::host::gaps::GapSummary;
 use crate::quantity::{bytes, count, per_echo, rate, ratio, share, time};
 use crate::record::BeforeAfter;
 use crate::report::marked;
@@ -262,7 +262,7 @@ pub fn noise(entries: &[Entry<'_>]) -> Table {
     for (index, entry) in entries.iter().enumerate() {
         let noise = &entry.run.noise;
         let none = || NONE.to_owned();
-        let lost = |lost: Option<Lost>| match lost {
+        let lost = |lost: Option<GapSummary>| match lost {
             Some(lost) => [share(lost.share), time(lost.max_gap_ns as f64)],
             None => [none(), none()],
         };
