@@ -31,7 +31,9 @@ use crate::host::placement::{self, Placement, Work};
 use crate::host::thread::CpuUse;
 use boot::Booted;
 
-pub use config::{Accel, AccelChoice, Config, DEFAULT_MAC, MIN_MEMORY_MIB, MachineType, Netdev};
+pub use config::{
+    Accel, AccelChoice, Config, DEFAULT_MAC, DEFAULT_MEMORY_MIB, MachineType, Netdev,
+};
 pub use error::{Hint, MachineError};
 pub use qmp::QmpError;
 pub use vhost::{NoVhost, Vhost, VhostChoice};

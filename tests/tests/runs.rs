@@ -286,6 +286,17 @@ fn expect_accounted(run: &Value, earlier: &Value) {
 }
 
 #[test]
+fn a_service_in_a_network_of_its_own_is_reached() {
+    for link in ["vhost-user", "unix"] {
+        for family in ["--ip 10.0.2.15/32", "--ipv6 --ip6 2001:db8::15/128"] {
+            let load = "--count 300 --warmup 0s --timeout 20s";
+            let (_, results) = measured(&format!("--link {link} {family} {load}"));
+            assert_eq!((results.count("sent"), results.count("lost")), (300, 0));
+        }
+    }
+}
+
+#[test]
 fn a_closed_loop_through_the_user_network_with_dhcp() {
     let (_, results) = measured("--link user --ip dhcp --count 2000 --warmup 100ms");
     let run = results.run();

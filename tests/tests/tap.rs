@@ -66,7 +66,10 @@ fn the_unikernel_answers_over_both_families_and_at_other_addresses() {
         ("", "10.0.2.15:9000"),
         ("--payload 1472", "10.0.2.15:9000"),
         ("--ip 192.0.2.9/28 --port 4242", "192.0.2.9:4242"),
+        // A network of its own, as some clouds have it.
+        ("--ip 10.0.2.15/32", "10.0.2.15:9000"),
         ("--ipv6 --ip6 2001:db8::15/64", "[2001:db8::15]:9000"),
+        ("--ipv6 --ip6 2001:db8::15/128", "[2001:db8::15]:9000"),
         ("--ipv6", "[fe80::5054:ff:fe12:3456]:9000"),
         ("--mode pipeline --depth 256", "10.0.2.15:9000"),
     ] {

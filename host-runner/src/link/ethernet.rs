@@ -257,10 +257,15 @@ const fn nanoseconds(duration: Duration) -> u64 {
 pub(super) fn neighbour_of(ready: &wire::Ready) -> Endpoint {
     Endpoint {
         mac: OWN_MAC,
-        ip: ready.ip.map(|ip| Cidr::new(ipv4_beside(ip), ip.prefix)),
-        ip6: ready.ip6.map(|ip6| Cidr::new(ipv6_beside(ip6), ip6.prefix)),
+        ip: (ready.ip).map(|ip| Cidr::new(ipv4_beside(ip), ip.prefix.min(MOST_PREFIX_4))),
+        ip6: (ready.ip6).map(|ip6| Cidr::new(ipv6_beside(ip6), ip6.prefix.min(MOST_PREFIX_6))),
     }
 }
+
+/// The longest prefixes of this end's network, which has to hold the service as well: a service in a network of its
+/// own (/32, /128) answers whoever asks, but nobody finds it from there.
+const MOST_PREFIX_4: u8 = 31;
+const MOST_PREFIX_6: u8 = 126;
 
 /// [`OWN_IP`] if it is in the service's network, else the network's first address that the service
 /// does not have itself.

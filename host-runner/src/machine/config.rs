@@ -13,8 +13,11 @@ use crate::host::emulators::qemu_program;
 /// The guest's Ethernet address unless told otherwise: QEMU's own first choice.
 pub const DEFAULT_MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
 
-/// The least memory that the image is built to boot in, in MiB.
-pub const MIN_MEMORY_MIB: u32 = 32;
+/// The least memory that the image boots in, in MiB.
+pub const MIN_MEMORY_MIB: u32 = 16;
+
+/// Memory of a guest unless told otherwise, in MiB.
+pub const DEFAULT_MEMORY_MIB: u32 = 32;
 
 /// Which accelerator the user asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -151,7 +154,7 @@ pub struct Config {
 
 impl Config {
     /// A machine with the defaults of the command line: the QEMU that the environment names,
-    /// accelerator by trial, board `pc`, [`MIN_MEMORY_MIB`], 30 s to get ready, no boot arguments.
+    /// accelerator by trial, board `pc`, [`DEFAULT_MEMORY_MIB`], 30 s to get ready, no boot arguments.
     #[must_use]
     pub fn new(image: PathBuf, console_log: impl Into<Destination>, netdev: Netdev) -> Self {
         Self {
@@ -161,7 +164,7 @@ impl Config {
             accel: AccelChoice::default(),
             machine: MachineType::default(),
             cpu: None,
-            memory_mib: MIN_MEMORY_MIB,
+            memory_mib: DEFAULT_MEMORY_MIB,
             netdev,
             modern_device: false,
             mac: DEFAULT_MAC,

@@ -160,7 +160,7 @@ fn memory_that_does_not_hold_the_image_is_said_before_the_boot() {
     config.memory_mib = 4;
     assert_eq!(
         boot(config).unwrap_err().to_string(),
-        "the image does not fit into 4 MiB of memory; it needs 32"
+        "the image does not fit into 4 MiB of memory; it needs 16"
     );
 }
 
@@ -237,10 +237,13 @@ fn a_qemu_that_is_killed_is_found_by_check() {
 fn a_guest_that_never_gets_ready_is_given_up_with_its_console() {
     let (mut config, _dir) = fake("echo 'starting'; exec sleep 60");
     config.ready_timeout = Duration::from_millis(300);
-    config.memory_mib = 16;
+    config.memory_mib = 12;
     let error = boot(config).unwrap_err().to_string();
     assert!(error.contains("not ready within 300 ms"), "{error}");
-    assert!(error.contains("it has 16 MiB of memory"), "{error}");
+    assert!(
+        error.contains("it has 12 MiB of memory, and the image needs 16"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::{
     BootImage, Counting, CountingClock, GuestSpec, LaunchPlan, LinkChoice, RequestQueue, Responder,
     SMOLTCP, SutError, System, SystemKind, SystemSpec, built, guest, linux_guest,
 };
-use crate::machine::MIN_MEMORY_MIB;
+use crate::machine::DEFAULT_MEMORY_MIB;
 
 /// The image's name among built things.
 const IMAGE: &str = "fathom.elf";
@@ -89,7 +89,7 @@ pub fn boot_image(guest: &GuestSpec, idle: Idle) -> Result<BootImage, SutError> 
         image,
         initrd: None,
         boot_args: boot_args::line(guest, idle)?,
-        memory_mib: guest.memory_mib.unwrap_or(MIN_MEMORY_MIB),
+        memory_mib: guest.memory_mib.unwrap_or(DEFAULT_MEMORY_MIB),
         modern_device: false,
     })
 }

@@ -163,6 +163,27 @@ fn the_instrument_is_the_services_neighbour_in_any_network() {
     assert_eq!(beside("fd00::15", 126), "fd00::14");
 }
 
+#[test]
+fn the_service_is_in_the_instruments_network_even_if_it_has_one_of_its_own() {
+    let ready = |prefix: u8, prefix6: u8| {
+        let line = format!(
+            "FATHOM READY ip=10.0.7.15/{prefix} ip6=fd00::15/{prefix6} port=9000 mac=52:54:00:12:34:56 boot_us=1 \
+             boot_id=00000001 counters=none"
+        );
+        line.parse::<wire::Ready>().expect("a ready line")
+    };
+    for (prefix, prefix6) in std::iter::zip(1..=32, 97..=128) {
+        let ready = ready(prefix, prefix6);
+        let own_end = neighbour_of(&ready);
+        let (own, service) = own_end.ip.zip(ready.ip).unwrap();
+        let differ = own.address.to_bits() ^ service.address.to_bits();
+        assert!(differ != 0 && differ.leading_zeros() >= own.prefix.into());
+        let (own, service) = own_end.ip6.zip(ready.ip6).unwrap();
+        let differ = own.address.to_bits() ^ service.address.to_bits();
+        assert!(differ != 0 && differ.leading_zeros() >= own.prefix.into());
+    }
+}
+
 /// Numbers among which those at the borders come often.
 fn address() -> impl Strategy<Value = u32> {
     prop_oneof![
