@@ -22,7 +22,7 @@ use wire::{Counters, Header, Ready};
 
 use crate::packet::{self, Body, Flow, Packet};
 use crate::turn::Turn;
-use crate::{built, patience};
+use crate::{artifacts, patience};
 
 /// What the guest is told of its addresses.
 const BOOT_ARGUMENTS: &str = "ip=10.0.2.15/24 idle=spin";
@@ -73,7 +73,7 @@ impl<'t> Counted<'t> {
         let place = tempfile::tempdir().expect("a temporary directory");
         let (frames, socket) = Virtqueues::listen().expect("a socket");
         let config = Config {
-            qemu: built::qemu(),
+            qemu: artifacts::qemu(),
             accel: AccelChoice::Tcg,
             boot_args: format!("{HERMIT_CLOCK} {BOOT_ARGUMENTS} {arguments}"),
             ready_timeout: patience::BOOT,
@@ -83,7 +83,7 @@ impl<'t> Counted<'t> {
                 .map(Into::into)
                 .collect(),
             ..Config::new(
-                built::image(),
+                artifacts::image(),
                 place.path().join("console.log"),
                 Netdev::VhostUser { socket },
             )

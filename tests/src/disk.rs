@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use suite::Capability;
 use tempfile::TempDir;
 
-use crate::built;
+use crate::artifacts;
 use crate::fathom::Call;
 use crate::turn::Turn;
 
@@ -148,9 +148,9 @@ impl Image {
         let directory = tempfile::tempdir().expect("a directory");
         let mut call = Call::new("image new --format raw")
             .with("--out", directory.path())
-            .with("--elf", built::image())
-            .with("--efi", built::loader("fathom.efi"))
-            .with("--bios", built::loader(""));
+            .with("--elf", artifacts::image())
+            .with("--efi", artifacts::loader("fathom.efi"))
+            .with("--bios", artifacts::loader(""));
         for argument in arguments.split_whitespace() {
             call = call.with("--arg", argument);
         }

@@ -17,7 +17,7 @@ use crate::monitor::Monitor;
 use crate::packet::Mac;
 use crate::station::Station;
 use crate::turn::Turn;
-use crate::{built, patience, process};
+use crate::{artifacts, patience, process};
 
 /// The guest's Ethernet address.
 pub const MAC: Mac = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
@@ -111,7 +111,7 @@ impl<'a> Machine<'a> {
     pub fn start<'t>(&self, turn: &'t Turn) -> Guest<'t> {
         let (monitor, qemu_monitor) = UnixStream::pair().expect("a socket pair");
         let (frames, qemu_frames) = UnixDatagram::pair().expect("a socket pair");
-        let mut command = Command::new(built::qemu());
+        let mut command = Command::new(artifacts::qemu());
         command
             .args(["-nodefaults", "-no-user-config"])
             .args(["-display", "none", "-accel", "tcg"])
@@ -133,7 +133,7 @@ impl<'a> Machine<'a> {
         if let Some(disk) = self.disk {
             command.args(disk.arguments());
         } else {
-            command.arg("-kernel").arg(built::image());
+            command.arg("-kernel").arg(artifacts::image());
             command.args(["-append", self.arguments]);
         }
         // First, because the network device may be on a bus that is among them.
@@ -172,7 +172,7 @@ impl<'a> Machine<'a> {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}", built::qemu().display()));
+            .unwrap_or_else(|error| panic!("{}: {error}", artifacts::qemu().display()));
         let (sender, lines) = channel();
         read_lines(child.stdout.take().expect("piped"), sender.clone());
         read_lines(child.stderr.take().expect("piped"), sender);

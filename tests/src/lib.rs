@@ -2,7 +2,7 @@
 //!
 //! - [`browser`]: a page in headless Chromium, and what is wrong with it;
 //! - [`hostile`]: what spoilt input may do, and what not;
-//! - [`built`]: where the built `fathom` and the built image are;
+//! - [`artifacts`]: where the built `fathom` and the built image are;
 //! - [`network`]: who has which network namespace and tap device;
 //! - [`turn`]: one QEMU at a time;
 //! - [`patience`]: how long anything may take before a test gives up;
@@ -29,8 +29,8 @@
 //! [`counted`] and [`woken`]: what they count is counted on the instrument's own links. And a test that needs a network
 //! namespace with a tap device has the instrument make them.
 
+pub mod artifacts;
 pub mod browser;
-pub mod built;
 pub mod counted;
 pub mod dhcp;
 pub mod disk;

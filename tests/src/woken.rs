@@ -14,7 +14,7 @@ use wire::DEFAULT_PORT;
 
 use crate::station::request;
 use crate::turn::Turn;
-use crate::{built, patience};
+use crate::{artifacts, patience};
 
 /// Has a fresh guest answer `echoes` requests on a link, each when it has nothing else to do;
 /// returns how often either side was woken for that.
@@ -36,12 +36,12 @@ pub fn by_lone_echoes(link: LinkKind, echoes: u64, _turn: &Turn) -> Signals {
     })
     .unwrap_or_else(|error| panic!("{error}"));
     let config = Config {
-        qemu: built::qemu(),
+        qemu: artifacts::qemu(),
         accel: AccelChoice::Tcg,
         boot_args: "ip=10.0.2.15/24 gw=10.0.2.2 idle=spin".to_owned(),
         ready_timeout: patience::BOOT,
         extra_qemu_args: trace::arguments(&path),
-        ..Config::new(built::image(), place.path().join("console.log"), netdev)
+        ..Config::new(artifacts::image(), place.path().join("console.log"), netdev)
     };
     let mut machine = Machine::boot(config, &|| false, &mut |_| ())
         .unwrap_or_else(|error| panic!("{}: {error}", link.name()));

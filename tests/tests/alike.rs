@@ -5,7 +5,7 @@
 //! that it spoilt is left out, and a comparison with too few of them claims nothing.
 #![forbid(unsafe_code)]
 
-use tests::built;
+use tests::artifacts;
 use tests::fathom::Call;
 use tests::results::Results;
 use tests::turn::turn;
@@ -52,7 +52,7 @@ fn twenty_comparisons_of_hermit_with_itself_claim_at_most_one_difference() {
         let out = call.file("out");
         let outcome = call
             .with("--out", out)
-            .with("--image", built::image())
+            .with("--image", artifacts::image())
             .finish(&turn);
         // Invalid runs are the host's affair.
         let results = outcome.completed("out");

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
-use tests::built;
+use tests::artifacts;
 
 /// Name of the checkout's directory, with a quote and spaces in it.
 const NAME: &str = "it's a path";
@@ -121,7 +121,7 @@ impl Checkout {
         for file in FILES {
             write(
                 &root.join(file),
-                &fs::read(built::root().join(file)).expect(file),
+                &fs::read(artifacts::root().join(file)).expect(file),
             );
         }
         for directory in SOURCES {

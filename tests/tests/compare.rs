@@ -7,7 +7,7 @@ use std::path::Path;
 
 use hdrhistogram::Histogram;
 use serde_json::Value;
-use tests::built;
+use tests::artifacts;
 use tests::fathom::{Call, Outcome};
 use tests::results::{Results, histogram, measured_s};
 use tests::turn::turn;
@@ -18,7 +18,7 @@ fn call(arguments: &str) -> Call {
         "compare --accel tcg --no-why --duration 100ms --warmup 10ms --settle 0s --timeout 20s {arguments}"
     ));
     let out = call.file("out");
-    call.with("--out", out).with("--image", built::image())
+    call.with("--out", out).with("--image", artifacts::image())
 }
 
 fn results(outcome: &Outcome) -> Results {

@@ -16,12 +16,12 @@ use serde_json::Value;
 use suite::Capability;
 use tests::station::request;
 use tests::turn::{Turn, turn};
-use tests::{built, patience, process};
+use tests::{artifacts, patience, process};
 use wire::ready::{FATAL_PREFIX, READY_PREFIX};
 use wire::{Header, Kind, Ready};
 
 fn deployed(path: &str) -> PathBuf {
-    built::root().join("qemu/deploy").join(path)
+    artifacts::root().join("qemu/deploy").join(path)
 }
 
 fn read(path: &str) -> String {
@@ -77,7 +77,7 @@ impl<'t> Script<'t> {
         command
             .arg(deployed(name))
             .args(arguments)
-            .env("QEMU", built::qemu())
+            .env("QEMU", artifacts::qemu())
             .env("ACCEL", "tcg")
             .env("IMAGE", image)
             .env("PORT", port.to_string())
@@ -141,7 +141,7 @@ impl Drop for Script<'_> {
 #[test]
 fn qemus_lines_boot_the_elf_file() {
     let turn = turn();
-    let image = built::image();
+    let image = artifacts::image();
     for (script, arguments) in [
         ("qemu/pc.sh", &[][..]),
         ("qemu/pc.sh", &["ip=10.0.2.15/24", "gw=10.0.2.2"]),
@@ -158,9 +158,9 @@ fn qemus_line_boots_the_disk_under_either_firmware() {
     const OVMF: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
     let turn = turn();
     let place = tempfile::tempdir().unwrap();
-    let mut new = Command::new(built::fathom());
+    let mut new = Command::new(artifacts::fathom());
     new.args(["image", "new", "--arg", "ip=10.0.2.15/24", "--out"]);
-    let output = run(new.arg(place.path()).arg("--elf").arg(built::image()));
+    let output = run(new.arg(place.path()).arg("--elf").arg(artifacts::image()));
     assert_success(&output, place.path());
     let image = place.path().join("fathom.img");
     let script = |arguments: &[&str], environment: &[(&str, OsString)]| {
@@ -199,7 +199,7 @@ fn libvirts_domains_are_of_its_schema() {
 
 /// Has the types of `monitor`'s API read `config`, and returns what they hold of it.
 fn typed(monitor: &str, config: &str) -> Output {
-    let mut child = Command::new(built::vmm_types())
+    let mut child = Command::new(artifacts::vmm_types())
         .arg(monitor)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -236,7 +236,7 @@ fn the_monitors_own_types_hold_every_field_of_their_files() {
 
 #[test]
 fn kubevirts_files_are_of_its_api() {
-    let place = built::root().join("target/kubevirt");
+    let place = artifacts::root().join("target/kubevirt");
     // The last thing that its set-up puts there.
     if !place.join("package-lock.json").exists() {
         return suite::skip(
@@ -245,7 +245,7 @@ fn kubevirts_files_are_of_its_api() {
         );
     }
     let check = |files: &[PathBuf]| {
-        let script = built::root().join("tests/kubevirt/check.mjs");
+        let script = artifacts::root().join("tests/kubevirt/check.mjs");
         let mut command = Command::new("node");
         run(command.arg(script).arg(&place).args(files))
     };
@@ -371,7 +371,7 @@ fn the_scripts_for_other_places_pass_on_what_they_are_given() {
 /// Each place has its page, and the pages name files that are there.
 #[test]
 fn every_place_has_a_page_whose_links_lead_somewhere() {
-    let pages = built::root().join("docs/deploying");
+    let pages = artifacts::root().join("docs/deploying");
     for entry in fs::read_dir(deployed("")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         assert!(pages.join(format!("{name}.md")).exists(), "{name}");
@@ -389,7 +389,7 @@ fn every_place_has_a_page_whose_links_lead_somewhere() {
         let words = text.split(|c: char| c.is_whitespace() || c == '`');
         for file in words.filter(|word| word.starts_with("qemu/deploy/")) {
             assert!(
-                built::root().join(file).exists(),
+                artifacts::root().join(file).exists(),
                 "{}: {file}",
                 path.display()
             );

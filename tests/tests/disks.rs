@@ -14,7 +14,7 @@ use tests::guest::{Guest, MAC, Machine};
 use tests::packet::Body;
 use tests::station::request;
 use tests::turn::{Turn, turn};
-use tests::{built, process, soak};
+use tests::{artifacts, process, soak};
 use wire::ready::FATAL_PREFIX;
 use wire::{Header, Kind, Ready};
 
@@ -114,7 +114,7 @@ fn the_efi_program_takes_its_arguments_before_the_configuration_file() {
     let turn = turn();
     let directory = tempfile::tempdir().expect("a directory");
     let file = |name| directory.path().join(name);
-    fs::copy(built::loader("fathom.efi"), file("fathom.efi")).expect("it is there");
+    fs::copy(artifacts::loader("fathom.efi"), file("fathom.efi")).expect("it is there");
     fs::write(file("startup.nsh"), "FS0:\\fathom.efi port=4242\r\n").expect("there is room");
     fs::write(file("FATHOM.CFG"), format!("{STATIC}\n\n")).expect("there is room");
     let source = format!("fat:{}", directory.path().display());
@@ -191,7 +191,7 @@ fn the_bios_boot_code_says_in_a_line_why_it_cannot_boot() {
     assert_eq!(with(fields, &[0xff; 4]), "the disk can't be read");
     let elf = position(
         partition,
-        &fs::read(built::image()).expect("it is there")[..4096],
+        &fs::read(artifacts::image()).expect("it is there")[..4096],
     );
     assert_eq!(
         with(elf, b"\x7fELG"),
@@ -229,13 +229,13 @@ fn the_bios_boot_code_says_in_a_line_why_it_cannot_boot() {
 #[test]
 fn the_loaders_are_small() {
     let len = |path| fs::metadata(path).expect("it is there").len();
-    let efi = len(built::loader("fathom.efi")) - len(built::image());
+    let efi = len(artifacts::loader("fathom.efi")) - len(artifacts::image());
     assert!(
         efi <= 40 << 10,
         "fathom.efi has {efi} bytes beside the ELF file"
     );
-    let first = len(built::loader("bios-mbr.bin"));
+    let first = len(artifacts::loader("bios-mbr.bin"));
     assert!(first <= 440, "{first} bytes before the partition table");
-    let second = len(built::loader("bios-stage2.bin"));
+    let second = len(artifacts::loader("bios-stage2.bin"));
     assert!(second <= 30 * SECTOR, "{second} bytes before the partition");
 }

@@ -10,7 +10,7 @@ use tests::guest::Machine;
 use tests::packet::Body;
 use tests::station::request;
 use tests::turn::turn;
-use tests::{built, kernel};
+use tests::{artifacts, kernel};
 use vm_memory::{Bytes, GuestAddress, GuestMemoryMmap};
 use wire::{Header, Kind};
 
@@ -20,7 +20,7 @@ const HIGH_MEMORY: GuestAddress = GuestAddress(0x10_0000);
 /// Returns a machine's memory after the image was loaded into it, and what the loader says.
 fn loaded() -> (GuestMemoryMmap, linux_loader::loader::KernelLoaderResult) {
     let memory = GuestMemoryMmap::from_ranges(&[(GuestAddress(0), 32 << 20)]).expect("memory");
-    let mut image = File::open(built::image()).expect("the image is built");
+    let mut image = File::open(artifacts::image()).expect("the image is built");
     let result = Elf::load(&memory, None, &mut image, Some(HIGH_MEMORY));
     (memory, result.expect("an ELF file that it loads"))
 }
@@ -123,12 +123,12 @@ fn linux_loader(entry: u64, command_line: &str) -> Vec<u8> {
 #[test]
 fn boots_by_linuxs_64_bit_protocol() {
     let turn = turn();
-    let image = fs::read(built::image()).expect("the image is built");
+    let image = fs::read(artifacts::image()).expect("the image is built");
     let entry = u64::from_le_bytes(image[24..32].try_into().expect("eight bytes"));
     let place = tempfile::tempdir().expect("a temporary directory");
     let loader = place.path().join("loader.elf");
     fs::write(&loader, linux_loader(entry, "ip=10.0.2.15/24 port=4321")).expect("it is written");
-    let data = format!("loader,file={}", built::image().display());
+    let data = format!("loader,file={}", artifacts::image().display());
     let machine = Machine {
         // QEMU puts the image into memory and does no more; the last kernel given is the one that is booted.
         more: &["-device", &data, "-kernel", loader.to_str().expect("UTF-8")],

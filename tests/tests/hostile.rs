@@ -95,7 +95,7 @@ fn all(path: &Path) -> Vec<PathBuf> {
 fn a_boot_that_fails_leaves_nothing_or_says_why() {
     let turn = turn();
     let failing = |script: &str| {
-        let call = Call::new("run --accel tcg").with("--image", tests::built::image());
+        let call = Call::new("run --accel tcg").with("--image", tests::artifacts::image());
         let outcome = call.with_qemu_script(script).finish(&turn);
         assert_eq!(outcome.code, Some(1), "{outcome:#?}");
         outcome
@@ -129,7 +129,7 @@ fn results_of_another_target_make_room_and_nothing_else_does() {
     }
     let before = all(results.path());
     let failed = Call::new("run --accel tcg")
-        .with("--image", tests::built::image())
+        .with("--image", tests::artifacts::image())
         .with("--out", results.path())
         .with_qemu_script("echo half way; exit 1")
         .finish(&turn);

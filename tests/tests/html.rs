@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
+use tests::artifacts;
 use tests::browser::{self, Browser, Findings, View};
-use tests::built;
 use tests::fathom::{Call, Outcome};
 use tests::results::histogram;
 use tests::turn::turn;
@@ -26,7 +26,7 @@ const VIEWS: [(&str, u32, bool, bool); 6] = [
 ];
 
 fn pictures() -> PathBuf {
-    let directory = built::root().join("target/screenshots");
+    let directory = artifacts::root().join("target/screenshots");
     fs::create_dir_all(&directory).unwrap();
     directory
 }
@@ -223,7 +223,7 @@ fn a_comparison_leaves_a_page_that_can_be_published() {
          --repeat 2 --duration 100ms --warmup 10ms --settle 0s --retries 0 --timeout 20s",
     );
     let out = call.file("out");
-    let call = call.with("--out", &out).with("--image", built::image());
+    let call = call.with("--out", &out).with("--image", artifacts::image());
     // Another test may measure while the browser looks.
     let outcome = call.finish(&turn());
     let _ = outcome.completed("out");

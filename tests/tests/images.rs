@@ -11,7 +11,7 @@ use suite::Capability;
 use tests::fathom::{Call, Outcome};
 use tests::small_disk::SmallDisk;
 use tests::turn::turn;
-use tests::{built, process};
+use tests::{artifacts, process};
 
 /// Names of the files of a release.
 const FILES: [&str; 8] = [
@@ -37,9 +37,9 @@ fn new(arguments: &str) -> Call {
 
 fn new_into(call: Call, out: &Path) -> Call {
     call.with("--out", out)
-        .with("--elf", built::image())
-        .with("--efi", built::loader("fathom.efi"))
-        .with("--bios", built::loader(""))
+        .with("--elf", artifacts::image())
+        .with("--efi", artifacts::loader("fathom.efi"))
+        .with("--bios", artifacts::loader(""))
 }
 
 /// A release with `arguments` in its images.
@@ -245,7 +245,7 @@ fn what_can_not_be_set_is_said_in_one_line_and_changes_nothing() {
     let other = outcome.file("other");
     let mut foreign = whole.clone();
     foreign[64 * 512..80 * 512].fill(0);
-    let elf = fs::read(built::image()).unwrap();
+    let elf = fs::read(artifacts::image()).unwrap();
     for (bytes, named) in [
         (&whole[..whole.len() / 2], "no image of Fathom's"),
         (&whole[..1000], "no image of Fathom's"),
@@ -281,8 +281,8 @@ fn what_no_image_can_be_made_of_is_named() {
         let out = call.file("out");
         call.with("--out", out)
     };
-    let efi = built::loader("fathom.efi");
-    let loaders = built::loader("");
+    let efi = artifacts::loader("fathom.efi");
+    let loaders = artifacts::loader("");
     let with_elf = |elf: PathBuf| {
         let call = bare("").with("--elf", elf);
         call.with("--efi", &efi).with("--bios", &loaders)
@@ -301,7 +301,7 @@ fn what_no_image_can_be_made_of_is_named() {
     );
     let call = bare("");
     let other = call.file("other.elf");
-    let mut elf = fs::read(built::image()).unwrap();
+    let mut elf = fs::read(artifacts::image()).unwrap();
     let last = elf.len() - 1;
     elf[last] ^= 1;
     fs::write(&other, elf).unwrap();
@@ -333,7 +333,7 @@ fn a_full_disk_leaves_what_was_there() {
 
 /// Builds what is committed in `place`, with the tools that are set up here, and returns what was built.
 fn built_in(place: &Path) -> Vec<(&'static str, Vec<u8>)> {
-    let root = built::root().canonicalize().unwrap();
+    let root = artifacts::root().canonicalize().unwrap();
     let clone = [
         OsStr::new("clone"),
         OsStr::new("--quiet"),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
-use tests::built;
+use tests::artifacts;
 use tests::results::Results;
 use tests::turn::turn;
 
@@ -20,7 +20,7 @@ impl Installed {
         let place = tempfile::tempdir().unwrap();
         let staged = place.path().join("staged");
         let output = Command::new("sh")
-            .arg(built::root().join("packaging/install.sh"))
+            .arg(artifacts::root().join("packaging/install.sh"))
             .arg(&staged)
             .output()
             .unwrap();
@@ -86,14 +86,14 @@ fn the_archive_works_without_libraries_and_the_same_files_make_the_same_archive(
     let static_fathom = "target/static/x86_64-unknown-linux-gnu/release/fathom";
     let pack = || {
         let output = Command::new("sh")
-            .arg(built::root().join("packaging/release.sh"))
+            .arg(artifacts::root().join("packaging/release.sh"))
             .arg(static_fathom)
             .output()
             .unwrap();
         succeeded(&output);
         let said = String::from_utf8(output.stdout).unwrap();
         let path = said.split([' ', ',']).nth(1).unwrap();
-        let archive = built::root().join(path);
+        let archive = artifacts::root().join(path);
         (fs::read(&archive).unwrap(), archive)
     };
     let (first, archive) = pack();

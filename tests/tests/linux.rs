@@ -5,7 +5,7 @@
 use std::fs;
 
 use suite::Capability;
-use tests::built;
+use tests::artifacts;
 use tests::fathom::{Call, Outcome};
 use tests::results::Results;
 use tests::turn::turn;
@@ -160,8 +160,8 @@ fn an_io_uring_process_on_the_host() {
 
 #[test]
 fn a_modules_directory_of_ones_own_does_as_well() {
-    let modules = built::root().join("target/linux-guest/modules");
-    let kernel = built::root().join("target/linux-guest/vmlinuz");
+    let modules = artifacts::root().join("target/linux-guest/modules");
+    let kernel = artifacts::root().join("target/linux-guest/vmlinuz");
     let turn = turn();
     let call = call("--target linux-guest")
         .with("--kernel", &kernel)
@@ -173,7 +173,7 @@ fn a_modules_directory_of_ones_own_does_as_well() {
 #[test]
 fn a_kernel_without_its_modules_has_no_network_and_says_so() {
     let turn = turn();
-    let kernel = built::root().join("target/linux-guest/vmlinuz");
+    let kernel = artifacts::root().join("target/linux-guest/vmlinuz");
     let outcome = call("--target linux-guest")
         .with("--kernel", &kernel)
         .finish(&turn);

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use tests::built;
+use tests::artifacts;
 use tests::fathom::{Call, Outcome};
 use tests::results::{Results, histogram};
 use tests::small_disk::SmallDisk;
@@ -22,7 +22,7 @@ fn compare_into(out: Option<&Path>, arguments: &str) -> Call {
         "compare --accel tcg --mode closed --duration 20ms --warmup 10ms --settle 0s --timeout 20s {arguments}"
     ));
     let out = out.map_or_else(|| call.file("out"), Path::to_owned);
-    call.with("--out", out).with("--image", built::image())
+    call.with("--out", out).with("--image", artifacts::image())
 }
 
 /// The runs in the record of `out`, each with logs that add up to it.
@@ -96,7 +96,7 @@ fn a_full_disk_leaves_the_terminal() {
         let turn = turn();
         let call = Call::new("run --accel tcg --duration 100ms --warmup 10ms --json -");
         let call = call
-            .with("--image", built::image())
+            .with("--image", artifacts::image())
             .with("--out", disk.path());
         let outcome = call.finish(&turn);
         let directory = disk.path().display().to_string();

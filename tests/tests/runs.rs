@@ -6,7 +6,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 use suite::Capability;
-use tests::built;
+use tests::artifacts;
 use tests::fathom::{Call, Outcome};
 use tests::results::Results;
 use tests::turn::turn;
@@ -156,7 +156,7 @@ fn the_environment_is_told() {
         "{version}"
     );
     let sha256 = std::process::Command::new("sha256sum")
-        .arg(built::image())
+        .arg(artifacts::image())
         .output()
         .unwrap();
     let expected = String::from_utf8(sha256.stdout).unwrap();

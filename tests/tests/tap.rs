@@ -9,7 +9,7 @@ use tests::fathom::{Call, Outcome, Running};
 use tests::midway::measuring;
 use tests::results::Results;
 use tests::turn::{Turn, turn};
-use tests::{built, network, patience};
+use tests::{artifacts, network, patience};
 
 /// What makes a call another user's, who has no rights at all.
 const NOBODY: &[&str] = &[
@@ -231,7 +231,7 @@ fn guest_process_and_thread_are_compared_over_the_same_socket() {
         return;
     }
     let call = comparison("--links tap --targets hermit,linux-host:blocking,null");
-    let json = compared(&call.with("--image", built::image()).finish(&turn()));
+    let json = compared(&call.with("--image", artifacts::image()).finish(&turn()));
     let mut targets: Vec<&str> = Vec::new();
     for run in json["runs"].as_array().unwrap() {
         assert_eq!(

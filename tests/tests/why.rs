@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use tests::built;
+use tests::artifacts;
 use tests::counted::Counted;
 use tests::fathom::{Call, Outcome};
 use tests::instructions::{self, Service};
@@ -24,7 +24,7 @@ fn call(arguments: &str) -> Call {
          --retries 0 {arguments}"
     ));
     let out = call.file("out");
-    call.with("--out", out).with("--image", built::image())
+    call.with("--out", out).with("--image", artifacts::image())
 }
 
 fn results(outcome: &Outcome) -> Results {
@@ -39,7 +39,7 @@ fn counted(turn: &Turn) -> f64 {
 }
 
 fn size(path: impl AsRef<Path>) -> u64 {
-    fs::metadata(built::root().join(path)).unwrap().len()
+    fs::metadata(artifacts::root().join(path)).unwrap().len()
 }
 
 /// The entry of a target on a link.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs;
 
 use serde_json::{Map, Value};
-use tests::built;
+use tests::artifacts;
 
 /// The file, in the repository.
 pub const PATH: &str = "tests/benches/baseline.json";
@@ -20,7 +20,7 @@ pub struct Baseline(BTreeMap<String, f64>);
 impl Baseline {
     /// Reads the file.
     pub fn read() -> Result<Self, String> {
-        let text = fs::read_to_string(built::root().join(PATH));
+        let text = fs::read_to_string(artifacts::root().join(PATH));
         let text = text.map_err(|error| format!("{PATH}: {error}"))?;
         let map: Map<String, Value> =
             serde_json::from_str(&text).map_err(|error| format!("{PATH}: {error}"))?;
@@ -46,7 +46,7 @@ impl Baseline {
             .iter()
             .map(|(name, &figure)| (name.clone(), value(figure)));
         let text = format!("{:#}\n", Value::Object(figures.collect()));
-        fs::write(built::root().join(PATH), text).map_err(|error| format!("{PATH}: {error}"))
+        fs::write(artifacts::root().join(PATH), text).map_err(|error| format!("{PATH}: {error}"))
     }
 
     /// Adds a figure.

@@ -2,7 +2,7 @@
 
 use fathom::link::LinkKind;
 use size::Sizes;
-use tests::built;
+use tests::artifacts;
 use tests::counted::Counted;
 use tests::guest::Machine;
 use tests::instructions::{self, Service};
@@ -56,7 +56,7 @@ pub fn measure() -> Result<Baseline, String> {
 }
 
 fn sizes(figures: &mut Baseline) -> Result<(), String> {
-    let sizes = Sizes::of_built(built::root())?;
+    let sizes = Sizes::of_built(artifacts::root())?;
     figures.add("bytes of fathom.elf".to_owned(), sizes.file_bytes as f64);
     figures.add(
         "bytes of fathom.elf in memory".to_owned(),

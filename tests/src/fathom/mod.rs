@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 
 use crate::turn::Turn;
-use crate::{built, process};
+use crate::{artifacts, process};
 
 mod outcome;
 mod running;
@@ -100,7 +100,7 @@ impl Call {
     }
 
     fn with_image(self) -> Self {
-        self.with("--image", built::image())
+        self.with("--image", artifacts::image())
     }
 
     /// One more option, whose value may hold spaces.
@@ -138,7 +138,10 @@ impl Call {
     #[must_use]
     pub fn with_qemu_script(self, script: &str) -> Self {
         let file = self.file("qemu-script");
-        let text = format!("#!/bin/sh\nQEMU='{}'\n{script}\n", built::qemu().display());
+        let text = format!(
+            "#!/bin/sh\nQEMU='{}'\n{script}\n",
+            artifacts::qemu().display()
+        );
         fs::write(&file, text).expect("the place is writable");
         let executable = fs::Permissions::from_mode(0o755);
         fs::set_permissions(&file, executable).expect("it is our file");
@@ -154,7 +157,7 @@ impl Call {
     #[must_use]
     pub fn wrapped_in(mut self, command: &[&str]) -> Self {
         let copy = self.file("fathom");
-        fs::copy(built::fathom(), &copy).expect("it was built, and the place is writable");
+        fs::copy(artifacts::fathom(), &copy).expect("it was built, and the place is writable");
         let open = fs::Permissions::from_mode(0o777);
         fs::set_permissions(self.place.path(), open).expect("it is our directory");
         self.wrapper = command.iter().map(OsString::from).collect();
@@ -191,7 +194,7 @@ impl Call {
         let id = format!("{}-{number}", std::process::id());
         let (program, first) = match self.wrapper.split_first() {
             Some((program, first)) => (program.into(), first),
-            None => (built::fathom(), &self.wrapper[..]),
+            None => (artifacts::fathom(), &self.wrapper[..]),
         };
         let scratch = self.file(SCRATCH);
         fs::create_dir(&scratch).expect("the place is writable");
