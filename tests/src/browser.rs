@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use suite::Capability;
 use tempfile::TempDir;
 
-use crate::{patience, process};
+use crate::{process, timeouts};
 
 /// The program, a Debian package of the same name.
 const PROGRAM: &str = "chromium";
@@ -254,7 +254,7 @@ impl Browser {
 
     fn next(&self, what: &str) -> Value {
         self.messages
-            .recv_timeout(patience::BOOT)
+            .recv_timeout(timeouts::BOOT)
             .unwrap_or_else(|error| panic!("{what}: {error}: is the package chromium installed?"))
     }
 }
@@ -269,11 +269,11 @@ impl Drop for Browser {
         let place = self.place.take().expect("taken only here").keep();
         let start = Instant::now();
         while process::is_in_group(group) || fs::remove_dir_all(&place).is_err() {
-            if start.elapsed() > patience::ANSWER {
+            if start.elapsed() > timeouts::ANSWER {
                 // What is left then is for the suite to find.
                 break;
             }
-            thread::sleep(patience::LOOK_AGAIN);
+            thread::sleep(timeouts::LOOK_AGAIN);
         }
     }
 }

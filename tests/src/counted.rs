@@ -22,7 +22,7 @@ use wire::{Counters, Header, Ready};
 
 use crate::packet::{self, Body, Flow, Packet};
 use crate::turn::Turn;
-use crate::{artifacts, patience};
+use crate::{artifacts, timeouts};
 
 /// What the guest is told of its addresses.
 const BOOT_ARGUMENTS: &str = "ip=10.0.2.15/24 idle=spin";
@@ -76,7 +76,7 @@ impl<'t> Counted<'t> {
             qemu: artifacts::qemu(),
             accel: AccelChoice::Tcg,
             boot_args: format!("{HERMIT_CLOCK} {BOOT_ARGUMENTS} {arguments}"),
-            ready_timeout: patience::BOOT,
+            ready_timeout: timeouts::BOOT,
             extra_qemu_args: COUNTING
                 .iter()
                 .chain(qemu_arguments)
@@ -159,11 +159,11 @@ impl<'t> Counted<'t> {
         // back would depend on when that was.
         let start = Instant::now();
         while self.counters().frames_sent < expected {
-            assert!(start.elapsed() < patience::ANSWER, "no answer to a burst");
+            assert!(start.elapsed() < timeouts::ANSWER, "no answer to a burst");
         }
         let answers: Vec<Packet> = frames
             .iter()
-            .map(|_| self.receive(patience::ANSWER.as_nanos() as u64))
+            .map(|_| self.receive(timeouts::ANSWER.as_nanos() as u64))
             .map(|answer| answer.expect("it is sent"))
             .collect();
         for (frame, answer) in frames.iter().zip(&answers) {
@@ -197,7 +197,7 @@ impl<'t> Counted<'t> {
         let request = packet::arp(packet::BROADCAST, &request);
         self.frames.send(&request).expect("the link is there");
         loop {
-            let answer = self.receive(patience::ANSWER.as_nanos() as u64);
+            let answer = self.receive(timeouts::ANSWER.as_nanos() as u64);
             let answer = answer.expect("the guest answers address resolution");
             if answer.to == STATION_MAC && matches!(answer.body, Body::Arp(_)) {
                 break;

@@ -4,8 +4,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::packet::{self, Body, Flow, Mac};
-use crate::patience;
 use crate::station::{self, Station};
+use crate::timeouts;
 
 const MAGIC_COOKIE: [u8; 4] = [99, 130, 83, 99];
 
@@ -40,7 +40,7 @@ pub struct Lease {
 pub fn serve(station: &mut Station, guest_mac: Mac, lease: &Lease) -> Vec<u8> {
     let mut asked = Vec::new();
     loop {
-        let frame = station.receive(patience::BOOT).expect("a DHCP client asks");
+        let frame = station.receive(timeouts::BOOT).expect("a DHCP client asks");
         let packet = packet::parse(&frame).unwrap_or_else(|error| panic!("{error}: {frame:02x?}"));
         let Body::Udp { from, to, payload } = &packet.body else {
             panic!("no DHCP: {packet:?}");
@@ -73,7 +73,7 @@ pub fn serve(station: &mut Station, guest_mac: Mac, lease: &Lease) -> Vec<u8> {
 pub fn renew(station: &mut Station, guest_mac: Mac, lease: &Lease) {
     // It may have asked for the lease more than once.
     let (frame, packet) = loop {
-        let frame = station.receive(patience::BOOT).expect("a renewal");
+        let frame = station.receive(timeouts::BOOT).expect("a renewal");
         let packet = packet::parse(&frame).unwrap_or_else(|error| panic!("{error}: {frame:02x?}"));
         match &packet.body {
             Body::Udp { from, .. } if from.ip().is_unspecified() => {}

@@ -17,7 +17,7 @@ use crate::monitor::Monitor;
 use crate::packet::Mac;
 use crate::station::Station;
 use crate::turn::Turn;
-use crate::{artifacts, patience, process};
+use crate::{artifacts, process, timeouts};
 
 /// The guest's Ethernet address.
 pub const MAC: Mac = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
@@ -264,7 +264,7 @@ impl Guest<'_> {
     pub fn wait_for_line(&mut self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
         let start = Instant::now();
         loop {
-            let left = patience::BOOT.saturating_sub(start.elapsed());
+            let left = timeouts::BOOT.saturating_sub(start.elapsed());
             match self.lines.recv_timeout(left) {
                 Ok(line) => {
                     self.console.push(line.clone());
@@ -275,7 +275,7 @@ impl Guest<'_> {
                 Err(RecvTimeoutError::Timeout) => {
                     panic!(
                         "no {what} in {:?}; console:\n{}",
-                        patience::BOOT,
+                        timeouts::BOOT,
                         self.said()
                     )
                 }
@@ -292,7 +292,7 @@ impl Guest<'_> {
     ///
     /// If it does not.
     pub fn ended(mut self) -> (ExitStatus, String) {
-        let status = patience::until(patience::BOOT, "QEMU's end", || {
+        let status = timeouts::until(timeouts::BOOT, "QEMU's end", || {
             self.child.try_wait().expect("it is our child")
         });
         // Both pipes are closed now, so this ends.
@@ -347,7 +347,7 @@ impl Guest<'_> {
                 return;
             }
             assert!(
-                start.elapsed() < patience::ANSWER,
+                start.elapsed() < timeouts::ANSWER,
                 "counted {counters:?}, expected {expected:?}"
             );
         }

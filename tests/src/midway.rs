@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use crate::fathom::{Call, Running};
 use crate::guest::MAC;
 use crate::monitor::Monitor;
-use crate::patience;
+use crate::timeouts;
 use crate::turn::Turn;
 
 /// So much captured means that it is measuring: far more than address resolution takes.
@@ -42,7 +42,7 @@ pub fn wait_for_replies(running: &mut Running<'_>) {
     // From its address, IPv4.
     let [a, b, c, d, e, f] = MAC;
     let from_guest = [a, b, c, d, e, f, 0x08, 0x00];
-    patience::until(patience::ANSWER, "replies", || {
+    timeouts::until(timeouts::ANSWER, "replies", || {
         let frames = fs::read(&capture).ok()?;
         let windows = frames.windows(from_guest.len());
         let replies = windows.filter(|window| *window == from_guest).count();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::patience;
+use crate::timeouts;
 
 /// A connection to a QEMU's monitor.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Monitor {
     #[must_use]
     pub fn new(stream: UnixStream) -> Self {
         stream
-            .set_read_timeout(Some(patience::ANSWER))
+            .set_read_timeout(Some(timeouts::ANSWER))
             .expect("the patience is not zero");
         let mut monitor = Self {
             stream: BufReader::new(stream),
@@ -151,7 +151,7 @@ impl Debugger {
     fn connect(socket: &Path) -> Self {
         let stream = UnixStream::connect(socket).expect("QEMU listens there");
         stream
-            .set_read_timeout(Some(patience::ANSWER))
+            .set_read_timeout(Some(timeouts::ANSWER))
             .expect("the patience is not zero");
         Self(BufReader::new(stream))
     }

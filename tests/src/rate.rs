@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use wire::Header;
 
-use crate::patience;
+use crate::timeouts;
 
 /// Exchanges of which the fastest is kept.
 const BLOCK: usize = 32;
@@ -83,7 +83,7 @@ impl Bounds {
 ///
 /// # Panics
 ///
-/// If they do not become so in [`patience::RUN`].
+/// If they do not become so in [`timeouts::RUN`].
 pub fn bounds(narrow_ppm: f64, mut exchange: impl FnMut(u64) -> Option<Exchange>) -> Bounds {
     let start = Instant::now();
     let mut bounds = Bounds::NONE;
@@ -91,9 +91,9 @@ pub fn bounds(narrow_ppm: f64, mut exchange: impl FnMut(u64) -> Option<Exchange>
     let mut seq = 0;
     while fastest.len() < 2 || bounds.width_ppm() > narrow_ppm {
         assert!(
-            start.elapsed() < patience::RUN,
+            start.elapsed() < timeouts::RUN,
             "in {:?} no two exchanges were fast enough: {bounds:?}",
-            patience::RUN
+            timeouts::RUN
         );
         let block = (0..BLOCK).filter_map(|_| {
             seq += 1;

@@ -15,7 +15,7 @@ use etherparse::ArpOperation;
 use wire::{HEADER_LEN, Header, Ready};
 
 use crate::packet::{self, Body, Flow, Mac, Packet};
-use crate::{guest, patience};
+use crate::{guest, timeouts};
 
 /// The station's Ethernet address.
 pub const MAC: Mac = [0x52, 0x54, 0x00, 0x00, 0x00, 0x02];
@@ -65,7 +65,7 @@ impl Station {
     /// If the socket can't be set up.
     #[must_use]
     pub fn new(socket: UnixDatagram, guest_mac: Mac) -> Self {
-        let patience = Some(patience::ANSWER);
+        let patience = Some(timeouts::ANSWER);
         socket.set_write_timeout(patience).expect("it is not zero");
         Self {
             socket,
@@ -164,7 +164,7 @@ impl Station {
     ///
     /// If none comes, or a broken one.
     pub fn expect_packet(&mut self) -> Packet {
-        let frame = self.receive(patience::ANSWER).expect("an answer");
+        let frame = self.receive(timeouts::ANSWER).expect("an answer");
         packet::parse(&frame).unwrap_or_else(|error| panic!("{error}: {frame:02x?}"))
     }
 
@@ -221,7 +221,7 @@ impl Station {
         let mut answered = Stalled::default();
         let mut others = Vec::new();
         while !(answered.service && answered.stack) {
-            let Some(frame) = self.receive(patience::ANSWER) else {
+            let Some(frame) = self.receive(timeouts::ANSWER) else {
                 return Err(answered);
             };
             match self.settling_answer(&frame) {
@@ -291,7 +291,7 @@ impl Station {
     #[must_use]
     pub fn overhear(&mut self) -> Vec<u8> {
         let mut buffer = [0; 65536];
-        let patience = Some(patience::BOOT);
+        let patience = Some(timeouts::BOOT);
         self.socket.set_read_timeout(patience).expect("not zero");
         let len = self.socket.recv(&mut buffer).expect("a frame");
         buffer[..len].to_vec()

@@ -14,7 +14,7 @@ use wire::DEFAULT_PORT;
 
 use crate::station::request;
 use crate::turn::Turn;
-use crate::{artifacts, patience};
+use crate::{artifacts, timeouts};
 
 /// Has a fresh guest answer `echoes` requests on a link, each when it has nothing else to do;
 /// returns how often either side was woken for that.
@@ -39,7 +39,7 @@ pub fn by_lone_echoes(link: LinkKind, echoes: u64, _turn: &Turn) -> Signals {
         qemu: artifacts::qemu(),
         accel: AccelChoice::Tcg,
         boot_args: "ip=10.0.2.15/24 gw=10.0.2.2 idle=spin".to_owned(),
-        ready_timeout: patience::BOOT,
+        ready_timeout: timeouts::BOOT,
         extra_qemu_args: trace::arguments(&path),
         ..Config::new(artifacts::image(), place.path().join("console.log"), netdev)
     };
@@ -72,7 +72,7 @@ pub fn by_lone_echoes(link: LinkKind, echoes: u64, _turn: &Turn) -> Signals {
 /// Asks for one answer and waits for it.
 fn ask(link: &mut dyn Link, seq: u64) {
     link.send(&request(seq, 64)).expect("the link is there");
-    let deadline_ns = clock::now_ns() + patience::ANSWER.as_nanos() as u64;
+    let deadline_ns = clock::now_ns() + timeouts::ANSWER.as_nanos() as u64;
     let received = link.receive(&mut [0; 2048], deadline_ns);
     let received = received.unwrap_or_else(|error| panic!("{error}"));
     assert!(received.is_some(), "request {seq} is not answered");
@@ -81,7 +81,7 @@ fn ask(link: &mut dyn Link, seq: u64) {
 /// How many doorbells the guest has rung, once it has counted `replied` answers: it counts them, and
 /// its doorbells, a little after the answer is out.
 fn doorbells(machine: &mut Machine, replied: u64) -> u64 {
-    patience::until(patience::ANSWER, "the guest's count", || {
+    timeouts::until(timeouts::ANSWER, "the guest's count", || {
         let counters = machine.counters();
         let counters = counters.unwrap_or_else(|error| panic!("{error}"));
         (counters.replied == replied).then_some(counters.doorbells)

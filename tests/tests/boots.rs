@@ -7,8 +7,8 @@ use std::net::{Ipv4Addr, UdpSocket};
 use tests::dhcp::{self, Lease};
 use tests::guest::{self, MAC, Machine, Network};
 use tests::packet::Body;
-use tests::patience;
 use tests::station::request;
+use tests::timeouts;
 use tests::turn::turn;
 use wire::{HEADER_LEN, Header, Kind};
 
@@ -25,11 +25,11 @@ fn free_port() -> u16 {
 fn ask_by_socket(port: u16, seq: u64, len: usize) -> Header {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     socket.connect(("127.0.0.1", port)).expect("an address");
-    let patience = Some(patience::ANSWER / 10);
+    let patience = Some(timeouts::ANSWER / 10);
     socket.set_read_timeout(patience).expect("it is not zero");
     let asked = request(seq, len);
     let mut answer = [0; 2048];
-    let len = patience::until(patience::ANSWER, "an answer", || {
+    let len = timeouts::until(timeouts::ANSWER, "an answer", || {
         socket.send(&asked).ok()?;
         socket.recv(&mut answer).ok()
     });

@@ -4,12 +4,12 @@
 //! A notification lost between driver and device (see `kernel-app/src/virtio/ring.rs`) shows in one of
 //! some hundred thousand bursts, so the suite has but a sample of them: `make soak` sends as many as a
 //! verdict takes. A host that stands still is no failure, as long as it goes on within
-//! [`patience::ANSWER`](tests::patience::ANSWER): a lost answer never comes.
+//! [`timeouts::ANSWER`](tests::timeouts::ANSWER): a lost answer never comes.
 #![forbid(unsafe_code)]
 
 use tests::guest::{Guest, Machine};
-use tests::patience;
 use tests::soak;
+use tests::timeouts;
 use tests::turn::turn;
 
 const STATIC: &str = "ip=10.0.2.15/24 gw=10.0.2.2";
@@ -38,7 +38,7 @@ fn send(guest: &mut Guest<'_>, count: u64) {
         assert_eq!(answers.len(), 0, "burst {burst}: nobody asked for more");
     }
     // It publishes its counters when it has nothing else to do.
-    patience::until(patience::ANSWER, "the count of all answers", || {
+    timeouts::until(timeouts::ANSWER, "the count of all answers", || {
         let answered = guest.counters().frames_sent - answered_before;
         (answered >= 3 * count).then_some(())
     });

@@ -141,7 +141,7 @@ fn is_a_good_neighbour_though_its_gateway_is_nowhere() {
         guest.station.send(&frame);
         let answer = guest
             .station
-            .receive(tests::patience::ANSWER)
+            .receive(tests::timeouts::ANSWER)
             .expect("an answer");
         packet::parse(&answer).expect("every checksum is right");
         assert_eq!(answer[15], 0xb9);
@@ -213,7 +213,7 @@ fn a_running_service_says_how_it_is() {
         .send_to(&short, ("127.0.0.1", host_port))
         .expect("sent");
     let counted = |guest: &mut tests::guest::Guest<'_>| guest.counters().dropped_short == 1;
-    tests::patience::until(tests::patience::ANSWER, "a short one counted", || {
+    tests::timeouts::until(tests::timeouts::ANSWER, "a short one counted", || {
         counted(&mut guest).then_some(())
     });
     assert_eq!(guest.counters().status_replies, 1);

@@ -13,7 +13,7 @@ use tests::packet::{self, Body};
 use tests::rate::{self, Bounds, Exchange};
 use tests::station::request;
 use tests::turn::{Turn, turn};
-use tests::{patience, soak};
+use tests::{soak, timeouts};
 use wire::HEADER_LEN;
 
 /// Largest error of the clock of a guest that `fathom` has told its counter's frequency, in parts per
@@ -106,7 +106,7 @@ fn left_alone(turn: &Turn, machine: Machine<'_>) -> Bounds {
         let frame = flow.udp(&request(seq, HEADER_LEN));
         let t1_ns = now_ns();
         station.send(&frame);
-        let answer = station.receive(patience::ANSWER)?;
+        let answer = station.receive(timeouts::ANSWER)?;
         let t4_ns = now_ns();
         match packet::parse(&answer).ok()?.body {
             Body::Udp { payload, .. } => rate::of_reply(seq, t1_ns, &payload, t4_ns),

@@ -16,7 +16,7 @@ use serde_json::Value;
 use suite::Capability;
 use tests::station::request;
 use tests::turn::{Turn, turn};
-use tests::{artifacts, patience, process};
+use tests::{artifacts, process, timeouts};
 use wire::ready::{FATAL_PREFIX, READY_PREFIX};
 use wire::{Header, Kind, Ready};
 
@@ -107,7 +107,7 @@ impl<'t> Script<'t> {
     /// Waits for the service, and has it answer a request by the forwarded port.
     fn answers(&self) -> Ready {
         let line = loop {
-            let line = self.lines.recv_timeout(patience::BOOT).expect("a line");
+            let line = self.lines.recv_timeout(timeouts::BOOT).expect("a line");
             assert!(!line.contains(FATAL_PREFIX), "{line}");
             // Firmware leaves control sequences before it.
             if let Some(at) = line.find(READY_PREFIX) {
@@ -117,10 +117,10 @@ impl<'t> Script<'t> {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
         socket.connect(("127.0.0.1", self.port)).expect("a route");
         socket
-            .set_read_timeout(Some(patience::ANSWER / 20))
+            .set_read_timeout(Some(timeouts::ANSWER / 20))
             .expect("a timeout");
         let mut answer = [0; 2048];
-        let len = patience::until(patience::ANSWER, "an answer", || {
+        let len = timeouts::until(timeouts::ANSWER, "an answer", || {
             socket.send(&request(7, 100)).ok()?;
             socket.recv(&mut answer).ok()
         });

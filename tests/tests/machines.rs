@@ -8,8 +8,8 @@ use serde_json::json;
 use tests::guest::{Guest, Machine, Network};
 use tests::monitor::Monitor;
 use tests::packet::Body;
-use tests::patience;
 use tests::station::request;
+use tests::timeouts;
 use tests::turn::turn;
 use wire::ready::{FATAL_PREFIX, READY_PREFIX};
 use wire::{Header, Kind, Ready};
@@ -116,10 +116,10 @@ fn serves_without_a_serial_port() {
         socket
             .connect(("127.0.0.1", host_port))
             .expect("an address");
-        let wait = Some(patience::ANSWER / 100);
+        let wait = Some(timeouts::ANSWER / 100);
         socket.set_read_timeout(wait).expect("it is not zero");
         let mut reply = [0; 2048];
-        let len = patience::until(patience::BOOT, "an answer", || {
+        let len = timeouts::until(timeouts::BOOT, "an answer", || {
             socket.send(&request(7, 100)).ok()?;
             socket.recv(&mut reply).ok()
         });
@@ -182,7 +182,7 @@ fn a_plain_machine_that_refuses_says_so_once_and_is_switched_off() {
 
 /// Waits until the guest's processor halts with interrupts off, which nothing ends.
 fn expect_halt(guest: &mut Guest<'_>) {
-    patience::until(patience::ANSWER, "the processor to halt", || {
+    timeouts::until(timeouts::ANSWER, "the processor to halt", || {
         let registers = guest.monitor().print("info registers");
         let flags = registers.split("RFL=").nth(1)?.split_whitespace().next()?;
         let flags = u64::from_str_radix(flags, 16).ok()?;
@@ -359,7 +359,7 @@ fn the_power_button_ends_the_machine_within_200_ms() {
         monitor.event("POWERDOWN");
         monitor.execute("cont", &json!({}));
         monitor.event("SHUTDOWN");
-        patience::until(patience::ANSWER, "QEMU to stop the machine", || {
+        timeouts::until(timeouts::ANSWER, "QEMU to stop the machine", || {
             let status = guest.monitor().execute("query-status", &json!({}));
             (status["status"] == "shutdown").then_some(())
         });

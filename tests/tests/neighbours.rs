@@ -13,7 +13,7 @@ use tests::guest::{Machine, Network};
 use tests::packet::Mac;
 use tests::station::request;
 use tests::turn::turn;
-use tests::{network, patience};
+use tests::{network, timeouts};
 use wire::{Header, Kind};
 
 const ARGUMENTS: &str = "ip=10.0.2.15/24 ip6=2001:db8::15/64";
@@ -114,7 +114,7 @@ fn a_machine_with_a_new_mac_is_reached_at_once_by_a_peer_that_had_the_old_one() 
     let mut old = machine.start(&turn);
     old.ready();
     let mut seq = 0;
-    patience::until(patience::BOOT, "the peer to find the service", || {
+    timeouts::until(timeouts::BOOT, "the peer to find the service", || {
         seq += 1;
         peer.ask(seq, RETRY).then_some(())
     });
@@ -134,10 +134,10 @@ fn a_machine_with_a_new_mac_is_reached_at_once_by_a_peer_that_had_the_old_one() 
     new.ready();
     // QEMU hands frames on in a time of its own. The peer sends nothing meanwhile, so that what it learns it was
     // told unasked.
-    patience::until(
-        patience::ANSWER,
+    timeouts::until(
+        timeouts::ANSWER,
         "the peer to hear of the new address",
         || (peer.known() == [Some(NEW_MAC); 2]).then_some(()),
     );
-    assert!(peer.ask(seq + 1, patience::ANSWER), "the first is answered");
+    assert!(peer.ask(seq + 1, timeouts::ANSWER), "the first is answered");
 }

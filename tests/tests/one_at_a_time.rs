@@ -5,8 +5,8 @@
 use std::fs;
 
 use tests::fathom::{Call, Running};
-use tests::patience;
 use tests::results::Results;
+use tests::timeouts;
 use tests::turn::turn;
 
 /// A measurement without a guest.
@@ -20,7 +20,7 @@ fn measurement(arguments: &str, lock: &str) -> Call {
 
 /// Waits until somebody has `lock`, which the kernel lists with an `@` in front.
 fn wait_until_held(lock: &str) {
-    patience::until(patience::BOOT, lock, || {
+    timeouts::until(timeouts::BOOT, lock, || {
         let sockets = fs::read_to_string("/proc/net/unix").expect("it is mounted");
         let name = format!("@{lock}");
         sockets

@@ -15,7 +15,7 @@ use fathom::link::tap::Namespace;
 use suite::Capability;
 use tests::fathom::Call;
 use tests::turn::turn;
-use tests::{network, patience, process};
+use tests::{network, process, timeouts};
 
 /// A service in a thread, until it is dropped.
 struct Service {
@@ -31,7 +31,7 @@ impl Service {
     fn start(address: &str, mut answer: impl FnMut(u64, &mut [u8]) + Send + 'static) -> Self {
         let socket = UdpSocket::bind(address).unwrap();
         let address = socket.local_addr().unwrap();
-        socket.set_read_timeout(Some(patience::LOOK_AGAIN)).unwrap();
+        socket.set_read_timeout(Some(timeouts::LOOK_AGAIN)).unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let (tell, told) = mpsc::channel();
@@ -273,7 +273,7 @@ fn a_network_that_goes_and_comes_back_ends_no_run() {
         let running = Call::probe(&arguments).start(&turn);
         wait_for("the service's silence", &is_silent);
         ip("link set near down");
-        patience::until(patience::ANSWER, "requests without a route", || {
+        timeouts::until(timeouts::ANSWER, "requests without a route", || {
             (without_a_route() > 10).then_some(())
         });
         ip("link set near up");
@@ -295,5 +295,5 @@ fn set(flag: &AtomicBool) {
 
 fn wait_for(what: &str, flag: &AtomicBool) {
     let is_set = || flag.load(Ordering::Relaxed).then_some(());
-    patience::until(patience::ANSWER, what, is_set);
+    timeouts::until(timeouts::ANSWER, what, is_set);
 }

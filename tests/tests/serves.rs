@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
 use rustix::process::Signal;
 use tests::fathom::{Call, Running};
-use tests::patience;
 use tests::station::request;
+use tests::timeouts;
 use tests::turn::{Turn, turn};
 use wire::{Header, Kind};
 
@@ -26,10 +26,10 @@ fn ask(address: SocketAddr, datagram: &[u8]) -> Vec<u8> {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.connect(address).unwrap();
     socket
-        .set_read_timeout(Some(patience::ANSWER / 10))
+        .set_read_timeout(Some(timeouts::ANSWER / 10))
         .unwrap();
     let mut answer = [0; 2048];
-    let len = patience::until(patience::ANSWER, "an answer", || {
+    let len = timeouts::until(timeouts::ANSWER, "an answer", || {
         socket.send(datagram).ok()?;
         socket.recv(&mut answer).ok()
     });

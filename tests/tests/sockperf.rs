@@ -23,7 +23,7 @@ use rustix::thread::{CpuSet, gettid, sched_getaffinity, sched_setaffinity};
 use suite::Capability;
 use tests::fathom::Call;
 use tests::turn::{Turn, turn};
-use tests::{patience, process};
+use tests::{process, timeouts};
 
 /// Length of every datagram: both instruments' headers fit in.
 const PAYLOAD_BYTES: usize = 64;
@@ -54,7 +54,7 @@ impl Responder {
     fn start(cpu: usize) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
-        socket.set_read_timeout(Some(patience::LOOK_AGAIN)).unwrap();
+        socket.set_read_timeout(Some(timeouts::LOOK_AGAIN)).unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = thread::spawn(move || {

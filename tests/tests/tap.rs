@@ -9,7 +9,7 @@ use tests::fathom::{Call, Outcome, Running};
 use tests::midway::measuring;
 use tests::results::Results;
 use tests::turn::{Turn, turn};
-use tests::{artifacts, network, patience};
+use tests::{artifacts, network, timeouts};
 
 /// What makes a call another user's, who has no rights at all.
 const NOBODY: &[&str] = &[
@@ -166,11 +166,11 @@ fn what_is_killed_half_way_leaves_nothing_and_nothing_else_was_touched() {
         let devices = network::devices();
         let (running, service) = under_way(arguments, service, &turn);
         let pid = running.pid();
-        let mut held = patience::until(patience::BOOT, "the client's namespace", || {
+        let mut held = timeouts::until(timeouts::BOOT, "the client's namespace", || {
             Some(network::namespaces_of(pid)).filter(|held| held.len() == 1)
         });
         if has_tap {
-            patience::until(patience::ANSWER, "a tap device", || {
+            timeouts::until(timeouts::ANSWER, "a tap device", || {
                 network::tap_holders().contains(&service).then_some(())
             });
         } else {
@@ -190,7 +190,7 @@ fn what_is_killed_half_way_leaves_nothing_and_nothing_else_was_touched() {
         running.signal(Signal::KILL);
         // This looks after its processes, QEMU among them.
         assert_eq!(running.finish_abruptly().code, None);
-        patience::until(patience::ANSWER, "the end of all that it made", || {
+        timeouts::until(timeouts::ANSWER, "the end of all that it made", || {
             let is_gone = held.iter().all(|it| network::holders(it).is_empty());
             (is_gone && !network::tap_holders().contains(&service)).then_some(())
         });

@@ -10,8 +10,8 @@ use tempfile::TempDir;
 
 use super::stream::Stream;
 use super::{Outcome, SCRATCH};
-use crate::patience;
 use crate::process::{self, Process};
+use crate::timeouts;
 use crate::turn::Turn;
 
 /// A running `fathom`. Dropped, it is killed.
@@ -98,7 +98,7 @@ impl Running<'_> {
     }
 
     fn wait_for<T>(&mut self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-        patience::until(patience::BOOT, what, || {
+        timeouts::until(timeouts::BOOT, what, || {
             let seen = look();
             if seen.is_none() {
                 let ended = self.child.try_wait().expect("it is our child");
@@ -149,12 +149,12 @@ impl Running<'_> {
     }
 
     fn end(mut self, is_abrupt: bool) -> Outcome {
-        let status = patience::until(patience::RUN, "the end of fathom", || {
+        let status = timeouts::until(timeouts::RUN, "the end of fathom", || {
             self.child.try_wait().expect("it is our child")
         });
         // Killed, it can't wait for QEMU to end; the kernel does that an instant later.
         if is_abrupt {
-            patience::until(patience::ANSWER, "QEMU's end after fathom's", || {
+            timeouts::until(timeouts::ANSWER, "QEMU's end after fathom's", || {
                 process::running_with(&self.mark).is_empty().then_some(())
             });
         }
