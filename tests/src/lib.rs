@@ -7,7 +7,7 @@
 //! - [`turn`]: one QEMU at a time;
 //! - [`timeouts`]: how long anything may take before a test gives up;
 //! - [`guest`]: the image in a QEMU that the test itself starts, on its own command line;
-//! - [`midway`]: a measurement under way, with a hand on its QEMU;
+//! - [`mid_run`]: a measurement under way, with a hand on its QEMU;
 //! - [`monitor`]: that QEMU's monitor;
 //! - [`small_disk`]: a file system that is soon full;
 //! - [`soak`]: how often a test repeats what fails seldom;
@@ -39,7 +39,7 @@ pub mod guest;
 pub mod hostile;
 pub mod instructions;
 pub mod kernel;
-pub mod midway;
+pub mod mid_run;
 pub mod monitor;
 pub mod network;
 pub mod packet;

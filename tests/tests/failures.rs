@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::json;
 use tests::fathom::Call;
-use tests::midway::{MEASURING, measuring, measuring_with_monitor, wait_for_replies};
+use tests::mid_run::{MEASURING, measuring, measuring_with_monitor, wait_for_replies};
 use tests::turn::turn;
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use fathom::random::SplitMix64;
 use rustix::process::Signal;
 use tests::fathom::Call;
-use tests::midway::{MEASURING, measuring, wait_for_replies};
+use tests::mid_run::{MEASURING, measuring, wait_for_replies};
 use tests::results::Results;
 use tests::soak;
 use tests::turn::turn;

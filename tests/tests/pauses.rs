@@ -12,7 +12,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde_json::json;
 use tests::fathom::Outcome;
-use tests::midway::{MEASURING, measuring_with_monitor};
+use tests::mid_run::{MEASURING, measuring_with_monitor};
 use tests::results::{Results, histogram};
 use tests::turn::{Turn, turn};
 

@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal};
 use serde_json::Value;
 use suite::Capability;
 use tests::fathom::{Call, Outcome, Running};
-use tests::midway::measuring;
+use tests::mid_run::measuring;
 use tests::results::Results;
 use tests::turn::{Turn, turn};
 use tests::{artifacts, network, timeouts};
