@@ -21,12 +21,12 @@
 //! - [`process`]: children that cannot outlive the test;
 //! - [`counted`]: a guest whose nanoseconds are instructions;
 //! - [`instructions`]: how many of them an answer takes;
-//! - [`woken`]: how often guest and device wake each other for it.
+//! - [`notifications`]: how often guest and device wake each other for it.
 //!
 //! Deliberately shares no code with `host-runner`, and not smoltcp either, which the image speaks
 //! the network with: frames are etherparse's, so that an error in one is not excused by the same
 //! error in the other. Only `wire`, the documented protocol, is common. The exceptions are
-//! [`counted`] and [`woken`]: what they count is counted on the instrument's own links. And a test that needs a network
+//! [`counted`] and [`notifications`]: what they count is counted on the instrument's own links. And a test that needs a network
 //! namespace with a tap device has the instrument make them.
 
 pub mod artifacts;
@@ -42,6 +42,7 @@ pub mod kernel;
 pub mod mid_run;
 pub mod monitor;
 pub mod network;
+pub mod notifications;
 pub mod packet;
 pub mod process;
 pub mod rate;
@@ -51,4 +52,3 @@ pub mod soak;
 pub mod station;
 pub mod timeouts;
 pub mod turn;
-pub mod woken;

@@ -4,8 +4,8 @@
 use fathom::link::{LinkKind, Signals};
 use tests::counted::Counted;
 use tests::instructions::{self, Service};
+use tests::notifications;
 use tests::turn::turn;
-use tests::woken;
 
 /// Guest instructions for a timestamp echo of 64 bytes by the reflector, at most.
 const INSTRUCTIONS: u64 = 600;
@@ -30,7 +30,7 @@ fn an_echo_takes_few_instructions_and_always_the_same_number() {
 #[test]
 fn an_echo_on_vhost_user_wakes_nobody() {
     let turn = turn();
-    let woken = woken::by_lone_echoes(LinkKind::VhostUser, ECHOES, &turn);
+    let woken = notifications::by_lone_echoes(LinkKind::VhostUser, ECHOES, &turn);
     assert_eq!(woken, Signals::default());
 }
 
@@ -38,7 +38,7 @@ fn an_echo_on_vhost_user_wakes_nobody() {
 fn an_echo_through_qemu_takes_one_doorbell_and_no_interrupt() {
     let turn = turn();
     for link in [LinkKind::Unix, LinkKind::User] {
-        let woken = woken::by_lone_echoes(link, ECHOES, &turn);
+        let woken = notifications::by_lone_echoes(link, ECHOES, &turn);
         // QEMU may still be at the last answer when the next one is there, which then needs none.
         let one_each = ECHOES * 9 / 10..=ECHOES;
         assert!(

@@ -6,8 +6,8 @@ use tests::artifacts;
 use tests::counted::Counted;
 use tests::guest::Machine;
 use tests::instructions::{self, Service};
+use tests::notifications;
 use tests::turn::{Turn, turn};
-use tests::woken;
 
 use crate::baseline::Baseline;
 
@@ -43,7 +43,7 @@ pub fn measure() -> Result<Baseline, String> {
     figures.add("instructions per empty poll".to_owned(), count as f64);
     drop(guest);
     for link in LINKS {
-        let woken = woken::by_lone_echoes(link, ECHOES, &turn);
+        let woken = notifications::by_lone_echoes(link, ECHOES, &turn);
         for (what, times) in [
             ("doorbells", woken.doorbells),
             ("interrupts", woken.interrupts),
