@@ -4,7 +4,7 @@
 
 use wire::{DEFAULT_PORT, Header};
 
-use crate::counted::{self, BURST, Counted};
+use crate::icount::{self, BURST, Counted};
 use crate::packet::Packet;
 use crate::station::request;
 
@@ -89,7 +89,7 @@ fn timestamp(guest: &Counted<'_>, seq: usize, payload_len: usize) -> Vec<u8> {
 }
 
 fn stamps(answers: &[Packet]) -> Vec<Header> {
-    answers.iter().filter_map(counted::header).collect()
+    answers.iter().filter_map(icount::header).collect()
 }
 
 /// From each reply's time stamp to the next one's.
@@ -106,7 +106,7 @@ fn steady(guest: &mut Counted<'_>, mut burst: impl FnMut(&mut Counted<'_>) -> Ve
     }
     let modes = [(); BURSTS].map(|()| {
         let distances = burst(guest);
-        let (mode, times) = counted::mode(&distances);
+        let (mode, times) = icount::mode(&distances);
         assert!(
             2 * times > distances.len(),
             "no value prevails: {distances:?}"

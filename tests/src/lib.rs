@@ -19,24 +19,24 @@
 //! - [`rate`]: how fast a guest's clock runs, by exchanges with it;
 //! - [`results`]: what it leaves behind;
 //! - [`process`]: children that cannot outlive the test;
-//! - [`counted`]: a guest whose nanoseconds are instructions;
+//! - [`icount`]: a guest whose nanoseconds are instructions;
 //! - [`instructions`]: how many of them an answer takes;
 //! - [`notifications`]: how often guest and device wake each other for it.
 //!
 //! Deliberately shares no code with `host-runner`, and not smoltcp either, which the image speaks
 //! the network with: frames are etherparse's, so that an error in one is not excused by the same
 //! error in the other. Only `wire`, the documented protocol, is common. The exceptions are
-//! [`counted`] and [`notifications`]: what they count is counted on the instrument's own links. And a test that needs a network
+//! [`icount`] and [`notifications`]: what they count is counted on the instrument's own links. And a test that needs a network
 //! namespace with a tap device has the instrument make them.
 
 pub mod artifacts;
 pub mod browser;
-pub mod counted;
 pub mod dhcp;
 pub mod disk;
 pub mod fathom;
 pub mod guest;
 pub mod hostile;
+pub mod icount;
 pub mod instructions;
 pub mod kernel;
 pub mod mid_run;

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use fathom::link::{LinkKind, Signals};
-use tests::counted::Counted;
+use tests::icount::Counted;
 use tests::instructions::{self, Service};
 use tests::notifications;
 use tests::turn::turn;

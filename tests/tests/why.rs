@@ -7,8 +7,8 @@ use std::path::Path;
 
 use serde_json::Value;
 use tests::artifacts;
-use tests::counted::Counted;
 use tests::fathom::{Call, Outcome};
+use tests::icount::Counted;
 use tests::instructions::{self, Service};
 use tests::results::Results;
 use tests::turn::{Turn, turn};

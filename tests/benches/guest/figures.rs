@@ -3,8 +3,8 @@
 use fathom::link::LinkKind;
 use size::Sizes;
 use tests::artifacts;
-use tests::counted::Counted;
 use tests::guest::Machine;
+use tests::icount::Counted;
 use tests::instructions::{self, Service};
 use tests::notifications;
 use tests::turn::{Turn, turn};
