@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::artifacts;
 use crate::fathom::Call;
-use crate::turn::Turn;
+use crate::qemu_lock::QemuLock;
 
 /// OVMF's code and its variables as they are at first.
 const OVMF: [&str; 2] = [
@@ -144,7 +144,7 @@ impl Image {
     ///
     /// If `fathom image new` can't.
     #[must_use]
-    pub fn new(arguments: &str, turn: &Turn) -> Self {
+    pub fn new(arguments: &str, lock: &QemuLock) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let mut call = Call::new("image new --format raw")
             .with("--out", directory.path())
@@ -154,7 +154,7 @@ impl Image {
         for argument in arguments.split_whitespace() {
             call = call.with("--arg", argument);
         }
-        let made = call.finish(turn);
+        let made = call.finish(lock);
         assert_eq!(made.code, Some(0), "{made:#?}");
         Self { directory }
     }
@@ -164,10 +164,10 @@ impl Image {
     /// # Panics
     ///
     /// If `fathom image set` can't.
-    pub fn set(&self, arguments: &str, turn: &Turn) {
+    pub fn set(&self, arguments: &str, lock: &QemuLock) {
         let call = Call::new("image set").with_argument(self.path());
         let words = arguments.split_whitespace();
-        let set = words.fold(call, Call::with_argument).finish(turn);
+        let set = words.fold(call, Call::with_argument).finish(lock);
         assert_eq!(set.code, Some(0), "{set:#?}");
     }
 

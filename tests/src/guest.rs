@@ -15,8 +15,8 @@ use wire::{Counters, Ready};
 use crate::disk::Disk;
 use crate::monitor::Monitor;
 use crate::packet::Mac;
+use crate::qemu_lock::QemuLock;
 use crate::station::Station;
-use crate::turn::Turn;
 use crate::{artifacts, process, timeouts};
 
 /// The guest's Ethernet address.
@@ -108,7 +108,7 @@ impl<'a> Machine<'a> {
     ///
     /// If QEMU or the image is not there.
     #[must_use]
-    pub fn start<'t>(&self, turn: &'t Turn) -> Guest<'t> {
+    pub fn start<'t>(&self, lock: &'t QemuLock) -> Guest<'t> {
         let (monitor, qemu_monitor) = UnixStream::pair().expect("a socket pair");
         let (frames, qemu_frames) = UnixDatagram::pair().expect("a socket pair");
         let mut command = Command::new(artifacts::qemu());
@@ -185,7 +185,7 @@ impl<'a> Machine<'a> {
             has_station: matches!(self.network, Network::Frames),
             station: Station::new(frames, self.mac),
             counters: None,
-            _turn: turn,
+            _lock: lock,
         }
     }
 }
@@ -196,8 +196,8 @@ impl<'a> Machine<'a> {
 ///
 /// If it does not, or gives no reason.
 #[must_use]
-pub fn refusal(machine: &Machine<'_>, turn: &Turn) -> String {
-    let (status, console) = machine.start(turn).ended();
+pub fn refusal(machine: &Machine<'_>, lock: &QemuLock) -> String {
+    let (status, console) = machine.start(lock).ended();
     assert!(
         status.code().is_some_and(|code| code != 0),
         "{machine:?}: {status}; console:\n{console}"
@@ -233,7 +233,7 @@ pub struct Guest<'t> {
     /// The host beside the guest, with [`Network::Frames`].
     pub station: Station,
     counters: Option<u64>,
-    _turn: &'t Turn,
+    _lock: &'t QemuLock,
 }
 
 impl Guest<'_> {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::fathom::{Call, Outcome};
-use crate::turn::Turn;
+use crate::qemu_lock::QemuLock;
 
 /// Memory limit of a reader of hostile results, in KiB of address space.
 const MEMORY_KIB: u32 = 256 << 10;
@@ -23,11 +23,11 @@ pub const LOG: &str = "null-unix-closed.hlog";
 ///
 /// If it is not as it should be.
 #[must_use]
-pub fn results(turn: &Turn) -> TempDir {
+pub fn results(lock: &QemuLock) -> TempDir {
     let place = tempfile::tempdir().expect("a temporary directory");
     let outcome = Call::new("run --target null --link unix --count 200 --warmup 0s --timeout 20s")
         .with("--out", place.path())
-        .finish(turn);
+        .finish(lock);
     let _ = outcome.completed(place.path());
     assert!(place.path().join(LOG).exists(), "{outcome:#?}");
     place
@@ -59,10 +59,10 @@ pub fn write(directory: &Path, result: &Value) {
 ///
 /// If it is not as it should be.
 #[must_use]
-pub fn report(turn: &Turn, directory: &Path) -> Outcome {
+pub fn report(lock: &QemuLock, directory: &Path) -> Outcome {
     let limit = format!("ulimit -v {MEMORY_KIB}; exec \"$@\"");
     let call = Call::new("report").with_argument(directory);
-    let outcome = call.wrapped_in(&["sh", "-c", &limit, "sh"]).finish(turn);
+    let outcome = call.wrapped_in(&["sh", "-c", &limit, "sh"]).finish(lock);
     assert!(
         !outcome.stderr.contains("panicked") && outcome.code.is_some(),
         "{outcome:#?}"

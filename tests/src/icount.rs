@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use wire::{Counters, Header, Ready};
 
 use crate::packet::{self, Body, Flow, Packet};
-use crate::turn::Turn;
+use crate::qemu_lock::QemuLock;
 use crate::{artifacts, timeouts};
 
 /// What the guest is told of its addresses.
@@ -49,7 +49,7 @@ pub struct Counted<'t> {
     frames: Virtqueues,
     to_service: Flow,
     _place: TempDir,
-    _turn: &'t Turn,
+    _lock: &'t QemuLock,
 }
 
 impl<'t> Counted<'t> {
@@ -59,8 +59,8 @@ impl<'t> Counted<'t> {
     ///
     /// If it does not get ready, or does not answer address resolution.
     #[must_use]
-    pub fn boot(arguments: &str, turn: &'t Turn) -> Self {
-        Self::boot_with(arguments, &[], turn)
+    pub fn boot(arguments: &str, lock: &'t QemuLock) -> Self {
+        Self::boot_with(arguments, &[], lock)
     }
 
     /// As [`Counted::boot`], with further arguments for QEMU.
@@ -69,7 +69,7 @@ impl<'t> Counted<'t> {
     ///
     /// As [`Counted::boot`].
     #[must_use]
-    pub fn boot_with(arguments: &str, qemu_arguments: &[&str], turn: &'t Turn) -> Self {
+    pub fn boot_with(arguments: &str, qemu_arguments: &[&str], lock: &'t QemuLock) -> Self {
         let place = tempfile::tempdir().expect("a temporary directory");
         let (frames, socket) = Virtqueues::listen().expect("a socket");
         let config = Config {
@@ -103,7 +103,7 @@ impl<'t> Counted<'t> {
             frames,
             to_service,
             _place: place,
-            _turn: turn,
+            _lock: lock,
         };
         counted.meet();
         counted

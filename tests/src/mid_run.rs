@@ -7,8 +7,8 @@ use std::os::unix::net::UnixStream;
 use crate::fathom::{Call, Running};
 use crate::guest::MAC;
 use crate::monitor::Monitor;
+use crate::qemu_lock::QemuLock;
 use crate::timeouts;
-use crate::turn::Turn;
 
 /// So much captured means that it is measuring: far more than address resolution takes.
 pub const MEASURING: u64 = 100_000;
@@ -22,10 +22,10 @@ const REPLIES: usize = 10;
 ///
 /// If it does not.
 #[must_use]
-pub fn measuring<'t>(turn: &'t Turn, arguments: &str) -> Running<'t> {
+pub fn measuring<'t>(lock: &'t QemuLock, arguments: &str) -> Running<'t> {
     let call = Call::run(&format!("--accel tcg --warmup 0s {arguments}"));
     let capture = call.file("frames.pcap");
-    let mut running = call.with("--pcap", capture).start(turn);
+    let mut running = call.with("--pcap", capture).start(lock);
     wait_for_replies(&mut running);
     running
 }
@@ -56,14 +56,14 @@ pub fn wait_for_replies(running: &mut Running<'_>) {
 ///
 /// If it does not.
 #[must_use]
-pub fn measuring_with_monitor<'t>(turn: &'t Turn, arguments: &str) -> (Running<'t>, Monitor) {
+pub fn measuring_with_monitor<'t>(lock: &'t QemuLock, arguments: &str) -> (Running<'t>, Monitor) {
     let call = Call::run(&format!("--accel tcg --warmup 0s {arguments}"));
     let (capture, monitor) = (call.file("frames.pcap"), call.file("monitor"));
     let more = format!("-qmp unix:{},server=on,wait=off", monitor.display());
     let mut running = call
         .with("--pcap", capture)
         .with_qemu_arguments(&more)
-        .start(turn);
+        .start(lock);
     wait_for_replies(&mut running);
     let monitor = Monitor::new(UnixStream::connect(monitor).expect("QEMU listens there"));
     (running, monitor)

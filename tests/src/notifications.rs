@@ -12,8 +12,8 @@ use fathom::link::{self, Family, Link, LinkKind, Options, Signals};
 use fathom::machine::{AccelChoice, Config, Machine};
 use wire::DEFAULT_PORT;
 
+use crate::qemu_lock::QemuLock;
 use crate::station::request;
-use crate::turn::Turn;
 use crate::{artifacts, timeouts};
 
 /// Has a fresh guest answer `echoes` requests on a link, each when it has nothing else to do;
@@ -23,7 +23,7 @@ use crate::{artifacts, timeouts};
 ///
 /// If a request stays unanswered, or the two sides do not count the same.
 #[must_use]
-pub fn by_lone_echoes(link: LinkKind, echoes: u64, _turn: &Turn) -> Signals {
+pub fn by_lone_echoes(link: LinkKind, echoes: u64, _lock: &QemuLock) -> Signals {
     let place = tempfile::tempdir().expect("a temporary directory");
     let path = place.path().join("trace");
     let (netdev, opener) = link::prepare(Options {

@@ -7,8 +7,8 @@
 
 use tests::artifacts;
 use tests::fathom::Call;
+use tests::qemu_lock::lock_qemu;
 use tests::results::Results;
-use tests::turn::turn;
 
 /// Each on both links: twenty comparisons.
 const CALLS: u64 = 10;
@@ -41,7 +41,7 @@ fn verdicts(results: &Results, link: &str) -> Vec<(String, String)> {
 #[test]
 #[ignore = "240 boots take three minutes at rest: `make alike`"]
 fn twenty_comparisons_of_hermit_with_itself_claim_at_most_one_difference() {
-    let turn = turn();
+    let lock = lock_qemu();
     let (mut judged, mut claims) = (0, Vec::new());
     for seed in 1..=CALLS {
         let call = Call::new(&format!(
@@ -53,7 +53,7 @@ fn twenty_comparisons_of_hermit_with_itself_claim_at_most_one_difference() {
         let outcome = call
             .with("--out", out)
             .with("--image", artifacts::image())
-            .finish(&turn);
+            .finish(&lock);
         // Invalid runs are the host's affair.
         let results = outcome.completed("out");
         let runs = results.json["runs"].as_array().map_or(0, Vec::len);

@@ -7,8 +7,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use tests::guest::Machine;
 use tests::packet::{self, Body, Flow, IP, Mac, UDP_HEADER, UDP4, UDP6};
+use tests::qemu_lock::lock_qemu;
 use tests::station::{Station, request};
-use tests::turn::turn;
 use wire::header::field;
 use wire::{Counters, HEADER_LEN, Header, Kind, MAX_PAYLOAD, VERSION};
 
@@ -66,8 +66,8 @@ fn expect_unsupported(station: &mut Station, flow: &Flow, datagram: &[u8]) {
 
 #[test]
 fn bad_datagrams_of_every_length_are_counted_and_never_answered_at_length() {
-    let turn = turn();
-    let mut guest = Machine::new(STATIC).start(&turn);
+    let lock = lock_qemu();
+    let mut guest = Machine::new(STATIC).start(&lock);
     guest.ready();
     let flow = guest.station.to_service();
     let station = &mut guest.station;
@@ -107,8 +107,8 @@ fn bad_datagrams_of_every_length_are_counted_and_never_answered_at_length() {
 
 #[test]
 fn replies_and_unknown_kinds_are_not_answered() {
-    let turn = turn();
-    let mut guest = Machine::new(STATIC).start(&turn);
+    let lock = lock_qemu();
+    let mut guest = Machine::new(STATIC).start(&lock);
     guest.ready();
     let flow = guest.station.to_service();
     let mut tally = Tally::new();
@@ -132,8 +132,8 @@ fn replies_and_unknown_kinds_are_not_answered() {
 
 #[test]
 fn an_answer_to_a_group_or_to_nobody_is_refused() {
-    let turn = turn();
-    let mut guest = Machine::new("ip=10.0.2.15/24 ip6=2001:db8::15/64").start(&turn);
+    let lock = lock_qemu();
+    let mut guest = Machine::new("ip=10.0.2.15/24 ip6=2001:db8::15/64").start(&lock);
     let ready = guest.ready();
     let v4 = guest.station.to_service();
     let v6 = guest.station.to_service_v6();
@@ -199,8 +199,8 @@ fn an_answer_to_a_group_or_to_nobody_is_refused() {
 
 #[test]
 fn other_hosts_datagrams_are_none_of_its_business() {
-    let turn = turn();
-    let mut guest = Machine::new("ip=10.0.2.15/24 ip6=2001:db8::15/64").start(&turn);
+    let lock = lock_qemu();
+    let mut guest = Machine::new("ip=10.0.2.15/24 ip6=2001:db8::15/64").start(&lock);
     guest.ready();
     let v4 = guest.station.to_service();
     let v6 = guest.station.to_service_v6();
@@ -235,8 +235,8 @@ fn other_hosts_datagrams_are_none_of_its_business() {
 
 #[test]
 fn damaged_frames_are_not_answered() {
-    let turn = turn();
-    let mut guest = Machine::new("ip=10.0.2.15/24 ip6=2001:db8::15/64").start(&turn);
+    let lock = lock_qemu();
+    let mut guest = Machine::new("ip=10.0.2.15/24 ip6=2001:db8::15/64").start(&lock);
     guest.ready();
     let v4 = guest.station.to_service().udp(&request(1, 64));
     let v6 = guest.station.to_service_v6().udp(&request(1, 64));
@@ -293,8 +293,8 @@ fn damaged_frames_are_not_answered() {
 
 #[test]
 fn fragments_and_options_are_not_answered() {
-    let turn = turn();
-    let mut guest = Machine::new("ip=10.0.2.15/24 ip6=2001:db8::15/64").start(&turn);
+    let lock = lock_qemu();
+    let mut guest = Machine::new("ip=10.0.2.15/24 ip6=2001:db8::15/64").start(&lock);
     guest.ready();
     let v4 = guest.station.to_service().udp(&request(1, 64));
     let v6 = guest.station.to_service_v6().udp(&request(1, 64));
@@ -348,8 +348,8 @@ fn fragments_and_options_are_not_answered() {
 
 #[test]
 fn noise_of_every_kind_is_survived() {
-    let turn = turn();
-    let mut guest = Machine::new("ip=10.0.2.15/24 ip6=2001:db8::15/64").start(&turn);
+    let lock = lock_qemu();
+    let mut guest = Machine::new("ip=10.0.2.15/24 ip6=2001:db8::15/64").start(&lock);
     guest.ready();
     let v4 = guest.station.to_service();
     let v6 = guest.station.to_service_v6();
@@ -424,8 +424,8 @@ fn noise_of_every_kind_is_survived() {
 
 #[test]
 fn frames_longer_than_ethernets_are_survived() {
-    let turn = turn();
-    let mut guest = Machine::new(STATIC).start(&turn);
+    let lock = lock_qemu();
+    let mut guest = Machine::new(STATIC).start(&lock);
     guest.ready();
     let flow = guest.station.to_service();
     for len in [MAX_PAYLOAD + 1, MAX_PAYLOAD + 4, 2000, 4000, 9000] {

@@ -7,9 +7,9 @@ use std::net::{Ipv4Addr, UdpSocket};
 use tests::dhcp::{self, Lease};
 use tests::guest::{self, MAC, Machine, Network};
 use tests::packet::Body;
+use tests::qemu_lock::lock_qemu;
 use tests::station::request;
 use tests::timeouts;
-use tests::turn::turn;
 use wire::{HEADER_LEN, Header, Kind};
 
 const STATIC: &str = "ip=10.0.2.15/24 gw=10.0.2.2 ip6=2001:db8::15/64";
@@ -41,7 +41,7 @@ fn ask_by_socket(port: u16, seq: u64, len: usize) -> Header {
 
 #[test]
 fn boots_on_every_board_processor_and_size_of_memory() {
-    let turn = turn();
+    let lock = lock_qemu();
     for board in ["pc", "q35"] {
         for cpu in ["qemu64", "max"] {
             for memory_mib in [32, 1024] {
@@ -52,7 +52,7 @@ fn boots_on_every_board_processor_and_size_of_memory() {
                     ..Machine::new(STATIC)
                 };
                 println!("{machine:?}");
-                let mut guest = machine.start(&turn);
+                let mut guest = machine.start(&lock);
                 guest.ready();
                 for flow in [guest.station.to_service(), guest.station.to_service_v6()] {
                     let answer = guest.station.ask(&flow.udp(&request(1, 1000)));
@@ -68,7 +68,7 @@ fn boots_on_every_board_processor_and_size_of_memory() {
 
 #[test]
 fn sockets_reach_a_static_address_through_the_user_network() {
-    let turn = turn();
+    let lock = lock_qemu();
     let host_port = free_port();
     let machine = Machine {
         network: Network::User {
@@ -77,7 +77,7 @@ fn sockets_reach_a_static_address_through_the_user_network() {
         },
         ..Machine::new("ip=10.0.2.15/24 gw=10.0.2.2 port=4242")
     };
-    let mut guest = machine.start(&turn);
+    let mut guest = machine.start(&lock);
     let boot_id = guest.ready().boot_id;
     for (seq, len) in [44, 45, 512, 1472].into_iter().enumerate() {
         assert_eq!(ask_by_socket(host_port, seq as u64, len).boot_id, boot_id);
@@ -87,7 +87,7 @@ fn sockets_reach_a_static_address_through_the_user_network() {
 
 #[test]
 fn sockets_reach_the_address_that_the_user_network_gives() {
-    let turn = turn();
+    let lock = lock_qemu();
     let host_port = free_port();
     let machine = Machine {
         network: Network::User {
@@ -96,7 +96,7 @@ fn sockets_reach_the_address_that_the_user_network_gives() {
         },
         ..Machine::new("ip=dhcp")
     };
-    let mut guest = machine.start(&turn);
+    let mut guest = machine.start(&lock);
     assert_eq!(
         guest.ready().ip,
         Some((Ipv4Addr::new(10, 0, 2, 15), 24).into())
@@ -106,8 +106,8 @@ fn sockets_reach_the_address_that_the_user_network_gives() {
 
 #[test]
 fn takes_the_lease_that_it_is_offered() {
-    let turn = turn();
-    let mut guest = Machine::new("ip=dhcp").start(&turn);
+    let lock = lock_qemu();
+    let mut guest = Machine::new("ip=dhcp").start(&lock);
     let lease = Lease {
         address: Ipv4Addr::new(192, 168, 77, 33),
         mask: Ipv4Addr::new(255, 255, 240, 0),
@@ -140,7 +140,7 @@ fn takes_the_lease_that_it_is_offered() {
 
 /// Boots `machine`, which must refuse to serve and end QEMU: returns the reason that it prints.
 fn refusal(machine: &Machine<'_>) -> String {
-    guest::refusal(machine, &turn())
+    guest::refusal(machine, &lock_qemu())
 }
 
 #[test]
@@ -222,8 +222,8 @@ fn long_arguments_are_refused_like_short_ones() {
 
 #[test]
 fn a_processor_exception_ends_the_machine_and_is_told() {
-    let turn = turn();
-    let mut guest = Machine::new(STATIC).start(&turn);
+    let lock = lock_qemu();
+    let mut guest = Machine::new(STATIC).start(&lock);
     guest.ready();
     guest.monitor().crash_guest();
     let (status, console) = guest.ended();

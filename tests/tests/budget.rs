@@ -5,7 +5,7 @@ use fathom::link::{LinkKind, Signals};
 use tests::icount::Counted;
 use tests::instructions::{self, Service};
 use tests::notifications;
-use tests::turn::turn;
+use tests::qemu_lock::lock_qemu;
 
 /// Guest instructions for a timestamp echo of 64 bytes by the reflector, at most.
 const INSTRUCTIONS: u64 = 600;
@@ -15,9 +15,9 @@ const ECHOES: u64 = 200;
 
 #[test]
 fn an_echo_takes_few_instructions_and_always_the_same_number() {
-    let turn = turn();
+    let lock = lock_qemu();
     let counts = [(); 2].map(|()| {
-        let mut guest = Counted::boot("path=reflector", &turn);
+        let mut guest = Counted::boot("path=reflector", &lock);
         let before = guest.signals();
         let count = instructions::per_answer(&mut guest, Service::Timestamp, 64);
         assert_eq!(guest.signals(), before, "nobody was woken for it");
@@ -29,16 +29,16 @@ fn an_echo_takes_few_instructions_and_always_the_same_number() {
 
 #[test]
 fn an_echo_on_vhost_user_wakes_nobody() {
-    let turn = turn();
-    let woken = notifications::by_lone_echoes(LinkKind::VhostUser, ECHOES, &turn);
+    let lock = lock_qemu();
+    let woken = notifications::by_lone_echoes(LinkKind::VhostUser, ECHOES, &lock);
     assert_eq!(woken, Signals::default());
 }
 
 #[test]
 fn an_echo_through_qemu_takes_one_doorbell_and_no_interrupt() {
-    let turn = turn();
+    let lock = lock_qemu();
     for link in [LinkKind::Unix, LinkKind::User] {
-        let woken = notifications::by_lone_echoes(link, ECHOES, &turn);
+        let woken = notifications::by_lone_echoes(link, ECHOES, &lock);
         // QEMU may still be at the last answer when the next one is there, which then needs none.
         let one_each = ECHOES * 9 / 10..=ECHOES;
         assert!(

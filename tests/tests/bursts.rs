@@ -8,9 +8,9 @@
 #![forbid(unsafe_code)]
 
 use tests::guest::{Guest, Machine};
+use tests::qemu_lock::lock_qemu;
 use tests::soak;
 use tests::timeouts;
-use tests::turn::turn;
 
 const STATIC: &str = "ip=10.0.2.15/24 gw=10.0.2.2";
 
@@ -46,8 +46,8 @@ fn send(guest: &mut Guest<'_>, count: u64) {
 
 #[test]
 fn no_answer_waits_for_the_next_frame() {
-    let turn = turn();
-    let mut guest = Machine::new(STATIC).start(&turn);
+    let lock = lock_qemu();
+    let mut guest = Machine::new(STATIC).start(&lock);
     guest.ready();
     // Both queues can be told about before one has to be.
     for queue in [guest.queue(0), guest.queue(1)] {
@@ -58,12 +58,12 @@ fn no_answer_waits_for_the_next_frame() {
 
 #[test]
 fn no_answer_waits_for_the_next_frame_with_instructions_counted() {
-    let turn = turn();
+    let lock = lock_qemu();
     let machine = Machine {
         more: &COUNTING,
         ..Machine::new(STATIC)
     };
-    let mut guest = machine.start(&turn);
+    let mut guest = machine.start(&lock);
     guest.ready();
     send(&mut guest, soak::count("FATHOM_COUNTED_BURSTS", COUNTED));
 }

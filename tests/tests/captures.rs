@@ -7,7 +7,7 @@ use std::process::Command;
 use suite::Capability;
 use tests::fathom::Call;
 use tests::process;
-use tests::turn::turn;
+use tests::qemu_lock::lock_qemu;
 
 /// Frames that are malformed, or whose checksum is bad.
 const BAD: &str = "_ws.malformed || _ws.expert.severity == error \
@@ -43,12 +43,12 @@ fn tshark(capture: &Path, filter: &str) -> Vec<String> {
 
 /// Captures a run; returns how many requests it sent, and the frames that `wanted` finds.
 fn captured(arguments: &str, wanted: &[&str]) -> (u64, Vec<usize>) {
-    let turn = turn();
+    let lock = lock_qemu();
     let call = Call::run(&format!(
         "--accel tcg --warmup 0s --timeout 20s {arguments}"
     ));
     let capture = call.file("frames.pcap");
-    let outcome = call.with("--pcap", &capture).finish(&turn);
+    let outcome = call.with("--pcap", &capture).finish(&lock);
     let results = outcome.measured();
     let bad = tshark(&capture, BAD);
     assert!(bad.is_empty(), "{arguments}: {bad:#?}");

@@ -7,8 +7,8 @@ use tests::dhcp::{self, Lease};
 use tests::fathom::Call;
 use tests::guest::{MAC, Machine, Network};
 use tests::packet::{self, Body};
+use tests::qemu_lock::lock_qemu;
 use tests::station::{self, request};
-use tests::turn::turn;
 use wire::{Channel, HEADER_LEN, Header, Kind, Ready};
 
 const LEASE: Lease = Lease {
@@ -28,7 +28,7 @@ const LEASE: Lease = Lease {
 
 /// Boots the image with what each channel has, and returns what its ready line says.
 fn boot(line: &str, smbios: &str, file: Option<&str>) -> Ready {
-    let turn = turn();
+    let lock = lock_qemu();
     let directory = tempfile::tempdir().expect("a scratch directory");
     let path = directory.path().join("fathom.cfg");
     let path = path.to_str().expect("it is UTF-8");
@@ -42,7 +42,7 @@ fn boot(line: &str, smbios: &str, file: Option<&str>) -> Ready {
         more: &more,
         ..Machine::new(line)
     };
-    let mut guest = machine.start(&turn);
+    let mut guest = machine.start(&lock);
     dhcp::serve(&mut guest.station, MAC, &LEASE);
     guest.ready()
 }
@@ -75,12 +75,12 @@ fn of_each_argument_the_channel_that_goes_first_counts() {
 
 #[test]
 fn a_mistake_names_the_channel_it_came_by() {
-    let turn = turn();
+    let lock = lock_qemu();
     let machine = Machine {
         more: &["-smbios", "type=11,value=fathom:ip=10.0.2.15/24 bogus=1"],
         ..Machine::new("ip=10.0.2.15/24")
     };
-    let (status, console) = machine.start(&turn).ended();
+    let (status, console) = machine.start(&lock).ended();
     assert!(!status.success());
     assert!(
         console.contains("unknown boot argument \"bogus=1\" of SMBIOS type 11"),
@@ -90,9 +90,9 @@ fn a_mistake_names_the_channel_it_came_by() {
 
 #[test]
 fn is_a_good_neighbour_though_its_gateway_is_nowhere() {
-    let turn = turn();
+    let lock = lock_qemu();
     let line = "console=ttyS0 ip=10.0.2.15/32 gw=172.31.1.1 panic=1 quiet";
-    let mut guest = Machine::new(line).start(&turn);
+    let mut guest = Machine::new(line).start(&lock);
     let own = Ipv4Addr::new(10, 0, 2, 15);
     // Whoever had its addresses before is forgotten at once.
     let announcement = packet::parse(&guest.station.overhear()).expect("a frame");
@@ -150,13 +150,13 @@ fn is_a_good_neighbour_though_its_gateway_is_nowhere() {
 
 #[test]
 fn a_short_lease_is_kept_though_its_renewals_say_little() {
-    let turn = turn();
+    let lock = lock_qemu();
     // The guest's clock goes by its instructions, each of 32 ns.
     let machine = Machine {
         more: &["-icount", "shift=5,sleep=off"],
         ..Machine::new("ip=dhcp")
     };
-    let mut guest = machine.start(&turn);
+    let mut guest = machine.start(&lock);
     let lease = Lease { more: &[], ..LEASE };
     dhcp::serve(&mut guest.station, MAC, &lease);
     guest.ready();
@@ -181,7 +181,7 @@ fn a_short_lease_is_kept_though_its_renewals_say_little() {
 
 #[test]
 fn a_running_service_says_how_it_is() {
-    let turn = turn();
+    let lock = lock_qemu();
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     let host_port = socket.local_addr().expect("it is bound").port();
     drop(socket);
@@ -192,10 +192,10 @@ fn a_running_service_says_how_it_is() {
         },
         ..Machine::new("ip=10.0.2.15/24")
     };
-    let mut guest = machine.start(&turn);
+    let mut guest = machine.start(&lock);
     let boot_id = guest.ready().boot_id;
     let call = Call::new(&format!("status 127.0.0.1:{host_port} --json"));
-    let outcome = call.finish(&turn);
+    let outcome = call.finish(&lock);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     let status: serde_json::Value = serde_json::from_str(&outcome.stdout).expect("JSON");
     assert_eq!(status["boot_id"], boot_id);

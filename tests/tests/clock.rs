@@ -10,9 +10,9 @@ use rustix::process::Signal;
 use tests::fathom::Call;
 use tests::guest::Machine;
 use tests::packet::{self, Body};
+use tests::qemu_lock::{QemuLock, lock_qemu};
 use tests::rate::{self, Bounds, Exchange};
 use tests::station::request;
-use tests::turn::{Turn, turn};
 use tests::{soak, timeouts};
 use wire::HEADER_LEN;
 
@@ -77,9 +77,9 @@ fn of_service(address: &str, narrow_ppm: f64) -> Bounds {
 }
 
 /// The rate of the clock of a guest that `fathom serve` boots.
-fn served(turn: &Turn, arguments: &str, narrow_ppm: f64) -> Bounds {
+fn served(lock: &QemuLock, arguments: &str, narrow_ppm: f64) -> Bounds {
     let (running, address) = beside_busy_threads(|| {
-        let mut running = Call::serve(&format!("--accel tcg {arguments}")).start(turn);
+        let mut running = Call::serve(&format!("--accel tcg {arguments}")).start(lock);
         let greeting = running.wait_for_output("127.0.0.1:");
         let mut words = greeting.split_whitespace();
         let address = words.find(|word| word.starts_with("127.0.0.1:"));
@@ -92,9 +92,9 @@ fn served(turn: &Turn, arguments: &str, narrow_ppm: f64) -> Bounds {
 }
 
 /// The rate of the clock of a guest that nobody has told anything.
-fn left_alone(turn: &Turn, machine: Machine<'_>) -> Bounds {
+fn left_alone(lock: &QemuLock, machine: Machine<'_>) -> Bounds {
     let mut guest = beside_busy_threads(|| {
-        let mut guest = machine.start(turn);
+        let mut guest = machine.start(lock);
         guest.ready();
         guest
     });
@@ -117,9 +117,9 @@ fn left_alone(turn: &Turn, machine: Machine<'_>) -> Bounds {
 
 #[test]
 fn a_guest_that_fathom_boots_on_a_busy_host_has_the_hosts_clock() {
-    let turn = turn();
+    let lock = lock_qemu();
     for boot in 0..soak::count("FATHOM_CLOCK_BOOTS", 1) {
-        let bounds = served(&turn, "", 60.0);
+        let bounds = served(&lock, "", 60.0);
         println!("boot {boot}: {bounds:.1?}");
         assert!(bounds.allow(TOLD_PPM), "boot {boot}: {bounds:?}");
     }
@@ -127,7 +127,7 @@ fn a_guest_that_fathom_boots_on_a_busy_host_has_the_hosts_clock() {
 
 #[test]
 fn so_has_one_on_hermits_own_sockets() {
-    let turn = turn();
+    let lock = lock_qemu();
     let port = UdpSocket::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -140,7 +140,7 @@ fn so_has_one_on_hermits_own_sockets() {
     let address = format!("127.0.0.1:{port}");
     // It is measured as well, which takes little of it and keeps it up.
     let running = beside_busy_threads(|| {
-        let running = Call::new(&arguments).start(&turn);
+        let running = Call::new(&arguments).start(&lock);
         of_service(&address, f64::INFINITY);
         running
     });
@@ -153,15 +153,15 @@ fn so_has_one_on_hermits_own_sockets() {
 
 #[test]
 fn a_boot_argument_gives_a_guest_another_frequency() {
-    let turn = turn();
+    let lock = lock_qemu();
     // Every counter since the first 64-bit processors is faster, so the clock is too fast.
-    let bounds = served(&turn, "--boot-arg tsc_khz=1000000", 10_000.0);
+    let bounds = served(&lock, "--boot-arg tsc_khz=1000000", 10_000.0);
     assert!(bounds.low_ppm > 100_000.0, "{bounds:?}");
 }
 
 #[test]
 fn a_guest_that_measures_its_counter_on_a_busy_host_is_not_far_off() {
-    let turn = turn();
+    let lock = lock_qemu();
     let machines = [
         Machine::new("ip=10.0.2.15/24"),
         Machine {
@@ -171,7 +171,7 @@ fn a_guest_that_measures_its_counter_on_a_busy_host_is_not_far_off() {
     ];
     for boot in 0..soak::count("FATHOM_CLOCK_BOOTS", 2) {
         let machine = machines[boot as usize % machines.len()];
-        let bounds = left_alone(&turn, machine);
+        let bounds = left_alone(&lock, machine);
         println!("{}: {bounds:.1?}", machine.board);
         assert!(bounds.allow(MEASURED_PPM), "{}: {bounds:?}", machine.board);
     }

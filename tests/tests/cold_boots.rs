@@ -3,14 +3,14 @@
 
 use tests::guest::Machine;
 use tests::packet::Body;
+use tests::qemu_lock::lock_qemu;
 use tests::soak;
 use tests::station::request;
-use tests::turn::turn;
 use wire::{Header, Kind};
 
 #[test]
 fn every_cold_boot_answers() {
-    let turn = turn();
+    let lock = lock_qemu();
     let boots = soak::count("FATHOM_COLD_BOOTS", 2);
     let modern = ["-global", "virtio-mmio.force-legacy=false"];
     for boot in 1..=boots {
@@ -27,7 +27,7 @@ fn every_cold_boot_answers() {
                 is_plain: true,
                 ..machine
             };
-            let mut guest = machine.start(&turn);
+            let mut guest = machine.start(&lock);
             guest.ready();
             let flow = guest.station.to_service();
             let answer = guest.station.ask(&flow.udp(&request(boot, 64)));

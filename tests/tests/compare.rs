@@ -9,8 +9,8 @@ use hdrhistogram::Histogram;
 use serde_json::Value;
 use tests::artifacts;
 use tests::fathom::{Call, Outcome};
+use tests::qemu_lock::lock_qemu;
 use tests::results::{Results, histogram, measured_s};
-use tests::turn::turn;
 
 /// A call of `fathom compare` of the built image under TCG.
 fn call(arguments: &str) -> Call {
@@ -124,8 +124,8 @@ fn check_merged(results: &Results, out: &Path) {
 
 #[test]
 fn targets_in_turns_merged_and_compared() {
-    let turn = turn();
-    let outcome = call("--targets hermit,null --repeat 2 --seed 5").finish(&turn);
+    let lock = lock_qemu();
+    let outcome = call("--targets hermit,null --repeat 2 --seed 5").finish(&lock);
     let results = outcome.completed("out");
     let json = &results.json;
     let order = order(&results);
@@ -219,11 +219,11 @@ fn targets_in_turns_merged_and_compared() {
 
 #[test]
 fn the_seed_decides_the_order_and_what_cannot_be_is_skipped_with_its_reason() {
-    let turn = turn();
+    let lock = lock_qemu();
     let arguments = "--targets null,null,null,linux-host:busy --links vhost-user,user --repeat 2 \
                      --mode closed --duration 20ms --retries 0 --seed";
     let orders = [3, 3, 4].map(|seed| {
-        let outcome = call(&format!("{arguments} {seed}")).finish(&turn);
+        let outcome = call(&format!("{arguments} {seed}")).finish(&lock);
         let results = results(&outcome);
         let skipped = array(&results.json, "skipped");
         let is_on = |link: &'static str| move |it: &&Value| it["link"] == link;
@@ -252,8 +252,8 @@ fn the_seed_decides_the_order_and_what_cannot_be_is_skipped_with_its_reason() {
 
 #[test]
 fn what_was_finished_stays_when_the_rest_is_broken_off() {
-    let turn = turn();
-    let mut running = call("--targets null --repeat 500 --retries 0").start(&turn);
+    let lock = lock_qemu();
+    let mut running = call("--targets null --repeat 500 --retries 0").start(&lock);
     running.wait_for_file("out/null-vhost-user-closed-round-2.hlog", 1);
     running.interrupt();
     let outcome = running.finish();
@@ -265,10 +265,10 @@ fn what_was_finished_stays_when_the_rest_is_broken_off() {
 
 #[test]
 fn a_part_that_is_missing_costs_its_target_only() {
-    let turn = turn();
+    let lock = lock_qemu();
     let call =
         call("--targets linux-guest,null --repeat 1 --retries 0 --kernel /nonexistent/vmlinuz");
-    let outcome = call.finish(&turn);
+    let outcome = call.finish(&lock);
     let results = outcome.completed("out");
     let skipped = array(&results.json, "skipped");
     assert_eq!(skipped.len(), 1);
@@ -287,22 +287,22 @@ fn a_part_that_is_missing_costs_its_target_only() {
 
 #[test]
 fn a_part_that_is_missing_is_the_error_if_there_is_no_other_target() {
-    let turn = turn();
-    let outcome = call("--targets linux-guest --kernel /nonexistent/vmlinuz").finish(&turn);
+    let lock = lock_qemu();
+    let outcome = call("--targets linux-guest --kernel /nonexistent/vmlinuz").finish(&lock);
     outcome.expect_failure(1, &["/nonexistent/vmlinuz", "make linux-guest"]);
     assert!(!outcome.file("out").exists(), "nothing came of it");
 }
 
 #[test]
 fn an_image_that_does_not_boot_is_an_error_and_the_others_are_kept() {
-    let turn = turn();
+    let lock = lock_qemu();
     let call = Call::new(
         "compare --accel tcg --duration 100ms --warmup 10ms --settle 0s --targets hermit,null --repeat 1 --retries 1 \
          --seed 1",
     );
     let (out, image) = (call.file("out"), call.file("image"));
     fs::write(&image, "no image").unwrap();
-    let outcome = call.with("--out", out).with("--image", image).finish(&turn);
+    let outcome = call.with("--out", out).with("--image", image).finish(&lock);
     outcome.expect_failure(1, &["is no x86-64 ELF file", "again", "given up"]);
     let results = results(&outcome);
     assert_eq!(order(&results), [(1, "null".to_owned())]);
@@ -311,7 +311,7 @@ fn an_image_that_does_not_boot_is_an_error_and_the_others_are_kept() {
 
 #[test]
 fn what_there_is_not_is_a_usage_error() {
-    let turn = turn();
+    let lock = lock_qemu();
     for (arguments, named) in [
         ("--targets plan9", "there is hermit"),
         ("--links pigeon", "pigeon"),
@@ -319,6 +319,6 @@ fn what_there_is_not_is_a_usage_error() {
         ("--targets null --links user", "there is nothing to measure"),
         ("--sweep", "--sweep"),
     ] {
-        call(arguments).finish(&turn).expect_failure(2, &[named]);
+        call(arguments).finish(&lock).expect_failure(2, &[named]);
     }
 }

@@ -14,8 +14,8 @@ use std::sync::mpsc::{Receiver, channel};
 use boot_args::{Args, Channel, Ipv4Config};
 use serde_json::Value;
 use suite::Capability;
+use tests::qemu_lock::{QemuLock, lock_qemu};
 use tests::station::request;
-use tests::turn::{Turn, turn};
 use tests::{artifacts, process, timeouts};
 use wire::ready::{FATAL_PREFIX, READY_PREFIX};
 use wire::{Header, Kind, Ready};
@@ -59,7 +59,7 @@ struct Script<'t> {
     child: Child,
     lines: Receiver<String>,
     port: u16,
-    _turn: &'t Turn,
+    _lock: &'t QemuLock,
 }
 
 impl<'t> Script<'t> {
@@ -68,7 +68,7 @@ impl<'t> Script<'t> {
         arguments: &[&str],
         image: &Path,
         environment: &[(&str, OsString)],
-        turn: &'t Turn,
+        lock: &'t QemuLock,
     ) -> Self {
         let free = UdpSocket::bind("127.0.0.1:0").expect("a port");
         let port = free.local_addr().expect("it is bound").port();
@@ -100,7 +100,7 @@ impl<'t> Script<'t> {
             child,
             lines,
             port,
-            _turn: turn,
+            _lock: lock,
         }
     }
 
@@ -140,7 +140,7 @@ impl Drop for Script<'_> {
 
 #[test]
 fn qemus_lines_boot_the_elf_file() {
-    let turn = turn();
+    let lock = lock_qemu();
     let image = artifacts::image();
     for (script, arguments) in [
         ("qemu/pc.sh", &[][..]),
@@ -148,7 +148,7 @@ fn qemus_lines_boot_the_elf_file() {
         ("qemu/microvm.sh", &["ip=10.0.2.15/24"]),
     ] {
         println!("{script} {arguments:?}");
-        let ready = Script::start(script, arguments, &image, &[], &turn).answers();
+        let ready = Script::start(script, arguments, &image, &[], &lock).answers();
         assert_eq!(ready.ip.unwrap().address.octets(), [10, 0, 2, 15]);
     }
 }
@@ -156,7 +156,7 @@ fn qemus_lines_boot_the_elf_file() {
 #[test]
 fn qemus_line_boots_the_disk_under_either_firmware() {
     const OVMF: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
-    let turn = turn();
+    let lock = lock_qemu();
     let place = tempfile::tempdir().unwrap();
     let mut new = Command::new(artifacts::fathom());
     new.args(["image", "new", "--arg", "ip=10.0.2.15/24", "--out"]);
@@ -164,7 +164,7 @@ fn qemus_line_boots_the_disk_under_either_firmware() {
     assert_success(&output, place.path());
     let image = place.path().join("fathom.img");
     let script = |arguments: &[&str], environment: &[(&str, OsString)]| {
-        Script::start("qemu/disk.sh", arguments, &image, environment, &turn).answers()
+        Script::start("qemu/disk.sh", arguments, &image, environment, &lock).answers()
     };
     let ready = script(&[], &[]);
     assert_eq!(ready.configuration.sources.of("ip"), Some(Channel::File));

@@ -12,8 +12,8 @@ use tests::dhcp::{self, Lease};
 use tests::disk::{Bus, Disk, Firmware, Image};
 use tests::guest::{Guest, MAC, Machine};
 use tests::packet::Body;
+use tests::qemu_lock::{QemuLock, lock_qemu};
 use tests::station::request;
-use tests::turn::{Turn, turn};
 use tests::{artifacts, process, soak};
 use wire::ready::FATAL_PREFIX;
 use wire::{Header, Kind, Ready};
@@ -34,7 +34,7 @@ const SECTOR: u64 = 512;
 /// First sector of the EFI system partition.
 const PARTITION_LBA: u64 = 64;
 
-fn start<'t>(image: &Image, bus: Bus, firmware: Firmware, turn: &'t Turn) -> Guest<'t> {
+fn start<'t>(image: &Image, bus: Bus, firmware: Firmware, lock: &'t QemuLock) -> Guest<'t> {
     let source = image.source();
     let disk = Disk {
         source: &source,
@@ -42,7 +42,7 @@ fn start<'t>(image: &Image, bus: Bus, firmware: Firmware, turn: &'t Turn) -> Gue
         firmware,
     };
     println!("{disk:?}");
-    Machine::with_disk(disk).start(turn)
+    Machine::with_disk(disk).start(lock)
 }
 
 /// Waits for the service, and has it answer a request.
@@ -58,36 +58,36 @@ fn answers(guest: &mut Guest<'_>) -> Ready {
 }
 
 /// Boots `image`, which is configured by [`STATIC`].
-fn serves_at_its_address(image: &Image, bus: Bus, firmware: Firmware, turn: &Turn) {
-    let ready = answers(&mut start(image, bus, firmware, turn));
+fn serves_at_its_address(image: &Image, bus: Bus, firmware: Firmware, lock: &QemuLock) {
+    let ready = answers(&mut start(image, bus, firmware, lock));
     let ip = Some((Ipv4Addr::new(10, 0, 2, 77), 24).into());
     assert_eq!((ready.ip, ready.port), (ip, 7777));
 }
 
 /// Boots `image`, which is told to ask a DHCP server.
-fn serves_at_a_leased_address(image: &Image, bus: Bus, firmware: Firmware, turn: &Turn) {
-    let mut guest = start(image, bus, firmware, turn);
+fn serves_at_a_leased_address(image: &Image, bus: Bus, firmware: Firmware, lock: &QemuLock) {
+    let mut guest = start(image, bus, firmware, lock);
     dhcp::serve(&mut guest.station, MAC, &LEASE);
     let ready = answers(&mut guest);
     assert_eq!(ready.ip, Some((LEASE.address, 24).into()));
 }
 
 /// Boots `image` under SeaBIOS, which must say why it can't be booted.
-fn refusal(image: &Image, turn: &Turn) -> String {
-    let mut guest = start(image, Bus::Virtio, Firmware::SeaBios, turn);
+fn refusal(image: &Image, lock: &QemuLock) -> String {
+    let mut guest = start(image, Bus::Virtio, Firmware::SeaBios, lock);
     let line = guest.wait_for_line("reason", |line| line.starts_with(FATAL_PREFIX));
     line[FATAL_PREFIX.len()..].to_owned()
 }
 
 #[test]
 fn the_disk_boots_under_seabios_from_every_bus() {
-    let turn = turn();
-    let image = Image::new(STATIC, &turn);
+    let lock = lock_qemu();
+    let image = Image::new(STATIC, &lock);
     for bus in [Bus::Virtio, Bus::Usb, Bus::Ide] {
-        serves_at_its_address(&image, bus, Firmware::SeaBios, &turn);
+        serves_at_its_address(&image, bus, Firmware::SeaBios, &lock);
     }
-    image.set("ip=dhcp", &turn);
-    serves_at_a_leased_address(&image, Bus::Ahci, Firmware::SeaBios, &turn);
+    image.set("ip=dhcp", &lock);
+    serves_at_a_leased_address(&image, Bus::Ahci, Firmware::SeaBios, &lock);
 }
 
 #[test]
@@ -95,14 +95,14 @@ fn the_disk_boots_under_ovmf_from_every_bus_and_every_time() {
     if !Firmware::Ovmf.is_installed() {
         return;
     }
-    let turn = turn();
-    let image = Image::new(STATIC, &turn);
+    let lock = lock_qemu();
+    let image = Image::new(STATIC, &lock);
     for _ in 0..soak::count("FATHOM_COLD_BOOTS", 1) {
-        serves_at_its_address(&image, Bus::Virtio, Firmware::Ovmf, &turn);
+        serves_at_its_address(&image, Bus::Virtio, Firmware::Ovmf, &lock);
     }
-    serves_at_its_address(&image, Bus::Usb, Firmware::Ovmf, &turn);
-    image.set("ip=dhcp", &turn);
-    serves_at_a_leased_address(&image, Bus::Ahci, Firmware::Ovmf, &turn);
+    serves_at_its_address(&image, Bus::Usb, Firmware::Ovmf, &lock);
+    image.set("ip=dhcp", &lock);
+    serves_at_a_leased_address(&image, Bus::Ahci, Firmware::Ovmf, &lock);
 }
 
 /// A UEFI shell starts the program as any other, from a directory: with its name and arguments.
@@ -111,7 +111,7 @@ fn the_efi_program_takes_its_arguments_before_the_configuration_file() {
     if !Firmware::Ovmf.is_installed() {
         return;
     }
-    let turn = turn();
+    let lock = lock_qemu();
     let directory = tempfile::tempdir().expect("a directory");
     let file = |name| directory.path().join(name);
     fs::copy(artifacts::loader("fathom.efi"), file("fathom.efi")).expect("it is there");
@@ -123,7 +123,7 @@ fn the_efi_program_takes_its_arguments_before_the_configuration_file() {
         bus: Bus::Virtio,
         firmware: Firmware::Ovmf,
     };
-    let ready = answers(&mut Machine::with_disk(disk).start(&turn));
+    let ready = answers(&mut Machine::with_disk(disk).start(&lock));
     let ip = Some((Ipv4Addr::new(10, 0, 2, 77), 24).into());
     assert_eq!((ready.ip, ready.port), (ip, 4242));
 }
@@ -133,8 +133,8 @@ fn the_bios_boot_code_finds_the_file_that_another_tool_wrote_elsewhere() {
     if !process::is_installed("mcopy", Capability::Mtools) {
         return;
     }
-    let turn = turn();
-    let image = Image::new("ip=10.0.2.66/24", &turn);
+    let lock = lock_qemu();
+    let image = Image::new("ip=10.0.2.66/24", &lock);
     let volume = format!("{}@@{}", image.source(), PARTITION_LBA * SECTOR);
     let mtools = |command: &str, from: Option<&str>, to: &str| {
         let status = Command::new(command)
@@ -153,16 +153,16 @@ fn the_bios_boot_code_finds_the_file_that_another_tool_wrote_elsewhere() {
     mtools("mdel", None, "::FATHOM.CFG");
     mtools("mcopy", file, "::OTHER.TXT");
     mtools("mcopy", file, "::FATHOM.CFG");
-    serves_at_its_address(&image, Bus::Virtio, Firmware::SeaBios, &turn);
+    serves_at_its_address(&image, Bus::Virtio, Firmware::SeaBios, &lock);
 
     mtools("mdel", None, "::FATHOM.CFG");
-    serves_at_a_leased_address(&image, Bus::Virtio, Firmware::SeaBios, &turn);
+    serves_at_a_leased_address(&image, Bus::Virtio, Firmware::SeaBios, &lock);
 }
 
 #[test]
 fn the_bios_boot_code_says_in_a_line_why_it_cannot_boot() {
-    let turn = turn();
-    let image = Image::new(STATIC, &turn);
+    let lock = lock_qemu();
+    let image = Image::new(STATIC, &lock);
     let disk = fs::File::options()
         .read(true)
         .write(true)
@@ -178,7 +178,7 @@ fn the_bios_boot_code_says_in_a_line_why_it_cannot_boot() {
     // Each is put back, for the next.
     let with = |at: u64, changed: &[u8]| {
         disk.write_all_at(changed, at).expect("there is room");
-        let reason = refusal(&image, &turn);
+        let reason = refusal(&image, &lock);
         let at_first = &bytes[at as usize..at as usize + changed.len()];
         disk.write_all_at(at_first, at).expect("there is room");
         reason
@@ -215,7 +215,7 @@ fn the_bios_boot_code_says_in_a_line_why_it_cannot_boot() {
             firmware: Firmware::SeaBios,
         })
     };
-    let mut guest = small.start(&turn);
+    let mut guest = small.start(&lock);
     guest.wait_for_line("reason", |line| {
         line == format!(
             "{FATAL_PREFIX}there is no memory where the unikernel is linked to, from 2 MiB"
@@ -223,7 +223,7 @@ fn the_bios_boot_code_says_in_a_line_why_it_cannot_boot() {
     });
     // As it was, it boots.
     drop(guest);
-    serves_at_its_address(&image, Bus::Virtio, Firmware::SeaBios, &turn);
+    serves_at_its_address(&image, Bus::Virtio, Firmware::SeaBios, &lock);
 }
 
 #[test]

@@ -8,8 +8,8 @@ use linux_loader::loader::elf::PvhBootCapability;
 use linux_loader::loader::{Elf, KernelLoader};
 use tests::guest::Machine;
 use tests::packet::Body;
+use tests::qemu_lock::lock_qemu;
 use tests::station::request;
-use tests::turn::turn;
 use tests::{artifacts, kernel};
 use vm_memory::{Bytes, GuestAddress, GuestMemoryMmap};
 use wire::{Header, Kind};
@@ -122,7 +122,7 @@ fn linux_loader(entry: u64, command_line: &str) -> Vec<u8> {
 
 #[test]
 fn boots_by_linuxs_64_bit_protocol() {
-    let turn = turn();
+    let lock = lock_qemu();
     let image = fs::read(artifacts::image()).expect("the image is built");
     let entry = u64::from_le_bytes(image[24..32].try_into().expect("eight bytes"));
     let place = tempfile::tempdir().expect("a temporary directory");
@@ -134,7 +134,7 @@ fn boots_by_linuxs_64_bit_protocol() {
         more: &["-device", &data, "-kernel", loader.to_str().expect("UTF-8")],
         ..Machine::new("ip=10.0.2.99/24")
     };
-    let mut guest = machine.start(&turn);
+    let mut guest = machine.start(&lock);
     assert_eq!(guest.ready().port, 4321);
     let flow = guest.station.to_service();
     let answer = guest.station.ask(&flow.udp(&request(1, 64)));

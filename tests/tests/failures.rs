@@ -10,11 +10,11 @@ use rustix::process::Signal;
 use serde_json::json;
 use tests::fathom::Call;
 use tests::mid_run::{MEASURING, measuring, measuring_with_monitor, wait_for_replies};
-use tests::turn::turn;
+use tests::qemu_lock::lock_qemu;
 
 #[test]
 fn usage_errors() {
-    let turn = turn();
+    let lock = lock_qemu();
     for (arguments, named) in [
         ("", "Usage"),
         ("measure", "measure"),
@@ -39,7 +39,7 @@ fn usage_errors() {
         ("run --ipv6 --link user", "ipv6"),
         ("probe", "ADDR"),
     ] {
-        let outcome = Call::new(arguments).finish(&turn);
+        let outcome = Call::new(arguments).finish(&lock);
         outcome.expect_failure(2, &[named]);
         assert!(outcome.stdout.is_empty(), "{arguments}: {outcome:#?}");
     }
@@ -47,102 +47,102 @@ fn usage_errors() {
 
 #[test]
 fn boot_arguments_that_the_guest_refuses() {
-    let turn = turn();
+    let lock = lock_qemu();
     for argument in ["bogus=1", "ip=10.0.2.300/24", "port=0", "idle=doze"] {
         let call = Call::run("--accel tcg").with("--boot-arg", argument);
-        call.finish(&turn).expect_failure(1, &[argument]);
+        call.finish(&lock).expect_failure(1, &[argument]);
     }
     let call = Call::serve("--accel tcg --boot-arg bogus=1");
-    call.finish(&turn).expect_failure(1, &["bogus=1"]);
+    call.finish(&lock).expect_failure(1, &["bogus=1"]);
 }
 
 #[test]
 fn cpus_that_are_not_there_or_one_twice() {
-    let turn = turn();
+    let lock = lock_qemu();
     for (cpus, complaint) in [("0,99999", "taskset"), ("1,1", "two CPUs"), ("1", "A,B")] {
-        let outcome = Call::run(&format!("--cpus {cpus}")).finish(&turn);
+        let outcome = Call::run(&format!("--cpus {cpus}")).finish(&lock);
         outcome.expect_failure(2, &["--cpus", complaint]);
     }
 }
 
 #[test]
 fn too_little_memory() {
-    let turn = turn();
-    let outcome = Call::run("--accel tcg --memory 8").finish(&turn);
+    let lock = lock_qemu();
+    let outcome = Call::run("--accel tcg --memory 8").finish(&lock);
     outcome.expect_failure(1, &["memory"]);
 }
 
 #[test]
 fn a_host_port_in_use() {
-    let turn = turn();
+    let lock = lock_qemu();
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let port = socket.local_addr().unwrap().port().to_string();
     let run = Call::run("--accel tcg --link user").with("--host-port", &port);
-    run.finish(&turn).expect_failure(1, &[&port, "in use"]);
+    run.finish(&lock).expect_failure(1, &[&port, "in use"]);
     let serve = Call::serve("--accel tcg").with("--host-port", &port);
-    serve.finish(&turn).expect_failure(1, &[&port, "in use"]);
+    serve.finish(&lock).expect_failure(1, &[&port, "in use"]);
 }
 
 #[test]
 fn no_qemu() {
-    let turn = turn();
+    let lock = lock_qemu();
     let call = Call::run("--accel tcg").with_qemu("/nonexistent/qemu");
-    call.finish(&turn)
+    call.finish(&lock)
         .expect_failure(1, &["/nonexistent/qemu", "install"]);
     // There, but no program.
     let call = Call::run("--accel tcg");
     let file = call.file("qemu");
     fs::write(&file, "not a program").unwrap();
     call.with_qemu(&file)
-        .finish(&turn)
+        .finish(&lock)
         .expect_failure(1, &["qemu"]);
 }
 
 #[test]
 fn a_qemu_that_ends_at_once() {
-    let turn = turn();
+    let lock = lock_qemu();
     let outcome = Call::run("--accel tcg")
         .with_qemu_arguments("-no-such-option")
-        .finish(&turn);
+        .finish(&lock);
     outcome.expect_failure(1, &["QEMU", "no-such-option"]);
-    let outcome = Call::run("--accel tcg --cpu abacus").finish(&turn);
+    let outcome = Call::run("--accel tcg --cpu abacus").finish(&lock);
     outcome.expect_failure(1, &["abacus"]);
 }
 
 #[test]
 fn no_image() {
-    let turn = turn();
-    let outcome = Call::new("run --accel tcg --image none.elf").finish(&turn);
+    let lock = lock_qemu();
+    let outcome = Call::new("run --accel tcg --image none.elf").finish(&lock);
     outcome.expect_failure(1, &["none.elf", "make"]);
     let call = Call::new("run --accel tcg --image text.elf");
     fs::write(call.file("text.elf"), "no image").unwrap();
-    call.finish(&turn).expect_failure(1, &["text.elf"]);
+    call.finish(&lock).expect_failure(1, &["text.elf"]);
 }
 
 #[test]
 fn nowhere_to_write() {
-    let turn = turn();
+    let lock = lock_qemu();
     // Below a file there can be no directory, not even root's.
     let call = Call::new("run --accel tcg --out file/results");
     fs::write(call.file("file"), "").unwrap();
-    call.finish(&turn)
+    call.finish(&lock)
         .expect_failure(1, &["file/results", "--out"]);
-    let outcome = Call::run("--accel tcg --json nowhere/result.json").finish(&turn);
+    let outcome = Call::run("--accel tcg --json nowhere/result.json").finish(&lock);
     outcome.expect_failure(1, &["nowhere/result.json"]);
-    let outcome = Call::run("--accel tcg --pcap nowhere/frames.pcap").finish(&turn);
+    let outcome = Call::run("--accel tcg --pcap nowhere/frames.pcap").finish(&lock);
     outcome.expect_failure(1, &["nowhere/frames.pcap"]);
 }
 
 #[test]
 fn a_service_that_is_not_there() {
-    let turn = turn();
-    let outcome = Call::probe("no.such.host.invalid:9000").finish(&turn);
+    let lock = lock_qemu();
+    let outcome = Call::probe("no.such.host.invalid:9000").finish(&lock);
     outcome.expect_failure(1, &["no.such.host.invalid"]);
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     // The socket is bound and says nothing: everything is lost.
     let address = socket.local_addr().unwrap();
     let call = Call::probe(&format!("{address} --count 5 --warmup 0s --timeout 50ms"));
-    let outcome = call.finish(&turn);
+    let outcome = call.finish(&lock);
     assert_eq!(outcome.code, Some(4), "{outcome:#?}");
     let results = outcome.results();
     assert_eq!((results.count("sent"), results.count("lost")), (5, 5));
@@ -151,7 +151,7 @@ fn a_service_that_is_not_there() {
 
 #[test]
 fn qemu_dying_half_way() {
-    let turn = turn();
+    let lock = lock_qemu();
     for arguments in [
         "--link vhost-user",
         "--link unix",
@@ -159,7 +159,7 @@ fn qemu_dying_half_way() {
         "--link vhost-user --mode open --rate 1000",
         "--link unix --mode open --rate 1000",
     ] {
-        let mut running = measuring(&turn, &format!("--duration 300s {arguments}"));
+        let mut running = measuring(&lock, &format!("--duration 300s {arguments}"));
         running.qemu().signal(Signal::KILL);
         let outcome = running.finish();
         outcome.expect_failure(1, &["QEMU", "signal 9"]);
@@ -171,7 +171,7 @@ fn qemu_dying_half_way() {
 /// guest from outside makes its Rust code panic.
 #[test]
 fn a_guest_that_panics_half_way() {
-    let turn = turn();
+    let lock = lock_qemu();
     let call = Call::run("--accel tcg --warmup 0s --duration 300s");
     let capture = call.file("frames.pcap");
     let running = call.with("--pcap", capture).with_qemu_script(
@@ -182,7 +182,7 @@ fn a_guest_that_panics_half_way() {
          wait
          exit 1",
     );
-    let mut running = running.start(&turn);
+    let mut running = running.start(&lock);
     wait_for_replies(&mut running);
     fs::write(running.file("panic-now"), "").unwrap();
     let outcome = running.finish();
@@ -194,8 +194,8 @@ fn a_guest_that_panics_half_way() {
 
 #[test]
 fn a_guest_that_crashes_half_way() {
-    let turn = turn();
-    let (running, mut monitor) = measuring_with_monitor(&turn, "--duration 10s --timeout 100ms");
+    let lock = lock_qemu();
+    let (running, mut monitor) = measuring_with_monitor(&lock, "--duration 10s --timeout 100ms");
     monitor.crash_guest();
     let outcome = running.finish();
     outcome.expect_failure(1, &["guest panicked"]);
@@ -204,10 +204,10 @@ fn a_guest_that_crashes_half_way() {
 
 #[test]
 fn a_guest_that_resets_half_way() {
-    let turn = turn();
+    let lock = lock_qemu();
     for link in ["vhost-user", "unix"] {
         let (running, mut monitor) =
-            measuring_with_monitor(&turn, &format!("--link {link} --duration 300s"));
+            measuring_with_monitor(&lock, &format!("--link {link} --duration 300s"));
         monitor.execute("system_reset", &json!({}));
         let outcome = running.finish();
         outcome.expect_failure(1, &["QEMU ended"]);
@@ -217,9 +217,9 @@ fn a_guest_that_resets_half_way() {
 
 #[test]
 fn a_guest_that_falls_silent_loses_requests() {
-    let turn = turn();
+    let lock = lock_qemu();
     let arguments = "--mode open --rate 1000 --duration 300s --timeout 200ms";
-    let (mut running, mut monitor) = measuring_with_monitor(&turn, arguments);
+    let (mut running, mut monitor) = measuring_with_monitor(&lock, arguments);
     monitor.execute("stop", &json!({}));
     std::thread::sleep(Duration::from_millis(600));
     monitor.execute("cont", &json!({}));
@@ -239,7 +239,7 @@ fn a_guest_that_falls_silent_loses_requests() {
 
 #[test]
 fn nobody_listens_to_the_result() {
-    let turn = turn();
-    let outcome = Call::run("--accel tcg --count 50 --warmup 0s --json /dev/full").finish(&turn);
+    let lock = lock_qemu();
+    let outcome = Call::run("--accel tcg --count 50 --warmup 0s --json /dev/full").finish(&lock);
     outcome.expect_failure(1, &["/dev/full"]);
 }

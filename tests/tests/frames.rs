@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use tests::guest::{self, MAC, Machine};
 use tests::packet::{self, Body, Packet};
+use tests::qemu_lock::lock_qemu;
 use tests::station::{self, IP6, LINK_LOCAL, request};
-use tests::turn::turn;
 use wire::{HEADER_LEN, Header, Kind, MAX_PAYLOAD};
 
 const STATIC: &str = "ip=10.0.2.15/24 gw=10.0.2.2";
@@ -26,9 +26,9 @@ fn payload(packet: &Packet) -> &[u8] {
 
 #[test]
 fn the_ready_line_tells_what_was_asked_for() {
-    let turn = turn();
+    let lock = lock_qemu();
     let mut guest =
-        Machine::new("ip=10.0.2.15/24 gw=10.0.2.2 ip6=2001:db8::15/64 port=7777").start(&turn);
+        Machine::new("ip=10.0.2.15/24 gw=10.0.2.2 ip6=2001:db8::15/64 port=7777").start(&lock);
     let ready = guest.ready();
     assert_eq!(ready.ip, Some("10.0.2.15/24".parse().unwrap()));
     assert_eq!(ready.ip6, Some("2001:db8::15/64".parse().unwrap()));
@@ -44,8 +44,8 @@ fn the_ready_line_tells_what_was_asked_for() {
 
 #[test]
 fn a_closed_port_is_silent_or_unreachable() {
-    let turn = turn();
-    let mut guest = Machine::new("ip=10.0.2.15/24 port=7777").start(&turn);
+    let lock = lock_qemu();
+    let mut guest = Machine::new("ip=10.0.2.15/24 port=7777").start(&lock);
     guest.ready();
     let mut flow = guest.station.to_service();
     for port in [1, 67, 7776, 7778, wire::DEFAULT_PORT, 65535] {
@@ -71,8 +71,8 @@ fn a_closed_port_is_silent_or_unreachable() {
 
 #[test]
 fn arp_is_answered_for_its_own_address_only() {
-    let turn = turn();
-    let mut guest = Machine::new(STATIC).start(&turn);
+    let lock = lock_qemu();
+    let mut guest = Machine::new(STATIC).start(&lock);
     let ip = guest.ready().ip.unwrap().address;
     let question = packet::arp_request(station::MAC, station::IP4, ip);
     let answer = guest
@@ -92,8 +92,8 @@ fn arp_is_answered_for_its_own_address_only() {
 
 #[test]
 fn neighbours_are_told_its_own_addresses_only() {
-    let turn = turn();
-    let mut guest = Machine::new(STATIC_V6).start(&turn);
+    let lock = lock_qemu();
+    let mut guest = Machine::new(STATIC_V6).start(&lock);
     let global = guest.ready().ip6.unwrap().address;
     for (own, target) in [(LINK_LOCAL, guest::LINK_LOCAL), (IP6, global)] {
         let question = packet::neighbour_solicitation(station::MAC, own, target);
@@ -130,8 +130,8 @@ fn neighbours_are_told_its_own_addresses_only() {
 
 #[test]
 fn ping_is_answered_over_both_families() {
-    let turn = turn();
-    let mut guest = Machine::new(STATIC_V6).start(&turn);
+    let lock = lock_qemu();
+    let mut guest = Machine::new(STATIC_V6).start(&lock);
     let ready = guest.ready();
     let flows = [
         guest
@@ -178,8 +178,8 @@ fn ping_is_answered_over_both_families() {
 
 #[test]
 fn every_payload_comes_back_over_ipv4() {
-    let turn = turn();
-    let mut guest = Machine::new(STATIC).start(&turn);
+    let lock = lock_qemu();
+    let mut guest = Machine::new(STATIC).start(&lock);
     let ready = guest.ready();
     let flow = guest.station.to_service();
     let mut last_t3_ns = 0;
@@ -221,8 +221,8 @@ fn every_payload_comes_back_over_ipv4() {
 
 #[test]
 fn payloads_come_back_over_ipv6_from_both_addresses() {
-    let turn = turn();
-    let mut guest = Machine::new(STATIC_V6).start(&turn);
+    let lock = lock_qemu();
+    let mut guest = Machine::new(STATIC_V6).start(&lock);
     let ready = guest.ready();
     let flows = [
         guest
@@ -260,8 +260,8 @@ fn payloads_come_back_over_ipv6_from_both_addresses() {
 
 #[test]
 fn the_link_local_address_needs_no_argument() {
-    let turn = turn();
-    let mut guest = Machine::new(STATIC).start(&turn);
+    let lock = lock_qemu();
+    let mut guest = Machine::new(STATIC).start(&lock);
     assert_eq!(guest.ready().ip6, Some((guest::LINK_LOCAL, 64).into()));
     let flow = guest.station.to_service_v6();
     let answer = guest.station.ask(&flow.udp(&request(5, 100)));
@@ -270,8 +270,8 @@ fn the_link_local_address_needs_no_argument() {
 
 #[test]
 fn a_short_frame_may_be_padded_and_a_checksum_left_out() {
-    let turn = turn();
-    let mut guest = Machine::new(STATIC).start(&turn);
+    let lock = lock_qemu();
+    let mut guest = Machine::new(STATIC).start(&lock);
     guest.ready();
     let flow = guest.station.to_service();
     let asked = request(9, HEADER_LEN);
@@ -297,8 +297,8 @@ fn a_short_frame_may_be_padded_and_a_checksum_left_out() {
 
 #[test]
 fn a_host_behind_the_gateway_is_answered_through_it() {
-    let turn = turn();
-    let mut guest = Machine::new(STATIC).start(&turn);
+    let lock = lock_qemu();
+    let mut guest = Machine::new(STATIC).start(&lock);
     let ready = guest.ready();
     let far = "198.51.100.7".parse().unwrap();
     let flow = guest.station.flow(far, ready.ip.unwrap().address.into());
@@ -316,8 +316,8 @@ fn a_host_behind_the_gateway_is_answered_through_it() {
 
 #[test]
 fn a_napping_guest_answers_too() {
-    let turn = turn();
-    let mut guest = Machine::new("ip=10.0.2.15/24 idle=nap").start(&turn);
+    let lock = lock_qemu();
+    let mut guest = Machine::new("ip=10.0.2.15/24 idle=nap").start(&lock);
     guest.ready();
     let flow = guest.station.to_service();
     for seq in 0..20 {

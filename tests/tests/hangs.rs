@@ -6,15 +6,15 @@ use std::fs;
 use serde_json::Value;
 use tests::fathom::Call;
 use tests::kernel;
+use tests::qemu_lock::lock_qemu;
 use tests::results::Results;
-use tests::turn::turn;
 
 /// cli; hlt; and again, should anything wake it.
 const HALT: [u8; 4] = [0xfa, 0xf4, 0xeb, 0xfd];
 
 #[test]
 fn a_kernel_that_hangs_is_given_up_and_the_others_go_on() {
-    let turn = turn();
+    let lock = lock_qemu();
     let call = Call::new(
         "compare --accel tcg --mode closed --targets linux-guest:busy,null --repeat 2 --retries 0 --seed 1 \
          --duration 20ms --warmup 10ms --settle 0s --timeout 20s",
@@ -22,7 +22,7 @@ fn a_kernel_that_hangs_is_given_up_and_the_others_go_on() {
     let (out, file) = (call.file("out"), call.file("kernel"));
     fs::write(&file, kernel::elf(&HALT)).unwrap();
     let call = call.with("--out", out).with("--kernel", &file);
-    let outcome = call.finish(&turn);
+    let outcome = call.finish(&lock);
     outcome.expect_failure(
         1,
         &[

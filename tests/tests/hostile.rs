@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use tests::fathom::Call;
 use tests::hostile::{is_harmless, read, results, write};
-use tests::turn::turn;
+use tests::qemu_lock::lock_qemu;
 
 #[test]
 fn a_guest_and_a_qemu_are_quoted_and_not_obeyed() {
-    let turn = turn();
+    let lock = lock_qemu();
     for (script, what) in [
         (
             "printf 'FATHOM FATAL \\033[31mno device\\033]52;c;cm0=\\007\\r\\n'; sleep 1; exit 1",
@@ -30,7 +30,7 @@ fn a_guest_and_a_qemu_are_quoted_and_not_obeyed() {
     ] {
         let outcome = Call::run("--accel tcg")
             .with_qemu_script(script)
-            .finish(&turn);
+            .finish(&lock);
         outcome.expect_failure(1, &[what]);
         is_harmless(&outcome);
         let ours = outcome
@@ -43,7 +43,7 @@ fn a_guest_and_a_qemu_are_quoted_and_not_obeyed() {
 
 #[test]
 fn whatever_a_guest_says_it_is_called_is_an_error_and_no_panic() {
-    let turn = turn();
+    let lock = lock_qemu();
     for (field, value) in [
         ("ip", "10.0.2.15/33"),
         ("ip", "224.0.0.1/24"),
@@ -61,7 +61,7 @@ fn whatever_a_guest_says_it_is_called_is_an_error_and_no_panic() {
             let call = Call::run("--accel tcg --count 5").with("--link", link);
             let outcome = call
                 .with_qemu_script(&format!("echo '{line}'; exec sleep 60"))
-                .finish(&turn);
+                .finish(&lock);
             outcome.expect_failure(1, &["ready line", field]);
         }
     }
@@ -69,11 +69,11 @@ fn whatever_a_guest_says_it_is_called_is_an_error_and_no_panic() {
 
 #[test]
 fn a_console_does_not_fill_the_disk() {
-    let turn = turn();
+    let lock = lock_qemu();
     let script = "head -c 80000000 /dev/zero | tr '\\0' x; exit 1";
     let outcome = Call::run("--accel tcg")
         .with_qemu_script(script)
-        .finish(&turn);
+        .finish(&lock);
     outcome.expect_failure(1, &["QEMU ended"]);
     let log = fs::read(outcome.file("out/console.log")).unwrap();
     let expected = "\n[fathom: 64 MiB are logged; the rest is left out]\n";
@@ -93,10 +93,10 @@ fn all(path: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn a_boot_that_fails_leaves_nothing_or_says_why() {
-    let turn = turn();
+    let lock = lock_qemu();
     let failing = |script: &str| {
         let call = Call::new("run --accel tcg").with("--image", tests::artifacts::image());
-        let outcome = call.with_qemu_script(script).finish(&turn);
+        let outcome = call.with_qemu_script(script).finish(&lock);
         assert_eq!(outcome.code, Some(1), "{outcome:#?}");
         outcome
     };
@@ -114,8 +114,8 @@ fn a_boot_that_fails_leaves_nothing_or_says_why() {
 
 #[test]
 fn results_of_another_target_make_room_and_nothing_else_does() {
-    let turn = turn();
-    let results = results(&turn);
+    let lock = lock_qemu();
+    let results = results(&lock);
     let mut result = read(results.path());
     // As an older run of another target left them.
     result["runs"][0]["target"] = json!("linux-host");
@@ -132,7 +132,7 @@ fn results_of_another_target_make_room_and_nothing_else_does() {
         .with("--image", tests::artifacts::image())
         .with("--out", results.path())
         .with_qemu_script("echo half way; exit 1")
-        .finish(&turn);
+        .finish(&lock);
     assert_eq!(failed.code, Some(1), "{failed:#?}");
     assert_eq!(
         all(results.path()),
@@ -141,7 +141,7 @@ fn results_of_another_target_make_room_and_nothing_else_does() {
     );
     let outcome = Call::new("run --target null --link unix --count 50 --warmup 0s")
         .with("--out", results.path())
-        .finish(&turn);
+        .finish(&lock);
     let _ = outcome.completed(results.path());
     let names = [
         "latency.svg",
@@ -161,30 +161,30 @@ fn results_of_another_target_make_room_and_nothing_else_does() {
     fs::write(results.path().join("result.json"), "{}").unwrap();
     let refused = Call::new("run --target null --link unix --count 50")
         .with("--out", results.path())
-        .finish(&turn);
+        .finish(&lock);
     refused.expect_failure(1, &["result.json", "--out DIR"]);
 }
 
 #[test]
 fn a_base_that_others_can_write_to_is_refused() {
-    let turn = turn();
+    let lock = lock_qemu();
     let call = Call::new("run --target null --link unix --count 50 --warmup 0s");
     let base = call.file("results");
     fs::create_dir(&base).unwrap();
     fs::set_permissions(&base, Permissions::from_mode(0o777)).unwrap();
-    let outcome = call.finish(&turn);
+    let outcome = call.finish(&lock);
     outcome.expect_failure(1, &["results", "every user can write to it", "--out DIR"]);
     assert_eq!(all(&outcome.file("results")), [] as [PathBuf; 0]);
 }
 
 #[test]
 fn a_json_file_stays_private_and_a_capture_follows_no_link() {
-    let turn = turn();
+    let lock = lock_qemu();
     let call = Call::new("run --target null --link unix --count 50 --warmup 0s --json out.json");
     let (json, out) = (call.file("out.json"), call.file("out"));
     fs::write(&json, "old").unwrap();
     fs::set_permissions(&json, Permissions::from_mode(0o600)).unwrap();
-    let outcome = call.with("--out", out).finish(&turn);
+    let outcome = call.with("--out", out).finish(&lock);
     let json = fs::metadata(outcome.file("out.json")).unwrap();
     assert!(json.len() > 100, "{outcome:#?}");
     assert_eq!(json.permissions().mode() & 0o777, 0o600);
@@ -196,7 +196,7 @@ fn a_json_file_stays_private_and_a_capture_follows_no_link() {
         symlink(&victim, &capture).unwrap();
         let script =
             "for word; do case $word in filter-dump*) : >\"${word##*file=}\";; esac; done; exit 1";
-        let outcome = call.with_qemu_script(script).finish(&turn);
+        let outcome = call.with_qemu_script(script).finish(&lock);
         assert_eq!(outcome.code, Some(1), "{outcome:#?}");
         assert_eq!(
             fs::read_to_string(outcome.file("victim")).unwrap(),
@@ -210,7 +210,7 @@ fn a_json_file_stays_private_and_a_capture_follows_no_link() {
 
 #[test]
 fn what_lies_in_the_working_directory_is_not_run_in_the_place_of_what_was_built() {
-    let turn = turn();
+    let lock = lock_qemu();
     let pwned = |call: &Call| {
         fs::create_dir(call.file("target")).unwrap();
         let program = call.file("target/fathom-responder");
@@ -221,13 +221,13 @@ fn what_lies_in_the_working_directory_is_not_run_in_the_place_of_what_was_built(
     let arguments = "run --target linux-host --link loopback --count 20 --warmup 0s --out out";
     let call = Call::new(arguments);
     pwned(&call);
-    let outcome = call.finish(&turn);
+    let outcome = call.finish(&lock);
     assert!(!outcome.file("pwned").exists(), "{outcome:#?}");
     // A program that has nothing beside it, in a directory that all may write to.
     let call = Call::new(arguments);
     pwned(&call);
     fs::set_permissions(call.file("target"), Permissions::from_mode(0o777)).unwrap();
-    let outcome = call.wrapped_in(&["env"]).finish(&turn);
+    let outcome = call.wrapped_in(&["env"]).finish(&lock);
     outcome.expect_failure(1, &["target/fathom-responder", "another user"]);
     assert!(!outcome.file("pwned").exists(), "{outcome:#?}");
 }
@@ -235,7 +235,7 @@ fn what_lies_in_the_working_directory_is_not_run_in_the_place_of_what_was_built(
 /// Expects harmless output only: whether the process is named at all depends on what else is busy here.
 #[test]
 fn a_process_is_named_in_words_whatever_it_calls_itself() {
-    let turn = turn();
+    let lock = lock_qemu();
     let call = Call::new("doctor");
     let program = call.file("\u{1b}]0;o\u{7}\u{1b}[31mX");
     // Bounded, should nobody end it.
@@ -243,7 +243,7 @@ fn a_process_is_named_in_words_whatever_it_calls_itself() {
     fs::write(&program, script).unwrap();
     fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
     let mut busy = std::process::Command::new(&program).spawn().unwrap();
-    let outcome = call.finish(&turn);
+    let outcome = call.finish(&lock);
     busy.kill().unwrap();
     busy.wait().unwrap();
     is_harmless(&outcome);

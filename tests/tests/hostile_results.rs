@@ -14,12 +14,12 @@ use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer, V2Serial
 use serde_json::{Value, json};
 use tests::fathom::Call;
 use tests::hostile::{LOG, read, report, results, write};
-use tests::turn::turn;
+use tests::qemu_lock::lock_qemu;
 
 #[test]
 fn links_and_special_files_among_the_results_are_not_followed() {
-    let turn = turn();
-    let results = results(&turn);
+    let lock = lock_qemu();
+    let results = results(&lock);
     let file = |name: &str| results.path().join(name);
     let home = tempfile::tempdir().unwrap();
     let victim = home.path().join("bashrc");
@@ -28,13 +28,13 @@ fn links_and_special_files_among_the_results_are_not_followed() {
         fs::remove_file(file(name)).unwrap();
         symlink(&victim, file(name)).unwrap();
     }
-    assert_eq!(report(&turn, results.path()).code, Some(0));
+    assert_eq!(report(&lock, results.path()).code, Some(0));
     fs::remove_file(file("report.md")).unwrap();
     let fifo = std::process::Command::new("mkfifo")
         .arg(file("report.md"))
         .status();
     assert!(fifo.unwrap().success());
-    assert_eq!(report(&turn, results.path()).code, Some(0));
+    assert_eq!(report(&lock, results.path()).code, Some(0));
     for name in ["report.md", "report.html"] {
         assert!(
             fs::symlink_metadata(file(name)).unwrap().is_file(),
@@ -54,7 +54,7 @@ fn links_and_special_files_among_the_results_are_not_followed() {
     let before = fs::read(home.path().join("result.json")).unwrap();
     let again = Call::new("run --target null --link unix --count 50 --warmup 0s")
         .with("--out", results.path())
-        .finish(&turn);
+        .finish(&lock);
     let _ = again.completed(results.path());
     assert_eq!(fs::read(home.path().join("result.json")).unwrap(), before);
     for name in ["result.json", LOG, "report.md"] {
@@ -67,21 +67,21 @@ fn links_and_special_files_among_the_results_are_not_followed() {
 
 #[test]
 fn what_is_no_regular_file_is_not_read() {
-    let turn = turn();
-    let results = results(&turn);
+    let lock = lock_qemu();
+    let results = results(&lock);
     for name in ["result.json", LOG] {
         let path = results.path().join(name);
         let content = fs::read(&path).unwrap();
         fs::remove_file(&path).unwrap();
         symlink("/dev/zero", &path).unwrap();
-        report(&turn, results.path()).expect_failure(1, &[name, "device"]);
+        report(&lock, results.path()).expect_failure(1, &[name, "device"]);
         fs::remove_file(&path).unwrap();
         let fifo = std::process::Command::new("mkfifo").arg(&path).status();
         assert!(fifo.unwrap().success());
-        report(&turn, results.path()).expect_failure(1, &[name, "FIFO"]);
+        report(&lock, results.path()).expect_failure(1, &[name, "FIFO"]);
         fs::remove_file(&path).unwrap();
         fs::File::create(&path).unwrap().set_len(1 << 30).unwrap();
-        report(&turn, results.path()).expect_failure(1, &[name, "longer than"]);
+        report(&lock, results.path()).expect_failure(1, &[name, "longer than"]);
         fs::write(&path, content).unwrap();
     }
 }
@@ -129,8 +129,8 @@ fn compressed(digits: u8, value: u64) -> Vec<u8> {
 
 #[test]
 fn logs_that_ask_for_memory_or_time_are_refused() {
-    let turn = turn();
-    let results = results(&turn);
+    let lock = lock_qemu();
+    let results = results(&lock);
     let log = results.path().join(LOG);
     let mut result = read(results.path());
     // None of the intervals is the run's last, to be merged with the one before.
@@ -149,7 +149,7 @@ fn logs_that_ask_for_memory_or_time_are_refused() {
         ("half a histogram", line(&honest[..7])),
     ] {
         fs::write(&log, text).unwrap();
-        report(&turn, results.path()).expect_failure(1, &[LOG, what]);
+        report(&lock, results.path()).expect_failure(1, &[LOG, what]);
     }
 }
 
@@ -182,18 +182,18 @@ fn compared(results: &Path) -> Value {
 
 #[test]
 fn numbers_that_size_a_drawing_are_bounded() {
-    let turn = turn();
-    let results = results(&turn);
+    let lock = lock_qemu();
+    let results = results(&lock);
     let result = compared(results.path());
     write(results.path(), &result);
-    assert_eq!(report(&turn, results.path()).code, Some(0));
+    assert_eq!(report(&lock, results.path()).code, Some(0));
     let html = results.path().join("report.html");
     let usual = fs::metadata(&html).unwrap().len();
     let refused = |change: &dyn Fn(&mut Value), what: &str| {
         let mut changed = result.clone();
         change(&mut changed);
         write(results.path(), &changed);
-        report(&turn, results.path()).expect_failure(1, &["result.json", what]);
+        report(&lock, results.path()).expect_failure(1, &["result.json", what]);
     };
     for rounds in [u32::MAX, 10_001] {
         refused(
@@ -236,20 +236,20 @@ fn numbers_that_size_a_drawing_are_bounded() {
     let fields = format!("\"latency_ns\":{{{}", "\"\":0,".repeat(1_500_000));
     let text = text.replacen("\"latency_ns\":{", &fields, 1);
     fs::write(results.path().join("result.json"), text).unwrap();
-    let _ = report(&turn, results.path());
+    let _ = report(&lock, results.path());
 
     let mut most = result;
     most["merged"][0]["rounds_wanted"] = json!(10_000);
     write(results.path(), &most);
-    assert_eq!(report(&turn, results.path()).code, Some(0));
+    assert_eq!(report(&lock, results.path()).code, Some(0));
     let len = fs::metadata(&html).unwrap().len();
     assert!(len < usual + (200 << 10), "{len} bytes, {usual} before");
 }
 
 #[test]
 fn as_many_runs_as_there_may_be_are_read_in_little_memory_or_refused() {
-    let turn = turn();
-    let results = results(&turn);
+    let lock = lock_qemu();
+    let results = results(&lock);
     let mut result = read(results.path());
     let run = result["runs"][0].clone();
     // As many times the same log, whose one value takes most memory.
@@ -272,13 +272,13 @@ fn as_many_runs_as_there_may_be_are_read_in_little_memory_or_refused() {
     run["latency_ns"]["max"] = json!(1_u64 << 39);
     result["runs"] = json!(vec![run; 2000]);
     write(results.path(), &result);
-    report(&turn, results.path()).expect_failure(1, &["more than one report can hold"]);
+    report(&lock, results.path()).expect_failure(1, &["more than one report can hold"]);
 }
 
 #[test]
 fn what_results_say_is_neither_obeyed_nor_taken_for_markup() {
-    let turn = turn();
-    let results = results(&turn);
+    let lock = lock_qemu();
+    let results = results(&lock);
     let result = read(results.path());
     for (field, hostile) in [
         ("target", "hermit\ntouch pwned\nreturn"),
@@ -291,12 +291,12 @@ fn what_results_say_is_neither_obeyed_nor_taken_for_markup() {
         let mut changed = result.clone();
         changed["runs"][0][field] = json!(hostile);
         write(results.path(), &changed);
-        report(&turn, results.path()).expect_failure(1, &["result.json", "can't be the name"]);
+        report(&lock, results.path()).expect_failure(1, &["result.json", "can't be the name"]);
     }
     let mut long = result.clone();
     long["runs"][0]["link"] = json!("x".repeat(1 << 20));
     write(results.path(), &long);
-    let outcome = report(&turn, results.path());
+    let outcome = report(&lock, results.path());
     assert_eq!(outcome.code, Some(1));
     assert!(
         outcome.stderr.len() < 1000,
@@ -308,7 +308,7 @@ fn what_results_say_is_neither_obeyed_nor_taken_for_markup() {
         "{\"schema\": \"fathom/1\", \"\u{9b}2J\": 1}",
     ] {
         fs::write(results.path().join("result.json"), text).unwrap();
-        assert_eq!(report(&turn, results.path()).code, Some(1));
+        assert_eq!(report(&lock, results.path()).code, Some(1));
     }
 
     let mut markup = result;
@@ -320,7 +320,7 @@ fn what_results_say_is_neither_obeyed_nor_taken_for_markup() {
     markup["environment"]["doctor"] =
         json!([{"name": hostile, "verdict": "warn", "fact": hostile, "advice": hostile}]);
     write(results.path(), &markup);
-    let outcome = report(&turn, results.path());
+    let outcome = report(&lock, results.path());
     assert_eq!(outcome.code, Some(0), "{outcome:#?}");
     let markdown = fs::read_to_string(results.path().join("report.md")).unwrap();
     for line in markdown.lines() {

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use tests::artifacts;
 use tests::browser::{self, Browser, Findings, View};
 use tests::fathom::{Call, Outcome};
+use tests::qemu_lock::lock_qemu;
 use tests::results::histogram;
-use tests::turn::turn;
 
 /// Views of a page, each with the name of its screenshot, its width in pixels, and whether it is dark and
 /// printed: on a telephone, a tablet, a desktop, and a sheet of A4 between its margins, at 96 pixels to
@@ -49,8 +49,8 @@ fn expect_fine(browser: &mut Browser, page: &Path, name: &str) {
 
 /// A short measurement.
 fn measured(arguments: &str) -> Outcome {
-    let turn = turn();
-    let outcome = Call::run(&format!("--accel tcg --warmup 100ms {arguments}")).finish(&turn);
+    let lock = lock_qemu();
+    let outcome = Call::run(&format!("--accel tcg --warmup 100ms {arguments}")).finish(&lock);
     let _ = outcome.measured();
     outcome
 }
@@ -111,7 +111,7 @@ fn many_runs_with_long_names_have_room() {
             call = call.with_argument(directory);
         }
     }
-    let outcome = call.with("--out", "all").finish(&turn());
+    let outcome = call.with("--out", "all").finish(&lock_qemu());
     assert_eq!(outcome.code, Some(0), "{outcome:#?}");
     let page = outcome.file("all/report.html");
     let html = fs::read_to_string(&page).unwrap();
@@ -225,7 +225,7 @@ fn a_comparison_leaves_a_page_that_can_be_published() {
     let out = call.file("out");
     let call = call.with("--out", &out).with("--image", artifacts::image());
     // Another test may measure while the browser looks.
-    let outcome = call.finish(&turn());
+    let outcome = call.finish(&lock_qemu());
     let _ = outcome.completed("out");
     let out = outcome.file("out");
     let mut browser = Browser::start();
@@ -233,7 +233,7 @@ fn a_comparison_leaves_a_page_that_can_be_published() {
     expect_fine(&mut browser, &unfolded(&out), "comparison-unfolded");
 
     fill(&out);
-    let again = Call::new("report").with_argument(&out).finish(&turn());
+    let again = Call::new("report").with_argument(&out).finish(&lock_qemu());
     assert_eq!(again.code, Some(0), "{again:#?}");
     let html = fs::read_to_string(out.join("report.html")).unwrap();
     // Two links with three targets each by both loads, in rounds and together, and one chart for all; a

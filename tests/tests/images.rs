@@ -9,8 +9,8 @@ use std::process::Command;
 
 use suite::Capability;
 use tests::fathom::{Call, Outcome};
+use tests::qemu_lock::lock_qemu;
 use tests::small_disk::SmallDisk;
-use tests::turn::turn;
 use tests::{artifacts, process};
 
 /// Names of the files of a release.
@@ -44,7 +44,7 @@ fn new_into(call: Call, out: &Path) -> Call {
 
 /// A release with `arguments` in its images.
 fn release(arguments: &str) -> Outcome {
-    let outcome = new("").with("--arg", arguments).finish(&turn());
+    let outcome = new("").with("--arg", arguments).finish(&lock_qemu());
     assert_eq!(outcome.code, Some(0), "{outcome:#?}");
     outcome
 }
@@ -54,12 +54,14 @@ fn set(image: &Path, arguments: &[&str]) -> Outcome {
     let call = arguments
         .iter()
         .fold(call, |call, it| call.with_argument(it));
-    call.finish(&turn())
+    call.finish(&lock_qemu())
 }
 
 /// What `fathom image show` says of `image`.
 fn shown(image: &Path) -> String {
-    let outcome = Call::new("image show").with_argument(image).finish(&turn());
+    let outcome = Call::new("image show")
+        .with_argument(image)
+        .finish(&lock_qemu());
     assert_eq!(outcome.code, Some(0), "{outcome:#?}");
     outcome.stdout
 }
@@ -121,7 +123,7 @@ fn a_release_is_whole_small_and_the_same_each_time() {
 
     let call = Call::new("image new --arg gw=192.0.2.1 --arg ip=192.0.2.5/24");
     let other = call.file("a place with spaces/and 'quotes'");
-    let again = new_into(call, &other).finish(&turn());
+    let again = new_into(call, &other).finish(&lock_qemu());
     assert_eq!(again.code, Some(0), "{again:#?}");
     for name in ["fathom.elf", "fathom.efi"] {
         assert!(fs::read(out.join(name)).unwrap() == fs::read(other.join(name)).unwrap());
@@ -203,7 +205,7 @@ fn mtools_read_and_change_the_arguments_and_so_does_fathom_after_them() {
     let taken = Call::new("image set")
         .with_argument(&image)
         .with("--file", &own);
-    assert_eq!(taken.finish(&turn()).code, Some(0));
+    assert_eq!(taken.finish(&lock_qemu()).code, Some(0));
     assert_eq!(read(), "ip=192.0.2.9/24\r\n# no gateway\r\n");
     // What the service would refuse is shown as such, whoever wrote it.
     fs::write(&own, "ip=dhcp bogus=1\n").unwrap();
@@ -270,7 +272,7 @@ fn what_can_not_be_set_is_said_in_one_line_and_changes_nothing() {
 #[test]
 fn what_no_image_can_be_made_of_is_named() {
     let refused = |call: Call, code: i32, named: &[&str]| {
-        let outcome = call.finish(&turn());
+        let outcome = call.finish(&lock_qemu());
         outcome.expect_failure(code, named);
         let out = outcome.file("out");
         let left = fs::read_dir(out).map_or(0, Iterator::count);
@@ -324,7 +326,7 @@ fn a_full_disk_leaves_what_was_there() {
         refused.expect_failure(1, &["can't write", "nothing was changed", "No space left"]);
         assert!(fs::read(&place).unwrap() == whole);
         let call = Call::new("image new");
-        let refused = new_into(call, disk.path()).finish(&turn());
+        let refused = new_into(call, disk.path()).finish(&lock_qemu());
         refused.expect_failure(1, &["can't write", "nothing was changed", "No space left"]);
         assert_eq!(fs::read_dir(disk.path()).unwrap().count(), 1);
         assert!(fs::read(&place).unwrap() == whole);

@@ -7,8 +7,8 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 use tests::artifacts;
+use tests::qemu_lock::lock_qemu;
 use tests::results::Results;
-use tests::turn::turn;
 
 /// What is built, installed and moved elsewhere.
 struct Installed {
@@ -58,7 +58,7 @@ fn succeeded(output: &Output) {
 #[test]
 fn an_installation_measures_and_makes_disk_images_without_the_project() {
     let installed = Installed::new();
-    let _turn = turn();
+    let _lock = lock_qemu();
     for target in ["hermit", "hermit-sockets"] {
         let out = installed.path(target);
         let output = installed.fathom(&format!(
@@ -107,7 +107,7 @@ fn the_archive_works_without_libraries_and_the_same_files_make_the_same_archive(
     fs::create_dir(&moved).unwrap();
     succeeded(&tar.arg(&moved).output().unwrap());
     let installed = Installed { place };
-    let _turn = turn();
+    let _lock = lock_qemu();
     for program in ["bin/fathom", "share/fathom/fathom-responder"] {
         let file = fs::read(installed.path(program)).unwrap();
         let interpreter = b"/lib64/ld-linux";

@@ -13,7 +13,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde_json::Value;
 use tests::fathom::Call;
 use tests::network;
-use tests::turn::turn;
+use tests::qemu_lock::lock_qemu;
 
 /// Number of requests measured.
 const COUNT: u64 = 2000;
@@ -67,10 +67,10 @@ fn what_spinners_take_from_the_guest_is_never_told_as_clean() {
     if !network::is_root() {
         return;
     }
-    let turn = turn();
+    let lock = lock_qemu();
     let arguments =
         format!("--accel tcg --link tap --count {COUNT} --duration 20s --warmup 0s --timeout 2ms");
-    let outcome = beside_spinners(|| Call::run(&arguments).finish(&turn));
+    let outcome = beside_spinners(|| Call::run(&arguments).finish(&lock));
     let results = outcome.measured();
     let run = results.run();
     let noise = &run["noise"];
@@ -109,11 +109,11 @@ fn what_spinners_take_from_the_guest_is_never_told_as_clean() {
 
 #[test]
 fn a_wait_for_a_quiet_host_ends_and_is_told() {
-    let turn = turn();
+    let lock = lock_qemu();
     let arguments = "--target null --count 100 --warmup 0s --quiet 200ms";
     let call = Call::new(&format!("run {arguments}"));
     let out = call.file("out");
-    let outcome = beside_spinners(|| call.with("--out", out).finish(&turn));
+    let outcome = beside_spinners(|| call.with("--out", out).finish(&lock));
     let results = outcome.measured();
     let noise = &results.run()["noise"];
     let is_quiet = noise["was_quiet"].as_bool().expect("was_quiet");

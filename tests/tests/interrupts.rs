@@ -8,16 +8,16 @@ use fathom::random::SplitMix64;
 use rustix::process::Signal;
 use tests::fathom::Call;
 use tests::mid_run::{MEASURING, measuring, wait_for_replies};
+use tests::qemu_lock::lock_qemu;
 use tests::results::Results;
 use tests::soak;
-use tests::turn::turn;
 
 /// Longer than any test waits.
 const LONG: &str = "--duration 300s";
 
 #[test]
 fn ctrl_c_keeps_what_was_measured_on_any_link() {
-    let turn = turn();
+    let lock = lock_qemu();
     for arguments in [
         "--link vhost-user",
         "--link unix",
@@ -25,7 +25,7 @@ fn ctrl_c_keeps_what_was_measured_on_any_link() {
         "--link vhost-user --mode open --rate 1000",
         "--link unix --mode open --rate 1000",
     ] {
-        let running = measuring(&turn, &format!("{LONG} {arguments}"));
+        let running = measuring(&lock, &format!("{LONG} {arguments}"));
         running.interrupt();
         let outcome = running.finish();
         assert_eq!(outcome.code, Some(4), "{outcome:#?}");
@@ -35,9 +35,9 @@ fn ctrl_c_keeps_what_was_measured_on_any_link() {
 
 #[test]
 fn a_request_to_terminate_and_a_hangup_are_a_ctrl_c() {
-    let turn = turn();
+    let lock = lock_qemu();
     for signal in [Signal::TERM, Signal::HUP] {
-        let running = measuring(&turn, &format!("{LONG} --json -"));
+        let running = measuring(&lock, &format!("{LONG} --json -"));
         running.signal(signal);
         let outcome = running.finish();
         assert_eq!(outcome.code, Some(4), "{outcome:#?}");
@@ -51,11 +51,11 @@ const NOHUP: &str = "trap '' HUP && exec \"$0\" \"$@\"";
 
 #[test]
 fn under_nohup_a_hangup_is_no_ctrl_c_and_a_request_to_terminate_is() {
-    let turn = turn();
+    let lock = lock_qemu();
     let call = Call::run(&format!("--accel tcg --warmup 0s {LONG}"));
     let (capture, nohup) = (call.file("frames.pcap"), ["sh", "-c", NOHUP]);
     let call = call.with("--pcap", capture).wrapped_in(&nohup);
-    let mut running = call.start(&turn);
+    let mut running = call.start(&lock);
     wait_for_replies(&mut running);
     running.signal(Signal::HUP);
     // It goes on for longer than it takes to find out about a signal.
@@ -73,7 +73,7 @@ const UNREAD: &str = "mkfifo pipe && exec 3<>pipe 4>pipe 3<&- && exec \"$0\" \"$
 
 #[test]
 fn results_are_written_when_nobody_reads_what_it_says() {
-    let turn = turn();
+    let lock = lock_qemu();
     // A comparison says what it does on standard error, run by run, and its table goes to standard
     // output.
     let call = Call::new(
@@ -82,7 +82,7 @@ fn results_are_written_when_nobody_reads_what_it_says() {
     );
     let out = call.file("out");
     let outcome = call.with("--out", &out).wrapped_in(&["sh", "-c", UNREAD]);
-    let outcome = outcome.finish(&turn);
+    let outcome = outcome.finish(&lock);
     assert_eq!(
         outcome.code,
         Some(1),
@@ -94,11 +94,11 @@ fn results_are_written_when_nobody_reads_what_it_says() {
 
 #[test]
 fn ctrl_c_while_booting_ends_at_once() {
-    let turn = turn();
+    let lock = lock_qemu();
     // Its processor stopped, the guest never gets ready.
     let mut running = Call::run("--accel tcg")
         .with_qemu_arguments("-S")
-        .start(&turn);
+        .start(&lock);
     running.qemu();
     running.interrupt();
     let outcome = running.finish();
@@ -110,11 +110,11 @@ fn ctrl_c_while_booting_ends_at_once() {
 
 #[test]
 fn a_second_ctrl_c_ends_it_without_results() {
-    let turn = turn();
+    let lock = lock_qemu();
     // Both signals are there when it goes on, and the second is taken before the first has had its
     // way. Two threads may take one each, in the same instant: then neither finds that it is the second.
     let is_ended = (0..3).any(|_| {
-        let running = measuring(&turn, LONG);
+        let running = measuring(&lock, LONG);
         for signal in [Signal::STOP, Signal::INT, Signal::TERM, Signal::CONT] {
             running.signal(signal);
         }
@@ -129,8 +129,8 @@ fn a_second_ctrl_c_ends_it_without_results() {
 
 #[test]
 fn killed_outright_it_takes_qemu_along() {
-    let turn = turn();
-    let mut running = measuring(&turn, LONG);
+    let lock = lock_qemu();
+    let mut running = measuring(&lock, LONG);
     running.qemu();
     running.signal(Signal::KILL);
     let outcome = running.finish_abruptly();
@@ -139,8 +139,8 @@ fn killed_outright_it_takes_qemu_along() {
 
 #[test]
 fn ctrl_c_ends_it_even_if_qemu_stands_still() {
-    let turn = turn();
-    let mut running = measuring(&turn, LONG);
+    let lock = lock_qemu();
+    let mut running = measuring(&lock, LONG);
     running.qemu().signal(Signal::STOP);
     running.interrupt();
     let outcome = running.finish();
@@ -166,11 +166,11 @@ const LATEST: Duration = Duration::from_millis(1500);
 
 #[test]
 fn a_signal_at_any_moment_ends_it_and_leaves_nothing() {
-    let turn = turn();
+    let lock = lock_qemu();
     let mut random = SplitMix64(soak::count("FATHOM_SEED", 1));
     let moments = soak::count("FATHOM_MOMENTS", MOMENTS);
     for (arguments, _) in CALLS.iter().cycle().zip(0..moments) {
-        let running = Call::run(&format!("--accel tcg {arguments}")).start(&turn);
+        let running = Call::run(&format!("--accel tcg {arguments}")).start(&lock);
         let at = LATEST.mul_f64(random.fraction());
         std::thread::sleep(at);
         let signal = [Signal::INT, Signal::TERM, Signal::HUP][random.below(3)];

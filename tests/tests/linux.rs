@@ -7,8 +7,8 @@ use std::fs;
 use suite::Capability;
 use tests::artifacts;
 use tests::fathom::{Call, Outcome};
+use tests::qemu_lock::lock_qemu;
 use tests::results::Results;
-use tests::turn::turn;
 
 /// A call of `fathom run` with few requests, and more time for each than any of them needs.
 fn call(arguments: &str) -> Call {
@@ -20,8 +20,8 @@ fn call(arguments: &str) -> Call {
 }
 
 fn outcome(arguments: &str) -> Outcome {
-    let turn = turn();
-    call(arguments).finish(&turn)
+    let lock = lock_qemu();
+    call(arguments).finish(&lock)
 }
 
 /// A run in which everything was answered.
@@ -162,47 +162,47 @@ fn an_io_uring_process_on_the_host() {
 fn a_modules_directory_of_ones_own_does_as_well() {
     let modules = artifacts::root().join("target/linux-guest/modules");
     let kernel = artifacts::root().join("target/linux-guest/vmlinuz");
-    let turn = turn();
+    let lock = lock_qemu();
     let call = call("--target linux-guest")
         .with("--kernel", &kernel)
         .with("--modules", &modules);
-    let outcome = call.finish(&turn);
+    let outcome = call.finish(&lock);
     assert_eq!(outcome.measured().count("received"), 300);
 }
 
 #[test]
 fn a_kernel_without_its_modules_has_no_network_and_says_so() {
-    let turn = turn();
+    let lock = lock_qemu();
     let kernel = artifacts::root().join("target/linux-guest/vmlinuz");
     let outcome = call("--target linux-guest")
         .with("--kernel", &kernel)
-        .finish(&turn);
+        .finish(&lock);
     outcome.expect_failure(1, &["the guest refused to start", "no network device"]);
     assert!(!outcome.file("out/result.json").exists());
 }
 
 #[test]
 fn what_is_missing_or_no_kernel_is_named() {
-    let turn = turn();
+    let lock = lock_qemu();
     for (option, path, named) in [
         ("--kernel", "/nonexistent/vmlinuz", "/nonexistent/vmlinuz"),
         ("--modules", "/nonexistent/modules", "/nonexistent/modules"),
     ] {
         let outcome = call("--target linux-guest")
             .with(option, path)
-            .finish(&turn);
+            .finish(&lock);
         outcome.expect_failure(1, &[named, "make linux-guest"]);
     }
     let call = call("--target linux-guest");
     let file = call.file("kernel");
     fs::write(&file, "no kernel").unwrap();
-    let outcome = call.with("--kernel", &file).finish(&turn);
+    let outcome = call.with("--kernel", &file).finish(&lock);
     outcome.expect_failure(1, &["is no Linux kernel", "--kernel PATH"]);
 }
 
 #[test]
 fn options_that_mean_nothing_to_the_target_are_usage_errors() {
-    let turn = turn();
+    let lock = lock_qemu();
     for (arguments, named) in [
         ("--responder busy", "--responder"),
         ("--kernel vmlinuz", "--kernel"),
@@ -215,7 +215,7 @@ fn options_that_mean_nothing_to_the_target_are_usage_errors() {
         ("--target linux-guest --responder epoll", "epoll"),
         ("--target plan9", "plan9"),
     ] {
-        call(arguments).finish(&turn).expect_failure(2, &[named]);
+        call(arguments).finish(&lock).expect_failure(2, &[named]);
     }
 }
 

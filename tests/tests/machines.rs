@@ -8,9 +8,9 @@ use serde_json::json;
 use tests::guest::{Guest, Machine, Network};
 use tests::monitor::Monitor;
 use tests::packet::Body;
+use tests::qemu_lock::lock_qemu;
 use tests::station::request;
 use tests::timeouts;
-use tests::turn::turn;
 use wire::ready::{FATAL_PREFIX, READY_PREFIX};
 use wire::{Header, Kind, Ready};
 
@@ -43,7 +43,7 @@ fn ask(guest: &mut Guest<'_>, seq: u64) -> u64 {
 
 #[test]
 fn gets_ready_in_the_same_time_whatever_the_machine() {
-    let turn = turn();
+    let lock = lock_qemu();
     let four_processors = [&COUNTED[..], &["-smp", "4"]].concat();
     let root_port = [&COUNTED[..], &["-device", "pcie-root-port,id=rp0"]].concat();
     for machine in [
@@ -75,7 +75,7 @@ fn gets_ready_in_the_same_time_whatever_the_machine() {
         } else {
             machine.more
         };
-        let mut guest = Machine { more, ..machine }.start(&turn);
+        let mut guest = Machine { more, ..machine }.start(&lock);
         let boot_us = guest.ready().boot_us;
         println!(
             "{} {} {} MiB: {boot_us} us",
@@ -88,7 +88,7 @@ fn gets_ready_in_the_same_time_whatever_the_machine() {
 
 #[test]
 fn serves_without_a_serial_port() {
-    let turn = turn();
+    let lock = lock_qemu();
     let free = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     let host_port = free.local_addr().expect("it is bound").port();
     drop(free);
@@ -111,7 +111,7 @@ fn serves_without_a_serial_port() {
             more,
             ..Machine::new("ip=10.0.2.15/24 gw=10.0.2.2")
         }
-        .start(&turn);
+        .start(&lock);
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
         socket
             .connect(("127.0.0.1", host_port))
@@ -140,7 +140,7 @@ fn only_line(console: &str) -> &str {
 
 #[test]
 fn a_plain_machine_that_refuses_says_so_once_and_is_switched_off() {
-    let turn = turn();
+    let lock = lock_qemu();
     let modern = ["-global", "virtio-mmio.force-legacy=false"];
     for (machine, named) in [
         (Machine::new("ip=10.0.2.15/24 bogus=1"), "bogus=1"),
@@ -173,7 +173,7 @@ fn a_plain_machine_that_refuses_says_so_once_and_is_switched_off() {
             is_plain: true,
             ..machine
         };
-        let (status, console) = machine.start(&turn).ended();
+        let (status, console) = machine.start(&lock).ended();
         assert!(status.success(), "{machine:?}: {status}; {console}");
         let reason = only_line(&console);
         assert!(reason.contains(named), "{machine:?}: {reason}");
@@ -193,7 +193,7 @@ fn expect_halt(guest: &mut Guest<'_>) {
 
 #[test]
 fn a_machine_that_cannot_be_switched_off_stands_still() {
-    let turn = turn();
+    let lock = lock_qemu();
     for (machine, named) in [
         (
             Machine {
@@ -214,7 +214,7 @@ fn a_machine_that_cannot_be_switched_off_stands_still() {
             is_plain: true,
             ..machine
         };
-        let mut guest = machine.start(&turn);
+        let mut guest = machine.start(&lock);
         let line = guest.wait_for_line("reason", |line| line.starts_with(FATAL_PREFIX));
         assert!(line.contains(named), "{line}");
         if named == "long mode" {
@@ -241,13 +241,13 @@ fn us_since(before: u64, guest: &mut Guest<'_>) -> u64 {
 
 #[test]
 fn a_service_that_crashes_is_soon_back() {
-    let turn = turn();
+    let lock = lock_qemu();
     let machine = Machine {
         is_plain: true,
         more: &COUNTED,
         ..Machine::new(COUNTED_STATIC)
     };
-    let mut guest = machine.start(&turn);
+    let mut guest = machine.start(&lock);
     let first = guest.ready();
     ask(&mut guest, 1);
     guest.monitor().execute("stop", &json!({}));
@@ -268,7 +268,7 @@ fn a_service_that_crashes_is_soon_back() {
 
 #[test]
 fn a_crash_ends_the_machine_as_its_arguments_say() {
-    let turn = turn();
+    let lock = lock_qemu();
     let crashed = |end: &str| {
         let arguments = format!("{STATIC} panic={end}");
         let machine = Machine {
@@ -276,7 +276,7 @@ fn a_crash_ends_the_machine_as_its_arguments_say() {
             arguments: &arguments,
             ..Machine::new(STATIC)
         };
-        let mut guest = machine.start(&turn);
+        let mut guest = machine.start(&lock);
         guest.ready();
         guest.monitor().crash_guest();
         guest
@@ -291,7 +291,7 @@ fn a_crash_ends_the_machine_as_its_arguments_say() {
 
 #[test]
 fn the_power_button_switches_the_machine_off() {
-    let turn = turn();
+    let lock = lock_qemu();
     for (board, arguments) in [
         ("pc", STATIC),
         ("q35", "ip=10.0.2.15/24 idle=nap quiet=1ms nap=1ms"),
@@ -301,7 +301,7 @@ fn the_power_button_switches_the_machine_off() {
             is_plain: true,
             ..Machine::new(arguments)
         };
-        let mut guest = machine.start(&turn);
+        let mut guest = machine.start(&lock);
         guest.ready();
         ask(&mut guest, 1);
         guest.monitor().execute("system_powerdown", &json!({}));
@@ -332,7 +332,7 @@ fn silence_interval_timer(monitor: &mut Monitor) {
 /// matter how late a busy host's QEMU sees that the guest has switched itself off.
 #[test]
 fn the_power_button_ends_the_machine_within_200_ms() {
-    let turn = turn();
+    let lock = lock_qemu();
     let counted = ["-icount", "shift=0,sleep=off", "-no-shutdown"];
     for (board, idle) in [
         ("pc", "idle=spin"),
@@ -348,7 +348,7 @@ fn the_power_button_ends_the_machine_within_200_ms() {
             more: &counted,
             ..Machine::new(&arguments)
         };
-        let mut guest = machine.start(&turn);
+        let mut guest = machine.start(&lock);
         guest.wait_for_line("the ready line", |line| line.starts_with(READY_PREFIX));
         let monitor = guest.monitor();
         monitor.execute("stop", &json!({}));

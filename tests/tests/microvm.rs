@@ -5,8 +5,8 @@
 use serde_json::json;
 use tests::guest::{Guest, Machine, refusal};
 use tests::packet::Body;
+use tests::qemu_lock::lock_qemu;
 use tests::station::request;
-use tests::turn::turn;
 use wire::{Header, Kind};
 
 /// Without it QEMU has the registers of virtio before 1.0.
@@ -38,7 +38,7 @@ fn ask(guest: &mut Guest<'_>, seq: u64) {
 /// Without ACPI the devices are on the command line, with it nowhere but in tables that are not read.
 #[test]
 fn serves_on_every_microvm() {
-    let turn = turn();
+    let lock = lock_qemu();
     for (device, boards) in [
         (
             "virtio-net-device",
@@ -62,7 +62,7 @@ fn serves_on_every_microvm() {
                     arguments,
                     ..machine("microvm")
                 }
-                .start(&turn);
+                .start(&lock);
                 let nic = guest.ready().nic.expect("it drives one");
                 assert_eq!((nic.number, nic.count), (1, 1));
                 for seq in 1..=3 {
@@ -77,8 +77,8 @@ fn serves_on_every_microvm() {
 /// again raises it.
 #[test]
 fn serves_on_after_an_interrupt_that_nobody_asked_for() {
-    let turn = turn();
-    let mut guest = machine("microvm,acpi=off").start(&turn);
+    let lock = lock_qemu();
+    let mut guest = machine("microvm,acpi=off").start(&lock);
     guest.ready();
     for seq in [2, 4, 6] {
         ask(&mut guest, seq);
@@ -92,7 +92,7 @@ fn serves_on_after_an_interrupt_that_nobody_asked_for() {
 
 #[test]
 fn the_device_is_chosen_by_its_address() {
-    let turn = turn();
+    let lock = lock_qemu();
     // QEMU fills the last place first, and the first to be found is that of the lowest address.
     let more = [
         &MODERN[..],
@@ -110,7 +110,7 @@ fn the_device_is_chosen_by_its_address() {
             more: &more,
             ..machine(board)
         }
-        .start(&turn);
+        .start(&lock);
         let nic = guest.ready().nic.expect("it drives one");
         assert_eq!(nic.count, 2, "{board}");
         ask(&mut guest, 1);
@@ -124,7 +124,7 @@ fn the_registers_of_old_virtio_are_named() {
             more: &[],
             ..machine("microvm")
         },
-        &turn(),
+        &lock_qemu(),
     );
     assert!(reason.contains("legacy"), "{reason}");
     assert!(reason.contains("force-legacy=false"), "{reason}");
@@ -139,7 +139,7 @@ fn a_malformed_place_of_a_device_is_named() {
             arguments: &arguments,
             ..machine("microvm")
         },
-        &turn(),
+        &lock_qemu(),
     );
     assert!(reason.contains(word), "{reason}");
 }

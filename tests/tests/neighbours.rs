@@ -11,8 +11,8 @@ use std::time::Duration;
 use fathom::link::tap::{Namespace, device};
 use tests::guest::{Machine, Network};
 use tests::packet::Mac;
+use tests::qemu_lock::lock_qemu;
 use tests::station::request;
-use tests::turn::turn;
 use tests::{network, timeouts};
 use wire::{Header, Kind};
 
@@ -104,14 +104,14 @@ fn a_machine_with_a_new_mac_is_reached_at_once_by_a_peer_that_had_the_old_one() 
     if !network::is_root() {
         return;
     }
-    let turn = turn();
+    let lock = lock_qemu();
     let peer = Peer::make().expect("root may");
     let machine = Machine {
         network: Network::Tap(peer.device.as_fd()),
         mac: OLD_MAC,
         ..Machine::new(ARGUMENTS)
     };
-    let mut old = machine.start(&turn);
+    let mut old = machine.start(&lock);
     old.ready();
     let mut seq = 0;
     timeouts::until(timeouts::BOOT, "the peer to find the service", || {
@@ -130,7 +130,7 @@ fn a_machine_with_a_new_mac_is_reached_at_once_by_a_peer_that_had_the_old_one() 
         mac: NEW_MAC,
         ..machine
     };
-    let mut new = machine.start(&turn);
+    let mut new = machine.start(&lock);
     new.ready();
     // QEMU hands frames on in a time of its own. The peer sends nothing meanwhile, so that what it learns it was
     // told unasked.

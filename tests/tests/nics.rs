@@ -4,8 +4,8 @@
 
 use tests::guest::{Guest, Machine, Network, refusal};
 use tests::packet::Body;
+use tests::qemu_lock::lock_qemu;
 use tests::station::request;
-use tests::turn::turn;
 use wire::{Header, Kind};
 
 const ARGUMENTS: &str = "ip=10.0.2.15/24";
@@ -32,8 +32,8 @@ fn ask(guest: &mut Guest<'_>) {
 /// Boots `machine` and asks the service. Returns which device of how many it has.
 fn serve(machine: &Machine<'_>) -> (u8, u8) {
     println!("{machine:?}");
-    let turn = turn();
-    let mut guest = machine.start(&turn);
+    let lock = lock_qemu();
+    let mut guest = machine.start(&lock);
     let nic = guest.ready().nic.expect("it drives one");
     ask(&mut guest);
     (nic.number, nic.count)
@@ -48,7 +48,7 @@ fn the_device_is_chosen_by_its_address() {
         ..Machine::new(ARGUMENTS)
     };
     assert_eq!(serve(&machine), (2, 2));
-    let turn = turn();
+    let lock = lock_qemu();
     let unchosen = Machine {
         arguments: ARGUMENTS,
         network: Network::User {
@@ -57,7 +57,7 @@ fn the_device_is_chosen_by_its_address() {
         },
         ..machine
     };
-    let ready = unchosen.start(&turn).ready();
+    let ready = unchosen.start(&lock).ready();
     let nic = ready.nic.expect("it drives one");
     assert_eq!((nic.number, nic.count), (1, 2));
     assert_eq!(ready.mac, Some([0x52, 0x54, 0, 0, 0, 0x11]));
@@ -65,7 +65,7 @@ fn the_device_is_chosen_by_its_address() {
         arguments: "ip=10.0.2.15/24 nic=52:54:00:00:00:99",
         ..machine
     };
-    let reason = refusal(&nobodys, &turn);
+    let reason = refusal(&nobodys, &lock);
     for mac in [
         "52:54:00:00:00:99",
         "52:54:00:00:00:11",
@@ -122,7 +122,7 @@ fn serves_behind_ports_and_bridges() {
 
 #[test]
 fn a_device_that_it_does_not_drive_is_named() {
-    let turn = turn();
+    let lock = lock_qemu();
     for (device, name) in [
         ("e1000,romfile=", "e1000 (8086:100e)"),
         ("rtl8139,romfile=", "rtl8139 (10ec:8139)"),
@@ -132,7 +132,7 @@ fn a_device_that_it_does_not_drive_is_named() {
             device,
             ..Machine::new(ARGUMENTS)
         };
-        let reason = refusal(&machine, &turn);
+        let reason = refusal(&machine, &lock);
         assert!(
             reason.contains(&format!("found {name}, which it does not drive")),
             "{reason}"
@@ -142,6 +142,6 @@ fn a_device_that_it_does_not_drive_is_named() {
         device: "virtio-net-pci,romfile=,disable-modern=on,disable-legacy=off",
         ..Machine::new(ARGUMENTS)
     };
-    let reason = refusal(&legacy, &turn);
+    let reason = refusal(&legacy, &lock);
     assert!(reason.contains("disable-modern=off"), "{reason}");
 }

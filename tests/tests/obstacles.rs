@@ -8,9 +8,9 @@ use std::path::Path;
 use serde_json::Value;
 use tests::artifacts;
 use tests::fathom::{Call, Outcome};
+use tests::qemu_lock::lock_qemu;
 use tests::results::{Results, histogram};
 use tests::small_disk::SmallDisk;
-use tests::turn::turn;
 
 /// A short comparison under TCG, into `out` of the call's own.
 fn compare(arguments: &str) -> Call {
@@ -57,10 +57,10 @@ fn skipped(outcome: &Outcome) -> Vec<(String, String)> {
 #[test]
 fn a_full_disk_ends_it_and_spoils_nothing_that_was_finished() {
     SmallDisk::with(200_000, |disk| {
-        let turn = turn();
+        let lock = lock_qemu();
         let out = disk.path().join("out");
         let call = compare_into(Some(&out), "--targets hermit,null --repeat 200 --retries 0");
-        let outcome = call.finish(&turn);
+        let outcome = call.finish(&lock);
         let directory = out.display().to_string();
         outcome.expect_failure(
             1,
@@ -84,7 +84,7 @@ fn a_full_disk_ends_it_and_spoils_nothing_that_was_finished() {
         let report = report
             .with_argument(&out)
             .with("--out", place)
-            .finish(&turn);
+            .finish(&lock);
         assert_eq!(report.code, Some(0), "{report:#?}");
         assert!(report.file("report/report.html").exists());
     });
@@ -93,12 +93,12 @@ fn a_full_disk_ends_it_and_spoils_nothing_that_was_finished() {
 #[test]
 fn a_full_disk_leaves_the_terminal() {
     SmallDisk::with(8192, |disk| {
-        let turn = turn();
+        let lock = lock_qemu();
         let call = Call::new("run --accel tcg --duration 100ms --warmup 10ms --json -");
         let call = call
             .with("--image", artifacts::image())
             .with("--out", disk.path());
-        let outcome = call.finish(&turn);
+        let outcome = call.finish(&lock);
         let directory = disk.path().display().to_string();
         outcome.expect_failure(1, &["there is no room for", &directory, "p99"]);
         let json: Value = serde_json::from_str(&outcome.stdout).expect("the whole result");
@@ -109,11 +109,11 @@ fn a_full_disk_leaves_the_terminal() {
 
 #[test]
 fn a_file_that_is_no_kernel_costs_its_target_only() {
-    let turn = turn();
+    let lock = lock_qemu();
     let call = compare("--targets linux-guest,null --repeat 2 --retries 0");
     let kernel = call.file("kernel");
     fs::write(&kernel, "no kernel".repeat(1000)).unwrap();
-    let outcome = call.with("--kernel", &kernel).finish(&turn);
+    let outcome = call.with("--kernel", &kernel).finish(&lock);
     let _ = outcome.completed("out");
     assert_eq!(whole_runs(&outcome.file("out")).len(), 2);
     let skipped = skipped(&outcome);
@@ -128,6 +128,6 @@ fn a_file_that_is_no_kernel_costs_its_target_only() {
     let call = compare("--targets linux-guest");
     let kernel = call.file("kernel");
     fs::write(&kernel, "no kernel").unwrap();
-    let outcome = call.with("--kernel", &kernel).finish(&turn);
+    let outcome = call.with("--kernel", &kernel).finish(&lock);
     outcome.expect_failure(1, &["is no Linux kernel", "--kernel PATH"]);
 }

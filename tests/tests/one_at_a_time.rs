@@ -5,9 +5,9 @@
 use std::fs;
 
 use tests::fathom::{Call, Running};
+use tests::qemu_lock::lock_qemu;
 use tests::results::Results;
 use tests::timeouts;
-use tests::turn::turn;
 
 /// A measurement without a guest.
 fn measurement(arguments: &str, lock: &str) -> Call {
@@ -36,17 +36,17 @@ fn process(running: &Running<'_>) -> String {
 
 #[test]
 fn the_second_measurement_waits_or_says_who_measures() {
-    let turn = turn();
+    let qemu = lock_qemu();
     let lock = format!("fathom-test-{}", std::process::id());
-    let first = measurement("--duration 300s", &lock).start(&turn);
+    let first = measurement("--duration 300s", &lock).start(&qemu);
     wait_until_held(&lock);
     let holder = process(&first);
 
-    let refused = measurement("--wait 0s --count 10", &lock).finish(&turn);
+    let refused = measurement("--wait 0s --count 10", &lock).finish(&qemu);
     refused.expect_failure(1, &[&holder, "--target null", "--concurrent"]);
     assert!(!refused.file("out").exists());
 
-    let beside = measurement("--concurrent --count 10", &lock).start(&turn);
+    let beside = measurement("--concurrent --count 10", &lock).start(&qemu);
     let beside_pid = beside.pid().as_raw_nonzero().get();
     let beside = beside.finish();
     assert!(beside.stderr.contains(&holder), "{beside:#?}");
@@ -57,7 +57,7 @@ fn the_second_measurement_waits_or_says_who_measures() {
         first.pid().as_raw_nonzero().get()
     );
 
-    let mut second = measurement("--count 10", &lock).start(&turn);
+    let mut second = measurement("--count 10", &lock).start(&qemu);
     second.wait_for_error(&holder);
     first.interrupt();
     let first = first.finish();
@@ -71,13 +71,13 @@ fn the_second_measurement_waits_or_says_who_measures() {
 
 #[test]
 fn a_killed_measurement_keeps_nobody_waiting_and_a_wait_can_be_broken_off() {
-    let turn = turn();
+    let qemu = lock_qemu();
     let lock = format!("fathom-test-killed-{}", std::process::id());
-    let first = measurement("--duration 300s", &lock).start(&turn);
+    let first = measurement("--duration 300s", &lock).start(&qemu);
     wait_until_held(&lock);
     let holder = process(&first);
-    let mut given_up = measurement("--count 10", &lock).start(&turn);
-    let mut second = measurement("--count 10", &lock).start(&turn);
+    let mut given_up = measurement("--count 10", &lock).start(&qemu);
+    let mut second = measurement("--count 10", &lock).start(&qemu);
     for waiting in [&mut given_up, &mut second] {
         waiting.wait_for_error(&holder);
     }

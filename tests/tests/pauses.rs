@@ -13,8 +13,8 @@ use hdrhistogram::Histogram;
 use serde_json::json;
 use tests::fathom::Outcome;
 use tests::mid_run::{MEASURING, measuring_with_monitor};
+use tests::qemu_lock::{QemuLock, lock_qemu};
 use tests::results::{Results, histogram};
-use tests::turn::{Turn, turn};
 
 /// The links on which `fathom` itself keeps what the guest does not take.
 const FRAMES: [&str; 2] = ["vhost-user", "unix"];
@@ -33,9 +33,9 @@ const ATTEMPTS: u32 = 8;
 
 /// Measures until a pause is over and its backlog is answered; nothing is lost. Returns the pause's
 /// length in nanoseconds.
-fn paused(turn: &Turn, arguments: &str) -> (Outcome, Results, f64) {
+fn paused(lock: &QemuLock, arguments: &str) -> (Outcome, Results, f64) {
     let arguments = format!("--duration 300s --timeout 20s {arguments}");
-    let (mut running, mut monitor) = measuring_with_monitor(turn, &arguments);
+    let (mut running, mut monitor) = measuring_with_monitor(lock, &arguments);
     monitor.execute("stop", &json!({}));
     thread::sleep(PAUSE);
     monitor.execute("cont", &json!({}));
@@ -63,11 +63,11 @@ fn most_of_a_client_that_waits(results: &Results) -> u64 {
 
 #[test]
 fn an_open_loop_counts_a_pause_for_each_request_that_it_delayed() {
-    let turn = turn();
+    let lock = lock_qemu();
     for link in FRAMES {
         let is_seen = (0..ATTEMPTS).any(|_| {
             let arguments = format!("--link {link} --mode open --arrivals even --rate {RATE}");
-            let (outcome, results, pause_ns) = paused(&turn, &arguments);
+            let (outcome, results, pause_ns) = paused(&lock, &arguments);
             let file = |end: &str| outcome.file(&format!("out/hermit-{link}-open{end}.hlog"));
             let corrected = histogram(&file(""));
             let uncorrected = histogram(&file("-uncorrected"));
@@ -109,9 +109,9 @@ fn expect_spread(latency: &Histogram<u64>, pause_ns: f64) {
 
 #[test]
 fn a_closed_loop_counts_a_pause_once() {
-    let turn = turn();
+    let lock = lock_qemu();
     for link in FRAMES {
-        let (outcome, results, pause_ns) = paused(&turn, &format!("--link {link}"));
+        let (outcome, results, pause_ns) = paused(&lock, &format!("--link {link}"));
         let latency = histogram(&outcome.file(&format!("out/hermit-{link}-closed.hlog")));
         assert!(latency.max() as f64 >= pause_ns * 0.99);
         assert!(counted(&latency) <= most_of_a_client_that_waits(&results));

@@ -14,7 +14,7 @@ use std::thread::{self, JoinHandle};
 use fathom::link::tap::Namespace;
 use suite::Capability;
 use tests::fathom::Call;
-use tests::turn::turn;
+use tests::qemu_lock::lock_qemu;
 use tests::{network, process, timeouts};
 
 /// A service in a thread, until it is dropped.
@@ -85,17 +85,17 @@ fn reply(_: u64, datagram: &mut [u8]) {
 
 #[test]
 fn a_plain_echo_is_recognised_and_can_be_measured() {
-    let turn = turn();
+    let lock = lock_qemu();
     let service = Service::start("127.0.0.1:0", echo);
     let address = service.address;
 
-    let outcome = Call::probe(&format!("{address} --count 50 --warmup 0s")).finish(&turn);
+    let outcome = Call::probe(&format!("{address} --count 50 --warmup 0s")).finish(&lock);
     let text = "answers, but is not Fathom's service: it sends requests back unchanged";
     outcome.expect_failure(1, &[&address.to_string(), text, "--protocol echo"]);
     assert!(!outcome.file("out").exists(), "nothing was measured");
 
     let arguments = format!("{address} --count 50 --warmup 0s --timeout 20s --protocol echo");
-    let outcome = Call::probe(&arguments).finish(&turn);
+    let outcome = Call::probe(&arguments).finish(&lock);
     let results = outcome.measured();
     let run = results.run();
     assert_eq!(run["protocol"], "echo");
@@ -114,20 +114,20 @@ fn a_plain_echo_is_recognised_and_can_be_measured() {
     assert!(!report.contains("| service |"), "{report}");
     // And it is read back.
     let out = outcome.file("out");
-    let again = Call::new("report").with_argument(&out).finish(&turn);
+    let again = Call::new("report").with_argument(&out).finish(&lock);
     assert_eq!(again.code, Some(0), "{again:#?}");
 }
 
 #[test]
 fn a_port_that_nobody_has_is_said_at_once() {
-    let turn = turn();
+    let lock = lock_qemu();
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     drop(socket);
     for arguments in ["", "--mode open --rate 0.2", "--flows 3"] {
         // A second of waiting would show in no test; a day would.
         let arguments = format!("{address} --duration 24h {arguments}");
-        let outcome = Call::probe(&arguments).finish(&turn);
+        let outcome = Call::probe(&arguments).finish(&lock);
         let what = format!("nobody listens on {address} (port unreachable)");
         outcome.expect_failure(1, &[&what, "fathom serve"]);
         assert!(!outcome.file("out").exists(), "nothing was measured");
@@ -136,14 +136,14 @@ fn a_port_that_nobody_has_is_said_at_once() {
 
 #[test]
 fn requests_leave_from_the_requested_addresses_and_ports() {
-    let turn = turn();
+    let lock = lock_qemu();
     let service = Service::start("127.0.0.1:0", reply);
     let address = service.address;
     let arguments = format!(
         "{address} --count 120 --warmup 0s --timeout 20s --flows 4 --bind 127.0.0.2 --interface lo --mode pipeline \
          --depth 8"
     );
-    let results = Call::probe(&arguments).finish(&turn).measured();
+    let results = Call::probe(&arguments).finish(&lock).measured();
     let run = results.run();
     assert_eq!((results.count("sent"), results.count("lost")), (120, 0));
     assert_eq!(
@@ -157,9 +157,9 @@ fn requests_leave_from_the_requested_addresses_and_ports() {
         assert_eq!(client.ip().to_string(), "127.0.0.2");
         assert!((30..=32).contains(&requests), "{clients:?}");
     }
-    let outcome = Call::probe(&format!("{address} --bind ::1")).finish(&turn);
+    let outcome = Call::probe(&format!("{address} --bind ::1")).finish(&lock);
     outcome.expect_failure(2, &["::1", "IPv4"]);
-    let outcome = Call::probe(&format!("{address} --interface nonesuch0")).finish(&turn);
+    let outcome = Call::probe(&format!("{address} --interface nonesuch0")).finish(&lock);
     outcome.expect_failure(1, &["nonesuch0", "--interface"]);
 }
 
@@ -194,7 +194,7 @@ fn a_link_local_address_has_a_zone() {
     if !can_make_networks() {
         return;
     }
-    let turn = turn();
+    let lock = lock_qemu();
     in_a_network(|| {
         ip("-6 address add fe80::5054:ff:fe12:3456/64 dev lo nodad");
         let service = Service::start("[fe80::5054:ff:fe12:3456%1]:0", reply);
@@ -206,16 +206,16 @@ fn a_link_local_address_has_a_zone() {
             format!("[{host}]:{port} --interface lo"),
         ] {
             let call = Call::probe(&format!("{address} --count 20 --warmup 0s --timeout 20s"));
-            let results = call.finish(&turn).measured();
+            let results = call.finish(&lock).measured();
             assert_eq!(results.count("received"), 20, "{address}");
             assert_eq!(results.run()["address"], format!("[{host}%1]:{port}"));
         }
-        let outcome = Call::probe(&format!("[{host}]:{port}")).finish(&turn);
+        let outcome = Call::probe(&format!("[{host}]:{port}")).finish(&lock);
         outcome.expect_failure(2, &[host, "link-local: add %interface"]);
-        let outcome = Call::probe(&format!("[{host}%nonesuch0]:{port}")).finish(&turn);
+        let outcome = Call::probe(&format!("[{host}%nonesuch0]:{port}")).finish(&lock);
         outcome.expect_failure(2, &["no interface nonesuch0"]);
         let long = format!("[{host}%lo]:{port} --payload 1453");
-        let outcome = Call::probe(&long).finish(&turn);
+        let outcome = Call::probe(&long).finish(&lock);
         outcome.expect_failure(2, &["44 to 1452"]);
     });
 }
@@ -238,7 +238,7 @@ fn a_network_that_goes_and_comes_back_ends_no_run() {
     if !can_make_networks() {
         return;
     }
-    let turn = turn();
+    let lock = lock_qemu();
     in_a_network(|| {
         // The service is in another network, at the other end of a wire. After a few requests it falls
         // silent, so that there are some left, and speaks again when it is told to.
@@ -270,7 +270,7 @@ fn a_network_that_goes_and_comes_back_ends_no_run() {
 
         let port = service.address.port();
         let arguments = format!("10.9.0.2:{port} --count {COUNT} --warmup 0s --timeout 50ms");
-        let running = Call::probe(&arguments).start(&turn);
+        let running = Call::probe(&arguments).start(&lock);
         wait_for("the service's silence", &is_silent);
         ip("link set near down");
         timeouts::until(timeouts::ANSWER, "requests without a route", || {

@@ -6,29 +6,29 @@ use std::path::Path;
 
 use serde_json::Value;
 use tests::fathom::Call;
-use tests::turn::{Turn, turn};
+use tests::qemu_lock::{QemuLock, lock_qemu};
 
 /// Results of a short measurement.
-fn results(turn: &Turn) -> tests::fathom::Outcome {
+fn results(lock: &QemuLock) -> tests::fathom::Outcome {
     let call = Call::run("--accel tcg --link unix --count 500 --warmup 0s --timeout 20s");
-    let outcome = call.finish(turn);
+    let outcome = call.finish(lock);
     let _ = outcome.measured();
     outcome
 }
 
-fn report(turn: &Turn, directory: &Path) -> tests::fathom::Outcome {
-    Call::new("report").with_argument(directory).finish(turn)
+fn report(lock: &QemuLock, directory: &Path) -> tests::fathom::Outcome {
+    Call::new("report").with_argument(directory).finish(lock)
 }
 
 #[test]
 fn the_same_documents_again() {
-    let turn = turn();
-    let measured = results(&turn);
+    let lock = lock_qemu();
+    let measured = results(&lock);
     let directory = measured.file("out");
     for name in ["report.html", "report.md"] {
         let written = fs::read_to_string(directory.join(name)).unwrap();
         fs::remove_file(directory.join(name)).unwrap();
-        let outcome = report(&turn, &directory);
+        let outcome = report(&lock, &directory);
         assert_eq!(outcome.code, Some(0), "{outcome:#?}");
         assert!(outcome.stdout.contains(name), "{outcome:#?}");
         let again = fs::read_to_string(directory.join(name)).unwrap();
@@ -40,14 +40,14 @@ fn the_same_documents_again() {
 
 #[test]
 fn results_that_do_not_fit_are_refused_and_named() {
-    let turn = turn();
-    let measured = results(&turn);
+    let lock = lock_qemu();
+    let measured = results(&lock);
     let directory = measured.file("out");
     let path = directory.join("result.json");
     let text = fs::read_to_string(&path).unwrap();
     let refused = |changed: &str, what: &[&str]| {
         fs::write(&path, changed).unwrap();
-        report(&turn, &directory).expect_failure(1, what);
+        report(&lock, &directory).expect_failure(1, what);
     };
     refused(
         &text.replace("fathom/1", "fathom/2"),
@@ -67,19 +67,19 @@ fn results_that_do_not_fit_are_refused_and_named() {
     let log = directory.join("hermit-unix-closed.hlog");
     let lines = fs::read_to_string(&log).unwrap();
     fs::write(&log, lines.replace("HISTF", "XXXXX")).unwrap();
-    report(&turn, &directory).expect_failure(1, &["hermit-unix-closed.hlog", "damaged"]);
+    report(&lock, &directory).expect_failure(1, &["hermit-unix-closed.hlog", "damaged"]);
     fs::remove_file(&log).unwrap();
-    report(&turn, &directory).expect_failure(1, &["hermit-unix-closed.hlog", "name a directory"]);
-    report(&turn, &directory.join("nowhere")).expect_failure(1, &["nowhere/result.json"]);
+    report(&lock, &directory).expect_failure(1, &["hermit-unix-closed.hlog", "name a directory"]);
+    report(&lock, &directory.join("nowhere")).expect_failure(1, &["nowhere/result.json"]);
     Call::new("report")
-        .finish(&turn)
+        .finish(&lock)
         .expect_failure(2, &["DIR"]);
 }
 
 #[test]
 fn numbers_at_the_ends_of_their_ranges_are_drawn() {
-    let turn = turn();
-    let measured = results(&turn);
+    let lock = lock_qemu();
+    let measured = results(&lock);
     let directory = measured.file("out");
     let path = directory.join("result.json");
     let mut result: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
@@ -101,7 +101,7 @@ fn numbers_at_the_ends_of_their_ranges_are_drawn() {
     run["noise"]["floor_max_gap_ns"] = u64::MAX.into();
     run["core_round_trip_ns"] = serde_json::json!({"before": -1e308, "after": 1e308});
     fs::write(&path, result.to_string()).unwrap();
-    let outcome = report(&turn, &directory);
+    let outcome = report(&lock, &directory);
     assert_eq!(outcome.code, Some(0), "{outcome:#?}");
     let html = fs::read_to_string(directory.join("report.html")).unwrap();
     assert!(
@@ -111,18 +111,18 @@ fn numbers_at_the_ends_of_their_ranges_are_drawn() {
 }
 
 /// Results of a thread of `fathom`, which takes no boot, with percentiles beside the standard ones.
-fn results_without_a_guest(turn: &Turn, percentiles: &str) -> tests::fathom::Outcome {
+fn results_without_a_guest(lock: &QemuLock, percentiles: &str) -> tests::fathom::Outcome {
     let call = Call::new(&format!(
         "run --target null --link loopback --count 500 --warmup 0s --percentiles {percentiles}"
     ));
     let out = call.file("out");
-    call.with("--out", out).finish(turn)
+    call.with("--out", out).finish(lock)
 }
 
 #[test]
 fn percentiles_that_were_requested_are_in_record_and_reports() {
-    let turn = turn();
-    let outcome = results_without_a_guest(&turn, "75,50,99.999,75.0");
+    let lock = lock_qemu();
+    let outcome = results_without_a_guest(&lock, "75,50,99.999,75.0");
     let results = outcome.results();
     let latency = &results.run()["latency_ns"];
     assert!(
@@ -154,7 +154,7 @@ fn percentiles_that_were_requested_are_in_record_and_reports() {
     assert!(markdown("p75") && markdown("p99.999") && !markdown("p99.5"));
     let again = Call::new("report --percentiles 99.5")
         .with_argument(&directory)
-        .finish(&turn);
+        .finish(&lock);
     assert_eq!(again.code, Some(0), "{again:#?}");
     assert!(
         markdown("p75") && markdown("p99.5"),
@@ -164,15 +164,15 @@ fn percentiles_that_were_requested_are_in_record_and_reports() {
     for nonsense in ["0", "100", "p99", "-1", "99.99999999", "50,,99"] {
         for command in ["run --target null --link loopback", "report nowhere"] {
             let call = Call::new(command).with_argument(format!("--percentiles={nonsense}"));
-            call.finish(&turn).expect_failure(2, &["--percentiles"]);
+            call.finish(&lock).expect_failure(2, &["--percentiles"]);
         }
     }
 }
 
 #[test]
 fn results_of_different_machines_are_laid_over_each_other_only_if_that_is_wanted() {
-    let turn = turn();
-    let outcome = results_without_a_guest(&turn, "50");
+    let lock = lock_qemu();
+    let outcome = results_without_a_guest(&lock, "50");
     let [here, elsewhere] = ["out", "elsewhere"].map(|name| outcome.file(name));
     fs::create_dir(&elsewhere).unwrap();
     for entry in fs::read_dir(&here).unwrap() {
@@ -185,7 +185,7 @@ fn results_of_different_machines_are_laid_over_each_other_only_if_that_is_wanted
         call.with_argument(&here)
             .with_argument(&elsewhere)
             .with("--out", all)
-            .finish(&turn)
+            .finish(&lock)
     };
     assert_eq!(call("").code, Some(0), "it is one machine yet");
     let path = elsewhere.join("result.json");
@@ -222,8 +222,8 @@ fn results_of_different_machines_are_laid_over_each_other_only_if_that_is_wanted
 
 #[test]
 fn the_doctor_finds_something_of_everything() {
-    let turn = turn();
-    let outcome = Call::new("doctor --json").finish(&turn);
+    let lock = lock_qemu();
+    let outcome = Call::new("doctor --json").finish(&lock);
     assert_eq!(outcome.code, Some(0), "{outcome:#?}");
     let findings: Value = serde_json::from_str(&outcome.stdout).unwrap();
     let findings = findings.as_array().unwrap();
@@ -248,10 +248,10 @@ fn the_doctor_finds_something_of_everything() {
         );
         assert!(!finding["fact"].as_str().unwrap().is_empty(), "{finding}");
     }
-    let outcome = Call::new("doctor").finish(&turn);
+    let outcome = Call::new("doctor").finish(&lock);
     assert_eq!(outcome.code, Some(0), "{outcome:#?}");
     assert!(outcome.stdout.contains(" ok, "), "{outcome:#?}");
-    let absent = Call::new("doctor").with_qemu("/nowhere/qemu").finish(&turn);
+    let absent = Call::new("doctor").with_qemu("/nowhere/qemu").finish(&lock);
     assert_eq!(absent.code, Some(0), "a finding is no failure");
     assert!(
         absent.stdout.contains("there is no /nowhere/qemu"),

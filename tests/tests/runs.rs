@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use suite::Capability;
 use tests::artifacts;
 use tests::fathom::{Call, Outcome};
+use tests::qemu_lock::lock_qemu;
 use tests::results::Results;
-use tests::turn::turn;
 use wire::{HEADER_LEN, MAX_PAYLOAD};
 
 /// The links of Ethernet frames; the first is the default.
@@ -17,8 +17,8 @@ const FRAMES: [&str; 2] = ["vhost-user", "unix"];
 
 /// A measured run on TCG.
 fn measured(arguments: &str) -> (Outcome, Results) {
-    let turn = turn();
-    let outcome = Call::run(&format!("--accel tcg {arguments}")).finish(&turn);
+    let lock = lock_qemu();
+    let outcome = Call::run(&format!("--accel tcg {arguments}")).finish(&lock);
     let results = outcome.measured();
     (outcome, results)
 }
@@ -214,9 +214,9 @@ fn a_pipeline_on_frames() {
 
 #[test]
 fn a_sweep_of_loads_in_one_boot() {
-    let turn = turn();
+    let lock = lock_qemu();
     let arguments = "--accel tcg --sweep --depth 8 --duration 100ms --warmup 20ms --timeout 1s";
-    let outcome = Call::run(arguments).finish(&turn);
+    let outcome = Call::run(arguments).finish(&lock);
     let results = outcome.completed("out");
     let runs = results.json["runs"].as_array().unwrap();
     let (pipeline, steps) = runs.split_first().unwrap();
@@ -375,10 +375,10 @@ fn json_alone_on_standard_output() {
 
 #[test]
 fn json_in_a_file() {
-    let turn = turn();
+    let lock = lock_qemu();
     let call = Call::run("--accel tcg --count 200 --warmup 0s");
     let file = call.file("copy.json");
-    let outcome = call.with("--json", &file).finish(&turn);
+    let outcome = call.with("--json", &file).finish(&lock);
     let results = outcome.measured();
     let copy: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
     assert_eq!(copy, results.json);
@@ -386,12 +386,12 @@ fn json_in_a_file() {
 
 #[test]
 fn results_go_under_their_time_and_the_image_is_found() {
-    let turn = turn();
+    let lock = lock_qemu();
     let call = Call::new("run --accel tcg --count 100 --warmup 0s --out here");
-    let outcome = call.finish(&turn);
+    let outcome = call.finish(&lock);
     outcome.completed("here").check();
 
-    let outcome = Call::new("run --accel tcg --count 100 --warmup 0s").finish(&turn);
+    let outcome = Call::new("run --accel tcg --count 100 --warmup 0s").finish(&lock);
     outcome.completed("results/latest").check();
     let latest = fs::read_link(outcome.file("results/latest")).unwrap();
     let name = latest.to_str().unwrap();
@@ -404,8 +404,8 @@ fn results_go_under_their_time_and_the_image_is_found() {
 
 #[test]
 fn whatever_the_host_has_does_for_auto() {
-    let turn = turn();
-    let outcome = Call::run("--accel auto --count 200 --warmup 0s").finish(&turn);
+    let lock = lock_qemu();
+    let outcome = Call::run("--accel auto --count 200 --warmup 0s").finish(&lock);
     let results = outcome.measured();
     let environment = &results.json["environment"];
     assert!(["kvm", "tcg"].contains(&environment["accel"].as_str().unwrap()));
@@ -416,8 +416,8 @@ fn whatever_the_host_has_does_for_auto() {
 
 #[test]
 fn kvm_alone_does_or_says_why_not() {
-    let turn = turn();
-    let outcome = Call::run("--accel kvm --count 200 --warmup 0s").finish(&turn);
+    let lock = lock_qemu();
+    let outcome = Call::run("--accel kvm --count 200 --warmup 0s").finish(&lock);
     if outcome.code == Some(1) {
         outcome.expect_failure(1, &["KVM", "--accel"]);
     } else {

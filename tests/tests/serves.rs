@@ -5,14 +5,14 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
 use rustix::process::Signal;
 use tests::fathom::{Call, Running};
+use tests::qemu_lock::{QemuLock, lock_qemu};
 use tests::station::request;
 use tests::timeouts;
-use tests::turn::{Turn, turn};
 use wire::{Header, Kind};
 
 /// A service that is up, and where.
-fn serving<'t>(turn: &'t Turn, arguments: &str) -> (Running<'t>, SocketAddr) {
-    let mut running = Call::serve(&format!("--accel tcg {arguments}")).start(turn);
+fn serving<'t>(lock: &'t QemuLock, arguments: &str) -> (Running<'t>, SocketAddr) {
+    let mut running = Call::serve(&format!("--accel tcg {arguments}")).start(lock);
     let greeting = running.wait_for_output("serving on ");
     let address = greeting
         .split_whitespace()
@@ -38,8 +38,8 @@ fn ask(address: SocketAddr, datagram: &[u8]) -> Vec<u8> {
 
 #[test]
 fn any_client_is_answered_until_ctrl_c() {
-    let turn = turn();
-    let (running, address) = serving(&turn, "");
+    let lock = lock_qemu();
+    let (running, address) = serving(&lock, "");
     for len in [44, 64, 1000, 1472] {
         let asked = request(len as u64, len);
         let answer = ask(address, &asked);
@@ -56,17 +56,17 @@ fn any_client_is_answered_until_ctrl_c() {
 
 #[test]
 fn probe_measures_what_serve_serves() {
-    let turn = turn();
+    let lock = lock_qemu();
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let port = socket.local_addr().unwrap().port();
     drop(socket);
     let arguments = format!("--host-port {port} --port 4242 --ip dhcp");
-    let (running, address) = serving(&turn, &arguments);
+    let (running, address) = serving(&lock, &arguments);
     assert_eq!(address.port(), port);
 
     for load in ["--count 1000", "--mode open --rate 500 --duration 1s"] {
         let call = Call::probe(&format!("{address} --warmup 50ms {load}"));
-        let results = call.finish(&turn).measured();
+        let results = call.finish(&lock).measured();
         assert!(results.count("received") > 0, "{:#}", results.run());
         assert_eq!(results.run()["address"], address.to_string());
         assert!(results.run()["accel"].is_null(), "nobody knows");
@@ -86,8 +86,8 @@ fn kill_qemu(running: &mut Running<'_>, said: &str) {
 
 #[test]
 fn a_guest_that_dies_is_started_again_where_it_was() {
-    let turn = turn();
-    let (mut running, address) = serving(&turn, "--restart");
+    let lock = lock_qemu();
+    let (mut running, address) = serving(&lock, "--restart");
     let boot_id = |answer: &[u8]| Header::decode(answer).expect("a reply").boot_id;
     let first = boot_id(&ask(address, &request(1, 64)));
     kill_qemu(&mut running, "starting it again in 1 s");
@@ -106,26 +106,26 @@ fn a_guest_that_dies_is_started_again_where_it_was() {
 
 #[test]
 fn without_restart_the_death_of_the_guest_is_the_end() {
-    let turn = turn();
-    let (mut running, _) = serving(&turn, "");
+    let lock = lock_qemu();
+    let (mut running, _) = serving(&lock, "");
     running.qemu().signal(Signal::KILL);
     running.finish().expect_failure(1, &["QEMU ended"]);
 }
 
 #[test]
 fn a_guest_that_never_came_up_is_not_started_again() {
-    let turn = turn();
+    let lock = lock_qemu();
     let call = Call::serve("--accel tcg --restart --memory 8");
-    call.finish(&turn).expect_failure(1, &["memory"]);
+    call.finish(&lock).expect_failure(1, &["memory"]);
     let call = Call::serve("--restart --pcap frames.pcap");
-    call.finish(&turn).expect_failure(2, &["--pcap"]);
+    call.finish(&lock).expect_failure(2, &["--pcap"]);
 }
 
 #[test]
 fn the_port_is_bound_to_the_address_that_was_asked_for() {
-    let turn = turn();
+    let lock = lock_qemu();
     // All of 127.0.0.0/8 is this host (RFC 1122 section 3.2.1.3).
-    let (running, address) = serving(&turn, "--host-addr 127.0.0.2");
+    let (running, address) = serving(&lock, "--host-addr 127.0.0.2");
     assert_eq!(address.ip(), Ipv4Addr::new(127, 0, 0, 2));
     let answer = ask(address, &request(1, 64));
     assert_eq!(Header::decode(&answer).expect("a reply").kind, Kind::Reply);
@@ -136,6 +136,6 @@ fn the_port_is_bound_to_the_address_that_was_asked_for() {
 
     // RFC 5737: nobody's.
     let call = Call::serve("--accel tcg --host-addr 192.0.2.1");
-    call.finish(&turn)
+    call.finish(&lock)
         .expect_failure(2, &["192.0.2.1", "--host-addr"]);
 }

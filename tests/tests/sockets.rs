@@ -6,8 +6,8 @@ use std::fs;
 
 use tests::fathom::{Call, Outcome};
 use tests::network;
+use tests::qemu_lock::lock_qemu;
 use tests::results::Results;
-use tests::turn::turn;
 
 /// A call of `fathom run` with few requests, and more time for each than any of them needs.
 fn call(arguments: &str) -> Call {
@@ -20,8 +20,8 @@ fn call(arguments: &str) -> Call {
 
 /// A run in which everything was answered.
 fn measured(arguments: &str) -> (Outcome, Results) {
-    let turn = turn();
-    let outcome = call(arguments).finish(&turn);
+    let lock = lock_qemu();
+    let outcome = call(arguments).finish(&lock);
     let results = outcome.measured();
     let run = results.run();
     assert_eq!(
@@ -92,13 +92,13 @@ fn on_another_machine_with_another_address_and_the_longest_datagrams() {
 
 #[test]
 fn hermit_and_its_sockets_compared() {
-    let turn = turn();
+    let lock = lock_qemu();
     let call = Call::new(
         "compare --mode closed --targets hermit,hermit-sockets --repeat 1 --retries 0 --accel tcg \
          --duration 100ms --warmup 10ms --settle 0s --timeout 20s",
     );
     let out = call.file("out");
-    let outcome = call.with("--out", out).finish(&turn);
+    let outcome = call.with("--out", out).finish(&lock);
     let results = outcome.completed("out");
     let runs = results.json["runs"].as_array().unwrap();
     let mut targets: Vec<_> = runs.iter().map(|run| run["target"].as_str()).collect();
@@ -112,7 +112,7 @@ fn hermit_and_its_sockets_compared() {
 
 #[test]
 fn boot_arguments_that_the_guest_refuses() {
-    let turn = turn();
+    let lock = lock_qemu();
     for (argument, named) in [
         ("bogus=1", "bogus=1"),
         ("idle=spin", "on Hermit's sockets there are ip="),
@@ -122,7 +122,7 @@ fn boot_arguments_that_the_guest_refuses() {
         // The boot code takes words as they stand, Hermit takes the quotes away.
         ("\"log=info\"", "another network"),
     ] {
-        let outcome = call("").with("--boot-arg", argument).finish(&turn);
+        let outcome = call("").with("--boot-arg", argument).finish(&lock);
         outcome.expect_failure(1, &["the guest refused to start", named]);
         assert!(!outcome.file("out/result.json").exists());
     }
@@ -130,23 +130,23 @@ fn boot_arguments_that_the_guest_refuses() {
 
 #[test]
 fn without_a_device_that_hermits_driver_takes_the_guest_says_so() {
-    let turn = turn();
+    let lock = lock_qemu();
     let script = "n=$#; while [ $n -gt 0 ]; do a=$1; shift; set -- \"$@\" \"${a%,disable-legacy=on}\"; \
                   n=$((n-1)); done; exec \"$QEMU\" \"$@\"";
-    let outcome = call("--link unix").with_qemu_script(script).finish(&turn);
+    let outcome = call("--link unix").with_qemu_script(script).finish(&lock);
     outcome.expect_failure(1, &["sys_socket failed", "virtio network device"]);
 }
 
 #[test]
 fn an_image_that_is_missing_is_named_with_what_to_do() {
-    let turn = turn();
-    let outcome = call("--image /nonexistent/image").finish(&turn);
+    let lock = lock_qemu();
+    let outcome = call("--image /nonexistent/image").finish(&lock);
     outcome.expect_failure(1, &["/nonexistent/image", "make sockets"]);
 }
 
 #[test]
 fn options_that_mean_nothing_to_the_target_are_usage_errors() {
-    let turn = turn();
+    let lock = lock_qemu();
     for (arguments, named) in [
         ("--ipv6", "--ipv6"),
         ("--ip6 fd00::5/64", "--ip6"),
@@ -154,6 +154,6 @@ fn options_that_mean_nothing_to_the_target_are_usage_errors() {
         ("--responder busy", "--responder"),
         ("--kernel vmlinuz", "--kernel"),
     ] {
-        call(arguments).finish(&turn).expect_failure(2, &[named]);
+        call(arguments).finish(&lock).expect_failure(2, &[named]);
     }
 }

@@ -22,7 +22,7 @@ use fathom::host::cpu_latency::{CpuLatencyGuard, HostIdle};
 use rustix::thread::{CpuSet, gettid, sched_getaffinity, sched_setaffinity};
 use suite::Capability;
 use tests::fathom::Call;
-use tests::turn::{Turn, turn};
+use tests::qemu_lock::{QemuLock, lock_qemu};
 use tests::{process, timeouts};
 
 /// Length of every datagram: both instruments' headers fit in.
@@ -123,11 +123,11 @@ fn by_sockperf(address: SocketAddr) -> Figures {
     })
 }
 
-fn by_fathom(address: SocketAddr, turn: &Turn) -> Figures {
+fn by_fathom(address: SocketAddr, lock: &QemuLock) -> Figures {
     let arguments = format!(
         "{address} --protocol echo --payload {PAYLOAD_BYTES} --duration 500ms --warmup 400ms"
     );
-    let results = Call::probe(&arguments).finish(turn).results();
+    let results = Call::probe(&arguments).finish(lock).results();
     ["p50", "p99"].map(|name| {
         let ns = results.run()["latency_ns"][name].as_f64();
         ns.unwrap_or_else(|| panic!("no {name}: {:#}", results.run())) / 1000.0
@@ -270,7 +270,7 @@ fn sockperf_and_fathom_measure_the_same_of_the_same_responder() {
     // The last one: more of a host's interrupts go to the first.
     let mut cpus = (0..CpuSet::MAX_CPU).filter(|&cpu| cpus.is_set(cpu));
     let cpu = cpus.next_back().expect("a CPU to run on");
-    let turn = turn();
+    let lock = lock_qemu();
     let cpu_latency = CpuLatencyGuard::request(HostIdle::Poll);
     let responder = Responder::start(cpu);
     let has_priority = settle_on(cpu);
@@ -280,11 +280,11 @@ fn sockperf_and_fathom_measure_the_same_of_the_same_responder() {
     while !is_decided {
         // Each is first as often as second.
         let (ours, theirs) = if ratios[0].len() % 2 == 0 {
-            let ours = by_fathom(responder.address, &turn);
+            let ours = by_fathom(responder.address, &lock);
             (ours, by_sockperf(responder.address))
         } else {
             let theirs = by_sockperf(responder.address);
-            (by_fathom(responder.address, &turn), theirs)
+            (by_fathom(responder.address, &lock), theirs)
         };
         println!("fathom {ours:.1?} us, sockperf {theirs:.1?} us");
         for (ratios, (ours, theirs)) in ratios.iter_mut().zip(ours.into_iter().zip(theirs)) {

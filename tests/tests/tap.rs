@@ -7,8 +7,8 @@ use serde_json::Value;
 use suite::Capability;
 use tests::fathom::{Call, Outcome, Running};
 use tests::mid_run::measuring;
+use tests::qemu_lock::{QemuLock, lock_qemu};
 use tests::results::Results;
-use tests::turn::{Turn, turn};
 use tests::{artifacts, network, timeouts};
 
 /// What makes a call another user's, who has no rights at all.
@@ -46,8 +46,8 @@ fn call_without_image(arguments: &str) -> Call {
 }
 
 /// The results of a call in which everything was answered.
-fn answered(call: Call, turn: &Turn) -> Results {
-    let results = call.finish(turn).measured();
+fn answered(call: Call, lock: &QemuLock) -> Results {
+    let results = call.finish(lock).measured();
     assert_eq!((results.count("sent"), results.count("lost")), (300, 0));
     for nothing in ["late", "duplicated", "corrupted", "foreign"] {
         assert_eq!(results.count(nothing), 0, "{nothing}");
@@ -61,7 +61,7 @@ fn the_unikernel_answers_over_both_families_and_at_other_addresses() {
     if !network::is_root() {
         return;
     }
-    let turn = turn();
+    let lock = lock_qemu();
     for (arguments, address) in [
         ("", "10.0.2.15:9000"),
         ("--payload 1472", "10.0.2.15:9000"),
@@ -73,7 +73,7 @@ fn the_unikernel_answers_over_both_families_and_at_other_addresses() {
         ("--ipv6", "[fe80::5054:ff:fe12:3456]:9000"),
         ("--mode pipeline --depth 256", "10.0.2.15:9000"),
     ] {
-        let results = answered(call(arguments), &turn);
+        let results = answered(call(arguments), &lock);
         assert_eq!(results.run()["address"], address, "{arguments}");
     }
 }
@@ -83,7 +83,7 @@ fn a_linux_guest_answers() {
     if !network::is_root() {
         return;
     }
-    let results = answered(call_without_image("--target linux-guest"), &turn());
+    let results = answered(call_without_image("--target linux-guest"), &lock_qemu());
     assert_eq!(results.run()["responder"], "blocking");
 }
 
@@ -92,15 +92,15 @@ fn a_process_answers_from_the_other_end_of_a_wire() {
     if !network::is_root() {
         return;
     }
-    let turn = turn();
+    let lock = lock_qemu();
     for responder in ["blocking", "busy"] {
         let arguments = format!("--target linux-host --responder {responder}");
-        let results = answered(call_without_image(&arguments), &turn);
+        let results = answered(call_without_image(&arguments), &lock);
         assert_eq!(results.run()["address"], "10.0.2.15:9000");
         assert!(results.run()["accel"].is_null());
     }
     let elsewhere = call_without_image("--target linux-host --ip 192.0.2.9/28 --port 4242");
-    let results = answered(elsewhere, &turn);
+    let results = answered(elsewhere, &lock);
     assert_eq!(results.run()["address"], "192.0.2.9:4242");
 }
 
@@ -109,7 +109,7 @@ fn a_thread_answers_in_the_guests_place() {
     if !network::is_root() {
         return;
     }
-    let results = answered(call_without_image("--target null"), &turn());
+    let results = answered(call_without_image("--target null"), &lock_qemu());
     assert!(
         results.run()["core_round_trip_ns"].is_null(),
         "no memory is shared"
@@ -121,10 +121,10 @@ fn frames_past_the_stack_are_answered_too() {
     if !network::is_root() {
         return;
     }
-    let turn = turn();
+    let lock = lock_qemu();
     let target = "--target linux-host --responder af_xdp";
     let refusal = "this kernel does not do mode af_xdp";
-    let first = call_without_image(target).finish(&turn);
+    let first = call_without_image(target).finish(&lock);
     if first.code == Some(1) {
         first.expect_failure(1, &[refusal]);
         return suite::skip(Capability::AfXdp, &first.stderr);
@@ -135,19 +135,19 @@ fn frames_past_the_stack_are_answered_too() {
         "--mode pipeline --depth 256",
         "--ip 192.0.2.9/28 --port 4242",
     ] {
-        let results = answered(call_without_image(&format!("{target} {arguments}")), &turn);
+        let results = answered(call_without_image(&format!("{target} {arguments}")), &lock);
         assert_eq!(results.run()["responder"], "af_xdp");
     }
 }
 
 /// A run of long duration, when its `process` is there.
-fn under_way<'t>(arguments: &str, process: &str, turn: &'t Turn) -> (Running<'t>, Pid) {
+fn under_way<'t>(arguments: &str, process: &str, lock: &'t QemuLock) -> (Running<'t>, Pid) {
     let call = if arguments.is_empty() {
         Call::run("--accel tcg --link tap --duration 300s")
     } else {
         Call::new(&format!("run --link tap --duration 300s {arguments}"))
     };
-    let mut running = call.start(turn);
+    let mut running = call.start(lock);
     let process = running.process(process).pid;
     (running, process)
 }
@@ -157,14 +157,14 @@ fn what_is_killed_half_way_leaves_nothing_and_nothing_else_was_touched() {
     if !network::is_root() {
         return;
     }
-    let turn = turn();
+    let lock = lock_qemu();
     for (arguments, service, has_tap) in [
         ("", "qemu-system", true),
         ("--target linux-host", "fathom-respond", false),
         ("--target null", "fathom", true),
     ] {
         let devices = network::devices();
-        let (running, service) = under_way(arguments, service, &turn);
+        let (running, service) = under_way(arguments, service, &lock);
         let pid = running.pid();
         let mut held = timeouts::until(timeouts::BOOT, "the client's namespace", || {
             Some(network::namespaces_of(pid)).filter(|held| held.len() == 1)
@@ -203,8 +203,8 @@ fn a_qemu_that_dies_half_way_is_what_is_told() {
     if !network::is_root() {
         return;
     }
-    let turn = turn();
-    let mut running = measuring(&turn, "--link tap --duration 300s");
+    let lock = lock_qemu();
+    let mut running = measuring(&lock, "--link tap --duration 300s");
     running.qemu().signal(Signal::KILL);
     let outcome = running.finish();
     outcome.expect_failure(1, &["QEMU", "signal 9"]);
@@ -231,7 +231,11 @@ fn guest_process_and_thread_are_compared_over_the_same_socket() {
         return;
     }
     let call = comparison("--links tap --targets hermit,linux-host:blocking,null");
-    let json = compared(&call.with("--image", artifacts::image()).finish(&turn()));
+    let json = compared(
+        &call
+            .with("--image", artifacts::image())
+            .finish(&lock_qemu()),
+    );
     let mut targets: Vec<&str> = Vec::new();
     for run in json["runs"].as_array().unwrap() {
         assert_eq!(
@@ -251,13 +255,13 @@ fn guest_process_and_thread_are_compared_over_the_same_socket() {
 }
 
 /// What is said of the link where it can't be, and that a comparison goes on without it.
-fn is_left_out(wrapper: &[&str], named: &[&str], turn: &Turn) {
+fn is_left_out(wrapper: &[&str], named: &[&str], lock: &QemuLock) {
     let outcome = call_without_image("--target null")
         .wrapped_in(wrapper)
-        .finish(turn);
+        .finish(lock);
     outcome.expect_failure(1, named);
     let call = comparison("--links tap,vhost-user --targets null,linux-host:blocking");
-    let json = compared(&call.wrapped_in(wrapper).finish(turn));
+    let json = compared(&call.wrapped_in(wrapper).finish(lock));
     let links: Vec<_> = json["runs"]
         .as_array()
         .unwrap()
@@ -283,7 +287,7 @@ fn without_rights_it_is_left_out_and_says_what_it_takes() {
         "run as root or with CAP_SYS_ADMIN and CAP_NET_ADMIN, or choose another link",
         "not permitted",
     ];
-    is_left_out(NOBODY, &named, &turn());
+    is_left_out(NOBODY, &named, &lock_qemu());
 }
 
 #[test]
@@ -296,12 +300,12 @@ fn without_tap_devices_it_is_left_out_and_says_what_it_takes() {
         "module tun",
         "No such file",
     ];
-    is_left_out(WITHOUT_TUN, &named, &turn());
+    is_left_out(WITHOUT_TUN, &named, &lock_qemu());
 }
 
 #[test]
 fn what_it_cannot_carry_is_a_usage_error() {
-    let turn = turn();
+    let lock = lock_qemu();
     for (arguments, named) in [
         ("run --link tap --ip dhcp", "DHCP"),
         ("run --link tap --host-port 4242", "--host-port"),
@@ -318,7 +322,7 @@ fn what_it_cannot_carry_is_a_usage_error() {
             "no QEMU network without a guest",
         ),
     ] {
-        let outcome = Call::new(arguments).finish(&turn);
+        let outcome = Call::new(arguments).finish(&lock);
         outcome.expect_failure(2, &[named]);
     }
 }

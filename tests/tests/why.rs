@@ -10,8 +10,8 @@ use tests::artifacts;
 use tests::fathom::{Call, Outcome};
 use tests::icount::Counted;
 use tests::instructions::{self, Service};
+use tests::qemu_lock::{QemuLock, lock_qemu};
 use tests::results::Results;
-use tests::turn::{Turn, turn};
 
 /// About how many instructions an echo on Hermit's own sockets takes. Without its reception it would be
 /// two thirds, and with a wait in it any number more.
@@ -33,8 +33,8 @@ fn results(outcome: &Outcome) -> Results {
 
 /// Instructions per echo of this very image, counted as `make bench` does. Its baseline is another
 /// image's: the compiler makes other code of the same source in a checkout at another path.
-fn counted(turn: &Turn) -> f64 {
-    let mut guest = Counted::boot("", turn);
+fn counted(lock: &QemuLock) -> f64 {
+    let mut guest = Counted::boot("", lock);
     instructions::per_answer(&mut guest, Service::Timestamp, 64) as f64
 }
 
@@ -79,15 +79,15 @@ fn check_guest(json: &Value, why: &Value) {
 
 #[test]
 fn a_guests_figures_are_those_that_hold_on_any_machine() {
-    let turn = turn();
+    let lock = lock_qemu();
     let outcome =
         call("--targets hermit,hermit-sockets,linux-guest:busy,null --links vhost-user,unix")
-            .finish(&turn);
+            .finish(&lock);
     let results = results(&outcome);
     let json = &results.json;
     let entries = json["why"].as_array().unwrap().len();
     assert_eq!(entries, 4 * 2, "{:#}", json["why"]);
-    let counted = counted(&turn);
+    let counted = counted(&lock);
     for link in ["vhost-user", "unix"] {
         let hermit = of(json, "hermit", link);
         check_guest(json, hermit);
@@ -146,9 +146,9 @@ fn a_guests_figures_are_those_that_hold_on_any_machine() {
 
 #[test]
 fn without_a_look_there_is_no_table_and_what_the_runs_know_is_with_them() {
-    let turn = turn();
+    let lock = lock_qemu();
     let outcome =
-        call("--targets hermit,linux-host:busy --links user,loopback --no-why").finish(&turn);
+        call("--targets hermit,linux-host:busy --links user,loopback --no-why").finish(&lock);
     let results = results(&outcome);
     assert!(results.json["why"].is_null(), "{:#}", results.json["why"]);
     assert!(!outcome.stdout.contains("why, per echo"), "{outcome:#?}");
@@ -168,9 +168,9 @@ fn without_a_look_there_is_no_table_and_what_the_runs_know_is_with_them() {
 
 #[test]
 fn a_look_that_fails_costs_its_figures_and_nothing_else() {
-    let turn = turn();
+    let lock = lock_qemu();
     // The only link with DHCP is `user`: nothing can be counted on vhost-user.
-    let outcome = call("--targets hermit --links user --ip dhcp").finish(&turn);
+    let outcome = call("--targets hermit --links user --ip dhcp").finish(&lock);
     let results = results(&outcome);
     let hermit = of(&results.json, "hermit", "user");
     assert!(hermit["instructions_per_echo"].is_null(), "{hermit:#}");
@@ -181,8 +181,8 @@ fn a_look_that_fails_costs_its_figures_and_nothing_else() {
 
 #[test]
 fn ctrl_c_ends_a_look_and_keeps_what_was_measured() {
-    let turn = turn();
-    let mut running = call("--targets linux-guest:busy --links vhost-user").start(&turn);
+    let lock = lock_qemu();
+    let mut running = call("--targets linux-guest:busy --links vhost-user").start(&lock);
     running.wait_for_error("is counted now");
     running.interrupt();
     let outcome = running.finish();

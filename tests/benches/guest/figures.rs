@@ -7,7 +7,7 @@ use tests::guest::Machine;
 use tests::icount::Counted;
 use tests::instructions::{self, Service};
 use tests::notifications;
-use tests::turn::{Turn, turn};
+use tests::qemu_lock::{QemuLock, lock_qemu};
 
 use crate::baseline::Baseline;
 
@@ -28,22 +28,22 @@ const CRATE_BYTES_MIN: u64 = 8 << 10;
 
 /// Measures everything.
 pub fn measure() -> Result<Baseline, String> {
-    let turn = turn();
+    let lock = lock_qemu();
     let mut figures = Baseline::default();
     sizes(&mut figures)?;
     for path in PATHS {
-        let mut guest = Counted::boot(&format!("path={path}"), &turn);
+        let mut guest = Counted::boot(&format!("path={path}"), &lock);
         instructions(&mut guest, path, &mut figures);
     }
-    boot(&turn, &mut figures);
+    boot(&lock, &mut figures);
     // Whatever answers, it is the same look that finds nothing. Without ACPI there is no power button to look at
     // as well, once in thousands of polls.
-    let mut guest = Counted::boot_with("", &["-no-acpi"], &turn);
+    let mut guest = Counted::boot_with("", &["-no-acpi"], &lock);
     let count = instructions::per_empty_poll(&mut guest);
     figures.add("instructions per empty poll".to_owned(), count as f64);
     drop(guest);
     for link in LINKS {
-        let woken = notifications::by_lone_echoes(link, ECHOES, &turn);
+        let woken = notifications::by_lone_echoes(link, ECHOES, &lock);
         for (what, times) in [
             ("doorbells", woken.doorbells),
             ("interrupts", woken.interrupts),
@@ -71,13 +71,13 @@ fn sizes(figures: &mut Baseline) -> Result<(), String> {
 }
 
 /// Where the instructions from entry to ready go, part by part, as the guest logs it.
-fn boot(turn: &Turn, figures: &mut Baseline) {
+fn boot(lock: &QemuLock, figures: &mut Baseline) {
     const PREFIX: &str = "boot_ns ";
     let machine = Machine {
         more: &["-icount", "shift=0"],
         ..Machine::new("ip=10.0.2.15/24 tsc_khz=1000000 log=info")
     };
-    let mut guest = machine.start(turn);
+    let mut guest = machine.start(lock);
     let line = guest.wait_for_line("times of the boot", |line| line.contains(PREFIX));
     let (_, parts) = line.split_once(PREFIX).expect("it was looked for");
     for part in parts.split(' ') {

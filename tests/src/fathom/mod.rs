@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
-use crate::turn::Turn;
+use crate::qemu_lock::QemuLock;
 use crate::{artifacts, process};
 
 mod outcome;
@@ -188,7 +188,7 @@ impl Call {
     ///
     /// If it is not there.
     #[must_use]
-    pub fn start(self, turn: &Turn) -> Running<'_> {
+    pub fn start(self, lock: &QemuLock) -> Running<'_> {
         static CALLS: AtomicU32 = AtomicU32::new(0);
         let number = CALLS.fetch_add(1, Ordering::Relaxed);
         let id = format!("{}-{number}", std::process::id());
@@ -226,13 +226,13 @@ impl Call {
             stderr,
             mark: format!("{MARK}={id}"),
             place: Some(self.place),
-            _turn: turn,
+            _lock: lock,
         }
     }
 
     /// Makes the call and waits for its end.
     #[must_use]
-    pub fn finish(self, turn: &Turn) -> Outcome {
-        self.start(turn).finish()
+    pub fn finish(self, lock: &QemuLock) -> Outcome {
+        self.start(lock).finish()
     }
 }

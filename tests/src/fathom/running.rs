@@ -11,8 +11,8 @@ use tempfile::TempDir;
 use super::stream::Stream;
 use super::{Outcome, SCRATCH};
 use crate::process::{self, Process};
+use crate::qemu_lock::QemuLock;
 use crate::timeouts;
-use crate::turn::Turn;
 
 /// A running `fathom`. Dropped, it is killed.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub struct Running<'t> {
     /// By which its processes are known.
     pub(super) mark: String,
     pub(super) place: Option<TempDir>,
-    pub(super) _turn: &'t Turn,
+    pub(super) _lock: &'t QemuLock,
 }
 
 impl Running<'_> {

@@ -8,15 +8,15 @@ static QEMU: Mutex<()> = Mutex::new(());
 
 /// The right to run QEMU, until it is dropped.
 #[derive(Debug)]
-pub struct Turn {
+pub struct QemuLock {
     _guard: MutexGuard<'static, ()>,
 }
 
-/// Waits for this test's turn.
+/// Waits until no other test of this program runs QEMU.
 #[must_use]
-pub fn turn() -> Turn {
+pub fn lock_qemu() -> QemuLock {
     // The guarded value is nothing, so a test that failed while holding it broke nothing.
-    Turn {
+    QemuLock {
         _guard: QEMU.lock().unwrap_or_else(PoisonError::into_inner),
     }
 }
