@@ -160,7 +160,7 @@ simulate: ## how often verdicts are wrong and what they find, in simulation: the
 
 alike: build ## hold hermit against itself in twenty comparisons: at most one may claim a difference
 	@echo "alike: the comparisons (compiled first, which takes minutes the first time)"
-	@cargo test $(QUIET) --locked --release --package tests --test alike -- --ignored --nocapture
+	@cargo test $(QUIET) --locked --release --package tests --test aa_test -- --ignored --nocapture
 
 soak: build loaders sockets release ## five million bursts of frames, the clocks of twenty boots, 100 cold boots of each machine and of the disk, two builds of one commit: some forty minutes
 	@echo "soak: bursts of frames, clocks and cold boots (compiled first, which takes minutes the first time)"
