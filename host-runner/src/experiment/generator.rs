@@ -29,8 +29,24 @@ const RATE: Rate = Rate::per_second(20_000_000);
 /// Longest time that the thread may be off its CPU, in nanoseconds.
 const TIMEOUT_NS: u64 = 50_000_000;
 
-/// Longest duration of measuring the throughput, in nanoseconds: the requests sent by then are enough.
-const MOST_NS: u64 = 1_000_000_000;
+/// Extent to which the throughput is measured.
+#[derive(Clone, Copy, Debug)]
+struct Extent {
+    /// One in so many of the requests is sent.
+    part: u64,
+    /// Longest duration, in nanoseconds: the requests sent by then are enough.
+    most_ns: u64,
+    /// Longest time that the thread may be off its CPU, in nanoseconds.
+    timeout_ns: u64,
+}
+
+impl Extent {
+    const FULL: Self = Self {
+        part: 1,
+        most_ns: 1_000_000_000,
+        timeout_ns: TIMEOUT_NS,
+    };
+}
 
 /// The generator's own limits, in requests per second; `None` if they could not be measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -53,13 +69,12 @@ impl Limits {
 /// service's place runs on `cpu`, if one is given. There are none where there can be no such thread.
 #[must_use]
 pub fn limits(link: &str, cpu: Option<usize>, plan: &Plan, arrivals: Arrivals) -> Limits {
-    limits_of(1, MOST_NS, link, cpu, plan, arrivals)
+    limits_of(Extent::FULL, link, cpu, plan, arrivals)
 }
 
-/// As [`limits`], the throughput from one in `part` of the requests, or from what was sent of them in `most_ns`.
+/// As [`limits`], with the throughput measured to an `extent`.
 fn limits_of(
-    part: u64,
-    most_ns: u64,
+    extent: Extent,
     link: &str,
     cpu: Option<usize>,
     plan: &Plan,
@@ -75,7 +90,7 @@ fn limits_of(
             rate: RATE,
             arrivals,
         },
-        timeout_ns: TIMEOUT_NS,
+        timeout_ns: extent.timeout_ns,
         warmup: Limit::requests(count / WARMUP),
         measure: Limit::requests(count),
         protocol: Protocol::Fathom,
@@ -83,7 +98,7 @@ fn limits_of(
         ..*plan
     };
     let on = |link: &mut dyn Link, count: u64| {
-        let throughput = throughput(link, &flood(count / part), most_ns);
+        let throughput = throughput(link, &flood(count / extent.part), extent.most_ns);
         let on_time = throughput.and_then(|most| on_time::limit(link, plan, arrivals, most));
         Limits {
             throughput,
@@ -143,10 +158,17 @@ mod tests {
         wait_rule: WaitRule::Sleep,
     };
 
+    /// Few requests, each of which may wait for a thread of a busy host.
+    const PATIENT: Extent = Extent {
+        part: 100,
+        most_ns: 60_000_000_000,
+        timeout_ns: 20_000_000_000,
+    };
+
     #[test]
     fn there_is_a_limit_on_every_link_that_needs_no_privilege() {
         for link in [vhost_user::NAME, unix::NAME, "user"] {
-            let limits = limits_of(100, 60_000_000_000, link, None, &PLAN, Arrivals::Poisson);
+            let limits = limits_of(PATIENT, link, None, &PLAN, Arrivals::Poisson);
             let most = limits
                 .throughput
                 .unwrap_or_else(|| panic!("{link}: nothing came back"));
@@ -173,6 +195,6 @@ mod tests {
             ..Default::default()
         };
         let mut link = crate::link::fault::Faulty::new(InProcessLink::new(BOOT_ID), faults, 1);
-        assert_eq!(throughput(&mut link, &deaf, MOST_NS), None);
+        assert_eq!(throughput(&mut link, &deaf, Extent::FULL.most_ns), None);
     }
 }
