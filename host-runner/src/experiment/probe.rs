@@ -1,9 +1,222 @@
-//! A service that is already running, wherever it runs.
+//! The measurement of a service that is already running, wherever it runs.
 //!
 //! - [`endpoint`]: addresses of the service and of its client;
 //! - [`contact`]: the protocol that the service speaks;
 //! - [`status_query`]: what the service reports of itself.
 
+use std::net::SocketAddr;
+
+use super::measure::{Conditions, measure};
+use super::sweep::{Ladder, Runs};
+use super::{Caller, ExperimentError, HostSpec, Results, Validity, exclusive, generator};
+use crate::host::cpu_latency::CpuLatencyGuard;
+use crate::host::lock::Turn;
+use crate::host::kernel_counters::Threads;
+use crate::link::flows::Flows;
+use crate::link::source::Source;
+use crate::link::udp::UdpLink;
+use crate::link::{Family, Link};
+use crate::load::{Arrivals, Plan, PlanError};
+use crate::record::{Environment, Setting};
+
 pub mod contact;
 pub mod endpoint;
 pub mod status_query;
+
+use endpoint::NumericAddress;
+
+/// Name in records of a service that was not started for the measurement.
+const TARGET: &str = "remote";
+
+/// Name in records of the link to it, an ordinary socket.
+const LINK: &str = "udp";
+
+/// Specification of the measurement of a running service, or of a sweep of its load.
+#[derive(Clone, Debug)]
+pub struct ProbeSpec {
+    /// The service, as HOST:PORT.
+    pub address: String,
+    /// The client.
+    pub client: ClientSpec,
+    /// The load, with the protocol of the service; of a sweep, that of the pipeline which comes first.
+    pub plan: Plan,
+    /// Arrivals of a sweep's open loops; `None` for a single measurement.
+    pub sweep: Option<Arrivals>,
+    /// Requirements that the result has to meet.
+    pub validity: Validity,
+    /// Conditions on this host.
+    pub host: HostSpec,
+}
+
+/// A client on ordinary sockets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientSpec {
+    /// Source address and first source port; `None` for the choice of this host.
+    pub bind: Option<NumericAddress>,
+    /// Network device that requests leave by; `None` for the choice of the routes.
+    pub interface: Option<String>,
+    /// Number of source ports, which send in turn.
+    pub flows: u16,
+}
+
+/// The measurement of a service that has been reached, on a host that is free for it.
+pub struct Probe<'a> {
+    spec: &'a ProbeSpec,
+    peer: SocketAddr,
+    link: Box<dyn Link>,
+    /// Number of requests before the measurement.
+    first_requests: u64,
+    lock: Turn,
+}
+
+impl<'a> Probe<'a> {
+    /// Resolves the address, opens a link, checks the protocol of the service, and waits for the host.
+    ///
+    /// # Errors
+    ///
+    /// [`ExperimentError::Resolve`] or [`ExperimentError::Address`] if an address can't be used,
+    /// [`ExperimentError::Link`] if no socket can be opened, [`ExperimentError::Plan`] if a request takes more than
+    /// one packet, [`ExperimentError::OtherProtocol`] if the service speaks another protocol,
+    /// [`ExperimentError::Lock`] if the host is taken, [`ExperimentError::Interrupted`] on an interrupt.
+    pub fn prepare(spec: &'a ProbeSpec, caller: Caller<'_>) -> Result<Self, ExperimentError> {
+        let ClientSpec {
+            bind, interface, ..
+        } = &spec.client;
+        let from = bind.as_ref().map(|bind| bind.ip);
+        let peer = endpoint::resolve(&spec.address, interface.as_deref(), from)?;
+        let (mut link, path_mtu) = connect(&spec.client, peer)?;
+        check_payload(&spec.plan, peer, path_mtu)?;
+        let first_requests = contact::establish(link.as_mut(), peer, &spec.plan, caller.interrupt)?;
+        let lock = exclusive::lock(&spec.host, caller)?;
+        Ok(Self {
+            spec,
+            peer,
+            link,
+            first_requests,
+            lock,
+        })
+    }
+
+    /// Measures the service, and writes the results to `results`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Runs::conclude`].
+    pub fn carry_out(
+        mut self,
+        results: &dyn Results,
+        caller: Caller<'_>,
+    ) -> Result<(), ExperimentError> {
+        let spec = self.spec;
+        let cpu_latency = CpuLatencyGuard::request(spec.host.idle);
+        let environment = Environment {
+            host_idle: Some(cpu_latency.to_string()),
+            ..Environment::now()
+        };
+        let setting = Setting {
+            target: TARGET.to_owned(),
+            responder: None,
+            address: self.peer.to_string(),
+            link: self.link.name().to_owned(),
+            accel: None,
+            boot_ms: None,
+            guest_boot_ms: None,
+            placement: None,
+        };
+        let ladder = spec.sweep.map(|arrivals| Ladder {
+            arrivals,
+            generator: generator::limits(LINK, None, &spec.plan, arrivals),
+        });
+        let mut runs = Runs::measure(&spec.plan, ladder, results, caller.monitor, |plan| {
+            let conditions = Conditions {
+                settle_ns: None,
+                boot_id: None,
+                threads: Threads::default(),
+                validity: spec.validity,
+                observed: None,
+                own_threads: &|| None,
+                health: &|| Ok(()),
+                caller,
+            };
+            let measured = measure(plan, &conditions, self.link.as_mut());
+            let mut run = measured.record(setting.clone(), plan);
+            // The first requests of all are warm-up, once.
+            run.warmup_discarded += std::mem::take(&mut self.first_requests);
+            run.bind = spec.client.bind.as_ref().map(ToString::to_string);
+            run.interface = spec.client.interface.clone();
+            run.flows = spec.client.flows;
+            (run, measured)
+        });
+        runs.measured_beside(self.lock.others());
+        runs.conclude(environment, results, caller.monitor)
+    }
+}
+
+/// Opens a link to `peer`, and returns it with the longest packet that the path is believed to carry, in bytes.
+fn connect(
+    client: &ClientSpec,
+    peer: SocketAddr,
+) -> Result<(Box<dyn Link>, Option<u32>), ExperimentError> {
+    let interface = client.interface.as_deref();
+    let bound = |bind| endpoint::source(bind, interface, peer);
+    let source = Source {
+        address: client.bind.as_ref().map(bound).transpose()?,
+        interface: client.interface.clone(),
+    };
+    Ok(if client.flows > 1 {
+        let link = Flows::connect_from(LINK, &source, client.flows, peer)?;
+        let path_mtu = link.path_mtu();
+        (Box::new(link), path_mtu)
+    } else {
+        let link = UdpLink::connect_from(LINK, &source, peer)?;
+        let path_mtu = link.path_mtu();
+        (Box::new(link), path_mtu)
+    })
+}
+
+/// Refuses a payload that takes more than one packet: the service answers no fragments.
+fn check_payload(plan: &Plan, peer: SocketAddr, path_mtu: Option<u32>) -> Result<(), PlanError> {
+    let family = if endpoint::is_ipv4(peer) {
+        Family::V4
+    } else {
+        Family::V6
+    };
+    plan.check_packet(family, path_mtu)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::{Limit, Mode, Protocol, WaitRule};
+
+    #[test]
+    fn a_payload_is_no_longer_than_a_packet_of_the_services_family() {
+        let check = |address: &str, payload_len, path_mtu| {
+            let plan = Plan {
+                mode: Mode::Closed,
+                payload_len,
+                timeout_ns: 1_000_000_000,
+                warmup: Limit::NOTHING,
+                measure: Limit::requests(1),
+                seed: 1,
+                protocol: Protocol::Fathom,
+                wait_rule: WaitRule::Sleep,
+            };
+            let peer = endpoint::resolve(address, None, None).unwrap();
+            check_payload(&plan, peer, path_mtu)
+        };
+        let v4 = "127.0.0.1:9";
+        for v6 in ["[::1]:9", "[2001:db8::1]:9"] {
+            assert_eq!(check(v6, 1452, Some(65_536)), Ok(()));
+            let error = check(v6, 1453, Some(65_536)).unwrap_err();
+            assert!(error.to_string().contains("44 to 1452"), "{error}");
+        }
+        for v4 in [v4, "[::ffff:127.0.0.1]:9"] {
+            assert_eq!(check(v4, 1472, None), Ok(()));
+        }
+        // A tunnel on the path.
+        let error = check(v4, 1393, Some(1420)).unwrap_err();
+        assert!(error.to_string().contains("44 to 1392"), "{error}");
+        assert_eq!(check(v4, 1392, Some(1420)), Ok(()));
+    }
+}
