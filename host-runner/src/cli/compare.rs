@@ -10,7 +10,7 @@ use super::args::{GuestArgs, HostArgs, LoadArgs, ModeName, OutputArgs, ValidityA
 use super::interrupt::Interrupt;
 use super::output::Output;
 use super::progress::Terminal;
-use super::values::{as_ns, duration};
+use super::values::duration;
 use crate::experiment::compare::{
     CompareSpec, Comparison, CostAnalysis, Loads, NothingMeasured, Variant,
 };
@@ -113,7 +113,7 @@ impl CompareArgs {
             rounds: self.repeat,
             retries: self.retries,
             time_limit: self.within,
-            settle_ns: as_ns(self.settle),
+            settle: self.settle,
             cost_analysis: match self.no_why {
                 true => CostAnalysis::Skipped,
                 false => CostAnalysis::Included,

@@ -17,7 +17,7 @@ use crate::report::renderer::Renderer as _;
 use crate::report::result_set::ResultSet;
 use crate::report::terminal::{Detail, Terminal};
 use crate::report::{self, html};
-use crate::stats::{Requested, RunRecorder, requested};
+use crate::stats::{Requested, RunRecorder};
 use crate::terminal;
 
 /// What `--json` takes for standard output.
@@ -32,7 +32,7 @@ pub struct Output {
     percentiles: Vec<Requested>,
 }
 
-/// Where else the JSON goes.
+/// Further destination of the JSON.
 #[derive(Debug)]
 enum Json {
     Nowhere,
@@ -41,11 +41,11 @@ enum Json {
 }
 
 impl Output {
-    /// Makes the results directory and tries that everything can be written.
+    /// Creates the results directory and opens the file for JSON.
     ///
     /// # Errors
     ///
-    /// [`CliError::Report`] if something can't.
+    /// [`CliError::Report`] if the directory can't be created or a file can't be written.
     pub fn prepare(args: &OutputArgs) -> Result<Self, CliError> {
         let json = match &args.json {
             None => Json::Nowhere,
@@ -70,74 +70,17 @@ impl Output {
                 true => Detail::Full,
                 false => Detail::Brief,
             },
-            percentiles: requested::without_standard(&args.percentiles),
+            percentiles: args.percentiles.clone(),
         })
     }
 
-    /// The percentiles that summaries have besides the standard ones.
-    #[must_use]
-    pub fn percentiles(&self) -> &[Requested] {
-        &self.percentiles
-    }
-
-    /// The path of a file called `name` among the results.
+    /// Returns the path of the file `name` among the results.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    /// Returns the destination of the log `name`.
-    #[must_use]
-    pub fn log(&self, name: &str) -> Destination {
-        self.directory.log(name)
-    }
-
-    /// Writes the files of a run.
-    ///
-    /// # Errors
-    ///
-    /// [`CliError::Report`] if one can't be written.
-    pub fn write_run(&self, run: &Run, recorder: &RunRecorder) -> Result<(), CliError> {
-        Ok(self.directory.write_run(run, recorder)?)
-    }
-
-    /// Writes the files of a merged target.
-    ///
-    /// # Errors
-    ///
-    /// [`CliError::Report`] if one can't be written.
-    pub fn write_merged(
-        &self,
-        merged: &Merged,
-        latency: &DurationHistogram,
-        parts: &[Part],
-        began_at: SystemTime,
-    ) -> Result<(), CliError> {
-        Ok(self
-            .directory
-            .write_merged(merged, latency, parts, began_at)?)
-    }
-
-    /// Writes what there is of the report so far.
-    ///
-    /// # Errors
-    ///
-    /// [`CliError::Report`] if it can't be written.
-    pub fn keep(&self, report: &Report) -> Result<(), CliError> {
-        Ok(self.directory.keep(report)?)
-    }
-
-    /// Writes the report of runs whose files are there, and shows the table: on standard output, or
-    /// on standard error if the JSON goes to the other.
-    ///
-    /// # Errors
-    ///
-    /// [`CliError::Report`] if something can't be written.
-    pub fn write(&self, report: &Report) -> Result<(), CliError> {
-        Ok(self.publish(report)?)
-    }
-
-    /// Nothing came of it, because of `error`: leaves no empty directory behind.
+    /// Ends a command without results because of `error`, and leaves no empty directory behind.
     pub fn abandon(self, error: &ExperimentError) {
         self.directory.abandon(&error.with_causes());
     }

@@ -10,8 +10,8 @@ use super::measure::{Conditions, measure};
 use super::sweep::{Ladder, Runs};
 use super::{Caller, ExperimentError, HostSpec, Results, Validity, exclusive, generator};
 use crate::host::cpu_latency::CpuLatencyGuard;
-use crate::host::lock::Turn;
 use crate::host::kernel_counters::Threads;
+use crate::host::lock::Turn;
 use crate::link::flows::Flows;
 use crate::link::source::Source;
 use crate::link::udp::UdpLink;
@@ -199,6 +199,7 @@ mod tests {
                 warmup: Limit::NOTHING,
                 measure: Limit::requests(1),
                 seed: 1,
+                content: None,
                 protocol: Protocol::Fathom,
                 wait_rule: WaitRule::Sleep,
             };

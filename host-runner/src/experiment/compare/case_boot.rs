@@ -1,5 +1,7 @@
 //! One boot of a case, and its measurement under each load.
 
+use std::time::Duration;
+
 use super::on_own_thread;
 use crate::experiment::measured::Measured;
 use crate::experiment::run::scratch;
@@ -22,8 +24,8 @@ pub struct CaseBoot<'a> {
     pub plans: &'a [Plan],
     /// The mode of the comparison's first load, which decides the placement at the start.
     pub mode: Mode,
-    /// Longest time beyond the first load's own warm-up until latency has settled, in nanoseconds.
-    pub settle_ns: u64,
+    /// Longest time beyond the first load's own warm-up until latency has settled.
+    pub settle: Duration,
     /// Requirements that each run has to meet.
     pub validity: Validity,
     /// The CPUs to use, if there are two.
@@ -75,7 +77,7 @@ impl CaseBoot<'_> {
         let mut runs = Vec::new();
         for plan in self.plans {
             // Once latency has settled, the plan's own warm-up is enough.
-            let settle_ns = runs.is_empty().then_some(self.settle_ns);
+            let settle_ns = (runs.is_empty()).then_some(self.settle.as_nanos() as u64);
             let (run, measured) = system.measure(plan, self.validity, settle_ns, self.caller);
             let is_complete = measured.ended == Ended::Completed;
             runs.push((run, measured));

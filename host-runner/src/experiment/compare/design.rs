@@ -30,8 +30,8 @@ pub struct CompareSpec {
     pub retries: u32,
     /// Time available for all of it; `None` for no limit. One round is made in any case.
     pub time_limit: Option<Duration>,
-    /// Longest time beyond the loads' own warm-up until latency has settled, in nanoseconds.
-    pub settle_ns: u64,
+    /// Longest time beyond the loads' own warm-up until latency has settled.
+    pub settle: Duration,
     /// Choice of the cost-per-echo analysis after the rounds.
     pub cost_analysis: CostAnalysis,
     /// Requirements that each run has to meet.
@@ -54,7 +54,7 @@ impl CompareSpec {
     #[must_use]
     pub fn cases(&self) -> (Vec<Case>, Vec<Skipped>) {
         let mut variants = self.variants.clone();
-        Variant::number_copies(&mut variants);
+        number_copies(&mut variants);
         let mut links: Vec<LinkChoice> = Vec::new();
         for &link in &self.links {
             if !links.contains(&link) {
@@ -101,6 +101,16 @@ impl CompareSpec {
         let system = self.system(case);
         self.loads.first().check_packet(system.family, None)?;
         Ok(system.check()?)
+    }
+}
+
+/// Numbers the copies among `variants`.
+fn number_copies(variants: &mut [Variant]) {
+    for index in 1..variants.len() {
+        let (before, this) = variants.split_at_mut(index);
+        let same =
+            |other: &&Variant| (other.kind, other.responder) == (this[0].kind, this[0].responder);
+        this[0].copy = 1 + before.iter().filter(same).count();
     }
 }
 

@@ -330,7 +330,7 @@ impl Experiment<'_> {
             system: &self.cases[index].system,
             plans,
             mode: self.spec.loads.first().mode,
-            settle_ns: self.spec.settle_ns,
+            settle: self.spec.settle,
             validity: self.spec.validity,
             assignment: self.assignment.clone(),
             console_log: self.results.log(console_log),

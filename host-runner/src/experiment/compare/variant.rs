@@ -27,16 +27,6 @@ impl Variant {
             copy => format!("{name}-{copy}"),
         }
     }
-
-    /// Numbers the copies among `variants`.
-    pub fn number_copies(variants: &mut [Self]) {
-        for index in 1..variants.len() {
-            let (before, this) = variants.split_at_mut(index);
-            let same =
-                |other: &&Self| (other.kind, other.responder) == (this[0].kind, this[0].responder);
-            this[0].copy = 1 + before.iter().filter(same).count();
-        }
-    }
 }
 
 impl FromStr for Variant {
@@ -95,15 +85,5 @@ mod tests {
             let error = name.parse::<Variant>().unwrap_err();
             assert!(error.contains(complaint), "{name}: {error}");
         }
-    }
-
-    #[test]
-    fn copies_are_numbered() {
-        let names = ["hermit", "linux-guest:busy", "hermit", "null", "hermit"];
-        let mut variants = names.map(|name| name.parse().unwrap());
-        Variant::number_copies(&mut variants);
-        let names = variants.map(|variant| variant.to_string());
-        let expected = ["hermit", "linux-guest:busy", "hermit-2", "null", "hermit-3"];
-        assert_eq!(names, expected);
     }
 }

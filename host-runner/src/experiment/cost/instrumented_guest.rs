@@ -72,7 +72,8 @@ struct InstrumentedGuest<'a> {
 ///
 /// # Errors
 ///
-/// [`ExperimentError::Incompatible`] if the system has no guest, [`ExperimentError::Cost`] if a figure can't be
+/// [`ExperimentError::Incompatible`] if the system can't be had on its link or has no guest,
+/// [`ExperimentError::Cost`] if a figure can't be
 /// counted, and the errors of the boot.
 pub fn count(
     system: &SystemSpec,
@@ -92,6 +93,7 @@ impl<'a> InstrumentedGuest<'a> {
             caller,
         } = conditions;
         let deadline = Instant::now() + timeout;
+        system.check()?;
         let scratch = scratch()?;
         let plan = system.kind.system().prepare(system, scratch.path())?;
         let (LaunchPlan::Guest(image), Some(counting)) = (plan, system.kind.system().counting())

@@ -43,7 +43,7 @@ fn spec(variants: &str, links: &str) -> CompareSpec {
         rounds: 3,
         retries: 2,
         time_limit: None,
-        settle_ns: 0,
+        settle: Duration::ZERO,
         cost_analysis: CostAnalysis::Included,
         validity: Validity {
             policy: Policy::default(),
@@ -161,4 +161,14 @@ fn the_seed_decides_the_order_of_every_round() {
     }
     // More rounds begin as fewer do.
     assert_eq!(super::orders(6, 3, 1), orders_of(1)[..3]);
+}
+
+#[test]
+fn copies_are_numbered() {
+    let names = ["hermit", "linux-guest:busy", "hermit", "null", "hermit"];
+    let mut variants = names.map(|name| name.parse::<Variant>().unwrap());
+    number_copies(&mut variants);
+    let names = variants.map(|variant| variant.to_string());
+    let expected = ["hermit", "linux-guest:busy", "hermit-2", "null", "hermit-3"];
+    assert_eq!(names, expected);
 }
