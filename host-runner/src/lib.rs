@@ -40,6 +40,8 @@
 
 pub mod cli;
 pub mod clock;
+#[cfg(test)]
+mod documentation;
 pub mod experiment;
 pub mod files;
 pub mod histogram;

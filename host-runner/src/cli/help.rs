@@ -141,8 +141,6 @@ fn nearest(given: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod documentation;
-#[cfg(test)]
 mod tests {
     use clap::Parser as _;
 

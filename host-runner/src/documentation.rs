@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Parser as _;
 use clap::error::ErrorKind;
 
-use super::Cli;
+use crate::cli::Cli;
 
 /// A page of the documentation.
 struct Page {
