@@ -27,7 +27,7 @@ use rustix::process::{Pid, Signal};
 use crate::clock;
 use crate::host::assignment::Assignment;
 use crate::host::emulators::probe_kvm;
-use crate::host::placement::{self, Placement, Work};
+use crate::host::placement::{self, Answering, DeviceThreads, Placement, Work};
 use crate::host::thread::CpuUse;
 use boot::Booted;
 
@@ -218,7 +218,16 @@ impl Machine {
         match vcpu.map(Pid::from_raw) {
             Ok(Some(vcpu)) => {
                 let qemu = self.booted.process.pid();
-                let placement = placement::place(qemu, vcpu, self.has_vhost, work, assignment);
+                let answering = Answering {
+                    process: qemu,
+                    thread: vcpu,
+                    device: if self.has_vhost {
+                        DeviceThreads::OfKernel
+                    } else {
+                        DeviceThreads::OfProcess
+                    },
+                };
+                let placement = placement::place(&answering, work, assignment);
                 self.vcpu_apart = placement.is_shared().then_some(vcpu);
                 placement
             }

@@ -32,7 +32,7 @@ const ONE_CPU: &str = "there is but one CPU to run on";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Placement {
     /// The virtual CPU and the measuring thread each have a CPU.
-    Bound {
+    Pinned {
         /// Which.
         cpus: Cpus,
         /// True if the measuring thread goes first on its CPU (`SCHED_FIFO`).
@@ -51,7 +51,7 @@ impl Placement {
     #[must_use]
     pub fn of(&self, guest: &str) -> String {
         match self {
-            Self::Bound {
+            Self::Pinned {
                 cpus,
                 goes_first,
                 is_shared,
@@ -85,7 +85,7 @@ impl Placement {
     #[must_use]
     pub const fn cpus(&self) -> Option<Cpus> {
         match self {
-            Self::Bound { cpus, .. } => Some(*cpus),
+            Self::Pinned { cpus, .. } => Some(*cpus),
             Self::Unchanged(_) => None,
         }
     }
@@ -102,11 +102,11 @@ impl Placement {
     pub const fn may_yield(&self) -> bool {
         matches!(
             self,
-            Self::Bound {
+            Self::Pinned {
                 goes_first: true,
                 is_shared: false,
                 ..
-            } | Self::Bound {
+            } | Self::Pinned {
                 are_equal: true,
                 ..
             }
@@ -117,7 +117,7 @@ impl Placement {
     pub(crate) const fn is_shared(&self) -> bool {
         matches!(
             self,
-            Self::Bound {
+            Self::Pinned {
                 is_shared: true,
                 ..
             }
@@ -136,28 +136,49 @@ pub enum Work {
     Schedule,
 }
 
-/// Places the calling thread, which does `work`, and all threads of the process `qemu` around its thread
-/// `vcpu`; with `has_vhost` also those of the kernel that serve the guest's rings.
+/// Threads that serve a guest's network device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DeviceThreads {
+    /// Threads of QEMU's process, or none.
+    OfProcess,
+    /// Threads of the kernel (vhost), beside those of the process.
+    OfKernel,
+}
+
+/// The service as the scheduler sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Answering {
+    /// QEMU's process, or the responder's.
+    pub process: Pid,
+    /// Its thread that answers, such as the virtual CPU's, which gets a CPU of its own.
+    pub thread: Pid,
+    /// Threads that serve its network device.
+    pub device: DeviceThreads,
+}
+
+/// Places the calling thread, which does `work`, and all threads of the service around the one that answers.
 pub(crate) fn place(
-    qemu: Pid,
-    vcpu: Pid,
-    has_vhost: bool,
+    answering: &Answering,
     work: Work,
     assignment: Option<&Assignment>,
 ) -> Placement {
-    let of_kernel = if has_vhost {
-        vhost_threads(qemu)
-    } else {
-        Vec::new()
+    let &Answering {
+        process: qemu,
+        thread: vcpu,
+        device,
+    } = answering;
+    let of_kernel = match device {
+        DeviceThreads::OfKernel => vhost_threads(qemu),
+        DeviceThreads::OfProcess => Vec::new(),
     };
-    let mut placement = place_around(work == Work::Polls, assignment, |own, others| {
+    let mut placement = place_around(work, assignment, |own, others| {
         for &thread in &of_kernel {
             // What can't be bound stays where the scheduler has it, as any thread of the kernel's.
             let _ = sched_setaffinity(Some(thread), others);
         }
         bind(qemu, vcpu, own, others)
     });
-    if let Placement::Bound {
+    if let Placement::Pinned {
         goes_first: true,
         is_shared: true,
         are_equal,
@@ -167,30 +188,30 @@ pub(crate) fn place(
         let others = threads(qemu).into_iter().filter(|&thread| thread != vcpu);
         let mut others = others.chain(of_kernel);
         match work {
-            Work::Schedule => *are_equal = others.all(goes_first_or_has_ended),
+            Work::Schedule => *are_equal = others.all(has_fifo_priority_or_has_ended),
             // A reply is taken before anything else is done, also after an open loop.
-            Work::Replies => others.for_each(scheduling::be_ordinary),
+            Work::Replies => others.for_each(scheduling::set_normal_priority),
             Work::Polls => {}
         }
     }
     placement
 }
 
-fn goes_first_or_has_ended(thread: Pid) -> bool {
-    match scheduling::go_first(Some(thread)) {
+fn has_fifo_priority_or_has_ended(thread: Pid) -> bool {
+    match scheduling::set_fifo_priority(Some(thread)) {
         Ok(()) => true,
         Err(error) => error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error()),
     }
 }
 
-/// Places the calling thread, which polls another thread of this process or sleeps until that answers.
+/// Places the calling thread, which does `work` with another thread of this process.
 /// The other one is to bind itself to [`Placement::cpu`].
 #[must_use]
-pub fn place_beside(polls: bool, assignment: Option<&Assignment>) -> Placement {
-    match place_around(polls, assignment, |_, _| Ok(())) {
-        Placement::Bound {
+pub fn place_beside(work: Work, assignment: Option<&Assignment>) -> Placement {
+    match place_around(work, assignment, |_, _| Ok(())) {
+        Placement::Pinned {
             cpus, goes_first, ..
-        } => Placement::Bound {
+        } => Placement::Pinned {
             cpus,
             goes_first,
             is_shared: false,
@@ -203,7 +224,7 @@ pub fn place_beside(polls: bool, assignment: Option<&Assignment>) -> Placement {
 /// Places the calling thread after `bind` has placed the others: on the first set of CPUs what answers,
 /// on the second the rest.
 fn place_around(
-    polls: bool,
+    work: Work,
     assignment: Option<&Assignment>,
     bind: impl FnOnce(&CpuSet, &CpuSet) -> Result<(), String>,
 ) -> Placement {
@@ -211,12 +232,14 @@ fn place_around(
         let assignment = assignment.ok_or_else(|| ONE_CPU.to_owned())?;
         let cpus = assignment.cpus;
         // A thread that polls gets no real-time priority, and needs none.
-        let goes_first = match (polls, go_first_if(!polls)) {
-            (true, _) => false,
-            (false, Ok(())) => true,
-            // Who names CPUs gets them.
-            (false, Err(_)) if assignment.is_requested => false,
-            (false, Err(why)) => return Err(why),
+        let goes_first = match work {
+            Work::Polls => false,
+            Work::Replies | Work::Schedule => match set_own_fifo_priority() {
+                Ok(()) => true,
+                // Whoever names CPUs gets them.
+                Err(_) if assignment.is_requested => false,
+                Err(why) => return Err(why),
+            },
         };
         let measuring = set(&[cpus.measuring]);
         let is_shared = assignment.rest.is_empty();
@@ -227,7 +250,7 @@ fn place_around(
         };
         bind(&set(&[cpus.guest]), &rest)?;
         sched_setaffinity(None, &measuring).map_err(unbound)?;
-        Ok(Placement::Bound {
+        Ok(Placement::Pinned {
             cpus,
             goes_first,
             is_shared,
@@ -264,12 +287,8 @@ fn bind(qemu: Pid, vcpu: Pid, own: &CpuSet, others: &CpuSet) -> Result<(), Strin
     Ok(())
 }
 
-fn go_first_if(is_wanted: bool) -> Result<(), String> {
-    if is_wanted { go_first() } else { Ok(()) }
-}
-
-fn go_first() -> Result<(), String> {
-    scheduling::go_first(None).map_err(|_| {
+fn set_own_fifo_priority() -> Result<(), String> {
+    scheduling::set_fifo_priority(None).map_err(|_| {
         "no right to SCHED_FIFO: root has it, or CAP_SYS_NICE, or `ulimit -r 10`".to_owned()
     })
 }
@@ -321,102 +340,4 @@ fn threads(process: Pid) -> Vec<Pid> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::host::topology::Relation;
-
-    const CPUS: Cpus = Cpus {
-        guest: 2,
-        measuring: 4,
-        relation: Relation::SharedCache,
-    };
-
-    #[test]
-    fn a_placement_names_both_cpus_and_their_relation() {
-        let bound = |goes_first, is_shared| {
-            let placement = Placement::Bound {
-                cpus: CPUS,
-                goes_first,
-                is_shared,
-                are_equal: false,
-            };
-            placement.of("the virtual CPU")
-        };
-        assert_eq!(
-            bound(false, false),
-            "CPU 2 for the virtual CPU, CPU 4 for the measuring thread: other cores, same \
-             last-level cache"
-        );
-        assert_eq!(
-            bound(true, true),
-            "CPU 2 for the virtual CPU, CPU 4 for the measuring thread, which goes first there \
-             (SCHED_FIFO): other cores, same last-level cache; all else runs on the latter too"
-        );
-        let unchanged = place_beside(true, None);
-        assert_eq!(unchanged.cpus(), None);
-        assert_eq!(
-            unchanged.of("the virtual CPU"),
-            "left to the scheduler: there is but one CPU to run on"
-        );
-    }
-
-    #[test]
-    fn a_thread_may_stay_awake_only_alone_or_among_equals() {
-        let may_yield = |goes_first, is_shared, are_equal| {
-            let placement = Placement::Bound {
-                cpus: CPUS,
-                goes_first,
-                is_shared,
-                are_equal,
-            };
-            placement.may_yield()
-        };
-        assert!(may_yield(true, false, false));
-        assert!(may_yield(true, true, true));
-        assert!(!may_yield(true, true, false));
-        assert!(!may_yield(false, false, false));
-        assert!(!place_beside(true, None).may_yield());
-    }
-
-    #[test]
-    fn a_polling_thread_is_bound_to_its_cpu() {
-        let cpu = *crate::host::topology::allowed().first().unwrap();
-        let assignment = Assignment {
-            cpus: Cpus {
-                measuring: cpu,
-                ..CPUS
-            },
-            rest: Vec::new(),
-            is_requested: false,
-        };
-        let thread = std::thread::spawn(move || {
-            let placement = place_beside(true, Some(&assignment));
-            (placement, crate::host::topology::allowed())
-        });
-        let (placement, allowed) = thread.join().unwrap();
-        assert!(!placement.is_shared() && placement.cpu() == Some(2));
-        assert_eq!(allowed.into_iter().collect::<Vec<_>>(), [cpu]);
-    }
-
-    #[test]
-    fn a_thread_that_serves_rings_is_known_by_the_number_in_its_name() {
-        let qemu = Pid::from_raw(4711).unwrap();
-        assert!(is_vhost_of("vhost-4711\n", qemu));
-        for other in [
-            "vhost-471\n",
-            "vhost-47112\n",
-            "vhost-\n",
-            "qemu-4711\n",
-            "",
-        ] {
-            assert!(!is_vhost_of(other, qemu), "{other}");
-        }
-        assert_eq!(vhost_threads(rustix::process::getpid()), []);
-    }
-
-    #[test]
-    fn lists_the_threads_of_a_process() {
-        let here = rustix::process::getpid();
-        assert!(threads(here).contains(&rustix::thread::gettid()));
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! The right to go first on a CPU: the scheduling policy of threads of this process and of others.
+//! Scheduling policy of threads of this process and of others (sched(7)).
 //!
 //! Unsafe here: the system call sched_setscheduler(2), which no crate in use has for threads of another process.
 #![expect(
@@ -15,18 +15,18 @@ use rustix::process::Pid;
 /// none preempts another (`SCHED_FIFO`, sched(7)).
 const PRIORITY: libc::c_int = 10;
 
-/// Has `thread`, or the calling one, go first on its CPU (`SCHED_FIFO`).
+/// Gives `thread`, or the calling one, real-time priority ([`PRIORITY`], `SCHED_FIFO`).
 ///
 /// # Errors
 ///
-/// Those of sched_setscheduler(2): there is no right to it, or the thread has ended.
-pub(super) fn go_first(thread: Option<Pid>) -> io::Result<()> {
+/// Those of sched_setscheduler(2): the privilege is missing (EPERM), or the thread has ended (ESRCH).
+pub(super) fn set_fifo_priority(thread: Option<Pid>) -> io::Result<()> {
     let id = thread.map_or(0, |thread| thread.as_raw_nonzero().get());
     set(id, libc::SCHED_FIFO, PRIORITY)
 }
 
-/// Has `thread` be an ordinary one (`SCHED_OTHER`), which takes no right. One that has ended is nobody's loss.
-pub(super) fn be_ordinary(thread: Pid) {
+/// Gives `thread` the ordinary policy (`SCHED_OTHER`), which takes no privilege. One that has ended is ignored.
+pub(super) fn set_normal_priority(thread: Pid) {
     let _ = set(thread.as_raw_nonzero().get(), libc::SCHED_OTHER, 0);
 }
 
@@ -49,7 +49,7 @@ mod tests {
     fn a_thread_that_is_not_there_is_an_error() {
         // No Linux has so many threads (PID_MAX_LIMIT is 2^22).
         let nobody = Pid::from_raw(i32::MAX).unwrap();
-        let error = go_first(Some(nobody)).unwrap_err();
+        let error = set_fifo_priority(Some(nobody)).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::ESRCH));
     }
 }

@@ -19,7 +19,7 @@ use super::{
 use crate::files::Destination;
 use crate::host::assignment::Assignment;
 use crate::host::kernel_counters::Threads;
-use crate::host::placement::{self, Placement, Work};
+use crate::host::placement::{self, Answering, DeviceThreads, Placement, Work};
 use crate::link::tap::Pair;
 use crate::link::udp::{LOOPBACK, UdpLink};
 use crate::link::{Family, Link, LinkKind};
@@ -268,7 +268,12 @@ impl Backend for ResponderProcess {
     /// work.
     fn place(&mut self, _: Work, assignment: Option<&Assignment>) -> Placement {
         let pid = self.process.pid();
-        placement::place(pid, pid, false, Work::Schedule, assignment)
+        let answering = Answering {
+            process: pid,
+            thread: pid,
+            device: DeviceThreads::OfProcess,
+        };
+        placement::place(&answering, Work::Schedule, assignment)
     }
 
     fn placed_thread(&self) -> &'static str {

@@ -123,7 +123,14 @@ impl Backend for Thread {
     }
 
     fn place(&mut self, _: Work, assignment: Option<&Assignment>) -> Placement {
-        let placement = place_beside(self.link.is_polled(), assignment);
+        let placement = place_beside(
+            if self.link.is_polled() {
+                Work::Polls
+            } else {
+                Work::Replies
+            },
+            assignment,
+        );
         if let (Some(own_cpu), Some(cpu)) = (self.cpu.take(), placement.cpu()) {
             // It waits for this, so it hears it.
             let _ = own_cpu.send(cpu);
