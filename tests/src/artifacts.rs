@@ -19,6 +19,18 @@ pub fn image() -> PathBuf {
     artefact("target/fathom.elf")
 }
 
+/// The image of an example of a service.
+///
+/// # Panics
+///
+/// If it is not there.
+#[must_use]
+pub fn example(name: &str) -> PathBuf {
+    let path = root().join(format!("target/examples/{name}.elf"));
+    path.canonicalize()
+        .unwrap_or_else(|_| panic!("there is no {}: run `make examples` first", path.display()))
+}
+
 /// A file of the loaders, or with an empty name their directory.
 ///
 /// # Panics

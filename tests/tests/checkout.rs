@@ -21,6 +21,7 @@ const FILES: &[&str] = &[
     "kernel-app/cargo.sh",
     "kernel-app/setup.sh",
     "kernel-app/Cargo.toml",
+    "kernel-app/profile.toml",
     "kernel-app/Cargo.lock",
     "kernel-app/hermit/Cargo.lock",
     "kernel-app/hermit/Cargo.toml",
