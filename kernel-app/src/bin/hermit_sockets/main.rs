@@ -17,7 +17,7 @@ use kernel_app::handler::{Handler, Timestamp};
 use kernel_app::hermit_sockets::{Responder, Settings};
 use kernel_app::platform::{self, boot_id, fail, say};
 use udp::UdpSocket;
-use wire::{MAX_PAYLOAD, Ready};
+use wire::{Cidr, MAX_PAYLOAD, Ready};
 
 /// Called by Hermit when it is up, its network included.
 #[unsafe(no_mangle)]
@@ -35,7 +35,7 @@ extern "C" fn main(argc: i32, argv: *const *const u8, env: *const *const u8) {
     let boot_id = boot_id();
     let mut responder = Responder::new(&settings, Timestamp::new(boot_id));
     say(Ready {
-        ip: Some((settings.address, settings.prefix)),
+        ip: Some(Cidr::new(settings.address, settings.prefix)),
         ip6: None,
         port: settings.port,
         // The socket calls don't tell.
