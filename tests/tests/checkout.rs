@@ -214,7 +214,7 @@ fn a_path_with_a_space_and_a_quote_is_as_good_as_any() {
 }
 
 #[test]
-fn what_is_compiled_is_announced_and_only_then() {
+fn a_compilation_is_announced_and_nothing_else_is() {
     let checkout = Checkout::new();
     let announced = |arguments: &[&str]| {
         let (_, error) = checkout.made(arguments);

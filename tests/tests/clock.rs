@@ -126,7 +126,7 @@ fn a_guest_that_fathom_boots_on_a_busy_host_has_the_hosts_clock() {
 }
 
 #[test]
-fn so_has_one_on_hermits_own_sockets() {
+fn a_guest_on_hermits_own_sockets_has_the_hosts_clock_too() {
     let lock = lock_qemu();
     let port = UdpSocket::bind("127.0.0.1:0")
         .unwrap()

@@ -251,7 +251,7 @@ fn the_seed_decides_the_order_and_what_cannot_be_is_skipped_with_its_reason() {
 }
 
 #[test]
-fn what_was_finished_stays_when_the_rest_is_broken_off() {
+fn an_interrupted_comparison_keeps_the_runs_that_it_finished() {
     let lock = lock_qemu();
     let mut running = call("--targets null --repeat 500 --retries 0").start(&lock);
     running.wait_for_file("out/null-vhost-user-closed-round-2.hlog", 1);
@@ -310,7 +310,7 @@ fn an_image_that_does_not_boot_is_an_error_and_the_others_are_kept() {
 }
 
 #[test]
-fn what_there_is_not_is_a_usage_error() {
+fn unknown_targets_and_links_are_usage_errors() {
     let lock = lock_qemu();
     for (arguments, named) in [
         ("--targets plan9", "there is hermit"),

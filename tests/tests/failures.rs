@@ -238,7 +238,7 @@ fn a_guest_that_falls_silent_loses_requests() {
 }
 
 #[test]
-fn nobody_listens_to_the_result() {
+fn a_result_that_cannot_be_written_is_a_failure() {
     let lock = lock_qemu();
     let outcome = Call::run("--accel tcg --count 50 --warmup 0s --json /dev/full").finish(&lock);
     outcome.expect_failure(1, &["/dev/full"]);

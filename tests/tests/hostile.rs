@@ -42,7 +42,7 @@ fn a_guest_and_a_qemu_are_quoted_and_not_obeyed() {
 }
 
 #[test]
-fn whatever_a_guest_says_it_is_called_is_an_error_and_no_panic() {
+fn a_ready_line_with_impossible_addresses_is_an_error() {
     let lock = lock_qemu();
     for (field, value) in [
         ("ip", "10.0.2.15/33"),
@@ -209,7 +209,7 @@ fn a_json_file_stays_private_and_a_capture_follows_no_link() {
 }
 
 #[test]
-fn what_lies_in_the_working_directory_is_not_run_in_the_place_of_what_was_built() {
+fn programs_in_the_working_directory_do_not_replace_those_that_were_built() {
     let lock = lock_qemu();
     let pwned = |call: &Call| {
         fs::create_dir(call.file("target")).unwrap();

@@ -66,7 +66,7 @@ fn links_and_special_files_among_the_results_are_not_followed() {
 }
 
 #[test]
-fn what_is_no_regular_file_is_not_read() {
+fn only_regular_files_are_read_as_results() {
     let lock = lock_qemu();
     let results = results(&lock);
     for name in ["result.json", LOG] {
@@ -276,7 +276,7 @@ fn as_many_runs_as_there_may_be_are_read_in_little_memory_or_refused() {
 }
 
 #[test]
-fn what_results_say_is_neither_obeyed_nor_taken_for_markup() {
+fn text_in_results_is_neither_a_command_nor_markup() {
     let lock = lock_qemu();
     let results = results(&lock);
     let result = read(results.path());

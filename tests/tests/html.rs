@@ -253,7 +253,7 @@ fn a_comparison_leaves_a_page_that_can_be_published() {
 }
 
 #[test]
-fn what_is_wrong_with_a_page_is_found() {
+fn the_audit_finds_the_faults_of_a_page() {
     if !browser::is_installed() {
         return;
     }

@@ -224,7 +224,7 @@ fn mtools_read_and_change_the_arguments_and_so_does_fathom_after_them() {
 }
 
 #[test]
-fn what_can_not_be_set_is_said_in_one_line_and_changes_nothing() {
+fn a_setting_that_is_refused_takes_one_line_and_changes_nothing() {
     let outcome = release("ip=dhcp");
     let image = outcome.file("out/fathom.img");
     let whole = fs::read(&image).unwrap();
@@ -270,7 +270,7 @@ fn what_can_not_be_set_is_said_in_one_line_and_changes_nothing() {
 }
 
 #[test]
-fn what_no_image_can_be_made_of_is_named() {
+fn an_input_that_makes_no_image_is_named() {
     let refused = |call: Call, code: i32, named: &[&str]| {
         let outcome = call.finish(&lock_qemu());
         outcome.expect_failure(code, named);

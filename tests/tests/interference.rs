@@ -63,7 +63,7 @@ fn losing_waits(thread: &Value) -> u64 {
 }
 
 #[test]
-fn what_spinners_take_from_the_guest_is_never_told_as_clean() {
+fn percentiles_that_spinners_spoilt_are_never_clean() {
     if !network::is_root() {
         return;
     }

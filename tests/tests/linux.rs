@@ -182,7 +182,7 @@ fn a_kernel_without_its_modules_has_no_network_and_says_so() {
 }
 
 #[test]
-fn what_is_missing_or_no_kernel_is_named() {
+fn a_missing_kernel_or_a_file_that_is_none_is_named() {
     let lock = lock_qemu();
     for (option, path, named) in [
         ("--kernel", "/nonexistent/vmlinuz", "/nonexistent/vmlinuz"),

@@ -21,7 +21,7 @@ fn report(lock: &QemuLock, directory: &Path) -> tests::fathom::Outcome {
 }
 
 #[test]
-fn the_same_documents_again() {
+fn rendering_results_again_makes_the_same_documents() {
     let lock = lock_qemu();
     let measured = results(&lock);
     let directory = measured.file("out");

@@ -403,7 +403,7 @@ fn results_go_under_their_time_and_the_image_is_found() {
 }
 
 #[test]
-fn whatever_the_host_has_does_for_auto() {
+fn auto_takes_an_accelerator_that_the_host_has() {
     let lock = lock_qemu();
     let outcome = Call::run("--accel auto --count 200 --warmup 0s").finish(&lock);
     let results = outcome.measured();

@@ -153,7 +153,7 @@ fn under_way<'t>(arguments: &str, process: &str, lock: &'t QemuLock) -> (Running
 }
 
 #[test]
-fn what_is_killed_half_way_leaves_nothing_and_nothing_else_was_touched() {
+fn a_killed_run_leaves_no_namespace_and_no_device() {
     if !network::is_root() {
         return;
     }
@@ -199,7 +199,7 @@ fn what_is_killed_half_way_leaves_nothing_and_nothing_else_was_touched() {
 }
 
 #[test]
-fn a_qemu_that_dies_half_way_is_what_is_told() {
+fn a_qemu_that_dies_in_mid_run_is_the_reported_failure() {
     if !network::is_root() {
         return;
     }
@@ -255,7 +255,7 @@ fn guest_process_and_thread_are_compared_over_the_same_socket() {
 }
 
 /// What is said of the link where it can't be, and that a comparison goes on without it.
-fn is_left_out(wrapper: &[&str], named: &[&str], lock: &QemuLock) {
+fn expect_link_left_out(wrapper: &[&str], named: &[&str], lock: &QemuLock) {
     let outcome = call_without_image("--target null")
         .wrapped_in(wrapper)
         .finish(lock);
@@ -287,7 +287,7 @@ fn without_rights_it_is_left_out_and_says_what_it_takes() {
         "run as root or with CAP_SYS_ADMIN and CAP_NET_ADMIN, or choose another link",
         "not permitted",
     ];
-    is_left_out(NOBODY, &named, &lock_qemu());
+    expect_link_left_out(NOBODY, &named, &lock_qemu());
 }
 
 #[test]
@@ -300,11 +300,11 @@ fn without_tap_devices_it_is_left_out_and_says_what_it_takes() {
         "module tun",
         "No such file",
     ];
-    is_left_out(WITHOUT_TUN, &named, &lock_qemu());
+    expect_link_left_out(WITHOUT_TUN, &named, &lock_qemu());
 }
 
 #[test]
-fn what_it_cannot_carry_is_a_usage_error() {
+fn options_that_the_link_cannot_carry_are_usage_errors() {
     let lock = lock_qemu();
     for (arguments, named) in [
         ("run --link tap --ip dhcp", "DHCP"),
