@@ -225,8 +225,9 @@ fn a_sweep_of_loads_in_one_boot() {
     assert_eq!(outcome.code == Some(0), is_valid, "{outcome:#?}");
     assert_eq!(pipeline["mode"], "pipeline");
     let maximum = pipeline["achieved_rate"].as_f64().unwrap();
-    let most = results.json["generator_limit"].as_f64().unwrap();
-    // On a host that is busy enough the generator keeps its schedule at no rate.
+    // On a host that is busy enough the generator keeps its schedule at no rate, or gets nothing back at all.
+    let most = results.json["generator_limit"].as_f64();
+    let most = most.unwrap_or(f64::INFINITY);
     let on_time = results.json["generator_on_time_limit"].as_f64();
     assert!(on_time.is_none_or(|on_time| on_time <= most));
     let top = maximum.min(on_time.unwrap_or(most));

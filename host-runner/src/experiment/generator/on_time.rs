@@ -8,7 +8,7 @@
 //! The rate is raised until that fails, for a higher one may keep p90 again: late replies move p90 of the round trip, too.
 //! Each rate has several trials: what else runs on the host can only make the generator late.
 
-use super::{TIMEOUT_NS, reference};
+use super::reference;
 use crate::link::Link;
 use crate::load::{Arrivals, Limit, Mode, Plan, Protocol, Rate, Tally};
 use crate::stats::RunRecorder;
@@ -27,6 +27,9 @@ const REQUESTS: u64 = 500;
 const LEAST_NS: u64 = 10_000_000;
 const MOST_NS: u64 = 100_000_000;
 const WARMUP: u64 = 10;
+
+/// Longest time that the thread in the service's place may be off its CPU, in nanoseconds.
+const TIMEOUT_NS: u64 = 50_000_000;
 
 /// Returns the highest rate, in requests per second, up to which the generator keeps its schedule on `link` when it
 /// sends with `arrivals`. `throughput` is the most that it sends. `None` if the least that is tried is too much.
