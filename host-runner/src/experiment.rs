@@ -1,6 +1,7 @@
 //! Experiments: measurements that are carried out by plain specifications.
 //!
 //! - [`RunSpec`]: the specification of one measurement or of a sweep; [`run`] carries it out;
+//! - [`boot_directory`]: files for one boot alone;
 //! - [`exclusive`]: the host for one measurement alone;
 //! - [`system_under_test`]: a system that was started to be measured;
 //! - [`measure`], [`measured`]: one measurement and its result;
@@ -15,6 +16,7 @@
 //! - [`ExperimentError`]: the reason why one failed.
 #![forbid(unsafe_code)]
 
+pub mod boot_directory;
 mod caller;
 pub mod compare;
 pub mod cost;

@@ -5,8 +5,7 @@ use tempfile::TempDir;
 use super::progress::Monitor;
 use super::sweep::{Ladder, Runs};
 use super::system_under_test::{FirstRequest, Prepared, Start, SystemUnderTest};
-use super::{Caller, ExperimentError, Results, RunSpec, exclusive};
-use crate::files;
+use super::{Caller, ExperimentError, Results, RunSpec, boot_directory, exclusive};
 use crate::host::assignment::Assignment;
 use crate::host::cpu_latency::CpuLatencyGuard;
 use crate::host::lock::Turn;
@@ -40,7 +39,7 @@ impl<'a> Run<'a> {
     /// no scratch directory, [`ExperimentError::Lock`] if the host is taken, else as [`Prepared::new`].
     pub fn prepare(spec: &'a RunSpec, caller: Caller<'_>) -> Result<Self, ExperimentError> {
         let assignment = exclusive::assignment(&spec.host, caller.monitor)?;
-        let scratch = scratch()?;
+        let scratch = boot_directory::create()?;
         let prepared = Prepared::new(&spec.system, scratch.path())?;
         let lock = exclusive::lock(&spec.host, caller)?;
         Ok(Self {
@@ -109,16 +108,4 @@ fn warn_of_other_replies(plan: &Plan, corrupted: u64, monitor: &dyn Monitor) {
     monitor.message(&format_args!(
         "{corrupted} replies count as corrupted: behind the header they {wanted}, or the header is damaged"
     ));
-}
-
-/// Makes a directory for what one boot alone needs.
-///
-/// # Errors
-///
-/// [`ExperimentError::Setup`] if it can't be made.
-pub fn scratch() -> Result<TempDir, ExperimentError> {
-    files::scratch().map_err(|source| ExperimentError::Setup {
-        what: "a scratch directory",
-        source,
-    })
 }

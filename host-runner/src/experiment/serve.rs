@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use wire::Counters;
 
+use super::boot_directory;
 use super::restart::Delays;
-use super::run::scratch;
 use super::{Caller, ExperimentError};
 use crate::link::{self, Family, LinkKind};
 use crate::machine::{Machine, MachineError, Netdev};
@@ -53,7 +53,7 @@ pub fn serve<E: From<ExperimentError>>(
     mut on_ready: impl FnMut(&Machine) -> Result<(), E>,
 ) -> Result<Option<Counters>, E> {
     check_address(spec.host_addr)?;
-    let scratch = scratch()?;
+    let scratch = boot_directory::create()?;
     let console_log = scratch.path().join("console.log");
     let mut service = Service {
         spec,

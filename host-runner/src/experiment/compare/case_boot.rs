@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::on_own_thread;
+use crate::experiment::boot_directory;
 use crate::experiment::measured::Measured;
-use crate::experiment::run::scratch;
 use crate::experiment::system_under_test::{FirstRequest, Prepared, Start, SystemUnderTest};
 use crate::experiment::{Caller, ExperimentError, Validity};
 use crate::files::Destination;
@@ -57,7 +57,7 @@ impl CaseBoot<'_> {
     }
 
     fn measure_here(self, environment: &mut Environment) -> Result<Measurements, ExperimentError> {
-        let scratch = scratch()?;
+        let scratch = boot_directory::create()?;
         let prepared = Prepared::new(self.system, scratch.path())?;
         let start = Start {
             system: self.system,

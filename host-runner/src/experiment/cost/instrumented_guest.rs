@@ -8,7 +8,7 @@ use super::instructions::{self, FeedRate, InstructionsPerEcho};
 use super::notifications::{self, NotificationSource, NotificationsPerEcho};
 use super::trace::{self, Trace};
 use super::{CostError, EchoClient};
-use crate::experiment::run::scratch;
+use crate::experiment::boot_directory;
 use crate::experiment::{Caller, ExperimentError};
 use crate::host::assignment::Assignment;
 use crate::host::placement::Work;
@@ -94,7 +94,7 @@ impl<'a> InstrumentedGuest<'a> {
         } = conditions;
         let deadline = Instant::now() + timeout;
         system.check()?;
-        let scratch = scratch()?;
+        let scratch = boot_directory::create()?;
         let plan = system.kind.system().prepare(system, scratch.path())?;
         let (LaunchPlan::Guest(image), Some(counting)) = (plan, system.kind.system().counting())
         else {
