@@ -4,7 +4,7 @@
 //! Renders nothing: [`report`](crate::report) does. Knows neither the command line nor how measurements are made.
 //!
 //! - [`environment`]: what it was measured on; [`run`]: one measurement;
-//! - [`merged_runs`], [`verdict`], [`common_rate`], [`echo_cost`], [`skipped`]: of a comparison;
+//! - [`merged_runs`], [`verdict`], [`common_rate`], [`system_cost`], [`skipped`]: of a comparison;
 //!   [`round_latency`]: what is merged;
 //! - [`before_after`]: a quantity before and after a run;
 //! - [`origin`]: places where replies are made and parts that links consist of, in words;
@@ -26,7 +26,6 @@ use crate::terminal;
 
 pub mod before_after;
 pub mod common_rate;
-pub mod echo_cost;
 pub mod environment;
 pub mod file_names;
 pub mod hgrm;
@@ -43,6 +42,7 @@ pub mod round_latency;
 pub mod run;
 pub mod schema;
 pub mod skipped;
+pub mod system_cost;
 pub mod system_label;
 mod utc;
 pub mod verdict;
@@ -52,23 +52,23 @@ pub(crate) mod fixtures;
 
 pub use before_after::BeforeAfter;
 pub use common_rate::CommonRate;
-pub use echo_cost::Why;
 pub use environment::{Environment, Image};
-pub use merged_runs::{BootRange, GuestEstimate, Merged, Weight};
+pub use merged_runs::{BootRange, GuestEstimate, MergedRuns, Weight};
 pub use methods::Methods;
 pub use read::{ReadError, Source};
-pub use result_directory::Directory;
-pub use round_latency::Part;
-pub use run::{Run, Setting};
+pub use result_directory::ResultDirectory;
+pub use round_latency::RoundLatency;
+pub use run::{Run, RunLabels};
 pub use skipped::Skipped;
+pub use system_cost::SystemCost;
 pub use verdict::{Comparison, Pairing, RoundPair};
 
-/// The schema that [`Report`] is written in.
+/// The schema that [`Record`] is written in.
 pub const SCHEMA: &str = "fathom/1";
 
 /// Everything in `result.json`.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Report {
+pub struct Record {
     /// [`SCHEMA`].
     pub schema: Cow<'static, str>,
     /// Meanings of the figures, as codes; null in records of versions that did not say.
@@ -95,8 +95,8 @@ pub struct Report {
         skip_serializing_if = "Vec::is_empty",
         serialize_with = "labelled::serialize"
     )]
-    #[schemars(with = "Vec<labelled::Named<'static, Merged>>")]
-    pub merged: Vec<Merged>,
+    #[schemars(with = "Vec<labelled::Named<'static, MergedRuns>>")]
+    pub merged: Vec<MergedRuns>,
     /// The rates at which open loops are compared, by link.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub common_rate: Vec<CommonRate>,
@@ -114,8 +114,8 @@ pub struct Report {
         skip_serializing_if = "Vec::is_empty",
         serialize_with = "labelled::serialize"
     )]
-    #[schemars(with = "Vec<labelled::Named<'static, Why>>")]
-    pub why: Vec<Why>,
+    #[schemars(with = "Vec<labelled::Named<'static, SystemCost>>")]
+    pub why: Vec<SystemCost>,
     /// What was not measured, and why.
     #[serde(
         default,
@@ -126,7 +126,7 @@ pub struct Report {
     pub skipped: Vec<Skipped>,
 }
 
-impl Report {
+impl Record {
     /// A report of `runs`.
     #[must_use]
     pub fn new(environment: Environment, runs: Vec<Run>) -> Self {
@@ -149,17 +149,17 @@ impl Report {
     ///
     /// # Errors
     ///
-    /// [`ReportError::Json`] if it holds something that JSON has no form for.
-    pub fn to_json(&self) -> Result<String, ReportError> {
+    /// [`RecordError::Json`] if it holds something that JSON has no form for.
+    pub fn to_json(&self) -> Result<String, RecordError> {
         serde_json::to_string_pretty(self)
             .map(|json| terminal::escape_json(&json).into_owned() + "\n")
-            .map_err(ReportError::Json)
+            .map_err(RecordError::Json)
     }
 }
 
 /// Why results could not be written.
 #[derive(Debug, thiserror::Error)]
-pub enum ReportError {
+pub enum RecordError {
     /// A directory or file can't be written.
     #[error("can't write {}; choose a place with `--out DIR` or `--json FILE` that you may write to", path.display())]
     Unwritable {
@@ -206,7 +206,7 @@ pub enum ReportError {
     Document(#[from] minijinja::Error),
 }
 
-impl ReportError {
+impl RecordError {
     pub(crate) fn unwritable(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         |source| match source.kind() {

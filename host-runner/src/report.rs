@@ -12,11 +12,7 @@
 //! - `escape`, `markdown_text`: text that is no markup.
 #![forbid(unsafe_code)]
 
-pub use crate::record::{
-    CommonRate, Comparison, Directory, Environment, Image, Merged, Report, ReportError, Run,
-    Setting, Skipped, Source, Why,
-};
-
+use crate::record::{Record, RecordError, ResultDirectory, Source};
 use chart_file::ChartFile;
 use html::Html;
 use markdown::Markdown;
@@ -78,8 +74,8 @@ pub fn file_names() -> Vec<&'static str> {
 ///
 /// # Errors
 ///
-/// [`ReportError`] if something of it can't be written, or a template can't be filled in.
-pub fn write(directory: &Directory, report: &Report) -> Result<(), ReportError> {
+/// [`RecordError`] if something of it can't be written, or a template can't be filled in.
+pub fn write(directory: &ResultDirectory, report: &Record) -> Result<(), RecordError> {
     directory.keep(report)?;
     // From the files, as anyone else would make them later.
     for file in render(&[directory.read()?], Written::WithResults)? {
@@ -101,8 +97,8 @@ pub struct RenderedFile {
 ///
 /// # Errors
 ///
-/// [`ReportError::Document`] if a template can't be filled in.
-pub fn render(sources: &[Source], written: Written) -> Result<Vec<RenderedFile>, ReportError> {
+/// [`RecordError::Document`] if a template can't be filled in.
+pub fn render(sources: &[Source], written: Written) -> Result<Vec<RenderedFile>, RecordError> {
     let results = ResultSet::of_sources(sources);
     let mut files = Vec::new();
     for format in FORMATS.iter().filter(|format| format.written <= written) {

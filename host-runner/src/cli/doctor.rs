@@ -7,7 +7,7 @@ use clap::Args;
 use super::CliError;
 use super::output::print;
 use crate::host::doctor::{self, Depth, listing};
-use crate::record::ReportError;
+use crate::record::RecordError;
 use crate::terminal;
 
 /// `fathom doctor`.
@@ -32,7 +32,7 @@ pub fn run(args: &DoctorArgs) -> Result<(), CliError> {
     }
     let findings = doctor::examine(Depth::Full);
     let text = if args.json {
-        let json = serde_json::to_string_pretty(&findings).map_err(ReportError::Json)?;
+        let json = serde_json::to_string_pretty(&findings).map_err(RecordError::Json)?;
         terminal::escape_json(&json).into_owned() + "\n"
     } else {
         listing::render(&findings)

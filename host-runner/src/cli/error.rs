@@ -8,7 +8,7 @@ use crate::image::ImageError;
 use crate::link::LinkError;
 use crate::load::PlanError;
 use crate::machine::MachineError;
-use crate::record::ReportError;
+use crate::record::RecordError;
 use crate::sut::SutError;
 
 /// The exit codes and their meaning: the only list, which `--help` and `docs/results.md` repeat.
@@ -72,7 +72,7 @@ macro_rules! from_lower {
     };
 }
 
-from_lower!(SutError, MachineError, LinkError, PlanError, ReportError);
+from_lower!(SutError, MachineError, LinkError, PlanError, RecordError);
 
 impl CliError {
     /// Returns the error and everything that led to it as text; of several lines if it quotes a guest or
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn causes_are_told_once_each() {
-        let error = CliError::from(ReportError::Unwritable {
+        let error = CliError::from(RecordError::Unwritable {
             path: "/results".into(),
             source: io::Error::other("read-only"),
         });

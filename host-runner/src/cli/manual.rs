@@ -11,7 +11,7 @@ use clap_mangen::roff::{Roff, roman};
 use super::error::EXIT_CODES;
 use super::output::print;
 use super::{Cli, CliError};
-use crate::record::ReportError;
+use crate::record::RecordError;
 
 /// Name of the program.
 const PROGRAM: &str = "fathom";
@@ -50,7 +50,7 @@ pub fn run(args: &ManArgs) -> Result<(), CliError> {
             .find_subcommand(name)
             .ok_or(CliError::Usage("there is no such command"))?;
     }
-    let page = page(command.clone()).map_err(ReportError::unwritable("standard output"))?;
+    let page = page(command.clone()).map_err(RecordError::unwritable("standard output"))?;
     Ok(print(&page)?)
 }
 

@@ -12,7 +12,7 @@ use crate::experiment::{ExperimentError, Results};
 use crate::files::{Destination, NamedFile};
 use crate::histogram::DurationHistogram;
 use crate::record::result_directory::DEFAULT_BASE;
-use crate::record::{Directory, Merged, Part, Report, ReportError, Run};
+use crate::record::{MergedRuns, Record, RecordError, ResultDirectory, RoundLatency, Run};
 use crate::report::renderer::Renderer as _;
 use crate::report::result_set::ResultSet;
 use crate::report::terminal::{Detail, Terminal};
@@ -26,7 +26,7 @@ const STANDARD_OUTPUT: &str = "-";
 /// Where a command's results go; all of it was tried.
 #[derive(Debug)]
 pub struct Output {
-    directory: Directory,
+    directory: ResultDirectory,
     json: Json,
     detail: Detail,
     percentiles: Vec<Requested>,
@@ -51,13 +51,13 @@ impl Output {
             None => Json::Nowhere,
             Some(path) if path == Path::new(STANDARD_OUTPUT) => Json::StandardOutput,
             Some(path) => {
-                let file = NamedFile::prepare(path).map_err(ReportError::unwritable(path))?;
+                let file = NamedFile::prepare(path).map_err(RecordError::unwritable(path))?;
                 let path = path.clone();
                 Json::File { file, path }
             }
         };
         let base = Path::new(DEFAULT_BASE);
-        let directory = Directory::create(
+        let directory = ResultDirectory::create(
             args.out.as_deref(),
             base,
             Timestamp::now(),
@@ -95,28 +95,28 @@ impl Results for Output {
         self.directory.log(name)
     }
 
-    fn write_run(&self, run: &Run, recorder: &RunRecorder) -> Result<(), ReportError> {
+    fn write_run(&self, run: &Run, recorder: &RunRecorder) -> Result<(), RecordError> {
         self.directory.write_run(run, recorder)
     }
 
     fn write_merged(
         &self,
-        merged: &Merged,
+        merged: &MergedRuns,
         latency: &DurationHistogram,
-        parts: &[Part],
+        parts: &[RoundLatency],
         began_at: SystemTime,
-    ) -> Result<(), ReportError> {
+    ) -> Result<(), RecordError> {
         self.directory
             .write_merged(merged, latency, parts, began_at)
     }
 
-    fn write_partial(&self, report: &Report) -> Result<(), ReportError> {
+    fn write_partial(&self, report: &Record) -> Result<(), RecordError> {
         self.directory.keep(report)
     }
 
     /// Writes the documents, and shows the table on standard output, or on standard error if the JSON goes to
     /// the other.
-    fn publish(&self, report: &Report) -> Result<(), ReportError> {
+    fn publish(&self, report: &Record) -> Result<(), RecordError> {
         // Where the directory is full there is a terminal still.
         let written = report::write(&self.directory, report);
         let more = match self.detail {
@@ -141,7 +141,7 @@ impl Results for Output {
             Json::File { file, path } => {
                 print(&shown)?;
                 file.write(report.to_json()?.as_bytes())
-                    .map_err(ReportError::unwritable(path))?;
+                    .map_err(RecordError::unwritable(path))?;
             }
         }
         written
@@ -152,7 +152,7 @@ impl Results for Output {
 ///
 /// # Errors
 ///
-/// [`ReportError::Unwritable`] if nobody listens any more.
-pub fn print(text: &str) -> Result<(), ReportError> {
-    terminal::print(text).map_err(ReportError::unwritable("standard output"))
+/// [`RecordError::Unwritable`] if nobody listens any more.
+pub fn print(text: &str) -> Result<(), RecordError> {
+    terminal::print(text).map_err(RecordError::unwritable("standard output"))
 }

@@ -9,7 +9,7 @@ use super::output::print;
 use super::say::say;
 use crate::files::Directory;
 use crate::record::machines::Differences;
-use crate::record::{ReportError, read};
+use crate::record::{RecordError, read};
 use crate::report;
 use crate::report::renderer::Written;
 use crate::stats::Requested;
@@ -44,7 +44,7 @@ pub struct ReportArgs {
 /// [`CliError::Report`] if results are missing or damaged, or the documents can't be written.
 pub fn run(args: &ReportArgs) -> Result<(), CliError> {
     let sources = read::read_all(&args.directories, &args.percentiles);
-    let sources = sources.map_err(ReportError::from)?;
+    let sources = sources.map_err(RecordError::from)?;
     if let Some(differences) = Differences::of(&sources) {
         let differences = differences.to_string();
         if !args.anyway {
@@ -56,14 +56,14 @@ pub fn run(args: &ReportArgs) -> Result<(), CliError> {
     }
     let files = report::render(&sources, Written::Always)?;
     let path = args.out.as_ref().unwrap_or(&args.directories[0]);
-    let out = Directory::create(path).map_err(ReportError::unwritable(path))?;
+    let out = Directory::create(path).map_err(RecordError::unwritable(path))?;
     let mut text = String::new();
     for (index, file) in files.iter().enumerate() {
         let path = path.join(file.name);
         let label = if index == 0 { "report" } else { "" };
         text.push_str(&format!("{label:<11}{}\n", path.display()));
         out.replace(file.name, file.text.as_bytes())
-            .map_err(ReportError::unwritable(path))?;
+            .map_err(RecordError::unwritable(path))?;
     }
     Ok(print(&text)?)
 }

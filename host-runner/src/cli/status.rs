@@ -8,7 +8,7 @@ use super::output::print;
 use crate::experiment::probe::endpoint;
 use crate::experiment::probe::status_query::{self, ServiceStatus};
 use crate::quantity;
-use crate::report::ReportError;
+use crate::record::RecordError;
 use crate::terminal;
 
 /// `fathom status`.
@@ -32,7 +32,7 @@ pub fn run(args: &StatusArgs) -> Result<(), CliError> {
     let peer = endpoint::resolve(&args.address, None, None)?;
     let status = status_query::query(peer)?;
     let text = if args.json {
-        let json = serde_json::to_string_pretty(&status).map_err(ReportError::Json)?;
+        let json = serde_json::to_string_pretty(&status).map_err(RecordError::Json)?;
         terminal::escape_json(&json).into_owned() + "\n"
     } else {
         render(&status)

@@ -10,7 +10,7 @@ use crate::host::lock::LockError;
 use crate::link::LinkError;
 use crate::load::{PlanError, Protocol};
 use crate::machine::{MachineError, NoVhost};
-use crate::record::ReportError;
+use crate::record::RecordError;
 use crate::sut::SutError;
 
 /// Reason why an experiment failed, or why its result is not to be trusted.
@@ -101,7 +101,7 @@ pub enum ExperimentError {
     Lock(#[from] LockError),
     /// Results could not be written.
     #[error(transparent)]
-    Report(#[from] ReportError),
+    Report(#[from] RecordError),
     /// Something that an experiment needs of this host could not be set up.
     #[error("could not set up {what}")]
     Setup {
@@ -152,7 +152,7 @@ impl From<SutError> for ExperimentError {
                 what: "the service's network namespace",
                 source,
             },
-            SutError::Log { path, source } => Self::Report(ReportError::unwritable(path)(source)),
+            SutError::Log { path, source } => Self::Report(RecordError::unwritable(path)(source)),
             SutError::Cancelled => Self::Interrupted,
             error => Self::Sut(error),
         }
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn each_cause_is_named_once() {
-        let error = ExperimentError::from(ReportError::Unwritable {
+        let error = ExperimentError::from(RecordError::Unwritable {
             path: "/results".into(),
             source: io::Error::other("read-only"),
         });

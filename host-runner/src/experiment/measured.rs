@@ -5,7 +5,7 @@ use crate::host::activity::HostActivity;
 use crate::host::doctor::busy::Busy;
 use crate::host::noise::Noise;
 use crate::load::{Plan, Tally};
-use crate::record::{Run, Setting};
+use crate::record::{Run, RunLabels};
 use crate::stats::reason::Code;
 use crate::stats::{Ended, Policy, Reason, RunRecorder, Stall};
 
@@ -37,9 +37,9 @@ pub struct Measured {
 impl Measured {
     /// Returns the record of the measurement.
     #[must_use]
-    pub fn record(&self, setting: Setting, plan: &Plan) -> Run {
+    pub fn record(&self, labels: RunLabels, plan: &Plan) -> Run {
         let run = Run::new(
-            setting,
+            labels,
             plan,
             &self.tally,
             &self.recorder,

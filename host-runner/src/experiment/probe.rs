@@ -17,7 +17,7 @@ use crate::link::source::Source;
 use crate::link::udp::UdpLink;
 use crate::link::{Family, Link};
 use crate::load::{Arrivals, Plan, PlanError};
-use crate::record::{Environment, Setting};
+use crate::record::{Environment, RunLabels};
 
 pub mod contact;
 pub mod endpoint;
@@ -113,7 +113,7 @@ impl<'a> Probe<'a> {
             host_idle: Some(cpu_latency.to_string()),
             ..Environment::now()
         };
-        let setting = Setting {
+        let labels = RunLabels {
             target: TARGET.to_owned(),
             responder: None,
             address: self.peer.to_string(),
@@ -139,7 +139,7 @@ impl<'a> Probe<'a> {
                 caller,
             };
             let measured = measure(plan, &conditions, self.link.as_mut());
-            let mut run = measured.record(setting.clone(), plan);
+            let mut run = measured.record(labels.clone(), plan);
             // The first requests of all are warm-up, once.
             run.warmup_discarded += std::mem::take(&mut self.first_requests);
             run.bind = spec.client.bind.as_ref().map(ToString::to_string);

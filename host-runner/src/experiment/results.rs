@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::files::Destination;
 use crate::histogram::DurationHistogram;
-use crate::record::{Merged, Part, Report, ReportError, Run};
+use crate::record::{MergedRuns, Record, RecordError, RoundLatency, Run};
 use crate::stats::{Requested, RunRecorder};
 
 /// Destination of an experiment's results. Each measurement is written when it ends, the report at the end.
@@ -19,42 +19,42 @@ pub trait Results: Sync {
     ///
     /// # Errors
     ///
-    /// [`ReportError`] if one can't be written.
-    fn write_run(&self, run: &Run, recorder: &RunRecorder) -> Result<(), ReportError>;
+    /// [`RecordError`] if one can't be written.
+    fn write_run(&self, run: &Run, recorder: &RunRecorder) -> Result<(), RecordError>;
 
     /// Writes the files of the merged runs of one case, which are those of `parts`. `began_at` is the time
     /// when the experiment began.
     ///
     /// # Errors
     ///
-    /// [`ReportError`] if one can't be written.
+    /// [`RecordError`] if one can't be written.
     fn write_merged(
         &self,
-        merged: &Merged,
+        merged: &MergedRuns,
         latency: &DurationHistogram,
-        parts: &[Part],
+        parts: &[RoundLatency],
         began_at: SystemTime,
-    ) -> Result<(), ReportError>;
+    ) -> Result<(), RecordError>;
 
     /// Writes the report of the measurements so far.
     ///
     /// # Errors
     ///
-    /// [`ReportError`] if it can't be written.
-    fn write_partial(&self, report: &Report) -> Result<(), ReportError>;
+    /// [`RecordError`] if it can't be written.
+    fn write_partial(&self, report: &Record) -> Result<(), RecordError>;
 
     /// Writes the report and presents it. The files of its measurements are written already.
     ///
     /// # Errors
     ///
-    /// [`ReportError`] if a file or the terminal can't be written.
-    fn publish(&self, report: &Report) -> Result<(), ReportError>;
+    /// [`RecordError`] if a file or the terminal can't be written.
+    fn publish(&self, report: &Record) -> Result<(), RecordError>;
 }
 
 /// A directory of results without a terminal.
 #[cfg(test)]
 #[derive(Debug)]
-pub struct InDirectory(pub crate::record::Directory);
+pub struct InDirectory(pub crate::record::ResultDirectory);
 
 #[cfg(test)]
 impl InDirectory {
@@ -62,7 +62,7 @@ impl InDirectory {
     pub fn create(directory: &std::path::Path) -> Self {
         let out = directory.join("out");
         let now = jiff::Timestamp::now();
-        Self(crate::record::Directory::create(Some(&out), directory, now, &[]).unwrap())
+        Self(crate::record::ResultDirectory::create(Some(&out), directory, now, &[]).unwrap())
     }
 
     /// Returns the path of the file `name`.
@@ -81,25 +81,25 @@ impl Results for InDirectory {
         self.0.log(name)
     }
 
-    fn write_run(&self, run: &Run, recorder: &RunRecorder) -> Result<(), ReportError> {
+    fn write_run(&self, run: &Run, recorder: &RunRecorder) -> Result<(), RecordError> {
         self.0.write_run(run, recorder)
     }
 
     fn write_merged(
         &self,
-        merged: &Merged,
+        merged: &MergedRuns,
         latency: &DurationHistogram,
-        parts: &[Part],
+        parts: &[RoundLatency],
         began_at: SystemTime,
-    ) -> Result<(), ReportError> {
+    ) -> Result<(), RecordError> {
         self.0.write_merged(merged, latency, parts, began_at)
     }
 
-    fn write_partial(&self, report: &Report) -> Result<(), ReportError> {
+    fn write_partial(&self, report: &Record) -> Result<(), RecordError> {
         self.0.keep(report)
     }
 
-    fn publish(&self, report: &Report) -> Result<(), ReportError> {
+    fn publish(&self, report: &Record) -> Result<(), RecordError> {
         self.0.keep(report)
     }
 }

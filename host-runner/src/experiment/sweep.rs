@@ -9,7 +9,7 @@ use crate::host::process::Process;
 use crate::load::ladder::{self, Reach};
 use crate::load::{Arrivals, Plan};
 use crate::quantity;
-use crate::record::{Environment, Report, Run};
+use crate::record::{Environment, Record, Run};
 use crate::stats::Ended;
 
 /// The open loops of a sweep, which follow its pipeline.
@@ -139,10 +139,10 @@ impl Runs {
             concurrent: self.concurrent,
             ..environment
         };
-        let report = Report {
+        let report = Record {
             generator_limit: self.generator.throughput,
             generator_on_time_limit: self.generator.on_time,
-            ..Report::new(environment, self.runs)
+            ..Record::new(environment, self.runs)
         };
         let not_reported = results.publish(&report).err().map(Into::into);
         let unwritten = self.unwritten.or(not_reported);

@@ -15,7 +15,7 @@ use crate::host::placement::{Placement, Work};
 use crate::load::{Arrivals, Mode, Plan};
 use crate::machine::Accel;
 use crate::record::run::{GuestCounters, Losses, Sent};
-use crate::record::{Environment, Image, Run, Setting};
+use crate::record::{Environment, Image, Run, RunLabels};
 use crate::sut::{LaunchPlan, RunningSystem, SystemSpec};
 
 mod first_request;
@@ -74,7 +74,7 @@ pub struct Start<'a> {
 /// best started on another thread.
 pub struct SystemUnderTest {
     running: RunningSystem,
-    labels: Setting,
+    labels: RunLabels,
     image: Option<Image>,
     /// Time from its start to its first reply in nanoseconds, until a record has it.
     first_reply_ns: Option<u64>,
@@ -269,9 +269,9 @@ impl SystemUnderTest {
 }
 
 /// Returns the labels of its records.
-fn labels(system: &SystemSpec, running: &RunningSystem, placement: &Placement) -> Setting {
+fn labels(system: &SystemSpec, running: &RunningSystem, placement: &Placement) -> RunLabels {
     let facts = &running.facts;
-    Setting {
+    RunLabels {
         target: system.kind.name().to_owned(),
         responder: system.responder.map(|it| it.name().to_owned()),
         address: facts.address.clone(),

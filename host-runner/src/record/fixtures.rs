@@ -7,7 +7,7 @@ use wire::Counters;
 
 use super::hlog::{self, Head};
 use super::run::GuestCounters;
-use super::{Environment, Image, Merged, Report, Run, Setting};
+use super::{Environment, Image, MergedRuns, Record, Run, RunLabels};
 use crate::host::gaps::GapSummary;
 use crate::host::noise::Noise;
 use crate::load::{GuestTimes, Limit, Loss, Mode, Observer, Plan, Rate, Sample, Tally};
@@ -83,7 +83,7 @@ pub fn log(mode: Mode, recorder: &RunRecorder) -> Vec<u8> {
 }
 
 fn run(mode: Mode) -> Run {
-    let setting = Setting {
+    let labels = RunLabels {
         target: "hermit".to_owned(),
         responder: None,
         address: "10.0.2.15:9000".to_owned(),
@@ -132,7 +132,7 @@ fn run(mode: Mode) -> Run {
     };
     let recorder = recorder(mode);
     let mut run = Run::new(
-        setting,
+        labels,
         &plan(mode),
         &tally,
         &recorder,
@@ -156,8 +156,8 @@ pub fn closed_run() -> Run {
 }
 
 /// What a comparison merges out of `run`.
-pub fn merged(run: &Run) -> Merged {
-    Merged {
+pub fn merged(run: &Run) -> MergedRuns {
+    MergedRuns {
         target: run.target.clone(),
         responder: run.responder.clone(),
         link: run.link.clone(),
@@ -170,7 +170,7 @@ pub fn merged(run: &Run) -> Merged {
         received: run.received,
         lost: run.lost,
         latency_ns: run.latency_ns.clone(),
-        ..Merged::default()
+        ..MergedRuns::default()
     }
 }
 
@@ -180,7 +180,7 @@ pub fn pipeline_run() -> Run {
 }
 
 /// A pipeline and three steps, the last of them invalid.
-pub fn sweep_report() -> Report {
+pub fn sweep_report() -> Record {
     let mut runs = vec![pipeline_run()];
     for percent in [10, 50, 95] {
         let rate = Rate::per_second(10 * percent);
@@ -193,9 +193,9 @@ pub fn sweep_report() -> Report {
     }
     runs[3].valid = false;
     runs[3].invalid_because = vec!["the generator was late".to_owned()];
-    Report {
+    Record {
         runs,
-        ..report(pipeline_run())
+        ..record(pipeline_run())
     }
 }
 
@@ -207,7 +207,7 @@ pub fn open_run() -> Run {
     })
 }
 
-pub fn report(run: Run) -> Report {
+pub fn record(run: Run) -> Record {
     let environment = Environment {
         qemu_version: Some("7.2.0".to_owned()),
         accel: Some("tcg".to_owned()),
@@ -220,7 +220,7 @@ pub fn report(run: Run) -> Report {
         }),
         ..Environment::now()
     };
-    Report::new(environment, vec![run])
+    Record::new(environment, vec![run])
 }
 
 /// An open loop without losses whose p50, p90, p99 and p99.9 have these states.

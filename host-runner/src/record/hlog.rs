@@ -11,7 +11,7 @@ use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag as LogTag};
 use hdrhistogram::{Counter, Histogram};
 
-use super::{Part, ReportError};
+use super::{RecordError, RoundLatency};
 use crate::histogram::DurationHistogram;
 use crate::stats::intervals::{Interval, Intervals};
 use crate::stats::recorder::Censored;
@@ -41,13 +41,13 @@ struct Entry<C: Counter> {
 ///
 /// # Errors
 ///
-/// [`ReportError::Histogram`] if one can't be encoded.
+/// [`RecordError::Histogram`] if one can't be encoded.
 pub fn render<'a>(
     head: Head,
     intervals: &Intervals,
     length: Duration,
     tagged: impl IntoIterator<Item = (Tag, &'a DurationHistogram)>,
-) -> Result<Vec<u8>, ReportError> {
+) -> Result<Vec<u8>, RecordError> {
     let interval = |it: Interval| Entry {
         tag: None,
         start: Duration::from_nanos(it.start_ns),
@@ -68,8 +68,8 @@ pub fn render<'a>(
 /// # Errors
 ///
 /// As [`render`].
-pub fn render_parts(head: Head, parts: &[Part]) -> Result<Vec<u8>, ReportError> {
-    let entry = |part: &Part, tag, it: &Distribution| Entry {
+pub fn render_parts(head: Head, parts: &[RoundLatency]) -> Result<Vec<u8>, RecordError> {
+    let entry = |part: &RoundLatency, tag, it: &Distribution| Entry {
         tag,
         start: part.start,
         length: part.length,
@@ -92,7 +92,7 @@ pub fn render_whole(
     head: Head,
     recording: &DurationHistogram,
     length: Duration,
-) -> Result<Vec<u8>, ReportError> {
+) -> Result<Vec<u8>, RecordError> {
     let whole = Entry {
         tag: None,
         start: Duration::ZERO,
@@ -111,8 +111,8 @@ fn log<A: Counter, B: Counter>(
     head: Head,
     intervals: impl Iterator<Item = Entry<A>>,
     tagged: impl Iterator<Item = Entry<B>>,
-) -> Result<Vec<u8>, ReportError> {
-    let failed = |error: &dyn std::fmt::Display| ReportError::Histogram(error.to_string());
+) -> Result<Vec<u8>, RecordError> {
+    let failed = |error: &dyn std::fmt::Display| RecordError::Histogram(error.to_string());
     let mut bytes = Vec::new();
     let mut serializer = V2DeflateSerializer::new();
     let mut builder = IntervalLogWriterBuilder::new();
@@ -211,7 +211,7 @@ mod tests {
     fn the_parts_of_a_comparison_are_its_intervals() {
         let latency = fixtures::recorder(Mode::Closed).latency;
         let service = fixtures::recorder(Mode::Closed).service;
-        let part = |round| Part {
+        let part = |round| RoundLatency {
             tagged: vec![(Tag::Service, Distribution::from(&service))],
             round,
             start: Duration::from_secs(10 * u64::from(round)),

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::system_label::label;
-use super::{Comparison, Merged, Run, Skipped, Why};
+use super::{Comparison, MergedRuns, Run, Skipped, SystemCost};
 
 /// Record that has a name.
 pub trait Name {
@@ -28,13 +28,13 @@ impl Name for Run {
     }
 }
 
-impl Name for Merged {
+impl Name for MergedRuns {
     fn name(&self) -> String {
         self.label()
     }
 }
 
-impl Name for Why {
+impl Name for SystemCost {
     fn name(&self) -> String {
         self.label()
     }
@@ -91,20 +91,20 @@ where
 mod tests {
     use serde_json::Value;
 
-    use super::super::{Report, fixtures};
+    use super::super::{Record, fixtures};
     use super::*;
 
     /// A report in which everything is of a target with a responder.
-    fn report() -> Report {
+    fn record() -> Record {
         let mut run = fixtures::closed_run();
         run.target = "linux-guest".to_owned();
         run.responder = Some("busy".to_owned());
         let (target, responder, link) = (&run.target, &run.responder, &run.link);
-        let why = Why {
+        let why = SystemCost {
             target: target.clone(),
             responder: responder.clone(),
             link: link.clone(),
-            ..Why::default()
+            ..SystemCost::default()
         };
         let skipped = Skipped {
             target: target.clone(),
@@ -127,25 +127,25 @@ mod tests {
             verdict: "too few rounds to say".to_owned(),
             ..Comparison::default()
         };
-        Report {
+        Record {
             merged: vec![fixtures::merged(&run)],
             why: vec![why],
             skipped: vec![skipped],
             comparisons: vec![comparison],
-            ..fixtures::report(run)
+            ..fixtures::record(run)
         }
     }
 
     #[test]
     fn every_record_says_what_it_is_of() {
-        let json: Value = serde_json::from_str(&report().to_json().unwrap()).unwrap();
+        let json: Value = serde_json::from_str(&record().to_json().unwrap()).unwrap();
         for list in ["runs", "merged", "why", "skipped"] {
             assert_eq!(json[list][0]["name"], "linux-guest:busy", "{list}");
         }
         let comparison = &json["comparisons"][0];
         assert_eq!(comparison["name"], "hermit");
         assert_eq!(comparison["baseline_name"], "linux-guest:busy");
-        let mut hermit = report();
+        let mut hermit = record();
         hermit.runs[0] = fixtures::closed_run();
         let json: Value = serde_json::from_str(&hermit.to_json().unwrap()).unwrap();
         assert_eq!(json["runs"][0]["name"], "hermit");
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn records_without_a_name_are_read_and_get_one() {
-        let written = report().to_json().unwrap();
+        let written = record().to_json().unwrap();
         let is_name = |line: &&str| {
             let line = line.trim_start();
             line.starts_with("\"name\": \"linux")
@@ -162,7 +162,7 @@ mod tests {
         };
         let old: Vec<&str> = written.lines().filter(|line| !is_name(line)).collect();
         assert_eq!(old.len(), written.lines().count() - 6);
-        let read: Report = serde_json::from_str(&old.join("\n")).unwrap();
+        let read: Record = serde_json::from_str(&old.join("\n")).unwrap();
         assert_eq!(read.to_json().unwrap(), written);
     }
 }

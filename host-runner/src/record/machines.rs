@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::Report;
+use super::Record;
 use super::read::Source;
 use crate::host::fingerprint::OPTIONS;
 
@@ -16,7 +16,7 @@ impl Differences {
     #[must_use]
     pub fn of(sources: &[Source]) -> Option<Self> {
         let mut facts: Vec<(String, Vec<String>)> = Vec::new();
-        for (name, value) in sources.iter().flat_map(|source| facts_of(&source.report)) {
+        for (name, value) in sources.iter().flat_map(|source| facts_of(&source.record)) {
             let known = facts.iter_mut().find(|(known, _)| *known == name);
             match known {
                 Some((_, values)) if values.contains(&value) => {}
@@ -49,8 +49,8 @@ const NOT_SET: &str = "not set";
 
 /// The facts in a record that identify a machine, without the name that somebody gave it, as far as they
 /// are known.
-fn facts_of(report: &Report) -> Vec<(String, String)> {
-    let environment = &report.environment;
+fn facts_of(record: &Record) -> Vec<(String, String)> {
+    let environment = &record.environment;
     let print = environment.fingerprint.as_ref();
     let known = [
         ("processor", environment.cpu_model.clone()),
@@ -66,7 +66,7 @@ fn facts_of(report: &Report) -> Vec<(String, String)> {
     let mut facts: Vec<(String, String)> = known
         .filter_map(|(name, value)| Some((name.to_owned(), value?)))
         .collect();
-    let accelerators = accelerators(report).into_iter();
+    let accelerators = accelerators(record).into_iter();
     facts.extend(accelerators.map(|it| ("accelerator".to_owned(), it)));
     if let Some(options) = print.and_then(|it| it.kernel_options.as_ref()) {
         facts.extend(OPTIONS.iter().map(|&option| {
@@ -81,8 +81,8 @@ fn facts_of(report: &Report) -> Vec<(String, String)> {
 }
 
 /// The accelerators of the runs that had one: a process or a thread has none, on any machine.
-fn accelerators(report: &Report) -> Vec<String> {
-    let runs = report.runs.iter().filter_map(|run| run.accel.clone());
+fn accelerators(record: &Record) -> Vec<String> {
+    let runs = record.runs.iter().filter_map(|run| run.accel.clone());
     runs.collect()
 }
 
@@ -94,12 +94,12 @@ mod tests {
     #[test]
     fn one_machine_may_measure_anything() {
         let mut other = sources::open(5000.0);
-        other.report.runs[0].target = "linux-guest".to_owned();
-        other.report.environment.git_revision = Some("0123abc".to_owned());
-        other.report.environment.fathom_version = "9.9.9".to_owned();
+        other.record.runs[0].target = "linux-guest".to_owned();
+        other.record.environment.git_revision = Some("0123abc".to_owned());
+        other.record.environment.fathom_version = "9.9.9".to_owned();
         // A process on the host needs neither of them.
-        other.report.runs[0].accel = None;
-        other.report.environment.qemu_version = None;
+        other.record.runs[0].accel = None;
+        other.record.environment.qemu_version = None;
         let sources = [sources::closed(), other, sources::comparison()];
         assert_eq!(Differences::of(&sources), None);
         assert_eq!(Differences::of(&sources[..1]), None);
@@ -107,9 +107,9 @@ mod tests {
 
     #[test]
     fn every_fact_that_differs_is_named_with_its_values() {
-        let said = |change: fn(&mut Report)| {
+        let said = |change: fn(&mut Record)| {
             let mut other = sources::closed();
-            change(&mut other.report);
+            change(&mut other.record);
             let sources = [sources::closed(), other, sources::closed()];
             Differences::of(&sources).map(|it| it.to_string())
         };

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::system_label::label;
-use super::{Part, Run};
+use super::{RoundLatency, Run};
 use crate::quantity;
 use crate::stats::distribution::Value;
 use crate::stats::summary::{PERCENTILES, Percentile};
@@ -14,7 +14,8 @@ use crate::stats::{Summary, Tag};
 
 /// All valid repetitions of one target on one link under one kind of load together; each weighs the same.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Merged {
+#[schemars(rename = "Merged")]
+pub struct MergedRuns {
     /// The target's name.
     pub target: String,
     /// Variant of the target: how the service on Linux waits for datagrams, or `smoltcp` if that answers in
@@ -93,7 +94,7 @@ pub struct GuestEstimate {
 impl GuestEstimate {
     /// Returns the estimate of `name`, which is `merged`, in words.
     #[must_use]
-    pub fn words(&self, name: &str, merged: &Merged) -> String {
+    pub fn words(&self, name: &str, merged: &MergedRuns) -> String {
         let at = |ns: Option<i64>, percentile| {
             ns.map(|ns| format!("{} at {percentile}", quantity::time(ns as f64)))
         };
@@ -139,7 +140,7 @@ pub struct BootRange {
 impl BootRange {
     /// The ends of each percentile over `parts`, by its name.
     #[must_use]
-    pub fn each(parts: &[Part]) -> BTreeMap<String, Self> {
+    pub fn each(parts: &[RoundLatency]) -> BTreeMap<String, Self> {
         let range = |percentile: Percentile| {
             let values = parts.iter().filter_map(|it| it.latency.value(percentile));
             let values: Vec<Value> = values.collect();
@@ -166,7 +167,7 @@ impl BootRange {
     }
 }
 
-impl Merged {
+impl MergedRuns {
     /// Returns the field of `tag`.
     #[must_use]
     pub const fn tagged(&self, tag: Tag) -> &Option<Summary> {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::file_names::{FAILURE, RESULT, UNCORRECTED, console_log};
 use super::read::RESULT_BYTES;
 use super::system_label::label;
-use super::{Merged, Run, Skipped};
+use super::{MergedRuns, Run, Skipped};
 use crate::files::Directory;
 
 /// Prefix of the text of a failure that Fathom wrote into the directory.
@@ -18,7 +18,7 @@ struct Record {
     schema: String,
     runs: Vec<Run>,
     #[serde(default)]
-    merged: Vec<Merged>,
+    merged: Vec<MergedRuns>,
     #[serde(default)]
     skipped: Vec<Skipped>,
 }

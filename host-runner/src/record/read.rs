@@ -17,7 +17,7 @@ use hdrhistogram::Histogram;
 use serde::Deserialize;
 
 use super::file_names::RESULT;
-use super::{Report, Run, SCHEMA};
+use super::{Record, Run, SCHEMA};
 use crate::files::Directory;
 use crate::histogram::HIGHEST_NS;
 use crate::stats::summary::PERCENTILES;
@@ -29,7 +29,7 @@ mod merged_histogram;
 
 use limits::Budget;
 pub(super) use limits::RESULT_BYTES;
-pub use merged_histogram::Whole;
+pub use merged_histogram::MergedHistogram;
 
 /// Why results can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -98,11 +98,11 @@ pub struct Source {
     /// Where they are.
     pub directory: PathBuf,
     /// The record.
-    pub report: Report,
+    pub record: Record,
     /// The latency of each of its runs.
     pub distributions: Vec<Distribution>,
     /// What each of its merged targets consists of.
-    pub wholes: Vec<Whole>,
+    pub merged_histograms: Vec<MergedHistogram>,
 }
 
 impl Source {
@@ -113,26 +113,27 @@ impl Source {
     /// [`ReadError::Contradiction`] if a merged target is not the sum of its valid repetitions.
     pub fn new(
         directory: PathBuf,
-        report: Report,
+        record: Record,
         distributions: Vec<Distribution>,
     ) -> Result<Self, ReadError> {
         let contradiction = |what| ReadError::Contradiction {
             path: directory.join(RESULT),
             what,
         };
-        let wholes = merged_histogram::all(&report, &distributions).map_err(contradiction)?;
+        let merged_histograms =
+            merged_histogram::all(&record, &distributions).map_err(contradiction)?;
         Ok(Self {
             directory,
-            report,
+            record,
             distributions,
-            wholes,
+            merged_histograms,
         })
     }
 
     /// Whether its runs are repetitions that were merged and held against each other.
     #[must_use]
     pub fn is_comparison(&self) -> bool {
-        !self.report.merged.is_empty()
+        !self.record.merged.is_empty()
     }
 }
 
@@ -178,14 +179,14 @@ pub fn read(directory: &Path) -> Result<Source, ReadError> {
 pub fn read_held(directory: &Directory) -> Result<Source, ReadError> {
     let path = directory.path().join(RESULT);
     let bytes = directory.read(RESULT, RESULT_BYTES);
-    let report = parse(&bytes.map_err(unreadable(&path))?, &path)?;
+    let record = parse(&bytes.map_err(unreadable(&path))?, &path)?;
     let mut budget = Budget::default();
-    let distributions = report
+    let distributions = record
         .runs
         .iter()
         .map(|run| distribution(run, directory, &mut budget))
         .collect::<Result<Vec<_>, _>>()?;
-    Source::new(directory.path().to_owned(), report, distributions)
+    Source::new(directory.path().to_owned(), record, distributions)
 }
 
 /// Reads the results in `directories`, and adds the `requested` percentiles to their latencies, with
@@ -201,10 +202,10 @@ pub fn read_all(
     let sources = directories.iter().map(|it| read(it.as_ref()));
     let mut sources = sources.collect::<Result<Vec<Source>, _>>()?;
     let mut all = requested.to_vec();
-    let runs = sources.iter().flat_map(|source| &source.report.runs);
+    let runs = sources.iter().flat_map(|source| &source.record.runs);
     all.extend(runs.flat_map(|run| run.latency_ns.requested.iter().map(|(it, _)| it.clone())));
     for source in &mut sources {
-        let runs = source.report.runs.iter_mut().zip(&source.distributions);
+        let runs = source.record.runs.iter_mut().zip(&source.distributions);
         for (run, distribution) in runs {
             run.latency_ns.add_from(&distribution.histogram, &all);
             for (&tag, it) in &distribution.tagged {
@@ -213,7 +214,12 @@ pub fn read_all(
                 }
             }
         }
-        for (merged, whole) in source.report.merged.iter_mut().zip(&source.wholes) {
+        for (merged, whole) in source
+            .record
+            .merged
+            .iter_mut()
+            .zip(&source.merged_histograms)
+        {
             merged.latency_ns.add_from(&whole.histogram, &all);
             for (&tag, it) in &whole.tagged {
                 if let Some(summary) = merged.tagged_mut(tag) {
@@ -231,7 +237,7 @@ fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> ReadError {
 }
 
 /// The record, once its schema is known to be ours.
-fn parse(text: &[u8], path: &Path) -> Result<Report, ReadError> {
+fn parse(text: &[u8], path: &Path) -> Result<Record, ReadError> {
     #[derive(Deserialize)]
     struct Head {
         schema: String,
@@ -248,12 +254,12 @@ fn parse(text: &[u8], path: &Path) -> Result<Report, ReadError> {
             found: schema,
         });
     }
-    let report: Report = serde_json::from_slice(text).map_err(damaged)?;
-    if report.runs.is_empty() {
+    let record: Record = serde_json::from_slice(text).map_err(damaged)?;
+    if record.runs.is_empty() {
         return Err(ReadError::Empty { path: path() });
     }
-    match limits::excess(&report) {
-        None => Ok(report),
+    match limits::excess(&record) {
+        None => Ok(record),
         Some(what) => Err(ReadError::Excessive { path: path(), what }),
     }
 }

@@ -14,7 +14,9 @@ use jiff::Timestamp;
 
 use super::file_names::{FAILURE, RESULT, UNCORRECTED};
 use super::hlog::Head;
-use super::{Merged, Part, Report, ReportError, Run, Source, hgrm, hlog, older_results, read};
+use super::{
+    MergedRuns, Record, RecordError, RoundLatency, Run, Source, hgrm, hlog, older_results, read,
+};
 use crate::files::{self, Destination};
 use crate::histogram::DurationHistogram;
 use crate::stats::recorder::{Censored, OpenLoop};
@@ -28,7 +30,7 @@ const LATEST: &str = "latest";
 
 /// A directory for the results of one command; it exists and can be written to.
 #[derive(Debug)]
-pub struct Directory {
+pub struct ResultDirectory {
     files: Arc<files::Directory>,
     /// Where `latest` is to be, if the directory is one of many.
     base: Option<files::Directory>,
@@ -51,25 +53,25 @@ struct Log {
     for_now: String,
 }
 
-impl Directory {
+impl ResultDirectory {
     /// Makes the directory `chosen`, or else one for `now` under `base`, and tries that it can be
     /// written to, so that nobody measures for an hour to learn that it can't. Older results go with the
     /// files called `rendered` that were made from them.
     ///
     /// # Errors
     ///
-    /// [`ReportError::Unwritable`]; [`ReportError::Exposed`] if other users can change what is under
-    /// `base`; [`ReportError::Occupied`] if there is a record in `chosen` that may not be replaced.
+    /// [`RecordError::Unwritable`]; [`RecordError::Exposed`] if other users can change what is under
+    /// `base`; [`RecordError::Occupied`] if there is a record in `chosen` that may not be replaced.
     pub fn create(
         chosen: Option<&Path>,
         base: &Path,
         now: Timestamp,
         rendered: &[&str],
-    ) -> Result<Self, ReportError> {
+    ) -> Result<Self, RecordError> {
         let (files, base) = match chosen {
             Some(path) => {
                 let files = files::Directory::create(path);
-                (files.map_err(ReportError::unwritable(path))?, None)
+                (files.map_err(RecordError::unwritable(path))?, None)
             }
             None => {
                 let base = open_base(base)?;
@@ -79,9 +81,9 @@ impl Directory {
         let path = files.path();
         files
             .check_writable()
-            .map_err(ReportError::unwritable(path))?;
+            .map_err(RecordError::unwritable(path))?;
         let older =
-            older_results::names(&files, rendered).ok_or_else(|| ReportError::Occupied {
+            older_results::names(&files, rendered).ok_or_else(|| RecordError::Occupied {
                 path: path.join(RESULT),
             })?;
         Ok(Self {
@@ -122,8 +124,8 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// [`ReportError`] if something of it can't be written.
-    pub fn write_run(&self, run: &Run, recorder: &RunRecorder) -> Result<(), ReportError> {
+    /// [`RecordError`] if something of it can't be written.
+    pub fn write_run(&self, run: &Run, recorder: &RunRecorder) -> Result<(), RecordError> {
         // A run without a request has a log without an interval, which began at no time.
         let started_at = recorder
             .started_at
@@ -154,7 +156,7 @@ impl Directory {
         run: &Run,
         open: &OpenLoop,
         started_at: SystemTime,
-    ) -> Result<(), ReportError> {
+    ) -> Result<(), RecordError> {
         let stem = run.file_stem() + UNCORRECTED;
         let censored = open.uncorrected_censored;
         let distribution = hgrm::render(&open.uncorrected, censored);
@@ -173,14 +175,14 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// [`ReportError`] if something of it can't be written.
+    /// [`RecordError`] if something of it can't be written.
     pub fn write_merged(
         &self,
-        merged: &Merged,
+        merged: &MergedRuns,
         latency: &DurationHistogram,
-        parts: &[Part],
+        parts: &[RoundLatency],
         began_at: SystemTime,
-    ) -> Result<(), ReportError> {
+    ) -> Result<(), RecordError> {
         let stem = merged.file_stem();
         let censored = Censored {
             count: merged.censored_count,
@@ -201,17 +203,17 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// [`ReportError`] if it can't be written.
-    pub fn keep(&self, report: &Report) -> Result<(), ReportError> {
-        self.write_file(RESULT, report.to_json()?.as_bytes())
+    /// [`RecordError`] if it can't be written.
+    pub fn keep(&self, record: &Record) -> Result<(), RecordError> {
+        self.write_file(RESULT, record.to_json()?.as_bytes())
     }
 
     /// Reads back what was written.
     ///
     /// # Errors
     ///
-    /// [`ReportError::Unreadable`] if it can't be read, or is not complete.
-    pub fn read(&self) -> Result<Source, ReportError> {
+    /// [`RecordError::Unreadable`] if it can't be read, or is not complete.
+    pub fn read(&self) -> Result<Source, RecordError> {
         Ok(read::read_held(&self.files)?)
     }
 
@@ -219,12 +221,12 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// [`ReportError`] if it can't be written.
-    pub fn write_file(&self, name: &str, content: &[u8]) -> Result<(), ReportError> {
+    /// [`RecordError`] if it can't be written.
+    pub fn write_file(&self, name: &str, content: &[u8]) -> Result<(), RecordError> {
         self.begin();
         self.files
             .replace(name, content)
-            .map_err(ReportError::unwritable(self.path().join(name)))
+            .map_err(RecordError::unwritable(self.path().join(name)))
     }
 
     fn contents(&self) -> MutexGuard<'_, Contents> {
@@ -255,13 +257,13 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// [`ReportError::Unwritable`] if the link can't be made.
-    pub fn make_latest(&self) -> Result<(), ReportError> {
+    /// [`RecordError::Unwritable`] if the link can't be made.
+    pub fn make_latest(&self) -> Result<(), RecordError> {
         let (Some(base), Some(name)) = (&self.base, self.path().file_name()) else {
             return Ok(());
         };
         base.link(LATEST, name)
-            .map_err(ReportError::unwritable(base.path().join(LATEST)))
+            .map_err(RecordError::unwritable(base.path().join(LATEST)))
     }
 
     /// Nothing was measured, `because` of something: leaves what was there before, and nothing else but
@@ -286,12 +288,12 @@ impl Directory {
 }
 
 /// The directory of all results, if nobody else can change what is in it.
-fn open_base(path: &Path) -> Result<files::Directory, ReportError> {
-    let base = files::Directory::create(path).map_err(ReportError::unwritable(path))?;
-    let exposure = base.exposure().map_err(ReportError::unwritable(path))?;
+fn open_base(path: &Path) -> Result<files::Directory, RecordError> {
+    let base = files::Directory::create(path).map_err(RecordError::unwritable(path))?;
+    let exposure = base.exposure().map_err(RecordError::unwritable(path))?;
     match exposure {
         None => Ok(base),
-        Some(how) => Err(ReportError::Exposed {
+        Some(how) => Err(RecordError::Exposed {
             path: path.to_owned(),
             how,
         }),
@@ -299,14 +301,14 @@ fn open_base(path: &Path) -> Result<files::Directory, ReportError> {
 }
 
 /// Makes a directory under `base` named after `now`; the second within a second gets a number.
-fn create_new(base: &files::Directory, now: Timestamp) -> Result<files::Directory, ReportError> {
+fn create_new(base: &files::Directory, now: Timestamp) -> Result<files::Directory, RecordError> {
     let name = now.strftime("%Y-%m-%dT%H%M%SZ").to_string();
     let names = std::iter::once(name.clone()).chain((2..).map(|number| format!("{name}-{number}")));
     for name in names {
         match base.create_new(&name) {
             Ok(directory) => return Ok(directory),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(ReportError::unwritable(base.path().join(name))(error)),
+            Err(error) => return Err(RecordError::unwritable(base.path().join(name))(error)),
         }
     }
     unreachable!("there is always another number")

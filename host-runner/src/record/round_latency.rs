@@ -8,7 +8,7 @@ use crate::stats::{Distribution, RunRecorder, Tag};
 
 /// One valid repetition of a merged target.
 #[derive(Clone, Debug)]
-pub struct Part {
+pub struct RoundLatency {
     /// Its round.
     pub round: u32,
     /// When it began, after the comparison did.
@@ -27,7 +27,7 @@ pub struct Part {
     pub dropped: u64,
 }
 
-impl Part {
+impl RoundLatency {
     /// The part that `run` is, which began `start` after the comparison did.
     #[must_use]
     pub fn new(run: &Run, recorder: &RunRecorder, start: Duration) -> Self {

@@ -28,7 +28,7 @@ mod loss_places;
 mod remedy;
 
 pub use guest_counters::GuestCounters;
-pub use labels::Setting;
+pub use labels::RunLabels;
 pub use loss_places::{Losses, Sent};
 pub use remedy::Remedy;
 
@@ -277,7 +277,7 @@ impl Run {
     /// Puts together a measurement's record, and decides whether it is valid.
     #[must_use]
     pub fn new(
-        setting: Setting,
+        labels: RunLabels,
         plan: &Plan,
         tally: &Tally,
         recorder: &RunRecorder,
@@ -289,19 +289,19 @@ impl Run {
         let open = recorder.open.as_ref();
         let correction = &recorder.correction;
         let has_service_times = plan.protocol.has_service_times() && !correction.is_spoilt();
-        let (target, responder) = (&setting.target, setting.responder.as_deref());
+        let (target, responder) = (&labels.target, labels.responder.as_deref());
         let answered_by = origin::answered_by(target, responder);
-        let link_description = origin::link_description(target, &setting.link, false);
+        let link_description = origin::link_description(target, &labels.link, false);
         Self {
             answered_by: answered_by.map(str::to_owned),
             link_description: link_description.map(str::to_owned),
             vhost: None,
             vhost_reason: None,
-            target: setting.target,
-            responder: setting.responder,
-            address: setting.address,
-            link: setting.link,
-            accel: setting.accel,
+            target: labels.target,
+            responder: labels.responder,
+            address: labels.address,
+            link: labels.link,
+            accel: labels.accel,
             round: None,
             attempt: None,
             mode: Cow::Borrowed(plan.mode.name()),
@@ -381,13 +381,13 @@ impl Run {
             signals: None,
             noise,
             guest_counters: None,
-            boot_ms: setting.boot_ms,
-            guest_boot_ms: setting.guest_boot_ms,
+            boot_ms: labels.boot_ms,
+            guest_boot_ms: labels.guest_boot_ms,
             first_reply_ms: None,
             resident_bytes: None,
             memory_bytes: None,
             image_bytes: None,
-            placement: setting.placement,
+            placement: labels.placement,
             cpus: None,
             host_activity: None,
             prealloc: None,

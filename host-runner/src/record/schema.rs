@@ -6,7 +6,7 @@
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::{Report, SCHEMA};
+use super::{Record, SCHEMA};
 
 /// Description of the whole, with the policy.
 const DESCRIPTION: &str = "A result of Fathom: result.json. Times are nanoseconds in fields that end in \
@@ -23,7 +23,7 @@ pub fn schema() -> Value {
     let generator = SchemaSettings::draft2020_12()
         .for_deserialize()
         .into_generator();
-    let mut schema = generator.into_root_schema_for::<Report>().to_value();
+    let mut schema = generator.into_root_schema_for::<Record>().to_value();
     tidy(&mut schema);
     schema["title"] = SCHEMA.into();
     schema["description"] = DESCRIPTION.into();

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Merged;
+use super::MergedRuns;
 use super::system_label::label;
 
 /// A target that was not measured on a link, or only in part.
@@ -26,7 +26,7 @@ pub struct Skipped {
 impl Skipped {
     /// Returns true if it is this target on this link.
     #[must_use]
-    pub fn is(&self, merged: &Merged) -> bool {
+    pub fn is(&self, merged: &MergedRuns) -> bool {
         (&self.target, &self.responder, &self.link)
             == (&merged.target, &merged.responder, &merged.link)
     }

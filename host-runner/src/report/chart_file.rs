@@ -2,7 +2,7 @@
 
 use super::renderer::Renderer;
 use super::result_set::ResultSet;
-use crate::record::ReportError;
+use crate::record::RecordError;
 
 /// Name of the file.
 pub const NAME: &str = "latency.svg";
@@ -12,7 +12,7 @@ pub const NAME: &str = "latency.svg";
 pub struct ChartFile;
 
 impl Renderer for ChartFile {
-    fn render(&self, results: &ResultSet<'_>) -> Result<Option<String>, ReportError> {
+    fn render(&self, results: &ResultSet<'_>) -> Result<Option<String>, RecordError> {
         let chart = results.page().and_then(|(_, chart)| chart);
         Ok(chart.map(|chart| chart.render()))
     }

@@ -5,7 +5,7 @@
 use std::fmt::{self, Write as _};
 
 use crate::quantity;
-use crate::record::{Merged, Report, Run};
+use crate::record::{MergedRuns, Record, Run};
 
 /// The ends of what was seen in the valid rounds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,7 +19,7 @@ pub struct Apart {
 impl Apart {
     /// What `runs` tell of those that are part of `merged`; `None` where no memory is shared.
     #[must_use]
-    fn of(merged: &Merged, runs: &[Run]) -> Option<Self> {
+    fn of(merged: &MergedRuns, runs: &[Run]) -> Option<Self> {
         let own = runs.iter().filter(|run| run.valid && merged.is_of(run));
         let floors = own.filter_map(|run| Some((run, run.core_round_trip_ns?)));
         let readings = floors.clone().flat_map(|(_, floor)| floor.readings());
@@ -31,9 +31,9 @@ impl Apart {
     }
 
     /// The merged targets of `report` that share memory, each with what its runs tell.
-    pub fn each(report: &Report) -> impl Iterator<Item = (&Merged, Self)> {
-        let of = |merged| Some((merged, Self::of(merged, &report.runs)?));
-        report.merged.iter().filter_map(of)
+    pub fn each(record: &Record) -> impl Iterator<Item = (&MergedRuns, Self)> {
+        let of = |merged| Some((merged, Self::of(merged, &record.runs)?));
+        record.merged.iter().filter_map(of)
     }
 
     /// The round trip in words.
@@ -57,8 +57,8 @@ fn ends(values: impl Iterator<Item = f64> + Clone) -> Option<(f64, f64)> {
 }
 
 /// A line for each merged target that shares memory, if any does.
-pub(super) fn write(report: &Report, text: &mut String) -> fmt::Result {
-    let mut all = Apart::each(report).peekable();
+pub(super) fn write(record: &Record, text: &mut String) -> fmt::Result {
+    let mut all = Apart::each(record).peekable();
     if all.peek().is_none() {
         return Ok(());
     }
@@ -123,12 +123,12 @@ mod tests {
     fn a_comparison_says_it_where_memory_is_shared() {
         let text = |floor| {
             let run = run(floor, true);
-            let report = Report {
+            let record = Record {
                 merged: vec![fixtures::merged(&run)],
-                ..fixtures::report(run)
+                ..fixtures::record(run)
             };
             let mut text = String::new();
-            write(&report, &mut text).unwrap();
+            write(&record, &mut text).unwrap();
             text
         };
         assert_eq!(text(None), "");

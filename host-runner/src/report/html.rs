@@ -5,7 +5,7 @@ use super::chart::draw;
 use super::renderer::Renderer;
 use super::result_set::ResultSet;
 use super::template;
-use crate::record::ReportError;
+use crate::record::RecordError;
 
 /// Name of the file, and of its template: that it ends in `.html` has everything in it escaped.
 pub const NAME: &str = "report.html";
@@ -33,7 +33,7 @@ const TEMPLATES: [(&str, &str); 8] = [
 pub struct Html;
 
 impl Renderer for Html {
-    fn render(&self, results: &ResultSet<'_>) -> Result<Option<String>, ReportError> {
+    fn render(&self, results: &ResultSet<'_>) -> Result<Option<String>, RecordError> {
         template::fill_in(NAME, &TEMPLATES, results)
     }
 }

@@ -116,10 +116,10 @@ pub fn page(sources: &[Source]) -> (Page, Option<Standalone>) {
     let Beginning { title, front, file } = front::beginning(&contests, &entries, sources);
     let times = sources
         .iter()
-        .map(|source| source.report.environment.started_at);
+        .map(|source| source.record.environment.started_at);
     let time = times.min();
     let time = time.map(|at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string());
-    let runs = sources.iter().flat_map(|source| &source.report.runs);
+    let runs = sources.iter().flat_map(|source| &source.record.runs);
     let is_alone = sources.len() == 1;
     let views = contests.iter().enumerate();
     let page = Page {
@@ -232,7 +232,7 @@ fn entry_view(entry: &Entry<'_>) -> EntryView {
 fn source_view(source: &Source) -> SourceView {
     SourceView {
         directory: source.directory.display().to_string(),
-        command: escape::command(&source.report.environment.command_line),
+        command: escape::command(&source.record.environment.command_line),
         environment: host_facts::environment(source),
         doctor: host_facts::doctor(source),
     }

@@ -1,7 +1,7 @@
 //! The seam between what is reported and how: one renderer for each form.
 
 use super::result_set::ResultSet;
-use crate::record::ReportError;
+use crate::record::RecordError;
 
 /// One form of a report, such as a page or a table.
 pub trait Renderer: Sync {
@@ -9,8 +9,8 @@ pub trait Renderer: Sync {
     ///
     /// # Errors
     ///
-    /// [`ReportError::Document`] if a template can't be filled in.
-    fn render(&self, results: &ResultSet<'_>) -> Result<Option<String>, ReportError>;
+    /// [`RecordError::Document`] if a template can't be filled in.
+    fn render(&self, results: &ResultSet<'_>) -> Result<Option<String>, RecordError>;
 }
 
 /// A form of report that goes into a file.

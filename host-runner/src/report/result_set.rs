@@ -4,12 +4,12 @@ use std::cell::OnceCell;
 
 use super::chart::draw::Standalone;
 use super::page::{self, Page};
-use crate::record::{Report, Source};
+use crate::record::{Record, Source};
 
 /// Results of one command or of several: their records, and what was read of the files beside them.
 #[derive(Debug)]
 pub struct ResultSet<'a> {
-    records: Vec<&'a Report>,
+    records: Vec<&'a Record>,
     sources: &'a [Source],
     page: OnceCell<(Page, Option<Standalone>)>,
 }
@@ -17,7 +17,7 @@ pub struct ResultSet<'a> {
 impl<'a> ResultSet<'a> {
     /// Returns the results that consist of `record` alone: their distributions are not at hand.
     #[must_use]
-    pub fn of_record(record: &'a Report) -> Self {
+    pub fn of_record(record: &'a Record) -> Self {
         Self {
             records: vec![record],
             sources: &[],
@@ -29,7 +29,7 @@ impl<'a> ResultSet<'a> {
     #[must_use]
     pub fn of_sources(sources: &'a [Source]) -> Self {
         Self {
-            records: sources.iter().map(|source| &source.report).collect(),
+            records: sources.iter().map(|source| &source.record).collect(),
             sources,
             page: OnceCell::new(),
         }
@@ -37,7 +37,7 @@ impl<'a> ResultSet<'a> {
 
     /// Returns the records.
     #[must_use]
-    pub fn records(&self) -> &[&'a Report] {
+    pub fn records(&self) -> &[&'a Record] {
         &self.records
     }
 

@@ -7,18 +7,18 @@ use minijinja::{Environment, Value, context};
 use super::chart_file;
 use super::markdown_text;
 use super::result_set::ResultSet;
-use crate::record::ReportError;
+use crate::record::RecordError;
 
 /// Fills in the template called `name`, one of `templates`; `None` if `results` have no page.
 ///
 /// # Errors
 ///
-/// [`ReportError::Document`] if it can't be filled in.
+/// [`RecordError::Document`] if it can't be filled in.
 pub fn fill_in(
     name: &str,
     templates: &[(&'static str, &'static str)],
     results: &ResultSet<'_>,
-) -> Result<Option<String>, ReportError> {
+) -> Result<Option<String>, RecordError> {
     let Some((page, chart)) = results.page() else {
         return Ok(None);
     };

@@ -8,7 +8,7 @@
 
 use super::renderer::Renderer;
 use super::result_set::ResultSet;
-use crate::record::{Report, ReportError, origin};
+use crate::record::{Record, RecordError, origin};
 
 mod columns;
 mod common_lines;
@@ -33,7 +33,7 @@ pub struct Terminal {
 }
 
 impl Renderer for Terminal {
-    fn render(&self, results: &ResultSet<'_>) -> Result<Option<String>, ReportError> {
+    fn render(&self, results: &ResultSet<'_>) -> Result<Option<String>, RecordError> {
         let texts = (results.records().iter()).map(|record| render(record, self.detail));
         Ok(Some(texts.collect()))
     }
@@ -41,23 +41,23 @@ impl Renderer for Terminal {
 
 /// The report as text, with a newline at the end.
 #[must_use]
-pub fn render(report: &Report, detail: Detail) -> String {
+pub fn render(record: &Record, detail: Detail) -> String {
     let mut text = String::new();
-    for line in origin::lines(&report.runs) {
+    for line in origin::lines(&record.runs) {
         text.push_str(&broken(&line));
         text.push('\n');
     }
-    if !report.merged.is_empty() {
-        text.push_str(&comparison_table::render(report, detail));
+    if !record.merged.is_empty() {
+        text.push_str(&comparison_table::render(record, detail));
         return text;
     }
-    let steps = sweep_table::render(report);
-    for run in report.runs.iter().filter(|run| run.sweep_percent.is_none()) {
+    let steps = sweep_table::render(record);
+    for run in record.runs.iter().filter(|run| run.sweep_percent.is_none()) {
         // Writing to a string can't fail.
         let _ = match detail {
             Detail::Brief if steps.is_some() => run_brief::write_pipeline(run, &mut text),
             Detail::Brief => run_brief::write(run, &mut text),
-            Detail::Full => run_table::write(report, run, &mut text),
+            Detail::Full => run_table::write(record, run, &mut text),
         };
     }
     if let Some(steps) = steps {

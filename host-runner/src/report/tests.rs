@@ -12,20 +12,20 @@ use crate::record::fixtures;
 mod pages;
 
 /// Writes `report` with all its files into `path`.
-fn write_into(path: &Path, report: &Report) {
+fn write_into(path: &Path, record: &Record) {
     let now = Timestamp::UNIX_EPOCH;
-    let directory = Directory::create(Some(path), path, now, &file_names()).unwrap();
-    for run in &report.runs {
+    let directory = ResultDirectory::create(Some(path), path, now, &file_names()).unwrap();
+    for run in &record.runs {
         let recorder = fixtures::recorder(Mode::Closed);
         directory.write_run(run, &recorder).unwrap();
     }
-    write(&directory, report).unwrap();
+    write(&directory, record).unwrap();
 }
 
 #[test]
 fn a_run_has_documents_and_a_chart() {
     let place = tempfile::tempdir().unwrap();
-    write_into(place.path(), &fixtures::report(fixtures::closed_run()));
+    write_into(place.path(), &fixtures::record(fixtures::closed_run()));
     let expected = [
         "hermit-unix-closed.hgrm",
         "hermit-unix-closed.hlog",
@@ -40,10 +40,10 @@ fn a_run_has_documents_and_a_chart() {
 #[test]
 fn a_sweep_has_a_table_and_every_step_its_own_files() {
     let place = tempfile::tempdir().unwrap();
-    let report = fixtures::sweep_report();
-    write_into(place.path(), &report);
+    let record = fixtures::sweep_report();
+    write_into(place.path(), &record);
     let names = names(place.path());
-    assert_eq!(names.len(), 2 * report.runs.len() + 5);
+    assert_eq!(names.len(), 2 * record.runs.len() + 5);
     for name in ["hermit-unix-open-95-percent.hlog", "sweep.txt"] {
         assert!(names.iter().any(|it| it == name), "{name}");
     }
@@ -54,7 +54,7 @@ fn older_documents_make_room_with_their_record() {
     let place = tempfile::tempdir().unwrap();
     write_into(place.path(), &fixtures::sweep_report());
     assert!(place.path().join("sweep.txt").exists());
-    write_into(place.path(), &fixtures::report(fixtures::closed_run()));
+    write_into(place.path(), &fixtures::record(fixtures::closed_run()));
     assert!(!place.path().join("sweep.txt").exists());
     assert_eq!(names(place.path()).len(), 6);
 }
@@ -69,7 +69,7 @@ fn links_with_the_names_of_documents_are_replaced_and_not_followed() {
     for name in [html::NAME, markdown::NAME] {
         std::os::unix::fs::symlink(&victim, out.join(name)).unwrap();
     }
-    write_into(&out, &fixtures::report(fixtures::closed_run()));
+    write_into(&out, &fixtures::record(fixtures::closed_run()));
     assert_eq!(std::fs::read_to_string(victim).unwrap(), "precious");
     for name in [html::NAME, markdown::NAME] {
         let kind = std::fs::symlink_metadata(out.join(name)).unwrap();

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::variant::Variant;
-use crate::record::{Run, Skipped, Why};
+use crate::record::{Run, Skipped, SystemCost};
 use crate::stats::median;
 use crate::sut::{LinkChoice, Responder};
 
@@ -40,13 +40,13 @@ impl Case {
     /// Returns the cost of start and memory, as far as `runs` have it: medians over the case's runs, valid or
     /// not, for disturbances that make a latency invalid do not change these figures.
     #[must_use]
-    pub fn cost(&self, runs: &[Run]) -> Why {
+    pub fn cost(&self, runs: &[Run]) -> SystemCost {
         let own: Vec<&Run> = runs.iter().filter(|run| self.is_of(run)).collect();
         let median = |value: fn(&Run) -> Option<f64>| {
             median::median(own.iter().filter_map(|run| value(run)).collect())
         };
         let last = |value: fn(&Run) -> Option<u64>| own.iter().rev().find_map(|run| value(run));
-        Why {
+        SystemCost {
             target: self.variant.target_name(),
             responder: self.responder_name(),
             link: self.link.name().to_owned(),
@@ -55,7 +55,7 @@ impl Case {
                 .map(|bytes| bytes as u64),
             memory_bytes: last(|run| run.memory_bytes),
             image_bytes: last(|run| run.image_bytes),
-            ..Why::default()
+            ..SystemCost::default()
         }
     }
 

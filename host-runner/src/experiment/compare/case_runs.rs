@@ -7,7 +7,7 @@ use super::case::Case;
 use super::feasibility::Pair;
 use crate::histogram::DurationHistogram;
 use crate::record::GuestEstimate;
-use crate::record::{BootRange, Comparison, Merged, Pairing, Part, Run, Weight};
+use crate::record::{BootRange, Comparison, MergedRuns, Pairing, RoundLatency, Run, Weight};
 use crate::stats::comparison::{self, Round};
 use crate::stats::median::median;
 use crate::stats::recorder::Censored;
@@ -22,7 +22,7 @@ pub struct CaseRuns {
     /// Name of the load's mode.
     pub mode: &'static str,
     /// The runs, with their distributions.
-    pub parts: Vec<Part>,
+    pub parts: Vec<RoundLatency>,
     censored: Censored,
     sent: u64,
     received: u64,
@@ -52,7 +52,7 @@ impl CaseRuns {
         self.sent += run.sent;
         self.received += run.received;
         self.lost += run.lost;
-        self.parts.push(Part::new(run, recorder, start));
+        self.parts.push(RoundLatency::new(run, recorder, start));
         self.model = Some(run.clone());
     }
 
@@ -71,11 +71,11 @@ impl CaseRuns {
     }
 
     /// Returns the record of all runs merged, of `rounds` rounds. Summaries also have the `requested` percentiles.
-    pub fn merged(&self, rounds: u32, requested: &[Requested]) -> Merged {
+    pub fn merged(&self, rounds: u32, requested: &[Requested]) -> MergedRuns {
         let skipped = self.case.skipped(None, String::new());
         let model = self.model.as_ref();
         let latency = self.latency();
-        let mut merged = Merged {
+        let mut merged = MergedRuns {
             target: skipped.target,
             responder: skipped.responder,
             link: skipped.link,
@@ -92,7 +92,7 @@ impl CaseRuns {
             boots: BootRange::each(&self.parts),
             censored_from_ns: self.censored.from_ns,
             censored_count: self.censored.count,
-            ..Merged::default()
+            ..MergedRuns::default()
         };
         merged.latency_ns.add(&latency, requested);
         for tag in Tag::ALL {
@@ -107,7 +107,7 @@ impl CaseRuns {
     /// Returns the median differences between the percentiles of these runs and those of `null`, over the rounds
     /// that both have; `None` if there is no such round.
     pub fn minus(&self, null: &Self) -> Option<GuestEstimate> {
-        let rounds: Vec<(&Part, &Part)> = self
+        let rounds: Vec<(&RoundLatency, &RoundLatency)> = self
             .parts
             .iter()
             .filter_map(|part| {
@@ -116,7 +116,7 @@ impl CaseRuns {
             })
             .collect();
         let at = |percentile: Percentile| -> Option<i64> {
-            let value_ns = |part: &Part| {
+            let value_ns = |part: &RoundLatency| {
                 let value = part.latency.value(percentile);
                 value
                     .filter(|value| !value.is_censored)
@@ -193,7 +193,10 @@ impl CaseRuns {
     }
 
     /// Returns the runs of both, for the rounds in which both are valid.
-    fn rounds<'a>(&'a self, baseline: &'a Self) -> impl Iterator<Item = (&'a Part, &'a Part)> {
+    fn rounds<'a>(
+        &'a self,
+        baseline: &'a Self,
+    ) -> impl Iterator<Item = (&'a RoundLatency, &'a RoundLatency)> {
         self.parts.iter().filter_map(|part| {
             let mut others = baseline.parts.iter();
             let other = others.find(|other| other.round == part.round)?;

@@ -12,7 +12,7 @@ use crate::experiment::{Caller, ExperimentError};
 use crate::host::assignment::Assignment;
 use crate::link::LinkKind;
 use crate::machine::AccelChoice;
-use crate::record::Why;
+use crate::record::SystemCost;
 use crate::sut::LinkChoice;
 
 /// Longest duration of a probe, its boot included: ten times the usual on two idle cores.
@@ -163,7 +163,7 @@ impl CostReport {
 
     /// Returns `cost` with the figures that were counted of `case`.
     #[must_use]
-    pub fn complete(&self, case: Case, cost: Why) -> Why {
+    pub fn complete(&self, case: Case, cost: SystemCost) -> SystemCost {
         let probes = CostProbe::of(&case);
         let counted = |wanted: &CostProbe| {
             let found = self.0.iter().find(|(probe, _)| probe == wanted);
@@ -173,7 +173,7 @@ impl CostReport {
         let instructions = instructions.and_then(|cost| cost.instructions);
         let notifications = probes.last().and_then(counted);
         let notifications = notifications.and_then(|cost| cost.notifications);
-        Why {
+        SystemCost {
             instructions_per_echo: instructions.map(|count| count.median),
             instructions_quartiles: instructions.map(|count| count.quartiles),
             doorbells_per_echo: notifications.map(|count| count.doorbells),
@@ -242,7 +242,7 @@ mod tests {
         let probes = CostProbe::all(&[vhost_user, unix]);
         let report = CostReport(probes.into_iter().zip(costs).collect());
         let figures = |case| {
-            let cost = report.complete(case, Why::default());
+            let cost = report.complete(case, SystemCost::default());
             (cost.instructions_per_echo, cost.doorbells_per_echo)
         };
         assert_eq!(figures(vhost_user), (Some(495.0), Some(0.0)));

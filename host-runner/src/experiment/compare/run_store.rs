@@ -12,7 +12,9 @@ use crate::experiment::measured::Measured;
 use crate::experiment::{ExperimentError, Results};
 use crate::load::Rate;
 use crate::record::GuestEstimate;
-use crate::record::{CommonRate, Comparison, Environment, Merged, Report, Run, Skipped, Why};
+use crate::record::{
+    CommonRate, Comparison, Environment, MergedRuns, Record, Run, Skipped, SystemCost,
+};
 use crate::sut::SystemKind;
 
 mod pairs;
@@ -184,23 +186,23 @@ impl RunStore {
         Ok(results.write_partial(&self.report(Vec::new(), Vec::new()))?)
     }
 
-    fn report(&self, merged: Vec<Merged>, comparisons: Vec<Comparison>) -> Report {
+    fn report(&self, merged: Vec<MergedRuns>, comparisons: Vec<Comparison>) -> Record {
         let environment = Environment {
             steal_share: self.steal_share,
             ..self.environment.clone()
         };
-        Report {
+        Record {
             why: self.costs(),
             merged,
             comparisons,
             common_rate: self.common_rates.clone(),
             skipped: self.skipped.clone(),
-            ..Report::new(environment, self.runs.clone())
+            ..Record::new(environment, self.runs.clone())
         }
     }
 
     /// Returns the costs of each case that has a run.
-    fn costs(&self) -> Vec<Why> {
+    fn costs(&self) -> Vec<SystemCost> {
         if self.cost_analysis == CostAnalysis::Skipped {
             return Vec::new();
         }
@@ -222,10 +224,10 @@ impl RunStore {
     ///
     /// [`ExperimentError::Report`] if a file can't be written.
     pub fn finish(self, results: &dyn Results) -> Result<Conclusion, ExperimentError> {
-        let merged: Vec<Merged> = self
+        let merged: Vec<MergedRuns> = self
             .groups
             .iter()
-            .map(|group| Merged {
+            .map(|group| MergedRuns {
                 guest_estimate_ns: self.guest_estimate(group),
                 ..group.merged(self.rounds, results.percentiles())
             })

@@ -6,7 +6,7 @@ use super::case::Case;
 use crate::experiment::measured::Measured;
 use crate::host::noise::Noise;
 use crate::load::{Limit, Mode, Observer as _, Plan, Sample, Tally};
-use crate::record::{Run, Setting};
+use crate::record::{Run, RunLabels};
 use crate::stats::{Ended, RunRecorder};
 use crate::sut::LinkChoice;
 
@@ -47,7 +47,7 @@ pub fn repetition_by(
     latency_ns: u64,
     ended: Ended,
 ) -> (Run, Measured) {
-    let setting = Setting {
+    let labels = RunLabels {
         target: target.to_owned(),
         responder: None,
         address: "10.0.2.15:9000".to_owned(),
@@ -87,7 +87,7 @@ pub fn repetition_by(
     let run = Run {
         round: Some(round),
         attempt: Some(1),
-        ..measured.record(setting, plan)
+        ..measured.record(labels, plan)
     };
     (run, measured)
 }

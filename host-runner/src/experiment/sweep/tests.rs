@@ -7,7 +7,7 @@ use crate::experiment::InDirectory;
 use crate::experiment::progress::Silent;
 use crate::host::noise::Noise;
 use crate::load::{Limit, Mode, Tally};
-use crate::record::Setting;
+use crate::record::RunLabels;
 use crate::stats::RunRecorder;
 
 const PLAN: Plan = Plan {
@@ -37,7 +37,7 @@ const LADDER: Ladder = Ladder {
 
 /// Returns a measurement with `received` answers in a second.
 fn measurement(plan: &Plan, received: u64, ended: Ended) -> (Run, Measured) {
-    let setting = Setting {
+    let labels = RunLabels {
         target: "hermit".to_owned(),
         responder: None,
         address: "10.0.2.15:9000".to_owned(),
@@ -68,7 +68,7 @@ fn measurement(plan: &Plan, received: u64, ended: Ended) -> (Run, Measured) {
         policy: crate::stats::Policy::default(),
         stalls: Vec::new(),
     };
-    (measured.record(setting, plan), measured)
+    (measured.record(labels, plan), measured)
 }
 
 /// Sweeps; the measurement number `bad` has `received` answers and ends as `ended` says.

@@ -34,7 +34,7 @@ fn boots_have_their_range() {
             timeout_ns: 1_000_000_000,
             ..fixtures::closed_run()
         };
-        Part::new(&run, &recorder, Duration::ZERO)
+        RoundLatency::new(&run, &recorder, Duration::ZERO)
     };
     let ranges = BootRange::each(&[part(1, 1500, 0), part(2, 1200, 0), part(3, 1300, 100)]);
     assert_eq!(ranges["p50"].words(), "1.20–1.50 µs");

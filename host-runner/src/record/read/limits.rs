@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::Distribution;
 use crate::host::activity::CpuActivity;
-use crate::record::{Merged, Report, Run};
+use crate::record::{MergedRuns, Record, Run};
 use crate::stats::requested::MOST;
 use crate::stats::summary::percentile_columns;
 use crate::stats::{Summary, Tag};
@@ -84,8 +84,8 @@ fn take(from: &mut usize, amount: usize) -> Result<(), String> {
 }
 
 /// Returns what `report` has too much of, or which of its names is not valid; `None` if neither applies.
-pub fn excess(report: &Report) -> Option<String> {
-    let environment = &report.environment;
+pub fn excess(record: &Record) -> Option<String> {
+    let environment = &record.environment;
     let cores = environment.shared_cores.as_deref().unwrap_or_default();
     let print = environment.fingerprint.as_ref();
     let options = print.and_then(|it| Some(it.kernel_options.as_ref()?.len()));
@@ -95,12 +95,12 @@ pub fn excess(report: &Report) -> Option<String> {
     );
     let cpus_in_use = print.map_or(0, |it| it.cpus.len());
     let lists = [
-        ("runs", report.runs.len(), RUNS),
-        ("merged targets", report.merged.len(), MERGED),
-        ("comparisons", report.comparisons.len(), COMPARISONS),
-        ("common rates", report.common_rate.len(), MERGED),
-        ("targets' costs", report.why.len(), MERGED),
-        ("skipped targets", report.skipped.len(), COMPARISONS),
+        ("runs", record.runs.len(), RUNS),
+        ("merged targets", record.merged.len(), MERGED),
+        ("comparisons", record.comparisons.len(), COMPARISONS),
+        ("common rates", record.common_rate.len(), MERGED),
+        ("targets' costs", record.why.len(), MERGED),
+        ("skipped targets", record.skipped.len(), COMPARISONS),
         ("findings", environment.doctor.len(), LINES),
         ("arguments", environment.command_line.len(), LINES),
         ("other measurements", environment.concurrent.len(), LINES),
@@ -114,7 +114,7 @@ pub fn excess(report: &Report) -> Option<String> {
             CPUS,
         ),
     ];
-    let reasons = report.runs.iter().flat_map(|run| {
+    let reasons = record.runs.iter().flat_map(|run| {
         [
             ("reasons", run.invalid_because.len(), LINES),
             ("reasons' codes", run.reasons.len(), LINES),
@@ -127,14 +127,14 @@ pub fn excess(report: &Report) -> Option<String> {
             ("kinds of interrupts", kinds(run).count(), LINES),
         ]
     });
-    let rounds = report.comparisons.iter().map(|it| {
+    let rounds = record.comparisons.iter().map(|it| {
         (
             "rounds of a comparison",
             it.per_round.len(),
             ROUNDS as usize,
         )
     });
-    let boots = report
+    let boots = record
         .merged
         .iter()
         .map(|it| ("percentiles of boots", it.boots.len(), LINES));
@@ -143,7 +143,7 @@ pub fn excess(report: &Report) -> Option<String> {
     if let Some((what, count, most)) = lists.find(|(_, count, most)| count > most) {
         return Some(format!("it has {count} {what}, at most {most} are read"));
     }
-    let bad_name = names(report).find(|name| !is_name(name));
+    let bad_name = names(record).find(|name| !is_name(name));
     if let Some(name) = bad_name {
         let start: String = name.chars().take(NAME).collect();
         return Some(format!(
@@ -152,18 +152,18 @@ pub fn excess(report: &Report) -> Option<String> {
         ));
     }
     let mut known = HashSet::new();
-    for it in &report.merged {
+    for it in &record.merged {
         if !known.insert((&it.target, &it.responder, &it.link, &it.mode)) {
             return Some(format!("it has {} on {} twice", it.label(), it.link));
         }
     }
-    let columns = percentile_columns(&[], summaries(report)).len();
+    let columns = percentile_columns(&[], summaries(record)).len();
     if columns > MOST {
         return Some(format!(
             "it has {columns} percentiles, at most {MOST} are read"
         ));
     }
-    report.merged.iter().find_map(too_many_rounds)
+    record.merged.iter().find_map(too_many_rounds)
 }
 
 /// Returns the activity of the host on each CPU of `run`.
@@ -181,12 +181,12 @@ fn kinds(run: &Run) -> impl Iterator<Item = &String> {
 }
 
 /// All that tables have a column for each percentile of.
-fn summaries(report: &Report) -> impl Iterator<Item = &Summary> {
-    let runs = report.runs.iter().flat_map(|run| {
+fn summaries(record: &Record) -> impl Iterator<Item = &Summary> {
+    let runs = record.runs.iter().flat_map(|run| {
         let tagged = Tag::ALL.into_iter().filter_map(|tag| run.tagged(tag));
         std::iter::once(&run.latency_ns).chain(tagged)
     });
-    let merged = report.merged.iter().flat_map(|it| {
+    let merged = record.merged.iter().flat_map(|it| {
         let tagged = Tag::ALL
             .into_iter()
             .filter_map(|tag| it.tagged(tag).as_ref());
@@ -195,15 +195,15 @@ fn summaries(report: &Report) -> impl Iterator<Item = &Summary> {
     runs.chain(merged)
 }
 
-fn too_many_rounds(merged: &Merged) -> Option<String> {
+fn too_many_rounds(merged: &MergedRuns) -> Option<String> {
     let rounds = merged.rounds_wanted;
     let is_odd = rounds > ROUNDS || merged.rounds.iter().any(|&round| round > rounds);
     is_odd.then(|| format!("it has {rounds} rounds, at most {ROUNDS} are read"))
 }
 
 /// All that names of files, labels and legends are made of.
-fn names(report: &Report) -> impl Iterator<Item = &str> {
-    let runs = report.runs.iter().flat_map(|run| {
+fn names(record: &Record) -> impl Iterator<Item = &str> {
+    let runs = record.runs.iter().flat_map(|run| {
         let (responder, accel) = (run.responder.as_deref(), run.accel.as_deref());
         let always = [
             &*run.target,
@@ -223,26 +223,26 @@ fn names(report: &Report) -> impl Iterator<Item = &str> {
         let optional = optional.chain(percentiles.map(String::as_str));
         always.into_iter().chain(optional).chain(errors)
     });
-    let merged = report.merged.iter().flat_map(|it| {
+    let merged = record.merged.iter().flat_map(|it| {
         let (responder, mode) = (it.responder.as_deref(), it.mode.as_deref());
         [&*it.target, &*it.link]
             .into_iter()
             .chain(responder)
             .chain(mode)
     });
-    let comparisons = report.comparisons.iter().flat_map(|it| {
+    let comparisons = record.comparisons.iter().flat_map(|it| {
         let always = [&*it.target, &*it.baseline, &*it.link, &*it.percentile];
         always.into_iter().chain(it.mode.as_deref())
     });
-    let rates = report
+    let rates = record
         .common_rate
         .iter()
         .flat_map(|it| std::iter::once(&*it.link).chain(it.slowest.as_deref()));
-    let why = report.why.iter().flat_map(|it| {
+    let why = record.why.iter().flat_map(|it| {
         let always = [&*it.target, &*it.link];
         always.into_iter().chain(it.responder.as_deref())
     });
-    let skipped = report.skipped.iter().flat_map(|it| {
+    let skipped = record.skipped.iter().flat_map(|it| {
         let always = [&*it.target, &*it.link];
         always.into_iter().chain(it.responder.as_deref())
     });

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use super::{Distribution, contradiction};
-use crate::record::{Merged, Report, Run, Weight};
+use crate::record::{MergedRuns, Record, Run, Weight};
 use crate::stats::{self, Tag};
 
 /// What a merged target consists of.
 #[derive(Clone, Debug)]
-pub struct Whole {
+pub struct MergedHistogram {
     /// All samples of its valid repetitions, weighed as the record says.
     pub histogram: Histogram<u64>,
     /// The same of what is tagged, where any repetition has it.
@@ -25,12 +25,18 @@ pub struct Whole {
 /// # Errors
 ///
 /// In what a merged target is not the sum of its valid repetitions.
-pub(super) fn all(report: &Report, distributions: &[Distribution]) -> Result<Vec<Whole>, String> {
-    let whole = |merged: &Merged| {
-        let whole = Whole::of(merged, &report.runs, distributions)?;
-        let parts = whole.runs.iter().map(|&index| &report.runs[index]);
-        match difference(merged, &parts.collect::<Vec<_>>(), &whole) {
-            None => Ok(whole),
+pub(super) fn all(
+    record: &Record,
+    distributions: &[Distribution],
+) -> Result<Vec<MergedHistogram>, String> {
+    let merged_histogram = |merged: &MergedRuns| {
+        let merged_histogram = MergedHistogram::of(merged, &record.runs, distributions)?;
+        let parts = merged_histogram
+            .runs
+            .iter()
+            .map(|&index| &record.runs[index]);
+        match difference(merged, &parts.collect::<Vec<_>>(), &merged_histogram) {
+            None => Ok(merged_histogram),
             Some(what) => Err(format!(
                 "{} on {}: of its valid runs together {what}",
                 merged.label(),
@@ -38,11 +44,15 @@ pub(super) fn all(report: &Report, distributions: &[Distribution]) -> Result<Vec
             )),
         }
     };
-    report.merged.iter().map(whole).collect()
+    record.merged.iter().map(merged_histogram).collect()
 }
 
-impl Whole {
-    fn of(merged: &Merged, runs: &[Run], distributions: &[Distribution]) -> Result<Self, String> {
+impl MergedHistogram {
+    fn of(
+        merged: &MergedRuns,
+        runs: &[Run],
+        distributions: &[Distribution],
+    ) -> Result<Self, String> {
         let is_part = |&index: &usize| runs[index].valid && merged.is_of(&runs[index]);
         let parts: Vec<usize> = (0..runs.len()).filter(is_part).collect();
         let histograms = parts.iter().map(|&index| &distributions[index].histogram);
@@ -79,7 +89,11 @@ fn weigh(weight: Weight, parts: &[stats::Distribution]) -> Result<Histogram<u64>
 }
 
 /// In what `merged` is not what its parts add up to, if in anything.
-fn difference(merged: &Merged, parts: &[&Run], whole: &Whole) -> Option<String> {
+fn difference(
+    merged: &MergedRuns,
+    parts: &[&Run],
+    merged_histogram: &MergedHistogram,
+) -> Option<String> {
     let sum = |count: fn(&Run) -> u64| {
         let counts = parts.iter().map(|run| count(run));
         counts.fold(0, u64::saturating_add)
@@ -100,12 +114,12 @@ fn difference(merged: &Merged, parts: &[&Run], whole: &Whole) -> Option<String> 
     {
         return Some("the rounds are others than the record's".to_owned());
     }
-    let tagged = whole.tagged.iter().find_map(|(&tag, it)| {
+    let tagged = merged_histogram.tagged.iter().find_map(|(&tag, it)| {
         let summary = merged.tagged(tag).as_ref()?;
         let what = contradiction(summary, &it.histogram())?;
         Some(format!("the logs' entries with tag {}: {what}", tag.name()))
     });
-    contradiction(&merged.latency_ns, &whole.histogram)
+    contradiction(&merged.latency_ns, &merged_histogram.histogram)
         .map(|what| format!("the logs are something else: {what}"))
         .or(tagged)
 }

@@ -8,13 +8,13 @@ use super::super::fixtures;
 use super::log::decode;
 use super::*;
 use crate::load::Mode;
-use crate::record::Merged;
+use crate::record::MergedRuns;
 
 /// A directory with one run's results.
 fn results() -> tempfile::TempDir {
     let place = tempfile::tempdir().unwrap();
-    let report = fixtures::report(fixtures::closed_run());
-    let json = report.to_json().unwrap();
+    let record = fixtures::record(fixtures::closed_run());
+    let json = record.to_json().unwrap();
     fs::write(place.path().join(RESULT), json).unwrap();
     let recorder = fixtures::recorder(Mode::Closed);
     let log = fixtures::log(Mode::Closed, &recorder);
@@ -40,7 +40,7 @@ fn what_was_written_is_read_back() {
     let place = results();
     let source = read(place.path()).unwrap();
     let written = fs::read_to_string(place.path().join(RESULT)).unwrap();
-    assert_eq!(source.report.to_json().unwrap(), written);
+    assert_eq!(source.record.to_json().unwrap(), written);
     let recorder = fixtures::recorder(Mode::Closed);
     let histogram = recorder.latency.histogram().clone();
     assert_eq!(source.distributions[0].histogram, histogram);
@@ -109,8 +109,8 @@ fn what_is_missing_or_damaged_is_named() {
 
 #[test]
 fn a_record_without_runs_is_none() {
-    let empty = fixtures::report(fixtures::closed_run());
-    let empty = super::Report {
+    let empty = fixtures::record(fixtures::closed_run());
+    let empty = super::Record {
         runs: Vec::new(),
         ..empty
     };
@@ -195,7 +195,7 @@ fn compared() -> tempfile::TempDir {
     }
     let mut latency = recorder.latency.clone();
     latency.add_all(&recorder.latency);
-    let merged = Merged {
+    let merged = MergedRuns {
         target: "hermit".to_owned(),
         responder: None,
         link: "unix".to_owned(),
@@ -208,9 +208,9 @@ fn compared() -> tempfile::TempDir {
         received: 1996,
         lost: 4,
         latency_ns: (&latency).into(),
-        ..Merged::default()
+        ..MergedRuns::default()
     };
-    let merged = Merged {
+    let merged = MergedRuns {
         service_ns: Some({
             let mut service = recorder.service.clone();
             service.add_all(&recorder.service);
@@ -218,12 +218,12 @@ fn compared() -> tempfile::TempDir {
         }),
         ..merged
     };
-    let report = super::Report {
+    let record = super::Record {
         runs,
         merged: vec![merged],
-        ..fixtures::report(fixtures::closed_run())
+        ..fixtures::record(fixtures::closed_run())
     };
-    fs::write(place.path().join(RESULT), report.to_json().unwrap()).unwrap();
+    fs::write(place.path().join(RESULT), record.to_json().unwrap()).unwrap();
     place
 }
 
@@ -231,15 +231,15 @@ fn compared() -> tempfile::TempDir {
 fn a_merged_target_is_the_sum_of_its_valid_runs() {
     let place = compared();
     let source = read(place.path()).unwrap();
-    let [whole] = source.wholes.as_slice() else {
-        panic!("{:?}", source.wholes);
+    let [merged_histogram] = source.merged_histograms.as_slice() else {
+        panic!("{:?}", source.merged_histograms);
     };
-    assert_eq!(whole.runs, [0, 2]);
+    assert_eq!(merged_histogram.runs, [0, 2]);
     let recorder = fixtures::recorder(Mode::Closed);
     let mut twice = recorder.latency.histogram();
     twice.add(recorder.latency.histogram()).unwrap();
-    assert_eq!(whole.histogram, twice);
-    assert_eq!(whole.histogram.len(), 2000);
+    assert_eq!(merged_histogram.histogram, twice);
+    assert_eq!(merged_histogram.histogram.len(), 2000);
 }
 
 #[test]

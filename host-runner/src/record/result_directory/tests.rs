@@ -15,8 +15,8 @@ fn now() -> Timestamp {
 const RENDERED: [&str; 2] = ["report.md", "sweep.txt"];
 
 /// Writes `report` and a file that is rendered from it.
-fn write(directory: &Directory, report: &Report) {
-    directory.keep(report).unwrap();
+fn write(directory: &ResultDirectory, record: &Record) {
+    directory.keep(record).unwrap();
     directory.write_file("report.md", b"rendered").unwrap();
     directory.make_latest().unwrap();
 }
@@ -25,13 +25,13 @@ fn write(directory: &Directory, report: &Report) {
 fn results_go_under_their_time_and_latest_follows() {
     let place = tempfile::tempdir().unwrap();
     let base = place.path().join("results");
-    let report = fixtures::report(fixtures::closed_run());
+    let record = fixtures::record(fixtures::closed_run());
     let recorder = fixtures::recorder(Mode::Closed);
     for name in ["2026-11-23T114455Z", "2026-11-23T114455Z-2"] {
-        let directory = Directory::create(None, &base, now(), &RENDERED).unwrap();
+        let directory = ResultDirectory::create(None, &base, now(), &RENDERED).unwrap();
         assert_eq!(directory.path(), base.join(name));
-        directory.write_run(&report.runs[0], &recorder).unwrap();
-        write(&directory, &report);
+        directory.write_run(&record.runs[0], &recorder).unwrap();
+        write(&directory, &record);
         assert_eq!(fs::read_link(base.join("latest")).unwrap(), Path::new(name));
     }
     let mut names: Vec<_> = fs::read_dir(base.join("latest"))
@@ -53,12 +53,12 @@ fn results_go_under_their_time_and_latest_follows() {
 fn a_chosen_directory_is_used_as_it_is() {
     let place = tempfile::tempdir().unwrap();
     let chosen = place.path().join("a/b");
-    let directory = Directory::create(Some(&chosen), place.path(), now(), &RENDERED).unwrap();
+    let directory = ResultDirectory::create(Some(&chosen), place.path(), now(), &RENDERED).unwrap();
     assert_eq!(directory.path(), chosen);
-    let report = fixtures::report(fixtures::closed_run());
+    let record = fixtures::record(fixtures::closed_run());
     let recorder = fixtures::recorder(Mode::Closed);
-    directory.write_run(&report.runs[0], &recorder).unwrap();
-    write(&directory, &report);
+    directory.write_run(&record.runs[0], &recorder).unwrap();
+    write(&directory, &record);
     assert!(chosen.join("result.json").exists());
     assert!(!chosen.join("sweep.txt").exists());
     assert!(!place.path().join("latest").exists());
@@ -70,7 +70,7 @@ fn what_cannot_be_written_is_said_beforehand() {
     let file = place.path().join("file");
     fs::write(&file, "").unwrap();
     let error =
-        Directory::create(Some(&file.join("x")), place.path(), now(), &RENDERED).unwrap_err();
+        ResultDirectory::create(Some(&file.join("x")), place.path(), now(), &RENDERED).unwrap_err();
     assert!(error.to_string().contains("--out DIR"), "{error}");
 }
 
@@ -82,7 +82,7 @@ fn what_comes_of_nothing_is_nothing_or_what_the_guest_printed_and_why() {
         (Some(""), None),
         (Some("hello"), Some(["console.log", "failure.txt"])),
     ] {
-        let directory = Directory::create(None, place.path(), now(), &RENDERED).unwrap();
+        let directory = ResultDirectory::create(None, place.path(), now(), &RENDERED).unwrap();
         let path = directory.path().to_owned();
         let log = directory.log("console.log");
         if let Some(printed) = printed {
@@ -100,13 +100,13 @@ fn what_comes_of_nothing_is_nothing_or_what_the_guest_printed_and_why() {
 
 /// Measures `target` into `path`.
 fn measure(path: &Path, target: &str) {
-    let directory = Directory::create(Some(path), path, now(), &RENDERED).unwrap();
+    let directory = ResultDirectory::create(Some(path), path, now(), &RENDERED).unwrap();
     directory.log("console.log").create().unwrap();
-    let mut report = fixtures::report(fixtures::closed_run());
-    report.runs[0].target = target.to_owned();
+    let mut record = fixtures::record(fixtures::closed_run());
+    record.runs[0].target = target.to_owned();
     let recorder = fixtures::recorder(Mode::Closed);
-    directory.write_run(&report.runs[0], &recorder).unwrap();
-    write(&directory, &report);
+    directory.write_run(&record.runs[0], &recorder).unwrap();
+    write(&directory, &record);
 }
 
 #[test]
@@ -118,7 +118,8 @@ fn older_results_make_room_for_new_ones_and_nothing_else_does() {
     }
     let old = names(place.path());
     // A boot that fails changes nothing.
-    let directory = Directory::create(Some(place.path()), place.path(), now(), &RENDERED).unwrap();
+    let directory =
+        ResultDirectory::create(Some(place.path()), place.path(), now(), &RENDERED).unwrap();
     fs::write(
         directory
             .log("console.log")
@@ -150,8 +151,8 @@ fn a_record_that_is_not_ours_is_left_alone() {
     let place = tempfile::tempdir().unwrap();
     for text in ["{}", "no JSON", r#"{"schema": "another/1", "runs": []}"#] {
         fs::write(place.path().join("result.json"), text).unwrap();
-        let error =
-            Directory::create(Some(place.path()), place.path(), now(), &RENDERED).unwrap_err();
+        let error = ResultDirectory::create(Some(place.path()), place.path(), now(), &RENDERED)
+            .unwrap_err();
         assert!(error.to_string().contains("--out DIR"), "{error}");
         let left = fs::read_to_string(place.path().join("result.json")).unwrap();
         assert_eq!(left, text);
@@ -165,14 +166,14 @@ fn results_where_others_can_change_them_are_refused() {
     let base = place.path().join("results");
     fs::create_dir(&base).unwrap();
     fs::set_permissions(&base, fs::Permissions::from_mode(0o1777)).unwrap();
-    let error = Directory::create(None, &base, now(), &RENDERED).unwrap_err();
+    let error = ResultDirectory::create(None, &base, now(), &RENDERED).unwrap_err();
     let said = error.to_string();
     assert!(
         said.contains("every user can write to it") && said.contains("--out DIR"),
         "{said}"
     );
     assert_eq!(names(&base), [] as [&str; 0]);
-    Directory::create(Some(&base), place.path(), now(), &RENDERED).unwrap();
+    ResultDirectory::create(Some(&base), place.path(), now(), &RENDERED).unwrap();
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 /// Target and link of a measurement, and the circumstances that are known before it.
 #[derive(Clone, Debug)]
-pub struct Setting {
+pub struct RunLabels {
     /// The target's name.
     pub target: String,
     /// Variant of the target: how the service on Linux waits for datagrams, or `smoltcp` if that answers in

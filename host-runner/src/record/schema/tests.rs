@@ -17,11 +17,11 @@ fn complaints(record: &Value) -> Vec<String> {
 
 fn record(run: Run) -> Value {
     let merged = fixtures::merged(&run);
-    let report = Report {
+    let record = Record {
         merged: vec![merged],
-        ..fixtures::report(run)
+        ..fixtures::record(run)
     };
-    serde_json::from_str(&report.to_json().unwrap()).unwrap()
+    serde_json::from_str(&record.to_json().unwrap()).unwrap()
 }
 
 #[test]

@@ -6,8 +6,8 @@
 //! - [`view`]: all of that, in the order of the page.
 
 use crate::quantity;
-use crate::record::read::{Distribution, Source, Whole};
-use crate::record::{Comparison, Merged, Run};
+use crate::record::read::{Distribution, MergedHistogram, Source};
+use crate::record::{Comparison, MergedRuns, Run};
 use crate::report::chart::Style;
 use crate::report::page::entry::Entry;
 use crate::report::page::plots::Series;
@@ -51,9 +51,9 @@ pub struct Contestant<'a> {
     /// How it looks: the same on every link.
     pub style: Style,
     /// Its valid rounds together.
-    pub merged: &'a Merged,
+    pub merged: &'a MergedRuns,
     /// All samples of those.
-    pub whole: &'a Whole,
+    pub merged_histogram: &'a MergedHistogram,
     /// Those by themselves.
     pub rounds: Vec<Round<'a>>,
 }
@@ -83,7 +83,7 @@ impl Contestant<'_> {
             label: &self.label,
             style: self.style,
             summary: &self.merged.latency_ns,
-            histogram: &self.whole.histogram,
+            histogram: &self.merged_histogram.histogram,
             censored_from_ns: self.censored_from_ns(),
             is_valid: true,
         }
@@ -95,7 +95,7 @@ impl Contestant<'_> {
 pub fn contests(sources: &[Source]) -> Vec<Contest<'_>> {
     let mut labels: Vec<String> = Vec::new();
     let compared = || sources.iter().filter(|source| source.is_comparison());
-    for merged in compared().flat_map(|source| &source.report.merged) {
+    for merged in compared().flat_map(|source| &source.record.merged) {
         let label = merged.label();
         if !labels.contains(&label) {
             labels.push(label);
@@ -105,11 +105,11 @@ pub fn contests(sources: &[Source]) -> Vec<Contest<'_>> {
 }
 
 fn contest<'a>(source: &'a Source, labels: &[String]) -> Contest<'a> {
-    let report = &source.report;
+    let record = &source.record;
     let mut groups: Vec<Group<'a>> = Vec::new();
-    let merged = report.merged.iter();
+    let merged = record.merged.iter();
     let merged = merged.map(|it| (it.link.as_str(), it.mode.as_deref()));
-    let runs = report.runs.iter();
+    let runs = record.runs.iter();
     let runs = runs.map(|run| (run.link.as_str(), Some(&*run.mode)));
     for (link, mode) in merged.chain(runs) {
         // A record of before there were several loads has no mode for a target without a valid run.
@@ -147,7 +147,7 @@ impl Group<'_> {
 
     /// Its name: the link's, with the load if there are several.
     fn name(&self, source: &Source, has_one_load: bool) -> String {
-        let rates = &source.report.common_rate;
+        let rates = &source.record.common_rate;
         let rate = rates.iter().find(|rate| rate.link == self.link);
         match (self.mode, rate) {
             (Some("open"), Some(rate)) => {
@@ -169,17 +169,18 @@ fn on_link<'a>(
     has_one_load: bool,
     labels: &[String],
 ) -> OnLink<'a> {
-    let report = &source.report;
-    let wholes = report.merged.iter().zip(&source.wholes);
-    let targets = wholes.filter(|(merged, _)| group.holds(&merged.link, merged.mode.as_deref()));
+    let record = &source.record;
+    let merged_histograms = record.merged.iter().zip(&source.merged_histograms);
+    let targets =
+        merged_histograms.filter(|(merged, _)| group.holds(&merged.link, merged.mode.as_deref()));
     OnLink {
         name: group.name(source, has_one_load),
         link: group.link,
         mode: group.mode,
         targets: targets
-            .map(|(merged, whole)| contestant(source, merged, whole, labels))
+            .map(|(merged, merged_histogram)| contestant(source, merged, merged_histogram, labels))
             .collect(),
-        differences: report
+        differences: record
             .comparisons
             .iter()
             .filter(|it| group.holds(&it.link, it.mode.as_deref()))
@@ -190,13 +191,13 @@ fn on_link<'a>(
 
 fn contestant<'a>(
     source: &'a Source,
-    merged: &'a Merged,
-    whole: &'a Whole,
+    merged: &'a MergedRuns,
+    merged_histogram: &'a MergedHistogram,
     labels: &[String],
 ) -> Contestant<'a> {
     let label = merged.label();
     let round = |&index: &usize| {
-        let run = source.report.runs.get(index)?;
+        let run = source.record.runs.get(index)?;
         Some(Round {
             number: run.round?,
             run,
@@ -207,8 +208,8 @@ fn contestant<'a>(
         style: style(&label, labels),
         label,
         merged,
-        whole,
-        rounds: whole.runs.iter().filter_map(round).collect(),
+        merged_histogram,
+        rounds: merged_histogram.runs.iter().filter_map(round).collect(),
     }
 }
 
@@ -220,7 +221,7 @@ fn style(label: &str, labels: &[String]) -> Style {
 
 /// The runs of a group: by target in their order, then by round and attempt.
 fn runs<'a>(source: &'a Source, group: Group<'_>, labels: &[String]) -> Vec<Entry<'a>> {
-    let runs = source.report.runs.iter().zip(&source.distributions);
+    let runs = source.record.runs.iter().zip(&source.distributions);
     let mut runs: Vec<(usize, Entry<'a>)> = runs
         .filter(|(run, _)| group.holds(&run.link, Some(&run.mode)))
         .map(|(run, distribution)| {
@@ -232,7 +233,7 @@ fn runs<'a>(source: &'a Source, group: Group<'_>, labels: &[String]) -> Vec<Entr
                 subject,
                 run,
                 distribution,
-                environment: &source.report.environment,
+                environment: &source.record.environment,
             };
             (place.unwrap_or(labels.len()), entry)
         })

@@ -64,7 +64,7 @@ pub fn entries(sources: &[Source]) -> Vec<Entry<'_>> {
     let mut entries: Vec<Entry<'_>> = Vec::new();
     let mut directories = Vec::new();
     for source in sources.iter().filter(|source| !source.is_comparison()) {
-        for (run, distribution) in source.report.runs.iter().zip(&source.distributions) {
+        for (run, distribution) in source.record.runs.iter().zip(&source.distributions) {
             let parts = [Some(&run.target), run.responder.as_ref(), Some(&run.link)];
             let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
             let subject = parts.join(", ");
@@ -74,7 +74,7 @@ pub fn entries(sources: &[Source]) -> Vec<Entry<'_>> {
                 style: Style::numbered(entries.len()),
                 run,
                 distribution,
-                environment: &source.report.environment,
+                environment: &source.record.environment,
             });
             let name = source.directory.file_name();
             directories.push(name.map(|name| name.to_string_lossy().into_owned()));
@@ -173,7 +173,7 @@ mod tests {
             labels(&[sources::open(1000.0), other.clone()]),
             ["hermit, unix, open 1k/s", "hermit, unix, open 5k/s"]
         );
-        other.report.runs[0].accel = Some("kvm".to_owned());
+        other.record.runs[0].accel = Some("kvm".to_owned());
         assert_eq!(
             labels(&[sources::open(5000.0), other]),
             ["hermit, unix, tcg", "hermit, unix, kvm"]

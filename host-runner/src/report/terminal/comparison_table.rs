@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use super::common_lines::{accelerator, host};
 use super::{Detail, cost_table};
 use crate::quantity::{at_least, count};
-use crate::record::{Comparison, Merged, Report, Skipped, origin};
+use crate::record::{Comparison, MergedRuns, Record, Skipped, origin};
 use crate::report::{core_distance, emulator_share};
 use crate::stats::summary::{PERCENTILES, Percentile, PercentileColumn, percentile_columns};
 
@@ -14,29 +14,29 @@ const LATENCIES: [Percentile; 3] = [PERCENTILES[0], PERCENTILES[2], PERCENTILES[
 
 /// The report as text, with a newline at the end.
 #[must_use]
-pub fn render(report: &Report, detail: Detail) -> String {
+pub fn render(record: &Record, detail: Detail) -> String {
     let mut text = String::new();
     // Writing to a string can't fail.
-    let _ = write(report, detail, &mut text);
+    let _ = write(record, detail, &mut text);
     text
 }
 
-fn write(report: &Report, detail: Detail, text: &mut String) -> fmt::Result {
-    if let Some(run) = report.runs.first() {
+fn write(record: &Record, detail: Detail, text: &mut String) -> fmt::Result {
+    if let Some(run) = record.runs.first() {
         writeln!(
             text,
             "latency, {} loop, {}-byte payload; each valid boot weighs the same",
-            modes(report).join(" and "),
+            modes(record).join(" and "),
             run.payload_bytes
         )?;
     }
-    for rate in &report.common_rate {
+    for rate in &record.common_rate {
         writeln!(text, "open loop  {}", rate.words())?;
     }
-    let environment = &report.environment;
+    let environment = &record.environment;
     accelerator(environment.accel.as_deref(), environment, text)?;
-    let is_native = |merged: &Merged| origin::mark(&merged.target, &merged.link).is_some();
-    if environment.accel.as_deref() == Some("tcg") && report.merged.iter().any(is_native) {
+    let is_native = |merged: &MergedRuns| origin::mark(&merged.target, &merged.link).is_some();
+    if environment.accel.as_deref() == Some("tcg") && record.merged.iter().any(is_native) {
         writeln!(
             text,
             "           what is marked native is not under the emulator: it is no guest"
@@ -45,9 +45,9 @@ fn write(report: &Report, detail: Detail, text: &mut String) -> fmt::Result {
     host(environment, text)?;
     let columns = percentile_columns(
         &LATENCIES,
-        report.merged.iter().map(|merged| &merged.latency_ns),
+        record.merged.iter().map(|merged| &merged.latency_ns),
     );
-    let names = report.merged.iter().map(|it| name(it).chars().count() + 2);
+    let names = record.merged.iter().map(|it| name(it).chars().count() + 2);
     let width = names.max().unwrap_or_default().max(NAME_WIDTH);
     write!(
         text,
@@ -58,7 +58,7 @@ fn write(report: &Report, detail: Detail, text: &mut String) -> fmt::Result {
         write!(text, "{:>12}", column.name)?;
     }
     writeln!(text, "{:>12}{:>12}{:>8}", "max", "samples", "lost")?;
-    for merged in &report.merged {
+    for merged in &record.merged {
         line(merged, width, &columns, text)?;
         boots(merged, text)?;
         let own = |it: &&Comparison| {
@@ -66,35 +66,35 @@ fn write(report: &Report, detail: Detail, text: &mut String) -> fmt::Result {
                 && it.link == merged.link
                 && (it.mode.is_none() || it.mode == merged.mode)
         };
-        let own: Vec<&Comparison> = report.comparisons.iter().filter(own).collect();
+        let own: Vec<&Comparison> = record.comparisons.iter().filter(own).collect();
         for verdicts in own.chunk_by(|a, b| a.baseline == b.baseline) {
             against(verdicts, text)?;
         }
     }
     if detail == Detail::Full {
-        core_distance::write(report, text)?;
+        core_distance::write(record, text)?;
     }
-    if report.why.iter().any(|it| !it.is_empty()) {
+    if record.why.iter().any(|it| !it.is_empty()) {
         writeln!(text)?;
-        cost_table::write(&report.why, text)?;
+        cost_table::write(&record.why, text)?;
     }
-    for line in emulator_share::lines(&report.runs) {
+    for line in emulator_share::lines(&record.runs) {
         writeln!(text, "own CPU    {line}")?;
     }
-    for merged in &report.merged {
+    for merged in &record.merged {
         if let Some(estimate) = &merged.guest_estimate_ns {
             writeln!(text, "estimate   {}", estimate.words(&name(merged), merged))?;
         }
     }
-    for skipped in Skipped::lines(&report.skipped) {
+    for skipped in Skipped::lines(&record.skipped) {
         writeln!(text, "skipped    {skipped}")?;
     }
-    let invalid = report.runs.iter().filter(|run| !run.valid).count();
+    let invalid = record.runs.iter().filter(|run| !run.valid).count();
     writeln!(
         text,
         "validity   {} of {} runs are valid",
-        report.runs.len() - invalid,
-        report.runs.len()
+        record.runs.len() - invalid,
+        record.runs.len()
     )
 }
 
@@ -102,12 +102,12 @@ fn write(report: &Report, detail: Detail, text: &mut String) -> fmt::Result {
 const NAME_WIDTH: usize = 22;
 
 /// A target's name, with its mark.
-fn name(merged: &Merged) -> String {
+fn name(merged: &MergedRuns) -> String {
     origin::marked(&merged.label(), &merged.link)
 }
 
 fn line(
-    merged: &Merged,
+    merged: &MergedRuns,
     width: usize,
     columns: &[PercentileColumn],
     text: &mut String,
@@ -139,9 +139,9 @@ fn line(
 }
 
 /// The modes of all loads, each once.
-fn modes(report: &Report) -> Vec<&str> {
+fn modes(record: &Record) -> Vec<&str> {
     let mut modes: Vec<&str> = Vec::new();
-    for run in &report.runs {
+    for run in &record.runs {
         if !modes.contains(&&*run.mode) {
             modes.push(&run.mode);
         }
@@ -150,7 +150,7 @@ fn modes(report: &Report) -> Vec<&str> {
 }
 
 /// The ends of each percentile over the boots, where there are several.
-fn boots(merged: &Merged, text: &mut String) -> fmt::Result {
+fn boots(merged: &MergedRuns, text: &mut String) -> fmt::Result {
     let range = |percentile: &Percentile| {
         let range = merged.boots.get(percentile.name)?;
         let is_range = range.boots > 1;
@@ -184,10 +184,10 @@ mod tests {
     use crate::record::{BootRange, fixtures};
     use crate::stats::comparison::Verdict;
 
-    fn merged(target: &str, responder: Option<&str>, latency_ns: u64) -> Merged {
+    fn merged(target: &str, responder: Option<&str>, latency_ns: u64) -> MergedRuns {
         let mut recording = DurationHistogram::default();
         (0..2000).for_each(|_| recording.record(latency_ns));
-        Merged {
+        MergedRuns {
             target: target.to_owned(),
             responder: responder.map(ToOwned::to_owned),
             link: "vhost-user".to_owned(),
@@ -200,7 +200,7 @@ mod tests {
             received: 2000,
             lost: 0,
             latency_ns: (&recording).into(),
-            ..Merged::default()
+            ..MergedRuns::default()
         }
     }
 
@@ -262,7 +262,7 @@ mod tests {
             };
             hermit.boots.insert(name.to_owned(), range);
         }
-        let report = Report {
+        let record = Record {
             merged: vec![hermit, lossy],
             comparisons: vec![
                 judged("p50", Verdict::Lower),
@@ -272,7 +272,7 @@ mod tests {
                 comparison("null", "p90"),
             ],
             skipped: vec![skipped("null", Some(2)), skipped("hermit", None)],
-            ..fixtures::report(fixtures::closed_run())
+            ..fixtures::record(fixtures::closed_run())
         };
         let expected = "\
 latency, closed loop, 64-byte payload; each valid boot weighs the same
@@ -290,6 +290,6 @@ linux-guest:busy      vhost-user closed    3/5    ≥ 1.00 s    ≥ 1.00 s      
 skipped    null on unix from round 2 on, hermit on unix: why
 validity   1 of 1 runs are valid
 ";
-        assert_eq!(render(&report, Detail::Brief), expected);
+        assert_eq!(render(&record, Detail::Brief), expected);
     }
 }

@@ -2,12 +2,12 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::record::Why;
-use crate::record::echo_cost::HEAD;
+use crate::record::SystemCost;
+use crate::record::system_cost::HEAD;
 
 /// The table for the terminal; nothing without figures.
-pub fn write(all: &[Why], text: &mut String) -> fmt::Result {
-    let told: Vec<&Why> = all.iter().filter(|it| !it.is_empty()).collect();
+pub fn write(all: &[SystemCost], text: &mut String) -> fmt::Result {
+    let told: Vec<&SystemCost> = all.iter().filter(|it| !it.is_empty()).collect();
     if told.is_empty() {
         return Ok(());
     }
@@ -34,8 +34,8 @@ fn line(target: &str, link: &str, cells: &[impl AsRef<str>; 6], text: &mut Strin
 mod tests {
     use super::*;
 
-    fn hermit() -> Why {
-        Why {
+    fn hermit() -> SystemCost {
+        SystemCost {
             target: "hermit".to_owned(),
             link: "unix".to_owned(),
             instructions_per_echo: Some(495.6),
@@ -45,21 +45,21 @@ mod tests {
             resident_bytes: Some(61_000_000),
             memory_bytes: Some(32 << 20),
             image_bytes: Some(400 << 10),
-            ..Why::default()
+            ..SystemCost::default()
         }
     }
 
-    fn null() -> Why {
-        Why {
+    fn null() -> SystemCost {
+        SystemCost {
             target: "null".to_owned(),
             link: "vhost-user".to_owned(),
-            ..Why::default()
+            ..SystemCost::default()
         }
     }
 
     #[test]
     fn a_line_per_target_that_has_something_to_tell() {
-        let busy = Why {
+        let busy = SystemCost {
             target: "linux-guest".to_owned(),
             responder: Some("busy".to_owned()),
             doorbells_per_echo: None,

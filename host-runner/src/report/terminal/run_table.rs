@@ -5,12 +5,12 @@ use std::fmt::{self, Write as _};
 use super::{common_lines, floor_lines, noise_lines, percentile_rows, stall_table};
 use crate::load::Protocol;
 use crate::quantity::{self, count, time};
-use crate::record::{Report, Run};
+use crate::record::{Record, Run};
 use crate::report::accounting;
 
 /// Writes all that is known of `run`, which `report` holds.
-pub(super) fn write(report: &Report, run: &Run, text: &mut String) -> fmt::Result {
-    heading(report, run, text)?;
+pub(super) fn write(record: &Record, run: &Run, text: &mut String) -> fmt::Result {
+    heading(record, run, text)?;
     text.push('\n');
     percentile_rows::write(run, text)?;
     text.push('\n');
@@ -28,12 +28,12 @@ pub(super) fn write(report: &Report, run: &Run, text: &mut String) -> fmt::Resul
             cpus.relation.in_words()
         )?;
     }
-    common_lines::host(&report.environment, text)?;
+    common_lines::host(&record.environment, text)?;
     stall_table::write(run, text)?;
     common_lines::trust(run, text)
 }
 
-fn heading(report: &Report, run: &Run, text: &mut String) -> fmt::Result {
+fn heading(record: &Record, run: &Run, text: &mut String) -> fmt::Result {
     text.push_str(&run.target);
     if let Some(responder) = &run.responder {
         write!(text, " ({responder})")?;
@@ -63,7 +63,7 @@ fn heading(report: &Report, run: &Run, text: &mut String) -> fmt::Result {
             "load       full: each request waits for those before it, and latency says so"
         )?;
     }
-    let environment = &report.environment;
+    let environment = &record.environment;
     common_lines::accelerator(run.accel.as_deref(), environment, text)?;
     if let (Some(vhost), Some(reason)) = (&run.vhost, &run.vhost_reason) {
         writeln!(text, "vhost-net  {vhost}: {reason}")?;

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use crate::quantity::{self, count, exact_time};
-use crate::record::{Report, ReportError, Run};
+use crate::record::{Record, RecordError, Run};
 use crate::report::capacity::Capacity;
 use crate::report::marked;
 use crate::report::renderer::Renderer;
@@ -32,7 +32,7 @@ fn steps(runs: &[Run]) -> Vec<(u32, &Run)> {
 pub struct SweepTable;
 
 impl Renderer for SweepTable {
-    fn render(&self, results: &ResultSet<'_>) -> Result<Option<String>, ReportError> {
+    fn render(&self, results: &ResultSet<'_>) -> Result<Option<String>, RecordError> {
         let records = results.records().iter();
         let tables = records.filter_map(|record| render(record));
         let text: String = tables.collect();
@@ -42,8 +42,8 @@ impl Renderer for SweepTable {
 
 /// The table of the runs that are steps of a sweep, with a newline at the end; `None` if none is.
 #[must_use]
-pub fn render(report: &Report) -> Option<String> {
-    let steps = steps(&report.runs);
+pub fn render(record: &Record) -> Option<String> {
+    let steps = steps(&record.runs);
     let (_, first) = steps.first()?;
     let mut text = format!(
         "latency against offered load, open loop, timeout {}\n",
@@ -51,20 +51,20 @@ pub fn render(report: &Report) -> Option<String> {
     );
     // Writing to a string can't fail.
     let _ = write(&steps, &mut text);
-    if let Some(top) = top(report) {
+    if let Some(top) = top(record) {
         let _ = writeln!(text, "{top}");
     }
     Some(text)
 }
 
 /// Returns what the loads are shares of, if the generator's limits are known.
-fn top(report: &Report) -> Option<String> {
-    let pipeline = report.runs.iter().find(|run| run.depth.is_some());
+fn top(record: &Record) -> Option<String> {
+    let pipeline = record.runs.iter().find(|run| run.depth.is_some());
     let maximum = pipeline.and_then(|run| run.achieved_rate);
-    let throughput = report.generator_limit;
-    let limit = report.generator_on_time_limit.or(throughput)?;
+    let throughput = record.generator_limit;
+    let limit = record.generator_on_time_limit.or(throughput)?;
     let sends = throughput.map(|rate| format!("can send {}/s", quantity::rate(rate)));
-    let keeps = report.generator_on_time_limit.map(|rate| {
+    let keeps = record.generator_on_time_limit.map(|rate| {
         let rate = quantity::rate(rate);
         format!("keeps its schedule up to {rate}/s")
     });

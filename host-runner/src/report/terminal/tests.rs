@@ -49,7 +49,7 @@ trust      valid
 "
     );
     assert_eq!(
-        render(&fixtures::report(fixtures::closed_run()), Detail::Full),
+        render(&fixtures::record(fixtures::closed_run()), Detail::Full),
         expected
     );
 }
@@ -75,14 +75,14 @@ trust      valid
 "
     );
     assert_eq!(
-        render(&fixtures::report(fixtures::open_run()), Detail::Full),
+        render(&fixtures::record(fixtures::open_run()), Detail::Full),
         expected
     );
 }
 
 #[test]
 fn a_pipeline_says_under_what_load_its_latency_was() {
-    let text = render(&fixtures::report(fixtures::pipeline_run()), Detail::Full);
+    let text = render(&fixtures::record(fixtures::pipeline_run()), Detail::Full);
     let heading = "hermit at 10.0.2.15:9000 over link unix, pipeline: closed loop of 8 in flight, \
                        64-byte payload
 load       full: each request waits for those before it, and latency says so
@@ -96,12 +96,12 @@ load       full: each request waits for those before it, and latency says so
 
 #[test]
 fn a_sweep_is_a_pipeline_and_a_table() {
-    let report = fixtures::sweep_report();
-    let text = render(&report, Detail::Full);
+    let record = fixtures::sweep_report();
+    let text = render(&record, Detail::Full);
     assert_eq!(text.matches("over link").count(), 1);
-    let steps = sweep_table::render(&report).unwrap();
+    let steps = sweep_table::render(&record).unwrap();
     assert!(text.ends_with(&format!("\n\n{steps}")));
-    let text = render(&report, Detail::Brief);
+    let text = render(&record, Detail::Brief);
     let head = "sweep, 64 bytes, emulated (TCG)\npipeline   998 echoes/s with 8 in flight\n\n";
     assert_eq!(text, format!("{ORIGIN}{head}{steps}"));
 }
@@ -114,7 +114,7 @@ fn a_bad_run_says_so() {
     run.invalid_because = vec!["interrupted".to_owned(), "nothing was received".to_owned()];
     run.in_flight_at_end = 1;
     run.impossible_times = 3;
-    let text = render(&fixtures::report(run), Detail::Full);
+    let text = render(&fixtures::record(run), Detail::Full);
     for line in [
         "partial    broken off before the end",
         "           1 unanswered at the end, 3 with impossible guest times",
@@ -135,7 +135,7 @@ fn a_bad_run_says_once_why_and_who_had_the_cpu_and_what_to_do() {
         name: "cc1".to_owned(),
         share: 0.95,
     }];
-    let text = render(&fixtures::report(run.clone()), Detail::Full);
+    let text = render(&fixtures::record(run.clone()), Detail::Full);
     let expected = "\
 trust      INVALID: the generator was late
            meanwhile busy: cc1 (95.0 % of a CPU)
@@ -146,12 +146,12 @@ trust      INVALID: the generator was late
     // Of a good run nobody needs to know.
     run.valid = true;
     run.invalid_because.clear();
-    assert!(!render(&fixtures::report(run), Detail::Full).contains("cc1"));
+    assert!(!render(&fixtures::record(run), Detail::Full).contains("cc1"));
 }
 
 #[test]
 fn no_line_is_wider_than_a_common_terminal() {
-    let text = render(&fixtures::report(fixtures::open_run()), Detail::Full);
+    let text = render(&fixtures::record(fixtures::open_run()), Detail::Full);
     assert!(text.lines().all(|line| line.chars().count() <= 110));
     assert!(text.lines().count() <= 27);
 }
@@ -164,7 +164,7 @@ fn a_run_in_short_has_seven_lines_under_what_was_measured_over_what() {
         before: Some(20_000.0),
         after: Some(21_000.0),
     });
-    let text = render(&fixtures::report(run), Detail::Brief);
+    let text = render(&fixtures::record(run), Detail::Brief);
     let expected = "\
 open loop at 1,000 requests/s, 64 bytes, 1.00 s, emulated (TCG)
                  p50      p90             p99                  p99.9      max
@@ -185,7 +185,7 @@ fn a_run_in_short_that_is_not_valid_says_why_and_what_to_do() {
     run.invalid_because = vec!["the host slept".to_owned()];
     run.advice = vec!["wake it".to_owned()];
     run.partial = true;
-    let text = render(&fixtures::report(run), Detail::Brief);
+    let text = render(&fixtures::record(run), Detail::Brief);
     assert!(text.starts_with(&format!("{ORIGIN}closed loop")), "{text}");
     assert!(text.contains("; broken off before the end\n"), "{text}");
     assert!(text.contains("n/a (needs 10,000)  ≥ 1.00 s\n"), "{text}");
@@ -196,9 +196,9 @@ fn a_run_in_short_that_is_not_valid_says_why_and_what_to_do() {
 #[test]
 fn what_this_host_did_not_send_is_reported_with_its_reasons() {
     let mut run = fixtures::closed_run();
-    assert!(!render(&fixtures::report(run.clone()), Detail::Full).contains("not sent"));
+    assert!(!render(&fixtures::record(run.clone()), Detail::Full).contains("not sent"));
     run.send_errors = [("EPERM".to_owned(), 1200), ("ENOBUFS".to_owned(), 3)].into();
-    let text = render(&fixtures::report(run), Detail::Full);
+    let text = render(&fixtures::record(run), Detail::Full);
     let expected = "\nnot sent   1,203 that this host refused to send, neither sent nor lost: 3 ENOBUFS, \
                     1,200 EPERM\n";
     assert!(text.contains(expected), "{text}");
@@ -209,7 +209,7 @@ fn a_plain_echo_has_no_columns_for_what_it_does_not_tell() {
     let mut run = fixtures::closed_run();
     (run.service_ns, run.path_ns) = (None, None);
     run.protocol = "echo".into();
-    let text = render(&fixtures::report(run), Detail::Full);
+    let text = render(&fixtures::record(run), Detail::Full);
     assert!(text.contains("64-byte payload, protocol echo\n"), "{text}");
     assert!(
         text.contains("latency\n") && !text.contains("service"),

@@ -43,10 +43,10 @@ fn the_page_needs_nothing_but_itself() {
 
 #[test]
 fn a_sweep_is_a_pipeline_and_its_steps() {
-    let report = crate::record::fixtures::sweep_report();
+    let record = crate::record::fixtures::sweep_report();
     let distribution = sources::closed().distributions.remove(0);
-    let distributions = vec![distribution; report.runs.len()];
-    let source = Source::new("results/a".into(), report, distributions).unwrap();
+    let distributions = vec![distribution; record.runs.len()];
+    let source = Source::new("results/a".into(), record, distributions).unwrap();
     let html = documents(&[source]).html;
     assert!(html.contains("id=\"against-load\""));
     for words in [
@@ -85,11 +85,11 @@ fn every_element_is_closed() {
 #[test]
 fn what_the_record_says_is_text_and_never_markup() {
     let mut source = sources::closed();
-    let run = &mut source.report.runs[0];
+    let run = &mut source.record.runs[0];
     run.target = "<img src=x onerror=alert(1)>|`".to_owned();
     run.valid = false;
     run.invalid_because = vec!["</section><script>".to_owned()];
-    source.report.environment.kernel = "a | b\nc".to_owned();
+    source.record.environment.kernel = "a | b\nc".to_owned();
     let documents = documents(&[source]);
     assert!(!documents.html.contains("<img") && !documents.html.contains("<script"));
     assert!(documents.html.contains("&lt;img"));
@@ -99,8 +99,8 @@ fn what_the_record_says_is_text_and_never_markup() {
 #[test]
 fn validity_and_the_emulator_are_told() {
     let mut source = sources::closed();
-    source.report.runs[0].valid = false;
-    source.report.runs[0].invalid_because = vec!["the host slept".to_owned()];
+    source.record.runs[0].valid = false;
+    source.record.runs[0].invalid_because = vec!["the host slept".to_owned()];
     let documents = documents(&[source]);
     for text in [&documents.html, &documents.markdown] {
         assert!(text.contains("the host slept"), "{text}");
@@ -178,18 +178,18 @@ fn a_comparison_begins_with_its_answer_and_ends_with_every_run() {
 #[test]
 fn a_comparison_without_a_valid_run_says_so() {
     let whole = sources::comparison();
-    let mut report = whole.report;
-    report.comparisons.clear();
-    for run in &mut report.runs {
+    let mut record = whole.record;
+    record.comparisons.clear();
+    for run in &mut record.runs {
         run.valid = false;
         run.invalid_because = vec!["the host slept".to_owned()];
     }
-    for merged in &mut report.merged {
+    for merged in &mut record.merged {
         merged.rounds.clear();
         (merged.sent, merged.received, merged.lost) = (0, 0, 0);
         merged.latency_ns = Default::default();
     }
-    let source = Source::new(whole.directory, report, whole.distributions).unwrap();
+    let source = Source::new(whole.directory, record, whole.distributions).unwrap();
     let documents = documents(&[source]);
     assert_eq!(
         count(&documents.html, "No run is valid: there is nothing to draw"),
@@ -268,7 +268,7 @@ fn comparisons_and_other_measurements_share_a_page() {
 #[test]
 fn what_is_of_different_machines_says_so_at_the_top() {
     let mut other = sources::closed();
-    other.report.environment.qemu_version = Some("8.0.0".to_owned());
+    other.record.environment.qemu_version = Some("8.0.0".to_owned());
     let both = documents(&[sources::closed(), other]);
     for text in [&both.html, &both.markdown] {
         let at = text.find("QEMU 7.2.0 against 8.0.0").expect("it is said");
@@ -283,7 +283,7 @@ fn percentiles_that_were_requested_have_their_columns_and_marks() {
     let mut source = sources::closed();
     let requested = ["75", "99.999"].map(|it| it.parse().unwrap());
     let histogram = source.distributions[0].histogram.clone();
-    source.report.runs[0]
+    source.record.runs[0]
         .latency_ns
         .add_from(&histogram, &requested);
     let documents = documents(&[source]);

@@ -26,7 +26,7 @@ pub fn by_percentile(contest: &Contest<'_>, id: &str) -> Chart {
     });
     let bands: Vec<_> = bands.collect();
     let counts = links.iter().flat_map(|link| drawn(link));
-    let rarest = counts.map(|it| it.whole.histogram.len()).max();
+    let rarest = counts.map(|it| it.merged_histogram.histogram.len()).max();
     let x = Axis::percentile(rarest.unwrap_or_default() as f64);
     let y = latency_axis(curves.iter().flatten(), bands.iter().flatten());
     let groups = links.iter().zip(curves.into_iter().zip(bands));

@@ -2,7 +2,7 @@
 
 use crate::quantity::count;
 use crate::record::BootRange;
-use crate::record::{echo_cost, origin};
+use crate::record::{origin, system_cost};
 use crate::report::core_distance::Apart;
 use crate::report::page::comparison_view::{Contest, Contestant, OnLink};
 use crate::report::page::tables::{NONE, Table, percentiles, value};
@@ -67,7 +67,7 @@ fn boots(target: &Contestant<'_>, columns: &[PercentileColumn]) -> Option<Vec<St
 pub fn apart(contest: &Contest<'_>) -> Option<Table> {
     let head = ["", "link", "core round trip", "p50 in round trips"];
     let mut table = Table::new("How far apart the cores were", &head);
-    for (merged, apart) in Apart::each(&contest.source.report) {
+    for (merged, apart) in Apart::each(&contest.source.record) {
         let cells = [
             origin::marked(&merged.label(), &merged.link),
             merged.link.clone(),
@@ -84,12 +84,15 @@ pub fn apart(contest: &Contest<'_>) -> Option<Table> {
 #[must_use]
 pub fn why(contest: &Contest<'_>) -> Option<Table> {
     let mut head = vec!["", "link"];
-    head.extend(echo_cost::HEAD);
-    let mut table = Table::new("Why: what an echo takes, and what the target takes", &head);
-    let all = contest.source.report.why.iter();
+    head.extend(system_cost::HEAD);
+    let mut table = Table::new(
+        "SystemCost: what an echo takes, and what the target takes",
+        &head,
+    );
+    let all = contest.source.record.why.iter();
     for why in all.filter(|it| !it.is_empty()) {
         let cells = why.cells().map(|cell| match cell.as_str() {
-            echo_cost::UNKNOWN => NONE.to_owned(),
+            system_cost::UNKNOWN => NONE.to_owned(),
             _ => cell,
         });
         let name = [origin::marked(&why.label(), &why.link), why.link.clone()];

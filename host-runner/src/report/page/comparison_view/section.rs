@@ -4,7 +4,7 @@ use minijinja::Value;
 use serde::Serialize;
 
 use crate::record::Skipped;
-use crate::record::echo_cost::WHAT_HOLDS;
+use crate::record::system_cost::WHAT_HOLDS;
 use crate::report::page::charts::{Chart, sample};
 use crate::report::page::comparison_view::{
     Contest, OnLink, merged_charts, merged_tables, verdicts,
@@ -90,7 +90,7 @@ impl View {
             format!("{}-", index + 1)
         };
         let links = &contest.links;
-        let all = &contest.source.report.runs;
+        let all = &contest.source.record.runs;
         Self {
             name: (!is_alone).then(|| contest.source.directory.display().to_string()),
             answers: links
@@ -106,7 +106,7 @@ impl View {
             what_holds: WHAT_HOLDS,
             apart: merged_tables::apart(contest),
             apart_caption: method::APART,
-            skipped: Skipped::lines(&contest.source.report.skipped),
+            skipped: Skipped::lines(&contest.source.record.skipped),
             runs: all.len(),
             invalid: all.iter().filter(|run| !run.valid).count(),
             by_percentile: merged_charts::by_percentile(contest, &id),

@@ -1,7 +1,7 @@
 //! A made-up comparison: what is merged, what is said of it, and in which order.
 
 use super::*;
-use crate::record::Why;
+use crate::record::SystemCost;
 use crate::record::fixtures::sources;
 use crate::report::chart::Claim;
 use crate::report::page::plots::by_percentile;
@@ -62,7 +62,7 @@ fn a_curve_is_the_whole_with_its_rounds_behind_it() {
     let sources = [sources::comparison()];
     let contests = contests(&sources);
     let hermit = &link(&contests[0], "unix").targets[0];
-    assert_eq!(hermit.whole.histogram.len(), 3000);
+    assert_eq!(hermit.merged_histogram.histogram.len(), 3000);
     let rounds = hermit.rounds.iter();
     let rounds: Vec<_> = rounds.map(|round| &round.distribution.histogram).collect();
     let curve = by_percentile::curve(&hermit.series(), &rounds);
@@ -157,7 +157,7 @@ fn the_tail_is_told_in_sentences() {
         sentences(&source, "loopback"),
         ["There is nothing else on the link to hold linux-host:busy against."]
     );
-    let differences = &mut source.report.comparisons;
+    let differences = &mut source.record.comparisons;
     let p99 = differences[2].clone();
     // The words are made of the numbers: records of older versions spell the unit otherwise.
     for (baseline, verdict, interval) in [
@@ -226,19 +226,19 @@ fn the_unikernels_image_is_no_other_targets() {
 fn what_lies_behind_is_told_of_those_that_have_something_to_tell() {
     let mut source = sources::comparison();
     assert!(merged_tables::why(&contests(std::slice::from_ref(&source))[0]).is_none());
-    let hermit = Why {
+    let hermit = SystemCost {
         target: "hermit".to_owned(),
         link: "unix".to_owned(),
         instructions_per_echo: Some(495.6),
         image_bytes: Some(1 << 20),
-        ..Why::default()
+        ..SystemCost::default()
     };
-    let null = Why {
+    let null = SystemCost {
         target: "null".to_owned(),
         link: "vhost-user".to_owned(),
-        ..Why::default()
+        ..SystemCost::default()
     };
-    source.report.why = vec![hermit, null];
+    source.record.why = vec![hermit, null];
     let table = merged_tables::why(&contests(std::slice::from_ref(&source))[0]).unwrap();
     let expected = ["hermit", "unix", "496", "–", "–", "–", "–", "1.00 MiB"];
     assert_eq!(table.rows.len(), 1);

@@ -178,7 +178,7 @@ pub fn compared(contest: &Contest<'_>) -> String {
             labels.push(&target.label);
         }
     }
-    let first = contest.source.report.comparisons.first();
+    let first = contest.source.record.comparisons.first();
     let first = first.map(|it| it.target.as_str());
     let first = first
         .or_else(|| labels.first().copied())

@@ -17,17 +17,17 @@ const REVISION: usize = 7;
 /// Returns the sentence of a comparison: of the link that its title is about.
 #[must_use]
 pub fn of_comparison(contest: &Contest<'_>, finding: Option<&Finding<'_>>) -> String {
-    let report = &contest.source.report;
+    let record = &contest.source.record;
     let Some(link) = finding.map(|it| it.link).or(contest.links.first()) else {
-        return version(&report.environment);
+        return version(&record.environment);
     };
     // What is no guest has no accelerator.
     let is_of = |run: &&Run| run.link == link.link && link.mode.is_none_or(|mode| run.mode == mode);
-    let runs = || report.runs.iter().filter(is_of);
+    let runs = || record.runs.iter().filter(is_of);
     let run = runs().find(|run| run.accel.is_some()).or(runs().next());
     let rounds = link.targets.iter().map(|it| it.merged.rounds_wanted).max();
     let percentile = finding.map_or("p99", |it| it.difference.percentile.as_ref());
-    let mut head = vec![version(&report.environment), link.link.to_owned()];
+    let mut head = vec![version(&record.environment), link.link.to_owned()];
     head.extend(run.map(conditions));
     head.extend(rounds.map(|rounds| match rounds {
         1 => "1 round".to_owned(),

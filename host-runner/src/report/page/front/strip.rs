@@ -34,8 +34,8 @@ fn part(text: impl Into<String>, href: impl Into<String>) -> Part {
 /// Returns the line of a comparison.
 #[must_use]
 pub fn of_comparison(contest: &Contest<'_>) -> Vec<Part> {
-    let report = &contest.source.report;
-    let mut parts = on_what(&report.environment, &report.runs);
+    let record = &contest.source.record;
+    let mut parts = on_what(&record.environment, &record.runs);
     parts.push(rounds(contest));
     parts.extend(order(contest));
     parts.push(part("microseconds hold on this host only", "#method"));
@@ -44,15 +44,15 @@ pub fn of_comparison(contest: &Contest<'_>) -> Vec<Part> {
 
 /// Returns the number of valid rounds, of the target that has the fewest and of that which has the most.
 fn rounds(contest: &Contest<'_>) -> Part {
-    let report = &contest.source.report;
-    let tried = (report.merged.iter()).filter(|it| report.runs.iter().any(|run| it.is_of(run)));
+    let record = &contest.source.record;
+    let tried = (record.merged.iter()).filter(|it| record.runs.iter().any(|run| it.is_of(run)));
     let valid = tried.clone().map(|it| it.rounds.len() as u64);
     let wanted = tried
         .map(|it| u64::from(it.rounds_wanted))
         .max()
         .unwrap_or(0);
     let (fewest, most) = (valid.clone().min().unwrap_or(0), valid.max().unwrap_or(0));
-    let again = (report.runs.iter()).filter(|run| run.attempt.is_some_and(|it| it > 1));
+    let again = (record.runs.iter()).filter(|run| run.attempt.is_some_and(|it| it > 1));
     let again = match again.count() {
         0 => String::new(),
         1 => ", 1 run repeated".to_owned(),
@@ -76,7 +76,7 @@ fn rounds(contest: &Contest<'_>) -> Part {
 
 /// Returns the confidence that the verdicts hold at.
 fn order(contest: &Contest<'_>) -> Option<Part> {
-    let comparisons = contest.source.report.comparisons.iter();
+    let comparisons = contest.source.record.comparisons.iter();
     let judged = comparisons.filter(|it| it.outcome() != Verdict::TooFewRounds);
     let confidences: Vec<f64> = judged
         .clone()

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::record::fixtures::sources;
-use crate::record::{Comparison, Why, fixtures};
+use crate::record::{Comparison, SystemCost, fixtures};
 use crate::report::page::comparison_view::contests;
 use crate::report::page::entry::entries;
 use crate::report::page::front::finding::{Finding, of_run};
@@ -29,7 +29,7 @@ fn title(change: impl FnOnce(&mut Comparison)) -> String {
         ..Comparison::default()
     };
     change(&mut it);
-    source.report.comparisons = vec![it];
+    source.record.comparisons = vec![it];
     let sources = [source];
     let contests = contests(&sources);
     Finding::of(&contests[0]).unwrap().title()
@@ -103,8 +103,8 @@ fn a_run_has_its_values_in_the_title() {
 #[test]
 fn a_sentence_carries_its_caveats() {
     let mut source = sources::comparison();
-    source.report.environment.git_revision = Some("0123456789abcdef-dirty".to_owned());
-    for it in &mut source.report.comparisons {
+    source.record.environment.git_revision = Some("0123456789abcdef-dirty".to_owned());
+    for it in &mut source.record.comparisons {
         (it.ratio_low, it.ratio_high, it.confidence) = (Some(1.2), Some(1.4), Some(0.95));
     }
     let sources = [source];
@@ -116,7 +116,7 @@ fn a_sentence_carries_its_caveats() {
          confidence)."
     );
     let mut source = sources::closed();
-    source.report.environment.git_revision = None;
+    source.record.environment.git_revision = None;
     let sources = [source];
     let quote = super::beginning(&[], &entries(&sources), &sources)
         .front
@@ -135,14 +135,14 @@ fn a_sentence_carries_its_caveats() {
 #[test]
 fn what_was_counted_has_a_tile_with_a_bar_for_each_target() {
     let mut source = sources::comparison();
-    let why = |target: &str, link: &str, instructions: f64| Why {
+    let why = |target: &str, link: &str, instructions: f64| SystemCost {
         target: target.to_owned(),
         link: link.to_owned(),
         instructions_per_echo: Some(instructions),
         interrupts_per_echo: Some(0.0),
-        ..Why::default()
+        ..SystemCost::default()
     };
-    source.report.why = vec![
+    source.record.why = vec![
         why("other", "unix", 1000.0),
         why("hermit", "unix", 500.0),
         why("hermit", "vhost-user", 7.0),
@@ -195,7 +195,7 @@ fn the_chart_is_a_file_that_says_what_it_holds_for() {
 #[test]
 fn a_comparison_has_a_row_for_each_target_with_a_valid_round() {
     let mut source = sources::comparison();
-    for merged in &mut source.report.merged {
+    for merged in &mut source.record.merged {
         if merged.target == "hermit" && merged.link == "unix" {
             merged.latency_ns.p99 = merged.latency_ns.p99.map(|ns| ns - 1);
         }

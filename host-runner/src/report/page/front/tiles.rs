@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::quantity::{bytes, count, per_echo, time};
-use crate::record::Why;
+use crate::record::SystemCost;
 use crate::report::page::comparison_view::Contest;
 use crate::report::page::front::finding::Finding;
 
@@ -31,7 +31,11 @@ pub struct Bar {
 }
 
 /// A quantity: its name, its value of a target, and how that is written.
-type Quantity = (&'static str, fn(&Why) -> Option<f64>, fn(f64) -> String);
+type Quantity = (
+    &'static str,
+    fn(&SystemCost) -> Option<f64>,
+    fn(f64) -> String,
+);
 
 const QUANTITIES: [Quantity; 4] = [
     (
@@ -55,7 +59,7 @@ const QUANTITIES: [Quantity; 4] = [
 /// Returns the tiles of `contest`: of the link that the title is about.
 #[must_use]
 pub fn tiles(contest: &Contest<'_>, finding: Option<&Finding<'_>>) -> Vec<Tile> {
-    let all = &contest.source.report.why;
+    let all = &contest.source.record.why;
     let first = all.iter().find(|it| !it.is_empty());
     let link = finding
         .map(|it| it.link.link)
@@ -63,7 +67,7 @@ pub fn tiles(contest: &Contest<'_>, finding: Option<&Finding<'_>>) -> Vec<Tile> 
     let Some(link) = link else {
         return Vec::new();
     };
-    let of_link: Vec<&Why> = all.iter().filter(|it| it.link == link).collect();
+    let of_link: Vec<&SystemCost> = all.iter().filter(|it| it.link == link).collect();
     let tile = |(title, value, words): Quantity| {
         let mut known: Vec<(String, f64)> = of_link
             .iter()

@@ -36,11 +36,11 @@ fn a_percentile_curve_ends_at_the_maximum_and_is_faint_where_it_says_little() {
 #[test]
 fn floors_are_ranges_over_all_measurements() {
     let mut other = sources::closed();
-    other.report.runs[0].core_round_trip_ns = Some(BeforeAfter {
+    other.record.runs[0].core_round_trip_ns = Some(BeforeAfter {
         before: None,
         after: Some(580.0),
     });
-    other.report.runs[0].noise.floor_max_gap_ns = 0;
+    other.record.runs[0].noise.floor_max_gap_ns = 0;
     let sources = [sources::closed(), other];
     let plot = by_percentile(&entries(&sources));
     let labels: Vec<&str> = plot.bands.iter().map(|band| band.label.as_str()).collect();
@@ -71,7 +71,7 @@ fn what_an_interval_does_not_tell_is_a_gap() {
 #[test]
 fn a_sweep_takes_two_rates_of_one_thing() {
     let mut other = sources::open(3000.0);
-    other.report.runs[0].target = "linux".to_owned();
+    other.record.runs[0].target = "linux".to_owned();
     let alone = [
         sources::open(1000.0),
         sources::open(1000.0),
@@ -103,7 +103,7 @@ fn nothing_at_all_can_be_drawn() {
     let mut source = sources::closed();
     source.distributions[0].histogram.reset();
     source.distributions[0].intervals.clear();
-    source.report.runs[0].latency_ns = Default::default();
+    source.record.runs[0].latency_ns = Default::default();
     let sources = [source];
     let entries = entries(&sources);
     assert!(by_percentile(&entries).curves[0].lines.is_empty());

@@ -110,7 +110,7 @@ mod tests {
     fn each_cpu_has_a_row_with_its_use() {
         let mut source = sources::closed();
         assert!(activity(&entries(std::slice::from_ref(&source))).is_none());
-        let run = &mut source.report.runs[0];
+        let run = &mut source.record.runs[0];
         run.cpus = Some(Cpus {
             guest: 2,
             measuring: 4,

@@ -11,7 +11,7 @@ pub fn doctor(source: &Source) -> Option<Table> {
         "What may spoil a measurement",
         &["", "verdict", "found", "to do"],
     );
-    for finding in &source.report.environment.doctor {
+    for finding in &source.record.environment.doctor {
         table.row(
             None,
             [
@@ -27,7 +27,7 @@ pub fn doctor(source: &Source) -> Option<Table> {
 
 /// The groups of CPUs that share a core, and how those in use are related.
 fn shared_cores(source: &Source) -> Option<String> {
-    let groups = source.report.environment.shared_cores.as_ref()?;
+    let groups = source.record.environment.shared_cores.as_ref()?;
     let group = |cpus: &Vec<usize>| {
         let numbers: Vec<String> = cpus.iter().map(ToString::to_string).collect();
         numbers.join(" and ")
@@ -38,7 +38,7 @@ fn shared_cores(source: &Source) -> Option<String> {
     };
     let mut used: Vec<String> = Vec::new();
     for cpus in source
-        .report
+        .record
         .runs
         .iter()
         .filter_map(|run| run.cpus.as_ref())
@@ -63,7 +63,7 @@ fn shared_cores(source: &Source) -> Option<String> {
 /// What it was measured on.
 #[must_use]
 pub fn environment(source: &Source) -> Table {
-    let environment = &source.report.environment;
+    let environment = &source.record.environment;
     let image = environment.image.as_ref();
     let image = image.map(|image| {
         format!(
@@ -74,7 +74,7 @@ pub fn environment(source: &Source) -> Table {
         )
     });
     let mut placements: Vec<&str> = Vec::new();
-    let runs = source.report.runs.iter();
+    let runs = source.record.runs.iter();
     for placement in runs.filter_map(|run| run.placement.as_deref()) {
         if !placements.contains(&placement) {
             placements.push(placement);

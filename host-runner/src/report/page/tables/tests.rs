@@ -71,7 +71,7 @@ fn a_table_of_nothing_is_left_out() {
 #[test]
 fn signals_are_per_echo_with_the_warm_up() {
     let mut source = sources::closed();
-    source.report.runs[0].signals = Some(crate::link::Signals {
+    source.record.runs[0].signals = Some(crate::link::Signals {
         doorbells: 750,
         interrupts: 0,
     });

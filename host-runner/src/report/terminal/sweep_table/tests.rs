@@ -18,13 +18,13 @@ const LATE: [State; 4] = [State::Clean, State::Clean, State::Late, State::Late];
 
 #[test]
 fn a_line_per_step_and_like_reasons_once() {
-    let mut report = fixtures::sweep_report();
-    report.runs[2].valid = false;
-    for run in &mut report.runs[2..=3] {
+    let mut record = fixtures::sweep_report();
+    record.runs[2].valid = false;
+    for run in &mut record.runs[2..=3] {
         run.reasons = vec![Reason::of(Code::Late).at("p99")];
     }
-    report.runs[2].invalid_because = vec!["the generator was late: 13 µs at p99".to_owned()];
-    report.runs[3].invalid_because = vec!["the generator was late: 4.1 ms at p99".to_owned()];
+    record.runs[2].invalid_because = vec!["the generator was late: 13 µs at p99".to_owned()];
+    record.runs[3].invalid_because = vec!["the generator was late: 4.1 ms at p99".to_owned()];
     let expected = "\
 latency against offered load, open loop, timeout 1 s
 load  offered/s  sent/s  answered/s      p50      p99  p99.9       max  lost  state
@@ -34,14 +34,14 @@ load  offered/s  sent/s  answered/s      p50      p99  p99.9       max  lost  st
 not valid  2 of 3 steps (50 %, 95 %): the generator was late: 13 µs at p99
 capacity   not found; at 100/s 0.20 % of the requests are lost
 ";
-    let text = render(&report).unwrap();
+    let text = render(&record).unwrap();
     assert_eq!(text, expected);
     assert!(text.lines().all(|line| line.chars().count() <= 110));
 }
 
 #[test]
 fn other_runs_have_no_such_table() {
-    let single = Report {
+    let single = Record {
         runs: vec![fixtures::open_run()],
         ..fixtures::sweep_report()
     };
@@ -106,12 +106,12 @@ fn the_capacity_is_the_highest_load_under_the_first_that_was_not_carried() {
 #[test]
 fn the_load_that_is_100_percent_is_named() {
     let line = |throughput, on_time| {
-        let report = Report {
+        let record = Record {
             generator_limit: throughput,
             generator_on_time_limit: on_time,
             ..fixtures::sweep_report()
         };
-        let text = render(&report).unwrap();
+        let text = render(&record).unwrap();
         let line = text.lines().find(|line| line.starts_with("100 %"));
         line.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
     };

@@ -18,7 +18,8 @@ pub const WHAT_HOLDS: &str = "Instructions, doorbells, interrupts and image size
 /// What an echo costs a target on a link, and what the target takes. Null is what does not exist
 /// there, or could not be seen.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Why {
+#[schemars(rename = "Why")]
+pub struct SystemCost {
     /// The target.
     pub target: String,
     /// Variant of the target: how the service on Linux waits for datagrams, or `smoltcp` if that answers in
@@ -48,7 +49,7 @@ pub struct Why {
     pub image_bytes: Option<u64>,
 }
 
-impl Why {
+impl SystemCost {
     /// The target with its mode.
     #[must_use]
     pub fn label(&self) -> String {
@@ -102,8 +103,8 @@ fn known<T>(value: Option<T>, words: impl FnOnce(T) -> String) -> String {
 mod tests {
     use super::*;
 
-    fn hermit() -> Why {
-        Why {
+    fn hermit() -> SystemCost {
+        SystemCost {
             target: "hermit".to_owned(),
             link: "unix".to_owned(),
             instructions_per_echo: Some(495.6),
@@ -113,15 +114,15 @@ mod tests {
             resident_bytes: Some(61_000_000),
             memory_bytes: Some(32 << 20),
             image_bytes: Some(400 << 10),
-            ..Why::default()
+            ..SystemCost::default()
         }
     }
 
-    fn null() -> Why {
-        Why {
+    fn null() -> SystemCost {
+        SystemCost {
             target: "null".to_owned(),
             link: "vhost-user".to_owned(),
-            ..Why::default()
+            ..SystemCost::default()
         }
     }
 
