@@ -75,15 +75,15 @@ const COMPARED: [&str; 5] = [
     "A run that the host spoilt is not valid: it counts nowhere, stays in the record with its reasons, \
      and is measured again after all rounds, as long as there is time. No run is given up for lateness: \
      what is not valid is decided by what the host and the instrument did, not by the latency that came out.",
-    "MergedRuns: each valid boot of a target weighs the same, however many requests it answered: a percentile \
+    "Merged: each valid boot of a target weighs the same, however many requests it answered: a percentile \
      is that of a boot drawn at random and then a request of it. A slow boot of a closed loop answers fewer \
      requests in the same time, and would weigh the less the slower it is if requests were counted. For \
-     this record the runs' logs were merged again, and are exactly the record's merged target.",
+     this report the runs' logs were merged again, and are exactly the record's merged target.",
     "Verdicts are about boots, not requests, because what moves a percentile is mostly the boot and the \
      hour. The percentile is taken from each boot by itself, and its ratio, target by baseline, round by \
      round; the verdict gives the typical boot's ratio with an interval. Ratios are taken to scatter either \
      normally or with far outliers (Cauchy), as the rounds themselves show, so that one spoilt boot hides \
-     nothing. All verdicts of the record together claim a difference that is none in at most 5 % of reports \
+     nothing. All verdicts of the report together claim a difference that is none in at most 5 % of reports \
      (Holm's procedure over percentiles, pairs, links and loads). \"Lower\" and \"higher\" are said if the \
      interval excludes a ratio of one. \"No difference seen\" is no proof that there is none: what eight of \
      ten such comparisons would have found stands beside it. With fewer than three rounds in which both \
@@ -136,7 +136,7 @@ const ALWAYS: [&str; 5] = [
      it needs. The maximum is always shown. Nothing is trimmed, and percentiles are never averaged.",
     "A request without a reply within the timeout is a latency of at least the timeout (≥), never a \
      missing sample. What was sent as warm-up counts nowhere.",
-    "The interval logs were added up again for this record, and have exactly the samples that the \
+    "The interval logs were added up again for this report, and have exactly the samples that the \
      record counts.",
 ];
 

@@ -85,10 +85,7 @@ pub fn apart(contest: &Contest<'_>) -> Option<Table> {
 pub fn why(contest: &Contest<'_>) -> Option<Table> {
     let mut head = vec!["", "link"];
     head.extend(system_cost::HEAD);
-    let mut table = Table::new(
-        "SystemCost: what an echo takes, and what the target takes",
-        &head,
-    );
+    let mut table = Table::new("Cost per echo, and footprint", &head);
     let all = contest.source.record.why.iter();
     for why in all.filter(|it| !it.is_empty()) {
         let cells = why.cells().map(|cell| match cell.as_str() {
