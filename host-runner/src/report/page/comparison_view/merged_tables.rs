@@ -66,7 +66,7 @@ fn boots(target: &Contestant<'_>, columns: &[PercentileColumn]) -> Option<Vec<St
 #[must_use]
 pub fn apart(contest: &Contest<'_>) -> Option<Table> {
     let head = ["", "link", "core round trip", "p50 in round trips"];
-    let mut table = Table::new("How far apart the cores were", &head);
+    let mut table = Table::new("Distance between the cores", &head);
     for (merged, apart) in Apart::each(&contest.source.record) {
         let cells = [
             origin::marked(&merged.label(), &merged.link),
@@ -101,7 +101,7 @@ pub fn why(contest: &Contest<'_>) -> Option<Table> {
 /// The runs on a link that are not valid, and why not; `None` if all are.
 #[must_use]
 pub fn invalid(link: &OnLink<'_>) -> Option<Table> {
-    let mut table = Table::new("Runs that are not valid", &["", "why not"]);
+    let mut table = Table::new("Invalid runs", &["", "reason"]);
     for (index, entry) in link.runs.iter().enumerate() {
         if !entry.run.valid {
             let mut reasons = entry.run.invalid_because.join("; ");

@@ -23,7 +23,7 @@ pub fn activity(entries: &[Entry<'_>]) -> Option<Table> {
         "throttled",
         "steps/µs before and after",
     ];
-    let mut table = Table::new("What the host did on the CPUs in use", &head);
+    let mut table = Table::new("Host activity on the CPUs in use", &head);
     for (index, entry) in entries.iter().enumerate() {
         let Some(activity) = &entry.run.host_activity else {
             continue;

@@ -7,10 +7,7 @@ use crate::report::page::tables::Table;
 /// What the hosts were found to spoil.
 #[must_use]
 pub fn doctor(source: &Source) -> Option<Table> {
-    let mut table = Table::new(
-        "What may spoil a measurement",
-        &["", "verdict", "found", "to do"],
-    );
+    let mut table = Table::new("Host checks", &["", "verdict", "found", "to do"]);
     for finding in &source.record.environment.doctor {
         table.row(
             None,

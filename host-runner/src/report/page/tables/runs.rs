@@ -122,14 +122,14 @@ pub fn stalls(entries: &[Entry<'_>]) -> Option<Table> {
     (!table.rows.is_empty()).then_some(table)
 }
 
-/// Where the time goes: the guest's share, the way, what an open loop adds.
+/// Returns the latency by component: the guest's share, the way, what an open loop adds.
 #[must_use]
 pub fn parts(entries: &[Entry<'_>]) -> Table {
     let columns = columns(entries);
     let mut head = vec!["", "part", "min"];
     head.extend(columns.iter().map(|column| column.name.as_str()));
     head.extend(["max", "samples"]);
-    let mut table = Table::new("Where the time goes", &head);
+    let mut table = Table::new("Latency by component", &head);
     for (index, entry) in entries.iter().enumerate() {
         let run = entry.run;
         let parts = [
@@ -288,7 +288,7 @@ pub fn noise(entries: &[Entry<'_>]) -> Table {
 #[must_use]
 pub fn holds(entries: &[Entry<'_>]) -> Table {
     let mut table = Table::new(
-        "What holds elsewhere",
+        "Figures that hold on other machines",
         &[
             "",
             "doorbells per echo",
