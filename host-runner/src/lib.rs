@@ -7,8 +7,7 @@
 //! - [`report`]: results for people, as text, HTML and Markdown;
 //! - [`experiment`]: measurements by plain specifications, and the cost of an echo;
 //! - [`record`]: the results themselves, as `result.json` and HdrHistogram files;
-//! - [`doctor`]: what on this host spoils a measurement;
-//! - [`stats`]: histograms and the percentile rule;
+//! - [`stats`]: the percentile rule, validity, comparison;
 //! - [`load`]: schedules, sequence accounting, the measuring loop;
 //! - [`image`]: disk images and packages of the unikernel;
 //! - [`sut`]: the systems under test, and what each boots or starts;

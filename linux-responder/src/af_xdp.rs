@@ -6,14 +6,14 @@
 //!   resolution stays its own;
 //! - [`bpf`]: the kernel's interface to such programs;
 //! - [`umem`]: the memory and its rings;
-//! - [`turn`]: a frame with a request becomes the frame with the reply, in place.
+//! - [`reply`]: makes a frame with a request the frame with its reply, in place.
 //!
 //! Everything belongs to this process and goes with it: the program is taken off the device when the last
 //! descriptor of its link is closed.
 
 pub mod bpf;
 pub mod filter;
-pub mod turn;
+pub mod reply;
 pub mod umem;
 
 use std::hint::spin_loop;
@@ -77,7 +77,7 @@ impl AfXdp {
             };
             let received_ns = now_ns();
             let bytes = self.umem.bytes(&frame);
-            let answered = turn::turn(bytes, self.own, |source, datagram| {
+            let answered = reply::make_reply(bytes, self.own, |source, datagram| {
                 service.answer(Some(source), datagram, received_ns, now_ns)
             });
             match answered {

@@ -29,7 +29,7 @@ const UDP_PROTOCOL: u16 = 17;
 
 /// Has `answer` answer the datagram in `frame`, whose source it is told, and makes the frame a reply to
 /// that: how long it is, if it is to be sent. A frame that is not for `own` is left alone.
-pub fn turn(
+pub fn make_reply(
     frame: &mut [u8],
     own: SocketAddr,
     answer: impl FnOnce(SocketAddr, &mut [u8]) -> bool,
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn a_request_is_answered_in_its_own_frame() {
         let mut frame = request();
-        let len = turn(&mut frame, OWN, |source, datagram| {
+        let len = make_reply(&mut frame, OWN, |source, datagram| {
             assert_eq!(source, "10.0.2.2:40000".parse().unwrap());
             assert_eq!(datagram, b"abc");
             datagram.copy_from_slice(b"xyz");
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn what_is_not_for_us_or_not_answered_is_left_alone() {
         let mut frame = request();
-        assert_eq!(turn(&mut frame, OWN, |_, _| false), None);
+        assert_eq!(make_reply(&mut frame, OWN, |_, _| false), None);
         assert_eq!(frame, request());
         let never = |_: SocketAddr, _: &mut [u8]| -> bool { panic!("it was offered") };
         for (at, value) in [
@@ -137,10 +137,14 @@ mod tests {
         ] {
             let mut frame = request();
             frame[at] = value;
-            assert_eq!(turn(&mut frame, OWN, never), None, "byte {at}");
+            assert_eq!(make_reply(&mut frame, OWN, never), None, "byte {at}");
         }
         for len in 0..45 {
-            assert_eq!(turn(&mut request()[..len], OWN, never), None, "{len} bytes");
+            assert_eq!(
+                make_reply(&mut request()[..len], OWN, never),
+                None,
+                "{len} bytes"
+            );
         }
     }
 }
