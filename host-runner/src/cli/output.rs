@@ -45,7 +45,7 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// [`CliError::Report`] if the directory can't be created or a file can't be written.
+    /// [`CliError::Experiment`] if the directory can't be created or a file can't be written.
     pub fn prepare(args: &OutputArgs) -> Result<Self, CliError> {
         let json = match &args.json {
             None => Json::Nowhere,

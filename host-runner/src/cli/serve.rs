@@ -68,16 +68,4 @@ fn list(counters: &Counters) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_counter_has_a_line() {
-        let text = list(&Counters {
-            replied: 42,
-            ..Counters::ZERO
-        });
-        assert_eq!(text.lines().count(), Counters::LEN);
-        assert!(text.contains("replied                           42\n"));
-    }
-}
+mod tests;

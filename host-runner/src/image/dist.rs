@@ -1,6 +1,7 @@
 //! The files of a release, made of its parts: all of them or none.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -9,6 +10,7 @@ use super::identity::hex;
 use super::layout::{self, LayoutError, Parts};
 use super::{ImageError, VERSION, config, gce, oci, qcow2};
 use crate::files::{Directory, Unfinished};
+use crate::quantity;
 
 /// Kinds of files that can be made beside `fathom.elf` and `fathom.efi`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -200,6 +202,44 @@ impl<W: Write> Write for Digesting<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
+    }
+}
+
+/// Returns a list of what was made: each file, its size, and how it is booted.
+#[must_use]
+pub fn listing(out: &Path, made: &[Made]) -> String {
+    let mut text = format!("made       {}\n", out.display());
+    for file in made {
+        let size = quantity::bytes(file.bytes);
+        let line = format!("  {:<18} {size:>9}   {}", file.name, purpose(file.name));
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// Returns how the file `name` is used, in a line.
+fn purpose(name: &str) -> &'static str {
+    match name {
+        ELF => {
+            "qemu-system-x86_64 -m 32 -nographic -nic user,model=virtio-net-pci -kernel fathom.elf -append ip=dhcp"
+        }
+        EFI => "for UEFI: as EFI/BOOT/BOOTX64.EFI on a FAT file system, or by its boot manager",
+        "fathom.img" => {
+            "qemu-system-x86_64 -m 32 -nographic -nic user,model=virtio-net-pci -drive file=fathom.img,format=raw,if=virtio"
+        }
+        "fathom.qcow2" => {
+            "qemu-system-x86_64 -m 32 -nographic -nic user,model=virtio-net-pci -drive file=fathom.qcow2,if=virtio"
+        }
+        "fathom-gce.tar.gz" => {
+            "gcloud compute images create fathom --source-uri gs://BUCKET/fathom-gce.tar.gz"
+        }
+        "fathom-oci.tar" => {
+            "skopeo copy oci-archive:fathom-oci.tar docker://REGISTRY/fathom, then a KubeVirt containerDisk or kernelBoot"
+        }
+        MANIFEST => "version, arguments, sizes and digests",
+        SUMS => "sha256sum --check SHA256SUMS",
+        _ => "",
     }
 }
 

@@ -2,7 +2,7 @@
 //! other programs.
 //!
 //! - [`dist`]: the files of a release; [`contents`]: what a file holds; [`edit`]: changed arguments;
-//! - [`config`]: the arguments as text; [`kernel`]: the ELF file and the EFI program;
+//! - [`sources`]: the parts of an image, read from files; [`config`]: the arguments as text; [`kernel`]: the ELF file and the EFI program;
 //! - [`Disk`]: a disk in memory; [`layout`]: what is on it, by [`partition`] and [`fat`];
 //! - [`qcow2`]: a disk in QEMU's format; [`gce`]: as Google Compute Engine takes it; [`oci`]: as KubeVirt does;
 //! - [`identity`]: GUIDs and digests.
@@ -24,6 +24,7 @@ pub mod layout;
 pub mod oci;
 pub mod partition;
 pub mod qcow2;
+pub mod sources;
 #[cfg(test)]
 mod testing;
 
