@@ -47,6 +47,10 @@ pub trait System: Debug + Sync {
     /// Returns which system it is.
     fn kind(&self) -> SystemKind;
 
+    /// Returns where the replies of the variant `responder` are made, as the first line of every output says.
+    /// The variant is a name from a record, perhaps of an older program; `None` for one that is not known.
+    fn answered_by(&self, responder: Option<&str>) -> Option<&'static str>;
+
     /// Reads a variant of the system, as it stands after the colon of a system's name.
     ///
     /// # Errors

@@ -8,8 +8,10 @@
 
 use fathom::clock;
 use fathom::experiment::cost::trace::{self, Trace};
-use fathom::link::{self, Family, Link, LinkKind, Options, Signals};
-use fathom::machine::{AccelChoice, Config, Machine};
+use fathom::link::{Family, Link, LinkKind, Signals};
+use fathom::machine::{AccelChoice, Config, DEFAULT_MEMORY_MIB, Machine};
+use fathom::sut::guest::{Guest, GuestLaunch};
+use fathom::sut::{BootImage, GuestSpec, LinkChoice, LinuxSpec, SystemKind, SystemSpec, Watch};
 use wire::DEFAULT_PORT;
 
 use crate::qemu_lock::QemuLock;
@@ -26,28 +28,45 @@ use crate::{artifacts, timeouts};
 pub fn by_lone_echoes(link: LinkKind, echoes: u64, _lock: &QemuLock) -> Signals {
     let place = tempfile::tempdir().expect("a temporary directory");
     let path = place.path().join("trace");
-    let (netdev, opener) = link::prepare(Options {
-        kind: link,
+    let spec = SystemSpec {
+        kind: SystemKind::Hermit,
+        responder: None,
+        link: LinkChoice::Link(link),
         family: Family::V4,
-        host_port: 0,
-        guest_port: DEFAULT_PORT,
-        pcap: None,
-        vhost: false,
-    })
-    .unwrap_or_else(|error| panic!("{error}"));
-    let config = Config {
-        qemu: artifacts::qemu(),
-        accel: AccelChoice::Tcg,
+        guest: GuestSpec {
+            accel: AccelChoice::Tcg,
+            port: DEFAULT_PORT,
+            ..GuestSpec::default()
+        },
+        linux: LinuxSpec::default(),
+    };
+    let image = BootImage {
+        image: artifacts::image(),
+        initrd: None,
         boot_args: "ip=10.0.2.15/24 gw=10.0.2.2 idle=spin".to_owned(),
+        memory_mib: DEFAULT_MEMORY_MIB,
+        modern_device: false,
+    };
+    let console_log = place.path().join("console.log");
+    let mut launch = GuestLaunch::new(&spec, image, (&console_log).into())
+        .unwrap_or_else(|error| panic!("{error}"));
+    launch.config = Config {
+        qemu: artifacts::qemu(),
         ready_timeout: timeouts::BOOT,
         extra_qemu_args: trace::arguments(&path),
-        ..Config::new(artifacts::image(), place.path().join("console.log"), netdev)
+        ..launch.config
     };
-    let mut machine = Machine::boot(config, &|| false, &mut |_| ())
+    let mut watch = Watch {
+        is_cancelled: &|| false,
+        on_boot: &mut |_| (),
+    };
+    let Guest {
+        mut machine,
+        mut link,
+        ..
+    } = launch
+        .boot(&mut watch)
         .unwrap_or_else(|error| panic!("{}: {error}", link.name()));
-    let mut link = opener
-        .open(&machine)
-        .unwrap_or_else(|error| panic!("{error}"));
     // Until the first one is answered, addresses are resolved and buffers are lent.
     ask(link.as_mut(), 0);
     let doorbells_before = doorbells(&mut machine, 1);

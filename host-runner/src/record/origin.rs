@@ -3,7 +3,10 @@
 //!
 //! Everything is told from the names in a record, so that older records have it too.
 
+use clap::ValueEnum as _;
+
 use super::Run;
+use crate::sut::SystemKind;
 
 /// Target that stands for a service that was not started by this program.
 const REMOTE: &str = "remote";
@@ -12,34 +15,12 @@ const REMOTE: &str = "remote";
 /// not known here.
 #[must_use]
 pub fn answered_by(target: &str, responder: Option<&str>) -> Option<&'static str> {
-    let words = match (kind(target), responder) {
-        ("hermit", None) => "answered in the receive ring, below smoltcp",
-        ("hermit", Some("smoltcp")) => "answered by smoltcp's UDP socket, through its whole stack",
-        ("hermit-sockets", _) => "answered by a program on Hermit's own sockets",
-        ("linux-guest", Some("busy")) => {
-            "answered by a program that polls its guest kernel's UDP socket"
-        }
-        ("linux-guest", Some("io_uring")) => {
-            "answered by a program through io_uring and its guest kernel's UDP socket"
-        }
-        ("linux-guest", _) => "answered by a program that sleeps on its guest kernel's UDP socket",
-        ("linux-host", Some("busy")) => {
-            "native: answered by a process that polls this kernel's UDP socket, no guest"
-        }
-        ("linux-host", Some("io_uring")) => {
-            "native: answered by a process through io_uring and this kernel's UDP socket, no guest"
-        }
-        ("linux-host", Some("af_xdp")) => {
-            "native: answered by a process past this kernel's stack, no guest"
-        }
-        ("linux-host", _) => {
-            "native: answered by a process that sleeps on this kernel's UDP socket, no guest"
-        }
-        ("null", _) => "native: answered by a thread of fathom in the guest's place, no guest",
-        (REMOTE, _) => "a service that was running already",
-        _ => return None,
-    };
-    Some(words)
+    let name = kind(target);
+    if name == REMOTE {
+        return Some("a service that was running already");
+    }
+    let kind = SystemKind::from_str(name, false).ok()?;
+    kind.system().answered_by(responder)
 }
 
 /// Returns what lies between the client and `target` on `link`; `None` for a link that is not known here.
@@ -163,12 +144,9 @@ fn kind(target: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use clap::ValueEnum as _;
-
     use super::super::fixtures;
     use super::*;
     use crate::link::LinkKind;
-    use crate::sut::SystemKind;
 
     fn run(target: &str, responder: Option<&str>, link: &str) -> Run {
         Run {

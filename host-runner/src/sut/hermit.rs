@@ -21,6 +21,14 @@ impl System for Hermit {
         SystemKind::Hermit
     }
 
+    fn answered_by(&self, responder: Option<&str>) -> Option<&'static str> {
+        match responder {
+            None => Some("answered in the receive ring, below smoltcp"),
+            Some(SMOLTCP) => Some("answered by smoltcp's UDP socket, through its whole stack"),
+            Some(_) => None,
+        }
+    }
+
     fn responder(&self, name: &str) -> Result<Responder, String> {
         if name == SMOLTCP {
             return Ok(Responder::Smoltcp);

@@ -33,6 +33,10 @@ impl System for HermitSockets {
         SystemKind::HermitSockets
     }
 
+    fn answered_by(&self, _: Option<&str>) -> Option<&'static str> {
+        Some("answered by a program on Hermit's own sockets")
+    }
+
     fn default_link(&self) -> LinkChoice {
         guest::DEFAULT_LINK
     }

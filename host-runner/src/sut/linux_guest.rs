@@ -64,6 +64,16 @@ impl System for LinuxGuest {
         SystemKind::LinuxGuest
     }
 
+    fn answered_by(&self, responder: Option<&str>) -> Option<&'static str> {
+        Some(match responder {
+            Some("busy") => "answered by a program that polls its guest kernel's UDP socket",
+            Some("io_uring") => {
+                "answered by a program through io_uring and its guest kernel's UDP socket"
+            }
+            _ => "answered by a program that sleeps on its guest kernel's UDP socket",
+        })
+    }
+
     fn responder(&self, name: &str) -> Result<Responder, String> {
         linux_host::responder_named(name)
     }

@@ -46,6 +46,19 @@ impl System for LinuxHost {
         SystemKind::LinuxHost
     }
 
+    fn answered_by(&self, responder: Option<&str>) -> Option<&'static str> {
+        Some(match responder {
+            Some("busy") => {
+                "native: answered by a process that polls this kernel's UDP socket, no guest"
+            }
+            Some("io_uring") => {
+                "native: answered by a process through io_uring and this kernel's UDP socket, no guest"
+            }
+            Some("af_xdp") => "native: answered by a process past this kernel's stack, no guest",
+            _ => "native: answered by a process that sleeps on this kernel's UDP socket, no guest",
+        })
+    }
+
     fn responder(&self, name: &str) -> Result<Responder, String> {
         responder_named(name)
     }

@@ -36,6 +36,10 @@ impl System for Null {
         SystemKind::Null
     }
 
+    fn answered_by(&self, _: Option<&str>) -> Option<&'static str> {
+        Some("native: answered by a thread of fathom in the guest's place, no guest")
+    }
+
     fn default_link(&self) -> LinkChoice {
         LinkChoice::Link(LinkKind::VhostUser)
     }
