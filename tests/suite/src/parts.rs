@@ -97,7 +97,11 @@ pub fn programs(root: &Path) -> Result<Vec<Part>, Box<dyn Error>> {
     let mut parts = Vec::new();
     for (name, options) in workspaces {
         let mut build = cargo_test(root, &options);
+        // Not the examples: they are images of the unikernel, which do not compile for the host.
         build.args([
+            "--lib",
+            "--bins",
+            "--tests",
             "--no-run",
             "--quiet",
             "--message-format=json-render-diagnostics",
