@@ -11,7 +11,7 @@ use minijinja::Value;
 use serde::Serialize;
 
 use self::charts::{Chart, sample};
-use self::comparison_view::contests;
+use self::comparison_view::comparison_views;
 use self::comparison_view::section::View;
 use self::entry::{Entry, entries};
 use self::front::{Beginning, Front};
@@ -111,9 +111,9 @@ struct SourceView {
 /// Returns the page of `sources`, and its first chart as a file of its own.
 #[must_use]
 pub fn page(sources: &[Source]) -> (Page, Option<Standalone>) {
-    let contests = contests(sources);
+    let comparison_views = comparison_views(sources);
     let entries = entries(sources);
-    let Beginning { title, front, file } = front::beginning(&contests, &entries, sources);
+    let Beginning { title, front, file } = front::beginning(&comparison_views, &entries, sources);
     let times = sources
         .iter()
         .map(|source| source.record.environment.started_at);
@@ -121,7 +121,7 @@ pub fn page(sources: &[Source]) -> (Page, Option<Standalone>) {
     let time = time.map(|at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string());
     let runs = sources.iter().flat_map(|source| &source.record.runs);
     let is_alone = sources.len() == 1;
-    let views = contests.iter().enumerate();
+    let views = comparison_views.iter().enumerate();
     let page = Page {
         title,
         origins: origin::lines(runs.clone()),
@@ -134,7 +134,7 @@ pub fn page(sources: &[Source]) -> (Page, Option<Standalone>) {
         is_emulated: runs.clone().any(method::is_emulated),
         machines: Differences::of(sources).map(|it| it.to_string()),
         comparisons: views
-            .map(|(index, contest)| View::new(contest, index, is_alone))
+            .map(|(index, comparison_view)| View::new(comparison_view, index, is_alone))
             .collect(),
         measurements: (!entries.is_empty()).then(|| measurements(&entries)),
         method: method::paragraphs(sources),

@@ -19,16 +19,16 @@ pub mod verdicts;
 
 /// A comparison.
 #[derive(Clone, Debug)]
-pub struct Contest<'a> {
+pub struct ComparisonView<'a> {
     /// Where it comes from.
     pub source: &'a Source,
     /// Its links, in the order of the record, each as often as there are kinds of load.
-    pub links: Vec<OnLink<'a>>,
+    pub links: Vec<LinkView<'a>>,
 }
 
 /// Targets that were compared on one link under one kind of load.
 #[derive(Clone, Debug)]
-pub struct OnLink<'a> {
+pub struct LinkView<'a> {
     /// The link's name, with the load's where there are several.
     pub name: String,
     /// The link's name.
@@ -36,7 +36,7 @@ pub struct OnLink<'a> {
     /// The load's: `closed`, `open` or `pipeline`; `None` in a record that does not tell it.
     pub mode: Option<&'a str>,
     /// Its targets.
-    pub targets: Vec<Contestant<'a>>,
+    pub targets: Vec<TargetView<'a>>,
     /// Their differences.
     pub differences: Vec<&'a Comparison>,
     /// All runs on the link, valid or not, target by target.
@@ -45,7 +45,7 @@ pub struct OnLink<'a> {
 
 /// A target on a link.
 #[derive(Clone, Debug)]
-pub struct Contestant<'a> {
+pub struct TargetView<'a> {
     /// What it is called: the same on every link.
     pub label: String,
     /// How it looks: the same on every link.
@@ -69,7 +69,7 @@ pub struct Round<'a> {
     pub distribution: &'a Distribution,
 }
 
-impl Contestant<'_> {
+impl TargetView<'_> {
     /// From this value on a latency is a lower bound, because requests were lost.
     #[must_use]
     pub fn censored_from_ns(&self) -> Option<u64> {
@@ -92,7 +92,7 @@ impl Contestant<'_> {
 
 /// The comparisons among `sources`. A target looks the same in all of them.
 #[must_use]
-pub fn contests(sources: &[Source]) -> Vec<Contest<'_>> {
+pub fn comparison_views(sources: &[Source]) -> Vec<ComparisonView<'_>> {
     let mut labels: Vec<String> = Vec::new();
     let compared = || sources.iter().filter(|source| source.is_comparison());
     for merged in compared().flat_map(|source| &source.record.merged) {
@@ -101,10 +101,12 @@ pub fn contests(sources: &[Source]) -> Vec<Contest<'_>> {
             labels.push(label);
         }
     }
-    compared().map(|source| contest(source, &labels)).collect()
+    compared()
+        .map(|source| comparison_view(source, &labels))
+        .collect()
 }
 
-fn contest<'a>(source: &'a Source, labels: &[String]) -> Contest<'a> {
+fn comparison_view<'a>(source: &'a Source, labels: &[String]) -> ComparisonView<'a> {
     let record = &source.record;
     let mut groups: Vec<Group<'a>> = Vec::new();
     let merged = record.merged.iter();
@@ -127,7 +129,7 @@ fn contest<'a>(source: &'a Source, labels: &[String]) -> Contest<'a> {
     let has_one_load = groups.windows(2).all(|pair| pair[0].mode == pair[1].mode);
     let links = groups.into_iter();
     let links = links.map(|group| on_link(source, group, has_one_load, labels));
-    Contest {
+    ComparisonView {
         source,
         links: links.collect(),
     }
@@ -168,17 +170,17 @@ fn on_link<'a>(
     group: Group<'a>,
     has_one_load: bool,
     labels: &[String],
-) -> OnLink<'a> {
+) -> LinkView<'a> {
     let record = &source.record;
     let merged_histograms = record.merged.iter().zip(&source.merged_histograms);
     let targets =
         merged_histograms.filter(|(merged, _)| group.holds(&merged.link, merged.mode.as_deref()));
-    OnLink {
+    LinkView {
         name: group.name(source, has_one_load),
         link: group.link,
         mode: group.mode,
         targets: targets
-            .map(|(merged, merged_histogram)| contestant(source, merged, merged_histogram, labels))
+            .map(|(merged, merged_histogram)| target_view(source, merged, merged_histogram, labels))
             .collect(),
         differences: record
             .comparisons
@@ -189,12 +191,12 @@ fn on_link<'a>(
     }
 }
 
-fn contestant<'a>(
+fn target_view<'a>(
     source: &'a Source,
     merged: &'a MergedRuns,
     merged_histogram: &'a MergedHistogram,
     labels: &[String],
-) -> Contestant<'a> {
+) -> TargetView<'a> {
     let label = merged.label();
     let round = |&index: &usize| {
         let run = source.record.runs.get(index)?;
@@ -204,7 +206,7 @@ fn contestant<'a>(
             distribution: source.distributions.get(index)?,
         })
     };
-    Contestant {
+    TargetView {
         style: style(&label, labels),
         label,
         merged,

@@ -13,7 +13,7 @@ use crate::record::read::Source;
 use crate::report::capacity::Capacity;
 use crate::report::chart::draw::{self, Standalone};
 use crate::report::chart::{Size, Style};
-use crate::report::page::comparison_view::Contest;
+use crate::report::page::comparison_view::ComparisonView;
 use crate::report::page::entry::{self, Entry};
 use crate::report::page::plots::{by_percentile, offered_load};
 use crate::report::page::{charts, method, plots};
@@ -48,14 +48,18 @@ pub struct Beginning {
     pub file: Option<Standalone>,
 }
 
-/// Returns the beginning of the page of `contests` and `entries`, which are from `sources`.
+/// Returns the beginning of the page of `comparison_views` and `entries`, which are from `sources`.
 #[must_use]
-pub fn beginning(contests: &[Contest<'_>], entries: &[Entry<'_>], sources: &[Source]) -> Beginning {
-    match (contests, entries, sources) {
-        ([contest], [], _) => of_comparison(contest),
+pub fn beginning(
+    comparison_views: &[ComparisonView<'_>],
+    entries: &[Entry<'_>],
+    sources: &[Source],
+) -> Beginning {
+    match (comparison_views, entries, sources) {
+        ([comparison_view], [], _) => of_comparison(comparison_view),
         ([], [_, ..], [_]) => of_measurements(entries),
         _ => Beginning {
-            title: format!("Round-trip latency: {}", counted(contests, entries)),
+            title: format!("Round-trip latency: {}", counted(comparison_views, entries)),
             front: None,
             file: None,
         },
@@ -63,30 +67,30 @@ pub fn beginning(contests: &[Contest<'_>], entries: &[Entry<'_>], sources: &[Sou
 }
 
 /// Returns the numbers of comparisons and measurements, in words.
-fn counted(contests: &[Contest<'_>], entries: &[Entry<'_>]) -> String {
+fn counted(comparison_views: &[ComparisonView<'_>], entries: &[Entry<'_>]) -> String {
     let several = |count: usize, what: &str| match count {
         1 => format!("1 {what}"),
         count => format!("{count} {what}s"),
     };
-    match (contests.len(), entries.len()) {
+    match (comparison_views.len(), entries.len()) {
         (0, entries) => several(entries, "measurement"),
-        (contests, 0) => several(contests, "comparison"),
-        (contests, entries) => format!(
+        (comparison_views, 0) => several(comparison_views, "comparison"),
+        (comparison_views, entries) => format!(
             "{} and {}",
-            several(contests, "comparison"),
+            several(comparison_views, "comparison"),
             several(entries, "measurement")
         ),
     }
 }
 
-fn of_comparison(contest: &Contest<'_>) -> Beginning {
-    let finding = finding::Finding::of(contest);
+fn of_comparison(comparison_view: &ComparisonView<'_>) -> Beginning {
+    let finding = finding::Finding::of(comparison_view);
     let title = finding.as_ref().map_or_else(
-        || format!("Round-trip latency: {}", finding::compared(contest)),
+        || format!("Round-trip latency: {}", finding::compared(comparison_view)),
         finding::Finding::title,
     );
-    let quote = quote::of_comparison(contest, finding.as_ref());
-    let plot = overview::plot(contest);
+    let quote = quote::of_comparison(comparison_view, finding.as_ref());
+    let plot = overview::plot(comparison_view);
     let file = plot.as_ref().map(|plot| Standalone {
         title: title.clone(),
         drawing: draw::dots(plot, Size::Wide),
@@ -94,9 +98,9 @@ fn of_comparison(contest: &Contest<'_>) -> Beginning {
         notes: vec![overview::CAPTION.to_owned(), quote.clone()],
     });
     let front = Front {
-        strip: strip::of_comparison(contest),
+        strip: strip::of_comparison(comparison_view),
         chart: plot.map(|plot| overview::Overview::new(&plot)),
-        tiles: tiles::tiles(contest, finding.as_ref()),
+        tiles: tiles::tiles(comparison_view, finding.as_ref()),
         quote,
     };
     Beginning {

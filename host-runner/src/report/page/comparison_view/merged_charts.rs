@@ -5,20 +5,20 @@ use hdrhistogram::Histogram;
 use crate::record::origin;
 use crate::report::chart::{Axis, Band, Curve, Plot, Size};
 use crate::report::page::charts::{Chart, Figures, Group, Legend, Panel, quantities, sample};
-use crate::report::page::comparison_view::{Contest, Contestant, OnLink, merged_tables};
+use crate::report::page::comparison_view::{ComparisonView, LinkView, TargetView, merged_tables};
 use crate::report::page::method;
 use crate::report::page::plots::{by_percentile, floors, latency_axis, over_time};
 
 /// The targets that there is something to draw of.
-fn drawn<'a, 'b>(link: &'a OnLink<'b>) -> impl Iterator<Item = &'a Contestant<'b>> {
+fn drawn<'a, 'b>(link: &'a LinkView<'b>) -> impl Iterator<Item = &'a TargetView<'b>> {
     link.targets.iter().filter(|it| !it.rounds.is_empty())
 }
 
 /// Latency by percentile: a drawing and a table per link, all drawings on the same scales. `id` goes
 /// before what links can point to.
 #[must_use]
-pub fn by_percentile(contest: &Contest<'_>, id: &str) -> Chart {
-    let links = &contest.links;
+pub fn by_percentile(comparison_view: &ComparisonView<'_>, id: &str) -> Chart {
+    let links = &comparison_view.links;
     let curves: Vec<Vec<Curve>> = links.iter().map(|link| curves(link)).collect();
     let bands = links.iter().map(|link| {
         let rounds = drawn(link).flat_map(|it| &it.rounds);
@@ -30,7 +30,7 @@ pub fn by_percentile(contest: &Contest<'_>, id: &str) -> Chart {
     let x = Axis::percentile(rarest.unwrap_or_default() as f64);
     let y = latency_axis(curves.iter().flatten(), bands.iter().flatten());
     let groups = links.iter().zip(curves.into_iter().zip(bands));
-    let group = |(link, (curves, bands)): (&OnLink<'_>, (Vec<Curve>, Vec<Band>))| {
+    let group = |(link, (curves, bands)): (&LinkView<'_>, (Vec<Curve>, Vec<Band>))| {
         let is_empty = curves.is_empty();
         let plot = Plot {
             title: format!("Latency by percentile on {}", link.name),
@@ -61,8 +61,8 @@ pub fn by_percentile(contest: &Contest<'_>, id: &str) -> Chart {
     }
 }
 
-fn curves(link: &OnLink<'_>) -> Vec<Curve> {
-    let curve = |it: &Contestant<'_>| {
+fn curves(link: &LinkView<'_>) -> Vec<Curve> {
+    let curve = |it: &TargetView<'_>| {
         let rounds = it.rounds.iter().map(|round| &round.distribution.histogram);
         let rounds: Vec<&Histogram<u64>> = rounds.collect();
         // A round alone is the whole.
@@ -72,7 +72,7 @@ fn curves(link: &OnLink<'_>) -> Vec<Curve> {
     drawn(link).map(curve).collect()
 }
 
-fn legend(link: &OnLink<'_>) -> Legend {
+fn legend(link: &LinkView<'_>) -> Legend {
     drawn(link)
         .map(|it| (sample(it.style), origin::marked(&it.label, &it.merged.link)))
         .collect()
@@ -81,8 +81,8 @@ fn legend(link: &OnLink<'_>) -> Legend {
 /// Latency over time: a drawing per target, with its rounds beside each other; all of a link are on the
 /// same scales. `None` if no run is valid.
 #[must_use]
-pub fn by_round(contest: &Contest<'_>, id: &str) -> Option<Chart> {
-    let group = |link: &OnLink<'_>| {
+pub fn by_round(comparison_view: &ComparisonView<'_>, id: &str) -> Option<Chart> {
+    let group = |link: &LinkView<'_>| {
         let targets = drawn(link).map(|it| over_time::Rounds {
             series: it.series(),
             rounds: it
@@ -107,7 +107,7 @@ pub fn by_round(contest: &Contest<'_>, id: &str) -> Option<Chart> {
             figures: None,
         }
     };
-    let links = contest.links.iter();
+    let links = comparison_view.links.iter();
     let measured: Vec<_> = links.filter(|link| drawn(link).next().is_some()).collect();
     (!measured.is_empty()).then(|| Chart {
         id: format!("{id}over-time"),

@@ -4,13 +4,13 @@ use crate::quantity::count;
 use crate::record::BootRange;
 use crate::record::{origin, system_cost};
 use crate::report::core_distance::Apart;
-use crate::report::page::comparison_view::{Contest, Contestant, OnLink};
+use crate::report::page::comparison_view::{ComparisonView, LinkView, TargetView};
 use crate::report::page::tables::{NONE, Table, percentiles, value};
 use crate::stats::summary::{PERCENTILES, PercentileColumn, percentile_columns};
 
 /// All valid rounds of each target on a link together.
 #[must_use]
-pub fn merged(link: &OnLink<'_>) -> Table {
+pub fn merged(link: &LinkView<'_>) -> Table {
     let mut head = vec!["latency", "valid rounds", "invalid runs"];
     let columns = percentile_columns(
         &PERCENTILES,
@@ -46,7 +46,7 @@ pub fn merged(link: &OnLink<'_>) -> Table {
 }
 
 /// The ends of each percentile over single boots; `None` of one boot, or if the record does not tell.
-fn boots(target: &Contestant<'_>, columns: &[PercentileColumn]) -> Option<Vec<String>> {
+fn boots(target: &TargetView<'_>, columns: &[PercentileColumn]) -> Option<Vec<String>> {
     let merged = target.merged;
     if merged.boots.is_empty() || merged.rounds.len() < 2 {
         return None;
@@ -64,10 +64,10 @@ fn boots(target: &Contestant<'_>, columns: &[PercentileColumn]) -> Option<Vec<St
 
 /// How far apart the two cores were in the rounds of each target; `None` where no memory is shared.
 #[must_use]
-pub fn apart(contest: &Contest<'_>) -> Option<Table> {
+pub fn apart(comparison_view: &ComparisonView<'_>) -> Option<Table> {
     let head = ["", "link", "core round trip", "p50 in round trips"];
     let mut table = Table::new("Distance between the cores", &head);
-    for (merged, apart) in Apart::each(&contest.source.record) {
+    for (merged, apart) in Apart::each(&comparison_view.source.record) {
         let cells = [
             origin::marked(&merged.label(), &merged.link),
             merged.link.clone(),
@@ -82,11 +82,11 @@ pub fn apart(contest: &Contest<'_>) -> Option<Table> {
 /// What lies behind the latencies, target by target and link by link; `None` if the record has none of
 /// it.
 #[must_use]
-pub fn why(contest: &Contest<'_>) -> Option<Table> {
+pub fn why(comparison_view: &ComparisonView<'_>) -> Option<Table> {
     let mut head = vec!["", "link"];
     head.extend(system_cost::HEAD);
     let mut table = Table::new("Cost per echo, and footprint", &head);
-    let all = contest.source.record.why.iter();
+    let all = comparison_view.source.record.why.iter();
     for why in all.filter(|it| !it.is_empty()) {
         let cells = why.cells().map(|cell| match cell.as_str() {
             system_cost::UNKNOWN => NONE.to_owned(),
@@ -100,7 +100,7 @@ pub fn why(contest: &Contest<'_>) -> Option<Table> {
 
 /// The runs on a link that are not valid, and why not; `None` if all are.
 #[must_use]
-pub fn invalid(link: &OnLink<'_>) -> Option<Table> {
+pub fn invalid(link: &LinkView<'_>) -> Option<Table> {
     let mut table = Table::new("Invalid runs", &["", "reason"]);
     for (index, entry) in link.runs.iter().enumerate() {
         if !entry.run.valid {

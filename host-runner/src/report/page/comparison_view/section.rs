@@ -7,7 +7,7 @@ use crate::record::Skipped;
 use crate::record::system_cost::WHAT_HOLDS;
 use crate::report::page::charts::{Chart, sample};
 use crate::report::page::comparison_view::{
-    Contest, OnLink, merged_charts, merged_tables, verdicts,
+    ComparisonView, LinkView, merged_charts, merged_tables, verdicts,
 };
 use crate::report::page::method;
 use crate::report::page::tables::{Table, cpu_activity, runs, that_tell};
@@ -81,18 +81,18 @@ pub struct Details {
 }
 
 impl View {
-    /// What is to be said of `contest`, which is number `index` on the page, and alone there or not.
+    /// What is to be said of `comparison_view`, which is number `index` on the page, and alone there or not.
     #[must_use]
-    pub fn new(contest: &Contest<'_>, index: usize, is_alone: bool) -> Self {
+    pub fn new(comparison_view: &ComparisonView<'_>, index: usize, is_alone: bool) -> Self {
         let id = if is_alone {
             String::new()
         } else {
             format!("{}-", index + 1)
         };
-        let links = &contest.links;
-        let all = &contest.source.record.runs;
+        let links = &comparison_view.links;
+        let all = &comparison_view.source.record.runs;
         Self {
-            name: (!is_alone).then(|| contest.source.directory.display().to_string()),
+            name: (!is_alone).then(|| comparison_view.source.directory.display().to_string()),
             answers: links
                 .iter()
                 .map(answer)
@@ -102,29 +102,29 @@ impl View {
                 columns: verdicts::columns().collect(),
                 groups: links.iter().flat_map(verdicts::groups).collect(),
             },
-            why: merged_tables::why(contest),
+            why: merged_tables::why(comparison_view),
             what_holds: WHAT_HOLDS,
-            apart: merged_tables::apart(contest),
+            apart: merged_tables::apart(comparison_view),
             apart_caption: method::APART,
-            skipped: Skipped::lines(&contest.source.record.skipped),
+            skipped: Skipped::lines(&comparison_view.source.record.skipped),
             runs: all.len(),
             invalid: all.iter().filter(|run| !run.valid).count(),
-            by_percentile: merged_charts::by_percentile(contest, &id),
-            by_round: merged_charts::by_round(contest, &id),
+            by_percentile: merged_charts::by_percentile(comparison_view, &id),
+            by_round: merged_charts::by_round(comparison_view, &id),
             details: links.iter().map(details).collect(),
             id,
         }
     }
 }
 
-fn answer(link: &OnLink<'_>) -> Answer {
+fn answer(link: &LinkView<'_>) -> Answer {
     Answer {
         link: link.name.clone(),
         sentences: verdicts::sentences(link),
     }
 }
 
-fn details(link: &OnLink<'_>) -> Details {
+fn details(link: &LinkView<'_>) -> Details {
     let entries = &link.runs;
     Details {
         link: link.name.clone(),

@@ -6,25 +6,25 @@ use crate::record::fixtures::sources;
 use crate::report::chart::Claim;
 use crate::report::page::plots::by_percentile;
 
-fn link<'a, 'b>(contest: &'a Contest<'b>, name: &str) -> &'a OnLink<'b> {
-    let found = contest.links.iter().find(|link| link.name == name);
+fn link<'a, 'b>(comparison_view: &'a ComparisonView<'b>, name: &str) -> &'a LinkView<'b> {
+    let found = comparison_view.links.iter().find(|link| link.name == name);
     found.unwrap()
 }
 
 #[test]
 fn runs_come_link_by_link_and_target_by_target() {
     let sources = [sources::closed(), sources::comparison()];
-    let contests = contests(&sources);
-    let [contest] = contests.as_slice() else {
-        panic!("one of them is none: {contests:?}");
+    let comparison_views = comparison_views(&sources);
+    let [comparison_view] = comparison_views.as_slice() else {
+        panic!("one of them is none: {comparison_views:?}");
     };
-    let names: Vec<&str> = contest
+    let names: Vec<&str> = comparison_view
         .links
         .iter()
         .map(|link| link.name.as_str())
         .collect();
     assert_eq!(names, ["unix", "vhost-user", "loopback"]);
-    let unix = link(contest, "unix");
+    let unix = link(comparison_view, "unix");
     let labels: Vec<&str> = unix.runs.iter().map(|run| run.label.as_str()).collect();
     let expected = [
         "hermit, round 1",
@@ -43,8 +43,10 @@ fn runs_come_link_by_link_and_target_by_target() {
 #[test]
 fn a_target_looks_the_same_on_every_link_and_like_no_other() {
     let sources = [sources::comparison()];
-    let contests = contests(&sources);
-    let links = contests.iter().flat_map(|contest| &contest.links);
+    let comparison_views = comparison_views(&sources);
+    let links = comparison_views
+        .iter()
+        .flat_map(|comparison_view| &comparison_view.links);
     let looks: Vec<(&str, Style)> = links
         .flat_map(|link| &link.targets)
         .map(|target| (target.label.as_str(), target.style))
@@ -60,8 +62,8 @@ fn a_target_looks_the_same_on_every_link_and_like_no_other() {
 #[test]
 fn a_curve_is_the_whole_with_its_rounds_behind_it() {
     let sources = [sources::comparison()];
-    let contests = contests(&sources);
-    let hermit = &link(&contests[0], "unix").targets[0];
+    let comparison_views = comparison_views(&sources);
+    let hermit = &link(&comparison_views[0], "unix").targets[0];
     assert_eq!(hermit.merged_histogram.histogram.len(), 3000);
     let rounds = hermit.rounds.iter();
     let rounds: Vec<_> = rounds.map(|round| &round.distribution.histogram).collect();
@@ -83,8 +85,8 @@ fn a_curve_is_the_whole_with_its_rounds_behind_it() {
 #[test]
 fn verdicts_are_the_records_in_words_and_figures() {
     let sources = [sources::comparison()];
-    let contests = contests(&sources);
-    let groups = verdicts::groups(link(&contests[0], "unix"));
+    let comparison_views = comparison_views(&sources);
+    let groups = verdicts::groups(link(&comparison_views[0], "unix"));
     let [group] = groups.as_slice() else {
         panic!("{groups:?}");
     };
@@ -120,8 +122,8 @@ fn verdicts_are_the_records_in_words_and_figures() {
 #[test]
 fn who_was_never_valid_in_the_same_round_has_a_row_without_verdicts() {
     let sources = [sources::comparison()];
-    let contests = contests(&sources);
-    let groups = verdicts::groups(link(&contests[0], "vhost-user"));
+    let comparison_views = comparison_views(&sources);
+    let groups = verdicts::groups(link(&comparison_views[0], "vhost-user"));
     let rows = groups[0].rows.iter();
     let rows: Vec<(&str, &str, usize)> = rows
         .map(|row| (&*row.baseline, &*row.rounds, row.cells.len()))
@@ -131,7 +133,7 @@ fn who_was_never_valid_in_the_same_round_has_a_row_without_verdicts() {
         ("null", "1 round", 4),
     ];
     assert_eq!(rows, expected);
-    assert!(verdicts::groups(link(&contests[0], "loopback")).is_empty());
+    assert!(verdicts::groups(link(&comparison_views[0], "loopback")).is_empty());
 }
 
 #[test]
@@ -139,7 +141,7 @@ fn the_tail_is_told_in_sentences() {
     let mut source = sources::comparison();
     let sentences = |source: &Source, name: &str| {
         let sources = std::slice::from_ref(source);
-        verdicts::sentences(link(&contests(sources)[0], name))
+        verdicts::sentences(link(&comparison_views(sources)[0], name))
     };
     assert_eq!(
         sentences(&source, "unix"),
@@ -197,8 +199,8 @@ fn the_tail_is_told_in_sentences() {
 #[test]
 fn every_table_has_as_many_cells_as_columns() {
     let sources = [sources::comparison()];
-    let contests = contests(&sources);
-    let unix = link(&contests[0], "unix");
+    let comparison_views = comparison_views(&sources);
+    let unix = link(&comparison_views[0], "unix");
     let merged = merged_tables::merged(unix);
     for row in &merged.rows {
         assert_eq!(row.cells.len(), merged.head.len(), "{merged:?}");
@@ -210,14 +212,14 @@ fn every_table_has_as_many_cells_as_columns() {
     let invalid = merged_tables::invalid(unix).unwrap();
     assert_eq!(invalid.rows.len(), 1);
     assert_eq!(invalid.rows[0].cells, ["hermit, round 2", "the host slept"]);
-    assert!(merged_tables::invalid(link(&contests[0], "loopback")).is_none());
+    assert!(merged_tables::invalid(link(&comparison_views[0], "loopback")).is_none());
 }
 
 #[test]
 fn the_unikernels_image_is_no_other_targets() {
     let sources = [sources::comparison()];
-    let contests = contests(&sources);
-    let unix = link(&contests[0], "unix");
+    let comparison_views = comparison_views(&sources);
+    let unix = link(&comparison_views[0], "unix");
     let bytes = |index: usize| unix.runs[index].image_bytes();
     assert_eq!((bytes(0), bytes(6)), (Some(256_000), None));
 }
@@ -225,7 +227,7 @@ fn the_unikernels_image_is_no_other_targets() {
 #[test]
 fn what_lies_behind_is_told_of_those_that_have_something_to_tell() {
     let mut source = sources::comparison();
-    assert!(merged_tables::why(&contests(std::slice::from_ref(&source))[0]).is_none());
+    assert!(merged_tables::why(&comparison_views(std::slice::from_ref(&source))[0]).is_none());
     let hermit = SystemCost {
         target: "hermit".to_owned(),
         link: "unix".to_owned(),
@@ -239,7 +241,7 @@ fn what_lies_behind_is_told_of_those_that_have_something_to_tell() {
         ..SystemCost::default()
     };
     source.record.why = vec![hermit, null];
-    let table = merged_tables::why(&contests(std::slice::from_ref(&source))[0]).unwrap();
+    let table = merged_tables::why(&comparison_views(std::slice::from_ref(&source))[0]).unwrap();
     let expected = ["hermit", "unix", "496", "–", "–", "–", "–", "1.00 MiB"];
     assert_eq!(table.rows.len(), 1);
     assert_eq!(table.rows[0].cells, expected);
@@ -249,8 +251,8 @@ fn what_lies_behind_is_told_of_those_that_have_something_to_tell() {
 #[test]
 fn how_far_apart_cores_were_is_told_where_memory_is_shared() {
     let sources = [sources::comparison()];
-    let contests = contests(&sources);
-    let table = merged_tables::apart(&contests[0]).unwrap();
+    let comparison_views = comparison_views(&sources);
+    let table = merged_tables::apart(&comparison_views[0]).unwrap();
     let rows: Vec<_> = table.rows.iter().map(|row| &row.cells[..3]).collect();
     assert_eq!(
         rows,

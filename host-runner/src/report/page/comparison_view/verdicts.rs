@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::quantity;
 use crate::record::Comparison;
-use crate::report::page::comparison_view::{Contestant, OnLink};
+use crate::report::page::comparison_view::{LinkView, TargetView};
 use crate::stats::comparison::{MIN_ROUNDS, RAREST, Verdict};
 use crate::stats::summary::{PERCENTILES, Percentile};
 
@@ -59,7 +59,7 @@ pub fn columns() -> impl Iterator<Item = &'static str> {
 
 /// A group for each target on the link that others are held against: mostly one.
 #[must_use]
-pub fn groups(link: &OnLink<'_>) -> Vec<Group> {
+pub fn groups(link: &LinkView<'_>) -> Vec<Group> {
     let group = |target: &str| {
         // Also those that nothing came of.
         let others = link.targets.iter().map(|it| it.label.as_str());
@@ -81,7 +81,7 @@ pub fn groups(link: &OnLink<'_>) -> Vec<Group> {
 }
 
 /// Those that others are held against.
-fn targets<'a>(link: &OnLink<'a>) -> Vec<&'a str> {
+fn targets<'a>(link: &LinkView<'a>) -> Vec<&'a str> {
     let mut targets: Vec<&str> = Vec::new();
     for difference in &link.differences {
         if !targets.contains(&difference.target.as_str()) {
@@ -91,7 +91,7 @@ fn targets<'a>(link: &OnLink<'a>) -> Vec<&'a str> {
     targets
 }
 
-fn row(link: &OnLink<'_>, target: &str, baseline: &str) -> Row {
+fn row(link: &LinkView<'_>, target: &str, baseline: &str) -> Row {
     let of_pair = |it: &&&Comparison| it.target == target && it.baseline == baseline;
     let differences: Vec<&Comparison> = link.differences.iter().filter(of_pair).copied().collect();
     let cell = |percentile| {
@@ -126,12 +126,12 @@ fn untold(percentile: &'static str) -> Cell {
     }
 }
 
-fn cell(link: &OnLink<'_>, percentile: &'static str, difference: &Comparison) -> Cell {
+fn cell(link: &LinkView<'_>, percentile: &'static str, difference: &Comparison) -> Cell {
     let outcome = difference.outcome();
     let interval = difference.low_ns.zip(difference.high_ns);
     let value = |label: &str, ns: u64| {
         let known = link.targets.iter().find(|it| it.label == label);
-        let bound = known.and_then(Contestant::censored_from_ns);
+        let bound = known.and_then(TargetView::censored_from_ns);
         quantity::at_least(ns as f64, bound.is_some_and(|from| ns >= from))
     };
     // Without a verdict on latency the words have it.
@@ -161,7 +161,7 @@ fn cell(link: &OnLink<'_>, percentile: &'static str, difference: &Comparison) ->
 
 /// What the tail comes to on the link, one sentence for each percentile, and who can't be judged.
 #[must_use]
-pub fn sentences(link: &OnLink<'_>) -> Vec<String> {
+pub fn sentences(link: &LinkView<'_>) -> Vec<String> {
     let mut sentences = Vec::new();
     for target in targets(link) {
         let own = link.differences.iter().filter(|it| it.target == target);
@@ -225,8 +225,8 @@ fn sentence(target: &str, percentile: &str, differences: &[&Comparison]) -> Stri
 }
 
 /// Who is on the link and in no verdict.
-fn unjudged(link: &OnLink<'_>) -> Option<String> {
-    let is_judged = |it: &&Contestant<'_>| {
+fn unjudged(link: &LinkView<'_>) -> Option<String> {
+    let is_judged = |it: &&TargetView<'_>| {
         let named = |difference: &&Comparison| {
             difference.target == it.label || difference.baseline == it.label
         };
@@ -234,7 +234,7 @@ fn unjudged(link: &OnLink<'_>) -> Option<String> {
     };
     let rest = link.targets.iter().filter(|it| !is_judged(it));
     let (measured, empty): (Vec<_>, Vec<_>) = rest.partition(|it| !it.rounds.is_empty());
-    let label = |it: &&Contestant<'_>| it.label.clone();
+    let label = |it: &&TargetView<'_>| it.label.clone();
     let mut parts = Vec::new();
     match (measured.as_slice(), link.targets.len()) {
         ([], _) => {}

@@ -3,7 +3,7 @@
 use crate::quantity::{self, at_least};
 use crate::record::{Comparison, Run};
 use crate::report::marked;
-use crate::report::page::comparison_view::{Contest, OnLink};
+use crate::report::page::comparison_view::{ComparisonView, LinkView};
 use crate::stats::comparison::Verdict;
 use crate::stats::summary::PERCENTILES;
 
@@ -18,24 +18,24 @@ const TITLED: [&str; 4] = ["p99", "p99.9", "p90", "p50"];
 #[derive(Clone, Debug)]
 pub struct Finding<'a> {
     /// Targets that were compared on the link.
-    pub link: &'a OnLink<'a>,
+    pub link: &'a LinkView<'a>,
     /// The difference.
     pub difference: &'a Comparison,
 }
 
 impl<'a> Finding<'a> {
-    /// Returns what `contest` is best summed up by: on the first of the links, in an open loop if there is
+    /// Returns what `comparison_view` is best summed up by: on the first of the links, in an open loop if there is
     /// one, at p99, against the guest that comes nearest. `None` without a difference.
     #[must_use]
-    pub fn of(contest: &'a Contest<'a>) -> Option<Self> {
-        let place = |link: &OnLink<'_>| {
+    pub fn of(comparison_view: &'a ComparisonView<'a>) -> Option<Self> {
+        let place = |link: &LinkView<'_>| {
             let known = LINKS.iter().position(|name| *name == link.link);
             // Tails are compared at one rate.
             (known.unwrap_or(LINKS.len()), link.mode != Some("open"))
         };
-        let mut links: Vec<&OnLink<'_>> = contest.links.iter().collect();
+        let mut links: Vec<&LinkView<'_>> = comparison_view.links.iter().collect();
         links.sort_by_key(|link| place(link));
-        let found = |link: &&'a OnLink<'a>| {
+        let found = |link: &&'a LinkView<'a>| {
             let difference = nearest(link)?;
             Some(Self { link, difference })
         };
@@ -124,7 +124,7 @@ impl<'a> Finding<'a> {
 
 /// The difference on `link` at the best percentile against the guest that comes nearest; against
 /// something else where there is no other guest.
-fn nearest<'a>(link: &OnLink<'a>) -> Option<&'a Comparison> {
+fn nearest<'a>(link: &LinkView<'a>) -> Option<&'a Comparison> {
     let percentile = TITLED
         .into_iter()
         .find(|name| link.differences.iter().any(|it| it.percentile == *name))?;
@@ -171,14 +171,14 @@ fn named(label: &str) -> String {
 
 /// Returns who was compared with whom.
 #[must_use]
-pub fn compared(contest: &Contest<'_>) -> String {
+pub fn compared(comparison_view: &ComparisonView<'_>) -> String {
     let mut labels: Vec<&str> = Vec::new();
-    for target in contest.links.iter().flat_map(|link| &link.targets) {
+    for target in comparison_view.links.iter().flat_map(|link| &link.targets) {
         if !labels.contains(&target.label.as_str()) {
             labels.push(&target.label);
         }
     }
-    let first = contest.source.record.comparisons.first();
+    let first = comparison_view.source.record.comparisons.first();
     let first = first.map(|it| it.target.as_str());
     let first = first
         .or_else(|| labels.first().copied())

@@ -7,7 +7,7 @@ use crate::quantity::{self, at_least};
 use crate::record::origin;
 use crate::report::chart::dot_plot::{Dot, DotPanel, DotPlot, DotRow, Repetition, Side};
 use crate::report::chart::{Axis, Size, draw};
-use crate::report::page::comparison_view::{Contest, Contestant, OnLink};
+use crate::report::page::comparison_view::{ComparisonView, LinkView, TargetView};
 use crate::stats::summary::PERCENTILES;
 
 /// Explanation of the chart.
@@ -49,17 +49,17 @@ impl Overview {
     }
 }
 
-/// Returns the chart of `contest`; `None` if no run is valid.
+/// Returns the chart of `comparison_view`; `None` if no run is valid.
 #[must_use]
-pub fn plot(contest: &Contest<'_>) -> Option<DotPlot> {
-    let drawn = |link: &OnLink<'_>| link.targets.iter().any(|it| !it.rounds.is_empty());
+pub fn plot(comparison_view: &ComparisonView<'_>) -> Option<DotPlot> {
+    let drawn = |link: &LinkView<'_>| link.targets.iter().any(|it| !it.rounds.is_empty());
     // Of several loads on a link the open loop's: there all targets have the same rate.
-    let has_open = |of: &OnLink<'_>| {
-        let links = contest.links.iter();
+    let has_open = |of: &LinkView<'_>| {
+        let links = comparison_view.links.iter();
         let mut same = links.filter(|it| it.link == of.link && it.mode == Some("open"));
         same.any(drawn)
     };
-    let shown = contest.links.iter();
+    let shown = comparison_view.links.iter();
     let shown = shown.filter(|link| link.mode == Some("open") || !has_open(link));
     let panels: Vec<DotPanel> = shown.filter_map(panel).collect();
     let rows = || panels.iter().flat_map(|panel| &panel.rows);
@@ -78,15 +78,15 @@ pub fn plot(contest: &Contest<'_>) -> Option<DotPlot> {
     })
 }
 
-fn panel(link: &OnLink<'_>) -> Option<DotPanel> {
+fn panel(link: &LinkView<'_>) -> Option<DotPanel> {
     let drawn = || link.targets.iter().filter(|it| !it.rounds.is_empty());
-    let is_null = |it: &&Contestant<'_>| it.merged.target == NULL;
+    let is_null = |it: &&TargetView<'_>| it.merged.target == NULL;
     // A thread in the guest's place is what the others are held against, unless there are no others.
     let null = drawn().find(is_null).filter(|_| drawn().count() > 1);
-    let mut targets: Vec<&Contestant<'_>> = drawn()
+    let mut targets: Vec<&TargetView<'_>> = drawn()
         .filter(|it| null.is_none() || !is_null(it))
         .collect();
-    let tail = |it: &Contestant<'_>| {
+    let tail = |it: &TargetView<'_>| {
         let latency = &it.merged.latency_ns;
         latency.p99.or(latency.p90).or(latency.max)
     };
@@ -108,7 +108,7 @@ fn panel(link: &OnLink<'_>) -> Option<DotPanel> {
     })
 }
 
-fn row(target: &Contestant<'_>) -> DotRow {
+fn row(target: &TargetView<'_>) -> DotRow {
     let censored_from_ns = target.censored_from_ns();
     let summary = &target.merged.latency_ns;
     let dot = |(index, mark, side): (usize, usize, Option<Side>)| {

@@ -3,7 +3,7 @@
 
 use crate::quantity::{self, at_least, count, time};
 use crate::record::{Environment, Run};
-use crate::report::page::comparison_view::{Contest, Contestant, OnLink};
+use crate::report::page::comparison_view::{ComparisonView, LinkView, TargetView};
 use crate::report::page::entry::{self, Entry, mode};
 use crate::report::page::front::finding::Finding;
 use crate::report::page::front::strip::percent;
@@ -16,9 +16,12 @@ const REVISION: usize = 7;
 
 /// Returns the sentence of a comparison: of the link that its title is about.
 #[must_use]
-pub fn of_comparison(contest: &Contest<'_>, finding: Option<&Finding<'_>>) -> String {
-    let record = &contest.source.record;
-    let Some(link) = finding.map(|it| it.link).or(contest.links.first()) else {
+pub fn of_comparison(
+    comparison_view: &ComparisonView<'_>,
+    finding: Option<&Finding<'_>>,
+) -> String {
+    let record = &comparison_view.source.record;
+    let Some(link) = finding.map(|it| it.link).or(comparison_view.links.first()) else {
         return version(&record.environment);
     };
     // What is no guest has no accelerator.
@@ -46,9 +49,9 @@ pub fn of_comparison(contest: &Contest<'_>, finding: Option<&Finding<'_>>) -> St
 }
 
 /// A percentile of every target on `link`, the least first.
-fn values(link: &OnLink<'_>, percentile: &str) -> String {
-    let value = |it: &Contestant<'_>| it.merged.latency_ns.get(percentile).flatten();
-    let mut known: Vec<(u64, &Contestant<'_>)> = link
+fn values(link: &LinkView<'_>, percentile: &str) -> String {
+    let value = |it: &TargetView<'_>| it.merged.latency_ns.get(percentile).flatten();
+    let mut known: Vec<(u64, &TargetView<'_>)> = link
         .targets
         .iter()
         .filter_map(|it| Some((value(it)?, it)))

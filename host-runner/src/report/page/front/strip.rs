@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::quantity::{count, share};
 use crate::record::{Environment, Run};
-use crate::report::page::comparison_view::Contest;
+use crate::report::page::comparison_view::ComparisonView;
 use crate::report::page::entry::{self, Entry};
 use crate::report::page::method::is_emulated;
 use crate::report::steps::StepState;
@@ -33,18 +33,18 @@ fn part(text: impl Into<String>, href: impl Into<String>) -> Part {
 
 /// Returns the line of a comparison.
 #[must_use]
-pub fn of_comparison(contest: &Contest<'_>) -> Vec<Part> {
-    let record = &contest.source.record;
+pub fn of_comparison(comparison_view: &ComparisonView<'_>) -> Vec<Part> {
+    let record = &comparison_view.source.record;
     let mut parts = on_what(&record.environment, &record.runs);
-    parts.push(rounds(contest));
-    parts.extend(order(contest));
+    parts.push(rounds(comparison_view));
+    parts.extend(order(comparison_view));
     parts.push(part("microseconds hold on this host only", "#method"));
     parts
 }
 
 /// Returns the number of valid rounds, of the target that has the fewest and of that which has the most.
-fn rounds(contest: &Contest<'_>) -> Part {
-    let record = &contest.source.record;
+fn rounds(comparison_view: &ComparisonView<'_>) -> Part {
+    let record = &comparison_view.source.record;
     let tried = (record.merged.iter()).filter(|it| record.runs.iter().any(|run| it.is_of(run)));
     let valid = tried.clone().map(|it| it.rounds.len() as u64);
     let wanted = tried
@@ -75,8 +75,8 @@ fn rounds(contest: &Contest<'_>) -> Part {
 }
 
 /// Returns the confidence that the verdicts hold at.
-fn order(contest: &Contest<'_>) -> Option<Part> {
-    let comparisons = contest.source.record.comparisons.iter();
+fn order(comparison_view: &ComparisonView<'_>) -> Option<Part> {
+    let comparisons = comparison_view.source.record.comparisons.iter();
     let judged = comparisons.filter(|it| it.outcome() != Verdict::TooFewRounds);
     let confidences: Vec<f64> = judged
         .clone()

@@ -4,7 +4,7 @@
 use super::*;
 use crate::record::fixtures::sources;
 use crate::record::{Comparison, SystemCost, fixtures};
-use crate::report::page::comparison_view::contests;
+use crate::report::page::comparison_view::comparison_views;
 use crate::report::page::entry::entries;
 use crate::report::page::front::finding::{Finding, of_run};
 use crate::stats::State;
@@ -31,8 +31,8 @@ fn title(change: impl FnOnce(&mut Comparison)) -> String {
     change(&mut it);
     source.record.comparisons = vec![it];
     let sources = [source];
-    let contests = contests(&sources);
-    Finding::of(&contests[0]).unwrap().title()
+    let comparison_views = comparison_views(&sources);
+    Finding::of(&comparison_views[0]).unwrap().title()
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_sentence_carries_its_caveats() {
         (it.ratio_low, it.ratio_high, it.confidence) = (Some(1.2), Some(1.4), Some(0.95));
     }
     let sources = [source];
-    let beginning = beginning(&contests(&sources), &[], &sources);
+    let beginning = beginning(&comparison_views(&sources), &[], &sources);
     assert_eq!(
         beginning.front.unwrap().quote,
         "Fathom 0123456-dirty, unix, closed loop, 64 B, TCG, 3 rounds of fresh boots: p99 29.9 µs (hermit), \
@@ -148,7 +148,9 @@ fn what_was_counted_has_a_tile_with_a_bar_for_each_target() {
         why("hermit", "vhost-user", 7.0),
     ];
     let sources = [source];
-    let front = beginning(&contests(&sources), &[], &sources).front.unwrap();
+    let front = beginning(&comparison_views(&sources), &[], &sources)
+        .front
+        .unwrap();
     let tiles: Vec<_> = front.tiles.iter().map(|tile| tile.title).collect();
     assert_eq!(tiles, ["instructions per echo", "interrupts per echo"]);
     let bars = front.tiles[0].bars.iter();
@@ -162,7 +164,7 @@ fn what_was_counted_has_a_tile_with_a_bar_for_each_target() {
 #[test]
 fn the_chart_is_a_file_that_says_what_it_holds_for() {
     let sources = [sources::comparison()];
-    let file = beginning(&contests(&sources), &[], &sources)
+    let file = beginning(&comparison_views(&sources), &[], &sources)
         .file
         .unwrap()
         .render();
@@ -201,8 +203,8 @@ fn a_comparison_has_a_row_for_each_target_with_a_valid_round() {
         }
     }
     let sources = [source];
-    let contests = contests(&sources);
-    let plot = overview::plot(&contests[0]).unwrap();
+    let comparison_views = comparison_views(&sources);
+    let plot = overview::plot(&comparison_views[0]).unwrap();
     let panels: Vec<(&str, Vec<&str>)> = plot
         .panels
         .iter()

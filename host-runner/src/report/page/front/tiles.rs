@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::quantity::{bytes, count, per_echo, time};
 use crate::record::SystemCost;
-use crate::report::page::comparison_view::Contest;
+use crate::report::page::comparison_view::ComparisonView;
 use crate::report::page::front::finding::Finding;
 
 /// Most targets in one tile.
@@ -56,10 +56,10 @@ const QUANTITIES: [Quantity; 4] = [
     ),
 ];
 
-/// Returns the tiles of `contest`: of the link that the title is about.
+/// Returns the tiles of `comparison_view`: of the link that the title is about.
 #[must_use]
-pub fn tiles(contest: &Contest<'_>, finding: Option<&Finding<'_>>) -> Vec<Tile> {
-    let all = &contest.source.record.why;
+pub fn tiles(comparison_view: &ComparisonView<'_>, finding: Option<&Finding<'_>>) -> Vec<Tile> {
+    let all = &comparison_view.source.record.why;
     let first = all.iter().find(|it| !it.is_empty());
     let link = finding
         .map(|it| it.link.link)
