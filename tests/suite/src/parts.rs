@@ -99,8 +99,6 @@ pub fn programs(root: &Path) -> Result<Vec<Part>, Box<dyn Error>> {
         let mut build = cargo_test(root, &options);
         // Not the examples: they are images of the unikernel, which do not compile for the host.
         build.args([
-            "--lib",
-            "--bins",
             "--tests",
             "--no-run",
             "--quiet",
