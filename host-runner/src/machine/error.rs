@@ -216,9 +216,9 @@ mod tests {
     #[test]
     fn an_exit_is_told_in_the_guests_terms() {
         assert_eq!(
-            died(0, "", 20),
+            died(0, "", 14),
             "QEMU ended: the guest powered off or reset (a triple fault looks like this) \
-             (it has 20 MiB of memory, and the image needs 32)"
+             (it has 14 MiB of memory, and the image needs 16)"
         );
         assert_eq!(
             died(1 << 8, "no such device", 32),
