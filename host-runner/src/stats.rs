@@ -1,6 +1,7 @@
 //! What was measured, as distributions, and how far it can be trusted.
 //!
-//! - [`summary`]: the percentiles that a number of samples supports;
+//! - [`percentile_rule`]: the percentiles that a number of samples supports;
+//! - [`summary`]: a distribution in a few numbers;
 //! - [`requested`]: percentiles beside those;
 //! - [`intervals`]: the same latency, second by second;
 //! - [`tag`]: what else has a distribution;
@@ -24,6 +25,7 @@ pub mod guest_clock;
 pub mod interference;
 pub mod intervals;
 pub mod median;
+pub mod percentile_rule;
 pub mod reason;
 pub mod recorder;
 pub mod requested;

@@ -11,7 +11,7 @@ use super::{Environment, Image, MergedRuns, Record, Run, RunLabels};
 use crate::host::gaps::GapSummary;
 use crate::host::noise::Noise;
 use crate::load::{GuestTimes, Limit, Loss, Mode, Observer, Plan, Rate, Sample, Tally};
-use crate::stats::summary::PERCENTILES;
+use crate::stats::percentile_rule::PERCENTILES;
 use crate::stats::{Ended, PercentileState, Policy, RunRecorder, State, Tag};
 
 pub mod sources;

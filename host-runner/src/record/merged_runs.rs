@@ -9,7 +9,7 @@ use super::system_label::label;
 use super::{RoundLatency, Run};
 use crate::quantity;
 use crate::stats::distribution::Value;
-use crate::stats::summary::{PERCENTILES, Percentile};
+use crate::stats::percentile_rule::{PERCENTILES, Percentile};
 use crate::stats::{Summary, Tag};
 
 /// All valid repetitions of one target on one link under one kind of load together; each weighs the same.

@@ -20,7 +20,7 @@ use super::file_names::RESULT;
 use super::{Record, Run, SCHEMA};
 use crate::files::Directory;
 use crate::histogram::HIGHEST_NS;
-use crate::stats::summary::PERCENTILES;
+use crate::stats::percentile_rule::PERCENTILES;
 use crate::stats::{self, Requested, Summary, Tag};
 
 mod limits;

@@ -6,7 +6,7 @@ use crate::quantity::{rate, share};
 use crate::record::Run;
 use crate::report::marked;
 use crate::report::steps::StepState;
-use crate::stats::summary::PERCENTILES;
+use crate::stats::percentile_rule::PERCENTILES;
 
 /// Outcome of a sweep.
 #[derive(Clone, Debug)]

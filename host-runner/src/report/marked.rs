@@ -99,7 +99,7 @@ fn with_state(ns: u64, state: &PercentileState, censored_from_ns: Option<u64>) -
 mod tests {
     use super::*;
     use crate::record::fixtures;
-    use crate::stats::summary::PERCENTILES;
+    use crate::stats::percentile_rule::PERCENTILES;
 
     #[test]
     fn every_state_has_its_mark() {

@@ -26,7 +26,7 @@ use crate::report::chart::palette;
 use crate::report::escape;
 use crate::report::marked;
 use crate::report::steps;
-use crate::stats::summary::PERCENTILES;
+use crate::stats::percentile_rule::PERCENTILES;
 
 pub mod charts;
 pub mod comparison_view;

@@ -2,7 +2,8 @@
 
 use crate::record::Run;
 use crate::stats::State;
-use crate::stats::summary::{PERCENTILES, percentile_columns};
+use crate::stats::percentile_rule::PERCENTILES;
+use crate::stats::summary::percentile_columns;
 
 /// Percentiles in a row that have one state.
 #[derive(Debug)]

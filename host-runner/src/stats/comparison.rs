@@ -22,7 +22,7 @@
 //! `comparison/simulation.rs` says how often such verdicts are wrong, and what they find.
 
 use super::distribution::{Distribution, Value};
-use super::summary::{PERCENTILES, Percentile};
+use super::percentile_rule::{PERCENTILES, Percentile};
 
 mod location;
 pub mod losses;

@@ -3,7 +3,7 @@
 
 use hdrhistogram::Histogram;
 
-use super::summary::Percentile;
+use super::percentile_rule::Percentile;
 use crate::histogram::DurationHistogram;
 use crate::histogram::slots::{Slot, SlotCounts};
 
@@ -184,7 +184,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::stats::summary::PERCENTILES;
+    use crate::stats::percentile_rule::PERCENTILES;
 
     fn recorded(values: &[u64]) -> DurationHistogram {
         let mut durations = DurationHistogram::default();

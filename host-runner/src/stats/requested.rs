@@ -14,7 +14,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use super::summary::{MIN_BEYOND, PERCENTILES};
+use super::percentile_rule::{MIN_BEYOND, PERCENTILES};
 
 /// The most decimals that a percentile has: one in a hundred million lies beyond the highest.
 const MAX_DECIMALS: usize = 6;

@@ -3,7 +3,7 @@
 //! Caches, translated code and the guest's own timers make the first requests after a boot slower
 //! than all that follow, by as much time as they need.
 
-use super::summary::PERCENTILES;
+use super::percentile_rule::PERCENTILES;
 use crate::histogram::DurationHistogram;
 
 /// How long a window is, in nanoseconds.

@@ -30,8 +30,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::interference::{Interference, MostHit};
+use super::percentile_rule::{MIN_BEYOND, PERCENTILES, Percentile};
 use super::stall::Stalls;
-use super::summary::{MIN_BEYOND, PERCENTILES, Percentile};
 use crate::histogram::DurationHistogram;
 
 mod bracket;

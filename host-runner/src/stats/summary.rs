@@ -1,56 +1,12 @@
-//! The percentile rule: a percentile is shown only if at least [`MIN_BEYOND`] samples lie beyond
-//! it. The maximum is always shown.
+//! A distribution in a few numbers: percentiles as far as the [rule](super::percentile_rule) allows, and the
+//! extremes, which are always shown.
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+use super::percentile_rule::{PERCENTILES, Percentile};
 use super::requested::{Requested, Values, without_standard};
 use crate::histogram::DurationHistogram;
-
-/// How many samples must lie beyond a percentile, n(1-p), for it to be shown.
-pub const MIN_BEYOND: u64 = 10;
-
-/// A percentile that summaries have.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Percentile {
-    /// Its name in tables and results.
-    pub name: &'static str,
-    /// The share of samples that do not exceed it.
-    pub quantile: f64,
-    /// One sample in this many lies beyond it: 1/(1-p).
-    pub one_in: u64,
-}
-
-impl Percentile {
-    /// How many samples it takes to show it.
-    #[must_use]
-    pub const fn samples_needed(&self) -> u64 {
-        self.one_in * MIN_BEYOND
-    }
-
-    /// The percentile of `durations`, in nanoseconds, if it has enough samples.
-    #[must_use]
-    pub fn of(&self, durations: &DurationHistogram) -> Option<u64> {
-        (durations.count() >= self.samples_needed()).then(|| durations.quantile_ns(self.quantile))
-    }
-}
-
-const fn percentile(name: &'static str, quantile: f64, one_in: u64) -> Percentile {
-    Percentile {
-        name,
-        quantile,
-        one_in,
-    }
-}
-
-/// The percentiles that summaries have, from the middle to the tail.
-pub const PERCENTILES: [Percentile; 5] = [
-    percentile("p50", 0.5, 2),
-    percentile("p90", 0.9, 10),
-    percentile("p99", 0.99, 100),
-    percentile("p99.9", 0.999, 1000),
-    percentile("p99.99", 0.9999, 10_000),
-];
 
 /// A distribution in a few numbers, all but the count in nanoseconds; `None` where there are not
 /// enough samples to say.
@@ -203,18 +159,6 @@ mod tests {
         let one = of(1);
         assert_eq!((one.min, one.mean, one.max), (Some(1), Some(1.0), Some(1)));
         assert_eq!(of(0), Summary::default());
-    }
-
-    #[test]
-    fn names_quantiles_and_needs_agree() {
-        for percentile in PERCENTILES {
-            let one_in = 1.0 / (1.0 - percentile.quantile);
-            assert_eq!(one_in.round() as u64, percentile.one_in);
-            assert_eq!(
-                percentile.name,
-                format!("p{}", percentile.quantile * 100.0).as_str()
-            );
-        }
     }
 
     #[test]

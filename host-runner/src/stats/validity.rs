@@ -16,9 +16,9 @@ use std::str::FromStr;
 use crate::load::{Ending, Mode, Plan, Tally};
 
 use super::interference::{Interference, MeasuringGaps, ThreadWaits};
+use super::percentile_rule::{PERCENTILES, Percentile};
 use super::reason::{Code, TakenBy, Thread};
 use super::state::{Evidence, PercentileState, State};
-use super::summary::{PERCENTILES, Percentile};
 use super::{Reason, RunRecorder};
 use crate::host::noise::Noise;
 

@@ -10,8 +10,8 @@ use crate::record::GuestEstimate;
 use crate::record::{BootRange, Comparison, MergedRuns, Pairing, RoundLatency, Run, Weight};
 use crate::stats::comparison::{self, Round};
 use crate::stats::median::median;
+use crate::stats::percentile_rule::{PERCENTILES, Percentile};
 use crate::stats::recorder::Censored;
-use crate::stats::summary::{PERCENTILES, Percentile};
 use crate::stats::{Distribution, Requested, RunRecorder, Tag};
 
 /// The valid runs of one case under one kind of load.

@@ -12,8 +12,8 @@ use super::reference;
 use crate::link::Link;
 use crate::load::{Arrivals, Limit, Mode, Plan, Protocol, Rate, Tally};
 use crate::stats::RunRecorder;
+use crate::stats::percentile_rule::PERCENTILES;
 use crate::stats::state::is_wide;
-use crate::stats::summary::PERCENTILES;
 
 /// The rates that are tried are such parts of the throughput.
 const PARTS: u32 = 20;

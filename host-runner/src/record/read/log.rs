@@ -16,7 +16,7 @@ use super::limits::LOG_INTERVALS;
 use super::{Distribution, Interval};
 use crate::histogram::HIGHEST_NS;
 use crate::stats::Tag;
-use crate::stats::summary::{PERCENTILES, Percentile};
+use crate::stats::percentile_rule::{PERCENTILES, Percentile};
 
 /// A last interval that the run filled by less than this share goes with the one before: it is what a
 /// run needs to end, and no second of it. Logs of older versions have such intervals.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::stats::comparison::losses::LossRatio;
-use crate::stats::summary::PERCENTILES;
+use crate::stats::percentile_rule::PERCENTILES;
 
 fn value(ns: u64, is_censored: bool) -> Value {
     Value {

@@ -7,7 +7,8 @@ use super::{Detail, cost_table};
 use crate::quantity::{at_least, count};
 use crate::record::{Comparison, MergedRuns, Record, Skipped, origin};
 use crate::report::{core_distance, emulator_share};
-use crate::stats::summary::{PERCENTILES, Percentile, PercentileColumn, percentile_columns};
+use crate::stats::percentile_rule::{PERCENTILES, Percentile};
+use crate::stats::summary::{PercentileColumn, percentile_columns};
 
 /// The percentiles that a line has beside those that were asked for.
 const LATENCIES: [Percentile; 3] = [PERCENTILES[0], PERCENTILES[2], PERCENTILES[3]];

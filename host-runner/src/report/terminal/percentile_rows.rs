@@ -6,7 +6,8 @@ use crate::quantity::{at_least, count};
 use crate::record::Run;
 use crate::report::marked;
 use crate::stats::Summary;
-use crate::stats::summary::{PERCENTILES, percentile_columns};
+use crate::stats::percentile_rule::PERCENTILES;
+use crate::stats::summary::percentile_columns;
 
 /// Width of the column of names, in characters: enough for p99.999.
 const NAME_WIDTH: usize = 8;

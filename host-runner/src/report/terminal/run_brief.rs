@@ -9,7 +9,8 @@ use crate::load::Protocol;
 use crate::quantity::{self, time};
 use crate::record::Run;
 use crate::report::{accounting, marked, stalls};
-use crate::stats::summary::{PERCENTILES, Percentile, percentile_columns};
+use crate::stats::percentile_rule::{PERCENTILES, Percentile};
+use crate::stats::summary::percentile_columns;
 
 /// The percentiles that are shown beside those that were asked for.
 const LATENCIES: [Percentile; 4] = [

@@ -10,7 +10,8 @@ use crate::report::renderer::Renderer;
 use crate::report::result_set::ResultSet;
 use crate::report::steps::{StepState, reasons, remedies};
 use crate::report::terminal::columns;
-use crate::stats::summary::{PERCENTILES, Percentile, percentile_columns};
+use crate::stats::percentile_rule::{PERCENTILES, Percentile};
+use crate::stats::summary::percentile_columns;
 
 /// Name of the file with the table.
 pub const NAME: &str = "sweep.txt";

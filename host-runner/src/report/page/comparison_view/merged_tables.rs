@@ -6,7 +6,8 @@ use crate::record::{origin, system_cost};
 use crate::report::core_distance::Apart;
 use crate::report::page::comparison_view::{ComparisonView, LinkView, TargetView};
 use crate::report::page::tables::{NONE, Table, percentiles, value};
-use crate::stats::summary::{PERCENTILES, PercentileColumn, percentile_columns};
+use crate::stats::percentile_rule::PERCENTILES;
+use crate::stats::summary::{PercentileColumn, percentile_columns};
 
 /// All valid rounds of each target on a link together.
 #[must_use]

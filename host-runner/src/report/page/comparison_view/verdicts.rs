@@ -7,7 +7,7 @@ use crate::quantity;
 use crate::record::Comparison;
 use crate::report::page::comparison_view::{LinkView, TargetView};
 use crate::stats::comparison::{MIN_ROUNDS, RAREST, Verdict};
-use crate::stats::summary::{PERCENTILES, Percentile};
+use crate::stats::percentile_rule::{PERCENTILES, Percentile};
 
 /// The percentiles that the sentences are about, if they are told: the tail.
 const TAIL: [&str; 2] = ["p99", "p99.9"];

@@ -5,7 +5,7 @@ use crate::record::{Comparison, Run};
 use crate::report::marked;
 use crate::report::page::comparison_view::{ComparisonView, LinkView};
 use crate::stats::comparison::Verdict;
-use crate::stats::summary::PERCENTILES;
+use crate::stats::percentile_rule::PERCENTILES;
 
 /// Links in the order in which the title is about them: those first over which a client on another
 /// machine would be answered.

@@ -8,7 +8,7 @@ use crate::record::origin;
 use crate::report::chart::dot_plot::{Dot, DotPanel, DotPlot, DotRow, Repetition, Side};
 use crate::report::chart::{Axis, Size, draw};
 use crate::report::page::comparison_view::{ComparisonView, LinkView, TargetView};
-use crate::stats::summary::PERCENTILES;
+use crate::stats::percentile_rule::PERCENTILES;
 
 /// Explanation of the chart.
 pub const CAPTION: &str = "Latency: ● p50, ▮ p90, ■ p99, ▲ p99.9 of all valid rounds; pale ticks: p50 and \

@@ -9,7 +9,8 @@ use crate::report::page::front::finding::Finding;
 use crate::report::page::front::strip::percent;
 use crate::report::{marked, trust};
 use crate::stats::comparison::Verdict;
-use crate::stats::summary::{PERCENTILES, percentile_columns};
+use crate::stats::percentile_rule::PERCENTILES;
+use crate::stats::summary::percentile_columns;
 
 /// Length of a revision in a sentence.
 const REVISION: usize = 7;

@@ -5,7 +5,8 @@ use hdrhistogram::Histogram;
 use crate::report::chart::{Axis, Claim, Curve, Line, Plot};
 use crate::report::page::entry::Entry;
 use crate::report::page::plots::{Series, floors, latency_axis};
-use crate::stats::summary::{MIN_BEYOND, PERCENTILES, percentile_columns};
+use crate::stats::percentile_rule::{MIN_BEYOND, PERCENTILES};
+use crate::stats::summary::percentile_columns;
 
 /// Points of a curve per factor of ten.
 const POINTS_PER_DECADE: f64 = 40.0;

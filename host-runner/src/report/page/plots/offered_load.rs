@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::report::chart::{Axis, Claim, Curve, Line, Mark, Plot, Style};
 use crate::report::page::entry::Entry;
 use crate::report::page::plots::{floors, latency_axis, quantity};
-use crate::stats::summary::PERCENTILES;
+use crate::stats::percentile_rule::PERCENTILES;
 
 /// What is drawn: its name and its look.
 pub const QUANTITIES: [(&str, usize); 4] = [("p50", 0), ("p99", 1), ("p99.9", 2), ("max", 3)];

@@ -6,7 +6,7 @@ use crate::record::read::Interval;
 use crate::report::chart::{Axis, Claim, Curve, Line, Plot};
 use crate::report::page::entry::Entry;
 use crate::report::page::plots::{Series, latency_axis, quantity};
-use crate::stats::summary::PERCENTILES;
+use crate::stats::percentile_rule::PERCENTILES;
 
 /// What is drawn: its name and its look.
 pub const QUANTITIES: [(&str, usize); 3] = [("p50", 0), ("p99", 1), ("max", 2)];

@@ -7,7 +7,8 @@ use crate::report::marked;
 use crate::report::page::entry::{Entry, mode};
 use crate::report::page::tables::{NONE, Table, percentiles, value};
 use crate::report::steps::StepState;
-use crate::stats::summary::{PERCENTILES, PercentileColumn, percentile_columns};
+use crate::stats::percentile_rule::PERCENTILES;
+use crate::stats::summary::{PercentileColumn, percentile_columns};
 
 /// Most stalls of a measurement that are shown.
 const MOST_STALLS: usize = 10;
