@@ -39,10 +39,7 @@ fn plan(mode: Mode) -> Plan {
         payload_len: PAYLOAD,
         timeout_ns: 1_000_000_000,
         warmup: Limit::NOTHING,
-        measure: Limit {
-            duration_ns: Some(60_000_000_000),
-            count: None,
-        },
+        measure: Limit::lasting(60_000_000_000),
         seed: SEED,
         content: None,
         protocol: Protocol::Fathom,
@@ -230,10 +227,7 @@ fn tick(now_ns: &Cell<u64>) -> u64 {
 /// A measurement of `echoes` by `mode`.
 fn counted(mode: Mode, echoes: u64) -> Plan {
     Plan {
-        measure: Limit {
-            duration_ns: None,
-            count: Some(echoes),
-        },
+        measure: Limit::requests(echoes),
         ..plan(mode)
     }
 }

@@ -143,18 +143,6 @@ mod tests {
     use crate::link::in_process::InProcessLink;
     use crate::sut::null::BOOT_ID;
 
-    const PLAN: Plan = Plan {
-        mode: Mode::Closed,
-        payload_len: 64,
-        timeout_ns: 1_000_000_000,
-        warmup: Limit::NOTHING,
-        measure: Limit::requests(1),
-        seed: 1,
-        content: None,
-        protocol: Protocol::Fathom,
-        wait_rule: WaitRule::Sleep,
-    };
-
     /// Few requests, each of which may wait for a thread of a busy host.
     const PATIENT: Extent = Extent {
         part: 100,
@@ -165,7 +153,7 @@ mod tests {
     #[test]
     fn there_is_a_limit_on_every_link_that_needs_no_privilege() {
         for link in [vhost_user::NAME, unix::NAME, "user"] {
-            let limits = limits_of(PATIENT, link, None, &PLAN, Arrivals::Poisson);
+            let limits = limits_of(PATIENT, link, None, &Plan::FIXTURE, Arrivals::Poisson);
             let most = limits
                 .throughput
                 .unwrap_or_else(|| panic!("{link}: nothing came back"));
@@ -185,7 +173,7 @@ mod tests {
             },
             timeout_ns: 1_000_000,
             measure: Limit::requests(5),
-            ..PLAN
+            ..Plan::FIXTURE
         };
         let faults = crate::link::fault::Faults {
             lose_request: 1.0,

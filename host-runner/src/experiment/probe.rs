@@ -187,21 +187,13 @@ fn check_payload(plan: &Plan, peer: SocketAddr, path_mtu: Option<u32>) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::{Limit, Mode, Protocol, WaitRule};
 
     #[test]
     fn a_payload_is_no_longer_than_a_packet_of_the_services_family() {
         let check = |address: &str, payload_len, path_mtu| {
             let plan = Plan {
-                mode: Mode::Closed,
                 payload_len,
-                timeout_ns: 1_000_000_000,
-                warmup: Limit::NOTHING,
-                measure: Limit::requests(1),
-                seed: 1,
-                content: None,
-                protocol: Protocol::Fathom,
-                wait_rule: WaitRule::Sleep,
+                ..Plan::FIXTURE
             };
             let peer = endpoint::resolve(address, None, None).unwrap();
             check_payload(&plan, peer, path_mtu)

@@ -98,7 +98,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::{Limit, Protocol, WaitRule};
+    use super::super::Limit;
     use super::*;
 
     const SECOND_NS: u64 = 1_000_000_000;
@@ -107,17 +107,9 @@ mod tests {
         mode: Mode::Pipeline {
             depth: NonZeroU16::new(8).unwrap(),
         },
-        payload_len: 64,
-        timeout_ns: SECOND_NS,
-        warmup: Limit::NOTHING,
-        measure: Limit {
-            duration_ns: Some(2 * SECOND_NS),
-            count: None,
-        },
+        measure: Limit::lasting(2 * SECOND_NS),
         seed: 5,
-        content: None,
-        protocol: Protocol::Fathom,
-        wait_rule: WaitRule::Sleep,
+        ..Plan::FIXTURE
     };
 
     fn rates(steps: &[Step]) -> Vec<f64> {

@@ -70,6 +70,15 @@ impl Limit {
         }
     }
 
+    /// A time in nanoseconds, however many requests it takes.
+    #[must_use]
+    pub const fn lasting(duration_ns: u64) -> Self {
+        Self {
+            duration_ns: Some(duration_ns),
+            count: None,
+        }
+    }
+
     /// Whether `elapsed_ns` or `count` has reached the limit.
     #[must_use]
     pub fn is_reached(&self, elapsed_ns: u64, count: u64) -> bool {
@@ -99,6 +108,22 @@ pub struct Plan {
     pub protocol: Protocol,
     /// Rule for the waits of an open loop on a link that sleeps.
     pub wait_rule: WaitRule,
+}
+
+#[cfg(test)]
+impl Plan {
+    /// One request in a closed loop, for tests that care about some of the fields.
+    pub const FIXTURE: Self = Self {
+        mode: Mode::Closed,
+        payload_len: 64,
+        timeout_ns: 1_000_000_000,
+        warmup: Limit::NOTHING,
+        measure: Limit::requests(1),
+        seed: 1,
+        content: None,
+        protocol: Protocol::Fathom,
+        wait_rule: WaitRule::Sleep,
+    };
 }
 
 /// Why a plan can't be carried out.
@@ -232,18 +257,9 @@ mod tests {
 
     fn plan() -> Plan {
         Plan {
-            mode: Mode::Closed,
-            payload_len: 64,
-            timeout_ns: 1_000_000_000,
-            warmup: Limit::NOTHING,
-            measure: Limit {
-                duration_ns: Some(5_000_000_000),
-                count: None,
-            },
+            measure: Limit::lasting(5_000_000_000),
             seed: 0,
-            content: None,
-            protocol: Protocol::Fathom,
-            wait_rule: WaitRule::Sleep,
+            ..Plan::FIXTURE
         }
     }
 
@@ -308,10 +324,7 @@ mod tests {
     #[test]
     fn knows_how_long_it_takes_where_it_can() {
         assert_eq!(plan().expected_ns(), Some(5_000_000_000));
-        let counted = Limit {
-            duration_ns: None,
-            count: Some(1000),
-        };
+        let counted = Limit::requests(1000);
         let closed = Plan {
             measure: counted,
             ..plan()

@@ -21,20 +21,13 @@ const TIMEOUT_NS: u64 = 1_000_000;
 const RTT_NS: u64 = 50_000;
 
 fn plan(mode: Mode, warmup: u64, count: u64) -> Plan {
-    let requests = |count| Limit {
-        duration_ns: None,
-        count: Some(count),
-    };
     Plan {
         mode,
-        payload_len: 64,
         timeout_ns: TIMEOUT_NS,
-        warmup: requests(warmup),
-        measure: requests(count),
+        warmup: Limit::requests(warmup),
+        measure: Limit::requests(count),
         seed: 42,
-        content: None,
-        protocol: Protocol::Fathom,
-        wait_rule: WaitRule::Sleep,
+        ..Plan::FIXTURE
     }
 }
 
@@ -113,13 +106,9 @@ fn a_closed_loop_waits_out_a_lost_request() {
 
 #[test]
 fn durations_end_warm_up_and_measurement() {
-    let lasting = |ns| Limit {
-        duration_ns: Some(ns),
-        count: None,
-    };
     let plan = Plan {
-        warmup: lasting(1_000_000),
-        measure: lasting(10_000_000),
+        warmup: Limit::lasting(1_000_000),
+        measure: Limit::lasting(10_000_000),
         ..plan(open(10_000), 0, 0)
     };
     let (tally, log) = measure(&plan, |_, request| vec![(RTT_NS, reply(request))]);

@@ -22,17 +22,8 @@ pub const STARTED_AT: Timestamp = Timestamp::constant(1_800_000_000, 500_000_000
 pub fn plan(mode: Mode) -> Plan {
     Plan {
         mode,
-        payload_len: 64,
-        timeout_ns: 1_000_000_000,
-        warmup: Limit::NOTHING,
-        measure: Limit {
-            duration_ns: None,
-            count: Some(1000),
-        },
-        seed: 1,
-        content: None,
-        protocol: crate::load::Protocol::Fathom,
-        wait_rule: crate::load::WaitRule::Sleep,
+        measure: Limit::requests(1000),
+        ..Plan::FIXTURE
     }
 }
 

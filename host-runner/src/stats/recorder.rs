@@ -238,14 +238,9 @@ mod tests {
         let duration_ns = None;
         Plan {
             mode,
-            payload_len: 64,
-            timeout_ns: 1_000_000_000,
-            warmup: Limit::NOTHING,
             measure: Limit { duration_ns, count },
             seed: 0,
-            content: None,
-            protocol: crate::load::Protocol::Fathom,
-            wait_rule: crate::load::WaitRule::Sleep,
+            ..Plan::FIXTURE
         }
     }
 

@@ -114,10 +114,7 @@ impl LoadArgs {
             mode,
             payload_len: self.payload,
             timeout_ns: as_ns(self.timeout),
-            warmup: Limit {
-                duration_ns: Some(as_ns(self.warmup)),
-                count: None,
-            },
+            warmup: Limit::lasting(as_ns(self.warmup)),
             measure: Limit {
                 duration_ns: duration.map(as_ns),
                 count: self.count,

@@ -1,5 +1,5 @@
 use super::*;
-use crate::load::{Limit, Mode};
+use crate::load::Limit;
 
 #[test]
 fn nothing_is_drawn_when_a_request_is_about_to_be_due() {
@@ -23,15 +23,10 @@ fn nothing_is_drawn_when_a_request_is_about_to_be_due() {
 #[test]
 fn the_bar_stands_at_the_nearer_limit() {
     let plan = |duration_ns, count| Plan {
-        mode: Mode::Closed,
-        payload_len: 64,
         timeout_ns: 1,
-        warmup: Limit::NOTHING,
         measure: Limit { duration_ns, count },
         seed: 0,
-        content: None,
-        protocol: crate::load::Protocol::Fathom,
-        wait_rule: crate::load::WaitRule::Sleep,
+        ..Plan::FIXTURE
     };
     let progress = Progress {
         phase: Phase::Measuring,

@@ -191,10 +191,7 @@ fn long_enough(limit: Limit, rate: Rate) -> Limit {
         } => {
             let longest_ns = duration_ns.saturating_mul(LONGEST);
             let needed_ns = rate.time_of(REQUESTS).min(longest_ns);
-            Limit {
-                duration_ns: Some(duration_ns.max(needed_ns)),
-                count: None,
-            }
+            Limit::lasting(duration_ns.max(needed_ns))
         }
         limit => limit,
     }
@@ -212,22 +209,12 @@ impl OpenLoop {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::{Protocol, WaitRule};
+
     use crate::record::fixtures;
 
     const CLOSED: Plan = Plan {
-        mode: Mode::Closed,
-        payload_len: 64,
-        timeout_ns: 1_000_000_000,
-        warmup: Limit::NOTHING,
-        measure: Limit {
-            duration_ns: Some(5_000_000_000),
-            count: None,
-        },
-        seed: 1,
-        content: None,
-        protocol: Protocol::Fathom,
-        wait_rule: WaitRule::Sleep,
+        measure: Limit::lasting(5_000_000_000),
+        ..Plan::FIXTURE
     };
 
     fn both(closed: Plan) -> Loads {

@@ -5,25 +5,15 @@ use clap::ValueEnum as _;
 use super::case::Case;
 use crate::experiment::measured::Measured;
 use crate::host::noise::Noise;
-use crate::load::{Limit, Mode, Observer as _, Plan, Sample, Tally};
+use crate::load::{Limit, Observer as _, Plan, Sample, Tally};
 use crate::record::{Run, RunLabels};
 use crate::stats::{Ended, RunRecorder};
 use crate::sut::LinkChoice;
 
 /// A closed loop of one second.
 pub const PLAN: Plan = Plan {
-    mode: Mode::Closed,
-    payload_len: 64,
-    timeout_ns: 1_000_000_000,
-    warmup: Limit::NOTHING,
-    measure: Limit {
-        duration_ns: Some(1_000_000_000),
-        count: None,
-    },
-    seed: 1,
-    content: None,
-    protocol: crate::load::Protocol::Fathom,
-    wait_rule: crate::load::WaitRule::Sleep,
+    measure: Limit::lasting(1_000_000_000),
+    ..Plan::FIXTURE
 };
 
 /// Returns the case of the variant and the link with these names.

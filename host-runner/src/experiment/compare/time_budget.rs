@@ -103,15 +103,9 @@ mod tests {
     }
 
     const PLAN: Plan = Plan {
-        mode: crate::load::Mode::Closed,
-        payload_len: 64,
         timeout_ns: 1,
-        warmup: crate::load::Limit::NOTHING,
         measure: crate::load::Limit::NOTHING,
-        seed: 1,
-        content: None,
-        protocol: crate::load::Protocol::Fathom,
-        wait_rule: crate::load::WaitRule::Sleep,
+        ..Plan::FIXTURE
     };
 
     #[test]

@@ -54,15 +54,11 @@ fn duration_ns(rate: Rate) -> u64 {
 
 /// Returns the plan of a trial, which is otherwise as `plan`.
 fn trial(plan: &Plan, rate: Rate, arrivals: Arrivals) -> Plan {
-    let lasting = |ns| Limit {
-        duration_ns: Some(ns),
-        count: None,
-    };
     Plan {
         mode: Mode::Open { rate, arrivals },
         timeout_ns: TIMEOUT_NS,
-        warmup: lasting(duration_ns(rate) / WARMUP),
-        measure: lasting(duration_ns(rate)),
+        warmup: Limit::lasting(duration_ns(rate) / WARMUP),
+        measure: Limit::lasting(duration_ns(rate)),
         protocol: Protocol::Fathom,
         ..*plan
     }
@@ -96,23 +92,11 @@ mod tests {
     use super::*;
     use crate::link::{LinkError, Received, Sent};
     use crate::load::fake::{Answer, BOOT_ID, FakeLink, VirtualClock, reply};
-    use crate::load::{self, LoadContext, Progress, WaitRule};
+    use crate::load::{self, LoadContext, Progress};
 
     /// Time that the generator takes to send a request, and the service to answer it, in nanoseconds.
     const SEND_NS: u64 = 5_000;
     const RTT_NS: u64 = 20_000;
-
-    const PLAN: Plan = Plan {
-        mode: Mode::Closed,
-        payload_len: 64,
-        timeout_ns: 1_000_000_000,
-        warmup: Limit::NOTHING,
-        measure: Limit::requests(1),
-        seed: 1,
-        content: None,
-        protocol: Protocol::Fathom,
-        wait_rule: WaitRule::Sleep,
-    };
 
     /// A link that polls, on virtual time, and takes its time to send.
     struct Slow<S>(FakeLink<S>);
@@ -161,14 +145,14 @@ mod tests {
         let plan = Plan {
             seed,
             measure: Limit::requests(3_000),
-            ..trial(&PLAN, Rate::nearest(rate), arrivals)
+            ..trial(&Plan::FIXTURE, Rate::nearest(rate), arrivals)
         };
         let (tally, recorder) = measure(&plan);
         is_kept(&tally, &recorder)
     }
 
     fn throughput() -> f64 {
-        let flood = trial(&PLAN, Rate::per_second(1_000_000), Arrivals::Even);
+        let flood = trial(&Plan::FIXTURE, Rate::per_second(1_000_000), Arrivals::Even);
         let (tally, _) = measure(&flood);
         tally.unblocked_rate().expect("requests were sent")
     }
@@ -222,7 +206,7 @@ mod tests {
     fn what_is_too_short_for_a_p90_shows_nothing() {
         let short = |count| Plan {
             measure: Limit::requests(count),
-            ..trial(&PLAN, Rate::per_second(10_000), Arrivals::Even)
+            ..trial(&Plan::FIXTURE, Rate::per_second(10_000), Arrivals::Even)
         };
         for (count, shows) in [(99, false), (100, true)] {
             let (tally, recorder) = measure(&short(count));

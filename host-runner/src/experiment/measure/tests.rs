@@ -10,7 +10,7 @@ use crate::experiment::progress::Silent;
 use crate::link::fault::{Faults, Faulty, Injected};
 use crate::link::in_process::InProcessLink;
 use crate::link::{LinkError, Received, Sent};
-use crate::load::{Limit, Mode};
+use crate::load::Limit;
 use crate::machine::{Hint, MachineError};
 use crate::stats::Policy;
 
@@ -61,18 +61,9 @@ impl Link for Broken {
 }
 
 const PLAN: Plan = Plan {
-    mode: Mode::Closed,
-    payload_len: 64,
     timeout_ns: 60_000_000_000,
-    warmup: Limit::NOTHING,
-    measure: Limit {
-        duration_ns: None,
-        count: Some(10),
-    },
-    seed: 1,
-    content: None,
-    protocol: crate::load::Protocol::Fathom,
-    wait_rule: crate::load::WaitRule::Sleep,
+    measure: Limit::requests(10),
+    ..Plan::FIXTURE
 };
 
 fn measure_loopback(plan: &Plan, faults: Faults) -> (Measured, Injected) {
@@ -98,10 +89,7 @@ fn warm_up_ends_with_the_limit_if_not_before() {
     let mut link = InProcessLink::new(7);
     let interrupt = Interrupt::default();
     let plan = Plan {
-        warmup: Limit {
-            duration_ns: None,
-            count: Some(5),
-        },
+        warmup: Limit::requests(5),
         ..PLAN
     };
     let mut settled = |settle_ns| {
@@ -126,10 +114,7 @@ fn warm_up_ends_with_the_limit_if_not_before() {
 
 #[test]
 fn a_run_begins_when_its_first_measured_request_is_due_and_not_before_warm_up() {
-    let warmup = Limit {
-        duration_ns: Some(50_000_000),
-        count: None,
-    };
+    let warmup = Limit::lasting(50_000_000);
     let before = Timestamp::now();
     let (measured, _) = measure_loopback(&Plan { warmup, ..PLAN }, Faults::default());
     let waited = measured.recorder.started_at.unwrap().duration_since(before);
@@ -154,10 +139,7 @@ fn warm_up_that_fails_is_the_end() {
 #[test]
 fn what_a_bad_link_does_is_counted() {
     let plan = Plan {
-        measure: Limit {
-            duration_ns: None,
-            count: Some(500),
-        },
+        measure: Limit::requests(500),
         timeout_ns: 10_000_000,
         ..PLAN
     };

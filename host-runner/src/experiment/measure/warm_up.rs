@@ -31,10 +31,7 @@ pub(super) fn settle(
 ) -> WarmedUp {
     let mut warmed = WarmedUp::default();
     let mut window = Plan {
-        measure: Limit {
-            duration_ns: Some(WINDOW_NS),
-            count: None,
-        },
+        measure: Limit::lasting(WINDOW_NS),
         ..*plan
     };
     let mut settling = Settling::default();

@@ -3,7 +3,7 @@
 use std::num::NonZeroU16;
 
 use super::*;
-use crate::load::{Arrivals, Limit, Plan, Protocol, Rate, ladder};
+use crate::load::{Arrivals, Limit, Plan, Rate, ladder};
 
 const CLOSED: Mode = Mode::Closed;
 const OPEN: Mode = Mode::Open {
@@ -18,14 +18,8 @@ const PIPELINE: Mode = Mode::Pipeline {
 fn sweep() -> Vec<Mode> {
     let pipeline = Plan {
         mode: PIPELINE,
-        payload_len: 64,
-        timeout_ns: 1_000_000_000,
-        warmup: Limit::NOTHING,
         measure: Limit::requests(1000),
-        seed: 1,
-        content: None,
-        protocol: Protocol::Fathom,
-        wait_rule: WaitRule::Sleep,
+        ..Plan::FIXTURE
     };
     let steps =
         ladder::steps(&pipeline, Arrivals::Poisson, &ladder::Reach::up_to(1000.0)).into_iter();

@@ -164,7 +164,7 @@ mod tests {
 
     use super::*;
     use crate::link::{Received, Sent};
-    use crate::load::{Limit, Mode};
+    use crate::load::Limit;
 
     /// A service that answers each request with `answers`, at once.
     struct Service<F> {
@@ -212,15 +212,10 @@ mod tests {
             requests: 0,
         };
         let plan = Plan {
-            mode: Mode::Closed,
-            payload_len: 64,
-            timeout_ns: 1_000_000_000,
-            warmup: Limit::NOTHING,
             measure: Limit::NOTHING,
             seed: 3,
-            content: None,
             protocol,
-            wait_rule: crate::load::WaitRule::Sleep,
+            ..Plan::FIXTURE
         };
         let peer = ([127, 0, 0, 1], 7007).into();
         let made = establish(&mut service, peer, &plan, &Interrupt::default());

@@ -14,17 +14,8 @@ const PLAN: Plan = Plan {
     mode: Mode::Pipeline {
         depth: NonZeroU16::new(8).unwrap(),
     },
-    payload_len: 64,
-    timeout_ns: 1_000_000_000,
-    warmup: Limit::NOTHING,
-    measure: Limit {
-        duration_ns: Some(2_000_000_000),
-        count: None,
-    },
-    seed: 1,
-    content: None,
-    protocol: crate::load::Protocol::Fathom,
-    wait_rule: crate::load::WaitRule::Sleep,
+    measure: Limit::lasting(2_000_000_000),
+    ..Plan::FIXTURE
 };
 
 const LADDER: Ladder = Ladder {

@@ -135,10 +135,7 @@ impl Link for Queue {
 fn measured(rate: u32, duration_ns: u64, clock: &VirtualClock, link: &mut Queue) -> (Tally, Log) {
     let plan = Plan {
         timeout_ns: 1000 * MS,
-        measure: Limit {
-            duration_ns: Some(duration_ns),
-            count: None,
-        },
+        measure: Limit::lasting(duration_ns),
         ..plan(open(rate), 0, 0)
     };
     let (tally, ending, log) = run_over(link, clock, &plan, Some(BOOT_ID));
@@ -253,10 +250,7 @@ fn a_generator_that_is_too_slow_says_so() {
     let plan_rate = 20_000_000;
     let plan = Plan {
         timeout_ns: 50 * MS,
-        measure: Limit {
-            duration_ns: Some(5 * MS),
-            count: None,
-        },
+        measure: Limit::lasting(5 * MS),
         ..plan(open(plan_rate), 0, 0)
     };
     let (tally, _, _) = run_over(&mut link, &clock, &plan, Some(BOOT_ID));

@@ -4,13 +4,9 @@ use super::*;
 
 #[test]
 fn an_open_loop_may_send_less_than_once_a_second() {
-    let lasting = |ns| Limit {
-        duration_ns: Some(ns),
-        count: None,
-    };
     let slow = |warmup_ns, measure_ns| Plan {
-        warmup: lasting(warmup_ns),
-        measure: lasting(measure_ns),
+        warmup: Limit::lasting(warmup_ns),
+        measure: Limit::lasting(measure_ns),
         ..plan(
             Mode::Open {
                 rate: "0.2".parse().unwrap(),

@@ -69,10 +69,7 @@ fn a_perfect_link_is_kept_busy() {
 fn the_rate_is_of_what_came_while_requests_were_sent() {
     const WARMUP: u64 = 42;
     let plan = Plan {
-        measure: Limit {
-            duration_ns: Some(100 * RTT_NS),
-            count: None,
-        },
+        measure: Limit::lasting(100 * RTT_NS),
         ..plan(pipeline(4), WARMUP, 0)
     };
     let mut warmup_answered_ns = Vec::new();

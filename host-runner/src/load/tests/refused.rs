@@ -68,10 +68,7 @@ fn what_this_host_does_not_send_is_counted_and_the_run_goes_on() {
     let depth = NonZeroU16::new(8).unwrap();
     for mode in [Mode::Closed, open(10_000), Mode::Pipeline { depth }] {
         let plan = Plan {
-            measure: Limit {
-                duration_ns: Some(400 * MS),
-                count: None,
-            },
+            measure: Limit::lasting(400 * MS),
             ..plan(mode, 0, 0)
         };
         let down = refusal(rustix::io::Errno::NETUNREACH);
@@ -141,10 +138,7 @@ fn a_full_queue_makes_requests_of_an_open_loop_late_and_drops_none() {
     for full in [rustix::io::Errno::NOBUFS, rustix::io::Errno::AGAIN] {
         let plan = Plan {
             timeout_ns: 200 * MS,
-            measure: Limit {
-                duration_ns: Some(400 * MS),
-                count: None,
-            },
+            measure: Limit::lasting(400 * MS),
             ..plan(open(10_000), 0, 0)
         };
         let (tally, ending, refused) = measure_refused(&plan, 100 * MS..200 * MS, refusal(full));
@@ -162,10 +156,7 @@ fn a_queue_that_is_full_for_longer_than_the_timeout_drops_what_was_due_meanwhile
     // Full for 100 ms: what is due in the first 90 of them waits for 10 ms, and is given up.
     let plan = Plan {
         timeout_ns: 10 * MS,
-        measure: Limit {
-            duration_ns: Some(400 * MS),
-            count: None,
-        },
+        measure: Limit::lasting(400 * MS),
         ..plan(open(10_000), 0, 0)
     };
     let full = refusal(rustix::io::Errno::NOBUFS);

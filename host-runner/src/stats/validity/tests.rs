@@ -3,7 +3,7 @@
 use super::*;
 use crate::histogram::DurationHistogram;
 use crate::host::noise::ThreadNoise;
-use crate::load::{Limit, Loss, Observer, Protocol, Rate, Sample, WaitRule};
+use crate::load::{Limit, Loss, Observer, Rate, Sample};
 
 mod threads;
 
@@ -27,14 +27,9 @@ const OPEN: Mode = Mode::Open {
 fn plan(mode: Mode) -> Plan {
     Plan {
         mode,
-        payload_len: 64,
-        timeout_ns: 1_000_000_000,
-        warmup: Limit::NOTHING,
         measure: Limit::NOTHING,
         seed: 0,
-        content: None,
-        protocol: Protocol::Fathom,
-        wait_rule: WaitRule::Sleep,
+        ..Plan::FIXTURE
     }
 }
 

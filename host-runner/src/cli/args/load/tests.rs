@@ -22,10 +22,7 @@ fn the_defaults_are_the_documented_ones() {
     assert_eq!((plan.mode, plan.payload_len), (Mode::Closed, 64));
     assert_eq!(plan.timeout_ns, 1_000_000_000);
     assert_eq!(plan.warmup.duration_ns, Some(500_000_000));
-    let five_seconds = Limit {
-        duration_ns: Some(5_000_000_000),
-        count: None,
-    };
+    let five_seconds = Limit::lasting(5_000_000_000);
     assert_eq!(plan.measure, five_seconds);
 }
 

@@ -3,28 +3,13 @@
 use clap::ValueEnum as _;
 
 use super::*;
+use crate::experiment::compare::tests::PLAN;
 use crate::host::cpu_latency::HostIdle;
 use crate::host::lock::Patience;
 use crate::link::LinkKind;
-use crate::load::{Limit, Mode, Plan, Protocol, WaitRule};
 use crate::stats::Policy;
 use crate::sut::LogLevel;
 use crate::sut::address::Ip;
-
-const PLAN: Plan = Plan {
-    mode: Mode::Closed,
-    payload_len: 64,
-    timeout_ns: 1_000_000_000,
-    warmup: Limit::NOTHING,
-    measure: Limit {
-        duration_ns: Some(1_000_000_000),
-        count: None,
-    },
-    seed: 1,
-    content: None,
-    protocol: Protocol::Fathom,
-    wait_rule: WaitRule::Sleep,
-};
 
 /// Returns a comparison of the variants over the links that are named, with commas between them.
 fn spec(variants: &str, links: &str) -> CompareSpec {

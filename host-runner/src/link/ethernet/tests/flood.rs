@@ -9,10 +9,7 @@ use std::time::Instant;
 use rustix::net::sockopt;
 
 use super::*;
-use crate::load::{
-    self, Ending, Failure, Limit, LoadContext, Mode, Plan, Progress, Protocol, Rate, Tally,
-    WaitRule,
-};
+use crate::load::{self, Ending, Failure, Limit, LoadContext, Mode, Plan, Progress, Rate, Tally};
 use crate::stats::RunRecorder;
 
 /// For how long a flood goes on at most: an end to a test that fails.
@@ -105,17 +102,9 @@ fn measure_in_a_flood(
     let (mut link, flood) = flooded(false);
     let plan = Plan {
         mode,
-        payload_len: 64,
         timeout_ns: 5_000_000,
-        warmup: Limit::NOTHING,
-        measure: Limit {
-            duration_ns: None,
-            count: Some(count),
-        },
-        seed: 1,
-        content: None,
-        protocol: Protocol::Fathom,
-        wait_rule: WaitRule::Sleep,
+        measure: Limit::requests(count),
+        ..Plan::FIXTURE
     };
     let context = LoadContext {
         link: &mut link,

@@ -7,7 +7,7 @@ use wire::{Header, Verdict};
 
 use super::*;
 use crate::load::fake::{Answer, BOOT_ID, FakeLink, VirtualClock};
-use crate::load::{self, Limit, LoadContext, Mode, Plan, Progress, Protocol, WaitRule};
+use crate::load::{self, Limit, LoadContext, Plan, Progress};
 use crate::stats::RunRecorder;
 
 /// Time on the way, each way.
@@ -21,24 +21,11 @@ const STALL_NS: u64 = 10_000_000;
 const BOOTED_NS: u64 = 0;
 
 fn plan(warmup: u64, count: u64) -> Plan {
-    let limit = |count| Limit {
-        duration_ns: None,
-        count: Some(count),
-    };
     Plan {
-        mode: Mode::Closed,
-        payload_len: 64,
-        timeout_ns: 1_000_000_000,
-        warmup: if warmup == 0 {
-            Limit::NOTHING
-        } else {
-            limit(warmup)
-        },
-        measure: limit(count),
+        warmup: Limit::requests(warmup),
+        measure: Limit::requests(count),
         seed: 0,
-        content: None,
-        protocol: Protocol::Fathom,
-        wait_rule: WaitRule::Sleep,
+        ..Plan::FIXTURE
     }
 }
 
