@@ -103,9 +103,7 @@ const fn experiment_exit_code(error: &ExperimentError) -> u8 {
         | ExperimentError::OtherProtocol { .. }
         | ExperimentError::NoStatus { .. }
         | ExperimentError::Image { .. }
-        | ExperimentError::Untrusted { .. }
         | ExperimentError::Machine(_)
-        | ExperimentError::NoVhost(_)
         | ExperimentError::Sut(_)
         | ExperimentError::Link(_)
         | ExperimentError::Cost(_)

@@ -9,7 +9,7 @@ use crate::host::assignment::NotAllowed;
 use crate::host::lock::LockError;
 use crate::link::LinkError;
 use crate::load::{PlanError, Protocol};
-use crate::machine::{MachineError, NoVhost};
+use crate::machine::MachineError;
 use crate::record::RecordError;
 use crate::sut::SutError;
 
@@ -75,18 +75,9 @@ pub enum ExperimentError {
         #[source]
         source: io::Error,
     },
-    /// The file to be used may have been put there by another user.
-    #[error("{} may be another user's: its owner or its directory's is somebody else, or all may write there; go to a directory of your own, or name the file to use", path.display())]
-    Untrusted {
-        /// The file.
-        path: PathBuf,
-    },
     /// The machine could not be booted, or failed.
     #[error(transparent)]
     Machine(#[from] MachineError),
-    /// The host's kernel can't serve the guest's rings.
-    #[error(transparent)]
-    NoVhost(#[from] NoVhost),
     /// The system under test could not be set up, or failed.
     #[error(transparent)]
     Sut(SutError),
@@ -144,9 +135,7 @@ impl From<SutError> for ExperimentError {
     fn from(error: SutError) -> Self {
         match error {
             SutError::Incompatible(problem) => Self::Incompatible(problem),
-            SutError::Untrusted { path } => Self::Untrusted { path },
             SutError::Machine(error) => Self::Machine(error),
-            SutError::NoVhost(error) => Self::NoVhost(error),
             SutError::Link(error) => Self::Link(error),
             SutError::Namespace(source) => Self::Setup {
                 what: "the service's network namespace",

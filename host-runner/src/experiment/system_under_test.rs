@@ -36,7 +36,7 @@ impl Prepared {
     /// # Errors
     ///
     /// [`ExperimentError::Image`] if the image can't be read, [`ExperimentError::Sut`] if another part is
-    /// missing or unfit, [`ExperimentError::Untrusted`] if another user can have put it there.
+    /// missing or unfit, or if another user can have put it there.
     pub fn new(system: &SystemSpec, scratch: &Path) -> Result<Self, ExperimentError> {
         let launch = system.kind.system().prepare(system, scratch)?;
         let image = match &launch {
@@ -93,7 +93,7 @@ impl SystemUnderTest {
     /// # Errors
     ///
     /// [`ExperimentError::Interrupted`] if the caller has given up; else [`ExperimentError::Machine`],
-    /// [`ExperimentError::Link`], [`ExperimentError::NoVhost`] or [`ExperimentError::Sut`].
+    /// [`ExperimentError::Link`] or [`ExperimentError::Sut`].
     pub fn start(
         start: Start<'_>,
         prepared: Prepared,

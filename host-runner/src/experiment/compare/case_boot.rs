@@ -95,10 +95,10 @@ pub fn is_impossible_here(error: &ExperimentError) -> bool {
     matches!(
         error,
         ExperimentError::Image { .. }
-            | ExperimentError::NoVhost(_)
             | ExperimentError::Link(LinkError::Unavailable { .. })
             | ExperimentError::Sut(
-                SutError::Missing { .. }
+                SutError::NoVhost(_)
+                    | SutError::Missing { .. }
                     | SutError::NotAKernel { .. }
                     | SutError::NotStarted { .. }
                     | SutError::Refused { .. }
