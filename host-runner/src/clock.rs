@@ -30,6 +30,12 @@ fn earlier(now: SystemTime, ago_ns: u64) -> Option<Timestamp> {
     Timestamp::try_from(at).ok()
 }
 
+/// Returns the time until which a test waits for what should come at once: it only bounds a hang.
+#[cfg(test)]
+pub fn patience_ns() -> u64 {
+    now_ns() + 20_000_000_000
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -161,10 +161,6 @@ mod tests {
 
     use super::*;
 
-    fn patience_ns() -> u64 {
-        clock::now_ns() + 20_000_000_000
-    }
-
     #[test]
     fn requests_take_turns_and_every_reply_comes_in() {
         let service = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -184,7 +180,10 @@ mod tests {
         assert_eq!(turns, [[0, 3, 6], [1, 4, 7], [2, 5, 8]]);
         let mut replies = Vec::new();
         while replies.len() < 9 {
-            let received = link.receive(&mut buffer, patience_ns()).unwrap().unwrap();
+            let received = link
+                .receive(&mut buffer, clock::patience_ns())
+                .unwrap()
+                .unwrap();
             assert_eq!(received.len, 1);
             replies.push(buffer[0]);
         }
@@ -203,7 +202,9 @@ mod tests {
             .unwrap();
         let mut link = Flows::connect_from("udp", &Source::default(), 2, closed).unwrap();
         link.send(b"anyone?").unwrap();
-        let error = link.receive(&mut [0; 16], patience_ns()).unwrap_err();
+        let error = link
+            .receive(&mut [0; 16], clock::patience_ns())
+            .unwrap_err();
         assert!(matches!(error, LinkError::NobodyListens { peer } if peer == closed));
     }
 }

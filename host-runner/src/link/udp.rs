@@ -208,11 +208,6 @@ mod tests {
     use super::*;
     use crate::clock;
 
-    /// A time to stop at, should nothing happen.
-    fn patience_ns() -> u64 {
-        clock::now_ns() + 20_000_000_000
-    }
-
     #[test]
     fn carries_datagrams_both_ways() {
         for address in ["127.0.0.1:0", "[::1]:0"] {
@@ -259,7 +254,10 @@ mod tests {
         let open = || UdpLink::connect_from("udp", &Source::default(), closed).unwrap();
         let mut link = open();
         assert_eq!(link.send(b"anyone?").unwrap(), Sent::Out);
-        nobody(link.receive(&mut [0; 16], patience_ns()).unwrap_err());
+        nobody(
+            link.receive(&mut [0; 16], clock::patience_ns())
+                .unwrap_err(),
+        );
         let mut link = open();
         assert_eq!(link.send(b"anyone?").unwrap(), Sent::Out);
         nobody(link.send(b"anyone?").unwrap_err());
@@ -274,7 +272,11 @@ mod tests {
         let mut buffer = [0; 16];
         let (_, client) = service.recv_from(&mut buffer).unwrap();
         service.send_to(b"answer", client).unwrap();
-        assert!(link.receive(&mut buffer, patience_ns()).unwrap().is_some());
+        assert!(
+            link.receive(&mut buffer, clock::patience_ns())
+                .unwrap()
+                .is_some()
+        );
         drop(service);
         for _ in 0..3 {
             assert_eq!(link.send(b"anyone?").unwrap(), Sent::Out);

@@ -7,7 +7,7 @@ use wire::Counters;
 
 use super::hlog::{self, Head};
 use super::run::GuestCounters;
-use super::{Environment, Image, MergedRuns, Record, Run, RunLabels};
+use super::{Environment, Image, MergedRuns, Record, Run, RunLabels, SystemCost};
 use crate::host::gaps::GapSummary;
 use crate::host::noise::Noise;
 use crate::load::{GuestTimes, Limit, Loss, Mode, Observer, Plan, Rate, Sample, Tally};
@@ -235,4 +235,29 @@ pub fn stated_run(states: [State; 4]) -> Run {
         })
         .collect();
     run
+}
+
+/// The cost of an echo of a guest of which all is known.
+pub fn hermit_cost() -> SystemCost {
+    SystemCost {
+        target: "hermit".to_owned(),
+        link: "unix".to_owned(),
+        instructions_per_echo: Some(495.6),
+        doorbells_per_echo: Some(1.0),
+        interrupts_per_echo: Some(0.0),
+        first_reply_ms: Some(143.6),
+        resident_bytes: Some(61_000_000),
+        memory_bytes: Some(32 << 20),
+        image_bytes: Some(400 << 10),
+        ..SystemCost::default()
+    }
+}
+
+/// The cost of an echo of a system of which nothing is known.
+pub fn null_cost() -> SystemCost {
+    SystemCost {
+        target: "null".to_owned(),
+        link: "vhost-user".to_owned(),
+        ..SystemCost::default()
+    }
 }

@@ -101,37 +101,14 @@ fn known<T>(value: Option<T>, words: impl FnOnce(T) -> String) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn hermit() -> SystemCost {
-        SystemCost {
-            target: "hermit".to_owned(),
-            link: "unix".to_owned(),
-            instructions_per_echo: Some(495.6),
-            doorbells_per_echo: Some(1.0),
-            interrupts_per_echo: Some(0.0),
-            first_reply_ms: Some(143.6),
-            resident_bytes: Some(61_000_000),
-            memory_bytes: Some(32 << 20),
-            image_bytes: Some(400 << 10),
-            ..SystemCost::default()
-        }
-    }
-
-    fn null() -> SystemCost {
-        SystemCost {
-            target: "null".to_owned(),
-            link: "vhost-user".to_owned(),
-            ..SystemCost::default()
-        }
-    }
+    use crate::record::fixtures;
 
     #[test]
     fn what_is_not_known_is_null_and_a_dash() {
-        let json = serde_json::to_value(null()).unwrap();
+        let json = serde_json::to_value(fixtures::null_cost()).unwrap();
         assert_eq!(json.as_object().unwrap().len(), 11);
         assert!(json["instructions_per_echo"].is_null());
-        assert!(null().is_empty() && !hermit().is_empty());
-        assert_eq!(null().cells(), ["-"; 6]);
+        assert!(fixtures::null_cost().is_empty() && !fixtures::hermit_cost().is_empty());
+        assert_eq!(fixtures::null_cost().cells(), ["-"; 6]);
     }
 }

@@ -24,11 +24,6 @@ fn may_make_namespaces() -> bool {
     }
 }
 
-/// Until when anything is waited for.
-fn patience_ns() -> u64 {
-    clock::now_ns() + 20_000_000_000
-}
-
 fn ready() -> wire::Ready {
     wire::Ready {
         ip: Some("10.0.2.15/24".parse().unwrap()),
@@ -84,7 +79,10 @@ fn datagrams_go_both_ways_as_frames_and_nothing_else_is_said() {
         link.send(b"question").unwrap();
         let mut frame = [0; MAX_FRAME];
         let received = loop {
-            let received = frames.receive(&mut frame, patience_ns()).unwrap().unwrap();
+            let received = frames
+                .receive(&mut frame, clock::patience_ns())
+                .unwrap()
+                .unwrap();
             // IPv6 tells routers which groups it listens to (RFC 9777), and can't be kept from it.
             let is_report = family == Family::V6 && frame[..2] == [0x33, 0x33];
             if !is_report {
@@ -96,7 +94,10 @@ fn datagrams_go_both_ways_as_frames_and_nothing_else_is_said() {
         let len = flow.build(&mut frame, b"answer").unwrap();
         frames.send(&frame[..len]).unwrap();
         let mut buffer = [0; 1500];
-        let received = link.receive(&mut buffer, patience_ns()).unwrap().unwrap();
+        let received = link
+            .receive(&mut buffer, clock::patience_ns())
+            .unwrap()
+            .unwrap();
         assert_eq!(&buffer[..received.len], b"answer");
     }
 }

@@ -33,29 +33,7 @@ fn line(target: &str, link: &str, cells: &[impl AsRef<str>; 6], text: &mut Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn hermit() -> SystemCost {
-        SystemCost {
-            target: "hermit".to_owned(),
-            link: "unix".to_owned(),
-            instructions_per_echo: Some(495.6),
-            doorbells_per_echo: Some(1.0),
-            interrupts_per_echo: Some(0.0),
-            first_reply_ms: Some(143.6),
-            resident_bytes: Some(61_000_000),
-            memory_bytes: Some(32 << 20),
-            image_bytes: Some(400 << 10),
-            ..SystemCost::default()
-        }
-    }
-
-    fn null() -> SystemCost {
-        SystemCost {
-            target: "null".to_owned(),
-            link: "vhost-user".to_owned(),
-            ..SystemCost::default()
-        }
-    }
+    use crate::record::fixtures;
 
     #[test]
     fn a_line_per_target_that_has_something_to_tell() {
@@ -63,10 +41,14 @@ mod tests {
             target: "linux-guest".to_owned(),
             responder: Some("busy".to_owned()),
             doorbells_per_echo: None,
-            ..hermit()
+            ..fixtures::hermit_cost()
         };
         let mut text = String::new();
-        write(&[hermit(), busy, null()], &mut text).unwrap();
+        write(
+            &[fixtures::hermit_cost(), busy, fixtures::null_cost()],
+            &mut text,
+        )
+        .unwrap();
         let expected = "\
 why, per echo         link         instructions     doorbells    interrupts   first reply      resident         image
 hermit                unix                  496             1             0        144 ms      58.2 MiB       400 KiB
@@ -77,7 +59,7 @@ linux-guest:busy      unix                  496             -             0     
 ";
         assert_eq!(text, expected);
         let mut text = String::new();
-        write(&[null()], &mut text).unwrap();
+        write(&[fixtures::null_cost()], &mut text).unwrap();
         assert_eq!(text, "");
     }
 }
