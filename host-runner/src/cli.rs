@@ -37,12 +37,12 @@ pub use error::CliError;
 #[derive(Debug, Parser)]
 #[command(name = "fathom", version, max_term_width = 100, after_help = help::overview())]
 pub struct Cli {
-    /// What to do.
+    /// The command that is to be carried out.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What to do.
+/// Commands of `fathom`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Boot a service, measure its round-trip latency, write a report, shut down

@@ -102,11 +102,11 @@ pub enum Clients {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Response {
-    /// What becomes of the datagram.
+    /// Fate of the datagram.
     pub verdict: Verdict,
     /// The counter that counts it.
     pub counter: Counter,
-    /// Whether a reply may differ from its request beyond [`Handler::CHANGES`].
+    /// True if a reply may differ from its request beyond [`Handler::CHANGES`].
     pub is_rewritten: bool,
 }
 

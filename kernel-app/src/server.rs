@@ -40,7 +40,7 @@ pub enum ServerError {
          A static address needs none: ip=A.B.C.D/N"
     )]
     NoLease,
-    /// What a DHCP server gave for arguments is none.
+    /// The boot arguments that a DHCP server gave can't be read.
     #[error("the DHCP server's option 224 is too long, or no text: expected boot arguments")]
     Arguments,
     /// The network device broke the protocol.
@@ -55,15 +55,15 @@ pub struct Server<'s, D, C, S> {
     stack: Stack<'s>,
     services: S,
     boot_id: u32,
-    /// What most frames look like, once there is an address.
+    /// Header of nearly all frames, once there is an address.
     predicted: Option<PredictedHeader>,
     path: AnswerPath,
     counters: Counters,
     shared_counters: &'static SharedCounters,
     configuration: Configuration,
-    /// When there must be a lease; never if there was one, or need not be.
+    /// Time by which there must be a lease; never if there was one, or need not be.
     lease_by_ns: u64,
-    /// When there is something to do though no frame has come.
+    /// Time at which there is something to do though no frame has come.
     due_ns: u64,
 }
 
@@ -328,7 +328,7 @@ where
         offered
     }
 
-    /// Whether the stack wants to run. Without DHCP it has no timers, and no clock is read.
+    /// Returns true if the stack wants to run. Without DHCP it has no timers, and no clock is read.
     #[inline(always)]
     fn is_timer_due(&self) -> bool {
         self.due_ns != NEVER_NS && self.clock.now_ns() >= self.due_ns

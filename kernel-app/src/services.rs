@@ -66,7 +66,7 @@ pub trait Visitor: Sized {
 
 /// Services at fixed ports.
 pub trait FixedPorts {
-    /// How many there are.
+    /// Number of services.
     const COUNT: usize;
 
     /// Returns the port of service number `index`, counted from 0.
@@ -169,9 +169,9 @@ pub struct Exchange<'a> {
     pub own: &'a Addresses,
     /// The main service's port.
     pub main_port: u16,
-    /// Where the datagram came from.
+    /// Source of the datagram.
     pub source: SocketAddr,
-    /// Where it went to.
+    /// Destination of the datagram.
     pub destination: IpAddr,
 }
 

@@ -109,7 +109,7 @@ pub fn add_neighbour(index: u32, address: IpAddr, mac: [u8; 6]) -> io::Result<()
 ///
 /// # Errors
 ///
-/// What the system says if it can't be asked.
+/// The system's, if it can't be asked.
 pub fn neighbour(index: u32, address: IpAddr) -> io::Result<Option<[u8; 6]>> {
     let mut question = NeighbourMessage::default();
     question.header.family = family(address);

@@ -10,7 +10,7 @@ use tests::artifacts;
 use tests::qemu_lock::lock_qemu;
 use tests::results::Results;
 
-/// What is built, installed and moved elsewhere.
+/// Files that are built, installed and moved elsewhere.
 struct Installed {
     place: TempDir,
 }

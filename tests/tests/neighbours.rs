@@ -33,7 +33,7 @@ const PEER: [(IpAddr, u8); 2] = [
 const OLD_MAC: Mac = [0x52, 0x54, 0x00, 0x00, 0x00, 0x0a];
 const NEW_MAC: Mac = [0x52, 0x54, 0x00, 0x00, 0x00, 0x0b];
 
-/// How long the peer waits for an answer where it may ask again.
+/// Time that the peer waits for an answer where it may ask again.
 const RETRY: Duration = Duration::from_millis(200);
 
 /// This kernel's end of a tap device, in a namespace with nothing else.
@@ -72,7 +72,7 @@ impl Peer {
         })
     }
 
-    /// What the neighbour caches hold for the service's addresses.
+    /// Returns the entries of the neighbour caches for the service's addresses.
     fn known(&self) -> [Option<Mac>; 2] {
         SERVICE.map(|address| {
             let ask = || netlink::neighbour(self.index, address);

@@ -56,13 +56,13 @@ pub struct CompareArgs {
     /// Skip the cost of an echo: no boots that count instructions, doorbells and interrupts
     #[arg(long)]
     pub no_why: bool,
-    /// What load to put on every target.
+    /// Load on every target.
     #[command(flatten)]
     pub load: LoadArgs,
     /// Requirements that every run has to meet.
     #[command(flatten)]
     pub validity: ValidityArgs,
-    /// Where results go.
+    /// Destination of the results.
     #[command(flatten)]
     pub output: OutputArgs,
     /// Kernel of the Linux guests [default: target/linux-guest/vmlinuz]
@@ -81,10 +81,10 @@ pub struct CompareArgs {
         hide_short_help = true
     )]
     pub modules: Option<PathBuf>,
-    /// What the host does meanwhile.
+    /// State of the host meanwhile.
     #[command(flatten)]
     pub host: HostArgs,
-    /// What to boot, and on what.
+    /// Images and kernels to boot, and the machines for them.
     #[command(flatten)]
     pub guest: GuestArgs,
 }

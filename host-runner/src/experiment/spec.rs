@@ -36,7 +36,7 @@ pub struct Validity {
 /// Conditions on this host during a measurement.
 #[derive(Clone, Copy, Debug)]
 pub struct HostSpec {
-    /// What idle CPUs do.
+    /// State of idle CPUs.
     pub idle: HostIdle,
     /// Behaviour while another measurement goes on at this host.
     pub patience: Patience,

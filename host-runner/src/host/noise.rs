@@ -55,7 +55,7 @@ pub struct Noise {
     pub floor_total_gap_ns: u64,
     /// The same as a share of the time it spun.
     pub floor_share: f64,
-    /// How often the measuring thread was put off the CPU during the run.
+    /// Number of times that the measuring thread was put off the CPU during the run.
     pub involuntary_switches: Option<u64>,
     /// The share of all CPU time during the run that the hypervisor gave to others.
     pub steal_share: Option<f64>,
@@ -63,7 +63,7 @@ pub struct Noise {
     /// a link where it sleeps instead of polling.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beside: Option<GapSummary>,
-    /// What a spinning thread saw right after the run, in gaps over a microsecond.
+    /// Gaps over a microsecond that a spinning thread saw right after the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<GapSummary>,
     /// For how long QEMU's threads ran but the virtual CPU's while the thread spun before the run, in

@@ -81,7 +81,7 @@ impl Requests {
     }
 }
 
-/// What follows the header.
+/// Bytes that follow the header.
 #[derive(Clone, Debug)]
 enum Body {
     /// Padding, which a reply carries back.

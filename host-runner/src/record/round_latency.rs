@@ -11,7 +11,7 @@ use crate::stats::{Distribution, RunRecorder, Tag};
 pub struct RoundLatency {
     /// Its round.
     pub round: u32,
-    /// When it began, after the comparison did.
+    /// Time of its start, after that of the comparison.
     pub start: Duration,
     /// Its duration.
     pub length: Duration,

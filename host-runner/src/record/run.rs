@@ -24,7 +24,7 @@ use crate::stats::{
 mod guest_counters;
 mod labels;
 mod loss_places;
-mod new;
+mod from_measurement;
 mod remedy;
 
 pub use guest_counters::GuestCounters;

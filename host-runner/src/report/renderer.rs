@@ -29,6 +29,6 @@ pub struct FileFormat {
 pub enum Written {
     /// Whenever results are rendered, as by `fathom report`.
     Always,
-    /// When a measurement's results are written.
+    /// With a measurement's results, when it ends.
     WithResults,
 }

@@ -8,7 +8,7 @@ use crate::files::is_trusted;
 /// Directory of built things, under the working directory.
 const BUILT: &str = "target";
 
-/// Where an installation has what the program boots, beside the directory of the program.
+/// Directory in which an installation has what the program boots, beside the program's own.
 const INSTALLED: &str = "share/fathom";
 
 /// Returns the directory of built things that holds `name`: the one that this program itself was built or

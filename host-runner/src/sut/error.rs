@@ -43,13 +43,13 @@ pub enum SutError {
     /// A part of it is not there.
     #[error("the {what} {} can't be read; {remedy}", path.display())]
     Missing {
-        /// Which part.
+        /// Kind of the part.
         what: &'static str,
-        /// Where it was looked for.
+        /// Path at which it was expected.
         path: PathBuf,
-        /// What to do.
+        /// Remedy.
         remedy: &'static str,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
@@ -68,15 +68,15 @@ pub enum SutError {
     BadModule {
         /// The file.
         path: PathBuf,
-        /// What is the matter with it.
+        /// Reason.
         reason: String,
     },
     /// A module needs another that is not there.
     #[error("the kernel module {module} needs {needed}, which is not among the modules")]
     ModuleMissing {
-        /// Which module.
+        /// The module.
         module: String,
-        /// What it needs.
+        /// The module that it needs.
         needed: String,
     },
     /// The initial file system can't be written.
@@ -84,16 +84,16 @@ pub enum SutError {
     Initramfs {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
     /// The guest would not boot in so little memory.
     #[error("a Linux guest does not boot in {memory_mib} MiB of memory; it needs {least_mib}")]
     TooLittleMemory {
-        /// What was asked for.
+        /// Memory that was asked for, in MiB.
         memory_mib: u32,
-        /// What it needs.
+        /// Memory that it needs, in MiB.
         least_mib: u32,
     },
     /// The responder can't be started.
@@ -101,7 +101,7 @@ pub enum SutError {
     NotStarted {
         /// The program.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
@@ -114,7 +114,7 @@ pub enum SutError {
     /// The responder ended.
     #[error("the responder ended: {status}{}{stderr}", if stderr.is_empty() { "" } else { "; it said: " })]
     Ended {
-        /// How.
+        /// Its exit status.
         status: ExitStatus,
         /// The last lines of its standard error.
         stderr: String,
@@ -122,7 +122,7 @@ pub enum SutError {
     /// The responder did not get ready in time.
     #[error("the responder was not ready within {waited_ms} ms")]
     NotReady {
-        /// How long it was given.
+        /// Time that it was given, in milliseconds.
         waited_ms: u128,
     },
     /// The responder and this program disagree about the ready line.

@@ -27,10 +27,10 @@ use crate::machine::VhostChoice;
 use crate::machine::child;
 use crate::machine::process::{Process, Seen};
 
-/// How long the responder may take to start: a process needs milliseconds.
+/// Longest time that the responder may take to start: a process needs milliseconds.
 const READY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often the caller is asked whether it has given up.
+/// Time between two questions whether the caller has given up.
 const CANCEL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The mode that bypasses the kernel's stack, where it can't.
@@ -330,7 +330,7 @@ fn wait(process: &Process, cancelled: &dyn Fn() -> bool) -> Result<wire::Ready, 
     })
 }
 
-/// What ended it, if anything did: its own words go before how it ended.
+/// Returns the cause of its end, if it has ended: its own words go before the exit status.
 fn failure(seen: &Seen) -> Option<SutError> {
     if let Some(message) = seen.console.fatal() {
         let message = message.to_owned();

@@ -16,7 +16,7 @@ use crate::machine::{Accel, Vhost};
 /// Both belong to the thread that started them. Placing it changes that thread's own CPUs and priority, so
 /// the next system is best started on another thread.
 pub struct RunningSystem {
-    /// What answers.
+    /// The guest, process or thread that answers.
     pub backend: Box<dyn Backend>,
     /// The link.
     pub link: Box<dyn Link>,
@@ -58,7 +58,7 @@ pub struct Emulator {
     pub accel_reason: String,
 }
 
-/// What answers: a guest, a process or a thread. Methods that only some of them have return `None` elsewhere.
+/// A guest, a process or a thread that answers. Methods that only some of them have return `None` elsewhere.
 pub trait Backend {
     /// Checks that it still serves. Costs one relaxed atomic load while it does.
     ///

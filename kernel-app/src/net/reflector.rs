@@ -37,7 +37,7 @@ use datagram::{
 pub use header_prediction::PredictedHeader;
 use reply::{make_changed_reply, make_reply};
 
-/// What follows an Ethernet header (IANA).
+/// Protocols that follow an Ethernet header (IANA).
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
 
@@ -100,7 +100,7 @@ pub fn reflect<M: Handler, F: FixedPorts>(
     }
 }
 
-/// Whether `frame` came from one host to `own_mac` alone, has no IP options or extension headers, and
+/// Returns true if `frame` came from one host to `own_mac` alone, has no IP options or extension headers, and
 /// a checksum if it must have one: what must be so for an answer, and what a socket does not tell.
 #[must_use]
 pub fn is_plain(frame: &[u8], own_mac: [u8; 6]) -> bool {
@@ -125,7 +125,7 @@ pub fn is_plain(frame: &[u8], own_mac: [u8; 6]) -> bool {
 struct Answer<'a, C, F> {
     own: &'a Addresses,
     main_port: u16,
-    /// Whether the frame came from one host, and to us alone.
+    /// Returns true if the frame came from one host, and to us alone.
     is_between_hosts: bool,
     received_ns: u64,
     clock: &'a C,

@@ -71,7 +71,7 @@ fn link_local() -> Ipv6Addr {
     "fe80::5054:ff:fe12:3456".parse().unwrap()
 }
 
-/// What the service sends in answer to `frame`.
+/// Returns the frames that the service sends in answer to `frame`.
 fn exchange(server: &mut TestServer, frame: Vec<u8>) -> Vec<Vec<u8>> {
     server.device.inbox.push_back(frame);
     assert_eq!(server.poll(), Ok(true));

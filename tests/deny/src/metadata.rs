@@ -18,9 +18,9 @@ pub struct Package {
     pub version: String,
     /// Its licences, as an SPDX expression.
     pub license: Option<String>,
-    /// Where it comes from; `None` if it is a directory of the repository.
+    /// Registry that it comes from; `None` if it is a directory of the repository.
     pub source: Option<String>,
-    /// What it asks for.
+    /// Dependencies.
     pub dependencies: Vec<Dependency>,
 }
 

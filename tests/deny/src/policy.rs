@@ -7,7 +7,7 @@ use spdx::{Expression, ParseMode};
 
 use crate::metadata::{Metadata, Package};
 
-/// What dependencies may be.
+/// Rules for dependencies.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {

@@ -1,9 +1,11 @@
+//! Messages and exit codes of commands that failed.
+
 use super::*;
 use crate::load::PlanError;
 use crate::load::Protocol;
 
 #[test]
-fn causes_are_told_once_each() {
+fn each_cause_is_named_once() {
     let error = CliError::from(RecordError::Unwritable {
         path: "/results".into(),
         source: io::Error::other("read-only"),

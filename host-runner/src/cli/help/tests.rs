@@ -1,3 +1,5 @@
+//! Texts of `--help`, and the documentation that repeats them.
+
 use clap::Parser as _;
 
 use super::super::error::CliError;

@@ -1,3 +1,5 @@
+//! Signals that end a command.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Manual pages and completions.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Progress bars.
+
 use super::*;
 use crate::load::Limit;
 

@@ -10,7 +10,7 @@ use crate::sut::{Responder, SystemKind, SystemName};
 pub struct Variant {
     /// The system.
     pub kind: SystemKind,
-    /// How the service on Linux waits for datagrams, or smoltcp if that answers in the unikernel.
+    /// Way in which the service on Linux waits for datagrams, or smoltcp if that answers in the unikernel.
     pub responder: Option<Responder>,
     /// Number of the variant among equal ones, from 1 on: a system can be compared with itself.
     pub copy: usize,

@@ -1,4 +1,4 @@
-//! Whether idle CPUs can be kept awake while something is measured ([`crate::host::cpu_latency`]).
+//! Right to keep idle CPUs awake while something is measured ([`crate::host::cpu_latency`]).
 
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 

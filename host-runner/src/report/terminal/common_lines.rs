@@ -14,7 +14,7 @@ pub fn trust(run: &Run, text: &mut String) -> fmt::Result {
     Ok(())
 }
 
-/// Which accelerator it ran on and why, if on any.
+/// Writes the accelerator that it ran on, if on any, and the reason.
 pub fn accelerator(
     accel: Option<&str>,
     environment: &Environment,

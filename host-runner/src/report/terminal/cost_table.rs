@@ -1,4 +1,4 @@
-//! What an echo costs each target of a comparison, and what the target takes.
+//! Costs of an echo of each target of a comparison, and the target's own.
 
 use std::fmt::{self, Write as _};
 

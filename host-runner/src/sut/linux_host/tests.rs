@@ -22,7 +22,7 @@ fn start(script: &str, cancelled: bool) -> Result<ResponderProcess, SutError> {
 }
 
 #[test]
-fn is_told_its_mode_and_says_where_it_serves() {
+fn is_given_its_mode_and_reports_its_address() {
     let script =
         format!("[ \"$*\" = '--mode busy --listen 127.0.0.1:0' ] && echo '{READY}'; sleep 60");
     let host = start(&script, false).unwrap();

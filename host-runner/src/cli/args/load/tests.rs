@@ -1,3 +1,5 @@
+//! Plans that the options of a load make, and options that make none.
+
 use clap::Parser as _;
 
 use super::super::RunArgs;

@@ -1,3 +1,5 @@
+//! Options of `fathom probe`.
+
 use super::*;
 
 #[test]

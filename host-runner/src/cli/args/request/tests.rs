@@ -1,3 +1,5 @@
+//! Files with the content of requests and replies.
+
 use super::*;
 use crate::cli::args::RunArgs;
 
@@ -12,7 +14,7 @@ fn run_args(line: &str) -> RunArgs {
     <Line as clap::Parser>::parse_from(words).run
 }
 
-/// What `fathom run` makes of files with these bytes.
+/// Returns the plan that `fathom run` makes of files with these bytes.
 fn plan(request: &[u8], expect: Option<&[u8]>) -> Result<Plan, String> {
     let directory = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8]| {

@@ -81,7 +81,7 @@ pub struct Details {
 }
 
 impl View {
-    /// What is to be said of `comparison_view`, which is number `index` on the page, and alone there or not.
+    /// Returns the section of `comparison_view`, which is number `index` on the page, and alone there or not.
     #[must_use]
     pub fn new(comparison_view: &ComparisonView<'_>, index: usize, is_alone: bool) -> Self {
         let id = if is_alone {

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn the_command_line_tells_it_in_either_way() {
+fn the_command_line_has_it_in_either_unit() {
     for (command_line, khz) in [
         ("", None),
         ("ip=dhcp", None),
@@ -143,7 +143,7 @@ fn emulation_is_recognised_by_its_signature() {
 }
 
 #[test]
-fn a_processor_tells_its_ratio_to_the_crystal() {
+fn a_processor_reports_its_ratio_to_the_crystal() {
     let processor = |highest, leaf: Registers| {
         let found = of_machine(
             |number| match number {
