@@ -9,6 +9,7 @@
 //! - [`guest`]: the image in a QEMU that the test itself starts, on its own command line;
 //! - [`mid_run`]: a measurement under way, with a hand on its QEMU;
 //! - [`monitor`]: that QEMU's monitor;
+//! - [`udp_client`]: a client of a service on an ordinary socket;
 //! - [`small_disk`]: a file system that is soon full;
 //! - [`soak`]: how often a test repeats what fails seldom;
 //! - [`station`]: a host beside the guest, on a link of Ethernet frames;
@@ -52,3 +53,4 @@ pub mod small_disk;
 pub mod soak;
 pub mod station;
 pub mod timeouts;
+pub mod udp_client;

@@ -16,6 +16,7 @@ use serde_json::Value;
 use suite::Capability;
 use tests::qemu_lock::{QemuLock, lock_qemu};
 use tests::station::request;
+use tests::udp_client::exchange;
 use tests::{artifacts, process, timeouts};
 use wire::ready::{FATAL_PREFIX, READY_PREFIX};
 use wire::{Header, Kind, Ready};
@@ -114,17 +115,8 @@ impl<'t> Script<'t> {
                 break line[at..].to_owned();
             }
         };
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-        socket.connect(("127.0.0.1", self.port)).expect("a route");
-        socket
-            .set_read_timeout(Some(timeouts::ANSWER / 20))
-            .expect("a timeout");
-        let mut answer = [0; 2048];
-        let len = timeouts::until(timeouts::ANSWER, "an answer", || {
-            socket.send(&request(7, 100)).ok()?;
-            socket.recv(&mut answer).ok()
-        });
-        let header = Header::decode(&answer[..len]).expect("a reply");
+        let answer = exchange(([127, 0, 0, 1], self.port).into(), &request(7, 100));
+        let header = Header::decode(&answer).expect("a reply");
         assert_eq!((header.kind, header.seq), (Kind::Reply, 7));
         line.parse().expect("a ready line")
     }

@@ -7,33 +7,14 @@ use rustix::process::Signal;
 use tests::fathom::{Call, Running};
 use tests::qemu_lock::{QemuLock, lock_qemu};
 use tests::station::request;
-use tests::timeouts;
+use tests::udp_client::exchange;
 use wire::{Header, Kind};
 
 /// A service that is up, and where.
 fn serving<'t>(lock: &'t QemuLock, arguments: &str) -> (Running<'t>, SocketAddr) {
     let mut running = Call::serve(&format!("--accel tcg {arguments}")).start(lock);
-    let greeting = running.wait_for_output("serving on ");
-    let address = greeting
-        .split_whitespace()
-        .find_map(|word| word.trim_matches(['(', ')', ',', ';']).parse().ok());
-    let address = address.unwrap_or_else(|| panic!("no address: {greeting}"));
+    let address = running.serving_on();
     (running, address)
-}
-
-/// Sends `datagram` until something comes back, since UDP may lose it.
-fn ask(address: SocketAddr, datagram: &[u8]) -> Vec<u8> {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.connect(address).unwrap();
-    socket
-        .set_read_timeout(Some(timeouts::ANSWER / 10))
-        .unwrap();
-    let mut answer = [0; 2048];
-    let len = timeouts::until(timeouts::ANSWER, "an answer", || {
-        socket.send(datagram).ok()?;
-        socket.recv(&mut answer).ok()
-    });
-    answer[..len].to_vec()
 }
 
 #[test]
@@ -42,7 +23,7 @@ fn any_client_is_answered_until_ctrl_c() {
     let (running, address) = serving(&lock, "");
     for len in [44, 64, 1000, 1472] {
         let asked = request(len as u64, len);
-        let answer = ask(address, &asked);
+        let answer = exchange(address, &asked);
         assert_eq!(answer.len(), len);
         let header = Header::decode(&answer).unwrap();
         assert_eq!((header.kind, header.seq), (Kind::Reply, len as u64));
@@ -89,10 +70,10 @@ fn a_guest_that_dies_is_started_again_where_it_was() {
     let lock = lock_qemu();
     let (mut running, address) = serving(&lock, "--restart");
     let boot_id = |answer: &[u8]| Header::decode(answer).expect("a reply").boot_id;
-    let first = boot_id(&ask(address, &request(1, 64)));
+    let first = boot_id(&exchange(address, &request(1, 64)));
     kill_qemu(&mut running, "starting it again in 1 s");
     // Nobody listens until then, and afterwards another guest does.
-    let second = boot_id(&ask(address, &request(2, 64)));
+    let second = boot_id(&exchange(address, &request(2, 64)));
     assert_ne!(first, second);
     // It did not serve for a minute. And Ctrl-C while nothing runs is an end like any other.
     kill_qemu(&mut running, "starting it again in 2 s");
@@ -127,7 +108,7 @@ fn the_port_is_bound_to_the_address_that_was_asked_for() {
     // All of 127.0.0.0/8 is this host (RFC 1122 section 3.2.1.3).
     let (running, address) = serving(&lock, "--host-addr 127.0.0.2");
     assert_eq!(address.ip(), Ipv4Addr::new(127, 0, 0, 2));
-    let answer = ask(address, &request(1, 64));
+    let answer = exchange(address, &request(1, 64));
     assert_eq!(Header::decode(&answer).expect("a reply").kind, Kind::Reply);
     // The port of the other address is free.
     drop(UdpSocket::bind(("127.0.0.1", address.port())).expect("nobody has it"));

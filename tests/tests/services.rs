@@ -3,14 +3,15 @@
 #![forbid(unsafe_code)]
 
 use std::fs;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
+use tests::artifacts;
 use tests::fathom::{Call, Outcome, Running};
 use tests::qemu_lock::{QemuLock, lock_qemu};
 use tests::results::Results;
-use tests::{artifacts, timeouts};
+use tests::udp_client::exchange;
 use wire::{HEADER_LEN, Header, Kind};
 
 /// Requests of a measurement.
@@ -92,11 +93,7 @@ fn another_reply_than_the_expected_one_is_corrupted_and_said_to_be() {
 fn serving<'t>(image: &Path, lock: &'t QemuLock) -> (Running<'t>, SocketAddr) {
     let call = Call::new("serve --accel tcg").with("--image", image);
     let mut running = call.start(lock);
-    let greeting = running.wait_for_output("serving on ");
-    let address = greeting
-        .split_whitespace()
-        .find_map(|word| word.trim_matches(['(', ')', ',', ';']).parse().ok());
-    let address = address.unwrap_or_else(|| panic!("no address: {greeting}"));
+    let address = running.serving_on();
     (running, address)
 }
 
@@ -106,19 +103,10 @@ fn ask(address: SocketAddr, seq: u64, content: &[u8]) -> Vec<u8> {
     let mut request = vec![0; HEADER_LEN];
     Header::request(seq, 0).encode(&mut request).unwrap();
     request.extend(content);
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.connect(address).unwrap();
-    socket
-        .set_read_timeout(Some(timeouts::ANSWER / 10))
-        .unwrap();
-    let mut reply = [0; 2048];
-    let len = timeouts::until(timeouts::ANSWER, "an answer", || {
-        socket.send(&request).ok()?;
-        socket.recv(&mut reply).ok()
-    });
-    let header = Header::decode(&reply[..len]).unwrap();
+    let reply = exchange(address, &request);
+    let header = Header::decode(&reply).unwrap();
     assert_eq!((header.kind, header.seq), (Kind::Reply, seq));
-    reply[HEADER_LEN..len].to_vec()
+    reply[HEADER_LEN..].to_vec()
 }
 
 #[test]

@@ -21,10 +21,10 @@ use crate::stats::{
     GuestClock, PercentileState, Reason, Requested, RunRecorder, Stall, Summary, Tag,
 };
 
+mod from_measurement;
 mod guest_counters;
 mod labels;
 mod loss_places;
-mod from_measurement;
 mod remedy;
 
 pub use guest_counters::GuestCounters;

@@ -1,6 +1,7 @@
 //! A call under way: what it has started and said so far, and its end.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Child;
 use std::sync::{Arc, PoisonError};
@@ -82,6 +83,19 @@ impl Running<'_> {
             let line = complete.lines().find(|line| line.contains(what))?;
             Some(line.to_owned())
         })
+    }
+
+    /// Waits until `fathom serve` prints the address that it serves on, and returns that.
+    ///
+    /// # Panics
+    ///
+    /// If it does not, or there is no address in that line.
+    pub fn serving_on(&mut self) -> SocketAddr {
+        let greeting = self.wait_for_output("serving on ");
+        let address = greeting
+            .split_whitespace()
+            .find_map(|word| word.trim_matches(['(', ')', ',', ';']).parse().ok());
+        address.unwrap_or_else(|| panic!("no address: {greeting}"))
     }
 
     /// Waits until it has printed `what` on standard error.
