@@ -4,6 +4,7 @@
 //! - [`hermit_sockets`]: the unikernel on Hermit's own sockets;
 //! - [`linux_guest`]: a stock Linux kernel in QEMU whose process 1 is the responder;
 //! - [`linux_host`]: the responder as a process on this host;
+//! - [`linux_service`]: what the two have in common;
 //! - [`null`]: a thread of this process in the service's place.
 //!
 //! Each implements [`System`]. [`SystemSpec`] says which one is to be started and how it is reached,
@@ -28,6 +29,7 @@ mod launch;
 mod link_choice;
 pub mod linux_guest;
 pub mod linux_host;
+pub mod linux_service;
 mod name;
 pub mod null;
 mod running;

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::boot_args::{self, Idle, TSC_KHZ};
 use super::{
-    BootImage, Counting, CountingClock, GuestSpec, LaunchPlan, LinkChoice, RequestQueue, Responder,
-    SMOLTCP, SutError, System, SystemKind, SystemSpec, built, guest, linux_guest,
+    BootImage, Counting, CountingClock, GuestSpec, LaunchPlan, LinkChoice, LinuxSpec, RequestQueue,
+    Responder, SMOLTCP, SutError, System, SystemKind, SystemSpec, built, guest, linux_service,
 };
 use crate::machine::DEFAULT_MEMORY_MIB;
 
@@ -54,12 +54,12 @@ impl System for Hermit {
                 "`--boot-arg path=` names another than `--target hermit:smoltcp`: leave one of them out",
             );
         }
-        linux_guest::problem_without_linux(spec)
+        linux_service::problem_without_linux(spec)
     }
 
     fn without_foreign_options(&self, spec: SystemSpec) -> SystemSpec {
         guest::without_vhost_elsewhere(SystemSpec {
-            linux: linux_guest::LinuxSpec::default(),
+            linux: LinuxSpec::default(),
             ..spec
         })
     }

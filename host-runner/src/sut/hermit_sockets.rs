@@ -11,7 +11,7 @@ use super::address::Ip;
 use super::boot_args::{self, TSC_KHZ};
 use super::{
     BootImage, Counting, CountingClock, GuestSpec, LaunchPlan, LinkChoice, LinuxSpec, RequestQueue,
-    SutError, System, SystemKind, SystemSpec, built, guest, linux_guest,
+    SutError, System, SystemKind, SystemSpec, built, guest, linux_service,
 };
 use crate::files;
 use crate::link::Family;
@@ -53,7 +53,7 @@ impl System for HermitSockets {
         } else if spec.guest.ip == Some(Ip::Dhcp) {
             Some("hermit-sockets is built without DHCP: use `--ip A.B.C.D/N`")
         } else {
-            linux_guest::problem_without_linux(spec)
+            linux_service::problem_without_linux(spec)
         }
     }
 

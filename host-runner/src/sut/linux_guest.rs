@@ -12,7 +12,7 @@ use wire::Cidr;
 use super::address::Ip;
 use super::{
     BootImage, Counting, CountingClock, LaunchPlan, LinkChoice, RequestQueue, Responder, SutError,
-    System, SystemKind, SystemSpec, boot_args, built, guest, linux_host,
+    System, SystemKind, SystemSpec, boot_args, built, guest, linux_service,
 };
 use crate::files::{self, Destination};
 use crate::link::Family;
@@ -38,9 +38,6 @@ const KERNEL: &str = "linux-guest/vmlinuz";
 
 /// Where its modules are.
 const MODULES: &str = "linux-guest/modules";
-
-/// The responder's name among built things.
-pub(super) const RESPONDER: &str = "fathom-responder";
 
 /// How a bzImage is known: by this mark in its setup header.
 const SETUP_MARK: &[u8] = b"HdrS";
@@ -75,7 +72,7 @@ impl System for LinuxGuest {
     }
 
     fn responder(&self, name: &str) -> Result<Responder, String> {
-        linux_host::responder_named(name)
+        linux_service::responder_named(name)
     }
 
     fn default_responder(&self) -> Option<Responder> {
@@ -103,7 +100,7 @@ impl System for LinuxGuest {
         } else if guest.image.is_some() {
             Some("the Linux guest has no image: name a kernel with `--kernel PATH`")
         } else if spec.responder == Some(Responder::AfXdp) {
-            Some(linux_host::AF_XDP_NEEDS_A_WIRE)
+            Some(linux_service::AF_XDP_NEEDS_A_WIRE)
         } else {
             None
         }
@@ -120,7 +117,7 @@ impl System for LinuxGuest {
         let LinuxSpec { kernel, modules } = spec.linux.clone();
         let parts = Parts {
             tsc_khz: boot_args::guest_tsc_khz(&spec.guest),
-            ..Parts::locate(&built(RESPONDER)?, kernel, modules)
+            ..Parts::locate(&built(linux_service::RESPONDER)?, kernel, modules)
         };
         let (ip, gateway) = boot_args::static_network(&spec.guest);
         let network = Network {
@@ -147,15 +144,6 @@ impl System for LinuxGuest {
         })
     }
 }
-
-/// Returns the problem with options for Linux of a system that has none; `None` if there are no such options.
-pub(super) fn problem_without_linux(spec: &SystemSpec) -> Option<&'static str> {
-    let has_options = spec.linux.kernel.is_some() || spec.linux.modules.is_some();
-    has_options.then_some(NO_LINUX)
-}
-
-/// Problem with options for Linux where there is none.
-pub const NO_LINUX: &str = "this target has no Linux: use `--responder`, `--kernel` and `--modules` with a target that has one";
 
 /// The parts that a guest is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,7 +181,7 @@ impl Parts {
         Self {
             modules: modules.or(own_modules),
             kernel: kernel.unwrap_or_else(|| built.join(KERNEL)),
-            responder: responder(built),
+            responder: linux_service::program(built),
             least_memory_mib,
             tsc_khz: None,
         }
@@ -272,12 +260,6 @@ fn is_kernel(mut file: impl Read) -> io::Result<bool> {
     Ok(is_image || head.starts_with(ELF_MARK))
 }
 
-/// Returns the path of the responder under `built`, the directory of built things.
-#[must_use]
-pub fn responder(built: &Path) -> PathBuf {
-    built.join(RESPONDER)
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -316,7 +298,7 @@ mod tests {
         let built = tempfile::tempdir().unwrap();
         let built = built.path();
         fs::create_dir_all(built.join(MODULES)).unwrap();
-        for part in [KERNEL, RESPONDER] {
+        for part in [KERNEL, linux_service::RESPONDER] {
             let error = assemble(built, DEFAULT_MEMORY_MIB).unwrap_err().to_string();
             assert!(
                 error.contains(part) && error.contains("make linux-guest"),

@@ -8,13 +8,11 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use clap::ValueEnum as _;
 use rustix::process::Pid;
 
-use super::linux_guest::{self, RESPONDER};
 use super::{
     Backend, Counting, Facts, LaunchPlan, LinkChoice, LinuxSpec, Responder, RunningSystem,
-    SutError, System, SystemKind, SystemSpec, Watch, boot_args, built,
+    SutError, System, SystemKind, SystemSpec, Watch, boot_args, built, linux_service,
 };
 use crate::files::Destination;
 use crate::host::assignment::Assignment;
@@ -32,10 +30,6 @@ const READY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Time between two questions whether the caller has given up.
 const CANCEL_INTERVAL: Duration = Duration::from_millis(20);
-
-/// The mode that bypasses the kernel's stack, where it can't.
-pub(super) const AF_XDP_NEEDS_A_WIRE: &str =
-    "af_xdp takes frames from one end of a wire: use `--target linux-host --link tap`";
 
 /// The service as a process on this host.
 #[derive(Debug)]
@@ -60,7 +54,7 @@ impl System for LinuxHost {
     }
 
     fn responder(&self, name: &str) -> Result<Responder, String> {
-        responder_named(name)
+        linux_service::responder_named(name)
     }
 
     fn default_responder(&self) -> Option<Responder> {
@@ -84,7 +78,7 @@ impl System for LinuxHost {
     fn problem(&self, spec: &SystemSpec) -> Option<&'static str> {
         let is_wire = spec.link == LinkChoice::Link(LinkKind::Tap);
         if spec.responder == Some(Responder::AfXdp) && !is_wire {
-            Some(AF_XDP_NEEDS_A_WIRE)
+            Some(linux_service::AF_XDP_NEEDS_A_WIRE)
         } else if spec.family == Family::V6 {
             Some("linux-host has no IPv6 address: leave out `--ipv6`")
         } else if spec.guest.pcap.is_some() {
@@ -101,7 +95,7 @@ impl System for LinuxHost {
     }
 
     fn prepare(&self, _: &SystemSpec, _: &Path) -> Result<LaunchPlan, SutError> {
-        let program = linux_guest::responder(&built(RESPONDER)?);
+        let program = linux_service::program(&built(linux_service::RESPONDER)?);
         Ok(LaunchPlan::Process(program))
     }
 
@@ -112,12 +106,6 @@ impl System for LinuxHost {
     fn counting(&self) -> Option<Counting> {
         None
     }
-}
-
-/// Returns the mode of the service on Linux that is called `name`.
-pub(super) fn responder_named(name: &str) -> Result<Responder, String> {
-    let unknown = |_| "the modes are blocking, busy, io_uring and af_xdp".to_owned();
-    Responder::from_str(name, false).map_err(unknown)
 }
 
 /// Returns `spec` without the options of guests.

@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, Sender};
 
 use super::{
     Backend, Counting, Facts, LaunchPlan, LinkChoice, RunningSystem, SutError, System, SystemKind,
-    SystemSpec, linux_guest, linux_host,
+    SystemSpec, linux_host, linux_service,
 };
 use crate::host::assignment::Assignment;
 use crate::host::kernel_counters::Threads;
@@ -59,7 +59,7 @@ impl System for Null {
         } else if spec.guest.ip.is_some() {
             Some("null has no guest: leave out `--ip`")
         } else {
-            linux_guest::problem_without_linux(spec)
+            linux_service::problem_without_linux(spec)
         }
     }
 

@@ -5,7 +5,7 @@ use crate::cli::CliError;
 use crate::experiment::{HostSpec, RunSpec, Validity};
 use crate::host::lock::Patience;
 use crate::link::Family;
-use crate::sut::linux_guest::NO_LINUX;
+use crate::sut::linux_service::NO_LINUX;
 use crate::sut::{GuestSpec, LinuxSpec, Responder, SMOLTCP, SystemKind, SystemSpec};
 
 impl RunArgs {
