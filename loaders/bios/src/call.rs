@@ -8,7 +8,6 @@
 //! Stack, code and registers lie below 64 KiB, so that their addresses are the same in both modes with segment 0.
 
 use core::arch::global_asm;
-use core::panic::PanicInfo;
 
 use crate::Message;
 use crate::parameters::{FIELDS, Parameters};
@@ -193,9 +192,4 @@ impl Registers {
 /// Returns the offset in segment 0 of something on the stack or among the variables.
 pub fn offset<T>(of: *const T) -> u32 {
     of.expose_provenance() as u32
-}
-
-#[panic_handler]
-fn panic(_: &PanicInfo) -> ! {
-    crate::console::fail("the boot code has failed")
 }

@@ -47,6 +47,8 @@ pub mod console;
 pub mod disk;
 #[cfg(target_arch = "x86")]
 pub mod machine;
+#[cfg(target_arch = "x86")]
+mod panic;
 
 /// Length of a disk's sector, in bytes.
 pub const SECTOR_LEN: usize = 512;
