@@ -1,7 +1,8 @@
 //! The seam for services: [`Handler`] is what a service on UDP implements, and nothing else.
 //!
 //! - [`Echo`]: every payload comes back as it is (RFC 862);
-//! - [`Timestamp`]: the timestamp protocol around any other handler, so that the instrument measures it.
+//! - [`Timestamp`]: the timestamp protocol around any other handler, so that the instrument measures it;
+//! - [`Checked`]: any other handler, held to what it declares, for tests.
 //!
 //! A handler works in place: it gets a datagram's payload and says how much of it, as it then stands,
 //! is the reply. A reply is never longer than its request, so no service can amplify traffic.
@@ -24,6 +25,7 @@
 //!
 //! No unsafe code.
 
+mod checked;
 mod echo;
 mod timestamp;
 
@@ -32,6 +34,7 @@ use core::net::SocketAddr;
 use wire::Counter;
 
 use crate::clock::Clock;
+pub use checked::Checked;
 pub use echo::Echo;
 pub use timestamp::Timestamp;
 
@@ -42,10 +45,24 @@ pub trait Handler {
     /// The number of bytes, from the payload's beginning, in which a reply as long as its request may
     /// differ from that request. The sum of the others is known from verifying the request, so a small
     /// number saves reading the payload twice. Even, or `usize::MAX`: the whole payload may differ.
+    ///
+    /// Replies that differ in more have a bad checksum, and the client drops them. [`Checked`] finds such a
+    /// handler.
     const CHANGES: usize = usize::MAX;
 
     /// The clients that may be answered.
     const CLIENTS: Clients = Clients::UserPorts;
+
+    /// Returns whether `payload` is like nearly all that the service answers.
+    ///
+    /// Every payload gets to [`Handler::handle`], and its answer is the same. Those that are not expected take
+    /// longer, so that the compiler need not consider them on the fast path.
+    #[inline(always)]
+    #[must_use]
+    fn is_expected(payload: &[u8]) -> bool {
+        let _ = payload;
+        true
+    }
 
     /// Answers a datagram: makes `payload` the reply, and says how much of it is.
     fn handle(&mut self, payload: &mut [u8], request: &Request, clock: &impl Clock) -> Response;
@@ -161,6 +178,11 @@ impl Response {
 impl<H: Handler> Handler for &mut H {
     const CHANGES: usize = H::CHANGES;
     const CLIENTS: Clients = H::CLIENTS;
+
+    #[inline(always)]
+    fn is_expected(payload: &[u8]) -> bool {
+        H::is_expected(payload)
+    }
 
     #[inline(always)]
     fn handle(&mut self, payload: &mut [u8], request: &Request, clock: &impl Clock) -> Response {

@@ -296,35 +296,44 @@ where
             counters,
             ..
         } = self;
-        let mut reflection = Reflection::Drop;
-        let mut intercepted = Intercepted::Passed;
+        // The counter of a reply, to be taken back if that can't be sent.
+        let mut reply = None;
+        let mut is_for_stack = false;
         let offered = device.offer(|frame| {
-            let predicted = predicted.as_ref();
-            reflection = match predicted.and_then(|header| header.answer(services, frame, clock)) {
+            let header = predicted.as_ref();
+            let predicted = header.and_then(|header| header.answer(services, frame, clock));
+            let reflection = match predicted {
+                // On a way of its own, on which the compiler knows which counter it is.
+                Some(Reflection::Reply { counter, len }) => {
+                    reply = Some(counter);
+                    return count_reply(counters, counter, len);
+                }
                 Some(reflection) => reflection,
                 None => reflector::reflect(services, frame, stack.addresses(), clock),
             };
             match reflection {
                 Reflection::Pass => {
-                    intercepted = stack.intercept(frame, clock.now_ns());
-                    action(intercepted)
+                    let intercepted = stack.intercept(frame, clock.now_ns());
+                    is_for_stack = intercepted == Intercepted::Consumed;
+                    return action(intercepted);
                 }
-                Reflection::Reply { len, .. } => Action::Tx(len),
-                Reflection::Drop | Reflection::Reject | Reflection::NoReply(_) => Action::Drop,
+                Reflection::Reply { counter, len } => {
+                    reply = Some(counter);
+                    return count_reply(counters, counter, len);
+                }
+                Reflection::Drop => return Action::Drop,
+                Reflection::Reject => counters.dropped_source += 1,
+                Reflection::NoReply(counter) => counters.add(counter),
             }
+            counters.datagrams_received += 1;
+            Action::Drop
         });
-        match reflection {
+        match offered {
             // The stack has something to do.
-            Reflection::Pass if intercepted == Intercepted::Consumed => return Disposition::Passed,
-            Reflection::Pass | Reflection::Drop => return offered,
-            Reflection::Reject => counters.dropped_source += 1,
-            Reflection::NoReply(counter) => counters.add(counter),
-            Reflection::Reply { counter, .. } => match offered {
-                Disposition::TxFull => counters.dropped_transmit += 1,
-                _ => counters.add(counter),
-            },
+            Disposition::Dropped if is_for_stack => return Disposition::Passed,
+            Disposition::TxFull => count_unsent(counters, reply),
+            _ => {}
         }
-        counters.datagrams_received += 1;
         offered
     }
 
@@ -363,6 +372,27 @@ where
             ..self.counters
         });
     }
+}
+
+/// Counts a datagram as answered.
+#[inline(always)]
+const fn count_reply(counters: &mut Counters, counter: Counter, len: usize) -> Action {
+    counters.add(counter);
+    counters.datagrams_received += 1;
+    Action::Tx(len)
+}
+
+/// Counts what [`count_reply`] has counted as a reply that could not be sent.
+#[cold]
+fn count_unsent(counters: &mut Counters, reply: Option<Counter>) {
+    let Some(counter) = reply else {
+        return;
+    };
+    let mut unsent = Counters::ZERO;
+    unsent.add(counter);
+    let (counts, unsent) = (counters.to_array(), unsent.to_array());
+    *counters = Counters::from_array(core::array::from_fn(|i| counts[i] - unsent[i]));
+    counters.dropped_transmit += 1;
 }
 
 const fn action(intercepted: Intercepted) -> Action {

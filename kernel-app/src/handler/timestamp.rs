@@ -4,7 +4,7 @@
 //! is taken before it runs and the transmit time after, so their difference is its time.
 
 use wire::status::{self, Status};
-use wire::{Counter, HEADER_LEN};
+use wire::{Counter, HEADER_LEN, Kind, MAGIC, VERSION};
 
 use super::{Clients, Echo, Handler, Request, Response, Verdict};
 use crate::clock::Clock;
@@ -82,11 +82,26 @@ impl<H> Timestamp<H> {
     }
 }
 
+/// First bytes of a request of this version: magic, version, kind.
+const REQUEST: [u8; 6] = {
+    let [a, b, c, d] = MAGIC;
+    [a, b, c, d, VERSION, Kind::Request.as_byte()]
+};
+
 impl<H: Handler> Handler for Timestamp<H> {
     const CHANGES: usize = HEADER_LEN.saturating_add(H::CHANGES);
 
     /// Requests alone are answered, and no reply is one.
     const CLIENTS: Clients = Clients::AnyPort;
+
+    /// Requests of this version alone: the inner handler answers those.
+    #[inline(always)]
+    fn is_expected(payload: &[u8]) -> bool {
+        let Some((header, inner)) = payload.split_first_chunk::<HEADER_LEN>() else {
+            return false;
+        };
+        header[..REQUEST.len()] == REQUEST && H::is_expected(inner)
+    }
 
     #[inline(always)]
     fn handle(&mut self, payload: &mut [u8], request: &Request, clock: &impl Clock) -> Response {

@@ -32,7 +32,7 @@ use crate::services::{Exchange, FixedPorts, Services};
 pub use datagram::ip_fields;
 use datagram::{
     Datagram, DatagramVisitor, IP, IPV4_PLAIN, IPV6_HEADER, IPV6_NEXT_HEADER, UDP, UDP_HEADER,
-    changing, locate_ipv4, locate_ipv6,
+    changed, locate_ipv4, locate_ipv6,
 };
 pub use header_prediction::PredictedHeader;
 use reply::{make_changed_reply, make_reply};
@@ -175,7 +175,7 @@ impl<C: Clock, F: FixedPorts> DatagramVisitor for Answer<'_, C, F> {
                 Reflection::Reply { counter, len }
             }
             Verdict::Reply(_) => {
-                let changed = changing::<H>(payload);
+                let changed = changed::<H>(payload, datagram.kept);
                 make_reply(frame, datagram, changed, self.own.mac);
                 Reflection::Reply { counter, len }
             }

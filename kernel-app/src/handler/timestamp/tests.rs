@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 use std::vec::Vec;
 
-use wire::{Header, Kind};
+use wire::Header;
 
 use super::*;
 use crate::testing::TestClock;

@@ -86,6 +86,17 @@ pub fn changing<H: Handler>(payload: &[u8]) -> Sum {
     }
 }
 
+/// Returns the sum of the part of a reply's payload that may have changed. The rest had the sum `kept`, and has
+/// it still, or the handler breaks the rules: builds with debug assertions, and tests, check that.
+#[inline(always)]
+pub fn changed<H: Handler>(payload: &[u8], kept: Sum) -> Sum {
+    if cfg!(any(test, debug_assertions)) {
+        let rest = payload.get(H::CHANGES..).map_or(Sum::ZERO, Sum::of);
+        assert_eq!(rest, kept, "a handler changed more than its CHANGES");
+    }
+    changing::<H>(payload)
+}
+
 /// Returns the fields of an IP header that a service may want to know, if `frame` has one.
 #[inline(always)]
 pub fn ip_fields(frame: &[u8]) -> Option<IpFields> {

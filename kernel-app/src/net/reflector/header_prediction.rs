@@ -8,7 +8,7 @@ use core::net::SocketAddr;
 
 use wire::checksum::Sum;
 
-use super::datagram::{IP, IPV4_HEADER, IPV4_PLAIN, UDP, UDP_HEADER, changing, ip_fields};
+use super::datagram::{IP, IPV4_HEADER, IPV4_PLAIN, UDP, UDP_HEADER, changed, changing, ip_fields};
 use super::reply::{IPV4_HEADERS, make_changed_reply, write_ipv4_headers};
 use super::{GROUP, IPV4, Reflection};
 use crate::clock::Clock;
@@ -102,20 +102,20 @@ impl PredictedHeader {
         clock: &impl Clock,
     ) -> Option<Reflection> {
         let received_ns = clock.stamp_ns();
-        let predicted = words(frame.first_chunk::<PREDICTED>()?);
+        let (headers, rest) = frame.split_first_chunk_mut::<IPV4_HEADERS>()?;
+        let predicted = words(&field(headers, 0));
         let mut differs = 0;
         for ((word, expected), mask) in predicted.iter().zip(&self.expected).zip(&MASKS) {
             differs |= (word ^ expected) & mask;
         }
-        let (headers, rest) = frame.split_first_chunk_mut::<IPV4_HEADERS>()?;
-        let total_len = usize::from(u16::from_be_bytes([headers[IP + 2], headers[IP + 3]]));
-        let [ports_and_len @ .., c0, c1] = *udp_header(headers);
-        let [s0, s1, _, _, l0, l1] = ports_and_len;
-        let udp_len = u16::from_be_bytes([l0, l1]);
+        let total_len = u16::from_be_bytes(field(headers, IP + 2));
+        let udp_len = u16::from_be_bytes(field(headers, IPV4_UDP + 4));
+        let port = u16::from_be_bytes(field(headers, IPV4_UDP));
+        let checksum = u16::from_le_bytes(field(headers, IPV4_UDP + 6));
         let is_predicted = (differs == 0)
-            & (total_len == IPV4_HEADER + usize::from(udp_len))
-            & ([s0, s1] != [0; 2])
-            & ([c0, c1] != [0; 2]);
+            & (usize::from(total_len) == IPV4_HEADER + usize::from(udp_len))
+            & (port != 0)
+            & (checksum != 0);
         if !is_predicted {
             return None;
         }
@@ -125,37 +125,38 @@ impl PredictedHeader {
             None if M::CHANGES == usize::MAX => Sum::ZERO,
             None => return None,
         };
-        let ip = ip_header(headers);
-        let [.., a, b, c, d, e, f, g, h] = *ip;
-        let client = [a, b, c, d];
-        let addresses = Sum::of_word(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
-        let [p0, p1, p2, p3, p4, p5] = ports_and_len;
-        let common = addresses
-            .plus(Sum::of_network_word(UDP.into()))
+        // Small ones first: their sum has no carry to add.
+        let addresses = Sum::of_word(u64::from_le_bytes(field(headers, IP + 12)));
+        let common = Sum::of_network_word(UDP.into())
             .plus(Sum::of_network_word(udp_len))
-            .plus(Sum::of_word(u64::from_le_bytes([
-                p0, p1, p2, p3, p4, p5, 0, 0,
-            ])));
+            .plus(ports_and_len(headers))
+            .plus(addresses);
         let whole = common
-            .plus(Sum::of_word(u64::from(u16::from_le_bytes([c0, c1]))))
+            .plus(Sum::of_word(checksum.into()))
             .plus(changing::<M>(payload))
             .plus(kept);
         // One host's address, and neither ours nor one that loops.
-        let is_client = (a.wrapping_sub(1) < 223)
-            & (a != 127)
-            & (client != self.own)
-            & (client != self.broadcast);
-        if !(is_client & Sum::of_array(ip).is_good() & whole.is_good()) {
+        let client = u32::from_le_bytes(field(headers, IP + 12));
+        let network = client as u8;
+        let is_client = (network.wrapping_sub(1) < 223)
+            & (network != 127)
+            & (client != u32::from_le_bytes(self.own))
+            & (client != u32::from_le_bytes(self.broadcast));
+        let ip = field::<IPV4_HEADER>(headers, IP);
+        if !(is_client & Sum::of_array(&ip).is_good() & whole.is_good()) {
             return None;
         }
-        let port = u16::from_be_bytes([s0, s1]);
         if M::CLIENTS == Clients::UserPorts && !is_user_port::<F>(port, services.port) {
             return None;
         }
-        let source = SocketAddr::from((client, port));
+        // Last, so that the handler's own look at the same bytes is known to find the same.
+        if !M::is_expected(payload) {
+            return None;
+        }
+        let client = client.to_le_bytes();
         let request = Request {
             port: services.port,
-            source,
+            source: SocketAddr::from((client, port)),
             received_ns,
             ip: ip_fields(headers),
         };
@@ -164,10 +165,10 @@ impl PredictedHeader {
         let len = match response.verdict {
             Verdict::Reply(len) if len < payload.len() || response.is_rewritten => {
                 let len = len.min(payload.len());
-                make_changed_reply(frame, IP + IPV4_HEADER, len, self.own_mac)
+                make_changed_reply(frame, IPV4_UDP, len, self.own_mac)
             }
             Verdict::Reply(_) => {
-                let changed = changing::<M>(payload);
+                let changed = changed::<M>(payload, kept);
                 let checksum = common.plus(changed).plus(kept).udp_checksum();
                 let between = (self.own, client, addresses);
                 write_ipv4_headers(headers, self.own_mac, between, checksum);
@@ -180,13 +181,20 @@ impl PredictedHeader {
     }
 }
 
+/// Where the UDP header starts, behind an IPv4 header without options.
+const IPV4_UDP: usize = IP + IPV4_HEADER;
+
+/// Returns the `LEN` bytes of the headers from `at` on.
 #[inline(always)]
-fn ip_header(headers: &[u8; IPV4_HEADERS]) -> &[u8; IPV4_HEADER] {
-    let (_, headers) = headers.split_first_chunk::<IP>().expect("it is longer");
-    headers.first_chunk().expect("it is longer")
+fn field<const LEN: usize>(headers: &[u8; IPV4_HEADERS], at: usize) -> [u8; LEN] {
+    let mut field = [0; LEN];
+    field.copy_from_slice(&headers[at..at + LEN]);
+    field
 }
 
+/// Returns the sum of the UDP header without its checksum.
 #[inline(always)]
-fn udp_header(headers: &[u8; IPV4_HEADERS]) -> &[u8; UDP_HEADER] {
-    headers.last_chunk().expect("it is longer")
+fn ports_and_len(headers: &[u8; IPV4_HEADERS]) -> Sum {
+    let [a, b, c, d, e, f] = field(headers, IPV4_UDP);
+    Sum::of_word(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
 }

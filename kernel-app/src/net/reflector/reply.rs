@@ -134,7 +134,9 @@ fn swap_ethernet(headers: &mut [u8], own_mac: [u8; 6]) {
 /// Ports change places; the length stays.
 #[inline(always)]
 fn swap_udp(header: &mut [u8], checksum: [u8; 2]) {
-    let ports = [header[2], header[3], header[0], header[1]];
-    header[..4].copy_from_slice(&ports);
+    let mut ports = [0; 4];
+    ports.copy_from_slice(&header[..4]);
+    let ports = u32::from_le_bytes(ports).rotate_left(16);
+    header[..4].copy_from_slice(&ports.to_le_bytes());
     header[6..8].copy_from_slice(&checksum);
 }

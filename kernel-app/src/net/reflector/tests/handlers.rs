@@ -170,3 +170,21 @@ fn a_datagram_that_is_passed_on_is_the_stacks_as_it_was() {
         assert_eq!((reflection, &passed), (Reflection::Pass, &frame));
     }
 }
+
+/// Says that it changes nothing, and changes the last byte.
+struct Understates;
+
+impl Handler for Understates {
+    const CHANGES: usize = 0;
+
+    fn handle(&mut self, payload: &mut [u8], _: &Request, _: &impl Clock) -> Response {
+        *payload.last_mut().expect("there is one") ^= 1;
+        Response::reply(payload.len())
+    }
+}
+
+#[test]
+#[should_panic(expected = "a handler changed more than its CHANGES")]
+fn a_handler_that_changes_more_than_it_says_panics_in_tests() {
+    let _ = replies(|| Understates, PAIRS[1], b"0123456789");
+}
