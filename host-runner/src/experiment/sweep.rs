@@ -1,5 +1,7 @@
-//! One measurement, or the many of a sweep: a pipeline, and then the ladder under what it achieved, as far as
-//! the generator itself keeps its schedule.
+//! One measurement, or the many of a sweep: a pipeline, then the ladder under what it achieved, as far as the
+//! generator itself keeps its schedule, and at last the steps again that were spoilt.
+//!
+//! - [`repeat`]: which steps are measured again, and which attempt is kept.
 
 use super::generator::Limits;
 use super::measured::Measured;
@@ -10,7 +12,11 @@ use crate::load::ladder::{self, Reach};
 use crate::load::{Arrivals, Plan};
 use crate::quantity;
 use crate::record::{Environment, Record, Run};
-use crate::stats::Ended;
+use crate::stats::{Ended, State};
+
+mod repeat;
+
+use repeat::Repeats;
 
 /// The open loops of a sweep, which follow its pipeline.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +38,8 @@ pub struct Runs {
     unwritten: Option<ExperimentError>,
     /// The largest share of CPU time that went to others during a measurement.
     steal_share: Option<f64>,
+    /// Number of corrupted replies in all measurements.
+    corrupted: u64,
     /// Other measurements on this host at the same time.
     concurrent: Vec<Process>,
     /// True if it is a sweep, or was to be one.
@@ -70,20 +78,68 @@ impl Runs {
         };
         let steps = ladder::steps(plan, sweep.arrivals, &reach);
         print_ladder(plan, maximum, &sweep.generator, &steps, monitor);
-        for step in &steps {
-            if !runs.add(&step.plan, Some(step.percent), results, &mut measure) {
-                break;
+        if runs.climb(&steps, results, monitor, &mut measure) {
+            runs.repeat(&steps, results, monitor, &mut measure);
+        }
+        runs
+    }
+
+    /// Measures one step after the other, and returns whether repeats may follow.
+    fn climb(
+        &mut self,
+        steps: &[ladder::Step],
+        results: &dyn Results,
+        monitor: &dyn Monitor,
+        measure: &mut impl FnMut(&Plan) -> (Run, Measured),
+    ) -> bool {
+        for step in steps {
+            if !self.add(&step.plan, Some(step.percent), results, measure) {
+                return false;
             }
             // Beyond that only the generator would be measured.
-            if runs.runs.last().is_some_and(|run| run.generator_limited) {
+            if self.runs.last().is_some_and(|run| run.generator_limited) {
                 monitor.message(&format_args!(
-                    "at {} % the generator could not send what was due: the sweep ends here",
+                    "at {} % the generator could not send what was due: the ladder ends here",
                     step.percent
                 ));
                 break;
             }
         }
-        runs
+        true
+    }
+
+    /// Measures the spoilt ones of `steps` again.
+    fn repeat(
+        &mut self,
+        steps: &[ladder::Step],
+        results: &dyn Results,
+        monitor: &dyn Monitor,
+        measure: &mut impl FnMut(&Plan) -> (Run, Measured),
+    ) {
+        let mut repeats = Repeats::after(&self.runs, steps.len());
+        while let Some(index) = repeats.next() {
+            // The pipeline is before the steps.
+            let plan = &steps[index - 1].plan;
+            print_repeat(&self.runs[index], monitor);
+            let (mut run, measured) = measure(plan);
+            run.sweep_percent = self.runs[index].sweep_percent;
+            self.note(&run, &measured);
+            run.add_percentiles(&measured.recorder, results.percentiles());
+            if repeat::keep_better(&mut self.runs[index], run) {
+                self.write(index, &measured, results);
+            }
+            self.failure = measured.failure;
+            if self.unwritten.is_some() || measured.ended != Ended::Completed {
+                return;
+            }
+            repeats.made(index, &self.runs[index]);
+        }
+        if repeats.waiting() > 0 {
+            monitor.message(&format_args!(
+                "{} steps stay as they are: there were as many repeats as steps",
+                repeats.waiting()
+            ));
+        }
     }
 
     /// Notes that `others` measured on this host at the same time.
@@ -93,8 +149,8 @@ impl Runs {
 
     /// Returns how many replies were corrupted, in all measurements together.
     #[must_use]
-    pub fn corrupted(&self) -> u64 {
-        self.runs.iter().map(|run| run.corrupted).sum()
+    pub const fn corrupted(&self) -> u64 {
+        self.corrupted
     }
 
     /// Makes one measurement, and returns whether others may follow.
@@ -108,18 +164,27 @@ impl Runs {
         let (mut run, measured) = measure(plan);
         run.sweep_percent = sweep_percent;
         run.add_percentiles(&measured.recorder, results.percentiles());
-        self.unwritten = results
-            .write_run(&run, &measured.recorder)
-            .err()
-            .map(Into::into);
+        self.note(&run, &measured);
         self.runs.push(run);
+        self.write(self.runs.len() - 1, &measured, results);
         self.failure = measured.failure;
+        self.unwritten.is_none() && measured.ended == Ended::Completed
+    }
+
+    /// Notes what a measurement adds to the whole, if it is kept or not.
+    fn note(&mut self, run: &Run, measured: &Measured) {
+        self.corrupted += run.corrupted;
         let steal_share = measured.noise.steal_share;
         self.steal_share = match (self.steal_share, steal_share) {
             (Some(a), Some(b)) => Some(a.max(b)),
             (a, b) => a.or(b),
         };
-        self.unwritten.is_none() && measured.ended == Ended::Completed
+    }
+
+    /// Writes the files of the run at `index`, in the place of those of an earlier attempt.
+    fn write(&mut self, index: usize, measured: &Measured, results: &dyn Results) {
+        let written = results.write_run(&self.runs[index], &measured.recorder);
+        self.unwritten = written.err().map(Into::into);
     }
 
     /// Writes the report, and returns what the experiment comes to.
@@ -203,8 +268,27 @@ fn print_ladder(
     }
 }
 
+/// Tells the caller of a step that is measured again.
+fn print_repeat(run: &Run, monitor: &dyn Monitor) {
+    let Some((percentile, state)) = repeat::spoilt(run) else {
+        return;
+    };
+    monitor.message(&format_args!(
+        "at {} % {percentile} {}: measured again (attempt {} of at most {})",
+        run.sweep_percent.unwrap_or_default(),
+        match state {
+            State::Late => "is a range, for the generator was late",
+            State::Dropped => "is not the service's, for this host dropped requests",
+            _ => "can be the host's",
+        },
+        run.attempts.len().max(1) + 1,
+        repeat::ATTEMPTS
+    ));
+}
+
 /// Returns whether the measurement is valid or, of a sweep, the pipeline and at least one step: every step is
-/// a row, which says itself what it is worth. But one that was broken off leaves no whole sweep.
+/// a row, which says itself what it is worth. But one that was broken off, if only as it was repeated, leaves no
+/// whole sweep.
 fn verdict(runs: &[Run], is_sweep: bool) -> Result<(), ExperimentError> {
     let (steps, pipeline): (Vec<&Run>, Vec<&Run>) =
         runs.iter().partition(|run| run.sweep_percent.is_some());
@@ -215,9 +299,6 @@ fn verdict(runs: &[Run], is_sweep: bool) -> Result<(), ExperimentError> {
         .chain(steps.into_iter().filter(spoils))
         .filter(|run| !run.valid)
         .collect();
-    if invalid.is_empty() {
-        return Ok(());
-    }
     let described = |run: &Run| {
         let reasons = run.invalid_because.join("; ");
         match (is_sweep && runs.len() > 1, run.sweep_percent) {
@@ -226,9 +307,23 @@ fn verdict(runs: &[Run], is_sweep: bool) -> Result<(), ExperimentError> {
             (true, None) => format!("{}: {reasons}", run.mode),
         }
     };
-    Err(ExperimentError::Invalid {
-        reasons: invalid.into_iter().map(described).collect(),
-    })
+    let invalid = invalid.into_iter().map(described);
+    let reasons: Vec<String> = invalid.chain(runs.iter().filter_map(broken_off)).collect();
+    if reasons.is_empty() {
+        return Ok(());
+    }
+    Err(ExperimentError::Invalid { reasons })
+}
+
+/// Returns why the repeat of a step was broken off, if it was; the attempt that is kept never is.
+fn broken_off(run: &Run) -> Option<String> {
+    let attempt = run.attempts.iter().find(|attempt| attempt.partial)?;
+    let reasons = attempt.reasons.iter();
+    let reasons = reasons.filter(|reason| reason.code.is_structural());
+    let reasons: Vec<String> = reasons.map(ToString::to_string).collect();
+    let percent = run.sweep_percent.unwrap_or_default();
+    let reasons = reasons.join("; ");
+    Some(format!("at {percent} %, measured again: {reasons}"))
 }
 
 #[cfg(test)]

@@ -21,12 +21,14 @@ use crate::stats::{
     GuestClock, PercentileState, Reason, Requested, RunRecorder, Stall, Summary, Tag,
 };
 
+mod attempt;
 mod from_measurement;
 mod guest_counters;
 mod labels;
 mod loss_places;
 mod remedy;
 
+pub use attempt::Attempt;
 pub use guest_counters::GuestCounters;
 pub use labels::RunLabels;
 pub use loss_places::{Losses, Sent};
@@ -77,6 +79,9 @@ pub struct Run {
     /// offered, in percent, if it is a step of a sweep. The generator's limit is `generator_on_time_limit`, and
     /// `generator_limit` where that is not given; steps beyond it are more than 100 %.
     pub sweep_percent: Option<u32>,
+    /// The attempts at a step of a sweep that was measured again, in their order; none for one that was not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Attempt>,
     /// Rate that the open loop was to send at, in requests per second.
     pub offered_rate: Option<f64>,
     /// Rate of sends, in requests per second from when the first was due to the last actual send; for a

@@ -85,6 +85,13 @@ impl fmt::Display for StepState {
     }
 }
 
+/// Returns which of its attempts a step is that was measured again, in words: `attempt 2 of 3`. `None` of another.
+#[must_use]
+pub fn attempt(run: &Run) -> Option<String> {
+    let kept = run.attempts.iter().position(|attempt| attempt.kept)?;
+    Some(format!("attempt {} of {}", kept + 1, run.attempts.len()))
+}
+
 /// Returns why runs are not valid, like reasons together: the first one's words, and the names of the
 /// runs.
 #[must_use]

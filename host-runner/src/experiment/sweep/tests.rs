@@ -10,7 +10,7 @@ use crate::load::{Limit, Mode, Tally};
 use crate::record::RunLabels;
 use crate::stats::RunRecorder;
 
-const PLAN: Plan = Plan {
+pub(super) const PLAN: Plan = Plan {
     mode: Mode::Pipeline {
         depth: NonZeroU16::new(8).unwrap(),
     },
@@ -18,7 +18,7 @@ const PLAN: Plan = Plan {
     ..Plan::FIXTURE
 };
 
-const LADDER: Ladder = Ladder {
+pub(super) const LADDER: Ladder = Ladder {
     arrivals: Arrivals::Poisson,
     generator: Limits {
         throughput: None,
@@ -26,9 +26,9 @@ const LADDER: Ladder = Ladder {
     },
 };
 
-/// Returns a measurement with `received` answers in a second.
-fn measurement(plan: &Plan, received: u64, ended: Ended) -> (Run, Measured) {
-    let labels = RunLabels {
+/// Returns what is known of the fixture measurements beforehand.
+pub(super) fn labels() -> RunLabels {
+    RunLabels {
         target: "hermit".to_owned(),
         responder: None,
         address: "10.0.2.15:9000".to_owned(),
@@ -37,7 +37,11 @@ fn measurement(plan: &Plan, received: u64, ended: Ended) -> (Run, Measured) {
         boot_ms: None,
         guest_boot_ms: None,
         placement: None,
-    };
+    }
+}
+
+/// Returns a measurement with `received` answers in a second.
+pub(super) fn measurement(plan: &Plan, received: u64, ended: Ended) -> (Run, Measured) {
     let measured = Measured {
         tally: Tally {
             sent: received,
@@ -59,7 +63,7 @@ fn measurement(plan: &Plan, received: u64, ended: Ended) -> (Run, Measured) {
         policy: crate::stats::Policy::default(),
         stalls: Vec::new(),
     };
-    (measured.record(labels, plan), measured)
+    (measured.record(labels(), plan), measured)
 }
 
 /// Sweeps; the measurement number `bad` has `received` answers and ends as `ended` says.

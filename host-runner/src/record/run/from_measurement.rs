@@ -47,6 +47,7 @@ impl Run {
             protocol: Cow::Borrowed(plan.protocol.name()),
             payload_bytes: plan.payload_len,
             sweep_percent: None,
+            attempts: Vec::new(),
             offered_rate: match plan.mode {
                 Mode::Closed | Mode::Pipeline { .. } => None,
                 Mode::Open { rate, .. } => Some(rate.as_f64()),

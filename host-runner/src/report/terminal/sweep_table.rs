@@ -8,7 +8,7 @@ use crate::report::capacity::Capacity;
 use crate::report::marked;
 use crate::report::renderer::Renderer;
 use crate::report::result_set::ResultSet;
-use crate::report::steps::{StepState, reasons, remedies};
+use crate::report::steps::{StepState, attempt, reasons, remedies};
 use crate::report::terminal::columns;
 use crate::stats::percentile_rule::{PERCENTILES, Percentile};
 use crate::stats::summary::percentile_columns;
@@ -130,6 +130,19 @@ fn write(steps: &[(u32, &Run)], text: &mut String) -> fmt::Result {
     }
     for remedy in remedies(&labelled) {
         writeln!(text, "           {remedy}")?;
+    }
+    let mut repeated: Vec<(String, Vec<&str>)> = Vec::new();
+    for (name, run) in &labelled {
+        let Some(attempt) = attempt(run) else {
+            continue;
+        };
+        match repeated.iter_mut().find(|(known, _)| *known == attempt) {
+            Some((_, of)) => of.push(name),
+            None => repeated.push((attempt, vec![name])),
+        }
+    }
+    for (attempt, of) in repeated {
+        writeln!(text, "repeated   {}: {attempt} is kept", of.join(", "))?;
     }
     let runs: Vec<&Run> = steps.iter().map(|(_, run)| *run).collect();
     writeln!(text, "capacity   {}", Capacity::of(&runs))

@@ -6,7 +6,7 @@ use crate::record::BeforeAfter;
 use crate::report::marked;
 use crate::report::page::entry::{Entry, mode};
 use crate::report::page::tables::{NONE, Table, percentiles, value};
-use crate::report::steps::StepState;
+use crate::report::steps::{self, StepState};
 use crate::stats::percentile_rule::PERCENTILES;
 use crate::stats::summary::{PercentileColumn, percentile_columns};
 
@@ -78,10 +78,11 @@ pub fn steps(entries: &[Entry<'_>]) -> Table {
             per_second(run.answered_rate),
         ];
         let cells = cells.into_iter().chain(latency);
-        table.row(
-            Some(index),
-            cells.chain([count(run.lost), StepState::of(run).to_string()]),
-        );
+        let state = match steps::attempt(run) {
+            Some(attempt) => format!("{}; {attempt}", StepState::of(run)),
+            None => StepState::of(run).to_string(),
+        };
+        table.row(Some(index), cells.chain([count(run.lost), state]));
     }
     table
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::record::fixtures;
+use crate::record::run::Attempt;
 use crate::stats::State;
 use crate::stats::reason::{Code, Reason};
 
@@ -37,6 +38,32 @@ capacity   not found; at 100/s 0.20 % of the requests are lost
     let text = render(&record).unwrap();
     assert_eq!(text, expected);
     assert!(text.lines().all(|line| line.chars().count() <= 110));
+}
+
+#[test]
+fn repeated_steps_are_named_with_the_attempt_that_was_kept() {
+    let mut record = fixtures::sweep_report();
+    let repeat = |run: &mut Run, kept: usize, count: usize| {
+        let attempt = |index| Attempt {
+            kept: index == kept,
+            ..Attempt::from(&*run)
+        };
+        run.attempts = (1..=count).map(attempt).collect();
+    };
+    assert!(!render(&record).unwrap().contains("repeated"));
+    repeat(&mut record.runs[1], 2, 2);
+    repeat(&mut record.runs[2], 1, 3);
+    repeat(&mut record.runs[3], 2, 2);
+    let text = render(&record).unwrap();
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|it| it.starts_with("repeated"))
+        .collect();
+    let expected = [
+        "repeated   10 %, 95 %: attempt 2 of 2 is kept",
+        "repeated   50 %: attempt 1 of 3 is kept",
+    ];
+    assert_eq!(lines, expected);
 }
 
 #[test]
