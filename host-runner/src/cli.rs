@@ -3,9 +3,9 @@
 //! - [`args`]: what can be asked for;
 //! - [`values`]: how durations and addresses are written;
 //! - [`output`]: where results go;
-//! - [`progress`], [`say`], [`interrupt`]: the bar, lines on standard error, and Ctrl-C;
-//! - [`run`], [`compare`], [`serve`], [`probe`], [`status`], [`report`], [`image`],
-//!   [`doctor`]: the commands;
+//! - [`progress_bar`], [`say`], [`ctrl_c`]: the bar, lines on standard error, and Ctrl-C;
+//! - [`run_command`], [`compare_command`], [`serve_command`], [`probe_command`], [`status_command`],
+//!   [`report_command`], [`image_command`], [`doctor_command`]: the commands;
 //! - [`manual`]: manual pages and shell completions;
 //! - [`error`]: why a command failed, and the exit code for it;
 //! - [`help`]: examples, exit codes, and suggestions.
@@ -14,21 +14,21 @@
 use clap::{Parser, Subcommand};
 
 pub mod args;
-pub mod compare;
-pub mod doctor;
+pub mod compare_command;
+pub mod ctrl_c;
+pub mod doctor_command;
 pub mod error;
 pub mod help;
-pub mod image;
-pub mod interrupt;
+pub mod image_command;
 pub mod manual;
 pub mod output;
-pub mod probe;
-pub mod progress;
-pub mod report;
-pub mod run;
+pub mod probe_command;
+pub mod progress_bar;
+pub mod report_command;
+pub mod run_command;
 pub mod say;
-pub mod serve;
-pub mod status;
+pub mod serve_command;
+pub mod status_command;
 pub mod values;
 
 pub use error::CliError;
@@ -50,7 +50,7 @@ pub enum Command {
     Run(args::RunArgs),
     /// Measure several systems in alternating rounds of fresh boots, and say whether they differ
     #[command(after_help = help::COMPARE)]
-    Compare(Box<compare::CompareArgs>),
+    Compare(Box<compare_command::CompareArgs>),
     /// Boot the unikernel and keep it up until Ctrl-C
     #[command(after_help = help::SERVE)]
     Serve(args::ServeArgs),
@@ -59,16 +59,16 @@ pub enum Command {
     Probe(args::ProbeArgs),
     /// Show the uptime and counters of a running service
     #[command(after_help = help::STATUS)]
-    Status(status::StatusArgs),
+    Status(status_command::StatusArgs),
     /// Make a report from one or several results
     #[command(after_help = help::REPORT)]
-    Report(report::ReportArgs),
+    Report(report_command::ReportArgs),
     /// Make disk images of the unikernel, show their contents, or change their boot arguments
     #[command(after_help = help::IMAGE)]
-    Image(image::ImageArgs),
+    Image(image_command::ImageArgs),
     /// Check this host for what disturbs a measurement, with remedies
     #[command(after_help = help::DOCTOR)]
-    Doctor(doctor::DoctorArgs),
+    Doctor(doctor_command::DoctorArgs),
     /// Print a manual page
     #[command(hide = true)]
     Man(manual::ManArgs),
@@ -84,14 +84,14 @@ pub enum Command {
 /// [`CliError`] if it can't be done, or if what came of it is not to be trusted.
 pub fn main(cli: Cli) -> Result<(), CliError> {
     match cli.command {
-        Command::Run(args) => run::run(&args),
-        Command::Compare(args) => compare::run(&args),
-        Command::Serve(args) => serve::run(&args),
-        Command::Probe(args) => probe::run(&args),
-        Command::Status(args) => status::run(&args),
-        Command::Report(args) => report::run(&args),
-        Command::Image(args) => image::run(&args),
-        Command::Doctor(args) => doctor::run(&args),
+        Command::Run(args) => run_command::run(&args),
+        Command::Compare(args) => compare_command::run(&args),
+        Command::Serve(args) => serve_command::run(&args),
+        Command::Probe(args) => probe_command::run(&args),
+        Command::Status(args) => status_command::run(&args),
+        Command::Report(args) => report_command::run(&args),
+        Command::Image(args) => image_command::run(&args),
+        Command::Doctor(args) => doctor_command::run(&args),
         Command::Man(args) => manual::run(&args),
         Command::Completions(args) => manual::completions(&args),
     }

@@ -1,6 +1,6 @@
 //! Experiments: measurements that are carried out by plain specifications.
 //!
-//! - [`RunSpec`]: the specification of one measurement or of a sweep; [`run`] carries it out;
+//! - [`RunSpec`]: the specification of one measurement or of a sweep; [`prepared_run`] carries it out;
 //! - [`boot_directory`]: files for one boot alone;
 //! - [`exclusive`]: the host for one measurement alone;
 //! - [`system_under_test`]: a system that was started to be measured;
@@ -28,14 +28,14 @@ mod interrupt;
 pub mod measure;
 pub mod measured;
 mod placing;
+pub mod prepared_run;
 pub mod probe;
 pub mod progress;
 mod reference;
 mod restart;
 mod results;
-pub mod run;
+mod run_spec;
 pub mod serve;
-mod spec;
 pub mod sweep;
 pub mod system_under_test;
 
@@ -45,4 +45,4 @@ pub use interrupt::Interrupt;
 #[cfg(test)]
 pub use results::InDirectory;
 pub use results::Results;
-pub use spec::{HostSpec, RunSpec, Validity};
+pub use run_spec::{HostSpec, RunSpec, Validity};

@@ -25,11 +25,11 @@
 mod bounded;
 mod destination;
 mod directory;
+#[cfg(test)]
+pub(crate) mod directory_names;
 mod input;
 mod named;
 mod scratch;
-#[cfg(test)]
-pub(crate) mod testing;
 
 pub use bounded::BoundedLog;
 pub use destination::Destination;

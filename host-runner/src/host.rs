@@ -9,7 +9,7 @@
 //! - [`fingerprint`]: what else decides latencies on this host, with [`cpuinfo`];
 //! - [`cgroup`]: the control groups of this process;
 //! - [`rights`]: what this process may do;
-//! - [`memory`]: locking memory;
+//! - [`memory_lock`]: locking memory;
 //! - [`thread`]: how long a thread ran and waited;
 //! - [`process`]: what `/proc` says of a process;
 //! - [`lock`]: one measurement at a time;
@@ -39,7 +39,7 @@ pub mod gaps;
 pub mod interrupts;
 pub mod kernel_counters;
 pub mod lock;
-pub mod memory;
+pub mod memory_lock;
 pub mod noise;
 pub mod placement;
 pub mod process;

@@ -2,7 +2,8 @@
 //! other programs.
 //!
 //! - [`dist`]: the files of a release; [`contents`]: what a file holds; [`edit`]: changed arguments;
-//! - [`sources`]: the parts of an image, read from files; [`config`]: the arguments as text; [`kernel`]: the ELF file and the EFI program;
+//! - [`sources`]: the parts of an image, read from files; [`config_file`]: the arguments as text;
+//! - [`kernel`]: the ELF file and the EFI program;
 //! - [`Disk`]: a disk in memory; [`layout`]: what is on it, by [`partition`] and [`fat`];
 //! - [`qcow2`]: a disk in QEMU's format; [`gce`]: as Google Compute Engine takes it; [`oci`]: as KubeVirt does;
 //! - [`identity`]: GUIDs and digests.
@@ -10,7 +11,7 @@
 //! The same parts make the same bytes: nothing here reads a clock, a random number or the machine. What is
 //! read may be anybody's, so each number in it is checked and each loop is bounded.
 
-pub mod config;
+pub mod config_file;
 pub mod contents;
 mod disk;
 pub mod dist;
@@ -24,9 +25,9 @@ pub mod layout;
 pub mod oci;
 pub mod partition;
 pub mod qcow2;
-pub mod sources;
 #[cfg(test)]
-mod testing;
+mod sample_parts;
+pub mod sources;
 
 pub use disk::{BLOCK, Disk, MAX_KEPT_BYTES};
 pub use error::ImageError;

@@ -9,12 +9,12 @@ mod accel;
 mod boot;
 pub(crate) mod child;
 mod command;
-mod config;
 mod console;
 mod error;
-mod image;
-mod memory;
-pub(crate) mod process;
+mod guest_memory;
+mod image_check;
+mod machine_config;
+pub(crate) mod qemu_process;
 mod qmp;
 #[cfg(test)]
 mod tests;
@@ -31,10 +31,10 @@ use crate::host::placement::{self, Answering, DeviceThreads, Placement, Work};
 use crate::host::thread::CpuUse;
 use boot::Booted;
 
-pub use config::{
+pub use error::{Hint, MachineError};
+pub use machine_config::{
     Accel, AccelChoice, Config, DEFAULT_MAC, DEFAULT_MEMORY_MIB, MachineType, Netdev,
 };
-pub use error::{Hint, MachineError};
 pub use qmp::QmpError;
 pub use vhost::{NoVhost, Vhost, VhostChoice};
 
@@ -152,7 +152,7 @@ impl Machine {
     /// Returns whether the guest's memory was allocated before the guest started.
     #[must_use]
     pub const fn is_preallocated(&self) -> bool {
-        memory::is_allocated_early(self.memory_mib)
+        guest_memory::is_allocated_early(self.memory_mib)
     }
 
     /// Returns whether the guest's memory is locked.

@@ -2,7 +2,7 @@
 //! measures nothing.
 //!
 //! - [`renderer`]: what a form of report is; [`result_set`]: what it is given; [`FORMATS`]: which there are;
-//! - [`terminal`]: text for a terminal; [`sweep_table`] is a file, too;
+//! - [`terminal_report`]: text for a terminal; [`sweep_table`] is a file, too;
 //! - [`html`], [`markdown`]: `report.html` and `report.md`, made of one [`page`] with [`chart`]s;
 //!   [`chart_file`]: its first chart alone; `template`: how both are filled in;
 //! - `marked`, `trust`, `stalls`, `accounting`: states, the maximum and the requests in words;
@@ -18,7 +18,7 @@ use html::Html;
 use markdown::Markdown;
 use renderer::{FileFormat, Written};
 use result_set::ResultSet;
-use terminal::sweep_table::{self, SweepTable};
+use terminal_report::sweep_table::{self, SweepTable};
 
 mod accounting;
 mod capacity;
@@ -37,7 +37,7 @@ pub mod result_set;
 mod stalls;
 mod steps;
 mod template;
-pub mod terminal;
+pub mod terminal_report;
 mod trust;
 
 /// Every form of report that goes into a file. A new one is a renderer, and a line here.

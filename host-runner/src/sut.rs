@@ -33,7 +33,7 @@ pub mod linux_service;
 mod name;
 pub mod null;
 mod running;
-mod spec;
+mod system_spec;
 
 pub use built::built;
 pub use error::SutError;
@@ -42,7 +42,7 @@ pub use launch::{BootImage, LaunchPlan, Watch};
 pub use link_choice::LinkChoice;
 pub use name::SystemName;
 pub use running::{Backend, Emulator, Facts, RunningSystem};
-pub use spec::{GuestSpec, LinuxSpec, LogLevel, SMOLTCP, SystemSpec};
+pub use system_spec::{GuestSpec, LinuxSpec, LogLevel, SMOLTCP, SystemSpec};
 
 /// Facts about one system under test that do not depend on a run of it.
 pub trait System: Debug + Sync {

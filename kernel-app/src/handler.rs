@@ -26,8 +26,8 @@
 //! No unsafe code.
 
 mod checked;
-mod echo;
-mod timestamp;
+mod echo_handler;
+mod timestamp_handler;
 
 use core::net::SocketAddr;
 
@@ -35,8 +35,8 @@ use wire::Counter;
 
 use crate::clock::Clock;
 pub use checked::Checked;
-pub use echo::Echo;
-pub use timestamp::Timestamp;
+pub use echo_handler::Echo;
+pub use timestamp_handler::Timestamp;
 
 /// A service on UDP.
 ///

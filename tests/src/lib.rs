@@ -1,7 +1,7 @@
 //! What the end-to-end tests in `tests/tests` share.
 //!
 //! - [`browser`]: a page in headless Chromium, and what is wrong with it;
-//! - [`hostile`]: what spoilt input may do, and what not;
+//! - [`hostile_text`]: what spoilt input may do, and what not;
 //! - [`artifacts`]: where the built `fathom` and the built image are;
 //! - [`network`]: who has which network namespace and tap device;
 //! - [`qemu_lock`]: one QEMU at a time;
@@ -36,7 +36,7 @@ pub mod dhcp;
 pub mod disk;
 pub mod fathom;
 pub mod guest;
-pub mod hostile;
+pub mod hostile_text;
 pub mod icount;
 pub mod instructions;
 pub mod kernel;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use tests::fathom::Call;
-use tests::hostile::{is_harmless, read, results, write};
+use tests::hostile_text::{is_harmless, read, results, write};
 use tests::qemu_lock::lock_qemu;
 
 #[test]

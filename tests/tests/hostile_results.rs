@@ -13,7 +13,7 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer, V2Serializer};
 use serde_json::{Value, json};
 use tests::fathom::Call;
-use tests::hostile::{LOG, read, report, results, write};
+use tests::hostile_text::{LOG, read, report, results, write};
 use tests::qemu_lock::lock_qemu;
 
 #[test]

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-use fathom::link::tap::{Namespace, device};
+use fathom::link::tap::{Namespace, tap_device};
 use tests::guest::{Machine, Network};
 use tests::packet::Mac;
 use tests::qemu_lock::lock_qemu;
@@ -48,8 +48,8 @@ struct Peer {
 impl Peer {
     fn make() -> io::Result<Self> {
         let namespace = Namespace::new()?;
-        let device = namespace.inside(device::open)?;
-        device::make(&device, "tap0")?;
+        let device = namespace.inside(tap_device::open)?;
+        tap_device::make(&device, "tap0")?;
         let (index, sockets) = namespace.inside(|| {
             let index = netlink::named("tap0")?.index;
             netlink::no_ipv6_of_its_own(index)?;

@@ -1,11 +1,11 @@
 //! What can be asked for on the command line.
 //!
-//! - `client`: what a client on ordinary sockets does;
-//! - `load`: what load to put on a service;
-//! - `probe`: `fathom probe`;
-//! - `request`: requests to a service of somebody's own;
-//! - `spec`: plain specifications, from the arguments;
-//! - `validity`: what a result has to live up to.
+//! - `client_args`: what a client on ordinary sockets does;
+//! - `load_args`: what load to put on a service;
+//! - `probe_args`: `fathom probe`;
+//! - `request_args`: requests to a service of somebody's own;
+//! - `into_specs`: plain specifications, from the arguments;
+//! - `validity_args`: what a result has to live up to.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -21,18 +21,18 @@ use crate::stats;
 use crate::sut::address::{Ip, Ip6};
 use crate::sut::{LinkChoice, LogLevel, Responder, SystemName};
 
-mod client;
-mod load;
-mod probe;
-mod request;
-mod spec;
-mod validity;
+mod client_args;
+mod into_specs;
+mod load_args;
+mod probe_args;
+mod request_args;
+mod validity_args;
 
-pub use client::ClientArgs;
-pub use load::{LoadArgs, ModeName};
-pub use probe::{ProbeArgs, with_port};
-pub use request::RequestArgs;
-pub use validity::ValidityArgs;
+pub use client_args::ClientArgs;
+pub use load_args::{LoadArgs, ModeName};
+pub use probe_args::{ProbeArgs, with_port};
+pub use request_args::RequestArgs;
+pub use validity_args::ValidityArgs;
 
 /// `fathom run`.
 #[derive(Debug, Args)]

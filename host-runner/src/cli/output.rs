@@ -15,7 +15,7 @@ use crate::record::result_directory::DEFAULT_BASE;
 use crate::record::{MergedRuns, Record, RecordError, ResultDirectory, RoundLatency, Run};
 use crate::report::renderer::Renderer as _;
 use crate::report::result_set::ResultSet;
-use crate::report::terminal::{Detail, Terminal};
+use crate::report::terminal_report::{Detail, Terminal};
 use crate::report::{self, html};
 use crate::stats::{Requested, RunRecorder};
 use crate::terminal;

@@ -10,7 +10,7 @@ use super::{Caller, ExperimentError, Validity, generator};
 use crate::files::Destination;
 use crate::host::activity::Observed;
 use crate::host::assignment::Assignment;
-use crate::host::memory::{Locked, lock_this_process};
+use crate::host::memory_lock::{Locked, lock_this_process};
 use crate::host::placement::{Placement, Work};
 use crate::load::{Arrivals, Mode, Plan};
 use crate::machine::Accel;

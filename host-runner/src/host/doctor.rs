@@ -10,7 +10,7 @@
 //! - [`busy`]: who else wants the CPUs;
 //! - [`emulator`]: KVM and QEMU;
 //! - [`spin`]: what a thread sees that only reads the clock, and how far apart two cores are;
-//! - [`listing`]: all of it for a terminal.
+//! - [`finding_list`]: all of it for a terminal.
 #![forbid(unsafe_code)]
 
 use std::fs;
@@ -29,8 +29,8 @@ use crate::host::tree::Tree;
 pub mod busy;
 pub mod cpu;
 pub mod emulator;
+pub mod finding_list;
 pub mod huge_pages;
-pub mod listing;
 pub mod permissions;
 pub mod sleep;
 pub mod spin;

@@ -10,7 +10,7 @@ use super::partition::{self, Place, SECTOR};
 use super::{BOOT_FILE, CONFIG_FILE, Disk, ImageError, MAX_KEPT_BYTES, qcow2};
 use crate::files;
 
-pub mod listing;
+pub mod image_listing;
 
 /// The most directories deep that files are listed.
 const DEPTH: usize = 4;

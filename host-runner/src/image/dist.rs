@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::identity::hex;
 use super::layout::{self, LayoutError, Parts};
-use super::{ImageError, VERSION, config, gce, oci, qcow2};
+use super::{ImageError, VERSION, config_file, gce, oci, qcow2};
 use crate::files::{Directory, Unfinished};
 use crate::quantity;
 
@@ -127,7 +127,7 @@ pub fn write(
         version: VERSION,
         commit,
         arguments: std::str::from_utf8(parts.config)
-            .map(|text| config::words(text).collect())
+            .map(|text| config_file::words(text).collect())
             .unwrap_or_default(),
         files: &release.made,
     };

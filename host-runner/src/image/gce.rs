@@ -95,12 +95,12 @@ mod tests {
     use flate2::read::GzDecoder;
     use tar::Archive;
 
-    use super::super::{layout, testing};
+    use super::super::{layout, sample_parts};
     use super::*;
 
     #[test]
     fn the_disk_comes_out_whole_and_goes_in_small() {
-        let parts = testing::parts();
+        let parts = sample_parts::parts();
         let small = layout::build(&parts.borrowed(), None).unwrap();
         let disk = layout::build(&parts.borrowed(), Some(DISK_LEN)).unwrap();
         let mut file = Vec::new();

@@ -122,12 +122,12 @@ pub fn within(efi: &[u8]) -> Option<(usize, Elf)> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::testing;
+    use super::super::sample_parts;
     use super::*;
 
     #[test]
     fn an_elf_file_is_known_by_its_entry() {
-        let elf = testing::elf(5000);
+        let elf = sample_parts::elf(5000);
         let read = Elf::read(&elf).unwrap();
         assert_eq!(read.version.as_deref(), Some("1.2.3"));
         assert!(read.len <= elf.len());
@@ -143,8 +143,8 @@ mod tests {
 
     #[test]
     fn the_elf_file_in_an_efi_program_is_found() {
-        let elf = testing::elf(5000);
-        let efi = testing::efi_with(&elf);
+        let elf = sample_parts::elf(5000);
+        let efi = sample_parts::efi_with(&elf);
         assert_eq!(check_efi(&efi), Ok(()));
         let (offset, found) = within(&efi).unwrap();
         assert_eq!(offset, 1536);
@@ -159,12 +159,12 @@ mod tests {
     proptest! {
         #[test]
         fn no_change_makes_reading_panic(changes in proptest::collection::vec((0_usize..0x230, any::<u8>()), 1..6)) {
-            let mut elf = testing::elf(2000);
+            let mut elf = sample_parts::elf(2000);
             for &(at, value) in &changes {
                 elf[at] = value;
             }
             let _ = Elf::read(&elf);
-            let mut efi = testing::efi_with(&elf);
+            let mut efi = sample_parts::efi_with(&elf);
             for &(at, value) in &changes {
                 efi[at] = value;
             }

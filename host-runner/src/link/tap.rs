@@ -3,8 +3,8 @@
 //! QEMU.
 //!
 //! - [`namespace`]: a network namespace without a name;
-//! - [`device`]: a tap device;
-//! - [`client`]: the client's end of the wire;
+//! - [`tap_device`]: a tap device;
+//! - [`tap_client`]: the client's end of the wire;
 //! - [`pair`]: the wire to a service that is a process: a second namespace, and a veth pair.
 //!
 //! Everything is made inside namespaces that were made for it, so nothing of the host's network is
@@ -13,18 +13,18 @@
 //!
 //! It takes CAP_SYS_ADMIN for a namespace and CAP_NET_ADMIN for what is in it.
 
-pub mod client;
-pub mod device;
 pub mod namespace;
 pub mod pair;
+pub mod tap_client;
+pub mod tap_device;
 
 use std::io;
 use std::os::fd::OwnedFd;
 
-pub use client::Client;
-pub use device::TapFrames;
 pub use namespace::Namespace;
 pub use pair::Pair;
+pub use tap_client::Client;
+pub use tap_device::TapFrames;
 
 use super::ethernet::OWN_MAC;
 use super::udp::UdpLink;
@@ -57,9 +57,9 @@ impl Tap {
     pub fn make() -> Result<Self, LinkError> {
         let namespace = new_namespace()?;
         let device = namespace
-            .inside(device::open)
+            .inside(tap_device::open)
             .map_err(unavailable("opening /dev/net/tun", MODULE))?;
-        device::make(&device, DEVICE).map_err(unavailable("making a tap device", PRIVILEGE))?;
+        tap_device::make(&device, DEVICE).map_err(unavailable("making a tap device", PRIVILEGE))?;
         let client = Client::on(namespace, DEVICE, OWN_MAC)
             .map_err(unavailable("bringing up a tap device", PRIVILEGE))?;
         Ok(Self { client, device })

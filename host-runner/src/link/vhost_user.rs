@@ -5,23 +5,23 @@
 //! Between a request and its reply there is no system call, no interrupt, no virtual machine exit
 //! and no thread but this one and the guest's own.
 //!
-//! - [`memory`]: the guest's memory, mapped;
+//! - [`memory_regions`]: the guest's memory, mapped;
 //! - [`ring`]: the device's side of a virtqueue;
 //! - `backlog`: frames that wait for a receive buffer;
-//! - [`device`]: both queues, as the front end has set them up;
+//! - [`virtio_net`]: both queues, as the front end has set them up;
 //! - `session`: the front end's messages;
 //! - [`driver`]: the driver's side of the queues, for a service without a guest.
 //!
 //! A guest that breaks virtio's rules ends the link with an error that says how ([`Fault`]).
 
 mod backlog;
-pub mod device;
 pub mod driver;
-pub mod memory;
+pub mod memory_regions;
 pub mod ring;
-mod session;
 #[cfg(test)]
-mod testing;
+mod rogue_driver;
+mod session;
+pub mod virtio_net;
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -37,8 +37,8 @@ use super::{LinkError, Received, Sent, Signals};
 use crate::clock;
 use crate::host::gaps::Gaps;
 use backlog::Backlog;
-use device::Device;
 use session::{Acceptor, Shared};
+use virtio_net::Device;
 
 /// The link's name.
 pub const NAME: &str = "vhost-user";

@@ -12,10 +12,10 @@ use super::fake::{Answer, BOOT_ID, FakeLink, Log, SERVICE_NS, VirtualClock, repl
 use super::*;
 
 mod behind;
-mod open;
-mod pipeline;
+mod late_sleeps;
+mod open_loop;
+mod pipeline_mode;
 mod refused;
-mod waiting;
 
 const TIMEOUT_NS: u64 = 1_000_000;
 const RTT_NS: u64 = 50_000;

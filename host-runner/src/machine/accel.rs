@@ -6,7 +6,7 @@
 //! KVM a short trial with the real image, and nothing is remembered from one boot to the next.
 #![forbid(unsafe_code)]
 
-use super::config::{Accel, AccelChoice};
+use super::machine_config::{Accel, AccelChoice};
 use crate::host::emulators::Probe;
 
 /// The accelerator to boot on first, and what to do if it fails.

@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 use super::accel::{self, Plan};
 use super::child;
 use super::command::{self, Attempt};
-use super::config::{Accel, Config, Netdev};
 use super::error::{Hint, MachineError};
-use super::image;
-use super::memory::GuestMemory;
-use super::process::{Process, Seen};
+use super::guest_memory::GuestMemory;
+use super::image_check;
+use super::machine_config::{Accel, Config, Netdev};
+use super::qemu_process::{Process, Seen};
 use super::qmp::Monitor;
 use super::{BootEvent, KVM_TRIAL};
 use crate::files::Destination;
@@ -58,7 +58,7 @@ pub(super) fn boot(
 ) -> Result<Booted, MachineError> {
     // What a kernel with an initial file system looks like is the firmware's affair.
     if config.initrd.is_none() {
-        image::check(&config.image, config.memory_mib)?;
+        image_check::check(&config.image, config.memory_mib)?;
     }
     let log = config.console_log.create();
     let log = log.map_err(|source| MachineError::ConsoleLog {

@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use std::os::fd::RawFd;
 use std::path::Path;
 
-use super::config::{Accel, Config, Netdev};
-use super::memory::is_allocated_early;
+use super::guest_memory::is_allocated_early;
+use super::machine_config::{Accel, Config, Netdev};
 
 /// What one attempt to boot adds to the configuration.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +77,7 @@ const fn processors(accel: Accel) -> &'static str {
 }
 
 /// The guest's memory on every link alike, so that they can be compared. Shared, because it is locked from
-/// here (`super::memory`), and on link vhost-user read and written.
+/// here (`super::guest_memory`), and on link vhost-user read and written.
 fn memory(config: &Config, attempt: Attempt) -> String {
     let (size, file) = (config.memory_mib, attempt.memory);
     let early = if is_allocated_early(size) {
@@ -202,7 +202,7 @@ mod tests {
     use std::os::fd::OwnedFd;
     use std::path::PathBuf;
 
-    use super::super::config::MachineType;
+    use super::super::machine_config::MachineType;
     use super::*;
 
     fn config(netdev: Netdev) -> Config {

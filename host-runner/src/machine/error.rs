@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
-use super::config::MIN_MEMORY_MIB;
+use super::machine_config::MIN_MEMORY_MIB;
 use super::qmp::QmpError;
 use crate::host::emulators::QEMU_VARIABLE;
 

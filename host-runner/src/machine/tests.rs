@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::image::tests::elf;
+use super::image_check::tests::elf;
 use super::*;
 
 const READY: &str = "FATHOM READY ip=10.0.2.15/24 ip6=fe80::1/64 port=9000 \

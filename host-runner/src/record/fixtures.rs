@@ -1,4 +1,4 @@
-//! Records for tests: measurements that nobody made. [`sources`] are such records with their distributions.
+//! Records for tests, of measurements that nobody made. [`source_fixtures`]: the same with distributions.
 
 use std::num::NonZeroU16;
 
@@ -14,7 +14,7 @@ use crate::load::{GuestTimes, Limit, Loss, Mode, Observer, Plan, Rate, Sample, T
 use crate::stats::percentile_rule::PERCENTILES;
 use crate::stats::{Ended, PercentileState, Policy, RunRecorder, State, Tag};
 
-pub mod sources;
+pub mod source_fixtures;
 
 /// When every sample began.
 pub const STARTED_AT: Timestamp = Timestamp::constant(1_800_000_000, 500_000_000);

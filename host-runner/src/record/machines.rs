@@ -88,19 +88,23 @@ fn accelerators(record: &Record) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::sources;
+    use super::super::fixtures::source_fixtures;
     use super::*;
 
     #[test]
     fn one_machine_may_measure_anything() {
-        let mut other = sources::open(5000.0);
+        let mut other = source_fixtures::open(5000.0);
         other.record.runs[0].target = "linux-guest".to_owned();
         other.record.environment.git_revision = Some("0123abc".to_owned());
         other.record.environment.fathom_version = "9.9.9".to_owned();
         // A process on the host needs neither of them.
         other.record.runs[0].accel = None;
         other.record.environment.qemu_version = None;
-        let sources = [sources::closed(), other, sources::comparison()];
+        let sources = [
+            source_fixtures::closed(),
+            other,
+            source_fixtures::comparison(),
+        ];
         assert_eq!(Differences::of(&sources), None);
         assert_eq!(Differences::of(&sources[..1]), None);
     }
@@ -108,9 +112,9 @@ mod tests {
     #[test]
     fn every_fact_that_differs_is_named_with_its_values() {
         let said = |change: fn(&mut Record)| {
-            let mut other = sources::closed();
+            let mut other = source_fixtures::closed();
             change(&mut other.record);
-            let sources = [sources::closed(), other, sources::closed()];
+            let sources = [source_fixtures::closed(), other, source_fixtures::closed()];
             Differences::of(&sources).map(|it| it.to_string())
         };
         assert_eq!(

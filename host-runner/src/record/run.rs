@@ -12,7 +12,7 @@ use super::{origin, system_label, utc};
 use crate::host::activity::HostActivity;
 use crate::host::assignment::Cpus;
 use crate::host::doctor::busy::Busy;
-use crate::host::memory::Locked;
+use crate::host::memory_lock::Locked;
 use crate::host::noise::Noise;
 use crate::link::Signals;
 use crate::load::Protocol;

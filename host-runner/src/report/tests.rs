@@ -5,7 +5,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::*;
-use crate::files::testing::names;
+use crate::files::directory_names::names;
 use crate::load::Mode;
 use crate::record::fixtures;
 

@@ -23,7 +23,7 @@ use crate::link::udp::{LOOPBACK, UdpLink};
 use crate::link::{Family, Link, LinkKind};
 use crate::machine::VhostChoice;
 use crate::machine::child;
-use crate::machine::process::{Process, Seen};
+use crate::machine::qemu_process::{Process, Seen};
 
 /// Longest time that the responder may take to start: a process needs milliseconds.
 const READY_TIMEOUT: Duration = Duration::from_secs(10);

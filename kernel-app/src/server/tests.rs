@@ -23,8 +23,8 @@ use crate::testing::{
 
 mod alike;
 mod announcements;
-mod dhcp;
-mod handlers;
+mod custom_services;
+mod leases;
 
 const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);

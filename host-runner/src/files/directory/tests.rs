@@ -3,7 +3,7 @@
 use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use super::super::testing::names;
+use super::super::directory_names::names;
 use super::*;
 
 /// A directory with a victim beside it.

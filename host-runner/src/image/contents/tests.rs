@@ -4,11 +4,11 @@ use std::fs;
 
 use proptest::prelude::*;
 
-use super::super::{layout, testing};
+use super::super::{layout, sample_parts};
 use super::*;
 
 fn disk_bytes() -> Vec<u8> {
-    let parts = testing::parts();
+    let parts = sample_parts::parts();
     let disk = layout::build(&parts.borrowed(), None).unwrap();
     disk.bytes_at(0, disk.len() as usize).unwrap()
 }
@@ -22,7 +22,7 @@ fn of_bytes(bytes: &[u8]) -> Result<Contents, String> {
 
 #[test]
 fn every_format_says_what_it_holds() {
-    let parts = testing::parts();
+    let parts = sample_parts::parts();
     let raw = disk_bytes();
     let disk = Disk::from_bytes(&raw).unwrap();
     let mut qcow2 = Vec::new();

@@ -5,13 +5,13 @@ use std::fs;
 use serde_json::Value;
 
 use super::super::identity::sha256;
-use super::super::testing;
+use super::super::sample_parts;
 use super::*;
 
 fn written(packages: &[Package]) -> (tempfile::TempDir, Vec<Made>) {
     let place = tempfile::tempdir().unwrap();
     let directory = Directory::open(place.path()).unwrap();
-    let parts = testing::parts();
+    let parts = sample_parts::parts();
     let made = write(&directory, &parts.borrowed(), packages, Some("0123")).unwrap();
     (place, made)
 }

@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use super::super::{Disk, config, layout, testing};
+use super::super::{Disk, config_file, layout, sample_parts};
 use super::*;
 
 fn disk() -> Disk {
-    layout::build(&testing::parts().borrowed(), None).unwrap()
+    layout::build(&sample_parts::parts().borrowed(), None).unwrap()
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn a_link_goes_on_leading_to_the_image() {
 fn what_can_hold_no_arguments_is_refused_and_stays() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("file");
-    let parts = testing::parts();
+    let parts = sample_parts::parts();
     let disk = disk();
     let raw = disk.bytes_at(0, disk.len() as usize).unwrap();
     let mut damaged = raw.clone();
@@ -65,7 +65,7 @@ fn what_can_hold_no_arguments_is_refused_and_stays() {
         (none, "FATHOM.CFG on its EFI system partition is damaged"),
         (b"text".to_vec(), "no image of Fathom's"),
     ];
-    let text = config::from_arguments(["port=9001"]).unwrap();
+    let text = config_file::from_arguments(["port=9001"]).unwrap();
     for (bytes, expected) in expected {
         fs::write(&path, &bytes).unwrap();
         let error = set(&path, text.as_bytes()).unwrap_err().to_string();

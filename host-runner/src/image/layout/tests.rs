@@ -2,12 +2,12 @@
 
 use proptest::prelude::*;
 
-use super::super::testing;
+use super::super::sample_parts;
 use super::*;
 
 #[test]
 fn the_disk_has_what_both_firmwares_look_for() {
-    let parts = testing::parts();
+    let parts = sample_parts::parts();
     let mut disk = build(&parts.borrowed(), None).unwrap();
     assert_eq!(disk.len(), 1 << 20);
     let place = partition::find(&mut disk).unwrap();
@@ -29,10 +29,10 @@ fn the_disk_has_what_both_firmwares_look_for() {
 
 #[test]
 fn the_second_stage_learns_where_everything_is() {
-    let parts = testing::parts();
+    let parts = sample_parts::parts();
     let disk = build(&parts.borrowed(), None).unwrap();
     let code = disk.bytes_at(34 * 512, parts.second_stage.len()).unwrap();
-    let at = testing::PATCH_AREA;
+    let at = sample_parts::PATCH_AREA;
     assert_eq!(&code[..at], &parts.second_stage[..at]);
     assert_eq!(&code[at..at + 8], b"FTHMBOOT");
     let fields: Vec<u64> = code[at + 8..at + 36]
@@ -68,15 +68,15 @@ fn the_second_stage_learns_where_everything_is() {
 
 #[test]
 fn the_same_parts_make_the_same_bytes_and_others_do_not() {
-    let parts = testing::parts();
-    let bytes = |parts: &testing::Parts| {
+    let parts = sample_parts::parts();
+    let bytes = |parts: &sample_parts::Parts| {
         let disk = build(&parts.borrowed(), None).unwrap();
         disk.bytes_at(0, disk.len() as usize).unwrap()
     };
-    assert!(bytes(&parts) == bytes(&testing::parts()));
-    let mut other = testing::parts();
+    assert!(bytes(&parts) == bytes(&sample_parts::parts()));
+    let mut other = sample_parts::parts();
     other.elf[600] ^= 1;
-    other.efi = testing::efi_with(&other.elf);
+    other.efi = sample_parts::efi_with(&other.elf);
     let (one, two) = (bytes(&parts), bytes(&other));
     let guid = |bytes: &[u8]| bytes[512 + 56..512 + 72].to_vec();
     assert_ne!(guid(&one), guid(&two));
@@ -84,7 +84,7 @@ fn the_same_parts_make_the_same_bytes_and_others_do_not() {
 
 #[test]
 fn a_larger_disk_has_its_copy_of_the_table_at_its_end() {
-    let parts = testing::parts();
+    let parts = sample_parts::parts();
     let disk = build(&parts.borrowed(), Some(1 << 30)).unwrap();
     assert_eq!(disk.len(), 1 << 30);
     assert_eq!(&disk.bytes_at((1 << 30) - 512, 8).unwrap(), b"EFI PART");
@@ -93,8 +93,8 @@ fn a_larger_disk_has_its_copy_of_the_table_at_its_end() {
 
 #[test]
 fn what_does_not_go_together_is_refused() {
-    let parts = testing::parts();
-    type Change = dyn Fn(&mut testing::Parts);
+    let parts = sample_parts::parts();
+    type Change = dyn Fn(&mut sample_parts::Parts);
     let refused = |change: &Change| {
         let mut parts = parts.clone();
         change(&mut parts);
@@ -128,11 +128,11 @@ proptest! {
     #[test]
     fn parts_of_any_length_can_be_read_back(elf_len in 1_usize..3_000_000, config_len in 1..=CLUSTER) {
         let elf: Vec<u8> = (0..elf_len).map(|index| (index / 512) as u8 ^ index as u8 | 1).collect();
-        let parts = testing::Parts {
-            efi: testing::efi_with(&elf),
+        let parts = sample_parts::Parts {
+            efi: sample_parts::efi_with(&elf),
             elf,
             config: vec![b'c'; config_len],
-            ..testing::parts()
+            ..sample_parts::parts()
         };
         let mut disk = build(&parts.borrowed(), None).unwrap();
         let place = partition::find(&mut disk).unwrap();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use netlink::End;
 use wire::Cidr;
 
-use super::client::{Client, bring_up};
+use super::tap_client::{Client, bring_up};
 use super::{NAME, Namespace, PRIVILEGE, TapLink, new_namespace, unavailable};
 use crate::link::ethernet::{OWN_MAC, neighbour_of};
 use crate::link::{Family, LinkError};

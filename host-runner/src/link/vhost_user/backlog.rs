@@ -4,8 +4,8 @@
 
 use std::collections::VecDeque;
 
-use super::device::Device;
 use super::ring::Fault;
+use super::virtio_net::Device;
 use crate::link::{Refusal, Sent};
 
 /// How much may wait, in bytes: as much as in the socket of a link that has one.
@@ -52,9 +52,9 @@ impl Backlog {
 
 #[cfg(test)]
 mod tests {
-    use super::super::device::RECEIVE;
     use super::super::ring::HEADER;
-    use super::super::testing::{BUFFER_REGION, Rogue};
+    use super::super::rogue_driver::{BUFFER_REGION, Rogue};
+    use super::super::virtio_net::RECEIVE;
     use super::*;
 
     /// What the driver finds in the buffer that it has just offered.

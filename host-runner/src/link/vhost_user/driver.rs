@@ -12,9 +12,9 @@ use std::sync::atomic::Ordering;
 use vm_memory::MmapRegion;
 use vm_memory::mmap::MmapRegionError;
 
-use super::device::{Addresses, Device, QUEUES, RECEIVE, TRANSMIT};
-use super::memory::{Memory, Slice};
+use super::memory_regions::{Memory, Slice};
 use super::ring::{DESCRIPTOR, ELEMENTS, FLAGS, HEADER, INDEX, NO_INTERRUPT, USED_ELEMENT, WRITE};
+use super::virtio_net::{Addresses, Device, QUEUES, RECEIVE, TRANSMIT};
 
 /// Entries of each queue: as many as the image's driver uses.
 pub const SIZE: u16 = 64;

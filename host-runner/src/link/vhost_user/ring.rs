@@ -12,7 +12,7 @@
 use std::num::Wrapping;
 use std::sync::atomic::{Ordering, fence};
 
-use super::memory::{Memory, OutsideMemory, Part, Slice};
+use super::memory_regions::{Memory, OutsideMemory, Part, Slice};
 
 /// The most descriptors in a ring (virtio 1.2 §2.7).
 pub const MAX_SIZE: u16 = 32_768;

@@ -22,8 +22,8 @@ use vhost::vhost_user::message::{
 };
 use vhost::vhost_user::{BackendReqHandler, Error, GpuBackend, Result, VhostUserBackendReqHandler};
 
-use super::device::{Addresses, Device};
-use super::memory::Memory;
+use super::memory_regions::Memory;
+use super::virtio_net::{Addresses, Device};
 
 /// What the device offers the driver (virtio 1.2 §6, VIRTIO_F_VERSION_1): nothing that would have
 /// it touch frames, or make it answer for more than one buffer at a time.

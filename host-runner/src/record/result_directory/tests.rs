@@ -4,7 +4,7 @@ use std::fs;
 
 use super::super::fixtures;
 use super::*;
-use crate::files::testing::names;
+use crate::files::directory_names::names;
 use crate::load::Mode;
 
 fn now() -> Timestamp {

@@ -152,7 +152,7 @@ fn are_distinct(entries: &[Entry<'_>]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::fixtures::sources;
+    use crate::record::fixtures::source_fixtures;
 
     fn labels(sources: &[Source]) -> Vec<String> {
         entries(sources)
@@ -163,33 +163,33 @@ mod tests {
 
     #[test]
     fn one_measurement_is_called_what_it_is() {
-        assert_eq!(labels(&[sources::closed()]), ["hermit, unix"]);
+        assert_eq!(labels(&[source_fixtures::closed()]), ["hermit, unix"]);
     }
 
     #[test]
     fn names_hold_what_differs_and_nothing_else() {
-        let mut other = sources::open(5000.0);
+        let mut other = source_fixtures::open(5000.0);
         assert_eq!(
-            labels(&[sources::open(1000.0), other.clone()]),
+            labels(&[source_fixtures::open(1000.0), other.clone()]),
             ["hermit, unix, open 1k/s", "hermit, unix, open 5k/s"]
         );
         other.record.runs[0].accel = Some("kvm".to_owned());
         assert_eq!(
-            labels(&[sources::open(5000.0), other]),
+            labels(&[source_fixtures::open(5000.0), other]),
             ["hermit, unix, tcg", "hermit, unix, kvm"]
         );
     }
 
     #[test]
     fn the_same_twice_is_told_apart_by_directory_or_by_number() {
-        let mut again = sources::closed();
+        let mut again = source_fixtures::closed();
         again.directory = "results/b".into();
         assert_eq!(
-            labels(&[sources::closed(), again]),
+            labels(&[source_fixtures::closed(), again]),
             ["hermit, unix, a", "hermit, unix, b"]
         );
         assert_eq!(
-            labels(&[sources::closed(), sources::closed()]),
+            labels(&[source_fixtures::closed(), source_fixtures::closed()]),
             ["hermit, unix, #1", "hermit, unix, #2"]
         );
     }

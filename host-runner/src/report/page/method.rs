@@ -148,15 +148,15 @@ const EMULATED: &str = "Under TCG, QEMU translates the guest's instructions. Suc
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::fixtures::sources;
+    use crate::record::fixtures::source_fixtures;
 
     #[test]
     fn only_what_was_done_is_told() {
         let told = |sources: &[_]| paragraphs(sources).join("\n");
-        let closed = told(&[sources::closed()]);
+        let closed = told(&[source_fixtures::closed()]);
         assert!(closed.contains("Closed loop") && !closed.contains("Open loop"));
         assert!(closed.contains("Under TCG"));
-        let mut native = sources::open(1000.0);
+        let mut native = source_fixtures::open(1000.0);
         native.record.runs[0].accel = Some("kvm".to_owned());
         let open = told(&[native]);
         assert!(open.contains("Open loop") && !open.contains("Closed loop"));

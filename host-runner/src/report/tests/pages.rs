@@ -1,7 +1,7 @@
 //! Whole pages: their statements, and that they need nothing else.
 
 use crate::record::Source;
-use crate::record::fixtures::sources;
+use crate::record::fixtures::source_fixtures;
 use crate::report::html::Html;
 use crate::report::markdown::Markdown;
 use crate::report::renderer::Renderer;
@@ -25,9 +25,9 @@ fn documents(sources: &[Source]) -> Documents {
 #[test]
 fn the_page_needs_nothing_but_itself() {
     let html = documents(&[
-        sources::closed(),
-        sources::open(1000.0),
-        sources::open(2000.0),
+        source_fixtures::closed(),
+        source_fixtures::open(1000.0),
+        source_fixtures::open(2000.0),
     ])
     .html;
     for reference in [
@@ -44,7 +44,7 @@ fn the_page_needs_nothing_but_itself() {
 #[test]
 fn a_sweep_is_a_pipeline_and_its_steps() {
     let record = crate::record::fixtures::sweep_report();
-    let distribution = sources::closed().distributions.remove(0);
+    let distribution = source_fixtures::closed().distributions.remove(0);
     let distributions = vec![distribution; record.runs.len()];
     let source = Source::new("results/a".into(), record, distributions).unwrap();
     let html = documents(&[source]).html;
@@ -71,7 +71,7 @@ fn a_sweep_is_a_pipeline_and_its_steps() {
 
 #[test]
 fn every_element_is_closed() {
-    let html = documents(&[sources::closed(), sources::open(1000.0)]).html;
+    let html = documents(&[source_fixtures::closed(), source_fixtures::open(1000.0)]).html;
     for element in [
         "section", "table", "tr", "td", "th", "svg", "g", "div", "figure", "p", "ul",
     ] {
@@ -84,7 +84,7 @@ fn every_element_is_closed() {
 
 #[test]
 fn what_the_record_says_is_text_and_never_markup() {
-    let mut source = sources::closed();
+    let mut source = source_fixtures::closed();
     let run = &mut source.record.runs[0];
     run.target = "<img src=x onerror=alert(1)>|`".to_owned();
     run.valid = false;
@@ -98,7 +98,7 @@ fn what_the_record_says_is_text_and_never_markup() {
 
 #[test]
 fn validity_and_the_emulator_are_told() {
-    let mut source = sources::closed();
+    let mut source = source_fixtures::closed();
     source.record.runs[0].valid = false;
     source.record.runs[0].invalid_because = vec!["the host slept".to_owned()];
     let documents = documents(&[source]);
@@ -111,7 +111,7 @@ fn validity_and_the_emulator_are_told() {
 
 #[test]
 fn markdown_has_a_line_per_measurement() {
-    let markdown = documents(&[sources::closed()]).markdown;
+    let markdown = documents(&[source_fixtures::closed()]).markdown;
     assert!(
         markdown.starts_with("# hermit over unix: p50 25.0 µs, p99 29.9 µs\n"),
         "{markdown}"
@@ -131,7 +131,7 @@ fn count(text: &str, what: &str) -> usize {
 
 #[test]
 fn a_comparison_begins_with_its_answer_and_ends_with_every_run() {
-    let html = documents(&[sources::comparison()]).html;
+    let html = documents(&[source_fixtures::comparison()]).html;
     let title =
         "<h1>Over unix, a Linux guest (busy) answers in 116 µs at p99; hermit takes 72.0 µs</h1>";
     let parts = [
@@ -177,7 +177,7 @@ fn a_comparison_begins_with_its_answer_and_ends_with_every_run() {
 
 #[test]
 fn a_comparison_without_a_valid_run_says_so() {
-    let whole = sources::comparison();
+    let whole = source_fixtures::comparison();
     let mut record = whole.record;
     record.comparisons.clear();
     for run in &mut record.runs {
@@ -214,7 +214,7 @@ fn a_comparison_without_a_valid_run_says_so() {
 
 #[test]
 fn the_markdown_of_a_comparison_has_its_tables_and_no_single_run() {
-    let markdown = documents(&[sources::comparison()]).markdown;
+    let markdown = documents(&[source_fixtures::comparison()]).markdown;
     for line in [
         "# Over unix, a Linux guest (busy) answers in 116 µs at p99; hermit takes 72.0 µs",
         "![Over unix, a Linux guest (busy) answers in 116 µs at p99; hermit takes 72.0 µs](latency.svg)",
@@ -248,9 +248,14 @@ fn the_markdown_of_a_comparison_has_its_tables_and_no_single_run() {
 fn comparisons_and_other_measurements_share_a_page() {
     let again = Source {
         directory: "results/again".into(),
-        ..sources::comparison()
+        ..source_fixtures::comparison()
     };
-    let html = documents(&[sources::comparison(), sources::closed(), again]).html;
+    let html = documents(&[
+        source_fixtures::comparison(),
+        source_fixtures::closed(),
+        again,
+    ])
+    .html;
     assert!(html.contains("<h1>Round-trip latency: 2 comparisons and 1 measurement</h1>"));
     for id in [
         "1-verdicts",
@@ -267,20 +272,20 @@ fn comparisons_and_other_measurements_share_a_page() {
 
 #[test]
 fn what_is_of_different_machines_says_so_at_the_top() {
-    let mut other = sources::closed();
+    let mut other = source_fixtures::closed();
     other.record.environment.qemu_version = Some("8.0.0".to_owned());
-    let both = documents(&[sources::closed(), other]);
+    let both = documents(&[source_fixtures::closed(), other]);
     for text in [&both.html, &both.markdown] {
         let at = text.find("QEMU 7.2.0 against 8.0.0").expect("it is said");
         assert!(at < text.find("Under TCG").unwrap(), "{text}");
     }
-    let one = documents(&[sources::closed(), sources::closed()]);
+    let one = documents(&[source_fixtures::closed(), source_fixtures::closed()]);
     assert!(!one.html.contains("Different machines"));
 }
 
 #[test]
 fn percentiles_that_were_requested_have_their_columns_and_marks() {
-    let mut source = sources::closed();
+    let mut source = source_fixtures::closed();
     let requested = ["75", "99.999"].map(|it| it.parse().unwrap());
     let histogram = source.distributions[0].histogram.clone();
     source.record.runs[0]

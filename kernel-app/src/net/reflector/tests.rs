@@ -13,7 +13,7 @@ use crate::services::AtPort;
 use crate::shared_counters::SharedCounters;
 use crate::testing::{CLIENT_MAC, SERVICE_MAC, TestClock, ip_frame, open_udp, udp_frame};
 
-mod handlers;
+mod custom_handlers;
 
 static COUNTERS: SharedCounters = SharedCounters::new();
 fn services() -> Services<Timestamp<Echo>, AtPort<7, Echo>> {

@@ -1,9 +1,9 @@
 //! The ring against a driver that lies, and chains split at every place.
 
-use super::super::testing::{
+use super::super::rogue_driver::{
     BUFFER_REGION, Descriptor, NEXT, QUEUE_REGION, REGION_LEN, Rogue, SIZE,
 };
-use super::super::{device::RECEIVE, device::TRANSMIT};
+use super::super::{virtio_net::RECEIVE, virtio_net::TRANSMIT};
 use super::*;
 use crate::link::frame::MAX_FRAME;
 

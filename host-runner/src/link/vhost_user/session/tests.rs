@@ -7,9 +7,9 @@ use vhost::{VhostBackend, VhostUserMemoryRegionInfo, VringConfigData};
 use vm_memory::{FileOffset, MmapRegion};
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
-use super::super::device::{RECEIVE, TRANSMIT};
 use super::super::driver::{self, Driver, Incoming, MEMORY, SIZE};
-use super::super::testing::shared_file;
+use super::super::rogue_driver::shared_file;
+use super::super::virtio_net::{RECEIVE, TRANSMIT};
 use super::super::{Frames, Signals, Virtqueues};
 use super::*;
 use crate::clock;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::record::SystemCost;
-use crate::record::fixtures::sources;
+use crate::record::fixtures::source_fixtures;
 use crate::report::chart::Claim;
 use crate::report::page::plots::by_percentile;
 
@@ -13,7 +13,7 @@ fn link<'a, 'b>(comparison_view: &'a ComparisonView<'b>, name: &str) -> &'a Link
 
 #[test]
 fn runs_come_link_by_link_and_target_by_target() {
-    let sources = [sources::closed(), sources::comparison()];
+    let sources = [source_fixtures::closed(), source_fixtures::comparison()];
     let comparison_views = comparison_views(&sources);
     let [comparison_view] = comparison_views.as_slice() else {
         panic!("one of them is none: {comparison_views:?}");
@@ -42,7 +42,7 @@ fn runs_come_link_by_link_and_target_by_target() {
 
 #[test]
 fn a_target_looks_the_same_on_every_link_and_like_no_other() {
-    let sources = [sources::comparison()];
+    let sources = [source_fixtures::comparison()];
     let comparison_views = comparison_views(&sources);
     let links = comparison_views
         .iter()
@@ -61,7 +61,7 @@ fn a_target_looks_the_same_on_every_link_and_like_no_other() {
 
 #[test]
 fn a_curve_is_the_whole_with_its_rounds_behind_it() {
-    let sources = [sources::comparison()];
+    let sources = [source_fixtures::comparison()];
     let comparison_views = comparison_views(&sources);
     let hermit = &link(&comparison_views[0], "unix").targets[0];
     assert_eq!(hermit.merged_histogram.histogram.len(), 3000);
@@ -84,7 +84,7 @@ fn a_curve_is_the_whole_with_its_rounds_behind_it() {
 
 #[test]
 fn verdicts_are_the_records_in_words_and_figures() {
-    let sources = [sources::comparison()];
+    let sources = [source_fixtures::comparison()];
     let comparison_views = comparison_views(&sources);
     let groups = verdicts::groups(link(&comparison_views[0], "unix"));
     let [group] = groups.as_slice() else {
@@ -121,7 +121,7 @@ fn verdicts_are_the_records_in_words_and_figures() {
 
 #[test]
 fn who_was_never_valid_in_the_same_round_has_a_row_without_verdicts() {
-    let sources = [sources::comparison()];
+    let sources = [source_fixtures::comparison()];
     let comparison_views = comparison_views(&sources);
     let groups = verdicts::groups(link(&comparison_views[0], "vhost-user"));
     let rows = groups[0].rows.iter();
@@ -138,7 +138,7 @@ fn who_was_never_valid_in_the_same_round_has_a_row_without_verdicts() {
 
 #[test]
 fn the_tail_is_told_in_sentences() {
-    let mut source = sources::comparison();
+    let mut source = source_fixtures::comparison();
     let sentences = |source: &Source, name: &str| {
         let sources = std::slice::from_ref(source);
         verdicts::sentences(link(&comparison_views(sources)[0], name))
@@ -198,7 +198,7 @@ fn the_tail_is_told_in_sentences() {
 
 #[test]
 fn every_table_has_as_many_cells_as_columns() {
-    let sources = [sources::comparison()];
+    let sources = [source_fixtures::comparison()];
     let comparison_views = comparison_views(&sources);
     let unix = link(&comparison_views[0], "unix");
     let merged = merged_tables::merged(unix);
@@ -217,7 +217,7 @@ fn every_table_has_as_many_cells_as_columns() {
 
 #[test]
 fn the_unikernels_image_is_no_other_targets() {
-    let sources = [sources::comparison()];
+    let sources = [source_fixtures::comparison()];
     let comparison_views = comparison_views(&sources);
     let unix = link(&comparison_views[0], "unix");
     let bytes = |index: usize| unix.runs[index].image_bytes();
@@ -226,7 +226,7 @@ fn the_unikernels_image_is_no_other_targets() {
 
 #[test]
 fn what_lies_behind_is_told_of_those_that_have_something_to_tell() {
-    let mut source = sources::comparison();
+    let mut source = source_fixtures::comparison();
     assert!(merged_tables::why(&comparison_views(std::slice::from_ref(&source))[0]).is_none());
     let hermit = SystemCost {
         target: "hermit".to_owned(),
@@ -250,7 +250,7 @@ fn what_lies_behind_is_told_of_those_that_have_something_to_tell() {
 
 #[test]
 fn how_far_apart_cores_were_is_told_where_memory_is_shared() {
-    let sources = [sources::comparison()];
+    let sources = [source_fixtures::comparison()];
     let comparison_views = comparison_views(&sources);
     let table = merged_tables::apart(&comparison_views[0]).unwrap();
     let rows: Vec<_> = table.rows.iter().map(|row| &row.cells[..3]).collect();

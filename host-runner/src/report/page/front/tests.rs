@@ -2,7 +2,7 @@
 //! chart as a file.
 
 use super::*;
-use crate::record::fixtures::sources;
+use crate::record::fixtures::source_fixtures;
 use crate::record::{Comparison, SystemCost, fixtures};
 use crate::report::page::comparison_view::comparison_views;
 use crate::report::page::entry::entries;
@@ -12,7 +12,7 @@ use crate::stats::comparison::Verdict;
 
 /// The title of the made-up comparison, the last of whose differences is changed.
 fn title(change: impl FnOnce(&mut Comparison)) -> String {
-    let mut source = sources::comparison();
+    let mut source = source_fixtures::comparison();
     let mut it = Comparison {
         target: "hermit".to_owned(),
         baseline: "linux-guest:busy".to_owned(),
@@ -102,7 +102,7 @@ fn a_run_has_its_values_in_the_title() {
 
 #[test]
 fn a_sentence_carries_its_caveats() {
-    let mut source = sources::comparison();
+    let mut source = source_fixtures::comparison();
     source.record.environment.git_revision = Some("0123456789abcdef-dirty".to_owned());
     for it in &mut source.record.comparisons {
         (it.ratio_low, it.ratio_high, it.confidence) = (Some(1.2), Some(1.4), Some(0.95));
@@ -115,7 +115,7 @@ fn a_sentence_carries_its_caveats() {
          29.9 µs (linux-guest:busy); hermit takes 1.2–1.4 times what linux-guest:busy takes (95 % \
          confidence)."
     );
-    let mut source = sources::closed();
+    let mut source = source_fixtures::closed();
     source.record.environment.git_revision = None;
     let sources = [source];
     let quote = super::beginning(&[], &entries(&sources), &sources)
@@ -134,7 +134,7 @@ fn a_sentence_carries_its_caveats() {
 
 #[test]
 fn what_was_counted_has_a_tile_with_a_bar_for_each_target() {
-    let mut source = sources::comparison();
+    let mut source = source_fixtures::comparison();
     let why = |target: &str, link: &str, instructions: f64| SystemCost {
         target: target.to_owned(),
         link: link.to_owned(),
@@ -163,7 +163,7 @@ fn what_was_counted_has_a_tile_with_a_bar_for_each_target() {
 
 #[test]
 fn the_chart_is_a_file_that_says_what_it_holds_for() {
-    let sources = [sources::comparison()];
+    let sources = [source_fixtures::comparison()];
     let file = beginning(&comparison_views(&sources), &[], &sources)
         .file
         .unwrap()
@@ -184,19 +184,19 @@ fn the_chart_is_a_file_that_says_what_it_holds_for() {
     assert!(!file.contains("var("), "every program knows its colours");
     assert_eq!(file.matches("<svg").count(), file.matches("</svg>").count());
     // Of a single run and of a sweep it is the curve and the load.
-    let sources = [sources::closed()];
+    let sources = [source_fixtures::closed()];
     let file = beginning(&[], &entries(&sources), &sources)
         .file
         .unwrap()
         .render();
     assert!(file.contains("percentile, %"), "{file}");
-    let again = [sources::closed(), sources::closed()];
+    let again = [source_fixtures::closed(), source_fixtures::closed()];
     assert!(beginning(&[], &entries(&again), &again).file.is_none());
 }
 
 #[test]
 fn a_comparison_has_a_row_for_each_target_with_a_valid_round() {
-    let mut source = sources::comparison();
+    let mut source = source_fixtures::comparison();
     for merged in &mut source.record.merged {
         if merged.target == "hermit" && merged.link == "unix" {
             merged.latency_ns.p99 = merged.latency_ns.p99.map(|ns| ns - 1);

@@ -1,7 +1,7 @@
 //! The plots of made-up measurements.
 
 use crate::record::BeforeAfter;
-use crate::record::fixtures::sources;
+use crate::record::fixtures::source_fixtures;
 use crate::report::chart::Claim;
 use crate::report::page::entry::entries;
 use crate::report::page::plots::by_percentile::by_percentile;
@@ -10,7 +10,7 @@ use crate::report::page::plots::over_time::by_second as over_time;
 
 #[test]
 fn a_percentile_curve_ends_at_the_maximum_and_is_faint_where_it_says_little() {
-    let sources = [sources::closed()];
+    let sources = [source_fixtures::closed()];
     let plot = by_percentile(&entries(&sources));
     let [curve] = plot.curves.as_slice() else {
         panic!("{plot:?}");
@@ -35,13 +35,13 @@ fn a_percentile_curve_ends_at_the_maximum_and_is_faint_where_it_says_little() {
 
 #[test]
 fn floors_are_ranges_over_all_measurements() {
-    let mut other = sources::closed();
+    let mut other = source_fixtures::closed();
     other.record.runs[0].core_round_trip_ns = Some(BeforeAfter {
         before: None,
         after: Some(580.0),
     });
     other.record.runs[0].noise.floor_max_gap_ns = 0;
-    let sources = [sources::closed(), other];
+    let sources = [source_fixtures::closed(), other];
     let plot = by_percentile(&entries(&sources));
     let labels: Vec<&str> = plot.bands.iter().map(|band| band.label.as_str()).collect();
     let expected = ["core round trip: 120–580 ns", "longest spin gap: 34.2 µs"];
@@ -50,7 +50,7 @@ fn floors_are_ranges_over_all_measurements() {
 
 #[test]
 fn what_an_interval_does_not_tell_is_a_gap() {
-    let mut source = sources::closed();
+    let mut source = source_fixtures::closed();
     source.distributions[0].intervals[1].percentiles_ns[0] = None;
     let sources = [source];
     let plots = over_time(&entries(&sources));
@@ -70,19 +70,19 @@ fn what_an_interval_does_not_tell_is_a_gap() {
 
 #[test]
 fn a_sweep_takes_two_rates_of_one_thing() {
-    let mut other = sources::open(3000.0);
+    let mut other = source_fixtures::open(3000.0);
     other.record.runs[0].target = "linux".to_owned();
     let alone = [
-        sources::open(1000.0),
-        sources::open(1000.0),
+        source_fixtures::open(1000.0),
+        source_fixtures::open(1000.0),
         other,
-        sources::closed(),
+        source_fixtures::closed(),
     ];
     assert!(sweeps(&entries(&alone)).is_empty());
     let sources = [
-        sources::open(5000.0),
-        sources::closed(),
-        sources::open(1000.0),
+        source_fixtures::open(5000.0),
+        source_fixtures::closed(),
+        source_fixtures::open(1000.0),
     ];
     let entries = entries(&sources);
     let found = sweeps(&entries);
@@ -100,7 +100,7 @@ fn a_sweep_takes_two_rates_of_one_thing() {
 
 #[test]
 fn nothing_at_all_can_be_drawn() {
-    let mut source = sources::closed();
+    let mut source = source_fixtures::closed();
     source.distributions[0].histogram.reset();
     source.distributions[0].intervals.clear();
     source.record.runs[0].latency_ns = Default::default();

@@ -103,12 +103,12 @@ mod tests {
     use super::*;
     use crate::host::assignment::Cpus;
     use crate::host::topology::Relation;
-    use crate::record::fixtures::sources;
+    use crate::record::fixtures::source_fixtures;
     use crate::report::page::entry::entries;
 
     #[test]
     fn each_cpu_has_a_row_with_its_use() {
-        let mut source = sources::closed();
+        let mut source = source_fixtures::closed();
         assert!(activity(&entries(std::slice::from_ref(&source))).is_none());
         let run = &mut source.record.runs[0];
         run.cpus = Some(Cpus {

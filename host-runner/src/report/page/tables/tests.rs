@@ -1,7 +1,7 @@
 //! The tables of made-up measurements, cell by cell.
 
 use super::*;
-use crate::record::fixtures::sources;
+use crate::record::fixtures::source_fixtures;
 use crate::report::page::entry::entries;
 use crate::report::page::tables::host_facts::{doctor, environment};
 use crate::report::page::tables::runs::{floors, holds, latency, noise, parts, requests};
@@ -12,7 +12,7 @@ fn line(table: &Table, row: usize) -> String {
 
 #[test]
 fn latency_says_what_it_does_not_know() {
-    let sources = [sources::closed()];
+    let sources = [source_fixtures::closed()];
     let table = latency(&entries(&sources));
     assert_eq!(
         table.head.join("|"),
@@ -27,7 +27,7 @@ fn latency_says_what_it_does_not_know() {
 
 #[test]
 fn every_table_has_as_many_cells_as_columns() {
-    let sources = [sources::closed(), sources::open(1000.0)];
+    let sources = [source_fixtures::closed(), source_fixtures::open(1000.0)];
     let entries = entries(&sources);
     let tables = [
         latency(&entries),
@@ -53,7 +53,7 @@ fn every_table_has_as_many_cells_as_columns() {
 
 #[test]
 fn the_median_is_told_in_round_trips_of_a_cache_line() {
-    let sources = [sources::closed()];
+    let sources = [source_fixtures::closed()];
     let table = floors(&entries(&sources));
     assert_eq!(line(&table, 0), "hermit, unix|120 ns|140 ns|190 ×|–|–|–");
     let expected = "hermit, unix|0.12 %|34.2 µs|1.00 %|81.5 µs|0.20 %|12.3 µs|231|0 %";
@@ -62,7 +62,7 @@ fn the_median_is_told_in_round_trips_of_a_cache_line() {
 
 #[test]
 fn a_table_of_nothing_is_left_out() {
-    let sources = [sources::open(1000.0)];
+    let sources = [source_fixtures::open(1000.0)];
     let entries = entries(&sources);
     let told = that_tell([floors(&entries), noise(&entries)]);
     assert_eq!(told, [noise(&entries)], "it shares no memory with anyone");
@@ -70,7 +70,7 @@ fn a_table_of_nothing_is_left_out() {
 
 #[test]
 fn signals_are_per_echo_with_the_warm_up() {
-    let mut source = sources::closed();
+    let mut source = source_fixtures::closed();
     source.record.runs[0].signals = Some(crate::link::Signals {
         doorbells: 750,
         interrupts: 0,

@@ -1,6 +1,6 @@
 //! The device against a driver that lies, and queues that stop, move and come back.
 
-use super::super::testing::{
+use super::super::rogue_driver::{
     BUFFER_REGION, QUEUE_REGION, REGION_LEN, Rogue, SIZE, addresses, event, signalled,
 };
 use super::*;

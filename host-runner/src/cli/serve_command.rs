@@ -6,9 +6,9 @@ use wire::Counters;
 
 use super::CliError;
 use super::args::ServeArgs;
-use super::interrupt::Interrupt;
+use super::ctrl_c::Interrupt;
 use super::output::print;
-use super::progress::Terminal;
+use super::progress_bar::Terminal;
 use crate::experiment::Caller;
 use crate::experiment::serve::{OnDeath, ServeSpec, serve};
 use crate::machine::{Machine, VhostChoice};

@@ -8,11 +8,11 @@ use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::{MemfdFlags, memfd_create};
 use vhost::vhost_user::message::VhostUserMemoryRegion;
 
-use super::device::{Addresses, Device, QUEUES, RECEIVE, TRANSMIT};
-use super::memory::{Memory, Part, Slice};
+use super::memory_regions::{Memory, Part, Slice};
 use super::ring::{
     DESCRIPTOR, ELEMENTS, FLAGS, HEADER, INDEX, NO_INTERRUPT, Ring, USED_ELEMENT, WRITE, lengths,
 };
+use super::virtio_net::{Addresses, Device, QUEUES, RECEIVE, TRANSMIT};
 
 /// Entries of each queue: more than a short frame has bytes.
 pub const SIZE: u16 = 128;

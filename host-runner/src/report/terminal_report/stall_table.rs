@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use crate::quantity::{count, time};
 use crate::record::Run;
 use crate::report::stalls;
-use crate::report::terminal::columns;
+use crate::report::terminal_report::columns;
 
 /// Number of stalls that are shown.
 const MOST: usize = 5;

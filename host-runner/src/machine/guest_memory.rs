@@ -16,7 +16,7 @@ use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags};
 use vm_memory::{FileOffset, MmapRegion};
 
-use crate::host::memory::explained;
+use crate::host::memory_lock::explained;
 
 /// The most memory that is allocated before the start, in MiB: it takes a second for every few GiB.
 const MOST_MIB: u32 = 512;

@@ -2,9 +2,9 @@
 
 use super::CliError;
 use super::args::ProbeArgs;
-use super::interrupt::Interrupt;
+use super::ctrl_c::Interrupt;
 use super::output::Output;
-use super::progress::Terminal;
+use super::progress_bar::Terminal;
 use crate::experiment::Caller;
 use crate::experiment::probe::{ClientSpec, Probe, ProbeSpec};
 use crate::load::Plan;

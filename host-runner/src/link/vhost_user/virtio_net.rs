@@ -6,7 +6,7 @@
 
 use std::fs::File;
 
-use super::memory::{Memory, Part};
+use super::memory_regions::{Memory, Part};
 use super::ring::{self, Fault, Ring};
 use crate::link::Signals;
 

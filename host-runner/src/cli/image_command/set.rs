@@ -8,7 +8,7 @@ use super::super::CliError;
 use super::super::output::print;
 use crate::files;
 use crate::image::layout::CLUSTER;
-use crate::image::{ImageError, config, edit};
+use crate::image::{ImageError, config_file, edit};
 use crate::terminal::one_line;
 
 /// The ways to call it: clap puts alternatives before the file that they are for.
@@ -46,12 +46,12 @@ pub fn run(args: &SetArgs) -> Result<(), CliError> {
         Some(path) => {
             let content =
                 files::read(path, CLUSTER as u64).map_err(ImageError::unreadable(path))?;
-            config::from_file(content)?
+            config_file::from_file(content)?
         }
-        None => config::from_arguments(args.arguments.iter().map(String::as_str))?,
+        None => config_file::from_arguments(args.arguments.iter().map(String::as_str))?,
     };
     edit::set(&args.image, text.as_bytes())?;
-    let words: Vec<&str> = config::words(&text).collect();
+    let words: Vec<&str> = config_file::words(&text).collect();
     let shown = match words.is_empty() {
         true => "none".to_owned(),
         false => words.join(" "),

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::CliError;
 use super::output::print;
-use crate::host::doctor::{self, Depth, listing};
+use crate::host::doctor::{self, Depth, finding_list};
 use crate::record::RecordError;
 use crate::terminal;
 
@@ -35,7 +35,7 @@ pub fn run(args: &DoctorArgs) -> Result<(), CliError> {
         let json = serde_json::to_string_pretty(&findings).map_err(RecordError::Json)?;
         terminal::escape_json(&json).into_owned() + "\n"
     } else {
-        listing::render(&findings)
+        finding_list::render(&findings)
     };
     Ok(print(&text)?)
 }

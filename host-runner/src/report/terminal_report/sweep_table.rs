@@ -9,7 +9,7 @@ use crate::report::marked;
 use crate::report::renderer::Renderer;
 use crate::report::result_set::ResultSet;
 use crate::report::steps::{StepState, attempt, reasons, remedies};
-use crate::report::terminal::columns;
+use crate::report::terminal_report::columns;
 use crate::stats::percentile_rule::{PERCENTILES, Percentile};
 use crate::stats::summary::percentile_columns;
 

@@ -17,7 +17,7 @@ const CONSOLE_LOG: &str = "console.log";
 
 /// An experiment that has all that it needs, the host among it, and can begin.
 #[derive(Debug)]
-pub struct Run<'a> {
+pub struct PreparedRun<'a> {
     spec: &'a RunSpec,
     assignment: Option<Assignment>,
     prepared: Prepared,
@@ -30,7 +30,7 @@ pub struct Run<'a> {
 #[derive(Debug)]
 pub struct NotStarted(pub ExperimentError);
 
-impl<'a> Run<'a> {
+impl<'a> PreparedRun<'a> {
     /// Finds the parts of the system and waits for the host.
     ///
     /// # Errors

@@ -2,11 +2,11 @@
 
 use super::CliError;
 use super::args::RunArgs;
-use super::interrupt::Interrupt;
+use super::ctrl_c::Interrupt;
 use super::output::Output;
-use super::progress::Terminal;
+use super::progress_bar::Terminal;
 use crate::experiment::Caller;
-use crate::experiment::run::{NotStarted, Run};
+use crate::experiment::prepared_run::{NotStarted, PreparedRun};
 
 /// Boots the service, measures it, and reports.
 ///
@@ -22,7 +22,7 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
         interrupt: &interrupt,
         monitor: &Terminal,
     };
-    let run = Run::prepare(&spec, caller)?;
+    let run = PreparedRun::prepare(&spec, caller)?;
     let output = Output::prepare(&args.output)?;
     match run.carry_out(&output, caller) {
         Ok(outcome) => Ok(outcome?),

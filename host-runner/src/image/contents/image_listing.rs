@@ -1,6 +1,6 @@
 //! The contents of an image as text for people.
 
-use super::super::{CONFIG_FILE, config};
+use super::super::{CONFIG_FILE, config_file};
 use super::{Contents, DiskFacts};
 use crate::quantity;
 use crate::terminal::one_line;
@@ -52,7 +52,7 @@ fn show_disk(disk: &DiskFacts, line: &mut impl FnMut(&str, &str)) {
         let (path, size) = (one_line(&file.path), quantity::bytes(file.len));
         line(label, &format!("{path}, {size}, sha256 {}", file.sha256));
     }
-    let mut words = config::words(&disk.config).peekable();
+    let mut words = config_file::words(&disk.config).peekable();
     if words.peek().is_none() {
         line("arguments", &format!("none in {CONFIG_FILE}"));
     }
@@ -60,7 +60,7 @@ fn show_disk(disk: &DiskFacts, line: &mut impl FnMut(&str, &str)) {
         let label = if index == 0 { "arguments" } else { "" };
         line(label, &one_line(word));
     }
-    if let Err(problem) = config::check(&disk.config) {
+    if let Err(problem) = config_file::check(&disk.config) {
         line(
             "problem",
             &format!("the service will not start: {}", one_line(&problem)),

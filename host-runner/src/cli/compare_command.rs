@@ -7,9 +7,9 @@ use clap::Args;
 
 use super::CliError;
 use super::args::{GuestArgs, HostArgs, LoadArgs, ModeName, OutputArgs, ValidityArgs};
-use super::interrupt::Interrupt;
+use super::ctrl_c::Interrupt;
 use super::output::Output;
-use super::progress::Terminal;
+use super::progress_bar::Terminal;
 use super::values::duration;
 use crate::experiment::compare::{
     CompareSpec, Comparison, CostAnalysis, Loads, NothingMeasured, Variant,

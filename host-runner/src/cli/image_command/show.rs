@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::super::CliError;
 use super::super::output::print;
-use crate::image::contents::{self, listing};
+use crate::image::contents::{self, image_listing};
 use crate::terminal::one_line;
 
 /// `fathom image show`.
@@ -25,5 +25,5 @@ pub struct ShowArgs {
 pub fn run(args: &ShowArgs) -> Result<(), CliError> {
     let contents = contents::of(&args.file)?;
     let name = one_line(&args.file.display().to_string());
-    Ok(print(&listing::of(&name, &contents))?)
+    Ok(print(&image_listing::of(&name, &contents))?)
 }

@@ -9,7 +9,7 @@ use super::super::output::print;
 use crate::files::Directory;
 use crate::image::dist::{self, Package};
 use crate::image::sources::{BOOT_SECTOR, SECOND_STAGE, SourcePaths, Sources};
-use crate::image::{ImageError, config};
+use crate::image::{ImageError, config_file};
 use crate::record::environment::GIT_REVISION;
 use crate::sut::built;
 
@@ -78,7 +78,7 @@ impl FormatName {
 ///
 /// [`CliError::DiskImage`] if a part can't be read, the arguments can't be used, or there is no room.
 pub fn run(args: &NewArgs) -> Result<(), CliError> {
-    let config = config::from_arguments(args.arguments.iter().map(String::as_str))?;
+    let config = config_file::from_arguments(args.arguments.iter().map(String::as_str))?;
     let sources = Sources::read(&paths(args)?)?;
     let parts = sources.parts(&config);
     let packages: Vec<Package> = args
