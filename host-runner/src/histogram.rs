@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_counted() {
+    fn values_above_the_range_are_counted() {
         let mut durations = DurationHistogram::default();
         durations.record(HIGHEST_NS);
         assert_eq!(durations.saturated(), 0);

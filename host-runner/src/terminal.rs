@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_obeys_is_shown_instead() {
+    fn control_characters_are_escaped() {
         let of = [
             "plain, μs\tand\nlines",
             "\x1b]0;owned\x07",

@@ -243,7 +243,7 @@ fn the_ready_line_tells_what_there_is_to_tell() {
 }
 
 #[test]
-fn what_cannot_be_served_is_fatal_and_says_why() {
+fn an_unusable_address_is_fatal_and_says_why() {
     let other = UdpSocket::bind("127.0.0.1:0").unwrap();
     let taken = other.local_addr().unwrap().to_string();
     for address in [taken.as_str(), "192.0.2.1:9000"] {
@@ -258,7 +258,7 @@ fn what_cannot_be_served_is_fatal_and_says_why() {
 }
 
 #[test]
-fn what_is_not_understood_is_a_usage_error() {
+fn unknown_arguments_are_a_usage_error() {
     for arguments in ["", "--listen nowhere", "--mode fast --listen 127.0.0.1:0"] {
         let output = output(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments}");

@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_kernel_refuses_is_said() {
+    fn the_kernels_refusal_is_reported() {
         let error = up(u32::MAX >> 1).unwrap_err();
         assert!(error.raw_os_error().is_some(), "{error}");
     }

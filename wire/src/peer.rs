@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_loop_or_amplify_is_not() {
+    fn sources_that_could_loop_or_amplify_are_not_answerable() {
         for source in [
             "10.0.2.2:0",
             "0.0.0.0:5",

@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_apply_is_none() {
+    fn inapplicable_fields_are_none() {
         let line = "FATHOM READY ip=none ip6=none port=9000 mac=none boot_us=98213 \
                     boot_id=1f2e3d4c counters=none";
         let ready: Ready = line.parse().unwrap();
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn how_it_was_configured_follows_where_there_is_something_to_say() {
+    fn the_configuration_follows_where_there_is_any() {
         assert_eq!(
             LINE.parse::<Ready>().unwrap().configuration,
             Configuration::default()

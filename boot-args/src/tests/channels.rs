@@ -63,7 +63,7 @@ fn an_error_names_the_channel_even_if_another_goes_before() {
 }
 
 #[test]
-fn what_another_channel_has_made_useless_is_passed_over() {
+fn channels_superseded_by_another_are_passed_over() {
     let args = parse_all([
         "ip=dhcp idle=spin",
         "",

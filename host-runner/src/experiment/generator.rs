@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_answers_has_no_limit() {
+    fn a_load_that_nobody_answers_has_no_limit() {
         let deaf = Plan {
             mode: Mode::Open {
                 rate: Rate::per_second(1000),

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_can_write_is_not_trusted() {
+    fn files_that_others_can_write_are_not_trusted() {
         let place = tempfile::tempdir().unwrap();
         let directory = place.path().join("built");
         let file = directory.join("file");

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_is_said_before_there_is_anything_to_write() {
+    fn an_unwritable_file_is_reported_before_there_is_anything_to_write() {
         let place = tempfile::tempdir().unwrap();
         assert!(NamedFile::prepare(&place.path().join("none/file")).is_err());
         assert!(NamedFile::prepare(place.path()).is_err());

@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_absent_and_not_zero() {
+    fn unreadable_counters_are_absent_and_not_zero() {
         let found = observed(&[], &[]);
         let expected = HostActivity {
             cpus: found.cpus.clone(),

@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_is_taken_if_it_is_allowed() {
+    fn requested_cpus_are_taken_if_they_are_allowed() {
         let topology = host(&SMT, &[]);
         let request = |text: &str| Assignment::new(&topology, Some(text.parse().unwrap()));
         let found = request("7,6").unwrap().unwrap();

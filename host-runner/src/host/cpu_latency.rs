@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_kernel_is_asked_for_are_32_bits_of_zero() {
+    fn the_request_to_the_kernel_is_32_bits_of_zero() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let request = open_request(file.path(), Some("haltpoll"));
         assert!(request.is_ok(), "{request:?}");
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn why_cpus_sleep_is_said() {
+    fn the_reason_that_cpus_sleep_is_reported() {
         assert_eq!(
             CpuLatencyGuard::request(HostIdle::Sleep).to_string(),
             "sleep: asked for"

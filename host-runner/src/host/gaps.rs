@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_polling_takes_is_no_gap() {
+    fn a_poll_is_no_gap() {
         let mut gaps = Gaps::default();
         for at_ns in [5_000, 5_500, 6_500, 7_501, 47_501] {
             gaps.read(at_ns);

@@ -104,7 +104,7 @@ ERR:          0
     }
 
     #[test]
-    fn what_is_no_table_is_none() {
+    fn text_that_is_no_table_gives_none() {
         for text in ["", "\n", "CPUx\n", "nonsense 1 2\n"] {
             assert_eq!(Interrupts::parse(text), None, "{text:?}");
         }

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_target_takes_itself_is_not_waited_out() {
+    fn the_targets_own_cpu_time_is_not_waited_out() {
         let (quiet, took_ns) = wait_beside(u64::MAX, 2 * SECOND_NS, Some(0.55));
         assert!(quiet.is_quiet && took_ns < 3 * WINDOW_NS);
         assert!(quiet.own_ns.unwrap() > WINDOW_NS, "{quiet:?}");

@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_service_would_refuse_is_refused_before() {
+    fn arguments_that_the_service_would_refuse_are_refused() {
         for (argument, expected) in [
             ("bogus=1", "unknown boot argument \"bogus=1\""),
             ("ip=1.2.3", "malformed boot argument \"ip=1.2.3\""),

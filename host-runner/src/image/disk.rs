@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_can_be_read_across_blocks() {
+    fn writes_can_be_read_across_blocks() {
         let mut disk = Disk::new(1 << 30);
         let text: Vec<u8> = (1..=255).cycle().take(3 * BLOCK).collect();
         disk.write_at(5000, &text).unwrap();

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_found_and_the_same_each_time() {
+    fn partitions_are_found_and_reproducible() {
         let mut disk = written(1 << 20);
         assert_eq!(
             disk.bytes_at(0, 1 << 20).unwrap(),

@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_for_others_is_left_alone() {
+    fn frames_for_others_are_ignored() {
         let (here, there) = v4();
         let mut buffer = [0; MAX_FRAME];
         let len = here.build(&mut buffer, b"x").unwrap();

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_this_host_has_not_got_is_named() {
+    fn an_address_that_this_host_lacks_is_named() {
         for (source, what) in [
             (
                 Source {

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_there_is_no_room_for_is_refused_and_nothing_else() {
+    fn only_datagrams_beyond_the_capacity_are_refused() {
         let (mut frames, theirs) = FrameSocket::pair().unwrap();
         let mut sent = 0_u64;
         let refusal = loop {

@@ -283,7 +283,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_shown_is_read_back(micro_per_second in 1..=1_000_000_000_000_000u64) {
+        fn a_rate_is_read_back_as_it_is_shown(micro_per_second in 1..=1_000_000_000_000_000u64) {
             let rate = Rate { micro_per_second };
             prop_assert_eq!(Rate::nearest(rate.as_f64()), rate);
             prop_assert_eq!(rate.to_string().parse(), Ok(rate));

@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_terminal_would_obey_is_shown_instead() {
+    fn control_characters_are_escaped() {
         let console = console("FATHOM FATAL \x1b[31mred\x07\r\n\x1b]0;title\r\n");
         assert_eq!(console.fatal(), Some("\\x1b[31mred\\x07"));
         assert!(console.tail().ends_with("\n\\x1b]0;title"));

@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_for_it_hears_what_is_in_the_way_and_what_to_do() {
+    fn vhost_on_demand_fails_with_the_obstacle_and_the_remedy() {
         let error = Vhost::decide_by(VhostChoice::On, false, missing).unwrap_err();
         let text = error.to_string();
         for part in [DEVICE, "modprobe vhost_net", "--vhost off", "not found"] {
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_qemu_could_not_start_is_not_claimed() {
+    fn vhost_is_not_claimed_where_qemu_could_not_start_it() {
         let on = Vhost::decide_by(VhostChoice::Auto, false, there).unwrap();
         let confirmed = |choice, has_started| on.clone().confirm(choice, has_started);
         assert!(confirmed(VhostChoice::Auto, Some(true)).unwrap().is_on);

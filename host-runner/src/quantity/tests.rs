@@ -31,14 +31,14 @@ fn times_have_three_digits_and_the_unit_that_suits_them() {
 }
 
 #[test]
-fn what_lies_between_two_values_keeps_the_digits_of_both() {
+fn a_value_between_two_others_keeps_the_digits_of_both() {
     assert_eq!(between(12_800.0, 300_000.0), "12.8–300 µs");
     assert_eq!(between(640.0, 1_200.0), "640 ns–1.20 µs");
     assert_eq!(between(1_200.0, 1_201.0), "1.20 µs");
 }
 
 #[test]
-fn what_was_chosen_has_no_zeros_at_its_end() {
+fn chosen_values_have_no_trailing_zeros() {
     let of = [0.0, 500.0, 1e6, 2.5e9, 60e9, 1.5e3].map(exact_time);
     assert_eq!(of, ["0", "500 ns", "1 ms", "2.5 s", "60 s", "1.5 µs"]);
     let of = [0.2, 50.0, 1000.0, 12_500.0, 2e6].map(exact_rate);

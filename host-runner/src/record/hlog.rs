@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_censored_is_a_comment_and_only_if_anything_is() {
+    fn censored_values_are_a_comment_only_if_there_are_any() {
         let text = |recorder: &RunRecorder| {
             let bytes = fixtures::log(Mode::Closed, recorder);
             String::from_utf8(bytes).unwrap()

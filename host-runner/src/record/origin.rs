@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_on_a_link_stands_with_its_target() {
+    fn differences_on_a_link_stand_with_the_target() {
         let runs = [
             run("hermit", None, "tap"),
             run("hermit-sockets", None, "tap"),

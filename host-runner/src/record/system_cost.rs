@@ -104,7 +104,7 @@ mod tests {
     use crate::record::fixtures;
 
     #[test]
-    fn what_is_not_known_is_null_and_a_dash() {
+    fn an_unknown_cost_is_null_and_a_dash() {
         let json = serde_json::to_value(fixtures::null_cost()).unwrap();
         assert_eq!(json.as_object().unwrap().len(), 11);
         assert!(json["instructions_per_echo"].is_null());

@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_markup_stays_as_it_is() {
+    fn text_without_markup_is_unchanged() {
         for plain in [
             "linux-guest:io_uring",
             "p99.9, 1.2 \u{b5}s (\u{2265} 3)",

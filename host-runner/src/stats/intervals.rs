@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_after_the_end_is_of_the_last_interval() {
+    fn samples_after_the_end_belong_to_the_last_interval() {
         // The reply to the last request, and a loss a second later.
         assert_eq!(ended(500, &[1, 501, 1400]), [(0, 500, 3)]);
         assert_eq!(ended(1000, &[1, 1001]), [(0, 1000, 2)]);

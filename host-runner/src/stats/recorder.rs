@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_that_waits_would_not_have_sent_is_not_in_its_record() {
+    fn requests_that_a_waiting_client_would_not_send_are_not_in_its_record() {
         let rate = Rate::per_second(1000);
         let mut recorder = RunRecorder::new(&plan(Mode::Open {
             rate,

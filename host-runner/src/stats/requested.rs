@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_percentile_is_said() {
+    fn a_malformed_percentile_is_named() {
         for (text, complaint) in [
             ("", "no percentile"),
             ("p99", "no percentile"),

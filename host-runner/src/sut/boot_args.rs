@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_qemu_would_cut_off_is_refused() {
+    fn arguments_that_qemu_would_truncate_are_refused() {
         let of_len = |len: usize| {
             let ours = try_line_of("--boot-arg x=").unwrap().len();
             try_line_of(&format!("--boot-arg x={}", "y".repeat(len - ours)))

@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_lies_in_the_working_directory_comes_last_and_must_be_ours_alone() {
+    fn the_working_directory_is_searched_last_and_must_be_writable_by_nobody_else() {
         let place = tempfile::tempdir().unwrap();
         let (ours, here) = (place.path().join("ours"), place.path().join("here"));
         let installed = ours.join("share/fathom");

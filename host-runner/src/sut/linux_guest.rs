@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_kernel_is_said_before_the_boot() {
+    fn a_file_that_is_no_kernel_is_reported_before_the_boot() {
         for (content, is_one) in [
             (&b"no kernel"[..], false),
             (&[0; 4096], false),

@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_separator_is_the_applications() {
+    fn words_after_the_separator_are_the_applications() {
         for (command_line, expected) in [
             ("a b", "a b"),
             ("-- a", " a"),

@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn an_oversized_device_tree_is_refused() {
         let mut buffer = Buffer::new();
         let long = "x".repeat(CAPACITY);
         assert_eq!(

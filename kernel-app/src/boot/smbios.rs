@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_intact_is_not_read() {
+    fn damaged_tables_are_not_read() {
         let mut memory = FakeMemory::default();
         let entry_point = entry_point_64(table().len() as u32);
         memory.put(TABLE, &table()).put(0x5000, &entry_point);

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_for_us_or_not_answered_is_left_alone() {
+    fn frames_for_others_and_unanswered_ones_are_passed_on() {
         let mut frame = request();
         assert_eq!(make_reply(&mut frame, OWN, |_, _| false), None);
         assert_eq!(frame, request());

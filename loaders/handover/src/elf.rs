@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_loaded_is_refused() {
+    fn unloadable_files_are_refused() {
         let good = file(&notes(), &headers());
         assert_eq!(Layout::read(b"MZ", 0x300), Err(ElfError::Format));
         let mut other_machine = good.clone();

@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_not_be_used_wins_whichever_comes_first() {
+    fn reserved_ranges_win_whichever_comes_first() {
         let ram = (0x1000..0x9000, Kind::Ram);
         let holes = [
             (0x2000..0x3000, Kind::Reserved),

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_no_command_line() {
+    fn bytes_that_are_no_text_are_no_command_line() {
         // What EDK2 marks its own boot entries with, as 16 bytes.
         let edk2 = [
             0x81, 0x08, 0xac, 0x4e, 0x9f, 0x11, 0x4d, 0x4d, 0x85, 0x0e, 0xe2, 0x1a, 0x52, 0x2c,

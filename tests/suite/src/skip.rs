@@ -79,12 +79,12 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "FATHOM_REQUIRE names tap, and this host lacks it: not root")]
-    fn what_is_required_is_not_skipped() {
+    fn required_capabilities_are_not_skipped() {
         refuse(&"mount,tap".parse().unwrap(), Capability::Tap, "not root");
     }
 
     #[test]
-    fn what_is_not_required_may_be_skipped() {
+    fn other_capabilities_may_be_skipped() {
         refuse(&"mount".parse().unwrap(), Capability::Tap, "not root");
     }
 

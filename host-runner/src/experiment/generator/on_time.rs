@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_short_for_a_p90_shows_nothing() {
+    fn a_run_too_short_for_a_p90_shows_nothing() {
         let short = |count| Plan {
             measure: Limit::requests(count),
             ..trial(&Plan::FIXTURE, Rate::per_second(10_000), Arrivals::Even)

@@ -137,7 +137,7 @@ fn warm_up_that_fails_is_the_end() {
 }
 
 #[test]
-fn what_a_bad_link_does_is_counted() {
+fn injected_faults_are_counted() {
     let plan = Plan {
         measure: Limit::requests(500),
         timeout_ns: 10_000_000,

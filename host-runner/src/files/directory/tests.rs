@@ -125,7 +125,7 @@ fn takes_the_place_of_what_was_there_and_leaves_nothing_beside_it() {
 }
 
 #[test]
-fn what_fails_changes_nothing() {
+fn failed_operations_change_nothing() {
     let (_place, directory, _) = place();
     // A directory stands where the file is to be.
     fs::create_dir(directory.path().join("file")).unwrap();

@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_kept_awake_is_a_warning() {
+    fn cpus_that_cannot_be_kept_awake_are_a_warning() {
         for (driver, may_ask, verdict) in [
             (Some("haltpoll"), true, Verdict::Ok),
             (None, true, Verdict::Ok),

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn what_the_target_takes_itself_is_not_the_hosts_noise() {
+fn the_targets_own_cpu_time_is_not_the_hosts_noise() {
     let noise = Noise {
         waited_ns: Some(3_000),
         beside: Some(GapSummary {

@@ -63,7 +63,7 @@ fn the_same_parts_make_the_same_files() {
 }
 
 #[test]
-fn what_is_not_asked_for_is_not_made() {
+fn only_requested_formats_are_made() {
     let (place, made) = written(&[Package::Qcow2]);
     assert_eq!(made.len(), 5);
     assert!(place.path().join("fathom.qcow2").exists());

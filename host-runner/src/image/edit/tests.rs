@@ -46,7 +46,7 @@ fn a_link_goes_on_leading_to_the_image() {
 }
 
 #[test]
-fn what_can_hold_no_arguments_is_refused_and_stays() {
+fn a_file_without_room_for_arguments_is_refused_and_unchanged() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("file");
     let parts = sample_parts::parts();

@@ -92,7 +92,7 @@ fn a_larger_disk_has_its_copy_of_the_table_at_its_end() {
 }
 
 #[test]
-fn what_does_not_go_together_is_refused() {
+fn incompatible_parts_are_refused() {
     let parts = sample_parts::parts();
     type Change = dyn Fn(&mut sample_parts::Parts);
     let refused = |change: &Change| {

@@ -25,7 +25,7 @@ fn is_same(one: &Disk, other: &Disk) -> bool {
 }
 
 #[test]
-fn what_is_empty_takes_no_room() {
+fn empty_clusters_take_no_space() {
     let file = written(&Disk::new(1 << 20));
     assert_eq!(
         file.len(),
@@ -58,7 +58,7 @@ fn many_clusters_have_many_reference_counts() {
 }
 
 #[test]
-fn what_no_image_of_ours_has_is_named() {
+fn unsupported_features_are_named() {
     let disk = disk_with(1 << 20, &[0]);
     let mut entry_at = None;
     let file = written(&disk);

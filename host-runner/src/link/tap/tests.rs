@@ -117,7 +117,7 @@ fn addresses_are_those_of_the_other_links() {
 /// A device is gone with its namespace, and its peer with it: so whether a namespace is gone is seen at
 /// the other end of a wire that leads there.
 #[test]
-fn what_is_dropped_is_gone() {
+fn a_dropped_device_is_removed() {
     if !may_make_namespaces() {
         return;
     }

@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_there_is_no_room_for_is_refused() {
+    fn frames_beyond_the_capacity_are_refused() {
         let mut rogue = Rogue::new();
         let mut device = rogue.device();
         let mut backlog = Backlog::default();

@@ -37,7 +37,7 @@ fn lateness_ns(log: &Log, part: f64) -> u64 {
 }
 
 #[test]
-fn who_may_yield_is_on_time_though_sleeps_end_late() {
+fn a_loop_that_may_yield_is_on_time_though_sleeps_end_late() {
     for arrivals in [Arrivals::Poisson, Arrivals::Even] {
         let plan = at_20_000(arrivals, WaitRule::Yield);
         let (tally, log, slept) = sleeping(&plan, 20_000);

@@ -64,7 +64,7 @@ fn refusal(error: rustix::io::Errno) -> Refusal {
 }
 
 #[test]
-fn what_this_host_does_not_send_is_counted_and_the_run_goes_on() {
+fn requests_that_this_host_does_not_send_are_counted_and_the_run_goes_on() {
     let depth = NonZeroU16::new(8).unwrap();
     for mode in [Mode::Closed, open(10_000), Mode::Pipeline { depth }] {
         let plan = Plan {

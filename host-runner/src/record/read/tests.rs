@@ -36,7 +36,7 @@ fn after(from: &str, to: &str) -> String {
 }
 
 #[test]
-fn what_was_written_is_read_back() {
+fn results_are_read_back_as_written() {
     let place = results();
     let source = read(place.path()).unwrap();
     let written = fs::read_to_string(place.path().join(RESULT)).unwrap();
@@ -73,7 +73,7 @@ fn fields_that_are_not_known_are_left_alone() {
 }
 
 #[test]
-fn what_is_missing_or_damaged_is_named() {
+fn missing_and_damaged_files_are_named() {
     let schema = after("fathom/1", "fathom/9");
     assert!(schema.contains("schema `fathom/9`"), "{schema}");
     let count = after(r#""count": 1000"#, r#""count": 999"#);
@@ -136,7 +136,7 @@ fn after_log(change: impl Fn(&str) -> String) -> String {
 }
 
 #[test]
-fn what_is_tagged_must_be_the_records_and_need_not_be_there() {
+fn tagged_histograms_are_optional_and_must_match_the_record() {
     let without = |text: &str| {
         let lines = text.lines().filter(|line| !line.starts_with("Tag="));
         lines.map(|line| format!("{line}\n")).collect::<String>()
@@ -292,7 +292,7 @@ fn a_merged_target_that_is_something_else_is_refused() {
 }
 
 #[test]
-fn what_a_run_needs_to_end_is_no_interval_of_its_own() {
+fn the_drain_at_the_end_is_no_interval_of_its_own() {
     let recorder = fixtures::recorder(Mode::Closed);
     let log = fixtures::log(Mode::Closed, &recorder);
     let decoded = |elapsed_s| decode(&log, elapsed_s).unwrap();

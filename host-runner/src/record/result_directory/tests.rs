@@ -65,7 +65,7 @@ fn a_chosen_directory_is_used_as_it_is() {
 }
 
 #[test]
-fn what_cannot_be_written_is_said_beforehand() {
+fn an_unwritable_directory_is_reported_beforehand() {
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join("file");
     fs::write(&file, "").unwrap();
@@ -75,7 +75,7 @@ fn what_cannot_be_written_is_said_beforehand() {
 }
 
 #[test]
-fn what_comes_of_nothing_is_nothing_or_what_the_guest_printed_and_why() {
+fn without_results_only_the_console_log_and_the_reason_remain() {
     let place = tempfile::tempdir().unwrap();
     for (printed, expected) in [
         (None, None),

@@ -61,7 +61,7 @@ fn a_field_that_the_schema_does_not_know_is_found_everywhere() {
 }
 
 #[test]
-fn what_is_missing_or_of_another_kind_is_found() {
+fn missing_fields_and_wrong_types_are_found() {
     let plain = record(fixtures::open_run());
     for (place, value) in [
         ("/schema", "fathom/2".into()),

@@ -142,7 +142,7 @@ fn a_bound_is_at_least_and_has_no_upper_end() {
 }
 
 #[test]
-fn where_both_are_lossy_losses_are_told() {
+fn losses_are_reported_where_both_are_lossy() {
     let lossy = Difference {
         outcome: Verdict::BothCensored,
         ratio: None,

@@ -194,7 +194,7 @@ fn a_run_in_short_that_is_not_valid_says_why_and_what_to_do() {
 }
 
 #[test]
-fn what_this_host_did_not_send_is_reported_with_its_reasons() {
+fn unsent_requests_are_reported_with_their_reasons() {
     let mut run = fixtures::closed_run();
     assert!(!render(&fixtures::record(run.clone()), Detail::Full).contains("not sent"));
     run.send_errors = [("EPERM".to_owned(), 1200), ("ENOBUFS".to_owned(), 3)].into();

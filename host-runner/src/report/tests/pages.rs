@@ -83,7 +83,7 @@ fn every_element_is_closed() {
 }
 
 #[test]
-fn what_the_record_says_is_text_and_never_markup() {
+fn text_of_the_record_is_never_markup() {
     let mut source = source_fixtures::closed();
     let run = &mut source.record.runs[0];
     run.target = "<img src=x onerror=alert(1)>|`".to_owned();
@@ -271,7 +271,7 @@ fn comparisons_and_other_measurements_share_a_page() {
 }
 
 #[test]
-fn what_is_of_different_machines_says_so_at_the_top() {
+fn results_of_different_machines_are_marked_at_the_top() {
     let mut other = source_fixtures::closed();
     other.record.environment.qemu_version = Some("8.0.0".to_owned());
     let both = documents(&[source_fixtures::closed(), other]);

@@ -108,7 +108,7 @@ proptest! {
 }
 
 #[test]
-fn what_all_boots_show_is_a_verdict_with_its_interval() {
+fn a_difference_in_all_boots_is_a_verdict_with_its_interval() {
     let (a, b) = (spread(40_000, 0), spread(50_000, 0));
     let (slow_a, slow_b) = (spread(44_000, 0), spread(54_000, 0));
     let boots = [
@@ -203,7 +203,7 @@ fn two_rounds_say_nothing() {
 }
 
 #[test]
-fn what_a_histogram_does_not_tell_apart_is_no_difference() {
+fn values_within_one_bucket_are_no_difference() {
     // 50,000 ns are known to 32 ns.
     let (a, b) = (always(50_000), always(50_040));
     assert_eq!(
@@ -297,7 +297,7 @@ fn a_bound_on_the_wrong_side_is_no_verdict() {
 }
 
 #[test]
-fn what_the_instrument_dropped_itself_decides_no_verdict() {
+fn the_instruments_own_drops_decide_no_verdict() {
     let (a, b) = (spread(40_000, 0), spread(50_000, 0));
     let mut pair = rounds(&[(&a, &b); 5]);
     // A tenth of what lies beyond p99, and a little more.

@@ -19,7 +19,7 @@ fn lengths(values_ns: &[u64]) -> DurationHistogram {
 }
 
 #[test]
-fn what_nobody_observed_is_unknown() {
+fn unobserved_interference_is_unknown() {
     assert_eq!(Interference::default().hits(1), None);
     assert_eq!(Interference::default().losses(), None);
 }
@@ -60,7 +60,7 @@ fn waits_are_bounded_by_their_number_and_by_their_time() {
 }
 
 #[test]
-fn what_waking_up_takes_is_no_gap() {
+fn a_wake_up_is_no_gap() {
     let wake_ups = 60_000;
     let waits = Waits {
         count: wake_ups,
@@ -78,7 +78,7 @@ fn what_waking_up_takes_is_no_gap() {
 }
 
 #[test]
-fn what_falls_due_while_the_service_waits_is_hit() {
+fn requests_due_while_the_service_waits_are_hit() {
     let waits = Waits {
         count: 40,
         after_sleep: 0,

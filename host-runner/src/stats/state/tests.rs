@@ -305,7 +305,7 @@ fn losses_that_gaps_cannot_explain_are_the_services_on_a_busy_host_too() {
 }
 
 #[test]
-fn what_the_instrument_dropped_is_never_the_services() {
+fn the_instruments_own_drops_are_never_the_services() {
     let mut recorded = ordinary(10_000);
     for (dropped, expected) in [(10, State::Clean), (11, State::Dropped)] {
         recorded.dropped = dropped;

@@ -84,7 +84,7 @@ fn gaps_beside_no_thread_of_the_target_are_all_the_hosts() {
 }
 
 #[test]
-fn what_the_measuring_thread_ran_is_no_wait_for_others() {
+fn the_measuring_threads_own_run_time_is_no_wait_for_others() {
     // A closed loop on link tap with two CPUs: the main loop waits while the client that it woke runs.
     let noise = Noise {
         measuring: Some(thread(98_344_292, 31_146, 15_441, 0)),
@@ -116,7 +116,7 @@ fn what_the_measuring_thread_ran_is_no_wait_for_others() {
 }
 
 #[test]
-fn what_the_target_ran_on_the_measuring_cpu_is_no_wait_for_others() {
+fn the_targets_run_time_on_the_measuring_cpu_is_no_wait_for_others() {
     let noise = Noise {
         measuring: Some(thread(98_000_000, 3_000_000, 100, 90)),
         waited_ns: Some(3_000_000),

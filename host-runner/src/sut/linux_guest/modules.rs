@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_module_is_named_and_what_is_not_needed_is_not_looked_at() {
+    fn a_damaged_module_is_named_and_unneeded_ones_are_not_read() {
         let directory = tempfile::tempdir().unwrap();
         fs::create_dir(directory.path().join("net")).unwrap();
         fs::write(directory.path().join("net/other.ko"), "no module").unwrap();

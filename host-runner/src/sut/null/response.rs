@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_is_dropped_and_what_is_for_others_left_alone() {
+    fn non_requests_are_dropped_and_frames_for_others_ignored() {
         assert_eq!(responded(here(), b"noise").0, Response::Dropped);
         let other = Flow {
             peer: ([10, 0, 2, 15], 9001).into(),

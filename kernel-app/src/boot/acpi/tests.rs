@@ -113,7 +113,7 @@ fn reduced_hardware_has_a_register_of_its_own() {
 }
 
 #[test]
-fn what_is_not_intact_is_not_believed() {
+fn damaged_tables_are_rejected() {
     assert_eq!(Power::find(&FakeMemory::default(), None), Power::UNKNOWN);
     let intact = (fadt(0), dsdt(PACKAGES[0].0));
     for at in [0, 5, 9, 60, 200] {

@@ -39,7 +39,7 @@ fn the_arguments_are_those_of_the_services_own_image() {
 }
 
 #[test]
-fn what_is_not_there_here_is_refused_and_named() {
+fn unsupported_settings_are_refused_and_named() {
     for argument in [
         "idle=spin",
         "path=smoltcp",

@@ -83,7 +83,7 @@ fn a_datagram_that_the_inner_handler_does_not_answer_is_as_it_was() {
 }
 
 #[test]
-fn what_is_no_request_does_not_reach_the_inner_handler() {
+fn non_requests_do_not_reach_the_inner_handler() {
     let mut handler = Timestamp::around(Half::default(), 9);
     let mut reply = request(b"");
     reply[wire::header::field::KIND] = Kind::Reply.as_byte();

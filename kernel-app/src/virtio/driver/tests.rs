@@ -106,7 +106,7 @@ fn an_echo_writes_the_indices_and_the_frame_alone() {
 }
 
 #[test]
-fn what_the_device_writes_into_our_side_means_nothing() {
+fn writes_of_the_device_to_the_drivers_area_mean_nothing() {
     let (device, mut nic) = working();
     device.deliver(&[1; 60]);
     device.scribble(RECEIVE);
@@ -251,7 +251,7 @@ fn an_answer_that_finds_the_transmit_queue_full_is_dropped() {
 }
 
 #[test]
-fn what_is_kept_goes_to_the_stack() {
+fn passed_frames_go_to_the_stack() {
     let (device, mut nic) = working();
     device.deliver(b"question");
     device.deliver(b"the next");

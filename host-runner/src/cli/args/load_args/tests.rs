@@ -114,7 +114,7 @@ fn a_sweep_begins_with_a_pipeline_and_chooses_its_own_rates() {
 }
 
 #[test]
-fn what_makes_no_measurement_is_a_usage_error() {
+fn options_without_a_measurement_are_a_usage_error() {
     for line in [
         "--payload 43",
         "--payload 1473",

@@ -364,7 +364,7 @@ fn an_empty_ring_has_nothing_and_takes_nothing() {
 }
 
 #[test]
-fn what_the_driver_writes_to_the_used_ring_changes_nothing() {
+fn writes_of_the_driver_to_the_used_ring_change_nothing() {
     let mut rogue = Rogue::new();
     let mut ring = rogue.ring(TRANSMIT);
     for i in 0..3 {

@@ -202,7 +202,7 @@ fn messages_are_taken_while_frames_are_waited_for() {
 }
 
 #[test]
-fn what_can_not_be_ends_the_conversation_and_no_more() {
+fn an_impossible_message_ends_the_session_and_no_more() {
     let (mut frames, socket) = Virtqueues::listen().unwrap();
     type Lie = fn(&Machine);
     let lies: [(&str, Lie); 9] = [

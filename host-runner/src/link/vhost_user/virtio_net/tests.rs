@@ -308,7 +308,7 @@ fn a_stopped_queue_does_not_start_of_its_own_accord() {
 }
 
 #[test]
-fn what_was_sent_is_told_when_a_queue_stops_or_moves() {
+fn sent_frames_are_signalled_when_a_queue_stops_or_moves() {
     type Change = fn(&Rogue, &mut Device);
     let changes: [Change; 4] = [
         |_, device| device.stop(TRANSMIT).map(drop).unwrap(),

@@ -120,7 +120,7 @@ fn verdicts_are_the_records_in_words_and_figures() {
 }
 
 #[test]
-fn who_was_never_valid_in_the_same_round_has_a_row_without_verdicts() {
+fn a_target_never_valid_in_a_common_round_has_a_row_without_verdicts() {
     let sources = [source_fixtures::comparison()];
     let comparison_views = comparison_views(&sources);
     let groups = verdicts::groups(link(&comparison_views[0], "vhost-user"));
@@ -225,7 +225,7 @@ fn the_unikernels_image_is_no_other_targets() {
 }
 
 #[test]
-fn what_lies_behind_is_told_of_those_that_have_something_to_tell() {
+fn details_are_listed_for_entries_that_have_any() {
     let mut source = source_fixtures::comparison();
     assert!(merged_tables::why(&comparison_views(std::slice::from_ref(&source))[0]).is_none());
     let hermit = SystemCost {
@@ -249,7 +249,7 @@ fn what_lies_behind_is_told_of_those_that_have_something_to_tell() {
 }
 
 #[test]
-fn how_far_apart_cores_were_is_told_where_memory_is_shared() {
+fn the_core_round_trip_is_reported_where_memory_is_shared() {
     let sources = [source_fixtures::comparison()];
     let comparison_views = comparison_views(&sources);
     let table = merged_tables::apart(&comparison_views[0]).unwrap();

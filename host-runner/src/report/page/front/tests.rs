@@ -54,7 +54,7 @@ fn the_title_is_the_finding_with_values_and_ratio() {
 }
 
 #[test]
-fn where_no_difference_is_seen_the_title_says_what_would_have_been() {
+fn a_title_without_a_difference_names_the_detectable_one() {
     let same = |detectable_ratio| {
         title(|it| {
             (it.target_ns, it.baseline_ns) = (33_000, 34_000);
@@ -133,7 +133,7 @@ fn a_sentence_carries_its_caveats() {
 }
 
 #[test]
-fn what_was_counted_has_a_tile_with_a_bar_for_each_target() {
+fn a_counted_quantity_has_a_tile_with_a_bar_for_each_target() {
     let mut source = source_fixtures::comparison();
     let why = |target: &str, link: &str, instructions: f64| SystemCost {
         target: target.to_owned(),

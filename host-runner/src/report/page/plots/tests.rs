@@ -49,7 +49,7 @@ fn floors_are_ranges_over_all_measurements() {
 }
 
 #[test]
-fn what_an_interval_does_not_tell_is_a_gap() {
+fn an_interval_without_the_percentile_is_a_gap_in_the_curve() {
     let mut source = source_fixtures::closed();
     source.distributions[0].intervals[1].percentiles_ns[0] = None;
     let sources = [source];

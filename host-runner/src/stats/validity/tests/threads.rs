@@ -50,7 +50,7 @@ fn a_service_that_had_no_cpu_is_the_hosts_and_is_named() {
 }
 
 #[test]
-fn what_the_instrument_takes_of_a_shared_cpu_is_its_own_and_voids_nothing() {
+fn the_instruments_use_of_a_shared_cpu_invalidates_nothing() {
     // On link tap with two CPUs QEMU's main loop waits whenever the measuring thread runs.
     let recorder = recorder(Mode::Closed, 10_000, 20_000, 0);
     let thread = |ran_ns, waited_ns, slices, involuntary_switches| {

@@ -105,7 +105,7 @@ fn masks_of_every_length_are_taken_and_others_left() {
 }
 
 #[test]
-fn what_is_left_out_is_as_it_was() {
+fn omitted_options_keep_their_values() {
     let before = Lease {
         address: ADDRESS,
         prefix: 31,

@@ -40,7 +40,7 @@ fn says_what_is_wrong_with_a_device() {
 
 /// QEMU insists on it where it is asked for (`iommu_platform=on`), and hardware on another.
 #[test]
-fn what_a_device_insists_on_is_taken_where_it_can_be() {
+fn required_features_are_accepted_where_supported() {
     for needed in [1 << 33, 1 << 36] {
         let device = FakeDevice::new().needing(needed);
         assert!(set_up(&device).is_ok(), "{needed:#x}");
