@@ -28,19 +28,37 @@ use crate::host::thread::{CpuUse, schedstat};
 /// Reason for leaving all to the scheduler on a host with one CPU.
 const ONE_CPU: &str = "there is but one CPU to run on";
 
+/// Scheduling policy of the measuring thread (sched(7)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Priority {
+    /// That of any thread (`SCHED_OTHER`).
+    Normal,
+    /// Real-time (`SCHED_FIFO`): it goes first on its CPU.
+    Fifo,
+}
+
+/// CPUs of the threads of a measurement that have none of their own, such as those of QEMU's emulation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherThreads {
+    /// CPUs other than the measuring thread's; also where there are no such threads.
+    Elsewhere,
+    /// The measuring thread's CPU, for want of a third.
+    OnMeasuringCpu,
+    /// The same with the measuring thread's own priority: neither preempts the other.
+    OnMeasuringCpuAsEquals,
+}
+
 /// Result of giving threads CPUs and priority.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Placement {
     /// The virtual CPU and the measuring thread each have a CPU.
     Pinned {
-        /// Which.
+        /// The two CPUs.
         cpus: Cpus,
-        /// True if the measuring thread goes first on its CPU (`SCHED_FIFO`).
-        goes_first: bool,
-        /// True if QEMU's other threads run on the measuring thread's CPU too, for want of a third.
-        is_shared: bool,
-        /// True if those threads go first there as well, and neither preempts the other.
-        are_equal: bool,
+        /// Priority of the measuring thread on its CPU.
+        priority: Priority,
+        /// CPUs of the measurement's other threads.
+        others: OtherThreads,
     },
     /// Everything is as the scheduler has it, for this reason.
     Unchanged(String),
@@ -53,24 +71,24 @@ impl Placement {
         match self {
             Self::Pinned {
                 cpus,
-                goes_first,
-                is_shared,
-                are_equal,
+                priority,
+                others,
             } => {
                 let Cpus {
                     guest: cpu,
                     measuring,
                     ..
                 } = cpus;
-                let first = if *goes_first {
-                    ", which goes first there (SCHED_FIFO)"
-                } else {
-                    ""
+                let first = match priority {
+                    Priority::Fifo => ", which goes first there (SCHED_FIFO)",
+                    Priority::Normal => "",
                 };
-                let others = match (*is_shared, *are_equal) {
-                    (true, true) => "; all else runs on the latter too, with the same right",
-                    (true, false) => "; all else runs on the latter too",
-                    (false, _) => "",
+                let others = match others {
+                    OtherThreads::OnMeasuringCpuAsEquals => {
+                        "; all else runs on the latter too, with the same right"
+                    }
+                    OtherThreads::OnMeasuringCpu => "; all else runs on the latter too",
+                    OtherThreads::Elsewhere => "",
                 };
                 format!(
                     "CPU {cpu} for {guest}, CPU {measuring} for the measuring thread{first}: \
@@ -103,11 +121,11 @@ impl Placement {
         matches!(
             self,
             Self::Pinned {
-                goes_first: true,
-                is_shared: false,
+                priority: Priority::Fifo,
+                others: OtherThreads::Elsewhere,
                 ..
             } | Self::Pinned {
-                are_equal: true,
+                others: OtherThreads::OnMeasuringCpuAsEquals,
                 ..
             }
         )
@@ -118,7 +136,7 @@ impl Placement {
         matches!(
             self,
             Self::Pinned {
-                is_shared: true,
+                others: OtherThreads::OnMeasuringCpu | OtherThreads::OnMeasuringCpuAsEquals,
                 ..
             }
         )
@@ -179,18 +197,21 @@ pub(crate) fn place(
         bind(qemu, vcpu, own, others)
     });
     if let Placement::Pinned {
-        goes_first: true,
-        is_shared: true,
-        are_equal,
+        priority: Priority::Fifo,
+        others: others @ OtherThreads::OnMeasuringCpu,
         ..
     } = &mut placement
     {
-        let others = threads(qemu).into_iter().filter(|&thread| thread != vcpu);
-        let mut others = others.chain(of_kernel);
+        let of_process = threads(qemu).into_iter().filter(|&thread| thread != vcpu);
+        let mut neighbours = of_process.chain(of_kernel);
         match work {
-            Work::Schedule => *are_equal = others.all(has_fifo_priority_or_has_ended),
+            Work::Schedule => {
+                if neighbours.all(has_fifo_priority_or_has_ended) {
+                    *others = OtherThreads::OnMeasuringCpuAsEquals;
+                }
+            }
             // A reply is taken before anything else is done, also after an open loop.
-            Work::Replies => others.for_each(scheduling::set_normal_priority),
+            Work::Replies => neighbours.for_each(scheduling::set_normal_priority),
             Work::Polls => {}
         }
     }
@@ -209,13 +230,10 @@ fn has_fifo_priority_or_has_ended(thread: Pid) -> bool {
 #[must_use]
 pub fn place_beside(work: Work, assignment: Option<&Assignment>) -> Placement {
     match place_around(work, assignment, |_, _| Ok(())) {
-        Placement::Pinned {
-            cpus, goes_first, ..
-        } => Placement::Pinned {
+        Placement::Pinned { cpus, priority, .. } => Placement::Pinned {
             cpus,
-            goes_first,
-            is_shared: false,
-            are_equal: false,
+            priority,
+            others: OtherThreads::Elsewhere,
         },
         unchanged @ Placement::Unchanged(_) => unchanged,
     }
@@ -232,29 +250,27 @@ fn place_around(
         let assignment = assignment.ok_or_else(|| ONE_CPU.to_owned())?;
         let cpus = assignment.cpus;
         // A thread that polls gets no real-time priority, and needs none.
-        let goes_first = match work {
-            Work::Polls => false,
+        let priority = match work {
+            Work::Polls => Priority::Normal,
             Work::Replies | Work::Schedule => match set_own_fifo_priority() {
-                Ok(()) => true,
+                Ok(()) => Priority::Fifo,
                 // Whoever names CPUs gets them.
-                Err(_) if assignment.is_requested => false,
+                Err(_) if assignment.is_requested => Priority::Normal,
                 Err(why) => return Err(why),
             },
         };
         let measuring = set(&[cpus.measuring]);
-        let is_shared = assignment.rest.is_empty();
-        let rest = if is_shared {
-            measuring
+        let (others, rest) = if assignment.rest.is_empty() {
+            (OtherThreads::OnMeasuringCpu, measuring)
         } else {
-            set(&assignment.rest)
+            (OtherThreads::Elsewhere, set(&assignment.rest))
         };
         bind(&set(&[cpus.guest]), &rest)?;
         sched_setaffinity(None, &measuring).map_err(unbound)?;
         Ok(Placement::Pinned {
             cpus,
-            goes_first,
-            is_shared,
-            are_equal: false,
+            priority,
+            others,
         })
     };
     placed().unwrap_or_else(Placement::Unchanged)

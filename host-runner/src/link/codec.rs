@@ -181,27 +181,29 @@ mod tests {
 
     use super::*;
 
-    fn flow(is_v4: bool, from_peer: bool) -> Flow {
+    /// Returns the flow from this side to the peer.
+    fn to_peer(is_v4: bool) -> Flow {
         let (own, peer) = if is_v4 {
             ("10.0.2.2:40000", "10.0.2.15:9000")
         } else {
             ("[fe80::2]:40000", "[fe80::15]:9000")
         };
-        let here = Flow {
+        Flow {
             own_mac: [0x52, 0x55, 10, 0, 2, 2],
             peer_mac: [0x52, 0x54, 0, 0x12, 0x34, 0x56],
             own: own.parse().unwrap(),
             peer: peer.parse().unwrap(),
-        };
-        if from_peer {
-            Flow {
-                own_mac: here.peer_mac,
-                peer_mac: here.own_mac,
-                own: here.peer,
-                peer: here.own,
-            }
-        } else {
-            here
+        }
+    }
+
+    /// Returns the same flow as the peer has it.
+    fn from_peer(is_v4: bool) -> Flow {
+        let here = to_peer(is_v4);
+        Flow {
+            own_mac: here.peer_mac,
+            peer_mac: here.own_mac,
+            own: here.peer,
+            peer: here.own,
         }
     }
 
@@ -210,7 +212,7 @@ mod tests {
         fn builds_what_the_flow_builds(
             is_v4: bool, payload in prop::collection::vec(any::<u8>(), 0..1480),
         ) {
-            let flow = flow(is_v4, false);
+            let flow = to_peer(is_v4);
             let (mut fast, mut slow) = ([0xaa; MAX_FRAME], [0xaa; MAX_FRAME]);
             let fast_len = Codec::new(flow).build(&mut fast, &payload);
             prop_assert_eq!(fast_len, flow.build(&mut slow, &payload));
@@ -227,12 +229,12 @@ mod tests {
             len in -20..20_isize,
         ) {
             let mut frame = [0; MAX_FRAME];
-            let whole = flow(is_v4, true).build(&mut frame, &payload).unwrap();
+            let whole = from_peer(is_v4).build(&mut frame, &payload).unwrap();
             if let Some((at, bits)) = damage {
                 frame[at] ^= bits;
             }
             let frame = &frame[..whole.saturating_add_signed(len)];
-            let flow = flow(is_v4, false);
+            let flow = to_peer(is_v4);
             prop_assert_eq!(Codec::new(flow).parse(frame), flow.parse(frame));
         }
     }
@@ -242,8 +244,8 @@ mod tests {
     fn a_datagram_shorter_than_its_header_is_none() {
         for is_v4 in [true, false] {
             let mut frame = [0; MAX_FRAME];
-            let whole = flow(is_v4, true).build(&mut frame, &[7; 64]).unwrap();
-            let here = flow(is_v4, false);
+            let whole = from_peer(is_v4).build(&mut frame, &[7; 64]).unwrap();
+            let here = to_peer(is_v4);
             let (at, header_len) = if is_v4 {
                 (IP + V4_TOTAL_LENGTH, 20)
             } else {
@@ -266,8 +268,8 @@ mod tests {
     fn an_ordinary_answer_takes_the_fast_way() {
         for is_v4 in [true, false] {
             let mut frame = [0; MAX_FRAME];
-            let len = flow(is_v4, true).build(&mut frame, b"answer").unwrap();
-            let answer = Codec::new(flow(is_v4, false));
+            let len = from_peer(is_v4).build(&mut frame, b"answer").unwrap();
+            let answer = Codec::new(to_peer(is_v4));
             assert_eq!(answer.parse_answer(&frame[..len]), Some(&b"answer"[..]));
         }
     }

@@ -79,6 +79,15 @@ impl Censored {
     }
 }
 
+/// Times of a request that was answered or lost: the fields that [`Sample`] and [`Loss`] have in common.
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    at_ns: u64,
+    latency_ns: u64,
+    round_trip_ns: u64,
+    is_closed_loop_sample: bool,
+}
+
 impl RunRecorder {
     /// Room for a measurement by `plan`.
     #[must_use]
@@ -143,13 +152,13 @@ impl RunRecorder {
     }
 
     #[inline]
-    fn latency(
-        &mut self,
-        at_ns: u64,
-        latency_ns: u64,
-        round_trip_ns: u64,
-        is_closed_loop_sample: bool,
-    ) {
+    fn latency(&mut self, times: Times) {
+        let Times {
+            at_ns,
+            latency_ns,
+            round_trip_ns,
+            is_closed_loop_sample,
+        } = times;
         let slot = Slot::of(latency_ns);
         self.latency.record_at(slot, latency_ns);
         self.intervals.record_at(slot, at_ns);
@@ -193,7 +202,12 @@ impl Observer for RunRecorder {
             is_closed_loop_sample,
             ..
         } = sample;
-        self.latency(at_ns, latency_ns, round_trip_ns, is_closed_loop_sample);
+        self.latency(Times {
+            at_ns,
+            latency_ns,
+            round_trip_ns,
+            is_closed_loop_sample,
+        });
         let [this, earlier] = self.correction.add(&sample);
         if let Some(service) = this {
             self.service(service);
@@ -214,7 +228,12 @@ impl Observer for RunRecorder {
         if let Some(open) = self.open.as_mut().filter(|_| is_closed_loop_sample) {
             open.uncorrected_censored.record(round_trip_ns);
         }
-        self.latency(at_ns, latency_ns, round_trip_ns, is_closed_loop_sample);
+        self.latency(Times {
+            at_ns,
+            latency_ns,
+            round_trip_ns,
+            is_closed_loop_sample,
+        });
     }
 
     /// A request that was due and was not sent: it has a latency, and no round trip.

@@ -11,22 +11,21 @@ const CPUS: Cpus = Cpus {
 
 #[test]
 fn a_placement_names_both_cpus_and_their_relation() {
-    let bound = |goes_first, is_shared| {
+    let bound = |priority, others| {
         let placement = Placement::Pinned {
             cpus: CPUS,
-            goes_first,
-            is_shared,
-            are_equal: false,
+            priority,
+            others,
         };
         placement.of("the virtual CPU")
     };
     assert_eq!(
-        bound(false, false),
+        bound(Priority::Normal, OtherThreads::Elsewhere),
         "CPU 2 for the virtual CPU, CPU 4 for the measuring thread: other cores, same \
          last-level cache"
     );
     assert_eq!(
-        bound(true, true),
+        bound(Priority::Fifo, OtherThreads::OnMeasuringCpu),
         "CPU 2 for the virtual CPU, CPU 4 for the measuring thread, which goes first there \
          (SCHED_FIFO): other cores, same last-level cache; all else runs on the latter too"
     );
@@ -40,19 +39,21 @@ fn a_placement_names_both_cpus_and_their_relation() {
 
 #[test]
 fn a_thread_may_stay_awake_only_alone_or_among_equals() {
-    let may_yield = |goes_first, is_shared, are_equal| {
+    let may_yield = |priority, others| {
         let placement = Placement::Pinned {
             cpus: CPUS,
-            goes_first,
-            is_shared,
-            are_equal,
+            priority,
+            others,
         };
         placement.may_yield()
     };
-    assert!(may_yield(true, false, false));
-    assert!(may_yield(true, true, true));
-    assert!(!may_yield(true, true, false));
-    assert!(!may_yield(false, false, false));
+    assert!(may_yield(Priority::Fifo, OtherThreads::Elsewhere));
+    assert!(may_yield(
+        Priority::Fifo,
+        OtherThreads::OnMeasuringCpuAsEquals
+    ));
+    assert!(!may_yield(Priority::Fifo, OtherThreads::OnMeasuringCpu));
+    assert!(!may_yield(Priority::Normal, OtherThreads::Elsewhere));
     assert!(!place_beside(Work::Polls, None).may_yield());
 }
 
