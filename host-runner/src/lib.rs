@@ -53,6 +53,8 @@ pub mod quantity;
 pub mod random;
 pub mod record;
 pub mod report;
+#[cfg(test)]
+mod source_tree;
 pub mod stats;
 pub mod sut;
 pub mod terminal;
