@@ -1,6 +1,7 @@
 //! The first screen: what was found, how far to trust it, one chart with values on it, what was counted,
 //! and a sentence to quote.
 //!
+//! - `leading_load`: of several loads on a link the one that title, chart and sentence speak of;
 //! - [`finding`]: which of all differences the title is about, and the title;
 //! - `strip`: the line that says how far to trust it;
 //! - `overview`: the chart;
@@ -19,6 +20,7 @@ use crate::report::page::plots::{by_percentile, offered_load};
 use crate::report::page::{charts, method, plots};
 
 pub mod finding;
+mod leading_load;
 mod overview;
 mod quote;
 mod strip;
@@ -84,13 +86,15 @@ fn counted(comparison_views: &[ComparisonView<'_>], entries: &[Entry<'_>]) -> St
 }
 
 fn of_comparison(comparison_view: &ComparisonView<'_>) -> Beginning {
-    let finding = finding::Finding::of(comparison_view);
+    let loads = leading_load::leading_loads(comparison_view);
+    let finding = finding::Finding::of(&loads);
     let title = finding.as_ref().map_or_else(
         || format!("Round-trip latency: {}", finding::compared(comparison_view)),
         finding::Finding::title,
     );
-    let quote = quote::of_comparison(comparison_view, finding.as_ref());
-    let plot = overview::plot(comparison_view);
+    let record = &comparison_view.source.record;
+    let quote = quote::of_comparison(record, &loads, finding.as_ref());
+    let plot = overview::plot(&loads);
     let file = plot.as_ref().map(|plot| Standalone {
         title: title.clone(),
         drawing: draw::dots(plot, Size::Wide),

@@ -24,22 +24,18 @@ pub struct Finding<'a> {
 }
 
 impl<'a> Finding<'a> {
-    /// Returns what `comparison_view` is best summed up by: on the first of the links, in an open loop if there is
-    /// one, at p99, against the guest that comes nearest. `None` without a difference.
+    /// Returns the finding that sums up `loads`, one of each link: on the first of the links, at p99, against the
+    /// guest that comes nearest. `None` without a difference.
     #[must_use]
-    pub fn of(comparison_view: &'a ComparisonView<'a>) -> Option<Self> {
-        let place = |link: &LinkView<'_>| {
-            let known = LINKS.iter().position(|name| *name == link.link);
-            // Tails are compared at one rate.
-            (known.unwrap_or(LINKS.len()), link.mode != Some("open"))
-        };
-        let mut links: Vec<&LinkView<'_>> = comparison_view.links.iter().collect();
-        links.sort_by_key(|link| place(link));
-        let found = |link: &&'a LinkView<'a>| {
+    pub fn of(loads: &[&'a LinkView<'a>]) -> Option<Self> {
+        let place = |link: &LinkView<'_>| LINKS.iter().position(|name| *name == link.link);
+        let mut loads = loads.to_vec();
+        loads.sort_by_key(|link| place(link).unwrap_or(LINKS.len()));
+        let found = |link: &'a LinkView<'a>| {
             let difference = nearest(link)?;
             Some(Self { link, difference })
         };
-        let mut findings: Vec<Self> = links.iter().filter_map(found).collect();
+        let mut findings: Vec<Self> = loads.into_iter().filter_map(found).collect();
         // One that says something goes before one that doesn't.
         findings.sort_by_key(|it| it.difference.outcome() == Verdict::TooFewRounds);
         findings.into_iter().next()
@@ -122,9 +118,9 @@ impl<'a> Finding<'a> {
     }
 }
 
-/// The difference on `link` at the best percentile against the guest that comes nearest; against
+/// Returns the difference on `link` at the best percentile against the guest that comes nearest; against
 /// something else where there is no other guest.
-fn nearest<'a>(link: &LinkView<'a>) -> Option<&'a Comparison> {
+pub fn nearest<'a>(link: &LinkView<'a>) -> Option<&'a Comparison> {
     let percentile = TITLED
         .into_iter()
         .find(|name| link.differences.iter().any(|it| it.percentile == *name))?;

@@ -7,7 +7,7 @@ use crate::quantity::{self, at_least};
 use crate::record::origin;
 use crate::report::chart::dot_plot::{Dot, DotPanel, DotPlot, DotRow, Repetition, Side};
 use crate::report::chart::{Axis, Size, draw};
-use crate::report::page::comparison_view::{ComparisonView, LinkView, TargetView};
+use crate::report::page::comparison_view::{LinkView, TargetView};
 use crate::stats::percentile_rule::PERCENTILES;
 
 /// Explanation of the chart.
@@ -49,19 +49,10 @@ impl Overview {
     }
 }
 
-/// Returns the chart of `comparison_view`; `None` if no run is valid.
+/// Returns the chart of `loads`, one of each link; `None` if no run is valid.
 #[must_use]
-pub fn plot(comparison_view: &ComparisonView<'_>) -> Option<DotPlot> {
-    let drawn = |link: &LinkView<'_>| link.targets.iter().any(|it| !it.rounds.is_empty());
-    // Of several loads on a link the open loop's: there all targets have the same rate.
-    let has_open = |of: &LinkView<'_>| {
-        let links = comparison_view.links.iter();
-        let mut same = links.filter(|it| it.link == of.link && it.mode == Some("open"));
-        same.any(drawn)
-    };
-    let shown = comparison_view.links.iter();
-    let shown = shown.filter(|link| link.mode == Some("open") || !has_open(link));
-    let panels: Vec<DotPanel> = shown.filter_map(panel).collect();
+pub fn plot(loads: &[&LinkView<'_>]) -> Option<DotPlot> {
+    let panels: Vec<DotPanel> = loads.iter().copied().filter_map(panel).collect();
     let rows = || panels.iter().flat_map(|panel| &panel.rows);
     let values = rows().flat_map(|row| {
         let repetitions = row.repetitions.iter().map(|it| it.at);

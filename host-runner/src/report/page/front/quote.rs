@@ -2,8 +2,8 @@
 //! rounds and confidence.
 
 use crate::quantity::{self, at_least, count, time};
-use crate::record::{Environment, Run};
-use crate::report::page::comparison_view::{ComparisonView, LinkView, TargetView};
+use crate::record::{Environment, Record, Run};
+use crate::report::page::comparison_view::{LinkView, TargetView};
 use crate::report::page::entry::{self, Entry, mode};
 use crate::report::page::front::finding::Finding;
 use crate::report::page::front::strip::percent;
@@ -15,14 +15,15 @@ use crate::stats::summary::percentile_columns;
 /// Length of a revision in a sentence.
 const REVISION: usize = 7;
 
-/// Returns the sentence of a comparison: of the link that its title is about.
+/// Returns the sentence of the comparison in `record`: of the load that its title is about, else the first of
+/// `loads`.
 #[must_use]
 pub fn of_comparison(
-    comparison_view: &ComparisonView<'_>,
+    record: &Record,
+    loads: &[&LinkView<'_>],
     finding: Option<&Finding<'_>>,
 ) -> String {
-    let record = &comparison_view.source.record;
-    let Some(link) = finding.map(|it| it.link).or(comparison_view.links.first()) else {
+    let Some(link) = finding.map(|it| it.link).or(loads.first().copied()) else {
         return version(&record.environment);
     };
     // What is no guest has no accelerator.

@@ -4,7 +4,7 @@
 use super::*;
 use crate::record::fixtures::source_fixtures;
 use crate::record::{Comparison, SystemCost, fixtures};
-use crate::report::page::comparison_view::comparison_views;
+use crate::report::page::comparison_view::{LinkView, comparison_views};
 use crate::report::page::entry::entries;
 use crate::report::page::front::finding::{Finding, of_run};
 use crate::stats::State;
@@ -32,7 +32,8 @@ fn title(change: impl FnOnce(&mut Comparison)) -> String {
     source.record.comparisons = vec![it];
     let sources = [source];
     let comparison_views = comparison_views(&sources);
-    Finding::of(&comparison_views[0]).unwrap().title()
+    let loads = leading_load::leading_loads(&comparison_views[0]);
+    Finding::of(&loads).unwrap().title()
 }
 
 #[test]
@@ -204,7 +205,8 @@ fn a_comparison_has_a_row_for_each_target_with_a_valid_round() {
     }
     let sources = [source];
     let comparison_views = comparison_views(&sources);
-    let plot = overview::plot(&comparison_views[0]).unwrap();
+    let loads = leading_load::leading_loads(&comparison_views[0]);
+    let plot = overview::plot(&loads).unwrap();
     let panels: Vec<(&str, Vec<&str>)> = plot
         .panels
         .iter()
@@ -227,4 +229,57 @@ fn a_comparison_has_a_row_for_each_target_with_a_valid_round() {
     let first = &plot.panels[0].rows[0];
     // p50, p90 and p99; p99.9 takes more samples. Two marks for each of three boots.
     assert_eq!((first.dots.len(), first.repetitions.len()), (3, 6));
+}
+
+/// The title, the sentence to quote and the titles of the chart's panels of a comparison under two loads.
+fn of_two_loads(closed: Option<Verdict>, open: Option<Verdict>) -> (String, String, Vec<String>) {
+    let sources = [source_fixtures::two_loads(closed, open)];
+    let views = comparison_views(&sources);
+    let beginning = beginning(&views, &[], &sources);
+    let plot = overview::plot(&leading_load::leading_loads(&views[0])).unwrap();
+    let panels = plot.panels.into_iter().map(|panel| panel.title).collect();
+    (beginning.title, beginning.front.unwrap().quote, panels)
+}
+
+#[test]
+fn title_quote_and_chart_speak_of_one_load() {
+    let few = Some(Verdict::TooFewRounds);
+    let lower = Some(Verdict::Lower);
+    let cases = [
+        (lower, lower, "open"),
+        (few, lower, "open"),
+        (None, lower, "open"),
+        (few, few, "open"),
+        (None, few, "open"),
+        // The open loop has no verdict, and the closed one has: it leads.
+        (lower, few, "closed"),
+        (lower, None, "closed"),
+        (few, None, "closed"),
+        // There are rounds, and nothing was judged.
+        (None, None, "open"),
+    ];
+    for (closed, open, leading) in cases {
+        let (title, quote, panels) = of_two_loads(closed, open);
+        let name = match leading {
+            "open" => "unix, open loop at 1.00k/s",
+            _ => "unix, closed loop",
+        };
+        let context = format!("{closed:?} and {open:?}: {title}; {quote}");
+        assert_eq!(panels, [name], "{context}");
+        let is_judged = closed.is_some() || open.is_some();
+        assert_eq!(title.contains(name), is_judged, "{context}");
+        assert!(quote.contains(&format!(", unix, {leading} ")), "{context}");
+    }
+}
+
+#[test]
+fn a_load_without_a_valid_round_does_not_lead() {
+    let sources = [source_fixtures::two_loads(None, None)];
+    let mut views = comparison_views(&sources);
+    let open = |load: &&mut LinkView<'_>| load.mode == Some("open");
+    let open = views[0].links.iter_mut().find(open).unwrap();
+    open.targets.iter_mut().for_each(|it| it.rounds.clear());
+    let leading = leading_load::leading_loads(&views[0]);
+    let modes: Vec<_> = leading.iter().map(|load| load.mode).collect();
+    assert_eq!(modes, [Some("closed")]);
 }
