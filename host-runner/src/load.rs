@@ -49,7 +49,7 @@ pub(crate) mod fake;
 #[cfg(test)]
 mod tests;
 
-pub use content::Content;
+pub use content::{Content, ContentError};
 pub use plan::{Limit, Mode, Plan, PlanError};
 pub use protocol::Protocol;
 pub use rate::Rate;

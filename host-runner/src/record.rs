@@ -10,6 +10,7 @@
 //! - [`origin`]: places where replies are made and parts that links consist of, in words;
 //! - `labelled`: the name of what each part is of; [`methods`]: what the figures mean, as codes;
 //! - [`schema`]: the JSON Schema of all that;
+//! - [`service_status`]: the status of a running service;
 //! - [`result_directory`]: the directory of a result's files; [`file_names`]: their names; `older_results`: those
 //!   that were there before;
 //! - [`hgrm`], [`hlog`]: the files that the HdrHistogram tools read;
@@ -41,6 +42,7 @@ pub mod result_directory;
 pub mod round_latency;
 pub mod run;
 pub mod schema;
+pub mod service_status;
 pub mod skipped;
 pub mod system_cost;
 pub mod system_label;
@@ -59,6 +61,7 @@ pub use read::{ReadError, Source};
 pub use result_directory::ResultDirectory;
 pub use round_latency::RoundLatency;
 pub use run::{Run, RunLabels};
+pub use service_status::ServiceStatus;
 pub use skipped::Skipped;
 pub use system_cost::SystemCost;
 pub use verdict::{Comparison, Pairing, RoundPair};
@@ -151,10 +154,19 @@ impl Record {
     ///
     /// [`RecordError::Json`] if it holds something that JSON has no form for.
     pub fn to_json(&self) -> Result<String, RecordError> {
-        serde_json::to_string_pretty(self)
-            .map(|json| terminal::escape_json(&json).into_owned() + "\n")
-            .map_err(RecordError::Json)
+        to_json(self)
     }
+}
+
+/// Returns `value` as indented JSON that is safe to print, with a newline at the end.
+///
+/// # Errors
+///
+/// [`RecordError::Json`] if it holds something that JSON has no form for.
+pub fn to_json(value: &impl Serialize) -> Result<String, RecordError> {
+    serde_json::to_string_pretty(value)
+        .map(|json| terminal::escape_json(&json).into_owned() + "\n")
+        .map_err(RecordError::Json)
 }
 
 /// Why results could not be written.

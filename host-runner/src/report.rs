@@ -12,6 +12,9 @@
 //! - `escape`, `markdown_text`: text that is no markup.
 #![forbid(unsafe_code)]
 
+use std::path::{Path, PathBuf};
+
+use crate::files::Directory;
 use crate::record::{Record, RecordError, ResultDirectory, Source};
 use chart_file::ChartFile;
 use html::Html;
@@ -82,6 +85,25 @@ pub fn write(directory: &ResultDirectory, report: &Record) -> Result<(), RecordE
         directory.write_file(file.name, file.text.as_bytes())?;
     }
     directory.make_latest()
+}
+
+/// Writes the documents of `sources` together into the directory at `path`, which is made if it is not there, and
+/// returns their paths.
+///
+/// # Errors
+///
+/// [`RecordError`] if one can't be written, or a template can't be filled in.
+pub fn write_documents(path: &Path, sources: &[Source]) -> Result<Vec<PathBuf>, RecordError> {
+    let files = render(sources, Written::Always)?;
+    let directory = Directory::create(path).map_err(RecordError::unwritable(path))?;
+    let write = |file: RenderedFile| {
+        let path = path.join(file.name);
+        match directory.replace(file.name, file.text.as_bytes()) {
+            Ok(()) => Ok(path),
+            Err(error) => Err(RecordError::unwritable(path)(error)),
+        }
+    };
+    files.into_iter().map(write).collect()
 }
 
 /// A file of a report.

@@ -1,38 +1,38 @@
 //! What can be asked for on the command line.
 //!
-//! - `client_args`: what a client on ordinary sockets does;
-//! - `load_args`: what load to put on a service;
+//! Each group of options makes the plain specification that the modules below know: `spec`.
+//!
+//! - `client_args`: a client on ordinary sockets;
+//! - `condition_args`: this host during a measurement, and what a result has to live up to;
+//! - `load_args`: load on a service; `request_args`: content of its requests;
 //! - `probe_args`: `fathom probe`;
-//! - `request_args`: requests to a service of somebody's own;
-//! - `into_specs`: plain specifications, from the arguments;
-//! - `validity_args`: what a result has to live up to.
+//! - `system_args`: the guest, its machine, and the service on Linux.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
 
-use super::values::duration;
-use crate::host::assignment::Requested;
-use crate::host::cpu_latency::HostIdle;
-use crate::machine::{AccelChoice, MachineType, VhostChoice};
+use super::CliError;
+use crate::experiment::RunSpec;
+use crate::link::Family;
 use crate::stats;
-use crate::sut::address::{Ip, Ip6};
-use crate::sut::{LinkChoice, LogLevel, Responder, SystemName};
+use crate::sut::linux_service::NO_LINUX;
+use crate::sut::{LinkChoice, Responder, SMOLTCP, SystemKind, SystemName, SystemSpec};
 
 mod client_args;
-mod into_specs;
+mod condition_args;
 mod load_args;
 mod probe_args;
 mod request_args;
-mod validity_args;
+mod system_args;
 
 pub use client_args::ClientArgs;
+pub use condition_args::{HostArgs, ValidityArgs};
 pub use load_args::{LoadArgs, ModeName};
 pub use probe_args::{ProbeArgs, with_port};
 pub use request_args::RequestArgs;
-pub use validity_args::ValidityArgs;
+pub use system_args::{GuestArgs, KernelArgs, LinuxArgs};
 
 /// `fathom run`.
 #[derive(Debug, Args)]
@@ -68,50 +68,6 @@ pub struct RunArgs {
     /// What to boot, and on what.
     #[command(flatten)]
     pub guest: GuestArgs,
-}
-
-/// What the host does while something is measured on it.
-#[derive(Clone, Copy, Debug, Args)]
-#[command(next_help_heading = "Host")]
-pub struct HostArgs {
-    /// State of this host's idle CPUs during a measurement
-    #[arg(
-        long,
-        value_enum,
-        value_name = "WHAT",
-        default_value_t,
-        hide_short_help = true
-    )]
-    pub host_idle: HostIdle,
-    /// Longest wait for another fathom that measures on this host
-    #[arg(long, value_parser = duration, value_name = "DURATION", overrides_with = "wait", default_value = "10m", hide_short_help = true)]
-    pub wait: Duration,
-    /// Do not wait for another fathom that measures on this host; both records say so
-    #[arg(long, hide_short_help = true)]
-    pub concurrent: bool,
-    /// CPU of the guest and CPU of the measuring thread [default: chosen by the caches they share]
-    #[arg(
-        long,
-        value_name = "A,B",
-        overrides_with = "cpus",
-        hide_short_help = true
-    )]
-    pub cpus: Option<Requested>,
-}
-
-/// What the service on Linux is made of.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Linux")]
-pub struct LinuxArgs {
-    /// Way in which the service on Linux waits for datagrams [default: blocking]
-    #[arg(long, value_enum)]
-    pub responder: Option<Responder>,
-    /// Kernel of the Linux guest [default: target/linux-guest/vmlinuz]
-    #[arg(long, value_name = "PATH", hide_short_help = true)]
-    pub kernel: Option<PathBuf>,
-    /// Directory of that kernel's modules; without it, a --kernel needs virtio-net built in
-    #[arg(long, value_name = "DIR", hide_short_help = true)]
-    pub modules: Option<PathBuf>,
 }
 
 /// `fathom serve`.
@@ -153,50 +109,55 @@ pub struct OutputArgs {
     pub percentiles: Vec<stats::Requested>,
 }
 
-/// What to boot, and on what.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Guest")]
-pub struct GuestArgs {
-    /// Image to boot [default: target/fathom.elf; of hermit-sockets: target/fathom-sockets.elf]
-    #[arg(long, value_name = "PATH")]
-    pub image: Option<PathBuf>,
-    /// Accelerator of QEMU
-    #[arg(long, value_enum, default_value_t)]
-    pub accel: AccelChoice,
-    /// Memory of the guest in MiB [default: 32; of a Linux guest: 128]
-    #[arg(long, value_name = "MIB", hide_short_help = true)]
-    pub memory: Option<u32>,
-    /// Board that QEMU emulates
-    #[arg(long, value_enum, default_value_t, hide_short_help = true)]
-    pub machine: MachineType,
-    /// CPU model that QEMU emulates [default: host under KVM, max under TCG]
-    #[arg(long, value_name = "MODEL", hide_short_help = true)]
-    pub cpu: Option<String>,
-    /// UDP port of the service in the guest
-    #[arg(long, default_value_t = wire::DEFAULT_PORT, value_parser = clap::value_parser!(u16).range(1..), hide_short_help = true)]
-    pub port: u16,
-    /// UDP port of this host that is forwarded to the service (link user only); 0 picks a free one
-    #[arg(long, default_value_t = 0, hide_short_help = true)]
-    pub host_port: u16,
-    /// IPv4 address of the guest: A.B.C.D/N, or dhcp (link user only) [default: 10.0.2.15/24]
-    #[arg(long, hide_short_help = true)]
-    pub ip: Option<Ip>,
-    /// IPv6 address of the guest, ADDRESS/N, beside its link-local one
-    #[arg(long, hide_short_help = true)]
-    pub ip6: Option<Ip6>,
-    /// IPv4 gateway of the guest [default: 10.0.2.2 with the default address, else none]
-    #[arg(long, value_name = "A.B.C.D", hide_short_help = true)]
-    pub gw: Option<Ipv4Addr>,
-    /// Write every Ethernet frame to this file, in pcap format
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
-    pub pcap: Option<PathBuf>,
-    /// Use of vhost-net, by which the host's kernel serves the guest's network device (link tap only)
-    #[arg(long, value_enum, default_value_t, hide_short_help = true)]
-    pub vhost: VhostChoice,
-    /// Log level of the guest's console
-    #[arg(long, value_name = "LEVEL", value_enum, hide_short_help = true)]
-    pub log: Option<LogLevel>,
-    /// Boot argument for the guest, such as path=smoltcp; replaces one of the same name (repeatable)
-    #[arg(long, value_name = "ARG", hide_short_help = true)]
-    pub boot_arg: Vec<String>,
+impl RunArgs {
+    /// Returns the experiment that the options ask for.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError::Usage`] or [`CliError::Plan`] if they don't go together.
+    pub fn spec(&self) -> Result<RunSpec, CliError> {
+        let plan = self.request.fill(self.load.plan()?)?;
+        let system = self.system();
+        plan.check_packet(system.family, None)?;
+        system.check()?;
+        self.check_responder()?;
+        Ok(RunSpec {
+            system,
+            plan,
+            sweep: self.load.sweep(),
+            validity: self.validity.spec(),
+            host: self.host.spec(),
+        })
+    }
+
+    /// Returns the system under test.
+    fn system(&self) -> SystemSpec {
+        let kind = self.name.kind;
+        let guest = self.guest.spec();
+        let by_boot_arg = (kind == SystemKind::Hermit && guest.answer_path() == Some(SMOLTCP))
+            .then_some(Responder::Smoltcp);
+        let responder = self.name.responder_or(self.linux.responder).or(by_boot_arg);
+        SystemSpec {
+            kind,
+            responder,
+            link: self.link.unwrap_or_else(|| kind.system().default_link()),
+            family: if self.ipv6 { Family::V6 } else { Family::V4 },
+            guest: guest.answered_by(responder),
+            linux: self.linux.kernel.spec(),
+        }
+    }
+
+    /// Refuses a mode that is named twice, and one of a system without Linux.
+    fn check_responder(&self) -> Result<(), CliError> {
+        let has_linux = self.name.kind.system().default_responder().is_some();
+        let problem = match (self.name.responder, self.linux.responder) {
+            (_, None) => return Ok(()),
+            (Some(one), Some(other)) if one != other => {
+                "`--target` names another mode than `--responder`: leave one of them out"
+            }
+            (_, Some(_)) if has_linux => return Ok(()),
+            (_, Some(_)) => NO_LINUX,
+        };
+        Err(CliError::Usage(problem))
+    }
 }

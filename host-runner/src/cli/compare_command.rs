@@ -1,24 +1,24 @@
 //! `fathom compare`: several targets, measured in alternation and compared.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
 use super::CliError;
-use super::args::{GuestArgs, HostArgs, LoadArgs, ModeName, OutputArgs, ValidityArgs};
+use super::args::{GuestArgs, HostArgs, KernelArgs, LoadArgs, ModeName, OutputArgs, ValidityArgs};
 use super::ctrl_c::Interrupt;
 use super::output::Output;
-use super::progress_bar::Terminal;
 use super::values::duration;
-use crate::experiment::compare::{
-    CompareSpec, Comparison, CostAnalysis, Loads, NothingMeasured, Variant,
-};
-use crate::experiment::{Caller, ExperimentError};
-use crate::sut::{GuestSpec, LinkChoice, LinuxSpec};
+use crate::experiment::ExperimentError;
+use crate::experiment::compare::{CompareSpec, Comparison, CostAnalysis, Loads, Variant};
+use crate::sut::{GuestSpec, LinkChoice};
+
+/// Help of `--kernel`: one for all guests.
+const KERNEL: &str = "Kernel of the Linux guests [default: target/linux-guest/vmlinuz]";
 
 /// Options of `fathom compare`. A later option overrides an earlier one, such as that of a preset of `make compare`.
 #[derive(Debug, Args)]
+#[command(mut_arg("kernel", |it| it.help(KERNEL)))]
 pub struct CompareArgs {
     /// Systems to measure: hermit, hermit:smoltcp, hermit-sockets, linux-guest:MODE, linux-host:MODE (MODE is blocking,
     /// busy, io_uring or, for linux-host on link tap, af_xdp), null
@@ -65,22 +65,9 @@ pub struct CompareArgs {
     /// Destination of the results.
     #[command(flatten)]
     pub output: OutputArgs,
-    /// Kernel of the Linux guests [default: target/linux-guest/vmlinuz]
-    #[arg(
-        long,
-        value_name = "PATH",
-        help_heading = "Linux",
-        hide_short_help = true
-    )]
-    pub kernel: Option<PathBuf>,
-    /// Directory of that kernel's modules; without it, a --kernel needs virtio-net built in
-    #[arg(
-        long,
-        value_name = "DIR",
-        help_heading = "Linux",
-        hide_short_help = true
-    )]
-    pub modules: Option<PathBuf>,
+    /// Kernel of the Linux guests.
+    #[command(flatten)]
+    pub kernel: KernelArgs,
     /// State of the host meanwhile.
     #[command(flatten)]
     pub host: HostArgs,
@@ -106,10 +93,7 @@ impl CompareArgs {
             links: self.links.clone(),
             loads: loads(&self.load)?,
             guest,
-            linux: LinuxSpec {
-                kernel: self.kernel.clone(),
-                modules: self.modules.clone(),
-            },
+            linux: self.kernel.spec(),
             rounds: self.repeat,
             retries: self.retries,
             time_limit: self.within,
@@ -165,19 +149,11 @@ fn loads(load: &LoadArgs) -> Result<Loads, ExperimentError> {
 pub fn run(args: &CompareArgs) -> Result<(), CliError> {
     let spec = args.spec()?;
     let interrupt = Interrupt::watch()?;
-    let caller = Caller {
-        interrupt: &interrupt,
-        monitor: &Terminal,
-    };
+    let caller = interrupt.caller();
     let comparison = Comparison::prepare(&spec, caller)?;
     let output = Output::prepare(&args.output)?;
-    match comparison.carry_out(&output, caller) {
-        Ok(outcome) => Ok(outcome?),
-        Err(NothingMeasured(error)) => {
-            output.abandon(&error);
-            Err(error.into())
-        }
-    }
+    let outcome = comparison.carry_out(&output, caller);
+    output.conclude(outcome)
 }
 
 #[cfg(test)]

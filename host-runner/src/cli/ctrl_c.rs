@@ -11,6 +11,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use super::CliError;
+use super::progress_bar::Terminal;
+use crate::experiment::Caller;
 pub use crate::experiment::Interrupt;
 
 /// Exit code on the second Ctrl-C.
@@ -30,6 +32,15 @@ impl Interrupt {
             source,
         })?;
         Ok(Self::by(flag))
+    }
+
+    /// Returns the caller of an experiment that this ends, with the terminal for its messages.
+    #[must_use]
+    pub fn caller(&self) -> Caller<'_> {
+        Caller {
+            interrupt: self,
+            monitor: &Terminal,
+        }
     }
 }
 

@@ -7,8 +7,7 @@ use clap::Args;
 use super::CliError;
 use super::output::print;
 use crate::host::doctor::{self, Depth, finding_list};
-use crate::record::RecordError;
-use crate::terminal;
+use crate::record::to_json;
 
 /// `fathom doctor`.
 #[derive(Debug, Args)]
@@ -32,8 +31,7 @@ pub fn run(args: &DoctorArgs) -> Result<(), CliError> {
     }
     let findings = doctor::examine(Depth::Full);
     let text = if args.json {
-        let json = serde_json::to_string_pretty(&findings).map_err(RecordError::Json)?;
-        terminal::escape_json(&json).into_owned() + "\n"
+        to_json(&findings)?
     } else {
         finding_list::render(&findings)
     };

@@ -33,13 +33,9 @@ pub enum CliError {
     DiskImage(#[from] ImageError),
     /// Results that are to be laid over each other are not of one machine.
     #[error(
-        "these results are of different machines: {differences}; lay them over each other all the same \
-         with `--anyway`"
+        "these results are of different machines: {0}; lay them over each other all the same with `--anyway`"
     )]
-    DifferentMachines {
-        /// The differences.
-        differences: String,
-    },
+    DifferentMachines(String),
     /// A file with the content of requests or replies can't be used.
     #[error("{option} {}: {problem}", path.display())]
     Content {
@@ -90,7 +86,7 @@ impl CliError {
             Self::DiskImage(ImageError::Arguments(_))
             | Self::Usage(_)
             | Self::Content { .. }
-            | Self::DifferentMachines { .. } => 2,
+            | Self::DifferentMachines(_) => 2,
             Self::DiskImage(_) | Self::Setup { .. } => 1,
         }
     }

@@ -1,23 +1,21 @@
 //! Where results go: the directory, the terminal, and `--json`.
 
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use jiff::Timestamp;
 
 use super::CliError;
 use super::args::OutputArgs;
 use super::say::say_as_is;
-use crate::experiment::{ExperimentError, Results};
-use crate::files::{Destination, NamedFile};
-use crate::histogram::DurationHistogram;
+use crate::experiment::{ExperimentError, NothingMeasured, Results};
+use crate::files::NamedFile;
 use crate::record::result_directory::DEFAULT_BASE;
-use crate::record::{MergedRuns, Record, RecordError, ResultDirectory, RoundLatency, Run};
+use crate::record::{Record, RecordError, ResultDirectory};
 use crate::report::renderer::Renderer as _;
 use crate::report::result_set::ResultSet;
 use crate::report::terminal_report::{Detail, Terminal};
 use crate::report::{self, html};
-use crate::stats::{Requested, RunRecorder};
+use crate::stats::Requested;
 use crate::terminal;
 
 /// What `--json` takes for standard output.
@@ -74,44 +72,32 @@ impl Output {
         })
     }
 
-    /// Returns the path of the file `name` among the results.
-    #[must_use]
-    pub fn file(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    /// Ends a command without results because of `error`, and leaves no empty directory behind.
-    pub fn abandon(self, error: &ExperimentError) {
-        self.directory.abandon(&error.with_causes());
+    /// Ends a command; without results it leaves no empty directory behind.
+    ///
+    /// # Errors
+    ///
+    /// The experiment's.
+    pub fn conclude(
+        self,
+        outcome: Result<Result<(), ExperimentError>, NothingMeasured>,
+    ) -> Result<(), CliError> {
+        match outcome {
+            Ok(outcome) => Ok(outcome?),
+            Err(NothingMeasured(error)) => {
+                self.directory.abandon(&error.with_causes());
+                Err(error.into())
+            }
+        }
     }
 }
 
 impl Results for Output {
+    fn directory(&self) -> &ResultDirectory {
+        &self.directory
+    }
+
     fn percentiles(&self) -> &[Requested] {
         &self.percentiles
-    }
-
-    fn log(&self, name: &str) -> Destination {
-        self.directory.log(name)
-    }
-
-    fn write_run(&self, run: &Run, recorder: &RunRecorder) -> Result<(), RecordError> {
-        self.directory.write_run(run, recorder)
-    }
-
-    fn write_merged(
-        &self,
-        merged: &MergedRuns,
-        latency: &DurationHistogram,
-        parts: &[RoundLatency],
-        began_at: SystemTime,
-    ) -> Result<(), RecordError> {
-        self.directory
-            .write_merged(merged, latency, parts, began_at)
-    }
-
-    fn write_partial(&self, report: &Record) -> Result<(), RecordError> {
-        self.directory.keep(report)
     }
 
     /// Writes the documents, and shows the table on standard output, or on standard error if the JSON goes to
@@ -130,7 +116,7 @@ impl Results for Output {
         let shown = format!(
             "{}report     {}{more}\n",
             table.unwrap_or_default(),
-            self.file(html::NAME).display()
+            self.directory.path().join(html::NAME).display()
         );
         match &self.json {
             Json::Nowhere => print(&shown)?,

@@ -22,6 +22,9 @@ const BUSY_INTERVAL_NS: u64 = 1_000_000_000;
 /// Longest time that drawing may take, in nanoseconds.
 const DRAWING_NS: u64 = 1_000_000;
 
+/// Length of the bar, of which a share is done.
+const BAR_LENGTH: u64 = 10_000;
+
 /// The terminal of a command: messages are lines on standard error, and each stage has a bar there.
 #[derive(Clone, Copy, Debug)]
 pub struct Terminal;
@@ -94,10 +97,10 @@ impl StageMonitor for Bar {
         }
     }
 
-    fn load_begins(&mut self, plan: &Plan) {
+    fn load_begins(&mut self) {
         let template = "{bar:30} {msg} ({elapsed})";
         self.bar.set_style(style(template));
-        self.bar.set_length(length(plan));
+        self.bar.set_length(BAR_LENGTH);
         self.bar.set_message("warming up");
     }
 
@@ -116,7 +119,8 @@ impl StageMonitor for Bar {
             Phase::Draining => "waiting for the last replies".to_owned(),
         };
         self.bar.set_message(message);
-        self.bar.set_position(position(plan, progress));
+        self.bar
+            .set_position((progress.share_of(plan) * BAR_LENGTH as f64) as u64);
     }
 }
 
@@ -133,24 +137,6 @@ fn may_draw(progress: &Progress) -> bool {
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
-}
-
-/// Returns the length of the bar: requests if the plan has a count of them, else nanoseconds.
-fn length(plan: &Plan) -> u64 {
-    plan.measure
-        .count
-        .or(plan.measure.duration_ns)
-        .unwrap_or_default()
-}
-
-/// Returns the position on the bar, by whichever of the plan's limits is nearer.
-fn position(plan: &Plan, progress: &Progress) -> u64 {
-    let by_time = plan.measure.duration_ns.map(|duration_ns| {
-        u128::from(progress.elapsed_ns) * u128::from(length(plan)) / u128::from(duration_ns.max(1))
-    });
-    let by_time = by_time.map_or(0, |position| u64::try_from(position).unwrap_or(u64::MAX));
-    let by_count = plan.measure.count.map_or(0, |_| progress.sent);
-    by_time.max(by_count)
 }
 
 #[cfg(test)]

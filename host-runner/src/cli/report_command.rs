@@ -7,11 +7,9 @@ use clap::Args;
 use super::CliError;
 use super::output::print;
 use super::say::say;
-use crate::files::Directory;
 use crate::record::machines::Differences;
 use crate::record::{RecordError, read};
 use crate::report;
-use crate::report::renderer::Written;
 use crate::stats::Requested;
 
 /// `fathom report`.
@@ -48,22 +46,17 @@ pub fn run(args: &ReportArgs) -> Result<(), CliError> {
     if let Some(differences) = Differences::of(&sources) {
         let differences = differences.to_string();
         if !args.anyway {
-            return Err(CliError::DifferentMachines { differences });
+            return Err(CliError::DifferentMachines(differences));
         }
         say(format_args!(
             "these results are of different machines: {differences}"
         ));
     }
-    let files = report::render(&sources, Written::Always)?;
-    let path = args.out.as_ref().unwrap_or(&args.directories[0]);
-    let out = Directory::create(path).map_err(RecordError::unwritable(path))?;
+    let out = args.out.as_ref().unwrap_or(&args.directories[0]);
     let mut text = String::new();
-    for (index, file) in files.iter().enumerate() {
-        let path = path.join(file.name);
+    for (index, path) in report::write_documents(out, &sources)?.iter().enumerate() {
         let label = if index == 0 { "report" } else { "" };
         text.push_str(&format!("{label:<11}{}\n", path.display()));
-        out.replace(file.name, file.text.as_bytes())
-            .map_err(RecordError::unwritable(path))?;
     }
     Ok(print(&text)?)
 }

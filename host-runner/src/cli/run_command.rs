@@ -4,9 +4,7 @@ use super::CliError;
 use super::args::RunArgs;
 use super::ctrl_c::Interrupt;
 use super::output::Output;
-use super::progress_bar::Terminal;
-use crate::experiment::Caller;
-use crate::experiment::prepared_run::{NotStarted, PreparedRun};
+use crate::experiment::prepared_run::PreparedRun;
 
 /// Boots the service, measures it, and reports.
 ///
@@ -18,17 +16,9 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
     let spec = args.spec()?;
     // Before anything is made that would be left behind.
     let interrupt = Interrupt::watch()?;
-    let caller = Caller {
-        interrupt: &interrupt,
-        monitor: &Terminal,
-    };
+    let caller = interrupt.caller();
     let run = PreparedRun::prepare(&spec, caller)?;
     let output = Output::prepare(&args.output)?;
-    match run.carry_out(&output, caller) {
-        Ok(outcome) => Ok(outcome?),
-        Err(NotStarted(error)) => {
-            output.abandon(&error);
-            Err(error.into())
-        }
-    }
+    let outcome = run.carry_out(&output, caller);
+    output.conclude(outcome)
 }

@@ -8,8 +8,6 @@ use super::CliError;
 use super::args::ServeArgs;
 use super::ctrl_c::Interrupt;
 use super::output::print;
-use super::progress_bar::Terminal;
-use crate::experiment::Caller;
 use crate::experiment::serve::{OnDeath, ServeSpec, serve};
 use crate::machine::{Machine, VhostChoice};
 use crate::quantity;
@@ -35,10 +33,7 @@ pub fn run(args: &ServeArgs) -> Result<(), CliError> {
         },
     };
     let interrupt = Interrupt::watch()?;
-    let caller = Caller {
-        interrupt: &interrupt,
-        monitor: &Terminal,
-    };
+    let caller = interrupt.caller();
     let on_ready = |machine: &Machine| -> Result<(), CliError> {
         Ok(print(&greeting(machine, spec.host_addr))?)
     };

@@ -5,11 +5,9 @@ use clap::Args;
 use super::CliError;
 use super::args::with_port;
 use super::output::print;
-use crate::experiment::probe::endpoint;
-use crate::experiment::probe::status_query::{self, ServiceStatus};
-use crate::quantity;
-use crate::record::RecordError;
-use crate::terminal;
+use crate::experiment::probe::{endpoint, status_query};
+use crate::record::to_json;
+use crate::report::terminal_report::status_table;
 
 /// `fathom status`.
 #[derive(Debug, Args)]
@@ -26,55 +24,15 @@ pub struct StatusArgs {
 ///
 /// # Errors
 ///
-/// [`CliError::Experiment`] if the address can't be resolved or the service does not reply with a status,
-/// [`CliError::Experiment`] if nothing can be printed.
+/// [`CliError::Experiment`] if the address can't be resolved, if the service does not reply with a status, or if
+/// nothing can be printed.
 pub fn run(args: &StatusArgs) -> Result<(), CliError> {
     let peer = endpoint::resolve(&args.address, None, None)?;
     let status = status_query::query(peer)?;
     let text = if args.json {
-        let json = serde_json::to_string_pretty(&status).map_err(RecordError::Json)?;
-        terminal::escape_json(&json).into_owned() + "\n"
+        to_json(&status)?
     } else {
-        render(&status)
+        status_table::render(&status)
     };
     Ok(print(&text)?)
 }
-
-/// Returns the time since a boot in words: `3 d 04:05:06`.
-fn uptime(ns: u64) -> String {
-    let seconds = ns / 1_000_000_000;
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
-    let days = match days {
-        0 => String::new(),
-        days => format!("{days} d "),
-    };
-    format!("{days}{hours:02}:{minutes:02}:{:02}", seconds % 60)
-}
-
-/// Returns the status as a table of two columns.
-fn render(status: &ServiceStatus) -> String {
-    let facts = [
-        ("service", status.address.clone()),
-        ("version", terminal::one_line(&status.version)),
-        ("up for", uptime(status.uptime_ns)),
-        ("boot id", format!("{:08x}", status.boot_id)),
-        ("round trip", quantity::time(status.round_trip_ns as f64)),
-    ];
-    let counters = status.counters.iter().map(|(name, count)| {
-        let count = count.as_u64().unwrap_or_default();
-        (name.replace('_', " "), quantity::count(count))
-    });
-    let rows: Vec<(String, String)> = facts
-        .map(|(name, fact)| (name.to_owned(), fact))
-        .into_iter()
-        .chain(counters)
-        .collect();
-    let width = rows.iter().map(|(name, _)| name.len()).max();
-    let width = width.unwrap_or_default();
-    rows.iter()
-        .map(|(name, value)| format!("{name:width$}  {value}\n"))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests;

@@ -14,7 +14,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Caller, ExperimentError, Results, exclusive};
+use super::{Caller, ExperimentError, NothingMeasured, Results, exclusive};
 use crate::host::assignment::Assignment;
 use crate::host::cpu_latency::CpuLatencyGuard;
 use crate::host::lock::Turn;
@@ -56,10 +56,6 @@ pub struct Comparison<'a> {
     assignment: Option<Assignment>,
     lock: Turn,
 }
-
-/// Reason why nothing was measured: there are no results.
-#[derive(Debug)]
-pub struct NothingMeasured(pub ExperimentError);
 
 impl<'a> Comparison<'a> {
     /// Makes the cases and waits for the host.

@@ -58,7 +58,7 @@ pub fn measure(plan: &Plan, conditions: &Conditions<'_>, link: &mut dyn Link) ->
     let mut recorder = RunRecorder::new(plan);
     let times = Times::now();
     let quiet = wait_for_quiet(conditions);
-    stage.load_begins(plan);
+    stage.load_begins();
     let warmed = match conditions.settle_ns {
         Some(limit_ns) => warm_up::settle(
             plan,

@@ -5,7 +5,9 @@ use tempfile::TempDir;
 use super::progress::Monitor;
 use super::sweep::{Ladder, Runs};
 use super::system_under_test::{FirstRequest, Prepared, Start, SystemUnderTest};
-use super::{Caller, ExperimentError, Results, RunSpec, boot_directory, exclusive};
+use super::{
+    Caller, ExperimentError, NothingMeasured, Results, RunSpec, boot_directory, exclusive,
+};
 use crate::host::assignment::Assignment;
 use crate::host::cpu_latency::CpuLatencyGuard;
 use crate::host::lock::Turn;
@@ -25,10 +27,6 @@ pub struct PreparedRun<'a> {
     /// Directory of what is made for this run alone.
     _scratch: TempDir,
 }
-
-/// Reason why a system could not be started: there are no results.
-#[derive(Debug)]
-pub struct NotStarted(pub ExperimentError);
 
 impl<'a> PreparedRun<'a> {
     /// Finds the parts of the system and waits for the host.
@@ -55,12 +53,12 @@ impl<'a> PreparedRun<'a> {
     ///
     /// # Errors
     ///
-    /// [`NotStarted`] if the system could not be started. The inner error is that of [`Runs::conclude`].
+    /// [`NothingMeasured`] if the system could not be started. The inner error is that of [`Runs::conclude`].
     pub fn carry_out(
         self,
         results: &dyn Results,
         caller: Caller<'_>,
-    ) -> Result<Result<(), ExperimentError>, NotStarted> {
+    ) -> Result<Result<(), ExperimentError>, NothingMeasured> {
         let spec = self.spec;
         let cpu_latency = CpuLatencyGuard::request(spec.host.idle);
         // Before there is a guest, which would be found to be busy.
@@ -73,11 +71,11 @@ impl<'a> PreparedRun<'a> {
             system: &spec.system,
             mode: spec.plan.mode,
             assignment: self.assignment,
-            console_log: results.log(CONSOLE_LOG),
+            console_log: results.directory().log(CONSOLE_LOG),
             first: FirstRequest::Measured,
         };
         let mut system =
-            SystemUnderTest::start(start, self.prepared, caller).map_err(NotStarted)?;
+            SystemUnderTest::start(start, self.prepared, caller).map_err(NothingMeasured)?;
         let environment = system.describe(environment);
         let ladder = spec.sweep.map(|arrivals| Ladder {
             arrivals,

@@ -31,8 +31,8 @@ pub trait StageMonitor {
     /// Receives an event of a boot.
     fn boot_event(&mut self, event: &BootEvent);
 
-    /// Receives word that the load of `plan` begins.
-    fn load_begins(&mut self, plan: &Plan);
+    /// Receives word that the load begins: warm-up first.
+    fn load_begins(&mut self);
 
     /// Receives the progress of the load of `plan`; called about every millisecond.
     fn load(&mut self, plan: &Plan, progress: &Progress);
@@ -58,7 +58,7 @@ impl StageMonitor for Silent {
 
     fn boot_event(&mut self, _: &BootEvent) {}
 
-    fn load_begins(&mut self, _: &Plan) {}
+    fn load_begins(&mut self) {}
 
     fn load(&mut self, _: &Plan, _: &Progress) {}
 }

@@ -183,7 +183,8 @@ impl Runs {
 
     /// Writes the files of the run at `index`, in the place of those of an earlier attempt.
     fn write(&mut self, index: usize, measured: &Measured, results: &dyn Results) {
-        let written = results.write_run(&self.runs[index], &measured.recorder);
+        let directory = results.directory();
+        let written = directory.write_run(&self.runs[index], &measured.recorder);
         self.unwritten = written.err().map(Into::into);
     }
 

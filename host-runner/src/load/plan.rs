@@ -216,6 +216,16 @@ impl Plan {
         })
     }
 
+    /// Returns the plan with `content` in its requests.
+    #[must_use]
+    pub const fn carrying(self, content: Content) -> Self {
+        Self {
+            payload_len: HEADER_LEN + content.request.len(),
+            content: Some(content),
+            ..self
+        }
+    }
+
     /// How many of the last requests can matter: between a request and its loss, all that are sent
     /// meanwhile. A pipeline can't know how many that will be.
     #[must_use]

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-/// The protocol that the service speaks. A request is the same in each.
+/// The protocol that the service speaks. A request is the same in each. Docs of variants are `--help` text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Protocol {
     /// Fathom's own, in which the reply carries the service's times

@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use super::Rate;
 use crate::random::SplitMix64;
 
-/// Rule by which the requests of an open loop follow each other in time.
+/// Rule by which the requests of an open loop follow each other in time. Docs of variants are `--help` text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Arrivals {
     /// Exponential, as of many independent users: queues form long before the service is at its limit

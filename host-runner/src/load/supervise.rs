@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Ending, Failure};
+use super::{Ending, Failure, Plan};
 
 /// Time between polls while nothing is in flight, in nanoseconds.
 pub const IDLE_INTERVAL_NS: u64 = 1_000_000;
@@ -39,6 +39,19 @@ pub struct Progress {
     pub due_in_ns: Option<u64>,
     /// True if nothing is in flight: work that takes time is best done then.
     pub is_idle: bool,
+}
+
+impl Progress {
+    /// Returns the share of `plan` that is done, from 0 to 1, by whichever of its limits is nearer.
+    #[must_use]
+    pub fn share_of(&self, plan: &Plan) -> f64 {
+        let share = |done: u64, limit: Option<u64>| {
+            limit.map_or(0.0, |limit| done as f64 / limit.max(1) as f64)
+        };
+        let by_time = share(self.elapsed_ns, plan.measure.duration_ns);
+        let by_count = share(self.sent, plan.measure.count);
+        by_time.max(by_count).min(1.0)
+    }
 }
 
 /// Polls for cancellation and health, no more often than at the intervals above.
@@ -86,5 +99,37 @@ impl<'a, H> Supervisor<'a, H> {
             return Err(Ending::Interrupted);
         }
         (self.check)(&progress()).map_err(|error| Ending::Failed(Failure::Unhealthy(error)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::Limit;
+
+    #[test]
+    fn what_is_done_is_measured_by_the_nearer_limit() {
+        let plan = |duration_ns, count| Plan {
+            measure: Limit { duration_ns, count },
+            ..Plan::FIXTURE
+        };
+        let progress = Progress {
+            phase: Phase::Measuring,
+            elapsed_ns: 500,
+            sent: 10,
+            lost: 0,
+            due_in_ns: None,
+            is_idle: true,
+        };
+        for (plan, expected) in [
+            (plan(Some(1000), None), 0.5),
+            (plan(None, Some(40)), 0.25),
+            (plan(Some(1000), Some(40)), 0.5),
+            (plan(Some(5000), Some(40)), 0.25),
+            (plan(Some(100), None), 1.0),
+            (plan(None, None), 0.0),
+        ] {
+            assert_eq!(progress.share_of(&plan), expected);
+        }
     }
 }

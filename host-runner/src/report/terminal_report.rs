@@ -3,6 +3,7 @@
 //! - `run_brief`: the eight lines of a measurement; `run_table`: everything that is known of it;
 //! - `comparison_table`: a line per target and link, and the verdicts;
 //! - [`sweep_table`]: the steps of a sweep;
+//! - [`status_table`]: the status of a running service;
 //! - `percentile_rows`, `floor_lines`, `noise_lines`, `stall_table`, `cost_table`: parts of those;
 //! - `common_lines`, `columns`: what several of them share.
 
@@ -21,6 +22,7 @@ mod percentile_rows;
 mod run_brief;
 mod run_table;
 mod stall_table;
+pub mod status_table;
 pub mod sweep_table;
 
 pub use detail::Detail;

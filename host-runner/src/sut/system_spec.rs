@@ -85,10 +85,10 @@ impl GuestSpec {
         values.find_map(|argument| argument.strip_prefix(ANSWER_PATH)?.strip_prefix('='))
     }
 
-    /// Has smoltcp's sockets answer in the unikernel, unless a boot argument names who does.
+    /// Has `responder` answer in the unikernel if it is smoltcp's sockets, unless a boot argument names who does.
     #[must_use]
-    pub fn answered_by_smoltcp(mut self) -> Self {
-        if self.answer_path().is_none() {
+    pub fn answered_by(mut self, responder: Option<Responder>) -> Self {
+        if responder == Some(Responder::Smoltcp) && self.answer_path().is_none() {
             let argument = format!("{ANSWER_PATH}={SMOLTCP}");
             self.boot_args.insert(0, argument);
         }

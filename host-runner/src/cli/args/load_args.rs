@@ -21,18 +21,6 @@ pub enum ModeName {
     Pipeline,
 }
 
-impl ModeName {
-    /// Returns the name that results carry.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Closed => "closed",
-            Self::Open => "open",
-            Self::Pipeline => "pipeline",
-        }
-    }
-}
-
 /// Options for the load on the service.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Load")]
@@ -89,20 +77,16 @@ const DEFAULT_DURATION: Duration = Duration::from_secs(5);
 const DEFAULT_STEP_DURATION: Duration = Duration::from_secs(2);
 
 impl LoadArgs {
-    /// The plan that these options make; of a sweep, that of the pipeline which comes first.
+    /// Returns the plan that these options make; of a sweep, that of the pipeline which comes first.
     ///
     /// # Errors
     ///
     /// [`ExperimentError::Incompatible`] or [`ExperimentError::Plan`] if they make none.
     pub fn plan(&self) -> Result<Plan, ExperimentError> {
         let mode = self.load_mode()?;
-        let default_duration = if self.sweep {
-            DEFAULT_STEP_DURATION
-        } else {
-            DEFAULT_DURATION
-        };
         let duration = match (self.duration, self.count) {
-            (None, None) => Some(default_duration),
+            (None, None) if self.sweep => Some(DEFAULT_STEP_DURATION),
+            (None, None) => Some(DEFAULT_DURATION),
             (duration, _) => duration,
         };
         if duration == Some(Duration::ZERO) {
@@ -128,13 +112,13 @@ impl LoadArgs {
         Ok(plan)
     }
 
-    /// Arrivals of the open loops that these options make, a sweep's steps among them.
+    /// Returns the arrivals of the open loops that these options make, a sweep's steps among them.
     #[must_use]
     pub fn arrivals(&self) -> Arrivals {
         self.arrivals.unwrap_or_default()
     }
 
-    /// Arrivals of a sweep's open loops, if these options make a sweep.
+    /// Returns the arrivals of a sweep's open loops, if these options make a sweep.
     #[must_use]
     pub fn sweep(&self) -> Option<Arrivals> {
         self.sweep.then(|| self.arrivals())

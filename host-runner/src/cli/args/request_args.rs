@@ -3,14 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use wire::{HEADER_LEN, MAX_PAYLOAD};
 
 use crate::cli::CliError;
 use crate::files;
-use crate::load::{Content, Plan};
+use crate::load::{Content, ContentError, Plan};
 
-/// Most bytes that fit behind the header.
-const MAX_LEN: usize = MAX_PAYLOAD - HEADER_LEN;
+/// The most that is read of a file, in bytes: more than fits a datagram, so that the message names its length.
+const LIMIT: u64 = wire::MAX_PAYLOAD as u64 * 1024;
 
 /// Options for the requests' content.
 #[derive(Clone, Debug, Default, Args)]
@@ -37,49 +36,28 @@ impl RequestArgs {
         let Some(path) = &self.request else {
             return Ok(plan);
         };
-        let request = read("--request", path)?;
-        if request.is_empty() {
-            return Err(problem("--request", path, "the file is empty"));
-        }
-        let reply = match &self.expect {
-            None => None,
-            Some(path) => {
-                let reply = read("--expect", path)?;
-                if reply.len() > request.len() {
-                    let longer = "a reply is never longer than its request";
-                    return Err(problem("--expect", path, longer));
-                }
-                Some(reply)
-            }
+        let content = read("--request", path, Content::new)?;
+        let content = match &self.expect {
+            None => content,
+            Some(path) => read("--expect", path, |reply| content.expecting(reply))?,
         };
-        Ok(Plan {
-            payload_len: HEADER_LEN + request.len(),
-            content: Some(Content { request, reply }),
-            ..plan
-        })
+        Ok(plan.carrying(content))
     }
 }
 
-/// Reads what an option names. It is needed to the end of the program, and read once.
-fn read(option: &'static str, path: &Path) -> Result<&'static [u8], CliError> {
-    let bytes = files::read(path, MAX_PAYLOAD as u64 * 1024);
-    let bytes = bytes.map_err(|error| problem(option, path, error))?;
-    if bytes.len() > MAX_LEN {
-        let too_long = format!(
-            "{} bytes do not fit a datagram: at most {MAX_LEN} do, behind the header of {HEADER_LEN}",
-            bytes.len()
-        );
-        return Err(problem(option, path, too_long));
-    }
-    Ok(bytes.leak())
-}
-
-fn problem(option: &'static str, path: &Path, problem: impl ToString) -> CliError {
-    CliError::Content {
+/// Makes content of the file at `path`, which `option` names.
+fn read(
+    option: &'static str,
+    path: &Path,
+    make: impl FnOnce(Vec<u8>) -> Result<Content, ContentError>,
+) -> Result<Content, CliError> {
+    let problem = |problem: String| CliError::Content {
         option,
         path: path.to_owned(),
-        problem: problem.to_string(),
-    }
+        problem,
+    };
+    let bytes = files::read(path, LIMIT).map_err(|error| problem(error.to_string()))?;
+    make(bytes).map_err(|error| problem(error.to_string()))
 }
 
 #[cfg(test)]

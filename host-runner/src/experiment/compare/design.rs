@@ -9,7 +9,7 @@ use crate::experiment::{ExperimentError, HostSpec, Validity};
 use crate::link::Family;
 use crate::random::SplitMix64;
 use crate::record::Skipped;
-use crate::sut::{GuestSpec, LinkChoice, LinuxSpec, Responder, SystemSpec};
+use crate::sut::{GuestSpec, LinkChoice, LinuxSpec, SystemSpec};
 
 /// Specification of a comparison.
 #[derive(Clone, Debug)]
@@ -80,17 +80,12 @@ impl CompareSpec {
     /// Returns the system of `case`, with the settings that mean something to it.
     #[must_use]
     pub fn system(&self, Case { variant, link }: Case) -> SystemSpec {
-        let guest = self.guest.clone();
-        let guest = match variant.responder {
-            Some(Responder::Smoltcp) => guest.answered_by_smoltcp(),
-            _ => guest,
-        };
         let system = SystemSpec {
             kind: variant.kind,
             responder: variant.responder,
             link,
             family: Family::V4,
-            guest,
+            guest: self.guest.clone().answered_by(variant.responder),
             linux: self.linux.clone(),
         };
         variant.kind.system().without_foreign_options(system)

@@ -333,7 +333,7 @@ impl Experiment<'_> {
             settle: self.spec.settle,
             validity: self.spec.validity,
             assignment: self.assignment.clone(),
-            console_log: self.results.log(console_log),
+            console_log: self.results.directory().log(console_log),
             caller: self.caller,
         };
         boot.measure(self.store.environment())

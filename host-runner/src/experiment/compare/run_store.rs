@@ -168,7 +168,7 @@ impl RunStore {
         results: &dyn Results,
     ) -> Result<(), ExperimentError> {
         run.add_percentiles(&measured.recorder, results.percentiles());
-        results.write_run(&run, &measured.recorder)?;
+        results.directory().write_run(&run, &measured.recorder)?;
         self.steal_share = match (self.steal_share, run.noise.steal_share) {
             (Some(a), Some(b)) => Some(a.max(b)),
             (a, b) => a.or(b),
@@ -183,7 +183,9 @@ impl RunStore {
             }
         }
         self.runs.push(run);
-        Ok(results.write_partial(&self.report(Vec::new(), Vec::new()))?)
+        Ok(results
+            .directory()
+            .keep(&self.report(Vec::new(), Vec::new()))?)
     }
 
     fn report(&self, merged: Vec<MergedRuns>, comparisons: Vec<Comparison>) -> Record {
@@ -234,7 +236,12 @@ impl RunStore {
             .collect();
         for (group, merged) in self.groups.iter().zip(&merged) {
             if !group.parts.is_empty() {
-                results.write_merged(merged, &group.latency(), &group.parts, self.began_at)?;
+                results.directory().write_merged(
+                    merged,
+                    &group.latency(),
+                    &group.parts,
+                    self.began_at,
+                )?;
             }
         }
         let comparisons = case_runs::compare(&self.opponents().collect::<Vec<_>>());

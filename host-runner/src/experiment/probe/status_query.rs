@@ -4,14 +4,13 @@ use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-use serde_json::{Map, Value};
 use wire::status::Answer;
 use wire::{Header, Kind, MAX_PAYLOAD};
 
 use crate::clock;
 use crate::experiment::ExperimentError;
 use crate::link::LinkError;
+use crate::record::ServiceStatus;
 
 /// Length of a status request, in bytes: room for the counters of later versions.
 const REQUEST_LEN: usize = 512;
@@ -19,23 +18,6 @@ const REQUEST_LEN: usize = 512;
 /// Number of requests, and time to wait for each answer.
 const TRIES: u64 = 5;
 const TRY: Duration = Duration::from_millis(200);
-
-/// Status of a service, as it reports it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ServiceStatus {
-    /// The service's address and port.
-    pub address: String,
-    /// The service's boot.
-    pub boot_id: u32,
-    /// Time since that boot, in nanoseconds.
-    pub uptime_ns: u64,
-    /// The service's version.
-    pub version: String,
-    /// Round-trip time of the request, in nanoseconds.
-    pub round_trip_ns: u64,
-    /// The service's counters by name.
-    pub counters: Map<String, Value>,
-}
 
 /// Queries the service at `peer`, with up to five requests.
 ///

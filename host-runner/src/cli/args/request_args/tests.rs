@@ -1,5 +1,7 @@
 //! Files with the content of requests and replies.
 
+use wire::HEADER_LEN;
+
 use super::*;
 use crate::cli::args::RunArgs;
 
