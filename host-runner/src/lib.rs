@@ -18,6 +18,7 @@
 //! - [`files`], [`terminal`]: the only ways to files of others and to the terminal;
 //! - [`clock`]: the one clock that every host-side time is read from;
 //! - [`tsc`]: how fast the counter runs that a guest has for a clock;
+//! - [`digest`]: SHA-256 digests in hexadecimal digits;
 //! - [`quantity`]: numbers as people read them;
 //! - [`random`]: numbers without a pattern.
 #![cfg_attr(
@@ -39,6 +40,7 @@
 
 pub mod cli;
 pub mod clock;
+pub mod digest;
 #[cfg(test)]
 mod documentation;
 pub mod experiment;

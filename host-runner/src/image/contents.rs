@@ -4,10 +4,10 @@ use std::io;
 use std::path::Path;
 
 use super::fat::{Entry, Volume};
-use super::identity::sha256;
 use super::kernel::{self, Elf};
 use super::partition::{self, Place, SECTOR};
 use super::{BOOT_FILE, CONFIG_FILE, Disk, ImageError, MAX_KEPT_BYTES, qcow2};
+use crate::digest::sha256;
 use crate::files;
 
 pub mod image_listing;

@@ -6,9 +6,9 @@ use std::path::Path;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::identity::hex;
 use super::layout::{self, LayoutError, Parts};
 use super::{ImageError, VERSION, config_file, gce, oci, qcow2};
+use crate::digest::hex;
 use crate::files::{Directory, Unfinished};
 use crate::quantity;
 

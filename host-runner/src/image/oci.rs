@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tar::{Builder, EntryType, Header};
 
 use super::VERSION;
-use super::identity::sha256;
+use crate::digest::sha256;
 
 /// User and group of the files: QEMU's in KubeVirt.
 const OWNER: u64 = 107;

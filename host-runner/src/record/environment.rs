@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 
+use crate::digest::hex;
 use crate::files;
 use crate::host::assignment::Assignment;
 use crate::host::cpuinfo::CpuInfo;
@@ -169,7 +170,7 @@ impl Image {
         let sha256 = hash.0.finalize();
         Ok(Self {
             path: path.to_owned(),
-            sha256: sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: hex(&sha256),
             bytes,
         })
     }

@@ -27,12 +27,14 @@ mod guest_counters;
 mod labels;
 mod loss_places;
 mod remedy;
+mod request_content;
 
 pub use attempt::Attempt;
 pub use guest_counters::GuestCounters;
 pub use labels::RunLabels;
 pub use loss_places::{Losses, Sent};
 pub use remedy::Remedy;
+pub use request_content::{Bytes, RequestContent};
 
 /// A measurement's record. Times without a unit in their name are in nanoseconds where the
 /// field that holds them says so.
@@ -75,6 +77,9 @@ pub struct Run {
     pub protocol: Cow<'static, str>,
     /// Length of every request's UDP payload.
     pub payload_bytes: usize,
+    /// Content of the requests behind their header, and of the replies; null if requests are padded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<RequestContent>,
     /// Share of the pipeline's rate, or of the generator's limit if that is less, that the open loop is
     /// offered, in percent, if it is a step of a sweep. The generator's limit is `generator_on_time_limit`, and
     /// `generator_limit` where that is not given; steps beyond it are more than 100 %.

@@ -4,9 +4,9 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::super::identity::sha256;
 use super::super::sample_parts;
 use super::*;
+use crate::digest::sha256;
 
 fn written(packages: &[Package]) -> (tempfile::TempDir, Vec<Made>) {
     let place = tempfile::tempdir().unwrap();

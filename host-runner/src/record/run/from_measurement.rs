@@ -46,6 +46,7 @@ impl Run {
             },
             protocol: Cow::Borrowed(plan.protocol.name()),
             payload_bytes: plan.payload_len,
+            content: plan.content.map(Into::into),
             sweep_percent: None,
             attempts: Vec::new(),
             offered_rate: match plan.mode {

@@ -2,6 +2,7 @@
 
 use crate::quantity;
 use crate::record::Source;
+use crate::record::run::Bytes;
 use crate::report::page::tables::Table;
 
 /// What the hosts were found to spoil.
@@ -55,6 +56,28 @@ fn shared_cores(source: &Source) -> Option<String> {
         text.push_str(&used.join("; "));
     }
     Some(text)
+}
+
+/// The content that a file gave the requests, and that replies were compared with.
+fn content(source: &Source) -> Vec<[String; 2]> {
+    let words = |it: &Bytes| format!("SHA-256 {}, length {}", it.sha256, it.bytes);
+    let mut rows = Vec::new();
+    let runs = source.record.runs.iter();
+    for content in runs.filter_map(|run| run.content.as_ref()) {
+        let replies = match &content.expected_reply {
+            Some(expected) => format!("each compared with {}", words(expected)),
+            None => "not compared".to_owned(),
+        };
+        for row in [
+            ["content of requests".to_owned(), words(&content.request)],
+            ["content of replies".to_owned(), replies],
+        ] {
+            if !rows.contains(&row) {
+                rows.push(row);
+            }
+        }
+    }
+    rows
 }
 
 /// What it was measured on.
@@ -115,9 +138,45 @@ pub fn environment(source: &Source) -> Table {
         let fact = fact.unwrap_or_else(|| "not known".to_owned());
         table.row(None, [name.to_owned(), fact]);
     }
+    for row in content(source) {
+        table.row(None, row);
+    }
     if !others.is_empty() {
         let what = "also measured at the same time".to_owned();
         table.row(None, [what, others.join("; ")]);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::Content;
+    use crate::record::fixtures::source_fixtures;
+
+    /// The rows of the table about content.
+    fn rows(content: Option<Content>) -> Vec<String> {
+        let mut source = source_fixtures::closed();
+        source.record.runs[0].content = content.map(Into::into);
+        let table = serde_json::to_value(environment(&source)).unwrap();
+        let rows = table["rows"].as_array().unwrap().iter();
+        let rows = rows.map(ToString::to_string);
+        rows.filter(|row| row.contains("content of")).collect()
+    }
+
+    #[test]
+    fn content_of_a_file_is_named_by_length_and_digest() {
+        assert!(rows(None).is_empty());
+        let content = Content::new(b"abc".to_vec()).unwrap();
+        let shown = rows(Some(content));
+        assert_eq!(shown.len(), 2, "{shown:?}");
+        assert!(shown[0].contains("SHA-256 ba7816bf"), "{shown:?}");
+        assert!(shown[0].contains("length 3"), "{shown:?}");
+        assert!(shown[1].contains("not compared"), "{shown:?}");
+        let shown = rows(Some(content.expecting(b"A".to_vec()).unwrap()));
+        assert!(
+            shown[1].contains("each compared with SHA-256 559aead0"),
+            "{shown:?}"
+        );
+    }
 }
