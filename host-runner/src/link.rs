@@ -45,7 +45,7 @@ use serde::{Deserialize, Serialize};
 use crate::host::gaps::Gaps;
 
 pub use refusal::Refusal;
-pub use setup::{Family, LinkKind, Opener, Options, prepare};
+pub use setup::{Family, LinkKind, Opener, Options, OtherEnd, prepare};
 pub use stack::Endpoint;
 
 /// A datagram that came in.

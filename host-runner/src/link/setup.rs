@@ -14,7 +14,7 @@ use super::vhost_user::{self, Virtqueues};
 use super::{Link, LinkError};
 use crate::machine::{Machine, Netdev};
 
-/// The links that `--link` takes.
+/// The links that `--link` takes. Docs of variants are `--help` text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum LinkKind {
     /// UDP port forwarded by QEMU's user network.
@@ -46,6 +46,48 @@ impl LinkKind {
         match self {
             Self::User | Self::Unix | Self::Tap => false,
             Self::VhostUser => true,
+        }
+    }
+}
+
+/// What is at the other end of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherEnd {
+    /// A guest, whose network device QEMU serves.
+    Qemu,
+    /// A guest, whose network device the host's kernel serves (vhost-net).
+    VhostNet,
+    /// A thread of this program.
+    Thread,
+    /// A process on this host.
+    Process,
+}
+
+impl LinkKind {
+    /// Returns the parts between the client and `other_end`, in words.
+    #[must_use]
+    pub const fn description(self, other_end: OtherEnd) -> &'static str {
+        match (self, other_end) {
+            (Self::User, _) => "a UDP socket and QEMU's user network: no NIC",
+            (Self::Unix, OtherEnd::Thread) => {
+                "Ethernet frames over a Unix datagram socket: no QEMU, no NIC"
+            }
+            (Self::Unix, _) => {
+                "Ethernet frames over a Unix datagram socket and through QEMU: no NIC"
+            }
+            (Self::Tap, OtherEnd::Process) => {
+                "a UDP socket, this kernel's stack and a veth pair: no QEMU, no NIC"
+            }
+            (Self::Tap, OtherEnd::Thread) => {
+                "a UDP socket, this kernel's stack and a tap device: no QEMU, no NIC"
+            }
+            (Self::Tap, OtherEnd::VhostNet) => {
+                "a UDP socket, this kernel's stack, a tap device and vhost-net: no NIC"
+            }
+            (Self::Tap, OtherEnd::Qemu) => {
+                "a UDP socket, this kernel's stack, a tap device and QEMU, without vhost-net: no NIC"
+            }
+            (Self::VhostUser, _) => "shared-memory rings: no socket, no host kernel, no NIC",
         }
     }
 }

@@ -19,10 +19,10 @@ pub const MIN_MEMORY_MIB: u32 = 16;
 /// Memory of a guest unless told otherwise, in MiB.
 pub const DEFAULT_MEMORY_MIB: u32 = 32;
 
-/// Which accelerator the user asked for.
+/// Choice of an accelerator. Docs of variants are `--help` text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum AccelChoice {
-    // `super::KVM_TRIAL`, in words: this is what `--help` prints.
+    // `super::KVM_TRIAL`, in words.
     /// KVM if it boots the image within a second and a half, else TCG
     #[default]
     Auto,
@@ -60,7 +60,7 @@ impl fmt::Display for Accel {
     }
 }
 
-/// The board that QEMU emulates.
+/// Board that QEMU emulates. Docs of variants are `--help` text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum MachineType {
     /// i440FX and PIIX: conventional PCI.

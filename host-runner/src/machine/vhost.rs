@@ -9,7 +9,7 @@ use rustix::fs::{Mode, OFlags};
 /// The kernel's device for it.
 pub const DEVICE: &str = "/dev/vhost-net";
 
-/// Choice of whether the host's kernel serves the guest's rings on a tap device.
+/// Choice of whether the host's kernel serves the guest's rings on a tap device. Docs of variants are `--help` text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum VhostChoice {
     /// If /dev/vhost-net can be opened

@@ -6,6 +6,7 @@
 use clap::ValueEnum as _;
 
 use super::Run;
+use crate::link::{LinkKind, OtherEnd};
 use crate::sut::SystemKind;
 
 /// Target that stands for a service that was not started by this program.
@@ -27,26 +28,20 @@ pub fn answered_by(target: &str, responder: Option<&str>) -> Option<&'static str
 /// `vhost` is true if the host's kernel serves the guest's rings.
 #[must_use]
 pub fn link_description(target: &str, link: &str, vhost: bool) -> Option<&'static str> {
-    let words = match (link, kind(target)) {
-        ("vhost-user", _) => "shared-memory rings: no socket, no host kernel, no NIC",
-        ("unix", "null") => "Ethernet frames over a Unix datagram socket: no QEMU, no NIC",
-        ("unix", _) => "Ethernet frames over a Unix datagram socket and through QEMU: no NIC",
-        ("tap", "linux-host") => {
-            "a UDP socket, this kernel's stack and a veth pair: no QEMU, no NIC"
+    match link {
+        "loopback" => {
+            return Some("a UDP socket and this kernel's loopback network: no QEMU, no NIC");
         }
-        ("tap", "null") => "a UDP socket, this kernel's stack and a tap device: no QEMU, no NIC",
-        ("tap", _) if vhost => {
-            "a UDP socket, this kernel's stack, a tap device and vhost-net: no NIC"
-        }
-        ("tap", _) => {
-            "a UDP socket, this kernel's stack, a tap device and QEMU, without vhost-net: no NIC"
-        }
-        ("user", _) => "a UDP socket and QEMU's user network: no NIC",
-        ("loopback", _) => "a UDP socket and this kernel's loopback network: no QEMU, no NIC",
-        ("udp", _) => "a UDP socket and whatever network leads there",
-        _ => return None,
+        "udp" => return Some("a UDP socket and whatever network leads there"),
+        _ => {}
+    }
+    let other_end = match kind(target) {
+        "null" => OtherEnd::Thread,
+        "linux-host" => OtherEnd::Process,
+        _ if vhost => OtherEnd::VhostNet,
+        _ => OtherEnd::Qemu,
     };
-    Some(words)
+    Some(LinkKind::from_str(link, false).ok()?.description(other_end))
 }
 
 /// Returns the mark of a target that is not a guest like the others on its link; `None` if it is.
@@ -146,7 +141,6 @@ fn kind(target: &str) -> &str {
 mod tests {
     use super::super::fixtures;
     use super::*;
-    use crate::link::LinkKind;
 
     fn run(target: &str, responder: Option<&str>, link: &str) -> Run {
         Run {

@@ -9,7 +9,7 @@ use super::linux_guest::LinuxGuest;
 use super::linux_host::LinuxHost;
 use super::null::Null;
 
-/// A system under test.
+/// A system under test. Docs of variants are `--help` text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum SystemKind {
     /// The service in a Hermit unikernel
@@ -51,7 +51,7 @@ impl SystemKind {
     }
 }
 
-/// Variant of a system: how the service on Linux waits for datagrams, or who answers in the unikernel.
+/// Variant of a system: how the service on Linux waits for datagrams, or who answers in the unikernel. Docs of variants are `--help` text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Responder {
     /// Blocking recvfrom and sendto
