@@ -15,7 +15,8 @@ SOCKETS := $(TARGET)/kernel-app-sockets/x86_64-unknown-none/sockets/fathom-socke
 SOCKETS_IMAGE := $(TARGET)/fathom-sockets.elf
 FATHOM := $(TARGET)/release/fathom
 BUILT_IMAGE := $(TARGET)/kernel-app/x86_64-unknown-none/release/fathom-image
-GUEST_SOURCES := kernel-app/src kernel-app/profile.toml kernel-app/Cargo.toml kernel-app/Cargo.lock boot-args/src wire/src
+GUEST_SOURCES := kernel-app/src kernel-app/profile.toml kernel-app/Cargo.toml kernel-app/Cargo.lock boot-args/src wire/src \
+	$(TARGET)/hermit-kernel/.made-from
 LOADERS := $(TARGET)/loaders
 LOADER_SOURCES := loaders/Cargo.toml loaders/Cargo.lock loaders/build.sh loaders/handover loaders/efi loaders/bios
 FATHOM_SOURCES := host-runner/src netlink/src boot-args/src wire/src

@@ -10,7 +10,11 @@ fathom=$1
 version=$("$fathom" --version | cut -d ' ' -f 2)
 name=fathom-$version-x86_64-linux
 stage=target/release-archive
-time=${SOURCE_DATE_EPOCH-$(git log -1 --format=%ct)}
+time=${SOURCE_DATE_EPOCH-$(git log -1 --format=%ct 2>/dev/null || true)}
+[ -n "$time" ] || {
+    echo "release: error: there is no commit here to take the time from: set SOURCE_DATE_EPOCH, in seconds since 1970" >&2
+    exit 1
+}
 
 rm -rf "$stage"
 mkdir -p "$stage/$name" dist
