@@ -78,6 +78,7 @@ fn limits_of(
     arrivals: Arrivals,
 ) -> Limits {
     let bind = move || {
+        placement::take_normal_priority();
         if let Some(cpu) = cpu {
             placement::bind_to(cpu);
         }

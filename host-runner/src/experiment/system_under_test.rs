@@ -238,7 +238,10 @@ impl SystemUnderTest {
             wait_rule: placing::wait_rule(&self.placement),
             ..*plan
         };
-        generator::limits(self.running.link.name(), self.shared_cpu(), &plan, arrivals)
+        // It would wait for ever for a thread that spins on the CPU where it goes first itself.
+        let cpu = (self.placement.cpu())
+            .filter(|_| self.running.link.is_polled() || self.placement.goes_first());
+        generator::limits(self.running.link.name(), cpu, &plan, arrivals)
     }
 
     /// Returns the service's CPU, if this side polls memory that it shares with it.

@@ -114,6 +114,18 @@ impl Placement {
         self.cpus().map(|cpus| cpus.guest)
     }
 
+    /// Returns whether the measuring thread goes first on its CPU.
+    #[must_use]
+    pub const fn goes_first(&self) -> bool {
+        matches!(
+            self,
+            Self::Pinned {
+                priority: Priority::Fifo,
+                ..
+            }
+        )
+    }
+
     /// Returns whether the measuring thread may stay awake and yield its CPU: it goes first, and every thread
     /// that has to run there meanwhile is its equal.
     #[must_use]
@@ -274,6 +286,12 @@ fn place_around(
         })
     };
     placed().unwrap_or_else(Placement::Unchanged)
+}
+
+/// Gives the calling thread the ordinary policy, `SCHED_OTHER`. A thread that spins needs that if the one that
+/// started it goes first: it inherits the right, and a thread that spins with it never lets its equals run.
+pub fn take_normal_priority() {
+    scheduling::set_normal_priority(rustix::thread::gettid());
 }
 
 /// Binds the calling thread to one CPU, if the system lets it.
