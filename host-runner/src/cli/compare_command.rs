@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Arg, Args};
 
 use super::CliError;
 use super::args::{GuestArgs, HostArgs, KernelArgs, LoadArgs, ModeName, OutputArgs, ValidityArgs};
@@ -13,12 +13,17 @@ use crate::experiment::ExperimentError;
 use crate::experiment::compare::{CompareSpec, Comparison, CostAnalysis, Loads, Variant};
 use crate::sut::{GuestSpec, LinkChoice};
 
-/// Help of `--kernel`: one for all guests.
-const KERNEL: &str = "Kernel of the Linux guests [default: target/linux-guest/vmlinuz]";
+/// Returns `option` with help that speaks of several guests.
+fn in_plural(option: Arg) -> Arg {
+    match option.get_id().as_str() {
+        "kernel" => option.help("Kernel of the Linux guests [default: target/linux-guest/vmlinuz]"),
+        _ => option,
+    }
+}
 
 /// Options of `fathom compare`. A later option overrides an earlier one, such as that of a preset of `make compare`.
 #[derive(Debug, Args)]
-#[command(mut_arg("kernel", |it| it.help(KERNEL)))]
+#[command(mut_args(in_plural))]
 pub struct CompareArgs {
     /// Systems to measure: hermit, hermit:smoltcp, hermit-sockets, linux-guest:MODE, linux-host:MODE (MODE is blocking,
     /// busy, io_uring or, for linux-host on link tap, af_xdp), null
