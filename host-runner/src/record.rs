@@ -54,13 +54,13 @@ pub(crate) mod fixtures;
 
 pub use before_after::BeforeAfter;
 pub use common_rate::CommonRate;
-pub use environment::{Environment, Image};
+pub use environment::{Environment, EnvironmentBuilder, GuestMachine, Image};
 pub use merged_runs::{BootRange, GuestEstimate, MergedRuns, Weight};
 pub use methods::Methods;
 pub use read::{ReadError, Source};
 pub use result_directory::ResultDirectory;
 pub use round_latency::RoundLatency;
-pub use run::{Run, RunLabels};
+pub use run::{Run, RunFacts, RunLabels, RunPosition};
 pub use service_status::ServiceStatus;
 pub use skipped::Skipped;
 pub use system_cost::SystemCost;

@@ -42,6 +42,7 @@ pub use guest_clock::GuestClock;
 pub use reason::Reason;
 pub use recorder::RunRecorder;
 pub use requested::Requested;
+pub use settling::WarmUpEnd;
 pub use stall::Stall;
 pub use state::{PercentileState, State};
 pub use summary::Summary;

@@ -19,7 +19,7 @@ use crate::host::assignment::Assignment;
 use crate::host::cpu_latency::CpuLatencyGuard;
 use crate::host::lock::Turn;
 use crate::load::Plan;
-use crate::record::Skipped;
+use crate::record::{EnvironmentBuilder, Skipped};
 
 pub mod case;
 pub mod case_boot;
@@ -124,10 +124,15 @@ impl<'a> Comparison<'a> {
         let time = TimeBudget::new(time_for_rounds, spec.rounds, &cases, first_round);
         let cpu_latency = CpuLatencyGuard::request(spec.host.idle);
         let modes = spec.loads.modes();
-        let mut store = RunStore::new(&cases, &modes, skipped, spec.rounds, spec.cost_analysis);
-        let environment = store.environment();
-        environment.host_idle = Some(cpu_latency.to_string());
-        environment.measures_on(assignment.as_ref());
+        let environment = EnvironmentBuilder::examine(cpu_latency.to_string(), assignment.as_ref());
+        let store = RunStore::new(
+            environment,
+            &cases,
+            &modes,
+            skipped,
+            spec.rounds,
+            spec.cost_analysis,
+        );
         let mut experiment = Experiment {
             spec,
             results,
@@ -151,7 +156,7 @@ impl<'a> Comparison<'a> {
             let failure = failure.unwrap_or(ExperimentError::Interrupted);
             return Err(NothingMeasured(failure));
         }
-        store.environment().concurrent = lock.others();
+        store.environment().set_concurrent(lock.others());
         Ok(finish(spec, store, failure, results, caller))
     }
 

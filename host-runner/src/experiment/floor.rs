@@ -6,6 +6,7 @@ use crate::host::core_round_trip;
 use crate::host::placement;
 use crate::load::{Limit, Mode, Plan, Protocol, Tally, WaitRule};
 use crate::record::BeforeAfter;
+use crate::record::run::FloorReadings;
 use crate::stats::RunRecorder;
 use crate::sut::null::shared_memory;
 
@@ -42,18 +43,19 @@ impl Floor {
         }
     }
 
-    /// Returns both measurements floor by floor: cache line, reflector.
+    /// Returns both measurements, floor by floor.
     #[must_use]
-    pub const fn pair(before: Self, after: Self) -> (BeforeAfter, BeforeAfter) {
-        let line = BeforeAfter {
-            before: before.core_round_trip_ns,
-            after: after.core_round_trip_ns,
-        };
-        let reflector = BeforeAfter {
-            before: before.reflector_ns,
-            after: after.reflector_ns,
-        };
-        (line, reflector)
+    pub const fn pair(before: Self, after: Self) -> FloorReadings {
+        FloorReadings {
+            core_round_trip_ns: BeforeAfter {
+                before: before.core_round_trip_ns,
+                after: after.core_round_trip_ns,
+            },
+            reflector_round_trip_ns: BeforeAfter {
+                before: before.reflector_ns,
+                after: after.reflector_ns,
+            },
+        }
     }
 }
 
@@ -113,9 +115,9 @@ mod tests {
         let (mut line_is_seen, mut reflector_is_seen) = (false, false);
         let is_seen = (0..10).any(|_| {
             let floor = floor();
-            let (line, reflector) = Floor::pair(floor, floor);
-            line_is_seen |= line.mean() > Some(0.0);
-            reflector_is_seen |= reflector.mean() > Some(0.0);
+            let floors = Floor::pair(floor, floor);
+            line_is_seen |= floors.core_round_trip_ns.mean() > Some(0.0);
+            reflector_is_seen |= floors.reflector_round_trip_ns.mean() > Some(0.0);
             line_is_seen && reflector_is_seen
         });
         assert!(is_seen);

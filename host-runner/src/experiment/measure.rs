@@ -115,7 +115,7 @@ pub fn measure(plan: &Plan, conditions: &Conditions<'_>, link: &mut dyn Link) ->
         noise,
         ended,
         failure,
-        warmup_settled: conditions.settle_ns.map(|_| warmed.is_settled),
+        warm_up: warmed.end,
         busy,
         host_activity,
         policy: conditions.validity.policy,

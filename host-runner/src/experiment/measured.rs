@@ -4,10 +4,10 @@ use super::ExperimentError;
 use crate::host::activity::HostActivity;
 use crate::host::doctor::busy::Busy;
 use crate::host::noise::Noise;
-use crate::load::{Plan, Tally};
-use crate::record::{Run, RunLabels};
-use crate::stats::reason::Code;
-use crate::stats::{Ended, Policy, Reason, RunRecorder, Stall};
+use crate::load::Tally;
+use crate::record::run::Measurement;
+use crate::record::{Run, RunFacts};
+use crate::stats::{Ended, Policy, RunRecorder, Stall, WarmUpEnd};
 
 /// The result of a measurement.
 #[derive(Debug)]
@@ -22,8 +22,8 @@ pub struct Measured {
     pub ended: Ended,
     /// The failure that ended it, if one did.
     pub failure: Option<ExperimentError>,
-    /// True if latency settled during warm-up; `None` if that was not waited for.
-    pub warmup_settled: Option<bool>,
+    /// The end of warm-up.
+    pub warm_up: WarmUpEnd,
     /// Other programs that had much of a CPU meanwhile.
     pub busy: Vec<Busy>,
     /// Activity of the host on the CPUs in use.
@@ -37,27 +37,18 @@ pub struct Measured {
 impl Measured {
     /// Returns the record of the measurement.
     #[must_use]
-    pub fn record(&self, labels: RunLabels, plan: &Plan) -> Run {
-        let run = Run::new(
-            labels,
-            plan,
-            &self.tally,
-            &self.recorder,
-            self.noise,
-            &self.ended,
-            self.policy,
-        );
-        let mut reasons = run.reasons;
-        if self.warmup_settled == Some(false) {
-            reasons.push(Reason::of(Code::Unsettled));
-        }
-        Run {
-            reasons,
-            warmup_settled: self.warmup_settled,
-            busy_processes: self.busy.clone(),
-            host_activity: self.host_activity.clone(),
-            stalls: self.stalls.clone(),
-            ..run
-        }
+    pub fn record(&self, facts: RunFacts<'_>) -> Run {
+        let measurement = Measurement {
+            tally: &self.tally,
+            recorder: &self.recorder,
+            stalls: &self.stalls,
+            noise: &self.noise,
+            ended: &self.ended,
+            warm_up: self.warm_up,
+            busy: &self.busy,
+            host_activity: self.host_activity.as_ref(),
+            policy: self.policy,
+        };
+        Run::new(facts, &measurement)
     }
 }

@@ -4,7 +4,7 @@ use tempfile::TempDir;
 
 use super::progress::Monitor;
 use super::sweep::{Ladder, Runs};
-use super::system_under_test::{FirstRequest, Prepared, Start, SystemUnderTest};
+use super::system_under_test::{FirstRequest, MeasureRequest, Prepared, Start, SystemUnderTest};
 use super::{
     Caller, ExperimentError, NothingMeasured, Results, RunSpec, boot_directory, exclusive,
 };
@@ -12,7 +12,7 @@ use crate::host::assignment::Assignment;
 use crate::host::cpu_latency::CpuLatencyGuard;
 use crate::host::lock::Turn;
 use crate::load::Plan;
-use crate::record::Environment;
+use crate::record::EnvironmentBuilder;
 
 /// The log of what the guest prints, among the results.
 const CONSOLE_LOG: &str = "console.log";
@@ -61,14 +61,11 @@ impl<'a> PreparedRun<'a> {
     ) -> Result<Result<(), ExperimentError>, NothingMeasured> {
         let spec = self.spec;
         let cpu_latency = CpuLatencyGuard::request(spec.host.idle);
-        // Before there is a guest, which would be found to be busy.
-        let mut environment = Environment {
-            host_idle: Some(cpu_latency.to_string()),
-            ..Environment::now()
-        };
-        environment.measures_on(self.assignment.as_ref());
+        let mut environment =
+            EnvironmentBuilder::examine(cpu_latency.to_string(), self.assignment.as_ref());
         let start = Start {
             system: &spec.system,
+            target: spec.system.kind.name().to_owned(),
             mode: spec.plan.mode,
             assignment: self.assignment,
             console_log: results.directory().log(CONSOLE_LOG),
@@ -76,18 +73,28 @@ impl<'a> PreparedRun<'a> {
         };
         let mut system =
             SystemUnderTest::start(start, self.prepared, caller).map_err(NothingMeasured)?;
-        let environment = system.describe(environment);
+        if let Some(machine) = system.machine() {
+            environment.set_machine(machine);
+        }
         let ladder = spec.sweep.map(|arrivals| Ladder {
             arrivals,
             generator: system.generator_limits(&spec.plan, arrivals),
         });
-        let mut runs = Runs::measure(&spec.plan, ladder, results, caller.monitor, |plan| {
-            system.measure(plan, spec.validity, None, caller)
+        let mut runs = Runs::new(environment, results, caller.monitor);
+        runs.measure(&spec.plan, ladder, |plan, position| {
+            let request = MeasureRequest {
+                plan,
+                position,
+                validity: spec.validity,
+                settle_ns: None,
+                percentiles: results.percentiles(),
+            };
+            system.measure(&request, caller)
         });
         runs.measured_beside(self.lock.others());
         warn_of_other_replies(&spec.plan, runs.corrupted(), caller.monitor);
         // Written before QEMU is asked to end, so that an impatient second Ctrl-C loses nothing.
-        let outcome = runs.conclude(environment, results, caller.monitor);
+        let outcome = runs.conclude();
         system.shutdown();
         Ok(outcome)
     }

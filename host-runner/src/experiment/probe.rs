@@ -17,7 +17,8 @@ use crate::link::source::Source;
 use crate::link::udp::UdpLink;
 use crate::link::{Family, Link};
 use crate::load::{Arrivals, Plan, PlanError};
-use crate::record::{Environment, RunLabels};
+use crate::record::run::{ClientLabels, Readings};
+use crate::record::{EnvironmentBuilder, RunFacts, RunLabels};
 
 pub mod contact;
 pub mod endpoint;
@@ -109,25 +110,24 @@ impl<'a> Probe<'a> {
     ) -> Result<(), ExperimentError> {
         let spec = self.spec;
         let cpu_latency = CpuLatencyGuard::request(spec.host.idle);
-        let environment = Environment {
-            host_idle: Some(cpu_latency.to_string()),
-            ..Environment::now()
-        };
+        let environment = EnvironmentBuilder::examine(cpu_latency.to_string(), None);
         let labels = RunLabels {
             target: TARGET.to_owned(),
-            responder: None,
             address: self.peer.to_string(),
             link: self.link.name().to_owned(),
-            accel: None,
-            boot_ms: None,
-            guest_boot_ms: None,
-            placement: None,
+            client: ClientLabels {
+                bind: spec.client.bind.as_ref().map(ToString::to_string),
+                interface: spec.client.interface.clone(),
+                flows: spec.client.flows,
+            },
+            ..RunLabels::default()
         };
         let ladder = spec.sweep.map(|arrivals| Ladder {
             arrivals,
             generator: generator::limits(LINK, None, &spec.plan, arrivals),
         });
-        let mut runs = Runs::measure(&spec.plan, ladder, results, caller.monitor, |plan| {
+        let mut runs = Runs::new(environment, results, caller.monitor);
+        runs.measure(&spec.plan, ladder, |plan, position| {
             let conditions = Conditions {
                 settle_ns: None,
                 boot_id: None,
@@ -139,16 +139,21 @@ impl<'a> Probe<'a> {
                 caller,
             };
             let measured = measure(plan, &conditions, self.link.as_mut());
-            let mut run = measured.record(labels.clone(), plan);
-            // The first requests of all are warm-up, once.
-            run.warmup_discarded += std::mem::take(&mut self.first_requests);
-            run.bind = spec.client.bind.as_ref().map(ToString::to_string);
-            run.interface = spec.client.interface.clone();
-            run.flows = spec.client.flows;
+            let run = measured.record(RunFacts {
+                labels: labels.clone(),
+                position,
+                plan,
+                readings: Readings {
+                    // The first requests of all are warm-up, once.
+                    first_requests: std::mem::take(&mut self.first_requests),
+                    ..Readings::default()
+                },
+                percentiles: results.percentiles(),
+            });
             (run, measured)
         });
         runs.measured_beside(self.lock.others());
-        runs.conclude(environment, results, caller.monitor)
+        runs.conclude()
     }
 }
 

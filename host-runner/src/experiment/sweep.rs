@@ -11,7 +11,7 @@ use crate::host::process::Process;
 use crate::load::ladder::{self, Reach};
 use crate::load::{Arrivals, Plan};
 use crate::quantity;
-use crate::record::{Environment, Record, Run};
+use crate::record::{EnvironmentBuilder, Record, Run, RunPosition};
 use crate::stats::{Ended, State};
 
 mod repeat;
@@ -28,48 +28,59 @@ pub struct Ladder {
 }
 
 /// The runs of one measurement or of a sweep.
-#[derive(Debug, Default)]
-pub struct Runs {
+pub struct Runs<'a> {
+    /// Destination of the results.
+    results: &'a dyn Results,
+    monitor: &'a dyn Monitor,
+    environment: EnvironmentBuilder,
     /// The measurements, the last of which may have been broken off.
     runs: Vec<Run>,
     /// The failure of the machine or the link that ended them before their time.
     failure: Option<ExperimentError>,
     /// The error that kept the files of the last measurement from being written.
     unwritten: Option<ExperimentError>,
-    /// The largest share of CPU time that went to others during a measurement.
-    steal_share: Option<f64>,
     /// Number of corrupted replies in all measurements.
     corrupted: u64,
-    /// Other measurements on this host at the same time.
-    concurrent: Vec<Process>,
-    /// True if it is a sweep, or was to be one.
-    is_sweep: bool,
-    /// As in [`Ladder`].
-    generator: Limits,
+    /// The open loops of a sweep, if it is one, or was to be one.
+    ladder: Option<Ladder>,
 }
 
-impl Runs {
+impl<'a> Runs<'a> {
+    /// Returns no runs yet, in `environment`.
+    #[must_use]
+    pub const fn new(
+        environment: EnvironmentBuilder,
+        results: &'a dyn Results,
+        monitor: &'a dyn Monitor,
+    ) -> Self {
+        Self {
+            results,
+            monitor,
+            environment,
+            runs: Vec::new(),
+            failure: None,
+            unwritten: None,
+            corrupted: 0,
+            ladder: None,
+        }
+    }
+
     /// Measures by `plan` or, for a sweep, begins with it. `measure` makes one measurement; its files are
     /// written at once, so what is done stays whatever comes after it.
     pub fn measure(
+        &mut self,
         plan: &Plan,
         sweep: Option<Ladder>,
-        results: &dyn Results,
-        monitor: &dyn Monitor,
-        mut measure: impl FnMut(&Plan) -> (Run, Measured),
-    ) -> Self {
-        let mut runs = Self {
-            is_sweep: sweep.is_some(),
-            generator: sweep.map(|sweep| sweep.generator).unwrap_or_default(),
-            ..Self::default()
-        };
-        let goes_on = runs.add(plan, None, results, &mut measure);
+        mut measure: impl FnMut(&Plan, RunPosition) -> (Run, Measured),
+    ) {
+        self.ladder = sweep;
+        let goes_on = self.add(measure(plan, RunPosition::First));
         let Some(sweep) = sweep.filter(|_| goes_on) else {
-            return runs;
+            return;
         };
         // Without an answer there is no maximum; the pipeline's run says so.
-        let Some(maximum) = runs.runs[0].achieved_rate else {
-            return runs;
+        let Some(maximum) = self.runs[0].achieved_rate else {
+            return;
         };
         let at_most = |limit: Option<f64>| limit.map_or(maximum, |limit| maximum.min(limit));
         let reach = Reach {
@@ -77,28 +88,28 @@ impl Runs {
             most: at_most(sweep.generator.throughput),
         };
         let steps = ladder::steps(plan, sweep.arrivals, &reach);
-        print_ladder(plan, maximum, &sweep.generator, &steps, monitor);
-        if runs.climb(&steps, results, monitor, &mut measure) {
-            runs.repeat(&steps, results, monitor, &mut measure);
+        print_ladder(plan, maximum, &sweep.generator, &steps, self.monitor);
+        if self.climb(&steps, &mut measure) {
+            self.repeat(&steps, &mut measure);
         }
-        runs
     }
 
     /// Measures one step after the other, and returns whether repeats may follow.
     fn climb(
         &mut self,
         steps: &[ladder::Step],
-        results: &dyn Results,
-        monitor: &dyn Monitor,
-        measure: &mut impl FnMut(&Plan) -> (Run, Measured),
+        measure: &mut impl FnMut(&Plan, RunPosition) -> (Run, Measured),
     ) -> bool {
         for step in steps {
-            if !self.add(&step.plan, Some(step.percent), results, measure) {
+            let position = RunPosition::Step {
+                percent: step.percent,
+            };
+            if !self.add(measure(&step.plan, position)) {
                 return false;
             }
             // Beyond that only the generator would be measured.
             if self.runs.last().is_some_and(|run| run.generator_limited) {
-                monitor.message(&format_args!(
+                self.monitor.message(&format_args!(
                     "at {} % the generator could not send what was due: the ladder ends here",
                     step.percent
                 ));
@@ -112,21 +123,20 @@ impl Runs {
     fn repeat(
         &mut self,
         steps: &[ladder::Step],
-        results: &dyn Results,
-        monitor: &dyn Monitor,
-        measure: &mut impl FnMut(&Plan) -> (Run, Measured),
+        measure: &mut impl FnMut(&Plan, RunPosition) -> (Run, Measured),
     ) {
         let mut repeats = Repeats::after(&self.runs, steps.len());
         while let Some(index) = repeats.next() {
             // The pipeline is before the steps.
-            let plan = &steps[index - 1].plan;
-            print_repeat(&self.runs[index], monitor);
-            let (mut run, measured) = measure(plan);
-            run.sweep_percent = self.runs[index].sweep_percent;
-            self.note(&run, &measured);
-            run.add_percentiles(&measured.recorder, results.percentiles());
+            let step = &steps[index - 1];
+            print_repeat(&self.runs[index], self.monitor);
+            let position = RunPosition::Step {
+                percent: step.percent,
+            };
+            let (run, measured) = measure(&step.plan, position);
+            self.note(&run);
             if repeat::keep_better(&mut self.runs[index], run) {
-                self.write(index, &measured, results);
+                self.write(index, &measured);
             }
             self.failure = measured.failure;
             if self.unwritten.is_some() || measured.ended != Ended::Completed {
@@ -135,7 +145,7 @@ impl Runs {
             repeats.made(index, &self.runs[index]);
         }
         if repeats.waiting() > 0 {
-            monitor.message(&format_args!(
+            self.monitor.message(&format_args!(
                 "{} steps stay as they are: there were as many repeats as steps",
                 repeats.waiting()
             ));
@@ -144,7 +154,7 @@ impl Runs {
 
     /// Notes that `others` measured on this host at the same time.
     pub fn measured_beside(&mut self, others: Vec<Process>) {
-        self.concurrent = others;
+        self.environment.set_concurrent(others);
     }
 
     /// Returns how many replies were corrupted, in all measurements together.
@@ -153,37 +163,24 @@ impl Runs {
         self.corrupted
     }
 
-    /// Makes one measurement, and returns whether others may follow.
-    fn add(
-        &mut self,
-        plan: &Plan,
-        sweep_percent: Option<u32>,
-        results: &dyn Results,
-        measure: &mut impl FnMut(&Plan) -> (Run, Measured),
-    ) -> bool {
-        let (mut run, measured) = measure(plan);
-        run.sweep_percent = sweep_percent;
-        run.add_percentiles(&measured.recorder, results.percentiles());
-        self.note(&run, &measured);
+    /// Adds a measurement, and returns whether others may follow.
+    fn add(&mut self, (run, measured): (Run, Measured)) -> bool {
+        self.note(&run);
         self.runs.push(run);
-        self.write(self.runs.len() - 1, &measured, results);
+        self.write(self.runs.len() - 1, &measured);
         self.failure = measured.failure;
         self.unwritten.is_none() && measured.ended == Ended::Completed
     }
 
     /// Notes what a measurement adds to the whole, if it is kept or not.
-    fn note(&mut self, run: &Run, measured: &Measured) {
+    fn note(&mut self, run: &Run) {
         self.corrupted += run.corrupted;
-        let steal_share = measured.noise.steal_share;
-        self.steal_share = match (self.steal_share, steal_share) {
-            (Some(a), Some(b)) => Some(a.max(b)),
-            (a, b) => a.or(b),
-        };
+        self.environment.add_run(run);
     }
 
     /// Writes the files of the run at `index`, in the place of those of an earlier attempt.
-    fn write(&mut self, index: usize, measured: &Measured, results: &dyn Results) {
-        let directory = results.directory();
+    fn write(&mut self, index: usize, measured: &Measured) {
+        let directory = self.results.directory();
         let written = directory.write_run(&self.runs[index], &measured.recorder);
         self.unwritten = written.err().map(Into::into);
     }
@@ -194,31 +191,31 @@ impl Runs {
     ///
     /// The failure that ended a measurement, else [`ExperimentError::Report`] if results could not be written,
     /// else [`ExperimentError::Invalid`]: a sweep is invalid if its pipeline is or if no step of it is valid.
-    pub fn conclude(
-        self,
-        environment: Environment,
-        results: &dyn Results,
-        monitor: &dyn Monitor,
-    ) -> Result<(), ExperimentError> {
-        let environment = Environment {
-            steal_share: self.steal_share,
-            concurrent: self.concurrent,
-            ..environment
-        };
+    pub fn conclude(self) -> Result<(), ExperimentError> {
+        let generator = self
+            .ladder
+            .map(|ladder| ladder.generator)
+            .unwrap_or_default();
         let report = Record {
-            generator_limit: self.generator.throughput,
-            generator_on_time_limit: self.generator.on_time,
-            ..Record::new(environment, self.runs)
+            generator_limit: generator.throughput,
+            generator_on_time_limit: generator.on_time,
+            ..Record::new(self.environment.record(), self.runs)
         };
-        let not_reported = results.publish(&report).err().map(Into::into);
+        let not_reported = self.results.publish(&report).err().map(Into::into);
         let unwritten = self.unwritten.or(not_reported);
         match (self.failure, unwritten) {
             (Some(failure), Some(error)) => {
-                monitor.message(&error.with_causes());
+                self.monitor.message(&error.with_causes());
                 Err(failure)
             }
             (Some(error), None) | (None, Some(error)) => Err(error),
-            (None, None) => verdict(&report.runs, self.is_sweep),
+            (None, None) => {
+                let extent = match self.ladder {
+                    None => Extent::Single,
+                    Some(_) => Extent::Sweep,
+                };
+                verdict(&report.runs, extent)
+            }
         }
     }
 }
@@ -287,10 +284,19 @@ fn print_repeat(run: &Run, monitor: &dyn Monitor) {
     ));
 }
 
+/// Extent of an experiment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    /// One measurement.
+    Single,
+    /// A sweep, or the pipeline of one that did not get further.
+    Sweep,
+}
+
 /// Returns whether the measurement is valid or, of a sweep, the pipeline and at least one step: every step is
 /// a row, which says itself what it is worth. But one that was broken off, if only as it was repeated, leaves no
 /// whole sweep.
-fn verdict(runs: &[Run], is_sweep: bool) -> Result<(), ExperimentError> {
+fn verdict(runs: &[Run], extent: Extent) -> Result<(), ExperimentError> {
     let (steps, pipeline): (Vec<&Run>, Vec<&Run>) =
         runs.iter().partition(|run| run.sweep_percent.is_some());
     let has_valid_step = steps.iter().any(|run| run.valid);
@@ -302,10 +308,10 @@ fn verdict(runs: &[Run], is_sweep: bool) -> Result<(), ExperimentError> {
         .collect();
     let described = |run: &Run| {
         let reasons = run.invalid_because.join("; ");
-        match (is_sweep && runs.len() > 1, run.sweep_percent) {
-            (false, _) => reasons,
-            (true, Some(percent)) => format!("at {percent} %: {reasons}"),
-            (true, None) => format!("{}: {reasons}", run.mode),
+        match (extent, run.sweep_percent) {
+            (Extent::Sweep, Some(percent)) => format!("at {percent} %: {reasons}"),
+            (Extent::Sweep, None) if runs.len() > 1 => format!("{}: {reasons}", run.mode),
+            (Extent::Sweep | Extent::Single, _) => reasons,
         }
     };
     let invalid = invalid.into_iter().map(described);

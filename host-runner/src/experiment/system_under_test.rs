@@ -14,8 +14,9 @@ use crate::host::memory_lock::{Locked, lock_this_process};
 use crate::host::placement::{Placement, Work};
 use crate::load::{Arrivals, Mode, Plan};
 use crate::machine::Accel;
-use crate::record::run::{GuestCounters, Losses, Sent};
-use crate::record::{Environment, Image, Run, RunLabels};
+use crate::record::run::{CounterReadings, Readings};
+use crate::record::{GuestMachine, Image, Run, RunFacts, RunLabels, RunPosition};
+use crate::stats::Requested;
 use crate::sut::{LaunchPlan, RunningSystem, SystemSpec};
 
 mod first_request;
@@ -58,6 +59,8 @@ impl Prepared {
 pub struct Start<'a> {
     /// The system to start.
     pub system: &'a SystemSpec,
+    /// Name of the target in records.
+    pub target: String,
     /// The mode of the load that it is measured by first, which decides its placement.
     pub mode: Mode,
     /// The CPUs to take, if there are two.
@@ -66,6 +69,22 @@ pub struct Start<'a> {
     pub console_log: Destination,
     /// Use of the first request.
     pub first: FirstRequest,
+}
+
+/// A measurement to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct MeasureRequest<'a> {
+    /// The load.
+    pub plan: &'a Plan,
+    /// Its place in the experiment.
+    pub position: RunPosition,
+    /// Requirements that the result has to meet.
+    pub validity: Validity,
+    /// Longest time beyond the plan's own for which warm-up goes on until latency has settled, in nanoseconds;
+    /// `None` to leave it at the plan's.
+    pub settle_ns: Option<u64>,
+    /// Percentiles that summaries have beside the standard ones.
+    pub percentiles: &'a [Requested],
 }
 
 /// A system that answers, and how this thread and the system are placed.
@@ -83,8 +102,6 @@ pub struct SystemUnderTest {
     placement: Placement,
     /// The measuring thread's work for which it was placed, if it was.
     placed_for: Option<Work>,
-    /// Outcome of locking this program's memory; the error is the reason in words.
-    instrument_lock: Result<(), String>,
 }
 
 impl SystemUnderTest {
@@ -101,6 +118,7 @@ impl SystemUnderTest {
     ) -> Result<Self, ExperimentError> {
         let Start {
             system,
+            target,
             mode,
             assignment,
             console_log,
@@ -115,16 +133,19 @@ impl SystemUnderTest {
             None if backend.is_placed_by_work() => Placement::Unchanged(FASTER_UNPLACED.to_owned()),
             work => backend.place(work.unwrap_or(Work::Replies), assignment.as_ref()),
         };
-        let labels = labels(system, &running, &placement);
+        let instrument_lock = lock_this_process();
         Ok(Self {
+            labels: RunLabels {
+                target,
+                memory_locked: Some(Locked::new(running.backend.memory_lock(), instrument_lock)),
+                ..labels(system, &running)
+            },
             running,
-            labels,
             image,
             first_reply_ns,
             assignment,
             placement,
             placed_for: work,
-            instrument_lock: lock_this_process(),
         })
     }
 
@@ -134,34 +155,24 @@ impl SystemUnderTest {
         self.running.facts.accel
     }
 
-    /// Adds to `environment` the image, QEMU, and the accelerator with its reason unless that is there already.
+    /// Returns the guest's machine, if it is a guest.
     #[must_use]
-    pub fn describe(&mut self, environment: Environment) -> Environment {
-        let Some(emulator) = self.running.backend.emulator() else {
-            return environment;
-        };
-        Environment {
+    pub fn machine(&mut self) -> Option<GuestMachine> {
+        let emulator = self.running.backend.emulator()?;
+        Some(GuestMachine {
             qemu_version: emulator.version,
-            accel_reason: environment.accel_reason.or(Some(emulator.accel_reason)),
-            accel: Some(emulator.accel.name().to_owned()),
+            accel: emulator.accel.name().to_owned(),
+            accel_reason: emulator.accel_reason,
             image: self.image.clone(),
-            ..environment
-        }
+        })
     }
 
-    /// Measures by `plan`, with the floors before and after where memory is shared. With `settle_ns`
-    /// warm-up lasts until latency has settled, but no longer than that beyond the plan's own.
-    pub fn measure(
-        &mut self,
-        plan: &Plan,
-        validity: Validity,
-        settle_ns: Option<u64>,
-        caller: Caller<'_>,
-    ) -> (Run, Measured) {
-        self.place_for(plan.mode);
+    /// Makes a measurement, with the floors before and after where memory is shared.
+    pub fn measure(&mut self, request: &MeasureRequest<'_>, caller: Caller<'_>) -> (Run, Measured) {
+        self.place_for(request.plan.mode);
         let plan = &Plan {
             wait_rule: placing::wait_rule(&self.placement),
-            ..*plan
+            ..*request.plan
         };
         let shared_cpu = self.shared_cpu();
         let floor = || shared_cpu.map(|cpu| Floor::measure(cpu, plan.payload_len));
@@ -177,12 +188,12 @@ impl SystemUnderTest {
         let observed = Observed::new(self.placement.cpus(), backend.pid());
         let threads = backend.threads(link.is_polled());
         let conditions = Conditions {
-            settle_ns,
+            settle_ns: request.settle_ns,
             boot_id: Some(facts.boot_id),
             threads,
             own_threads: &|| backend.own_threads(),
             health: &|| Ok(backend.check()?),
-            validity,
+            validity: request.validity,
             observed: Some(&observed),
             caller,
         };
@@ -190,45 +201,34 @@ impl SystemUnderTest {
         let signals = link.signals().zip(signals_before);
         let floors = floor_before.zip(floor());
         let resident_bytes = backend.resident_bytes();
-        let mut run = measured.record(self.labels.clone(), plan);
-        self.add_facts(&mut run);
-        run.resident_bytes = resident_bytes;
-        run.signals = signals.map(|(now, before)| now.since(&before));
-        if let Some((before, after)) = floors {
-            let (line, reflector) = Floor::pair(before, after);
-            run.core_round_trip_ns = Some(line);
-            run.reflector_round_trip_ns = Some(reflector);
-        }
-        if measured.failure.is_none() {
-            let counters = self.running.backend.counters();
-            run.guest_counters = counters.map(GuestCounters);
-            let sent = Sent {
-                sent: run.sent + measured.tally.warmup_discarded,
-                lost: run.lost,
-                dropped_locally: run.dropped_locally,
-            };
-            run.losses = (counters_before.zip(counters))
-                .map(|(before, after)| Losses::between(&before, &after, &sent));
-        }
+        let counters_after = match measured.failure {
+            None => backend.counters(),
+            Some(_) => None,
+        };
+        // The first request was warm-up, once.
+        let first_reply_ns = self.first_reply_ns.take();
+        let run = measured.record(RunFacts {
+            labels: RunLabels {
+                placement: Some(self.placement.of(backend.placed_thread())),
+                cpus: self.placement.cpus(),
+                ..self.labels.clone()
+            },
+            position: request.position,
+            plan,
+            readings: Readings {
+                first_requests: u64::from(first_reply_ns.is_some()),
+                first_reply_ns,
+                resident_bytes,
+                signals: signals.map(|(now, before)| now.since(&before)),
+                floors: floors.map(|(before, after)| Floor::pair(before, after)),
+                counters: CounterReadings {
+                    before: counters_before,
+                    after: counters_after,
+                },
+            },
+            percentiles: request.percentiles,
+        });
         (run, measured)
-    }
-
-    /// Adds to a record what holds for the system, whatever the load. The first request was warm-up, once.
-    fn add_facts(&mut self, run: &mut Run) {
-        let (facts, backend) = (&self.running.facts, &self.running.backend);
-        run.first_reply_ms = self.first_reply_ns.take().map(|ns| ns as f64 / 1e6);
-        run.warmup_discarded += u64::from(run.first_reply_ms.is_some());
-        run.image_bytes = facts.image_bytes;
-        run.memory_bytes = facts.memory_bytes;
-        if let Some(vhost) = &facts.vhost {
-            run.note_vhost(vhost);
-        }
-        run.cpus = self.placement.cpus();
-        run.prealloc = backend.is_preallocated();
-        run.memory_locked = Some(Locked::new(
-            backend.memory_lock(),
-            self.instrument_lock.clone(),
-        ));
     }
 
     /// Returns the generator's own limits on this link with `arrivals`.
@@ -261,7 +261,6 @@ impl SystemUnderTest {
         if self.placed_for != Some(work) {
             self.placed_for = Some(work);
             self.placement = backend.place(work, self.assignment.as_ref());
-            self.labels.placement = Some(self.placement.of(backend.placed_thread()));
         }
     }
 
@@ -271,17 +270,20 @@ impl SystemUnderTest {
     }
 }
 
-/// Returns the labels of its records.
-fn labels(system: &SystemSpec, running: &RunningSystem, placement: &Placement) -> RunLabels {
+/// Returns the labels of its records, all but the target's name, what is locked, and the placement.
+fn labels(system: &SystemSpec, running: &RunningSystem) -> RunLabels {
     let facts = &running.facts;
     RunLabels {
-        target: system.kind.name().to_owned(),
         responder: system.responder.map(|it| it.name().to_owned()),
         address: facts.address.clone(),
         link: running.link.name().to_owned(),
+        vhost: facts.vhost.clone(),
         accel: facts.accel.map(|accel| accel.name().to_owned()),
         boot_ms: facts.boot_ns.map(|ns| ns as f64 / 1e6),
         guest_boot_ms: facts.guest_boot_us.map(|us| us as f64 / 1e3),
-        placement: Some(placement.of(running.backend.placed_thread())),
+        image_bytes: facts.image_bytes,
+        memory_bytes: facts.memory_bytes,
+        prealloc: running.backend.is_preallocated(),
+        ..RunLabels::default()
     }
 }

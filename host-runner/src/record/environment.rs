@@ -10,13 +10,16 @@ use sha2::{Digest, Sha256};
 
 use crate::digest::hex;
 use crate::files;
-use crate::host::assignment::Assignment;
 use crate::host::cpuinfo::CpuInfo;
 use crate::host::doctor::{self, Depth, Finding};
 use crate::host::fingerprint::{Fingerprint, governor};
 use crate::host::process::Process;
 use crate::host::topology::Topology;
 use crate::host::tree::Tree;
+
+mod builder;
+
+pub use builder::{EnvironmentBuilder, GuestMachine};
 
 /// The revision this program was built from.
 pub const GIT_REVISION: Option<&str> = option_env!("FATHOM_GIT_REVISION");
@@ -78,17 +81,8 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Adds the settings of the CPUs that are measured on.
-    pub fn measures_on(&mut self, assignment: Option<&Assignment>) {
-        let cpus = assignment.map(|it| [it.cpus.guest, it.cpus.measuring]);
-        if let (Some(fingerprint), Some(cpus)) = (&mut self.fingerprint, cpus) {
-            fingerprint.add_cpus(cpus);
-        }
-    }
-
-    /// The environment of this process, now, without a machine.
-    #[must_use]
-    pub fn now() -> Self {
+    /// Returns the environment of this process, now, before anything is started.
+    fn now(host_idle: Option<String>) -> Self {
         let uname = rustix::system::uname();
         let kernel = [uname.sysname(), uname.release(), uname.version()]
             .map(|part| part.to_string_lossy())
@@ -110,7 +104,7 @@ impl Environment {
             qemu_version: None,
             accel: None,
             accel_reason: None,
-            host_idle: None,
+            host_idle,
             concurrent: Vec::new(),
             image: None,
             git_revision: GIT_REVISION.map(str::to_owned),

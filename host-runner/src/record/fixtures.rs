@@ -6,13 +6,16 @@ use jiff::Timestamp;
 use wire::Counters;
 
 use super::hlog::{self, Head};
-use super::run::GuestCounters;
-use super::{Environment, Image, MergedRuns, Record, Run, RunLabels, SystemCost};
+use super::run::{CounterReadings, Measurement, Readings};
+use super::{
+    Environment, EnvironmentBuilder, Image, MergedRuns, Record, Run, RunFacts, RunLabels,
+    RunPosition, SystemCost,
+};
 use crate::host::gaps::GapSummary;
 use crate::host::noise::Noise;
 use crate::load::{GuestTimes, Limit, Loss, Mode, Observer, Plan, Rate, Sample, Tally};
 use crate::stats::percentile_rule::PERCENTILES;
-use crate::stats::{Ended, PercentileState, Policy, RunRecorder, State, Tag};
+use crate::stats::{Ended, PercentileState, Policy, RunRecorder, State, Tag, WarmUpEnd};
 
 pub mod source_fixtures;
 
@@ -76,13 +79,13 @@ pub fn log(mode: Mode, recorder: &RunRecorder) -> Vec<u8> {
 fn run(mode: Mode) -> Run {
     let labels = RunLabels {
         target: "hermit".to_owned(),
-        responder: None,
         address: "10.0.2.15:9000".to_owned(),
         link: "unix".to_owned(),
         accel: Some("tcg".to_owned()),
         boot_ms: Some(143.25),
         guest_boot_ms: Some(98.2),
         placement: Some("left to the scheduler: a sample".to_owned()),
+        ..RunLabels::default()
     };
     let tally = Tally {
         warmup_discarded: 500,
@@ -122,23 +125,38 @@ fn run(mode: Mode) -> Run {
         ..Noise::default()
     };
     let recorder = recorder(mode);
-    let mut run = Run::new(
-        labels,
-        &plan(mode),
-        &tally,
-        &recorder,
-        noise,
-        &Ended::Completed,
-        Policy::default(),
-    );
-    // States and stalls are the business of those tests that set them.
-    run.percentiles.clear();
-    run.stalls.clear();
-    (run.max_at_ns, run.valid_to) = (None, None);
-    run.guest_counters = Some(GuestCounters(Counters {
+    let counters = Counters {
         replied: 1000,
         ..Counters::ZERO
-    }));
+    };
+    let facts = RunFacts {
+        labels,
+        position: RunPosition::First,
+        plan: &plan(mode),
+        readings: Readings {
+            counters: CounterReadings {
+                before: None,
+                after: Some(counters),
+            },
+            ..Readings::default()
+        },
+        percentiles: &[],
+    };
+    let measurement = Measurement {
+        tally: &tally,
+        recorder: &recorder,
+        stalls: &[],
+        noise: &noise,
+        ended: &Ended::Completed,
+        warm_up: WarmUpEnd::Planned,
+        busy: &[],
+        host_activity: None,
+        policy: Policy::default(),
+    };
+    let mut run = Run::new(facts, &measurement);
+    // States are the business of those tests that set them.
+    run.percentiles.clear();
+    (run.max_at_ns, run.valid_to) = (None, None);
     run
 }
 
@@ -203,13 +221,12 @@ pub fn record(run: Run) -> Record {
         qemu_version: Some("7.2.0".to_owned()),
         accel: Some("tcg".to_owned()),
         accel_reason: Some("there is no /dev/kvm".to_owned()),
-        host_idle: Some("sleep: a sample".to_owned()),
         image: Some(Image {
             path: "target/fathom.elf".into(),
             sha256: "00ff".to_owned(),
             bytes: 256_000,
         }),
-        ..Environment::now()
+        ..EnvironmentBuilder::examine("sleep: a sample".to_owned(), None).record()
     };
     Record::new(environment, vec![run])
 }

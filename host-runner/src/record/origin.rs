@@ -24,24 +24,37 @@ pub fn answered_by(target: &str, responder: Option<&str>) -> Option<&'static str
     kind.system().answered_by(responder)
 }
 
-/// Returns what lies between the client and `target` on `link`; `None` for a link that is not known here.
-/// `vhost` is true if the host's kernel serves the guest's rings.
-#[must_use]
-pub fn link_description(target: &str, link: &str, vhost: bool) -> Option<&'static str> {
-    match link {
-        "loopback" => {
-            return Some("a UDP socket and this kernel's loopback network: no QEMU, no NIC");
+/// The path of a request to a target.
+#[derive(Clone, Copy, Debug)]
+pub struct Path<'a> {
+    /// The target's name.
+    pub target: &'a str,
+    /// The link's name.
+    pub link: &'a str,
+    /// True if the host's kernel serves the guest's rings (vhost-net), on link `tap`.
+    pub is_vhost_on: bool,
+}
+
+impl Path<'_> {
+    /// Returns what lies between the client and the target; `None` for a link that is not known here.
+    #[must_use]
+    pub fn description(&self) -> Option<&'static str> {
+        match self.link {
+            "loopback" => {
+                return Some("a UDP socket and this kernel's loopback network: no QEMU, no NIC");
+            }
+            "udp" => return Some("a UDP socket and whatever network leads there"),
+            _ => {}
         }
-        "udp" => return Some("a UDP socket and whatever network leads there"),
-        _ => {}
+        let other_end = match kind(self.target) {
+            "null" => OtherEnd::Thread,
+            "linux-host" => OtherEnd::Process,
+            _ if self.is_vhost_on => OtherEnd::VhostNet,
+            _ => OtherEnd::Qemu,
+        };
+        let link = LinkKind::from_str(self.link, false).ok()?;
+        Some(link.description(other_end))
     }
-    let other_end = match kind(target) {
-        "null" => OtherEnd::Thread,
-        "linux-host" => OtherEnd::Process,
-        _ if vhost => OtherEnd::VhostNet,
-        _ => OtherEnd::Qemu,
-    };
-    Some(LinkKind::from_str(link, false).ok()?.description(other_end))
 }
 
 /// Returns the mark of a target that is not a guest like the others on its link; `None` if it is.
@@ -119,7 +132,12 @@ fn who(run: &Run) -> String {
 }
 
 fn describe(run: &Run) -> Option<&'static str> {
-    link_description(&run.target, &run.link, run.vhost.as_deref() == Some("on"))
+    let path = Path {
+        target: &run.target,
+        link: &run.link,
+        is_vhost_on: run.vhost.as_deref() == Some("on"),
+    };
+    path.description()
 }
 
 fn with(name: &str, description: Option<&str>) -> String {
@@ -203,7 +221,12 @@ mod tests {
             let name = target.name();
             assert!(answered_by(name, None).is_some(), "{name}");
             for link in LinkKind::value_variants() {
-                assert!(link_description(name, link.name(), false).is_some());
+                let path = Path {
+                    target: name,
+                    link: link.name(),
+                    is_vhost_on: false,
+                };
+                assert!(path.description().is_some());
             }
             let is_native = matches!(target, SystemKind::LinuxHost | SystemKind::Null);
             assert_eq!(mark(name, "loopback").is_some(), is_native, "{name}");

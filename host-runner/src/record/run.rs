@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::before_after::BeforeAfter;
-use super::{origin, system_label, utc};
+use super::{system_label, utc};
 use crate::host::activity::HostActivity;
 use crate::host::assignment::Cpus;
 use crate::host::doctor::busy::Busy;
@@ -16,23 +16,25 @@ use crate::host::memory_lock::Locked;
 use crate::host::noise::Noise;
 use crate::link::Signals;
 use crate::load::Protocol;
-use crate::machine::Vhost;
-use crate::stats::{
-    GuestClock, PercentileState, Reason, Requested, RunRecorder, Stall, Summary, Tag,
-};
+use crate::stats::{GuestClock, PercentileState, Reason, Stall, Summary, Tag, WarmUpEnd};
 
 mod attempt;
 mod from_measurement;
 mod guest_counters;
 mod labels;
 mod loss_places;
+mod position;
+mod readings;
 mod remedy;
 mod request_content;
 
 pub use attempt::Attempt;
+pub use from_measurement::{Measurement, RunFacts};
 pub use guest_counters::GuestCounters;
-pub use labels::RunLabels;
-pub use loss_places::{Losses, Sent};
+pub use labels::{ClientLabels, RunLabels};
+pub use loss_places::Losses;
+pub use position::RunPosition;
+pub use readings::{CounterReadings, FloorReadings, Readings};
 pub use remedy::Remedy;
 pub use request_content::{Bytes, RequestContent};
 
@@ -137,7 +139,8 @@ pub struct Run {
     /// `fathom::load::Tally` describes this and the other counts.
     pub warmup_discarded: u64,
     /// True if latency settled during warm-up; null where that was not waited for.
-    pub warmup_settled: Option<bool>,
+    #[schemars(with = "Option<bool>")]
+    pub warmup_settled: WarmUpEnd,
     /// Requests sent.
     pub sent: u64,
     /// Requests that this host refused to send, by the name of the system's error: they never left, and
@@ -296,28 +299,10 @@ impl Run {
         busy.into_iter().chain(advice).collect()
     }
 
-    /// Notes who served the guest's rings on link `tap`, and why.
-    pub fn note_vhost(&mut self, vhost: &Vhost) {
-        self.vhost = Some(Cow::Borrowed(if vhost.is_on { "on" } else { "off" }));
-        self.vhost_reason = Some(vhost.reason.clone());
-        let description = origin::link_description(&self.target, &self.link, vhost.is_on);
-        self.link_description = description.map(str::to_owned);
-    }
-
     /// The target with its mode, as a comparison calls it.
     #[must_use]
     pub fn target_label(&self) -> String {
         system_label::label(&self.target, self.responder.as_deref())
-    }
-
-    /// Adds percentiles of what `recorder` has to every summary.
-    pub fn add_percentiles(&mut self, recorder: &RunRecorder, requested: &[Requested]) {
-        self.latency_ns.add(&recorder.latency, requested);
-        for tag in Tag::ALL {
-            if let (Some(summary), Some(recording)) = (self.tagged_mut(tag), recorder.tagged(tag)) {
-                summary.add(recording, requested);
-            }
-        }
     }
 
     /// Returns the summary of `tag`; `None` where the run has none.

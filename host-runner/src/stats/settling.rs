@@ -3,6 +3,8 @@
 //! Caches, translated code and the guest's own timers make the first requests after a boot slower
 //! than all that follow, by as much time as they need.
 
+use serde::{Deserialize, Serialize};
+
 use super::percentile_rule::PERCENTILES;
 use crate::histogram::DurationHistogram;
 
@@ -15,6 +17,40 @@ const ALIKE: u32 = 2;
 /// By which share of the larger p50 and p99 may differ in windows that are alike: a tail moves.
 const P50_SHARE: f64 = 0.05;
 const P99_SHARE: f64 = 0.25;
+
+/// The end of a warm-up. In records it is true if latency had settled, false if it had not, and null where that
+/// was not waited for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Option<bool>", into = "Option<bool>")]
+pub enum WarmUpEnd {
+    /// It was as long as planned.
+    #[default]
+    Planned,
+    /// Latency had settled.
+    Settled,
+    /// Latency had not settled in the longest time for it.
+    Unsettled,
+}
+
+impl From<Option<bool>> for WarmUpEnd {
+    fn from(is_settled: Option<bool>) -> Self {
+        match is_settled {
+            None => Self::Planned,
+            Some(true) => Self::Settled,
+            Some(false) => Self::Unsettled,
+        }
+    }
+}
+
+impl From<WarmUpEnd> for Option<bool> {
+    fn from(end: WarmUpEnd) -> Self {
+        match end {
+            WarmUpEnd::Planned => None,
+            WarmUpEnd::Settled => Some(true),
+            WarmUpEnd::Unsettled => Some(false),
+        }
+    }
+}
 
 /// What was seen so far.
 #[derive(Clone, Copy, Debug, Default)]

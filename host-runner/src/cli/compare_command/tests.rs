@@ -7,7 +7,7 @@ use crate::cli::{Cli, Command};
 use crate::experiment::compare::run_store::RunStore;
 use crate::experiment::compare::tests::repetition;
 use crate::load::Rate;
-use crate::record::Run;
+use crate::record::{EnvironmentBuilder, Run};
 use crate::stats::Ended;
 
 fn args(line: &str) -> CompareArgs {
@@ -132,7 +132,15 @@ fn without_the_cost_analysis_no_document_has_its_table() {
         let spec = args.spec().unwrap();
         let output = Output::prepare(&args.output).unwrap();
         let (cases, skipped) = spec.cases();
-        let mut store = RunStore::new(&cases, &["closed"], skipped, 1, spec.cost_analysis);
+        let environment = EnvironmentBuilder::examine("poll: a test".to_owned(), None);
+        let mut store = RunStore::new(
+            environment,
+            &cases,
+            &["closed"],
+            skipped,
+            1,
+            spec.cost_analysis,
+        );
         for case in cases {
             let target = case.variant.target_name();
             let (run, measured) = repetition(&target, 1, 40_000, Ended::Completed);

@@ -5,21 +5,29 @@ use std::time::Duration;
 use super::on_own_thread;
 use crate::experiment::boot_directory;
 use crate::experiment::measured::Measured;
-use crate::experiment::system_under_test::{FirstRequest, Prepared, Start, SystemUnderTest};
+use crate::experiment::system_under_test::{
+    FirstRequest, MeasureRequest, Prepared, Start, SystemUnderTest,
+};
 use crate::experiment::{Caller, ExperimentError, Validity};
 use crate::files::Destination;
 use crate::host::assignment::Assignment;
 use crate::link::LinkError;
 use crate::load::{Mode, Plan};
 use crate::machine::{Accel, AccelChoice, MachineError};
-use crate::record::{Environment, Run};
-use crate::stats::Ended;
+use crate::record::{EnvironmentBuilder, Run, RunPosition};
+use crate::stats::{Ended, Requested};
 use crate::sut::{SutError, SystemKind, SystemSpec};
 
 /// A boot that is to be made and measured.
 pub struct CaseBoot<'a> {
     /// The system.
     pub system: &'a SystemSpec,
+    /// Name of the target in records.
+    pub target: String,
+    /// Place of the runs in the comparison.
+    pub position: RunPosition,
+    /// Percentiles that summaries have beside the standard ones.
+    pub percentiles: &'a [Requested],
     /// The loads, which follow each other.
     pub plans: &'a [Plan],
     /// The mode of the comparison's first load, which decides the placement at the start.
@@ -52,23 +60,31 @@ impl CaseBoot<'_> {
     /// # Errors
     ///
     /// Those of [`Prepared::new`] and [`SystemUnderTest::start`]: nothing was measured then.
-    pub fn measure(self, environment: &mut Environment) -> Result<Measurements, ExperimentError> {
+    pub fn measure(
+        self,
+        environment: &mut EnvironmentBuilder,
+    ) -> Result<Measurements, ExperimentError> {
         on_own_thread(|| self.measure_here(environment))
     }
 
-    fn measure_here(self, environment: &mut Environment) -> Result<Measurements, ExperimentError> {
+    fn measure_here(
+        self,
+        environment: &mut EnvironmentBuilder,
+    ) -> Result<Measurements, ExperimentError> {
         let scratch = boot_directory::create()?;
         let prepared = Prepared::new(self.system, scratch.path())?;
         let start = Start {
             system: self.system,
+            target: self.target,
             mode: self.mode,
             assignment: self.assignment,
             console_log: self.console_log,
             first: FirstRequest::Timed,
         };
         let mut system = SystemUnderTest::start(start, prepared, self.caller)?;
-        if environment.accel.is_none() || self.system.kind == SystemKind::Hermit {
-            *environment = system.describe(environment.clone());
+        let is_recorded = !environment.has_machine() || self.system.kind == SystemKind::Hermit;
+        if let Some(machine) = system.machine().filter(|_| is_recorded) {
+            environment.set_machine(machine);
         }
         let accel = system.accel().map(|accel| match accel {
             Accel::Kvm => AccelChoice::Kvm,
@@ -78,7 +94,14 @@ impl CaseBoot<'_> {
         for plan in self.plans {
             // Once latency has settled, the plan's own warm-up is enough.
             let settle_ns = (runs.is_empty()).then_some(self.settle.as_nanos() as u64);
-            let (run, measured) = system.measure(plan, self.validity, settle_ns, self.caller);
+            let request = MeasureRequest {
+                plan,
+                position: self.position,
+                validity: self.validity,
+                settle_ns,
+                percentiles: self.percentiles,
+            };
+            let (run, measured) = system.measure(&request, self.caller);
             let is_complete = measured.ended == Ended::Completed;
             runs.push((run, measured));
             if !is_complete {

@@ -16,7 +16,7 @@ use crate::host::assignment::Assignment;
 use crate::load::Plan;
 use crate::machine::AccelChoice;
 use crate::quantity;
-use crate::record::{CommonRate, Run, file_names};
+use crate::record::{CommonRate, Run, RunPosition, file_names};
 use crate::stats::Ended;
 use crate::sut::{LinkChoice, SystemSpec};
 use crate::terminal::one_line;
@@ -280,7 +280,11 @@ impl Experiment<'_> {
             let number = before + failures + 1;
             let variant = case.variant.to_string();
             let log = file_names::console_log(&variant, case.link.name(), round, number);
-            match self.measure_boot(index, plans, &log) {
+            let position = RunPosition::Round {
+                round,
+                attempt: number,
+            };
+            match self.measure_boot(index, position, plans, &log) {
                 Ok(measurements) => break measurements,
                 Err(ExperimentError::Interrupted) => return Err(ExperimentError::Interrupted),
                 Err(error)
@@ -300,12 +304,6 @@ impl Experiment<'_> {
         };
         self.pin_accelerator(measurements.accel);
         for (run, measured) in measurements.runs {
-            let run = Run {
-                target: case.variant.target_name(),
-                round: Some(round),
-                attempt: Some(before + failures + 1),
-                ..run
-            };
             self.message(format_args!("{name}: {}", summary(&run)));
             let ended = measured.ended.clone();
             let mode = run.mode.clone();
@@ -323,11 +321,15 @@ impl Experiment<'_> {
     fn measure_boot(
         &mut self,
         index: usize,
+        position: RunPosition,
         plans: &[Plan],
         console_log: &str,
     ) -> Result<Measurements, ExperimentError> {
         let boot = CaseBoot {
             system: &self.cases[index].system,
+            target: self.cases[index].case.variant.target_name(),
+            position,
+            percentiles: self.results.percentiles(),
             plans,
             mode: self.spec.loads.first().mode,
             settle: self.spec.settle,

@@ -13,7 +13,7 @@ use crate::experiment::{ExperimentError, Results};
 use crate::load::Rate;
 use crate::record::GuestEstimate;
 use crate::record::{
-    CommonRate, Comparison, Environment, MergedRuns, Record, Run, Skipped, SystemCost,
+    CommonRate, Comparison, EnvironmentBuilder, MergedRuns, Record, Run, Skipped, SystemCost,
 };
 use crate::sut::SystemKind;
 
@@ -24,7 +24,7 @@ pub use pairs::{Feasibility, Missing};
 /// All runs of a comparison.
 #[derive(Debug)]
 pub struct RunStore {
-    environment: Environment,
+    environment: EnvironmentBuilder,
     /// The valid runs of each case under each load: link by link, and load by load on each.
     groups: Vec<CaseRuns>,
     runs: Vec<Run>,
@@ -39,7 +39,6 @@ pub struct RunStore {
     /// Number of rounds of which all boots of the round itself are made.
     rounds_made: u32,
     common_rates: Vec<CommonRate>,
-    steal_share: Option<f64>,
     began_at: SystemTime,
 }
 
@@ -56,6 +55,7 @@ impl RunStore {
     /// Returns a store without runs, of `cases` under loads of `modes` in `rounds` rounds.
     #[must_use]
     pub fn new(
+        environment: EnvironmentBuilder,
         cases: &[Case],
         modes: &[&'static str],
         skipped: Vec<Skipped>,
@@ -63,7 +63,7 @@ impl RunStore {
         cost_analysis: CostAnalysis,
     ) -> Self {
         Self {
-            environment: Environment::now(),
+            environment,
             groups: groups(cases, modes),
             runs: Vec::new(),
             skipped,
@@ -74,13 +74,12 @@ impl RunStore {
             rounds_requested: rounds,
             rounds_made: 0,
             common_rates: Vec::new(),
-            steal_share: None,
             began_at: SystemTime::now(),
         }
     }
 
-    /// Returns the record of the environment, to be completed.
-    pub fn environment(&mut self) -> &mut Environment {
+    /// Returns the environment, to be completed.
+    pub fn environment(&mut self) -> &mut EnvironmentBuilder {
         &mut self.environment
     }
 
@@ -163,16 +162,12 @@ impl RunStore {
     /// [`ExperimentError::Report`] if a file can't be written. A run without its files is not added.
     pub fn add(
         &mut self,
-        mut run: Run,
+        run: Run,
         measured: &Measured,
         results: &dyn Results,
     ) -> Result<(), ExperimentError> {
-        run.add_percentiles(&measured.recorder, results.percentiles());
         results.directory().write_run(&run, &measured.recorder)?;
-        self.steal_share = match (self.steal_share, run.noise.steal_share) {
-            (Some(a), Some(b)) => Some(a.max(b)),
-            (a, b) => a.or(b),
-        };
+        self.environment.add_run(&run);
         if run.valid {
             let started_at = measured.recorder.started_at.map(SystemTime::from);
             let start = started_at.and_then(|at| at.duration_since(self.began_at).ok());
@@ -189,17 +184,13 @@ impl RunStore {
     }
 
     fn report(&self, merged: Vec<MergedRuns>, comparisons: Vec<Comparison>) -> Record {
-        let environment = Environment {
-            steal_share: self.steal_share,
-            ..self.environment.clone()
-        };
         Record {
             why: self.costs(),
             merged,
             comparisons,
             common_rate: self.common_rates.clone(),
             skipped: self.skipped.clone(),
-            ..Record::new(environment, self.runs.clone())
+            ..Record::new(self.environment.record(), self.runs.clone())
         }
     }
 

@@ -6,8 +6,9 @@ use super::case::Case;
 use crate::experiment::measured::Measured;
 use crate::host::noise::Noise;
 use crate::load::{Limit, Observer as _, Plan, Sample, Tally};
-use crate::record::{Run, RunLabels};
-use crate::stats::{Ended, RunRecorder};
+use crate::record::run::Readings;
+use crate::record::{Run, RunFacts, RunLabels, RunPosition};
+use crate::stats::{Ended, RunRecorder, WarmUpEnd};
 use crate::sut::LinkChoice;
 
 /// A closed loop of one second.
@@ -39,13 +40,9 @@ pub fn repetition_by(
 ) -> (Run, Measured) {
     let labels = RunLabels {
         target: target.to_owned(),
-        responder: None,
         address: "10.0.2.15:9000".to_owned(),
         link: "vhost-user".to_owned(),
-        accel: None,
-        boot_ms: None,
-        guest_boot_ms: None,
-        placement: None,
+        ..RunLabels::default()
     };
     let mut recorder = RunRecorder::new(plan);
     for index in 0..2000 {
@@ -68,16 +65,18 @@ pub fn repetition_by(
         noise: Noise::default(),
         ended,
         failure: None,
-        warmup_settled: Some(true),
+        warm_up: WarmUpEnd::Settled,
         busy: Vec::new(),
         host_activity: None,
         policy: crate::stats::Policy::default(),
         stalls: Vec::new(),
     };
-    let run = Run {
-        round: Some(round),
-        attempt: Some(1),
-        ..measured.record(labels, plan)
-    };
+    let run = measured.record(RunFacts {
+        labels,
+        position: RunPosition::Round { round, attempt: 1 },
+        plan,
+        readings: Readings::default(),
+        percentiles: &[],
+    });
     (run, measured)
 }

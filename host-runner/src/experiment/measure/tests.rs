@@ -12,7 +12,7 @@ use crate::link::in_process::InProcessLink;
 use crate::link::{LinkError, Received, Sent};
 use crate::load::Limit;
 use crate::machine::{Hint, MachineError};
-use crate::stats::Policy;
+use crate::stats::{Policy, WarmUpEnd};
 
 fn conditions(interrupt: &Interrupt) -> Conditions<'_> {
     Conditions {
@@ -103,13 +103,13 @@ fn warm_up_ends_with_the_limit_if_not_before() {
         );
         assert_eq!(measured.ended, Ended::Completed);
         assert_eq!((measured.tally.sent, measured.tally.lost), (10, 0));
-        (measured.tally.warmup_discarded, measured.warmup_settled)
+        (measured.tally.warmup_discarded, measured.warm_up)
     };
-    assert_eq!(settled(None), (5, None));
+    assert_eq!(settled(None), (5, WarmUpEnd::Planned));
     // One window is compared with nothing.
-    let (discarded, is_settled) = settled(Some(1));
+    let (discarded, end) = settled(Some(1));
     assert!(discarded > 5);
-    assert_eq!(is_settled, Some(false));
+    assert_eq!(end, WarmUpEnd::Unsettled);
 }
 
 #[test]

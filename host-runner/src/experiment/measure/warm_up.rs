@@ -6,16 +6,16 @@ use crate::experiment::ExperimentError;
 use crate::experiment::progress::StageMonitor;
 use crate::link::Link;
 use crate::load::{self, Ending, Failure, Limit, LoadContext, Plan, Progress};
-use crate::stats::RunRecorder;
 use crate::stats::settling::{Settling, WINDOW_NS};
+use crate::stats::{RunRecorder, WarmUpEnd};
 
 /// Result of a warm-up.
 #[derive(Debug, Default)]
 pub(super) struct WarmedUp {
     /// Requests that were sent.
     pub requests: u64,
-    /// True if latency has settled.
-    pub is_settled: bool,
+    /// Its end.
+    pub end: WarmUpEnd,
     /// The ending, if the warm-up did not get to its own.
     pub broken_off: Option<Ending<Failure<ExperimentError>>>,
 }
@@ -29,14 +29,17 @@ pub(super) fn settle(
     recorder: &mut RunRecorder,
     stage: &mut dyn StageMonitor,
 ) -> WarmedUp {
-    let mut warmed = WarmedUp::default();
+    let mut warmed = WarmedUp {
+        end: WarmUpEnd::Unsettled,
+        ..WarmedUp::default()
+    };
     let mut window = Plan {
         measure: Limit::lasting(WINDOW_NS),
         ..*plan
     };
     let mut settling = Settling::default();
     let mut windows_ns = 0;
-    while !warmed.is_settled && windows_ns < limit_ns {
+    while warmed.end != WarmUpEnd::Settled && windows_ns < limit_ns {
         let mut observer = recorder.warm_up();
         let context = LoadContext {
             link: &mut *link,
@@ -54,7 +57,9 @@ pub(super) fn settle(
             warmed.broken_off = Some(ending);
             return warmed;
         }
-        warmed.is_settled = settling.add(&observer.latency);
+        if settling.add(&observer.latency) {
+            warmed.end = WarmUpEnd::Settled;
+        }
         windows_ns += tally.elapsed_ns.max(WINDOW_NS);
         window.warmup = Limit::NOTHING;
     }

@@ -7,8 +7,9 @@ use crate::experiment::InDirectory;
 use crate::experiment::progress::Silent;
 use crate::host::noise::Noise;
 use crate::load::{Limit, Mode, Tally};
-use crate::record::RunLabels;
-use crate::stats::RunRecorder;
+use crate::record::run::Readings;
+use crate::record::{RunFacts, RunLabels};
+use crate::stats::{RunRecorder, WarmUpEnd};
 
 pub(super) const PLAN: Plan = Plan {
     mode: Mode::Pipeline {
@@ -26,22 +27,36 @@ pub(super) const LADDER: Ladder = Ladder {
     },
 };
 
-/// Returns what is known of the fixture measurements beforehand.
-pub(super) fn labels() -> RunLabels {
-    RunLabels {
+/// Returns no runs yet.
+pub(super) fn runs(results: &InDirectory) -> Runs<'_> {
+    let environment = EnvironmentBuilder::examine("poll: a test".to_owned(), None);
+    Runs::new(environment, results, &Silent)
+}
+
+/// Returns what is known of a fixture measurement beforehand and beside it.
+pub(super) fn facts(plan: &Plan, position: RunPosition) -> RunFacts<'_> {
+    let labels = RunLabels {
         target: "hermit".to_owned(),
-        responder: None,
         address: "10.0.2.15:9000".to_owned(),
         link: "unix".to_owned(),
-        accel: None,
-        boot_ms: None,
-        guest_boot_ms: None,
-        placement: None,
+        ..RunLabels::default()
+    };
+    RunFacts {
+        labels,
+        position,
+        plan,
+        readings: Readings::default(),
+        percentiles: &[],
     }
 }
 
 /// Returns a measurement with `received` answers in a second.
-pub(super) fn measurement(plan: &Plan, received: u64, ended: Ended) -> (Run, Measured) {
+pub(super) fn measurement(
+    plan: &Plan,
+    position: RunPosition,
+    received: u64,
+    ended: Ended,
+) -> (Run, Measured) {
     let measured = Measured {
         tally: Tally {
             sent: received,
@@ -57,57 +72,75 @@ pub(super) fn measurement(plan: &Plan, received: u64, ended: Ended) -> (Run, Mea
         },
         ended,
         failure: None,
-        warmup_settled: None,
+        warm_up: WarmUpEnd::Planned,
         busy: Vec::new(),
         host_activity: None,
         policy: crate::stats::Policy::default(),
         stalls: Vec::new(),
     };
-    (measured.record(labels(), plan), measured)
+    (measured.record(facts(plan, position)), measured)
+}
+
+/// The outcome of a sweep.
+struct Swept {
+    runs: Vec<Run>,
+    plans: Vec<Plan>,
+    /// The largest share of CPU time that went to others.
+    steal_share: Option<f64>,
 }
 
 /// Sweeps; the measurement number `bad` has `received` answers and ends as `ended` says.
-fn sweep(bad: usize, received: u64, ended: Ended) -> (Runs, Vec<Plan>) {
+fn sweep(bad: usize, received: u64, ended: Ended) -> Swept {
     let dir = tempfile::tempdir().unwrap();
     let results = InDirectory::create(dir.path());
     let mut plans = Vec::new();
-    let runs = Runs::measure(&PLAN, Some(LADDER), &results, &Silent, |plan| {
+    let mut runs = runs(&results);
+    runs.measure(&PLAN, Some(LADDER), |plan, position| {
         plans.push(*plan);
         if plans.len() == bad + 1 {
-            measurement(plan, received, ended.clone())
+            measurement(plan, position, received, ended.clone())
         } else {
-            measurement(plan, 1000, Ended::Completed)
+            measurement(plan, position, 1000, Ended::Completed)
         }
     });
-    (runs, plans)
+    assert!(runs.failure.is_none() && runs.unwritten.is_none());
+    Swept {
+        steal_share: runs.environment.record().steal_share,
+        runs: runs.runs,
+        plans,
+    }
 }
 
 #[test]
 fn a_sweep_is_a_pipeline_and_the_whole_ladder() {
-    let (runs, plans) = sweep(3, 2000, Ended::Completed);
+    let Swept {
+        runs,
+        plans,
+        steal_share,
+    } = sweep(3, 2000, Ended::Completed);
     assert_eq!(plans[0], PLAN);
     let ladder: Vec<Plan> = ladder::steps(&PLAN, Arrivals::Poisson, &Reach::up_to(1000.0))
         .iter()
         .map(|step| step.plan)
         .collect();
     assert_eq!(plans[1..], ladder);
-    assert!(runs.failure.is_none() && runs.unwritten.is_none());
-    let percents: Vec<_> = runs.runs.iter().map(|run| run.sweep_percent).collect();
+    let percents: Vec<_> = runs.iter().map(|run| run.sweep_percent).collect();
     assert_eq!(percents[..2], [None, Some(10)]);
     assert_eq!(percents.last(), Some(&Some(95)));
-    assert_eq!(runs.steal_share, Some(2e-6));
-    assert!(verdict(&runs.runs, true).is_ok());
+    assert_eq!(steal_share, Some(2e-6));
+    assert!(verdict(&runs, Extent::Sweep).is_ok());
 }
 
 #[test]
 fn without_a_sweep_there_is_one_measurement() {
     let dir = tempfile::tempdir().unwrap();
     let results = InDirectory::create(dir.path());
-    let measure = |plan: &Plan| measurement(plan, 5, Ended::Completed);
-    let runs = Runs::measure(&PLAN, None, &results, &Silent, measure);
+    let mut runs = runs(&results);
+    runs.measure(&PLAN, None, |plan, position| {
+        measurement(plan, position, 5, Ended::Completed)
+    });
     assert_eq!(runs.runs.len(), 1);
-    runs.conclude(Environment::now(), &results, &Silent)
-        .unwrap();
+    runs.conclude().unwrap();
     assert!(results.file("hermit-unix-pipeline.hlog").exists());
     assert!(results.file("result.json").exists());
 }
@@ -121,22 +154,22 @@ fn reasons(error: ExperimentError) -> Vec<String> {
 
 #[test]
 fn an_invalid_step_is_a_row_and_spoils_nothing() {
-    let (runs, plans) = sweep(4, 0, Ended::Completed);
+    let Swept { runs, plans, .. } = sweep(4, 0, Ended::Completed);
     assert_eq!(plans.len(), 11);
-    assert!(!runs.runs[4].valid);
-    assert!(verdict(&runs.runs, true).is_ok());
+    assert!(!runs[4].valid);
+    assert!(verdict(&runs, Extent::Sweep).is_ok());
 }
 
 #[test]
 fn a_sweep_without_a_valid_step_or_with_an_invalid_pipeline_is_invalid() {
-    let (runs, _) = sweep(3, 1000, Ended::Completed);
+    let Swept { runs, .. } = sweep(3, 1000, Ended::Completed);
     let invalid = |is_invalid: fn(&Run) -> bool| {
-        let mut all = runs.runs.clone();
+        let mut all = runs.clone();
         for run in all.iter_mut().filter(|run| is_invalid(run)) {
             run.valid = false;
             run.invalid_because = vec!["a test".to_owned()];
         }
-        verdict(&all, true).map_err(reasons)
+        verdict(&all, Extent::Sweep).map_err(reasons)
     };
     let steps = invalid(|run| run.sweep_percent.is_some()).unwrap_err();
     assert_eq!(steps.len(), 10);
@@ -158,9 +191,10 @@ fn the_ladder_ends_at_the_generators_limit() {
         ..LADDER
     };
     let mut plans = Vec::new();
-    let runs = Runs::measure(&PLAN, Some(limit), &results, &Silent, |plan| {
+    let mut runs = runs(&results);
+    runs.measure(&PLAN, Some(limit), |plan, position| {
         plans.push(*plan);
-        let (mut run, measured) = measurement(plan, 1000, Ended::Completed);
+        let (mut run, measured) = measurement(plan, position, 1000, Ended::Completed);
         run.generator_limited = plans.len() == 12;
         (run, measured)
     });
@@ -173,8 +207,7 @@ fn the_ladder_ends_at_the_generators_limit() {
     assert_eq!(ladder.len(), 12, "two are beyond the whole");
     assert_eq!(plans[1..], ladder[..11]);
     assert!(runs.runs.last().is_some_and(|run| run.generator_limited));
-    runs.conclude(Environment::now(), &results, &Silent)
-        .unwrap();
+    runs.conclude().unwrap();
     let json = std::fs::read_to_string(results.file("result.json")).unwrap();
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["generator_limit"], 800.0);
@@ -183,9 +216,9 @@ fn the_ladder_ends_at_the_generators_limit() {
 
 #[test]
 fn without_an_answer_there_is_no_ladder() {
-    let (runs, plans) = sweep(0, 0, Ended::Completed);
+    let Swept { runs, plans, .. } = sweep(0, 0, Ended::Completed);
     assert_eq!(plans.len(), 1);
-    let error = verdict(&runs.runs, true).unwrap_err();
+    let error = verdict(&runs, Extent::Sweep).unwrap_err();
     assert_eq!(reasons(error), ["nothing was received"]);
 }
 
@@ -196,10 +229,10 @@ fn a_step_that_was_broken_off_is_the_last_and_is_kept() {
         (5, Ended::Interrupted),
         (5, Ended::Failed("QEMU ended".to_owned())),
     ] {
-        let (runs, plans) = sweep(bad, 10, ended);
-        assert_eq!((plans.len(), runs.runs.len()), (bad + 1, bad + 1));
-        assert!(runs.runs[bad].partial);
-        let error = verdict(&runs.runs, true).unwrap_err();
+        let Swept { runs, plans, .. } = sweep(bad, 10, ended);
+        assert_eq!((plans.len(), runs.len()), (bad + 1, bad + 1));
+        assert!(runs[bad].partial);
+        let error = verdict(&runs, Extent::Sweep).unwrap_err();
         assert!(matches!(error, ExperimentError::Invalid { .. }), "{error}");
     }
 }
@@ -209,16 +242,15 @@ fn files_that_cannot_be_written_end_the_sweep() {
     let dir = tempfile::tempdir().unwrap();
     let results = InDirectory::create(dir.path());
     let mut count = 0;
-    let runs = Runs::measure(&PLAN, Some(LADDER), &results, &Silent, |plan| {
+    let mut runs = runs(&results);
+    runs.measure(&PLAN, Some(LADDER), |plan, position| {
         count += 1;
         if count == 2 {
             std::fs::remove_dir_all(dir.path().join("out")).unwrap();
         }
-        measurement(plan, 1000, Ended::Completed)
+        measurement(plan, position, 1000, Ended::Completed)
     });
     assert_eq!(count, 2);
-    let error = runs
-        .conclude(Environment::now(), &results, &Silent)
-        .unwrap_err();
+    let error = runs.conclude().unwrap_err();
     assert!(matches!(error, ExperimentError::Report(_)), "{error}");
 }

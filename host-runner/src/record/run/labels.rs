@@ -1,7 +1,12 @@
 //! Facts about a measurement that hold before it begins.
 
-/// Target and link of a measurement, and the circumstances that are known before it.
-#[derive(Clone, Debug)]
+use crate::host::assignment::Cpus;
+use crate::host::memory_lock::Locked;
+use crate::machine::Vhost;
+
+/// Target and link of a measurement, and the circumstances that are known before it. What is not known, or not
+/// there, is `None`.
+#[derive(Clone, Debug, Default)]
 pub struct RunLabels {
     /// The target's name.
     pub target: String,
@@ -12,12 +17,47 @@ pub struct RunLabels {
     pub address: String,
     /// The link's name.
     pub link: String,
+    /// Choice between the host's kernel and QEMU for the guest's rings, on link `tap`.
+    pub vhost: Option<Vhost>,
+    /// The client's sockets.
+    pub client: ClientLabels,
     /// The accelerator's name, if this program booted the machine.
     pub accel: Option<String>,
     /// From QEMU's start to the ready line, in milliseconds of the host's clock.
     pub boot_ms: Option<f64>,
     /// From the jump into the image to the ready line, in milliseconds of the guest's clock.
     pub guest_boot_ms: Option<f64>,
+    /// Size of the files that are loaded to start the service, in bytes.
+    pub image_bytes: Option<u64>,
+    /// The guest's memory in bytes.
+    pub memory_bytes: Option<u64>,
+    /// True if the guest's memory was allocated before the guest started; `None` without a guest.
+    pub prealloc: Option<bool>,
+    /// The memory that was locked, if this program started the service.
+    pub memory_locked: Option<Locked>,
     /// CPUs and priority that the measurement had, if this program booted the machine.
     pub placement: Option<String>,
+    /// CPUs of the guest and of the measuring thread, unless the scheduler chose.
+    pub cpus: Option<Cpus>,
+}
+
+/// Sockets of a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientLabels {
+    /// Source address of a probe's datagrams, unless the choice was left to the system.
+    pub bind: Option<String>,
+    /// The network device that a probe's datagrams had to leave by.
+    pub interface: Option<String>,
+    /// Number of source ports that took turns.
+    pub flows: u16,
+}
+
+impl Default for ClientLabels {
+    fn default() -> Self {
+        Self {
+            bind: None,
+            interface: None,
+            flows: 1,
+        }
+    }
 }

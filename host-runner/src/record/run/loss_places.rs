@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use wire::Counters;
 
+use super::readings::CounterReadings;
+
 /// Numbers of requests that went without an answer, by where they or their answers were lost. They add up
 /// to the run's `lost` and `dropped_locally`, as far as what is in flight at the two readings allows.
 #[derive(
@@ -31,23 +33,24 @@ pub struct Sent {
 }
 
 impl Losses {
-    /// Tells by the service's counters, read before the first request and after the last, where requests
-    /// were lost. What was lost of warm-up, which is in the counters too, is taken for one of the
-    /// measurement's, as long as that has lost as many.
+    /// Returns where requests were lost, by the service's `counters`; `None` if one of the two readings is missing.
+    /// A loss in warm-up, which is in the counters too, is taken for one of the measurement's, as long as that has
+    /// lost as many.
     #[must_use]
-    pub fn between(before: &Counters, after: &Counters, sent: &Sent) -> Self {
-        let more = |count: fn(&Counters) -> u64| count(after).saturating_sub(count(before));
+    pub fn of(counters: &CounterReadings, sent: &Sent) -> Option<Self> {
+        let (before, after) = counters.before.zip(counters.after)?;
+        let more = |count: fn(&Counters) -> u64| count(&after).saturating_sub(count(&before));
         let received = more(|it| it.datagrams_received);
         let answered = more(|it| it.replied + it.unsupported + it.echoed);
         let not_received_by_guest = sent.sent.saturating_sub(received).min(sent.lost);
         let left = sent.lost - not_received_by_guest;
         let dropped_by_guest = received.saturating_sub(answered).min(left);
-        Self {
+        Some(Self {
             refused_here: sent.dropped_locally,
             not_received_by_guest,
             dropped_by_guest,
             answer_lost: left - dropped_by_guest,
-        }
+        })
     }
 }
 
@@ -74,7 +77,11 @@ mod tests {
             lost,
             dropped_locally: 7,
         };
-        Losses::between(&BEFORE, &after, &sent)
+        let counters = CounterReadings {
+            before: Some(BEFORE),
+            after: Some(after),
+        };
+        Losses::of(&counters, &sent).unwrap()
     }
 
     fn parts(losses: Losses) -> [u64; 4] {

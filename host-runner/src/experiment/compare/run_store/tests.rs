@@ -24,7 +24,15 @@ fn store_of(
     skipped: Vec<Skipped>,
     rounds: u32,
 ) -> RunStore {
-    RunStore::new(cases, modes, skipped, rounds, CostAnalysis::Included)
+    let environment = EnvironmentBuilder::examine("poll: a test".to_owned(), None);
+    RunStore::new(
+        environment,
+        cases,
+        modes,
+        skipped,
+        rounds,
+        CostAnalysis::Included,
+    )
 }
 
 fn read(path: &Path) -> Value {

@@ -3,15 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use super::super::tests::{LADDER, PLAN, measurement};
-use super::super::{Runs, verdict};
+use super::super::tests::{LADDER, PLAN, measurement, runs};
+use super::super::{Extent, verdict};
 use super::*;
 use crate::experiment::measured::Measured;
-use crate::experiment::progress::Silent;
 use crate::experiment::{ExperimentError, InDirectory};
 use crate::load::ladder::PERCENTAGES;
 use crate::load::{Mode, Plan};
-use crate::record::Environment;
+use crate::record::RunPosition;
 use crate::stats::reason::Code;
 use crate::stats::{Ended, PercentileState, Reason};
 
@@ -43,8 +42,8 @@ impl Outcome {
     }
 
     /// Returns the measurement by `plan` with this outcome.
-    fn measurement(&self, plan: &Plan) -> (Run, Measured) {
-        let (mut run, measured) = measurement(plan, 1000, self.ended.clone());
+    fn measurement(&self, plan: &Plan, position: RunPosition) -> (Run, Measured) {
+        let (mut run, measured) = measurement(plan, position, 1000, self.ended.clone());
         let state = |state| PercentileState {
             state,
             low_ns: Some(self.p50_ns),
@@ -65,14 +64,15 @@ impl Outcome {
 }
 
 /// A sweep whose steps have these outcomes, attempt by attempt; other steps and later attempts are clean.
-fn sweep(outcomes: &[(u32, &[Outcome])]) -> (Runs, Vec<u32>) {
+fn sweep(outcomes: &[(u32, &[Outcome])]) -> (Vec<Run>, Vec<u32>) {
     let dir = tempfile::tempdir().unwrap();
     let results = InDirectory::create(dir.path());
     let mut attempts: BTreeMap<u32, usize> = BTreeMap::new();
     let mut order = Vec::new();
-    let runs = Runs::measure(&PLAN, Some(LADDER), &results, &Silent, |plan| {
+    let mut runs = runs(&results);
+    runs.measure(&PLAN, Some(LADDER), |plan, position| {
         let Mode::Open { rate, .. } = plan.mode else {
-            return measurement(plan, 1000, Ended::Completed);
+            return measurement(plan, position, 1000, Ended::Completed);
         };
         // The pipeline is answered 1000 times a second.
         let percent = (rate.as_f64() / 10.0).round() as u32;
@@ -82,16 +82,16 @@ fn sweep(outcomes: &[(u32, &[Outcome])]) -> (Runs, Vec<u32>) {
         let given = outcomes.iter().find(|(it, _)| *it == percent);
         let given = given.and_then(|(_, outcomes)| outcomes.get(*attempt - 1));
         given.map_or_else(
-            || Outcome::of(CLEAN).measurement(plan),
-            |it| it.measurement(plan),
+            || Outcome::of(CLEAN).measurement(plan, position),
+            |it| it.measurement(plan, position),
         )
     });
-    (runs, order)
+    (runs.runs, order)
 }
 
 /// Returns the step at `percent`.
-fn step(runs: &Runs, percent: u32) -> &Run {
-    let mut steps = runs.runs.iter();
+fn step(runs: &[Run], percent: u32) -> &Run {
+    let mut steps = runs.iter();
     let found = steps.find(|run| run.sweep_percent == Some(percent));
     found.expect("it was measured")
 }
@@ -104,7 +104,7 @@ fn kept(run: &Run) -> Vec<bool> {
 fn a_clean_sweep_repeats_nothing() {
     let (runs, order) = sweep(&[]);
     assert_eq!(order, PERCENTAGES);
-    assert!(runs.runs.iter().all(|run| run.attempts.is_empty()));
+    assert!(runs.iter().all(|run| run.attempts.is_empty()));
 }
 
 #[test]
@@ -112,15 +112,13 @@ fn a_spoilt_step_is_measured_again_after_the_ladder_and_keeps_its_place() {
     let (runs, order) = sweep(&[(30, &[Outcome::of(LATE)])]);
     assert_eq!(order[..10], PERCENTAGES);
     assert_eq!(order[10..], [30]);
-    let percents: Vec<u32> = (runs.runs.iter())
-        .filter_map(|run| run.sweep_percent)
-        .collect();
+    let percents: Vec<u32> = (runs.iter()).filter_map(|run| run.sweep_percent).collect();
     assert_eq!(percents, PERCENTAGES);
     let run = step(&runs, 30);
     assert_eq!(kept(run), [false, true]);
     assert_eq!(run.percentiles["p90"].state, State::Clean);
     assert_eq!(run.attempts[0].percentiles["p90"].state, State::Late);
-    assert!(verdict(&runs.runs, true).is_ok());
+    assert!(verdict(&runs, Extent::Sweep).is_ok());
 }
 
 #[test]
@@ -137,7 +135,7 @@ fn a_step_has_three_attempts_and_a_sweep_as_many_repeats_as_steps() {
     let (runs, order) = sweep(&all);
     assert_eq!(order.len(), 20);
     assert_eq!(order[10..], PERCENTAGES, "each once before one twice");
-    assert!(runs.runs[1..].iter().all(|run| kept(run) == [true, false]));
+    assert!(runs[1..].iter().all(|run| kept(run) == [true, false]));
 }
 
 #[test]
@@ -203,7 +201,7 @@ fn what_is_not_the_hosts_doing_is_not_measured_again() {
     };
     let (runs, order) = sweep(&[(70, std::slice::from_ref(&limited))]);
     assert_eq!(order, PERCENTAGES[..7], "the ladder ends there");
-    assert!(runs.runs.iter().all(|run| run.attempts.is_empty()));
+    assert!(runs.iter().all(|run| run.attempts.is_empty()));
     for state in [State::Censored, State::Few] {
         let (_, order) = sweep(&[(70, &[Outcome::of([state; 4])])]);
         assert_eq!(order.len(), 10, "{state:?}");
@@ -252,7 +250,7 @@ fn a_repeat_that_is_broken_off_leaves_the_earlier_attempt_and_no_whole_sweep() {
     let run = step(&runs, 20);
     assert!(!run.partial && run.attempts[1].partial);
     assert_eq!(kept(run), [true, false]);
-    match verdict(&runs.runs, true) {
+    match verdict(&runs, Extent::Sweep) {
         Err(ExperimentError::Invalid { reasons }) => {
             assert_eq!(reasons.len(), 1);
             assert!(
@@ -269,7 +267,8 @@ fn the_record_has_every_attempt_and_the_files_are_those_of_the_one_that_was_kept
     let dir = tempfile::tempdir().unwrap();
     let results = InDirectory::create(dir.path());
     let mut count = 0;
-    let runs = Runs::measure(&PLAN, Some(LADDER), &results, &Silent, |plan| {
+    let mut runs = runs(&results);
+    runs.measure(&PLAN, Some(LADDER), |plan, position| {
         count += 1;
         // The first step, its repeat after the ten, and its last attempt.
         let is_first = matches!(count, 2 | 13);
@@ -279,7 +278,7 @@ fn the_record_has_every_attempt_and_the_files_are_those_of_the_one_that_was_kept
             13 => PARTLY,
             _ => CLEAN,
         };
-        let (run, mut measured) = Outcome::of(states).measurement(plan);
+        let (run, mut measured) = Outcome::of(states).measurement(plan, position);
         measured
             .recorder
             .latency
@@ -287,8 +286,7 @@ fn the_record_has_every_attempt_and_the_files_are_those_of_the_one_that_was_kept
         (run, measured)
     });
     assert_eq!(count, 13);
-    runs.conclude(Environment::now(), &results, &Silent)
-        .unwrap();
+    runs.conclude().unwrap();
     let json = std::fs::read_to_string(results.file("result.json")).unwrap();
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     let attempts = json["runs"][1]["attempts"].as_array().unwrap();

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use wire::Header;
 
-use super::super::super::tests::labels;
+use super::super::super::tests::facts;
 use super::*;
 use crate::link::{Link, LinkError, Received, Sent};
 use crate::load::fake::{Answer, BOOT_ID, FakeLink, VirtualClock, reply};
@@ -43,7 +43,7 @@ impl Link for Sending {
 }
 
 /// Measures by `plan` on virtual time, with a link that takes `send_ns` to send.
-fn on_virtual_time(plan: &Plan, send_ns: u64) -> (Run, Measured) {
+fn on_virtual_time(plan: &Plan, position: RunPosition, send_ns: u64) -> (Run, Measured) {
     let clock = VirtualClock::default();
     let answer: Service = |_, request| vec![(20_000, reply(request))];
     let plan = &Plan {
@@ -64,13 +64,13 @@ fn on_virtual_time(plan: &Plan, send_ns: u64) -> (Run, Measured) {
     };
     let (tally, _) = load::run(plan, Some(BOOT_ID), context);
     recorder.end(tally.sending_ns);
-    let (_, measured) = measurement(plan, 1000, Ended::Completed);
+    let (_, measured) = measurement(plan, position, 1000, Ended::Completed);
     let measured = Measured {
         tally,
         recorder,
         ..measured
     };
-    (measured.record(labels(), plan), measured)
+    (measured.record(facts(plan, position)), measured)
 }
 
 #[test]
@@ -78,17 +78,18 @@ fn a_generator_that_was_slow_at_first_is_told_by_its_lateness_and_measured_again
     let dir = tempfile::tempdir().unwrap();
     let results = InDirectory::create(dir.path());
     let mut rates = Vec::new();
-    let runs = Runs::measure(&PLAN, Some(LADDER), &results, &Silent, |plan| {
+    let mut runs = runs(&results);
+    runs.measure(&PLAN, Some(LADDER), |plan, position| {
         let Mode::Open { rate, .. } = plan.mode else {
-            return measurement(plan, 50_000, Ended::Completed);
+            return measurement(plan, position, 50_000, Ended::Completed);
         };
         let is_disturbed = rate.as_f64() == 15_000.0 && !rates.contains(&15_000);
         rates.push(rate.as_f64() as u64);
-        on_virtual_time(plan, if is_disturbed { 40_000 } else { 100 })
+        on_virtual_time(plan, position, if is_disturbed { 40_000 } else { 100 })
     });
     assert_eq!(rates.len(), 11);
     assert_eq!(rates[10], 15_000);
-    let run = step(&runs, 30);
+    let run = step(&runs.runs, 30);
     assert_eq!(kept(run), [false, true]);
     let state = |attempt: &Attempt| attempt.percentiles["p90"].state;
     assert_eq!(
