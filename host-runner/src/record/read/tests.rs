@@ -3,6 +3,7 @@
 use std::fs;
 
 use proptest::prelude::*;
+use serde_json::Value;
 
 use super::super::fixtures;
 use super::log::decode;
@@ -57,6 +58,43 @@ fn results_are_read_back_as_written() {
     assert_eq!((intervals[1].start_s, intervals[1].length_s), (1.0, 1.0));
     let counts = intervals.iter().map(|interval| interval.percentiles_ns[0]);
     assert!(counts.eq([Some(24_991), None]), "{intervals:?}");
+}
+
+/// A record that version 0.1.0 wrote at revision 5414f18, of an open loop against `null`.
+const EARLIER: &str = include_str!("earlier_result.json");
+
+/// Returns the paths of what `earlier` has and `now` has not, or has otherwise.
+fn lost(path: &str, earlier: &Value, now: &Value) -> Vec<String> {
+    match (earlier, now) {
+        (Value::Object(earlier), Value::Object(now)) => {
+            let fields = earlier.iter().flat_map(|(name, value)| {
+                let now = now.get(name).unwrap_or(&Value::Null);
+                lost(&format!("{path}.{name}"), value, now)
+            });
+            fields.collect()
+        }
+        (Value::Array(earlier), Value::Array(now)) if earlier.len() == now.len() => {
+            let items = earlier.iter().zip(now).enumerate();
+            items
+                .flat_map(|(index, (earlier, now))| lost(&format!("{path}[{index}]"), earlier, now))
+                .collect()
+        }
+        _ if earlier == now => Vec::new(),
+        _ => vec![format!("{path}: {earlier} became {now}")],
+    }
+}
+
+#[test]
+fn an_earlier_record_loses_nothing_by_being_read() {
+    let record = parse(EARLIER.as_bytes(), Path::new("x")).unwrap();
+    let earlier: Value = serde_json::from_str(EARLIER).unwrap();
+    let now: Value = serde_json::from_str(&record.to_json().unwrap()).unwrap();
+    assert_eq!(lost("", &earlier, &now), Vec::<String>::new());
+    // The comparison sees a value that is gone or another.
+    let mut other = now.clone();
+    other["runs"][0]["noise"]["was_quiet"] = Value::Null;
+    other["runs"][0]["latency_ns"]["p75"] = 1.into();
+    assert_eq!(lost("", &earlier, &other).len(), 2);
 }
 
 #[test]
