@@ -19,7 +19,7 @@ GUEST_SOURCES := kernel-app/src kernel-app/profile.toml kernel-app/Cargo.toml ke
 	$(TARGET)/hermit-kernel/.made-from
 LOADERS := $(TARGET)/loaders
 LOADER_SOURCES := loaders/Cargo.toml loaders/Cargo.lock loaders/build.sh loaders/handover loaders/efi loaders/bios
-FATHOM_SOURCES := host-runner/src netlink/src boot-args/src wire/src
+FATHOM_SOURCES := host-runner/src linux-process/src netlink/src boot-args/src wire/src
 
 # On a terminal cargo shows how far it is.
 QUIET = $$([ -t 2 ] || echo --quiet)
@@ -87,7 +87,7 @@ build: elf ## build the unikernel, target/fathom.elf, and target/release/fathom
 		cargo build $$quiet --locked --release --package host-runner
 
 responder:
-	@quiet=$$(sh announce.sh "the service on Linux" "about a minute" $(RESPONDER) linux-responder/src netlink/src wire/src) && \
+	@quiet=$$(sh announce.sh "the service on Linux" "about a minute" $(RESPONDER) linux-responder/src linux-process/src netlink/src wire/src) && \
 		$(RESPONDER_CARGO) $$quiet
 	@cmp -s $(RESPONDER) $(TARGET)/fathom-responder || cp $(RESPONDER) $(TARGET)/fathom-responder
 

@@ -13,7 +13,7 @@
 //! - [`thread`]: how long a thread ran and waited;
 //! - [`process`]: what `/proc` says of a process;
 //! - [`lock`]: one measurement at a time;
-//! - [`placement`]: the CPUs and priorities of a measurement's threads, with `scheduling`, the system call;
+//! - [`placement`]: the CPUs and priorities of a measurement's threads, which `linux-process` sets;
 //! - [`cpu_latency`]: a request that idle CPUs stay awake;
 //! - [`gaps`]: scheduling gaps of a thread that spins or polls; [`kernel_counters`]: the kernel's counts of CPUs and
 //!   threads; [`noise`]: both, around a run;
@@ -21,9 +21,7 @@
 //! - [`core_round_trip`]: the round trip of one cache line between two cores;
 //! - [`emulators`]: QEMU and KVM, as far as they are there;
 //! - [`doctor`]: an examination of all this, with advice.
-//!
-//! Unsafe only in `scheduling`.
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 
 pub mod activity;
 pub mod assignment;
@@ -45,7 +43,6 @@ pub mod placement;
 pub mod process;
 pub mod quiet;
 pub mod rights;
-mod scheduling;
 pub mod thread;
 pub mod topology;
 pub mod tree;

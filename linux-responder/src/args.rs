@@ -5,52 +5,8 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::str::FromStr;
 
-use wire::Cidr;
-
-/// How the service waits for datagrams.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// `recvfrom` and `sendto`, asleep in between.
-    #[default]
-    Blocking,
-    /// `recvfrom` that does not wait, again and again, with the kernel polling the device.
-    Busy,
-    /// One io_uring, asleep in between.
-    IoUring,
-    /// Frames past the kernel's stack, polled.
-    AfXdp,
-}
-
-impl Mode {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Blocking, Self::Busy, Self::IoUring, Self::AfXdp];
-
-    /// The name that arguments know it by.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Blocking => "blocking",
-            Self::Busy => "busy",
-            Self::IoUring => "io_uring",
-            Self::AfXdp => "af_xdp",
-        }
-    }
-}
-
-impl FromStr for Mode {
-    type Err = BadArgument;
-
-    fn from_str(text: &str) -> Result<Self, BadArgument> {
-        let found = Self::ALL.into_iter().find(|mode| mode.name() == text);
-        found.ok_or_else(|| {
-            BadArgument(format!(
-                "mode {text}: not one of blocking, busy, io_uring, af_xdp"
-            ))
-        })
-    }
-}
+use wire::{Cidr, Mode};
 
 /// An argument that is unknown or malformed, and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +48,7 @@ impl ProcessArgs {
         let (mut mode, mut listen) = (Mode::default(), None);
         while let Some(argument) = parser.next().map_err(bad)? {
             match argument {
-                Long("mode") => mode = text(&mut parser)?.parse()?,
+                Long("mode") => mode = named(&text(&mut parser)?)?,
                 Long("listen") => listen = Some(address(&text(&mut parser)?)?),
                 Long("help") | Short('h') => return Ok(None),
                 other => return Err(bad(other.unexpected())),
@@ -108,6 +64,12 @@ fn text(parser: &mut lexopt::Parser) -> Result<String, BadArgument> {
         .value()
         .map_err(|error| BadArgument(error.to_string()))?;
     Ok(value.to_string_lossy().into_owned())
+}
+
+/// Reads a mode's name.
+fn named(text: &str) -> Result<Mode, BadArgument> {
+    text.parse()
+        .map_err(|error| BadArgument(format!("mode {text}: {error}")))
 }
 
 /// An address that a datagram can be told from: whom not to answer depends on our own.
@@ -148,7 +110,7 @@ impl BootArgs {
         for word in words {
             let malformed = || BadArgument(format!("malformed boot argument: {word}"));
             match word.split_once('=') {
-                Some(("mode", text)) => mode = text.parse()?,
+                Some(("mode", text)) => mode = named(text)?,
                 Some(("ip", text)) => ip = Some(network(text).ok_or_else(malformed)?),
                 Some(("gw", text)) => gateway = Some(text.parse().map_err(|_| malformed())?),
                 Some(("port", text)) => {
@@ -252,13 +214,6 @@ mod tests {
         ] {
             let error = boot(line).unwrap_err();
             assert!(error.0.contains(named), "{line}: {error}");
-        }
-    }
-
-    #[test]
-    fn every_mode_has_its_name() {
-        for mode in Mode::ALL {
-            assert_eq!(mode.name().parse(), Ok(mode));
         }
     }
 }

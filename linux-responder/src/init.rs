@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 use netlink::Device;
 use rustix::mount::{MountFlags, mount};
 use rustix::system::{RebootCommand, finit_module, reboot};
-use wire::Ready;
 use wire::ready::FATAL_PREFIX;
+use wire::{Mode, Ready};
 
-use crate::args::{BootArgs, Mode};
+use crate::args::BootArgs;
 use crate::process::no_mode;
 use crate::serve::Server;
 use crate::service::{Published, Service};

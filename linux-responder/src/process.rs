@@ -9,9 +9,9 @@ use std::thread;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use wire::ready::FATAL_PREFIX;
-use wire::{Cidr, Ready};
+use wire::{Cidr, Mode, Ready};
 
-use crate::args::{Mode, ProcessArgs, USAGE};
+use crate::args::{ProcessArgs, USAGE};
 use crate::serve::Server;
 use crate::service::{Published, Service};
 use crate::{boot_id, now_ns, socket};

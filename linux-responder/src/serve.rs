@@ -4,8 +4,9 @@
 use std::io;
 use std::net::UdpSocket;
 
+use wire::Mode;
+
 use crate::af_xdp::AfXdp;
-use crate::args::Mode;
 use crate::ring::Ring;
 use crate::service::Service;
 use crate::udp::{self, Wait};

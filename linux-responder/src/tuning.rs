@@ -1,16 +1,10 @@
 //! What the scheduler and the memory manager are asked for, as far as they allow it.
 #![forbid(unsafe_code)]
 
+use linux_process::scheduling;
 use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
-use thread_priority::{
-    RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
-};
-
-use crate::args::Mode;
-
-/// Above every ordinary thread; below the kernel's own threads, which start at 50.
-const PRIORITY: u8 = 10;
+use wire::Mode;
 
 /// Asks for what helps a service in `mode`, and returns a line for each thing that was refused.
 pub fn ask(mode: Mode) -> Vec<String> {
@@ -49,11 +43,5 @@ fn stay() -> Result<(), String> {
 
 /// Runs before every ordinary thread as soon as a datagram is there.
 fn go_first() -> Result<(), String> {
-    let priority = ThreadPriorityValue::try_from(PRIORITY).map_err(|error| error.to_string())?;
-    thread_priority::set_thread_priority_and_policy(
-        thread_priority::thread_native_id(),
-        ThreadPriority::Crossplatform(priority),
-        ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo),
-    )
-    .map_err(|error| format!("{error:?}"))
+    scheduling::set_fifo_priority(None).map_err(|error| error.to_string())
 }

@@ -7,11 +7,10 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::Duration;
 
-use responder::args::Mode;
 use rustix::process::{Pid, Signal, kill_process};
 use suite::Capability;
 use wire::ready::FATAL_PREFIX;
-use wire::{HEADER_LEN, Header, Kind, Ready};
+use wire::{HEADER_LEN, Header, Kind, Mode, Ready};
 
 /// Bounds a test that would hang; no statement about speed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -129,7 +128,7 @@ macro_rules! in_each_mode {
     };
     (@ $mode:ident $variant:ident ($($test:ident),*)) => {
         mod $mode {
-            use responder::args::Mode;
+            use wire::Mode;
 
             $(#[test]
             fn $test() {

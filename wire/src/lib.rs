@@ -7,6 +7,7 @@
 //! - [`cidr`]: IP addresses with the length of their network prefix; [`mac`]: Ethernet addresses;
 //! - [`counters`]: what the service counts, and the layout the instrument reads them by;
 //! - [`configuration`]: where the service has its arguments from;
+//! - [`mode`]: the modes of the service on Linux;
 //! - [`status`]: what a service says of itself;
 //! - [`ready`]: the line the service prints when it is ready to serve.
 //!
@@ -27,6 +28,7 @@ pub mod counters;
 pub mod handler;
 pub mod header;
 pub mod mac;
+pub mod mode;
 pub mod peer;
 pub mod ready;
 pub mod status;
@@ -37,6 +39,7 @@ pub use counters::{Counter, Counters};
 pub use handler::{DropReason, Verdict, handle};
 pub use header::{HEADER_LEN, Header, Kind, MAGIC, VERSION};
 pub use mac::Mac;
+pub use mode::Mode;
 pub use ready::Ready;
 
 /// The service's UDP port unless the boot argument `port=` says otherwise.

@@ -18,10 +18,10 @@
 
 use std::fs;
 
+use linux_process::scheduling;
 use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_setaffinity};
 
-use super::scheduling;
 use crate::host::assignment::{Assignment, Cpus};
 use crate::host::thread::{CpuUse, schedstat};
 

@@ -1,6 +1,8 @@
 //! The systems under test and their variants, by name.
 
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
+use wire::Mode;
 
 use super::System;
 use super::hermit::Hermit;
@@ -51,23 +53,19 @@ impl SystemKind {
     }
 }
 
-/// Variant of a system: how the service on Linux waits for datagrams, or who answers in the unikernel. Docs of variants are `--help` text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+/// Variant of a system: the mode of the service on Linux, or who answers in the unikernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Responder {
-    /// Blocking recvfrom and sendto
-    #[default]
-    Blocking,
-    /// Non-blocking recvfrom in a loop, with SO_BUSY_POLL
-    Busy,
-    /// One io_uring, which sleeps between requests
-    #[value(name = "io_uring")]
-    IoUring,
-    /// AF_XDP socket, polled, past the kernel's stack (linux-host on link tap only)
-    #[value(name = "af_xdp")]
-    AfXdp,
-    /// In the unikernel, smoltcp's sockets instead of the reflector below them; no mode of a service on Linux
-    #[value(skip)]
+    /// The service on Linux in this mode.
+    Linux(Mode),
+    /// In the unikernel, smoltcp's sockets instead of the reflector below them; no mode of a service on Linux.
     Smoltcp,
+}
+
+impl Default for Responder {
+    fn default() -> Self {
+        Self::Linux(Mode::default())
+    }
 }
 
 impl Responder {
@@ -75,11 +73,41 @@ impl Responder {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Blocking => "blocking",
-            Self::Busy => "busy",
-            Self::IoUring => "io_uring",
-            Self::AfXdp => "af_xdp",
+            Self::Linux(mode) => mode.name(),
             Self::Smoltcp => "smoltcp",
         }
     }
 }
+
+impl ValueEnum for Responder {
+    fn value_variants<'a>() -> &'a [Self] {
+        &LINUX_MODES
+    }
+
+    /// Returns the name and help of a mode of the service on Linux; `None` for smoltcp, which `--target` names.
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let Self::Linux(mode) = self else {
+            return None;
+        };
+        let help = match mode {
+            Mode::Blocking => "Blocking recvfrom and sendto",
+            Mode::Busy => "Non-blocking recvfrom in a loop, with SO_BUSY_POLL",
+            Mode::IoUring => "One io_uring, which sleeps between requests",
+            Mode::AfXdp => {
+                "AF_XDP socket, polled, past the kernel's stack (linux-host on link tap only)"
+            }
+        };
+        Some(PossibleValue::new(mode.name()).help(help))
+    }
+}
+
+/// Every mode as a variant.
+const LINUX_MODES: [Responder; Mode::ALL.len()] = {
+    let mut variants = [Responder::Smoltcp; Mode::ALL.len()];
+    let mut i = 0;
+    while i < variants.len() {
+        variants[i] = Responder::Linux(Mode::ALL[i]);
+        i += 1;
+    }
+    variants
+};

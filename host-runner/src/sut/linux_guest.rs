@@ -7,7 +7,7 @@ use std::io::{self, BufWriter, Read};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use wire::Cidr;
+use wire::{Cidr, Mode};
 
 use super::address::Ip;
 use super::{
@@ -99,7 +99,7 @@ impl System for LinuxGuest {
             Some("`--boot-arg` and `--log` are the unikernel's: leave them out")
         } else if guest.image.is_some() {
             Some("the Linux guest has no image: name a kernel with `--kernel PATH`")
-        } else if spec.responder == Some(Responder::AfXdp) {
+        } else if spec.responder == Some(Responder::Linux(Mode::AfXdp)) {
             Some(linux_service::AF_XDP_NEEDS_A_WIRE)
         } else {
             None
@@ -274,7 +274,12 @@ mod tests {
 
     fn assemble(built: &Path, memory_mib: u32) -> Result<BootImage, SutError> {
         let parts = Parts::locate(built, None, None);
-        parts.assemble(built.join("initrd"), Responder::Busy, NETWORK, memory_mib)
+        parts.assemble(
+            built.join("initrd"),
+            Responder::Linux(Mode::Busy),
+            NETWORK,
+            memory_mib,
+        )
     }
 
     #[test]
@@ -334,7 +339,12 @@ mod tests {
         fs::write(built.path().join("kernel"), "no kernel").unwrap();
         let parts = Parts::locate(built.path(), Some(built.path().join("kernel")), None);
         let initrd = built.path().join("initrd");
-        let error = parts.assemble(initrd, Responder::Busy, NETWORK, DEFAULT_MEMORY_MIB);
+        let error = parts.assemble(
+            initrd,
+            Responder::Linux(Mode::Busy),
+            NETWORK,
+            DEFAULT_MEMORY_MIB,
+        );
         let error = error.unwrap_err().to_string();
         assert!(error.contains("kernel is no Linux kernel"), "{error}");
     }

@@ -9,6 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
+use wire::Mode;
 
 use super::{
     Backend, Counting, Facts, LaunchPlan, LinkChoice, LinuxSpec, Responder, RunningSystem,
@@ -77,7 +78,7 @@ impl System for LinuxHost {
 
     fn problem(&self, spec: &SystemSpec) -> Option<&'static str> {
         let is_wire = spec.link == LinkChoice::Link(LinkKind::Tap);
-        if spec.responder == Some(Responder::AfXdp) && !is_wire {
+        if spec.responder == Some(Responder::Linux(Mode::AfXdp)) && !is_wire {
             Some(linux_service::AF_XDP_NEEDS_A_WIRE)
         } else if spec.family == Family::V6 {
             Some("linux-host has no IPv6 address: leave out `--ipv6`")

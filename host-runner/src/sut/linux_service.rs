@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum as _;
+use wire::mode::NotAMode;
 
 use super::{Responder, SystemSpec};
 
@@ -21,8 +21,8 @@ pub fn program(built: &Path) -> PathBuf {
 
 /// Returns the mode of the service on Linux that is called `name`.
 pub(super) fn responder_named(name: &str) -> Result<Responder, String> {
-    let unknown = |_| "the modes are blocking, busy, io_uring and af_xdp".to_owned();
-    Responder::from_str(name, false).map_err(unknown)
+    let mode = name.parse().map_err(|error: NotAMode| error.to_string())?;
+    Ok(Responder::Linux(mode))
 }
 
 /// Returns the problem with options for Linux of a system that has none; `None` if there are no such options.

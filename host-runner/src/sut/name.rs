@@ -65,6 +65,7 @@ impl fmt::Display for SystemName {
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
+    use wire::Mode;
 
     use super::*;
     use crate::cli::args::RunArgs;
@@ -100,10 +101,10 @@ mod tests {
         }
         assert_eq!(
             responder("--target linux-guest:busy"),
-            Some(Responder::Busy)
+            Some(Responder::Linux(Mode::Busy))
         );
         let af_xdp = responder("--target linux-host:af_xdp --link tap");
-        assert_eq!(af_xdp, Some(Responder::AfXdp));
+        assert_eq!(af_xdp, Some(Responder::Linux(Mode::AfXdp)));
         assert!(
             run_args("--target linux-guest:af_xdp")
                 .unwrap()
@@ -136,13 +137,16 @@ mod tests {
 
     #[test]
     fn a_mode_can_be_named_with_the_target_or_beside_it_but_not_two_of_them() {
-        let busy = Some(Responder::Busy);
+        let busy = Some(Responder::Linux(Mode::Busy));
         assert_eq!(responder("--target linux-guest --responder busy"), busy);
         assert_eq!(
             responder("--target linux-guest:busy --responder busy"),
             busy
         );
-        assert_eq!(responder("--target linux-guest"), Some(Responder::Blocking));
+        assert_eq!(
+            responder("--target linux-guest"),
+            Some(Responder::Linux(Mode::Blocking))
+        );
         assert_eq!(responder(""), None);
         let args = run_args("--target linux-guest:busy --responder blocking").unwrap();
         let error = args.spec().unwrap_err();

@@ -88,12 +88,14 @@ pub fn line(
 
 #[cfg(test)]
 mod tests {
+    use wire::Mode;
+
     use super::*;
 
     #[test]
     fn the_kernels_options_come_first_and_the_responders_after_the_dashes() {
         let line = line(
-            Responder::IoUring,
+            Responder::Linux(Mode::IoUring),
             Cidr::new(Ipv4Addr::new(10, 0, 2, 15), 24),
             Some(Ipv4Addr::new(10, 0, 2, 2)),
             7000,
@@ -109,7 +111,7 @@ mod tests {
     #[test]
     fn no_gateway_and_no_frequency_are_no_arguments() {
         let line = line(
-            Responder::Busy,
+            Responder::Linux(Mode::Busy),
             Cidr::new(Ipv4Addr::new(192, 0, 2, 9), 28),
             None,
             9000,

@@ -1,6 +1,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use wire::Mode;
+
 use super::*;
 
 const READY: &str = "FATHOM READY ip=127.0.0.1/8 ip6=none port=4242 mac=none boot_us=1 \
@@ -14,7 +16,7 @@ fn start(script: &str, cancelled: bool) -> Result<ResponderProcess, SutError> {
     let log = File::create(directory.path().join("log")).unwrap();
     ResponderProcess::start(
         &program,
-        Responder::Busy,
+        Responder::Linux(Mode::Busy),
         ListenAddress::loopback(),
         log,
         &|| cancelled,
@@ -56,7 +58,7 @@ fn waiting_can_be_given_up_and_a_program_must_be_there() {
     let missing = Path::new("/nonexistent/responder");
     let error = ResponderProcess::start(
         missing,
-        Responder::Busy,
+        Responder::Linux(Mode::Busy),
         ListenAddress::loopback(),
         log,
         &|| false,

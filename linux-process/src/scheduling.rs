@@ -8,7 +8,6 @@
 
 use std::io;
 
-use nix::libc;
 use rustix::process::Pid;
 
 /// Above every ordinary thread; below the kernel's own threads, which start at 50. All that go first are equal:
@@ -20,13 +19,13 @@ const PRIORITY: libc::c_int = 10;
 /// # Errors
 ///
 /// Those of sched_setscheduler(2): the privilege is missing (EPERM), or the thread has ended (ESRCH).
-pub(super) fn set_fifo_priority(thread: Option<Pid>) -> io::Result<()> {
+pub fn set_fifo_priority(thread: Option<Pid>) -> io::Result<()> {
     let id = thread.map_or(0, |thread| thread.as_raw_nonzero().get());
     set(id, libc::SCHED_FIFO, PRIORITY)
 }
 
 /// Gives `thread` the ordinary policy (`SCHED_OTHER`), which takes no privilege. One that has ended is ignored.
-pub(super) fn set_normal_priority(thread: Pid) {
+pub fn set_normal_priority(thread: Pid) {
     let _ = set(thread.as_raw_nonzero().get(), libc::SCHED_OTHER, 0);
 }
 
