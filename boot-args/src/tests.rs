@@ -62,7 +62,7 @@ fn everything_in_any_order() {
         }),
         tsc_khz: Some(2_599_998),
         log: LevelFilter::Debug,
-        nic: Mac::new([0x52, 0x54, 0, 0xab, 0x34, 0x56]),
+        nic: Some(Mac::new([0x52, 0x54, 0, 0xab, 0x34, 0x56])),
         panic: Some(PanicEnd::Halt),
         configuration: Configuration::default(),
     };

@@ -122,7 +122,13 @@ pub fn tsc_khz(value: &str) -> Result<u32, Problem> {
 
 pub fn mac(value: &str) -> Result<Mac, Problem> {
     let expected = Problem::Malformed("nic=MAC, such as nic=52:54:00:12:34:56");
-    value.parse().map_err(|_| expected)
+    let mac: Mac = value.parse().map_err(|_| expected)?;
+    // No device has a group's address.
+    if mac.is_host() {
+        Ok(mac)
+    } else {
+        Err(expected)
+    }
 }
 
 pub fn panic_end(value: &str) -> Result<PanicEnd, Problem> {

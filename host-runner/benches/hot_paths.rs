@@ -24,8 +24,8 @@ use fathom::load::{
     Sample, Tally, WaitRule,
 };
 use fathom::stats::RunRecorder;
-use wire::Kind;
 use wire::header::field;
+use wire::{Kind, Mac};
 
 const SEED: u64 = 1;
 const PAYLOAD: usize = 64;
@@ -299,8 +299,8 @@ fn rings(c: &mut Criterion) {
 
 fn frames(c: &mut Criterion) {
     let here = Flow {
-        own_mac: [2, 0, 0, 0, 0, 1],
-        peer_mac: [2, 0, 0, 0, 0, 2],
+        own_mac: Mac::new([2, 0, 0, 0, 0, 1]),
+        peer_mac: Mac::new([2, 0, 0, 0, 0, 2]),
         own: ([10, 0, 2, 2], 40_000).into(),
         peer: ([10, 0, 2, 15], 9000).into(),
     };

@@ -8,6 +8,7 @@
 //! No unsafe code.
 
 use smoltcp::phy;
+use wire::Mac;
 
 /// Longest Ethernet frame, header included, check sequence not, in bytes.
 pub const MAX_FRAME: usize = 1514;
@@ -82,7 +83,7 @@ pub struct IndexJump {
 /// A polled network device that owns its buffers.
 pub trait FrameDevice: phy::Device {
     /// Returns the device's Ethernet address.
-    fn mac(&self) -> [u8; 6];
+    fn mac(&self) -> Mac;
 
     /// Returns whether [`FrameDevice::offer`] would find nothing to do. Called by each poll.
     fn is_idle(&self) -> bool;

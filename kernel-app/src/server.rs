@@ -200,7 +200,7 @@ where
             let offered = self.device.offer(|frame| {
                 ip = reflector::ip_fields(frame);
                 received_ns = self.clock.stamp_ns();
-                is_plain = reflector::is_plain(frame, self.stack.addresses().mac);
+                is_plain = reflector::is_plain(frame, self.stack.addresses().mac.octets());
                 intercepted = self.stack.intercept(frame, received_ns);
                 action(intercepted)
             });

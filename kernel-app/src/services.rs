@@ -252,7 +252,7 @@ mod tests {
     fn may_answer<H: Handler>(source: &str) -> bool {
         let own = Addresses {
             ipv4: Some(([10, 0, 2, 15].into(), 24)),
-            ..Addresses::new([2, 0, 0, 0, 0, 1], None)
+            ..Addresses::new(wire::Mac::new([2, 0, 0, 0, 0, 1]), None)
         };
         let exchange = Exchange {
             own: &own,

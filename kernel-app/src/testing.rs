@@ -12,18 +12,19 @@ use smoltcp::wire::{
     EthernetAddress, EthernetFrame, EthernetProtocol, EthernetRepr, IpProtocol, IpRepr, Ipv4Packet,
     Ipv6Packet, UdpPacket, UdpRepr,
 };
+use wire::Mac;
 
 use crate::clock::Clock;
 use crate::frame_device::{Action, DeviceCounts, DeviceFault, Disposition, FrameDevice, MAX_FRAME};
 
-pub const SERVICE_MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
-pub const CLIENT_MAC: [u8; 6] = [0x52, 0x55, 10, 0, 2, 2];
+pub const SERVICE_MAC: Mac = Mac::new([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
+pub const CLIENT_MAC: Mac = Mac::new([0x52, 0x55, 10, 0, 2, 2]);
 
 /// A frame of `client`'s to the service's Ethernet address, with payload written by `fill`.
 pub fn frame(protocol: EthernetProtocol, len: usize, fill: impl FnOnce(&mut [u8])) -> Vec<u8> {
     let ethernet = EthernetRepr {
-        src_addr: EthernetAddress(CLIENT_MAC),
-        dst_addr: EthernetAddress(SERVICE_MAC),
+        src_addr: EthernetAddress(CLIENT_MAC.octets()),
+        dst_addr: EthernetAddress(SERVICE_MAC.octets()),
         ethertype: protocol,
     };
     let mut bytes = vec![0; ethernet.buffer_len() + len];
@@ -129,7 +130,7 @@ pub fn open_udp(frame: &[u8]) -> (SocketAddr, SocketAddr, Vec<u8>) {
 /// The same for any IP packet of `protocol`.
 pub fn open_ip(frame: &[u8], protocol: IpProtocol) -> (IpAddr, IpAddr, Vec<u8>) {
     let ethernet = EthernetFrame::new_checked(frame).unwrap();
-    assert_eq!(ethernet.src_addr(), EthernetAddress(SERVICE_MAC));
+    assert_eq!(ethernet.src_addr(), EthernetAddress(SERVICE_MAC.octets()));
     let packet = ethernet.payload();
     match ethernet.ethertype() {
         EthernetProtocol::Ipv4 => {
@@ -186,7 +187,7 @@ pub struct TestDevice {
 }
 
 impl FrameDevice for TestDevice {
-    fn mac(&self) -> [u8; 6] {
+    fn mac(&self) -> Mac {
         SERVICE_MAC
     }
 

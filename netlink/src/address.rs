@@ -1,4 +1,4 @@
-//! Addresses, neighbours and routes.
+//! Addresses (`RTM_GETADDR`), neighbours (`RTM_GETNEIGH`) and routes (`RTM_NEWROUTE`), rtnetlink(7).
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -12,26 +12,27 @@ use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use wire::Mac;
 
 use crate::device::{Device, ethernets};
 use crate::exchange::exchange;
 
-/// The prefix length of `address`, one of this host's own; all of its bits if it has none of its
-/// own, such as 127.0.0.2.
+/// Returns the prefix length in bits of `address`, one of this host's own; all of its bits if no device has exactly
+/// this address, such as 127.0.0.2.
 ///
 /// # Errors
 ///
-/// What the system says if it can't be asked.
+/// The requests and answers fail, as the [crate] says.
 pub fn prefix_of(address: IpAddr) -> io::Result<u8> {
     let all = if address.is_ipv4() { 32 } else { 128 };
     Ok(assigned(address)?.map_or(all, |(_, prefix)| prefix))
 }
 
-/// The Ethernet device that has `address`, if one has.
+/// Returns the Ethernet device that has `address`, if one has.
 ///
 /// # Errors
 ///
-/// What the system says if it can't be asked.
+/// The requests and answers fail, as the [crate] says.
 pub fn device_with(address: IpAddr) -> io::Result<Option<Device>> {
     let Some((index, _)) = assigned(address)? else {
         return Ok(None);
@@ -40,7 +41,7 @@ pub fn device_with(address: IpAddr) -> io::Result<Option<Device>> {
     Ok(devices.find(|device| device.index == index))
 }
 
-/// The number of the device that has `address`, and the prefix length that it has there.
+/// Returns the index of the device that has `address`, and the prefix length in bits that it has there.
 fn assigned(address: IpAddr) -> io::Result<Option<(u32, u8)>> {
     let mut found = None;
     let question = RouteNetlinkMessage::GetAddress(AddressMessage::default());
@@ -60,12 +61,14 @@ fn assigned(address: IpAddr) -> io::Result<Option<(u32, u8)>> {
     Ok(found)
 }
 
-/// Gives a device an address. An IPv6 one can be used at once: whether another host has it is not
-/// asked.
+/// Gives a device `address` with a prefix of `prefix` bits (`RTM_NEWADDR`). An IPv6 address can be used at once:
+/// duplicate address detection (RFC 4862 §5.4) is left out.
 ///
 /// # Errors
 ///
-/// What the system says if it refuses.
+/// EPERM without CAP_NET_ADMIN; ENODEV if there is no device `index`; EEXIST if it has the address; EINVAL if `prefix`
+/// is longer than the address; EACCES for IPv6 on a device on which that is disabled. The request fails, as the
+/// [crate] says.
 pub fn add_address(index: u32, address: IpAddr, prefix: u8) -> io::Result<()> {
     let mut message = AddressMessage::default();
     message.header.family = family(address);
@@ -82,13 +85,14 @@ pub fn add_address(index: u32, address: IpAddr, prefix: u8) -> io::Result<()> {
     exchange(RouteNetlinkMessage::NewAddress(message), flags, |_| {})
 }
 
-/// Tells a device the Ethernet address of its neighbour `address`, for good: it asks nobody, neither
-/// now nor later.
+/// Makes `mac` the permanent Ethernet address of the neighbour `address` of a device (`RTM_NEWNEIGH`,
+/// `NUD_PERMANENT`): no ARP request (RFC 826) or neighbour solicitation (RFC 4861 §7.2) is sent for it.
 ///
 /// # Errors
 ///
-/// What the system says if it refuses.
-pub fn add_neighbour(index: u32, address: IpAddr, mac: [u8; 6]) -> io::Result<()> {
+/// EPERM without CAP_NET_ADMIN; ENODEV if there is no device `index`; EEXIST if the neighbour has an entry; EINVAL if
+/// the device's addresses are no Ethernet addresses. The request fails, as the [crate] says.
+pub fn add_neighbour(index: u32, address: IpAddr, mac: Mac) -> io::Result<()> {
     let mut message = NeighbourMessage::default();
     message.header.family = family(address);
     message.header.ifindex = index;
@@ -99,18 +103,18 @@ pub fn add_neighbour(index: u32, address: IpAddr, mac: [u8; 6]) -> io::Result<()
     };
     message.attributes = vec![
         NeighbourAttribute::Destination(destination),
-        NeighbourAttribute::LinkLayerAddress(mac.to_vec()),
+        NeighbourAttribute::LinkLayerAddress(mac.octets().to_vec()),
     ];
     let flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
     exchange(RouteNetlinkMessage::NewNeighbour(message), flags, |_| {})
 }
 
-/// Returns the Ethernet address that a device knows of its neighbour `address`, if it knows one.
+/// Returns the Ethernet address that a device has of its neighbour `address` (`RTM_GETNEIGH`); `None` if it has none.
 ///
 /// # Errors
 ///
-/// The system's, if it can't be asked.
-pub fn neighbour(index: u32, address: IpAddr) -> io::Result<Option<[u8; 6]>> {
+/// The request or its answers fail, as the [crate] says.
+pub fn neighbour(index: u32, address: IpAddr) -> io::Result<Option<Mac>> {
     let mut question = NeighbourMessage::default();
     question.header.family = family(address);
     let mut found = None;
@@ -126,7 +130,9 @@ pub fn neighbour(index: u32, address: IpAddr) -> io::Result<Option<[u8; 6]>> {
                 _ => false,
             });
             let mac = attributes.find_map(|attribute| match attribute {
-                NeighbourAttribute::LinkLayerAddress(mac) => mac.as_slice().try_into().ok(),
+                NeighbourAttribute::LinkLayerAddress(mac) => {
+                    mac.as_slice().try_into().ok().map(Mac::new)
+                }
                 _ => None,
             });
             found = found.or(mac.filter(|_| is_it));
@@ -142,11 +148,12 @@ const fn family(address: IpAddr) -> AddressFamily {
     }
 }
 
-/// Makes `gateway` the way to everything that is not on a network of ours.
+/// Makes `gateway` the default gateway for IPv4 (`RTM_NEWROUTE` in the table `main`).
 ///
 /// # Errors
 ///
-/// What the system says if it refuses: it can't be reached, above all.
+/// EPERM without CAP_NET_ADMIN; ENETUNREACH if `gateway` is on no network of a device that is up; EEXIST if there is a
+/// default route. The request fails, as the [crate] says.
 pub fn add_default_route(gateway: Ipv4Addr) -> io::Result<()> {
     let mut message = RouteMessage::default();
     message.header = RouteHeader {

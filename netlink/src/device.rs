@@ -1,4 +1,4 @@
-//! Network devices: found, made, brought up.
+//! Network devices: listed (`RTM_GETLINK`), made and changed (`RTM_NEWLINK`, `RTM_SETLINK`), rtnetlink(7).
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -9,27 +9,28 @@ use netlink_packet_route::link::{
     AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoKind, InfoVeth, LinkAttribute,
     LinkFlags, LinkInfo, LinkLayerType, LinkMessage, State,
 };
+use wire::Mac;
 
 use crate::exchange::exchange;
 
 /// A network device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
-    /// Its number.
+    /// Its index.
     pub index: u32,
     /// Its name.
     pub name: String,
     /// Its Ethernet address.
-    pub mac: [u8; 6],
-    /// Whether it is known to carry frames (RFC 2863's operational status "up").
+    pub mac: Mac,
+    /// True if its operational status is "up" (RFC 2863 §3.1.13): it carries frames.
     pub is_up: bool,
 }
 
-/// All Ethernet devices.
+/// Returns all Ethernet devices (`ARPHRD_ETHER`).
 ///
 /// # Errors
 ///
-/// What the system says if it can't be asked.
+/// The request or its answers fail, as the [crate] says.
 pub fn ethernets() -> io::Result<Vec<Device>> {
     let mut found = Vec::new();
     let question = RouteNetlinkMessage::GetLink(LinkMessage::default());
@@ -41,21 +42,21 @@ pub fn ethernets() -> io::Result<Vec<Device>> {
     Ok(found)
 }
 
-/// The first Ethernet device, if there is one.
+/// Returns the Ethernet device of the lowest index, if there is one.
 ///
 /// # Errors
 ///
-/// As [`ethernets`].
+/// Those of [`ethernets`].
 pub fn first_ethernet() -> io::Result<Option<Device>> {
     let devices = ethernets()?.into_iter();
     Ok(devices.min_by_key(|device| device.index))
 }
 
-/// The Ethernet device `name`.
+/// Returns the Ethernet device `name`.
 ///
 /// # Errors
 ///
-/// As [`ethernets`]; [`io::ErrorKind::NotFound`] if there is none of that name.
+/// Those of [`ethernets`]; [`io::ErrorKind::NotFound`] if there is no device of that name.
 pub fn named(name: &str) -> io::Result<Device> {
     let found = ethernets()?.into_iter().find(|device| device.name == name);
     found.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no device {name}")))
@@ -67,7 +68,7 @@ fn ethernet(message: &LinkMessage) -> Option<Device> {
     }
     let attributes = message.attributes.iter();
     let mac = attributes.clone().find_map(|attribute| match attribute {
-        LinkAttribute::Address(bytes) => bytes.as_slice().try_into().ok(),
+        LinkAttribute::Address(bytes) => bytes.as_slice().try_into().ok().map(Mac::new),
         _ => None,
     })?;
     let name = attributes.clone().find_map(|attribute| match attribute {
@@ -85,11 +86,12 @@ fn ethernet(message: &LinkMessage) -> Option<Device> {
     })
 }
 
-/// Brings a device up.
+/// Brings the device `index` up (`IFF_UP`, netdevice(7)).
 ///
 /// # Errors
 ///
-/// What the system says if it refuses.
+/// EPERM without CAP_NET_ADMIN; ENODEV if there is no device `index`; those of its driver. The request fails, as the
+/// [crate] says.
 pub fn up(index: u32) -> io::Result<()> {
     let mut message = LinkMessage::default();
     message.header.index = index;
@@ -98,21 +100,24 @@ pub fn up(index: u32) -> io::Result<()> {
     exchange(RouteNetlinkMessage::SetLink(message), NLM_F_ACK, |_| {})
 }
 
-/// Gives a device another Ethernet address.
+/// Gives the device `index` the Ethernet address `mac` (`IFLA_ADDRESS`).
 ///
 /// # Errors
 ///
-/// What the system says if it refuses.
-pub fn set_mac(index: u32, mac: [u8; 6]) -> io::Result<()> {
-    change(index, LinkAttribute::Address(mac.to_vec()))
+/// EPERM without CAP_NET_ADMIN; ENODEV if there is no device `index`; EADDRNOTAVAIL if `mac` is a group's or zero;
+/// EBUSY if its driver changes it only while the device is down; EOPNOTSUPP if it never does. The request fails, as
+/// the [crate] says.
+pub fn set_mac(index: u32, mac: Mac) -> io::Result<()> {
+    change(index, LinkAttribute::Address(mac.octets().to_vec()))
 }
 
-/// Keeps a device that is not up yet from making itself an IPv6 address when it is, and from all
-/// that comes with one: the search for duplicates, the call for routers.
+/// Has a device that is not up yet make no link-local IPv6 address when it is (`IN6_ADDR_GEN_MODE_NONE`), and so send
+/// none of the packets that come with one: duplicate address detection and router solicitations (RFC 4862 §5).
 ///
 /// # Errors
 ///
-/// What the system says if it refuses; a kernel without IPv6 does.
+/// EPERM without CAP_NET_ADMIN; ENODEV if there is no device `index`; EAFNOSUPPORT if the kernel has no IPv6, or the
+/// device none. The request fails, as the [crate] says.
 pub fn no_ipv6_of_its_own(index: u32) -> io::Result<()> {
     let mode = AfSpecInet6::AddrGenMode(In6AddrGenMode::None);
     let attribute = LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(vec![mode])]);
@@ -126,30 +131,32 @@ fn change(index: u32, attribute: LinkAttribute) -> io::Result<()> {
     exchange(RouteNetlinkMessage::SetLink(message), NLM_F_ACK, |_| {})
 }
 
-/// One end of a wire to be made: its name and its Ethernet address.
+/// One end of a veth pair to be made.
 #[derive(Clone, Copy, Debug)]
 pub struct End<'n> {
     /// The device's name.
     pub name: &'n str,
     /// Its Ethernet address.
-    pub mac: [u8; 6],
+    pub mac: Mac,
 }
 
 impl End<'_> {
     fn attributes(self) -> Vec<LinkAttribute> {
         vec![
             LinkAttribute::IfName(self.name.to_owned()),
-            LinkAttribute::Address(self.mac.to_vec()),
+            LinkAttribute::Address(self.mac.octets().to_vec()),
         ]
     }
 }
 
-/// Makes a pair of devices that are each other's wire (veth(4)): `here`, and `there` in another
-/// network namespace.
+/// Makes a pair of devices that are each other's peer (veth(4)): `here` in this network namespace, and `there` in
+/// another.
 ///
 /// # Errors
 ///
-/// What the system says if it refuses, or has no such devices.
+/// EPERM without CAP_NET_ADMIN in both namespaces; EEXIST if a name is taken; EINVAL if one is no device's name, or
+/// `namespace` is no network namespace; EADDRNOTAVAIL if an address is a group's or zero; EOPNOTSUPP for a kernel
+/// without veth. The request fails, as the [crate] says.
 pub fn make_pair(here: End<'_>, there: End<'_>, namespace: BorrowedFd<'_>) -> io::Result<()> {
     let mut peer = LinkMessage::default();
     peer.attributes = there.attributes();

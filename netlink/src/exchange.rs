@@ -1,4 +1,4 @@
-//! A question to the kernel, and its answers.
+//! One request to the kernel and its answers (netlink(7)).
 
 use std::io;
 
@@ -6,7 +6,11 @@ use netlink_packet_core::{NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
-/// Asks one question on a socket of its own, and hands every answer to `each`.
+/// Sends `question` with `flags` beside `NLM_F_REQUEST` on a socket of its own, and hands every answer to `each`.
+///
+/// # Errors
+///
+/// The kernel's error number; the socket's errors; `Other` if an answer is malformed.
 pub(crate) fn exchange(
     question: RouteNetlinkMessage,
     flags: u16,

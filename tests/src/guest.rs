@@ -160,8 +160,7 @@ impl<'a> Machine<'a> {
             Network::None => None,
         };
         if let Some(netdev) = netdev {
-            let [a, b, c, d, e, f] = self.mac;
-            let mac = format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}");
+            let mac = wire::Mac::new(self.mac);
             command
                 .args(["-netdev", &netdev])
                 .args(["-device", &format!("{},netdev=n0,mac={mac}", self.device)]);

@@ -94,7 +94,7 @@ impl<'t> Counted<'t> {
         let ip = ready.ip.expect("it was given an IPv4 address").address;
         let to_service = Flow {
             from_mac: STATION_MAC,
-            to_mac: ready.mac.expect("the guest has a network device"),
+            to_mac: ready.mac.expect("the guest has a network device").octets(),
             from: STATION,
             to: SocketAddr::new(ip.into(), ready.port),
         };

@@ -33,7 +33,7 @@ fn the_ready_line_tells_what_was_asked_for() {
     assert_eq!(ready.ip, Some("10.0.2.15/24".parse().unwrap()));
     assert_eq!(ready.ip6, Some("2001:db8::15/64".parse().unwrap()));
     assert_eq!(ready.port, 7777);
-    assert_eq!(ready.mac, Some(MAC));
+    assert_eq!(ready.mac, Some(wire::Mac::new(MAC)));
     assert!(ready.boot_us > 0 && ready.counters > Some(0));
 
     let to = guest.station.to_service();

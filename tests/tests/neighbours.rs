@@ -76,7 +76,8 @@ impl Peer {
     fn known(&self) -> [Option<Mac>; 2] {
         SERVICE.map(|address| {
             let ask = || netlink::neighbour(self.index, address);
-            self.namespace.inside(ask).expect("the kernel answers")
+            let found = self.namespace.inside(ask).expect("the kernel answers");
+            found.map(wire::Mac::octets)
         })
     }
 

@@ -60,7 +60,7 @@ fn the_device_is_chosen_by_its_address() {
     let ready = unchosen.start(&lock).ready();
     let nic = ready.nic.expect("it drives one");
     assert_eq!((nic.number, nic.count), (1, 2));
-    assert_eq!(ready.mac, Some([0x52, 0x54, 0, 0, 0, 0x11]));
+    assert_eq!(ready.mac, Some(wire::Mac::new([0x52, 0x54, 0, 0, 0, 0x11])));
     let nobodys = Machine {
         arguments: "ip=10.0.2.15/24 nic=52:54:00:00:00:99",
         ..machine

@@ -55,7 +55,7 @@ pub struct Ready {
     /// UDP port.
     pub port: u16,
     /// Ethernet address, if the service has a network device to itself.
-    pub mac: Option<[u8; 6]>,
+    pub mac: Option<Mac>,
     /// From the firmware's jump into the image to the ready line, in microseconds of guest time.
     pub boot_us: u64,
     /// The `boot_id` that replies carry.
@@ -100,9 +100,7 @@ impl fmt::Display for Ready {
         cidr_field(f, " ip6", self.ip6)?;
         write!(f, " port={} mac=", self.port)?;
         match self.mac {
-            Some([a, b, c, d, e, g]) => {
-                write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")?;
-            }
+            Some(mac) => write!(f, "{mac}")?,
             None => f.write_str(NONE)?,
         }
         write!(
@@ -230,8 +228,9 @@ fn ipv6(text: &str) -> Option<Cidr<Ipv6Addr>> {
     (!cidr.address.is_unspecified() && !cidr.address.is_multicast()).then_some(cidr)
 }
 
-fn mac(text: &str) -> Option<[u8; 6]> {
-    text.parse().ok().map(Mac::octets)
+/// The address of one host, and no group's.
+fn mac(text: &str) -> Option<Mac> {
+    text.parse().ok().filter(|mac: &Mac| mac.is_host())
 }
 
 #[cfg(test)]
@@ -246,7 +245,7 @@ mod tests {
     fn reads_and_writes_the_documented_line() {
         let ready: Ready = LINE.parse().unwrap();
         assert_eq!(ready.ip, Some(Cidr::new(Ipv4Addr::new(10, 0, 2, 15), 24)));
-        assert_eq!(ready.mac, Some([0x52, 0x54, 0, 0x12, 0x34, 0x56]));
+        assert_eq!(ready.mac, Some(Mac::new([0x52, 0x54, 0, 0x12, 0x34, 0x56])));
         assert_eq!(ready.boot_id, 0x1f2e_3d4c);
         assert_eq!(ready.counters, Some(0x2b_3000));
         assert_eq!(ready.to_string(), LINE);

@@ -141,7 +141,7 @@ impl Codec {
         let (headers, _) = frame.split_at_checked(self.udp + UDP_HEADER_LEN)?;
         let ip = &headers[IP..self.udp];
         let mut is_usual =
-            headers[..6] == self.flow.own_mac && headers[12..IP] == self.request[12..IP];
+            headers[..6] == self.flow.own_mac.octets() && headers[12..IP] == self.request[12..IP];
         let (ip_len, addresses) = if self.is_v4 {
             // Version and header length, and no fragment; the flag that forbids fragments is any.
             is_usual &= ip[0] == 0x45
@@ -179,6 +179,8 @@ fn field(bytes: &[u8], at: usize) -> usize {
 mod tests {
     use proptest::prelude::*;
 
+    use wire::Mac;
+
     use super::*;
 
     /// Returns the flow from this side to the peer.
@@ -189,8 +191,8 @@ mod tests {
             ("[fe80::2]:40000", "[fe80::15]:9000")
         };
         Flow {
-            own_mac: [0x52, 0x55, 10, 0, 2, 2],
-            peer_mac: [0x52, 0x54, 0, 0x12, 0x34, 0x56],
+            own_mac: Mac::new([0x52, 0x55, 10, 0, 2, 2]),
+            peer_mac: Mac::new([0x52, 0x54, 0, 0x12, 0x34, 0x56]),
             own: own.parse().unwrap(),
             peer: peer.parse().unwrap(),
         }

@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use wire::Cidr;
+use wire::{Cidr, Mac};
 
 use super::codec::Codec;
 use super::frame::{Flow, MAX_FRAME, Parsed};
@@ -16,7 +16,7 @@ use crate::clock;
 use crate::host::gaps::Gaps;
 
 /// The instrument's Ethernet address on such links: locally administered.
-pub const OWN_MAC: [u8; 6] = [0x52, 0x55, 0x0a, 0x00, 0x02, 0x02];
+pub const OWN_MAC: Mac = Mac::new([0x52, 0x55, 0x0a, 0x00, 0x02, 0x02]);
 
 /// The instrument's IPv4 address, wherever the service's network has it.
 pub const OWN_IP: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
@@ -226,7 +226,7 @@ fn resolve(
     frames: &mut impl Frames,
     buffer: &mut [u8],
     peer: SocketAddr,
-) -> Result<[u8; 6], LinkError> {
+) -> Result<Mac, LinkError> {
     let deadline_ns = clock::now_ns() + nanoseconds(RESOLVE_TIMEOUT);
     let mut resolution = stack.resolve(peer);
     loop {
@@ -308,7 +308,7 @@ fn ipv6_beside(
         let difference = if ip6.to_bits() == 1 { 2 } else { 1 };
         return Ipv6Addr::from_bits(ip6.to_bits() ^ difference);
     }
-    let [a, b, c, d, e, f] = OWN_MAC;
+    let [a, b, c, d, e, f] = OWN_MAC.octets();
     let identifier = u64::from_be_bytes([a ^ 0x02, b, c, 0xff, 0xfe, d, e, f]);
     let network = ip6.to_bits() & !u128::from(u64::MAX);
     Ipv6Addr::from_bits(network | u128::from(identifier))

@@ -10,6 +10,7 @@ use smoltcp::wire::{
     IPV4_HEADER_LEN, IPV6_HEADER_LEN, IpProtocol, Ipv4Packet, Ipv4Repr, Ipv6Packet, Ipv6Repr,
     UDP_HEADER_LEN, UdpPacket, UdpRepr,
 };
+use wire::Mac;
 
 /// The longest frame, without its check sequence, in bytes.
 pub const MAX_FRAME: usize = ETHERNET_HEADER_LEN + 1500;
@@ -21,9 +22,9 @@ const HOP_LIMIT: u8 = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flow {
     /// Our Ethernet address.
-    pub own_mac: [u8; 6],
+    pub own_mac: Mac,
     /// The peer's.
-    pub peer_mac: [u8; 6],
+    pub peer_mac: Mac,
     /// Our address and port.
     pub own: SocketAddr,
     /// The peer's.
@@ -76,8 +77,8 @@ impl Flow {
         };
         let mut frame = EthernetFrame::new_unchecked(&mut buffer[..]);
         EthernetRepr {
-            src_addr: EthernetAddress(self.own_mac),
-            dst_addr: EthernetAddress(self.peer_mac),
+            src_addr: EthernetAddress(self.own_mac.octets()),
+            dst_addr: EthernetAddress(self.peer_mac.octets()),
             ethertype,
         }
         .emit(&mut frame);
@@ -133,7 +134,7 @@ impl Flow {
         let Ok(frame) = EthernetFrame::new_checked(frame) else {
             return Parsed::Other;
         };
-        if frame.dst_addr().0 != self.own_mac {
+        if frame.dst_addr().0 != self.own_mac.octets() {
             return Parsed::Other;
         }
         match frame.ethertype() {
@@ -205,8 +206,8 @@ mod tests {
     /// A flow of either family and the same flow seen from the other end.
     fn ends(own: &str, peer: &str) -> (Flow, Flow) {
         let here = Flow {
-            own_mac: [0x52, 0x55, 10, 0, 2, 2],
-            peer_mac: [0x52, 0x54, 0, 0x12, 0x34, 0x56],
+            own_mac: Mac::new([0x52, 0x55, 10, 0, 2, 2]),
+            peer_mac: Mac::new([0x52, 0x54, 0, 0x12, 0x34, 0x56]),
             own: own.parse().unwrap(),
             peer: peer.parse().unwrap(),
         };
@@ -282,7 +283,7 @@ mod tests {
         let (here, there) = v4();
         let mut buffer = [0; MAX_FRAME];
         let len = here.build(&mut buffer, b"x").unwrap();
-        let own_mac = [2; 6];
+        let own_mac = Mac::new([2; 6]);
         assert_eq!(
             Flow { own_mac, ..there }.parse(&buffer[..len]),
             Parsed::Other
@@ -310,8 +311,8 @@ mod tests {
             tail: Vec<u8>, ethertype in prop_oneof![Just(0x0800_u16), Just(0x86dd), any::<u16>()],
         ) {
             let (_, there) = v4();
-            let mut frame = there.own_mac.to_vec();
-            frame.extend(there.peer_mac);
+            let mut frame = there.own_mac.octets().to_vec();
+            frame.extend(there.peer_mac.octets());
             frame.extend(ethertype.to_be_bytes());
             frame.extend(tail);
             let _ = there.parse(&frame);

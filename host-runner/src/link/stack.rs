@@ -14,7 +14,7 @@ use smoltcp::wire::{
     EthernetAddress, EthernetFrame, EthernetProtocol, IpCidr, IpProtocol, Ipv4Packet, Ipv6Packet,
 };
 
-use wire::Cidr;
+use wire::{Cidr, Mac};
 
 use super::frame::MAX_FRAME;
 use crate::clock;
@@ -23,7 +23,7 @@ use crate::clock;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     /// Ethernet address.
-    pub mac: [u8; 6],
+    pub mac: Mac,
     /// IPv4 address, where there is IPv4.
     pub ip: Option<Cidr<Ipv4Addr>>,
     /// IPv6 address, where there is IPv6.
@@ -48,7 +48,7 @@ impl std::fmt::Debug for Stack {
 impl Stack {
     pub fn new(endpoint: Endpoint) -> Self {
         let mut queues = Queues::default();
-        let mac = EthernetAddress(endpoint.mac);
+        let mac = EthernetAddress(endpoint.mac.octets());
         let mut interface = Interface::new(Config::new(mac.into()), &mut queues, now());
         interface.update_ip_addrs(|addresses| {
             let ip = endpoint
@@ -120,7 +120,7 @@ impl Resolution<'_> {
     pub fn poll<E>(
         &mut self,
         mut send: impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<Option<[u8; 6]>, E> {
+    ) -> Result<Option<Mac>, E> {
         let mut found = None;
         self.stack.poll(|frame| match resolved(frame) {
             Some(mac) => {
@@ -140,7 +140,7 @@ impl Drop for Resolution<'_> {
 }
 
 /// The destination of the datagram from [`RESOLVING_PORT`], if `frame` is it.
-fn resolved(frame: &[u8]) -> Option<[u8; 6]> {
+fn resolved(frame: &[u8]) -> Option<Mac> {
     let frame = EthernetFrame::new_checked(frame).ok()?;
     let (protocol, payload) = match frame.ethertype() {
         EthernetProtocol::Ipv4 => {
@@ -154,7 +154,7 @@ fn resolved(frame: &[u8]) -> Option<[u8; 6]> {
         _ => return None,
     };
     let ours = protocol == IpProtocol::Udp && payload.starts_with(&RESOLVING_PORT.to_be_bytes());
-    ours.then_some(frame.dst_addr().0)
+    ours.then_some(Mac::new(frame.dst_addr().0))
 }
 
 /// This moment, as smoltcp counts.
@@ -217,7 +217,7 @@ mod tests {
 
     fn endpoint(number: u8) -> Endpoint {
         Endpoint {
-            mac: [2, 0, 0, 0, 0, number],
+            mac: Mac::new([2, 0, 0, 0, 0, number]),
             ip: Some(Cidr::new(Ipv4Addr::new(10, 0, 2, number), 24)),
             ip6: Some(Cidr::new(
                 Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, number.into()),
@@ -236,7 +236,7 @@ mod tests {
         frames
     }
 
-    fn resolve(peer: &str) -> Option<[u8; 6]> {
+    fn resolve(peer: &str) -> Option<Mac> {
         let (mut here, mut there) = (Stack::new(endpoint(1)), Stack::new(endpoint(2)));
         let mut resolution = here.resolve(peer.parse().unwrap());
         // Question and answer: the third look must have it.

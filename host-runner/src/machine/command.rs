@@ -141,7 +141,6 @@ fn network(arguments: &mut Arguments, config: &Config, attempt: Attempt) {
             return;
         }
     }
-    let [a, b, c, d, e, f] = config.mac;
     let legacy = if config.modern_device {
         ",disable-legacy=on"
     } else {
@@ -150,8 +149,8 @@ fn network(arguments: &mut Arguments, config: &Config, attempt: Attempt) {
     arguments.option(
         "-device",
         format!(
-            "virtio-net-pci,netdev=n0,mac={a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x},romfile=\
-             {}{legacy}",
+            "virtio-net-pci,netdev=n0,mac={},romfile={}{legacy}",
+            config.mac,
             vectors(config, attempt.accel)
         ),
     );
@@ -201,6 +200,8 @@ mod tests {
     use std::net::Ipv4Addr;
     use std::os::fd::OwnedFd;
     use std::path::PathBuf;
+
+    use wire::Mac;
 
     use super::super::machine_config::MachineType;
     use super::*;
@@ -259,7 +260,7 @@ mod tests {
         let mut config = config(Netdev::Unix { socket });
         config.machine = MachineType::Q35;
         config.memory_mib = 1024;
-        config.mac = [2, 0, 0, 0, 0, 0xfe];
+        config.mac = Mac::new([2, 0, 0, 0, 0, 0xfe]);
         config.extra_qemu_args = vec!["-d".into(), "int".into()];
         let kvm = line(&config, Accel::Kvm);
         assert!(kvm.contains("-M q35,memory-backend=m0 -accel kvm -cpu host -smp 1 -m 1024M "));

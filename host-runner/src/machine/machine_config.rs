@@ -7,11 +7,13 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use wire::Mac;
+
 use crate::files::Destination;
 use crate::host::emulators::qemu_program;
 
 /// The guest's Ethernet address unless told otherwise: QEMU's own first choice.
-pub const DEFAULT_MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
+pub const DEFAULT_MAC: Mac = Mac::new([0x52, 0x54, 0x00, 0x12, 0x34, 0x56]);
 
 /// The least memory that the image boots in, in MiB.
 pub const MIN_MEMORY_MIB: u32 = 16;
@@ -141,7 +143,7 @@ pub struct Config {
     /// Whether the network device has no legacy interface beside the modern one (virtio 1.2 §7.4).
     pub modern_device: bool,
     /// The guest's Ethernet address.
-    pub mac: [u8; 6],
+    pub mac: Mac,
     /// The image's boot arguments, as one line.
     pub boot_args: String,
     /// Where everything that the guest prints goes; replaced if it exists.

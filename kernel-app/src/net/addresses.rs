@@ -5,7 +5,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use wire::Cidr;
+use wire::{Cidr, Mac};
 
 /// Prefix length of link-local addresses (RFC 4291 §2.5.6).
 const LINK_LOCAL_PREFIX: u8 = 64;
@@ -14,7 +14,7 @@ const LINK_LOCAL_PREFIX: u8 = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Addresses {
     /// Ethernet address.
-    pub mac: [u8; 6],
+    pub mac: Mac,
     /// IPv4 address and prefix length, once there is one.
     pub ipv4: Option<(Ipv4Addr, u8)>,
     /// Link-local IPv6 address, made of the Ethernet address.
@@ -26,7 +26,7 @@ pub struct Addresses {
 impl Addresses {
     /// Addresses of a host that so far has its Ethernet address and what follows from it.
     #[must_use]
-    pub fn new(mac: [u8; 6], ipv6: Option<(Ipv6Addr, u8)>) -> Self {
+    pub fn new(mac: Mac, ipv6: Option<(Ipv6Addr, u8)>) -> Self {
         Self {
             mac,
             ipv4: None,
@@ -70,7 +70,8 @@ impl Addresses {
 }
 
 /// The link-local address with the modified EUI-64 identifier of `mac` (RFC 4291 appendix A).
-fn link_local([a, b, c, d, e, f]: [u8; 6]) -> Ipv6Addr {
+fn link_local(mac: Mac) -> Ipv6Addr {
+    let [a, b, c, d, e, f] = mac.octets();
     let words = [
         u16::from_be_bytes([a ^ 0x02, b]),
         u16::from_be_bytes([c, 0xff]),
@@ -89,12 +90,15 @@ mod tests {
     #[test]
     fn link_local_is_modified_eui_64() {
         let expected: Ipv6Addr = "fe80::5054:ff:fe12:3456".parse().unwrap();
-        assert_eq!(link_local([0x52, 0x54, 0, 0x12, 0x34, 0x56]), expected);
+        assert_eq!(
+            link_local(Mac::new([0x52, 0x54, 0, 0x12, 0x34, 0x56])),
+            expected
+        );
     }
 
     #[test]
     fn groups_and_own_addresses() {
-        let mut own = Addresses::new([2, 0, 0, 0, 0, 1], None);
+        let mut own = Addresses::new(Mac::new([2, 0, 0, 0, 0, 1]), None);
         let has = |own: &Addresses, text: &str| own.has(text.parse().unwrap());
         let is_group = |own: &Addresses, text: &str| own.is_group(text.parse().unwrap());
         assert!(!has(&own, "10.0.2.15") && has(&own, "fe80::ff:fe00:1"));

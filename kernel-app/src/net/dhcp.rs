@@ -15,9 +15,9 @@ pub(super) mod message;
 
 use core::net::Ipv4Addr;
 
+use wire::Mac;
 use wire::configuration::HostName;
 
-use super::packets::BROADCAST;
 use crate::clock::NEVER_NS;
 use message::{ClientMessage, Kind, Offer, Text};
 
@@ -65,7 +65,7 @@ enum State {
     /// The time to renew the lease, and then acknowledgements.
     Bound {
         server: Ipv4Addr,
-        server_mac: [u8; 6],
+        server_mac: Mac,
         lease: Lease,
         rebind_ns: u64,
         end_ns: u64,
@@ -75,7 +75,7 @@ enum State {
 /// A DHCP client.
 #[derive(Clone, Copy, Debug)]
 pub struct Client {
-    mac: [u8; 6],
+    mac: Mac,
     state: State,
     transaction: u32,
     /// Number of requests sent since the state began.
@@ -90,7 +90,7 @@ pub struct Client {
 #[derive(Clone, Copy, Debug)]
 pub struct Outgoing {
     /// Ethernet address.
-    pub to_mac: [u8; 6],
+    pub to_mac: Mac,
     /// Our IP address, unspecified if there is none yet.
     pub from: Ipv4Addr,
     /// The server's IP address, or everybody's.
@@ -101,7 +101,7 @@ pub struct Outgoing {
 
 impl Client {
     /// A client that has not asked yet. `seed` should differ from boot to boot and from host to host.
-    pub const fn new(mac: [u8; 6], seed: u64, now_ns: u64) -> Self {
+    pub const fn new(mac: Mac, seed: u64, now_ns: u64) -> Self {
         Self {
             mac,
             state: State::Discovering,
@@ -155,7 +155,7 @@ impl Client {
         self.asked_ns = now_ns;
         let mut message = ClientMessage::new(self.mac, self.transaction);
         let mut outgoing = Outgoing {
-            to_mac: BROADCAST,
+            to_mac: Mac::BROADCAST,
             from: Ipv4Addr::UNSPECIFIED,
             to: Ipv4Addr::BROADCAST,
             message: [0; message::LEN],
@@ -201,7 +201,7 @@ impl Client {
     }
 
     /// Takes a server's message, which came from the Ethernet address `from`.
-    pub fn receive(&mut self, message: &[u8], from: [u8; 6], now_ns: u64) {
+    pub fn receive(&mut self, message: &[u8], from: Mac, now_ns: u64) {
         let Some(answer) = message::parse(message, self.mac, self.transaction) else {
             return;
         };
@@ -244,7 +244,7 @@ impl Client {
         before: &Lease,
         end_before_ns: Option<u64>,
         server: Ipv4Addr,
-        server_mac: [u8; 6],
+        server_mac: Mac,
     ) {
         let Some(lease) = answer.lease(Some(before)) else {
             return;

@@ -10,6 +10,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use wire::Mac;
 use wire::checksum::Sum;
 use wire::peer::is_answerable;
 
@@ -17,9 +18,6 @@ use super::addresses::Addresses;
 use super::packets::{
     ARP, ARP_ETHERNET_IPV4, ARP_LEN, ARP_REPLY, ARP_REQUEST, ICMPV6, IP, IPV4, IPV6, arp,
 };
-
-/// Set in the Ethernet address of a group (IEEE 802 §8.2).
-const GROUP: u8 = 1;
 
 const ICMP: u8 = 1;
 const HOP_LIMIT: u8 = 64;
@@ -33,13 +31,14 @@ const V6_ECHO_REPLY: u16 = 0x8100;
 /// Makes `frame` the answer to itself, if it is one of those questions and for `own`. Returns the
 /// answer's length.
 pub fn answer(frame: &mut [u8], own: &Addresses) -> Option<usize> {
-    let (receiver, sender) = (frame.get(..6)?, frame.get(6..12)?);
-    if sender[0] & GROUP != 0 || sender == own.mac {
+    let receiver = Mac::new(*frame.first_chunk()?);
+    let sender = Mac::new(*frame.get(6..)?.first_chunk()?);
+    if sender.is_multicast() || sender == own.mac {
         return None;
     }
     let is_to_us = receiver == own.mac;
     match *frame.get(12..14)?.first_chunk::<2>()? {
-        ARP if is_to_us || receiver[0] & GROUP != 0 => answer_arp(frame, own),
+        ARP if is_to_us || receiver.is_multicast() => answer_arp(frame, own),
         IPV4 if is_to_us => answer_ping(frame, own),
         IPV6 if is_to_us => answer_ping6(frame, own),
         _ => None,
@@ -51,10 +50,10 @@ fn answer_arp(frame: &mut [u8], own: &Addresses) -> Option<usize> {
     let packet = frame.get(IP..ARP_LEN)?;
     let (address, _) = own.ipv4?;
     let is_request = packet[..7] == ARP_ETHERNET_IPV4 && packet[7] == ARP_REQUEST;
-    let mac: [u8; 6] = *packet[8..].first_chunk()?;
+    let mac = Mac::new(*packet[8..].first_chunk()?);
     let sender = Ipv4Addr::from_octets(*packet[14..].first_chunk()?);
     let is_host = sender.is_unspecified() || !(own.is_group(sender.into()) || sender.is_loopback());
-    if !is_request || packet[24..28] != address.octets() || !is_host || mac[0] & GROUP != 0 {
+    if !is_request || packet[24..28] != address.octets() || !is_host || mac.is_multicast() {
         return None;
     }
     let reply = arp(mac, ARP_REPLY, (own.mac, address), (mac, sender));
@@ -137,9 +136,9 @@ fn turn_message(message: &mut [u8], request: u16, reply: u16) -> Option<()> {
     Some(())
 }
 
-fn turn_ethernet(frame: &mut [u8], own_mac: [u8; 6]) {
+fn turn_ethernet(frame: &mut [u8], own_mac: Mac) {
     frame.copy_within(6..12, 0);
-    frame[6..12].copy_from_slice(&own_mac);
+    frame[6..12].copy_from_slice(&own_mac.octets());
 }
 
 #[cfg(test)]

@@ -5,9 +5,8 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
+use wire::Mac;
 use wire::checksum::Sum;
-
-pub const BROADCAST: [u8; 6] = [0xff; 6];
 
 /// EtherTypes (IANA).
 pub const IPV4: [u8; 2] = [0x08, 0x00];
@@ -47,17 +46,17 @@ const ADVERTISEMENT: usize = 32;
 pub const ADVERTISEMENT_LEN: usize = IP + IPV6_HEADER + ADVERTISEMENT;
 
 /// An Ethernet and an IP address.
-pub type Host<A> = ([u8; 6], A);
+pub type Host<A> = (Mac, A);
 
-fn ethernet(frame: &mut [u8], to: [u8; 6], from: [u8; 6], ethertype: [u8; 2]) {
-    frame[..6].copy_from_slice(&to);
-    frame[6..12].copy_from_slice(&from);
+fn ethernet(frame: &mut [u8], to: Mac, from: Mac, ethertype: [u8; 2]) {
+    frame[..6].copy_from_slice(&to.octets());
+    frame[6..12].copy_from_slice(&from.octets());
     frame[12..14].copy_from_slice(&ethertype);
 }
 
 /// An ARP packet, in a frame to the Ethernet address `to`.
 pub fn arp(
-    to: [u8; 6],
+    to: Mac,
     operation: u8,
     sender: Host<Ipv4Addr>,
     target: Host<Ipv4Addr>,
@@ -67,7 +66,7 @@ pub fn arp(
     frame[IP..IP + 7].copy_from_slice(&ARP_ETHERNET_IPV4);
     frame[IP + 7] = operation;
     for (at, (mac, ip)) in [(IP + 8, sender), (IP + 18, target)] {
-        frame[at..at + 6].copy_from_slice(&mac);
+        frame[at..at + 6].copy_from_slice(&mac.octets());
         frame[at + 6..at + 10].copy_from_slice(&ip.octets());
     }
     frame
@@ -90,7 +89,7 @@ pub fn advertisement(of: Host<Ipv6Addr>, to: Host<Ipv6Addr>) -> [u8; ADVERTISEME
     message[4] = OVERRIDE;
     message[8..24].copy_from_slice(&of.1.octets());
     message[24..26].copy_from_slice(&TARGET_ADDRESS);
-    message[26..32].copy_from_slice(&of.0);
+    message[26..32].copy_from_slice(&of.0.octets());
     let sum = Sum::of(&ip[8..])
         .plus(Sum::of_network_word(ADVERTISEMENT as u16))
         .plus(Sum::of_network_word(ICMPV6.into()));
@@ -101,7 +100,7 @@ pub fn advertisement(of: Host<Ipv6Addr>, to: Host<Ipv6Addr>) -> [u8; ADVERTISEME
 /// The address of all nodes on the link, and the Ethernet group it stands for (RFC 4291 §2.7.1,
 /// RFC 2464 §7).
 pub const ALL_NODES: Host<Ipv6Addr> = (
-    [0x33, 0x33, 0, 0, 0, 1],
+    Mac::new([0x33, 0x33, 0, 0, 0, 1]),
     Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1),
 );
 
@@ -111,8 +110,8 @@ pub const UDP4_HEADERS: usize = IP + 20 + 8;
 /// Writes the headers in front of a UDP payload that fills the rest of `frame`.
 pub fn udp4(
     frame: &mut [u8],
-    to_mac: [u8; 6],
-    from_mac: [u8; 6],
+    to_mac: Mac,
+    from_mac: Mac,
     (from, from_port): (Ipv4Addr, u16),
     (to, to_port): (Ipv4Addr, u16),
 ) {
@@ -154,7 +153,12 @@ mod tests {
     #[test]
     fn an_arp_packet_byte_for_byte() {
         let own = Ipv4Addr::new(10, 0, 2, 15);
-        let frame = arp(BROADCAST, ARP_REQUEST, (SERVICE_MAC, own), ([0; 6], own));
+        let frame = arp(
+            Mac::BROADCAST,
+            ARP_REQUEST,
+            (SERVICE_MAC, own),
+            (Mac::UNSPECIFIED, own),
+        );
         let expected: [u8; 42] = [
             0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x52, 0x54, 0, 0x12, 0x34, 0x56, 0x08,
             0x06, //
@@ -169,7 +173,7 @@ mod tests {
         let own: Ipv6Addr = "fe80::1".parse().unwrap();
         let frame = advertisement((SERVICE_MAC, own), ALL_NODES);
         let ethernet = EthernetFrame::new_checked(&frame[..]).unwrap();
-        assert_eq!(ethernet.dst_addr(), EthernetAddress(ALL_NODES.0));
+        assert_eq!(ethernet.dst_addr(), EthernetAddress(ALL_NODES.0.octets()));
         let ip = Ipv6Packet::new_checked(ethernet.payload()).unwrap();
         assert_eq!((ip.hop_limit(), ip.total_len()), (255, frame.len() - 14));
         let packet = Icmpv6Packet::new_checked(ip.payload()).unwrap();
@@ -178,7 +182,7 @@ mod tests {
         let expected = Icmpv6Repr::Ndisc(NdiscRepr::NeighborAdvert {
             flags: NdiscNeighborFlags::OVERRIDE,
             target_addr: own,
-            lladdr: Some(EthernetAddress(SERVICE_MAC).into()),
+            lladdr: Some(EthernetAddress(SERVICE_MAC.octets()).into()),
         });
         assert_eq!(message, Ok(expected));
     }
@@ -188,7 +192,13 @@ mod tests {
         for len in [0, 1, 300] {
             let mut frame = vec![0x5a; UDP4_HEADERS + len];
             let (from, to) = (Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST);
-            udp4(&mut frame, BROADCAST, SERVICE_MAC, (from, 68), (to, 67));
+            udp4(
+                &mut frame,
+                Mac::BROADCAST,
+                SERVICE_MAC,
+                (from, 68),
+                (to, 67),
+            );
             let ip = Ipv4Packet::new_checked(&frame[IP..]).unwrap();
             assert!(ip.verify_checksum());
             let udp = UdpPacket::new_checked(ip.payload()).unwrap();

@@ -80,7 +80,7 @@ pub fn reflect<M: Handler, F: FixedPorts>(
         return Reflection::Drop;
     };
     let [receiver @ .., s0, _, _, _, _, _, t0, t1] = ethernet;
-    let is_to_us = *receiver == own.mac;
+    let is_to_us = *receiver == own.mac.octets();
     if !is_to_us && receiver[0] & GROUP == 0 {
         return Reflection::Drop;
     }
@@ -171,12 +171,12 @@ impl<C: Clock, F: FixedPorts> DatagramVisitor for Answer<'_, C, F> {
         match response.verdict {
             Verdict::Reply(reply_len) if reply_len < payload.len() || response.is_rewritten => {
                 let reply_len = reply_len.min(payload.len());
-                let len = make_changed_reply(frame, datagram.udp, reply_len, self.own.mac);
+                let len = make_changed_reply(frame, datagram.udp, reply_len, self.own.mac.octets());
                 Reflection::Reply { counter, len }
             }
             Verdict::Reply(_) => {
                 let changed = changed::<H>(payload, datagram.kept);
-                make_reply(frame, datagram, changed, self.own.mac);
+                make_reply(frame, datagram, changed, self.own.mac.octets());
                 Reflection::Reply { counter, len }
             }
             Verdict::Drop => Reflection::NoReply(counter),

@@ -8,6 +8,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use smoltcp::phy::{Device, DeviceCapabilities, RxToken, TxToken};
 use smoltcp::time::Instant;
+use wire::Mac;
 use wire::checksum::Sum;
 
 use super::addresses::Addresses;
@@ -18,7 +19,7 @@ use crate::frame_device::MAX_FRAME;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PacketOrigin {
     /// Source: an IP address, and the Ethernet address of one host.
-    source: Option<(IpAddr, [u8; 6])>,
+    source: Option<(IpAddr, Mac)>,
     /// DSCP and ECN (RFC 2474, RFC 3168).
     traffic_class: u8,
 }
@@ -30,7 +31,7 @@ impl PacketOrigin {
     }
 
     fn read(frame: &[u8]) -> Option<Self> {
-        let mac = *frame.get(6..)?.first_chunk()?;
+        let mac = Mac::new(*frame.get(6..)?.first_chunk()?);
         let ip = frame.get(IP..)?;
         let (source, traffic_class) = if frame[12..14] == IPV4 {
             let source = Ipv4Addr::from_octets(*ip.get(12..)?.first_chunk()?);

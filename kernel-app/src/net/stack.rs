@@ -22,12 +22,12 @@ use smoltcp::iface::{Config, Interface, SocketSet};
 use smoltcp::phy::{Device, TxToken};
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{EthernetAddress, IpCidr, Ipv4Cidr, Ipv4Packet, Ipv6Cidr, UdpPacket};
-use wire::{Configuration, MAX_PAYLOAD};
+use wire::{Configuration, MAX_PAYLOAD, Mac};
 
 use super::addresses::Addresses;
 use super::dhcp::{self, Client};
 use super::in_place;
-use super::packets::{self, ALL_NODES, ARP_REQUEST, BROADCAST, IP, UDP4_HEADERS};
+use super::packets::{self, ALL_NODES, ARP_REQUEST, IP, UDP4_HEADERS};
 use super::reply_device::{PacketOrigin, ReplyDevice};
 use super::sockets::{self, Received, SocketBuffers, Storage};
 use crate::args::{DHCP_CLIENT_PORT, Ipv4Config};
@@ -76,7 +76,7 @@ impl<'s> Stack<'s> {
         now_ns: u64,
     ) -> Self {
         let (sockets, buffers) = storage.split();
-        let mut config = Config::new(EthernetAddress(addresses.mac).into());
+        let mut config = Config::new(EthernetAddress(addresses.mac.octets()).into());
         config.random_seed = seed;
         let mut stack = Self {
             interface: Interface::new(config, device, instant(now_ns)),
@@ -92,7 +92,7 @@ impl<'s> Stack<'s> {
         match ipv4 {
             Ipv4Config::Dhcp => {
                 // Hosts that boot at the same moment differ in their Ethernet address.
-                let [.., a, b, c, d] = addresses.mac;
+                let [.., a, b, c, d] = addresses.mac.octets();
                 let seed = seed ^ u64::from(u32::from_be_bytes([a, b, c, d]));
                 stack.dhcp = Some(Client::new(addresses.mac, seed, now_ns));
                 stack.set_ipv4(None);
@@ -170,9 +170,9 @@ impl<'s> Stack<'s> {
         }
         match dhcp_message(frame) {
             Some(message) => {
-                let from = *frame[6..].first_chunk().expect("it has an IP header");
+                let sender = frame[6..].first_chunk().expect("it has an IP header");
                 if let Some(dhcp) = &mut self.dhcp {
-                    dhcp.receive(message, from, now_ns);
+                    dhcp.receive(message, Mac::new(*sender), now_ns);
                 }
                 Intercepted::Consumed
             }
@@ -256,11 +256,11 @@ impl<'s> Stack<'s> {
     fn announce(&self, device: &mut impl Device, now: Instant) {
         let own = &self.addresses;
         if let Some((address, _)) = own.ipv4 {
-            let (sender, target) = ((own.mac, address), ([0; 6], address));
+            let (sender, target) = ((own.mac, address), (Mac::UNSPECIFIED, address));
             send(
                 device,
                 now,
-                &packets::arp(BROADCAST, ARP_REQUEST, sender, target),
+                &packets::arp(Mac::BROADCAST, ARP_REQUEST, sender, target),
             );
         }
         let addresses = [Some(own.link_local), own.ipv6.map(|(address, _)| address)];

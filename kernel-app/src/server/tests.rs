@@ -92,7 +92,7 @@ fn request_frame(source: &str, destination: &str) -> Vec<u8> {
 fn arp_request() -> Vec<u8> {
     let arp = ArpRepr::EthernetIpv4 {
         operation: ArpOperation::Request,
-        source_hardware_addr: EthernetAddress(CLIENT_MAC),
+        source_hardware_addr: EthernetAddress(CLIENT_MAC.octets()),
         source_protocol_addr: CLIENT,
         target_hardware_addr: EthernetAddress([0; 6]),
         target_protocol_addr: OWN,
@@ -204,10 +204,10 @@ fn answers_arp() {
     let mut server = static_server();
     let answers = exchange(&mut server, arp_request());
     let ethernet = EthernetFrame::new_checked(&answers[0][..]).unwrap();
-    assert_eq!(ethernet.dst_addr(), EthernetAddress(CLIENT_MAC));
+    assert_eq!(ethernet.dst_addr(), EthernetAddress(CLIENT_MAC.octets()));
     let arp = ArpPacket::new_checked(ethernet.payload()).unwrap();
     assert_eq!(arp.operation(), ArpOperation::Reply);
-    assert_eq!(arp.source_hardware_addr(), SERVICE_MAC);
+    assert_eq!(arp.source_hardware_addr(), SERVICE_MAC.octets());
     assert_eq!(arp.source_protocol_addr(), OWN.octets());
 }
 
@@ -260,7 +260,7 @@ fn answers_neighbour_solicitation_and_ping6() {
         };
         let solicitation = Icmpv6Repr::Ndisc(NdiscRepr::NeighborSolicit {
             target_addr: own,
-            lladdr: Some(EthernetAddress(CLIENT_MAC).into()),
+            lladdr: Some(EthernetAddress(CLIENT_MAC.octets()).into()),
         });
         let [.., low] = own.octets();
         let group = if own == link_local() {
@@ -313,7 +313,7 @@ fn the_first_ping_of_a_stranger_is_answered() {
                 let source = std::format!("{client}:40000");
                 let answers = exchange(&mut server, request_frame(&source, "10.0.2.15:9000"));
                 assert_eq!(answers.len(), 1, "{client}");
-                assert_eq!(answers[0][..6], CLIENT_MAC);
+                assert_eq!(answers[0][..6], CLIENT_MAC.octets());
             }
         }
     }

@@ -17,6 +17,8 @@
 //! more is taken from that device: what else it says cannot be relied on either. No unsafe code.
 #![cfg_attr(not(test), forbid(unsafe_code))]
 
+use wire::Mac;
+
 use crate::frame_device::{Action, DeviceCounts, DeviceFault, Disposition, FrameDevice, MAX_FRAME};
 use crate::virtio::in_flight::{DESCRIPTORS, InFlight};
 use crate::virtio::pool::{
@@ -56,7 +58,7 @@ pub struct VirtioNic<B> {
     inbound: Inbound,
     out: Outbound,
     pending: Pending,
-    mac: [u8; 6],
+    mac: Mac,
     counts: DeviceCounts,
     fault: Option<DeviceFault>,
 }
@@ -330,7 +332,7 @@ impl<B: Doorbell> VirtioNic<B> {
 }
 
 impl<B: Doorbell> FrameDevice for VirtioNic<B> {
-    fn mac(&self) -> [u8; 6] {
+    fn mac(&self) -> Mac {
         self.mac
     }
 

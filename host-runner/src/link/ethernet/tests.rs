@@ -11,7 +11,7 @@ use super::*;
 
 mod flood;
 
-const GUEST_MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
+const GUEST_MAC: Mac = Mac::new([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
 
 fn ready() -> wire::Ready {
     wire::Ready {

@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
 use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 
+use wire::Mac;
+
 use super::{NAME, Namespace};
 use crate::link::ethernet::{OWN_PORT, ends, neighbour_of};
 use crate::link::source;
@@ -29,7 +31,7 @@ pub struct Client {
 impl Client {
     /// The client's end in `namespace`, on the device `name` there, which is given the address `mac` and
     /// brought up.
-    pub(super) fn on(namespace: Namespace, name: &str, mac: [u8; 6]) -> io::Result<Self> {
+    pub(super) fn on(namespace: Namespace, name: &str, mac: Mac) -> io::Result<Self> {
         let index = namespace.inside(|| bring_up(name, Some(mac)))?;
         Ok(Self { namespace, index })
     }
@@ -47,7 +49,7 @@ impl Client {
         self,
         ready: &wire::Ready,
         family: Family,
-        mac: Option<[u8; 6]>,
+        mac: Option<Mac>,
     ) -> Result<(Namespace, UdpLink), LinkError> {
         let own_end = neighbour_of(ready);
         let (own, peer) = ends(&own_end, ready, family)?;
@@ -110,7 +112,7 @@ fn wait_until_ours(address: Ipv6Addr) -> io::Result<()> {
 
 /// Brings the device `name` of the calling thread's namespace up, quiet, with the Ethernet address `mac`
 /// if another is wanted than it has: its number.
-pub(super) fn bring_up(name: &str, mac: Option<[u8; 6]>) -> io::Result<u32> {
+pub(super) fn bring_up(name: &str, mac: Option<Mac>) -> io::Result<u32> {
     let device = netlink::named(name)?;
     if let Some(mac) = mac.filter(|mac| *mac != device.mac) {
         netlink::set_mac(device.index, mac)?;

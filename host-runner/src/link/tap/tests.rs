@@ -4,6 +4,7 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use suite::Capability;
+use wire::Mac;
 
 use super::*;
 use crate::clock;
@@ -125,7 +126,7 @@ fn a_dropped_device_is_removed() {
     let link = Tap::make().unwrap().join(&ready(), Family::V4).unwrap();
     let [here, there] = ["here", "there"].map(|name| netlink::End {
         name,
-        mac: [2, 0, 0, 0, 0, name.len() as u8],
+        mac: Mac::new([2, 0, 0, 0, 0, name.len() as u8]),
     });
     let inside = link._namespace.as_fd();
     witness

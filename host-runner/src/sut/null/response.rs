@@ -62,7 +62,7 @@ impl FrameResponder {
 
 #[cfg(test)]
 mod tests {
-    use wire::{Header, Kind};
+    use wire::{Header, Kind, Mac};
 
     use super::*;
     use crate::link::ethernet::{OWN_MAC, OWN_PORT};
@@ -70,7 +70,7 @@ mod tests {
     fn here() -> Flow {
         Flow {
             own_mac: OWN_MAC,
-            peer_mac: [0x52, 0x54, 0, 0x12, 0x34, 0x56],
+            peer_mac: Mac::new([0x52, 0x54, 0, 0x12, 0x34, 0x56]),
             own: ([10, 0, 2, 2], OWN_PORT).into(),
             peer: ([10, 0, 2, 15], 9000).into(),
         }

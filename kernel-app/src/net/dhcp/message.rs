@@ -2,6 +2,7 @@
 
 use core::net::Ipv4Addr;
 
+use wire::Mac;
 use wire::configuration::HostName;
 
 use super::Lease;
@@ -122,7 +123,7 @@ impl core::fmt::Debug for Text {
 #[derive(Clone, Copy, Debug)]
 pub struct ClientMessage {
     pub kind: Kind,
-    pub mac: [u8; 6],
+    pub mac: Mac,
     pub transaction: u32,
     /// The address that the client has, and wants to keep.
     pub own: Ipv4Addr,
@@ -132,7 +133,7 @@ pub struct ClientMessage {
 
 impl ClientMessage {
     /// A request of a client without an address.
-    pub const fn new(mac: [u8; 6], transaction: u32) -> Self {
+    pub const fn new(mac: Mac, transaction: u32) -> Self {
         Self {
             kind: Kind::Request,
             mac,
@@ -148,7 +149,7 @@ impl ClientMessage {
         message[1..3].copy_from_slice(&ETHERNET);
         message[4..8].copy_from_slice(&self.transaction.to_be_bytes());
         message[OWN..OWN + 4].copy_from_slice(&self.own.octets());
-        message[HARDWARE..HARDWARE + 6].copy_from_slice(&self.mac);
+        message[HARDWARE..HARDWARE + 6].copy_from_slice(&self.mac.octets());
         message[COOKIE..OPTIONS].copy_from_slice(&MAGIC_COOKIE);
         let mut at = OPTIONS;
         let mut put = |code: u8, value: &[u8]| {
@@ -157,7 +158,7 @@ impl ClientMessage {
             message[at + 2..at + 2 + value.len()].copy_from_slice(value);
             at += 2 + value.len();
         };
-        let [a, b, c, d, e, f] = self.mac;
+        let [a, b, c, d, e, f] = self.mac.octets();
         put(option::KIND, &[self.kind as u8]);
         put(option::CLIENT, &[ETHERNET[0], a, b, c, d, e, f]);
         put(option::MAX_LEN, &MAX_LEN.to_be_bytes());
@@ -268,11 +269,11 @@ impl<'m> Iterator for Options<'m> {
 }
 
 /// Takes apart a server's answer to the transaction of the client at `mac`; `None` if it is none.
-pub fn parse(message: &[u8], mac: [u8; 6], transaction: u32) -> Option<Offer<'_>> {
+pub fn parse(message: &[u8], mac: Mac, transaction: u32) -> Option<Offer<'_>> {
     let is_answer = message.first() == Some(&REPLY)
         && message.get(1..3)? == ETHERNET
         && message.get(4..8)? == transaction.to_be_bytes()
-        && message.get(HARDWARE..HARDWARE + 6)? == mac
+        && message.get(HARDWARE..HARDWARE + 6)? == mac.octets()
         && message.get(COOKIE..OPTIONS)? == MAGIC_COOKIE;
     if !is_answer {
         return None;

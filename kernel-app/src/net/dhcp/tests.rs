@@ -4,10 +4,10 @@ use std::vec::Vec;
 
 use super::*;
 
-pub const MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
+pub const MAC: Mac = Mac::new([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
 pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
 pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 3);
-const SERVER_MAC: [u8; 6] = [0x52, 0x55, 10, 0, 2, 3];
+const SERVER_MAC: Mac = Mac::new([0x52, 0x55, 10, 0, 2, 3]);
 
 /// A server's message of type `kind` about [`ADDRESS`].
 pub fn answer(kind: u8, transaction: u32, options: &[(u8, &[u8])]) -> Vec<u8> {
@@ -15,7 +15,7 @@ pub fn answer(kind: u8, transaction: u32, options: &[(u8, &[u8])]) -> Vec<u8> {
     message[..3].copy_from_slice(&[2, 1, 6]);
     message[4..8].copy_from_slice(&transaction.to_be_bytes());
     message[16..20].copy_from_slice(&ADDRESS.octets());
-    message[28..34].copy_from_slice(&MAC);
+    message[28..34].copy_from_slice(&MAC.octets());
     message[236..240].copy_from_slice(&[99, 130, 83, 99]);
     message.extend([53, 1, kind]);
     for (code, value) in options {

@@ -5,9 +5,9 @@ use std::vec::Vec;
 use proptest::prelude::*;
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{Icmpv4Packet, Icmpv4Repr, Icmpv6Packet, Icmpv6Repr, IpProtocol, Ipv6Packet};
+use wire::Mac;
 
 use super::*;
-use crate::net::packets::BROADCAST;
 use crate::testing::{CLIENT_MAC, SERVICE_MAC, ip_frame, open_ip, set_traffic_class};
 
 const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
@@ -22,7 +22,13 @@ fn own(prefix: u8) -> Addresses {
 
 fn ask_arp(sender: [u8; 4], target: Ipv4Addr, prefix: u8) -> Option<Vec<u8>> {
     let sender = (CLIENT_MAC, Ipv4Addr::from(sender));
-    let mut frame = arp(BROADCAST, ARP_REQUEST, sender, ([0; 6], target)).to_vec();
+    let mut frame = arp(
+        Mac::BROADCAST,
+        ARP_REQUEST,
+        sender,
+        (Mac::UNSPECIFIED, target),
+    )
+    .to_vec();
     frame.resize(60, 0); // as short frames are on a cable
     let len = answer(&mut frame, &own(prefix))?;
     frame.truncate(len);
@@ -55,7 +61,7 @@ fn no_answer_for_another_address_or_to_a_group() {
         assert_eq!(ask_arp(sender, OWN, 24), None, "{sender:?}");
     }
     let sender = (CLIENT_MAC, Ipv4Addr::new(10, 0, 2, 2));
-    let good = arp(BROADCAST, ARP_REQUEST, sender, ([0; 6], OWN));
+    let good = arp(Mac::BROADCAST, ARP_REQUEST, sender, (Mac::UNSPECIFIED, OWN));
     // Cut off; a reply; a packet for other addresses; from us; to another host.
     assert_eq!(answer(&mut { good }[..41], &own(24)), None);
     for (at, value) in [(21, 2), (15, 6), (18, 8), (6, 1), (22, 1)] {
@@ -64,7 +70,7 @@ fn no_answer_for_another_address_or_to_a_group() {
         assert_eq!(answer(&mut frame, &own(24)), None, "byte {at}");
     }
     let mut frame = good;
-    frame[6..12].copy_from_slice(&SERVICE_MAC);
+    frame[6..12].copy_from_slice(&SERVICE_MAC.octets());
     assert_eq!(answer(&mut frame, &own(24)), None);
     let mut frame = good;
     frame[..6].copy_from_slice(&[0x52, 0x54, 0, 0, 0, 9]);
@@ -131,7 +137,7 @@ fn a_ping_is_answered_with_its_data_and_its_traffic_class() {
             let protocol = if client.contains(':') { v6 } else { v4 };
             let (from, to, message) = open_ip(&frame, protocol);
             assert_eq!([from.to_string(), to.to_string()], [service, client]);
-            assert_eq!(frame[..6], CLIENT_MAC);
+            assert_eq!(frame[..6], CLIENT_MAC.octets());
             if let (IpAddr::V6(from), IpAddr::V6(to)) = (from, to) {
                 let ip = Ipv6Packet::new_checked(&frame[14..]).unwrap();
                 assert_eq!((ip.traffic_class(), ip.hop_limit()), (0xb9, 64));
@@ -178,7 +184,7 @@ fn pings_that_nobody_may_answer_are_left() {
         assert_eq!(answer(&mut frame, &own(24)), None, "{client} {service}");
     }
     // To everybody's Ethernet address, and from a group's.
-    for (at, mac) in [(0, BROADCAST), (6, [1, 0, 0x5e, 0, 0, 1])] {
+    for (at, mac) in [(0, Mac::BROADCAST.octets()), (6, [1, 0, 0x5e, 0, 0, 1])] {
         let mut frame = ping("10.0.2.2", "10.0.2.15", 0, DATA);
         frame[at..at + 6].copy_from_slice(&mac);
         assert_eq!(answer(&mut frame, &own(24)), None);
@@ -203,7 +209,7 @@ proptest! {
         mut frame: Vec<u8>, ethertype in 0..4_usize,
     ) {
         if frame.len() > 14 {
-            frame[..6].copy_from_slice(&SERVICE_MAC);
+            frame[..6].copy_from_slice(&SERVICE_MAC.octets());
             frame[12..14].copy_from_slice([&ARP, &IPV4, &IPV6, &[0x88, 0xcc]][ethertype]);
         }
         let before = frame.clone();

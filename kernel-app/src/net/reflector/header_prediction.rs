@@ -74,7 +74,7 @@ impl PredictedHeader {
     pub fn new<M, F>(services: &Services<M, F>, own: &Addresses) -> Option<Self> {
         let (address, _) = own.ipv4?;
         let mut bytes = [0; PREDICTED];
-        fill(&mut bytes, 0, &own.mac);
+        fill(&mut bytes, 0, &own.mac.octets());
         fill(&mut bytes, 12, &IPV4.to_be_bytes());
         bytes[IP] = IPV4_PLAIN;
         bytes[IP + 9] = UDP;
@@ -86,7 +86,7 @@ impl PredictedHeader {
         );
         Some(Self {
             expected: words(&bytes),
-            own_mac: own.mac,
+            own_mac: own.mac.octets(),
             own: address.octets(),
             broadcast: own.broadcast().unwrap_or(address).octets(),
         })

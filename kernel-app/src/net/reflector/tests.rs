@@ -86,7 +86,7 @@ fn answers_every_size_in_place() {
             };
             assert_eq!(header, expected);
             assert_eq!(reply[HEADER_LEN..], payload[HEADER_LEN..]);
-            assert_eq!(frame[..6], CLIENT_MAC);
+            assert_eq!(frame[..6], CLIENT_MAC.octets());
         }
     }
 }

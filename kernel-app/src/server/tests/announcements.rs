@@ -24,7 +24,7 @@ pub fn is_announcement(frame: &[u8]) -> bool {
     EthernetFrame::new_unchecked(frame).ethertype() == EthernetProtocol::Arp
         && frame[..6] == [0xff; 6]
         && frame[20..22] == [0, 1]
-        && frame[22..28] == SERVICE_MAC
+        && frame[22..28] == SERVICE_MAC.octets()
         && frame[28..32] == OWN.octets()
         && frame[38..42] == OWN.octets()
 }
@@ -36,7 +36,7 @@ fn is_advertisement_of(frame: &[u8], own: Ipv6Addr) -> bool {
         && frame[54] == 136
         && frame[58] == OVERRIDE
         && frame[62..78] == own.octets()
-        && frame[80..] == SERVICE_MAC
+        && frame[80..] == SERVICE_MAC.octets()
 }
 
 #[test]

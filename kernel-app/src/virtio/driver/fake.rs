@@ -10,12 +10,13 @@ use std::rc::Rc;
 use std::vec::Vec;
 
 use virtio_drivers::transport::{DeviceStatus, DeviceType, InterruptStatus, Transport};
+use wire::Mac;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::Features;
 use crate::virtio::ring::{Doorbell, RECEIVE, TRANSMIT};
 
-pub const MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
+pub const MAC: Mac = Mac::new([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
 pub const HEADER: usize = 12;
 
 /// Addresses of a queue, and the device's position in it.
@@ -43,7 +44,7 @@ struct State {
     needed_features: u64,
     /// Those that the driver has written.
     taken_features: u64,
-    mac: [u8; 6],
+    mac: Mac,
     status: DeviceStatus,
     /// Number of reads of the status for which a reset is still going on.
     reset_reads: u32,
@@ -105,7 +106,7 @@ impl FakeDevice {
         self
     }
 
-    pub fn with_mac(self, mac: [u8; 6]) -> Self {
+    pub fn with_mac(self, mac: Mac) -> Self {
         self.0.borrow_mut().mac = mac;
         self
     }
@@ -381,8 +382,8 @@ impl Transport for FakeDevice {
         let state = self.0.borrow();
         // What it has not it does not show either.
         let has_mac = Features(state.features).contain(Features::MAC);
-        let mac = if has_mac { state.mac } else { [0; 6] };
-        T::read_from_prefix(&mac[offset..])
+        let mac = if has_mac { state.mac } else { Mac::UNSPECIFIED };
+        T::read_from_prefix(&mac.octets()[offset..])
             .map(|(value, _)| value)
             .map_err(|_| virtio_drivers::Error::ConfigSpaceTooSmall)
     }

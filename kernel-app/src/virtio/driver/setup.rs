@@ -51,8 +51,8 @@ pub enum SetupError {
     #[error("already in use")]
     InUse,
     /// Its Ethernet address is not one host's.
-    #[error("its Ethernet address is a group's or zero: {0:02x?}")]
-    Mac([u8; 6]),
+    #[error("its Ethernet address is a group's or zero: {0}")]
+    Mac(Mac),
 }
 
 /// The memory that driver and device share, to be put in a static.
@@ -123,7 +123,12 @@ fn mac(transport: &impl Transport, offered: Features, own: Mac) -> Result<Mac, S
     for (i, octet) in octets.iter_mut().enumerate() {
         *octet = transport.read_config_space(i).map_err(SetupError::Virtio)?;
     }
-    Mac::new(octets).ok_or(SetupError::Mac(octets))
+    let mac = Mac::new(octets);
+    if mac.is_host() {
+        Ok(mac)
+    } else {
+        Err(SetupError::Mac(mac))
+    }
 }
 
 /// Returns the address that a device would be driven by, `own` if it has none, and leaves it reset.
@@ -217,7 +222,7 @@ impl<B: Doorbell> VirtioNic<B> {
                 doorbells: 0,
             },
             pending: Pending::Nothing,
-            mac: registers.mac.octets(),
+            mac: registers.mac,
             counts: DeviceCounts::default(),
             fault: None,
         };

@@ -28,7 +28,7 @@ fn set_up(device: &FakeDevice) -> Result<TestNic, SetupError> {
 
 /// The address that a device without one has.
 fn own() -> Mac {
-    Mac::new([2, b'F', 10, 0, 2, 15]).unwrap()
+    Mac::new([2, b'F', 10, 0, 2, 15])
 }
 
 fn working() -> (FakeDevice, TestNic) {

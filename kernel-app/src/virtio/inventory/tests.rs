@@ -41,7 +41,7 @@ fn window(i: u64) -> Window {
 }
 
 fn mac(last: u8) -> Mac {
-    Mac::new([0x52, 0x54, 0, 0, 0, last]).unwrap()
+    Mac::new([0x52, 0x54, 0, 0, 0, last])
 }
 
 /// Two devices on PCI, with a foreign one between them, and one with registers of its own.

@@ -30,8 +30,8 @@ fn a_request_is_as_smoltcp_reads_it() {
     let read = DhcpRepr::parse(&packet).unwrap();
     assert_eq!(read.message_type, DhcpMessageType::Request);
     assert_eq!(read.transaction_id, 0x0102_0304);
-    assert_eq!(read.client_hardware_address.0, MAC);
-    assert_eq!(read.client_identifier.unwrap().0, MAC);
+    assert_eq!(read.client_hardware_address.0, MAC.octets());
+    assert_eq!(read.client_identifier.unwrap().0, MAC.octets());
     assert_eq!(read.requested_ip, Some(ADDRESS));
     assert_eq!(read.server_identifier, Some(SERVER));
     assert_eq!(read.client_ip, Ipv4Addr::UNSPECIFIED);
@@ -154,7 +154,7 @@ fn an_answer_to_another_is_none() {
     let good = answer(2, 7, &[]);
     assert!(parse(&good, MAC, 7).is_some());
     assert!(parse(&good, MAC, 8).is_none());
-    assert!(parse(&good, [2, 0, 0, 0, 0, 1], 7).is_none());
+    assert!(parse(&good, Mac::new([2, 0, 0, 0, 0, 1]), 7).is_none());
     for (at, value) in [(0, 1), (1, 2), (2, 8), (236, 0)] {
         let mut message = good.clone();
         message[at] = value;

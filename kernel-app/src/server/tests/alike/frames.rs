@@ -208,8 +208,15 @@ fn datagram() -> impl Strategy<Value = Vec<u8>> {
 fn noise() -> impl Strategy<Value = Vec<u8>> {
     let ethertype = prop_oneof![Just([0x08, 0x00]), Just([0x86, 0xdd]), any::<[u8; 2]>()];
     let bytes = prop::collection::vec(any::<u8>(), 0..100);
-    (ethertype, bytes)
-        .prop_map(|(ethertype, bytes)| [&SERVICE_MAC, &CLIENT_MAC, &ethertype[..], &bytes].concat())
+    (ethertype, bytes).prop_map(|(ethertype, bytes)| {
+        [
+            &SERVICE_MAC.octets(),
+            &CLIENT_MAC.octets(),
+            &ethertype[..],
+            &bytes,
+        ]
+        .concat()
+    })
 }
 
 /// A frame.

@@ -32,7 +32,7 @@ fn says_what_is_wrong_with_a_device() {
     assert_eq!(failure(small), Some(too_small));
     let broken = FakeDevice::new().unable_to_start();
     assert_eq!(failure(broken), Some(SetupError::NotStarted(0x4f)));
-    for mac in [[0; 6], [0xff; 6], [1, 0, 0, 0, 0, 0]] {
+    for mac in [[0; 6], [0xff; 6], [1, 0, 0, 0, 0, 0]].map(Mac::new) {
         let device = FakeDevice::new().with_mac(mac);
         assert_eq!(failure(device), Some(SetupError::Mac(mac)));
     }
@@ -60,7 +60,7 @@ fn required_features_are_accepted_where_supported() {
 fn a_device_without_address_has_the_drivers() {
     let device = FakeDevice::new().offering(Features::VERSION_1.0);
     let mut nic = set_up(&device).unwrap();
-    assert_eq!(nic.mac(), own().octets());
+    assert_eq!(nic.mac(), own());
     assert_eq!(device.taken_features(), Features::VERSION_1.0);
     device.deliver(b"question");
     assert_eq!(send_back(&mut nic), Disposition::Sent);
@@ -71,13 +71,13 @@ fn a_device_without_address_has_the_drivers() {
 fn the_address_is_read_before_the_device_is_chosen() {
     let device = FakeDevice::new();
     let mac = read_mac(&mut device.clone(), own()).unwrap();
-    assert_eq!(mac.octets(), MAC);
+    assert_eq!(mac, MAC);
     assert_eq!(device.status(), DeviceStatus::empty(), "and it is left be");
     let anonymous = FakeDevice::new().offering(Features::VERSION_1.0);
     assert_eq!(read_mac(&mut anonymous.clone(), own()), Ok(own()));
-    let group = FakeDevice::new().with_mac([1; 6]);
+    let group = FakeDevice::new().with_mac(Mac::new([1; 6]));
     let failure = read_mac(&mut group.clone(), own());
-    assert_eq!(failure, Err(SetupError::Mac([1; 6])));
+    assert_eq!(failure, Err(SetupError::Mac(Mac::new([1; 6]))));
     assert_eq!(group.status(), DeviceStatus::empty());
 }
 
