@@ -7,15 +7,19 @@
 # (profile.toml), the patched kernel, the linker script, and for a start the versions that are locked
 # here. It is compiled among our own images, so that nothing they have in common is compiled twice.
 set -eu
-[ "$#" = 1 ] && [ -f "$1/Cargo.toml" ] || {
-    echo "service.sh: name the directory of a crate: make service DIR=/path/to/the/crate" >&2
+[ "$#" = 1 ] && [ -n "$1" ] || {
+    echo "service: name the directory of a crate: make service DIR=/path/to/the/crate" >&2
+    exit 2
+}
+[ -f "$1/Cargo.toml" ] || {
+    echo "service: there is no $1/Cargo.toml: DIR is the path of a crate's directory, from the root on" >&2
     exit 2
 }
 crate=$(cd "$1" && pwd -P)
 cd "$(dirname "$0")"
 root=$(cd .. && pwd -P)
 name=$(sed -n 's/^name *= *"\([^"]*\)".*/\1/p' "$crate/Cargo.toml" | head -n 1)
-[ -n "$name" ] || { echo "service.sh: $crate/Cargo.toml names no package" >&2; exit 2; }
+[ -n "$name" ] || { echo "service: $crate/Cargo.toml names no package" >&2; exit 2; }
 [ -e "$crate/Cargo.lock" ] || cp Cargo.lock "$crate/Cargo.lock"
 quiet=$([ -t 2 ] || echo --quiet)
 sh cargo.sh rustc $quiet --release --manifest-path "$crate/Cargo.toml" --target-dir "$root/target/kernel-app" \

@@ -114,7 +114,7 @@ use_linker() {
     printf '#!/bin/sh\n[ "$1" != -flavor ] || shift 2\nexec %s %s "$@"\n' \
         "$(quoted "$linker")" "$flavor" >"$toolchain/$1"
     chmod +x "$toolchain/$1"
-    say "linker: $linker as $1"
+    say "linker of the guest: ${linker##*/} as $1"
 }
 use_linker ld.lld gnu
 use_linker lld-link link

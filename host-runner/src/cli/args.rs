@@ -59,15 +59,15 @@ pub struct RunArgs {
     /// Where results go.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// What to boot, and on what.
+    #[command(flatten)]
+    pub guest: GuestArgs,
     /// What the service on Linux is made of.
     #[command(flatten)]
     pub linux: LinuxArgs,
     /// What the host does meanwhile.
     #[command(flatten)]
     pub host: HostArgs,
-    /// What to boot, and on what.
-    #[command(flatten)]
-    pub guest: GuestArgs,
 }
 
 /// `fathom serve`.
@@ -95,7 +95,7 @@ pub struct OutputArgs {
     /// Also write result.json to this file; - prints it alone on standard output
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// Print all figures, and the host's part in them
+    /// Print every figure, and what the host contributed to it
     #[arg(long)]
     pub verbose: bool,
     /// Percentiles to report besides p50, p90, p99, p99.9 and p99.99, such as 75,99.999; each needs ten

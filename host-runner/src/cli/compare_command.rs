@@ -58,7 +58,7 @@ pub struct CompareArgs {
     /// Longest wait after --warmup for latency to settle
     #[arg(long, value_parser = duration, value_name = "DURATION", overrides_with = "settle", default_value = "2s", hide_short_help = true)]
     pub settle: Duration,
-    /// Skip the cost of an echo: no boots that count instructions, doorbells and interrupts
+    /// Skip the boots that count instructions, doorbells and interrupts per echo
     #[arg(long)]
     pub no_why: bool,
     /// Load on every target.

@@ -23,7 +23,7 @@ pub enum ImageCommand {
     /// Make disk images and packages of the unikernel
     #[command(after_help = help::IMAGE_NEW)]
     New(new::NewArgs),
-    /// Say what an image holds: partition, files, arguments, digests
+    /// Show what an image holds: partition, files, boot arguments, digests
     #[command(after_help = help::IMAGE_SHOW)]
     Show(show::ShowArgs),
     /// Change the boot arguments in a disk image

@@ -15,7 +15,7 @@ pub struct StatusArgs {
     /// The service, as HOST:PORT; an IPv6 address goes in brackets
     #[arg(value_name = "ADDR", value_parser = with_port)]
     pub address: String,
-    /// Print it as JSON: {address, boot_id, uptime_ns, version, round_trip_ns, counters}
+    /// Print the answer as JSON: {address, boot_id, uptime_ns, version, round_trip_ns, counters}
     #[arg(long)]
     pub json: bool,
 }

@@ -11,7 +11,8 @@ use super::{
 use crate::host::assignment::Assignment;
 use crate::host::cpu_latency::CpuLatencyGuard;
 use crate::host::lock::Turn;
-use crate::load::Plan;
+use crate::load::Content;
+use crate::quantity;
 use crate::record::EnvironmentBuilder;
 
 /// The log of what the guest prints, among the results.
@@ -92,7 +93,7 @@ impl<'a> PreparedRun<'a> {
             system.measure(&request, caller)
         });
         runs.measured_beside(self.lock.others());
-        warn_of_other_replies(&spec.plan, runs.corrupted(), caller.monitor);
+        warn_of_other_replies(spec, runs.corrupted(), caller.monitor);
         // Written before QEMU is asked to end, so that an impatient second Ctrl-C loses nothing.
         let outcome = runs.conclude();
         system.shutdown();
@@ -100,17 +101,68 @@ impl<'a> PreparedRun<'a> {
     }
 }
 
-/// Reports `corrupted` replies of a service that was sent given content: most likely, its replies are others
+/// Reports `corrupted` replies of a service that may not be this project's: most likely, its replies are others
 /// than was expected.
-fn warn_of_other_replies(plan: &Plan, corrupted: u64, monitor: &dyn Monitor) {
-    let Some(content) = plan.content.filter(|_| corrupted > 0) else {
+fn warn_of_other_replies(spec: &RunSpec, corrupted: u64, monitor: &dyn Monitor) {
+    let is_named = spec.system.guest.image.is_some();
+    let Some(difference) = other_reply(spec.plan.content, is_named).filter(|_| corrupted > 0)
+    else {
         return;
     };
-    let wanted = match content.reply {
-        Some(expected) => format!("are not the {} bytes that are expected", expected.len()),
-        None => format!("are longer than the {} bytes sent", content.request.len()),
+    let count = match corrupted {
+        1 => "1 reply counts".to_owned(),
+        several => format!("{} replies count", quantity::count(several)),
     };
-    monitor.message(&format_args!(
-        "{corrupted} replies count as corrupted: behind the header they {wanted}, or the header is damaged"
-    ));
+    monitor.message(&format_args!("{count} as corrupted: {difference}"));
+}
+
+/// Returns the likely difference of a corrupted reply to a request with `content`; `None` for requests of padding to
+/// this project's own image. `is_named` is true of an image that was named, which may be another's.
+fn other_reply(content: Option<Content>, is_named: bool) -> Option<String> {
+    const DAMAGED: &str = "or the header is damaged";
+    match content {
+        Some(Content {
+            reply: Some(expected),
+            ..
+        }) => Some(format!(
+            "after the header there are not the {} bytes that are expected, {DAMAGED}",
+            expected.len()
+        )),
+        Some(Content { request, .. }) => Some(format!(
+            "after the header there are more than the {} bytes sent, {DAMAGED}",
+            request.len()
+        )),
+        None if is_named => Some(
+            "a service of your own may answer otherwise than an echo: name what it is sent with `--request FILE`, and \
+             what must come back with `--expect FILE`"
+                .to_owned(),
+        ),
+        None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_corrupted_reply_comes_with_what_was_expected_of_it() {
+        let content = Content {
+            request: b"loud",
+            reply: Some(b"LO"),
+        };
+        let text = other_reply(Some(content), true).unwrap();
+        assert!(text.contains("not the 2 bytes that are expected"), "{text}");
+        let text = other_reply(
+            Some(Content {
+                reply: None,
+                ..content
+            }),
+            true,
+        );
+        assert!(text.unwrap().contains("more than the 4 bytes sent"));
+        let text = other_reply(None, true).unwrap();
+        assert!(text.contains("--request FILE"), "{text}");
+        assert_eq!(other_reply(None, false), None);
+    }
 }

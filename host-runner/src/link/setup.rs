@@ -17,15 +17,15 @@ use crate::machine::{Machine, Netdev};
 /// The links that `--link` takes. Docs of variants are `--help` text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum LinkKind {
-    /// UDP port forwarded by QEMU's user network.
-    User,
-    /// Ethernet frames over a Unix socket pair.
-    Unix,
-    /// UDP socket of this host's kernel and a tap device, in a network namespace of their own (root).
-    Tap,
     /// Virtqueues in shared memory, polled by fathom: no socket, no host kernel.
     #[default]
     VhostUser,
+    /// UDP socket of this host's kernel and a tap device, in a network namespace of their own (root).
+    Tap,
+    /// Ethernet frames over a Unix socket pair.
+    Unix,
+    /// UDP port forwarded by QEMU's user network.
+    User,
 }
 
 impl LinkKind {

@@ -21,7 +21,11 @@ pub fn sentence(run: &Run) -> String {
     let states = states(run);
     let reasons = (!run.valid).then(|| format!("INVALID: {}", run.invalid_because.join("; ")));
     if states.is_empty() {
-        return reasons.unwrap_or_else(|| "valid".to_owned());
+        let nothing = match run.latency_ns.p50 {
+            Some(_) => "valid",
+            None => "valid, but too few requests for any percentile",
+        };
+        return reasons.unwrap_or_else(|| nothing.to_owned());
     }
     reasons
         .into_iter()
@@ -116,6 +120,8 @@ mod tests {
         let mut run = fixtures::closed_run();
         run.percentiles.clear();
         assert_eq!(sentence(&run), "valid");
+        run.latency_ns.p50 = None;
+        assert!(sentence(&run).ends_with("too few requests for any percentile"));
         run.valid = false;
         run.invalid_because = vec!["a".to_owned(), "b".to_owned()];
         assert_eq!(sentence(&run), "INVALID: a; b");

@@ -242,7 +242,7 @@ pub(super) const fn link_problem(link: LinkChoice) -> Option<&'static str> {
     match link {
         LinkChoice::Link(_) => None,
         LinkChoice::Loopback => Some(
-            "only a process on the host is reached over loopback: choose another with `--link`",
+            "a guest is not reached over loopback, only a process on the host is: choose another link with `--link`",
         ),
     }
 }

@@ -52,7 +52,7 @@ impl ValueEnum for LinkChoice {
         match self {
             Self::Link(kind) => kind.to_possible_value(),
             Self::Loopback => {
-                let help = "The host's own loopback network, to what is no guest";
+                let help = "The host's own loopback network, to a process or thread on this host";
                 Some(PossibleValue::new(LOOPBACK).help(help))
             }
         }

@@ -60,7 +60,8 @@ impl HostArgs {
 #[derive(Clone, Copy, Debug, Args)]
 #[command(next_help_heading = "Results")]
 pub struct ValidityArgs {
-    /// Highest percentile that the host or the generator must not have decided; else the run is invalid
+    /// Percentile up to which the run must describe the service; it is invalid if this host or the load generator
+    /// decided one of them
     #[arg(
         long,
         value_name = "PERCENTILE",
@@ -68,7 +69,7 @@ pub struct ValidityArgs {
         default_value = "p99"
     )]
     pub needs: Needs,
-    /// Accept only percentiles that are exact and have ten separate stalls beyond them: no brackets
+    /// Accept only percentiles that are exact, not ranges, with ten separate stalls beyond them
     #[arg(long, hide_short_help = true)]
     pub strict: bool,
     /// Longest wait for a quiet host before measuring

@@ -15,11 +15,11 @@ const LIMIT: u64 = wire::MAX_PAYLOAD as u64 * 1024;
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Load")]
 pub struct RequestArgs {
-    /// File with what every request carries behind its header, 1 to 1428 bytes: for an image with a service
+    /// File with what every request carries after its header, 1 to 1428 bytes: for an image with a service
     /// of your own
     #[arg(long, value_name = "FILE", conflicts_with = "payload")]
     pub request: Option<PathBuf>,
-    /// File with what every reply must carry behind its header; another reply counts as corrupted
+    /// File with what every reply must carry after its header; another reply counts as corrupted
     /// [default: replies are not compared]
     #[arg(long, value_name = "FILE", requires = "request")]
     pub expect: Option<PathBuf>,

@@ -13,7 +13,7 @@ use crate::sut::{GuestSpec, LinuxSpec, LogLevel, Responder};
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Guest")]
 pub struct GuestArgs {
-    /// Image to boot [default: target/fathom.elf; of hermit-sockets: target/fathom-sockets.elf]
+    /// Image to boot [default: fathom.elf; of hermit-sockets: fathom-sockets.elf; built or installed with this command]
     #[arg(long, value_name = "PATH")]
     pub image: Option<PathBuf>,
     /// Accelerator of QEMU
@@ -31,10 +31,10 @@ pub struct GuestArgs {
     /// UDP port of the service in the guest
     #[arg(long, default_value_t = wire::DEFAULT_PORT, value_parser = clap::value_parser!(u16).range(1..), hide_short_help = true)]
     pub port: u16,
-    /// UDP port of this host that is forwarded to the service (link user only); 0 picks a free one
+    /// UDP port of this host that is forwarded to the service (serve, and link user); 0 picks a free one
     #[arg(long, default_value_t = 0, hide_short_help = true)]
     pub host_port: u16,
-    /// IPv4 address of the guest: A.B.C.D/N, or dhcp (link user only) [default: 10.0.2.15/24]
+    /// IPv4 address of the guest: A.B.C.D/N, or dhcp (serve, and link user) [default: 10.0.2.15/24]
     #[arg(long, hide_short_help = true)]
     pub ip: Option<Ip>,
     /// IPv6 address of the guest, ADDRESS/N, beside its link-local one
@@ -84,7 +84,7 @@ impl GuestArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Linux")]
 pub struct KernelArgs {
-    /// Kernel of the Linux guest [default: target/linux-guest/vmlinuz]
+    /// Kernel of the Linux guest [default: the one that `make linux-guest` fetched]
     #[arg(long, value_name = "PATH", hide_short_help = true)]
     pub kernel: Option<PathBuf>,
     /// Directory of that kernel's modules; without it, a --kernel needs virtio-net built in

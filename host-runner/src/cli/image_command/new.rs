@@ -22,13 +22,13 @@ pub struct NewArgs {
     /// Directory for the files, made if it is not there
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// The unikernel [default: target/fathom.elf]
+    /// The unikernel [default: fathom.elf, built or installed with this command]
     #[arg(long, value_name = "FILE")]
     pub elf: Option<PathBuf>,
-    /// The EFI program that holds it [default: target/loaders/fathom.efi]
+    /// The EFI program that holds the unikernel [default: loaders/fathom.efi, likewise]
     #[arg(long, value_name = "FILE")]
     pub efi: Option<PathBuf>,
-    /// Directory of the BIOS loader: bios-mbr.bin and bios-stage2.bin [default: target/loaders]
+    /// Directory of the BIOS loader: bios-mbr.bin and bios-stage2.bin [default: loaders, likewise]
     #[arg(long, value_name = "DIR")]
     pub bios: Option<PathBuf>,
     /// Boot arguments in the disk images, such as "ip=dhcp port=9001" (repeatable)

@@ -18,7 +18,7 @@ pub(super) fn cores(count: usize) -> Finding {
         .advise("give this process at least two CPUs (`taskset`, the cgroup's cpuset)"),
         2 => Finding::warn(
             NAME,
-            "2 CPUs may be used: guest and measuring thread have one each, all else squeezes in",
+            "2 CPUs may be used: guest and measuring thread have one each, and share them with everything else",
         )
         .advise("use a host with at least 3 CPUs where the tail matters"),
         _ => Finding::ok(NAME, format!("{count} CPUs may be used")),

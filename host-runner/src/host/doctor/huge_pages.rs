@@ -8,7 +8,7 @@ pub(super) fn huge_pages(chosen: Option<&str>) -> Finding {
     match chosen {
         Some(chosen @ ("madvise" | "never")) => Finding::ok(
             NAME,
-            format!("{chosen}: nobody is stopped for them unasked"),
+            format!("{chosen}: the kernel stops no process to make them unless it asks"),
         ),
         Some(chosen) => Finding::warn(
             NAME,

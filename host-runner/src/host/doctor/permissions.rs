@@ -44,7 +44,7 @@ pub(super) fn realtime_throttling(runtime_us: Option<&str>, period_us: Option<&s
         (Some(runtime), Some(period)) => Finding::ok(
             NAME,
             format!(
-                "a real-time thread may run {} of every {}; the measuring thread that polls is none",
+                "a real-time thread may run {} of every {}; a measuring thread that polls is not real-time",
                 quantity::exact_time(runtime as f64 * 1e3),
                 quantity::exact_time(period as f64 * 1e3)
             ),
@@ -79,11 +79,11 @@ pub(super) fn link_tap(status: Option<&str>, has_maker: bool) -> Finding {
     const NAME: &str = "link tap";
     let may = |capability| has(status, capability) == Some(true);
     let fact = if !(may(SYS_ADMIN) && may(NET_ADMIN)) {
-        "left out: it takes root, or CAP_SYS_ADMIN and CAP_NET_ADMIN"
+        "not available to this user: it takes root, or CAP_SYS_ADMIN and CAP_NET_ADMIN"
     } else if has_maker {
         "allowed by CAP_SYS_ADMIN and CAP_NET_ADMIN"
     } else {
-        "left out but for linux-host: there is no /dev/net/tun"
+        "available to linux-host only: there is no /dev/net/tun"
     };
     Finding::ok(NAME, fact)
 }
@@ -164,7 +164,7 @@ mod tests {
         assert!(fact(ROOT, true).starts_with("allowed"));
         assert!(fact(ROOT, false).contains("/dev/net/tun"));
         assert!(fact(USER, true).contains("CAP_NET_ADMIN"));
-        assert!(fact(None, true).starts_with("left out"));
+        assert!(fact(None, true).starts_with("not available"));
     }
 
     #[test]

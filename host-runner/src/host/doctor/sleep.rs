@@ -17,15 +17,20 @@ pub(super) fn idle_cpus() -> Finding {
 
 fn judge(driver: Option<&str>, may_ask: bool) -> Finding {
     const NAME: &str = "idle CPUs";
-    const COST: &str = "each wake-up on a link that sleeps costs what that takes to end";
+    const COST: &str = "on links where threads sleep, each wake-up takes longer";
     match (driver, may_ask) {
         (Some("none"), _) => Finding::warn(
             NAME,
-            format!("no cpuidle driver: they halt, and can't be kept from it: {COST}"),
+            format!("no cpuidle driver: they halt, and can't be kept awake: {COST}"),
         )
         .advise("boot the host with idle=poll where the tail on such links matters"),
-        (_, false) => Finding::warn(NAME, format!("they sleep: {DEVICE} is not ours: {COST}"))
-            .advise(format!("run as root, or be given {DEVICE}")),
+        (_, false) => Finding::warn(
+            NAME,
+            format!("they sleep, since {DEVICE} can't be opened: {COST}"),
+        )
+        .advise(format!(
+            "run as root, or as a user who may write to {DEVICE}"
+        )),
         (driver, true) => {
             let driver = driver.unwrap_or("an unknown driver");
             Finding::ok(

@@ -122,7 +122,7 @@ fn judge(measured: Option<(usize, usize, f64)>) -> Finding {
     match measured {
         None => Finding::unknown(
             NAME,
-            "not measured: no second CPU, or hardly an answer from it",
+            "not measured: there is no second CPU, or it hardly ever answered",
         )
         .advise("give this process two CPUs that are not busy"),
         Some((first, second, ns)) => {

@@ -89,7 +89,7 @@ fn of_comparison(comparison_view: &ComparisonView<'_>) -> Beginning {
     let loads = leading_load::leading_loads(comparison_view);
     let finding = finding::Finding::of(&loads);
     let title = finding.as_ref().map_or_else(
-        || format!("Round-trip latency: {}", finding::compared(comparison_view)),
+        || finding::without_finding(comparison_view),
         finding::Finding::title,
     );
     let record = &comparison_view.source.record;

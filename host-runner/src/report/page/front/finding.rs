@@ -165,9 +165,19 @@ fn named(label: &str) -> String {
     }
 }
 
-/// Returns who was compared with whom.
+/// Returns the title of a comparison that has no finding.
 #[must_use]
-pub fn compared(comparison_view: &ComparisonView<'_>) -> String {
+pub fn without_finding(comparison_view: &ComparisonView<'_>) -> String {
+    let mut targets = (comparison_view.links.iter()).flat_map(|link| &link.targets);
+    let subject = match targets.any(|it| !it.merged.rounds.is_empty()) {
+        true => "Round-trip latency",
+        false => "No valid run",
+    };
+    format!("{subject}: {}", compared(comparison_view))
+}
+
+/// Returns who was compared with whom.
+fn compared(comparison_view: &ComparisonView<'_>) -> String {
     let mut labels: Vec<&str> = Vec::new();
     for target in comparison_view.links.iter().flat_map(|link| &link.targets) {
         if !labels.contains(&target.label.as_str()) {

@@ -38,11 +38,12 @@ pub fn of_comparison(
         1 => "1 round".to_owned(),
         rounds => format!("{rounds} rounds of fresh boots"),
     }));
-    let mut sentence = format!(
-        "{}: {percentile} {}",
-        head.join(", "),
-        values(link, percentile)
-    );
+    let values = values(link, percentile);
+    let mut sentence = head.join(", ");
+    sentence.push_str(&match values.is_empty() {
+        true => format!(": no {percentile}, for want of valid runs or of requests"),
+        false => format!(": {percentile} {}", values.join(", ")),
+    });
     if let Some(verdict) = finding.and_then(|it| verdict(it)) {
         sentence.push_str("; ");
         sentence.push_str(&verdict);
@@ -51,7 +52,7 @@ pub fn of_comparison(
 }
 
 /// A percentile of every target on `link`, the least first.
-fn values(link: &LinkView<'_>, percentile: &str) -> String {
+fn values(link: &LinkView<'_>, percentile: &str) -> Vec<String> {
     let value = |it: &TargetView<'_>| it.merged.latency_ns.get(percentile).flatten();
     let mut known: Vec<(u64, &TargetView<'_>)> = link
         .targets
@@ -63,11 +64,7 @@ fn values(link: &LinkView<'_>, percentile: &str) -> String {
         let is_bound = it.censored_from_ns().is_some_and(|from_ns| ns >= from_ns);
         format!("{} ({})", at_least(ns as f64, is_bound), it.label)
     });
-    let words: Vec<String> = words.collect();
-    match words.is_empty() {
-        true => "n/a".to_owned(),
-        false => words.join(", "),
-    }
+    words.collect()
 }
 
 /// Returns the outcome of the comparison in the title, with its interval and confidence.

@@ -134,6 +134,31 @@ fn a_sentence_carries_its_caveats() {
 }
 
 #[test]
+fn without_a_valid_run_title_and_sentence_say_so() {
+    let mut source = source_fixtures::comparison();
+    source.record.comparisons.clear();
+    for run in &mut source.record.runs {
+        run.valid = false;
+    }
+    for merged in &mut source.record.merged {
+        merged.rounds.clear();
+        merged.latency_ns = Default::default();
+    }
+    let sources = [source];
+    let beginning = beginning(&comparison_views(&sources), &[], &sources);
+    assert!(
+        beginning.title.starts_with("No valid run: hermit and "),
+        "{}",
+        beginning.title
+    );
+    let quote = beginning.front.unwrap().quote;
+    assert!(
+        quote.ends_with(": no p99, for want of valid runs or of requests."),
+        "{quote}"
+    );
+}
+
+#[test]
 fn a_counted_quantity_has_a_tile_with_a_bar_for_each_target() {
     let mut source = source_fixtures::comparison();
     let why = |target: &str, link: &str, instructions: f64| SystemCost {
