@@ -47,7 +47,7 @@ pub struct Cli {
 pub enum Command {
     /// Boot a service, measure its round-trip latency, write a report, shut down
     #[command(after_help = help::RUN)]
-    Run(args::RunArgs),
+    Run(Box<args::RunArgs>),
     /// Measure several systems in alternating rounds of fresh boots, and say whether they differ
     #[command(after_help = help::COMPARE)]
     Compare(Box<compare_command::CompareArgs>),
@@ -56,7 +56,7 @@ pub enum Command {
     Serve(args::ServeArgs),
     /// Measure a service that is already running
     #[command(after_help = help::PROBE)]
-    Probe(args::ProbeArgs),
+    Probe(Box<args::ProbeArgs>),
     /// Show the uptime and counters of a running service
     #[command(after_help = help::STATUS)]
     Status(status_command::StatusArgs),

@@ -14,7 +14,7 @@
 //!   - [`captured`]: any of them, with a capture file written by [`pcap`];
 //! - [`refusal`]: why this host did not send a datagram;
 //! - [`in_process`]: the request handler, called in this process without a network;
-//! - [`fault`]: any link, made unreliable.
+//! - [`fault`]: faults injected into any link of Ethernet frames.
 //!
 //! [`prepare`] turns the choice of a link into what QEMU needs of it, and then into the link.
 
@@ -44,8 +44,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::host::gaps::Gaps;
 
+pub use fault::{FaultParameters, InjectedFaults};
 pub use refusal::Refusal;
-pub use setup::{Family, LinkKind, Opener, Options, OtherEnd, prepare};
+pub use setup::{Family, LinkKind, Opener, Options, OtherEnd, prepare, with_faults};
 pub use stack::Endpoint;
 
 /// A datagram that came in.
@@ -104,6 +105,12 @@ pub trait Link {
 
     /// The measuring thread's scheduling gaps since this was last asked, if the link polls.
     fn take_gaps(&mut self) -> Option<Gaps> {
+        None
+    }
+
+    /// The faults that the link has injected since this was last asked, if it injects any. What is held back then is
+    /// dropped.
+    fn take_faults(&mut self) -> Option<InjectedFaults> {
         None
     }
 

@@ -14,7 +14,8 @@
 //! - [`result_directory`]: the directory of a result's files; [`file_names`]: their names; `older_results`: those
 //!   that were there before;
 //! - [`hgrm`], [`hlog`]: the files that the HdrHistogram tools read;
-//! - [`read`]: results back from there; [`machines`]: whether they are of one machine.
+//! - [`read`]: results back from there; [`machines`]: whether they are of one machine; [`fault_mixture`](mod@fault_mixture):
+//!   whether they are under the same injected faults.
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
@@ -28,6 +29,7 @@ use crate::terminal;
 pub mod before_after;
 pub mod common_rate;
 pub mod environment;
+pub mod fault_mixture;
 pub mod file_names;
 pub mod hgrm;
 pub mod hlog;
@@ -55,6 +57,7 @@ pub(crate) mod fixtures;
 pub use before_after::BeforeAfter;
 pub use common_rate::CommonRate;
 pub use environment::{Environment, EnvironmentBuilder, GuestMachine, Image};
+pub use fault_mixture::fault_mixture;
 pub use merged_runs::{BootRange, GuestEstimate, MergedRuns, Weight};
 pub use methods::Methods;
 pub use read::{ReadError, Source};

@@ -33,6 +33,7 @@ pub fn by_lone_echoes(link: LinkKind, echoes: u64, _lock: &QemuLock) -> Signals 
         responder: None,
         link: LinkChoice::Link(link),
         family: Family::V4,
+        fault: None,
         guest: GuestSpec {
             accel: AccelChoice::Tcg,
             port: DEFAULT_PORT,

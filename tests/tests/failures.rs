@@ -37,6 +37,9 @@ fn usage_errors() {
         ("run --ip dhcp", "dhcp"),
         ("run --host-port 4242 --link vhost-user", "host-port"),
         ("run --ipv6 --link user", "ipv6"),
+        ("run --fault loss=1% --link tap", "--fault"),
+        ("run --fault loss=1% --target linux-host", "--fault"),
+        ("run --fault lost=1%", "use loss, dup, corrupt"),
         ("probe", "ADDR"),
     ] {
         let outcome = Call::new(arguments).finish(&lock);

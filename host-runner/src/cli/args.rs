@@ -14,8 +14,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::CliError;
+use super::values::fault_parameters;
 use crate::experiment::RunSpec;
-use crate::link::Family;
+use crate::link::{Family, FaultParameters};
 use crate::stats;
 use crate::sut::linux_service::NO_LINUX;
 use crate::sut::{LinkChoice, Responder, SMOLTCP, SystemKind, SystemName, SystemSpec};
@@ -47,6 +48,10 @@ pub struct RunArgs {
     /// Measure over IPv6 (not on link user)
     #[arg(long)]
     pub ipv6: bool,
+    /// Faults to inject on link unix or vhost-user, such as loss=1%,dup.from=0.5%,reorder=1%:3,corrupt=1%,delay=1ms:5%,seed=7:
+    /// NAME for both directions, NAME.to for requests, NAME.from for answers
+    #[arg(long, value_name = "FAULTS", value_parser = fault_parameters, overrides_with = "fault", hide_short_help = true)]
+    pub fault: Option<FaultParameters>,
     /// What load to put on the service.
     #[command(flatten)]
     pub load: LoadArgs,
@@ -142,6 +147,7 @@ impl RunArgs {
             responder,
             link: self.link.unwrap_or_else(|| kind.system().default_link()),
             family: if self.ipv6 { Family::V6 } else { Family::V4 },
+            fault: self.fault,
             guest: guest.answered_by(responder),
             linux: self.linux.kernel.spec(),
         }

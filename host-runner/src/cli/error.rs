@@ -36,6 +36,12 @@ pub enum CliError {
         "these results are of different machines: {0}; lay them over each other all the same with `--anyway`"
     )]
     DifferentMachines(String),
+    /// Results that are to be laid over each other were measured under different injected faults.
+    #[error(
+        "these results were measured under different injected faults ({0}): they are not compared; name those \
+         with the same `--fault`"
+    )]
+    MixedFaults(String),
     /// A file with the content of requests or replies can't be used.
     #[error("{option} {}: {problem}", path.display())]
     Content {
@@ -86,6 +92,7 @@ impl CliError {
             Self::DiskImage(ImageError::Arguments(_))
             | Self::Usage(_)
             | Self::Content { .. }
+            | Self::MixedFaults(_)
             | Self::DifferentMachines(_) => 2,
             Self::DiskImage(_) | Self::Setup { .. } => 1,
         }

@@ -8,7 +8,7 @@ use super::CliError;
 use super::output::print;
 use super::say::say;
 use crate::record::machines::Differences;
-use crate::record::{RecordError, read};
+use crate::record::{RecordError, fault_mixture, read};
 use crate::report;
 use crate::stats::Requested;
 
@@ -38,11 +38,15 @@ pub struct ReportArgs {
 ///
 /// # Errors
 ///
+/// [`CliError::MixedFaults`] if they were measured under different injected faults;
 /// [`CliError::DifferentMachines`] if they are not of one machine, unless that is wanted;
 /// [`CliError::Report`] if results are missing or damaged, or the documents can't be written.
 pub fn run(args: &ReportArgs) -> Result<(), CliError> {
     let sources = read::read_all(&args.directories, &args.percentiles);
     let sources = sources.map_err(RecordError::from)?;
+    if let Some(faults) = fault_mixture(&sources) {
+        return Err(CliError::MixedFaults(faults.join(" and ")));
+    }
     if let Some(differences) = Differences::of(&sources) {
         let differences = differences.to_string();
         if !args.anyway {

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+mod fault_values;
+
+pub use fault_values::fault_parameters;
+
 /// The longest duration that can be asked for: a week, so that nanoseconds never overflow.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 

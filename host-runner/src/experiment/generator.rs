@@ -141,8 +141,8 @@ fn thread_ns() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::in_process::InProcessLink;
-    use crate::sut::null::BOOT_ID;
+    use crate::link::fault::{FaultParameters, Rates, Share};
+    use crate::sut::null::immediate::faulty_link;
 
     /// Few requests, each of which may wait for a thread of a busy host.
     const PATIENT: Extent = Extent {
@@ -176,11 +176,13 @@ mod tests {
             measure: Limit::requests(5),
             ..Plan::FIXTURE
         };
-        let faults = crate::link::fault::Faults {
-            lose_request: 1.0,
-            ..Default::default()
-        };
-        let mut link = crate::link::fault::Faulty::new(InProcessLink::new(BOOT_ID), faults, 1);
+        let mut link = faulty_link(FaultParameters {
+            to_guest: Rates {
+                loss: Share::ALL,
+                ..Rates::default()
+            },
+            ..FaultParameters::default()
+        });
         assert_eq!(throughput(&mut link, &deaf, Extent::FULL.most_ns), None);
     }
 }

@@ -80,6 +80,7 @@ pub fn measure(plan: &Plan, conditions: &Conditions<'_>, link: &mut dyn Link) ->
     let activity_before = conditions.observed.map(Observed::before);
     // What warm-up saw is not of the run.
     link.take_gaps();
+    link.take_faults();
     let before = KernelCounters::now(&conditions.threads);
     let own_before = (conditions.own_threads)();
     let (mut tally, ending) = match warmed.broken_off {
@@ -91,6 +92,7 @@ pub fn measure(plan: &Plan, conditions: &Conditions<'_>, link: &mut dyn Link) ->
     let noise = before.noise_until(&before.again(&conditions.threads), quiet.floor);
     let noise = noise.with_own(own_since(own_before, (conditions.own_threads)()));
     let gaps = link.take_gaps();
+    let faults = link.take_faults();
     let stalls = (recorder.stalls).worst(|from_ns, to_ns| {
         gaps.as_ref()
             .map(|gaps| gaps.longest_within(from_ns, to_ns))
@@ -116,6 +118,7 @@ pub fn measure(plan: &Plan, conditions: &Conditions<'_>, link: &mut dyn Link) ->
         ended,
         failure,
         warm_up: warmed.end,
+        faults,
         busy,
         host_activity,
         policy: conditions.validity.policy,

@@ -4,6 +4,7 @@ use super::ExperimentError;
 use crate::host::activity::HostActivity;
 use crate::host::doctor::busy::Busy;
 use crate::host::noise::Noise;
+use crate::link::InjectedFaults;
 use crate::load::Tally;
 use crate::record::run::Measurement;
 use crate::record::{Run, RunFacts};
@@ -24,6 +25,8 @@ pub struct Measured {
     pub failure: Option<ExperimentError>,
     /// The end of warm-up.
     pub warm_up: WarmUpEnd,
+    /// Faults that the link injected, if it injects any.
+    pub faults: Option<InjectedFaults>,
     /// Other programs that had much of a CPU meanwhile.
     pub busy: Vec<Busy>,
     /// Activity of the host on the CPUs in use.
@@ -45,6 +48,7 @@ impl Measured {
             noise: &self.noise,
             ended: &self.ended,
             warm_up: self.warm_up,
+            faults: self.faults.as_ref(),
             busy: &self.busy,
             host_activity: self.host_activity.as_ref(),
             policy: self.policy,

@@ -116,6 +116,7 @@ impl Service<'_> {
         let (mut netdev, _) = link::prepare(link::Options {
             kind: LinkKind::User,
             family: Family::V4,
+            fault: None,
             host_port: self.host_port,
             guest_port: guest.port,
             pcap: guest.pcap.clone(),

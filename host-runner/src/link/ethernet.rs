@@ -9,6 +9,7 @@ use std::time::Duration;
 use wire::{Cidr, Mac};
 
 use super::codec::Codec;
+use super::fault::InjectedFaults;
 use super::frame::{Flow, MAX_FRAME, Parsed};
 use super::stack::{Endpoint, Stack};
 use super::{Family, Link, LinkError, Received, Sent, Signals, wait};
@@ -63,6 +64,11 @@ pub trait Frames {
 
     /// As [`Link::take_gaps`].
     fn take_gaps(&mut self) -> Option<Gaps> {
+        None
+    }
+
+    /// As [`Link::take_faults`].
+    fn take_faults(&mut self) -> Option<InjectedFaults> {
         None
     }
 
@@ -125,6 +131,18 @@ impl<F: Frames> EthernetLink<F> {
         }
     }
 
+    /// Wraps the frames of the link.
+    #[must_use]
+    pub fn wrapped<G>(self, wrap: impl FnOnce(F) -> G) -> EthernetLink<G> {
+        EthernetLink {
+            frames: wrap(self.frames),
+            stack: self.stack,
+            codec: self.codec,
+            outgoing: self.outgoing,
+            incoming: self.incoming,
+        }
+    }
+
     /// The two ends that the link connects.
     #[must_use]
     pub const fn flow(&self) -> &Flow {
@@ -148,6 +166,10 @@ impl<F: Frames> Link for EthernetLink<F> {
 
     fn take_gaps(&mut self) -> Option<Gaps> {
         self.frames.take_gaps()
+    }
+
+    fn take_faults(&mut self) -> Option<InjectedFaults> {
+        self.frames.take_faults()
     }
 
     fn capacity(&self) -> Option<u64> {

@@ -6,7 +6,8 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use super::captured::{Capture, Captured};
-use super::ethernet::EthernetLink;
+use super::ethernet::{EthernetLink, Frames};
+use super::fault::{FaultInjector, FaultParameters};
 use super::tap::{self, Tap};
 use super::udp::UdpLink;
 use super::unix::{self, FrameSocket};
@@ -37,6 +38,15 @@ impl LinkKind {
             Self::Unix => unix::NAME,
             Self::Tap => tap::NAME,
             Self::VhostUser => vhost_user::NAME,
+        }
+    }
+
+    /// Returns true if Ethernet frames of the link pass through this program.
+    #[must_use]
+    pub const fn carries_frames(self) -> bool {
+        match self {
+            Self::Unix | Self::VhostUser => true,
+            Self::User | Self::Tap => false,
         }
     }
 
@@ -137,11 +147,16 @@ pub struct Options {
     pub pcap: Option<PathBuf>,
     /// True if the host's kernel is to serve the guest's rings, for [`LinkKind::Tap`].
     pub vhost: bool,
+    /// Faults to inject, on a link that [carries frames](LinkKind::carries_frames).
+    pub fault: Option<FaultParameters>,
 }
 
 /// The half of a link that waits for its machine.
 #[derive(Debug)]
-pub struct Opener(Waiting);
+pub struct Opener {
+    waiting: Waiting,
+    fault: Option<FaultParameters>,
+}
 
 #[derive(Debug)]
 enum Waiting {
@@ -168,6 +183,8 @@ enum Waiting {
 /// [`LinkError`] if a socket or the capture file can't be had, or the link does not carry the
 /// family.
 pub fn prepare(options: Options) -> Result<(Netdev, Opener), LinkError> {
+    let fault = options.fault;
+    let opener = |waiting| Opener { waiting, fault };
     let capture = options.pcap.as_deref().map(Capture::create).transpose()?;
     let link = options.kind.name();
     match (options.kind, options.family) {
@@ -180,7 +197,7 @@ pub fn prepare(options: Options) -> Result<(Netdev, Opener), LinkError> {
                 // QEMU writes this one itself: only it sees the frames.
                 pcap: options.pcap,
             };
-            Ok((netdev, Opener(Waiting::User)))
+            Ok((netdev, opener(Waiting::User)))
         }
         (LinkKind::Unix, family) => {
             let (frames, socket) = FrameSocket::pair().map_err(|source| LinkError::Io {
@@ -189,8 +206,8 @@ pub fn prepare(options: Options) -> Result<(Netdev, Opener), LinkError> {
                 source,
             })?;
             let frames = Captured::new(frames, capture);
-            let opener = Opener(Waiting::Unix { frames, family });
-            Ok((Netdev::Unix { socket }, opener))
+            let waiting = Waiting::Unix { frames, family };
+            Ok((Netdev::Unix { socket }, opener(waiting)))
         }
         (LinkKind::Tap, family) => {
             let tap = Tap::make()?;
@@ -207,7 +224,7 @@ pub fn prepare(options: Options) -> Result<(Netdev, Opener), LinkError> {
                     pcap,
                     vhost: options.vhost,
                 },
-                Opener(Waiting::Tap { tap, family }),
+                opener(Waiting::Tap { tap, family }),
             ))
         }
         (LinkKind::VhostUser, family) => {
@@ -217,8 +234,8 @@ pub fn prepare(options: Options) -> Result<(Netdev, Opener), LinkError> {
                 source,
             })?;
             let frames = Captured::new(frames, capture);
-            let opener = Opener(Waiting::VhostUser { frames, family });
-            Ok((Netdev::VhostUser { socket }, opener))
+            let waiting = Waiting::VhostUser { frames, family };
+            Ok((Netdev::VhostUser { socket }, opener(waiting)))
         }
     }
 }
@@ -230,25 +247,35 @@ impl Opener {
     ///
     /// [`LinkError`] if the service has no such address or can't be reached.
     pub fn open(self, machine: &Machine) -> Result<Box<dyn Link>, LinkError> {
-        match self.0 {
+        let Self { waiting, fault } = self;
+        match waiting {
             Waiting::User => {
                 // A machine on another network has no such port; nothing answers at port 0.
                 let port = machine.host_port().unwrap_or(0);
                 let peer = (Ipv4Addr::LOCALHOST, port).into();
                 Ok(Box::new(UdpLink::connect(LinkKind::User.name(), peer)?))
             }
-            Waiting::Unix { frames, family } => Ok(Box::new(EthernetLink::open(
-                frames,
-                machine.ready(),
-                family,
-            )?)),
+            Waiting::Unix { frames, family } => {
+                let link = EthernetLink::open(frames, machine.ready(), family)?;
+                Ok(with_faults(link, fault))
+            }
             Waiting::Tap { tap, family } => Ok(Box::new(tap.join(machine.ready(), family)?)),
-            Waiting::VhostUser { frames, family } => Ok(Box::new(EthernetLink::open(
-                frames,
-                machine.ready(),
-                family,
-            )?)),
+            Waiting::VhostUser { frames, family } => {
+                let link = EthernetLink::open(frames, machine.ready(), family)?;
+                Ok(with_faults(link, fault))
+            }
         }
+    }
+}
+
+/// Returns `link`, which injects `fault` from now on, if there is any: a link without faults is not wrapped.
+pub fn with_faults<F: Frames + 'static>(
+    link: EthernetLink<F>,
+    fault: Option<FaultParameters>,
+) -> Box<dyn Link> {
+    match fault {
+        None => Box::new(link),
+        Some(fault) => Box::new(link.wrapped(|frames| FaultInjector::new(frames, fault))),
     }
 }
 
@@ -264,6 +291,7 @@ mod tests {
             guest_port: 9000,
             pcap: None,
             vhost: false,
+            fault: None,
         }
     }
 

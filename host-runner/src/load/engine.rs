@@ -286,6 +286,7 @@ where
         let sending_ns = sending_ns.max(self.tally.sending_ns);
         Tally {
             in_flight_at_end: self.tally.sent - settled,
+            measured_from: self.measured_from,
             sending_ns,
             elapsed_ns: self
                 .last_settled_ns

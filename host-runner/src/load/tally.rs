@@ -84,6 +84,8 @@ pub struct Tally {
     /// are among them, those to the last that were sent are not: what went in and came out at the
     /// two ends of the measurement cancels out.
     pub completed: u64,
+    /// Number of the first measured request; the largest of all if there was none.
+    pub measured_from: u64,
     /// When the first measured request was due, in nanoseconds of the host's clock.
     pub started_ns: u64,
     /// For how long requests were sent, in nanoseconds: as long as they were due, or longer if the last

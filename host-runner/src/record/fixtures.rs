@@ -6,13 +6,14 @@ use jiff::Timestamp;
 use wire::Counters;
 
 use super::hlog::{self, Head};
-use super::run::{CounterReadings, Measurement, Readings};
+use super::run::{CounterReadings, FaultRecord, Measurement, Readings};
 use super::{
     Environment, EnvironmentBuilder, Image, MergedRuns, Record, Run, RunFacts, RunLabels,
     RunPosition, SystemCost,
 };
 use crate::host::gaps::GapSummary;
 use crate::host::noise::Noise;
+use crate::link::fault::{DirectionCounts, RequestOutcomes};
 use crate::load::{GuestTimes, Limit, Loss, Mode, Observer, Plan, Rate, Sample, Tally};
 use crate::stats::percentile_rule::PERCENTILES;
 use crate::stats::{Ended, PercentileState, Policy, RunRecorder, State, Tag, WarmUpEnd};
@@ -149,6 +150,7 @@ fn run(mode: Mode) -> Run {
         noise: &noise,
         ended: &Ended::Completed,
         warm_up: WarmUpEnd::Planned,
+        faults: None,
         busy: &[],
         host_activity: None,
         policy: Policy::default(),
@@ -252,6 +254,31 @@ pub fn stated_run(states: [State; 4]) -> Run {
         })
         .collect();
     run
+}
+
+/// The faults of a run of 1000 requests, 998 of which were answered.
+pub fn fault_record() -> FaultRecord {
+    FaultRecord {
+        parameters: "loss=1%,seed=7".to_owned(),
+        seed: 7,
+        to_guest: DirectionCounts {
+            frames: 1500,
+            lost: 3,
+            ..DirectionCounts::default()
+        },
+        from_guest: DirectionCounts {
+            frames: 1497,
+            lost: 2,
+            ..DirectionCounts::default()
+        },
+        requests: RequestOutcomes {
+            lost_to_guest: 1,
+            lost_from_guest: 1,
+            answered: 998,
+            ..RequestOutcomes::default()
+        },
+        answered_late: 0,
+    }
 }
 
 /// The cost of an echo of a guest of which all is known.

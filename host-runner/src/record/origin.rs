@@ -57,32 +57,50 @@ impl Path<'_> {
     }
 }
 
-/// Returns the mark of a target that is not a guest like the others on its link; `None` if it is.
-#[must_use]
-pub fn mark(target: &str, link: &str) -> Option<&'static str> {
-    match (kind(target), link) {
-        ("linux-host", "tap") => Some("native, veth"),
-        ("linux-host" | "null", _) => Some("native"),
-        _ => None,
-    }
+/// A target on a link.
+#[derive(Clone, Copy, Debug)]
+pub struct OnLink<'a> {
+    /// The target's name, with its variant or without.
+    pub label: &'a str,
+    /// The link's name.
+    pub link: &'a str,
 }
 
-/// Returns `label` of a target on `link` with its mark, if it has one.
-#[must_use]
-pub fn marked(label: &str, link: &str) -> String {
-    let target = label.split(':').next().unwrap_or(label);
-    match mark(target, link) {
-        Some(mark) => format!("{label} ({mark})"),
-        None => label.to_owned(),
+impl OnLink<'_> {
+    /// Returns the mark of a target that is not a guest like the others on its link; `None` if it is.
+    #[must_use]
+    pub fn mark(&self) -> Option<&'static str> {
+        let target = self.label.split(':').next().unwrap_or(self.label);
+        match (kind(target), self.link) {
+            ("linux-host", "tap") => Some("native, veth"),
+            ("linux-host" | "null", _) => Some("native"),
+            _ => None,
+        }
+    }
+
+    /// Returns the label with its mark, if it has one.
+    #[must_use]
+    pub fn marked(&self) -> String {
+        match self.mark() {
+            Some(mark) => format!("{} ({mark})", self.label),
+            None => self.label.to_owned(),
+        }
     }
 }
 
 /// Returns a line for each target on each link that `runs` are of. Where there are several targets on a link,
-/// a line for the link goes before theirs.
+/// a line for the link goes before theirs. The first lines name the faults that were injected, if any were.
 #[must_use]
 pub fn lines<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Vec<String> {
     let mut links: Vec<(&str, Vec<&Run>)> = Vec::new();
+    let mut faults: Vec<String> = Vec::new();
     for run in runs {
+        if let Some(fault) = &run.fault {
+            let line = format!("UNDER INJECTED FAULTS: {}", fault.parameters);
+            if !faults.contains(&line) {
+                faults.push(line);
+            }
+        }
         let own = links.iter().position(|(link, _)| *link == run.link);
         let own = own.unwrap_or_else(|| {
             links.push((&run.link, Vec::new()));
@@ -96,10 +114,9 @@ pub fn lines<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Vec<String> {
             targets.push(run);
         }
     }
-    links
-        .into_iter()
-        .flat_map(|(link, targets)| on_link(link, &targets))
-        .collect()
+    let links = links.into_iter();
+    faults.extend(links.flat_map(|(link, targets)| on_link(link, &targets)));
+    faults
 }
 
 /// Returns the lines of the targets on one link.
@@ -216,6 +233,15 @@ mod tests {
     }
 
     #[test]
+    fn injected_faults_come_first() {
+        let mut faulty = run("hermit", None, "unix");
+        faulty.fault = Some(fixtures::fault_record());
+        let lines = lines(&[run("hermit", None, "unix"), faulty.clone(), faulty]);
+        assert_eq!(lines.len(), 2, "{lines:#?}");
+        assert_eq!(lines[0], "UNDER INJECTED FAULTS: loss=1%,seed=7");
+    }
+
+    #[test]
     fn every_target_and_link_has_words_and_what_is_native_a_mark() {
         for target in SystemKind::value_variants() {
             let name = target.name();
@@ -229,15 +255,19 @@ mod tests {
                 assert!(path.description().is_some());
             }
             let is_native = matches!(target, SystemKind::LinuxHost | SystemKind::Null);
-            assert_eq!(mark(name, "loopback").is_some(), is_native, "{name}");
+            let on_loopback = OnLink {
+                label: name,
+                link: "loopback",
+            };
+            assert_eq!(on_loopback.mark().is_some(), is_native, "{name}");
         }
-        assert_eq!(
-            marked("linux-host:busy", "tap"),
-            "linux-host:busy (native, veth)"
-        );
-        assert_eq!(marked("null-2", "unix"), "null-2 (native)");
-        assert_eq!(marked("hermit-2", "unix"), "hermit-2");
-        assert_eq!(marked("linux-guest:busy", "tap"), "linux-guest:busy");
-        assert_eq!(answered_by("hermit-2", None), answered_by("hermit", None));
+        for (label, link, marked) in [
+            ("linux-host:busy", "tap", "linux-host:busy (native, veth)"),
+            ("null-2", "unix", "null-2 (native)"),
+            ("hermit-2", "unix", "hermit-2"),
+            ("linux-guest:busy", "tap", "linux-guest:busy"),
+        ] {
+            assert_eq!(OnLink { label, link }.marked(), marked);
+        }
     }
 }

@@ -19,6 +19,7 @@ use crate::load::Protocol;
 use crate::stats::{GuestClock, PercentileState, Reason, Stall, Summary, Tag, WarmUpEnd};
 
 mod attempt;
+mod fault_record;
 mod from_measurement;
 mod guest_counters;
 mod labels;
@@ -29,6 +30,7 @@ mod remedy;
 mod request_content;
 
 pub use attempt::Attempt;
+pub use fault_record::FaultRecord;
 pub use from_measurement::{Measurement, RunFacts};
 pub use guest_counters::GuestCounters;
 pub use labels::{ClientLabels, RunLabels};
@@ -157,6 +159,9 @@ pub struct Run {
     /// Where requests were lost, as far as the service's counters tell.
     #[serde(default)]
     pub losses: Option<Losses>,
+    /// Faults that were injected on the link, and what became of the requests; absent if none were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<FaultRecord>,
     /// Requests unanswered when a partial run was broken off.
     pub in_flight_at_end: u64,
     /// First answers after the timeout.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::link::fault::DirectionCounts;
 use crate::quantity::{self, count};
 use crate::record::Run;
 
@@ -57,6 +58,47 @@ pub fn places(run: &Run) -> Option<String> {
     (!found.is_empty()).then(|| found.join(", "))
 }
 
+/// Returns what became of requests and answers under injected faults, direction by direction; `None` if none were
+/// injected.
+#[must_use]
+pub fn faults(run: &Run) -> Option<[(&'static str, String); 2]> {
+    let fault = run.fault.as_ref()?;
+    let requests = &fault.requests;
+    let direction = |counts: &DirectionCounts, lost: u64, corrupted: u64| {
+        let done = [
+            (counts.duplicated, "duplicated"),
+            (counts.reordered, "reordered"),
+            (counts.delayed, "delayed"),
+        ];
+        let mut text = format!(
+            "{} frames; of measured requests {} lost, {} corrupted",
+            count(counts.frames),
+            count(lost),
+            count(corrupted)
+        );
+        for (number, what) in done.into_iter().filter(|(number, _)| *number > 0) {
+            let _ = write!(text, "; {} frames {what}", count(number));
+        }
+        text
+    };
+    let (to, from) = (&fault.to_guest, &fault.from_guest);
+    let to = direction(to, requests.lost_to_guest, requests.corrupted_to_guest);
+    let mut from = direction(
+        from,
+        requests.lost_from_guest,
+        requests.corrupted_from_guest,
+    );
+    for (number, what) in [
+        (requests.unanswered, "not answered by the service"),
+        (fault.answered_late, "answered after the timeout"),
+    ] {
+        if number > 0 {
+            let _ = write!(from, "; {} {what}", count(number));
+        }
+    }
+    Some([("to guest", to), ("from guest", from)])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +121,19 @@ mod tests {
             "1,000 sent (1.00k/s), 2 lost: 1 never reached the service, 1 answered in vain; 7 not sent by \
              this host; 1 late"
         );
+        assert_eq!(faults(&run), None);
+        run.fault = Some(fixtures::fault_record());
+        let [(_, to), (_, from)] = faults(&run).unwrap();
+        assert_eq!(to, "1,500 frames; of measured requests 1 lost, 0 corrupted");
+        assert_eq!(
+            from,
+            "1,497 frames; of measured requests 1 lost, 0 corrupted"
+        );
+        let fault = run.fault.as_mut().unwrap();
+        (fault.to_guest.duplicated, fault.requests.unanswered) = (4, 5);
+        let [(_, to), (_, from)] = faults(&run).unwrap();
+        assert!(to.ends_with("; 4 frames duplicated"), "{to}");
+        assert!(from.ends_with("; 5 not answered by the service"), "{from}");
         (run.lost, run.losses) = (0, None);
         assert!(sentence(&run).contains(", none lost;"));
     }

@@ -15,6 +15,7 @@ use self::comparison_view::comparison_views;
 use self::comparison_view::section::View;
 use self::entry::{Entry, entries};
 use self::front::{Beginning, Front};
+use self::tables::fault_table::injected_faults;
 use self::tables::{Table, cpu_activity, host_facts, runs};
 use crate::quantity;
 use crate::record::Run;
@@ -122,8 +123,12 @@ pub fn page(sources: &[Source]) -> (Page, Option<Standalone>) {
     let runs = sources.iter().flat_map(|source| &source.record.runs);
     let is_alone = sources.len() == 1;
     let views = comparison_views.iter().enumerate();
+    let is_under_faults = runs.clone().any(|run| run.fault.is_some());
     let page = Page {
-        title,
+        title: match is_under_faults {
+            true => format!("Under injected faults: {title}"),
+            false => title,
+        },
         origins: origin::lines(runs.clone()),
         front,
         palette: Palette {
@@ -158,6 +163,7 @@ fn measurements(entries: &[Entry<'_>]) -> Measurements {
             runs::noise(entries),
             runs::parts(entries),
             runs::requests(entries),
+            injected_faults(entries),
         ]),
         holds: runs::holds(entries),
     }

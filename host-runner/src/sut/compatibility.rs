@@ -19,6 +19,7 @@ impl SystemSpec {
         let problem = system
             .link_problem(self.link)
             .or_else(|| self.link_problem())
+            .or_else(|| self.fault_problem())
             .or_else(|| self.vhost_problem())
             .or_else(|| system.problem(self));
         problem.map_or(Ok(()), |problem| Err(SutError::Incompatible(problem)))
@@ -38,6 +39,16 @@ impl SystemSpec {
             }
             LinkChoice::Link(_) => None,
         }
+    }
+
+    fn fault_problem(&self) -> Option<&'static str> {
+        let carries_frames = match self.link {
+            LinkChoice::Link(kind) => kind.carries_frames(),
+            LinkChoice::Loopback => false,
+        };
+        (self.fault.is_some() && !carries_frames).then_some(
+            "no frames of this link pass through fathom: use `--fault` with `--link unix` or `--link vhost-user`",
+        )
     }
 
     fn vhost_problem(&self) -> Option<&'static str> {

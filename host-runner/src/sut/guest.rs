@@ -68,6 +68,7 @@ impl GuestLaunch {
             guest_port: guest.port,
             pcap: guest.pcap.clone(),
             vhost: vhost.as_ref().is_some_and(|vhost| vhost.is_on),
+            fault: spec.fault,
         })?;
         Ok(Self {
             config: config(guest, image, netdev, console_log),

@@ -74,7 +74,7 @@ mod tests {
     fn run_args(line: &str) -> Result<RunArgs, clap::Error> {
         let line = ["fathom", "run"].into_iter().chain(line.split_whitespace());
         match Cli::try_parse_from(line)?.command {
-            Command::Run(args) => Ok(args),
+            Command::Run(args) => Ok(*args),
             other => panic!("{other:?}"),
         }
     }

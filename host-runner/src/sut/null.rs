@@ -14,8 +14,10 @@ use super::{
 use crate::host::assignment::Assignment;
 use crate::host::kernel_counters::Threads;
 use crate::host::placement::{Placement, Work, bind_to, place_beside};
-use crate::link::{Family, Link, LinkError, LinkKind};
+use crate::link::{Family, Link, LinkError, LinkKind, with_faults};
 
+#[cfg(test)]
+pub mod immediate;
 pub mod reflector;
 pub mod response;
 pub mod shared_memory;
@@ -99,8 +101,14 @@ pub(super) fn start(spec: &SystemSpec) -> Result<RunningSystem, SutError> {
         }
     };
     let (reflector, link) = match spec.link {
-        LinkChoice::Link(LinkKind::VhostUser) => boxed(shared_memory::start(prepare)),
-        LinkChoice::Link(LinkKind::Unix) => boxed(reflector::on_unix(prepare)),
+        LinkChoice::Link(LinkKind::VhostUser) => {
+            let (reflector, link) = shared_memory::start(prepare)?;
+            Ok((reflector, with_faults(link, spec.fault)))
+        }
+        LinkChoice::Link(LinkKind::Unix) => {
+            let (reflector, link) = reflector::on_unix(prepare)?;
+            Ok((reflector, with_faults(link, spec.fault)))
+        }
         LinkChoice::Link(LinkKind::Tap) => boxed(reflector::on_tap(prepare)),
         LinkChoice::Loopback => boxed(reflector::on_loopback(prepare)),
         LinkChoice::Link(_) => return Err(SutError::Incompatible(NO_QEMU_NETWORK)),

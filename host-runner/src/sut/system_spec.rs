@@ -8,7 +8,7 @@ use clap::ValueEnum;
 
 use super::address::{Ip, Ip6};
 use super::{LinkChoice, Responder, SystemKind};
-use crate::link::Family;
+use crate::link::{Family, FaultParameters};
 use crate::machine::{AccelChoice, MachineType, VhostChoice};
 
 /// A system under test with everything that shapes its start.
@@ -23,6 +23,8 @@ pub struct SystemSpec {
     pub link: LinkChoice,
     /// The family of the address that requests go to.
     pub family: Family,
+    /// Faults to inject on the link.
+    pub fault: Option<FaultParameters>,
     /// The guest, for systems that have one.
     pub guest: GuestSpec,
     /// The parts of a Linux guest.

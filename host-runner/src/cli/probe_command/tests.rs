@@ -7,7 +7,7 @@ fn probe_args(line: &str) -> Result<ProbeArgs, clap::Error> {
         .into_iter()
         .chain(line.split_whitespace());
     match Cli::try_parse_from(line)?.command {
-        Command::Probe(args) => Ok(args),
+        Command::Probe(args) => Ok(*args),
         other => panic!("{other:?}"),
     }
 }

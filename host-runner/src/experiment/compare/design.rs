@@ -85,6 +85,7 @@ impl CompareSpec {
             responder: variant.responder,
             link,
             family: Family::V4,
+            fault: None,
             guest: self.guest.clone().answered_by(variant.responder),
             linux: self.linux.clone(),
         };

@@ -66,6 +66,7 @@ pub fn repetition_by(
         ended,
         failure: None,
         warm_up: WarmUpEnd::Settled,
+        faults: None,
         busy: Vec::new(),
         host_activity: None,
         policy: crate::stats::Policy::default(),

@@ -173,8 +173,9 @@ impl<'a> EchoClient<'a> {
 mod tests {
     use super::*;
     use crate::link::LinkError;
-    use crate::link::fault::{Faults, Faulty};
+    use crate::link::fault::{FaultParameters, Rates, Share};
     use crate::link::in_process::InProcessLink;
+    use crate::sut::null::immediate::faulty_link;
 
     #[test]
     fn a_reply_has_the_guests_time() {
@@ -227,12 +228,14 @@ mod tests {
 
     #[test]
     fn recv_ends_at_the_deadline_and_on_cancellation() {
-        let faults = Faults {
-            lose_request: 1.0,
-            ..Faults::default()
-        };
-        let mut link = Faulty::new(InProcessLink::new(7), faults, 1);
-        let received = |link: &mut Faulty<InProcessLink>, timeout, is_cancelled| {
+        let mut link = faulty_link(FaultParameters {
+            to_guest: Rates {
+                loss: Share::ALL,
+                ..Rates::default()
+            },
+            ..FaultParameters::default()
+        });
+        let received = |link: &mut dyn Link, timeout, is_cancelled| {
             let is_cancelled = || is_cancelled;
             let mut client = EchoClient::new(link, 64, timeout, &is_cancelled);
             client.send().unwrap();

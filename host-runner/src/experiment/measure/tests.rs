@@ -7,12 +7,16 @@ use jiff::Timestamp;
 use super::*;
 use crate::experiment::Interrupt;
 use crate::experiment::progress::Silent;
-use crate::link::fault::{Faults, Faulty, Injected};
+use crate::link::fault::{FaultParameters, InjectedFaults, Rates, Share};
 use crate::link::in_process::InProcessLink;
 use crate::link::{LinkError, Received, Sent};
 use crate::load::Limit;
 use crate::machine::{Hint, MachineError};
 use crate::stats::{Policy, WarmUpEnd};
+use crate::sut::null::BOOT_ID;
+use crate::sut::null::immediate::faulty_link;
+
+mod injected_faults;
 
 fn conditions(interrupt: &Interrupt) -> Conditions<'_> {
     Conditions {
@@ -66,20 +70,27 @@ const PLAN: Plan = Plan {
     ..Plan::FIXTURE
 };
 
-fn measure_loopback(plan: &Plan, faults: Faults) -> (Measured, Injected) {
-    let mut link = Faulty::new(InProcessLink::new(7), faults, 42);
-    let measured = measure(plan, &conditions(&Interrupt::default()), &mut link);
+fn measure_loopback(plan: &Plan, faults: FaultParameters) -> Measured {
+    let mut link = faulty_link(faults);
+    let measured = measure(
+        plan,
+        &Conditions {
+            boot_id: Some(BOOT_ID),
+            ..conditions(&Interrupt::default())
+        },
+        &mut link,
+    );
     assert_eq!(measured.ended, Ended::Completed);
     let tally = &measured.tally;
     assert_eq!(tally.sent, tally.received + tally.lost);
     assert_eq!(measured.recorder.latency.count(), tally.sent);
     assert_eq!((tally.foreign, tally.stale), (0, 0));
-    (measured, *link.injected())
+    measured
 }
 
 #[test]
 fn a_perfect_link_loses_nothing() {
-    let (measured, _) = measure_loopback(&PLAN, Faults::default());
+    let measured = measure_loopback(&PLAN, FaultParameters::default());
     assert_eq!(measured.tally.received, 10);
     assert_eq!(measured.recorder.service.count(), 10);
 }
@@ -116,7 +127,7 @@ fn warm_up_ends_with_the_limit_if_not_before() {
 fn a_run_begins_when_its_first_measured_request_is_due_and_not_before_warm_up() {
     let warmup = Limit::lasting(50_000_000);
     let before = Timestamp::now();
-    let (measured, _) = measure_loopback(&Plan { warmup, ..PLAN }, Faults::default());
+    let measured = measure_loopback(&Plan { warmup, ..PLAN }, FaultParameters::default());
     let waited = measured.recorder.started_at.unwrap().duration_since(before);
     assert!(waited.as_millis() >= 50, "{waited}");
 }
@@ -143,19 +154,29 @@ fn injected_faults_are_counted() {
         timeout_ns: 10_000_000,
         ..PLAN
     };
-    let faults = Faults {
-        lose_request: 0.01,
-        lose_reply: 0.01,
-        duplicate: 0.05,
-        ..Faults::default()
+    let share = |millionths| Share::from_millionths(millionths).unwrap();
+    let loss = Rates {
+        loss: share(10_000),
+        ..Rates::default()
     };
-    let (measured, injected) = measure_loopback(&plan, faults);
-    let injected_losses = injected.lost_requests + injected.lost_replies;
-    assert!(injected_losses > 0 && injected.duplicated > 1);
+    let faults = FaultParameters {
+        to_guest: loss,
+        from_guest: Rates {
+            duplicate: share(50_000),
+            ..loss
+        },
+        seed: 42,
+    };
+    let measured = measure_loopback(&plan, faults);
+    let injected: &InjectedFaults = measured.faults.as_ref().unwrap();
+    let requests = injected.outcomes_from(measured.tally.measured_from);
+    let injected_losses = requests.lost_to_guest + requests.lost_from_guest;
+    let duplicated = injected.from_guest.duplicated;
+    assert!(injected_losses > 0 && duplicated > 1);
     // A host that stands still for longer than the timeout adds losses of its own, and the
     // second copy of the last reply is not waited for.
     assert!(measured.tally.lost >= injected_losses);
-    assert!(measured.tally.duplicated + measured.tally.late + 1 >= injected.duplicated);
+    assert!(measured.tally.duplicated + measured.tally.late + 1 >= duplicated);
     assert!(measured.recorder.latency.max_ns() >= Some(plan.timeout_ns));
 }
 

@@ -73,6 +73,7 @@ pub(super) fn measurement(
         ended,
         failure: None,
         warm_up: WarmUpEnd::Planned,
+        faults: None,
         busy: Vec::new(),
         host_activity: None,
         policy: crate::stats::Policy::default(),

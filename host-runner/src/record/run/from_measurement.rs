@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::fault_record::FaultRecord;
 use super::loss_places::{Losses, Sent};
 use super::position::RunPosition;
 use super::readings::Readings;
@@ -10,6 +11,7 @@ use crate::histogram::DurationHistogram;
 use crate::host::activity::HostActivity;
 use crate::host::doctor::busy::Busy;
 use crate::host::noise::Noise;
+use crate::link::InjectedFaults;
 use crate::load::{Mode, Plan, Tally};
 use crate::record::origin::{self, Path};
 use crate::stats::reason::Code;
@@ -47,6 +49,8 @@ pub struct Measurement<'a> {
     pub ended: &'a Ended,
     /// The end of warm-up.
     pub warm_up: WarmUpEnd,
+    /// Faults that the link injected, if it injects any.
+    pub faults: Option<&'a InjectedFaults>,
     /// Other programs that had much of a CPU meanwhile.
     pub busy: &'a [Busy],
     /// Activity of the host on the CPUs in use.
@@ -90,6 +94,9 @@ impl Run {
             lost: tally.lost,
             dropped_locally: tally.dropped_locally,
         };
+        let fault = measurement
+            .faults
+            .map(|faults| FaultRecord::new(faults, tally));
         let answered_by = origin::answered_by(&labels.target, labels.responder.as_deref());
         let path = Path {
             target: &labels.target,
@@ -158,7 +165,11 @@ impl Run {
             received: tally.received,
             lost: tally.lost,
             dropped_locally: tally.dropped_locally,
-            losses: Losses::of(&readings.counters, &sent),
+            losses: match &fault {
+                Some(fault) => Some(fault.losses(tally.dropped_locally)),
+                None => Losses::of(&readings.counters, &sent),
+            },
+            fault,
             in_flight_at_end: tally.in_flight_at_end,
             late: tally.late,
             duplicated: tally.duplicated,

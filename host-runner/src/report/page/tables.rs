@@ -2,6 +2,7 @@
 //!
 //! - [`runs`]: what each measurement came to;
 //! - [`activity`]: what the host did meanwhile;
+//! - [`fault_table`]: faults on the link;
 //! - [`host`]: what it was measured on.
 
 use serde::Serialize;
@@ -11,6 +12,7 @@ use crate::stats::Summary;
 use crate::stats::summary::PercentileColumn;
 
 pub mod cpu_activity;
+pub mod fault_table;
 pub mod host_facts;
 pub mod runs;
 

@@ -5,7 +5,8 @@ use std::fmt::{self, Write as _};
 use super::common_lines::{accelerator, host};
 use super::{Detail, cost_table};
 use crate::quantity::{at_least, count};
-use crate::record::{Comparison, MergedRuns, Record, Skipped, origin};
+use crate::record::origin::OnLink;
+use crate::record::{Comparison, MergedRuns, Record, Skipped};
 use crate::report::{core_distance, emulator_share};
 use crate::stats::percentile_rule::{PERCENTILES, Percentile};
 use crate::stats::summary::{PercentileColumn, percentile_columns};
@@ -36,7 +37,13 @@ fn write(record: &Record, detail: Detail, text: &mut String) -> fmt::Result {
     }
     let environment = &record.environment;
     accelerator(environment.accel.as_deref(), environment, text)?;
-    let is_native = |merged: &MergedRuns| origin::mark(&merged.target, &merged.link).is_some();
+    let is_native = |merged: &MergedRuns| {
+        let on_link = OnLink {
+            label: &merged.target,
+            link: &merged.link,
+        };
+        on_link.mark().is_some()
+    };
     if environment.accel.as_deref() == Some("tcg") && record.merged.iter().any(is_native) {
         writeln!(
             text,
@@ -104,7 +111,11 @@ const NAME_WIDTH: usize = 22;
 
 /// A target's name, with its mark.
 fn name(merged: &MergedRuns) -> String {
-    origin::marked(&merged.label(), &merged.link)
+    OnLink {
+        label: &merged.label(),
+        link: &merged.link,
+    }
+    .marked()
 }
 
 fn line(
@@ -169,7 +180,11 @@ fn against(verdicts: &[&Comparison], text: &mut String) -> fmt::Result {
     let Some(first) = verdicts.first() else {
         return Ok(());
     };
-    let mut label = format!("  than {}:", origin::marked(&first.baseline, &first.link));
+    let baseline = OnLink {
+        label: &first.baseline,
+        link: &first.link,
+    };
+    let mut label = format!("  than {}:", baseline.marked());
     for same in verdicts.chunk_by(|a, b| a.words() == b.words()) {
         let names: Vec<&str> = same.iter().map(|it| &*it.percentile).collect();
         writeln!(text, "{label:<29}{} {}", names.join(", "), same[0].words())?;

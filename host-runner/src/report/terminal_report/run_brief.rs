@@ -25,6 +25,9 @@ pub(super) fn write(run: &Run, text: &mut String) -> fmt::Result {
     writeln!(text, "{}", heading(run, &load(run), Some(run.measured())))?;
     latency(run, text)?;
     writeln!(text, "requests   {}", accounting::sentence(run))?;
+    for (direction, faults) in accounting::faults(run).into_iter().flatten() {
+        writeln!(text, "{direction:<11}{faults}")?;
+    }
     if let Some(floor) = floor(run) {
         writeln!(text, "floor      {floor}")?;
     }

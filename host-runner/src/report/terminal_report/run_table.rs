@@ -98,6 +98,9 @@ fn counts(run: &Run, text: &mut String) -> fmt::Result {
     if let Some(places) = accounting::places(run) {
         writeln!(text, "lost       {places}")?;
     }
+    for (direction, faults) in accounting::faults(run).into_iter().flatten() {
+        writeln!(text, "{direction:<11}{faults}")?;
+    }
     if run.dropped_locally > 0 {
         let dropped = count(run.dropped_locally);
         writeln!(

@@ -10,7 +10,7 @@ use crate::sut::SystemKind;
 fn run_args(line: &str) -> RunArgs {
     let line = ["fathom", "run"].into_iter().chain(line.split_whitespace());
     match Cli::try_parse_from(line).unwrap().command {
-        Command::Run(args) => args,
+        Command::Run(args) => *args,
         other => panic!("{other:?}"),
     }
 }

@@ -2,7 +2,7 @@
 
 use hdrhistogram::Histogram;
 
-use crate::record::origin;
+use crate::record::origin::OnLink;
 use crate::report::chart::{Axis, Band, Curve, Plot, Size};
 use crate::report::page::charts::{Chart, Figures, Group, Legend, Panel, quantities, sample};
 use crate::report::page::comparison_view::{ComparisonView, LinkView, TargetView, merged_tables};
@@ -74,7 +74,13 @@ fn curves(link: &LinkView<'_>) -> Vec<Curve> {
 
 fn legend(link: &LinkView<'_>) -> Legend {
     drawn(link)
-        .map(|it| (sample(it.style), origin::marked(&it.label, &it.merged.link)))
+        .map(|it| {
+            let on_link = OnLink {
+                label: &it.label,
+                link: &it.merged.link,
+            };
+            (sample(it.style), on_link.marked())
+        })
         .collect()
 }
 

@@ -2,7 +2,8 @@
 
 use crate::quantity::count;
 use crate::record::BootRange;
-use crate::record::{origin, system_cost};
+use crate::record::origin::OnLink;
+use crate::record::system_cost;
 use crate::report::core_distance::Apart;
 use crate::report::page::comparison_view::{ComparisonView, LinkView, TargetView};
 use crate::report::page::tables::{NONE, Table, percentiles, value};
@@ -26,7 +27,11 @@ pub fn merged(link: &LinkView<'_>) -> Table {
         let of_it = link.runs.iter().filter(|it| merged.is_of(it.run));
         let invalid = of_it.filter(|it| !it.run.valid).count();
         let cells = [
-            origin::marked(&target.label, &merged.link),
+            OnLink {
+                label: &target.label,
+                link: &merged.link,
+            }
+            .marked(),
             format!("{} of {}", merged.rounds.len(), merged.rounds_wanted),
             count(invalid as u64),
         ];
@@ -70,7 +75,11 @@ pub fn apart(comparison_view: &ComparisonView<'_>) -> Option<Table> {
     let mut table = Table::new("Distance between the cores", &head);
     for (merged, apart) in Apart::each(&comparison_view.source.record) {
         let cells = [
-            origin::marked(&merged.label(), &merged.link),
+            OnLink {
+                label: &merged.label(),
+                link: &merged.link,
+            }
+            .marked(),
             merged.link.clone(),
             apart.distance(),
             apart.p50().unwrap_or_else(|| NONE.to_owned()),
@@ -93,7 +102,14 @@ pub fn why(comparison_view: &ComparisonView<'_>) -> Option<Table> {
             system_cost::UNKNOWN => NONE.to_owned(),
             _ => cell,
         });
-        let name = [origin::marked(&why.label(), &why.link), why.link.clone()];
+        let name = [
+            OnLink {
+                label: &why.label(),
+                link: &why.link,
+            }
+            .marked(),
+            why.link.clone(),
+        ];
         table.row(None, name.into_iter().chain(cells));
     }
     (!table.rows.is_empty()).then_some(table)

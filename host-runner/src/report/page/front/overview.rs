@@ -4,7 +4,7 @@ use minijinja::Value;
 use serde::Serialize;
 
 use crate::quantity::{self, at_least};
-use crate::record::origin;
+use crate::record::origin::OnLink;
 use crate::report::chart::dot_plot::{Dot, DotPanel, DotPlot, DotRow, Repetition, Side};
 use crate::report::chart::{Axis, Size, draw};
 use crate::report::page::comparison_view::{LinkView, TargetView};
@@ -126,7 +126,11 @@ fn row(target: &TargetView<'_>) -> DotRow {
         })
     });
     DotRow {
-        label: origin::marked(&target.label, &target.merged.link),
+        label: OnLink {
+            label: &target.label,
+            link: &target.merged.link,
+        }
+        .marked(),
         colour: target.style.colour,
         dots: MARKS.into_iter().filter_map(dot).collect(),
         repetitions: repetitions.collect(),

@@ -1,8 +1,9 @@
 //! The tables of made-up measurements, cell by cell.
 
 use super::*;
-use crate::record::fixtures::source_fixtures;
+use crate::record::fixtures::{self, source_fixtures};
 use crate::report::page::entry::entries;
+use crate::report::page::tables::fault_table::injected_faults;
 use crate::report::page::tables::host_facts::{doctor, environment};
 use crate::report::page::tables::runs::{floors, holds, latency, noise, parts, requests};
 
@@ -39,7 +40,17 @@ fn every_table_has_as_many_cells_as_columns() {
         environment(&sources[0]),
         doctor(&sources[0]).unwrap(),
     ];
-    for table in &tables {
+    assert!(injected_faults(&entries).rows.is_empty());
+    let mut faulty = source_fixtures::closed();
+    faulty.record.runs[0].fault = Some(fixtures::fault_record());
+    let faulty = [faulty];
+    let faults = injected_faults(&crate::report::page::entry::entries(&faulty));
+    assert_eq!(faults.rows.len(), 2);
+    assert_eq!(
+        line(&faults, 0),
+        "hermit, unix, to the guest|1,500|3|0|0|0|0|1|0|0|0"
+    );
+    for table in tables.iter().chain([&faults]) {
         for row in &table.rows {
             assert_eq!(row.cells.len(), table.head.len(), "{table:?}");
         }
