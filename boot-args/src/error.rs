@@ -22,11 +22,11 @@ pub struct ArgError<'a> {
 pub enum Problem {
     /// There is no such argument.
     Unknown,
-    /// It was given before.
+    /// Given before.
     Duplicate,
-    /// Its value cannot be read; what can.
+    /// Value cannot be read; what can.
     Malformed(&'static str),
-    /// Its value can be read, but not be used; why.
+    /// Value can be read, but not be used; why.
     Unusable(&'static str),
 }
 

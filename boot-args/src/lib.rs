@@ -123,11 +123,11 @@ pub enum AnswerPath {
 /// End of the machine when the service can't go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PanicEnd {
-    /// It boots again.
+    /// Boots again.
     Reset,
-    /// It is switched off, or its emulator ended.
+    /// Switched off, or its emulator ended.
     Exit,
-    /// It stands still.
+    /// Stands still.
     Halt,
 }
 

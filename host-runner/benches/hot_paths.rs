@@ -1,4 +1,4 @@
-//! What the instrument itself costs per echo, part by part and as a whole. Nothing is sent, and
+//! Cost of the instrument itself per echo, part by part and as a whole. Nothing is sent, and
 //! no clock is read where the name does not say so.
 
 use std::cell::Cell;
@@ -30,7 +30,7 @@ use wire::{Kind, Mac};
 const SEED: u64 = 1;
 const PAYLOAD: usize = 64;
 
-/// That in a frame: Ethernet, IPv4 and UDP headers in front.
+/// Length of a request's frame, in bytes: Ethernet, IPv4 and UDP headers in front.
 const FRAME: usize = 14 + 20 + 8 + PAYLOAD;
 
 fn plan(mode: Mode) -> Plan {
@@ -180,7 +180,7 @@ fn record_and_schedule_next(c: &mut Criterion, arrivals: Arrivals) {
 struct Mirror<'a> {
     now_ns: &'a Cell<u64>,
     answers: VecDeque<[u8; PAYLOAD]>,
-    /// How many answers are still to be taken, and when the first request and the last answer were:
+    /// Number of answers that are still to be taken, and when the first request and the last answer were:
     /// what the loop sets up before and takes down after is no cost of an echo.
     left: u64,
     began: Option<Instant>,

@@ -10,9 +10,9 @@ use crate::cli::Cli;
 
 /// A page of the documentation.
 struct Page {
-    /// Its path.
+    /// Path.
     path: PathBuf,
-    /// Its text.
+    /// Text.
     text: String,
 }
 

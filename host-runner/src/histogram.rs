@@ -83,7 +83,7 @@ impl DurationHistogram {
         self.counts.used()
     }
 
-    /// How many samples there are.
+    /// Number of samples.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.count
@@ -127,7 +127,7 @@ impl DurationHistogram {
             .sum()
     }
 
-    /// How many samples were over [`HIGHEST_NS`]: percentiles that reach them are too low.
+    /// Number of samples that were over [`HIGHEST_NS`]: percentiles that reach them are too low.
     #[must_use]
     pub fn saturated(&self) -> u64 {
         self.saturated

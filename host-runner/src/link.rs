@@ -1,4 +1,4 @@
-//! How datagrams reach the guest.
+//! Links: the ways of a datagram to the guest.
 //!
 //! A [`Link`] carries UDP payloads between the measuring loop and the service, whatever is
 //! underneath: a socket through QEMU's user network, Ethernet frames, the guest's own virtqueues.
@@ -52,22 +52,22 @@ pub use stack::Endpoint;
 /// A datagram that came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Received {
-    /// Its length in bytes.
+    /// Length in bytes.
     pub len: usize,
-    /// When the link had it in hand, in nanoseconds of [`crate::clock`].
+    /// Time at which the link had it in hand, in nanoseconds of [`crate::clock`].
     pub at_ns: u64,
 }
 
 /// Outcome of sending a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sent {
-    /// It is on its way, and the network may still lose it.
+    /// On its way, and the network may still lose it.
     Out,
     /// This host refused to send it. It never left, and the next one may.
     Refused(Refusal),
 }
 
-/// How often the two sides of a virtqueue have woken each other.
+/// Number of times that the two sides of a virtqueue have woken each other.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
 )]
@@ -79,7 +79,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// What there was more of than `before`.
+    /// Returns the increase since `before`.
     #[must_use]
     pub const fn since(&self, before: &Self) -> Self {
         Self {
@@ -94,7 +94,7 @@ pub trait Link {
     /// The name that `--link` takes and results carry.
     fn name(&self) -> &'static str;
 
-    /// How often either side has had to be woken since the link was opened, where the link can see
+    /// Number of times that either side has had to be woken since the link was opened, where the link can see
     /// it.
     fn signals(&self) -> Option<Signals> {
         None
@@ -170,7 +170,7 @@ pub trait Link {
     }
 }
 
-/// Why a link can't go on.
+/// Reason why a link can't go on.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
     /// A system call on the link failed.
@@ -178,9 +178,9 @@ pub enum LinkError {
     Io {
         /// The link's name.
         link: &'static str,
-        /// What was tried, as a noun phrase.
+        /// Action that was tried, as a noun phrase.
         action: &'static str,
-        /// What the system said.
+        /// Error of the system.
         #[source]
         source: io::Error,
     },
@@ -189,11 +189,11 @@ pub enum LinkError {
     Unavailable {
         /// The link's name.
         link: &'static str,
-        /// What was tried, as a noun phrase.
+        /// Action that was tried, as a noun phrase.
         action: &'static str,
-        /// What to do.
+        /// Remedy.
         remedy: &'static str,
-        /// What the system said.
+        /// Error of the system.
         #[source]
         source: io::Error,
     },
@@ -204,7 +204,7 @@ pub enum LinkError {
         link: &'static str,
         /// The service's address.
         peer: std::net::IpAddr,
-        /// How long it was waited for.
+        /// Time of waiting.
         timeout_ms: u64,
     },
     /// The service has no address of the family that was asked for.
@@ -224,7 +224,7 @@ pub enum LinkError {
     Refused {
         /// The link's name.
         link: &'static str,
-        /// Why.
+        /// Reason.
         refusal: Refusal,
     },
     /// Nobody has the service's port.
@@ -257,7 +257,7 @@ pub enum LinkError {
     Guest {
         /// The link's name.
         link: &'static str,
-        /// What it did.
+        /// Its violation.
         fault: vhost_user::Fault,
     },
     /// The capture file can't be written.
@@ -265,7 +265,7 @@ pub enum LinkError {
     Capture {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         #[source]
         source: io::Error,
     },

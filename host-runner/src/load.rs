@@ -70,7 +70,7 @@ pub struct GuestTimes {
 /// An in-time reply, measured. All times are of the host's clock but for [`Sample::guest_times`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
-    /// When the reply was in hand.
+    /// Time at which the reply was in hand.
     pub at_ns: u64,
     /// From when the request was due to when the reply was in hand.
     pub latency_ns: u64,
@@ -87,7 +87,7 @@ pub struct Sample {
 /// A request that was not answered by its timeout. Its latency is censored: it is *at least* this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Loss {
-    /// When the timeout ran out.
+    /// Time at which the timeout ran out.
     pub at_ns: u64,
     /// From when the request was due to when its timeout ran out; never under the timeout.
     pub latency_ns: u64,
@@ -129,7 +129,7 @@ pub enum Ending<F> {
     Completed,
     /// The user interrupted it.
     Interrupted,
-    /// It failed.
+    /// The check failed.
     Failed(F),
 }
 

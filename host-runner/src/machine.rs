@@ -38,15 +38,15 @@ pub use machine_config::{
 pub use qmp::QmpError;
 pub use vhost::{NoVhost, Vhost, VhostChoice};
 
-/// How long `auto` lets KVM boot the image before it falls back to TCG.
+/// Time for which `auto` lets KVM boot the image before it falls back to TCG.
 pub const KVM_TRIAL: Duration = Duration::from_millis(1500);
 
-/// How often the counters are read again until they stand still, and for how long, in nanoseconds: QEMU may
+/// Number of readings of the counters until they stand still, and their time, in nanoseconds: QEMU may
 /// answer, but slowly.
 const COUNTER_READINGS: u32 = 50;
 const COUNTERS_NS: u64 = 2_000_000_000;
 
-/// What happens while a machine boots.
+/// Event of a machine's boot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BootEvent {
     /// QEMU is being started.
@@ -56,7 +56,7 @@ pub enum BootEvent {
     },
     /// KVM did not do; TCG is next.
     FellBack {
-        /// What was tried and how it ended.
+        /// The attempt and its outcome.
         reason: String,
     },
     /// The guest is ready to serve.
@@ -66,7 +66,7 @@ pub enum BootEvent {
     },
 }
 
-/// How long QEMU may take to end when asked, and again when told.
+/// Time that QEMU may take to end when asked, and again when told.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A running QEMU with a guest that is ready, or was. Dropped, it is killed.
@@ -106,7 +106,7 @@ impl Machine {
         })
     }
 
-    /// What the guest said when it was ready.
+    /// Returns the guest's ready line.
     #[must_use]
     pub const fn ready(&self) -> &wire::Ready {
         &self.booted.ready
@@ -118,7 +118,7 @@ impl Machine {
         self.booted.accel
     }
 
-    /// Why that one.
+    /// Returns the reason for that one.
     #[must_use]
     pub fn accel_reason(&self) -> &str {
         &self.booted.accel_reason
@@ -130,7 +130,7 @@ impl Machine {
         self.booted.boot_host_ns
     }
 
-    /// When QEMU was started, in nanoseconds of [`crate::clock`].
+    /// Returns the time of QEMU's start, in nanoseconds of [`crate::clock`].
     #[must_use]
     pub const fn started_at_ns(&self) -> u64 {
         self.booted.process.started_at_ns()
@@ -142,7 +142,7 @@ impl Machine {
         self.booted.process.pid()
     }
 
-    /// How much of QEMU's memory is in the host's, in bytes: its own, and what the guest has touched of
+    /// Returns QEMU's resident memory, in bytes: its own, and what the guest has touched of
     /// the memory that it was given, shared or not. `None` if QEMU is gone.
     #[must_use]
     pub fn resident_bytes(&self) -> Option<u64> {
@@ -171,7 +171,7 @@ impl Machine {
         self.booted.host_port
     }
 
-    /// Whether the machine still runs: one relaxed atomic load while it does.
+    /// Returns whether the machine still runs: one relaxed atomic load while it does.
     ///
     /// # Errors
     ///

@@ -22,7 +22,7 @@ impl SplitMix64 {
         (self.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Whether something of this probability happens.
+    /// Returns whether something of this probability happens.
     pub fn happens(&mut self, probability: f64) -> bool {
         self.fraction() < probability
     }

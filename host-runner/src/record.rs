@@ -80,7 +80,7 @@ pub struct Record {
     /// Meanings of the figures, as codes; null in records of versions that did not say.
     #[serde(default)]
     pub methods: Option<Methods>,
-    /// What it was measured on.
+    /// The host of the measurement.
     pub environment: Environment,
     /// Requests per second that the generator itself sends on this link, whatever the service could do: of
     /// a sweep, whose steps are shares of no more than that.
@@ -106,7 +106,7 @@ pub struct Record {
     /// The rates at which open loops are compared, by link.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub common_rate: Vec<CommonRate>,
-    /// What comes of holding targets against each other.
+    /// Comparisons of targets with each other.
     #[serde(
         default,
         skip_serializing_if = "Vec::is_empty",
@@ -122,7 +122,7 @@ pub struct Record {
     )]
     #[schemars(with = "Vec<labelled::Named<'static, SystemCost>>")]
     pub why: Vec<SystemCost>,
-    /// What was not measured, and why.
+    /// Cases that were not measured, with the reasons.
     #[serde(
         default,
         skip_serializing_if = "Vec::is_empty",
@@ -178,18 +178,18 @@ pub enum RecordError {
     /// A directory or file can't be written.
     #[error("can't write {}; choose a place with `--out DIR` or `--json FILE` that you may write to", path.display())]
     Unwritable {
-        /// Which.
+        /// The one concerned.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         #[source]
         source: io::Error,
     },
     /// There is no room for a file.
     #[error("there is no room for {}; make room, or choose another place with `--out DIR` or `--json FILE`", path.display())]
     Full {
-        /// Which.
+        /// The one concerned.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         #[source]
         source: io::Error,
     },
@@ -204,7 +204,7 @@ pub enum RecordError {
     /// A record is where the new one is to be, and may not be replaced.
     #[error("{} is damaged, or no result of Fathom's: remove it, or choose another directory with `--out DIR`", path.display())]
     Occupied {
-        /// Which.
+        /// The one concerned.
         path: PathBuf,
     },
     /// The report has no form in JSON.

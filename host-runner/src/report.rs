@@ -109,9 +109,9 @@ pub fn write_documents(path: &Path, sources: &[Source]) -> Result<Vec<PathBuf>, 
 /// A file of a report.
 #[derive(Clone, Debug)]
 pub struct RenderedFile {
-    /// Its name.
+    /// Name.
     pub name: &'static str,
-    /// Its content.
+    /// Content.
     pub text: String,
 }
 

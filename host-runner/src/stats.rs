@@ -1,4 +1,4 @@
-//! What was measured, as distributions, and how far it can be trusted.
+//! Distributions of the measured times, and the judgement of how far they can be trusted.
 //!
 //! - [`percentile_rule`]: the percentiles that a number of samples supports;
 //! - [`summary`]: a distribution in a few numbers;

@@ -121,8 +121,8 @@ pub enum RequestQueue {
 /// Way in which a guest comes to a clock that counts its instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CountingClock {
-    /// It takes this boot argument for the frequency.
+    /// Takes this boot argument for the frequency.
     BootArgument(&'static str),
-    /// It finds the frequency by itself, unless this boot argument names another.
+    /// Finds the frequency by itself, unless this boot argument names another.
     Calibrated(&'static str),
 }

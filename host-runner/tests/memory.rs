@@ -16,7 +16,7 @@ use fathom::clock;
 use fathom::experiment::ExperimentError;
 use wire::Verdict;
 
-/// What a run may take, in KiB.
+/// Greatest memory of a run, in KiB.
 const MOST_KIB: u64 = 64 << 10;
 
 /// Memory that the same run may take more if it is longer, in KiB: the allocator's pages and those of its dozen

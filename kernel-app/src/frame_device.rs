@@ -74,9 +74,9 @@ pub enum DeviceFault {
 /// The device completed more buffers than it had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IndexJump {
-    /// How many it says it completed.
+    /// Number of buffers that it says it completed.
     pub completed: u16,
-    /// How many it had.
+    /// Number that it had.
     pub lent: u16,
 }
 

@@ -107,11 +107,11 @@ impl IpFields {
 /// Clients that a service may answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clients {
-    /// Those on ports from 1024 on (RFC 6335 §6) that are none of this machine's services'. For
+    /// Clients on ports from 1024 on (RFC 6335 §6) that are none of this machine's services'. For
     /// services that answer anything: one forged datagram would set two of them on each other for ever,
     /// and well-known ports are where such services are.
     UserPorts,
-    /// Those on any port but 0. For services whose replies are no requests.
+    /// Clients on any port but 0. For services whose replies are no requests.
     AnyPort,
 }
 

@@ -1,4 +1,4 @@
-//! What the tests share: frames as a client would send them, a clock to set and a device of queues.
+//! Parts that the tests share: frames as a client would send them, a clock to set and a device of queues.
 
 use core::cell::Cell;
 use core::net::{IpAddr, SocketAddr};

@@ -1,4 +1,4 @@
-//! Where the built programs are. The tests run what `make build` built, and build nothing.
+//! Paths of the built programs. The tests run what `make build` built, and build nothing.
 #![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};

@@ -25,7 +25,7 @@ use crate::{process, timeouts};
 /// The program, a Debian package of the same name.
 const PROGRAM: &str = "chromium";
 
-/// It is headless, keeps to itself, and looks the same everywhere.
+/// Options of a headless browser that asks nobody and looks the same everywhere.
 const OPTIONS: [&str; 9] = [
     "--headless",
     "--remote-debugging-pipe",
@@ -48,21 +48,21 @@ pub fn is_installed() -> bool {
     process::is_installed(PROGRAM, Capability::Chromium)
 }
 
-/// How a page is to be shown.
+/// Window in which a page is shown.
 #[derive(Clone, Copy, Debug)]
 pub struct View {
     /// The window's width, in pixels.
     pub width: u32,
-    /// Whether the user prefers dark.
+    /// True if the user prefers dark.
     pub is_dark: bool,
     /// True if the page is shown as it would be printed.
     pub is_paper: bool,
 }
 
-/// What there is to say about a page.
+/// Findings on a page.
 #[derive(Clone, Debug)]
 pub struct Findings {
-    /// What is wrong with it: overlaps, overflows, poor contrast, errors, requests.
+    /// Defects: overlaps, overflows, poor contrast, errors, requests.
     pub problems: Vec<String>,
     /// The relative luminance of its background: 0 is black.
     pub ground: f64,
@@ -204,7 +204,7 @@ impl Browser {
         fs::write(picture, bytes).expect("the place is writable");
     }
 
-    /// What the page said on the console, and what it asked the network for.
+    /// Returns the page's messages on the console, and its requests to the network.
     fn complaints(&self, url: &str) -> Vec<String> {
         let complaint = |event: &Value| {
             let params = &event["params"];

@@ -15,7 +15,7 @@ const OFFER: u8 = 2;
 const REQUEST: u8 = 3;
 const ACK: u8 = 5;
 
-/// What the server has to give.
+/// Lease that the server gives.
 #[derive(Clone, Copy, Debug)]
 pub struct Lease {
     /// The client's address.
@@ -26,7 +26,7 @@ pub struct Lease {
     pub router: Ipv4Addr,
     /// The server's own address.
     pub server: Ipv4Addr,
-    /// How long it lasts, in seconds.
+    /// Time for which it lasts, in seconds.
     pub lease_s: u32,
     /// Further options: their codes and values.
     pub more: &'static [(u8, &'static [u8])],

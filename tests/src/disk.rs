@@ -16,7 +16,7 @@ const OVMF: [&str; 2] = [
     "/usr/share/OVMF/OVMF_VARS_4M.fd",
 ];
 
-/// What boots the machine.
+/// Firmware that boots the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Firmware {
     /// SeaBIOS, which QEMU brings.
@@ -26,7 +26,7 @@ pub enum Firmware {
 }
 
 impl Firmware {
-    /// Whether it is there; skips the calling test if not.
+    /// Returns whether it is there; skips the calling test if not.
     #[must_use]
     #[track_caller]
     pub fn is_installed(self) -> bool {
@@ -68,7 +68,7 @@ impl Firmware {
     }
 }
 
-/// What the disk is connected to.
+/// Bus of the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bus {
     /// virtio-blk.
@@ -102,11 +102,11 @@ impl Bus {
 /// A disk in a machine. QEMU writes nothing to it.
 #[derive(Clone, Copy, Debug)]
 pub struct Disk<'a> {
-    /// What is on it, as QEMU's `-drive file=` takes it.
+    /// Source of its content, as QEMU's `-drive file=` takes it.
     pub source: &'a str,
-    /// What it is connected to.
+    /// Bus.
     pub bus: Bus,
-    /// What boots it.
+    /// Firmware.
     pub firmware: Firmware,
 }
 

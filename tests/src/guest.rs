@@ -25,7 +25,7 @@ pub const MAC: Mac = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
 /// The guest's link-local address, made of its Ethernet address (RFC 4291 appendix A).
 pub const LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0x5054, 0xff, 0xfe12, 0x3456);
 
-/// What the guest's network device is connected to.
+/// Peer of the guest's network device.
 #[derive(Clone, Copy, Debug)]
 pub enum Network<'a> {
     /// A link of Ethernet frames, with a [`Station`] at the other end.
@@ -50,23 +50,23 @@ pub struct Machine<'a> {
     pub board: &'a str,
     /// QEMU's name of the processor.
     pub cpu: &'a str,
-    /// Its memory, in MiB.
+    /// Memory, in MiB.
     pub memory_mib: u32,
-    /// What its network device is connected to.
+    /// Peer of its network device.
     pub network: Network<'a>,
-    /// Its network device's Ethernet address.
+    /// Network device's Ethernet address.
     pub mac: Mac,
     /// QEMU's name of the network device, and its options.
     pub device: &'a str,
     /// The image's boot arguments.
     pub arguments: &'a str,
-    /// It boots again when it is reset, and has no `isa-debug-exit`: without what `fathom` adds to a machine.
+    /// Boots again when it is reset, and has no `isa-debug-exit`: without what `fathom` adds to a machine.
     pub is_plain: bool,
-    /// It has a serial port, which is the console.
+    /// Has a serial port, which is the console.
     pub has_serial_port: bool,
     /// Further arguments for QEMU.
     pub more: &'a [&'a str],
-    /// What it boots instead of the image, which then has no arguments from QEMU.
+    /// Disk that it boots instead of the image, which then has no arguments from QEMU.
     pub disk: Option<Disk<'a>>,
 }
 

@@ -24,7 +24,7 @@ use crate::packet::{self, Body, Flow, Packet};
 use crate::qemu_lock::QemuLock;
 use crate::{artifacts, timeouts};
 
-/// What the guest is told of its addresses.
+/// Boot arguments of the guest's addresses.
 const BOOT_ARGUMENTS: &str = "ip=10.0.2.15/24 idle=spin";
 
 /// The station at the other end of the link.
@@ -38,7 +38,7 @@ const MAX_FRAME: usize = 1514;
 /// For how long nothing must come for the link to be quiet, in nanoseconds.
 const QUIET_NS: u64 = 2_000_000;
 
-/// How many frames may be put into the receive ring at once: fewer than it has buffers, so that a
+/// Number of frames that may be put into the receive ring at once: fewer than it has buffers, so that a
 /// burst never meets a full ring.
 pub const BURST: usize = 32;
 
@@ -109,7 +109,7 @@ impl<'t> Counted<'t> {
         counted
     }
 
-    /// What the guest said when it was ready: its microseconds are thousands of instructions.
+    /// Returns the guest's ready line: its microseconds are thousands of instructions.
     #[must_use]
     pub const fn ready(&self) -> &Ready {
         self.machine.ready()
@@ -123,7 +123,7 @@ impl<'t> Counted<'t> {
         flow.udp(payload)
     }
 
-    /// How often either side has woken the other so far.
+    /// Number of times that either side has woken the other so far.
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-//! How many instructions the guest takes to answer: the distance of two of its time stamps, which
+//! Number of instructions that the guest takes to answer: the distance of two of its time stamps, which
 //! is the whole cycle from one frame to the next, with everything that is done for a frame in it.
 #![forbid(unsafe_code)]
 
@@ -21,7 +21,7 @@ const BURSTS: usize = 3;
 /// The payload of requests that stand before and behind an echo, in bytes.
 const MARK_LEN: usize = 64;
 
-/// What is asked for.
+/// The service asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
     /// A timestamp request.

@@ -1,4 +1,4 @@
-//! What the end-to-end tests in `tests/tests` share.
+//! Parts that the end-to-end tests in `tests/tests` share.
 //!
 //! - [`browser`]: a page in headless Chromium, and what is wrong with it;
 //! - [`hostile_text`]: what spoilt input may do, and what not;

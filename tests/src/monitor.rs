@@ -14,7 +14,7 @@ use crate::timeouts;
 #[derive(Debug)]
 pub struct Monitor {
     stream: BufReader<UnixStream>,
-    /// What the machine said of its own accord.
+    /// Events that the machine sent of its own accord.
     events: Vec<Value>,
 }
 
@@ -61,7 +61,7 @@ impl Monitor {
         }
     }
 
-    /// When the last event called `name` was, on QEMU's clock; one that is yet to come is waited for.
+    /// Returns the time of the last event called `name`, on QEMU's clock, after waiting for one if there was none.
     ///
     /// # Panics
     ///

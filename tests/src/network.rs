@@ -7,7 +7,7 @@ use std::path::Path;
 use rustix::process::Pid;
 use suite::Capability;
 
-/// Where tap devices are made, and what a descriptor of one is a link to.
+/// Device node that makes tap devices; a descriptor of one is a link to it.
 const TUN: &str = "/dev/net/tun";
 
 /// Returns whether this user may make network namespaces; skips the calling test if not.
@@ -89,7 +89,7 @@ fn names_in(directory: &Path) -> Vec<String> {
         .collect()
 }
 
-/// What the links in a directory lead to.
+/// Returns the targets of the links in a directory.
 fn links_in(directory: &Path) -> Vec<String> {
     let names = names_in(directory).into_iter();
     names

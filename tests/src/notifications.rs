@@ -1,4 +1,4 @@
-//! How often the guest and its network device wake each other: doorbells, each of which leaves the
+//! Number of times that the guest and its network device wake each other: doorbells, each of which leaves the
 //! virtual machine, and interrupts.
 //!
 //! Doorbells are the guest's own count. What QEMU's trace points see is held against it
@@ -98,7 +98,7 @@ fn ask(link: &mut dyn Link, seq: u64) {
     assert!(received.is_some(), "request {seq} is not answered");
 }
 
-/// How many doorbells the guest has rung, once it has counted `replied` answers: it counts them, and
+/// Number of doorbells that the guest has rung, once it has counted `replied` answers: it counts them, and
 /// its doorbells, a little after the answer is out.
 fn doorbells(machine: &mut Machine, replied: u64) -> u64 {
     timeouts::until(timeouts::ANSWER, "the guest's count", || {
@@ -108,7 +108,7 @@ fn doorbells(machine: &mut Machine, replied: u64) -> u64 {
     })
 }
 
-/// What QEMU's trace has counted so far.
+/// Returns the counts of QEMU's trace so far.
 fn traced(trace: &mut Trace) -> Signals {
     trace.read().expect("QEMU writes its trace")
 }

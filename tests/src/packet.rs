@@ -20,13 +20,13 @@ pub type Mac = [u8; 6];
 /// Every station on the link.
 pub const BROADCAST: Mac = [0xff; 6];
 
-/// Where the Ethernet payload starts in a frame.
+/// Offset of the Ethernet payload in a frame, in bytes.
 pub const IP: usize = 14;
 
-/// Where the UDP header starts in an IPv4 frame without options.
+/// Offset of the UDP header in an IPv4 frame without options, in bytes.
 pub const UDP4: usize = IP + 20;
 
-/// Where the UDP header starts in an IPv6 frame without extensions.
+/// Offset of the UDP header in an IPv6 frame without extensions, in bytes.
 pub const UDP6: usize = IP + 40;
 
 /// Length of a UDP header, in bytes.

@@ -79,9 +79,9 @@ pub fn is_in_group(group: Pid) -> bool {
 /// A process that is not ours to wait for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
-    /// Its number.
+    /// Number.
     pub pid: Pid,
-    /// Its name, as the kernel has it: at most 15 bytes.
+    /// Name, as the kernel has it: at most 15 bytes.
     pub name: String,
 }
 

@@ -1,4 +1,4 @@
-//! What a run leaves behind, and what holds of it whatever was measured.
+//! Files that a run leaves, and the statements that hold of them whatever was measured.
 #![forbid(unsafe_code)]
 
 use std::fs;
@@ -25,7 +25,7 @@ const PERCENTILES: [(&str, u64); 5] = [
     ("p99.99", 10_000),
 ];
 
-/// How many samples must be beyond a percentile.
+/// Number of samples that must be beyond a percentile.
 const SAMPLES_BEYOND: u64 = 10;
 
 /// Tags of a log's entries, each with the summary of the same samples.
@@ -251,7 +251,7 @@ impl Results {
         );
     }
 
-    /// What an open loop would have missed, had it waited for each reply, is a part of its samples.
+    /// Checks that the samples of a waiting client are a part of those of the open loop.
     fn check_uncorrected(&self) {
         let run = self.run();
         let log = self.only_file("hlog").with_extension("");

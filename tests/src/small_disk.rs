@@ -53,7 +53,7 @@ impl SmallDisk {
         Ok(Self(directory))
     }
 
-    /// Where it is.
+    /// Path.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.0.path()

@@ -20,16 +20,16 @@ use crate::{guest, timeouts};
 /// The station's Ethernet address.
 pub const MAC: Mac = [0x52, 0x54, 0x00, 0x00, 0x00, 0x02];
 
-/// Its IPv4 address, on the subnet of most tests.
+/// IPv4 address, on the subnet of most tests.
 pub const IP4: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 
-/// Its link-local IPv6 address.
+/// Link-local IPv6 address.
 pub const LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2);
 
-/// Its IPv6 address on the subnet of most tests that give the guest one.
+/// IPv6 address on the subnet of most tests that give the guest one.
 pub const IP6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2);
 
-/// Its UDP port.
+/// UDP port.
 pub const PORT: u16 = 40000;
 
 /// The port and the ICMP identifier that [`Station::settle`] uses and no test may.
@@ -50,7 +50,7 @@ mod icmp {
 #[derive(Debug)]
 pub struct Station {
     socket: UnixDatagram,
-    /// Its IPv4 address, on the guest's subnet.
+    /// IPv4 address, on the guest's subnet.
     pub ip4: Ipv4Addr,
     guest_mac: Mac,
     guest: Option<Ready>,

@@ -1,4 +1,4 @@
-//! How long anything may take before a test gives up on it. These bound a test that would hang;
+//! Time that anything may take before a test gives up on it. These bound a test that would hang;
 //! they are no statement about speed, and are generous enough for a machine that is busy otherwise.
 #![forbid(unsafe_code)]
 

@@ -14,10 +14,10 @@ use tests::results::Results;
 const CALLS: u64 = 10;
 const LINKS: [&str; 2] = ["vhost-user", "unix"];
 
-/// How many of them must have the rounds to be judged, or nothing was shown.
+/// Number of them that must have the rounds to be judged, or nothing was shown.
 const MIN_JUDGED: usize = 15;
 
-/// How many of them may claim a difference.
+/// Number of them that may claim a difference.
 const MAX_CLAIMS: usize = 1;
 
 /// Returns the outcomes of one comparison's percentiles: the codes, and the words.

@@ -41,7 +41,7 @@ fn order(results: &Results) -> Vec<(u64, String)> {
         .collect()
 }
 
-/// What the files of a run, or of a merged target, are called.
+/// Returns the name of the files of a run, or of a merged target, without extension.
 fn stem(value: &Value) -> String {
     let named = |prefix: &str, value: &Value| {
         value
@@ -64,7 +64,7 @@ fn stem(value: &Value) -> String {
     )
 }
 
-/// What was merged is the sum of the valid runs, in numbers and in files.
+/// Checks that merged results are the sum of the valid runs, in numbers and in files.
 fn check_merged(results: &Results, out: &Path) {
     let runs = array(&results.json, "runs");
     for run in runs {

@@ -43,7 +43,7 @@ fn whole_runs(out: &Path) -> Vec<Value> {
     runs
 }
 
-/// What was skipped, with why.
+/// Returns the skipped cases, with the reasons.
 fn skipped(outcome: &Outcome) -> Vec<(String, String)> {
     let json = Results::read(&outcome.file("out")).json;
     let skipped = json["skipped"].as_array().cloned().unwrap_or_default();

@@ -25,7 +25,7 @@ const FILES: [&str; 8] = [
     "SHA256SUMS",
 ];
 
-/// Where the EFI system partition begins, as mtools want it.
+/// Offset of the EFI system partition, as mtools want it.
 const PARTITION: &str = "32K";
 
 /// A call of `fathom image new` with what is built, into `out` of its own.
@@ -57,7 +57,7 @@ fn set(image: &Path, arguments: &[&str]) -> Outcome {
     call.finish(&lock_qemu())
 }
 
-/// What `fathom image show` says of `image`.
+/// Returns the output of `fathom image show` for `image`.
 fn shown(image: &Path) -> String {
     let outcome = Call::new("image show")
         .with_argument(image)

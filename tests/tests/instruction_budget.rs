@@ -1,4 +1,4 @@
-//! What an answer may cost, counted and not timed: the same number on every machine.
+//! Budgets of an answer, counted and not timed: the same numbers on every machine.
 #![forbid(unsafe_code)]
 
 use fathom::link::{LinkKind, Signals};

@@ -22,7 +22,7 @@ const FRAMES: [&str; 2] = ["vhost-user", "unix"];
 /// Requests a second of the open loop: few enough for a host that others use as well.
 const RATE: f64 = 2000.0;
 
-/// How long the guest is stopped.
+/// Time for which the guest is stopped.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Samples are counted from here on: half of the pause.
@@ -50,7 +50,7 @@ fn paused(lock: &QemuLock, arguments: &str) -> (Outcome, Results, f64) {
     (outcome, results, pause.as_nanos() as f64)
 }
 
-/// How many samples are longer than half of the pause.
+/// Number of samples that are longer than half of the pause.
 fn counted(histogram: &Histogram<u64>) -> u64 {
     histogram.count_between(COUNTED_FROM_NS, u64::MAX)
 }

@@ -11,7 +11,7 @@ use tests::qemu_lock::{QemuLock, lock_qemu};
 use tests::results::Results;
 use tests::{artifacts, network, timeouts};
 
-/// What makes a call another user's, who has no rights at all.
+/// Wrapper that makes a call another user's, who has no rights at all.
 const NOBODY: &[&str] = &[
     "setpriv",
     "--reuid=65534",
@@ -20,7 +20,7 @@ const NOBODY: &[&str] = &[
     "--pdeathsig=SIGKILL",
 ];
 
-/// What hides `/dev/net/tun` from a call.
+/// Wrapper that hides `/dev/net/tun` from a call.
 const WITHOUT_TUN: &[&str] = &[
     "unshare",
     "--mount",
@@ -254,7 +254,7 @@ fn guest_process_and_thread_are_compared_over_the_same_socket() {
     );
 }
 
-/// What is said of the link where it can't be, and that a comparison goes on without it.
+/// Checks the message about a link that can't be had, and that a comparison goes on without it.
 fn expect_link_left_out(wrapper: &[&str], named: &[&str], lock: &QemuLock) {
     let outcome = call_without_image("--target null")
         .wrapped_in(wrapper)

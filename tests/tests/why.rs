@@ -1,4 +1,4 @@
-//! What `fathom compare` says of its targets beside their latency: counted in looks of their own after
+//! Costs that `fathom compare` reports of its targets beside their latency: counted in probes of their own after
 //! all is measured, and the same on any machine, so that here figures are held to what they must be.
 #![forbid(unsafe_code)]
 
@@ -55,7 +55,7 @@ fn number(why: &Value, field: &str) -> f64 {
         .unwrap_or_else(|| panic!("{field}: {why:#}"))
 }
 
-/// What holds of every guest's entry; its largest repetition's boot is known.
+/// Checks an entry of a guest; its largest repetition's boot is known.
 fn check_guest(json: &Value, why: &Value) {
     let runs = json["runs"].as_array().unwrap();
     let own = |it: &&Value| it["target"] == why["target"] && it["link"] == why["link"];

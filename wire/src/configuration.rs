@@ -28,7 +28,7 @@ pub enum Channel {
 impl Channel {
     const ALL: [Self; 4] = [Self::CommandLine, Self::Smbios, Self::File, Self::Dhcp];
 
-    /// Its name in the ready line.
+    /// Name in the ready line.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

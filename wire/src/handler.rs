@@ -18,7 +18,7 @@ pub enum Verdict {
     Reply,
     /// The buffer now holds an answer of kind [`Kind::Unsupported`]: send it back.
     Unsupported,
-    /// It is a status request: the buffer is as it was, [`crate::status::answer`] makes it the answer.
+    /// A status request: the buffer is as it was, [`crate::status::answer`] makes it the answer.
     Status,
     /// Send nothing; the buffer is as it was.
     Drop(DropReason),
@@ -42,11 +42,11 @@ impl Verdict {
 /// Reasons why a datagram is not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DropReason {
-    /// It does not start with the magic: it was meant for something else.
+    /// Does not start with the magic: it was meant for something else.
     Magic,
-    /// It has our magic but is too short for what it claims to be.
+    /// Has our magic but is too short for what it claims to be.
     TooShort,
-    /// It is no request: a reply, an "unsupported", or a kind this version does not have.
+    /// No request: a reply, an "unsupported", or a kind this version does not have.
     /// Answering one could set two services echoing each other for ever.
     NotARequest,
 }

@@ -71,7 +71,7 @@ pub struct Ready {
 /// One of several network devices that could be driven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NicPosition {
-    /// Its place among them, from 1.
+    /// Place among them, from 1.
     pub number: u8,
     /// Number of network devices.
     pub count: u8,

@@ -38,7 +38,7 @@ pub struct Status {
     pub uptime_ns: u64,
     /// The version of its program, filled up with zeros.
     pub version: [u8; VERSION_LEN],
-    /// Its event counters.
+    /// Event counters.
     pub counters: Counters,
 }
 
@@ -85,7 +85,7 @@ pub fn answer(
 /// An answer, taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer<'d> {
-    /// Its header.
+    /// Header.
     pub header: Header,
     /// Time since the service's boot, in nanoseconds.
     pub uptime_ns: u64,
@@ -227,7 +227,7 @@ mod tests {
             }
         }
 
-        /// Whatever comes is answered by as many bytes as it has, or not at all.
+        /// Any datagram is answered by as many bytes as it has, or not at all.
         #[test]
         fn no_datagram_is_answered_by_more_bytes_than_it_had(
             mut datagram: Vec<u8>, kind in 0..6_u8, version in 0..3_u8, fill in 0..400_usize,

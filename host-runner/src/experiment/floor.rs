@@ -14,7 +14,7 @@ use crate::sut::null::shared_memory;
 const REQUESTS: u64 = 20_000;
 const WARMUP: u64 = 2_000;
 
-/// How long such a round trip may take: the thread may have to wait for the CPU.
+/// Time that such a round trip may take: the thread may have to wait for the CPU.
 const TIMEOUT_NS: u64 = 1_000_000_000;
 
 /// Duration of all of them at most, in nanoseconds: some twenty times what they take where each of the two threads

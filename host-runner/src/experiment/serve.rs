@@ -33,9 +33,9 @@ pub struct ServeSpec {
 /// Reaction to the death of a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnDeath {
-    /// Its error ends the service.
+    /// Error ends the service.
     End,
-    /// It is booted again, after a delay.
+    /// Booted again, after a delay.
     Restart,
 }
 

@@ -20,10 +20,10 @@ const HALF_BITS: u32 = 10;
 /// Values up to here have a slot each.
 const EXACT_BITS: u32 = HALF_BITS + 1;
 
-/// How many slots there are.
+/// Number of slots.
 pub(crate) const SLOTS: usize = Slot::of(HIGHEST_NS).0 + 1;
 
-/// Where values are counted that are the same to three digits.
+/// Slot in which values are counted that are the same to three digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Slot(usize);
 
@@ -58,13 +58,13 @@ impl Slot {
         Self(self.0 + 1).lowest_ns() - 1
     }
 
-    /// How many values are told apart from no other in the slot.
+    /// Number of values that are told apart from no other in the slot.
     pub(crate) const fn width_ns(self) -> u64 {
         self.highest_ns() - self.lowest_ns() + 1
     }
 }
 
-/// How many values there were in each slot.
+/// Number of values in each slot.
 #[derive(Clone, Debug)]
 pub(crate) struct SlotCounts<T> {
     slots: Box<[T]>,

@@ -43,7 +43,7 @@ pub struct HostActivity {
 /// Activity of the host on one CPU.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CpuActivity {
-    /// Its number.
+    /// Number.
     pub cpu: usize,
     /// Interrupts, by the kernel's names; `devices` is the sum of those that devices sent.
     pub interrupts: Option<BTreeMap<String, u64>>,

@@ -10,7 +10,7 @@ const ROOT: &str = "sys/fs/cgroup";
 /// A group that may limit CPU time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// Its directory, relative to the tree's root.
+    /// Directory, relative to the tree's root.
     pub path: PathBuf,
     /// True if it is of version 1.
     pub is_v1: bool,

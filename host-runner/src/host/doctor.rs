@@ -1,4 +1,4 @@
-//! What on this host spoils a measurement, and what to do about it.
+//! Conditions of this host that spoil a measurement, and their remedies.
 //!
 //! [`examine`] looks at everything once and changes nothing. What it reads is judged by pure
 //! functions over the text of the kernel's files:
@@ -35,7 +35,7 @@ pub mod permissions;
 pub mod sleep;
 pub mod spin;
 
-/// How bad it is.
+/// Severity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(rename = "FindingVerdict")]
@@ -66,13 +66,13 @@ impl Verdict {
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Finding {
-    /// What.
+    /// Name.
     pub name: String,
-    /// How bad it is.
+    /// Severity.
     pub verdict: Verdict,
-    /// What was found.
+    /// Fact that was found.
     pub fact: String,
-    /// What to do about it, if there is something to do.
+    /// Remedy, if there is one.
     pub advice: Option<String>,
 }
 
@@ -108,7 +108,7 @@ impl Finding {
     }
 }
 
-/// How long to look.
+/// Duration of the observation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
     /// Some 50 ms, for the record of a measurement. Starts no other program.
@@ -127,7 +127,7 @@ impl Depth {
     }
 }
 
-/// Whether there is anything to look at: all but a few facts come from `/proc`.
+/// Returns whether there is anything to look at: all but a few facts come from `/proc`.
 #[must_use]
 pub fn can_look() -> bool {
     Path::new("/proc/self/status").exists()

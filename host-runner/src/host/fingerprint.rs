@@ -79,7 +79,7 @@ pub struct Fingerprint {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct CpuSettings {
-    /// Its number.
+    /// Number.
     pub cpu: usize,
     /// The governor of its frequency.
     pub governor: Option<String>,

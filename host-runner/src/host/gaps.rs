@@ -19,9 +19,9 @@ const KEPT: usize = 256;
 /// A gap, in times of the host's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
-    /// Its start, in nanoseconds.
+    /// Start, in nanoseconds.
     pub from_ns: u64,
-    /// Its length in nanoseconds.
+    /// Length in nanoseconds.
     pub length_ns: u64,
 }
 

@@ -78,7 +78,7 @@ pub enum LockError {
          each disturbing the other, with `--concurrent`", name(.holder.as_ref())
     )]
     Taken {
-        /// Which, if the kernel says.
+        /// The process that holds it, if the kernel says.
         holder: Option<Process>,
     },
     /// The wait was broken off.
@@ -105,7 +105,7 @@ pub enum Turn {
     Alone(Listener),
     /// Beside a process that was there first.
     Beside {
-        /// That process, if the kernel says which.
+        /// The process, if the kernel says which.
         holder: Option<Process>,
         /// Tells it.
         connection: Option<OwnedFd>,
@@ -193,7 +193,7 @@ impl Listener {
         }
     }
 
-    /// Those of the connected that measure.
+    /// Returns the connected processes that measure.
     fn others(&self) -> Vec<Process> {
         let mut others: Vec<Process> = Vec::new();
         while let Ok(connection) =

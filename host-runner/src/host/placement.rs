@@ -1,4 +1,4 @@
-//! Which CPUs the measurement runs on, and with what right.
+//! CPUs and priorities of the measurement's threads.
 //!
 //! A guest that polls never leaves its CPU, QEMU's main loop and the measuring thread want to run
 //! for a few microseconds thousands of times a second, and a scheduler left to itself now and then
@@ -31,7 +31,7 @@ const ONE_CPU: &str = "there is but one CPU to run on";
 /// Scheduling policy of the measuring thread (sched(7)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Priority {
-    /// That of any thread (`SCHED_OTHER`).
+    /// The default of any thread (`SCHED_OTHER`).
     Normal,
     /// Real-time (`SCHED_FIFO`): it goes first on its CPU.
     Fifo,
@@ -158,11 +158,11 @@ impl Placement {
 /// Work of the measuring thread, which decides what its waits need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
-    /// It polls memory that it shares with the service.
+    /// Polls memory that it shares with the service.
     Polls,
-    /// It sleeps until a reply comes.
+    /// Sleeps until a reply comes.
     Replies,
-    /// It sends at times of its own: an open loop on a link that sleeps.
+    /// Sends at times of its own: an open loop on a link that sleeps.
     Schedule,
 }
 
@@ -180,7 +180,7 @@ pub(crate) enum DeviceThreads {
 pub(crate) struct Answering {
     /// QEMU's process, or the responder's.
     pub process: Pid,
-    /// Its thread that answers, such as the virtual CPU's, which gets a CPU of its own.
+    /// Thread that answers, such as the virtual CPU's, which gets a CPU of its own.
     pub thread: Pid,
     /// Threads that serve its network device.
     pub device: DeviceThreads,

@@ -20,9 +20,9 @@ const SHOWN: usize = 120;
 /// A process, for people to find it by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Process {
-    /// Its number.
+    /// Number.
     pub pid: u32,
-    /// Its command line, cut off where it is long; null if it is gone.
+    /// Command line, cut off where it is long; null if it is gone.
     pub command: Option<String>,
     /// Start time of the process, in UTC; null if it is gone.
     pub started_at: Option<String>,
@@ -70,7 +70,7 @@ pub struct Stat {
 }
 
 impl Stat {
-    /// That of process `pid`, if there is one.
+    /// Returns the data of process `pid`, if there is one.
     #[must_use]
     pub fn read(pid: u32) -> Option<Self> {
         // A name may be any bytes.

@@ -16,13 +16,13 @@ const CPUS: &str = "sys/devices/system/cpu";
 /// A CPU. What the kernel does not tell is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cpu {
-    /// Its number.
+    /// Number.
     pub number: usize,
     /// The CPUs of its core, itself among them.
     pub siblings: Option<BTreeSet<usize>>,
-    /// Its last-level cache.
+    /// Last-level cache.
     pub cache: Option<Cache>,
-    /// Its memory node.
+    /// Memory node.
     pub node: Option<usize>,
     /// True if the scheduler keeps ordinary threads away from it (`isolcpus=`, an isolated partition).
     pub is_isolated: bool,
@@ -35,7 +35,7 @@ pub struct Cpu {
 /// A cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cache {
-    /// Its level, 1 being the closest to the core.
+    /// Level, 1 being the closest to the core.
     pub level: u32,
     /// The CPUs that share it.
     pub cpus: BTreeSet<usize>,

@@ -1,4 +1,4 @@
-//! What a file holds: a raw disk image, one in QEMU's format, an EFI program or an ELF file.
+//! Content of a file: a raw disk image, one in QEMU's format, an EFI program or an ELF file.
 
 use std::io;
 use std::path::Path;
@@ -67,7 +67,7 @@ impl Format {
 pub struct DiskImage {
     /// The disk.
     pub disk: Disk,
-    /// Its EFI system partition.
+    /// EFI system partition.
     pub place: Place,
     /// The file system there.
     pub volume: Volume,
@@ -143,20 +143,20 @@ impl DiskImage {
 /// Facts about a file on an EFI system partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileFacts {
-    /// Its path.
+    /// Path.
     pub path: String,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub len: u64,
-    /// Its SHA-256 digest.
+    /// SHA-256 digest.
     pub sha256: String,
 }
 
 /// Facts about a disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiskFacts {
-    /// Its length in bytes.
+    /// Length in bytes.
     pub len: u64,
-    /// Its EFI system partition.
+    /// EFI system partition.
     pub place: Place,
     /// Length of a cluster of the file system there, in bytes.
     pub cluster_bytes: usize,
@@ -169,11 +169,11 @@ pub struct DiskFacts {
 /// Facts about a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contents {
-    /// Its format.
+    /// Format.
     pub format: Format,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub len: u64,
-    /// Its SHA-256 digest.
+    /// SHA-256 digest.
     pub sha256: String,
     /// The ELF file that it is or holds: facts, and its SHA-256 digest.
     pub elf: Option<(Elf, String)>,

@@ -66,11 +66,11 @@ pub const MANIFEST: &str = "manifest.json";
 /// A file that was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Made {
-    /// Its name.
+    /// Name.
     pub name: &'static str,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub bytes: u64,
-    /// Its SHA-256 digest.
+    /// SHA-256 digest.
     pub sha256: String,
     /// Code of its format.
     pub format: &'static str,

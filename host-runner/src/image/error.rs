@@ -1,11 +1,11 @@
-//! What can go wrong with an image, each with what to do about it.
+//! Errors of images, each with its remedy.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::layout::LayoutError;
 
-/// Why an image can't be made, read or changed.
+/// Reason why an image can't be made, read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
     /// A part of the image can't be read.
@@ -15,7 +15,7 @@ pub enum ImageError {
         path: PathBuf,
         /// Option that names another.
         option: &'static str,
-        /// What the system said.
+        /// Error of the system.
         #[source]
         source: io::Error,
     },
@@ -24,9 +24,9 @@ pub enum ImageError {
     NotAPart {
         /// The file.
         path: PathBuf,
-        /// What it should be.
+        /// Format that was expected.
         expected: &'static str,
-        /// What it lacks.
+        /// Requirement that it does not meet.
         problem: String,
     },
     /// The parts make no disk.
@@ -40,7 +40,7 @@ pub enum ImageError {
     Unwritable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         #[source]
         source: io::Error,
     },
@@ -49,7 +49,7 @@ pub enum ImageError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         #[source]
         source: io::Error,
     },
@@ -58,7 +58,7 @@ pub enum ImageError {
     NotOurs {
         /// The file.
         path: PathBuf,
-        /// What it lacks.
+        /// Requirement that it does not meet.
         problem: String,
     },
     /// The image has no configuration file.

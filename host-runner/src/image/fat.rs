@@ -24,7 +24,7 @@ const DIRECTORY: u8 = 0x10;
 const FIRST_CLUSTER: u16 = 2;
 const LAST: u16 = 0xff8;
 
-/// What ends a chain.
+/// Entry that ends a chain.
 const END_OF_CHAIN: u16 = 0xfff;
 
 /// The most clusters of a FAT12 volume.

@@ -54,7 +54,7 @@ pub struct Parts<'a> {
     pub config: &'a [u8],
 }
 
-/// Why no disk can be made of some parts.
+/// Reason why no disk can be made of some parts.
 #[derive(Debug, thiserror::Error)]
 pub enum LayoutError {
     /// The EFI program was built with another ELF file.

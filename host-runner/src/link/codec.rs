@@ -11,10 +11,10 @@ use wire::checksum::Sum;
 
 use super::frame::{Flow, MAX_FRAME, Parsed};
 
-/// Where the IP header starts.
+/// Offset of the IP header in the frame, in bytes.
 const IP: usize = ETHERNET_HEADER_LEN;
 
-/// Where its fields are, from its start (RFC 791 §3.1, RFC 8200 §3).
+/// Offsets of the IP header's fields, in bytes (RFC 791 §3.1, RFC 8200 §3).
 const V4_TOTAL_LENGTH: usize = 2;
 const V4_FRAGMENT: usize = 6;
 const V4_PROTOCOL: usize = 9;
@@ -23,7 +23,7 @@ const V4_ADDRESSES: usize = 12;
 const V6_PAYLOAD_LENGTH: usize = 4;
 const V6_ADDRESSES: usize = 8;
 
-/// Where UDP's fields are, from its header's start (RFC 768).
+/// Offsets of the UDP header's fields, in bytes (RFC 768).
 const UDP_LENGTH: usize = 4;
 const UDP_CHECKSUM: usize = 6;
 
@@ -38,7 +38,7 @@ const MAX_HEADERS: usize = IP + IPV6_HEADER_LEN + UDP_HEADER_LEN;
 pub struct Codec {
     flow: Flow,
     is_v4: bool,
-    /// Where the UDP header starts.
+    /// Offset of the UDP header in the frame, in bytes.
     udp: usize,
     /// The headers of a request, lengths and checksums zero.
     request: [u8; MAX_HEADERS],

@@ -25,10 +25,10 @@ pub const OWN_IP: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 /// The UDP port that requests come from.
 pub const OWN_PORT: u16 = 40_000;
 
-/// How long the service may take to tell its Ethernet address.
+/// Time that the service may take to tell its Ethernet address.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often the stack is asked in the meantime whether it wants to repeat its question.
+/// Interval at which the stack is asked in the meantime whether it wants to repeat its question.
 const RESOLVE_INTERVAL: Duration = Duration::from_millis(50);
 
 /// One end of an Ethernet.

@@ -31,7 +31,7 @@ pub struct Flow {
     pub peer: SocketAddr,
 }
 
-/// What a frame is to a [`Flow`].
+/// Meaning of a frame to a [`Flow`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Parsed<'f> {
     /// A datagram from the peer: its payload.

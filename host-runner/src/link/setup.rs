@@ -105,15 +105,15 @@ impl LinkKind {
 /// Which of the service's addresses to send to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Family {
-    /// Its IPv4 address.
+    /// IPv4 address.
     #[default]
     V4,
-    /// Its IPv6 address.
+    /// IPv6 address.
     V6,
 }
 
 impl Family {
-    /// Its name.
+    /// Name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -135,15 +135,15 @@ impl Family {
 /// A link to set up.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Which link.
+    /// The link.
     pub kind: LinkKind,
-    /// Which of the service's addresses.
+    /// Address of the service.
     pub family: Family,
     /// The forwarded port on 127.0.0.1, for [`LinkKind::User`]; 0 picks a free one.
     pub host_port: u16,
     /// The service's UDP port.
     pub guest_port: u16,
-    /// Where to capture every frame, if anywhere.
+    /// File for a capture of every frame, if there is to be one.
     pub pcap: Option<PathBuf>,
     /// True if the host's kernel is to serve the guest's rings, for [`LinkKind::Tap`].
     pub vhost: bool,

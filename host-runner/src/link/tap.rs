@@ -33,7 +33,7 @@ use super::{Family, Link, LinkError, Received, Sent};
 /// The link's name.
 pub const NAME: &str = "tap";
 
-/// What the client's device is called, in its namespace.
+/// Name of the client's device, in its namespace.
 const DEVICE: &str = "tap0";
 
 const PRIVILEGE: &str =

@@ -12,7 +12,7 @@ use super::refusal::{self, Refusal};
 use super::source::{Source, any};
 use super::{DEPTH, Link, LinkError, Received, Sent, enlarge_buffers, wait};
 
-/// What results call the way to a process on this host, or to a thread.
+/// Name in results of the link to a process on this host, or to a thread.
 pub const LOOPBACK: &str = "loopback";
 
 /// A link over a UDP socket.

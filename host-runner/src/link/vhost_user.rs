@@ -64,7 +64,7 @@ pub struct Virtqueues {
     shared: Arc<Shared>,
     backlog: Backlog,
     gaps: Gaps,
-    /// Where front ends call, if any are to.
+    /// Socket that front ends connect to, if any are to.
     _acceptor: Option<Acceptor>,
 }
 

@@ -1,4 +1,4 @@
-//! How a link waits for its next message: the one place to tune it.
+//! Waiting for a link's next message: the one place to tune it.
 //!
 //! A message that is there already costs one system call. Else the thread sleeps in `ppoll` until
 //! one comes or the deadline passes. It does not spin: the guest spins on one processor, and where

@@ -90,24 +90,24 @@ enum Body {
     Content(Content),
 }
 
-/// What matters of the header of a datagram that came in.
+/// The fields that matter of the header of a received datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplyHeader {
-    /// Whether it is a reply, and not another kind of datagram.
+    /// True if it is a reply, and not another kind of datagram.
     pub is_reply: bool,
     /// True if all fields that a service writes are as they are in a request.
     pub is_as_sent: bool,
-    /// Its flags.
+    /// Flags.
     pub flags: u16,
-    /// Which boot of the service answered.
+    /// Identifier of the boot of the service that answered.
     pub boot_id: u32,
     /// The number of the request that it answers.
     pub seq: u64,
-    /// When that was sent.
+    /// Time at which that was sent.
     pub t1_ns: u64,
-    /// When the guest had the request.
+    /// Time at which the guest had the request.
     pub t2_ns: u64,
-    /// When the guest sent the reply.
+    /// Time at which the guest sent the reply.
     pub t3_ns: u64,
 }
 

@@ -42,7 +42,7 @@ pub(super) struct Engine<'a, L: ?Sized, O, C> {
     phase: Phase,
     /// The first request that is measured; those under it are warm-up.
     measured_from: u64,
-    /// When the phase that sends began.
+    /// Time at which the phase that sends began.
     phase_from_ns: u64,
     last_settled_ns: u64,
     /// Requests of warm-up that this host refused to send.
@@ -104,7 +104,7 @@ where
         self.phase == Phase::WarmUp
     }
 
-    /// Whether a request that is due at `due_ns` is still to be sent. Moves from warm-up to
+    /// Returns whether a request that is due at `due_ns` is still to be sent. Moves from warm-up to
     /// measuring, and from measuring to draining.
     pub(super) fn wants(&mut self, due_ns: u64) -> bool {
         let elapsed_ns = due_ns.saturating_sub(self.phase_from_ns);

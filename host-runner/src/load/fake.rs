@@ -10,13 +10,13 @@ use wire::{Header, Verdict};
 use super::{Dropped, Loss, Observer, Sample};
 use crate::link::{Link, LinkError, Received, Sent};
 
-/// What reading the virtual clock, or asking the link without waiting, takes, in nanoseconds.
+/// Time that reading the virtual clock, or asking the link without waiting, takes, in nanoseconds.
 const CALL_NS: u64 = 10;
 
 /// The boot that the fake service claims.
 pub(crate) const BOOT_ID: u32 = 7;
 
-/// How long the fake service takes, in nanoseconds.
+/// Time that the fake service takes, in nanoseconds.
 pub(crate) const SERVICE_NS: u64 = 300;
 
 /// A clock that only moves when it is read or waited on.
@@ -43,7 +43,7 @@ pub(crate) struct FakeLink<S> {
     script: S,
     coming: BinaryHeap<Reverse<(u64, u64, Vec<u8>)>>,
     answers: u64,
-    /// How many datagrams it holds: more are lost.
+    /// Number of datagrams that it holds: more are lost.
     pub(crate) room: usize,
     /// Time that a sleep lasts beyond its deadline, in nanoseconds.
     pub(crate) wake_up_ns: u64,
@@ -65,7 +65,7 @@ impl<S: FnMut(&Header, &[u8]) -> Vec<Answer>> FakeLink<S> {
     }
 }
 
-/// What the real service would answer.
+/// Returns the answer of the real service.
 pub(crate) fn reply(request: &[u8]) -> Vec<u8> {
     let mut datagram = request.to_vec();
     let verdict = wire::handle(&mut datagram, BOOT_ID, 5000, || 5000 + SERVICE_NS);

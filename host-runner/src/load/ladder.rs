@@ -36,9 +36,9 @@ impl Reach {
 /// One step of the ladder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Its share of the whole.
+    /// Share of the whole.
     pub percent: u32,
-    /// Its open loop.
+    /// Open loop.
     pub plan: Plan,
 }
 

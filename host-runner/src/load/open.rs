@@ -11,11 +11,11 @@ use super::waiting::{Rest, Wait, WaitRule};
 use super::{Ending, Failure, Observer, Rate, earlier};
 use crate::link::{Link, LinkError, Refusal};
 
-/// How long before a request is due the loop stops sleeping and asks the link without waiting, in
+/// Time before a request is due from which on the loop no longer sleeps and asks the link without waiting, in
 /// nanoseconds: longer than a sleeping thread takes to wake up.
 const AWAKE_NS: u64 = 60_000;
 
-/// It stays awake for no more than this part of the time, and rather sends a little late. For this thread
+/// Stays awake for no more than this part of the time, and rather sends a little late. For this thread
 /// may go first on its CPU: whoever carries a reply may need that, and a thread that goes first and hardly
 /// ever rests is taken off its CPU by the kernel, for 50 ms of every second (sched(7),
 /// `sched_rt_runtime_us`).

@@ -54,7 +54,7 @@ impl Padding {
         }
     }
 
-    /// Whether `padding` is the pattern of request `seq`, byte for byte.
+    /// Returns whether `padding` is the pattern of request `seq`, byte for byte.
     #[must_use]
     #[inline]
     pub fn is_intact(&self, seq: u64, padding: &[u8]) -> bool {

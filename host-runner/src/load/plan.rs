@@ -1,4 +1,4 @@
-//! What is to be sent: which loop, how much, how long.
+//! Plan of a load: the loop, the number of requests, the duration.
 
 use std::num::NonZeroU16;
 
@@ -8,7 +8,7 @@ use super::sequence_tracker::MAX_CAPACITY;
 use super::{Arrivals, Content, Protocol, Rate, WaitRule};
 use crate::link::Family;
 
-/// How requests follow each other.
+/// Order in which requests follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// One request in flight; the next goes out when the last was answered or lost. It measures
@@ -48,7 +48,7 @@ impl Mode {
 /// not be the service's.
 pub const MAX_DEPTH: NonZeroU16 = NonZeroU16::new(256).unwrap();
 
-/// How much of something: whichever is reached first. With neither, there is no limit.
+/// Limit in time or number: whichever is reached first. With neither, there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limit {
     /// For this long, in nanoseconds.
@@ -79,7 +79,7 @@ impl Limit {
         }
     }
 
-    /// Whether `elapsed_ns` or `count` has reached the limit.
+    /// Returns whether `elapsed_ns` or `count` has reached the limit.
     #[must_use]
     pub fn is_reached(&self, elapsed_ns: u64, count: u64) -> bool {
         self.duration_ns.is_some_and(|limit| elapsed_ns >= limit)
@@ -90,15 +90,15 @@ impl Limit {
 /// A measurement, planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Which loop.
+    /// The loop.
     pub mode: Mode,
     /// Length of every request, in bytes, header included.
     pub payload_len: usize,
     /// After this long without a reply, in nanoseconds from sending, a request is lost.
     pub timeout_ns: u64,
-    /// What is sent first and not measured.
+    /// Extent of the warm-up, which is not measured.
     pub warmup: Limit,
-    /// What is measured.
+    /// Extent of the measurement.
     pub measure: Limit,
     /// From what padding is made.
     pub seed: u64,
@@ -126,7 +126,7 @@ impl Plan {
     };
 }
 
-/// Why a plan can't be carried out.
+/// Reason why a plan can't be carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// The payload is too short for a header or too long for one Ethernet frame.
@@ -138,7 +138,7 @@ pub enum PlanError {
          {HEADER_LEN} to {}", family.name(), most(*family, *mtu)
     )]
     Packet {
-        /// Its length.
+        /// Length.
         payload_len: usize,
         /// The packet's family.
         family: Family,
@@ -236,7 +236,7 @@ impl Plan {
         }
     }
 
-    /// How many requests can be in flight if all are sent when they are due.
+    /// Number of requests that can be in flight if all are sent when they are due.
     #[must_use]
     pub fn in_flight(&self) -> u64 {
         match self.mode {

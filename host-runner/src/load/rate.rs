@@ -101,21 +101,21 @@ impl fmt::Display for Rate {
 /// Reason why a text is no rate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RateError {
-    /// It is not written as a number is.
+    /// Not written as a number is.
     #[error(
         "it is no number: write, for example, 1000, 0.2, 100k, 1.5M or 1e6 (requests per second)"
     )]
     NoNumber,
-    /// It is zero or less.
+    /// Zero or less.
     #[error("a rate is above 0 requests per second; one a minute is 0.016667")]
     NotPositive,
-    /// It is above zero and lower than can be held.
+    /// Above zero and lower than can be held.
     #[error("the lowest rate is 0.000001 requests per second")]
     TooLow,
-    /// It is higher than can be held.
+    /// Higher than can be held.
     #[error("the highest rate is 1e9 requests per second, one a nanosecond")]
     TooHigh,
-    /// It has decimal places that would be lost.
+    /// Has decimal places that would be lost.
     #[error("a rate has no more than six decimal places")]
     TooFine,
 }

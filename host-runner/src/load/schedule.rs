@@ -1,4 +1,4 @@
-//! When each request of an open loop is due.
+//! Due times of the requests of an open loop.
 
 use clap::ValueEnum;
 
@@ -105,7 +105,7 @@ impl Schedule {
         }
     }
 
-    /// When the next request is due, in nanoseconds of the clock that `start_ns` was read from.
+    /// Returns the time at which the next request is due, in nanoseconds of the clock of `start_ns`.
     #[must_use]
     #[inline]
     pub const fn due_ns(&self) -> u64 {

@@ -16,7 +16,7 @@ const MIN_CAPACITY: u64 = 1 << 14;
 /// A request that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Its sequence number.
+    /// Sequence number.
     pub seq: u64,
     /// Time at which it was due, in nanoseconds.
     pub due_ns: u64,
@@ -45,11 +45,11 @@ pub enum Arrival {
 /// Status of a sequence number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
-    /// Its request is remembered, and was sent at this time.
+    /// Request is remembered, and was sent at this time.
     SentAt(u64),
-    /// It was sent, but is no longer remembered.
+    /// Sent, but is no longer remembered.
     Forgotten,
-    /// It was never sent.
+    /// Never sent.
     NeverSent,
 }
 

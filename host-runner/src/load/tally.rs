@@ -1,4 +1,4 @@
-//! What is counted.
+//! Counts of a measurement.
 
 use crate::link::Refusal;
 
@@ -43,7 +43,7 @@ impl SendErrors {
     }
 }
 
-/// What became of the requests of a measurement, and what else came in. Warm-up counts only in
+/// Counts of the outcomes of a measurement's requests, and of whatever else came in. Warm-up counts only in
 /// [`Tally::warmup_discarded`].
 ///
 /// Every request that is sent ends in one place: `sent == received + lost + in_flight_at_end`. What an open

@@ -270,7 +270,7 @@ fn the_first_replys_boot_is_the_one_to_stay_with() {
     assert_eq!((tally.received, tally.foreign), (3, 2));
 }
 
-/// What happens to one request on a bad link.
+/// Faults of one request on a bad link.
 #[derive(Clone, Debug)]
 struct Fate {
     delays_ns: Vec<u64>,
@@ -290,7 +290,7 @@ fn fates() -> impl Strategy<Value = Vec<Fate>> {
     prop::collection::vec(fate, 1..150)
 }
 
-/// What a request with this fate is answered.
+/// Returns the answers to a request with these faults.
 fn answers(fate: &Fate, request: &[u8]) -> Vec<Answer> {
     let mut answer = reply(request);
     if fate.is_damaged {

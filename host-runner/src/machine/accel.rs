@@ -14,21 +14,21 @@ use crate::host::emulators::Probe;
 pub(super) enum Plan {
     /// This accelerator and no other.
     Only {
-        /// Which.
+        /// The one concerned.
         accel: Accel,
-        /// Why this one.
+        /// Reason for this one.
         reason: String,
     },
     /// A short trial of KVM, then TCG.
     TryKvm,
     /// KVM was asked for and can't be had.
     Refuse {
-        /// Why not.
+        /// Reason why not.
         reason: String,
     },
 }
 
-/// What to try, given what the user asked for; `probe` is asked only where it matters.
+/// Returns the accelerators to try, given the user's choice; `probe` is called only where it matters.
 pub(super) fn plan(choice: AccelChoice, probe: impl FnOnce() -> Probe) -> Plan {
     match choice {
         AccelChoice::Tcg => Plan::Only {

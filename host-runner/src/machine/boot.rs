@@ -23,16 +23,16 @@ use crate::files::Destination;
 use crate::host::emulators::Probe;
 use crate::terminal;
 
-/// How long a KVM that was asked for by name may take: one that works needs a tenth of a second.
+/// Time that a KVM that was asked for by name may take: one that works needs a tenth of a second.
 const KVM_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often the caller is asked whether it has given up.
+/// Interval at which the caller is asked whether it has given up.
 const CANCEL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How many free ports are tried: another process may take one before QEMU does.
+/// Number of free ports that are tried: another process may take one before QEMU does.
 const PORT_TRIES: usize = 5;
 
-/// What QEMU says when the forwarded port is taken.
+/// QEMU's message when the forwarded port is taken.
 const PORT_IN_USE: &str = "Could not set up host forwarding rule";
 
 /// A guest that is ready.
@@ -267,7 +267,7 @@ impl Boot<'_> {
     }
 }
 
-/// Whether what was seen of a booting machine settles the matter, and how.
+/// Returns whether what was seen of a booting machine settles the matter, and how.
 fn outcome(seen: &Seen, hint: Hint) -> Option<Result<wire::Ready, MachineError>> {
     if let Some(error) = failure(seen, hint) {
         return Some(Err(error));
@@ -276,7 +276,7 @@ fn outcome(seen: &Seen, hint: Hint) -> Option<Result<wire::Ready, MachineError>>
     Some(ready.map_err(MachineError::BadReadyLine))
 }
 
-/// What ended the run, if anything did. What the guest said goes before how QEMU ended, for the
+/// Returns what ended the run, if anything did. A message of the guest goes before QEMU's exit status, for the
 /// one is the cause of the other.
 pub(super) fn failure(seen: &Seen, hint: Hint) -> Option<MachineError> {
     if let Some(message) = seen.console.fatal() {
@@ -293,7 +293,7 @@ pub(super) fn failure(seen: &Seen, hint: Hint) -> Option<MachineError> {
     })
 }
 
-/// Whether TCG may do better: not where the guest itself refused, or the host has other trouble.
+/// Returns whether TCG may do better: not where the guest itself refused, or the host has other trouble.
 fn is_kvms_fault(error: &MachineError) -> bool {
     match error {
         MachineError::Panicked { .. }

@@ -1,4 +1,4 @@
-//! What must happen in the child between `fork` and `exec`.
+//! Steps in the child between `fork` and `exec`.
 //!
 //! Unsafe are the calls of `pre_exec` here: the standard library has no safe way to run code there, and
 //! none of the things below can be done elsewhere without a race.

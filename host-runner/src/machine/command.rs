@@ -8,7 +8,7 @@ use std::path::Path;
 use super::guest_memory::is_allocated_early;
 use super::machine_config::{Accel, Config, Netdev};
 
-/// What one attempt to boot adds to the configuration.
+/// Parts of the command line that differ by attempt.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attempt {
     /// The accelerator to try.
@@ -17,7 +17,7 @@ pub(super) struct Attempt {
     pub host_port: u16,
     /// The monitor's socket, under the number that QEMU will find it.
     pub monitor: RawFd,
-    /// What the network device is connected to likewise, with [`Netdev::Unix`], [`Netdev::Tap`] and
+    /// Peer of the network device, likewise, with [`Netdev::Unix`], [`Netdev::Tap`] and
     /// [`Netdev::VhostUser`].
     pub network: RawFd,
     /// The guest's memory likewise.

@@ -1,4 +1,4 @@
-//! What the guest prints, understood: lines out of bytes, and the lines that mean something.
+//! Parser of the guest's console: lines out of bytes, and the lines that mean something.
 //!
 //! Pure: bytes go in, and [`Console`] says what has been seen so far.
 #![forbid(unsafe_code)]
@@ -9,13 +9,13 @@ use wire::ready::{FATAL_PREFIX, NotReady, READY_PREFIX};
 
 use crate::terminal;
 
-/// What Hermit's panic handler puts before the panic's own words.
+/// Prefix of a panic's message from Hermit's panic handler.
 const PANIC_MARK: &str = "[PANIC]";
 
-/// How Linux begins to say that it can't go on. What follows is for who debugs it.
+/// First words of Linux's message that it can't go on. The rest is for debugging it.
 const LINUX_PANIC_MARK: &str = "Kernel panic - not syncing: ";
 
-/// How many lines are kept to be shown with an error.
+/// Number of lines that are kept to be shown with an error.
 const TAIL_LINES: usize = 12;
 
 /// A line longer than this is cut in two: the other side must not fill our memory.
@@ -80,7 +80,7 @@ impl Tail {
     }
 }
 
-/// What the guest has said so far.
+/// Output of the guest so far.
 #[derive(Debug, Default)]
 pub(crate) struct Console {
     tail: Tail,
@@ -121,7 +121,7 @@ impl Console {
         self.ready
     }
 
-    /// Why the guest can't serve, once it said so.
+    /// Returns the reason why the guest can't serve, once it said so.
     pub fn fatal(&self) -> Option<&str> {
         self.fatal.as_deref()
     }

@@ -1,4 +1,4 @@
-//! What can go wrong with a machine, each with what to do about it.
+//! Errors of machines, each with its remedy.
 
 use std::fmt;
 use std::io;
@@ -10,7 +10,7 @@ use super::machine_config::MIN_MEMORY_MIB;
 use super::qmp::QmpError;
 use crate::host::emulators::QEMU_VARIABLE;
 
-/// Why a machine could not be booted, or can't go on.
+/// Reason why a machine could not be booted, or can't go on.
 #[derive(Debug, thiserror::Error)]
 pub enum MachineError {
     /// There is no such QEMU.
@@ -20,15 +20,15 @@ pub enum MachineError {
         program.display()
     )]
     QemuMissing {
-        /// What was looked for.
+        /// The program.
         program: PathBuf,
     },
     /// QEMU is there but can't be run.
     #[error("could not start QEMU (`{}`)", program.display())]
     QemuNotStarted {
-        /// What was run.
+        /// The program.
         program: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         #[source]
         source: io::Error,
     },
@@ -37,7 +37,7 @@ pub enum MachineError {
     ImageMissing {
         /// The image.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         #[source]
         source: io::Error,
     },
@@ -61,23 +61,23 @@ pub enum MachineError {
     ConsoleLog {
         /// The log.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         #[source]
         source: io::Error,
     },
     /// A pipe, socket or thread for QEMU could not be had.
     #[error("could not set up {what} for QEMU")]
     Setup {
-        /// What was wanted.
+        /// The resource.
         what: &'static str,
-        /// What the system said.
+        /// Error of the system.
         #[source]
         source: io::Error,
     },
     /// KVM was asked for by name and can't be used.
     #[error("KVM can't be used: {reason}; use `--accel tcg`, or `--accel auto` to fall back to it")]
     KvmUnusable {
-        /// What was tried and how it ended.
+        /// The attempt and its outcome.
         reason: String,
     },
     /// Something else has the UDP port that was asked for.
@@ -95,19 +95,19 @@ pub enum MachineError {
     /// The guest panicked.
     #[error("the guest panicked: {message}{hint}")]
     Panicked {
-        /// What it printed, line by line.
+        /// Its output, line by line.
         message: String,
-        /// What may be the matter, if there is something to say.
+        /// Possible cause, if one is known.
         hint: Hint,
     },
     /// QEMU ended.
     #[error("QEMU ended: {}{}{hint}", describe_exit(*status), said(stderr))]
     Died {
-        /// How it ended.
+        /// Exit status.
         status: ExitStatus,
         /// The last lines of its standard error.
         stderr: String,
-        /// What may be the matter, if there is something to say.
+        /// Possible cause, if one is known.
         hint: Hint,
     },
     /// The guest did not get ready in time.
@@ -117,11 +117,11 @@ pub enum MachineError {
         else { format!("the end of its console:\n{console}") }
     )]
     NotReady {
-        /// How long it was given.
+        /// Time that it was given.
         waited_ms: u128,
         /// The last lines of its console.
         console: String,
-        /// What may be the matter, if there is something to say.
+        /// Possible cause, if one is known.
         hint: Hint,
     },
     /// The image and this program disagree about the ready line.
@@ -136,9 +136,9 @@ pub enum MachineError {
     /// QEMU's monitor did not do as it was told.
     #[error("QEMU's monitor failed at {action}")]
     Monitor {
-        /// What was asked of it.
+        /// The request.
         action: &'static str,
-        /// How it failed.
+        /// Error of the monitor.
         #[source]
         source: QmpError,
     },
@@ -154,7 +154,7 @@ pub enum Hint {
 }
 
 impl Hint {
-    /// What the size of the guest's memory suggests.
+    /// Returns the hint that the size of the guest's memory gives.
     #[must_use]
     pub const fn from_memory(memory_mib: u32) -> Self {
         if memory_mib < MIN_MEMORY_MIB {

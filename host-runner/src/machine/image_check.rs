@@ -11,7 +11,7 @@ use std::path::Path;
 use super::error::MachineError;
 use crate::files;
 
-/// How much of the file is read: its headers stand at its beginning.
+/// Number of bytes of the file that are read: its headers stand at its beginning.
 const HEAD_LEN: u64 = 4096;
 
 /// The ELF header of a 64-bit file, in bytes.

@@ -1,4 +1,4 @@
-//! What machine to boot: every choice that shapes QEMU's command line, as plain data.
+//! Configuration of a machine: every choice that shapes QEMU's command line, as plain data.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -36,7 +36,7 @@ pub enum AccelChoice {
 
 const _: () = assert!(super::KVM_TRIAL.as_millis() == 1500);
 
-/// Which accelerator the machine runs on.
+/// Accelerator that the machine runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accel {
     /// The processor's own virtualisation, through `/dev/kvm`.
@@ -83,7 +83,7 @@ impl MachineType {
     }
 }
 
-/// What the guest's network device is connected to.
+/// Peer of the guest's network device.
 #[derive(Debug)]
 pub enum Netdev {
     /// QEMU's user network: guest 10.0.2.15, router and DHCP server 10.0.2.2.
@@ -94,7 +94,7 @@ pub enum Netdev {
         host_port: u16,
         /// The guest's UDP port that it leads to.
         guest_port: u16,
-        /// Where QEMU writes a capture of every frame, if anywhere.
+        /// File for QEMU's capture of every frame, if there is to be one.
         pcap: Option<PathBuf>,
     },
     /// Ethernet frames over a Unix datagram socket.
@@ -106,7 +106,7 @@ pub enum Netdev {
     Tap {
         /// A descriptor of the device. Closed here when the machine has booted.
         device: OwnedFd,
-        /// Where QEMU writes a capture of every frame, if anywhere.
+        /// File for QEMU's capture of every frame, if there is to be one.
         pcap: Option<PathBuf>,
         /// True if the host's kernel serves the guest's rings (vhost-net) and not QEMU.
         vhost: bool,
@@ -130,25 +130,25 @@ pub struct Config {
     pub image: PathBuf,
     /// A Linux kernel's initial file system.
     pub initrd: Option<PathBuf>,
-    /// Which accelerator to use.
+    /// Accelerator to use.
     pub accel: AccelChoice,
-    /// Which board to emulate.
+    /// Board to emulate.
     pub machine: MachineType,
     /// CPU model for `-cpu`; without one, `host` under KVM and `max` under TCG.
     pub cpu: Option<String>,
     /// The guest's memory in MiB.
     pub memory_mib: u32,
-    /// What the network device is connected to.
+    /// Peer of the network device.
     pub netdev: Netdev,
-    /// Whether the network device has no legacy interface beside the modern one (virtio 1.2 §7.4).
+    /// True if the network device has no legacy interface beside the modern one (virtio 1.2 §7.4).
     pub modern_device: bool,
     /// The guest's Ethernet address.
     pub mac: Mac,
     /// The image's boot arguments, as one line.
     pub boot_args: String,
-    /// Where everything that the guest prints goes; replaced if it exists.
+    /// File for everything that the guest prints; replaced if it exists.
     pub console_log: Destination,
-    /// How long the guest may take from QEMU's start to its ready line.
+    /// Time that the guest may take from QEMU's start to its ready line.
     pub ready_timeout: Duration,
     /// Further arguments for QEMU, after all others.
     pub extra_qemu_args: Vec<OsString>,

@@ -22,21 +22,21 @@ use super::console::{Console, Lines, Tail};
 use crate::clock;
 use crate::files::BoundedLog;
 
-/// How long the console must be quiet after a panic until the message is taken to be complete.
+/// Time for which the console must be quiet after a panic until the message is taken to be complete.
 const PANIC_SETTLE: Duration = Duration::from_millis(100);
 
-/// What has been seen of QEMU and its guest.
+/// State of QEMU and its guest, as seen so far.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// What the guest printed.
+    /// Output of the guest.
     pub console: Console,
-    /// When the ready line came, in nanoseconds of [`crate::clock`].
+    /// Time at which the ready line came, in nanoseconds of [`crate::clock`].
     pub ready_at_ns: u64,
     /// The panic's message will not grow any more.
     pub panic_settled: bool,
     /// The last lines that QEMU itself printed.
     pub stderr: Tail,
-    /// How QEMU ended. Set in the same breath as the process is reaped.
+    /// Exit status of QEMU. Set at the moment at which the process is reaped.
     pub exit: Option<ExitStatus>,
 }
 
@@ -120,12 +120,12 @@ impl Process {
         self.pid
     }
 
-    /// When QEMU was started, in nanoseconds of [`crate::clock`].
+    /// Returns the time of QEMU's start, in nanoseconds of [`crate::clock`].
     pub const fn started_at_ns(&self) -> u64 {
         self.started_at_ns
     }
 
-    /// How much of its memory is in the host's, shared memory included, in bytes; `None` if it is gone.
+    /// Returns its resident memory, shared memory included, in bytes; `None` if it is gone.
     pub fn resident_bytes(&self) -> Option<u64> {
         // Under the lock the process can't be reaped, so the number can't be another's by now.
         let seen = self.shared.lock();
@@ -136,7 +136,7 @@ impl Process {
         resident_bytes(&status.ok()?)
     }
 
-    /// Whether anything was seen that ends the run: one relaxed load.
+    /// Returns whether anything was seen that ends the run: one relaxed load.
     pub fn in_trouble(&self) -> bool {
         self.shared.trouble.load(Ordering::Relaxed)
     }
@@ -190,7 +190,7 @@ impl Drop for Process {
     }
 }
 
-/// What a process's status says of its resident memory (proc(5), `VmRSS`), in bytes.
+/// Returns the resident memory in a process's status (proc(5), `VmRSS`), in bytes.
 fn resident_bytes(status: &str) -> Option<u64> {
     let line = status
         .lines()

@@ -18,7 +18,7 @@ const LATE_ANSWER_TIMEOUT: Duration = Duration::from_millis(200);
 /// Longer answers than this are refused: nothing that is asked here has one.
 const MAX_ANSWER: usize = 64 * 1024;
 
-/// Why the monitor did not do as it was told.
+/// Reason why the monitor did not do as it was told.
 #[derive(Debug, thiserror::Error)]
 pub enum QmpError {
     /// The socket failed, or the answer took too long.
@@ -39,7 +39,7 @@ pub enum QmpError {
 #[derive(Debug)]
 pub(super) struct Monitor {
     lines: BufReader<UnixStream>,
-    /// What has come so far of the next line.
+    /// Bytes of the next line so far.
     line: Vec<u8>,
     /// QEMU's version, from the greeting; the handshake is done on first use.
     version: Option<String>,

@@ -17,17 +17,17 @@ pub mod palette;
 
 pub use axis::Axis;
 
-/// How many colours there are; the page's style has as many.
+/// Number of colours; the page's style has as many.
 const COLOURS: usize = 6;
 
-/// How a curve looks.
+/// Style of a curve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
-    /// Which colour.
+    /// Index of the colour.
     pub colour: usize,
-    /// Which dashes.
+    /// Index of the dash pattern.
     pub dash: usize,
-    /// Which mark.
+    /// Index of the mark.
     pub mark: usize,
 }
 
@@ -47,42 +47,42 @@ impl Style {
 /// A chart.
 #[derive(Clone, Debug)]
 pub struct Plot {
-    /// What it shows, for those who can't see it.
+    /// Description for those who can't see it.
     pub title: String,
     /// Along.
     pub x: Axis,
     /// Up.
     pub y: Axis,
-    /// What is drawn.
+    /// The curves.
     pub curves: Vec<Curve>,
-    /// What it stands on.
+    /// The bands below the curves.
     pub bands: Vec<Band>,
 }
 
 /// A curve.
 #[derive(Clone, Debug)]
 pub struct Curve {
-    /// How it looks.
+    /// Style.
     pub style: Style,
-    /// Its lines.
+    /// Lines.
     pub lines: Vec<Line>,
-    /// Its marks.
+    /// Marks.
     pub marks: Vec<Mark>,
 }
 
 /// An unbroken line.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// Its points.
+    /// Points.
     pub points: Vec<(f64, f64)>,
-    /// What it claims.
+    /// The claim.
     pub claim: Claim,
 }
 
-/// What a line claims, and so how it is drawn.
+/// Claim of a line, which decides how it is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// What it shows.
+    /// Title.
     Full,
     /// Nothing: it is hardly to be trusted, and dotted.
     None,
@@ -94,11 +94,11 @@ pub enum Claim {
 /// A point that stands out.
 #[derive(Clone, Debug)]
 pub struct Mark {
-    /// Where.
+    /// Position.
     pub at: (f64, f64),
-    /// Whether it is hardly to be trusted.
+    /// True if it is hardly to be trusted.
     pub is_hollow: bool,
-    /// What it says when pointed at.
+    /// Text that appears when it is pointed at.
     pub says: String,
 }
 
@@ -109,11 +109,11 @@ pub struct Band {
     pub low: f64,
     /// To here.
     pub high: f64,
-    /// What it is.
+    /// Label.
     pub label: String,
 }
 
-/// How large a chart is drawn, in CSS pixels: text stays as large whatever the screen.
+/// Size of a chart in CSS pixels: text stays as large whatever the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
     /// The whole width of a page.

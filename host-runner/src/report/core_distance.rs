@@ -1,4 +1,4 @@
-//! How far apart the two cores were in the rounds of a merged target, and its median latency in units of
+//! Round trip between the two cores in the rounds of a merged target, and its median latency in units of
 //! that: on a shared host they move within seconds, and a difference of two targets may be that of the
 //! rounds in which each was measured.
 
@@ -17,7 +17,7 @@ pub struct Apart {
 }
 
 impl Apart {
-    /// What `runs` tell of those that are part of `merged`; `None` where no memory is shared.
+    /// Returns the distance in those of `runs` that are part of `merged`; `None` where no memory is shared.
     #[must_use]
     fn of(merged: &MergedRuns, runs: &[Run]) -> Option<Self> {
         let own = runs.iter().filter(|run| run.valid && merged.is_of(run));

@@ -86,7 +86,7 @@ struct Measurements {
 /// Measurements that are not valid for one reason.
 #[derive(Debug, Serialize)]
 struct Invalid {
-    /// Their names; empty if there is one measurement only.
+    /// Names of the measurements; empty if there is only one.
     labels: String,
     reasons: String,
 }
@@ -100,7 +100,7 @@ struct EntryView {
     figures: Vec<(&'static str, String)>,
 }
 
-/// Where some of the measurements come from.
+/// Source of some of the measurements.
 #[derive(Debug, Serialize)]
 struct SourceView {
     directory: String,

@@ -49,7 +49,7 @@ const MAX_DROPPED: f64 = 0.1;
 /// One boot of a target.
 #[derive(Clone, Copy, Debug)]
 pub struct Boot<'a> {
-    /// Its latency, with the region that lost requests lie in.
+    /// Latency, with the region that lost requests lie in.
     pub latency: &'a Distribution,
     /// Requests sent.
     pub sent: u64,
@@ -84,7 +84,7 @@ pub struct Values {
 /// One percentile of two targets, held against each other.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
-    /// Which percentile.
+    /// The percentile.
     pub percentile: Percentile,
     /// The values of each round.
     pub rounds: Vec<Values>,
@@ -133,7 +133,7 @@ impl Values {
     }
 }
 
-/// Which of the two targets has boots whose percentile lies among lost requests.
+/// Target of the two that has boots whose percentile lies among lost requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Censored {
     Neither,

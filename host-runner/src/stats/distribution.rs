@@ -12,7 +12,7 @@ use crate::histogram::slots::{Slot, SlotCounts};
 pub struct Distribution {
     /// The slots that have samples, from the lowest on.
     slots: Vec<Slot>,
-    /// How many samples there are up to each of them, with it.
+    /// Number of samples up to each of them, with it.
     up_to: Vec<u64>,
     min_ns: u64,
     max_ns: u64,
@@ -52,7 +52,7 @@ impl From<&Histogram<u64>> for Distribution {
 pub struct Value {
     /// The value, in nanoseconds; a lower bound if it is censored.
     pub ns: u64,
-    /// How many values it can't be told from.
+    /// Number of values that share its slot.
     pub width_ns: u64,
     /// True if the value lies among lost requests: the true one is this or larger.
     pub is_censored: bool,

@@ -103,7 +103,7 @@ impl MeasuringGaps<'_> {
 pub struct ThreadWaits {
     /// The thread.
     pub thread: Thread,
-    /// Who had its CPU meanwhile.
+    /// Thread or interrupt that had its CPU meanwhile.
     pub taken_by: TakenBy,
     /// The waits.
     pub waits: Waits,
@@ -114,7 +114,7 @@ pub struct ThreadWaits {
 pub struct MostHit {
     /// The thread.
     pub thread: Thread,
-    /// Who had its CPU; `None` if the kernel does not tell.
+    /// Thread or interrupt that had its CPU; `None` if the kernel does not report it.
     pub taken_by: Option<TakenBy>,
     /// For how long in all, in nanoseconds.
     pub total_ns: u64,

@@ -34,7 +34,7 @@ pub struct Intervals {
     started_ns: u64,
     length_ns: u64,
     counts: Vec<SlotCounts<u32>>,
-    /// How many of them, from the first on, have a sample or come before one that has.
+    /// Number of them, from the first on, that have a sample or come before one that has.
     used: usize,
     /// The interval of the last sample, and when it begins: the next one is most likely in it too.
     current: usize,

@@ -8,7 +8,7 @@ pub const MIN_BEYOND: u64 = 10;
 /// A percentile that summaries have.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Percentile {
-    /// Its name in tables and results.
+    /// Name in tables and results.
     pub name: &'static str,
     /// The share of samples that do not exceed it.
     pub quantile: f64,

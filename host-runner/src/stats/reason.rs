@@ -118,13 +118,13 @@ impl fmt::Display for Thread {
     }
 }
 
-/// Who had a CPU that a thread in a request's way wanted.
+/// User of a CPU that a thread in a request's way wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TakenBy {
     /// Other threads of this host, the kernel's own among them, but none of the target's.
     Programs,
-    /// Whoever stops a thread without the scheduler: interrupts, and other virtual machines.
+    /// Interruptions without the scheduler: interrupts, and other virtual machines.
     Interrupts,
     /// Other virtual machines, by the kernel's account of steal.
     Hypervisor,
@@ -151,7 +151,7 @@ pub struct Reason {
     /// that waited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<Thread>,
-    /// Who had that thread's CPU meanwhile, for `host`; absent if the kernel does not tell.
+    /// Thread or interrupt that had that thread's CPU meanwhile, for `host`; absent if the kernel does not report it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<TakenBy>,
     /// Words of another program or of the system, for `failed`.

@@ -23,11 +23,11 @@ pub struct RunRecorder {
     pub impossible_times: u64,
     /// Factor that makes service times into times of the host's clock.
     pub correction: Correction,
-    /// What only an open loop has.
+    /// Distributions of an open loop.
     pub open: Option<OpenLoop>,
     /// Latencies that are lower bounds.
     pub censored: Censored,
-    /// When measuring began, by the host's clock of day.
+    /// Time at which measuring began, by the host's clock of day.
     pub started_at: Option<Timestamp>,
     /// The latency over time.
     pub intervals: Intervals,
@@ -37,14 +37,14 @@ pub struct RunRecorder {
     pub gaps: Option<DurationHistogram>,
 }
 
-/// What only an open loop has: in a closed one every request is due when it is sent.
+/// Distributions of an open loop: in a closed one every request is due when it is sent.
 #[derive(Debug, Default)]
 pub struct OpenLoop {
-    /// What a client that waits for each reply would have recorded: from when a request was really
+    /// Latencies that a client that waits for each reply would have recorded: from when a request was really
     /// sent to its reply, of those alone that it would have sent. A service that stands still costs
     /// such a client one sample, however long it does (coordinated omission).
     pub uncorrected: DurationHistogram,
-    /// Those of them that are lower bounds.
+    /// The lower bounds among them.
     pub uncorrected_censored: Censored,
     /// From when a request was due to when it was sent.
     pub lateness: DurationHistogram,

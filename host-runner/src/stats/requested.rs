@@ -43,7 +43,7 @@ pub struct Requested {
 }
 
 impl Requested {
-    /// Its name in tables and results.
+    /// Name in tables and results.
     #[must_use]
     pub fn name(&self) -> String {
         format!("p{}", self.percent)
@@ -67,7 +67,7 @@ impl Requested {
         PERCENTILES.iter().any(|it| it.name == self.name())
     }
 
-    /// It in `histogram`, in nanoseconds, if that has enough samples; none is beyond `max_ns`, which the
+    /// Returns its value in `histogram`, in nanoseconds, if that has enough samples; none is beyond `max_ns`, which the
     /// histogram knows to three digits only.
     #[must_use]
     pub fn of(&self, histogram: &Histogram<u64>, max_ns: u64) -> Option<u64> {
@@ -133,7 +133,7 @@ impl FromStr for Requested {
     }
 }
 
-/// Those of `asked` that a summary does not have anyway, each once, in order.
+/// Returns those of `asked` that a summary does not have anyway, each once, in order.
 #[must_use]
 pub fn without_standard<'a>(asked: impl IntoIterator<Item = &'a Requested>) -> Vec<Requested> {
     let mut requested: Vec<Requested> = asked

@@ -1,4 +1,4 @@
-//! Whether warm-up is over: whether latency in one window is what it was in the windows before.
+//! Detection of the end of warm-up: latency in one window is as in the windows before.
 //!
 //! Caches, translated code and the guest's own timers make the first requests after a boot slower
 //! than all that follow, by as much time as they need.
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::percentile_rule::PERCENTILES;
 use crate::histogram::DurationHistogram;
 
-/// How long a window is, in nanoseconds.
+/// Length of a window, in nanoseconds.
 pub const WINDOW_NS: u64 = 100_000_000;
 
-/// How many windows in a row have to be like the one before.
+/// Number of windows in a row that have to be like the one before.
 const ALIKE: u32 = 2;
 
 /// By which share of the larger p50 and p99 may differ in windows that are alike: a tail moves.
@@ -52,7 +52,7 @@ impl From<WarmUpEnd> for Option<bool> {
     }
 }
 
-/// What was seen so far.
+/// Windows seen so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settling {
     last: Option<Window>,

@@ -139,7 +139,7 @@ pub struct Evidence<'a> {
 struct Bounds {
     /// The percentile of the round trip since the actual send, in nanoseconds.
     sent_ns: u64,
-    /// That of the latency since the request was due.
+    /// Upper bound, of the latency since the request was due.
     high_ns: u64,
     /// The least that the first of these can be without the host's gaps; `None` if that could be anything.
     low: Option<Low>,

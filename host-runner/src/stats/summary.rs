@@ -12,7 +12,7 @@ use crate::histogram::DurationHistogram;
 /// enough samples to say.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Summary {
-    /// How many samples there are.
+    /// Number of samples.
     pub count: u64,
     /// The smallest sample.
     pub min: Option<u64>,
@@ -40,7 +40,7 @@ pub struct Summary {
 /// A percentile as tables have it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PercentileColumn {
-    /// Its name.
+    /// Name.
     pub name: String,
     /// One sample in this many lies beyond it.
     pub one_in: f64,

@@ -82,7 +82,7 @@ pub struct Judgement {
     pub judged_by: Option<&'static str>,
     /// Everything that stands against the run or against a percentile of it.
     pub reasons: Vec<Reason>,
-    /// Those of the reasons that make the run invalid.
+    /// The reasons that make the run invalid.
     pub decisive: Vec<Reason>,
 }
 

@@ -108,13 +108,13 @@ pub enum SutError {
     /// The responder says that it can't serve.
     #[error("the responder refused to start: {message}")]
     Refused {
-        /// Its own words.
+        /// Own words.
         message: String,
     },
     /// The responder ended.
     #[error("the responder ended: {status}{}{stderr}", if stderr.is_empty() { "" } else { "; it said: " })]
     Ended {
-        /// Its exit status.
+        /// Exit status.
         status: ExitStatus,
         /// The last lines of its standard error.
         stderr: String,

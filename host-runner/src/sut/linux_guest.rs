@@ -30,26 +30,26 @@ pub const MIN_MEMORY_MIB: u32 = 80;
 /// The memory that a guest is given unless told otherwise, in MiB: with room for a larger kernel.
 pub const DEFAULT_MEMORY_MIB: u32 = 128;
 
-/// What to do about a part that is not there.
+/// Remedy for a missing part.
 const REMEDY: &str = "run `make linux-guest`, or name a kernel with `--kernel PATH`";
 
-/// Where the kernel is, under the directory of built things, unless told otherwise.
+/// Default path of the kernel, under the directory of built things.
 const KERNEL: &str = "linux-guest/vmlinuz";
 
-/// Where its modules are.
+/// Path of its modules.
 const MODULES: &str = "linux-guest/modules";
 
-/// How a bzImage is known: by this mark in its setup header.
+/// Mark of a bzImage, in its setup header.
 const SETUP_MARK: &[u8] = b"HdrS";
 const SETUP_MARK_AT: usize = 0x202;
 
-/// How a 64-bit, little-endian ELF file is known.
+/// First bytes of a 64-bit, little-endian ELF file.
 const ELF_MARK: &[u8] = b"\x7fELF\x02\x01";
 
 /// The most bytes that a responder may have.
 const MAX_RESPONDER: u64 = 64 << 20;
 
-/// How much of a kernel is looked at.
+/// Number of bytes of a kernel that are read.
 const HEAD_LEN: u64 = 1024;
 
 /// The service as the only process of a Linux guest.
@@ -150,7 +150,7 @@ impl System for LinuxGuest {
 pub struct Parts {
     /// The kernel.
     pub kernel: PathBuf,
-    /// Where its modules are; without it, it has built in what it needs.
+    /// Directory of its modules; without one, it has built in what it needs.
     pub modules: Option<PathBuf>,
     /// The responder.
     pub responder: PathBuf,
@@ -160,7 +160,7 @@ pub struct Parts {
     pub tsc_khz: Option<u32>,
 }
 
-/// How the guest's service is to be reached.
+/// Network of the guest's service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
     /// Address and prefix length.
@@ -248,7 +248,7 @@ impl Parts {
     }
 }
 
-/// Whether a file begins as what QEMU's `-kernel` takes: a bzImage, whose setup header has a mark
+/// Returns whether a file begins as what QEMU's `-kernel` takes: a bzImage, whose setup header has a mark
 /// (the kernel's Documentation/arch/x86/boot.rst), or a 64-bit ELF file. QEMU itself takes whatever is
 /// not for a kernel of the nineties, and starts it.
 fn is_kernel(mut file: impl Read) -> io::Result<bool> {
@@ -318,7 +318,7 @@ mod tests {
         assert!(initrd.starts_with(b"070701"), "new ASCII");
     }
 
-    /// What passes for one.
+    /// Returns bytes that pass for a kernel.
     fn a_kernel() -> Vec<u8> {
         let mut kernel = vec![0; SETUP_MARK_AT];
         kernel.extend_from_slice(SETUP_MARK);

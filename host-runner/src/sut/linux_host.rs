@@ -266,7 +266,7 @@ impl Backend for ResponderProcess {
         self.process.seen(failure).map_or(Ok(()), Err)
     }
 
-    /// Its first thread is the one that serves. The measuring thread gets the right to go first, whatever its
+    /// First thread is the one that serves. The measuring thread gets the right to go first, whatever its
     /// work.
     fn place(&mut self, _: Work, assignment: Option<&Assignment>) -> Placement {
         let pid = self.process.pid();

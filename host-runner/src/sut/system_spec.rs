@@ -16,7 +16,7 @@ use crate::machine::{AccelChoice, MachineType, VhostChoice};
 pub struct SystemSpec {
     /// The system.
     pub kind: SystemKind,
-    /// Its variant: how the service on Linux waits for datagrams, or smoltcp if that answers in the
+    /// Variant: how the service on Linux waits for datagrams, or smoltcp if that answers in the
     /// unikernel; `None` elsewhere.
     pub responder: Option<Responder>,
     /// The link that it is reached over.
@@ -76,7 +76,7 @@ pub struct LinuxSpec {
 /// The boot argument that names who answers in the unikernel.
 const ANSWER_PATH: &str = "path";
 
-/// Its value for smoltcp's sockets.
+/// Value for smoltcp's sockets.
 pub const SMOLTCP: &str = Responder::Smoltcp.name();
 
 impl GuestSpec {

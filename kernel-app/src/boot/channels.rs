@@ -19,9 +19,9 @@ const CHANNELS: [Channel; 3] = [Channel::CommandLine, Channel::Smbios, Channel::
 /// Reason that a text can't be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChannelError {
-    /// It is longer than a page.
+    /// Longer than a page.
     TooLong(Channel),
-    /// It is not UTF-8.
+    /// Not UTF-8.
     NotUtf8(Channel),
 }
 

@@ -81,7 +81,7 @@ fn table_of(memory: &impl Memory, address: u64) -> Option<&[u8]> {
 /// A structure of the table.
 struct Structure<'t> {
     kind: u8,
-    /// Its strings, each but the last with its NUL.
+    /// Strings, each but the last with its NUL.
     strings: &'t [u8],
 }
 

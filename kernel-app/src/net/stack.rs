@@ -43,7 +43,7 @@ pub enum Intercepted {
     Reply(usize),
     /// There is nothing more to do with the frame, but [`Stack::run`] has something to do.
     Consumed,
-    /// It is for [`Stack::receive`].
+    /// For [`Stack::receive`].
     Passed,
 }
 

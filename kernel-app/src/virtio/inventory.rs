@@ -150,7 +150,7 @@ pub enum ChoiceError {
     NoSuchMac {
         /// The address.
         wanted: Mac,
-        /// Those of the devices that there are.
+        /// Addresses of the devices that there are.
         there: Macs,
     },
 }
@@ -158,11 +158,11 @@ pub enum ChoiceError {
 /// The device that was chosen.
 #[derive(Debug)]
 pub struct Chosen<T> {
-    /// It, opened.
+    /// The opened device.
     pub device: T,
-    /// Its location.
+    /// Location.
     pub location: Location,
-    /// Its number, and how many there are.
+    /// Number, and how many there are.
     pub position: NicPosition,
 }
 

@@ -201,7 +201,7 @@ impl Machine {
 #[derive(Debug)]
 pub struct Doorbells {
     registers: [NonNull<u16>; 2],
-    /// They are of 32 bits (virtio 1.2 §4.2.2) and not of 16.
+    /// True if they are of 32 bits (virtio 1.2 §4.2.2) and not of 16.
     is_wide: bool,
 }
 

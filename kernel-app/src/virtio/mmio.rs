@@ -131,7 +131,7 @@ pub enum Identity {
     Other,
     /// A network device.
     Network {
-        /// Its registers' version; see [`MODERN`].
+        /// Registers' version; see [`MODERN`].
         version: u32,
     },
 }

@@ -27,7 +27,7 @@ pub enum RegisterProblem {
     /// The list of capabilities is a ring.
     #[error("its list of capabilities has no end")]
     EndlessCapabilities,
-    /// They can't be made accessible.
+    /// Registers that can't be made accessible.
     #[error("{0}")]
     Unmapped(#[from] MapError),
 }

@@ -33,9 +33,9 @@ pub const MAX_LEN: usize = 0x3000;
 /// Something in memory that the firmware made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Table {
-    /// Its physical address.
+    /// Physical address.
     pub address: u64,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub len: u64,
 }
 

@@ -55,7 +55,7 @@ impl Baseline {
         assert!(former.is_none(), "each figure has a name of its own");
     }
 
-    /// How many there are.
+    /// Number.
     pub fn len(&self) -> usize {
         self.0.len()
     }

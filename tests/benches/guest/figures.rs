@@ -11,7 +11,7 @@ use tests::qemu_lock::{QemuLock, lock_qemu};
 
 use crate::baseline::Baseline;
 
-/// What answers, by the boot argument `path=`.
+/// Parts that answer, by the boot argument `path=`.
 const PATHS: [&str; 2] = ["reflector", "smoltcp"];
 
 const SERVICES: [(&str, Service); 2] = [("timestamp", Service::Timestamp), ("echo", Service::Echo)];
@@ -70,7 +70,7 @@ fn sizes(figures: &mut Baseline) -> Result<(), String> {
     Ok(())
 }
 
-/// Where the instructions from entry to ready go, part by part, as the guest logs it.
+/// Counts the instructions from entry to ready, part by part, as the guest logs them.
 fn boot(lock: &QemuLock, figures: &mut Baseline) {
     const PREFIX: &str = "boot_ns ";
     let machine = Machine {

@@ -1,4 +1,4 @@
-//! What the guest needs, in figures that do not depend on the machine or on what else it does:
+//! Needs of the guest, in figures that do not depend on the machine or on what else it does:
 //! instructions, doorbells, interrupts, bytes of the image. They are held against those in `tests/benches/baseline.json`;
 //! one that has changed by more than 5 % either way is a failure, for a figure that got better is to
 //! be recorded just as well. `--record` writes that file.

@@ -12,11 +12,11 @@ pub struct Metadata {
 /// A package.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Package {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Its version.
+    /// Version.
     pub version: String,
-    /// Its licences, as an SPDX expression.
+    /// Licences, as an SPDX expression.
     pub license: Option<String>,
     /// Registry that it comes from; `None` if it is a directory of the repository.
     pub source: Option<String>,

@@ -1,4 +1,4 @@
-//! What came of a call: its exit code, what it said, and its results.
+//! Outcome of a call: its exit code, its output, and its results.
 
 use std::path::{Path, PathBuf};
 
@@ -6,14 +6,14 @@ use tempfile::TempDir;
 
 use crate::results::Results;
 
-/// What came of a call.
+/// Outcome of a call.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Its exit code; none if a signal ended it.
+    /// Exit code; none if a signal ended it.
     pub code: Option<i32>,
-    /// Its standard output.
+    /// Standard output.
     pub stdout: String,
-    /// Its standard error.
+    /// Standard error.
     pub stderr: String,
     pub(super) place: TempDir,
 }

@@ -28,7 +28,7 @@ pub struct Running<'t> {
 }
 
 impl Running<'_> {
-    /// Its process.
+    /// Process.
     #[must_use]
     pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)

@@ -29,7 +29,7 @@ impl Stream {
         }
     }
 
-    /// What has come of it.
+    /// Returns its output so far.
     pub fn so_far(&self) -> String {
         let text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&text).into_owned()

@@ -52,7 +52,7 @@ impl Flow {
         frame
     }
 
-    /// What [`parse`] makes of the frame of a UDP datagram.
+    /// Returns the packet that [`parse`] makes of the frame of a UDP datagram.
     #[must_use]
     pub fn udp_packet(&self, payload: &[u8]) -> Packet {
         Packet {

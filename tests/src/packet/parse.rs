@@ -17,11 +17,11 @@ pub struct Packet {
     pub from: Mac,
     /// To whom it is.
     pub to: Mac,
-    /// What is in it.
+    /// Content.
     pub body: Body,
 }
 
-/// What is in a frame.
+/// Content of a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
     /// An ARP packet.
@@ -32,7 +32,7 @@ pub enum Body {
         from: SocketAddr,
         /// To whom it is.
         to: SocketAddr,
-        /// What is in it.
+        /// Content.
         payload: Vec<u8>,
     },
     /// An ICMP or ICMPv6 message.
@@ -43,11 +43,11 @@ pub enum Body {
         to: IpAddr,
         /// Time to live, or hop limit.
         hop_limit: u8,
-        /// Its type.
+        /// Type.
         kind: u8,
-        /// Its code.
+        /// Code.
         code: u8,
-        /// What follows the checksum.
+        /// Bytes after the checksum.
         rest: Vec<u8>,
     },
     /// Something else, by its IP protocol number.
@@ -171,7 +171,7 @@ fn above_ip(
     }
 }
 
-/// What UDP's and ICMPv6's checksums cover beside the segment (RFC 768, RFC 8200 §8.1); that the
+/// Pseudo-header, which UDP's and ICMPv6's checksums cover beside the segment (RFC 768, RFC 8200 §8.1); that the
 /// two lay it out differently makes no difference to the sum.
 fn pseudo_header(from: IpAddr, to: IpAddr, protocol: IpNumber, len: usize) -> Vec<u8> {
     let mut pseudo = Vec::new();

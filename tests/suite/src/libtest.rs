@@ -7,7 +7,7 @@ pub struct Tests {
     pub passed: usize,
     /// The names of those that failed.
     pub failed: Vec<String>,
-    /// Those that were ignored, each with its reason.
+    /// Tests that were ignored, each with its reason.
     pub ignored: Vec<String>,
     /// Number of programs that printed their closing line.
     pub closing_lines: usize,

@@ -27,7 +27,7 @@ const BESIDE: [&str; 16] = [
     "nics",
 ];
 
-/// Those that mostly wait for something that never comes.
+/// Tests that mostly wait for something that never comes.
 const WAITING: [&str; 1] = ["hangs"];
 
 /// The package of the end-to-end tests.

@@ -28,7 +28,7 @@ const LOCK: &str = "FATHOM_LOCK";
 pub struct Outcome {
     /// Results that the part's tests printed.
     pub tests: Tests,
-    /// Those of its tests that skipped themselves, each with its reason.
+    /// Tests that skipped themselves, each with its reason.
     pub skipped: Vec<String>,
     /// Other problems, in words.
     pub problems: Vec<String>,

@@ -72,9 +72,9 @@ enum Rounds {
 
 /// Outcome of a boot in a round.
 enum Outcome {
-    /// It was measured.
+    /// Measured.
     Measured,
-    /// It can't be measured on this host.
+    /// Not measurable on this host.
     Impossible(ExperimentError),
 }
 

@@ -1,4 +1,4 @@
-//! Who else wants the CPUs.
+//! Other processes that want the CPUs.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -16,7 +16,7 @@ const BUSY_SHARE: f64 = 0.1;
 /// The ticks of a process are coarse: under this many, nothing is said.
 const MIN_TICKS: u64 = 2;
 
-/// How many busy processes are named.
+/// Number of busy processes that are named.
 const NAMED: usize = 4;
 
 /// The processor time that every process has had so far.
@@ -29,9 +29,9 @@ pub struct Times {
 /// A process that had much of a CPU.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Busy {
-    /// Its number.
+    /// Number.
     pub pid: u32,
-    /// Its name.
+    /// Name.
     pub name: String,
     /// The share of one CPU that it had: with several threads it may exceed 1.
     pub share: f64,
@@ -49,7 +49,7 @@ impl fmt::Display for Busy {
 }
 
 impl Times {
-    /// Those that there are now.
+    /// Returns those of this moment.
     #[must_use]
     pub fn now() -> Self {
         let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -130,7 +130,7 @@ pub(super) fn processes(before: &Times, after: &Times, own: u32) -> Finding {
     Finding::bad(NAME, names(&busy)).advise("end them, or wait until they have")
 }
 
-/// Whether the CPUs have been wanted by more than there are of them.
+/// Judges whether the CPUs have been wanted by more than there are of them.
 pub(super) fn load(loadavg: Option<&str>, cpus: usize) -> Finding {
     const NAME: &str = "load average";
     let first = loadavg.and_then(|text| text.split_whitespace().next()?.parse::<f64>().ok());

@@ -5,7 +5,7 @@ use crate::host::tree::Tree;
 use crate::host::{fingerprint, topology};
 use crate::quantity;
 
-/// Whether there are enough for a guest, the measuring thread and the rest.
+/// Judges whether there are enough for a guest, the measuring thread and the rest.
 pub(super) fn cores(count: usize) -> Finding {
     const NAME: &str = "cores";
     match count {
@@ -79,7 +79,7 @@ pub(super) fn governors(tree: &Tree, cpus: &[usize]) -> Vec<String> {
     governors.collect()
 }
 
-/// Whether the CPUs keep their speed.
+/// Judges whether the CPUs keep their speed.
 pub(super) fn governor(governors: &[String]) -> Finding {
     const NAME: &str = "governor";
     if governors.is_empty() {
@@ -132,7 +132,7 @@ pub(super) fn siblings(shared: Option<&[Vec<usize>]>) -> Finding {
     }
 }
 
-/// Whether reading the clock is cheap.
+/// Judges whether reading the clock is cheap.
 pub(super) fn clock_source(current: Option<&str>) -> Finding {
     const NAME: &str = "clock source";
     match current {

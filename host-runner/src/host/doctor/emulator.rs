@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::{Depth, Finding};
 use crate::host::emulators;
 
-/// How long QEMU may take to tell its version.
+/// Time that QEMU may take to tell its version.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// KVM as far as can be seen without booting anything.
@@ -50,7 +50,7 @@ pub(super) fn qemu(depth: Depth) -> Finding {
     }
 }
 
-/// Where a program is: as it is named, or in one of the directories of `path`.
+/// Returns the path of a program: as it is named, or in one of the directories of `path`.
 fn find(program: &Path, path: Option<&std::ffi::OsStr>) -> Option<PathBuf> {
     if program.components().count() > 1 {
         return program.is_file().then(|| program.to_owned());

@@ -2,10 +2,10 @@
 
 use super::{Finding, Verdict};
 
-/// How wide a line may be.
+/// Greatest width of a line, in characters.
 const WIDTH: usize = 100;
 
-/// Where names and facts begin.
+/// Column in which names and facts begin.
 const NAME_AT: usize = 9;
 const FACT_AT: usize = 34;
 

@@ -1,4 +1,4 @@
-//! What this process may do: go first, lock memory, use all of its CPUs.
+//! Rights of this process: to go first, to lock memory, to use all of its CPUs.
 
 use super::Finding;
 use crate::host::cgroup::{self, Group};
@@ -9,10 +9,10 @@ use crate::quantity;
 /// The priority that the measuring thread asks for.
 const PRIORITY: u64 = 10;
 
-/// What guest and instrument need of locked memory, in bytes.
+/// Locked memory that guest and instrument need, in bytes.
 const LOCKED_BYTES: u64 = 64 << 20;
 
-/// Whether the measuring thread may go first (`SCHED_FIFO`).
+/// Judges whether the measuring thread may go first (`SCHED_FIFO`).
 pub(super) fn first_in_line(status: Option<&str>, limit: Option<u64>) -> Finding {
     const NAME: &str = "SCHED_FIFO";
     if has(status, SYS_NICE) == Some(true) {
@@ -31,7 +31,7 @@ pub(super) fn first_in_line(status: Option<&str>, limit: Option<u64>) -> Finding
     }
 }
 
-/// Whether the kernel takes a real-time thread off its CPU that never rests.
+/// Judges whether the kernel takes a real-time thread off its CPU that never rests.
 pub(super) fn realtime_throttling(runtime_us: Option<&str>, period_us: Option<&str>) -> Finding {
     const NAME: &str = "real-time throttling";
     let number = |text: Option<&str>| text?.trim().parse::<i64>().ok();
@@ -54,7 +54,7 @@ pub(super) fn realtime_throttling(runtime_us: Option<&str>, period_us: Option<&s
     }
 }
 
-/// Whether memory may be kept from being paged out.
+/// Judges whether memory may be kept from being paged out.
 pub(super) fn memory_lock(status: Option<&str>, limit: Option<u64>) -> Finding {
     const NAME: &str = "memory lock";
     if has(status, IPC_LOCK) == Some(true) {
@@ -74,7 +74,7 @@ pub(super) fn memory_lock(status: Option<&str>, limit: Option<u64>) -> Finding {
     }
 }
 
-/// Whether link `tap` can be had. It spoils nothing if not.
+/// Returns whether link `tap` can be had. It spoils nothing if not.
 pub(super) fn link_tap(status: Option<&str>, has_maker: bool) -> Finding {
     const NAME: &str = "link tap";
     let may = |capability| has(status, capability) == Some(true);

@@ -5,12 +5,12 @@ use rustix::fs::{Access, AtFlags, CWD, accessat};
 use super::Finding;
 use crate::host::cpu_latency::{DEVICE, driver};
 
-/// Whether this process may ask the kernel for CPUs that stay awake.
+/// Returns whether this process may ask the kernel for CPUs that stay awake.
 fn may_ask() -> bool {
     accessat(CWD, DEVICE, Access::WRITE_OK, AtFlags::EACCESS).is_ok()
 }
 
-/// What idle CPUs do, now and in a measurement.
+/// Judges the state of idle CPUs, now and in a measurement.
 pub(super) fn idle_cpus() -> Finding {
     judge(driver().as_deref(), may_ask())
 }

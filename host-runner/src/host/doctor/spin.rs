@@ -1,4 +1,4 @@
-//! What a thread sees that only reads the clock, and how far apart two cores are.
+//! Gaps seen by a thread that only reads the clock, and the round trip between two cores.
 
 use std::thread;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::quantity;
 /// On how many CPUs threads spin at most: a big machine has better things to do.
 const MAX_CPUS: usize = 16;
 
-/// How many CPUs are named.
+/// Number of CPUs that are named.
 const NAMED: usize = 4;
 
 /// From these shares of lost time on it is worth a warning, and bad.

@@ -12,7 +12,7 @@ use std::thread;
 use rustix::fs::{Mode, OFlags};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
 
-/// Where the kernel has the calling thread's own.
+/// Path of the calling thread's own namespace.
 const OWN: &str = "/proc/thread-self/ns/net";
 
 /// A network namespace, by a descriptor of it.

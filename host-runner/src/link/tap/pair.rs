@@ -15,11 +15,11 @@ use crate::link::ethernet::{OWN_MAC, neighbour_of};
 use crate::link::{Family, LinkError};
 use crate::machine::DEFAULT_MAC;
 
-/// What the two ends are called, each in its namespace.
+/// Names of the two ends, each in its namespace.
 const HERE: &str = "client0";
 const THERE: &str = "service0";
 
-/// How long the kernel may take to notice that both ends are up, and how often to look.
+/// Time that the kernel may take to notice that both ends are up, and how often to look.
 const UP_TIMEOUT: Duration = Duration::from_secs(5);
 const UP_INTERVAL: Duration = Duration::from_millis(1);
 

@@ -12,10 +12,10 @@ use crate::link::source;
 use crate::link::udp::UdpLink;
 use crate::link::{Family, LinkError};
 
-/// Where the kernel tells the IPv6 routes of the calling thread's namespace.
+/// Path of the IPv6 routes of the calling thread's namespace (proc(5)).
 const IPV6_ROUTES: &str = "/proc/thread-self/net/ipv6_route";
 
-/// How long it may take from giving a device an IPv6 address to receiving what is sent there, and how
+/// Time that it may take from giving a device an IPv6 address to receiving what is sent there, and how
 /// often to look.
 const OURS_TIMEOUT: Duration = Duration::from_secs(2);
 const OURS_INTERVAL: Duration = Duration::from_millis(1);

@@ -8,7 +8,7 @@ use super::ring::Fault;
 use super::virtio_net::Device;
 use crate::link::{Refusal, Sent};
 
-/// How much may wait, in bytes: as much as in the socket of a link that has one.
+/// Capacity in bytes: that of the socket of a link that has one.
 const ROOM: usize = 2 << 20;
 
 /// The frames that wait.
@@ -19,7 +19,7 @@ pub struct Backlog {
 }
 
 impl Backlog {
-    /// Whether none do.
+    /// Returns whether none do.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.frames.is_empty()
@@ -57,7 +57,7 @@ mod tests {
     use super::super::virtio_net::RECEIVE;
     use super::*;
 
-    /// What the driver finds in the buffer that it has just offered.
+    /// Returns the content of the buffer that the driver has just offered.
     fn received(rogue: &mut Rogue, device: &mut Device, backlog: &mut Backlog) -> Vec<u8> {
         rogue.offer_room(2000);
         let (_, index) = rogue.told(RECEIVE);

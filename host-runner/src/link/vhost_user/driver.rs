@@ -41,7 +41,7 @@ pub struct Driver {
 /// A received frame, in buffer `buffer`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Incoming {
-    /// Which buffer.
+    /// The buffer's index.
     pub buffer: u16,
     /// Length of the frame, its virtio header not counted, in bytes.
     pub len: usize,
@@ -173,7 +173,7 @@ impl Driver {
     }
 }
 
-/// Where the three parts of a queue are.
+/// Returns the addresses of a queue's three parts.
 pub(super) const fn addresses(queue: usize) -> Addresses {
     let start = (queue * PARTS * PAGE) as u64;
     Addresses {

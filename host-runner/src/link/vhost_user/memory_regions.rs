@@ -60,19 +60,19 @@ impl<'m> Slice<'m> {
     words!(load_u32, store_u32, u32, AtomicU32);
     words!(load_u64, store_u64, u64, AtomicU64);
 
-    /// Its length in bytes.
+    /// Length in bytes.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether it has no bytes.
+    /// Returns whether it has no bytes.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// What is `from` bytes from the start and behind it; nothing, if that is beyond the end.
+    /// Returns the rest from `from` bytes after the start on; empty, if that is beyond the end.
     #[inline]
     #[must_use]
     pub fn behind(&self, from: usize) -> Self {
@@ -163,7 +163,7 @@ impl<'m> Slice<'m> {
 pub struct Part {
     start: *mut u8,
     len: usize,
-    /// What `start` points into.
+    /// Mapping that `start` points into.
     mapping: Arc<MmapRegion>,
 }
 
@@ -195,7 +195,7 @@ impl Part {
         }
     }
 
-    /// Whether it starts at a multiple of `alignment` bytes, a power of two up to a page.
+    /// Returns whether it starts at a multiple of `alignment` bytes, a power of two up to a page.
     #[must_use]
     pub fn is_aligned_to(&self, alignment: usize) -> bool {
         debug_assert!(self.mapping.as_ptr() <= self.start);
@@ -217,9 +217,9 @@ fn slice(mapping: &MmapRegion, offset: usize, len: usize) -> Option<Slice<'_>> {
 
 #[derive(Debug)]
 struct Region {
-    /// Where it starts in the guest's physical memory.
+    /// Address of its start in the guest's physical memory.
     guest_address: u64,
-    /// Where it starts in the front end's own memory: queue addresses are given in these.
+    /// Address of its start in the front end's own memory: queue addresses are given in these.
     user_address: u64,
     mapping: Arc<MmapRegion>,
 }

@@ -27,7 +27,7 @@ const PLAIN_HEADER: [u8; HEADER] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0];
 pub(super) const DESCRIPTOR: usize = 16;
 pub(super) const USED_ELEMENT: usize = 8;
 
-/// Where the avail and the used ring have their fields, in bytes (virtio 1.2 §2.7.6, §2.7.8).
+/// Offsets of the fields of the avail and the used ring, in bytes (virtio 1.2 §2.7.6, §2.7.8).
 pub(super) const FLAGS: usize = 0;
 pub(super) const INDEX: usize = 2;
 pub(super) const ELEMENTS: usize = 4;
@@ -43,10 +43,10 @@ pub(super) const NO_INTERRUPT: u16 = 1;
 /// The flag of the used ring by which the device does (virtio 1.2 §2.7.8).
 const NO_NOTIFY: u16 = 1;
 
-/// What a driver did that virtio forbids.
+/// Violation of virtio by a driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// It made more buffers available at once than the ring has room for.
+    /// Made more buffers available at once than the ring has room for.
     #[error("its avail index jumped by {jump}, and the ring has {size} entries")]
     IndexJump {
         /// By how much the index moved since it was last read.
@@ -65,7 +65,7 @@ pub enum Fault {
     /// A chain longer than the table, so that it must be a loop.
     #[error("the chain of descriptor {head} is a loop")]
     Loop {
-        /// Where the chain starts.
+        /// Index of the chain's first descriptor.
         head: u16,
     },
     /// A buffer that is not in the guest's memory.
@@ -73,7 +73,7 @@ pub enum Fault {
     OutsideMemory {
         /// The buffer's guest-physical address.
         address: u64,
-        /// Its length in bytes.
+        /// Length in bytes.
         len: u32,
     },
     /// A buffer to be read on the receive queue, or to be written on the transmit queue.
@@ -91,13 +91,13 @@ pub enum Fault {
     /// A frame shorter than its header, or longer than any Ethernet frame.
     #[error("it sent a frame of {len} bytes, header included")]
     FrameLength {
-        /// Its length, as far as it was followed.
+        /// Length, as far as it was followed.
         len: usize,
     },
     /// A receive buffer that the frame does not fit.
     #[error("its receive buffer of {len} bytes is too small for a frame")]
     BufferLength {
-        /// Its length in bytes.
+        /// Length in bytes.
         len: usize,
     },
 }
@@ -117,14 +117,14 @@ pub struct Ring {
     next_used: Wrapping<u16>,
     /// The used index as the driver sees it.
     published: Wrapping<u16>,
-    /// What stands in the used ring: head and length of each element.
+    /// Content of the used ring: head and length of each element.
     elements: Box<[(u32, u32)]>,
 }
 
-/// What stands in an element of the used ring that this device has not written yet: nobody knows.
+/// Content of an element of the used ring that this device has not written yet: unknown.
 const UNKNOWN: (u32, u32) = (u32::MAX, u32::MAX);
 
-/// Where the three parts of a ring of `size` entries are, as lengths in bytes: descriptor table,
+/// Returns the lengths of the three parts of a ring of `size` entries, in bytes: descriptor table,
 /// avail ring, used ring (virtio 1.2 §2.7). Without event indices, which are not negotiated.
 #[must_use]
 pub const fn lengths(size: u16) -> (usize, usize, usize) {
@@ -157,12 +157,12 @@ impl Ring {
         ring
     }
 
-    /// Where a device would have to go on that takes over.
+    /// Returns the index at which a device that takes over has to go on.
     pub const fn base(&self) -> u16 {
         self.next_avail.0
     }
 
-    /// How many completed buffers the driver has not been told of.
+    /// Number of completed buffers that the driver has not been told of.
     pub const fn unpublished(&self) -> u16 {
         self.next_used.0.wrapping_sub(self.published.0)
     }

@@ -26,7 +26,7 @@ pub const QUEUE_REGION: u64 = 0x10_0000;
 pub const BUFFER_REGION: u64 = 0x20_0000;
 pub const REGION_LEN: u64 = 0x8000;
 
-/// Where the front end says that it has the regions: other addresses than the guest's.
+/// Difference of the front end's addresses of the regions from the guest's.
 const USER_OFFSET: u64 = 0x7f00_0000_0000;
 
 /// A page for each part of a queue.
@@ -36,11 +36,11 @@ const PARTS: u64 = 3;
 /// One descriptor, to be written as it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Descriptor {
-    /// Where its buffer is.
+    /// Address of its buffer in the guest's memory.
     pub address: u64,
-    /// How long that is.
+    /// Length of the buffer, in bytes.
     pub len: u32,
-    /// What is said of it.
+    /// Its flags (virtio 1.2 §2.7.5).
     pub flags: u16,
     /// The next one.
     pub next: u16,
@@ -190,7 +190,7 @@ impl Rogue {
         self.avail(queue).store_u16(FLAGS, flags, Ordering::SeqCst);
     }
 
-    /// What the device has told: flags and index of the used ring.
+    /// Returns the flags and the index of the used ring, as the device has written them.
     pub fn told(&self, queue: usize) -> (u16, u16) {
         let used = self.used(queue);
         (
@@ -241,7 +241,7 @@ impl Rogue {
     }
 }
 
-/// Where the three parts of a queue are, as the front end says it.
+/// Returns the addresses of a queue's three parts, in the front end's memory.
 pub const fn addresses(queue: usize) -> Addresses {
     let start = USER_OFFSET + QUEUE_REGION + queue as u64 * PARTS * PAGE;
     Addresses {
@@ -274,7 +274,7 @@ pub fn event() -> (File, File) {
     (event.try_clone().unwrap(), event)
 }
 
-/// How often an event was signalled since this was last asked.
+/// Number of times that an event was signalled since this was last asked.
 pub fn signalled(event: &File) -> u64 {
     let mut count = [0; 8];
     rustix::io::read(event, &mut count).map_or(0, |_| u64::from_ne_bytes(count))

@@ -1,4 +1,4 @@
-//! What the front end, QEMU, has to say (vhost-user protocol, QEMU's `docs/interop/vhost-user.rst`):
+//! Messages of the front end, QEMU (vhost-user protocol, QEMU's `docs/interop/vhost-user.rst`):
 //! a thread takes its messages and sets up the [`Device`] that another thread polls.
 //!
 //! The device is behind a lock that the polling thread holds for as long as it waits for a frame;
@@ -25,11 +25,11 @@ use vhost::vhost_user::{BackendReqHandler, Error, GpuBackend, Result, VhostUserB
 use super::memory_regions::Memory;
 use super::virtio_net::{Addresses, Device};
 
-/// What the device offers the driver (virtio 1.2 §6, VIRTIO_F_VERSION_1): nothing that would have
+/// Features that the device offers the driver (virtio 1.2 §6, VIRTIO_F_VERSION_1): nothing that would have
 /// it touch frames, or make it answer for more than one buffer at a time.
 const F_VERSION_1: u64 = 1 << 32;
 
-/// What the back end offers the front end (vhost-user, VHOST_USER_F_PROTOCOL_FEATURES).
+/// Feature that the back end offers the front end (vhost-user, VHOST_USER_F_PROTOCOL_FEATURES).
 const F_PROTOCOL_FEATURES: u64 = 1 << 30;
 
 /// The device, shared by the thread that takes messages and the one that polls.
@@ -46,7 +46,7 @@ impl Shared {
         self.device.lock()
     }
 
-    /// Whether the other thread waits for the device.
+    /// Returns whether the other thread waits for the device.
     #[inline]
     pub fn is_wanted(&self) -> bool {
         self.is_wanted.load(Ordering::Relaxed)

@@ -15,10 +15,10 @@ pub const RECEIVE: usize = 0;
 /// See [`RECEIVE`].
 pub const TRANSMIT: usize = 1;
 
-/// How many queues there are.
+/// Number of queues.
 pub const QUEUES: usize = 2;
 
-/// How many sent frames may wait until the driver is told that they are sent. Each time it is told
+/// Number of sent frames that may wait until the driver is told that they are sent. Each time it is told
 /// costs it a cache line; the driver has more buffers than these.
 const COMPLETION_BATCH: u16 = 16;
 
@@ -180,7 +180,7 @@ impl Device {
         };
     }
 
-    /// Whether frames can go both ways.
+    /// Returns whether frames can go both ways.
     pub const fn is_running(&self) -> bool {
         matches!(
             &self.queues,
@@ -258,7 +258,7 @@ impl Device {
         }
     }
 
-    /// How often the driver rang and was rung. What it rang is read here.
+    /// Number of times that the driver rang and was rung. The doorbells are read here.
     pub fn signals(&mut self) -> Signals {
         self.count_doorbells();
         self.signals
@@ -326,7 +326,7 @@ fn interrupt(call: Option<&File>) -> u64 {
     })
 }
 
-/// How often the driver has rung since this was last asked.
+/// Number of times that the driver has rung since this was last asked.
 fn rung(kick: &File) -> u64 {
     let mut count = [0; 8];
     match rustix::io::read(kick, &mut count) {

@@ -16,7 +16,7 @@ pub enum State {
 #[derive(Clone, Copy, Debug)]
 pub struct Slot {
     pub sent_ns: u64,
-    /// How long after its due time it was sent, in nanoseconds, and below that the state.
+    /// Time from its due time to its sending, in nanoseconds, and below that the state.
     lateness_and_state: u64,
 }
 

@@ -66,7 +66,7 @@ struct Model {
     fate: HashMap<u64, State>,
     highest: Option<u64>,
     shadow_in_flight: Option<u64>,
-    /// What is still in the way of the next request that is waited for.
+    /// Requests ahead of the next one that a waiting client would send.
     behind: Vec<u64>,
 }
 

@@ -10,7 +10,7 @@ fn pipeline(depth: u16) -> Mode {
     }
 }
 
-/// When each measured request was sent, and when it was answered or lost.
+/// Returns the times at which each measured request was sent, and was answered or lost.
 fn spans(log: &Log) -> Vec<(u64, u64)> {
     let answered = log
         .samples

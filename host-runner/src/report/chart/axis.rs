@@ -21,15 +21,15 @@ const MAX_ROUNDS: u32 = 100;
 /// An axis.
 #[derive(Clone, Debug)]
 pub struct Axis {
-    /// What it measures, and in what.
+    /// Quantity and unit.
     pub title: String,
-    /// How.
+    /// Scale.
     pub scale: Scale,
-    /// Its ticks, the important ones first.
+    /// Ticks, the important ones first.
     pub ticks: Vec<Tick>,
 }
 
-/// How values become places.
+/// Scale of an axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scale {
     /// Equal differences are equal distances.
@@ -49,7 +49,7 @@ pub enum Scale {
 }
 
 impl Scale {
-    /// Where `value` is, from 0 to 1.
+    /// Returns the position of `value`, from 0 to 1.
     #[must_use]
     pub fn place(&self, value: f64) -> f64 {
         let place = match *self {
@@ -63,7 +63,7 @@ impl Scale {
         }
     }
 
-    /// Whether equal ratios are equal distances.
+    /// Returns whether equal ratios are equal distances.
     #[must_use]
     pub const fn is_log(&self) -> bool {
         matches!(self, Self::Log { .. })
@@ -75,9 +75,9 @@ impl Scale {
 pub struct Tick {
     /// The value there.
     pub at: f64,
-    /// What is written there, if there is room.
+    /// Text at the tick, if there is room.
     pub label: Option<String>,
-    /// Whether a line goes through the chart there.
+    /// True if a line goes through the chart there.
     pub has_line: bool,
 }
 

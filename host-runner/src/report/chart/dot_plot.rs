@@ -32,7 +32,7 @@ pub struct DotRow {
     pub label: String,
     /// Colour of its marks.
     pub colour: usize,
-    /// Its marks, from the least value to the largest.
+    /// Marks, from the least value to the largest.
     pub dots: Vec<Dot>,
     /// Values of single repetitions, drawn pale under the marks.
     pub repetitions: Vec<Repetition>,

@@ -24,7 +24,7 @@ pub use standalone::{CHART_STYLE, Standalone};
 /// Lengths of dashes and gaps, by [`Style::dash`].
 pub const DASHES: [&str; 5] = ["", "7 3", "2 3", "9 3 2 3", "4 2"];
 
-/// How many marks there are, by [`Style::mark`].
+/// Number of marks, by [`Style::mark`].
 pub const MARKS: usize = 6;
 
 /// Height of the text, and how wide a character is at most, in pixels: the font is the reader's.
@@ -40,7 +40,7 @@ const TOP: f64 = 30.0;
 const BOTTOM: f64 = 48.0;
 const RIGHT: f64 = 18.0;
 
-/// How far under the plot the labels of its ticks stand: clear of those at its left.
+/// Distance of the tick labels below the plot: clear of those at its left.
 const TICK_BELOW: f64 = 21.0;
 
 /// The place of the plot within the drawing.
@@ -70,7 +70,7 @@ impl Frame {
     }
 }
 
-/// How wide `text` is at most.
+/// Returns the greatest width of `text`.
 fn text_width(text: &str) -> f64 {
     text.chars().count() as f64 * CHARACTER
 }

@@ -24,28 +24,28 @@ pub type Legend = Vec<(Value, String)>;
 /// One figure of the page.
 #[derive(Debug, Serialize)]
 pub struct Chart {
-    /// What links can point to: no two on the page are the same.
+    /// Anchor for links: no two on the page are the same.
     pub id: String,
-    /// What it shows.
+    /// Title.
     pub title: String,
-    /// How to read it.
+    /// Caption: how to read it.
     pub caption: String,
-    /// Its drawings.
+    /// Drawings.
     pub groups: Vec<Group>,
 }
 
 /// Drawings with one legend.
 #[derive(Debug, Serialize)]
 pub struct Group {
-    /// What they have in common, if there are other groups.
+    /// Title of what they have in common, if there are other groups.
     pub title: Option<String>,
-    /// What tells the curves apart.
+    /// Legend of the curves.
     pub legend: Legend,
     /// The drawings.
     pub panels: Vec<Panel>,
-    /// Whether they stand beside each other.
+    /// True if they stand beside each other.
     pub is_grid: bool,
-    /// What they show in figures.
+    /// The same in figures.
     pub figures: Option<Figures>,
 }
 
@@ -84,7 +84,7 @@ pub fn sample(style: Style) -> Value {
     Value::from_safe_string(draw::sample(style))
 }
 
-/// What tells quantities apart: in a subject's colour and called by its name, or in none.
+/// Returns the legend of quantities: in a subject's colour and with its name, or without.
 #[must_use]
 pub fn quantities(of: Option<(usize, &str)>, names: &[(&str, usize)]) -> Legend {
     let quantity = |&(name, look): &(&str, usize)| {

@@ -20,9 +20,9 @@ pub mod verdicts;
 /// A comparison.
 #[derive(Clone, Debug)]
 pub struct ComparisonView<'a> {
-    /// Where it comes from.
+    /// Source.
     pub source: &'a Source,
-    /// Its links, in the order of the record, each as often as there are kinds of load.
+    /// Links, in the order of the record, each as often as there are kinds of load.
     pub links: Vec<LinkView<'a>>,
 }
 
@@ -35,9 +35,9 @@ pub struct LinkView<'a> {
     pub link: &'a str,
     /// The load's: `closed`, `open` or `pipeline`; `None` in a record that does not tell it.
     pub mode: Option<&'a str>,
-    /// Its targets.
+    /// Targets.
     pub targets: Vec<TargetView<'a>>,
-    /// Their differences.
+    /// Differences between the targets.
     pub differences: Vec<&'a Comparison>,
     /// All runs on the link, valid or not, target by target.
     pub runs: Vec<Entry<'a>>,
@@ -46,26 +46,26 @@ pub struct LinkView<'a> {
 /// A target on a link.
 #[derive(Clone, Debug)]
 pub struct TargetView<'a> {
-    /// What it is called: the same on every link.
+    /// Label, the same on every link.
     pub label: String,
-    /// How it looks: the same on every link.
+    /// Style, the same on every link.
     pub style: Style,
-    /// Its valid rounds together.
+    /// Valid rounds together.
     pub merged: &'a MergedRuns,
     /// All samples of those.
     pub merged_histogram: &'a MergedHistogram,
-    /// Those by themselves.
+    /// The rounds by themselves.
     pub rounds: Vec<Round<'a>>,
 }
 
 /// A valid round.
 #[derive(Clone, Copy, Debug)]
 pub struct Round<'a> {
-    /// Which, from 1 on.
+    /// Number, from 1 on.
     pub number: u32,
-    /// Its record.
+    /// Record.
     pub run: &'a Run,
-    /// Its latency.
+    /// Latency.
     pub distribution: &'a Distribution,
 }
 
@@ -76,7 +76,7 @@ impl TargetView<'_> {
         self.merged.lower_bounds_from_ns()
     }
 
-    /// Its latency as charts have it.
+    /// Latency as charts have it.
     #[must_use]
     pub fn series(&self) -> Series<'_> {
         Series {
@@ -147,7 +147,7 @@ impl Group<'_> {
         self.link == link && (mode.is_none() || self.mode.is_none() || mode == self.mode)
     }
 
-    /// Its name: the link's, with the load if there are several.
+    /// Name: the link's, with the load if there are several.
     fn name(&self, source: &Source, has_one_load: bool) -> String {
         let rates = &source.record.common_rate;
         let rate = rates.iter().find(|rate| rate.link == self.link);

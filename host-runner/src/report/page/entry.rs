@@ -11,17 +11,17 @@ use crate::report::page::plots::Series;
 /// A measurement.
 #[derive(Clone, Debug)]
 pub struct Entry<'a> {
-    /// What it is called: no two are called the same.
+    /// Label: no two are the same.
     pub label: String,
-    /// What all measurements of the same thing have in common: target, responder and link.
+    /// Subject, which all measurements of it share: target, responder and link.
     pub subject: String,
-    /// How its curves look.
+    /// Style of its curves.
     pub style: Style,
-    /// Its record.
+    /// Record.
     pub run: &'a Run,
-    /// Its latency.
+    /// Latency.
     pub distribution: &'a Distribution,
-    /// What it was measured on.
+    /// The host of the measurement.
     pub environment: &'a Environment,
 }
 
@@ -32,7 +32,7 @@ impl Entry<'_> {
         marked::censored_from_ns(self.run)
     }
 
-    /// Its latency as charts have it.
+    /// Latency as charts have it.
     #[must_use]
     pub fn series(&self) -> Series<'_> {
         Series {
@@ -116,7 +116,7 @@ pub fn is_sweep(entries: &[Entry<'_>]) -> bool {
     is_one && are_distinct && is_whole && entries.len() > 1
 }
 
-/// How requests followed each other.
+/// Returns the order in which requests followed each other.
 #[must_use]
 pub fn mode(run: &Run) -> String {
     match (run.offered_rate, run.depth) {

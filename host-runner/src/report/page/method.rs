@@ -1,4 +1,4 @@
-//! How it was measured, in words.
+//! Method of the measurement, in words.
 
 use crate::record::Run;
 use crate::record::read::Source;
@@ -36,7 +36,7 @@ pub const AGAINST_LOAD: &str = "Open loop: latency counts from when a request wa
 pub const OVER_TIME: &str = "One mark per interval of the log. A percentile that an interval has too \
      few samples for is left out; the maximum is always there.";
 
-/// Whether it was measured under an emulator.
+/// Returns whether it was measured under an emulator.
 #[must_use]
 pub fn is_emulated(run: &Run) -> bool {
     run.accel.as_deref() == Some("tcg")
@@ -66,7 +66,7 @@ pub fn paragraphs(sources: &[Source]) -> Vec<String> {
     paragraphs.into_iter().map(str::to_owned).collect()
 }
 
-/// How targets are compared.
+/// Method of comparing targets.
 const COMPARED: [&str; 5] = [
     "Rounds: in each, every target is booted afresh and measured on every link, in an order drawn \
      from the seed, by the same client with the same payload: in a closed loop, and where there are both \
@@ -93,11 +93,11 @@ const COMPARED: [&str; 5] = [
      compared instead.",
 ];
 
-/// What the floor among the targets is.
+/// Description of the floor among the targets.
 const NULL: &str = "\"null\" is a thread of the client's own program that answers in the guest's place \
      on the same link, without any guest: the floor that every other figure on that link stands on.";
 
-/// How requests follow each other.
+/// Order in which requests follow each other.
 const MODES: [(&str, &str); 3] = [
     (
         "closed",
@@ -118,7 +118,7 @@ const MODES: [(&str, &str); 3] = [
     ),
 ];
 
-/// What holds of every measurement.
+/// Statements that hold of every measurement.
 const ALWAYS: [&str; 5] = [
     "\"Service\" is the time in the request handler, between its two stamps, and no more: of a Linux guest \
      the network stack and the scheduler are in \"path\", which is the rest, there and back. Each is a \
@@ -140,7 +140,7 @@ const ALWAYS: [&str; 5] = [
      record counts.",
 ];
 
-/// What an emulator makes of the figures.
+/// Effect of an emulator on the figures.
 const EMULATED: &str = "Under TCG, QEMU translates the guest's instructions. Such latencies and rates \
      compare guests under the same emulator on the same host, and are no statement about hardware or \
      KVM. Doorbells and interrupts per echo, the image and its size are the same on any machine.";

@@ -19,17 +19,17 @@ pub mod over_time;
 /// Latency of a measurement, or of several together, to be drawn.
 #[derive(Clone, Copy, Debug)]
 pub struct Series<'a> {
-    /// What it is of.
+    /// Label.
     pub label: &'a str,
-    /// How it looks.
+    /// Style.
     pub style: Style,
-    /// It in figures.
+    /// Summary of it.
     pub summary: &'a Summary,
     /// All of it.
     pub histogram: &'a Histogram<u64>,
     /// From this value on it is a lower bound, because requests were lost.
     pub censored_from_ns: Option<u64>,
-    /// Whether the figures mean what they say.
+    /// True if the figures mean what they say.
     pub is_valid: bool,
 }
 
@@ -50,7 +50,7 @@ impl Series<'_> {
     }
 }
 
-/// How a quantity looks in the colour of what it is of.
+/// Returns the style of a quantity in the colour of its subject.
 #[must_use]
 pub const fn quantity(colour: usize, look: usize) -> Style {
     Style {

@@ -16,26 +16,26 @@ pub mod fault_table;
 pub mod host_facts;
 pub mod runs;
 
-/// What stands where there is nothing to tell.
+/// Text of a cell without a value.
 pub const NONE: &str = "–";
 
 /// A table.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Table {
-    /// What it holds.
+    /// Title.
     pub title: String,
     /// The names of its columns, that of the rows' names first.
     pub head: Vec<String>,
-    /// Its rows.
+    /// Rows.
     pub rows: Vec<Row>,
 }
 
 /// A row.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
-    /// Which measurement it is of, by its number, if it is of one.
+    /// Number of the measurement, if it is of one.
     pub entry: Option<usize>,
-    /// Its cells, its name first.
+    /// Cells, its name first.
     pub cells: Vec<String>,
 }
 
@@ -64,7 +64,7 @@ impl Table {
     }
 }
 
-/// Those of `tables` that have something to tell.
+/// Returns those of `tables` that are not empty.
 #[must_use]
 pub fn that_tell(tables: impl IntoIterator<Item = Table>) -> Vec<Table> {
     tables

@@ -1,4 +1,4 @@
-//! What the host did to a thread that only spins, and to those that measured.
+//! Effects of the host on a thread that only spins, and on those that measured.
 
 use std::fmt::{self, Write as _};
 
@@ -70,7 +70,7 @@ fn answering(noise: &Noise, text: &mut String) -> fmt::Result {
     Ok(())
 }
 
-/// What there was of it during the run and after, on a line of its own.
+/// Writes the noise during the run and after, on a line of its own.
 fn beside(noise: &Noise, text: &mut String) -> fmt::Result {
     let lost = |when: &str, lost: Option<GapSummary>| {
         lost.map(|lost| {

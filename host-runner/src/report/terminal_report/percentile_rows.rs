@@ -15,7 +15,7 @@ const NAME_WIDTH: usize = 8;
 /// Width of the column of latency: it says how many samples a percentile needs, and each one's state.
 const FIRST_WIDTH: usize = 24;
 
-/// How wide the others are.
+/// Width of the other columns.
 const WIDTH: usize = 14;
 
 /// A quantity's column: its name and its figures.

@@ -124,7 +124,7 @@ fn markdown_has_a_line_per_measurement() {
     assert!(!markdown.contains("<svg") && !markdown.contains("&lt;"));
 }
 
-/// How often `what` is in `text`.
+/// Number of times that `what` is in `text`.
 fn count(text: &str, what: &str) -> usize {
     text.matches(what).count()
 }

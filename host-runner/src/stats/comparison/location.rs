@@ -1,4 +1,4 @@
-//! Where the typical boot's log ratio lies, by a handful of them.
+//! Location of the typical boot's log ratio, from a handful of them.
 //!
 //! Boots mostly scatter a little, and now and then one is far off, or boots are of two kinds. An interval by
 //! Student's t takes them for normally distributed: one boot that is far off then hides what all others

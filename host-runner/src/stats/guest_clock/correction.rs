@@ -1,4 +1,4 @@
-//! Which factor a run's service times are multiplied with, and whether it was the right one.
+//! Factor by which a run's service times are multiplied, and the check of it.
 //!
 //! It is fixed once, so that all service times of a run are of one scale: when warm-up is over, if warm-up
 //! bounds it well; else in the run, as soon as that does, or when there is no more room to wait. Replies that

@@ -35,7 +35,7 @@ const STEPS: usize = 50;
 /// A percentile without the host's gaps, at least.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Low {
-    /// Its rank in what was observed.
+    /// Rank in what was observed.
     pub rank: f64,
     /// The value, in nanoseconds.
     pub ns: u64,

@@ -1,4 +1,4 @@
-//! What the Linux guest's kernel is told: the machine's facts, and every choice that lowers latency
+//! Command line of the Linux guest's kernel: the machine's facts, and every choice that lowers latency
 //! or the time to boot and that somebody who deploys a single-purpose guest would make.
 //!
 //! Left out are what only works with several CPUs (`isolcpus`, `nohz_full`, `rcu_nocbs`), and

@@ -9,7 +9,7 @@ use cpio::newc::{Builder, ModeFileType, trailer};
 
 use super::modules::Module;
 
-/// Where the responder looks for modules.
+/// Directory in which the responder looks for modules.
 const MODULES: &str = "modules";
 
 /// Writes the archive.

@@ -1,4 +1,4 @@
-//! Which kernel modules a guest needs for its network device, and in which order they load.
+//! Kernel modules that a guest needs for its network device, in the order in which they load.
 //!
 //! A module names those that it needs in its section `.modinfo`, as `depends=a,b`: strings that end
 //! with a zero byte, one after another. Debian's package comes without the index that depmod makes
@@ -13,7 +13,7 @@ use object::{Object as _, ObjectSection as _};
 use super::SutError;
 use crate::files::read as read_file;
 
-/// What brings up a virtio network device on PCI. A kernel that has one built in has no module of
+/// Modules that bring up a virtio network device on PCI. A kernel that has one built in has no module of
 /// that name.
 const ROOTS: [&str; 2] = ["virtio_pci", "virtio_net"];
 
@@ -23,9 +23,9 @@ const MAX_MODULE: u64 = 64 << 20;
 /// A kernel module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Module {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Its file's content.
+    /// File's content.
     pub content: Vec<u8>,
 }
 

@@ -65,7 +65,7 @@ impl fmt::Display for Source {
 pub struct Frequency {
     /// In kHz; not 0.
     pub khz: u32,
-    /// Its origin.
+    /// Origin.
     pub source: Source,
 }
 

@@ -14,7 +14,7 @@ use crate::services::{FixedPorts, Services, Visitor};
 use wire::HEADER_LEN;
 use wire::checksum::Sum;
 
-/// Where an Ethernet frame's payload starts.
+/// Offset of an Ethernet frame's payload, in bytes.
 pub const IP: usize = 14;
 pub const IPV4_HEADER: usize = 20;
 pub const IPV6_HEADER: usize = 40;
@@ -23,7 +23,7 @@ pub const UDP_HEADER: usize = 8;
 /// Version 4 and a header of five words, so without options (RFC 791 §3.1).
 pub const IPV4_PLAIN: u8 = 0x45;
 
-/// Where an IPv6 header names what follows it (RFC 8200 §3).
+/// Offset of the next-header field in an IPv6 header, in bytes (RFC 8200 §3).
 pub const IPV6_NEXT_HEADER: usize = 6;
 
 /// Protocol numbers (IANA).
@@ -40,7 +40,7 @@ const FRAGMENTED: u16 = 0x3fff;
 pub struct Datagram {
     pub source: SocketAddr,
     pub destination: IpAddr,
-    /// Where the UDP header starts in the frame.
+    /// Offset of the UDP header in the frame, in bytes.
     pub udp: usize,
     /// Length of UDP header and payload, in bytes.
     pub udp_len: usize,
@@ -170,7 +170,7 @@ pub fn locate_ipv4<M: Handler, F: FixedPorts>(
     locate_udp(services, frame, &packet, visitor)
 }
 
-/// What to make of a packet that is not IPv4 with a header of five words. A packet with options may
+/// Classifies a packet that is not IPv4 with a header of five words. A packet with options may
 /// have a source route, so that where it says it came from is not where an answer would go: it is
 /// never answered, whatever the options are.
 #[cold]
@@ -234,12 +234,12 @@ pub fn locate_ipv6<M: Handler, F: FixedPorts>(
     locate_udp(services, frame, &packet, visitor)
 }
 
-/// What an IP header says.
+/// Fields of an IP header.
 struct Packet {
     source: IpAddr,
     destination: IpAddr,
     addresses: Sum,
-    /// Where what follows the header and its options starts in the frame, and its length.
+    /// Offset in the frame of the payload after the header and its options, and its length.
     udp: usize,
     segment_len: usize,
 }
@@ -279,7 +279,7 @@ fn locate_udp<M: Handler, F: FixedPorts>(
     services.visit(port, verify)
 }
 
-/// What a UDP header says.
+/// Fields of a UDP header.
 struct Udp {
     /// The whole of it, as a little-endian word; the checksum is on top.
     header: u64,

@@ -69,7 +69,7 @@ pub struct PredictedHeader {
 }
 
 impl PredictedHeader {
-    /// What is expected of frames to `own`, if there is an IPv4 address to send them to.
+    /// Returns the expected header of frames to `own`, if it has an IPv4 address.
     #[must_use]
     pub fn new<M, F>(services: &Services<M, F>, own: &Addresses) -> Option<Self> {
         let (address, _) = own.ipv4?;

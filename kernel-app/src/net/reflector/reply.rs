@@ -11,7 +11,7 @@ const HOP_LIMIT: u8 = 64;
 /// "Don't fragment" (RFC 791 §3.1).
 const DONT_FRAGMENT: u8 = 0x40;
 
-/// Where the headers of an answer end.
+/// Offset of the end of an answer's headers, in bytes.
 pub const IPV4_HEADERS: usize = IP + IPV4_HEADER + UDP_HEADER;
 const IPV6_HEADERS: usize = IP + IPV6_HEADER + UDP_HEADER;
 

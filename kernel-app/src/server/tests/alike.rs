@@ -24,7 +24,7 @@ impl Clock for Stopped {
     }
 }
 
-/// What one path sent in answer to some frames.
+/// Answers of one path to some frames.
 #[derive(Debug, Default, PartialEq)]
 struct Answers {
     service: Vec<Vec<u8>>,
@@ -163,7 +163,7 @@ fn neither_answers_a_damaged_source() {
     }
 }
 
-/// What is not a datagram for the services, or not plain, is answered alike as well.
+/// Frames that are no plain datagrams for the services are answered alike as well.
 #[test]
 fn both_mirror_the_traffic_class() {
     for (client, own) in [

@@ -40,9 +40,9 @@ const STEPS: [DeviceStatus; 4] = [
 
 struct State {
     features: u64,
-    /// Those without which it does not work.
+    /// Features without which it does not work.
     needed_features: u64,
-    /// Those that the driver has written.
+    /// Features that the driver has written.
     taken_features: u64,
     mac: Mac,
     status: DeviceStatus,

@@ -9,13 +9,13 @@ pub struct Features(pub u64);
 impl Features {
     /// The device has an Ethernet address.
     pub const MAC: Self = Self(1 << 5);
-    /// It has the interface of virtio 1, without which there is no driving it here.
+    /// Has the interface of virtio 1, without which there is no driving it here.
     pub const VERSION_1: Self = Self(1 << 32);
-    /// It wants addresses as the platform gives them to a device. That is what it gets: the image is
+    /// Wants addresses as the platform gives them to a device. That is what it gets: the image is
     /// identity-mapped, and an IOMMU, where there is one, is off or maps the same until somebody
     /// sets it up.
     const ACCESS_PLATFORM: Self = Self(1 << 33);
-    /// It is no program but hardware, and wants memory ordered as for such. x86 orders stores for both,
+    /// No program but hardware, and wants memory ordered as for such. x86 orders stores for both,
     /// and the fence in front of a look at the device's flag is a full one.
     const ORDER_PLATFORM: Self = Self(1 << 36);
 
@@ -29,13 +29,13 @@ impl Features {
         self.0 & other.0 == other.0
     }
 
-    /// Those of the offered ones that the driver takes.
+    /// Returns the offered features that the driver takes.
     #[must_use]
     pub const fn taken(self) -> Self {
         Self(self.0 & Self::TAKEN.0)
     }
 
-    /// Those of the offered ones that the driver leaves.
+    /// Returns the offered features that the driver leaves.
     #[must_use]
     pub const fn left(self) -> Self {
         Self(self.0 & !Self::TAKEN.0)
@@ -85,7 +85,7 @@ const NAMES: [(u8, &str); 38] = [
 ];
 
 impl fmt::Display for Features {
-    /// Their names, and numbers for those that have none.
+    /// Writes the names, and numbers of those that have none.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
         for bit in (0..64).filter(|bit| self.0 & 1 << bit != 0) {

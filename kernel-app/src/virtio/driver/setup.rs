@@ -17,23 +17,23 @@ const RESET_READS: u32 = 100_000;
 /// Reason that the device cannot be driven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SetupError {
-    /// It does not end its reset.
+    /// Does not end its reset.
     #[error("it does not come out of its reset: its status stays {0:#x}")]
     Reset(u32),
-    /// It has the legacy interface alone.
+    /// Has the legacy interface alone.
     #[error(
         "it does not offer VERSION_1, without which it is a legacy device; it offers {0}; use \
          disable-modern=off"
     )]
     Legacy(Features),
-    /// It does not accept a subset of the features it offered.
+    /// Does not accept a subset of the features it offered.
     #[error(
         "it refuses to work with {} alone; this driver has none of the others that it offers: {}",
         .0.taken(),
         .0.left()
     )]
     Negotiation(Features),
-    /// Its configuration cannot be read, or a queue cannot be set up.
+    /// Configuration cannot be read, or a queue cannot be set up.
     #[error("{0}")]
     Virtio(virtio_drivers::Error),
     /// One of its queues is smaller than those of any device that is known.
@@ -41,13 +41,13 @@ pub enum SetupError {
     QueueSize {
         /// The queue's number.
         queue: u16,
-        /// Its size; 0 if there is no such queue.
+        /// Size; 0 if there is no such queue.
         size: u32,
     },
-    /// It was set up, and did not start.
+    /// Set up, and did not start.
     #[error("it does not start: its status is {0:#x} after that")]
     NotStarted(u32),
-    /// Its memory was given to a device before.
+    /// Memory was given to a device before.
     #[error("already in use")]
     InUse,
     /// Its Ethernet address is not one host's.

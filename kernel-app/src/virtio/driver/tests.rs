@@ -164,7 +164,7 @@ fn transmit(nic: &mut TestNic, bytes: &[u8]) {
     transmit.consume(bytes.len(), |frame| frame.copy_from_slice(bytes));
 }
 
-/// Their lengths differ, and so do their buffers: the descriptor stands for each in turn.
+/// Lengths and buffers of the answers differ: the descriptor stands for each in turn.
 #[test]
 fn an_answer_whose_descriptor_the_stack_has_is_sent_all_the_same() {
     let (device, mut nic) = working();

@@ -14,7 +14,7 @@ use super::super::{Frames, Signals, Virtqueues};
 use super::*;
 use crate::clock;
 
-/// Where the front end says that it has the guest's memory.
+/// Address of the guest's memory in the front end's own.
 const USER_ADDRESS: u64 = 0x7f00_0000_0000;
 
 /// For anything that is sure to come, in nanoseconds.
@@ -95,7 +95,7 @@ impl Machine {
         let _ = self.front_end.set_vring_kick(queue, &self.kick);
     }
 
-    /// Whether all messages so far were taken: the next one has an answer.
+    /// Returns whether all messages so far were taken: the next one has an answer.
     fn is_served(&self) -> bool {
         self.front_end.get_features().is_ok()
     }

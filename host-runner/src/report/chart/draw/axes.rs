@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use crate::report::chart::Plot;
 use crate::report::chart::draw::{FONT, Frame, GAP, RIGHT, TICK_BELOW, text, text_width};
 
-/// How far under the plot the title of the axis stands.
+/// Distance of the axis title below the plot.
 const TITLE_BELOW: f64 = 40.0;
 
 fn grid(svg: &mut String, from: (f64, f64), to: (f64, f64), is_labelled: bool) -> fmt::Result {

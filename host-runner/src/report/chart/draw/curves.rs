@@ -6,7 +6,7 @@ use crate::report::chart::draw::{DASHES, Frame, MARKS};
 use crate::report::chart::{Claim, Curve, Line, Plot, Style};
 use crate::report::escape::escape;
 
-/// How far marks reach from where they are.
+/// Radius of a mark.
 const MARK: f64 = 4.0;
 
 /// All curves: what claims nothing by itself is behind everything else.

@@ -1,4 +1,4 @@
-//! What a drawing holds, and that nothing in it lies on anything else.
+//! Content of a drawing, and that nothing in it overlaps.
 
 use super::*;
 use crate::report::chart::{Axis, Band, Claim, Curve, Line, Mark, Style};

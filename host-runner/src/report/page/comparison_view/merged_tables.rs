@@ -68,7 +68,7 @@ fn boots(target: &TargetView<'_>, columns: &[PercentileColumn]) -> Option<Vec<St
     Some(cells)
 }
 
-/// How far apart the two cores were in the rounds of each target; `None` where no memory is shared.
+/// Returns the round trips between the two cores in the rounds of each target; `None` where no memory is shared.
 #[must_use]
 pub fn apart(comparison_view: &ComparisonView<'_>) -> Option<Table> {
     let head = ["", "link", "core round trip", "p50 in round trips"];
@@ -89,7 +89,7 @@ pub fn apart(comparison_view: &ComparisonView<'_>) -> Option<Table> {
     (!table.rows.is_empty()).then_some(table)
 }
 
-/// What lies behind the latencies, target by target and link by link; `None` if the record has none of
+/// Returns the costs behind the latencies, target by target and link by link; `None` if the record has none of
 /// it.
 #[must_use]
 pub fn why(comparison_view: &ComparisonView<'_>) -> Option<Table> {

@@ -12,28 +12,28 @@ use crate::report::page::comparison_view::{
 use crate::report::page::method;
 use crate::report::page::tables::{Table, cpu_activity, runs, that_tell};
 
-/// What the page says of a comparison.
+/// Section of the page for a comparison.
 #[derive(Debug, Serialize)]
 pub struct View {
-    /// Where it comes from, if the page has several results.
+    /// Name of the source, if the page has several results.
     pub name: Option<String>,
-    /// What goes before what links can point to.
+    /// Prefix of the section's anchors.
     pub id: String,
-    /// What the tail comes to.
+    /// Verdicts on the tail.
     pub answers: Vec<Answer>,
     /// The verdicts.
     pub verdicts: Verdicts,
-    /// What lies behind the latencies; `None` where that was not looked at.
+    /// Costs behind the latencies; `None` where they were not measured.
     pub why: Option<Table>,
-    /// Which of the figures hold where.
+    /// Statement of which figures hold where.
     pub what_holds: &'static str,
-    /// How far apart the two cores were; `None` where no memory is shared.
+    /// Round trip between the two cores; `None` where no memory is shared.
     pub apart: Option<Table>,
-    /// How to read that.
+    /// Caption of that table.
     pub apart_caption: &'static str,
-    /// What was not measured, and why.
+    /// Cases that were not measured, with the reasons.
     pub skipped: Vec<String>,
-    /// How many runs there are, and how many of them are not valid.
+    /// Number of runs, and number of the invalid ones.
     pub runs: usize,
     /// See `runs`.
     pub invalid: usize,
@@ -45,7 +45,7 @@ pub struct View {
     pub details: Vec<Details>,
 }
 
-/// What the tail comes to on a link, in words.
+/// Verdict on the tail on a link, in words.
 #[derive(Debug, Serialize)]
 pub struct Answer {
     /// The link.
@@ -59,7 +59,7 @@ pub struct Answer {
 pub struct Verdicts {
     /// The percentiles.
     pub columns: Vec<&'static str>,
-    /// What is held against what, link by link.
+    /// The comparisons, link by link.
     pub groups: Vec<verdicts::Group>,
 }
 
@@ -68,13 +68,13 @@ pub struct Verdicts {
 pub struct Details {
     /// The link.
     pub link: String,
-    /// How many runs there are.
+    /// Number of runs.
     pub runs: usize,
-    /// How many of them are not valid.
+    /// Number of the invalid ones.
     pub invalid: usize,
-    /// Those, with the reasons.
+    /// The invalid runs, with the reasons.
     pub reasons: Option<Table>,
-    /// What each came to.
+    /// Results of each.
     pub tables: Vec<Table>,
     /// A sample of the look of each.
     pub samples: Vec<Value>,

@@ -1,4 +1,4 @@
-//! Who is lower than whom: the verdicts of a comparison, as sentences and as a table. They are the
+//! Verdicts of a comparison, as sentences and as a table. They are the
 //! record's; nothing is decided here.
 
 use serde::Serialize;
@@ -19,16 +19,16 @@ pub struct Group {
     pub link: String,
     /// The target.
     pub target: String,
-    /// What it is held against.
+    /// Rows, one for each baseline.
     pub rows: Vec<Row>,
 }
 
 /// The verdicts on a pair.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
-    /// What the target is held against.
+    /// Baseline of the target.
     pub baseline: String,
-    /// How many rounds both have, in words.
+    /// Number of rounds that both have, in words.
     pub rounds: String,
     /// A cell for each percentile of [`columns`]; none if there is no round that both have.
     pub cells: Vec<Cell>,
@@ -39,7 +39,7 @@ pub struct Row {
 pub struct Cell {
     /// On which percentile.
     pub percentile: &'static str,
-    /// What it comes to, for the style: `lower`, `higher`, `same` or `none`.
+    /// Verdict for the style: `lower`, `higher`, `same` or `none`.
     pub kind: &'static str,
     /// The same in words.
     pub words: String,
@@ -80,7 +80,7 @@ pub fn groups(link: &LinkView<'_>) -> Vec<Group> {
     targets(link).into_iter().map(group).collect()
 }
 
-/// Those that others are held against.
+/// Returns the baselines.
 fn targets<'a>(link: &LinkView<'a>) -> Vec<&'a str> {
     let mut targets: Vec<&str> = Vec::new();
     for difference in &link.differences {
@@ -159,7 +159,7 @@ fn cell(link: &LinkView<'_>, percentile: &'static str, difference: &Comparison) 
     }
 }
 
-/// What the tail comes to on the link, one sentence for each percentile, and who can't be judged.
+/// Returns the verdicts on the link, one sentence for each percentile, and the targets without one.
 #[must_use]
 pub fn sentences(link: &LinkView<'_>) -> Vec<String> {
     let mut sentences = Vec::new();
@@ -192,7 +192,7 @@ pub fn sentences(link: &LinkView<'_>) -> Vec<String> {
     sentences
 }
 
-/// What one percentile of `target` comes to against each baseline.
+/// Returns the verdicts on one percentile of `target` against each baseline.
 fn sentence(target: &str, percentile: &str, differences: &[&Comparison]) -> String {
     let with = |outcome: Verdict| {
         let found = differences.iter().filter(move |it| it.outcome() == outcome);
@@ -224,7 +224,7 @@ fn sentence(target: &str, percentile: &str, differences: &[&Comparison]) -> Stri
     format!("{target}'s {percentile} {}.", clauses.join("; it "))
 }
 
-/// Who is on the link and in no verdict.
+/// Returns the targets on the link that are in no verdict.
 fn unjudged(link: &LinkView<'_>) -> Option<String> {
     let is_judged = |it: &&TargetView<'_>| {
         let named = |difference: &&Comparison| {

@@ -1,10 +1,10 @@
-//! What latencies stand on: what the host does without any guest.
+//! Floors of latency: round trips of the host without any guest.
 
 use crate::quantity;
 use crate::record::{BeforeAfter, Run};
 use crate::report::chart::Band;
 
-/// What latencies stand on, over all `runs`: each from its least to its largest value.
+/// Returns the floors of latency over all `runs`: each from its least to its largest value.
 #[must_use]
 pub fn bands<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Vec<Band> {
     let both = |floor: Option<BeforeAfter>| floor.into_iter().flat_map(|it| it.readings());

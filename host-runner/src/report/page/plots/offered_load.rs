@@ -7,13 +7,13 @@ use crate::report::page::entry::Entry;
 use crate::report::page::plots::{floors, latency_axis, quantity};
 use crate::stats::percentile_rule::PERCENTILES;
 
-/// What is drawn: its name and its look.
+/// Quantities that are drawn: name and index of the style.
 pub const QUANTITIES: [(&str, usize); 4] = [("p50", 0), ("p99", 1), ("p99.9", 2), ("max", 3)];
 
 /// Measurements of one thing at several rates.
 #[derive(Clone, Debug)]
 pub struct Sweep<'a> {
-    /// What is measured.
+    /// Extent of the measurement.
     pub subject: String,
     /// In which colour.
     pub colour: usize,
@@ -21,7 +21,7 @@ pub struct Sweep<'a> {
     steps: Vec<(f64, &'a Entry<'a>)>,
 }
 
-/// What was measured at two rates or more.
+/// Returns the measurements at two rates or more.
 #[must_use]
 pub fn sweeps<'a>(entries: &'a [Entry<'a>]) -> Vec<Sweep<'a>> {
     let mut by_subject: BTreeMap<&str, Vec<(f64, &Entry<'_>)>> = BTreeMap::new();

@@ -8,10 +8,10 @@ use crate::report::page::entry::Entry;
 use crate::report::page::plots::{Series, latency_axis, quantity};
 use crate::stats::percentile_rule::PERCENTILES;
 
-/// What is drawn: its name and its look.
+/// Quantities that are drawn: name and index of the style.
 pub const QUANTITIES: [(&str, usize); 3] = [("p50", 0), ("p99", 1), ("max", 2)];
 
-/// How much of a round's width is left free at either side.
+/// Share of a round's width that is left free at either side.
 const MARGIN: f64 = 0.12;
 
 /// A chart per measurement, all on the same scale.

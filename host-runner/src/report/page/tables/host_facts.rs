@@ -1,11 +1,11 @@
-//! What it was measured on.
+//! The host of the measurement.
 
 use crate::quantity;
 use crate::record::Source;
 use crate::record::run::Bytes;
 use crate::report::page::tables::Table;
 
-/// What the hosts were found to spoil.
+/// Returns the findings on the host.
 #[must_use]
 pub fn doctor(source: &Source) -> Option<Table> {
     let mut table = Table::new("Host checks", &["", "verdict", "found", "to do"]);

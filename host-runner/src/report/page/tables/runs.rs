@@ -1,4 +1,4 @@
-//! What each measurement came to.
+//! Results of each measurement.
 
 use crate::host::gaps::GapSummary;
 use crate::quantity::{bytes, count, per_echo, rate, ratio, share, time};
@@ -286,7 +286,7 @@ pub fn noise(entries: &[Entry<'_>]) -> Table {
     table
 }
 
-/// Which figures hold on any machine, and which do not.
+/// Returns the figures that hold on any machine, and those that do not.
 #[must_use]
 pub fn holds(entries: &[Entry<'_>]) -> Table {
     let mut table = Table::new(

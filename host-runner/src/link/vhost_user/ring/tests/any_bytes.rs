@@ -1,10 +1,10 @@
-//! Whatever stands in the rings: frames or a [`Fault`], and never anything else.
+//! Any content of the rings gives frames or a [`Fault`], and never anything else.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// What a hostile driver would write where a number is expected: those near a limit, and any.
+/// Numbers that a hostile driver would write: those near a limit, and any.
 fn address() -> impl Strategy<Value = u64> {
     prop_oneof![
         near(QUEUE_REGION),
