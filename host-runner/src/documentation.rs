@@ -30,7 +30,7 @@ fn pages() -> Vec<Page> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|it| it == "md") {
+            } else if path.extension().is_some_and(|extension| extension == "md") {
                 paths.push(path);
             }
         }
@@ -145,7 +145,10 @@ fn make_error(words: &[String], makefile: &str) -> Option<String> {
         }) {
             return Some(format!("no target {target}"));
         }
-        let Some(args) = assignments.iter().find_map(|it| it.strip_prefix("ARGS=")) else {
+        let Some(args) = assignments
+            .iter()
+            .find_map(|assignment| assignment.strip_prefix("ARGS="))
+        else {
             continue;
         };
         let command = match target.as_str() {

@@ -149,7 +149,8 @@ fn ends(low_ns: f64, high_ns: f64) -> Option<(String, String, &'static str)> {
         _ => usize::try_from(2 - (rounded.exponent - 3 * unit as i32)).unwrap_or(0),
     };
     let in_unit = |ns: f64| format!("{:.decimals$}", ns.abs() / 1000_f64.powi(unit as i32));
-    let is_lost = |ns: f64, text: &str| ns != 0.0 && !text.contains(|it| ('1'..='9').contains(&it));
+    let is_lost =
+        |ns: f64, text: &str| ns != 0.0 && !text.contains(|digit| ('1'..='9').contains(&digit));
     let (low, high) = (in_unit(low_ns), in_unit(high_ns));
     let is_told = !is_lost(low_ns, &low) && !is_lost(high_ns, &high);
     is_told.then_some((low, high, TIMES[unit]))
@@ -181,7 +182,12 @@ pub fn between(low_ns: f64, high_ns: f64) -> String {
 #[must_use]
 pub fn differences(low_ns: f64, high_ns: f64) -> String {
     let signed = |ns: f64, number: String| match ns {
-        _ if number.chars().all(|it| matches!(it, '0' | '.')) => "0".to_owned(),
+        _ if number
+            .chars()
+            .all(|character| matches!(character, '0' | '.')) =>
+        {
+            "0".to_owned()
+        }
         _ if ns < 0.0 => format!("\u{2212}{number}"),
         _ => format!("+{number}"),
     };
@@ -230,7 +236,7 @@ pub fn in_full(value: f64) -> String {
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
     let (sign, whole) = whole
         .strip_prefix('-')
-        .map_or(("", whole), |it| ("\u{2212}", it));
+        .map_or(("", whole), |rest| ("\u{2212}", rest));
     let point = if fraction.is_empty() { "" } else { "." };
     format!("{sign}{}{point}{fraction}", separated(whole))
 }

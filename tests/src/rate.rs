@@ -112,7 +112,9 @@ pub fn bounds(narrow_ppm: f64, mut exchange: impl FnMut(u64) -> Option<Exchange>
 /// `None` if that is no reply to it.
 #[must_use]
 pub fn of_reply(seq: u64, t1_ns: u64, reply: &[u8], t4_ns: u64) -> Option<Exchange> {
-    let header = Header::decode(reply).ok().filter(|it| it.seq == seq)?;
+    let header = Header::decode(reply)
+        .ok()
+        .filter(|header| header.seq == seq)?;
     Some(Exchange {
         t1_ns,
         t2_ns: header.t2_ns,

@@ -242,7 +242,7 @@ impl Results {
         let start = text
             .lines()
             .find_map(|line| line.strip_prefix("#[StartTime: "));
-        let seconds = start.and_then(|it| it.split(' ').next()?.parse::<f64>().ok());
+        let seconds = start.and_then(|start| start.split(' ').next()?.parse::<f64>().ok());
         let started_s = started_at.as_microsecond() as f64 / 1e6;
         let logged_s = seconds.expect("a start time");
         assert!(
@@ -336,7 +336,7 @@ pub fn tagged(log: &Path, tag: Option<&str>) -> Histogram<u64> {
     let mut sum = Histogram::<u64>::new(3).expect("3 digits are fine");
     for entry in IntervalLogIterator::new(&bytes) {
         if let LogEntry::Interval(interval) = entry.expect("a well-formed log")
-            && interval.tag().map(|it| it.as_str()) == tag
+            && interval.tag().map(|tag| tag.as_str()) == tag
         {
             let bytes = BASE64.decode(interval.encoded_histogram()).expect("base64");
             let histogram: Histogram<u64> = Deserializer::new()

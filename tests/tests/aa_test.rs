@@ -26,13 +26,18 @@ fn verdicts(results: &Results, link: &str) -> Vec<(String, String)> {
     comparisons
         .into_iter()
         .flatten()
-        .filter(|it| it["link"] == link)
-        .map(|it| {
+        .filter(|comparison| comparison["link"] == link)
+        .map(|comparison| {
             assert_eq!(
-                (&it["target"], &it["baseline"]),
+                (&comparison["target"], &comparison["baseline"]),
                 (&"hermit".into(), &"hermit-2".into())
             );
-            let text = |key: &str| it[key].as_str().expect("every verdict has it").to_owned();
+            let text = |key: &str| {
+                comparison[key]
+                    .as_str()
+                    .expect("every verdict has it")
+                    .to_owned()
+            };
             (text("outcome"), text("verdict"))
         })
         .collect()
@@ -60,10 +65,10 @@ fn twenty_comparisons_of_hermit_with_itself_claim_at_most_one_difference() {
         assert!(runs >= 2 * 2 * 6, "{runs} runs");
         for link in LINKS {
             let verdicts = verdicts(&results, link);
-            let is = |codes: &[&str]| verdicts.iter().any(|it| codes.contains(&&*it.0));
+            let is = |codes: &[&str]| verdicts.iter().any(|verdict| codes.contains(&&*verdict.0));
             judged += usize::from(is(&["lower", "higher", "no_difference"]));
             if is(&["lower", "higher"]) {
-                let words: Vec<&str> = verdicts.iter().map(|it| &*it.1).collect();
+                let words: Vec<&str> = verdicts.iter().map(|verdict| &*verdict.1).collect();
                 claims.push(format!("seed {seed} on {link}: {}", words.join(", ")));
             }
         }

@@ -226,7 +226,7 @@ fn the_seed_decides_the_order_and_what_cannot_be_is_skipped_with_its_reason() {
         let outcome = call(&format!("{arguments} {seed}")).finish(&lock);
         let results = results(&outcome);
         let skipped = array(&results.json, "skipped");
-        let is_on = |link: &'static str| move |it: &&Value| it["link"] == link;
+        let is_on = |link: &'static str| move |value: &&Value| value["link"] == link;
         // linux-host on both, and nobody reflects on `user`.
         assert_eq!(
             skipped.iter().filter(is_on("vhost-user")).count(),
@@ -238,11 +238,11 @@ fn the_seed_decides_the_order_and_what_cannot_be_is_skipped_with_its_reason() {
             4,
             "{skipped:#?}"
         );
-        assert!(
-            skipped
-                .iter()
-                .all(|it| it["reason"].as_str().is_some_and(|it| it.len() > 20))
-        );
+        assert!(skipped.iter().all(|skipped| {
+            skipped["reason"]
+                .as_str()
+                .is_some_and(|reason| reason.len() > 20)
+        }));
         assert!(outcome.stdout.contains("linux-host:busy on user"));
         order(&results)
     });

@@ -50,7 +50,7 @@ fn skipped(outcome: &Outcome) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().expect("text").to_owned();
     skipped
         .iter()
-        .map(|it| (text(&it["target"]), text(&it["reason"])))
+        .map(|skipped| (text(&skipped["target"]), text(&skipped["reason"])))
         .collect()
 }
 

@@ -36,7 +36,7 @@ fn all(extension: &str) -> Vec<PathBuf> {
     let files = directories.flat_map(|entry| fs::read_dir(entry.unwrap().path()).unwrap());
     let paths = files.map(|file| file.unwrap().path());
     let found: Vec<_> = paths
-        .filter(|path| path.extension().is_some_and(|it| it == extension))
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
         .collect();
     assert!(!found.is_empty(), "no {extension} file");
     found

@@ -197,40 +197,40 @@ fn numbers_that_size_a_drawing_are_bounded() {
     };
     for rounds in [u32::MAX, 10_001] {
         refused(
-            &|it| it["merged"][0]["rounds_wanted"] = json!(rounds),
+            &|record| record["merged"][0]["rounds_wanted"] = json!(rounds),
             "rounds",
         );
     }
     refused(
-        &|it| it["runs"] = json!(vec![it["runs"][0].clone(); 2001]),
+        &|record| record["runs"] = json!(vec![record["runs"][0].clone(); 2001]),
         "2001 runs",
     );
     refused(
-        &|it| it["merged"] = json!(vec![it["merged"][0].clone(); 251]),
+        &|record| record["merged"] = json!(vec![record["merged"][0].clone(); 251]),
         "251 merged targets",
     );
     refused(
-        &|it| it["merged"] = json!(vec![it["merged"][0].clone(); 2]),
+        &|record| record["merged"] = json!(vec![record["merged"][0].clone(); 2]),
         "twice",
     );
     refused(
-        &|it| it["environment"]["command_line"] = json!(vec![""; 2_000_000]),
+        &|record| record["environment"]["command_line"] = json!(vec![""; 2_000_000]),
         "2000000 arguments",
     );
     refused(
-        &|it| it["padding"] = json!("x".repeat(33 << 20)),
+        &|record| record["padding"] = json!("x".repeat(33 << 20)),
         "longer than",
     );
 
-    let many = |it: &mut Value, first: u32| {
+    let many = |value: &mut Value, first: u32| {
         for number in first..first + 90 {
-            it["latency_ns"][format!("p{number}")] = json!(1);
+            value["latency_ns"][format!("p{number}")] = json!(1);
         }
         for fraction in 0..90 {
-            it["latency_ns"][format!("p1.{first}{fraction}")] = json!(1);
+            value["latency_ns"][format!("p1.{first}{fraction}")] = json!(1);
         }
     };
-    refused(&|it| many(&mut it["runs"][0], 1), "100 percentiles");
+    refused(&|record| many(&mut record["runs"][0], 1), "100 percentiles");
     // As many fields as there is room for, none of which is known.
     let text = result.to_string();
     let fields = format!("\"latency_ns\":{{{}", "\"\":0,".repeat(1_500_000));
@@ -339,5 +339,5 @@ fn text_in_results_is_neither_a_command_nor_markup() {
         2,
         "{markdown}"
     );
-    assert!(!markdown.contains(|it: char| it.is_control() && it != '\n'));
+    assert!(!markdown.contains(|character: char| character.is_control() && character != '\n'));
 }

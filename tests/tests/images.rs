@@ -53,7 +53,7 @@ fn set(image: &Path, arguments: &[&str]) -> Outcome {
     let call = Call::new("image set").with_argument(image);
     let call = arguments
         .iter()
-        .fold(call, |call, it| call.with_argument(it));
+        .fold(call, |call, argument| call.with_argument(argument));
     call.finish(&lock_qemu())
 }
 

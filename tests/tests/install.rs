@@ -111,7 +111,9 @@ fn the_archive_works_without_libraries_and_the_same_files_make_the_same_archive(
     for program in ["bin/fathom", "share/fathom/fathom-responder"] {
         let file = fs::read(installed.path(program)).unwrap();
         let interpreter = b"/lib64/ld-linux";
-        let is_dynamic = file.windows(interpreter.len()).any(|it| it == interpreter);
+        let is_dynamic = file
+            .windows(interpreter.len())
+            .any(|window| window == interpreter);
         assert!(!is_dynamic, "{program} asks for a dynamic linker");
     }
     assert!(!installed.path("share/fathom/linux-guest").exists());

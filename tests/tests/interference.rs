@@ -99,7 +99,10 @@ fn percentiles_that_spinners_spoilt_are_never_clean() {
         if waits >= lost - beyond {
             assert_ne!(state, "censored", "{name}: {run:#}");
             let reasons = run["reasons"].as_array().expect("reasons[]");
-            assert!(reasons.iter().any(|it| it["code"] == "host"), "{run:#}");
+            assert!(
+                reasons.iter().any(|reason| reason["code"] == "host"),
+                "{run:#}"
+            );
             if state == "host" {
                 assert_eq!(run["valid"], false, "{run:#}");
             }

@@ -83,7 +83,7 @@ impl Drop for Responder {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         let ended = self.thread.take().map(JoinHandle::join);
-        assert!(ended.is_none_or(|it| it.is_ok()));
+        assert!(ended.is_none_or(|ended| ended.is_ok()));
     }
 }
 

@@ -191,7 +191,9 @@ fn a_killed_run_leaves_no_namespace_and_no_device() {
         // This looks after its processes, QEMU among them.
         assert_eq!(running.finish_abruptly().code, None);
         timeouts::until(timeouts::ANSWER, "the end of all that it made", || {
-            let is_gone = held.iter().all(|it| network::holders(it).is_empty());
+            let is_gone = held
+                .iter()
+                .all(|device| network::holders(device).is_empty());
             (is_gone && !network::tap_holders().contains(&service)).then_some(())
         });
         assert_eq!(network::devices(), devices);
@@ -272,7 +274,7 @@ fn expect_link_left_out(wrapper: &[&str], named: &[&str], lock: &QemuLock) {
     let skipped = json["skipped"].as_array().unwrap();
     let on_tap = skipped
         .iter()
-        .find(|it| it["link"] == "tap" && it["target"] == "null");
+        .find(|skipped| skipped["link"] == "tap" && skipped["target"] == "null");
     let reason = on_tap.expect("null on tap")["reason"].as_str().unwrap();
     assert!(named.iter().all(|named| reason.contains(named)), "{reason}");
 }

@@ -45,7 +45,7 @@ fn size(path: impl AsRef<Path>) -> u64 {
 /// The entry of a target on a link.
 fn of<'j>(json: &'j Value, target: &str, link: &str) -> &'j Value {
     let all = json["why"].as_array().expect("why[]");
-    let is_it = |it: &&Value| it["target"] == target && it["link"] == link;
+    let is_it = |value: &&Value| value["target"] == target && value["link"] == link;
     all.iter().find(is_it).expect("an entry")
 }
 
@@ -58,7 +58,7 @@ fn number(why: &Value, field: &str) -> f64 {
 /// Checks an entry of a guest; its largest repetition's boot is known.
 fn check_guest(json: &Value, why: &Value) {
     let runs = json["runs"].as_array().unwrap();
-    let own = |it: &&Value| it["target"] == why["target"] && it["link"] == why["link"];
+    let own = |value: &&Value| value["target"] == why["target"] && value["link"] == why["link"];
     let run = runs.iter().find(own).unwrap();
     for field in [
         "first_reply_ms",

@@ -128,7 +128,7 @@ pub fn measure(plan: &Plan, conditions: &Conditions<'_>, link: &mut dyn Link) ->
 
 /// Waits until the host is quiet, or as long as the conditions allow.
 fn wait_for_quiet(conditions: &Conditions<'_>) -> Quiet {
-    let own_threads_ns = || (conditions.own_threads)().map(|it| it.ran_ns);
+    let own_threads_ns = || (conditions.own_threads)().map(|threads| threads.ran_ns);
     quiet::wait(
         clock::now_ns,
         conditions.validity.quiet_ns,

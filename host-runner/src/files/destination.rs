@@ -44,8 +44,11 @@ impl Destination {
         if let Some(directory) = &self.directory {
             return directory.stream(name);
         }
-        let kind = self.path.symlink_metadata().map(|it| it.file_type());
-        if kind.is_ok_and(|it| !it.is_file() && !it.is_symlink()) {
+        let kind = self
+            .path
+            .symlink_metadata()
+            .map(|metadata| metadata.file_type());
+        if kind.is_ok_and(|kind| !kind.is_file() && !kind.is_symlink()) {
             let what = "there is something that is no regular file";
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, what));
         }

@@ -74,9 +74,9 @@ fn open_at(directory: impl AsFd, path: &Path) -> io::Result<File> {
 #[must_use]
 pub fn is_trusted(path: &Path) -> bool {
     let is_safe = |path: &Path| {
-        path.metadata().is_ok_and(|it| {
+        path.metadata().is_ok_and(|metadata| {
             let own = rustix::process::geteuid().as_raw();
-            (it.uid() == own || it.uid() == 0) && it.mode() & 0o002 == 0
+            (metadata.uid() == own || metadata.uid() == 0) && metadata.mode() & 0o002 == 0
         })
     };
     let Ok(path) = path.canonicalize() else {

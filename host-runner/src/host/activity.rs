@@ -112,7 +112,7 @@ impl Observed {
     #[must_use]
     pub fn new(cpus: Option<Cpus>, guest: Option<Pid>) -> Self {
         let tree = Tree::default();
-        let cpus = cpus.map(|it| vec![it.guest, it.measuring]);
+        let cpus = cpus.map(|cpus| vec![cpus.guest, cpus.measuring]);
         Self {
             groups: cgroup::groups(&tree).unwrap_or_default(),
             cpus: cpus.unwrap_or_default(),
@@ -148,8 +148,8 @@ impl Observed {
                 .collect(),
             measuring_faults: Faults::increase(before.measuring_faults, after.measuring_faults),
             guest_faults: Faults::increase(before.guest_faults, after.guest_faults),
-            throttled_periods: throttled(|it| it.periods),
-            throttled_ns: throttled(|it| it.ns),
+            throttled_periods: throttled(|throttling| throttling.periods),
+            throttled_ns: throttled(|throttling| throttling.ns),
             pressure_ns: since(before.pressure_us, after.pressure_us)
                 .and_then(|us| us.checked_mul(1000)),
         }
@@ -159,8 +159,8 @@ impl Observed {
         let interrupts = Interrupts::read(&self.tree);
         let softirqs = Interrupts::read_softirqs(&self.tree);
         let cpu = |&cpu: &usize| CpuCounts {
-            interrupts: interrupts.as_ref().and_then(|it| listed(it, cpu)),
-            softirqs: softirqs.as_ref().and_then(|it| it.named(cpu)),
+            interrupts: interrupts.as_ref().and_then(|table| listed(table, cpu)),
+            softirqs: softirqs.as_ref().and_then(|table| table.named(cpu)),
             thermal_throttles: (self.tree)
                 .read(format!(
                     "sys/devices/system/cpu/cpu{cpu}/thermal_throttle/core_throttle_count"

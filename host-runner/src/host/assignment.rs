@@ -155,7 +155,7 @@ fn rest(topology: &Topology, guest: &Cpu, measuring: &Cpu) -> Vec<usize> {
     let taken = [guest.number, measuring.number];
     let others = topology.cpus.iter();
     let others: Vec<&Cpu> = others.filter(|cpu| !taken.contains(&cpu.number)).collect();
-    let is_apart = |cpu: &&&Cpu| !taken.iter().any(|&it| cpu.is_sibling_of(it));
+    let is_apart = |cpu: &&&Cpu| !taken.iter().any(|&other| cpu.is_sibling_of(other));
     let apart: Vec<usize> = others
         .iter()
         .filter(is_apart)

@@ -94,7 +94,10 @@ mod tests {
     #[test]
     fn groups_of_both_versions_and_those_above_are_found() {
         let groups = parse("4:cpu,cpuacct:/a\n3:cpuset:/x\n0::/b/c\nnonsense\n");
-        let paths: Vec<_> = groups.iter().map(|it| it.path.to_str().unwrap()).collect();
+        let paths: Vec<_> = groups
+            .iter()
+            .map(|group| group.path.to_str().unwrap())
+            .collect();
         assert_eq!(
             paths,
             [

@@ -92,7 +92,10 @@ fn named(signature: &str) -> Option<String> {
         "bhyve bhyve" => "bhyve",
         other => other,
     };
-    let name = name.chars().filter(|it| !it.is_control()).collect();
+    let name = name
+        .chars()
+        .filter(|character| !character.is_control())
+        .collect();
     Some(name)
 }
 

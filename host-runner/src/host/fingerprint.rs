@@ -199,7 +199,7 @@ fn runs(tree: &Tree, name: &str) -> Option<bool> {
         .filter_map(|pid| tree.read(format!("proc/{pid}/comm")))
         .peekable();
     processes.peek()?;
-    Some(processes.any(|it| it == name))
+    Some(processes.any(|process| process == name))
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ impl Interrupts {
             let counts = counts.split_whitespace().take(cpus.len());
             let counts: Option<Vec<u64>> = counts.map(|count| count.parse().ok()).collect();
             // Rows of one count are of the whole host (ERR, MIS).
-            let counts = counts.filter(|it| it.len() == cpus.len())?;
+            let counts = counts.filter(|counts| counts.len() == cpus.len())?;
             Some((name.trim().to_owned(), counts))
         };
         Some(Self {
@@ -68,7 +68,7 @@ impl Interrupts {
     }
 
     fn column(&self, cpu: usize) -> Option<usize> {
-        self.cpus.iter().position(|&it| it == cpu)
+        self.cpus.iter().position(|&known| known == cpu)
     }
 }
 

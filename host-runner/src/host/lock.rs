@@ -299,7 +299,7 @@ mod tests {
         let at_once = take(&name, Patience::Wait(Duration::ZERO)).unwrap_err();
         let own = std::process::id();
         assert!(
-            matches!(&at_once, LockError::Taken { holder: Some(it) } if it.pid == own),
+            matches!(&at_once, LockError::Taken { holder: Some(holder) } if holder.pid == own),
             "{at_once}"
         );
         let message = at_once.to_string();
@@ -310,7 +310,7 @@ mod tests {
         let second = {
             let name = name.clone();
             let on_wait =
-                move |holder: Option<&Process>| told.send(holder.map(|it| it.pid)).unwrap();
+                move |holder: Option<&Process>| told.send(holder.map(|holder| holder.pid)).unwrap();
             thread::spawn(move || Turn::take(&name, LONG, on_wait, || false))
         };
         assert_eq!(is_told.recv(), Ok(Some(own)));
@@ -327,7 +327,12 @@ mod tests {
         let first = take(&name, LONG).unwrap();
         let beside = take(&name, Patience::Beside).unwrap();
         let own = [std::process::id()];
-        let pids = |turn: &Turn| turn.others().iter().map(|it| it.pid).collect::<Vec<_>>();
+        let pids = |turn: &Turn| {
+            turn.others()
+                .iter()
+                .map(|process| process.pid)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(pids(&beside), own);
         assert_eq!(pids(&first), own);
         drop((beside, first));

@@ -112,13 +112,17 @@ impl Topology {
             let siblings = tree.read(format!("{directory}/topology/thread_siblings_list"));
             Cpu {
                 number,
-                siblings: (siblings.as_deref().and_then(list)).filter(|it| it.contains(&number)),
-                cache: last_level_cache(tree, &directory).filter(|it| it.cpus.contains(&number)),
+                siblings: (siblings.as_deref().and_then(list))
+                    .filter(|siblings| siblings.contains(&number)),
+                cache: last_level_cache(tree, &directory)
+                    .filter(|cache| cache.cpus.contains(&number)),
                 node: (tree.names(&directory).iter())
                     .find_map(|name| name.strip_prefix("node")?.parse().ok()),
                 is_isolated: isolated.contains(&number),
                 is_tickless: tickless.contains(&number),
-                device_interrupts: interrupts.as_ref().and_then(|it| it.of_devices(number)),
+                device_interrupts: interrupts
+                    .as_ref()
+                    .and_then(|table| table.of_devices(number)),
             }
         };
         Self {
@@ -153,7 +157,7 @@ impl Cpu {
         if siblings.contains(&other.number) {
             return Relation::SmtSiblings;
         }
-        let is_cache_shared = (self.cache.as_ref()).map(|it| it.cpus.contains(&other.number));
+        let is_cache_shared = (self.cache.as_ref()).map(|cache| cache.cpus.contains(&other.number));
         let is_node_shared = self.node.zip(other.node).map(|(a, b)| a == b);
         match (is_cache_shared, is_node_shared) {
             (Some(true), _) => Relation::SharedCache,
@@ -167,7 +171,7 @@ impl Cpu {
     #[must_use]
     pub fn is_sibling_of(&self, other: usize) -> bool {
         let siblings = self.siblings.as_ref();
-        self.number != other && siblings.is_some_and(|it| it.contains(&other))
+        self.number != other && siblings.is_some_and(|siblings| siblings.contains(&other))
     }
 }
 
@@ -278,7 +282,7 @@ pub(super) mod tests {
         let files = files.iter().map(|(path, text)| (&**path, &**text));
         let files: Vec<_> = files.chain(more.iter().copied()).collect();
         let (_directory, tree) = tree(&files);
-        Topology::read(&tree, &cpus.iter().map(|it| it.0).collect())
+        Topology::read(&tree, &cpus.iter().map(|cpu| cpu.0).collect())
     }
 
     fn set(cpus: &[usize]) -> BTreeSet<usize> {

@@ -111,7 +111,10 @@ pub fn write(
     };
     release.add(ELF, ("elf", &["pvh"]), |file| file.write_all(parts.elf))?;
     release.add(EFI, ("efi", &["uefi"]), |file| file.write_all(parts.efi))?;
-    for package in Package::ALL.into_iter().filter(|it| packages.contains(it)) {
+    for package in Package::ALL
+        .into_iter()
+        .filter(|package| packages.contains(package))
+    {
         release.add(package.file_name(), package.facts(), |file| match package {
             Package::Raw => disk.copy_to(0, disk.len(), file),
             Package::Qcow2 => file.write_all(&qcow2),
@@ -137,7 +140,7 @@ pub fn write(
     let lines = release
         .made
         .iter()
-        .map(|it| format!("{}  {}\n", it.sha256, it.name));
+        .map(|file| format!("{}  {}\n", file.sha256, file.name));
     let sums: String = lines.collect();
     release.add(SUMS, ("text", &[]), |file| file.write_all(sums.as_bytes()))?;
     release.finish()

@@ -95,13 +95,13 @@ pub fn check_efi(bytes: &[u8]) -> Result<(), &'static str> {
     let field = |at: usize| Some(u16::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
     let header = bytes
         .get(0x3c..)
-        .and_then(|it| it.first_chunk())
-        .map_or(usize::MAX, |it| u32::from_le_bytes(*it) as usize);
+        .and_then(|bytes| bytes.first_chunk())
+        .map_or(usize::MAX, |offset| u32::from_le_bytes(*offset) as usize);
     let at = |by: usize| header.checked_add(by).and_then(field);
     let is_pe = bytes.starts_with(b"MZ")
         && bytes
             .get(header..)
-            .is_some_and(|it| it.starts_with(b"PE\0\0"));
+            .is_some_and(|bytes| bytes.starts_with(b"PE\0\0"));
     // After the signature and the 20 bytes of the COFF header, the subsystem stands at 68.
     if is_pe && at(4) == Some(PE_X86_64) && at(24 + 68) == Some(PE_EFI_APPLICATION) {
         Ok(())

@@ -201,7 +201,7 @@ mod tests {
         // KubeVirt wants one file in there, and no more.
         let disks = content
             .keys()
-            .filter(|it| it.starts_with("disk/") && *it != "disk/");
+            .filter(|path| path.starts_with("disk/") && *path != "disk/");
         assert_eq!(disks.count(), 1);
     }
 }

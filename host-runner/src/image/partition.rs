@@ -103,7 +103,7 @@ pub fn find(disk: &mut Disk) -> io::Result<Place> {
     let sectors = disk.len() / SECTOR as u64;
     let found = partitions
         .into_values()
-        .find(|it| it.part_type_guid == partition_types::EFI)
+        .find(|partition| partition.part_type_guid == partition_types::EFI)
         .ok_or_else(|| invalid("it has no EFI system partition"))?;
     if found.first_lba > found.last_lba || found.last_lba >= sectors {
         return Err(invalid("its EFI system partition ends beyond the disk"));

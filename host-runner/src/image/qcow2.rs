@@ -81,7 +81,7 @@ impl Clusters {
 ///
 /// Those of `output`.
 pub fn write(disk: &Disk, output: &mut impl Write) -> io::Result<()> {
-    let mut tables: Vec<u64> = disk.blocks().map(|it| it.0 / TABLE_ENTRIES).collect();
+    let mut tables: Vec<u64> = disk.blocks().map(|block| block.0 / TABLE_ENTRIES).collect();
     tables.dedup();
     let clusters = Clusters::of(disk, tables.len() as u64);
     let count_blocks_at = 1 + clusters.count_tables;

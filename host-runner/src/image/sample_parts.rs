@@ -72,13 +72,21 @@ pub fn elf(len: usize) -> Vec<u8> {
         word(*b"1.2."),
         word(*b"3\0\0\0"),
     ];
-    put(&mut elf, 0, header.iter().flat_map(|it| it.to_le_bytes()));
+    put(
+        &mut elf,
+        0,
+        header.iter().flat_map(|word| word.to_le_bytes()),
+    );
     put(
         &mut elf,
         64,
-        note_segment.iter().flat_map(|it| it.to_le_bytes()),
+        note_segment.iter().flat_map(|word| word.to_le_bytes()),
     );
-    put(&mut elf, 0x200, note.iter().flat_map(|it| it.to_le_bytes()));
+    put(
+        &mut elf,
+        0x200,
+        note.iter().flat_map(|word| word.to_le_bytes()),
+    );
     elf
 }
 

@@ -117,7 +117,7 @@ mod tests {
         assert!(take());
         assert_eq!(frames.send(&[7; MAX_FRAME]).unwrap(), Sent::Out);
         let waiting = std::iter::repeat_with(&mut take)
-            .take_while(|&it| it)
+            .take_while(|&is_there| is_there)
             .count() as u64;
         assert_eq!(
             waiting, sent,

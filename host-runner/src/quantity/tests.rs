@@ -90,7 +90,7 @@ fn everything_else_has_its_digits() {
 /// The value that a time was written of, in nanoseconds, and half a unit of its last place.
 fn read(text: &str) -> (f64, f64) {
     let (number, unit) = text.split_once(' ').unwrap();
-    let unit = TIMES.iter().position(|it| *it == unit).unwrap();
+    let unit = TIMES.iter().position(|known| *known == unit).unwrap();
     let unit_ns = 1000_f64.powi(i32::try_from(unit).unwrap());
     let number = number.replace(',', "");
     let digits = number.chars().filter(char::is_ascii_digit).count();
@@ -130,7 +130,7 @@ proptest! {
             let is_seconds = text.ends_with(" s");
             prop_assert!(is_seconds || number.parse::<f64>().unwrap() < 1000.0, "{}", text);
         }
-        let (number, digits) = (rate(ns / 1e3), |it: char| !it.is_ascii_digit());
+        let (number, digits) = (rate(ns / 1e3), |character: char| !character.is_ascii_digit());
         let whole = number.split(digits).next().unwrap();
         prop_assert!(whole.len() <= 3, "{}", number);
         let memory = bytes(ns as u64);
@@ -141,12 +141,12 @@ proptest! {
     #[test]
     fn a_range_never_says_that_what_is_something_is_nothing(low in values(), more in values()) {
         let text = range(low, low + more);
-        let is_zero = |number: &str| !number.contains(|it| ('1'..='9').contains(&it));
+        let is_zero = |number: &str| !number.contains(|digit| ('1'..='9').contains(&digit));
         let numbers: Vec<&str> = text
-            .split(|it: char| !(it.is_ascii_digit() || matches!(it, '.' | ',')))
-            .filter(|it| !it.is_empty())
+            .split(|character: char| !(character.is_ascii_digit() || matches!(character, '.' | ',')))
+            .filter(|word| !word.is_empty())
             .collect();
-        prop_assert!(!numbers.is_empty() && numbers.iter().all(|it| !is_zero(it)), "{}", text);
+        prop_assert!(!numbers.is_empty() && numbers.iter().all(|number| !is_zero(number)), "{}", text);
     }
 
     #[test]

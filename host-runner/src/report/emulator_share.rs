@@ -30,7 +30,7 @@ fn on_link(link: &str, runs: &[Run]) -> Option<String> {
     for run in on_it() {
         let label = run.target_label();
         if !shares.iter().any(|(known, _)| *known == label) {
-            let own = on_it().filter(|it| it.target_label() == label);
+            let own = on_it().filter(|run| run.target_label() == label);
             let own: Vec<f64> = own.filter_map(share).collect();
             shares.extend(median(own).map(|share| (label, share)));
         }

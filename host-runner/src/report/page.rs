@@ -137,7 +137,7 @@ pub fn page(sources: &[Source]) -> (Page, Option<Standalone>) {
         },
         measured_at: time.unwrap_or_default(),
         is_emulated: runs.clone().any(method::is_emulated),
-        machines: Differences::of(sources).map(|it| it.to_string()),
+        machines: Differences::of(sources).map(|difference| difference.to_string()),
         comparisons: views
             .map(|(index, comparison_view)| View::new(comparison_view, index, is_alone))
             .collect(),
@@ -152,7 +152,7 @@ fn measurements(entries: &[Entry<'_>]) -> Measurements {
     Measurements {
         entries: entries.iter().map(entry_view).collect(),
         invalid: invalid(entries),
-        invalid_count: entries.iter().filter(|it| !it.run.valid).count(),
+        invalid_count: entries.iter().filter(|entry| !entry.run.valid).count(),
         steps: entry::is_sweep(entries).then(|| runs::steps(entries)),
         latency: runs::latency(entries),
         stalls: runs::stalls(entries),
@@ -171,8 +171,10 @@ fn measurements(entries: &[Entry<'_>]) -> Measurements {
 
 /// Returns the reasons why `entries` are not valid, and what to do.
 fn invalid(entries: &[Entry<'_>]) -> Vec<Invalid> {
-    let labelled: Vec<(&str, &Run)> =
-        (entries.iter().map(|it| (it.label.as_str(), it.run))).collect();
+    let labelled: Vec<(&str, &Run)> = (entries
+        .iter()
+        .map(|entry| (entry.label.as_str(), entry.run)))
+    .collect();
     let groups = steps::reasons(&labelled);
     let remedies = steps::remedies(&labelled);
     let count = groups.len();
@@ -202,15 +204,15 @@ fn entry_view(entry: &Entry<'_>) -> EntryView {
     let run = entry.run;
     let percentile = |index: usize| {
         let column = (&PERCENTILES[index]).into();
-        let value = marked::percentile(run, &column).map(|it| it.text());
-        let value = value.filter(|it| !it.starts_with("n/a"));
+        let value = marked::percentile(run, &column).map(|marked| marked.text());
+        let value = value.filter(|value| !value.starts_with("n/a"));
         (
             PERCENTILES[index].name,
             value.unwrap_or_else(|| "n/a".to_owned()),
         )
     };
     let mut figures: Vec<(&'static str, String)> = [0, 2, 3].map(percentile).into();
-    let max = marked::max(run).map_or_else(|| "n/a".to_owned(), |it| it.text());
+    let max = marked::max(run).map_or_else(|| "n/a".to_owned(), |marked| marked.text());
     let valid_to = match (&run.valid_to, run.valid) {
         (_, false) => "no".to_owned(),
         (Some(percentile), true) => format!("to {percentile}"),

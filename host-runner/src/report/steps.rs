@@ -147,12 +147,12 @@ fn kind(run: &Run) -> Kind<'_> {
         Some(decisive) => Kind::Codes(
             decisive
                 .iter()
-                .map(|it| Unquantified {
-                    code: it.code,
-                    percentile: it.percentile.as_deref(),
-                    thread: it.thread,
-                    by: it.by,
-                    text: it.text.as_deref(),
+                .map(|reason| Unquantified {
+                    code: reason.code,
+                    percentile: reason.percentile.as_deref(),
+                    thread: reason.thread,
+                    by: reason.by,
+                    text: reason.text.as_deref(),
                 })
                 .collect(),
         ),

@@ -54,7 +54,7 @@ fn a_sweep_has_a_table_and_every_step_its_own_files() {
     // The record, and the table of the sweep beside the documents.
     assert_eq!(names.len(), 2 * record.runs.len() + documents().count() + 2);
     for name in ["hermit-unix-open-95-percent.hlog", "sweep.txt"] {
-        assert!(names.iter().any(|it| it == name), "{name}");
+        assert!(names.iter().any(|file| file == name), "{name}");
     }
 }
 

@@ -37,14 +37,17 @@ pub fn sentence(run: &Run) -> String {
 /// Returns what there is to say of the percentiles; nothing of a record without states.
 #[must_use]
 pub fn states(run: &Run) -> String {
-    let parts = stretches(run).into_iter().enumerate().map(|(index, it)| {
-        let names = match (it.count, index) {
-            (1, _) => it.first,
-            (2, _) => format!("{}, {}", it.first, it.last),
-            _ => format!("{} to {}", it.first, it.last),
-        };
-        format!("{names}: {}", words(it.state))
-    });
+    let parts = stretches(run)
+        .into_iter()
+        .enumerate()
+        .map(|(index, stretch)| {
+            let names = match (stretch.count, index) {
+                (1, _) => stretch.first,
+                (2, _) => format!("{}, {}", stretch.first, stretch.last),
+                _ => format!("{} to {}", stretch.first, stretch.last),
+            };
+            format!("{names}: {}", words(stretch.state))
+        });
     parts.collect::<Vec<_>>().join("; ")
 }
 
@@ -52,8 +55,11 @@ pub fn states(run: &Run) -> String {
 #[must_use]
 pub fn first_doubt(run: &Run) -> Option<(String, State)> {
     let stretches = stretches(run).into_iter();
-    let mut doubtful = stretches.filter(|it| !matches!(it.state, State::Clean | State::Few));
-    doubtful.next().map(|it| (it.first, it.state))
+    let mut doubtful =
+        stretches.filter(|stretch| !matches!(stretch.state, State::Clean | State::Few));
+    doubtful
+        .next()
+        .map(|stretch| (stretch.first, stretch.state))
 }
 
 /// The percentiles that have a value and a state, those of one state together.

@@ -144,8 +144,8 @@ enum Censored {
 
 impl Censored {
     fn of(rounds: &[Values]) -> Self {
-        let target = rounds.iter().any(|it| it.target.is_censored);
-        let baseline = rounds.iter().any(|it| it.baseline.is_censored);
+        let target = rounds.iter().any(|round| round.target.is_censored);
+        let baseline = rounds.iter().any(|round| round.baseline.is_censored);
         match (target, baseline) {
             (false, false) => Self::Neither,
             (true, false) => Self::Target,
@@ -187,8 +187,8 @@ impl<'a> Test<'a> {
         let censored = Censored::of(&values);
         let can_be_judged = values.len() >= MIN_ROUNDS && censored != Censored::Both;
         let location = can_be_judged.then(|| {
-            let log_ratios: Vec<f64> = values.iter().map(|it| it.log_ratio()).collect();
-            let widths = values.iter().map(|it| it.width());
+            let log_ratios: Vec<f64> = values.iter().map(|value| value.log_ratio()).collect();
+            let widths = values.iter().map(|value| value.width());
             Location::of(&log_ratios, widths.fold(0.0, f64::max))
         });
         Some(Self {
@@ -232,7 +232,7 @@ impl<'a> Test<'a> {
             };
         }
         let Some(location) = self.location else {
-            let logs = undecided.rounds.iter().map(|it| it.log_ratio());
+            let logs = undecided.rounds.iter().map(|round| round.log_ratio());
             let mean = logs.sum::<f64>() / undecided.rounds.len() as f64;
             return Difference {
                 ratio: (self.censored == Censored::Neither).then(|| mean.exp()),
@@ -267,12 +267,16 @@ impl<'a> Test<'a> {
 #[must_use]
 pub fn compare(pairs: &[Vec<Round<'_>>]) -> Vec<Vec<Difference>> {
     let compared = PERCENTILES.into_iter();
-    let compared: Vec<Percentile> = compared.filter(|it| it.one_in <= RAREST).collect();
+    let compared: Vec<Percentile> = compared
+        .filter(|percentile| percentile.one_in <= RAREST)
+        .collect();
     let tests: Vec<(usize, Test<'_>)> = pairs
         .iter()
         .enumerate()
         .flat_map(|(pair, rounds)| {
-            let tests = compared.iter().filter_map(|it| Test::new(rounds, *it));
+            let tests = compared
+                .iter()
+                .filter_map(|percentile| Test::new(rounds, *percentile));
             tests.map(move |test| (pair, test))
         })
         .collect();

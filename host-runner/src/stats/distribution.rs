@@ -34,9 +34,9 @@ impl From<&DurationHistogram> for Distribution {
 impl From<&Histogram<u64>> for Distribution {
     /// Takes the histogram's word for extremes and mean, which it knows to three digits.
     fn from(histogram: &Histogram<u64>) -> Self {
-        let used = histogram.iter_recorded().map(|it| {
-            let slot = Slot::of(it.value_iterated_to());
-            (slot, it.count_at_value())
+        let used = histogram.iter_recorded().map(|recorded| {
+            let slot = Slot::of(recorded.value_iterated_to());
+            (slot, recorded.count_at_value())
         });
         Self {
             min_ns: histogram.min(),
@@ -138,7 +138,11 @@ impl Distribution {
     /// The slots that have samples, from the lowest on, with how many.
     fn used(&self) -> impl Iterator<Item = (Slot, u64)> {
         let before = std::iter::once(&0).chain(&self.up_to);
-        let counts = self.up_to.iter().zip(before).map(|(up_to, it)| up_to - it);
+        let counts = self
+            .up_to
+            .iter()
+            .zip(before)
+            .map(|(up_to, below)| up_to - below);
         self.slots.iter().copied().zip(counts)
     }
 
@@ -152,8 +156,12 @@ impl Distribution {
     /// mean of the repetitions' means.
     #[must_use]
     pub fn merge(parts: &[&Self]) -> DurationHistogram {
-        let parts: Vec<&Self> = parts.iter().copied().filter(|it| it.count() > 0).collect();
-        let total: u64 = parts.iter().map(|it| it.count()).sum();
+        let parts: Vec<&Self> = parts
+            .iter()
+            .copied()
+            .filter(|part| part.count() > 0)
+            .collect();
+        let total: u64 = parts.iter().map(|part| part.count()).sum();
         let mut steps: Vec<(Slot, f64)> = Vec::new();
         for part in &parts {
             let weight = total as f64 / parts.len() as f64 / part.count() as f64;
@@ -169,11 +177,11 @@ impl Distribution {
             told = up_to;
             (count > 0).then_some((same[0].0, count))
         });
-        let means = parts.iter().map(|it| it.mean_ns);
+        let means = parts.iter().map(|part| part.mean_ns);
         DurationHistogram::of_counts(
             counts.collect(),
-            parts.iter().map(|it| it.min_ns).min().unwrap_or(0),
-            parts.iter().map(|it| it.max_ns).max().unwrap_or(0),
+            parts.iter().map(|part| part.min_ns).min().unwrap_or(0),
+            parts.iter().map(|part| part.max_ns).max().unwrap_or(0),
             means.sum::<f64>() / parts.len().max(1) as f64,
         )
     }
@@ -205,7 +213,7 @@ mod tests {
             let durations = recorded(&values);
             let distribution = Distribution::from(&durations);
             for percentile in PERCENTILES {
-                let value = distribution.value(percentile).map(|it| it.ns);
+                let value = distribution.value(percentile).map(|value| value.ns);
                 prop_assert_eq!(value, percentile.of(&durations));
             }
         }
@@ -251,7 +259,7 @@ mod tests {
             prop_assert!(of_slow.abs_diff(half.count() / 2) <= 1, "{}", of_slow);
             let (low, high) = (p25(&once).min(p25(&often)), p25(&once).max(p25(&often)));
             // To the sample that half a rank may lie beside.
-            let between = values.iter().filter(|&&it| low < it && it < high).count();
+            let between = values.iter().filter(|&&value| low < value && value < high).count();
             prop_assert!(between <= 2, "{} to {}", low, high);
         }
     }

@@ -73,10 +73,10 @@ impl MeasuringGaps<'_> {
     /// Returns the number of gaps of at least `ns` that are not the target's own: at most.
     fn at_least(&self, ns: u64) -> f64 {
         let all = self.lengths.count_from(ns) as f64;
-        match self.account.filter(|it| it.is_shared) {
+        match self.account.filter(|account| account.is_shared) {
             Some(account) => {
                 let waits = [account.other_threads, account.unscheduled];
-                all.min(waits.iter().map(|it| it.at_least(ns).0).sum())
+                all.min(waits.iter().map(|wait| wait.at_least(ns).0).sum())
             }
             None => all,
         }
@@ -88,8 +88,8 @@ impl MeasuringGaps<'_> {
             let mean_ns = self.lengths.mean_ns().unwrap_or_default();
             return (None, (mean_ns * self.lengths.count() as f64) as u64);
         };
-        let [threads, unscheduled] =
-            [account.other_threads, account.unscheduled].map(|it| (it.at_least(ns).0, it.total_ns));
+        let [threads, unscheduled] = [account.other_threads, account.unscheduled]
+            .map(|waits| (waits.at_least(ns).0, waits.total_ns));
         if threads.0 >= unscheduled.0 {
             (Some(TakenBy::Programs), threads.1)
         } else {
@@ -148,7 +148,8 @@ impl Interference<'_> {
     #[must_use]
     pub fn most_hit(&self, ns: u64) -> Option<MostHit> {
         let each = self.hits_of_each(ns).filter(|(hits, _)| *hits > 0.0);
-        each.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, it)| it)
+        each.max_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, found)| found)
     }
 
     /// Returns the requests that gaps of at least `ns` can have hit, thread by thread.
@@ -162,16 +163,16 @@ impl Interference<'_> {
             };
             (gaps.at_least(ns) * self.in_flight, most_hit)
         });
-        let waits = self.waits.iter().map(move |it| {
-            let (count, taken_ns) = it.waits.at_least(ns);
-            let due_within = match it.thread {
+        let waits = self.waits.iter().map(move |wait| {
+            let (count, taken_ns) = wait.waits.at_least(ns);
+            let due_within = match wait.thread {
                 Thread::Answering => self.due_per_ns * (taken_ns - ns as f64).max(0.0),
                 Thread::Measuring | Thread::Carrying => 0.0,
             };
             let most_hit = MostHit {
-                thread: it.thread,
-                taken_by: Some(it.taken_by),
-                total_ns: it.waits.total_ns,
+                thread: wait.thread,
+                taken_by: Some(wait.taken_by),
+                total_ns: wait.waits.total_ns,
             };
             (count * self.in_flight + due_within, most_hit)
         });

@@ -201,8 +201,14 @@ mod tests {
             .for_each(|ms| intervals.record((7 + ms) * MS, 1000));
         intervals.end(measured_ms * MS);
         let told = intervals.each();
-        told.map(|it| (it.start_ns / MS, it.length_ns / MS, it.histogram.len()))
-            .collect()
+        told.map(|interval| {
+            (
+                interval.start_ns / MS,
+                interval.length_ns / MS,
+                interval.histogram.len(),
+            )
+        })
+        .collect()
     }
 
     #[test]

@@ -141,13 +141,13 @@ impl RunRecorder {
     pub fn tagged(&self, tag: Tag) -> Option<&DurationHistogram> {
         let open = self.open.as_ref();
         match tag {
-            Tag::RoundTrip => open.map(|it| &it.round_trip),
+            Tag::RoundTrip => open.map(|open| &open.round_trip),
             Tag::Gaps => self.gaps.as_ref(),
             Tag::Service | Tag::Path if self.correction.is_spoilt() => None,
             Tag::Service => Some(&self.service),
             Tag::Path => Some(&self.path),
-            Tag::Lateness => open.map(|it| &it.lateness),
-            Tag::WaitingClient => open.map(|it| &it.uncorrected),
+            Tag::Lateness => open.map(|open| &open.lateness),
+            Tag::WaitingClient => open.map(|open| &open.uncorrected),
         }
     }
 
@@ -296,7 +296,7 @@ mod tests {
                 .intervals
                 .each()
                 .next()
-                .map(|it| it.histogram.len()),
+                .map(|interval| interval.histogram.len()),
             Some(1)
         );
     }
@@ -360,7 +360,10 @@ mod tests {
         assert_eq!(recorder.censored.count, 1);
         let open = recorder.open.unwrap();
         assert_eq!((open.uncorrected.count(), open.lateness.count()), (0, 0));
-        let samples = recorder.intervals.each().map(|it| it.histogram.len());
+        let samples = recorder
+            .intervals
+            .each()
+            .map(|interval| interval.histogram.len());
         assert_eq!(samples.sum::<u64>(), 1);
     }
 

@@ -64,7 +64,9 @@ impl Requested {
     /// Returns whether every summary has the percentile anyway.
     #[must_use]
     pub fn is_standard(&self) -> bool {
-        PERCENTILES.iter().any(|it| it.name == self.name())
+        PERCENTILES
+            .iter()
+            .any(|percentile| percentile.name == self.name())
     }
 
     /// Returns its value in `histogram`, in nanoseconds, if that has enough samples; none is beyond `max_ns`, which the
@@ -138,7 +140,7 @@ impl FromStr for Requested {
 pub fn without_standard<'a>(asked: impl IntoIterator<Item = &'a Requested>) -> Vec<Requested> {
     let mut requested: Vec<Requested> = asked
         .into_iter()
-        .filter(|it| !it.is_standard())
+        .filter(|requested| !requested.is_standard())
         .cloned()
         .collect();
     requested.sort_unstable();
@@ -193,8 +195,10 @@ impl<'de> Deserialize<'de> for Values {
             fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Values, A::Error> {
                 let mut values = Values::default();
                 while let Some((name, value)) = fields.next_entry::<String, Value>()? {
-                    let requested = name.strip_prefix('p').and_then(|it| it.parse().ok());
-                    if let Some(requested) = requested.filter(|it: &Requested| !it.is_standard()) {
+                    let requested = name.strip_prefix('p').and_then(|name| name.parse().ok());
+                    if let Some(requested) =
+                        requested.filter(|requested: &Requested| !requested.is_standard())
+                    {
                         values.add(&requested, value.as_u64());
                     }
                     if values.0.len() > MOST {

@@ -195,13 +195,13 @@ impl Stalls {
         if self.current.requests > 0 {
             keep(&mut worst, self.current);
         }
-        worst.sort_by_key(|it| std::cmp::Reverse(it.max_ns));
-        let stall = |it: &Current| Stall {
-            at_ns: it.to_ns.saturating_sub(self.started_ns),
-            length_ns: it.to_ns - it.from_ns,
-            requests: it.requests,
-            max_ns: it.max_ns,
-            host_gap_ns: gap(it.from_ns, it.to_ns),
+        worst.sort_by_key(|stall| std::cmp::Reverse(stall.max_ns));
+        let stall = |current: &Current| Stall {
+            at_ns: current.to_ns.saturating_sub(self.started_ns),
+            length_ns: current.to_ns - current.from_ns,
+            requests: current.requests,
+            max_ns: current.max_ns,
+            host_gap_ns: gap(current.from_ns, current.to_ns),
         };
         worst.iter().map(stall).collect()
     }
@@ -213,7 +213,7 @@ fn keep(worst: &mut Vec<Current>, stall: Current) {
         worst.push(stall);
         return;
     }
-    let least = worst.iter_mut().min_by_key(|it| it.max_ns);
+    let least = worst.iter_mut().min_by_key(|stall| stall.max_ns);
     if let Some(least) = least.filter(|least| least.max_ns < stall.max_ns) {
         *least = stall;
     }
@@ -272,7 +272,7 @@ mod tests {
         let worst: Vec<u64> = stalls
             .worst(|_, _| None)
             .iter()
-            .map(|it| it.max_ns)
+            .map(|stall| stall.max_ns)
             .collect();
         let expected: Vec<u64> = (85..=100).rev().map(|stall| stall * 10_000).collect();
         assert_eq!(worst, expected);
@@ -312,7 +312,7 @@ mod tests {
             stalls
                 .worst(|_, _| None)
                 .iter()
-                .any(|it| it.max_ns == 20_000)
+                .any(|stall| stall.max_ns == 20_000)
         );
     }
 

@@ -74,7 +74,9 @@ pub fn percentile_columns<'a>(
     standard: &[Percentile],
     summaries: impl IntoIterator<Item = &'a Summary>,
 ) -> Vec<PercentileColumn> {
-    let requested = summaries.into_iter().flat_map(|it| it.requested.iter());
+    let requested = summaries
+        .into_iter()
+        .flat_map(|summary| summary.requested.iter());
     let requested = without_standard(requested.map(|(requested, _)| requested));
     let mut columns: Vec<PercentileColumn> = standard.iter().map(PercentileColumn::from).collect();
     columns.extend(requested.iter().map(PercentileColumn::from));
@@ -93,8 +95,12 @@ impl Summary {
     /// Adds percentiles of durations that were counted in `histogram`.
     pub fn add_from(&mut self, histogram: &Histogram<u64>, requested: &[Requested]) {
         let max_ns = self.max.unwrap_or_default();
-        for it in requested.iter().filter(|it| !it.is_standard()) {
-            self.requested.add(it, it.of(histogram, max_ns));
+        for percentile in requested
+            .iter()
+            .filter(|requested| !requested.is_standard())
+        {
+            self.requested
+                .add(percentile, percentile.of(histogram, max_ns));
         }
     }
 
@@ -103,7 +109,7 @@ impl Summary {
     pub fn get(&self, name: &str) -> Option<Option<u64>> {
         let standard = PERCENTILES.iter().zip(self.percentiles());
         let mut standard = standard.map(|(percentile, ns)| (percentile.name, ns));
-        let requested = name.strip_prefix('p').and_then(|it| it.parse().ok());
+        let requested = name.strip_prefix('p').and_then(|name| name.parse().ok());
         standard
             .find(|(known, _)| *known == name)
             .map(|(_, ns)| ns)

@@ -54,9 +54,11 @@ impl FromStr for Needs {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let found = PERCENTILES.iter().position(|it| it.name == text);
+        let found = PERCENTILES
+            .iter()
+            .position(|percentile| percentile.name == text);
         found.map(Self).ok_or_else(|| {
-            let names = PERCENTILES.map(|it| it.name);
+            let names = PERCENTILES.map(|percentile| percentile.name);
             format!("expected one of {}", names.join(", "))
         })
     }
@@ -103,7 +105,11 @@ impl Judgement {
     #[must_use]
     pub fn advice(&self) -> Vec<&'static str> {
         let mut advice = Vec::new();
-        for piece in self.decisive.iter().filter_map(|it| it.code.advice()) {
+        for piece in self
+            .decisive
+            .iter()
+            .filter_map(|reason| reason.code.advice())
+        {
             if !advice.contains(&piece) {
                 advice.push(piece);
             }
@@ -135,7 +141,7 @@ pub fn judge(
     let states = evidence.states();
     let counting = states
         .iter()
-        .take_while(|(_, it)| it.counts(policy.is_strict));
+        .take_while(|(_, state)| state.counts(policy.is_strict));
     let valid_to = counting.last().map(|(percentile, _)| percentile.name);
     let needed = states.iter().take(policy.needs.0 + 1);
     let judged: Vec<_> = needed
@@ -162,7 +168,7 @@ pub fn judge(
             _ => true,
         };
         let reason = facts.reason(percentile, state).filter(|_| is_of_note);
-        let is_new = |new: &Reason| reasons.iter().all(|it| it.code != new.code);
+        let is_new = |new: &Reason| reasons.iter().all(|reason| reason.code != new.code);
         if let Some(reason) = reason.filter(is_new) {
             reasons.push(reason);
         }
@@ -222,7 +228,7 @@ fn steal(noise: &Noise) -> Option<Reason> {
             ..Reason::of(Code::Steal)
         })
     });
-    stolen.max_by_key(|it| it.count)
+    stolen.max_by_key(|stolen| stolen.count)
 }
 
 /// Returns what the measuring thread took of the CPU of the thread that carries its messages, if that can
@@ -304,9 +310,9 @@ impl Facts<'_> {
                 let most_hit = self.evidence.most_hit(percentile);
                 Reason {
                     share: state.host_share,
-                    thread: most_hit.map(|it| it.thread),
-                    by: most_hit.and_then(|it| it.taken_by),
-                    ns: most_hit.map(|it| it.total_ns),
+                    thread: most_hit.map(|hit| hit.thread),
+                    by: most_hit.and_then(|hit| hit.taken_by),
+                    ns: most_hit.map(|hit| hit.total_ns),
                     ..Reason::of(Code::Host)
                 }
             }

@@ -29,7 +29,7 @@ impl ThreadNoise {
 
     /// Returns whether it had one CPU with `other` for as long as the run lasted.
     fn shares_cpu_with(&self, other: &Self) -> bool {
-        let stayed = |it: &Self| it.migrations.is_none_or(|count| count == 0);
+        let stayed = |noise: &Self| noise.migrations.is_none_or(|count| count == 0);
         self.cpu.is_some() && self.cpu == other.cpu && stayed(self) && stayed(other)
     }
 }
@@ -60,14 +60,20 @@ impl Noise {
     /// Returns the waits of the threads that a request passes which others than the instrument and the
     /// target caused. A measuring thread that polls knows its own gaps, which is more.
     pub(in crate::stats) fn foreign_waits(&self, is_polled: bool) -> Vec<ThreadWaits> {
-        let measuring = self.measuring.filter(|_| !is_polled).map(|it| Waits {
-            total_ns: self.foreign_ns.unwrap_or(it.waited_ns).min(it.waited_ns),
-            ..it.waits()
-        });
+        let measuring = self
+            .measuring
+            .filter(|_| !is_polled)
+            .map(|measuring| Waits {
+                total_ns: self
+                    .foreign_ns
+                    .unwrap_or(measuring.waited_ns)
+                    .min(measuring.waited_ns),
+                ..measuring.waits()
+            });
         // The kernel does not say who had the CPU meanwhile. What the measuring thread ran there is held
         // to be in it, as far as it goes: it is woken by what the other has just delivered.
-        let carrying = self.carrying.filter(|_| !is_polled).map(|it| {
-            let waits = it.waits();
+        let carrying = self.carrying.filter(|_| !is_polled).map(|carrying| {
+            let waits = carrying.waits();
             let by_measuring = self.waits_for_measuring().unwrap_or_default();
             let count = waits.count.saturating_sub(by_measuring.count);
             Waits {
@@ -76,13 +82,13 @@ impl Noise {
                 total_ns: waits.total_ns.saturating_sub(by_measuring.total_ns),
             }
         });
-        let answering = self.answering.map(|it| it.waits());
+        let answering = self.answering.map(|answering| answering.waits());
         let by_threads = [
             (Thread::Measuring, measuring),
             (Thread::Carrying, carrying),
             (Thread::Answering, answering),
         ];
-        let stolen = |it: Option<ThreadNoise>| it.and_then(|it| it.stolen());
+        let stolen = |noise: Option<ThreadNoise>| noise.and_then(|noise| noise.stolen());
         let by_machines = [
             (
                 Thread::Measuring,

@@ -20,7 +20,9 @@ const INSTALLED: &str = "share/fathom";
 /// [`SutError::Untrusted`] if another user can have put it there.
 pub fn built(name: &str) -> Result<PathBuf, SutError> {
     let program = std::env::current_exe().ok();
-    let parent = program.as_deref().and_then(|it| it.parent()?.parent());
+    let parent = program
+        .as_deref()
+        .and_then(|program| program.parent()?.parent());
     built_in(parent, Path::new(BUILT), name)
 }
 
@@ -28,7 +30,7 @@ pub fn built(name: &str) -> Result<PathBuf, SutError> {
 /// (`target` of `target/release/fathom`), what is installed below it (`PREFIX/share/fathom` of
 /// `PREFIX/bin/fathom`), and `here`.
 fn built_in(parent: Option<&Path>, here: &Path, name: &str) -> Result<PathBuf, SutError> {
-    let installed = parent.map(|it| it.join(INSTALLED));
+    let installed = parent.map(|parent| parent.join(INSTALLED));
     let mut ours = parent.into_iter().chain(installed.as_deref());
     if let Some(directory) = ours.find(|directory| directory.join(name).exists()) {
         return Ok(directory.to_owned());

@@ -67,7 +67,7 @@ impl BootImage {
     #[must_use]
     pub fn bytes(&self) -> Option<u64> {
         let files = std::iter::once(&self.image).chain(&self.initrd);
-        let sizes = files.map(|path| path.metadata().ok().map(|it| it.len()));
+        let sizes = files.map(|path| path.metadata().ok().map(|metadata| metadata.len()));
         sizes.sum()
     }
 }

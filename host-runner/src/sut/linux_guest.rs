@@ -256,7 +256,7 @@ fn is_kernel(mut file: impl Read) -> io::Result<bool> {
     file.by_ref().take(HEAD_LEN).read_to_end(&mut head)?;
     let is_image = head
         .get(SETUP_MARK_AT..)
-        .is_some_and(|it| it.starts_with(SETUP_MARK));
+        .is_some_and(|content| content.starts_with(SETUP_MARK));
     Ok(is_image || head.starts_with(ELF_MARK))
 }
 

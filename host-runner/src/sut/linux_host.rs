@@ -139,7 +139,7 @@ pub(super) fn start(
         address: process.address().to_string(),
         boot_id: process.ready().boot_id,
         started_at_ns: Some(process.started_at_ns()),
-        image_bytes: program.metadata().ok().map(|it| it.len()),
+        image_bytes: program.metadata().ok().map(|metadata| metadata.len()),
         ..Facts::default()
     };
     Ok(RunningSystem {

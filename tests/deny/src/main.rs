@@ -47,7 +47,11 @@ fn findings() -> Result<Vec<String>, Box<dyn Error>> {
     for manifest in MANIFESTS {
         let metadata = metadata(&root.join(manifest))?;
         let found = policy.check(&metadata, &mut skipped);
-        findings.extend(found.into_iter().map(|it| format!("{manifest}: {it}")));
+        findings.extend(
+            found
+                .into_iter()
+                .map(|finding| format!("{manifest}: {finding}")),
+        );
     }
     findings.extend(policy.useless_skips(&skipped));
     Ok(findings)

@@ -76,7 +76,7 @@ impl Policy {
             |skip: &&Skip| !skipped.contains(&skip.package) || skip.reason.trim().is_empty();
         let useless = self.bans.skip.iter().filter(is_useless);
         useless
-            .map(|it| format!("deny.toml: `skip` needs no {}, or a reason", it.package))
+            .map(|skip| format!("deny.toml: `skip` needs no {}, or a reason", skip.package))
             .collect()
     }
 
@@ -90,9 +90,14 @@ impl Policy {
         let Some(license) = license else {
             return Some(format!("{name} {version} states no licence"));
         };
-        let allowed = |identifier: &str| self.licenses.allow.iter().any(|it| it == identifier);
+        let allowed = |identifier: &str| {
+            self.licenses
+                .allow
+                .iter()
+                .any(|license| license == identifier)
+        };
         match Expression::parse_mode(license, ParseMode::LAX) {
-            Ok(expression) if expression.evaluate(|it| allowed(&it.to_string())) => None,
+            Ok(expression) if expression.evaluate(|license| allowed(&license.to_string())) => None,
             Ok(_) => Some(format!(
                 "{name} {version}: licence {license} is not accepted"
             )),
@@ -105,7 +110,11 @@ impl Policy {
         let is_known = match source.split_once('+') {
             Some(("registry" | "sparse", registry)) => {
                 self.sources.unknown_registry == Level::Allow
-                    || self.sources.allow_registry.iter().any(|it| it == registry)
+                    || self
+                        .sources
+                        .allow_registry
+                        .iter()
+                        .any(|allowed| allowed == registry)
             }
             _ => self.sources.unknown_git == Level::Allow,
         };
@@ -117,10 +126,18 @@ impl Policy {
         if package.source.is_some() || self.bans.wildcards == Level::Allow {
             return Vec::new();
         }
-        let dependencies = package.dependencies.iter().filter(|it| it.req == "*");
+        let dependencies = package
+            .dependencies
+            .iter()
+            .filter(|dependency| dependency.req == "*");
         dependencies
-            .filter(|it| it.path.is_none() || !self.bans.allow_wildcard_paths)
-            .map(|it| format!("{}: any version of {} will do", package.name, it.name))
+            .filter(|dependency| dependency.path.is_none() || !self.bans.allow_wildcard_paths)
+            .map(|dependency| {
+                format!(
+                    "{}: any version of {} will do",
+                    package.name, dependency.name
+                )
+            })
             .collect()
     }
 
@@ -138,8 +155,8 @@ impl Policy {
                 continue;
             }
             versions.retain(|version| {
-                let skip = self.bans.skip.iter().find(|it| it.names(name, version));
-                skipped.extend(skip.map(|it| it.package.clone()));
+                let skip = self.bans.skip.iter().find(|ban| ban.names(name, version));
+                skipped.extend(skip.map(|skip| skip.package.clone()));
                 skip.is_none()
             });
             if versions.len() > 1 {

@@ -175,7 +175,9 @@ mod tests {
     fn a_list_of_names_is_what_is_required() {
         let required: Required = "tap, io_uring,,".parse().unwrap();
         let all = Capability::ALL.into_iter();
-        let found: Vec<_> = all.filter(|it| required.contains(*it)).collect();
+        let found: Vec<_> = all
+            .filter(|capability| required.contains(*capability))
+            .collect();
         assert_eq!(found, [Capability::IoUring, Capability::Tap]);
         assert_eq!("".parse(), Ok(Required::default()));
     }
@@ -183,7 +185,11 @@ mod tests {
     #[test]
     fn all_stands_for_every_capability() {
         let required: Required = "all".parse().unwrap();
-        assert!(Capability::ALL.iter().all(|it| required.contains(*it)));
+        assert!(
+            Capability::ALL
+                .iter()
+                .all(|capability| required.contains(*capability))
+        );
     }
 
     #[test]

@@ -34,9 +34,9 @@ impl Report {
         println!("{name:26} {:6.1} s  {counts}", took.as_secs_f64());
         self.passed += passed;
         self.failed
-            .extend(failed.iter().map(|it| format!("{name}: {it}")));
+            .extend(failed.iter().map(|test| format!("{name}: {test}")));
         self.skipped
-            .extend(skipped.iter().map(|it| format!("{name}: {it}")));
+            .extend(skipped.iter().map(|test| format!("{name}: {test}")));
     }
 
     /// Returns whether nothing failed.
@@ -57,7 +57,7 @@ impl Report {
         for (what, which) in [("skipped", &self.skipped), ("failed", &self.failed)] {
             if !which.is_empty() {
                 text += &format!("\n{what}:\n");
-                which.iter().for_each(|it| text += &format!("  {it}\n"));
+                which.iter().for_each(|item| text += &format!("  {item}\n"));
             }
         }
         text += &format!(

@@ -78,7 +78,7 @@ impl Times {
                 let earlier = before.processes.get(&pid).filter(is_it);
                 let ticks = process
                     .ticks
-                    .checked_sub(earlier.map_or(0, |it| it.ticks))?;
+                    .checked_sub(earlier.map_or(0, |earlier| earlier.ticks))?;
                 let share = ticks as f64 / TICKS_PER_SECOND / seconds.max(1e-3);
                 (ticks >= MIN_TICKS && share >= BUSY_SHARE).then(|| Busy {
                     pid,

@@ -42,7 +42,8 @@ pub(super) fn on_each(topology: &Topology, duration: Duration) -> Vec<Gaps> {
 fn one_of_each_core(topology: &Topology) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for cpu in topology.cpus.iter().take(MAX_CPUS) {
-        let is_free = |group: &&mut Vec<usize>| !group.iter().any(|&it| cpu.is_sibling_of(it));
+        let is_free =
+            |group: &&mut Vec<usize>| !group.iter().any(|&member| cpu.is_sibling_of(member));
         match groups.iter_mut().find(is_free) {
             Some(group) => group.push(cpu.number),
             None => groups.push(vec![cpu.number]),

@@ -49,7 +49,7 @@ fn every_format_says_what_it_holds() {
             assert_eq!(disk.config.as_bytes(), parts.config);
             let mut files = disk.files;
             files.sort_by(|one, other| one.path.cmp(&other.path));
-            let paths: Vec<&str> = files.iter().map(|it| it.path.as_str()).collect();
+            let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
             assert_eq!(paths, [BOOT_FILE, CONFIG_FILE]);
             assert_eq!(files[0].sha256, sha256(&parts.efi));
             assert_eq!(files[1].len, parts.config.len() as u64);
@@ -63,7 +63,10 @@ fn other_files_are_named_for_what_they_are() {
     let mut no_table = raw.clone();
     no_table[512..1024].fill(0);
     let mut no_config = raw.clone();
-    let at = raw.windows(11).position(|it| it == b"FATHOM  CFG").unwrap();
+    let at = raw
+        .windows(11)
+        .position(|window| window == b"FATHOM  CFG")
+        .unwrap();
     no_config[at] = b'X';
     let mut no_file_system = raw.clone();
     no_file_system[64 * 512..65 * 512].fill(0);

@@ -19,7 +19,7 @@ fn written(packages: &[Package]) -> (tempfile::TempDir, Vec<Made>) {
 #[test]
 fn every_file_is_listed_with_its_digest() {
     let (place, made) = written(&Package::ALL);
-    let names: Vec<&str> = made.iter().map(|it| it.name).collect();
+    let names: Vec<&str> = made.iter().map(|file| file.name).collect();
     let expected = [
         "fathom.elf",
         "fathom.efi",

@@ -53,7 +53,10 @@ fn a_file_without_room_for_arguments_is_refused_and_unchanged() {
     let disk = disk();
     let raw = disk.bytes_at(0, disk.len() as usize).unwrap();
     let mut damaged = raw.clone();
-    let at = raw.windows(11).position(|it| it == b"FATHOM  CFG").unwrap();
+    let at = raw
+        .windows(11)
+        .position(|window| window == b"FATHOM  CFG")
+        .unwrap();
     damaged[at + 26] = 0xff;
     let mut none = damaged.clone();
     none[at + 27] = 0x0f;

@@ -101,20 +101,23 @@ fn incompatible_parts_are_refused() {
         build(&parts.borrowed(), None).unwrap_err().to_string()
     };
     let cases: [(&Change, &str); 8] = [
-        (&|it| it.elf[9] ^= 1, "does not hold this ELF"),
+        (&|parts| parts.elf[9] ^= 1, "does not hold this ELF"),
         (
-            &|it| it.efi = it.elf[..100].to_vec(),
+            &|parts| parts.efi = parts.elf[..100].to_vec(),
             "does not hold this ELF",
         ),
-        (&|it| it.boot_sector = vec![0x90; 441], "room for 440"),
-        (&|it| it.second_stage.clear(), "FTHMBOOT once"),
-        (&|it| it.second_stage.extend(PATCH_MAGIC), "FTHMBOOT once"),
+        (&|parts| parts.boot_sector = vec![0x90; 441], "room for 440"),
+        (&|parts| parts.second_stage.clear(), "FTHMBOOT once"),
         (
-            &|it| it.second_stage.resize(30 * 512 + 1, 0),
+            &|parts| parts.second_stage.extend(PATCH_MAGIC),
+            "FTHMBOOT once",
+        ),
+        (
+            &|parts| parts.second_stage.resize(30 * 512 + 1, 0),
             "at most 15360",
         ),
-        (&|it| it.config = vec![b'x'; 4097], "4097 bytes"),
-        (&|it| it.efi.resize(20 << 20, 0), "too many for FAT12"),
+        (&|parts| parts.config = vec![b'x'; 4097], "4097 bytes"),
+        (&|parts| parts.efi.resize(20 << 20, 0), "too many for FAT12"),
     ];
     for (change, expected) in cases {
         let error = refused(change);

@@ -49,7 +49,7 @@ fn many_clusters_have_many_reference_counts() {
     let blocks = word(&file, Some(CLUSTER)).unwrap() as usize;
     let counts = file[blocks..]
         .chunks(2)
-        .map(|it| u16::from_be_bytes([it[0], it[1]]));
+        .map(|chunk| u16::from_be_bytes([chunk[0], chunk[1]]));
     let counts: Vec<u16> = counts
         .take(clusters.next_multiple_of(COUNTS as usize))
         .collect();

@@ -141,7 +141,7 @@ pub fn of_measurements(entries: &[Entry<'_>]) -> Vec<Chart> {
 
 /// Latency over time of those that have enough intervals; `None` if none has.
 fn over_time(entries: &[Entry<'_>]) -> Option<Chart> {
-    let is_told = |it: &&Entry<'_>| it.distribution.intervals.len() >= LEAST_INTERVALS;
+    let is_told = |entry: &&Entry<'_>| entry.distribution.intervals.len() >= LEAST_INTERVALS;
     let told: Vec<Entry<'_>> = entries.iter().filter(is_told).cloned().collect();
     if told.is_empty() {
         return None;

@@ -110,18 +110,18 @@ fn comparison_view<'a>(source: &'a Source, labels: &[String]) -> ComparisonView<
     let record = &source.record;
     let mut groups: Vec<Group<'a>> = Vec::new();
     let merged = record.merged.iter();
-    let merged = merged.map(|it| (it.link.as_str(), it.mode.as_deref()));
+    let merged = merged.map(|merged| (merged.link.as_str(), merged.mode.as_deref()));
     let runs = record.runs.iter();
     let runs = runs.map(|run| (run.link.as_str(), Some(&*run.mode)));
     for (link, mode) in merged.chain(runs) {
         // A record of before there were several loads has no mode for a target without a valid run.
-        let is_known = groups.iter().any(|it| it.holds(link, mode));
+        let is_known = groups.iter().any(|group| group.holds(link, mode));
         if !is_known {
             groups.push(Group { link, mode });
         }
         let unknown = groups
             .iter_mut()
-            .find(|it| it.link == link && it.mode.is_none());
+            .find(|group| group.link == link && group.mode.is_none());
         if let Some(unknown) = unknown {
             unknown.mode = mode;
         }
@@ -185,7 +185,7 @@ fn on_link<'a>(
         differences: record
             .comparisons
             .iter()
-            .filter(|it| group.holds(&it.link, it.mode.as_deref()))
+            .filter(|comparison| group.holds(&comparison.link, comparison.mode.as_deref()))
             .collect(),
         runs: runs(source, group, labels),
     }

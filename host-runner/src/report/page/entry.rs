@@ -105,11 +105,13 @@ pub fn entries(sources: &[Source]) -> Vec<Entry<'_>> {
 /// Returns whether `entries` are the steps of one sweep, with what they are shares of.
 #[must_use]
 pub fn is_sweep(entries: &[Entry<'_>]) -> bool {
-    let steps = entries.iter().filter(|it| it.run.sweep_percent.is_some());
+    let steps = entries
+        .iter()
+        .filter(|entry| entry.run.sweep_percent.is_some());
     let is_one = entries
         .windows(2)
         .all(|pair| pair[0].subject == pair[1].subject);
-    let mut modes: Vec<String> = entries.iter().map(|it| mode(it.run)).collect();
+    let mut modes: Vec<String> = entries.iter().map(|entry| mode(entry.run)).collect();
     modes.sort_unstable();
     let are_distinct = modes.windows(2).all(|pair| pair[0] != pair[1]);
     let is_whole = steps.count() + 1 >= entries.len();

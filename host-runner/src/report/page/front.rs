@@ -119,7 +119,7 @@ fn of_measurements(entries: &[Entry<'_>]) -> Beginning {
     let title = match entries {
         [only] => finding::of_run(only.run),
         several if is_sweep => {
-            let runs: Vec<_> = several.iter().map(|it| it.run).collect();
+            let runs: Vec<_> = several.iter().map(|entry| entry.run).collect();
             let steps: Vec<_> = (runs.iter().copied())
                 .filter(|run| run.sweep_percent.is_some())
                 .collect();
@@ -136,7 +136,9 @@ fn of_measurements(entries: &[Entry<'_>]) -> Beginning {
         });
         (offered_load::plot(&sweeps, entries), legend.collect())
     } else {
-        let legend = entries.iter().map(|it| (it.style, it.label.clone()));
+        let legend = entries
+            .iter()
+            .map(|entry| (entry.style, entry.label.clone()));
         let legend: Vec<(Style, String)> = legend.collect();
         (by_percentile::by_percentile(entries), legend)
     };

@@ -55,7 +55,10 @@ fn write(record: &Record, detail: Detail, text: &mut String) -> fmt::Result {
         &LATENCIES,
         record.merged.iter().map(|merged| &merged.latency_ns),
     );
-    let names = record.merged.iter().map(|it| name(it).chars().count() + 2);
+    let names = record
+        .merged
+        .iter()
+        .map(|merged| name(merged).chars().count() + 2);
     let width = names.max().unwrap_or_default().max(NAME_WIDTH);
     write!(
         text,
@@ -69,10 +72,10 @@ fn write(record: &Record, detail: Detail, text: &mut String) -> fmt::Result {
     for merged in &record.merged {
         line(merged, width, &columns, text)?;
         boots(merged, text)?;
-        let own = |it: &&Comparison| {
-            it.target == merged.label()
-                && it.link == merged.link
-                && (it.mode.is_none() || it.mode == merged.mode)
+        let own = |comparison: &&Comparison| {
+            comparison.target == merged.label()
+                && comparison.link == merged.link
+                && (comparison.mode.is_none() || comparison.mode == merged.mode)
         };
         let own: Vec<&Comparison> = record.comparisons.iter().filter(own).collect();
         for verdicts in own.chunk_by(|a, b| a.baseline == b.baseline) {
@@ -82,7 +85,7 @@ fn write(record: &Record, detail: Detail, text: &mut String) -> fmt::Result {
     if detail == Detail::Full {
         core_distance::write(record, text)?;
     }
-    if record.why.iter().any(|it| !it.is_empty()) {
+    if record.why.iter().any(|cost| !cost.is_empty()) {
         writeln!(text)?;
         cost_table::write(&record.why, text)?;
     }
@@ -186,7 +189,10 @@ fn against(verdicts: &[&Comparison], text: &mut String) -> fmt::Result {
     };
     let mut label = format!("  than {}:", baseline.marked());
     for same in verdicts.chunk_by(|a, b| a.words() == b.words()) {
-        let names: Vec<&str> = same.iter().map(|it| &*it.percentile).collect();
+        let names: Vec<&str> = same
+            .iter()
+            .map(|comparison| &*comparison.percentile)
+            .collect();
         writeln!(text, "{label:<29}{} {}", names.join(", "), same[0].words())?;
         label.clear();
     }

@@ -7,7 +7,7 @@ use crate::record::system_cost::HEAD;
 
 /// The table for the terminal; nothing without figures.
 pub fn write(all: &[SystemCost], text: &mut String) -> fmt::Result {
-    let told: Vec<&SystemCost> = all.iter().filter(|it| !it.is_empty()).collect();
+    let told: Vec<&SystemCost> = all.iter().filter(|cost| !cost.is_empty()).collect();
     if told.is_empty() {
         return Ok(());
     }

@@ -62,7 +62,7 @@ fn answering(noise: &Noise, text: &mut String) -> fmt::Result {
     if let Some((ticks, part)) = thread
         .steal_ticks
         .zip(thread.steal_share)
-        .filter(|it| it.0 > 0)
+        .filter(|ticks| ticks.0 > 0)
     {
         write!(text, "; steal {} ({} ticks)", share(part), count(ticks))?;
     }
@@ -80,7 +80,7 @@ fn beside(noise: &Noise, text: &mut String) -> fmt::Result {
     };
     let own = |ns: u64| {
         let slices = noise.own_beside_slices;
-        let slices = slices.map(|it| format!(" in {} slices", count(it)));
+        let slices = slices.map(|slices| format!(" in {} slices", count(slices)));
         let (ran, slices) = (time(ns as f64), slices.unwrap_or_default());
         format!("QEMU's other threads ran {ran}{slices} in the run")
     };

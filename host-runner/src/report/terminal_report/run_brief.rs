@@ -89,10 +89,13 @@ fn latency(run: &Run, text: &mut String) -> fmt::Result {
     let mut values = String::new();
     let columns = percentile_columns(&LATENCIES, [&run.latency_ns]);
     let percentiles = columns.into_iter().map(|column| {
-        let value = marked::percentile(run, &column).map(|it| it.text());
+        let value = marked::percentile(run, &column).map(|marked| marked.text());
         (column.name, value)
     });
-    let max = ("max".to_owned(), marked::max(run).map(|it| it.text()));
+    let max = (
+        "max".to_owned(),
+        marked::max(run).map(|marked| marked.text()),
+    );
     for (name, value) in percentiles.chain([max]) {
         let value = value.unwrap_or_else(|| "n/a".to_owned());
         let width = value.chars().count().max(name.chars().count()) + 2;

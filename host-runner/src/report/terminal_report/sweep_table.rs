@@ -103,10 +103,14 @@ fn write(steps: &[(u32, &Run)], text: &mut String) -> fmt::Result {
             rate(run.answered_rate),
         ];
         let percentiles = columns.iter().map(|column| marked::percentile(run, column));
-        row.extend(percentiles.chain([marked::max(run)]).map(|it| match it {
-            Some(marked) if !marked.value.starts_with("n/a") => marked.value,
-            _ => none(),
-        }));
+        row.extend(
+            percentiles
+                .chain([marked::max(run)])
+                .map(|cell| match cell {
+                    Some(marked) if !marked.value.starts_with("n/a") => marked.value,
+                    _ => none(),
+                }),
+        );
         row.extend([count(run.lost), StepState::of(run).to_string()]);
         rows.push(row);
     }
@@ -117,7 +121,7 @@ fn write(steps: &[(u32, &Run)], text: &mut String) -> fmt::Result {
     let labelled: Vec<(String, &Run)> = labelled.collect();
     let labelled: Vec<(&str, &Run)> = labelled
         .iter()
-        .map(|(it, run)| (it.as_str(), *run))
+        .map(|(name, run)| (name.as_str(), *run))
         .collect();
     for (reason, of) in reasons(&labelled) {
         let names = of.join(", ");

@@ -286,7 +286,7 @@ fn results_of_different_machines_are_marked_at_the_top() {
 #[test]
 fn percentiles_that_were_requested_have_their_columns_and_marks() {
     let mut source = source_fixtures::closed();
-    let requested = ["75", "99.999"].map(|it| it.parse().unwrap());
+    let requested = ["75", "99.999"].map(|name| name.parse().unwrap());
     let histogram = source.distributions[0].histogram.clone();
     source.record.runs[0]
         .latency_ns

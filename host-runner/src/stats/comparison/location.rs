@@ -60,7 +60,10 @@ impl Location {
     pub(super) fn of(log_ratios: &[f64], width: f64) -> Self {
         let least = width.max(LEAST_WIDTH);
         let middle = median(log_ratios.to_vec());
-        let distances: Vec<f64> = log_ratios.iter().map(|it| (it - middle).abs()).collect();
+        let distances: Vec<f64> = log_ratios
+            .iter()
+            .map(|log_ratio| (log_ratio - middle).abs())
+            .collect();
         let farthest = distances.iter().fold(least, |a, b| a.max(*b));
         let scale = median(distances).max(least);
         let reach = (farthest / scale).asinh() + REACH;
@@ -71,8 +74,8 @@ impl Location {
             (middle + scale * place.sinh(), density + place.cosh().ln())
         });
         let grid: Vec<(f64, f64)> = grid.collect();
-        let highest = grid.iter().map(|it| it.1).fold(f64::MIN, f64::max);
-        let masses = grid.iter().map(|it| (it.1 - highest).exp());
+        let highest = grid.iter().map(|point| point.1).fold(f64::MIN, f64::max);
+        let masses = grid.iter().map(|point| (point.1 - highest).exp());
         let total: f64 = masses.clone().sum();
         let mut sum = 0.0;
         let below = grid.iter().zip(masses).map(|((location, _), mass)| {
@@ -119,19 +122,19 @@ impl Location {
 
     /// The location that the typical one is below with the probability `share`.
     fn quantile(&self, share: f64) -> f64 {
-        let above = self.below.partition_point(|it| it.1 < share);
+        let above = self.below.partition_point(|point| point.1 < share);
         let (Some(low), Some(high)) = (
             self.below.get(above.saturating_sub(1)),
             self.below.get(above),
         ) else {
-            return self.below.last().map_or(0.0, |it| it.0);
+            return self.below.last().map_or(0.0, |point| point.0);
         };
         between(share, (low.1, low.0), (high.1, high.0))
     }
 
     /// The probability that the typical location is below `location`.
     fn chance_below(&self, location: f64) -> f64 {
-        let above = self.below.partition_point(|it| it.0 < location);
+        let above = self.below.partition_point(|point| point.0 < location);
         match (above.checked_sub(1), self.below.get(above)) {
             (None, _) => 0.0,
             (_, None) => 1.0,
@@ -171,7 +174,7 @@ fn ln_normal(log_ratios: &[f64], location: f64, least: f64) -> f64 {
     let half = log_ratios.len() as f64 / 2.0;
     let squares = log_ratios
         .iter()
-        .map(|it| (it - location).powi(2) + least.powi(2));
+        .map(|log_ratio| (log_ratio - location).powi(2) + least.powi(2));
     ln_gamma(half) - std::f64::consts::LN_2 - half * (TAU / 2.0 * squares.sum::<f64>()).ln()
 }
 
@@ -180,7 +183,7 @@ fn ln_cauchy(log_ratios: &[f64], location: f64, least: f64) -> f64 {
     let n = log_ratios.len() as f64;
     let squares: Vec<f64> = log_ratios
         .iter()
-        .map(|it| (it - location).powi(2))
+        .map(|log_ratio| (log_ratio - location).powi(2))
         .collect();
     let farthest = squares.iter().copied().fold(least.powi(2), f64::max).sqrt();
     let steps = ((farthest / least).ln() + 3.0) / SCALE_STEP;
@@ -188,14 +191,17 @@ fn ln_cauchy(log_ratios: &[f64], location: f64, least: f64) -> f64 {
         let ln_scale = least.ln() + f64::from(step) * SCALE_STEP;
         let scale_squared = (2.0 * ln_scale).exp();
         // A product of a few at a time stays a number, and saves logarithms.
-        let product =
-            |some: &[f64]| -> f64 { some.iter().map(|it| 1.0 + it / scale_squared).product() };
+        let product = |some: &[f64]| -> f64 {
+            some.iter()
+                .map(|log_ratio| 1.0 + log_ratio / scale_squared)
+                .product()
+        };
         let spread: f64 = squares.chunks(8).map(|some| product(some).ln()).sum();
         -n * (PI.ln() + ln_scale) - spread
     };
     let terms: Vec<f64> = (0..=steps as i32).map(at_scale).collect();
     let highest = terms.iter().copied().fold(f64::MIN, f64::max);
-    let sum: f64 = terms.iter().map(|it| (it - highest).exp()).sum();
+    let sum: f64 = terms.iter().map(|term| (term - highest).exp()).sum();
     highest + (sum * SCALE_STEP).ln()
 }
 
@@ -216,7 +222,7 @@ mod tests {
         #[test]
         fn mirrored_log_ratios_have_the_mirrored_interval(log_ratios in log_ratios(), alpha in 0.001..0.2_f64) {
             let there = Location::of(&log_ratios, 0.001);
-            let back = log_ratios.iter().map(|it| -it).collect::<Vec<_>>();
+            let back = log_ratios.iter().map(|log_ratio| -log_ratio).collect::<Vec<_>>();
             let back = Location::of(&back, 0.001);
             let ((low, high), (back_low, back_high)) = (there.interval(alpha), back.interval(alpha));
             prop_assert!((low + back_high).abs() < 1e-6 * (1.0 + low.abs()), "{} {}", low, back_high);
@@ -245,7 +251,7 @@ mod tests {
         #[test]
         fn a_shift_of_all_shifts_the_interval(log_ratios in log_ratios(), shift in -5.0..5.0_f64) {
             let (low, high) = Location::of(&log_ratios, 0.0).interval(0.05);
-            let shifted: Vec<f64> = log_ratios.iter().map(|it| it + shift).collect();
+            let shifted: Vec<f64> = log_ratios.iter().map(|log_ratio| log_ratio + shift).collect();
             let (shifted_low, shifted_high) = Location::of(&shifted, 0.0).interval(0.05);
             prop_assert!((low + shift - shifted_low).abs() < 1e-4 * (1.0 + high - low));
             prop_assert!((high + shift - shifted_high).abs() < 1e-4 * (1.0 + high - low));
@@ -254,7 +260,7 @@ mod tests {
         #[test]
         fn a_larger_scatter_has_an_interval_as_many_times_as_long(log_ratios in log_ratios()) {
             let (low, high) = Location::of(&log_ratios, 0.0).interval(0.05);
-            let scaled: Vec<f64> = log_ratios.iter().map(|it| it * 2.0).collect();
+            let scaled: Vec<f64> = log_ratios.iter().map(|log_ratio| log_ratio * 2.0).collect();
             let (twice_low, twice_high) = Location::of(&scaled, 0.0).interval(0.05);
             let ratio = (twice_high - twice_low) / (high - low);
             prop_assert!((ratio - 2.0).abs() < 0.05, "{}", ratio);
@@ -267,8 +273,10 @@ mod tests {
         for n in [5_u32, 7, 10, 30] {
             let normal = statrs::distribution::Normal::new(0.0, 0.1).unwrap();
             let place = |index: u32| (f64::from(index) + 0.5) / f64::from(n);
-            let log_ratios: Vec<f64> = (0..n).map(|it| normal.inverse_cdf(place(it))).collect();
-            let squares: f64 = log_ratios.iter().map(|it| it.powi(2)).sum();
+            let log_ratios: Vec<f64> = (0..n)
+                .map(|index| normal.inverse_cdf(place(index)))
+                .collect();
+            let squares: f64 = log_ratios.iter().map(|log_ratio| log_ratio.powi(2)).sum();
             let n = f64::from(n);
             let t = StudentsT::new(0.0, 1.0, n - 1.0)
                 .unwrap()

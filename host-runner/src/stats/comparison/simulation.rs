@@ -177,7 +177,7 @@ impl Simulation {
         let place = |index: u32| (f64::from(index) + 0.5) / f64::from(places);
         Self {
             body: (0..places)
-                .map(|it| normal.inverse_cdf(place(it)).exp())
+                .map(|index| normal.inverse_cdf(place(index)).exp())
                 .collect(),
             random: SplitMix64(seed),
         }
@@ -247,15 +247,21 @@ impl Shares {
         let one = 1.0 / comparisons as f64;
         for _ in 0..comparisons {
             let differences = simulation.compare(cell, rounds, shift);
-            let is_claim = |it: &Difference| it.outcome != Verdict::NoDifference;
+            let is_claim = |difference: &Difference| difference.outcome != Verdict::NoDifference;
             shares.claims += one * f64::from(differences.iter().any(is_claim));
-            for (index, it) in differences.iter().enumerate() {
+            for (index, difference) in differences.iter().enumerate() {
                 let add = |share: &mut f64, is_so: bool| *share += one * f64::from(is_so);
-                let (low, high) = it.interval.unwrap();
+                let (low, high) = difference.interval.unwrap();
                 let range = low.unwrap()..=high.unwrap();
                 add(&mut shares.covered[index], range.contains(&ratio));
-                add(&mut shares.lower[index], it.outcome == Verdict::Lower);
-                add(&mut shares.higher[index], it.outcome == Verdict::Higher);
+                add(
+                    &mut shares.lower[index],
+                    difference.outcome == Verdict::Lower,
+                );
+                add(
+                    &mut shares.higher[index],
+                    difference.outcome == Verdict::Higher,
+                );
             }
         }
         shares.found = shares.lower;

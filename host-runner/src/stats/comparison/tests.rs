@@ -57,7 +57,9 @@ fn compare_pair(boots: &[(&Distribution, &Distribution)]) -> Vec<Difference> {
 }
 
 fn at<'a>(differences: &'a [Difference], name: &str) -> &'a Difference {
-    let found = differences.iter().find(|it| it.percentile.name == name);
+    let found = differences
+        .iter()
+        .find(|difference| difference.percentile.name == name);
     found.unwrap()
 }
 
@@ -71,13 +73,13 @@ proptest! {
 
     #[test]
     fn turned_round_a_ratio_and_its_interval_are_inverted(levels_ns in levels_ns()) {
-        let boots: Vec<_> = levels_ns.iter().map(|it| (spread(it.0, 0), spread(it.1, 0))).collect();
+        let boots: Vec<_> = levels_ns.iter().map(|level| (spread(level.0, 0), spread(level.1, 0))).collect();
         let there: Vec<_> = boots.iter().map(|(a, b)| (a, b)).collect();
         let back: Vec<_> = boots.iter().map(|(a, b)| (b, a)).collect();
         for (there, back) in compare_pair(&there).iter().zip(compare_pair(&back)) {
-            let ends = |it: &Difference| {
-                let (low, high) = it.interval.unwrap();
-                (low.unwrap(), it.ratio.unwrap(), high.unwrap())
+            let ends = |difference: &Difference| {
+                let (low, high) = difference.interval.unwrap();
+                (low.unwrap(), difference.ratio.unwrap(), high.unwrap())
             };
             let ((low, ratio, high), (back_low, back_ratio, back_high)) = (ends(there), ends(&back));
             for product in [low * back_high, ratio * back_ratio, high * back_low] {
@@ -98,7 +100,7 @@ proptest! {
             let of = |(a, b): &(u64, u64)| (spread(a * times, 0), spread(b * times, 0));
             let boots: Vec<_> = levels_ns.iter().map(of).collect();
             let boots: Vec<_> = boots.iter().map(|(a, b)| (a, b)).collect();
-            compare_pair(&boots).iter().map(|it| it.ratio.unwrap()).collect()
+            compare_pair(&boots).iter().map(|difference| difference.ratio.unwrap()).collect()
         };
         for (ratio, scaled) in ratios(1).into_iter().zip(ratios(times)) {
             // Slots have three digits.
@@ -124,15 +126,15 @@ fn a_difference_in_all_boots_is_a_verdict_with_its_interval() {
         3,
         "p99.9 takes 10,000 requests of a boot"
     );
-    for it in differences {
-        assert_eq!(it.outcome, Verdict::Lower);
-        let ratio = it.ratio.unwrap();
+    for difference in differences {
+        assert_eq!(difference.outcome, Verdict::Lower);
+        let ratio = difference.ratio.unwrap();
         assert!((0.79..0.82).contains(&ratio), "{ratio}");
-        let (low, high) = it.interval.unwrap();
+        let (low, high) = difference.interval.unwrap();
         assert!(low.unwrap() < ratio && ratio < high.unwrap() && high.unwrap() < 1.0);
-        assert!((0.95..1.0).contains(&it.confidence.unwrap()));
-        assert!(it.detectable_ratio.unwrap() > 1.0);
-        assert_eq!(it.rounds.len(), 5);
+        assert!((0.95..1.0).contains(&difference.confidence.unwrap()));
+        assert!(difference.detectable_ratio.unwrap() > 1.0);
+        assert_eq!(difference.rounds.len(), 5);
     }
 }
 
@@ -155,16 +157,16 @@ fn one_spoilt_round_of_ten_does_not_hide_what_all_show() {
 fn the_more_pairs_there_are_the_more_certain_each_verdict_must_be() {
     let levels = [48_000, 49_500, 46_500, 48_500, 47_000].map(|ns| spread(ns, 0));
     let baseline = spread(50_000, 0);
-    let pair: Vec<_> = levels.iter().map(|it| (it, &baseline)).collect();
-    let same: Vec<_> = levels.iter().map(|it| (it, it)).collect();
+    let pair: Vec<_> = levels.iter().map(|boot| (boot, &baseline)).collect();
+    let same: Vec<_> = levels.iter().map(|boot| (boot, boot)).collect();
     let alone = compare(&[rounds(&pair)]).remove(0);
     let mut pairs = vec![rounds(&pair)];
     pairs.extend(std::iter::repeat_n(rounds(&same), 17));
     let among = compare(&pairs).remove(0);
     for (alone, among) in alone.iter().zip(&among) {
         assert!(alone.confidence < among.confidence, "{alone:?} {among:?}");
-        let length = |it: &Difference| {
-            let (low, high) = it.interval.unwrap();
+        let length = |difference: &Difference| {
+            let (low, high) = difference.interval.unwrap();
             high.unwrap() / low.unwrap()
         };
         assert!(length(alone) < length(among));
@@ -192,9 +194,12 @@ fn two_rounds_say_nothing() {
     for count in 1..MIN_ROUNDS {
         let differences = compare_pair(&vec![(&a, &b); count]);
         assert_eq!(differences.len(), 3);
-        for it in differences {
-            assert_eq!((it.outcome, it.interval), (Verdict::TooFewRounds, None));
-            assert!((it.ratio.unwrap() - 0.5).abs() < 0.01);
+        for difference in differences {
+            assert_eq!(
+                (difference.outcome, difference.interval),
+                (Verdict::TooFewRounds, None)
+            );
+            assert!((difference.ratio.unwrap() - 0.5).abs() < 0.01);
         }
     }
     assert!(compare_pair(&[]).is_empty());
@@ -222,7 +227,10 @@ fn a_percentile_that_a_single_round_has_not_the_samples_for_gets_no_verdict() {
     let many = always(50);
     let names = |boots: &[(&Distribution, &Distribution)]| -> Vec<&str> {
         let differences = compare_pair(boots);
-        differences.iter().map(|it| it.percentile.name).collect()
+        differences
+            .iter()
+            .map(|difference| difference.percentile.name)
+            .collect()
     };
     // Forty samples are enough for p50 alone, and 2000 for p99, however many rounds there are.
     assert_eq!(
@@ -304,7 +312,10 @@ fn the_instruments_own_drops_decide_no_verdict() {
     for (dropped, names) in [(2, ["p50", "p90", "p99"].as_slice()), (3, &["p50", "p90"])] {
         pair[1].target.dropped = dropped;
         let differences = compare(&[pair.clone()]).remove(0);
-        let told: Vec<&str> = differences.iter().map(|it| it.percentile.name).collect();
+        let told: Vec<&str> = differences
+            .iter()
+            .map(|difference| difference.percentile.name)
+            .collect();
         assert_eq!(told, names);
     }
 }

@@ -53,7 +53,7 @@ impl Recorded {
     }
 
     fn states(&self, is_open: bool, host: &Interference<'_>) -> [State; PERCENTILES.len()] {
-        PERCENTILES.map(|it| self.state(is_open, host, it.name).state)
+        PERCENTILES.map(|percentile| self.state(is_open, host, percentile.name).state)
     }
 }
 

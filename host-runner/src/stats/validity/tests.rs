@@ -273,8 +273,14 @@ fn a_short_run_is_judged_by_what_it_has_requests_for() {
             (judged_by, valid_to)
         );
         let is_short = judged_by != Some("p99");
-        let told = judgement.reasons.iter().find(|it| it.code == Code::Few);
-        assert_eq!(told.and_then(|it| it.count), is_short.then_some(count));
+        let told = judgement
+            .reasons
+            .iter()
+            .find(|reason| reason.code == Code::Few);
+        assert_eq!(
+            told.and_then(|reason| reason.count),
+            is_short.then_some(count)
+        );
         // A gate wants to know.
         let strict = judged(policy("p99", true), &tally, &recorder, &Noise::default());
         assert_eq!(strict.is_valid(), !is_short, "{strict:#?}");

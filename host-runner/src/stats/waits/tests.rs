@@ -93,7 +93,7 @@ fn the_measuring_threads_own_run_time_is_no_wait_for_others() {
     };
     let carrying = |noise: &Noise| {
         let all = noise.foreign_waits(false);
-        let found = all.iter().find(|it| it.thread == Thread::Carrying);
+        let found = all.iter().find(|waits| waits.thread == Thread::Carrying);
         found.unwrap().waits
     };
     assert_eq!(carrying(&noise).total_ns, 0);

@@ -121,7 +121,7 @@ fn depends(modinfo: &[u8]) -> Vec<String> {
 /// The names of all modules, each after those that it needs.
 fn order(needs: &BTreeMap<String, Vec<String>>) -> Result<Vec<String>, SutError> {
     let mut order: Vec<String> = Vec::new();
-    let is_needed_first = |order: &[String], name: &str| !order.iter().any(|it| it == name);
+    let is_needed_first = |order: &[String], name: &str| !order.iter().any(|module| module == name);
     while order.len() < needs.len() {
         let before = order.len();
         for (name, needed) in needs {
@@ -182,7 +182,7 @@ mod tests {
         ]);
         let order = order(&needs).unwrap();
         assert_eq!(order.len(), needs.len());
-        let at = |name: &str| order.iter().position(|it| it == name).unwrap();
+        let at = |name: &str| order.iter().position(|module| module == name).unwrap();
         for (name, needed) in &needs {
             for needed in needed {
                 assert!(at(needed) < at(name), "{needed} before {name}: {order:?}");

@@ -14,10 +14,13 @@ use crate::sut::address::Ip;
 /// Returns a comparison of the variants over the links that are named, with commas between them.
 fn spec(variants: &str, links: &str) -> CompareSpec {
     CompareSpec {
-        variants: variants.split(',').map(|it| it.parse().unwrap()).collect(),
+        variants: variants
+            .split(',')
+            .map(|name| name.parse().unwrap())
+            .collect(),
         links: links
             .split(',')
-            .map(|it| LinkChoice::from_str(it, false).unwrap())
+            .map(|name| LinkChoice::from_str(name, false).unwrap())
             .collect(),
         loads: Loads::one(PLAN),
         guest: GuestSpec {

@@ -97,19 +97,19 @@ fn valid_runs_are_merged_and_compared_by_the_rounds_that_both_have() {
 
     let comparisons = json["comparisons"].as_array().unwrap();
     assert_eq!(comparisons.len(), 3, "p50, p90, p99 of 6000 samples");
-    for it in comparisons {
+    for comparison in comparisons {
         assert_eq!(
-            (&it["target"], &it["baseline"]),
+            (&comparison["target"], &comparison["baseline"]),
             (&"hermit".into(), &"null".into())
         );
-        assert_eq!(it["rounds"], 3);
+        assert_eq!(comparison["rounds"], 3);
         assert!(
-            it["outcome"] == "higher" && it["rounds_higher"] == 3,
-            "{it}"
+            comparison["outcome"] == "higher" && comparison["rounds_higher"] == 3,
+            "{comparison}"
         );
         let [low, difference, high] =
-            ["low_ns", "difference_ns", "high_ns"].map(|key| it[key].as_i64().unwrap());
-        assert!(0 < low && low < difference && difference < high, "{it}");
+            ["low_ns", "difference_ns", "high_ns"].map(|key| comparison[key].as_i64().unwrap());
+        assert!(0 < low && low < difference && difference < high, "{comparison}");
     }
     assert_eq!(json["skipped"][0]["reason"], "there is no kernel");
 }

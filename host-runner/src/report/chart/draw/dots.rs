@@ -240,9 +240,9 @@ fn values<'a>(row: &'a DotRow, layout: &Layout, axis: &Axis) -> Vec<(&'a str, Si
         Some((label.as_str(), *side, x))
     });
     let mut values: Vec<(&str, Side, f64)> = labelled.collect();
-    let of = |side: Side| move |it: &&(&str, Side, f64)| it.1 == side;
-    let left = values.iter().find(of(Side::Left)).map(|it| it.2);
-    let right = values.iter().find(of(Side::Right)).map(|it| it.2);
+    let of = |side: Side| move |value: &&(&str, Side, f64)| value.1 == side;
+    let left = values.iter().find(of(Side::Left)).map(|value| value.2);
+    let right = values.iter().find(of(Side::Right)).map(|value| value.2);
     // Where the two marks are near each other, neither text may reach over the middle.
     let (left, right) = match (left, right) {
         (Some(left), Some(right)) if right - left < 12.0 => {
@@ -270,7 +270,7 @@ pub(super) fn wrapped(words: &str, width: f64) -> Vec<String> {
     let mut lines = Vec::new();
     let mut rest: Vec<char> = words.chars().collect();
     while rest.len() > most {
-        let is_break = |it: &char| matches!(it, ' ' | '-' | ',' | ':' | '/' | ';');
+        let is_break = |character: &char| matches!(character, ' ' | '-' | ',' | ':' | '/' | ';');
         let at = rest[..most]
             .iter()
             .rposition(is_break)

@@ -11,7 +11,9 @@ use crate::report::page::plots::{by_percentile, floors, latency_axis, over_time}
 
 /// The targets that there is something to draw of.
 fn drawn<'a, 'b>(link: &'a LinkView<'b>) -> impl Iterator<Item = &'a TargetView<'b>> {
-    link.targets.iter().filter(|it| !it.rounds.is_empty())
+    link.targets
+        .iter()
+        .filter(|target| !target.rounds.is_empty())
 }
 
 /// Latency by percentile: a drawing and a table per link, all drawings on the same scales. `id` goes
@@ -21,12 +23,14 @@ pub fn by_percentile(comparison_view: &ComparisonView<'_>, id: &str) -> Chart {
     let links = &comparison_view.links;
     let curves: Vec<Vec<Curve>> = links.iter().map(|link| curves(link)).collect();
     let bands = links.iter().map(|link| {
-        let rounds = drawn(link).flat_map(|it| &it.rounds);
+        let rounds = drawn(link).flat_map(|target| &target.rounds);
         floors::bands(rounds.map(|round| round.run))
     });
     let bands: Vec<_> = bands.collect();
     let counts = links.iter().flat_map(|link| drawn(link));
-    let rarest = counts.map(|it| it.merged_histogram.histogram.len()).max();
+    let rarest = counts
+        .map(|target| target.merged_histogram.histogram.len())
+        .max();
     let x = Axis::percentile(rarest.unwrap_or_default() as f64);
     let y = latency_axis(curves.iter().flatten(), bands.iter().flatten());
     let groups = links.iter().zip(curves.into_iter().zip(bands));
@@ -49,7 +53,11 @@ pub fn by_percentile(comparison_view: &ComparisonView<'_>, id: &str) -> Chart {
             is_grid: false,
             figures: Some(Figures {
                 table: merged_tables::merged(link),
-                samples: link.targets.iter().map(|it| sample(it.style)).collect(),
+                samples: link
+                    .targets
+                    .iter()
+                    .map(|target| sample(target.style))
+                    .collect(),
             }),
         }
     };
@@ -62,12 +70,15 @@ pub fn by_percentile(comparison_view: &ComparisonView<'_>, id: &str) -> Chart {
 }
 
 fn curves(link: &LinkView<'_>) -> Vec<Curve> {
-    let curve = |it: &TargetView<'_>| {
-        let rounds = it.rounds.iter().map(|round| &round.distribution.histogram);
+    let curve = |target: &TargetView<'_>| {
+        let rounds = target
+            .rounds
+            .iter()
+            .map(|round| &round.distribution.histogram);
         let rounds: Vec<&Histogram<u64>> = rounds.collect();
         // A round alone is the whole.
         let behind = if rounds.len() > 1 { &rounds[..] } else { &[] };
-        by_percentile::curve(&it.series(), behind)
+        by_percentile::curve(&target.series(), behind)
     };
     drawn(link).map(curve).collect()
 }
@@ -89,16 +100,19 @@ fn legend(link: &LinkView<'_>) -> Legend {
 #[must_use]
 pub fn by_round(comparison_view: &ComparisonView<'_>, id: &str) -> Option<Chart> {
     let group = |link: &LinkView<'_>| {
-        let targets = drawn(link).map(|it| over_time::Rounds {
-            series: it.series(),
-            rounds: it
+        let targets = drawn(link).map(|target| over_time::Rounds {
+            series: target.series(),
+            rounds: target
                 .rounds
                 .iter()
                 .map(|round| (round.number, round.distribution.intervals.as_slice()))
                 .collect(),
         });
         let targets: Vec<over_time::Rounds<'_>> = targets.collect();
-        let wanted = link.targets.iter().map(|it| it.merged.rounds_wanted);
+        let wanted = link
+            .targets
+            .iter()
+            .map(|target| target.merged.rounds_wanted);
         let plots = over_time::by_round(&targets, wanted.max().unwrap_or(1));
         let panels = targets.iter().zip(&plots);
         let panels = panels.map(|(target, plot)| {

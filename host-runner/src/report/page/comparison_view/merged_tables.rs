@@ -16,7 +16,7 @@ pub fn merged(link: &LinkView<'_>) -> Table {
     let mut head = vec!["latency", "valid rounds", "invalid runs"];
     let columns = percentile_columns(
         &PERCENTILES,
-        link.targets.iter().map(|it| &it.merged.latency_ns),
+        link.targets.iter().map(|target| &target.merged.latency_ns),
     );
     head.extend(columns.iter().map(|column| column.name.as_str()));
     head.extend(["max", "samples", "lost"]);
@@ -24,8 +24,8 @@ pub fn merged(link: &LinkView<'_>) -> Table {
     for (index, target) in link.targets.iter().enumerate() {
         let merged = target.merged;
         let censored = target.censored_from_ns();
-        let of_it = link.runs.iter().filter(|it| merged.is_of(it.run));
-        let invalid = of_it.filter(|it| !it.run.valid).count();
+        let of_it = link.runs.iter().filter(|run| merged.is_of(run.run));
+        let invalid = of_it.filter(|run| !run.run.valid).count();
         let cells = [
             OnLink {
                 label: &target.label,
@@ -97,7 +97,7 @@ pub fn why(comparison_view: &ComparisonView<'_>) -> Option<Table> {
     head.extend(system_cost::HEAD);
     let mut table = Table::new("Cost per echo, and footprint", &head);
     let all = comparison_view.source.record.why.iter();
-    for why in all.filter(|it| !it.is_empty()) {
+    for why in all.filter(|cost| !cost.is_empty()) {
         let cells = why.cells().map(|cell| match cell.as_str() {
             system_cost::UNKNOWN => NONE.to_owned(),
             _ => cell,

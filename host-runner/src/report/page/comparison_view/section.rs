@@ -129,7 +129,7 @@ fn details(link: &LinkView<'_>) -> Details {
     Details {
         link: link.name.clone(),
         runs: entries.len(),
-        invalid: entries.iter().filter(|it| !it.run.valid).count(),
+        invalid: entries.iter().filter(|entry| !entry.run.valid).count(),
         reasons: merged_tables::invalid(link),
         tables: that_tell([
             runs::latency(entries),
@@ -143,6 +143,6 @@ fn details(link: &LinkView<'_>) -> Details {
         .chain(runs::stalls(entries))
         .chain(cpu_activity::activity(entries))
         .collect(),
-        samples: entries.iter().map(|it| sample(it.style)).collect(),
+        samples: entries.iter().map(|entry| sample(entry.style)).collect(),
     }
 }

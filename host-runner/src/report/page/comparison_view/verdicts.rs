@@ -62,15 +62,18 @@ pub fn columns() -> impl Iterator<Item = &'static str> {
 pub fn groups(link: &LinkView<'_>) -> Vec<Group> {
     let group = |target: &str| {
         // Also those that nothing came of.
-        let others = link.targets.iter().map(|it| it.label.as_str());
-        let named = link.differences.iter().filter(|it| it.target == target);
+        let others = link.targets.iter().map(|target| target.label.as_str());
+        let named = link
+            .differences
+            .iter()
+            .filter(|difference| difference.target == target);
         let mut baselines: Vec<&str> = Vec::new();
-        for baseline in others.chain(named.map(|it| it.baseline.as_str())) {
+        for baseline in others.chain(named.map(|difference| difference.baseline.as_str())) {
             if baseline != target && !baselines.contains(&baseline) {
                 baselines.push(baseline);
             }
         }
-        let rows = baselines.into_iter().map(|it| row(link, target, it));
+        let rows = baselines.into_iter().map(|other| row(link, target, other));
         Group {
             link: link.name.clone(),
             target: target.to_owned(),
@@ -92,15 +95,21 @@ fn targets<'a>(link: &LinkView<'a>) -> Vec<&'a str> {
 }
 
 fn row(link: &LinkView<'_>, target: &str, baseline: &str) -> Row {
-    let of_pair = |it: &&&Comparison| it.target == target && it.baseline == baseline;
+    let of_pair =
+        |comparison: &&&Comparison| comparison.target == target && comparison.baseline == baseline;
     let differences: Vec<&Comparison> = link.differences.iter().filter(of_pair).copied().collect();
     let cell = |percentile| {
-        let found = differences.iter().find(|it| it.percentile == percentile);
+        let found = differences
+            .iter()
+            .find(|difference| difference.percentile == percentile);
         found.map_or_else(|| untold(percentile), |found| cell(link, percentile, found))
     };
     Row {
         baseline: baseline.to_owned(),
-        rounds: match differences.first().map_or(0, |it| it.rounds) {
+        rounds: match differences
+            .first()
+            .map_or(0, |difference| difference.rounds)
+        {
             0 => "no round in which both are valid".to_owned(),
             1 => "1 round".to_owned(),
             rounds => format!("{rounds} rounds"),
@@ -115,7 +124,7 @@ fn row(link: &LinkView<'_>, target: &str, baseline: &str) -> Row {
 
 /// A cell without a verdict: a boot has too few samples.
 fn untold(percentile: &'static str) -> Cell {
-    let known = PERCENTILES.iter().find(|it| it.name == percentile);
+    let known = PERCENTILES.iter().find(|known| known.name == percentile);
     let needed = known.map_or(0, Percentile::samples_needed);
     Cell {
         percentile,
@@ -130,7 +139,7 @@ fn cell(link: &LinkView<'_>, percentile: &'static str, difference: &Comparison) 
     let outcome = difference.outcome();
     let interval = difference.low_ns.zip(difference.high_ns);
     let value = |label: &str, ns: u64| {
-        let known = link.targets.iter().find(|it| it.label == label);
+        let known = link.targets.iter().find(|target| target.label == label);
         let bound = known.and_then(TargetView::censored_from_ns);
         quantity::at_least(ns as f64, bound.is_some_and(|from| ns >= from))
     };
@@ -164,17 +173,23 @@ fn cell(link: &LinkView<'_>, percentile: &'static str, difference: &Comparison) 
 pub fn sentences(link: &LinkView<'_>) -> Vec<String> {
     let mut sentences = Vec::new();
     for target in targets(link) {
-        let own = link.differences.iter().filter(|it| it.target == target);
+        let own = link
+            .differences
+            .iter()
+            .filter(|difference| difference.target == target);
         let own: Vec<&Comparison> = own.copied().collect();
-        if own.iter().all(|it| it.outcome() == Verdict::TooFewRounds) {
+        if own
+            .iter()
+            .all(|difference| difference.outcome() == Verdict::TooFewRounds)
+        {
             sentences.push(format!(
                 "There are too few valid rounds to hold {target} against {}: it takes {MIN_ROUNDS} in \
                  which both are valid.",
-                names(own.iter().map(|it| it.baseline.as_str()))
+                names(own.iter().map(|difference| difference.baseline.as_str()))
             ));
             continue;
         }
-        let is_told = |name: &&str| own.iter().any(|it| it.percentile == **name);
+        let is_told = |name: &&str| own.iter().any(|difference| difference.percentile == **name);
         let mut told: Vec<&str> = TAIL.into_iter().filter(is_told).collect();
         if told.is_empty() {
             told.extend(columns().filter(is_told).last());
@@ -182,7 +197,7 @@ pub fn sentences(link: &LinkView<'_>) -> Vec<String> {
         for percentile in told {
             let at: Vec<&Comparison> = own
                 .iter()
-                .filter(|it| it.percentile == percentile)
+                .filter(|difference| difference.percentile == percentile)
                 .copied()
                 .collect();
             sentences.push(sentence(target, percentile, &at));
@@ -195,16 +210,19 @@ pub fn sentences(link: &LinkView<'_>) -> Vec<String> {
 /// Returns the verdicts on one percentile of `target` against each baseline.
 fn sentence(target: &str, percentile: &str, differences: &[&Comparison]) -> String {
     let with = |outcome: Verdict| {
-        let found = differences.iter().filter(move |it| it.outcome() == outcome);
+        let found = differences
+            .iter()
+            .filter(move |difference| difference.outcome() == outcome);
         found.copied()
     };
     let by = |outcome: Verdict, word: &str| {
-        let than = with(outcome).map(|it| format!("than {}'s {}", it.baseline, it.by()));
+        let than = with(outcome)
+            .map(|difference| format!("than {}'s {}", difference.baseline, difference.by()));
         let than = list(than);
         than.map(|than| format!("is {word} {than}"))
     };
     let plain = |outcome: Verdict, begin: &str| {
-        let of = with(outcome).map(|it| format!("{}'s", it.baseline));
+        let of = with(outcome).map(|difference| format!("{}'s", difference.baseline));
         list(of).map(|of| format!("{begin} {of}"))
     };
     let clauses = [
@@ -226,15 +244,15 @@ fn sentence(target: &str, percentile: &str, differences: &[&Comparison]) -> Stri
 
 /// Returns the targets on the link that are in no verdict.
 fn unjudged(link: &LinkView<'_>) -> Option<String> {
-    let is_judged = |it: &&TargetView<'_>| {
+    let is_judged = |target: &&TargetView<'_>| {
         let named = |difference: &&Comparison| {
-            difference.target == it.label || difference.baseline == it.label
+            difference.target == target.label || difference.baseline == target.label
         };
         link.differences.iter().any(named)
     };
-    let rest = link.targets.iter().filter(|it| !is_judged(it));
-    let (measured, empty): (Vec<_>, Vec<_>) = rest.partition(|it| !it.rounds.is_empty());
-    let label = |it: &&TargetView<'_>| it.label.clone();
+    let rest = link.targets.iter().filter(|target| !is_judged(target));
+    let (measured, empty): (Vec<_>, Vec<_>) = rest.partition(|target| !target.rounds.is_empty());
+    let label = |target: &&TargetView<'_>| target.label.clone();
     let mut parts = Vec::new();
     match (measured.as_slice(), link.targets.len()) {
         ([], _) => {}
@@ -244,7 +262,7 @@ fn unjudged(link: &LinkView<'_>) -> Option<String> {
         )),
         (several, _) => parts.push(format!(
             "No verdict on {}: in no round is it valid together with what it is held against.",
-            names(several.iter().map(|it| it.label.as_str()))
+            names(several.iter().map(|target| target.label.as_str()))
         )),
     }
     if let Some(names) = list(empty.iter().map(label)) {

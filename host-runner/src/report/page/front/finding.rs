@@ -37,26 +37,26 @@ impl<'a> Finding<'a> {
         };
         let mut findings: Vec<Self> = loads.into_iter().filter_map(found).collect();
         // One that says something goes before one that doesn't.
-        findings.sort_by_key(|it| it.difference.outcome() == Verdict::TooFewRounds);
+        findings.sort_by_key(|finding| finding.difference.outcome() == Verdict::TooFewRounds);
         findings.into_iter().next()
     }
 
     /// Returns the title.
     #[must_use]
     pub fn title(&self) -> String {
-        let it = self.difference;
-        let (target, other) = (&it.target, named(&it.baseline));
+        let difference = self.difference;
+        let (target, other) = (&difference.target, named(&difference.baseline));
         let (value, others) = (
-            self.value(&it.target, it.target_ns),
-            self.value(&it.baseline, it.baseline_ns),
+            self.value(&difference.target, difference.target_ns),
+            self.value(&difference.baseline, difference.baseline_ns),
         );
-        let (link, percentile) = (&self.link.name, &it.percentile);
+        let (link, percentile) = (&self.link.name, &difference.percentile);
         // The typical boot may contradict all boots together: then the ratio is not told.
         let above = |ratio: f64| {
             (ratio > 1.0).then(|| format!(", {} times as long", quantity::ratio(ratio)))
         };
         let ratio = self.ratio();
-        match it.outcome() {
+        match difference.outcome() {
             Verdict::Lower => {
                 let times = ratio.and_then(|ratio| above(1.0 / ratio));
                 format!(
@@ -72,7 +72,7 @@ impl<'a> Finding<'a> {
                 )
             }
             Verdict::NoDifference => {
-                let least = it
+                let least = difference
                     .detectable_ratio
                     .filter(|ratio| ratio.is_finite() && *ratio > 1.0);
                 let least = least.map(|ratio| {
@@ -99,11 +99,11 @@ impl<'a> Finding<'a> {
 
     /// The ratio of both, of the typical boot or, in a record without it, of all rounds together.
     fn ratio(&self) -> Option<f64> {
-        let it = self.difference;
-        let is_bound =
-            self.is_bound(&it.target, it.target_ns) || self.is_bound(&it.baseline, it.baseline_ns);
-        let plain = it.target_ns as f64 / it.baseline_ns as f64;
-        let ratio = it.ratio.or((!is_bound).then_some(plain))?;
+        let difference = self.difference;
+        let is_bound = self.is_bound(&difference.target, difference.target_ns)
+            || self.is_bound(&difference.baseline, difference.baseline_ns);
+        let plain = difference.target_ns as f64 / difference.baseline_ns as f64;
+        let ratio = difference.ratio.or((!is_bound).then_some(plain))?;
         (ratio.is_finite() && ratio > 0.0).then_some(ratio)
     }
 
@@ -112,8 +112,12 @@ impl<'a> Finding<'a> {
     }
 
     fn is_bound(&self, label: &str, ns: u64) -> bool {
-        let target = self.link.targets.iter().find(|it| it.label == label);
-        let from_ns = target.and_then(|it| it.censored_from_ns());
+        let target = self
+            .link
+            .targets
+            .iter()
+            .find(|target| target.label == label);
+        let from_ns = target.and_then(|target| target.censored_from_ns());
         from_ns.is_some_and(|from_ns| ns >= from_ns)
     }
 }
@@ -137,12 +141,12 @@ pub fn nearest<'a>(link: &LinkView<'a>) -> Option<&'a Comparison> {
     let at = link
         .differences
         .iter()
-        .filter(|it| it.percentile == percentile);
-    at.copied().min_by_key(|it| {
+        .filter(|difference| difference.percentile == percentile);
+    at.copied().min_by_key(|difference| {
         (
-            it.outcome() == Verdict::TooFewRounds,
-            kind(it),
-            it.baseline_ns,
+            difference.outcome() == Verdict::TooFewRounds,
+            kind(difference),
+            difference.baseline_ns,
         )
     })
 }
@@ -185,7 +189,7 @@ fn compared(comparison_view: &ComparisonView<'_>) -> String {
         }
     }
     let first = comparison_view.source.record.comparisons.first();
-    let first = first.map(|it| it.target.as_str());
+    let first = first.map(|finding| finding.target.as_str());
     let first = first
         .or_else(|| labels.first().copied())
         .unwrap_or_default();

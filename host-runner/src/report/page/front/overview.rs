@@ -55,11 +55,14 @@ pub fn plot(loads: &[&LinkView<'_>]) -> Option<DotPlot> {
     let panels: Vec<DotPanel> = loads.iter().copied().filter_map(panel).collect();
     let rows = || panels.iter().flat_map(|panel| &panel.rows);
     let values = rows().flat_map(|row| {
-        let repetitions = row.repetitions.iter().map(|it| it.at);
+        let repetitions = row.repetitions.iter().map(|repetition| repetition.at);
         row.dots.iter().map(|dot| dot.at).chain(repetitions)
     });
     let references = panels.iter().filter_map(|panel| panel.reference);
-    let values: Vec<f64> = values.chain(references).filter(|&it| it > 0.0).collect();
+    let values: Vec<f64> = values
+        .chain(references)
+        .filter(|&value| value > 0.0)
+        .collect();
     let low = values.iter().copied().reduce(f64::min)?;
     let high = values.iter().copied().reduce(f64::max)?;
     Some(DotPlot {
@@ -70,20 +73,24 @@ pub fn plot(loads: &[&LinkView<'_>]) -> Option<DotPlot> {
 }
 
 fn panel(link: &LinkView<'_>) -> Option<DotPanel> {
-    let drawn = || link.targets.iter().filter(|it| !it.rounds.is_empty());
-    let is_null = |it: &&TargetView<'_>| it.merged.target == NULL;
+    let drawn = || {
+        link.targets
+            .iter()
+            .filter(|target| !target.rounds.is_empty())
+    };
+    let is_null = |target: &&TargetView<'_>| target.merged.target == NULL;
     // A thread in the guest's place is what the others are held against, unless there are no others.
     let null = drawn().find(is_null).filter(|_| drawn().count() > 1);
     let mut targets: Vec<&TargetView<'_>> = drawn()
-        .filter(|it| null.is_none() || !is_null(it))
+        .filter(|target| null.is_none() || !is_null(target))
         .collect();
-    let tail = |it: &TargetView<'_>| {
-        let latency = &it.merged.latency_ns;
+    let tail = |target: &TargetView<'_>| {
+        let latency = &target.merged.latency_ns;
         latency.p99.or(latency.p90).or(latency.max)
     };
-    targets.sort_by_key(|it| tail(it).unwrap_or(u64::MAX));
+    targets.sort_by_key(|target| tail(target).unwrap_or(u64::MAX));
     let rows: Vec<DotRow> = targets.into_iter().map(row).collect();
-    let reference = null.and_then(|it| it.merged.latency_ns.p50);
+    let reference = null.and_then(|null| null.merged.latency_ns.p50);
     let title = match reference {
         Some(ns) => format!(
             "{}  (thin line: no guest at all, {} at p50)",

@@ -30,8 +30,12 @@ pub fn of_comparison(
     let is_of = |run: &&Run| run.link == link.link && link.mode.is_none_or(|mode| run.mode == mode);
     let runs = || record.runs.iter().filter(is_of);
     let run = runs().find(|run| run.accel.is_some()).or(runs().next());
-    let rounds = link.targets.iter().map(|it| it.merged.rounds_wanted).max();
-    let percentile = finding.map_or("p99", |it| it.difference.percentile.as_ref());
+    let rounds = link
+        .targets
+        .iter()
+        .map(|target| target.merged.rounds_wanted)
+        .max();
+    let percentile = finding.map_or("p99", |finding| finding.difference.percentile.as_ref());
     let mut head = vec![version(&record.environment), link.link.to_owned()];
     head.extend(run.map(conditions));
     head.extend(rounds.map(|rounds| match rounds {
@@ -57,33 +61,35 @@ fn values(link: &LinkView<'_>, percentile: &str) -> Vec<String> {
     let mut known: Vec<(u64, &TargetView<'_>)> = link
         .targets
         .iter()
-        .filter_map(|it| Some((value(it)?, it)))
+        .filter_map(|target| Some((value(target)?, target)))
         .collect();
     known.sort_by_key(|(ns, _)| *ns);
-    let words = known.into_iter().map(|(ns, it)| {
-        let is_bound = it.censored_from_ns().is_some_and(|from_ns| ns >= from_ns);
-        format!("{} ({})", at_least(ns as f64, is_bound), it.label)
+    let words = known.into_iter().map(|(ns, target)| {
+        let is_bound = target
+            .censored_from_ns()
+            .is_some_and(|from_ns| ns >= from_ns);
+        format!("{} ({})", at_least(ns as f64, is_bound), target.label)
     });
     words.collect()
 }
 
 /// Returns the outcome of the comparison in the title, with its interval and confidence.
 fn verdict(finding: &Finding<'_>) -> Option<String> {
-    let it = finding.difference;
-    let confidence = percent(it.confidence.unwrap_or(0.95));
-    let interval = it.ratio_low.zip(it.ratio_high);
-    match it.outcome() {
+    let difference = finding.difference;
+    let confidence = percent(difference.confidence.unwrap_or(0.95));
+    let interval = difference.ratio_low.zip(difference.ratio_high);
+    match difference.outcome() {
         Verdict::Lower | Verdict::Higher => {
             let (low, high) = interval?;
             let ratios = quantity::ratios(low, high);
-            let (target, baseline) = (&it.target, &it.baseline);
+            let (target, baseline) = (&difference.target, &difference.baseline);
             Some(format!(
                 "{target} takes {ratios} times what {baseline} takes ({confidence} confidence)"
             ))
         }
         Verdict::NoDifference => Some(format!(
             "no difference seen between {} and {} ({confidence} confidence)",
-            it.target, it.baseline
+            difference.target, difference.baseline
         )),
         Verdict::BothCensored => Some("both among lost requests".to_owned()),
         Verdict::TooFewRounds => Some("too few rounds for a verdict".to_owned()),
@@ -139,7 +145,10 @@ pub fn of_measurements(entries: &[Entry<'_>], title: &str) -> String {
 
 /// Loop, payload and accelerator.
 fn conditions(run: &Run) -> String {
-    let arrivals = run.arrivals.as_ref().map(|it| format!(" ({it})"));
+    let arrivals = run
+        .arrivals
+        .as_ref()
+        .map(|arrivals| format!(" ({arrivals})"));
     let load = match run.depth {
         Some(_) => mode(run),
         None => format!("{} loop{}", mode(run), arrivals.unwrap_or_default()),

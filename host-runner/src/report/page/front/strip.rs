@@ -45,14 +45,15 @@ pub fn of_comparison(comparison_view: &ComparisonView<'_>) -> Vec<Part> {
 /// Returns the number of valid rounds, of the target that has the fewest and of that which has the most.
 fn rounds(comparison_view: &ComparisonView<'_>) -> Part {
     let record = &comparison_view.source.record;
-    let tried = (record.merged.iter()).filter(|it| record.runs.iter().any(|run| it.is_of(run)));
-    let valid = tried.clone().map(|it| it.rounds.len() as u64);
+    let tried =
+        (record.merged.iter()).filter(|merged| record.runs.iter().any(|run| merged.is_of(run)));
+    let valid = tried.clone().map(|merged| merged.rounds.len() as u64);
     let wanted = tried
-        .map(|it| u64::from(it.rounds_wanted))
+        .map(|merged| u64::from(merged.rounds_wanted))
         .max()
         .unwrap_or(0);
     let (fewest, most) = (valid.clone().min().unwrap_or(0), valid.max().unwrap_or(0));
-    let again = (record.runs.iter()).filter(|run| run.attempt.is_some_and(|it| it > 1));
+    let again = (record.runs.iter()).filter(|run| run.attempt.is_some_and(|attempt| attempt > 1));
     let again = match again.count() {
         0 => String::new(),
         1 => ", 1 run repeated".to_owned(),
@@ -77,14 +78,14 @@ fn rounds(comparison_view: &ComparisonView<'_>) -> Part {
 /// Returns the confidence that the verdicts hold at.
 fn order(comparison_view: &ComparisonView<'_>) -> Option<Part> {
     let comparisons = comparison_view.source.record.comparisons.iter();
-    let judged = comparisons.filter(|it| it.outcome() != Verdict::TooFewRounds);
+    let judged = comparisons.filter(|comparison| comparison.outcome() != Verdict::TooFewRounds);
     let confidences: Vec<f64> = judged
         .clone()
-        .map(|it| it.confidence.unwrap_or(0.95))
+        .map(|comparison| comparison.confidence.unwrap_or(0.95))
         .collect();
     let least = confidences.into_iter().reduce(f64::min);
     let claims = judged
-        .filter(|it| matches!(it.outcome(), Verdict::Lower | Verdict::Higher))
+        .filter(|comparison| matches!(comparison.outcome(), Verdict::Lower | Verdict::Higher))
         .count();
     Some(match (least, claims) {
         (None, _) => Part {
@@ -104,7 +105,7 @@ pub(super) fn percent(confidence: f64) -> String {
 /// Returns the line of measurements that are no comparison.
 #[must_use]
 pub fn of_measurements(entries: &[Entry<'_>]) -> Vec<Part> {
-    let runs: Vec<Run> = entries.iter().map(|it| it.run.clone()).collect();
+    let runs: Vec<Run> = entries.iter().map(|entry| entry.run.clone()).collect();
     let mut parts = on_what(entries[0].environment, &runs);
     if let [only] = entries {
         parts.push(Part {

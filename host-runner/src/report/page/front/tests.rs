@@ -13,7 +13,7 @@ use crate::stats::comparison::Verdict;
 /// The title of the made-up comparison, the last of whose differences is changed.
 fn title(change: impl FnOnce(&mut Comparison)) -> String {
     let mut source = source_fixtures::comparison();
-    let mut it = Comparison {
+    let mut comparison = Comparison {
         target: "hermit".to_owned(),
         baseline: "linux-guest:busy".to_owned(),
         link: "unix".to_owned(),
@@ -28,8 +28,8 @@ fn title(change: impl FnOnce(&mut Comparison)) -> String {
         verdict: "lower by 1 ns".to_owned(),
         ..Comparison::default()
     };
-    change(&mut it);
-    source.record.comparisons = vec![it];
+    change(&mut comparison);
+    source.record.comparisons = vec![comparison];
     let sources = [source];
     let comparison_views = comparison_views(&sources);
     let loads = leading_load::leading_loads(&comparison_views[0]);
@@ -42,11 +42,12 @@ fn the_title_is_the_finding_with_values_and_ratio() {
         title(|_| ()),
         "Over unix, hermit answers in 33.0 µs at p99; a Linux guest (busy) takes 245 µs, 7.4 times as long"
     );
-    let higher = title(|it| {
-        (it.target_ns, it.baseline_ns) = (it.baseline_ns, it.target_ns);
-        it.ratio = Some(7.4);
-        it.outcome = Some(Verdict::Higher);
-        it.verdict = "higher by 1 ns".to_owned();
+    let higher = title(|difference| {
+        (difference.target_ns, difference.baseline_ns) =
+            (difference.baseline_ns, difference.target_ns);
+        difference.ratio = Some(7.4);
+        difference.outcome = Some(Verdict::Higher);
+        difference.verdict = "higher by 1 ns".to_owned();
     });
     assert_eq!(
         higher,
@@ -57,11 +58,11 @@ fn the_title_is_the_finding_with_values_and_ratio() {
 #[test]
 fn a_title_without_a_difference_names_the_detectable_one() {
     let same = |detectable_ratio| {
-        title(|it| {
-            (it.target_ns, it.baseline_ns) = (33_000, 34_000);
-            it.detectable_ratio = detectable_ratio;
-            it.outcome = Some(Verdict::NoDifference);
-            it.verdict = "no difference seen".to_owned();
+        title(|difference| {
+            (difference.target_ns, difference.baseline_ns) = (33_000, 34_000);
+            difference.detectable_ratio = detectable_ratio;
+            difference.outcome = Some(Verdict::NoDifference);
+            difference.verdict = "no difference seen".to_owned();
         })
     };
     let plain = "Over unix, no difference is seen at p99 between hermit (33.0 µs) and a Linux guest (busy) \
@@ -76,9 +77,9 @@ fn a_title_without_a_difference_names_the_detectable_one() {
 
 #[test]
 fn censored_values_have_no_ratio() {
-    let title = title(|it| {
-        it.baseline_ns = 1_000_000_000;
-        it.ratio = None;
+    let title = title(|difference| {
+        difference.baseline_ns = 1_000_000_000;
+        difference.ratio = None;
     });
     assert_eq!(
         title,
@@ -105,8 +106,12 @@ fn a_run_has_its_values_in_the_title() {
 fn a_sentence_carries_its_caveats() {
     let mut source = source_fixtures::comparison();
     source.record.environment.git_revision = Some("0123456789abcdef-dirty".to_owned());
-    for it in &mut source.record.comparisons {
-        (it.ratio_low, it.ratio_high, it.confidence) = (Some(1.2), Some(1.4), Some(0.95));
+    for comparison in &mut source.record.comparisons {
+        (
+            comparison.ratio_low,
+            comparison.ratio_high,
+            comparison.confidence,
+        ) = (Some(1.2), Some(1.4), Some(0.95));
     }
     let sources = [source];
     let beginning = beginning(&comparison_views(&sources), &[], &sources);
@@ -181,7 +186,7 @@ fn a_counted_quantity_has_a_tile_with_a_bar_for_each_target() {
     assert_eq!(tiles, ["instructions per echo", "interrupts per echo"]);
     let bars = front.tiles[0].bars.iter();
     let bars: Vec<_> = bars
-        .map(|it| (&*it.label, &*it.value, it.percent))
+        .map(|bar| (&*bar.label, &*bar.value, bar.percent))
         .collect();
     assert_eq!(bars, [("hermit", "500", 50), ("other", "1,000", 100)]);
     assert_eq!(front.tiles[1].bars[0].percent, 0);

@@ -40,18 +40,22 @@ type Quantity = (
 const QUANTITIES: [Quantity; 4] = [
     (
         "instructions per echo",
-        |it| it.instructions_per_echo,
+        |cost| cost.instructions_per_echo,
         |value| count(value.round() as u64),
     ),
-    ("interrupts per echo", |it| it.interrupts_per_echo, per_echo),
+    (
+        "interrupts per echo",
+        |cost| cost.interrupts_per_echo,
+        per_echo,
+    ),
     (
         "image",
-        |it| it.image_bytes.map(|it| it as f64),
+        |cost| cost.image_bytes.map(|bytes| bytes as f64),
         |value| bytes(value as u64),
     ),
     (
         "first reply (timed here)",
-        |it| it.first_reply_ms,
+        |cost| cost.first_reply_ms,
         |ms| time(ms * 1e6),
     ),
 ];
@@ -60,23 +64,23 @@ const QUANTITIES: [Quantity; 4] = [
 #[must_use]
 pub fn tiles(comparison_view: &ComparisonView<'_>, finding: Option<&Finding<'_>>) -> Vec<Tile> {
     let all = &comparison_view.source.record.why;
-    let first = all.iter().find(|it| !it.is_empty());
+    let first = all.iter().find(|cost| !cost.is_empty());
     let link = finding
-        .map(|it| it.link.link)
-        .or(first.map(|it| it.link.as_str()));
+        .map(|finding| finding.link.link)
+        .or(first.map(|cost| cost.link.as_str()));
     let Some(link) = link else {
         return Vec::new();
     };
-    let of_link: Vec<&SystemCost> = all.iter().filter(|it| it.link == link).collect();
+    let of_link: Vec<&SystemCost> = all.iter().filter(|cost| cost.link == link).collect();
     let tile = |(title, value, words): Quantity| {
         let mut known: Vec<(String, f64)> = of_link
             .iter()
-            .filter_map(|it| Some((it.label(), value(it)?)))
+            .filter_map(|cost| Some((cost.label(), value(cost)?)))
             .filter(|(_, value)| value.is_finite() && *value >= 0.0)
             .collect();
         known.sort_by(|a, b| a.1.total_cmp(&b.1));
         known.truncate(MOST);
-        let longest = known.iter().map(|it| it.1).fold(0.0, f64::max);
+        let longest = known.iter().map(|bar| bar.1).fold(0.0, f64::max);
         let bar = |(label, value): (String, f64)| Bar {
             label,
             value: words(value),

@@ -7,7 +7,7 @@ use crate::report::chart::Band;
 /// Returns the floors of latency over all `runs`: each from its least to its largest value.
 #[must_use]
 pub fn bands<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Vec<Band> {
-    let both = |floor: Option<BeforeAfter>| floor.into_iter().flat_map(|it| it.readings());
+    let both = |floor: Option<BeforeAfter>| floor.into_iter().flat_map(|floor| floor.readings());
     let mut line = Vec::new();
     let mut reflector = Vec::new();
     let mut gaps = Vec::new();

@@ -22,7 +22,9 @@ pub fn by_second(entries: &[Entry<'_>]) -> Vec<Plot> {
         .map(|entry| {
             let intervals = &entry.distribution.intervals;
             let at = |middle_s: f64| (middle_s, format!("at {}", time(middle_s * 1e9)));
-            let points = intervals.iter().map(|it| (at(middle_s(it)), it));
+            let points = intervals
+                .iter()
+                .map(|interval| (at(middle_s(interval)), interval));
             curves(&entry.series(), &[points.collect()])
         })
         .collect();

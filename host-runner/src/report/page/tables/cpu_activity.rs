@@ -55,7 +55,7 @@ fn of_cpu(cpu: &CpuActivity) -> [String; 4] {
     let sum = |counts: &BTreeMap<String, u64>| {
         counts
             .values()
-            .fold(0, |sum: u64, it| sum.saturating_add(*it))
+            .fold(0, |sum: u64, count| sum.saturating_add(*count))
     };
     let named = |name: &str| {
         let counts = cpu.interrupts.as_ref()?;

@@ -39,7 +39,7 @@ pub fn latency(entries: &[Entry<'_>]) -> Table {
             (true, None) => "yes".to_owned(),
         };
         let percentiles = columns.iter().map(|column| {
-            marked::percentile(run, column).map_or_else(|| NONE.to_owned(), |it| it.text())
+            marked::percentile(run, column).map_or_else(|| NONE.to_owned(), |marked| marked.text())
         });
         let cells = [entry.label.clone(), value(summary.min, censored)]
             .into_iter()
@@ -66,7 +66,9 @@ pub fn steps(entries: &[Entry<'_>]) -> Table {
         let per_second = |known: Option<f64>| {
             known.map_or_else(|| NONE.to_owned(), |known| format!("{}/s", rate(known)))
         };
-        let latency = shown.iter().map(|it| marked::percentile(run, &it.into()));
+        let latency = shown
+            .iter()
+            .map(|shown| marked::percentile(run, &shown.into()));
         let latency = latency.chain([marked::max(run)]).map(|known| match known {
             Some(known) if !known.value.starts_with("n/a") => known.value,
             _ => NONE.to_owned(),
@@ -167,7 +169,7 @@ pub fn parts(entries: &[Entry<'_>]) -> Table {
 #[must_use]
 pub fn requests(entries: &[Entry<'_>]) -> Table {
     // A name that is the mode already says it.
-    let has_mode = entries.iter().any(|it| it.label != mode(it.run));
+    let has_mode = entries.iter().any(|entry| entry.label != mode(entry.run));
     let mut head = vec![""];
     head.extend(has_mode.then_some("mode"));
     head.extend([

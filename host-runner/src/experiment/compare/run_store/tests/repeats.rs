@@ -89,11 +89,11 @@ fn missing_runs_are_made_after_the_rounds_and_those_never_made_come_first() {
     );
     let json = read(&results.file("result.json"));
     let merged = json["merged"].as_array().unwrap();
-    let named = |it: &Value| {
+    let named = |value: &Value| {
         format!(
             "{} {}",
-            it["target"].as_str().unwrap(),
-            it["mode"].as_str().unwrap()
+            value["target"].as_str().unwrap(),
+            value["mode"].as_str().unwrap()
         )
     };
     let names: Vec<String> = merged.iter().map(named).collect();
@@ -103,9 +103,11 @@ fn missing_runs_are_made_after_the_rounds_and_those_never_made_come_first() {
     );
     for mode in ["closed", "open"] {
         let comparisons = json["comparisons"].as_array().unwrap().iter();
-        let of_it: Vec<&Value> = comparisons.filter(|it| it["mode"] == mode).collect();
+        let of_it: Vec<&Value> = comparisons
+            .filter(|comparison| comparison["mode"] == mode)
+            .collect();
         assert!(
-            !of_it.is_empty() && of_it.iter().all(|it| it["rounds"] == 3),
+            !of_it.is_empty() && of_it.iter().all(|comparison| comparison["rounds"] == 3),
             "{json:#}"
         );
     }
