@@ -152,8 +152,8 @@ fn ends(low_ns: f64, high_ns: f64) -> Option<(String, String, &'static str)> {
     let is_lost =
         |ns: f64, text: &str| ns != 0.0 && !text.contains(|digit| ('1'..='9').contains(&digit));
     let (low, high) = (in_unit(low_ns), in_unit(high_ns));
-    let is_told = !is_lost(low_ns, &low) && !is_lost(high_ns, &high);
-    is_told.then_some((low, high, TIMES[unit]))
+    let is_shown = !is_lost(low_ns, &low) && !is_lost(high_ns, &high);
+    is_shown.then_some((low, high, TIMES[unit]))
 }
 
 /// A range of times: `41.0–48.5 µs`, or each end with its own unit where they lie far apart.

@@ -49,8 +49,8 @@ fn serve(socket: &UdpSocket, stop: &AtomicBool) {
 }
 
 /// `fathom probe` of `count` requests: how many were answered.
-fn probe(address: &str, count: u64, place: &Path) -> u64 {
-    let out = place.join(count.to_string());
+fn probe(address: &str, count: u64, dir: &Path) -> u64 {
+    let out = dir.join(count.to_string());
     let line = format!(
         "fathom probe {address} --mode pipeline --count {count} --warmup 50ms --quiet 0s --out"
     );
@@ -71,15 +71,15 @@ fn probe(address: &str, count: u64, place: &Path) -> u64 {
 
 #[test]
 fn a_million_echoes_take_no_more_memory_than_a_few() {
-    let place = fathom::files::scratch().unwrap();
+    let dir = fathom::files::scratch().unwrap();
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap().to_string();
     let stop = AtomicBool::new(false);
     let (few_kib, many_kib, received) = thread::scope(|scope| {
         scope.spawn(|| serve(&socket, &stop));
-        probe(&address, 20_000, place.path());
+        probe(&address, 20_000, dir.path());
         let few_kib = peak_kib();
-        let received = probe(&address, 1_000_000, place.path());
+        let received = probe(&address, 1_000_000, dir.path());
         stop.store(true, Ordering::Relaxed);
         (few_kib, peak_kib(), received)
     });

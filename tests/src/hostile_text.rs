@@ -24,13 +24,13 @@ pub const LOG: &str = "null-unix-closed.hlog";
 /// If it is not as it should be.
 #[must_use]
 pub fn results(lock: &QemuLock) -> TempDir {
-    let place = tempfile::tempdir().expect("a temporary directory");
+    let dir = tempfile::tempdir().expect("a temporary directory");
     let outcome = Call::new("run --target null --link unix --count 200 --warmup 0s --timeout 20s")
-        .with("--out", place.path())
+        .with("--out", dir.path())
         .finish(lock);
-    let _ = outcome.completed(place.path());
-    assert!(place.path().join(LOG).exists(), "{outcome:#?}");
-    place
+    let _ = outcome.completed(dir.path());
+    assert!(dir.path().join(LOG).exists(), "{outcome:#?}");
+    dir
 }
 
 /// Returns the `result.json` in `directory`.

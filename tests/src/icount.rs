@@ -48,7 +48,7 @@ pub struct Counted<'t> {
     machine: Machine,
     frames: Virtqueues,
     to_service: Flow,
-    _place: TempDir,
+    _dir: TempDir,
     _lock: &'t QemuLock,
 }
 
@@ -70,7 +70,7 @@ impl<'t> Counted<'t> {
     /// As [`Counted::boot`].
     #[must_use]
     pub fn boot_with(arguments: &str, qemu_arguments: &[&str], lock: &'t QemuLock) -> Self {
-        let place = tempfile::tempdir().expect("a temporary directory");
+        let dir = tempfile::tempdir().expect("a temporary directory");
         let (frames, socket) = Virtqueues::listen().expect("a socket");
         let config = Config {
             qemu: artifacts::qemu(),
@@ -84,7 +84,7 @@ impl<'t> Counted<'t> {
                 .collect(),
             ..Config::new(
                 artifacts::image(),
-                place.path().join("console.log"),
+                dir.path().join("console.log"),
                 Netdev::VhostUser { socket },
             )
         };
@@ -102,7 +102,7 @@ impl<'t> Counted<'t> {
             machine,
             frames,
             to_service,
-            _place: place,
+            _dir: dir,
             _lock: lock,
         };
         counted.meet();

@@ -120,8 +120,8 @@ impl Monitor {
     ///
     /// If QEMU's debugger does not do as it is told.
     pub fn crash_guest(&mut self) {
-        let place = tempfile::tempdir().expect("a temporary directory");
-        let socket = place.path().join("debugger");
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let socket = dir.path().join("debugger");
         self.print(&format!(
             "gdbserver unix:{},server=on,wait=off",
             socket.display()

@@ -26,8 +26,8 @@ use crate::{artifacts, timeouts};
 /// If a request stays unanswered, or the two sides do not count the same.
 #[must_use]
 pub fn by_lone_echoes(link: LinkKind, echoes: u64, _lock: &QemuLock) -> Signals {
-    let place = tempfile::tempdir().expect("a temporary directory");
-    let path = place.path().join("trace");
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("trace");
     let spec = SystemSpec {
         kind: SystemKind::Hermit,
         responder: None,
@@ -48,7 +48,7 @@ pub fn by_lone_echoes(link: LinkKind, echoes: u64, _lock: &QemuLock) -> Signals 
         memory_mib: DEFAULT_MEMORY_MIB,
         modern_device: false,
     };
-    let console_log = place.path().join("console.log");
+    let console_log = dir.path().join("console.log");
     let mut launch = GuestLaunch::new(&spec, image, (&console_log).into())
         .unwrap_or_else(|error| panic!("{error}"));
     launch.config = Config {

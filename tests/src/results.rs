@@ -381,13 +381,13 @@ fn check_summary(name: &str, summary: &Value) {
     let samples = count(summary, "count");
     let mut last = summary["min"].as_u64().unwrap_or(0);
     for (percentile, beyond) in PERCENTILES {
-        let is_told = samples >= SAMPLES_BEYOND * beyond;
+        let has_enough = samples >= SAMPLES_BEYOND * beyond;
         assert_eq!(
-            is_told,
+            has_enough,
             summary[percentile].is_u64(),
             "{percentile} of {name}: {summary:#}"
         );
-        if is_told {
+        if has_enough {
             let value = count(summary, percentile);
             assert!(last <= value, "{percentile} of {name}: {summary:#}");
             last = value;

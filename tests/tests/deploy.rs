@@ -149,12 +149,12 @@ fn qemus_lines_boot_the_elf_file() {
 fn qemus_line_boots_the_disk_under_either_firmware() {
     const OVMF: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
     let lock = lock_qemu();
-    let place = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().unwrap();
     let mut new = Command::new(artifacts::fathom());
     new.args(["image", "new", "--arg", "ip=10.0.2.15/24", "--out"]);
-    let output = run(new.arg(place.path()).arg("--elf").arg(artifacts::image()));
-    assert_success(&output, place.path());
-    let image = place.path().join("fathom.img");
+    let output = run(new.arg(dir.path()).arg("--elf").arg(artifacts::image()));
+    assert_success(&output, dir.path());
+    let image = dir.path().join("fathom.img");
     let script = |arguments: &[&str], environment: &[(&str, OsString)]| {
         Script::start("qemu/disk.sh", arguments, &image, environment, &lock).answers()
     };
@@ -183,8 +183,8 @@ fn libvirts_domains_are_of_its_schema() {
     }
     // And what is not is told.
     let wrong = read("libvirt/disk.xml").replace("<oemStrings>", "<oemStrings><string/>");
-    let place = tempfile::tempdir().unwrap();
-    let path = place.path().join("wrong.xml");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("wrong.xml");
     fs::write(&path, wrong).unwrap();
     assert!(!validate(&path).status.success());
 }
@@ -228,9 +228,9 @@ fn the_monitors_own_types_hold_every_field_of_their_files() {
 
 #[test]
 fn kubevirts_files_are_of_its_api() {
-    let place = artifacts::root().join("target/kubevirt");
+    let dir = artifacts::root().join("target/kubevirt");
     // The last thing that its set-up puts there.
-    if !place.join("package-lock.json").exists() {
+    if !dir.join("package-lock.json").exists() {
         return suite::skip(
             Capability::Kubevirt,
             "there are no types of KubeVirt's API: `sh tests/kubevirt/setup.sh` fetches them by npm",
@@ -239,9 +239,9 @@ fn kubevirts_files_are_of_its_api() {
     let check = |files: &[PathBuf]| {
         let script = artifacts::root().join("tests/kubevirt/check.mjs");
         let mut command = Command::new("node");
-        run(command.arg(script).arg(&place).args(files))
+        run(command.arg(script).arg(&dir).args(files))
     };
-    assert_success(&check(&all("yaml")), &place);
+    assert_success(&check(&all("yaml")), &dir);
     let directory = tempfile::tempdir().unwrap();
     let wrong = directory.path().join("wrong.yaml");
     let text = read("kubevirt/kernel-boot.yaml").replace("kernelPath", "kernel");
@@ -300,10 +300,10 @@ fn the_service_takes_the_arguments_in_every_file() {
 
 /// Programs that record their arguments stand in for those of the place.
 fn recorded(script: &str, arguments: &[&str], programs: &[&str]) -> String {
-    let place = tempfile::tempdir().unwrap();
-    let log = place.path().join("log");
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("log");
     for program in programs {
-        let path = place.path().join(program);
+        let path = dir.path().join(program);
         // Each argument in brackets, so that spaces within one show.
         let text = format!(
             "#!/bin/sh\nprintf '%s' {program}\nprintf ' [%s]' \"$@\"\nprintf '\\n'\n[ \"$1$2\" != linkshow ]\n"
@@ -312,7 +312,7 @@ fn recorded(script: &str, arguments: &[&str], programs: &[&str]) -> String {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut search = OsString::from(place.path());
+    let mut search = OsString::from(dir.path());
     search.push(":");
     search.push(path);
     let mut command = Command::new("sh");
@@ -320,7 +320,7 @@ fn recorded(script: &str, arguments: &[&str], programs: &[&str]) -> String {
     let output = run(command
         .env("PATH", search)
         .env("IMAGE", "IMG")
-        .current_dir(place.path()));
+        .current_dir(dir.path()));
     assert_success(&output, &log);
     String::from_utf8(output.stdout).unwrap()
 }

@@ -125,8 +125,8 @@ fn boots_by_linuxs_64_bit_protocol() {
     let lock = lock_qemu();
     let image = fs::read(artifacts::image()).expect("the image is built");
     let entry = u64::from_le_bytes(image[24..32].try_into().expect("eight bytes"));
-    let place = tempfile::tempdir().expect("a temporary directory");
-    let loader = place.path().join("loader.elf");
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let loader = dir.path().join("loader.elf");
     fs::write(&loader, linux_loader(entry, "ip=10.0.2.15/24 port=4321")).expect("it is written");
     let data = format!("loader,file={}", artifacts::image().display());
     let machine = Machine {

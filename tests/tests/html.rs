@@ -257,8 +257,8 @@ fn the_audit_finds_the_faults_of_a_page() {
     if !browser::is_installed() {
         return;
     }
-    let place = tempfile::tempdir().unwrap();
-    let page = place.path().join("bad.html");
+    let dir = tempfile::tempdir().unwrap();
+    let page = dir.path().join("bad.html");
     let bad = "<!doctype html><body>
         <p style=\"width: 2000px\">wide</p>
         <p style=\"color: #bbb\">pale</p>
@@ -282,7 +282,7 @@ fn the_audit_finds_the_faults_of_a_page() {
         width: 1280,
         ..view
     };
-    let picture = place.path().join("bad.png");
+    let picture = dir.path().join("bad.png");
     let mut browser = Browser::start();
     let problems = browser.look_at(&page, view, &picture).problems;
     for expected in [

@@ -320,35 +320,35 @@ fn a_full_disk_leaves_what_was_there() {
     let size = whole.len() as u64;
     // Room for one image and no second one.
     SmallDisk::with(size + size / 2, |disk| {
-        let place = disk.path().join("fathom.img");
-        fs::copy(&image, &place).unwrap();
-        let refused = set(&place, &["port=9001"]);
+        let copy = disk.path().join("fathom.img");
+        fs::copy(&image, &copy).unwrap();
+        let refused = set(&copy, &["port=9001"]);
         refused.expect_failure(1, &["can't write", "nothing was changed", "No space left"]);
-        assert!(fs::read(&place).unwrap() == whole);
+        assert!(fs::read(&copy).unwrap() == whole);
         let call = Call::new("image new");
         let refused = new_into(call, disk.path()).finish(&lock_qemu());
         refused.expect_failure(1, &["can't write", "nothing was changed", "No space left"]);
         assert_eq!(fs::read_dir(disk.path()).unwrap().count(), 1);
-        assert!(fs::read(&place).unwrap() == whole);
+        assert!(fs::read(&copy).unwrap() == whole);
     });
 }
 
-/// Builds what is committed in `place`, with the tools that are set up here, and returns what was built.
-fn built_in(place: &Path) -> Vec<(&'static str, Vec<u8>)> {
+/// Builds what is committed in `dir`, with the tools that are set up here, and returns what was built.
+fn built_in(dir: &Path) -> Vec<(&'static str, Vec<u8>)> {
     let root = artifacts::root().canonicalize().unwrap();
     let clone = [
         OsStr::new("clone"),
         OsStr::new("--quiet"),
         root.as_os_str(),
-        place.as_os_str(),
+        dir.as_os_str(),
     ];
     output("git", &clone);
-    fs::create_dir(place.join("target")).unwrap();
+    fs::create_dir(dir.join("target")).unwrap();
     let tools = "target/guest-toolchain";
-    std::os::unix::fs::symlink(root.join(tools), place.join(tools)).unwrap();
+    std::os::unix::fs::symlink(root.join(tools), dir.join(tools)).unwrap();
     let made = Command::new("make")
         .args(["--no-print-directory", "loaders"])
-        .current_dir(place)
+        .current_dir(dir)
         .output()
         .unwrap();
     assert!(made.status.success(), "{made:?}");
@@ -358,16 +358,16 @@ fn built_in(place: &Path) -> Vec<(&'static str, Vec<u8>)> {
         "target/loaders/bios-mbr.bin",
         "target/loaders/bios-stage2.bin",
     ];
-    let read = |name| (name, fs::read(place.join(name)).unwrap());
+    let read = |name| (name, fs::read(dir.join(name)).unwrap());
     files.map(read).to_vec()
 }
 
 #[test]
 #[ignore = "it builds the unikernel twice: make soak"]
 fn two_builds_of_one_commit_in_different_directories_are_the_same() {
-    let place = tempfile::tempdir().unwrap();
-    let one = built_in(&place.path().join("one"));
-    let other = built_in(&place.path().join("the other one/with 'quotes'"));
+    let dir = tempfile::tempdir().unwrap();
+    let one = built_in(&dir.path().join("one"));
+    let other = built_in(&dir.path().join("the other one/with 'quotes'"));
     for ((name, one), (_, other)) in one.iter().zip(&other) {
         let differ = one.iter().zip(other).filter(|(a, b)| a != b).count();
         assert_eq!((one.len(), differ), (other.len(), 0), "{name}");

@@ -12,30 +12,30 @@ use tests::results::Results;
 
 /// Files that are built, installed and moved elsewhere.
 struct Installed {
-    place: TempDir,
+    dir: TempDir,
 }
 
 impl Installed {
     fn new() -> Self {
-        let place = tempfile::tempdir().unwrap();
-        let staged = place.path().join("staged");
+        let dir = tempfile::tempdir().unwrap();
+        let staged = dir.path().join("staged");
         let output = Command::new("sh")
             .arg(artifacts::root().join("packaging/install.sh"))
             .arg(&staged)
             .output()
             .unwrap();
         succeeded(&output);
-        fs::rename(staged, place.path().join("moved")).unwrap();
-        Self { place }
+        fs::rename(staged, dir.path().join("moved")).unwrap();
+        Self { dir }
     }
 
     fn path(&self, path: &str) -> PathBuf {
-        self.place.path().join("moved").join(path)
+        self.dir.path().join("moved").join(path)
     }
 
     /// Calls the program in an empty environment and directory.
     fn fathom(&self, arguments: &str) -> Output {
-        let directory = tempfile::tempdir_in(self.place.path()).unwrap();
+        let directory = tempfile::tempdir_in(self.dir.path()).unwrap();
         let mut command = Command::new(self.path("bin/fathom"));
         command.args(arguments.split_whitespace()).env_clear();
         if let Some(qemu) = std::env::var_os("FATHOM_QEMU") {
@@ -99,14 +99,14 @@ fn the_archive_works_without_libraries_and_the_same_files_make_the_same_archive(
     let (first, archive) = pack();
     assert_eq!(pack().0, first);
 
-    let place = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().unwrap();
     let mut tar = Command::new("tar");
     tar.arg("--extract").arg("--file").arg(archive);
     tar.args(["--strip-components", "1", "--directory"]);
-    let moved = place.path().join("moved");
+    let moved = dir.path().join("moved");
     fs::create_dir(&moved).unwrap();
     succeeded(&tar.arg(&moved).output().unwrap());
-    let installed = Installed { place };
+    let installed = Installed { dir };
     let _lock = lock_qemu();
     for program in ["bin/fathom", "share/fathom/fathom-responder"] {
         let file = fs::read(installed.path(program)).unwrap();

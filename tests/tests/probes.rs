@@ -34,9 +34,10 @@ impl Service {
         socket.set_read_timeout(Some(timeouts::LOOK_AGAIN)).unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        let (tell, told) = mpsc::channel();
+        let (sender, thread_id) = mpsc::channel();
         let thread = thread::spawn(move || {
-            tell.send(rustix::thread::gettid().as_raw_nonzero().get())
+            sender
+                .send(rustix::thread::gettid().as_raw_nonzero().get())
                 .unwrap();
             let mut clients = BTreeMap::new();
             let mut buffer = [0; 2048];
@@ -55,7 +56,7 @@ impl Service {
         });
         Self {
             address,
-            thread_id: told.recv().unwrap(),
+            thread_id: thread_id.recv().unwrap(),
             stop,
             thread: Some(thread),
         }

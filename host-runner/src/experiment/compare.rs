@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use super::{Caller, ExperimentError, NothingMeasured, Results, exclusive};
 use crate::host::assignment::Assignment;
 use crate::host::cpu_latency::CpuLatencyGuard;
-use crate::host::lock::Turn;
+use crate::host::lock::HostLock;
 use crate::load::Plan;
 use crate::record::{EnvironmentBuilder, Skipped};
 
@@ -54,7 +54,7 @@ pub struct Comparison<'a> {
     /// The expected plans of a whole boot.
     plans: Vec<Plan>,
     assignment: Option<Assignment>,
-    lock: Turn,
+    lock: HostLock,
 }
 
 impl<'a> Comparison<'a> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::progress::Monitor;
 use super::{Caller, ExperimentError, HostSpec};
 use crate::host::assignment::Assignment;
-use crate::host::lock::{LockError, Name, Patience, Turn, name};
+use crate::host::lock::{HostLock, LockError, Name, Patience, name};
 
 /// Waits until no other `fathom` measures on this host, as far as `host` asks for that.
 ///
@@ -13,7 +13,7 @@ use crate::host::lock::{LockError, Name, Patience, Turn, name};
 ///
 /// [`ExperimentError::Lock`] if another one still measures when the patience is over,
 /// [`ExperimentError::Interrupted`] if the caller has given up.
-pub fn lock(host: &HostSpec, caller: Caller<'_>) -> Result<Turn, ExperimentError> {
+pub fn lock(host: &HostSpec, caller: Caller<'_>) -> Result<HostLock, ExperimentError> {
     let longest = match host.patience {
         Patience::Wait(longest) => longest,
         Patience::Beside => Duration::ZERO,
@@ -25,20 +25,20 @@ pub fn lock(host: &HostSpec, caller: Caller<'_>) -> Result<Turn, ExperimentError
             name(holder)
         ));
     };
-    let turn = Turn::take(&Name::from_environment(), host.patience, on_wait, || {
+    let lock = HostLock::take(&Name::from_environment(), host.patience, on_wait, || {
         caller.interrupt.is_set()
     });
-    match turn {
+    match lock {
         Err(LockError::Cancelled) => Err(ExperimentError::Interrupted),
-        turn => {
-            let turn = turn?;
-            if let Turn::Beside { holder, .. } = &turn {
+        lock => {
+            let lock = lock?;
+            if let HostLock::Beside { holder, .. } = &lock {
                 caller.monitor.message(&format_args!(
                     "another measurement goes on at this host, and each disturbs the other: {}",
                     name(holder.as_ref())
                 ));
             }
-            Ok(turn)
+            Ok(lock)
         }
     }
 }

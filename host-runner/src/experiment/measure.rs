@@ -89,7 +89,7 @@ pub fn measure(plan: &Plan, conditions: &Conditions<'_>, link: &mut dyn Link) ->
     };
     tally.warmup_discarded += warmed.requests;
     recorder.end(tally.sending_ns);
-    let noise = before.noise_until(&before.again(&conditions.threads), quiet.floor);
+    let noise = before.noise_until(&before.read_again(&conditions.threads), quiet.floor);
     let noise = noise.with_own(own_since(own_before, (conditions.own_threads)()));
     let gaps = link.take_gaps();
     let faults = link.take_faults();

@@ -24,7 +24,7 @@ pub struct PreparedRun<'a> {
     spec: &'a RunSpec,
     assignment: Option<Assignment>,
     prepared: Prepared,
-    lock: Turn,
+    lock: HostLock,
     /// Directory of what is made for this run alone.
     _scratch: TempDir,
 }

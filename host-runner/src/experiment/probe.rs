@@ -11,7 +11,7 @@ use super::sweep::{Ladder, Runs};
 use super::{Caller, ExperimentError, HostSpec, Results, Validity, exclusive, generator};
 use crate::host::cpu_latency::CpuLatencyGuard;
 use crate::host::kernel_counters::Threads;
-use crate::host::lock::Turn;
+use crate::host::lock::HostLock;
 use crate::link::flows::Flows;
 use crate::link::source::Source;
 use crate::link::udp::UdpLink;
@@ -67,7 +67,7 @@ pub struct Probe<'a> {
     link: Box<dyn Link>,
     /// Number of requests before the measurement.
     first_requests: u64,
-    lock: Turn,
+    lock: HostLock,
 }
 
 impl<'a> Probe<'a> {

@@ -75,8 +75,8 @@ mod tests {
 
     #[test]
     fn a_link_of_that_name_is_replaced_and_a_fifo_refused() {
-        let place = tempfile::tempdir().unwrap();
-        let (file, victim) = (place.path().join("log"), place.path().join("victim"));
+        let dir = tempfile::tempdir().unwrap();
+        let (file, victim) = (dir.path().join("log"), dir.path().join("victim"));
         fs::write(&victim, "precious").unwrap();
         std::os::unix::fs::symlink(&victim, &file).unwrap();
         let mut log = Destination::from(&file).create().unwrap();

@@ -49,16 +49,16 @@ pub(super) fn read_at(directory: impl AsFd, path: &Path, limit: u64) -> io::Resu
 /// Opens a regular file. What it is, is seen before it is opened for reading: to open a FIFO is to wait,
 /// and to open a device is to do something to it.
 fn open_at(directory: impl AsFd, path: &Path) -> io::Result<File> {
-    let place = openat(
+    let opened = openat(
         directory,
         path,
         OFlags::PATH | OFlags::CLOEXEC,
         Mode::empty(),
     )?;
-    let kind = FileType::from_raw_mode(fstat(&place)?.st_mode);
+    let kind = FileType::from_raw_mode(fstat(&opened)?.st_mode);
     let what = match kind {
         FileType::RegularFile => {
-            return File::open(format!("/proc/self/fd/{}", place.as_raw_fd()));
+            return File::open(format!("/proc/self/fd/{}", opened.as_raw_fd()));
         }
         FileType::Directory => "it is a directory",
         FileType::Fifo => "it is a FIFO",
@@ -94,26 +94,26 @@ mod tests {
 
     #[test]
     fn only_regular_files_are_read() {
-        let place = tempfile::tempdir().unwrap();
-        let fifo = place.path().join("fifo");
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("fifo");
         rustix::fs::mkfifoat(CWD, &fifo, Mode::RUSR).unwrap();
         for (path, what) in [
             (fifo.as_path(), "FIFO"),
             (Path::new("/dev/zero"), "device"),
-            (place.path(), "directory"),
+            (dir.path(), "directory"),
         ] {
             let error = read(path, 10).unwrap_err().to_string();
             assert!(error.contains(what), "{error}");
         }
-        let link = place.path().join("link");
+        let link = dir.path().join("link");
         std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
         assert!(read(&link, 10).is_err());
     }
 
     #[test]
     fn a_file_that_is_too_long_is_refused() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("file");
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
         fs::write(&path, "0123456789").unwrap();
         assert_eq!(read(&path, 10).unwrap(), b"0123456789");
         let error = read(&path, 9).unwrap_err();
@@ -124,8 +124,8 @@ mod tests {
 
     #[test]
     fn files_that_others_can_write_are_not_trusted() {
-        let place = tempfile::tempdir().unwrap();
-        let directory = place.path().join("built");
+        let dir = tempfile::tempdir().unwrap();
+        let directory = dir.path().join("built");
         let file = directory.join("file");
         fs::create_dir(&directory).unwrap();
         fs::write(&file, "").unwrap();

@@ -105,15 +105,15 @@ mod tests {
 
     #[test]
     fn links_go_on_leading_where_they_led() {
-        let place = tempfile::tempdir().unwrap();
-        let (file, link) = (place.path().join("a.json"), place.path().join("link"));
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("a.json"), dir.path().join("link"));
         symlink("a.json", &link).unwrap();
         for (path, content) in [(&link, "first"), (&file, "second"), (&link, "third")] {
             write(path, content).unwrap();
             assert_eq!(fs::read_to_string(&file).unwrap(), content);
         }
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 2);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
     }
 
     #[test]
@@ -121,8 +121,8 @@ mod tests {
         if !rustix::process::geteuid().is_root() {
             return suite::skip(suite::Capability::Root, "only root can give links away");
         }
-        let place = tempfile::tempdir().unwrap();
-        let (file, link) = (place.path().join("a.json"), place.path().join("link"));
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("a.json"), dir.path().join("link"));
         symlink("a.json", &link).unwrap();
         std::os::unix::fs::lchown(&link, Some(65_534), None).unwrap();
         let error = write(&link, "new").unwrap_err();
@@ -135,14 +135,14 @@ mod tests {
         write(Path::new("/dev/null"), "new").unwrap();
         let error = write(Path::new("/dev/full"), "new").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
-        let place = tempfile::tempdir().unwrap();
-        let fifo = place.path().join("fifo");
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("fifo");
         rustix::fs::mkfifoat(CWD, &fifo, Mode::RUSR | Mode::WUSR).unwrap();
         let path = fifo.clone();
         let reader = std::thread::spawn(move || fs::read_to_string(path));
         write(&fifo, "through").unwrap();
         assert_eq!(reader.join().unwrap().unwrap(), "through");
-        let file = File::create(place.path().join("open")).unwrap();
+        let file = File::create(dir.path().join("open")).unwrap();
         let open = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
         write(Path::new(&open), "appended").unwrap();
         assert_eq!(file.metadata().unwrap().len(), 8);
@@ -150,13 +150,13 @@ mod tests {
 
     #[test]
     fn an_unwritable_file_is_reported_before_there_is_anything_to_write() {
-        let place = tempfile::tempdir().unwrap();
-        assert!(NamedFile::prepare(&place.path().join("none/file")).is_err());
-        assert!(NamedFile::prepare(place.path()).is_err());
-        let file = place.path().join("file");
+        let dir = tempfile::tempdir().unwrap();
+        assert!(NamedFile::prepare(&dir.path().join("none/file")).is_err());
+        assert!(NamedFile::prepare(dir.path()).is_err());
+        let file = dir.path().join("file");
         NamedFile::prepare(&file).unwrap();
         assert!(!file.exists(), "nothing is there before there is something");
-        symlink("self", place.path().join("self")).unwrap();
-        assert!(NamedFile::prepare(&place.path().join("self")).is_err());
+        symlink("self", dir.path().join("self")).unwrap();
+        assert!(NamedFile::prepare(&dir.path().join("self")).is_err());
     }
 }

@@ -76,7 +76,7 @@ impl KernelCounters {
 
     /// Reads the counts at the end of what began at `self`: those of CPUs for the CPUs of then.
     #[must_use]
-    pub fn again(&self, threads: &Threads) -> Self {
+    pub fn read_again(&self, threads: &Threads) -> Self {
         Self::read(threads, Some(self))
     }
 

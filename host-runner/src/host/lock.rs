@@ -100,7 +100,7 @@ pub fn name(holder: Option<&Process>) -> String {
 
 /// The right to measure, until it is dropped or the process ends.
 #[derive(Debug)]
-pub enum Turn {
+pub enum HostLock {
     /// Alone, as far as others ask.
     Alone(Listener),
     /// Beside a process that was there first.
@@ -123,7 +123,7 @@ struct Held {
     holder: Option<Process>,
 }
 
-impl Turn {
+impl HostLock {
     /// Takes the lock `name`. While another process has it `on_wait` is told once which, and
     /// `is_cancelled` may end the wait.
     ///
@@ -138,7 +138,7 @@ impl Turn {
         is_cancelled: impl Fn() -> bool,
     ) -> Result<Self, LockError> {
         let begin = Instant::now();
-        let mut is_told = false;
+        let mut is_reported = false;
         loop {
             if let Some(listener) = Listener::bind(name)? {
                 return Ok(Self::Alone(listener));
@@ -161,8 +161,8 @@ impl Turn {
                     holder: held.holder,
                 });
             }
-            if !is_told && held.connection.is_some() {
-                is_told = true;
+            if !is_reported && held.connection.is_some() {
+                is_reported = true;
                 on_wait(held.holder.as_ref());
             }
             held.wait(begin + wait, &is_cancelled)?;
@@ -288,8 +288,8 @@ mod tests {
         OsString::from(format!("fathom-test-{}-{what}", std::process::id())).into()
     }
 
-    fn take(name: &Name, patience: Patience) -> Result<Turn, LockError> {
-        Turn::take(name, patience, |_| {}, || false)
+    fn take(name: &Name, patience: Patience) -> Result<HostLock, LockError> {
+        HostLock::take(name, patience, |_| {}, || false)
     }
 
     #[test]
@@ -306,19 +306,20 @@ mod tests {
         assert!(message.contains(&format!("process {own}, `")), "{message}");
         assert!(message.contains("--concurrent"), "{message}");
 
-        let (told, is_told) = mpsc::channel();
+        let (reporter, reported) = mpsc::channel();
         let second = {
             let name = name.clone();
-            let on_wait =
-                move |holder: Option<&Process>| told.send(holder.map(|holder| holder.pid)).unwrap();
-            thread::spawn(move || Turn::take(&name, LONG, on_wait, || false))
+            let on_wait = move |holder: Option<&Process>| {
+                reporter.send(holder.map(|holder| holder.pid)).unwrap()
+            };
+            thread::spawn(move || HostLock::take(&name, LONG, on_wait, || false))
         };
-        assert_eq!(is_told.recv(), Ok(Some(own)));
+        assert_eq!(reported.recv(), Ok(Some(own)));
         assert_eq!(first.others(), [], "one that waits does not measure");
         drop(first);
         let second = second.join().unwrap().unwrap();
-        assert!(matches!(second, Turn::Alone(_)));
-        assert!(is_told.recv().is_err(), "told once");
+        assert!(matches!(second, HostLock::Alone(_)));
+        assert!(reported.recv().is_err(), "reported once");
     }
 
     #[test]
@@ -327,8 +328,8 @@ mod tests {
         let first = take(&name, LONG).unwrap();
         let beside = take(&name, Patience::Beside).unwrap();
         let own = [std::process::id()];
-        let pids = |turn: &Turn| {
-            turn.others()
+        let pids = |lock: &HostLock| {
+            lock.others()
                 .iter()
                 .map(|process| process.pid)
                 .collect::<Vec<_>>()
@@ -337,7 +338,10 @@ mod tests {
         assert_eq!(pids(&first), own);
         drop((beside, first));
         let alone = take(&name, Patience::Beside).unwrap();
-        assert!(matches!(alone, Turn::Alone(_)), "there is nobody beside it");
+        assert!(
+            matches!(alone, HostLock::Alone(_)),
+            "there is nobody beside it"
+        );
         assert_eq!(alone.others(), []);
     }
 
@@ -350,7 +354,7 @@ mod tests {
             looks.set(looks.get() + 1);
             looks.get() > 2
         };
-        let outcome = Turn::take(&name, LONG, |_| {}, is_cancelled);
+        let outcome = HostLock::take(&name, LONG, |_| {}, is_cancelled);
         assert!(matches!(outcome, Err(LockError::Cancelled)));
     }
 
@@ -366,7 +370,7 @@ mod tests {
         let beside = take(&name, Patience::Beside).unwrap();
         assert_eq!(beside.others(), []);
         drop(deaf);
-        assert!(matches!(take(&name, LONG), Ok(Turn::Alone(_))));
+        assert!(matches!(take(&name, LONG), Ok(HostLock::Alone(_))));
     }
 
     #[test]

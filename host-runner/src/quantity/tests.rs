@@ -110,11 +110,11 @@ proptest! {
     #[test]
     fn a_time_is_within_half_a_unit_of_its_last_digit(ns in values()) {
         let text = time(ns);
-        let (told, half) = read(&text);
-        prop_assert!((told - ns).abs() <= half * (1.0 + 1e-9), "{} for {}", text, ns);
+        let (shown, half) = read(&text);
+        prop_assert!((shown - ns).abs() <= half * (1.0 + 1e-9), "{} for {}", text, ns);
         // And the last digit is the third.
         let is_whole_ns = text.ends_with("ns");
-        prop_assert!(is_whole_ns || half <= told * 0.5e-2 * (1.0 + 1e-9), "{} for {}", text, ns);
+        prop_assert!(is_whole_ns || half <= shown * 0.5e-2 * (1.0 + 1e-9), "{} for {}", text, ns);
     }
 
     #[test]

@@ -9,14 +9,14 @@ use crate::record::{MergedRuns, Record, Run};
 
 /// The ends of what was seen in the valid rounds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Apart {
+pub struct CoreDistance {
     /// The round trip of a cache line between the two cores, before and after each run, in nanoseconds.
     pub core_round_trip_ns: (f64, f64),
     /// The p50 of each run, in units of the mean of both.
     pub p50_in_round_trips: Option<(f64, f64)>,
 }
 
-impl Apart {
+impl CoreDistance {
     /// Returns the distance in those of `runs` that are part of `merged`; `None` where no memory is shared.
     #[must_use]
     fn of(merged: &MergedRuns, runs: &[Run]) -> Option<Self> {
@@ -38,7 +38,7 @@ impl Apart {
 
     /// The round trip in words.
     #[must_use]
-    pub fn distance(&self) -> String {
+    pub fn round_trip(&self) -> String {
         let (low, high) = self.core_round_trip_ns;
         quantity::range(low, high)
     }
@@ -58,7 +58,7 @@ fn ends(values: impl Iterator<Item = f64> + Clone) -> Option<(f64, f64)> {
 
 /// A line for each merged target that shares memory, if any does.
 pub(super) fn write(record: &Record, text: &mut String) -> fmt::Result {
-    let mut all = Apart::each(record).peekable();
+    let mut all = CoreDistance::each(record).peekable();
     if all.peek().is_none() {
         return Ok(());
     }
@@ -67,14 +67,14 @@ pub(super) fn write(record: &Record, text: &mut String) -> fmt::Result {
         "\n{:<22}{:<11}{:>22}{:>28}",
         "floor", "link", "core round trip", "p50 in round trips"
     )?;
-    for (merged, apart) in all {
+    for (merged, distance) in all {
         writeln!(
             text,
             "{:<22}{:<11}{:>22}{:>28}",
             merged.label(),
             merged.link,
-            apart.distance(),
-            apart.p50().unwrap_or_else(|| "n/a".to_owned())
+            distance.round_trip(),
+            distance.p50().unwrap_or_else(|| "n/a".to_owned())
         )?;
     }
     writeln!(
@@ -109,14 +109,14 @@ mod tests {
             run(Some((1.0, 2000.0)), false),
         ];
         let merged = fixtures::merged(&runs[0]);
-        let apart = Apart::of(&merged, &runs).unwrap();
-        assert_eq!(apart.core_round_trip_ns, (80.0, 300.0));
+        let distance = CoreDistance::of(&merged, &runs).unwrap();
+        assert_eq!(distance.core_round_trip_ns, (80.0, 300.0));
         let p50_ns = runs[0].latency_ns.p50.unwrap() as f64;
         let expected = (p50_ns / 200.0, p50_ns / 100.0);
-        assert_eq!(apart.p50_in_round_trips, Some(expected));
-        assert_eq!(apart.distance(), "80–300 ns");
-        assert_eq!(Apart::of(&merged, &[run(None, true)]), None);
-        assert_eq!(Apart::of(&merged, &[]), None);
+        assert_eq!(distance.p50_in_round_trips, Some(expected));
+        assert_eq!(distance.round_trip(), "80–300 ns");
+        assert_eq!(CoreDistance::of(&merged, &[run(None, true)]), None);
+        assert_eq!(CoreDistance::of(&merged, &[]), None);
     }
 
     #[test]
@@ -132,7 +132,7 @@ mod tests {
             text
         };
         assert_eq!(text(None), "");
-        let told = text(Some((75.0, 325.0)));
-        assert!(told.contains("75–325"), "{told}");
+        let table = text(Some((75.0, 325.0)));
+        assert!(table.contains("75–325"), "{table}");
     }
 }

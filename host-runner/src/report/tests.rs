@@ -30,8 +30,8 @@ fn documents() -> impl Iterator<Item = &'static str> {
 
 #[test]
 fn a_run_has_documents_and_a_chart() {
-    let place = tempfile::tempdir().unwrap();
-    write_into(place.path(), &fixtures::record(fixtures::closed_run()));
+    let dir = tempfile::tempdir().unwrap();
+    write_into(dir.path(), &fixtures::record(fixtures::closed_run()));
     let results = [
         "hermit-unix-closed.hgrm",
         "hermit-unix-closed.hlog",
@@ -39,7 +39,7 @@ fn a_run_has_documents_and_a_chart() {
     ];
     let mut expected: Vec<&str> = results.into_iter().chain(documents()).collect();
     expected.sort_unstable();
-    assert_eq!(names(place.path()), expected);
+    assert_eq!(names(dir.path()), expected);
     for name in ["latency.svg", "report.html", "report.md"] {
         assert!(expected.contains(&name), "{name}");
     }
@@ -47,10 +47,10 @@ fn a_run_has_documents_and_a_chart() {
 
 #[test]
 fn a_sweep_has_a_table_and_every_step_its_own_files() {
-    let place = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().unwrap();
     let record = fixtures::sweep_report();
-    write_into(place.path(), &record);
-    let names = names(place.path());
+    write_into(dir.path(), &record);
+    let names = names(dir.path());
     // The record, and the table of the sweep beside the documents.
     assert_eq!(names.len(), 2 * record.runs.len() + documents().count() + 2);
     for name in ["hermit-unix-open-95-percent.hlog", "sweep.txt"] {
@@ -60,20 +60,20 @@ fn a_sweep_has_a_table_and_every_step_its_own_files() {
 
 #[test]
 fn older_documents_make_room_with_their_record() {
-    let place = tempfile::tempdir().unwrap();
-    write_into(place.path(), &fixtures::sweep_report());
-    assert!(place.path().join("sweep.txt").exists());
-    write_into(place.path(), &fixtures::record(fixtures::closed_run()));
-    assert!(!place.path().join("sweep.txt").exists());
-    assert_eq!(names(place.path()).len(), 3 + documents().count());
+    let dir = tempfile::tempdir().unwrap();
+    write_into(dir.path(), &fixtures::sweep_report());
+    assert!(dir.path().join("sweep.txt").exists());
+    write_into(dir.path(), &fixtures::record(fixtures::closed_run()));
+    assert!(!dir.path().join("sweep.txt").exists());
+    assert_eq!(names(dir.path()).len(), 3 + documents().count());
 }
 
 #[test]
 fn links_with_the_names_of_documents_are_replaced_and_not_followed() {
-    let place = tempfile::tempdir().unwrap();
-    let victim = place.path().join("victim");
+    let dir = tempfile::tempdir().unwrap();
+    let victim = dir.path().join("victim");
     std::fs::write(&victim, "precious").unwrap();
-    let out = place.path().join("out");
+    let out = dir.path().join("out");
     std::fs::create_dir(&out).unwrap();
     for name in [html::NAME, markdown::NAME] {
         std::os::unix::fs::symlink(&victim, out.join(name)).unwrap();

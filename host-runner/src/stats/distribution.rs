@@ -168,13 +168,13 @@ impl Distribution {
             steps.extend(part.used().map(|(slot, n)| (slot, n as f64 * weight)));
         }
         steps.sort_by_key(|(slot, _)| *slot);
-        let (mut sum, mut told) = (0.0, 0);
+        let (mut sum, mut counted) = (0.0, 0);
         let counts = steps.chunk_by(|a, b| a.0 == b.0).filter_map(|same| {
             sum += same.iter().map(|(_, share)| share).sum::<f64>();
             // Sums of fractions that should be whole are not quite.
             let up_to = (sum + 1e-6) as u64;
-            let count = up_to - told;
-            told = up_to;
+            let count = up_to - counted;
+            counted = up_to;
             (count > 0).then_some((same[0].0, count))
         });
         let means = parts.iter().map(|part| part.mean_ns);

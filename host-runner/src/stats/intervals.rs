@@ -200,8 +200,8 @@ mod tests {
             .iter()
             .for_each(|ms| intervals.record((7 + ms) * MS, 1000));
         intervals.end(measured_ms * MS);
-        let told = intervals.each();
-        told.map(|interval| {
+        let each = intervals.each();
+        each.map(|interval| {
             (
                 interval.start_ns / MS,
                 interval.length_ns / MS,

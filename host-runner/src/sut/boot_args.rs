@@ -219,9 +219,12 @@ mod tests {
             let guest = guest_of(options);
             [line(&guest, Idle::Spin), sockets_line(&guest)].map(Result::unwrap)
         };
-        let told = tsc::khz().map(|khz| format!(" tsc_khz={khz}"));
+        let frequency = tsc::khz().map(|khz| format!(" tsc_khz={khz}"));
         for line in lines_of("") {
-            assert!(line.contains(&told.clone().unwrap_or_default()), "{line}");
+            assert!(
+                line.contains(&frequency.clone().unwrap_or_default()),
+                "{line}"
+            );
         }
         for line in lines_of("--boot-arg tsc_khz=5000") {
             assert_eq!(line.matches(TSC_KHZ).count(), 1, "{line}");

@@ -52,8 +52,8 @@ mod tests {
 
     #[test]
     fn the_working_directory_is_searched_last_and_must_be_writable_by_nobody_else() {
-        let place = tempfile::tempdir().unwrap();
-        let (ours, here) = (place.path().join("ours"), place.path().join("here"));
+        let dir = tempfile::tempdir().unwrap();
+        let (ours, here) = (dir.path().join("ours"), dir.path().join("here"));
         let installed = ours.join("share/fathom");
         for directory in [&installed, &here] {
             fs::create_dir_all(directory).unwrap();

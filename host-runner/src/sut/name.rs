@@ -121,14 +121,14 @@ mod tests {
             "--boot-arg path=reflector --boot-arg path=smoltcp",
         ] {
             assert_eq!(responder(line), Some(Responder::Smoltcp), "{line}");
-            let told = run_args(line)
+            let boot_args = run_args(line)
                 .unwrap()
                 .spec()
                 .unwrap()
                 .system
                 .guest
                 .boot_args;
-            assert_eq!(told.last().map(String::as_str), Some("path=smoltcp"));
+            assert_eq!(boot_args.last().map(String::as_str), Some("path=smoltcp"));
         }
         assert_eq!(responder("--boot-arg path=reflector"), None);
         let args = run_args("--target hermit:smoltcp --boot-arg path=reflector").unwrap();

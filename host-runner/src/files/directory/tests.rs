@@ -8,11 +8,11 @@ use super::*;
 
 /// A directory with a victim beside it.
 fn place() -> (tempfile::TempDir, Directory, PathBuf) {
-    let place = tempfile::tempdir().unwrap();
-    let victim = place.path().join("victim");
+    let dir = tempfile::tempdir().unwrap();
+    let victim = dir.path().join("victim");
     fs::write(&victim, "precious").unwrap();
-    let directory = Directory::create(&place.path().join("results")).unwrap();
-    (place, directory, victim)
+    let directory = Directory::create(&dir.path().join("results")).unwrap();
+    (dir, directory, victim)
 }
 
 #[test]
@@ -48,8 +48,8 @@ fn a_fifo_is_replaced_and_nobody_waits_for_its_reader() {
 
 #[test]
 fn a_directory_that_is_exchanged_gets_nothing() {
-    let (place, directory, _) = place();
-    let (other, moved) = (place.path().join("other"), place.path().join("moved"));
+    let (dir, directory, _) = place();
+    let (other, moved) = (dir.path().join("other"), dir.path().join("moved"));
     fs::create_dir(&other).unwrap();
     fs::rename(directory.path(), &moved).unwrap();
     symlink(&other, directory.path()).unwrap();

@@ -106,12 +106,12 @@ mod tests {
 
     #[test]
     fn a_program_is_found_by_name_or_by_path() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("qemu");
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("qemu");
         assert_eq!(find(&path, None), None);
         std::fs::write(&path, "").unwrap();
         assert_eq!(find(&path, None), Some(path.clone()));
-        let directories = Some(place.path().as_os_str());
+        let directories = Some(dir.path().as_os_str());
         assert_eq!(find(Path::new("qemu"), directories), Some(path));
         assert_eq!(find(Path::new("other"), directories), None);
     }

@@ -14,8 +14,8 @@ fn disk_bytes() -> Vec<u8> {
 }
 
 fn of_bytes(bytes: &[u8]) -> Result<Contents, String> {
-    let place = tempfile::tempdir().unwrap();
-    let path = place.path().join("file");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
     fs::write(&path, bytes).unwrap();
     of(&path).map_err(|error| error.to_string())
 }

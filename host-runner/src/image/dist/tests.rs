@@ -9,16 +9,16 @@ use super::*;
 use crate::digest::sha256;
 
 fn written(packages: &[Package]) -> (tempfile::TempDir, Vec<Made>) {
-    let place = tempfile::tempdir().unwrap();
-    let directory = Directory::open(place.path()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let directory = Directory::open(dir.path()).unwrap();
     let parts = sample_parts::parts();
     let made = write(&directory, &parts.borrowed(), packages, Some("0123")).unwrap();
-    (place, made)
+    (dir, made)
 }
 
 #[test]
 fn every_file_is_listed_with_its_digest() {
-    let (place, made) = written(&Package::ALL);
+    let (dir, made) = written(&Package::ALL);
     let names: Vec<&str> = made.iter().map(|file| file.name).collect();
     let expected = [
         "fathom.elf",
@@ -31,23 +31,23 @@ fn every_file_is_listed_with_its_digest() {
         "SHA256SUMS",
     ];
     assert_eq!(names, expected);
-    assert_eq!(fs::read_dir(place.path()).unwrap().count(), expected.len());
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), expected.len());
     for file in &made {
-        let bytes = fs::read(place.path().join(file.name)).unwrap();
+        let bytes = fs::read(dir.path().join(file.name)).unwrap();
         assert_eq!(bytes.len() as u64, file.bytes, "{}", file.name);
         assert_eq!(sha256(&bytes), file.sha256, "{}", file.name);
     }
-    let sums = fs::read_to_string(place.path().join(SUMS)).unwrap();
+    let sums = fs::read_to_string(dir.path().join(SUMS)).unwrap();
     assert_eq!(sums.lines().count(), expected.len() - 1);
     for (line, file) in sums.lines().zip(&made) {
         assert_eq!(line, format!("{}  {}", file.sha256, file.name));
     }
-    let manifest = fs::read(place.path().join(MANIFEST)).unwrap();
+    let manifest = fs::read(dir.path().join(MANIFEST)).unwrap();
     let manifest: Value = serde_json::from_slice(&manifest).unwrap();
     assert_eq!(manifest["version"], VERSION);
     assert_eq!(manifest["commit"], "0123");
     assert_eq!(manifest["arguments"], serde_json::json!(["ip=dhcp"]));
-    let sectors = fs::read(place.path().join("fathom.img")).unwrap();
+    let sectors = fs::read(dir.path().join("fathom.img")).unwrap();
     assert_eq!(sectors.len(), 1 << 20);
     assert_eq!(manifest["files"].as_array().unwrap().len(), 6);
     assert_eq!(
@@ -64,8 +64,8 @@ fn the_same_parts_make_the_same_files() {
 
 #[test]
 fn only_requested_formats_are_made() {
-    let (place, made) = written(&[Package::Qcow2]);
+    let (dir, made) = written(&[Package::Qcow2]);
     assert_eq!(made.len(), 5);
-    assert!(place.path().join("fathom.qcow2").exists());
-    assert!(!place.path().join("fathom.img").exists());
+    assert!(dir.path().join("fathom.qcow2").exists());
+    assert!(!dir.path().join("fathom.img").exists());
 }

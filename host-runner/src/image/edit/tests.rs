@@ -11,13 +11,13 @@ fn disk() -> Disk {
 
 #[test]
 fn arguments_of_either_format_are_changed_and_nothing_else() {
-    let place = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().unwrap();
     let disk = disk();
     let raw = disk.bytes_at(0, disk.len() as usize).unwrap();
     let mut qcow2 = Vec::new();
     qcow2::write(&disk, &mut qcow2).unwrap();
     for (name, bytes) in [("raw", raw), ("qcow2", qcow2)] {
-        let path = place.path().join(name);
+        let path = dir.path().join(name);
         fs::write(&path, &bytes).unwrap();
         let long = format!("# {}\nip=dhcp\n", "x".repeat(4000));
         for text in ["port=9001\n", &long, "ip=dhcp\n"] {
@@ -32,8 +32,8 @@ fn arguments_of_either_format_are_changed_and_nothing_else() {
 
 #[test]
 fn a_link_goes_on_leading_to_the_image() {
-    let place = tempfile::tempdir().unwrap();
-    let (path, link) = (place.path().join("image"), place.path().join("link"));
+    let dir = tempfile::tempdir().unwrap();
+    let (path, link) = (dir.path().join("image"), dir.path().join("link"));
     let disk = disk();
     fs::write(&path, disk.bytes_at(0, disk.len() as usize).unwrap()).unwrap();
     std::os::unix::fs::symlink("image", &link).unwrap();
@@ -47,8 +47,8 @@ fn a_link_goes_on_leading_to_the_image() {
 
 #[test]
 fn a_file_without_room_for_arguments_is_refused_and_unchanged() {
-    let place = tempfile::tempdir().unwrap();
-    let path = place.path().join("file");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
     let parts = sample_parts::parts();
     let disk = disk();
     let raw = disk.bytes_at(0, disk.len() as usize).unwrap();
@@ -74,7 +74,7 @@ fn a_file_without_room_for_arguments_is_refused_and_unchanged() {
         let error = set(&path, text.as_bytes()).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
         assert!(fs::read(&path).unwrap() == bytes, "{expected}");
-        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 }
 
@@ -99,8 +99,8 @@ fn with_config(len: usize) -> Vec<u8> {
 
 #[test]
 fn an_empty_file_gets_a_cluster_and_a_long_one_keeps_one() {
-    let place = tempfile::tempdir().unwrap();
-    let path = place.path().join("image");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("image");
     let free = || {
         let bytes = fs::read(&path).unwrap();
         let volume = std::io::Cursor::new(bytes[64 * 512..2015 * 512].to_vec());

@@ -60,9 +60,9 @@ mod tests {
     /// Returns the content of the buffer that the driver has just offered.
     fn received(rogue: &mut Rogue, device: &mut Device, backlog: &mut Backlog) -> Vec<u8> {
         rogue.offer_room(2000);
-        let (_, index) = rogue.told(RECEIVE);
+        let (_, index) = rogue.used_ring(RECEIVE);
         backlog.send(device).unwrap();
-        assert_eq!(rogue.told(RECEIVE).1, index.wrapping_add(1));
+        assert_eq!(rogue.used_ring(RECEIVE).1, index.wrapping_add(1));
         let (_, len) = rogue.completed(RECEIVE, index);
         rogue.read(BUFFER_REGION + HEADER as u64, len as usize - HEADER)
     }
@@ -77,7 +77,7 @@ mod tests {
             assert_eq!(backlog.push(frame), Sent::Out);
         }
         backlog.send(&mut device).unwrap();
-        assert_eq!(rogue.told(RECEIVE).1, 0, "there is no buffer");
+        assert_eq!(rogue.used_ring(RECEIVE).1, 0, "there is no buffer");
         for frame in &frames {
             assert!(!backlog.is_empty());
             assert_eq!(&received(&mut rogue, &mut device, &mut backlog), frame);

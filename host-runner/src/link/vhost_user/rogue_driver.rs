@@ -191,7 +191,7 @@ impl Rogue {
     }
 
     /// Returns the flags and the index of the used ring, as the device has written them.
-    pub fn told(&self, queue: usize) -> (u16, u16) {
+    pub fn used_ring(&self, queue: usize) -> (u16, u16) {
         let used = self.used(queue);
         (
             used.load_u16(FLAGS, Ordering::Acquire),

@@ -141,19 +141,19 @@ pub fn of_measurements(entries: &[Entry<'_>]) -> Vec<Chart> {
 
 /// Latency over time of those that have enough intervals; `None` if none has.
 fn over_time(entries: &[Entry<'_>]) -> Option<Chart> {
-    let is_told = |entry: &&Entry<'_>| entry.distribution.intervals.len() >= LEAST_INTERVALS;
-    let told: Vec<Entry<'_>> = entries.iter().filter(is_told).cloned().collect();
-    if told.is_empty() {
+    let has_intervals = |entry: &&Entry<'_>| entry.distribution.intervals.len() >= LEAST_INTERVALS;
+    let charted: Vec<Entry<'_>> = entries.iter().filter(has_intervals).cloned().collect();
+    if charted.is_empty() {
         return None;
     }
     let is_alone = entries.len() == 1;
-    let size = if told.len() == 1 {
+    let size = if charted.len() == 1 {
         Size::Wide
     } else {
         Size::Half
     };
-    let plots = over_time::by_second(&told);
-    let panels = told.iter().zip(&plots).map(|(entry, plot)| {
+    let plots = over_time::by_second(&charted);
+    let panels = charted.iter().zip(&plots).map(|(entry, plot)| {
         let title = (!is_alone).then(|| entry.label.clone());
         Panel::new(title, plot, size)
     });

@@ -88,16 +88,16 @@ pub fn entries(sources: &[Source]) -> Vec<Entry<'_>> {
         return entries;
     }
     // Whatever tells any two apart is in every name, so that the names are alike.
-    tell_apart(&mut entries, |_, entry| Some(mode(entry.run)));
-    tell_apart(&mut entries, |_, entry| {
+    distinguish(&mut entries, |_, entry| Some(mode(entry.run)));
+    distinguish(&mut entries, |_, entry| {
         Some(format!("{} bytes", entry.run.payload_bytes))
     });
-    tell_apart(&mut entries, |_, entry| entry.run.accel.clone());
+    distinguish(&mut entries, |_, entry| entry.run.accel.clone());
     if !are_distinct(&entries) {
-        tell_apart(&mut entries, |index, _| directories[index].clone());
+        distinguish(&mut entries, |index, _| directories[index].clone());
     }
     if !are_distinct(&entries) {
-        tell_apart(&mut entries, |index, _| Some(format!("#{}", index + 1)));
+        distinguish(&mut entries, |index, _| Some(format!("#{}", index + 1)));
     }
     entries
 }
@@ -129,18 +129,18 @@ pub fn mode(run: &Run) -> String {
 }
 
 /// Adds a trait to every name, unless all have the same.
-fn tell_apart(entries: &mut [Entry<'_>], told: impl Fn(usize, &Entry<'_>) -> Option<String>) {
+fn distinguish(entries: &mut [Entry<'_>], describe: impl Fn(usize, &Entry<'_>) -> Option<String>) {
     let traits: Vec<Option<String>> = entries
         .iter()
         .enumerate()
-        .map(|(index, entry)| told(index, entry))
+        .map(|(index, entry)| describe(index, entry))
         .collect();
     if traits.windows(2).all(|pair| pair[0] == pair[1]) {
         return;
     }
-    for (entry, told) in entries.iter_mut().zip(traits) {
-        if let Some(told) = told {
-            entry.label.push_str(&format!(", {told}"));
+    for (entry, description) in entries.iter_mut().zip(traits) {
+        if let Some(description) = description {
+            entry.label.push_str(&format!(", {description}"));
         }
     }
 }

@@ -13,7 +13,7 @@ pub const BY_PERCENTILE: &str = "Each step on the axis is ten times as rare. Mar
 
 /// Under the chart by percentile of a comparison, before the rest.
 pub const MERGED: &str = "A curve is all valid rounds of a target together, each of the same weight (in \
-     older records, each request). The pale lines behind it are those rounds by themselves, as far as their percentiles are told. \
+     older records, each request). The pale lines behind it are those rounds by themselves, as far as their percentiles are reported. \
      All links have the same scales.";
 
 /// Under the table of the cores' distances.
@@ -124,9 +124,9 @@ const ALWAYS: [&str; 5] = [
      the network stack and the scheduler are in \"path\", which is the rest, there and back. Each is a \
      difference of one clock. What a guest takes in all is an estimate: latency less that of \"null\" on \
      the same link. No round trip is halved.",
-    "Each percentile has a state. Late: the generator sent late, and the value is told as a range, from \
+    "Each percentile has a state. Late: the generator sent late, and the value is reported as a range, from \
      what the requests took since they were sent to what they took since they were due. Host gaps: the host \
-     took a CPU away, and the value is told as a range, from the least that it can have been without those \
+     took a CPU away, and the value is reported as a range, from the least that it can have been without those \
      gaps to what was observed; host: that range reaches below the next lower percentile, and the value \
      counts for nothing. Dropped here: this host gave requests up. Stalls: fewer than ten separate \
      stalls make the value. A run is valid if no percentile up to the one that was asked for is the host's \
@@ -152,13 +152,13 @@ mod tests {
 
     #[test]
     fn only_what_was_done_is_told() {
-        let told = |sources: &[_]| paragraphs(sources).join("\n");
-        let closed = told(&[source_fixtures::closed()]);
+        let text = |sources: &[_]| paragraphs(sources).join("\n");
+        let closed = text(&[source_fixtures::closed()]);
         assert!(closed.contains("Closed loop") && !closed.contains("Open loop"));
         assert!(closed.contains("Under TCG"));
         let mut native = source_fixtures::open(1000.0);
         native.record.runs[0].accel = Some("kvm".to_owned());
-        let open = told(&[native]);
+        let open = text(&[native]);
         assert!(open.contains("Open loop") && !open.contains("Closed loop"));
         assert!(!open.contains("TCG"));
     }

@@ -7,12 +7,12 @@ use crate::record::system_cost::HEAD;
 
 /// The table for the terminal; nothing without figures.
 pub fn write(all: &[SystemCost], text: &mut String) -> fmt::Result {
-    let told: Vec<&SystemCost> = all.iter().filter(|cost| !cost.is_empty()).collect();
-    if told.is_empty() {
+    let known: Vec<&SystemCost> = all.iter().filter(|cost| !cost.is_empty()).collect();
+    if known.is_empty() {
         return Ok(());
     }
     line("why, per echo", "link", &HEAD, text)?;
-    for why in told {
+    for why in known {
         line(&why.label(), &why.link, &why.cells(), text)?;
     }
     writeln!(

@@ -312,10 +312,10 @@ fn the_instruments_own_drops_decide_no_verdict() {
     for (dropped, names) in [(2, ["p50", "p90", "p99"].as_slice()), (3, &["p50", "p90"])] {
         pair[1].target.dropped = dropped;
         let differences = compare(&[pair.clone()]).remove(0);
-        let told: Vec<&str> = differences
+        let reported: Vec<&str> = differences
             .iter()
             .map(|difference| difference.percentile.name)
             .collect();
-        assert_eq!(told, names);
+        assert_eq!(reported, names);
     }
 }

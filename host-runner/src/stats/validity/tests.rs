@@ -273,12 +273,12 @@ fn a_short_run_is_judged_by_what_it_has_requests_for() {
             (judged_by, valid_to)
         );
         let is_short = judged_by != Some("p99");
-        let told = judgement
+        let found = judgement
             .reasons
             .iter()
             .find(|reason| reason.code == Code::Few);
         assert_eq!(
-            told.and_then(|reason| reason.count),
+            found.and_then(|reason| reason.count),
             is_short.then_some(count)
         );
         // A gate wants to know.

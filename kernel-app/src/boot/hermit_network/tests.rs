@@ -75,13 +75,13 @@ fn hermit_reads_every_prefix_as_it_is_meant() {
 
 #[test]
 fn hermit_is_told_the_network_and_nothing_of_a_network_that_cannot_be() {
-    let told = |line| KernelArguments::of_command_line(line).as_str().to_string();
+    let arguments = |line| KernelArguments::of_command_line(line).as_str().to_string();
     let own = "env=HERMIT_IP=192.0.2.9 env=HERMIT_MASK=255.255.255.239 ";
-    assert_eq!(told("ip=192.0.2.9/28 port=1"), own);
-    assert_eq!(told("-freq 2300 -- ip=192.0.2.9/28"), own);
+    assert_eq!(arguments("ip=192.0.2.9/28 port=1"), own);
+    assert_eq!(arguments("-freq 2300 -- ip=192.0.2.9/28"), own);
     let gateway = "env=HERMIT_GATEWAY=192.0.2.1 ";
     assert_eq!(
-        told("gw=192.0.2.1 ip=192.0.2.9/28"),
+        arguments("gw=192.0.2.1 ip=192.0.2.9/28"),
         format!("{own}{gateway}")
     );
     for line in [
@@ -90,10 +90,10 @@ fn hermit_is_told_the_network_and_nothing_of_a_network_that_cannot_be() {
         "ip=192.0.2.9/28 bogus=1",
         "ip=192.0.2.9/28 --",
     ] {
-        assert_eq!(told(line), "", "{line}");
+        assert_eq!(arguments(line), "", "{line}");
     }
     let longest = "ip=192.168.100.100/24 gw=192.168.100.101";
-    assert!(told(longest).ends_with("env=HERMIT_GATEWAY=192.168.100.101 "));
+    assert!(arguments(longest).ends_with("env=HERMIT_GATEWAY=192.168.100.101 "));
 }
 
 #[test]

@@ -37,8 +37,8 @@ fn take_from(lens: &[usize]) -> Result<Option<Vec<u8>>, Fault> {
     let taken = take(&rogue, &mut ring);
     ring.publish();
     // What was not taken is not given back either.
-    let told = u16::from(taken.is_ok());
-    assert_eq!(rogue.told(TRANSMIT).1, told);
+    let used = u16::from(taken.is_ok());
+    assert_eq!(rogue.used_ring(TRANSMIT).1, used);
     assert_eq!(rogue.completed(TRANSMIT, 0), (0, 0));
     taken
 }
@@ -54,7 +54,7 @@ fn give_to(lens: &[usize]) -> Result<Vec<u8>, Fault> {
     let given = ring.give(&rogue.memory(), &FRAME)?;
     assert!(given);
     ring.publish();
-    assert_eq!(rogue.told(RECEIVE).1, 1);
+    assert_eq!(rogue.used_ring(RECEIVE).1, 1);
     assert_eq!(rogue.completed(RECEIVE, 0), (5, WHOLE as u32));
     let beyond = rogue.read(BUFFER_REGION + WHOLE as u64, room + 16 - WHOLE);
     assert!(beyond.iter().all(|&byte| byte == 0xee), "{lens:?}");
@@ -349,7 +349,7 @@ fn indices_go_round_at_65536() {
         ring.publish();
         assert_eq!(ring.unpublished(), 0);
         let index = base.wrapping_add(i + 1);
-        assert_eq!((rogue.told(TRANSMIT).1, ring.base()), (index, index));
+        assert_eq!((rogue.used_ring(TRANSMIT).1, ring.base()), (index, index));
     }
     assert_eq!(take(&rogue, &mut ring), Ok(None));
 }
@@ -360,7 +360,7 @@ fn an_empty_ring_has_nothing_and_takes_nothing() {
     let mut ring = rogue.ring(RECEIVE);
     assert_eq!(ring.give(&rogue.memory(), &FRAME), Ok(false));
     assert_eq!(take(&rogue, &mut rogue.ring(TRANSMIT)), Ok(None));
-    assert_eq!(rogue.told(RECEIVE), (NO_NOTIFY, 0));
+    assert_eq!(rogue.used_ring(RECEIVE), (NO_NOTIFY, 0));
 }
 
 #[test]
@@ -373,6 +373,6 @@ fn writes_of_the_driver_to_the_used_ring_change_nothing() {
         rogue.offer_frame(&FRAME);
         assert_eq!(take(&rogue, &mut ring), Ok(Some(FRAME.to_vec())));
         ring.publish();
-        assert_eq!(rogue.told(TRANSMIT).1, i + 1);
+        assert_eq!(rogue.used_ring(TRANSMIT).1, i + 1);
     }
 }

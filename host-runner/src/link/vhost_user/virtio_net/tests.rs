@@ -174,7 +174,7 @@ fn the_driver_is_told_not_to_ring() {
     let rogue = Rogue::new();
     let _device = rogue.device();
     for queue in [RECEIVE, TRANSMIT] {
-        assert_eq!(rogue.told(queue).0, 1, "VRING_USED_F_NO_NOTIFY");
+        assert_eq!(rogue.used_ring(queue).0, 1, "VRING_USED_F_NO_NOTIFY");
     }
 }
 
@@ -219,8 +219,8 @@ fn sent_frames_are_told_in_batches_at_the_latest() {
     for i in 1..=3 * COMPLETION_BATCH {
         rogue.offer_frame(&FRAME);
         assert!(receive(&mut device).unwrap().is_some());
-        let told = i / COMPLETION_BATCH * COMPLETION_BATCH;
-        assert_eq!(rogue.told(TRANSMIT).1, told);
+        let published = i / COMPLETION_BATCH * COMPLETION_BATCH;
+        assert_eq!(rogue.used_ring(TRANSMIT).1, published);
     }
     assert_eq!(signalled(&call), 3);
 }
@@ -323,9 +323,9 @@ fn sent_frames_are_signalled_when_a_queue_stops_or_moves() {
         device.set_call(TRANSMIT, Some(theirs)).unwrap();
         rogue.offer_frame(&FRAME);
         assert!(receive(&mut device).unwrap().is_some());
-        assert_eq!((rogue.told(TRANSMIT).1, signalled(&call)), (0, 0));
+        assert_eq!((rogue.used_ring(TRANSMIT).1, signalled(&call)), (0, 0));
         change(&rogue, &mut device);
-        assert_eq!((rogue.told(TRANSMIT).1, signalled(&call)), (1, 1));
+        assert_eq!((rogue.used_ring(TRANSMIT).1, signalled(&call)), (1, 1));
     }
 }
 

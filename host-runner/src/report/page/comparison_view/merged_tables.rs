@@ -70,10 +70,10 @@ fn boots(target: &TargetView<'_>, columns: &[PercentileColumn]) -> Option<Vec<St
 
 /// Returns the round trips between the two cores in the rounds of each target; `None` where no memory is shared.
 #[must_use]
-pub fn apart(comparison_view: &ComparisonView<'_>) -> Option<Table> {
+pub fn core_distance(comparison_view: &ComparisonView<'_>) -> Option<Table> {
     let head = ["", "link", "core round trip", "p50 in round trips"];
     let mut table = Table::new("Distance between the cores", &head);
-    for (merged, apart) in Apart::each(&comparison_view.source.record) {
+    for (merged, distance) in CoreDistance::each(&comparison_view.source.record) {
         let cells = [
             OnLink {
                 label: &merged.label(),
@@ -81,8 +81,8 @@ pub fn apart(comparison_view: &ComparisonView<'_>) -> Option<Table> {
             }
             .marked(),
             merged.link.clone(),
-            apart.distance(),
-            apart.p50().unwrap_or_else(|| NONE.to_owned()),
+            distance.round_trip(),
+            distance.p50().unwrap_or_else(|| NONE.to_owned()),
         ];
         table.row(None, cells);
     }

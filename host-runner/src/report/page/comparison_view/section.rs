@@ -28,9 +28,9 @@ pub struct View {
     /// Statement of which figures hold where.
     pub what_holds: &'static str,
     /// Round trip between the two cores; `None` where no memory is shared.
-    pub apart: Option<Table>,
+    pub core_distance: Option<Table>,
     /// Caption of that table.
-    pub apart_caption: &'static str,
+    pub core_distance_caption: &'static str,
     /// Cases that were not measured, with the reasons.
     pub skipped: Vec<String>,
     /// Number of runs, and number of the invalid ones.
@@ -104,8 +104,8 @@ impl View {
             },
             why: merged_tables::why(comparison_view),
             what_holds: WHAT_HOLDS,
-            apart: merged_tables::apart(comparison_view),
-            apart_caption: method::APART,
+            core_distance: merged_tables::core_distance(comparison_view),
+            core_distance_caption: method::APART,
             skipped: Skipped::lines(&comparison_view.source.record.skipped),
             runs: all.len(),
             invalid: all.iter().filter(|run| !run.valid).count(),

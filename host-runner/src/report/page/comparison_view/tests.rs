@@ -252,7 +252,7 @@ fn details_are_listed_for_entries_that_have_any() {
 fn the_core_round_trip_is_reported_where_memory_is_shared() {
     let sources = [source_fixtures::comparison()];
     let comparison_views = comparison_views(&sources);
-    let table = merged_tables::apart(&comparison_views[0]).unwrap();
+    let table = merged_tables::core_distance(&comparison_views[0]).unwrap();
     let rows: Vec<_> = table.rows.iter().map(|row| &row.cells[..3]).collect();
     assert_eq!(
         rows,

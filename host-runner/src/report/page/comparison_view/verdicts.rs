@@ -102,7 +102,10 @@ fn row(link: &LinkView<'_>, target: &str, baseline: &str) -> Row {
         let found = differences
             .iter()
             .find(|difference| difference.percentile == percentile);
-        found.map_or_else(|| untold(percentile), |found| cell(link, percentile, found))
+        found.map_or_else(
+            || without_verdict(percentile),
+            |found| cell(link, percentile, found),
+        )
     };
     Row {
         baseline: baseline.to_owned(),
@@ -123,7 +126,7 @@ fn row(link: &LinkView<'_>, target: &str, baseline: &str) -> Row {
 }
 
 /// A cell without a verdict: a boot has too few samples.
-fn untold(percentile: &'static str) -> Cell {
+fn without_verdict(percentile: &'static str) -> Cell {
     let known = PERCENTILES.iter().find(|known| known.name == percentile);
     let needed = known.map_or(0, Percentile::samples_needed);
     Cell {
@@ -189,12 +192,13 @@ pub fn sentences(link: &LinkView<'_>) -> Vec<String> {
             ));
             continue;
         }
-        let is_told = |name: &&str| own.iter().any(|difference| difference.percentile == **name);
-        let mut told: Vec<&str> = TAIL.into_iter().filter(is_told).collect();
-        if told.is_empty() {
-            told.extend(columns().filter(is_told).last());
+        let has_verdict =
+            |name: &&str| own.iter().any(|difference| difference.percentile == **name);
+        let mut percentiles: Vec<&str> = TAIL.into_iter().filter(has_verdict).collect();
+        if percentiles.is_empty() {
+            percentiles.extend(columns().filter(has_verdict).last());
         }
-        for percentile in told {
+        for percentile in percentiles {
             let at: Vec<&Comparison> = own
                 .iter()
                 .filter(|difference| difference.percentile == percentile)

@@ -47,13 +47,13 @@ pub fn curve(series: &Series<'_>, parts: &[&Histogram<u64>]) -> Curve {
     }
     let count = histogram.len() as f64;
     let max = series.summary.max.unwrap_or_default() as f64;
-    let told = (count / MIN_BEYOND as f64).max(1.0);
+    let supported = (count / MIN_BEYOND as f64).max(1.0);
     curve.lines.push(Line {
-        points: points(histogram, max, 1.0, told),
+        points: points(histogram, max, 1.0, supported),
         claim: Claim::Full,
     });
-    if count > told {
-        let mut rest = points(histogram, max, told, count);
+    if count > supported {
+        let mut rest = points(histogram, max, supported, count);
         rest.push((count, max));
         curve.lines.push(Line {
             points: rest,
@@ -74,9 +74,9 @@ pub fn curve(series: &Series<'_>, parts: &[&Histogram<u64>]) -> Curve {
 
 /// A part by itself, as far as its percentiles are told.
 fn part_line(part: &Histogram<u64>) -> Option<Line> {
-    let told = part.len() as f64 / MIN_BEYOND as f64;
-    (told >= 1.0).then(|| Line {
-        points: points(part, part.max() as f64, 1.0, told),
+    let supported = part.len() as f64 / MIN_BEYOND as f64;
+    (supported >= 1.0).then(|| Line {
+        points: points(part, part.max() as f64, 1.0, supported),
         claim: Claim::Part,
     })
 }

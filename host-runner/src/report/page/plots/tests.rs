@@ -15,12 +15,12 @@ fn a_percentile_curve_ends_at_the_maximum_and_is_faint_where_it_says_little() {
     let [curve] = plot.curves.as_slice() else {
         panic!("{plot:?}");
     };
-    let [told, rest] = curve.lines.as_slice() else {
+    let [supported, rest] = curve.lines.as_slice() else {
         panic!("{curve:?}");
     };
-    assert_eq!((told.claim, rest.claim), (Claim::Full, Claim::None));
+    assert_eq!((supported.claim, rest.claim), (Claim::Full, Claim::None));
     // 1000 samples tell p99 and no more.
-    assert!((told.points.last().unwrap().0 - 100.0).abs() < 1e-6);
+    assert!((supported.points.last().unwrap().0 - 100.0).abs() < 1e-6);
     assert_eq!(rest.points.last(), Some(&(1000.0, 1e9)));
     let says: Vec<&str> = curve.marks.iter().map(|mark| mark.says.as_str()).collect();
     let expected = [

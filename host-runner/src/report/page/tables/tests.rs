@@ -75,8 +75,8 @@ fn the_median_is_told_in_round_trips_of_a_cache_line() {
 fn a_table_of_nothing_is_left_out() {
     let sources = [source_fixtures::open(1000.0)];
     let entries = entries(&sources);
-    let told = that_tell([floors(&entries), noise(&entries)]);
-    assert_eq!(told, [noise(&entries)], "it shares no memory with anyone");
+    let shown = that_tell([floors(&entries), noise(&entries)]);
+    assert_eq!(shown, [noise(&entries)], "it shares no memory with anyone");
 }
 
 #[test]

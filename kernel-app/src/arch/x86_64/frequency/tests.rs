@@ -76,8 +76,8 @@ fn kvms_clock_is_asked_after_its_timing_leaf_and_before_the_processor() {
         shift: 0,
     };
     let (timing, features) = (leaf::HYPERVISOR_TIMING, leaf::KVM_FEATURES);
-    let told = kvm(timing, KVM_CLOCK, 2_599_991, factor);
-    assert_eq!(told, (2_599_991, Source::Hypervisor));
+    let reported = kvm(timing, KVM_CLOCK, 2_599_991, factor);
+    assert_eq!(reported, (2_599_991, Source::Hypervisor));
     for highest in [features, 0] {
         let clock = kvm(highest, KVM_CLOCK, 0, factor);
         assert_eq!(clock, (2_599_998, Source::KvmClock));
@@ -160,9 +160,9 @@ fn a_processor_reports_its_ratio_to_the_crystal() {
             found.khz
         })
     };
-    let told = [2, 216, 24_000_000, 0];
-    assert_eq!(processor(0x16, told), Some(2_592_000));
-    assert_eq!(processor(0x14, told), None);
+    let reported = [2, 216, 24_000_000, 0];
+    assert_eq!(processor(0x16, reported), Some(2_592_000));
+    assert_eq!(processor(0x14, reported), None);
     for unknown in [
         [0, 216, 24_000_000, 0],
         [2, 0, 24_000_000, 0],
