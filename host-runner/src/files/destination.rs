@@ -35,7 +35,9 @@ impl Destination {
     ///
     /// # Errors
     ///
-    /// If it can't be made. Only a regular file or a link is replaced where the user named the place.
+    /// [`io::ErrorKind::InvalidFilename`] if the path ends in no name, [`io::ErrorKind::AlreadyExists`] if the user
+    /// named something that is neither a regular file nor a link; the system's error if the directory can't be
+    /// entered or written to.
     pub fn create(&self) -> io::Result<File> {
         let name = self
             .path

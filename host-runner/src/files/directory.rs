@@ -63,7 +63,7 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// If it can't be made.
+    /// The system's error if a directory on the way can't be made or entered, or something else has its name.
     pub fn create(path: &Path) -> io::Result<Self> {
         #[expect(clippy::disallowed_methods, reason = "the user named it")]
         fs::create_dir_all(path)?;
@@ -115,7 +115,7 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// If it can't be written; then nothing has changed.
+    /// The system's error if no file can be made here, or the disk is full; then nothing has changed.
     pub fn replace(&self, name: impl AsRef<OsStr>, content: &[u8]) -> io::Result<()> {
         let name = name.as_ref();
         let mut new = Temporary::new(self, name)?;
@@ -127,7 +127,7 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// If no file can be made here.
+    /// The system's error if no file can be made here: no right to write, a read-only or full disk.
     pub fn begin(&self, name: impl AsRef<OsStr>) -> io::Result<Unfinished<'_>> {
         let name = name.as_ref();
         Ok(Unfinished {
@@ -140,7 +140,7 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// If it can't be made.
+    /// The system's error if no file can be made here, or a directory has that name.
     pub fn stream(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
         let name = name.as_ref();
         Temporary::new(self, name)?.persist(name)
@@ -150,7 +150,7 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// If it can't be made.
+    /// The system's error if no link can be made here, or a directory has that name; then nothing has changed.
     pub fn link(&self, name: &str, target: &OsStr) -> io::Result<()> {
         let new = hidden(OsStr::new(name));
         symlinkat(target, &self.held, &new)?;
@@ -165,7 +165,7 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// If they can't.
+    /// The system's error if they can't: no right to write, a read-only or full disk.
     pub fn check_writable(&self) -> io::Result<()> {
         Temporary::new(self, OsStr::new("check")).map(drop)
     }
@@ -192,7 +192,7 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// If that can't be done.
+    /// The system's error if there is no `from`, or `to` is a directory that is not empty.
     pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         Ok(renameat(&self.held, from, &self.held, to)?)
     }
@@ -219,7 +219,7 @@ impl Unfinished<'_> {
     ///
     /// # Errors
     ///
-    /// If that can't be done; then nothing has changed.
+    /// The system's error if it can't have its name, because a directory has it; then nothing has changed.
     pub fn finish(self) -> io::Result<()> {
         self.file.persist(&self.name).map(drop)
     }

@@ -78,7 +78,7 @@ impl NamedFile {
     ///
     /// # Errors
     ///
-    /// If it can't be written.
+    /// The system's error if the disk is full, the file can't be replaced, or nobody reads the pipe.
     pub fn write(&self, content: &[u8]) -> io::Result<()> {
         match &self.0 {
             Kind::Special(file) => (&*file).write_all(content),

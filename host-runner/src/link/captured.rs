@@ -22,7 +22,7 @@ impl Capture {
     ///
     /// # Errors
     ///
-    /// [`LinkError::Capture`] if it can't be written.
+    /// [`LinkError::Capture`] if the file can't be made, or its header can't be written.
     pub fn create(path: &Path) -> Result<Self, LinkError> {
         let path = path.to_owned();
         let file = Destination::from(&path).create();

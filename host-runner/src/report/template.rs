@@ -13,7 +13,7 @@ use crate::record::RecordError;
 ///
 /// # Errors
 ///
-/// [`RecordError::Document`] if it can't be filled in.
+/// [`RecordError::Document`] if there is an error in a template.
 pub fn fill_in(
     name: &str,
     templates: &[(&'static str, &'static str)],

@@ -100,7 +100,7 @@ fn built_image(guest: &GuestSpec) -> Result<BootImage, SutError> {
 ///
 /// # Errors
 ///
-/// [`SutError::Missing`] if it can't be opened.
+/// [`SutError::Missing`] if the image is not there or can't be read.
 pub fn boot_image(
     image: PathBuf,
     boot_args: String,

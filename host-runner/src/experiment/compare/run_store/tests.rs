@@ -109,7 +109,10 @@ fn valid_runs_are_merged_and_compared_by_the_rounds_that_both_have() {
         );
         let [low, difference, high] =
             ["low_ns", "difference_ns", "high_ns"].map(|key| comparison[key].as_i64().unwrap());
-        assert!(0 < low && low < difference && difference < high, "{comparison}");
+        assert!(
+            0 < low && low < difference && difference < high,
+            "{comparison}"
+        );
     }
     assert_eq!(json["skipped"][0]["reason"], "there is no kernel");
 }
