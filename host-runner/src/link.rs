@@ -257,7 +257,7 @@ pub enum LinkError {
     Guest {
         /// The link's name.
         link: &'static str,
-        /// Its violation.
+        /// Violation.
         fault: vhost_user::Fault,
     },
     /// The capture file can't be written.

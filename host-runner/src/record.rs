@@ -172,7 +172,7 @@ pub fn to_json(value: &impl Serialize) -> Result<String, RecordError> {
         .map_err(RecordError::Json)
 }
 
-/// Why results could not be written.
+/// Reason why results could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// A directory or file can't be written.

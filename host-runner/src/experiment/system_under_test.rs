@@ -274,7 +274,7 @@ impl SystemUnderTest {
 fn labels(system: &SystemSpec, running: &RunningSystem) -> RunLabels {
     let facts = &running.facts;
     RunLabels {
-        responder: system.responder.map(|it| it.name().to_owned()),
+        responder: system.responder.map(|mode| mode.name().to_owned()),
         address: facts.address.clone(),
         link: running.link.name().to_owned(),
         vhost: facts.vhost.clone(),

@@ -26,7 +26,7 @@ pub const DEVICE: &str = "/dev/cpu_dma_latency";
 /// request anything of.
 pub const DRIVER: &str = "/sys/devices/system/cpu/cpuidle/current_driver";
 
-/// What the host's CPUs do when they have nothing to do. Docs of variants are `--help` text.
+/// State of the host's CPUs when they have nothing to do. Docs of variants are `--help` text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum HostIdle {
     /// Awake: they poll, and no wake-up is measured (root)

@@ -60,7 +60,7 @@ impl LinkKind {
     }
 }
 
-/// What is at the other end of a link.
+/// Peer at the other end of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OtherEnd {
     /// A guest, whose network device QEMU serves.
@@ -102,7 +102,7 @@ impl LinkKind {
     }
 }
 
-/// Which of the service's addresses to send to.
+/// Address of the service to send to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Family {
     /// IPv4 address.

@@ -226,7 +226,7 @@ impl Plan {
         }
     }
 
-    /// How many of the last requests can matter: between a request and its loss, all that are sent
+    /// Number of the last requests that can matter: between a request and its loss, all that are sent
     /// meanwhile. A pipeline can't know how many that will be.
     #[must_use]
     pub fn to_remember(&self) -> u64 {

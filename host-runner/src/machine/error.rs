@@ -95,7 +95,7 @@ pub enum MachineError {
     /// The guest panicked.
     #[error("the guest panicked: {message}{hint}")]
     Panicked {
-        /// Its output, line by line.
+        /// Output, line by line.
         message: String,
         /// Possible cause, if one is known.
         hint: Hint,

@@ -40,7 +40,7 @@ pub struct Descriptor {
     pub address: u64,
     /// Length of the buffer, in bytes.
     pub len: u32,
-    /// Its flags (virtio 1.2 §2.7.5).
+    /// Flags (virtio 1.2 §2.7.5).
     pub flags: u16,
     /// The next one.
     pub next: u16,

@@ -181,7 +181,7 @@ impl PredictedHeader {
     }
 }
 
-/// Where the UDP header starts, behind an IPv4 header without options.
+/// Offset of the UDP header behind an IPv4 header without options, in bytes.
 const IPV4_UDP: usize = IP + IPV4_HEADER;
 
 /// Returns the `LEN` bytes of the headers from `at` on.

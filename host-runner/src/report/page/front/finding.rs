@@ -125,12 +125,14 @@ impl<'a> Finding<'a> {
 /// Returns the difference on `link` at the best percentile against the guest that comes nearest; against
 /// something else where there is no other guest.
 pub fn nearest<'a>(link: &LinkView<'a>) -> Option<&'a Comparison> {
-    let percentile = TITLED
-        .into_iter()
-        .find(|name| link.differences.iter().any(|it| it.percentile == *name))?;
-    let kind = |it: &Comparison| {
-        let is_same = it.baseline.starts_with(it.target.as_str());
-        match it.baseline.split(':').next().unwrap_or_default() {
+    let percentile = TITLED.into_iter().find(|name| {
+        link.differences
+            .iter()
+            .any(|difference| difference.percentile == *name)
+    })?;
+    let kind = |comparison: &Comparison| {
+        let is_same = comparison.baseline.starts_with(comparison.target.as_str());
+        match comparison.baseline.split(':').next().unwrap_or_default() {
             "linux-guest" => 0,
             _ if is_same => 3,
             "null" => 4,

@@ -13,7 +13,7 @@ use crate::stats::comparison::Verdict;
 pub fn leading_loads<'v, 'a>(comparison_view: &'v ComparisonView<'a>) -> Vec<&'v LinkView<'a>> {
     let mut leading: Vec<&LinkView<'_>> = Vec::new();
     for load in &comparison_view.links {
-        match leading.iter_mut().find(|it| it.link == load.link) {
+        match leading.iter_mut().find(|other| other.link == load.link) {
             None => leading.push(load),
             Some(other) if rank(load) < rank(other) => *other = load,
             Some(_) => {}
@@ -24,10 +24,10 @@ pub fn leading_loads<'v, 'a>(comparison_view: &'v ComparisonView<'a>) -> Vec<&'v
 
 /// Returns the rank of `load` among those of its link; the lowest leads.
 fn rank(load: &LinkView<'_>) -> impl Ord + use<> {
-    let says = match nearest(load).map(|it| it.outcome()) {
+    let says = match nearest(load).map(|comparison| comparison.outcome()) {
         Some(Verdict::TooFewRounds) => 1,
         Some(_) => 0,
-        None if load.targets.iter().any(|it| !it.rounds.is_empty()) => 2,
+        None if load.targets.iter().any(|target| !target.rounds.is_empty()) => 2,
         None => 3,
     };
     (says, load.mode != Some("open"))

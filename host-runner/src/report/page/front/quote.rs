@@ -23,7 +23,10 @@ pub fn of_comparison(
     loads: &[&LinkView<'_>],
     finding: Option<&Finding<'_>>,
 ) -> String {
-    let Some(link) = finding.map(|it| it.link).or(loads.first().copied()) else {
+    let Some(link) = finding
+        .map(|finding| finding.link)
+        .or(loads.first().copied())
+    else {
         return version(&record.environment);
     };
     // What is no guest has no accelerator.

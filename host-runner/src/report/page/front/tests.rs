@@ -308,7 +308,9 @@ fn a_load_without_a_valid_round_does_not_lead() {
     let mut views = comparison_views(&sources);
     let open = |load: &&mut LinkView<'_>| load.mode == Some("open");
     let open = views[0].links.iter_mut().find(open).unwrap();
-    open.targets.iter_mut().for_each(|it| it.rounds.clear());
+    open.targets
+        .iter_mut()
+        .for_each(|target| target.rounds.clear());
     let leading = leading_load::leading_loads(&views[0]);
     let modes: Vec<_> = leading.iter().map(|load| load.mode).collect();
     assert_eq!(modes, [Some("closed")]);

@@ -60,7 +60,7 @@ fn shared_cores(source: &Source) -> Option<String> {
 
 /// The content that a file gave the requests, and that replies were compared with.
 fn content(source: &Source) -> Vec<[String; 2]> {
-    let words = |it: &Bytes| format!("SHA-256 {}, length {}", it.sha256, it.bytes);
+    let words = |bytes: &Bytes| format!("SHA-256 {}, length {}", bytes.sha256, bytes.bytes);
     let mut rows = Vec::new();
     let runs = source.record.runs.iter();
     for content in runs.filter_map(|run| run.content.as_ref()) {
@@ -80,7 +80,7 @@ fn content(source: &Source) -> Vec<[String; 2]> {
     rows
 }
 
-/// What it was measured on.
+/// The host of the measurement.
 #[must_use]
 pub fn environment(source: &Source) -> Table {
     let environment = &source.record.environment;

@@ -57,7 +57,7 @@ fn repeated_steps_are_named_with_the_attempt_that_was_kept() {
     let text = render(&record).unwrap();
     let lines: Vec<&str> = text
         .lines()
-        .filter(|it| it.starts_with("repeated"))
+        .filter(|line| line.starts_with("repeated"))
         .collect();
     let expected = [
         "repeated   10 %, 95 %: attempt 2 of 2 is kept",
