@@ -10,7 +10,7 @@ use super::{
 };
 use crate::host::assignment::Assignment;
 use crate::host::cpu_latency::CpuLatencyGuard;
-use crate::host::lock::Turn;
+use crate::host::lock::HostLock;
 use crate::load::Content;
 use crate::quantity;
 use crate::record::EnvironmentBuilder;

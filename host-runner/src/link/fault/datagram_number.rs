@@ -78,8 +78,8 @@ mod tests {
             ("[fe80::1]:40000", "[fe80::2]:9000"),
         ]
         .map(|(own, peer)| Flow {
-            own_mac: [0x52, 0x55, 10, 0, 2, 2],
-            peer_mac: [0x52, 0x54, 0, 0x12, 0x34, 0x56],
+            own_mac: wire::Mac::new([0x52, 0x55, 10, 0, 2, 2]),
+            peer_mac: wire::Mac::new([0x52, 0x54, 0, 0x12, 0x34, 0x56]),
             own: own.parse().unwrap(),
             peer: peer.parse().unwrap(),
         })

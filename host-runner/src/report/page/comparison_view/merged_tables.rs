@@ -4,7 +4,7 @@ use crate::quantity::count;
 use crate::record::BootRange;
 use crate::record::origin::OnLink;
 use crate::record::system_cost;
-use crate::report::core_distance::Apart;
+use crate::report::core_distance::CoreDistance;
 use crate::report::page::comparison_view::{ComparisonView, LinkView, TargetView};
 use crate::report::page::tables::{NONE, Table, percentiles, value};
 use crate::stats::percentile_rule::PERCENTILES;
