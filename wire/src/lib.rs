@@ -9,7 +9,8 @@
 //! - [`configuration`]: where the service has its arguments from;
 //! - [`mode`]: the modes of the service on Linux;
 //! - [`status`]: what a service says of itself;
-//! - [`ready`]: the line the service prints when it is ready to serve.
+//! - [`ready`]: the line the service prints when it is ready to serve;
+//! - [`stamp`]: STAMP's Session-Reflector (RFC 8762).
 //!
 //! Nothing here knows of hardware, sockets or clocks: the unikernel, the instrument and every
 //! Linux-hosted baseline call the same code, so a difference between them is never a difference
@@ -31,6 +32,7 @@ pub mod mac;
 pub mod mode;
 pub mod peer;
 pub mod ready;
+pub mod stamp;
 pub mod status;
 
 pub use cidr::Cidr;

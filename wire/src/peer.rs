@@ -1,7 +1,9 @@
 //! Sources that the service never answers.
 //!
 //! An answer to a broadcast, a multicast or our own address, or to port 0, is a reflection attack
-//! or a loop in the making. Fragments are the network stack's to drop.
+//! or a loop in the making. So is an answer to another service that answers: of those, services whose replies may
+//! be requests to somebody leave out the ports of [`RESPONDER_PORTS`]. Fragments are the network stack's to
+//! drop.
 
 use core::net::{IpAddr, SocketAddr};
 
@@ -19,6 +21,27 @@ pub fn is_answerable(source: SocketAddr, own: IpAddr, broadcast: Option<IpAddr>)
         && !limited_broadcast
         && address != own
         && Some(address) != broadcast
+}
+
+/// Ports at which services answer whatever comes, or nearly, in ascending order: echo, daytime, quote of the
+/// day, character generator, time, DNS, DHCP, TFTP, portmapper, NTP, NetBIOS, SNMP, CLDAP, RIP, STAMP, SQL
+/// Server Browser, L2TP, SSDP, STUN, WS-Discovery, SIP, mDNS, CoAP, Fathom's own, memcached, game servers.
+pub const RESPONDER_PORTS: [u16; 26] = [
+    7, 13, 17, 19, 37, 53, 67, 69, 111, 123, 137, 161, 389, 520, 862, 1434, 1701, 1900, 3478, 3702,
+    5060, 5353, 5683, 9000, 11211, 27015,
+];
+
+/// Returns true if `port` is one of [`RESPONDER_PORTS`].
+#[must_use]
+pub const fn is_responder_port(port: u16) -> bool {
+    let mut at = 0;
+    while at < RESPONDER_PORTS.len() {
+        if RESPONDER_PORTS[at] == port {
+            return true;
+        }
+        at += 1;
+    }
+    false
 }
 
 #[cfg(test)]
@@ -61,5 +84,14 @@ mod tests {
         ] {
             assert!(!answerable(source), "{source}");
         }
+    }
+
+    #[test]
+    fn responders_ports_are_in_order_and_found() {
+        assert!(RESPONDER_PORTS.is_sorted());
+        for port in [7, 862, crate::DEFAULT_PORT, 11211] {
+            assert!(is_responder_port(port));
+        }
+        assert!(!is_responder_port(40_000) && !is_responder_port(1024));
     }
 }

@@ -1,0 +1,271 @@
+//! The Session-Reflector: answers a sender's test packet in place (RFC 8762 §4.3).
+//!
+//! A reply is exactly as long as its request. Two rules go beyond the RFCs, so that no packet is answered for
+//! ever and no reply is longer than what it answers:
+//!
+//! - A packet shorter than a reply's fields, 41 octets, is not answered. RFC 8762 §4.6 would have TWAMP-Light's
+//!   senders answered from 14 octets on, by three times as many. From 41 to 43 octets the reply is cut to its
+//!   request's length.
+//! - A reflector's reply is not answered: it has a receive timestamp where a sender's packet has zeros (or,
+//!   TWAMP-Light's, padding), and zeros at all places where a reply must have them. Nor is any datagram of
+//!   Fathom's own protocol, which begins with its magic.
+//!
+//! Checks the datagram, not its sender: call [`crate::peer::is_answerable`] first.
+
+use core::net::SocketAddr;
+
+use super::key::Key;
+use super::packet::{
+    AUTHENTICATED, AUTHENTICATED_HMAC, AUTHENTICATED_TEXT, Layout, Packet, REFLECTED_MBZ,
+    TWAMP_LIGHT_LEN, UNAUTHENTICATED, UNAUTHENTICATED_LEN,
+};
+use super::sessions::Sessions;
+use super::time::{ClockState, Format};
+use super::tlv;
+use crate::header::MAGIC;
+
+/// Modes of a reflector (RFC 8762 §4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// A reply has its request's sequence number. Copies of a packet are answered as it is.
+    Stateless,
+    /// A session's replies have sequence numbers of their own. Authenticated packets are answered once.
+    Stateful,
+}
+
+/// Facts about a test packet's arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// Its source.
+    pub source: SocketAddr,
+    /// Time of its arrival, in nanoseconds of the reflector's clock.
+    pub received_ns: u64,
+    /// Time to live or hop limit that it arrived with, if that is known.
+    pub hop_limit: Option<u8>,
+    /// Type of service or traffic class that it arrived with, if that is known. The reply goes with the same.
+    pub traffic_class: Option<u8>,
+}
+
+/// Verdict of a reflector on a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict {
+    /// The buffer now holds the reply: send it back.
+    Reply {
+        /// True if no more than the first [`UNAUTHENTICATED_LEN`] octets may differ from the request.
+        is_base_only: bool,
+    },
+    /// Send nothing; the buffer is as it was.
+    Drop(DropReason),
+}
+
+/// Reasons why a test packet is not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DropReason {
+    /// It is shorter than a reply.
+    TooShort,
+    /// It is a reply, or of another protocol of this service's.
+    NotARequest,
+    /// Its HMAC is wrong.
+    Forged,
+    /// It was answered before.
+    Replayed,
+}
+
+/// Sender's time to live in replies to packets whose own is not known (RFC 5357 §4.2).
+const UNKNOWN_TTL: u8 = 255;
+
+/// A Session-Reflector.
+#[derive(Debug)]
+pub struct Reflector<'t> {
+    key: Option<Key>,
+    sessions: Option<Sessions<'t>>,
+}
+
+impl<'t> Reflector<'t> {
+    /// Creates a reflector. With a `key` it answers packets of authenticated mode, and no others; with a table
+    /// of `sessions` it is stateful.
+    #[must_use]
+    pub const fn new(key: Option<Key>, sessions: Option<Sessions<'t>>) -> Self {
+        Self { key, sessions }
+    }
+
+    /// Answers `datagram` in place. `transmit_ns` reads the clock for the time of sending, after all else but
+    /// the HMAC that covers it.
+    #[inline]
+    pub fn reflect(
+        &mut self,
+        datagram: &mut [u8],
+        arrival: &Arrival,
+        clock: ClockState,
+        transmit_ns: impl FnOnce() -> u64,
+    ) -> Verdict {
+        if self.key.is_some() {
+            self.reflect_authenticated(datagram, arrival, clock, transmit_ns)
+        } else {
+            self.reflect_unauthenticated(datagram, arrival, clock, transmit_ns)
+        }
+    }
+
+    #[inline]
+    fn reflect_unauthenticated(
+        &mut self,
+        datagram: &mut [u8],
+        arrival: &Arrival,
+        clock: ClockState,
+        transmit_ns: impl FnOnce() -> u64,
+    ) -> Verdict {
+        if datagram.len() < TWAMP_LIGHT_LEN {
+            return Verdict::Drop(DropReason::TooShort);
+        }
+        if datagram.starts_with(&MAGIC) || is_reply(datagram) {
+            return Verdict::Drop(DropReason::NotARequest);
+        }
+        // Of three octets that a short packet lacks nothing is used.
+        let mut base = [0; UNAUTHENTICATED_LEN];
+        let len = datagram.len().min(UNAUTHENTICATED_LEN);
+        base[..len].copy_from_slice(&datagram[..len]);
+        let sequence = match &mut self.sessions {
+            None => None,
+            Some(sessions) => {
+                let ssid = ssid(&base, &UNAUTHENTICATED);
+                let session = sessions.of(arrival.source, ssid, arrival.received_ns);
+                session.map(|session| session.next_sequence())
+            }
+        };
+        let format = reply_to(&mut base, &UNAUTHENTICATED, sequence, arrival, clock);
+        let is_base_only = datagram.len() <= UNAUTHENTICATED_LEN;
+        if let Some(tlvs) = datagram
+            .get_mut(UNAUTHENTICATED_LEN..)
+            .filter(|_| !is_base_only)
+        {
+            let context = context(&base, &UNAUTHENTICATED, None, arrival);
+            tlv::answer(tlvs, &context);
+        }
+        let timestamp = clock.timestamp(transmit_ns(), format);
+        base[UNAUTHENTICATED.timestamp].copy_from_slice(&timestamp.to_be_bytes());
+        datagram[..len].copy_from_slice(&base[..len]);
+        Verdict::Reply { is_base_only }
+    }
+
+    #[inline(never)]
+    fn reflect_authenticated(
+        &mut self,
+        datagram: &mut [u8],
+        arrival: &Arrival,
+        clock: ClockState,
+        transmit_ns: impl FnOnce() -> u64,
+    ) -> Verdict {
+        let Some(key) = &self.key else {
+            return Verdict::Drop(DropReason::Forged);
+        };
+        let Some((base, tlvs)) = datagram.split_first_chunk_mut::<{ AUTHENTICATED.len }>() else {
+            return Verdict::Drop(DropReason::TooShort);
+        };
+        let (text, tag) = base.split_at(AUTHENTICATED_TEXT.end);
+        let is_signed = tag
+            .first_chunk()
+            .is_some_and(|tag| key.is_signed(&[text], tag));
+        if !is_signed {
+            return Verdict::Drop(DropReason::Forged);
+        }
+        if base[AUTHENTICATED.receive_timestamp] != [0; 8] {
+            return Verdict::Drop(DropReason::NotARequest);
+        }
+        let mut sequence = None;
+        if let Some(sessions) = &mut self.sessions {
+            let ssid = ssid(base, &AUTHENTICATED);
+            let Some(session) = sessions.of(arrival.source, ssid, arrival.received_ns) else {
+                return Verdict::Drop(DropReason::Replayed);
+            };
+            let Some(packet) = Packet::new(base, &AUTHENTICATED) else {
+                return Verdict::Drop(DropReason::TooShort);
+            };
+            if !session.accepts(packet.sequence(), packet.timestamp()) {
+                return Verdict::Drop(DropReason::Replayed);
+            }
+            sequence = Some(session.next_sequence());
+        }
+        let format = reply_to(base, &AUTHENTICATED, sequence, arrival, clock);
+        if !tlvs.is_empty() {
+            tlv::answer(tlvs, &context(base, &AUTHENTICATED, Some(key), arrival));
+        }
+        let timestamp = clock.timestamp(transmit_ns(), format);
+        base[AUTHENTICATED.timestamp].copy_from_slice(&timestamp.to_be_bytes());
+        let tag = key.sign(&[&base[AUTHENTICATED_TEXT]]);
+        base[AUTHENTICATED_HMAC].copy_from_slice(&tag);
+        Verdict::Reply {
+            is_base_only: false,
+        }
+    }
+}
+
+/// Returns true if a datagram of unauthenticated mode, at least [`TWAMP_LIGHT_LEN`] long, is a reflector's.
+fn is_reply(datagram: &[u8]) -> bool {
+    let is_zero = |octets: &[u8]| octets.iter().all(|&octet| octet == 0);
+    let mut zeros = REFLECTED_MBZ
+        .into_iter()
+        .filter_map(|range| datagram.get(range));
+    !is_zero(&datagram[UNAUTHENTICATED.receive_timestamp]) && zeros.all(is_zero)
+}
+
+fn ssid(base: &[u8], layout: &'static Layout) -> u16 {
+    Packet::new(base, layout).map_or(0, |packet| packet.ssid())
+}
+
+/// Returns what TLVs are answered by, from the reply's `base` packet.
+fn context<'c>(
+    base: &[u8],
+    layout: &Layout,
+    key: Option<&'c Key>,
+    arrival: &Arrival,
+) -> tlv::Context<'c> {
+    let field = |range: &core::ops::Range<usize>| {
+        let mut octets = [0; 4];
+        octets.copy_from_slice(&base[range.clone()]);
+        octets
+    };
+    tlv::Context {
+        sequence: field(&layout.sender_sequence),
+        reply_sequence: field(&layout.sequence),
+        key,
+        traffic_class: arrival.traffic_class,
+    }
+}
+
+/// Makes the sender's `base` packet the reflector's, but for the time of sending and the HMAC. The timestamps
+/// are in the sender's format, which is returned.
+#[inline(always)]
+fn reply_to<const LEN: usize>(
+    base: &mut [u8; LEN],
+    layout: &Layout,
+    sequence: Option<u32>,
+    arrival: &Arrival,
+    clock: ClockState,
+) -> Format {
+    let request = *base;
+    let error_estimate = request[layout.error_estimate.clone()].first_chunk::<2>();
+    let error_estimate = u16::from_be_bytes(error_estimate.copied().unwrap_or_default());
+    let format = super::ErrorEstimate(error_estimate).format();
+    let received = clock.timestamp(arrival.received_ns, format);
+    *base = [0; LEN];
+    let mut put = |range: &core::ops::Range<usize>, octets: &[u8]| {
+        base[range.clone()].copy_from_slice(octets);
+    };
+    match sequence {
+        Some(sequence) => put(&layout.sequence, &sequence.to_be_bytes()),
+        None => put(&layout.sequence, &request[layout.sequence.clone()]),
+    }
+    let own_estimate = clock.error_estimate(format).0.to_be_bytes();
+    put(&layout.error_estimate, &own_estimate);
+    put(&layout.ssid, &request[layout.ssid.clone()]);
+    put(&layout.receive_timestamp, &received.to_be_bytes());
+    put(&layout.sender_sequence, &request[layout.sequence.clone()]);
+    put(&layout.sender_timestamp, &request[layout.timestamp.clone()]);
+    put(
+        &layout.sender_error_estimate,
+        &request[layout.error_estimate.clone()],
+    );
+    base[layout.sender_ttl] = arrival.hop_limit.unwrap_or(UNKNOWN_TTL);
+    format
+}
