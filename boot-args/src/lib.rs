@@ -14,12 +14,16 @@
 //! | `log=off`, `error`, `warn`, `info`, `debug` or `trace` | log level | `warn` |
 //! | `nic=MAC` | Ethernet address of the network device to use | the first |
 //! | `panic=reset`, `exit` or `halt` | how the machine ends when the service can't go on | see `arch` |
+//! | `echo=on` or `echo=off` | the echo service (RFC 862), at port 7 | `off` |
+//! | `stamp=on`, `stamp=off` or `stamp=N` | STAMP's Session-Reflector (RFC 8762), at port 862 or N | `on` |
+//! | `stamp-mode=stateless` or `stateful` | whether it counts its replies by session | `stateful` with a key, else `stateless` |
+//! | `stamp-key=HEX` | its key, 16 to 64 octets: only authenticated packets are answered | none |
 //!
 //! A DURATION is a whole number and a unit: `us`, `ms` or `s`.
 //!
 //! They come by several channels: the command line, SMBIOS, a file, a DHCP server ([`Channel`]).
 //! Of an argument that several have, that of the first counts. One that is no use without
-//! another (`gw=`, `quiet=`, `nap=`) is passed over if a channel before its own has changed that other.
+//! another (`gw=`, `quiet=`, `nap=`, `stamp-mode=`, `stamp-key=`) is passed over if a channel before its own has changed that other.
 //! Words that Linux' boot loaders append (`words`, a closed list) are ignored and counted.
 //!
 //! Anything else, and anything twice within a channel, stops the boot: a service measured under a
@@ -48,6 +52,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use core::ops::RangeInclusive;
 
 use log::LevelFilter;
+use wire::stamp::{Mode, Secret};
 use wire::{Cidr, Mac};
 
 pub use error::{ArgError, Problem};
@@ -131,6 +136,26 @@ pub enum PanicEnd {
     Halt,
 }
 
+/// STAMP's Session-Reflector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StampConfig {
+    /// `stamp=`: its UDP port, never 0.
+    pub port: u16,
+    /// `stamp-mode=`
+    pub mode: Mode,
+    /// `stamp-key=`
+    pub key: Option<Secret>,
+}
+
+impl StampConfig {
+    /// The reflector unless the boot arguments say otherwise.
+    pub const DEFAULT: Self = Self {
+        port: wire::stamp::STAMP_PORT,
+        mode: Mode::Stateless,
+        key: None,
+    };
+}
+
 /// The boot arguments, checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Args {
@@ -138,7 +163,7 @@ pub struct Args {
     pub ipv4: Ipv4Config,
     /// `ip6=`: address and prefix length.
     pub ipv6: Option<Cidr<Ipv6Addr>>,
-    /// `port=`, never 0 nor the echo service's.
+    /// `port=`, never 0 nor another service's.
     pub port: u16,
     /// `path=`
     pub path: AnswerPath,
@@ -152,6 +177,10 @@ pub struct Args {
     pub nic: Option<Mac>,
     /// `panic=`
     pub panic: Option<PanicEnd>,
+    /// `echo=`
+    pub has_echo: bool,
+    /// `stamp=`, `stamp-mode=` and `stamp-key=`; `None` if it is off.
+    pub stamp: Option<StampConfig>,
     /// Origin of the arguments.
     pub configuration: Configuration,
 }

@@ -5,21 +5,35 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 
 use log::LevelFilter;
 use wire::configuration::ARGUMENTS;
+use wire::stamp::{Mode, Secret};
 use wire::{Cidr, ECHO_PORT, Mac};
 
 use super::values::{
-    gateway, ipv4, ipv6, is_napping, log_level, mac, nap_us, panic_end, path, port, quiet_us,
-    tsc_khz,
+    gateway, has_echo, ipv4, ipv6, is_napping, log_level, mac, nap_us, panic_end, path, port,
+    quiet_us, stamp, stamp_key, stamp_mode, tsc_khz,
 };
 use super::words::{Purpose, purpose, words};
 use super::{
     AnswerPath, ArgError, Args, Channel, Configuration, DHCP_CLIENT_PORT, IdlePolicy, Ipv4Config,
-    Naps, PanicEnd, Problem,
+    Naps, PanicEnd, Problem, StampConfig,
 };
 
 /// Arguments that a DHCP server may not set: what it is asked for by other options, and what is settled before
 /// it is asked.
-const NOT_BY_DHCP: [&str; 5] = ["ip", "gw", "ip6", "nic", "tsc_khz"];
+const NOT_BY_DHCP: [&str; 9] = [
+    "ip",
+    "gw",
+    "ip6",
+    "nic",
+    "tsc_khz",
+    "echo",
+    "stamp",
+    "stamp-mode",
+    KEY,
+];
+
+/// The argument whose value is a secret, which no error may show.
+const KEY: &str = "stamp-key";
 
 /// A value, and where it stood.
 #[derive(Clone, Copy)]
@@ -45,7 +59,7 @@ pub struct Reader<'a> {
     /// The channel of the text that was read last.
     channel: Option<Channel>,
     /// The [`ARGUMENTS`] that it had, one bit each.
-    seen: u16,
+    seen: u32,
     ignored: u16,
     ip: Slot<'a, Option<Cidr<Ipv4Addr>>>,
     gateway: Slot<'a, Ipv4Addr>,
@@ -59,6 +73,10 @@ pub struct Reader<'a> {
     log: Slot<'a, LevelFilter>,
     nic: Slot<'a, Mac>,
     panic: Slot<'a, PanicEnd>,
+    has_echo: Slot<'a, bool>,
+    stamp: Slot<'a, Option<u16>>,
+    stamp_mode: Slot<'a, Mode>,
+    stamp_key: Slot<'a, Secret>,
 }
 
 impl<'a> Reader<'a> {
@@ -71,7 +89,7 @@ impl<'a> Reader<'a> {
             Purpose::Argument => self
                 .read_argument(channel, word)
                 .map_err(|problem| ArgError {
-                    argument: word,
+                    argument: shown(word),
                     channel,
                     problem,
                 }),
@@ -94,7 +112,7 @@ impl<'a> Reader<'a> {
         if channel == Channel::Dhcp && NOT_BY_DHCP.contains(&name) {
             return Err(Problem::Unusable("a DHCP server can't set it"));
         }
-        let at = (argument, channel);
+        let at = (shown(argument), channel);
         match name {
             "ip" => set(&mut self.ip, at, ipv4(value)?),
             "gw" => set(&mut self.gateway, at, gateway(value)?),
@@ -108,6 +126,10 @@ impl<'a> Reader<'a> {
             "log" => set(&mut self.log, at, log_level(value)?),
             "nic" => set(&mut self.nic, at, mac(value)?),
             "panic" => set(&mut self.panic, at, panic_end(value)?),
+            "echo" => set(&mut self.has_echo, at, has_echo(value)?),
+            "stamp" => set(&mut self.stamp, at, stamp(value)?),
+            "stamp-mode" => set(&mut self.stamp_mode, at, stamp_mode(value)?),
+            KEY => set(&mut self.stamp_key, at, stamp_key(value)?),
             _ => return Err(Problem::Unknown),
         }
         Ok(())
@@ -117,16 +139,8 @@ impl<'a> Reader<'a> {
     pub fn finish(mut self) -> Result<Args, ArgError<'a>> {
         let ipv4 = self.ipv4()?;
         let idle = self.idle()?;
-        match self.port {
-            Some(given) if given.value == DHCP_CLIENT_PORT && ipv4 == Ipv4Config::Dhcp => {
-                let why = "DHCP needs this port; choose another, or a static ip=";
-                return Err(unusable(&given, why));
-            }
-            Some(given) if given.value == ECHO_PORT => {
-                return Err(unusable(&given, "it is the echo service's"));
-            }
-            _ => {}
-        }
+        let stamp = self.stamp()?;
+        self.check_ports(ipv4, stamp)?;
         Ok(Args {
             ipv4,
             ipv6: value(self.ipv6),
@@ -137,8 +151,73 @@ impl<'a> Reader<'a> {
             log: value(self.log).unwrap_or(LevelFilter::Warn),
             nic: value(self.nic),
             panic: value(self.panic),
+            has_echo: value(self.has_echo).unwrap_or(false),
+            stamp,
             configuration: self.configuration(),
         })
+    }
+
+    /// Each service needs a port of its own, and DHCP its client's.
+    fn check_ports(
+        &self,
+        ipv4: Ipv4Config,
+        stamp: Option<StampConfig>,
+    ) -> Result<(), ArgError<'a>> {
+        let by_dhcp = "DHCP needs this port; choose another, or a static ip=";
+        let is_taken = |port| port == DHCP_CLIENT_PORT && ipv4 == Ipv4Config::Dhcp;
+        let stamp = stamp.map(|stamp| stamp.port);
+        match self.port {
+            Some(given) if is_taken(given.value) => return Err(unusable(&given, by_dhcp)),
+            Some(given) if given.value == ECHO_PORT => {
+                return Err(unusable(&given, "it is the echo service's"));
+            }
+            Some(given) if stamp == Some(given.value) => {
+                return Err(unusable(
+                    &given,
+                    "it is STAMP's; choose another for one of them",
+                ));
+            }
+            _ => {}
+        }
+        match (self.stamp, stamp) {
+            (Some(given), Some(port)) if is_taken(port) => Err(unusable(&given, by_dhcp)),
+            (Some(given), Some(ECHO_PORT)) => Err(unusable(&given, "it is the echo service's")),
+            (Some(given), Some(wire::DEFAULT_PORT)) if self.port.is_none() => Err(unusable(
+                &given,
+                "it is the main service's; choose another for one of them",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn stamp(&mut self) -> Result<Option<StampConfig>, ArgError<'a>> {
+        let port = value(self.stamp).unwrap_or(Some(StampConfig::DEFAULT.port));
+        let Some(port) = port else {
+            let off = self.stamp.as_ref();
+            let why = "it needs stamp=on";
+            if let Some(given) = self.stamp_mode.take()
+                && given.must_suit(off)
+            {
+                return Err(unusable(&given, why));
+            }
+            if let Some(given) = self.stamp_key.take()
+                && given.must_suit(off)
+            {
+                return Err(unusable(&given, why));
+            }
+            return Ok(None);
+        };
+        let key = value(self.stamp_key);
+        let by_default = if key.is_some() {
+            Mode::Stateful
+        } else {
+            Mode::Stateless
+        };
+        Ok(Some(StampConfig {
+            port,
+            mode: value(self.stamp_mode).unwrap_or(by_default),
+            key,
+        }))
     }
 
     fn ipv4(&mut self) -> Result<Ipv4Config, ArgError<'a>> {
@@ -209,6 +288,10 @@ impl<'a> Reader<'a> {
             channel(&self.log),
             channel(&self.nic),
             channel(&self.panic),
+            channel(&self.has_echo),
+            channel(&self.stamp),
+            channel(&self.stamp_mode),
+            channel(&self.stamp_key),
         ];
         for (name, channel) in ARGUMENTS.iter().zip(channels) {
             if let Some(channel) = channel {
@@ -226,6 +309,14 @@ fn set<'a, T>(slot: &mut Slot<'a, T>, (argument, channel): (&'a str, Channel), v
         channel,
         value,
     });
+}
+
+/// Returns what may be shown of `argument`: of a secret its name alone.
+fn shown(argument: &str) -> &str {
+    match argument.split_once('=') {
+        Some((KEY, _)) => KEY,
+        _ => argument,
+    }
 }
 
 fn value<T: Copy>(slot: Slot<'_, T>) -> Option<T> {

@@ -3,6 +3,7 @@
 use super::*;
 
 mod channels;
+mod stamp;
 
 fn parse(line: &str) -> Result<Args, ArgError<'_>> {
     Args::parse([(Channel::CommandLine, line)])
@@ -34,6 +35,8 @@ fn defaults() {
         log: LevelFilter::Warn,
         nic: None,
         panic: None,
+        has_echo: false,
+        stamp: Some(StampConfig::DEFAULT),
         configuration: Configuration::default(),
     };
     assert_eq!(parse(""), Ok(expected));
@@ -45,7 +48,8 @@ fn everything_in_any_order() {
     let args = parse(
         "log=debug gw=10.0.2.2 nap=500us idle=nap port=65535 path=smoltcp \
              ip6=2001:db8::15/64 ip=10.0.2.15/24 tsc_khz=2599998 quiet=2s \
-             panic=halt nic=52:54:00:aB:34:56",
+             panic=halt nic=52:54:00:aB:34:56 echo=on stamp=8620 stamp-mode=stateless \
+             stamp-key=000102030405060708090a0b0c0d0e0F",
     );
     let expected = Args {
         ipv4: Ipv4Config::Static {
@@ -64,6 +68,12 @@ fn everything_in_any_order() {
         log: LevelFilter::Debug,
         nic: Some(Mac::new([0x52, 0x54, 0, 0xab, 0x34, 0x56])),
         panic: Some(PanicEnd::Halt),
+        has_echo: true,
+        stamp: Some(StampConfig {
+            port: 8620,
+            mode: Mode::Stateless,
+            key: Secret::new(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]),
+        }),
         configuration: Configuration::default(),
     };
     assert_eq!(values(args), expected);

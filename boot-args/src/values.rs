@@ -4,6 +4,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
 
 use log::LevelFilter;
+use wire::stamp::{Mode, STAMP_PORT, Secret};
 use wire::{Cidr, Mac};
 
 use super::{AnswerPath, Naps, PanicEnd, Problem, TSC_KHZ};
@@ -152,6 +153,44 @@ pub fn log_level(value: &str) -> Result<LevelFilter, Problem> {
             "log=off, log=error, log=warn, log=info, log=debug or log=trace",
         )),
     }
+}
+
+pub fn has_echo(value: &str) -> Result<bool, Problem> {
+    match value {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(Problem::Malformed("echo=on or echo=off")),
+    }
+}
+
+/// The port of STAMP's reflector; `None` if it is off.
+pub fn stamp(value: &str) -> Result<Option<u16>, Problem> {
+    match value {
+        "on" => Ok(Some(STAMP_PORT)),
+        "off" => Ok(None),
+        _ => number(value)
+            .filter(|&port| port != 0)
+            .map(Some)
+            .ok_or(Problem::Malformed(
+                "stamp=on, stamp=off, or stamp=N with N from 1 to 65535",
+            )),
+    }
+}
+
+pub fn stamp_mode(value: &str) -> Result<Mode, Problem> {
+    match value {
+        "stateless" => Ok(Mode::Stateless),
+        "stateful" => Ok(Mode::Stateful),
+        _ => Err(Problem::Malformed(
+            "stamp-mode=stateless or stamp-mode=stateful",
+        )),
+    }
+}
+
+pub fn stamp_key(value: &str) -> Result<Secret, Problem> {
+    value.parse().map_err(|_| {
+        Problem::Malformed("stamp-key=HEX, an even number of hexadecimal digits from 32 to 128")
+    })
 }
 
 /// Returns true if `address` can be one host's: not 0/8, loopback, multicast or reserved (RFC 6890).

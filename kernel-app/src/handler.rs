@@ -1,6 +1,7 @@
 //! The seam for services: [`Handler`] is what a service on UDP implements, and nothing else.
 //!
 //! - [`Echo`]: every payload comes back as it is (RFC 862);
+//! - [`Stamp`]: STAMP's Session-Reflector (RFC 8762);
 //! - [`Timestamp`]: the timestamp protocol around any other handler, so that the instrument measures it;
 //! - [`Checked`]: any other handler, held to what it declares, for tests.
 //!
@@ -27,6 +28,7 @@
 
 mod checked;
 mod echo_handler;
+mod stamp_handler;
 mod timestamp_handler;
 
 use core::net::SocketAddr;
@@ -36,6 +38,7 @@ use wire::Counter;
 use crate::clock::Clock;
 pub use checked::Checked;
 pub use echo_handler::Echo;
+pub use stamp_handler::Stamp;
 pub use timestamp_handler::Timestamp;
 
 /// A service on UDP.
@@ -107,9 +110,9 @@ impl IpFields {
 /// Clients that a service may answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clients {
-    /// Clients on ports from 1024 on (RFC 6335 §6) that are none of this machine's services'. For
-    /// services that answer anything: one forged datagram would set two of them on each other for ever,
-    /// and well-known ports are where such services are.
+    /// Clients on ports from 1024 on (RFC 6335 §6) that are none of this machine's services' and none where
+    /// others answer ([`wire::peer::RESPONDER_PORTS`]). For services that answer anything: one forged datagram
+    /// would set two of them on each other for ever, and well-known ports are where such services are.
     UserPorts,
     /// Clients on any port but 0. For services whose replies are no requests.
     AnyPort,

@@ -39,6 +39,10 @@ pub struct Boot {
     pub counters: &'static SharedCounters,
     /// Version of the program that is the image.
     pub version: &'static str,
+    /// The boot arguments, but for those that a DHCP server gives later.
+    pub args: Args,
+    /// A number that differs from boot to boot and stands in no reply.
+    pub seed: u64,
 }
 
 /// Makes the program an image with one service, at the port that the boot argument `port=` names: the
@@ -98,6 +102,8 @@ pub unsafe fn run<M: Handler, F: FixedPorts, const N: usize>(
         id: boot_id,
         counters: &COUNTERS,
         version,
+        args,
+        seed: random_bits(),
     };
     let mut storage = Storage::<N>::new();
     let mut server = Server::new(

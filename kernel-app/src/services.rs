@@ -1,8 +1,8 @@
 //! The services of an image: which [`Handler`] answers at which port, and whom it may answer.
 //!
-//! One service is at the port that the boot argument `port=` names; others are at fixed ports. All are
-//! known when the image is compiled, so finding a service is a comparison or two and calling it no
-//! indirect call. The one place for both ways a datagram can come, the
+//! One service is at the port that the boot argument `port=` names; others are at fixed ports, or at those that
+//! other arguments name. All are known when the image is compiled, so finding a service is a comparison or two
+//! and calling it no indirect call. The one place for both ways a datagram can come, the
 //! [reflector](crate::net::reflector) and the [sockets](crate::net::sockets).
 //!
 //! Knows datagrams, not packets. No unsafe code.
@@ -10,7 +10,7 @@
 use core::net::{IpAddr, SocketAddr};
 
 use wire::DEFAULT_PORT;
-use wire::peer::is_answerable;
+use wire::peer::{is_answerable, is_responder_port};
 
 use crate::handler::{Clients, Handler};
 use crate::net::addresses::Addresses;
@@ -25,7 +25,7 @@ pub struct Services<M, F = ()> {
     pub port: u16,
     /// The main service.
     pub main: M,
-    /// Services at fixed ports: [`AtPort`]s, or none.
+    /// Services at other ports: [`AtPort`]s and [`AtArgument`]s, or none.
     pub fixed: F,
 }
 
@@ -44,6 +44,20 @@ impl<const PORT: u16, H> AtPort<PORT, H> {
     pub const fn new(handler: H) -> Self {
         Self { handler, next: () }
     }
+}
+
+/// A service at a port that a boot argument names, or at none, and further ones.
+///
+/// Other services do not know the port as one of ours ([`FixedPorts::has`]), so it takes a service that tells
+/// requests from what they send, or a well-known port.
+#[derive(Clone, Copy, Debug)]
+pub struct AtArgument<H, F = ()> {
+    /// UDP port of the service; `None` if it is off.
+    pub port: Option<u16>,
+    /// The service.
+    pub handler: H,
+    /// Services at other ports.
+    pub next: F,
 }
 
 /// A visit to the service at a port, whatever its type.
@@ -66,11 +80,12 @@ pub trait Visitor: Sized {
 
 /// Services at fixed ports.
 pub trait FixedPorts {
-    /// Number of services.
+    /// Number of services, of which some may be off.
     const COUNT: usize;
 
-    /// Returns the port of service number `index`, counted from 0.
-    fn port(index: usize) -> Option<u16>;
+    /// Returns the port of service number `index`, counted from 0; `None` if there is no such service, or it is
+    /// off.
+    fn port(&self, index: usize) -> Option<u16>;
 
     /// Returns whether one of them is at `port`.
     fn has(port: u16) -> bool;
@@ -82,7 +97,7 @@ pub trait FixedPorts {
 impl FixedPorts for () {
     const COUNT: usize = 0;
 
-    fn port(_index: usize) -> Option<u16> {
+    fn port(&self, _index: usize) -> Option<u16> {
         None
     }
 
@@ -100,10 +115,10 @@ impl FixedPorts for () {
 impl<const PORT: u16, H: Handler, F: FixedPorts> FixedPorts for AtPort<PORT, H, F> {
     const COUNT: usize = 1 + F::COUNT;
 
-    fn port(index: usize) -> Option<u16> {
+    fn port(&self, index: usize) -> Option<u16> {
         match index.checked_sub(1) {
             None => Some(PORT),
-            Some(next) => F::port(next),
+            Some(next) => self.next.port(next),
         }
     }
 
@@ -115,6 +130,31 @@ impl<const PORT: u16, H: Handler, F: FixedPorts> FixedPorts for AtPort<PORT, H, 
     #[inline(always)]
     fn visit<V: Visitor>(&mut self, port: u16, visitor: V) -> V::Output {
         if port == PORT {
+            visitor.fixed(&mut self.handler)
+        } else {
+            self.next.visit(port, visitor)
+        }
+    }
+}
+
+impl<H: Handler, F: FixedPorts> FixedPorts for AtArgument<H, F> {
+    const COUNT: usize = 1 + F::COUNT;
+
+    fn port(&self, index: usize) -> Option<u16> {
+        match index.checked_sub(1) {
+            None => self.port,
+            Some(next) => self.next.port(next),
+        }
+    }
+
+    #[inline(always)]
+    fn has(port: u16) -> bool {
+        F::has(port)
+    }
+
+    #[inline(always)]
+    fn visit<V: Visitor>(&mut self, port: u16, visitor: V) -> V::Output {
+        if Some(port) == self.port {
             visitor.fixed(&mut self.handler)
         } else {
             self.next.visit(port, visitor)
@@ -157,8 +197,9 @@ impl<M: Handler, F: FixedPorts> Services<M, F> {
     }
 
     /// Returns all ports, the main service's first.
-    pub fn ports(&self) -> impl Iterator<Item = u16> + use<M, F> {
-        core::iter::once(self.port).chain((0..).map_while(F::port))
+    pub fn ports(&self) -> impl Iterator<Item = u16> {
+        let fixed = (0..F::COUNT).filter_map(|index| self.fixed.port(index));
+        core::iter::once(self.port).chain(fixed)
     }
 }
 
@@ -191,12 +232,12 @@ impl Exchange<'_> {
     }
 }
 
-/// Returns whether a client's `port` is neither well-known nor one of ours, which may be those of another
-/// machine that runs this image.
+/// Returns whether a client's `port` is neither well-known nor where others answer, nor one of ours, which may be
+/// those of another machine that runs this image.
 #[inline(always)]
 #[must_use]
 pub fn is_user_port<F: FixedPorts>(port: u16, main_port: u16) -> bool {
-    port >= FIRST_USER_PORT && port != main_port && !F::has(port)
+    port >= FIRST_USER_PORT && port != main_port && !F::has(port) && !is_responder_port(port)
 }
 
 #[cfg(test)]
@@ -249,6 +290,23 @@ mod tests {
         assert_eq!(services.visit(9001, Which), "main");
     }
 
+    #[test]
+    fn a_service_is_where_an_argument_says_or_off() {
+        let at = |port| AtArgument {
+            port,
+            handler: Echo,
+            next: AtPort::<5000, _>::new(Echo),
+        };
+        let mut services = Services::new(Timestamp::new(1)).with_fixed(at(Some(77)));
+        assert!(services.ports().eq([9000, 77, 5000]));
+        assert_eq!(services.visit(77, Which), "fixed");
+        services.fixed = at(None);
+        assert!(services.ports().eq([9000, 5000]));
+        for (port, which) in [(77, "none"), (0, "none"), (5000, "fixed")] {
+            assert_eq!(services.visit(port, Which), which, "{port}");
+        }
+    }
+
     fn may_answer<H: Handler>(source: &str) -> bool {
         let own = Addresses {
             ipv4: Some(([10, 0, 2, 15].into(), 24)),
@@ -265,10 +323,10 @@ mod tests {
 
     #[test]
     fn echo_answers_clients_and_not_services() {
-        for port in [1024, 8999, 9001, 40000, 65535] {
+        for port in [1024, 8999, 9002, 40000, 65535] {
             assert!(may_answer::<Echo>(&std::format!("10.0.2.2:{port}")));
         }
-        for port in [0, 1, 7, 53, 123, 1023, 5000, 9000] {
+        for port in [0, 1, 7, 53, 123, 862, 1023, 5000, 5353, 9000, 11211] {
             assert!(!may_answer::<Echo>(&std::format!("10.0.2.2:{port}")));
         }
         for port in [7, 5000, 9000] {

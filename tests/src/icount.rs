@@ -25,7 +25,7 @@ use crate::qemu_lock::QemuLock;
 use crate::{artifacts, timeouts};
 
 /// Boot arguments of the guest's addresses.
-const BOOT_ARGUMENTS: &str = "ip=10.0.2.15/24 idle=spin";
+const BOOT_ARGUMENTS: &str = "ip=10.0.2.15/24 idle=spin echo=on";
 
 /// The station at the other end of the link.
 const STATION_MAC: packet::Mac = [0x52, 0x55, 0x0a, 0x00, 0x02, 0x02];

@@ -8,8 +8,23 @@ use core::net::Ipv4Addr;
 use core::str::FromStr;
 
 /// The names of the arguments that there are, in the order in which the ready line lists them.
-pub const ARGUMENTS: [&str; 12] = [
-    "ip", "gw", "ip6", "port", "path", "idle", "quiet", "nap", "tsc_khz", "log", "nic", "panic",
+pub const ARGUMENTS: [&str; 16] = [
+    "ip",
+    "gw",
+    "ip6",
+    "port",
+    "path",
+    "idle",
+    "quiet",
+    "nap",
+    "tsc_khz",
+    "log",
+    "nic",
+    "panic",
+    "echo",
+    "stamp",
+    "stamp-mode",
+    "stamp-key",
 ];
 
 /// By which way an argument came. The first that has an argument wins.

@@ -72,6 +72,12 @@ counters! {
     echoed Echoed,
     /// Status requests answered ([`crate::status`]).
     status_replies StatusReplies,
+    /// STAMP test packets answered ([`crate::stamp`]).
+    stamp_replies StampReplies,
+    /// STAMP test packets dropped for their HMAC.
+    stamp_forged StampForged,
+    /// STAMP test packets dropped because they had been answered before.
+    stamp_replayed StampReplayed,
 }
 
 impl Counters {
@@ -118,7 +124,7 @@ mod tests {
         counters.count(Verdict::Drop(DropReason::TooShort));
         counters.count(Verdict::Drop(DropReason::NotARequest));
         counters.count(Verdict::Status);
-        let expected = [0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1];
+        let expected = [0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0];
         assert_eq!(counters.to_array(), expected);
     }
 }

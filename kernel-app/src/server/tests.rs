@@ -25,6 +25,7 @@ mod alike;
 mod announcements;
 mod custom_services;
 mod leases;
+mod pairs;
 
 const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);

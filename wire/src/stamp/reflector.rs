@@ -22,6 +22,7 @@ use super::packet::{
 use super::sessions::Sessions;
 use super::time::{ClockState, Format};
 use super::tlv;
+use crate::counters::Counter;
 use crate::header::MAGIC;
 
 /// Modes of a reflector (RFC 8762 §4).
@@ -57,6 +58,20 @@ pub enum Verdict {
     },
     /// Send nothing; the buffer is as it was.
     Drop(DropReason),
+}
+
+impl Verdict {
+    /// Returns the counter of datagrams with this verdict.
+    #[must_use]
+    pub const fn counter(self) -> Counter {
+        match self {
+            Self::Reply { .. } => Counter::StampReplies,
+            Self::Drop(DropReason::TooShort) => Counter::DroppedShort,
+            Self::Drop(DropReason::NotARequest) => Counter::DroppedNotARequest,
+            Self::Drop(DropReason::Forged) => Counter::StampForged,
+            Self::Drop(DropReason::Replayed) => Counter::StampReplayed,
+        }
+    }
 }
 
 /// Reasons why a test packet is not answered.

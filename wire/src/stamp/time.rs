@@ -72,7 +72,7 @@ impl ClockState {
 /// that [`to_ns`] gives the same nanosecond.
 const fn from_parts(seconds: u32, ns: u32, format: Format) -> u64 {
     let fraction = match format {
-        Format::Ntp => (((ns as u64) << 32) + SECOND_NS - 1) / SECOND_NS,
+        Format::Ntp => ((ns as u64) << 32).div_ceil(SECOND_NS),
         Format::Ptp => ns as u64,
     };
     (seconds as u64) << 32 | fraction
