@@ -43,6 +43,7 @@ fn plan(mode: Mode) -> Plan {
         seed: SEED,
         content: None,
         protocol: Protocol::Fathom,
+        key: None,
         wait_rule: WaitRule::Sleep,
     }
 }

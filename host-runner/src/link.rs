@@ -6,7 +6,7 @@
 //!
 //! - [`udp`]: a UDP socket, through QEMU's user network or to any service;
 //! - [`flows`]: several of them that take turns;
-//! - [`source`]: where an ordinary socket's datagrams leave from;
+//! - [`source`]: where an ordinary socket's datagrams leave from; [`dscp`]: the class that they have;
 //! - [`tap`]: a UDP socket of this kernel's, in a network that is made for it and holds nothing else;
 //! - [`ethernet`]: Ethernet frames, built and parsed by [`frame`], over whatever carries them:
 //!   - [`unix`]: a Unix socket pair,
@@ -20,6 +20,7 @@
 
 pub mod captured;
 pub mod codec;
+pub mod dscp;
 pub mod ethernet;
 pub mod fault;
 pub mod flows;

@@ -9,6 +9,7 @@
 //! - [`content`]: given bytes in its place;
 //! - [`protocol`]: what a service answers a request with;
 //! - [`datagram`]: requests put together and replies taken apart;
+//! - `test_packets`: the same for STAMP and TWAMP-Light;
 //! - [`tally`]: what is counted;
 //! - `engine`: one request out, one datagram in;
 //! - `resolution`: what reading the clock and polling the link takes;
@@ -42,6 +43,7 @@ pub mod schedule;
 pub mod sequence_tracker;
 pub mod supervise;
 pub mod tally;
+mod test_packets;
 pub mod waiting;
 
 #[cfg(test)]

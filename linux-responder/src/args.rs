@@ -5,8 +5,12 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
+use wire::stamp::{Mode as StampMode, Secret};
 use wire::{Cidr, Mode};
+
+use crate::stamp::StampArgs;
 
 /// An argument that is unknown or malformed, and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,11 +31,13 @@ pub struct ProcessArgs {
     pub mode: Mode,
     /// Where to serve: one of the host's own addresses. Port 0 picks a free one.
     pub listen: SocketAddr,
+    /// STAMP's reflector, if it is to be served.
+    pub stamp: Option<StampArgs>,
 }
 
 /// What a process is called with.
-pub const USAGE: &str =
-    "usage: fathom-responder [--mode blocking|busy|io_uring|af_xdp] --listen ADDRESS:PORT";
+pub const USAGE: &str = "usage: fathom-responder [--mode blocking|busy|io_uring|af_xdp] --listen ADDRESS:PORT \
+     [--stamp ADDRESS:PORT [--stamp-mode stateless|stateful] [--stamp-key FILE]]";
 
 impl ProcessArgs {
     /// Reads a process's arguments, without the program's name; `None` if they ask for help.
@@ -46,17 +52,54 @@ impl ProcessArgs {
         let bad = |error: lexopt::Error| BadArgument(error.to_string());
         let mut parser = lexopt::Parser::from_args(arguments);
         let (mut mode, mut listen) = (Mode::default(), None);
+        let (mut stamp, mut stamp_mode, mut stamp_key) = (None, None, None);
         while let Some(argument) = parser.next().map_err(bad)? {
             match argument {
                 Long("mode") => mode = named(&text(&mut parser)?)?,
                 Long("listen") => listen = Some(address(&text(&mut parser)?)?),
+                Long("stamp") => stamp = Some(address(&text(&mut parser)?)?),
+                Long("stamp-mode") => stamp_mode = Some(session_mode(&text(&mut parser)?)?),
+                Long("stamp-key") => stamp_key = Some(key(parser.value().map_err(bad)?.into())?),
                 Long("help") | Short('h') => return Ok(None),
                 other => return Err(bad(other.unexpected())),
             }
         }
         let listen = listen.ok_or_else(|| BadArgument("--listen is missing".to_owned()))?;
-        Ok(Some(Self { mode, listen }))
+        let is_alone = stamp.is_none() && (stamp_mode.is_some() || stamp_key.is_some());
+        if is_alone {
+            return Err(BadArgument(
+                "--stamp-mode and --stamp-key need --stamp".to_owned(),
+            ));
+        }
+        let stamp = stamp.map(|listen| StampArgs {
+            listen,
+            mode: stamp_mode,
+            key: stamp_key,
+        });
+        Ok(Some(Self {
+            mode,
+            listen,
+            stamp,
+        }))
     }
+}
+
+fn session_mode(text: &str) -> Result<StampMode, BadArgument> {
+    match text {
+        "stateless" => Ok(StampMode::Stateless),
+        "stateful" => Ok(StampMode::Stateful),
+        _ => Err(BadArgument(format!(
+            "--stamp-mode {text}: not one of stateless, stateful"
+        ))),
+    }
+}
+
+/// Reads a key from a file: hexadecimal digits, and blanks around them.
+fn key(path: PathBuf) -> Result<Secret, BadArgument> {
+    let bad = |problem: String| BadArgument(format!("--stamp-key {}: {problem}", path.display()));
+    let text = std::fs::read_to_string(&path).map_err(|error| bad(error.to_string()))?;
+    let secret = text.trim().parse();
+    secret.map_err(|error: wire::stamp::key::NoSecret| bad(error.to_string()))
 }
 
 fn text(parser: &mut lexopt::Parser) -> Result<String, BadArgument> {
@@ -179,6 +222,16 @@ mod tests {
             ("--listen 127.0.0.1:1 --mode epoll", "epoll"),
             ("--listen 127.0.0.1:1 --fast", "--fast"),
             ("--listen 127.0.0.1:1 more", "more"),
+            ("--listen 127.0.0.1:1 --stamp 0.0.0.0:862", "0.0.0.0:862"),
+            ("--listen 127.0.0.1:1 --stamp-mode stateful", "--stamp"),
+            (
+                "--listen 127.0.0.1:1 --stamp 127.0.0.1:2 --stamp-mode x",
+                "stateful",
+            ),
+            (
+                "--listen 127.0.0.1:1 --stamp 127.0.0.1:2 --stamp-key /dev/null",
+                "hexadecimal",
+            ),
         ] {
             let error = process(line).unwrap_err();
             assert!(error.0.contains(named), "{line}: {error}");

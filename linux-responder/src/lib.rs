@@ -10,12 +10,13 @@
 //!   (frames, past the kernel's stack);
 //! - [`service`]: one datagram, from where it came from to what is sent back;
 //! - [`socket`]: the socket they share;
+//! - [`stamp`]: STAMP's reflector, beside the service, with the date of [`utc`];
 //! - [`tuning`]: what the scheduler and the memory manager are asked for;
 //! - [`init`]: what process 1 does before it serves.
 //!
 //! Single-threaded and without allocation per packet. Unsafe code is in [`ring`] and
-//! [`af_xdp`], which share memory with the kernel, and in the one socket option of [`socket`] that no safe
-//! interface has.
+//! [`af_xdp`], which share memory with the kernel, and in the one socket option of [`socket`] and the one call
+//! of [`utc`] that no safe interface has.
 
 pub mod af_xdp;
 pub mod args;
@@ -25,8 +26,10 @@ pub mod ring;
 pub mod serve;
 pub mod service;
 pub mod socket;
+pub mod stamp;
 pub mod tuning;
 pub mod udp;
+pub mod utc;
 
 /// Nanoseconds of the monotonic clock.
 #[must_use]

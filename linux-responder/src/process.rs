@@ -13,10 +13,17 @@ use wire::{Cidr, Mode, Ready};
 
 use crate::args::{ProcessArgs, USAGE};
 use crate::serve::Server;
-use crate::service::{Published, Service};
+use crate::service::{Published, Service, sum};
+use crate::stamp::{StampArgs, StampService};
 use crate::{boot_id, now_ns, socket};
 
 static PUBLISHED: Published = Published::new();
+
+/// Counters of STAMP's reflector.
+static STAMP_PUBLISHED: Published = Published::new();
+
+/// Prefix of the line that tells STAMP's address, before the ready line.
+const STAMP_PREFIX: &str = "FATHOM STAMP ";
 
 /// Reads the arguments and serves until a signal ends it: SIGINT and SIGTERM print the counters.
 pub fn main() -> ExitCode {
@@ -57,6 +64,11 @@ fn run(args: &ProcessArgs, started_ns: u64) -> String {
         Ok(server) => server,
         Err(error) => return no_mode(args.mode, &error),
     };
+    if let Some(stamp) = &args.stamp
+        && let Err(error) = serve_stamp(stamp)
+    {
+        return format!("{} can't be served: {error}", stamp.listen);
+    }
     for refused in refused {
         eprintln!("fathom-responder: not granted: {refused}");
     }
@@ -67,6 +79,18 @@ fn run(args: &ProcessArgs, started_ns: u64) -> String {
     let _ = writeln!(stdout, "{ready}").and_then(|()| stdout.flush());
     drop(stdout);
     server.serve(&mut service).to_string()
+}
+
+/// Serves STAMP on a thread of its own. Its end is that of the process.
+fn serve_stamp(args: &StampArgs) -> io::Result<()> {
+    let service = StampService::open(args, &STAMP_PUBLISHED)?;
+    println!("{STAMP_PREFIX}{}", service.address());
+    thread::Builder::new().spawn(move || {
+        let error = service.serve();
+        println!("{FATAL_PREFIX}serving STAMP failed: {error}");
+        std::process::exit(1);
+    })?;
+    Ok(())
 }
 
 /// What to say of a mode that the kernel refuses.
@@ -97,7 +121,7 @@ fn tell_counters_at_the_end() -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     thread::Builder::new().spawn(move || {
         if signals.forever().next().is_some() {
-            println!("{}", &PUBLISHED);
+            println!("{}", sum(&[&PUBLISHED, &STAMP_PUBLISHED]));
             std::process::exit(0);
         }
     })?;

@@ -30,6 +30,28 @@ impl Published {
     }
 }
 
+impl Published {
+    /// Shows `counters` to other threads.
+    pub fn publish(&self, counters: &Counters) {
+        for (published, count) in self.0.iter().zip(counters.to_array()) {
+            published.store(count, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Returns the sums of the counters of several services.
+#[must_use]
+pub fn sum(services: &[&Published]) -> Published {
+    let sum = Published::new();
+    for (index, count) in sum.0.iter().enumerate() {
+        let counts = services
+            .iter()
+            .map(|published| published.0[index].load(Ordering::Relaxed));
+        count.store(counts.sum(), Ordering::Relaxed);
+    }
+    sum
+}
+
 impl Default for Published {
     fn default() -> Self {
         Self::new()
@@ -110,13 +132,8 @@ impl<'p> Service<'p> {
         !matches!(verdict, Verdict::Drop(_))
     }
 
-    /// [`wire::peer`]'s rule. On a loopback address everything is local, so there it is the rule
-    /// that matters which loops: the service itself is not answered.
     fn is_answerable(&self, source: SocketAddr) -> bool {
-        if self.own.ip().is_loopback() {
-            return source.port() != 0 && source.ip().is_loopback() && source != self.own;
-        }
-        wire::peer::is_answerable(source, self.own.ip(), self.broadcast)
+        is_answerable(self.own, self.broadcast, source)
     }
 
     /// Counts an answer that could not be sent: whoever waits for it sees a loss, and one client
@@ -128,10 +145,18 @@ impl<'p> Service<'p> {
 
     /// Shows the counters to other threads.
     fn publish(&self) {
-        for (published, count) in self.published.0.iter().zip(self.counters.to_array()) {
-            published.store(count, Ordering::Relaxed);
-        }
+        self.published.publish(&self.counters);
     }
+}
+
+/// [`wire::peer`]'s rule for a service at `own`. On a loopback address everything is local, so there it is the
+/// rule that matters which loops: the service itself is not answered.
+#[must_use]
+pub fn is_answerable(own: SocketAddr, broadcast: Option<IpAddr>, source: SocketAddr) -> bool {
+    if own.ip().is_loopback() {
+        return source.port() != 0 && source.ip().is_loopback() && source != own;
+    }
+    wire::peer::is_answerable(source, own.ip(), broadcast)
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //! is the whole cycle from one frame to the next, with everything that is done for a frame in it.
 #![forbid(unsafe_code)]
 
+use wire::stamp::packet::{AUTHENTICATED, AUTHENTICATED_HMAC, AUTHENTICATED_TEXT, UNAUTHENTICATED};
+use wire::stamp::{Key, STAMP_PORT, tlv};
 use wire::{DEFAULT_PORT, Header};
 
 use crate::icount::{self, BURST, Counted};
@@ -28,7 +30,15 @@ pub enum Service {
     Timestamp,
     /// An RFC 862 echo.
     Echo,
+    /// A STAMP test packet (RFC 8762) of unauthenticated mode, with Extra Padding if it is longer than 44
+    /// bytes.
+    Stamp,
+    /// A STAMP test packet of authenticated mode, signed with [`STAMP_KEY`].
+    AuthenticatedStamp,
 }
+
+/// Key of [`Service::AuthenticatedStamp`], as the boot argument `stamp-key=` has it.
+pub const STAMP_KEY: &str = "000102030405060708090a0b0c0d0e0f";
 
 /// Instructions that one answer takes, the same in each of several bursts.
 ///
@@ -42,12 +52,18 @@ pub fn per_answer(guest: &mut Counted<'_>, service: Service, payload_len: usize)
             let frames = (0..BURST).map(|seq| timestamp(guest, seq, payload_len));
             distances(&guest.burst(&frames.collect::<Vec<_>>()))
         }),
-        Service::Echo => {
-            // An echo carries no time stamps: it stands between two requests, whose own share goes.
+        Service::Echo | Service::Stamp | Service::AuthenticatedStamp => {
+            // An echo carries no time stamps, and STAMP's are in between: it stands between two requests, whose
+            // own share goes.
+            let mut number = 0;
             let both = steady(guest, |guest| {
                 let frames = (0..BURST - 1).map(|seq| match seq % 2 {
                     0 => timestamp(guest, seq, MARK_LEN),
-                    _ => guest.frame(ECHO_PORT, &vec![0xa5; payload_len]),
+                    _ => {
+                        number += 1;
+                        let (port, payload) = payload(service, number, payload_len);
+                        guest.frame(port, &payload)
+                    }
                 });
                 let frames: Vec<_> = frames.collect();
                 distances(&guest.burst(&frames))
@@ -55,6 +71,29 @@ pub fn per_answer(guest: &mut Counted<'_>, service: Service, payload_len: usize)
             both - per_answer(guest, Service::Timestamp, MARK_LEN)
         }
     }
+}
+
+/// Returns port and payload of request `number` to a service that is not the main one.
+fn payload(service: Service, number: u32, len: usize) -> (u16, Vec<u8>) {
+    let layout = match service {
+        Service::Timestamp | Service::Echo => return (ECHO_PORT, vec![0xa5; len]),
+        Service::Stamp => UNAUTHENTICATED,
+        Service::AuthenticatedStamp => AUTHENTICATED,
+    };
+    let mut packet = vec![0; len];
+    packet[layout.sequence].copy_from_slice(&number.to_be_bytes());
+    packet[layout.timestamp].copy_from_slice(&u64::from(number).to_be_bytes());
+    packet[layout.error_estimate].copy_from_slice(&[0x3f, 2]);
+    if let Some((header, value)) = packet[layout.len..].split_at_mut_checked(tlv::HEADER_LEN) {
+        let [high, low] = (value.len() as u16).to_be_bytes();
+        header.copy_from_slice(&[tlv::UNRECOGNISED, tlv::EXTRA_PADDING, high, low]);
+    }
+    if service == Service::AuthenticatedStamp {
+        let key = Key::new(&STAMP_KEY.parse().expect("hexadecimal digits"));
+        let tag = key.sign(&[&packet[AUTHENTICATED_TEXT]]);
+        packet[AUTHENTICATED_HMAC].copy_from_slice(&tag);
+    }
+    (STAMP_PORT, packet)
 }
 
 /// Instructions of one look at an empty receive ring. Alone in the guest a request is found after

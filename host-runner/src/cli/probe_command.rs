@@ -4,6 +4,7 @@ use super::CliError;
 use super::args::ProbeArgs;
 use super::ctrl_c::Interrupt;
 use super::output::Output;
+use crate::experiment::ExperimentError;
 use crate::experiment::probe::{ClientSpec, Probe, ProbeSpec};
 use crate::load::Plan;
 
@@ -12,20 +13,24 @@ impl ProbeArgs {
     ///
     /// # Errors
     ///
-    /// [`CliError::Experiment`] if the options make no load.
+    /// [`CliError::Experiment`] if the options make no load, [`CliError::Content`] if a key can't be read.
     pub fn spec(&self) -> Result<ProbeSpec, CliError> {
         let client = &self.client;
+        let plan = Plan {
+            protocol: client.protocol,
+            key: client.key()?,
+            ..self.load.plan()?
+        };
+        plan.check().map_err(ExperimentError::from)?;
         Ok(ProbeSpec {
             address: self.address.clone(),
             client: ClientSpec {
                 bind: client.bind.clone(),
                 interface: client.interface.clone(),
                 flows: client.flows,
+                dscp: client.dscp,
             },
-            plan: Plan {
-                protocol: client.protocol,
-                ..self.load.plan()?
-            },
+            plan,
             sweep: self.load.sweep(),
             validity: self.validity.spec(),
             host: self.host.spec(),

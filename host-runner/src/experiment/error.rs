@@ -163,6 +163,9 @@ fn other_protocol(address: &str, replies: u32, speaks: Protocol) -> String {
             "{address} answers, but is not Fathom's service: it sends requests back unchanged \
              ({replies} of {replies} replies); measure it as a plain echo with `--protocol echo`"
         ),
+        Protocol::Stamp | Protocol::TwampLight => format!(
+            "{address} is a STAMP reflector ({replies} of {replies} replies): give `--protocol stamp`"
+        ),
         Protocol::Fathom => format!(
             "{address} is Fathom's service and no plain echo ({replies} of {replies} replies have its \
              times): leave out `--protocol echo`"

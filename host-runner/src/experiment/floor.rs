@@ -77,6 +77,7 @@ const fn plan(payload_len: usize) -> Plan {
         seed: 0,
         content: None,
         protocol: Protocol::Fathom,
+        key: None,
         wait_rule: WaitRule::Sleep,
     }
 }

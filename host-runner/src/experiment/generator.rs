@@ -92,6 +92,7 @@ fn limits_of(
         warmup: Limit::requests(count / WARMUP),
         measure: Limit::requests(count),
         protocol: Protocol::Fathom,
+        key: None,
         wait_rule: WaitRule::Sleep,
         ..*plan
     };

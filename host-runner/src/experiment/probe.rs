@@ -12,6 +12,7 @@ use super::{Caller, ExperimentError, HostSpec, Results, Validity, exclusive, gen
 use crate::host::cpu_latency::CpuLatencyGuard;
 use crate::host::kernel_counters::Threads;
 use crate::host::lock::HostLock;
+use crate::link::dscp::Dscp;
 use crate::link::flows::Flows;
 use crate::link::source::Source;
 use crate::link::udp::UdpLink;
@@ -58,6 +59,8 @@ pub struct ClientSpec {
     pub interface: Option<String>,
     /// Number of source ports, which send in turn.
     pub flows: u16,
+    /// Class of requests; `None` for the default one.
+    pub dscp: Option<Dscp>,
 }
 
 /// The measurement of a service that has been reached, on a host that is free for it.
@@ -119,6 +122,7 @@ impl<'a> Probe<'a> {
                 bind: spec.client.bind.as_ref().map(ToString::to_string),
                 interface: spec.client.interface.clone(),
                 flows: spec.client.flows,
+                dscp: spec.client.dscp.map(Dscp::number),
             },
             ..RunLabels::default()
         };
@@ -167,6 +171,7 @@ fn connect(
     let source = Source {
         address: client.bind.as_ref().map(bound).transpose()?,
         interface: client.interface.clone(),
+        dscp: client.dscp,
     };
     Ok(if client.flows > 1 {
         let link = Flows::connect_from(LINK, &source, client.flows, peer)?;

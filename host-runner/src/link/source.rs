@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::LinkError;
+use super::dscp::Dscp;
 
 /// Source of datagrams, as far as it is not left to the kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct Source {
     pub address: Option<SocketAddr>,
     /// The network device, whatever the routes say.
     pub interface: Option<String>,
+    /// Class of the datagrams; `None` for the default one.
+    pub dscp: Option<Dscp>,
 }
 
 impl Source {
@@ -43,6 +46,16 @@ impl Source {
             socket
                 .bind_device(Some(interface.as_bytes()))
                 .map_err(failed(format!("interface {interface}")))?;
+        }
+        if let Some(dscp) = self.dscp {
+            let class = dscp.traffic_class().into();
+            // An IPv4-mapped address is IPv4 on the wire.
+            let set = match (peer, peer.ip().to_canonical().is_ipv4()) {
+                (SocketAddr::V4(_), _) => socket.set_tos_v4(class),
+                (SocketAddr::V6(_), false) => socket.set_tclass_v6(class),
+                (SocketAddr::V6(_), true) => socket.set_tos_v4(class),
+            };
+            set.map_err(failed(format!("DSCP {dscp}")))?;
         }
         let mut address = self.address.unwrap_or(any(peer, 0));
         if address.port() != 0 {
@@ -81,7 +94,7 @@ mod tests {
                 .unwrap();
             let source = Source {
                 address: Some(free),
-                interface: None,
+                ..Source::default()
             };
             let open = |flow| source.open("udp", peer(), flow).ok();
             open(0).zip(open(1)).map(|sockets| (free, sockets))
@@ -92,10 +105,22 @@ mod tests {
         let any_port = Source {
             address: Some(([127, 0, 0, 2], 0).into()),
             interface: Some("lo".to_owned()),
+            dscp: None,
         };
         let socket = any_port.open("udp", peer(), 3).unwrap();
         let local = socket.local_addr().unwrap();
         assert!(local.ip().to_string() == "127.0.0.2" && local.port() != 0);
+    }
+
+    #[test]
+    fn datagrams_have_the_class_that_is_asked_for() {
+        let source = Source {
+            dscp: Some("EF".parse().unwrap()),
+            ..Source::default()
+        };
+        let open = |peer: &str| Socket::from(source.open("udp", peer.parse().unwrap(), 0).unwrap());
+        assert_eq!(open("127.0.0.1:9").tos_v4().unwrap(), 46 << 2);
+        assert_eq!(open("[::1]:9").tclass_v6().unwrap(), 46 << 2);
     }
 
     #[test]
@@ -104,14 +129,14 @@ mod tests {
             (
                 Source {
                     address: Some("192.0.2.1:0".parse().unwrap()),
-                    interface: None,
+                    ..Source::default()
                 },
                 "source address 192.0.2.1:0",
             ),
             (
                 Source {
-                    address: None,
                     interface: Some("nonesuch0".to_owned()),
+                    ..Source::default()
                 },
                 "interface nonesuch0",
             ),

@@ -8,6 +8,7 @@ use wire::header::field;
 use wire::{HEADER_LEN, Header, Kind};
 
 use super::padding::Padding;
+use super::test_packets::TestPackets;
 use super::{Content, Plan, Protocol};
 
 /// All requests of a measurement: the same bytes but for number, send time and padding.
@@ -16,6 +17,8 @@ pub struct Requests {
     bytes: Box<[u8]>,
     body: Body,
     protocol: Protocol,
+    /// What is sent instead, in STAMP and TWAMP-Light.
+    test_packets: Option<Box<TestPackets>>,
 }
 
 impl Requests {
@@ -31,6 +34,11 @@ impl Requests {
             bytes,
             body,
             protocol,
+            test_packets: match protocol {
+                Protocol::Fathom | Protocol::Echo => None,
+                Protocol::Stamp => Some(Box::new(TestPackets::stamp(payload_len, seed, None))),
+                Protocol::TwampLight => Some(Box::new(TestPackets::twamp_light(payload_len))),
+            },
         }
     }
 
@@ -42,12 +50,20 @@ impl Requests {
             requests.bytes[HEADER_LEN..].copy_from_slice(content.request);
             requests.body = Body::Content(content);
         }
+        if let (Protocol::Stamp, Some(key)) = (plan.protocol, &plan.key) {
+            let packets = TestPackets::stamp(plan.payload_len, plan.seed, Some(key));
+            requests.test_packets = Some(Box::new(packets));
+        }
         requests
     }
 
     /// Makes the request number `seq`, all but its send time.
     #[inline]
     pub fn prepare(&mut self, seq: u64) {
+        if let Some(packets) = &mut self.test_packets {
+            packets.prepare(seq);
+            return;
+        }
         self.bytes[field::SEQ].copy_from_slice(&seq.to_le_bytes());
         // Content is there already, the same for all.
         if let Body::Padding(padding) = &self.body {
@@ -58,8 +74,22 @@ impl Requests {
     /// The request that was prepared, sent at `t1_ns`.
     #[inline]
     pub fn stamped(&mut self, t1_ns: u64) -> &[u8] {
+        if let Some(packets) = &mut self.test_packets {
+            return packets.stamped(t1_ns);
+        }
         self.bytes[field::T1].copy_from_slice(&t1_ns.to_le_bytes());
         &self.bytes
+    }
+
+    /// Reads what matters of a reply to a request before the one with the number `next_seq`; `None` if
+    /// `datagram` is none of the protocol's.
+    #[must_use]
+    #[inline]
+    pub fn read(&self, datagram: &[u8], next_seq: u64) -> Option<ReplyHeader> {
+        match &self.test_packets {
+            None => ReplyHeader::read(datagram),
+            Some(packets) => packets.read(datagram, next_seq),
+        }
     }
 
     /// Returns whether `reply`, from which `header` was read, is the protocol's answer to the request that
@@ -67,9 +97,12 @@ impl Requests {
     #[must_use]
     #[inline]
     pub fn is_echoed_by(&self, header: &ReplyHeader, sent_ns: u64, reply: &[u8]) -> bool {
+        if let Some(packets) = &self.test_packets {
+            return packets.is_answered_by(header, sent_ns, reply);
+        }
         let is_of_protocol = match self.protocol {
-            Protocol::Fathom => header.is_reply,
             Protocol::Echo => header.is_as_sent,
+            _ => header.is_reply,
         };
         is_of_protocol
             && header.flags == 0

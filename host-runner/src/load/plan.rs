@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU16;
 
+use wire::stamp::{Secret, tlv};
 use wire::{HEADER_LEN, MAX_PAYLOAD};
 
 use super::sequence_tracker::MAX_CAPACITY;
@@ -106,6 +107,8 @@ pub struct Plan {
     pub content: Option<Content>,
     /// Protocol in which the service answers.
     pub protocol: Protocol,
+    /// Key of STAMP's authenticated mode.
+    pub key: Option<Secret>,
     /// Rule for the waits of an open loop on a link that sleeps.
     pub wait_rule: WaitRule,
 }
@@ -122,6 +125,7 @@ impl Plan {
         seed: 1,
         content: None,
         protocol: Protocol::Fathom,
+        key: None,
         wait_rule: WaitRule::Sleep,
     };
 }
@@ -132,6 +136,20 @@ pub enum PlanError {
     /// The payload is too short for a header or too long for one Ethernet frame.
     #[error("a payload of {0} bytes is impossible: choose {HEADER_LEN} to {MAX_PAYLOAD}")]
     Payload(usize),
+    /// The payload is none of STAMP's packets.
+    #[error(
+        "a payload of {payload_len} bytes is no STAMP packet: choose {base}, or {} to {MAX_PAYLOAD} with padding",
+        base + tlv::HEADER_LEN
+    )]
+    TestPacket {
+        /// Its length.
+        payload_len: usize,
+        /// Length of a base packet.
+        base: usize,
+    },
+    /// A key for a protocol that has none.
+    #[error("{} has no key: leave it out, or choose --protocol stamp", .0.name())]
+    NoKey(Protocol),
     /// The payload does not fit one packet.
     #[error(
         "a payload of {payload_len} bytes does not fit one {} packet of {mtu} bytes: choose \
@@ -179,6 +197,21 @@ impl Plan {
     pub fn check(&self) -> Result<(), PlanError> {
         if !(HEADER_LEN..=MAX_PAYLOAD).contains(&self.payload_len) {
             return Err(PlanError::Payload(self.payload_len));
+        }
+        let base = self.protocol.payload_min(self.key.is_some());
+        let beyond = self.payload_len.checked_sub(base);
+        let is_whole = match self.protocol {
+            Protocol::Stamp => beyond.is_some_and(|len| len == 0 || len >= tlv::HEADER_LEN),
+            _ => beyond.is_some(),
+        };
+        if !is_whole {
+            return Err(PlanError::TestPacket {
+                payload_len: self.payload_len,
+                base,
+            });
+        }
+        if self.key.is_some() && self.protocol != Protocol::Stamp {
+            return Err(PlanError::NoKey(self.protocol));
         }
         if self.timeout_ns == 0 {
             return Err(PlanError::NoTimeout);
@@ -313,6 +346,33 @@ mod tests {
             ..plan()
         };
         assert_eq!(dense.check(), Err(PlanError::TooManyInFlight(3_000_000)));
+    }
+
+    #[test]
+    fn a_test_packet_is_a_base_packet_or_has_room_for_padding() {
+        let check = |protocol, payload_len, key| {
+            let plan = Plan {
+                protocol,
+                payload_len,
+                key,
+                ..plan()
+            };
+            plan.check()
+        };
+        let key = Secret::new(&[1; 16]);
+        for (key, base) in [(None, 44), (key, 112)] {
+            for payload_len in [base, base + 4, 1472] {
+                assert_eq!(check(Protocol::Stamp, payload_len, key), Ok(()));
+            }
+            for payload_len in [base + 1, base + 3] {
+                let refused = Err(PlanError::TestPacket { payload_len, base });
+                assert_eq!(check(Protocol::Stamp, payload_len, key), refused);
+            }
+        }
+        assert!(check(Protocol::Stamp, 64, key).is_err());
+        assert_eq!(check(Protocol::TwampLight, 45, None), Ok(()));
+        let refused = Err(PlanError::NoKey(Protocol::Fathom));
+        assert_eq!(check(Protocol::Fathom, 64, key), refused);
     }
 
     #[test]

@@ -136,6 +136,10 @@ pub struct Run {
     /// Number of source ports that took turns.
     #[serde(default = "one")]
     pub flows: u16,
+    /// Differentiated services code point of a probe's datagrams, 0 to 63; absent if the choice was left to the
+    /// system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dscp: Option<u8>,
     /// From the first request to the last answer or loss, in nanoseconds.
     pub elapsed_ns: u64,
     /// `fathom::load::Tally` describes this and the other counts.

@@ -24,6 +24,7 @@ pub struct Stamp(Reflector<'static>);
 impl Stamp {
     /// Creates a reflector as `config` says. If that is stateful, its sessions take memory for ever; `seed` is
     /// the table's ([`Sessions::new`]).
+    #[inline(never)]
     #[must_use]
     pub fn new(config: &StampConfig, seed: u64) -> Self {
         let sessions = match config.mode {

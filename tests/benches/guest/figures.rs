@@ -5,7 +5,7 @@ use size::Sizes;
 use tests::artifacts;
 use tests::guest::Machine;
 use tests::icount::Counted;
-use tests::instructions::{self, Service};
+use tests::instructions::{self, STAMP_KEY, Service};
 use tests::notifications;
 use tests::qemu_lock::{QemuLock, lock_qemu};
 
@@ -35,6 +35,7 @@ pub fn measure() -> Result<Baseline, String> {
         let mut guest = Counted::boot(&format!("path={path}"), &lock);
         instructions(&mut guest, path, &mut figures);
     }
+    stamp(&lock, &mut figures);
     boot(&lock, &mut figures);
     // Whatever answers, it is the same look that finds nothing. Without ACPI there is no power button to look at
     // as well, once in thousands of polls.
@@ -84,6 +85,23 @@ fn boot(lock: &QemuLock, figures: &mut Baseline) {
         let (name, ns) = part.split_once('=').expect("name=value");
         let count: f64 = ns.parse().expect("a number of nanoseconds");
         figures.add(format!("instructions of the boot, {name}"), count);
+    }
+}
+
+/// STAMP's test packets: base packets, and the longest.
+fn stamp(lock: &QemuLock, figures: &mut Baseline) {
+    let keys = [String::new(), format!("stamp-key={STAMP_KEY}")];
+    let services = [
+        ("stamp", Service::Stamp),
+        ("authenticated stamp", Service::AuthenticatedStamp),
+    ];
+    for ((key, (name, service)), base) in keys.iter().zip(services).zip([44, 112]) {
+        let mut guest = Counted::boot(key, lock);
+        for payload_len in [base, 1472] {
+            let count = instructions::per_answer(&mut guest, service, payload_len);
+            let name = format!("instructions per {name} of {payload_len} bytes");
+            figures.add(name, count as f64);
+        }
     }
 }
 

@@ -36,8 +36,12 @@ pub enum Capability {
     QemuImg,
     /// Giving files to another user.
     Root,
+    /// scapy, with its layer for STAMP.
+    Scapy,
     /// `sockperf`, another instrument.
     Sockperf,
+    /// `stamp-suite`, another implementation of STAMP.
+    StampSuite,
     /// A CPU on which short measurements repeat, as they do under `SCHED_FIFO`.
     SteadyCpu,
     /// Network namespaces and tap devices, which take root.
@@ -50,7 +54,7 @@ pub enum Capability {
 
 impl Capability {
     /// All of them, in the order of their names.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::AfXdp,
         Self::Chromium,
         Self::CpuLatency,
@@ -63,7 +67,9 @@ impl Capability {
         Self::Ovmf,
         Self::QemuImg,
         Self::Root,
+        Self::Scapy,
         Self::Sockperf,
+        Self::StampSuite,
         Self::SteadyCpu,
         Self::Tap,
         Self::Tshark,
@@ -86,7 +92,9 @@ impl Capability {
             Self::Ovmf => "ovmf",
             Self::QemuImg => "qemu_img",
             Self::Root => "root",
+            Self::Scapy => "scapy",
             Self::Sockperf => "sockperf",
+            Self::StampSuite => "stamp_suite",
             Self::SteadyCpu => "steady_cpu",
             Self::Tap => "tap",
             Self::Tshark => "tshark",

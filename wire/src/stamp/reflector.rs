@@ -122,7 +122,7 @@ impl<'t> Reflector<'t> {
         }
     }
 
-    #[inline]
+    #[inline(never)]
     fn reflect_unauthenticated(
         &mut self,
         datagram: &mut [u8],

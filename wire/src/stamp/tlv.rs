@@ -98,6 +98,7 @@ pub struct Context<'c> {
 }
 
 /// Makes the sender's `tlvs` the reflector's.
+#[inline(never)]
 pub fn answer(tlvs: &mut [u8], context: &Context<'_>) {
     let integrity = context.key.map(|key| verify(tlvs, key, context.sequence));
     let failed = match integrity {

@@ -1,8 +1,14 @@
 //! Options of a client on ordinary sockets.
 
-use clap::Args;
+use std::path::PathBuf;
 
+use clap::Args;
+use wire::stamp::Secret;
+
+use crate::cli::CliError;
 use crate::experiment::probe::endpoint::NumericAddress;
+use crate::files;
+use crate::link::dscp::Dscp;
 use crate::link::flows::MAX_FLOWS;
 use crate::load::Protocol;
 
@@ -14,6 +20,9 @@ pub struct ClientArgs {
     /// Protocol of the service
     #[arg(long, value_enum, default_value_t)]
     pub protocol: Protocol,
+    /// Key of STAMP's authenticated mode: a file with 32 to 128 hexadecimal digits
+    #[arg(long, value_name = "FILE")]
+    pub stamp_key: Option<PathBuf>,
     /// Source address, and first source port, of requests [default: by the routes, any free port]
     #[arg(long, value_name = "ADDR[:PORT]")]
     pub bind: Option<NumericAddress>,
@@ -23,4 +32,32 @@ pub struct ClientArgs {
     /// Number of source ports, used in turns, 1 to 256
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_FLOWS)))]
     pub flows: u16,
+    /// Class of requests (DSCP): a name such as EF, CS1 or AF21, or a number from 0 to 63
+    #[arg(long, value_name = "CLASS")]
+    pub dscp: Option<Dscp>,
+}
+
+/// Most bytes of a key's file.
+const KEY_FILE_LIMIT: u64 = 1024;
+
+impl ClientArgs {
+    /// Reads STAMP's key: hexadecimal digits, and blanks around them.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError::Content`] if the file can't be read, or has no key.
+    pub fn key(&self) -> Result<Option<Secret>, CliError> {
+        let Some(path) = &self.stamp_key else {
+            return Ok(None);
+        };
+        let problem = |problem: String| CliError::Content {
+            option: "--stamp-key",
+            path: path.clone(),
+            problem,
+        };
+        let text = files::read(path, KEY_FILE_LIMIT).map_err(|error| problem(error.to_string()))?;
+        let key = String::from_utf8_lossy(&text).trim().parse();
+        let key = key.map_err(|error: wire::stamp::key::NoSecret| problem(error.to_string()))?;
+        Ok(Some(key))
+    }
 }

@@ -106,6 +106,7 @@ impl LoadArgs {
             seed: self.seed,
             content: None,
             protocol: Protocol::Fathom,
+            key: None,
             wait_rule: WaitRule::Sleep,
         };
         plan.check()?;

@@ -60,6 +60,7 @@ fn trial(plan: &Plan, rate: Rate, arrivals: Arrivals) -> Plan {
         warmup: Limit::lasting(duration_ns(rate) / WARMUP),
         measure: Limit::lasting(duration_ns(rate)),
         protocol: Protocol::Fathom,
+        key: None,
         ..*plan
     }
 }

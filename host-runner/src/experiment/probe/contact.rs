@@ -7,7 +7,7 @@ use wire::MAX_PAYLOAD;
 use crate::clock;
 use crate::experiment::{ExperimentError, Interrupt};
 use crate::link::{Link, LinkError};
-use crate::load::datagram::{ReplyHeader, Requests};
+use crate::load::datagram::Requests;
 use crate::load::{Plan, Protocol};
 
 /// Number of requests that a silent service gets.
@@ -34,8 +34,9 @@ enum Answer {
 struct Contact<'a> {
     link: &'a mut dyn Link,
     plan: &'a Plan,
-    /// One builder for each protocol, which differ in what is a reply.
-    requests: [(Protocol, Requests); 2],
+    /// One builder for each protocol that has the same requests, and differs in what is a reply.
+    requests: Vec<(Protocol, Requests)>,
+    last: Vec<u8>,
     sent_ns: Vec<u64>,
     answers: u64,
 }
@@ -53,16 +54,24 @@ pub fn establish(
     plan: &Plan,
     interrupt: &Interrupt,
 ) -> Result<u64, ExperimentError> {
-    let requests = |protocol| {
-        (
-            protocol,
-            Requests::new(plan.payload_len, plan.seed, protocol),
-        )
+    let protocols: &[Protocol] = match plan.protocol {
+        Protocol::Fathom | Protocol::Echo => &[Protocol::Fathom, Protocol::Echo],
+        Protocol::Stamp => &[Protocol::Stamp],
+        Protocol::TwampLight => &[Protocol::TwampLight],
     };
+    let requests = protocols.iter().map(|&protocol| {
+        let plan = Plan {
+            protocol,
+            content: None,
+            ..*plan
+        };
+        (protocol, Requests::of_plan(&plan))
+    });
     let mut contact = Contact {
         link,
         plan,
-        requests: [requests(Protocol::Fathom), requests(Protocol::Echo)],
+        requests: requests.collect(),
+        last: Vec::new(),
         sent_ns: Vec::new(),
         answers: 0,
     };
@@ -101,10 +110,12 @@ impl Contact<'_> {
         let at_ns = clock::now_ns();
         let seq = self.sent_ns.len() as u64;
         self.sent_ns.push(at_ns);
-        let [(_, requests), _] = &mut self.requests;
-        requests.prepare(seq);
+        if let Some((_, requests)) = self.requests.first_mut() {
+            requests.prepare(seq);
+            self.last = requests.stamped(at_ns).to_vec();
+        }
         // A request that this host refuses to send has no reply: the measurement says why.
-        let _ = self.link.send(requests.stamped(at_ns))?;
+        let _ = self.link.send(&self.last)?;
         Ok(())
     }
 
@@ -132,20 +143,19 @@ impl Contact<'_> {
     }
 
     fn read(&self, datagram: &[u8]) -> Answer {
-        let Some(header) = ReplyHeader::read(datagram) else {
-            return Answer::Other;
+        let answers = |(_, requests): &&(Protocol, Requests)| {
+            let header = requests.read(datagram, self.sent_ns.len() as u64);
+            header.is_some_and(|header| {
+                let seq = usize::try_from(header.seq).ok();
+                let sent_ns = seq.and_then(|seq| self.sent_ns.get(seq));
+                sent_ns.is_some_and(|&sent_ns| requests.is_echoed_by(&header, sent_ns, datagram))
+            })
         };
-        let sent_ns = usize::try_from(header.seq)
-            .ok()
-            .and_then(|seq| self.sent_ns.get(seq));
-        let Some(&sent_ns) = sent_ns else {
-            return Answer::Other;
-        };
-        let is_echoed = |(_, requests): &&(Protocol, Requests)| {
-            requests.is_echoed_by(&header, sent_ns, datagram)
-        };
-        let found = self.requests.iter().find(is_echoed);
-        found.map_or(Answer::Other, |&(protocol, _)| Answer::Of(protocol))
+        match self.requests.iter().find(answers) {
+            Some(&(protocol, _)) => Answer::Of(protocol),
+            None if datagram == self.last => Answer::Of(Protocol::Echo),
+            None => Answer::Other,
+        }
     }
 
     /// Waits for the replies to earlier requests, which would otherwise arrive during the measurement.
@@ -236,6 +246,34 @@ mod tests {
     fn a_service_that_speaks_the_protocol_gets_one_request() {
         assert_eq!(contact(Protocol::Fathom, fathom).0.unwrap(), 1);
         assert_eq!(contact(Protocol::Echo, echo).0.unwrap(), 1);
+    }
+
+    fn stamp(_: u64, request: &[u8]) -> Vec<Vec<u8>> {
+        let mut reply = request.to_vec();
+        let arrival = wire::stamp::Arrival {
+            source: ([127, 0, 0, 1], 7).into(),
+            received_ns: 1,
+            hop_limit: None,
+            traffic_class: None,
+        };
+        let mut reflector = wire::stamp::Reflector::new(None, None);
+        let clock = wire::stamp::ClockState::SINCE_BOOT;
+        let _ = reflector.reflect(&mut reply, &arrival, clock, || 2);
+        vec![reply]
+    }
+
+    #[test]
+    fn a_reflector_gets_one_request_and_an_echo_is_told_from_it() {
+        for protocol in [Protocol::Stamp, Protocol::TwampLight] {
+            assert_eq!(contact(protocol, stamp).0.unwrap(), 1);
+            let error = contact(protocol, echo).0.unwrap_err();
+            assert!(error.to_string().contains("`--protocol echo`"), "{error}");
+        }
+        // Another protocol's request is none to a reflector of ours, which is silent.
+        assert_eq!(
+            contact(Protocol::Stamp, |_, _| Vec::new()).0.unwrap(),
+            TRIES
+        );
     }
 
     #[test]

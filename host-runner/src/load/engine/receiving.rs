@@ -100,7 +100,8 @@ where
     /// Accounts for the datagram in the buffer, `len` bytes that came at `at_ns`.
     fn take(&mut self, len: usize, at_ns: u64) {
         let len = len.min(BUFFER_LEN);
-        let Some(header) = ReplyHeader::read(&self.buffer[..len]) else {
+        let next_seq = self.tracker.next_seq();
+        let Some(header) = self.requests.read(&self.buffer[..len], next_seq) else {
             self.tally.corrupted += self.unless_warming_up();
             return;
         };
@@ -117,7 +118,7 @@ where
                     self.tally.corrupted += u64::from(self.is_measured(header.seq));
                     return;
                 }
-                if self.plan.protocol.has_service_times() {
+                if self.plan.protocol.has_boot_id() {
                     self.boot_id = Some(header.boot_id);
                 }
                 let arrival = self.tracker.arrived(header.seq);

@@ -155,6 +155,7 @@ impl Run {
             bind: labels.client.bind,
             interface: labels.client.interface,
             flows: labels.client.flows,
+            dscp: labels.client.dscp,
             elapsed_ns: tally.elapsed_ns,
             warmup_discarded: tally.warmup_discarded + readings.first_requests,
             warmup_settled: measurement.warm_up,

@@ -50,6 +50,8 @@ pub struct ClientLabels {
     pub interface: Option<String>,
     /// Number of source ports that took turns.
     pub flows: u16,
+    /// Differentiated services code point of a probe's datagrams, unless the choice was left to the system.
+    pub dscp: Option<u8>,
 }
 
 impl Default for ClientLabels {
@@ -58,6 +60,7 @@ impl Default for ClientLabels {
             bind: None,
             interface: None,
             flows: 1,
+            dscp: None,
         }
     }
 }

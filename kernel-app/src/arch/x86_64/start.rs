@@ -30,7 +30,7 @@ const SERIAL_PORT: u16 = 0x3f8;
 
 /// Room for the entry code and the kernel's first stack, which may not be smaller than the
 /// kernel's own `KERNEL_STACK_SIZE` of 32 KiB.
-pub const BOOT_STACK_SIZE: usize = 64 * 1024;
+pub const BOOT_STACK_SIZE: usize = 80 * 1024;
 
 /// The least memory that the kernel gets ready in, with some left for it to live on, in MiB.
 const MIN_MEMORY_MIB: u64 = 16;

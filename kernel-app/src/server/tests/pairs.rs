@@ -3,10 +3,11 @@
 use wire::ECHO_PORT;
 
 use super::*;
-use crate::handler::Stamp;
+use crate::handler::{Checked, Stamp};
 use crate::services::AtArgument;
 
-type ImageServices = Services<Timestamp<Echo>, AtArgument<Echo, AtArgument<Stamp>>>;
+type ImageServices =
+    Services<Timestamp<Echo>, AtArgument<Checked<Echo>, AtArgument<Checked<Stamp>>>>;
 
 /// An instance at `address`, and the ports of its services.
 fn instance(address: Ipv4Addr, arguments: &str) -> Instance {
@@ -15,10 +16,10 @@ fn instance(address: Ipv4Addr, arguments: &str) -> Instance {
     let stamp = args.stamp.unwrap();
     let fixed = AtArgument {
         port: Some(ECHO_PORT),
-        handler: Echo,
+        handler: Checked::new(Echo),
         next: AtArgument {
             port: Some(stamp.port),
-            handler: Stamp::new(&stamp, 1),
+            handler: Checked::new(Stamp::new(&stamp, 1)),
             next: (),
         },
     };

@@ -1,0 +1,225 @@
+//! STAMP's Session-Reflector (RFC 8762) on a socket and a thread of its own, asleep between test packets.
+//!
+//! The kernel tells the time to live and the class of what it received, and the reply has the same class.
+#![forbid(unsafe_code)]
+
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd as _;
+
+use nix::errno::Errno;
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt,
+};
+use rustix::rand::{GetRandomFlags, getrandom};
+use wire::stamp::{Arrival, ClockState, Key, Mode, Reflector, Secret, Session, Sessions, Verdict};
+use wire::{Cidr, Counters};
+
+use crate::service::{Published, is_answerable};
+use crate::socket::MAX_DATAGRAM;
+use crate::utc;
+
+/// Number of sessions that a stateful reflector remembers.
+const SESSIONS: usize = 4096;
+
+/// Number of test packets after which the kernel is asked again how good its clock is.
+const CLOCK_INTERVAL: u64 = 1024;
+
+/// Options of the reflector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StampArgs {
+    /// Where to serve: one of the host's own addresses.
+    pub listen: SocketAddr,
+    /// Whether it counts its replies by session; by default it does with a key.
+    pub mode: Option<Mode>,
+    /// Key, with which only authenticated packets are answered.
+    pub key: Option<Secret>,
+}
+
+/// A reflector, ready to serve.
+#[derive(Debug)]
+pub struct StampService {
+    socket: UdpSocket,
+    own: SocketAddr,
+    broadcast: Option<IpAddr>,
+    reflector: Reflector<'static>,
+    counters: Counters,
+    published: &'static Published,
+    /// Class of the socket's packets.
+    class: u8,
+    clock: ClockState,
+}
+
+/// Facts about a datagram that was received.
+struct Received {
+    len: usize,
+    arrival: Arrival,
+}
+
+impl StampService {
+    /// Opens the socket. The address has `prefix` bits of its network's.
+    ///
+    /// # Errors
+    ///
+    /// What the system says if the address is not ours, its port is taken, or the socket does not tell what a
+    /// reply needs.
+    pub fn open(args: &StampArgs, published: &'static Published) -> io::Result<Self> {
+        let socket = crate::socket::open(args.listen)?;
+        let own = socket.local_addr()?;
+        let prefix = netlink::prefix_of(own.ip())?;
+        match own {
+            SocketAddr::V4(_) => {
+                setsockopt(&socket, sockopt::Ipv4RecvTtl, &true)?;
+                setsockopt(&socket, sockopt::IpRecvTos, &true)?;
+            }
+            SocketAddr::V6(_) => {
+                setsockopt(&socket, sockopt::Ipv6RecvHopLimit, &true)?;
+                setsockopt(&socket, sockopt::Ipv6RecvTClass, &true)?;
+            }
+        }
+        let mode = args.mode.unwrap_or(match args.key {
+            Some(_) => Mode::Stateful,
+            None => Mode::Stateless,
+        });
+        let sessions = (mode == Mode::Stateful).then(|| {
+            let memory = vec![Session::FREE; SESSIONS].leak();
+            Sessions::new(memory, seed())
+        });
+        Ok(Self {
+            socket,
+            own,
+            broadcast: Cidr::new(own.ip(), prefix).broadcast(),
+            reflector: Reflector::new(args.key.as_ref().map(Key::new), sessions),
+            counters: Counters::ZERO,
+            published,
+            class: 0,
+            clock: utc::clock_state(),
+        })
+    }
+
+    /// Returns the address that is served.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.own
+    }
+
+    /// Serves until the socket fails, and says how.
+    pub fn serve(mut self) -> io::Error {
+        let mut buffer = vec![0; MAX_DATAGRAM];
+        loop {
+            match self.receive(&mut buffer) {
+                Ok(received) => self.answer(&mut buffer, received),
+                Err(Errno::EINTR) => {}
+                Err(error) => return error.into(),
+            }
+            self.published.publish(&self.counters);
+        }
+    }
+
+    fn receive(&self, buffer: &mut [u8]) -> Result<Option<Received>, Errno> {
+        let mut parts = [IoSliceMut::new(buffer)];
+        // Room for two messages of an integer, each with its header.
+        let mut control = [0; 128];
+        let message = recvmsg::<SockaddrStorage>(
+            self.socket.as_raw_fd(),
+            &mut parts,
+            Some(&mut control),
+            MsgFlags::empty(),
+        )?;
+        let received_ns = utc::now_ns();
+        let (mut hop_limit, mut traffic_class) = (None, None);
+        for control in message.cmsgs()? {
+            match control {
+                ControlMessageOwned::Ipv4Ttl(ttl) | ControlMessageOwned::Ipv6HopLimit(ttl) => {
+                    hop_limit = u8::try_from(ttl).ok();
+                }
+                ControlMessageOwned::Ipv4Tos(class) => traffic_class = Some(class),
+                ControlMessageOwned::Ipv6TClass(class) => {
+                    traffic_class = u8::try_from(class).ok();
+                }
+                _ => {}
+            }
+        }
+        let source = message.address.as_ref().and_then(socket_address);
+        Ok(source.map(|source| Received {
+            len: message.bytes,
+            arrival: Arrival {
+                source,
+                received_ns,
+                hop_limit,
+                traffic_class,
+            },
+        }))
+    }
+
+    fn answer(&mut self, buffer: &mut [u8], received: Option<Received>) {
+        if self
+            .counters
+            .datagrams_received
+            .is_multiple_of(CLOCK_INTERVAL)
+        {
+            self.clock = utc::clock_state();
+        }
+        self.counters.datagrams_received += 1;
+        let client = |received: &Received| {
+            let source = received.arrival.source;
+            is_answerable(self.own, self.broadcast, source)
+                && source.port() >= FIRST_USER_PORT
+                && !wire::peer::is_responder_port(source.port())
+        };
+        let Some(Received { len, arrival }) = received.filter(client) else {
+            self.counters.dropped_source += 1;
+            return;
+        };
+        let datagram = buffer.get_mut(..len).unwrap_or_default();
+        let verdict = self
+            .reflector
+            .reflect(datagram, &arrival, self.clock, utc::now_ns);
+        self.counters.add(verdict.counter());
+        if matches!(verdict, Verdict::Drop(_)) {
+            return;
+        }
+        self.set_class(arrival.traffic_class.unwrap_or_default());
+        if self.socket.send_to(datagram, arrival.source).is_err() {
+            self.counters.dropped_transmit += 1;
+        }
+    }
+
+    /// Gives the packets that follow the class that the last one had. Where the kernel refuses it they have
+    /// the default one.
+    fn set_class(&mut self, class: u8) {
+        if class == self.class {
+            return;
+        }
+        let set = match self.own {
+            SocketAddr::V4(_) => setsockopt(&self.socket, sockopt::Ipv4Tos, &i32::from(class)),
+            SocketAddr::V6(_) => setsockopt(&self.socket, sockopt::Ipv6TClass, &i32::from(class)),
+        };
+        if set.is_ok() {
+            self.class = class;
+        }
+    }
+}
+
+/// The first port that is not a well-known one (RFC 6335 §6).
+const FIRST_USER_PORT: u16 = 1024;
+
+fn socket_address(storage: &SockaddrStorage) -> Option<SocketAddr> {
+    let v4 = storage
+        .as_sockaddr_in()
+        .map(|v4| SocketAddr::V4((*v4).into()));
+    v4.or_else(|| {
+        storage
+            .as_sockaddr_in6()
+            .map(|v6| SocketAddr::V6((*v6).into()))
+    })
+}
+
+/// A number that peers do not know.
+fn seed() -> u64 {
+    let mut seed = [0; 8];
+    match getrandom(&mut seed, GetRandomFlags::INSECURE) {
+        Ok(8) => u64::from_ne_bytes(seed),
+        _ => crate::now_ns(),
+    }
+}
