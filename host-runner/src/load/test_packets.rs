@@ -198,7 +198,8 @@ mod tests {
             assert_eq!((header.t2_ns, header.t3_ns), (5_000_000_000, 5_000_000_300));
             assert!(packets.is_answered_by(&header, T1_NS, &reply));
             assert!(!packets.is_answered_by(&header, T1_NS + 1, &reply));
-            assert_eq!(packets.read(&reply[..43], seq + 9), None);
+            // The shortest that TWAMP-Light allows has 41 octets.
+            assert_eq!(packets.read(&reply[..40], seq + 9), None);
             if len > 44 {
                 let mut damaged = reply.clone();
                 *damaged.last_mut().unwrap() ^= 1;
