@@ -55,8 +55,8 @@ impl Instance {
     /// Returns the frame that answers `frame`, if any does.
     fn answer(&mut self, mut frame: Vec<u8>) -> Option<Vec<u8>> {
         // All instances of the tests have one Ethernet address.
-        frame[..6].copy_from_slice(&SERVICE_MAC);
-        frame[6..12].copy_from_slice(&CLIENT_MAC);
+        frame[..6].copy_from_slice(&SERVICE_MAC.octets());
+        frame[6..12].copy_from_slice(&CLIENT_MAC.octets());
         self.server.device.inbox.push_back(frame);
         assert_eq!(self.server.poll(), Ok(true));
         let answer = self.server.device.outbox.pop_front();
