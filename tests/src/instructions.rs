@@ -55,7 +55,8 @@ pub fn per_answer(guest: &mut Counted<'_>, service: Service, payload_len: usize)
         Service::Echo | Service::Stamp | Service::AuthenticatedStamp => {
             // An echo carries no time stamps, and STAMP's are in between: it stands between two requests, whose
             // own share goes.
-            let mut number = 0;
+            // The same guest answers no number of a session twice: each length has numbers of its own.
+            let mut number = payload_len as u32 * 10_000;
             let both = steady(guest, |guest| {
                 let frames = (0..BURST - 1).map(|seq| match seq % 2 {
                     0 => timestamp(guest, seq, MARK_LEN),
