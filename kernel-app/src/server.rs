@@ -12,7 +12,7 @@ use wire::{Cidr, Configuration, Counter, Counters, MAX_PAYLOAD, Ready};
 
 use crate::args::{AnswerPath, Args};
 use crate::clock::{Clock, NEVER_NS};
-use crate::frame_device::{Action, DeviceFault, Disposition, FrameDevice};
+use crate::frame_device::{Action, Disposition, FrameDevice};
 use crate::handler::{Handler, IpFields, Request};
 use crate::net::addresses::Addresses;
 use crate::net::reflector::{self, PredictedHeader, Reflection};
@@ -22,31 +22,13 @@ use crate::services::{Exchange, FixedPorts, Services};
 use crate::shared_counters::SharedCounters;
 
 mod copied;
+mod error;
 
 use copied::CopiedDatagram;
-
-/// Longest wait for the first DHCP lease, in seconds.
-pub const LEASE_TIMEOUT_S: u64 = 10;
+pub use error::{LEASE_TIMEOUT_S, ServerError};
 
 /// Most frames taken in one poll, so that a flood cannot keep DHCP's timers from running.
 const BURST: usize = 64;
-
-/// Reasons why serving ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ServerError {
-    /// No DHCP server has given us an address in time.
-    #[error(
-        "no DHCP lease within {LEASE_TIMEOUT_S} s: is there a DHCP server on this network? \
-         A static address needs none: ip=A.B.C.D/N"
-    )]
-    NoLease,
-    /// The boot arguments that a DHCP server gave can't be read.
-    #[error("the DHCP server's option 224 is too long, or no text: expected boot arguments")]
-    Arguments,
-    /// The network device broke the protocol.
-    #[error("network device failed: {0}")]
-    Device(#[from] DeviceFault),
-}
 
 /// A server on one network device.
 pub struct Server<'s, D, C, S> {

@@ -19,6 +19,7 @@
 //! - [`fathom`]: the built `fathom` command, run to its end or interrupted;
 //! - [`rate`]: how fast a guest's clock runs, by exchanges with it;
 //! - [`results`]: what it leaves behind;
+//! - [`interval_log`]: its logs of intervals, read by another reader;
 //! - [`process`]: children that cannot outlive the test;
 //! - [`icount`]: a guest whose nanoseconds are instructions;
 //! - [`instructions`]: how many of them an answer takes;
@@ -39,6 +40,7 @@ pub mod guest;
 pub mod hostile_text;
 pub mod icount;
 pub mod instructions;
+pub mod interval_log;
 pub mod kernel;
 pub mod mid_run;
 pub mod monitor;

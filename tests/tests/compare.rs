@@ -9,8 +9,9 @@ use hdrhistogram::Histogram;
 use serde_json::Value;
 use tests::artifacts;
 use tests::fathom::{Call, Outcome};
+use tests::interval_log::{histogram, measured_s};
 use tests::qemu_lock::lock_qemu;
-use tests::results::{Results, histogram, measured_s};
+use tests::results::Results;
 
 /// A call of `fathom compare` of the built image under TCG.
 fn call(arguments: &str) -> Call {

@@ -8,8 +8,9 @@ use std::path::Path;
 use serde_json::Value;
 use tests::artifacts;
 use tests::fathom::{Call, Outcome};
+use tests::interval_log::histogram;
 use tests::qemu_lock::lock_qemu;
-use tests::results::{Results, histogram};
+use tests::results::Results;
 use tests::small_disk::SmallDisk;
 
 /// A short comparison under TCG, into `out` of the call's own.

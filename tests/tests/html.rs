@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use tests::artifacts;
 use tests::browser::{self, Browser, Findings, View};
 use tests::fathom::{Call, Outcome};
+use tests::interval_log::histogram;
 use tests::qemu_lock::lock_qemu;
-use tests::results::histogram;
 
 /// Views of a page, each with the name of its screenshot, its width in pixels, and whether it is dark and
 /// printed: on a telephone, a tablet, a desktop, and a sheet of A4 between its margins, at 96 pixels to

@@ -12,9 +12,10 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde_json::json;
 use tests::fathom::Outcome;
+use tests::interval_log::histogram;
 use tests::mid_run::{MEASURING, measuring_with_monitor};
 use tests::qemu_lock::{QemuLock, lock_qemu};
-use tests::results::{Results, histogram};
+use tests::results::Results;
 
 /// The links on which `fathom` itself keeps what the guest does not take.
 const FRAMES: [&str; 2] = ["vhost-user", "unix"];

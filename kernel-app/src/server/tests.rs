@@ -14,6 +14,7 @@ use wire::{HEADER_LEN, Header};
 
 use super::*;
 use crate::args::Channel;
+use crate::frame_device::DeviceFault;
 use crate::handler::{Echo, Timestamp};
 use crate::services::AtPort;
 use crate::testing::{
