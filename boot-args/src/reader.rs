@@ -208,14 +208,9 @@ impl<'a> Reader<'a> {
             return Ok(None);
         };
         let key = value(self.stamp_key);
-        let by_default = if key.is_some() {
-            Mode::Stateful
-        } else {
-            Mode::Stateless
-        };
         Ok(Some(StampConfig {
             port,
-            mode: value(self.stamp_mode).unwrap_or(by_default),
+            mode: value(self.stamp_mode).unwrap_or_else(|| Mode::by_default(key.as_ref())),
             key,
         }))
     }

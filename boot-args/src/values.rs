@@ -178,13 +178,9 @@ pub fn stamp(value: &str) -> Result<Option<u16>, Problem> {
 }
 
 pub fn stamp_mode(value: &str) -> Result<Mode, Problem> {
-    match value {
-        "stateless" => Ok(Mode::Stateless),
-        "stateful" => Ok(Mode::Stateful),
-        _ => Err(Problem::Malformed(
-            "stamp-mode=stateless or stamp-mode=stateful",
-        )),
-    }
+    Mode::from_name(value).ok_or(Problem::Malformed(
+        "stamp-mode=stateless or stamp-mode=stateful",
+    ))
 }
 
 pub fn stamp_key(value: &str) -> Result<Secret, Problem> {

@@ -10,13 +10,10 @@
 use core::net::{IpAddr, SocketAddr};
 
 use wire::DEFAULT_PORT;
-use wire::peer::{is_answerable, is_responder_port};
+use wire::peer::{FIRST_USER_PORT, is_answerable, is_responder_port};
 
 use crate::handler::{Clients, Handler};
 use crate::net::addresses::Addresses;
-
-/// The first port that is not a well-known one (RFC 6335 §6).
-const FIRST_USER_PORT: u16 = 1024;
 
 /// The services of an image.
 #[derive(Clone, Copy, Debug)]

@@ -29,7 +29,7 @@ impl std::error::Error for BadArgument {}
 pub struct ProcessArgs {
     /// How to wait.
     pub mode: Mode,
-    /// Where to serve: one of the host's own addresses. Port 0 picks a free one.
+    /// Address to serve at, one of the host's own. Port 0 picks a free one.
     pub listen: SocketAddr,
     /// STAMP's reflector, if it is to be served.
     pub stamp: Option<StampArgs>,
@@ -85,13 +85,11 @@ impl ProcessArgs {
 }
 
 fn session_mode(text: &str) -> Result<StampMode, BadArgument> {
-    match text {
-        "stateless" => Ok(StampMode::Stateless),
-        "stateful" => Ok(StampMode::Stateful),
-        _ => Err(BadArgument(format!(
+    StampMode::from_name(text).ok_or_else(|| {
+        BadArgument(format!(
             "--stamp-mode {text}: not one of stateless, stateful"
-        ))),
-    }
+        ))
+    })
 }
 
 /// Reads a key from a file: hexadecimal digits, and blanks around them.

@@ -52,11 +52,16 @@ fn nanoseconds(clock: rustix::time::ClockId) -> u64 {
 /// A number that another boot, or another process, is unlikely to have.
 #[must_use]
 pub fn boot_id() -> u32 {
+    random_number() as u32
+}
+
+/// Returns a random number, or the time where there is no randomness to be had.
+fn random_number() -> u64 {
     use rustix::rand::{GetRandomFlags, getrandom};
-    let mut id = [0; 4];
-    // It must differ, not be secret: not worth waiting for entropy.
-    match getrandom(&mut id, GetRandomFlags::INSECURE) {
-        Ok(4) => u32::from_ne_bytes(id),
-        _ => now_ns() as u32,
+    let mut number = [0; 8];
+    // It must differ from others: not worth waiting for entropy.
+    match getrandom(&mut number, GetRandomFlags::INSECURE) {
+        Ok(8) => u64::from_ne_bytes(number),
+        _ => now_ns(),
     }
 }

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt,
 };
-use rustix::rand::{GetRandomFlags, getrandom};
+use wire::peer::{FIRST_USER_PORT, is_responder_port};
 use wire::stamp::{Arrival, ClockState, Key, Mode, Reflector, Secret, Session, Sessions, Verdict};
 use wire::{Cidr, Counters};
 
@@ -28,9 +28,9 @@ const CLOCK_INTERVAL: u64 = 1024;
 /// Options of the reflector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StampArgs {
-    /// Where to serve: one of the host's own addresses.
+    /// Address to serve at, one of the host's own.
     pub listen: SocketAddr,
-    /// Whether it counts its replies by session; by default it does with a key.
+    /// Mode; `None` for that of [`Mode::by_default`].
     pub mode: Option<Mode>,
     /// Key, with which only authenticated packets are answered.
     pub key: Option<Secret>,
@@ -61,7 +61,7 @@ impl StampService {
     ///
     /// # Errors
     ///
-    /// What the system says if the address is not ours, its port is taken, or the socket does not tell what a
+    /// Those of the system: the address is not ours, its port is taken, or the socket does not report what a
     /// reply needs.
     pub fn open(args: &StampArgs, published: &'static Published) -> io::Result<Self> {
         let socket = crate::socket::open(args.listen)?;
@@ -77,13 +77,10 @@ impl StampService {
                 setsockopt(&socket, sockopt::Ipv6RecvTClass, &true)?;
             }
         }
-        let mode = args.mode.unwrap_or(match args.key {
-            Some(_) => Mode::Stateful,
-            None => Mode::Stateless,
-        });
+        let mode = (args.mode).unwrap_or_else(|| Mode::by_default(args.key.as_ref()));
         let sessions = (mode == Mode::Stateful).then(|| {
             let memory = vec![Session::FREE; SESSIONS].leak();
-            Sessions::new(memory, seed())
+            Sessions::new(memory, crate::random_number())
         });
         Ok(Self {
             socket,
@@ -165,7 +162,7 @@ impl StampService {
             let source = received.arrival.source;
             is_answerable(self.own, self.broadcast, source)
                 && source.port() >= FIRST_USER_PORT
-                && !wire::peer::is_responder_port(source.port())
+                && !is_responder_port(source.port())
         };
         let Some(Received { len, arrival }) = received.filter(client) else {
             self.counters.dropped_source += 1;
@@ -201,9 +198,6 @@ impl StampService {
     }
 }
 
-/// The first port that is not a well-known one (RFC 6335 §6).
-const FIRST_USER_PORT: u16 = 1024;
-
 fn socket_address(storage: &SockaddrStorage) -> Option<SocketAddr> {
     let v4 = storage
         .as_sockaddr_in()
@@ -213,13 +207,4 @@ fn socket_address(storage: &SockaddrStorage) -> Option<SocketAddr> {
             .as_sockaddr_in6()
             .map(|v6| SocketAddr::V6((*v6).into()))
     })
-}
-
-/// A number that peers do not know.
-fn seed() -> u64 {
-    let mut seed = [0; 8];
-    match getrandom(&mut seed, GetRandomFlags::INSECURE) {
-        Ok(8) => u64::from_ne_bytes(seed),
-        _ => crate::now_ns(),
-    }
 }

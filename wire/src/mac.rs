@@ -66,7 +66,7 @@ impl fmt::Display for Mac {
 /// Fault of a text that is no Ethernet address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MacError {
-    /// It has this many parts between colons, and an address has six.
+    /// This many parts between colons, where an address has six.
     Parts(usize),
     /// The part of this number, from 1, is not two hexadecimal digits.
     Part(usize),

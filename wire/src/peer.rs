@@ -31,9 +31,19 @@ pub const RESPONDER_PORTS: [u16; 26] = [
     5060, 5353, 5683, 9000, 11211, 27015,
 ];
 
+/// The first port that is not a well-known one (RFC 6335 §6).
+pub const FIRST_USER_PORT: u16 = 1024;
+
 /// Returns true if `port` is one of [`RESPONDER_PORTS`].
+#[inline(always)]
 #[must_use]
 pub const fn is_responder_port(port: u16) -> bool {
+    // Most clients' ports are ephemeral ones, beyond all of them.
+    port <= RESPONDER_PORTS[RESPONDER_PORTS.len() - 1] && is_listed(port)
+}
+
+#[inline(never)]
+const fn is_listed(port: u16) -> bool {
     let mut at = 0;
     while at < RESPONDER_PORTS.len() {
         if RESPONDER_PORTS[at] == port {

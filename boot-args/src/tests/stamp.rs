@@ -30,7 +30,7 @@ fn on_off_and_at_a_port() {
 }
 
 #[test]
-fn with_a_key_it_is_stateful_unless_told_otherwise() {
+fn a_key_makes_it_stateful_unless_another_mode_is_given() {
     assert_eq!(stamp(KEY).unwrap().mode, Mode::Stateful);
     assert!(stamp(KEY).unwrap().key.is_some());
     let stateless = std::format!("{KEY} stamp-mode=stateless");

@@ -1,6 +1,6 @@
 //! Test packets: where each field is. All integers are big-endian.
 //!
-//! What a Session-Sender fills in stands at the same place in the packet that the Session-Reflector returns,
+//! Fields that a Session-Sender fills in stand at the same place in the packet that the Session-Reflector returns,
 //! with the reflector's own values, so that one [`Layout`] serves both directions:
 //!
 //! | field | unauthenticated (RFC 8762 §4.2.1, §4.3.1) | authenticated (§4.2.2, §4.3.2) | filled in by |

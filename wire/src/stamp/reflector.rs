@@ -14,7 +14,7 @@
 
 use core::net::SocketAddr;
 
-use super::key::Key;
+use super::key::{Key, Secret};
 use super::packet::{
     AUTHENTICATED, AUTHENTICATED_HMAC, AUTHENTICATED_TEXT, Layout, Packet, REFLECTED_MBZ,
     TWAMP_LIGHT_LEN, UNAUTHENTICATED, UNAUTHENTICATED_LEN,
@@ -32,6 +32,28 @@ pub enum Mode {
     Stateless,
     /// A session's replies have sequence numbers of their own. Authenticated packets are answered once.
     Stateful,
+}
+
+impl Mode {
+    /// Returns the mode of a reflector with `key`, unless another is asked for: stateful with one, so that it
+    /// answers no authenticated packet twice, and stateless without.
+    #[must_use]
+    pub const fn by_default(key: Option<&Secret>) -> Self {
+        match key {
+            Some(_) => Self::Stateful,
+            None => Self::Stateless,
+        }
+    }
+
+    /// Returns the mode called `name`: `stateless` or `stateful`.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "stateless" => Some(Self::Stateless),
+            "stateful" => Some(Self::Stateful),
+            _ => None,
+        }
+    }
 }
 
 /// Facts about a test packet's arrival.
@@ -77,13 +99,13 @@ impl Verdict {
 /// Reasons why a test packet is not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DropReason {
-    /// It is shorter than a reply.
+    /// Shorter than a reply.
     TooShort,
-    /// It is a reply, or of another protocol of this service's.
+    /// A reply, or of another protocol of this service's.
     NotARequest,
-    /// Its HMAC is wrong.
+    /// With a wrong HMAC.
     Forged,
-    /// It was answered before.
+    /// Answered before.
     Replayed,
 }
 
@@ -115,103 +137,100 @@ impl<'t> Reflector<'t> {
         clock: ClockState,
         transmit_ns: impl FnOnce() -> u64,
     ) -> Verdict {
-        if self.key.is_some() {
-            self.reflect_authenticated(datagram, arrival, clock, transmit_ns)
-        } else {
-            self.reflect_unauthenticated(datagram, arrival, clock, transmit_ns)
+        let sessions = self.sessions.as_mut();
+        match &self.key {
+            Some(key) => {
+                reflect_authenticated(key, sessions, datagram, arrival, clock, transmit_ns)
+            }
+            None => reflect_unauthenticated(sessions, datagram, arrival, clock, transmit_ns),
         }
     }
+}
 
-    #[inline(never)]
-    fn reflect_unauthenticated(
-        &mut self,
-        datagram: &mut [u8],
-        arrival: &Arrival,
-        clock: ClockState,
-        transmit_ns: impl FnOnce() -> u64,
-    ) -> Verdict {
-        if datagram.len() < TWAMP_LIGHT_LEN {
-            return Verdict::Drop(DropReason::TooShort);
-        }
-        if datagram.starts_with(&MAGIC) || is_reply(datagram) {
-            return Verdict::Drop(DropReason::NotARequest);
-        }
-        // Of three octets that a short packet lacks nothing is used.
-        let mut base = [0; UNAUTHENTICATED_LEN];
-        let len = datagram.len().min(UNAUTHENTICATED_LEN);
-        base[..len].copy_from_slice(&datagram[..len]);
-        let sequence = match &mut self.sessions {
-            None => None,
-            Some(sessions) => {
-                let ssid = ssid(&base, &UNAUTHENTICATED);
-                let session = sessions.of(arrival.source, ssid, arrival.received_ns);
-                session.map(|session| session.next_sequence())
-            }
-        };
-        let format = reply_to(&mut base, &UNAUTHENTICATED, sequence, arrival, clock);
-        let is_base_only = datagram.len() <= UNAUTHENTICATED_LEN;
-        if let Some(tlvs) = datagram
-            .get_mut(UNAUTHENTICATED_LEN..)
-            .filter(|_| !is_base_only)
-        {
-            let context = context(&base, &UNAUTHENTICATED, None, arrival);
-            tlv::answer(tlvs, &context);
-        }
-        let timestamp = clock.timestamp(transmit_ns(), format);
-        base[UNAUTHENTICATED.timestamp].copy_from_slice(&timestamp.to_be_bytes());
-        datagram[..len].copy_from_slice(&base[..len]);
-        Verdict::Reply { is_base_only }
+#[inline(never)]
+fn reflect_unauthenticated(
+    sessions: Option<&mut Sessions<'_>>,
+    datagram: &mut [u8],
+    arrival: &Arrival,
+    clock: ClockState,
+    transmit_ns: impl FnOnce() -> u64,
+) -> Verdict {
+    if datagram.len() < TWAMP_LIGHT_LEN {
+        return Verdict::Drop(DropReason::TooShort);
     }
+    if datagram.starts_with(&MAGIC) || is_reply(datagram) {
+        return Verdict::Drop(DropReason::NotARequest);
+    }
+    // Of three octets that a short packet lacks nothing is used.
+    let mut base = [0; UNAUTHENTICATED_LEN];
+    let len = datagram.len().min(UNAUTHENTICATED_LEN);
+    base[..len].copy_from_slice(&datagram[..len]);
+    let sequence = sessions.and_then(|sessions| {
+        let ssid = ssid(&base, &UNAUTHENTICATED);
+        let session = sessions.of(arrival.source, ssid, arrival.received_ns)?;
+        Some(session.next_sequence())
+    });
+    let format = reply_to(&mut base, &UNAUTHENTICATED, sequence, arrival, clock);
+    let is_base_only = datagram.len() <= UNAUTHENTICATED_LEN;
+    if let Some(tlvs) = datagram
+        .get_mut(UNAUTHENTICATED_LEN..)
+        .filter(|_| !is_base_only)
+    {
+        let context = context(&base, &UNAUTHENTICATED, None, arrival);
+        tlv::answer(tlvs, &context);
+    }
+    let timestamp = clock.timestamp(transmit_ns(), format);
+    base[UNAUTHENTICATED.timestamp].copy_from_slice(&timestamp.to_be_bytes());
+    datagram[..len].copy_from_slice(&base[..len]);
+    Verdict::Reply { is_base_only }
+}
 
-    #[inline(never)]
-    fn reflect_authenticated(
-        &mut self,
-        datagram: &mut [u8],
-        arrival: &Arrival,
-        clock: ClockState,
-        transmit_ns: impl FnOnce() -> u64,
-    ) -> Verdict {
-        let Some(key) = &self.key else {
-            return Verdict::Drop(DropReason::Forged);
+#[inline(never)]
+fn reflect_authenticated(
+    key: &Key,
+    sessions: Option<&mut Sessions<'_>>,
+    datagram: &mut [u8],
+    arrival: &Arrival,
+    clock: ClockState,
+    transmit_ns: impl FnOnce() -> u64,
+) -> Verdict {
+    let Some((base, tlvs)) = datagram.split_first_chunk_mut::<{ AUTHENTICATED.len }>() else {
+        return Verdict::Drop(DropReason::TooShort);
+    };
+    let (text, tag) = base.split_at(AUTHENTICATED_TEXT.end);
+    let is_signed = tag
+        .first_chunk()
+        .is_some_and(|tag| key.is_signed(&[text], tag));
+    if !is_signed {
+        return Verdict::Drop(DropReason::Forged);
+    }
+    if base[AUTHENTICATED.receive_timestamp] != [0; 8] {
+        return Verdict::Drop(DropReason::NotARequest);
+    }
+    let mut sequence = None;
+    if let Some(sessions) = sessions {
+        let ssid = ssid(base, &AUTHENTICATED);
+        let Some(session) = sessions.of(arrival.source, ssid, arrival.received_ns) else {
+            return Verdict::Drop(DropReason::Replayed);
         };
-        let Some((base, tlvs)) = datagram.split_first_chunk_mut::<{ AUTHENTICATED.len }>() else {
+        let Some(packet) = Packet::new(base, &AUTHENTICATED) else {
             return Verdict::Drop(DropReason::TooShort);
         };
-        let (text, tag) = base.split_at(AUTHENTICATED_TEXT.end);
-        let is_signed = tag
-            .first_chunk()
-            .is_some_and(|tag| key.is_signed(&[text], tag));
-        if !is_signed {
-            return Verdict::Drop(DropReason::Forged);
+        if !session.accepts(packet.sequence(), packet.timestamp()) {
+            return Verdict::Drop(DropReason::Replayed);
         }
-        if base[AUTHENTICATED.receive_timestamp] != [0; 8] {
-            return Verdict::Drop(DropReason::NotARequest);
-        }
-        let mut sequence = None;
-        if let Some(sessions) = &mut self.sessions {
-            let ssid = ssid(base, &AUTHENTICATED);
-            let Some(session) = sessions.of(arrival.source, ssid, arrival.received_ns) else {
-                return Verdict::Drop(DropReason::Replayed);
-            };
-            let Some(packet) = Packet::new(base, &AUTHENTICATED) else {
-                return Verdict::Drop(DropReason::TooShort);
-            };
-            if !session.accepts(packet.sequence(), packet.timestamp()) {
-                return Verdict::Drop(DropReason::Replayed);
-            }
-            sequence = Some(session.next_sequence());
-        }
-        let format = reply_to(base, &AUTHENTICATED, sequence, arrival, clock);
-        if !tlvs.is_empty() {
-            tlv::answer(tlvs, &context(base, &AUTHENTICATED, Some(key), arrival));
-        }
-        let timestamp = clock.timestamp(transmit_ns(), format);
-        base[AUTHENTICATED.timestamp].copy_from_slice(&timestamp.to_be_bytes());
-        let tag = key.sign(&[&base[AUTHENTICATED_TEXT]]);
-        base[AUTHENTICATED_HMAC].copy_from_slice(&tag);
-        Verdict::Reply {
-            is_base_only: false,
-        }
+        sequence = Some(session.next_sequence());
+    }
+    let format = reply_to(base, &AUTHENTICATED, sequence, arrival, clock);
+    if !tlvs.is_empty() {
+        tlv::answer(tlvs, &context(base, &AUTHENTICATED, Some(key), arrival));
+    }
+    let timestamp = clock.timestamp(transmit_ns(), format);
+    base[AUTHENTICATED.timestamp].copy_from_slice(&timestamp.to_be_bytes());
+    let tag = key.sign(&[&base[AUTHENTICATED_TEXT]]);
+    base[AUTHENTICATED_HMAC].copy_from_slice(&tag);
+    Verdict::Reply {
+        is_base_only: false,
     }
 }
 

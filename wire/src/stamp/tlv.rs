@@ -60,7 +60,7 @@ impl Tlv {
 /// Result of looking for a TLV.
 enum Step {
     Tlv(Tlv),
-    /// What is there is not wholly a TLV.
+    /// Octets that are not wholly a TLV.
     CutOff,
     End,
 }

@@ -53,7 +53,7 @@ fn a_malformed_one_is_flagged_and_nothing_behind_it_looked_at() {
 
 /// §4.4: the packet came with EF, 46, and ECT(1). DSCP 46 is what is asked for, then 10.
 #[test]
-fn the_class_of_service_is_told() {
+fn the_class_of_service_is_filled_in() {
     // 101110 | 101110 | 01 | 00, reserved.
     assert_eq!(answered("80040004 b800 0000"), octets("00040004 bae4 0000"));
     // 001010 | 101110 | 01 | 01.
