@@ -1,4 +1,4 @@
-//! What a Linux process asks of the kernel for its threads, of which `fathom` and the service on Linux ask the same.
+//! Requests of a Linux process to the kernel about its threads, the same for `fathom` and the service on Linux.
 //!
 //! - [`scheduling`]: scheduling policies (sched(7)).
 //!

@@ -64,7 +64,7 @@ pub struct RunArgs {
     /// Where results go.
     #[command(flatten)]
     pub output: OutputArgs,
-    /// What to boot, and on what.
+    /// System to boot, and the machine for it.
     #[command(flatten)]
     pub guest: GuestArgs,
     /// What the service on Linux is made of.
@@ -78,7 +78,7 @@ pub struct RunArgs {
 /// `fathom serve`.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// What to boot, and on what.
+    /// System to boot, and the machine for it.
     #[command(flatten)]
     pub guest: GuestArgs,
     /// Address of this host to serve on; 0.0.0.0 for all

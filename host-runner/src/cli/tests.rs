@@ -1,3 +1,5 @@
+//! Consistency of the whole command line.
+
 use clap::CommandFactory as _;
 
 use super::*;

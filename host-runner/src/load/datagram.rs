@@ -17,7 +17,7 @@ pub struct Requests {
     bytes: Box<[u8]>,
     body: Body,
     protocol: Protocol,
-    /// What is sent instead, in STAMP and TWAMP-Light.
+    /// Packets that are sent instead, in STAMP and TWAMP-Light.
     test_packets: Option<Box<TestPackets>>,
 }
 

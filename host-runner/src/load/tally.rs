@@ -86,7 +86,7 @@ pub struct Tally {
     pub completed: u64,
     /// Number of the first measured request; the largest of all if there was none.
     pub measured_from: u64,
-    /// When the first measured request was due, in nanoseconds of the host's clock.
+    /// Time at which the first measured request was due, in nanoseconds of the host's clock.
     pub started_ns: u64,
     /// For how long requests were sent, in nanoseconds: as long as they were due, or longer if the last
     /// were sent late.

@@ -113,7 +113,7 @@ pub struct Run {
     /// seen with no finer resolution.
     #[serde(default)]
     pub resolution_ns: Option<u64>,
-    /// When the first measured request was due, by the host's clock of day (`CLOCK_REALTIME`), in UTC (RFC
+    /// Time at which the first measured request was due, by the host's clock of day (`CLOCK_REALTIME`), in UTC (RFC
     /// 3339, to the microsecond). Null if none was.
     #[serde(default, with = "utc")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]

@@ -23,7 +23,7 @@ const P99_SHARE: f64 = 0.25;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Option<bool>", into = "Option<bool>")]
 pub enum WarmUpEnd {
-    /// It was as long as planned.
+    /// As long as planned.
     #[default]
     Planned,
     /// Latency had settled.

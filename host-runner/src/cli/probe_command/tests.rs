@@ -1,3 +1,5 @@
+//! Options of `fathom probe`: the protocol, the key, and where requests leave from.
+
 use super::super::{Cli, Command};
 use super::*;
 use clap::Parser as _;

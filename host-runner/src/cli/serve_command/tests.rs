@@ -1,3 +1,5 @@
+//! Counters that `fathom serve` prints at its end.
+
 use super::*;
 
 #[test]

@@ -17,7 +17,7 @@ enum Directions {
 ///
 /// # Errors
 ///
-/// What is wrong with the first that can't be read, or that none is there.
+/// The fault of the first that can't be read, or that none is there.
 pub fn fault_parameters(text: &str) -> Result<FaultParameters, String> {
     let mut parameters = FaultParameters::default();
     for fault in text.split(',') {

@@ -1,3 +1,5 @@
+//! Values of options: durations and seeds.
+
 use super::*;
 
 #[test]

@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reflector_gets_one_request_and_an_echo_is_told_from_it() {
+    fn a_reflector_gets_one_request_and_an_echo_is_recognised() {
         for protocol in [Protocol::Stamp, Protocol::TwampLight] {
             assert_eq!(contact(protocol, stamp).0.unwrap(), 1);
             let error = contact(protocol, echo).0.unwrap_err();

@@ -1,3 +1,5 @@
+//! Plans that can be measured, and those that are refused.
+
 use super::*;
 
 fn plan() -> Plan {

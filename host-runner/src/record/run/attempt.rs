@@ -14,7 +14,7 @@ pub struct Attempt {
     /// True for the attempt that was kept, by the states of its percentiles alone: its figures are those of the
     /// run, and there are files of no other.
     pub kept: bool,
-    /// When the first measured request was due, in UTC (RFC 3339, to the microsecond). Null if none was.
+    /// Time at which the first measured request was due, in UTC (RFC 3339, to the microsecond). Null if none was.
     #[serde(default, with = "utc")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub started_at: Option<Timestamp>,

@@ -17,7 +17,7 @@ pub struct FaultRecord {
     pub to_guest: DirectionCounts,
     /// Answers on the way from the guest.
     pub from_guest: DirectionCounts,
-    /// What became of each measured request. The sum is the run's `sent`; all but those `answered` are `lost`, or in
+    /// Outcomes of the measured requests. The sum is the run's `sent`; all but those `answered` are `lost`, or in
     /// flight at the end.
     pub requests: RequestOutcomes,
     /// Requests that were answered and are lost all the same: the answer came after the timeout.

@@ -1,3 +1,5 @@
+//! The process of the service on Linux, with scripts in its place: its start, its end and its words.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 

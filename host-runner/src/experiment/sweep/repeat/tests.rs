@@ -21,7 +21,7 @@ const LATE: [State; 4] = [State::Clean, State::Late, State::Late, State::Late];
 const PARTLY: [State; 4] = [State::Partly, State::Partly, State::Clean, State::Clean];
 const HOST: [State; 4] = [State::Clean, State::Clean, State::Host, State::Host];
 
-/// What one attempt at a step comes to.
+/// Outcome of one attempt at a step.
 #[derive(Clone)]
 struct Outcome {
     states: [State; 4],

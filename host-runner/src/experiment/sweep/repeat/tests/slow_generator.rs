@@ -74,7 +74,7 @@ fn on_virtual_time(plan: &Plan, position: RunPosition, send_ns: u64) -> (Run, Me
 }
 
 #[test]
-fn a_generator_that_was_slow_at_first_is_told_by_its_lateness_and_measured_again() {
+fn a_step_of_a_generator_that_was_slow_at_first_is_late_and_measured_again() {
     let dir = tempfile::tempdir().unwrap();
     let results = InDirectory::create(dir.path());
     let mut rates = Vec::new();
