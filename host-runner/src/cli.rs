@@ -1,9 +1,8 @@
 //! The command line and the commands behind it.
 //!
-//! - [`args`]: what can be asked for;
-//! - [`values`]: how durations and addresses are written;
+//! - [`args`]: options and arguments, and the plain specifications that they make;
 //! - [`output`]: where results go;
-//! - [`progress_bar`], [`say`], [`ctrl_c`]: the bar, lines on standard error, and Ctrl-C;
+//! - [`progress_bar`], [`ctrl_c`]: progress on standard error, and Ctrl-C;
 //! - [`run_command`], [`compare_command`], [`serve_command`], [`probe_command`], [`status_command`],
 //!   [`report_command`], [`image_command`], [`doctor_command`]: the commands;
 //! - [`manual`]: manual pages and shell completions;
@@ -26,10 +25,9 @@ pub mod probe_command;
 pub mod progress_bar;
 pub mod report_command;
 pub mod run_command;
-pub mod say;
+
 pub mod serve_command;
 pub mod status_command;
-pub mod values;
 
 pub use error::CliError;
 

@@ -26,7 +26,7 @@
     deny(
         clippy::print_stderr,
         clippy::print_stdout,
-        reason = "they panic once nobody reads: use cli::say and cli::output::print"
+        reason = "they panic once nobody reads: use terminal::say and terminal::print"
     )
 )]
 #![warn(clippy::print_stdout, clippy::print_stderr)]

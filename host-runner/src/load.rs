@@ -1,6 +1,7 @@
 //! Load: when requests are sent, and what became of each of them.
 //!
 //! - [`plan`]: what is to be sent: loop, payload, warm-up, limits;
+//! - [`load_spec`]: a load as it is asked for, which makes a plan;
 //! - [`ladder`]: the plans of a sweep;
 //! - [`rate`]: how many requests a second;
 //! - [`schedule`]: when each request of an open loop is due;
@@ -32,6 +33,7 @@ pub mod content;
 pub mod datagram;
 mod engine;
 pub mod ladder;
+pub mod load_spec;
 mod open;
 pub mod padding;
 mod pipeline;
@@ -52,6 +54,7 @@ pub(crate) mod fake;
 mod tests;
 
 pub use content::{Content, ContentError};
+pub use load_spec::LoadSpec;
 pub use plan::{Limit, Mode, Plan, PlanError};
 pub use protocol::Protocol;
 pub use rate::Rate;

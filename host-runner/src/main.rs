@@ -5,8 +5,8 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use fathom::cli::say::say;
 use fathom::cli::{Cli, help};
+use fathom::terminal::say;
 
 fn main() -> ExitCode {
     match fathom::cli::main(parse()) {

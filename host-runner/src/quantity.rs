@@ -7,7 +7,9 @@
 //!
 //! The microsecond is spelled `µs` (U+00B5) throughout. Functions whose names begin with `exact` are
 //! for values that somebody chose, such as a timeout or a tick of an axis: they lose the zeros at the
-//! end of a fraction, which in a measured value are digits.
+//! end of a fraction, which in a measured value are digits. [`parse`] reads what people write.
+
+pub mod parse;
 
 /// Number of significant digits of a measured value.
 const DIGITS: usize = 3;

@@ -40,6 +40,22 @@ impl SplitMix64 {
     }
 }
 
+/// The largest seed: one more and JavaScript and jq, whose numbers are floating-point, read another one
+/// from a record (RFC 8259, section 6).
+const LARGEST_SEED: u64 = (1 << 53) - 1;
+
+/// Reads a seed in decimal digits.
+///
+/// # Errors
+///
+/// A message if it is no whole number, or one that some programs can't read back from a record.
+pub fn seed(text: &str) -> Result<u64, String> {
+    let seed = text.parse().ok().filter(|seed| *seed <= LARGEST_SEED);
+    seed.ok_or_else(|| {
+        format!("a seed is a whole number up to {LARGEST_SEED}: larger ones are not exact in JSON")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,5 +80,16 @@ mod tests {
         assert!(fractions.iter().all(|f| (0.0..1.0).contains(f)));
         let mean = fractions.iter().sum::<f64>() / 10_000.0;
         assert!((mean - 0.5).abs() < 0.01, "{mean}");
+    }
+
+    #[test]
+    fn a_seed_is_one_that_every_reader_of_json_reads_exactly() {
+        assert_eq!(seed("0"), Ok(0));
+        let largest = seed("9007199254740991").unwrap();
+        assert_eq!(largest as f64 as u64, largest);
+        for text in ["9007199254740992", "18446744073709551615", "-1", "one", ""] {
+            let error = seed(text).unwrap_err();
+            assert!(error.contains("up to 9007199254740991"), "{error}");
+        }
     }
 }

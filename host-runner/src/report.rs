@@ -9,6 +9,7 @@
 //! - `steps`, `capacity`: a sweep's steps and what they come to;
 //! - `core_distance`: what of a comparison may be the cores' distance; `emulator_share`: what the targets' own
 //!   emulation took of the measuring CPU;
+//! - [`publication`]: where a measurement's results go when it ends;
 //! - `escape`, `markdown_text`: text that is no markup.
 #![forbid(unsafe_code)]
 
@@ -35,6 +36,7 @@ pub mod markdown;
 mod markdown_text;
 mod marked;
 pub mod page;
+pub mod publication;
 pub mod renderer;
 pub mod result_set;
 mod stalls;

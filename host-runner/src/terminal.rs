@@ -4,7 +4,8 @@
 //! - [`escape`]: what a text becomes before it is shown or goes to a record;
 //! - [`one_line`]: the same where a line break would begin a line of ours; [`escape_json`]: the same in JSON;
 //! - [`print`]: results, on standard output; [`say`]: a message, on standard error, whose every line but the
-//!   first is marked as quoted; [`eprint`]: text of several lines of ours, on standard error.
+//!   first is marked as quoted; [`eprint`]: text of several lines of ours, on standard error;
+//! - [`progress_line`]: a line on standard error that changes.
 //!
 //! All of them escape. Clippy's `print_stdout` and `print_stderr` keep the standard library's macros from
 //! being used instead.
@@ -13,6 +14,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
+
+pub mod progress_line;
 
 /// Prefix of a line of a message that begins after somebody's line break.
 const QUOTED: &str = "  | ";

@@ -5,6 +5,7 @@
 //! - `client_args`: a client on ordinary sockets;
 //! - `condition_args`: this host during a measurement, and what a result has to live up to;
 //! - `load_args`: load on a service; `request_args`: content of its requests;
+//! - `option_file`: files that options name;
 //! - `probe_args`: `fathom probe`;
 //! - `system_args`: the guest, its machine, and the service on Linux.
 
@@ -14,7 +15,6 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::CliError;
-use super::values::fault_parameters;
 use crate::experiment::RunSpec;
 use crate::link::{Family, FaultParameters};
 use crate::stats;
@@ -24,14 +24,15 @@ use crate::sut::{LinkChoice, Responder, SMOLTCP, SystemKind, SystemName, SystemS
 mod client_args;
 mod condition_args;
 mod load_args;
+mod option_file;
 mod probe_args;
 mod request_args;
 mod system_args;
 
 pub use client_args::ClientArgs;
 pub use condition_args::{HostArgs, ValidityArgs};
-pub use load_args::{LoadArgs, ModeName};
-pub use probe_args::{ProbeArgs, with_port};
+pub use load_args::LoadArgs;
+pub use probe_args::ProbeArgs;
 pub use request_args::RequestArgs;
 pub use system_args::{GuestArgs, KernelArgs, LinuxArgs};
 
@@ -50,7 +51,12 @@ pub struct RunArgs {
     pub ipv6: bool,
     /// Faults to inject on link unix or vhost-user, such as loss=1%,dup.from=0.5%,reorder=1%:3,corrupt=1%,delay=1ms:5%,seed=7:
     /// NAME for both directions, NAME.to for requests, NAME.from for answers
-    #[arg(long, value_name = "FAULTS", value_parser = fault_parameters, overrides_with = "fault", hide_short_help = true)]
+    #[arg(
+        long,
+        value_name = "FAULTS",
+        overrides_with = "fault",
+        hide_short_help = true
+    )]
     pub fault: Option<FaultParameters>,
     /// What load to put on the service.
     #[command(flatten)]
@@ -121,7 +127,8 @@ impl RunArgs {
     ///
     /// [`CliError::Usage`] or [`CliError::Plan`] if they don't go together.
     pub fn spec(&self) -> Result<RunSpec, CliError> {
-        let plan = self.request.fill(self.load.plan()?)?;
+        let load = self.load.spec();
+        let plan = self.request.fill(load.plan()?)?;
         let system = self.system();
         plan.check_packet(system.family, None)?;
         system.check()?;
@@ -129,7 +136,7 @@ impl RunArgs {
         Ok(RunSpec {
             system,
             plan,
-            sweep: self.load.sweep(),
+            sweep: load.sweep(),
             validity: self.validity.spec(),
             host: self.host.spec(),
         })

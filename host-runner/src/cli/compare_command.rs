@@ -5,12 +5,12 @@ use std::time::Duration;
 use clap::{Arg, Args};
 
 use super::CliError;
-use super::args::{GuestArgs, HostArgs, KernelArgs, LoadArgs, ModeName, OutputArgs, ValidityArgs};
+use super::args::{GuestArgs, HostArgs, KernelArgs, LoadArgs, OutputArgs, ValidityArgs};
 use super::ctrl_c::Interrupt;
 use super::output::Output;
-use super::values::duration;
 use crate::experiment::ExperimentError;
 use crate::experiment::compare::{CompareSpec, Comparison, CostAnalysis, Loads, Variant};
+use crate::quantity::parse::duration;
 use crate::sut::{GuestSpec, LinkChoice};
 
 /// Returns `option` with help that speaks of several guests.
@@ -96,7 +96,7 @@ impl CompareArgs {
         Ok(CompareSpec {
             variants: self.targets.clone(),
             links: self.links.clone(),
-            loads: loads(&self.load)?,
+            loads: Loads::new(&self.load.spec())?,
             guest,
             linux: self.kernel.spec(),
             rounds: self.repeat,
@@ -128,21 +128,6 @@ impl CompareArgs {
             None
         }
     }
-}
-
-/// Returns the loads that the options make: a closed and an open loop, unless they name one mode.
-fn loads(load: &LoadArgs) -> Result<Loads, ExperimentError> {
-    if load.mode.is_some() || load.depth.is_some() {
-        return Ok(Loads::one(load.plan()?));
-    }
-    let closed = LoadArgs {
-        mode: Some(ModeName::Closed),
-        rate: None,
-        arrivals: None,
-        ..load.clone()
-    };
-    let loads = Loads::closed_and_open(closed.plan()?, load.arrivals(), load.rate)?;
-    Ok(loads)
 }
 
 /// Measures all targets on all links, round by round, compares, and reports.

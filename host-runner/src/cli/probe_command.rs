@@ -16,10 +16,11 @@ impl ProbeArgs {
     /// [`CliError::Experiment`] if the options make no load, [`CliError::Content`] if a key can't be read.
     pub fn spec(&self) -> Result<ProbeSpec, CliError> {
         let client = &self.client;
+        let load = self.load.spec();
         let plan = Plan {
             protocol: client.protocol,
             key: client.key()?,
-            ..self.load.plan()?
+            ..load.plan()?
         };
         plan.check().map_err(ExperimentError::from)?;
         Ok(ProbeSpec {
@@ -31,7 +32,7 @@ impl ProbeArgs {
                 dscp: client.dscp,
             },
             plan,
-            sweep: self.load.sweep(),
+            sweep: load.sweep(),
             validity: self.validity.spec(),
             host: self.host.spec(),
         })

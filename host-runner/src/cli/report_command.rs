@@ -6,11 +6,11 @@ use clap::Args;
 
 use super::CliError;
 use super::output::print;
-use super::say::say;
 use crate::record::machines::Differences;
 use crate::record::{RecordError, fault_mixture, read};
 use crate::report;
 use crate::stats::Requested;
+use crate::terminal::say;
 
 /// `fathom report`.
 #[derive(Debug, Args)]

@@ -2,8 +2,6 @@
 
 use std::net::Ipv4Addr;
 
-use wire::Counters;
-
 use super::CliError;
 use super::args::ServeArgs;
 use super::ctrl_c::Interrupt;
@@ -11,6 +9,7 @@ use super::output::print;
 use crate::experiment::serve::{OnDeath, ServeSpec, serve};
 use crate::machine::{Machine, VhostChoice};
 use crate::quantity;
+use crate::report::terminal_report::counter_list;
 
 /// Boots the service on QEMU's user network, prints its address, and waits.
 ///
@@ -38,7 +37,7 @@ pub fn run(args: &ServeArgs) -> Result<(), CliError> {
         Ok(print(&greeting(machine, spec.host_addr))?)
     };
     match serve(&spec, caller, on_ready)? {
-        Some(counters) => Ok(print(&list(&counters))?),
+        Some(counters) => Ok(print(&counter_list::render(&counters))?),
         None => Ok(()),
     }
 }
@@ -52,15 +51,3 @@ fn greeting(machine: &Machine, host_addr: Ipv4Addr) -> String {
         quantity::time(machine.boot_host_ns() as f64),
     )
 }
-
-/// The counters, one per line.
-fn list(counters: &Counters) -> String {
-    Counters::NAMES
-        .iter()
-        .zip(counters.to_array())
-        .map(|(name, count)| format!("{name:<24}{count:>12}\n"))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests;

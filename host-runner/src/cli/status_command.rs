@@ -3,8 +3,8 @@
 use clap::Args;
 
 use super::CliError;
-use super::args::with_port;
 use super::output::print;
+use crate::experiment::probe::service_address::with_port;
 use crate::experiment::probe::{endpoint, status_query};
 use crate::record::to_json;
 use crate::report::terminal_report::status_table;

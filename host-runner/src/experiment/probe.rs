@@ -1,6 +1,6 @@
 //! The measurement of a service that is already running, wherever it runs.
 //!
-//! - [`endpoint`]: addresses of the service and of its client;
+//! - [`endpoint`]: addresses of the service and of its client; [`service_address`]: the former as it is written;
 //! - [`contact`]: the protocol that the service speaks;
 //! - [`status_query`]: what the service reports of itself.
 
@@ -23,6 +23,7 @@ use crate::record::{EnvironmentBuilder, RunFacts, RunLabels};
 
 pub mod contact;
 pub mod endpoint;
+pub mod service_address;
 pub mod status_query;
 
 use endpoint::NumericAddress;

@@ -6,6 +6,7 @@
 //! the same faults, at whatever time the frames come.
 //!
 //! - [`parameters`]: the rates of each direction and the seed;
+//! - `notation`: the same as text;
 //! - [`fate`]: the faults of one frame;
 //! - `held`: frames that are held back;
 //! - `datagram_number`: the request that a frame carries, or answers;
@@ -18,6 +19,7 @@ pub mod fate;
 pub mod fault_account;
 mod held;
 pub mod injector;
+mod notation;
 pub mod parameters;
 
 pub use fault_account::{DirectionCounts, InjectedFaults, RequestOutcomes};

@@ -166,6 +166,18 @@ pub enum PlanError {
     /// The timeout is zero.
     #[error("a timeout of zero would lose every request: choose a longer one")]
     NoTimeout,
+    /// The duration is zero.
+    #[error("a duration of zero measures nothing: choose a longer one")]
+    NoDuration,
+    /// A mode without arrivals was given some.
+    #[error("only an open loop has arrivals: use `--mode open` with `--arrivals`")]
+    NoArrivals,
+    /// A mode without a rate was given one.
+    #[error("only an open loop has a rate: use `--mode open` with `--rate`")]
+    NoRate,
+    /// A mode without a depth was given one.
+    #[error("only a pipeline has a depth: use `--mode pipeline` with `--depth`")]
+    NoDepth,
     /// Neither a duration nor a count ends the measurement.
     #[error("nothing would end the measurement: give a duration or a count")]
     Endless,

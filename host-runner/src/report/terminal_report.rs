@@ -3,7 +3,7 @@
 //! - `run_brief`: the eight lines of a measurement; `run_table`: everything that is known of it;
 //! - `comparison_table`: a line per target and link, and the verdicts;
 //! - [`sweep_table`]: the steps of a sweep;
-//! - [`status_table`]: the status of a running service;
+//! - [`status_table`]: the status of a running service; [`counter_list`]: its counters at its end;
 //! - `percentile_rows`, `floor_lines`, `noise_lines`, `stall_table`, `cost_table`: parts of those;
 //! - `common_lines`, `columns`: what several of them share.
 
@@ -15,6 +15,7 @@ mod columns;
 mod common_lines;
 mod comparison_table;
 mod cost_table;
+pub mod counter_list;
 mod detail;
 mod floor_lines;
 mod noise_lines;

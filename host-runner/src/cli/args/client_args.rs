@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use wire::stamp::Secret;
 
+use super::option_file::from_file;
 use crate::cli::CliError;
 use crate::experiment::probe::endpoint::NumericAddress;
-use crate::files;
 use crate::link::dscp::Dscp;
 use crate::link::flows::MAX_FLOWS;
 use crate::load::Protocol;
@@ -50,14 +50,7 @@ impl ClientArgs {
         let Some(path) = &self.stamp_key else {
             return Ok(None);
         };
-        let problem = |problem: String| CliError::Content {
-            option: "--stamp-key",
-            path: path.clone(),
-            problem,
-        };
-        let text = files::read(path, KEY_FILE_LIMIT).map_err(|error| problem(error.to_string()))?;
-        let key = String::from_utf8_lossy(&text).trim().parse();
-        let key = key.map_err(|error: wire::stamp::key::NoSecret| problem(error.to_string()))?;
-        Ok(Some(key))
+        let key = |text: Vec<u8>| String::from_utf8_lossy(&text).trim().parse::<Secret>();
+        from_file("--stamp-key", path, KEY_FILE_LIMIT, key).map(Some)
     }
 }

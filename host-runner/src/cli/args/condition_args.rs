@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::cli::values::{as_ns, duration};
 use crate::experiment::{HostSpec, Validity};
 use crate::host::assignment::Requested;
 use crate::host::cpu_latency::HostIdle;
 use crate::host::lock::Patience;
+use crate::quantity::parse::{as_ns, duration};
 use crate::stats::{Needs, Policy};
 
 /// Options for this host during a measurement.

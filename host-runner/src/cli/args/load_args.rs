@@ -3,23 +3,12 @@
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use crate::cli::values::{as_ns, duration, seed};
-use crate::experiment::ExperimentError;
-use crate::load::{Arrivals, Limit, Mode, Plan, Protocol, Rate, WaitRule};
-
-/// Rule by which requests follow each other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum ModeName {
-    /// One request in flight, the next right after the reply
-    #[default]
-    Closed,
-    /// Requests at their own times, whatever became of earlier ones: latency counts from when one was due
-    Open,
-    /// A constant number of requests in flight (--depth): throughput, and latency at full load
-    Pipeline,
-}
+use crate::load::load_spec::{Extent, ModeName};
+use crate::load::{Arrivals, LoadSpec, Rate};
+use crate::quantity::parse::{as_ns, duration};
+use crate::random::seed;
 
 /// Options for the load on the service.
 #[derive(Clone, Debug, Args)]
@@ -62,97 +51,25 @@ pub struct LoadArgs {
     pub seed: u64,
 }
 
-/// The rate of an open loop unless told otherwise, in requests per second. A prime number, so that even
-/// arrivals do not keep in step with a timer tick of 100, 250 or 1000 Hz on the same clock.
-const DEFAULT_RATE: Rate = Rate::per_second(997);
-
-/// The depth of a pipeline unless told otherwise: deep enough that both sides work in bursts, and a fraction
-/// of the guest's 256 receive buffers, so that none is lost for want of one.
-const DEFAULT_DEPTH: NonZeroU16 = NonZeroU16::new(32).unwrap();
-
-/// Default duration of a measurement.
-const DEFAULT_DURATION: Duration = Duration::from_secs(5);
-
-/// The same for each step of a sweep.
-const DEFAULT_STEP_DURATION: Duration = Duration::from_secs(2);
-
 impl LoadArgs {
-    /// Returns the plan that these options make; of a sweep, that of the pipeline which comes first.
-    ///
-    /// # Errors
-    ///
-    /// [`ExperimentError::Incompatible`] or [`ExperimentError::Plan`] if they make none.
-    pub fn plan(&self) -> Result<Plan, ExperimentError> {
-        let mode = self.load_mode()?;
-        let duration = match (self.duration, self.count) {
-            (None, None) if self.sweep => Some(DEFAULT_STEP_DURATION),
-            (None, None) => Some(DEFAULT_DURATION),
-            (duration, _) => duration,
-        };
-        if duration == Some(Duration::ZERO) {
-            return Err(ExperimentError::Incompatible(
-                "a duration of zero measures nothing: choose a longer one",
-            ));
-        }
-        let plan = Plan {
-            mode,
+    /// Returns the load that the options ask for.
+    #[must_use]
+    pub fn spec(&self) -> LoadSpec {
+        LoadSpec {
+            mode: self.mode,
+            rate: self.rate,
+            arrivals: self.arrivals,
+            depth: self.depth,
+            extent: match self.sweep {
+                true => Extent::Sweep,
+                false => Extent::One,
+            },
+            duration_ns: self.duration.map(as_ns),
+            count: self.count,
+            warmup_ns: as_ns(self.warmup),
             payload_len: self.payload,
             timeout_ns: as_ns(self.timeout),
-            warmup: Limit::lasting(as_ns(self.warmup)),
-            measure: Limit {
-                duration_ns: duration.map(as_ns),
-                count: self.count,
-            },
             seed: self.seed,
-            content: None,
-            protocol: Protocol::Fathom,
-            key: None,
-            wait_rule: WaitRule::Sleep,
-        };
-        plan.check()?;
-        Ok(plan)
-    }
-
-    /// Returns the arrivals of the open loops that these options make, a sweep's steps among them.
-    #[must_use]
-    pub fn arrivals(&self) -> Arrivals {
-        self.arrivals.unwrap_or_default()
-    }
-
-    /// Returns the arrivals of a sweep's open loops, if these options make a sweep.
-    #[must_use]
-    pub fn sweep(&self) -> Option<Arrivals> {
-        self.sweep.then(|| self.arrivals())
-    }
-
-    fn load_mode(&self) -> Result<Mode, ExperimentError> {
-        if self.arrivals.is_some() && !self.sweep && self.mode != Some(ModeName::Open) {
-            return Err(ExperimentError::Incompatible(
-                "only an open loop has arrivals: use `--mode open` with `--arrivals`",
-            ));
-        }
-        let mode = if self.sweep {
-            ModeName::Pipeline
-        } else {
-            self.mode.unwrap_or_default()
-        };
-        match (mode, self.rate, self.depth) {
-            (ModeName::Closed, None, None) => Ok(Mode::Closed),
-            (ModeName::Open, rate, None) => Ok(Mode::Open {
-                rate: rate.unwrap_or(DEFAULT_RATE),
-                arrivals: self.arrivals(),
-            }),
-            (ModeName::Pipeline, None, depth) => Ok(Mode::Pipeline {
-                depth: depth.unwrap_or(DEFAULT_DEPTH),
-            }),
-            (ModeName::Closed | ModeName::Pipeline, Some(_), _) => {
-                Err(ExperimentError::Incompatible(
-                    "only an open loop has a rate: use `--mode open` with `--rate`",
-                ))
-            }
-            (ModeName::Closed | ModeName::Open, _, Some(_)) => Err(ExperimentError::Incompatible(
-                "only a pipeline has a depth: use `--mode pipeline` with `--depth`",
-            )),
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Options for requests to a service of somebody's own.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
+use super::option_file::from_file;
 use crate::cli::CliError;
-use crate::files;
-use crate::load::{Content, ContentError, Plan};
+use crate::load::{Content, Plan};
 
 /// The most that is read of a file, in bytes: more than fits a datagram, so that the message names its length.
 const LIMIT: u64 = wire::MAX_PAYLOAD as u64 * 1024;
@@ -36,28 +36,13 @@ impl RequestArgs {
         let Some(path) = &self.request else {
             return Ok(plan);
         };
-        let content = read("--request", path, Content::new)?;
+        let content = from_file("--request", path, LIMIT, Content::new)?;
         let content = match &self.expect {
             None => content,
-            Some(path) => read("--expect", path, |reply| content.expecting(reply))?,
+            Some(path) => from_file("--expect", path, LIMIT, |reply| content.expecting(reply))?,
         };
         Ok(plan.carrying(content))
     }
-}
-
-/// Makes content of the file at `path`, which `option` names.
-fn read(
-    option: &'static str,
-    path: &Path,
-    make: impl FnOnce(Vec<u8>) -> Result<Content, ContentError>,
-) -> Result<Content, CliError> {
-    let problem = |problem: String| CliError::Content {
-        option,
-        path: path.to_owned(),
-        problem,
-    };
-    let bytes = files::read(path, LIMIT).map_err(|error| problem(error.to_string()))?;
-    make(bytes).map_err(|error| problem(error.to_string()))
 }
 
 #[cfg(test)]

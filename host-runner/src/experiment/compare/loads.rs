@@ -6,8 +6,9 @@
 //! Unless a rate is given, it is a share of the slowest system's closed loop in the first round; the open loops of
 //! that round are made up after all rounds.
 
+use crate::load::load_spec::ModeName;
 use crate::load::sequence_tracker::MAX_CAPACITY;
-use crate::load::{Arrivals, Limit, Mode, Plan, PlanError, Rate};
+use crate::load::{Arrivals, Limit, LoadSpec, Mode, Plan, PlanError, Rate};
 use crate::record::{CommonRate, Run};
 
 /// The common rate as a share of the slowest system's closed loop: low enough that the slowest keeps up
@@ -45,6 +46,24 @@ struct OpenLoop {
 }
 
 impl Loads {
+    /// Returns the loads that `spec` asks for: a closed and an open loop, unless it names one mode.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError`] if it makes no plan, or no open loop can have its rate.
+    pub fn new(spec: &LoadSpec) -> Result<Self, PlanError> {
+        if spec.mode.is_some() || spec.depth.is_some() {
+            return Ok(Self::one(spec.plan()?));
+        }
+        let closed = LoadSpec {
+            mode: Some(ModeName::Closed),
+            rate: None,
+            arrivals: None,
+            ..*spec
+        };
+        Self::closed_and_open(closed.plan()?, spec.arrivals(), spec.rate)
+    }
+
     /// Returns the one load of `plan`.
     #[must_use]
     pub const fn one(plan: Plan) -> Self {

@@ -1,4 +1,4 @@
-//! Parameters of the faults: the rates of each direction, and the seed.
+//! Parameters of the faults: the rates of each direction, and the seed; `notation` has them as text.
 
 use std::fmt;
 
@@ -96,68 +96,6 @@ pub struct FaultParameters {
     pub seed: u64,
 }
 
-impl Rates {
-    /// Returns the parameters with these rates as text, each with its name.
-    fn texts(&self) -> [(&'static str, Option<String>); 5] {
-        let share = |share: Share| (share > Share::NONE).then(|| share.to_string());
-        let Reorder { share: some, gap } = self.reorder;
-        let reorder = share(some).map(|text| match gap {
-            1 => text,
-            gap => format!("{text}:{gap}"),
-        });
-        let Delay {
-            share: some,
-            delay_ns,
-        } = self.delay;
-        let delay = share(some).map(|text| match some {
-            Share::ALL => time(delay_ns),
-            _ => format!("{}:{text}", time(delay_ns)),
-        });
-        [
-            ("loss", share(self.loss)),
-            ("dup", share(self.duplicate)),
-            ("corrupt", share(self.corrupt)),
-            ("reorder", reorder),
-            ("delay", delay),
-        ]
-    }
-}
-
-impl fmt::Display for FaultParameters {
-    /// Writes them as the command line takes them: `loss=1%,delay.to=1ms:5%,seed=7`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let both = self
-            .to_guest
-            .texts()
-            .into_iter()
-            .zip(self.from_guest.texts());
-        for ((name, to), (_, from)) in both {
-            if to == from {
-                if let Some(value) = to {
-                    write!(f, "{name}={value},")?;
-                }
-                continue;
-            }
-            for (direction, value) in [("to", to), ("from", from)] {
-                if let Some(value) = value {
-                    write!(f, "{name}.{direction}={value},")?;
-                }
-            }
-        }
-        write!(f, "seed={}", self.seed)
-    }
-}
-
-/// Returns a time in the largest unit that it is a whole number of.
-fn time(ns: u64) -> String {
-    let units = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")];
-    let unit = units
-        .into_iter()
-        .find(|(length_ns, _)| ns.is_multiple_of(*length_ns));
-    let (length_ns, name) = unit.unwrap_or((1, "ns"));
-    format!("{}{name}", ns / length_ns)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,33 +124,5 @@ mod tests {
         }
         let half = Share::from_millionths(500_000).unwrap();
         assert!(half.has(u64::MAX / 2) && !half.has(u64::MAX / 2 + 1));
-    }
-
-    #[test]
-    fn parameters_are_written_once_where_both_directions_have_them() {
-        let one = Share::from_millionths(10_000).unwrap();
-        let to_guest = Rates {
-            loss: one,
-            reorder: Reorder { share: one, gap: 3 },
-            delay: Delay {
-                share: one,
-                delay_ns: 1_500_000,
-            },
-            ..Rates::default()
-        };
-        let parameters = FaultParameters {
-            to_guest,
-            from_guest: Rates {
-                delay: Delay::default(),
-                duplicate: one,
-                ..to_guest
-            },
-            seed: 7,
-        };
-        assert_eq!(
-            parameters.to_string(),
-            "loss=1%,dup.from=1%,reorder=1%:3,delay.to=1500us:1%,seed=7"
-        );
-        assert_eq!(FaultParameters::default().to_string(), "seed=0");
     }
 }

@@ -5,6 +5,7 @@ use clap::Parser as _;
 use super::super::RunArgs;
 use super::*;
 use crate::cli::{Cli, CliError, Command};
+use crate::load::{Limit, Mode};
 use crate::sut::SystemKind;
 
 fn run_args(line: &str) -> RunArgs {
@@ -20,7 +21,7 @@ fn the_defaults_are_the_documented_ones() {
     let args = run_args("");
     assert_eq!((args.name.kind, args.link), (SystemKind::Hermit, None));
     assert_eq!((args.guest.memory, args.guest.port), (None, 9000));
-    let plan = args.load.plan().unwrap();
+    let plan = args.load.spec().plan().unwrap();
     assert_eq!((plan.mode, plan.payload_len), (Mode::Closed, 64));
     assert_eq!(plan.timeout_ns, 1_000_000_000);
     assert_eq!(plan.warmup.duration_ns, Some(500_000_000));
@@ -30,7 +31,7 @@ fn the_defaults_are_the_documented_ones() {
 
 #[test]
 fn a_count_alone_takes_as_long_as_it_takes() {
-    let measure = |line| run_args(line).load.plan().unwrap().measure;
+    let measure = |line| run_args(line).load.spec().plan().unwrap().measure;
     assert_eq!(measure("--count 7").duration_ns, None);
     assert_eq!(measure("--count 7").count, Some(7));
     let both = measure("--count 7 --duration 2s");
@@ -46,7 +47,7 @@ fn an_open_loop_has_a_rate_and_a_closed_one_has_none() {
         rate: Rate::nearest(rate),
         arrivals: Arrivals::Poisson,
     };
-    let mode = |line: &str| run_args(line).load.plan().map(|plan| plan.mode);
+    let mode = |line: &str| run_args(line).load.spec().plan().map(|plan| plan.mode);
     assert_eq!(mode("--mode open").unwrap(), rate(997.0));
     assert_eq!(mode("--mode open --rate 5000").unwrap(), rate(5000.0));
     for (text, per_second) in [("0.2", 0.2), ("100k", 1e5), ("1e6", 1e6), ("1.5M", 1.5e6)] {
@@ -69,10 +70,13 @@ fn an_open_loop_has_a_rate_and_a_closed_one_has_none() {
             "{line}"
         );
     }
-    assert_eq!(run_args("").load.sweep(), None);
-    assert_eq!(run_args("--sweep").load.sweep(), Some(Arrivals::Poisson));
+    assert_eq!(run_args("").load.spec().sweep(), None);
     assert_eq!(
-        run_args("--sweep --arrivals even").load.sweep(),
+        run_args("--sweep").load.spec().sweep(),
+        Some(Arrivals::Poisson)
+    );
+    assert_eq!(
+        run_args("--sweep --arrivals even").load.spec().sweep(),
         Some(Arrivals::Even)
     );
 }
@@ -82,7 +86,7 @@ fn a_pipeline_has_a_depth_and_the_others_have_none() {
     let pipeline = |depth| Mode::Pipeline {
         depth: NonZeroU16::new(depth).unwrap(),
     };
-    let mode = |line| run_args(line).load.plan().map(|plan| plan.mode);
+    let mode = |line| run_args(line).load.spec().plan().map(|plan| plan.mode);
     assert_eq!(mode("--mode pipeline").unwrap(), pipeline(32));
     assert_eq!(mode("--mode pipeline --depth 256").unwrap(), pipeline(256));
     for line in [
@@ -101,11 +105,15 @@ fn a_pipeline_has_a_depth_and_the_others_have_none() {
 
 #[test]
 fn a_sweep_begins_with_a_pipeline_and_chooses_its_own_rates() {
-    let plan = run_args("--sweep --depth 16").load.plan().unwrap();
+    let plan = run_args("--sweep --depth 16").load.spec().plan().unwrap();
     let depth = NonZeroU16::new(16).unwrap();
     assert_eq!(plan.mode, Mode::Pipeline { depth });
     assert_eq!(plan.measure.duration_ns, Some(2_000_000_000));
-    let plan = run_args("--sweep --duration 3s").load.plan().unwrap();
+    let plan = run_args("--sweep --duration 3s")
+        .load
+        .spec()
+        .plan()
+        .unwrap();
     assert_eq!(plan.measure.duration_ns, Some(3_000_000_000));
     for option in ["--mode open", "--rate 5", "--count 5"] {
         let line = format!("fathom run --sweep {option}");
@@ -123,7 +131,7 @@ fn options_without_a_measurement_are_a_usage_error() {
         "--mode open --rate 3000000",
         "--mode open --rate 3M",
     ] {
-        let error = CliError::from(run_args(line).load.plan().unwrap_err());
+        let error = CliError::from(run_args(line).load.spec().plan().unwrap_err());
         assert_eq!(error.exit_code(), 2, "{line}: {error}");
     }
     for (rate, complaint) in [

@@ -1,10 +1,7 @@
-//! Durations and seeds as they are written on the command line.
+//! Durations as people write them: `10s`, `500ms`, `1.5m`.
+#![forbid(unsafe_code)]
 
 use std::time::Duration;
-
-mod fault_values;
-
-pub use fault_values::fault_parameters;
 
 /// The longest duration that can be asked for: a week, so that nanoseconds never overflow.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -13,7 +10,7 @@ const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 ///
 /// # Errors
 ///
-/// What is wrong with it.
+/// A message if the unit is missing or unknown, or if the number is none, is negative, or makes more than a week.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let split = text.find(char::is_alphabetic).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
@@ -40,23 +37,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("`{number}` is no number of this unit up to a week"))
 }
 
-/// The largest seed: one more and JavaScript and jq, whose numbers are floating-point, read another one
-/// from a record (RFC 8259, section 6).
-const LARGEST_SEED: u64 = (1 << 53) - 1;
-
-/// Reads a seed.
-///
-/// # Errors
-///
-/// If it is no number, or one that some programs can't read back from a record.
-pub fn seed(text: &str) -> Result<u64, String> {
-    let seed = text.parse().ok().filter(|seed| *seed <= LARGEST_SEED);
-    seed.ok_or_else(|| {
-        format!("a seed is a whole number up to {LARGEST_SEED}: larger ones are not exact in JSON")
-    })
-}
-
-/// A duration in nanoseconds; those that [`duration`] reads fit.
+/// Returns a duration in nanoseconds; those that [`duration`] reads fit.
 #[must_use]
 pub fn as_ns(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)

@@ -1,0 +1,97 @@
+//! Publication of results: documents in their directory, a table on the terminal, and JSON wherever that is wanted.
+
+use std::path::{Path, PathBuf};
+
+use super::renderer::Renderer as _;
+use super::result_set::ResultSet;
+use super::terminal_report::{Detail, Terminal};
+use super::{html, write};
+use crate::files::NamedFile;
+use crate::record::{Record, RecordError, ResultDirectory};
+use crate::terminal::{self, eprint};
+
+/// Name that stands for standard output in the place of a file's.
+const STANDARD_OUTPUT: &str = "-";
+
+/// Further destination of the JSON.
+#[derive(Debug)]
+pub enum JsonDestination {
+    /// None.
+    Nowhere,
+    /// Standard output, which then has nothing else.
+    StandardOutput,
+    /// A file.
+    File {
+        /// The file, open.
+        file: NamedFile,
+        /// Its path.
+        path: PathBuf,
+    },
+}
+
+impl JsonDestination {
+    /// Opens the file at `path`, if there is one; `-` is standard output.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError::Unwritable`] if the file can't be written.
+    pub fn open(path: Option<&Path>) -> Result<Self, RecordError> {
+        let Some(path) = path else {
+            return Ok(Self::Nowhere);
+        };
+        if path == Path::new(STANDARD_OUTPUT) {
+            return Ok(Self::StandardOutput);
+        }
+        let file = NamedFile::prepare(path).map_err(RecordError::unwritable(path))?;
+        let path = path.to_owned();
+        Ok(Self::File { file, path })
+    }
+}
+
+/// Writes the documents of `report` into `directory`, and shows the table on standard output, or on standard error
+/// if the JSON goes to the other.
+///
+/// # Errors
+///
+/// [`RecordError`] if a file or the terminal can't be written, or a template can't be filled in.
+pub fn publish(
+    report: &Record,
+    directory: &ResultDirectory,
+    detail: Detail,
+    json: &JsonDestination,
+) -> Result<(), RecordError> {
+    // Where the directory is full there is a terminal still.
+    let written = write(directory, report);
+    let more = match detail {
+        Detail::Brief => "   (--verbose: all figures)",
+        Detail::Full => "",
+    };
+    let table = Terminal { detail }.render(&ResultSet::of_record(report))?;
+    let shown = format!(
+        "{}report     {}{more}\n",
+        table.unwrap_or_default(),
+        directory.path().join(html::NAME).display()
+    );
+    match json {
+        JsonDestination::Nowhere => print(&shown)?,
+        JsonDestination::StandardOutput => {
+            eprint(&shown);
+            print(&report.to_json()?)?;
+        }
+        JsonDestination::File { file, path } => {
+            print(&shown)?;
+            file.write(report.to_json()?.as_bytes())
+                .map_err(RecordError::unwritable(path))?;
+        }
+    }
+    written
+}
+
+/// Prints `text` on standard output.
+///
+/// # Errors
+///
+/// [`RecordError::Unwritable`] if nobody listens any more.
+pub fn print(text: &str) -> Result<(), RecordError> {
+    terminal::print(text).map_err(RecordError::unwritable("standard output"))
+}
