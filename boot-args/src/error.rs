@@ -20,7 +20,7 @@ pub struct ArgError<'a> {
 /// Fault of a boot argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// There is no such argument.
+    /// No argument has this name.
     Unknown,
     /// Given before.
     Duplicate,

@@ -1,4 +1,4 @@
-//! This host: its CPUs, other processes and other measurements, what they do to a measurement, and what can
+//! The host: its CPUs, other processes and other measurements, what they do to a measurement, and what can
 //! be done about it. Nothing here knows of machines, links or results.
 //!
 //! - [`tree`]: the kernel's files;

@@ -64,7 +64,7 @@ pub struct Received {
 pub enum Sent {
     /// On its way, and the network may still lose it.
     Out,
-    /// This host refused to send it. It never left, and the next one may.
+    /// The host refused to send it. It never left, and the next one may.
     Refused(Refusal),
 }
 
@@ -185,7 +185,7 @@ pub enum LinkError {
         #[source]
         source: io::Error,
     },
-    /// This machine, or this user, has not got what the link is made of.
+    /// The machine, or the user, has not got what the link is made of.
     #[error("link {link}: {action} failed; {remedy}")]
     Unavailable {
         /// The link's name.
@@ -220,7 +220,7 @@ pub enum LinkError {
         /// The link's name.
         link: &'static str,
     },
-    /// This host has refused to send anything from the start.
+    /// The host has refused to send anything from the start.
     #[error("link {link}: this host sends nothing to the service ({}); {}", refusal.name(), refusal.remedy())]
     Refused {
         /// The link's name.

@@ -114,7 +114,7 @@ pub struct Record {
     )]
     #[schemars(with = "Vec<labelled::Named<'static, Comparison>>")]
     pub comparisons: Vec<Comparison>,
-    /// What an echo costs each target on each link, and what the target takes.
+    /// Cost of an echo on each target and link, and what the target takes.
     #[serde(
         default,
         skip_serializing_if = "Vec::is_empty",
@@ -184,7 +184,7 @@ pub enum RecordError {
         #[source]
         source: io::Error,
     },
-    /// There is no room for a file.
+    /// No room is left for a file.
     #[error("there is no room for {}; make room, or choose another place with `--out DIR` or `--json FILE`", path.display())]
     Full {
         /// The one concerned.

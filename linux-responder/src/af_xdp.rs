@@ -33,7 +33,7 @@ const QUEUE: u32 = 0;
 pub struct AfXdp {
     umem: Umem,
     own: SocketAddr,
-    /// What the program's redirection leads to, and what holds it to the device.
+    /// Map that the program's redirection leads to, and what holds the program to the device.
     _held: [OwnedFd; 2],
 }
 

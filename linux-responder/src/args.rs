@@ -1,4 +1,4 @@
-//! What it is told: as a process, options; as process 1, the words after `--` on the kernel's
+//! Arguments of the service: as a process, options; as process 1, the words after `--` on the kernel's
 //! command line, which the kernel hands over as they are.
 #![forbid(unsafe_code)]
 
@@ -24,10 +24,10 @@ impl fmt::Display for BadArgument {
 
 impl std::error::Error for BadArgument {}
 
-/// What a process is told.
+/// Arguments of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProcessArgs {
-    /// How to wait.
+    /// Way to wait.
     pub mode: Mode,
     /// Address to serve at, one of the host's own. Port 0 picks a free one.
     pub listen: SocketAddr,
@@ -35,7 +35,7 @@ pub struct ProcessArgs {
     pub stamp: Option<StampArgs>,
 }
 
-/// What a process is called with.
+/// Usage of a process.
 pub const USAGE: &str = "usage: fathom-responder [--mode blocking|busy|io_uring|af_xdp] --listen ADDRESS:PORT \
      [--stamp ADDRESS:PORT [--stamp-mode stateless|stateful] [--stamp-key FILE]]";
 
@@ -126,7 +126,7 @@ fn address(text: &str) -> Result<SocketAddr, BadArgument> {
     Ok(address)
 }
 
-/// What process 1 is told. The names are those of the unikernel's boot arguments where it has them.
+/// Arguments of process 1. The names are those of the unikernel's boot arguments where it has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BootArgs {
     /// `mode=`: how to wait.

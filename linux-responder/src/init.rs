@@ -22,21 +22,21 @@ use crate::serve::Server;
 use crate::service::{Published, Service};
 use crate::{boot_id, since_boot_ns, socket};
 
-/// Where the initramfs has the kernel's modules, and the file there that lists them in the order
+/// Directory of the kernel's modules in the initramfs, with a file that lists them in the order
 /// in which they are to be loaded: a file name, and perhaps parameters, in each line.
 pub const MODULES: &str = "/modules";
 
 /// The name of that list.
 pub const MODULE_ORDER: &str = "order";
 
-/// How long the network device may take to appear.
+/// Longest time that the network device may take to appear.
 const DEVICE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The loopback device's number: it is always the first.
 const LOOPBACK: u32 = 1;
 
-/// How long the device's interrupt stays off after it has been polled, in nanoseconds, and for how
-/// many empty polls: longer than anybody who polls all the time needs. `SO_PREFER_BUSY_POLL` only
+/// Time for which the device's interrupt stays off after it has been polled, in nanoseconds, and number of
+/// empty polls: longer than anybody who polls all the time needs. `SO_PREFER_BUSY_POLL` only
 /// has an effect with these.
 const INTERRUPT_OFF_NS: &str = "2000000";
 const INTERRUPT_OFF_POLLS: &str = "1000";

@@ -93,7 +93,7 @@ fn serve_stamp(args: &StampArgs) -> io::Result<()> {
     Ok(())
 }
 
-/// What to say of a mode that the kernel refuses.
+/// Returns a message about a mode that the kernel refuses.
 #[must_use]
 pub fn no_mode(mode: Mode, error: &io::Error) -> String {
     format!("this kernel does not do mode {}: {error}", mode.name())

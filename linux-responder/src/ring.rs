@@ -22,7 +22,7 @@ use crate::now_ns;
 use crate::service::Service;
 use crate::socket::MAX_DATAGRAM;
 
-/// How many datagrams can be received before the first is answered; more wait in the socket.
+/// Number of datagrams that can be received before the first is answered; more wait in the socket.
 const SLOTS: u32 = 16;
 
 /// The socket's index among the ring's registered files.

@@ -68,7 +68,7 @@ impl fmt::Display for Published {
     }
 }
 
-/// What the service knows of itself.
+/// State of the service.
 #[derive(Debug)]
 pub struct Service<'p> {
     boot_id: u32,

@@ -12,7 +12,7 @@ pub const MAX_DATAGRAM: usize = 65_536;
 /// (socket(7), `SO_BUSY_POLL`). A call that does not wait polls it once however long this is.
 const BUSY_POLL_US: libc::c_int = 50;
 
-/// How many frames one poll of the device may take (`SO_BUSY_POLL_BUDGET`): NAPI's own measure.
+/// Number of frames that one poll of the device may take (`SO_BUSY_POLL_BUDGET`): NAPI's own measure.
 const BUSY_POLL_BUDGET: libc::c_int = 64;
 
 /// Opens the socket.

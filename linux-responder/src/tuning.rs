@@ -1,4 +1,4 @@
-//! What the scheduler and the memory manager are asked for, as far as they allow it.
+//! Requests to the scheduler and the memory manager, as far as they allow them.
 #![forbid(unsafe_code)]
 
 use linux_process::scheduling;

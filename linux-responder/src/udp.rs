@@ -10,7 +10,7 @@ use crate::now_ns;
 use crate::service::Service;
 use crate::socket::MAX_DATAGRAM;
 
-/// What to do while there is nothing to do.
+/// Behaviour while no datagram waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
     /// Sleep in the kernel until a datagram comes.

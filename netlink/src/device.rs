@@ -16,11 +16,11 @@ use crate::exchange::exchange;
 /// A network device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
-    /// Its index.
+    /// Index.
     pub index: u32,
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Its Ethernet address.
+    /// Ethernet address.
     pub mac: Mac,
     /// True if its operational status is "up" (RFC 2863 §3.1.13): it carries frames.
     pub is_up: bool,
@@ -136,7 +136,7 @@ fn change(index: u32, attribute: LinkAttribute) -> io::Result<()> {
 pub struct End<'n> {
     /// The device's name.
     pub name: &'n str,
-    /// Its Ethernet address.
+    /// Ethernet address of the device.
     pub mac: Mac,
 }
 

@@ -39,7 +39,7 @@ pub enum Network<'a> {
     },
     /// A tap device, by a descriptor of it: frames to and from this kernel's own network stack.
     Tap(BorrowedFd<'a>),
-    /// There is no network device.
+    /// No network device.
     None,
 }
 

@@ -362,7 +362,7 @@ impl fmt::Display for Stalled {
     }
 }
 
-/// Whose answer a frame is, of those that [`Station::settle`] waits for.
+/// Maker of the answer that a frame is, of those that [`Station::settle`] waits for.
 enum Settling {
     Service,
     Stack,

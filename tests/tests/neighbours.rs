@@ -36,7 +36,7 @@ const NEW_MAC: Mac = [0x52, 0x54, 0x00, 0x00, 0x00, 0x0b];
 /// Time that the peer waits for an answer where it may ask again.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// This kernel's end of a tap device, in a namespace with nothing else.
+/// The kernel's end of a tap device, in a namespace with nothing else.
 struct Peer {
     namespace: Namespace,
     device: OwnedFd,

@@ -66,7 +66,7 @@ impl fmt::Display for Mac {
 /// Fault of a text that is no Ethernet address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MacError {
-    /// This many parts between colons, where an address has six.
+    /// A number of parts between colons that is not an address's six.
     Parts(usize),
     /// The part of this number, from 1, is not two hexadecimal digits.
     Part(usize),

@@ -1,4 +1,4 @@
-//! What can be asked for on the command line.
+//! Options and arguments of the commands.
 //!
 //! Each group of options makes the plain specification that the modules below know: `spec`.
 //!
@@ -58,7 +58,7 @@ pub struct RunArgs {
         hide_short_help = true
     )]
     pub fault: Option<FaultParameters>,
-    /// What load to put on the service.
+    /// Load on the service.
     #[command(flatten)]
     pub load: LoadArgs,
     /// Content of the requests.
@@ -67,16 +67,16 @@ pub struct RunArgs {
     /// Requirements that the result has to meet.
     #[command(flatten)]
     pub validity: ValidityArgs,
-    /// Where results go.
+    /// Destination of the results.
     #[command(flatten)]
     pub output: OutputArgs,
     /// System to boot, and the machine for it.
     #[command(flatten)]
     pub guest: GuestArgs,
-    /// What the service on Linux is made of.
+    /// Parts of the service on Linux.
     #[command(flatten)]
     pub linux: LinuxArgs,
-    /// What the host does meanwhile.
+    /// State of the host meanwhile.
     #[command(flatten)]
     pub host: HostArgs,
 }
@@ -96,7 +96,7 @@ pub struct ServeArgs {
     pub restart: bool,
 }
 
-/// Where results go.
+/// Destination of the results.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Results")]
 pub struct OutputArgs {

@@ -12,12 +12,12 @@ mod show;
 /// `fathom image`.
 #[derive(Debug, Args)]
 pub struct ImageArgs {
-    /// What to do.
+    /// Command for images.
     #[command(subcommand)]
     pub command: ImageCommand,
 }
 
-/// What to do with images.
+/// Commands for images.
 #[derive(Debug, Subcommand)]
 pub enum ImageCommand {
     /// Make disk images and packages of the unikernel

@@ -75,7 +75,9 @@ fn described() -> Command {
 /// Returns the names of the pages of `command` and the commands below it that users see.
 fn names(command: &Command) -> Vec<String> {
     let own = command.get_display_name().unwrap_or(command.get_name());
-    let below = command.get_subcommands().filter(|it| !it.is_hide_set());
+    let below = command
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set());
     std::iter::once(own.to_owned())
         .chain(below.flat_map(names))
         .collect()
@@ -103,7 +105,7 @@ fn page(mut command: Command) -> io::Result<String> {
     let mut rest = Roff::new();
     if let Some(examples) = examples {
         rest.control("SH", ["EXAMPLES"]).control("nf", []);
-        for line in examples.lines().filter(|it| it.starts_with("  ")) {
+        for line in examples.lines().filter(|line| line.starts_with("  ")) {
             rest.text([roman(line)]);
         }
         rest.control("fi", []);

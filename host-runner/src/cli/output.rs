@@ -1,4 +1,4 @@
-//! Where results go: the directory, the terminal, and `--json`.
+//! Destination of a command's results: the directory, the terminal, and `--json`.
 
 use std::path::Path;
 

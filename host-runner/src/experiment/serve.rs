@@ -24,7 +24,7 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 pub struct ServeSpec {
     /// The guest.
     pub guest: GuestSpec,
-    /// This host's address that the service's UDP port is bound to.
+    /// Address of this host that the service's UDP port is bound to.
     pub host_addr: Ipv4Addr,
     /// Reaction to the death of the guest.
     pub on_death: OnDeath,

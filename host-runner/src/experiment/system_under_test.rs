@@ -76,7 +76,7 @@ pub struct Start<'a> {
 pub struct MeasureRequest<'a> {
     /// The load.
     pub plan: &'a Plan,
-    /// Its place in the experiment.
+    /// Place in the experiment.
     pub position: RunPosition,
     /// Requirements that the result has to meet.
     pub validity: Validity,

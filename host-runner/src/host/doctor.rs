@@ -46,7 +46,7 @@ pub enum Verdict {
     Warn,
     /// Spoils a measurement.
     Bad,
-    /// This host does not say.
+    /// The host does not say.
     Unknown,
 }
 

@@ -24,12 +24,12 @@ pub const MAX_FLOWS: u16 = 256;
 pub struct Flows {
     name: &'static str,
     sockets: Vec<UdpSocket>,
-    /// Whose turn it is to send.
+    /// Number of the socket that sends next.
     next: usize,
     epoll: OwnedFd,
     /// The sockets that had something when they were last asked, by number.
     ready: Vec<Event>,
-    /// Whose port has to be open, until something comes from there.
+    /// Address of the service until something comes from there: its port has to be open.
     expected: Option<SocketAddr>,
 }
 

@@ -50,7 +50,7 @@ impl LinkKind {
         }
     }
 
-    /// Whether whoever uses the link polls it without a rest, and needs a CPU for that.
+    /// Returns true if whoever uses the link polls it without a rest, and needs a CPU for that.
     #[must_use]
     pub const fn is_polled(self) -> bool {
         match self {

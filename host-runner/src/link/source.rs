@@ -11,7 +11,7 @@ use super::dscp::Dscp;
 /// Source of datagrams, as far as it is not left to the kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Source {
-    /// This host's address, and the port of the first flow; with port 0 any port. Its family is the
+    /// Address of this host, and the port of the first flow; with port 0 any port. Its family is the
     /// service's.
     pub address: Option<SocketAddr>,
     /// The network device, whatever the routes say.

@@ -157,7 +157,7 @@ fn resolved(frame: &[u8]) -> Option<Mac> {
     ours.then_some(Mac::new(frame.dst_addr().0))
 }
 
-/// This moment, as smoltcp counts.
+/// Returns the present time, as smoltcp counts.
 fn now() -> Instant {
     Instant::from_micros(i64::try_from(clock::now_ns() / 1000).unwrap_or(i64::MAX))
 }

@@ -20,7 +20,7 @@ pub const LOOPBACK: &str = "loopback";
 pub struct UdpLink {
     name: &'static str,
     socket: UdpSocket,
-    /// Whose port has to be open, until something comes from there.
+    /// Address of the service until something comes from there: its port has to be open.
     expected: Option<SocketAddr>,
     /// True if the service is on this host, where the queues on the way are known.
     is_local: bool,

@@ -54,7 +54,7 @@ pub const MAX_DEPTH: NonZeroU16 = NonZeroU16::new(256).unwrap();
 pub struct Limit {
     /// For this long, in nanoseconds.
     pub duration_ns: Option<u64>,
-    /// This many requests.
+    /// Number of requests.
     pub count: Option<u64>,
 }
 
@@ -142,7 +142,7 @@ pub enum PlanError {
         base + tlv::HEADER_LEN
     )]
     TestPacket {
-        /// Its length.
+        /// Length of the payload, in bytes.
         payload_len: usize,
         /// Length of a base packet.
         base: usize,

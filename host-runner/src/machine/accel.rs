@@ -12,7 +12,7 @@ use crate::host::emulators::Probe;
 /// The accelerator to boot on first, and what to do if it fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Plan {
-    /// This accelerator and no other.
+    /// One accelerator and no other.
     Only {
         /// The one concerned.
         accel: Accel,

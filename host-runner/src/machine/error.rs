@@ -13,7 +13,7 @@ use crate::host::emulators::QEMU_VARIABLE;
 /// Reason why a machine could not be booted, or can't go on.
 #[derive(Debug, thiserror::Error)]
 pub enum MachineError {
-    /// There is no such QEMU.
+    /// No such QEMU is installed.
     #[error(
         "QEMU not found: there is no `{}`; install it with `sudo apt-get install qemu-system-x86`, \
          or set {QEMU_VARIABLE} to its path",

@@ -42,7 +42,7 @@ pub(crate) struct Seen {
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// There is something in `seen` that ends the run.
+    /// Something in `seen` ends the run.
     trouble: AtomicBool,
     seen: Mutex<Seen>,
     changed: Condvar,

@@ -12,7 +12,7 @@ pub struct BeforeAfter {
 }
 
 impl BeforeAfter {
-    /// What the measurement stood on: the mean of both, if there are both.
+    /// Returns the mean of both, if there are both: the floor that the measurement stood on.
     #[must_use]
     pub fn mean(&self) -> Option<f64> {
         Some(f64::midpoint(self.before?, self.after?))

@@ -1,4 +1,4 @@
-//! What it was measured on. What can't be found out is absent, never guessed.
+//! Environment of a measurement. What can't be found out is absent, never guessed.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ pub struct Environment {
     pub machine: Option<String>,
     /// The processor's name.
     pub cpu_model: Option<String>,
-    /// How many CPUs this process may use.
+    /// Number of CPUs that this process may use.
     pub cores: Option<usize>,
     /// Groups of CPUs that share a core, among those that this process may use; null where the kernel
     /// does not tell.
@@ -59,23 +59,23 @@ pub struct Environment {
     pub qemu_version: Option<String>,
     /// The accelerator: `kvm` or `tcg`.
     pub accel: Option<String>,
-    /// Why that one.
+    /// Reason for that accelerator.
     pub accel_reason: Option<String>,
-    /// What the host's CPUs did when they had nothing to do, and why: `poll: ...` or `sleep: ...`.
+    /// State of the host's CPUs when they had nothing to do, and the reason: `poll: ...` or `sleep: ...`.
     #[serde(default)]
     pub host_idle: Option<String>,
     /// Other measurements of this program's on the host at the same time: each disturbed the other.
     #[serde(default)]
     pub concurrent: Vec<Process>,
-    /// What was booted.
+    /// Image that was booted.
     pub image: Option<Image>,
     /// The revision that this program was built from; `-dirty` if the source had been changed.
     pub git_revision: Option<String>,
-    /// This program's version.
+    /// Version of this program.
     pub fathom_version: String,
-    /// How it was called.
+    /// Command line of this program.
     pub command_line: Vec<String>,
-    /// What on this host spoils a measurement, right before it.
+    /// Findings on this host that spoil a measurement, right before it.
     #[serde(default)]
     pub doctor: Vec<Finding>,
 }
@@ -144,11 +144,11 @@ fn machine(id: &str) -> Option<String> {
 /// An image, as it was when it was booted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Image {
-    /// Where it is.
+    /// Path of the file.
     pub path: PathBuf,
     /// The SHA-256 of its bytes, in hexadecimal.
     pub sha256: String,
-    /// Its size.
+    /// Size of the file, in bytes.
     pub bytes: u64,
 }
 

@@ -10,7 +10,7 @@ pub fn fault_mixture(sources: &[Source]) -> Option<Vec<String>> {
     let mut all: Vec<String> = Vec::new();
     for run in sources.iter().flat_map(|source| &source.record.runs) {
         let fault = run.fault.as_ref();
-        let parameters = fault.map_or_else(|| "none".to_owned(), |it| it.parameters.clone());
+        let parameters = fault.map_or_else(|| "none".to_owned(), |fault| fault.parameters.clone());
         if !all.contains(&parameters) {
             all.push(parameters);
         }

@@ -20,7 +20,7 @@ use crate::stats::{Ended, PercentileState, Policy, RunRecorder, State, Tag, Warm
 
 pub mod source_fixtures;
 
-/// When every sample began.
+/// Start of every sample.
 pub const STARTED_AT: Timestamp = Timestamp::constant(1_800_000_000, 500_000_000);
 
 pub fn plan(mode: Mode) -> Plan {
@@ -166,7 +166,7 @@ pub fn closed_run() -> Run {
     run(Mode::Closed)
 }
 
-/// What a comparison merges out of `run`.
+/// Returns what a comparison merges out of `run`.
 pub fn merged(run: &Run) -> MergedRuns {
     MergedRuns {
         target: run.target.clone(),

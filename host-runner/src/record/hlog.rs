@@ -23,7 +23,7 @@ const MAX_VALUE_DIVISOR: f64 = 1e6;
 /// Beginning of a log.
 #[derive(Clone, Copy, Debug)]
 pub struct Head {
-    /// When the first interval began.
+    /// Start of the first interval.
     pub started_at: SystemTime,
     /// Latencies that are lower bounds.
     pub censored: Censored,
@@ -48,11 +48,11 @@ pub fn render<'a>(
     length: Duration,
     tagged: impl IntoIterator<Item = (Tag, &'a DurationHistogram)>,
 ) -> Result<Vec<u8>, RecordError> {
-    let interval = |it: Interval| Entry {
+    let interval = |interval: Interval| Entry {
         tag: None,
-        start: Duration::from_nanos(it.start_ns),
-        length: Duration::from_nanos(it.length_ns),
-        histogram: it.histogram,
+        start: Duration::from_nanos(interval.start_ns),
+        length: Duration::from_nanos(interval.length_ns),
+        histogram: interval.histogram,
     };
     let tagged = tagged.into_iter().map(|(tag, recording)| Entry {
         tag: Some(tag),
@@ -69,16 +69,16 @@ pub fn render<'a>(
 ///
 /// As [`render`].
 pub fn render_parts(head: Head, parts: &[RoundLatency]) -> Result<Vec<u8>, RecordError> {
-    let entry = |part: &RoundLatency, tag, it: &Distribution| Entry {
+    let entry = |part: &RoundLatency, tag, distribution: &Distribution| Entry {
         tag,
         start: part.start,
         length: part.length,
-        histogram: it.histogram(),
+        histogram: distribution.histogram(),
     };
     let intervals = parts.iter().map(|part| entry(part, None, &part.latency));
     let tagged = parts.iter().flat_map(|part| {
         let of_part = part.tagged.iter();
-        of_part.map(move |(tag, it)| entry(part, Some(*tag), it))
+        of_part.map(move |(tag, distribution)| entry(part, Some(*tag), distribution))
     });
     log(head, intervals, tagged)
 }
@@ -132,13 +132,13 @@ fn log<A: Counter, B: Counter>(
         .with_max_value_divisor(MAX_VALUE_DIVISOR)
         .begin_log_with(&mut bytes, &mut serializer)
         .map_err(|error| failed(&error))?;
-    for it in intervals {
-        log.write_histogram(&it.histogram, it.start, it.length, None)
+    for interval in intervals {
+        log.write_histogram(&interval.histogram, interval.start, interval.length, None)
             .map_err(|error| failed(&error))?;
     }
-    for it in tagged {
-        let tag = it.tag.and_then(|tag| LogTag::new(tag.name()));
-        log.write_histogram(&it.histogram, it.start, it.length, tag)
+    for entry in tagged {
+        let tag = entry.tag.and_then(|tag| LogTag::new(tag.name()));
+        log.write_histogram(&entry.histogram, entry.start, entry.length, tag)
             .map_err(|error| failed(&error))?;
     }
     Ok(bytes)

@@ -54,27 +54,36 @@ fn facts_of(record: &Record) -> Vec<(String, String)> {
     let print = environment.fingerprint.as_ref();
     let known = [
         ("processor", environment.cpu_model.clone()),
-        ("CPUs to use", environment.cores.map(|it| it.to_string())),
+        (
+            "CPUs to use",
+            environment.cores.map(|cores| cores.to_string()),
+        ),
         ("machine", environment.machine.clone()),
         ("kernel", Some(environment.kernel.clone())),
         ("QEMU", environment.qemu_version.clone()),
-        ("microcode", print.and_then(|it| it.microcode.clone())),
-        ("hypervisor", print.and_then(|it| it.hypervisor.clone())),
-        ("SMT", print.and_then(|it| it.smt).map(|it| it.to_string())),
+        ("microcode", print.and_then(|print| print.microcode.clone())),
+        (
+            "hypervisor",
+            print.and_then(|print| print.hypervisor.clone()),
+        ),
+        (
+            "SMT",
+            print.and_then(|print| print.smt).map(|smt| smt.to_string()),
+        ),
     ];
     let known = known.into_iter();
     let mut facts: Vec<(String, String)> = known
         .filter_map(|(name, value)| Some((name.to_owned(), value?)))
         .collect();
     let accelerators = accelerators(record).into_iter();
-    facts.extend(accelerators.map(|it| ("accelerator".to_owned(), it)));
-    if let Some(options) = print.and_then(|it| it.kernel_options.as_ref()) {
+    facts.extend(accelerators.map(|accelerator| ("accelerator".to_owned(), accelerator)));
+    if let Some(options) = print.and_then(|print| print.kernel_options.as_ref()) {
         facts.extend(OPTIONS.iter().map(|&option| {
             let value = options.get(option).map_or(NOT_SET, String::as_str);
             (format!("kernel option {option}"), value.to_owned())
         }));
     }
-    let mitigations = print.iter().flat_map(|it| &it.mitigations);
+    let mitigations = print.iter().flat_map(|print| &print.mitigations);
     let mitigations = mitigations.take(MOST_OF_A_KIND);
     facts.extend(mitigations.map(|(name, value)| (format!("mitigation {name}"), value.clone())));
     facts
@@ -115,19 +124,19 @@ mod tests {
             let mut other = source_fixtures::closed();
             change(&mut other.record);
             let sources = [source_fixtures::closed(), other, source_fixtures::closed()];
-            Differences::of(&sources).map(|it| it.to_string())
+            Differences::of(&sources).map(|differences| differences.to_string())
         };
         assert_eq!(
-            said(|it| it.environment.qemu_version = Some("8.0.0".to_owned())).unwrap(),
+            said(|record| record.environment.qemu_version = Some("8.0.0".to_owned())).unwrap(),
             "QEMU 7.2.0 against 8.0.0"
         );
         assert_eq!(
-            said(|it| it.runs[0].accel = Some("kvm".to_owned())).unwrap(),
+            said(|record| record.runs[0].accel = Some("kvm".to_owned())).unwrap(),
             "accelerator tcg against kvm"
         );
-        let two = said(|it| {
-            it.environment.kernel = "Linux 9.9".to_owned();
-            it.environment.cpu_model = Some("another".to_owned());
+        let two = said(|record| {
+            record.environment.kernel = "Linux 9.9".to_owned();
+            record.environment.cpu_model = Some("another".to_owned());
         });
         let two = two.unwrap();
         assert!(
@@ -135,26 +144,26 @@ mod tests {
             "{two}"
         );
         assert!(!two.contains('\n'), "{two}");
-        let option = said(|it| {
-            let print = it.environment.fingerprint.as_mut().unwrap();
+        let option = said(|record| {
+            let print = record.environment.fingerprint.as_mut().unwrap();
             let options = print.kernel_options.as_mut().unwrap();
             options.insert("isolcpus".to_owned(), "97".to_owned());
         });
         assert_eq!(option.unwrap(), "kernel option isolcpus not set against 97");
-        let mitigation = said(|it| {
-            let print = it.environment.fingerprint.as_mut().unwrap();
+        let mitigation = said(|record| {
+            let print = record.environment.fingerprint.as_mut().unwrap();
             print.mitigations.insert("new".to_owned(), "off".to_owned());
         });
         assert_eq!(mitigation, None, "known to one kernel only");
-        assert_eq!(said(|it| it.environment.fingerprint = None), None);
-        let microcode = said(|it| {
-            let print = it.environment.fingerprint.as_mut().unwrap();
+        assert_eq!(said(|record| record.environment.fingerprint = None), None);
+        let microcode = said(|record| {
+            let print = record.environment.fingerprint.as_mut().unwrap();
             print.microcode = Some("0xff".to_owned());
         });
-        assert!(microcode.is_none_or(|it| it.starts_with("microcode ")));
-        let cores = said(|it| it.environment.cores = Some(12_345)).unwrap();
+        assert!(microcode.is_none_or(|difference| difference.starts_with("microcode ")));
+        let cores = said(|record| record.environment.cores = Some(12_345)).unwrap();
         assert!(cores.ends_with(" against 12345"), "{cores}");
-        assert_eq!(said(|it| it.environment.machine = None), None);
-        assert!(said(|it| it.environment.machine = Some("x".to_owned())).is_some());
+        assert_eq!(said(|record| record.environment.machine = None), None);
+        assert!(said(|record| record.environment.machine = Some("x".to_owned())).is_some());
     }
 }

@@ -142,10 +142,15 @@ impl BootRange {
     #[must_use]
     pub fn each(parts: &[RoundLatency]) -> BTreeMap<String, Self> {
         let range = |percentile: Percentile| {
-            let values = parts.iter().filter_map(|it| it.latency.value(percentile));
+            let values = parts
+                .iter()
+                .filter_map(|part| part.latency.value(percentile));
             let values: Vec<Value> = values.collect();
-            let known = values.iter().filter(|it| !it.is_censored).map(|it| it.ns);
-            let is_censored = values.iter().any(|it| it.is_censored);
+            let known = values
+                .iter()
+                .filter(|value| !value.is_censored)
+                .map(|value| value.ns);
+            let is_censored = values.iter().any(|value| value.is_censored);
             let range = Self {
                 boots: values.len() as u32,
                 lowest_ns: known.clone().min(),

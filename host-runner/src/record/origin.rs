@@ -1,4 +1,4 @@
-//! Where a reply is made and what the link is: the first lines of every output, and the marks of what is not
+//! Place where a reply is made, and kind of link: the first lines of every output, and the marks of what is not
 //! like the rest of a comparison. A latency of half a microsecond is misread by whoever takes it for a network's.
 //!
 //! Everything is told from the names in a record, so that older records have it too.
@@ -109,7 +109,7 @@ pub fn lines<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Vec<String> {
         let targets = &mut links[own].1;
         if !targets
             .iter()
-            .any(|it| it.target_label() == run.target_label())
+            .any(|other| other.target_label() == run.target_label())
         {
             targets.push(run);
         }
@@ -127,7 +127,7 @@ fn on_link(link: &str, targets: &[&Run]) -> Vec<String> {
     let descriptions: Vec<Option<&str>> = targets.iter().map(|run| describe(run)).collect();
     // What most of them have stands with the link, and what differs with the target.
     let common = descriptions.iter().copied().max_by_key(|description| {
-        let same = |it: &&Option<&str>| **it == *description;
+        let same = |other: &&Option<&str>| **other == *description;
         descriptions.iter().filter(same).count()
     });
     let common = common.flatten();

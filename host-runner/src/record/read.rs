@@ -31,31 +31,31 @@ use limits::Budget;
 pub(super) use limits::RESULT_BYTES;
 pub use merged_histogram::MergedHistogram;
 
-/// Why results can't be read.
+/// Reason why results can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// A file is missing, or not for us.
     #[error("can't read {}; name a directory that `fathom run` wrote, with all its files", path.display())]
     Unreadable {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         #[source]
         source: io::Error,
     },
     /// The record is no record.
     #[error("{} is damaged, or no result of Fathom's", path.display())]
     Json {
-        /// Which.
+        /// Path of the record.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Fault of its JSON.
         #[source]
         source: serde_json::Error,
     },
     /// The record is another version's.
     #[error("{} has schema `{found}`, this program reads `{SCHEMA}`: render it with the version that wrote it", path.display())]
     Schema {
-        /// Which.
+        /// Path of the record.
         path: PathBuf,
         /// The schema it names.
         found: String,
@@ -63,13 +63,13 @@ pub enum ReadError {
     /// The record has no measurement.
     #[error("{} holds no measurement", path.display())]
     Empty {
-        /// Which.
+        /// Path of the record.
         path: PathBuf,
     },
     /// The record has more of something than Fathom writes, or a name that it gives to nothing.
     #[error("{} is not taken: {what}", path.display())]
     Excessive {
-        /// Which.
+        /// Path of the record.
         path: PathBuf,
         /// Reason for the refusal: what the record has too much of, or the bad name.
         what: String,
@@ -77,15 +77,15 @@ pub enum ReadError {
     /// An interval log is damaged.
     #[error("{} is damaged: {what}", path.display())]
     Log {
-        /// Which.
+        /// Path of the log.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Fault of the log.
         what: String,
     },
     /// Record and interval logs contradict each other.
     #[error("{} contradicts the other files beside it: {what}", path.display())]
     Contradiction {
-        /// Which.
+        /// Path of the file that contradicts others.
         path: PathBuf,
         /// In what.
         what: String,
@@ -95,13 +95,13 @@ pub enum ReadError {
 /// The results in one directory.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// Where they are.
+    /// Directory of the results.
     pub directory: PathBuf,
     /// The record.
     pub record: Record,
     /// The latency of each of its runs.
     pub distributions: Vec<Distribution>,
-    /// What each of its merged targets consists of.
+    /// Repetitions that each of its merged targets consists of.
     pub merged_histograms: Vec<MergedHistogram>,
 }
 
@@ -130,7 +130,7 @@ impl Source {
         })
     }
 
-    /// Whether its runs are repetitions that were merged and held against each other.
+    /// Returns true if its runs are repetitions that were merged and held against each other.
     #[must_use]
     pub fn is_comparison(&self) -> bool {
         !self.record.merged.is_empty()
@@ -151,9 +151,9 @@ pub struct Distribution {
 /// A part of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Interval {
-    /// When it began, in seconds after the run did.
+    /// Start, in seconds after that of the run.
     pub start_s: f64,
-    /// How long it is, in seconds.
+    /// Length, in seconds.
     pub length_s: f64,
     /// The percentiles of its latency, in the order of [`PERCENTILES`], where it has enough samples.
     pub percentiles_ns: [Option<u64>; PERCENTILES.len()],
@@ -199,18 +199,23 @@ pub fn read_all(
     directories: &[impl AsRef<Path>],
     requested: &[Requested],
 ) -> Result<Vec<Source>, ReadError> {
-    let sources = directories.iter().map(|it| read(it.as_ref()));
+    let sources = directories.iter().map(|directory| read(directory.as_ref()));
     let mut sources = sources.collect::<Result<Vec<Source>, _>>()?;
     let mut all = requested.to_vec();
     let runs = sources.iter().flat_map(|source| &source.record.runs);
-    all.extend(runs.flat_map(|run| run.latency_ns.requested.iter().map(|(it, _)| it.clone())));
+    all.extend(runs.flat_map(|run| {
+        run.latency_ns
+            .requested
+            .iter()
+            .map(|(percentile, _)| percentile.clone())
+    }));
     for source in &mut sources {
         let runs = source.record.runs.iter_mut().zip(&source.distributions);
         for (run, distribution) in runs {
             run.latency_ns.add_from(&distribution.histogram, &all);
-            for (&tag, it) in &distribution.tagged {
+            for (&tag, recording) in &distribution.tagged {
                 if let Some(summary) = run.tagged_mut(tag) {
-                    summary.add_from(&it.histogram(), &all);
+                    summary.add_from(&recording.histogram(), &all);
                 }
             }
         }
@@ -221,9 +226,9 @@ pub fn read_all(
             .zip(&source.merged_histograms)
         {
             merged.latency_ns.add_from(&whole.histogram, &all);
-            for (&tag, it) in &whole.tagged {
+            for (&tag, recording) in &whole.tagged {
                 if let Some(summary) = merged.tagged_mut(tag) {
-                    summary.add_from(&it.histogram(), &all);
+                    summary.add_from(&recording.histogram(), &all);
                 }
             }
         }
@@ -278,14 +283,14 @@ fn distribution(
     let decoded = budget
         .take_log(bytes.len())
         .and_then(|()| log::decode(&bytes, run.elapsed_ns as f64 / 1e9));
-    let taken = decoded.and_then(|it| budget.take(&it).map(|()| it));
+    let taken = decoded.and_then(|distribution| budget.take(&distribution).map(|()| distribution));
     let distribution = taken.map_err(|what| ReadError::Log {
         path: path.clone(),
         what,
     })?;
-    let tagged = distribution.tagged.iter().filter_map(|(&tag, it)| {
+    let tagged = distribution.tagged.iter().filter_map(|(&tag, recording)| {
         let what = match run.tagged(tag) {
-            Some(summary) => contradiction(summary, &it.histogram())?,
+            Some(summary) => contradiction(summary, &recording.histogram())?,
             None => "the record has none".to_owned(),
         };
         Some(format!("of its entries with tag {}: {what}", tag.name()))
@@ -297,7 +302,7 @@ fn distribution(
     }
 }
 
-/// What the record says otherwise than the histogram, if anything.
+/// Returns what the record says otherwise than the histogram, if anything.
 fn contradiction(record: &Summary, histogram: &Histogram<u64>) -> Option<String> {
     let (logged, counted) = (histogram.len(), record.count);
     if logged != counted {

@@ -1,4 +1,4 @@
-//! Where results go: `results/<UTC time>/`, with `results/latest` pointing to the newest, or the
+//! Directory of results: `results/<UTC time>/`, with `results/latest` pointing to the newest, or the
 //! directory that the user names.
 //!
 //! Results of different commands don't mix: what older results a named directory holds goes when the first
@@ -22,17 +22,17 @@ use crate::histogram::DurationHistogram;
 use crate::stats::recorder::{Censored, OpenLoop};
 use crate::stats::{RunRecorder, Tag};
 
-/// Where results go unless told otherwise, under the working directory.
+/// Parent of results' directories unless told otherwise, under the working directory.
 pub const DEFAULT_BASE: &str = "results";
 
-/// What the newest results are called there.
+/// Name of the newest results there.
 const LATEST: &str = "latest";
 
 /// A directory for the results of one command; it exists and can be written to.
 #[derive(Debug)]
 pub struct ResultDirectory {
     files: Arc<files::Directory>,
-    /// Where `latest` is to be, if the directory is one of many.
+    /// Directory of `latest`, if this one is one of many.
     base: Option<files::Directory>,
     contents: Mutex<Contents>,
 }
@@ -96,7 +96,7 @@ impl ResultDirectory {
         })
     }
 
-    /// Where it is.
+    /// Returns the path.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.files.path()

@@ -9,13 +9,13 @@ use crate::stats::{Distribution, RunRecorder, Tag};
 /// One valid repetition of a merged target.
 #[derive(Clone, Debug)]
 pub struct RoundLatency {
-    /// Its round.
+    /// Number of the round.
     pub round: u32,
     /// Time of its start, after that of the comparison.
     pub start: Duration,
-    /// Its duration.
+    /// Duration.
     pub length: Duration,
-    /// Its latency, with the region that lost requests lie in.
+    /// Latency, with the region that lost requests lie in.
     pub latency: Distribution,
     /// Other times that were recorded of it.
     pub tagged: Vec<(Tag, Distribution)>,

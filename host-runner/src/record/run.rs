@@ -160,7 +160,7 @@ pub struct Run {
     /// Requests that were due and that this host gave up sending: neither sent nor lost.
     #[serde(default)]
     pub dropped_locally: u64,
-    /// Where requests were lost, as far as the service's counters tell.
+    /// Places where requests were lost, as far as the service's counters tell.
     #[serde(default)]
     pub losses: Option<Losses>,
     /// Faults that were injected on the link, and what became of the requests; absent if none were asked for.

@@ -62,9 +62,13 @@ fn each_object(value: &mut Value, change: &mut impl FnMut(&mut Map<String, Value
     match value {
         Value::Object(object) => {
             change(object);
-            object.values_mut().for_each(|it| each_object(it, change));
+            object
+                .values_mut()
+                .for_each(|value| each_object(value, change));
         }
-        Value::Array(array) => array.iter_mut().for_each(|it| each_object(it, change)),
+        Value::Array(array) => array
+            .iter_mut()
+            .for_each(|value| each_object(value, change)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

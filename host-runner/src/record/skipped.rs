@@ -37,14 +37,14 @@ impl Skipped {
     #[must_use]
     pub fn lines(skipped: &[Self]) -> Vec<String> {
         let mut by_reason: Vec<(&str, Vec<String>)> = Vec::new();
-        for it in skipped {
-            let what = it.what();
+        for case in skipped {
+            let what = case.what();
             match by_reason
                 .iter_mut()
-                .find(|(reason, _)| *reason == it.reason)
+                .find(|(reason, _)| *reason == case.reason)
             {
                 Some((_, others)) => others.push(what),
-                None => by_reason.push((&it.reason, vec![what])),
+                None => by_reason.push((&case.reason, vec![what])),
             }
         }
         let line = |(reason, what): (&str, Vec<String>)| format!("{}: {reason}", what.join(", "));

@@ -1,4 +1,4 @@
-//! Why one target is faster than another: what an echo costs it, what it takes to start, what it holds.
+//! Reasons why one target is faster than another: what an echo costs it, what it takes to start, what it holds.
 //!
 //! In the record, and on one screen. Latency depends on the machine that it is measured on; these
 //! figures do not, or hardly, and say so themselves ([`WHAT_HOLDS`]).
@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::system_label::label;
 use crate::quantity::{bytes, count, per_echo, time};
 
-/// Which of a comparison's figures hold where.
+/// Extent to which each of a comparison's figures holds.
 pub const WHAT_HOLDS: &str = "Instructions, doorbells, interrupts and image size hold on any machine: \
     they are counted, not timed; but a Linux \
     guest that polls takes interrupts at the pace of its requests. Resident memory nearly does: QEMU's own share differs from one build \
     of it to another. The time to the first reply is this machine's, but which target is sooner \
     hardly depends on it. Latency holds on this machine only, and under TCG under this emulator only.";
 
-/// What an echo costs a target on a link, and what the target takes. Null is what does not exist
+/// Cost of an echo on a target and a link, and what the target takes. Null is what does not exist
 /// there, or could not be seen.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[schemars(rename = "Why")]
@@ -56,7 +56,7 @@ impl SystemCost {
         label(&self.target, self.responder.as_deref())
     }
 
-    /// Whether there is nothing to be told: a thread of this program has none of it.
+    /// Returns true if there is nothing to be told: a thread of this program has none of it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let nothing = Self {
@@ -72,7 +72,9 @@ impl SystemCost {
     #[must_use]
     pub fn cells(&self) -> [String; 6] {
         [
-            known(self.instructions_per_echo, |it| count(it.round() as u64)),
+            known(self.instructions_per_echo, |instructions| {
+                count(instructions.round() as u64)
+            }),
             known(self.doorbells_per_echo, per_echo),
             known(self.interrupts_per_echo, per_echo),
             known(self.first_reply_ms, |ms| time(ms * 1e6)),
@@ -82,10 +84,10 @@ impl SystemCost {
     }
 }
 
-/// What stands for what is not known.
+/// Sign for a figure that is not known.
 pub const UNKNOWN: &str = "-";
 
-/// What the figures are called.
+/// Names of the figures.
 pub const HEAD: [&str; 6] = [
     "instructions",
     "doorbells",

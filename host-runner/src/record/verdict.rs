@@ -150,10 +150,10 @@ impl Comparison {
             // Outwards, or an interval could come to exclude what it holds.
             low_ns: low
                 .filter(|_| is_known)
-                .and_then(|it| whole(in_ns(it).floor())),
+                .and_then(|ratio| whole(in_ns(ratio).floor())),
             high_ns: high
                 .filter(|_| is_known)
-                .and_then(|it| whole(in_ns(it).ceil())),
+                .and_then(|ratio| whole(in_ns(ratio).ceil())),
             mode: pairing.mode,
             outcome: Some(difference.outcome),
             ratio: difference.ratio,
@@ -166,20 +166,20 @@ impl Comparison {
             rounds_lower: Some(
                 rounds
                     .iter()
-                    .filter(|it| is_below(it.target, it.baseline))
+                    .filter(|round| is_below(round.target, round.baseline))
                     .count(),
             ),
             rounds_higher: Some(
                 rounds
                     .iter()
-                    .filter(|it| is_below(it.baseline, it.target))
+                    .filter(|round| is_below(round.baseline, round.target))
                     .count(),
             ),
             target_lost: Some(pairing.lost.0),
             baseline_lost: Some(pairing.lost.1),
-            loss_ratio: losses.map(|it| it.ratio),
-            loss_ratio_low: losses.map(|it| it.low),
-            loss_ratio_high: losses.map(|it| it.high),
+            loss_ratio: losses.map(|losses| losses.ratio),
+            loss_ratio_low: losses.map(|losses| losses.low),
+            loss_ratio_high: losses.map(|losses| losses.high),
             target: pairing.target,
             baseline: pairing.baseline,
             link: pairing.link,
@@ -209,14 +209,17 @@ fn typical_ns(rounds: &[Values], ratio: Option<f64>) -> (f64, f64) {
     let middle = |of: &dyn Fn(&Values) -> f64| {
         let mut logs: Vec<f64> = rounds.iter().map(of).collect();
         logs.sort_unstable_by(f64::total_cmp);
-        logs.get(logs.len() / 2).map_or(0.0, |it| it.exp())
+        logs.get(logs.len() / 2).map_or(0.0, |log| log.exp())
     };
     match ratio {
         Some(ratio) => {
-            let mean_ns = middle(&|it| f64::midpoint(it.target.ln(), it.baseline.ln()));
+            let mean_ns = middle(&|round| f64::midpoint(round.target.ln(), round.baseline.ln()));
             (mean_ns * ratio.sqrt(), mean_ns / ratio.sqrt())
         }
-        None => (middle(&|it| it.target.ln()), middle(&|it| it.baseline.ln())),
+        None => (
+            middle(&|round| round.target.ln()),
+            middle(&|round| round.baseline.ln()),
+        ),
     }
 }
 

@@ -24,7 +24,7 @@ pub enum JsonDestination {
     File {
         /// The file, open.
         file: NamedFile,
-        /// Its path.
+        /// Path of the file.
         path: PathBuf,
     },
 }

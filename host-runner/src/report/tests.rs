@@ -24,8 +24,10 @@ fn write_into(path: &Path, record: &Record) {
 
 /// The names of the documents that every result has.
 fn documents() -> impl Iterator<Item = &'static str> {
-    let always = FORMATS.iter().filter(|it| it.written == Written::Always);
-    always.map(|it| it.name)
+    let always = FORMATS
+        .iter()
+        .filter(|format| format.written == Written::Always);
+    always.map(|format| format.name)
 }
 
 #[test]

@@ -115,7 +115,7 @@ pub enum Verdict {
     Higher,
     /// Chance would do as well.
     NoDifference,
-    /// There is nothing to judge by.
+    /// Too few rounds to judge by.
     TooFewRounds,
     /// The percentile of both lies among lost requests: what they lose can be compared, latency can't.
     BothCensored,

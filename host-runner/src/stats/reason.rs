@@ -35,7 +35,7 @@ pub enum Code {
     Dropped,
     /// Requests were lost.
     Censored,
-    /// There were too few requests for the percentile.
+    /// Too few requests for the percentile.
     Few,
     /// Too few separate stalls make up the requests beyond the percentile.
     FewStalls,

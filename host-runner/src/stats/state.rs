@@ -78,7 +78,7 @@ pub enum State {
     Host,
     /// Requests that the instrument dropped itself account for over a tenth of those beyond the value.
     Dropped,
-    /// There are too few requests beyond the value for there to be one; or, with values, too few separate
+    /// Too few requests beyond the value for there to be one; or, with values, too few separate
     /// stalls.
     Few,
 }

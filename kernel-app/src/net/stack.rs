@@ -41,7 +41,7 @@ const DHCP_SERVER_PORT: u16 = 67;
 pub enum Intercepted {
     /// The first so many bytes of the frame now are the answer, to be sent back.
     Reply(usize),
-    /// There is nothing more to do with the frame, but [`Stack::run`] has something to do.
+    /// Nothing more is to be done with the frame, but [`Stack::run`] has something to do.
     Consumed,
     /// For [`Stack::receive`].
     Passed,

@@ -21,7 +21,7 @@ pub enum RegisterProblem {
     /// A capability says that the registers lie where they cannot.
     #[error("a capability points outside BAR {0}")]
     OutOfBar(u8),
-    /// There is no capability of this virtio type.
+    /// No capability has this virtio type.
     #[error("virtio capability {0} is missing: a legacy device? use disable-modern=off")]
     MissingCapability(u8),
     /// The list of capabilities is a ring.

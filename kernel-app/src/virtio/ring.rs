@@ -339,8 +339,8 @@ impl<const SIZE: usize> Ring<SIZE> {
     }
 }
 
-/// Whose buffer stands in a descriptor and its length, in one number, which is never 0: no buffer is in
-/// flight without a byte. The length alone, for its own.
+/// Returns the id of the buffer in a descriptor and its length, in one number, which is never 0: no buffer is in
+/// flight without a byte. For the descriptor's own buffer, that is the length alone.
 #[inline(always)]
 const fn described(whose: u16, len: u16) -> u32 {
     (whose as u32) << 16 | len as u32

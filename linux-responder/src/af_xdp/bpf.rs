@@ -21,7 +21,7 @@ const SOCKET_MAP: u32 = 17;
 const XDP_PROGRAM: u32 = 6;
 const XDP_ATTACHMENT: u32 = 37;
 
-/// What the program may call depends on its licence; what this one calls is free for all.
+/// Licence of the program, on which depends what it may call; what this one calls is free for all.
 const LICENSE: &std::ffi::CStr = c"MIT";
 
 #[repr(C)]

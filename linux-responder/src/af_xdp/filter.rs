@@ -33,7 +33,7 @@ const JUMP_IF_NOT: u8 = 0x56;
 const CALL: u8 = 0x85;
 const EXIT: u8 = 0x95;
 
-/// What the kernel calls with (`struct xdp_md`): where the frame begins and ends, and its queue.
+/// Context of a call by the kernel (`struct xdp_md`): where the frame begins and ends, and its queue.
 const CONTEXT_DATA: i16 = 0;
 const CONTEXT_END: i16 = 4;
 const CONTEXT_QUEUE: i16 = 16;

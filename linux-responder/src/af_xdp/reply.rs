@@ -9,13 +9,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use wire::checksum::Sum;
 
-/// Where Ethernet's, IPv4's and UDP's headers begin, and UDP's payload: the program at the device lets no
+/// Offsets of IPv4's and UDP's headers and of UDP's payload in the frame: the program at the device lets no
 /// IPv4 options through.
 const IP: usize = 14;
 const UDP: usize = IP + 20;
 const PAYLOAD: usize = UDP + 8;
 
-/// Where fields are (RFC 791 §3.1, RFC 768).
+/// Offsets of fields in the frame (RFC 791 §3.1, RFC 768).
 const IP_TOTAL_LENGTH: usize = IP + 2;
 const IP_TIME_TO_LIVE: usize = IP + 8;
 const IP_CHECKSUM: usize = IP + 10;
@@ -54,7 +54,7 @@ pub fn make_reply(
     Some(len)
 }
 
-/// Who sent the datagram in `frame`, and where it ends; `None` if it is not wholly there or not for `own`.
+/// Returns who sent the datagram in `frame`, and its end; `None` if it is not wholly there or not for `own`.
 fn datagram(frame: &[u8], own: SocketAddr) -> Option<(SocketAddr, usize)> {
     let headers = frame.first_chunk::<PAYLOAD>()?;
     let is_plain = headers[12..IP] == [0x08, 0x00]

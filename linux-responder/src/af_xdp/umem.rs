@@ -21,7 +21,7 @@ use rustix::net::xdp::{
 };
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, sockopt};
 
-/// How many frames there are: a power of two, as the rings' sizes are, and as many as a socket's buffer holds
+/// Number of frames: a power of two, as the rings' sizes are, and as many as a socket's buffer holds
 /// of short ones, so that a burst waits here as it does there.
 const FRAMES: u32 = 2048;
 
@@ -45,7 +45,7 @@ impl Frame {
         (start < UMEM_LEN && len <= room).then_some(Self { start, len })
     }
 
-    /// Its number times its length: what the fill ring takes.
+    /// Returns the frame's number times its length: what the fill ring takes.
     const fn base(&self) -> u64 {
         (self.start - self.start % FRAME_LEN as usize) as u64
     }
@@ -125,7 +125,7 @@ impl<E> Ring<E> {
         Some(entry)
     }
 
-    /// Whether the kernel has still to take an entry that we gave it.
+    /// Returns true if the kernel has still to take an entry that we gave it.
     fn is_awaited(&self) -> bool {
         self.index(self.consumer).load(Ordering::Acquire) != self.own
     }

@@ -1,4 +1,4 @@
-//! What is in the unikernel's image: its sections, from the ELF file, and the crates that each section's bytes come
+//! Contents of the unikernel's image: its sections, from the ELF file, and the crates that each section's bytes come
 //! from, from the linker's map, for the image itself has no symbols.
 //!
 //! A function counts for the crate that defines it: what a generic one of `core` takes is `core`'s, whoever uses it.
@@ -18,7 +18,7 @@ use object::elf::{FileHeader64, PT_LOAD};
 use object::read::elf::{FileHeader as _, ProgramHeader as _};
 use object::{Endianness, Object as _, ObjectSection as _, SectionKind};
 
-/// What is said of the sizes of an image.
+/// Sizes of an image and its parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sizes {
     /// The file's, in bytes.
@@ -85,7 +85,7 @@ impl Sizes {
         Ok(sizes)
     }
 
-    /// What is neither in a section nor in a crate's part of one: headers, and gaps for alignment.
+    /// Returns the bytes that are neither in a section nor in a crate's part of one: headers, and gaps for alignment.
     #[must_use]
     pub fn rest_bytes(&self) -> u64 {
         self.file_bytes - self.crates.values().sum::<u64>()

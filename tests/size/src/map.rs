@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-/// Whose the bytes of an input section are that no crate's name is in.
+/// Name for the bytes of an input section that no crate's name is in.
 const CONSTANTS: &str = "(constants)";
 /// Functions that other languages and the linker know by a name of their own: `main`, `memcpy`.
 const EXPORTED: &str = "(exported functions)";
 
-/// What is in each output section.
+/// Bytes in each output section, by crate.
 #[derive(Clone, Debug, Default)]
 pub struct Map(BTreeMap<String, Section>);
 

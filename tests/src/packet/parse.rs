@@ -13,9 +13,9 @@ pub(super) const MIN_FRAME: usize = 60;
 /// A frame, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet {
-    /// Whose frame it is.
+    /// Sender of the frame.
     pub from: Mac,
-    /// To whom it is.
+    /// Receiver.
     pub to: Mac,
     /// Content.
     pub body: Body,
@@ -28,18 +28,18 @@ pub enum Body {
     Arp(ArpEthIpv4Packet),
     /// A UDP datagram.
     Udp {
-        /// Whose datagram it is.
+        /// Sender of the datagram.
         from: SocketAddr,
-        /// To whom it is.
+        /// Receiver.
         to: SocketAddr,
         /// Content.
         payload: Vec<u8>,
     },
     /// An ICMP or ICMPv6 message.
     Icmp {
-        /// Whose message it is.
+        /// Sender of the message.
         from: IpAddr,
-        /// To whom it is.
+        /// Receiver.
         to: IpAddr,
         /// Time to live, or hop limit.
         hop_limit: u8,

@@ -59,7 +59,7 @@ impl Mode {
 /// Facts about a test packet's arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arrival {
-    /// Its source.
+    /// Source of the packet.
     pub source: SocketAddr,
     /// Time of its arrival, in nanoseconds of the reflector's clock.
     pub received_ns: u64,

@@ -161,7 +161,7 @@ fn answer_class_of_service(value: &mut [u8], traffic_class: Option<u8>) {
 enum Integrity {
     /// The HMAC TLV at this place is right.
     SignedAt(usize),
-    /// There is none, and there need not be: one Extra Padding is all there is (§4.8).
+    /// No HMAC TLV, and no need of one: one Extra Padding is all there is (§4.8).
     NotNeeded,
     Failed,
 }

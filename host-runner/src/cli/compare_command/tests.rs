@@ -93,7 +93,8 @@ fn later_options_override_presets() {
         assert_eq!((args.repeat, args.retries, args.load.seed), (9, 1, 2));
         let seconds = [args.load.warmup, args.settle].map(|time| time.as_secs());
         assert_eq!(seconds, [1, 4]);
-        let seconds = [args.load.duration, args.within].map(|it| it.map(|time| time.as_secs()));
+        let seconds =
+            [args.load.duration, args.within].map(|limit| limit.map(|time| time.as_secs()));
         assert_eq!(seconds, [Some(3), Some(7)]);
     }
 }

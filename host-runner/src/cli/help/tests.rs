@@ -19,7 +19,7 @@ fn helps() -> Vec<(String, [String; 2])> {
     let of = |command: &Command| (command.get_name().to_owned(), both(command));
     let subcommands = command
         .get_subcommands()
-        .filter(|it| it.get_name() != "help" && !it.is_hide_set());
+        .filter(|command| command.get_name() != "help" && !command.is_hide_set());
     std::iter::once(&command)
         .chain(subcommands)
         .map(of)
@@ -32,7 +32,7 @@ fn every_help_ends_with_examples_that_parse() {
     assert_eq!(helps.len(), 9);
     for (name, help) in helps
         .iter()
-        .flat_map(|(name, both)| both.iter().map(move |it| (name, it)))
+        .flat_map(|(name, both)| both.iter().map(move |help| (name, help)))
     {
         let (before, after) = help.split_once("Examples:\n").expect("examples");
         assert!(before.contains("Options:"), "{name}:\n{help}");

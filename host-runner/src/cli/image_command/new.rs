@@ -84,7 +84,7 @@ pub fn run(args: &NewArgs) -> Result<(), CliError> {
     let packages: Vec<Package> = args
         .format
         .iter()
-        .flat_map(|it| it.packages())
+        .flat_map(|format| format.packages())
         .copied()
         .collect();
     let directory = Directory::create(&args.out).map_err(ImageError::unwritable(&args.out))?;

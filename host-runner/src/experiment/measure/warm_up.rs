@@ -14,7 +14,7 @@ use crate::stats::{RunRecorder, WarmUpEnd};
 pub(super) struct WarmedUp {
     /// Requests that were sent.
     pub requests: u64,
-    /// Its end.
+    /// End of the warm-up.
     pub end: WarmUpEnd,
     /// The ending, if the warm-up did not get to its own.
     pub broken_off: Option<Ending<Failure<ExperimentError>>>,

@@ -77,7 +77,7 @@ pub fn spoilt(run: &Run) -> Option<(&'static str, State)> {
         return None;
     }
     let judged_by = run.judged_by.as_deref();
-    let judged_to = (PERCENTILES.iter()).position(|it| Some(it.name) == judged_by);
+    let judged_to = (PERCENTILES.iter()).position(|percentile| Some(percentile.name) == judged_by);
     let spoils = |place: usize, name: &'static str| {
         let found = run.percentiles.get(name)?;
         let is_disturbed = match found.state {
@@ -90,7 +90,7 @@ pub fn spoilt(run: &Run) -> Option<(&'static str, State)> {
     };
     let places = PERCENTILES.iter().enumerate();
     places
-        .filter_map(|(place, it)| spoils(place, it.name))
+        .filter_map(|(place, percentile)| spoils(place, percentile.name))
         .next()
 }
 
@@ -123,10 +123,15 @@ pub fn keep_better(earlier: &mut Run, mut again: Run) -> bool {
 /// valid up to the highest one.
 fn rank(run: &Run) -> (bool, bool, usize, usize) {
     let is_clean =
-        |name: &str| (run.percentiles.get(name)).is_some_and(|it| it.state == State::Clean);
-    let counts = |name: &str| (run.percentiles.get(name)).is_some_and(|it| it.counts(run.strict));
-    let up_to =
-        |has: &dyn Fn(&str) -> bool| PERCENTILES.iter().take_while(|it| has(it.name)).count();
+        |name: &str| (run.percentiles.get(name)).is_some_and(|found| found.state == State::Clean);
+    let counts =
+        |name: &str| (run.percentiles.get(name)).is_some_and(|found| found.counts(run.strict));
+    let up_to = |has: &dyn Fn(&str) -> bool| {
+        PERCENTILES
+            .iter()
+            .take_while(|percentile| has(percentile.name))
+            .count()
+    };
     (is_whole(run), run.valid, up_to(&is_clean), up_to(&counts))
 }
 

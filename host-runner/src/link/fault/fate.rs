@@ -128,8 +128,8 @@ mod tests {
     #[test]
     fn each_fault_is_as_frequent_as_its_rate() {
         let fates = fates(rates(), Direction::ToGuest, 1);
-        let count = |has: fn(&Fate) -> bool| fates.iter().filter(|&it| has(it)).count() as f64;
-        let lost = count(|it| it.is_lost);
+        let count = |has: fn(&Fate) -> bool| fates.iter().filter(|&fate| has(fate)).count() as f64;
+        let lost = count(|fate| fate.is_lost);
         let passed = FRAMES as f64 - lost;
         // Five standard deviations of a binomial count.
         let expect = |count: f64, of: f64, share: f64| {
@@ -140,11 +140,11 @@ mod tests {
             );
         };
         expect(lost, FRAMES as f64, 0.1);
-        expect(count(|it| it.is_duplicated), passed, 0.05);
-        expect(count(|it| it.corruption.is_some()), passed, 0.2);
-        let overtaken = |it: &Fate| it.hold == Some(Hold::Overtaken { by: 3 });
+        expect(count(|fate| fate.is_duplicated), passed, 0.05);
+        expect(count(|fate| fate.corruption.is_some()), passed, 0.2);
+        let overtaken = |fate: &Fate| fate.hold == Some(Hold::Overtaken { by: 3 });
         expect(count(overtaken), passed, 0.02);
-        let delayed = |it: &Fate| it.hold == Some(Hold::Delayed { delay_ns: 5 });
+        let delayed = |fate: &Fate| fate.hold == Some(Hold::Delayed { delay_ns: 5 });
         expect(count(delayed), passed, 0.98 * 0.04);
     }
 

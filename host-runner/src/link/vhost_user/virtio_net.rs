@@ -25,7 +25,7 @@ const COMPLETION_BATCH: u16 = 16;
 /// A queue that can't be set up as the front end says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SetupError {
-    /// There is no queue of this number.
+    /// No queue has this number.
     #[error("there is no queue {0}")]
     NoSuchQueue(usize),
     /// The size is no power of two up to [`ring::MAX_SIZE`].
@@ -73,7 +73,7 @@ struct Queue {
     call: Option<File>,
     /// The front end has started it and has not stopped it.
     is_started: bool,
-    /// There if it is started and where the front end says.
+    /// The queue's ring; `None` unless the queue is started and where the front end says.
     ring: Option<Ring>,
 }
 

@@ -35,7 +35,7 @@ impl EnvironmentBuilder {
     #[must_use]
     pub fn examine(host_idle: String, assignment: Option<&Assignment>) -> Self {
         let mut at_start = Environment::now(Some(host_idle));
-        let cpus = assignment.map(|it| [it.cpus.guest, it.cpus.measuring]);
+        let cpus = assignment.map(|assignment| [assignment.cpus.guest, assignment.cpus.measuring]);
         if let (Some(fingerprint), Some(cpus)) = (&mut at_start.fingerprint, cpus) {
             fingerprint.add_cpus(cpus);
         }

@@ -69,7 +69,10 @@ impl Budget {
 
     /// Takes what `distribution` needs.
     pub fn take(&mut self, distribution: &Distribution) -> Result<(), String> {
-        let tagged = distribution.tagged.values().map(|it| it.slots());
+        let tagged = distribution
+            .tagged
+            .values()
+            .map(|recording| recording.slots());
         let counts = distribution.histogram.distinct_values() + 2 * tagged.sum::<usize>();
         let bytes = counts * size_of::<u64>();
         take(&mut self.intervals, distribution.intervals.len())?;
@@ -88,12 +91,12 @@ pub fn excess(record: &Record) -> Option<String> {
     let environment = &record.environment;
     let cores = environment.shared_cores.as_deref().unwrap_or_default();
     let print = environment.fingerprint.as_ref();
-    let options = print.and_then(|it| Some(it.kernel_options.as_ref()?.len()));
+    let options = print.and_then(|print| Some(print.kernel_options.as_ref()?.len()));
     let (options, mitigations) = (
         options.unwrap_or(0),
-        print.map_or(0, |it| it.mitigations.len()),
+        print.map_or(0, |print| print.mitigations.len()),
     );
-    let cpus_in_use = print.map_or(0, |it| it.cpus.len());
+    let cpus_in_use = print.map_or(0, |print| print.cpus.len());
     let lists = [
         ("runs", record.runs.len(), RUNS),
         ("merged targets", record.merged.len(), MERGED),
@@ -127,17 +130,17 @@ pub fn excess(record: &Record) -> Option<String> {
             ("kinds of interrupts", kinds(run).count(), LINES),
         ]
     });
-    let rounds = record.comparisons.iter().map(|it| {
+    let rounds = record.comparisons.iter().map(|comparison| {
         (
             "rounds of a comparison",
-            it.per_round.len(),
+            comparison.per_round.len(),
             ROUNDS as usize,
         )
     });
     let boots = record
         .merged
         .iter()
-        .map(|it| ("percentiles of boots", it.boots.len(), LINES));
+        .map(|merged| ("percentiles of boots", merged.boots.len(), LINES));
     let lists = lists.into_iter().chain(reasons);
     let mut lists = lists.chain(rounds).chain(boots);
     if let Some((what, count, most)) = lists.find(|(_, count, most)| count > most) {
@@ -152,9 +155,18 @@ pub fn excess(record: &Record) -> Option<String> {
         ));
     }
     let mut known = HashSet::new();
-    for it in &record.merged {
-        if !known.insert((&it.target, &it.responder, &it.link, &it.mode)) {
-            return Some(format!("it has {} on {} twice", it.label(), it.link));
+    for merged in &record.merged {
+        if !known.insert((
+            &merged.target,
+            &merged.responder,
+            &merged.link,
+            &merged.mode,
+        )) {
+            return Some(format!(
+                "it has {} on {} twice",
+                merged.label(),
+                merged.link
+            ));
         }
     }
     let columns = percentile_columns(&[], summaries(record)).len();
@@ -169,14 +181,17 @@ pub fn excess(record: &Record) -> Option<String> {
 /// Returns the activity of the host on each CPU of `run`.
 fn activity(run: &Run) -> impl Iterator<Item = &CpuActivity> {
     let activity = run.host_activity.iter();
-    activity.flat_map(|it| &it.cpus)
+    activity.flat_map(|activity| &activity.cpus)
 }
 
 /// The names of the interrupts and softirqs of `run`.
 fn kinds(run: &Run) -> impl Iterator<Item = &String> {
     activity(run).flat_map(|cpu| {
         let counts = [&cpu.interrupts, &cpu.softirqs];
-        counts.into_iter().flatten().flat_map(|it| it.keys())
+        counts
+            .into_iter()
+            .flatten()
+            .flat_map(|counts| counts.keys())
     })
 }
 
@@ -186,11 +201,11 @@ fn summaries(record: &Record) -> impl Iterator<Item = &Summary> {
         let tagged = Tag::ALL.into_iter().filter_map(|tag| run.tagged(tag));
         std::iter::once(&run.latency_ns).chain(tagged)
     });
-    let merged = record.merged.iter().flat_map(|it| {
+    let merged = record.merged.iter().flat_map(|merged| {
         let tagged = Tag::ALL
             .into_iter()
-            .filter_map(|tag| it.tagged(tag).as_ref());
-        std::iter::once(&it.latency_ns).chain(tagged)
+            .filter_map(|tag| merged.tagged(tag).as_ref());
+        std::iter::once(&merged.latency_ns).chain(tagged)
     });
     runs.chain(merged)
 }
@@ -223,28 +238,33 @@ fn names(record: &Record) -> impl Iterator<Item = &str> {
         let optional = optional.chain(percentiles.map(String::as_str));
         always.into_iter().chain(optional).chain(errors)
     });
-    let merged = record.merged.iter().flat_map(|it| {
-        let (responder, mode) = (it.responder.as_deref(), it.mode.as_deref());
-        [&*it.target, &*it.link]
+    let merged = record.merged.iter().flat_map(|merged| {
+        let (responder, mode) = (merged.responder.as_deref(), merged.mode.as_deref());
+        [&*merged.target, &*merged.link]
             .into_iter()
             .chain(responder)
             .chain(mode)
     });
-    let comparisons = record.comparisons.iter().flat_map(|it| {
-        let always = [&*it.target, &*it.baseline, &*it.link, &*it.percentile];
-        always.into_iter().chain(it.mode.as_deref())
+    let comparisons = record.comparisons.iter().flat_map(|comparison| {
+        let always = [
+            &*comparison.target,
+            &*comparison.baseline,
+            &*comparison.link,
+            &*comparison.percentile,
+        ];
+        always.into_iter().chain(comparison.mode.as_deref())
     });
     let rates = record
         .common_rate
         .iter()
-        .flat_map(|it| std::iter::once(&*it.link).chain(it.slowest.as_deref()));
-    let why = record.why.iter().flat_map(|it| {
-        let always = [&*it.target, &*it.link];
-        always.into_iter().chain(it.responder.as_deref())
+        .flat_map(|rate| std::iter::once(&*rate.link).chain(rate.slowest.as_deref()));
+    let why = record.why.iter().flat_map(|cost| {
+        let always = [&*cost.target, &*cost.link];
+        always.into_iter().chain(cost.responder.as_deref())
     });
-    let skipped = record.skipped.iter().flat_map(|it| {
-        let always = [&*it.target, &*it.link];
-        always.into_iter().chain(it.responder.as_deref())
+    let skipped = record.skipped.iter().flat_map(|skipped| {
+        let always = [&*skipped.target, &*skipped.link];
+        always.into_iter().chain(skipped.responder.as_deref())
     });
     runs.chain(merged)
         .chain(comparisons)

@@ -90,7 +90,10 @@ pub(super) fn decode(log: &[u8], elapsed_s: f64) -> Result<Distribution, String>
     Ok(Distribution {
         histogram: sum.histogram,
         intervals: sum.intervals,
-        tagged: tagged.iter().map(|(&tag, it)| (tag, it.into())).collect(),
+        tagged: tagged
+            .iter()
+            .map(|(&tag, histogram)| (tag, histogram.into()))
+            .collect(),
     })
 }
 

@@ -9,7 +9,7 @@ use super::{Distribution, contradiction};
 use crate::record::{MergedRuns, Record, Run, Weight};
 use crate::stats::{self, Tag};
 
-/// What a merged target consists of.
+/// Repetitions that a merged target consists of, added up.
 #[derive(Clone, Debug)]
 pub struct MergedHistogram {
     /// All samples of its valid repetitions, weighed as the record says.
@@ -20,7 +20,7 @@ pub struct MergedHistogram {
     pub runs: Vec<usize>,
 }
 
-/// What each merged target of `report` consists of; `distributions` are the runs'.
+/// Returns what each merged target of `report` consists of; `distributions` are the runs'.
 ///
 /// # Errors
 ///
@@ -59,8 +59,8 @@ impl MergedHistogram {
         let histograms = histograms.map(stats::Distribution::from);
         let histogram = weigh(merged.weight, &histograms.collect::<Vec<_>>())?;
         let mut tagged: BTreeMap<Tag, Vec<stats::Distribution>> = BTreeMap::new();
-        for (&tag, it) in parts.iter().flat_map(|&index| &distributions[index].tagged) {
-            tagged.entry(tag).or_default().push(it.clone());
+        for (&tag, recording) in parts.iter().flat_map(|&index| &distributions[index].tagged) {
+            tagged.entry(tag).or_default().push(recording.clone());
         }
         let tagged = tagged.into_iter().map(|(tag, parts)| {
             let histogram = weigh(merged.weight, &parts)?;
@@ -114,11 +114,14 @@ fn difference(
     {
         return Some("the rounds are others than the record's".to_owned());
     }
-    let tagged = merged_histogram.tagged.iter().find_map(|(&tag, it)| {
-        let summary = merged.tagged(tag).as_ref()?;
-        let what = contradiction(summary, &it.histogram())?;
-        Some(format!("the logs' entries with tag {}: {what}", tag.name()))
-    });
+    let tagged = merged_histogram
+        .tagged
+        .iter()
+        .find_map(|(&tag, recording)| {
+            let summary = merged.tagged(tag).as_ref()?;
+            let what = contradiction(summary, &recording.histogram())?;
+            Some(format!("the logs' entries with tag {}: {what}", tag.name()))
+        });
     contradiction(&merged.latency_ns, &merged_histogram.histogram)
         .map(|what| format!("the logs are something else: {what}"))
         .or(tagged)

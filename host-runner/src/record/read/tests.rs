@@ -23,7 +23,7 @@ fn results() -> tempfile::TempDir {
     place
 }
 
-/// What reading says after `from` in the record has become `to`.
+/// Returns what reading says after `from` in the record has become `to`.
 fn after(from: &str, to: &str) -> String {
     let place = results();
     let path = place.path().join(RESULT);
@@ -289,28 +289,28 @@ fn a_merged_target_that_is_something_else_is_refused() {
     let changes: [(&str, Change); 7] = [
         (
             "with tag service: it has 1996 samples, the record 1995",
-            |it| {
-                it["merged"][0]["service_ns"]["count"] = 1995.into();
+            |record| {
+                record["merged"][0]["service_ns"]["count"] = 1995.into();
             },
         ),
-        ("it has 2000 samples, the record 1999", |it| {
-            it["merged"][0]["latency_ns"]["count"] = 1999.into();
+        ("it has 2000 samples, the record 1999", |record| {
+            record["merged"][0]["latency_ns"]["count"] = 1999.into();
         }),
-        ("its largest latency is", |it| {
-            it["merged"][0]["latency_ns"]["max"] = 5.into();
+        ("its largest latency is", |record| {
+            record["merged"][0]["latency_ns"]["max"] = 5.into();
         }),
-        ("2000 requests were sent, the record has 1", |it| {
-            it["merged"][0]["sent"] = 1.into();
+        ("2000 requests were sent, the record has 1", |record| {
+            record["merged"][0]["sent"] = 1.into();
         }),
-        ("4 were lost, the record has 0", |it| {
-            it["merged"][0]["lost"] = 0.into();
+        ("4 were lost, the record has 0", |record| {
+            record["merged"][0]["lost"] = 0.into();
         }),
-        ("the rounds are others", |it| {
-            it["merged"][0]["rounds"] = serde_json::json!([1, 2]);
+        ("the rounds are others", |record| {
+            record["merged"][0]["rounds"] = serde_json::json!([1, 2]);
         }),
         // A run that is called valid afterwards was not merged.
-        ("3000 requests were sent, the record has 2000", |it| {
-            it["runs"][1]["valid"] = true.into();
+        ("3000 requests were sent, the record has 2000", |record| {
+            record["runs"][1]["valid"] = true.into();
         }),
     ];
     for (complaint, change) in changes {

@@ -24,7 +24,7 @@ use crate::stats::{
 pub struct RunFacts<'a> {
     /// Facts that held before it began.
     pub labels: RunLabels,
-    /// Its place in the experiment.
+    /// Place in the experiment.
     pub position: RunPosition,
     /// The load.
     pub plan: &'a Plan,

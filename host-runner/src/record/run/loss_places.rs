@@ -1,4 +1,4 @@
-//! Where requests were lost, by the service's counters before and after a run.
+//! Places where requests were lost, by the service's counters before and after a run.
 
 use serde::{Deserialize, Serialize};
 use wire::Counters;
@@ -40,8 +40,8 @@ impl Losses {
     pub fn of(counters: &CounterReadings, sent: &Sent) -> Option<Self> {
         let (before, after) = counters.before.zip(counters.after)?;
         let more = |count: fn(&Counters) -> u64| count(&after).saturating_sub(count(&before));
-        let received = more(|it| it.datagrams_received);
-        let answered = more(|it| it.replied + it.unsupported + it.echoed);
+        let received = more(|counters| counters.datagrams_received);
+        let answered = more(|counters| counters.replied + counters.unsupported + counters.echoed);
         let not_received_by_guest = sent.sent.saturating_sub(received).min(sent.lost);
         let left = sent.lost - not_received_by_guest;
         let dropped_by_guest = received.saturating_sub(answered).min(left);

@@ -18,7 +18,7 @@ impl Remedy<'_> {
     /// busiest.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
-        let busiest = |busy: &[Busy]| busy.first().map(|it| it.name.clone());
+        let busiest = |busy: &[Busy]| busy.first().map(|process| process.name.clone());
         match (self, other) {
             (Self::Busy(one), Self::Busy(other)) => busiest(one) == busiest(other),
             (Self::Advice(one), Self::Advice(other)) => one == other,

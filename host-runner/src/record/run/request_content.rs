@@ -51,6 +51,6 @@ mod tests {
         assert_eq!(known.expected_reply, None);
         let checked = RequestContent::from(content.expecting(Vec::new()).unwrap());
         assert_eq!(checked.request, known.request);
-        assert_eq!(checked.expected_reply.map(|it| it.bytes), Some(0));
+        assert_eq!(checked.expected_reply.map(|reply| reply.bytes), Some(0));
     }
 }

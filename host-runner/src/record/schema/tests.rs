@@ -55,7 +55,12 @@ fn a_field_that_the_schema_does_not_know_is_found_everywhere() {
         let object = record.pointer_mut(place).unwrap().as_object_mut().unwrap();
         object.insert("colour".to_owned(), "blue".into());
         let complaints = complaints(&record);
-        assert!(complaints.iter().any(|it| it.contains("colour")), "{place}");
+        assert!(
+            complaints
+                .iter()
+                .any(|complaint| complaint.contains("colour")),
+            "{place}"
+        );
         assert!(jsonschema::is_valid(&schema(), &record), "open for readers");
     }
 }

@@ -43,23 +43,32 @@ fn difference() -> Difference {
 
 #[test]
 fn a_verdict_is_codes_and_numbers_and_its_words_are_made_of_them() {
-    let it = Comparison::new(pairing(), &difference());
+    let comparison = Comparison::new(pairing(), &difference());
     assert_eq!(
-        it.verdict,
+        comparison.verdict,
         "p99 lower in 7 of 7 boots, by 20 % (14 to 24 %)"
     );
-    assert_eq!((it.outcome(), it.rounds), (Verdict::Lower, 7));
-    assert_eq!((it.target_ns, it.baseline_ns), (80_000, 100_000));
-    assert_eq!(it.difference_ns, Some(-20_000));
-    let (low, high) = (it.low_ns.unwrap(), it.high_ns.unwrap());
+    assert_eq!(
+        (comparison.outcome(), comparison.rounds),
+        (Verdict::Lower, 7)
+    );
+    assert_eq!(
+        (comparison.target_ns, comparison.baseline_ns),
+        (80_000, 100_000)
+    );
+    assert_eq!(comparison.difference_ns, Some(-20_000));
+    let (low, high) = (comparison.low_ns.unwrap(), comparison.high_ns.unwrap());
     assert!(low < -20_000 && -20_000 < high && high < 0, "{low} {high}");
-    assert_eq!((it.rounds_lower, it.rounds_higher), (Some(7), Some(0)));
-    assert_eq!(it.per_round.len(), 7);
-    assert!(it.method.is_some());
+    assert_eq!(
+        (comparison.rounds_lower, comparison.rounds_higher),
+        (Some(7), Some(0))
+    );
+    assert_eq!(comparison.per_round.len(), 7);
+    assert!(comparison.method.is_some());
     // The words follow the fields, whatever stood there before.
     let other = Comparison {
         verdict: "p99 higher in 7 of 7 boots".to_owned(),
-        ..it
+        ..comparison
     };
     assert_eq!(other.outcome(), Verdict::Lower);
     assert_eq!(other.words(), "lower in 7 of 7 boots, by 20 % (14 to 24 %)");
@@ -121,21 +130,28 @@ fn a_bound_is_at_least_and_has_no_upper_end() {
     for values in &mut censored.rounds {
         values.baseline = value(1_000_000_000, true);
     }
-    let it = Comparison::new(pairing(), &censored);
+    let comparison = Comparison::new(pairing(), &censored);
     assert_eq!(
-        it.words(),
+        comparison.words(),
         "lower in 7 of 7 boots, by a factor of at least 7.7"
     );
     assert_eq!(
-        (it.difference_ns, it.low_ns, it.high_ns),
+        (
+            comparison.difference_ns,
+            comparison.low_ns,
+            comparison.high_ns
+        ),
         (None, None, None)
     );
-    assert_eq!(it.per_round[0].baseline_ns, None);
-    assert_eq!(it.per_round[0].target_ns, Some(80_000));
-    let json = serde_json::to_value(&it).unwrap();
+    assert_eq!(comparison.per_round[0].baseline_ns, None);
+    assert_eq!(comparison.per_round[0].target_ns, Some(80_000));
+    let json = serde_json::to_value(&comparison).unwrap();
     assert_eq!(json["ratio_low"], serde_json::Value::Null);
     assert_eq!(json["ratio_high"], 0.13);
-    assert_eq!(it.lost_shares().as_deref(), Some("1.20 % against 5.00 %"));
+    assert_eq!(
+        comparison.lost_shares().as_deref(),
+        Some("1.20 % against 5.00 %")
+    );
     censored.interval = Some((None, Some(0.85)));
     let by = Comparison::new(pairing(), &censored).by();
     assert_eq!(by, "by at least 15 %");
@@ -156,9 +172,9 @@ fn losses_are_reported_where_both_are_lossy() {
         }),
         ..difference()
     };
-    let it = Comparison::new(pairing(), &lossy);
+    let comparison = Comparison::new(pairing(), &lossy);
     assert_eq!(
-        it.words(),
+        comparison.words(),
         "both lose more than 1 %: compare losses, 1.20 % against 5.00 %, a ratio of 0.24 (0.20 to 0.29)"
     );
 }
@@ -195,7 +211,10 @@ fn records_without_an_outcome_are_told_by_their_interval() {
             "target_ns": 1, "baseline_ns": 2, "difference_ns": -1, "low_ns": low_ns,
             "high_ns": high_ns, "verdict": "whatever stands here",
         });
-        let it: Comparison = serde_json::from_value(json).unwrap();
-        assert_eq!((it.outcome(), &*it.words()), (outcome, words));
+        let comparison: Comparison = serde_json::from_value(json).unwrap();
+        assert_eq!(
+            (comparison.outcome(), &*comparison.words()),
+            (outcome, words)
+        );
     }
 }

@@ -83,7 +83,7 @@ const MAX_TEXT: usize = 512;
 pub struct Text {
     bytes: [u8; MAX_TEXT],
     len: u16,
-    /// There was more than there is room for.
+    /// More came than there is room for.
     is_cut: bool,
 }
 

@@ -50,7 +50,7 @@ pub enum SetupError {
     /// Memory was given to a device before.
     #[error("already in use")]
     InUse,
-    /// Its Ethernet address is not one host's.
+    /// The Ethernet address is not one host's.
     #[error("its Ethernet address is a group's or zero: {0}")]
     Mac(Mac),
 }

@@ -53,10 +53,10 @@ impl Outcome {
         };
         let states = PERCENTILES.iter().zip(self.states);
         run.percentiles = states
-            .map(|(it, of)| (it.name.to_owned(), state(of)))
+            .map(|(percentile, of)| (percentile.name.to_owned(), state(of)))
             .collect();
         run.judged_by = Some("p99".to_owned());
-        run.valid = !run.partial && self.states[..3].iter().all(|it| state(*it).counts(false));
+        run.valid = !run.partial && self.states[..3].iter().all(|of| state(*of).counts(false));
         run.latency_ns.p50 = Some(self.p50_ns);
         run.generator_limited = self.is_limited;
         (run, measured)
@@ -79,11 +79,11 @@ fn sweep(outcomes: &[(u32, &[Outcome])]) -> (Vec<Run>, Vec<u32>) {
         order.push(percent);
         let attempt = attempts.entry(percent).or_default();
         *attempt += 1;
-        let given = outcomes.iter().find(|(it, _)| *it == percent);
+        let given = outcomes.iter().find(|(step, _)| *step == percent);
         let given = given.and_then(|(_, outcomes)| outcomes.get(*attempt - 1));
         given.map_or_else(
             || Outcome::of(CLEAN).measurement(plan, position),
-            |it| it.measurement(plan, position),
+            |outcome| outcome.measurement(plan, position),
         )
     });
     (runs.runs, order)
@@ -291,10 +291,10 @@ fn the_record_has_every_attempt_and_the_files_are_those_of_the_one_that_was_kept
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     let attempts = json["runs"][1]["attempts"].as_array().unwrap();
     let states: Vec<_> = (attempts.iter())
-        .map(|it| {
+        .map(|attempt| {
             (
-                it["kept"].as_bool(),
-                it["percentiles"]["p90"]["state"].as_str(),
+                attempt["kept"].as_bool(),
+                attempt["percentiles"]["p90"]["state"].as_str(),
             )
         })
         .collect();

@@ -85,12 +85,12 @@ fn curves(link: &LinkView<'_>) -> Vec<Curve> {
 
 fn legend(link: &LinkView<'_>) -> Legend {
     drawn(link)
-        .map(|it| {
+        .map(|target| {
             let on_link = OnLink {
-                label: &it.label,
-                link: &it.merged.link,
+                label: &target.label,
+                link: &target.merged.link,
             };
-            (sample(it.style), on_link.marked())
+            (sample(target.style), on_link.marked())
         })
         .collect()
 }

@@ -175,7 +175,7 @@ fn named(label: &str) -> String {
 #[must_use]
 pub fn without_finding(comparison_view: &ComparisonView<'_>) -> String {
     let mut targets = (comparison_view.links.iter()).flat_map(|link| &link.targets);
-    let subject = match targets.any(|it| !it.merged.rounds.is_empty()) {
+    let subject = match targets.any(|target| !target.merged.rounds.is_empty()) {
         true => "Round-trip latency",
         false => "No valid run",
     };

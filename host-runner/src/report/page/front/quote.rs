@@ -51,7 +51,7 @@ pub fn of_comparison(
         true => format!(": no {percentile}, for want of valid runs or of requests"),
         false => format!(": {percentile} {}", values.join(", ")),
     });
-    if let Some(verdict) = finding.and_then(|it| verdict(it)) {
+    if let Some(verdict) = finding.and_then(|finding| verdict(finding)) {
         sentence.push_str("; ");
         sentence.push_str(&verdict);
     }
@@ -60,7 +60,7 @@ pub fn of_comparison(
 
 /// A percentile of every target on `link`, the least first.
 fn values(link: &LinkView<'_>, percentile: &str) -> Vec<String> {
-    let value = |it: &TargetView<'_>| it.merged.latency_ns.get(percentile).flatten();
+    let value = |target: &TargetView<'_>| target.merged.latency_ns.get(percentile).flatten();
     let mut known: Vec<(u64, &TargetView<'_>)> = link
         .targets
         .iter()

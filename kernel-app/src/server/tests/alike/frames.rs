@@ -44,7 +44,7 @@ enum Change {
     Flip(usize, u8),
     /// The end is missing.
     Cut(usize),
-    /// There is more behind it.
+    /// Bytes behind the end.
     Trailer(usize, u8),
 }
 
