@@ -10,7 +10,7 @@
 //! - `core_distance`: what of a comparison may be the cores' distance; `emulator_share`: what the targets' own
 //!   emulation took of the measuring CPU;
 //! - [`publication`]: where a measurement's results go when it ends;
-//! - `escape`, `markdown_text`: text that is no markup.
+//! - `escape`, `markdown_text`: text that is no markup; `code_spans`: code in it, as HTML.
 #![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
@@ -28,6 +28,7 @@ mod accounting;
 mod capacity;
 pub mod chart;
 pub mod chart_file;
+mod code_spans;
 mod core_distance;
 mod emulator_share;
 mod escape;

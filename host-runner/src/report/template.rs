@@ -5,6 +5,7 @@ use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
 
 use super::chart_file;
+use super::code_spans;
 use super::markdown_text;
 use super::result_set::ResultSet;
 use crate::record::RecordError;
@@ -33,6 +34,7 @@ pub fn fill_in(
         .lstrip_blocks(true)
         .build()?;
     environment.set_syntax(syntax);
+    environment.add_filter("code", code_spans::html);
     environment.add_filter("text", markdown_text::text);
     for &(name, template) in templates {
         environment.add_template(name, template)?;

@@ -1,5 +1,6 @@
 //! Whole pages: their statements, and that they need nothing else.
 
+use crate::host::doctor::{Finding, Verdict};
 use crate::record::Source;
 use crate::record::fixtures::source_fixtures;
 use crate::report::html::Html;
@@ -94,6 +95,25 @@ fn text_of_the_record_is_never_markup() {
     assert!(!documents.html.contains("<img") && !documents.html.contains("<script"));
     assert!(documents.html.contains("&lt;img"));
     assert!(documents.markdown.contains("| kernel | a \\| b c |"));
+}
+
+#[test]
+fn code_in_reasons_and_advice_is_code() {
+    let mut source = source_fixtures::closed();
+    let run = &mut source.record.runs[0];
+    run.valid = false;
+    run.invalid_because = vec!["lower `--rate`".to_owned()];
+    source.record.environment.doctor = vec![Finding {
+        name: "busy".to_owned(),
+        verdict: Verdict::Bad,
+        fact: "another program runs".to_owned(),
+        advice: Some("look with `top -H`".to_owned()),
+    }];
+    let html = documents(&[source]).html;
+    for code in ["lower <code>--rate</code>", "look with <code>top -H</code>"] {
+        assert!(html.contains(code), "{code}: {html}");
+    }
+    assert!(!html.contains('`'), "{html}");
 }
 
 #[test]
