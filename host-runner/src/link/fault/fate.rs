@@ -25,6 +25,14 @@ pub struct Fate {
     pub hold: Option<Hold>,
 }
 
+impl Fate {
+    /// Returns true if the frame goes on at once: it is neither lost nor held back.
+    #[must_use]
+    pub const fn passes_now(&self) -> bool {
+        !self.is_lost && self.hold.is_none()
+    }
+}
+
 /// Rule by which a frame is held back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::fate::{Direction, Fate};
 use super::parameters::FaultParameters;
 
 /// Number of frames with datagrams of the service in one direction, those of warm-up included, by what was done to
@@ -64,6 +65,20 @@ pub(super) enum Outcome {
     LostFromGuest,
     CorruptedFromGuest,
     Answered,
+}
+
+impl Outcome {
+    /// Returns the outcome so far of a request one of whose frames had `fate` in `direction`.
+    pub(super) const fn of(fate: &Fate, direction: Direction) -> Self {
+        match (direction, fate.is_lost, fate.corruption.is_some()) {
+            (Direction::ToGuest, true, _) => Self::LostToGuest,
+            (Direction::ToGuest, false, true) => Self::CorruptedToGuest,
+            (Direction::ToGuest, false, false) => Self::Delivered,
+            (Direction::FromGuest, true, _) => Self::LostFromGuest,
+            (Direction::FromGuest, false, true) => Self::CorruptedFromGuest,
+            (Direction::FromGuest, false, false) => Self::Answered,
+        }
+    }
 }
 
 /// Faults that were injected since the account was opened.

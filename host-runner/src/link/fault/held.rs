@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::fate::Hold;
+use super::fate::{Fate, Hold};
 
 /// Longest time for which a frame waits to be overtaken, in nanoseconds: it goes on where nothing follows it.
 pub const LONGEST_HOLD_NS: u64 = 10_000_000;
@@ -23,7 +23,7 @@ pub struct Held(VecDeque<HeldFrame>);
 
 impl Held {
     /// Holds back `frame`, which came at `at_ns`.
-    pub fn hold(&mut self, frame: &[u8], hold: Hold, at_ns: u64) {
+    fn hold(&mut self, frame: &[u8], hold: Hold, at_ns: u64) {
         let (due_ns, overtakers) = match hold {
             Hold::Overtaken { by } => (at_ns.saturating_add(LONGEST_HOLD_NS), Some(by)),
             Hold::Delayed { delay_ns } => (at_ns.saturating_add(delay_ns), None),
@@ -35,13 +35,30 @@ impl Held {
         });
     }
 
+    /// Holds back what is to be of `frame`, which had `fate`, and of a second copy; a frame that passes overtakes others.
+    /// `now_ns` returns the time at which the frame came.
+    pub fn keep(&mut self, frame: &[u8], fate: &Fate, now_ns: impl FnOnce() -> u64) {
+        if fate.is_lost {
+            return;
+        }
+        if let Some(hold) = fate.hold {
+            self.hold(frame, hold, now_ns());
+        }
+        if fate.is_duplicated {
+            self.hold_until_next(frame);
+        }
+        if fate.hold.is_none() {
+            self.overtake();
+        }
+    }
+
     /// Holds `frame` until the next occasion.
-    pub fn hold_until_next(&mut self, frame: &[u8]) {
+    fn hold_until_next(&mut self, frame: &[u8]) {
         self.hold(frame, Hold::Delayed { delay_ns: 0 }, 0);
     }
 
     /// Notes that a frame has passed: those that wait to be overtaken have been, once more.
-    pub fn overtake(&mut self) {
+    fn overtake(&mut self) {
         for held in &mut self.0 {
             if let Some(overtakers) = &mut held.overtakers {
                 *overtakers = overtakers.saturating_sub(1);

@@ -97,36 +97,21 @@ impl<F: Frames, C: Fn() -> u64> FaultInjector<F, C> {
         frame: &[u8],
         datagram: &ServiceDatagram,
     ) -> Result<Sent, LinkError> {
-        let fate = self.to_guest.generator.fate(self.faults.to_guest.frames);
-        let outcome = match fate {
-            Fate { is_lost: true, .. } => Outcome::LostToGuest,
-            Fate {
-                corruption: Some(_),
-                ..
-            } => Outcome::CorruptedToGuest,
-            _ => Outcome::Delivered,
-        };
         let channel = &mut self.to_guest;
+        let fate = channel.generator.fate(self.faults.to_guest.frames);
         channel.frame.clear();
         channel.frame.extend_from_slice(frame);
         if let Some(choice) = fate.corruption {
             datagram.corrupt(&mut channel.frame, choice);
         }
-        match fate.hold {
-            _ if fate.is_lost => {}
-            Some(hold) => channel.held.hold(&channel.frame, hold, (self.now_ns)()),
-            None => match self.inner.send(&channel.frame)? {
-                Sent::Out => {}
-                refused @ Sent::Refused(_) => return Ok(refused),
-            },
+        if fate.passes_now()
+            && let refused @ Sent::Refused(_) = self.inner.send(&channel.frame)?
+        {
+            return Ok(refused);
         }
-        if fate.is_duplicated {
-            channel.held.hold_until_next(&channel.frame);
-        }
-        if fate.hold.is_none() && !fate.is_lost {
-            channel.held.overtake();
-        }
+        channel.held.keep(&channel.frame, &fate, &self.now_ns);
         count(&mut self.faults.to_guest, &fate);
+        let outcome = Outcome::of(&fate, Direction::ToGuest);
         self.faults.sent(datagram.number, outcome);
         self.release()?;
         Ok(Sent::Out)
@@ -139,37 +124,16 @@ impl<F: Frames, C: Fn() -> u64> FaultInjector<F, C> {
         datagram: &ServiceDatagram,
         at_ns: u64,
     ) -> bool {
-        let fate = self
-            .from_guest
-            .generator
-            .fate(self.faults.from_guest.frames);
-        let outcome = match fate {
-            Fate { is_lost: true, .. } => Outcome::LostFromGuest,
-            Fate {
-                corruption: Some(_),
-                ..
-            } => Outcome::CorruptedFromGuest,
-            _ => Outcome::Answered,
-        };
-        count(&mut self.faults.from_guest, &fate);
-        self.faults.answered(datagram.number, outcome);
-        if fate.is_lost {
-            return false;
-        }
+        let channel = &mut self.from_guest;
+        let fate = channel.generator.fate(self.faults.from_guest.frames);
         if let Some(choice) = fate.corruption {
             datagram.corrupt(frame, choice);
         }
-        let held = &mut self.from_guest.held;
-        if let Some(hold) = fate.hold {
-            held.hold(frame, hold, at_ns);
-        }
-        if fate.is_duplicated {
-            held.hold_until_next(frame);
-        }
-        if fate.hold.is_none() {
-            held.overtake();
-        }
-        fate.hold.is_none()
+        channel.held.keep(frame, &fate, || at_ns);
+        count(&mut self.faults.from_guest, &fate);
+        let outcome = Outcome::of(&fate, Direction::FromGuest);
+        self.faults.answered(datagram.number, outcome);
+        fate.passes_now()
     }
 
     /// Takes a frame from the guest that was held back and is due.
