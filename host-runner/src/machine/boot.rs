@@ -281,7 +281,7 @@ fn outcome(seen: &Seen, hint: Hint) -> Option<Result<wire::Ready, MachineError>>
 pub(super) fn failure(seen: &Seen, hint: Hint) -> Option<MachineError> {
     if let Some(message) = seen.console.fatal() {
         let message = message.to_owned();
-        return Some(MachineError::Fatal { message });
+        return Some(MachineError::Fatal { message, hint });
     }
     if let Some(message) = seen.console.panic().filter(|_| seen.panic_settled) {
         return Some(MachineError::Panicked { message, hint });

@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
-use super::machine_config::MIN_MEMORY_MIB;
+use super::machine_config::{DEFAULT_MEMORY_MIB, MIN_MEMORY_MIB};
 use super::qmp::QmpError;
 use crate::host::emulators::QEMU_VARIABLE;
 
@@ -87,10 +87,12 @@ pub enum MachineError {
         port: u16,
     },
     /// The guest says that it can't serve.
-    #[error("the guest refused to start: {message}")]
+    #[error("the guest refused to start: {message}{hint}")]
     Fatal {
         /// The guest's own words.
         message: String,
+        /// Possible cause, if one is known.
+        hint: Hint,
     },
     /// The guest panicked.
     #[error("the guest panicked: {message}{hint}")]
@@ -171,7 +173,7 @@ impl fmt::Display for Hint {
             Self::None => Ok(()),
             Self::LittleMemory(mib) => write!(
                 f,
-                " (it has {mib} MiB of memory, and the image needs {MIN_MEMORY_MIB})"
+                " (it has {mib} MiB of memory, and the image needs {MIN_MEMORY_MIB}: use `--memory {DEFAULT_MEMORY_MIB}`)"
             ),
         }
     }
@@ -218,7 +220,7 @@ mod tests {
         assert_eq!(
             died(0, "", 14),
             "QEMU ended: the guest powered off or reset (a triple fault looks like this) \
-             (it has 14 MiB of memory, and the image needs 16)"
+             (it has 14 MiB of memory, and the image needs 16: use `--memory 32`)"
         );
         assert_eq!(
             died(1 << 8, "no such device", 32),

@@ -241,7 +241,7 @@ fn a_guest_that_never_gets_ready_is_given_up_with_its_console() {
     let error = boot(config).unwrap_err().to_string();
     assert!(error.contains("not ready within 300 ms"), "{error}");
     assert!(
-        error.contains("it has 12 MiB of memory, and the image needs 16"),
+        error.contains("it has 12 MiB of memory, and the image needs 16: use `--memory 32`"),
         "{error}"
     );
 }
@@ -361,6 +361,15 @@ fn auto_does_not_try_again_when_the_guest_itself_refuses() {
     config.accel = AccelChoice::Auto;
     let error = boot_with_kvm(&config).unwrap_err();
     assert!(matches!(error, MachineError::Fatal { .. }));
+}
+
+#[test]
+fn a_guest_that_refuses_for_want_of_memory_comes_with_the_option() {
+    let (mut config, _dir) = fake("echo 'FATHOM FATAL not enough memory'; exit 3");
+    config.memory_mib = 12;
+    let error = boot(config).unwrap_err().to_string();
+    let advice = "needs 16: use `--memory 32`)";
+    assert!(error.ends_with(advice), "{error}");
 }
 
 #[test]

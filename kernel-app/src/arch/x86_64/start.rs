@@ -203,7 +203,7 @@ fn refuse_processor() {
         return;
     };
     fail_to_start(format_args!(
-        "the processor lacks {missing}, which the service needs: give the machine another, such as -cpu max"
+        "the processor lacks {missing}, which the service needs: give the machine another CPU model"
     ));
 }
 
@@ -223,7 +223,7 @@ fn memory_for_kernel(firmware: &Firmware<'_>) -> [Range<u64>; 2] {
     if memory_mib < MIN_MEMORY_MIB {
         fail_to_start(format_args!(
             "not enough memory: the machine has {memory_mib} MiB, the service needs \
-             {MIN_MEMORY_MIB}; give it more, such as -m 32"
+             {MIN_MEMORY_MIB}"
         ));
     }
     memory
