@@ -81,8 +81,9 @@ pub struct RunArgs {
     pub host: HostArgs,
 }
 
-/// `fathom serve`.
+/// `fathom serve`, which has no use for `--vhost`: QEMU's user network has no vhost-net.
 #[derive(Debug, Args)]
+#[command(mut_arg("vhost", |option| option.hide(true)))]
 pub struct ServeArgs {
     /// System to boot, and the machine for it.
     #[command(flatten)]

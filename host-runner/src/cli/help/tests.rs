@@ -61,6 +61,16 @@ fn the_short_help_fits_on_a_screen_or_nearly() {
 }
 
 #[test]
+fn serve_lists_no_option_without_effect() {
+    let helps = helps();
+    let has_vhost = |command: &str| {
+        let (_, [_, long]) = helps.iter().find(|(name, _)| name == command).unwrap();
+        long.contains("--vhost")
+    };
+    assert!(has_vhost("run") && !has_vhost("serve"));
+}
+
+#[test]
 fn a_misspelled_command_comes_with_the_nearest() {
     for (given, meant) in [
         ("rnu", "run"),
