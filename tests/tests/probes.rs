@@ -136,6 +136,27 @@ fn a_port_that_nobody_has_is_said_at_once() {
 }
 
 #[test]
+fn a_service_that_ends_meanwhile_is_said_to_be_gone() {
+    let lock = lock_qemu();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let service = thread::spawn(move || {
+        let mut buffer = [0; 2048];
+        for number in 1..=30 {
+            let (len, client) = socket.recv_from(&mut buffer).unwrap();
+            reply(number, &mut buffer[..len]);
+            socket.send_to(&buffer[..len], client).unwrap();
+        }
+    });
+    let arguments = format!("{address} --warmup 0s --duration 1s --timeout 100ms");
+    let outcome = Call::probe(&arguments).finish(&lock);
+    service.join().unwrap();
+    let text = format!("the service at {address} does not answer any more: the last answer came");
+    outcome.expect_failure(4, &[&text, "before the end of the measurement"]);
+    assert!(outcome.file("out/result.json").exists(), "{outcome:#?}");
+}
+
+#[test]
 fn requests_leave_from_the_requested_addresses_and_ports() {
     let lock = lock_qemu();
     let service = Service::start("127.0.0.1:0", reply);

@@ -14,12 +14,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Caller, ExperimentError, NothingMeasured, Results, exclusive};
-use crate::host::assignment::Assignment;
-use crate::host::cpu_latency::CpuLatencyGuard;
-use crate::host::lock::HostLock;
+use super::exclusive::{self, ExclusiveHost};
+use super::{Caller, ExperimentError, NothingMeasured, Results};
 use crate::load::Plan;
-use crate::record::{EnvironmentBuilder, Skipped};
+use crate::record::Skipped;
 
 pub mod case;
 pub mod case_boot;
@@ -53,8 +51,7 @@ pub struct Comparison<'a> {
     probes: Vec<CostProbe>,
     /// The expected plans of a whole boot.
     plans: Vec<Plan>,
-    assignment: Option<Assignment>,
-    lock: HostLock,
+    host: ExclusiveHost,
 }
 
 impl<'a> Comparison<'a> {
@@ -76,15 +73,14 @@ impl<'a> Comparison<'a> {
         };
         let plans = spec.loads.expected_plans()?;
         let assignment = exclusive::assignment(&spec.host, caller.monitor)?;
-        let lock = exclusive::lock(&spec.host, caller)?;
+        let host = ExclusiveHost::take(&spec.host, assignment, caller)?;
         Ok(Self {
             spec,
             cases,
             skipped,
             probes,
             plans,
-            assignment,
-            lock,
+            host,
         })
     }
 
@@ -107,8 +103,7 @@ impl<'a> Comparison<'a> {
             cases,
             skipped,
             plans,
-            assignment,
-            lock,
+            host,
             probes,
             ..
         } = self;
@@ -122,9 +117,8 @@ impl<'a> Comparison<'a> {
             &plans
         };
         let time = TimeBudget::new(time_for_rounds, spec.rounds, &cases, first_round);
-        let cpu_latency = CpuLatencyGuard::request(spec.host.idle);
         let modes = spec.loads.modes();
-        let environment = EnvironmentBuilder::examine(cpu_latency.to_string(), assignment.as_ref());
+        let (_cpu_latency, environment) = host.examine();
         let store = RunStore::new(
             environment,
             &cases,
@@ -137,7 +131,7 @@ impl<'a> Comparison<'a> {
             spec,
             results,
             caller,
-            assignment,
+            assignment: host.assignment.clone(),
             time,
             cases: (cases.iter().map(|&case| CaseState::new(spec, case))).collect(),
             store,
@@ -156,7 +150,7 @@ impl<'a> Comparison<'a> {
             let failure = failure.unwrap_or(ExperimentError::Interrupted);
             return Err(NothingMeasured(failure));
         }
-        store.environment().set_concurrent(lock.others());
+        store.environment().set_concurrent(host.others());
         Ok(finish(spec, store, failure, results, caller))
     }
 

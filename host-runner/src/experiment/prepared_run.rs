@@ -2,18 +2,13 @@
 
 use tempfile::TempDir;
 
+use super::exclusive::{self, ExclusiveHost};
 use super::progress::Monitor;
 use super::sweep::{Ladder, Runs};
 use super::system_under_test::{FirstRequest, MeasureRequest, Prepared, Start, SystemUnderTest};
-use super::{
-    Caller, ExperimentError, NothingMeasured, Results, RunSpec, boot_directory, exclusive,
-};
-use crate::host::assignment::Assignment;
-use crate::host::cpu_latency::CpuLatencyGuard;
-use crate::host::lock::HostLock;
+use super::{Caller, ExperimentError, NothingMeasured, Results, RunSpec, boot_directory};
 use crate::load::Content;
 use crate::quantity;
-use crate::record::EnvironmentBuilder;
 
 /// The log of what the guest prints, among the results.
 const CONSOLE_LOG: &str = "console.log";
@@ -22,9 +17,8 @@ const CONSOLE_LOG: &str = "console.log";
 #[derive(Debug)]
 pub struct PreparedRun<'a> {
     spec: &'a RunSpec,
-    assignment: Option<Assignment>,
     prepared: Prepared,
-    lock: HostLock,
+    host: ExclusiveHost,
     /// Directory of what is made for this run alone.
     _scratch: TempDir,
 }
@@ -40,12 +34,11 @@ impl<'a> PreparedRun<'a> {
         let assignment = exclusive::assignment(&spec.host, caller.monitor)?;
         let scratch = boot_directory::create()?;
         let prepared = Prepared::new(&spec.system, scratch.path())?;
-        let lock = exclusive::lock(&spec.host, caller)?;
+        let host = ExclusiveHost::take(&spec.host, assignment, caller)?;
         Ok(Self {
             spec,
-            assignment,
             prepared,
-            lock,
+            host,
             _scratch: scratch,
         })
     }
@@ -61,14 +54,12 @@ impl<'a> PreparedRun<'a> {
         caller: Caller<'_>,
     ) -> Result<Result<(), ExperimentError>, NothingMeasured> {
         let spec = self.spec;
-        let cpu_latency = CpuLatencyGuard::request(spec.host.idle);
-        let mut environment =
-            EnvironmentBuilder::examine(cpu_latency.to_string(), self.assignment.as_ref());
+        let (_cpu_latency, mut environment) = self.host.examine();
         let start = Start {
             system: &spec.system,
             target: spec.system.kind.name().to_owned(),
             mode: spec.plan.mode,
-            assignment: self.assignment,
+            assignment: self.host.assignment.clone(),
             console_log: results.directory().log(CONSOLE_LOG),
             first: FirstRequest::Measured,
         };
@@ -92,7 +83,7 @@ impl<'a> PreparedRun<'a> {
             };
             system.measure(&request, caller)
         });
-        runs.measured_beside(self.lock.others());
+        runs.measured_beside(self.host.others());
         warn_of_other_replies(spec, runs.corrupted(), caller.monitor);
         // Written before QEMU is asked to end, so that an impatient second Ctrl-C loses nothing.
         let outcome = runs.conclude();

@@ -4,22 +4,24 @@
 //! - [`contact`]: the protocol that the service speaks;
 //! - [`status_query`]: what the service reports of itself.
 
+use std::fmt;
 use std::net::SocketAddr;
 
+use super::exclusive::ExclusiveHost;
 use super::measure::{Conditions, measure};
 use super::sweep::{Ladder, Runs};
-use super::{Caller, ExperimentError, HostSpec, Results, Validity, exclusive, generator};
-use crate::host::cpu_latency::CpuLatencyGuard;
+use super::{Caller, ExperimentError, HostSpec, Results, Validity, generator};
+use crate::clock;
 use crate::host::kernel_counters::Threads;
-use crate::host::lock::HostLock;
 use crate::link::dscp::Dscp;
 use crate::link::flows::Flows;
 use crate::link::source::Source;
 use crate::link::udp::UdpLink;
 use crate::link::{Family, Link};
-use crate::load::{Arrivals, Plan, PlanError};
+use crate::load::{Arrivals, Plan, PlanError, Tally};
+use crate::quantity;
 use crate::record::run::{ClientLabels, Readings};
-use crate::record::{EnvironmentBuilder, RunFacts, RunLabels};
+use crate::record::{RunFacts, RunLabels};
 
 pub mod contact;
 pub mod endpoint;
@@ -71,7 +73,7 @@ pub struct Probe<'a> {
     link: Box<dyn Link>,
     /// Number of requests before the measurement.
     first_requests: u64,
-    lock: HostLock,
+    host: ExclusiveHost,
 }
 
 impl<'a> Probe<'a> {
@@ -92,13 +94,13 @@ impl<'a> Probe<'a> {
         let (mut link, path_mtu) = connect(&spec.client, peer)?;
         check_payload(&spec.plan, peer, path_mtu)?;
         let first_requests = contact::establish(link.as_mut(), peer, &spec.plan, caller.interrupt)?;
-        let lock = exclusive::lock(&spec.host, caller)?;
+        let host = ExclusiveHost::take(&spec.host, None, caller)?;
         Ok(Self {
             spec,
             peer,
             link,
             first_requests,
-            lock,
+            host,
         })
     }
 
@@ -113,8 +115,7 @@ impl<'a> Probe<'a> {
         caller: Caller<'_>,
     ) -> Result<(), ExperimentError> {
         let spec = self.spec;
-        let cpu_latency = CpuLatencyGuard::request(spec.host.idle);
-        let environment = EnvironmentBuilder::examine(cpu_latency.to_string(), None);
+        let (_cpu_latency, environment) = self.host.examine();
         let labels = RunLabels {
             target: TARGET.to_owned(),
             address: self.peer.to_string(),
@@ -131,6 +132,7 @@ impl<'a> Probe<'a> {
             arrivals,
             generator: generator::limits(LINK, None, &spec.plan, arrivals),
         });
+        let mut silence = None;
         let mut runs = Runs::new(environment, results, caller.monitor);
         runs.measure(&spec.plan, ladder, |plan, position| {
             let conditions = Conditions {
@@ -144,6 +146,7 @@ impl<'a> Probe<'a> {
                 caller,
             };
             let measured = measure(plan, &conditions, self.link.as_mut());
+            silence = Silence::at_the_end_of(&measured.tally, clock::now_ns());
             let run = measured.record(RunFacts {
                 labels: labels.clone(),
                 position,
@@ -157,8 +160,40 @@ impl<'a> Probe<'a> {
             });
             (run, measured)
         });
-        runs.measured_beside(self.lock.others());
+        runs.measured_beside(self.host.others());
+        if let Some(silence) = silence
+            && let Ok(false) =
+                contact::is_answered(self.link.as_mut(), &spec.plan, caller.interrupt)
+        {
+            caller.monitor.message(&format_args!(
+                "the service at {} does not answer any more: {silence}",
+                self.peer
+            ));
+        }
         runs.conclude()
+    }
+}
+
+/// Time without an answer before the end of a measurement, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Silence(u64);
+
+impl Silence {
+    /// Returns the silence before `now_ns`, the end of a measurement; `None` if every request was answered, or none.
+    fn at_the_end_of(tally: &Tally, now_ns: u64) -> Option<Self> {
+        let unanswered = tally.lost + tally.dropped_locally + tally.send_errors.lasting();
+        let is_known = tally.received > 0 && unanswered > 0;
+        is_known.then(|| Self(now_ns.saturating_sub(tally.last_reply_ns)))
+    }
+}
+
+impl fmt::Display for Silence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let length = quantity::time(self.0 as f64);
+        write!(
+            f,
+            "the last answer came {length} before the end of the measurement"
+        )
     }
 }
 
@@ -198,6 +233,21 @@ fn check_payload(plan: &Plan, peer: SocketAddr, path_mtu: Option<u32>) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_silence_is_one_only_after_answers_and_losses() {
+        let tally = |received, lost| Tally {
+            received,
+            lost,
+            last_reply_ns: 1_000_000_000,
+            ..Tally::default()
+        };
+        let silence = |tally: Tally| Silence::at_the_end_of(&tally, 3_500_000_000);
+        assert_eq!(silence(tally(10, 0)), None);
+        assert_eq!(silence(tally(0, 10)), None);
+        let text = silence(tally(10, 1)).unwrap().to_string();
+        assert!(text.contains("came 2.50 s before the end"), "{text}");
+    }
 
     #[test]
     fn a_payload_is_no_longer_than_a_packet_of_the_services_family() {

@@ -54,27 +54,7 @@ pub fn establish(
     plan: &Plan,
     interrupt: &Interrupt,
 ) -> Result<u64, ExperimentError> {
-    let protocols: &[Protocol] = match plan.protocol {
-        Protocol::Fathom | Protocol::Echo => &[Protocol::Fathom, Protocol::Echo],
-        Protocol::Stamp => &[Protocol::Stamp],
-        Protocol::TwampLight => &[Protocol::TwampLight],
-    };
-    let requests = protocols.iter().map(|&protocol| {
-        let plan = Plan {
-            protocol,
-            content: None,
-            ..*plan
-        };
-        (protocol, Requests::of_plan(&plan))
-    });
-    let mut contact = Contact {
-        link,
-        plan,
-        requests: requests.collect(),
-        last: Vec::new(),
-        sent_ns: Vec::new(),
-        answers: 0,
-    };
+    let mut contact = Contact::new(link, plan);
     let mut others = 0;
     let mut other = None;
     for _ in 0..TRIES {
@@ -105,7 +85,54 @@ pub fn establish(
     }
 }
 
-impl Contact<'_> {
+/// Sends requests of `plan`, at most five, and returns true if one is answered: the service is there.
+///
+/// # Errors
+///
+/// [`ExperimentError::Link`] if the link fails, [`ExperimentError::Interrupted`] on an interrupt.
+pub fn is_answered(
+    link: &mut dyn Link,
+    plan: &Plan,
+    interrupt: &Interrupt,
+) -> Result<bool, ExperimentError> {
+    let mut contact = Contact::new(link, plan);
+    for _ in 0..TRIES {
+        contact.send()?;
+        let until_ns = clock::now_ns().saturating_add(TRY_NS);
+        while let Some(answer) = contact.answer(until_ns, interrupt)? {
+            if let Answer::Of(_) = answer {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+impl<'a> Contact<'a> {
+    fn new(link: &'a mut dyn Link, plan: &'a Plan) -> Self {
+        let protocols: &[Protocol] = match plan.protocol {
+            Protocol::Fathom | Protocol::Echo => &[Protocol::Fathom, Protocol::Echo],
+            Protocol::Stamp => &[Protocol::Stamp],
+            Protocol::TwampLight => &[Protocol::TwampLight],
+        };
+        let requests = protocols.iter().map(|&protocol| {
+            let plan = Plan {
+                protocol,
+                content: None,
+                ..*plan
+            };
+            (protocol, Requests::of_plan(&plan))
+        });
+        Self {
+            link,
+            plan,
+            requests: requests.collect(),
+            last: Vec::new(),
+            sent_ns: Vec::new(),
+            answers: 0,
+        }
+    }
+
     fn send(&mut self) -> Result<(), LinkError> {
         let at_ns = clock::now_ns();
         let seq = self.sent_ns.len() as u64;
@@ -240,6 +267,24 @@ mod tests {
         let mut reply = request.to_vec();
         let _ = wire::handle(&mut reply, 7, 1, || 2);
         vec![reply]
+    }
+
+    #[test]
+    fn a_service_that_is_gone_answers_no_more() {
+        let is_answered = |answers: fn(u64, &[u8]) -> Vec<Vec<u8>>| {
+            let mut service = Service {
+                answers,
+                waiting: VecDeque::from([b"late".to_vec()]),
+                requests: 0,
+            };
+            super::is_answered(&mut service, &Plan::FIXTURE, &Interrupt::default()).unwrap()
+        };
+        assert!(is_answered(fathom));
+        assert!(is_answered(|number, request| match number {
+            0 => Vec::new(),
+            number => fathom(number, request),
+        }));
+        assert!(!is_answered(|_, _| Vec::new()));
     }
 
     #[test]
