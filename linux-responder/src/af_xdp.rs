@@ -42,7 +42,7 @@ impl AfXdp {
     ///
     /// # Errors
     ///
-    /// What the system says: it takes CAP_NET_ADMIN, CAP_BPF and CAP_NET_RAW, and a kernel that can.
+    /// If this process lacks CAP_NET_ADMIN, CAP_BPF or CAP_NET_RAW, or the kernel can't.
     pub fn new(socket: &UdpSocket) -> io::Result<Self> {
         let own = socket.local_addr()?;
         let IpAddr::V4(ip) = own.ip() else {

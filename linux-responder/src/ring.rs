@@ -56,7 +56,7 @@ impl Ring {
     ///
     /// # Errors
     ///
-    /// What the kernel says if it has no io_uring for us, or an older one than Linux 5.17's.
+    /// If the kernel has no io_uring for this process, or an older one than Linux 5.17's.
     pub fn new() -> io::Result<Self> {
         let ring = IoUring::builder()
             .setup_single_issuer()

@@ -33,7 +33,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// What the system says if it can't do `mode` at all.
+    /// If the system can't do `mode` at all.
     pub fn new(socket: UdpSocket, mode: Mode) -> io::Result<(Self, Vec<String>)> {
         let mut refused = Vec::new();
         let backend = match mode {

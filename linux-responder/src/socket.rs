@@ -19,7 +19,7 @@ const BUSY_POLL_BUDGET: libc::c_int = 64;
 ///
 /// # Errors
 ///
-/// What the system says if `address` is not ours or its port is taken.
+/// If `address` is none of this host's, or its port is taken.
 pub fn open(address: SocketAddr) -> io::Result<UdpSocket> {
     UdpSocket::bind(address)
 }
@@ -29,7 +29,7 @@ pub fn open(address: SocketAddr) -> io::Result<UdpSocket> {
 ///
 /// # Errors
 ///
-/// What the system says if it may not, or can't.
+/// If this process lacks CAP_NET_ADMIN, or the kernel is older.
 pub fn poll_the_device(socket: &UdpSocket) -> io::Result<()> {
     set(socket, libc::SO_BUSY_POLL, BUSY_POLL_US)?;
     set(socket, libc::SO_PREFER_BUSY_POLL, 1)?;

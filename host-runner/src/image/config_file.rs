@@ -55,7 +55,7 @@ fn checked(text: String) -> Result<String, ImageError> {
 ///
 /// # Errors
 ///
-/// What the service would say.
+/// The service's own message, if it would not boot with `text`.
 pub fn check(text: &str) -> Result<(), String> {
     let args = Args::parse([(Channel::File, text)]);
     args.map(drop).map_err(|error| error.to_string())

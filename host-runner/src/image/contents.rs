@@ -36,7 +36,7 @@ impl Format {
     ///
     /// # Errors
     ///
-    /// What they look like instead.
+    /// A message with what they look like instead, if they are no image's.
     pub fn of(bytes: &[u8]) -> Result<Self, &'static str> {
         let is_disk = bytes.get(SECTOR - 2..SECTOR) == Some(&[0x55, 0xaa]);
         match bytes {

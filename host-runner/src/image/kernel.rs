@@ -34,7 +34,7 @@ impl Elf {
     ///
     /// # Errors
     ///
-    /// What it lacks.
+    /// A message, if it is no 64-bit x86-64 ELF file, is truncated, or has no PVH entry.
     pub fn read(bytes: &[u8]) -> Result<Self, &'static str> {
         const TRUNCATED: &str = "it is truncated or damaged";
         const NOT_ELF: &str = "it is no 64-bit x86-64 ELF file";
@@ -89,7 +89,7 @@ impl Elf {
 ///
 /// # Errors
 ///
-/// What it lacks.
+/// A message, if they are none.
 pub fn check_efi(bytes: &[u8]) -> Result<(), &'static str> {
     const NOT_EFI: &str = "it is no EFI program for x86-64";
     let field = |at: usize| Some(u16::from_le_bytes(*bytes.get(at..)?.first_chunk()?));

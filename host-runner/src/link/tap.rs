@@ -69,7 +69,7 @@ impl Tap {
     ///
     /// # Errors
     ///
-    /// What the system says if there is none to be had.
+    /// If this process has no descriptor left (`EMFILE`).
     pub fn device(&self) -> io::Result<OwnedFd> {
         self.device.try_clone()
     }

@@ -205,7 +205,7 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// What about it can't.
+    /// [`PlanError`], which names the first field that keeps it from being carried out.
     pub fn check(&self) -> Result<(), PlanError> {
         if !(HEADER_LEN..=MAX_PAYLOAD).contains(&self.payload_len) {
             return Err(PlanError::Payload(self.payload_len));

@@ -61,7 +61,7 @@ struct LinkCreate {
 ///
 /// # Errors
 ///
-/// What the system says.
+/// The error of bpf(2): without CAP_BPF, or without memory.
 pub fn socket_map(queues: u32) -> io::Result<OwnedFd> {
     let description = MapCreate {
         kind: SOCKET_MAP,
@@ -77,7 +77,7 @@ pub fn socket_map(queues: u32) -> io::Result<OwnedFd> {
 ///
 /// # Errors
 ///
-/// What the system says.
+/// The error of bpf(2): for a queue that the map has no room for.
 pub fn insert(map: BorrowedFd<'_>, queue: u32, socket: BorrowedFd<'_>) -> io::Result<()> {
     let socket = socket.as_raw_fd();
     let description = MapUpdate {
@@ -96,7 +96,7 @@ pub fn insert(map: BorrowedFd<'_>, queue: u32, socket: BorrowedFd<'_>) -> io::Re
 ///
 /// # Errors
 ///
-/// What the system says, the kernel's verifier included.
+/// The error of bpf(2): without CAP_BPF and CAP_NET_ADMIN, or if the kernel's verifier refuses the program.
 pub fn load(program: &[Instruction]) -> io::Result<OwnedFd> {
     let description = ProgramLoad {
         kind: XDP_PROGRAM,
@@ -113,7 +113,7 @@ pub fn load(program: &[Instruction]) -> io::Result<OwnedFd> {
 ///
 /// # Errors
 ///
-/// What the system says: the device may have such a program already.
+/// The error of bpf(2): the device may have such a program already.
 pub fn attach(program: BorrowedFd<'_>, device: u32) -> io::Result<OwnedFd> {
     let description = LinkCreate {
         program: number(program),

@@ -147,7 +147,7 @@ impl Umem {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// If this process lacks CAP_NET_RAW, or the memory can't be had or locked.
     pub fn new() -> io::Result<Self> {
         let socket = rustix::net::socket_with(
             AddressFamily::XDP,
@@ -201,7 +201,7 @@ impl Umem {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// If the device has no such queue, or another socket has it.
     pub fn bind(&self, device: u32, queue: u32) -> io::Result<()> {
         let address = SocketAddrXdp::new(SocketAddrXdpFlags::XDP_COPY, device, queue);
         Ok(rustix::net::bind(&self.socket, &address)?)
@@ -251,7 +251,7 @@ impl Umem {
     ///
     /// # Errors
     ///
-    /// What the system says if nothing can be sent any more.
+    /// The error of sendto(2), if nothing can be sent any more.
     pub fn settle(&mut self) -> io::Result<()> {
         while let Some(start) = self.completion.consume() {
             if let Some(frame) = Frame::of(start, 0) {

@@ -58,7 +58,7 @@ pub enum Body {
 ///
 /// # Errors
 ///
-/// What about it is not as it should be: a length, a checksum, something that is no IP or ARP.
+/// A message about the part that is not as it should be: a length, a checksum, something that is no IP or ARP.
 pub fn parse(frame: &[u8]) -> Result<Packet, String> {
     let sliced = SlicedPacket::from_ethernet(frame).map_err(|error| error.to_string())?;
     let link = etherparse::Ethernet2Header::from_slice(frame)

@@ -24,7 +24,7 @@ impl Namespace {
     ///
     /// # Errors
     ///
-    /// What the system says: it takes CAP_SYS_ADMIN.
+    /// If this process lacks CAP_SYS_ADMIN, or has no descriptor left.
     pub fn new() -> io::Result<Self> {
         on_a_thread(|| {
             // SAFETY: what must not be unshared here is the table of descriptors, and it is not.
@@ -51,7 +51,7 @@ impl Namespace {
     ///
     /// # Errors
     ///
-    /// What the system says if there is none to be had.
+    /// If this process has no descriptor left (`EMFILE`).
     pub fn try_clone(&self) -> io::Result<OwnedFd> {
         self.0.try_clone()
     }

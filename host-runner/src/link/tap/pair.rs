@@ -77,7 +77,7 @@ impl Pair {
     ///
     /// # Errors
     ///
-    /// What the system says if there is no descriptor to be had.
+    /// If this process has no descriptor left (`EMFILE`).
     pub fn service(&self) -> io::Result<OwnedFd> {
         self.service.try_clone()
     }

@@ -37,7 +37,7 @@ struct Interface {
 ///
 /// # Errors
 ///
-/// What the system says: the file may be missing, or another's.
+/// If the file is missing, or may not be opened.
 pub fn open() -> io::Result<OwnedFd> {
     let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NONBLOCK;
     Ok(rustix::fs::open(TUN_DEVICE, flags, Mode::empty())?)
@@ -47,7 +47,7 @@ pub fn open() -> io::Result<OwnedFd> {
 ///
 /// # Errors
 ///
-/// What the system says: it takes CAP_NET_ADMIN.
+/// If this process lacks CAP_NET_ADMIN, or the name is taken.
 pub fn make(opened: &OwnedFd, name: &str) -> io::Result<()> {
     let mut interface = Interface {
         name: [0; 16],

@@ -24,7 +24,7 @@ pub struct MergedHistogram {
 ///
 /// # Errors
 ///
-/// In what a merged target is not the sum of its valid repetitions.
+/// A message, if a merged target is not the sum of its valid repetitions.
 pub(super) fn all(
     record: &Record,
     distributions: &[Distribution],
