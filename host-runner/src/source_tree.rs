@@ -1,5 +1,5 @@
 //! Tests of the source tree: a file's name means one thing in its crate, no module is a `mod.rs`, a doc comment begins
-//! with a verb or a noun, and nothing is called `it`.
+//! with a verb or a noun, nothing is called `it`, and files and the command line's layer stay small.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,6 +13,12 @@ const BEGINNINGS: &[&str] = &[
     "What", "How", "It", "Its", "Whether", "Where", "Which", "Why", "When", "Who", "Whose", "That",
     "This", "There",
 ];
+
+/// Most lines of a file.
+const FILE_LINES: usize = 400;
+
+/// Most lines of the module `cli` without its tests: it turns arguments into specifications, and errors into exit codes.
+const CLI_LINES: usize = 2200;
 
 /// Files of each crate, by the crate's directory.
 type Crates = BTreeMap<PathBuf, Vec<PathBuf>>;
@@ -199,4 +205,30 @@ fn a_thing_called_it_is_found() {
     for line in good.map(|line| line.replace("IT", "it")) {
         assert!(nameless(&line).is_empty(), "{line}");
     }
+}
+
+/// Returns the number of lines of `file`.
+fn lines(file: &Path) -> usize {
+    fs::read_to_string(file).unwrap().lines().count()
+}
+
+#[test]
+fn no_file_is_long() {
+    let files = crates().into_values().flatten();
+    let long: Vec<PathBuf> = files.filter(|file| lines(file) > FILE_LINES).collect();
+    assert!(long.is_empty(), "over {FILE_LINES} lines: {long:?}");
+}
+
+#[test]
+fn the_command_line_is_a_thin_layer() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Crates::new();
+    add_sources(&src.join("cli"), &src, &mut files);
+    let files = files.into_values().flatten();
+    let sources = files.filter(|file| !file.ends_with("tests.rs"));
+    let count: usize = sources
+        .chain([src.join("cli.rs")])
+        .map(|file| lines(&file))
+        .sum();
+    assert!((1000..=CLI_LINES).contains(&count), "{count} lines");
 }
