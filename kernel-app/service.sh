@@ -24,6 +24,6 @@ name=$(sed -n 's/^name *= *"\([^"]*\)".*/\1/p' "$crate/Cargo.toml" | head -n 1)
 quiet=$([ -t 2 ] || echo --quiet)
 sh cargo.sh rustc $quiet --release --manifest-path "$crate/Cargo.toml" --target-dir "$root/target/kernel-app" \
     --config "patch.crates-io.hermit-kernel.path=\"$root/target/hermit-kernel\"" --bin "$name" \
-    -- "-Clink-arg=-T$root/kernel-app/src/arch/x86_64/link.ld"
+    -- "-Clink-arg=-T$root/kernel-app/src/arch/x86_64/link.ld" -Clink-arg=-zmax-page-size=16 -Clink-arg=--icf=all
 cp "$root/target/kernel-app/x86_64-unknown-none/release/$name" "$crate/$name.elf"
 echo "$crate/$name.elf"

@@ -78,6 +78,7 @@ macro_rules! image {
 /// # Safety
 ///
 /// Called once, by Hermit's `main`, which has these arguments.
+#[cfg_attr(target_os = "none", optimize(size))]
 pub unsafe fn run<M: Handler, F: FixedPorts, const N: usize>(
     argc: i32,
     argv: *const *const u8,

@@ -28,6 +28,9 @@
 //! A crate elsewhere links this one to be an image with a service of its own: `docs/writing-a-service.md`
 //! leads there, and `examples/` has some.
 #![cfg_attr(not(test), no_std)]
+// An image's library is compiled for size; `optimize` marks its functions that many frames pass through, and what
+// a program makes of generic code without being on their way (profile.toml).
+#![cfg_attr(target_os = "none", feature(optimize_attribute))]
 
 pub mod arch;
 pub mod boot;

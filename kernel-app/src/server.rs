@@ -58,6 +58,7 @@ where
 {
     /// Creates a server of `services` on `device`, configured by `args`. `storage` has room for the
     /// sockets of as many services as there are; events are counted in `shared_counters`.
+    #[inline(never)]
     pub fn new<const N: usize>(
         mut device: D,
         clock: C,
@@ -370,10 +371,7 @@ fn count_unsent(counters: &mut Counters, reply: Option<Counter>) {
     let Some(counter) = reply else {
         return;
     };
-    let mut unsent = Counters::ZERO;
-    unsent.add(counter);
-    let (counts, unsent) = (counters.to_array(), unsent.to_array());
-    *counters = Counters::from_array(core::array::from_fn(|i| counts[i] - unsent[i]));
+    counters.take_back(counter);
     counters.dropped_transmit += 1;
 }
 

@@ -22,6 +22,12 @@ macro_rules! counters {
                 match counter { $(Counter::$variant => self.$name += 1),* }
             }
 
+            /// Takes one away from a counter: what it counted has not happened after all.
+            #[inline(always)]
+            pub const fn take_back(&mut self, counter: Counter) {
+                match counter { $(Counter::$variant => self.$name -= 1),* }
+            }
+
             /// The names of the counters, in the order in which they stand in memory.
             pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),*];
 
@@ -107,12 +113,14 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_adds_to_the_field_of_its_name() {
+    fn a_counter_changes_the_field_of_its_name() {
         let mut counters = Counters::ZERO;
         counters.add(Counter::FramesReceived);
         counters.add(Counter::StatusReplies);
         counters.add(Counter::StatusReplies);
         assert_eq!((counters.frames_received, counters.status_replies), (1, 2));
+        counters.take_back(Counter::StatusReplies);
+        assert_eq!((counters.frames_received, counters.status_replies), (1, 1));
     }
 
     #[test]

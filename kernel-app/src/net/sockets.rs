@@ -49,7 +49,7 @@ impl Buffer {
 
 impl<'s, const N: usize> Storage<'s, N> {
     /// Creates room for sockets, empty.
-    #[inline(always)]
+    #[inline(never)]
     #[must_use]
     pub fn new() -> Self {
         Self {

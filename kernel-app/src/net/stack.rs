@@ -154,6 +154,7 @@ impl<'s> Stack<'s> {
 
     /// Looks at a frame that is not for the services, or not for them alone, before smoltcp does, and
     /// answers it in place if it can.
+    #[cfg_attr(target_os = "none", optimize(speed))]
     #[inline(never)]
     pub fn intercept(&mut self, frame: &mut [u8], now_ns: u64) -> Intercepted {
         self.origin = None;

@@ -57,6 +57,7 @@ pub fn make_reply(frame: &mut [u8], datagram: &Datagram, changed: Sum, own_mac: 
 ///
 /// Takes everything from the frame, so that its caller need not keep for it what others have no use for.
 #[cold]
+#[cfg_attr(target_os = "none", optimize(speed))]
 #[inline(never)]
 pub fn make_changed_reply(
     frame: &mut [u8],
