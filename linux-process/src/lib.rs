@@ -1,8 +1,12 @@
-//! Requests of a Linux process to the kernel about its threads, the same for `fathom` and the service on Linux.
+//! Requests of a Linux process to the kernel about its threads and children, the same for `fathom` and the service on Linux.
 //!
+//! - [`network`]: a network namespace for a child (network_namespaces(7));
+//! - [`privileges`]: capabilities, users, and the right to gain any (capabilities(7), credentials(7));
 //! - [`scheduling`]: scheduling policies (sched(7)).
 //!
-//! Unsafe only in `scheduling`.
+//! Unsafe only in `network` and `scheduling`.
 #![deny(unsafe_code)]
 
+pub mod network;
+pub mod privileges;
 pub mod scheduling;

@@ -4,8 +4,10 @@
 use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
+use std::sync::mpsc;
 use std::thread;
 
+use linux_process::privileges::{self, CapabilitySet};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use wire::ready::FATAL_PREFIX;
@@ -14,7 +16,7 @@ use wire::{Cidr, Mode, Ready};
 use crate::args::{ProcessArgs, USAGE};
 use crate::serve::Server;
 use crate::service::{Published, Service, sum};
-use crate::stamp::{StampArgs, StampService};
+use crate::stamp::StampService;
 use crate::{boot_id, now_ns, socket};
 
 static PUBLISHED: Published = Published::new();
@@ -64,10 +66,22 @@ fn run(args: &ProcessArgs, started_ns: u64) -> String {
         Ok(server) => server,
         Err(error) => return no_mode(args.mode, &error),
     };
-    if let Some(stamp) = &args.stamp
-        && let Err(error) = serve_stamp(stamp)
+    let stamp = args.stamp.as_ref().map(|args| {
+        StampService::open(args, &STAMP_PUBLISHED)
+            .map_err(|error| format!("{} can't be served: {error}", args.listen))
+    });
+    let stamp = match stamp.transpose() {
+        Ok(stamp) => stamp,
+        Err(reason) => return reason,
+    };
+    // All is open that takes privileges; threads that are started from here on have none either.
+    if let Err(error) = give_up_privileges() {
+        eprintln!("fathom-responder: privileges can't be given up: {error}");
+    }
+    if let Some(service) = stamp
+        && let Err(error) = serve_stamp(service)
     {
-        return format!("{} can't be served: {error}", stamp.listen);
+        return format!("STAMP can't be served: {error}");
     }
     for refused in refused {
         eprintln!("fathom-responder: not granted: {refused}");
@@ -82,8 +96,7 @@ fn run(args: &ProcessArgs, started_ns: u64) -> String {
 }
 
 /// Serves STAMP on a thread of its own. Its end is that of the process.
-fn serve_stamp(args: &StampArgs) -> io::Result<()> {
-    let service = StampService::open(args, &STAMP_PUBLISHED)?;
+fn serve_stamp(service: StampService) -> io::Result<()> {
     println!("{STAMP_PREFIX}{}", service.address());
     thread::Builder::new().spawn(move || {
         let error = service.serve();
@@ -91,6 +104,13 @@ fn serve_stamp(args: &StampArgs) -> io::Result<()> {
         std::process::exit(1);
     })?;
     Ok(())
+}
+
+/// Gives up for good what set-up alone needs, in the calling thread. What is left keeps memory that is mapped later
+/// locked as well (mlockall(2), `MCL_FUTURE`).
+fn give_up_privileges() -> io::Result<()> {
+    privileges::keep_only(CapabilitySet::IPC_LOCK)?;
+    privileges::forbid_new()
 }
 
 /// Returns a message about a mode that the kernel refuses.
@@ -119,11 +139,14 @@ fn ready(own: SocketAddr, prefix: u8, boot_us: u64) -> Ready {
 
 fn tell_counters_at_the_end() -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let (given_up, outcome) = mpsc::channel();
     thread::Builder::new().spawn(move || {
+        // It prints, and nothing else.
+        let _ = given_up.send(give_up_privileges());
         if signals.forever().next().is_some() {
             println!("{}", sum(&[&PUBLISHED, &STAMP_PUBLISHED]));
             std::process::exit(0);
         }
     })?;
-    Ok(())
+    outcome.recv().map_err(io::Error::other)?
 }

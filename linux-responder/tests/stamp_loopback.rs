@@ -177,3 +177,26 @@ fn without_the_right_key_there_is_no_reply() {
         assert!(counters.contains(&format!(" {count}")), "{counters}");
     }
 }
+
+/// Bit of the one capability that is left, CAP_IPC_LOCK (capabilities(7)).
+const IPC_LOCK: u64 = 1 << 14;
+
+#[test]
+fn no_thread_has_privileges_left_when_it_serves() {
+    let mut responder = Responder::start("127.0.0.1:0", &[]);
+    // The ready line: by then all threads are there.
+    responder.stdout.read_line(&mut String::new()).unwrap();
+    let threads = format!("/proc/{}/task", responder.child.id());
+    let mut seen = 0;
+    for thread in std::fs::read_dir(threads).unwrap() {
+        let status = std::fs::read_to_string(thread.unwrap().path().join("status")).unwrap();
+        assert!(status.contains("\nNoNewPrivs:\t1\n"), "{status}");
+        for name in ["CapPrm:\t", "CapEff:\t"] {
+            let value = status.lines().find_map(|line| line.strip_prefix(name));
+            let capabilities = u64::from_str_radix(value.unwrap(), 16).unwrap();
+            assert_eq!(capabilities & !IPC_LOCK, 0, "{status}");
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 3, "two serve, one waits for signals");
+}
