@@ -13,6 +13,15 @@ use crate::timeouts;
 /// So much captured means that it is measuring: far more than address resolution takes.
 pub const MEASURING: u64 = 100_000;
 
+/// Arguments for measurements that differ in who carries requests and in what they wait for.
+pub const ON_ANY_LINK: [&str; 5] = [
+    "--link vhost-user",
+    "--link unix",
+    "--link user",
+    "--link vhost-user --mode open --rate 1000",
+    "--link unix --mode open --rate 1000",
+];
+
 /// So many replies, and the first of them has been taken.
 const REPLIES: usize = 10;
 

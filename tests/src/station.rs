@@ -12,7 +12,7 @@ use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
 use etherparse::ArpOperation;
-use wire::{HEADER_LEN, Header, Ready};
+use wire::{HEADER_LEN, Header, Kind, Ready};
 
 use crate::packet::{self, Body, Flow, Mac, Packet};
 use crate::{guest, timeouts};
@@ -156,6 +156,22 @@ impl Station {
     pub fn ask(&mut self, frame: &[u8]) -> Packet {
         self.send(frame);
         self.expect_packet()
+    }
+
+    /// Sends the service at the end of `flow` a request of `len` bytes, and returns its reply's header.
+    ///
+    /// # Panics
+    ///
+    /// If no reply to that request comes.
+    pub fn ask_service(&mut self, flow: &Flow, seq: u64, len: usize) -> Header {
+        let answer = self.ask(&flow.udp(&request(seq, len)));
+        let Body::Udp { payload, .. } = answer.body else {
+            panic!("{answer:?}");
+        };
+        let header = Header::decode(&payload).expect("a header");
+        assert_eq!((header.kind, header.seq), (Kind::Reply, seq));
+        assert_eq!(payload.len(), len);
+        header
     }
 
     /// Waits for a packet.

@@ -11,12 +11,10 @@ use suite::Capability;
 use tests::dhcp::{self, Lease};
 use tests::disk::{Bus, Disk, Firmware, Image};
 use tests::guest::{Guest, MAC, Machine};
-use tests::packet::Body;
 use tests::qemu_lock::{QemuLock, lock_qemu};
-use tests::station::request;
 use tests::{artifacts, process, soak};
+use wire::Ready;
 use wire::ready::FATAL_PREFIX;
-use wire::{Header, Kind, Ready};
 
 const STATIC: &str = "ip=10.0.2.77/24 gw=10.0.2.2 port=7777";
 const LEASE: Lease = Lease {
@@ -49,11 +47,7 @@ fn start<'t>(image: &Image, bus: Bus, firmware: Firmware, lock: &'t QemuLock) ->
 fn answers(guest: &mut Guest<'_>) -> Ready {
     let ready = guest.ready();
     let flow = guest.station.to_service();
-    let answer = guest.station.ask(&flow.udp(&request(1, 1000)));
-    let Body::Udp { payload, .. } = answer.body else {
-        panic!("{answer:?}");
-    };
-    assert_eq!(Header::decode(&payload).unwrap().kind, Kind::Reply);
+    guest.station.ask_service(&flow, 1, 1000);
     ready
 }
 

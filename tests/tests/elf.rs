@@ -7,12 +7,9 @@ use std::fs::{self, File};
 use linux_loader::loader::elf::PvhBootCapability;
 use linux_loader::loader::{Elf, KernelLoader};
 use tests::guest::Machine;
-use tests::packet::Body;
 use tests::qemu_lock::lock_qemu;
-use tests::station::request;
 use tests::{artifacts, kernel};
 use vm_memory::{Bytes, GuestAddress, GuestMemoryMmap};
-use wire::{Header, Kind};
 
 /// Both VMMs have their own tables below, and start the kernel's memory here.
 const HIGH_MEMORY: GuestAddress = GuestAddress(0x10_0000);
@@ -137,9 +134,5 @@ fn boots_by_linuxs_64_bit_protocol() {
     let mut guest = machine.start(&lock);
     assert_eq!(guest.ready().port, 4321);
     let flow = guest.station.to_service();
-    let answer = guest.station.ask(&flow.udp(&request(1, 64)));
-    let Body::Udp { payload, .. } = answer.body else {
-        panic!("{answer:?}");
-    };
-    assert_eq!(Header::decode(&payload).expect("a reply").kind, Kind::Reply);
+    guest.station.ask_service(&flow, 1, 64);
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::json;
 use tests::fathom::Call;
-use tests::mid_run::{MEASURING, measuring, measuring_with_monitor, wait_for_replies};
+use tests::mid_run::{MEASURING, ON_ANY_LINK, measuring, measuring_with_monitor, wait_for_replies};
 use tests::qemu_lock::lock_qemu;
 
 #[test]
@@ -155,13 +155,7 @@ fn a_service_that_is_not_there() {
 #[test]
 fn qemu_dying_half_way() {
     let lock = lock_qemu();
-    for arguments in [
-        "--link vhost-user",
-        "--link unix",
-        "--link user",
-        "--link vhost-user --mode open --rate 1000",
-        "--link unix --mode open --rate 1000",
-    ] {
+    for arguments in ON_ANY_LINK {
         let mut running = measuring(&lock, &format!("--duration 300s {arguments}"));
         running.qemu().signal(Signal::KILL);
         let outcome = running.finish();

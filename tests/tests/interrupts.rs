@@ -7,7 +7,7 @@ use std::time::Duration;
 use fathom::random::SplitMix64;
 use rustix::process::Signal;
 use tests::fathom::Call;
-use tests::mid_run::{MEASURING, measuring, wait_for_replies};
+use tests::mid_run::{MEASURING, ON_ANY_LINK, measuring, wait_for_replies};
 use tests::qemu_lock::lock_qemu;
 use tests::results::Results;
 use tests::soak;
@@ -18,13 +18,7 @@ const LONG: &str = "--duration 300s";
 #[test]
 fn ctrl_c_keeps_what_was_measured_on_any_link() {
     let lock = lock_qemu();
-    for arguments in [
-        "--link vhost-user",
-        "--link unix",
-        "--link user",
-        "--link vhost-user --mode open --rate 1000",
-        "--link unix --mode open --rate 1000",
-    ] {
+    for arguments in ON_ANY_LINK {
         let running = measuring(&lock, &format!("{LONG} {arguments}"));
         running.interrupt();
         let outcome = running.finish();

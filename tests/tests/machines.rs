@@ -7,7 +7,6 @@ use std::net::UdpSocket;
 use serde_json::json;
 use tests::guest::{Guest, Machine, Network};
 use tests::monitor::Monitor;
-use tests::packet::Body;
 use tests::qemu_lock::lock_qemu;
 use tests::station::request;
 use tests::timeouts;
@@ -32,13 +31,7 @@ const RECOVERY_US: u64 = 500_000;
 /// Asks the service, checks its answer, and returns when the service sent it by its own clock, in nanoseconds.
 fn ask(guest: &mut Guest<'_>, seq: u64) -> u64 {
     let flow = guest.station.to_service();
-    let answer = guest.station.ask(&flow.udp(&request(seq, 200)));
-    let Body::Udp { payload, .. } = answer.body else {
-        panic!("{answer:?}");
-    };
-    let header = Header::decode(&payload).expect("a reply");
-    assert_eq!((header.kind, header.seq), (Kind::Reply, seq));
-    header.t3_ns
+    guest.station.ask_service(&flow, seq, 200).t3_ns
 }
 
 #[test]

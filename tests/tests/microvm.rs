@@ -4,10 +4,7 @@
 
 use serde_json::json;
 use tests::guest::{Guest, Machine, refusal};
-use tests::packet::Body;
 use tests::qemu_lock::lock_qemu;
-use tests::station::request;
-use wire::{Header, Kind};
 
 /// Without it QEMU has the registers of virtio before 1.0.
 const MODERN: [&str; 2] = ["-global", "virtio-mmio.force-legacy=false"];
@@ -27,12 +24,7 @@ fn machine(board: &'static str) -> Machine<'static> {
 /// Asks the service, and checks its answer.
 fn ask(guest: &mut Guest<'_>, seq: u64) {
     let flow = guest.station.to_service();
-    let answer = guest.station.ask(&flow.udp(&request(seq, 200)));
-    let Body::Udp { payload, .. } = answer.body else {
-        panic!("{answer:?}");
-    };
-    let header = Header::decode(&payload).expect("a reply");
-    assert_eq!((header.kind, header.seq), (Kind::Reply, seq));
+    guest.station.ask_service(&flow, seq, 200);
 }
 
 /// Without ACPI the devices are on the command line, with it nowhere but in tables that are not read.

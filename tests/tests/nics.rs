@@ -3,10 +3,7 @@
 #![forbid(unsafe_code)]
 
 use tests::guest::{Guest, Machine, Network, refusal};
-use tests::packet::Body;
 use tests::qemu_lock::lock_qemu;
-use tests::station::request;
-use wire::{Header, Kind};
 
 const ARGUMENTS: &str = "ip=10.0.2.15/24";
 
@@ -21,12 +18,7 @@ const ANOTHER: [&str; 4] = [
 /// Asks the service, and checks its answer.
 fn ask(guest: &mut Guest<'_>) {
     let flow = guest.station.to_service();
-    let answer = guest.station.ask(&flow.udp(&request(1, 200)));
-    let Body::Udp { payload, .. } = answer.body else {
-        panic!("{answer:?}");
-    };
-    let header = Header::decode(&payload).expect("a reply");
-    assert_eq!(header.kind, Kind::Reply);
+    guest.station.ask_service(&flow, 1, 200);
 }
 
 /// Boots `machine` and asks the service. Returns which device of how many it has.
