@@ -23,8 +23,10 @@ mod rogue_driver;
 mod session;
 pub mod virtio_net;
 
+use std::fs::{self, Permissions};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 
@@ -80,6 +82,8 @@ impl Virtqueues {
         let directory = crate::files::scratch()?;
         let path = directory.path().join(NAME);
         let listener = UnixListener::bind(&path)?;
+        // To connect is to write to it, and QEMU may be another user's. Nobody else gets at it: the directory is closed.
+        fs::set_permissions(&path, Permissions::from_mode(0o666))?;
         let socket = rustix::fs::open(&path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
         let shared = Arc::new(Shared::default());
         let frames = Self {

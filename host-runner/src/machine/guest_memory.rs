@@ -12,7 +12,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags};
 use vm_memory::{FileOffset, MmapRegion};
 
@@ -33,11 +33,15 @@ impl GuestMemory {
     ///
     /// # Errors
     ///
-    /// Those of memfd_create(2) and ftruncate(2).
+    /// Those of memfd_create(2), ftruncate(2) and fcntl(2).
     pub fn new(mib: u32) -> io::Result<Self> {
         let bytes = u64::from(mib) << 20;
-        let file = File::from(memfd_create("guest memory", MemfdFlags::CLOEXEC)?);
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let file = File::from(memfd_create("guest memory", flags)?);
         ftruncate(&file, bytes)?;
+        // Whoever has it mapped would die of an access beyond its end (SIGBUS).
+        let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+        fcntl_add_seals(&file, seals)?;
         let lock = if is_allocated_early(mib) {
             lock(file.try_clone()?, bytes)
         } else {
@@ -98,6 +102,9 @@ mod tests {
         let memory = GuestMemory::new(2).unwrap();
         let length = memory.file.metadata().unwrap();
         assert_eq!(length.len(), 2 << 20);
+        for len in [1 << 20, 3 << 20] {
+            assert!(memory.file.set_len(len).is_err(), "it is sealed");
+        }
         if let Some(obstacle) = memory.obstacle() {
             assert!(obstacle.contains("ulimit -l"), "{obstacle}");
             return;

@@ -11,6 +11,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 
+use rustix::fs::SealFlags;
 use vhost::vhost_user::message::VhostUserMemoryRegion;
 use vm_memory::MmapRegion;
 
@@ -235,13 +236,14 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// Those of mapping, or that a file is shorter than its region.
+    /// Those of mapping; `InvalidParam` if a file is shorter than its region, or may be made so.
     pub fn map(
         descriptions: &[VhostUserMemoryRegion],
         files: Vec<File>,
     ) -> Result<Self, vhost::vhost_user::Error> {
         let regions = descriptions.iter().zip(files).map(|(description, file)| {
             check_len(description, &file)?;
+            check_seal(&file)?;
             Ok(Region {
                 guest_address: description.guest_phys_addr,
                 user_address: description.user_addr,
@@ -313,6 +315,14 @@ fn check_len(
     Err(vhost::vhost_user::Error::InvalidParam)
 }
 
+/// Nor may it be made shorter later: the file must be sealed against that (fcntl(2), `F_SEAL_SHRINK`).
+fn check_seal(file: &File) -> Result<(), vhost::vhost_user::Error> {
+    match rustix::fs::fcntl_get_seals(file) {
+        Ok(seals) if seals.contains(SealFlags::SHRINK) => Ok(()),
+        _ => Err(vhost::vhost_user::Error::InvalidParam),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -336,6 +346,22 @@ mod tests {
         assert!(!is_inside(0xfff, 1) && !is_inside(0x3000, 1) && !is_inside(0x3000, 0));
         // From one region into the next, and round the end of the address space.
         assert!(!is_inside(0x1fff, 2) && !is_inside(u64::MAX, 2) && !is_inside(0x1000, usize::MAX));
+    }
+
+    #[test]
+    fn a_file_that_may_shrink_is_not_mapped() {
+        let flags = rustix::fs::MemfdFlags::CLOEXEC | rustix::fs::MemfdFlags::ALLOW_SEALING;
+        let file = File::from(rustix::fs::memfd_create("guest", flags).unwrap());
+        file.set_len(0x1000).unwrap();
+        let map = |len| {
+            let region = VhostUserMemoryRegion::new(0, len, 0, 0);
+            Memory::map(&[region], vec![file.try_clone().unwrap()])
+        };
+        assert!(map(0x1000).is_err());
+        rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK).unwrap();
+        assert!(map(0x1000).is_ok());
+        assert!(map(0x1001).is_err(), "longer than the file");
+        assert!(file.set_len(0).is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::sync::atomic::Ordering;
 
 use rustix::event::{EventfdFlags, eventfd};
-use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use vhost::vhost_user::message::VhostUserMemoryRegion;
 
 use super::memory_regions::{Memory, Part, Slice};
@@ -253,8 +253,10 @@ pub const fn addresses(queue: usize) -> Addresses {
 
 /// Memory that can be mapped more than once.
 pub fn shared_file(len: u64) -> File {
-    let file = File::from(memfd_create("guest", MemfdFlags::CLOEXEC).unwrap());
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let file = File::from(memfd_create("guest", flags).unwrap());
     file.set_len(len).unwrap();
+    fcntl_add_seals(&file, SealFlags::SHRINK).unwrap();
     file
 }
 

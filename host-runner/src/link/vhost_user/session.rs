@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use spin::{Mutex, MutexGuard};
 use vhost::VhostUserMemoryRegionBase;
 use vhost::vhost_user::message::{
@@ -131,6 +132,14 @@ const fn unsupported<T>() -> Result<T> {
     Err(Error::InvalidOperation("not negotiated"))
 }
 
+/// Has reading and writing a front end's descriptor never wait: the thread that polls would wait with it.
+fn without_waiting(file: File) -> Result<File> {
+    let error = |error: rustix::io::Errno| Error::ReqHandlerError(error.into());
+    let flags = fcntl_getfl(&file).map_err(error)?;
+    fcntl_setfl(&file, flags | OFlags::NONBLOCK).map_err(error)?;
+    Ok(file)
+}
+
 impl VhostUserBackendReqHandler for Shared {
     fn set_owner(&self) -> Result<()> {
         Ok(())
@@ -151,7 +160,9 @@ impl VhostUserBackendReqHandler for Shared {
     }
 
     fn set_features(&self, features: u64) -> Result<()> {
-        if features & !(F_VERSION_1 | F_PROTOCOL_FEATURES) != 0 {
+        let has_others = features & !(F_VERSION_1 | F_PROTOCOL_FEATURES) != 0;
+        // A legacy driver's header is two bytes shorter (virtio 1.2 §5.1.6.1).
+        if has_others || features & F_VERSION_1 == 0 {
             return Err(Error::FeatureMismatch);
         }
         Ok(())
@@ -201,10 +212,12 @@ impl VhostUserBackendReqHandler for Shared {
     }
 
     fn set_vring_kick(&self, index: u8, kick: Option<File>) -> Result<()> {
+        let kick = kick.map(without_waiting).transpose()?;
         self.change(|device| device.set_kick(index.into(), kick))
     }
 
     fn set_vring_call(&self, index: u8, call: Option<File>) -> Result<()> {
+        let call = call.map(without_waiting).transpose()?;
         self.change(|device| device.set_call(index.into(), call))
     }
 

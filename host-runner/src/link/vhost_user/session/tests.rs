@@ -258,3 +258,36 @@ fn a_device_that_is_gone_takes_no_front_end() {
     let refused = UnixStream::connect(path).unwrap_err();
     assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
 }
+
+/// Returns whether reading and writing the open file never wait, as the kernel tells it (proc_pid_fdinfo(5)).
+fn never_waits(file: &EventFd) -> bool {
+    let information = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", file.as_raw_fd()));
+    let information = information.unwrap();
+    let flags = information
+        .lines()
+        .find_map(|line| line.strip_prefix("flags:"));
+    let flags = u32::from_str_radix(flags.unwrap().trim(), 8).unwrap();
+    flags & OFlags::NONBLOCK.bits() != 0
+}
+
+#[test]
+fn a_kick_that_would_wait_is_made_not_to() {
+    let (_frames, socket) = Virtqueues::listen().unwrap();
+    let machine = Machine {
+        kick: EventFd::new(0).unwrap(),
+        call: EventFd::new(0).unwrap(),
+        ..Machine::connect(&socket)
+    };
+    assert!(!never_waits(&machine.kick) && !never_waits(&machine.call));
+    machine.set_up();
+    assert!(never_waits(&machine.kick) && never_waits(&machine.call));
+}
+
+#[test]
+fn a_legacy_driver_is_refused() {
+    let (_frames, socket) = Virtqueues::listen().unwrap();
+    let machine = Machine::connect(&socket);
+    assert!(machine.is_served());
+    let _ = machine.front_end.set_features(0);
+    assert!(!machine.is_served());
+}
