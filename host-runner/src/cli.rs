@@ -31,6 +31,8 @@ pub mod status_command;
 
 pub use error::CliError;
 
+use crate::host::rights::CapabilityUse;
+
 /// Measures the tail latency of a UDP service: in a Hermit unikernel, in a Linux guest, or wherever it runs.
 #[derive(Debug, Parser)]
 #[command(name = "fathom", version, max_term_width = 100, after_help = help::overview())]
@@ -73,6 +75,24 @@ pub enum Command {
     /// Print the completions of a shell
     #[command(hide = true)]
     Completions(manual::CompletionsArgs),
+}
+
+impl Command {
+    /// Returns the use that the command has of capabilities.
+    #[must_use]
+    pub const fn capability_use(&self) -> CapabilityUse {
+        match self {
+            Self::Run(_) | Self::Compare(_) | Self::Serve(_) | Self::Doctor(_) => {
+                CapabilityUse::Starting
+            }
+            Self::Probe(_) => CapabilityUse::Measuring,
+            Self::Status(_)
+            | Self::Report(_)
+            | Self::Image(_)
+            | Self::Man(_)
+            | Self::Completions(_) => CapabilityUse::Files,
+        }
+    }
 }
 
 /// Does what the command line says.

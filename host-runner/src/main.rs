@@ -6,10 +6,15 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use fathom::cli::{Cli, help};
+use fathom::host::rights;
 use fathom::terminal::say;
 
 fn main() -> ExitCode {
-    match fathom::cli::main(parse()) {
+    let cli = parse();
+    if let Err(error) = rights::keep_only(cli.command.capability_use()) {
+        say(format!("privileges can't be given up: {error}"));
+    }
+    match fathom::cli::main(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(error.with_causes());

@@ -1,5 +1,8 @@
 //! The rights of this process: capabilities (capabilities(7)) and limits (getrlimit(2)).
 
+use std::io;
+
+use linux_process::privileges::{self, CapabilitySet};
 use rustix::process::{Resource, getrlimit};
 
 use super::tree::Tree;
@@ -19,6 +22,61 @@ pub const IPC_LOCK: Capability = Capability(14);
 pub const SYS_ADMIN: Capability = Capability(21);
 /// Threads may go first.
 pub const SYS_NICE: Capability = Capability(23);
+
+/// Use of capabilities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CapabilityUse {
+    /// Reads and writes files.
+    Files,
+    /// Measures what runs already.
+    Measuring,
+    /// Starts what is measured: QEMU, the service on Linux, their networks.
+    Starting,
+}
+
+const FILES: CapabilitySet = CapabilitySet::CHOWN // a file keeps its owner
+    .union(CapabilitySet::DAC_OVERRIDE) // results in another user's directory
+    .union(CapabilitySet::DAC_READ_SEARCH)
+    .union(CapabilitySet::FOWNER);
+
+const MEASURING: CapabilitySet = FILES
+    .union(CapabilitySet::NET_BIND_SERVICE) // a source port below 1024
+    .union(CapabilitySet::NET_ADMIN)
+    .union(CapabilitySet::NET_RAW)
+    .union(CapabilitySet::IPC_LOCK)
+    .union(CapabilitySet::SYS_NICE)
+    .union(CapabilitySet::SYS_PTRACE) // other processes in /proc
+    .union(CapabilitySet::SYS_RESOURCE)
+    .union(CapabilitySet::PERFMON);
+
+const STARTING: CapabilitySet = MEASURING
+    .union(CapabilitySet::KILL) // QEMU, which is another user's
+    .union(CapabilitySet::SETGID)
+    .union(CapabilitySet::SETUID)
+    .union(CapabilitySet::SETPCAP)
+    .union(CapabilitySet::SYS_ADMIN)
+    .union(CapabilitySet::BPF);
+
+impl CapabilityUse {
+    const fn capabilities(self) -> CapabilitySet {
+        match self {
+            Self::Files => FILES,
+            Self::Measuring => MEASURING,
+            Self::Starting => STARTING,
+        }
+    }
+}
+
+/// Gives up for good the capabilities that `needed` has no use for, and the right to gain privileges. No command
+/// keeps those to load modules, to set the clock and to reach the hardware. To be called while there is one thread.
+///
+/// # Errors
+///
+/// Those of prctl(2) and capset(2).
+pub fn keep_only(needed: CapabilityUse) -> io::Result<()> {
+    privileges::keep_only(needed.capabilities())?;
+    privileges::forbid_new()
+}
 
 /// Returns whether the effective capabilities in `status`, which is `/proc/self/status`, have this one.
 #[must_use]
