@@ -19,7 +19,8 @@
 //!   threads; [`noise`]: both, around a run;
 //! - [`quiet`]: waiting for a quiet host;
 //! - [`core_round_trip`]: the round trip of one cache line between two cores;
-//! - [`emulators`]: QEMU and KVM, as far as they are there;
+//! - [`emulators`]: QEMU and KVM, as far as they are there; [`qemu_user`]: the user that QEMU runs as;
+//! - [`process_rights`]: the rights of a process, as the kernel tells them;
 //! - [`doctor`]: an examination of all this, with advice.
 #![forbid(unsafe_code)]
 
@@ -41,6 +42,8 @@ pub mod memory_lock;
 pub mod noise;
 pub mod placement;
 pub mod process;
+pub mod process_rights;
+pub mod qemu_user;
 pub mod quiet;
 pub mod rights;
 pub mod thread;

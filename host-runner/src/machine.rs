@@ -13,13 +13,19 @@ mod console;
 mod error;
 mod guest_memory;
 mod image_check;
+mod inherited;
 mod machine_config;
+pub(crate) mod own_network;
 pub(crate) mod qemu_process;
 mod qmp;
+mod sandbox;
+mod sealed;
 #[cfg(test)]
 mod tests;
 mod vhost;
 
+use std::io;
+use std::net::UdpSocket;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
@@ -28,12 +34,13 @@ use crate::clock;
 use crate::host::assignment::Assignment;
 use crate::host::emulators::probe_kvm;
 use crate::host::placement::{self, Answering, DeviceThreads, Placement, Work};
+use crate::host::process_rights::ProcessRights;
 use crate::host::thread::CpuUse;
 use boot::Booted;
 
 pub use error::{Hint, MachineError};
 pub use machine_config::{
-    Accel, AccelChoice, Config, DEFAULT_MAC, DEFAULT_MEMORY_MIB, MachineType, Netdev,
+    Accel, AccelChoice, Config, DEFAULT_MAC, DEFAULT_MEMORY_MIB, MachineType, Netdev, Surroundings,
 };
 pub use qmp::QmpError;
 pub use vhost::{NoVhost, Vhost, VhostChoice};
@@ -169,6 +176,27 @@ impl Machine {
     #[must_use]
     pub const fn host_port(&self) -> Option<u16> {
         self.booted.host_port
+    }
+
+    /// Returns a socket in the network that has the host's port, if that is QEMU's own ([`Surroundings::Own`]).
+    ///
+    /// # Errors
+    ///
+    /// Those of dup(2).
+    pub fn client_socket(&self) -> io::Result<Option<UdpSocket>> {
+        let socket = self.booted.client_socket.as_ref();
+        socket.map(UdpSocket::try_clone).transpose()
+    }
+
+    /// Returns the rights of QEMU's process; `None` if it is gone, or the kernel does not tell.
+    #[must_use]
+    pub fn rights(&self) -> Option<ProcessRights> {
+        let rights = ProcessRights::read(&self.booted.process.status()?)?;
+        Some(ProcessRights {
+            own_user_reason: self.booted.own_user_reason.clone(),
+            own_network: self.booted.client_socket.is_some(),
+            ..rights
+        })
     }
 
     /// Returns whether the machine still runs: one relaxed atomic load while it does.

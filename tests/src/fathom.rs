@@ -73,7 +73,7 @@ impl Call {
             qemu: None,
             wrapper: Vec::new(),
             lock: None,
-            place: tempfile::tempdir().expect("a temporary directory"),
+            place: closed_directory(),
         }
     }
 
@@ -235,4 +235,11 @@ impl Call {
     pub fn finish(self, lock: &QemuLock) -> Outcome {
         self.start(lock).finish()
     }
+}
+
+/// Makes a directory that is closed to others: a QEMU of the test's own in there runs as this user, and may write there.
+fn closed_directory() -> TempDir {
+    let mut builder = tempfile::Builder::new();
+    builder.permissions(fs::Permissions::from_mode(0o700));
+    builder.tempdir().expect("a temporary directory")
 }

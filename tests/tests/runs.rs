@@ -150,6 +150,8 @@ fn the_environment_is_told() {
     let environment = &results.json["environment"];
     assert_eq!(environment["accel"], "tcg");
     assert!(environment["accel_reason"].is_string());
+    let rights = &environment["qemu_rights"];
+    assert_eq!(rights["seccomp"], true, "{rights}");
     let version = environment["qemu_version"].as_str().unwrap();
     assert!(
         version.starts_with(|first: char| first.is_ascii_digit()),

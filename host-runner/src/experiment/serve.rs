@@ -11,7 +11,7 @@ use super::boot_directory;
 use super::restart::Delays;
 use super::{Caller, ExperimentError};
 use crate::link::{self, Family, LinkKind};
-use crate::machine::{Machine, MachineError, Netdev};
+use crate::machine::{Machine, MachineError, Netdev, Surroundings};
 use crate::sut::boot_args::Idle;
 use crate::sut::{GuestSpec, guest, hermit};
 use crate::{quantity, terminal};
@@ -122,8 +122,13 @@ impl Service<'_> {
             pcap: guest.pcap.clone(),
             vhost: false,
         })?;
-        if let Netdev::User { host_addr, .. } = &mut netdev {
-            *host_addr = self.spec.host_addr;
+        if let Netdev::User {
+            host_addr,
+            surroundings,
+            ..
+        } = &mut netdev
+        {
+            (*host_addr, *surroundings) = (self.spec.host_addr, Surroundings::Host);
         }
         let image = hermit::boot_image(guest, Idle::Nap)?;
         let config = guest::config(guest, image, netdev, self.console_log.into());

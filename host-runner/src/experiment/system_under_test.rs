@@ -161,6 +161,7 @@ impl SystemUnderTest {
         let emulator = self.running.backend.emulator()?;
         Some(GuestMachine {
             qemu_version: emulator.version,
+            qemu_rights: emulator.rights,
             accel: emulator.accel.name().to_owned(),
             accel_reason: emulator.accel_reason,
             image: self.image.clone(),

@@ -169,6 +169,7 @@ pub fn examine(depth: Depth) -> Vec<Finding> {
         huge_pages::huge_pages(transparent_huge_pages(&tree).as_deref()),
         emulator::kvm(probe_kvm(), is_virtual),
         emulator::qemu(depth),
+        emulator::user(),
     ]
 }
 
@@ -189,10 +190,10 @@ mod tests {
             .iter()
             .map(|finding| finding.name.as_str())
             .collect();
-        assert_eq!(names.len(), 19);
+        assert_eq!(names.len(), 20);
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), 19);
+        assert_eq!(names.len(), 20);
         for finding in &findings {
             assert!(!finding.fact.is_empty(), "{finding:?}");
             let is_fine = finding.verdict == Verdict::Ok;

@@ -13,7 +13,7 @@ use super::udp::UdpLink;
 use super::unix::{self, FrameSocket};
 use super::vhost_user::{self, Virtqueues};
 use super::{Link, LinkError};
-use crate::machine::{Machine, Netdev};
+use crate::machine::{Machine, Netdev, Surroundings};
 
 /// The links that `--link` takes. Docs of variants are `--help` text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -194,6 +194,11 @@ pub fn prepare(options: Options) -> Result<(Netdev, Opener), LinkError> {
                 host_addr: Ipv4Addr::LOCALHOST,
                 host_port: options.host_port,
                 guest_port: options.guest_port,
+                // Who names a port wants others to reach it.
+                surroundings: match options.host_port {
+                    0 => Surroundings::Own,
+                    _ => Surroundings::Host,
+                },
                 // QEMU writes this one itself: only it sees the frames.
                 pcap: options.pcap,
             };
@@ -252,8 +257,16 @@ impl Opener {
             Waiting::User => {
                 // A machine on another network has no such port; nothing answers at port 0.
                 let port = machine.host_port().unwrap_or(0);
-                let peer = (Ipv4Addr::LOCALHOST, port).into();
-                Ok(Box::new(UdpLink::connect(LinkKind::User.name(), peer)?))
+                let (link, peer) = (LinkKind::User.name(), (Ipv4Addr::LOCALHOST, port).into());
+                let socket = machine.client_socket().map_err(|source| LinkError::Io {
+                    link,
+                    action: "sharing a socket",
+                    source,
+                })?;
+                Ok(Box::new(match socket {
+                    Some(socket) => UdpLink::over(link, socket, peer)?,
+                    None => UdpLink::connect(link, peer)?,
+                }))
             }
             Waiting::Unix { frames, family } => {
                 let link = EthernetLink::open(frames, machine.ready(), family)?;
@@ -304,6 +317,7 @@ mod tests {
                 host_addr: Ipv4Addr::LOCALHOST,
                 host_port: 0,
                 guest_port: 9000,
+                surroundings: Surroundings::Own,
                 pcap: None
             }
         ));

@@ -4,10 +4,11 @@
 use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, UdpSocket};
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
+
+use linux_process::privileges::Identity;
 
 use super::accel::{self, Plan};
 use super::child;
@@ -15,12 +16,13 @@ use super::command::{self, Attempt};
 use super::error::{Hint, MachineError};
 use super::guest_memory::GuestMemory;
 use super::image_check;
-use super::machine_config::{Accel, Config, Netdev};
+use super::inherited::{Inherited, Lent};
+use super::machine_config::{Accel, Config, Netdev, Surroundings};
 use super::qemu_process::{Process, Seen};
 use super::qmp::Monitor;
-use super::{BootEvent, KVM_TRIAL};
-use crate::files::Destination;
+use super::{BootEvent, KVM_TRIAL, own_network, sandbox};
 use crate::host::emulators::Probe;
+use crate::host::qemu_user::{Launch, QemuUser};
 use crate::terminal;
 
 /// Time that a KVM that was asked for by name may take: one that works needs a tenth of a second.
@@ -46,6 +48,20 @@ pub(super) struct Booted {
     pub boot_host_ns: u64,
     pub host_port: Option<u16>,
     pub memory: GuestMemory,
+    /// A socket in QEMU's own network, if it has one.
+    pub client_socket: Option<UdpSocket>,
+    /// The reason why QEMU runs as this process's user, if it does.
+    pub own_user_reason: Option<String>,
+}
+
+/// A QEMU that was started, and what came of its start.
+struct Started {
+    process: Process,
+    monitor: Monitor,
+    client_socket: Option<UdpSocket>,
+    own_user_reason: Option<String>,
+    /// Files that QEMU opens by its own right until it is ready.
+    _lent: Option<Lent>,
 }
 
 /// Boots `config` on the accelerator that it asks for, or the best that works; `probe` says
@@ -161,8 +177,23 @@ impl Boot<'_> {
             what: "the guest's memory",
             source,
         })?;
-        let (process, monitor) = self.start(accel, host_port, &memory)?;
-        let ready = self.wait(&process, timeout, host_port)?;
+        let sandbox = sandbox::is_known();
+        let started = self.start(accel, host_port, &memory, sandbox)?;
+        let outcome = self.wait(&started.process, timeout, host_port);
+        if let Err(MachineError::Died { stderr, .. }) = &outcome
+            && sandbox
+            && sandbox::is_refused(stderr)
+        {
+            return self.once(accel, timeout, accel_reason, host_port);
+        }
+        let ready = outcome?;
+        let Started {
+            process,
+            monitor,
+            client_socket,
+            own_user_reason,
+            ..
+        } = started;
         let ready_at_ns = process.seen(|seen| seen.ready_at_ns);
         let boot_host_ns = ready_at_ns.saturating_sub(process.started_at_ns());
         (self.on_event)(BootEvent::Ready { boot_host_ns });
@@ -175,6 +206,8 @@ impl Boot<'_> {
             boot_host_ns,
             host_port: (host_port != 0).then_some(host_port),
             memory,
+            client_socket,
+            own_user_reason,
         })
     }
 
@@ -183,37 +216,35 @@ impl Boot<'_> {
         accel: Accel,
         host_port: u16,
         memory: &GuestMemory,
-    ) -> Result<(Process, Monitor), MachineError> {
+        sandbox: bool,
+    ) -> Result<Started, MachineError> {
         let setup = |what| move |source| MachineError::Setup { what, source };
+        let (identity, own_user_reason) = self.user(accel).map_err(setup("a user"))?;
         let (ours, theirs) = UnixStream::pair().map_err(setup("a monitor socket"))?;
-        let network = match &self.config.netdev {
-            // A copy: a second attempt needs it again.
-            Netdev::Unix { socket: fd }
-            | Netdev::Tap { device: fd, .. }
-            | Netdev::VhostUser { socket: fd } => Some(fd.try_clone()),
-            Netdev::User { .. } | Netdev::None => None,
-        };
-        let theirs = OwnedFd::from(theirs);
-        let network = network.transpose().map_err(setup("a network socket"))?;
-        // Made here, so that QEMU follows no link and truncates no file of others.
-        let capture = command::capture_path(self.config)
-            .map(|path| Destination::from(path).create().map(OwnedFd::from))
+        let inherited = Inherited::of(self.config, theirs, memory)?;
+        let lent = identity
+            .as_ref()
+            .map(|identity| inherited.lend(identity))
             .transpose()
             .map_err(setup("a capture file"))?;
-        let memory = memory.descriptor().map_err(setup("the guest's memory"))?;
         let attempt = Attempt {
             accel,
             host_port,
-            monitor: theirs.as_raw_fd(),
-            network: network.as_ref().map_or(-1, AsRawFd::as_raw_fd),
-            memory: memory.as_raw_fd(),
-            capture: capture.as_ref().map(AsRawFd::as_raw_fd),
+            sandbox,
+            files: inherited.numbers(),
         };
-        let inherited = [Some(theirs), Some(memory), network, capture];
-        let inherited = inherited.into_iter().flatten().collect();
+        let network = match self.config.netdev {
+            Netdev::User {
+                surroundings: Surroundings::Own,
+                ..
+            } => Some(own_network::pair().map_err(setup("a network namespace"))?),
+            _ => None,
+        };
+        let (socket, maker) = network.unzip();
         let mut command = Command::new(&self.config.qemu);
         command.args(command::arguments(self.config, attempt));
-        child::tie_to_this_thread(&mut command, inherited);
+        child::confine(&mut command, maker, identity);
+        child::tie_to_this_thread(&mut command, inherited.into_vec());
         let log = self.log.try_clone().map_err(setup("a console log"))?;
         let process = Process::start(command, log).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => MachineError::QemuMissing {
@@ -228,7 +259,29 @@ impl Boot<'_> {
             action: "connecting to it",
             source,
         })?;
-        Ok((process, monitor))
+        Ok(Started {
+            process,
+            monitor,
+            client_socket: socket.and_then(own_network::Socket::take),
+            own_user_reason,
+            _lent: lent.flatten(),
+        })
+    }
+
+    /// Returns the user that QEMU is to run as on `accel`; or `None` for this process's own, with the reason.
+    fn user(&self, accel: Accel) -> io::Result<(Option<Identity>, Option<String>)> {
+        if !self.config.extra_qemu_args.is_empty() {
+            // They may name files of this user's, as a trace does.
+            return Ok((None, Some("QEMU has further arguments".to_owned())));
+        }
+        let launch = Launch {
+            program: &self.config.qemu,
+            has_kvm: accel == Accel::Kvm,
+        };
+        Ok(match QemuUser::decide(launch)? {
+            QemuUser::Own { reason } => (None, Some(reason)),
+            QemuUser::Other { identity, .. } => (Some(identity), None),
+        })
     }
 
     fn wait(

@@ -8,9 +8,12 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use linux_process::privileges::{self, CapabilitySet, Identity};
 use rustix::io::FdFlags;
 use rustix::process::{Pid, Signal};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use super::own_network;
 
 /// Lets the child of `command` inherit the descriptors `inherited` under their own numbers, and
 /// has the kernel kill it when the *thread* that spawns it ends, whatever ends that.
@@ -35,6 +38,28 @@ pub(crate) fn enter(command: &mut Command, namespace: OwnedFd) {
     };
     // SAFETY: as above. The closure makes one plain system call (setns).
     unsafe { command.pre_exec(enter) };
+}
+
+/// Leaves the child of `command` no more than it needs: a network namespace of its own by `network`, the identity of an
+/// ordinary user, no privileges to gain. To be called before [`tie_to_this_thread`]: another identity undoes that.
+pub(crate) fn confine(
+    command: &mut Command,
+    network: Option<own_network::Maker>,
+    identity: Option<Identity>,
+) {
+    let confine = move || {
+        if let Some(network) = &network {
+            network.make()?;
+        }
+        privileges::bound(CapabilitySet::empty())?;
+        if let Some(identity) = &identity {
+            identity.assume()?;
+        }
+        privileges::forbid_new()
+    };
+    // SAFETY: as above. The closure makes plain system calls (unshare, socket, ioctl, sendmsg, prctl, setgroups,
+    // setresgid, setresuid), and what it calls neither allocates nor locks.
+    unsafe { command.pre_exec(confine) };
 }
 
 fn prepare(parent: Pid, inherited: &[OwnedFd]) -> io::Result<()> {
@@ -68,6 +93,45 @@ mod tests {
         });
         let status = spawner.join().unwrap().wait().unwrap();
         assert_eq!(status.signal(), Some(Signal::KILL.as_raw()));
+    }
+
+    /// Returns what a child that is left `identity` prints of its status, and the socket of its network.
+    fn confined(identity: Option<Identity>) -> (String, Option<std::net::UdpSocket>) {
+        let (socket, maker) = own_network::pair().unwrap();
+        let mut command = Command::new("cat");
+        command.arg("/proc/self/status");
+        confine(&mut command, Some(maker), identity);
+        tie_to_this_thread(&mut command, Vec::new());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        (String::from_utf8(output.stdout).unwrap(), socket.take())
+    }
+
+    #[test]
+    fn a_confined_child_has_no_privileges_left_and_a_network_of_its_own() {
+        let is_root = rustix::process::geteuid().is_root();
+        let nobody = Identity {
+            user: privileges::Uid::from_raw(65534),
+            group: privileges::Gid::from_raw(65534),
+            groups: Vec::new(),
+        };
+        let (status, socket) = confined(is_root.then_some(nobody));
+        let rights = crate::host::process_rights::ProcessRights::read(&status).unwrap();
+        assert!(
+            rights.no_new_privileges && rights.has_no_capabilities(),
+            "{rights}"
+        );
+        if !is_root {
+            return;
+        }
+        assert_eq!(rights.user, 65534);
+        assert!(status.contains("CapBnd:\t0000000000000000\n"), "{status}");
+        let socket = socket.expect("root may make a namespace");
+        let outside = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.connect(outside.local_addr().unwrap()).unwrap();
+        let _ = socket.send(b"ping");
+        outside.set_nonblocking(true).unwrap();
+        assert!(outside.recv(&mut [0; 8]).is_err(), "it is the same network");
     }
 
     #[test]

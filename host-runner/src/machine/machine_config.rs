@@ -83,6 +83,16 @@ impl MachineType {
     }
 }
 
+/// Network that QEMU's user network is part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surroundings {
+    /// The host's: others reach the forwarded port, and the guest reaches what listens on the host's loopback network.
+    Host,
+    /// A network namespace of QEMU's own, where the kernel allows one: one socket reaches the port, and the guest
+    /// nothing.
+    Own,
+}
+
 /// Peer of the guest's network device.
 #[derive(Debug)]
 pub enum Netdev {
@@ -94,6 +104,8 @@ pub enum Netdev {
         host_port: u16,
         /// The guest's UDP port that it leads to.
         guest_port: u16,
+        /// The network that has that port.
+        surroundings: Surroundings,
         /// File for QEMU's capture of every frame, if there is to be one.
         pcap: Option<PathBuf>,
     },

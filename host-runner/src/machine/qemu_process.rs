@@ -127,13 +127,17 @@ impl Process {
 
     /// Returns its resident memory, shared memory included, in bytes; `None` if it is gone.
     pub fn resident_bytes(&self) -> Option<u64> {
+        resident_bytes(&self.status()?)
+    }
+
+    /// Returns its status (proc_pid_status(5)); `None` if it is gone.
+    pub fn status(&self) -> Option<String> {
         // Under the lock the process can't be reaped, so the number can't be another's by now.
         let seen = self.shared.lock();
-        let status = match seen.exit {
-            None => fs::read_to_string(format!("/proc/{}/status", self.pid.as_raw_pid())),
-            Some(_) => return None,
-        };
-        resident_bytes(&status.ok()?)
+        match seen.exit {
+            None => fs::read_to_string(format!("/proc/{}/status", self.pid.as_raw_pid())).ok(),
+            Some(_) => None,
+        }
     }
 
     /// Returns whether anything was seen that ends the run: one relaxed load.

@@ -1,14 +1,15 @@
 //! Machines of which QEMU is a shell script.
 
 use std::cell::Cell;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::Write;
 use std::net::UdpSocket;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use tempfile::TempDir;
+use tempfile::{Builder, TempDir};
 
 use super::image_check::tests::elf;
 use super::*;
@@ -23,7 +24,9 @@ const LONG: Duration = Duration::from_secs(60);
 
 /// A machine whose QEMU runs `script`, and the directory that it lives and runs in.
 fn fake(script: &str) -> (Config, TempDir) {
-    let dir = TempDir::new().unwrap();
+    // Closed to others: what is in there runs as this user, and may write there.
+    let closed = Permissions::from_mode(0o700);
+    let dir = Builder::new().permissions(closed).tempdir().unwrap();
     let qemu = dir.path().join("qemu");
     write_script(&qemu, &format!("#!/bin/sh\ncd \"${{0%/*}}\"\n{script}\n"));
     let image = dir.path().join("image.elf");
@@ -311,6 +314,7 @@ fn user_network(host_port: u16) -> Netdev {
         host_addr: std::net::Ipv4Addr::LOCALHOST,
         host_port,
         guest_port: 9000,
+        surroundings: Surroundings::Own,
         pcap: None,
     }
 }
@@ -334,3 +338,5 @@ fn counters_are_read_until_they_stand_still_and_not_for_ever() {
     assert_eq!(read_at(1000, u64::MAX), (2, 2));
     assert_eq!(standstill(|| Err::<(), _>("gone"), || 0), Err("gone"));
 }
+
+mod confinement;

@@ -3,6 +3,7 @@
 //! It is what a production host would have. Where it is not to be had, the frames go through QEMU.
 
 use std::io;
+use std::os::fd::OwnedFd;
 
 use rustix::fs::{Mode, OFlags};
 
@@ -48,7 +49,7 @@ impl Vhost {
     ///
     /// [`NoVhost`] if it was asked for and can't be had.
     pub fn decide(choice: VhostChoice, is_captured: bool) -> Result<Self, NoVhost> {
-        Self::decide_by(choice, is_captured, open)
+        Self::decide_by(choice, is_captured, || open().map(drop))
     }
 
     fn decide_by(
@@ -102,11 +103,14 @@ impl Vhost {
     }
 }
 
-/// Opens the device as QEMU will, and closes it.
-fn open() -> io::Result<()> {
+/// Opens the device, for QEMU.
+///
+/// # Errors
+///
+/// Those of open(2).
+pub(super) fn open() -> io::Result<OwnedFd> {
     let flags = OFlags::RDWR | OFlags::CLOEXEC;
-    rustix::fs::open(DEVICE, flags, Mode::empty())?;
-    Ok(())
+    Ok(rustix::fs::open(DEVICE, flags, Mode::empty())?)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::host::cpuinfo::CpuInfo;
 use crate::host::doctor::{self, Depth, Finding};
 use crate::host::fingerprint::{Fingerprint, governor};
 use crate::host::process::Process;
+use crate::host::process_rights::ProcessRights;
 use crate::host::topology::Topology;
 use crate::host::tree::Tree;
 
@@ -57,6 +58,9 @@ pub struct Environment {
     pub steal_share: Option<f64>,
     /// QEMU's version.
     pub qemu_version: Option<String>,
+    /// Rights of QEMU's process; null in records of earlier versions, and without a QEMU.
+    #[serde(default)]
+    pub qemu_rights: Option<ProcessRights>,
     /// The accelerator: `kvm` or `tcg`.
     pub accel: Option<String>,
     /// Reason for that accelerator.
@@ -102,6 +106,7 @@ impl Environment {
             governor: governor(&tree, 0),
             steal_share: None,
             qemu_version: None,
+            qemu_rights: None,
             accel: None,
             accel_reason: None,
             host_idle,

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::host::gaps::GapSummary;
 use crate::host::noise::Noise;
+use crate::host::process_rights::ProcessRights;
 use crate::link::fault::{DirectionCounts, RequestOutcomes};
 use crate::load::{GuestTimes, Limit, Loss, Mode, Observer, Plan, Rate, Sample, Tally};
 use crate::stats::percentile_rule::PERCENTILES;
@@ -221,6 +222,14 @@ pub fn open_run() -> Run {
 pub fn record(run: Run) -> Record {
     let environment = Environment {
         qemu_version: Some("7.2.0".to_owned()),
+        qemu_rights: Some(ProcessRights {
+            user: 65534,
+            own_user_reason: None,
+            capabilities: "0000000000000000".to_owned(),
+            no_new_privileges: true,
+            seccomp: true,
+            own_network: false,
+        }),
         accel: Some("tcg".to_owned()),
         accel_reason: Some("there is no /dev/kvm".to_owned()),
         image: Some(Image {

@@ -230,6 +230,7 @@ impl Backend for Machine {
             version: self.qemu_version().ok(),
             accel: self.accel(),
             accel_reason: self.accel_reason().to_owned(),
+            rights: self.rights(),
         })
     }
 

@@ -7,6 +7,7 @@ use super::SutError;
 use crate::host::assignment::Assignment;
 use crate::host::kernel_counters::Threads;
 use crate::host::placement::{Placement, Work};
+use crate::host::process_rights::ProcessRights;
 use crate::host::thread::CpuUse;
 use crate::link::Link;
 use crate::machine::{Accel, Vhost};
@@ -56,6 +57,8 @@ pub struct Emulator {
     pub accel: Accel,
     /// Reason for that accelerator.
     pub accel_reason: String,
+    /// Rights of QEMU's process; `None` if the kernel does not tell.
+    pub rights: Option<ProcessRights>,
 }
 
 /// A guest, a process or a thread that answers. Methods that only some of them have return `None` elsewhere.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::{Depth, Finding};
 use crate::host::emulators;
+use crate::host::qemu_user::{Launch, QemuUser, USER_VARIABLE};
 
 /// Time that QEMU may take to tell its version.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,8 +43,13 @@ pub(super) fn qemu(depth: Depth) -> Finding {
     let shown = path.display();
     match depth {
         Depth::Quick => Finding::ok(NAME, format!("found: {shown}")),
-        Depth::Full => match version(&path) {
+        Depth::Full => match version(&path, &["-sandbox", "on", "--version"]) {
             Some(version) => Finding::ok(NAME, format!("{version}: {shown}")),
+            None if version(&path, &["--version"]).is_some() => Finding::warn(
+                NAME,
+                format!("{shown} was built without a filter of its system calls (`-sandbox`)"),
+            )
+            .advise("boot images that you trust alone, or use a distribution's QEMU"),
             None => Finding::bad(NAME, format!("{shown} does not tell its version"))
                 .advise("try it by hand: it must run `--version`"),
         },
@@ -60,10 +66,41 @@ fn find(program: &Path, path: Option<&std::ffi::OsStr>) -> Option<PathBuf> {
         .find(|candidate| candidate.is_file())
 }
 
-/// The first line of what `program --version` prints, up to a parenthesis.
-fn version(program: &Path) -> Option<String> {
+/// The user that QEMU runs as.
+pub(super) fn user() -> Finding {
+    let launch = Launch {
+        program: &emulators::qemu_program(),
+        has_kvm: false,
+    };
+    described(
+        QemuUser::decide(launch),
+        rustix::process::geteuid().is_root(),
+    )
+}
+
+fn described(user: std::io::Result<QemuUser>, is_root: bool) -> Finding {
+    const NAME: &str = "QEMU's user";
+    match user {
+        Ok(QemuUser::Other { name, .. }) => {
+            Finding::ok(NAME, format!("{name}, without capabilities"))
+        }
+        Ok(QemuUser::Own { reason }) if is_root => Finding::warn(
+            NAME,
+            format!("root ({reason}): a guest that gets out of QEMU has this host"),
+        )
+        .advise(format!(
+            "let everybody execute QEMU, and name an ordinary user in {USER_VARIABLE}"
+        )),
+        Ok(QemuUser::Own { .. }) => Finding::ok(NAME, "yours"),
+        Err(error) => Finding::bad(NAME, error.to_string())
+            .advise(format!("name a user of this host in {USER_VARIABLE}")),
+    }
+}
+
+/// The first line of what the program prints, called with these arguments, up to a parenthesis.
+fn version(program: &Path, arguments: &[&str]) -> Option<String> {
     let mut child = Command::new(program)
-        .arg("--version")
+        .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -77,6 +114,9 @@ fn version(program: &Path) -> Option<String> {
             return None;
         }
         thread::sleep(Duration::from_millis(5));
+    }
+    if !child.wait().ok()?.success() {
+        return None;
     }
     let mut text = String::new();
     child.stdout.take()?.read_to_string(&mut text).ok()?;
@@ -117,10 +157,26 @@ mod tests {
     }
 
     #[test]
+    fn qemu_as_root_is_warned_of_and_an_ordinary_user_is_fine() {
+        let own = || {
+            Ok(QemuUser::Own {
+                reason: "it is in /root".to_owned(),
+            })
+        };
+        let as_root = described(own(), true);
+        assert_eq!(as_root.verdict, Verdict::Warn);
+        assert!(as_root.fact.contains("it is in /root"), "{as_root:?}");
+        assert_eq!(described(own(), false).verdict, Verdict::Ok);
+        let missing = std::io::Error::other("no user qemuu");
+        assert_eq!(described(Err(missing), true).verdict, Verdict::Bad);
+    }
+
+    #[test]
     fn a_version_is_one_line() {
         let text = "QEMU emulator version 7.2.0 (Debian 1:7.2)\nCopyright\n";
         assert_eq!(first_line(text).unwrap(), "QEMU emulator version 7.2.0");
         assert_eq!(first_line(""), None);
-        assert_eq!(version(Path::new("/nowhere/qemu")), None);
+        assert_eq!(version(Path::new("/nowhere/qemu"), &["--version"]), None);
+        assert_eq!(version(Path::new("false"), &["--version"]), None);
     }
 }

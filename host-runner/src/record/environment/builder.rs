@@ -4,6 +4,7 @@
 use super::{Environment, Image};
 use crate::host::assignment::Assignment;
 use crate::host::process::Process;
+use crate::host::process_rights::ProcessRights;
 use crate::record::Run;
 
 /// The machine of a guest.
@@ -11,6 +12,8 @@ use crate::record::Run;
 pub struct GuestMachine {
     /// QEMU's version; `None` if it does not tell.
     pub qemu_version: Option<String>,
+    /// Rights of QEMU's process; `None` if the kernel does not tell.
+    pub qemu_rights: Option<ProcessRights>,
     /// The accelerator's name.
     pub accel: String,
     /// Reason for that accelerator.
@@ -88,6 +91,7 @@ impl EnvironmentBuilder {
             None => environment,
             Some(machine) => Environment {
                 qemu_version: machine.qemu_version.clone(),
+                qemu_rights: machine.qemu_rights.clone(),
                 accel: Some(machine.accel.clone()),
                 accel_reason: Some(machine.accel_reason.clone()),
                 image: machine.image.clone(),
@@ -106,6 +110,7 @@ mod tests {
     fn machine(name: &str) -> GuestMachine {
         GuestMachine {
             qemu_version: Some(format!("of {name}")),
+            qemu_rights: None,
             accel: "tcg".to_owned(),
             accel_reason: format!("reason of {name}"),
             image: Some(Image {

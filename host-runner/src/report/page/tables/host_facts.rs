@@ -107,6 +107,7 @@ pub fn environment(source: &Source) -> Table {
             quantity::share(share)
         )
     });
+    let rights = environment.qemu_rights.as_ref().map(ToString::to_string);
     let facts = [
         ("measured at", Some(environment.started_at.to_string())),
         ("processor", environment.cpu_model.clone()),
@@ -120,6 +121,7 @@ pub fn environment(source: &Source) -> Table {
         ("idle CPUs", environment.host_idle.clone()),
         ("steal", steal),
         ("QEMU", environment.qemu_version.clone()),
+        ("QEMU's rights", rights),
         ("accelerator", environment.accel.clone()),
         ("why that", environment.accel_reason.clone()),
         ("placement", placements),
