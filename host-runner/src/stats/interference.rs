@@ -15,6 +15,7 @@
 
 use super::reason::{TakenBy, Thread};
 use crate::histogram::DurationHistogram;
+use crate::host::gaps::GAP_NS;
 
 /// The shortest gap that can lose a request, in nanoseconds: about a scheduler's slice. What is shorter fits
 /// any queue on a link's way.
@@ -45,6 +46,12 @@ impl Waits {
         let least_ns = if self.after_sleep > 0 { WAKE_UP_NS } else { 1 };
         let count = (taken_ns / ns.max(least_ns) as f64).floor();
         (count.min(self.count as f64), taken_ns)
+    }
+
+    /// Returns the time, in nanoseconds, that waits of at least `ns` can have taken: all of it if there can have been one.
+    fn total_ns_of(&self, ns: u64) -> u64 {
+        let (count, taken_ns) = self.at_least(ns);
+        if count > 0.0 { taken_ns as u64 } else { 0 }
     }
 }
 
@@ -82,18 +89,25 @@ impl MeasuringGaps<'_> {
         }
     }
 
-    /// Returns who took the CPU in most of the gaps of at least `ns`, and for how long in all.
+    /// Returns who took the CPU for most of the time of the gaps of at least `ns`, and for how long in all.
     fn taken_by(&self, ns: u64) -> (Option<TakenBy>, u64) {
         let Some(account) = self.account else {
             let mean_ns = self.lengths.mean_ns().unwrap_or_default();
             return (None, (mean_ns * self.lengths.count() as f64) as u64);
         };
-        let [threads, unscheduled] = [account.other_threads, account.unscheduled]
-            .map(|waits| (waits.at_least(ns).0, waits.total_ns));
-        if threads.0 >= unscheduled.0 {
-            (Some(TakenBy::Programs), threads.1)
+        let GapAccount {
+            other_threads,
+            unscheduled,
+            ..
+        } = account;
+        // All but as many gaps as are of that length are shorter, and none is shorter than what counts as a gap.
+        let shorter = (unscheduled.count).saturating_sub(self.lengths.count_from(ns));
+        let shorter_ns = shorter.saturating_mul(GAP_NS);
+        let unscheduled_ns = unscheduled.total_ns_of(ns).saturating_sub(shorter_ns);
+        if other_threads.total_ns_of(ns) >= unscheduled_ns {
+            (Some(TakenBy::Programs), other_threads.total_ns)
         } else {
-            (Some(TakenBy::Interrupts), unscheduled.1)
+            (Some(TakenBy::Interrupts), unscheduled.total_ns)
         }
     }
 }

@@ -180,3 +180,56 @@ fn the_thread_that_most_requests_were_hit_by_is_named_with_who_had_its_cpu() {
     });
     assert_eq!(most_hit(&host, 5_000).taken_by, None);
 }
+
+/// Returns who is named for gaps of at least `ns` among those of `lengths`, which the kernel accounts for by threads,
+/// and by nothing that it schedules, with a count and a total time in nanoseconds each.
+fn named(
+    lengths: &DurationHistogram,
+    ns: u64,
+    threads: (u64, u64),
+    unscheduled: (u64, u64),
+) -> Option<TakenBy> {
+    let waits = |(count, total_ns)| Waits {
+        count,
+        after_sleep: 0,
+        total_ns,
+    };
+    let host = Interference {
+        gaps: Some(MeasuringGaps {
+            lengths,
+            account: Some(GapAccount {
+                other_threads: waits(threads),
+                unscheduled: waits(unscheduled),
+                is_shared: false,
+            }),
+        }),
+        in_flight: 1.0,
+        ..Interference::default()
+    };
+    host.most_hit(ns)?.taken_by
+}
+
+#[test]
+fn who_took_the_most_time_is_named_and_not_who_came_most_often() {
+    // A program for four milliseconds twice, and a thousand interrupts of two microseconds.
+    let mut all = vec![2_000; 1_000];
+    all.extend([4_000_000; 2]);
+    let lengths = lengths(&all);
+    let by = |ns| named(&lengths, ns, (2, 8_000_000), (1_000, 2_000_000));
+    for ns in [1_500, 3_000, 1_000_000] {
+        assert_eq!(by(ns), Some(TakenBy::Programs), "{ns}");
+    }
+}
+
+#[test]
+fn many_short_interrupts_are_not_taken_for_a_few_long_ones() {
+    let mut all = vec![1_200; 10_000];
+    all.extend([4_000_000; 2]);
+    let lengths = lengths(&all);
+    let by = |ns| named(&lengths, ns, (2, 8_000_000), (10_000, 12_000_000));
+    assert_eq!(by(1_000), Some(TakenBy::Interrupts));
+    assert_eq!(by(1_000_000), Some(TakenBy::Programs));
+    // Nobody scheduled had the CPU for that long.
+    let by = |ns| named(&lengths, ns, (2_000, 900_000), (8_002, 20_000_000));
+    assert_eq!(by(1_000_000), Some(TakenBy::Interrupts));
+}
