@@ -59,6 +59,7 @@ pub use plan::{Limit, Mode, Plan, PlanError};
 pub use protocol::Protocol;
 pub use rate::Rate;
 pub use schedule::Arrivals;
+use sequence_tracker::SequenceTracker;
 pub use supervise::{Phase, Progress};
 pub use tally::{SendErrors, Tally};
 pub use waiting::WaitRule;
@@ -198,8 +199,11 @@ where
         check,
     } = context;
     let mut now_ns = now_ns;
+    // Some 10 ms for the longest ring: before the link first reads the clock, to which that would be a gap of the host's.
+    let tracker = SequenceTracker::new(plan.to_remember(), plan.timeout_ns);
     let resolution = resolution::Resolution::measure(link, &mut now_ns);
-    let mut engine = engine::Engine::new(plan, boot_id, link, observer, now_ns, resolution);
+    let prepared = (tracker, resolution);
+    let mut engine = engine::Engine::new(plan, boot_id, link, observer, now_ns, prepared);
     let mut supervisor = supervise::Supervisor::new(cancel, check);
     let ended = match plan.mode {
         Mode::Closed => closed::run(&mut engine, &mut supervisor),

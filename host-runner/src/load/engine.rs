@@ -65,11 +65,11 @@ where
         link: &'a mut L,
         observer: &'a mut O,
         now_ns: C,
-        resolution: Resolution,
+        (tracker, resolution): (SequenceTracker, Resolution),
     ) -> Self {
         Self {
             plan,
-            tracker: SequenceTracker::new(plan.to_remember(), plan.timeout_ns),
+            tracker,
             link,
             observer,
             now_ns,
