@@ -11,10 +11,12 @@ use crate::stats::percentile_rule::PERCENTILES;
 /// Outcome of a sweep.
 #[derive(Clone, Debug)]
 pub struct Capacity<'a> {
-    /// The highest step under the limit that the service answered.
+    /// The highest step under the limit that the service answered; `None` if no step at all is valid.
     carried: Option<&'a Run>,
     /// The first step that was not carried.
     limit: Option<(&'a Run, StepState)>,
+    /// True if no step is valid, so that there is no capacity, whatever was answered.
+    is_invalid: bool,
 }
 
 impl<'a> Capacity<'a> {
@@ -30,9 +32,11 @@ impl<'a> Capacity<'a> {
         let limit = steps.iter().position(|(_, state)| is_limit(state));
         let under = &steps[..limit.unwrap_or(steps.len())];
         let carried = under.iter().rev().find(|(_, state)| state.is_carried());
+        let is_invalid = !steps.iter().any(|(run, _)| run.valid);
         Self {
-            carried: carried.map(|(run, _)| *run),
+            carried: carried.map(|(run, _)| *run).filter(|_| !is_invalid),
             limit: limit.and_then(|index| steps.get(index).cloned()),
+            is_invalid,
         }
     }
 
@@ -58,6 +62,9 @@ impl<'a> Capacity<'a> {
     }
 
     fn remark(&self) -> String {
+        if self.is_invalid {
+            return "no step is valid".to_owned();
+        }
         let Some((run, state)) = &self.limit else {
             return match self.carried {
                 Some(_) => "no higher load was offered".to_owned(),

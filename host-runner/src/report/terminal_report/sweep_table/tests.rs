@@ -131,6 +131,31 @@ fn the_capacity_is_the_highest_load_under_the_first_that_was_not_carried() {
 }
 
 #[test]
+fn a_sweep_without_a_valid_step_has_no_capacity() {
+    let mut steps = [
+        step(100_000.0, CLEAN, 0),
+        step(200_000.0, [State::Host; 4], 0),
+        step(400_000.0, CLEAN, 40),
+    ];
+    let outcome = |steps: &[Run]| {
+        let steps: Vec<&Run> = steps.iter().collect();
+        let capacity = Capacity::of(&steps);
+        (capacity.title("hermit"), capacity.to_string())
+    };
+    let (title, _) = outcome(&steps);
+    assert!(title.starts_with("hermit carries 200k"), "{title}");
+    for step in &mut steps {
+        step.valid = false;
+    }
+    let (title, line) = outcome(&steps);
+    assert_eq!(title, "hermit under load: no step is valid");
+    assert_eq!(line, "not found; no step is valid");
+    steps[0].valid = true;
+    let (title, _) = outcome(&steps);
+    assert!(title.starts_with("hermit carries 200k"), "{title}");
+}
+
+#[test]
 fn the_load_that_is_100_percent_is_named() {
     let line = |throughput, on_time| {
         let record = Record {
