@@ -228,25 +228,9 @@ fn print_ladder(
     steps: &[ladder::Step],
     monitor: &dyn Monitor,
 ) {
-    let (generator, of) = match *generator {
-        Limits {
-            on_time: Some(rate),
-            ..
-        } => (
-            format!(
-                " and the generator keeps its schedule up to {}/s",
-                quantity::rate(rate)
-            ),
-            "the lesser of both",
-        ),
-        Limits {
-            throughput: Some(rate),
-            ..
-        } => (
-            format!(" and the generator can send {}/s", quantity::rate(rate)),
-            "the lesser of both",
-        ),
-        _ => (String::new(), "that"),
+    let (generator, of) = match generators_part(generator) {
+        Some(words) => (format!(" and {words}"), "the lesser of both"),
+        None => (String::new(), "that"),
     };
     monitor.message(&format_args!(
         "the pipeline was answered {} times a second{generator}; {} open loops follow, at shares of {of}",
@@ -263,6 +247,27 @@ fn print_ladder(
             quantity::exact_time(timeout_ns as f64),
             quantity::exact_time(plan.timeout_ns as f64)
         ));
+    }
+}
+
+/// Returns the limit of the generator that the ladder is under, in words; `None` if it is not known.
+fn generators_part(limits: &Limits) -> Option<String> {
+    match *limits {
+        Limits {
+            on_time: Some(rate),
+            ..
+        } => Some(format!(
+            "the generator keeps its schedule up to {}/s",
+            quantity::rate(rate)
+        )),
+        Limits {
+            throughput: Some(rate),
+            on_time: None,
+        } => Some(format!(
+            "the generator can send {}/s, but kept its schedule at no rate that was tried",
+            quantity::rate(rate)
+        )),
+        _ => None,
     }
 }
 

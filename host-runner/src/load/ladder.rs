@@ -7,10 +7,11 @@ use super::{Arrivals, Mode, Plan, Rate};
 /// The shares, in percent. Near the maximum, where latency bends upwards, they are closer.
 pub const PERCENTAGES: [u32; 10] = [10, 20, 30, 40, 50, 60, 70, 80, 90, 95];
 
-/// Number of steps beyond the highest of [`PERCENTAGES`] at most, the least factor between two of them, and the least
-/// between that highest and the last step that makes them worth their time.
-const BEYOND: u32 = 6;
-const LEAST_FACTOR: f64 = 1.5;
+/// The shares of the most that follow, in percent: up to where the service or the generator gets no more done, and
+/// closer there, for that is where the capacity lies.
+const BEYOND: [u32; 8] = [5, 10, 20, 40, 60, 80, 90, 95];
+
+/// The least factor between the highest of [`PERCENTAGES`] and a step beyond it that makes that worth its time.
 const WORTH: f64 = 1.1;
 
 /// From what rate on the steps are whole requests per second.
@@ -66,18 +67,15 @@ pub fn steps(plan: &Plan, arrivals: Arrivals, reach: &Reach) -> Vec<Step> {
         .collect()
 }
 
-/// The shares of the whole. Those beyond it are as many times the one before each, up to the highest of
-/// [`PERCENTAGES`] of the most.
+/// The shares of the whole: [`PERCENTAGES`], and those of [`BEYOND`] of the most that are worth it.
 fn percentages(reach: &Reach) -> Vec<u32> {
     let mut percentages = PERCENTAGES.to_vec();
     let highest = f64::from(PERCENTAGES[PERCENTAGES.len() - 1]);
     let beyond = reach.most / reach.whole;
-    if beyond >= WORTH && beyond.is_finite() {
-        let count = (beyond.ln() / LEAST_FACTOR.ln()).ceil();
-        let count = (count as u32).clamp(1, BEYOND);
-        let factor = beyond.powf(1.0 / f64::from(count));
-        let share = |step: u32| (highest * factor.powi(step as i32)) as u32;
-        percentages.extend((1..=count).map(share));
+    if beyond.is_finite() {
+        let shares = BEYOND.map(|share| beyond * f64::from(share));
+        let worth = shares.iter().filter(|&&share| share >= highest * WORTH);
+        percentages.extend(worth.map(|&share| share as u32));
     }
     percentages
 }
@@ -152,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_go_on_beyond_the_whole_up_to_the_most() {
+    fn steps_go_on_beyond_the_whole_up_to_the_most_and_are_close_there() {
         let beyond = |most| {
             let reach = Reach {
                 whole: 1000.0,
@@ -164,9 +162,11 @@ mod tests {
         };
         assert_eq!(beyond(1000.0), [0; 0]);
         assert_eq!(beyond(1090.0), [0; 0], "not worth a step");
-        assert_eq!(beyond(1200.0), [114]);
-        assert_eq!(beyond(2000.0), [134, 190]);
-        assert_eq!(beyond(100_000.0), [204, 440, 950, 2046, 4409, 9500]);
+        assert_eq!(beyond(1200.0), [108, 114]);
+        assert_eq!(beyond(2000.0), [120, 160, 180, 190]);
+        assert_eq!(beyond(10_000.0), [200, 400, 600, 800, 900, 950]);
+        let all = [500, 1000, 2000, 4000, 6000, 8000, 9000, 9500];
+        assert_eq!(beyond(100_000.0), all);
     }
 
     proptest! {
@@ -178,7 +178,7 @@ mod tests {
         ) {
             let reach = Reach { whole, most: whole * beyond };
             let steps = steps(&Plan { timeout_ns, ..PLAN }, Arrivals::Even, &reach);
-            prop_assert!(steps.len() <= PERCENTAGES.len() + BEYOND as usize);
+            prop_assert!(steps.len() <= PERCENTAGES.len() + BEYOND.len());
             prop_assert!(steps.windows(2).all(|pair| pair[0].percent < pair[1].percent));
             for step in &steps {
                 prop_assert_eq!(step.plan.check(), Ok(()));

@@ -205,7 +205,7 @@ fn the_ladder_ends_at_the_generators_limit() {
     };
     let ladder = ladder::steps(&PLAN, Arrivals::Poisson, &reach);
     let ladder: Vec<Plan> = ladder.iter().map(|step| step.plan).collect();
-    assert_eq!(ladder.len(), 12, "two are beyond the whole");
+    assert_eq!(ladder.len(), 13, "three are beyond the whole");
     assert_eq!(plans[1..], ladder[..11]);
     assert!(runs.runs.last().is_some_and(|run| run.generator_limited));
     runs.conclude().unwrap();
@@ -213,6 +213,48 @@ fn the_ladder_ends_at_the_generators_limit() {
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["generator_limit"], 800.0);
     assert_eq!(json["generator_on_time_limit"], 500.0);
+}
+
+#[test]
+fn a_generator_that_is_never_on_time_is_swept_up_to_what_it_can_send() {
+    let dir = tempfile::tempdir().unwrap();
+    let results = InDirectory::create(dir.path());
+    let never = Ladder {
+        generator: Limits {
+            throughput: Some(800.0),
+            on_time: None,
+        },
+        ..LADDER
+    };
+    let mut plans = Vec::new();
+    let mut runs = runs(&results);
+    runs.measure(&PLAN, Some(never), |plan, position| {
+        plans.push(*plan);
+        measurement(plan, position, 1000, Ended::Completed)
+    });
+    let ladder = ladder::steps(&PLAN, Arrivals::Poisson, &Reach::up_to(800.0));
+    let ladder: Vec<Plan> = ladder.iter().map(|step| step.plan).collect();
+    assert_eq!(plans[1..], ladder);
+    runs.conclude().unwrap();
+}
+
+#[test]
+fn the_generators_limits_are_named_with_the_ladder() {
+    let words = |throughput, on_time| {
+        let limits = Limits {
+            throughput,
+            on_time,
+        };
+        generators_part(&limits)
+    };
+    let both = words(Some(2e6), Some(3e5)).unwrap();
+    assert_eq!(both, "the generator keeps its schedule up to 300k/s");
+    let never = words(Some(2e6), None).unwrap();
+    assert_eq!(
+        never,
+        "the generator can send 2.00M/s, but kept its schedule at no rate that was tried"
+    );
+    assert_eq!(words(None, None), None);
 }
 
 #[test]
