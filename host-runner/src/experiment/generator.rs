@@ -5,12 +5,17 @@
 //! Both are measured against a thread in the service's place, on a link of the same kind. Time in which the
 //! generator can only wait for that thread does not count for the first.
 
+use std::panic::resume_unwind;
+use std::thread;
+
 use rustix::time::{ClockId, clock_gettime};
 
-use super::reference;
-use crate::host::placement;
+use super::{placing, reference};
+use crate::host::assignment::Assignment;
+use crate::host::placement::{self, Work};
 use crate::link::{Link, tap, unix, vhost_user};
 use crate::load::{Arrivals, Limit, Mode, Plan, Protocol, Rate, WaitRule};
+use crate::sut::LinkChoice;
 use crate::sut::null::reflector::{on_loopback, on_tap, on_unix};
 use crate::sut::null::shared_memory;
 
@@ -26,15 +31,17 @@ const WARMUP: u64 = 10;
 /// Offered rate, which is more than any generator sends: each request is late.
 const RATE: Rate = Rate::per_second(20_000_000);
 
-/// Extent to which the throughput is measured.
+/// Extent to which the limits are measured.
 #[derive(Clone, Copy, Debug)]
 struct Extent {
     /// One in so many of the requests is sent.
     part: u64,
-    /// Longest duration, in nanoseconds: the requests sent by then are enough.
+    /// Longest duration of that, in nanoseconds: the requests sent by then are enough.
     most_ns: u64,
     /// Longest time that the thread may be off its CPU, in nanoseconds.
     timeout_ns: u64,
+    /// Number of searches for the highest rate at which the schedule is kept.
+    searches: usize,
 }
 
 impl Extent {
@@ -42,6 +49,7 @@ impl Extent {
         part: 1,
         most_ns: 1_000_000_000,
         timeout_ns: 1_000_000_000,
+        searches: on_time::SEARCHES,
     };
 }
 
@@ -62,14 +70,36 @@ impl Limits {
     }
 }
 
-/// Measures the limits on a link named `link`, with the payload and the rule for waits of `plan`. The thread in the
-/// service's place runs on `cpu`, if one is given. There are none where there can be no such thread.
+/// Measures the limits on a link like `link`, with the payload of `plan`, and both threads placed as the measurement to
+/// come is. There are none where there can be no thread in the service's place.
+///
+/// To be called before there is a service: one that polls would take half the time of the CPU that the thread in its
+/// place needs, and a round trip that waits for that CPU hides any lateness. The calling thread stays where it is.
 #[must_use]
-pub fn limits(link: &str, cpu: Option<usize>, plan: &Plan, arrivals: Arrivals) -> Limits {
-    limits_of(Extent::FULL, link, cpu, plan, arrivals)
+pub fn limits(
+    link: LinkChoice,
+    assignment: Option<&Assignment>,
+    plan: &Plan,
+    arrivals: Arrivals,
+) -> Limits {
+    let work = if link.is_polled() {
+        Work::Polls
+    } else {
+        Work::Schedule
+    };
+    let measure = || {
+        let placement = placement::place_beside(work, assignment);
+        let plan = Plan {
+            wait_rule: placing::wait_rule(&placement),
+            ..*plan
+        };
+        limits_of(Extent::FULL, link.name(), placement.cpu(), &plan, arrivals)
+    };
+    thread::scope(|scope| scope.spawn(measure).join()).unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-/// As [`limits`], with the throughput measured to an `extent`.
+/// As [`limits`], to an `extent` and on the calling thread. The thread in the service's place
+/// runs on `cpu`, if one is given.
 fn limits_of(
     extent: Extent,
     link: &str,
@@ -98,7 +128,9 @@ fn limits_of(
     };
     let on = |link: &mut dyn Link, count: u64| {
         let throughput = throughput(link, &flood(count / extent.part), extent.most_ns);
-        let on_time = throughput.and_then(|most| on_time::limit(link, plan, arrivals, most));
+        let searches = extent.searches;
+        let on_time =
+            (throughput).and_then(|most| on_time::limit(link, plan, arrivals, most, searches));
         Limits {
             throughput,
             on_time,
@@ -150,6 +182,7 @@ mod tests {
         part: 100,
         most_ns: 60_000_000_000,
         timeout_ns: 20_000_000_000,
+        searches: 1,
     };
 
     #[test]

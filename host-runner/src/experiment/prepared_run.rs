@@ -6,7 +6,9 @@ use super::exclusive::{self, ExclusiveHost};
 use super::progress::Monitor;
 use super::sweep::{Ladder, Runs};
 use super::system_under_test::{FirstRequest, MeasureRequest, Prepared, Start, SystemUnderTest};
-use super::{Caller, ExperimentError, NothingMeasured, Results, RunSpec, boot_directory};
+use super::{
+    Caller, ExperimentError, NothingMeasured, Results, RunSpec, boot_directory, generator,
+};
 use crate::load::Content;
 use crate::quantity;
 
@@ -55,6 +57,11 @@ impl<'a> PreparedRun<'a> {
     ) -> Result<Result<(), ExperimentError>, NothingMeasured> {
         let spec = self.spec;
         let (_cpu_latency, mut environment) = self.host.examine();
+        let (link, assignment) = (spec.system.link, self.host.assignment.as_ref());
+        let ladder = spec.sweep.map(|arrivals| Ladder {
+            arrivals,
+            generator: generator::limits(link, assignment, &spec.plan, arrivals),
+        });
         let start = Start {
             system: &spec.system,
             target: spec.system.kind.name().to_owned(),
@@ -68,10 +75,6 @@ impl<'a> PreparedRun<'a> {
         if let Some(machine) = system.machine() {
             environment.set_machine(machine);
         }
-        let ladder = spec.sweep.map(|arrivals| Ladder {
-            arrivals,
-            generator: system.generator_limits(&spec.plan, arrivals),
-        });
         let mut runs = Runs::new(environment, results, caller.monitor);
         runs.measure(&spec.plan, ladder, |plan, position| {
             let request = MeasureRequest {

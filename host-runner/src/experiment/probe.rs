@@ -22,6 +22,7 @@ use crate::load::{Arrivals, Plan, PlanError, Tally};
 use crate::quantity;
 use crate::record::run::{ClientLabels, Readings};
 use crate::record::{RunFacts, RunLabels};
+use crate::sut::LinkChoice;
 
 pub mod contact;
 pub mod endpoint;
@@ -130,7 +131,8 @@ impl<'a> Probe<'a> {
         };
         let ladder = spec.sweep.map(|arrivals| Ladder {
             arrivals,
-            generator: generator::limits(LINK, None, &spec.plan, arrivals),
+            // A socket of this host's as well, on whichever CPU.
+            generator: generator::limits(LinkChoice::Loopback, None, &spec.plan, arrivals),
         });
         let mut silence = None;
         let mut runs = Runs::new(environment, results, caller.monitor);

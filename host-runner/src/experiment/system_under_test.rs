@@ -6,13 +6,13 @@ use super::floor::Floor;
 use super::measure::{Conditions, measure};
 use super::measured::Measured;
 use super::placing::{self, FASTER_UNPLACED};
-use super::{Caller, ExperimentError, Validity, generator};
+use super::{Caller, ExperimentError, Validity};
 use crate::files::Destination;
 use crate::host::activity::Observed;
 use crate::host::assignment::Assignment;
 use crate::host::memory_lock::{Locked, lock_this_process};
 use crate::host::placement::{Placement, Work};
-use crate::load::{Arrivals, Mode, Plan};
+use crate::load::{Mode, Plan};
 use crate::machine::Accel;
 use crate::record::run::{CounterReadings, Readings};
 use crate::record::{GuestMachine, Image, Run, RunFacts, RunLabels, RunPosition};
@@ -230,19 +230,6 @@ impl SystemUnderTest {
             percentiles: request.percentiles,
         });
         (run, measured)
-    }
-
-    /// Returns the generator's own limits on this link with `arrivals`.
-    #[must_use]
-    pub fn generator_limits(&self, plan: &Plan, arrivals: Arrivals) -> generator::Limits {
-        let plan = Plan {
-            wait_rule: placing::wait_rule(&self.placement),
-            ..*plan
-        };
-        // It would wait for ever for a thread that spins on the CPU where it goes first itself.
-        let cpu = (self.placement.cpu())
-            .filter(|_| self.running.link.is_polled() || self.placement.goes_first());
-        generator::limits(self.running.link.name(), cpu, &plan, arrivals)
     }
 
     /// Returns the service's CPU, if this side polls memory that it shares with it.
