@@ -37,7 +37,7 @@ const LOWEST: f64 = 1_500.0;
 
 /// Usual number of searches, which is odd, and the pause after each.
 pub(super) const SEARCHES: usize = 7;
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// This many times the lateness is what a clean percentile allows.
 const MARGIN: u64 = 2;
@@ -63,6 +63,8 @@ struct Trial {
     since_send_ns: u64,
     /// p90 of the lateness of the send.
     lateness_ns: u64,
+    /// Time that a reading of the clock takes.
+    clock_read_ns: u64,
     /// Difference of two times that the clock resolves.
     resolution_ns: u64,
 }
@@ -76,6 +78,7 @@ impl Trial {
             since_due_ns: p90.of(&recorder.latency)?,
             since_send_ns: p90.of(&open.round_trip)?,
             lateness_ns: p90.of(&open.lateness)?,
+            clock_read_ns: tally.clock_read_ns.unwrap_or_default(),
             resolution_ns: tally.resolution_ns.unwrap_or_default(),
         })
     }
@@ -84,7 +87,10 @@ impl Trial {
     /// is in the way, a round trip at rest takes longer than one at a higher rate.
     fn is_kept(&self, at_rest_ns: u64) -> bool {
         let moved_ns = self.since_due_ns.saturating_sub(self.since_send_ns);
-        let late_ns = moved_ns.max(self.lateness_ns);
+        // A request is sent at the first reading of the clock after its time, which no rate changes.
+        let late_ns = moved_ns
+            .max(self.lateness_ns)
+            .saturating_sub(self.clock_read_ns);
         let low_ns = at_rest_ns.min(self.since_send_ns);
         let high_ns = low_ns.saturating_add(late_ns.saturating_mul(MARGIN));
         !is_wide(low_ns, high_ns, self.resolution_ns)

@@ -229,6 +229,7 @@ fn late_by(late_ns: u64) -> Trial {
         since_due_ns: 1_000 + late_ns,
         since_send_ns: 1_000,
         lateness_ns: late_ns,
+        clock_read_ns: 0,
         resolution_ns: 1,
     }
 }
@@ -305,6 +306,12 @@ fn half_of_what_a_clean_percentile_allows_is_kept() {
         ..late_by(150)
     };
     assert!(coarse.is_kept(1_000), "the clock does not tell");
+    let of_a_reading = |late_ns| Trial {
+        clock_read_ns: 25,
+        ..late_by(late_ns)
+    };
+    assert!(of_a_reading(80).is_kept(1_000));
+    assert!(!of_a_reading(81).is_kept(1_000));
     let moves_little = Trial {
         since_due_ns: 1_000,
         ..late_by(56)
