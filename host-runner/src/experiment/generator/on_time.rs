@@ -39,7 +39,7 @@ const LOWEST: f64 = 1_500.0;
 pub(super) const SEARCHES: usize = 7;
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// This many times the lateness is what a clean percentile allows.
+/// Ratio of the lateness that a clean percentile allows to the lateness that is kept.
 const MARGIN: u64 = 2;
 
 /// Number of requests of a trial, its shortest and usual longest duration in nanoseconds, and the number of requests
