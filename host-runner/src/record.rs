@@ -88,8 +88,8 @@ pub struct Record {
     pub generator_limit: Option<f64>,
     /// Requests per second up to which the generator keeps its schedule on this link, with the arrivals of the
     /// sweep, against a thread in the service's place: lateness moves p90 by no more than half of what a clean
-    /// percentile allows, of p90 at rest. A sweep's steps are shares of no more than that. Null if the least that
-    /// was tried was too much.
+    /// percentile allows at rest, and no more than one request in 20 is later. A sweep's steps are shares of no more
+    /// than that. Null if the least that was tried was too much.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generator_on_time_limit: Option<f64>,
     /// The measurements.
