@@ -6,6 +6,8 @@
 //! and no thread but this one and the guest's own.
 //!
 //! - [`memory_regions`]: the guest's memory, mapped;
+//! - `shared_copy`: copies from and to memory that others may write;
+//! - `shared_copy`: copies from and to memory that others may write;
 //! - [`ring`]: the device's side of a virtqueue;
 //! - `backlog`: frames that wait for a receive buffer;
 //! - [`virtio_net`]: both queues, as the front end has set them up;
@@ -21,6 +23,7 @@ pub mod ring;
 #[cfg(test)]
 mod rogue_driver;
 mod session;
+mod shared_copy;
 pub mod virtio_net;
 
 use std::fs::{self, Permissions};

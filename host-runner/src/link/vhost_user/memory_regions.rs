@@ -4,7 +4,7 @@
 //! everything is copied out, or read and written one word at a time. An address is checked against
 //! the regions' bounds each time it is used.
 //!
-//! Unsafe here, and nowhere else in the link: pointers into mappings that are held.
+//! Unsafe here, and in `shared_copy` that it copies by: pointers into mappings that are held.
 
 use std::fs::File;
 use std::marker::PhantomData;
@@ -14,6 +14,8 @@ use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 use rustix::fs::SealFlags;
 use vhost::vhost_user::message::VhostUserMemoryRegion;
 use vm_memory::MmapRegion;
+
+use super::shared_copy;
 
 /// An address range that is not, or not wholly, in one region of the guest's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,10 +96,8 @@ impl<'m> Slice<'m> {
     #[inline]
     pub fn copy_to(&self, bytes: &mut [u8]) {
         assert!(bytes.len() <= self.len);
-        // SAFETY: both are as long as that, and `bytes` is ours alone, so they are not the same
-        // memory. The guest may write meanwhile: then these are bytes that nobody meant, as from
-        // any guest that sends nonsense.
-        unsafe { std::ptr::copy_nonoverlapping(self.start, bytes.as_mut_ptr(), bytes.len()) };
+        // SAFETY: mapped for as long as that; there are no references to the guest's memory.
+        unsafe { shared_copy::read(self.start, bytes) };
     }
 
     /// Replaces what is at the start by `bytes`.
@@ -108,8 +108,8 @@ impl<'m> Slice<'m> {
     #[inline]
     pub fn copy_from(&self, bytes: &[u8]) {
         assert!(bytes.len() <= self.len);
-        // SAFETY: as for the other direction; no reference to the guest's memory is ever made.
-        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.start, bytes.len()) };
+        // SAFETY: as for the other direction.
+        unsafe { shared_copy::write(self.start, bytes) };
     }
 
     /// Fetches its first cache lines, to be written soon: nobody else has a copy of them then.
