@@ -120,6 +120,16 @@ impl Monitor {
     ///
     /// If QEMU's debugger does not do as it is told.
     pub fn crash_guest(&mut self) {
+        // No canonical address, so that fetching from it is a #GP.
+        self.set_registers(&[(Register::Rip, 0x00de_ad00_0000_0000)]);
+    }
+
+    /// Has the guest's processor go on with other values in these registers.
+    ///
+    /// # Panics
+    ///
+    /// If QEMU's debugger does not do as it is told.
+    pub fn set_registers(&mut self, registers: &[(Register, u64)]) {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let socket = dir.path().join("debugger");
         self.print(&format!(
@@ -129,9 +139,12 @@ impl Monitor {
         let mut debugger = Debugger::connect(&socket);
         // Only who has read what registers there are may set one alone.
         debugger.ask("qXfer:features:read:target.xml:0,fff");
-        // Register 16 is RIP; no canonical address, so that fetching from it is a #GP.
-        let answer = debugger.ask("P10=0000000000adde00");
-        assert_eq!(answer, "OK");
+        for &(register, value) in registers {
+            // The number of the register in hexadecimal, and its bytes, the lowest first.
+            let value = value.swap_bytes();
+            let answer = debugger.ask(&format!("P{:x}={value:016x}", register as u8));
+            assert_eq!(answer, "OK");
+        }
         debugger.ask("D");
     }
 
@@ -142,6 +155,15 @@ impl Monitor {
             .expect("the monitor answers");
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"))
     }
+}
+
+/// Register of the guest's processor, by its number in QEMU's debugger.
+#[derive(Clone, Copy, Debug)]
+pub enum Register {
+    /// First operand of a function, and destination of what stores by it.
+    Rdi = 5,
+    /// Address of the next instruction.
+    Rip = 16,
 }
 
 /// A connection to QEMU's debugger, which stops the guest until it is closed: GDB's remote protocol.

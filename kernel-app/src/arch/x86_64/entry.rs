@@ -174,9 +174,10 @@ global_asm!(
     //
     ".balign 8",
     ".Lentry_gdt: .quad 0",
-    ".quad 0x00af9a000000ffff", // 8: code, 64-bit, present, ring 0
-    ".quad 0x00cf92000000ffff", // 16: data
-    ".quad 0x00cf9a000000ffff", // 24: code, 32-bit
+    // Marked as accessed, which the processor would else do by writing to them.
+    ".quad 0x00af9b000000ffff", // 8: code, 64-bit, present, ring 0
+    ".quad 0x00cf93000000ffff", // 16: data
+    ".quad 0x00cf9b000000ffff", // 24: code, 32-bit
     ".Lentry_gdt_pointer: .word 31",
     ".quad .Lentry_gdt",
     //

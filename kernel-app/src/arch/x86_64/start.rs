@@ -162,7 +162,10 @@ pub unsafe extern "C" fn start(address: u64, protocol: u32) -> ! {
         platform_info: PlatformInfo::Fdt,
     }));
     // SAFETY: nothing else runs, and what is read there was read.
-    unsafe { page_tables::map_firmware(false) };
+    unsafe {
+        page_tables::map_firmware(false);
+        page_tables::protect();
+    }
     stamps::note_kernel();
     // SAFETY: Hermit's entry contract: `rdi` the boot info, `esi` the CPU, `rsp` the bottom of a
     // stack (it adds the size itself). We never come back, so our own frame may be overwritten.
