@@ -5,14 +5,16 @@
 //! - [`stack`]: smoltcp's interface, and what goes before it;
 //! - `in_place`: ARP requests and pings, answered in the buffer they came in;
 //! - `dhcp`: the client;
+//! - `address_conflict`: other hosts that use our address;
 //! - `packets`: the frames that the service sends of its own accord;
 //! - [`sockets`]: the services on smoltcp's sockets (`path=smoltcp`);
 //! - `reply_device`: the device as smoltcp sees it while it answers.
 
+mod address_conflict;
 pub mod addresses;
 mod dhcp;
 mod in_place;
-mod packets;
+pub(crate) mod packets;
 pub mod reflector;
 mod reply_device;
 pub mod sockets;

@@ -140,11 +140,15 @@ where
     #[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot.work"))]
     #[inline(never)]
     fn work(&mut self) -> Result<bool, ServerError> {
+        // Before the frames that came meanwhile: an address may have ended with its lease.
+        if self.is_timer_due() {
+            self.run_stack()?;
+        }
         let is_stack_due = match self.path {
             AnswerPath::Reflector => self.answer_burst(),
             AnswerPath::Stack => self.answer_burst_by_stack()?,
         };
-        if is_stack_due || self.is_timer_due() {
+        if is_stack_due {
             self.run_stack()?;
         }
         self.share_counters();
@@ -334,6 +338,9 @@ where
         if ipv4.is_some() {
             self.lease_by_ns = NEVER_NS;
         }
+        let counts = self.stack.counts();
+        self.counters.leases_lost = counts.leases_lost;
+        self.counters.address_conflicts = counts.address_conflicts;
         if ipv4 != before {
             self.predicted = PredictedHeader::new(&self.services, self.stack.addresses());
         }

@@ -1,9 +1,10 @@
 //! Parts that the tests share: frames as a client would send them, a clock to set and a device of queues.
 
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use core::net::{IpAddr, SocketAddr};
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::string::{String, ToString};
 use std::vec::Vec;
 
 use smoltcp::phy::{self, ChecksumCapabilities, DeviceCapabilities, Medium};
@@ -156,6 +157,34 @@ pub fn open_ip(frame: &[u8], protocol: IpProtocol) -> (IpAddr, IpAddr, Vec<u8>) 
         }
         other => panic!("no IP packet: {other}"),
     }
+}
+
+std::thread_local! {
+    static LOGGED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A logger that keeps each thread's records to itself.
+struct ThreadLogger;
+
+impl log::Log for ThreadLogger {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        LOGGED.with_borrow_mut(|logged| logged.push(record.args().to_string()));
+    }
+
+    fn flush(&self) {}
+}
+
+/// Returns this thread's log records since the last call; there are none before the first.
+pub fn logged() -> Vec<String> {
+    // Another test may have been first.
+    if log::set_logger(&ThreadLogger).is_ok() {
+        log::set_max_level(log::LevelFilter::Info);
+    }
+    LOGGED.take()
 }
 
 /// A clock that tests set, and that goes on by one nanosecond each time it is read.

@@ -6,54 +6,61 @@
 //! acknowledgement leaves out stays as it was. Leases are renewed with the server where the last
 //! acknowledgement came from: no neighbour has to be found for that.
 //!
-//! - [`message`](mod@message): requests put together, and answers taken apart.
+//! Retransmissions keep the transaction number, so that a server which takes longer to answer than the client waits is
+//! heard. A lease begins with the first message of that number, which is never later than the server has it begin.
+//!
+//! - [`message`](mod@message): requests put together, and answers taken apart;
+//! - [`lease`]: the address, and when it is renewed and ends.
 //!
 //! Knows messages and times, and no device: who owns it sends what [`Client::poll`] writes. No unsafe code.
 #![forbid(unsafe_code)]
 
+mod lease;
 pub(super) mod message;
 
 use core::net::Ipv4Addr;
 
 use wire::Mac;
-use wire::configuration::HostName;
 
 use crate::clock::NEVER_NS;
+use lease::{DEFAULT_LEASE_S, INFINITE_S, Lease, LeaseTimes};
 use message::{ClientMessage, Kind, Offer, Text};
 
 const SECOND_NS: u64 = 1_000_000_000;
 
-/// First wait for an answer before asking again. The first frame after boot may find
+/// Wait for an answer before asking again, as long as there was never a lease. The first frame after boot may find
 /// the other side not ready yet, and a longer wait would be the boot time.
 const RETRY_NS: u64 = SECOND_NS;
 
-/// The same when many questions were in vain.
-const LATER_RETRY_NS: u64 = 8 * SECOND_NS;
+/// Number of questions at that pace.
 const QUICK_RETRIES: u32 = 10;
 
-/// Number of requests for an address that was offered, before asking for another.
-const REQUESTS: u32 = 5;
+/// Wait for an answer to the first question of an acquisition after that; each further wait is twice as long, up to the
+/// longest, and random by up to a second either way (RFC 2131 §4.1).
+const BACK_OFF_NS: u64 = 4 * SECOND_NS;
+const DOUBLINGS: u32 = 4;
+const JITTER_NS: u64 = SECOND_NS;
 
-/// The lease of a server that does not say how long it is.
-const DEFAULT_LEASE_S: u32 = 120;
+/// Pause after a refusal; twice as long after each that follows another without a lease between them.
+const PAUSE_NS: u64 = SECOND_NS;
+const MAX_PAUSE_NS: u64 = 64 * SECOND_NS;
 
-/// The lease that does not end (RFC 2131 §3.3).
-const INFINITE_S: u32 = u32::MAX;
+/// Least pause after an address was found to be another host's (RFC 2131 §3.1, step 5).
+const DECLINE_PAUSE_NS: u64 = 10 * SECOND_NS;
 
-/// The network's settings from a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lease {
-    /// The address.
-    pub address: Ipv4Addr,
-    /// Length of the subnet's prefix, in bits.
-    pub prefix: u8,
-    /// Default gateway.
-    pub gateway: Option<Ipv4Addr>,
-    /// The network's MTU, in bytes.
-    pub mtu: Option<u16>,
-    /// The name that the server has for us.
-    pub host: Option<HostName>,
-}
+/// Number of requests for an address that was offered before asking for another: at the quick pace, and after that.
+const QUICK_REQUESTS: u32 = 5;
+const REQUESTS: u32 = 3;
+
+/// Time for which offers of a server that did not stand by its last one are passed over.
+const AVOIDED_NS: u64 = 2 * SECOND_NS;
+
+/// Longest time that a server takes to answer a renewal: a later one has another transaction number.
+const ANSWER_NS: u64 = 10 * SECOND_NS;
+
+/// Least time between requests that renew a lease (RFC 2131 §4.4.5). Shorter leases have no room for it: the least is
+/// then a quarter of the time between rebinding and the lease's end, and [`RETRY_NS`] at any rate.
+const RENEWAL_RETRY_NS: u64 = 60 * SECOND_NS;
 
 /// The client's state: the message that it waits for.
 #[derive(Clone, Copy, Debug)]
@@ -67,9 +74,10 @@ enum State {
         server: Ipv4Addr,
         server_mac: Mac,
         lease: Lease,
-        rebind_ns: u64,
-        end_ns: u64,
+        times: LeaseTimes,
     },
+    /// The pause after declining this address, which another host has.
+    Declining { server: Ipv4Addr, address: Ipv4Addr },
 }
 
 /// A DHCP client.
@@ -77,12 +85,23 @@ enum State {
 pub struct Client {
     mac: Mac,
     state: State,
+    random: u64,
     transaction: u32,
-    /// Number of requests sent since the state began.
+    /// Number of messages of that number and type.
     asked: u32,
-    /// Time of the last request, which is when a lease begins.
+    /// Time of the first of them, which is when a lease begins.
     asked_ns: u64,
+    /// Time at which the acquisition or renewal began.
+    began_ns: u64,
+    /// Seconds since then, as in the last question.
+    elapsed_s: u16,
     due_ns: u64,
+    /// Set once there was a lease.
+    was_bound: bool,
+    /// The next pause after a refusal.
+    pause_ns: u64,
+    /// The server that did not stand by its last offer.
+    avoided: Option<Ipv4Addr>,
     arguments: Text,
 }
 
@@ -105,10 +124,16 @@ impl Client {
         Self {
             mac,
             state: State::Discovering,
-            transaction: (seed >> 32) as u32 ^ seed as u32,
+            random: seed,
+            transaction: 0,
             asked: 0,
             asked_ns: now_ns,
+            began_ns: now_ns,
+            elapsed_s: 0,
             due_ns: now_ns,
+            was_bound: false,
+            pause_ns: PAUSE_NS,
+            avoided: None,
             arguments: Text::EMPTY,
         }
     }
@@ -131,10 +156,56 @@ impl Client {
         self.due_ns
     }
 
+    /// Gives the lease back because another host has its address; goes on asking after a pause.
+    pub fn decline(&mut self, now_ns: u64) {
+        if let State::Bound { server, lease, .. } = self.state {
+            let address = lease.address;
+            self.state = State::Declining { server, address };
+            self.asked = 0;
+            self.due_ns = now_ns;
+        }
+    }
+
     fn discover(&mut self, due_ns: u64) {
         self.state = State::Discovering;
         self.asked = 0;
         self.due_ns = due_ns;
+    }
+
+    /// Begins again, but not at once: two that do not agree would go on for ever.
+    fn pause(&mut self, now_ns: u64) {
+        self.discover(now_ns + self.pause_ns);
+        self.pause_ns = (2 * self.pause_ns).min(MAX_PAUSE_NS);
+    }
+
+    /// Returns 32 random bits (Knuth's MMIX generator).
+    const fn random(&mut self) -> u32 {
+        self.random = self
+            .random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.random >> 32) as u32
+    }
+
+    /// Returns true if there was never a lease, and there were few questions.
+    const fn is_quick(&self) -> bool {
+        !self.was_bound && self.asked <= QUICK_RETRIES
+    }
+
+    /// Returns the time to wait for an answer to the last of the questions without a lease.
+    const fn retry_ns(&mut self) -> u64 {
+        if self.is_quick() {
+            return RETRY_NS;
+        }
+        let before = if self.was_bound { 1 } else { 1 + QUICK_RETRIES };
+        let doublings = self.asked - before;
+        let doublings = if doublings < DOUBLINGS {
+            doublings
+        } else {
+            DOUBLINGS
+        };
+        let jitter_ns = (2 * JITTER_NS * self.random() as u64) >> 32;
+        (BACK_OFF_NS << doublings) - JITTER_NS + jitter_ns
     }
 
     /// Goes on to the next question if it is time: the message to send. A lease that has ended is gone.
@@ -143,65 +214,100 @@ impl Client {
             return None;
         }
         match self.state {
-            State::Bound { end_ns, .. } if now_ns >= end_ns => self.discover(now_ns),
-            State::Requesting { .. } if self.asked >= REQUESTS => self.discover(now_ns),
+            State::Bound { times, .. } if now_ns >= times.end_ns => self.discover(now_ns),
+            State::Declining { .. } if self.asked > 0 => self.discover(now_ns),
+            State::Requesting { server, .. } if self.asked >= self.requests() => {
+                self.avoided = Some(server);
+                self.discover(now_ns);
+            }
+            State::Bound { times, .. } => {
+                if self.asked == 0 {
+                    self.began_ns = now_ns;
+                    self.pause_ns = PAUSE_NS;
+                } else if now_ns - self.asked_ns >= ANSWER_NS
+                    || now_ns >= times.rebind_ns && self.asked_ns < times.rebind_ns
+                {
+                    self.asked = 0;
+                }
+            }
             _ => {}
         }
-        // A new number for each question but those that go on about an offer (RFC 2131 §4.4.1).
-        if !matches!(self.state, State::Requesting { .. }) {
-            self.transaction = self.transaction.wrapping_mul(0x915f_77f5).wrapping_add(1);
+        if self.asked == 0 {
+            self.asked_ns = now_ns;
+            // A request has the number of the offer that it is about (RFC 2131 §4.4.1).
+            if !matches!(self.state, State::Requesting { .. }) {
+                self.transaction = self.random();
+            }
         }
         self.asked += 1;
-        self.asked_ns = now_ns;
+        // And its seconds: servers and relays are told by them how urgent it is (RFC 2131 §4.1).
+        if !matches!(self.state, State::Requesting { .. }) {
+            let elapsed_s = (now_ns - self.began_ns) / SECOND_NS;
+            self.elapsed_s = elapsed_s.min(u16::MAX.into()) as u16;
+        }
         let mut message = ClientMessage::new(self.mac, self.transaction);
+        message.elapsed_s = self.elapsed_s;
         let mut outgoing = Outgoing {
             to_mac: Mac::BROADCAST,
             from: Ipv4Addr::UNSPECIFIED,
             to: Ipv4Addr::BROADCAST,
             message: [0; message::LEN],
         };
-        let again_ns = if self.asked < QUICK_RETRIES {
-            RETRY_NS
-        } else {
-            LATER_RETRY_NS
-        };
-        self.due_ns = now_ns + again_ns;
         match self.state {
-            State::Discovering => message.kind = Kind::Discover,
+            State::Discovering => {
+                message.kind = Kind::Discover;
+                self.due_ns = now_ns + self.retry_ns();
+            }
             State::Requesting { server, lease } => {
                 message.requested = Some((lease.address, server));
+                self.due_ns = now_ns + self.retry_ns();
+            }
+            State::Declining { server, address } => {
+                message.kind = Kind::Decline;
+                message.requested = Some((address, server));
+                self.due_ns = now_ns + self.pause_ns.max(DECLINE_PAUSE_NS);
+                self.pause_ns = (2 * self.pause_ns).min(MAX_PAUSE_NS);
             }
             State::Bound {
                 server,
                 server_mac,
                 lease,
-                rebind_ns,
-                end_ns,
+                times: LeaseTimes {
+                    rebind_ns, end_ns, ..
+                },
             } => {
                 message.own = lease.address;
                 outgoing.from = lease.address;
-                let (by_ns, is_renewing) = if now_ns < rebind_ns {
+                let by_ns = if now_ns < rebind_ns {
                     (outgoing.to_mac, outgoing.to) = (server_mac, server);
-                    (rebind_ns, true)
+                    rebind_ns
                 } else {
-                    (end_ns, false)
+                    end_ns
                 };
-                // Half of what is left, so that a short lease is renewed in time (RFC 2131 §4.4.5).
+                // Half of what is left (RFC 2131 §4.4.5).
+                let least_ns = ((end_ns - rebind_ns) / 4).clamp(RETRY_NS, RENEWAL_RETRY_NS);
                 let half_ns = (by_ns - now_ns) / 2;
-                let next_ns = now_ns + half_ns.max(RETRY_NS);
-                self.due_ns = if is_renewing {
-                    next_ns.min(rebind_ns)
-                } else {
-                    next_ns.min(end_ns)
-                };
+                self.due_ns = (now_ns + half_ns.max(least_ns)).min(by_ns);
             }
         }
         message.write(&mut outgoing.message);
         Some(outgoing)
     }
 
+    const fn requests(&self) -> u32 {
+        if self.was_bound {
+            REQUESTS
+        } else {
+            QUICK_REQUESTS
+        }
+    }
+
     /// Takes a server's message, which came from the Ethernet address `from`.
     pub fn receive(&mut self, message: &[u8], from: Mac, now_ns: u64) {
+        // Nothing was asked in this state: it is late.
+        if self.asked == 0 {
+            return;
+        }
         let Some(answer) = message::parse(message, self.mac, self.transaction) else {
             return;
         };
@@ -210,30 +316,39 @@ impl Client {
                 let (Some(server), Some(lease)) = (answer.server, answer.lease(None)) else {
                     return;
                 };
+                // Others get some time to offer something.
+                let is_early = now_ns - self.asked_ns < AVOIDED_NS;
+                if self.avoided == Some(server) && is_early {
+                    return;
+                }
                 self.state = State::Requesting { server, lease };
                 self.asked = 0;
                 self.due_ns = now_ns;
             }
             (Kind::Acknowledge, State::Requesting { server, lease }) => {
                 let server = answer.server.unwrap_or(server);
-                self.bind(&answer, &lease, None, server, from);
+                self.bind(&answer, &lease, None, (server, from), now_ns);
             }
             (
                 Kind::Acknowledge,
                 State::Bound {
                     server,
                     lease,
-                    end_ns,
+                    times,
                     ..
                 },
-            ) if self.asked > 0 => {
+            ) => {
                 let server = answer.server.unwrap_or(server);
-                self.bind(&answer, &lease, Some(end_ns), server, from);
+                self.bind(&answer, &lease, Some(times.end_ns), (server, from), now_ns);
             }
-            // Not at once: two that do not agree would go on for ever.
-            (Kind::Refuse, State::Requesting { .. } | State::Bound { .. }) => {
-                self.discover(now_ns + RETRY_NS);
+            // Another server's is not about what this one has offered.
+            (Kind::Refuse, State::Requesting { server, .. })
+                if answer.server.is_none_or(|refuser| refuser == server) =>
+            {
+                self.avoided = Some(server);
+                self.pause(now_ns);
             }
+            (Kind::Refuse, State::Bound { .. }) => self.pause(now_ns),
             _ => {}
         }
     }
@@ -243,41 +358,29 @@ impl Client {
         answer: &Offer<'_>,
         before: &Lease,
         end_before_ns: Option<u64>,
-        server: Ipv4Addr,
-        server_mac: Mac,
+        (server, server_mac): (Ipv4Addr, Mac),
+        now_ns: u64,
     ) {
         let Some(lease) = answer.lease(Some(before)) else {
+            self.pause(now_ns);
             return;
         };
         let lease_s = answer.lease_s.unwrap_or(match end_before_ns {
             Some(NEVER_NS) => INFINITE_S,
             _ => DEFAULT_LEASE_S,
         });
-        let (renew_ns, rebind_ns, end_ns) = if lease_s == INFINITE_S {
-            (NEVER_NS, NEVER_NS, NEVER_NS)
-        } else {
-            // Shorter than any that can be kept would have the client ask all the time.
-            let lease_s = u64::from(lease_s.max(2));
-            let given = (answer.renew_s, answer.rebind_s);
-            let (renew_ms, rebind_ms) = match (given.0.map(u64::from), given.1.map(u64::from)) {
-                (Some(renew_s), Some(rebind_s)) if renew_s < rebind_s && rebind_s < lease_s => {
-                    (renew_s * 1000, rebind_s * 1000)
-                }
-                // RFC 2131 §4.4.5
-                _ => (lease_s * 500, lease_s * 875),
-            };
-            let at = |ms: u64| self.asked_ns + ms * 1_000_000;
-            (at(renew_ms), at(rebind_ms), at(lease_s * 1000))
-        };
+        let given = (answer.renew_s, answer.rebind_s);
+        let times = LeaseTimes::new(self.asked_ns, lease_s, given);
         self.state = State::Bound {
             server,
             server_mac,
             lease,
-            rebind_ns,
-            end_ns,
+            times,
         };
         self.asked = 0;
-        self.due_ns = renew_ns;
+        self.due_ns = times.renew_ns;
+        self.was_bound = true;
+        self.avoided = None;
         if let Some(arguments) = answer.arguments {
             self.arguments = arguments;
         }

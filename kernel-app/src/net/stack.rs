@@ -3,6 +3,7 @@
 //!
 //! - [`in_place`](super::in_place): ARP requests and pings, answered in the buffer they came in;
 //! - [`dhcp`]: the client;
+//! - [`address_conflict`](super::address_conflict): other hosts that use our address;
 //! - [`packets`]: announcements of our addresses;
 //! - smoltcp's [`Interface`]: all else, and with `path=smoltcp` the services' datagrams
 //!   ([`sockets`](super::sockets));
@@ -24,6 +25,7 @@ use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{EthernetAddress, IpCidr, Ipv4Cidr, Ipv4Packet, Ipv6Cidr, UdpPacket};
 use wire::{Configuration, MAX_PAYLOAD, Mac};
 
+use super::address_conflict::{ConflictDetector, Message};
 use super::addresses::Addresses;
 use super::dhcp::{self, Client};
 use super::in_place;
@@ -32,6 +34,8 @@ use super::reply_device::{PacketOrigin, ReplyDevice};
 use super::sockets::{self, Received, SocketBuffers, Storage};
 use crate::args::{DHCP_CLIENT_PORT, Ipv4Config};
 use crate::clock::NEVER_NS;
+
+mod ipv4_changes;
 
 /// UDP port of DHCP servers (RFC 2131 §4.1).
 const DHCP_SERVER_PORT: u16 = 67;
@@ -47,11 +51,22 @@ pub enum Intercepted {
     Passed,
 }
 
+/// Events that the stack counts, since boot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StackCounts {
+    /// Leases that ended, were refused or declined.
+    pub leases_lost: u64,
+    /// Packets of other hosts that use one of our addresses.
+    pub address_conflicts: u64,
+}
+
 /// smoltcp's interface with our addresses, and what goes before it.
 pub struct Stack<'s> {
     interface: Interface,
     sockets: SocketSet<'s>,
     dhcp: Option<Client>,
+    detector: ConflictDetector,
+    counts: StackCounts,
     /// The memory of the services' sockets, until those are open.
     buffers: Option<&'s mut [SocketBuffers]>,
     addresses: Addresses,
@@ -83,6 +98,8 @@ impl<'s> Stack<'s> {
             buffers: Some(buffers),
             sockets,
             dhcp: None,
+            detector: ConflictDetector::new(),
+            counts: StackCounts::default(),
             addresses,
             origin: None,
             is_news: true,
@@ -120,6 +137,12 @@ impl<'s> Stack<'s> {
     /// [`run`](Stack::run). Returns false if there was no room for it.
     pub fn send_back(&mut self, request: &Received, reply: &[u8]) -> bool {
         sockets::send_back(&mut self.sockets, request, reply)
+    }
+
+    /// Returns the events counted since boot.
+    #[must_use]
+    pub const fn counts(&self) -> &StackCounts {
+        &self.counts
     }
 
     /// The addresses the stack answers as.
@@ -160,6 +183,9 @@ impl<'s> Stack<'s> {
         self.origin = None;
         // No host has a group's address, so there is nowhere to answer to.
         if frame.get(6).is_none_or(|first| first & 1 != 0) {
+            return Intercepted::Consumed;
+        }
+        if self.notice_conflict(frame, now_ns) {
             return Intercepted::Consumed;
         }
         if let Some(len) = in_place::answer(frame, &self.addresses) {
@@ -228,9 +254,17 @@ impl<'s> Stack<'s> {
             }
             let ipv4 = dhcp.lease().map(|lease| (lease.address, lease.prefix));
             if ipv4 != self.addresses.ipv4 {
-                self.is_news |= ipv4.is_some();
-                self.set_ipv4(ipv4);
+                self.change_ipv4(ipv4, now_ns);
             }
+        }
+        if let Some(message) = self.detector.poll(now_ns)
+            && let Some((address, _)) = self.addresses.ipv4
+        {
+            let sender = match message {
+                Message::Probe => Ipv4Addr::UNSPECIFIED,
+                Message::Announcement => address,
+            };
+            self.send_arp_request(device, now, sender, address);
         }
         if core::mem::take(&mut self.is_news) {
             self.announce(device, now);
@@ -249,7 +283,20 @@ impl<'s> Stack<'s> {
             None => NEVER_NS,
         };
         let dhcp_ns = self.dhcp.as_ref().map_or(NEVER_NS, Client::due_ns);
-        self.due_ns = sockets_ns.min(dhcp_ns);
+        self.due_ns = sockets_ns.min(dhcp_ns).min(self.detector.due_ns());
+    }
+
+    /// Asks all hosts for `target`, as a probe or an announcement does.
+    fn send_arp_request(
+        &self,
+        device: &mut impl Device,
+        now: Instant,
+        sender: Ipv4Addr,
+        target: Ipv4Addr,
+    ) {
+        let (sender, target) = ((self.addresses.mac, sender), (Mac::UNSPECIFIED, target));
+        let frame = packets::arp(Mac::BROADCAST, ARP_REQUEST, sender, target);
+        send(device, now, &frame);
     }
 
     /// Tells everybody on the link where our addresses are, for whoever had them before may have had
@@ -257,12 +304,7 @@ impl<'s> Stack<'s> {
     fn announce(&self, device: &mut impl Device, now: Instant) {
         let own = &self.addresses;
         if let Some((address, _)) = own.ipv4 {
-            let (sender, target) = ((own.mac, address), (Mac::UNSPECIFIED, address));
-            send(
-                device,
-                now,
-                &packets::arp(Mac::BROADCAST, ARP_REQUEST, sender, target),
-            );
+            self.send_arp_request(device, now, address, address);
         }
         let addresses = [Some(own.link_local), own.ipv6.map(|(address, _)| address)];
         for address in addresses.into_iter().flatten() {

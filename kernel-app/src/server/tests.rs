@@ -25,8 +25,10 @@ use crate::testing::{
 mod alike;
 mod announcements;
 mod custom_services;
+mod dhcp_simulation;
 mod leases;
 mod pairs;
+mod timers_and_neighbours;
 
 const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);

@@ -5,7 +5,7 @@ use core::net::Ipv4Addr;
 use wire::Mac;
 use wire::configuration::HostName;
 
-use super::Lease;
+use super::lease::Lease;
 
 /// Length of the messages that are sent, in bytes: the least that every server takes (RFC 1542 §2.1).
 pub const LEN: usize = 300;
@@ -14,6 +14,7 @@ pub const LEN: usize = 300;
 const MAX_LEN: u16 = 1472;
 
 /// Offsets of fields and options in a message, in bytes.
+const ELAPSED: usize = 8;
 const OWN: usize = 12;
 const YOURS: usize = 16;
 const HARDWARE: usize = 28;
@@ -71,6 +72,7 @@ pub enum Kind {
     Discover = 1,
     Offer = 2,
     Request = 3,
+    Decline = 4,
     Acknowledge = 5,
     Refuse = 6,
 }
@@ -125,9 +127,11 @@ pub struct ClientMessage {
     pub kind: Kind,
     pub mac: Mac,
     pub transaction: u32,
+    /// Time since the acquisition or renewal began, in seconds.
+    pub elapsed_s: u16,
     /// The address that the client has, and wants to keep.
     pub own: Ipv4Addr,
-    /// The address that it was offered, and by whom.
+    /// The address that it was offered and wants, or declines, and the server that offered it.
     pub requested: Option<(Ipv4Addr, Ipv4Addr)>,
 }
 
@@ -138,6 +142,7 @@ impl ClientMessage {
             kind: Kind::Request,
             mac,
             transaction,
+            elapsed_s: 0,
             own: Ipv4Addr::UNSPECIFIED,
             requested: None,
         }
@@ -148,6 +153,7 @@ impl ClientMessage {
         message[0] = REQUEST;
         message[1..3].copy_from_slice(&ETHERNET);
         message[4..8].copy_from_slice(&self.transaction.to_be_bytes());
+        message[ELAPSED..ELAPSED + 2].copy_from_slice(&self.elapsed_s.to_be_bytes());
         message[OWN..OWN + 4].copy_from_slice(&self.own.octets());
         message[HARDWARE..HARDWARE + 6].copy_from_slice(&self.mac.octets());
         message[COOKIE..OPTIONS].copy_from_slice(&MAGIC_COOKIE);
@@ -161,8 +167,11 @@ impl ClientMessage {
         let [a, b, c, d, e, f] = self.mac.octets();
         put(option::KIND, &[self.kind as u8]);
         put(option::CLIENT, &[ETHERNET[0], a, b, c, d, e, f]);
-        put(option::MAX_LEN, &MAX_LEN.to_be_bytes());
-        put(option::WANTED, &WANTED);
+        // One that declines wants nothing (RFC 2131 §4.4.1, table 5).
+        if self.kind != Kind::Decline {
+            put(option::MAX_LEN, &MAX_LEN.to_be_bytes());
+            put(option::WANTED, &WANTED);
+        }
         if let Some((address, server)) = self.requested {
             put(option::REQUESTED, &address.octets());
             put(option::SERVER, &server.octets());

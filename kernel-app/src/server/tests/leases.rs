@@ -2,9 +2,10 @@
 
 use super::announcements::is_announcement;
 use super::*;
+use crate::testing::logged;
 
 /// Returns a DHCP server's answer to the service's message `frame`.
-fn dhcp_answer(frame: &[u8]) -> (DhcpMessageType, Vec<u8>) {
+pub fn dhcp_answer(frame: &[u8]) -> (DhcpMessageType, Vec<u8>) {
     dhcp_answer_with(frame, |_| {})
 }
 
@@ -63,6 +64,7 @@ fn takes_a_lease_and_loses_it() {
     assert_eq!(answers.len(), 1);
 
     // Nobody renews it: the address goes when the lease ends, and the service goes on asking.
+    logged();
     for second in 0..=70 {
         clock.set(second * SECOND_NS);
         server.poll().unwrap();
@@ -76,6 +78,36 @@ fn takes_a_lease_and_loses_it() {
         request_frame("[fe80::2]:5", "[fe80::5054:ff:fe12:3456]:9000"),
     );
     assert_eq!(ping6.len(), 1, "IPv6 does not depend on the lease");
+    // Said once, and again when there is one.
+    assert_eq!(logged(), ["DHCP: the lease of 10.0.2.15 is lost"]);
+    assert_eq!(server.shared_counters.read().leases_lost, 1);
+    for second in 71..200 {
+        clock.set(second * SECOND_NS);
+        server.poll().unwrap();
+        while let Some(frame) = server.device.outbox.pop_front() {
+            if frame[12..14] == [0x08, 0x00] {
+                server.device.inbox.push_back(dhcp_answer(&frame).1);
+                server.poll().unwrap();
+            }
+        }
+    }
+    assert_eq!(server.ready(0).ip, Some(Cidr::new(OWN, 24)));
+    assert_eq!(logged(), ["DHCP: there is a lease again, of 10.0.2.15"]);
+    assert_eq!(server.shared_counters.read().leases_lost, 1);
+}
+
+/// A host whose clock stood still, as a suspended machine's, does not use an address that has ended meanwhile.
+#[test]
+fn a_frame_that_waited_through_the_end_of_the_lease_is_not_answered() {
+    let (mut server, clock) = start("ip=dhcp");
+    let discover = server.device.outbox.pop_front().unwrap();
+    let requests = exchange(&mut server, dhcp_answer(&discover).1);
+    exchange(&mut server, dhcp_answer(&requests[0]).1);
+    let request = request_frame("10.0.2.2:5", "10.0.2.15:9000");
+    assert_eq!(exchange(&mut server, request.clone()).len(), 1);
+    clock.set(61 * SECOND_NS);
+    let frames = exchange(&mut server, request);
+    assert!(frames.iter().all(|frame| open_udp(frame).1.port() == 67));
 }
 
 #[test]
@@ -117,7 +149,7 @@ fn a_lease_of_twenty_seconds_is_kept_without_an_outage() {
         server.device.outbox.extend(renewal);
     }
     assert!((10..=12).contains(&renewals), "{renewals}");
-    assert_eq!(announcements, 1, "of a new lease, not of a renewed one");
+    assert_eq!(announcements, 2, "of a new lease, not of a renewed one");
 }
 
 #[test]
