@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `ip=A.B.C.D/N` or `ip=dhcp` | IPv4 address and prefix length | `dhcp` |
 //! | `gw=A.B.C.D` | default gateway, with a static `ip=`; it may be outside of the prefix | none |
-//! | `ip6=ADDRESS/N` | IPv6 address beside the link-local one | none |
+//! | `ip6=ADDRESS/N`, `ip6=auto` or `ip6=off` | IPv6 address beside the link-local one; `auto`: of router advertisements (RFC 4862) | `auto` with `ip=dhcp`, else `off` |
 //! | `port=N` | UDP port of the service | 9000 |
 //! | `path=reflector` or `path=smoltcp` | what answers: the reflector, or smoltcp's sockets | `reflector` |
 //! | `idle=spin` or `idle=nap` | what to do between frames | `spin` |
@@ -84,6 +84,28 @@ pub enum Ipv4Config {
     },
 }
 
+/// Origin of the IPv6 address beside the link-local one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ipv6Config {
+    /// From router advertisements.
+    Auto,
+    /// No such address.
+    Off,
+    /// From the boot arguments.
+    Static(Cidr<Ipv6Addr>),
+}
+
+impl Ipv6Config {
+    /// Returns the address from the boot arguments.
+    #[must_use]
+    pub const fn given(self) -> Option<Cidr<Ipv6Addr>> {
+        match self {
+            Self::Static(cidr) => Some(cidr),
+            Self::Auto | Self::Off => None,
+        }
+    }
+}
+
 /// Conduct between frames; in the unikernel's module `idle`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdlePolicy {
@@ -161,8 +183,8 @@ impl StampConfig {
 pub struct Args {
     /// `ip=` and `gw=`
     pub ipv4: Ipv4Config,
-    /// `ip6=`: address and prefix length.
-    pub ipv6: Option<Cidr<Ipv6Addr>>,
+    /// `ip6=`
+    pub ipv6: Ipv6Config,
     /// `port=`, never 0 nor another service's.
     pub port: u16,
     /// `path=`

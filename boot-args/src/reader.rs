@@ -1,7 +1,7 @@
 //! The arguments that were given, each from the channel that goes first, and whether they suit each
 //! other.
 
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::Ipv4Addr;
 
 use log::LevelFilter;
 use wire::configuration::ARGUMENTS;
@@ -15,7 +15,7 @@ use super::values::{
 use super::words::{Purpose, purpose, words};
 use super::{
     AnswerPath, ArgError, Args, Channel, Configuration, DHCP_CLIENT_PORT, IdlePolicy, Ipv4Config,
-    Naps, PanicEnd, Problem, StampConfig,
+    Ipv6Config, Naps, PanicEnd, Problem, StampConfig,
 };
 
 /// Arguments that a DHCP server may not set: what it is asked for by other options, and what is settled before
@@ -63,7 +63,7 @@ pub struct Reader<'a> {
     ignored: u16,
     ip: Slot<'a, Option<Cidr<Ipv4Addr>>>,
     gateway: Slot<'a, Ipv4Addr>,
-    ipv6: Slot<'a, Cidr<Ipv6Addr>>,
+    ipv6: Slot<'a, Ipv6Config>,
     port: Slot<'a, u16>,
     path: Slot<'a, AnswerPath>,
     is_napping: Slot<'a, bool>,
@@ -143,7 +143,10 @@ impl<'a> Reader<'a> {
         self.check_ports(ipv4, stamp)?;
         Ok(Args {
             ipv4,
-            ipv6: value(self.ipv6),
+            ipv6: value(self.ipv6).unwrap_or(match ipv4 {
+                Ipv4Config::Dhcp => Ipv6Config::Auto,
+                Ipv4Config::Static { .. } => Ipv6Config::Off,
+            }),
             port: value(self.port).unwrap_or(wire::DEFAULT_PORT),
             path: value(self.path).unwrap_or(AnswerPath::Reflector),
             idle,

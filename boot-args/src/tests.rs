@@ -27,7 +27,7 @@ fn values(args: Result<Args, ArgError<'_>>) -> Args {
 fn defaults() {
     let expected = Args {
         ipv4: Ipv4Config::Dhcp,
-        ipv6: None,
+        ipv6: Ipv6Config::Auto,
         port: 9000,
         path: AnswerPath::Reflector,
         idle: IdlePolicy::Spin,
@@ -57,7 +57,7 @@ fn everything_in_any_order() {
             prefix: 24,
             gateway: Some(Ipv4Addr::new(10, 0, 2, 2)),
         },
-        ipv6: Some("2001:db8::15/64".parse().unwrap()),
+        ipv6: Ipv6Config::Static("2001:db8::15/64".parse().unwrap()),
         port: 65535,
         path: AnswerPath::Stack,
         idle: IdlePolicy::Nap(Naps {
@@ -77,6 +77,20 @@ fn everything_in_any_order() {
         configuration: Configuration::default(),
     };
     assert_eq!(values(args), expected);
+}
+
+#[test]
+fn router_advertisements_are_heeded_where_nothing_is_static() {
+    for (text, expected) in [
+        ("", Ipv6Config::Auto),
+        ("ip=dhcp", Ipv6Config::Auto),
+        ("ip=10.0.2.15/24", Ipv6Config::Off),
+        ("ip=10.0.2.15/24 ip6=auto", Ipv6Config::Auto),
+        ("ip6=off", Ipv6Config::Off),
+    ] {
+        assert_eq!(parse(text).unwrap().ipv6, expected, "{text}");
+    }
+    assert!(parse("ip6=Auto").is_err());
 }
 
 #[test]

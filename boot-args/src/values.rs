@@ -7,7 +7,7 @@ use log::LevelFilter;
 use wire::stamp::{Mode, STAMP_PORT, Secret};
 use wire::{Cidr, Mac};
 
-use super::{AnswerPath, Naps, PanicEnd, Problem, TSC_KHZ};
+use super::{AnswerPath, Ipv6Config, Naps, PanicEnd, Problem, TSC_KHZ};
 
 /// A decimal number: digits only, where `u8` and `u16` would take a sign as well.
 fn number<N: FromStr>(digits: &str) -> Option<N> {
@@ -47,10 +47,14 @@ pub fn gateway(value: &str) -> Result<Ipv4Addr, Problem> {
     }
 }
 
-pub fn ipv6(value: &str) -> Result<Cidr<Ipv6Addr>, Problem> {
-    let cidr: Cidr<Ipv6Addr> = value
-        .parse()
-        .map_err(|_| Problem::Malformed("ip6=ADDRESS/N with N from 0 to 128"))?;
+pub fn ipv6(value: &str) -> Result<Ipv6Config, Problem> {
+    match value {
+        "auto" => return Ok(Ipv6Config::Auto),
+        "off" => return Ok(Ipv6Config::Off),
+        _ => {}
+    }
+    let expected = "ip6=ADDRESS/N with N from 0 to 128, ip6=auto or ip6=off";
+    let cidr: Cidr<Ipv6Addr> = value.parse().map_err(|_| Problem::Malformed(expected))?;
     let address = cidr.address;
     let unusable = address.is_unspecified()
         || address.is_loopback()
@@ -59,7 +63,7 @@ pub fn ipv6(value: &str) -> Result<Cidr<Ipv6Addr>, Problem> {
     if unusable {
         return Err(Problem::Unusable("expected the address of one host"));
     }
-    Ok(cidr)
+    Ok(Ipv6Config::Static(cidr))
 }
 
 pub fn port(value: &str) -> Result<u16, Problem> {

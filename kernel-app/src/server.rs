@@ -10,11 +10,12 @@ use core::marker::PhantomData;
 
 use wire::{Cidr, Configuration, Counter, Counters, MAX_PAYLOAD, Ready};
 
-use crate::args::{AnswerPath, Args};
+use crate::args::{AnswerPath, Args, Ipv6Config};
 use crate::clock::{Clock, NEVER_NS};
 use crate::frame_device::{Action, Disposition, FrameDevice};
 use crate::handler::{Handler, IpFields, Request};
 use crate::net::addresses::Addresses;
+use crate::net::priority_tag;
 use crate::net::reflector::{self, PredictedHeader, Reflection};
 use crate::net::sockets::Storage;
 use crate::net::stack::{Intercepted, Stack};
@@ -22,9 +23,11 @@ use crate::services::{Exchange, FixedPorts, Services};
 use crate::shared_counters::SharedCounters;
 
 mod copied;
+mod counting;
 mod error;
 
 use copied::CopiedDatagram;
+use counting::{count_reply, count_unsent};
 pub use error::{LEASE_TIMEOUT_S, ServerError};
 
 /// Most frames taken in one poll, so that a flood cannot keep DHCP's timers from running.
@@ -69,13 +72,15 @@ where
         shared_counters: &'static SharedCounters,
     ) -> Self {
         let now_ns = clock.now_ns();
-        let addresses = Addresses::new(
-            device.mac(),
-            args.ipv6.map(|cidr| (cidr.address, cidr.prefix)),
-        );
+        let ipv6 = args.ipv6.given();
+        let ipv6 = ipv6.map(|cidr| (cidr.address, cidr.prefix));
+        let addresses = Addresses::new(device.mac(), ipv6);
         let seed = now_ns ^ (u64::from(boot_id) << 32);
         let ipv4 = args.ipv4;
         let mut stack = Stack::new(&mut device, addresses, ipv4, seed, storage, now_ns);
+        if args.ipv6 == Ipv6Config::Auto {
+            stack.autoconfigure(now_ns);
+        }
         // The first questions and announcements.
         stack.run(&mut device, now_ns);
         let lease_by_ns = match stack.addresses().ipv4 {
@@ -185,6 +190,7 @@ where
             let mut intercepted = Intercepted::Passed;
             let mut ip = None;
             let offered = self.device.offer(|frame| {
+                priority_tag::remove(frame);
                 ip = reflector::ip_fields(frame);
                 received_ns = self.clock.stamp_ns();
                 is_plain = reflector::is_plain(frame, self.stack.addresses().mac.octets());
@@ -193,6 +199,9 @@ where
             });
             if offered == Disposition::NoFrame {
                 break;
+            }
+            if let Intercepted::Refused(counter) = intercepted {
+                self.counters.add(counter);
             }
             self.stack.receive(&mut self.device, received_ns);
             self.answer_datagrams(received_ns, ip.filter(|_| is_plain));
@@ -302,6 +311,9 @@ where
                 Reflection::Pass => {
                     let intercepted = stack.intercept(frame, clock.now_ns());
                     is_for_stack = intercepted == Intercepted::Consumed;
+                    if let Intercepted::Refused(counter) = intercepted {
+                        counters.add(counter);
+                    }
                     return action(intercepted);
                 }
                 Reflection::Reply { counter, len } => {
@@ -364,28 +376,10 @@ where
     }
 }
 
-/// Counts a datagram as answered.
-#[inline(always)]
-const fn count_reply(counters: &mut Counters, counter: Counter, len: usize) -> Action {
-    counters.add(counter);
-    counters.datagrams_received += 1;
-    Action::Tx(len)
-}
-
-/// Counts what [`count_reply`] has counted as a reply that could not be sent.
-#[cold]
-fn count_unsent(counters: &mut Counters, reply: Option<Counter>) {
-    let Some(counter) = reply else {
-        return;
-    };
-    counters.take_back(counter);
-    counters.dropped_transmit += 1;
-}
-
 const fn action(intercepted: Intercepted) -> Action {
     match intercepted {
         Intercepted::Reply(len) => Action::Tx(len),
-        Intercepted::Consumed => Action::Drop,
+        Intercepted::Consumed | Intercepted::Refused(_) => Action::Drop,
         Intercepted::Passed => Action::Pass,
     }
 }

@@ -10,7 +10,7 @@ mod parse;
 
 pub use build::{
     Flow, arp, arp_reply, arp_request, mend_ipv4_checksum, neighbour_advertisement,
-    neighbour_solicitation,
+    neighbour_solicitation, router_advertisement,
 };
 pub use parse::{Body, Packet, parse};
 

@@ -19,7 +19,7 @@ pub struct Addresses {
     pub ipv4: Option<(Ipv4Addr, u8)>,
     /// Link-local IPv6 address, made of the Ethernet address.
     pub link_local: Ipv6Addr,
-    /// IPv6 address and prefix length from the boot arguments.
+    /// IPv6 address and prefix length from the boot arguments or a router's advertisements.
     pub ipv6: Option<(Ipv6Addr, u8)>,
 }
 
@@ -69,16 +69,19 @@ impl Addresses {
     }
 }
 
-/// The link-local address with the modified EUI-64 identifier of `mac` (RFC 4291 appendix A).
+/// The link-local address of the host at `mac`.
 fn link_local(mac: Mac) -> Ipv6Addr {
+    eui_64([0xfe, 0x80, 0, 0, 0, 0, 0, 0], mac)
+}
+
+/// The address in the network `prefix` with the modified EUI-64 identifier of `mac` (RFC 4291 appendix A).
+#[must_use]
+pub fn eui_64(prefix: [u8; 8], mac: Mac) -> Ipv6Addr {
     let [a, b, c, d, e, f] = mac.octets();
-    let words = [
-        u16::from_be_bytes([a ^ 0x02, b]),
-        u16::from_be_bytes([c, 0xff]),
-        u16::from_be_bytes([0xfe, d]),
-        u16::from_be_bytes([e, f]),
-    ];
-    Ipv6Addr::new(0xfe80, 0, 0, 0, words[0], words[1], words[2], words[3])
+    let mut octets = [0; 16];
+    octets[..8].copy_from_slice(&prefix);
+    octets[8..].copy_from_slice(&[a ^ 0x02, b, c, 0xff, 0xfe, d, e, f]);
+    Ipv6Addr::from_octets(octets)
 }
 
 #[cfg(test)]

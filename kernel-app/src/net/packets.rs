@@ -28,10 +28,13 @@ pub const ARP_LEN: usize = IP + 28;
 
 /// ICMPv6: protocol number, and message types (RFC 4443, RFC 4861).
 pub const ICMPV6: u8 = 58;
+pub const ROUTER_SOLICITATION: u8 = 133;
+pub const ROUTER_ADVERTISEMENT: u8 = 134;
+pub const NEIGHBOUR_SOLICITATION: u8 = 135;
 pub const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
 
 /// Hop limit of neighbour discovery (RFC 4861 §7.1).
-const DISCOVERY_HOP_LIMIT: u8 = 255;
+pub const DISCOVERY_HOP_LIMIT: u8 = 255;
 
 /// Flag of an advertisement that replaces what its receiver knows (RFC 4861 §4.4).
 const OVERRIDE: u8 = 0x20;
@@ -40,10 +43,12 @@ const OVERRIDE: u8 = 0x20;
 const TARGET_ADDRESS: [u8; 2] = [2, 1];
 
 const IPV6_HEADER: usize = 40;
-const ADVERTISEMENT: usize = 32;
+
+/// Offset of an ICMPv6 message in a frame without extension headers, in bytes.
+pub const ICMPV6_MESSAGE: usize = IP + IPV6_HEADER;
 
 /// Length of a frame with a neighbour advertisement, in bytes.
-pub const ADVERTISEMENT_LEN: usize = IP + IPV6_HEADER + ADVERTISEMENT;
+pub const ADVERTISEMENT_LEN: usize = ICMPV6_MESSAGE + 32;
 
 /// An Ethernet and an IP address.
 pub type Host<A> = (Mac, A);
@@ -72,28 +77,40 @@ pub fn arp(
     frame
 }
 
+/// Writes the headers in front of an ICMPv6 message, which fills the rest of `frame` and has its checksum computed.
+pub fn icmpv6(frame: &mut [u8], from: Host<Ipv6Addr>, to: Host<Ipv6Addr>) {
+    ethernet(frame, to.0, from.0, IPV6);
+    let ip = &mut frame[IP..];
+    let len = (ip.len() - IPV6_HEADER) as u16;
+    ip[0] = 0x60;
+    ip[4..6].copy_from_slice(&len.to_be_bytes());
+    ip[6] = ICMPV6;
+    ip[7] = DISCOVERY_HOP_LIMIT;
+    ip[8..24].copy_from_slice(&from.1.octets());
+    ip[24..40].copy_from_slice(&to.1.octets());
+    let sum = icmpv6_sum(&ip[8..40], &ip[IPV6_HEADER..]);
+    ip[IPV6_HEADER + 2..IPV6_HEADER + 4].copy_from_slice(&sum.checksum());
+}
+
+/// Returns the sum of an ICMPv6 message and its pseudo-header (RFC 4443 §2.3), which is good if the checksum is.
+pub fn icmpv6_sum(addresses: &[u8], message: &[u8]) -> Sum {
+    Sum::of(addresses)
+        .plus(Sum::of(message))
+        .plus(Sum::of_network_word(message.len() as u16))
+        .plus(Sum::of_network_word(ICMPV6.into()))
+}
+
 /// A neighbour advertisement that nobody has asked for: `of` has its IP address at its Ethernet
 /// address.
 pub fn advertisement(of: Host<Ipv6Addr>, to: Host<Ipv6Addr>) -> [u8; ADVERTISEMENT_LEN] {
     let mut frame = [0; ADVERTISEMENT_LEN];
-    ethernet(&mut frame, to.0, of.0, IPV6);
-    let ip = &mut frame[IP..];
-    ip[0] = 0x60;
-    ip[5] = ADVERTISEMENT as u8;
-    ip[6] = ICMPV6;
-    ip[7] = DISCOVERY_HOP_LIMIT;
-    ip[8..24].copy_from_slice(&of.1.octets());
-    ip[24..40].copy_from_slice(&to.1.octets());
-    let message = &mut ip[IPV6_HEADER..];
+    let message = &mut frame[ICMPV6_MESSAGE..];
     message[0] = NEIGHBOUR_ADVERTISEMENT;
     message[4] = OVERRIDE;
     message[8..24].copy_from_slice(&of.1.octets());
     message[24..26].copy_from_slice(&TARGET_ADDRESS);
     message[26..32].copy_from_slice(&of.0.octets());
-    let sum = Sum::of(&ip[8..])
-        .plus(Sum::of_network_word(ADVERTISEMENT as u16))
-        .plus(Sum::of_network_word(ICMPV6.into()));
-    ip[IPV6_HEADER + 2..IPV6_HEADER + 4].copy_from_slice(&sum.checksum());
+    icmpv6(&mut frame, of, to);
     frame
 }
 
@@ -103,6 +120,22 @@ pub const ALL_NODES: Host<Ipv6Addr> = (
     Mac::new([0x33, 0x33, 0, 0, 0, 1]),
     Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1),
 );
+
+/// The address of all routers on the link.
+pub const ALL_ROUTERS: Host<Ipv6Addr> = (
+    Mac::new([0x33, 0x33, 0, 0, 0, 2]),
+    Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2),
+);
+
+/// Returns the group that the hosts with an address like `address` listen to (RFC 4291 §2.7.1).
+pub fn solicited_node(address: Ipv6Addr) -> Host<Ipv6Addr> {
+    let [.., a, b, c] = address.octets();
+    let low = u16::from_be_bytes([b, c]);
+    (
+        Mac::new([0x33, 0x33, 0xff, a, b, c]),
+        Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00 | u16::from(a), low),
+    )
+}
 
 /// Length of the headers of a UDP datagram over IPv4, in bytes.
 pub const UDP4_HEADERS: usize = IP + 20 + 8;

@@ -28,6 +28,7 @@ use wire::Counter;
 use crate::clock::Clock;
 use crate::handler::{Handler, Request, Verdict};
 use crate::net::addresses::Addresses;
+use crate::net::priority_tag;
 use crate::services::{Exchange, FixedPorts, Services};
 pub use datagram::ip_fields;
 use datagram::{
@@ -96,6 +97,7 @@ pub fn reflect<M: Handler, F: FixedPorts>(
     match u16::from_be_bytes([*t0, *t1]) {
         IPV4 => locate_ipv4(services, frame, answer),
         IPV6 => locate_ipv6(services, frame, answer),
+        _ if priority_tag::remove(frame) => reflect(services, frame, own, clock),
         _ => Reflection::Pass,
     }
 }

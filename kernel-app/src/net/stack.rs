@@ -23,19 +23,22 @@ use smoltcp::iface::{Config, Interface, SocketSet};
 use smoltcp::phy::{Device, TxToken};
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{EthernetAddress, IpCidr, Ipv4Cidr, Ipv4Packet, Ipv6Cidr, UdpPacket};
-use wire::{Configuration, MAX_PAYLOAD, Mac};
+use wire::{Configuration, Counter, MAX_PAYLOAD, Mac};
 
 use super::address_conflict::{ConflictDetector, Message};
 use super::addresses::Addresses;
 use super::dhcp::{self, Client};
 use super::in_place;
+use super::multicast_listener::MulticastListener;
 use super::packets::{self, ALL_NODES, ARP_REQUEST, IP, UDP4_HEADERS};
 use super::reply_device::{PacketOrigin, ReplyDevice};
+use super::slaac::Slaac;
 use super::sockets::{self, Received, SocketBuffers, Storage};
 use crate::args::{DHCP_CLIENT_PORT, Ipv4Config};
 use crate::clock::NEVER_NS;
 
 mod ipv4_changes;
+mod ipv6_host;
 
 /// UDP port of DHCP servers (RFC 2131 §4.1).
 const DHCP_SERVER_PORT: u16 = 67;
@@ -47,6 +50,8 @@ pub enum Intercepted {
     Reply(usize),
     /// Nothing more is to be done with the frame, but [`Stack::run`] has something to do.
     Consumed,
+    /// Nothing is to be done with the frame.
+    Refused(Counter),
     /// For [`Stack::receive`].
     Passed,
 }
@@ -66,6 +71,11 @@ pub struct Stack<'s> {
     sockets: SocketSet<'s>,
     dhcp: Option<Client>,
     detector: ConflictDetector,
+    /// Autoconfiguration of an IPv6 address, if it is on.
+    slaac: Option<Slaac>,
+    listener: MulticastListener,
+    /// Time from which an IPv6 address may be defended again.
+    defend6_from_ns: u64,
     counts: StackCounts,
     /// The memory of the services' sockets, until those are open.
     buffers: Option<&'s mut [SocketBuffers]>,
@@ -99,6 +109,9 @@ impl<'s> Stack<'s> {
             sockets,
             dhcp: None,
             detector: ConflictDetector::new(),
+            slaac: None,
+            listener: MulticastListener::new(now_ns),
+            defend6_from_ns: 0,
             counts: StackCounts::default(),
             addresses,
             origin: None,
@@ -158,6 +171,8 @@ impl<'s> Stack<'s> {
             configuration.mtu = lease.mtu;
             configuration.host = lease.host;
         }
+        let advertised = self.slaac.as_ref().and_then(Slaac::mtu);
+        configuration.mtu = configuration.mtu.or(advertised);
     }
 
     /// The arguments that a DHCP server gave, if that is text.
@@ -181,11 +196,18 @@ impl<'s> Stack<'s> {
     #[inline(never)]
     pub fn intercept(&mut self, frame: &mut [u8], now_ns: u64) -> Intercepted {
         self.origin = None;
+        let is_known = |ethertype| [packets::IPV4, packets::IPV6, packets::ARP].contains(ethertype);
+        if !frame
+            .get(12..14)
+            .is_some_and(|bytes| bytes.first_chunk().is_some_and(is_known))
+        {
+            return Intercepted::Refused(Counter::DroppedEthertype);
+        }
         // No host has a group's address, so there is nowhere to answer to.
         if frame.get(6).is_none_or(|first| first & 1 != 0) {
             return Intercepted::Consumed;
         }
-        if self.notice_conflict(frame, now_ns) {
+        if self.notice_conflict(frame, now_ns) || self.receive_ipv6(frame, now_ns) {
             return Intercepted::Consumed;
         }
         if let Some(len) = in_place::answer(frame, &self.addresses) {
@@ -266,6 +288,7 @@ impl<'s> Stack<'s> {
             };
             self.send_arp_request(device, now, sender, address);
         }
+        self.run_ipv6(device, now, now_ns);
         if core::mem::take(&mut self.is_news) {
             self.announce(device, now);
         }
@@ -283,7 +306,11 @@ impl<'s> Stack<'s> {
             None => NEVER_NS,
         };
         let dhcp_ns = self.dhcp.as_ref().map_or(NEVER_NS, Client::due_ns);
-        self.due_ns = sockets_ns.min(dhcp_ns).min(self.detector.due_ns());
+        let slaac_ns = self.slaac.as_ref().map_or(NEVER_NS, Slaac::due_ns);
+        let others_ns = slaac_ns
+            .min(self.listener.due_ns())
+            .min(self.detector.due_ns());
+        self.due_ns = sockets_ns.min(dhcp_ns).min(others_ns);
     }
 
     /// Asks all hosts for `target`, as a probe or an announcement does.
@@ -329,13 +356,11 @@ impl<'s> Stack<'s> {
 /// Returns the IPv6 address that a duplicate address detection asks about (RFC 4862 §5.4.3). The reply goes to all
 /// nodes, and is the same as an announcement.
 fn probed6(frame: &[u8]) -> Option<Ipv6Addr> {
-    const SOLICITATION: u8 = 135;
-    const HOP_LIMIT: u8 = 255;
     let ip = frame.get(IP..)?;
     let is_probe = frame[12..14] == packets::IPV6
-        && *ip.get(6..8)? == [packets::ICMPV6, HOP_LIMIT]
+        && *ip.get(6..8)? == [packets::ICMPV6, packets::DISCOVERY_HOP_LIMIT]
         && *ip.get(8..24)? == [0; 16]
-        && *ip.get(40)? == SOLICITATION;
+        && *ip.get(40)? == packets::NEIGHBOUR_SOLICITATION;
     let target = ip.get(48..)?.first_chunk()?;
     is_probe.then(|| Ipv6Addr::from_octets(*target))
 }

@@ -24,8 +24,10 @@ use crate::testing::{
 
 mod alike;
 mod announcements;
+mod autoconfiguration;
 mod custom_services;
 mod dhcp_simulation;
+mod frame_formats;
 mod leases;
 mod pairs;
 mod timers_and_neighbours;

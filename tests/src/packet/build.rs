@@ -175,6 +175,32 @@ pub fn neighbour_advertisement(mac: Mac, target: Ipv6Addr, to_mac: Mac, to: Ipv6
     frame
 }
 
+/// The frame of a router advertisement to all nodes (RFC 4861 §4.2) from the router at `mac` and `ip`: for an hour
+/// `prefix`/64 is for autoconfiguration.
+#[must_use]
+pub fn router_advertisement(mac: Mac, ip: Ipv6Addr, prefix: Ipv6Addr) -> Vec<u8> {
+    const HOUR_S: u32 = 3600;
+    let header = etherparse::icmpv6::RouterAdvertisementHeader {
+        cur_hop_limit: HOP_LIMIT,
+        managed_address_config: false,
+        other_config: false,
+        router_lifetime: 1800,
+    };
+    // Two timers that are not specified, and the option "prefix information" with the flags "on-link" and "autonomous".
+    let mut payload = vec![0; 8];
+    payload.extend([3, 4, 64, 0xc0]);
+    payload.extend([HOUR_S.to_be_bytes(), HOUR_S.to_be_bytes(), [0; 4]].concat());
+    payload.extend(prefix.octets());
+    let all_nodes = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+    let mut frame = Vec::new();
+    PacketBuilder::ethernet2(mac, [0x33, 0x33, 0, 0, 0, 1])
+        .ipv6(ip.octets(), all_nodes.octets(), ON_LINK)
+        .icmpv6(Icmpv6Type::RouterAdvertisement(header))
+        .write(&mut frame, &payload)
+        .expect("it fits");
+    frame
+}
+
 /// Puts the right checksum into the header of an IPv4 frame that was changed on purpose.
 pub fn mend_ipv4_checksum(frame: &mut [u8]) {
     let header_len = usize::from(frame[IP] & 0x0f) * 4;

@@ -33,6 +33,9 @@ const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
 const DESTINATION_OPTIONS: u8 = 60;
 
+/// First octet of a group's IPv6 address (RFC 4291 §2.7).
+const MULTICAST: u8 = 0xff;
+
 /// More fragments, and the fragment's offset (RFC 791 §3.1).
 const FRAGMENTED: u16 = 0x3fff;
 
@@ -218,6 +221,8 @@ pub fn locate_ipv6<M: Handler, F: FixedPorts>(
     }
     match *next_header {
         UDP => {}
+        // A listener query to a group has such a header.
+        HOP_BY_HOP if addresses[16] == MULTICAST => return Reflection::Pass,
         // A fragment, or what may hide one; the stack would answer these with an error longer than
         // what it answers.
         HOP_BY_HOP | ROUTING | FRAGMENT | DESTINATION_OPTIONS => return Reflection::Drop,

@@ -99,7 +99,7 @@ fn takes_a_lease_and_loses_it() {
 /// A host whose clock stood still, as a suspended machine's, does not use an address that has ended meanwhile.
 #[test]
 fn a_frame_that_waited_through_the_end_of_the_lease_is_not_answered() {
-    let (mut server, clock) = start("ip=dhcp");
+    let (mut server, clock) = start("ip=dhcp ip6=off");
     let discover = server.device.outbox.pop_front().unwrap();
     let requests = exchange(&mut server, dhcp_answer(&discover).1);
     exchange(&mut server, dhcp_answer(&requests[0]).1);
@@ -206,7 +206,7 @@ fn a_dhcp_server_may_set_arguments() {
 
 #[test]
 fn asks_for_a_lease_every_second_and_gives_up_in_time() {
-    let (mut server, clock) = start("");
+    let (mut server, clock) = start("ip6=off");
     let mut asked = server.device.outbox.drain(..).count();
     for tenth in 0..LEASE_TIMEOUT_S * 10 {
         clock.set(tenth * SECOND_NS / 10);
