@@ -132,7 +132,9 @@ fn turn_message(message: &mut [u8], request: u16, reply: u16) -> Option<()> {
     let sum = Sum::of_network_word(!checksum)
         .plus(Sum::of_network_word(!request))
         .plus(Sum::of_network_word(reply));
-    header[2..4].copy_from_slice(&sum.checksum());
+    // Never 0, which the sum that changes by parts can't tell from 0xffff: of a message that is all zero, only the
+    // latter is right, and of any other both are (RFC 1624 §3).
+    header[2..4].copy_from_slice(&sum.udp_checksum());
     Some(())
 }
 

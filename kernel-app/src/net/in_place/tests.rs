@@ -165,6 +165,26 @@ fn a_ping_is_answered_with_its_data_and_its_traffic_class() {
     }
 }
 
+/// The reply to a ping of zeros is all zero but for its checksum, which is not what adding up its parts gives.
+#[test]
+fn a_ping_of_zeros_gets_a_good_reply() {
+    for len in [0, 4, 7] {
+        let message = [&[8, 0, 0xf7, 0xff, 0, 0, 0, 0][..], &vec![0; len]].concat();
+        let (source, destination) = (Ipv4Addr::new(10, 0, 2, 2).into(), OWN.into());
+        let mut frame = ip_frame(
+            source,
+            destination,
+            IpProtocol::Icmp,
+            message.len(),
+            |bytes| bytes.copy_from_slice(&message),
+        );
+        assert_eq!(answer(&mut frame, &own(24)), Some(frame.len()));
+        let (_, _, reply) = open_ip(&frame, IpProtocol::Icmp);
+        assert_eq!(Sum::of(&reply).checksum(), [0, 0], "{reply:02x?}");
+        assert_eq!(reply[..2], [0, 0]);
+    }
+}
+
 #[test]
 fn pings_that_nobody_may_answer_are_left() {
     for (client, service) in [
