@@ -41,7 +41,8 @@ pub enum Channel {
 }
 
 impl Channel {
-    const ALL: [Self; 4] = [Self::CommandLine, Self::Smbios, Self::File, Self::Dhcp];
+    /// All channels, in the order of precedence.
+    pub const ALL: [Self; 4] = [Self::CommandLine, Self::Smbios, Self::File, Self::Dhcp];
 
     /// Name in the ready line.
     #[must_use]

@@ -96,6 +96,28 @@ impl Counters {
     /// Number of counters.
     pub const LEN: usize = Self::NAMES.len();
 
+    /// Returns the number of datagrams that were answered.
+    #[must_use]
+    pub const fn answers(&self) -> u64 {
+        self.replied + self.unsupported + self.echoed + self.status_replies + self.stamp_replies
+    }
+
+    /// Returns the number of datagrams that were refused; of those whose answer could not be sent none.
+    #[must_use]
+    pub const fn refusals(&self) -> u64 {
+        let of_messages = self.dropped_magic + self.dropped_short + self.dropped_not_a_request;
+        of_messages + self.dropped_source + self.stamp_forged + self.stamp_replayed
+    }
+
+    /// Returns true if each datagram that came was answered, refused, or lost where its answer was to be sent.
+    /// Frames of the network stack's are lost there as well.
+    #[must_use]
+    pub const fn add_up(&self) -> bool {
+        let decided = self.answers() + self.refusals();
+        decided <= self.datagrams_received
+            && self.datagrams_received <= decided + self.dropped_transmit
+    }
+
     /// Counts the verdict on one datagram.
     pub const fn count(&mut self, verdict: crate::Verdict) {
         self.add(verdict.counter());
@@ -138,6 +160,14 @@ mod tests {
         counters.count(Verdict::Drop(DropReason::TooShort));
         counters.count(Verdict::Drop(DropReason::NotARequest));
         counters.count(Verdict::Status);
+        counters.datagrams_received = 6;
+        assert_eq!((counters.answers(), counters.refusals()), (3, 3));
+        assert!(counters.add_up());
+        counters.datagrams_received = 7;
+        assert!(!counters.add_up(), "one has no outcome");
+        counters.dropped_transmit = 1;
+        assert!(counters.add_up());
+        (counters.datagrams_received, counters.dropped_transmit) = (0, 0);
         let expected = Counters {
             replied: 1,
             unsupported: 1,
