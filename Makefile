@@ -40,7 +40,7 @@ ALL_TARGETS := hermit,hermit:smoltcp,hermit-sockets,linux-guest:blocking,linux-g
 	linux-host:blocking,linux-host:busy,linux-host:io_uring,linux-host:af_xdp,null
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build image elf service examples loaders sockets responder linux-guest install release run serve probe compare compare-full test vmm-types bench size simulate alike soak lint clean
+.PHONY: help setup build image elf service examples loaders sockets responder linux-guest install release run serve probe compare compare-full test vmm-types bench size simulate alike soak fuzz coverage lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -163,23 +163,37 @@ alike: build ## hold hermit against itself in twenty comparisons: at most one ma
 	@echo "alike: the comparisons (compiled first, which takes minutes the first time)"
 	@cargo test $(QUIET) --locked --release --package tests --test aa_test -- --ignored --nocapture
 
-soak: build loaders sockets release ## five million bursts of frames, the clocks of twenty boots, 100 cold boots of each machine and of the disk, two builds of one commit: some forty minutes
+soak: build loaders sockets release ## five million bursts of frames, five million mutated frames, the clocks of twenty boots, 100 cold boots of each machine and of the disk, two builds of one commit: some forty minutes
 	@echo "soak: bursts of frames, clocks and cold boots (compiled first, which takes minutes the first time)"
-	@FATHOM_BURSTS=5000000 FATHOM_COUNTED_BURSTS=500000 FATHOM_CLOCK_BOOTS=20 FATHOM_COLD_BOOTS=100 \
-		cargo test $(QUIET) --locked --release --package tests --test bursts --test clock --test cold_boots --test disks -- --nocapture
+	@FATHOM_BURSTS=5000000 FATHOM_COUNTED_BURSTS=500000 FATHOM_CLOCK_BOOTS=20 FATHOM_COLD_BOOTS=100 FATHOM_MUTATED_FRAMES=5000000 \
+		cargo test $(QUIET) --locked --release --package tests --test bursts --test mutated_frames --test clock --test cold_boots --test disks -- --nocapture
 	@echo "soak: two builds of one commit in different directories"
 	@cargo test $(QUIET) --locked --release --package tests --test images --test install -- --ignored --nocapture
+
+# For so many seconds each target is fuzzed; ARGS names some of them.
+FUZZ_SECONDS ?= 60
+
+fuzz: setup ## fuzz each target of fuzz/ for FUZZ_SECONDS (60), some twelve minutes: make fuzz ARGS="reflector stamp"
+	@sh qemu/setup.sh fuzz
+	@sh fuzz/run.sh $(FUZZ_SECONDS) $(ARGS)
+
+coverage: setup ## lines that unit tests run, by part: wire, rings, reflector, vhost-user back end; fails below 90 %
+	@sh qemu/setup.sh coverage
+	@echo "coverage: unit tests (compiled first, which takes minutes the first time)"
+	@cargo run $(QUIET) --locked --release --package coverage -- $(ARGS)
 
 lint: setup ## formatting, clippy (warnings are errors) and deny.toml, on all workspaces
 	@cargo fmt --all --check
 	@cargo fmt --manifest-path kernel-app/Cargo.toml --check
 	@cargo fmt --manifest-path loaders/Cargo.toml --all --check
 	@cargo fmt --manifest-path tests/vmm-types/Cargo.toml --check
+	@cargo fmt --manifest-path fuzz/guest-targets/Cargo.toml --check
+	@cargo fmt --manifest-path fuzz/Cargo.toml --check
 	@cargo run $(QUIET) --locked --release --package deny
 	@echo "lint: clippy (the first time about 2 minutes)"
 	@cargo clippy $(QUIET) --locked --release --workspace --all-targets -- -D warnings
 	@cargo clippy $(QUIET) --locked --release --manifest-path kernel-app/Cargo.toml \
-		--target-dir $(TARGET)/kernel-app-host --lib --tests -- -D warnings
+		--workspace --target-dir $(TARGET)/kernel-app-host --lib --tests -- -D warnings
 	@cargo clippy $(QUIET) --locked --release --manifest-path loaders/Cargo.toml --workspace --all-targets \
 		--target-dir $(TARGET)/loaders-host -- -D warnings
 	@$(call VMM_TYPES_CARGO,clippy,$(QUIET)) -- -D warnings

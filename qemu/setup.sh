@@ -4,7 +4,8 @@
 # with, Chromium with a font, which they open the HTML report in, iproute2, by which they change
 # networks of their own, sockperf, which they compare Fathom with, scapy, which speaks STAMP, OVMF, which
 # they boot disks with, mtools and qemu-img, which they check disks with, and virt-xml-validate: without these
-# the tests that need them are skipped. Installs Debian packages when run as root; otherwise names the command.
+# the tests that need them are skipped; with the argument `fuzz`, a C++ compiler, which the fuzzer is built with; with the
+# argument `coverage`, LLVM's tools for profiles. Installs Debian packages when run as root; otherwise names the command.
 set -eu
 
 packages=
@@ -25,6 +26,14 @@ if [ "${1:-}" = tests ]; then
     command -v virt-xml-validate >/dev/null || may_lack="$may_lack libvirt-clients libxml2-utils"
     [ -e /usr/share/OVMF/OVMF_CODE_4M.fd ] || may_lack="$may_lack ovmf"
     command -v chromium >/dev/null || may_lack="$may_lack chromium fonts-dejavu-core"
+fi
+
+[ "${1:-}" != fuzz ] || command -v c++ >/dev/null || packages="$packages g++"
+if [ "${1:-}" = coverage ]; then
+    # Of the compiler's own version, or they don't read its profiles. Rustup's component has them as well.
+    major=$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
+    find "$(rustc --print sysroot)/lib/rustlib" -name llvm-cov 2>/dev/null | grep -q . ||
+        command -v "llvm-cov-$major" >/dev/null || packages="$packages llvm-$major"
 fi
 
 # Installs the packages that are named, or says what to run.

@@ -15,8 +15,9 @@ use metadata::Metadata;
 use policy::Policy;
 
 /// The manifests of the repository's workspaces.
-const MANIFESTS: [&str; 4] = [
+const MANIFESTS: [&str; 5] = [
     "Cargo.toml",
+    "fuzz/Cargo.toml",
     "kernel-app/Cargo.toml",
     "loaders/Cargo.toml",
     "tests/vmm-types/Cargo.toml",
