@@ -350,3 +350,6 @@ const fn described(whose: u16, len: u16) -> u32 {
 fn physical<T>(memory: &T) -> u64 {
     core::ptr::from_ref(memory).expose_provenance() as u64
 }
+
+#[cfg(test)]
+mod tests;

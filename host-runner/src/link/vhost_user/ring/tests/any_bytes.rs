@@ -117,4 +117,36 @@ proptest! {
             drive(&rogue, queue, &mut ring, &[0x55; MAX_FRAME]);
         }
     }
+
+    /// Indices run freely over 16 bits: where they start makes no difference.
+    #[test]
+    fn rings_go_on_from_any_base(base: u16, batches in prop::collection::vec(1..=SIZE, 1..8)) {
+        for queue in [RECEIVE, TRANSMIT] {
+            let mut rogue = Rogue::from_base(base);
+            let mut ring = rogue.ring(queue);
+            let memory = rogue.memory();
+            rogue.chain(queue, 0, &[HEADER + FRAME.len()]);
+            let step = |ring: &mut Ring| {
+                if queue == RECEIVE {
+                    ring.give(&memory, &FRAME)
+                } else {
+                    let mut frame = [0; MAX_FRAME];
+                    ring.take(&memory, &mut frame).map(|len| len.is_some())
+                }
+            };
+            let mut expected = base;
+            for &batch in &batches {
+                (0..batch).for_each(|_| rogue.offer(queue, 0));
+                for _ in 0..batch {
+                    prop_assert_eq!(step(&mut ring), Ok(true));
+                    expected = expected.wrapping_add(1);
+                    prop_assert_eq!(ring.base(), expected);
+                }
+                prop_assert_eq!(step(&mut ring), Ok(false));
+                prop_assert_eq!(ring.unpublished(), batch);
+                ring.publish();
+                prop_assert_eq!(rogue.used_ring(queue).1, expected);
+            }
+        }
+    }
 }
