@@ -145,7 +145,7 @@ impl Monitor {
             let answer = debugger.ask(&format!("P{:x}={value:016x}", register as u8));
             assert_eq!(answer, "OK");
         }
-        debugger.ask("D");
+        debugger.detach();
     }
 
     fn read(&mut self) -> Value {
@@ -178,10 +178,21 @@ impl Debugger {
         Self(BufReader::new(stream))
     }
 
-    /// Sends a packet and returns the answer.
-    fn ask(&mut self, question: &str) -> String {
+    /// Has the guest go on. What comes after that, an acknowledgement of the answer even, would stop it again.
+    fn detach(mut self) {
+        self.send("D");
+        self.0.skip_until(b'$').expect("the debugger answers");
+    }
+
+    /// Sends a packet.
+    fn send(&mut self, question: &str) {
         let sum = question.bytes().fold(0_u8, u8::wrapping_add);
         write!(self.0.get_mut(), "${question}#{sum:02x}").expect("the debugger is there");
+    }
+
+    /// Sends a packet and returns the answer.
+    fn ask(&mut self, question: &str) -> String {
+        self.send(question);
         loop {
             // Acknowledgements come in between, and word that the guest has stopped.
             let mut packet = Vec::new();
