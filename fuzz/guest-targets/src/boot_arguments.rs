@@ -58,7 +58,7 @@ fn check(args: &Args) {
         assert!(prefix <= 32);
         assert!(!address.is_unspecified() && !address.is_multicast() && !address.is_broadcast());
     }
-    if let Some(cidr) = args.ipv6 {
+    if let Some(cidr) = args.ipv6.given() {
         assert!(cidr.prefix <= 128 && !cidr.address.is_unspecified());
         assert!(!cidr.address.is_multicast() && !cidr.address.is_loopback());
     }

@@ -26,8 +26,8 @@ pub struct LoadArgs {
     /// Requests in flight, 1 to 256 (mode pipeline and --sweep only) [default: 32]
     #[arg(long, value_name = "N")]
     pub depth: Option<NonZeroU16>,
-    /// Measure latency against load: a pipeline finds the throughput, then open loops follow at 10 to 95 %
-    /// of it
+    /// Measure latency against load: a pipeline finds the throughput, then open loops follow at rates up
+    /// to it
     #[arg(long, conflicts_with_all = ["mode", "rate", "count"])]
     pub sweep: bool,
     /// Measuring time, such as 10s or 500ms [default: 5s, or as long as --count takes; 2s for
