@@ -94,6 +94,9 @@ fn is_a_good_neighbour_though_its_gateway_is_nowhere() {
     let line = "console=ttyS0 ip=10.0.2.15/32 gw=172.31.1.1 panic=1 quiet";
     let mut guest = Machine::new(line).start(&lock);
     let own = Ipv4Addr::new(10, 0, 2, 15);
+    // The listener report first, so that switches pass on what its neighbours ask (RFC 3810).
+    let report = guest.station.overhear();
+    assert_eq!(report[..6], [0x33, 0x33, 0, 0, 0, 0x16], "{report:02x?}");
     // Whoever had its addresses before is forgotten at once.
     let announcement = packet::parse(&guest.station.overhear()).expect("a frame");
     assert_eq!(announcement.to, packet::BROADCAST);

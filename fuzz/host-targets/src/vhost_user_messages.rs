@@ -17,7 +17,7 @@ use fathom::link::ethernet::Frames;
 use fathom::link::vhost_user::Virtqueues;
 use fuzz_harness::{Input, Target, put_counted};
 use rustix::event::{EventfdFlags, eventfd};
-use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
 /// The target.
@@ -65,9 +65,12 @@ struct BackEnd {
 impl BackEnd {
     fn new() -> Self {
         let (frames, socket) = Virtqueues::listen().expect("a socket of ours");
+        // Sealed, for the back end refuses memory that can be made shorter.
         let memory = |len| {
-            let file = File::from(memfd_create("guest", MemfdFlags::CLOEXEC).expect("memory"));
+            let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+            let file = File::from(memfd_create("guest", flags).expect("memory"));
             file.set_len(len).expect("its length");
+            fcntl_add_seals(&file, SealFlags::SHRINK).expect("a seal");
             file
         };
         let event = || File::from(eventfd(0, EventfdFlags::NONBLOCK).expect("an event"));
