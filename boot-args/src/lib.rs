@@ -18,6 +18,9 @@
 //! | `stamp=on`, `stamp=off` or `stamp=N` | STAMP's Session-Reflector (RFC 8762), at port 862 or N | `on` |
 //! | `stamp-mode=stateless` or `stateful` | whether it counts its replies by session | `stateful` with a key, else `stateless` |
 //! | `stamp-key=HEX` | its key, 16 to 64 octets: only authenticated packets are answered | none |
+//! | `allow=CIDR[,CIDR…]` | networks whose hosts are answered, at most 16 ([`wire::limits`]) | all |
+//! | `rate=N` | requests per second of one source that are answered, from 1 to 10000000 | no limit |
+//! | `rate-all=N` | requests per second that are answered in all | no limit |
 //!
 //! A DURATION is a whole number and a unit: `us`, `ms` or `s`.
 //!
@@ -53,7 +56,7 @@ use core::ops::RangeInclusive;
 
 use log::LevelFilter;
 use wire::stamp::{Mode, Secret};
-use wire::{Cidr, Mac};
+use wire::{Cidr, Limits, Mac};
 
 pub use error::{ArgError, Problem};
 use reader::Reader;
@@ -203,6 +206,8 @@ pub struct Args {
     pub has_echo: bool,
     /// `stamp=`, `stamp-mode=` and `stamp-key=`; `None` if it is off.
     pub stamp: Option<StampConfig>,
+    /// `allow=`, `rate=` and `rate-all=`
+    pub limits: Limits,
     /// Origin of the arguments.
     pub configuration: Configuration,
 }

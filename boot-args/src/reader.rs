@@ -5,12 +5,13 @@ use core::net::Ipv4Addr;
 
 use log::LevelFilter;
 use wire::configuration::ARGUMENTS;
+use wire::limits::{AllowList, Rate};
 use wire::stamp::{Mode, Secret};
-use wire::{Cidr, ECHO_PORT, Mac};
+use wire::{Cidr, ECHO_PORT, Limits, Mac};
 
 use super::values::{
-    gateway, has_echo, ipv4, ipv6, is_napping, log_level, mac, nap_us, panic_end, path, port,
-    quiet_us, stamp, stamp_key, stamp_mode, tsc_khz,
+    allow, gateway, has_echo, ipv4, ipv6, is_napping, log_level, mac, nap_us, panic_end, path,
+    port, quiet_us, rate, rate_all, stamp, stamp_key, stamp_mode, tsc_khz,
 };
 use super::words::{Purpose, purpose, words};
 use super::{
@@ -77,6 +78,9 @@ pub struct Reader<'a> {
     stamp: Slot<'a, Option<u16>>,
     stamp_mode: Slot<'a, Mode>,
     stamp_key: Slot<'a, Secret>,
+    allow: Slot<'a, AllowList>,
+    rate: Slot<'a, Rate>,
+    rate_all: Slot<'a, Rate>,
 }
 
 impl<'a> Reader<'a> {
@@ -130,6 +134,9 @@ impl<'a> Reader<'a> {
             "stamp" => set(&mut self.stamp, at, stamp(value)?),
             "stamp-mode" => set(&mut self.stamp_mode, at, stamp_mode(value)?),
             KEY => set(&mut self.stamp_key, at, stamp_key(value)?),
+            "allow" => set(&mut self.allow, at, allow(value)?),
+            "rate" => set(&mut self.rate, at, rate(value)?),
+            "rate-all" => set(&mut self.rate_all, at, rate_all(value)?),
             _ => return Err(Problem::Unknown),
         }
         Ok(())
@@ -156,6 +163,11 @@ impl<'a> Reader<'a> {
             panic: value(self.panic),
             has_echo: value(self.has_echo).unwrap_or(false),
             stamp,
+            limits: Limits {
+                allow: value(self.allow).unwrap_or(AllowList::ALL),
+                rate: value(self.rate),
+                rate_all: value(self.rate_all),
+            },
             configuration: self.configuration(),
         })
     }
@@ -290,6 +302,9 @@ impl<'a> Reader<'a> {
             channel(&self.stamp),
             channel(&self.stamp_mode),
             channel(&self.stamp_key),
+            channel(&self.allow),
+            channel(&self.rate),
+            channel(&self.rate_all),
         ];
         for (name, channel) in ARGUMENTS.iter().zip(channels) {
             if let Some(channel) = channel {

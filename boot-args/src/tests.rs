@@ -1,5 +1,7 @@
 //! Boot arguments: good ones, bad ones, and what is said of those.
 
+use wire::limits::Rate;
+
 use super::*;
 
 mod channels;
@@ -37,6 +39,7 @@ fn defaults() {
         panic: None,
         has_echo: false,
         stamp: Some(StampConfig::DEFAULT),
+        limits: Limits::default(),
         configuration: Configuration::default(),
     };
     assert_eq!(parse(""), Ok(expected));
@@ -49,7 +52,8 @@ fn everything_in_any_order() {
         "log=debug gw=10.0.2.2 nap=500us idle=nap port=65535 path=smoltcp \
              ip6=2001:db8::15/64 ip=10.0.2.15/24 tsc_khz=2599998 quiet=2s \
              panic=halt nic=52:54:00:aB:34:56 echo=on stamp=8620 stamp-mode=stateless \
-             stamp-key=000102030405060708090a0b0c0d0e0F",
+             stamp-key=000102030405060708090a0b0c0d0e0F \
+             rate=100 allow=10.0.0.0/8,fd00::/8 rate-all=4000",
     );
     let expected = Args {
         ipv4: Ipv4Config::Static {
@@ -74,6 +78,11 @@ fn everything_in_any_order() {
             mode: Mode::Stateless,
             key: Secret::new(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]),
         }),
+        limits: Limits {
+            allow: "10.0.0.0/8,fd00::/8".parse().unwrap(),
+            rate: Rate::new(100),
+            rate_all: Rate::new(4000),
+        },
         configuration: Configuration::default(),
     };
     assert_eq!(values(args), expected);
@@ -187,6 +196,14 @@ fn malformed_values_say_what_is_expected() {
         "log=WARN",
         "panic=",
         "panic=off",
+        "allow=",
+        "allow=10.0.0.0",
+        "allow=10.0.0.0/8,",
+        "rate=",
+        "rate=0",
+        "rate=10000001",
+        "rate-all=-1",
+        "rate-all=1.5",
         "nic=52:54:00:12:34",
         "nic=52:54:00:12:34:56:78",
         "nic=52:54:00:12:34:5",
@@ -231,6 +248,18 @@ fn addresses_that_no_host_can_have_are_refused() {
             matches!(error.problem, Problem::Unusable(_)),
             "{argument}: {error}"
         );
+    }
+}
+
+#[test]
+fn networks_have_no_host_bits_and_are_few() {
+    let many: Vec<String> = (0..17).map(|i| std::format!("10.{i}.0.0/16")).collect();
+    for argument in [
+        "allow=10.0.0.1/8".to_owned(),
+        std::format!("allow={}", many.join(",")),
+    ] {
+        let problem = parse(&argument).unwrap_err().problem;
+        assert!(matches!(problem, Problem::Unusable(_)), "{argument}");
     }
 }
 

@@ -4,6 +4,8 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
 
 use log::LevelFilter;
+use wire::limits::{AllowList, LimitError, Rate};
+use wire::peer::is_host_ipv4;
 use wire::stamp::{Mode, STAMP_PORT, Secret};
 use wire::{Cidr, Mac};
 
@@ -25,10 +27,10 @@ pub fn ipv4(value: &str) -> Result<Option<Cidr<Ipv4Addr>>, Problem> {
     let cidr: Cidr<Ipv4Addr> = value
         .parse()
         .map_err(|_| Problem::Malformed("ip=A.B.C.D/N with N from 0 to 32, or ip=dhcp"))?;
-    if !is_unicast(cidr.address) {
+    if !is_host_ipv4(cidr.address) {
         return Err(Problem::Unusable("expected the address of one host"));
     }
-    if !is_host(cidr) {
+    if !cidr.is_host() {
         return Err(Problem::Unusable(
             "this is the subnet's network or broadcast address; expected a host's",
         ));
@@ -40,7 +42,7 @@ pub fn gateway(value: &str) -> Result<Ipv4Addr, Problem> {
     let address = value
         .parse()
         .map_err(|_| Problem::Malformed("gw=A.B.C.D"))?;
-    if is_unicast(address) {
+    if is_host_ipv4(address) {
         Ok(address)
     } else {
         Err(Problem::Unusable("expected the address of one host"))
@@ -193,17 +195,19 @@ pub fn stamp_key(value: &str) -> Result<Secret, Problem> {
     })
 }
 
-/// Returns true if `address` can be one host's: not 0/8, loopback, multicast or reserved (RFC 6890).
-fn is_unicast(address: Ipv4Addr) -> bool {
-    !matches!(address.octets()[0], 0 | 127 | 224..)
+pub fn allow(value: &str) -> Result<AllowList, Problem> {
+    value.parse().map_err(|error: LimitError| match error {
+        LimitError::Network | LimitError::Rate => Problem::Malformed(error.text()),
+        LimitError::HostBits | LimitError::TooManyNetworks => Problem::Unusable(error.text()),
+    })
 }
 
-/// Returns true if the address can be a host's in its subnet: neither its network nor its
-/// broadcast address, which /31 (RFC 3021) and /32 do not have.
-fn is_host(cidr: Cidr<Ipv4Addr>) -> bool {
-    let Some(broadcast) = cidr.broadcast() else {
-        return true;
-    };
-    let hosts = u32::MAX.checked_shr(cidr.prefix.into()).unwrap_or(0);
-    cidr.address != broadcast && cidr.address.to_bits() & hosts != 0
+pub fn rate(value: &str) -> Result<Rate, Problem> {
+    let expected = Problem::Malformed("rate=N with N from 1 to 10000000");
+    value.parse().map_err(|_| expected)
+}
+
+pub fn rate_all(value: &str) -> Result<Rate, Problem> {
+    let expected = Problem::Malformed("rate-all=N with N from 1 to 10000000");
+    value.parse().map_err(|_| expected)
 }

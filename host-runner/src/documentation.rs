@@ -21,9 +21,10 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Returns the README, CONTRIBUTING, and every page below `docs/`.
+/// Returns the README, CONTRIBUTING, SECURITY, and every page below `docs/`.
 fn pages() -> Vec<Page> {
-    let mut paths = vec![root().join("README.md"), root().join("CONTRIBUTING.md")];
+    let top = ["README.md", "CONTRIBUTING.md", "SECURITY.md"];
+    let mut paths = top.map(|name| root().join(name)).to_vec();
     let mut folders = vec![root().join("docs")];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
@@ -233,6 +234,39 @@ fn relative_links_of_the_documentation_resolve() {
         }
     }
     assert!(links > 30, "{links}");
+}
+
+/// Returns the text of all Rust files below `folder`, but for what was built.
+fn sources(folder: &Path) -> String {
+    let mut text = String::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
+            text += &sources(&path);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text += &fs::read_to_string(&path).unwrap();
+        }
+    }
+    text
+}
+
+#[test]
+fn tests_that_hold_the_promises_of_security_exist() {
+    let folders = ["wire", "kernel-app/src", "linux-responder", "tests/tests"];
+    let sources = folders.map(|folder| sources(&root().join(folder))).concat();
+    let security = fs::read_to_string(root().join("SECURITY.md")).unwrap();
+    let rows = security.lines().filter(|line| line.starts_with("| "));
+    let mut seen = 0;
+    for row in rows.filter(|row| !row.starts_with("| promise")) {
+        let tests = row.rsplit('|').nth(1).unwrap();
+        assert!(tests.contains('`'), "no test: {row}");
+        for test in code_spans(tests) {
+            let is_there = sources.contains(&format!("fn {test}("));
+            assert!(is_there, "no such test: {test}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "{seen}");
 }
 
 #[test]

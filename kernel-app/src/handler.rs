@@ -111,7 +111,7 @@ impl IpFields {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clients {
     /// Clients on ports from 1024 on (RFC 6335 §6) that are none of this machine's services' and none where
-    /// others answer ([`wire::peer::RESPONDER_PORTS`]). For services that answer anything: one forged datagram
+    /// others answer ([`wire::peer::RESPONDERS`]). For services that answer anything: one forged datagram
     /// would set two of them on each other for ever, and well-known ports are where such services are.
     UserPorts,
     /// Clients on any port but 0. For services whose replies are no requests.
@@ -145,7 +145,7 @@ impl Response {
     /// Sends nothing.
     pub const DROP: Self = Self::new(Verdict::Drop, Counter::DroppedNotARequest);
 
-    /// Leaves the datagram to the network stack, which answers as for a port without a service.
+    /// Leaves the datagram to the network stack, which has no use for it and answers nothing.
     pub const PASS: Self = Self::new(Verdict::Pass, Counter::DroppedNotARequest);
 
     const fn new(verdict: Verdict, counter: Counter) -> Self {

@@ -9,8 +9,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 
-use wire::Cidr;
-use wire::peer::is_answerable;
+use wire::{Cidr, peer};
 
 use crate::clock::Clock;
 use crate::handler::{Clients, Handler, Request, Verdict};
@@ -54,7 +53,7 @@ impl<H: Handler> Responder<H> {
             Clients::AnyPort => true,
             Clients::UserPorts => is_user_port::<()>(source.port(), self.port),
         };
-        if !is_client || !is_answerable(source, own, broadcast) {
+        if !is_client || peer::check(source, own, broadcast).is_err() {
             return None;
         }
         let request = Request {

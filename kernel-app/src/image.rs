@@ -119,6 +119,7 @@ pub unsafe fn run<M: Handler, F: FixedPorts, const N: usize>(
     server
         .poll_until_ready()
         .unwrap_or_else(|error| fail(error));
+    server.seed_limiter(random_bits());
     let args = with_dhcp(&mut server, args);
     say(Ready {
         nic: Some(position),

@@ -15,6 +15,7 @@
 
 mod address_conflict;
 pub mod addresses;
+mod admission;
 mod dhcp;
 mod in_place;
 mod multicast_listener;

@@ -6,28 +6,26 @@
 //!
 //! Generic over device and clock, so that the whole of it is tested on the host. No unsafe code.
 
-use core::marker::PhantomData;
-
-use wire::{Cidr, Configuration, Counter, Counters, MAX_PAYLOAD, Ready};
+use wire::limits::Limiter;
+use wire::{Cidr, Configuration, Counters, Ready};
 
 use crate::args::{AnswerPath, Args, Ipv6Config};
 use crate::clock::{Clock, NEVER_NS};
 use crate::frame_device::{Action, Disposition, FrameDevice};
-use crate::handler::{Handler, IpFields, Request};
+use crate::handler::Handler;
 use crate::net::addresses::Addresses;
-use crate::net::priority_tag;
 use crate::net::reflector::{self, PredictedHeader, Reflection};
 use crate::net::sockets::Storage;
 use crate::net::stack::{Intercepted, Stack};
-use crate::services::{Exchange, FixedPorts, Services};
+use crate::services::{FixedPorts, Services};
 use crate::shared_counters::SharedCounters;
 
 mod copied;
 mod counting;
 mod error;
+mod stack_path;
 
-use copied::CopiedDatagram;
-use counting::{count_reply, count_unsent};
+use counting::{action, count_reply, count_unsent, is_rare, total};
 pub use error::{LEASE_TIMEOUT_S, ServerError};
 
 /// Most frames taken in one poll, so that a flood cannot keep DHCP's timers from running.
@@ -39,11 +37,17 @@ pub struct Server<'s, D, C, S> {
     clock: C,
     stack: Stack<'s>,
     services: S,
+    /// The operator's limits, at work.
+    limiter: &'s mut Limiter,
+    /// Seed of the limiter's hash.
+    limiter_seed: u64,
     boot_id: u32,
     /// Header of nearly all frames, once there is an address.
     predicted: Option<PredictedHeader>,
     path: AnswerPath,
     counters: Counters,
+    /// Others than the frequent ones have changed since they were shared.
+    has_rare_counts: bool,
     shared_counters: &'static SharedCounters,
     configuration: Configuration,
     /// Time by which there must be a lease; never if there was one, or need not be.
@@ -77,7 +81,8 @@ where
         let addresses = Addresses::new(device.mac(), ipv6);
         let seed = now_ns ^ (u64::from(boot_id) << 32);
         let ipv4 = args.ipv4;
-        let mut stack = Stack::new(&mut device, addresses, ipv4, seed, storage, now_ns);
+        let (memory, limiter) = storage.split();
+        let mut stack = Stack::new(&mut device, addresses, ipv4, seed, memory, now_ns);
         if args.ipv6 == Ipv6Config::Auto {
             stack.autoconfigure(now_ns);
         }
@@ -94,9 +99,12 @@ where
             predicted: None,
             stack,
             services,
+            limiter,
+            limiter_seed: seed,
             boot_id,
             path: args.path,
             counters: Counters::ZERO,
+            has_rare_counts: false,
             shared_counters,
             configuration: args.configuration,
             lease_by_ns,
@@ -110,12 +118,19 @@ where
     /// nobody knew before: sockets are not opened before there is an address.
     pub fn configure(&mut self, args: &Args) {
         self.services.port = args.port;
+        self.limiter.configure(&args.limits, self.limiter_seed);
         self.path = args.path;
         self.configuration = args.configuration;
         self.predicted = PredictedHeader::new(&self.services, self.stack.addresses());
         if self.path == AnswerPath::Stack && self.lease_by_ns == NEVER_NS {
             self.stack.open_services(self.services.ports());
         }
+    }
+
+    /// Replaces the seed of the hash by which sources share buckets, made of boot id and time: with the next
+    /// [`Server::configure`]. It should be unpredictable.
+    pub fn seed_limiter(&mut self, seed: u64) {
+        self.limiter_seed = seed;
     }
 
     /// The arguments that a DHCP server gave.
@@ -180,70 +195,6 @@ where
         is_stack_due
     }
 
-    /// The same without the reflector: each frame goes through the stack, and its answer goes out
-    /// before the next is looked at. Returns that nothing is left to be done.
-    #[inline(never)]
-    fn answer_burst_by_stack(&mut self) -> Result<bool, ServerError> {
-        for _ in 0..BURST {
-            let mut received_ns = 0;
-            let mut is_plain = false;
-            let mut intercepted = Intercepted::Passed;
-            let mut ip = None;
-            let offered = self.device.offer(|frame| {
-                priority_tag::remove(frame);
-                ip = reflector::ip_fields(frame);
-                received_ns = self.clock.stamp_ns();
-                is_plain = reflector::is_plain(frame, self.stack.addresses().mac.octets());
-                intercepted = self.stack.intercept(frame, received_ns);
-                action(intercepted)
-            });
-            if offered == Disposition::NoFrame {
-                break;
-            }
-            if let Intercepted::Refused(counter) = intercepted {
-                self.counters.add(counter);
-            }
-            self.stack.receive(&mut self.device, received_ns);
-            self.answer_datagrams(received_ns, ip.filter(|_| is_plain));
-            self.run_stack()?;
-        }
-        Ok(false)
-    }
-
-    /// Answers the datagrams that the stack made of one frame. `ip` are the fields of its IP header that
-    /// no socket reports, if it was plain ([`reflector::is_plain`]); else nothing is answered.
-    fn answer_datagrams(&mut self, received_ns: u64, ip: Option<IpFields>) {
-        let mut payload = [0; MAX_PAYLOAD];
-        while let Some(datagram) = self.stack.take_datagram(&mut payload) {
-            self.counters.datagrams_received += 1;
-            let copied = CopiedDatagram {
-                payload: &mut payload[..datagram.len],
-                exchange: Exchange {
-                    own: self.stack.addresses(),
-                    main_port: self.services.port,
-                    source: datagram.source,
-                    destination: datagram.destination,
-                },
-                request: Request {
-                    port: datagram.port,
-                    source: datagram.source,
-                    received_ns,
-                    ip,
-                },
-                clock: &self.clock,
-                fixed: PhantomData::<F>,
-            };
-            let (len, counter) = self.services.visit(datagram.port, copied);
-            let is_sent = len.is_none_or(|len| self.stack.send_back(&datagram, &payload[..len]));
-            let counter = if is_sent {
-                counter
-            } else {
-                Counter::DroppedTransmit
-            };
-            self.counters.add(counter);
-        }
-    }
-
     /// Polls until the service has its addresses.
     ///
     /// # Errors
@@ -290,6 +241,8 @@ where
             services,
             predicted,
             counters,
+            has_rare_counts,
+            limiter,
             ..
         } = self;
         // The counter of a reply, to be taken back if that can't be sent.
@@ -297,33 +250,42 @@ where
         let mut is_for_stack = false;
         let offered = device.offer(|frame| {
             let header = predicted.as_ref();
-            let predicted = header.and_then(|header| header.answer(services, frame, clock));
+            let predicted =
+                header.and_then(|header| header.answer(services, limiter, frame, clock));
             let reflection = match predicted {
                 // On a way of its own, on which the compiler knows which counter it is.
                 Some(Reflection::Reply { counter, len }) => {
                     reply = Some(counter);
+                    *has_rare_counts |= is_rare(counter);
                     return count_reply(counters, counter, len);
                 }
                 Some(reflection) => reflection,
-                None => reflector::reflect(services, frame, stack.addresses(), clock),
+                None => reflector::reflect(services, limiter, frame, stack.addresses(), clock),
             };
             match reflection {
                 Reflection::Pass => {
                     let intercepted = stack.intercept(frame, clock.now_ns());
                     is_for_stack = intercepted == Intercepted::Consumed;
                     if let Intercepted::Refused(counter) = intercepted {
+                        *has_rare_counts = true;
                         counters.add(counter);
                     }
                     return action(intercepted);
                 }
                 Reflection::Reply { counter, len } => {
                     reply = Some(counter);
+                    *has_rare_counts |= is_rare(counter);
                     return count_reply(counters, counter, len);
                 }
                 Reflection::Drop => return Action::Drop,
-                Reflection::Reject => counters.dropped_source += 1,
+                Reflection::Discard(counter) => {
+                    *has_rare_counts = true;
+                    counters.add(counter);
+                    return Action::Drop;
+                }
                 Reflection::NoReply(counter) => counters.add(counter),
             }
+            *has_rare_counts = true;
             counters.datagrams_received += 1;
             Action::Drop
         });
@@ -351,6 +313,7 @@ where
             self.lease_by_ns = NEVER_NS;
         }
         let counts = self.stack.counts();
+        self.has_rare_counts = true;
         self.counters.leases_lost = counts.leases_lost;
         self.counters.address_conflicts = counts.address_conflicts;
         if ipv4 != before {
@@ -363,24 +326,14 @@ where
         Ok(())
     }
 
-    fn share_counters(&self) {
-        let device = self.device.counts();
-        self.shared_counters.store(&Counters {
-            frames_received: device.frames_received,
-            frames_sent: device.frames_sent,
-            dropped_transmit: self.counters.dropped_transmit + device.dropped_transmit,
-            device_faults: device.faults,
-            doorbells: device.doorbells,
-            ..self.counters
-        });
-    }
-}
-
-const fn action(intercepted: Intercepted) -> Action {
-    match intercepted {
-        Intercepted::Reply(len) => Action::Tx(len),
-        Intercepted::Consumed | Intercepted::Refused(_) => Action::Drop,
-        Intercepted::Passed => Action::Pass,
+    fn share_counters(&mut self) {
+        let counters = total(&self.counters, &self.device.counts());
+        // Storing all of them would take as long as a tenth of an echo.
+        if core::mem::take(&mut self.has_rare_counts) {
+            self.shared_counters.store(&counters);
+        } else {
+            self.shared_counters.store_frequent(&counters);
+        }
     }
 }
 

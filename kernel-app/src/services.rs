@@ -9,8 +9,8 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use wire::DEFAULT_PORT;
-use wire::peer::{FIRST_USER_PORT, is_answerable, is_responder_port};
+use wire::peer::FIRST_USER_PORT;
+use wire::{Counter, DEFAULT_PORT, peer};
 
 use crate::handler::{Clients, Handler};
 use crate::net::addresses::Addresses;
@@ -214,27 +214,55 @@ pub struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    /// Returns whether `H`, one service beside `F`, may answer.
+    /// Checks that `H`, one service beside `F`, may answer.
+    ///
+    /// # Errors
+    ///
+    /// The counter of what is refused, as of [`peer::check`].
     #[inline(always)]
-    #[must_use]
-    pub fn may_be_answered_by<H: Handler, F: FixedPorts>(&self) -> bool {
-        let broadcast = self.own.broadcast().map(IpAddr::V4);
-        self.own.has(self.destination)
-            && !self.own.has(self.source.ip())
-            && is_answerable(self.source, self.destination, broadcast)
+    pub fn check<H: Handler, F: FixedPorts>(&self) -> Result<(), Counter> {
+        let (address, port) = (self.source.ip(), self.source.port());
+        let is_ordinary = self.own.has(self.destination)
+            && !self.own.has(address)
+            && peer::is_host(address)
+            && !self.own.is_broadcast(address)
+            && port > peer::HIGHEST_RESPONDER
             && match H::CLIENTS {
                 Clients::AnyPort => true,
-                Clients::UserPorts => is_user_port::<F>(self.source.port(), self.main_port),
+                Clients::UserPorts => is_user_port::<F>(port, self.main_port),
+            };
+        if is_ordinary {
+            return Ok(());
+        }
+        self.check_each::<H, F>()
+    }
+
+    /// Does the same rule by rule, for nearly all sources that are refused and few that are not.
+    #[cold]
+    #[inline(never)]
+    fn check_each<H: Handler, F: FixedPorts>(&self) -> Result<(), Counter> {
+        let broadcast = self.own.broadcast().map(IpAddr::V4);
+        if !self.own.has(self.destination) || self.own.has(self.source.ip()) {
+            return Err(Counter::DroppedSource);
+        }
+        peer::check(self.source, self.destination, broadcast)?;
+        match H::CLIENTS {
+            Clients::UserPorts if !is_user_port::<F>(self.source.port(), self.main_port) => {
+                Err(Counter::DroppedPort)
             }
+            Clients::AnyPort | Clients::UserPorts => Ok(()),
+        }
     }
 }
 
-/// Returns whether a client's `port` is neither well-known nor where others answer, nor one of ours, which may be
-/// those of another machine that runs this image.
+/// Returns whether a client's `port` is neither well-known nor one of ours, which may be those of another machine
+/// that runs this image, on its default port or not.
+///
+/// Clients at [`peer::RESPONDERS`] are none of any service's: [`peer::check_port`] refuses those.
 #[inline(always)]
 #[must_use]
 pub fn is_user_port<F: FixedPorts>(port: u16, main_port: u16) -> bool {
-    port >= FIRST_USER_PORT && port != main_port && !F::has(port) && !is_responder_port(port)
+    port >= FIRST_USER_PORT && port != main_port && port != DEFAULT_PORT && !F::has(port)
 }
 
 #[cfg(test)]
@@ -304,7 +332,7 @@ mod tests {
         }
     }
 
-    fn may_answer<H: Handler>(source: &str) -> bool {
+    fn check<H: Handler>(source: &str) -> Result<(), Counter> {
         let own = Addresses {
             ipv4: Some(([10, 0, 2, 15].into(), 24)),
             ..Addresses::new(wire::Mac::new([2, 0, 0, 0, 0, 1]), None)
@@ -315,20 +343,31 @@ mod tests {
             source: source.parse().unwrap(),
             destination: IpAddr::from([10, 0, 2, 15]),
         };
-        exchange.may_be_answered_by::<H, Fixed>()
+        exchange.check::<H, Fixed>()
     }
 
     #[test]
     fn echo_answers_clients_and_not_services() {
         for port in [1024, 8999, 9002, 40000, 65535] {
-            assert!(may_answer::<Echo>(&std::format!("10.0.2.2:{port}")));
-        }
-        for port in [0, 1, 7, 53, 123, 862, 1023, 5000, 5353, 9000, 11211] {
-            assert!(!may_answer::<Echo>(&std::format!("10.0.2.2:{port}")));
-        }
-        for port in [7, 5000, 9000] {
             let source = std::format!("10.0.2.2:{port}");
-            assert!(may_answer::<Timestamp<Echo>>(&source));
+            assert_eq!(check::<Echo>(&source), Ok(()), "{port}");
+        }
+        for port in [0, 1, 7, 53, 123, 862, 1023, 1900, 5000, 5353, 9000, 11211] {
+            let source = std::format!("10.0.2.2:{port}");
+            assert_eq!(check::<Echo>(&source), Err(Counter::DroppedPort), "{port}");
+        }
+    }
+
+    #[test]
+    fn a_service_whose_replies_are_no_requests_answers_all_but_responders() {
+        for port in [1, 1023, 5000, 9000, 65535] {
+            let source = std::format!("10.0.2.2:{port}");
+            assert_eq!(check::<Timestamp<Echo>>(&source), Ok(()), "{port}");
+        }
+        for port in peer::RESPONDERS.into_iter().chain([0]) {
+            let source = std::format!("10.0.2.2:{port}");
+            let expected = Err(Counter::DroppedPort);
+            assert_eq!(check::<Timestamp<Echo>>(&source), expected, "{port}");
         }
     }
 
@@ -336,8 +375,9 @@ mod tests {
     fn none_answers_itself_nor_groups() {
         for source in ["10.0.2.15", "10.0.2.255", "224.0.0.1", "127.0.0.1"] {
             let source = std::format!("{source}:40000");
-            assert!(!may_answer::<Echo>(&source));
-            assert!(!may_answer::<Timestamp<Echo>>(&source));
+            let expected = Err(Counter::DroppedSource);
+            assert_eq!(check::<Echo>(&source), expected);
+            assert_eq!(check::<Timestamp<Echo>>(&source), expected);
         }
     }
 }

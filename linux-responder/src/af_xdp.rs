@@ -18,11 +18,12 @@ pub mod umem;
 
 use std::hint::spin_loop;
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 
 use crate::now_ns;
 use crate::service::Service;
+use reply::Own;
 use umem::Umem;
 
 /// The one receive queue that such a device has.
@@ -32,7 +33,7 @@ const QUEUE: u32 = 0;
 #[derive(Debug)]
 pub struct AfXdp {
     umem: Umem,
-    own: SocketAddr,
+    own: Own,
     /// Map that the program's redirection leads to, and what holds the program to the device.
     _held: [OwnedFd; 2],
 }
@@ -44,22 +45,25 @@ impl AfXdp {
     ///
     /// If this process lacks CAP_NET_ADMIN, CAP_BPF or CAP_NET_RAW, or the kernel can't.
     pub fn new(socket: &UdpSocket) -> io::Result<Self> {
-        let own = socket.local_addr()?;
-        let IpAddr::V4(ip) = own.ip() else {
+        let address = socket.local_addr()?;
+        let IpAddr::V4(ip) = address.ip() else {
             return Err(io::Error::other("it serves IPv4 only"));
         };
-        let device = netlink::device_with(own.ip())?;
+        let device = netlink::device_with(ip.into())?;
         let no_device = || io::Error::other(format!("no network device has the address {ip}"));
         let device = device.ok_or_else(no_device)?;
         let umem = Umem::new()?;
         umem.bind(device.index, QUEUE)?;
         let map = bpf::socket_map(QUEUE + 1)?;
         bpf::insert(map.as_fd(), QUEUE, umem.socket())?;
-        let program = bpf::load(&filter::program(ip, own.port(), map.as_fd()))?;
+        let program = bpf::load(&filter::program(ip, address.port(), map.as_fd()))?;
         let link = bpf::attach(program.as_fd(), device.index)?;
         Ok(Self {
             umem,
-            own,
+            own: Own {
+                mac: device.mac,
+                socket: address,
+            },
             _held: [map, link],
         })
     }

@@ -6,9 +6,11 @@ use std::ffi::OsString;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::str::FromStr;
 
+use wire::limits::LimitError;
 use wire::stamp::{Mode as StampMode, Secret};
-use wire::{Cidr, Mode};
+use wire::{Cidr, Limits, Mode};
 
 use crate::stamp::StampArgs;
 
@@ -33,11 +35,14 @@ pub struct ProcessArgs {
     pub listen: SocketAddr,
     /// STAMP's reflector, if it is to be served.
     pub stamp: Option<StampArgs>,
+    /// Limits of whom to answer, and how often.
+    pub limits: Limits,
 }
 
 /// Usage of a process.
-pub const USAGE: &str = "usage: fathom-responder [--mode blocking|busy|io_uring|af_xdp] --listen ADDRESS:PORT \
-     [--stamp ADDRESS:PORT [--stamp-mode stateless|stateful] [--stamp-key FILE]]";
+pub const USAGE: &str = "usage: fathom-responder [--mode blocking|busy|io_uring|af_xdp] [--allow CIDR[,CIDR...]] [--rate N] \
+     [--rate-all N] --listen ADDRESS:PORT [--stamp ADDRESS:PORT [--stamp-mode stateless|stateful] \
+     [--stamp-key FILE]]";
 
 impl ProcessArgs {
     /// Reads a process's arguments, without the program's name; `None` if they ask for help.
@@ -53,6 +58,7 @@ impl ProcessArgs {
         let mut parser = lexopt::Parser::from_args(arguments);
         let (mut mode, mut listen) = (Mode::default(), None);
         let (mut stamp, mut stamp_mode, mut stamp_key) = (None, None, None);
+        let mut limits = Limits::default();
         while let Some(argument) = parser.next().map_err(bad)? {
             match argument {
                 Long("mode") => mode = named(&text(&mut parser)?)?,
@@ -60,6 +66,11 @@ impl ProcessArgs {
                 Long("stamp") => stamp = Some(address(&text(&mut parser)?)?),
                 Long("stamp-mode") => stamp_mode = Some(session_mode(&text(&mut parser)?)?),
                 Long("stamp-key") => stamp_key = Some(key(parser.value().map_err(bad)?.into())?),
+                Long("allow") => limits.allow = limit("--allow", &text(&mut parser)?)?,
+                Long("rate") => limits.rate = Some(limit("--rate", &text(&mut parser)?)?),
+                Long("rate-all") => {
+                    limits.rate_all = Some(limit("--rate-all", &text(&mut parser)?)?)
+                }
                 Long("help") | Short('h') => return Ok(None),
                 other => return Err(bad(other.unexpected())),
             }
@@ -80,6 +91,7 @@ impl ProcessArgs {
             mode,
             listen,
             stamp,
+            limits,
         }))
     }
 }
@@ -113,6 +125,12 @@ fn named(text: &str) -> Result<Mode, BadArgument> {
         .map_err(|error| BadArgument(format!("mode {text}: {error}")))
 }
 
+/// Reads the value of an option that limits whom to answer.
+fn limit<L: FromStr<Err = LimitError>>(option: &str, text: &str) -> Result<L, BadArgument> {
+    text.parse()
+        .map_err(|error| BadArgument(format!("{option} {text}: {error}")))
+}
+
 /// An address that a datagram can be told from: whom not to answer depends on our own.
 fn address(text: &str) -> Result<SocketAddr, BadArgument> {
     let address: SocketAddr = text
@@ -137,6 +155,8 @@ pub struct BootArgs {
     pub gateway: Option<Ipv4Addr>,
     /// `port=`: the service's UDP port.
     pub port: u16,
+    /// `allow=`, `rate=` and `rate-all=`: whom to answer, and how often.
+    pub limits: Limits,
 }
 
 impl BootArgs {
@@ -148,6 +168,7 @@ impl BootArgs {
     pub fn read<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, BadArgument> {
         let (mut mode, mut ip) = (Mode::default(), None);
         let (mut gateway, mut port) = (None, wire::DEFAULT_PORT);
+        let mut limits = Limits::default();
         for word in words {
             let malformed = || BadArgument(format!("malformed boot argument: {word}"));
             match word.split_once('=') {
@@ -161,6 +182,9 @@ impl BootArgs {
                         .filter(|&port| port != 0)
                         .ok_or_else(malformed)?;
                 }
+                Some(("allow", text)) => limits.allow = limit("allow", text)?,
+                Some(("rate", text)) => limits.rate = Some(limit("rate", text)?),
+                Some(("rate-all", text)) => limits.rate_all = Some(limit("rate-all", text)?),
                 _ => return Err(BadArgument(format!("unknown boot argument: {word}"))),
             }
         }
@@ -171,6 +195,7 @@ impl BootArgs {
             ip,
             gateway,
             port,
+            limits,
         })
     }
 }
@@ -208,6 +233,11 @@ mod tests {
             (Mode::Blocking, "[::1]:7".parse().unwrap())
         );
         assert_eq!(process("--help"), Ok(None));
+        let limited = "--listen=[::1]:9 --allow 10.0.0.0/8,fd00::/8 --rate 5 --rate-all 6";
+        let limits = process(limited).unwrap().unwrap().limits;
+        let guest = boot("ip=10.0.2.15/24 allow=10.0.0.0/8,fd00::/8 rate=5 rate-all=6").unwrap();
+        assert_eq!(limits, guest.limits);
+        assert_eq!(limits.rate_all.map(wire::limits::Rate::per_second), Some(6));
     }
 
     #[test]
@@ -219,6 +249,8 @@ mod tests {
             ("--listen 224.0.0.1:9000", "224.0.0.1:9000"),
             ("--listen 127.0.0.1:1 --mode epoll", "epoll"),
             ("--listen 127.0.0.1:1 --fast", "--fast"),
+            ("--listen 127.0.0.1:1 --allow 10.0.0.1/8", "10.0.0.1/8"),
+            ("--listen 127.0.0.1:1 --rate 0", "--rate"),
             ("--listen 127.0.0.1:1 more", "more"),
             ("--listen 127.0.0.1:1 --stamp 0.0.0.0:862", "0.0.0.0:862"),
             ("--listen 127.0.0.1:1 --stamp-mode stateful", "--stamp"),
@@ -260,6 +292,7 @@ mod tests {
             ("ip=10.0.2.15/24 port=0", "port=0"),
             ("ip=10.0.2.15/24 gw=fe80::1", "gw=fe80::1"),
             ("ip=10.0.2.15/24 mode=fast", "fast"),
+            ("ip=10.0.2.15/24 rate-all=many", "rate-all"),
             ("ip=10.0.2.15/24 colour=red", "colour=red"),
             ("ip=10.0.2.15/24 single", "single"),
         ] {

@@ -91,7 +91,8 @@ fn run(arguments: &[String]) -> Result<std::convert::Infallible, String> {
         nic: None,
         configuration: wire::Configuration::default(),
     };
-    let mut service = Service::new(ready.boot_id, own, args.ip.prefix, &PUBLISHED);
+    let mut service =
+        Service::new(ready.boot_id, own, args.ip.prefix, &PUBLISHED).limited(&args.limits);
     say(&ready.to_string());
     Err(format!("serving failed: {}", server.serve(&mut service)))
 }

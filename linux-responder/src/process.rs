@@ -66,9 +66,9 @@ fn run(args: &ProcessArgs, started_ns: u64) -> String {
         Ok(server) => server,
         Err(error) => return no_mode(args.mode, &error),
     };
-    let stamp = args.stamp.as_ref().map(|args| {
-        StampService::open(args, &STAMP_PUBLISHED)
-            .map_err(|error| format!("{} can't be served: {error}", args.listen))
+    let stamp = args.stamp.as_ref().map(|stamp| {
+        StampService::open(stamp, &args.limits, &STAMP_PUBLISHED)
+            .map_err(|error| format!("{} can't be served: {error}", stamp.listen))
     });
     let stamp = match stamp.transpose() {
         Ok(stamp) => stamp,
@@ -87,7 +87,7 @@ fn run(args: &ProcessArgs, started_ns: u64) -> String {
         eprintln!("fathom-responder: not granted: {refused}");
     }
     let ready = ready(own, prefix, now_ns().saturating_sub(started_ns) / 1000);
-    let mut service = Service::new(ready.boot_id, own, prefix, &PUBLISHED);
+    let mut service = Service::new(ready.boot_id, own, prefix, &PUBLISHED).limited(&args.limits);
     let mut stdout = io::stdout().lock();
     // Nobody has to listen.
     let _ = writeln!(stdout, "{ready}").and_then(|()| stdout.flush());

@@ -7,8 +7,9 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use wire::limits::Limiter;
 use wire::status::{self, Status};
-use wire::{Cidr, Counters, Verdict};
+use wire::{Cidr, Counter, Counters, Limits, Verdict, peer};
 
 /// The counters as another thread may read them at any moment.
 #[derive(Debug)]
@@ -76,6 +77,7 @@ pub struct Service<'p> {
     broadcast: Option<IpAddr>,
     counters: Counters,
     published: &'p Published,
+    limiter: Box<Limiter>,
     started_ns: u64,
 }
 
@@ -89,8 +91,16 @@ impl<'p> Service<'p> {
             broadcast: Cidr::new(own.ip(), prefix).broadcast(),
             counters: Counters::ZERO,
             published,
+            limiter: Box::new(Limiter::new()),
             started_ns: crate::now_ns(),
         }
+    }
+
+    /// Answers within `limits`.
+    #[must_use]
+    pub fn limited(mut self, limits: &Limits) -> Self {
+        self.limiter = limiter(limits);
+        self
     }
 
     /// Answers `datagram` in place: whether it is to be sent back to `source`.
@@ -115,8 +125,12 @@ impl<'p> Service<'p> {
         transmit_ns: impl Fn() -> u64,
     ) -> bool {
         self.counters.datagrams_received += 1;
-        if !source.is_some_and(|source| self.is_answerable(source)) {
-            self.counters.dropped_source += 1;
+        let checked = source.ok_or(Counter::DroppedSource).and_then(|source| {
+            self.check(source)?;
+            self.limiter.admit(source.ip(), received_ns)
+        });
+        if let Err(counter) = checked {
+            self.counters.add(counter);
             return false;
         }
         let verdict = wire::handle(datagram, self.boot_id, received_ns, &transmit_ns);
@@ -132,8 +146,8 @@ impl<'p> Service<'p> {
         !matches!(verdict, Verdict::Drop(_))
     }
 
-    fn is_answerable(&self, source: SocketAddr) -> bool {
-        is_answerable(self.own, self.broadcast, source)
+    fn check(&self, source: SocketAddr) -> Result<(), Counter> {
+        check(self.own, self.broadcast, source)
     }
 
     /// Counts an answer that could not be sent: whoever waits for it sees a loss, and one client
@@ -149,14 +163,33 @@ impl<'p> Service<'p> {
     }
 }
 
-/// [`wire::peer`]'s rule for a service at `own`. On a loopback address everything is local, so there it is the
-/// rule that matters which loops: the service itself is not answered.
-#[must_use]
-pub fn is_answerable(own: SocketAddr, broadcast: Option<IpAddr>, source: SocketAddr) -> bool {
-    if own.ip().is_loopback() {
-        return source.port() != 0 && source.ip().is_loopback() && source != own;
+/// Checks that a service at `own` may answer `source`: [`wire::peer`]'s rule. On a loopback address everything is
+/// local, so there it is the rule that matters which loops: the service itself is not answered.
+///
+/// # Errors
+///
+/// The counter of what is refused, as of [`peer::check`].
+pub fn check(
+    own: SocketAddr,
+    broadcast: Option<IpAddr>,
+    source: SocketAddr,
+) -> Result<(), Counter> {
+    if !own.ip().is_loopback() {
+        return peer::check(source, own.ip(), broadcast);
     }
-    wire::peer::is_answerable(source, own.ip(), broadcast)
+    if !source.ip().is_loopback() || source == own {
+        return Err(Counter::DroppedSource);
+    }
+    peer::check_port(source.port())
+}
+
+/// Makes a limiter that works as `limits` say.
+#[must_use]
+pub fn limiter(limits: &Limits) -> Box<Limiter> {
+    let mut limiter = Box::new(Limiter::new());
+    let seed = u64::from(crate::boot_id()) << 32 | u64::from(crate::boot_id());
+    limiter.configure(limits, seed);
+    limiter
 }
 
 #[cfg(test)]
@@ -241,6 +274,8 @@ mod tests {
         assert!(answers("10.0.2.15:9000", 24, "192.0.2.1:9000"));
         for source in [
             "10.0.2.2:0",
+            "10.0.2.2:53",
+            "240.0.0.1:40000",
             "10.0.2.255:5",
             "10.0.2.15:40000",
             "127.0.0.1:5",
@@ -257,9 +292,42 @@ mod tests {
     fn on_loopback_only_the_service_itself_is_refused() {
         assert!(answers("127.0.0.1:9000", 8, "127.0.0.1:40000"));
         assert!(answers("[::1]:9000", 128, "[::1]:40000"));
-        for source in ["127.0.0.1:9000", "127.0.0.1:0", "10.0.2.2:40000"] {
+        for source in [
+            "127.0.0.1:9000",
+            "127.0.0.1:0",
+            "127.0.0.1:53",
+            "10.0.2.2:40000",
+        ] {
             assert!(!answers("127.0.0.1:9000", 8, source), "{source}");
         }
+    }
+
+    #[test]
+    fn limits_hold_and_are_counted() {
+        let published = Published::new();
+        let limits = Limits {
+            allow: "10.0.2.0/24".parse().unwrap(),
+            rate: "1".parse().ok(),
+            rate_all: "2".parse().ok(),
+        };
+        let own = "10.0.2.15:9000".parse().unwrap();
+        let mut service = Service::new(9, own, 24, &published).limited(&limits);
+        let mut answers = |source: &str| {
+            let source = Some(source.parse().unwrap());
+            service.answer(source, &mut request(), 1, || 2)
+        };
+        assert!(!answers("192.0.2.1:40000"));
+        // Full buckets hold eight.
+        assert!((0..8).all(|_| answers("10.0.2.2:40000")));
+        assert!(!answers("10.0.2.2:40000"));
+        assert!(!answers("10.0.2.3:40000"));
+        let counted = published.read();
+        let dropped = [
+            counted.dropped_not_allowed,
+            counted.dropped_rate,
+            counted.dropped_rate_all,
+        ];
+        assert_eq!((counted.replied, dropped), (8, [1, 1, 1]));
     }
 
     #[test]

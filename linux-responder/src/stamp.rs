@@ -11,11 +11,12 @@ use nix::errno::Errno;
 use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt,
 };
-use wire::peer::{FIRST_USER_PORT, is_responder_port};
+use wire::limits::Limiter;
+use wire::peer::FIRST_USER_PORT;
 use wire::stamp::{Arrival, ClockState, Key, Mode, Reflector, Secret, Session, Sessions, Verdict};
-use wire::{Cidr, Counters};
+use wire::{Cidr, Counter, Counters, DEFAULT_PORT, Limits};
 
-use crate::service::{Published, is_answerable};
+use crate::service::{self, Published};
 use crate::socket::MAX_DATAGRAM;
 use crate::utc;
 
@@ -44,6 +45,7 @@ pub struct StampService {
     broadcast: Option<IpAddr>,
     reflector: Reflector<'static>,
     counters: Counters,
+    limiter: Box<Limiter>,
     published: &'static Published,
     /// Class of the socket's packets.
     class: u8,
@@ -57,13 +59,17 @@ struct Received {
 }
 
 impl StampService {
-    /// Opens the socket. The address has `prefix` bits of its network's.
+    /// Opens the socket, for clients within `limits`.
     ///
     /// # Errors
     ///
     /// Those of the system: the address is not ours, its port is taken, or the socket does not report what a
     /// reply needs.
-    pub fn open(args: &StampArgs, published: &'static Published) -> io::Result<Self> {
+    pub fn open(
+        args: &StampArgs,
+        limits: &Limits,
+        published: &'static Published,
+    ) -> io::Result<Self> {
         let socket = crate::socket::open(args.listen)?;
         let own = socket.local_addr()?;
         let prefix = netlink::prefix_of(own.ip())?;
@@ -88,6 +94,7 @@ impl StampService {
             broadcast: Cidr::new(own.ip(), prefix).broadcast(),
             reflector: Reflector::new(args.key.as_ref().map(Key::new), sessions),
             counters: Counters::ZERO,
+            limiter: service::limiter(limits),
             published,
             class: 0,
             clock: utc::clock_state(),
@@ -158,15 +165,12 @@ impl StampService {
             self.clock = utc::clock_state();
         }
         self.counters.datagrams_received += 1;
-        let client = |received: &Received| {
-            let source = received.arrival.source;
-            is_answerable(self.own, self.broadcast, source)
-                && source.port() >= FIRST_USER_PORT
-                && !is_responder_port(source.port())
-        };
-        let Some(Received { len, arrival }) = received.filter(client) else {
-            self.counters.dropped_source += 1;
-            return;
+        let checked = received
+            .ok_or(Counter::DroppedSource)
+            .and_then(|received| self.admit(&received.arrival).map(|()| received));
+        let Received { len, arrival } = match checked {
+            Ok(received) => received,
+            Err(counter) => return self.counters.add(counter),
         };
         let datagram = buffer.get_mut(..len).unwrap_or_default();
         let verdict = self
@@ -180,6 +184,16 @@ impl StampService {
         if self.socket.send_to(datagram, arrival.source).is_err() {
             self.counters.dropped_transmit += 1;
         }
+    }
+
+    /// Checks whether the sender may be answered now.
+    fn admit(&mut self, arrival: &Arrival) -> Result<(), Counter> {
+        let source = arrival.source;
+        service::check(self.own, self.broadcast, source)?;
+        if source.port() < FIRST_USER_PORT || source.port() == DEFAULT_PORT {
+            return Err(Counter::DroppedPort);
+        }
+        self.limiter.admit(source.ip(), crate::now_ns())
     }
 
     /// Gives the packets that follow the class that the last one had. Where the kernel refuses it they have

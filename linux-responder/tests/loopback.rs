@@ -266,3 +266,54 @@ fn unknown_arguments_are_a_usage_error() {
     }
     assert!(output("--help").status.success());
 }
+
+/// Requests of one source, some more than a bucket holds.
+const REQUESTS: u64 = 20;
+
+#[test]
+fn sources_are_answered_within_the_limits_and_counted() {
+    for mode in [Mode::Blocking, Mode::Busy, Mode::IoUring] {
+        let limited = "127.0.0.1:0 --allow 127.0.0.0/29 --rate 1";
+        let Some(responder) = Responder::start(mode, limited) else {
+            continue;
+        };
+        let client = |address: &str| {
+            let socket = UdpSocket::bind((address, 0)).unwrap();
+            socket.connect(("127.0.0.1", responder.ready.port)).unwrap();
+            socket.set_read_timeout(Some(PATIENCE)).unwrap();
+            socket
+        };
+        let start = std::time::Instant::now();
+        let (limited, stranger) = (client("127.0.0.2"), client("127.0.0.9"));
+        let mut datagram = [0; 512];
+        for seq in 0..REQUESTS {
+            Header::request(seq, 1).encode(&mut datagram).unwrap();
+            limited.send(&datagram).unwrap();
+            stranger.send(&datagram).unwrap();
+        }
+        // Served in the order of arrival: when it is answered, so are they.
+        let asker = client("127.0.0.3");
+        datagram[wire::header::field::KIND] = Kind::StatusRequest.as_byte();
+        asker.send(&datagram).unwrap();
+        asker.recv(&mut datagram).unwrap();
+        let status = wire::status::Answer::decode(&datagram).unwrap();
+        limited.set_nonblocking(true).unwrap();
+        stranger.set_nonblocking(true).unwrap();
+        let mut room = [0; 512];
+        let answered = std::iter::from_fn(|| limited.recv(&mut room).ok()).count() as u64;
+        // What the bucket holds, and one for each second that has gone by.
+        let most = wire::limits::MIN_BURST + start.elapsed().as_secs() + 1;
+        let expected = wire::limits::MIN_BURST..=most;
+        assert!(expected.contains(&answered), "{mode:?}: {answered} answers");
+        assert!(stranger.recv(&mut room).is_err(), "{mode:?}");
+        let count = |name| {
+            status
+                .counters()
+                .find(|&(found, _)| found == name)
+                .unwrap()
+                .1
+        };
+        assert_eq!(count("dropped_not_allowed"), REQUESTS, "{mode:?}");
+        assert_eq!(count("dropped_rate"), REQUESTS - answered, "{mode:?}");
+    }
+}

@@ -144,6 +144,42 @@ fn a_stateful_reflector_counts_from_zero() {
 }
 
 #[test]
+fn the_reflector_obeys_the_limits() {
+    for (limit, counts) in [
+        (["--rate", "1"], ["stamp_replies=8", "dropped_rate=1"]),
+        (
+            ["--rate-all", "1"],
+            ["stamp_replies=8", "dropped_rate_all=1"],
+        ),
+        (
+            ["--allow", "10.0.0.0/8"],
+            ["stamp_replies=0", "dropped_not_allowed=9"],
+        ),
+    ] {
+        let responder = Responder::start("127.0.0.1:0", &limit);
+        let client = responder.client();
+        let mut reply = [0; 100];
+        let answered = !counts.contains(&"stamp_replies=0");
+        for sequence in 0..9 {
+            client.send(&request(sequence)).unwrap();
+            // Full buckets hold eight.
+            if answered && sequence < 8 {
+                assert_eq!(client.recv(&mut reply).unwrap(), 44, "{limit:?}");
+            }
+        }
+        // Time for the last to be counted.
+        std::thread::sleep(Duration::from_millis(200));
+        let counters = responder.counters();
+        for count in counts {
+            assert!(
+                counters.split_whitespace().any(|counter| counter == count),
+                "{count}: {counters}"
+            );
+        }
+    }
+}
+
+#[test]
 fn without_the_right_key_there_is_no_reply() {
     let key = std::env::temp_dir().join(format!("stamp-key-{}", std::process::id()));
     std::fs::write(&key, "000102030405060708090a0b0c0d0e0f\n").unwrap();

@@ -173,6 +173,26 @@ impl<'t> Counted<'t> {
         answers
     }
 
+    /// Sends frames that nobody need answer, and drops what is answered all the same.
+    ///
+    /// # Panics
+    ///
+    /// If the guest does not take them all.
+    pub fn flood(&mut self, frames: &[Vec<u8>]) {
+        for burst in frames.chunks(BURST) {
+            let expected = self.counters().frames_received + burst.len() as u64;
+            for frame in burst {
+                self.frames.send(frame).expect("the link is there");
+            }
+            let start = Instant::now();
+            while self.counters().frames_received < expected {
+                assert!(start.elapsed() < timeouts::ANSWER, "a frame is not taken");
+            }
+            let mut answer = [0; MAX_FRAME];
+            while let Ok(Some(_)) = self.frames.receive(&mut answer, clock::now_ns()) {}
+        }
+    }
+
     /// Takes what is left over, and tells the guest that all it sent is sent.
     fn settle(&mut self) {
         while self.receive(QUIET_NS).is_some() {}

@@ -142,7 +142,11 @@ fn an_answer_to_a_group_or_to_nobody_is_refused() {
     let mut flows = Vec::new();
     for source in [
         "10.0.2.2:0",
+        "10.0.2.2:53",
+        "10.0.2.2:11211",
         "0.0.0.0:5",
+        "0.1.2.3:5",
+        "240.0.0.1:5",
         "10.0.2.255:5",
         "255.255.255.255:5",
         "224.0.0.1:5",
@@ -156,6 +160,7 @@ fn an_answer_to_a_group_or_to_nobody_is_refused() {
         "[2001:db8::2]:0",
         "[::]:5",
         "[::1]:5",
+        "[::ffff:10.0.2.2]:5",
         "[ff02::1]:5",
         "[2001:db8::15]:5",
         "[fe80::5054:ff:fe12:3456]:5",
@@ -192,7 +197,10 @@ fn an_answer_to_a_group_or_to_nobody_is_refused() {
         guest
             .station
             .expect_silence(what, &flow.udp(&request(1, 64)));
-        tally.count(|counters| &mut counters.dropped_source);
+        tally.count(|counters| match flow.from.port() {
+            0 | 53 | 11211 => &mut counters.dropped_port,
+            _ => &mut counters.dropped_source,
+        });
     }
     guest.expect_counters(&tally.0);
 }

@@ -37,6 +37,17 @@ impl Cidr<Ipv4Addr> {
         let hosts = u32::MAX.checked_shr(self.prefix.into())?;
         (hosts > 1).then(|| Ipv4Addr::from_bits(self.address.to_bits() | hosts))
     }
+
+    /// Returns true if the address can be a host's in its network: neither the network's own nor its broadcast
+    /// address, which /31 (RFC 3021) and /32 do not have.
+    #[must_use]
+    pub fn is_host(self) -> bool {
+        let Some(broadcast) = self.broadcast() else {
+            return true;
+        };
+        let hosts = u32::MAX.checked_shr(self.prefix.into()).unwrap_or(0);
+        self.address != broadcast && self.address.to_bits() & hosts != 0
+    }
 }
 
 impl Cidr<IpAddr> {

@@ -8,7 +8,7 @@ use core::net::Ipv4Addr;
 use core::str::FromStr;
 
 /// The names of the arguments that there are, in the order in which the ready line lists them.
-pub const ARGUMENTS: [&str; 16] = [
+pub const ARGUMENTS: [&str; 19] = [
     "ip",
     "gw",
     "ip6",
@@ -25,6 +25,9 @@ pub const ARGUMENTS: [&str; 16] = [
     "stamp",
     "stamp-mode",
     "stamp-key",
+    "allow",
+    "rate",
+    "rate-all",
 ];
 
 /// By which way an argument came. The first that has an argument wins.

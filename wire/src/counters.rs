@@ -66,7 +66,7 @@ counters! {
     dropped_short DroppedShort,
     /// Replies and unknown kinds dropped.
     dropped_not_a_request DroppedNotARequest,
-    /// Datagrams dropped for where they came from ([`crate::peer`]).
+    /// Datagrams dropped for the address that they came from or were sent to ([`crate::peer`]).
     dropped_source DroppedSource,
     /// Answers that found the transmit path full.
     dropped_transmit DroppedTransmit,
@@ -90,6 +90,27 @@ counters! {
     address_conflicts AddressConflicts,
     /// Frames of other protocols than IP and ARP, and of virtual LANs: LLC, spanning tree, LLDP.
     dropped_ethertype DroppedEthertype,
+    /// Datagrams dropped for the port that they came from ([`crate::peer`]).
+    dropped_port DroppedPort,
+    /// Packets dropped as fragments.
+    dropped_fragment DroppedFragment,
+    /// Packets dropped for a bad checksum, or for none where there must be one.
+    dropped_checksum DroppedChecksum,
+    /// Packets dropped because their lengths disagree.
+    dropped_length DroppedLength,
+    /// Packets dropped for their protocol: neither UDP, ping nor neighbour discovery, or behind extension headers; and
+    /// pings to groups.
+    dropped_protocol DroppedProtocol,
+    /// Requests dropped because `allow=` does not name their source ([`crate::limits`]).
+    dropped_not_allowed DroppedNotAllowed,
+    /// Requests dropped because their source sent more than `rate=` ([`crate::limits`]).
+    dropped_rate DroppedRate,
+    /// Requests dropped because there were more than `rate-all=` ([`crate::limits`]).
+    dropped_rate_all DroppedRateAll,
+    /// Questions of ARP, neighbour discovery and ping dropped because there were too many.
+    dropped_stack_rate DroppedStackRate,
+    /// Questions and messages of neighbours and pings dropped for the address that they came from.
+    dropped_stack_source DroppedStackSource,
 }
 
 impl Counters {
@@ -106,7 +127,9 @@ impl Counters {
     #[must_use]
     pub const fn refusals(&self) -> u64 {
         let of_messages = self.dropped_magic + self.dropped_short + self.dropped_not_a_request;
-        of_messages + self.dropped_source + self.stamp_forged + self.stamp_replayed
+        let of_peers = self.dropped_source + self.dropped_port + self.dropped_not_allowed;
+        let of_rates = self.dropped_rate + self.dropped_rate_all;
+        of_messages + of_peers + of_rates + self.stamp_forged + self.stamp_replayed
     }
 
     /// Returns true if each datagram that came was answered, refused, or lost where its answer was to be sent.

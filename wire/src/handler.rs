@@ -2,7 +2,7 @@
 //!
 //! Works in place, so a reply is exactly as long as its request: there is no amplification to abuse,
 //! and a receive buffer can become the transmit buffer. Checks the datagram, not its sender: call
-//! [`crate::peer::is_answerable`] first.
+//! [`crate::peer::check`] first.
 //!
 //! A service that is measured with this protocol stands between [`split_request`] and [`make_reply`].
 

@@ -2,7 +2,8 @@
 //!
 //! - [`header`]: the 44-byte header and its postcard encoding;
 //! - [`handler`]: the request handler, a pure function from datagram to verdict;
-//! - [`peer`]: which sources are never answered;
+//! - [`peer`]: which sources are never answered; [`limits`]: which are answered, and how often, as an operator
+//!   says;
 //! - [`checksum`]: the Internet checksum, for those who make their own frames;
 //! - [`cidr`]: IP addresses with the length of their network prefix; [`mac`]: Ethernet addresses;
 //! - [`counters`]: what the service counts, and the layout the instrument reads them by;
@@ -28,6 +29,7 @@ pub mod configuration;
 pub mod counters;
 pub mod handler;
 pub mod header;
+pub mod limits;
 pub mod mac;
 pub mod mode;
 pub mod peer;
@@ -40,6 +42,7 @@ pub use configuration::{Channel, Configuration};
 pub use counters::{Counter, Counters};
 pub use handler::{DropReason, Verdict, handle};
 pub use header::{HEADER_LEN, Header, Kind, MAGIC, VERSION};
+pub use limits::Limits;
 pub use mac::Mac;
 pub use mode::Mode;
 pub use ready::Ready;

@@ -55,6 +55,13 @@ impl Addresses {
             || matches!(address, IpAddr::V4(v4) if v4.is_broadcast() || self.broadcast() == Some(v4))
     }
 
+    /// Returns true if `address` is the subnet's broadcast address.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_broadcast(&self, address: IpAddr) -> bool {
+        matches!(address, IpAddr::V4(v4) if self.broadcast() == Some(v4))
+    }
+
     /// The subnet's broadcast address, which /31 and /32 do not have.
     #[inline(always)]
     #[must_use]

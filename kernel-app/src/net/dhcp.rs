@@ -26,6 +26,9 @@ use crate::clock::NEVER_NS;
 use lease::{DEFAULT_LEASE_S, INFINITE_S, Lease, LeaseTimes};
 use message::{ClientMessage, Kind, Offer, Text};
 
+/// UDP port of DHCP servers (RFC 2131 §4.1).
+pub(super) const DHCP_SERVER_PORT: u16 = 67;
+
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// Wait for an answer before asking again, as long as there was never a lease. The first frame after boot may find

@@ -4,15 +4,14 @@
 //! of a station is answered, and a host behind any gateway. smoltcp would look for the station
 //! first, lose the ping meanwhile, and has no ear for a gateway outside of its prefix.
 //!
-//! Everything unusual (a fragment, IP options, a wrong checksum) is left to the stack. No
-//! unsafe code.
+//! Nothing unusual (a fragment, IP options, a wrong checksum) is answered. No unsafe code.
 #![forbid(unsafe_code)]
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use wire::Mac;
 use wire::checksum::Sum;
-use wire::peer::is_answerable;
+use wire::peer::{is_host, is_host_ipv4};
 
 use super::addresses::Addresses;
 use super::packets::{
@@ -52,7 +51,8 @@ fn answer_arp(frame: &mut [u8], own: &Addresses) -> Option<usize> {
     let is_request = packet[..7] == ARP_ETHERNET_IPV4 && packet[7] == ARP_REQUEST;
     let mac = Mac::new(*packet[8..].first_chunk()?);
     let sender = Ipv4Addr::from_octets(*packet[14..].first_chunk()?);
-    let is_host = sender.is_unspecified() || !(own.is_group(sender.into()) || sender.is_loopback());
+    let is_host = is_host_ipv4(sender) && !own.is_group(sender.into());
+    let is_host = is_host || sender.is_unspecified();
     if !is_request || packet[24..28] != address.octets() || !is_host || mac.is_multicast() {
         return None;
     }
@@ -63,10 +63,7 @@ fn answer_arp(frame: &mut [u8], own: &Addresses) -> Option<usize> {
 
 /// Returns true if a packet from `source` to `destination` may be answered.
 fn is_ours(own: &Addresses, source: IpAddr, destination: IpAddr) -> bool {
-    // Ports don't come into it, but none is none of anybody's.
-    let source = SocketAddr::new(source, 1);
-    let broadcast = own.broadcast().map(IpAddr::V4);
-    own.has(destination) && !own.has(source.ip()) && is_answerable(source, destination, broadcast)
+    own.has(destination) && !own.has(source) && is_host(source) && !own.is_group(source)
 }
 
 fn answer_ping(frame: &mut [u8], own: &Addresses) -> Option<usize> {

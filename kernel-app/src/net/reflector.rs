@@ -20,10 +20,12 @@
 mod datagram;
 mod header_prediction;
 mod reply;
+mod sums;
 
 use core::marker::PhantomData;
 
 use wire::Counter;
+use wire::limits::Limiter;
 
 use crate::clock::Clock;
 use crate::handler::{Handler, Request, Verdict};
@@ -33,10 +35,11 @@ use crate::services::{Exchange, FixedPorts, Services};
 pub use datagram::ip_fields;
 use datagram::{
     Datagram, DatagramVisitor, IP, IPV4_PLAIN, IPV6_HEADER, IPV6_NEXT_HEADER, UDP, UDP_HEADER,
-    changed, locate_ipv4, locate_ipv6,
+    locate_ipv4, locate_ipv6,
 };
 pub use header_prediction::PredictedHeader;
 use reply::{make_changed_reply, make_reply};
+use sums::changed;
 
 /// Protocols that follow an Ethernet header (IANA).
 const IPV4: u16 = 0x0800;
@@ -50,11 +53,11 @@ const GROUP: u8 = 1;
 pub enum Reflection {
     /// Not for the services: passed to the stack.
     Pass,
-    /// Dropped without a count: a fragment, damaged, or for another host or port.
+    /// Dropped without a count: for another host or port.
     Drop,
-    /// A datagram for one of our ports from or to an address that must not be answered.
-    Reject,
-    /// A datagram for one of our ports that its service does not answer.
+    /// Dropped and counted before it is known to be for one of our ports: a fragment, or damaged.
+    Discard(Counter),
+    /// A datagram for one of our ports that must not be answered, or that its service does not answer.
     NoReply(Counter),
     /// The first `len` bytes of the frame now are the reply.
     Reply {
@@ -72,13 +75,14 @@ pub enum Reflection {
 #[inline(never)]
 pub fn reflect<M: Handler, F: FixedPorts>(
     services: &mut Services<M, F>,
+    limiter: &mut Limiter,
     frame: &mut [u8],
     own: &Addresses,
     clock: &impl Clock,
 ) -> Reflection {
     let received_ns = clock.stamp_ns();
     let Some(ethernet) = frame.first_chunk::<IP>() else {
-        return Reflection::Drop;
+        return Reflection::Discard(Counter::DroppedLength);
     };
     let [receiver @ .., s0, _, _, _, _, _, t0, t1] = ethernet;
     let is_to_us = *receiver == own.mac.octets();
@@ -90,6 +94,7 @@ pub fn reflect<M: Handler, F: FixedPorts>(
         main_port: services.port,
         is_between_hosts: is_to_us && s0 & GROUP == 0,
         received_ns,
+        limiter,
         clock,
         fixed: PhantomData::<F>,
     };
@@ -97,7 +102,7 @@ pub fn reflect<M: Handler, F: FixedPorts>(
     match u16::from_be_bytes([*t0, *t1]) {
         IPV4 => locate_ipv4(services, frame, answer),
         IPV6 => locate_ipv6(services, frame, answer),
-        _ if priority_tag::remove(frame) => reflect(services, frame, own, clock),
+        _ if priority_tag::remove(frame) => reflect(services, limiter, frame, own, clock),
         _ => Reflection::Pass,
     }
 }
@@ -130,6 +135,7 @@ struct Answer<'a, C, F> {
     /// Returns true if the frame came from one host, and to us alone.
     is_between_hosts: bool,
     received_ns: u64,
+    limiter: &'a mut Limiter,
     clock: &'a C,
     fixed: PhantomData<F>,
 }
@@ -149,7 +155,7 @@ impl<C: Clock, F: FixedPorts> DatagramVisitor for Answer<'_, C, F> {
         } = datagram;
         if !self.own.has(destination) {
             return if self.own.is_group(destination) {
-                Reflection::Reject
+                Reflection::NoReply(Counter::DroppedSource)
             } else {
                 Reflection::Drop
             };
@@ -160,8 +166,13 @@ impl<C: Clock, F: FixedPorts> DatagramVisitor for Answer<'_, C, F> {
             source,
             destination,
         };
-        if !self.is_between_hosts || !exchange.may_be_answered_by::<H, F>() {
-            return Reflection::Reject;
+        if !self.is_between_hosts {
+            return Reflection::NoReply(Counter::DroppedSource);
+        }
+        let checked = exchange.check::<H, F>();
+        let admitted = checked.and_then(|()| self.limiter.admit(source.ip(), self.received_ns));
+        if let Err(counter) = admitted {
+            return Reflection::NoReply(counter);
         }
         let request = datagram.request(frame, self.received_ns);
         let len = datagram.udp + datagram.udp_len;

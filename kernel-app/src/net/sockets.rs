@@ -3,6 +3,8 @@
 //! Everything the reflector leaves out is in it, as a program on sockets has it: the payload is
 //! copied out of the frame, out of the socket, into the socket and into a frame, and an answer goes
 //! where the neighbour cache says. What the reflector buys is the difference.
+//!
+//! The memory of a server is here too: of sockets, and of the limiter.
 #![forbid(unsafe_code)]
 
 use core::net::{IpAddr, SocketAddr};
@@ -11,16 +13,18 @@ use smoltcp::iface::{SocketHandle, SocketSet, SocketStorage};
 use smoltcp::socket::AnySocket;
 use smoltcp::socket::udp::{PacketBuffer, PacketMetadata, Socket, UdpMetadata};
 use wire::MAX_PAYLOAD;
+use wire::limits::Limiter;
 
 /// Datagrams that a socket holds each way: each is answered before the next is taken in, but an
 /// answer may have to wait for its neighbour.
 const DATAGRAMS: usize = 4;
 
-/// Room for the sockets of `N` services and what they hold.
+/// Room for the sockets of `N` services and what they hold, and for what is known of sources.
 #[derive(Debug)]
 pub struct Storage<'s, const N: usize> {
     sockets: [SocketStorage<'s>; N],
     buffers: [SocketBuffers; N],
+    limiter: Limiter,
 }
 
 /// Buffers of one socket: the datagrams received, and those to be sent.
@@ -55,12 +59,24 @@ impl<'s, const N: usize> Storage<'s, N> {
         Self {
             sockets: [SocketStorage::EMPTY; N],
             buffers: [SocketBuffers([Buffer::new(), Buffer::new()]); N],
+            limiter: Limiter::new(),
         }
     }
 
-    pub(super) fn split(&'s mut self) -> (SocketSet<'s>, &'s mut [SocketBuffers]) {
-        (SocketSet::new(&mut self.sockets[..]), &mut self.buffers)
+    /// Returns what the stack needs, and what the server does.
+    pub(crate) fn split(&'s mut self) -> (SocketMemory<'s>, &'s mut Limiter) {
+        let memory = SocketMemory {
+            sockets: SocketSet::new(&mut self.sockets[..]),
+            buffers: &mut self.buffers,
+        };
+        (memory, &mut self.limiter)
     }
+}
+
+/// Memory of a stack's sockets.
+pub(crate) struct SocketMemory<'s> {
+    pub(super) sockets: SocketSet<'s>,
+    pub(super) buffers: &'s mut [SocketBuffers],
 }
 
 impl<const N: usize> Default for Storage<'_, N> {
@@ -81,6 +97,14 @@ pub(super) fn open<'s>(
         debug_assert!(bound.is_ok(), "a new socket and a port that is not 0");
         sockets.add(socket);
     }
+}
+
+/// Returns whether one of the services is at `port`.
+pub(super) fn has(sockets: &SocketSet<'_>, port: u16) -> bool {
+    let mut sockets = sockets
+        .iter()
+        .filter_map(|(_, socket)| Socket::downcast(socket));
+    sockets.any(|socket| socket.endpoint().port == port)
 }
 
 /// Takes a datagram for one of the services, the payload into `payload`.

@@ -1,6 +1,7 @@
 //! Everything a host on a network must answer besides our datagrams: ARP, neighbour discovery,
 //! ICMP echo, and a lease from DHCP to begin with.
 //!
+//! - [`admission`]: which frames are looked at at all, and how many of them are answered;
 //! - [`in_place`](super::in_place): ARP requests and pings, answered in the buffer they came in;
 //! - [`dhcp`]: the client;
 //! - [`address_conflict`](super::address_conflict): other hosts that use our address;
@@ -22,26 +23,35 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use smoltcp::iface::{Config, Interface, SocketSet};
 use smoltcp::phy::{Device, TxToken};
 use smoltcp::time::{Duration, Instant};
-use smoltcp::wire::{EthernetAddress, IpCidr, Ipv4Cidr, Ipv4Packet, Ipv6Cidr, UdpPacket};
+use smoltcp::wire::{EthernetAddress, IpCidr, Ipv4Cidr, Ipv6Cidr};
+use wire::limits::{Rate, Throttle};
 use wire::{Configuration, Counter, MAX_PAYLOAD, Mac};
 
 use super::address_conflict::{ConflictDetector, Message};
 use super::addresses::Addresses;
-use super::dhcp::{self, Client};
+use super::admission::{self, Admission};
+use super::dhcp::{self, Client, DHCP_SERVER_PORT};
 use super::in_place;
 use super::multicast_listener::MulticastListener;
-use super::packets::{self, ALL_NODES, ARP_REQUEST, IP, UDP4_HEADERS};
+use super::packets::{self, ALL_NODES, ARP_REQUEST, UDP4_HEADERS};
 use super::reply_device::{PacketOrigin, ReplyDevice};
 use super::slaac::Slaac;
-use super::sockets::{self, Received, SocketBuffers, Storage};
+use super::sockets::{self, Received, SocketBuffers, SocketMemory};
 use crate::args::{DHCP_CLIENT_PORT, Ipv4Config};
 use crate::clock::NEVER_NS;
 
+mod consumed;
 mod ipv4_changes;
 mod ipv6_host;
 
-/// UDP port of DHCP servers (RFC 2131 §4.1).
-const DHCP_SERVER_PORT: u16 = 67;
+use consumed::{dhcp_message, probed6};
+
+/// Answers per second to neighbours' questions, and as many to pings: what a host's neighbours need, and too few for a
+/// flood of them to take the time of the services.
+const ANSWERS_PER_S: Rate = match Rate::new(1000) {
+    Some(rate) => rate,
+    None => panic!("out of range"),
+};
 
 /// Result of [`Stack::intercept`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +60,9 @@ pub enum Intercepted {
     Reply(usize),
     /// Nothing more is to be done with the frame, but [`Stack::run`] has something to do.
     Consumed,
-    /// Nothing is to be done with the frame.
+    /// Nothing is to be done.
+    Ignored,
+    /// Must not be answered.
     Refused(Counter),
     /// For [`Stack::receive`].
     Passed,
@@ -86,21 +98,23 @@ pub struct Stack<'s> {
     is_news: bool,
     /// The address of ours that somebody else is about to take.
     probed: Option<Ipv6Addr>,
+    /// Limits of answers to neighbours' questions, and to pings.
+    questions: Throttle,
+    pings: Throttle,
     due_ns: u64,
 }
 
 impl<'s> Stack<'s> {
     /// A stack on `device`, whose Ethernet address stands in `addresses`. `seed` should differ
     /// from boot to boot: transaction numbers are made of it.
-    pub fn new<const N: usize>(
+    pub(crate) fn new(
         device: &mut impl Device,
         addresses: Addresses,
         ipv4: Ipv4Config,
         seed: u64,
-        storage: &'s mut Storage<'s, N>,
+        SocketMemory { sockets, buffers }: SocketMemory<'s>,
         now_ns: u64,
     ) -> Self {
-        let (sockets, buffers) = storage.split();
         let mut config = Config::new(EthernetAddress(addresses.mac.octets()).into());
         config.random_seed = seed;
         let mut stack = Self {
@@ -117,6 +131,8 @@ impl<'s> Stack<'s> {
             origin: None,
             is_news: true,
             probed: None,
+            questions: Throttle::new(ANSWERS_PER_S),
+            pings: Throttle::new(ANSWERS_PER_S),
             due_ns: now_ns,
         };
         match ipv4 {
@@ -205,9 +221,23 @@ impl<'s> Stack<'s> {
         }
         // No host has a group's address, so there is nowhere to answer to.
         if frame.get(6).is_none_or(|first| first & 1 != 0) {
+            return Intercepted::Ignored;
+        }
+        if self.notice_conflict(frame, now_ns) {
             return Intercepted::Consumed;
         }
-        if self.notice_conflict(frame, now_ns) || self.receive_ipv6(frame, now_ns) {
+        let is_service = |port| sockets::has(&self.sockets, port);
+        let limit = match admission::judge(frame, &self.addresses, is_service) {
+            Admission::Ignore => return Intercepted::Ignored,
+            Admission::Refuse(counter) => return Intercepted::Refused(counter),
+            Admission::Admit => None,
+            Admission::Arp | Admission::Solicitation => Some(&mut self.questions),
+            Admission::Ping => Some(&mut self.pings),
+        };
+        if limit.is_some_and(|limit| !limit.admit(now_ns)) {
+            return Intercepted::Refused(Counter::DroppedStackRate);
+        }
+        if self.receive_ipv6(frame, now_ns) {
             return Intercepted::Consumed;
         }
         if let Some(len) = in_place::answer(frame, &self.addresses) {
@@ -351,37 +381,6 @@ impl<'s> Stack<'s> {
             addresses.extend([ipv4, ipv6[0], ipv6[1]].into_iter().flatten());
         });
     }
-}
-
-/// Returns the IPv6 address that a duplicate address detection asks about (RFC 4862 §5.4.3). The reply goes to all
-/// nodes, and is the same as an announcement.
-fn probed6(frame: &[u8]) -> Option<Ipv6Addr> {
-    let ip = frame.get(IP..)?;
-    let is_probe = frame[12..14] == packets::IPV6
-        && *ip.get(6..8)? == [packets::ICMPV6, packets::DISCOVERY_HOP_LIMIT]
-        && *ip.get(8..24)? == [0; 16]
-        && *ip.get(40)? == packets::NEIGHBOUR_SOLICITATION;
-    let target = ip.get(48..)?.first_chunk()?;
-    is_probe.then(|| Ipv6Addr::from_octets(*target))
-}
-
-/// The message of a frame with a datagram from a DHCP server to a client, every length and checksum
-/// of which is right.
-fn dhcp_message(frame: &[u8]) -> Option<&[u8]> {
-    if frame.get(12..14)? != packets::IPV4 {
-        return None;
-    }
-    let ip = Ipv4Packet::new_checked(&frame[IP..]).ok()?;
-    let is_whole = !ip.more_frags() && ip.frag_offset() == 0;
-    if u8::from(ip.next_header()) != 17 || !is_whole || !ip.verify_checksum() {
-        return None;
-    }
-    let udp = UdpPacket::new_checked(ip.payload()).ok()?;
-    let ports = (udp.src_port(), udp.dst_port());
-    let (source, destination) = (ip.src_addr().into(), ip.dst_addr().into());
-    let is_dhcp =
-        ports == (DHCP_SERVER_PORT, DHCP_CLIENT_PORT) && udp.verify_checksum(&source, &destination);
-    is_dhcp.then(|| udp.payload())
 }
 
 /// Sends `frame`, if there is room for it; what is lost is asked for again.

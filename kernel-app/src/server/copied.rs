@@ -3,6 +3,7 @@
 use core::marker::PhantomData;
 
 use wire::Counter;
+use wire::limits::Limiter;
 
 use crate::clock::Clock;
 use crate::handler::{Handler, Request, Verdict};
@@ -14,6 +15,7 @@ pub struct CopiedDatagram<'a, C, F> {
     pub payload: &'a mut [u8],
     pub exchange: Exchange<'a>,
     pub request: Request,
+    pub limiter: &'a mut Limiter,
     pub clock: &'a C,
     pub fixed: PhantomData<F>,
 }
@@ -39,8 +41,13 @@ impl<C: Clock, F: FixedPorts> Visitor for CopiedDatagram<'_, C, F> {
 impl<C: Clock, F: FixedPorts> CopiedDatagram<'_, C, F> {
     #[inline(always)]
     fn answer<H: Handler>(self, handler: &mut H) -> (Option<usize>, Counter) {
-        if self.request.ip.is_none() || !self.exchange.may_be_answered_by::<H, F>() {
+        if self.request.ip.is_none() {
             return (None, Counter::DroppedSource);
+        }
+        let (source, received_ns) = (self.request.source.ip(), self.request.received_ns);
+        let checked = self.exchange.check::<H, F>();
+        if let Err(counter) = checked.and_then(|()| self.limiter.admit(source, received_ns)) {
+            return (None, counter);
         }
         let response = handler.handle(self.payload, &self.request, self.clock);
         let len = match response.verdict {

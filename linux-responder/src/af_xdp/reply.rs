@@ -7,9 +7,22 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use wire::Mac;
 use wire::checksum::Sum;
 
-/// Offsets of IPv4's and UDP's headers and of UDP's payload in the frame: the program at the device lets no
+/// Set in the Ethernet address of a group (IEEE 802 §8.2).
+const GROUP: u8 = 1;
+
+/// Addresses of the service.
+#[derive(Clone, Copy, Debug)]
+pub struct Own {
+    /// Of its network device.
+    pub mac: Mac,
+    /// Of its socket.
+    pub socket: SocketAddr,
+}
+
+/// Offsets of Ethernet's, IPv4's and UDP's headers and of UDP's payload in the frame: the program at the device lets no
 /// IPv4 options through.
 const IP: usize = 14;
 const UDP: usize = IP + 20;
@@ -31,7 +44,7 @@ const UDP_PROTOCOL: u16 = 17;
 /// that: how long it is, if it is to be sent. A frame that is not for `own` is left alone.
 pub fn make_reply(
     frame: &mut [u8],
-    own: SocketAddr,
+    own: Own,
     answer: impl FnOnce(SocketAddr, &mut [u8]) -> bool,
 ) -> Option<usize> {
     let (source, len) = datagram(frame, own)?;
@@ -55,8 +68,10 @@ pub fn make_reply(
 }
 
 /// Returns who sent the datagram in `frame`, and its end; `None` if it is not wholly there or not for `own`.
-fn datagram(frame: &[u8], own: SocketAddr) -> Option<(SocketAddr, usize)> {
+fn datagram(frame: &[u8], own: Own) -> Option<(SocketAddr, usize)> {
     let headers = frame.first_chunk::<PAYLOAD>()?;
+    // A reply goes back to where its request came from by Ethernet too, so that must be one host and not a group.
+    let is_between_hosts = headers[..6] == own.mac.octets() && headers[6] & GROUP == 0;
     let is_plain = headers[12..IP] == [0x08, 0x00]
         && headers[IP] == 0x45
         && u16::from(headers[IP + 9]) == UDP_PROTOCOL;
@@ -70,7 +85,8 @@ fn datagram(frame: &[u8], own: SocketAddr) -> Option<(SocketAddr, usize)> {
     let udp_len = usize::from(word(UDP_LENGTH));
     let is_whole = (PAYLOAD..=frame.len()).contains(&len) && UDP + udp_len == len;
     let source = SocketAddr::from((address(IP_SOURCE), word(UDP)));
-    (is_plain && to == own && is_whole).then_some((source, len))
+    let is_good = is_between_hosts && is_plain && Sum::of(&headers[IP..UDP]).is_good();
+    (is_good && to == own.socket && is_whole).then_some((source, len))
 }
 
 /// Swaps the `len` bytes at `a` and at `b`, which do not overlap.
@@ -83,8 +99,12 @@ fn swap(frame: &mut [u8], a: usize, b: usize, len: usize) {
 mod tests {
     use super::*;
 
-    const OWN: SocketAddr =
-        SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(10, 0, 2, 15)), 9000);
+    fn own() -> Own {
+        Own {
+            mac: Mac::new([2, 0, 0, 0, 0, 1]),
+            socket: "10.0.2.15:9000".parse().unwrap(),
+        }
+    }
 
     /// A request with the payload `abc`, and two bytes of Ethernet's padding behind it.
     fn request() -> Vec<u8> {
@@ -93,13 +113,21 @@ mod tests {
         frame.extend([10, 0, 2, 2, 10, 0, 2, 15]);
         frame.extend([0x9c, 0x40, 0x23, 0x28, 0, 11, 0xde, 0xad]);
         frame.extend(b"abc\0\0");
+        mend(&mut frame);
         frame
+    }
+
+    /// Makes the checksum of the IP header right.
+    fn mend(frame: &mut [u8]) {
+        frame[IP_CHECKSUM..][..2].fill(0);
+        let checksum = Sum::of(&frame[IP..UDP]).checksum();
+        frame[IP_CHECKSUM..][..2].copy_from_slice(&checksum);
     }
 
     #[test]
     fn a_request_is_answered_in_its_own_frame() {
         let mut frame = request();
-        let len = make_reply(&mut frame, OWN, |source, datagram| {
+        let len = make_reply(&mut frame, own(), |source, datagram| {
             assert_eq!(source, "10.0.2.2:40000".parse().unwrap());
             assert_eq!(datagram, b"abc");
             datagram.copy_from_slice(b"xyz");
@@ -123,7 +151,7 @@ mod tests {
     #[test]
     fn frames_for_others_and_unanswered_ones_are_passed_on() {
         let mut frame = request();
-        assert_eq!(make_reply(&mut frame, OWN, |_, _| false), None);
+        assert_eq!(make_reply(&mut frame, own(), |_, _| false), None);
         assert_eq!(frame, request());
         let never = |_: SocketAddr, _: &mut [u8]| -> bool { panic!("it was offered") };
         for (at, value) in [
@@ -137,11 +165,18 @@ mod tests {
         ] {
             let mut frame = request();
             frame[at] = value;
-            assert_eq!(make_reply(&mut frame, OWN, never), None, "byte {at}");
+            mend(&mut frame);
+            assert_eq!(make_reply(&mut frame, own(), never), None, "byte {at}");
+        }
+        // Another station's, from a group, a damaged header.
+        for (at, value) in [(5, 2), (6, 0xff), (22, 8)] {
+            let mut frame = request();
+            frame[at] = value;
+            assert_eq!(make_reply(&mut frame, own(), never), None, "byte {at}");
         }
         for len in 0..45 {
             assert_eq!(
-                make_reply(&mut request()[..len], OWN, never),
+                make_reply(&mut request()[..len], own(), never),
                 None,
                 "{len} bytes"
             );

@@ -20,6 +20,9 @@ const PAYLOADS: [usize; 2] = [64, 1472];
 
 const LINKS: [LinkKind; 3] = [LinkKind::User, LinkKind::Unix, LinkKind::VhostUser];
 
+/// Every limit that an operator can set: the client's network, and rates that are never reached.
+const LIMITS: &str = "allow=10.0.2.0/24,fd00::/8 rate=10000000 rate-all=10000000";
+
 /// Requests that are answered one by one, to see who is woken for them.
 const ECHOES: u64 = 500;
 
@@ -35,6 +38,7 @@ pub fn measure() -> Result<Baseline, String> {
         let mut guest = Counted::boot(&format!("path={path}"), &lock);
         instructions(&mut guest, path, &mut figures);
     }
+    limits(&lock, &mut figures);
     stamp(&lock, &mut figures);
     boot(&lock, &mut figures);
     // Whatever answers, it is the same look that finds nothing. Without ACPI there is no power button to look at
@@ -85,6 +89,16 @@ fn boot(lock: &QemuLock, figures: &mut Baseline) {
         let (name, ns) = part.split_once('=').expect("name=value");
         let count: f64 = ns.parse().expect("a number of nanoseconds");
         figures.add(format!("instructions of the boot, {name}"), count);
+    }
+}
+
+/// Requests where every limit is set and none is reached.
+fn limits(lock: &QemuLock, figures: &mut Baseline) {
+    let mut guest = Counted::boot(LIMITS, lock);
+    for (name, service) in SERVICES {
+        let count = instructions::per_answer(&mut guest, service, PAYLOADS[0]);
+        let name = format!("instructions per {name} of {} bytes, limits", PAYLOADS[0]);
+        figures.add(name, count as f64);
     }
 }
 

@@ -10,7 +10,7 @@
 //!   TWAMP-Light's, padding), and zeros at all places where a reply must have them. Nor is any datagram of
 //!   Fathom's own protocol, which begins with its magic.
 //!
-//! Checks the datagram, not its sender: call [`crate::peer::is_answerable`] first.
+//! Checks the datagram, not its sender: call [`crate::peer::check`] first.
 
 use core::net::SocketAddr;
 

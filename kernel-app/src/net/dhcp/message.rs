@@ -2,8 +2,10 @@
 
 use core::net::Ipv4Addr;
 
+use wire::Cidr;
 use wire::Mac;
 use wire::configuration::HostName;
+use wire::peer::is_host_ipv4;
 
 use super::lease::Lease;
 
@@ -199,14 +201,19 @@ pub struct Offer<'m> {
 
 impl Offer<'_> {
     /// Returns the lease that it grants. What it leaves out is as in `before`, the lease that it renews
-    /// or the offer that it acknowledges; `None` if its address can't be a host's.
+    /// or the offer that it acknowledges; `None` if its address can't be
+    /// a host's, as `ip=` has it, or the lease has no length.
     pub fn lease(&self, before: Option<&Lease>) -> Option<Lease> {
         let address = self.address;
-        if matches!(address.octets()[0], 0 | 127 | 224..) {
-            return None;
-        }
         let before = before.filter(|before| before.address == address);
         let prefix = self.prefix.or(before.map(|before| before.prefix));
+        let prefix = prefix.unwrap_or_else(|| prefix_of_class(address));
+        if self.lease_s == Some(0)
+            || !is_host_ipv4(address)
+            || !Cidr::new(address, prefix).is_host()
+        {
+            return None;
+        }
         let gateway = match (self.routes, self.router) {
             // Where there are classless routes the router is no route (RFC 3442).
             (Some(routes), _) => default_route(routes),
@@ -215,7 +222,7 @@ impl Offer<'_> {
         };
         Some(Lease {
             address,
-            prefix: prefix.unwrap_or_else(|| prefix_of_class(address)),
+            prefix,
             gateway,
             mtu: self.mtu.or(before.and_then(|before| before.mtu)),
             host: self.host.or(before.and_then(|before| before.host)),

@@ -127,6 +127,7 @@ fn a_refusal_has_it_begin_again_but_not_at_once() {
     );
     assert_eq!(client.lease(), None);
     assert_eq!(client.due_ns(), 11 * SECOND_NS);
+    assert!(client.poll(11 * SECOND_NS - 1).is_none());
     assert_eq!(read(&client.poll(11 * SECOND_NS).unwrap()).0, 1);
 }
 
@@ -154,11 +155,6 @@ fn leases_end_as_the_server_says() {
     let late: (u8, &[u8]) = (58, &[0, 0, 0, 30]);
     assert_eq!(due_s(&[SERVED_BY, TWENTY_S, late, t2]), 10);
     assert_eq!(due_s(&[SERVED_BY]), 60, "a lease without a length");
-    assert_eq!(
-        due_s(&[SERVED_BY, (51, &[0; 4])]),
-        1,
-        "a lease of no length"
-    );
     let endless = bound(&[SERVED_BY, (51, &[0xff; 4])]);
     assert_eq!(endless.due_ns(), NEVER_NS);
 }
@@ -174,4 +170,107 @@ fn arguments_are_those_of_the_last_that_had_any() {
         10 * SECOND_NS,
     );
     assert_eq!(client.arguments().as_str(), Some("port=1"));
+}
+
+/// Times and types of the questions that a client asks in a day, each of which `server` answers at once.
+fn questions_of_a_day(server: impl Fn(u8, u32) -> Vec<Vec<u8>>) -> Vec<(u64, u8)> {
+    let mut client = Client::new(MAC, 99, 0);
+    let mut asked = Vec::new();
+    while client.due_ns() < 24 * 3600 * SECOND_NS {
+        let now_ns = client.due_ns();
+        let (kind, transaction, _) = read(&client.poll(now_ns).unwrap());
+        asked.push((now_ns, kind));
+        for message in server(kind, transaction) {
+            client.receive(&message, SERVER_MAC, now_ns);
+        }
+        assert!(asked.len() < 100_000, "a storm");
+    }
+    assert_eq!(client.lease(), None);
+    asked
+}
+
+/// An offer of [`ADDRESS`], and what a server says to the request for it.
+fn offers_and(
+    kind: u8,
+    options: &'static [(u8, &'static [u8])],
+) -> impl Fn(u8, u32) -> Vec<Vec<u8>> {
+    move |question, transaction| match question {
+        1 => vec![answer(2, transaction, &[SERVED_BY, MASK, TWENTY_S])],
+        _ => vec![answer(kind, transaction, options)],
+    }
+}
+
+#[test]
+fn a_server_that_refuses_all_is_asked_less_and_less() {
+    for server in [
+        offers_and(6, &[SERVED_BY]),
+        offers_and(5, &[SERVED_BY, MASK, (51, &[0; 4])]),
+    ] {
+        let asked = questions_of_a_day(server);
+        let requests = asked.iter().filter(|(_, kind)| *kind == 3);
+        let requested_s: Vec<u64> = requests.map(|(at_ns, _)| at_ns / SECOND_NS).collect();
+        // After a refusal the server is passed over for as long as others may offer something.
+        for (pair, doublings) in requested_s.windows(2).zip(0..) {
+            let pause_s = 1 << doublings.min(6);
+            let waited_s = pair[1] - pair[0];
+            assert!((pause_s..=pause_s + 18).contains(&waited_s), "{waited_s} s");
+        }
+        assert!(requested_s.len() < 24 * 3600 / 64 + 10);
+        assert!(asked.len() < 4 * requested_s.len(), "{}", asked.len());
+    }
+}
+
+#[test]
+fn an_offer_of_no_length_is_none() {
+    let asked = questions_of_a_day(|_, transaction| {
+        vec![answer(2, transaction, &[SERVED_BY, MASK, (51, &[0; 4])])]
+    });
+    // As if nobody had answered.
+    let expected = questions_of_a_day(|_, _| Vec::new());
+    assert_eq!(asked, expected);
+    assert!(asked.len() < 24 * 3600 / 60 + 20, "{}", asked.len());
+}
+
+#[test]
+fn an_address_that_no_host_can_have_is_not_taken() {
+    for address in [
+        [0, 1, 2, 3],
+        [127, 0, 0, 1],
+        [224, 0, 0, 1],
+        [240, 0, 0, 1],
+        [255; 4],
+        [10, 0, 2, 0],
+        [10, 0, 2, 255],
+    ] {
+        let of = |kind: u8, transaction| {
+            let mut message = answer(kind, transaction, &[SERVED_BY, MASK, TWENTY_S]);
+            message[16..20].copy_from_slice(&address);
+            message
+        };
+        questions_of_a_day(|_, transaction| vec![of(2, transaction)]);
+        // The offer was good, and the acknowledgement names another address.
+        questions_of_a_day(|question, transaction| match question {
+            1 => vec![answer(2, transaction, &[SERVED_BY, MASK, TWENTY_S])],
+            _ => vec![of(5, transaction)],
+        });
+    }
+}
+
+#[test]
+fn a_lease_has_the_next_refusal_wait_for_the_first_pause() {
+    let mut client = bound(&[SERVED_BY, MASK, TWENTY_S]);
+    let mut now_ns = 10 * SECOND_NS;
+    for _ in 0..3 {
+        let (_, transaction, _) = read(&client.poll(now_ns).unwrap());
+        client.receive(&answer(6, transaction, &[SERVED_BY]), SERVER_MAC, now_ns);
+        assert_eq!(client.due_ns(), now_ns + PAUSE_NS);
+        now_ns = client.due_ns();
+        let (_, transaction, _) = read(&client.poll(now_ns).unwrap());
+        let options = &[SERVED_BY, MASK, TWENTY_S];
+        client.receive(&answer(2, transaction, options), SERVER_MAC, now_ns);
+        client.poll(now_ns).unwrap();
+        client.receive(&answer(5, transaction, options), SERVER_MAC, now_ns);
+        assert!(client.lease().is_some());
+        now_ns = client.due_ns();
+    }
 }

@@ -8,10 +8,11 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use smoltcp::wire::{IpProtocol, Ipv4Packet};
 
 use super::Reflection;
+use super::sums::changing;
 use crate::args::DHCP_CLIENT_PORT;
 use crate::handler::{Handler, IpFields};
 use crate::services::{FixedPorts, Services, Visitor};
-use wire::HEADER_LEN;
+use wire::Counter;
 use wire::checksum::Sum;
 
 /// Offset of an Ethernet frame's payload, in bytes.
@@ -73,31 +74,8 @@ struct Reject;
 
 impl DatagramVisitor for Reject {
     fn visit<H: Handler>(self, _: &mut H, _: &mut [u8], _: &Datagram) -> Reflection {
-        Reflection::Reject
+        Reflection::NoReply(Counter::DroppedSource)
     }
-}
-
-/// Returns the sum of the part of a payload that a reply may change.
-#[inline(always)]
-pub fn changing<H: Handler>(payload: &[u8]) -> Sum {
-    const { assert!(H::CHANGES.is_multiple_of(2) || H::CHANGES == usize::MAX) };
-    match (H::CHANGES, payload.first_chunk::<HEADER_LEN>()) {
-        (0, _) => Sum::ZERO,
-        // Of a length known when this is compiled, which takes half of the instructions.
-        (HEADER_LEN, Some(header)) => Sum::of_array(header),
-        (changes, _) => Sum::of(payload.get(..changes).unwrap_or(payload)),
-    }
-}
-
-/// Returns the sum of the part of a reply's payload that may have changed. The rest had the sum `kept`, and has
-/// it still, or the handler breaks the rules: builds with debug assertions, and tests, check that.
-#[inline(always)]
-pub fn changed<H: Handler>(payload: &[u8], kept: Sum) -> Sum {
-    if cfg!(any(test, debug_assertions)) {
-        let rest = payload.get(H::CHANGES..).map_or(Sum::ZERO, Sum::of);
-        assert_eq!(rest, kept, "a handler changed more than its CHANGES");
-    }
-    changing::<H>(payload)
 }
 
 /// Returns the fields of an IP header that a service may want to know, if `frame` has one.
@@ -130,7 +108,7 @@ pub fn locate_ipv4<M: Handler, F: FixedPorts>(
     visitor: impl DatagramVisitor,
 ) -> Reflection {
     let Some((header, after)) = frame[IP..].split_first_chunk::<IPV4_HEADER>() else {
-        return Reflection::Drop;
+        return Reflection::Discard(Counter::DroppedLength);
     };
     let [
         version_and_len,
@@ -154,10 +132,10 @@ pub fn locate_ipv4<M: Handler, F: FixedPorts>(
         .checked_sub(IPV4_HEADER)
         .and_then(|len| after.get(..len));
     let Some(segment) = segment else {
-        return Reflection::Drop;
+        return Reflection::Discard(Counter::DroppedLength);
     };
     if word(&[*f0, *f1]) & FRAGMENTED != 0 || !Sum::of_array(header).is_good() {
-        return Reflection::Drop;
+        return Reflection::Discard(fault_of_ipv4(header));
     }
     if *protocol != UDP {
         return Reflection::Pass;
@@ -173,6 +151,16 @@ pub fn locate_ipv4<M: Handler, F: FixedPorts>(
     locate_udp(services, frame, &packet, visitor)
 }
 
+/// Returns the counter of a packet that is a fragment or has a bad header checksum.
+#[cold]
+fn fault_of_ipv4(header: &[u8; IPV4_HEADER]) -> Counter {
+    if Sum::of_array(header).is_good() {
+        Counter::DroppedFragment
+    } else {
+        Counter::DroppedChecksum
+    }
+}
+
 /// Classifies a packet that is not IPv4 with a header of five words. A packet with options may
 /// have a source route, so that where it says it came from is not where an answer would go: it is
 /// never answered, whatever the options are.
@@ -182,12 +170,16 @@ fn with_options<M: Handler, F: FixedPorts>(
     frame: &mut [u8],
 ) -> Reflection {
     let Ok(ip) = Ipv4Packet::new_checked(&frame[IP..]) else {
-        return Reflection::Drop;
+        return Reflection::Discard(Counter::DroppedLength);
     };
-    let is_whole = !ip.more_frags() && ip.frag_offset() == 0;
-    let is_ipv4 = ip.version() == 4 && usize::from(ip.header_len()) > IPV4_HEADER;
-    if !is_ipv4 || !is_whole || !ip.verify_checksum() {
-        return Reflection::Drop;
+    if ip.version() != 4 || usize::from(ip.header_len()) <= IPV4_HEADER {
+        return Reflection::Discard(Counter::DroppedLength);
+    }
+    if !ip.verify_checksum() {
+        return Reflection::Discard(Counter::DroppedChecksum);
+    }
+    if ip.more_frags() || ip.frag_offset() != 0 {
+        return Reflection::Discard(Counter::DroppedFragment);
     }
     if ip.next_header() != IpProtocol::Udp {
         return Reflection::Pass;
@@ -212,20 +204,22 @@ pub fn locate_ipv6<M: Handler, F: FixedPorts>(
     visitor: impl DatagramVisitor,
 ) -> Reflection {
     let Some((header, after)) = frame[IP..].split_first_chunk::<IPV6_HEADER>() else {
-        return Reflection::Drop;
+        return Reflection::Discard(Counter::DroppedLength);
     };
     let [version, _, _, _, l0, l1, next_header, _, addresses @ ..] = header;
     let segment_len = usize::from(word(&[*l0, *l1]));
     if version >> 4 != 6 || segment_len > after.len() {
-        return Reflection::Drop;
+        return Reflection::Discard(Counter::DroppedLength);
     }
     match *next_header {
         UDP => {}
         // A listener query to a group has such a header.
         HOP_BY_HOP if addresses[16] == MULTICAST => return Reflection::Pass,
-        // A fragment, or what may hide one; the stack would answer these with an error longer than
-        // what it answers.
-        HOP_BY_HOP | ROUTING | FRAGMENT | DESTINATION_OPTIONS => return Reflection::Drop,
+        FRAGMENT => return Reflection::Discard(Counter::DroppedFragment),
+        // What may hide a fragment.
+        HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS => {
+            return Reflection::Discard(Counter::DroppedProtocol);
+        }
         _ => return Reflection::Pass,
     }
     let (halves, _) = addresses.as_chunks::<16>();
@@ -260,14 +254,14 @@ fn locate_udp<M: Handler, F: FixedPorts>(
         .get(ip.udp..)
         .and_then(|segment| segment.first_chunk::<UDP_HEADER>());
     let Some(header) = header.filter(|_| ip.segment_len >= UDP_HEADER) else {
-        return Reflection::Drop;
+        return Reflection::Discard(Counter::DroppedLength);
     };
     let [s0, s1, d0, d1, l0, l1, _, _] = header;
     let source_port = word(&[*s0, *s1]);
     let port = word(&[*d0, *d1]);
     let udp_len = word(&[*l0, *l1]);
     if !(UDP_HEADER..=ip.segment_len).contains(&usize::from(udp_len)) {
-        return Reflection::Drop;
+        return Reflection::Discard(Counter::DroppedLength);
     }
     let udp = Udp {
         header: u64::from_le_bytes(*header),
@@ -350,7 +344,7 @@ fn verify<H: Handler>(
 ) -> Reflection {
     let udp_len = usize::from(udp.udp_len);
     let Some(payload) = frame.get(ip.udp + UDP_HEADER..ip.udp + udp_len) else {
-        return Reflection::Drop;
+        return Reflection::Discard(Counter::DroppedLength);
     };
     let checksum = udp.header >> CHECKSUM_SHIFT;
     let common = ip
@@ -368,7 +362,7 @@ fn verify<H: Handler>(
         // has one either way: it costs what the question's would have cost to verify, and the
         // answer may be worth verifying to the client.
         if ip.source.is_ipv6() {
-            return Reflection::Drop;
+            return Reflection::Discard(Counter::DroppedChecksum);
         }
     } else {
         let whole = common
@@ -376,7 +370,7 @@ fn verify<H: Handler>(
             .plus(changing::<H>(payload))
             .plus(kept);
         if !whole.is_good() {
-            return Reflection::Drop;
+            return Reflection::Discard(Counter::DroppedChecksum);
         }
     }
     let datagram = Datagram {

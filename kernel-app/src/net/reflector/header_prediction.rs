@@ -7,9 +7,12 @@
 use core::net::SocketAddr;
 
 use wire::checksum::Sum;
+use wire::limits::Limiter;
+use wire::peer::HIGHEST_RESPONDER;
 
-use super::datagram::{IP, IPV4_HEADER, IPV4_PLAIN, UDP, UDP_HEADER, changed, changing, ip_fields};
+use super::datagram::{IP, IPV4_HEADER, IPV4_PLAIN, UDP, UDP_HEADER, ip_fields};
 use super::reply::{IPV4_HEADERS, make_changed_reply, write_ipv4_headers};
+use super::sums::{changed, changing};
 use super::{GROUP, IPV4, Reflection};
 use crate::clock::Clock;
 use crate::handler::{Clients, Handler, Request, Verdict};
@@ -98,6 +101,7 @@ impl PredictedHeader {
     pub fn answer<M: Handler, F: FixedPorts>(
         &self,
         services: &mut Services<M, F>,
+        limiter: &mut Limiter,
         frame: &mut [u8],
         clock: &impl Clock,
     ) -> Option<Reflection> {
@@ -114,7 +118,8 @@ impl PredictedHeader {
         let checksum = u16::from_le_bytes(field(headers, IPV4_UDP + 6));
         let is_predicted = (differs == 0)
             & (usize::from(total_len) == IPV4_HEADER + usize::from(udp_len))
-            & (port != 0)
+            // None of the ports that are never answered; a client that has a lower one waits a little longer.
+            & (port > HIGHEST_RESPONDER)
             & (checksum != 0);
         if !is_predicted {
             return None;
@@ -135,7 +140,7 @@ impl PredictedHeader {
             .plus(Sum::of_word(checksum.into()))
             .plus(changing::<M>(payload))
             .plus(kept);
-        // One host's address, and neither ours nor one that loops.
+        // One host's address (`wire::peer`), and not ours.
         let client = u32::from_le_bytes(field(headers, IP + 12));
         let network = client as u8;
         let is_client = (network.wrapping_sub(1) < 223)
@@ -154,6 +159,10 @@ impl PredictedHeader {
             return None;
         }
         let client = client.to_le_bytes();
+        // Left to others, who find the reason; nothing was taken, so no request counts twice.
+        if !limiter.take_ipv4(u32::from_be_bytes(client), received_ns) {
+            return None;
+        }
         let request = Request {
             port: services.port,
             source: SocketAddr::from((client, port)),

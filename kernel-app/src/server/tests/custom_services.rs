@@ -75,6 +75,6 @@ fn a_handler_is_asked_and_heeded_alike_on_both_paths() {
         }
         // It answers anything, so it must not answer what may be a service.
         let (replies, counters) = answers(path, "10.0.2.2:9000", "10.0.2.15:9000", b"0123");
-        assert_eq!((replies.len(), counters.dropped_source), (0, 1), "{path}");
+        assert_eq!((replies.len(), counters.dropped_port), (0, 1), "{path}");
     }
 }

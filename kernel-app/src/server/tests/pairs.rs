@@ -170,6 +170,16 @@ fn no_reply_is_longer_than_its_request_at_any_length_and_port() {
         }
     }
     assert!(answered > wire::MAX_PAYLOAD);
+    for port in 0..=u16::MAX {
+        for len in [0, 44, wire::MAX_PAYLOAD] {
+            let mut payload = request(len.max(wire::HEADER_LEN));
+            payload.truncate(len);
+            let frame = udp_frame((CLIENT, 40_000).into(), (OWN, port).into(), &payload);
+            let answer = service.answer(frame);
+            let is_longer = answer.is_some_and(|answer| open_udp(&answer).2.len() > len);
+            assert!(!is_longer, "port {port}, {len} bytes");
+        }
+    }
 }
 
 #[test]
@@ -204,4 +214,34 @@ fn stamp_is_answered_and_counted_on_both_paths() {
             "{path}"
         );
     }
+}
+
+#[test]
+fn stamp_and_echo_obey_the_limits_on_both_paths() {
+    for path in ["reflector", "smoltcp"] {
+        let mut service = instance(OWN, &std::format!("path={path} rate=100"));
+        let payload = payloads()[3].clone();
+        let mut answered = 0;
+        for port in [862, ECHO_PORT].repeat(50) {
+            let frame = udp_frame((CLIENT, 40_000).into(), (OWN, port).into(), &payload);
+            service.server.device.inbox.push_back(frame);
+            assert_eq!(service.server.poll(), Ok(true));
+            answered += udp_answers(&mut service);
+        }
+        // A full bucket is an eighth of a second's, of all services together.
+        assert_eq!(answered, 12, "{path}");
+        let counters = service.server.shared_counters.read();
+        assert_eq!(
+            (counters.stamp_replies, counters.dropped_rate),
+            (6, 88),
+            "{path}"
+        );
+    }
+}
+
+/// Takes what was sent, and returns how many datagrams are in it. The stack may have to ask for its neighbour.
+fn udp_answers(service: &mut Instance) -> usize {
+    let sent = service.server.device.outbox.drain(..);
+    sent.filter(|frame| frame[12..14] == [0x08, 0x00] && frame[23] == 17)
+        .count()
 }

@@ -39,10 +39,9 @@ fn replies<H: Handler>(
         fixed: (),
     };
     let mut reflected = request.clone();
-    let reflection = super::super::reflect(&mut services(), &mut reflected, &own(), &clock());
+    let reflection = reflect_as(&mut services(), &mut reflected, &own());
     let mut predicted = request;
-    let header = PredictedHeader::new(&services(), &own()).unwrap();
-    let prediction = header.answer(&mut services(), &mut predicted, &clock());
+    let prediction = predict_as(&mut services(), &mut predicted);
     let replies = [(Some(reflection), reflected), (prediction, predicted)];
     let payloads = replies.into_iter().filter_map(|(reflection, frame)| {
         let Reflection::Reply { len, counter } = reflection? else {
@@ -132,7 +131,7 @@ fn a_handler_knows_port_source_hop_limit_and_traffic_class() {
             main: Facts,
             fixed: (),
         };
-        let reflection = super::super::reflect(&mut services, &mut frame, &own(), &clock());
+        let reflection = reflect_as(&mut services, &mut frame, &own());
         let Reflection::Reply { len, .. } = reflection else {
             panic!("{reflection:?}");
         };
@@ -166,7 +165,7 @@ fn a_datagram_that_is_passed_on_is_the_stacks_as_it_was() {
     for (client, service) in PAIRS.into_iter().take(2) {
         let frame = udp_frame(at(client), at(service), b"0123456789");
         let mut passed = frame.clone();
-        let reflection = super::super::reflect(&mut services, &mut passed, &own(), &clock());
+        let reflection = reflect_as(&mut services, &mut passed, &own());
         assert_eq!((reflection, &passed), (Reflection::Pass, &frame));
     }
 }
