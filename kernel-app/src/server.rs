@@ -249,7 +249,7 @@ where
         let mut reply = None;
         let mut is_for_stack = false;
         let offered = device.offer(|frame| {
-            let header = predicted.as_ref();
+            let header = predicted.as_mut();
             let predicted =
                 header.and_then(|header| header.answer(services, limiter, frame, clock));
             let reflection = match predicted {

@@ -196,6 +196,10 @@ impl Throttle {
     }
 }
 
+/// Bucket of a source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slot(u16);
+
 /// The limits at work.
 #[derive(Clone, Debug)]
 pub struct Limiter {
@@ -258,18 +262,19 @@ impl Limiter {
         self.admit_ip(source, now_ns)
     }
 
-    /// Takes a request of an IPv4 source that arrived at `now_ns`, if [`Limiter::admit`] would. Else nothing is
-    /// taken, and that says why.
+    /// Returns the bucket of an IPv4 source, until the next [`Limiter::configure`]; `None` if the source is not allowed.
+    #[must_use]
+    pub fn slot_ipv4(&self, source: u32) -> Option<Slot> {
+        let is_allowed = self.is_open || self.allow.has_ipv4(source);
+        is_allowed.then(|| self.slot(source.into()))
+    }
+
+    /// Takes a request that arrived at `now_ns` and whose source has this bucket, if [`Limiter::admit`] would. Else
+    /// nothing is taken, and that says why.
     #[inline(always)]
     #[must_use]
-    pub fn take_ipv4(&mut self, source: u32, now_ns: u64) -> bool {
-        if !self.is_on {
-            return true;
-        }
-        if !self.is_open && !self.allow.has_ipv4(source) {
-            return false;
-        }
-        !self.has_rates || self.take(source.into(), now_ns).is_ok()
+    pub fn take_from(&mut self, slot: Slot, now_ns: u64) -> bool {
+        !self.has_rates || self.take(slot, now_ns).is_ok()
     }
 
     #[inline(never)]
@@ -288,15 +293,20 @@ impl Limiter {
         if !self.is_open && !is_allowed {
             return Err(Counter::DroppedNotAllowed);
         }
-        self.take(key, now_ns)
+        self.take(self.slot(key), now_ns)
     }
 
-    /// Takes a request out of the bucket of `key` and out of that for all, or out of neither.
     #[inline(always)]
-    fn take(&mut self, key: u64, now_ns: u64) -> Result<(), Counter> {
+    const fn slot(&self, key: u64) -> Slot {
         let slot = key.wrapping_mul(self.multiplier) >> (u64::BITS - SOURCES.ilog2());
+        Slot(slot as u16)
+    }
+
+    /// Takes a request out of a source's bucket and out of that for all, or out of neither.
+    #[inline(always)]
+    fn take(&mut self, Slot(slot): Slot, now_ns: u64) -> Result<(), Counter> {
         // Within bounds, which the compiler sees by the mask.
-        let bucket = &mut self.sources[slot as usize & (SOURCES - 1)];
+        let bucket = &mut self.sources[usize::from(slot) & (SOURCES - 1)];
         if !bucket.has(&self.source, now_ns) {
             return Err(Counter::DroppedRate);
         }
@@ -314,7 +324,7 @@ impl Default for Limiter {
     }
 }
 
-const _: () = assert!(SOURCES.is_power_of_two());
+const _: () = assert!(SOURCES.is_power_of_two() && SOURCES <= 1 << u16::BITS);
 
 #[cfg(test)]
 mod tests;

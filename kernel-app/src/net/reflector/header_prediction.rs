@@ -4,11 +4,11 @@
 //! All known bits are compared at once, with one branch, where parsing has a branch for each field.
 //! Any mismatch falls back to [`super::reflect`]; the two agree on predicted frames (tested).
 
-use core::net::SocketAddr;
+use core::net::{Ipv4Addr, SocketAddr};
 
 use wire::checksum::Sum;
-use wire::limits::Limiter;
-use wire::peer::HIGHEST_RESPONDER;
+use wire::limits::{Limiter, Slot};
+use wire::peer::{HIGHEST_RESPONDER, is_host_ipv4};
 
 use super::datagram::{IP, IPV4_HEADER, IPV4_PLAIN, UDP, UDP_HEADER, ip_fields};
 use super::reply::{IPV4_HEADERS, make_changed_reply, write_ipv4_headers};
@@ -69,7 +69,14 @@ pub struct PredictedHeader {
     own: [u8; 4],
     /// The subnet's broadcast address, or our own again where there is none.
     broadcast: [u8; 4],
+    /// Source of the frame before this one, which may be answered; [`NO_CLIENT`] before the first.
+    client: u64,
+    /// Its bucket.
+    slot: Slot,
 }
+
+/// What no IPv4 address is.
+const NO_CLIENT: u64 = u64::MAX;
 
 impl PredictedHeader {
     /// Returns the expected header of frames to `own`, if it has an IPv4 address.
@@ -92,6 +99,8 @@ impl PredictedHeader {
             own_mac: own.mac.octets(),
             own: address.octets(),
             broadcast: own.broadcast().unwrap_or(address).octets(),
+            client: NO_CLIENT,
+            slot: Slot::default(),
         })
     }
 
@@ -99,7 +108,7 @@ impl PredictedHeader {
     /// result `None`.
     #[inline(always)]
     pub fn answer<M: Handler, F: FixedPorts>(
-        &self,
+        &mut self,
         services: &mut Services<M, F>,
         limiter: &mut Limiter,
         frame: &mut [u8],
@@ -140,15 +149,9 @@ impl PredictedHeader {
             .plus(Sum::of_word(checksum.into()))
             .plus(changing::<M>(payload))
             .plus(kept);
-        // One host's address (`wire::peer`), and not ours.
-        let client = u32::from_le_bytes(field(headers, IP + 12));
-        let network = client as u8;
-        let is_client = (network.wrapping_sub(1) < 223)
-            & (network != 127)
-            & (client != u32::from_le_bytes(self.own))
-            & (client != u32::from_le_bytes(self.broadcast));
+        let client: [u8; 4] = field(headers, IP + 12);
         let ip = field::<IPV4_HEADER>(headers, IP);
-        if !(is_client & Sum::of_array(&ip).is_good() & whole.is_good()) {
+        if !(Sum::of_array(&ip).is_good() & whole.is_good()) {
             return None;
         }
         if M::CLIENTS == Clients::UserPorts && !is_user_port::<F>(port, services.port) {
@@ -158,9 +161,12 @@ impl PredictedHeader {
         if !M::is_expected(payload) {
             return None;
         }
-        let client = client.to_le_bytes();
+        // Nearly all frames come from where the one before came from.
+        if u64::from(u32::from_le_bytes(client)) != self.client && !self.admit(limiter, client) {
+            return None;
+        }
         // Left to others, who find the reason; nothing was taken, so no request counts twice.
-        if !limiter.take_ipv4(u32::from_be_bytes(client), received_ns) {
+        if !limiter.take_from(self.slot, received_ns) {
             return None;
         }
         let request = Request {
@@ -187,6 +193,21 @@ impl PredictedHeader {
             Verdict::Pass => return Some(Reflection::Pass),
         };
         Some(Reflection::Reply { counter, len })
+    }
+
+    /// Remembers `client` and its bucket, if it may be answered: one host's address ([`wire::peer`]) that is allowed,
+    /// and not ours.
+    #[inline(never)]
+    fn admit(&mut self, limiter: &Limiter, client: [u8; 4]) -> bool {
+        let address = Ipv4Addr::from_octets(client);
+        let is_client = is_host_ipv4(address) && client != self.own && client != self.broadcast;
+        let slot = limiter.slot_ipv4(address.to_bits());
+        let Some(slot) = slot.filter(|_| is_client) else {
+            return false;
+        };
+        self.client = u32::from_le_bytes(client).into();
+        self.slot = slot;
+        true
     }
 }
 

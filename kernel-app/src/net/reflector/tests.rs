@@ -66,7 +66,7 @@ fn predict_as<M: Handler, F: FixedPorts>(
     services: &mut Services<M, F>,
     frame: &mut [u8],
 ) -> Option<Reflection> {
-    let header = PredictedHeader::new(services, &own()).unwrap();
+    let mut header = PredictedHeader::new(services, &own()).unwrap();
     header.answer(services, &mut Limiter::new(), frame, &clock())
 }
 

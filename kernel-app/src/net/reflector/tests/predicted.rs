@@ -1,5 +1,7 @@
 //! Frames that are as predicted, nearly so, or from clients that must not be answered.
 
+use wire::limits::{Limits, Rate};
+
 use super::*;
 
 fn answer_predicted(frame: &mut [u8]) -> Option<Reflection> {
@@ -78,4 +80,48 @@ fn no_client_is_predicted_that_must_not_be_answered() {
             "{client}"
         );
     }
+}
+
+/// Limits that let eight requests of a source through, in a time that does not pass.
+fn limiter() -> Limiter {
+    let mut limiter = Limiter::new();
+    let limits = Limits {
+        allow: "10.0.0.0/8".parse().unwrap(),
+        rate: Rate::new(1),
+        rate_all: None,
+    };
+    limiter.configure(&limits, 14);
+    limiter
+}
+
+#[test]
+fn sources_that_take_turns_are_answered_as_without_prediction() {
+    let mut services = services();
+    let mut header = PredictedHeader::new(&services, &own()).unwrap();
+    let mut limiters = [limiter(), limiter()];
+    let mut answers = [0; 6];
+    let clients = [
+        "10.0.2.2:40000",
+        "10.0.2.3:40000",
+        "192.0.2.1:40000",
+        "10.0.2.255:40000",
+        "0.0.0.0:40000",
+        "10.0.2.15:40000",
+    ];
+    for step in 0..120 {
+        // In runs of one, two and three.
+        let which = (step / (1 + step / 40)) % clients.len();
+        let mut frame = udp_frame(at(clients[which]), at("10.0.2.15:9000"), &request(50));
+        let mut parsed = frame.clone();
+        let [first, second] = &mut limiters;
+        let reflection = match header.answer(&mut services, first, &mut frame, &clock()) {
+            Some(reflection) => reflection,
+            None => super::super::reflect(&mut services, first, &mut frame, &own(), &clock()),
+        };
+        let expected = super::super::reflect(&mut services, second, &mut parsed, &own(), &clock());
+        assert_eq!(reflection, expected, "step {step}, {}", clients[which]);
+        assert_eq!(frame, parsed);
+        answers[which] += u32::from(matches!(reflection, Reflection::Reply { .. }));
+    }
+    assert_eq!(answers, [8, 8, 0, 0, 0, 0]);
 }
