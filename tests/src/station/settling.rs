@@ -1,6 +1,7 @@
 //! Settling: questions whose answers show that the guest has dealt with all that was sent before.
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use etherparse::ArpOperation;
 use wire::{HEADER_LEN, Header};
@@ -9,12 +10,15 @@ use super::{MAC, SETTLING, Station, icmp, request, resolution};
 use crate::packet::{self, Body};
 use crate::timeouts;
 
+/// Time in which the stack's limit lets further pings through: behind a flood of them one more is not answered.
+const REFILL: Duration = Duration::from_millis(100);
+
 impl Station {
     /// Waits until the guest has dealt with all that was sent to it, and returns the frames that it
     /// sent meanwhile.
     ///
     /// The guest answers in the order of arrival, so it is enough to have a request to the service
-    /// and then one to the network stack answered. Nothing is inferred from time.
+    /// and then one to the network stack answered. Nothing is inferred from time, but that the stack is asked again.
     ///
     /// # Panics
     ///
@@ -44,9 +48,20 @@ impl Station {
 
         let mut answered = Stalled::default();
         let mut others = Vec::new();
+        let start = Instant::now();
         while !(answered.service && answered.stack) {
-            let Some(frame) = self.receive(timeouts::ANSWER) else {
-                return Err(answered);
+            let patience = if answered.service {
+                REFILL
+            } else {
+                timeouts::ANSWER
+            };
+            let Some(frame) = self.receive(patience) else {
+                if start.elapsed() >= timeouts::ANSWER {
+                    return Err(answered);
+                }
+                self.send(&resolution(&flow));
+                self.send(&flow.ping(SETTLING, self.settled, b"settle"));
+                continue;
             };
             match self.settling_answer(&frame) {
                 Some(Settling::Service) => answered.service = true,
@@ -72,7 +87,12 @@ impl Station {
             } => {
                 let [a, b] = SETTLING.to_be_bytes();
                 let [c, d] = self.settled.to_be_bytes();
-                rest.starts_with(&[a, b, c, d]).then_some(Settling::Stack)
+                match rest.strip_prefix(&[a, b]) {
+                    Some(rest) if rest.starts_with(&[c, d]) => Some(Settling::Stack),
+                    // Asked twice, an earlier time.
+                    Some(_) => Some(Settling::Resolution),
+                    None => None,
+                }
             }
             Body::Icmp {
                 kind: icmp::NEIGHBOUR_ADVERTISEMENT,
