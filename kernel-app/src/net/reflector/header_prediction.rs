@@ -71,11 +71,11 @@ pub struct PredictedHeader {
     broadcast: [u8; 4],
     /// Source of the frame before this one, which may be answered; [`NO_CLIENT`] before the first.
     client: u64,
-    /// Its bucket.
+    /// Bucket of that source.
     slot: Slot,
 }
 
-/// What no IPv4 address is.
+/// No IPv4 address is this.
 const NO_CLIENT: u64 = u64::MAX;
 
 impl PredictedHeader {
