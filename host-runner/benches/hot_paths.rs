@@ -16,7 +16,8 @@ use fathom::link::frame::{Flow, MAX_FRAME};
 use fathom::link::in_process::InProcessLink;
 use fathom::link::vhost_user::driver::Driver;
 use fathom::link::{Link, LinkError, Received, Sent};
-use fathom::load::datagram::{ReplyHeader, Requests};
+use fathom::load::datagram::Requests;
+use fathom::load::reply_header::ReplyHeader;
 use fathom::load::schedule::Schedule;
 use fathom::load::sequence_tracker::{Arrival, Known, SequenceTracker};
 use fathom::load::{

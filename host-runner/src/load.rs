@@ -9,7 +9,7 @@
 //! - [`padding`]: the bytes behind the header, made so that damage shows;
 //! - [`content`]: given bytes in its place;
 //! - [`protocol`]: what a service answers a request with;
-//! - [`datagram`]: requests put together and replies taken apart;
+//! - [`datagram`]: requests put together; [`reply_header`]: replies taken apart;
 //! - `test_packets`: the same for STAMP and TWAMP-Light;
 //! - [`tally`]: what is counted;
 //! - `engine`: one request out, one datagram in;
@@ -40,6 +40,7 @@ mod pipeline;
 pub mod plan;
 pub mod protocol;
 pub mod rate;
+pub mod reply_header;
 mod resolution;
 pub mod schedule;
 pub mod sequence_tracker;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::CliError;
 use super::args::OutputArgs;
 use crate::experiment::{ExperimentError, NothingMeasured, Results};
+use crate::files::NamedFile;
 use crate::record::result_directory::DEFAULT_BASE;
 use crate::record::{Record, RecordError, ResultDirectory};
 use crate::report;
@@ -14,6 +15,9 @@ pub use crate::report::publication::print;
 use crate::report::publication::{JsonDestination, publish};
 use crate::report::terminal_report::Detail;
 use crate::stats::Requested;
+
+/// Name that stands for standard output in the place of a file's.
+const STANDARD_OUTPUT: &str = "-";
 
 /// Destination of a command's results; every part of it was tried.
 #[derive(Debug)]
@@ -31,7 +35,7 @@ impl Output {
     ///
     /// [`CliError::Experiment`] if the directory can't be created or a file can't be written.
     pub fn prepare(args: &OutputArgs) -> Result<Self, CliError> {
-        let json = JsonDestination::open(args.json.as_deref())?;
+        let json = json_destination(args.json.as_deref())?;
         let directory = ResultDirectory::create(
             args.out.as_deref(),
             Path::new(DEFAULT_BASE),
@@ -66,6 +70,19 @@ impl Output {
             }
         }
     }
+}
+
+/// Opens the file at `path`, if there is one; `-` is standard output.
+fn json_destination(path: Option<&Path>) -> Result<JsonDestination, RecordError> {
+    let Some(path) = path else {
+        return Ok(JsonDestination::Nowhere);
+    };
+    if path == Path::new(STANDARD_OUTPUT) {
+        return Ok(JsonDestination::StandardOutput);
+    }
+    let file = NamedFile::prepare(path).map_err(RecordError::unwritable(path))?;
+    let path = path.to_owned();
+    Ok(JsonDestination::File { file, path })
 }
 
 impl Results for Output {

@@ -10,8 +10,8 @@ use wire::stamp::packet::{
 use wire::stamp::tlv::{EXTRA_PADDING, HEADER_LEN, UNRECOGNISED};
 use wire::stamp::{ClockState, ErrorEstimate, Format, Key, Secret, time};
 
-use super::datagram::ReplyHeader;
 use super::padding::Padding;
+use super::reply_header::ReplyHeader;
 
 /// Clock and format of a sender's timestamps.
 const CLOCK: ClockState = ClockState::SINCE_BOOT;

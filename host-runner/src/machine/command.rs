@@ -3,7 +3,6 @@
 
 use std::ffi::OsString;
 use std::os::fd::RawFd;
-use std::path::Path;
 
 use super::guest_memory::is_allocated_early;
 use super::inherited::Numbers;
@@ -179,14 +178,6 @@ fn vectors(config: &Config, accel: Accel) -> &'static str {
     match (&config.netdev, accel) {
         (Netdev::VhostUser { .. } | Netdev::Tap { vhost: true, .. }, Accel::Tcg) => ",vectors=0",
         _ => "",
-    }
-}
-
-/// Returns the path of the capture that QEMU is to write, if it is to write one.
-pub(super) fn capture_path(config: &Config) -> Option<&Path> {
-    match &config.netdev {
-        Netdev::User { pcap, .. } | Netdev::Tap { pcap, .. } => pcap.as_deref(),
-        Netdev::Unix { .. } | Netdev::VhostUser { .. } | Netdev::None => None,
     }
 }
 

@@ -10,7 +10,6 @@ use linux_process::privileges::Identity;
 use rustix::fs::fchown;
 use rustix::process::{getegid, geteuid};
 
-use super::command;
 use super::error::MachineError;
 use super::guest_memory::GuestMemory;
 use super::machine_config::{Config, Netdev};
@@ -71,7 +70,9 @@ impl Inherited {
         let vhost = has_vhost.then(vhost::open).transpose();
         let initrd = config.initrd.as_deref().map(sealed::copy).transpose();
         // Made here, so that QEMU follows no link and truncates no file of others.
-        let capture = command::capture_path(config)
+        let capture = config
+            .netdev
+            .capture_path()
             .map(|path| Destination::from(path).create().map(OwnedFd::from))
             .transpose();
         Ok(Self {

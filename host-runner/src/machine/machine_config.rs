@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use wire::Mac;
@@ -164,6 +164,16 @@ pub struct Config {
     pub ready_timeout: Duration,
     /// Further arguments for QEMU, after all others.
     pub extra_qemu_args: Vec<OsString>,
+}
+
+impl Netdev {
+    /// Returns the path of the capture that QEMU is to write, if it is to write one.
+    pub(super) fn capture_path(&self) -> Option<&Path> {
+        match self {
+            Self::User { pcap, .. } | Self::Tap { pcap, .. } => pcap.as_deref(),
+            Self::Unix { .. } | Self::VhostUser { .. } | Self::None => None,
+        }
+    }
 }
 
 impl Config {

@@ -1,6 +1,6 @@
 //! Publication of results: documents in their directory, a table on the terminal, and JSON wherever that is wanted.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::renderer::Renderer as _;
 use super::result_set::ResultSet;
@@ -9,9 +9,6 @@ use super::{html, write};
 use crate::files::NamedFile;
 use crate::record::{Record, RecordError, ResultDirectory};
 use crate::terminal::{self, eprint};
-
-/// Name that stands for standard output in the place of a file's.
-const STANDARD_OUTPUT: &str = "-";
 
 /// Further destination of the JSON.
 #[derive(Debug)]
@@ -27,25 +24,6 @@ pub enum JsonDestination {
         /// Path of the file.
         path: PathBuf,
     },
-}
-
-impl JsonDestination {
-    /// Opens the file at `path`, if there is one; `-` is standard output.
-    ///
-    /// # Errors
-    ///
-    /// [`RecordError::Unwritable`] if the file can't be written.
-    pub fn open(path: Option<&Path>) -> Result<Self, RecordError> {
-        let Some(path) = path else {
-            return Ok(Self::Nowhere);
-        };
-        if path == Path::new(STANDARD_OUTPUT) {
-            return Ok(Self::StandardOutput);
-        }
-        let file = NamedFile::prepare(path).map_err(RecordError::unwritable(path))?;
-        let path = path.to_owned();
-        Ok(Self::File { file, path })
-    }
 }
 
 /// Writes the documents of `report` into `directory`, and shows the table on standard output, or on standard error

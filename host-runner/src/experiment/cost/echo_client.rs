@@ -10,7 +10,8 @@ use super::CostError;
 use crate::clock;
 use crate::link::{Link, Received, Sent, Signals};
 use crate::load::Protocol;
-use crate::load::datagram::{ReplyHeader, Requests};
+use crate::load::datagram::Requests;
+use crate::load::reply_header::ReplyHeader;
 
 /// Interval in nanoseconds between checks for cancellation by the caller.
 const CANCEL_INTERVAL_NS: u64 = 20_000_000;

@@ -2,7 +2,7 @@
 
 use super::{BUFFER_LEN, Engine};
 use crate::link::{Link, LinkError, Received};
-use crate::load::datagram::ReplyHeader;
+use crate::load::reply_header::ReplyHeader;
 use crate::load::sequence_tracker::{Arrival, Known, Request};
 use crate::load::supervise::BUSY_INTERVAL_NS;
 use crate::load::{GuestTimes, Loss, Observer, Sample};

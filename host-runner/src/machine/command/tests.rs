@@ -34,7 +34,7 @@ fn words(config: &Config, accel: Accel, sandbox: bool) -> String {
             initrd: config.initrd.as_ref().map(|_| 4),
             network: Some(8),
             vhost: matches!(config.netdev, Netdev::Tap { vhost: true, .. }).then_some(3),
-            capture: capture_path(config).map(|_| 9),
+            capture: config.netdev.capture_path().map(|_| 9),
         },
     };
     let arguments = arguments(config, attempt);
