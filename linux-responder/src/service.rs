@@ -254,7 +254,7 @@ mod tests {
         let own = "10.0.2.15:9000".parse().unwrap();
         let mut service = Service::new(9, own, 24, &published);
         let source = Some("10.0.2.2:40000".parse().unwrap());
-        let mut datagram = [0; 300];
+        let mut datagram = [0; status::STATUS_LEN];
         let header = Header {
             kind: wire::Kind::StatusRequest,
             ..Header::request(7, 1000)

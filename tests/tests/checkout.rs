@@ -26,6 +26,7 @@ const FILES: &[&str] = &[
     "kernel-app/hermit/Cargo.lock",
     "kernel-app/hermit/Cargo.toml",
     "qemu/setup.sh",
+    "qemu/linux-guest/pin",
     "qemu/linux-guest/setup.sh",
 ];
 

@@ -151,8 +151,12 @@ fn a_service_that_ends_meanwhile_is_said_to_be_gone() {
     let arguments = format!("{address} --warmup 0s --duration 1s --timeout 100ms");
     let outcome = Call::probe(&arguments).finish(&lock);
     service.join().unwrap();
+    // Whether its few answers are valid is the host's to decide.
+    assert!(matches!(outcome.code, Some(0 | 4)), "{outcome:#?}");
     let text = format!("the service at {address} does not answer any more: the last answer came");
-    outcome.expect_failure(4, &[&text, "before the end of the measurement"]);
+    for text in [&text, "before the end of the measurement"] {
+        assert!(outcome.stderr.contains(text), "{text}: {outcome:#?}");
+    }
     assert!(outcome.file("out/result.json").exists(), "{outcome:#?}");
 }
 

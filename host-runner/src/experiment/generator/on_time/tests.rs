@@ -288,7 +288,9 @@ fn a_minority_of_disturbed_searches_changes_nothing() {
             Some(late_by(if is_late { 5_000 } else { 0 }))
         };
         let found = highest(1e6, SEARCHES, measure, || searches.set(searches.get() + 1));
-        assert_eq!(found, Some(rate(1e6, 10)));
+        // Two ways of computing a power differ in the last bits.
+        let ratio = found.expect("there is one") / rate(1e6, 10);
+        assert!((ratio - 1.0).abs() < 1e-9, "{ratio}");
         let [of_quiet, of_disturbed] = counts.get();
         assert!(of_quiet >= quiet && of_disturbed >= disturbed);
     }
