@@ -15,24 +15,15 @@ use wire::peer::is_host;
 
 use super::addresses::Addresses;
 use super::dhcp::DHCP_SERVER_PORT;
-use super::packets::{ARP, ARP_REQUEST, ICMPV6, IP, IPV4, IPV6};
+use super::packets::{
+    ARP, ARP_REQUEST, GROUP, HOP_BY_HOP, ICMP, ICMPV6, IP, IPV4, IPV6, NEIGHBOUR_ADVERTISEMENT,
+    NEIGHBOUR_SOLICITATION, REDIRECT, ROUTER_SOLICITATION, UDP,
+};
 use crate::args::DHCP_CLIENT_PORT;
 
-/// Set in the Ethernet address of a group (IEEE 802 §8.2).
-const GROUP: u8 = 1;
-
-/// Protocol numbers (IANA).
-const HOP_BY_HOP: u8 = 0;
-const ICMP: u8 = 1;
-const UDP: u8 = 17;
-
-/// Types of ICMP messages (RFC 792, RFC 4443 §4, RFC 4861 §4).
+/// Types of echo requests (RFC 792, RFC 4443 §4).
 const ECHO_REQUEST: u8 = 8;
 const V6_ECHO_REQUEST: u8 = 128;
-const ROUTER_SOLICITATION: u8 = 133;
-const SOLICITATION: u8 = 135;
-const ADVERTISEMENT: u8 = 136;
-const REDIRECT: u8 = 137;
 
 /// Use of a frame for the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +111,7 @@ fn ipv6(packet: &[u8], own: &Addresses, is_service: impl Fn(u16) -> bool) -> Opt
         V6_ECHO_REQUEST if own.has(destination) => {
             between_hosts(source.into(), own, Admission::Ping)
         }
-        SOLICITATION => {
+        NEIGHBOUR_SOLICITATION => {
             let target = IpAddr::from(*payload.get(8..)?.first_chunk::<16>()?);
             match own.has(target) {
                 // Somebody who has no address yet asks whether this one is free (RFC 4862 §5.4): ours, or perhaps
@@ -132,7 +123,7 @@ fn ipv6(packet: &[u8], own: &Addresses, is_service: impl Fn(u16) -> bool) -> Opt
             }
         }
         // Of another host with our address, perhaps, and never answered.
-        ADVERTISEMENT if is_host(source.into()) => Admission::Admit,
+        NEIGHBOUR_ADVERTISEMENT if is_host(source.into()) => Admission::Admit,
         ROUTER_SOLICITATION..=REDIRECT => between_hosts(source.into(), own, Admission::Admit),
         _ => Admission::Refuse(Counter::DroppedProtocol),
     })

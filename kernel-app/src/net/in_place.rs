@@ -15,10 +15,10 @@ use wire::peer::{is_host, is_host_ipv4};
 
 use super::addresses::Addresses;
 use super::packets::{
-    ARP, ARP_ETHERNET_IPV4, ARP_LEN, ARP_REPLY, ARP_REQUEST, ICMPV6, IP, IPV4, IPV6, arp,
+    ARP, ARP_ETHERNET_IPV4, ARP_LEN, ARP_REPLY, ARP_REQUEST, ICMP, ICMPV6, IP, IPV4, IPV6, arp,
 };
 
-const ICMP: u8 = 1;
+/// Time to live and hop limit of answers.
 const HOP_LIMIT: u8 = 64;
 
 /// Types of ICMP messages as 16-bit words with their code, which is 0 (RFC 792, RFC 4443 §4).

@@ -26,12 +26,21 @@ pub const ARP_ETHERNET_IPV4: [u8; 7] = [0, 1, 0x08, 0x00, 6, 4, 0];
 /// Length of a frame with an ARP packet for Ethernet and IPv4, in bytes.
 pub const ARP_LEN: usize = IP + 28;
 
-/// ICMPv6: protocol number, and message types (RFC 4443, RFC 4861).
+/// Set in the first octet of a group's Ethernet address (IEEE 802 §8.2).
+pub const GROUP: u8 = 1;
+
+/// Protocols behind an IP header (IANA).
+pub const HOP_BY_HOP: u8 = 0;
+pub const ICMP: u8 = 1;
+pub const UDP: u8 = 17;
 pub const ICMPV6: u8 = 58;
+
+/// Types of ICMPv6 messages (RFC 4861 §4).
 pub const ROUTER_SOLICITATION: u8 = 133;
 pub const ROUTER_ADVERTISEMENT: u8 = 134;
 pub const NEIGHBOUR_SOLICITATION: u8 = 135;
 pub const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
+pub const REDIRECT: u8 = 137;
 
 /// Hop limit of neighbour discovery (RFC 4861 §7.1).
 pub const DISCOVERY_HOP_LIMIT: u8 = 255;

@@ -30,12 +30,13 @@ use wire::limits::Limiter;
 use crate::clock::Clock;
 use crate::handler::{Handler, Request, Verdict};
 use crate::net::addresses::Addresses;
+use crate::net::packets::{GROUP, IP, UDP};
 use crate::net::priority_tag;
 use crate::services::{Exchange, FixedPorts, Services};
 pub use datagram::ip_fields;
 use datagram::{
-    Datagram, DatagramVisitor, IP, IPV4_PLAIN, IPV6_HEADER, IPV6_NEXT_HEADER, UDP, UDP_HEADER,
-    locate_ipv4, locate_ipv6,
+    Datagram, DatagramVisitor, IPV4_PLAIN, IPV6_HEADER, IPV6_NEXT_HEADER, UDP_HEADER, locate_ipv4,
+    locate_ipv6,
 };
 pub use header_prediction::PredictedHeader;
 use reply::{make_changed_reply, make_reply};
@@ -44,9 +45,6 @@ use sums::changed;
 /// Protocols that follow an Ethernet header (IANA).
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
-
-/// Set in the Ethernet address of a group (IEEE 802 §8.2).
-const GROUP: u8 = 1;
 
 /// Result of offering a frame to the reflector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

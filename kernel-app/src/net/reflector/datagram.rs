@@ -11,12 +11,12 @@ use super::Reflection;
 use super::sums::changing;
 use crate::args::DHCP_CLIENT_PORT;
 use crate::handler::{Handler, IpFields};
+use crate::net::packets::{HOP_BY_HOP, IP, UDP};
 use crate::services::{FixedPorts, Services, Visitor};
 use wire::Counter;
 use wire::checksum::Sum;
 
-/// Offset of an Ethernet frame's payload, in bytes.
-pub const IP: usize = 14;
+/// Lengths of headers, in bytes.
 pub const IPV4_HEADER: usize = 20;
 pub const IPV6_HEADER: usize = 40;
 pub const UDP_HEADER: usize = 8;
@@ -27,9 +27,7 @@ pub const IPV4_PLAIN: u8 = 0x45;
 /// Offset of the next-header field in an IPv6 header, in bytes (RFC 8200 §3).
 pub const IPV6_NEXT_HEADER: usize = 6;
 
-/// Protocol numbers (IANA).
-pub const UDP: u8 = 17;
-const HOP_BY_HOP: u8 = 0;
+/// Further protocol numbers (IANA).
 const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
 const DESTINATION_OPTIONS: u8 = 60;

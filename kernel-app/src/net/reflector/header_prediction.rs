@@ -10,13 +10,14 @@ use wire::checksum::Sum;
 use wire::limits::{Limiter, Slot};
 use wire::peer::{HIGHEST_RESPONDER, is_host_ipv4};
 
-use super::datagram::{IP, IPV4_HEADER, IPV4_PLAIN, UDP, UDP_HEADER, ip_fields};
+use super::datagram::{IPV4_HEADER, IPV4_PLAIN, UDP_HEADER, ip_fields};
 use super::reply::{IPV4_HEADERS, make_changed_reply, write_ipv4_headers};
 use super::sums::{changed, changing};
-use super::{GROUP, IPV4, Reflection};
+use super::{IPV4, Reflection};
 use crate::clock::Clock;
 use crate::handler::{Clients, Handler, Request, Verdict};
 use crate::net::addresses::Addresses;
+use crate::net::packets::{GROUP, IP, UDP};
 use crate::services::{FixedPorts, Services, is_user_port};
 
 /// Number of bytes of a frame that are compared: all of its headers but the UDP checksum.

@@ -2,7 +2,8 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use super::datagram::{Datagram, IP, IPV4_HEADER, IPV6_HEADER, UDP, UDP_HEADER};
+use super::datagram::{Datagram, IPV4_HEADER, IPV6_HEADER, UDP_HEADER};
+use crate::net::packets::{IP, UDP};
 use wire::checksum::Sum;
 
 /// Time to live and hop limit of answers (RFC 1700's recommendation).

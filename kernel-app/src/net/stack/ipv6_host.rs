@@ -9,14 +9,11 @@ use wire::Mac;
 use super::{Stack, send};
 use crate::net::multicast_listener::{self, REPORT_LEN};
 use crate::net::packets::{
-    self, ALL_ROUTERS, DISCOVERY_HOP_LIMIT, ICMPV6, ICMPV6_MESSAGE, IP, IPV6,
+    self, ALL_ROUTERS, DISCOVERY_HOP_LIMIT, HOP_BY_HOP, ICMPV6, ICMPV6_MESSAGE, IP, IPV6,
     NEIGHBOUR_ADVERTISEMENT, NEIGHBOUR_SOLICITATION, ROUTER_ADVERTISEMENT, ROUTER_SOLICITATION,
     icmpv6_sum, solicited_node,
 };
 use crate::net::slaac::{Message, PREFIX_LEN, Slaac};
-
-/// Next header of a packet with hop-by-hop options (RFC 8200 §4.3).
-const HOP_BY_HOP: u8 = 0;
 
 /// The option that carries the sender's Ethernet address, in units of 8 bytes.
 const SOURCE_ADDRESS: [u8; 2] = [1, 1];
