@@ -95,7 +95,6 @@ pub fn of_every_protocol() -> Vec<Vec<u8>> {
     let zeros = [8, 0, 0, 0, 0, 0, 0, 0];
     let ping6 = [128, 0, 0, 0, 0, 1, 0, 1, b'p', b'i', b'n', b'g'];
     let (host, own) = (ipv4("10.0.2.2"), ipv4("10.0.2.15"));
-    let (host6, own6) = (ipv4("2001:db8::2"), ipv4("2001:db8::15"));
     vec![
         v4(9000, &request),
         v6(9000, &request),
@@ -107,12 +106,19 @@ pub fn of_every_protocol() -> Vec<Vec<u8>> {
         v4(9001, b"nobody listens"),
         ip(GUEST, host, own, 1, &ping),
         ip(GUEST, host, own, 1, &zeros),
-        ip(GUEST, host6, own6, 58, &ping6),
+        icmpv6(GUEST, "2001:db8::2", "2001:db8::15", &ping6),
         arp(),
         neighbour_solicitation(),
         router_advertisement(),
         multicast_query(),
     ]
+}
+
+/// Returns a frame to `to` with an ICMPv6 message.
+fn icmpv6(to: Mac, source: &str, destination: &str, message: &[u8]) -> Vec<u8> {
+    let [source, destination] =
+        [source, destination].map(|text| text.parse().expect("an address of ours"));
+    ip(to, source, destination, 58, message)
 }
 
 fn arp() -> Vec<u8> {
@@ -132,14 +138,7 @@ fn neighbour_solicitation() -> Vec<u8> {
     let option = [&[1, 1][..], &CLIENT.octets()].concat();
     let message = [&[135, 0, 0, 0, 0, 0, 0, 0][..], &target.octets(), &option].concat();
     let group = Mac::new([0x33, 0x33, 0xff, 0, 0, 0x15]);
-    let [source, destination] = ["2001:db8::2", "ff02::1:ff00:15"].map(|text| text.parse());
-    ip(
-        group,
-        source.expect("an address"),
-        destination.expect("an address"),
-        58,
-        &message,
-    )
+    icmpv6(group, "2001:db8::2", "ff02::1:ff00:15", &message)
 }
 
 /// Returns a router's advertisement of the prefix `2001:db8:1::/64` (RFC 4861 §4.2, §4.6).
@@ -152,28 +151,14 @@ fn router_advertisement() -> Vec<u8> {
     let prefix = [&[3, 4, 64, 0xc0][..], &lifetimes, &prefix.octets()].concat();
     let message = [&header[..], &link_layer, &mtu, &prefix].concat();
     let group = Mac::new([0x33, 0x33, 0, 0, 0, 1]);
-    let [source, destination] = ["fe80::2", "ff02::1"].map(|text| text.parse());
-    ip(
-        group,
-        source.expect("an address"),
-        destination.expect("an address"),
-        58,
-        &message,
-    )
+    icmpv6(group, "fe80::2", "ff02::1", &message)
 }
 
 /// Returns a general query for multicast listeners (RFC 2710 §3).
 fn multicast_query() -> Vec<u8> {
     let message = [&[130, 0, 0, 0, 0x27, 0x10, 0, 0][..], &[0; 16]].concat();
     let group = Mac::new([0x33, 0x33, 0, 0, 0, 1]);
-    let [source, destination] = ["fe80::2", "ff02::1"].map(|text| text.parse());
-    ip(
-        group,
-        source.expect("an address"),
-        destination.expect("an address"),
-        58,
-        &message,
-    )
+    icmpv6(group, "fe80::2", "ff02::1", &message)
 }
 
 /// Returns a DHCP server's message of this `kind` for the guest, with these further options (RFC 2131 §2).
