@@ -13,6 +13,7 @@
 //! - [`small_disk`]: a file system that is soon full;
 //! - [`soak`]: how often a test repeats what fails seldom;
 //! - [`station`]: a host beside the guest, on a link of Ethernet frames;
+//! - [`noise`]: reproducible noise;
 //! - [`packet`]: frames put together, and taken apart with every length and checksum checked;
 //! - [`disk`]: the disk image in such a QEMU, under a firmware;
 //! - [`dhcp`]: a DHCP server for one client;
@@ -45,6 +46,7 @@ pub mod kernel;
 pub mod mid_run;
 pub mod monitor;
 pub mod network;
+pub mod noise;
 pub mod notifications;
 pub mod packet;
 pub mod process;

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use tests::guest::Machine;
+use tests::noise::Random;
 use tests::packet::{self, Body, IP, UDP_HEADER};
 use tests::qemu_lock::lock_qemu;
 use tests::station::request;
@@ -94,17 +95,5 @@ fn frames_longer_than_ethernets_are_survived() {
         guest
             .station
             .expect_silence(&what, &flow.udp(&request(1, len)));
-    }
-}
-
-/// A small generator of reproducible noise (xorshift64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit as u64) as usize
     }
 }

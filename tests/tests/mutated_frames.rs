@@ -6,6 +6,7 @@
 
 use fuzz_harness::{checksums, frames};
 use tests::guest::Machine;
+use tests::noise::Random;
 use tests::packet::{self, Body};
 use tests::qemu_lock::lock_qemu;
 use tests::soak;
@@ -25,22 +26,6 @@ const MAX_FRAME: usize = 1514;
 
 /// Values that code is most likely to take for something else.
 const VALUES: [u16; 10] = [0, 1, 7, 8, 20, 44, 0x7fff, 0x8000, 0xfffe, 0xffff];
-
-/// A generator of reproducible noise (xorshift64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit as u64) as usize
-    }
-
-    fn of<'v, T>(&mut self, values: &'v [T]) -> &'v T {
-        &values[self.below(values.len())]
-    }
-}
 
 /// Returns one of `corpus`, changed up to four times. Of most the checksums are made right again.
 fn mutated(random: &mut Random, corpus: &[Vec<u8>]) -> Vec<u8> {
