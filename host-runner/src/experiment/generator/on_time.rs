@@ -17,7 +17,7 @@
 //! lacks, replies that it takes late may have the greater part. The second only rises with the rate, so that the limit
 //! can be found by bisection.
 //!
-//! What else runs on the host makes the generator late as well. So two of three trials decide at each rate, and the
+//! Other work of the host makes the generator late as well. So two of three trials decide at each rate, and the
 //! limit is the median of several searches with pauses in between: one stall costs one search, and not the result.
 
 use std::thread;

@@ -1,16 +1,16 @@
 //! A network namespace without a name (network_namespaces(7)): it lives as long as a thread or
 //! process is in it or a descriptor belongs to it, and takes its devices with it. So there is nothing
 //! to remove, however this process ends.
-//!
-//! Unsafe is the one call of `unshare`.
+#![forbid(unsafe_code)]
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::resume_unwind;
 use std::thread;
 
+use linux_process::network::{self, Owner};
 use rustix::fs::{Mode, OFlags};
-use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// Path of the calling thread's own namespace.
 const OWN: &str = "/proc/thread-self/ns/net";
@@ -27,8 +27,7 @@ impl Namespace {
     /// If this process lacks CAP_SYS_ADMIN, or has no descriptor left.
     pub fn new() -> io::Result<Self> {
         on_a_thread(|| {
-            // SAFETY: what must not be unshared here is the table of descriptors, and it is not.
-            unsafe { unshare_unsafe(UnshareFlags::NEWNET) }?;
+            network::unshare(Owner::Current)?;
             let own = rustix::fs::open(OWN, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
             Ok(Self(own))
         })
