@@ -21,6 +21,7 @@
 //! | `allow=CIDR[,CIDR…]` | networks whose hosts are answered, at most 16 ([`wire::limits`]) | all |
 //! | `rate=N` | requests per second of one source that are answered, from 1 to 10000000 | no limit |
 //! | `rate-all=N` | requests per second that are answered in all | no limit |
+//! | `stack-rate=N` | neighbours' questions per second that are answered, and as many pings | 1000 |
 //!
 //! A DURATION is a whole number and a unit: `us`, `ms` or `s`.
 //!
@@ -55,6 +56,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use core::ops::RangeInclusive;
 
 use log::LevelFilter;
+use wire::limits::Rate;
 use wire::stamp::{Mode, Secret};
 use wire::{Cidr, Limits, Mac};
 
@@ -63,6 +65,13 @@ use reader::Reader;
 pub use values::tsc_khz;
 pub use wire::{Channel, Configuration};
 pub use words::words;
+
+/// `stack-rate=` of a service that is not told another: what a host's neighbours need, and too few for a flood of
+/// questions to take the time of the services.
+pub const DEFAULT_STACK_RATE: Rate = match Rate::new(1000) {
+    Some(rate) => rate,
+    None => panic!("out of range"),
+};
 
 /// UDP port of DHCP clients (RFC 2131 §4.1), which the service can't have beside `ip=dhcp`.
 pub const DHCP_CLIENT_PORT: u16 = 68;
@@ -208,6 +217,8 @@ pub struct Args {
     pub stamp: Option<StampConfig>,
     /// `allow=`, `rate=` and `rate-all=`
     pub limits: Limits,
+    /// `stack-rate=`
+    pub stack_rate: Rate,
     /// Origin of the arguments.
     pub configuration: Configuration,
 }

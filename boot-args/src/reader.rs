@@ -11,12 +11,12 @@ use wire::{Cidr, ECHO_PORT, Limits, Mac};
 
 use super::values::{
     allow, gateway, has_echo, ipv4, ipv6, is_napping, log_level, mac, nap_us, panic_end, path,
-    port, quiet_us, rate, rate_all, stamp, stamp_key, stamp_mode, tsc_khz,
+    port, quiet_us, rate, rate_all, stack_rate, stamp, stamp_key, stamp_mode, tsc_khz,
 };
 use super::words::{Purpose, purpose, words};
 use super::{
-    AnswerPath, ArgError, Args, Channel, Configuration, DHCP_CLIENT_PORT, IdlePolicy, Ipv4Config,
-    Ipv6Config, Naps, PanicEnd, Problem, StampConfig,
+    AnswerPath, ArgError, Args, Channel, Configuration, DEFAULT_STACK_RATE, DHCP_CLIENT_PORT,
+    IdlePolicy, Ipv4Config, Ipv6Config, Naps, PanicEnd, Problem, StampConfig,
 };
 
 /// Arguments that a DHCP server may not set: what it is asked for by other options, and what is settled before
@@ -81,6 +81,7 @@ pub struct Reader<'a> {
     allow: Slot<'a, AllowList>,
     rate: Slot<'a, Rate>,
     rate_all: Slot<'a, Rate>,
+    stack_rate: Slot<'a, Rate>,
 }
 
 impl<'a> Reader<'a> {
@@ -137,6 +138,7 @@ impl<'a> Reader<'a> {
             "allow" => set(&mut self.allow, at, allow(value)?),
             "rate" => set(&mut self.rate, at, rate(value)?),
             "rate-all" => set(&mut self.rate_all, at, rate_all(value)?),
+            "stack-rate" => set(&mut self.stack_rate, at, stack_rate(value)?),
             _ => return Err(Problem::Unknown),
         }
         Ok(())
@@ -168,6 +170,7 @@ impl<'a> Reader<'a> {
                 rate: value(self.rate),
                 rate_all: value(self.rate_all),
             },
+            stack_rate: value(self.stack_rate).unwrap_or(DEFAULT_STACK_RATE),
             configuration: self.configuration(),
         })
     }
@@ -305,6 +308,7 @@ impl<'a> Reader<'a> {
             channel(&self.allow),
             channel(&self.rate),
             channel(&self.rate_all),
+            channel(&self.stack_rate),
         ];
         for (name, channel) in ARGUMENTS.iter().zip(channels) {
             if let Some(channel) = channel {

@@ -39,6 +39,7 @@ fn defaults() {
         panic: None,
         has_echo: false,
         stamp: Some(StampConfig::DEFAULT),
+        stack_rate: DEFAULT_STACK_RATE,
         limits: Limits::default(),
         configuration: Configuration::default(),
     };
@@ -53,7 +54,7 @@ fn everything_in_any_order() {
              ip6=2001:db8::15/64 ip=10.0.2.15/24 tsc_khz=2599998 quiet=2s \
              panic=halt nic=52:54:00:aB:34:56 echo=on stamp=8620 stamp-mode=stateless \
              stamp-key=000102030405060708090a0b0c0d0e0F \
-             rate=100 allow=10.0.0.0/8,fd00::/8 rate-all=4000",
+             rate=100 allow=10.0.0.0/8,fd00::/8 rate-all=4000 stack-rate=50",
     );
     let expected = Args {
         ipv4: Ipv4Config::Static {
@@ -83,6 +84,7 @@ fn everything_in_any_order() {
             rate: Rate::new(100),
             rate_all: Rate::new(4000),
         },
+        stack_rate: Rate::new(50).unwrap(),
         configuration: Configuration::default(),
     };
     assert_eq!(values(args), expected);
@@ -204,6 +206,8 @@ fn malformed_values_say_what_is_expected() {
         "rate=10000001",
         "rate-all=-1",
         "rate-all=1.5",
+        "stack-rate=0",
+        "stack-rate=off",
         "nic=52:54:00:12:34",
         "nic=52:54:00:12:34:56:78",
         "nic=52:54:00:12:34:5",

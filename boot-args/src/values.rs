@@ -211,3 +211,8 @@ pub fn rate_all(value: &str) -> Result<Rate, Problem> {
     let expected = Problem::Malformed("rate-all=N with N from 1 to 10000000");
     value.parse().map_err(|_| expected)
 }
+
+pub fn stack_rate(value: &str) -> Result<Rate, Problem> {
+    let expected = Problem::Malformed("stack-rate=N with N from 1 to 10000000");
+    value.parse().map_err(|_| expected)
+}

@@ -119,6 +119,7 @@ where
     pub fn configure(&mut self, args: &Args) {
         self.services.port = args.port;
         self.limiter.configure(&args.limits, self.limiter_seed);
+        self.stack.limit_answers(args.stack_rate);
         self.path = args.path;
         self.configuration = args.configuration;
         self.predicted = PredictedHeader::new(&self.services, self.stack.addresses());

@@ -25,12 +25,7 @@ const COUNTING: [&str; 2] = ["-icount", "shift=1,sleep=off"];
 
 /// Sends `count` bursts.
 fn send(guest: &mut Guest<'_>, count: u64) {
-    // An answer, or a question over the stack's limit, whose ping is sent again.
-    let dealt_with = |guest: &mut Guest<'_>| {
-        let counters = guest.counters();
-        counters.frames_sent + counters.dropped_stack_rate
-    };
-    let before = dealt_with(guest);
+    let answered_before = guest.counters().frames_sent;
     for burst in 0..count {
         let outcome = guest.station.try_settle();
         let answers = outcome.unwrap_or_else(|stalled| {
@@ -44,7 +39,8 @@ fn send(guest: &mut Guest<'_>, count: u64) {
     }
     // It publishes its counters when it has nothing else to do.
     timeouts::until(timeouts::ANSWER, "the count of all answers", || {
-        (dealt_with(guest) - before >= 3 * count).then_some(())
+        let answered = guest.counters().frames_sent - answered_before;
+        (answered >= 3 * count).then_some(())
     });
 }
 

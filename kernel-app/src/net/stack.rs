@@ -37,7 +37,7 @@ use super::packets::{self, ALL_NODES, ARP_REQUEST, UDP4_HEADERS};
 use super::reply_device::{PacketOrigin, ReplyDevice};
 use super::slaac::Slaac;
 use super::sockets::{self, Received, SocketBuffers, SocketMemory};
-use crate::args::{DHCP_CLIENT_PORT, Ipv4Config};
+use crate::args::{DEFAULT_STACK_RATE, DHCP_CLIENT_PORT, Ipv4Config};
 use crate::clock::NEVER_NS;
 
 mod consumed;
@@ -45,13 +45,6 @@ mod ipv4_changes;
 mod ipv6_host;
 
 use consumed::{dhcp_message, probed6};
-
-/// Answers per second to neighbours' questions, and as many to pings: what a host's neighbours need, and too few for a
-/// flood of them to take the time of the services.
-const ANSWERS_PER_S: Rate = match Rate::new(1000) {
-    Some(rate) => rate,
-    None => panic!("out of range"),
-};
 
 /// Result of [`Stack::intercept`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,8 +124,8 @@ impl<'s> Stack<'s> {
             origin: None,
             is_news: true,
             probed: None,
-            questions: Throttle::new(ANSWERS_PER_S),
-            pings: Throttle::new(ANSWERS_PER_S),
+            questions: Throttle::new(DEFAULT_STACK_RATE),
+            pings: Throttle::new(DEFAULT_STACK_RATE),
             due_ns: now_ns,
         };
         match ipv4 {
@@ -148,6 +141,12 @@ impl<'s> Stack<'s> {
             } => stack.set_ipv4(Some((address, prefix))),
         }
         stack
+    }
+
+    /// Answers at most so many neighbours' questions per second from now on, and as many pings.
+    pub fn limit_answers(&mut self, rate: Rate) {
+        self.questions = Throttle::new(rate);
+        self.pings = Throttle::new(rate);
     }
 
     /// Opens a socket for each service, at its port. Once: further calls do nothing.

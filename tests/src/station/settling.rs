@@ -1,7 +1,6 @@
 //! Settling: questions whose answers show that the guest has dealt with all that was sent before.
 
 use std::fmt;
-use std::time::{Duration, Instant};
 
 use etherparse::ArpOperation;
 use wire::{HEADER_LEN, Header};
@@ -10,15 +9,12 @@ use super::{MAC, SETTLING, Station, icmp, request, resolution};
 use crate::packet::{self, Body};
 use crate::timeouts;
 
-/// Time in which the stack's limit lets further pings through: behind a flood of them one more is not answered.
-const REFILL: Duration = Duration::from_millis(100);
-
 impl Station {
     /// Waits until the guest has dealt with all that was sent to it, and returns the frames that it
     /// sent meanwhile.
     ///
     /// The guest answers in the order of arrival, so it is enough to have a request to the service
-    /// and then one to the network stack answered. Nothing is inferred from time, but that the stack is asked again.
+    /// and then one to the network stack answered. Nothing is inferred from time, nor is anything asked again.
     ///
     /// # Panics
     ///
@@ -48,20 +44,9 @@ impl Station {
 
         let mut answered = Stalled::default();
         let mut others = Vec::new();
-        let start = Instant::now();
         while !(answered.service && answered.stack) {
-            let patience = if answered.service {
-                REFILL
-            } else {
-                timeouts::ANSWER
-            };
-            let Some(frame) = self.receive(patience) else {
-                if start.elapsed() >= timeouts::ANSWER {
-                    return Err(answered);
-                }
-                self.send(&resolution(&flow));
-                self.send(&flow.ping(SETTLING, self.settled, b"settle"));
-                continue;
+            let Some(frame) = self.receive(timeouts::ANSWER) else {
+                return Err(answered);
             };
             match self.settling_answer(&frame) {
                 Some(Settling::Service) => answered.service = true,
@@ -87,12 +72,7 @@ impl Station {
             } => {
                 let [a, b] = SETTLING.to_be_bytes();
                 let [c, d] = self.settled.to_be_bytes();
-                match rest.strip_prefix(&[a, b]) {
-                    Some(rest) if rest.starts_with(&[c, d]) => Some(Settling::Stack),
-                    // Asked twice, an earlier time.
-                    Some(_) => Some(Settling::Resolution),
-                    None => None,
-                }
+                rest.starts_with(&[a, b, c, d]).then_some(Settling::Stack)
             }
             Body::Icmp {
                 kind: icmp::NEIGHBOUR_ADVERTISEMENT,
