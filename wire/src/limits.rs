@@ -277,7 +277,7 @@ impl Limiter {
         !self.has_rates || self.take(slot, now_ns).is_ok()
     }
 
-    #[inline(never)]
+    #[inline]
     fn admit_ip(&mut self, source: IpAddr, now_ns: u64) -> Result<(), Counter> {
         let (is_allowed, key) = match source {
             IpAddr::V4(source) => {
