@@ -87,7 +87,7 @@ pub unsafe fn run<M: Handler, F: FixedPorts, const N: usize>(
 ) -> ! {
     const { assert!(N == 1 + F::COUNT, "the number of services") };
     // SAFETY: the caller's contract.
-    let arguments = unsafe { platform::arguments(argc, argv) };
+    let mut arguments = unsafe { platform::arguments(argc, argv) };
     let args = Args::parse(channels()).unwrap_or_else(|error| fail(error));
     ending::ends_by(args.panic);
     log::set_max_level(args.log);
@@ -95,7 +95,7 @@ pub unsafe fn run<M: Handler, F: FixedPorts, const N: usize>(
     let main_ns = clock.now_ns();
     // SAFETY: ring 0, and the image and its page tables are identity-mapped (see `arch`); this is
     // the only task, and the kernel is built without PCI support, so nobody else drives the device.
-    let found = unsafe { Nic::find(arguments, args.nic, own_mac(&args)) };
+    let found = unsafe { Nic::find(&mut arguments, args.nic, own_mac(&args)) };
     let (nic, position) = found.unwrap_or_else(|error| fail(error));
     let device_ns = clock.now_ns();
     let boot_id = boot_id();

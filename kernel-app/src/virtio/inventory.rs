@@ -90,22 +90,19 @@ impl Inventory {
         self.devices.is_empty() && self.others == Others::default()
     }
 
-    /// Chooses a device: the first, or the one whose address is `wanted`. `open` makes its registers
-    /// accessible, and `mac` reads its address there.
+    /// Chooses a device: the first, or the one whose address is `wanted`. `mac` reads a device's address.
     ///
     /// # Errors
     ///
-    /// [`ChoiceError`] if there is no device, or none has the address `wanted`; else the error of `open` or `mac`, if
-    /// the device that it came from may be the one.
-    pub fn choose<T, E: From<ChoiceError>>(
+    /// [`ChoiceError`] if there is no device, or none has the address `wanted`; else the error of `mac`, if the device
+    /// that it came from may be the one.
+    pub fn choose<E: From<ChoiceError>>(
         self,
         wanted: Option<Mac>,
-        mut open: impl FnMut(Location) -> Result<T, E>,
-        mut mac: impl FnMut(Location, &mut T) -> Result<Mac, E>,
-    ) -> Result<Chosen<T>, E> {
+        mut mac: impl FnMut(Location) -> Result<Mac, E>,
+    ) -> Result<Chosen, E> {
         let count = (self.devices.len() as u8).saturating_add(self.uncounted);
-        let chosen = |index: usize, location, device| Chosen {
-            device,
+        let chosen = |index: usize, location| Chosen {
             location,
             position: NicPosition {
                 number: index as u8 + 1,
@@ -116,18 +113,14 @@ impl Inventory {
             return Err(ChoiceError::NotFound(self.others).into());
         };
         let Some(wanted) = wanted else {
-            return Ok(chosen(0, first, open(first)?));
+            return Ok(chosen(0, first));
         };
         let mut there = Macs(Vec::new());
         let mut failed = None;
         for (index, &location) in self.devices.iter().enumerate() {
-            let opened = open(location).and_then(|mut device| {
-                let mac = mac(location, &mut device)?;
-                Ok((device, mac))
-            });
-            match opened {
-                Ok((device, mac)) if mac == wanted => return Ok(chosen(index, location, device)),
-                Ok((_, mac)) => {
+            match mac(location) {
+                Ok(mac) if mac == wanted => return Ok(chosen(index, location)),
+                Ok(mac) => {
                     // Those that do not fit go unnamed.
                     let _ = there.0.push(mac);
                 }
@@ -156,10 +149,8 @@ pub enum ChoiceError {
 }
 
 /// The device that was chosen.
-#[derive(Debug)]
-pub struct Chosen<T> {
-    /// The opened device.
-    pub device: T,
+#[derive(Clone, Copy, Debug)]
+pub struct Chosen {
     /// Location.
     pub location: Location,
     /// Number, and how many there are.

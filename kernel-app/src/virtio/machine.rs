@@ -1,5 +1,7 @@
 //! The network device of the machine we run on.
 //!
+//! - `bus_transport`: the registers of a device, on whichever bus it is.
+//!
 //! Unsafe here: vouching that the hardware is ours, and the doorbells.
 
 use core::mem::ManuallyDrop;
@@ -16,11 +18,15 @@ use crate::arch::{ConfigSpace, RegisterMapper, VIRTIO_MMIO};
 use crate::virtio::dma::IdentityHal;
 use crate::virtio::driver::{NicMemory, VirtioNic, read_mac};
 use crate::virtio::error::NicError;
-use crate::virtio::inventory::{Inventory, Location};
+use crate::virtio::inventory::{Chosen, Inventory, Location};
 use crate::virtio::mmio::{self, Identity, MalformedWord, Window};
 use crate::virtio::pci::{Address, PciConfig, Registers, assign, enable, scan};
 use crate::virtio::registers::RegisterProblem;
 use crate::virtio::ring::{Doorbell, RECEIVE, TRANSMIT};
+
+mod bus_transport;
+
+use bus_transport::BusTransport;
 
 static MEMORY: NicMemory = NicMemory::new();
 
@@ -47,9 +53,8 @@ impl Nic {
     /// the duration of the call nothing else may use the PCI configuration ports or change the page
     /// tables, and nothing else may ever use the device.
     #[cfg_attr(target_os = "none", optimize(size))]
-    #[inline(never)]
     pub unsafe fn find(
-        words: impl Iterator<Item = &'static str>,
+        words: &mut dyn Iterator<Item = &'static str>,
         wanted: Option<Mac>,
         own: Mac,
     ) -> Result<(Self, NicPosition), NicError> {
@@ -62,44 +67,25 @@ impl Nic {
             pci: config.map(PciConfig::new),
             mapper,
         };
-        let chosen = machine.inventory(words)?.choose(
-            wanted,
-            |location| machine.open(location),
-            |at, opened| {
-                match &mut opened.transport {
-                    Transport::Pci(transport) => read_mac(&mut **transport, own),
-                    Transport::Mmio(transport) => read_mac(&mut **transport, own),
-                }
-                .map_err(|problem| NicError::Setup { at, problem })
-            },
-        )?;
+        let in_setup = |at| move |problem| NicError::Setup { at, problem };
+        let inventory = machine.inventory(words)?;
+        let Chosen { location, position } = inventory.choose(wanted, |at| {
+            let mut device = machine.open(at)?;
+            read_mac(&mut *device.transport, own).map_err(in_setup(at))
+        })?;
         let Opened {
-            transport,
+            mut transport,
             doorbells,
-        } = chosen.device;
-        // Each kind has its own set-up, which runs once; what runs for each frame is the same for both.
-        let nic = match transport {
-            Transport::Pci(mut transport) => Self::new(&mut *transport, doorbells, &MEMORY, own),
-            Transport::Mmio(mut transport) => Self::new(&mut *transport, doorbells, &MEMORY, own),
-        };
-        let failed = |problem| NicError::Setup {
-            at: chosen.location,
-            problem,
-        };
-        Ok((nic.map_err(failed)?, chosen.position))
+        } = machine.open(location)?;
+        let nic = Self::new(&mut *transport, doorbells, &MEMORY, own);
+        Ok((nic.map_err(in_setup(location))?, position))
     }
-}
-
-/// The registers of a device. Not dropped: then the crate would reset the device, and wait for that
-/// without a bound.
-enum Transport {
-    Pci(ManuallyDrop<PciTransport>),
-    Mmio(ManuallyDrop<MmioTransport<'static>>),
 }
 
 /// A device whose registers can be used.
 struct Opened {
-    transport: Transport,
+    /// Not dropped: then the crate would reset the device, and wait for that without a bound.
+    transport: ManuallyDrop<BusTransport>,
     doorbells: Doorbells,
 }
 
@@ -113,9 +99,11 @@ struct Machine {
 
 impl Machine {
     /// Looks for network devices.
+    #[cfg_attr(target_os = "none", optimize(size))]
+    #[inline(never)]
     fn inventory(
         &mut self,
-        words: impl Iterator<Item = &'static str>,
+        words: &mut dyn Iterator<Item = &'static str>,
     ) -> Result<Inventory, MalformedWord> {
         let mut inventory = Inventory::default();
         if let Some(pci) = &self.pci {
@@ -157,6 +145,8 @@ impl Machine {
         .map_err(|problem| NicError::Registers { at, problem })
     }
 
+    #[cfg_attr(target_os = "none", optimize(size))]
+    #[inline(never)]
     fn open_pci(&mut self, at: DeviceFunction) -> Result<Opened, RegisterProblem> {
         let config = self.pci.as_mut().expect("the device was found there");
         if !self.free.is_empty() {
@@ -171,11 +161,13 @@ impl Machine {
         let transport = PciTransport::new::<IdentityHal, _>(&mut config.root, at)
             .map_err(RegisterProblem::Pci)?;
         Ok(Opened {
-            transport: Transport::Pci(ManuallyDrop::new(transport)),
+            transport: ManuallyDrop::new(BusTransport::Pci(transport)),
             doorbells,
         })
     }
 
+    #[cfg_attr(target_os = "none", optimize(size))]
+    #[inline(never)]
     fn open_mmio(&mut self, window: Window) -> Result<Opened, RegisterProblem> {
         let registers = window.registers();
         self.mapper.map(&registers)?;
@@ -189,7 +181,7 @@ impl Machine {
             .map_err(RegisterProblem::Mmio)?;
         let notify = address(registers.start + mmio::QUEUE_NOTIFY);
         Ok(Opened {
-            transport: Transport::Mmio(ManuallyDrop::new(transport)),
+            transport: ManuallyDrop::new(BusTransport::Mmio(transport)),
             doorbells: Doorbells {
                 registers: [notify; 2],
                 is_wide: true,

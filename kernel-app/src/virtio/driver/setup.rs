@@ -151,6 +151,8 @@ struct Registers {
 }
 
 /// Sets the device's registers up (virtio 1.2 §3.1.1); it is then live.
+#[cfg_attr(target_os = "none", optimize(size))]
+#[inline(never)]
 fn set_up(
     transport: &mut impl Transport,
     memory: &'static NicMemory,
@@ -196,6 +198,8 @@ impl<B: Doorbell> VirtioNic<B> {
     ///
     /// [`SetupError`] if the device can't be driven, or `memory` is in use. The device's status then has FAILED set
     /// (virtio 1.2 §2.1).
+    #[cfg_attr(target_os = "none", optimize(size))]
+    #[inline(never)]
     pub fn new(
         transport: &mut impl Transport,
         doorbell: B,

@@ -69,30 +69,23 @@ fn number(location: Location) -> u8 {
     }
 }
 
+/// Reads the address of one of them.
+fn address(location: Location) -> Result<Mac, ChoiceError> {
+    Ok(mac(number(location)))
+}
+
 #[test]
-fn takes_the_first_and_opens_no_other() {
-    let chosen = three()
-        .choose(
-            None,
-            |location| Ok::<_, ChoiceError>(number(location)),
-            |_, _| panic!("nobody asked for an address"),
-        )
-        .unwrap();
-    assert_eq!(chosen.device, 3);
+fn takes_the_first_and_looks_at_no_other() {
+    let mac = |_| -> Result<Mac, ChoiceError> { panic!("nobody asked for an address") };
+    let chosen = three().choose(None, mac).unwrap();
+    assert_eq!(number(chosen.location), 3);
     assert_eq!(chosen.position.to_string(), "1/3");
 }
 
 #[test]
 fn takes_the_one_whose_address_is_wanted() {
     for (wanted, position) in [(3, "1/3"), (5, "2/3"), (100, "3/3")] {
-        let chosen = three()
-            .choose(
-                Some(mac(wanted)),
-                |location| Ok::<_, ChoiceError>(number(location)),
-                |_, device| Ok(mac(*device)),
-            )
-            .unwrap();
-        assert_eq!(chosen.device, wanted);
+        let chosen = three().choose(Some(mac(wanted)), address).unwrap();
         assert_eq!(number(chosen.location), wanted);
         assert_eq!(chosen.position.to_string(), position);
     }
@@ -100,13 +93,7 @@ fn takes_the_one_whose_address_is_wanted() {
 
 #[test]
 fn names_all_addresses_if_none_is_the_wanted_one() {
-    let error = three()
-        .choose(
-            Some(mac(77)),
-            |location| Ok::<_, ChoiceError>(number(location)),
-            |_, device| Ok(mac(*device)),
-        )
-        .unwrap_err();
+    let error = three().choose(Some(mac(77)), address).unwrap_err();
     assert_eq!(
         error.to_string(),
         "no network device has the address of nic=52:54:00:00:00:4d: there are 52:54:00:00:00:03, \
@@ -117,17 +104,13 @@ fn names_all_addresses_if_none_is_the_wanted_one() {
 /// Else a device that nobody wants could keep the service from its own.
 #[test]
 fn a_device_that_cannot_be_opened_stands_in_nobody_elses_way() {
-    let open = |location| match number(location) {
+    let address = |location| match number(location) {
         3 => Err(ChoiceError::NotFound(Others::default())),
-        number => Ok(number),
+        number => Ok(mac(number)),
     };
-    let chosen = three()
-        .choose(Some(mac(5)), open, |_, device| Ok(mac(*device)))
-        .unwrap();
+    let chosen = three().choose(Some(mac(5)), address).unwrap();
     assert_eq!(chosen.position.to_string(), "2/3");
-    let error = three()
-        .choose(Some(mac(3)), open, |_, device| Ok(mac(*device)))
-        .unwrap_err();
+    let error = three().choose(Some(mac(3)), address).unwrap_err();
     assert_eq!(error, ChoiceError::NotFound(Others::default()));
 }
 
@@ -137,17 +120,13 @@ fn more_devices_than_it_has_room_for_are_counted() {
     for i in 0..300 {
         inventory.add_mmio(window(i), Identity::Network { version: 2 });
     }
-    let chosen = inventory
-        .choose(None, Ok::<_, ChoiceError>, |_, _| Ok(mac(1)))
-        .unwrap();
+    let chosen = inventory.choose(None, address).unwrap();
     assert_eq!(chosen.position.to_string(), "1/255");
 }
 
 /// Returns what is said of a machine without a device to be driven.
 fn reason(inventory: Inventory) -> String {
-    let error = inventory
-        .choose(None, Ok::<_, ChoiceError>, |_, _| Ok(mac(1)))
-        .unwrap_err();
+    let error = inventory.choose(None, address).unwrap_err();
     error.to_string()
 }
 
