@@ -18,6 +18,33 @@ pub trait Clock {
     }
 }
 
+/// Something that is due once a period.
+#[derive(Clone, Copy, Debug)]
+pub struct PeriodicTimer {
+    period_ns: u64,
+    due_ns: u64,
+}
+
+impl PeriodicTimer {
+    /// Creates a timer that is due at once, and then each `period_ns` nanoseconds.
+    #[must_use]
+    pub const fn new(period_ns: u64) -> Self {
+        Self {
+            period_ns,
+            due_ns: 0,
+        }
+    }
+
+    /// Returns whether it is due at `now_ns`; if so, the next time is a period later.
+    pub const fn is_due(&mut self, now_ns: u64) -> bool {
+        let is_due = now_ns >= self.due_ns;
+        if is_due {
+            self.due_ns = now_ns + self.period_ns;
+        }
+        is_due
+    }
+}
+
 /// Bits after the binary point in [`Scale::ns_per_tick`].
 const FRACTION_BITS: u32 = 32;
 
@@ -54,6 +81,17 @@ impl Scale {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_periodic_timer_is_due_once_a_period() {
+        let mut timer = PeriodicTimer::new(100_000_000);
+        let due: std::vec::Vec<u64> = (0..1000)
+            .map(|ms| 5_000_000_000 + ms * 1_000_000)
+            .filter(|&now_ns| timer.is_due(now_ns))
+            .collect();
+        assert_eq!(due.len(), 10);
+        assert!(due.windows(2).all(|pair| pair[1] - pair[0] == 100_000_000));
+    }
 
     #[test]
     fn converts_exactly_where_the_factor_is_exact() {

@@ -55,23 +55,6 @@ fn choose(argument: Option<PanicEnd>, was_ready: bool) -> PanicEnd {
 /// leaves the virtual machine.
 pub const BUTTON_PERIOD_NS: u64 = 100_000_000;
 
-/// Time of the next look at the power button.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ButtonTimer {
-    due_ns: u64,
-}
-
-impl ButtonTimer {
-    /// Returns whether it is time to look, at `now_ns`; if so, the next time is a period later.
-    pub fn is_due(&mut self, now_ns: u64) -> bool {
-        let is_due = now_ns >= self.due_ns;
-        if is_due {
-            self.due_ns = now_ns + BUTTON_PERIOD_NS;
-        }
-        is_due
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,20 +67,5 @@ mod tests {
             assert_eq!(choose(Some(end), false), end);
             assert_eq!(choose(Some(end), true), end);
         }
-    }
-
-    #[test]
-    fn the_button_is_looked_at_once_a_period() {
-        let mut timer = ButtonTimer::default();
-        let looks: Vec<u64> = (0..1000)
-            .map(|ms| 5_000_000_000 + ms * 1_000_000)
-            .filter(|&now_ns| timer.is_due(now_ns))
-            .collect();
-        assert_eq!(looks.len(), 10);
-        assert!(
-            looks
-                .windows(2)
-                .all(|pair| pair[1] - pair[0] == BUTTON_PERIOD_NS)
-        );
     }
 }

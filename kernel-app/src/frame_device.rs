@@ -54,7 +54,7 @@ pub struct DeviceCounts {
     pub doorbells: u64,
 }
 
-/// The device broke the protocol in a way that leaves its queue unusable.
+/// The device broke the protocol, or says itself that it can't go on: it is unusable until it is reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DeviceFault {
     /// A completion names a receive buffer that the device did not have.
@@ -63,12 +63,27 @@ pub enum DeviceFault {
     /// A completion names a transmit buffer that the device did not have.
     #[error("the device returned transmit buffer {0}, which it did not have")]
     Transmit(u32),
+    /// A completion says that more bytes were written than the receive buffer has.
+    #[error("the device returned a receive buffer with {0} bytes in it")]
+    Overlong(u32),
     /// More receive buffers came back than the device had.
     #[error("the device returned {} receive buffers and had {}", .0.completed, .0.lent)]
     ReceiveJump(IndexJump),
     /// More transmit buffers came back than the device had.
     #[error("the device returned {} transmit buffers and had {}", .0.completed, .0.lent)]
     TransmitJump(IndexJump),
+    /// The status, which this is, has DEVICE_NEEDS_RESET (virtio 1.2 §2.1.1) or not what the driver set.
+    #[error("the device's status is {0:#x}")]
+    Status(u32),
+}
+
+/// State of the network link (virtio 1.2 §5.1.4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// Frames come and go. So it is taken to be where the device does not say.
+    Up,
+    /// The cable is unplugged, or what is at its end is gone.
+    Down,
 }
 
 /// The device completed more buffers than it had.
@@ -94,6 +109,15 @@ pub trait FrameDevice: phy::Device {
     /// Returns the device's event counts.
     fn counts(&self) -> DeviceCounts;
 
-    /// Returns the fault that made the device unusable, if there was one.
+    /// Returns the fault that made the device unusable, if there was one since it was last restarted.
     fn fault(&self) -> Option<DeviceFault>;
+
+    /// Looks for faults and the state of the link in the device's registers, unless what it does shows that it is well.
+    /// Returns the state of the link if that has changed. A read of a register may leave the virtual machine, so
+    /// about once a second will do.
+    fn check(&mut self) -> Option<Link>;
+
+    /// Resets the device and sets it up as it was. Frames that it has, either way, are lost, and no buffer is. Returns
+    /// whether it works again; if it does not, its fault stays.
+    fn restart(&mut self) -> bool;
 }

@@ -15,8 +15,8 @@ use crate::arch::{
 };
 use crate::args::{Args, Channel, Ipv4Config};
 use crate::boot::channels::channels;
-use crate::clock::Clock;
-use crate::ending::{self, ButtonTimer};
+use crate::clock::{Clock, PeriodicTimer};
+use crate::ending::{self, BUTTON_PERIOD_NS};
 use crate::handler::Handler;
 use crate::idle::Idle;
 use crate::net::sockets::Storage;
@@ -158,8 +158,14 @@ fn own_mac(args: &Args) -> Mac {
     })
 }
 
-/// Polls between two looks at the clock for the power button: on the slowest of machines a few milliseconds'.
+/// Polls between two looks at the clock for what is due now and then: on the slowest of machines a few milliseconds'.
 const POLLS: u32 = 4096;
+
+/// The same without a power button: what else is due has more time, and nearly all polls take the same.
+const POLLS_WITHOUT_BUTTON: u32 = 2048 * POLLS;
+
+/// Period at which the device is looked at when nothing comes, in nanoseconds: each look leaves the virtual machine.
+const DEVICE_PERIOD_NS: u64 = 1_000_000_000;
 
 /// Polls for ever. Not inlined, so that the linker can put it beside what it calls.
 #[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot.serve"))]
@@ -169,9 +175,13 @@ fn serve<M: Handler, F: FixedPorts>(
     clock: CounterClock,
     mut idle: Idle,
 ) -> ! {
-    let mut button = ButtonTimer::default();
-    // Without a button there is nothing to look for, and all polls take the same time.
-    let polls = if has_power_button() { POLLS } else { u32::MAX };
+    let mut button = PeriodicTimer::new(BUTTON_PERIOD_NS);
+    let mut device = PeriodicTimer::new(DEVICE_PERIOD_NS);
+    let polls = if has_power_button() {
+        POLLS
+    } else {
+        POLLS_WITHOUT_BUTTON
+    };
     loop {
         for _ in 0..polls {
             let busy = server.poll().unwrap_or_else(|error| fail(error));
@@ -180,9 +190,13 @@ fn serve<M: Handler, F: FixedPorts>(
                 break;
             }
         }
-        if button.is_due(clock.now_ns()) && is_power_button_pressed() {
+        let now_ns = clock.now_ns();
+        if button.is_due(now_ns) && is_power_button_pressed() {
             say("FATHOM OFF the power button was pressed");
             power_off();
+        }
+        if device.is_due(now_ns) {
+            server.check_device().unwrap_or_else(|error| fail(error));
         }
     }
 }

@@ -23,10 +23,12 @@ use crate::shared_counters::SharedCounters;
 mod copied;
 mod counting;
 mod error;
+mod recovery;
 mod stack_path;
 
 use counting::{action, count_reply, count_unsent, is_rare, total};
 pub use error::{LEASE_TIMEOUT_S, ServerError};
+use recovery::ResetBudget;
 
 /// Most frames taken in one poll, so that a flood cannot keep DHCP's timers from running.
 const BURST: usize = 64;
@@ -54,6 +56,7 @@ pub struct Server<'s, D, C, S> {
     lease_by_ns: u64,
     /// Time at which there is something to do though no frame has come.
     due_ns: u64,
+    resets: ResetBudget,
 }
 
 impl<'s, D, C, M, F> Server<'s, D, C, Services<M, F>>
@@ -109,6 +112,7 @@ where
             configuration: args.configuration,
             lease_by_ns,
             due_ns,
+            resets: ResetBudget::default(),
         };
         server.configure(args);
         server
@@ -175,7 +179,7 @@ where
         self.share_counters();
         match self.device.fault() {
             None => Ok(true),
-            Some(fault) => Err(fault.into()),
+            Some(fault) => self.recover(fault).map(|()| true),
         }
     }
 

@@ -16,7 +16,9 @@ use smoltcp::wire::{
 use wire::Mac;
 
 use crate::clock::Clock;
-use crate::frame_device::{Action, DeviceCounts, DeviceFault, Disposition, FrameDevice, MAX_FRAME};
+use crate::frame_device::{
+    Action, DeviceCounts, DeviceFault, Disposition, FrameDevice, Link, MAX_FRAME,
+};
 
 pub const SERVICE_MAC: Mac = Mac::new([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
 pub const CLIENT_MAC: Mac = Mac::new([0x52, 0x55, 10, 0, 2, 2]);
@@ -211,6 +213,11 @@ pub struct TestDevice {
     pub outbox: VecDeque<Vec<u8>>,
     pub is_full: bool,
     pub fault: Option<DeviceFault>,
+    /// Change of the link that the next check finds.
+    pub link: Option<Link>,
+    /// Number of resets, and whether one leaves the fault.
+    pub restarts: usize,
+    pub is_beyond_repair: bool,
     kept: Option<Vec<u8>>,
     counts: DeviceCounts,
 }
@@ -249,6 +256,19 @@ impl FrameDevice for TestDevice {
 
     fn fault(&self) -> Option<DeviceFault> {
         self.fault
+    }
+
+    fn check(&mut self) -> Option<Link> {
+        self.link.take()
+    }
+
+    fn restart(&mut self) -> bool {
+        self.restarts += 1;
+        self.kept = None;
+        if !self.is_beyond_repair {
+            self.fault = None;
+        }
+        !self.is_beyond_repair
     }
 }
 

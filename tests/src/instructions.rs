@@ -117,7 +117,17 @@ pub fn per_empty_poll(guest: &mut Counted<'_>) -> u64 {
         .map(|pair| pair[1] - pair[0])
         .collect();
     let pairs = distances.windows(2);
-    pairs.fold(0, |divisor, pair| gcd(divisor, pair[0].abs_diff(pair[1])))
+    let differences: Vec<u64> = pairs.map(|pair| pair[0].abs_diff(pair[1])).collect();
+    // Some million polls apart the guest looks at its clock, which lengthens a distance by something else.
+    let divides_most = |&divisor: &u64| {
+        let multiples = differences
+            .iter()
+            .filter(|&&difference| difference.is_multiple_of(divisor));
+        4 * multiples.count() >= 3 * differences.len()
+    };
+    let neighbours = differences.windows(2);
+    let divisors = neighbours.map(|pair| gcd(pair[0], pair[1]));
+    divisors.filter(divides_most).max().unwrap_or(0)
 }
 
 const fn gcd(a: u64, b: u64) -> u64 {

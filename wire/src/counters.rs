@@ -111,6 +111,10 @@ counters! {
     dropped_stack_rate DroppedStackRate,
     /// Questions and messages of neighbours and pings dropped for the address that they came from.
     dropped_stack_source DroppedStackSource,
+    /// Resets of the network device after a fault, or because it asked for one.
+    device_resets DeviceResets,
+    /// Times that the network link was found to be down.
+    link_down_events LinkDownEvents,
 }
 
 impl Counters {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use kernel_app::clock::Clock;
 use kernel_app::frame_device::{
-    Action, DeviceCounts, DeviceFault, Disposition, FrameDevice, MAX_FRAME,
+    Action, DeviceCounts, DeviceFault, Disposition, FrameDevice, Link, MAX_FRAME,
 };
 use smoltcp::phy::{self, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
@@ -108,6 +108,14 @@ impl FrameDevice for QueueDevice {
 
     fn fault(&self) -> Option<DeviceFault> {
         None
+    }
+
+    fn check(&mut self) -> Option<Link> {
+        None
+    }
+
+    fn restart(&mut self) -> bool {
+        true
     }
 }
 

@@ -10,6 +10,7 @@
 //! heard. A lease begins with the first message of that number, which is never later than the server has it begin.
 //!
 //! - [`message`](mod@message): requests put together, and answers taken apart;
+//! - [`pace`]: waits for answers;
 //! - [`lease`]: the address, and when it is renewed and ends.
 //!
 //! Knows messages and times, and no device: who owns it sends what [`Client::poll`] writes. No unsafe code.
@@ -17,6 +18,7 @@
 
 mod lease;
 pub(super) mod message;
+mod pace;
 
 use core::net::Ipv4Addr;
 
@@ -25,24 +27,12 @@ use wire::Mac;
 use crate::clock::NEVER_NS;
 use lease::{DEFAULT_LEASE_S, INFINITE_S, Lease, LeaseTimes};
 use message::{ClientMessage, Kind, Offer, Text};
+use pace::RETRY_NS;
 
 /// UDP port of DHCP servers (RFC 2131 §4.1).
 pub(super) const DHCP_SERVER_PORT: u16 = 67;
 
 const SECOND_NS: u64 = 1_000_000_000;
-
-/// Wait for an answer before asking again, as long as there was never a lease. The first frame after boot may find
-/// the other side not ready yet, and a longer wait would be the boot time.
-const RETRY_NS: u64 = SECOND_NS;
-
-/// Number of questions at that pace.
-const QUICK_RETRIES: u32 = 10;
-
-/// Wait for an answer to the first question of an acquisition after that; each further wait is twice as long, up to the
-/// longest, and random by up to a second either way (RFC 2131 §4.1).
-const BACK_OFF_NS: u64 = 4 * SECOND_NS;
-const DOUBLINGS: u32 = 4;
-const JITTER_NS: u64 = SECOND_NS;
 
 /// Pause after a refusal; twice as long after each that follows another without a lease between them.
 const PAUSE_NS: u64 = SECOND_NS;
@@ -51,15 +41,14 @@ const MAX_PAUSE_NS: u64 = 64 * SECOND_NS;
 /// Least pause after an address was found to be another host's (RFC 2131 §3.1, step 5).
 const DECLINE_PAUSE_NS: u64 = 10 * SECOND_NS;
 
-/// Number of requests for an address that was offered before asking for another: at the quick pace, and after that.
-const QUICK_REQUESTS: u32 = 5;
-const REQUESTS: u32 = 3;
-
 /// Time for which offers of a server that did not stand by its last one are passed over.
 const AVOIDED_NS: u64 = 2 * SECOND_NS;
 
 /// Longest time that a server takes to answer a renewal: a later one has another transaction number.
 const ANSWER_NS: u64 = 10 * SECOND_NS;
+
+/// Most requests to confirm a lease after the link was down; the lease's renewal replaces those that come too late.
+const CONFIRMATIONS: u8 = 3;
 
 /// Least time between requests that renew a lease (RFC 2131 §4.4.5). Shorter leases have no room for it: the least is
 /// then a quarter of the time between rebinding and the lease's end, and [`RETRY_NS`] at any rate.
@@ -103,6 +92,8 @@ pub struct Client {
     was_bound: bool,
     /// The next pause after a refusal.
     pause_ns: u64,
+    /// Requests to confirm the lease that are still to be sent.
+    confirmations_left: u8,
     /// The server that did not stand by its last offer.
     avoided: Option<Ipv4Addr>,
     arguments: Text,
@@ -136,6 +127,7 @@ impl Client {
             due_ns: now_ns,
             was_bound: false,
             pause_ns: PAUSE_NS,
+            confirmations_left: 0,
             avoided: None,
             arguments: Text::EMPTY,
         }
@@ -169,6 +161,21 @@ impl Client {
         }
     }
 
+    /// Asks at once whether a lease is still good, or for one: the link was down, and may lead to another network now.
+    ///
+    /// The lease is kept meanwhile, and afterwards if nobody answers (RFC 2131 §3.7, §3.2 step 3).
+    pub fn reconnect(&mut self, now_ns: u64) {
+        match self.state {
+            State::Bound { .. } => {
+                self.confirmations_left = CONFIRMATIONS;
+                self.asked = 0;
+                self.due_ns = now_ns;
+            }
+            State::Discovering | State::Requesting { .. } => self.discover(now_ns),
+            State::Declining { .. } => {}
+        }
+    }
+
     fn discover(&mut self, due_ns: u64) {
         self.state = State::Discovering;
         self.asked = 0;
@@ -179,36 +186,6 @@ impl Client {
     fn pause(&mut self, now_ns: u64) {
         self.discover(now_ns + self.pause_ns);
         self.pause_ns = (2 * self.pause_ns).min(MAX_PAUSE_NS);
-    }
-
-    /// Returns 32 random bits (Knuth's MMIX generator).
-    const fn random(&mut self) -> u32 {
-        self.random = self
-            .random
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.random >> 32) as u32
-    }
-
-    /// Returns true if there was never a lease, and there were few questions.
-    const fn is_quick(&self) -> bool {
-        !self.was_bound && self.asked <= QUICK_RETRIES
-    }
-
-    /// Returns the time to wait for an answer to the last of the questions without a lease.
-    const fn retry_ns(&mut self) -> u64 {
-        if self.is_quick() {
-            return RETRY_NS;
-        }
-        let before = if self.was_bound { 1 } else { 1 + QUICK_RETRIES };
-        let doublings = self.asked - before;
-        let doublings = if doublings < DOUBLINGS {
-            doublings
-        } else {
-            DOUBLINGS
-        };
-        let jitter_ns = (2 * JITTER_NS * self.random() as u64) >> 32;
-        (BACK_OFF_NS << doublings) - JITTER_NS + jitter_ns
     }
 
     /// Goes on to the next question if it is time: the message to send. A lease that has ended is gone.
@@ -271,6 +248,17 @@ impl Client {
                 self.due_ns = now_ns + self.pause_ns.max(DECLINE_PAUSE_NS);
                 self.pause_ns = (2 * self.pause_ns).min(MAX_PAUSE_NS);
             }
+            // Not to the server alone, which may be out of reach, and as if without an address: INIT-REBOOT.
+            State::Bound { lease, times, .. } if self.confirmations_left > 0 => {
+                message.requested = Some((lease.address, Ipv4Addr::UNSPECIFIED));
+                let retry_ns = now_ns + self.retry_ns();
+                let is_last = self.confirmations_left == 1 || retry_ns >= times.renew_ns;
+                (self.confirmations_left, self.due_ns) = if is_last {
+                    (0, retry_ns.max(times.renew_ns).min(times.end_ns))
+                } else {
+                    (self.confirmations_left - 1, retry_ns)
+                };
+            }
             State::Bound {
                 server,
                 server_mac,
@@ -295,14 +283,6 @@ impl Client {
         }
         message.write(&mut outgoing.message);
         Some(outgoing)
-    }
-
-    const fn requests(&self) -> u32 {
-        if self.was_bound {
-            REQUESTS
-        } else {
-            QUICK_REQUESTS
-        }
     }
 
     /// Takes a server's message, which came from the Ethernet address `from`.
@@ -381,6 +361,7 @@ impl Client {
             times,
         };
         self.asked = 0;
+        self.confirmations_left = 0;
         self.due_ns = times.renew_ns;
         self.was_bound = true;
         self.avoided = None;

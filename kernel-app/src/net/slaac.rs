@@ -102,6 +102,12 @@ impl Slaac {
         }
     }
 
+    /// Asks for advertisements anew.
+    pub const fn solicit(&mut self, now_ns: u64) {
+        self.solicitations_left = SOLICITATIONS;
+        self.solicit_ns = now_ns;
+    }
+
     /// Returns the address, if there is one that may be used.
     pub fn address(&self) -> Option<Ipv6Addr> {
         let autoconfigured = self.autoconfigured?;

@@ -43,6 +43,7 @@ use crate::clock::NEVER_NS;
 mod consumed;
 mod ipv4_changes;
 mod ipv6_host;
+mod reconnection;
 
 use consumed::{dhcp_message, probed6};
 
@@ -353,20 +354,6 @@ impl<'s> Stack<'s> {
         let (sender, target) = ((self.addresses.mac, sender), (Mac::UNSPECIFIED, target));
         let frame = packets::arp(Mac::BROADCAST, ARP_REQUEST, sender, target);
         send(device, now, &frame);
-    }
-
-    /// Tells everybody on the link where our addresses are, for whoever had them before may have had
-    /// them elsewhere (RFC 5227 §2.3, RFC 4861 §7.2.6). Once: a second time would take a timer.
-    fn announce(&self, device: &mut impl Device, now: Instant) {
-        let own = &self.addresses;
-        if let Some((address, _)) = own.ipv4 {
-            self.send_arp_request(device, now, address, address);
-        }
-        let addresses = [Some(own.link_local), own.ipv6.map(|(address, _)| address)];
-        for address in addresses.into_iter().flatten() {
-            let advertisement = packets::advertisement((own.mac, address), ALL_NODES);
-            send(device, now, &advertisement);
-        }
     }
 
     fn set_ipv4(&mut self, ipv4: Option<(Ipv4Addr, u8)>) {

@@ -1,5 +1,6 @@
 //! Reasons why serving ends.
 
+use super::recovery::RESETS;
 use crate::frame_device::DeviceFault;
 
 /// Longest wait for the first DHCP lease, in seconds.
@@ -17,7 +18,7 @@ pub enum ServerError {
     /// The boot arguments that a DHCP server gave can't be read.
     #[error("the DHCP server's option 224 is too long, or no text: expected boot arguments")]
     Arguments,
-    /// The network device broke the protocol.
-    #[error("network device failed: {0}")]
+    /// The network device broke the protocol, and was reset too often for that.
+    #[error("network device failed: {0}; it was reset {RESETS} times within an hour")]
     Device(#[from] DeviceFault),
 }

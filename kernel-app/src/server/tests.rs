@@ -26,6 +26,7 @@ mod alike;
 mod announcements;
 mod autoconfiguration;
 mod custom_services;
+mod device_faults;
 mod dhcp_simulation;
 mod frame_formats;
 mod leases;
@@ -296,15 +297,6 @@ fn answers_neighbour_solicitation_and_ping6() {
         let pong = Icmpv6Packet::new_checked(&packet[..]).unwrap();
         assert_eq!(pong.msg_type(), Icmpv6Message::EchoReply);
     }
-}
-
-#[test]
-fn a_failed_device_ends_the_service() {
-    let mut server = static_server();
-    let fault = DeviceFault::Receive(99);
-    server.device.fault = Some(fault);
-    server.device.inbox.push_back(arp_request());
-    assert_eq!(server.poll(), Err(ServerError::Device(fault)));
 }
 
 #[test]

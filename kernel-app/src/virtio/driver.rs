@@ -13,24 +13,38 @@
 //! because it polled; nothing is written.
 //!
 //! The device is not trusted. A frame of impossible length is dropped and counted. An id
-//! that stands for no buffer, or more completions than there can be, are counted too, and nothing
-//! more is taken from that device: what else it says cannot be relied on either. No unsafe code.
+//! that stands for no buffer, more completions than there can be, or more bytes than fit are counted too, and
+//! nothing more is taken from that device before it is reset: what else it says cannot be relied on either.
+//!
+//! - `queues`: our side of them, with the buffers on them;
+//! - `setup`: the device's registers, at the start and after a reset;
+//! - `restart`: faults that the device tells of, its link, and its reset;
+//! - `features`: those that are taken;
+//! - `tokens`: the device as smoltcp sees it.
+//!
+//! No unsafe code.
 #![cfg_attr(not(test), forbid(unsafe_code))]
 
+use virtio_drivers::transport::Transport;
 use wire::Mac;
 
-use crate::frame_device::{Action, DeviceCounts, DeviceFault, Disposition, FrameDevice, MAX_FRAME};
-use crate::virtio::in_flight::{DESCRIPTORS, InFlight};
-use crate::virtio::pool::{
-    BUFFER_LEN, BufferId, FreeList, Pool, RECEIVE_BUFFERS, ReceiveId, StackId,
+use crate::frame_device::{
+    Action, DeviceCounts, DeviceFault, Disposition, FrameDevice, Link, MAX_FRAME,
 };
-use crate::virtio::ring::{Doorbell, OWN, Ring};
+use crate::virtio::in_flight::DESCRIPTORS;
+use crate::virtio::pool::{BUFFER_LEN, Pool, RECEIVE_BUFFERS, ReceiveId, StackId};
+use crate::virtio::ring::Doorbell;
 
 mod features;
+mod queues;
+mod restart;
 mod setup;
 mod tokens;
 
 pub use features::Features;
+use queues::{Inbound, Outbound};
+use restart::Observed;
+use setup::Negotiated;
 pub use setup::{NicMemory, SetupError, read_mac};
 
 /// Descriptors of the receive queue: one for each buffer to receive into.
@@ -51,122 +65,17 @@ const HEADER: usize = 12;
 
 const _: () = assert!(HEADER + MAX_FRAME <= BUFFER_LEN);
 
-/// A virtio network device, set up; `B` for its doorbells, the only registers that are used from then on.
-pub struct VirtioNic<B> {
-    doorbell: B,
+/// A virtio network device, set up; `R` for its registers, of which the doorbells alone are used as long as all is well.
+pub struct VirtioNic<R> {
+    registers: R,
     pool: Pool,
     inbound: Inbound,
     out: Outbound,
     pending: Pending,
-    mac: Mac,
+    negotiated: Negotiated,
     counts: DeviceCounts,
     fault: Option<DeviceFault>,
-}
-
-/// The way in.
-struct Inbound {
-    ring: Ring<RECEIVE_SIZE>,
-    in_flight: InFlight,
-    /// Buffers were posted, and the device was not notified of them. It is as soon as no frame is waiting: a
-    /// device that needs the notification has no buffers left, and so sends no more frames.
-    notify_pending: bool,
-}
-
-impl Inbound {
-    /// Gives the device a buffer to receive into.
-    #[inline(always)]
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "the device has it from now on"
-    )]
-    fn post(&mut self, buffer: ReceiveId) {
-        self.ring.post(self.in_flight.mark_in_flight(&buffer));
-        self.notify_pending = true;
-    }
-
-    /// Gives the device a buffer for the first time: its descriptor stands for it from now on.
-    fn post_first(&mut self, pool: &Pool, buffer: ReceiveId) {
-        let address = || pool.address(&buffer);
-        self.ring
-            .describe(buffer.number(), OWN, BUFFER_LEN as u16, address);
-        self.post(buffer);
-    }
-}
-
-/// The way out, and the stack's buffers that are not on it.
-struct Outbound {
-    ring: Ring<TRANSMIT_SIZE>,
-    in_flight: InFlight,
-    free: FreeList,
-    sent: u64,
-    doorbells: u64,
-}
-
-impl Outbound {
-    /// Returns whether the queue has no room for another frame.
-    const fn is_full(&self) -> bool {
-        self.ring.in_flight() as usize == TRANSMIT_SIZE
-    }
-
-    /// Sends an answer: the first `len` bytes of a buffer's frame.
-    ///
-    /// # Errors
-    ///
-    /// Returns the buffer if a frame of the stack's has its descriptor.
-    #[inline(always)]
-    fn answer(
-        &mut self,
-        pool: &Pool,
-        doorbell: &impl Doorbell,
-        buffer: ReceiveId,
-        len: usize,
-    ) -> Result<(), ReceiveId> {
-        let Some(id) = self.in_flight.try_mark_in_flight(&buffer) else {
-            return Err(buffer);
-        };
-        self.post(id, OWN, pool, doorbell, buffer, len);
-        Ok(())
-    }
-
-    /// Sends a frame of the stack's: the first `len` bytes of a buffer's frame.
-    ///
-    /// # Errors
-    ///
-    /// Returns the buffer if the queue is full.
-    fn send(
-        &mut self,
-        pool: &Pool,
-        doorbell: &impl Doorbell,
-        buffer: StackId,
-        len: usize,
-    ) -> Result<(), StackId> {
-        let Some(id) = self.in_flight.try_mark_stack_in_flight(&buffer) else {
-            return Err(buffer);
-        };
-        let whose = OWN + 1 + u16::from(buffer.number());
-        self.post(id, whose, pool, doorbell, buffer, len);
-        Ok(())
-    }
-
-    /// Gives the device a buffer by the descriptor that it is in flight with.
-    #[inline(always)]
-    fn post<const FIRST: usize>(
-        &mut self,
-        id: u8,
-        whose: u16,
-        pool: &Pool,
-        doorbell: &impl Doorbell,
-        mut buffer: BufferId<FIRST>,
-        len: usize,
-    ) {
-        pool.bytes_mut(&mut buffer)[..HEADER].fill(0);
-        let address = || pool.address(&buffer);
-        self.ring
-            .describe(id, whose, (HEADER + len) as u16, address);
-        self.ring.post(id);
-        self.sent += 1;
-        self.doorbells += self.ring.notify(doorbell);
-    }
+    observed: Observed,
 }
 
 /// A received frame: its buffer, and its length without the virtio header.
@@ -184,7 +93,7 @@ enum Pending {
     WithStack(Frame),
 }
 
-impl<B: Doorbell> VirtioNic<B> {
+impl<R: Doorbell> VirtioNic<R> {
     /// Takes the oldest frame from the receive ring; skips those of impossible length, of which
     /// there can be as many as there are buffers before one of them comes round again.
     #[inline(always)]
@@ -209,10 +118,20 @@ impl<B: Doorbell> VirtioNic<B> {
             if len <= MAX_FRAME {
                 return Some(Frame { buffer, len });
             }
-            self.counts.faults += 1;
-            self.inbound.post(buffer);
+            self.refuse(buffer, used.len);
         }
         None
+    }
+
+    /// Drops a frame of impossible length: one that is none, or that is longer than any that is answered.
+    #[cold]
+    fn refuse(&mut self, buffer: ReceiveId, len: u32) {
+        self.inbound.post(buffer);
+        if len as usize > BUFFER_LEN {
+            self.fail(DeviceFault::Overlong(len));
+        } else {
+            self.counts.faults += 1;
+        }
     }
 
     /// Recycles one buffer that the device has sent. Returns false if there was none.
@@ -258,10 +177,10 @@ impl<B: Doorbell> VirtioNic<B> {
         }
         if self.inbound.notify_pending {
             self.inbound.notify_pending = false;
-            self.out.doorbells += self.inbound.ring.notify(&self.doorbell);
+            self.out.doorbells += self.inbound.ring.notify(&self.registers);
         }
-        self.out.doorbells += self.inbound.ring.notify_if_due(&self.doorbell);
-        self.out.doorbells += self.out.ring.notify_if_due(&self.doorbell);
+        self.out.doorbells += self.inbound.ring.notify_if_due(&self.registers);
+        self.out.doorbells += self.out.ring.notify_if_due(&self.registers);
     }
 
     #[cold]
@@ -289,7 +208,7 @@ impl<B: Doorbell> VirtioNic<B> {
         let sent = copy.map(|mut copy| {
             let answer = &self.pool.bytes(&buffer)[HEADER..][..len];
             self.pool.bytes_mut(&mut copy)[HEADER..][..len].copy_from_slice(answer);
-            self.out.send(&self.pool, &self.doorbell, copy, len)
+            self.out.send(&self.pool, &self.registers, copy, len)
         });
         self.inbound.post(buffer);
         match sent {
@@ -331,9 +250,9 @@ impl<B: Doorbell> VirtioNic<B> {
     }
 }
 
-impl<B: Doorbell> FrameDevice for VirtioNic<B> {
+impl<R: Doorbell + Transport> FrameDevice for VirtioNic<R> {
     fn mac(&self) -> Mac {
-        self.mac
+        self.negotiated.mac
     }
 
     #[inline(always)]
@@ -350,7 +269,7 @@ impl<B: Doorbell> FrameDevice for VirtioNic<B> {
                 let len = len.min(frame.len);
                 let answered = self
                     .out
-                    .answer(&self.pool, &self.doorbell, frame.buffer, len);
+                    .answer(&self.pool, &self.registers, frame.buffer, len);
                 let offered = match answered {
                     Ok(()) => Disposition::Sent,
                     Err(buffer) => self.answer_by_copy(buffer, len),
@@ -389,6 +308,20 @@ impl<B: Doorbell> FrameDevice for VirtioNic<B> {
     #[inline(always)]
     fn fault(&self) -> Option<DeviceFault> {
         self.fault
+    }
+
+    fn check(&mut self) -> Option<Link> {
+        self.observe()
+    }
+
+    fn restart(&mut self) -> bool {
+        match self.set_up_again() {
+            Ok(()) => true,
+            Err(problem) => {
+                log::warn!("network device: {problem}");
+                false
+            }
+        }
     }
 }
 

@@ -1,10 +1,9 @@
 //! The network device of the machine we run on.
 //!
-//! - `bus_transport`: the registers of a device, on whichever bus it is.
+//! - `device_registers`: the registers of a device, on whichever bus it is.
 //!
 //! Unsafe here: vouching that the hardware is ours, and the doorbells.
 
-use core::mem::ManuallyDrop;
 use core::ops::Range;
 use core::ptr::NonNull;
 
@@ -24,9 +23,9 @@ use crate::virtio::pci::{Address, PciConfig, Registers, assign, enable, scan};
 use crate::virtio::registers::RegisterProblem;
 use crate::virtio::ring::{Doorbell, RECEIVE, TRANSMIT};
 
-mod bus_transport;
+mod device_registers;
 
-use bus_transport::BusTransport;
+use device_registers::DeviceRegisters;
 
 static MEMORY: NicMemory = NicMemory::new();
 
@@ -35,7 +34,7 @@ const QUEUE_SELECT: usize = 0x16;
 const QUEUE_NOTIFY_OFF: usize = 0x1e;
 
 /// The machine's network device.
-pub type Nic = VirtioNic<Doorbells>;
+pub type Nic = VirtioNic<DeviceRegisters>;
 
 impl Nic {
     /// Finds the machine's virtio network devices and sets up the first, or the one whose address is
@@ -70,23 +69,11 @@ impl Nic {
         let in_setup = |at| move |problem| NicError::Setup { at, problem };
         let inventory = machine.inventory(words)?;
         let Chosen { location, position } = inventory.choose(wanted, |at| {
-            let mut device = machine.open(at)?;
-            read_mac(&mut *device.transport, own).map_err(in_setup(at))
+            read_mac(&mut machine.open(at)?, own).map_err(in_setup(at))
         })?;
-        let Opened {
-            mut transport,
-            doorbells,
-        } = machine.open(location)?;
-        let nic = Self::new(&mut *transport, doorbells, &MEMORY, own);
+        let nic = Self::new(machine.open(location)?, &MEMORY, own);
         Ok((nic.map_err(in_setup(location))?, position))
     }
-}
-
-/// A device whose registers can be used.
-struct Opened {
-    /// Not dropped: then the crate would reset the device, and wait for that without a bound.
-    transport: ManuallyDrop<BusTransport>,
-    doorbells: Doorbells,
 }
 
 /// The machine, as far as its network devices and their registers go.
@@ -137,7 +124,7 @@ impl Machine {
     }
 
     /// Makes a device's registers accessible.
-    fn open(&mut self, at: Location) -> Result<Opened, NicError> {
+    fn open(&mut self, at: Location) -> Result<DeviceRegisters, NicError> {
         match at {
             Location::Pci(Address(address)) => self.open_pci(address),
             Location::Mmio(window) => self.open_mmio(window),
@@ -147,7 +134,7 @@ impl Machine {
 
     #[cfg_attr(target_os = "none", optimize(size))]
     #[inline(never)]
-    fn open_pci(&mut self, at: DeviceFunction) -> Result<Opened, RegisterProblem> {
+    fn open_pci(&mut self, at: DeviceFunction) -> Result<DeviceRegisters, RegisterProblem> {
         let config = self.pci.as_mut().expect("the device was found there");
         if !self.free.is_empty() {
             assign(config, at, &mut self.free)?;
@@ -160,15 +147,12 @@ impl Machine {
         let doorbells = Doorbells::of_pci(&registers)?;
         let transport = PciTransport::new::<IdentityHal, _>(&mut config.root, at)
             .map_err(RegisterProblem::Pci)?;
-        Ok(Opened {
-            transport: ManuallyDrop::new(BusTransport::Pci(transport)),
-            doorbells,
-        })
+        Ok(DeviceRegisters::of_pci(transport, doorbells))
     }
 
     #[cfg_attr(target_os = "none", optimize(size))]
     #[inline(never)]
-    fn open_mmio(&mut self, window: Window) -> Result<Opened, RegisterProblem> {
+    fn open_mmio(&mut self, window: Window) -> Result<DeviceRegisters, RegisterProblem> {
         let registers = window.registers();
         self.mapper.map(&registers)?;
         let address = |address: u64| {
@@ -180,13 +164,11 @@ impl Machine {
         let transport = unsafe { MmioTransport::new(header, window.used() as usize) }
             .map_err(RegisterProblem::Mmio)?;
         let notify = address(registers.start + mmio::QUEUE_NOTIFY);
-        Ok(Opened {
-            transport: ManuallyDrop::new(BusTransport::Mmio(transport)),
-            doorbells: Doorbells {
-                registers: [notify; 2],
-                is_wide: true,
-            },
-        })
+        let doorbells = Doorbells {
+            registers: [notify; 2],
+            is_wide: true,
+        };
+        Ok(DeviceRegisters::of_mmio(transport, doorbells))
     }
 }
 

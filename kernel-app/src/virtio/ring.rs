@@ -37,6 +37,9 @@ const NO_INTERRUPT: u16 = 1;
 /// `VIRTQ_USED_F_NO_NOTIFY`.
 const NO_NOTIFY: u16 = 1;
 
+/// An entry that is no descriptor's, and so is written before it is used.
+const NEVER_WRITTEN: u16 = u16::MAX;
+
 /// A descriptor's own buffer: see [`Ring::describe`].
 pub const OWN: u16 = 0;
 
@@ -158,28 +161,45 @@ pub struct Ring<const SIZE: usize> {
 }
 
 impl<const SIZE: usize> Ring<SIZE> {
-    /// Sets up queue `number`, [`RECEIVE`] or [`TRANSMIT`], without interrupts, in memory that is
-    /// still zeroed.
+    /// Creates queue `number`, [`RECEIVE`] or [`TRANSMIT`], in `memory` of its own. It has no device yet:
+    /// [`Ring::register`].
+    #[must_use]
+    pub const fn new(number: u16, memory: &'static RingMemory<SIZE>) -> Self {
+        Self {
+            memory,
+            number,
+            posted: 0,
+            notified: 0,
+            reclaimed: 0,
+            entries: [NEVER_WRITTEN; SIZE],
+            descriptions: [0; SIZE],
+        }
+    }
+
+    /// Gives the queue, empty and without interrupts, to a device that was reset.
     ///
     /// # Errors
     ///
     /// [`virtio_drivers::Error`] if the device has no such queue, one too small, or one in use.
-    pub fn new(
-        transport: &mut impl Transport,
-        number: u16,
-        memory: &'static RingMemory<SIZE>,
-    ) -> virtio_drivers::Result<Self> {
+    pub fn register(&mut self, transport: &mut impl Transport) -> virtio_drivers::Result<()> {
+        let Self { number, memory, .. } = *self;
         if transport.queue_used(number) {
             return Err(virtio_drivers::Error::AlreadyUsed);
         }
         if (transport.max_queue_size(number) as usize) < SIZE {
             return Err(virtio_drivers::Error::InvalidParam);
         }
+        (self.posted, self.notified, self.reclaimed) = (0, 0, 0);
+        self.entries.fill(NEVER_WRITTEN);
+        self.descriptions.fill(0);
         let flags = if number == RECEIVE { WRITE } else { 0 };
         for descriptor in &memory.descriptors {
             descriptor.flags.store(flags, Ordering::Relaxed);
         }
         memory.avail.flags.store(NO_INTERRUPT, Ordering::Relaxed);
+        for left in [&memory.avail.index, &memory.used.flags, &memory.used.index] {
+            left.store(0, Ordering::Relaxed);
+        }
         transport.queue_set(
             number,
             SIZE as u32,
@@ -187,15 +207,7 @@ impl<const SIZE: usize> Ring<SIZE> {
             physical(&memory.avail),
             physical(&memory.used),
         );
-        Ok(Self {
-            memory,
-            number,
-            posted: 0,
-            notified: 0,
-            reclaimed: 0,
-            entries: [0; SIZE],
-            descriptions: [0; SIZE],
-        })
+        Ok(())
     }
 
     /// Returns the number of buffers in flight.
@@ -331,8 +343,9 @@ impl<const SIZE: usize> Ring<SIZE> {
         self.memory.used.flags.load(Ordering::Relaxed) & NO_NOTIFY != 0
     }
 
+    /// Notifies the device of what it has, whether that is due or not. Returns the number of notifications.
     #[inline(always)]
-    fn ring_doorbell(&mut self, doorbell: &impl Doorbell) -> u64 {
+    pub fn ring_doorbell(&mut self, doorbell: &impl Doorbell) -> u64 {
         self.notified = self.posted;
         doorbell.ring(self.number);
         1

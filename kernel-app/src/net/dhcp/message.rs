@@ -133,7 +133,8 @@ pub struct ClientMessage {
     pub elapsed_s: u16,
     /// The address that the client has, and wants to keep.
     pub own: Ipv4Addr,
-    /// The address that it was offered and wants, or declines, and the server that offered it.
+    /// The address that it wants, or declines, and the server that offered it; an unspecified one, which is not named,
+    /// if it has had the address before.
     pub requested: Option<(Ipv4Addr, Ipv4Addr)>,
 }
 
@@ -176,7 +177,9 @@ impl ClientMessage {
         }
         if let Some((address, server)) = self.requested {
             put(option::REQUESTED, &address.octets());
-            put(option::SERVER, &server.octets());
+            if !server.is_unspecified() {
+                put(option::SERVER, &server.octets());
+            }
         }
         message[at] = option::END;
     }

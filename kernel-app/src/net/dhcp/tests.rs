@@ -110,6 +110,97 @@ fn a_server_that_is_gone_is_asked_less_and_less_until_anybody_is() {
     assert_eq!(asked, expected);
 }
 
+const DAY: (u8, &[u8]) = (51, &86_400_u32.to_be_bytes());
+
+/// Returns the time and transaction of each request to confirm the lease, which go to everybody and name the address
+/// and no server (RFC 2131 §4.3.2, INIT-REBOOT), until the client renews.
+fn confirmations(client: &mut Client) -> (Vec<u64>, Vec<u32>) {
+    let (mut times_ns, mut transactions) = (Vec::new(), Vec::new());
+    loop {
+        let now_ns = client.due_ns();
+        let outgoing = client.poll(now_ns).unwrap();
+        let (kind, transaction, own) = read(&outgoing);
+        assert_eq!(kind, 3);
+        if !own.is_unspecified() {
+            return (times_ns, transactions);
+        }
+        let everybody = (Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST, Mac::BROADCAST);
+        assert_eq!((outgoing.from, outgoing.to, outgoing.to_mac), everybody);
+        let options = &outgoing.message[240..];
+        let requested = [&[50, 4][..], &ADDRESS.octets()].concat();
+        assert!(options.windows(6).any(|window| window == requested));
+        assert!(!options.windows(2).any(|window| window == [54, 4]));
+        assert!(client.lease().is_some(), "it is kept meanwhile");
+        times_ns.push(now_ns);
+        transactions.push(transaction);
+    }
+}
+
+#[test]
+fn a_lease_is_confirmed_after_the_link_was_down_and_kept_if_nobody_answers() {
+    let mut client = bound(&[SERVED_BY, MASK, DAY]);
+    client.reconnect(100 * SECOND_NS);
+    let (times_ns, _) = confirmations(&mut client);
+    assert_eq!(times_ns.len(), usize::from(CONFIRMATIONS));
+    assert_eq!(times_ns[0], 100 * SECOND_NS);
+    // Waits of 4 and 8 seconds, give or take one.
+    let waits_s = times_ns
+        .windows(2)
+        .map(|pair| (pair[1] - pair[0]) / SECOND_NS);
+    assert!(
+        waits_s
+            .zip([3..=5, 7..=9])
+            .all(|(wait_s, expected)| expected.contains(&wait_s))
+    );
+    // The renewal is when it would have been.
+    let now_ns = 43_200 * SECOND_NS;
+    assert!(client.lease().is_some() && client.due_ns() > now_ns);
+
+    // Of a short lease, or late, renewals are more urgent.
+    let mut client = bound(&[SERVED_BY, MASK, TWENTY_S]);
+    client.reconnect(9 * SECOND_NS);
+    let (times_ns, _) = confirmations(&mut client);
+    assert_eq!(times_ns, [9 * SECOND_NS]);
+    assert!(client.lease().is_some());
+}
+
+#[test]
+fn a_server_confirms_the_lease_or_refuses_it() {
+    for (kind, is_kept) in [(5, true), (6, false)] {
+        let mut client = bound(&[SERVED_BY, MASK, TWENTY_S]);
+        client.reconnect(2 * SECOND_NS);
+        let (_, transaction, _) = read(&client.poll(2 * SECOND_NS).unwrap());
+        let answer = answer(kind, transaction, &[SERVED_BY, MASK, TWENTY_S]);
+        client.receive(&answer, SERVER_MAC, 3 * SECOND_NS);
+        assert_eq!(client.lease().is_some(), is_kept);
+        if is_kept {
+            // It begins with the request, and is renewed as any other.
+            assert_eq!(client.due_ns(), 12 * SECOND_NS);
+            let renewal = client.poll(12 * SECOND_NS).unwrap();
+            assert_eq!((renewal.to, read(&renewal).2), (SERVER, ADDRESS));
+        } else {
+            assert_eq!(read(&client.poll(4 * SECOND_NS).unwrap()).0, 1);
+        }
+    }
+}
+
+#[test]
+fn without_a_lease_a_link_that_comes_up_is_asked_at_once() {
+    let mut client = Client::new(MAC, 99, 0);
+    let mut now_ns = 0;
+    for _ in 0..20 {
+        now_ns = client.due_ns();
+        client.poll(now_ns);
+    }
+    assert!(
+        client.due_ns() - now_ns > 30 * SECOND_NS,
+        "it has backed off"
+    );
+    client.reconnect(now_ns + SECOND_NS);
+    assert_eq!(read(&client.poll(now_ns + SECOND_NS).unwrap()).0, 1);
+    assert!(client.due_ns() - now_ns < 7 * SECOND_NS);
+}
+
 #[test]
 fn a_refusal_has_it_begin_again_but_not_at_once() {
     let mut client = bound(&[SERVED_BY, MASK, TWENTY_S]);

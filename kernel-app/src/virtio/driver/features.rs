@@ -9,6 +9,8 @@ pub struct Features(pub u64);
 impl Features {
     /// The device has an Ethernet address.
     pub const MAC: Self = Self(1 << 5);
+    /// The device's configuration says whether the link is up.
+    pub const STATUS: Self = Self(1 << 16);
     /// Has the interface of virtio 1, without which there is no driving it here.
     pub const VERSION_1: Self = Self(1 << 32);
     /// Wants addresses as the platform gives them to a device. That is what it gets: the image is
@@ -20,8 +22,13 @@ impl Features {
     const ORDER_PLATFORM: Self = Self(1 << 36);
 
     /// Features that the driver accepts where they are offered: no offloads, and nothing that would cost a frame more.
-    const TAKEN: Self =
-        Self(Self::MAC.0 | Self::VERSION_1.0 | Self::ACCESS_PLATFORM.0 | Self::ORDER_PLATFORM.0);
+    const TAKEN: Self = Self(
+        Self::MAC.0
+            | Self::STATUS.0
+            | Self::VERSION_1.0
+            | Self::ACCESS_PLATFORM.0
+            | Self::ORDER_PLATFORM.0,
+    );
 
     /// Returns whether all of `other` are among these.
     #[must_use]

@@ -1,10 +1,12 @@
-//! Setting the device up: features, Ethernet address, queues and their memory. Once, before the first
-//! frame. No unsafe code.
+//! Setting the device up: features, Ethernet address, queues and their memory. Before the first frame, and after
+//! each reset. No unsafe code.
 
 use virtio_drivers::transport::{DeviceStatus, Transport};
 use wire::Mac;
 
-use super::{Features, Inbound, Outbound, Pending, RECEIVE_SIZE, TRANSMIT_SIZE, VirtioNic};
+use super::{
+    Features, Inbound, Observed, Outbound, Pending, RECEIVE_SIZE, TRANSMIT_SIZE, VirtioNic,
+};
 use crate::frame_device::DeviceCounts;
 use crate::virtio::in_flight::{DESCRIPTORS, InFlight};
 use crate::virtio::pool::{FreeList, PoolMemory};
@@ -50,6 +52,9 @@ pub enum SetupError {
     /// Memory was given to a device before.
     #[error("already in use")]
     InUse,
+    /// Is another since it was reset: its features or its address differ.
+    #[error("it came out of its reset as another device")]
+    Changed,
     /// The Ethernet address is not one host's.
     #[error("its Ethernet address is a group's or zero: {0}")]
     Mac(Mac),
@@ -143,26 +148,45 @@ pub fn read_mac(transport: &mut impl Transport, own: Mac) -> Result<Mac, SetupEr
     mac
 }
 
-/// Result of setting up a device's registers.
-struct Registers {
-    mac: Mac,
-    receive: Ring<RECEIVE_SIZE>,
-    transmit: Ring<TRANSMIT_SIZE>,
+/// Properties that a device keeps when it is reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Negotiated {
+    pub mac: Mac,
+    /// Those that were taken.
+    pub features: Features,
 }
 
-/// Sets the device's registers up (virtio 1.2 §3.1.1); it is then live.
+/// Sets the device's registers up (virtio 1.2 §3.1.1); it is then live, and the queues are empty. `own` is its address
+/// if it has none.
+///
+/// # Errors
+///
+/// [`SetupError`] if the device can't be driven. Its status then has FAILED set (virtio 1.2 §2.1).
 #[cfg_attr(target_os = "none", optimize(size))]
 #[inline(never)]
-fn set_up(
+pub fn set_up(
     transport: &mut impl Transport,
-    memory: &'static NicMemory,
+    rings: [&mut Ring<DESCRIPTORS>; 2],
     own: Mac,
-) -> Result<Registers, SetupError> {
+) -> Result<Negotiated, SetupError> {
+    let result = negotiate(transport, rings, own);
+    if result.is_err() {
+        transport.set_status(DeviceStatus::FAILED);
+    }
+    result
+}
+
+fn negotiate(
+    transport: &mut impl Transport,
+    rings: [&mut Ring<DESCRIPTORS>; 2],
+    own: Mac,
+) -> Result<Negotiated, SetupError> {
     let (mut status, offered) = Status::begin(transport)?;
     if !offered.contain(Features::VERSION_1) {
         return Err(SetupError::Legacy(offered));
     }
-    transport.write_driver_features(offered.taken().0);
+    let features = offered.taken();
+    transport.write_driver_features(features.0);
     status.add(transport, DeviceStatus::FEATURES_OK);
     if !transport.get_status().contains(DeviceStatus::FEATURES_OK) {
         return Err(SetupError::Negotiation(offered));
@@ -174,23 +198,24 @@ fn set_up(
             return Err(SetupError::QueueSize { queue, size });
         }
     }
-    let receive = Ring::new(transport, RECEIVE, &memory.receive).map_err(SetupError::Virtio)?;
-    let transmit = Ring::new(transport, TRANSMIT, &memory.transmit).map_err(SetupError::Virtio)?;
+    for ring in rings {
+        ring.register(transport).map_err(SetupError::Virtio)?;
+    }
     status.add(transport, DeviceStatus::DRIVER_OK);
     // A device that ignored a step, or can't do its work, would be silent for ever.
     let started = transport.get_status();
-    let is_broken = started.contains(DeviceStatus::DEVICE_NEEDS_RESET);
-    if is_broken || !started.contains(DeviceStatus::DRIVER_OK) {
+    if !is_running(started) {
         return Err(SetupError::NotStarted(started.bits()));
     }
-    Ok(Registers {
-        mac,
-        receive,
-        transmit,
-    })
+    Ok(Negotiated { mac, features })
 }
 
-impl<B: Doorbell> VirtioNic<B> {
+/// Returns whether a device that was set up does its work, by its status.
+pub const fn is_running(status: DeviceStatus) -> bool {
+    status.contains(DeviceStatus::DRIVER_OK) && !status.contains(DeviceStatus::DEVICE_NEEDS_RESET)
+}
+
+impl<R: Doorbell + Transport> VirtioNic<R> {
     /// Sets the device up with all the receive buffers it can hold. `own` is its address if it has
     /// none.
     ///
@@ -200,43 +225,41 @@ impl<B: Doorbell> VirtioNic<B> {
     /// (virtio 1.2 §2.1).
     #[cfg_attr(target_os = "none", optimize(size))]
     #[inline(never)]
-    pub fn new(
-        transport: &mut impl Transport,
-        doorbell: B,
-        memory: &'static NicMemory,
-        own: Mac,
-    ) -> Result<Self, SetupError> {
+    pub fn new(mut registers: R, memory: &'static NicMemory, own: Mac) -> Result<Self, SetupError> {
         let (pool, receive_buffers, stack_buffers) =
             memory.buffers.take().ok_or(SetupError::InUse)?;
-        let registers = set_up(transport, memory, own)
-            .inspect_err(|_| transport.set_status(DeviceStatus::FAILED))?;
+        let mut receive = Ring::new(RECEIVE, &memory.receive);
+        let mut transmit = Ring::new(TRANSMIT, &memory.transmit);
+        let negotiated = set_up(&mut registers, [&mut receive, &mut transmit], own)?;
         let mut nic = Self {
-            doorbell,
+            registers,
             pool,
             inbound: Inbound {
-                ring: registers.receive,
+                ring: receive,
                 in_flight: InFlight::new(),
                 notify_pending: false,
             },
             out: Outbound {
-                ring: registers.transmit,
+                ring: transmit,
                 in_flight: InFlight::new(),
                 free: FreeList::new(),
                 sent: 0,
                 doorbells: 0,
             },
             pending: Pending::Nothing,
-            mac: registers.mac,
+            negotiated,
             counts: DeviceCounts::default(),
             fault: None,
+            observed: Observed::default(),
         };
-        for buffer in receive_buffers {
-            nic.inbound.post_first(&nic.pool, buffer);
-        }
         for buffer in stack_buffers {
             nic.out.free.put(buffer);
         }
-        nic.idle_work();
+        // From there they get to the device as after any other reset.
+        for buffer in receive_buffers {
+            nic.inbound.in_flight.mark_in_flight(&buffer);
+        }
+        nic.take_back();
         Ok(nic)
     }
 }

@@ -11,19 +11,19 @@ use crate::frame_device::MAX_FRAME;
 use crate::virtio::pool::{Pool, STACK_BUFFERS, StackId};
 use crate::virtio::ring::Doorbell;
 
-impl<B: Doorbell> phy::Device for VirtioNic<B> {
+impl<R: Doorbell> phy::Device for VirtioNic<R> {
     type RxToken<'a>
         = Received<'a>
     where
         Self: 'a;
     type TxToken<'a>
-        = Transmit<'a, B>
+        = Transmit<'a, R>
     where
         Self: 'a;
 
     /// The frame that was kept, if there is one, and room for an answer to it. Without room the
     /// frame is dropped: waiting would hold up those behind it.
-    fn receive(&mut self, _now: Instant) -> Option<(Received<'_>, Transmit<'_, B>)> {
+    fn receive(&mut self, _now: Instant) -> Option<(Received<'_>, Transmit<'_, R>)> {
         let frame = self.next_frame()?;
         let Some(buffer) = self.take_free() else {
             self.counts.dropped_transmit += 1;
@@ -38,18 +38,18 @@ impl<B: Doorbell> phy::Device for VirtioNic<B> {
         let transmit = Transmit {
             out: &mut self.out,
             pool: &self.pool,
-            doorbell: &self.doorbell,
+            doorbell: &self.registers,
             buffer: Some(buffer),
         };
         Some((received, transmit))
     }
 
-    fn transmit(&mut self, _now: Instant) -> Option<Transmit<'_, B>> {
+    fn transmit(&mut self, _now: Instant) -> Option<Transmit<'_, R>> {
         let buffer = self.take_free()?;
         Some(Transmit {
             out: &mut self.out,
             pool: &self.pool,
-            doorbell: &self.doorbell,
+            doorbell: &self.registers,
             buffer: Some(buffer),
         })
     }

@@ -17,6 +17,21 @@ fn a_receive_buffer_that_was_not_lent_fails_the_device() {
     }
 }
 
+/// Such a device may have written to the buffers behind that one.
+#[test]
+fn a_frame_longer_than_its_buffer_fails_the_device() {
+    for len in [BUFFER_LEN + 1, 2049, 65536, u32::MAX as usize] {
+        let (device, mut nic) = working();
+        device.deliver(b"good");
+        let (token, ..) = device.take(RECEIVE);
+        device.complete(RECEIVE, token, len);
+        device.deliver(b"never seen");
+        assert_eq!(frames(&mut nic), [b"good"]);
+        assert_eq!(nic.fault(), Some(DeviceFault::Overlong(len as u32)));
+        assert_eq!(nic.counts().faults, 1);
+    }
+}
+
 /// Answers `frames` frames, so that as many buffers lie on the transmit ring; their ids.
 fn fill(device: &FakeDevice, nic: &mut TestNic, frames: usize) -> Vec<u32> {
     (0..frames)

@@ -7,7 +7,7 @@ fn sets_the_device_up_to_be_polled() {
     let (device, nic) = working();
     assert!(device.status().contains(DeviceStatus::DRIVER_OK));
     assert_eq!(nic.mac(), MAC);
-    let taken = (1 << 5) | (1 << 32) | (1 << 33) | (1 << 36);
+    let taken = (1 << 5) | (1 << 16) | (1 << 32) | (1 << 33) | (1 << 36);
     assert_eq!(device.taken_features(), taken, "of all that there are");
     assert_eq!(device.posted(RECEIVE), RECEIVE_SIZE);
     assert_eq!(device.posted(TRANSMIT), 0);
