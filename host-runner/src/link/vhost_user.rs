@@ -30,7 +30,7 @@ use std::fs::{self, Permissions};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags};
@@ -96,6 +96,22 @@ impl Virtqueues {
             _acceptor: Some(Acceptor::open(listener, shared)?),
         };
         Ok((frames, socket))
+    }
+
+    /// Creates the end for the front end at the other end of `stream`, alone. It is gone when that is shut down.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn serving(stream: UnixStream) -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        session::serve_alone(stream, Arc::clone(&shared))?;
+        Ok(Self {
+            shared,
+            backlog: Backlog::default(),
+            gaps: Gaps::default(),
+            _acceptor: None,
+        })
     }
 
     /// Returns the end of `device`, which is set up already.

@@ -8,12 +8,13 @@ use serde_json::Value;
 
 /// End-to-end test programs that measure nothing, or don't depend on what: a CPU that they keep busy
 /// costs others time, and nothing else.
-const BESIDE: [&str; 17] = [
+const BESIDE: [&str; 18] = [
     "bad_frames",
     "boots",
     "bursts",
     "captures",
     "cold_boots",
+    "device_resets",
     "disks",
     "elf",
     "frames",

@@ -101,8 +101,7 @@ impl Acceptor {
                 serve(stream, &shared);
             }
         };
-        let thread = thread::Builder::new().name("vhost-user".to_owned());
-        thread.spawn(receive)?;
+        in_thread(receive)?;
         Ok(Self(listener))
     }
 }
@@ -112,6 +111,21 @@ impl Drop for Acceptor {
         // The thread's wait for the next front end fails; if it is serving one, it will.
         let _ = rustix::net::shutdown(&self.0, rustix::net::Shutdown::Both);
     }
+}
+
+/// Connects the front end at the other end of `stream` to the device, until it is gone, in a thread that ends with it.
+///
+/// # Errors
+///
+/// Those of the system.
+pub fn serve_alone(stream: UnixStream, shared: Arc<Shared>) -> io::Result<()> {
+    in_thread(move || serve(stream, &shared))
+}
+
+fn in_thread(receive: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let thread = thread::Builder::new().name("vhost-user".to_owned());
+    thread.spawn(receive)?;
+    Ok(())
 }
 
 /// Takes a front end's messages until it is gone.
