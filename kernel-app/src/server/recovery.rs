@@ -21,9 +21,9 @@ pub const PAUSE_NS: u64 = 1_000_000_000;
 /// Verdict on one more reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permit {
-    /// It may be done now, and was counted.
+    /// Granted, and counted.
     Now,
-    /// It may be done later.
+    /// Not yet.
     Later,
     /// Refused: too many were done.
     Exhausted,

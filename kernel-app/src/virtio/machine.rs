@@ -51,7 +51,6 @@ impl Nic {
     /// To be called once, in ring 0 on an identity-mapped image, whose page tables are identity-mapped too. For
     /// the duration of the call nothing else may use the PCI configuration ports or change the page
     /// tables, and nothing else may ever use the device.
-    #[cfg_attr(target_os = "none", optimize(size))]
     pub unsafe fn find(
         words: &mut dyn Iterator<Item = &'static str>,
         wanted: Option<Mac>,

@@ -223,7 +223,6 @@ impl<R: Doorbell + Transport> VirtioNic<R> {
     ///
     /// [`SetupError`] if the device can't be driven, or `memory` is in use. The device's status then has FAILED set
     /// (virtio 1.2 §2.1).
-    #[cfg_attr(target_os = "none", optimize(size))]
     #[inline(never)]
     pub fn new(mut registers: R, memory: &'static NicMemory, own: Mac) -> Result<Self, SetupError> {
         let (pool, receive_buffers, stack_buffers) =
