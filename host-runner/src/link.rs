@@ -12,7 +12,7 @@
 //!   - [`unix`]: a Unix socket pair,
 //!   - [`vhost_user`]: virtqueues in the guest's own memory,
 //!   - [`captured`]: any of them, with a capture file written by [`pcap`];
-//! - [`refusal`]: why this host did not send a datagram;
+//! - [`refusal`]: why this host did not send a datagram; [`queue_drops`]: datagrams that its queues drop;
 //! - [`in_process`]: the request handler, called in this process without a network;
 //! - [`fault`]: faults injected into any link of Ethernet frames.
 //!
@@ -27,6 +27,7 @@ pub mod flows;
 pub mod frame;
 pub mod in_process;
 pub mod pcap;
+pub mod queue_drops;
 pub mod refusal;
 mod setup;
 pub mod source;
@@ -112,6 +113,18 @@ pub trait Link {
     /// The faults that the link has injected since this was last asked, if it injects any. What is held back then is
     /// dropped.
     fn take_faults(&mut self) -> Option<InjectedFaults> {
+        None
+    }
+
+    /// Drops the datagrams that [`Link::send`] took and that still wait in this program for room on the way to the
+    /// service, and returns their number: the service was never given them.
+    fn drop_waiting(&mut self) -> u64 {
+        0
+    }
+
+    /// Number of datagrams to the service that full queues of this host's kernel have dropped so far; `None` where
+    /// there is no such queue, or the kernel does not tell.
+    fn queue_drops(&self) -> Option<u64> {
         None
     }
 

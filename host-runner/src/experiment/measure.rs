@@ -16,6 +16,7 @@ use crate::host::quiet::{self, Quiet};
 use crate::host::thread::CpuUse;
 use crate::link::Link;
 use crate::load::{self, Ending, Failure, Limit, LoadContext, Plan, Progress, Tally};
+use crate::record::run::Undelivered;
 use crate::stats::{Ended, RunRecorder};
 use crate::terminal;
 
@@ -80,7 +81,9 @@ pub fn measure(plan: &Plan, conditions: &Conditions<'_>, link: &mut dyn Link) ->
     let activity_before = conditions.observed.map(Observed::before);
     // What warm-up saw is not of the run.
     link.take_gaps();
+    link.drop_waiting();
     link.take_faults();
+    let drops_before = link.queue_drops();
     let before = KernelCounters::now(&conditions.threads);
     let own_before = (conditions.own_threads)();
     let (mut tally, ending) = match warmed.broken_off {
@@ -92,6 +95,11 @@ pub fn measure(plan: &Plan, conditions: &Conditions<'_>, link: &mut dyn Link) ->
     let noise = before.noise_until(&before.read_again(&conditions.threads), quiet.floor);
     let noise = noise.with_own(own_since(own_before, (conditions.own_threads)()));
     let gaps = link.take_gaps();
+    let undelivered = Undelivered {
+        waiting: link.drop_waiting(),
+        dropped_by_host: (link.queue_drops().zip(drops_before))
+            .map(|(now, before)| now.saturating_sub(before)),
+    };
     let faults = link.take_faults();
     let stalls = (recorder.stalls).worst(|from_ns, to_ns| {
         gaps.as_ref()
@@ -119,6 +127,7 @@ pub fn measure(plan: &Plan, conditions: &Conditions<'_>, link: &mut dyn Link) ->
         failure,
         warm_up: warmed.end,
         faults,
+        undelivered,
         busy,
         host_activity,
         policy: conditions.validity.policy,

@@ -6,7 +6,7 @@ use crate::host::doctor::busy::Busy;
 use crate::host::noise::Noise;
 use crate::link::InjectedFaults;
 use crate::load::Tally;
-use crate::record::run::Measurement;
+use crate::record::run::{Measurement, Undelivered};
 use crate::record::{Run, RunFacts};
 use crate::stats::{Ended, Policy, RunRecorder, Stall, WarmUpEnd};
 
@@ -27,6 +27,8 @@ pub struct Measured {
     pub warm_up: WarmUpEnd,
     /// Faults that the link injected, if it injects any.
     pub faults: Option<InjectedFaults>,
+    /// Requests that the service was never given, as far as the link tells.
+    pub undelivered: Undelivered,
     /// Other programs that had much of a CPU meanwhile.
     pub busy: Vec<Busy>,
     /// Activity of the host on the CPUs in use.
@@ -49,6 +51,7 @@ impl Measured {
             ended: &self.ended,
             warm_up: self.warm_up,
             faults: self.faults.as_ref(),
+            undelivered: self.undelivered,
             busy: &self.busy,
             host_activity: self.host_activity.as_ref(),
             policy: self.policy,

@@ -103,6 +103,10 @@ impl<F: Frames> Frames for Captured<F> {
         self.inner.take_gaps()
     }
 
+    fn drop_waiting(&mut self) -> u64 {
+        self.inner.drop_waiting()
+    }
+
     fn capacity(&self) -> Option<u64> {
         self.inner.capacity()
     }

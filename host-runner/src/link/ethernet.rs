@@ -72,6 +72,11 @@ pub trait Frames {
         None
     }
 
+    /// As [`Link::drop_waiting`], in frames.
+    fn drop_waiting(&mut self) -> u64 {
+        0
+    }
+
     /// As [`Link::capacity`].
     fn capacity(&self) -> Option<u64> {
         None
@@ -170,6 +175,10 @@ impl<F: Frames> Link for EthernetLink<F> {
 
     fn take_faults(&mut self) -> Option<InjectedFaults> {
         self.frames.take_faults()
+    }
+
+    fn drop_waiting(&mut self) -> u64 {
+        self.frames.drop_waiting()
     }
 
     fn capacity(&self) -> Option<u64> {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use super::captured::{Capture, Captured};
 use super::ethernet::{EthernetLink, Frames};
 use super::fault::{FaultInjector, FaultParameters};
+use super::queue_drops::QueueDrops;
 use super::tap::{self, Tap};
 use super::udp::UdpLink;
 use super::unix::{self, FrameSocket};
@@ -263,10 +264,12 @@ impl Opener {
                     action: "sharing a socket",
                     source,
                 })?;
-                Ok(Box::new(match socket {
+                let opened = match socket {
                     Some(socket) => UdpLink::over(link, socket, peer)?,
                     None => UdpLink::connect(link, peer)?,
-                }))
+                };
+                let drops = QueueDrops::of_socket(Some(machine.pid()), Family::V4, port).ok();
+                Ok(Box::new(opened.with_drops(drops)))
             }
             Waiting::Unix { frames, family } => {
                 let link = EthernetLink::open(frames, machine.ready(), family)?;

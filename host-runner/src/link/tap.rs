@@ -27,6 +27,7 @@ pub use tap_client::Client;
 pub use tap_device::TapFrames;
 
 use super::ethernet::OWN_MAC;
+use super::queue_drops::QueueDrops;
 use super::udp::UdpLink;
 use super::{Family, Link, LinkError, Received, Sent};
 
@@ -83,6 +84,7 @@ impl Tap {
         let (namespace, udp) = self.client.join(ready, family, ready.mac)?;
         Ok(TapLink {
             udp,
+            drops: namespace.inside(|| QueueDrops::of_device(DEVICE)).ok(),
             _namespace: namespace,
             _device: Some(self.device),
         })
@@ -106,6 +108,8 @@ fn unavailable(action: &'static str, remedy: &'static str) -> impl FnOnce(io::Er
 #[derive(Debug)]
 pub struct TapLink {
     udp: UdpLink,
+    /// Drops of the queue before the service.
+    drops: Option<QueueDrops>,
     _namespace: Namespace,
     _device: Option<OwnedFd>,
 }
@@ -113,6 +117,10 @@ pub struct TapLink {
 impl Link for TapLink {
     fn name(&self) -> &'static str {
         self.udp.name()
+    }
+
+    fn queue_drops(&self) -> Option<u64> {
+        self.drops.as_ref()?.read().ok()
     }
 
     fn capacity(&self) -> Option<u64> {

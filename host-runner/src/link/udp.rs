@@ -8,6 +8,7 @@ use std::net::{SocketAddr, UdpSocket};
 use rustix::io::Errno;
 use rustix::net::{SendFlags, sockopt};
 
+use super::queue_drops::QueueDrops;
 use super::refusal::{self, Refusal};
 use super::source::{Source, any};
 use super::{DEPTH, Link, LinkError, Received, Sent, enlarge_buffers, wait};
@@ -24,6 +25,8 @@ pub struct UdpLink {
     expected: Option<SocketAddr>,
     /// True if the service is on this host, where the queues on the way are known.
     is_local: bool,
+    /// Drops of the service's socket, if they are known.
+    drops: Option<QueueDrops>,
 }
 
 impl UdpLink {
@@ -72,7 +75,14 @@ impl UdpLink {
             socket,
             expected: None,
             is_local: true,
+            drops: None,
         })
+    }
+
+    /// Returns the link, which knows what the socket that it sends to drops.
+    #[must_use]
+    pub fn with_drops(self, drops: Option<QueueDrops>) -> Self {
+        Self { drops, ..self }
     }
 
     /// The longest packet that the kernel believes the path to the service to carry, in bytes.
@@ -168,6 +178,10 @@ impl Link for UdpLink {
 
     fn send(&mut self, datagram: &[u8]) -> Result<Sent, LinkError> {
         send(self.name, &self.socket, self.expected, datagram)
+    }
+
+    fn queue_drops(&self) -> Option<u64> {
+        self.drops.as_ref()?.read().ok()
     }
 
     fn capacity(&self) -> Option<u64> {

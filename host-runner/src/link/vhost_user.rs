@@ -143,6 +143,10 @@ impl Frames for Virtqueues {
         Ok(sent)
     }
 
+    fn drop_waiting(&mut self) -> u64 {
+        self.backlog.clear()
+    }
+
     fn capacity(&self) -> Option<u64> {
         Some(self.shared.lock().receive_size().into())
     }

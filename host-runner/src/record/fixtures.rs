@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use wire::Counters;
 
 use super::hlog::{self, Head};
-use super::run::{CounterReadings, FaultRecord, Measurement, Readings};
+use super::run::{CounterReadings, FaultRecord, Measurement, Readings, Undelivered};
 use super::{
     Environment, EnvironmentBuilder, Image, MergedRuns, Record, Run, RunFacts, RunLabels,
     RunPosition, SystemCost,
@@ -152,6 +152,7 @@ fn run(mode: Mode) -> Run {
         ended: &Ended::Completed,
         warm_up: WarmUpEnd::Planned,
         faults: None,
+        undelivered: Undelivered::default(),
         busy: &[],
         host_activity: None,
         policy: Policy::default(),

@@ -34,7 +34,7 @@ pub use fault_record::FaultRecord;
 pub use from_measurement::{Measurement, RunFacts};
 pub use guest_counters::GuestCounters;
 pub use labels::{ClientLabels, RunLabels};
-pub use loss_places::Losses;
+pub use loss_places::{Losses, Undelivered};
 pub use position::RunPosition;
 pub use readings::{CounterReadings, FloorReadings, Readings};
 pub use remedy::Remedy;

@@ -46,8 +46,17 @@ pub fn sentence(run: &Run) -> String {
 #[must_use]
 pub fn places(run: &Run) -> Option<String> {
     let losses = run.losses.as_ref()?;
+    let (waiting, dropped) = (losses.waiting_at_end, losses.dropped_by_host.unwrap_or(0));
+    let elsewhere = losses
+        .not_received_by_guest
+        .saturating_sub(waiting + dropped);
     let places = [
-        (losses.not_received_by_guest, "never reached the service"),
+        (elsewhere, "never reached the service"),
+        (
+            waiting,
+            "still waiting for one of the guest's receive buffers at the end",
+        ),
+        (dropped, "dropped by a full queue of this host"),
         (losses.dropped_by_guest, "dropped by the service"),
         (losses.answer_lost, "answered in vain"),
     ];
@@ -105,6 +114,12 @@ mod tests {
     use crate::record::fixtures;
     use crate::record::run::Losses;
 
+    fn closed_run_with(losses: Losses) -> Run {
+        let mut run = fixtures::closed_run();
+        run.losses = Some(losses);
+        run
+    }
+
     #[test]
     fn losses_are_reported_with_their_places() {
         let mut run = fixtures::closed_run();
@@ -114,6 +129,17 @@ mod tests {
             answer_lost: 1,
             ..Losses::default()
         });
+        let waiting = Losses {
+            not_received_by_guest: 50,
+            waiting_at_end: 20,
+            dropped_by_host: Some(25),
+            ..Losses::default()
+        };
+        assert_eq!(
+            places(&closed_run_with(waiting)).unwrap(),
+            "5 never reached the service, 20 still waiting for one of the guest's receive buffers at the end, \
+             25 dropped by a full queue of this host"
+        );
         run.dropped_locally = 3;
         run.send_errors = [("EPERM".to_owned(), 4)].into();
         assert_eq!(

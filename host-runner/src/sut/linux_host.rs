@@ -19,6 +19,7 @@ use crate::files::Destination;
 use crate::host::assignment::Assignment;
 use crate::host::kernel_counters::Threads;
 use crate::host::placement::{self, Answering, DeviceThreads, Placement, Work};
+use crate::link::queue_drops::QueueDrops;
 use crate::link::tap::Pair;
 use crate::link::udp::{LOOPBACK, UdpLink};
 use crate::link::{Family, Link, LinkKind};
@@ -131,7 +132,9 @@ pub(super) fn start(
         LinkChoice::Link(_) => start_on_a_wire(spec, program, log, watch)?,
         LinkChoice::Loopback => {
             let process = start_at(spec, program, ListenAddress::loopback(), log, watch)?;
-            let link = UdpLink::connect(LOOPBACK, process.address())?;
+            let address = process.address();
+            let drops = QueueDrops::of_socket(None, Family::V4, address.port());
+            let link = UdpLink::connect(LOOPBACK, address)?.with_drops(drops.ok());
             (process, Box::new(link) as Box<dyn Link>)
         }
     };

@@ -6,7 +6,7 @@ use super::case::Case;
 use crate::experiment::measured::Measured;
 use crate::host::noise::Noise;
 use crate::load::{Limit, Observer as _, Plan, Sample, Tally};
-use crate::record::run::Readings;
+use crate::record::run::{Readings, Undelivered};
 use crate::record::{Run, RunFacts, RunLabels, RunPosition};
 use crate::stats::{Ended, RunRecorder, WarmUpEnd};
 use crate::sut::LinkChoice;
@@ -67,6 +67,7 @@ pub fn repetition_by(
         failure: None,
         warm_up: WarmUpEnd::Settled,
         faults: None,
+        undelivered: Undelivered::default(),
         busy: Vec::new(),
         host_activity: None,
         policy: crate::stats::Policy::default(),

@@ -7,7 +7,7 @@ use crate::experiment::InDirectory;
 use crate::experiment::progress::Silent;
 use crate::host::noise::Noise;
 use crate::load::{Limit, Mode, Tally};
-use crate::record::run::Readings;
+use crate::record::run::{Readings, Undelivered};
 use crate::record::{RunFacts, RunLabels};
 use crate::stats::{RunRecorder, WarmUpEnd};
 
@@ -74,6 +74,7 @@ pub(super) fn measurement(
         failure: None,
         warm_up: WarmUpEnd::Planned,
         faults: None,
+        undelivered: Undelivered::default(),
         busy: Vec::new(),
         host_activity: None,
         policy: crate::stats::Policy::default(),

@@ -10,6 +10,7 @@ use super::super::unix::FrameSocket;
 use super::*;
 
 mod flood;
+mod undelivered;
 
 const GUEST_MAC: Mac = Mac::new([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
 

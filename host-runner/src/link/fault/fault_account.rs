@@ -88,6 +88,8 @@ pub struct InjectedFaults {
     pub parameters: FaultParameters,
     /// Frames to the guest.
     pub to_guest: DirectionCounts,
+    /// Intact frames to the guest that went on, second copies included.
+    pub delivered: u64,
     /// Frames from the guest.
     pub from_guest: DirectionCounts,
     /// The outcome of each request, by its number: a byte each.

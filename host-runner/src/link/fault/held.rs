@@ -85,6 +85,11 @@ impl Held {
         self.0.remove(index);
     }
 
+    /// Returns their number.
+    pub fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+
     /// Removes all frames.
     pub fn clear(&mut self) {
         self.0.clear();
@@ -138,7 +143,8 @@ mod tests {
             (Some(1), Some(2))
         );
         held.hold_until_next(&[4]);
+        assert_eq!(held.len(), 1);
         held.clear();
-        assert_eq!(held.next_ns(), None);
+        assert_eq!((held.next_ns(), held.len()), (None, 0));
     }
 }

@@ -111,6 +111,9 @@ impl<F: Frames, C: Fn() -> u64> FaultInjector<F, C> {
         }
         channel.held.keep(&channel.frame, &fate, &self.now_ns);
         count(&mut self.faults.to_guest, &fate);
+        if !fate.is_lost && fate.corruption.is_none() {
+            self.faults.delivered += 1 + u64::from(fate.is_duplicated);
+        }
         let outcome = Outcome::of(&fate, Direction::ToGuest);
         self.faults.sent(datagram.number, outcome);
         self.release()?;
@@ -212,6 +215,13 @@ impl<F: Frames, C: Fn() -> u64> Frames for FaultInjector<F, C> {
         self.from_guest.held.clear();
         let empty = InjectedFaults::new(self.faults.parameters);
         Some(std::mem::replace(&mut self.faults, empty))
+    }
+
+    /// Drops the frames to the guest that are held back, too.
+    fn drop_waiting(&mut self) -> u64 {
+        let held = self.to_guest.held.len();
+        self.to_guest.held.clear();
+        held + self.inner.drop_waiting()
     }
 
     fn capacity(&self) -> Option<u64> {

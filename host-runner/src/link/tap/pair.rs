@@ -12,6 +12,7 @@ use wire::Cidr;
 use super::tap_client::{Client, bring_up};
 use super::{NAME, Namespace, PRIVILEGE, TapLink, new_namespace, unavailable};
 use crate::link::ethernet::{OWN_MAC, neighbour_of};
+use crate::link::queue_drops::QueueDrops;
 use crate::link::{Family, LinkError};
 use crate::machine::DEFAULT_MAC;
 
@@ -95,8 +96,11 @@ impl Pair {
             added.map_err(failed("telling the service's end its neighbour"))?;
         }
         let (namespace, udp) = self.client.join(ready, Family::V4, Some(DEFAULT_MAC))?;
+        let port = ready.port;
+        let drops = (self.service).inside(|| QueueDrops::of_socket(None, Family::V4, port));
         Ok(TapLink {
             udp,
+            drops: drops.ok(),
             _namespace: namespace,
             _device: None,
         })

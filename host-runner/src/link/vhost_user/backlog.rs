@@ -36,6 +36,12 @@ impl Backlog {
         Sent::Out
     }
 
+    /// Drops all frames, and returns their number.
+    pub fn clear(&mut self) -> u64 {
+        let Self { frames, .. } = std::mem::take(self);
+        frames.len() as u64
+    }
+
     /// Sends what there are buffers for by now.
     #[cold]
     pub fn send(&mut self, device: &mut Device) -> Result<(), Fault> {
@@ -83,6 +89,19 @@ mod tests {
             assert_eq!(&received(&mut rogue, &mut device, &mut backlog), frame);
         }
         assert!(backlog.is_empty());
+        assert_eq!(backlog.bytes, 0);
+    }
+
+    #[test]
+    fn frames_that_still_wait_are_counted_when_they_are_dropped() {
+        let mut rogue = Rogue::new();
+        let mut device = rogue.device();
+        let mut backlog = Backlog::default();
+        for i in 0..3 {
+            assert_eq!(backlog.push(&[i; 60]), Sent::Out);
+        }
+        assert_eq!(received(&mut rogue, &mut device, &mut backlog), [0; 60]);
+        assert_eq!((backlog.clear(), backlog.clear()), (2, 0));
         assert_eq!(backlog.bytes, 0);
     }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::fault_record::FaultRecord;
-use super::loss_places::{Losses, Sent};
+use super::loss_places::{Losses, Sent, Undelivered};
 use super::position::RunPosition;
 use super::readings::Readings;
 use super::{GuestCounters, Run, RunLabels};
@@ -51,6 +51,8 @@ pub struct Measurement<'a> {
     pub warm_up: WarmUpEnd,
     /// Faults that the link injected, if it injects any.
     pub faults: Option<&'a InjectedFaults>,
+    /// Requests that the service was never given, as far as the link tells.
+    pub undelivered: Undelivered,
     /// Other programs that had much of a CPU meanwhile.
     pub busy: &'a [Busy],
     /// Activity of the host on the CPUs in use.
@@ -93,10 +95,15 @@ impl Run {
             sent: tally.sent + tally.warmup_discarded,
             lost: tally.lost,
             dropped_locally: tally.dropped_locally,
+            undelivered: measurement.undelivered,
         };
         let fault = measurement
             .faults
-            .map(|faults| FaultRecord::new(faults, tally));
+            .map(|faults| (FaultRecord::new(faults, tally), faults.delivered));
+        let losses = match &fault {
+            Some((fault, delivered)) => Some(fault.losses(*delivered, &readings.counters, &sent)),
+            None => Losses::of(&readings.counters, &sent),
+        };
         let answered_by = origin::answered_by(&labels.target, labels.responder.as_deref());
         let path = Path {
             target: &labels.target,
@@ -166,11 +173,8 @@ impl Run {
             received: tally.received,
             lost: tally.lost,
             dropped_locally: tally.dropped_locally,
-            losses: match &fault {
-                Some(fault) => Some(fault.losses(tally.dropped_locally)),
-                None => Losses::of(&readings.counters, &sent),
-            },
-            fault,
+            losses,
+            fault: fault.map(|(fault, _)| fault),
             in_flight_at_end: tally.in_flight_at_end,
             late: tally.late,
             duplicated: tally.duplicated,

@@ -1,12 +1,13 @@
-//! Places where requests were lost, by the service's counters before and after a run.
+//! Places where requests were lost, by the service's counters before and after a run, and by the link.
 
 use serde::{Deserialize, Serialize};
 use wire::Counters;
 
 use super::readings::CounterReadings;
 
-/// Numbers of requests that went without an answer, by where they or their answers were lost. They add up
-/// to the run's `lost` and `dropped_locally`, as far as what is in flight at the two readings allows.
+/// Numbers of requests that went without an answer, by where they or their answers were lost. `refused_here` is the
+/// run's `dropped_locally`; `not_received_by_guest`, `dropped_by_guest` and `answer_lost` add up to the run's `lost`, as
+/// far as what is in flight at the two readings allows; the other two are parts of `not_received_by_guest`.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
 )]
@@ -15,10 +16,26 @@ pub struct Losses {
     pub refused_here: u64,
     /// Requests sent that never reached the service.
     pub not_received_by_guest: u64,
+    /// Requests among those that still waited in this program for one of the guest's receive buffers when the run ended.
+    #[serde(default)]
+    pub waiting_at_end: u64,
+    /// Requests among those that a full queue of this host's kernel dropped: the socket that the service, or QEMU for it,
+    /// receives on, or the tap device's. Null where there is no such queue, or the kernel does not tell.
+    #[serde(default)]
+    pub dropped_by_host: Option<u64>,
     /// Requests that the service received and dropped.
     pub dropped_by_guest: u64,
     /// Requests answered whose answer did not come back in time.
     pub answer_lost: u64,
+}
+
+/// Numbers of requests that the service was never given, as far as the link tells, warm-up's included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Undelivered {
+    /// Requests that still waited in this program when the run ended.
+    pub waiting: u64,
+    /// Requests that full queues of this host's kernel dropped; `None` where that is not known.
+    pub dropped_by_host: Option<u64>,
 }
 
 /// Number of requests of a measurement, by what became of them.
@@ -30,6 +47,32 @@ pub struct Sent {
     pub lost: u64,
     /// Requests of the measurement that this host gave up sending.
     pub dropped_locally: u64,
+    /// Requests that the service was never given, as far as the link tells.
+    pub undelivered: Undelivered,
+}
+
+/// Number of requests that the service received and answered between two readings of its counters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Served {
+    pub(super) received: u64,
+    pub(super) answered: u64,
+}
+
+impl Served {
+    /// Returns the numbers; `None` if one of the two readings is missing.
+    pub(super) fn between(counters: &CounterReadings) -> Option<Self> {
+        let (before, after) = counters.before.zip(counters.after)?;
+        let more = |count: fn(&Counters) -> u64| count(&after).saturating_sub(count(&before));
+        Some(Self {
+            received: more(|counters| counters.datagrams_received),
+            answered: more(|counters| counters.replied + counters.unsupported + counters.echoed),
+        })
+    }
+
+    /// Returns the number of requests that it received and did not answer.
+    pub(super) const fn dropped(&self) -> u64 {
+        self.received.saturating_sub(self.answered)
+    }
 }
 
 impl Losses {
@@ -38,19 +81,31 @@ impl Losses {
     /// lost as many.
     #[must_use]
     pub fn of(counters: &CounterReadings, sent: &Sent) -> Option<Self> {
-        let (before, after) = counters.before.zip(counters.after)?;
-        let more = |count: fn(&Counters) -> u64| count(&after).saturating_sub(count(&before));
-        let received = more(|counters| counters.datagrams_received);
-        let answered = more(|counters| counters.replied + counters.unsupported + counters.echoed);
-        let not_received_by_guest = sent.sent.saturating_sub(received).min(sent.lost);
+        let served = Served::between(counters)?;
+        let not_received = sent.sent.saturating_sub(served.received);
+        Some(Self::split(sent, not_received, served.dropped()))
+    }
+
+    /// Returns where requests were lost of which `not_received` never reached the service, and `dropped` were dropped
+    /// there; no more of each than were lost.
+    pub(super) fn split(sent: &Sent, not_received: u64, dropped: u64) -> Self {
+        let not_received_by_guest = not_received.min(sent.lost);
         let left = sent.lost - not_received_by_guest;
-        let dropped_by_guest = received.saturating_sub(answered).min(left);
-        Some(Self {
+        let dropped_by_guest = dropped.min(left);
+        let Undelivered {
+            waiting,
+            dropped_by_host,
+        } = sent.undelivered;
+        let waiting_at_end = waiting.min(not_received_by_guest);
+        Self {
             refused_here: sent.dropped_locally,
             not_received_by_guest,
+            waiting_at_end,
+            dropped_by_host: dropped_by_host
+                .map(|dropped| dropped.min(not_received_by_guest - waiting_at_end)),
             dropped_by_guest,
             answer_lost: left - dropped_by_guest,
-        })
+        }
     }
 }
 
@@ -76,6 +131,10 @@ mod tests {
             sent,
             lost,
             dropped_locally: 7,
+            undelivered: Undelivered {
+                waiting: 20,
+                dropped_by_host: Some(15),
+            },
         };
         let counters = CounterReadings {
             before: Some(BEFORE),
@@ -90,6 +149,7 @@ mod tests {
             not_received_by_guest,
             dropped_by_guest,
             answer_lost,
+            ..
         } = losses;
         [
             refused_here,
@@ -115,5 +175,17 @@ mod tests {
             let [_, rest @ ..] = parts(losses(1000, 2, received, replied));
             assert_eq!(rest.iter().sum::<u64>(), 2, "{received} {replied}");
         }
+    }
+
+    #[test]
+    fn parts_of_what_never_reached_the_service_are_no_more_than_all_of_it() {
+        let parts = |lost, received| {
+            let losses = losses(1000, lost, received, received);
+            (losses.waiting_at_end, losses.dropped_by_host)
+        };
+        assert_eq!(parts(50, 950), (20, Some(15)));
+        assert_eq!(parts(50, 975), (20, Some(5)));
+        assert_eq!(parts(50, 990), (10, Some(0)));
+        assert_eq!(parts(0, 1000), (0, Some(0)));
     }
 }
