@@ -7,6 +7,8 @@
 //! through the same rings that `fathom run` polls, which nothing else could fill a burst ahead.
 #![forbid(unsafe_code)]
 
+mod saturated;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
@@ -23,6 +25,8 @@ use wire::{Counters, Header, Ready};
 use crate::packet::{self, Body, Flow, Packet};
 use crate::qemu_lock::QemuLock;
 use crate::{artifacts, timeouts};
+
+pub use saturated::Saturated;
 
 /// Boot arguments of the guest's addresses.
 const BOOT_ARGUMENTS: &str = "ip=10.0.2.15/24 idle=spin echo=on";
@@ -113,6 +117,12 @@ impl<'t> Counted<'t> {
     #[must_use]
     pub const fn ready(&self) -> &Ready {
         self.machine.ready()
+    }
+
+    /// Returns the station's way to the service.
+    #[must_use]
+    pub const fn to_service(&self) -> Flow {
+        self.to_service
     }
 
     /// A datagram to one of the guest's ports, as a frame.
