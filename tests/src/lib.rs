@@ -24,12 +24,13 @@
 //! - [`process`]: children that cannot outlive the test;
 //! - [`icount`]: a guest whose nanoseconds are instructions;
 //! - [`instructions`]: how many of them an answer takes;
-//! - [`notifications`]: how often guest and device wake each other for it.
+//! - [`notifications`]: how often guest and device wake each other for it;
+//! - [`overloaded`]: a guest at this host's speed, with more load than it can carry.
 //!
 //! Deliberately shares no code with `host-runner`, and not smoltcp either, which the image speaks
 //! the network with: frames are etherparse's, so that an error in one is not excused by the same
 //! error in the other. Only `wire`, the documented protocol, is common. The exceptions are
-//! [`icount`] and [`notifications`]: what they count is counted on the instrument's own links. And a test that needs a network
+//! [`icount`], [`notifications`] and [`overloaded`]: what they count is counted on the instrument's own links. And a test that needs a network
 //! namespace with a tap device has the instrument make them.
 
 pub mod artifacts;
@@ -48,6 +49,7 @@ pub mod monitor;
 pub mod network;
 pub mod noise;
 pub mod notifications;
+pub mod overloaded;
 pub mod packet;
 pub mod process;
 pub mod qemu_lock;

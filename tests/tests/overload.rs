@@ -3,11 +3,17 @@
 #![forbid(unsafe_code)]
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use fathom::link::LinkKind;
 
 use tests::icount::Counted;
 use tests::instructions::{self, Service};
+use tests::network;
+use tests::overloaded::{Overload, Overloaded};
 use tests::packet::{self, Flow};
-use tests::qemu_lock::lock_qemu;
+use tests::qemu_lock::{QemuLock, lock_qemu};
+use tests::soak;
 use tests::station::{LINK_LOCAL, request};
 
 /// Rounds of requests at twice the saturation rate.
@@ -162,4 +168,87 @@ fn a_flood_beside_the_load_takes_the_time_of_its_own_frames_and_no_more() {
     }
     let again = instructions::per_answer(&mut guest, Service::Timestamp, 64);
     assert_eq!(again, alone, "once they are over");
+}
+
+/// Length of the overload, in seconds; `FATHOM_OVERLOAD_SECONDS` in the environment for another.
+const OVERLOAD_S: u64 = 60;
+
+/// Time after the end of the overload at which latency is measured again.
+const AFTER: Duration = Duration::from_secs(1);
+
+/// Share of the best rate at which latency is measured before and after.
+const LIGHT: f64 = 0.25;
+
+/// Number of measurements before and after, and the length of each.
+const WINDOWS: usize = 5;
+const WINDOW: Duration = Duration::from_secs(1);
+
+fn median(mut values: Vec<u64>) -> u64 {
+    values.sort_unstable();
+    values[values.len() / 2]
+}
+
+/// Overloads a guest on `link` and holds it to what it did before.
+fn expect_carried(link: LinkKind, lock: &QemuLock) {
+    let mut guest = Overloaded::boot(link, lock);
+    let best = guest.best_rate(Duration::from_secs(3));
+    let p99s = |guest: &mut Overloaded<'_>| -> Vec<u64> {
+        (0..WINDOWS)
+            .map(|_| guest.p99_ns(best * LIGHT, WINDOW))
+            .collect()
+    };
+    let before = p99s(&mut guest);
+    let (counters, drops) = (guest.counters(), guest.queue_drops());
+    let seconds = soak::count("FATHOM_OVERLOAD_SECONDS", OVERLOAD_S);
+    let load: Overload = guest.overload(2.0 * best, Duration::from_secs(seconds), AFTER);
+    let (counters_after, drops_after) = (guest.counters(), guest.queue_drops());
+    let after = p99s(&mut guest);
+    let received = counters_after.datagrams_received - counters.datagrams_received;
+    let dropped = drops_after.zip(drops).map(|(after, before)| after - before);
+    let replied = counters_after.replied - counters.replied;
+    let name = link.name();
+    println!(
+        "{name}: best rate {best:.0}/s; for {seconds} s {:.0}/s offered, {:.0}/s taken by the link, {:.0}/s refused; \
+         {:.0}/s answered while it lasted, {:.1} % of the best rate; {received} received by the guest, {replied} \
+         answered, {dropped:?} dropped by a queue of the host, {} replies came back, {} of them after its end; p99 before \
+         {before:?} ns, one second after {after:?} ns",
+        load.per_second(load.offered),
+        load.per_second(load.sent),
+        load.per_second(load.refused),
+        load.per_second(load.replies),
+        100.0 * load.per_second(load.replies) / best,
+        load.replies + load.later,
+        load.later
+    );
+    assert_eq!(load.offered, load.sent + load.refused);
+    assert_eq!(
+        received - replied,
+        counters_after.refusals() - counters.refusals()
+    );
+    // All that did not reach the guest was dropped where it is counted.
+    if let Some(dropped) = dropped {
+        assert_eq!(load.sent - received, dropped, "{name}");
+    }
+    assert!(
+        load.per_second(load.offered) >= 1.9 * best,
+        "{name}: this host can't offer so much"
+    );
+    assert!(load.per_second(load.replies) >= 0.9 * best, "{name}");
+    let (before, after) = (median(before), median(after));
+    assert!(
+        after as f64 <= 1.1 * before as f64,
+        "{name}: p99 {after} ns after {before} ns"
+    );
+}
+
+#[test]
+#[ignore = "a benchmark, of a quiet host, of more than a minute for each link: make soak"]
+fn a_minute_at_twice_the_saturation_rate() {
+    let lock = lock_qemu();
+    let links = [LinkKind::VhostUser, LinkKind::Unix, LinkKind::Tap];
+    for link in links {
+        if link != LinkKind::Tap || network::is_root() {
+            expect_carried(link, &lock);
+        }
+    }
 }
