@@ -2,7 +2,7 @@
 #
 # Variables: ARGS="…" reaches the `fathom` command behind run, serve, probe and compare; with test it
 # names the parts to run; with image it reaches `fathom image new`; ARGS=--record has bench write its baseline.
-# PREFIX and DESTDIR are install's.
+# PREFIX and DESTDIR are install's, HOURS is soak's.
 
 SHELL := /bin/sh
 ARGS ?=
@@ -163,12 +163,24 @@ alike: build ## hold hermit against itself in twenty comparisons: at most one ma
 	@echo "alike: the comparisons (compiled first, which takes minutes the first time)"
 	@cargo test $(QUIET) --locked --release --package tests --test aa_test -- --ignored --nocapture
 
-soak: build loaders sockets release ## five million bursts of frames, five million mutated frames, the clocks of twenty boots, 100 cold boots of each machine and of the disk, two builds of one commit: some forty minutes
-	@echo "soak: bursts of frames, clocks and cold boots (compiled first, which takes minutes the first time)"
+# HOURS=24 makes it one run of so many hours, and nothing else.
+HOURS ?=
+
+ifeq ($(strip $(HOURS)),)
+soak: build loaders sockets release ## five million bursts of frames, five million mutated frames, the clocks of twenty boots, 100 cold boots of each machine and of the disk, a run of two minutes, a minute of overload on each link, two builds of one commit: some forty-five minutes; HOURS=24: one run of a day, with memory and drops watched
+	@echo "soak: bursts of frames, clocks, cold boots, a long run (compiled first, which takes minutes the first time)"
 	@FATHOM_BURSTS=5000000 FATHOM_COUNTED_BURSTS=500000 FATHOM_CLOCK_BOOTS=20 FATHOM_COLD_BOOTS=100 FATHOM_MUTATED_FRAMES=5000000 \
-		cargo test $(QUIET) --locked --release --package tests --test bursts --test mutated_frames --test clock --test cold_boots --test disks -- --nocapture
-	@echo "soak: two builds of one commit in different directories"
-	@cargo test $(QUIET) --locked --release --package tests --test images --test install -- --ignored --nocapture
+		FATHOM_SOAK_SECONDS=120 FATHOM_FAULTY_REQUESTS=1000000 \
+		cargo test $(QUIET) --locked --release --package tests --test bursts --test mutated_frames --test clock --test cold_boots --test disks \
+		--test lifecycle --test injected_faults -- --nocapture
+	@echo "soak: twice the saturation rate, two builds of one commit in different directories"
+	@cargo test $(QUIET) --locked --release --package tests --test overload --test images --test install -- --ignored --nocapture
+else
+soak: build
+	@echo "soak: one run of $(HOURS) hours (compiled first, which takes minutes the first time)"
+	@FATHOM_SOAK_SECONDS=$$(($(HOURS) * 3600)) \
+		cargo test $(QUIET) --locked --release --package tests --test lifecycle memory -- --nocapture
+endif
 
 # For so many seconds each target is fuzzed; ARGS names some of them.
 FUZZ_SECONDS ?= 60

@@ -36,4 +36,4 @@ pub use destination::Destination;
 pub use directory::{Directory, Unfinished};
 pub use input::{is_trusted, open, read};
 pub use named::NamedFile;
-pub use scratch::scratch;
+pub use scratch::{Scratch, scratch};

@@ -1,7 +1,5 @@
 //! One measurement of one system, or a sweep of its load.
 
-use tempfile::TempDir;
-
 use super::exclusive::{self, ExclusiveHost};
 use super::progress::Monitor;
 use super::sweep::{Ladder, Runs};
@@ -9,6 +7,7 @@ use super::system_under_test::{FirstRequest, MeasureRequest, Prepared, Start, Sy
 use super::{
     Caller, ExperimentError, NothingMeasured, Results, RunSpec, boot_directory, generator,
 };
+use crate::files::Scratch;
 use crate::load::Content;
 use crate::quantity;
 
@@ -22,7 +21,7 @@ pub struct PreparedRun<'a> {
     prepared: Prepared,
     host: ExclusiveHost,
     /// Directory of what is made for this run alone.
-    _scratch: TempDir,
+    _scratch: Scratch,
 }
 
 impl<'a> PreparedRun<'a> {

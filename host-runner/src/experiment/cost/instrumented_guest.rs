@@ -10,6 +10,7 @@ use super::trace::{self, Trace};
 use super::{CostError, EchoClient};
 use crate::experiment::boot_directory;
 use crate::experiment::{Caller, ExperimentError};
+use crate::files::Scratch;
 use crate::host::assignment::Assignment;
 use crate::host::placement::Work;
 use crate::link::Link;
@@ -64,7 +65,7 @@ struct InstrumentedGuest<'a> {
     deadline: Instant,
     caller: Caller<'a>,
     /// Directory of the trace and of all else that only this boot needs.
-    _scratch: tempfile::TempDir,
+    _scratch: Scratch,
 }
 
 /// Boots `system` and counts the cost of an echo. `cost` receives each figure as soon as it is counted, also if the
