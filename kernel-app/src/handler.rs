@@ -31,7 +31,7 @@ mod echo_handler;
 mod stamp_handler;
 mod timestamp_handler;
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use wire::Counter;
 
@@ -76,6 +76,8 @@ pub trait Handler {
 pub struct Request {
     /// UDP port of the service that the datagram was sent to.
     pub port: u16,
+    /// The address of ours that it was sent to.
+    pub destination: IpAddr,
     /// The address it was sent from.
     pub source: SocketAddr,
     /// Time of arrival by the clock that [`Handler::handle`] is given, in nanoseconds.

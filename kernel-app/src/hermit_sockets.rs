@@ -58,6 +58,7 @@ impl<H: Handler> Responder<H> {
         }
         let request = Request {
             port: self.port,
+            destination: own,
             source,
             received_ns,
             ip: None,

@@ -149,6 +149,7 @@ impl StampService {
             len: message.bytes,
             arrival: Arrival {
                 source,
+                own: self.own,
                 received_ns,
                 hop_limit,
                 traffic_class,

@@ -59,6 +59,7 @@ fn run(data: &[u8]) {
         let is_known = settings & UNKNOWN_IP == 0;
         let arrival = Arrival {
             source,
+            own: SocketAddr::from(([10, 0, 2, 15], 862)),
             received_ns: number * 1_000,
             hop_limit: is_known.then_some(64),
             traffic_class: is_known.then_some(0xb9),

@@ -168,6 +168,7 @@ mod tests {
         let mut datagram = packets.stamped(T1_NS).to_vec();
         let arrival = Arrival {
             source: SocketAddr::from(([127, 0, 0, 1], 40_000)),
+            own: SocketAddr::from(([127, 0, 0, 1], 862)),
             received_ns: 5_000_000_000,
             hop_limit: None,
             traffic_class: None,

@@ -47,6 +47,7 @@ impl Handler for Stamp {
     fn handle(&mut self, payload: &mut [u8], request: &Request, clock: &impl Clock) -> Response {
         let arrival = Arrival {
             source: request.source,
+            own: (request.destination, request.port).into(),
             received_ns: request.received_ns,
             hop_limit: request.ip.map(|ip| ip.hop_limit),
             traffic_class: request.ip.map(|ip| ip.traffic_class),

@@ -205,6 +205,7 @@ impl Datagram {
         let port = port.and_then(|port| port.first_chunk::<2>());
         Request {
             port: port.map_or(0, |port| u16::from_be_bytes(*port)),
+            destination: self.destination,
             source: self.source,
             received_ns,
             ip: ip_fields(frame),

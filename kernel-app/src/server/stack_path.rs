@@ -71,6 +71,7 @@ where
                 },
                 request: Request {
                     port: datagram.port,
+                    destination: datagram.destination,
                     source: datagram.source,
                     received_ns,
                     ip,

@@ -13,13 +13,14 @@
 //! Checks the datagram, not its sender: call [`crate::peer::check`] first.
 
 use core::net::SocketAddr;
+use core::ops::Range;
 
 use super::key::{Key, Secret};
 use super::packet::{
-    AUTHENTICATED, AUTHENTICATED_HMAC, AUTHENTICATED_TEXT, Layout, Packet, REFLECTED_MBZ,
-    TWAMP_LIGHT_LEN, UNAUTHENTICATED, UNAUTHENTICATED_LEN,
+    AUTHENTICATED, AUTHENTICATED_HMAC, AUTHENTICATED_LEN, AUTHENTICATED_TEXT, Layout, Packet,
+    REFLECTED_MBZ, TWAMP_LIGHT_LEN, UNAUTHENTICATED, UNAUTHENTICATED_LEN,
 };
-use super::sessions::Sessions;
+use super::sessions::{Session, Sessions};
 use super::time::{ClockState, Format};
 use super::tlv;
 use crate::counters::Counter;
@@ -61,6 +62,8 @@ impl Mode {
 pub struct Arrival {
     /// Source of the packet.
     pub source: SocketAddr,
+    /// Address and port that the packet was sent to; zero where they are not known.
+    pub own: SocketAddr,
     /// Time of its arrival, in nanoseconds of the reflector's clock.
     pub received_ns: u64,
     /// Time to live or hop limit that it arrived with, if that is known.
@@ -164,25 +167,25 @@ fn reflect_unauthenticated(
     // Of three octets that a short packet lacks nothing is used.
     let mut base = [0; UNAUTHENTICATED_LEN];
     let len = datagram.len().min(UNAUTHENTICATED_LEN);
-    base[..len].copy_from_slice(&datagram[..len]);
-    let sequence = sessions.and_then(|sessions| {
+    let (start, tlvs) = datagram.split_at_mut(len);
+    base[..len].copy_from_slice(start);
+    let session = sessions.and_then(|sessions| {
         let ssid = ssid(&base, &UNAUTHENTICATED);
-        let session = sessions.of(arrival.source, ssid, arrival.received_ns)?;
-        Some(session.next_sequence())
+        sessions.of(arrival.source, ssid, arrival.received_ns)
     });
-    let format = reply_to(&mut base, &UNAUTHENTICATED, sequence, arrival, clock);
-    let is_base_only = datagram.len() <= UNAUTHENTICATED_LEN;
-    if let Some(tlvs) = datagram
-        .get_mut(UNAUTHENTICATED_LEN..)
-        .filter(|_| !is_base_only)
-    {
-        let context = context(&base, &UNAUTHENTICATED, None, arrival);
-        tlv::answer(tlvs, &context);
+    let mut exchange = Exchange {
+        layout: &UNAUTHENTICATED,
+        key: None,
+        session,
+        arrival,
+        clock,
+    };
+    let format = exchange.reply(&mut base, tlvs);
+    exchange.send(&mut base, format, transmit_ns());
+    start.copy_from_slice(&base[..len]);
+    Verdict::Reply {
+        is_base_only: tlvs.is_empty(),
     }
-    let timestamp = clock.timestamp(transmit_ns(), format);
-    base[UNAUTHENTICATED.timestamp].copy_from_slice(&timestamp.to_be_bytes());
-    datagram[..len].copy_from_slice(&base[..len]);
-    Verdict::Reply { is_base_only }
 }
 
 #[inline(never)]
@@ -207,26 +210,28 @@ fn reflect_authenticated(
     if base[AUTHENTICATED.receive_timestamp] != [0; 8] {
         return Verdict::Drop(DropReason::NotARequest);
     }
-    let mut sequence = None;
+    let mut session = None;
     if let Some(sessions) = sessions {
         let ssid = ssid(base, &AUTHENTICATED);
-        let Some(session) = sessions.of(arrival.source, ssid, arrival.received_ns) else {
-            return Verdict::Drop(DropReason::Replayed);
-        };
-        let Some(packet) = Packet::new(base, &AUTHENTICATED) else {
-            return Verdict::Drop(DropReason::TooShort);
-        };
-        if !session.accepts(packet.sequence(), packet.timestamp()) {
+        session = sessions.of(arrival.source, ssid, arrival.received_ns);
+        let packet = Packet::new(base, &AUTHENTICATED);
+        let is_new = session.as_deref_mut().zip(packet);
+        let is_new = is_new.is_some_and(|(session, packet)| {
+            session.accepts(packet.sequence(), packet.timestamp())
+        });
+        if !is_new {
             return Verdict::Drop(DropReason::Replayed);
         }
-        sequence = Some(session.next_sequence());
     }
-    let format = reply_to(base, &AUTHENTICATED, sequence, arrival, clock);
-    if !tlvs.is_empty() {
-        tlv::answer(tlvs, &context(base, &AUTHENTICATED, Some(key), arrival));
-    }
-    let timestamp = clock.timestamp(transmit_ns(), format);
-    base[AUTHENTICATED.timestamp].copy_from_slice(&timestamp.to_be_bytes());
+    let mut exchange = Exchange {
+        layout: &AUTHENTICATED,
+        key: Some(key),
+        session,
+        arrival,
+        clock,
+    };
+    let format = exchange.reply(base, tlvs);
+    exchange.send(base, format, transmit_ns());
     let tag = key.sign(&[&base[AUTHENTICATED_TEXT]]);
     base[AUTHENTICATED_HMAC].copy_from_slice(&tag);
     Verdict::Reply {
@@ -247,59 +252,79 @@ fn ssid(base: &[u8], layout: &'static Layout) -> u16 {
     Packet::new(base, layout).map_or(0, |packet| packet.ssid())
 }
 
-/// Returns what TLVs are answered by, from the reply's `base` packet.
-fn context<'c>(
-    base: &[u8],
-    layout: &Layout,
-    key: Option<&'c Key>,
-    arrival: &Arrival,
-) -> tlv::Context<'c> {
-    let field = |range: &core::ops::Range<usize>| {
-        let mut octets = [0; 4];
-        octets.copy_from_slice(&base[range.clone()]);
-        octets
-    };
-    tlv::Context {
-        sequence: field(&layout.sender_sequence),
-        reply_sequence: field(&layout.sequence),
-        key,
-        traffic_class: arrival.traffic_class,
+/// A packet that is answered, and the reply to it.
+struct Exchange<'e> {
+    layout: &'static Layout,
+    /// The key, in authenticated mode.
+    key: Option<&'e Key>,
+    /// The session, of a stateful reflector.
+    session: Option<&'e mut Session>,
+    arrival: &'e Arrival,
+    clock: ClockState,
+}
+
+impl Exchange<'_> {
+    /// Makes the sender's `base` packet and `tlvs` the reflector's, but for the time of sending and the HMAC. The
+    /// timestamps are in the sender's format, which is returned.
+    #[inline(never)]
+    fn reply(&mut self, base: &mut [u8], tlvs: &mut [u8]) -> Format {
+        let Self { layout, clock, .. } = *self;
+        let mut request = [0; AUTHENTICATED_LEN];
+        let request = &mut request[..base.len()];
+        request.copy_from_slice(base);
+        let error_estimate = request[layout.error_estimate.clone()].first_chunk::<2>();
+        let error_estimate = u16::from_be_bytes(error_estimate.copied().unwrap_or_default());
+        let format = super::ErrorEstimate(error_estimate).format();
+        let received = clock.timestamp(self.arrival.received_ns, format);
+        base.fill(0);
+        let mut put = |range: &Range<usize>, octets: &[u8]| {
+            base[range.clone()].copy_from_slice(octets);
+        };
+        let sender_sequence = four(request, &layout.sequence);
+        let session = self.session.as_deref_mut();
+        let sequence = session.map_or(sender_sequence, |session| {
+            session.next_sequence().to_be_bytes()
+        });
+        put(&layout.sequence, &sequence);
+        let own_estimate = clock.error_estimate(format).0.to_be_bytes();
+        put(&layout.error_estimate, &own_estimate);
+        put(&layout.ssid, &request[layout.ssid.clone()]);
+        put(&layout.receive_timestamp, &received.to_be_bytes());
+        put(&layout.sender_sequence, &sender_sequence);
+        put(&layout.sender_timestamp, &request[layout.timestamp.clone()]);
+        put(
+            &layout.sender_error_estimate,
+            &request[layout.error_estimate.clone()],
+        );
+        base[layout.sender_ttl] = self.arrival.hop_limit.unwrap_or(UNKNOWN_TTL);
+        if !tlvs.is_empty() {
+            let context = tlv::Context {
+                sequence: sender_sequence,
+                reply_sequence: sequence,
+                key: self.key,
+                arrival: self.arrival,
+                clock,
+                format,
+                session: self.session.as_deref(),
+            };
+            tlv::answer(tlvs, &context);
+        }
+        format
+    }
+
+    /// Writes the time of sending into the reply's `base` packet, and notes it.
+    fn send(self, base: &mut [u8], format: Format, sent_ns: u64) {
+        let timestamp = self.clock.timestamp(sent_ns, format);
+        base[self.layout.timestamp.clone()].copy_from_slice(&timestamp.to_be_bytes());
+        if let Some(session) = self.session {
+            session.sent_at(sent_ns);
+        }
     }
 }
 
-/// Makes the sender's `base` packet the reflector's, but for the time of sending and the HMAC. The timestamps
-/// are in the sender's format, which is returned.
-#[inline(always)]
-fn reply_to<const LEN: usize>(
-    base: &mut [u8; LEN],
-    layout: &Layout,
-    sequence: Option<u32>,
-    arrival: &Arrival,
-    clock: ClockState,
-) -> Format {
-    let request = *base;
-    let error_estimate = request[layout.error_estimate.clone()].first_chunk::<2>();
-    let error_estimate = u16::from_be_bytes(error_estimate.copied().unwrap_or_default());
-    let format = super::ErrorEstimate(error_estimate).format();
-    let received = clock.timestamp(arrival.received_ns, format);
-    *base = [0; LEN];
-    let mut put = |range: &core::ops::Range<usize>, octets: &[u8]| {
-        base[range.clone()].copy_from_slice(octets);
-    };
-    match sequence {
-        Some(sequence) => put(&layout.sequence, &sequence.to_be_bytes()),
-        None => put(&layout.sequence, &request[layout.sequence.clone()]),
-    }
-    let own_estimate = clock.error_estimate(format).0.to_be_bytes();
-    put(&layout.error_estimate, &own_estimate);
-    put(&layout.ssid, &request[layout.ssid.clone()]);
-    put(&layout.receive_timestamp, &received.to_be_bytes());
-    put(&layout.sender_sequence, &request[layout.sequence.clone()]);
-    put(&layout.sender_timestamp, &request[layout.timestamp.clone()]);
-    put(
-        &layout.sender_error_estimate,
-        &request[layout.error_estimate.clone()],
-    );
-    base[layout.sender_ttl] = arrival.hop_limit.unwrap_or(UNKNOWN_TTL);
-    format
+/// Returns four octets of `packet`.
+fn four(packet: &[u8], range: &Range<usize>) -> [u8; 4] {
+    let mut octets = [0; 4];
+    octets.copy_from_slice(&packet[range.clone()]);
+    octets
 }

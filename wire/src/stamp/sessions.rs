@@ -36,8 +36,11 @@ pub struct Session {
     /// 0 if the place is free: nobody is answered at port 0.
     port: u16,
     ssid: u16,
-    /// Number of packets sent in the session, modulo 2³².
+    /// Number of packets received and sent in the session, modulo 2³².
+    received: u32,
     sent: u32,
+    /// Time at which the last packet was sent, in nanoseconds of the reflector's clock.
+    sent_ns: Option<u64>,
     last_ns: u64,
     replays: Option<ReplayWindow>,
 }
@@ -48,7 +51,9 @@ impl Session {
         address: [0; 16],
         port: 0,
         ssid: 0,
+        received: 0,
         sent: 0,
+        sent_ns: None,
         last_ns: 0,
         replays: None,
     };
@@ -58,6 +63,26 @@ impl Session {
         let sequence = self.sent;
         self.sent = sequence.wrapping_add(1);
         sequence
+    }
+
+    /// Notes when the packet whose number [`Session::next_sequence`] returned was sent.
+    pub const fn sent_at(&mut self, sent_ns: u64) {
+        self.sent_ns = Some(sent_ns);
+    }
+
+    /// Returns the numbers of packets received and sent in the session, modulo 2³²: those that are being answered
+    /// included, and copies that were not.
+    #[must_use]
+    pub const fn counts(&self) -> (u32, u32) {
+        (self.received, self.sent)
+    }
+
+    /// Returns the sequence number of the packet before the one that is being answered, and when it was sent; `None`
+    /// if there was none.
+    #[must_use]
+    pub fn previous(&self) -> Option<(u32, u64)> {
+        self.sent_ns
+            .map(|sent_ns| (self.sent.wrapping_sub(2), sent_ns))
     }
 
     /// Returns true if the sender's packet with this sequence number and timestamp is none that was accepted
@@ -140,8 +165,8 @@ impl<'t> Sessions<'t> {
         Self { sets, seed }
     }
 
-    /// Returns the session of `source` and `ssid`, which begins if there is none; `None` if the table has no room
-    /// at all.
+    /// Returns the session of `source` and `ssid`, which received a packet; it begins if there is none. `None` if the
+    /// table has no room at all.
     pub fn of(&mut self, source: SocketAddr, ssid: u16, now_ns: u64) -> Option<&mut Session> {
         let address = match source.ip() {
             IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
@@ -169,6 +194,7 @@ impl<'t> Sessions<'t> {
             };
         }
         place.last_ns = now_ns;
+        place.received = place.received.wrapping_add(1);
         Some(place)
     }
 

@@ -9,6 +9,7 @@ use super::*;
 mod abuse;
 mod tables;
 mod times;
+mod tlv_values;
 mod tlvs;
 mod vectors;
 
@@ -35,10 +36,11 @@ fn source() -> SocketAddr {
     "192.0.2.1:40000".parse().unwrap()
 }
 
-/// Arrival 5.5 s after the boot, with time to live 64 and class 0xb9: EF, ECT(1).
+/// Arrival at 192.0.2.7, port 862, 5.5 s after the boot, with time to live 64 and class 0xb9: EF, ECT(1).
 fn arrival() -> Arrival {
     Arrival {
         source: source(),
+        own: "192.0.2.7:862".parse().unwrap(),
         received_ns: 5_500_000_000,
         hop_limit: Some(64),
         traffic_class: Some(0xb9),

@@ -297,6 +297,7 @@ mod tests {
         let mut reply = request.to_vec();
         let arrival = wire::stamp::Arrival {
             source: ([127, 0, 0, 1], 7).into(),
+            own: ([127, 0, 0, 1], 862).into(),
             received_ns: 1,
             hop_limit: None,
             traffic_class: None,

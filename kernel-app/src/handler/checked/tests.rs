@@ -31,6 +31,7 @@ impl Handler for Inverts {
 fn handle(inner: impl Handler, mut payload: Vec<u8>) -> Result<Response, String> {
     let request = Request {
         port: 9000,
+        destination: Ipv4Addr::new(10, 0, 2, 15).into(),
         source: SocketAddr::new(Ipv4Addr::new(10, 0, 2, 2).into(), 40000),
         received_ns: 500,
         ip: None,

@@ -46,6 +46,7 @@ fn handle(handler: &mut impl Handler, datagram: &mut [u8]) -> Response {
     clock.set(500);
     let request = Request {
         port: 9000,
+        destination: core::net::Ipv4Addr::new(10, 0, 2, 15).into(),
         source: CLIENT,
         received_ns: 500,
         ip: None,

@@ -4,7 +4,7 @@
 //! All known bits are compared at once, with one branch, where parsing has a branch for each field.
 //! Any mismatch falls back to [`super::reflect`]; the two agree on predicted frames (tested).
 
-use core::net::{Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use wire::checksum::Sum;
 use wire::limits::{Limiter, Slot};
@@ -172,6 +172,7 @@ impl PredictedHeader {
         }
         let request = Request {
             port: services.port,
+            destination: IpAddr::from(self.own),
             source: SocketAddr::from((client, port)),
             received_ns,
             ip: ip_fields(headers),
