@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use wire::limits::LimitError;
-use wire::stamp::{Mode as StampMode, Secret};
+use wire::stamp::{Mode as StampMode, STAMP_PORT, Secret};
 use wire::{Cidr, Limits, Mode};
 
 use crate::stamp::StampArgs;
@@ -157,6 +157,12 @@ pub struct BootArgs {
     pub port: u16,
     /// `allow=`, `rate=` and `rate-all=`: whom to answer, and how often.
     pub limits: Limits,
+    /// `stamp=on`, `stamp=N` or `stamp=off`: the UDP port of STAMP's reflector, if it is to be served.
+    pub stamp: Option<u16>,
+    /// `stamp-mode=`: its mode; `None` for that of [`StampMode::by_default`].
+    pub stamp_mode: Option<StampMode>,
+    /// `stamp-key=HEX`: its key, with which only authenticated packets are answered.
+    pub stamp_key: Option<Secret>,
 }
 
 impl BootArgs {
@@ -169,18 +175,25 @@ impl BootArgs {
         let (mut mode, mut ip) = (Mode::default(), None);
         let (mut gateway, mut port) = (None, wire::DEFAULT_PORT);
         let mut limits = Limits::default();
+        let (mut stamp, mut stamp_mode, mut stamp_key) = (Some(STAMP_PORT), None, None);
         for word in words {
             let malformed = || BadArgument(format!("malformed boot argument: {word}"));
             match word.split_once('=') {
                 Some(("mode", text)) => mode = named(text)?,
                 Some(("ip", text)) => ip = Some(network(text).ok_or_else(malformed)?),
                 Some(("gw", text)) => gateway = Some(text.parse().map_err(|_| malformed())?),
-                Some(("port", text)) => {
-                    port = text
-                        .parse()
-                        .ok()
-                        .filter(|&port| port != 0)
-                        .ok_or_else(malformed)?;
+                Some(("port", text)) => port = port_of(text).ok_or_else(malformed)?,
+                Some(("stamp", "on")) => stamp = Some(STAMP_PORT),
+                Some(("stamp", "off")) => stamp = None,
+                Some(("stamp", text)) => stamp = Some(port_of(text).ok_or_else(malformed)?),
+                Some(("stamp-mode", text)) => {
+                    stamp_mode = Some(StampMode::from_name(text).ok_or_else(malformed)?);
+                }
+                // A key has no place on the console.
+                Some(("stamp-key", text)) => {
+                    let key = text.parse();
+                    stamp_key =
+                        Some(key.map_err(|error| BadArgument(format!("stamp-key=: {error}")))?);
                 }
                 Some(("allow", text)) => limits.allow = limit("allow", text)?,
                 Some(("rate", text)) => limits.rate = Some(limit("rate", text)?),
@@ -196,8 +209,26 @@ impl BootArgs {
             gateway,
             port,
             limits,
+            stamp,
+            stamp_mode,
+            stamp_key,
         })
     }
+
+    /// Returns the options of STAMP's reflector, if it is to be served.
+    #[must_use]
+    pub fn stamp(&self) -> Option<StampArgs> {
+        self.stamp.map(|port| StampArgs {
+            listen: (self.ip.address, port).into(),
+            mode: self.stamp_mode,
+            key: self.stamp_key,
+        })
+    }
+}
+
+/// Reads a port that can be served at.
+fn port_of(text: &str) -> Option<u16> {
+    text.parse().ok().filter(|&port| port != 0)
 }
 
 /// Reads `A.B.C.D/N` with an address that a host can have.
@@ -282,6 +313,29 @@ mod tests {
     }
 
     #[test]
+    fn a_guest_serves_stamp_unless_it_is_told_not_to() {
+        let stamp = |words: &str| boot(&format!("ip=10.0.2.15/24 {words}")).unwrap().stamp();
+        let default = StampArgs {
+            listen: "10.0.2.15:862".parse().unwrap(),
+            mode: None,
+            key: None,
+        };
+        assert_eq!(stamp(""), Some(default));
+        assert_eq!(stamp("stamp=off stamp=on"), Some(default));
+        assert_eq!(stamp("stamp=off"), None);
+        let key = "000102030405060708090a0b0c0d0e0f";
+        let configured = stamp(&format!("stamp=8620 stamp-mode=stateless stamp-key={key}"));
+        let expected = StampArgs {
+            listen: "10.0.2.15:8620".parse().unwrap(),
+            mode: Some(StampMode::Stateless),
+            key: key.parse().ok(),
+        };
+        assert_eq!(configured, Some(expected));
+        let error = boot("ip=10.0.2.15/24 stamp-key=00ff").unwrap_err();
+        assert!(!error.0.contains("00ff"), "{error}");
+    }
+
+    #[test]
     fn a_guest_refuses_what_it_does_not_understand() {
         for (line, named) in [
             ("port=9000", "ip="),
@@ -293,6 +347,8 @@ mod tests {
             ("ip=10.0.2.15/24 gw=fe80::1", "gw=fe80::1"),
             ("ip=10.0.2.15/24 mode=fast", "fast"),
             ("ip=10.0.2.15/24 rate-all=many", "rate-all"),
+            ("ip=10.0.2.15/24 stamp=0", "stamp=0"),
+            ("ip=10.0.2.15/24 stamp-mode=both", "stamp-mode=both"),
             ("ip=10.0.2.15/24 colour=red", "colour=red"),
             ("ip=10.0.2.15/24 single", "single"),
         ] {

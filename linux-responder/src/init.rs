@@ -20,6 +20,7 @@ use crate::args::BootArgs;
 use crate::process::no_mode;
 use crate::serve::Server;
 use crate::service::{Published, Service};
+use crate::stamp::StampService;
 use crate::{boot_id, since_boot_ns, socket};
 
 /// Directory of the kernel's modules in the initramfs, with a file that lists them in the order
@@ -42,6 +43,9 @@ const INTERRUPT_OFF_NS: &str = "2000000";
 const INTERRUPT_OFF_POLLS: &str = "1000";
 
 static PUBLISHED: Published = Published::new();
+
+/// Counters of STAMP's reflector.
+static STAMP_PUBLISHED: Published = Published::new();
 
 /// Serves for as long as the machine runs; ends the machine if it can't.
 pub fn main() -> ExitCode {
@@ -74,6 +78,12 @@ fn run(arguments: &[String]) -> Result<std::convert::Infallible, String> {
     let socket = socket::open(own).map_err(|error| format!("{own} can't be served: {error}"))?;
     if args.mode == Mode::Busy {
         keep_interrupts_off(&device)?;
+    }
+    if let Some(stamp) = args.stamp() {
+        let listen = stamp.listen;
+        StampService::open(&stamp, &args.limits, &STAMP_PUBLISHED)
+            .and_then(StampService::serve_beside)
+            .map_err(|error| format!("STAMP can't be served at {listen}: {error}"))?;
     }
     let (server, refused) =
         Server::new(socket, args.mode).map_err(|error| no_mode(args.mode, &error))?;

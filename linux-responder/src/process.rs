@@ -78,10 +78,11 @@ fn run(args: &ProcessArgs, started_ns: u64) -> String {
     if let Err(error) = give_up_privileges() {
         eprintln!("fathom-responder: privileges can't be given up: {error}");
     }
-    if let Some(service) = stamp
-        && let Err(error) = serve_stamp(service)
-    {
-        return format!("STAMP can't be served: {error}");
+    if let Some(service) = stamp {
+        println!("{STAMP_PREFIX}{}", service.address());
+        if let Err(error) = service.serve_beside() {
+            return format!("STAMP can't be served: {error}");
+        }
     }
     for refused in refused {
         eprintln!("fathom-responder: not granted: {refused}");
@@ -93,17 +94,6 @@ fn run(args: &ProcessArgs, started_ns: u64) -> String {
     let _ = writeln!(stdout, "{ready}").and_then(|()| stdout.flush());
     drop(stdout);
     server.serve(&mut service).to_string()
-}
-
-/// Serves STAMP on a thread of its own. Its end is that of the process.
-fn serve_stamp(service: StampService) -> io::Result<()> {
-    println!("{STAMP_PREFIX}{}", service.address());
-    thread::Builder::new().spawn(move || {
-        let error = service.serve();
-        println!("{FATAL_PREFIX}serving STAMP failed: {error}");
-        std::process::exit(1);
-    })?;
-    Ok(())
 }
 
 /// Gives up for good what set-up alone needs, in the calling thread. What is left keeps memory that is mapped later

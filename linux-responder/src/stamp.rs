@@ -6,6 +6,7 @@
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd as _;
+use std::thread;
 
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -13,6 +14,7 @@ use nix::sys::socket::{
 };
 use wire::limits::Limiter;
 use wire::peer::FIRST_USER_PORT;
+use wire::ready::FATAL_PREFIX;
 use wire::stamp::{Arrival, ClockState, Key, Mode, Reflector, Secret, Session, Sessions, Verdict};
 use wire::{Cidr, Counter, Counters, DEFAULT_PORT, Limits};
 
@@ -105,6 +107,20 @@ impl StampService {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.own
+    }
+
+    /// Serves on a thread of its own. Its end is that of the process.
+    ///
+    /// # Errors
+    ///
+    /// If there is no thread to be had.
+    pub fn serve_beside(self) -> io::Result<()> {
+        thread::Builder::new().spawn(move || {
+            let error = self.serve();
+            println!("{FATAL_PREFIX}serving STAMP failed: {error}");
+            std::process::exit(1);
+        })?;
+        Ok(())
     }
 
     /// Serves until the socket fails, and says how.

@@ -4,10 +4,11 @@
 //! A packet longer than its base has one Extra Padding TLV (RFC 8972 §4.1), which a reply brings back;
 //! TWAMP-Light's has zeros. Timestamps are those of this host's clock, which is not synchronised.
 
+use wire::stamp::key::TAG_LEN;
 use wire::stamp::packet::{
     AUTHENTICATED, AUTHENTICATED_HMAC, AUTHENTICATED_TEXT, Layout, Packet, UNAUTHENTICATED,
 };
-use wire::stamp::tlv::{EXTRA_PADDING, HEADER_LEN, UNRECOGNISED};
+use wire::stamp::tlv::{EXTRA_PADDING, HEADER_LEN, HMAC, UNRECOGNISED};
 use wire::stamp::{ClockState, ErrorEstimate, Format, Key, Secret, time};
 
 use super::padding::Padding;
@@ -124,11 +125,32 @@ impl TestPackets {
         header.t1_ns == sent_ns
             && self.key.as_ref().is_none_or(|key| is_signed(key, reply))
             && self.padding.as_ref().is_none_or(|padding| {
-                let value = reply.get(self.layout.len + HEADER_LEN..);
+                let value = reply.get(self.layout.len + HEADER_LEN..self.bytes.len());
                 value.is_some_and(|value| padding.is_intact(header.seq, value))
             })
+            && (reply.len() <= self.bytes.len() || self.is_extended_well(reply))
+    }
+
+    /// Returns whether what a reflector put behind the TLVs that it was sent may be there: anything, and where there
+    /// is a key the HMAC of the reply's TLVs (RFC 8972 §4.8).
+    #[cold]
+    fn is_extended_well(&self, reply: &[u8]) -> bool {
+        let Some(key) = &self.key else {
+            return true;
+        };
+        let (before, added) = reply.split_at(self.bytes.len());
+        let tag = match added.split_first_chunk::<HEADER_LEN>() {
+            Some((&[_, HMAC, 0, TAG_LEN_OCTET], tag)) => tag.first_chunk::<TAG_LEN>(),
+            _ => None,
+        };
+        let sequence = &before[self.layout.sequence.clone()];
+        let text = [sequence, &before[self.layout.len..]];
+        tag.is_some_and(|tag| key.is_signed(&text, tag))
     }
 }
+
+/// Length of an HMAC in the last octet of a TLV's length.
+const TAG_LEN_OCTET: u8 = TAG_LEN as u8;
 
 fn is_signed(key: &Key, reply: &[u8]) -> bool {
     let tag = reply
@@ -219,6 +241,29 @@ mod tests {
         assert!(packets.is_answered_by(&header, T1_NS, &reply));
         reply[33] ^= 1;
         assert!(!packets.is_answered_by(&header, T1_NS, &reply));
+    }
+
+    /// A reflector may sign TLVs that came unsigned: one Extra Padding needs no HMAC, but may have one.
+    #[test]
+    fn what_a_reflector_adds_with_a_key_is_an_hmac_of_its_tlvs() {
+        let key = Key::new(&secret());
+        let mut reflector = Reflector::new(Some(key.clone()), None);
+        let mut packets = TestPackets::stamp(126, 1, Some(&secret()));
+        let reply = reply(&mut packets, &mut reflector, 5);
+        let header = packets.read(&reply, 6).unwrap();
+        let tag = key.sign(&[&reply[..4], &reply[112..]]);
+        let mut signed = [&reply, &[0, HMAC, 0, 16][..], &tag].concat();
+        assert!(packets.is_answered_by(&header, T1_NS, &signed));
+        *signed.last_mut().unwrap() ^= 1;
+        assert!(!packets.is_answered_by(&header, T1_NS, &signed));
+        let padded = [&reply, &[0, EXTRA_PADDING, 0, 0][..]].concat();
+        assert!(!packets.is_answered_by(&header, T1_NS, &padded));
+        // Without a key it may be anything.
+        let mut packets = TestPackets::stamp(58, 1, None);
+        let mut reply = self::reply(&mut packets, &mut Reflector::new(None, None), 5);
+        reply.extend([0, 99, 0, 1, 7]);
+        let header = packets.read(&reply, 6).unwrap();
+        assert!(packets.is_answered_by(&header, T1_NS, &reply));
     }
 
     #[test]

@@ -95,8 +95,13 @@ impl System for LinuxGuest {
             Some("the Linux guest's service has no IPv6 address: leave out `--ip6`")
         } else if guest.ip == Some(Ip::Dhcp) {
             Some("the Linux guest asks no DHCP server: use `--ip A.B.C.D/N`")
-        } else if !guest.boot_args.is_empty() || guest.log.is_some() {
-            Some("`--boot-arg` and `--log` are the unikernel's: leave them out")
+        } else if !(guest.boot_args.iter()).all(|word| command_line::is_responders(word))
+            || guest.log.is_some()
+        {
+            Some(
+                "`--log` and `--boot-arg` are the unikernel's, all but allow=, rate=, rate-all=, stamp=, \
+                 stamp-mode= and stamp-key=: leave them out",
+            )
         } else if guest.image.is_some() {
             Some("the Linux guest has no image: name a kernel with `--kernel PATH`")
         } else if spec.responder == Some(Responder::Linux(Mode::AfXdp)) {
@@ -117,6 +122,7 @@ impl System for LinuxGuest {
         let LinuxSpec { kernel, modules } = spec.linux.clone();
         let parts = Parts {
             tsc_khz: boot_args::guest_tsc_khz(&spec.guest),
+            boot_args: spec.guest.boot_args.clone(),
             ..Parts::locate(&built(linux_service::RESPONDER)?, kernel, modules)
         };
         let (ip, gateway) = boot_args::static_network(&spec.guest);
@@ -158,6 +164,8 @@ pub struct Parts {
     pub least_memory_mib: u32,
     /// Frequency of the guest's time stamp counter in kHz, where that is known.
     pub tsc_khz: Option<u32>,
+    /// Further arguments of the responder, each of which replaces one of the same name.
+    pub boot_args: Vec<String>,
 }
 
 /// Network of the guest's service.
@@ -184,6 +192,7 @@ impl Parts {
             responder: linux_service::program(built),
             least_memory_mib,
             tsc_khz: None,
+            boot_args: Vec::new(),
         }
     }
 
@@ -235,13 +244,7 @@ impl Parts {
         Ok(BootImage {
             image: self.kernel.clone(),
             initrd: Some(initrd),
-            boot_args: command_line::line(
-                responder,
-                network.ip,
-                network.gateway,
-                network.port,
-                self.tsc_khz,
-            ),
+            boot_args: command_line::line(responder, network, self.tsc_khz, &self.boot_args),
             memory_mib,
             modern_device: false,
         })

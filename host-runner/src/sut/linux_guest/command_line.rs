@@ -4,11 +4,7 @@
 //! Left out are what only works with several CPUs (`isolcpus`, `nohz_full`, `rcu_nocbs`), and
 //! `preempt=none`, which made no difference with one process.
 
-use std::net::Ipv4Addr;
-
-use wire::Cidr;
-
-use super::Responder;
+use super::{Network, Responder};
 
 /// The kernel's options, each with its reason.
 const OPTIONS: [(&str, &str); 14] = [
@@ -63,16 +59,33 @@ const OPTIONS: [(&str, &str); 14] = [
 /// takes only if it is within 1 % of this.
 pub const TSC_KHZ: &str = "tsc_early_khz=";
 
+/// The unikernel's boot arguments that the responder has as well, beside those that the machine's facts make.
+const RESPONDERS: [&str; 6] = [
+    "allow",
+    "rate",
+    "rate-all",
+    "stamp",
+    "stamp-mode",
+    "stamp-key",
+];
+
+/// Returns true if `word` is one of [`RESPONDERS`], with a value.
+#[must_use]
+pub fn is_responders(word: &str) -> bool {
+    word.split_once('=')
+        .is_some_and(|(name, _)| RESPONDERS.contains(&name))
+}
+
 /// Kernel and responder arguments as one line. What stands after `--` goes to process 1 as it is:
-/// the kernel would take some of it for its own.
+/// the kernel would take some of it for its own. Those of `more` come last.
 #[must_use]
 pub fn line(
     responder: Responder,
-    ip: Cidr<Ipv4Addr>,
-    gateway: Option<Ipv4Addr>,
-    port: u16,
+    network: Network,
     tsc_khz: Option<u32>,
+    more: &[String],
 ) -> String {
+    let Network { ip, gateway, port } = network;
     let mut words: Vec<String> = OPTIONS
         .iter()
         .map(|(option, _)| (*option).to_owned())
@@ -83,12 +96,15 @@ pub fn line(
     words.extend(gateway.map(|gateway| format!("gw={gateway}")));
     words.push(format!("port={port}"));
     words.push(format!("mode={}", responder.name()));
+    words.extend_from_slice(more);
     words.join(" ")
 }
 
 #[cfg(test)]
 mod tests {
-    use wire::Mode;
+    use std::net::Ipv4Addr;
+
+    use wire::{Cidr, Mode};
 
     use super::*;
 
@@ -96,26 +112,40 @@ mod tests {
     fn the_kernels_options_come_first_and_the_responders_after_the_dashes() {
         let line = line(
             Responder::Linux(Mode::IoUring),
-            Cidr::new(Ipv4Addr::new(10, 0, 2, 15), 24),
-            Some(Ipv4Addr::new(10, 0, 2, 2)),
-            7000,
+            Network {
+                ip: Cidr::new(Ipv4Addr::new(10, 0, 2, 15), 24),
+                gateway: Some(Ipv4Addr::new(10, 0, 2, 2)),
+                port: 7000,
+            },
             Some(2_599_998),
+            &["stamp=off".to_owned()],
         );
         let (kernel, responder) = line.split_once(" -- ").unwrap();
         assert!(kernel.starts_with("console=ttyS0 quiet "), "{kernel}");
         assert!(kernel.ends_with(" tsc_early_khz=2599998"), "{kernel}");
-        let expected = "ip=10.0.2.15/24 gw=10.0.2.2 port=7000 mode=io_uring";
+        let expected = "ip=10.0.2.15/24 gw=10.0.2.2 port=7000 mode=io_uring stamp=off";
         assert_eq!(responder, expected);
+    }
+
+    #[test]
+    fn the_responders_own_arguments_are_known() {
+        assert!(is_responders("stamp=off") && is_responders("rate-all=7"));
+        for word in ["stamp", "port=1", "idle=nap", "stamp-mod=stateful"] {
+            assert!(!is_responders(word), "{word}");
+        }
     }
 
     #[test]
     fn no_gateway_and_no_frequency_are_no_arguments() {
         let line = line(
             Responder::Linux(Mode::Busy),
-            Cidr::new(Ipv4Addr::new(192, 0, 2, 9), 28),
+            Network {
+                ip: Cidr::new(Ipv4Addr::new(192, 0, 2, 9), 28),
+                gateway: None,
+                port: 9000,
+            },
             None,
-            9000,
-            None,
+            &[],
         );
         assert!(!line.contains("tsc_early_khz"), "{line}");
         assert!(
