@@ -7,7 +7,6 @@
 //!
 //! - [`memory_regions`]: the guest's memory, mapped;
 //! - `shared_copy`: copies from and to memory that others may write;
-//! - `shared_copy`: copies from and to memory that others may write;
 //! - [`ring`]: the device's side of a virtqueue;
 //! - `backlog`: frames that wait for a receive buffer;
 //! - [`virtio_net`]: both queues, as the front end has set them up;
@@ -215,4 +214,65 @@ impl Frames for Virtqueues {
 
 fn broken(fault: Fault) -> LinkError {
     LinkError::Guest { link: NAME, fault }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rogue_driver::{Rogue, SIZE};
+    use super::virtio_net::{RECEIVE, TRANSMIT};
+    use super::*;
+
+    #[test]
+    fn frames_go_both_ways_over_a_device_that_is_set_up_already() {
+        let mut driver = Rogue::new();
+        let mut frames = Virtqueues::over(driver.device());
+        assert_eq!(frames.name(), "vhost-user");
+        assert!(frames.is_polled());
+        assert_eq!(frames.capacity(), Some(SIZE.into()));
+        driver.offer_frame(&[7; 60]);
+        let mut buffer = [0; 2048];
+        let received = frames.receive(&mut buffer, u64::MAX).unwrap().unwrap();
+        assert_eq!(buffer[..received.len], [7; 60]);
+        driver.offer_room(2048);
+        assert_eq!(frames.send(&[8; 60]).unwrap(), Sent::Out);
+        // Nothing is left: one look at the deadline, which has passed.
+        assert_eq!(frames.receive(&mut buffer, 0).unwrap(), None);
+        let (_, completed) = driver.used_ring(RECEIVE);
+        assert_eq!(completed, 1);
+        frames.clock_was_read(clock::now_ns());
+        assert!(frames.take_gaps().is_some());
+    }
+
+    #[test]
+    fn frames_without_a_buffer_go_in_order_before_later_ones() {
+        let mut driver = Rogue::new();
+        let mut frames = Virtqueues::over(driver.device());
+        for byte in 1..=3 {
+            frames.send(&[byte; 60]).unwrap();
+        }
+        for byte in 1..=3 {
+            driver.offer_room(2048);
+            assert_eq!(frames.receive(&mut [0; 2048], 0).unwrap(), None);
+            let written = driver.read(super::rogue_driver::BUFFER_REGION + 12, 60);
+            assert_eq!(written, [byte; 60]);
+        }
+    }
+
+    #[test]
+    fn a_guest_that_breaks_the_rules_ends_the_link_and_is_named() {
+        let mut driver = Rogue::new();
+        let mut frames = Virtqueues::over(driver.device());
+        driver.set_index(TRANSMIT, SIZE + 1);
+        let error = frames.receive(&mut [0; 2048], u64::MAX).unwrap_err();
+        assert!(
+            matches!(error, LinkError::Guest { link: NAME, .. }),
+            "{error}"
+        );
+        driver.set_index(RECEIVE, SIZE + 1);
+        let error = frames.send(&[0; 60]).unwrap_err();
+        assert!(
+            matches!(error, LinkError::Guest { link: NAME, .. }),
+            "{error}"
+        );
+    }
 }

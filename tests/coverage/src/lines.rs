@@ -88,7 +88,9 @@ fn records(lcov: &str) -> Result<Vec<(&str, Counts)>, Box<dyn Error>> {
 /// Returns whether a file is there for tests alone.
 fn is_test(path: &str) -> bool {
     let names = ["/tests.rs", "/testing.rs", "/fake.rs", "/rogue_driver.rs"];
-    path.contains("/tests/") || names.iter().any(|name| path.ends_with(name))
+    let folders = ["/tests/", "/fake/"];
+    folders.iter().any(|folder| path.contains(folder))
+        || names.iter().any(|name| path.ends_with(name))
 }
 
 /// Returns the lines of modules of tests within a formatted file, counted from 1.

@@ -22,6 +22,9 @@ const TESTS: [(&str, &[&str], Option<&str>); 3] = [
     ),
 ];
 
+/// Stack of each test, in bytes: unoptimised code copies what it moves, and a device's memory is moved a few times.
+const STACK_LEN: &str = "16777216";
+
 /// A program of tests.
 #[derive(Debug)]
 pub struct Program {
@@ -107,13 +110,15 @@ pub fn run(programs: &[Program], profiles: &Path) -> Result<(), Box<dyn Error>> 
             .arg("--quiet")
             .current_dir(&program.directory)
             .env("CARGO_MANIFEST_DIR", &program.directory)
+            .env("RUST_MIN_STACK", STACK_LEN)
             .env(
                 "LLVM_PROFILE_FILE",
                 profiles.join(format!("{index}-%p.profraw")),
             );
         let output = command.output()?;
         if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            let said = [output.stdout, output.stderr].concat();
+            let said = String::from_utf8_lossy(&said);
             return Err(format!("{} fails:\n{said}", program.path.display()).into());
         }
     }

@@ -1,6 +1,9 @@
 //! The other end is rust-vmm's own front end, and an honest driver in memory that both have mapped.
 
+use std::io::{Read as _, Write as _};
+use std::net::Shutdown;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
 
 use vhost::vhost_user::Frontend;
 use vhost::{VhostBackend, VhostUserMemoryRegionInfo, VringConfigData};
@@ -19,6 +22,7 @@ const USER_ADDRESS: u64 = 0x7f00_0000_0000;
 
 /// For anything that is sure to come, in nanoseconds.
 const PATIENCE_NS: u64 = 20_000_000_000;
+const PATIENCE: Duration = Duration::from_nanos(PATIENCE_NS);
 
 /// More than the front end needs to know of, so that it passes on queue numbers that do not exist.
 const MAX_QUEUES: u64 = 100;
@@ -290,4 +294,73 @@ fn a_legacy_driver_is_refused() {
     assert!(machine.is_served());
     let _ = machine.front_end.set_features(0);
     assert!(!machine.is_served());
+}
+
+/// The crate that reads messages asks for none of these without the feature that has it, and a front end may send them.
+#[test]
+fn what_is_not_negotiated_is_refused() {
+    fn is_refused<T>(result: Result<T>) -> bool {
+        matches!(result, Err(Error::InvalidOperation(_)))
+    }
+
+    let shared = Shared::default();
+    let file = || shared_file(4096);
+    let region = VhostUserSingleMemoryRegion::default();
+    let inflight = VhostUserInflight::default();
+    let (gpu, _front_end) = UnixStream::pair().unwrap();
+    let flags = VhostUserConfigFlags::empty();
+    let (save, stopped) = (
+        VhostTransferStateDirection::SAVE,
+        VhostTransferStatePhase::STOPPED,
+    );
+    let refusals = [
+        is_refused(shared.get_queue_num()),
+        is_refused(shared.get_config(0, 8, flags)),
+        is_refused(shared.set_config(0, &[0; 8], flags)),
+        is_refused(shared.set_gpu_socket(GpuBackend::from_stream(gpu))),
+        is_refused(shared.get_shared_object(VhostUserSharedMsg::default())),
+        is_refused(shared.get_inflight_fd(&inflight)),
+        is_refused(shared.set_inflight_fd(&inflight, file())),
+        is_refused(shared.get_max_mem_slots()),
+        is_refused(shared.add_mem_region(&region, file(), None)),
+        is_refused(shared.remove_mem_region(&region)),
+        is_refused(shared.set_device_state_fd(save, stopped, file())),
+        is_refused(shared.check_device_state()),
+        is_refused(shared.get_shmem_config()),
+        is_refused(shared.set_log_base(&VhostUserLog::default(), file())),
+    ];
+    assert_eq!(refusals, [true; 14]);
+    let features = shared.get_protocol_features().unwrap();
+    assert!(features.is_empty(), "{features:?}");
+}
+
+/// A message of the protocol as bytes: the request, the header's flags (version 1), the payload's length, the payload.
+fn message(request: u32, payload: &[u8]) -> Vec<u8> {
+    let header = [request, 1, payload.len() as u32].map(u32::to_le_bytes);
+    [header.as_flattened(), payload].concat()
+}
+
+#[test]
+fn each_request_of_the_protocol_leaves_the_device_to_the_next_front_end() {
+    let (mut frames, socket) = Virtqueues::listen().unwrap();
+    let path = format!("/proc/self/fd/{}", socket.as_raw_fd());
+    let payloads = [&[][..], &[0; 8], &[0; 16], &[0xff; 40]];
+    for request in 0..=64 {
+        for payload in payloads {
+            let mut front_end = UnixStream::connect(&path).unwrap();
+            front_end.set_read_timeout(Some(PATIENCE)).unwrap();
+            let sent = front_end.write_all(&message(request, payload));
+            // Else the back end has hung up before all of it was there.
+            if sent.is_ok() {
+                let _ = front_end.shutdown(Shutdown::Write);
+            }
+            let mut replies = Vec::new();
+            let ended = front_end.read_to_end(&mut replies);
+            let waits = ended.is_err_and(|error| error.kind() != io::ErrorKind::ConnectionReset);
+            assert!(!waits, "request {request} of {} bytes", payload.len());
+        }
+    }
+    let mut machine = Machine::connect(&socket);
+    machine.set_up();
+    machine.exchange(&mut frames, &[9; 60]);
 }
