@@ -201,6 +201,7 @@ lint: setup ## formatting, clippy (warnings are errors) and deny.toml, on all wo
 	@cargo fmt --manifest-path loaders/Cargo.toml --all --check
 	@cargo fmt --manifest-path tests/vmm-types/Cargo.toml --check
 	@cargo fmt --manifest-path fuzz/guest-targets/Cargo.toml --check
+	@cargo fmt --manifest-path kernel-app/ring-model/Cargo.toml --check
 	@cargo fmt --manifest-path fuzz/Cargo.toml --check
 	@cargo run $(QUIET) --locked --release --package deny
 	@echo "lint: clippy (the first time about 2 minutes)"

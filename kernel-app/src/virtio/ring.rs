@@ -16,10 +16,14 @@
 //! [`Ring::is_notification_due`].
 //!
 //! Shared memory is atomics, so there is no unsafe code: the device can write what it likes here,
-//! and it means nothing until the [table of buffers in flight](crate::virtio::in_flight) has confirmed it.
+//! and it means nothing until the [table of buffers in flight](crate::virtio::in_flight) has confirmed it. The order of
+//! its loads and stores is checked by loom (`ring-model`), with `cfg(loom)`.
 #![forbid(unsafe_code)]
 
+#[cfg(not(loom))]
 use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering, fence};
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering, fence};
 
 use virtio_drivers::transport::Transport;
 
@@ -94,6 +98,7 @@ pub struct RingMemory<const SIZE: usize> {
     used: UsedRing<SIZE>,
 }
 
+#[cfg(not(loom))]
 impl<const SIZE: usize> RingMemory<SIZE> {
     /// Memory, zeroed.
     #[must_use]
@@ -128,6 +133,7 @@ impl<const SIZE: usize> RingMemory<SIZE> {
     }
 }
 
+#[cfg(not(loom))]
 impl<const SIZE: usize> Default for RingMemory<SIZE> {
     fn default() -> Self {
         Self::new()
@@ -364,5 +370,8 @@ fn physical<T>(memory: &T) -> u64 {
     core::ptr::from_ref(memory).expose_provenance() as u64
 }
 
+#[cfg(loom)]
+#[path = "ring/model.rs"]
+pub mod model;
 #[cfg(test)]
 mod tests;
