@@ -6,12 +6,11 @@
 use std::fs;
 use std::path::Path;
 
-use fathom::files::{Directory, scratch};
+use fathom::files::{Directory, Scratch, scratch};
 use fathom::record::file_names::RESULT;
 use fathom::record::{ReadError, Record, Source, read};
 use fathom::report::{self, renderer::Written};
 use fuzz_harness::{Input, Target};
-use tempfile::TempDir;
 
 /// The target.
 pub const TARGET: Target = Target {
@@ -27,7 +26,7 @@ const RENDERED: u8 = 1;
 const MAX_RUNS: usize = 8;
 
 thread_local! {
-    static DIRECTORY: TempDir = scratch().expect("a directory of ours");
+    static DIRECTORY: Scratch = scratch().expect("a directory of ours");
 }
 
 fn run(data: &[u8]) {
