@@ -134,6 +134,7 @@ pub unsafe fn run<M: Handler, F: FixedPorts, const N: usize>(
 type ImageServer<'s, M, F> = Server<'s, Nic, CounterClock, Services<M, F>>;
 
 /// The arguments with those that a DHCP server has given, which the service then heeds.
+#[cfg_attr(target_os = "none", optimize(size))]
 fn with_dhcp<M: Handler, F: FixedPorts>(server: &mut ImageServer<'_, M, F>, args: Args) -> Args {
     let by_dhcp = server.arguments().unwrap_or_else(|error| fail(error));
     if by_dhcp.is_empty() {

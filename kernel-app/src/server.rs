@@ -69,6 +69,7 @@ where
     /// Creates a server of `services` on `device`, configured by `args`. `storage` has room for the
     /// sockets of as many services as there are; events are counted in `shared_counters`.
     #[inline(never)]
+    #[cfg_attr(target_os = "none", optimize(size))]
     pub fn new<const N: usize>(
         mut device: D,
         clock: C,
@@ -120,6 +121,7 @@ where
 
     /// Does as `args` say from now on, but for addresses. For when a DHCP server has given some that
     /// nobody knew before: sockets are not opened before there is an address.
+    #[cfg_attr(target_os = "none", optimize(size))]
     pub fn configure(&mut self, args: &Args) {
         self.services.port = args.port;
         self.limiter.configure(&args.limits, self.limiter_seed);
@@ -205,6 +207,7 @@ where
     /// # Errors
     ///
     /// As for [`Server::poll`]; [`ServerError::NoLease`] bounds the wait.
+    #[cfg_attr(target_os = "none", optimize(size))]
     pub fn poll_until_ready(&mut self) -> Result<(), ServerError> {
         while self.lease_by_ns != NEVER_NS {
             self.poll()?;
@@ -214,6 +217,7 @@ where
 
     /// The ready line of a service that became ready `boot_us` microseconds after its boot.
     #[must_use]
+    #[cfg_attr(target_os = "none", optimize(size))]
     pub fn ready(&self, boot_us: u64) -> Ready {
         let addresses = self.stack.addresses();
         let mut configuration = self.configuration;

@@ -240,6 +240,7 @@ impl Exchange<'_> {
     /// Does the same rule by rule, for nearly all sources that are refused and few that are not.
     #[cold]
     #[inline(never)]
+    #[cfg_attr(target_os = "none", optimize(size))]
     fn check_each<H: Handler, F: FixedPorts>(&self) -> Result<(), Counter> {
         let broadcast = self.own.broadcast().map(IpAddr::V4);
         if !self.own.has(self.destination) || self.own.has(self.source.ip()) {

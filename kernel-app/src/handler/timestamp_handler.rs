@@ -58,6 +58,7 @@ impl<H> Timestamp<H> {
     /// Answers what is no request: a status request, another version's, or nothing at all.
     #[cold]
     #[inline(never)]
+    #[cfg_attr(target_os = "none", optimize(size))]
     fn refuse(&self, payload: &mut [u8], received_ns: u64, clock: &impl Clock) -> Response {
         let verdict = wire::handler::refuse(payload);
         match (verdict, &self.status) {

@@ -163,6 +163,7 @@ fn fault_of_ipv4(header: &[u8; IPV4_HEADER]) -> Counter {
 /// have a source route, so that where it says it came from is not where an answer would go: it is
 /// never answered, whatever the options are.
 #[cold]
+#[cfg_attr(target_os = "none", optimize(size))]
 fn with_options<M: Handler, F: FixedPorts>(
     services: &mut Services<M, F>,
     frame: &mut [u8],
