@@ -30,7 +30,7 @@ const GROWTH: u64 = 1 << 20;
 /// Time for which a link is unplugged, or the host suspended.
 const PAUSE: Duration = Duration::from_millis(800);
 
-/// What a process holds.
+/// Memory, descriptors and threads of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Holdings {
     resident_bytes: u64,
