@@ -116,8 +116,8 @@ pub trait Link {
         None
     }
 
-    /// Drops the datagrams that [`Link::send`] took and that still wait in this program for room on the way to the
-    /// service, and returns their number: the service was never given them.
+    /// Drops the datagrams that [`Link::send`] took and that still wait for room on the way to the service, where this
+    /// program gets at them, and returns their number: the service was never given them.
     fn drop_waiting(&mut self) -> u64 {
         0
     }

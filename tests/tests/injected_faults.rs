@@ -20,7 +20,7 @@ fn loss_and_corruption_are_accounted_for_exactly_and_by_direction() {
     let lock = lock_qemu();
     let requests = soak::count("FATHOM_FAULTY_REQUESTS", REQUESTS);
     let call = Call::run(&format!(
-        "--accel tcg --link vhost-user --mode pipeline --depth 256 --timeout 100ms --warmup 0s --count {requests} \
+        "--accel tcg --link vhost-user --mode pipeline --depth 256 --timeout 50ms --warmup 0s --count {requests} \
          --fault loss=15%,corrupt=15%,seed=7"
     ));
     let outcome = call.finish(&lock);

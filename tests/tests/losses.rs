@@ -40,8 +40,12 @@ fn expect_accounted(results: &Results) {
 #[test]
 fn requests_without_a_receive_buffer_wait_and_are_counted_with_faults_and_without() {
     let lock = lock_qemu();
-    for fault in ["", "--fault loss=1%,dup=1%,seed=5"] {
-        let arguments = format!("--link vhost-user {LOAD} {fault}");
+    for (link, fault) in [
+        ("vhost-user", ""),
+        ("vhost-user", "--fault loss=1%,dup=1%,seed=5"),
+        ("unix", ""),
+    ] {
+        let arguments = format!("--link {link} {LOAD} {fault}");
         let (running, mut monitor) = measuring_with_monitor(&lock, &arguments);
         monitor.execute("stop", &json!({}));
         thread::sleep(PAUSE);

@@ -173,6 +173,9 @@ fn a_flood_beside_the_load_takes_the_time_of_its_own_frames_and_no_more() {
 /// Length of the overload, in seconds; `FATHOM_OVERLOAD_SECONDS` in the environment for another.
 const OVERLOAD_S: u64 = 60;
 
+/// Time for which the best rate is measured.
+const BEST: Duration = Duration::from_secs(5);
+
 /// Time after the end of the overload at which latency is measured again.
 const AFTER: Duration = Duration::from_secs(1);
 
@@ -188,27 +191,29 @@ fn median(mut values: Vec<u64>) -> u64 {
     values[values.len() / 2]
 }
 
-/// Overloads a guest on `link` and holds it to what it did before.
-fn expect_carried(link: LinkKind, lock: &QemuLock) {
+/// Overloads a guest on `link`, and returns what it did worse than before.
+fn overloaded(link: LinkKind, lock: &QemuLock) -> Vec<String> {
     let mut guest = Overloaded::boot(link, lock);
-    let best = guest.best_rate(Duration::from_secs(3));
+    let offered_from = guest.best_rate(BEST);
     let p99s = |guest: &mut Overloaded<'_>| -> Vec<u64> {
         (0..WINDOWS)
-            .map(|_| guest.p99_ns(best * LIGHT, WINDOW))
+            .map(|_| guest.p99_ns(offered_from * LIGHT, WINDOW))
             .collect()
     };
     let before = p99s(&mut guest);
     let (counters, drops) = (guest.counters(), guest.queue_drops());
     let seconds = soak::count("FATHOM_OVERLOAD_SECONDS", OVERLOAD_S);
-    let load: Overload = guest.overload(2.0 * best, Duration::from_secs(seconds), AFTER);
+    let load: Overload = guest.overload(2.0 * offered_from, Duration::from_secs(seconds), AFTER);
     let (counters_after, drops_after) = (guest.counters(), guest.queue_drops());
     let after = p99s(&mut guest);
+    // A host that others use as well is not as fast at one time as at another.
+    let best = f64::midpoint(offered_from, guest.best_rate(BEST));
     let received = counters_after.datagrams_received - counters.datagrams_received;
     let dropped = drops_after.zip(drops).map(|(after, before)| after - before);
     let replied = counters_after.replied - counters.replied;
     let name = link.name();
     println!(
-        "{name}: best rate {best:.0}/s; for {seconds} s {:.0}/s offered, {:.0}/s taken by the link, {:.0}/s refused; \
+        "{name}: best rate {offered_from:.0}/s before, {best:.0}/s in the mean of before and after; for {seconds} s {:.0}/s offered, {:.0}/s taken by the link, {:.0}/s refused; \
          {:.0}/s answered while it lasted, {:.1} % of the best rate; {received} received by the guest, {replied} \
          answered, {dropped:?} dropped by a queue of the host, {} replies came back, {} of them after its end; p99 before \
          {before:?} ns, one second after {after:?} ns",
@@ -229,16 +234,21 @@ fn expect_carried(link: LinkKind, lock: &QemuLock) {
     if let Some(dropped) = dropped {
         assert_eq!(load.sent - received, dropped, "{name}");
     }
-    assert!(
-        load.per_second(load.offered) >= 1.9 * best,
-        "{name}: this host can't offer so much"
-    );
-    assert!(load.per_second(load.replies) >= 0.9 * best, "{name}");
+    let mut complaints = Vec::new();
+    let times = load.per_second(load.offered) / offered_from;
+    if times < 1.9 {
+        complaints.push(format!(
+            "{name}: this host offers {times:.2} times the best rate only"
+        ));
+    }
+    if load.per_second(load.replies) < 0.9 * best {
+        complaints.push(format!("{name}: under 90 % of the best rate"));
+    }
     let (before, after) = (median(before), median(after));
-    assert!(
-        after as f64 <= 1.1 * before as f64,
-        "{name}: p99 {after} ns after {before} ns"
-    );
+    if after as f64 > 1.1 * before as f64 {
+        complaints.push(format!("{name}: p99 {after} ns after {before} ns"));
+    }
+    complaints
 }
 
 #[test]
@@ -246,9 +256,8 @@ fn expect_carried(link: LinkKind, lock: &QemuLock) {
 fn a_minute_at_twice_the_saturation_rate() {
     let lock = lock_qemu();
     let links = [LinkKind::VhostUser, LinkKind::Unix, LinkKind::Tap];
-    for link in links {
-        if link != LinkKind::Tap || network::is_root() {
-            expect_carried(link, &lock);
-        }
-    }
+    let can_be_had = |link: &LinkKind| *link != LinkKind::Tap || network::is_root();
+    let links = links.into_iter().filter(can_be_had);
+    let complaints: Vec<_> = links.flat_map(|link| overloaded(link, &lock)).collect();
+    assert!(complaints.is_empty(), "{complaints:#?}");
 }

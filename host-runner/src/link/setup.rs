@@ -206,7 +206,11 @@ pub fn prepare(options: Options) -> Result<(Netdev, Opener), LinkError> {
             Ok((netdev, opener(Waiting::User)))
         }
         (LinkKind::Unix, family) => {
-            let (frames, socket) = FrameSocket::pair().map_err(|source| LinkError::Io {
+            let pair = FrameSocket::pair().and_then(|(frames, socket)| {
+                let frames = frames.with_other_end(socket.try_clone()?);
+                Ok((frames, socket))
+            });
+            let (frames, socket) = pair.map_err(|source| LinkError::Io {
                 link,
                 action: "making a socket pair",
                 source,

@@ -16,7 +16,8 @@ pub struct Losses {
     pub refused_here: u64,
     /// Requests sent that never reached the service.
     pub not_received_by_guest: u64,
-    /// Requests among those that still waited in this program for one of the guest's receive buffers when the run ended.
+    /// Requests among those that still waited for one of the guest's receive buffers when the run ended: in this program,
+    /// or in the socket that QEMU reads frames from.
     #[serde(default)]
     pub waiting_at_end: u64,
     /// Requests among those that a full queue of this host's kernel dropped: the socket that the service, or QEMU for it,
@@ -32,7 +33,7 @@ pub struct Losses {
 /// Numbers of requests that the service was never given, as far as the link tells, warm-up's included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Undelivered {
-    /// Requests that still waited in this program when the run ended.
+    /// Requests that still waited for a receive buffer when the run ended.
     pub waiting: u64,
     /// Requests that full queues of this host's kernel dropped; `None` where that is not known.
     pub dropped_by_host: Option<u64>,
