@@ -68,8 +68,8 @@ where
 {
     /// Creates a server of `services` on `device`, configured by `args`. `storage` has room for the
     /// sockets of as many services as there are; events are counted in `shared_counters`.
-    #[inline(never)]
     #[cfg_attr(target_os = "none", optimize(size))]
+    #[inline(never)]
     pub fn new<const N: usize>(
         mut device: D,
         clock: C,
@@ -122,6 +122,7 @@ where
     /// Does as `args` say from now on, but for addresses. For when a DHCP server has given some that
     /// nobody knew before: sockets are not opened before there is an address.
     #[cfg_attr(target_os = "none", optimize(size))]
+    #[inline(never)]
     pub fn configure(&mut self, args: &Args) {
         self.services.port = args.port;
         self.limiter.configure(&args.limits, self.limiter_seed);
@@ -216,8 +217,9 @@ where
     }
 
     /// The ready line of a service that became ready `boot_us` microseconds after its boot.
-    #[must_use]
     #[cfg_attr(target_os = "none", optimize(size))]
+    #[inline(never)]
+    #[must_use]
     pub fn ready(&self, boot_us: u64) -> Ready {
         let addresses = self.stack.addresses();
         let mut configuration = self.configuration;

@@ -20,13 +20,13 @@
 pub mod dma;
 pub mod driver;
 pub mod error;
-pub mod in_flight;
+mod in_flight;
 pub mod inventory;
 pub mod mac;
 pub mod mmio;
 pub mod pci;
 pub mod pci_id;
-pub mod pool;
+mod pool;
 pub mod registers;
 pub mod ring;
 

@@ -72,18 +72,19 @@ where
     #[cfg_attr(target_os = "none", optimize(size))]
     #[inline(never)]
     pub fn check_device(&mut self) -> Result<(), ServerError> {
-        match self.device.check() {
-            None => {}
-            Some(Link::Down) => {
-                self.counters.link_down_events += 1;
-                log::warn!("network link: down");
-                self.run_soon();
-            }
-            Some(Link::Up) => {
-                log::warn!("network link: up again");
-                self.stack.reconnect(self.clock.now_ns());
-                self.run_soon();
-            }
+        if let Some(link) = self.device.check() {
+            let state = match link {
+                Link::Down => {
+                    self.counters.link_down_events += 1;
+                    "down"
+                }
+                Link::Up => {
+                    self.stack.reconnect(self.clock.now_ns());
+                    "up again"
+                }
+            };
+            log::warn!("network link: {state}");
+            self.run_soon();
         }
         match self.device.fault() {
             None => Ok(()),

@@ -4,6 +4,9 @@
 //! the buffer, be it the free list, a table of those in flight or a frame being looked at. That is what makes the
 //! accesses sound; the device's writes are outside Rust's view, so no reference to a buffer exists
 //! while the device has it. Unsafe here: turning an id into a reference.
+//!
+//! An id is of its own pool alone. That needs no mark in the id: a pool and its ids are made together, for one
+//! [`VirtioNic`](super::driver::VirtioNic), which keeps both to itself, and nothing outside of the drivers sees this module.
 
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
