@@ -1,8 +1,7 @@
 #!/bin/sh
 # cargo.sh ARGUMENT…: `cargo` for the unikernel, called in this directory with the guest's toolchain.
 #
-# The guest is built by its own compiler, with the standard library's `core` and `alloc` from source. The
-# kernel's log level and colours are build-time settings of Hermit's: quiet and plain. Paths of the machine
+# The guest is built by its own compiler, with the standard library's `core` and `alloc` from source. Paths of the machine
 # that built it have no place in the image, or it would differ everywhere. Nor have the lines of other people's code
 # that may panic (rustc-wrapper.sh keeps ours) and what `{:?}` would print: nobody reads either there, and they are
 # a tenth of it. All addresses are below 2 GiB, and shorter to write than a
@@ -23,7 +22,7 @@ RUSTC=$toolchain/rustc
 RUSTC_WRAPPER=$root/kernel-app/rustc-wrapper.sh
 CARGO_TARGET_X86_64_UNKNOWN_NONE_LINKER=$toolchain/ld.lld
 export CARGO_ENCODED_RUSTFLAGS RUSTC RUSTC_WRAPPER CARGO_TARGET_X86_64_UNKNOWN_NONE_LINKER
-export RUSTC_BOOTSTRAP=1 HERMIT_LOG_LEVEL_FILTER=off NO_COLOR=1
+export RUSTC_BOOTSTRAP=1
 
 # Behind the subcommand, before what it may hand on to the compiler.
 command=$1

@@ -12,6 +12,7 @@
 //! | `nap=DURATION` | with `idle=nap`: how long a nap is | `2ms` |
 //! | `tsc_khz=N` | frequency of the time stamp counter, in kHz, from 1000 to 65535000 | found out at boot |
 //! | `log=off`, `error`, `warn`, `info`, `debug` or `trace` | log level | `warn` |
+//! | `log-budget=BYTES/s` | rate at which the log's records leave the service, such as `512B/s` or `1KiB/s` | `4KiB/s` |
 //! | `nic=MAC` | Ethernet address of the network device to use | the first |
 //! | `panic=reset`, `exit` or `halt` | how the machine ends when the service can't go on | see `arch` |
 //! | `echo=on` or `echo=off` | the echo service (RFC 862), at port 7 | `off` |
@@ -57,12 +58,13 @@ use core::ops::RangeInclusive;
 
 use log::LevelFilter;
 use wire::limits::Rate;
+use wire::log_control::Budget;
 use wire::stamp::{Mode, Secret};
 use wire::{Cidr, Limits, Mac};
 
 pub use error::{ArgError, Problem};
 use reader::Reader;
-pub use values::tsc_khz;
+pub use values::{log_budget, log_level, tsc_khz};
 pub use wire::{Channel, Configuration};
 pub use words::words;
 
@@ -207,6 +209,8 @@ pub struct Args {
     pub tsc_khz: Option<u32>,
     /// `log=`
     pub log: LevelFilter,
+    /// `log-budget=`
+    pub log_budget: Budget,
     /// `nic=`
     pub nic: Option<Mac>,
     /// `panic=`

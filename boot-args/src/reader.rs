@@ -6,12 +6,14 @@ use core::net::Ipv4Addr;
 use log::LevelFilter;
 use wire::configuration::ARGUMENTS;
 use wire::limits::{AllowList, Rate};
+use wire::log_control::Budget;
 use wire::stamp::{Mode, Secret};
 use wire::{Cidr, ECHO_PORT, Limits, Mac};
 
 use super::values::{
-    allow, gateway, has_echo, ipv4, ipv6, is_napping, log_level, mac, nap_us, panic_end, path,
-    port, quiet_us, rate, rate_all, stack_rate, stamp, stamp_key, stamp_mode, tsc_khz,
+    allow, gateway, has_echo, ipv4, ipv6, is_napping, log_budget, log_level, mac, nap_us,
+    panic_end, path, port, quiet_us, rate, rate_all, stack_rate, stamp, stamp_key, stamp_mode,
+    tsc_khz,
 };
 use super::words::{Purpose, purpose, words};
 use super::{
@@ -82,6 +84,7 @@ pub struct Reader<'a> {
     rate: Slot<'a, Rate>,
     rate_all: Slot<'a, Rate>,
     stack_rate: Slot<'a, Rate>,
+    log_budget: Slot<'a, Budget>,
 }
 
 impl<'a> Reader<'a> {
@@ -139,6 +142,7 @@ impl<'a> Reader<'a> {
             "rate" => set(&mut self.rate, at, rate(value)?),
             "rate-all" => set(&mut self.rate_all, at, rate_all(value)?),
             "stack-rate" => set(&mut self.stack_rate, at, stack_rate(value)?),
+            "log-budget" => set(&mut self.log_budget, at, log_budget(value)?),
             _ => return Err(Problem::Unknown),
         }
         Ok(())
@@ -161,6 +165,7 @@ impl<'a> Reader<'a> {
             idle,
             tsc_khz: value(self.tsc_khz),
             log: value(self.log).unwrap_or(LevelFilter::Warn),
+            log_budget: value(self.log_budget).unwrap_or(Budget::DEFAULT),
             nic: value(self.nic),
             panic: value(self.panic),
             has_echo: value(self.has_echo).unwrap_or(false),
@@ -309,6 +314,7 @@ impl<'a> Reader<'a> {
             channel(&self.rate),
             channel(&self.rate_all),
             channel(&self.stack_rate),
+            channel(&self.log_budget),
         ];
         for (name, channel) in ARGUMENTS.iter().zip(channels) {
             if let Some(channel) = channel {

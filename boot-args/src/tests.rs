@@ -1,6 +1,7 @@
 //! Boot arguments: good ones, bad ones, and what is said of those.
 
 use wire::limits::Rate;
+use wire::log_control::Budget;
 
 use super::*;
 
@@ -35,6 +36,7 @@ fn defaults() {
         idle: IdlePolicy::Spin,
         tsc_khz: None,
         log: LevelFilter::Warn,
+        log_budget: Budget::DEFAULT,
         nic: None,
         panic: None,
         has_echo: false,
@@ -54,7 +56,7 @@ fn everything_in_any_order() {
              ip6=2001:db8::15/64 ip=10.0.2.15/24 tsc_khz=2599998 quiet=2s \
              panic=halt nic=52:54:00:aB:34:56 echo=on stamp=8620 stamp-mode=stateless \
              stamp-key=000102030405060708090a0b0c0d0e0F \
-             rate=100 allow=10.0.0.0/8,fd00::/8 rate-all=4000 stack-rate=50",
+             log-budget=1KiB/s rate=100 allow=10.0.0.0/8,fd00::/8 rate-all=4000 stack-rate=50",
     );
     let expected = Args {
         ipv4: Ipv4Config::Static {
@@ -71,6 +73,7 @@ fn everything_in_any_order() {
         }),
         tsc_khz: Some(2_599_998),
         log: LevelFilter::Debug,
+        log_budget: Budget::new(1024).unwrap(),
         nic: Some(Mac::new([0x52, 0x54, 0, 0xab, 0x34, 0x56])),
         panic: Some(PanicEnd::Halt),
         has_echo: true,
@@ -208,6 +211,10 @@ fn malformed_values_say_what_is_expected() {
         "rate-all=1.5",
         "stack-rate=0",
         "stack-rate=off",
+        "log-budget=",
+        "log-budget=0B/s",
+        "log-budget=1024",
+        "log-budget=10MiB/s",
         "nic=52:54:00:12:34",
         "nic=52:54:00:12:34:56:78",
         "nic=52:54:00:12:34:5",
@@ -349,4 +356,42 @@ fn the_echo_services_port_is_taken() {
 fn the_dhcp_clients_port_is_taken_only_with_dhcp() {
     assert_eq!(parse("port=68").unwrap_err().argument, "port=68");
     assert_eq!(parse("port=68 ip=10.0.2.15/24").unwrap().port, 68);
+}
+
+#[test]
+fn budgets_are_numbers_with_a_unit() {
+    for (text, bytes) in [
+        ("1B/s", 1),
+        ("512B/s", 512),
+        ("1KiB/s", 1024),
+        ("9MiB/s", 9 << 20),
+        ("10000000B/s", 10_000_000),
+    ] {
+        let budget = log_budget(text).unwrap();
+        assert_eq!(budget.bytes_per_second(), bytes, "{text}");
+    }
+    for text in [
+        "",
+        "B/s",
+        "KiB/s",
+        "0B/s",
+        "1",
+        "1/s",
+        "1KiB",
+        "1KB/s",
+        "+1KiB/s",
+        "-1B/s",
+        "1.5KiB/s",
+        "10000001B/s",
+        "10MiB/s",
+        "4294967297B/s",
+        "4194304KiB/s",
+        "1iB/s",
+        "1GiB/s",
+        "1 KiB/s",
+        "1KiB/s/s",
+        "1\u{e9}iB/s",
+    ] {
+        assert!(log_budget(text).is_err(), "{text}");
+    }
 }

@@ -5,6 +5,7 @@ use core::str::FromStr;
 
 use log::LevelFilter;
 use wire::limits::{AllowList, LimitError, Rate};
+use wire::log_control::Budget;
 use wire::peer::is_host_ipv4;
 use wire::stamp::{Mode, STAMP_PORT, Secret};
 use wire::{Cidr, Mac};
@@ -90,17 +91,18 @@ pub fn is_napping(value: &str) -> Result<bool, Problem> {
     }
 }
 
-/// A whole number and its unit, in microseconds.
-fn duration_us(value: &str) -> Option<u64> {
+/// A whole number and its unit, in the smallest of `units`.
+fn quantity(value: &str, units: &[(&str, u32)]) -> Option<u64> {
     let digits = value.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit_us = match &value[digits.len()..] {
-        "us" => 1,
-        "ms" => 1_000,
-        "s" => 1_000_000,
-        _ => return None,
-    };
-    // A year or so at most, so that nanoseconds of it still are a u64.
-    number::<u32>(digits).map(|number| u64::from(number) * unit_us)
+    let unit = &value[digits.len()..];
+    let &(_, factor) = units.iter().find(|(name, _)| *name == unit)?;
+    // Of microseconds a year or so at most, so that nanoseconds of it still are a u64.
+    number::<u32>(digits).map(|number| u64::from(number) * u64::from(factor))
+}
+
+/// A duration, in microseconds.
+fn duration_us(value: &str) -> Option<u64> {
+    quantity(value, &[("us", 1), ("ms", 1_000), ("s", 1_000_000)])
 }
 
 pub fn quiet_us(value: &str) -> Result<u64, Problem> {
@@ -147,6 +149,11 @@ pub fn panic_end(value: &str) -> Result<PanicEnd, Problem> {
     }
 }
 
+/// Reads the value of `log=`.
+///
+/// # Errors
+///
+/// [`Problem::Malformed`] if it is no level.
 pub fn log_level(value: &str) -> Result<LevelFilter, Problem> {
     match value {
         "off" => Ok(LevelFilter::Off),
@@ -159,6 +166,22 @@ pub fn log_level(value: &str) -> Result<LevelFilter, Problem> {
             "log=off, log=error, log=warn, log=info, log=debug or log=trace",
         )),
     }
+}
+
+/// Reads the value of `log-budget=`: a whole number of `B/s`, `KiB/s` or `MiB/s`.
+///
+/// # Errors
+///
+/// [`Problem::Malformed`] if it is none, or out of [`Budget`]'s range.
+pub fn log_budget(value: &str) -> Result<Budget, Problem> {
+    let units = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20)];
+    let bytes = value
+        .strip_suffix("/s")
+        .and_then(|value| quantity(value, &units));
+    let budget = bytes.and_then(|bytes| Budget::new(bytes.try_into().ok()?));
+    budget.ok_or(Problem::Malformed(
+        "log-budget=BYTES/s, such as log-budget=1KiB/s, up to 10000000B/s",
+    ))
 }
 
 pub fn has_echo(value: &str) -> Result<bool, Problem> {

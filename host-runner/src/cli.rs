@@ -4,7 +4,7 @@
 //! - [`output`]: where results go;
 //! - [`progress_bar`], [`ctrl_c`]: progress on standard error, and Ctrl-C;
 //! - [`run_command`], [`compare_command`], [`serve_command`], [`probe_command`], [`status_command`],
-//!   [`report_command`], [`image_command`], [`doctor_command`]: the commands;
+//!   [`log_command`], [`report_command`], [`image_command`], [`doctor_command`]: the commands;
 //! - [`manual`]: manual pages and shell completions;
 //! - [`error`]: why a command failed, and the exit code for it;
 //! - [`help`]: examples, exit codes, and suggestions.
@@ -19,6 +19,7 @@ pub mod doctor_command;
 pub mod error;
 pub mod help;
 pub mod image_command;
+pub mod log_command;
 pub mod manual;
 pub mod output;
 pub mod probe_command;
@@ -60,6 +61,9 @@ pub enum Command {
     /// Show the uptime and counters of a running service
     #[command(after_help = help::STATUS)]
     Status(status_command::StatusArgs),
+    /// Show or change the level and budget of a running service's log
+    #[command(after_help = help::LOG)]
+    Log(log_command::LogArgs),
     /// Make a report from one or several results
     #[command(after_help = help::REPORT)]
     Report(report_command::ReportArgs),
@@ -87,6 +91,7 @@ impl Command {
             }
             Self::Probe(_) => CapabilityUse::Measuring,
             Self::Status(_)
+            | Self::Log(_)
             | Self::Report(_)
             | Self::Image(_)
             | Self::Man(_)
@@ -107,6 +112,7 @@ pub fn main(cli: Cli) -> Result<(), CliError> {
         Command::Serve(args) => serve_command::run(&args),
         Command::Probe(args) => probe_command::run(&args),
         Command::Status(args) => status_command::run(&args),
+        Command::Log(args) => log_command::run(&args),
         Command::Report(args) => report_command::run(&args),
         Command::Image(args) => image_command::run(&args),
         Command::Doctor(args) => doctor_command::run(&args),

@@ -64,7 +64,7 @@ pub use read::{ReadError, Source};
 pub use result_directory::ResultDirectory;
 pub use round_latency::RoundLatency;
 pub use run::{Run, RunFacts, RunLabels, RunPosition};
-pub use service_status::ServiceStatus;
+pub use service_status::{ServiceLog, ServiceStatus};
 pub use skipped::Skipped;
 pub use system_cost::SystemCost;
 pub use verdict::{Comparison, Pairing, RoundPair};

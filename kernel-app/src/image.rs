@@ -11,7 +11,7 @@
 use wire::{Mac, Ready};
 
 use crate::arch::{
-    CounterClock, has_power_button, is_power_button_pressed, power_off, random_bits,
+    Console, CounterClock, has_power_button, is_power_button_pressed, power_off, random_bits,
 };
 use crate::args::{Args, Channel, Ipv4Config};
 use crate::boot::channels::channels;
@@ -19,6 +19,8 @@ use crate::clock::{Clock, PeriodicTimer};
 use crate::ending::{self, BUTTON_PERIOD_NS};
 use crate::handler::Handler;
 use crate::idle::Idle;
+use crate::logger;
+use crate::logging::{LogSettings, Outlet};
 use crate::net::sockets::Storage;
 use crate::platform::{self, boot_id, fail, say};
 use crate::server::Server;
@@ -30,6 +32,9 @@ use crate::virtio::mac::{Identity, locally_administered};
 /// The counters where the machine monitor reads them.
 static COUNTERS: SharedCounters = SharedCounters::new();
 
+/// The log's settings.
+static LOG: LogSettings = LogSettings::new();
+
 /// Facts about a boot that services may want to know when they are made.
 #[derive(Clone, Copy, Debug)]
 pub struct Boot {
@@ -37,6 +42,8 @@ pub struct Boot {
     pub id: u32,
     /// The server's event counters.
     pub counters: &'static SharedCounters,
+    /// The log's settings.
+    pub log: &'static LogSettings,
     /// Version of the program that is the image.
     pub version: &'static str,
     /// The boot arguments, but for those that a DHCP server gives later.
@@ -53,7 +60,8 @@ macro_rules! serve {
     ($handler:expr) => {
         $crate::image!(1, |boot: &$crate::image::Boot| {
             let main = $crate::handler::Timestamp::around($handler, boot.id);
-            $crate::services::Services::new(main.with_status(boot.counters, boot.version))
+            let main = main.with_status(boot.counters, boot.version);
+            $crate::services::Services::new(main.with_log(boot.log))
         });
     };
 }
@@ -90,7 +98,8 @@ pub unsafe fn run<M: Handler, F: FixedPorts, const N: usize>(
     let mut arguments = unsafe { platform::arguments(argc, argv) };
     let args = Args::parse(channels()).unwrap_or_else(|error| fail(error));
     ending::ends_by(args.panic);
-    log::set_max_level(args.log);
+    LOG.set(args.log, args.log_budget);
+    logger::install(args.log);
     let clock = platform::clock(args.tsc_khz);
     let main_ns = clock.now_ns();
     // SAFETY: ring 0, and the image and its page tables are identity-mapped (see `arch`); this is
@@ -102,6 +111,7 @@ pub unsafe fn run<M: Handler, F: FixedPorts, const N: usize>(
     let boot = Boot {
         id: boot_id,
         counters: &COUNTERS,
+        log: &LOG,
         version,
         args,
         seed: random_bits(),
@@ -146,6 +156,7 @@ fn with_dhcp<M: Handler, F: FixedPorts>(server: &mut ImageServer<'_, M, F>, args
     let texts = at_boot.chain([(Channel::Dhcp, by_dhcp)]);
     let args = Args::parse(texts).unwrap_or_else(|error| fail(error));
     ending::ends_by(args.panic);
+    LOG.set(args.log, args.log_budget);
     log::set_max_level(args.log);
     server.configure(&args);
     args
@@ -159,11 +170,13 @@ fn own_mac(args: &Args) -> Mac {
     })
 }
 
-/// Polls between two looks at the clock for what is due now and then: on the slowest of machines a few milliseconds'.
+/// Polls between two looks at the log and at the clock for what is due now and then: on the slowest of machines a few
+/// milliseconds'.
 const POLLS: u32 = 4096;
 
-/// The same without a power button: what else is due has more time, and nearly all polls take the same.
-const POLLS_WITHOUT_BUTTON: u32 = 2048 * POLLS;
+/// The same where there is neither a button nor a log that waits: what else is due has more time, and nearly all polls
+/// take the same.
+const POLLS_OF_NOTHING: u32 = 2048 * POLLS;
 
 /// Period at which the device is looked at when nothing comes, in nanoseconds: each look leaves the virtual machine.
 const DEVICE_PERIOD_NS: u64 = 1_000_000_000;
@@ -178,11 +191,9 @@ fn serve<M: Handler, F: FixedPorts>(
 ) -> ! {
     let mut button = PeriodicTimer::new(BUTTON_PERIOD_NS);
     let mut device = PeriodicTimer::new(DEVICE_PERIOD_NS);
-    let polls = if has_power_button() {
-        POLLS
-    } else {
-        POLLS_WITHOUT_BUTTON
-    };
+    let mut outlet = Outlet::new();
+    let has_button = has_power_button();
+    let mut polls = POLLS;
     loop {
         for _ in 0..polls {
             let busy = server.poll().unwrap_or_else(|error| fail(error));
@@ -192,7 +203,13 @@ fn serve<M: Handler, F: FixedPorts>(
             }
         }
         let now_ns = clock.now_ns();
-        if button.is_due(now_ns) && is_power_button_pressed() {
+        let is_logging = Console.send_log(&mut outlet, &LOG, now_ns, &|| server.is_idle());
+        polls = if has_button || is_logging {
+            POLLS
+        } else {
+            POLLS_OF_NOTHING
+        };
+        if has_button && button.is_due(now_ns) && is_power_button_pressed() {
             say("FATHOM OFF the power button was pressed");
             power_off();
         }

@@ -11,6 +11,7 @@
 //! - [`net`]: the service as a host on a network: reflector, stack, addresses;
 //! - [`server`]: the poll loop, generic over device and clock;
 //! - [`shared_counters`]: the event counters, where the machine monitor reads them;
+//! - [`logging`]: the log in memory, and its budget;
 //! - [`idle`]: what to do when there is nothing to do;
 //! - [`virtio`]: virtio-net on PCI and virtio-mmio;
 //! - [`hermit_sockets`]: the parts of the image on Hermit's own sockets that need no Hermit.
@@ -19,6 +20,7 @@
 //!
 //! - `image`: from Hermit's `main` to a server that never returns; the macros `serve!` and `image!`;
 //! - `platform`: the little of Hermit that images use;
+//! - `logger`: what takes the records of `log`;
 //! - `panic`: the message of a panic.
 //!
 //! Nothing else depends on Hermit but `arch`'s entry code. All but [`arch`], and of that what touches no
@@ -42,6 +44,9 @@ pub mod hermit_sockets;
 pub mod idle;
 #[cfg(all(target_os = "none", not(feature = "sockets")))]
 pub mod image;
+#[cfg(target_os = "none")]
+pub mod logger;
+pub mod logging;
 pub mod net;
 #[cfg(target_os = "none")]
 mod panic;

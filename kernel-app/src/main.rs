@@ -13,7 +13,9 @@ use kernel_app::services::{AtArgument, Services};
 use wire::ECHO_PORT;
 
 kernel_app::image!(3, |boot: &Boot| {
-    let main = Timestamp::new(boot.id).with_status(boot.counters, boot.version);
+    let main = Timestamp::new(boot.id)
+        .with_status(boot.counters, boot.version)
+        .with_log(boot.log);
     let stamp = boot.args.stamp;
     Services::new(main).with_fixed(AtArgument {
         port: boot.args.has_echo.then_some(ECHO_PORT),

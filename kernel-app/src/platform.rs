@@ -8,7 +8,7 @@ use core::fmt::{self, Write as _};
 #[cfg(not(feature = "sockets"))]
 use crate::arch::boot_ticks;
 use crate::arch::frequency::{Frequency, Source};
-use crate::arch::{Console, CounterClock, counter_frequency, entry_ticks};
+use crate::arch::{Console, CounterClock, counter_frequency, entry_ticks, random_bits};
 #[cfg(not(feature = "sockets"))]
 use crate::clock::Clock;
 use crate::clock::Scale;
@@ -67,11 +67,9 @@ pub fn log_boot(clock: CounterClock, main_ns: u64, device_ns: u64) {
     );
 }
 
-/// Tells boots apart: the boot's moment, its bits mixed (the finaliser of MurmurHash3).
+/// Tells boots apart, and who has seen a reply of this one from who has not.
 pub fn boot_id() -> u32 {
-    let mut bits = CounterClock::ticks();
-    bits = (bits ^ (bits >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    (bits >> 32) as u32
+    (random_bits() >> 32) as u32
 }
 
 /// Prints a line on the console.

@@ -13,6 +13,7 @@ use crate::args::{AnswerPath, Args, Ipv6Config};
 use crate::clock::{Clock, NEVER_NS};
 use crate::frame_device::{Action, Disposition, FrameDevice};
 use crate::handler::Handler;
+use crate::logging;
 use crate::net::addresses::Addresses;
 use crate::net::reflector::{self, PredictedHeader, Reflection};
 use crate::net::sockets::Storage;
@@ -163,6 +164,12 @@ where
             return Ok(false);
         }
         self.work()
+    }
+
+    /// Returns whether there is nothing to do for a [`Server::poll`], but for what is due by the clock.
+    #[inline(always)]
+    pub fn is_idle(&self) -> bool {
+        self.device.is_idle()
     }
 
     #[cfg_attr(target_os = "none", unsafe(link_section = ".text.hot.work"))]
@@ -327,6 +334,8 @@ where
         self.has_rare_counts = true;
         self.counters.leases_lost = counts.leases_lost;
         self.counters.address_conflicts = counts.address_conflicts;
+        // What is logged while serving is logged by the stack.
+        self.counters.log_left_out = logging::left_out();
         if ipv4 != before {
             self.predicted = PredictedHeader::new(&self.services, self.stack.addresses());
         }
@@ -338,13 +347,19 @@ where
     }
 
     fn share_counters(&mut self) {
-        let counters = total(&self.counters, &self.device.counts());
         // Storing all of them would take as long as a tenth of an echo.
         if core::mem::take(&mut self.has_rare_counts) {
-            self.shared_counters.store(&counters);
+            self.share_all_counters();
         } else {
+            let counters = total(&self.counters, &self.device.counts());
             self.shared_counters.store_frequent(&counters);
         }
+    }
+
+    #[inline(never)]
+    fn share_all_counters(&self) {
+        let counters = total(&self.counters, &self.device.counts());
+        self.shared_counters.store(&counters);
     }
 }
 

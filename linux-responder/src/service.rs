@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use wire::limits::Limiter;
 use wire::status::{self, Status};
-use wire::{Cidr, Counter, Counters, Limits, Verdict, peer};
+use wire::{Cidr, Counter, Counters, DropReason, Limits, Verdict, peer};
 
 /// The counters as another thread may read them at any moment.
 #[derive(Debug)]
@@ -133,13 +133,18 @@ impl<'p> Service<'p> {
             self.counters.add(counter);
             return false;
         }
-        let verdict = wire::handle(datagram, self.boot_id, received_ns, &transmit_ns);
+        let verdict = match wire::handle(datagram, self.boot_id, received_ns, &transmit_ns) {
+            // It logs nothing.
+            Verdict::LogControl => Verdict::Drop(DropReason::NotARequest),
+            verdict => verdict,
+        };
         self.counters.count(verdict);
         if verdict == Verdict::Status {
             let status = Status {
                 uptime_ns: received_ns.saturating_sub(self.started_ns),
                 version: status::version(env!("CARGO_PKG_VERSION")),
                 counters: self.counters,
+                log: None,
             };
             status::answer(datagram, &status, self.boot_id, received_ns, transmit_ns);
         }

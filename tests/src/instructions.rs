@@ -98,11 +98,12 @@ fn payload(service: Service, number: u32, len: usize) -> (u16, Vec<u8>) {
 }
 
 /// Instructions of one look at an empty receive ring. Alone in the guest a request is found after
-/// some number of such looks, so the distances of lone requests differ by multiples of it.
+/// some number of such looks, so the distances of lone requests differ by multiples of it: but for those few in which the
+/// guest has looked at the clock and its log as well.
 ///
 /// # Panics
 ///
-/// If an answer is missing.
+/// If an answer is missing, or the differences have no such divisor.
 #[must_use]
 pub fn per_empty_poll(guest: &mut Counted<'_>) -> u64 {
     let mut lone = |seq| {
@@ -118,16 +119,21 @@ pub fn per_empty_poll(guest: &mut Counted<'_>) -> u64 {
         .collect();
     let pairs = distances.windows(2);
     let differences: Vec<u64> = pairs.map(|pair| pair[0].abs_diff(pair[1])).collect();
-    // Some million polls apart the guest looks at its clock, which lengthens a distance by something else.
-    let divides_most = |&divisor: &u64| {
-        let multiples = differences
-            .iter()
-            .filter(|&&difference| difference.is_multiple_of(divisor));
-        4 * multiples.count() >= 3 * differences.len()
-    };
-    let neighbours = differences.windows(2);
-    let divisors = neighbours.map(|pair| gcd(pair[0], pair[1]));
-    divisors.filter(divides_most).max().unwrap_or(0)
+    common_divisor(&differences).unwrap_or_else(|| panic!("no common divisor: {differences:?}"))
+}
+
+/// Returns the largest number that divides three quarters of `numbers`, if one above 1 does.
+fn common_divisor(numbers: &[u64]) -> Option<u64> {
+    let triples = numbers.windows(3);
+    let divisors = triples.map(|numbers| numbers.iter().fold(0, |a, &b| gcd(a, b)));
+    divisors
+        .filter(|&divisor| {
+            let multiples = numbers
+                .iter()
+                .filter(|&number| number % divisor.max(1) == 0);
+            divisor > 1 && 4 * multiples.count() >= 3 * numbers.len()
+        })
+        .max()
 }
 
 const fn gcd(a: u64, b: u64) -> u64 {

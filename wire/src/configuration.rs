@@ -8,7 +8,7 @@ use core::net::Ipv4Addr;
 use core::str::FromStr;
 
 /// The names of the arguments that there are, in the order in which the ready line lists them.
-pub const ARGUMENTS: [&str; 20] = [
+pub const ARGUMENTS: [&str; 21] = [
     "ip",
     "gw",
     "ip6",
@@ -29,6 +29,7 @@ pub const ARGUMENTS: [&str; 20] = [
     "rate",
     "rate-all",
     "stack-rate",
+    "log-budget",
 ];
 
 /// By which way an argument came. The first that has an argument wins.

@@ -115,6 +115,12 @@ counters! {
     device_resets DeviceResets,
     /// Times that the network link was found to be down.
     link_down_events LinkDownEvents,
+    /// Log requests answered ([`crate::log_control`]).
+    log_replies LogReplies,
+    /// Log requests dropped for their boot id, or because too many had had a wrong one.
+    log_forged LogForged,
+    /// Log records left out because the log was full.
+    log_left_out LogLeftOut,
 }
 
 impl Counters {
@@ -124,7 +130,8 @@ impl Counters {
     /// Returns the number of datagrams that were answered.
     #[must_use]
     pub const fn answers(&self) -> u64 {
-        self.replied + self.unsupported + self.echoed + self.status_replies + self.stamp_replies
+        let of_requests = self.replied + self.unsupported + self.echoed + self.stamp_replies;
+        of_requests + self.status_replies + self.log_replies
     }
 
     /// Returns the number of datagrams that were refused; of those whose answer could not be sent none.
@@ -133,7 +140,8 @@ impl Counters {
         let of_messages = self.dropped_magic + self.dropped_short + self.dropped_not_a_request;
         let of_peers = self.dropped_source + self.dropped_port + self.dropped_not_allowed;
         let of_rates = self.dropped_rate + self.dropped_rate_all;
-        of_messages + of_peers + of_rates + self.stamp_forged + self.stamp_replayed
+        let of_forgers = self.stamp_forged + self.stamp_replayed + self.log_forged;
+        of_messages + of_peers + of_rates + of_forgers
     }
 
     /// Returns true if each datagram that came was answered, refused, or lost where its answer was to be sent.
@@ -187,10 +195,11 @@ mod tests {
         counters.count(Verdict::Drop(DropReason::TooShort));
         counters.count(Verdict::Drop(DropReason::NotARequest));
         counters.count(Verdict::Status);
-        counters.datagrams_received = 6;
-        assert_eq!((counters.answers(), counters.refusals()), (3, 3));
-        assert!(counters.add_up());
+        counters.count(Verdict::LogControl);
         counters.datagrams_received = 7;
+        assert_eq!((counters.answers(), counters.refusals()), (4, 3));
+        assert!(counters.add_up());
+        counters.datagrams_received = 8;
         assert!(!counters.add_up(), "one has no outcome");
         counters.dropped_transmit = 1;
         assert!(counters.add_up());
@@ -202,6 +211,7 @@ mod tests {
             dropped_short: 1,
             dropped_not_a_request: 1,
             status_replies: 1,
+            log_replies: 1,
             ..Counters::ZERO
         };
         assert_eq!(counters, expected);

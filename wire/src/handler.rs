@@ -8,6 +8,7 @@
 
 use crate::counters::Counter;
 use crate::header::{HEADER_LEN, Header, HeaderError, Kind, MAGIC, VERSION, field};
+use crate::log_control::LOG_LEN;
 use crate::status::STATUS_LEN;
 
 /// Verdict of [`handle`] on a datagram.
@@ -20,6 +21,9 @@ pub enum Verdict {
     Unsupported,
     /// A status request: the buffer is as it was, [`crate::status::answer`] makes it the answer.
     Status,
+    /// A log request: the buffer is as it was, [`crate::log_control::answer`] makes it the answer if the boot id is
+    /// the service's. A service without a log drops it.
+    LogControl,
     /// Send nothing; the buffer is as it was.
     Drop(DropReason),
 }
@@ -32,6 +36,7 @@ impl Verdict {
             Self::Reply => Counter::Replied,
             Self::Unsupported => Counter::Unsupported,
             Self::Status => Counter::StatusReplies,
+            Self::LogControl => Counter::LogReplies,
             Self::Drop(DropReason::Magic) => Counter::DroppedMagic,
             Self::Drop(DropReason::TooShort) => Counter::DroppedShort,
             Self::Drop(DropReason::NotARequest) => Counter::DroppedNotARequest,
@@ -118,14 +123,18 @@ const REQUEST: [u8; 6] = {
 #[cold]
 pub fn refuse(datagram: &mut [u8]) -> Verdict {
     match Header::decode(datagram) {
-        Ok(header) if header.kind == Kind::StatusRequest => {
-            if datagram.len() < STATUS_LEN {
-                Verdict::Drop(DropReason::TooShort)
-            } else {
-                Verdict::Status
+        Ok(header) => {
+            let (len, verdict) = match header.kind {
+                Kind::StatusRequest => (STATUS_LEN, Verdict::Status),
+                Kind::LogRequest => (LOG_LEN, Verdict::LogControl),
+                _ => return Verdict::Drop(DropReason::NotARequest),
+            };
+            if datagram.len() < len {
+                return Verdict::Drop(DropReason::TooShort);
             }
+            verdict
         }
-        Ok(_) | Err(HeaderError::Kind(_)) => Verdict::Drop(DropReason::NotARequest),
+        Err(HeaderError::Kind(_)) => Verdict::Drop(DropReason::NotARequest),
         Err(HeaderError::Version(_)) => unsupported(datagram),
         Err(HeaderError::TooShort) => Verdict::Drop(DropReason::TooShort),
         Err(HeaderError::Magic) => Verdict::Drop(DropReason::Magic),
@@ -196,7 +205,8 @@ mod tests {
     #[test]
     fn drops_replies_and_unknown_kinds_of_any_version() {
         for version in [VERSION, 2] {
-            for kind in (1..=255).filter(|kind| *kind != Kind::StatusRequest.as_byte()) {
+            let requests = [Kind::StatusRequest, Kind::LogRequest].map(Kind::as_byte);
+            for kind in (1..=255).filter(|kind| !requests.contains(kind)) {
                 let mut datagram = request(HEADER_LEN);
                 datagram[field::VERSION] = version;
                 datagram[field::KIND] = kind;
@@ -234,7 +244,9 @@ mod tests {
             }
             let before = datagram.clone();
             match handle(&mut datagram, 1, 2, || 3) {
-                Verdict::Drop(_) | Verdict::Status => prop_assert_eq!(datagram, before),
+                Verdict::Drop(_) | Verdict::Status | Verdict::LogControl => {
+                    prop_assert_eq!(datagram, before);
+                }
                 Verdict::Reply | Verdict::Unsupported => {
                     prop_assert_eq!(datagram.len(), before.len());
                     prop_assert_eq!(&datagram[field::MAGIC], &MAGIC);

@@ -7,9 +7,9 @@
 //! |---------|-----------|---------|
 //! | 0..4    | `magic`   | `b"FTHM"` |
 //! | 4       | `version` | [`VERSION`] |
-//! | 5       | `kind`    | 0 request, 1 reply, 2 unsupported, 3 status request, 4 status reply |
+//! | 5       | `kind`    | 0 request, 1 reply, 2 unsupported, 3 status request, 4 status reply, 5 log request, 6 log reply |
 //! | 6..8    | `flags`   | zero in version 1; a reply repeats its request's |
-//! | 8..12   | `boot_id` | which boot of the service answered; zero in a request |
+//! | 8..12   | `boot_id` | which boot of the service answered; zero in a request, but that a log request is for |
 //! | 12..20  | `seq`     | sequence number, chosen by the client |
 //! | 20..28  | `t1_ns`   | client send, client's monotonic clock |
 //! | 28..36  | `t2_ns`   | guest receive, guest's monotonic clock |
@@ -76,6 +76,10 @@ pub enum Kind {
     StatusRequest,
     /// The service's answer to a [`Kind::StatusRequest`].
     StatusReply,
+    /// A client asks for the log's settings, or for others ([`crate::log_control`]).
+    LogRequest,
+    /// The service's answer to a [`Kind::LogRequest`].
+    LogReply,
 }
 
 impl Kind {
@@ -258,8 +262,8 @@ mod tests {
         assert_eq!(Header::decode(b"FTHM\x02"), Err(HeaderError::Version(2)));
         assert_eq!(Header::decode(b"ftHM\x01"), Err(HeaderError::Magic));
         let mut bytes = EXAMPLE;
-        bytes[field::KIND] = 5;
-        assert_eq!(Header::decode(&bytes), Err(HeaderError::Kind(5)));
+        bytes[field::KIND] = 7;
+        assert_eq!(Header::decode(&bytes), Err(HeaderError::Kind(7)));
         assert_eq!(
             example().encode(&mut [0; HEADER_LEN - 1]),
             Err(HeaderError::TooShort)
@@ -272,6 +276,7 @@ mod tests {
             kind in prop_oneof![
                 Just(Kind::Request), Just(Kind::Reply), Just(Kind::Unsupported),
                 Just(Kind::StatusRequest), Just(Kind::StatusReply),
+                Just(Kind::LogRequest), Just(Kind::LogReply),
             ],
             flags: u16, boot_id: u32, seq: u64, t1_ns: u64, t2_ns: u64, t3_ns: u64,
         ) {

@@ -10,6 +10,7 @@
 //! - [`configuration`]: where the service has its arguments from;
 //! - [`mode`]: the modes of the service on Linux;
 //! - [`status`]: what a service says of itself;
+//! - [`log_control`]: level and budget of a service's log, and requests for others;
 //! - [`ready`]: the line the service prints when it is ready to serve;
 //! - [`stamp`]: STAMP's Session-Reflector (RFC 8762).
 //!
@@ -30,6 +31,7 @@ pub mod counters;
 pub mod handler;
 pub mod header;
 pub mod limits;
+pub mod log_control;
 pub mod mac;
 pub mod mode;
 pub mod peer;

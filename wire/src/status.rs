@@ -11,6 +11,7 @@
 //! | 52..84  | `version`   | of the service's program, UTF-8, filled up with zeros |
 //! | 84..86  | `counters`  | how many counters follow |
 //! | 86..    |             | the [`Counters`], 8 bytes each, in the order of [`Counters::NAMES`] |
+//! | behind  | `log`       | the log's settings, 8 bytes as in [`crate::log_control`]; zero if there is no log |
 //!
 //! The rest is the request's padding as it came. A later version may have more counters, behind those
 //! that there are, so a client leaves room for some.
@@ -18,18 +19,20 @@
 use core::ops::Range;
 
 use crate::header::{HEADER_LEN, Kind, field};
+use crate::log_control::{SETTINGS_LEN, Settings};
 use crate::{Counters, Header};
 
 const UPTIME: Range<usize> = HEADER_LEN..HEADER_LEN + 8;
 const VERSION: Range<usize> = UPTIME.end..UPTIME.end + VERSION_LEN;
 const COUNT: Range<usize> = VERSION.end..VERSION.end + 2;
 const COUNTERS: usize = COUNT.end;
+const LOG: Range<usize> = COUNTERS + 8 * Counters::LEN..STATUS_LEN;
 
 /// Room for the version, in bytes.
 pub const VERSION_LEN: usize = 32;
 
 /// Length of this version's answer, in bytes; also the shortest status request that is answered.
-pub const STATUS_LEN: usize = COUNTERS + 8 * Counters::LEN;
+pub const STATUS_LEN: usize = COUNTERS + 8 * Counters::LEN + SETTINGS_LEN;
 
 /// Status of a service, as it reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +43,8 @@ pub struct Status {
     pub version: [u8; VERSION_LEN],
     /// Event counters.
     pub counters: Counters,
+    /// Settings of its log, if it has one.
+    pub log: Option<Settings>,
 }
 
 /// `text` as [`Status`] has a version, cut off where there is no more room.
@@ -75,6 +80,8 @@ pub fn answer(
     room[UPTIME].copy_from_slice(&status.uptime_ns.to_le_bytes());
     room[VERSION].copy_from_slice(&status.version);
     room[COUNT].copy_from_slice(&(Counters::LEN as u16).to_le_bytes());
+    let log = status.log.map_or([0; SETTINGS_LEN], Settings::encode);
+    room[LOG].copy_from_slice(&log);
     let (counters, _) = room[COUNTERS..].as_chunks_mut::<8>();
     for (place, count) in counters.iter_mut().zip(status.counters.to_array()) {
         *place = count.to_le_bytes();
@@ -91,6 +98,8 @@ pub struct Answer<'d> {
     pub uptime_ns: u64,
     /// The version of its program.
     pub version: &'d str,
+    /// Settings of its log, if it has one.
+    pub log: Option<Settings>,
     counters: &'d [[u8; 8]],
 }
 
@@ -100,12 +109,14 @@ impl<'d> Answer<'d> {
     pub fn decode(datagram: &'d [u8]) -> Option<Self> {
         let header = Header::decode(datagram).ok()?;
         let count = u16::from_le_bytes(datagram.get(COUNT)?.try_into().ok()?);
-        let counters = datagram.get(COUNTERS..COUNTERS + 8 * usize::from(count))?;
+        let (counters, rest) = datagram[COUNTERS..].split_at_checked(8 * usize::from(count))?;
         let version = core::str::from_utf8(&datagram[VERSION]).ok()?;
         (header.kind == Kind::StatusReply).then_some(Self {
             header,
             uptime_ns: u64::from_le_bytes(datagram[UPTIME].try_into().ok()?),
             version: version.trim_end_matches('\0'),
+            // A service of a version without leaves padding there.
+            log: rest.first_chunk().and_then(Settings::decode),
             counters: counters.as_chunks().0,
         })
     }
@@ -123,6 +134,7 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
+    use crate::log_control::{Budget, Level};
     use crate::{DropReason, Verdict, handle};
 
     fn request(len: usize) -> Vec<u8> {
@@ -140,6 +152,10 @@ mod tests {
             uptime_ns: 0x0102_0304_0506_0708,
             version: version("1.2.3"),
             counters: Counters::from_array(core::array::from_fn(|i| i as u64 + 0xa000)),
+            log: Some(Settings {
+                level: Level::Info,
+                budget: Budget::DEFAULT,
+            }),
         }
     }
 
@@ -158,6 +174,7 @@ mod tests {
         for counter in 0..Counters::LEN as u8 {
             expected.extend([counter, 0xa0, 0, 0, 0, 0, 0, 0]);
         }
+        expected.extend([3, 0, 0, 0, 0, 16, 0, 0]); // log
         // Padding as it came.
         expected.extend(&request(STATUS_LEN + 3)[STATUS_LEN..]);
         assert_eq!(datagram, expected);
@@ -165,7 +182,7 @@ mod tests {
         let read = Answer::decode(&datagram).unwrap();
         assert_eq!((read.header.seq, read.header.boot_id), (7, 0x0a0b_0c0d));
         assert_eq!(read.uptime_ns, status().uptime_ns);
-        assert_eq!(read.version, "1.2.3");
+        assert_eq!((read.version, read.log), ("1.2.3", status().log));
         let counters: Vec<_> = read.counters().collect();
         assert_eq!(counters.len(), Counters::LEN);
         assert_eq!(counters[3], ("replied", 0xa003));
@@ -196,6 +213,12 @@ mod tests {
     #[test]
     fn counters_of_a_later_version_are_left_out_and_of_an_earlier_one_missing() {
         let mut datagram = request(STATUS_LEN + 8);
+        let without_log = Status {
+            log: None,
+            ..status()
+        };
+        answer(&mut datagram, &without_log, 1, 2, || 3);
+        assert_eq!(Answer::decode(&datagram).unwrap().log, None);
         answer(&mut datagram, &status(), 1, 2, || 3);
         datagram[COUNT.start] += 1;
         let counters = Answer::decode(&datagram).unwrap().counters().count();
@@ -230,7 +253,7 @@ mod tests {
         /// Any datagram is answered by as many bytes as it has, or not at all.
         #[test]
         fn no_datagram_is_answered_by_more_bytes_than_it_had(
-            mut datagram: Vec<u8>, kind in 0..6_u8, version in 0..3_u8, fill in 0..400_usize,
+            mut datagram: Vec<u8>, kind in 0..8_u8, version in 0..3_u8, fill in 0..400_usize,
         ) {
             if fill >= HEADER_LEN {
                 datagram.resize(fill, 0xa5);
@@ -245,7 +268,7 @@ mod tests {
                     answer(&mut datagram, &status(), 1, 2, || 3);
                     prop_assert_eq!(datagram[field::KIND], Kind::StatusReply.as_byte());
                 }
-                Verdict::Drop(_) => prop_assert_eq!(&datagram, &before),
+                Verdict::Drop(_) | Verdict::LogControl => prop_assert_eq!(&datagram, &before),
                 Verdict::Reply | Verdict::Unsupported => {}
             }
             prop_assert_eq!(datagram.len(), before.len());

@@ -58,7 +58,7 @@ fn an_error_names_the_channel_even_if_another_goes_before() {
         parse("bogus")
             .unwrap_err()
             .to_string()
-            .ends_with(": expected ip=, gw=, ip6=, port=, path=, idle=, quiet=, nap=, tsc_khz=, log=, nic=, panic=, echo=, stamp=, stamp-mode=, stamp-key=, allow=, rate= or rate-all=")
+            .ends_with(": expected ip=, gw=, ip6=, port=, path=, idle=, quiet=, nap=, tsc_khz=, log=, nic=, panic=, echo=, stamp=, stamp-mode=, stamp-key=, allow=, rate=, rate-all=, stack-rate= or log-budget=")
     );
 }
 

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use fuzz_harness::{Input, Target, put_counted};
 use kernel_app::args::{Args, Channel, StampConfig};
 use kernel_app::handler::{Echo, Stamp, Timestamp};
+use kernel_app::logging::LogSettings;
 use kernel_app::net::sockets::Storage;
 use kernel_app::server::Server;
 use kernel_app::services::{AtArgument, Services};
@@ -129,10 +130,14 @@ fn arguments(settings: u8) -> String {
     format!("{address} path={path} {services}{key}")
 }
 
+/// Settings of the log, which log requests change.
+static LOG: LogSettings = LogSettings::new();
+
 /// Makes the services of the project's image.
 fn services(args: &Args, counters: &'static SharedCounters) -> ImageServices {
     let stamp = args.stamp;
-    Services::new(Timestamp::new(0xb007).with_status(counters, "1.2.3")).with_fixed(AtArgument {
+    let main = Timestamp::new(0xb007).with_status(counters, "1.2.3");
+    Services::new(main.with_log(&LOG)).with_fixed(AtArgument {
         port: args.has_echo.then_some(ECHO_PORT),
         handler: Echo,
         next: AtArgument {

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use fuzz_harness::{Input, Target};
 use wire::checksum::Sum;
 use wire::configuration::{HostName, Sources};
+use wire::log_control::{self, Budget, Change, LOG_LEN, Level, Settings};
 use wire::stamp::Secret;
 use wire::status::{self, Answer, STATUS_LEN, Status};
 use wire::{Cidr, Counters, Header, Kind, MAX_PAYLOAD, Mac, Mode, Ready, Verdict, handle};
@@ -59,12 +60,18 @@ fn datagram(bytes: &[u8]) {
             uptime_ns: 9,
             version: status::version("1.2.3"),
             counters: Counters::ZERO,
+            log: Some(LOG),
         };
         assert!(datagram.len() >= STATUS_LEN, "no amplification");
         status::answer(&mut datagram, &status, 0xb007, 5, || 7);
         let answer = Answer::decode(&datagram).expect("our own");
         assert_eq!((answer.uptime_ns, answer.version), (9, "1.2.3"));
+        assert_eq!(answer.log, Some(LOG));
         assert_eq!(datagram[STATUS_LEN..], before[STATUS_LEN..]);
+    }
+    if verdict == Verdict::LogControl {
+        log_request(&mut datagram);
+        assert_eq!(datagram[LOG_LEN..], before[LOG_LEN..]);
     }
     match verdict {
         Verdict::Reply => {
@@ -83,7 +90,26 @@ fn datagram(bytes: &[u8]) {
     assert!(matches!(verdict, Verdict::Drop(_)), "an answer is answered");
 }
 
+/// Settings of a log.
+const LOG: Settings = Settings {
+    level: Level::Info,
+    budget: Budget::DEFAULT,
+};
+
+/// Makes a log request its answer; the change that it asks for encodes to the same.
+fn log_request(datagram: &mut [u8]) {
+    let request = datagram.first_chunk_mut().expect("no amplification");
+    if let Some(change) = Change::requested(request) {
+        let encoded = change.request(log_control::boot_id(request), 7, 1_000);
+        assert_eq!(Change::requested(&encoded), Some(change));
+    }
+    log_control::answer(request, LOG, 5, || 7);
+    let (header, settings) = log_control::decode_answer(datagram).expect("our own");
+    assert_eq!((header.t2_ns, header.t3_ns, settings), (5, 7, LOG));
+}
+
 fn answer(bytes: &[u8]) {
+    let _ = log_control::decode_answer(bytes);
     if let Some(answer) = Answer::decode(bytes) {
         assert_eq!(answer.header.kind, Kind::StatusReply);
         assert!(answer.counters().count() <= Counters::LEN);
@@ -152,17 +178,20 @@ fn seeds() -> Vec<Vec<u8>> {
         uptime_ns: 1 << 40,
         version: status::version("0.1.0"),
         counters: Counters::ZERO,
+        log: Some(LOG),
     };
     let request = status.clone();
+    let log_request = Change::default().request(0xb007, 7, 1_000);
     status::answer(&mut status, &content, 3, 1, || 2);
     let ready = "FATHOM READY ip=10.0.2.15/24 ip6=fe80::5054:ff:fe12:3456/64 port=9000 \
                  mac=52:54:00:12:34:56 boot_us=98213 boot_id=1f2e3d4c counters=0x2b3000 nic=1/2 gw=10.0.2.2 \
                  mtu=1460 host=echo from=ip:smbios,log:dhcp ignored=2";
-    let inputs: [(u8, &[u8]); 16] = [
+    let inputs: [(u8, &[u8]); 17] = [
         (0, &message(Kind::Request, 60)),
         (0, &message(Kind::Reply, 44)),
         (0, &other_version),
         (0, &request),
+        (0, &log_request),
         (0, b"FTHM"),
         (1, &status),
         (2, &[0xff; 67]),

@@ -52,6 +52,12 @@ Examples:
   fathom status 127.0.0.1:9000
   fathom status 192.0.2.7:9000 --json";
 
+/// Examples of `fathom log`.
+pub const LOG: &str = "\
+Examples:
+  fathom log 127.0.0.1:9000                         what is in force
+  fathom log 192.0.2.7:9000 info --budget 1KiB/s";
+
 /// Examples of `fathom report`.
 pub const REPORT: &str = "\
 Examples:

@@ -6,7 +6,7 @@ use super::CliError;
 use super::output::print;
 use crate::experiment::probe::service_address::with_port;
 use crate::experiment::probe::{endpoint, status_query};
-use crate::record::to_json;
+use crate::record::{ServiceStatus, to_json};
 use crate::report::terminal_report::status_table;
 
 /// `fathom status`.
@@ -15,7 +15,7 @@ pub struct StatusArgs {
     /// The service, as HOST:PORT; an IPv6 address goes in brackets
     #[arg(value_name = "ADDR", value_parser = with_port)]
     pub address: String,
-    /// Print the answer as JSON: {address, boot_id, uptime_ns, version, round_trip_ns, counters}
+    /// Print the answer as JSON: {address, boot_id, uptime_ns, version, round_trip_ns, counters, log}
     #[arg(long)]
     pub json: bool,
 }
@@ -28,11 +28,19 @@ pub struct StatusArgs {
 /// nothing can be printed.
 pub fn run(args: &StatusArgs) -> Result<(), CliError> {
     let peer = endpoint::resolve(&args.address, None, None)?;
-    let status = status_query::query(peer)?;
-    let text = if args.json {
-        to_json(&status)?
+    print_status(&status_query::query(peer)?, args.json)
+}
+
+/// Prints the status of a service, as JSON or as a table.
+///
+/// # Errors
+///
+/// [`CliError::Experiment`] if nothing can be printed.
+pub fn print_status(status: &ServiceStatus, is_json: bool) -> Result<(), CliError> {
+    let text = if is_json {
+        to_json(status)?
     } else {
-        status_table::render(&status)
+        status_table::render(status)
     };
     Ok(print(&text)?)
 }

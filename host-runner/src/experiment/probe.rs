@@ -2,7 +2,8 @@
 //!
 //! - [`endpoint`]: addresses of the service and of its client; [`service_address`]: the former as it is written;
 //! - [`contact`]: the protocol that the service speaks;
-//! - [`status_query`]: what the service reports of itself.
+//! - [`status_query`]: what the service reports of itself; [`log_control`]: its log; [`exchange`]: a request and its
+//!   reply, for both.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -26,6 +27,8 @@ use crate::sut::LinkChoice;
 
 pub mod contact;
 pub mod endpoint;
+pub mod exchange;
+pub mod log_control;
 pub mod service_address;
 pub mod status_query;
 

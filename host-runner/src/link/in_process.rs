@@ -46,7 +46,7 @@ impl Link for InProcessLink {
         answer.extend_from_slice(datagram);
         match wire::handle(&mut answer, self.boot_id, received_ns, clock::now_ns) {
             Verdict::Reply | Verdict::Unsupported => self.answers.push_back(answer),
-            Verdict::Drop(_) | Verdict::Status => self.spare.push(answer),
+            Verdict::Drop(_) | Verdict::Status | Verdict::LogControl => self.spare.push(answer),
         }
         Ok(Sent::Out)
     }

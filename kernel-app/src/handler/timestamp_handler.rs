@@ -8,6 +8,7 @@ use wire::{Counter, HEADER_LEN, Kind, MAGIC, VERSION};
 
 use super::{Clients, Echo, Handler, Request, Response, Verdict};
 use crate::clock::Clock;
+use crate::logging::LogSettings;
 use crate::shared_counters::SharedCounters;
 
 /// A handler of the timestamp protocol, with another service inside.
@@ -16,6 +17,7 @@ pub struct Timestamp<H> {
     inner: H,
     boot_id: u32,
     status: Option<StatusSource>,
+    log: Option<&'static LogSettings>,
 }
 
 /// Sources of a status reply.
@@ -41,6 +43,7 @@ impl<H> Timestamp<H> {
             inner,
             boot_id,
             status: None,
+            log: None,
         }
     }
 
@@ -55,15 +58,25 @@ impl<H> Timestamp<H> {
         }
     }
 
-    /// Answers what is no request: a status request, another version's, or nothing at all.
+    /// Answers log requests too, which show `settings` and change them; a status has them as well.
+    #[must_use]
+    pub fn with_log(self, settings: &'static LogSettings) -> Self {
+        Self {
+            log: Some(settings),
+            ..self
+        }
+    }
+
+    /// Answers what is no request: a status request, a log request, another version's, or nothing at all.
     #[cold]
     #[inline(never)]
     #[cfg_attr(target_os = "none", optimize(size))]
     fn refuse(&self, payload: &mut [u8], received_ns: u64, clock: &impl Clock) -> Response {
         let verdict = wire::handler::refuse(payload);
+        let counter = verdict.counter();
         match (verdict, &self.status) {
             (wire::Verdict::Reply | wire::Verdict::Unsupported, _) => {
-                Response::reply(payload.len()).counted_as(verdict.counter())
+                Response::reply(payload.len()).counted_as(counter)
             }
             (wire::Verdict::Status, Some(source)) => {
                 // The clock began at the boot.
@@ -71,14 +84,27 @@ impl<H> Timestamp<H> {
                     uptime_ns: received_ns,
                     version: source.version,
                     counters: source.counters.read(),
+                    log: self.log.map(LogSettings::get),
                 };
                 let transmit_ns = || clock.stamp_ns();
                 status::answer(payload, &status, self.boot_id, received_ns, transmit_ns);
-                let reply = Response::reply(payload.len()).counted_as(verdict.counter());
+                let reply = Response::reply(payload.len()).counted_as(counter);
                 reply.rewritten()
             }
+            (wire::Verdict::LogControl, _) => {
+                let Some(log) = self.log else {
+                    return Response::DROP;
+                };
+                let transmit_ns = || clock.stamp_ns();
+                let counter = log.answer(payload, self.boot_id, received_ns, &transmit_ns);
+                match counter {
+                    Counter::LogReplies => Response::reply(payload.len()).rewritten(),
+                    _ => Response::DROP,
+                }
+                .counted_as(counter)
+            }
             (wire::Verdict::Status, None) => Response::DROP,
-            (wire::Verdict::Drop(_), _) => Response::DROP.counted_as(verdict.counter()),
+            (wire::Verdict::Drop(_), _) => Response::DROP.counted_as(counter),
         }
     }
 }

@@ -16,6 +16,7 @@ use super::*;
 use crate::args::Channel;
 use crate::frame_device::DeviceFault;
 use crate::handler::{Echo, Timestamp};
+use crate::logging::LogSettings;
 use crate::services::AtPort;
 use crate::testing::{
     CLIENT_MAC, SERVICE_MAC, TestClock, TestDevice, frame, ip_frame, open_ip, open_udp,
@@ -30,6 +31,7 @@ mod device_faults;
 mod dhcp_simulation;
 mod frame_formats;
 mod leases;
+mod log_requests;
 mod pairs;
 mod random_frames;
 mod rules;
@@ -46,7 +48,9 @@ type TestServices = Services<Timestamp<Echo>, AtPort<7, Echo>>;
 fn services(shared_counters: &'static SharedCounters) -> TestServices {
     Services {
         port: 0,
-        main: Timestamp::new(0xb007).with_status(shared_counters, "1.2.3"),
+        main: Timestamp::new(0xb007)
+            .with_status(shared_counters, "1.2.3")
+            .with_log(Box::leak(Box::new(LogSettings::new()))),
         fixed: AtPort::new(Echo),
     }
 }

@@ -25,6 +25,10 @@ pub fn render(status: &ServiceStatus) -> String {
         ("boot id", format!("{:08x}", status.boot_id)),
         ("round trip", quantity::time(status.round_trip_ns as f64)),
     ];
+    let log = status.log.iter().map(|log| {
+        let budget = quantity::count(log.budget_bytes_per_s.into());
+        ("log".to_owned(), format!("{}, {budget} B/s", log.level))
+    });
     let counters = status.counters.iter().map(|(name, count)| {
         let count = count.as_u64().unwrap_or_default();
         (name.replace('_', " "), quantity::count(count))
@@ -32,6 +36,7 @@ pub fn render(status: &ServiceStatus) -> String {
     let rows: Vec<(String, String)> = facts
         .map(|(name, fact)| (name.to_owned(), fact))
         .into_iter()
+        .chain(log)
         .chain(counters)
         .collect();
     let width = rows.iter().map(|(name, _)| name.len()).max();
@@ -44,6 +49,7 @@ pub fn render(status: &ServiceStatus) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::ServiceLog;
 
     #[test]
     fn a_status_is_a_row_for_each_fact() {
@@ -56,12 +62,17 @@ mod tests {
             counters: [("replied".to_owned(), 1_234_567.into())]
                 .into_iter()
                 .collect(),
+            log: Some(ServiceLog {
+                level: "info".to_owned(),
+                budget_bytes_per_s: 4096,
+            }),
         };
         let text = render(&status);
         for line in [
             "version     1.2.3\n",
             "up for      1 d 01:01:01\n",
             "boot id     0000b007\n",
+            "log         info, 4,096 B/s\n",
             "replied     1,234,567\n",
         ] {
             assert!(text.contains(line), "{text}");

@@ -5,6 +5,8 @@
 //! that is there. Nothing is waited for without a bound. No unsafe code: the registers are behind [`Registers`].
 #![forbid(unsafe_code)]
 
+use crate::logging::Port;
+
 /// Registers of the port, by offset from its first.
 pub mod register {
     /// Data to send.
@@ -114,6 +116,23 @@ impl<R: Registers> SerialPort<R> {
     }
 }
 
+/// Where there is no port there is room, and what is sent is lost.
+impl<R: Registers> Port for SerialPort<R> {
+    fn room(&mut self) -> u32 {
+        if self.is_there && self.registers.read(register::STATUS) & ROOM == 0 {
+            0
+        } else {
+            self.room
+        }
+    }
+
+    fn put(&mut self, character: u8) {
+        if self.is_there {
+            self.registers.write(register::DATA, character);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,6 +219,37 @@ mod tests {
             SerialPort::new(&mut port).send(TEXT);
             assert_eq!(port.sent, TEXT);
         }
+    }
+
+    #[test]
+    fn a_port_that_is_ready_has_room_for_its_fifo() {
+        for (has_fifo, room) in [(true, 16), (false, 1)] {
+            let mut port = FakePort {
+                has_fifo,
+                ..FakePort::new()
+            };
+            let mut serial = SerialPort::new(&mut port);
+            // Every third reading finds it ready.
+            for expected in [0, 0, room, 0, 0, room] {
+                assert_eq!(serial.room(), expected);
+                for &character in &TEXT[..expected as usize] {
+                    serial.put(character);
+                }
+            }
+            assert_eq!(port.sent, TEXT[..room as usize].repeat(2));
+        }
+    }
+
+    #[test]
+    fn a_port_that_is_not_there_has_room_and_loses_all() {
+        let mut port = FakePort {
+            nothing: Some(0xff),
+            ..FakePort::new()
+        };
+        let mut serial = SerialPort::new(&mut port);
+        assert_eq!(serial.room(), 1);
+        serial.put(b'x');
+        assert_eq!(port.sent, []);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use kernel_app::arch::CounterClock;
 use kernel_app::clock::Clock;
 use kernel_app::handler::{Handler, Timestamp};
 use kernel_app::hermit_sockets::{Responder, Settings};
+use kernel_app::logger;
 use kernel_app::platform::{self, boot_id, fail, say};
 use udp::UdpSocket;
 use wire::{Cidr, MAX_PAYLOAD, Ready};
@@ -29,7 +30,7 @@ extern "C" fn main(argc: i32, argv: *const *const u8, env: *const *const u8) {
     settings
         .check(environment)
         .unwrap_or_else(|error| fail(error));
-    log::set_max_level(settings.log);
+    logger::install(settings.log);
     let clock = platform::clock(settings.tsc_khz);
     let socket = UdpSocket::bind(settings.port).unwrap_or_else(|error| fail(error));
     let boot_id = boot_id();

@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 use std::vec::Vec;
 
 use wire::Header;
+use wire::log_control::{Budget, Change, Level};
 
 use super::*;
 use crate::testing::TestClock;
@@ -125,4 +126,34 @@ fn a_status_request_is_answered_if_there_are_counters() {
     assert!(response.is_rewritten && response.counter == Counter::StatusReplies);
     let answer = wire::status::Answer::decode(&datagram).unwrap();
     assert_eq!((answer.uptime_ns, answer.header.boot_id), (500, 9));
+    assert_eq!(answer.log, None);
+}
+
+#[test]
+fn a_log_request_is_answered_if_there_is_a_log_and_a_status_has_its_settings() {
+    static COUNTERS: SharedCounters = SharedCounters::new();
+    static LOG: LogSettings = LogSettings::new();
+    let change = Change {
+        level: Some(Level::Info),
+        budget: Budget::new(1024),
+    };
+    let mut datagram = change.request(9, 7, 1000);
+    let before = datagram;
+    let response = handle(&mut Timestamp::new(9), &mut datagram);
+    assert_eq!((response, datagram), (Response::DROP, before));
+    let mut handler = Timestamp::new(9)
+        .with_status(&COUNTERS, "1.2.3")
+        .with_log(&LOG);
+    let response = handle(&mut handler, &mut datagram);
+    assert!(response.is_rewritten && response.counter == Counter::LogReplies);
+    assert_eq!(response.verdict, Verdict::Reply(datagram.len()));
+    let (header, settings) = wire::log_control::decode_answer(&datagram).unwrap();
+    assert_eq!((header.t2_ns, header.t3_ns), (500, 501));
+    assert_eq!(settings, LOG.get());
+    assert_eq!(Some(settings.budget), change.budget);
+    let mut datagram = request(&[0; wire::status::STATUS_LEN - HEADER_LEN]);
+    datagram[wire::header::field::KIND] = Kind::StatusRequest.as_byte();
+    let _ = handle(&mut handler, &mut datagram);
+    let answer = wire::status::Answer::decode(&datagram).unwrap();
+    assert_eq!(answer.log, Some(settings));
 }

@@ -46,6 +46,7 @@ const IP: usize = 14;
 fn models() -> Vec<Vec<u8>> {
     let mut status = request(wire::status::STATUS_LEN + 8);
     status[5] = 3;
+    let log = wire::log_control::Change::default().request(0xb007, 7, 1000);
     let v6: (Ipv6Addr, Ipv6Addr) = (
         "2001:db8::2".parse().unwrap(),
         "2001:db8::15".parse().unwrap(),
@@ -68,6 +69,11 @@ fn models() -> Vec<Vec<u8>> {
             "10.0.2.2:40000".parse().unwrap(),
             "10.0.2.15:9000".parse().unwrap(),
             &status,
+        ),
+        udp_frame(
+            "10.0.2.2:40000".parse().unwrap(),
+            "10.0.2.15:9000".parse().unwrap(),
+            &log,
         ),
         ping(CLIENT.into(), OWN.into()),
         icmpv6(v6.0, v6.1, &ping6),
@@ -112,6 +118,8 @@ fn send(seed: u64, mut generate: impl FnMut(&mut Random, &[Vec<u8>]) -> Vec<u8>)
             answered += 1;
         }
     }
+    // Among the frames were log requests with a wrong boot id, after which none are answered for a while.
+    clock.set(FRAMES as u64 * INTERVAL_NS + SECOND_NS);
     for model in &models {
         let answers = exchange(&mut server, model.clone());
         assert_eq!(answers.len(), 1, "after {answered} answers: {model:02x?}");
