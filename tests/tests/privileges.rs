@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::process::Pid;
 use tests::fathom::Call;
@@ -15,6 +15,9 @@ const NEVER_NEEDED: u64 = 1 << 16 | 1 << 17 | 1 << 25;
 
 /// Capabilities to become another user and to make namespaces, which starting QEMU takes.
 const STARTING: u64 = 1 << 6 | 1 << 7 | 1 << 21;
+
+/// Capabilities of networks, which making one takes (CAP_NET_ADMIN, CAP_NET_RAW).
+const NETWORK: u64 = 1 << 12 | 1 << 13;
 
 /// Linux's overflow user, which is `nobody` on most hosts.
 const NOBODY: &str = "65534";
@@ -31,7 +34,11 @@ struct Rights {
 }
 
 fn rights(process: Pid) -> Rights {
-    let directory = PathBuf::from("/proc").join(process.as_raw_nonzero().to_string());
+    rights_in(&PathBuf::from("/proc").join(process.as_raw_nonzero().to_string()))
+}
+
+/// Returns the rights of the process or thread that a directory of `/proc` is about.
+fn rights_in(directory: &Path) -> Rights {
     let status = fs::read_to_string(directory.join("status")).unwrap();
     let field = |name: &str| {
         let mut lines = status.lines();
@@ -88,6 +95,35 @@ fn qemu_has_no_privileges_and_fathom_few() {
         // The capture was QEMU's user's until QEMU had it open.
         let capture = outcome.file("frames.pcap").metadata().unwrap();
         assert_eq!(capture.uid().to_string(), fathom.user);
+    }
+}
+
+#[test]
+fn no_thread_of_a_run_keeps_what_starting_took() {
+    let lock = lock_qemu();
+    for link in ["vhost-user", "tap"] {
+        let is_root = rustix::process::geteuid().is_root();
+        if link == "tap" && !is_root {
+            continue;
+        }
+        let mut running = measuring(&lock, &format!("--duration 300s --link {link}"));
+        let qemu = running.qemu().pid;
+        let tasks = format!("/proc/{}/task", running.pid().as_raw_nonzero());
+        let mut threads = Vec::new();
+        for thread in fs::read_dir(tasks).unwrap() {
+            let directory = thread.unwrap().path();
+            let name = fs::read_to_string(directory.join("comm")).unwrap();
+            let Rights { effective, .. } = rights_in(&directory);
+            let kept = effective & (STARTING | NETWORK | NEVER_NEEDED);
+            assert_eq!(kept, 0, "{link}: {name}");
+            threads.push(name.trim().to_owned());
+        }
+        assert!(threads.contains(&"qemu".to_owned()), "{threads:?}");
+        // And QEMU, another user's where this is root, is ended all the same.
+        running.interrupt();
+        let _ = running.finish().partial("interrupted");
+        let gone = rustix::process::test_kill_process(qemu);
+        assert!(gone.is_err(), "QEMU is still there");
     }
 }
 

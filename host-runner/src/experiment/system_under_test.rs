@@ -12,6 +12,7 @@ use crate::host::activity::Observed;
 use crate::host::assignment::Assignment;
 use crate::host::memory_lock::{Locked, lock_this_process};
 use crate::host::placement::{Placement, Work};
+use crate::host::rights::{self, CapabilityUse};
 use crate::load::{Mode, Plan};
 use crate::machine::Accel;
 use crate::record::run::{CounterReadings, Readings};
@@ -89,8 +90,8 @@ pub struct MeasureRequest<'a> {
 
 /// A system that answers, and how this thread and the system are placed.
 ///
-/// It belongs to the thread that started it, and has changed that thread's CPUs and priority: the next one is
-/// best started on another thread.
+/// It belongs to the thread that started it, and has changed that thread's CPUs and priority, and given up the
+/// capabilities that starting it took: the next one is to be started on another thread.
 pub struct SystemUnderTest {
     running: RunningSystem,
     labels: RunLabels,
@@ -134,6 +135,7 @@ impl SystemUnderTest {
             work => backend.place(work.unwrap_or(Work::Replies), assignment.as_ref()),
         };
         let instrument_lock = lock_this_process();
+        rights::keep_in_this_thread(CapabilityUse::Started);
         Ok(Self {
             labels: RunLabels {
                 target,

@@ -32,6 +32,12 @@ pub enum CapabilityUse {
     Measuring,
     /// Starts what is measured: QEMU, the service on Linux, their networks.
     Starting,
+    /// Measures what it has started, and ends it.
+    Started,
+    /// Waits for QEMU's end, or brings it about.
+    Supervising,
+    /// Maps a guest's memory.
+    SharingMemory,
 }
 
 const FILES: CapabilitySet = CapabilitySet::CHOWN // a file keeps its owner
@@ -39,18 +45,24 @@ const FILES: CapabilitySet = CapabilitySet::CHOWN // a file keeps its owner
     .union(CapabilitySet::DAC_READ_SEARCH)
     .union(CapabilitySet::FOWNER);
 
-const MEASURING: CapabilitySet = FILES
-    .union(CapabilitySet::NET_BIND_SERVICE) // a source port below 1024
-    .union(CapabilitySet::NET_ADMIN)
-    .union(CapabilitySet::NET_RAW)
+/// With all sockets open.
+const OBSERVING: CapabilitySet = FILES
     .union(CapabilitySet::IPC_LOCK)
     .union(CapabilitySet::SYS_NICE)
     .union(CapabilitySet::SYS_PTRACE) // other processes in /proc
     .union(CapabilitySet::SYS_RESOURCE)
     .union(CapabilitySet::PERFMON);
 
+const MEASURING: CapabilitySet = OBSERVING
+    .union(CapabilitySet::NET_BIND_SERVICE) // a source port below 1024
+    .union(CapabilitySet::NET_ADMIN)
+    .union(CapabilitySet::NET_RAW);
+
+/// For QEMU, which is another user's.
+const ENDING: CapabilitySet = CapabilitySet::KILL;
+
 const STARTING: CapabilitySet = MEASURING
-    .union(CapabilitySet::KILL) // QEMU, which is another user's
+    .union(ENDING)
     .union(CapabilitySet::SETGID)
     .union(CapabilitySet::SETUID)
     .union(CapabilitySet::SETPCAP)
@@ -63,6 +75,10 @@ impl CapabilityUse {
             Self::Files => FILES,
             Self::Measuring => MEASURING,
             Self::Starting => STARTING,
+            Self::Started => OBSERVING.union(ENDING),
+            Self::Supervising => ENDING,
+            // mmap(2) locks what it maps, after mlockall(2).
+            Self::SharingMemory => CapabilitySet::IPC_LOCK,
         }
     }
 }
@@ -76,6 +92,15 @@ impl CapabilityUse {
 pub fn keep_only(needed: CapabilityUse) -> io::Result<()> {
     privileges::keep_only(needed.capabilities())?;
     privileges::forbid_new()
+}
+
+/// As [`keep_only`], for the calling thread and those that it starts. Others of the process keep theirs: no memory is out
+/// of their reach, but what this thread has the system do is done without.
+///
+/// capset(2) refuses nothing that only drops capabilities; where there is no capset(2), the thread goes on with what it
+/// has.
+pub fn keep_in_this_thread(needed: CapabilityUse) {
+    let _ = privileges::keep_only(needed.capabilities());
 }
 
 /// Returns whether the effective capabilities in `status`, which is `/proc/self/status`, have this one.

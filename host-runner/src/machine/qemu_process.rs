@@ -21,6 +21,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use super::console::{Console, Lines, Tail};
 use crate::clock;
 use crate::files::BoundedLog;
+use crate::host::rights::{self, CapabilityUse};
 
 /// Time for which the console must be quiet after a panic until the message is taken to be complete.
 const PANIC_SETTLE: Duration = Duration::from_millis(100);
@@ -95,6 +96,7 @@ impl Process {
                 let spawned = command.spawn();
                 // Closes this process's copies of the descriptors that QEMU inherited.
                 drop(command);
+                rights::keep_in_this_thread(CapabilityUse::Supervising);
                 match spawned {
                     Ok(child) => {
                         let pid = Pid::from_child(&child);

@@ -25,6 +25,7 @@ use vhost::vhost_user::{BackendReqHandler, Error, GpuBackend, Result, VhostUserB
 
 use super::memory_regions::Memory;
 use super::virtio_net::{Addresses, Device};
+use crate::host::rights::{self, CapabilityUse};
 
 /// Features that the device offers the driver (virtio 1.2 §6, VIRTIO_F_VERSION_1): nothing that would have
 /// it touch frames, or make it answer for more than one buffer at a time.
@@ -96,6 +97,7 @@ impl Acceptor {
     pub fn open(listener: UnixListener, shared: Arc<Shared>) -> io::Result<Self> {
         let calls = listener.try_clone()?;
         let receive = move || {
+            rights::keep_in_this_thread(CapabilityUse::SharingMemory);
             while let Ok((stream, _)) = calls.accept() {
                 shared.with(Device::reset);
                 serve(stream, &shared);

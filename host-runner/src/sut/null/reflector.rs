@@ -17,6 +17,7 @@ use wire::{Cidr, Verdict};
 
 use super::response::{BOOT_ID, FrameResponder, Response};
 use crate::clock;
+use crate::host::rights::{self, CapabilityUse};
 use crate::link::ethernet::{EthernetLink, Frames, OWN_IP, OWN_MAC, OWN_PORT};
 use crate::link::frame::{Flow, MAX_FRAME};
 use crate::link::stack::{Endpoint, Stack};
@@ -75,6 +76,7 @@ impl Reflector {
                 Ordering::Relaxed,
             );
             prepare();
+            rights::keep_in_this_thread(CapabilityUse::Started);
             answer(&stopped);
         });
         let thread = Some(thread.map_err(failed(link, "starting a thread"))?);
