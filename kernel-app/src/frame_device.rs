@@ -10,8 +10,12 @@
 use smoltcp::phy;
 use wire::Mac;
 
-/// Longest Ethernet frame, header included, check sequence not, in bytes.
-pub const MAX_FRAME: usize = 1514;
+/// Length of an Ethernet header, in bytes.
+pub const ETHERNET_HEADER: usize = 14;
+
+/// Longest Ethernet frame that the stack takes and sends, header included, check sequence not, in bytes: that of an MTU
+/// of 1500.
+pub const MAX_FRAME: usize = ETHERNET_HEADER + 1500;
 
 /// Verdict on a frame that was offered, in XDP's terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use wire::{Cidr, Configuration, Counters, Ready};
 
 use crate::args::{AnswerPath, Args, Ipv6Config};
 use crate::clock::{Clock, NEVER_NS};
-use crate::frame_device::{Action, Disposition, FrameDevice};
+use crate::frame_device::{Action, Disposition, ETHERNET_HEADER, FrameDevice, MAX_FRAME};
 use crate::handler::Handler;
 use crate::logging;
 use crate::net::addresses::Addresses;
@@ -231,6 +231,12 @@ where
         let addresses = self.stack.addresses();
         let mut configuration = self.configuration;
         self.stack.describe(&mut configuration);
+        let max_frame = self.device.capabilities().max_transmission_unit;
+        if max_frame < MAX_FRAME {
+            let device_mtu = (max_frame - ETHERNET_HEADER) as u16;
+            let mtu = configuration.mtu.unwrap_or(device_mtu);
+            configuration.mtu = Some(mtu.min(device_mtu));
+        }
         Ready {
             ip: addresses.ipv4.map(Cidr::from),
             ip6: Some(addresses.main_ipv6().into()),

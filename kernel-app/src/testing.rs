@@ -213,6 +213,8 @@ pub struct TestDevice {
     pub outbox: VecDeque<Vec<u8>>,
     pub is_full: bool,
     pub fault: Option<DeviceFault>,
+    /// Longest frame by the network's MTU, if the device says so.
+    pub max_frame: Option<usize>,
     /// Change of the link that the next check finds.
     pub link: Option<Link>,
     /// Number of resets, and whether one leaves the fault.
@@ -288,7 +290,7 @@ impl phy::Device for TestDevice {
     fn capabilities(&self) -> DeviceCapabilities {
         let mut capabilities = DeviceCapabilities::default();
         capabilities.medium = Medium::Ethernet;
-        capabilities.max_transmission_unit = MAX_FRAME;
+        capabilities.max_transmission_unit = self.max_frame.unwrap_or(MAX_FRAME);
         capabilities
     }
 }

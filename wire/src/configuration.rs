@@ -170,7 +170,8 @@ impl fmt::Debug for HostName {
 pub struct Configuration {
     /// `gw=`: the default gateway, if the service has one.
     pub gateway: Option<Ipv4Addr>,
-    /// `mtu=`: what a DHCP server says that the network carries, in bytes.
+    /// `mtu=`: what the network carries, in bytes: the DHCP server's word or else a router's, and no more than the
+    /// network device's.
     pub mtu: Option<u16>,
     /// `host=`: the name that a DHCP server has for the service.
     pub host: Option<HostName>,

@@ -121,6 +121,8 @@ counters! {
     log_forged LogForged,
     /// Log records left out because the log was full.
     log_left_out LogLeftOut,
+    /// Frames that were not for a service's port and were dropped because they were longer than 1514 bytes.
+    dropped_oversize DroppedOversize,
 }
 
 impl Counters {

@@ -39,6 +39,7 @@ use super::slaac::Slaac;
 use super::sockets::{self, Received, SocketBuffers, SocketMemory};
 use crate::args::{DEFAULT_STACK_RATE, DHCP_CLIENT_PORT, Ipv4Config};
 use crate::clock::NEVER_NS;
+use crate::frame_device::MAX_FRAME;
 
 mod consumed;
 mod ipv4_changes;
@@ -212,6 +213,9 @@ impl<'s> Stack<'s> {
     #[inline(never)]
     pub fn intercept(&mut self, frame: &mut [u8], now_ns: u64) -> Intercepted {
         self.origin = None;
+        if frame.len() > MAX_FRAME {
+            return Intercepted::Refused(Counter::DroppedOversize);
+        }
         let is_known = |ethertype| [packets::IPV4, packets::IPV6, packets::ARP].contains(ethertype);
         if !frame
             .get(12..14)

@@ -63,7 +63,10 @@ const LEFT_THERE: u16 = 32;
 /// The header in front of every frame (virtio 1.2 §5.1.6): 12 bytes, all zero without offloads.
 const HEADER: usize = 12;
 
-const _: () = assert!(HEADER + MAX_FRAME <= BUFFER_LEN);
+/// Longest frame that a buffer has room for, in bytes. The stack refuses those above [`MAX_FRAME`].
+const MAX_IN_PLACE: usize = BUFFER_LEN - HEADER;
+
+const _: () = assert!(MAX_FRAME <= MAX_IN_PLACE);
 
 /// A virtio network device, set up; `R` for its registers, of which the doorbells alone are used as long as all is well.
 pub struct VirtioNic<R> {
@@ -115,7 +118,7 @@ impl<R: Doorbell> VirtioNic<R> {
             };
             self.counts.frames_received += 1;
             let len = (used.len as usize).wrapping_sub(HEADER);
-            if len <= MAX_FRAME {
+            if len <= MAX_IN_PLACE {
                 return Some(Frame { buffer, len });
             }
             self.refuse(buffer, used.len);
@@ -123,7 +126,7 @@ impl<R: Doorbell> VirtioNic<R> {
         None
     }
 
-    /// Drops a frame of impossible length: one that is none, or that is longer than any that is answered.
+    /// Drops a frame of impossible length: one that is none, or that is longer than its buffer.
     #[cold]
     fn refuse(&mut self, buffer: ReceiveId, len: u32) {
         self.inbound.post(buffer);

@@ -205,3 +205,45 @@ fn a_jumbo_frame_that_was_cut_off_is_not_answered() {
         assert_eq!(exchange(&mut server, good).len(), 1);
     }
 }
+
+/// Frames of up to an MTU of 1574, the largest that a buffer has room for.
+#[test]
+fn a_datagram_of_a_larger_mtu_is_answered_in_place_and_by_nobody_else() {
+    let [from, to] = ["10.0.2.2:40000", "10.0.2.15:9000"].map(|text| text.parse().unwrap());
+    let datagram = |len: usize| udp_frame(from, to, &request(len - 42));
+    for (path, is_answered) in [("reflector", true), ("smoltcp", false)] {
+        let mut server = start_on(path);
+        for (before, len) in (0..).zip([1515, 1518, 1588]) {
+            let answers = exchange(&mut server, datagram(len));
+            let lens: Vec<usize> = answers.iter().map(Vec::len).collect();
+            let expected = if is_answered { vec![len] } else { Vec::new() };
+            assert_eq!(lens, expected, "{path}");
+            let counters = server.shared_counters.read();
+            let refused = if is_answered { 0 } else { before + 1 };
+            assert_eq!(counters.dropped_oversize, refused, "{path} {len}");
+        }
+        assert_eq!(exchange(&mut server, datagram(1514)).len(), 1);
+    }
+}
+
+#[test]
+fn other_frames_of_a_larger_mtu_are_counted_and_hold_up_nothing() {
+    for path in PATHS {
+        let mut server = start_on(path);
+        for question in questions().split_off(3) {
+            let mut padded = question.clone();
+            padded.resize(1515, 0);
+            assert_eq!(exchange(&mut server, padded).len(), 0, "{path}");
+            assert_eq!(exchange(&mut server, question).len(), 1, "{path}");
+        }
+        assert_eq!(server.shared_counters.read().dropped_oversize, 4, "{path}");
+    }
+}
+
+#[test]
+fn the_ready_line_has_the_devices_mtu() {
+    let mut server = static_server();
+    assert_eq!(server.ready(0).configuration.mtu, None);
+    server.device.max_frame = Some(1414);
+    assert_eq!(server.ready(0).configuration.mtu, Some(1400));
+}

@@ -45,6 +45,7 @@ struct State {
     /// Features that the driver has written.
     taken_features: u64,
     mac: Mac,
+    mtu: u16,
     status: DeviceStatus,
     /// Number of reads of the status for which a reset is still going on.
     reset_reads: u32,
@@ -70,6 +71,7 @@ impl FakeDevice {
             needed_features: 0,
             taken_features: 0,
             mac: MAC,
+            mtu: 1500,
             // A firmware has driven it before, say.
             status: STEPS.into_iter().collect(),
             reset_reads: 0,
@@ -113,6 +115,11 @@ impl FakeDevice {
 
     pub fn with_mac(self, mac: Mac) -> Self {
         self.0.borrow_mut().mac = mac;
+        self
+    }
+
+    pub fn with_mtu(self, mtu: u16) -> Self {
+        self.0.borrow_mut().mtu = mtu;
         self
     }
 

@@ -7,6 +7,8 @@ use core::fmt;
 pub struct Features(pub u64);
 
 impl Features {
+    /// The device says what the network's MTU is.
+    pub const MTU: Self = Self(1 << 3);
     /// The device has an Ethernet address.
     pub const MAC: Self = Self(1 << 5);
     /// The device's configuration says whether the link is up.
@@ -23,7 +25,8 @@ impl Features {
 
     /// Features that the driver accepts where they are offered: no offloads, and nothing that would cost a frame more.
     const TAKEN: Self = Self(
-        Self::MAC.0
+        Self::MTU.0
+            | Self::MAC.0
             | Self::STATUS.0
             | Self::VERSION_1.0
             | Self::ACCESS_PLATFORM.0
@@ -34,6 +37,12 @@ impl Features {
     #[must_use]
     pub const fn contain(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// Returns these without `other`.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     /// Returns the offered features that the driver takes.

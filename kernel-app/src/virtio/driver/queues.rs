@@ -2,7 +2,7 @@
 
 use super::{HEADER, RECEIVE_SIZE, TRANSMIT_SIZE};
 use crate::virtio::in_flight::InFlight;
-use crate::virtio::pool::{BUFFER_LEN, BufferId, FreeList, Pool, ReceiveId, StackId};
+use crate::virtio::pool::{BufferId, FreeList, Pool, ReceiveId, StackId};
 use crate::virtio::ring::{Doorbell, OWN, Ring};
 
 /// The way in.
@@ -26,12 +26,11 @@ impl Inbound {
         self.notify_pending = true;
     }
 
-    /// Gives the device a buffer for the first time: its descriptor stands for it from now on.
+    /// Gives the device a buffer for the first time: its descriptor stands for the first `room` bytes from now on.
     #[inline(never)]
-    pub fn post_first(&mut self, pool: &Pool, buffer: ReceiveId) {
+    pub fn post_first(&mut self, pool: &Pool, buffer: ReceiveId, room: u16) {
         let address = || pool.address(&buffer);
-        self.ring
-            .describe(buffer.number(), OWN, BUFFER_LEN as u16, address);
+        self.ring.describe(buffer.number(), OWN, room, address);
         self.post(buffer);
     }
 }

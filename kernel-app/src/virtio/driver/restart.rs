@@ -5,9 +5,10 @@
 use virtio_drivers::transport::Transport;
 
 use super::setup::{SetupError, is_running, set_up};
-use super::{Features, Pending, VirtioNic};
+use super::{Features, HEADER, Pending, VirtioNic};
 use crate::frame_device::{DeviceFault, Link};
 use crate::virtio::in_flight::DESCRIPTORS;
+use crate::virtio::pool::BUFFER_LEN;
 use crate::virtio::ring::Doorbell;
 
 /// Offset of the link's status in the device's configuration, in bytes (virtio 1.2 §5.1.4).
@@ -83,6 +84,11 @@ impl<R: Doorbell + Transport> VirtioNic<R> {
     #[inline(never)]
     pub(super) fn take_back(&mut self) {
         self.fault = None;
+        // An honest device delivers no frame that a buffer has no room for.
+        let room = self
+            .negotiated
+            .max_frame
+            .map_or(BUFFER_LEN, |len| HEADER + len) as u16;
         let Self {
             pool, inbound, out, ..
         } = self;
@@ -90,7 +96,7 @@ impl<R: Doorbell + Transport> VirtioNic<R> {
             // A buffer is on one queue at most.
             let buffer = inbound.in_flight.complete(id);
             if let Some(buffer) = buffer.or_else(|| out.in_flight.complete(id)) {
-                inbound.post_first(pool, buffer);
+                inbound.post_first(pool, buffer, room);
             }
             if let Some(buffer) = out.in_flight.complete_stack(id) {
                 out.free.put(buffer);
@@ -98,7 +104,7 @@ impl<R: Doorbell + Transport> VirtioNic<R> {
         }
         let pending = core::mem::replace(&mut self.pending, Pending::Nothing);
         if let Pending::Waiting(frame) | Pending::WithStack(frame) = pending {
-            self.inbound.post_first(&self.pool, frame.buffer);
+            self.inbound.post_first(&self.pool, frame.buffer, room);
         }
         self.inbound.notify_pending = false;
         self.out.doorbells += self.inbound.ring.notify(&self.registers);

@@ -7,7 +7,7 @@ use wire::Mac;
 use super::{
     Features, Inbound, Observed, Outbound, Pending, RECEIVE_SIZE, TRANSMIT_SIZE, VirtioNic,
 };
-use crate::frame_device::DeviceCounts;
+use crate::frame_device::{DeviceCounts, ETHERNET_HEADER, MAX_FRAME};
 use crate::virtio::in_flight::{DESCRIPTORS, InFlight};
 use crate::virtio::pool::{FreeList, PoolMemory};
 use crate::virtio::ring::{Doorbell, RECEIVE, Ring, RingMemory, TRANSMIT};
@@ -15,6 +15,12 @@ use crate::virtio::ring::{Doorbell, RECEIVE, Ring, RingMemory, TRANSMIT};
 /// Reads of the status that a reset may take. A program has reset its device at once; hardware takes
 /// milliseconds, in which there is time for thousands.
 const RESET_READS: u32 = 100_000;
+
+/// Offset of the MTU in the device's configuration, in bytes (virtio 1.2 §5.1.4).
+const MTU_OFFSET: usize = 10;
+
+/// Least MTU that is obeyed, in bytes: that of every host (RFC 1122 §3.3.2).
+const MIN_MTU: usize = 576;
 
 /// Reason that the device cannot be driven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -136,6 +142,23 @@ fn mac(transport: &impl Transport, offered: Features, own: Mac) -> Result<Mac, S
     }
 }
 
+/// Returns the longest frame of a device that says what its network's MTU is, in bytes without the check sequence. `None`
+/// if it does not say so, or the MTU is none that can be obeyed: the feature is then left (virtio 1.2 §5.1.4.2). Buffers
+/// have no room for a jumbo frame.
+fn max_frame(
+    transport: &impl Transport,
+    offered: Features,
+) -> Result<Option<usize>, virtio_drivers::Error> {
+    if !offered.contain(Features::MTU) {
+        return Ok(None);
+    }
+    let mtu: u16 = transport.read_config_space(MTU_OFFSET)?;
+    let len = ETHERNET_HEADER + usize::from(mtu);
+    Ok((ETHERNET_HEADER + MIN_MTU..=MAX_FRAME)
+        .contains(&len)
+        .then_some(len))
+}
+
 /// Returns the address that a device would be driven by, `own` if it has none, and leaves it reset.
 ///
 /// # Errors
@@ -154,6 +177,8 @@ pub struct Negotiated {
     pub mac: Mac,
     /// Those that were taken.
     pub features: Features,
+    /// Longest frame that the network carries, in bytes, if the device says so and it is obeyed.
+    pub max_frame: Option<usize>,
 }
 
 /// Sets the device's registers up (virtio 1.2 §3.1.1); it is then live, and the queues are empty. `own` is its address
@@ -185,7 +210,11 @@ fn negotiate(
     if !offered.contain(Features::VERSION_1) {
         return Err(SetupError::Legacy(offered));
     }
-    let features = offered.taken();
+    let max_frame = max_frame(transport, offered).map_err(SetupError::Virtio)?;
+    let features = match max_frame {
+        Some(_) => offered.taken(),
+        None => offered.taken().without(Features::MTU),
+    };
     transport.write_driver_features(features.0);
     status.add(transport, DeviceStatus::FEATURES_OK);
     if !transport.get_status().contains(DeviceStatus::FEATURES_OK) {
@@ -207,7 +236,11 @@ fn negotiate(
     if !is_running(started) {
         return Err(SetupError::NotStarted(started.bits()));
     }
-    Ok(Negotiated { mac, features })
+    Ok(Negotiated {
+        mac,
+        features,
+        max_frame,
+    })
 }
 
 /// Returns whether a device that was set up does its work, by its status.

@@ -57,7 +57,7 @@ impl<R: Doorbell> phy::Device for VirtioNic<R> {
     fn capabilities(&self) -> DeviceCapabilities {
         let mut capabilities = DeviceCapabilities::default();
         capabilities.medium = Medium::Ethernet;
-        capabilities.max_transmission_unit = MAX_FRAME;
+        capabilities.max_transmission_unit = self.negotiated.max_frame.unwrap_or(MAX_FRAME);
         capabilities.max_burst_size = Some(STACK_BUFFERS);
         capabilities
     }

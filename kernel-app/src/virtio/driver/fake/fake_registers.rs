@@ -115,7 +115,10 @@ impl Transport for FakeDevice {
         let has_mac = Features(state.features).contain(Features::MAC);
         let mac = if has_mac { state.mac } else { Mac::UNSPECIFIED };
         let mut config = mac.octets().to_vec();
-        config.extend(u16::from(state.is_link_up).to_le_bytes());
+        // The third is for another feature.
+        for field in [state.is_link_up.into(), 0, state.mtu] {
+            config.extend(field.to_le_bytes());
+        }
         T::read_from_prefix(&config[offset..])
             .map(|(value, _)| value)
             .map_err(|_| virtio_drivers::Error::ConfigSpaceTooSmall)

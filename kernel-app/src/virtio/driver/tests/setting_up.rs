@@ -7,7 +7,7 @@ fn sets_the_device_up_to_be_polled() {
     let (device, nic) = working();
     assert!(device.status().contains(DeviceStatus::DRIVER_OK));
     assert_eq!(nic.mac(), MAC);
-    let taken = (1 << 5) | (1 << 16) | (1 << 32) | (1 << 33) | (1 << 36);
+    let taken = (1 << 3) | (1 << 5) | (1 << 16) | (1 << 32) | (1 << 33) | (1 << 36);
     assert_eq!(device.taken_features(), taken, "of all that there are");
     assert_eq!(device.posted(RECEIVE), RECEIVE_SIZE);
     assert_eq!(device.posted(TRANSMIT), 0);
@@ -36,6 +36,32 @@ fn says_what_is_wrong_with_a_device() {
         let device = FakeDevice::new().with_mac(mac);
         assert_eq!(failure(device), Some(SetupError::Mac(mac)));
     }
+}
+
+/// virtio 1.2 §5.1.4.2: a driver that takes the MTU has buffers for it, and sends nothing longer.
+#[test]
+fn an_mtu_that_there_are_buffers_for_is_obeyed_and_no_other() {
+    for (mtu, frame) in [(576, 590), (1280, 1294), (1500, 1514)] {
+        let device = FakeDevice::new().with_mtu(mtu);
+        let mut nic = set_up(&device).unwrap();
+        assert_ne!(device.taken_features() & 1 << 3, 0, "{mtu}");
+        assert_eq!(nic.capabilities().max_transmission_unit, frame);
+        let (token, _, room) = device.take(RECEIVE);
+        assert_eq!(room, HEADER + frame, "a longer frame has no room");
+        device.complete(RECEIVE, token, room);
+        assert_eq!(send_back(&mut nic), Disposition::Sent);
+        assert_eq!(device.collect().unwrap().len(), frame);
+    }
+    for mtu in [0, 68, 575, 1501, 9000, u16::MAX] {
+        let device = FakeDevice::new().with_mtu(mtu);
+        let nic = set_up(&device).unwrap();
+        assert_eq!(device.taken_features() & 1 << 3, 0, "{mtu}");
+        assert_eq!(nic.capabilities().max_transmission_unit, MAX_FRAME);
+        assert_eq!(device.take(RECEIVE).2, BUFFER_LEN);
+    }
+    let silent = FakeDevice::new().offering(Features::VERSION_1.0);
+    let nic = set_up(&silent.with_mtu(576)).unwrap();
+    assert_eq!(nic.capabilities().max_transmission_unit, MAX_FRAME);
 }
 
 /// QEMU insists on it where it is asked for (`iommu_platform=on`), and hardware on another.
