@@ -362,6 +362,7 @@ where
         }
     }
 
+    #[cfg_attr(target_os = "none", optimize(size))]
     #[inline(never)]
     fn share_all_counters(&self) {
         let counters = total(&self.counters, &self.device.counts());

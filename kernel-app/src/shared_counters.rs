@@ -59,6 +59,7 @@ impl SharedCounters {
     }
 
     /// Replaces all counters.
+    #[inline(never)]
     pub fn store(&self, counters: &Counters) {
         for (slot, value) in self.0.iter().zip(counters.to_array()) {
             slot.store(value, Relaxed);
@@ -66,6 +67,7 @@ impl SharedCounters {
     }
 
     /// Returns the counters as last stored.
+    #[inline(never)]
     #[must_use]
     pub fn read(&self) -> Counters {
         Counters::from_array(core::array::from_fn(|i| self.0[i].load(Relaxed)))

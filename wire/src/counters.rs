@@ -4,10 +4,12 @@
 //! [`Counters::NAMES`]. The ready line gives its physical address, and the instrument reads it
 //! through the machine monitor, so that looking costs the guest nothing.
 
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident $variant:ident),* $(,)?) => {
         /// Events since boot. See the [module documentation](self) for the layout.
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, Immutable, IntoBytes)]
         #[repr(C)]
         pub struct Counters { $($(#[$doc])* pub $name: u64),* }
 
@@ -37,13 +39,13 @@ macro_rules! counters {
             /// The counters in the order of [`Counters::NAMES`].
             #[must_use]
             pub const fn to_array(&self) -> [u64; Counters::LEN] {
-                [$(self.$name),*]
+                zerocopy::transmute!(*self)
             }
 
             /// The counters from an array in the order of [`Counters::NAMES`].
             #[must_use]
-            pub const fn from_array([$($name),*]: [u64; Counters::LEN]) -> Self {
-                Self { $($name),* }
+            pub const fn from_array(counts: [u64; Counters::LEN]) -> Self {
+                zerocopy::transmute!(counts)
             }
         }
     };

@@ -16,14 +16,13 @@ pub const fn is_rare(counter: Counter) -> bool {
 /// Returns the service's counters with the device's.
 #[inline(always)]
 pub const fn total(service: &Counters, device: &DeviceCounts) -> Counters {
-    Counters {
-        frames_received: device.frames_received,
-        frames_sent: device.frames_sent,
-        dropped_transmit: service.dropped_transmit + device.dropped_transmit,
-        device_faults: device.faults,
-        doorbells: device.doorbells,
-        ..*service
-    }
+    let mut total = *service;
+    total.frames_received = device.frames_received;
+    total.frames_sent = device.frames_sent;
+    total.dropped_transmit += device.dropped_transmit;
+    total.device_faults = device.faults;
+    total.doorbells = device.doorbells;
+    total
 }
 
 /// Counts a datagram as answered.
