@@ -152,7 +152,7 @@ impl<'t> Counted<'t> {
         self.machine.counters().expect("QEMU reads them")
     }
 
-    /// Puts `frames` into the receive ring as fast as it goes, faster than the guest answers, and
+    /// Puts `frames` into the receive ring at once, and
     /// takes the answers once the last is out: every one, in order, each to its frame.
     ///
     /// # Panics
@@ -162,9 +162,7 @@ impl<'t> Counted<'t> {
         assert!(frames.len() <= BURST);
         self.settle();
         let expected = self.counters().frames_sent + frames.len() as u64;
-        for frame in frames {
-            self.frames.send(frame).expect("the link is there");
-        }
+        self.put(frames);
         // Nothing is taken before the guest is through: whatever it did when it found its buffers
         // back would depend on when that was.
         let start = Instant::now();
