@@ -354,7 +354,13 @@ impl Guest<'_> {
         }
     }
 
-    /// Everything printed so far.
+    /// Returns everything printed so far; [`Guest::wait_for_line`] does not see it again.
+    pub fn printed(&mut self) -> String {
+        self.console.extend(self.lines.try_iter());
+        self.said()
+    }
+
+    /// Returns everything printed that was read so far.
     fn said(&self) -> String {
         self.console.join("\n")
     }
