@@ -22,7 +22,7 @@ use crate::net::packets::{ARP_REPLY, arp};
 use crate::testing::{CLIENT_MAC, SERVICE_MAC};
 use lease_audit::{LeaseAudit, Outage};
 use virtual_network::VirtualNetwork;
-use virtual_server::{ACK, Conduct, DISCOVER, NAK, OFFER, Server};
+use virtual_server::{ACK, Answer, Conduct, DISCOVER, NAK, OFFER, Server};
 
 const HOUR_NS: u64 = 3600 * SECOND_NS;
 const DAY_NS: u64 = 24 * HOUR_NS;
@@ -244,6 +244,39 @@ fn a_server_that_leaves_out_mask_and_router() {
     });
     assert_eq!(audits[0].outages, []);
     check_outages(&audits, 0);
+}
+
+#[test]
+fn a_server_whose_options_go_on_in_the_fields_of_others() {
+    for overload in 1..=3 {
+        let audits = three_days(|| {
+            vec![Server::new(3, 3600).with(move |_, _, answer| Some(Answer { overload, ..answer }))]
+        });
+        assert_eq!(audits[0].outages, [], "{overload}");
+        // The times were read, and renewals are on time.
+        assert_eq!((audits[0].renewals, audits[0].rebindings), (143, 0));
+        assert_eq!(audits[0].lease_s(), Some(3600));
+        check_outages(&audits, 0);
+    }
+}
+
+#[test]
+fn a_router_that_is_named_once_is_kept_for_as_long_as_the_lease() {
+    let server = Server::new(3, 3600).with(|question, now_ns, mut answer| {
+        // Two days of renewals without mask and router, and then with another router.
+        if now_ns >= 2 * DAY_NS {
+            answer.more[1] = (3, vec![10, 0, 2, 254]);
+        } else if question.is_renewing() {
+            answer.more.clear();
+        }
+        Some(answer)
+    });
+    let mut network = VirtualNetwork::new(vec![server], 0);
+    for (days, last) in [(1, 2), (2, 2), (3, 254)] {
+        network.run_until(days * DAY_NS);
+        let router = Ipv4Addr::new(10, 0, 2, last);
+        assert_eq!(network.configuration().gateway, Some(router), "{days}");
+    }
 }
 
 #[test]

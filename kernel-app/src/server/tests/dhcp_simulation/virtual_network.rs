@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::vec::Vec;
 
+use wire::Configuration;
+
 use super::super::{SECOND_NS, TestServer, exchange, request_frame, start};
 use super::lease_audit::LeaseAudit;
 use super::virtual_server::{Answer, Conduct, Question};
@@ -51,6 +53,11 @@ impl VirtualNetwork {
             audit: LeaseAudit::default(),
             announcements: 0,
         }
+    }
+
+    /// Returns what the service says of its configuration.
+    pub fn configuration(&self) -> Configuration {
+        self.service.ready(0).configuration
     }
 
     pub fn with_noise(self, noise: fn(&Answer) -> Vec<Vec<u8>>) -> Self {

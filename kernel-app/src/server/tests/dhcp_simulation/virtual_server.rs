@@ -96,6 +96,8 @@ pub struct Answer {
     pub relay: Option<Ipv4Addr>,
     /// Further options.
     pub more: Vec<(u8, Vec<u8>)>,
+    /// Fields in which options go on: 1 for `file`, 2 for `sname`, 3 for both (RFC 2132 §9.3).
+    pub overload: u8,
     /// Source of the frame.
     pub from_mac: Mac,
     /// To all hosts, and not to the client's Ethernet address.
@@ -118,22 +120,31 @@ impl Answer {
         message[28..34].copy_from_slice(&SERVICE_MAC.octets());
         message[236..240].copy_from_slice(&[99, 130, 83, 99]);
         message.extend([53, 1, self.kind]);
-        let mut put = |code: u8, value: &[u8]| {
-            message.extend([code, value.len() as u8]);
-            message.extend(value);
-        };
+        let mut options: Vec<(u8, Vec<u8>)> = Vec::new();
         if let Some(server) = self.server {
-            put(54, &server.octets());
+            options.push((54, server.octets().to_vec()));
         }
         for (code, time_s) in [(51, self.lease_s), (58, self.renew_s), (59, self.rebind_s)] {
-            if let Some(time_s) = time_s {
-                put(code, &time_s.to_be_bytes());
-            }
+            options.extend(time_s.map(|time_s| (code, time_s.to_be_bytes().to_vec())));
         }
-        for (code, value) in &self.more {
-            put(*code, value);
+        options.extend(self.more.iter().cloned());
+        let bytes = |options: &[(u8, Vec<u8>)]| -> Vec<u8> {
+            let option = |(code, value): &(u8, Vec<u8>)| {
+                [&[*code, value.len() as u8], value.as_slice()].concat()
+            };
+            options.iter().flat_map(option).chain([255]).collect()
+        };
+        // Each field takes the second half of those that are left.
+        let fields = [(1, 108), (2, 44)].into_iter();
+        for (_, at) in fields.filter(|(bit, _)| self.overload & bit != 0) {
+            let rest = options.split_off(options.len() / 2);
+            let field = bytes(&rest);
+            message[at..at + field.len()].copy_from_slice(&field);
         }
-        message.push(255);
+        if self.overload != 0 {
+            message.extend([52, 1, self.overload]);
+        }
+        message.extend(bytes(&options));
         message
     }
 
@@ -206,6 +217,7 @@ impl Server {
             } else {
                 vec![(1, vec![255, 255, 255, 0]), (3, vec![10, 0, 2, 2])]
             },
+            overload: 0,
             from_mac: self.mac,
             is_broadcast: is_refusal,
             delay_ns: self.delay_ns,
