@@ -1,5 +1,6 @@
 //! A call under way: what it has started and said so far, and its end.
 
+use std::ffi::OsString;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,6 +15,9 @@ use super::{Outcome, SCRATCH};
 use crate::process::{self, Process};
 use crate::qemu_lock::QemuLock;
 use crate::timeouts;
+
+/// First part of the names of temporary files that the next call removes if their own was killed.
+const REMOVED_BY_THE_NEXT: &str = "fathom-scratch-";
 
 /// A running `fathom`. Dropped, it is killed.
 #[derive(Debug)]
@@ -183,11 +187,14 @@ impl Running<'_> {
             place: self.place.take().expect("kept until now"),
         };
         assert!(left.is_empty(), "left behind: {left:?}\n{outcome:?}");
-        if !is_abrupt {
-            let scratch = fs::read_dir(outcome.file(SCRATCH)).expect("made for the call");
-            let left: Vec<_> = scratch.flatten().map(|entry| entry.path()).collect();
-            assert!(left.is_empty(), "left behind: {left:?}\n{outcome:?}");
-        }
+        let scratch = fs::read_dir(outcome.file(SCRATCH)).expect("made for the call");
+        let names = scratch.flatten().map(|entry| entry.file_name());
+        // Killed, it leaves what its next call removes.
+        let is_left = |name: &OsString| {
+            !is_abrupt || !name.to_string_lossy().starts_with(REMOVED_BY_THE_NEXT)
+        };
+        let left: Vec<_> = names.filter(is_left).collect();
+        assert!(left.is_empty(), "left behind: {left:?}\n{outcome:?}");
         outcome
     }
 }
