@@ -213,8 +213,8 @@ fn overloaded(link: LinkKind, lock: &QemuLock) -> Vec<String> {
     let replied = counters_after.replied - counters.replied;
     let name = link.name();
     println!(
-        "{name}: best rate {offered_from:.0}/s before, {best:.0}/s in the mean of before and after; for {seconds} s {:.0}/s offered, {:.0}/s taken by the link, {:.0}/s refused; \
-         {:.0}/s answered while it lasted, {:.1} % of the best rate; {received} received by the guest, {replied} \
+        "{name}: best rate {offered_from:.0}/s before, {best:.0}/s in the mean of before and after; for {seconds} s \
+         {:.0}/s offered, {:.0}/s taken by the link, {:.0}/s refused; {:.0}/s answered while it lasted, {:.1} % of the best rate; {received} received by the guest, {replied} \
          answered, {dropped:?} dropped by a queue of the host, {} replies came back, {} of them after its end; p99 before \
          {before:?} ns, one second after {after:?} ns",
         load.per_second(load.offered),
