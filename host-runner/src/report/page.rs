@@ -16,6 +16,7 @@ use self::comparison_view::section::View;
 use self::entry::{Entry, entries};
 use self::front::{Beginning, Front};
 use self::tables::fault_table::injected_faults;
+use self::tables::loss_table::losses;
 use self::tables::{Table, cpu_activity, host_facts, runs};
 use crate::quantity;
 use crate::record::Run;
@@ -163,6 +164,7 @@ fn measurements(entries: &[Entry<'_>]) -> Measurements {
             runs::noise(entries),
             runs::parts(entries),
             runs::requests(entries),
+            losses(entries),
             injected_faults(entries),
         ]),
         holds: runs::holds(entries),

@@ -3,6 +3,7 @@
 //! - [`runs`]: what each measurement came to;
 //! - [`activity`]: what the host did meanwhile;
 //! - [`fault_table`]: faults on the link;
+//! - [`loss_table`]: places where requests were lost;
 //! - [`host`]: what it was measured on.
 
 use serde::Serialize;
@@ -14,6 +15,7 @@ use crate::stats::summary::PercentileColumn;
 pub mod cpu_activity;
 pub mod fault_table;
 pub mod host_facts;
+pub mod loss_table;
 pub mod runs;
 
 /// Text of a cell without a value.

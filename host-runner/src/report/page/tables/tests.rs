@@ -2,9 +2,11 @@
 
 use super::*;
 use crate::record::fixtures::{self, source_fixtures};
+use crate::record::run::Losses;
 use crate::report::page::entry::entries;
 use crate::report::page::tables::fault_table::injected_faults;
 use crate::report::page::tables::host_facts::{doctor, environment};
+use crate::report::page::tables::loss_table::losses;
 use crate::report::page::tables::runs::{floors, holds, latency, noise, parts, requests};
 
 fn line(table: &Table, row: usize) -> String {
@@ -50,7 +52,20 @@ fn every_table_has_as_many_cells_as_columns() {
         line(&faults, 0),
         "hermit, unix, to the guest|1,500|3|0|0|0|0|1|0|0|0"
     );
-    for table in tables.iter().chain([&faults]) {
+    assert!(losses(&entries).rows.is_empty());
+    let mut lossy = source_fixtures::closed();
+    lossy.record.runs[0].lost = 60;
+    lossy.record.runs[0].losses = Some(Losses {
+        not_received_by_guest: 50,
+        waiting_at_end: 20,
+        dropped_by_host: Some(25),
+        answer_lost: 10,
+        ..Losses::default()
+    });
+    let lossy = [lossy];
+    let losses = losses(&crate::report::page::entry::entries(&lossy));
+    assert_eq!(line(&losses, 0), "hermit, unix|60|20|25|5|0|10");
+    for table in tables.iter().chain([&faults, &losses]) {
         for row in &table.rows {
             assert_eq!(row.cells.len(), table.head.len(), "{table:?}");
         }
