@@ -45,4 +45,4 @@ pub use interrupt::Interrupt;
 #[cfg(test)]
 pub use results::InDirectory;
 pub use results::{NothingMeasured, Results};
-pub use run_spec::{HostSpec, RunSpec, Validity};
+pub use run_spec::{HostSpec, RunSpec, Validity, service_of};

@@ -33,6 +33,7 @@ pub mod linux_service;
 mod name;
 pub mod null;
 mod running;
+mod service_kind;
 mod system_spec;
 
 pub use built::built;
@@ -42,6 +43,7 @@ pub use launch::{BootImage, LaunchPlan, Watch};
 pub use link_choice::LinkChoice;
 pub use name::SystemName;
 pub use running::{Backend, Emulator, Facts, RunningSystem};
+pub use service_kind::ServiceKind;
 pub use system_spec::{GuestSpec, LinuxSpec, LogLevel, SMOLTCP, SystemSpec};
 
 /// Facts about one system under test that do not depend on a run of it.

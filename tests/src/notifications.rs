@@ -8,10 +8,13 @@
 
 use fathom::clock;
 use fathom::experiment::cost::trace::{self, Trace};
+use fathom::link::dscp::Dscp;
 use fathom::link::{Family, Link, LinkKind, Signals};
 use fathom::machine::{AccelChoice, Config, DEFAULT_MEMORY_MIB, Machine};
 use fathom::sut::guest::{Guest, GuestLaunch};
-use fathom::sut::{BootImage, GuestSpec, LinkChoice, LinuxSpec, SystemKind, SystemSpec, Watch};
+use fathom::sut::{
+    BootImage, GuestSpec, LinkChoice, LinuxSpec, ServiceKind, SystemKind, SystemSpec, Watch,
+};
 use wire::DEFAULT_PORT;
 
 use crate::qemu_lock::QemuLock;
@@ -39,6 +42,8 @@ pub fn by_lone_echoes(link: LinkKind, echoes: u64, _lock: &QemuLock) -> Signals 
             port: DEFAULT_PORT,
             ..GuestSpec::default()
         },
+        service: ServiceKind::default(),
+        dscp: Dscp::default(),
         linux: LinuxSpec::default(),
     };
     let image = BootImage {

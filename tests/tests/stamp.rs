@@ -12,7 +12,7 @@ use tests::fathom::Call;
 use tests::guest::{Guest, Machine, Network};
 use tests::qemu_lock::{QemuLock, lock_qemu};
 use tests::results::Results;
-use tests::{artifacts, process, udp_client};
+use tests::{artifacts, network, process, udp_client};
 use wire::stamp::STAMP_PORT;
 
 /// Debian's interpreter, whose packages are Debian's.
@@ -195,4 +195,101 @@ fn a_port_without_the_service_is_silent() {
     let outcome = Call::probe(&line).finish(&lock);
     assert_eq!(outcome.results().count("lost"), 2);
     assert_eq!(guest.counters().stamp_replies, 0);
+}
+
+/// Calls of `fathom run` whose requests are of another protocol than Fathom's own.
+fn run(arguments: &str, lock: &QemuLock) -> (Results, String) {
+    let call = Call::new(&format!(
+        "run --accel tcg --count 200 --warmup 0s --timeout 5s --quiet 0ms {arguments}"
+    ));
+    let out = call.file("out");
+    let outcome = call.with("--out", out).finish(lock);
+    let results = outcome.measured();
+    let counts = ["sent", "received", "corrupted", "foreign"].map(|name| results.count(name));
+    assert_eq!(counts, [200, 200, 0, 0], "{arguments}");
+    (results, outcome.stdout.clone())
+}
+
+#[test]
+fn every_system_reflects_test_packets_on_its_links() {
+    let lock = lock_qemu();
+    let place = tempfile::tempdir().unwrap();
+    let key = place.path().join("key");
+    fs::write(&key, KEY).unwrap();
+    let authenticated = format!("--payload 112 --stamp-key {}", key.display());
+    for arguments in [
+        "--target hermit --ipv6 --payload 64 --dscp EF",
+        &format!("--target hermit --link unix {authenticated}"),
+        &format!("--target linux-guest {authenticated} --dscp 10"),
+        "--target null --payload 44 --dscp EF",
+    ] {
+        let (results, stdout) = run(&format!("--protocol stamp {arguments}"), &lock);
+        let run = results.run();
+        assert_eq!(run["protocol"], "stamp", "{arguments}");
+        assert!(run["service_ns"]["p50"].is_number(), "{arguments}");
+        assert!(stdout.contains("protocol stamp"), "{stdout}");
+        let has_class = arguments.contains("--dscp");
+        assert_eq!(run["dscp"].is_number(), has_class, "{arguments}");
+        if arguments.contains("hermit") {
+            let answered = &run["guest_counters"]["stamp_replies"];
+            assert_eq!(*answered, 200, "{run:#}");
+        }
+    }
+    let (results, _) = run("--target hermit --protocol echo", &lock);
+    assert!(results.run()["service_ns"].is_null());
+}
+
+/// Returns the class of each IPv4 packet of UDP in a capture, with its source port.
+fn classes(pcap: &[u8]) -> Vec<(u8, u16)> {
+    let mut rest = &pcap[24..];
+    let mut classes = Vec::new();
+    while let Some((header, after)) = rest.split_first_chunk::<16>() {
+        let len = u32::from_le_bytes([header[8], header[9], header[10], header[11]]);
+        let (frame, next) = after.split_at(len as usize);
+        if frame[12..14] == [8, 0] && frame[23] == 17 {
+            classes.push((frame[15], u16::from_be_bytes([frame[34], frame[35]])));
+        }
+        rest = next;
+    }
+    classes
+}
+
+#[test]
+fn a_class_is_on_the_wire_both_ways() {
+    let lock = lock_qemu();
+    let place = tempfile::tempdir().unwrap();
+    for (link, protocol, port) in [
+        ("unix", "fathom", 9000),
+        ("vhost-user", "stamp", STAMP_PORT),
+    ] {
+        let pcap = place.path().join(link);
+        let path = pcap.display();
+        let _ = run(
+            &format!("--link {link} --protocol {protocol} --dscp AF41 --pcap {path}"),
+            &lock,
+        );
+        let classes = classes(&fs::read(&pcap).unwrap());
+        let of = |is_reply| {
+            let of_port = |&&(_, from): &&(u8, u16)| (from == port) == is_reply;
+            classes.iter().filter(of_port).count()
+        };
+        assert_eq!((of(false), of(true)), (200, 200), "{link}");
+        let has_it = |&(class, _): &(u8, u16)| class == 34 << 2;
+        assert!(classes.iter().all(has_it), "{classes:?}");
+    }
+}
+
+#[test]
+fn a_class_on_a_tap_device_is_the_sockets() {
+    if !network::is_root() {
+        return;
+    }
+    let lock = lock_qemu();
+    for target in ["hermit", "linux-host"] {
+        let (results, _) = run(
+            &format!("--target {target} --link tap --protocol stamp --payload 44 --dscp EF"),
+            &lock,
+        );
+        assert_eq!(results.run()["dscp"], 46, "{target}");
+    }
 }

@@ -15,11 +15,13 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::CliError;
-use crate::experiment::RunSpec;
+use crate::experiment::{RunSpec, service_of};
+use crate::link::dscp::Dscp;
 use crate::link::{Family, FaultParameters};
+use crate::load::Protocol;
 use crate::stats;
 use crate::sut::linux_service::NO_LINUX;
-use crate::sut::{LinkChoice, Responder, SMOLTCP, SystemKind, SystemName, SystemSpec};
+use crate::sut::{LinkChoice, Responder, SMOLTCP, ServiceKind, SystemKind, SystemName, SystemSpec};
 
 mod client_args;
 mod condition_args;
@@ -29,7 +31,7 @@ mod probe_args;
 mod request_args;
 mod system_args;
 
-pub use client_args::ClientArgs;
+pub use client_args::{ClientArgs, ProtocolArgs};
 pub use condition_args::{HostArgs, ValidityArgs};
 pub use load_args::LoadArgs;
 pub use probe_args::ProbeArgs;
@@ -38,6 +40,7 @@ pub use system_args::{GuestArgs, KernelArgs, LinuxArgs};
 
 /// `fathom run`.
 #[derive(Debug, Args)]
+#[command(mut_arg("protocol", |option| option.hide_short_help(true)))]
 pub struct RunArgs {
     /// System under test: hermit, hermit:smoltcp, hermit-sockets, linux-guest:MODE, linux-host:MODE (MODE is blocking, busy,
     /// io_uring or, for linux-host on link tap, af_xdp), null
@@ -64,6 +67,9 @@ pub struct RunArgs {
     /// Content of the requests.
     #[command(flatten)]
     pub request: RequestArgs,
+    /// Protocol and class of the requests.
+    #[command(flatten)]
+    pub protocol: ProtocolArgs,
     /// Requirements that the result has to meet.
     #[command(flatten)]
     pub validity: ValidityArgs,
@@ -130,7 +136,17 @@ impl RunArgs {
     pub fn spec(&self) -> Result<RunSpec, CliError> {
         let load = self.load.spec();
         let plan = self.request.fill(load.plan()?)?;
-        let system = self.system();
+        let plan = self.protocol.fill(plan)?;
+        if plan.content.is_some() && plan.protocol != Protocol::Fathom {
+            return Err(CliError::Usage(
+                "`--request` is what follows the header of Fathom's own protocol: leave out `--protocol`",
+            ));
+        }
+        let system = SystemSpec {
+            service: service_of(&plan),
+            dscp: self.protocol.dscp.unwrap_or_default(),
+            ..self.system()
+        };
         plan.check_packet(system.family, None)?;
         system.check()?;
         self.check_responder()?;
@@ -156,6 +172,8 @@ impl RunArgs {
             link: self.link.unwrap_or_else(|| kind.system().default_link()),
             family: if self.ipv6 { Family::V6 } else { Family::V4 },
             fault: self.fault,
+            service: ServiceKind::default(),
+            dscp: Dscp::default(),
             guest: guest.answered_by(responder),
             linux: self.linux.kernel.spec(),
         }

@@ -4,9 +4,7 @@ use super::CliError;
 use super::args::ProbeArgs;
 use super::ctrl_c::Interrupt;
 use super::output::Output;
-use crate::experiment::ExperimentError;
 use crate::experiment::probe::{ClientSpec, Probe, ProbeSpec};
-use crate::load::Plan;
 
 impl ProbeArgs {
     /// Returns the measurement that the options ask for.
@@ -17,19 +15,14 @@ impl ProbeArgs {
     pub fn spec(&self) -> Result<ProbeSpec, CliError> {
         let client = &self.client;
         let load = self.load.spec();
-        let plan = Plan {
-            protocol: client.protocol,
-            key: client.key()?,
-            ..load.plan()?
-        };
-        plan.check().map_err(ExperimentError::from)?;
+        let plan = client.protocol.fill(load.plan()?)?;
         Ok(ProbeSpec {
             address: self.address.clone(),
             client: ClientSpec {
                 bind: client.bind.clone(),
                 interface: client.interface.clone(),
                 flows: client.flows,
-                dscp: client.dscp,
+                dscp: client.protocol.dscp,
             },
             plan,
             sweep: load.sweep(),

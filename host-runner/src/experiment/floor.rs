@@ -8,7 +8,7 @@ use crate::load::{Limit, Mode, Plan, Protocol, Tally, WaitRule};
 use crate::record::BeforeAfter;
 use crate::record::run::FloorReadings;
 use crate::stats::RunRecorder;
-use crate::sut::null::shared_memory;
+use crate::sut::null::{Offer, shared_memory};
 
 /// Round trips to the thread in the guest's place, and those before that are not counted.
 const REQUESTS: u64 = 20_000;
@@ -61,7 +61,8 @@ impl Floor {
 
 /// The median round trip to a thread on the CPU `cpu` that answers through the same rings.
 fn reflector_ns(cpu: usize, payload_len: usize) -> Option<f64> {
-    let (_reflector, mut link) = shared_memory::start(move || placement::bind_to(cpu)).ok()?;
+    let (_reflector, mut link) =
+        shared_memory::start(Offer::default(), move || placement::bind_to(cpu)).ok()?;
     let plan = plan(payload_len);
     let (tally, recorder) = reference::measure(&mut link, &plan, LONGEST_NS);
     median_ns(&tally, &recorder)

@@ -17,7 +17,7 @@ use crate::link::{Link, tap, unix, vhost_user};
 use crate::load::{Arrivals, Limit, Mode, Plan, Protocol, Rate, WaitRule};
 use crate::sut::LinkChoice;
 use crate::sut::null::reflector::{on_loopback, on_tap, on_unix};
-use crate::sut::null::shared_memory;
+use crate::sut::null::{Offer, shared_memory};
 
 mod on_time;
 
@@ -136,14 +136,15 @@ fn limits_of(
             on_time,
         }
     };
+    let offer = Offer::default();
     let measured = match link {
         vhost_user::NAME => {
-            shared_memory::start(bind).map(|(_reflector, mut link)| on(&mut link, POLLED))
+            shared_memory::start(offer, bind).map(|(_reflector, mut link)| on(&mut link, POLLED))
         }
-        unix::NAME => on_unix(bind).map(|(_reflector, mut link)| on(&mut link, SLEEPING)),
-        tap::NAME => on_tap(bind).map(|(_reflector, mut link)| on(&mut link, SLEEPING)),
+        unix::NAME => on_unix(offer, bind).map(|(_reflector, mut link)| on(&mut link, SLEEPING)),
+        tap::NAME => on_tap(offer, bind).map(|(_reflector, mut link)| on(&mut link, SLEEPING)),
         // Everything else is a UDP socket of this host's.
-        _ => on_loopback(bind).map(|(_reflector, mut link)| on(&mut link, SLEEPING)),
+        _ => on_loopback(offer, bind).map(|(_reflector, mut link)| on(&mut link, SLEEPING)),
     };
     measured.unwrap_or_default()
 }

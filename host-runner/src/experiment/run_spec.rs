@@ -5,9 +5,9 @@ use crate::host::assignment::{Assignment, NotAllowed, Requested};
 use crate::host::cpu_latency::HostIdle;
 use crate::host::lock::Patience;
 use crate::host::topology::Topology;
-use crate::load::{Arrivals, Plan};
+use crate::load::{Arrivals, Plan, Protocol};
 use crate::stats::Policy;
-use crate::sut::SystemSpec;
+use crate::sut::{ServiceKind, SystemSpec};
 
 /// One measurement of one system, or a sweep of its load.
 #[derive(Clone, Debug)]
@@ -22,6 +22,17 @@ pub struct RunSpec {
     pub validity: Validity,
     /// Conditions on this host.
     pub host: HostSpec,
+}
+
+/// Returns the service that requests of `plan` are for.
+#[must_use]
+pub const fn service_of(plan: &Plan) -> ServiceKind {
+    match plan.protocol {
+        Protocol::Fathom => ServiceKind::Timestamps,
+        Protocol::Stamp => ServiceKind::Stamp(plan.key),
+        Protocol::TwampLight => ServiceKind::Stamp(None),
+        Protocol::Echo => ServiceKind::Echo,
+    }
 }
 
 /// Requirements that each result has to meet.

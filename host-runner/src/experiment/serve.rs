@@ -10,6 +10,7 @@ use wire::Counters;
 use super::boot_directory;
 use super::restart::Delays;
 use super::{Caller, ExperimentError};
+use crate::link::dscp::Dscp;
 use crate::link::{self, Family, LinkKind};
 use crate::machine::{Machine, MachineError, Netdev, Surroundings};
 use crate::sut::boot_args::Idle;
@@ -119,6 +120,8 @@ impl Service<'_> {
             fault: None,
             host_port: self.host_port,
             guest_port: guest.port,
+            service_port: None,
+            dscp: Dscp::default(),
             pcap: guest.pcap.clone(),
             vhost: false,
         })?;

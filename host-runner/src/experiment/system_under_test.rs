@@ -15,7 +15,7 @@ use crate::host::placement::{Placement, Work};
 use crate::host::rights::{self, CapabilityUse};
 use crate::load::{Mode, Plan};
 use crate::machine::Accel;
-use crate::record::run::{CounterReadings, Readings};
+use crate::record::run::{ClientLabels, CounterReadings, Readings};
 use crate::record::{GuestMachine, Image, Run, RunFacts, RunLabels, RunPosition};
 use crate::stats::Requested;
 use crate::sut::{LaunchPlan, RunningSystem, SystemSpec};
@@ -192,7 +192,7 @@ impl SystemUnderTest {
         let threads = backend.threads(link.is_polled());
         let conditions = Conditions {
             settle_ns: request.settle_ns,
-            boot_id: Some(facts.boot_id),
+            boot_id: plan.protocol.has_boot_id().then_some(facts.boot_id),
             threads,
             own_threads: &|| backend.own_threads(),
             health: &|| Ok(backend.check()?),
@@ -267,6 +267,10 @@ fn labels(system: &SystemSpec, running: &RunningSystem) -> RunLabels {
         responder: system.responder.map(|mode| mode.name().to_owned()),
         address: facts.address.clone(),
         link: running.link.name().to_owned(),
+        client: ClientLabels {
+            dscp: Some(system.dscp.number()).filter(|&number| number != 0),
+            ..ClientLabels::default()
+        },
         vhost: facts.vhost.clone(),
         accel: facts.accel.map(|accel| accel.name().to_owned()),
         boot_ms: facts.boot_ns.map(|ns| ns as f64 / 1e6),

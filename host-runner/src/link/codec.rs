@@ -15,6 +15,7 @@ use super::frame::{Flow, MAX_FRAME, Parsed};
 const IP: usize = ETHERNET_HEADER_LEN;
 
 /// Offsets of the IP header's fields, in bytes (RFC 791 §3.1, RFC 8200 §3).
+const V4_CLASS: usize = 1;
 const V4_TOTAL_LENGTH: usize = 2;
 const V4_FRAGMENT: usize = 6;
 const V4_PROTOCOL: usize = 9;
@@ -87,13 +88,26 @@ impl Codec {
         }
     }
 
+    /// The same, in packets of the type of service or traffic class `class`, which is 0 otherwise.
+    #[must_use]
+    pub fn in_class(mut self, class: u8) -> Self {
+        if self.is_v4 {
+            self.request[IP + V4_CLASS] = class;
+            self.ip_sum = Sum::of(&self.request[IP..self.udp]);
+        } else {
+            let [version, rest] = [0x60 | class >> 4, class << 4];
+            self.request[IP..][..2].copy_from_slice(&[version, rest]);
+        }
+        self
+    }
+
     /// The flow.
     #[must_use]
     pub const fn flow(&self) -> &Flow {
         &self.flow
     }
 
-    /// As [`Flow::build`].
+    /// As [`Flow::build`], but for the class.
     #[must_use]
     #[inline]
     pub fn build(&self, frame: &mut [u8; MAX_FRAME], payload: &[u8]) -> Option<usize> {
@@ -219,6 +233,29 @@ mod tests {
             let fast_len = Codec::new(flow).build(&mut fast, &payload);
             prop_assert_eq!(fast_len, flow.build(&mut slow, &payload));
             let len = fast_len.unwrap_or(0);
+            prop_assert_eq!(&fast[..len], &slow[..len]);
+        }
+
+        #[test]
+        fn packets_of_a_class_have_it_and_are_else_the_same(
+            is_v4: bool, class: u8, payload in prop::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let flow = to_peer(is_v4);
+            let (mut fast, mut slow) = ([0xaa; MAX_FRAME], [0xaa; MAX_FRAME]);
+            let codec = Codec::new(flow).in_class(class);
+            let len = codec.build(&mut fast, &payload).unwrap();
+            prop_assert_eq!(flow.build(&mut slow, &payload), Some(len));
+            let peer = from_peer(is_v4);
+            prop_assert_eq!(peer.parse(&fast[..len]), Parsed::Datagram(&payload[..]));
+            if is_v4 {
+                prop_assert_eq!(fast[IP + 1], class);
+                // The class and the header's checksum.
+                fast[IP + 1] = 0;
+                fast[IP + V4_CHECKSUM..][..2].copy_from_slice(&slow[IP + V4_CHECKSUM..][..2]);
+            } else {
+                prop_assert_eq!([fast[IP], fast[IP + 1]], [0x60 | class >> 4, class << 4]);
+                fast[IP..][..2].copy_from_slice(&[0x60, 0]);
+            }
             prop_assert_eq!(&fast[..len], &slow[..len]);
         }
 

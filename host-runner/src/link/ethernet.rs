@@ -9,6 +9,7 @@ use std::time::Duration;
 use wire::{Cidr, Mac};
 
 use super::codec::Codec;
+use super::dscp::Dscp;
 use super::fault::InjectedFaults;
 use super::frame::{Flow, MAX_FRAME, Parsed};
 use super::stack::{Endpoint, Stack};
@@ -134,6 +135,13 @@ impl<F: Frames> EthernetLink<F> {
             outgoing: Box::new([0; MAX_FRAME]),
             incoming: Box::new([0; MAX_FRAME]),
         }
+    }
+
+    /// Sends in the class `dscp` from now on.
+    #[must_use]
+    pub fn in_class(mut self, dscp: Dscp) -> Self {
+        self.codec = self.codec.in_class(dscp.traffic_class());
+        self
     }
 
     /// Wraps the frames of the link.

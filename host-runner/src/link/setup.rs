@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use super::captured::{Capture, Captured};
+use super::dscp::Dscp;
 use super::ethernet::{EthernetLink, Frames};
 use super::fault::{FaultInjector, FaultParameters};
 use super::queue_drops::QueueDrops;
@@ -142,8 +143,12 @@ pub struct Options {
     pub family: Family,
     /// The forwarded port on 127.0.0.1, for [`LinkKind::User`]; 0 picks a free one.
     pub host_port: u16,
-    /// The service's UDP port.
+    /// The UDP port of the guest's main service.
     pub guest_port: u16,
+    /// The UDP port to send to, if it is not that of the main service.
+    pub service_port: Option<u16>,
+    /// The class of what is sent, except for [`LinkKind::User`], whose packets are QEMU's.
+    pub dscp: Dscp,
     /// File for a capture of every frame, if there is to be one.
     pub pcap: Option<PathBuf>,
     /// True if the host's kernel is to serve the guest's rings, for [`LinkKind::Tap`].
@@ -157,6 +162,8 @@ pub struct Options {
 pub struct Opener {
     waiting: Waiting,
     fault: Option<FaultParameters>,
+    service_port: Option<u16>,
+    dscp: Dscp,
 }
 
 #[derive(Debug)]
@@ -184,8 +191,12 @@ enum Waiting {
 /// [`LinkError`] if a socket or the capture file can't be had, or the link does not carry the
 /// family.
 pub fn prepare(options: Options) -> Result<(Netdev, Opener), LinkError> {
-    let fault = options.fault;
-    let opener = |waiting| Opener { waiting, fault };
+    let opener = |waiting| Opener {
+        waiting,
+        fault: options.fault,
+        service_port: options.service_port,
+        dscp: options.dscp,
+    };
     let capture = options.pcap.as_deref().map(Capture::create).transpose()?;
     let link = options.kind.name();
     match (options.kind, options.family) {
@@ -194,7 +205,7 @@ pub fn prepare(options: Options) -> Result<(Netdev, Opener), LinkError> {
             let netdev = Netdev::User {
                 host_addr: Ipv4Addr::LOCALHOST,
                 host_port: options.host_port,
-                guest_port: options.guest_port,
+                guest_port: options.service_port.unwrap_or(options.guest_port),
                 // Who names a port wants others to reach it.
                 surroundings: match options.host_port {
                     0 => Surroundings::Own,
@@ -257,7 +268,14 @@ impl Opener {
     ///
     /// [`LinkError`] if the service has no such address or can't be reached.
     pub fn open(self, machine: &Machine) -> Result<Box<dyn Link>, LinkError> {
-        let Self { waiting, fault } = self;
+        let Self {
+            waiting,
+            fault,
+            service_port,
+            dscp,
+        } = self;
+        let mut ready = *machine.ready();
+        ready.port = service_port.unwrap_or(ready.port);
         match waiting {
             Waiting::User => {
                 // A machine on another network has no such port; nothing answers at port 0.
@@ -276,13 +294,13 @@ impl Opener {
                 Ok(Box::new(opened.with_drops(drops)))
             }
             Waiting::Unix { frames, family } => {
-                let link = EthernetLink::open(frames, machine.ready(), family)?;
-                Ok(with_faults(link, fault))
+                let link = EthernetLink::open(frames, &ready, family)?;
+                Ok(with_faults(link.in_class(dscp), fault))
             }
-            Waiting::Tap { tap, family } => Ok(Box::new(tap.join(machine.ready(), family)?)),
+            Waiting::Tap { tap, family } => Ok(Box::new(tap.join(&ready, family)?.in_class(dscp)?)),
             Waiting::VhostUser { frames, family } => {
-                let link = EthernetLink::open(frames, machine.ready(), family)?;
-                Ok(with_faults(link, fault))
+                let link = EthernetLink::open(frames, &ready, family)?;
+                Ok(with_faults(link.in_class(dscp), fault))
             }
         }
     }
@@ -309,6 +327,8 @@ mod tests {
             family: Family::V4,
             host_port: 0,
             guest_port: 9000,
+            service_port: None,
+            dscp: Dscp::default(),
             pcap: None,
             vhost: false,
             fault: None,

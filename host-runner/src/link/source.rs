@@ -1,9 +1,10 @@
 //! Source of the datagrams of an ordinary socket.
 #![forbid(unsafe_code)]
 
+use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::LinkError;
 use super::dscp::Dscp;
@@ -48,13 +49,7 @@ impl Source {
                 .map_err(failed(format!("interface {interface}")))?;
         }
         if let Some(dscp) = self.dscp {
-            let class = dscp.traffic_class().into();
-            // An IPv4-mapped address is IPv4 on the wire.
-            let set = match (peer, peer.ip().to_canonical().is_ipv4()) {
-                (SocketAddr::V4(_), _) => socket.set_tos_v4(class),
-                (SocketAddr::V6(_), false) => socket.set_tclass_v6(class),
-                (SocketAddr::V6(_), true) => socket.set_tos_v4(class),
-            };
+            let set = set_class(SockRef::from(&socket), peer, dscp);
             set.map_err(failed(format!("DSCP {dscp}")))?;
         }
         let mut address = self.address.unwrap_or(any(peer, 0));
@@ -65,6 +60,16 @@ impl Source {
             .bind(&address.into())
             .map_err(failed(format!("source address {address}")))?;
         Ok(socket.into())
+    }
+}
+
+/// Gives what `socket` sends to `peer` the class `dscp`.
+pub(super) fn set_class(socket: SockRef<'_>, peer: SocketAddr, dscp: Dscp) -> io::Result<()> {
+    let class = dscp.traffic_class().into();
+    // An IPv4-mapped address is IPv4 on the wire.
+    match (peer, peer.ip().to_canonical().is_ipv4()) {
+        (SocketAddr::V4(_), _) | (SocketAddr::V6(_), true) => socket.set_tos_v4(class),
+        (SocketAddr::V6(_), false) => socket.set_tclass_v6(class),
     }
 }
 

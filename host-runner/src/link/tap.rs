@@ -26,6 +26,7 @@ pub use pair::Pair;
 pub use tap_client::Client;
 pub use tap_device::TapFrames;
 
+use super::dscp::Dscp;
 use super::ethernet::OWN_MAC;
 use super::queue_drops::QueueDrops;
 use super::udp::UdpLink;
@@ -112,6 +113,18 @@ pub struct TapLink {
     drops: Option<QueueDrops>,
     _namespace: Namespace,
     _device: Option<OwnedFd>,
+}
+
+impl TapLink {
+    /// Sends in the class `dscp` from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError::Source`] if the kernel refuses.
+    pub fn in_class(self, dscp: Dscp) -> Result<Self, LinkError> {
+        self.udp.set_class(dscp)?;
+        Ok(self)
+    }
 }
 
 impl Link for TapLink {

@@ -7,10 +7,12 @@ use std::net::{SocketAddr, UdpSocket};
 
 use rustix::io::Errno;
 use rustix::net::{SendFlags, sockopt};
+use socket2::SockRef;
 
+use super::dscp::Dscp;
 use super::queue_drops::QueueDrops;
 use super::refusal::{self, Refusal};
-use super::source::{Source, any};
+use super::source::{self, Source, any};
 use super::{DEPTH, Link, LinkError, Received, Sent, enlarge_buffers, wait};
 
 /// Name in results of the link to a process on this host, or to a thread.
@@ -83,6 +85,21 @@ impl UdpLink {
     #[must_use]
     pub fn with_drops(self, drops: Option<QueueDrops>) -> Self {
         Self { drops, ..self }
+    }
+
+    /// Has what is sent from now on go in the class `dscp`.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError::Source`] if the kernel refuses.
+    pub fn set_class(&self, dscp: Dscp) -> Result<(), LinkError> {
+        let peer = self.socket.peer_addr();
+        let set = peer.and_then(|peer| source::set_class(SockRef::from(&self.socket), peer, dscp));
+        set.map_err(|error| LinkError::Source {
+            link: self.name,
+            what: format!("DSCP {dscp}"),
+            source: error,
+        })
     }
 
     /// The longest packet that the kernel believes the path to the service to carry, in bytes.

@@ -136,7 +136,7 @@ pub struct Run {
     /// Number of source ports that took turns.
     #[serde(default = "one")]
     pub flows: u16,
-    /// Differentiated services code point of a probe's datagrams, 0 to 63; absent if the choice was left to the
+    /// Differentiated services code point of the datagrams, 0 to 63; absent if the choice was left to the
     /// system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dscp: Option<u8>,

@@ -21,6 +21,8 @@ impl SystemSpec {
             .or_else(|| self.link_problem())
             .or_else(|| self.fault_problem())
             .or_else(|| self.vhost_problem())
+            .or_else(|| self.service_problem())
+            .or_else(|| self.class_problem())
             .or_else(|| system.problem(self));
         problem.map_or(Ok(()), |problem| Err(SutError::Incompatible(problem)))
     }

@@ -66,6 +66,8 @@ impl GuestLaunch {
             family: spec.family,
             host_port: guest.host_port,
             guest_port: guest.port,
+            service_port: spec.service.port(guest),
+            dscp: spec.dscp,
             pcap: guest.pcap.clone(),
             vhost: vhost.as_ref().is_some_and(|vhost| vhost.is_on),
             fault: spec.fault,
@@ -159,7 +161,7 @@ pub(super) fn start(
     } = launch.boot(watch)?;
     let ready = machine.ready();
     let facts = Facts {
-        address: address(spec.family, &machine).to_string(),
+        address: address(spec, &machine).to_string(),
         boot_id: ready.boot_id,
         started_at_ns: Some(machine.started_at_ns()),
         accel: Some(machine.accel()),
@@ -266,14 +268,15 @@ fn vhost_for(kind: LinkKind, guest: &GuestSpec) -> Result<Option<Vhost>, SutErro
 }
 
 /// Returns the address that requests to the guest go to.
-fn address(family: Family, machine: &Machine) -> SocketAddr {
+fn address(spec: &SystemSpec, machine: &Machine) -> SocketAddr {
     let ready = machine.ready();
-    match (machine.host_port(), family, ready.ip) {
+    let port = spec.service.port(&spec.guest).unwrap_or(ready.port);
+    match (machine.host_port(), spec.family, ready.ip) {
         (Some(port), _, _) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
         (None, Family::V6, _) | (None, _, None) => {
             let any = Ipv6Addr::UNSPECIFIED;
-            SocketAddr::from((ready.ip6.map_or(any, |ip6| ip6.address), ready.port))
+            SocketAddr::from((ready.ip6.map_or(any, |ip6| ip6.address), port))
         }
-        (None, Family::V4, Some(ip)) => SocketAddr::from((ip.address, ready.port)),
+        (None, Family::V4, Some(ip)) => SocketAddr::from((ip.address, port)),
     }
 }

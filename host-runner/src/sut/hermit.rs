@@ -65,7 +65,10 @@ impl System for Hermit {
     }
 
     fn prepare(&self, spec: &SystemSpec, _: &Path) -> Result<LaunchPlan, SutError> {
-        Ok(LaunchPlan::Guest(boot_image(&spec.guest, Idle::Spin)?))
+        Ok(LaunchPlan::Guest(boot_image(
+            &spec.guest.clone().serving(&spec.service),
+            Idle::Spin,
+        )?))
     }
 
     fn start_s(&self) -> f64 {

@@ -122,7 +122,7 @@ impl System for LinuxGuest {
         let LinuxSpec { kernel, modules } = spec.linux.clone();
         let parts = Parts {
             tsc_khz: boot_args::guest_tsc_khz(&spec.guest),
-            boot_args: spec.guest.boot_args.clone(),
+            boot_args: spec.guest.clone().serving(&spec.service).boot_args,
             ..Parts::locate(&built(linux_service::RESPONDER)?, kernel, modules)
         };
         let (ip, gateway) = boot_args::static_network(&spec.guest);

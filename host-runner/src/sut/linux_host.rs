@@ -135,6 +135,7 @@ pub(super) fn start(
             let address = process.address();
             let drops = QueueDrops::of_socket(None, Family::V4, address.port());
             let link = UdpLink::connect(LOOPBACK, address)?.with_drops(drops.ok());
+            link.set_class(spec.dscp)?;
             (process, Box::new(link) as Box<dyn Link>)
         }
     };
@@ -164,10 +165,13 @@ fn start_on_a_wire(
     let namespace = pair.service().map_err(SutError::Namespace)?;
     let address = ListenAddress {
         listen: (network.address, spec.guest.port).into(),
+        stamp_port: spec.service.port(&spec.guest),
         namespace: Some(namespace),
     };
     let process = start_at(spec, program, address, log, watch)?;
-    let link = pair.join(process.ready())?;
+    let mut ready = *process.ready();
+    ready.port = spec.service.port(&spec.guest).unwrap_or(ready.port);
+    let link = pair.join(&ready)?.in_class(spec.dscp)?;
     Ok((process, Box::new(link)))
 }
 
@@ -191,6 +195,8 @@ fn start_at(
 pub struct ListenAddress {
     /// IP address and port; port 0 picks a free one.
     pub listen: SocketAddr,
+    /// UDP port of STAMP's reflector at the same address, if it is to be served.
+    pub stamp_port: Option<u16>,
     /// The network namespace that has this address, if it is not this process's own.
     pub namespace: Option<OwnedFd>,
 }
@@ -201,6 +207,7 @@ impl ListenAddress {
     pub fn loopback() -> Self {
         Self {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            stamp_port: None,
             namespace: None,
         }
     }
@@ -229,6 +236,10 @@ impl ResponderProcess {
         let mut command = Command::new(program);
         command.args(["--mode", mode.name(), "--listen"]);
         command.arg(address.listen.to_string());
+        if let Some(port) = address.stamp_port {
+            let stamp = SocketAddr::new(address.listen.ip(), port);
+            command.args(["--stamp", &stamp.to_string()]);
+        }
         if let Some(namespace) = address.namespace {
             child::enter(&mut command, namespace);
         }

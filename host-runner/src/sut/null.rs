@@ -23,7 +23,7 @@ pub mod response;
 pub mod shared_memory;
 
 use reflector::Reflector;
-pub use response::BOOT_ID;
+pub use response::{BOOT_ID, Offer};
 
 /// Problem with a link that QEMU makes.
 const NO_QEMU_NETWORK: &str = "there is no QEMU network without a guest: choose another link for null than `user` \
@@ -100,17 +100,21 @@ pub(super) fn start(spec: &SystemSpec) -> Result<RunningSystem, SutError> {
             bind_to(cpu);
         }
     };
+    let offer = Offer {
+        service: spec.service,
+        dscp: spec.dscp,
+    };
     let (reflector, link) = match spec.link {
         LinkChoice::Link(LinkKind::VhostUser) => {
-            let (reflector, link) = shared_memory::start(prepare)?;
+            let (reflector, link) = shared_memory::start(offer, prepare)?;
             Ok((reflector, with_faults(link, spec.fault)))
         }
         LinkChoice::Link(LinkKind::Unix) => {
-            let (reflector, link) = reflector::on_unix(prepare)?;
+            let (reflector, link) = reflector::on_unix(offer, prepare)?;
             Ok((reflector, with_faults(link, spec.fault)))
         }
-        LinkChoice::Link(LinkKind::Tap) => boxed(reflector::on_tap(prepare)),
-        LinkChoice::Loopback => boxed(reflector::on_loopback(prepare)),
+        LinkChoice::Link(LinkKind::Tap) => boxed(reflector::on_tap(offer, prepare)),
+        LinkChoice::Loopback => boxed(reflector::on_loopback(offer, prepare)),
         LinkChoice::Link(_) => return Err(SutError::Incompatible(NO_QEMU_NETWORK)),
     }?;
     let thread = Thread {

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::address::{Ip, Ip6};
-use super::{LinkChoice, Responder, SystemKind};
+use super::{LinkChoice, Responder, ServiceKind, SystemKind};
+use crate::link::dscp::Dscp;
 use crate::link::{Family, FaultParameters};
 use crate::machine::{AccelChoice, MachineType, VhostChoice};
 
@@ -25,6 +26,10 @@ pub struct SystemSpec {
     pub family: Family,
     /// Faults to inject on the link.
     pub fault: Option<FaultParameters>,
+    /// The service that requests go to.
+    pub service: ServiceKind,
+    /// The class of requests.
+    pub dscp: Dscp,
     /// The guest, for systems that have one.
     pub guest: GuestSpec,
     /// The parts of a Linux guest.
@@ -83,8 +88,14 @@ impl GuestSpec {
     /// Returns the value of the boot argument `path`, the last of which holds.
     #[must_use]
     pub fn answer_path(&self) -> Option<&str> {
+        self.value_of(ANSWER_PATH)
+    }
+
+    /// Returns the value of the boot argument `name`, the last of which holds.
+    #[must_use]
+    pub fn value_of(&self, name: &str) -> Option<&str> {
         let mut values = self.boot_args.iter().rev();
-        values.find_map(|argument| argument.strip_prefix(ANSWER_PATH)?.strip_prefix('='))
+        values.find_map(|argument| argument.strip_prefix(name)?.strip_prefix('='))
     }
 
     /// Has `responder` answer in the unikernel if it is smoltcp's sockets, unless a boot argument names who does.

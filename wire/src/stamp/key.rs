@@ -48,6 +48,14 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// The octets as hexadecimal digits, which [`FromStr`] reads.
+impl fmt::LowerHex for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut octets = self.octets().iter();
+        octets.try_for_each(|octet| write!(f, "{octet:02x}"))
+    }
+}
+
 /// The text is no key: 32 to 128 hexadecimal digits, an even number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoSecret;

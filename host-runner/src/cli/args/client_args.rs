@@ -10,19 +10,31 @@ use crate::cli::CliError;
 use crate::experiment::probe::endpoint::NumericAddress;
 use crate::link::dscp::Dscp;
 use crate::link::flows::MAX_FLOWS;
-use crate::load::Protocol;
+use crate::load::{Plan, Protocol};
+
+/// Protocol of requests, and their class.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Client")]
+pub struct ProtocolArgs {
+    /// Protocol of the service
+    #[arg(long, value_enum, default_value_t)]
+    pub protocol: Protocol,
+    /// Key of STAMP's authenticated mode: a file with 32 to 128 hexadecimal digits
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub stamp_key: Option<PathBuf>,
+    /// Class of requests (DSCP): a name such as EF, CS1 or AF21, or a number from 0 to 63
+    #[arg(long, value_name = "CLASS", hide_short_help = true)]
+    pub dscp: Option<Dscp>,
+}
 
 /// Options of a client on ordinary sockets. Only `probe` has such a client: the links of `run` and `compare`
 /// hold nothing but the service and one client, at addresses of their own.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Client")]
 pub struct ClientArgs {
-    /// Protocol of the service
-    #[arg(long, value_enum, default_value_t)]
-    pub protocol: Protocol,
-    /// Key of STAMP's authenticated mode: a file with 32 to 128 hexadecimal digits
-    #[arg(long, value_name = "FILE")]
-    pub stamp_key: Option<PathBuf>,
+    /// Protocol and class.
+    #[command(flatten)]
+    pub protocol: ProtocolArgs,
     /// Source address, and first source port, of requests [default: by the routes, any free port]
     #[arg(long, value_name = "ADDR[:PORT]")]
     pub bind: Option<NumericAddress>,
@@ -32,25 +44,27 @@ pub struct ClientArgs {
     /// Number of source ports, used in turns, 1 to 256
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_FLOWS)))]
     pub flows: u16,
-    /// Class of requests (DSCP): a name such as EF, CS1 or AF21, or a number from 0 to 63
-    #[arg(long, value_name = "CLASS")]
-    pub dscp: Option<Dscp>,
 }
 
 /// Most bytes of a key's file.
 const KEY_FILE_LIMIT: u64 = 1024;
 
-impl ClientArgs {
-    /// Reads STAMP's key: hexadecimal digits, and blanks around them.
+impl ProtocolArgs {
+    /// Returns `plan` in this protocol. A key's file has hexadecimal digits, and blanks around them.
     ///
     /// # Errors
     ///
-    /// [`CliError::Content`] if the file can't be read, or has no key.
-    pub fn key(&self) -> Result<Option<Secret>, CliError> {
-        let Some(path) = &self.stamp_key else {
-            return Ok(None);
-        };
+    /// [`CliError::Content`] if the file can't be read, or has no key; [`CliError::Plan`] if the protocol has no
+    /// such requests.
+    pub fn fill(&self, plan: Plan) -> Result<Plan, CliError> {
         let key = |text: Vec<u8>| String::from_utf8_lossy(&text).trim().parse::<Secret>();
-        from_file("--stamp-key", path, KEY_FILE_LIMIT, key).map(Some)
+        let read = |path| from_file("--stamp-key", path, KEY_FILE_LIMIT, key);
+        let plan = Plan {
+            protocol: self.protocol,
+            key: self.stamp_key.as_deref().map(read).transpose()?,
+            ..plan
+        };
+        plan.check()?;
+        Ok(plan)
     }
 }

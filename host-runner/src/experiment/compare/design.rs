@@ -7,9 +7,10 @@ use super::loads::Loads;
 use super::variant::Variant;
 use crate::experiment::{ExperimentError, HostSpec, Validity};
 use crate::link::Family;
+use crate::link::dscp::Dscp;
 use crate::random::SplitMix64;
 use crate::record::Skipped;
-use crate::sut::{GuestSpec, LinkChoice, LinuxSpec, SystemSpec};
+use crate::sut::{GuestSpec, LinkChoice, LinuxSpec, ServiceKind, SystemSpec};
 
 /// Specification of a comparison.
 #[derive(Clone, Debug)]
@@ -86,6 +87,8 @@ impl CompareSpec {
             link,
             family: Family::V4,
             fault: None,
+            service: ServiceKind::default(),
+            dscp: Dscp::default(),
             guest: self.guest.clone().answered_by(variant.responder),
             linux: self.linux.clone(),
         };

@@ -50,7 +50,7 @@ pub struct ClientLabels {
     pub interface: Option<String>,
     /// Number of source ports that took turns.
     pub flows: u16,
-    /// Differentiated services code point of a probe's datagrams, unless the choice was left to the system.
+    /// Differentiated services code point of the datagrams, unless the choice was left to the system.
     pub dscp: Option<u8>,
 }
 

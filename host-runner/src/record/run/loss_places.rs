@@ -66,7 +66,9 @@ impl Served {
         let more = |count: fn(&Counters) -> u64| count(&after).saturating_sub(count(&before));
         Some(Self {
             received: more(|counters| counters.datagrams_received),
-            answered: more(|counters| counters.replied + counters.unsupported + counters.echoed),
+            answered: more(|counters| {
+                counters.replied + counters.unsupported + counters.echoed + counters.stamp_replies
+            }),
         })
     }
 

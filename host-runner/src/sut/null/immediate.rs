@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::reflector::{client, flow};
-use super::response::{FrameResponder, Response};
+use super::response::{FrameResponder, Offer, Response};
 use crate::clock;
 use crate::link::ethernet::{EthernetLink, Frames};
 use crate::link::fault::{FaultInjector, FaultParameters};
@@ -65,7 +65,7 @@ impl<C: TestClock> ImmediateFrames<C> {
         Self {
             clock,
             round_trip_ns,
-            responder: FrameResponder::new(flow().reversed()),
+            responder: FrameResponder::new(flow(&Offer::default()).reversed(), &Offer::default()),
             frame: Box::new([0; MAX_FRAME]),
             answers: VecDeque::new(),
         }
@@ -77,7 +77,7 @@ pub fn faulty_link(
     parameters: FaultParameters,
 ) -> EthernetLink<FaultInjector<ImmediateFrames<HostClock>>> {
     let frames = FaultInjector::new(ImmediateFrames::new(HostClock, 0), parameters);
-    EthernetLink::between(frames, client(), flow())
+    EthernetLink::between(frames, client(), flow(&Offer::default()))
 }
 
 /// Returns a link on `clock` to a service that answers after `round_trip_ns`, with faults.
@@ -89,7 +89,7 @@ pub fn faulty_link_on<C: TestClock + 'static>(
     let frames = ImmediateFrames::new(clock.clone(), round_trip_ns);
     let own = clock.clone();
     let frames = FaultInjector::on_clock(frames, parameters, move || own.now_ns());
-    EthernetLink::between(frames, client(), flow())
+    EthernetLink::between(frames, client(), flow(&Offer::default()))
 }
 
 impl<C: TestClock> Frames for ImmediateFrames<C> {

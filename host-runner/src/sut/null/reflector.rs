@@ -13,9 +13,11 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread::{self, JoinHandle};
 
 use rustix::process::Pid;
-use wire::{Cidr, Verdict};
+use socket2::SockRef;
+use wire::Cidr;
+use wire::stamp::Arrival;
 
-use super::response::{BOOT_ID, FrameResponder, Response};
+use super::response::{Answerer, BOOT_ID, FrameResponder, Offer, Response};
 use crate::clock;
 use crate::host::rights::{self, CapabilityUse};
 use crate::link::ethernet::{EthernetLink, Frames, OWN_IP, OWN_MAC, OWN_PORT};
@@ -26,18 +28,25 @@ use crate::link::udp::{LOOPBACK, UdpLink};
 use crate::link::unix::{self, FrameSocket};
 use crate::link::{Family, LinkError};
 use crate::machine::DEFAULT_MAC;
+use crate::sut::GuestSpec;
 
 /// The service's address, as on a link to a guest, and the length of its network's prefix.
 const SERVICE: Cidr<Ipv4Addr> = Cidr::new(Ipv4Addr::new(10, 0, 2, 15), 24);
 
-/// The two ends, as the instrument sees them: addresses as on a link to a guest.
-pub(super) fn flow() -> Flow {
+/// The two ends, as the instrument sees them: addresses and the port of `offer` as on a link to a guest.
+pub(super) fn flow(offer: &Offer) -> Flow {
     Flow {
         own_mac: OWN_MAC,
         peer_mac: DEFAULT_MAC,
         own: SocketAddr::from((OWN_IP, OWN_PORT)),
-        peer: SocketAddr::from((SERVICE.address, wire::DEFAULT_PORT)),
+        peer: SocketAddr::from((SERVICE.address, port(offer))),
     }
+}
+
+/// The UDP port of the service.
+fn port(offer: &Offer) -> u16 {
+    let guest = GuestSpec::default();
+    offer.service.port(&guest).unwrap_or(wire::DEFAULT_PORT)
 }
 
 /// The instrument's own end.
@@ -106,13 +115,15 @@ impl Drop for Reflector {
 ///
 /// [`LinkError::Io`] if there are no sockets or no thread to be had.
 pub fn on_unix(
+    offer: Offer,
     prepare: impl FnOnce() + Send + 'static,
 ) -> Result<(Reflector, EthernetLink<FrameSocket>), LinkError> {
     let pair = FrameSocket::pair().map_err(failed(unix::NAME, "making a socket pair"))?;
     let (ours, theirs) = (pair.0, FrameSocket::new(pair.1));
-    let answer = move |stop: &AtomicBool| answer(theirs, stop);
+    let answer = move |stop: &AtomicBool| answer(theirs, &offer, stop);
     let reflector = Reflector::start(unix::NAME, prepare, answer)?;
-    Ok((reflector, EthernetLink::between(ours, client(), flow())))
+    let link = EthernetLink::between(ours, client(), flow(&offer));
+    Ok((reflector, link.in_class(offer.dscp)))
 }
 
 /// The same on a tap device.
@@ -120,18 +131,21 @@ pub fn on_unix(
 /// # Errors
 ///
 /// [`LinkError::Unavailable`] where there can be no such device, else as [`on_unix`].
-pub fn on_tap(prepare: impl FnOnce() + Send + 'static) -> Result<(Reflector, TapLink), LinkError> {
+pub fn on_tap(
+    offer: Offer,
+    prepare: impl FnOnce() + Send + 'static,
+) -> Result<(Reflector, TapLink), LinkError> {
     let tap = Tap::make()?;
     let device = tap
         .device()
         .map_err(failed(tap::NAME, "sharing the tap device"))?;
     let frames = TapFrames::new(device);
-    let answer = move |stop: &AtomicBool| answer(frames, stop);
+    let answer = move |stop: &AtomicBool| answer(frames, &offer, stop);
     let reflector = Reflector::start(tap::NAME, prepare, answer)?;
     let ready = wire::Ready {
         ip: Some(SERVICE),
         ip6: None,
-        port: wire::DEFAULT_PORT,
+        port: port(&offer),
         mac: Some(DEFAULT_MAC),
         boot_us: 0,
         boot_id: BOOT_ID,
@@ -139,7 +153,8 @@ pub fn on_tap(prepare: impl FnOnce() + Send + 'static) -> Result<(Reflector, Tap
         nic: None,
         configuration: wire::Configuration::default(),
     };
-    Ok((reflector, tap.join(&ready, Family::V4)?))
+    let link = tap.join(&ready, Family::V4)?.in_class(offer.dscp)?;
+    Ok((reflector, link))
 }
 
 /// The same behind a UDP socket on the host's loopback network.
@@ -148,6 +163,7 @@ pub fn on_tap(prepare: impl FnOnce() + Send + 'static) -> Result<(Reflector, Tap
 ///
 /// As [`on_unix`].
 pub fn on_loopback(
+    offer: Offer,
     prepare: impl FnOnce() + Send + 'static,
 ) -> Result<(Reflector, UdpLink), LinkError> {
     let open = || {
@@ -156,9 +172,11 @@ pub fn on_loopback(
         Ok((socket.local_addr()?, socket))
     };
     let (address, socket) = open().map_err(failed(LOOPBACK, "opening a UDP socket"))?;
-    let answer = move |stop: &AtomicBool| answer_datagrams(&socket, stop);
+    let link = UdpLink::connect(LOOPBACK, address)?;
+    link.set_class(offer.dscp)?;
+    let answer = move |stop: &AtomicBool| answer_datagrams(&socket, address, &offer, stop);
     let reflector = Reflector::start(LOOPBACK, prepare, answer)?;
-    Ok((reflector, UdpLink::connect(LOOPBACK, address)?))
+    Ok((reflector, link))
 }
 
 fn failed(link: &'static str, action: &'static str) -> impl FnOnce(io::Error) -> LinkError {
@@ -170,9 +188,9 @@ fn failed(link: &'static str, action: &'static str) -> impl FnOnce(io::Error) ->
 }
 
 /// Answers frames until told to stop, or until the other end is gone.
-fn answer(mut frames: impl Frames, stop: &AtomicBool) {
-    let flow = flow().reversed();
-    let mut responder = FrameResponder::new(flow);
+fn answer(mut frames: impl Frames, offer: &Offer, stop: &AtomicBool) {
+    let flow = flow(offer).reversed();
+    let mut responder = FrameResponder::new(flow, offer);
     // Whoever looks for the service's Ethernet address gets it.
     let mut stack = Stack::new(Endpoint {
         mac: flow.own_mac,
@@ -204,8 +222,12 @@ fn answer(mut frames: impl Frames, stop: &AtomicBool) {
     }
 }
 
-/// The same with datagrams.
-fn answer_datagrams(socket: &UdpSocket, stop: &AtomicBool) {
+/// The same with datagrams, which come to `own` in the class of `offer`.
+fn answer_datagrams(socket: &UdpSocket, own: SocketAddr, offer: &Offer, stop: &AtomicBool) {
+    let mut answerer = Answerer::new(&offer.service);
+    let class = offer.dscp.traffic_class();
+    // The same for all: there is one client.
+    let _ = SockRef::from(socket).set_tos_v4(class.into());
     let mut datagram = [0; MAX_FRAME];
     while !stop.load(Ordering::Relaxed) {
         // An error is that there is none, or that an earlier answer did not arrive.
@@ -214,8 +236,15 @@ fn answer_datagrams(socket: &UdpSocket, stop: &AtomicBool) {
             continue;
         };
         let datagram = &mut datagram[..len];
-        let verdict = wire::handle(datagram, BOOT_ID, clock::now_ns(), clock::now_ns);
-        if let Verdict::Reply | Verdict::Unsupported = verdict {
+        let received_ns = clock::now_ns();
+        let arrival = || Arrival {
+            source: client,
+            own,
+            received_ns,
+            hop_limit: None,
+            traffic_class: Some(class),
+        };
+        if answerer.answer(datagram, arrival, received_ns) {
             // A full queue is a loss.
             let _ = socket.send_to(datagram, client);
         }
@@ -229,6 +258,9 @@ mod tests {
 
     use super::*;
     use crate::link::Link;
+    use crate::load::datagram::Requests;
+    use crate::load::{Plan, Protocol};
+    use crate::sut::ServiceKind;
 
     /// Requests of all lengths, one after the other.
     fn ask(link: &mut dyn Link) {
@@ -251,15 +283,59 @@ mod tests {
 
     #[test]
     fn answers_on_a_socket_pair_and_on_loopback() {
-        let (_reflector, mut link) = on_unix(|| ()).unwrap();
+        let (_reflector, mut link) = on_unix(Offer::default(), || ()).unwrap();
         ask(&mut link);
-        let (_reflector, mut link) = on_loopback(|| ()).unwrap();
+        let (_reflector, mut link) = on_loopback(Offer::default(), || ()).unwrap();
         ask(&mut link);
     }
 
     #[test]
+    fn reflects_test_packets_and_echoes() {
+        let key = wire::stamp::Secret::new(&[7; 16]);
+        for (service, protocol, payload_len) in [
+            (ServiceKind::Stamp(None), Protocol::Stamp, 64),
+            (ServiceKind::Stamp(key), Protocol::Stamp, 200),
+            (ServiceKind::Stamp(None), Protocol::TwampLight, 100),
+            (ServiceKind::Echo, Protocol::Echo, 64),
+        ] {
+            let offer = Offer {
+                service,
+                dscp: "CS1".parse().unwrap(),
+            };
+            let plan = Plan {
+                protocol,
+                payload_len,
+                key: key.filter(|_| service == ServiceKind::Stamp(key)),
+                ..Plan::FIXTURE
+            };
+            let ask = |link: &mut dyn Link| {
+                let mut requests = Requests::of_plan(&plan);
+                let mut buffer = [0; 1500];
+                for seq in 0..20 {
+                    requests.prepare(seq);
+                    let sent_ns = clock::now_ns();
+                    link.send(requests.stamped(sent_ns)).unwrap();
+                    let deadline_ns = sent_ns + 20_000_000_000;
+                    let received = link.receive(&mut buffer, deadline_ns).unwrap().unwrap();
+                    let reply = &buffer[..received.len];
+                    let header = requests.read(reply, seq + 1).unwrap();
+                    assert_eq!(header.seq, seq, "{protocol:?}");
+                    assert!(
+                        requests.is_echoed_by(&header, sent_ns, reply),
+                        "{protocol:?}"
+                    );
+                }
+            };
+            let (_reflector, mut link) = on_unix(offer, || ()).unwrap();
+            ask(&mut link);
+            let (_reflector, mut link) = on_loopback(offer, || ()).unwrap();
+            ask(&mut link);
+        }
+    }
+
+    #[test]
     fn answers_on_a_tap_device() {
-        match on_tap(|| ()) {
+        match on_tap(Offer::default(), || ()) {
             Ok((_reflector, mut link)) => ask(&mut link),
             Err(error @ LinkError::Unavailable { .. }) => suite::skip(Capability::Tap, error),
             Err(error) => panic!("{error}"),
@@ -270,10 +346,10 @@ mod tests {
     fn tells_its_ethernet_address() {
         let (mut ours, theirs) = FrameSocket::pair().unwrap();
         let theirs = FrameSocket::new(theirs);
-        let answer = move |stop: &AtomicBool| answer(theirs, stop);
+        let answer = move |stop: &AtomicBool| answer(theirs, &Offer::default(), stop);
         let _reflector = Reflector::start(unix::NAME, || (), answer).unwrap();
         let mut stack = Stack::new(client());
-        let mut resolution = stack.resolve(flow().peer);
+        let mut resolution = stack.resolve(flow(&Offer::default()).peer);
         let mut frame = [0; MAX_FRAME];
         let mac = loop {
             if let Some(mac) = resolution.poll(|frame| ours.send(frame).map(drop)).unwrap() {

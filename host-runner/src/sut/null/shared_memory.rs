@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::reflector::{Reflector, client, flow};
-use super::response::{FrameResponder, Response};
+use super::response::{FrameResponder, Offer, Response};
 use crate::clock;
 use crate::link::LinkError;
 use crate::link::ethernet::EthernetLink;
@@ -21,6 +21,7 @@ use crate::link::vhost_user::{NAME, Virtqueues};
 ///
 /// [`LinkError::Io`] if there is no memory or no thread to be had.
 pub fn start(
+    offer: Offer,
     prepare: impl FnOnce() + Send + 'static,
 ) -> Result<(Reflector, EthernetLink<Virtqueues>), LinkError> {
     let (driver, device) = Driver::new().map_err(|error| LinkError::Io {
@@ -28,14 +29,15 @@ pub fn start(
         action: "mapping memory",
         source: std::io::Error::other(error),
     })?;
-    let answer = move |stop: &AtomicBool| answer(driver, stop);
+    let answer = move |stop: &AtomicBool| answer(driver, &offer, stop);
     let reflector = Reflector::start(NAME, prepare, answer)?;
     let frames = Virtqueues::over(device);
-    Ok((reflector, EthernetLink::between(frames, client(), flow())))
+    let link = EthernetLink::between(frames, client(), flow(&offer));
+    Ok((reflector, link.in_class(offer.dscp)))
 }
 
-fn answer(mut driver: Driver, stop: &AtomicBool) {
-    let mut responder = FrameResponder::new(flow().reversed());
+fn answer(mut driver: Driver, offer: &Offer, stop: &AtomicBool) {
+    let mut responder = FrameResponder::new(flow(offer).reversed(), offer);
     let mut frame = [0; MAX_FRAME];
     while !stop.load(Ordering::Relaxed) {
         let Some(incoming) = driver.receive() else {
@@ -65,7 +67,7 @@ mod tests {
 
     #[test]
     fn answers_more_requests_than_there_are_buffers() {
-        let (_reflector, mut link) = start(|| ()).unwrap();
+        let (_reflector, mut link) = start(Offer::default(), || ()).unwrap();
         let mut buffer = [0; 1500];
         for seq in 0..1000 {
             let mut request = vec![0xaa; if seq % 2 == 0 { 64 } else { 1472 }];

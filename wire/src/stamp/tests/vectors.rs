@@ -148,6 +148,7 @@ fn a_key_is_16_to_64_octets_in_hexadecimal() {
     for len in [16, 64] {
         let secret: Secret = "aB".repeat(len).parse().unwrap();
         assert_eq!(Some(secret), Secret::new(&std::vec![0xab; len]));
+        assert_eq!(std::format!("{secret:x}"), "ab".repeat(len));
     }
     let shown = std::format!("{:?} {:?}", KEY.parse::<Secret>().unwrap(), key());
     assert_eq!(shown, "Secret(32 octets) Key");
