@@ -116,7 +116,7 @@ impl<R: Registers> SerialPort<R> {
     }
 }
 
-/// Where there is no port there is room, and what is sent is lost.
+/// A port that is not there has room, and what is sent to it is lost.
 impl<R: Registers> Port for SerialPort<R> {
     fn room(&mut self) -> u32 {
         if self.is_there && self.registers.read(register::STATUS) & ROOM == 0 {
