@@ -8,12 +8,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::fathom::{Call, Running};
 use tests::mid_run::{MEASURING, measuring, measuring_with_monitor};
 use tests::monitor::Monitor;
 use tests::network;
-use tests::qemu_lock::lock_qemu;
+use tests::qemu_lock::{QemuLock, lock_qemu};
 use tests::results::Results;
 use tests::{soak, timeouts};
 use wire::{Counters, Ready};
@@ -228,19 +228,13 @@ fn a_host_that_is_suspended_delays_requests_and_loses_none() {
     }
 }
 
-#[test]
-fn a_comparison_that_is_killed_keeps_the_measurements_that_were_finished() {
-    let lock = lock_qemu();
-    let call = Call::new(
-        "compare --mode closed --targets null,null --links loopback --repeat 200 --retries 0 --duration 20ms \
-         --warmup 0s --settle 0s",
-    );
+/// Kills `call`, which makes `most` measurements, when four are finished, and reads what it has left.
+fn expect_finished_kept(call: Call, most: usize, lock: &QemuLock) {
     let out = call.file("out");
-    let running = call.with("--out", &out).start(&lock);
+    let running = call.with("--out", &out).start(lock);
     let runs = || {
         let text = fs::read_to_string(out.join("result.json")).ok()?;
-        let json: serde_json::Value =
-            serde_json::from_str(&text).expect("a file is replaced as a whole");
+        let json: Value = serde_json::from_str(&text).expect("a file is replaced as a whole");
         Some(json["runs"].as_array()?.len()).filter(|&count| count >= 4)
     };
     let finished = timeouts::until(timeouts::RUN, "four measurements", runs);
@@ -249,10 +243,20 @@ fn a_comparison_that_is_killed_keeps_the_measurements_that_were_finished() {
     assert_eq!(outcome.code, None, "{outcome:#?}");
     let results = Results::read(&outcome.file("out"));
     let kept = results.json["runs"].as_array().unwrap().len();
-    assert!((finished..400).contains(&kept), "{kept}");
+    assert!((finished..most).contains(&kept), "{kept}");
     let report = Call::new("report").with_argument(outcome.file("out"));
     let place = report.file("report");
     fs::create_dir(&place).unwrap();
-    let report = report.with("--out", place).finish(&lock);
+    let report = report.with("--out", place).finish(lock);
     assert_eq!(report.code, Some(0), "{report:#?}");
+}
+
+#[test]
+fn a_command_that_is_killed_keeps_the_measurements_that_were_finished() {
+    let lock = lock_qemu();
+    let compare = "compare --mode closed --targets null,null --links loopback --repeat 200 --retries 0 \
+                   --duration 20ms --warmup 0s --settle 0s";
+    expect_finished_kept(Call::new(compare), 400, &lock);
+    let sweep = "run --target null --link unix --sweep --duration 300ms --warmup 0s --depth 4";
+    expect_finished_kept(Call::new(sweep), 9, &lock);
 }

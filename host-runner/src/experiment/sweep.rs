@@ -178,11 +178,28 @@ impl<'a> Runs<'a> {
         self.environment.add_run(run);
     }
 
-    /// Writes the files of the run at `index`, in the place of those of an earlier attempt.
+    /// Writes the files of the run at `index`, in the place of those of an earlier attempt; of a sweep the report so far as
+    /// well, so that a program that is killed has lost no step that was finished.
     fn write(&mut self, index: usize, measured: &Measured) {
         let directory = self.results.directory();
-        let written = directory.write_run(&self.runs[index], &measured.recorder);
+        let mut written = directory.write_run(&self.runs[index], &measured.recorder);
+        if written.is_ok() && self.ladder.is_some() {
+            written = directory.keep(&self.report());
+        }
         self.unwritten = written.err().map(Into::into);
+    }
+
+    /// Returns the report of the measurements so far.
+    fn report(&self) -> Record {
+        let generator = self
+            .ladder
+            .map(|ladder| ladder.generator)
+            .unwrap_or_default();
+        Record {
+            generator_limit: generator.throughput,
+            generator_on_time_limit: generator.on_time,
+            ..Record::new(self.environment.record(), self.runs.clone())
+        }
     }
 
     /// Writes the report, and returns what the experiment comes to.
@@ -192,15 +209,7 @@ impl<'a> Runs<'a> {
     /// The failure that ended a measurement, else [`ExperimentError::Report`] if results could not be written,
     /// else [`ExperimentError::Invalid`]: a sweep is invalid if its pipeline is or if no step of it is valid.
     pub fn conclude(self) -> Result<(), ExperimentError> {
-        let generator = self
-            .ladder
-            .map(|ladder| ladder.generator)
-            .unwrap_or_default();
-        let report = Record {
-            generator_limit: generator.throughput,
-            generator_on_time_limit: generator.on_time,
-            ..Record::new(self.environment.record(), self.runs)
-        };
+        let report = self.report();
         let not_reported = self.results.publish(&report).err().map(Into::into);
         let unwritten = self.unwritten.or(not_reported);
         match (self.failure, unwritten) {
