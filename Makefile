@@ -175,7 +175,7 @@ soak: build loaders sockets release ## five million bursts of frames, five milli
 		cargo test $(QUIET) --locked --release --package tests --test bursts --test mutated_frames --test clock --test cold_boots --test disks \
 		--test lifecycle --test injected_faults -- --nocapture
 	@echo "soak: twice the saturation rate, two builds of one commit in different directories"
-	@cargo test $(QUIET) --locked --release --package tests --test overload --test images --test install -- --ignored --nocapture
+	@cargo test $(QUIET) --locked --release --package tests --test overload --test lifecycle --test images --test install -- --ignored --nocapture
 else
 soak: build
 	@echo "soak: one run of $(HOURS) hours (compiled first, which takes minutes the first time)"

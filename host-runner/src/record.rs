@@ -48,6 +48,7 @@ pub mod service_status;
 pub mod skipped;
 pub mod system_cost;
 pub mod system_label;
+pub mod unfinished;
 mod utc;
 pub mod verdict;
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal};
 use serde_json::{Value, json};
 use tests::fathom::{Call, Running};
+use tests::interval_log::{histogram, measured_s};
 use tests::mid_run::{MEASURING, measuring, measuring_with_monitor};
 use tests::monitor::Monitor;
 use tests::network;
@@ -259,4 +260,26 @@ fn a_command_that_is_killed_keeps_the_measurements_that_were_finished() {
     expect_finished_kept(Call::new(compare), 400, &lock);
     let sweep = "run --target null --link unix --sweep --duration 300ms --warmup 0s --depth 4";
     expect_finished_kept(Call::new(sweep), 9, &lock);
+}
+
+#[test]
+#[ignore = "takes a minute, the first interval of a run of an hour: make soak"]
+fn a_run_of_an_hour_that_is_killed_keeps_the_intervals_that_were_over() {
+    let lock = lock_qemu();
+    let mut running =
+        Call::run("--accel tcg --link vhost-user --duration 1h --warmup 0s").start(&lock);
+    running.qemu();
+    // An interval is an hour's part in 64, in whole seconds.
+    thread::sleep(Duration::from_secs(57));
+    running.wait_for_file("out/unfinished.hlog", 1000);
+    running.signal(Signal::KILL);
+    let outcome = running.finish_abruptly();
+    assert_eq!(outcome.code, None, "{outcome:#?}");
+    let log = outcome.file("out/unfinished.hlog");
+    assert!(histogram(&log).len() > 0);
+    assert!(
+        (measured_s(&log) - 57.0).abs() < 0.1,
+        "{}",
+        measured_s(&log)
+    );
 }

@@ -1,5 +1,6 @@
 //! One measurement: the wait for a quiet host, warm-up, load, and what the host did meanwhile.
 
+use std::sync::mpsc::SyncSender;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use crate::host::thread::CpuUse;
 use crate::link::Link;
 use crate::load::{self, Ending, Failure, Limit, LoadContext, Plan, Progress, Tally};
 use crate::record::run::Undelivered;
+use crate::stats::intervals::FinishedInterval;
 use crate::stats::{Ended, RunRecorder};
 use crate::terminal;
 
@@ -49,6 +51,8 @@ pub struct Conditions<'a> {
     pub validity: Validity,
     /// The CPUs and processes whose activity is recorded.
     pub observed: Option<&'a Observed>,
+    /// Receiver of intervals that are over.
+    pub keeper: Option<&'a SyncSender<FinishedInterval>>,
     /// The caller.
     pub caller: Caller<'a>,
 }
@@ -57,6 +61,9 @@ pub struct Conditions<'a> {
 pub fn measure(plan: &Plan, conditions: &Conditions<'_>, link: &mut dyn Link) -> Measured {
     let mut stage = conditions.caller.monitor.begin(Stage::Measurement);
     let mut recorder = RunRecorder::new(plan);
+    if let Some(keeper) = conditions.keeper {
+        recorder.intervals.hand_over_to(keeper.clone());
+    }
     let times = Times::now();
     let quiet = wait_for_quiet(conditions);
     stage.load_begins();

@@ -1,5 +1,8 @@
 //! One measurement of one system, or a sweep of its load.
 
+use std::sync::mpsc::SyncSender;
+use std::thread;
+
 use super::exclusive::{self, ExclusiveHost};
 use super::progress::Monitor;
 use super::sweep::{Ladder, Runs};
@@ -8,8 +11,11 @@ use super::{
     Caller, ExperimentError, NothingMeasured, Results, RunSpec, boot_directory, generator,
 };
 use crate::files::Scratch;
+use crate::host::rights::{self, CapabilityUse};
 use crate::load::Content;
 use crate::quantity;
+use crate::record::unfinished;
+use crate::stats::intervals::FinishedInterval;
 
 /// The log of what the guest prints, among the results.
 const CONSOLE_LOG: &str = "console.log";
@@ -54,6 +60,29 @@ impl<'a> PreparedRun<'a> {
         results: &dyn Results,
         caller: Caller<'_>,
     ) -> Result<Result<(), ExperimentError>, NothingMeasured> {
+        let expected_ns = self.spec.plan.expected_ns();
+        let is_long = expected_ns.is_some_and(|expected_ns| expected_ns >= unfinished::LONG_NS);
+        if !is_long || self.spec.sweep.is_some() {
+            return self.measure(results, caller, None);
+        }
+        // Before this thread has CPUs and a priority of its own, which a thread that it starts would have as well.
+        thread::scope(|scope| {
+            let (keeper, finished) = unfinished::channel();
+            scope.spawn(move || {
+                rights::keep_in_this_thread(CapabilityUse::Files);
+                unfinished::keep(results.directory(), finished);
+            });
+            self.measure(results, caller, Some(keeper))
+        })
+    }
+
+    /// As [`Self::carry_out`]; intervals that are over go to `keeper`.
+    fn measure(
+        self,
+        results: &dyn Results,
+        caller: Caller<'_>,
+        keeper: Option<SyncSender<FinishedInterval>>,
+    ) -> Result<Result<(), ExperimentError>, NothingMeasured> {
         let spec = self.spec;
         let (_cpu_latency, mut environment) = self.host.examine();
         let (link, assignment) = (spec.system.link, self.host.assignment.as_ref());
@@ -82,6 +111,7 @@ impl<'a> PreparedRun<'a> {
                 validity: spec.validity,
                 settle_ns: None,
                 percentiles: results.percentiles(),
+                keeper: keeper.as_ref(),
             };
             system.measure(&request, caller)
         });

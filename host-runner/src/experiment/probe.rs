@@ -146,6 +146,7 @@ impl<'a> Probe<'a> {
                 threads: Threads::default(),
                 validity: spec.validity,
                 observed: None,
+                keeper: None,
                 own_threads: &|| None,
                 health: &|| Ok(()),
                 caller,

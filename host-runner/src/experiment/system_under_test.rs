@@ -1,6 +1,7 @@
 //! A system that was started to be measured: once by a run, again and again by a sweep or a comparison.
 
 use std::path::Path;
+use std::sync::mpsc::SyncSender;
 
 use super::floor::Floor;
 use super::measure::{Conditions, measure};
@@ -18,6 +19,7 @@ use crate::machine::Accel;
 use crate::record::run::{ClientLabels, CounterReadings, Readings};
 use crate::record::{GuestMachine, Image, Run, RunFacts, RunLabels, RunPosition};
 use crate::stats::Requested;
+use crate::stats::intervals::FinishedInterval;
 use crate::sut::{LaunchPlan, RunningSystem, SystemSpec};
 
 mod first_request;
@@ -86,6 +88,8 @@ pub struct MeasureRequest<'a> {
     pub settle_ns: Option<u64>,
     /// Percentiles that summaries have beside the standard ones.
     pub percentiles: &'a [Requested],
+    /// Receiver of intervals that are over.
+    pub keeper: Option<&'a SyncSender<FinishedInterval>>,
 }
 
 /// A system that answers, and how this thread and the system are placed.
@@ -198,6 +202,7 @@ impl SystemUnderTest {
             health: &|| Ok(backend.check()?),
             validity: request.validity,
             observed: Some(&observed),
+            keeper: request.keeper,
             caller,
         };
         let measured = measure(plan, &conditions, link.as_mut());

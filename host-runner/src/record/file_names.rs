@@ -3,6 +3,9 @@
 /// The record.
 pub const RESULT: &str = "result.json";
 
+/// The intervals so far of a run that is under way, or that was killed.
+pub const UNFINISHED: &str = "unfinished.hlog";
+
 /// The reason why nothing was measured, beside the output of a guest.
 pub const FAILURE: &str = "failure.txt";
 

@@ -5,6 +5,7 @@
 //! has. Every other quantity follows as one entry of the whole run with its tag ([`Tag`]). HdrHistogram's own
 //! tools take the entries without a tag unless told a tag.
 
+use std::io::Write;
 use std::time::{Duration, SystemTime};
 
 use hdrhistogram::serialization::V2DeflateSerializer;
@@ -19,6 +20,10 @@ use crate::stats::{Distribution, Tag};
 
 /// The column of maxima, for people, is in milliseconds, as HdrHistogram's own tools have it.
 const MAX_VALUE_DIVISOR: f64 = 1e6;
+
+/// Comments at the beginning of every log.
+const VERSION: &str = "[Histogram log format version 1.3]";
+const UNIT: &str = "[Latency in nanoseconds]";
 
 /// Beginning of a log.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +66,32 @@ pub fn render<'a>(
         histogram: recording.histogram(),
     });
     log(head, intervals.each().map(interval), tagged)
+}
+
+/// Writes a log of `intervals` to `file`, each as soon as it comes.
+///
+/// # Errors
+///
+/// [`RecordError::Histogram`] if one can't be encoded or written.
+pub fn write_each(
+    mut file: impl Write,
+    started_at: SystemTime,
+    intervals: impl Iterator<Item = Interval>,
+) -> Result<(), RecordError> {
+    let mut serializer = V2DeflateSerializer::new();
+    let mut builder = IntervalLogWriterBuilder::new();
+    let mut log = (builder.add_comment(VERSION).add_comment(UNIT))
+        .with_start_time(started_at)
+        .with_base_time(started_at)
+        .with_max_value_divisor(MAX_VALUE_DIVISOR)
+        .begin_log_with(&mut file, &mut serializer)
+        .map_err(|error| failed(&error))?;
+    for interval in intervals {
+        let [start, length] = [interval.start_ns, interval.length_ns].map(Duration::from_nanos);
+        log.write_histogram(&interval.histogram, start, length, None)
+            .map_err(|error| failed(&error))?;
+    }
+    Ok(())
 }
 
 /// The repetitions of a comparison, each as an interval, with what is tagged of each.
@@ -106,19 +137,20 @@ pub fn render_whole(
     )
 }
 
+fn failed(error: &dyn std::fmt::Display) -> RecordError {
+    RecordError::Histogram(error.to_string())
+}
+
 /// The bytes of a log.
 fn log<A: Counter, B: Counter>(
     head: Head,
     intervals: impl Iterator<Item = Entry<A>>,
     tagged: impl Iterator<Item = Entry<B>>,
 ) -> Result<Vec<u8>, RecordError> {
-    let failed = |error: &dyn std::fmt::Display| RecordError::Histogram(error.to_string());
     let mut bytes = Vec::new();
     let mut serializer = V2DeflateSerializer::new();
     let mut builder = IntervalLogWriterBuilder::new();
-    builder
-        .add_comment("[Histogram log format version 1.3]")
-        .add_comment("[Latency in nanoseconds]");
+    builder.add_comment(VERSION).add_comment(UNIT);
     if let Some(from_ns) = head.censored.from_ns {
         let count = head.censored.count;
         builder.add_comment(&format!(

@@ -4,6 +4,7 @@
 //! Results of different commands don't mix: what older results a named directory holds goes when the first
 //! file of the new ones is written, and not before. What Fathom did not write stays.
 
+use std::fs::File;
 use std::io;
 use std::mem;
 use std::path::Path;
@@ -12,7 +13,7 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 
-use super::file_names::{FAILURE, RESULT, UNCORRECTED};
+use super::file_names::{FAILURE, RESULT, UNCORRECTED, UNFINISHED};
 use super::hlog::Head;
 use super::{
     MergedRuns, Record, RecordError, RoundLatency, Run, Source, hgrm, hlog, older_results, read,
@@ -229,6 +230,16 @@ impl ResultDirectory {
             .map_err(RecordError::unwritable(self.path().join(name)))
     }
 
+    /// Creates the file of the intervals of a run that is under way. The next file that is written removes it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn create_unfinished(&self) -> io::Result<File> {
+        self.begin();
+        Destination::within(Arc::clone(&self.files), UNFINISHED).create()
+    }
+
     fn contents(&self) -> MutexGuard<'_, Contents> {
         // Nothing that holds the lock leaves it half changed.
         self.contents.lock().unwrap_or_else(PoisonError::into_inner)
@@ -237,6 +248,7 @@ impl ResultDirectory {
     /// Older results make room, and logs get their names.
     fn begin(&self) {
         older_results::remove_failure(&self.files);
+        self.files.remove(UNFINISHED);
         let mut contents = self.contents();
         let older = mem::take(&mut contents.older);
         if older.is_empty() {

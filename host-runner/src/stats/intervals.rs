@@ -3,6 +3,8 @@
 //! All memory is taken beforehand. A run that outlasts it has its intervals joined in pairs: they
 //! get twice as long, and no sample is dropped.
 
+use std::sync::mpsc::SyncSender;
+
 use hdrhistogram::Histogram;
 
 use crate::histogram::slots::{Slot, SlotCounts};
@@ -28,6 +30,26 @@ pub struct Interval {
     pub histogram: Histogram<u32>,
 }
 
+/// An interval that is over, but for losses that are told later.
+#[derive(Debug)]
+pub struct FinishedInterval {
+    start_ns: u64,
+    length_ns: u64,
+    counts: SlotCounts<u32>,
+}
+
+impl FinishedInterval {
+    /// Returns the interval.
+    #[must_use]
+    pub fn interval(&self) -> Interval {
+        Interval {
+            start_ns: self.start_ns,
+            length_ns: self.length_ns,
+            histogram: self.counts.histogram(),
+        }
+    }
+}
+
 /// The intervals of one run.
 #[derive(Debug)]
 pub struct Intervals {
@@ -41,6 +63,8 @@ pub struct Intervals {
     current_from_ns: u64,
     /// For how long was measured, once that is known.
     measured_ns: Option<u64>,
+    /// Receiver of intervals that are over.
+    keeper: Option<SyncSender<FinishedInterval>>,
 }
 
 impl Intervals {
@@ -60,7 +84,14 @@ impl Intervals {
             current: 0,
             current_from_ns: 0,
             measured_ns: None,
+            keeper: None,
         }
+    }
+
+    /// Has each interval go to `keeper` when it is over: a copy of some 100 KB each time. One that `keeper` has no room for
+    /// is left out.
+    pub fn hand_over_to(&mut self, keeper: SyncSender<FinishedInterval>) {
+        self.keeper = Some(keeper);
     }
 
     /// The first interval begins.
@@ -96,10 +127,25 @@ impl Intervals {
             self.join_pairs();
             index = since_start_ns / self.length_ns;
         }
-        self.current_from_ns = self.started_ns + index * self.length_ns;
+        let from_ns = self.started_ns + index * self.length_ns;
+        if from_ns > self.current_from_ns && self.used > 0 {
+            self.hand_over();
+        }
+        self.current_from_ns = from_ns;
         // Under the number of intervals, so it fits.
         self.current = index as usize;
         self.used = self.used.max(self.current + 1);
+    }
+
+    /// Hands the current interval over, if anybody wants it.
+    fn hand_over(&self) {
+        if let Some(keeper) = &self.keeper {
+            let _ = keeper.try_send(FinishedInterval {
+                start_ns: self.current_from_ns - self.started_ns,
+                length_ns: self.length_ns,
+                counts: self.counts[self.current].clone(),
+            });
+        }
     }
 
     fn join_pairs(&mut self) {
@@ -182,6 +228,22 @@ mod tests {
         let counts = intervals.each().map(|interval| interval.histogram.len());
         assert!(counts.eq([1, 2, 0, 1]));
         assert_eq!(intervals.length_ns, SECOND_NS);
+    }
+
+    #[test]
+    fn intervals_are_handed_over_when_they_are_over() {
+        let (keeper, finished) = std::sync::mpsc::sync_channel(8);
+        let mut intervals = Intervals::new(Some(5 * SECOND_NS));
+        intervals.hand_over_to(keeper);
+        intervals.start(100);
+        for second in [0, 1, 1, 3, 4] {
+            intervals.record(100 + second * SECOND_NS, 1000);
+        }
+        let finished = finished.try_iter().map(|finished| finished.interval());
+        let finished: Vec<_> = finished
+            .map(|interval| (interval.start_ns / SECOND_NS, interval.histogram.len()))
+            .collect();
+        assert_eq!(finished, [(0, 1), (1, 2), (3, 1)], "the last is not over");
     }
 
     #[test]

@@ -100,6 +100,7 @@ impl CaseBoot<'_> {
                 validity: self.validity,
                 settle_ns,
                 percentiles: self.percentiles,
+                keeper: None,
             };
             let (run, measured) = system.measure(&request, self.caller);
             let is_complete = measured.ended == Ended::Completed;

@@ -30,6 +30,7 @@ fn conditions(interrupt: &Interrupt) -> Conditions<'_> {
             quiet_ns: 0,
         },
         observed: None,
+        keeper: None,
         caller: Caller {
             interrupt,
             monitor: &Silent,
