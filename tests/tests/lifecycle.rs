@@ -276,7 +276,7 @@ fn a_run_of_an_hour_that_is_killed_keeps_the_intervals_that_were_over() {
     let outcome = running.finish_abruptly();
     assert_eq!(outcome.code, None, "{outcome:#?}");
     let log = outcome.file("out/unfinished.hlog");
-    assert!(histogram(&log).len() > 0);
+    assert!(!histogram(&log).is_empty());
     assert!(
         (measured_s(&log) - 57.0).abs() < 0.1,
         "{}",
