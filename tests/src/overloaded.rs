@@ -12,6 +12,7 @@ use fathom::clock;
 use fathom::host::assignment::Assignment;
 use fathom::host::placement::Work;
 use fathom::host::topology::Topology;
+use fathom::link::dscp::Dscp;
 use fathom::link::{Family, Link, LinkKind, Sent};
 use fathom::load::{
     self, Arrivals, Ending, Failure, Limit, LoadContext, Mode, Plan, Progress, Protocol, Rate,
@@ -20,7 +21,9 @@ use fathom::load::{
 use fathom::machine::{AccelChoice, Config, DEFAULT_MEMORY_MIB, Machine};
 use fathom::stats::RunRecorder;
 use fathom::sut::guest::{Guest, GuestLaunch};
-use fathom::sut::{BootImage, GuestSpec, LinkChoice, LinuxSpec, SystemKind, SystemSpec, Watch};
+use fathom::sut::{
+    BootImage, GuestSpec, LinkChoice, LinuxSpec, ServiceKind, SystemKind, SystemSpec, Watch,
+};
 use tempfile::TempDir;
 use wire::{Counters, DEFAULT_PORT, Header, MAX_PAYLOAD};
 
@@ -89,6 +92,8 @@ impl<'t> Overloaded<'t> {
                 port: DEFAULT_PORT,
                 ..GuestSpec::default()
             },
+            service: ServiceKind::default(),
+            dscp: Dscp::default(),
             linux: LinuxSpec::default(),
         };
         let image = BootImage {
