@@ -32,10 +32,7 @@ const PARTS: [Part; 4] = [
     Part {
         name: "rings",
         paths: &[
-            "kernel-app/src/virtio/driver",
-            "kernel-app/src/virtio/in_flight.rs",
-            "kernel-app/src/virtio/pool.rs",
-            "kernel-app/src/virtio/ring.rs",
+            "kernel-app/src/virtio",
             "host-runner/src/link/vhost_user/memory_regions.rs",
             "host-runner/src/link/vhost_user/ring.rs",
         ],
@@ -44,7 +41,7 @@ const PARTS: [Part; 4] = [
         name: "reflector",
         paths: &[
             "kernel-app/src/handler",
-            "kernel-app/src/net/reflector",
+            "kernel-app/src/net",
             "kernel-app/src/services.rs",
         ],
     },
