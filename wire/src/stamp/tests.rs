@@ -82,3 +82,42 @@ fn signed(sequence: u32, timestamp: u64, tlvs: &[u8]) -> Vec<u8> {
     packet.extend(tlvs);
     packet
 }
+
+#[test]
+fn each_verdict_has_its_own_counter() {
+    use crate::counters::Counter;
+
+    let expected = [
+        (
+            Verdict::Reply {
+                is_base_only: false,
+            },
+            Counter::StampReplies,
+        ),
+        (Verdict::Drop(DropReason::TooShort), Counter::DroppedShort),
+        (
+            Verdict::Drop(DropReason::NotARequest),
+            Counter::DroppedNotARequest,
+        ),
+        (Verdict::Drop(DropReason::Forged), Counter::StampForged),
+        (Verdict::Drop(DropReason::Replayed), Counter::StampReplayed),
+    ];
+    for (verdict, counter) in expected {
+        assert_eq!(verdict.counter(), counter);
+    }
+}
+
+#[test]
+fn a_reflector_with_a_key_is_stateful_unless_told_otherwise() {
+    let secret: Secret = KEY.parse().unwrap();
+    assert_eq!(Mode::by_default(Some(&secret)), Mode::Stateful);
+    assert_eq!(Mode::by_default(None), Mode::Stateless);
+    for (name, mode) in [
+        ("stateful", Some(Mode::Stateful)),
+        ("stateless", Some(Mode::Stateless)),
+        ("Stateful", None),
+        ("", None),
+    ] {
+        assert_eq!(Mode::from_name(name), mode, "{name}");
+    }
+}
