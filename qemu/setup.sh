@@ -30,10 +30,16 @@ fi
 
 [ "${1:-}" != fuzz ] || command -v c++ >/dev/null || packages="$packages g++"
 if [ "${1:-}" = coverage ]; then
-    # Of the compiler's own version, or they don't read its profiles. Rustup's component has them as well.
+    # Of the compiler's own version, or they don't read its profiles. Rustup's component takes no root.
     major=$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
-    find "$(rustc --print sysroot)/lib/rustlib" -name llvm-cov 2>/dev/null | grep -q . ||
-        command -v "llvm-cov-$major" >/dev/null || packages="$packages llvm-$major"
+    if ! find "$(rustc --print sysroot)/lib/rustlib" -name llvm-cov 2>/dev/null | grep -q . &&
+        ! command -v "llvm-cov-$major" >/dev/null; then
+        if command -v rustup >/dev/null && rustup component add llvm-tools >/dev/null 2>&1; then
+            echo "setup: added rustup's component llvm-tools"
+        else
+            packages="$packages llvm-$major"
+        fi
+    fi
 fi
 
 # Installs the packages that are named, or says what to run.
