@@ -100,6 +100,7 @@ fn sample(i: u64) -> Sample {
         guest_times: Some(GuestTimes {
             t2_ns: 7_000_000_000 + i * 1000,
             t3_ns: 7_000_000_000 + i * 1000 + latency_ns / 2,
+            error_estimate: None,
         }),
     }
 }
@@ -169,6 +170,7 @@ fn record_and_schedule_next(c: &mut Criterion, arrivals: Arrivals) {
                     guest_times: Some(GuestTimes {
                         t2_ns: sent_ns + 300,
                         t3_ns: sent_ns + 800,
+                        error_estimate: None,
                     }),
                 }));
             }

@@ -6,6 +6,7 @@
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
+use linux_process::realtime::{Discipline, discipline};
 use rustix::time::{ClockId, clock_gettime};
 
 /// Nanoseconds since an arbitrary point in the past; never goes back.
@@ -22,6 +23,35 @@ pub fn now_ns() -> u64 {
 pub fn time_of_day(at_ns: u64) -> Option<Timestamp> {
     let ago_ns = now_ns().saturating_sub(at_ns);
     earlier(SystemTime::now(), ago_ns)
+}
+
+/// The date beside this clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DateOffset {
+    /// Nanoseconds to add to a time of this clock for nanoseconds since 1970, UTC.
+    pub unix_offset_ns: i128,
+    /// Bound of the date's difference from UTC, in nanoseconds.
+    pub error_ns: u64,
+    /// Seconds by which TAI is ahead of UTC, as far as the kernel was told; else 0.
+    pub tai_offset_s: u32,
+}
+
+/// Returns the date beside this clock, now; `None` if nothing keeps the date.
+#[must_use]
+pub fn date_offset() -> Option<DateOffset> {
+    let Discipline {
+        error_ns,
+        tai_offset_s,
+    } = discipline();
+    let before_ns = now_ns();
+    let date = clock_gettime(ClockId::Realtime);
+    let between_ns = now_ns() - before_ns;
+    let date_ns = i128::from(date.tv_sec) * 1_000_000_000 + i128::from(date.tv_nsec);
+    Some(DateOffset {
+        unix_offset_ns: date_ns - i128::from(before_ns + between_ns / 2),
+        error_ns: error_ns?.saturating_add(between_ns),
+        tai_offset_s,
+    })
 }
 
 /// Returns the time that was `ago_ns` before `now`.

@@ -26,6 +26,8 @@
 
 use std::sync::atomic::AtomicBool;
 
+use wire::stamp::ErrorEstimate;
+
 use crate::link::{Link, LinkError};
 
 mod closed;
@@ -72,6 +74,9 @@ pub struct GuestTimes {
     pub t2_ns: u64,
     /// Time at which the guest sent the reply.
     pub t3_ns: u64,
+    /// Error estimate of the clock behind them; `None` where the protocol has none. With one the times count from
+    /// the epoch of its format.
+    pub error_estimate: Option<ErrorEstimate>,
 }
 
 /// An in-time reply, measured. All times are of the host's clock but for [`Sample::guest_times`].

@@ -11,6 +11,7 @@
 //! - [`median`](mod@median): the middle of a few values;
 //! - [`settling`]: whether warm-up is over;
 //! - [`guest_clock`]: the rate of the guest's clock against the host's;
+//! - [`one_way`]: delays between two clocks;
 //! - [`interference`]: how many requests the host can have hit;
 //! - [`stall`]: requests in a row that took exceptionally long;
 //! - [`state`]: who or what decided a percentile's value; [`reason`]: codes with their numbers;
@@ -19,12 +20,14 @@
 //! Nothing is trimmed, no percentile is averaged, no round trip halved.
 #![forbid(unsafe_code)]
 
+mod censored;
 pub mod comparison;
 pub mod distribution;
 pub mod guest_clock;
 pub mod interference;
 pub mod intervals;
 pub mod median;
+pub mod one_way;
 pub mod percentile_rule;
 pub mod reason;
 pub mod recorder;
@@ -39,6 +42,7 @@ mod waits;
 
 pub use distribution::Distribution;
 pub use guest_clock::GuestClock;
+pub use one_way::OneWayDelays;
 pub use reason::Reason;
 pub use recorder::RunRecorder;
 pub use requested::Requested;

@@ -2,11 +2,13 @@
 //!
 //! - [`network`]: a network namespace for a child (network_namespaces(7));
 //! - [`privileges`]: capabilities, users, and the right to gain any (capabilities(7), credentials(7));
+//! - [`realtime`]: the state of the date (adjtimex(2));
 //! - [`scheduling`]: scheduling policies (sched(7)).
 //!
-//! Unsafe only in `network` and `scheduling`.
+//! Unsafe only in `network`, `realtime` and `scheduling`.
 #![deny(unsafe_code)]
 
 pub mod network;
 pub mod privileges;
+pub mod realtime;
 pub mod scheduling;

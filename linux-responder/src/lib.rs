@@ -15,8 +15,8 @@
 //! - [`init`]: what process 1 does before it serves.
 //!
 //! Single-threaded and without allocation per packet. Unsafe code is in [`ring`] and
-//! [`af_xdp`], which share memory with the kernel, and in the one socket option of [`socket`] and the one call
-//! of [`utc`] that no safe interface has.
+//! [`af_xdp`], which share memory with the kernel, and in the one socket option of [`socket`] that no safe
+//! interface has.
 
 pub mod af_xdp;
 pub mod args;

@@ -1,7 +1,7 @@
 //! The date, and how far the kernel trusts it.
-//!
-//! Unsafe here: adjtimex(2), which no safe interface has.
+#![forbid(unsafe_code)]
 
+use linux_process::realtime::{Discipline, discipline};
 use rustix::time::{ClockId, clock_gettime};
 use wire::stamp::{ClockState, Epoch};
 
@@ -14,22 +14,16 @@ pub fn now_ns() -> u64 {
     seconds * 1_000_000_000 + time.tv_nsec.unsigned_abs()
 }
 
-/// Returns what the kernel knows of its clock: synchronised if something keeps it so, within the kernel's own
-/// bound.
+/// Returns what the kernel knows of its clock.
 #[must_use]
 pub fn clock_state() -> ClockState {
-    // SAFETY: all fields are integers, of which zero is a value; with `modes` zero nothing is changed.
-    let mut timex: libc::timex = unsafe { std::mem::zeroed() };
-    // SAFETY: the kernel writes this structure and no more.
-    let state = unsafe { libc::adjtimex(&raw mut timex) };
-    let is_synchronised =
-        state >= 0 && state != libc::TIME_ERROR && timex.status & libc::STA_UNSYNC == 0;
-    let error_us = u64::try_from(timex.maxerror).unwrap_or(u64::MAX);
+    let Discipline {
+        error_ns,
+        tai_offset_s,
+    } = discipline();
     ClockState {
-        epoch: Epoch::Unix {
-            tai_offset_s: u32::try_from(timex.tai).unwrap_or_default(),
-        },
-        error_ns: is_synchronised.then(|| error_us.saturating_mul(1000)),
+        epoch: Epoch::Unix { tai_offset_s },
+        error_ns,
     }
 }
 

@@ -36,6 +36,12 @@ impl Protocol {
         !matches!(self, Self::Echo)
     }
 
+    /// Returns whether the service's times may have a date, and say how good it is.
+    #[must_use]
+    pub const fn has_dates(self) -> bool {
+        matches!(self, Self::Stamp | Self::TwampLight)
+    }
+
     /// Returns whether a reply says which boot of the service it is from.
     #[must_use]
     pub const fn has_boot_id(self) -> bool {

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use wire::header::field;
+use wire::stamp::ErrorEstimate;
 use wire::{HEADER_LEN, Kind};
 
 /// The fields that matter of the header of a received datagram.
@@ -25,6 +26,8 @@ pub struct ReplyHeader {
     pub t2_ns: u64,
     /// Time at which the guest sent the reply.
     pub t3_ns: u64,
+    /// Error estimate of the clock behind the last two, where the protocol has one.
+    pub error_estimate: Option<ErrorEstimate>,
 }
 
 impl ReplyHeader {
@@ -50,6 +53,7 @@ impl ReplyHeader {
                 t1_ns: u64::from_le_bytes(array(bytes, field::T1)),
                 t2_ns,
                 t3_ns,
+                error_estimate: None,
             }
         })
     }
@@ -81,6 +85,7 @@ mod tests {
             t1_ns: header.t1_ns,
             t2_ns: header.t2_ns,
             t3_ns: header.t3_ns,
+            error_estimate: None,
         })
     }
 

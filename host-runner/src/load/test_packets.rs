@@ -115,6 +115,7 @@ impl TestPackets {
             t1_ns: time::to_ns(packet.sender_timestamp(), FORMAT),
             t2_ns: time::to_ns(packet.receive_timestamp(), format),
             t3_ns: time::to_ns(packet.timestamp(), format),
+            error_estimate: Some(packet.error_estimate()),
         })
     }
 

@@ -48,6 +48,7 @@ pub fn recorder(mode: Mode) -> RunRecorder {
             guest_times: Some(GuestTimes {
                 t2_ns: 5000,
                 t3_ns: 6500,
+                error_estimate: None,
             }),
         });
     }

@@ -16,7 +16,9 @@ use crate::host::memory_lock::Locked;
 use crate::host::noise::Noise;
 use crate::link::Signals;
 use crate::load::Protocol;
-use crate::stats::{GuestClock, PercentileState, Reason, Stall, Summary, Tag, WarmUpEnd};
+use crate::stats::{
+    GuestClock, OneWayDelays, PercentileState, Reason, Stall, Summary, Tag, WarmUpEnd,
+};
 
 mod attempt;
 mod fault_record;
@@ -228,6 +230,10 @@ pub struct Run {
     pub service_ns: Option<Summary>,
     /// The way there and back; null where the protocol does not tell the guest's share.
     pub path_ns: Option<Summary>,
+    /// Delays of either direction by the two clocks' dates, in STAMP and TWAMP-Light: estimates, with their bound.
+    /// Absent where one of the clocks is not kept to the date, and says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub one_way: Option<OneWayDelays>,
     /// The rate of the service's clock against the host's; null where it could not be bounded.
     #[serde(default)]
     pub guest_clock: Option<GuestClock>,

@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use crate::clock;
 use crate::load::{Dropped, Loss, Mode, Observer, Plan, Sample};
 
+pub use super::censored::Censored;
 use super::guest_clock::{Correction, Service, WarmUp};
+use super::one_way::OneWay;
 use super::{Tag, intervals::Intervals, stall::Stalls};
 use crate::histogram::{DurationHistogram, slots::Slot};
 
@@ -23,6 +25,8 @@ pub struct RunRecorder {
     pub impossible_times: u64,
     /// Factor that makes service times into times of the host's clock.
     pub correction: Correction,
+    /// Delays of either direction, where the service's times have a date.
+    pub one_way: Option<OneWay>,
     /// Distributions of an open loop.
     pub open: Option<OpenLoop>,
     /// Latencies that are lower bounds.
@@ -35,6 +39,7 @@ pub struct RunRecorder {
     pub stalls: Stalls,
     /// Lengths of the measuring thread's scheduling gaps during the run; `None` if it does not poll.
     pub gaps: Option<DurationHistogram>,
+    has_dates: bool,
 }
 
 /// Distributions of an open loop: in a closed one every request is due when it is sent.
@@ -52,31 +57,6 @@ pub struct OpenLoop {
     /// sender waits for nobody, so no service time hides in it, and what the latency has over it is the
     /// generator's.
     pub round_trip: DurationHistogram,
-}
-
-/// Latencies of requests that were not answered: the true value is at least the recorded one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Censored {
-    /// Number of them.
-    pub count: u64,
-    /// The least of them, in nanoseconds: what lies below is exact.
-    pub from_ns: Option<u64>,
-}
-
-impl Censored {
-    fn record(&mut self, latency_ns: u64) {
-        self.add(Self {
-            count: 1,
-            from_ns: Some(latency_ns),
-        });
-    }
-
-    /// Adds those of another run.
-    pub fn add(&mut self, other: Self) {
-        self.count += other.count;
-        let both = self.from_ns.into_iter().chain(other.from_ns);
-        self.from_ns = both.min();
-    }
 }
 
 /// Times of a request that was answered or lost: the fields that [`Sample`] and [`Loss`] have in common.
@@ -99,6 +79,8 @@ impl RunRecorder {
             path: DurationHistogram::default(),
             impossible_times: 0,
             correction: Correction::new(plan.protocol.has_service_times()),
+            one_way: None,
+            has_dates: plan.protocol.has_dates(),
             censored: Censored::default(),
             started_at: None,
             open: match plan.mode {
@@ -184,6 +166,7 @@ impl Observer for RunRecorder {
         self.intervals.start(at_ns);
         self.stalls.start(at_ns);
         self.correction.start();
+        self.one_way = self.has_dates.then(OneWay::begin);
     }
 
     #[inline]
@@ -208,6 +191,9 @@ impl Observer for RunRecorder {
             round_trip_ns,
             is_closed_loop_sample,
         });
+        if let Some(one_way) = &mut self.one_way {
+            one_way.add(&sample);
+        }
         let [this, earlier] = self.correction.add(&sample);
         if let Some(service) = this {
             self.service(service);
@@ -271,6 +257,7 @@ mod tests {
         guest_times: Some(GuestTimes {
             t2_ns: 5000,
             t3_ns: 5200,
+            error_estimate: None,
         }),
     };
 
@@ -307,7 +294,11 @@ mod tests {
         for t3_ns in [4999, u64::MAX, 5700] {
             let t2_ns = 5000;
             recorder.replied(Sample {
-                guest_times: Some(GuestTimes { t2_ns, t3_ns }),
+                guest_times: Some(GuestTimes {
+                    t2_ns,
+                    t3_ns,
+                    error_estimate: None,
+                }),
                 ..SAMPLE
             });
         }

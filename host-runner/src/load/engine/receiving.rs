@@ -153,6 +153,7 @@ where
         let times = GuestTimes {
             t2_ns: header.t2_ns,
             t3_ns: header.t3_ns,
+            error_estimate: header.error_estimate,
         };
         Sample {
             at_ns,

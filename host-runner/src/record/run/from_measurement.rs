@@ -14,6 +14,7 @@ use crate::host::noise::Noise;
 use crate::link::InjectedFaults;
 use crate::load::{Mode, Plan, Tally};
 use crate::record::origin::{self, Path};
+use crate::stats::one_way::OneWay;
 use crate::stats::reason::Code;
 use crate::stats::{
     Ended, Policy, Reason, Requested, RunRecorder, Stall, Summary, Tag, WarmUpEnd, validity,
@@ -197,6 +198,7 @@ impl Run {
             uncorrected_latency_ns: tagged(Tag::WaitingClient),
             service_ns: tagged(Tag::Service),
             path_ns: tagged(Tag::Path),
+            one_way: recorder.one_way.as_ref().and_then(OneWay::delays),
             guest_clock: recorder.correction.clock(),
             send_lateness_ns: tagged(Tag::Lateness),
             core_round_trip_ns: readings.floors.map(|floors| floors.core_round_trip_ns),

@@ -24,6 +24,7 @@ const LATENCIES: [Percentile; 4] = [
 pub(super) fn write(run: &Run, text: &mut String) -> fmt::Result {
     writeln!(text, "{}", heading(run, &load(run), Some(run.measured())))?;
     latency(run, text)?;
+    common_lines::one_way(run, text)?;
     writeln!(text, "requests   {}", accounting::sentence(run))?;
     for (direction, faults) in accounting::faults(run).into_iter().flatten() {
         writeln!(text, "{direction:<11}{faults}")?;

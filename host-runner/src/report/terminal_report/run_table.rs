@@ -14,6 +14,7 @@ pub(super) fn write(record: &Record, run: &Run, text: &mut String) -> fmt::Resul
     text.push('\n');
     percentile_rows::write(run, text)?;
     text.push('\n');
+    common_lines::one_way(run, text)?;
     counts(run, text)?;
     floor_lines::write(run, text)?;
     noise_lines::write(&run.noise, text)?;

@@ -3,7 +3,8 @@
 use super::*;
 use crate::host::doctor::busy::Busy;
 use crate::record::{BeforeAfter, fixtures};
-use crate::stats::State;
+use crate::stats::one_way::DelayEstimate;
+use crate::stats::{OneWayDelays, State};
 
 const HEAD: &str = "\
 accel      tcg: there is no /dev/kvm
@@ -215,4 +216,34 @@ fn a_plain_echo_has_no_columns_for_what_it_does_not_tell() {
         text.contains("latency\n") && !text.contains("service"),
         "{text}"
     );
+}
+
+#[test]
+fn delays_of_either_direction_are_shown_with_their_bounds() {
+    let mut run = fixtures::closed_run();
+    for detail in [Detail::Brief, Detail::Full] {
+        let text = render(&fixtures::record(run.clone()), detail);
+        assert!(!text.contains("one way"), "{text}");
+    }
+    let delay = |p50_ns: i64| DelayEstimate {
+        min_ns: p50_ns - 1000,
+        p50_ns,
+        p50_at_least_ns: 0,
+        p50_at_most_ns: 2_000_000 + p50_ns.unsigned_abs(),
+    };
+    run.one_way = Some(OneWayDelays {
+        forward: delay(-40_000),
+        backward: delay(90_000),
+        error_ns: 2_000_000,
+    });
+    for detail in [Detail::Brief, Detail::Full] {
+        let text = render(&fixtures::record(run.clone()), detail);
+        for expected in [
+            "\none way    p50 by the two clocks -40.0 µs, so from 0 ns to 2.04 ms\n",
+            "\nand back   p50 by the two clocks 90.0 µs, so from 0 ns to 2.09 ms\n",
+            "apart by 2.00 ms,",
+        ] {
+            assert!(text.contains(expected), "{text}");
+        }
+    }
 }
