@@ -4,10 +4,12 @@
 //! - [`virtual_network`]: the service, servers and other hosts, and what gets lost;
 //! - [`virtual_server`]: servers, and messages as bytes;
 //! - [`lease_audit`]: the rules, which each message and the service's address are held to;
+//! - [`link_interruptions`]: leases of a link that was down;
 //! - [`bad_messages`]: duplicates, late answers and broken ones beside the good.
 
 mod bad_messages;
 mod lease_audit;
+mod link_interruptions;
 mod virtual_network;
 mod virtual_server;
 

@@ -13,6 +13,9 @@ const SLACK_NS: u64 = 1000;
 const LONGEST_RETRY_NS: u64 = 65 * SECOND_NS;
 const SHORTEST_RETRY_NS: u64 = SECOND_NS;
 
+/// Longest wait for the confirmation of a lease, in nanoseconds.
+const CONFIRMATION_NS: u64 = 17 * SECOND_NS;
+
 /// A lease that the client has.
 #[derive(Clone, Copy, Debug)]
 struct Held {
@@ -54,6 +57,11 @@ pub struct LeaseAudit {
     without_since_ns: Option<u64>,
     pub losses: u64,
     pub outages: Vec<Outage>,
+    /// The link was down since the lease was last acknowledged.
+    is_reconnected: bool,
+    /// Time of the last request to confirm the lease.
+    confirming_ns: Option<u64>,
+    pub confirmations: u64,
     pub renewals: u64,
     pub rebindings: u64,
     pub discovers: u64,
@@ -70,11 +78,17 @@ impl LeaseAudit {
         self.expire(now_ns);
         let before = self.asked.replace((question, now_ns));
         let is_answered = self.is_answered;
+        // Either asks for the same lease.
+        let goes_on = !is_answered
+            && before.is_some_and(|(before, _)| {
+                before.is_confirming() && before.transaction == question.transaction
+            });
         let before = before.filter(|(before, _)| {
             (before.kind, before.to.is_broadcast()) == (question.kind, question.to.is_broadcast())
                 && !is_answered
         });
-        if before.is_none_or(|(before, _)| before.transaction != question.transaction) {
+        let is_new = before.is_none_or(|(before, _)| before.transaction != question.transaction);
+        if is_new && !goes_on {
             self.phase_ns = now_ns;
             self.is_answered = false;
         }
@@ -89,6 +103,14 @@ impl LeaseAudit {
                     assert!(gap_ns >= SHORTEST_RETRY_NS, "a storm");
                     assert!(gap_ns <= LONGEST_RETRY_NS + SLACK_NS, "{gap_ns}");
                 }
+            }
+            (REQUEST, Some(held)) if question.is_confirming() => {
+                assert!(self.is_reconnected, "nobody had a reason to ask");
+                assert!(question.own.is_unspecified() && question.from.is_unspecified());
+                assert!(question.to.is_broadcast() && question.to_mac.is_multicast());
+                assert_eq!(question.requested, Some(held.address));
+                self.confirmations += 1;
+                self.confirming_ns = Some(now_ns);
             }
             (REQUEST, Some(held)) => self.renews(question, held, before, now_ns),
             (DECLINE, _) => {
@@ -127,8 +149,12 @@ impl LeaseAudit {
                 (before_ns + half_ns.max(held.least_ns())).min(by_ns)
             }
         };
+        // An answer to that is waited for first.
+        let is_held_up = self.confirming_ns.is_some_and(|confirming_ns| {
+            now_ns >= expected_ns && now_ns - confirming_ns <= CONFIRMATION_NS
+        });
         assert!(
-            is_at(now_ns, expected_ns),
+            is_at(now_ns, expected_ns) || is_held_up,
             "at {now_ns} instead of {expected_ns}: {question:?} after {before:?}, {held:?}"
         );
     }
@@ -148,6 +174,7 @@ impl LeaseAudit {
         match answer.kind {
             ACK => {
                 self.is_answered = true;
+                self.is_reconnected = false;
                 self.hold(answer, &question, now_ns);
             }
             NAK if !question.is_selecting() || answer.server == question.server => {
@@ -204,6 +231,11 @@ impl LeaseAudit {
                 losses: self.losses,
             });
         }
+    }
+
+    /// The link is up after it was down.
+    pub fn reconnected(&mut self) {
+        self.is_reconnected = true;
     }
 
     /// Another host has shown that it has the address, to a client that probes for it.

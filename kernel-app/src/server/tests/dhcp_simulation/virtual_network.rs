@@ -8,6 +8,7 @@ use wire::Configuration;
 use super::super::{SECOND_NS, TestServer, exchange, request_frame, start};
 use super::lease_audit::LeaseAudit;
 use super::virtual_server::{Answer, Conduct, Question};
+use crate::frame_device::Link;
 use crate::testing::TestClock;
 
 /// Time between two requests to the service.
@@ -118,6 +119,16 @@ impl VirtualNetwork {
                 }
             }
         }
+    }
+
+    /// Takes the link away and gives it back.
+    pub fn interrupt_link(&mut self) {
+        self.clock.set(self.now_ns);
+        for link in [Link::Down, Link::Up] {
+            self.service.device.link = Some(link);
+            self.service.check_device().unwrap();
+        }
+        self.audit.reconnected();
     }
 
     /// Lets time pass until `end_ns`.

@@ -72,7 +72,12 @@ impl Question {
 
     /// Returns true if it is a request to a server about its offer.
     pub fn is_selecting(&self) -> bool {
-        self.kind == REQUEST && self.requested.is_some()
+        self.kind == REQUEST && self.requested.is_some() && self.server.is_some()
+    }
+
+    /// Returns true if it asks any server whether a lease is still good (RFC 2131 §4.3.2, INIT-REBOOT).
+    pub fn is_confirming(&self) -> bool {
+        self.kind == REQUEST && self.requested.is_some() && self.server.is_none()
     }
 
     /// Returns true if it asks its server to renew the lease.
