@@ -3,6 +3,7 @@
 //!
 //! - [`packet`]: the test packets of both authentication modes, field by field;
 //! - [`time`]: timestamps in the formats of NTP and PTP, and the error estimate;
+//! - [`arrival`]: a packet's arrival;
 //! - [`tlv`]: the extensions behind a base packet;
 //! - [`key`]: the key of authenticated mode;
 //! - [`sessions`]: the sessions of a stateful reflector, and its rule against replays;
@@ -11,6 +12,7 @@
 //! TWAMP-Light (RFC 5357 appendix I) has the same test packets in unauthenticated mode, so that its senders
 //! are answered too.
 
+pub mod arrival;
 pub mod key;
 pub mod packet;
 pub mod reflector;
@@ -18,8 +20,9 @@ pub mod sessions;
 pub mod time;
 pub mod tlv;
 
+pub use arrival::Arrival;
 pub use key::{Key, Secret};
-pub use reflector::{Arrival, DropReason, Mode, Reflector, Verdict};
+pub use reflector::{DropReason, Mode, Reflector, Verdict};
 pub use sessions::{Session, Sessions};
 pub use time::{ClockState, Epoch, ErrorEstimate, Format};
 

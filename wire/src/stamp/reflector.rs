@@ -12,9 +12,9 @@
 //!
 //! Checks the datagram, not its sender: call [`crate::peer::check`] first.
 
-use core::net::SocketAddr;
 use core::ops::Range;
 
+use super::arrival::Arrival;
 use super::key::{Key, Secret};
 use super::packet::{
     AUTHENTICATED, AUTHENTICATED_HMAC, AUTHENTICATED_LEN, AUTHENTICATED_TEXT, Layout, Packet,
@@ -55,21 +55,6 @@ impl Mode {
             _ => None,
         }
     }
-}
-
-/// Facts about a test packet's arrival.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Arrival {
-    /// Source of the packet.
-    pub source: SocketAddr,
-    /// Address and port that the packet was sent to; zero where they are not known.
-    pub own: SocketAddr,
-    /// Time of its arrival, in nanoseconds of the reflector's clock.
-    pub received_ns: u64,
-    /// Time to live or hop limit that it arrived with, if that is known.
-    pub hop_limit: Option<u8>,
-    /// Type of service or traffic class that it arrived with, if that is known. The reply goes with the same.
-    pub traffic_class: Option<u8>,
 }
 
 /// Verdict of a reflector on a datagram.

@@ -12,8 +12,8 @@
 
 use core::net::IpAddr;
 
+use super::arrival::Arrival;
 use super::key::{Key, TAG_LEN, Tag};
-use super::reflector::Arrival;
 use super::sessions::Session;
 use super::time::{ClockState, Format};
 
