@@ -204,6 +204,34 @@ mod tests {
     }
 
     #[test]
+    fn a_key_can_be_in_a_file() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("key");
+        let parsed = |key: &str| {
+            std::fs::write(&path, key).unwrap();
+            let argument = format!("stamp-key=@{}", path.display());
+            Cli::try_parse_from(["fathom", "serve", "--boot-arg", &argument])
+        };
+        let Command::Serve(args) = parsed(" 000102030405060708090A0B0C0D0E0F\n")
+            .unwrap()
+            .command
+        else {
+            panic!("not serve")
+        };
+        let line = line(&args.guest.spec(), Idle::Spin).unwrap();
+        assert!(
+            line.ends_with(" stamp-key=000102030405060708090a0b0c0d0e0f"),
+            "{line}"
+        );
+        let error = parsed("short").unwrap_err().to_string();
+        assert!(error.contains("hexadecimal digits"), "{error}");
+        std::fs::remove_file(&path).unwrap();
+        assert!(
+            Cli::try_parse_from(["fathom", "serve", "--boot-arg", "stamp-key=@/nowhere"]).is_err()
+        );
+    }
+
+    #[test]
     fn hermits_own_sockets_get_what_they_have() {
         let line_of = |options: &str| without_clock(&sockets_line(&guest_of(options)).unwrap());
         assert_eq!(line_of(""), "ip=10.0.2.15/24 gw=10.0.2.2 port=9000");

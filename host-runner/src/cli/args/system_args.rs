@@ -1,10 +1,12 @@
 //! Options for the system under test.
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use wire::stamp::Secret;
 
+use crate::files;
 use crate::machine::{AccelChoice, MachineType, VhostChoice};
 use crate::sut::address::{Ip, Ip6};
 use crate::sut::{GuestSpec, LinuxSpec, LogLevel, Responder};
@@ -52,9 +54,24 @@ pub struct GuestArgs {
     /// Log level of the guest's console
     #[arg(long, value_name = "LEVEL", value_enum, hide_short_help = true)]
     pub log: Option<LogLevel>,
-    /// Boot argument for the guest, such as path=smoltcp; replaces one of the same name (repeatable)
-    #[arg(long, value_name = "ARG", hide_short_help = true)]
+    /// Boot argument for the guest, such as path=smoltcp; replaces one of the same name (repeatable); stamp-key=@FILE
+    /// reads the key from a file
+    #[arg(long, value_name = "ARG", hide_short_help = true, value_parser = boot_arg)]
     pub boot_arg: Vec<String>,
+}
+
+/// Most bytes of a key's file.
+const KEY_FILE_LIMIT: u64 = 1024;
+
+/// Reads a boot argument, with a key's file in the key's place.
+fn boot_arg(text: &str) -> Result<String, String> {
+    let Some(path) = text.strip_prefix("stamp-key=@") else {
+        return Ok(text.to_owned());
+    };
+    let key = files::read(Path::new(path), KEY_FILE_LIMIT).map_err(|error| error.to_string())?;
+    let key = String::from_utf8_lossy(&key).trim().parse::<Secret>();
+    key.map(|key| format!("stamp-key={key:x}"))
+        .map_err(|error| error.to_string())
 }
 
 impl GuestArgs {
