@@ -251,7 +251,7 @@ struct Exchange<'e> {
 impl Exchange<'_> {
     /// Makes the sender's `base` packet and `tlvs` the reflector's, but for the time of sending and the HMAC. The
     /// timestamps are in the sender's format, which is returned.
-    #[inline(never)]
+    #[inline(always)]
     fn reply(&mut self, base: &mut [u8], tlvs: &mut [u8]) -> Format {
         let Self { layout, clock, .. } = *self;
         let mut request = [0; AUTHENTICATED_LEN];
