@@ -34,6 +34,7 @@
 //! namespace with a tap device has the instrument make them.
 
 pub mod artifacts;
+pub mod boot;
 pub mod browser;
 pub mod dhcp;
 pub mod disk;

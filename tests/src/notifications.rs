@@ -8,18 +8,14 @@
 
 use fathom::clock;
 use fathom::experiment::cost::trace::{self, Trace};
-use fathom::link::dscp::Dscp;
-use fathom::link::{Family, Link, LinkKind, Signals};
-use fathom::machine::{AccelChoice, Config, DEFAULT_MEMORY_MIB, Machine};
-use fathom::sut::guest::{Guest, GuestLaunch};
-use fathom::sut::{
-    BootImage, GuestSpec, LinkChoice, LinuxSpec, ServiceKind, SystemKind, SystemSpec, Watch,
-};
-use wire::DEFAULT_PORT;
+use fathom::link::{Link, LinkKind, Signals};
+use fathom::machine::{AccelChoice, Machine};
+use fathom::sut::guest::Guest;
 
+use crate::boot::boot;
 use crate::qemu_lock::QemuLock;
 use crate::station::request;
-use crate::{artifacts, timeouts};
+use crate::timeouts;
 
 /// Has a fresh guest answer `echoes` requests on a link, each when it has nothing else to do;
 /// returns how often either side was woken for that.
@@ -31,48 +27,11 @@ use crate::{artifacts, timeouts};
 pub fn by_lone_echoes(link: LinkKind, echoes: u64, _lock: &QemuLock) -> Signals {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let path = dir.path().join("trace");
-    let spec = SystemSpec {
-        kind: SystemKind::Hermit,
-        responder: None,
-        link: LinkChoice::Link(link),
-        family: Family::V4,
-        fault: None,
-        guest: GuestSpec {
-            accel: AccelChoice::Tcg,
-            port: DEFAULT_PORT,
-            ..GuestSpec::default()
-        },
-        service: ServiceKind::default(),
-        dscp: Dscp::default(),
-        linux: LinuxSpec::default(),
-    };
-    let image = BootImage {
-        image: artifacts::image(),
-        initrd: None,
-        boot_args: "ip=10.0.2.15/24 gw=10.0.2.2 idle=spin".to_owned(),
-        memory_mib: DEFAULT_MEMORY_MIB,
-        modern_device: false,
-    };
-    let console_log = dir.path().join("console.log");
-    let mut launch = GuestLaunch::new(&spec, image, (&console_log).into())
-        .unwrap_or_else(|error| panic!("{error}"));
-    launch.config = Config {
-        qemu: artifacts::qemu(),
-        ready_timeout: timeouts::BOOT,
-        extra_qemu_args: trace::arguments(&path),
-        ..launch.config
-    };
-    let mut watch = Watch {
-        is_cancelled: &|| false,
-        on_boot: &mut |_| (),
-    };
     let Guest {
         mut machine,
         mut link,
         ..
-    } = launch
-        .boot(&mut watch)
-        .unwrap_or_else(|error| panic!("{}: {error}", link.name()));
+    } = boot(link, AccelChoice::Tcg, dir.path(), trace::arguments(&path));
     // Until the first one is answered, addresses are resolved and buffers are lent.
     ask(link.as_mut(), 0);
     let doorbells_before = doorbells(&mut machine, 1);

@@ -12,23 +12,19 @@ use fathom::clock;
 use fathom::host::assignment::Assignment;
 use fathom::host::placement::Work;
 use fathom::host::topology::Topology;
-use fathom::link::dscp::Dscp;
-use fathom::link::{Family, Link, LinkKind, Sent};
+use fathom::link::{Link, LinkKind, Sent};
 use fathom::load::{
     self, Arrivals, Ending, Failure, Limit, LoadContext, Mode, Plan, Progress, Protocol, Rate,
     Tally, WaitRule,
 };
-use fathom::machine::{AccelChoice, Config, DEFAULT_MEMORY_MIB, Machine};
+use fathom::machine::{AccelChoice, Machine};
 use fathom::stats::RunRecorder;
-use fathom::sut::guest::{Guest, GuestLaunch};
-use fathom::sut::{
-    BootImage, GuestSpec, LinkChoice, LinuxSpec, ServiceKind, SystemKind, SystemSpec, Watch,
-};
+use fathom::sut::guest::Guest;
 use tempfile::TempDir;
-use wire::{Counters, DEFAULT_PORT, Header, MAX_PAYLOAD};
+use wire::{Counters, Header, MAX_PAYLOAD};
 
+use crate::boot::boot;
 use crate::qemu_lock::QemuLock;
-use crate::{artifacts, timeouts};
 
 /// Payload of every request, in bytes.
 const PAYLOAD_LEN: usize = 64;
@@ -81,44 +77,9 @@ impl<'t> Overloaded<'t> {
     #[must_use]
     pub fn boot(link: LinkKind, lock: &'t QemuLock) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let spec = SystemSpec {
-            kind: SystemKind::Hermit,
-            responder: None,
-            link: LinkChoice::Link(link),
-            family: Family::V4,
-            fault: None,
-            guest: GuestSpec {
-                accel: AccelChoice::Auto,
-                port: DEFAULT_PORT,
-                ..GuestSpec::default()
-            },
-            service: ServiceKind::default(),
-            dscp: Dscp::default(),
-            linux: LinuxSpec::default(),
-        };
-        let image = BootImage {
-            image: artifacts::image(),
-            initrd: None,
-            boot_args: "ip=10.0.2.15/24 gw=10.0.2.2 idle=spin".to_owned(),
-            memory_mib: DEFAULT_MEMORY_MIB,
-            modern_device: false,
-        };
-        let console_log = dir.path().join("console.log");
-        let mut launch = GuestLaunch::new(&spec, image, (&console_log).into())
-            .unwrap_or_else(|error| panic!("{error}"));
-        launch.config = Config {
-            qemu: artifacts::qemu(),
-            ready_timeout: timeouts::BOOT,
-            ..launch.config
-        };
-        let mut watch = Watch {
-            is_cancelled: &|| false,
-            on_boot: &mut |_| (),
-        };
-        let booted = launch.boot(&mut watch);
         let Guest {
             mut machine, link, ..
-        } = booted.unwrap_or_else(|error| panic!("{error}"));
+        } = boot(link, AccelChoice::Auto, dir.path(), Vec::new());
         let assignment = Assignment::new(&Topology::here(), None).ok().flatten();
         let work = if link.is_polled() {
             Work::Polls
