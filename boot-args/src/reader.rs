@@ -12,8 +12,7 @@ use wire::{Cidr, ECHO_PORT, Limits, Mac};
 
 use super::values::{
     allow, gateway, has_echo, ipv4, ipv6, is_napping, log_budget, log_level, mac, nap_us,
-    panic_end, path, port, quiet_us, rate, rate_all, stack_rate, stamp, stamp_key, stamp_mode,
-    tsc_khz,
+    panic_end, path, port, quiet_us, rate, stamp, stamp_key, stamp_mode, tsc_khz,
 };
 use super::words::{Purpose, purpose, words};
 use super::{
@@ -139,9 +138,21 @@ impl<'a> Reader<'a> {
             "stamp-mode" => set(&mut self.stamp_mode, at, stamp_mode(value)?),
             KEY => set(&mut self.stamp_key, at, stamp_key(value)?),
             "allow" => set(&mut self.allow, at, allow(value)?),
-            "rate" => set(&mut self.rate, at, rate(value)?),
-            "rate-all" => set(&mut self.rate_all, at, rate_all(value)?),
-            "stack-rate" => set(&mut self.stack_rate, at, stack_rate(value)?),
+            "rate" => set(
+                &mut self.rate,
+                at,
+                rate(value, "rate=N with N from 1 to 10000000")?,
+            ),
+            "rate-all" => set(
+                &mut self.rate_all,
+                at,
+                rate(value, "rate-all=N with N from 1 to 10000000")?,
+            ),
+            "stack-rate" => set(
+                &mut self.stack_rate,
+                at,
+                rate(value, "stack-rate=N with N from 1 to 10000000")?,
+            ),
             "log-budget" => set(&mut self.log_budget, at, log_budget(value)?),
             _ => return Err(Problem::Unknown),
         }

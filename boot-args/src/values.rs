@@ -225,17 +225,7 @@ pub fn allow(value: &str) -> Result<AllowList, Problem> {
     })
 }
 
-pub fn rate(value: &str) -> Result<Rate, Problem> {
-    let expected = Problem::Malformed("rate=N with N from 1 to 10000000");
-    value.parse().map_err(|_| expected)
-}
-
-pub fn rate_all(value: &str) -> Result<Rate, Problem> {
-    let expected = Problem::Malformed("rate-all=N with N from 1 to 10000000");
-    value.parse().map_err(|_| expected)
-}
-
-pub fn stack_rate(value: &str) -> Result<Rate, Problem> {
-    let expected = Problem::Malformed("stack-rate=N with N from 1 to 10000000");
-    value.parse().map_err(|_| expected)
+/// Reads a rate; `expected` says of its argument what it takes.
+pub fn rate(value: &str, expected: &'static str) -> Result<Rate, Problem> {
+    value.parse().map_err(|_| Problem::Malformed(expected))
 }
