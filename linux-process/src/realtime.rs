@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kernel_knows_how_far_tai_is_ahead_or_was_not_told() {
+    fn the_kernel_has_the_offset_of_tai_or_none_was_set() {
         assert!(discipline().tai_offset_s < 100);
     }
 }

@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_guest_serves_stamp_unless_it_is_told_not_to() {
+    fn a_guest_serves_stamp_unless_an_argument_turns_it_off() {
         let stamp = |words: &str| boot(&format!("ip=10.0.2.15/24 {words}")).unwrap().stamp();
         let default = StampArgs {
             listen: "10.0.2.15:862".parse().unwrap(),

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_guest_is_told_what_to_serve_unless_it_is_already() {
+    fn a_guest_gets_the_services_arguments_unless_it_has_them() {
         let key = ServiceKind::Stamp(Secret::new(&[0xab; 16]));
         let told = guest(&[]).serving(&key).boot_args;
         assert_eq!(told, [format!("stamp-key={}", "ab".repeat(16))]);

@@ -13,6 +13,6 @@ fn no_notification_is_lost() {
 }
 
 #[test]
-fn a_notification_left_out_is_made_up_for() {
-    loom::model(model::a_notification_left_out_is_made_up_for);
+fn a_suppressed_notification_is_sent_later() {
+    loom::model(model::a_suppressed_notification_is_sent_later);
 }

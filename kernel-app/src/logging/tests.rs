@@ -1,3 +1,5 @@
+//! Records that wait, leave within their budget, and are left out.
+
 use core::cell::Cell;
 use std::string::String;
 use std::vec::Vec;

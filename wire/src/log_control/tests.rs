@@ -1,3 +1,5 @@
+//! Log requests and their replies: layout, and what is refused.
+
 use proptest::prelude::*;
 use std::string::ToString;
 use std::vec::Vec;

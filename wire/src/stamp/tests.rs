@@ -108,7 +108,7 @@ fn each_verdict_has_its_own_counter() {
 }
 
 #[test]
-fn a_reflector_with_a_key_is_stateful_unless_told_otherwise() {
+fn a_reflector_with_a_key_is_stateful_by_default() {
     let secret: Secret = KEY.parse().unwrap();
     assert_eq!(Mode::by_default(Some(&secret)), Mode::Stateful);
     assert_eq!(Mode::by_default(None), Mode::Stateless);

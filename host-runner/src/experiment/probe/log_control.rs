@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_is_told_its_boot_id_and_answers_with_what_is_in_force() {
+    fn a_request_carries_the_boot_id_and_its_reply_the_settings_in_force() {
         let status = changed(true).unwrap();
         assert_eq!(status.boot_id, BOOT_ID);
         let log = status.log.unwrap();

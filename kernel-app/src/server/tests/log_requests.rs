@@ -58,7 +58,7 @@ fn ask(
 const CLIENT: &str = "10.0.2.2:40000";
 
 #[test]
-fn a_request_with_the_right_boot_id_changes_the_log_and_is_told_what_is_in_force() {
+fn a_request_with_the_right_boot_id_changes_the_log_and_its_reply_has_the_settings() {
     for path in PATHS {
         let (mut server, _) = start_on(path, "");
         let mut log = |source, change, len| ask(&mut server, source, BOOT_ID, change, len);

@@ -157,7 +157,7 @@ pub fn no_notification_is_lost() {
 
 /// A device that looks once more without a barrier, as under TCG, may miss a buffer and a notification at once: the poll
 /// after that makes up for it. One that has completed all is left alone.
-pub fn a_notification_left_out_is_made_up_for() {
+pub fn a_suppressed_notification_is_sent_later() {
     let shared = Shared::new(NO_NOTIFY);
     let mut driver = shared.driver();
     let device = thread::spawn(move || {
