@@ -8,6 +8,7 @@
 //!   [`round_latency`]: what is merged;
 //! - [`before_after`]: a quantity before and after a run;
 //! - [`origin`]: places where replies are made and parts that links consist of, in words;
+//! - [`objective`]: the objectives that it was held against;
 //! - `labelled`: the name of what each part is of; [`methods`]: what the figures mean, as codes;
 //! - [`schema`]: the JSON Schema of all that;
 //! - [`service_status`]: the status of a running service;
@@ -37,6 +38,7 @@ mod labelled;
 pub mod machines;
 pub mod merged_runs;
 pub mod methods;
+pub mod objective;
 mod older_results;
 pub mod origin;
 pub mod read;
@@ -61,6 +63,7 @@ pub use environment::{Environment, EnvironmentBuilder, GuestMachine, Image};
 pub use fault_mixture::fault_mixture;
 pub use merged_runs::{BootRange, GuestEstimate, MergedRuns, Weight};
 pub use methods::Methods;
+pub use objective::{Objective, ObjectiveLevel, ObjectiveState};
 pub use read::{ReadError, Source};
 pub use result_directory::ResultDirectory;
 pub use round_latency::RoundLatency;
@@ -132,6 +135,9 @@ pub struct Record {
     )]
     #[schemars(with = "Vec<labelled::Named<'static, Skipped>>")]
     pub skipped: Vec<Skipped>,
+    /// Objectives that the result was held against, with their outcomes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objectives: Vec<Objective>,
 }
 
 impl Record {
@@ -150,6 +156,7 @@ impl Record {
             comparisons: Vec::new(),
             why: Vec::new(),
             skipped: Vec::new(),
+            objectives: Vec::new(),
         }
     }
 
