@@ -32,8 +32,12 @@ const PAYLOAD_LEN: usize = 64;
 /// Requests in flight that keep the service busy.
 const DEPTH: NonZeroU16 = NonZeroU16::new(32).unwrap();
 
-/// Most requests that are sent before replies are looked for.
-const BURST: u32 = 64;
+/// Most replies that are taken in before requests are sent again.
+const REPLIES: u64 = 64;
+
+/// Most requests that are sent before replies are looked for: more than any queue holds, since a generator that stops for
+/// replies earlier offers no more than what is answered.
+const REQUESTS: u64 = 1024;
 
 /// Outcome of requests that are sent at their time, whatever becomes of them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -156,17 +160,28 @@ impl<'t> Overloaded<'t> {
         tally.answer_rate().expect("it answers")
     }
 
-    /// Returns the latency's p99 at `rate` requests per second, in nanoseconds.
+    /// Sends `rate` requests per second for `duration`, and returns the latency's p99 in nanoseconds: each pause of the host's
+    /// delays all requests that are due in it.
     ///
     /// # Panics
     ///
     /// As [`Overloaded::measure`].
-    pub fn p99_ns(&mut self, rate: f64, duration: Duration) -> u64 {
+    pub fn open_p99_ns(&mut self, rate: f64, duration: Duration) -> u64 {
         let mode = Mode::Open {
             rate: Rate::nearest(rate),
             arrivals: Arrivals::Poisson,
         };
         self.measure(mode, duration).1
+    }
+
+    /// Sends each request once the last is answered, and returns the latency's p99 in nanoseconds: a pause of the host's
+    /// delays one request.
+    ///
+    /// # Panics
+    ///
+    /// As [`Overloaded::measure`].
+    pub fn closed_p99_ns(&mut self, duration: Duration) -> u64 {
+        self.measure(Mode::Closed, duration).1
     }
 
     /// Sends `rate` requests per second for `duration`, each at its time: one that the link has no room for is never
@@ -187,7 +202,7 @@ impl<'t> Overloaded<'t> {
                 break;
             }
             let due = ((now_ns - start_ns) as f64 / interval_ns) as u64;
-            for _ in 0..BURST.min((due - overload.offered) as u32) {
+            for _ in 0..REQUESTS.min(due - overload.offered) {
                 let header = Header::request(overload.offered, now_ns);
                 header.encode(&mut datagram).expect("there is room");
                 overload.offered += 1;
@@ -207,18 +222,18 @@ impl<'t> Overloaded<'t> {
         overload
     }
 
-    /// Takes in the replies that are there, as many as are sent at once at the most; waits for the first until
+    /// Takes in the replies that are there, at most [`REPLIES`]; waits for the first until
     /// `deadline_ns`.
     fn take_replies(&mut self, deadline_ns: u64) -> u64 {
         let mut buffer = [0; MAX_PAYLOAD + 1];
         let mut deadline_ns = deadline_ns;
-        for count in 0..u64::from(BURST) {
+        for count in 0..REPLIES {
             match self.link.receive(&mut buffer, deadline_ns) {
                 Ok(Some(_)) => deadline_ns = 0,
                 Ok(None) => return count,
                 Err(error) => panic!("{error}"),
             }
         }
-        BURST.into()
+        REPLIES
     }
 }
