@@ -10,6 +10,7 @@
 //!   made anew by [`Destination::create`].
 //! - [`NamedFile`]: what the user named with `--json FILE`. Alone it may be a link, a FIFO or a device,
 //!   such as `/dev/stdout`.
+//! - [`append`]: a file that others write to as well.
 //! - [`BoundedLog`]: a log that stops growing.
 //! - [`scratch`]: a directory that nobody else can look into.
 //!
@@ -22,6 +23,7 @@
 //! standard library's own ways to make and write files everywhere else.
 #![forbid(unsafe_code)]
 
+mod appended;
 mod bounded;
 mod destination;
 mod directory;
@@ -31,6 +33,7 @@ mod input;
 mod named;
 mod scratch;
 
+pub use appended::append;
 pub use bounded::BoundedLog;
 pub use destination::Destination;
 pub use directory::{Directory, Unfinished};

@@ -5,6 +5,8 @@
 //! - [`terminal_report`]: text for a terminal; [`sweep_table`] is a file, too;
 //! - [`html`], [`markdown`]: `report.html` and `report.md`, made of one [`page`] with [`chart`]s;
 //!   [`chart_file`]: its first chart alone; `template`: how both are filled in;
+//! - [`test_case`]: judgements as tools for continuous integration know them; [`junit`], [`github`]: forms of those;
+//!   [`test_report`]: where they go;
 //! - `marked`, `trust`, `stalls`, `accounting`: states, the maximum and the requests in words;
 //! - `steps`, `capacity`: a sweep's steps and what they come to;
 //! - `core_distance`: what of a comparison may be the cores' distance; `emulator_share`: what the targets' own
@@ -32,7 +34,9 @@ mod code_spans;
 mod core_distance;
 mod emulator_share;
 mod escape;
+pub mod github;
 pub mod html;
+pub mod junit;
 pub mod markdown;
 mod markdown_text;
 mod marked;
@@ -44,6 +48,8 @@ mod stalls;
 mod steps;
 mod template;
 pub mod terminal_report;
+pub mod test_case;
+pub mod test_report;
 mod trust;
 
 /// Every form of report that goes into a file. A new one is a renderer, and a line here.

@@ -2,6 +2,7 @@
 //!
 //! Each group of options makes the plain specification that the modules below know: `spec`.
 //!
+//! - `ci_args`: the outcome of judgements, for continuous integration;
 //! - `client_args`: a client on ordinary sockets;
 //! - `condition_args`: this host during a measurement, and what a result has to live up to;
 //! - `load_args`: load on a service; `request_args`: content of its requests;
@@ -23,6 +24,7 @@ use crate::stats;
 use crate::sut::linux_service::NO_LINUX;
 use crate::sut::{LinkChoice, Responder, SMOLTCP, ServiceKind, SystemKind, SystemName, SystemSpec};
 
+mod ci_args;
 mod client_args;
 mod condition_args;
 mod load_args;
@@ -31,6 +33,7 @@ mod probe_args;
 mod request_args;
 mod system_args;
 
+pub use ci_args::{CiArgs, GithubChoice};
 pub use client_args::{ClientArgs, ProtocolArgs};
 pub use condition_args::{HostArgs, ValidityArgs};
 pub use load_args::LoadArgs;
