@@ -59,6 +59,59 @@ impl DurationHistogram {
         self.sum_ns += other.sum_ns;
     }
 
+    /// Forgets all samples. Never allocates.
+    pub fn clear(&mut self) {
+        self.counts.clear_between(self.extent());
+        self.count = 0;
+        (self.min_ns, self.max_ns) = (u64::MAX, 0);
+        (self.sum_ns, self.saturated) = (0, 0);
+    }
+
+    /// Becomes a copy of `other`. Never allocates, and copies no slots but those between the extremes of both.
+    pub fn copy_from(&mut self, other: &Self) {
+        let extent = match (self.extent(), other.extent()) {
+            (Some((from, to)), Some((other_from, other_to))) => {
+                Some((from.min(other_from), to.max(other_to)))
+            }
+            (extent, other) => extent.or(other),
+        };
+        self.counts.copy_between(&other.counts, extent);
+        self.count = other.count;
+        (self.min_ns, self.max_ns) = (other.min_ns, other.max_ns);
+        (self.sum_ns, self.saturated) = (other.sum_ns, other.saturated);
+    }
+
+    /// Returns the samples that came after those of `earlier`, which this held as well. Their extremes are known to
+    /// three significant digits.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut later = self.clone();
+        later.counts.take_all(&earlier.counts);
+        later.count = self.count.saturating_sub(earlier.count);
+        later.sum_ns = self.sum_ns.saturating_sub(earlier.sum_ns);
+        later.saturated = self.saturated.saturating_sub(earlier.saturated);
+        let mut used = later.counts.used().map(|(slot, _)| slot);
+        let first = used.next();
+        let last = used.last().or(first);
+        later.min_ns = first.map_or(u64::MAX, |slot| slot.lowest_ns().max(self.min_ns));
+        later.max_ns = last.map_or(0, |slot| match later.saturated {
+            0 => slot.highest_ns().min(self.max_ns),
+            _ => self.max_ns,
+        });
+        later
+    }
+
+    /// The sum of all samples in nanoseconds, exactly.
+    #[must_use]
+    pub fn sum_ns(&self) -> u128 {
+        self.sum_ns
+    }
+
+    /// The slots of the extremes.
+    fn extent(&self) -> Option<(Slot, Slot)> {
+        (self.count > 0).then(|| (Slot::of(self.min_ns), Slot::of(self.max_ns)))
+    }
+
     /// Samples of which only their slots with counts, extremes and mean are known.
     pub(crate) fn of_counts(
         slots: Vec<(Slot, u64)>,
@@ -191,6 +244,37 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_difference_has_the_samples_in_between(
+            first in prop::collection::vec(any::<u64>(), 0..50),
+            second in prop::collection::vec(0..HIGHEST_NS, 0..50),
+        ) {
+            let mut durations = DurationHistogram::default();
+            first.iter().for_each(|&value| durations.record(value));
+            // What stood in the copy before is forgotten.
+            let mut earlier = DurationHistogram::default();
+            second.iter().for_each(|&value| earlier.record(value));
+            earlier.copy_from(&durations);
+            prop_assert_eq!(earlier.histogram(), durations.histogram());
+            let mut expected = DurationHistogram::default();
+            for &value in &second {
+                durations.record(value);
+                expected.record(value);
+            }
+            let later = durations.since(&earlier);
+            prop_assert_eq!(later.histogram(), expected.histogram());
+            prop_assert_eq!(later.mean_ns(), expected.mean_ns());
+            let slots = |durations: &DurationHistogram| {
+                [durations.min_ns(), durations.max_ns()].map(|ns| ns.map(Slot::of))
+            };
+            prop_assert_eq!(slots(&later), slots(&expected));
+            durations.clear();
+            prop_assert_eq!(durations.histogram(), DurationHistogram::default().histogram());
+            prop_assert_eq!((durations.min_ns(), durations.sum_ns()), (None, 0));
+        }
+
         #[test]
         fn extremes_are_exact_and_quantiles_close(
             mut values in prop::collection::vec(0..HIGHEST_NS, 1..200),

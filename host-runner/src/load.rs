@@ -132,6 +132,14 @@ pub trait Observer {
     fn lost(&mut self, loss: Loss);
     /// A request of an open loop was due and never left this host.
     fn dropped(&mut self, dropped: Dropped);
+    /// The counts at `at_ns`, of exactly those requests that have been observed; called every few milliseconds, between
+    /// requests ([`supervise`]).
+    fn tallied(&mut self, _at_ns: u64, _tally: &Tally) {}
+    /// Returns whether a valid answer of another boot of the service is one: for measurements that outlive the service.
+    /// Otherwise it is counted in [`Tally::foreign`].
+    fn follows_restarts(&self) -> bool {
+        false
+    }
 }
 
 /// End of a measurement. All that was measured until then has been observed and counted.

@@ -6,6 +6,8 @@
 //! - [`intervals`]: the same latency, second by second;
 //! - [`tag`]: what else has a distribution;
 //! - [`recorder`]: puts every sample of a measurement where it belongs;
+//! - [`relay`]: the way of what was recorded to a reader, while the measurement goes on; [`snapshot`]: a run so far;
+//! - [`continuous`]: recorder of a measurement without an end; [`outcomes`]: its counts;
 //! - [`distribution`]: a repetition's latency in little memory, and several merged;
 //! - [`comparison`]: verdicts on two targets, by boots of both;
 //! - [`median`](mod@median): the middle of a few values;
@@ -22,17 +24,21 @@
 
 mod censored;
 pub mod comparison;
+pub mod continuous;
 pub mod distribution;
 pub mod guest_clock;
 pub mod interference;
 pub mod intervals;
 pub mod median;
 pub mod one_way;
+pub mod outcomes;
 pub mod percentile_rule;
 pub mod reason;
 pub mod recorder;
+pub mod relay;
 pub mod requested;
 pub mod settling;
+pub mod snapshot;
 pub mod stall;
 pub mod state;
 pub mod summary;

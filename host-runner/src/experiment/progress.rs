@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use crate::load::{Plan, Progress};
 use crate::machine::BootEvent;
+use crate::stats::snapshot::SnapshotRelay;
 
 /// Receiver of an experiment's messages and progress.
 pub trait Monitor: Sync {
@@ -12,6 +13,11 @@ pub trait Monitor: Sync {
 
     /// Begins a stage, which ends when the returned value is dropped.
     fn begin(&self, stage: Stage) -> Box<dyn StageMonitor + '_>;
+
+    /// Returns the measuring thread's end of a way for the snapshots of a measurement that begins, if anybody reads them.
+    fn relay(&self) -> Option<SnapshotRelay> {
+        None
+    }
 }
 
 /// A stage of an experiment that takes a while.

@@ -47,7 +47,7 @@ impl Slot {
     }
 
     /// The lowest value of the slot, in nanoseconds.
-    const fn lowest_ns(self) -> u64 {
+    pub(crate) const fn lowest_ns(self) -> u64 {
         let index = self.0 as u64;
         let doublings = (index >> HALF_BITS).saturating_sub(1);
         (index - (doublings << HALF_BITS)) << doublings
@@ -104,6 +104,27 @@ impl<T: Counter> SlotCounts<T> {
     pub(crate) fn clear(&mut self) {
         // Without this the compiler may take zeroed memory from the system, untouched.
         std::hint::black_box(&mut self.slots).fill(T::zero());
+    }
+
+    /// Forgets the counts of all slots from one to another, if there are any.
+    pub(crate) fn clear_between(&mut self, extent: Option<(Slot, Slot)>) {
+        if let Some((from, to)) = extent {
+            self.slots[from.0..=to.0].fill(T::zero());
+        }
+    }
+
+    /// Takes over the counts of all slots from one to another, if there are any.
+    pub(crate) fn copy_between(&mut self, other: &Self, extent: Option<(Slot, Slot)>) {
+        if let Some((from, to)) = extent {
+            self.slots[from.0..=to.0].copy_from_slice(&other.slots[from.0..=to.0]);
+        }
+    }
+
+    /// Takes away everything that `other` has counted.
+    pub(crate) fn take_all(&mut self, other: &Self) {
+        for (count, less) in self.slots.iter_mut().zip(&other.slots) {
+            *count = count.saturating_sub(*less);
+        }
     }
 
     /// The slots that have values, from the lowest on, with how many.

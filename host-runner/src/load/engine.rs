@@ -264,7 +264,9 @@ where
         u64::from(self.phase != Phase::WarmUp)
     }
 
-    pub(super) fn progress(&self, now_ns: u64) -> Progress {
+    /// Returns the progress at `now_ns`, and has the observer know the counts.
+    pub(super) fn progress(&mut self, now_ns: u64) -> Progress {
+        self.observer.tallied(now_ns, &self.tally);
         Progress {
             phase: self.phase,
             elapsed_ns: match self.phase {

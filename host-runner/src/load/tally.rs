@@ -75,6 +75,9 @@ pub struct Tally {
     pub corrupted: u64,
     /// Answers from another boot of the service.
     pub foreign: u64,
+    /// Number of times that the service's boot changed, where answers of the next one are accepted
+    /// ([`super::Observer::follows_restarts`]).
+    pub restarts: u64,
     /// Answers to requests so old that the accounting has forgotten them: late or duplicated,
     /// nobody knows.
     pub stale: u64,

@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 
 use crate::clock;
-use crate::load::{Dropped, Loss, Mode, Observer, Plan, Sample};
+use crate::load::{Dropped, Loss, Mode, Observer, Plan, Sample, Tally};
 
 pub use super::censored::Censored;
 use super::guest_clock::{Correction, Service, WarmUp};
 use super::one_way::OneWay;
-use super::{Tag, intervals::Intervals, stall::Stalls};
+use super::{Tag, intervals::Intervals, snapshot::SnapshotRelay, stall::Stalls};
 use crate::histogram::{DurationHistogram, slots::Slot};
 
 /// The distributions of one measurement.
@@ -39,6 +39,8 @@ pub struct RunRecorder {
     pub stalls: Stalls,
     /// Lengths of the measuring thread's scheduling gaps during the run; `None` if it does not poll.
     pub gaps: Option<DurationHistogram>,
+    /// Way of the run so far to a reader.
+    pub relay: Option<SnapshotRelay>,
     has_dates: bool,
 }
 
@@ -90,6 +92,7 @@ impl RunRecorder {
             intervals: Intervals::new(expected_ns.map(|ns| ns.saturating_add(plan.timeout_ns))),
             stalls: Stalls::default(),
             gaps: None,
+            relay: None,
         }
     }
 
@@ -220,6 +223,13 @@ impl Observer for RunRecorder {
             round_trip_ns,
             is_closed_loop_sample,
         });
+    }
+
+    fn tallied(&mut self, at_ns: u64, tally: &Tally) {
+        if let Some(relay) = &mut self.relay {
+            let lateness = self.open.as_ref().map(|open| &open.lateness);
+            relay.tell(at_ns, tally, &self.latency, lateness);
+        }
     }
 
     /// A request that was due and was not sent: it has a latency, and no round trip.

@@ -105,7 +105,10 @@ where
             self.tally.corrupted += self.unless_warming_up();
             return;
         };
-        if header.is_reply && self.boot_id.is_some_and(|boot| boot != header.boot_id) {
+        if header.is_reply
+            && self.boot_id.is_some_and(|boot| boot != header.boot_id)
+            && !self.follows(&header, len)
+        {
             self.tally.foreign += self.unless_warming_up();
             return;
         }
@@ -132,6 +135,25 @@ where
                 }
             }
         }
+    }
+
+    /// Goes on with the boot of the datagram in the buffer, `len` bytes with `header`, if the observer follows restarts
+    /// and it answers a request. Returns whether it did.
+    #[cold]
+    fn follows(&mut self, header: &ReplyHeader, len: usize) -> bool {
+        if !self.observer.follows_restarts() {
+            return false;
+        }
+        let Known::SentAt(sent_ns) = self.tracker.status(header.seq) else {
+            return false;
+        };
+        let datagram = &self.buffer[..len];
+        let is_answer = self.requests.is_echoed_by(header, sent_ns, datagram);
+        if is_answer {
+            self.boot_id = Some(header.boot_id);
+            self.tally.restarts += self.unless_warming_up();
+        }
+        is_answer
     }
 
     fn count(&mut self, arrival: Arrival, header: &ReplyHeader, at_ns: u64) {

@@ -59,6 +59,14 @@ pub struct Service {
     pub is_bounded: bool,
 }
 
+impl Service {
+    /// Returns the service time of a reply as the guest's clock has it; `None` without stamps.
+    #[inline]
+    pub(in crate::stats) fn uncorrected(sample: &Sample) -> Option<Self> {
+        exchange(sample).map(|exchange| service(&exchange, 1.0))
+    }
+}
+
 impl Correction {
     /// The correction of a run whose replies have stamps, or not.
     #[must_use]
