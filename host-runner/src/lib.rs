@@ -5,6 +5,7 @@
 //!
 //! - [`cli`]: the command line and the commands behind it;
 //! - [`report`]: results for people, as text, HTML and Markdown;
+//! - [`judge`]: judgements of results: differences between two of them;
 //! - [`experiment`]: measurements by plain specifications, and the cost of an echo;
 //! - [`record`]: the results themselves, as `result.json` and HdrHistogram files;
 //! - [`stats`]: the percentile rule, validity, comparison;
@@ -48,6 +49,7 @@ pub mod files;
 pub mod histogram;
 pub mod host;
 pub mod image;
+pub mod judge;
 pub mod link;
 pub mod load;
 pub mod machine;

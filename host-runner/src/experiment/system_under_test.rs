@@ -282,6 +282,11 @@ fn labels(system: &SystemSpec, running: &RunningSystem) -> RunLabels {
         guest_boot_ms: facts.guest_boot_us.map(|us| us as f64 / 1e3),
         image_bytes: facts.image_bytes,
         memory_bytes: facts.memory_bytes,
+        board: (facts.accel).map(|_| system.guest.machine.name().to_owned()),
+        guest_cpu: (facts.accel).map(|accel| match &system.guest.cpu {
+            Some(model) => model.clone(),
+            None => accel.default_cpu_model().to_owned(),
+        }),
         prealloc: running.backend.is_preallocated(),
         ..RunLabels::default()
     }

@@ -63,6 +63,8 @@ pub struct Fingerprint {
     pub mitigations: BTreeMap<String, String>,
     /// True if cores run several hardware threads.
     pub smt: Option<bool>,
+    /// Memory that the kernel manages, in bytes (`MemTotal`, proc_meminfo(5)).
+    pub memory_bytes: Option<u64>,
     /// True if a program moves interrupts between CPUs.
     pub irqbalance: Option<bool>,
     /// Transparent huge pages: `always`, `madvise` or `never`.
@@ -107,6 +109,7 @@ impl Fingerprint {
             kernel_options: tree.read("proc/cmdline").as_deref().map(options),
             mitigations: mitigations(tree),
             smt: is_set("sys/devices/system/cpu/smt/active"),
+            memory_bytes: tree.read("proc/meminfo").as_deref().and_then(memory_bytes),
             irqbalance: runs(tree, "irqbalance"),
             transparent_huge_pages: transparent_huge_pages(tree),
             ksm: is_set("sys/kernel/mm/ksm/run"),
@@ -172,6 +175,15 @@ fn device_irqs(tree: &Tree, cpu: usize) -> Option<usize> {
     (!sets.is_empty()).then(|| sets.iter().filter(|set| set.contains(&cpu)).count())
 }
 
+/// Returns the size of memory in the text of `/proc/meminfo`, which has it in units of 1024 bytes.
+fn memory_bytes(text: &str) -> Option<u64> {
+    let total = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib: u64 = total.trim().strip_suffix(" kB")?.parse().ok()?;
+    kib.checked_mul(1024)
+}
+
 /// Returns the options in a command line that decide latencies. What follows `--` is not the kernel's.
 fn options(line: &str) -> BTreeMap<String, String> {
     let words = line.split_whitespace().take_while(|&word| word != "--");
@@ -207,7 +219,7 @@ mod tests {
     use super::super::tree::testing::tree;
     use super::*;
 
-    const FILES: [(&str, &str); 15] = [
+    const FILES: [(&str, &str); 16] = [
         ("proc/cpuinfo", "flags\t: fpu\nmicrocode\t: 0x5\n"),
         (
             "proc/cmdline",
@@ -218,6 +230,10 @@ mod tests {
             "Mitigation: PTI\n",
         ),
         ("sys/devices/system/cpu/smt/active", "1\n"),
+        (
+            "proc/meminfo",
+            "MemTotal:        8000000 kB\nMemFree:           12 kB\n",
+        ),
         ("sys/devices/system/cpu/isolated", "2-3\n"),
         ("proc/7/comm", "irqbalance\n"),
         ("proc/8/comm", "bash\n"),
@@ -247,6 +263,7 @@ mod tests {
             "kernel_options": {"isolcpus": "2-3", "nohz_full": "2-3", "nosmt": ""},
             "mitigations": {"meltdown": "Mitigation: PTI"},
             "smt": true,
+            "memory_bytes": 8_192_000_000_u64,
             "irqbalance": true,
             "transparent_huge_pages": "madvise",
             "ksm": false,

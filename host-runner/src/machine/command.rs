@@ -100,11 +100,8 @@ fn board(config: &Config) -> String {
 }
 
 fn cpu_model(config: &Config, accel: Accel) -> &str {
-    match (&config.cpu, accel) {
-        (Some(model), _) => model,
-        (None, Accel::Kvm) => "host",
-        (None, Accel::Tcg) => "max",
-    }
+    let model = config.cpu.as_deref();
+    model.unwrap_or_else(|| accel.default_cpu_model())
 }
 
 fn network(arguments: &mut Arguments, config: &Config, attempt: Attempt) {

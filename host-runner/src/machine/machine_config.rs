@@ -54,6 +54,15 @@ impl Accel {
             Self::Tcg => "tcg",
         }
     }
+
+    /// The CPU model that a guest gets if nobody names one.
+    #[must_use]
+    pub const fn default_cpu_model(self) -> &'static str {
+        match self {
+            Self::Kvm => "host",
+            Self::Tcg => "max",
+        }
+    }
 }
 
 impl fmt::Display for Accel {

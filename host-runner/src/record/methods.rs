@@ -27,6 +27,11 @@ pub struct Methods {
     /// Of percentiles. `rank/1`: the least value that the share of samples does not exceed, to three digits,
     /// where ten samples or more lie beyond it.
     pub percentile: Method,
+    /// Number of the instrument's way of measuring. It grows whenever a change of the instrument moves the
+    /// figures of a system that has not changed; results of different numbers are not held against each other.
+    /// Records that have codes and no number are of the first.
+    #[serde(default = "first")]
+    pub number: u32,
     /// Of distributions in `merged`. `requests/1`: histograms of the valid runs are added up. `boots/1`: each
     /// valid run weighs the same.
     pub merged: Method,
@@ -41,6 +46,12 @@ impl Methods {
         send_lateness: Cow::Borrowed("due_to_send/1"),
         service: Cow::Borrowed("handler_stamps/1"),
         percentile: Cow::Borrowed("rank/1"),
+        number: first(),
         merged: Cow::Borrowed("boots/1"),
     };
+}
+
+/// The number of records that have codes and no number.
+const fn first() -> u32 {
+    1
 }

@@ -265,6 +265,12 @@ pub struct Run {
     /// The memory that the guest was given, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
+    /// The board that QEMU emulated: `pc` or `q35`. Null, as the next, without a guest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub board: Option<String>,
+    /// The guest's CPU model, as QEMU was given it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest_cpu: Option<String>,
     /// The files that are loaded to start the service, in bytes: image, or kernel and initial file
     /// system, or responder.
     #[serde(default, skip_serializing_if = "Option::is_none")]

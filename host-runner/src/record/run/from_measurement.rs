@@ -211,6 +211,8 @@ impl Run {
             first_reply_ms: readings.first_reply_ns.map(|ns| ns as f64 / 1e6),
             resident_bytes: readings.resident_bytes,
             memory_bytes: labels.memory_bytes,
+            board: labels.board,
+            guest_cpu: labels.guest_cpu,
             image_bytes: labels.image_bytes,
             placement: labels.placement,
             cpus: labels.cpus,

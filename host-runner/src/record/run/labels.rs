@@ -31,6 +31,10 @@ pub struct RunLabels {
     pub image_bytes: Option<u64>,
     /// The guest's memory in bytes.
     pub memory_bytes: Option<u64>,
+    /// The board that QEMU emulated; `None`, as the next, without a guest.
+    pub board: Option<String>,
+    /// The guest's CPU model, as QEMU was given it.
+    pub guest_cpu: Option<String>,
     /// True if the guest's memory was allocated before the guest started; `None` without a guest.
     pub prealloc: Option<bool>,
     /// The memory that was locked, if this program started the service.
