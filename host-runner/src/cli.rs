@@ -4,7 +4,7 @@
 //! - [`output`]: where results go;
 //! - [`progress_bar`], [`ctrl_c`]: progress on standard error, and Ctrl-C;
 //! - [`run_command`], [`compare_command`], [`serve_command`], [`probe_command`], [`status_command`],
-//!   [`log_command`], [`report_command`], [`image_command`], [`doctor_command`]: the commands;
+//!   [`log_command`], [`report_command`], [`merge_command`], [`image_command`], [`doctor_command`]: the commands;
 //! - [`manual`]: manual pages and shell completions;
 //! - [`error`]: why a command failed, and the exit code for it;
 //! - [`help`]: examples, exit codes, and suggestions.
@@ -21,6 +21,7 @@ pub mod help;
 pub mod image_command;
 pub mod log_command;
 pub mod manual;
+pub mod merge_command;
 pub mod output;
 pub mod probe_command;
 pub mod progress_bar;
@@ -67,6 +68,9 @@ pub enum Command {
     /// Make a report from one or several results
     #[command(after_help = help::REPORT)]
     Report(report_command::ReportArgs),
+    /// Add up what several nodes measured, exactly
+    #[command(after_help = help::MERGE)]
+    Merge(merge_command::MergeArgs),
     /// Make disk images of the unikernel, show their contents, or change their boot arguments
     #[command(after_help = help::IMAGE)]
     Image(image_command::ImageArgs),
@@ -93,6 +97,7 @@ impl Command {
             Self::Status(_)
             | Self::Log(_)
             | Self::Report(_)
+            | Self::Merge(_)
             | Self::Image(_)
             | Self::Man(_)
             | Self::Completions(_) => CapabilityUse::Files,
@@ -114,6 +119,7 @@ pub fn main(cli: Cli) -> Result<(), CliError> {
         Command::Status(args) => status_command::run(&args),
         Command::Log(args) => log_command::run(&args),
         Command::Report(args) => report_command::run(&args),
+        Command::Merge(args) => merge_command::run(&args),
         Command::Image(args) => image_command::run(&args),
         Command::Doctor(args) => doctor_command::run(&args),
         Command::Man(args) => manual::run(&args),

@@ -112,6 +112,32 @@ impl DurationHistogram {
         (self.count > 0).then(|| (Slot::of(self.min_ns), Slot::of(self.max_ns)))
     }
 
+    /// Adds all samples of `histogram`, whose extremes and mean are known to three digits.
+    pub(crate) fn add_histogram(&mut self, histogram: &Histogram<u64>) {
+        if histogram.is_empty() {
+            return;
+        }
+        for recorded in histogram.iter_recorded() {
+            let slot = Slot::of(recorded.value_iterated_to());
+            let count = recorded.count_at_value();
+            self.counts.add_many(slot, count);
+            self.count = self.count.saturating_add(count);
+        }
+        self.min_ns = self.min_ns.min(histogram.min());
+        self.max_ns = self.max_ns.max(histogram.max());
+        self.sum_ns += (histogram.mean() * histogram.len() as f64) as u128;
+    }
+
+    /// Returns the same samples with extremes and mean that are known exactly.
+    pub(crate) fn with_exact(self, min_ns: u64, max_ns: u64, mean_ns: f64) -> Self {
+        Self {
+            min_ns,
+            max_ns,
+            sum_ns: (mean_ns * self.count as f64).round() as u128,
+            ..self
+        }
+    }
+
     /// Samples of which only their slots with counts, extremes and mean are known.
     pub(crate) fn of_counts(
         slots: Vec<(Slot, u64)>,

@@ -15,6 +15,8 @@
 //! - [`result_directory`]: the directory of a result's files; [`file_names`]: their names; `older_results`: those
 //!   that were there before;
 //! - [`hgrm`], [`hlog`]: the files that the HdrHistogram tools read;
+//! - [`log_description`], [`log_counts`]: comments in such a log that say what it is of;
+//! - [`merge`]: logs of several nodes, added up;
 //! - [`read`]: results back from there; [`machines`]: whether they are of one machine; [`fault_mixture`](mod@fault_mixture):
 //!   whether they are under the same injected faults.
 #![forbid(unsafe_code)]
@@ -35,7 +37,10 @@ pub mod file_names;
 pub mod hgrm;
 pub mod hlog;
 mod labelled;
+pub mod log_counts;
+pub mod log_description;
 pub mod machines;
+pub mod merge;
 pub mod merged_runs;
 pub mod methods;
 pub mod objective;

@@ -7,7 +7,8 @@
 //!   [`chart_file`]: its first chart alone; `template`: how both are filled in;
 //! - [`test_case`]: judgements as tools for continuous integration know them; [`junit`], [`github`]: forms of those;
 //!   [`test_report`]: where they go;
-//! - `marked`, `trust`, `stalls`, `accounting`: states, the maximum and the requests in words;
+//! - `marked`, `trust`, `stalls`, `accounting`, `node_spread`: states, the maximum, the requests and the nodes of a sum
+//!   in words;
 //! - `steps`, `capacity`: a sweep's steps and what they come to;
 //! - `core_distance`: what of a comparison may be the cores' distance; `emulator_share`: what the targets' own
 //!   emulation took of the measuring CPU;
@@ -40,6 +41,7 @@ pub mod junit;
 pub mod markdown;
 mod markdown_text;
 mod marked;
+mod node_spread;
 pub mod page;
 pub mod publication;
 pub mod renderer;

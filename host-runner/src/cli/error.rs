@@ -9,6 +9,7 @@ use crate::link::LinkError;
 use crate::load::PlanError;
 use crate::machine::MachineError;
 use crate::record::RecordError;
+use crate::record::merge::MergeError;
 use crate::sut::SutError;
 
 /// The exit codes and their meaning: the only list, which `--help` and `docs/results.md` repeat.
@@ -42,6 +43,9 @@ pub enum CliError {
          with the same `--fault`"
     )]
     MixedFaults(String),
+    /// Logs can't be added up.
+    #[error(transparent)]
+    Merge(#[from] MergeError),
     /// A file with the content of requests or replies can't be used.
     #[error("{option} {}: {problem}", path.display())]
     Content {
@@ -92,9 +96,15 @@ impl CliError {
             Self::DiskImage(ImageError::Arguments(_))
             | Self::Usage(_)
             | Self::Content { .. }
+            | Self::Merge(
+                MergeError::Different { .. }
+                | MergeError::Undescribed { .. }
+                | MergeError::Nothing { .. }
+                | MergeError::Input { .. },
+            )
             | Self::MixedFaults(_)
             | Self::DifferentMachines(_) => 2,
-            Self::DiskImage(_) | Self::Setup { .. } => 1,
+            Self::DiskImage(_) | Self::Merge(_) | Self::Setup { .. } => 1,
         }
     }
 }

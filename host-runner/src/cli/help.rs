@@ -64,6 +64,13 @@ Examples:
   fathom report results/latest                      write its report.html and report.md again
   fathom report results/A results/B --out both      two results in one report";
 
+/// Examples of `fathom merge`.
+pub const MERGE: &str = "\
+Examples:
+  fathom merge results/node1 results/node2 --out all
+  fathom merge logs --out all                       every log in the directory, and in those below it
+  fathom merge berlin=a.hlog paris=b.hlog --out all nodes with names of their own";
+
 /// Examples of `fathom image`.
 pub const IMAGE: &str = "\
 Examples:

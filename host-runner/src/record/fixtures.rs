@@ -70,6 +70,7 @@ pub fn log(mode: Mode, recorder: &RunRecorder) -> Vec<u8> {
     let head = Head {
         started_at: STARTED_AT.into(),
         censored: recorder.censored,
+        comments: &[],
     };
     let run = run(mode);
     let tags = Tag::ALL

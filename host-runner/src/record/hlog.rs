@@ -2,8 +2,8 @@
 //!
 //! Entries without a tag are the latency, one per interval of the run: together they are the run's latency
 //! histogram, and their lengths the time in which requests were sent, to the millisecond that the format
-//! has. Every other quantity follows as one entry of the whole run with its tag ([`Tag`]). HdrHistogram's own
-//! tools take the entries without a tag unless told a tag.
+//! has. Every other quantity follows as one entry of the whole run with its tag ([`Tag`]), and the latency of each node of a
+//! sum with its name. HdrHistogram's own tools take the entries without a tag unless told a tag.
 
 use std::io::Write;
 use std::time::{Duration, SystemTime};
@@ -12,6 +12,7 @@ use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag as LogTag};
 use hdrhistogram::{Counter, Histogram};
 
+use super::merge::Sum;
 use super::{RecordError, RoundLatency};
 use crate::histogram::DurationHistogram;
 use crate::stats::intervals::{Interval, Intervals};
@@ -27,16 +28,18 @@ const UNIT: &str = "[Latency in nanoseconds]";
 
 /// Beginning of a log.
 #[derive(Clone, Copy, Debug)]
-pub struct Head {
+pub struct Head<'a> {
     /// Start of the first interval.
     pub started_at: SystemTime,
     /// Latencies that are lower bounds.
     pub censored: Censored,
+    /// Further comments, such as [a description](super::log_description), without the `#` that begins a line.
+    pub comments: &'a [String],
 }
 
 /// One entry of a log.
-struct Entry<C: Counter> {
-    tag: Option<Tag>,
+struct Entry<'a, C: Counter> {
+    tag: Option<&'a str>,
     start: Duration,
     length: Duration,
     histogram: Histogram<C>,
@@ -48,7 +51,7 @@ struct Entry<C: Counter> {
 ///
 /// [`RecordError::Histogram`] if one can't be encoded.
 pub fn render<'a>(
-    head: Head,
+    head: Head<'_>,
     intervals: &Intervals,
     length: Duration,
     tagged: impl IntoIterator<Item = (Tag, &'a DurationHistogram)>,
@@ -60,7 +63,7 @@ pub fn render<'a>(
         histogram: interval.histogram,
     };
     let tagged = tagged.into_iter().map(|(tag, recording)| Entry {
-        tag: Some(tag),
+        tag: Some(tag.name()),
         start: Duration::ZERO,
         length,
         histogram: recording.histogram(),
@@ -99,19 +102,46 @@ pub fn write_each(
 /// # Errors
 ///
 /// As [`render`].
-pub fn render_parts(head: Head, parts: &[RoundLatency]) -> Result<Vec<u8>, RecordError> {
-    let entry = |part: &RoundLatency, tag, distribution: &Distribution| Entry {
-        tag,
-        start: part.start,
-        length: part.length,
-        histogram: distribution.histogram(),
-    };
+pub fn render_parts(head: Head<'_>, parts: &[RoundLatency]) -> Result<Vec<u8>, RecordError> {
+    let entry =
+        |part: &RoundLatency, tag: Option<&'static str>, distribution: &Distribution| Entry {
+            tag,
+            start: part.start,
+            length: part.length,
+            histogram: distribution.histogram(),
+        };
     let intervals = parts.iter().map(|part| entry(part, None, &part.latency));
     let tagged = parts.iter().flat_map(|part| {
         let of_part = part.tagged.iter();
-        of_part.map(move |(tag, distribution)| entry(part, Some(*tag), distribution))
+        of_part.map(move |(tag, distribution)| entry(part, Some(tag.name()), distribution))
     });
     log(head, intervals, tagged)
+}
+
+/// The sum of several nodes: its latency over time, what is tagged of all of them, and the latency of each node with
+/// its name as the tag.
+///
+/// # Errors
+///
+/// As [`render`].
+pub fn render_sum(head: Head<'_>, sum: &Sum) -> Result<Vec<u8>, RecordError> {
+    let intervals = sum.intervals.iter().map(|interval| Entry {
+        tag: None,
+        start: interval.start,
+        length: interval.length,
+        histogram: interval.latency.histogram(),
+    });
+    let whole = |tag, histogram| Entry {
+        tag: Some(tag),
+        start: Duration::ZERO,
+        length: sum.run.measured(),
+        histogram,
+    };
+    let tagged = sum.distributions.tagged.iter();
+    let tagged = tagged.map(|(tag, durations)| whole(tag.name(), durations.histogram()));
+    let nodes = sum.run.nodes.iter().zip(&sum.nodes);
+    let nodes = nodes.map(|(node, latency)| whole(node.name.as_str(), latency.histogram()));
+    log(head, intervals, tagged.chain(nodes))
 }
 
 /// A run of `length` as one interval.
@@ -120,7 +150,7 @@ pub fn render_parts(head: Head, parts: &[RoundLatency]) -> Result<Vec<u8>, Recor
 ///
 /// As [`render`].
 pub fn render_whole(
-    head: Head,
+    head: Head<'_>,
     recording: &DurationHistogram,
     length: Duration,
 ) -> Result<Vec<u8>, RecordError> {
@@ -133,7 +163,7 @@ pub fn render_whole(
     log(
         head,
         std::iter::once(whole),
-        std::iter::empty::<Entry<u64>>(),
+        std::iter::empty::<Entry<'_, u64>>(),
     )
 }
 
@@ -142,10 +172,10 @@ fn failed(error: &dyn std::fmt::Display) -> RecordError {
 }
 
 /// The bytes of a log.
-fn log<A: Counter, B: Counter>(
-    head: Head,
-    intervals: impl Iterator<Item = Entry<A>>,
-    tagged: impl Iterator<Item = Entry<B>>,
+fn log<'a, A: Counter, B: Counter>(
+    head: Head<'_>,
+    intervals: impl Iterator<Item = Entry<'a, A>>,
+    tagged: impl Iterator<Item = Entry<'a, B>>,
 ) -> Result<Vec<u8>, RecordError> {
     let mut bytes = Vec::new();
     let mut serializer = V2DeflateSerializer::new();
@@ -158,6 +188,9 @@ fn log<A: Counter, B: Counter>(
              values are at least the recorded ones]"
         ));
     }
+    for comment in head.comments {
+        builder.add_comment(comment);
+    }
     let mut log = builder
         .with_start_time(head.started_at)
         .with_base_time(head.started_at)
@@ -169,7 +202,7 @@ fn log<A: Counter, B: Counter>(
             .map_err(|error| failed(&error))?;
     }
     for entry in tagged {
-        let tag = entry.tag.and_then(|tag| LogTag::new(tag.name()));
+        let tag = entry.tag.and_then(LogTag::new);
         log.write_histogram(&entry.histogram, entry.start, entry.length, tag)
             .map_err(|error| failed(&error))?;
     }
@@ -186,12 +219,13 @@ mod tests {
     use crate::load::Mode;
     use crate::stats::RunRecorder;
 
-    const HEAD: Head = Head {
+    const HEAD: Head<'static> = Head {
         started_at: SystemTime::UNIX_EPOCH,
         censored: Censored {
             count: 0,
             from_ns: None,
         },
+        comments: &[],
     };
 
     #[test]

@@ -24,7 +24,7 @@ use crate::stats::percentile_rule::PERCENTILES;
 use crate::stats::{self, Requested, Summary, Tag};
 
 mod limits;
-mod log;
+pub(super) mod log;
 mod merged_histogram;
 
 use limits::Budget;
@@ -146,6 +146,8 @@ pub struct Distribution {
     pub intervals: Vec<Interval>,
     /// Other times that were recorded; empty for logs of older versions.
     pub tagged: BTreeMap<Tag, stats::Distribution>,
+    /// The latency of each node of a sum, in the order of the record's.
+    pub nodes: Vec<stats::Distribution>,
 }
 
 /// A part of a run.
@@ -242,7 +244,7 @@ fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> ReadError {
 }
 
 /// The record, once its schema is known to be ours.
-fn parse(text: &[u8], path: &Path) -> Result<Record, ReadError> {
+pub(super) fn parse(text: &[u8], path: &Path) -> Result<Record, ReadError> {
     #[derive(Deserialize)]
     struct Head {
         schema: String,
@@ -282,7 +284,7 @@ fn distribution(
         .map_err(unreadable(&path))?;
     let decoded = budget
         .take_log(bytes.len())
-        .and_then(|()| log::decode(&bytes, run.elapsed_ns as f64 / 1e9));
+        .and_then(|()| log::decode(&bytes, run.elapsed_ns as f64 / 1e9, &run.nodes));
     let taken = decoded.and_then(|distribution| budget.take(&distribution).map(|()| distribution));
     let distribution = taken.map_err(|what| ReadError::Log {
         path: path.clone(),
@@ -296,10 +298,30 @@ fn distribution(
         Some(format!("of its entries with tag {}: {what}", tag.name()))
     });
     let of_latency = contradiction(&run.latency_ns, &distribution.histogram);
-    match of_latency.into_iter().chain(tagged).next() {
+    let of_nodes = node_contradiction(run, &distribution);
+    match of_latency.into_iter().chain(tagged).chain(of_nodes).next() {
         None => Ok(distribution),
         Some(what) => Err(ReadError::Contradiction { path, what }),
     }
+}
+
+/// Returns in what the nodes of `run` are not what it is the sum of, if in anything.
+fn node_contradiction(run: &Run, distribution: &Distribution) -> Option<String> {
+    if run.nodes.is_empty() {
+        return None;
+    }
+    let nodes = run.nodes.iter().zip(&distribution.nodes);
+    let of_one = nodes.clone().find_map(|(node, latency)| {
+        let what = contradiction(&node.latency_ns, &latency.histogram())?;
+        Some(format!("of node {}: {what}", node.name))
+    });
+    let of_all = || {
+        let samples = distribution.nodes.iter().map(stats::Distribution::count);
+        let sum = samples.fold(0, u64::saturating_add);
+        let total = distribution.histogram.len();
+        (sum != total).then(|| format!("its nodes have {sum} samples together, it has {total}"))
+    };
+    of_one.or_else(of_all)
 }
 
 /// Returns what the record says otherwise than the histogram, if anything.

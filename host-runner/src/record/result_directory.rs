@@ -15,8 +15,12 @@ use jiff::Timestamp;
 
 use super::file_names::{FAILURE, RESULT, UNCORRECTED, UNFINISHED};
 use super::hlog::Head;
+use super::log_counts::LogCounts;
+use super::log_description::LogDescription;
+use super::merge::Sum;
 use super::{
-    MergedRuns, Record, RecordError, RoundLatency, Run, Source, hgrm, hlog, older_results, read,
+    MergedRuns, Methods, Record, RecordError, RoundLatency, Run, Source, hgrm, hlog, older_results,
+    read,
 };
 use crate::files::{self, Destination};
 use crate::histogram::DurationHistogram;
@@ -134,9 +138,12 @@ impl ResultDirectory {
         let stem = run.file_stem();
         let distribution = hgrm::render(&recorder.latency, recorder.censored);
         self.write_file(&format!("{stem}.hgrm"), distribution.as_bytes())?;
+        let description = LogDescription::of(run, Some(&Methods::OWN));
+        let comments = [description.comment()?, LogCounts::of(run).comment()?];
         let head = Head {
             started_at,
             censored: recorder.censored,
+            comments: &comments,
         };
         let tags = Tag::ALL
             .into_iter()
@@ -148,6 +155,30 @@ impl ResultDirectory {
             Some(open) => self.write_uncorrected(run, open, started_at),
             None => Ok(()),
         }
+    }
+
+    /// Writes the files of the `sum` of several nodes.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError`] if something of it can't be written.
+    pub fn write_sum(&self, sum: &Sum) -> Result<(), RecordError> {
+        let stem = sum.run.file_stem();
+        let censored = Censored {
+            count: sum.run.censored_count,
+            from_ns: sum.run.censored_from_ns,
+        };
+        let distribution = hgrm::render(&sum.distributions.latency, censored);
+        self.write_file(&format!("{stem}.hgrm"), distribution.as_bytes())?;
+        let description = LogDescription::of(&sum.run, sum.methods.as_ref());
+        let comments = [description.comment()?, LogCounts::of(&sum.run).comment()?];
+        let head = Head {
+            started_at: SystemTime::UNIX_EPOCH + sum.start,
+            censored,
+            comments: &comments,
+        };
+        let log = hlog::render_sum(head, sum)?;
+        self.write_file(&format!("{stem}.hlog"), &log)
     }
 
     /// Writes what a client that waits for each reply would have recorded of an open loop, to be
@@ -165,6 +196,7 @@ impl ResultDirectory {
         let head = Head {
             started_at,
             censored,
+            comments: &[],
         };
         let log = hlog::render_whole(head, &open.uncorrected, run.measured())?;
         self.write_file(&format!("{stem}.hlog"), &log)
@@ -194,6 +226,7 @@ impl ResultDirectory {
         let head = Head {
             started_at: began_at,
             censored,
+            comments: &[],
         };
         let log = hlog::render_parts(head, parts)?;
         self.write_file(&format!("{stem}.hlog"), &log)

@@ -16,9 +16,7 @@ use crate::host::memory_lock::Locked;
 use crate::host::noise::Noise;
 use crate::link::Signals;
 use crate::load::Protocol;
-use crate::stats::{
-    GuestClock, OneWayDelays, PercentileState, Reason, Stall, Summary, Tag, WarmUpEnd,
-};
+use crate::stats::{GuestClock, OneWayDelays, PercentileState, Reason, Stall, Summary, WarmUpEnd};
 
 mod attempt;
 mod fault_record;
@@ -26,10 +24,12 @@ mod from_measurement;
 mod guest_counters;
 mod labels;
 mod loss_places;
+mod node;
 mod position;
 mod readings;
 mod remedy;
 mod request_content;
+mod tagged;
 
 pub use attempt::Attempt;
 pub use fault_record::FaultRecord;
@@ -37,6 +37,7 @@ pub use from_measurement::{Measurement, RunFacts};
 pub use guest_counters::GuestCounters;
 pub use labels::{ClientLabels, RunLabels};
 pub use loss_places::{Losses, Undelivered};
+pub use node::Node;
 pub use position::RunPosition;
 pub use readings::{CounterReadings, FloorReadings, Readings};
 pub use remedy::Remedy;
@@ -44,7 +45,7 @@ pub use request_content::{Bytes, RequestContent};
 
 /// A measurement's record. Times without a unit in their name are in nanoseconds where the
 /// field that holds them says so.
-#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Run {
     /// The target's name.
     pub target: String,
@@ -305,6 +306,10 @@ pub struct Run {
     /// The programs other than this one and its own that had much of a CPU meanwhile, the busiest first.
     #[serde(default)]
     pub busy_processes: Vec<Busy>,
+    /// The nodes whose measurements were added up to this one: every count is the sum of theirs, and the latency has
+    /// exactly their samples. Absent for a measurement of one node.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<Node>,
 }
 
 impl Run {
@@ -324,31 +329,6 @@ impl Run {
     #[must_use]
     pub fn target_label(&self) -> String {
         system_label::label(&self.target, self.responder.as_deref())
-    }
-
-    /// Returns the summary of `tag`; `None` where the run has none.
-    #[must_use]
-    pub const fn tagged(&self, tag: Tag) -> Option<&Summary> {
-        match tag {
-            Tag::RoundTrip => self.round_trip_ns.as_ref(),
-            Tag::Service => self.service_ns.as_ref(),
-            Tag::Path => self.path_ns.as_ref(),
-            Tag::Lateness => self.send_lateness_ns.as_ref(),
-            Tag::WaitingClient => self.uncorrected_latency_ns.as_ref(),
-            Tag::Gaps => self.gaps_ns.as_ref(),
-        }
-    }
-
-    /// The same, to be changed.
-    pub const fn tagged_mut(&mut self, tag: Tag) -> Option<&mut Summary> {
-        match tag {
-            Tag::RoundTrip => self.round_trip_ns.as_mut(),
-            Tag::Service => self.service_ns.as_mut(),
-            Tag::Path => self.path_ns.as_mut(),
-            Tag::Lateness => self.send_lateness_ns.as_mut(),
-            Tag::WaitingClient => self.uncorrected_latency_ns.as_mut(),
-            Tag::Gaps => self.gaps_ns.as_mut(),
-        }
     }
 
     /// Returns the length of the run's log.

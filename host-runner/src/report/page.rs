@@ -17,6 +17,7 @@ use self::entry::{Entry, entries};
 use self::front::{Beginning, Front};
 use self::tables::fault_table::injected_faults;
 use self::tables::loss_table::losses;
+use self::tables::node_table::nodes;
 use self::tables::{Table, cpu_activity, host_facts, runs};
 use crate::quantity;
 use crate::record::Run;
@@ -160,6 +161,7 @@ fn measurements(entries: &[Entry<'_>]) -> Measurements {
         activity: cpu_activity::activity(entries),
         charts: charts::of_measurements(entries),
         details: tables::that_tell([
+            nodes(entries),
             runs::floors(entries),
             runs::noise(entries),
             runs::parts(entries),

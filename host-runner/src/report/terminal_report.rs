@@ -4,7 +4,7 @@
 //! - `comparison_table`: a line per target and link, and the verdicts;
 //! - [`sweep_table`]: the steps of a sweep;
 //! - [`status_table`]: the status of a running service; [`counter_list`]: its counters at its end;
-//! - `percentile_rows`, `floor_lines`, `noise_lines`, `stall_table`, `cost_table`: parts of those;
+//! - `percentile_rows`, `node_rows`, `floor_lines`, `noise_lines`, `stall_table`, `cost_table`: parts of those;
 //! - `common_lines`, `columns`: what several of them share.
 
 use super::renderer::Renderer;
@@ -18,6 +18,7 @@ mod cost_table;
 pub mod counter_list;
 mod detail;
 mod floor_lines;
+mod node_rows;
 mod noise_lines;
 mod percentile_rows;
 mod run_brief;

@@ -29,7 +29,7 @@ fn helps() -> Vec<(String, [String; 2])> {
 #[test]
 fn every_help_ends_with_examples_that_parse() {
     let helps = helps();
-    assert_eq!(helps.len(), 10);
+    assert_eq!(helps.len(), 11);
     for (name, help) in helps
         .iter()
         .flat_map(|(name, both)| both.iter().map(move |help| (name, help)))

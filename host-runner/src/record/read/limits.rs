@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use super::Distribution;
 use crate::host::activity::CpuActivity;
+use crate::record::merge::MOST_NODES;
 use crate::record::{MergedRuns, Record, Run};
 use crate::stats::requested::MOST;
 use crate::stats::summary::percentile_columns;
@@ -13,8 +14,8 @@ use crate::stats::{Summary, Tag};
 /// The length of `result.json`. A thousand runs have half of it.
 pub const RESULT_BYTES: u64 = 32 << 20;
 
-/// The length of an interval log.
-pub const LOG_BYTES: u64 = 4 << 20;
+/// The length of an interval log. That of a sum has an entry for each of its nodes.
+pub const LOG_BYTES: u64 = 16 << 20;
 
 /// The intervals in one log, of which Fathom writes 64.
 pub const LOG_INTERVALS: usize = 1000;
@@ -72,6 +73,7 @@ impl Budget {
         let tagged = distribution
             .tagged
             .values()
+            .chain(&distribution.nodes)
             .map(|recording| recording.slots());
         let counts = distribution.histogram.distinct_values() + 2 * tagged.sum::<usize>();
         let bytes = counts * size_of::<u64>();
@@ -126,6 +128,8 @@ pub fn excess(record: &Record) -> Option<String> {
             ("pieces of advice", run.advice.len(), LINES),
             ("busy processes", run.busy_processes.len(), LINES),
             ("errors", run.send_errors.len(), LINES),
+            ("nodes", run.nodes.len(), MOST_NODES),
+            ("logs of a node", logs_of_a_node(run), LINES),
             ("CPUs in use", activity(run).count(), LINES),
             ("kinds of interrupts", kinds(run).count(), LINES),
         ]
@@ -146,7 +150,10 @@ pub fn excess(record: &Record) -> Option<String> {
     if let Some((what, count, most)) = lists.find(|(_, count, most)| count > most) {
         return Some(format!("it has {count} {what}, at most {most} are read"));
     }
+    let nodes = record.runs.iter().flat_map(|run| &run.nodes);
+    let mut node_names = nodes.map(|node| node.name.as_str());
     let bad_name = names(record).find(|name| !is_name(name));
+    let bad_name = bad_name.or_else(|| node_names.find(|name| !is_node_name(name)));
     if let Some(name) = bad_name {
         let start: String = name.chars().take(NAME).collect();
         return Some(format!(
@@ -176,6 +183,12 @@ pub fn excess(record: &Record) -> Option<String> {
         ));
     }
     record.merged.iter().find_map(too_many_rounds)
+}
+
+/// Returns the most logs that a node of `run` has.
+fn logs_of_a_node(run: &Run) -> usize {
+    let logs = run.nodes.iter().map(|node| node.logs.len());
+    logs.max().unwrap_or(0)
 }
 
 /// Returns the activity of the host on each CPU of `run`.
@@ -271,6 +284,11 @@ fn names(record: &Record) -> impl Iterator<Item = &str> {
         .chain(rates)
         .chain(why)
         .chain(skipped)
+}
+
+/// Returns whether `name` can be the tag of a log's entry, and be shown.
+fn is_node_name(name: &str) -> bool {
+    name.chars().count() <= 2 * NAME && crate::terminal::one_line(name) == name
 }
 
 /// Returns whether `name` can be part of a file's name, a heading and a line.

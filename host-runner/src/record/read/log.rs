@@ -15,6 +15,7 @@ use hdrhistogram::serialization::interval_log::{
 use super::limits::LOG_INTERVALS;
 use super::{Distribution, Interval};
 use crate::histogram::HIGHEST_NS;
+use crate::record::run::Node;
 use crate::stats::Tag;
 use crate::stats::percentile_rule::{PERCENTILES, Percentile};
 
@@ -35,13 +36,15 @@ const DIGITS: u32 = 3;
 /// More than a histogram of so many digits up to [`HIGHEST_NS`] can have, 9 bytes for every count.
 const MAX_PLAIN: usize = 1 << 20;
 
-/// The intervals of the log of a run that took `elapsed_s`, their sum, and what is tagged.
-pub(super) fn decode(log: &[u8], elapsed_s: f64) -> Result<Distribution, String> {
+/// The intervals of the log of a run that took `elapsed_s`, their sum, and what is tagged: other quantities, and the shares
+/// of `nodes`.
+pub(super) fn decode(log: &[u8], elapsed_s: f64, nodes: &[Node]) -> Result<Distribution, String> {
     let mut sum = Sum {
         histogram: Histogram::new(DIGITS as u8).map_err(|error| error.to_string())?,
         intervals: Vec::new(),
     };
     let mut tagged: BTreeMap<Tag, Histogram<u64>> = BTreeMap::new();
+    let mut of_nodes: Vec<Histogram<u64>> = Vec::new();
     let mut last: Option<(f64, f64, Histogram<u64>)> = None;
     let mut count = 0;
     for entry in IntervalLogIterator::new(log) {
@@ -54,8 +57,16 @@ pub(super) fn decode(log: &[u8], elapsed_s: f64) -> Result<Distribution, String>
             return Err(format!("it has more than {LOG_INTERVALS} intervals"));
         }
         if let Some(tag) = interval.tag() {
+            let name = tag.as_str();
+            if nodes
+                .get(of_nodes.len())
+                .is_some_and(|node| node.name == name)
+            {
+                of_nodes.push(histogram(&interval)?);
+                continue;
+            }
             // Those of other versions are left alone.
-            if let Some(tag) = Tag::named(tag.as_str()) {
+            if let Some(tag) = Tag::named(name) {
                 let part = histogram(&interval)?;
                 match tagged.get_mut(&tag) {
                     Some(sum) => sum.add(part).map_err(|error| error.to_string())?,
@@ -87,7 +98,11 @@ pub(super) fn decode(log: &[u8], elapsed_s: f64) -> Result<Distribution, String>
     if let Some(complete) = last {
         sum.add(complete)?;
     }
+    if let Some(missing) = nodes.get(of_nodes.len()) {
+        return Err(format!("it has no entry of node {}", missing.name));
+    }
     Ok(Distribution {
+        nodes: of_nodes.iter().map(Into::into).collect(),
         histogram: sum.histogram,
         intervals: sum.intervals,
         tagged: tagged
@@ -116,7 +131,13 @@ impl Sum {
 }
 
 /// The histogram of `interval`, if it is one that Fathom can have written.
-fn histogram(interval: &IntervalLogHistogram<'_>) -> Result<Histogram<u64>, String> {
+///
+/// # Errors
+///
+/// A message, if it is none.
+pub(in crate::record) fn histogram(
+    interval: &IntervalLogHistogram<'_>,
+) -> Result<Histogram<u64>, String> {
     let bytes = BASE64
         .decode(interval.encoded_histogram())
         .map_err(|error| error.to_string())?;

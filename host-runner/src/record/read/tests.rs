@@ -210,7 +210,7 @@ proptest! {
         if let Some(cut) = cut {
             log.truncate((cut * len) as usize);
         }
-        if let Ok(distribution) = decode(&log, 2.0) {
+        if let Ok(distribution) = decode(&log, 2.0, &[]) {
             prop_assert!(distribution.intervals.len() <= 3);
         }
     }
@@ -333,7 +333,7 @@ fn a_merged_target_that_is_something_else_is_refused() {
 fn the_drain_at_the_end_is_no_interval_of_its_own() {
     let recorder = fixtures::recorder(Mode::Closed);
     let log = fixtures::log(Mode::Closed, &recorder);
-    let decoded = |elapsed_s| decode(&log, elapsed_s).unwrap();
+    let decoded = |elapsed_s| decode(&log, elapsed_s, &[]).unwrap();
     assert_eq!(decoded(1.2).intervals.len(), 2);
     let short = decoded(1.05);
     let [only] = short.intervals.as_slice() else {

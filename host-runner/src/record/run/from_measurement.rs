@@ -226,6 +226,7 @@ impl Run {
             reasons: judgement.reasons.into_iter().chain(unsettled).collect(),
             percentiles: judgement.percentiles,
             busy_processes: measurement.busy.to_vec(),
+            nodes: Vec::new(),
         }
     }
 }

@@ -107,10 +107,15 @@ pub fn of_measurements(entries: &[Entry<'_>]) -> Vec<Chart> {
         .iter()
         .map(|entry| (sample(entry.style), entry.label.clone()));
     let plot = by_percentile::by_percentile(entries);
+    let is_sum = entries.iter().any(|entry| entry.run.nodes.len() > 1);
+    let caption = match is_sum {
+        true => format!("{} {}", method::SUMMED, method::BY_PERCENTILE),
+        false => method::BY_PERCENTILE.to_owned(),
+    };
     let by_percentile = chart(
         "by-percentile",
         "Latency by percentile",
-        method::BY_PERCENTILE,
+        &caption,
         runs.collect(),
         vec![Panel::new(None, &plot, Size::Wide)],
     );

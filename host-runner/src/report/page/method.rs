@@ -16,6 +16,16 @@ pub const MERGED: &str = "A curve is all valid rounds of a target together, each
      older records, each request). The pale lines behind it are those rounds by themselves, as far as their percentiles are reported. \
      All links have the same scales.";
 
+/// Under the chart by percentile of a sum, before the rest.
+pub const SUMMED: &str = "The curve is all nodes together, to the count. The pale lines behind it are the nodes by \
+     themselves, as far as their percentiles are reported.";
+
+/// Method of adding nodes up.
+const ADDED_UP: &str = "Nodes: the histograms of all nodes have the same slots, and their counts were added; no percentile \
+     was averaged. Each request weighs the same. A percentile of the sum lies between the lowest and the highest of the \
+     nodes', and whatever stands against that of a node stands against it. Times of day are those of each node's own clock: \
+     over time, an interval of a node is where its middle lies. A fact about the host is left out where the nodes differ.";
+
 /// Under the table of the cores' distances.
 pub const APART: &str = "Lowest and highest of the valid rounds: the round trip of one cache line \
      between the measuring core and the target's, right before and right after each, and the round's \
@@ -53,6 +63,9 @@ pub fn paragraphs(sources: &[Source]) -> Vec<String> {
         if runs().any(|run| run.target.starts_with("null")) {
             paragraphs.push(NULL);
         }
+    }
+    if runs().any(|run| !run.nodes.is_empty()) {
+        paragraphs.push(ADDED_UP);
     }
     for (mode, paragraph) in MODES {
         if has_mode(mode) {

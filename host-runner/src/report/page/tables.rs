@@ -3,6 +3,7 @@
 //! - [`runs`]: what each measurement came to;
 //! - [`activity`]: what the host did meanwhile;
 //! - [`fault_table`]: faults on the link;
+//! - [`node_table`]: nodes of a sum;
 //! - [`loss_table`]: places where requests were lost;
 //! - [`host`]: what it was measured on.
 
@@ -16,6 +17,7 @@ pub mod cpu_activity;
 pub mod fault_table;
 pub mod host_facts;
 pub mod loss_table;
+pub mod node_table;
 pub mod runs;
 
 /// Text of a cell without a value.

@@ -8,7 +8,7 @@ use super::common_lines;
 use crate::load::Protocol;
 use crate::quantity::{self, time};
 use crate::record::Run;
-use crate::report::{accounting, marked, stalls};
+use crate::report::{accounting, marked, node_spread, stalls};
 use crate::stats::percentile_rule::{PERCENTILES, Percentile};
 use crate::stats::summary::percentile_columns;
 
@@ -24,6 +24,9 @@ const LATENCIES: [Percentile; 4] = [
 pub(super) fn write(run: &Run, text: &mut String) -> fmt::Result {
     writeln!(text, "{}", heading(run, &load(run), Some(run.measured())))?;
     latency(run, text)?;
+    if let Some(nodes) = node_spread::sentence(run) {
+        writeln!(text, "nodes      {nodes}")?;
+    }
     common_lines::one_way(run, text)?;
     writeln!(text, "requests   {}", accounting::sentence(run))?;
     for (direction, faults) in accounting::faults(run).into_iter().flatten() {

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{common_lines, floor_lines, noise_lines, percentile_rows, stall_table};
+use super::{common_lines, floor_lines, node_rows, noise_lines, percentile_rows, stall_table};
 use crate::load::Protocol;
 use crate::quantity::{self, count, time};
 use crate::record::{Record, Run};
@@ -14,6 +14,7 @@ pub(super) fn write(record: &Record, run: &Run, text: &mut String) -> fmt::Resul
     text.push('\n');
     percentile_rows::write(run, text)?;
     text.push('\n');
+    node_rows::write(run, text)?;
     common_lines::one_way(run, text)?;
     counts(run, text)?;
     floor_lines::write(run, text)?;

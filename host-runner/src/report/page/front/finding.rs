@@ -216,7 +216,11 @@ pub fn of_run(run: &Run) -> String {
     if values.len() < 2 {
         values.extend(marked::max(run).map(|max| format!("max {}", max.text())));
     }
-    let subject = format!("{} over {}", run.target_label(), run.link);
+    let nodes = match run.nodes.len() {
+        0 | 1 => String::new(),
+        several => format!(" from {several} nodes"),
+    };
+    let subject = format!("{} over {}{nodes}", run.target_label(), run.link);
     let end = if run.valid { "" } else { " (not valid)" };
     match values.is_empty() {
         true => format!("{subject}: no reply"),

@@ -131,8 +131,12 @@ pub fn of_measurements(entries: &[Entry<'_>], title: &str) -> String {
         0 => "none lost".to_owned(),
         lost => format!("{} lost", count(lost)),
     };
+    let runs = match run.nodes.len() {
+        0 | 1 => "1 run".to_owned(),
+        several => format!("{several} nodes"),
+    };
     format!(
-        "{version}, {} over {}, {}, 1 run of {}: {}; {} samples, {lost}; trust: {}.",
+        "{version}, {} over {}, {}, {runs} of {}: {}; {} samples, {lost}; trust: {}.",
         run.target_label(),
         run.link,
         conditions(run),

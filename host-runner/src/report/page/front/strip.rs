@@ -132,7 +132,11 @@ pub fn of_measurements(entries: &[Entry<'_>]) -> Vec<Part> {
             },
         });
     }
-    parts.push(part("microseconds hold on this host only", "#method"));
+    let nodes = runs.iter().map(|run| run.nodes.len()).max().unwrap_or(0);
+    parts.push(match nodes {
+        0 | 1 => part("microseconds hold on this host only", "#method"),
+        nodes => part(format!("{nodes} nodes added up"), "#method"),
+    });
     parts
 }
 

@@ -14,10 +14,7 @@ const POINTS_PER_DECADE: f64 = 40.0;
 /// A curve per measurement.
 #[must_use]
 pub fn by_percentile(entries: &[Entry<'_>]) -> Plot {
-    let curves: Vec<Curve> = entries
-        .iter()
-        .map(|entry| curve(&entry.series(), &[]))
-        .collect();
+    let curves: Vec<Curve> = entries.iter().map(with_nodes).collect();
     let bands = floors::bands(entries.iter().map(|entry| entry.run));
     let rarest = entries
         .iter()
@@ -29,6 +26,18 @@ pub fn by_percentile(entries: &[Entry<'_>]) -> Plot {
         curves,
         bands,
     }
+}
+
+/// Returns the curve of `entry`, with those of the nodes that it is the sum of behind it.
+fn with_nodes(entry: &Entry<'_>) -> Curve {
+    let mut curve = curve(&entry.series(), &[]);
+    let nodes = &entry.distribution.nodes;
+    // A node alone is the whole.
+    if nodes.len() > 1 {
+        let pale = nodes.iter().filter_map(|node| part_line(&node.histogram()));
+        curve.lines.splice(..0, pale);
+    }
+    curve
 }
 
 /// From the least sample to the largest. Where fewer than [`MIN_BEYOND`] lie beyond a point it claims
