@@ -7,6 +7,7 @@
 //! - [`report`]: results for people, as text, HTML and Markdown;
 //! - [`judge`]: judgements of results: differences between two of them;
 //! - [`experiment`]: measurements by plain specifications, and the cost of an echo;
+//! - [`judge`]: judgements of results that exist;
 //! - [`record`]: the results themselves, as `result.json` and HdrHistogram files;
 //! - [`stats`]: the percentile rule, validity, comparison;
 //! - [`load`]: schedules, sequence accounting, the measuring loop;

@@ -68,7 +68,7 @@ pub use environment::{Environment, EnvironmentBuilder, GuestMachine, Image};
 pub use fault_mixture::fault_mixture;
 pub use merged_runs::{BootRange, GuestEstimate, MergedRuns, Weight};
 pub use methods::Methods;
-pub use objective::{Objective, ObjectiveLevel, ObjectiveState};
+pub use objective::{Objective, ObjectiveLevel, ObjectiveState, ObjectiveSummary};
 pub use read::{ReadError, Source};
 pub use result_directory::ResultDirectory;
 pub use round_latency::RoundLatency;
@@ -143,6 +143,9 @@ pub struct Record {
     /// Objectives that the result was held against, with their outcomes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objectives: Vec<Objective>,
+    /// The outcome of those together; absent without objectives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objective_summary: Option<ObjectiveSummary>,
 }
 
 impl Record {
@@ -162,6 +165,7 @@ impl Record {
             why: Vec::new(),
             skipped: Vec::new(),
             objectives: Vec::new(),
+            objective_summary: None,
         }
     }
 

@@ -15,8 +15,18 @@ impl Differences {
     /// In what the machines of `sources` differ, as far as their records know; `None` if in nothing.
     #[must_use]
     pub fn of(sources: &[Source]) -> Option<Self> {
+        Self::among(sources.iter().map(|source| &source.record))
+    }
+
+    /// In what the machines of two records differ, likewise.
+    #[must_use]
+    pub fn between(one: &Record, other: &Record) -> Option<Self> {
+        Self::among([one, other].into_iter())
+    }
+
+    fn among<'a>(records: impl Iterator<Item = &'a Record>) -> Option<Self> {
         let mut facts: Vec<(String, Vec<String>)> = Vec::new();
-        for (name, value) in sources.iter().flat_map(|source| facts_of(&source.record)) {
+        for (name, value) in records.flat_map(facts_of) {
             let known = facts.iter_mut().find(|(known, _)| *known == name);
             match known {
                 Some((_, values)) if values.contains(&value) => {}

@@ -26,6 +26,7 @@ use super::percentile_rule::{PERCENTILES, Percentile};
 
 mod location;
 pub mod losses;
+pub mod typical_boot;
 
 use location::Location;
 use losses::LossRatio;

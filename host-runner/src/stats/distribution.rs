@@ -114,7 +114,12 @@ impl Distribution {
         if count < percentile.samples_needed() {
             return None;
         }
-        let rank = count - count / percentile.one_in;
+        self.at_rank(count - count / percentile.one_in)
+    }
+
+    /// Returns the sample of rank `rank`, from 1 on, in the order of their lengths; `None` if there are fewer.
+    #[must_use]
+    pub fn at_rank(&self, rank: u64) -> Option<Value> {
         let row = self.up_to.partition_point(|&up_to| up_to < rank);
         let slot = self.slots.get(row)?;
         // The end of a slot can lie beyond the last sample.

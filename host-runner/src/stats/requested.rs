@@ -61,6 +61,25 @@ impl Requested {
         self.of as f64 / self.beyond as f64
     }
 
+    /// Returns the share of samples that do not exceed it.
+    #[must_use]
+    pub fn quantile(&self) -> f64 {
+        (self.of - self.beyond) as f64 / self.of as f64
+    }
+
+    /// Returns its rank among `count` samples, from 1 on.
+    #[must_use]
+    pub fn rank(&self, count: u64) -> u64 {
+        let beyond = u128::from(count) * u128::from(self.beyond) / u128::from(self.of);
+        count - u64::try_from(beyond).unwrap_or(count)
+    }
+
+    /// Returns the number of samples needed to have `least` of them on either side.
+    #[must_use]
+    pub fn samples_for(&self, least: u64) -> u64 {
+        (least * self.of).div_ceil(self.beyond.min(self.of - self.beyond))
+    }
+
     /// Returns whether every summary has the percentile anyway.
     #[must_use]
     pub fn is_standard(&self) -> bool {

@@ -106,6 +106,7 @@ pub fn excess(record: &Record) -> Option<String> {
         ("common rates", record.common_rate.len(), MERGED),
         ("targets' costs", record.why.len(), MERGED),
         ("skipped targets", record.skipped.len(), COMPARISONS),
+        ("objectives", record.objectives.len(), COMPARISONS),
         ("findings", environment.doctor.len(), LINES),
         ("arguments", environment.command_line.len(), LINES),
         ("other measurements", environment.concurrent.len(), LINES),

@@ -114,6 +114,22 @@ impl Location {
         )
     }
 
+    /// The location that the typical one is below with the probability `share`, as much farther from the estimate as
+    /// intervals are longer; without the error of each log ratio.
+    pub(super) fn widened_quantile(&self, share: f64) -> f64 {
+        self.centre + self.widened * (self.quantile(share) - self.centre)
+    }
+
+    /// The probability of a typical location below `location`, by the same measure.
+    pub(super) fn widened_chance_below(&self, location: f64) -> f64 {
+        self.chance_below(self.centre + (location - self.centre) / self.widened)
+    }
+
+    /// Returns the error that each log ratio may have.
+    pub(super) const fn width(&self) -> f64 {
+        self.width
+    }
+
     /// The least log ratio that such boots would show at the level `alpha` in most comparisons.
     pub(super) fn detectable(&self, alpha: f64) -> f64 {
         let arm = |share: f64| (self.quantile(share) - self.quantile(1.0 - share)) / 2.0;
