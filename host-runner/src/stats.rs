@@ -10,6 +10,7 @@
 //! - [`continuous`]: recorder of a measurement without an end; [`outcomes`]: its counts;
 //! - [`distribution`]: a repetition's latency in little memory, and several merged;
 //! - [`comparison`]: verdicts on two targets, by boots of both;
+//! - [`change_points`]: places from which on a series of results is another;
 //! - [`median`](mod@median): the middle of a few values;
 //! - [`settling`]: whether warm-up is over;
 //! - [`guest_clock`]: the rate of the guest's clock against the host's;
@@ -23,6 +24,7 @@
 #![forbid(unsafe_code)]
 
 mod censored;
+pub mod change_points;
 pub mod comparison;
 pub mod continuous;
 pub mod distribution;
