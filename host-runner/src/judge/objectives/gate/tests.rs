@@ -45,7 +45,8 @@ fn run(boot: &Boot) -> (Run, Distribution) {
     };
     let distribution = Distribution {
         histogram: latency.histogram().clone(),
-        intervals: Vec::new(),
+        tagged: BTreeMap::new(),
+        nodes: Vec::new(),
         tagged: BTreeMap::new(),
     };
     (run, distribution)
