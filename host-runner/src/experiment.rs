@@ -44,5 +44,5 @@ pub use error::{ExperimentError, with_causes};
 pub use interrupt::Interrupt;
 #[cfg(test)]
 pub use results::InDirectory;
-pub use results::{NothingMeasured, Results};
+pub use results::{NothingMeasured, Results, keep_image};
 pub use run_spec::{HostSpec, RunSpec, Validity, service_of};

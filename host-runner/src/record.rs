@@ -14,6 +14,7 @@
 //! - [`service_status`]: the status of a running service;
 //! - [`result_directory`]: the directory of a result's files; [`file_names`]: their names; `older_results`: those
 //!   that were there before;
+//! - [`image_store`]: images that were measured, kept by their digests;
 //! - [`hgrm`], [`hlog`]: the files that the HdrHistogram tools read;
 //! - [`log_description`], [`log_counts`]: comments in such a log that say what it is of;
 //! - [`merge`]: logs of several nodes, added up;
@@ -36,6 +37,7 @@ pub mod fault_mixture;
 pub mod file_names;
 pub mod hgrm;
 pub mod hlog;
+pub mod image_store;
 mod labelled;
 pub mod log_counts;
 pub mod log_description;

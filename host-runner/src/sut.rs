@@ -5,6 +5,7 @@
 //! - [`linux_guest`]: a stock Linux kernel in QEMU whose process 1 is the responder;
 //! - [`linux_host`]: the responder as a process on this host;
 //! - [`linux_service`]: what the two have in common;
+//! - `image_label`: names that tell images of one system apart;
 //! - [`null`]: a thread of this process in the service's place.
 //!
 //! Each implements [`System`]. [`SystemSpec`] says which one is to be started and how it is reached,
@@ -24,6 +25,7 @@ mod error;
 pub mod guest;
 pub mod hermit;
 pub mod hermit_sockets;
+mod image_label;
 mod kind;
 mod launch;
 mod link_choice;
@@ -38,6 +40,7 @@ mod system_spec;
 
 pub use built::built;
 pub use error::SutError;
+pub use image_label::ImageLabel;
 pub use kind::{Responder, SystemKind};
 pub use launch::{BootImage, LaunchPlan, Watch};
 pub use link_choice::LinkChoice;

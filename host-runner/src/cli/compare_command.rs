@@ -1,5 +1,6 @@
 //! `fathom compare`: several targets, measured in alternation and compared.
 
+use std::path::Path;
 use std::time::Duration;
 
 use clap::{Arg, Args};
@@ -9,8 +10,10 @@ use super::args::{GuestArgs, HostArgs, KernelArgs, LoadArgs, OutputArgs, Validit
 use super::ctrl_c::Interrupt;
 use super::output::Output;
 use crate::experiment::ExperimentError;
-use crate::experiment::compare::{CompareSpec, Comparison, CostAnalysis, Loads, Variant};
+use crate::experiment::compare::target::{self, Resolved, Target};
+use crate::experiment::compare::{CompareSpec, Comparison, CostAnalysis, Loads};
 use crate::quantity::parse::duration;
+use crate::record::result_directory::DEFAULT_BASE;
 use crate::sut::{GuestSpec, LinkChoice};
 
 /// Returns `option` with help that speaks of several guests.
@@ -26,7 +29,8 @@ fn in_plural(option: Arg) -> Arg {
 #[command(mut_args(in_plural))]
 pub struct CompareArgs {
     /// Systems to measure: hermit, hermit:smoltcp, hermit-sockets, linux-guest:MODE, linux-host:MODE (MODE is blocking,
-    /// busy, io_uring or, for linux-host on link tap, af_xdp), null
+    /// busy, io_uring or, for linux-host on link tap, af_xdp), null; images of one system: hermit@LABEL=PATH, or
+    /// hermit=sha256:DIGITS for one that is kept in results/images
     #[arg(
         long,
         value_name = "LIST",
@@ -34,7 +38,7 @@ pub struct CompareArgs {
         overrides_with = "targets",
         default_value = "hermit,linux-guest:blocking,linux-guest:busy,null"
     )]
-    pub targets: Vec<Variant>,
+    pub targets: Vec<Target>,
     /// Links to measure each system over
     #[arg(
         long,
@@ -87,14 +91,17 @@ impl CompareArgs {
     /// # Errors
     ///
     /// [`CliError::Experiment`] with [`ExperimentError::Incompatible`] or [`ExperimentError::Plan`] if they don't
-    /// go together.
+    /// go together, [`CliError::Content`] if an image can't be measured.
     pub fn spec(&self) -> Result<CompareSpec, CliError> {
         let guest = self.guest.spec();
         if let Some(problem) = self.problem(&guest) {
             return Err(ExperimentError::Incompatible(problem).into());
         }
+        let base = Path::new(DEFAULT_BASE);
+        let Resolved { variants, images } = target::resolve(&self.targets, base)?;
         Ok(CompareSpec {
-            variants: self.targets.clone(),
+            variants,
+            images,
             links: self.links.clone(),
             loads: Loads::new(&self.load.spec())?,
             guest,

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::experiment::compare::ImageProblem;
 use crate::experiment::{ExperimentError, with_causes};
 use crate::image::ImageError;
 use crate::link::LinkError;
@@ -78,6 +79,16 @@ macro_rules! from_lower {
     };
 }
 
+impl From<ImageProblem> for CliError {
+    fn from(ImageProblem { path, problem }: ImageProblem) -> Self {
+        Self::Content {
+            option: "--targets",
+            path,
+            problem,
+        }
+    }
+}
+
 from_lower!(SutError, MachineError, LinkError, PlanError, RecordError);
 
 impl CliError {
@@ -116,6 +127,7 @@ const fn experiment_exit_code(error: &ExperimentError) -> u8 {
         | ExperimentError::OtherProtocol { .. }
         | ExperimentError::NoStatus { .. }
         | ExperimentError::Image { .. }
+        | ExperimentError::ImageChanged { .. }
         | ExperimentError::Machine(_)
         | ExperimentError::Sut(_)
         | ExperimentError::Link(_)

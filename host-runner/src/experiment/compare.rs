@@ -1,6 +1,7 @@
 //! A comparison: several systems, measured in alternation, in one report.
 //!
 //! - [`design`]: the specification, the cases, and their order in each round;
+//! - [`target`]: a target as it is named, and its image;
 //! - [`variant`], [`case`]: a system in one configuration, and that on a link;
 //! - [`loads`]: the loads that measure each boot;
 //! - [`rounds`], [`case_boot`]: the rounds and the repeats after them, boot by boot;
@@ -29,6 +30,7 @@ pub mod feasibility;
 pub mod loads;
 pub mod rounds;
 pub mod run_store;
+pub mod target;
 pub mod time_budget;
 pub mod variant;
 
@@ -38,6 +40,7 @@ pub use design::{CompareSpec, CostAnalysis};
 pub use loads::Loads;
 use rounds::{CaseState, Experiment, Failures};
 use run_store::{Conclusion, RunStore};
+pub use target::{ImageProblem, OwnImage, Resolved, Target};
 use time_budget::TimeBudget;
 pub use variant::Variant;
 

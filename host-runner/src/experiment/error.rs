@@ -75,6 +75,12 @@ pub enum ExperimentError {
         #[source]
         source: io::Error,
     },
+    /// The image is another than in the boots before.
+    #[error("the image {} was changed while it was being measured; keep both, and name each in `--targets`", path.display())]
+    ImageChanged {
+        /// The image.
+        path: PathBuf,
+    },
     /// The machine could not be booted, or failed.
     #[error(transparent)]
     Machine(#[from] MachineError),

@@ -5,10 +5,12 @@ use std::thread;
 
 use super::exclusive::{self, ExclusiveHost};
 use super::progress::Monitor;
+
 use super::sweep::{Ladder, Runs};
 use super::system_under_test::{FirstRequest, MeasureRequest, Prepared, Start, SystemUnderTest};
 use super::{
     Caller, ExperimentError, NothingMeasured, Results, RunSpec, boot_directory, generator,
+    keep_image,
 };
 use crate::files::Scratch;
 use crate::host::rights::{self, CapabilityUse};
@@ -101,6 +103,9 @@ impl<'a> PreparedRun<'a> {
         let mut system =
             SystemUnderTest::start(start, self.prepared, caller).map_err(NothingMeasured)?;
         if let Some(machine) = system.machine() {
+            if let (Some(image), true) = (&machine.image, spec.system.kind.is_unikernel()) {
+                keep_image(results, image, caller.monitor);
+            }
             environment.set_machine(machine);
         }
         let mut runs = Runs::new(environment, results, caller.monitor);

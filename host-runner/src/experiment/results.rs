@@ -1,7 +1,8 @@
 //! Destination of an experiment's results.
 
 use super::ExperimentError;
-use crate::record::{Record, RecordError, ResultDirectory};
+use super::progress::Monitor;
+use crate::record::{Image, Record, RecordError, ResultDirectory};
 use crate::stats::Requested;
 
 /// Reason why an experiment has no results: nothing was measured.
@@ -23,6 +24,17 @@ pub trait Results: Sync {
     ///
     /// [`RecordError`] if a file or the terminal can't be written.
     fn publish(&self, report: &Record) -> Result<(), RecordError>;
+}
+
+/// Keeps `image` beside the results, so that it can be measured again. A measurement does not fail for the want of it:
+/// the reason goes to `monitor`.
+pub fn keep_image(results: &dyn Results, image: &Image, monitor: &dyn Monitor) {
+    if let Err(error) = results.directory().keep_image(&image.path) {
+        monitor.message(&format_args!(
+            "{} is not kept: {error}",
+            image.path.display()
+        ));
+    }
 }
 
 /// A directory of results without a terminal.

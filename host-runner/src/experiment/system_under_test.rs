@@ -55,6 +55,12 @@ impl Prepared {
         };
         Ok(Self { launch, image })
     }
+
+    /// Returns the image, if it is a guest.
+    #[must_use]
+    pub const fn image(&self) -> Option<&Image> {
+        self.image.as_ref()
+    }
 }
 
 /// Conditions of a start.
@@ -143,6 +149,7 @@ impl SystemUnderTest {
         Ok(Self {
             labels: RunLabels {
                 target,
+                image: image.clone(),
                 memory_locked: Some(Locked::new(running.backend.memory_lock(), instrument_lock)),
                 ..labels(system, &running)
             },

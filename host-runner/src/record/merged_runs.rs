@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::system_label::label;
-use super::{RoundLatency, Run};
+use super::{Image, RoundLatency, Run};
 use crate::quantity;
 use crate::stats::distribution::Value;
 use crate::stats::percentile_rule::{PERCENTILES, Percentile};
@@ -29,6 +29,9 @@ pub struct MergedRuns {
     pub payload_bytes: Option<usize>,
     /// After this long a request is lost, in nanoseconds.
     pub timeout_ns: Option<u64>,
+    /// Image or kernel that every repetition booted; absent for what is no guest, and in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<Image>,
     /// Number of rounds there were to be.
     pub rounds_wanted: u32,
     /// Those with a valid repetition.

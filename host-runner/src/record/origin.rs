@@ -6,6 +6,7 @@
 use clap::ValueEnum as _;
 
 use super::Run;
+use super::system_label::kind;
 use crate::link::{LinkKind, OtherEnd};
 use crate::sut::SystemKind;
 
@@ -164,14 +165,6 @@ fn with(name: &str, description: Option<&str>) -> String {
     }
 }
 
-/// Returns the name of a target without the number of one that is compared with itself.
-fn kind(target: &str) -> &str {
-    match target.rsplit_once('-') {
-        Some((name, number)) if number.parse::<usize>().is_ok() => name,
-        _ => target,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::fixtures;
@@ -195,6 +188,8 @@ mod tests {
               no socket, no host kernel, no NIC)"
             ]
         );
+        let line = lines(&[run("hermit@old", None, "unix")]).join("\n");
+        assert!(line.starts_with("hermit@old (answered in the receive ring"));
         let smoltcp = run("hermit", Some("smoltcp"), "unix");
         let line = lines(&[smoltcp.clone(), smoltcp]).join("\n");
         assert!(
@@ -265,6 +260,7 @@ mod tests {
             ("linux-host:busy", "tap", "linux-host:busy (native, veth)"),
             ("null-2", "unix", "null-2 (native)"),
             ("hermit-2", "unix", "hermit-2"),
+            ("hermit@old", "unix", "hermit@old"),
             ("linux-guest:busy", "tap", "linux-guest:busy"),
         ] {
             assert_eq!(OnLink { label, link }.marked(), marked);

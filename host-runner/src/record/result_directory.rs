@@ -19,8 +19,8 @@ use super::log_counts::LogCounts;
 use super::log_description::LogDescription;
 use super::merge::Sum;
 use super::{
-    MergedRuns, Methods, Record, RecordError, RoundLatency, Run, Source, hgrm, hlog, older_results,
-    read,
+    MergedRuns, Methods, Record, RecordError, RoundLatency, Run, Source, hgrm, hlog, image_store,
+    older_results, read,
 };
 use crate::files::{self, Destination};
 use crate::histogram::DurationHistogram;
@@ -294,6 +294,18 @@ impl ResultDirectory {
             if name != for_now && self.files.rename(for_now, name).is_ok() {
                 for_now.clone_from(name);
             }
+        }
+    }
+
+    /// Keeps the image at `path` beside the results, by its digest. Does nothing in a directory that was chosen.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`image_store`]: the image can't be read, is too long, or can't be written.
+    pub fn keep_image(&self, path: &Path) -> io::Result<()> {
+        match &self.base {
+            Some(base) => image_store::keep(base, path),
+            None => Ok(()),
         }
     }
 

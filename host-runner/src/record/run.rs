@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::before_after::BeforeAfter;
-use super::{system_label, utc};
+use super::{Image, system_label, utc};
 use crate::host::activity::HostActivity;
 use crate::host::assignment::Cpus;
 use crate::host::doctor::busy::Busy;
@@ -272,6 +272,9 @@ pub struct Run {
     /// The guest's CPU model, as QEMU was given it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guest_cpu: Option<String>,
+    /// Image or kernel that was booted; absent for what is no guest, and in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<Image>,
     /// The files that are loaded to start the service, in bytes: image, or kernel and initial file
     /// system, or responder.
     #[serde(default, skip_serializing_if = "Option::is_none")]

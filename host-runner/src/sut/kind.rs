@@ -40,6 +40,12 @@ impl SystemKind {
         }
     }
 
+    /// Returns true if it is one of this project's images, alone in a guest.
+    #[must_use]
+    pub const fn is_unikernel(self) -> bool {
+        matches!(self, Self::Hermit | Self::HermitSockets)
+    }
+
     /// Returns the name that results carry.
     #[must_use]
     pub const fn name(self) -> &'static str {

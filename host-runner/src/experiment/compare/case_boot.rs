@@ -14,7 +14,7 @@ use crate::host::assignment::Assignment;
 use crate::link::LinkError;
 use crate::load::{Mode, Plan};
 use crate::machine::{Accel, AccelChoice, MachineError};
-use crate::record::{EnvironmentBuilder, Run, RunPosition};
+use crate::record::{EnvironmentBuilder, Image, Run, RunPosition};
 use crate::stats::{Ended, Requested};
 use crate::sut::{SutError, SystemKind, SystemSpec};
 
@@ -40,6 +40,8 @@ pub struct CaseBoot<'a> {
     pub assignment: Option<Assignment>,
     /// Destination of what a guest or a process prints.
     pub console_log: Destination,
+    /// The image of the case's earlier boots, if there are any: it must not change between rounds.
+    pub image: Option<Image>,
     /// The caller.
     pub caller: Caller<'a>,
 }
@@ -73,6 +75,7 @@ impl CaseBoot<'_> {
     ) -> Result<Measurements, ExperimentError> {
         let scratch = boot_directory::create()?;
         let prepared = Prepared::new(self.system, scratch.path())?;
+        check_image(prepared.image(), self.image.as_ref())?;
         let start = Start {
             system: self.system,
             target: self.target,
@@ -114,6 +117,22 @@ impl CaseBoot<'_> {
     }
 }
 
+/// Checks that `image` has the bytes of that of `earlier` boots.
+///
+/// # Errors
+///
+/// [`ExperimentError::ImageChanged`] if it has others.
+fn check_image(image: Option<&Image>, earlier: Option<&Image>) -> Result<(), ExperimentError> {
+    match (image, earlier) {
+        (Some(image), Some(earlier)) if image.sha256 != earlier.sha256 => {
+            Err(ExperimentError::ImageChanged {
+                path: image.path.clone(),
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Returns true if this host lacks something that the system needs: a repeat would fail as well.
 pub fn is_impossible_here(error: &ExperimentError) -> bool {
     matches!(
@@ -135,4 +154,28 @@ pub fn is_impossible_here(error: &ExperimentError) -> bool {
                     | MachineError::KvmUnusable { .. }
             )
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_that_was_built_anew_is_not_measured_as_the_old_one() {
+        let image = |sha256: &str| Image {
+            path: "fathom.elf".into(),
+            sha256: sha256.to_owned(),
+            bytes: 1,
+        };
+        let (old, new) = (image("00ff"), image("00fe"));
+        assert!(check_image(Some(&old), Some(&old)).is_ok());
+        assert!(check_image(Some(&new), None).is_ok(), "the first boot");
+        assert!(check_image(None, None).is_ok(), "no guest");
+        let error = check_image(Some(&new), Some(&old)).unwrap_err();
+        assert!(
+            error.to_string().contains("fathom.elf was changed"),
+            "{error}"
+        );
+        assert!(!is_impossible_here(&error));
+    }
 }

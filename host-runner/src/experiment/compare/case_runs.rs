@@ -82,6 +82,7 @@ impl CaseRuns {
             mode: Some(self.mode.into()),
             payload_bytes: model.map(|run| run.payload_bytes),
             timeout_ns: model.map(|run| run.timeout_ns),
+            image: model.and_then(|run| run.image.clone()),
             rounds_wanted: rounds,
             rounds: self.parts.iter().map(|part| part.round).collect(),
             sent: self.sent,

@@ -194,10 +194,13 @@ mod tests {
     fn each_guest_is_counted_once_and_traced_on_every_other_link() {
         let mut twice = case("hermit", "unix");
         twice.variant.copy = 2;
+        let mut old = case("hermit", "vhost-user");
+        old.variant.image = Some("old".parse().unwrap());
         let cases = [
             case("hermit", "vhost-user"),
             case("null", "vhost-user"),
             case("hermit", "unix"),
+            old,
             twice,
             case("hermit-sockets", "unix"),
             case("linux-guest:busy", "user"),
@@ -207,6 +210,7 @@ mod tests {
         let expected = [
             "hermit on vhost-user",
             "hermit on unix",
+            "hermit@old on vhost-user",
             "hermit-sockets on vhost-user",
             "hermit-sockets on unix",
             "linux-guest:busy on vhost-user",

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::case::Case;
 use super::loads::Loads;
+use super::target::OwnImage;
 use super::variant::Variant;
 use crate::experiment::{ExperimentError, HostSpec, Validity};
 use crate::link::Family;
@@ -17,6 +18,8 @@ use crate::sut::{GuestSpec, LinkChoice, LinuxSpec, ServiceKind, SystemSpec};
 pub struct CompareSpec {
     /// The variants, by their names; copies are numbered when the cases are made.
     pub variants: Vec<Variant>,
+    /// The images that variants boot in place of the common one.
+    pub images: Vec<OwnImage>,
     /// The links that each variant is measured over.
     pub links: Vec<LinkChoice>,
     /// The loads that each boot is measured by.
@@ -92,7 +95,13 @@ impl CompareSpec {
             guest: self.guest.clone().answered_by(variant.responder),
             linux: self.linux.clone(),
         };
-        variant.kind.system().without_foreign_options(system)
+        let mut system = variant.kind.system().without_foreign_options(system);
+        let variant = Variant { copy: 1, ..variant };
+        let own = self.images.iter().find(|own| own.variant == variant);
+        if let Some(own) = own {
+            system.guest.image = Some(own.path.clone());
+        }
+        system
     }
 
     /// Checks that `case` can be measured, on whatever host.
@@ -104,11 +113,10 @@ impl CompareSpec {
 }
 
 /// Numbers the copies among `variants`.
-fn number_copies(variants: &mut [Variant]) {
+pub(super) fn number_copies(variants: &mut [Variant]) {
     for index in 1..variants.len() {
         let (before, this) = variants.split_at_mut(index);
-        let same =
-            |other: &&Variant| (other.kind, other.responder) == (this[0].kind, this[0].responder);
+        let same = |other: &&Variant| Variant { copy: 1, ..**other } == this[0];
         this[0].copy = 1 + before.iter().filter(same).count();
     }
 }

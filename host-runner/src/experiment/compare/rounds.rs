@@ -11,7 +11,8 @@ use super::design::{self, CompareSpec};
 use super::duration;
 use super::run_store::{Feasibility, Missing, RunStore};
 use super::time_budget::TimeBudget;
-use crate::experiment::{Caller, ExperimentError, Results};
+
+use crate::experiment::{Caller, ExperimentError, Results, keep_image};
 use crate::host::assignment::Assignment;
 use crate::load::Plan;
 use crate::machine::AccelChoice;
@@ -303,6 +304,15 @@ impl Experiment<'_> {
             }
         };
         self.pin_accelerator(measurements.accel);
+        if self.store.image_of(case).is_none() && case.variant.kind.is_unikernel() {
+            let image = measurements
+                .runs
+                .iter()
+                .find_map(|(run, _)| run.image.as_ref());
+            if let Some(image) = image {
+                keep_image(self.results, image, self.caller.monitor);
+            }
+        }
         for (run, measured) in measurements.runs {
             self.message(format_args!("{name}: {}", summary(&run)));
             let ended = measured.ended.clone();
@@ -336,6 +346,7 @@ impl Experiment<'_> {
             validity: self.spec.validity,
             assignment: self.assignment.clone(),
             console_log: self.results.directory().log(console_log),
+            image: self.store.image_of(self.cases[index].case).cloned(),
             caller: self.caller,
         };
         boot.measure(self.store.environment())

@@ -13,7 +13,7 @@ use crate::experiment::{ExperimentError, Results};
 use crate::load::Rate;
 use crate::record::GuestEstimate;
 use crate::record::{
-    CommonRate, Comparison, EnvironmentBuilder, MergedRuns, Record, Run, Skipped, SystemCost,
+    CommonRate, Comparison, EnvironmentBuilder, Image, MergedRuns, Record, Run, Skipped, SystemCost,
 };
 use crate::sut::SystemKind;
 
@@ -137,6 +137,13 @@ impl RunStore {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.runs.is_empty()
+    }
+
+    /// Returns the image of the runs of `case` so far, if it is a guest.
+    #[must_use]
+    pub fn image_of(&self, case: Case) -> Option<&Image> {
+        let mut runs = self.runs.iter().filter(|run| case.is_of(run));
+        runs.find_map(|run| run.image.as_ref())
     }
 
     /// Returns true if there is a run of `case`.

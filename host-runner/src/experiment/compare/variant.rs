@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::sut::{Responder, SystemKind, SystemName};
+use crate::sut::{ImageLabel, Responder, SystemKind, SystemName};
 
 /// A system in one configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,18 +12,23 @@ pub struct Variant {
     pub kind: SystemKind,
     /// Way in which the service on Linux waits for datagrams, or smoltcp if that answers in the unikernel.
     pub responder: Option<Responder>,
+    /// Label of the image that it boots, if that is its own.
+    pub image: Option<ImageLabel>,
     /// Number of the variant among equal ones, from 1 on: a system can be compared with itself.
     pub copy: usize,
 }
 
 impl Variant {
-    /// Returns the name that records have under `target`: without the responder, and with the number from the
-    /// second copy on.
+    /// Returns the name that records have under `target`: without the responder, with the label of an image of its
+    /// own, and with the number from the second copy on.
     #[must_use]
     pub fn target_name(&self) -> String {
-        let name = self.kind.name();
+        let name = match self.image {
+            Some(label) => format!("{}@{label}", self.kind.name()),
+            None => self.kind.name().to_owned(),
+        };
         match self.copy {
-            1 => name.to_owned(),
+            1 => name,
             copy => format!("{name}-{copy}"),
         }
     }
@@ -33,12 +38,18 @@ impl FromStr for Variant {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let name: SystemName = text.parse()?;
-        Ok(Self {
+        text.parse().map(|name: SystemName| name.into())
+    }
+}
+
+impl From<SystemName> for Variant {
+    fn from(name: SystemName) -> Self {
+        Self {
             kind: name.kind,
             responder: name.responder_or(None),
+            image: None,
             copy: 1,
-        })
+        }
     }
 }
 

@@ -213,6 +213,7 @@ impl Run {
             memory_bytes: labels.memory_bytes,
             board: labels.board,
             guest_cpu: labels.guest_cpu,
+            image: labels.image,
             image_bytes: labels.image_bytes,
             placement: labels.placement,
             cpus: labels.cpus,

@@ -3,6 +3,7 @@
 use crate::host::assignment::Cpus;
 use crate::host::memory_lock::Locked;
 use crate::machine::Vhost;
+use crate::record::Image;
 
 /// Target and link of a measurement, and the circumstances that are known before it. What is not known, or not
 /// there, is `None`.
@@ -27,6 +28,8 @@ pub struct RunLabels {
     pub boot_ms: Option<f64>,
     /// From the jump into the image to the ready line, in milliseconds of the guest's clock.
     pub guest_boot_ms: Option<f64>,
+    /// The image or kernel that was booted, if this program booted one.
+    pub image: Option<Image>,
     /// Size of the files that are loaded to start the service, in bytes.
     pub image_bytes: Option<u64>,
     /// The guest's memory in bytes.

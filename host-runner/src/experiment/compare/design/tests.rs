@@ -18,6 +18,7 @@ fn spec(variants: &str, links: &str) -> CompareSpec {
             .split(',')
             .map(|name| name.parse().unwrap())
             .collect(),
+        images: Vec::new(),
         links: links
             .split(',')
             .map(|name| LinkChoice::from_str(name, false).unwrap())
@@ -159,4 +160,33 @@ fn copies_are_numbered() {
     let names = variants.map(|variant| variant.to_string());
     let expected = ["hermit", "linux-guest:busy", "hermit-2", "null", "hermit-3"];
     assert_eq!(names, expected);
+}
+
+#[test]
+fn each_image_is_booted_by_the_targets_that_have_its_label() {
+    let mut spec = spec("hermit", "vhost-user");
+    let of = |label: Option<&str>| Variant {
+        image: label.map(|label| label.parse().unwrap()),
+        ..spec.variants[0]
+    };
+    let [common, old, new] = [None, Some("old"), Some("new")].map(of);
+    let own = |variant, path: &str| OwnImage {
+        variant,
+        path: path.into(),
+    };
+    spec.images = vec![own(old, "old.elf"), own(new, "new.elf")];
+    spec.variants = vec![common, old, new, old];
+    spec.guest.image = Some("common.elf".into());
+    let (cases, _) = spec.cases();
+    let booted = cases.iter().map(|&case| {
+        let image = spec.system(case).guest.image.unwrap();
+        format!("{}: {}", case.variant, image.display())
+    });
+    let expected = [
+        "hermit: common.elf",
+        "hermit@old: old.elf",
+        "hermit@new: new.elf",
+        "hermit@old-2: old.elf",
+    ];
+    assert_eq!(booted.collect::<Vec<_>>(), expected);
 }

@@ -1,8 +1,8 @@
 //! The host of the measurement.
 
 use crate::quantity;
-use crate::record::Source;
 use crate::record::run::Bytes;
+use crate::record::{Image, Source, system_label};
 use crate::report::page::tables::Table;
 
 /// Returns the findings on the host.
@@ -58,6 +58,31 @@ fn shared_cores(source: &Source) -> Option<String> {
     Some(text)
 }
 
+/// The image in words.
+fn of_image(image: &Image) -> String {
+    format!(
+        "{}, {} bytes, SHA-256 {}",
+        image.path.display(),
+        quantity::count(image.bytes),
+        image.sha256
+    )
+}
+
+/// The image of each target that has one of its own; none if no target has.
+fn images(source: &Source) -> Vec<[String; 2]> {
+    let mut rows = Vec::new();
+    for run in &source.record.runs {
+        let Some(image) = run.image.as_ref() else {
+            continue;
+        };
+        let row = [format!("image of {}", run.target), of_image(image)];
+        if system_label::has_own_image(&run.target) && !rows.contains(&row) {
+            rows.push(row);
+        }
+    }
+    rows
+}
+
 /// The content that a file gave the requests, and that replies were compared with.
 fn content(source: &Source) -> Vec<[String; 2]> {
     let words = |bytes: &Bytes| format!("SHA-256 {}, length {}", bytes.sha256, bytes.bytes);
@@ -84,15 +109,11 @@ fn content(source: &Source) -> Vec<[String; 2]> {
 #[must_use]
 pub fn environment(source: &Source) -> Table {
     let environment = &source.record.environment;
-    let image = environment.image.as_ref();
-    let image = image.map(|image| {
-        format!(
-            "{}, {} bytes, SHA-256 {}",
-            image.path.display(),
-            quantity::count(image.bytes),
-            image.sha256
-        )
-    });
+    let images = images(source);
+    let image = match images.is_empty() {
+        true => environment.image.as_ref().map(of_image),
+        false => Some("several: below".to_owned()),
+    };
     let mut placements: Vec<&str> = Vec::new();
     let runs = source.record.runs.iter();
     for placement in runs.filter_map(|run| run.placement.as_deref()) {
@@ -140,7 +161,7 @@ pub fn environment(source: &Source) -> Table {
         let fact = fact.unwrap_or_else(|| "not known".to_owned());
         table.row(None, [name.to_owned(), fact]);
     }
-    for row in content(source) {
+    for row in content(source).into_iter().chain(images) {
         table.row(None, row);
     }
     if !others.is_empty() {
@@ -164,6 +185,29 @@ mod tests {
         let rows = table["rows"].as_array().unwrap().iter();
         let rows = rows.map(ToString::to_string);
         rows.filter(|row| row.contains("content of")).collect()
+    }
+
+    #[test]
+    fn images_of_their_own_have_a_row_each() {
+        let mut source = source_fixtures::closed();
+        let rows = |source: &Source| {
+            let table = serde_json::to_value(environment(source)).unwrap();
+            let rows = table["rows"].as_array().unwrap().iter();
+            let rows = rows.map(ToString::to_string);
+            rows.filter(|row| row.contains("image")).collect::<Vec<_>>()
+        };
+        let image = source.record.environment.image.clone().unwrap();
+        source.record.runs[0].image = Some(image);
+        assert_eq!(rows(&source).len(), 1, "the common image");
+        source.record.runs[0].target = "hermit@old".to_owned();
+        let rows = rows(&source);
+        assert_eq!(rows.len(), 2, "{rows:?}");
+        assert!(rows[0].contains("several"), "{rows:?}");
+        let has = |part: &str| rows[1].contains(part);
+        assert!(
+            has("image of hermit@old") && has("SHA-256 00ff"),
+            "{rows:?}"
+        );
     }
 
     #[test]
