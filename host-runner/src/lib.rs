@@ -5,7 +5,7 @@
 //!
 //! - [`cli`]: the command line and the commands behind it;
 //! - [`report`]: results for people, as text, HTML and Markdown;
-//! - [`judge`]: judgements of results: differences between two of them;
+//! - [`exporter`]: sums of a continuous measurement as metrics over HTTP;
 //! - [`experiment`]: measurements by plain specifications, and the cost of an echo;
 //! - [`judge`]: judgements of results that exist;
 //! - [`record`]: the results themselves, as `result.json` and HdrHistogram files;
@@ -46,6 +46,7 @@ pub mod digest;
 #[cfg(test)]
 mod documentation;
 pub mod experiment;
+pub mod exporter;
 pub mod files;
 pub mod histogram;
 pub mod host;

@@ -15,7 +15,8 @@
 //! - [`result_directory`]: the directory of a result's files; [`file_names`]: their names; `older_results`: those
 //!   that were there before;
 //! - [`image_store`]: images that were measured, kept by their digests;
-//! - [`hgrm`], [`hlog`]: the files that the HdrHistogram tools read;
+//! - [`hgrm`], [`hlog`]: the files that the HdrHistogram tools read; [`rotating_log`]: the latter of a measurement without an
+//!   end;
 //! - [`log_description`], [`log_counts`]: comments in such a log that say what it is of;
 //! - [`merge`]: logs of several nodes, added up;
 //! - [`read`]: results back from there; [`machines`]: whether they are of one machine; [`fault_mixture`](mod@fault_mixture):
@@ -50,6 +51,7 @@ mod older_results;
 pub mod origin;
 pub mod read;
 pub mod result_directory;
+pub mod rotating_log;
 pub mod round_latency;
 pub mod run;
 pub mod schema;

@@ -7,7 +7,8 @@
 //! - [`tag`]: what else has a distribution;
 //! - [`recorder`]: puts every sample of a measurement where it belongs;
 //! - [`relay`]: the way of what was recorded to a reader, while the measurement goes on; [`snapshot`]: a run so far;
-//! - [`continuous`]: recorder of a measurement without an end; [`outcomes`]: its counts;
+//! - [`continuous`]: recorder of a measurement without an end; [`outcomes`]: its counts; [`running_totals`]: sums of all
+//!   that it has measured;
 //! - [`distribution`]: a repetition's latency in little memory, and several merged;
 //! - [`comparison`]: verdicts on two targets, by boots of both;
 //! - [`change_points`]: places from which on a series of results is another;
@@ -39,6 +40,7 @@ pub mod reason;
 pub mod recorder;
 pub mod relay;
 pub mod requested;
+pub mod running_totals;
 pub mod settling;
 pub mod snapshot;
 pub mod stall;

@@ -4,6 +4,7 @@
 //!
 //! - `ci_args`: the outcome of judgements, for continuous integration;
 //! - `client_args`: a client on ordinary sockets;
+//! - `continuous_args`: a measurement without an end;
 //! - `condition_args`: this host during a measurement, and what a result has to live up to;
 //! - `load_args`: load on a service; `request_args`: content of its requests;
 //! - `option_file`: files that options name;
@@ -27,6 +28,7 @@ use crate::sut::{LinkChoice, Responder, SMOLTCP, ServiceKind, SystemKind, System
 mod ci_args;
 mod client_args;
 mod condition_args;
+mod continuous_args;
 mod load_args;
 mod option_file;
 mod probe_args;
@@ -36,6 +38,7 @@ mod system_args;
 pub use ci_args::{CiArgs, GithubChoice};
 pub use client_args::{ClientArgs, ProtocolArgs};
 pub use condition_args::{HostArgs, ValidityArgs};
+pub use continuous_args::ContinuousArgs;
 pub use load_args::LoadArgs;
 pub use probe_args::ProbeArgs;
 pub use request_args::RequestArgs;

@@ -34,6 +34,24 @@ impl Interrupt {
         Ok(Self::by(flag))
     }
 
+    /// As [`Interrupt::watch`], but SIGHUP sets the second flag: something is to be read again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Interrupt::watch`].
+    pub fn watch_and_reload() -> Result<(Self, Arc<AtomicBool>), CliError> {
+        let (end, reload) = (Arc::default(), Arc::default());
+        let watch = || {
+            watch_signals([SIGINT, SIGTERM].into_iter(), &end)?;
+            flag::register(SIGHUP, Arc::clone(&reload)).map(drop)
+        };
+        watch().map_err(|source| CliError::Setup {
+            what: "the handling of Ctrl-C",
+            source,
+        })?;
+        Ok((Self::by(end), reload))
+    }
+
     /// Returns the caller of an experiment that this ends, with the terminal for its messages.
     #[must_use]
     pub fn caller(&self) -> Caller<'_> {
@@ -46,7 +64,14 @@ impl Interrupt {
 
 fn watch(interrupted: &Arc<AtomicBool>) -> io::Result<()> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    for signal in watched(&status) {
+    watch_signals(watched(&status), interrupted)
+}
+
+fn watch_signals(
+    signals: impl Iterator<Item = i32>,
+    interrupted: &Arc<AtomicBool>,
+) -> io::Result<()> {
+    for signal in signals {
         // In this order: the first signal finds the flag unset, and then sets it.
         flag::register_conditional_shutdown(signal, EXIT_CODE, Arc::clone(interrupted))?;
         flag::register(signal, Arc::clone(interrupted))?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::experiment::compare::ImageProblem;
 use crate::experiment::{ExperimentError, with_causes};
+use crate::exporter::ServerError;
 use crate::image::ImageError;
 use crate::link::LinkError;
 use crate::load::PlanError;
@@ -30,6 +31,9 @@ pub enum CliError {
     /// Options don't go together.
     #[error("{0}")]
     Usage(&'static str),
+    /// Metrics can't be served.
+    #[error(transparent)]
+    Exporter(#[from] ServerError),
     /// A disk image can't be made, read or changed.
     #[error(transparent)]
     DiskImage(#[from] ImageError),
@@ -115,7 +119,7 @@ impl CliError {
             )
             | Self::MixedFaults(_)
             | Self::DifferentMachines(_) => 2,
-            Self::DiskImage(_) | Self::Merge(_) | Self::Setup { .. } => 1,
+            Self::DiskImage(_) | Self::Exporter(_) | Self::Merge(_) | Self::Setup { .. } => 1,
         }
     }
 }

@@ -44,7 +44,8 @@ pub const PROBE: &str = "\
 Examples:
   fathom probe 127.0.0.1:9000                       closed loop for 5 s
   fathom probe [::1]:9000 --mode open --rate 1000 --duration 10s
-  fathom probe example.net:9000 --count 100 --json result.json";
+  fathom probe example.net:9000 --count 100 --json result.json
+  fathom probe 10.0.0.5:9000 10.0.0.6:9000 --exporter 9464 --rate 10     until Ctrl-C, with metrics";
 
 /// Examples of `fathom status`.
 pub const STATUS: &str = "\

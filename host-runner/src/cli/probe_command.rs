@@ -1,5 +1,7 @@
 //! `fathom probe`: measure a service that is already running, wherever it runs.
 
+mod continuous_probe;
+
 use super::CliError;
 use super::args::ProbeArgs;
 use super::ctrl_c::Interrupt;
@@ -11,24 +13,34 @@ impl ProbeArgs {
     ///
     /// # Errors
     ///
-    /// [`CliError::Experiment`] if the options make no load, [`CliError::Content`] if a key can't be read.
+    /// [`CliError::Usage`] if there are several services, [`CliError::Experiment`] if the options make no load,
+    /// [`CliError::Content`] if a key can't be read.
     pub fn spec(&self) -> Result<ProbeSpec, CliError> {
-        let client = &self.client;
+        let ([address], None) = (self.addresses.as_slice(), &self.continuous.targets) else {
+            return Err(CliError::Usage(
+                "several services are measured side by side and without an end: add --exporter PORT or --hlog DIR",
+            ));
+        };
         let load = self.load.spec();
-        let plan = client.protocol.fill(load.plan()?)?;
         Ok(ProbeSpec {
-            address: self.address.clone(),
-            client: ClientSpec {
-                bind: client.bind.clone(),
-                interface: client.interface.clone(),
-                flows: client.flows,
-                dscp: client.protocol.dscp,
-            },
-            plan,
+            address: address.clone(),
+            client: self.client(),
+            plan: self.client.protocol.fill(load.plan()?)?,
             sweep: load.sweep(),
             validity: self.validity.spec(),
             host: self.host.spec(),
         })
+    }
+
+    /// Returns the client.
+    fn client(&self) -> ClientSpec {
+        let client = &self.client;
+        ClientSpec {
+            bind: client.bind.clone(),
+            interface: client.interface.clone(),
+            flows: client.flows,
+            dscp: client.protocol.dscp,
+        }
     }
 }
 
@@ -39,6 +51,9 @@ impl ProbeArgs {
 /// [`CliError::Experiment`] if the service can't be measured, or if the measurement is invalid;
 /// [`CliError::Report`] if results can't be written.
 pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
+    if args.continuous.is_asked_for() {
+        return continuous_probe::run(args);
+    }
     let spec = args.spec()?;
     let interrupt = Interrupt::watch()?;
     let caller = interrupt.caller();

@@ -1,6 +1,7 @@
 //! The measurement of a service that is already running, wherever it runs.
 //!
 //! - [`endpoint`]: addresses of the service and of its client; [`service_address`]: the former as it is written;
+//! - [`targets`]: the same of several services, without an end; [`target_list`]: a file that names them;
 //! - [`contact`]: the protocol that the service speaks;
 //! - [`status_query`]: what the service reports of itself; [`log_control`]: its log; [`exchange`]: a request and its
 //!   reply, for both.
@@ -31,6 +32,8 @@ pub mod exchange;
 pub mod log_control;
 pub mod service_address;
 pub mod status_query;
+pub mod target_list;
+pub mod targets;
 
 use endpoint::NumericAddress;
 

@@ -20,11 +20,11 @@ use crate::stats::recorder::Censored;
 use crate::stats::{Distribution, Tag};
 
 /// The column of maxima, for people, is in milliseconds, as HdrHistogram's own tools have it.
-const MAX_VALUE_DIVISOR: f64 = 1e6;
+pub(super) const MAX_VALUE_DIVISOR: f64 = 1e6;
 
 /// Comments at the beginning of every log.
-const VERSION: &str = "[Histogram log format version 1.3]";
-const UNIT: &str = "[Latency in nanoseconds]";
+pub(super) const VERSION: &str = "[Histogram log format version 1.3]";
+pub(super) const UNIT: &str = "[Latency in nanoseconds]";
 
 /// Beginning of a log.
 #[derive(Clone, Copy, Debug)]
@@ -167,7 +167,7 @@ pub fn render_whole(
     )
 }
 
-fn failed(error: &dyn std::fmt::Display) -> RecordError {
+pub(super) fn failed(error: &dyn std::fmt::Display) -> RecordError {
     RecordError::Histogram(error.to_string())
 }
 

@@ -2,21 +2,24 @@
 
 use clap::Args;
 
-use super::{ClientArgs, HostArgs, LoadArgs, OutputArgs, ValidityArgs};
+use super::{ClientArgs, ContinuousArgs, HostArgs, LoadArgs, OutputArgs, ValidityArgs};
 use crate::experiment::probe::service_address::with_port;
 
 /// `fathom probe`.
 #[derive(Debug, Args)]
 pub struct ProbeArgs {
-    /// Service to measure, HOST:PORT; an IPv6 address goes in brackets
-    #[arg(value_name = "ADDR", value_parser = with_port)]
-    pub address: String,
+    /// Service to measure, HOST:PORT; an IPv6 address goes in brackets. Several with --exporter or --hlog
+    #[arg(value_name = "ADDR", value_parser = with_port, required_unless_present = "targets")]
+    pub addresses: Vec<String>,
     /// Load on the service.
     #[command(flatten)]
     pub load: LoadArgs,
     /// Client that sends the load.
     #[command(flatten)]
     pub client: ClientArgs,
+    /// Measurement without an end.
+    #[command(flatten)]
+    pub continuous: ContinuousArgs,
     /// Requirements that the result has to meet.
     #[command(flatten)]
     pub validity: ValidityArgs,

@@ -1,0 +1,127 @@
+//! Everything that the reader keeps of a target: the way of its blocks, and the interval of the log that is not over.
+
+use std::time::{Duration, SystemTime};
+
+use super::prober::Prober;
+use crate::clock;
+use crate::host::thread::ThreadCounts;
+use crate::record::rotating_log::Line;
+use crate::stats::continuous::Series;
+use crate::stats::running_totals::{Interference, RunningTotals};
+
+/// A target, as its reader sees it.
+#[derive(Debug)]
+pub struct TallySheet {
+    prober: Prober,
+    /// Readings of the kernel's accounts when the last block came.
+    before: Interference,
+    interval: Option<Interval>,
+}
+
+/// An interval of the log.
+#[derive(Debug, Default)]
+struct Interval {
+    from_ns: Option<u64>,
+    to_ns: u64,
+    series: Series,
+}
+
+impl TallySheet {
+    /// Returns the sheet of a target whose measurement begins.
+    pub fn new(prober: Prober, has_log: bool) -> Self {
+        Self {
+            prober,
+            before: Interference::default(),
+            interval: has_log.then(Interval::default),
+        }
+    }
+
+    /// Returns the target.
+    pub fn target(&self) -> &str {
+        self.prober.target()
+    }
+
+    /// Has the measurement end.
+    pub fn cancel(&self) {
+        self.prober.cancel();
+    }
+
+    /// Returns whether it was told to end.
+    pub fn is_cancelled(&self) -> bool {
+        self.prober.is_cancelled()
+    }
+
+    /// Returns whether it has ended, and everything was read.
+    pub fn is_over(&self) -> bool {
+        self.prober.is_over()
+    }
+
+    /// Adds the blocks that have come to `totals`; this process was throttled for `throttled_ns` so far.
+    pub fn read(&mut self, totals: &RunningTotals, throttled_ns: u64) {
+        while let Some(mut block) = self.prober.reader().take() {
+            let waited_ns = self.prober.thread().and_then(ThreadCounts::waited_ns);
+            let now = Interference {
+                // A thread that has ended has no account any more.
+                waited_ns: waited_ns.unwrap_or(self.before.waited_ns),
+                throttled_ns,
+            };
+            let since = match self.before {
+                // What was before the first block is not the measurement's.
+                before if before == Interference::default() => Interference::default(),
+                before => Interference {
+                    waited_ns: now.waited_ns.saturating_sub(before.waited_ns),
+                    throttled_ns: now.throttled_ns.saturating_sub(before.throttled_ns),
+                },
+            };
+            self.before = now;
+            if let Some(total) = totals.lock().get_mut(self.prober.target()) {
+                total.add(&block, since);
+            }
+            if let Some(interval) = &mut self.interval {
+                interval.from_ns.get_or_insert(block.from_ns);
+                interval.to_ns = block.to_ns;
+                interval.series.add_all(&block.series);
+            }
+            block.clear();
+            self.prober.reader().give_back(block);
+        }
+    }
+
+    /// Returns the lines of the interval: none without a block, and none of a quantity without a sample but the latency.
+    pub fn lines(&self) -> Vec<Line<'_>> {
+        let Some(interval) = &self.interval else {
+            return Vec::new();
+        };
+        let Some(from_ns) = interval.from_ns else {
+            return Vec::new();
+        };
+        let from = clock::time_of_day(from_ns);
+        let from = from.map_or(SystemTime::UNIX_EPOCH, SystemTime::from);
+        let length = Duration::from_nanos(interval.to_ns.saturating_sub(from_ns));
+        let series = &interval.series;
+        let quantities = [
+            (None, &series.latency),
+            (Some("service"), &series.service),
+            (Some("path"), &series.path),
+            (Some("lateness"), &series.lateness),
+        ];
+        let lines = quantities.into_iter().map(|(quantity, durations)| Line {
+            target: self.target(),
+            quantity,
+            from,
+            length,
+            durations,
+        });
+        lines
+            .filter(|line| line.quantity.is_none() || line.durations.count() > 0)
+            .collect()
+    }
+
+    /// Begins another interval.
+    pub fn begin_interval(&mut self) {
+        if let Some(interval) = &mut self.interval {
+            interval.from_ns = None;
+            interval.series.clear();
+        }
+    }
+}
