@@ -19,6 +19,7 @@ pub mod doctor_command;
 pub mod error;
 pub mod help;
 pub mod image_command;
+pub mod live_monitor;
 pub mod log_command;
 pub mod manual;
 pub mod merge_command;

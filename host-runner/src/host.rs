@@ -9,6 +9,7 @@
 //! - [`fingerprint`]: what else decides latencies on this host, with [`cpuinfo`];
 //! - [`cgroup`]: the control groups of this process;
 //! - [`rights`]: what this process may do;
+//! - [`signals`]: signals that a process ignores;
 //! - [`memory_lock`]: locking memory;
 //! - [`thread`]: how long a thread ran and waited;
 //! - [`process`]: what `/proc` says of a process;
@@ -46,6 +47,7 @@ pub mod process_rights;
 pub mod qemu_user;
 pub mod quiet;
 pub mod rights;
+pub mod signals;
 pub mod thread;
 pub mod topology;
 pub mod tree;

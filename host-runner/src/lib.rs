@@ -6,6 +6,7 @@
 //! - [`cli`]: the command line and the commands behind it;
 //! - [`report`]: results for people, as text, HTML and Markdown;
 //! - [`exporter`]: sums of a continuous measurement as metrics over HTTP;
+//! - [`live`]: a measurement while it goes on, for people;
 //! - [`experiment`]: measurements by plain specifications, and the cost of an echo;
 //! - [`judge`]: judgements of results that exist;
 //! - [`record`]: the results themselves, as `result.json` and HdrHistogram files;
@@ -53,6 +54,7 @@ pub mod host;
 pub mod image;
 pub mod judge;
 pub mod link;
+pub mod live;
 pub mod load;
 pub mod machine;
 pub mod quantity;

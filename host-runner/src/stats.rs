@@ -19,7 +19,8 @@
 //! - [`interference`]: how many requests the host can have hit;
 //! - [`stall`]: requests in a row that took exceptionally long;
 //! - [`state`]: who or what decided a percentile's value; [`reason`]: codes with their numbers;
-//! - [`validity`]: whether the result means what it says.
+//! - [`validity`]: whether the result means what it says;
+//! - [`windows`]: the latency of the last seconds, for those who watch.
 //!
 //! Nothing is trimmed, no percentile is averaged, no round trip halved.
 #![forbid(unsafe_code)]
@@ -49,6 +50,7 @@ pub mod summary;
 pub mod tag;
 pub mod validity;
 mod waits;
+pub mod windows;
 
 pub use distribution::Distribution;
 pub use guest_clock::GuestClock;

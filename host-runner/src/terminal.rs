@@ -5,7 +5,7 @@
 //! - [`one_line`]: the same where a line break would begin a line of ours; [`escape_json`]: the same in JSON;
 //! - [`print`]: results, on standard output; [`say`]: a message, on standard error, whose every line but the
 //!   first is marked as quoted; [`eprint`]: text of several lines of ours, on standard error;
-//! - [`progress_line`]: a line on standard error that changes.
+//! - [`progress_line`]: a line on standard error that changes; [`full_screen`]: a view that fills the terminal.
 //!
 //! All of them escape. Clippy's `print_stdout` and `print_stderr` keep the standard library's macros from
 //! being used instead.
@@ -14,11 +14,21 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
+use std::sync::{Mutex, PoisonError};
 
+use linux_process::screen;
+
+pub mod full_screen;
 pub mod progress_line;
 
 /// Prefix of a line of a message that begins after somebody's line break.
 const QUOTED: &str = "  | ";
+
+/// Longest text that waits for the end of a view, in bytes: what comes later is dropped.
+const LONGEST_WAITING: usize = 64 * 1024;
+
+/// Text that waits for the end of the view that fills the terminal.
+static WAITING: Mutex<String> = Mutex::new(String::new());
 
 /// Puts visible signs for control characters (C0, DEL, C1) and for those that change the direction of
 /// writing; line breaks and tabs stay.
@@ -73,13 +83,14 @@ pub fn escape_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(json.chars().map(sign).collect())
 }
 
-/// Prints `text` on standard output.
+/// Prints `text` on standard output. A view that fills the terminal ends before that.
 ///
 /// # Errors
 ///
 /// If nobody listens any more.
 #[expect(clippy::disallowed_methods, reason = "all others come here")]
 pub fn print(text: &str) -> io::Result<()> {
+    end_view();
     let mut output = io::stdout().lock();
     output.write_all(escape(text).as_bytes())?;
     output.flush()
@@ -87,9 +98,51 @@ pub fn print(text: &str) -> io::Result<()> {
 
 /// Prints `text` on standard error. A terminal that is gone, or a pipe that nobody reads any more, ends no
 /// measurement: what can't be written there is dropped, where `eprintln!` would panic.
-#[expect(clippy::disallowed_methods, reason = "all others come here")]
+///
+/// While a view fills the terminal the text waits for its end.
 pub fn eprint(text: &str) {
-    let _ = io::stderr().lock().write_all(escape(text).as_bytes());
+    let text = escape(text);
+    if !screen::is_taken() {
+        say_waiting();
+        write_to_terminal(&text);
+        return;
+    }
+    let mut waiting = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
+    if waiting.len() + text.len() <= LONGEST_WAITING {
+        waiting.push_str(&text);
+    }
+}
+
+/// Ends the view that fills the terminal, if there is one, and writes what waited for that.
+#[expect(clippy::disallowed_methods, reason = "no drawing goes on meanwhile")]
+fn end_view() {
+    let drawing = io::stderr().lock();
+    screen::give_back();
+    drop(drawing);
+    say_waiting();
+}
+
+/// Draws a view that is encoded in `text`, unless it has ended.
+#[expect(clippy::disallowed_methods, reason = "all others come here")]
+fn draw(text: &str) {
+    let mut output = io::stderr().lock();
+    if screen::is_taken() {
+        let _ = output.write_all(text.as_bytes());
+    }
+}
+
+/// Writes what waited for the end of a view.
+fn say_waiting() {
+    let mut waiting = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
+    if !waiting.is_empty() {
+        write_to_terminal(&std::mem::take(&mut *waiting));
+    }
+}
+
+/// Writes `text` on standard error, control sequences and all.
+#[expect(clippy::disallowed_methods, reason = "all others come here")]
+fn write_to_terminal(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
 /// Says `message` on standard error, after the program's name.

@@ -29,6 +29,16 @@ pub fn set_normal_priority(thread: Pid) {
     let _ = set(thread.as_raw_nonzero().get(), libc::SCHED_OTHER, 0);
 }
 
+/// Gives the calling thread the policy `SCHED_IDLE`: it runs where no other thread wants to, and a thread that wakes up
+/// takes its CPU at once. Takes no privilege.
+///
+/// # Errors
+///
+/// Those of sched_setscheduler(2): a filter of system calls that refuses it (EPERM).
+pub fn set_own_idle_priority() -> io::Result<()> {
+    set(0, libc::SCHED_IDLE, 0)
+}
+
 fn set(thread: libc::pid_t, policy: libc::c_int, priority: libc::c_int) -> io::Result<()> {
     let parameters = libc::sched_param {
         sched_priority: priority,
@@ -43,6 +53,16 @@ fn set(thread: libc::pid_t, policy: libc::c_int, priority: libc::c_int) -> io::R
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_thread_can_step_back_behind_all_others() {
+        let policy = std::thread::spawn(|| {
+            set_own_idle_priority().unwrap();
+            // SAFETY: reads the policy of the calling thread.
+            unsafe { libc::sched_getscheduler(0) }
+        });
+        assert_eq!(policy.join().unwrap(), libc::SCHED_IDLE);
+    }
 
     #[test]
     fn a_thread_that_is_not_there_is_an_error() {

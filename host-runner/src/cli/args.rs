@@ -7,6 +7,7 @@
 //! - `continuous_args`: a measurement without an end;
 //! - `condition_args`: this host during a measurement, and what a result has to live up to;
 //! - `load_args`: load on a service; `request_args`: content of its requests;
+//! - `live_args`: what is shown meanwhile;
 //! - `option_file`: files that options name;
 //! - `probe_args`: `fathom probe`;
 //! - `system_args`: the guest, its machine, and the service on Linux.
@@ -29,6 +30,7 @@ mod ci_args;
 mod client_args;
 mod condition_args;
 mod continuous_args;
+mod live_args;
 mod load_args;
 mod option_file;
 mod probe_args;
@@ -39,6 +41,7 @@ pub use ci_args::{CiArgs, GithubChoice};
 pub use client_args::{ClientArgs, ProtocolArgs};
 pub use condition_args::{HostArgs, ValidityArgs};
 pub use continuous_args::ContinuousArgs;
+pub use live_args::LiveArgs;
 pub use load_args::LoadArgs;
 pub use probe_args::ProbeArgs;
 pub use request_args::RequestArgs;
@@ -91,6 +94,9 @@ pub struct RunArgs {
     /// State of the host meanwhile.
     #[command(flatten)]
     pub host: HostArgs,
+    /// View of the measurement while it goes on.
+    #[command(flatten)]
+    pub live: LiveArgs,
 }
 
 /// `fathom serve`, which has no use for `--vhost`: QEMU's user network has no vhost-net.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use clap::{Arg, Args};
 
 use super::CliError;
-use super::args::{GuestArgs, HostArgs, KernelArgs, LoadArgs, OutputArgs, ValidityArgs};
+use super::args::{GuestArgs, HostArgs, KernelArgs, LiveArgs, LoadArgs, OutputArgs, ValidityArgs};
 use super::ctrl_c::Interrupt;
+use super::live_monitor::Live;
 use super::output::Output;
 use crate::experiment::ExperimentError;
 use crate::experiment::compare::target::{self, Resolved, Target};
@@ -80,6 +81,9 @@ pub struct CompareArgs {
     /// State of the host meanwhile.
     #[command(flatten)]
     pub host: HostArgs,
+    /// View of the measurement while it goes on.
+    #[command(flatten)]
+    pub live: LiveArgs,
     /// Images and kernels to boot, and the machines for them.
     #[command(flatten)]
     pub guest: GuestArgs,
@@ -146,7 +150,8 @@ impl CompareArgs {
 pub fn run(args: &CompareArgs) -> Result<(), CliError> {
     let spec = args.spec()?;
     let interrupt = Interrupt::watch()?;
-    let caller = interrupt.caller();
+    let live = Live::begin(args.live.choice)?;
+    let caller = interrupt.caller_with(&live);
     let comparison = Comparison::prepare(&spec, caller)?;
     let output = Output::prepare(&args.output)?;
     let outcome = comparison.carry_out(&output, caller);

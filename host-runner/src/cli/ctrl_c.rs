@@ -7,6 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use linux_process::screen;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
@@ -14,6 +15,8 @@ use super::CliError;
 use super::progress_bar::Terminal;
 use crate::experiment::Caller;
 pub use crate::experiment::Interrupt;
+use crate::experiment::progress::Monitor;
+use crate::host::signals::is_ignored;
 
 /// Exit code on the second Ctrl-C.
 const EXIT_CODE: i32 = 1;
@@ -55,9 +58,15 @@ impl Interrupt {
     /// Returns the caller of an experiment that this ends, with the terminal for its messages.
     #[must_use]
     pub fn caller(&self) -> Caller<'_> {
+        self.caller_with(&Terminal)
+    }
+
+    /// Returns the caller of an experiment that this ends, with `monitor` for its messages and progress.
+    #[must_use]
+    pub fn caller_with<'a>(&'a self, monitor: &'a dyn Monitor) -> Caller<'a> {
         Caller {
             interrupt: self,
-            monitor: &Terminal,
+            monitor,
         }
     }
 }
@@ -72,7 +81,8 @@ fn watch_signals(
     interrupted: &Arc<AtomicBool>,
 ) -> io::Result<()> {
     for signal in signals {
-        // In this order: the first signal finds the flag unset, and then sets it.
+        // In this order: the first signal finds the flag unset, and then sets it. The second one ends the program.
+        screen::give_back_on_second(signal, Arc::clone(interrupted))?;
         flag::register_conditional_shutdown(signal, EXIT_CODE, Arc::clone(interrupted))?;
         flag::register(signal, Arc::clone(interrupted))?;
     }
@@ -85,13 +95,6 @@ fn watched(status: &str) -> impl Iterator<Item = i32> {
     [SIGINT, SIGTERM, SIGHUP]
         .into_iter()
         .filter(move |&signal| signal != SIGHUP || !survives_hangup)
-}
-
-/// Returns whether the process ignores `signal`: bit `signal` - 1 of `SigIgn` (proc(5)).
-fn is_ignored(status: &str, signal: i32) -> bool {
-    let mask = |line: &str| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok();
-    let ignored = status.lines().find_map(mask).unwrap_or(0);
-    ignored >> (signal - 1) & 1 == 1
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod continuous_probe;
 use super::CliError;
 use super::args::ProbeArgs;
 use super::ctrl_c::Interrupt;
+use super::live_monitor::Live;
 use super::output::Output;
 use crate::experiment::probe::{ClientSpec, Probe, ProbeSpec};
 
@@ -56,7 +57,8 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
     }
     let spec = args.spec()?;
     let interrupt = Interrupt::watch()?;
-    let caller = interrupt.caller();
+    let live = Live::begin(args.live.choice)?;
+    let caller = interrupt.caller_with(&live);
     let probe = Probe::prepare(&spec, caller)?;
     let output = Output::prepare(&args.output)?;
     Ok(probe.carry_out(&output, caller)?)

@@ -3,6 +3,7 @@
 use super::CliError;
 use super::args::RunArgs;
 use super::ctrl_c::Interrupt;
+use super::live_monitor::Live;
 use super::output::Output;
 use crate::experiment::prepared_run::PreparedRun;
 
@@ -16,7 +17,8 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
     let spec = args.spec()?;
     // Before anything is made that would be left behind.
     let interrupt = Interrupt::watch()?;
-    let caller = interrupt.caller();
+    let live = Live::begin(args.live.choice)?;
+    let caller = interrupt.caller_with(&live);
     let run = PreparedRun::prepare(&spec, caller)?;
     let output = Output::prepare(&args.output)?;
     let outcome = run.carry_out(&output, caller);

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 
 use super::exclusive::ExclusiveHost;
 use super::measure::{Conditions, measure};
+use super::progress::Subject;
 use super::sweep::{Ladder, Runs};
 use super::{Caller, ExperimentError, HostSpec, Results, Validity, generator};
 use crate::clock;
@@ -143,6 +144,14 @@ impl<'a> Probe<'a> {
         let mut silence = None;
         let mut runs = Runs::new(environment, results, caller.monitor);
         runs.measure(&spec.plan, ladder, |plan, position| {
+            let live_view = caller.monitor.subject(&Subject {
+                target: &spec.address,
+                link: &labels.link,
+                position,
+                plan,
+                cpus: None,
+                thread: rustix::thread::gettid(),
+            });
             let conditions = Conditions {
                 settle_ns: None,
                 boot_id: None,
@@ -157,7 +166,10 @@ impl<'a> Probe<'a> {
             let measured = measure(plan, &conditions, self.link.as_mut());
             silence = Silence::at_the_end_of(&measured.tally, clock::now_ns());
             let run = measured.record(RunFacts {
-                labels: labels.clone(),
+                labels: RunLabels {
+                    live_view,
+                    ..labels.clone()
+                },
                 position,
                 plan,
                 readings: Readings {

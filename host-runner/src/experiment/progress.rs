@@ -2,8 +2,13 @@
 
 use std::fmt::Display;
 
+use rustix::process::Pid;
+
+use crate::host::assignment::Cpus;
 use crate::load::{Plan, Progress};
 use crate::machine::BootEvent;
+use crate::record::RunPosition;
+use crate::record::run::LiveView;
 use crate::stats::snapshot::SnapshotRelay;
 
 /// Receiver of an experiment's messages and progress.
@@ -18,6 +23,29 @@ pub trait Monitor: Sync {
     fn relay(&self) -> Option<SnapshotRelay> {
         None
     }
+
+    /// Receives word of the next measurement, on the thread that measures. Returns the place of the live view that is to
+    /// go on beside it; `None` if there is to be none.
+    fn subject(&self, _subject: &Subject<'_>) -> Option<LiveView> {
+        None
+    }
+}
+
+/// A measurement that is about to begin.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// Name of the target, with its mode.
+    pub target: &'a str,
+    /// Name of the link.
+    pub link: &'a str,
+    /// Place in the experiment.
+    pub position: RunPosition,
+    /// The load.
+    pub plan: &'a Plan,
+    /// CPUs of the guest and of the measuring thread; `None` where the scheduler chooses.
+    pub cpus: Option<Cpus>,
+    /// The measuring thread.
+    pub thread: Pid,
 }
 
 /// A stage of an experiment that takes a while.

@@ -7,6 +7,7 @@ use super::floor::Floor;
 use super::measure::{Conditions, measure};
 use super::measured::Measured;
 use super::placing::{self, FASTER_UNPLACED};
+use super::progress::Subject;
 use super::{Caller, ExperimentError, Validity};
 use crate::files::Destination;
 use crate::host::activity::Observed;
@@ -16,7 +17,8 @@ use crate::host::placement::{Placement, Work};
 use crate::host::rights::{self, CapabilityUse};
 use crate::load::{Mode, Plan};
 use crate::machine::Accel;
-use crate::record::run::{ClientLabels, CounterReadings, Readings};
+use crate::record::run::{ClientLabels, CounterReadings, LiveView, Readings};
+use crate::record::system_label;
 use crate::record::{GuestMachine, Image, Run, RunFacts, RunLabels, RunPosition};
 use crate::stats::Requested;
 use crate::stats::intervals::FinishedInterval;
@@ -188,6 +190,15 @@ impl SystemUnderTest {
             wait_rule: placing::wait_rule(&self.placement),
             ..*request.plan
         };
+        let target = system_label::label(&self.labels.target, self.labels.responder.as_deref());
+        let live_view = caller.monitor.subject(&Subject {
+            target: &target,
+            link: &self.labels.link,
+            position: request.position,
+            plan,
+            cpus: self.placement.cpus(),
+            thread: rustix::thread::gettid(),
+        });
         let shared_cpu = self.shared_cpu();
         let floor = || shared_cpu.map(|cpu| Floor::measure(cpu, plan.payload_len));
         let floor_before = floor();
@@ -224,7 +235,11 @@ impl SystemUnderTest {
         let first_reply_ns = self.first_reply_ns.take();
         let run = measured.record(RunFacts {
             labels: RunLabels {
-                placement: Some(self.placement.of(backend.placed_thread())),
+                placement: Some(
+                    self.placement.of(backend.placed_thread())
+                        + live_view.map_or("", LiveView::in_placement),
+                ),
+                live_view,
                 cpus: self.placement.cpus(),
                 ..self.labels.clone()
             },

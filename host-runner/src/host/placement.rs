@@ -16,6 +16,7 @@
 //! such a thread off its CPU for 50 ms of every second in which it never rests (`sched_rt_runtime_us`).
 #![forbid(unsafe_code)]
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use linux_process::scheduling;
@@ -297,6 +298,14 @@ pub fn take_normal_priority() {
 /// Binds the calling thread to one CPU, if the system lets it.
 pub fn bind_to(cpu: usize) {
     let _ = sched_setaffinity(None, &set(&[cpu]));
+}
+
+/// Binds the calling thread to `cpus`, if there are any and the system lets it.
+pub fn bind_to_any(cpus: &BTreeSet<usize>) {
+    if !cpus.is_empty() {
+        let cpus: Vec<usize> = cpus.iter().copied().collect();
+        let _ = sched_setaffinity(None, &set(&cpus));
+    }
 }
 
 fn set(cpus: &[usize]) -> CpuSet {

@@ -89,6 +89,7 @@ fn run(mode: Mode) -> Run {
         boot_ms: Some(143.25),
         guest_boot_ms: Some(98.2),
         placement: Some("left to the scheduler: a sample".to_owned()),
+        live_view: None,
         ..RunLabels::default()
     };
     let tally = Tally {

@@ -23,6 +23,7 @@ mod fault_record;
 mod from_measurement;
 mod guest_counters;
 mod labels;
+mod live_view;
 mod loss_places;
 mod node;
 mod position;
@@ -36,6 +37,7 @@ pub use fault_record::FaultRecord;
 pub use from_measurement::{Measurement, RunFacts};
 pub use guest_counters::GuestCounters;
 pub use labels::{ClientLabels, RunLabels};
+pub use live_view::LiveView;
 pub use loss_places::{Losses, Undelivered};
 pub use node::Node;
 pub use position::RunPosition;
@@ -281,6 +283,9 @@ pub struct Run {
     pub image_bytes: Option<u64>,
     /// CPUs and priority that the measurement had.
     pub placement: Option<String>,
+    /// Place of the thread that drew a live view meanwhile; absent if there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live_view: Option<LiveView>,
     /// CPUs of the guest and of the measuring thread; null where the scheduler chose.
     #[serde(default)]
     pub cpus: Option<Cpus>,

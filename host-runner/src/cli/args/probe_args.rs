@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{ClientArgs, ContinuousArgs, HostArgs, LoadArgs, OutputArgs, ValidityArgs};
+use super::{ClientArgs, ContinuousArgs, HostArgs, LiveArgs, LoadArgs, OutputArgs, ValidityArgs};
 use crate::experiment::probe::service_address::with_port;
 
 /// `fathom probe`.
@@ -29,4 +29,7 @@ pub struct ProbeArgs {
     /// Options for the host during the measurement.
     #[command(flatten)]
     pub host: HostArgs,
+    /// View of the measurement while it goes on.
+    #[command(flatten)]
+    pub live: LiveArgs,
 }

@@ -216,6 +216,7 @@ impl Run {
             image: labels.image,
             image_bytes: labels.image_bytes,
             placement: labels.placement,
+            live_view: labels.live_view,
             cpus: labels.cpus,
             host_activity: measurement.host_activity.cloned(),
             prealloc: labels.prealloc,

@@ -1,5 +1,6 @@
 //! Facts about a measurement that hold before it begins.
 
+use super::LiveView;
 use crate::host::assignment::Cpus;
 use crate::host::memory_lock::Locked;
 use crate::machine::Vhost;
@@ -44,6 +45,8 @@ pub struct RunLabels {
     pub memory_locked: Option<Locked>,
     /// CPUs and priority that the measurement had, if this program booted the machine.
     pub placement: Option<String>,
+    /// Place of the live view's thread, if there is a live view.
+    pub live_view: Option<LiveView>,
     /// CPUs of the guest and of the measuring thread, unless the scheduler chose.
     pub cpus: Option<Cpus>,
 }

@@ -47,7 +47,6 @@ fn run(boot: &Boot) -> (Run, Distribution) {
         histogram: latency.histogram().clone(),
         tagged: BTreeMap::new(),
         nodes: Vec::new(),
-        tagged: BTreeMap::new(),
     };
     (run, distribution)
 }

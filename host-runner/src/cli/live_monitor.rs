@@ -1,0 +1,147 @@
+//! The terminal of a command that measures: messages, and the live view or the progress line.
+
+use std::fmt::Display as Text;
+use std::io;
+use std::sync::Arc;
+
+use super::CliError;
+use super::progress_bar::Terminal;
+use crate::experiment::progress::{Monitor, Stage, StageMonitor, Subject};
+use crate::live::{Display, LiveChoice, LiveRun, LiveStage, Shared, Surroundings, ViewThread};
+use crate::load::{Phase, Plan, Progress};
+use crate::machine::BootEvent;
+use crate::record::run::LiveView;
+use crate::stats::relay::relay;
+use crate::stats::snapshot::SnapshotRelay;
+use crate::terminal::{one_line, say};
+
+/// Number of snapshots that can wait for the view: it takes one each second.
+const WAITING_SNAPSHOTS: usize = 3;
+
+/// Display of a command that measures, on standard error. Dropped, it gives the terminal back.
+#[derive(Debug)]
+pub struct Live {
+    display: Display,
+    /// The view, where there is one.
+    view: Option<ViewThread>,
+}
+
+impl Live {
+    /// Begins what `choice` asks for. To be called before the calling thread gets a CPU or a priority of its own, which
+    /// the view's thread would have as well.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError::Setup`] if a handler of signals or a thread can't be had.
+    pub fn begin(choice: LiveChoice) -> Result<Self, CliError> {
+        let display = choice.display(&Surroundings::here());
+        let view = match display {
+            Display::FullScreen | Display::Lines => {
+                let what = "the live view";
+                let failed = |source: io::Error| CliError::Setup { what, source };
+                Some(ViewThread::start(display).map_err(failed)?)
+            }
+            Display::Progress | Display::Messages => None,
+        };
+        Ok(Self { display, view })
+    }
+
+    fn shared(&self) -> Option<&Arc<Shared>> {
+        self.view.as_ref().map(ViewThread::shared)
+    }
+}
+
+impl Monitor for Live {
+    fn message(&self, text: &dyn Text) {
+        if let Some(shared) = self.shared() {
+            shared.set_message(one_line(&text.to_string()));
+        }
+        say(text);
+    }
+
+    fn begin(&self, stage: Stage) -> Box<dyn StageMonitor + '_> {
+        match (self.shared(), self.display) {
+            (Some(shared), _) => {
+                shared.set_stage(match stage {
+                    Stage::Boot => LiveStage::Booting,
+                    Stage::Measurement => LiveStage::Quieting,
+                });
+                Box::new(WatchedStage(shared))
+            }
+            (None, Display::Messages) => Box::new(Silence),
+            (None, _) => Terminal.begin(stage),
+        }
+    }
+
+    fn relay(&self) -> Option<SnapshotRelay> {
+        let shared = self.shared()?;
+        let (writer, reader) = relay(WAITING_SNAPSHOTS);
+        shared.read_from(reader);
+        Some(SnapshotRelay::new(writer))
+    }
+
+    fn subject(&self, subject: &Subject<'_>) -> Option<LiveView> {
+        let shared = self.shared()?;
+        let used = subject.cpus.map(|cpus| [cpus.guest, cpus.measuring]);
+        let is_used = |cpu: &usize| used.is_some_and(|used| used.contains(cpu));
+        let mut cpus = shared.all_cpus().clone();
+        cpus.retain(|cpu| !is_used(cpu));
+        // Where the scheduler places the measurement, it takes any two.
+        let spare = match used {
+            Some(_) => cpus.len(),
+            None => cpus.len().saturating_sub(2),
+        };
+        shared.watch(LiveRun::new(subject), cpus);
+        Some(match spare {
+            0 => LiveView::SharedCpus,
+            _ => LiveView::SpareCpus,
+        })
+    }
+}
+
+/// A stage that the view shows.
+struct WatchedStage<'a>(&'a Shared);
+
+impl StageMonitor for WatchedStage<'_> {
+    fn wait(&mut self) {}
+
+    fn boot_event(&mut self, event: &BootEvent) {
+        match event {
+            BootEvent::Starting { accel } => self.0.set_message(format!("booting on {accel}")),
+            BootEvent::FellBack { reason } => say(format_args!("KVM did not do: {reason}")),
+            BootEvent::Ready { .. } => self.0.set_message("the guest is ready".to_owned()),
+        }
+    }
+
+    fn load_begins(&mut self) {
+        self.0.set_stage(LiveStage::WarmingUp);
+    }
+
+    fn load(&mut self, _: &Plan, progress: &Progress) {
+        self.0.set_stage(match progress.phase {
+            Phase::WarmUp => LiveStage::WarmingUp,
+            Phase::Measuring => LiveStage::Measuring,
+            Phase::Draining => LiveStage::Draining,
+        });
+    }
+}
+
+/// A stage that nobody watches.
+struct Silence;
+
+impl StageMonitor for Silence {
+    fn wait(&mut self) {}
+
+    fn boot_event(&mut self, event: &BootEvent) {
+        if let BootEvent::FellBack { reason } = event {
+            say(format_args!("KVM did not do: {reason}"));
+        }
+    }
+
+    fn load_begins(&mut self) {}
+
+    fn load(&mut self, _: &Plan, _: &Progress) {}
+}
+
+#[cfg(test)]
+mod tests;

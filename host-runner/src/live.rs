@@ -1,0 +1,26 @@
+//! Live view of a measurement: latency of the last second, of the last ten and of the whole run while it goes on.
+//!
+//! - [`display`]: the choice between a full-screen view, lines, and the progress line;
+//! - [`view_thread`]: the thread that draws, on CPUs that the measurement does not need;
+//! - [`live_run`]: what has come of the measurement so far; [`standing`]: its judgement;
+//! - [`live_snapshot`], [`heat_map`]: its state at one moment, as plain data;
+//! - [`full_view`], [`live_lines`]: what a terminal shows of that.
+//!
+//! The measuring thread hands over what it has measured once a second ([`crate::stats::snapshot`]) and draws nothing.
+#![forbid(unsafe_code)]
+
+pub mod display;
+pub mod full_view;
+pub mod heat_map;
+pub mod live_lines;
+pub mod live_run;
+pub mod live_snapshot;
+#[cfg(test)]
+mod sample;
+pub mod standing;
+pub mod view_thread;
+
+pub use display::{Display, LiveChoice, Surroundings};
+pub use live_run::LiveRun;
+pub use live_snapshot::LiveStage;
+pub use view_thread::{Shared, ViewThread};
