@@ -285,7 +285,7 @@ fn echo_by_the_handler(c: &mut Criterion) {
 
 /// The rings without a second core: what is left of a round trip when no cache line travels.
 fn rings(c: &mut Criterion) {
-    let (mut driver, mut device) = Driver::new().unwrap();
+    let (mut driver, mut device) = Driver::new(fathom::link::Mtu::ETHERNET).unwrap();
     let request = [0x5a; FRAME];
     let mut reply = [0; MAX_FRAME];
     c.bench_function("one poll of the rings, nothing there", |b| {

@@ -14,7 +14,8 @@
 //!   - [`captured`]: any of them, with a capture file written by [`pcap`];
 //! - [`refusal`]: why this host did not send a datagram; [`queue_drops`]: datagrams that its queues drop;
 //! - [`in_process`]: the request handler, called in this process without a network;
-//! - [`fault`]: faults injected into any link of Ethernet frames.
+//! - [`fault`]: faults injected into any link of Ethernet frames;
+//! - [`Mtu`]: the longest packet of a link.
 //!
 //! [`prepare`] turns the choice of a link into what QEMU needs of it, and then into the link.
 
@@ -26,6 +27,7 @@ pub mod fault;
 pub mod flows;
 pub mod frame;
 pub mod in_process;
+mod mtu;
 pub mod pcap;
 pub mod queue_drops;
 pub mod refusal;
@@ -47,6 +49,7 @@ use serde::{Deserialize, Serialize};
 use crate::host::gaps::Gaps;
 
 pub use fault::{FaultParameters, InjectedFaults};
+pub use mtu::Mtu;
 pub use refusal::Refusal;
 pub use setup::{Family, LinkKind, Opener, Options, OtherEnd, prepare, with_faults};
 pub use stack::Endpoint;
@@ -119,6 +122,12 @@ pub trait Link {
     /// Drops the datagrams that [`Link::send`] took and that still wait for room on the way to the service, where this
     /// program gets at them, and returns their number: the service was never given them.
     fn drop_waiting(&mut self) -> u64 {
+        0
+    }
+
+    /// Returns the number of frames to the service, since this was last asked, that the device dropped because the guest's
+    /// receive buffer had no room for so long a one; 0 where the device is another program's.
+    fn take_too_long(&mut self) -> u64 {
         0
     }
 
@@ -291,14 +300,27 @@ pub const DEPTH: u64 = 256;
 /// Room for [`DEPTH`] frames in flight, with what the kernel adds to each, and as much again.
 const SOCKET_BUFFER: usize = 2 << 20;
 
+/// The same where frames are longer than Ethernet's: the kernel takes up to 16 KiB and a header for each.
+const JUMBO_SOCKET_BUFFER: usize = 2 * SOCKET_BUFFER;
+
 /// Gives a socket as much of [`SOCKET_BUFFER`] each way as the system lets it have. More than its
 /// limit takes a privilege; with less, what does not fit is lost and counted as such.
 fn enlarge_buffers(socket: impl AsFd) {
+    enlarge_buffers_for(Mtu::ETHERNET, socket);
+}
+
+/// The same for the frames of a network with the given MTU.
+fn enlarge_buffers_for(mtu: Mtu, socket: impl AsFd) {
     use rustix::net::sockopt;
-    if sockopt::set_socket_send_buffer_size_force(&socket, SOCKET_BUFFER).is_err() {
-        let _ = sockopt::set_socket_send_buffer_size(&socket, SOCKET_BUFFER);
+    let len = if mtu > Mtu::ETHERNET {
+        JUMBO_SOCKET_BUFFER
+    } else {
+        SOCKET_BUFFER
+    };
+    if sockopt::set_socket_send_buffer_size_force(&socket, len).is_err() {
+        let _ = sockopt::set_socket_send_buffer_size(&socket, len);
     }
-    if sockopt::set_socket_recv_buffer_size_force(&socket, SOCKET_BUFFER).is_err() {
-        let _ = sockopt::set_socket_recv_buffer_size(&socket, SOCKET_BUFFER);
+    if sockopt::set_socket_recv_buffer_size_force(&socket, len).is_err() {
+        let _ = sockopt::set_socket_recv_buffer_size(&socket, len);
     }
 }

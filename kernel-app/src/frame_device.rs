@@ -13,8 +13,8 @@ use wire::Mac;
 /// Length of an Ethernet header, in bytes.
 pub const ETHERNET_HEADER: usize = 14;
 
-/// Longest Ethernet frame that the stack takes and sends, header included, check sequence not, in bytes: that of an MTU
-/// of 1500.
+/// Longest Ethernet frame that the stack takes and sends where the device does not say what the network's MTU is, header
+/// included, check sequence not, in bytes: that of an MTU of 1500.
 pub const MAX_FRAME: usize = ETHERNET_HEADER + 1500;
 
 /// Verdict on a frame that was offered, in XDP's terms.

@@ -16,7 +16,7 @@ use crate::handler::Handler;
 use crate::logging;
 use crate::net::addresses::Addresses;
 use crate::net::reflector::{self, PredictedHeader, Reflection};
-use crate::net::sockets::Storage;
+use crate::net::sockets::{Payload, Storage};
 use crate::net::stack::{Intercepted, Stack};
 use crate::services::{FixedPorts, Services};
 use crate::shared_counters::SharedCounters;
@@ -42,6 +42,8 @@ pub struct Server<'s, D, C, S> {
     services: S,
     /// The operator's limits, at work.
     limiter: &'s mut Limiter,
+    /// Payload of a datagram of the stack's while it is answered.
+    payload: &'s mut Payload,
     /// Seed of the limiter's hash.
     limiter_seed: u64,
     boot_id: u32,
@@ -86,7 +88,7 @@ where
         let addresses = Addresses::new(device.mac(), ipv6);
         let seed = now_ns ^ (u64::from(boot_id) << 32);
         let ipv4 = args.ipv4;
-        let (memory, limiter) = storage.split();
+        let (memory, limiter, payload) = storage.split();
         let mut stack = Stack::new(&mut device, addresses, ipv4, seed, memory, now_ns);
         if args.ipv6 == Ipv6Config::Auto {
             stack.autoconfigure(now_ns);
@@ -105,6 +107,7 @@ where
             stack,
             services,
             limiter,
+            payload,
             limiter_seed: seed,
             boot_id,
             path: args.path,
@@ -232,7 +235,7 @@ where
         let mut configuration = self.configuration;
         self.stack.describe(&mut configuration);
         let max_frame = self.device.capabilities().max_transmission_unit;
-        if max_frame < MAX_FRAME {
+        if max_frame != MAX_FRAME {
             let device_mtu = (max_frame - ETHERNET_HEADER) as u16;
             let mtu = configuration.mtu.unwrap_or(device_mtu);
             configuration.mtu = Some(mtu.min(device_mtu));

@@ -111,6 +111,16 @@ pub fn set_mac(index: u32, mac: Mac) -> io::Result<()> {
     change(index, LinkAttribute::Address(mac.octets().to_vec()))
 }
 
+/// Has the device `index` carry packets of up to `mtu` bytes (`IFLA_MTU`).
+///
+/// # Errors
+///
+/// EPERM without CAP_NET_ADMIN; ENODEV if there is no device `index`; EINVAL if its driver knows no such MTU. The request
+/// fails, as the [crate] says.
+pub fn set_mtu(index: u32, mtu: u32) -> io::Result<()> {
+    change(index, LinkAttribute::Mtu(mtu))
+}
+
 /// Has a device that is not up yet make no link-local IPv6 address when it is (`IN6_ADDR_GEN_MODE_NONE`), and so send
 /// none of the packets that come with one: duplicate address detection and router solicitations (RFC 4862 §5).
 ///

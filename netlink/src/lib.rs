@@ -20,5 +20,6 @@ pub use address::{
     add_address, add_default_route, add_neighbour, device_with, neighbour, prefix_of,
 };
 pub use device::{
-    Device, End, ethernets, first_ethernet, make_pair, named, no_ipv6_of_its_own, set_mac, up,
+    Device, End, ethernets, first_ethernet, make_pair, named, no_ipv6_of_its_own, set_mac, set_mtu,
+    up,
 };

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use fathom::link::dscp::Dscp;
-use fathom::link::{Family, LinkKind};
+use fathom::link::{Family, LinkKind, Mtu};
 use fathom::machine::{AccelChoice, Config, DEFAULT_MEMORY_MIB};
 use fathom::sut::guest::{Guest, GuestLaunch};
 use fathom::sut::{
@@ -27,6 +27,22 @@ pub fn boot(
     dir: &Path,
     extra_qemu_args: Vec<OsString>,
 ) -> Guest {
+    boot_on_mtu(link, Mtu::ETHERNET, accel, dir, extra_qemu_args)
+}
+
+/// The same on a network with the given MTU.
+///
+/// # Panics
+///
+/// If it does not get ready.
+#[must_use]
+pub fn boot_on_mtu(
+    link: LinkKind,
+    mtu: Mtu,
+    accel: AccelChoice,
+    dir: &Path,
+    extra_qemu_args: Vec<OsString>,
+) -> Guest {
     let spec = SystemSpec {
         kind: SystemKind::Hermit,
         responder: None,
@@ -36,6 +52,7 @@ pub fn boot(
         guest: GuestSpec {
             accel,
             port: DEFAULT_PORT,
+            mtu,
             ..GuestSpec::default()
         },
         service: ServiceKind::default(),

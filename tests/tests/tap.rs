@@ -65,6 +65,8 @@ fn the_unikernel_answers_over_both_families_and_at_other_addresses() {
     for (arguments, address) in [
         ("", "10.0.2.15:9000"),
         ("--payload 1472", "10.0.2.15:9000"),
+        ("--payload 8972 --mtu 9000", "10.0.2.15:9000"),
+        ("--payload 8972 --mtu 9000 --vhost off", "10.0.2.15:9000"),
         ("--ip 192.0.2.9/28 --port 4242", "192.0.2.9:4242"),
         // A network of its own, as some clouds have it.
         ("--ip 10.0.2.15/32", "10.0.2.15:9000"),
@@ -83,8 +85,12 @@ fn a_linux_guest_answers() {
     if !network::is_root() {
         return;
     }
-    let results = answered(call_without_image("--target linux-guest"), &lock_qemu());
-    assert_eq!(results.run()["responder"], "blocking");
+    let lock = lock_qemu();
+    for arguments in ["", "--payload 8972 --mtu 9000"] {
+        let call = call_without_image(&format!("--target linux-guest {arguments}"));
+        let results = answered(call, &lock);
+        assert_eq!(results.run()["responder"], "blocking");
+    }
 }
 
 #[test]
@@ -99,6 +105,8 @@ fn a_process_answers_from_the_other_end_of_a_wire() {
         assert_eq!(results.run()["address"], "10.0.2.15:9000");
         assert!(results.run()["accel"].is_null());
     }
+    let jumbo = call_without_image("--target linux-host --payload 8972 --mtu 9000");
+    answered(jumbo, &lock);
     let elsewhere = call_without_image("--target linux-host --ip 192.0.2.9/28 --port 4242");
     let results = answered(elsewhere, &lock);
     assert_eq!(results.run()["address"], "192.0.2.9:4242");

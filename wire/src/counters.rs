@@ -123,7 +123,8 @@ counters! {
     log_forged LogForged,
     /// Log records left out because the log was full.
     log_left_out LogLeftOut,
-    /// Frames that were not for a service's port and were dropped because they were longer than 1514 bytes.
+    /// Frames that were not for a service's port and were dropped because they were longer than the network carries: 1514
+    /// bytes, unless the device tells another MTU.
     dropped_oversize DroppedOversize,
 }
 

@@ -57,3 +57,9 @@ pub const ECHO_PORT: u16 = 7;
 
 /// The longest UDP payload that fits an Ethernet MTU of 1500 over IPv4, in bytes.
 pub const MAX_PAYLOAD: usize = 1472;
+
+/// The largest MTU that the service and those who measure it know, in bytes: that of jumbo frames on most switches.
+pub const MAX_MTU: usize = 9216;
+
+/// The longest UDP payload of all, in bytes: fits [`MAX_MTU`] over IPv4.
+pub const MAX_JUMBO_PAYLOAD: usize = MAX_MTU - 28;

@@ -159,7 +159,7 @@ impl RunArgs {
             dscp: self.protocol.dscp.unwrap_or_default(),
             ..self.system()
         };
-        plan.check_packet(system.family, None)?;
+        plan.check_packet(system.family, Some(system.path_mtu()))?;
         system.check()?;
         self.check_responder()?;
         Ok(RunSpec {

@@ -90,6 +90,7 @@ pub fn measure(plan: &Plan, conditions: &Conditions<'_>, link: &mut dyn Link) ->
     // What warm-up saw is not of the run.
     link.take_gaps();
     link.drop_waiting();
+    link.take_too_long();
     link.take_faults();
     let drops_before = link.queue_drops();
     let before = KernelCounters::now(&conditions.threads);
@@ -106,6 +107,7 @@ pub fn measure(plan: &Plan, conditions: &Conditions<'_>, link: &mut dyn Link) ->
     let gaps = link.take_gaps();
     let undelivered = Undelivered {
         waiting: link.drop_waiting(),
+        too_long: link.take_too_long(),
         dropped_by_host: (link.queue_drops().zip(drops_before))
             .map(|(now, before)| now.saturating_sub(before)),
     };

@@ -282,12 +282,25 @@ mod tests {
         };
         let v4 = "127.0.0.1:9";
         for v6 in ["[::1]:9", "[2001:db8::1]:9"] {
-            assert_eq!(check(v6, 1452, Some(65_536)), Ok(()));
-            let error = check(v6, 1453, Some(65_536)).unwrap_err();
-            assert!(error.to_string().contains("44 to 1452"), "{error}");
+            for (longest, path_mtu) in [
+                (1452, None),
+                (1452, Some(1500)),
+                (8952, Some(9000)),
+                (9168, Some(9216)),
+                (9168, Some(65_536)),
+            ] {
+                assert_eq!(check(v6, longest, path_mtu), Ok(()));
+                let error = check(v6, longest + 1, path_mtu).unwrap_err();
+                let expected = format!("44 to {longest}");
+                assert!(error.to_string().contains(&expected), "{error}");
+            }
         }
         for v4 in [v4, "[::ffff:127.0.0.1]:9"] {
             assert_eq!(check(v4, 1472, None), Ok(()));
+            assert!(check(v4, 1473, None).is_err());
+            assert_eq!(check(v4, 8972, Some(9000)), Ok(()));
+            assert!(check(v4, 8973, Some(9000)).is_err());
+            assert_eq!(check(v4, 9188, Some(65_536)), Ok(()));
         }
         // A tunnel on the path.
         let error = check(v4, 1393, Some(1420)).unwrap_err();

@@ -124,6 +124,7 @@ impl Service<'_> {
             dscp: Dscp::default(),
             pcap: guest.pcap.clone(),
             vhost: false,
+            mtu: guest.mtu,
         })?;
         if let Netdev::User {
             host_addr,

@@ -299,6 +299,7 @@ fn labels(system: &SystemSpec, running: &RunningSystem) -> RunLabels {
             ..ClientLabels::default()
         },
         vhost: facts.vhost.clone(),
+        mtu: system.guest.mtu.unusual(),
         accel: facts.accel.map(|accel| accel.name().to_owned()),
         boot_ms: facts.boot_ns.map(|ns| ns as f64 / 1e6),
         guest_boot_ms: facts.guest_boot_us.map(|us| us as f64 / 1e3),

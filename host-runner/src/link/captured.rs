@@ -107,6 +107,10 @@ impl<F: Frames> Frames for Captured<F> {
         self.inner.drop_waiting()
     }
 
+    fn take_too_long(&mut self) -> u64 {
+        self.inner.take_too_long()
+    }
+
     fn capacity(&self) -> Option<u64> {
         self.inner.capacity()
     }
@@ -126,7 +130,7 @@ mod tests {
     fn both_directions_are_captured() {
         let dir = tempfile::TempDir::new().unwrap();
         let path = dir.path().join("link.pcap");
-        let (frames, theirs) = FrameSocket::pair().unwrap();
+        let (frames, theirs) = FrameSocket::pair(crate::link::Mtu::ETHERNET).unwrap();
         let mut frames = Captured::new(frames, Some(Capture::create(&path).unwrap()));
         frames.send(&[1; 60]).unwrap();
         rustix::net::send(&theirs, &[2; 90], rustix::net::SendFlags::empty()).unwrap();

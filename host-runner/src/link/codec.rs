@@ -226,7 +226,7 @@ mod tests {
     proptest! {
         #[test]
         fn builds_what_the_flow_builds(
-            is_v4: bool, payload in prop::collection::vec(any::<u8>(), 0..1480),
+            is_v4: bool, payload in prop::collection::vec(any::<u8>(), 0..9200),
         ) {
             let flow = to_peer(is_v4);
             let (mut fast, mut slow) = ([0xaa; MAX_FRAME], [0xaa; MAX_FRAME]);

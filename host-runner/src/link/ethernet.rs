@@ -78,6 +78,11 @@ pub trait Frames {
         0
     }
 
+    /// As [`Link::take_too_long`].
+    fn take_too_long(&mut self) -> u64 {
+        0
+    }
+
     /// As [`Link::capacity`].
     fn capacity(&self) -> Option<u64> {
         None
@@ -187,6 +192,10 @@ impl<F: Frames> Link for EthernetLink<F> {
 
     fn drop_waiting(&mut self) -> u64 {
         self.frames.drop_waiting()
+    }
+
+    fn take_too_long(&mut self) -> u64 {
+        self.frames.take_too_long()
     }
 
     fn capacity(&self) -> Option<u64> {

@@ -10,10 +10,10 @@ use smoltcp::wire::{
     IPV4_HEADER_LEN, IPV6_HEADER_LEN, IpProtocol, Ipv4Packet, Ipv4Repr, Ipv6Packet, Ipv6Repr,
     UDP_HEADER_LEN, UdpPacket, UdpRepr,
 };
-use wire::Mac;
+use wire::{MAX_MTU, Mac};
 
-/// The longest frame, without its check sequence, in bytes.
-pub const MAX_FRAME: usize = ETHERNET_HEADER_LEN + 1500;
+/// The longest frame on any link, without its check sequence, in bytes: a jumbo frame.
+pub const MAX_FRAME: usize = ETHERNET_HEADER_LEN + MAX_MTU;
 
 /// The hop limit of what we send.
 const HOP_LIMIT: u8 = 64;
@@ -246,14 +246,18 @@ mod tests {
         for (here, there) in [v4(), v6()] {
             let payload: Vec<u8> = (0..here.max_payload()).map(|i| i as u8).collect();
             let mut buffer = [0; MAX_FRAME];
-            for len in 0..=payload.len() {
+            let longest = payload.len();
+            for len in (0..=1500)
+                .chain((1500..longest).step_by(97))
+                .chain([longest])
+            {
                 let frame_len = here.build(&mut buffer, &payload[..len]).unwrap();
                 let parsed = there.parse(&buffer[..frame_len]);
                 assert_eq!(parsed, Parsed::Datagram(&payload[..len]));
             }
-            assert_eq!(here.build(&mut buffer, &[0; 1473]), None);
+            assert_eq!(here.build(&mut buffer, &[0; 9189]), None);
         }
-        assert_eq!(v4().0.max_payload(), wire::MAX_PAYLOAD);
+        assert_eq!(v4().0.max_payload(), wire::MAX_JUMBO_PAYLOAD);
     }
 
     #[test]

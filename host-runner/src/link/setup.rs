@@ -14,7 +14,7 @@ use super::tap::{self, Tap};
 use super::udp::UdpLink;
 use super::unix::{self, FrameSocket};
 use super::vhost_user::{self, Virtqueues};
-use super::{Link, LinkError};
+use super::{Link, LinkError, Mtu};
 use crate::machine::{Machine, Netdev, Surroundings};
 
 /// The links that `--link` takes. Docs of variants are `--help` text.
@@ -155,6 +155,8 @@ pub struct Options {
     pub vhost: bool,
     /// Faults to inject, on a link that [carries frames](LinkKind::carries_frames).
     pub fault: Option<FaultParameters>,
+    /// The longest packet of the network that is made for the link.
+    pub mtu: Mtu,
 }
 
 /// The half of a link that waits for its machine.
@@ -217,7 +219,7 @@ pub fn prepare(options: Options) -> Result<(Netdev, Opener), LinkError> {
             Ok((netdev, opener(Waiting::User)))
         }
         (LinkKind::Unix, family) => {
-            let pair = FrameSocket::pair().and_then(|(frames, socket)| {
+            let pair = FrameSocket::pair(options.mtu).and_then(|(frames, socket)| {
                 let frames = frames.with_other_end(socket.try_clone()?);
                 Ok((frames, socket))
             });
@@ -231,7 +233,7 @@ pub fn prepare(options: Options) -> Result<(Netdev, Opener), LinkError> {
             Ok((Netdev::Unix { socket }, opener(waiting)))
         }
         (LinkKind::Tap, family) => {
-            let tap = Tap::make()?;
+            let tap = Tap::make(options.mtu)?;
             let device = tap.device().map_err(|source| LinkError::Io {
                 link,
                 action: "sharing the tap device",
@@ -332,6 +334,7 @@ mod tests {
             pcap: None,
             vhost: false,
             fault: None,
+            mtu: Mtu::ETHERNET,
         }
     }
 

@@ -30,7 +30,7 @@ use super::dscp::Dscp;
 use super::ethernet::OWN_MAC;
 use super::queue_drops::QueueDrops;
 use super::udp::UdpLink;
-use super::{Family, Link, LinkError, Received, Sent};
+use super::{Family, Link, LinkError, Mtu, Received, Sent};
 
 /// The link's name.
 pub const NAME: &str = "tap";
@@ -51,18 +51,18 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// Makes one.
+    /// Makes one that carries packets of up to `mtu` bytes.
     ///
     /// # Errors
     ///
     /// [`LinkError::Unavailable`] if a right or a part of the kernel is missing.
-    pub fn make() -> Result<Self, LinkError> {
+    pub fn make(mtu: Mtu) -> Result<Self, LinkError> {
         let namespace = new_namespace()?;
         let device = namespace
             .inside(tap_device::open)
             .map_err(unavailable("opening /dev/net/tun", MODULE))?;
         tap_device::make(&device, DEVICE).map_err(unavailable("making a tap device", PRIVILEGE))?;
-        let client = Client::on(namespace, DEVICE, OWN_MAC)
+        let client = Client::on(namespace, DEVICE, OWN_MAC, mtu)
             .map_err(unavailable("bringing up a tap device", PRIVILEGE))?;
         Ok(Self { client, device })
     }

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
 use super::ethernet::Frames;
-use super::{DEPTH, LinkError, Received, Sent, enlarge_buffers, wait};
+use super::{DEPTH, LinkError, Mtu, Received, Sent, enlarge_buffers_for, wait};
 
 /// The link's name.
 pub const NAME: &str = "unix";
@@ -43,12 +43,12 @@ impl FrameSocket {
         }
     }
 
-    /// A new Ethernet: our end and the other one.
+    /// A new Ethernet with the given MTU: our end and the other one.
     ///
     /// # Errors
     ///
     /// Those of the system.
-    pub fn pair() -> io::Result<(Self, OwnedFd)> {
+    pub fn pair(mtu: Mtu) -> io::Result<(Self, OwnedFd)> {
         let (socket, other) = rustix::net::socketpair(
             AddressFamily::UNIX,
             SocketType::DGRAM,
@@ -56,8 +56,8 @@ impl FrameSocket {
             None,
         )?;
         // What a socket may hold is counted against the sender, so both ends need the room.
-        enlarge_buffers(&socket);
-        enlarge_buffers(&other);
+        enlarge_buffers_for(mtu, &socket);
+        enlarge_buffers_for(mtu, &other);
         Ok((Self::new(socket), other))
     }
 }
@@ -117,21 +117,24 @@ mod tests {
 
     #[test]
     fn holds_256_full_frames() {
-        let (mut frames, theirs) = FrameSocket::pair().unwrap();
-        for _ in 0..DEPTH {
-            assert_eq!(frames.send(&[0; MAX_FRAME]).unwrap(), Sent::Out);
+        for mtu in [Mtu::ETHERNET, Mtu::new(9216).unwrap()] {
+            let (mut frames, theirs) = FrameSocket::pair(mtu).unwrap();
+            let frame = vec![0; 14 + usize::from(mtu.bytes())];
+            for _ in 0..DEPTH {
+                assert_eq!(frames.send(&frame).unwrap(), Sent::Out);
+            }
+            let mut theirs = FrameSocket::new(theirs);
+            let mut waiting = 0;
+            while theirs.receive(&mut [0; MAX_FRAME], 0).unwrap().is_some() {
+                waiting += 1;
+            }
+            assert_eq!(waiting, DEPTH);
         }
-        let mut theirs = FrameSocket::new(theirs);
-        let mut waiting = 0;
-        while theirs.receive(&mut [0; MAX_FRAME], 0).unwrap().is_some() {
-            waiting += 1;
-        }
-        assert_eq!(waiting, DEPTH);
     }
 
     #[test]
     fn frames_that_nobody_took_are_counted_and_dropped() {
-        let (frames, theirs) = FrameSocket::pair().unwrap();
+        let (frames, theirs) = FrameSocket::pair(Mtu::ETHERNET).unwrap();
         let mut frames = frames.with_other_end(theirs.try_clone().unwrap());
         for _ in 0..5 {
             assert_eq!(frames.send(&[7; 60]).unwrap(), Sent::Out);
@@ -145,7 +148,7 @@ mod tests {
 
     #[test]
     fn only_datagrams_beyond_the_capacity_are_refused() {
-        let (mut frames, theirs) = FrameSocket::pair().unwrap();
+        let (mut frames, theirs) = FrameSocket::pair(Mtu::ETHERNET).unwrap();
         let mut sent = 0_u64;
         let refusal = loop {
             match frames.send(&[7; MAX_FRAME]).unwrap() {

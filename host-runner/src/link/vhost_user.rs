@@ -146,6 +146,10 @@ impl Frames for Virtqueues {
         self.backlog.clear()
     }
 
+    fn take_too_long(&mut self) -> u64 {
+        self.shared.lock().take_too_long()
+    }
+
     fn capacity(&self) -> Option<u64> {
         Some(self.shared.lock().receive_size().into())
     }

@@ -1,7 +1,7 @@
 //! Given bytes behind the header, in the place of padding: requests to a service of somebody's own, and
 //! what it must answer.
 
-use wire::{HEADER_LEN, MAX_PAYLOAD};
+use wire::{HEADER_LEN, MAX_JUMBO_PAYLOAD};
 
 /// Bytes that follow the header in every request, and those that must follow it in every reply.
 ///
@@ -32,7 +32,7 @@ pub enum ContentError {
 }
 
 /// Most bytes that fit a datagram behind the header.
-pub const MAX_LEN: usize = MAX_PAYLOAD - HEADER_LEN;
+pub const MAX_LEN: usize = MAX_JUMBO_PAYLOAD - HEADER_LEN;
 
 impl Content {
     /// Returns the content of requests that carry `request`, and of replies that are not compared.

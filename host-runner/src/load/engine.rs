@@ -2,7 +2,7 @@
 
 mod receiving;
 
-use wire::MAX_PAYLOAD;
+use wire::MAX_JUMBO_PAYLOAD;
 
 use super::datagram::Requests;
 use super::plan::Plan;
@@ -13,7 +13,7 @@ use super::{Dropped, Mode, Observer, Tally};
 use crate::link::{Link, LinkError, Refusal, Sent};
 
 /// Room for one byte more than the longest datagram, so that one too long is seen to be.
-const BUFFER_LEN: usize = MAX_PAYLOAD + 1;
+const BUFFER_LEN: usize = MAX_JUMBO_PAYLOAD + 1;
 
 /// Pause in nanoseconds before anything is sent again that this host has refused: what is in its way is
 /// seldom gone at once.

@@ -3,7 +3,7 @@
 use std::num::NonZeroU16;
 
 use wire::stamp::{Secret, tlv};
-use wire::{HEADER_LEN, MAX_PAYLOAD};
+use wire::{HEADER_LEN, MAX_JUMBO_PAYLOAD, MAX_MTU};
 
 use super::sequence_tracker::MAX_CAPACITY;
 use super::{Arrivals, Content, Protocol, Rate, WaitRule};
@@ -134,11 +134,11 @@ impl Plan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// The payload is too short for a header or too long for one Ethernet frame.
-    #[error("a payload of {0} bytes is impossible: choose {HEADER_LEN} to {MAX_PAYLOAD}")]
+    #[error("a payload of {0} bytes is impossible: choose {HEADER_LEN} to {MAX_JUMBO_PAYLOAD}")]
     Payload(usize),
     /// The payload is none of STAMP's packets.
     #[error(
-        "a payload of {payload_len} bytes is no STAMP packet: choose {base}, or {} to {MAX_PAYLOAD} with padding",
+        "a payload of {payload_len} bytes is no STAMP packet: choose {base}, or {} to {MAX_JUMBO_PAYLOAD} with padding",
         base + tlv::HEADER_LEN
     )]
     TestPacket {
@@ -192,7 +192,7 @@ pub enum PlanError {
     TooManyInFlight(u64),
 }
 
-/// The longest packet on Ethernet, in bytes.
+/// The longest packet on a path of which nothing is known, in bytes: Ethernet's.
 const ETHERNET_MTU: usize = 1500;
 
 /// The longest payload in a packet of `family` of `mtu` bytes.
@@ -207,7 +207,7 @@ impl Plan {
     ///
     /// [`PlanError`], which names the first field that keeps it from being carried out.
     pub fn check(&self) -> Result<(), PlanError> {
-        if !(HEADER_LEN..=MAX_PAYLOAD).contains(&self.payload_len) {
+        if !(HEADER_LEN..=MAX_JUMBO_PAYLOAD).contains(&self.payload_len) {
             return Err(PlanError::Payload(self.payload_len));
         }
         let base = self.protocol.payload_min(self.key.is_some());
@@ -242,15 +242,16 @@ impl Plan {
         }
     }
 
-    /// Checks that a request fits one packet of `family`, on Ethernet and on a path that carries packets of
-    /// up to `path_mtu` bytes: a service does not answer fragments.
+    /// Checks that a request fits one packet of `family` on a path that carries packets of up to `path_mtu` bytes, or
+    /// as many as Ethernet where that is not known: a service does not answer fragments, nor packets of more than
+    /// [`MAX_MTU`] bytes.
     ///
     /// # Errors
     ///
     /// [`PlanError::Packet`] if it does not.
     pub fn check_packet(&self, family: Family, path_mtu: Option<u32>) -> Result<(), PlanError> {
         let path_mtu = path_mtu.and_then(|mtu| usize::try_from(mtu).ok());
-        let mtu = path_mtu.map_or(ETHERNET_MTU, |mtu| mtu.min(ETHERNET_MTU));
+        let mtu = path_mtu.map_or(ETHERNET_MTU, |mtu| mtu.min(MAX_MTU));
         if self.payload_len <= most(family, mtu) {
             return Ok(());
         }

@@ -25,7 +25,7 @@ impl Resolution {
             let from_ns = now_ns();
             *read_ns = now_ns().saturating_sub(from_ns);
         }
-        let mut buffer = [0; wire::MAX_PAYLOAD];
+        let mut buffer = [0; wire::MAX_JUMBO_PAYLOAD];
         let mut polls_ns = [0; TRIALS];
         let mut polled = 0;
         // The last reading is the poll's own or the one after it, whichever way the link does it: a poll

@@ -151,10 +151,11 @@ fn network(arguments: &mut Arguments, config: &Config, attempt: Attempt) {
     } else {
         ""
     };
+    let mtu = (config.mtu).map_or(String::new(), |mtu| format!(",host_mtu={mtu}"));
     arguments.option(
         "-device",
         format!(
-            "virtio-net-pci,netdev=n0,mac={},romfile={}{legacy}",
+            "virtio-net-pci,netdev=n0,mac={},romfile={}{legacy}{mtu}",
             config.mac,
             vectors(config, attempt.accel)
         ),

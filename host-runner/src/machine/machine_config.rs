@@ -163,6 +163,9 @@ pub struct Config {
     pub netdev: Netdev,
     /// True if the network device has no legacy interface beside the modern one (virtio 1.2 §7.4).
     pub modern_device: bool,
+    /// MTU that the network device tells the guest, in bytes (`VIRTIO_NET_F_MTU`, virtio 1.2 §5.1.4); `None` if it tells
+    /// none.
+    pub mtu: Option<u16>,
     /// The guest's Ethernet address.
     pub mac: Mac,
     /// The image's boot arguments, as one line.
@@ -200,6 +203,7 @@ impl Config {
             memory_mib: DEFAULT_MEMORY_MIB,
             netdev,
             modern_device: false,
+            mtu: None,
             mac: DEFAULT_MAC,
             boot_args: String::new(),
             console_log: console_log.into(),

@@ -71,6 +71,9 @@ pub struct Run {
     /// The reason for that.
     #[serde(default)]
     pub vhost_reason: Option<String>,
+    /// MTU that the link was given, in bytes; absent where it was Ethernet's 1500, or another's choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<u16>,
     /// The accelerator's name.
     pub accel: Option<String>,
     /// The round of a comparison that the run belongs to, from 1 on.

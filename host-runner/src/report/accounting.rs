@@ -47,15 +47,17 @@ pub fn sentence(run: &Run) -> String {
 pub fn places(run: &Run) -> Option<String> {
     let losses = run.losses.as_ref()?;
     let (waiting, dropped) = (losses.waiting_at_end, losses.dropped_by_host.unwrap_or(0));
+    let too_long = losses.too_long_for_guest;
     let elsewhere = losses
         .not_received_by_guest
-        .saturating_sub(waiting + dropped);
+        .saturating_sub(waiting + dropped + too_long);
     let places = [
         (elsewhere, "never reached the service"),
         (
             waiting,
             "still waiting for one of the guest's receive buffers at the end",
         ),
+        (too_long, "too long for the guest's receive buffers"),
         (dropped, "dropped by a full queue of this host"),
         (losses.dropped_by_guest, "dropped by the service"),
         (losses.answer_lost, "answered in vain"),
@@ -132,13 +134,14 @@ mod tests {
         let waiting = Losses {
             not_received_by_guest: 50,
             waiting_at_end: 20,
-            dropped_by_host: Some(25),
+            too_long_for_guest: 2,
+            dropped_by_host: Some(23),
             ..Losses::default()
         };
         assert_eq!(
             places(&closed_run_with(waiting)).unwrap(),
             "5 never reached the service, 20 still waiting for one of the guest's receive buffers at the end, \
-             25 dropped by a full queue of this host"
+             2 too long for the guest's receive buffers, 23 dropped by a full queue of this host"
         );
         run.dropped_locally = 3;
         run.send_errors = [("EPERM".to_owned(), 4)].into();

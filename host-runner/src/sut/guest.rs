@@ -71,6 +71,7 @@ impl GuestLaunch {
             pcap: guest.pcap.clone(),
             vhost: vhost.as_ref().is_some_and(|vhost| vhost.is_on),
             fault: spec.fault,
+            mtu: guest.mtu,
         })?;
         Ok(Self {
             config: config(guest, image, netdev, console_log),
@@ -139,6 +140,7 @@ pub fn config(
         cpu: guest.cpu.clone(),
         memory_mib: image.memory_mib,
         modern_device: image.modern_device,
+        mtu: guest.mtu.unusual(),
         boot_args: image.boot_args,
         ..Config::new(image.image, console_log, netdev)
     }

@@ -14,7 +14,7 @@ use super::{
     SutError, System, SystemKind, SystemSpec, built, guest, linux_service,
 };
 use crate::files;
-use crate::link::Family;
+use crate::link::{Family, Mtu};
 
 /// The image's name among built things.
 pub const IMAGE: &str = "fathom-sockets.elf";
@@ -52,6 +52,8 @@ impl System for HermitSockets {
             Some("hermit-sockets has no IPv6 address: leave out `--ip6`")
         } else if spec.guest.ip == Some(Ip::Dhcp) {
             Some("hermit-sockets is built without DHCP: use `--ip A.B.C.D/N`")
+        } else if spec.guest.mtu > Mtu::ETHERNET {
+            Some("hermit-sockets answers in packets of 1500 bytes: leave out `--mtu`")
         } else {
             linux_service::problem_without_linux(spec)
         }

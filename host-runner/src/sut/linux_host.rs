@@ -22,7 +22,7 @@ use crate::host::placement::{self, Answering, DeviceThreads, Placement, Work};
 use crate::link::queue_drops::QueueDrops;
 use crate::link::tap::Pair;
 use crate::link::udp::{LOOPBACK, UdpLink};
-use crate::link::{Family, Link, LinkKind};
+use crate::link::{Family, Link, LinkKind, Mtu};
 use crate::machine::VhostChoice;
 use crate::machine::child;
 use crate::machine::qemu_process::{Process, Seen};
@@ -81,6 +81,10 @@ impl System for LinuxHost {
         let is_wire = spec.link == LinkChoice::Link(LinkKind::Tap);
         if spec.responder == Some(Responder::Linux(Mode::AfXdp)) && !is_wire {
             Some(linux_service::AF_XDP_NEEDS_A_WIRE)
+        } else if spec.responder == Some(Responder::Linux(Mode::AfXdp))
+            && spec.guest.mtu > Mtu::ETHERNET
+        {
+            Some("AF_XDP's frames hold packets of 1500 bytes: leave out `--mtu`")
         } else if spec.family == Family::V6 {
             Some("linux-host has no IPv6 address: leave out `--ipv6`")
         } else if spec.guest.pcap.is_some() {
@@ -114,6 +118,9 @@ impl System for LinuxHost {
 pub(super) fn without_guest_options(spec: SystemSpec) -> SystemSpec {
     let mut guest = spec.guest.without_unikernel().without_log();
     guest.vhost = VhostChoice::default();
+    if spec.link == LinkChoice::Loopback {
+        guest.mtu = Mtu::default();
+    }
     SystemSpec {
         guest,
         linux: LinuxSpec::default(),
@@ -161,7 +168,7 @@ fn start_on_a_wire(
     watch: &mut Watch<'_>,
 ) -> Result<(ResponderProcess, Box<dyn Link>), SutError> {
     let (network, _) = boot_args::static_network(&spec.guest);
-    let pair = Pair::make(network)?;
+    let pair = Pair::make(network, spec.guest.mtu)?;
     let namespace = pair.service().map_err(SutError::Namespace)?;
     let address = ListenAddress {
         listen: (network.address, spec.guest.port).into(),

@@ -103,6 +103,7 @@ pub(super) fn start(spec: &SystemSpec) -> Result<RunningSystem, SutError> {
     let offer = Offer {
         service: spec.service,
         dscp: spec.dscp,
+        mtu: spec.guest.mtu,
     };
     let (reflector, link) = match spec.link {
         LinkChoice::Link(LinkKind::VhostUser) => {

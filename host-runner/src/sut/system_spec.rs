@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use super::address::{Ip, Ip6};
 use super::{LinkChoice, Responder, ServiceKind, SystemKind};
 use crate::link::dscp::Dscp;
-use crate::link::{Family, FaultParameters};
+use crate::link::{Family, FaultParameters, LinkKind, Mtu};
 use crate::machine::{AccelChoice, MachineType, VhostChoice};
 
 /// A system under test with everything that shapes its start.
@@ -63,6 +63,8 @@ pub struct GuestSpec {
     pub pcap: Option<PathBuf>,
     /// Service of the guest's rings by the host's kernel, on link tap.
     pub vhost: VhostChoice,
+    /// The longest packet of the network that is made for the link, guest or not.
+    pub mtu: Mtu,
     /// The level of what the guest logs to its console.
     pub log: Option<LogLevel>,
     /// Further boot arguments, each of which replaces one of the same name.
@@ -76,6 +78,37 @@ pub struct LinuxSpec {
     pub kernel: Option<PathBuf>,
     /// The kernel's modules; `None` beside a `kernel` if that has virtio-net built in.
     pub modules: Option<PathBuf>,
+}
+
+/// The longest packet of the host's loopback network, in bytes (Linux, `drivers/net/loopback.c`).
+const LOOPBACK_MTU: u32 = 65_536;
+
+impl SystemSpec {
+    /// Returns the longest packet that reaches the service, in bytes.
+    #[must_use]
+    pub fn path_mtu(&self) -> u32 {
+        match self.link {
+            LinkChoice::Link(_) => self.guest.mtu.bytes().into(),
+            LinkChoice::Loopback => LOOPBACK_MTU,
+        }
+    }
+
+    /// Returns the reason why the link, or the system on it, can't have the MTU that was asked for.
+    pub(super) fn mtu_problem(&self) -> Option<&'static str> {
+        let mtu = self.guest.mtu;
+        match self.link {
+            LinkChoice::Loopback if mtu != Mtu::ETHERNET => {
+                Some("the loopback network has an MTU of its own, 65536: leave out `--mtu`")
+            }
+            LinkChoice::Link(LinkKind::User) if mtu > Mtu::ETHERNET => Some(
+                "QEMU's user network carries packets of 1500 bytes: use `--mtu` with another link",
+            ),
+            LinkChoice::Link(_) if self.family == Family::V6 && mtu < Mtu::MIN_IPV6 => {
+                Some("IPv6 needs packets of 1280 bytes: choose a larger `--mtu`")
+            }
+            LinkChoice::Link(_) | LinkChoice::Loopback => None,
+        }
+    }
 }
 
 /// The boot argument that names who answers in the unikernel.

@@ -1,6 +1,6 @@
 //! A handler that is held to what it declares: for tests, since each datagram is copied and compared.
 
-use wire::MAX_PAYLOAD;
+use wire::MAX_JUMBO_PAYLOAD;
 
 use super::{Clients, Handler, Request, Response, Verdict};
 use crate::clock::Clock;
@@ -13,7 +13,7 @@ use crate::clock::Clock;
 pub struct Checked<H> {
     inner: H,
     /// The payload as it came.
-    before: [u8; MAX_PAYLOAD],
+    before: [u8; MAX_JUMBO_PAYLOAD],
 }
 
 impl<H> Checked<H> {
@@ -22,7 +22,7 @@ impl<H> Checked<H> {
     pub const fn new(inner: H) -> Self {
         Self {
             inner,
-            before: [0; MAX_PAYLOAD],
+            before: [0; MAX_JUMBO_PAYLOAD],
         }
     }
 }
@@ -39,7 +39,7 @@ impl<H: Handler> Handler for Checked<H> {
     ///
     /// # Panics
     ///
-    /// If that breaks a rule, or the payload is longer than [`MAX_PAYLOAD`].
+    /// If that breaks a rule, or the payload is longer than [`MAX_JUMBO_PAYLOAD`].
     fn handle(&mut self, payload: &mut [u8], request: &Request, clock: &impl Clock) -> Response {
         let before = &mut self.before[..payload.len()];
         before.copy_from_slice(payload);

@@ -12,12 +12,23 @@ use core::net::{IpAddr, SocketAddr};
 use smoltcp::iface::{SocketHandle, SocketSet, SocketStorage};
 use smoltcp::socket::AnySocket;
 use smoltcp::socket::udp::{PacketBuffer, PacketMetadata, Socket, UdpMetadata};
-use wire::MAX_PAYLOAD;
 use wire::limits::Limiter;
+use wire::{MAX_JUMBO_PAYLOAD, MAX_PAYLOAD};
 
 /// Datagrams that a socket holds each way: each is answered before the next is taken in, but an
 /// answer may have to wait for its neighbour.
 const DATAGRAMS: usize = 4;
+
+/// Bytes that a socket holds each way: of so many datagrams on a network with an MTU of 1500, or of the longest of
+/// jumbo frames.
+const SOCKET_BYTES: usize = if DATAGRAMS * MAX_PAYLOAD > MAX_JUMBO_PAYLOAD {
+    DATAGRAMS * MAX_PAYLOAD
+} else {
+    MAX_JUMBO_PAYLOAD
+};
+
+/// The longest of payloads.
+pub type Payload = [u8; MAX_JUMBO_PAYLOAD];
 
 /// Room for the sockets of `N` services and what they hold, and for what is known of sources.
 #[derive(Debug)]
@@ -25,6 +36,7 @@ pub struct Storage<'s, const N: usize> {
     sockets: [SocketStorage<'s>; N],
     buffers: [SocketBuffers; N],
     limiter: Limiter,
+    payload: Payload,
 }
 
 /// Buffers of one socket: the datagrams received, and those to be sent.
@@ -34,15 +46,15 @@ pub struct SocketBuffers([Buffer; 2]);
 #[derive(Clone, Copy, Debug)]
 struct Buffer {
     metadata: [PacketMetadata; DATAGRAMS],
-    bytes: [u8; DATAGRAMS * MAX_PAYLOAD],
+    bytes: [u8; SOCKET_BYTES],
 }
 
 impl Buffer {
-    // Not a constant, which would be 12 KiB of zeros in the image.
+    // Not a constant, which would be 18 KiB of zeros in the image.
     fn new() -> Self {
         Self {
             metadata: [PacketMetadata::EMPTY; DATAGRAMS],
-            bytes: [0; DATAGRAMS * MAX_PAYLOAD],
+            bytes: [0; SOCKET_BYTES],
         }
     }
 
@@ -60,16 +72,17 @@ impl<'s, const N: usize> Storage<'s, N> {
             sockets: [SocketStorage::EMPTY; N],
             buffers: [SocketBuffers([Buffer::new(), Buffer::new()]); N],
             limiter: Limiter::new(),
+            payload: [0; MAX_JUMBO_PAYLOAD],
         }
     }
 
     /// Returns what the stack needs, and what the server does.
-    pub(crate) fn split(&'s mut self) -> (SocketMemory<'s>, &'s mut Limiter) {
+    pub(crate) fn split(&'s mut self) -> (SocketMemory<'s>, &'s mut Limiter, &'s mut Payload) {
         let memory = SocketMemory {
             sockets: SocketSet::new(&mut self.sockets[..]),
             buffers: &mut self.buffers,
         };
-        (memory, &mut self.limiter)
+        (memory, &mut self.limiter, &mut self.payload)
     }
 }
 
@@ -108,10 +121,7 @@ pub(super) fn has(sockets: &SocketSet<'_>, port: u16) -> bool {
 }
 
 /// Takes a datagram for one of the services, the payload into `payload`.
-pub(super) fn take(
-    sockets: &mut SocketSet<'_>,
-    payload: &mut [u8; MAX_PAYLOAD],
-) -> Option<Received> {
+pub(super) fn take(sockets: &mut SocketSet<'_>, payload: &mut Payload) -> Option<Received> {
     sockets.iter_mut().find_map(|(handle, socket)| {
         let socket = Socket::downcast_mut(socket)?;
         let (len, metadata) = socket.recv_slice(payload).ok()?;

@@ -25,7 +25,7 @@ use smoltcp::phy::{Device, TxToken};
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{EthernetAddress, IpCidr, Ipv4Cidr, Ipv6Cidr};
 use wire::limits::{Rate, Throttle};
-use wire::{Configuration, Counter, MAX_PAYLOAD, Mac};
+use wire::{Configuration, Counter, Mac};
 
 use super::address_conflict::{ConflictDetector, Message};
 use super::addresses::Addresses;
@@ -36,10 +36,9 @@ use super::multicast_listener::MulticastListener;
 use super::packets::{self, ALL_NODES, ARP_REQUEST, UDP4_HEADERS};
 use super::reply_device::{PacketOrigin, ReplyDevice};
 use super::slaac::Slaac;
-use super::sockets::{self, Received, SocketBuffers, SocketMemory};
+use super::sockets::{self, Payload, Received, SocketBuffers, SocketMemory};
 use crate::args::{DEFAULT_STACK_RATE, DHCP_CLIENT_PORT, Ipv4Config};
 use crate::clock::NEVER_NS;
-use crate::frame_device::MAX_FRAME;
 
 mod consumed;
 mod ipv4_changes;
@@ -75,6 +74,8 @@ pub struct StackCounts {
 /// smoltcp's interface with our addresses, and what goes before it.
 pub struct Stack<'s> {
     interface: Interface,
+    /// The longest frame of the network, header included, in bytes.
+    max_frame: usize,
     sockets: SocketSet<'s>,
     dhcp: Option<Client>,
     detector: ConflictDetector,
@@ -114,6 +115,7 @@ impl<'s> Stack<'s> {
         config.random_seed = seed;
         let mut stack = Self {
             interface: Interface::new(config, device, instant(now_ns)),
+            max_frame: device.capabilities().max_transmission_unit,
             buffers: Some(buffers),
             sockets,
             dhcp: None,
@@ -159,7 +161,7 @@ impl<'s> Stack<'s> {
     }
 
     /// Takes a datagram for one of the services, the payload into `payload`.
-    pub fn take_datagram(&mut self, payload: &mut [u8; MAX_PAYLOAD]) -> Option<Received> {
+    pub fn take_datagram(&mut self, payload: &mut Payload) -> Option<Received> {
         sockets::take(&mut self.sockets, payload)
     }
 
@@ -213,7 +215,7 @@ impl<'s> Stack<'s> {
     #[inline(never)]
     pub fn intercept(&mut self, frame: &mut [u8], now_ns: u64) -> Intercepted {
         self.origin = None;
-        if frame.len() > MAX_FRAME {
+        if frame.len() > self.max_frame {
             return Intercepted::Refused(Counter::DroppedOversize);
         }
         let is_known = |ethertype| [packets::IPV4, packets::IPV6, packets::ARP].contains(ethertype);

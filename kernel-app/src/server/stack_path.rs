@@ -3,7 +3,7 @@
 
 use core::marker::PhantomData;
 
-use wire::{Counter, MAX_PAYLOAD};
+use wire::Counter;
 
 use super::copied::CopiedDatagram;
 use super::counting::action;
@@ -58,11 +58,10 @@ where
     /// Answers the datagrams that the stack made of one frame. `ip` are the fields of its IP header that
     /// no socket reports, if it was plain ([`reflector::is_plain`]); else nothing is answered.
     fn answer_datagrams(&mut self, received_ns: u64, ip: Option<IpFields>) {
-        let mut payload = [0; MAX_PAYLOAD];
-        while let Some(datagram) = self.stack.take_datagram(&mut payload) {
+        while let Some(datagram) = self.stack.take_datagram(self.payload) {
             self.counters.datagrams_received += 1;
             let copied = CopiedDatagram {
-                payload: &mut payload[..datagram.len],
+                payload: &mut self.payload[..datagram.len],
                 exchange: Exchange {
                     own: self.stack.addresses(),
                     main_port: self.services.port,
@@ -81,7 +80,8 @@ where
                 fixed: PhantomData::<F>,
             };
             let (len, counter) = self.services.visit(datagram.port, copied);
-            let is_sent = len.is_none_or(|len| self.stack.send_back(&datagram, &payload[..len]));
+            let is_sent =
+                len.is_none_or(|len| self.stack.send_back(&datagram, &self.payload[..len]));
             let counter = if is_sent {
                 counter
             } else {

@@ -32,6 +32,7 @@ mod dhcp_simulation;
 mod frame_formats;
 mod leases;
 mod log_requests;
+mod long_datagrams;
 mod pairs;
 mod random_frames;
 mod rules;
@@ -56,11 +57,14 @@ fn services(shared_counters: &'static SharedCounters) -> TestServices {
 }
 
 fn start(arguments: &str) -> (TestServer, TestClock) {
+    start_with(TestDevice::default(), arguments)
+}
+
+fn start_with(device: TestDevice, arguments: &str) -> (TestServer, TestClock) {
     let args = Args::parse([(Channel::CommandLine, arguments)]).unwrap();
     let clock = TestClock::default();
     let storage = Box::leak(Box::new(Storage::<2>::new()));
     let shared_counters = Box::leak(Box::new(SharedCounters::new()));
-    let device = TestDevice::default();
     let mut server = Server::new(
         device,
         clock.clone(),

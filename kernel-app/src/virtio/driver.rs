@@ -32,7 +32,9 @@ use crate::frame_device::{
     Action, DeviceCounts, DeviceFault, Disposition, FrameDevice, Link, MAX_FRAME,
 };
 use crate::virtio::in_flight::DESCRIPTORS;
-use crate::virtio::pool::{BUFFER_LEN, Pool, RECEIVE_BUFFERS, ReceiveId, StackId};
+use crate::virtio::pool::{
+    BUFFER_LEN, HEADER, Pool, RECEIVE_BUFFERS, ReceiveId, ReceivedFrame, StackId,
+};
 use crate::virtio::ring::Doorbell;
 
 mod features;
@@ -56,17 +58,12 @@ pub const TRANSMIT_SIZE: usize = DESCRIPTORS;
 
 const _: () = assert!(DESCRIPTORS == RECEIVE_BUFFERS);
 
-/// With more frames than this on the transmit ring, an idle poll takes back those that the device has sent,
-/// so that the next burst finds nearly all buffers on the receive ring.
-const LEFT_THERE: u16 = 32;
+/// With more than this share of all receive buffers on the transmit ring, an idle poll takes back those that the device
+/// has sent, so that the next burst finds nearly all buffers on the receive ring.
+const LEFT_THERE_DIVISOR: usize = 8;
 
-/// The header in front of every frame (virtio 1.2 §5.1.6): 12 bytes, all zero without offloads.
-const HEADER: usize = 12;
-
-/// Longest frame that a buffer has room for, in bytes. The stack refuses those above [`MAX_FRAME`].
-const MAX_IN_PLACE: usize = BUFFER_LEN - HEADER;
-
-const _: () = assert!(MAX_FRAME <= MAX_IN_PLACE);
+/// A frame that the stack may send fits the least of buffers.
+const _: () = assert!(MAX_FRAME + HEADER <= BUFFER_LEN);
 
 /// A virtio network device, set up; `R` for its registers, of which the doorbells alone are used as long as all is well.
 pub struct VirtioNic<R> {
@@ -81,26 +78,20 @@ pub struct VirtioNic<R> {
     observed: Observed,
 }
 
-/// A received frame: its buffer, and its length without the virtio header.
-struct Frame {
-    buffer: ReceiveId,
-    len: usize,
-}
-
 /// The last frame that was offered and passed on to the stack.
 enum Pending {
     Nothing,
     /// The stack has not taken it yet.
-    Waiting(Frame),
+    Waiting(ReceivedFrame),
     /// The stack is reading it, or has read it.
-    WithStack(Frame),
+    WithStack(ReceivedFrame),
 }
 
 impl<R: Doorbell> VirtioNic<R> {
     /// Takes the oldest frame from the receive ring; skips those of impossible length, of which
     /// there can be as many as there are buffers before one of them comes round again.
     #[inline(always)]
-    fn take_frame(&mut self) -> Option<Frame> {
+    fn take_frame(&mut self) -> Option<ReceivedFrame> {
         for _ in 0..RECEIVE_SIZE {
             if self.fault.is_some() {
                 return None;
@@ -117,11 +108,10 @@ impl<R: Doorbell> VirtioNic<R> {
                 return None;
             };
             self.counts.frames_received += 1;
-            let len = (used.len as usize).wrapping_sub(HEADER);
-            if len <= MAX_IN_PLACE {
-                return Some(Frame { buffer, len });
+            match self.pool.received(buffer, used.len) {
+                Ok(frame) => return Some(frame),
+                Err(buffer) => self.refuse(buffer, used.len),
             }
-            self.refuse(buffer, used.len);
         }
         None
     }
@@ -130,7 +120,7 @@ impl<R: Doorbell> VirtioNic<R> {
     #[cold]
     fn refuse(&mut self, buffer: ReceiveId, len: u32) {
         self.inbound.post(buffer);
-        if len as usize > BUFFER_LEN {
+        if len as usize > self.pool.buffer_len() {
             self.fail(DeviceFault::Overlong(len));
         } else {
             self.counts.faults += 1;
@@ -175,7 +165,7 @@ impl<R: Doorbell> VirtioNic<R> {
     /// Does what can wait until no frame does: takes back sent buffers of a burst, and notifies.
     #[inline(always)]
     fn idle_work(&mut self) {
-        if self.out.ring.in_flight() > LEFT_THERE {
+        if self.out.ring.in_flight() > self.out.left_there {
             self.refill();
         }
         if self.inbound.notify_pending {
@@ -206,11 +196,11 @@ impl<R: Doorbell> VirtioNic<R> {
     /// Sends the first `len` bytes of a frame from one of the stack's buffers, because a frame of the
     /// stack's has the descriptor of its own.
     #[cold]
-    fn answer_by_copy(&mut self, buffer: ReceiveId, len: usize) -> Disposition {
+    fn answer_by_copy(&mut self, mut buffer: ReceiveId, len: usize) -> Disposition {
         let copy = self.take_free();
         let sent = copy.map(|mut copy| {
-            let answer = &self.pool.bytes(&buffer)[HEADER..][..len];
-            self.pool.bytes_mut(&mut copy)[HEADER..][..len].copy_from_slice(answer);
+            let answer = &self.pool.room_mut(&mut buffer)[..len];
+            self.pool.room_mut(&mut copy)[..len].copy_from_slice(answer);
             self.out.send(&self.pool, &self.registers, copy, len)
         });
         self.inbound.post(buffer);
@@ -231,19 +221,19 @@ impl<R: Doorbell> VirtioNic<R> {
 
     /// Recycles the buffer of a frame that the stack has read, and returns a frame that it has not.
     #[cold]
-    fn take_pending(&mut self) -> Option<Frame> {
+    fn take_pending(&mut self) -> Option<ReceivedFrame> {
         match core::mem::replace(&mut self.pending, Pending::Nothing) {
             Pending::Nothing => None,
             Pending::Waiting(frame) => Some(frame),
             Pending::WithStack(frame) => {
-                self.inbound.post(frame.buffer);
+                self.inbound.post(frame.into_buffer());
                 None
             }
         }
     }
 
     #[inline(always)]
-    fn next_frame(&mut self) -> Option<Frame> {
+    fn next_frame(&mut self) -> Option<ReceivedFrame> {
         if !matches!(self.pending, Pending::Nothing)
             && let Some(frame) = self.take_pending()
         {
@@ -264,15 +254,12 @@ impl<R: Doorbell + Transport> FrameDevice for VirtioNic<R> {
             self.idle_work();
             return Disposition::NoFrame;
         };
-        self.pool
-            .prefetch_for_write(&mut frame.buffer, HEADER + frame.len);
-        let bytes = &mut self.pool.bytes_mut(&mut frame.buffer)[HEADER..][..frame.len];
-        match visit(bytes) {
+        self.pool.prefetch_for_write(&mut frame);
+        match visit(self.pool.frame_mut(&mut frame)) {
             Action::Tx(len) => {
-                let len = len.min(frame.len);
-                let answered = self
-                    .out
-                    .answer(&self.pool, &self.registers, frame.buffer, len);
+                let len = len.min(frame.len());
+                let buffer = frame.into_buffer();
+                let answered = self.out.answer(&self.pool, &self.registers, buffer, len);
                 let offered = match answered {
                     Ok(()) => Disposition::Sent,
                     Err(buffer) => self.answer_by_copy(buffer, len),
@@ -281,7 +268,7 @@ impl<R: Doorbell + Transport> FrameDevice for VirtioNic<R> {
                 offered
             }
             Action::Drop => {
-                self.inbound.post(frame.buffer);
+                self.inbound.post(frame.into_buffer());
                 Disposition::Dropped
             }
             Action::Pass => {
@@ -295,7 +282,7 @@ impl<R: Doorbell + Transport> FrameDevice for VirtioNic<R> {
     fn is_idle(&self) -> bool {
         self.inbound.ring.has_no_completions()
             && !self.inbound.notify_pending
-            && self.out.ring.in_flight() <= LEFT_THERE
+            && self.out.ring.in_flight() <= self.out.left_there
             && !self.inbound.ring.is_notification_due()
             && !self.out.ring.is_notification_due()
     }

@@ -5,6 +5,12 @@
 //! accesses sound; the device's writes are outside Rust's view, so no reference to a buffer exists
 //! while the device has it. Unsafe here: turning an id into a reference.
 //!
+//! The memory is divided once the network's MTU is known: into [`BUFFERS`] of [`BUFFER_LEN`] bytes or, for jumbo frames,
+//! into fewer that each take several of those, and have the id of the first. Of the ways to receive long frames (virtio
+//! 1.2 §5.1.6.3.1) this is the one that leaves a frame in one piece, to be answered in place by one descriptor. Chained
+//! descriptors and mergeable buffers (VIRTIO_NET_F_MRG_RXBUF, §5.1.6.4) hold more short frames in as much memory,
+//! but a frame in pieces is to be put together, and a short one, which has as many, would pay for the question.
+//!
 //! An id is of its own pool alone. That needs no mark in the id: a pool and its ids are made together, for one
 //! [`VirtioNic`](super::driver::VirtioNic), which keeps both to itself, and nothing outside of the drivers sees this module.
 
@@ -30,10 +36,13 @@ pub const BUFFERS: usize = RECEIVE_BUFFERS + STACK_BUFFERS;
 /// A cache line, in bytes.
 const LINE: usize = 64;
 
-/// One buffer's size, in bytes: a frame and its virtio header. Whole cache lines, and an odd number
+/// The least size of a buffer, in bytes: a frame and its virtio header. Whole cache lines, and an odd number
 /// of them: the first lines of all buffers, the ones that most frames are, then fall on different
 /// sets of a cache instead of crowding each other out of two.
 pub const BUFFER_LEN: usize = 25 * LINE;
+
+/// The header in front of every frame (virtio 1.2 §5.1.6): 12 bytes, all zero without offloads.
+pub const HEADER: usize = 12;
 
 /// The right to use one buffer, of a kind that begins with the buffer at index `FIRST`.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,17 +76,48 @@ impl<const FIRST: usize> BufferId<FIRST> {
     }
 }
 
+impl<const FIRST: usize> BufferId<FIRST> {
+    /// The ids of all buffers among `count` of the least size, each of which takes `span` of those.
+    fn each(count: usize, span: usize) -> impl Iterator<Item = Self> {
+        (0..count / span).map(move |index| Self((index * span) as u8))
+    }
+}
+
 impl ReceiveId {
-    /// The ids of all buffers to receive into. Not public: a second set would be a second owner.
-    pub(super) fn all() -> impl Iterator<Item = Self> {
-        (0..=u8::MAX).map(Self)
+    /// The ids of all buffers to receive into, each of which takes `span` of the least size. Not public: a second
+    /// set would be a second owner.
+    pub(super) fn all(span: usize) -> impl Iterator<Item = Self> {
+        Self::each(RECEIVE_BUFFERS, span)
     }
 }
 
 impl StackId {
     /// The ids of all buffers of the stack's. Not public: as above.
-    pub(super) fn all() -> impl Iterator<Item = Self> {
-        (0..STACK_BUFFERS as u8).map(Self)
+    pub(super) fn all(span: usize) -> impl Iterator<Item = Self> {
+        Self::each(STACK_BUFFERS, span)
+    }
+}
+
+/// A received frame in its buffer, behind the virtio header. Its length was checked by [`Pool::received`], once.
+#[derive(Debug)]
+pub struct ReceivedFrame {
+    buffer: ReceiveId,
+    len: usize,
+}
+
+impl ReceivedFrame {
+    /// Returns the frame's length, in bytes.
+    #[inline(always)]
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Returns the buffer, and forgets the frame.
+    #[inline(always)]
+    #[must_use]
+    pub fn into_buffer(self) -> ReceiveId {
+        self.buffer
     }
 }
 
@@ -102,20 +142,13 @@ impl PoolMemory {
         }
     }
 
-    /// The pool in this memory, and the ids of all its buffers: those to receive into, and the stack's;
-    /// once.
-    pub fn take(
-        &'static self,
-    ) -> Option<(
-        Pool,
-        impl Iterator<Item = ReceiveId>,
-        impl Iterator<Item = StackId>,
-    )> {
+    /// Takes the memory, to be divided; once.
+    pub fn take(&'static self) -> Option<UndividedPool> {
         if self.is_taken.swap(true, Ordering::Relaxed) {
             return None;
         }
         let base = NonNull::new(self.bytes.get().cast())?;
-        Some((Pool { base }, ReceiveId::all(), StackId::all()))
+        Some(UndividedPool { base })
     }
 }
 
@@ -125,14 +158,66 @@ impl Default for PoolMemory {
     }
 }
 
+/// Memory of a pool that is not divided into buffers yet.
+#[derive(Debug)]
+pub struct UndividedPool {
+    base: NonNull<[u8; BUFFER_LEN]>,
+}
+
+impl UndividedPool {
+    /// Divides the memory into buffers with room for `room` bytes, header included: at least a header, and no more than
+    /// all buffers of the stack's together. Returns also the ids of all, those to receive into and the stack's.
+    pub fn divide(
+        self,
+        room: usize,
+    ) -> (
+        Pool,
+        impl Iterator<Item = ReceiveId>,
+        impl Iterator<Item = StackId>,
+    ) {
+        let room = room.clamp(HEADER, STACK_BUFFERS * BUFFER_LEN);
+        let span = room.div_ceil(BUFFER_LEN);
+        let pool = Pool {
+            base: self.base,
+            max_frame: room - HEADER,
+            span,
+        };
+        (pool, ReceiveId::all(span), StackId::all(span))
+    }
+}
+
 /// The buffers' bytes.
 #[derive(Debug)]
 pub struct Pool {
     /// The first of [`BUFFERS`] buffers in a static.
     base: NonNull<[u8; BUFFER_LEN]>,
+    /// The longest frame that there is room for, in bytes.
+    max_frame: usize,
+    /// Number of buffers of the least size that each takes. With it, ids below [`BUFFERS`] that are multiples of it, of
+    /// either kind, never reach into each other's, nor over the end.
+    span: usize,
 }
 
 impl Pool {
+    /// Returns the size of each buffer, in bytes.
+    #[must_use]
+    pub const fn buffer_len(&self) -> usize {
+        self.span * BUFFER_LEN
+    }
+
+    /// Returns the length of the longest frame that there is room for, in bytes.
+    #[inline(always)]
+    #[must_use]
+    pub const fn max_frame(&self) -> usize {
+        self.max_frame
+    }
+
+    /// Returns the number of buffers of the least size that each takes.
+    #[must_use]
+    pub const fn span(&self) -> usize {
+        self.span
+    }
+
     /// Returns where the device finds a buffer: at the same address, by the identity mapping.
     #[must_use]
     pub fn address<const FIRST: usize>(&self, id: &BufferId<FIRST>) -> u64 {
@@ -140,27 +225,50 @@ impl Pool {
         (base + id.index() * BUFFER_LEN) as u64
     }
 
-    /// The bytes of a buffer, to read.
+    /// Returns the frame in a buffer to which the device says to have written `written` bytes, header included.
+    ///
+    /// # Errors
+    ///
+    /// Returns the buffer if that is less than a header, or more than there is room for.
     #[inline(always)]
-    #[must_use]
-    pub fn bytes<'a, const FIRST: usize>(
-        &'a self,
-        id: &'a BufferId<FIRST>,
-    ) -> &'a [u8; BUFFER_LEN] {
-        // SAFETY: the index is below `BUFFERS`, by how ids are made. Ids are unique, and this one
-        // stays borrowed, so that nobody, the device included, writes to the buffer meanwhile.
-        unsafe { self.base.add(id.index()).as_ref() }
+    pub fn received(&self, buffer: ReceiveId, written: u32) -> Result<ReceivedFrame, ReceiveId> {
+        let len = (written as usize).wrapping_sub(HEADER);
+        if len <= self.max_frame {
+            Ok(ReceivedFrame { buffer, len })
+        } else {
+            Err(buffer)
+        }
     }
 
-    /// Prefetches the cache lines of a short frame of `len` bytes, header included, for writing, by storing to
+    /// The frame's bytes, to read.
+    #[inline(always)]
+    #[must_use]
+    pub fn frame<'a>(&'a self, frame: &'a ReceivedFrame) -> &'a [u8] {
+        let first = self.start(&frame.buffer).wrapping_add(HEADER);
+        // SAFETY: the length was checked against the buffer's. Ids are unique, and this one
+        // stays borrowed, so that nobody, the device included, writes to the buffer meanwhile.
+        unsafe { core::slice::from_raw_parts(first, frame.len) }
+    }
+
+    /// The frame's bytes, to read and write.
+    #[inline(always)]
+    #[must_use]
+    pub fn frame_mut<'a>(&'a self, frame: &'a mut ReceivedFrame) -> &'a mut [u8] {
+        let first = self.start(&frame.buffer).wrapping_add(HEADER);
+        // SAFETY: as for `frame`; and the id is borrowed mutably, so that nobody reads either.
+        unsafe { core::slice::from_raw_parts_mut(first, frame.len) }
+    }
+
+    /// Prefetches the cache lines of a short frame for writing, by storing to
     /// two bytes that do not matter: in the virtio header, which the device needs no more, and after the frame in
     /// its last line.
     ///
     /// A reply is written where the request stands. Read first and written later, each of its lines would be
     /// fetched from the device's processor, and then requested again for ownership.
     #[inline(always)]
-    pub fn prefetch_for_write(&self, id: &mut ReceiveId, len: usize) {
-        let bytes = self.bytes_mut(id).as_mut_ptr();
+    pub fn prefetch_for_write(&self, frame: &mut ReceivedFrame) {
+        let bytes = self.start(&frame.buffer);
+        let len = HEADER + frame.len;
         let last = len.wrapping_sub(1) | (LINE - 1);
         if last < BUFFER_LEN && last >= len {
             // SAFETY: both are within the buffer, which the id gives us alone. Volatile: to be
@@ -172,15 +280,27 @@ impl Pool {
         }
     }
 
-    /// The bytes of a buffer, to read and write.
+    /// Zeroes the header in front of a frame that is to be sent.
+    #[inline(always)]
+    pub fn clear_header<const FIRST: usize>(&self, id: &mut BufferId<FIRST>) {
+        // SAFETY: no buffer is shorter than a header, and nobody else has this one, as for `frame_mut`.
+        unsafe { self.start(id).cast::<[u8; HEADER]>().write([0; HEADER]) };
+    }
+
+    /// The bytes of a buffer behind the header, to write a frame to.
     #[inline(always)]
     #[must_use]
-    pub fn bytes_mut<'a, const FIRST: usize>(
-        &'a self,
-        id: &'a mut BufferId<FIRST>,
-    ) -> &'a mut [u8; BUFFER_LEN] {
-        // SAFETY: as for `bytes`; and the id is borrowed mutably, so that nobody reads either.
-        unsafe { self.base.add(id.index()).as_mut() }
+    pub fn room_mut<'a, const FIRST: usize>(&'a self, id: &'a mut BufferId<FIRST>) -> &'a mut [u8] {
+        let first = self.start(id).wrapping_add(HEADER);
+        // SAFETY: each buffer has room for a header and so many bytes, and nobody else has this one, as for `frame_mut`.
+        unsafe { core::slice::from_raw_parts_mut(first, self.max_frame) }
+    }
+
+    /// Returns the address of a buffer's first byte. There are [`Pool::buffer_len`] bytes from there on, and they are
+    /// no other buffer's.
+    #[inline(always)]
+    const fn start<const FIRST: usize>(&self, id: &BufferId<FIRST>) -> *mut u8 {
+        self.base.as_ptr().wrapping_add(id.index()).cast()
     }
 }
 
@@ -231,35 +351,78 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_buffer_has_one_id() {
-        let mut seen = [false; BUFFERS];
-        let receive = ReceiveId::all().map(|id| id.index());
-        for index in receive.chain(StackId::all().map(|id| id.index())) {
-            assert!(!core::mem::replace(&mut seen[index], true));
+    fn buffers_of_every_size_are_apart() {
+        for span in 1..=STACK_BUFFERS {
+            let mut owners = [0; BUFFERS];
+            let receive = ReceiveId::all(span).map(|id| id.index());
+            for index in receive.chain(StackId::all(span).map(|id| id.index())) {
+                owners[index..index + span].iter_mut().for_each(|n| *n += 1);
+            }
+            assert!(owners.iter().all(|&n| n <= 1), "{span}");
+            let left = owners.iter().filter(|&&n| n == 0).count();
+            assert_eq!(left, RECEIVE_BUFFERS % span + STACK_BUFFERS % span);
         }
-        assert_eq!(seen, [true; BUFFERS]);
     }
 
     #[test]
     fn hands_out_again_what_was_put_back_last() {
         let mut free = FreeList::new();
         assert_eq!(free.take(), None);
-        StackId::all().take(2).for_each(|id| free.put(id));
+        StackId::all(1).take(2).for_each(|id| free.put(id));
         let (last, first) = (free.take().unwrap(), free.take().unwrap());
         assert_eq!([first.number(), last.number()], [0, 1]);
         assert_eq!(free.take(), None);
     }
 
+    fn memory() -> &'static PoolMemory {
+        std::boxed::Box::leak(std::boxed::Box::new(PoolMemory::new()))
+    }
+
     #[test]
     fn memory_is_taken_once_and_buffers_do_not_overlap() {
-        static MEMORY: PoolMemory = PoolMemory::new();
-        let (pool, receive, mut stack) = MEMORY.take().unwrap();
-        assert!(MEMORY.take().is_none());
+        let memory = memory();
+        let (pool, receive, mut stack) = memory.take().unwrap().divide(BUFFER_LEN);
+        assert!(memory.take().is_none());
         let (mut a, mut b) = (receive.last().unwrap(), stack.next().unwrap());
-        pool.bytes_mut(&mut a).fill(1);
-        pool.bytes_mut(&mut b).fill(2);
-        assert_eq!(pool.bytes(&a), &[1; BUFFER_LEN]);
-        assert_eq!(pool.bytes(&a).as_ptr() as u64, pool.address(&a));
-        assert_eq!(pool.bytes(&b).as_ptr() as u64, pool.address(&b));
+        pool.room_mut(&mut a).fill(1);
+        pool.room_mut(&mut b).fill(2);
+        pool.clear_header(&mut b);
+        assert_eq!(pool.room_mut(&mut a), [1; BUFFER_LEN - HEADER]);
+        assert_eq!(pool.room_mut(&mut b), [2; BUFFER_LEN - HEADER]);
+        assert_eq!(pool.address(&b) - pool.address(&a), BUFFER_LEN as u64);
+    }
+
+    /// Frames of one byte more than fits `BUFFER_LEN` take two of its buffers.
+    #[test]
+    fn a_buffer_has_room_for_the_longest_frame_and_no_more() {
+        for (room, span, counts) in [
+            (BUFFER_LEN, 1, [256, 64]),
+            (BUFFER_LEN + 1, 2, [128, 32]),
+            (HEADER + 14 + 9000, 6, [42, 10]),
+            (HEADER + 14 + 9216, 6, [42, 10]),
+        ] {
+            let (pool, receive, stack) = memory().take().unwrap().divide(room);
+            assert_eq!((pool.span(), pool.max_frame()), (span, room - HEADER));
+            let mut receive: std::vec::Vec<_> = receive.collect();
+            let mut stack: std::vec::Vec<_> = stack.collect();
+            assert_eq!([receive.len(), stack.len()], counts);
+            for (number, id) in (0..).zip(&mut receive) {
+                pool.room_mut(id).fill(number);
+            }
+            for id in &mut stack {
+                pool.clear_header(id);
+                pool.room_mut(id).fill(255);
+            }
+            for (number, id) in (0..).zip(&mut receive) {
+                assert!(pool.room_mut(id).iter().all(|&byte| byte == number));
+            }
+            let last = receive.pop().unwrap();
+            let longest = pool.received(last, room as u32).unwrap();
+            assert_eq!(pool.frame(&longest).len(), room - HEADER);
+            let mut last = longest.into_buffer();
+            for wrong in [0, HEADER - 1, room + 1, u32::MAX as usize] {
+                last = pool.received(last, wrong as u32).unwrap_err();
+            }
+        }
     }
 }

@@ -40,7 +40,7 @@ pub struct LoadArgs {
     /// Warm-up before the measurement
     #[arg(long, value_parser = duration, value_name = "DURATION", overrides_with = "warmup", default_value = "500ms", hide_short_help = true)]
     pub warmup: Duration,
-    /// Length of a request's UDP payload, header included: 44 to 1472, with IPv6 to 1452
+    /// Length of a request's UDP payload, header included: 44 to 1472 (IPv6: 1452), with --mtu to 9188
     #[arg(long, value_name = "BYTES", default_value_t = 64)]
     pub payload: usize,
     /// Time after which an unanswered request counts as lost

@@ -9,7 +9,7 @@ use crate::cli::CliError;
 use crate::load::{Content, Plan};
 
 /// The most that is read of a file, in bytes: more than fits a datagram, so that the message names its length.
-const LIMIT: u64 = wire::MAX_PAYLOAD as u64 * 1024;
+const LIMIT: u64 = wire::MAX_JUMBO_PAYLOAD as u64 * 1024;
 
 /// Options for the requests' content.
 #[derive(Clone, Debug, Default, Args)]

@@ -7,6 +7,7 @@ use clap::Args;
 use wire::stamp::Secret;
 
 use crate::files;
+use crate::link::Mtu;
 use crate::machine::{AccelChoice, MachineType, VhostChoice};
 use crate::sut::address::{Ip, Ip6};
 use crate::sut::{GuestSpec, LinuxSpec, LogLevel, Responder};
@@ -51,6 +52,10 @@ pub struct GuestArgs {
     /// Use of vhost-net, by which the host's kernel serves the guest's network device (link tap only)
     #[arg(long, value_enum, default_value_t, hide_short_help = true)]
     pub vhost: VhostChoice,
+    /// MTU of the link's network, 576 to 9216 bytes, of which the guest is told (VIRTIO_NET_F_MTU); above 1500 not on link
+    /// user
+    #[arg(long, value_name = "BYTES", default_value_t, hide_short_help = true)]
+    pub mtu: Mtu,
     /// Log level of the guest's console
     #[arg(long, value_name = "LEVEL", value_enum, hide_short_help = true)]
     pub log: Option<LogLevel>,
@@ -91,6 +96,7 @@ impl GuestArgs {
             gateway: self.gw,
             pcap: self.pcap.clone(),
             vhost: self.vhost,
+            mtu: self.mtu,
             log: self.log,
             boot_args: self.boot_arg.clone(),
         }

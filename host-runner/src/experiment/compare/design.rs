@@ -107,7 +107,8 @@ impl CompareSpec {
     /// Checks that `case` can be measured, on whatever host.
     fn check(&self, case: Case) -> Result<(), ExperimentError> {
         let system = self.system(case);
-        self.loads.first().check_packet(system.family, None)?;
+        let path_mtu = Some(system.path_mtu());
+        self.loads.first().check_packet(system.family, path_mtu)?;
         Ok(system.check()?)
     }
 }

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use wire::MAX_PAYLOAD;
+use wire::MAX_JUMBO_PAYLOAD;
 
 use super::CostError;
 use crate::clock;
@@ -24,7 +24,7 @@ pub struct EchoClient<'a> {
     link: &'a mut dyn Link,
     requests: Requests,
     next_seq: u64,
-    buffer: Box<[u8; MAX_PAYLOAD + 1]>,
+    buffer: Box<[u8; MAX_JUMBO_PAYLOAD + 1]>,
     deadline: Instant,
     is_cancelled: &'a dyn Fn() -> bool,
 }
@@ -53,7 +53,7 @@ impl<'a> EchoClient<'a> {
             link,
             requests: Requests::new(payload_len, 0, Protocol::Fathom),
             next_seq: 0,
-            buffer: Box::new([0; MAX_PAYLOAD + 1]),
+            buffer: Box::new([0; MAX_JUMBO_PAYLOAD + 1]),
             deadline: Instant::now() + timeout,
             is_cancelled,
         }

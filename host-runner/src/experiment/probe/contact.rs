@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use wire::MAX_PAYLOAD;
+use wire::MAX_JUMBO_PAYLOAD;
 
 use crate::clock;
 use crate::experiment::{ExperimentError, Interrupt};
@@ -152,7 +152,7 @@ impl<'a> Contact<'a> {
         until_ns: u64,
         interrupt: &Interrupt,
     ) -> Result<Option<Answer>, ExperimentError> {
-        let mut buffer = [0; MAX_PAYLOAD + 1];
+        let mut buffer = [0; MAX_JUMBO_PAYLOAD + 1];
         loop {
             if interrupt.is_set() {
                 return Err(ExperimentError::Interrupted);

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use wire::MAX_PAYLOAD;
+use wire::MAX_JUMBO_PAYLOAD;
 
 use crate::clock;
 use crate::experiment::ExperimentError;
@@ -58,7 +58,7 @@ pub fn exchange<T>(
     let socket = UdpSocket::bind(any)
         .and_then(|socket| socket.connect(peer).map(|()| socket))
         .map_err(failed("opening a UDP socket"))?;
-    let mut buffer = [0; MAX_PAYLOAD];
+    let mut buffer = [0; MAX_JUMBO_PAYLOAD];
     let mut result = Silence::Nothing;
     for seq in 0..TRIES {
         let sent = socket.send(&request(seq, clock::now_ns()));

@@ -84,11 +84,11 @@ fn guest(socket: OwnedFd, family: Family, requests: usize) -> JoinHandle<()> {
 }
 
 fn echoes(family: Family, payload_len: usize) {
-    let (frames, theirs) = FrameSocket::pair().unwrap();
+    let (frames, theirs) = FrameSocket::pair(crate::link::Mtu::ETHERNET).unwrap();
     let guest = guest(theirs, family, 3);
     let mut link = EthernetLink::open(frames, &ready(), family).unwrap();
     assert_eq!(link.flow().peer_mac, GUEST_MAC);
-    let mut buffer = [0; wire::MAX_PAYLOAD];
+    let mut buffer = [0; wire::MAX_JUMBO_PAYLOAD];
     for seq in 0..3 {
         let mut datagram = vec![0xaa; payload_len];
         Header::request(seq, 5).encode(&mut datagram).unwrap();
@@ -111,23 +111,25 @@ fn echoes(family: Family, payload_len: usize) {
 fn finds_the_service_and_echoes_over_ipv4() {
     echoes(Family::V4, wire::HEADER_LEN);
     echoes(Family::V4, wire::MAX_PAYLOAD);
+    echoes(Family::V4, wire::MAX_JUMBO_PAYLOAD);
 }
 
 #[test]
 fn finds_the_service_and_echoes_over_ipv6() {
     echoes(Family::V6, wire::HEADER_LEN);
     echoes(Family::V6, wire::MAX_PAYLOAD - 20);
+    echoes(Family::V6, wire::MAX_JUMBO_PAYLOAD - 20);
 }
 
 #[test]
 fn a_payload_that_does_not_fit_is_an_error() {
-    let (frames, theirs) = FrameSocket::pair().unwrap();
+    let (frames, theirs) = FrameSocket::pair(crate::link::Mtu::ETHERNET).unwrap();
     let guest = guest(theirs, Family::V6, 1);
     let mut link = EthernetLink::open(frames, &ready(), Family::V6).unwrap();
-    let mut datagram = vec![0; wire::MAX_PAYLOAD - 19];
+    let mut datagram = vec![0; wire::MAX_JUMBO_PAYLOAD - 19];
     Header::request(1, 5).encode(&mut datagram).unwrap();
     let error = link.send(&datagram).unwrap_err();
-    assert!(matches!(error, LinkError::TooLong { len: 1453, .. }));
+    assert!(matches!(error, LinkError::TooLong { len: 9169, .. }));
     datagram.pop();
     link.send(&datagram).unwrap();
     guest.join().unwrap();
@@ -135,7 +137,7 @@ fn a_payload_that_does_not_fit_is_an_error() {
 
 #[test]
 fn a_service_without_ipv4_is_said_at_once() {
-    let (frames, _theirs) = FrameSocket::pair().unwrap();
+    let (frames, _theirs) = FrameSocket::pair(crate::link::Mtu::ETHERNET).unwrap();
     let ready = wire::Ready {
         ip: None,
         ..ready()

@@ -224,6 +224,10 @@ impl<F: Frames, C: Fn() -> u64> Frames for FaultInjector<F, C> {
         held + self.inner.drop_waiting()
     }
 
+    fn take_too_long(&mut self) -> u64 {
+        self.inner.take_too_long()
+    }
+
     fn capacity(&self) -> Option<u64> {
         self.inner.capacity()
     }

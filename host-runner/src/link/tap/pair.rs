@@ -13,7 +13,7 @@ use super::tap_client::{Client, bring_up};
 use super::{NAME, Namespace, PRIVILEGE, TapLink, new_namespace, unavailable};
 use crate::link::ethernet::{OWN_MAC, neighbour_of};
 use crate::link::queue_drops::QueueDrops;
-use crate::link::{Family, LinkError};
+use crate::link::{Family, LinkError, Mtu};
 use crate::machine::DEFAULT_MAC;
 
 /// Names of the two ends, each in its namespace.
@@ -34,12 +34,12 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// Makes them, and gives the service's end the address `service`.
+    /// Makes them, with the given MTU, and gives the service's end the address `service`.
     ///
     /// # Errors
     ///
     /// [`LinkError::Unavailable`] if a right or a part of the kernel is missing.
-    pub fn make(service: Cidr<Ipv4Addr>) -> Result<Self, LinkError> {
+    pub fn make(service: Cidr<Ipv4Addr>, mtu: Mtu) -> Result<Self, LinkError> {
         let (here, there) = (new_namespace()?, new_namespace()?);
         let ends = (
             End {
@@ -58,12 +58,12 @@ impl Pair {
             ))?;
         let index = there
             .inside(|| {
-                let index = bring_up(THERE, None)?;
+                let index = bring_up(THERE, None, mtu)?;
                 netlink::add_address(index, service.address.into(), service.prefix)?;
                 Ok(index)
             })
             .map_err(unavailable("bringing up a veth device", PRIVILEGE))?;
-        let client = Client::on(here, HERE, OWN_MAC)
+        let client = Client::on(here, HERE, OWN_MAC, mtu)
             .map_err(unavailable("bringing up a veth device", PRIVILEGE))?;
         let is_up = there.inside(|| wait_until_up(THERE));
         is_up.map_err(failed("waiting for a veth device"))?;

@@ -10,7 +10,7 @@ use super::{NAME, Namespace};
 use crate::link::ethernet::{OWN_PORT, ends, neighbour_of};
 use crate::link::source;
 use crate::link::udp::UdpLink;
-use crate::link::{Family, LinkError};
+use crate::link::{Family, LinkError, Mtu};
 
 /// Path of the IPv6 routes of the calling thread's namespace (proc(5)).
 const IPV6_ROUTES: &str = "/proc/thread-self/net/ipv6_route";
@@ -29,10 +29,10 @@ pub struct Client {
 }
 
 impl Client {
-    /// The client's end in `namespace`, on the device `name` there, which is given the address `mac` and
+    /// The client's end in `namespace`, on the device `name` there, which is given the address `mac` and the MTU, and
     /// brought up.
-    pub(super) fn on(namespace: Namespace, name: &str, mac: Mac) -> io::Result<Self> {
-        let index = namespace.inside(|| bring_up(name, Some(mac)))?;
+    pub(super) fn on(namespace: Namespace, name: &str, mac: Mac, mtu: Mtu) -> io::Result<Self> {
+        let index = namespace.inside(|| bring_up(name, Some(mac), mtu))?;
         Ok(Self { namespace, index })
     }
 
@@ -110,12 +110,15 @@ fn wait_until_ours(address: Ipv6Addr) -> io::Result<()> {
     }
 }
 
-/// Brings the device `name` of the calling thread's namespace up, quiet, with the Ethernet address `mac`
-/// if another is wanted than it has: its number.
-pub(super) fn bring_up(name: &str, mac: Option<Mac>) -> io::Result<u32> {
+/// Brings the device `name` of the calling thread's namespace up, quiet, with the given MTU, and with the Ethernet
+/// address `mac` if another is wanted than it has: its number.
+pub(super) fn bring_up(name: &str, mac: Option<Mac>, mtu: Mtu) -> io::Result<u32> {
     let device = netlink::named(name)?;
     if let Some(mac) = mac.filter(|mac| *mac != device.mac) {
         netlink::set_mac(device.index, mac)?;
+    }
+    if let Some(mtu) = mtu.unusual() {
+        netlink::set_mtu(device.index, mtu.into())?;
     }
     // A kernel without IPv6 refuses, and is quiet as it is. With an address it would still call for
     // routers, unless told otherwise where it can be: there is nobody here to answer.

@@ -65,7 +65,7 @@ fn datagrams_go_both_ways_as_frames_and_nothing_else_is_said() {
         return;
     }
     for family in [Family::V4, Family::V6] {
-        let tap = Tap::make().unwrap();
+        let tap = Tap::make(Mtu::ETHERNET).unwrap();
         let mut frames = TapFrames::new(tap.device().unwrap());
         let mut link = tap.join(&ready(), family).unwrap();
         let host = crate::link::ethernet::neighbour_of(&ready());
@@ -108,7 +108,10 @@ fn addresses_are_those_of_the_other_links() {
     if !may_make_namespaces() {
         return;
     }
-    let link = Tap::make().unwrap().join(&ready(), Family::V4).unwrap();
+    let link = Tap::make(Mtu::ETHERNET)
+        .unwrap()
+        .join(&ready(), Family::V4)
+        .unwrap();
     let prefix = link._namespace.inside(|| netlink::prefix_of(OWN_IP.into()));
     assert_eq!(prefix.unwrap(), 24);
     let device = link._namespace.inside(|| netlink::named(DEVICE)).unwrap();
@@ -123,7 +126,10 @@ fn a_dropped_device_is_removed() {
         return;
     }
     let witness = Namespace::new().unwrap();
-    let link = Tap::make().unwrap().join(&ready(), Family::V4).unwrap();
+    let link = Tap::make(Mtu::ETHERNET)
+        .unwrap()
+        .join(&ready(), Family::V4)
+        .unwrap();
     let [here, there] = ["here", "there"].map(|name| netlink::End {
         name,
         mac: Mac::new([2, 0, 0, 0, 0, name.len() as u8]),

@@ -59,7 +59,7 @@ impl Backlog {
 #[cfg(test)]
 mod tests {
     use super::super::ring::HEADER;
-    use super::super::rogue_driver::{BUFFER_REGION, Rogue};
+    use super::super::rogue_driver::{BUFFER_REGION, Rogue, SIZE};
     use super::super::virtio_net::RECEIVE;
     use super::*;
 
@@ -131,8 +131,32 @@ mod tests {
         let mut device = rogue.device();
         let mut backlog = Backlog::default();
         assert_eq!(backlog.push(&[1; 60]), Sent::Out);
-        rogue.offer_room(20);
-        let fault = Fault::BufferLength { len: 20 };
+        rogue.set_index(RECEIVE, SIZE + 1);
+        let fault = Fault::IndexJump {
+            jump: SIZE + 1,
+            size: SIZE,
+        };
         assert_eq!(backlog.send(&mut device), Err(fault));
+    }
+
+    /// They hold up none of those behind them.
+    #[test]
+    fn frames_too_long_for_the_buffers_are_dropped_and_counted() {
+        let mut rogue = Rogue::new();
+        let mut device = rogue.device();
+        let mut backlog = Backlog::default();
+        for len in [2000, 60, 3000] {
+            assert_eq!(backlog.push(&vec![7; len]), Sent::Out);
+        }
+        assert_eq!(received(&mut rogue, &mut device, &mut backlog), [7; 60]);
+        assert_eq!(
+            device.take_too_long(),
+            1,
+            "a header comes before 2000 bytes"
+        );
+        rogue.offer_room(2000);
+        assert_eq!(backlog.send(&mut device), Ok(()));
+        assert!(backlog.is_empty());
+        assert_eq!((device.take_too_long(), device.take_too_long()), (1, 0));
     }
 }

@@ -9,30 +9,47 @@ use std::num::Wrapping;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use smoltcp::wire::ETHERNET_HEADER_LEN;
 use vm_memory::MmapRegion;
 use vm_memory::mmap::MmapRegionError;
 
 use super::memory_regions::{Memory, Slice};
 use super::ring::{DESCRIPTOR, ELEMENTS, FLAGS, HEADER, INDEX, NO_INTERRUPT, USED_ELEMENT, WRITE};
 use super::virtio_net::{Addresses, Device, QUEUES, RECEIVE, TRANSMIT};
+use crate::link::Mtu;
 
 /// Entries of each queue: as many as the image's driver uses.
 pub const SIZE: u16 = 64;
 
-/// Room for a header and the longest frame, in whole cache lines, in bytes.
-const BUFFER: usize = 1536;
+/// Size of a buffer for frames of an MTU of 1500, in bytes.
+#[cfg(test)]
+pub(super) const BUFFER: usize = buffer_len(Mtu::ETHERNET);
+
+/// A cache line, in bytes.
+const LINE: usize = 64;
 
 /// A page for each part of a queue.
 const PAGE: usize = 4096;
 const PARTS: usize = 3;
 const BUFFERS: usize = QUEUES * PARTS * PAGE;
-/// All of it, in bytes.
-pub(super) const MEMORY: usize = BUFFERS + SIZE as usize * BUFFER;
+
+/// Returns the size of a buffer for frames of a network with the given MTU, in bytes: room for a header and the longest,
+/// in whole cache lines.
+const fn buffer_len(mtu: Mtu) -> usize {
+    (HEADER + ETHERNET_HEADER_LEN + mtu.bytes() as usize).next_multiple_of(LINE)
+}
+
+/// Returns the size of all memory, in bytes, with buffers of `buffer_len` bytes each.
+pub(super) const fn memory_len(buffer_len: usize) -> usize {
+    BUFFERS + SIZE as usize * buffer_len
+}
 
 /// A driver of both queues. Every buffer is with the device or in the hands of whoever drives.
 #[derive(Debug)]
 pub struct Driver {
     memory: Memory,
+    /// Size of each buffer, in bytes.
+    buffer_len: usize,
     /// Each queue's avail index as the device sees it, and used index as far as it was followed.
     avail: [Wrapping<u16>; QUEUES],
     used: [Wrapping<u16>; QUEUES],
@@ -48,14 +65,16 @@ pub struct Incoming {
 }
 
 impl Driver {
-    /// A driver that polls, and the device that it drives: running, with all buffers to receive into.
+    /// A driver that polls, on a network with the given MTU, and the device that it drives: running, with all buffers to
+    /// receive into.
     ///
     /// # Errors
     ///
     /// Those of mapping memory.
-    pub fn new() -> Result<(Self, Device), MmapRegionError> {
-        let mapping = Arc::new(MmapRegion::new(MEMORY)?);
-        let driver = Self::over(Arc::clone(&mapping));
+    pub fn new(mtu: Mtu) -> Result<(Self, Device), MmapRegionError> {
+        let buffer_len = buffer_len(mtu);
+        let mapping = Arc::new(MmapRegion::new(memory_len(buffer_len))?);
+        let driver = Self::over(Arc::clone(&mapping), buffer_len);
         let mut device = Device::default();
         device.set_memory(Memory::of(mapping));
         for queue in [RECEIVE, TRANSMIT] {
@@ -68,17 +87,18 @@ impl Driver {
         Ok((driver, device))
     }
 
-    /// A driver that polls, in [`MEMORY`] bytes of zeros, with all buffers to receive into.
-    pub(super) fn over(mapping: Arc<MmapRegion>) -> Self {
+    /// A driver that polls, in zeros of the [length](memory_len) for such buffers, with all of them to receive into.
+    pub(super) fn over(mapping: Arc<MmapRegion>, buffer_len: usize) -> Self {
         let mut driver = Self {
             memory: Memory::of(mapping),
+            buffer_len,
             avail: Default::default(),
             used: Default::default(),
         };
         for queue in [RECEIVE, TRANSMIT] {
             let flags = if queue == RECEIVE { WRITE } else { 0 };
             for buffer in 0..SIZE {
-                driver.describe(queue, buffer, BUFFER, flags);
+                driver.describe(queue, buffer, buffer_len, flags);
             }
             let avail = driver.part(addresses(queue).avail);
             avail.store_u16(FLAGS, NO_INTERRUPT, Ordering::Relaxed);
@@ -107,7 +127,7 @@ impl Driver {
     pub fn frame(&self, Incoming { buffer, len }: Incoming) -> Slice<'_> {
         let frame = self
             .memory
-            .slice(buffer_address(buffer) + HEADER as u64, len);
+            .slice(self.buffer_address(buffer) + HEADER as u64, len);
         frame.expect("the device keeps to its buffers")
     }
 
@@ -158,13 +178,20 @@ impl Driver {
     fn describe(&self, queue: usize, buffer: u16, len: usize, flags: u16) {
         let table = self.part(addresses(queue).descriptors);
         let at = usize::from(buffer) * DESCRIPTOR;
-        let words = [buffer_address(buffer), len as u64 | u64::from(flags) << 32];
+        let words = [
+            self.buffer_address(buffer),
+            len as u64 | u64::from(flags) << 32,
+        ];
         for (i, word) in words.into_iter().enumerate() {
             let at = at + i * 8;
             if table.load_u64(at, Ordering::Relaxed) != word {
                 table.store_u64(at, word, Ordering::Relaxed);
             }
         }
+    }
+
+    const fn buffer_address(&self, buffer: u16) -> u64 {
+        (BUFFERS + buffer as usize * self.buffer_len) as u64
     }
 
     fn part(&self, address: u64) -> Slice<'_> {
@@ -183,17 +210,13 @@ pub(super) const fn addresses(queue: usize) -> Addresses {
     }
 }
 
-const fn buffer_address(buffer: u16) -> u64 {
-    (BUFFERS + buffer as usize * BUFFER) as u64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn buffers_that_were_all_sent_come_back_when_the_device_has_taken_them() {
-        let (mut driver, mut device) = Driver::new().unwrap();
+        let (mut driver, mut device) = Driver::new(Mtu::ETHERNET).unwrap();
         let mut frame = [0; BUFFER];
         for round in 0..3 {
             // The device looks for no answer until it has sent as many frames as there are buffers.

@@ -88,16 +88,25 @@ pub enum Fault {
         /// The descriptor.
         index: u16,
     },
-    /// A frame shorter than its header, or longer than any Ethernet frame.
+    /// A frame shorter than its header, or longer than any that a link carries.
     #[error("it sent a frame of {len} bytes, header included")]
     FrameLength {
         /// Length, as far as it was followed.
         len: usize,
     },
-    /// A receive buffer that the frame does not fit.
-    #[error("its receive buffer of {len} bytes is too small for a frame")]
-    BufferLength {
-        /// Length in bytes.
+}
+
+/// Outcome of a frame for the driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// In a receive buffer, which is complete and not published yet.
+    Delivered,
+    /// Not taken: the driver has no receive buffer.
+    NoBuffer,
+    /// To be dropped: the next receive buffer has room for no more than `len` bytes, header included. The buffer
+    /// remains for the frame after it.
+    TooLong {
+        /// Room, in bytes.
         len: usize,
     },
 }
@@ -194,15 +203,18 @@ impl Ring {
         Ok(Some(len))
     }
 
-    /// Puts a frame into a buffer of a receive queue; `false` if there is none.
+    /// Puts a frame into a buffer of a receive queue, if there is one that it fits.
+    ///
+    /// Without mergeable buffers a frame has one (virtio 1.2 §5.1.6.4.1), and a driver whose network has longer frames
+    /// than its buffers breaks no rule.
     ///
     /// # Errors
     ///
-    /// [`Fault`] if the driver broke virtio's rules, or if its buffer is too short.
+    /// [`Fault`] if the driver broke virtio's rules.
     #[inline]
-    pub fn give(&mut self, memory: &Memory, frame: &[u8]) -> Result<bool, Fault> {
+    pub fn give(&mut self, memory: &Memory, frame: &[u8]) -> Result<Given, Fault> {
         let Some(head) = self.pop()? else {
-            return Ok(false);
+            return Ok(Given::NoBuffer);
         };
         let total = HEADER + frame.len();
         let mut given = 0;
@@ -219,10 +231,11 @@ impl Ring {
             Ok(())
         })?;
         if given < total {
-            return Err(Fault::BufferLength { len: given });
+            self.next_avail -= 1;
+            return Ok(Given::TooLong { len: given });
         }
         self.complete(head, total as u32);
-        Ok(true)
+        Ok(Given::Delivered)
     }
 
     /// Fetches what the next [`Ring::give`] will write to, for a receive queue whose next buffer is

@@ -7,7 +7,7 @@
 use std::fs::File;
 
 use super::memory_regions::{Memory, Part};
-use super::ring::{self, Fault, Ring};
+use super::ring::{self, Fault, Given, Ring};
 use crate::link::Signals;
 
 /// The queues' numbers (virtio 1.2 §5.1.2): the names are the driver's.
@@ -83,6 +83,8 @@ pub struct Device {
     memory: Memory,
     queues: [Queue; QUEUES],
     signals: Signals,
+    /// Frames that were dropped because the driver's buffer had no room for them, since they were last taken.
+    too_long: u64,
 }
 
 impl Device {
@@ -176,6 +178,7 @@ impl Device {
         self.count_doorbells();
         *self = Self {
             signals: self.signals,
+            too_long: self.too_long,
             ..Self::default()
         };
     }
@@ -193,11 +196,12 @@ impl Device {
         self.queues[RECEIVE].size
     }
 
-    /// Puts a frame into the driver's next receive buffer; `false` if it has none.
+    /// Puts a frame into the driver's next receive buffer; `false` if it has none. A frame that is longer than the buffer
+    /// is dropped and counted.
     ///
     /// # Errors
     ///
-    /// [`Fault`] if the driver broke virtio's rules, or if its buffer is too short.
+    /// [`Fault`] if the driver broke virtio's rules.
     #[inline]
     pub fn send(&mut self, frame: &[u8]) -> Result<bool, Fault> {
         let Queue {
@@ -208,11 +212,21 @@ impl Device {
         else {
             return Ok(false);
         };
-        let given = ring.give(&self.memory, frame)?;
-        if given && ring.publish() {
-            self.signals.interrupts += interrupt(call.as_ref());
+        match ring.give(&self.memory, frame)? {
+            Given::Delivered => {
+                if ring.publish() {
+                    self.signals.interrupts += interrupt(call.as_ref());
+                }
+            }
+            Given::NoBuffer => return Ok(false),
+            Given::TooLong { .. } => self.too_long += 1,
         }
-        Ok(given)
+        Ok(true)
+    }
+
+    /// Returns the number of frames that were longer than the driver's buffer, since this was last asked.
+    pub const fn take_too_long(&mut self) -> u64 {
+        std::mem::replace(&mut self.too_long, 0)
     }
 
     /// Takes the next frame that the driver sends into `frame`, and returns its length.

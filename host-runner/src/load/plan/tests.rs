@@ -24,7 +24,8 @@ fn refuses_what_cannot_be_measured() {
         (43, Err(PlanError::Payload(43))),
         (44, Ok(())),
         (1472, Ok(())),
-        (1473, Err(PlanError::Payload(1473))),
+        (9188, Ok(())),
+        (9189, Err(PlanError::Payload(9189))),
     ] {
         assert_eq!(
             Plan {

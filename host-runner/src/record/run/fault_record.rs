@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::loss_places::{Losses, Sent, Served};
+use super::loss_places::{Losses, Sent, Served, Undelivered};
 use super::readings::CounterReadings;
 use crate::link::fault::{DirectionCounts, InjectedFaults, RequestOutcomes};
 use crate::load::Tally;
@@ -51,7 +51,12 @@ impl FaultRecord {
                 let missing = delivered.saturating_sub(served.received);
                 (missing, served.dropped())
             }
-            None => (sent.undelivered.waiting, u64::MAX),
+            None => {
+                let Undelivered {
+                    waiting, too_long, ..
+                } = sent.undelivered;
+                (waiting + too_long, u64::MAX)
+            }
         };
         let missing = missing.min(requests.unanswered);
         let dropped = dropped.min(requests.unanswered - missing);
@@ -64,7 +69,6 @@ impl FaultRecord {
 mod tests {
     use wire::Counters;
 
-    use super::super::loss_places::Undelivered;
     use super::*;
 
     /// After a thousand requests, of which the injector lost ten each way and damaged five on the way there.
@@ -107,7 +111,7 @@ mod tests {
             dropped_locally: 0,
             undelivered: Undelivered {
                 waiting,
-                dropped_by_host: None,
+                ..Undelivered::default()
             },
         };
         let losses = record(unanswered).losses(985, &counters, &sent);

@@ -117,6 +117,7 @@ impl Run {
             vhost: (labels.vhost.as_ref())
                 .map(|vhost| Cow::Borrowed(if vhost.is_on { "on" } else { "off" })),
             vhost_reason: labels.vhost.map(|vhost| vhost.reason),
+            mtu: labels.mtu,
             target: labels.target,
             responder: labels.responder,
             address: labels.address,

@@ -21,6 +21,8 @@ pub struct RunLabels {
     pub link: String,
     /// Choice between the host's kernel and QEMU for the guest's rings, on link `tap`.
     pub vhost: Option<Vhost>,
+    /// The longest packet of the link, in bytes, if it is not Ethernet's 1500.
+    pub mtu: Option<u16>,
     /// The client's sockets.
     pub client: ClientLabels,
     /// The accelerator's name, if this program booted the machine.

@@ -7,7 +7,7 @@ use super::readings::CounterReadings;
 
 /// Numbers of requests that went without an answer, by where they or their answers were lost. `refused_here` is the
 /// run's `dropped_locally`; `not_received_by_guest`, `dropped_by_guest` and `answer_lost` add up to the run's `lost`, as
-/// far as what is in flight at the two readings allows; the other two are parts of `not_received_by_guest`.
+/// far as what is in flight at the two readings allows; the others are parts of `not_received_by_guest`.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
 )]
@@ -24,6 +24,10 @@ pub struct Losses {
     /// receives on, or the tap device's. Null where there is no such queue, or the kernel does not tell.
     #[serde(default)]
     pub dropped_by_host: Option<u64>,
+    /// Requests among those that the network device dropped because the guest's receive buffers had no room for so long
+    /// a frame, on a link whose device is this program. Absent if there were none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub too_long_for_guest: u64,
     /// Requests that the service received and dropped.
     pub dropped_by_guest: u64,
     /// Requests answered whose answer did not come back in time.
@@ -37,6 +41,8 @@ pub struct Undelivered {
     pub waiting: u64,
     /// Requests that full queues of this host's kernel dropped; `None` where that is not known.
     pub dropped_by_host: Option<u64>,
+    /// Requests for which the guest's receive buffers had no room, where this program is the device.
+    pub too_long: u64,
 }
 
 /// Number of requests of a measurement, by what became of them.
@@ -98,18 +104,29 @@ impl Losses {
         let Undelivered {
             waiting,
             dropped_by_host,
+            too_long,
         } = sent.undelivered;
         let waiting_at_end = waiting.min(not_received_by_guest);
+        let too_long_for_guest = too_long.min(not_received_by_guest - waiting_at_end);
+        let rest = not_received_by_guest - waiting_at_end - too_long_for_guest;
         Self {
             refused_here: sent.dropped_locally,
             not_received_by_guest,
             waiting_at_end,
-            dropped_by_host: dropped_by_host
-                .map(|dropped| dropped.min(not_received_by_guest - waiting_at_end)),
+            too_long_for_guest,
+            dropped_by_host: dropped_by_host.map(|dropped| dropped.min(rest)),
             dropped_by_guest,
             answer_lost: left - dropped_by_guest,
         }
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[cfg(test)]
@@ -136,6 +153,7 @@ mod tests {
             dropped_locally: 7,
             undelivered: Undelivered {
                 waiting: 20,
+                too_long: 3,
                 dropped_by_host: Some(15),
             },
         };
@@ -184,11 +202,16 @@ mod tests {
     fn parts_of_what_never_reached_the_service_are_no_more_than_all_of_it() {
         let parts = |lost, received| {
             let losses = losses(1000, lost, received, received);
-            (losses.waiting_at_end, losses.dropped_by_host)
+            (
+                losses.waiting_at_end,
+                losses.too_long_for_guest,
+                losses.dropped_by_host,
+            )
         };
-        assert_eq!(parts(50, 950), (20, Some(15)));
-        assert_eq!(parts(50, 975), (20, Some(5)));
-        assert_eq!(parts(50, 990), (10, Some(0)));
-        assert_eq!(parts(0, 1000), (0, Some(0)));
+        assert_eq!(parts(50, 950), (20, 3, Some(15)));
+        assert_eq!(parts(50, 975), (20, 3, Some(2)));
+        assert_eq!(parts(50, 978), (20, 2, Some(0)));
+        assert_eq!(parts(50, 990), (10, 0, Some(0)));
+        assert_eq!(parts(0, 1000), (0, 0, Some(0)));
     }
 }

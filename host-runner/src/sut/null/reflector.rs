@@ -118,7 +118,7 @@ pub fn on_unix(
     offer: Offer,
     prepare: impl FnOnce() + Send + 'static,
 ) -> Result<(Reflector, EthernetLink<FrameSocket>), LinkError> {
-    let pair = FrameSocket::pair().map_err(failed(unix::NAME, "making a socket pair"))?;
+    let pair = FrameSocket::pair(offer.mtu).map_err(failed(unix::NAME, "making a socket pair"))?;
     let (ours, theirs) = (pair.0, FrameSocket::new(pair.1));
     let answer = move |stop: &AtomicBool| answer(theirs, &offer, stop);
     let reflector = Reflector::start(unix::NAME, prepare, answer)?;
@@ -135,7 +135,7 @@ pub fn on_tap(
     offer: Offer,
     prepare: impl FnOnce() + Send + 'static,
 ) -> Result<(Reflector, TapLink), LinkError> {
-    let tap = Tap::make()?;
+    let tap = Tap::make(offer.mtu)?;
     let device = tap
         .device()
         .map_err(failed(tap::NAME, "sharing the tap device"))?;
@@ -301,6 +301,7 @@ mod tests {
             let offer = Offer {
                 service,
                 dscp: "CS1".parse().unwrap(),
+                ..Offer::default()
             };
             let plan = Plan {
                 protocol,
@@ -344,7 +345,7 @@ mod tests {
 
     #[test]
     fn tells_its_ethernet_address() {
-        let (mut ours, theirs) = FrameSocket::pair().unwrap();
+        let (mut ours, theirs) = FrameSocket::pair(crate::link::Mtu::ETHERNET).unwrap();
         let theirs = FrameSocket::new(theirs);
         let answer = move |stop: &AtomicBool| answer(theirs, &Offer::default(), stop);
         let _reflector = Reflector::start(unix::NAME, || (), answer).unwrap();

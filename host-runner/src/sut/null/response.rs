@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use wire::stamp::{Arrival, ClockState, Key, Mode, Reflector, Session, Sessions, Verdict};
 
 use crate::clock;
+use crate::link::Mtu;
 use crate::link::codec::Codec;
 use crate::link::dscp::Dscp;
 use crate::link::frame::{Flow, MAX_FRAME, Parsed};
@@ -29,6 +30,8 @@ pub struct Offer {
     pub service: ServiceKind,
     /// The class.
     pub dscp: Dscp,
+    /// The longest packet of the link.
+    pub mtu: Mtu,
 }
 
 /// Answers datagrams in place.
@@ -192,6 +195,7 @@ mod tests {
         let offer = Offer {
             service: ServiceKind::Stamp(None),
             dscp: "EF".parse().unwrap(),
+            ..Offer::default()
         };
         let flow = Flow {
             peer: ([10, 0, 2, 15], 862).into(),

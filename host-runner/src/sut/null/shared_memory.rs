@@ -24,7 +24,7 @@ pub fn start(
     offer: Offer,
     prepare: impl FnOnce() + Send + 'static,
 ) -> Result<(Reflector, EthernetLink<Virtqueues>), LinkError> {
-    let (driver, device) = Driver::new().map_err(|error| LinkError::Io {
+    let (driver, device) = Driver::new(offer.mtu).map_err(|error| LinkError::Io {
         link: NAME,
         action: "mapping memory",
         source: std::io::Error::other(error),
@@ -61,16 +61,27 @@ fn answer(mut driver: Driver, offer: &Offer, stop: &AtomicBool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::Link as _;
+    use crate::link::{Link as _, Mtu};
     use crate::sut::null::BOOT_ID;
     use wire::Header;
 
     #[test]
     fn answers_more_requests_than_there_are_buffers() {
-        let (_reflector, mut link) = start(Offer::default(), || ()).unwrap();
-        let mut buffer = [0; 1500];
+        for (mtu, longest) in [(1500, 1472), (9000, 8972), (9216, 9188)] {
+            let offer = Offer {
+                mtu: Mtu::new(mtu).unwrap(),
+                ..Offer::default()
+            };
+            exchange(&offer, longest);
+        }
+    }
+
+    /// Requests of 64 bytes and of the longest kind that the offer's MTU allows, in turn.
+    fn exchange(offer: &Offer, longest: usize) {
+        let (_reflector, mut link) = start(*offer, || ()).unwrap();
+        let mut buffer = [0; 9216];
         for seq in 0..1000 {
-            let mut request = vec![0xaa; if seq % 2 == 0 { 64 } else { 1472 }];
+            let mut request = vec![0xaa; if seq % 2 == 0 { 64 } else { longest }];
             Header::request(seq, 5).encode(&mut request).unwrap();
             link.send(&request).unwrap();
             let received = link.receive(&mut buffer, u64::MAX).unwrap().unwrap();
@@ -79,6 +90,15 @@ mod tests {
                 (reply.seq, reply.boot_id, received.len),
                 (seq, BOOT_ID, request.len())
             );
+            let [sent, came] =
+                [&request[..], &buffer].map(|bytes| &bytes[wire::HEADER_LEN..request.len()]);
+            assert_eq!(sent, came);
+        }
+        assert_eq!(link.take_too_long(), 0);
+        if longest < wire::MAX_JUMBO_PAYLOAD {
+            // Buffers are whole cache lines.
+            link.send(&vec![0xaa; longest + 64]).unwrap();
+            assert_eq!(link.take_too_long(), 1);
         }
         assert_eq!(link.signals(), Some(crate::link::Signals::default()));
     }

@@ -206,7 +206,7 @@ fn a_jumbo_frame_that_was_cut_off_is_not_answered() {
     }
 }
 
-/// Frames of up to an MTU of 1574, the largest that a buffer has room for.
+/// Frames of up to an MTU of 1574 where the device does not say that it is so large: the longest that a buffer has room for.
 #[test]
 fn a_datagram_of_a_larger_mtu_is_answered_in_place_and_by_nobody_else() {
     let [from, to] = ["10.0.2.2:40000", "10.0.2.15:9000"].map(|text| text.parse().unwrap());
@@ -244,6 +244,8 @@ fn other_frames_of_a_larger_mtu_are_counted_and_hold_up_nothing() {
 fn the_ready_line_has_the_devices_mtu() {
     let mut server = static_server();
     assert_eq!(server.ready(0).configuration.mtu, None);
-    server.device.max_frame = Some(1414);
-    assert_eq!(server.ready(0).configuration.mtu, Some(1400));
+    for mtu in [1400, 1501, 9000] {
+        server.device.max_frame = Some(14 + usize::from(mtu));
+        assert_eq!(server.ready(0).configuration.mtu, Some(mtu));
+    }
 }

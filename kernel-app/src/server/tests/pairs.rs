@@ -151,7 +151,8 @@ fn services_at_unlike_ports_come_to_an_end() {
 fn no_reply_is_longer_than_its_request_at_any_length_and_port() {
     let mut service = instance(OWN, "");
     let mut answered = 0;
-    for len in 0..=wire::MAX_PAYLOAD {
+    let jumbo = [wire::MAX_PAYLOAD + 1, 8972, wire::MAX_JUMBO_PAYLOAD];
+    for len in (0..=wire::MAX_PAYLOAD).chain(jumbo) {
         for port in service.ports {
             for filling in payloads() {
                 let payload: Vec<u8> = filling

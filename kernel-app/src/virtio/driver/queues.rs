@@ -1,8 +1,8 @@
 //! Our side of both queues, with the buffers on them. No unsafe code.
 
-use super::{HEADER, RECEIVE_SIZE, TRANSMIT_SIZE};
+use super::{RECEIVE_SIZE, TRANSMIT_SIZE};
 use crate::virtio::in_flight::InFlight;
-use crate::virtio::pool::{BufferId, FreeList, Pool, ReceiveId, StackId};
+use crate::virtio::pool::{BufferId, FreeList, HEADER, Pool, ReceiveId, StackId};
 use crate::virtio::ring::{Doorbell, OWN, Ring};
 
 /// The way in.
@@ -40,6 +40,8 @@ pub struct Outbound {
     pub ring: Ring<TRANSMIT_SIZE>,
     pub in_flight: InFlight,
     pub free: FreeList,
+    /// Number of frames on the ring up to which an idle poll leaves those there that the device has sent.
+    pub left_there: u16,
     pub sent: u64,
     pub doorbells: u64,
 }
@@ -101,7 +103,7 @@ impl Outbound {
         mut buffer: BufferId<FIRST>,
         len: usize,
     ) {
-        pool.bytes_mut(&mut buffer)[..HEADER].fill(0);
+        pool.clear_header(&mut buffer);
         let address = || pool.address(&buffer);
         self.ring
             .describe(id, whose, (HEADER + len) as u16, address);

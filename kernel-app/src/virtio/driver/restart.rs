@@ -5,10 +5,9 @@
 use virtio_drivers::transport::Transport;
 
 use super::setup::{SetupError, is_running, set_up};
-use super::{Features, HEADER, Pending, VirtioNic};
+use super::{Features, Pending, VirtioNic};
 use crate::frame_device::{DeviceFault, Link};
 use crate::virtio::in_flight::DESCRIPTORS;
-use crate::virtio::pool::BUFFER_LEN;
 use crate::virtio::ring::Doorbell;
 
 /// Offset of the link's status in the device's configuration, in bytes (virtio 1.2 §5.1.4).
@@ -85,10 +84,7 @@ impl<R: Doorbell + Transport> VirtioNic<R> {
     pub(super) fn take_back(&mut self) {
         self.fault = None;
         // An honest device delivers no frame that a buffer has no room for.
-        let room = self
-            .negotiated
-            .max_frame
-            .map_or(BUFFER_LEN, |len| HEADER + len) as u16;
+        let room = self.negotiated.room() as u16;
         let Self {
             pool, inbound, out, ..
         } = self;
@@ -104,7 +100,8 @@ impl<R: Doorbell + Transport> VirtioNic<R> {
         }
         let pending = core::mem::replace(&mut self.pending, Pending::Nothing);
         if let Pending::Waiting(frame) | Pending::WithStack(frame) = pending {
-            self.inbound.post_first(&self.pool, frame.buffer, room);
+            self.inbound
+                .post_first(&self.pool, frame.into_buffer(), room);
         }
         self.inbound.notify_pending = false;
         self.out.doorbells += self.inbound.ring.notify(&self.registers);

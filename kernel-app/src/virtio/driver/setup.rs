@@ -2,14 +2,15 @@
 //! each reset. No unsafe code.
 
 use virtio_drivers::transport::{DeviceStatus, Transport};
-use wire::Mac;
+use wire::{MAX_MTU, Mac};
 
 use super::{
-    Features, Inbound, Observed, Outbound, Pending, RECEIVE_SIZE, TRANSMIT_SIZE, VirtioNic,
+    Features, Inbound, LEFT_THERE_DIVISOR, Observed, Outbound, Pending, RECEIVE_SIZE,
+    TRANSMIT_SIZE, VirtioNic,
 };
-use crate::frame_device::{DeviceCounts, ETHERNET_HEADER, MAX_FRAME};
+use crate::frame_device::{DeviceCounts, ETHERNET_HEADER};
 use crate::virtio::in_flight::{DESCRIPTORS, InFlight};
-use crate::virtio::pool::{FreeList, PoolMemory};
+use crate::virtio::pool::{BUFFER_LEN, FreeList, HEADER, PoolMemory, RECEIVE_BUFFERS};
 use crate::virtio::ring::{Doorbell, RECEIVE, Ring, RingMemory, TRANSMIT};
 
 /// Reads of the status that a reset may take. A program has reset its device at once; hardware takes
@@ -143,8 +144,7 @@ fn mac(transport: &impl Transport, offered: Features, own: Mac) -> Result<Mac, S
 }
 
 /// Returns the longest frame of a device that says what its network's MTU is, in bytes without the check sequence. `None`
-/// if it does not say so, or the MTU is none that can be obeyed: the feature is then left (virtio 1.2 §5.1.4.2). Buffers
-/// have no room for a jumbo frame.
+/// if it does not say so, or the MTU is none that can be obeyed: the feature is then left (virtio 1.2 §5.1.4.2).
 fn max_frame(
     transport: &impl Transport,
     offered: Features,
@@ -153,10 +153,10 @@ fn max_frame(
         return Ok(None);
     }
     let mtu: u16 = transport.read_config_space(MTU_OFFSET)?;
-    let len = ETHERNET_HEADER + usize::from(mtu);
-    Ok((ETHERNET_HEADER + MIN_MTU..=MAX_FRAME)
-        .contains(&len)
-        .then_some(len))
+    let mtu = usize::from(mtu);
+    Ok((MIN_MTU..=MAX_MTU)
+        .contains(&mtu)
+        .then_some(ETHERNET_HEADER + mtu))
 }
 
 /// Returns the address that a device would be driven by, `own` if it has none, and leaves it reset.
@@ -179,6 +179,14 @@ pub struct Negotiated {
     pub features: Features,
     /// Longest frame that the network carries, in bytes, if the device says so and it is obeyed.
     pub max_frame: Option<usize>,
+}
+
+impl Negotiated {
+    /// Returns the number of bytes that the device may write to a receive buffer, header included: for the longest frame
+    /// of the network, or for as long a one as the least of buffers holds.
+    pub fn room(&self) -> usize {
+        self.max_frame.map_or(BUFFER_LEN, |len| HEADER + len)
+    }
 }
 
 /// Sets the device's registers up (virtio 1.2 §3.1.1); it is then live, and the queues are empty. `own` is its address
@@ -258,11 +266,12 @@ impl<R: Doorbell + Transport> VirtioNic<R> {
     /// (virtio 1.2 §2.1).
     #[inline(never)]
     pub fn new(mut registers: R, memory: &'static NicMemory, own: Mac) -> Result<Self, SetupError> {
-        let (pool, receive_buffers, stack_buffers) =
-            memory.buffers.take().ok_or(SetupError::InUse)?;
+        let buffers = memory.buffers.take().ok_or(SetupError::InUse)?;
         let mut receive = Ring::new(RECEIVE, &memory.receive);
         let mut transmit = Ring::new(TRANSMIT, &memory.transmit);
         let negotiated = set_up(&mut registers, [&mut receive, &mut transmit], own)?;
+        let (pool, receive_buffers, stack_buffers) = buffers.divide(negotiated.room());
+        let left_there = RECEIVE_BUFFERS / pool.span() / LEFT_THERE_DIVISOR;
         let mut nic = Self {
             registers,
             pool,
@@ -275,6 +284,7 @@ impl<R: Doorbell + Transport> VirtioNic<R> {
                 ring: transmit,
                 in_flight: InFlight::new(),
                 free: FreeList::new(),
+                left_there: left_there as u16,
                 sent: 0,
                 doorbells: 0,
             },

@@ -6,7 +6,7 @@
 use smoltcp::phy::{self, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
 
-use super::{Frame, HEADER, Outbound, Pending, VirtioNic};
+use super::{Outbound, Pending, VirtioNic};
 use crate::frame_device::MAX_FRAME;
 use crate::virtio::pool::{Pool, STACK_BUFFERS, StackId};
 use crate::virtio::ring::Doorbell;
@@ -27,14 +27,14 @@ impl<R: Doorbell> phy::Device for VirtioNic<R> {
         let frame = self.next_frame()?;
         let Some(buffer) = self.take_free() else {
             self.counts.dropped_transmit += 1;
-            self.inbound.post(frame.buffer);
+            self.inbound.post(frame.into_buffer());
             return None;
         };
         self.pending = Pending::WithStack(frame);
-        let Pending::WithStack(Frame { buffer: shown, len }) = &self.pending else {
+        let Pending::WithStack(frame) = &self.pending else {
             unreachable!("it was set the line before");
         };
-        let received = Received(&self.pool.bytes(shown)[HEADER..][..*len]);
+        let received = Received(self.pool.frame(frame));
         let transmit = Transmit {
             out: &mut self.out,
             pool: &self.pool,
@@ -58,7 +58,7 @@ impl<R: Doorbell> phy::Device for VirtioNic<R> {
         let mut capabilities = DeviceCapabilities::default();
         capabilities.medium = Medium::Ethernet;
         capabilities.max_transmission_unit = self.negotiated.max_frame.unwrap_or(MAX_FRAME);
-        capabilities.max_burst_size = Some(STACK_BUFFERS);
+        capabilities.max_burst_size = Some(STACK_BUFFERS / self.pool.span());
         capabilities
     }
 }
@@ -84,7 +84,7 @@ pub struct Transmit<'a, B> {
 impl<B: Doorbell> phy::TxToken for Transmit<'_, B> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(mut self, len: usize, write: F) -> R {
         let mut buffer = self.buffer.take().expect("a token is consumed once");
-        let result = write(&mut self.pool.bytes_mut(&mut buffer)[HEADER..][..len]);
+        let result = write(&mut self.pool.room_mut(&mut buffer)[..len]);
         let sent = self.out.send(self.pool, self.doorbell, buffer, len);
         assert!(sent.is_ok(), "there was room when the token was made");
         result

@@ -125,7 +125,7 @@ fn a_sweep_begins_with_a_pipeline_and_chooses_its_own_rates() {
 fn options_without_a_measurement_are_a_usage_error() {
     for line in [
         "--payload 43",
-        "--payload 1473",
+        "--payload 9189",
         "--timeout 0s",
         "--duration 0s",
         "--mode open --rate 3000000",

@@ -48,7 +48,7 @@ fn requests_carry_the_files_bytes() {
 fn files_that_make_no_request_are_refused_and_named() {
     for (request, expect, option, reason) in [
         (vec![], None, "--request", "is empty"),
-        (vec![1; 1429], None, "--request", "1429 bytes do not fit"),
+        (vec![1; 9145], None, "--request", "9145 bytes do not fit"),
         (vec![1; 4], Some(vec![1; 5]), "--expect", "never longer"),
     ] {
         let error = plan(&request, expect.as_deref()).unwrap_err();
@@ -62,4 +62,6 @@ fn files_that_make_no_request_are_refused_and_named() {
     assert!(error.with_causes().contains("/nowhere/at/all"));
     assert_eq!(error.exit_code(), 2);
     assert!(plan(&[1; 1428], Some(&[])).is_ok());
+    let error = plan(&[1; 1429], None).unwrap_err();
+    assert!(error.contains("44 to 1472"), "{error}");
 }

@@ -53,7 +53,7 @@ impl Drop for Flood {
 /// A link to nobody whose other end sends frames of ethertype 0x1234, or frames to the flow that are
 /// damaged, without end.
 fn flooded(is_damaged: bool) -> (EthernetLink<FrameSocket>, Flood) {
-    let (frames, theirs) = FrameSocket::pair().unwrap();
+    let (frames, theirs) = FrameSocket::pair(crate::link::Mtu::ETHERNET).unwrap();
     let ready = ready();
     let neighbour = neighbour_of(&ready);
     let flow = Flow {

@@ -35,7 +35,7 @@ fn taken(driver: &mut Driver) -> u64 {
 
 #[test]
 fn requests_beyond_the_receive_buffers_wait_and_are_counted() {
-    let (mut driver, device) = Driver::new().unwrap();
+    let (mut driver, device) = Driver::new(crate::link::Mtu::ETHERNET).unwrap();
     let mut link = sent(Virtqueues::over(device));
     assert_eq!(link.drop_waiting(), REQUESTS - u64::from(SIZE));
     assert_eq!(link.drop_waiting(), 0, "they are gone");
@@ -53,7 +53,7 @@ fn what_the_guest_was_given_and_what_waited_is_all_that_faults_let_through() {
         },
         ..FaultParameters::default()
     };
-    let (mut driver, device) = Driver::new().unwrap();
+    let (mut driver, device) = Driver::new(crate::link::Mtu::ETHERNET).unwrap();
     let mut link = sent(FaultInjector::new(Virtqueues::over(device), parameters));
     let waiting = link.drop_waiting();
     let faults = link.take_faults().unwrap();

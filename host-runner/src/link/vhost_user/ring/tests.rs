@@ -44,17 +44,25 @@ fn take_from(lens: &[usize]) -> Result<Option<Vec<u8>>, Fault> {
 }
 
 /// Has the device put [`FRAME`] into a chain of buffers of these lengths: what is in them then.
-fn give_to(lens: &[usize]) -> Result<Vec<u8>, Fault> {
+fn give_to(lens: &[usize]) -> Result<Vec<u8>, Given> {
     let mut rogue = Rogue::new();
     let mut ring = rogue.ring(RECEIVE);
     let room = lens.iter().sum::<usize>();
     rogue.write(BUFFER_REGION, &vec![0xee; room + 16]);
     rogue.chain(RECEIVE, 5, lens);
     rogue.offer(RECEIVE, 5);
-    let given = ring.give(&rogue.memory(), &FRAME)?;
-    assert!(given);
+    let given = ring.give(&rogue.memory(), &FRAME).unwrap();
     ring.publish();
-    assert_eq!(rogue.used_ring(RECEIVE).1, 1);
+    let is_delivered = given == Given::Delivered;
+    assert_eq!(rogue.used_ring(RECEIVE).1, u16::from(is_delivered));
+    assert_eq!(
+        ring.base(),
+        u16::from(is_delivered),
+        "a buffer that is too small stays"
+    );
+    if !is_delivered {
+        return Err(given);
+    }
     assert_eq!(rogue.completed(RECEIVE, 0), (5, WHOLE as u32));
     let beyond = rogue.read(BUFFER_REGION + WHOLE as u64, room + 16 - WHOLE);
     assert!(beyond.iter().all(|&byte| byte == 0xee), "{lens:?}");
@@ -147,14 +155,14 @@ fn a_loop_of_long_buffers_is_too_long_a_frame() {
     let mut ring = rogue.ring(TRANSMIT);
     let descriptor = Descriptor {
         address: BUFFER_REGION,
-        len: 1000,
+        len: 5000,
         flags: NEXT,
         next: 0,
     };
     rogue.describe(TRANSMIT, 0, descriptor);
     rogue.offer(TRANSMIT, 0);
     let fault = take(&rogue, &mut ring);
-    assert_eq!(fault, Err(Fault::FrameLength { len: 2000 }));
+    assert_eq!(fault, Err(Fault::FrameLength { len: 10_000 }));
 }
 
 #[test]
@@ -185,12 +193,29 @@ fn frames_longer_than_ethernets_are_refused() {
 }
 
 #[test]
-fn a_buffer_too_small_for_the_frame_is_refused() {
+fn a_frame_too_long_for_the_buffer_is_dropped_and_the_buffer_stays() {
     for len in [0, 1, HEADER, WHOLE - 1] {
-        assert_eq!(give_to(&[len]), Err(Fault::BufferLength { len }));
+        assert_eq!(give_to(&[len]), Err(Given::TooLong { len }));
     }
     let lens = [4, 4, 4, 20];
-    assert_eq!(give_to(&lens), Err(Fault::BufferLength { len: 32 }));
+    assert_eq!(give_to(&lens), Err(Given::TooLong { len: 32 }));
+    // The next frame has the same buffer.
+    let mut rogue = Rogue::new();
+    let mut ring = rogue.ring(RECEIVE);
+    rogue.chain(RECEIVE, 5, &[WHOLE]);
+    rogue.offer(RECEIVE, 5);
+    let memory = rogue.memory();
+    let longer = [9; FRAME.len() + 1];
+    assert_eq!(
+        ring.give(&memory, &longer),
+        Ok(Given::TooLong { len: WHOLE })
+    );
+    assert_eq!(ring.give(&memory, &FRAME), Ok(Given::Delivered));
+    assert_eq!(ring.give(&memory, &FRAME), Ok(Given::NoBuffer));
+    ring.publish();
+    assert_eq!(rogue.completed(RECEIVE, 0), (5, WHOLE as u32));
+    let written = rogue.read(BUFFER_REGION + HEADER as u64, FRAME.len());
+    assert_eq!(written, FRAME);
 }
 
 #[test]
@@ -358,7 +383,7 @@ fn indices_go_round_at_65536() {
 fn an_empty_ring_has_nothing_and_takes_nothing() {
     let rogue = Rogue::new();
     let mut ring = rogue.ring(RECEIVE);
-    assert_eq!(ring.give(&rogue.memory(), &FRAME), Ok(false));
+    assert_eq!(ring.give(&rogue.memory(), &FRAME), Ok(Given::NoBuffer));
     assert_eq!(take(&rogue, &mut rogue.ring(TRANSMIT)), Ok(None));
     assert_eq!(rogue.used_ring(RECEIVE), (NO_NOTIFY, 0));
 }

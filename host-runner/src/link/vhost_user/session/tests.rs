@@ -10,12 +10,15 @@ use vhost::{VhostBackend, VhostUserMemoryRegionInfo, VringConfigData};
 use vm_memory::{FileOffset, MmapRegion};
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
-use super::super::driver::{self, Driver, Incoming, MEMORY, SIZE};
+use super::super::driver::{self, BUFFER, Driver, Incoming, SIZE, memory_len};
 use super::super::rogue_driver::shared_file;
 use super::super::virtio_net::{RECEIVE, TRANSMIT};
 use super::super::{Frames, Signals, Virtqueues};
 use super::*;
 use crate::clock;
+
+/// Length of all memory, in bytes.
+const MEMORY: usize = memory_len(BUFFER);
 
 /// Address of the guest's memory in the front end's own.
 const USER_ADDRESS: u64 = 0x7f00_0000_0000;
@@ -46,7 +49,7 @@ impl Machine {
         Self {
             front_end: Frontend::connect(path, MAX_QUEUES).unwrap(),
             memory,
-            driver: Driver::over(Arc::new(mapping)),
+            driver: Driver::over(Arc::new(mapping), BUFFER),
             kick: EventFd::new(EFD_NONBLOCK).unwrap(),
             call: EventFd::new(EFD_NONBLOCK).unwrap(),
         }

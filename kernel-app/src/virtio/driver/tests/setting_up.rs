@@ -41,18 +41,28 @@ fn says_what_is_wrong_with_a_device() {
 /// virtio 1.2 §5.1.4.2: a driver that takes the MTU has buffers for it, and sends nothing longer.
 #[test]
 fn an_mtu_that_there_are_buffers_for_is_obeyed_and_no_other() {
-    for (mtu, frame) in [(576, 590), (1280, 1294), (1500, 1514)] {
+    for (mtu, frame, buffers) in [
+        (576, 590, 256),
+        (1280, 1294, 256),
+        (1500, 1514, 256),
+        (1501, 1515, 256),
+        (1574, 1588, 256),
+        (1575, 1589, 128),
+        (9000, 9014, 42),
+        (9216, 9230, 42),
+    ] {
         let device = FakeDevice::new().with_mtu(mtu);
         let mut nic = set_up(&device).unwrap();
         assert_ne!(device.taken_features() & 1 << 3, 0, "{mtu}");
         assert_eq!(nic.capabilities().max_transmission_unit, frame);
+        assert_eq!(device.posted(RECEIVE), buffers);
         let (token, _, room) = device.take(RECEIVE);
         assert_eq!(room, HEADER + frame, "a longer frame has no room");
         device.complete(RECEIVE, token, room);
         assert_eq!(send_back(&mut nic), Disposition::Sent);
         assert_eq!(device.collect().unwrap().len(), frame);
     }
-    for mtu in [0, 68, 575, 1501, 9000, u16::MAX] {
+    for mtu in [0, 68, 575, 9217, u16::MAX] {
         let device = FakeDevice::new().with_mtu(mtu);
         let nic = set_up(&device).unwrap();
         assert_eq!(device.taken_features() & 1 << 3, 0, "{mtu}");

@@ -50,6 +50,7 @@ fn drive(rogue: &Rogue, queue: usize, ring: &mut Ring, given: &[u8]) {
         let base = ring.base();
         let outcome = if queue == RECEIVE {
             ring.give(&memory, given)
+                .map(|given| given == Given::Delivered)
         } else {
             let taken = ring.take(&memory, &mut frame);
             assert!(!matches!(taken, Ok(Some(len)) if !(1..=MAX_FRAME).contains(&len)));
@@ -128,7 +129,8 @@ proptest! {
             rogue.chain(queue, 0, &[HEADER + FRAME.len()]);
             let step = |ring: &mut Ring| {
                 if queue == RECEIVE {
-                    ring.give(&memory, &FRAME)
+                    let given = ring.give(&memory, &FRAME);
+                    given.map(|given| given == Given::Delivered)
                 } else {
                     let mut frame = [0; MAX_FRAME];
                     ring.take(&memory, &mut frame).map(|len| len.is_some())
