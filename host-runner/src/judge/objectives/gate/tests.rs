@@ -45,6 +45,7 @@ fn run(boot: &Boot) -> (Run, Distribution) {
     };
     let distribution = Distribution {
         histogram: latency.histogram().clone(),
+        intervals: Vec::new(),
         tagged: BTreeMap::new(),
         nodes: Vec::new(),
     };
