@@ -142,6 +142,7 @@ vmm-types:
 test: loaders sockets examples linux-guest vmm-types ## lint, and every unit, property and end-to-end test
 	@sh qemu/setup.sh tests
 	@sh tests/kubevirt/setup.sh
+	@sh tests/prometheus/setup.sh
 	@sh tests/stamp-suite/setup.sh
 	@quiet=$$(sh announce.sh "the tests" "about 5 minutes" $(TARGET)/release/suite tests/suite/src) && \
 		cargo run $$quiet --locked --release --package suite -- $(ARGS)

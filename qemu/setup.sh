@@ -2,9 +2,9 @@
 # Brings the programs that building and running need from the system: a C linker for the host's
 # Rust programs, and QEMU; with the argument `tests`, also tshark, which the tests check captures
 # with, Chromium with a font, which they open the HTML report in, iproute2, by which they change
-# networks of their own, sockperf, which they compare Fathom with, scapy, which speaks STAMP, OVMF, which
-# they boot disks with, mtools and qemu-img, which they check disks with, and virt-xml-validate: without these
-# the tests that need them are skipped; with the argument `fuzz`, a C++ compiler, which the fuzzer is built with; with the
+# networks of their own, sockperf, which they compare Fathom with, scapy, which speaks STAMP, Prometheus' client
+# for Python, which reads metrics, OVMF, which they boot disks with, mtools and qemu-img, which they check disks
+# with, and virt-xml-validate: without these the tests that need them are skipped; with the argument `fuzz`, a C++ compiler, which the fuzzer is built with; with the
 # argument `coverage`, LLVM's tools for profiles. Installs Debian packages when run as root; otherwise names the command.
 set -eu
 
@@ -20,6 +20,7 @@ if [ "${1:-}" = tests ]; then
     command -v tshark >/dev/null || may_lack="$may_lack tshark"
     command -v sockperf >/dev/null || may_lack="$may_lack sockperf"
     /usr/bin/python3 -c 'import scapy.contrib.stamp' 2>/dev/null || may_lack="$may_lack python3-scapy"
+    /usr/bin/python3 -c 'import prometheus_client' 2>/dev/null || may_lack="$may_lack python3-prometheus-client"
     command -v ip >/dev/null || may_lack="$may_lack iproute2"
     command -v mcopy >/dev/null || may_lack="$may_lack mtools"
     command -v qemu-img >/dev/null || may_lack="$may_lack qemu-utils"

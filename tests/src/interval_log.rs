@@ -45,18 +45,29 @@ pub fn histogram(log: &Path) -> Histogram<u64> {
 /// If it is none.
 #[must_use]
 pub fn tagged(log: &Path, tag: Option<&str>) -> Histogram<u64> {
-    let bytes = fs::read(log).unwrap_or_else(|error| panic!("{}: {error}", log.display()));
     let mut sum = Histogram::<u64>::new(3).expect("3 digits are fine");
-    for entry in IntervalLogIterator::new(&bytes) {
-        if let LogEntry::Interval(interval) = entry.expect("a well-formed log")
-            && interval.tag().map(|tag| tag.as_str()) == tag
-        {
-            let bytes = BASE64.decode(interval.encoded_histogram()).expect("base64");
-            let histogram: Histogram<u64> = Deserializer::new()
-                .deserialize(&mut bytes.as_slice())
-                .expect("an encoded histogram");
-            sum.add(histogram).expect("it resizes itself");
-        }
+    for interval in intervals(log, tag) {
+        sum.add(interval).expect("it resizes itself");
     }
     sum
+}
+
+/// The intervals of a log that have this tag, one after the other.
+///
+/// # Panics
+///
+/// If it is none.
+#[must_use]
+pub fn intervals(log: &Path, tag: Option<&str>) -> Vec<Histogram<u64>> {
+    let bytes = fs::read(log).unwrap_or_else(|error| panic!("{}: {error}", log.display()));
+    let entries = IntervalLogIterator::new(&bytes).map(|entry| entry.expect("a well-formed log"));
+    let intervals = entries.filter_map(|entry| match entry {
+        LogEntry::Interval(interval) if interval.tag().map(|tag| tag.as_str()) == tag => {
+            let bytes = BASE64.decode(interval.encoded_histogram()).expect("base64");
+            let histogram = Deserializer::new().deserialize(&mut bytes.as_slice());
+            Some(histogram.expect("an encoded histogram"))
+        }
+        _ => None,
+    });
+    intervals.collect()
 }

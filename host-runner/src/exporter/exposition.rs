@@ -84,6 +84,12 @@ impl Label {
     pub fn name(&self) -> &str {
         &self.name
     }
+
+    /// Returns the value.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
+    }
 }
 
 /// Metrics of [`RunningTotals`].

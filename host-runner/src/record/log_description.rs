@@ -28,7 +28,7 @@ const DESCRIPTION: &str = "[Fathom description ";
 const END: &str = "]";
 
 /// Description of the measurement whose latencies a log has. The fields are those of a [`Run`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LogDescription {
     /// [`LOG_SCHEMA`].
     pub schema: Cow<'static, str>,

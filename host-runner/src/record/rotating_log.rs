@@ -2,7 +2,11 @@
 //!
 //! The files are HdrHistogram's (V2, log format 1.3), in nanoseconds, as those of results. Each line has a tag: the target's
 //! name for its latency, and the same with a quantity behind `#` for others. Lines of an interval are written at once: a
-//! file ends with a whole line, whatever ends the program.
+//! file ends with a whole line, whatever ends the program. Comments say what was measured ([`log_description`]), and after
+//! each interval what became of its requests ([`log_counts`]).
+//!
+//! [`log_description`]: super::log_description
+//! [`log_counts`]: super::log_counts
 #![forbid(unsafe_code)]
 
 use std::fs::File;
@@ -17,6 +21,8 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::RecordError;
 use super::hlog::{MAX_VALUE_DIVISOR, UNIT, VERSION, failed};
+use super::log_counts::LogCounts;
+use super::log_description::LogDescription;
 use crate::files::Directory;
 use crate::histogram::DurationHistogram;
 
@@ -62,6 +68,8 @@ impl Line<'_> {
 #[derive(Debug)]
 pub struct RotatingLog {
     directory: Directory,
+    /// Comment at the beginning of each file.
+    description: String,
     newest: Option<Newest>,
 }
 
@@ -74,28 +82,35 @@ struct Newest {
 }
 
 impl RotatingLog {
-    /// Opens the directory at `path`, and makes it if it is not there.
+    /// Opens the directory at `path` for logs of what `description` says, and makes it if it is not there.
     ///
     /// # Errors
     ///
     /// [`RecordError::Unwritable`] if it can't be made or written to.
-    pub fn create(path: &Path) -> Result<Self, RecordError> {
+    pub fn create(path: &Path, description: &LogDescription) -> Result<Self, RecordError> {
         let directory = Directory::create(path).map_err(RecordError::unwritable(path))?;
         directory
             .check_writable()
             .map_err(RecordError::unwritable(path))?;
         Ok(Self {
             directory,
+            description: description.comment()?,
             newest: None,
         })
     }
 
-    /// Writes `lines`, of intervals that ended at `now`; the first of a day (UTC) begin a file.
+    /// Writes `lines`, of intervals that ended at `now`, and the `counts` of them all; the first of a day (UTC) begin a
+    /// file.
     ///
     /// # Errors
     ///
     /// [`RecordError::Histogram`] if a line can't be encoded, [`RecordError::Unwritable`] if it can't be written.
-    pub fn write(&mut self, now: Timestamp, lines: &[Line<'_>]) -> Result<(), RecordError> {
+    pub fn write(
+        &mut self,
+        now: Timestamp,
+        lines: &[Line<'_>],
+        counts: &LogCounts,
+    ) -> Result<(), RecordError> {
         let Some(first) = lines.iter().map(|line| line.from).min() else {
             return Ok(());
         };
@@ -107,7 +122,8 @@ impl RotatingLog {
         let Some(newest) = &mut self.newest else {
             return Ok(());
         };
-        let text = encode(newest.started_at, is_new, lines)?;
+        let mut text = encode(newest.started_at, &self.description, is_new, lines)?;
+        text.extend_from_slice(format!("#{}\n", counts.comment()?).as_bytes());
         let written = newest.file.write_all(&text);
         written.map_err(RecordError::unwritable(&newest.path))
     }
@@ -142,6 +158,7 @@ impl RotatingLog {
 /// `is_new`.
 fn encode(
     started_at: SystemTime,
+    description: &str,
     is_new: bool,
     lines: &[Line<'_>],
 ) -> Result<Vec<u8>, RecordError> {
@@ -149,12 +166,15 @@ fn encode(
         let mut bytes = Vec::new();
         let mut serializer = V2DeflateSerializer::new();
         let mut builder = IntervalLogWriterBuilder::new();
-        let mut log = (builder.add_comment(VERSION).add_comment(UNIT))
-            .with_start_time(started_at)
-            .with_base_time(started_at)
-            .with_max_value_divisor(MAX_VALUE_DIVISOR)
-            .begin_log_with(&mut bytes, &mut serializer)
-            .map_err(|error| failed(&error))?;
+        let mut log = (builder
+            .add_comment(VERSION)
+            .add_comment(UNIT)
+            .add_comment(description))
+        .with_start_time(started_at)
+        .with_base_time(started_at)
+        .with_max_value_divisor(MAX_VALUE_DIVISOR)
+        .begin_log_with(&mut bytes, &mut serializer)
+        .map_err(|error| failed(&error))?;
         for line in lines {
             let tag = line.tag();
             let start = line.from.duration_since(started_at).unwrap_or_default();
@@ -220,7 +240,11 @@ mod tests {
     fn a_day_is_a_file_with_a_line_for_each_interval_and_target() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("log");
-        let mut log = RotatingLog::create(&path).unwrap();
+        let mut log = RotatingLog::create(&path, &LogDescription::default()).unwrap();
+        let counts = LogCounts {
+            sent: 3,
+            ..LogCounts::default()
+        };
         let (some, other) = (durations(&[1000, 2000]), durations(&[500]));
         let mut write = |now: &str| {
             let from = SystemTime::from(at(now)) - Duration::from_secs(60);
@@ -235,8 +259,8 @@ mod tests {
                 line("a:1", None, &some),
                 line("b, c:1", Some("service"), &other),
             ];
-            log.write(at(now), &lines).unwrap();
-            log.write(at(now), &[]).unwrap();
+            log.write(at(now), &lines, &counts).unwrap();
+            log.write(at(now), &[], &counts).unwrap();
         };
         write("2026-11-27T23:58:30Z");
         write("2026-11-27T23:59:30Z");
@@ -252,10 +276,18 @@ mod tests {
         assert_eq!(lines, expected);
         let head = fs::read_to_string(&first).unwrap();
         assert_eq!(head.matches("#[StartTime:").count(), 1, "{head}");
+        assert_eq!(head.matches("#[Fathom description {").count(), 1, "{head}");
+        let counted = head
+            .lines()
+            .filter_map(|line| LogCounts::parse(line).unwrap());
+        assert_eq!(
+            counted.map(|counts| counts.sent).collect::<Vec<_>>(),
+            [3, 3]
+        );
         let second = path.join("fathom-20261128T000030Z.hlog");
         assert_eq!(read(&second).len(), 2);
         // Another prober of the same second gets a file of its own.
-        let mut log = RotatingLog::create(&path).unwrap();
+        let mut log = RotatingLog::create(&path, &LogDescription::default()).unwrap();
         let line = Line {
             target: "a:1",
             quantity: None,
@@ -263,7 +295,8 @@ mod tests {
             length: Duration::from_secs(30),
             durations: &some,
         };
-        log.write(at("2026-11-28T00:00:30Z"), &[line]).unwrap();
+        log.write(at("2026-11-28T00:00:30Z"), &[line], &counts)
+            .unwrap();
         assert_eq!(read(&path.join("fathom-20261128T000030Z-2.hlog")).len(), 1);
         assert_eq!(read(&second).len(), 2);
     }

@@ -22,7 +22,7 @@ pub enum Capability {
     IoUring,
     /// IPv6 on the loopback device.
     Ipv6,
-    /// KubeVirt's API types from npm, and Node.js, which checks files by them.
+    /// API types of Kubernetes, KubeVirt and Grafana from npm, and Node.js, which checks files by them.
     Kubevirt,
     /// libvirt's schemas, and `virt-xml-validate`, which checks files by them.
     Libvirt,
@@ -32,6 +32,8 @@ pub enum Capability {
     Mtools,
     /// OVMF, a UEFI firmware.
     Ovmf,
+    /// Prometheus and `promtool`, which checks rules and expressions.
+    Prometheus,
     /// `qemu-img`, QEMU's tool for disk images.
     QemuImg,
     /// Giving files to another user.
@@ -54,7 +56,7 @@ pub enum Capability {
 
 impl Capability {
     /// All of them, in the order of their names.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::AfXdp,
         Self::Chromium,
         Self::CpuLatency,
@@ -65,6 +67,7 @@ impl Capability {
         Self::Mount,
         Self::Mtools,
         Self::Ovmf,
+        Self::Prometheus,
         Self::QemuImg,
         Self::Root,
         Self::Scapy,
@@ -90,6 +93,7 @@ impl Capability {
             Self::Mount => "mount",
             Self::Mtools => "mtools",
             Self::Ovmf => "ovmf",
+            Self::Prometheus => "prometheus",
             Self::QemuImg => "qemu_img",
             Self::Root => "root",
             Self::Scapy => "scapy",

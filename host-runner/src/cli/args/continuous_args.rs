@@ -77,6 +77,17 @@ impl ContinuousArgs {
         self.exporter.is_some() || self.hlog.is_some()
     }
 
+    /// Returns the name of this node: that of a label `node`, or the host's.
+    #[must_use]
+    pub fn node(&self) -> String {
+        let named = self.labels.iter().find(|label| label.name() == "node");
+        let host = || {
+            let names = rustix::system::uname();
+            names.nodename().to_string_lossy().into_owned()
+        };
+        named.map_or_else(host, |label| label.value().to_owned())
+    }
+
     /// Returns the load on each target: an open loop, without an end unless one is given.
     ///
     /// # Errors

@@ -32,6 +32,7 @@ impl ProbeArgs {
             plan: self.client.protocol.fill(plan)?,
             jitter: continuous.jitter,
             log: continuous.hlog.clone().map(|path| (path, continuous.every)),
+            node: continuous.node(),
         })
     }
 }

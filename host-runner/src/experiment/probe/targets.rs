@@ -14,11 +14,15 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::target_list::{self, MAX_TARGETS};
-use super::{Caller, ClientSpec, ExperimentError};
+use super::{Caller, ClientSpec, ExperimentError, LINK, TARGET};
 use crate::clock;
 use crate::host::cgroup;
 use crate::host::tree::Tree;
-use crate::load::Plan;
+use crate::link::dscp::Dscp;
+use crate::load::{Mode, Plan};
+use crate::record::Methods;
+use crate::record::log_counts::LogCounts;
+use crate::record::log_description::{LOG_SCHEMA, LogDescription};
 use crate::record::rotating_log::RotatingLog;
 use crate::stats::running_totals::{RunningTotal, RunningTotals};
 
@@ -49,6 +53,8 @@ pub struct TargetsSpec {
     pub jitter: Duration,
     /// Directory of interval logs, with the length of an interval.
     pub log: Option<(PathBuf, Duration)>,
+    /// Name of this node in the logs.
+    pub node: String,
 }
 
 impl TargetsSpec {
@@ -67,6 +73,32 @@ impl TargetsSpec {
             many => Err(format!(
                 "{many} targets are too many: at most {MAX_TARGETS}"
             )),
+        }
+    }
+
+    /// Returns the description of the logs. Targets come and go: they are in the lines' tags.
+    fn description(&self) -> LogDescription {
+        let plan = &self.plan;
+        let (rate, arrivals) = match plan.mode {
+            Mode::Open { rate, arrivals } => (Some(rate.as_f64()), Some(arrivals.name().into())),
+            Mode::Closed | Mode::Pipeline { .. } => (None, None),
+        };
+        LogDescription {
+            schema: LOG_SCHEMA.into(),
+            node: Some(self.node.clone()),
+            target: TARGET.to_owned(),
+            address: self.addresses.join(" "),
+            link: LINK.to_owned(),
+            mode: plan.mode.name().into(),
+            arrivals,
+            offered_rate: rate,
+            protocol: plan.protocol.name().into(),
+            payload_bytes: plan.payload_len,
+            timeout_ns: plan.timeout_ns,
+            flows: self.client.flows,
+            dscp: self.client.dscp.map(Dscp::number),
+            methods: Some(Methods::OWN),
+            ..LogDescription::default()
         }
     }
 }
@@ -134,7 +166,7 @@ impl<'a> Collection<'a> {
     ) -> Result<Self, ExperimentError> {
         let log = spec.log.as_ref().map(|(path, every)| {
             Ok::<_, ExperimentError>(Log {
-                log: RotatingLog::create(path)?,
+                log: RotatingLog::create(path, &spec.description())?,
                 every: *every,
                 ends: Instant::now() + *every,
             })
@@ -252,7 +284,14 @@ impl<'a> Collection<'a> {
             return;
         };
         let lines: Vec<_> = sheets.iter().flat_map(TallySheet::lines).collect();
-        if let Err(error) = log.log.write(Timestamp::now(), &lines) {
+        let timeout_ns = self.spec.plan.timeout_ns;
+        let counts = sheets.iter().filter_map(|sheet| sheet.counts(timeout_ns));
+        let sum = |mut sum: LogCounts, counts| {
+            sum.add(counts);
+            sum
+        };
+        let counts = counts.reduce(sum).unwrap_or_default();
+        if let Err(error) = log.log.write(Timestamp::now(), &lines, &counts) {
             let error = ExperimentError::from(error);
             self.caller.monitor.message(&error.with_causes());
         }

@@ -5,9 +5,17 @@ use std::time::{Duration, SystemTime};
 use super::prober::Prober;
 use crate::clock;
 use crate::host::thread::ThreadCounts;
+use crate::record::log_counts::LogCounts;
 use crate::record::rotating_log::Line;
 use crate::stats::continuous::Series;
+use crate::stats::outcomes::Outcomes;
 use crate::stats::running_totals::{Interference, RunningTotals};
+
+/// The highest percentile that a valid interval's lateness is no part of.
+const NEEDS: &str = "p99";
+
+/// Reason for which an interval is not valid, in words.
+const SPOILT: &str = "the prober's host sent requests late, or not at all, or took the CPU from it";
 
 /// A target, as its reader sees it.
 #[derive(Debug)]
@@ -23,7 +31,10 @@ pub struct TallySheet {
 struct Interval {
     from_ns: Option<u64>,
     to_ns: u64,
+    outcomes: Outcomes,
     series: Series,
+    /// True if some of it is not to be trusted.
+    is_spoilt: bool,
 }
 
 impl TallySheet {
@@ -74,10 +85,14 @@ impl TallySheet {
                 },
             };
             self.before = now;
+            let mut is_valid = false;
             if let Some(total) = totals.lock().get_mut(self.prober.target()) {
                 total.add(&block, since);
+                is_valid = total.is_valid(block.to_ns);
             }
             if let Some(interval) = &mut self.interval {
+                interval.is_spoilt |= !is_valid;
+                interval.outcomes.add(&block.outcomes);
                 interval.from_ns.get_or_insert(block.from_ns);
                 interval.to_ns = block.to_ns;
                 interval.series.add_all(&block.series);
@@ -117,10 +132,51 @@ impl TallySheet {
             .collect()
     }
 
+    /// Returns the counts of the interval, whose requests are lost after `timeout_ns`; `None` without a block.
+    pub fn counts(&self, timeout_ns: u64) -> Option<LogCounts> {
+        let interval = self.interval.as_ref()?;
+        interval.from_ns?;
+        let Outcomes {
+            requests,
+            replies,
+            lost,
+            not_sent,
+            late,
+            duplicated,
+            reordered,
+            corrupted,
+            restarts: _,
+        } = interval.outcomes;
+        let censored_count = lost + not_sent;
+        let is_valid = !interval.is_spoilt;
+        Some(LogCounts {
+            sent: requests,
+            received: replies,
+            lost,
+            dropped_locally: not_sent,
+            late,
+            duplicated,
+            reordered,
+            corrupted,
+            censored_count,
+            censored_from_ns: (censored_count > 0).then_some(timeout_ns),
+            valid: is_valid,
+            needs: Some(NEEDS.to_owned()),
+            valid_to: is_valid.then(|| NEEDS.to_owned()),
+            invalid_because: match is_valid {
+                true => Vec::new(),
+                false => vec![SPOILT.to_owned()],
+            },
+            ..LogCounts::default()
+        })
+    }
+
     /// Begins another interval.
     pub fn begin_interval(&mut self) {
         if let Some(interval) = &mut self.interval {
             interval.from_ns = None;
+            interval.outcomes = Outcomes::default();
+            interval.is_spoilt = false;
             interval.series.clear();
         }
     }

@@ -46,6 +46,7 @@ fn spec(addresses: &[&str]) -> TargetsSpec {
         },
         jitter: Duration::ZERO,
         log: None,
+        node: "here".to_owned(),
     }
 }
 
@@ -111,6 +112,16 @@ fn each_target_is_measured_and_one_that_nobody_serves_loses() {
     assert_eq!(files.len(), 1);
     let text = fs::read_to_string(files[0].as_ref().unwrap().path()).unwrap();
     assert!(text.contains(&format!("Tag={some}#path,")), "{text}");
+    let counts = text
+        .lines()
+        .filter_map(|line| LogCounts::parse(line).unwrap());
+    let counts: Vec<_> = counts.collect();
+    let sent: u64 = totals.values().map(|total| total.outcomes.requests).sum();
+    assert_eq!(counts.iter().map(|counts| counts.sent).sum::<u64>(), sent);
+    let description = text
+        .lines()
+        .find_map(|line| LogDescription::parse(line).unwrap());
+    assert_eq!(description.unwrap().node.as_deref(), Some("here"));
     let latency = text
         .lines()
         .filter(|line| line.starts_with(&format!("Tag={some},")));
