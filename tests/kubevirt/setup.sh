@@ -1,16 +1,16 @@
 #!/bin/sh
-# Brings KubeVirt's and Kubernetes' API types from npm into target/kubevirt, with what checks files by them.
-# Without npm the test that needs them is skipped.
+# Brings the API types of Kubernetes, KubeVirt, the Prometheus Operator and Grafana from npm into target/kubevirt, with what
+# checks files by them. Without npm the test that needs them is skipped.
 set -eu
 
 here=$(dirname "$0")
 place=$here/../../target/kubevirt
 cmp -s "$here/package-lock.json" "$place/package-lock.json" && exit
 if ! command -v npm >/dev/null; then
-    echo "setup: no npm: KubeVirt's files will not be checked" >&2
+    echo "setup: no npm: files for Kubernetes and Grafana will not be checked" >&2
     exit
 fi
-echo "setup: fetching KubeVirt's API types (60 MB)"
+echo "setup: fetching the API types of Kubernetes, KubeVirt and Grafana (90 MB)"
 rm -rf "$place"
 mkdir -p "$place"
 cp "$here/package.json" "$place"
@@ -20,5 +20,5 @@ if (cd "$place" && npm ci --ignore-scripts --no-audit --no-fund) >"$place/log" 2
     cp "$here/package-lock.json" "$place/package-lock.json"
 else
     tail -n 5 "$place/log" >&2
-    echo "setup: could not fetch KubeVirt's API types; its files will not be checked" >&2
+    echo "setup: could not fetch the API types; files for Kubernetes and Grafana will not be checked" >&2
 fi
