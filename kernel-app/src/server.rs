@@ -71,7 +71,6 @@ where
 {
     /// Creates a server of `services` on `device`, configured by `args`. `storage` has room for the
     /// sockets of as many services as there are; events are counted in `shared_counters`.
-    #[cfg_attr(target_os = "none", optimize(size))]
     #[inline(never)]
     pub fn new<const N: usize>(
         mut device: D,

@@ -18,6 +18,10 @@ use core::cell::UnsafeCell;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use wire::MAX_MTU;
+
+use crate::frame_device::ETHERNET_HEADER;
+
 /// Buffers to receive into, and to answer from: an answer goes out in the buffer its question came
 /// in, so no more than these can be on the way.
 ///
@@ -43,6 +47,11 @@ pub const BUFFER_LEN: usize = 25 * LINE;
 
 /// The header in front of every frame (virtio 1.2 §5.1.6): 12 bytes, all zero without offloads.
 pub const HEADER: usize = 12;
+
+/// The most that a buffer can be asked to have room for, in bytes: the longest frame, and its header.
+const MAX_ROOM: usize = HEADER + ETHERNET_HEADER + MAX_MTU;
+
+const _: () = assert!(MAX_ROOM <= STACK_BUFFERS * BUFFER_LEN && MAX_ROOM <= u16::MAX as usize);
 
 /// The right to use one buffer, of a kind that begins with the buffer at index `FIRST`.
 #[derive(Debug, PartialEq, Eq)]
@@ -166,7 +175,7 @@ pub struct UndividedPool {
 
 impl UndividedPool {
     /// Divides the memory into buffers with room for `room` bytes, header included: at least a header, and no more than
-    /// all buffers of the stack's together. Returns also the ids of all, those to receive into and the stack's.
+    /// [`MAX_ROOM`]. Returns also the ids of all, those to receive into and the stack's.
     pub fn divide(
         self,
         room: usize,
@@ -175,7 +184,7 @@ impl UndividedPool {
         impl Iterator<Item = ReceiveId>,
         impl Iterator<Item = StackId>,
     ) {
-        let room = room.clamp(HEADER, STACK_BUFFERS * BUFFER_LEN);
+        let room = room.clamp(HEADER, MAX_ROOM);
         let span = room.div_ceil(BUFFER_LEN);
         let pool = Pool {
             base: self.base,
@@ -203,13 +212,6 @@ impl Pool {
     #[must_use]
     pub const fn buffer_len(&self) -> usize {
         self.span * BUFFER_LEN
-    }
-
-    /// Returns the length of the longest frame that there is room for, in bytes.
-    #[inline(always)]
-    #[must_use]
-    pub const fn max_frame(&self) -> usize {
-        self.max_frame
     }
 
     /// Returns the number of buffers of the least size that each takes.
@@ -402,7 +404,7 @@ mod tests {
             (HEADER + 14 + 9216, 6, [42, 10]),
         ] {
             let (pool, receive, stack) = memory().take().unwrap().divide(room);
-            assert_eq!((pool.span(), pool.max_frame()), (span, room - HEADER));
+            assert_eq!((pool.span(), pool.max_frame), (span, room - HEADER));
             let mut receive: std::vec::Vec<_> = receive.collect();
             let mut stack: std::vec::Vec<_> = stack.collect();
             assert_eq!([receive.len(), stack.len()], counts);
