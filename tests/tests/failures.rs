@@ -37,6 +37,7 @@ fn usage_errors() {
         ("run --ip dhcp", "dhcp"),
         ("run --host-port 4242 --link vhost-user", "host-port"),
         ("run --ipv6 --link user", "ipv6"),
+        ("serve --mtu 9000", "1500 bytes"),
         ("run --fault loss=1% --link tap", "--fault"),
         ("run --fault loss=1% --target linux-host", "--fault"),
         ("run --fault lost=1%", "use loss, dup, corrupt"),

@@ -7,6 +7,7 @@ use super::args::ServeArgs;
 use super::ctrl_c::Interrupt;
 use super::output::print;
 use crate::experiment::serve::{OnDeath, ServeSpec, serve};
+use crate::link::Mtu;
 use crate::machine::{Machine, VhostChoice};
 use crate::quantity;
 use crate::report::terminal_report::counter_list;
@@ -15,12 +16,17 @@ use crate::report::terminal_report::counter_list;
 ///
 /// # Errors
 ///
-/// [`CliError::Usage`] for vhost-net; [`CliError::Experiment`] if it can't be booted, or fails later and is not
+/// [`CliError::Usage`] for vhost-net and for an MTU above 1500; [`CliError::Experiment`] if it can't be booted, or fails later and is not
 /// to be started again.
 pub fn run(args: &ServeArgs) -> Result<(), CliError> {
     if args.guest.vhost == VhostChoice::On {
         return Err(CliError::Usage(
             "the service is kept up on QEMU's user network, which has no vhost-net: leave out `--vhost on`",
+        ));
+    }
+    if args.guest.mtu > Mtu::ETHERNET {
+        return Err(CliError::Usage(
+            "the service is kept up on QEMU's user network, which carries packets of 1500 bytes: leave out `--mtu`",
         ));
     }
     let spec = ServeSpec {
