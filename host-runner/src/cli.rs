@@ -4,7 +4,8 @@
 //! - [`output`]: where results go;
 //! - [`progress_bar`], [`ctrl_c`]: progress on standard error, and Ctrl-C;
 //! - [`run_command`], [`compare_command`], [`serve_command`], [`probe_command`], [`status_command`],
-//!   [`log_command`], [`report_command`], [`merge_command`], [`image_command`], [`doctor_command`]: the commands;
+//!   [`log_command`], [`report_command`], [`check_command`], [`merge_command`], [`image_command`], [`doctor_command`]: the
+//!   commands;
 //! - [`manual`]: manual pages and shell completions;
 //! - [`error`]: why a command failed, and the exit code for it;
 //! - [`help`]: examples, exit codes, and suggestions.
@@ -13,6 +14,7 @@
 use clap::{Parser, Subcommand};
 
 pub mod args;
+pub mod check_command;
 pub mod compare_command;
 pub mod ctrl_c;
 pub mod doctor_command;
@@ -72,6 +74,9 @@ pub enum Command {
     /// Add up what several nodes measured, exactly
     #[command(after_help = help::MERGE)]
     Merge(merge_command::MergeArgs),
+    /// Hold results against objectives: limits on latency, losses and costs
+    #[command(after_help = help::CHECK)]
+    Check(check_command::CheckArgs),
     /// Make disk images of the unikernel, show their contents, or change their boot arguments
     #[command(after_help = help::IMAGE)]
     Image(image_command::ImageArgs),
@@ -99,6 +104,7 @@ impl Command {
             | Self::Log(_)
             | Self::Report(_)
             | Self::Merge(_)
+            | Self::Check(_)
             | Self::Image(_)
             | Self::Man(_)
             | Self::Completions(_) => CapabilityUse::Files,
@@ -121,6 +127,7 @@ pub fn main(cli: Cli) -> Result<(), CliError> {
         Command::Log(args) => log_command::run(&args),
         Command::Report(args) => report_command::run(&args),
         Command::Merge(args) => merge_command::run(&args),
+        Command::Check(args) => check_command::run(&args),
         Command::Image(args) => image_command::run(&args),
         Command::Doctor(args) => doctor_command::run(&args),
         Command::Man(args) => manual::run(&args),

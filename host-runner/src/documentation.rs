@@ -83,7 +83,7 @@ fn anchor(heading: &str) -> String {
 }
 
 /// Returns a shell line's words, without a comment and with quoted words in one piece; operators end a command.
-fn commands(line: &str) -> Vec<Vec<String>> {
+pub fn commands(line: &str) -> Vec<Vec<String>> {
     let mut commands = vec![Vec::new()];
     let mut word: Option<String> = None;
     let mut quote = None;

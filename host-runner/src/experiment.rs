@@ -28,6 +28,7 @@ mod interrupt;
 pub mod measure;
 pub mod measured;
 mod placing;
+mod planned_groups;
 pub mod prepared_run;
 pub mod probe;
 pub mod progress;

@@ -8,6 +8,7 @@
 //! - `condition_args`: this host during a measurement, and what a result has to live up to;
 //! - `load_args`: load on a service; `request_args`: content of its requests;
 //! - `live_args`: what is shown meanwhile;
+//! - `objective_args`: objectives that a result is held against;
 //! - `option_file`: files that options name;
 //! - `probe_args`: `fathom probe`;
 //! - `system_args`: the guest, its machine, and the service on Linux.
@@ -32,6 +33,7 @@ mod condition_args;
 mod continuous_args;
 mod live_args;
 mod load_args;
+mod objective_args;
 mod option_file;
 mod probe_args;
 mod request_args;
@@ -43,6 +45,7 @@ pub use condition_args::{HostArgs, ValidityArgs};
 pub use continuous_args::ContinuousArgs;
 pub use live_args::LiveArgs;
 pub use load_args::LoadArgs;
+pub use objective_args::ObjectiveArgs;
 pub use probe_args::ProbeArgs;
 pub use request_args::RequestArgs;
 pub use system_args::{GuestArgs, KernelArgs, LinuxArgs};
@@ -82,6 +85,12 @@ pub struct RunArgs {
     /// Requirements that the result has to meet.
     #[command(flatten)]
     pub validity: ValidityArgs,
+    /// Objectives that the result is held against.
+    #[command(flatten)]
+    pub objectives: ObjectiveArgs,
+    /// Reports for continuous integration.
+    #[command(flatten)]
+    pub ci: CiArgs,
     /// Destination of the results.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -134,7 +143,8 @@ pub struct OutputArgs {
         long,
         value_name = "LIST",
         value_delimiter = ',',
-        overrides_with = "percentiles"
+        overrides_with = "percentiles",
+        hide_short_help = true
     )]
     pub percentiles: Vec<stats::Requested>,
 }

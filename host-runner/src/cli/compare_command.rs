@@ -6,10 +6,13 @@ use std::time::Duration;
 use clap::{Arg, Args};
 
 use super::CliError;
-use super::args::{GuestArgs, HostArgs, KernelArgs, LiveArgs, LoadArgs, OutputArgs, ValidityArgs};
+use super::args::{
+    CiArgs, GuestArgs, HostArgs, KernelArgs, LiveArgs, LoadArgs, ObjectiveArgs, OutputArgs,
+    ValidityArgs,
+};
 use super::ctrl_c::Interrupt;
 use super::live_monitor::Live;
-use super::output::Output;
+use super::output::{Judging, Output};
 use crate::experiment::ExperimentError;
 use crate::experiment::compare::target::{self, Resolved, Target};
 use crate::experiment::compare::{CompareSpec, Comparison, CostAnalysis, Loads};
@@ -72,6 +75,12 @@ pub struct CompareArgs {
     /// Requirements that every run has to meet.
     #[command(flatten)]
     pub validity: ValidityArgs,
+    /// Objectives that the result is held against.
+    #[command(flatten)]
+    pub objectives: ObjectiveArgs,
+    /// Reports for continuous integration.
+    #[command(flatten)]
+    pub ci: CiArgs,
     /// Destination of the results.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -149,11 +158,13 @@ impl CompareArgs {
 /// [`CliError::Report`] if results can't be written. Whatever was measured is written all the same.
 pub fn run(args: &CompareArgs) -> Result<(), CliError> {
     let spec = args.spec()?;
+    let options = (&args.objectives, &args.ci);
+    let judging = Judging::prepare("fathom compare", options, &args.output, spec.groups())?;
     let interrupt = Interrupt::watch()?;
     let live = Live::begin(args.live.choice)?;
     let caller = interrupt.caller_with(&live);
     let comparison = Comparison::prepare(&spec, caller)?;
-    let output = Output::prepare(&args.output)?;
+    let output = Output::prepare(&args.output, judging)?;
     let outcome = comparison.carry_out(&output, caller);
     output.conclude(outcome)
 }

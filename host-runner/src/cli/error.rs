@@ -7,19 +7,21 @@ use crate::experiment::compare::ImageProblem;
 use crate::experiment::{ExperimentError, with_causes};
 use crate::exporter::ServerError;
 use crate::image::ImageError;
+use crate::judge::objectives::ObjectivesError;
 use crate::link::LinkError;
 use crate::load::PlanError;
 use crate::machine::MachineError;
-use crate::record::RecordError;
 use crate::record::merge::MergeError;
+use crate::record::{ObjectiveState, RecordError};
 use crate::sut::SutError;
 
 /// The exit codes and their meaning: the only list, which `--help` and `docs/results.md` repeat.
-pub const EXIT_CODES: [(u8, &str); 4] = [
+pub const EXIT_CODES: [(u8, &str); 5] = [
     (0, "done"),
     (1, "failed"),
     (2, "usage"),
-    (4, "measurement invalid"),
+    (3, "objective missed"),
+    (4, "measurement invalid or undecided"),
 ];
 
 /// Reason why a command failed.
@@ -51,6 +53,18 @@ pub enum CliError {
     /// Logs can't be added up.
     #[error(transparent)]
     Merge(#[from] MergeError),
+    /// Objectives can't be read, or are about nothing that is measured.
+    #[error(transparent)]
+    Objectives(#[from] ObjectivesError),
+    /// An objective was missed.
+    #[error("{}", missed(because))]
+    Missed {
+        /// Faults of the measurement; empty if it has none.
+        because: Vec<String>,
+    },
+    /// The measurement can't tell if objectives are met.
+    #[error("objectives undecided: the measurement can't tell if they are met")]
+    Undecided,
     /// A file with the content of requests or replies can't be used.
     #[error("{option} {}: {problem}", path.display())]
     Content {
@@ -103,6 +117,21 @@ impl CliError {
         with_causes(self)
     }
 
+    /// Returns what objectives in `state` come to.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError::Missed`] and [`CliError::Undecided`], unless they are met.
+    pub const fn of_objectives(state: ObjectiveState) -> Result<(), Self> {
+        match state {
+            ObjectiveState::Met => Ok(()),
+            ObjectiveState::Missed => Err(Self::Missed {
+                because: Vec::new(),
+            }),
+            ObjectiveState::Undecided | ObjectiveState::NotMeasured => Err(Self::Undecided),
+        }
+    }
+
     /// Returns the exit code that tells a script what kind of failure this is, one of [`EXIT_CODES`].
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
@@ -110,6 +139,7 @@ impl CliError {
             Self::Experiment(error) => experiment_exit_code(error),
             Self::DiskImage(ImageError::Arguments(_))
             | Self::Usage(_)
+            | Self::Objectives(_)
             | Self::Content { .. }
             | Self::Merge(
                 MergeError::Different { .. }
@@ -120,8 +150,20 @@ impl CliError {
             | Self::MixedFaults(_)
             | Self::DifferentMachines(_) => 2,
             Self::DiskImage(_) | Self::Exporter(_) | Self::Merge(_) | Self::Setup { .. } => 1,
+            Self::Missed { .. } => 3,
+            Self::Undecided => 4,
         }
     }
+}
+
+/// Returns the message about objectives that were missed.
+fn missed(because: &[String]) -> String {
+    let mut text = "objectives missed".to_owned();
+    for reason in because {
+        text.push_str("; ");
+        text.push_str(reason);
+    }
+    text
 }
 
 /// Returns the exit code for an experiment that failed.

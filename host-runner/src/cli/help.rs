@@ -31,6 +31,7 @@ Examples:
   fathom compare --within 5m                        the default systems, shared memory
   fathom compare --targets hermit,linux-guest:busy,linux-host:busy,null --links tap
   fathom compare --targets hermit,hermit            an A/A test
+  fathom compare --require 'p99 <= 50% of linux-guest:busy on hermit'
   fathom compare --repeat 3 --no-why                fewer rounds, no instruction counts";
 
 /// Examples of `fathom serve`.
@@ -71,6 +72,13 @@ Examples:
   fathom merge results/node1 results/node2 --out all
   fathom merge logs --out all                       every log in the directory, and in those below it
   fathom merge berlin=a.hlog paris=b.hlog --out all nodes with names of their own";
+
+/// Examples of `fathom check`.
+pub const CHECK: &str = "\
+Examples:
+  fathom check results/latest --require 'p99 <= 2us' --require 'lost == 0'
+  fathom check results/head --objectives objectives.toml --baseline results/base
+  fathom check results/latest --require 'p99 <= +5% of baseline' --against 5 results";
 
 /// Examples of `fathom image`.
 pub const IMAGE: &str = "\

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::CliError;
 use super::args::OutputArgs;
-use super::output::Output;
+use super::output::{Judging, Output};
 use crate::experiment::{ExperimentError, Results as _};
 use crate::record::merge::{InputPath, Sum, add_up, check_outside, find, record};
 
@@ -35,7 +35,7 @@ pub fn run(args: &MergeArgs) -> Result<(), CliError> {
         .iter()
         .map(|group| add_up(group, &args.output.percentiles));
     let sums: Vec<Sum> = sums.collect::<Result<_, _>>()?;
-    let output = Output::prepare(&args.output)?;
+    let output = Output::prepare(&args.output, Judging::nothing("fathom merge"))?;
     for sum in &sums {
         output.directory().write_sum(sum)?;
     }

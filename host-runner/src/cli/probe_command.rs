@@ -6,7 +6,7 @@ use super::CliError;
 use super::args::ProbeArgs;
 use super::ctrl_c::Interrupt;
 use super::live_monitor::Live;
-use super::output::Output;
+use super::output::{Judging, Output};
 use crate::experiment::probe::{ClientSpec, Probe, ProbeSpec};
 
 impl ProbeArgs {
@@ -56,12 +56,15 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
         return continuous_probe::run(args);
     }
     let spec = args.spec()?;
+    let options = (&args.objectives, &args.ci);
+    let judging = Judging::prepare("fathom probe", options, &args.output, spec.groups())?;
     let interrupt = Interrupt::watch()?;
     let live = Live::begin(args.live.choice)?;
     let caller = interrupt.caller_with(&live);
     let probe = Probe::prepare(&spec, caller)?;
-    let output = Output::prepare(&args.output)?;
-    Ok(probe.carry_out(&output, caller)?)
+    let output = Output::prepare(&args.output, judging)?;
+    let outcome = probe.carry_out(&output, caller);
+    output.decide(outcome)
 }
 
 #[cfg(test)]

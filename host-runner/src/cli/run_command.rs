@@ -4,7 +4,7 @@ use super::CliError;
 use super::args::RunArgs;
 use super::ctrl_c::Interrupt;
 use super::live_monitor::Live;
-use super::output::Output;
+use super::output::{Judging, Output};
 use crate::experiment::prepared_run::PreparedRun;
 
 /// Boots the service, measures it, and reports.
@@ -15,12 +15,14 @@ use crate::experiment::prepared_run::PreparedRun;
 /// until then is written all the same.
 pub fn run(args: &RunArgs) -> Result<(), CliError> {
     let spec = args.spec()?;
+    let options = (&args.objectives, &args.ci);
+    let judging = Judging::prepare("fathom run", options, &args.output, spec.groups())?;
     // Before anything is made that would be left behind.
     let interrupt = Interrupt::watch()?;
     let live = Live::begin(args.live.choice)?;
     let caller = interrupt.caller_with(&live);
     let run = PreparedRun::prepare(&spec, caller)?;
-    let output = Output::prepare(&args.output)?;
+    let output = Output::prepare(&args.output, judging)?;
     let outcome = run.carry_out(&output, caller);
     output.conclude(outcome)
 }

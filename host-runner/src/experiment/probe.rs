@@ -39,10 +39,10 @@ pub mod targets;
 use endpoint::NumericAddress;
 
 /// Name in records of a service that was not started for the measurement.
-const TARGET: &str = "remote";
+pub(super) const TARGET: &str = "remote";
 
 /// Name in records of the link to it, an ordinary socket.
-const LINK: &str = "udp";
+pub(super) const LINK: &str = "udp";
 
 /// Specification of the measurement of a running service, or of a sweep of its load.
 #[derive(Clone, Debug)]

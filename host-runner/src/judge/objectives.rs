@@ -5,7 +5,8 @@
 //! - [`planned`]: a check of objectives against what is going to be measured;
 //! - [`figures`]: a metric of the runs of a result; [`sample_interval`]: a percentile's interval within a boot;
 //! - [`evidence`]: figures held against a limit or a reference, with an interval;
-//! - [`gate`]: the outcome of each expression; [`score`]: of all together.
+//! - [`gate`]: the outcome of each expression; [`score`]: of all together;
+//! - [`prepared_gate`]: objectives with the results that they are relative to.
 
 use std::fmt;
 
@@ -17,6 +18,7 @@ pub mod gate;
 pub mod metric;
 pub mod objectives_file;
 pub mod planned;
+pub mod prepared_gate;
 pub mod sample_interval;
 pub mod score;
 pub mod subject;
@@ -28,6 +30,7 @@ use bound::Reference;
 use expression::{Expression, ExpressionError};
 pub use gate::{Judgement, References, judge};
 pub use planned::Planned;
+pub use prepared_gate::PreparedGate;
 use subject::Subject;
 
 /// Confidence unless the file names one.

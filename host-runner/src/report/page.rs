@@ -2,6 +2,7 @@
 //! and on what all of it was measured.
 //!
 //! - [`front`]: the first screen, and the first chart as a file;
+//! - [`objectives_view`]: objectives, before all else;
 //! - [`comparison_view`]: outcomes of a comparison, before any single run;
 //! - [`entry`]: other measurements, each with a name that tells it from the others;
 //! - [`plots`], [`tables`]: what is shown of both; [`charts`]: plots at every size, with legends;
@@ -15,6 +16,7 @@ use self::comparison_view::comparison_views;
 use self::comparison_view::section::View;
 use self::entry::{Entry, entries};
 use self::front::{Beginning, Front};
+use self::objectives_view::{ObjectivesView, objectives_views};
 use self::tables::fault_table::injected_faults;
 use self::tables::loss_table::losses;
 use self::tables::node_table::nodes;
@@ -36,6 +38,7 @@ pub mod comparison_view;
 pub mod entry;
 pub mod front;
 pub mod method;
+pub mod objectives_view;
 pub mod plots;
 pub mod tables;
 
@@ -43,6 +46,8 @@ pub mod tables;
 #[derive(Debug, Serialize)]
 pub struct Page {
     title: String,
+    /// Objectives that the results were held against.
+    objectives: Vec<ObjectivesView>,
     /// The first screen, if one thing has the page for itself.
     front: Option<Front>,
     palette: Palette,
@@ -131,6 +136,7 @@ pub fn page(sources: &[Source]) -> (Page, Option<Standalone>) {
             true => format!("Under injected faults: {title}"),
             false => title,
         },
+        objectives: objectives_views(sources),
         origins: origin::lines(runs.clone()),
         front,
         palette: Palette {

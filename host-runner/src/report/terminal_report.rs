@@ -5,6 +5,7 @@
 //! - [`sweep_table`]: the steps of a sweep;
 //! - [`status_table`]: the status of a running service; [`counter_list`]: its counters at its end;
 //! - `percentile_rows`, `node_rows`, `floor_lines`, `noise_lines`, `stall_table`, `cost_table`: parts of those;
+//! - [`objective_table`]: objectives and their outcomes;
 //! - `common_lines`, `columns`: what several of them share.
 
 use super::renderer::Renderer;
@@ -20,6 +21,7 @@ mod detail;
 mod floor_lines;
 mod node_rows;
 mod noise_lines;
+pub mod objective_table;
 mod percentile_rows;
 mod run_brief;
 mod run_table;
@@ -46,7 +48,8 @@ impl Renderer for Terminal {
 /// The report as text, with a newline at the end.
 #[must_use]
 pub fn render(record: &Record, detail: Detail) -> String {
-    let mut text = String::new();
+    let summary = record.objective_summary.as_ref();
+    let mut text = objective_table::render("", &record.objectives, summary);
     for line in origin::lines(&record.runs) {
         text.push_str(&broken(&line));
         text.push('\n');

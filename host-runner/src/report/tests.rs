@@ -9,6 +9,7 @@ use crate::files::directory_names::names;
 use crate::load::Mode;
 use crate::record::fixtures;
 
+mod judged;
 mod pages;
 
 /// Writes `report` with all its files into `path`.

@@ -15,7 +15,12 @@ use crate::report::test_report::{GithubStep, Stream, TestReport};
 #[command(next_help_heading = "Continuous integration")]
 pub struct CiArgs {
     /// Write what was judged to this file as JUnit XML
-    #[arg(long, value_name = "FILE", overrides_with = "junit")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        overrides_with = "junit",
+        hide_short_help = true
+    )]
     pub junit: Option<PathBuf>,
     /// Print annotations for GitHub, and add to the summary of the step; auto: if GITHUB_ACTIONS is true
     #[arg(

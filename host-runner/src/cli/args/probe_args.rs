@@ -2,7 +2,10 @@
 
 use clap::Args;
 
-use super::{ClientArgs, ContinuousArgs, HostArgs, LiveArgs, LoadArgs, OutputArgs, ValidityArgs};
+use super::{
+    CiArgs, ClientArgs, ContinuousArgs, HostArgs, LiveArgs, LoadArgs, ObjectiveArgs, OutputArgs,
+    ValidityArgs,
+};
 use crate::experiment::probe::service_address::with_port;
 
 /// `fathom probe`.
@@ -23,6 +26,12 @@ pub struct ProbeArgs {
     /// Requirements that the result has to meet.
     #[command(flatten)]
     pub validity: ValidityArgs,
+    /// Objectives that the result is held against.
+    #[command(flatten)]
+    pub objectives: ObjectiveArgs,
+    /// Reports for continuous integration.
+    #[command(flatten)]
+    pub ci: CiArgs,
     /// Destination of the results.
     #[command(flatten)]
     pub output: OutputArgs,

@@ -7,7 +7,7 @@ use crate::cli::{Cli, Command};
 use crate::experiment::compare::run_store::RunStore;
 use crate::experiment::compare::tests::repetition;
 use crate::load::Rate;
-use crate::record::{EnvironmentBuilder, Run};
+use crate::record::{EnvironmentBuilder, ObjectiveState, Run};
 use crate::stats::Ended;
 
 fn args(line: &str) -> CompareArgs {
@@ -131,7 +131,9 @@ fn without_the_cost_analysis_no_document_has_its_table() {
         let options = format!("{options} --targets hermit,null --out {}", out.display());
         let args = args(&options);
         let spec = args.spec().unwrap();
-        let output = Output::prepare(&args.output).unwrap();
+        let options = (&args.objectives, &args.ci);
+        let judging = Judging::prepare("test", options, &args.output, spec.groups()).unwrap();
+        let output = Output::prepare(&args.output, judging).unwrap();
         let (cases, skipped) = spec.cases();
         let environment = EnvironmentBuilder::examine("poll: a test".to_owned(), None);
         let mut store = RunStore::new(
@@ -162,4 +164,85 @@ fn without_the_cost_analysis_no_document_has_its_table() {
     };
     assert_eq!(documents(""), (true, true, true));
     assert_eq!(documents("--no-why"), (false, false, false));
+}
+
+/// Three rounds of `hermit`, about twice as fast as `null`.
+#[test]
+fn objectives_are_judged_when_results_are_published() {
+    let outcome = |requirement: &[&str]| {
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("out");
+        let junit = directory.path().join("junit.xml");
+        let line = format!(
+            "--targets hermit,null --mode closed --no-why --github=off --out {} --junit {}",
+            out.display(),
+            junit.display()
+        );
+        let words = ["fathom", "compare"].into_iter().chain(line.split(' '));
+        let words = words.chain(requirement.iter().copied());
+        let Command::Compare(args) = Cli::try_parse_from(words).unwrap().command else {
+            panic!("it is a comparison");
+        };
+        let spec = args.spec().unwrap();
+        let options = (&args.objectives, &args.ci);
+        let judging = Judging::prepare("test", options, &args.output, spec.groups()).unwrap();
+        let output = Output::prepare(&args.output, judging).unwrap();
+        let (cases, skipped) = spec.cases();
+        let environment = EnvironmentBuilder::examine("poll: a test".to_owned(), None);
+        let costs = spec.cost_analysis;
+        let mut store = RunStore::new(environment, &cases, &["closed"], skipped, 3, costs);
+        for round in 1..=3 {
+            for case in &cases {
+                let target = case.variant.target_name();
+                let level_ns = if target == "null" { 40_000 } else { 20_000 };
+                let level_ns = level_ns + u64::from(round) * 100;
+                let (run, measured) = repetition(&target, round, level_ns, Ended::Completed);
+                store.add(run, &measured, &output).unwrap();
+            }
+        }
+        store.finish(&output).unwrap();
+        let source = crate::record::read::read(&out).unwrap();
+        let states = source
+            .record
+            .objectives
+            .iter()
+            .map(|objective| objective.state);
+        let states: Vec<ObjectiveState> = states.collect();
+        assert_eq!(
+            source.record.objective_summary.is_some(),
+            !states.is_empty()
+        );
+        let documents = ["report.md", "report.html"]
+            .map(|name| std::fs::read_to_string(out.join(name)).unwrap());
+        assert!(
+            documents
+                .iter()
+                .all(|text| text.contains("Objectives") != states.is_empty())
+        );
+        assert!(
+            std::fs::read_to_string(junit)
+                .unwrap()
+                .contains("<testcase")
+        );
+        let code = output.decide(Ok(())).map_err(|error| error.exit_code());
+        (states, code)
+    };
+    use ObjectiveState::{Met, Missed, Undecided};
+    assert_eq!(outcome(&[]), (vec![], Ok(())));
+    let half = "p50 <= 80% of null on hermit";
+    assert_eq!(outcome(&["--require", half]), (vec![Met], Ok(())));
+    let third = "p50 <= 30% of null on hermit";
+    assert_eq!(
+        outcome(&["--require", half, "--require", third]),
+        (vec![Met, Missed], Err(3))
+    );
+    assert_eq!(
+        outcome(&["--require", half, "--warn-at", third]),
+        (vec![Met, Missed], Ok(()))
+    );
+    let rare = "p99.99 <= 1s on hermit";
+    assert_eq!(
+        outcome(&["--require", half, "--require", rare]),
+        (vec![Met, Undecided], Err(4))
+    );
 }

@@ -53,3 +53,15 @@ fn exit_codes_are_the_documented_ones() {
         assert_eq!(CliError::from(error).exit_code(), code);
     }
 }
+
+#[test]
+fn an_objective_that_is_missed_or_undecided_has_an_exit_code_of_its_own() {
+    let code = |state| CliError::of_objectives(state).map_err(|error| error.exit_code());
+    assert_eq!(code(ObjectiveState::Met), Ok(()));
+    assert_eq!(code(ObjectiveState::Missed), Err(3));
+    assert_eq!(code(ObjectiveState::Undecided), Err(4));
+    assert_eq!(code(ObjectiveState::NotMeasured), Err(4));
+    let because = vec!["p99: the host".to_owned()];
+    let missed = CliError::Missed { because };
+    assert_eq!(missed.with_causes(), "objectives missed; p99: the host");
+}

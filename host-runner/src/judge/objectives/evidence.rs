@@ -29,9 +29,9 @@ const MOST_ROUNDS: f64 = 1000.0;
 /// Chances of a wrong outcome that an expression is held to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Levels {
-    /// That a limit counts as kept which the target does not keep to.
+    /// Chance that a limit counts as kept which the target does not keep to.
     pub meet: f64,
-    /// That a limit counts as broken which the target keeps to.
+    /// Chance that a limit counts as broken which the target keeps to.
     pub miss: f64,
 }
 

@@ -51,9 +51,9 @@ pub struct BootFigure {
 /// Reason why there is no figure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Missing {
-    /// It was not measured.
+    /// Not measured, for this reason.
     NotMeasured(String),
-    /// It was, and says nothing of the target.
+    /// Measured, but no statement about the target, for this reason.
     Unusable(String),
 }
 

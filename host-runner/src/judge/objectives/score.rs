@@ -7,7 +7,7 @@ use crate::record::{ObjectiveState, ObjectiveSummary};
 /// Outcome of one objective.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Standing {
-    /// Its name.
+    /// Name of the objective.
     pub name: String,
     /// The worst state of its expressions that must hold.
     pub state: ObjectiveState,
@@ -93,7 +93,11 @@ fn by_all(standings: &[Standing]) -> (ObjectiveState, String) {
             .filter(|standing| standing.state == state)
             .count()
     };
-    let met = of(ObjectiveState::Met);
+    // Those that warn are counted as warnings.
+    let met = standings
+        .iter()
+        .filter(|standing| standing.state == ObjectiveState::Met && standing.warnings == 0)
+        .count();
     let parts = [
         (met, "met"),
         (of(ObjectiveState::Missed), "missed"),
@@ -117,7 +121,7 @@ fn by_all(standings: &[Standing]) -> (ObjectiveState, String) {
     )
 }
 
-/// What was not measured decides nothing.
+/// Returns `state`; figures that were not measured decide nothing.
 const fn open_is_undecided(state: ObjectiveState) -> ObjectiveState {
     match state {
         ObjectiveState::NotMeasured => ObjectiveState::Undecided,

@@ -19,7 +19,7 @@ pub enum Relation {
 /// Group that a relative limit is of.
 #[derive(Clone, Debug)]
 pub struct ReferenceGroup<'a> {
-    /// Its boots.
+    /// Boots of the reference.
     pub group: Group<'a>,
     /// Relation to the target's.
     pub relation: Relation,
