@@ -4,8 +4,8 @@
 //! - [`output`]: where results go;
 //! - [`progress_bar`], [`ctrl_c`]: progress on standard error, and Ctrl-C;
 //! - [`run_command`], [`compare_command`], [`serve_command`], [`probe_command`], [`status_command`],
-//!   [`log_command`], [`report_command`], [`check_command`], [`merge_command`], [`image_command`], [`doctor_command`]: the
-//!   commands;
+//!   [`log_command`], [`report_command`], [`check_command`], [`merge_command`], [`diff_command`], [`image_command`],
+//!   [`doctor_command`]: the commands;
 //! - [`manual`]: manual pages and shell completions;
 //! - [`error`]: why a command failed, and the exit code for it;
 //! - [`help`]: examples, exit codes, and suggestions.
@@ -17,6 +17,7 @@ pub mod args;
 pub mod check_command;
 pub mod compare_command;
 pub mod ctrl_c;
+pub mod diff_command;
 pub mod doctor_command;
 pub mod error;
 pub mod help;
@@ -77,6 +78,9 @@ pub enum Command {
     /// Hold results against objectives: limits on latency, losses and costs
     #[command(after_help = help::CHECK)]
     Check(check_command::CheckArgs),
+    /// Say whether a result is worse than another
+    #[command(after_help = help::DIFF)]
+    Diff(diff_command::DiffArgs),
     /// Make disk images of the unikernel, show their contents, or change their boot arguments
     #[command(after_help = help::IMAGE)]
     Image(image_command::ImageArgs),
@@ -105,6 +109,7 @@ impl Command {
             | Self::Report(_)
             | Self::Merge(_)
             | Self::Check(_)
+            | Self::Diff(_)
             | Self::Image(_)
             | Self::Man(_)
             | Self::Completions(_) => CapabilityUse::Files,
@@ -128,6 +133,7 @@ pub fn main(cli: Cli) -> Result<(), CliError> {
         Command::Report(args) => report_command::run(&args),
         Command::Merge(args) => merge_command::run(&args),
         Command::Check(args) => check_command::run(&args),
+        Command::Diff(args) => diff_command::run(&args),
         Command::Image(args) => image_command::run(&args),
         Command::Doctor(args) => doctor_command::run(&args),
         Command::Man(args) => manual::run(&args),

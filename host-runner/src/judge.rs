@@ -1,8 +1,10 @@
 //! Judgements of results that exist. Knows records and statistics; measures nothing and prints nothing.
 //!
-//! - [`fingerprint`]: fields in which two results must agree to be held against each other;
+//! - [`fingerprints`]: fields in which two results must agree to be held against each other;
+//! - [`diff`](mod@diff): differences between two results, by what is counted and by latency;
 //! - [`objectives`]: limits that a result is held against, from a file or the command line.
 #![forbid(unsafe_code)]
 
-pub mod fingerprint;
+pub mod diff;
+pub mod fingerprints;
 pub mod objectives;

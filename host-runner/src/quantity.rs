@@ -297,6 +297,27 @@ pub fn share(share: f64) -> String {
     }
 }
 
+/// A share that was chosen: `5 %`, `0.5 %`.
+#[must_use]
+pub fn exact_share(share: f64) -> String {
+    format!("{} %", exact(share * 100.0))
+}
+
+/// A difference as a share of what it is a difference from, with its sign: `+3.4 %`, `\u{2212}40 %`, `0.0 %`.
+#[must_use]
+pub fn signed_share(share: f64) -> String {
+    let percent = (share * 100.0).clamp(f64::MIN, f64::MAX);
+    let number = match percent.abs() {
+        ..9.95 => format!("{:.1}", percent.abs()),
+        large => separated(&format!("{large:.0}")),
+    };
+    match number.as_str() {
+        "0.0" => "0.0 %".to_owned(),
+        _ if percent < 0.0 => format!("\u{2212}{number} %"),
+        _ => format!("+{number} %"),
+    }
+}
+
 /// An amount of memory or the size of a file: `400 KiB`, `58.2 MiB`.
 #[must_use]
 pub fn bytes(bytes: u64) -> String {

@@ -12,6 +12,7 @@
 //! - `steps`, `capacity`: a sweep's steps and what they come to;
 //! - `core_distance`: what of a comparison may be the cores' distance; `emulator_share`: what the targets' own
 //!   emulation took of the measuring CPU;
+//! - [`diff_suite`], `diff_words`: the difference between two results as judgements, and in words;
 //! - [`publication`]: where a measurement's results go when it ends;
 //! - `escape`, `markdown_text`: text that is no markup; `code_spans`: code in it, as HTML.
 #![forbid(unsafe_code)]
@@ -33,6 +34,8 @@ pub mod chart;
 pub mod chart_file;
 mod code_spans;
 mod core_distance;
+pub mod diff_suite;
+mod diff_words;
 mod emulator_share;
 mod escape;
 pub mod github;

@@ -7,6 +7,7 @@ use crate::experiment::compare::ImageProblem;
 use crate::experiment::{ExperimentError, with_causes};
 use crate::exporter::ServerError;
 use crate::image::ImageError;
+use crate::judge::diff::Refusal;
 use crate::judge::objectives::ObjectivesError;
 use crate::link::LinkError;
 use crate::load::PlanError;
@@ -20,7 +21,7 @@ pub const EXIT_CODES: [(u8, &str); 5] = [
     (0, "done"),
     (1, "failed"),
     (2, "usage"),
-    (3, "objective missed"),
+    (3, "objective missed or regression"),
     (4, "measurement invalid or undecided"),
 ];
 
@@ -62,9 +63,15 @@ pub enum CliError {
         /// Faults of the measurement; empty if it has none.
         because: Vec<String>,
     },
-    /// The measurement can't tell if objectives are met.
-    #[error("objectives undecided: the measurement can't tell if they are met")]
-    Undecided,
+    /// Results are worse than those before or beside them.
+    #[error("regression: {0}")]
+    Regression(String),
+    /// Results don't tell what was asked.
+    #[error("undecided: {0}")]
+    Undecided(String),
+    /// Two results answer different questions.
+    #[error(transparent)]
+    NotComparable(#[from] Refusal),
     /// A file with the content of requests or replies can't be used.
     #[error("{option} {}: {problem}", path.display())]
     Content {
@@ -122,13 +129,15 @@ impl CliError {
     /// # Errors
     ///
     /// [`CliError::Missed`] and [`CliError::Undecided`], unless they are met.
-    pub const fn of_objectives(state: ObjectiveState) -> Result<(), Self> {
+    pub fn of_objectives(state: ObjectiveState) -> Result<(), Self> {
         match state {
             ObjectiveState::Met => Ok(()),
             ObjectiveState::Missed => Err(Self::Missed {
                 because: Vec::new(),
             }),
-            ObjectiveState::Undecided | ObjectiveState::NotMeasured => Err(Self::Undecided),
+            ObjectiveState::Undecided | ObjectiveState::NotMeasured => Err(Self::Undecided(
+                "the measurement can't tell if the objectives are met".to_owned(),
+            )),
         }
     }
 
@@ -148,10 +157,11 @@ impl CliError {
                 | MergeError::Input { .. },
             )
             | Self::MixedFaults(_)
+            | Self::NotComparable(_)
             | Self::DifferentMachines(_) => 2,
             Self::DiskImage(_) | Self::Exporter(_) | Self::Merge(_) | Self::Setup { .. } => 1,
-            Self::Missed { .. } => 3,
-            Self::Undecided => 4,
+            Self::Missed { .. } | Self::Regression(_) => 3,
+            Self::Undecided(_) => 4,
         }
     }
 }

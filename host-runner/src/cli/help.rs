@@ -80,6 +80,14 @@ Examples:
   fathom check results/head --objectives objectives.toml --baseline results/base
   fathom check results/latest --require 'p99 <= +5% of baseline' --against 5 results";
 
+/// Examples of `fathom diff`.
+pub const DIFF: &str = "\
+Examples:
+  fathom diff results/base results/head             counted figures, then latency by rounds
+  fathom diff results/base results/head --margin 10% --percentiles p50,p99
+  fathom diff results/base results/head --exact     counted figures alone, on any machine
+  fathom diff results/base results/head --anyway kernel --json -";
+
 /// Examples of `fathom image`.
 pub const IMAGE: &str = "\
 Examples:

@@ -188,7 +188,11 @@ impl Output {
 }
 
 /// Opens the file at `path`, if there is one; `-` is standard output.
-fn json_destination(path: Option<&Path>) -> Result<JsonDestination, RecordError> {
+///
+/// # Errors
+///
+/// [`RecordError`] if it can't be written.
+pub fn json_destination(path: Option<&Path>) -> Result<JsonDestination, RecordError> {
     let Some(path) = path else {
         return Ok(JsonDestination::Nowhere);
     };

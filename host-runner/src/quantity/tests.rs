@@ -5,6 +5,24 @@ use proptest::prelude::*;
 use super::*;
 
 #[test]
+fn differences_as_shares_have_a_sign_and_one_digit_where_they_are_small() {
+    let shares = [0.034, -0.004, 0.0001, -0.4, 1.5, 30.0].map(signed_share);
+    let expected = [
+        "+3.4 %",
+        "\u{2212}0.4 %",
+        "0.0 %",
+        "\u{2212}40 %",
+        "+150 %",
+        "+3,000 %",
+    ];
+    assert_eq!(shares, expected);
+    assert_eq!(
+        [0.05, 0.005, 0.2].map(exact_share),
+        ["5 %", "0.5 %", "20 %"]
+    );
+}
+
+#[test]
 fn times_have_three_digits_and_the_unit_that_suits_them() {
     for (ns, expected) in [
         (0.0, "0 ns"),

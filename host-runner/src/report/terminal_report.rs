@@ -2,6 +2,7 @@
 //!
 //! - `run_brief`: the eight lines of a measurement; `run_table`: everything that is known of it;
 //! - `comparison_table`: a line per target and link, and the verdicts;
+//! - [`diff_table`]: the difference between two results;
 //! - [`sweep_table`]: the steps of a sweep;
 //! - [`status_table`]: the status of a running service; [`counter_list`]: its counters at its end;
 //! - `percentile_rows`, `node_rows`, `floor_lines`, `noise_lines`, `stall_table`, `cost_table`: parts of those;
@@ -18,6 +19,7 @@ mod comparison_table;
 mod cost_table;
 pub mod counter_list;
 mod detail;
+pub mod diff_table;
 mod floor_lines;
 mod node_rows;
 mod noise_lines;

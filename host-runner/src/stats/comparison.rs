@@ -24,6 +24,7 @@
 use super::distribution::{Distribution, Value};
 use super::percentile_rule::{PERCENTILES, Percentile};
 
+pub mod independent;
 mod location;
 pub mod losses;
 pub mod typical_boot;
@@ -291,9 +292,10 @@ pub fn compare(pairs: &[Vec<Round<'_>>]) -> Vec<Vec<Difference>> {
     differences
 }
 
-/// The level that each test is held to, by Holm's procedure: those that are no claims are held to the level
+/// Returns the level that each test is held to, by Holm's procedure: those that are no claims are held to the level
 /// of the first that failed.
-fn levels(p_values: &[Option<f64>]) -> Vec<f64> {
+#[must_use]
+pub fn levels(p_values: &[Option<f64>]) -> Vec<f64> {
     let mut order: Vec<(usize, f64)> = p_values
         .iter()
         .enumerate()

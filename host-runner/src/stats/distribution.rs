@@ -3,7 +3,7 @@
 
 use hdrhistogram::Histogram;
 
-use super::percentile_rule::Percentile;
+use super::percentile_rule::{MIN_BEYOND, Percentile};
 use crate::histogram::DurationHistogram;
 use crate::histogram::slots::{Slot, SlotCounts};
 
@@ -115,6 +115,16 @@ impl Distribution {
             return None;
         }
         self.at_rank(count - count / percentile.one_in)
+    }
+
+    /// Returns the value that the share `quantile` of samples does not exceed; `None` unless [`MIN_BEYOND`] samples
+    /// lie on either side of it.
+    #[must_use]
+    pub fn value_at(&self, quantile: f64) -> Option<Value> {
+        let count = self.count();
+        let rank = (quantile * count as f64).ceil() as u64;
+        let is_known = rank >= MIN_BEYOND && count.checked_sub(rank)? >= MIN_BEYOND;
+        is_known.then(|| self.at_rank(rank))?
     }
 
     /// Returns the sample of rank `rank`, from 1 on, in the order of their lengths; `None` if there are fewer.

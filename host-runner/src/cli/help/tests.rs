@@ -110,6 +110,8 @@ fn exit_codes_are_the_same_everywhere() {
     for error in [
         ExperimentError::Interrupted.into(),
         CliError::Usage("usage"),
+        CliError::Regression("of a test".to_owned()),
+        CliError::Undecided("in a test".to_owned()),
         ExperimentError::Invalid {
             reasons: Vec::new(),
         }

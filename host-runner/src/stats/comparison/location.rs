@@ -136,6 +136,28 @@ impl Location {
         self.widened * arm(1.0 - alpha / 2.0) + arm(POWER) + self.width
     }
 
+    /// Locations with their probabilities, in order, as far from the centre as intervals are.
+    pub(super) fn shares(&self) -> impl Iterator<Item = (f64, f64)> {
+        self.below.windows(2).map(|pair| {
+            let place = f64::midpoint(pair[0].0, pair[1].0);
+            (self.widened(place), pair[1].1 - pair[0].1)
+        })
+    }
+
+    /// The length of the middle half of the distribution.
+    pub(super) fn spread(&self) -> f64 {
+        self.quantile(0.75) - self.quantile(0.25)
+    }
+
+    /// The probability that the typical location is below `location`, by a distribution as wide as intervals are.
+    pub(super) fn chance_below_widened(&self, location: f64) -> f64 {
+        self.chance_below(self.centre + (location - self.centre) / self.widened)
+    }
+
+    fn widened(&self, location: f64) -> f64 {
+        self.centre + self.widened * (location - self.centre)
+    }
+
     /// The location that the typical one is below with the probability `share`.
     fn quantile(&self, share: f64) -> f64 {
         let above = self.below.partition_point(|point| point.1 < share);

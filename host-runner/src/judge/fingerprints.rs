@@ -137,9 +137,9 @@ impl Fields {
         hex(&Sha256::digest(self.key())).chars().take(32).collect()
     }
 
-    /// Returns the fields in which `later` is another than these, in the order of both. A field that only one of the two knows
-    /// differs, but for parts of a group, such as a vulnerability that only the newer of two kernels has heard
-    /// of.
+    /// Returns the fields in which `later` is another than these, in the order of both. A field that only one of the
+    /// two knows differs, but for parts of a group, such as a vulnerability that only the newer of two kernels has
+    /// heard of.
     #[must_use]
     pub fn changes(&self, later: &Self) -> Vec<Change> {
         let known = self.0.iter().chain(&later.0).map(|field| &field.name);

@@ -1,0 +1,122 @@
+//! `fathom diff`: whether a result is worse than another.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::CliError;
+use super::args::CiArgs;
+use super::output::{json_destination, print};
+use crate::judge::diff::{DiffSpec, Evidence, Outcome, diff};
+use crate::record::{RecordError, read, to_json};
+use crate::report::diff_suite::suite;
+use crate::report::publication::JsonDestination;
+use crate::report::terminal_report::diff_table;
+use crate::report::test_report::Stream;
+use crate::terminal::eprint;
+
+/// Margins are below this: with a larger one nothing is a regression.
+const MOST_PERCENT: f64 = 1000.0;
+
+/// `fathom diff`.
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// Directory of the result that is compared with, such as results/base
+    #[arg(value_name = "A")]
+    pub a: PathBuf,
+    /// Directory of the result that is judged
+    #[arg(value_name = "B")]
+    pub b: PathBuf,
+    /// Latency may be higher by this share and is no regression yet
+    #[arg(long, value_name = "PERCENT", default_value = "5%", value_parser = share)]
+    pub margin: f64,
+    /// Overlook this field if the results differ in it, such as kernel; the output says so (repeatable)
+    #[arg(long, value_name = "FIELD")]
+    pub anyway: Vec<String>,
+    /// Targets to judge [default: those of the unikernel, or all but null]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub targets: Vec<String>,
+    /// Percentiles to judge [default: p50,p90,p99,p99.9, as far as both results are valid]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub percentiles: Vec<String>,
+    /// Judge by instructions, doorbells, interrupts and image size alone, which hold on any machine
+    #[arg(long)]
+    pub exact: bool,
+    /// Write all findings as JSON, to standard output with `-`
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Outcome for continuous integration.
+    #[command(flatten)]
+    pub ci: CiArgs,
+}
+
+/// Reads a share in percent, such as `5%`.
+fn share(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').map(str::trim_end);
+    let percent: Option<f64> = number.and_then(|number| number.parse().ok());
+    percent
+        .filter(|percent| (0.0..MOST_PERCENT).contains(percent))
+        .map(|percent| percent / 100.0)
+        .ok_or_else(|| format!("`{text}` is no share: write, for example, 5%"))
+}
+
+/// Reads both results, compares them, and shows what was found.
+///
+/// # Errors
+///
+/// [`CliError::Regression`] if the second is worse, [`CliError::Undecided`] if that can't be told;
+/// [`CliError::NotComparable`] if they answer different questions; [`CliError::Experiment`] if a result is missing or
+/// damaged, or if the JSON can't be written.
+pub fn run(args: &DiffArgs) -> Result<(), CliError> {
+    let json = json_destination(args.json.as_deref())?;
+    let tests = args.ci.prepare(match json {
+        JsonDestination::StandardOutput => Stream::Error,
+        JsonDestination::Nowhere | JsonDestination::File { .. } => Stream::Output,
+    })?;
+    let read = |path| read::read(path).map_err(RecordError::from);
+    let (a, b) = (read(&args.a)?, read(&args.b)?);
+    let spec = DiffSpec {
+        margin: args.margin,
+        anyway: args.anyway.clone(),
+        targets: args.targets.clone(),
+        percentiles: args.percentiles.clone(),
+        evidence: match args.exact {
+            true => Evidence::Exact,
+            false => Evidence::All,
+        },
+    };
+    let diff = diff(&a, &b, &spec)?;
+    let table = diff_table::render(&diff);
+    match &json {
+        JsonDestination::Nowhere => print(&table)?,
+        JsonDestination::StandardOutput => {
+            eprint(&table);
+            print(&to_json(&diff)?)?;
+        }
+        JsonDestination::File { file, path } => {
+            print(&table)?;
+            let written = file.write(to_json(&diff)?.as_bytes());
+            written.map_err(RecordError::unwritable(path))?;
+        }
+    }
+    tests.publish(&suite(&diff, spec.evidence), None)?;
+    match diff.verdict {
+        Outcome::Regression => Err(CliError::Regression(diff.because.join("; "))),
+        Outcome::CannotTell => Err(CliError::Undecided(diff.because.join("; "))),
+        Outcome::Improvement | Outcome::NoRegression => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_margin_is_a_share_with_its_sign() {
+        assert_eq!(share("5%"), Ok(0.05));
+        assert_eq!(share("0.5 %"), Ok(0.005));
+        for text in ["5", "-1%", "x%", "nan%", "", "5000%"] {
+            assert!(share(text).is_err(), "{text}");
+        }
+    }
+}
