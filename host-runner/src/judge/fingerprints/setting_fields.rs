@@ -5,10 +5,11 @@ use crate::quantity;
 use crate::record::{Methods, Record, Run};
 
 /// Names of the fields that [`setting`] has.
-pub const NAMES: [&str; 23] = [
+pub const NAMES: [&str; 24] = [
     "target",
     "responder",
     "link",
+    "mtu",
     "mode",
     "depth",
     "sweep_percent",
@@ -31,6 +32,9 @@ pub const NAMES: [&str; 23] = [
     "method",
 ];
 
+/// MTU of a link that has none of its own in the record, in bytes.
+const ETHERNET_MTU: u16 = 1500;
+
 /// Returns the fields of `run`, which is of `record`.
 #[must_use]
 pub fn setting(record: &Record, run: &Run) -> Fields {
@@ -41,6 +45,7 @@ pub fn setting(record: &Record, run: &Run) -> Fields {
         Some(run.responder.as_deref().unwrap_or("none")),
     );
     fields.text("link", Some(&run.link));
+    fields.text("mtu", Some(run.mtu.unwrap_or(ETHERNET_MTU)));
     fields.text("mode", Some(&run.mode));
     fields.text("depth", run.depth);
     fields.text("sweep_percent", run.sweep_percent);

@@ -49,6 +49,9 @@ fn heading(record: &Record, run: &Run, text: &mut String) -> fmt::Result {
         write!(text, " at {} requests/s", quantity::in_full(rate))?;
     }
     write!(text, ", {}-byte payload", run.payload_bytes)?;
+    if let Some(mtu) = run.mtu {
+        write!(text, ", MTU {mtu}")?;
+    }
     if run.flows > 1 {
         write!(text, ", {} flows", run.flows)?;
     }
