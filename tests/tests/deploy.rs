@@ -226,59 +226,6 @@ fn the_monitors_own_types_hold_every_field_of_their_files() {
     }
 }
 
-#[test]
-fn files_for_kubernetes_and_grafana_are_of_their_apis() {
-    let dir = artifacts::root().join("target/kubevirt");
-    // The last thing that its set-up puts there.
-    if !dir.join("package-lock.json").exists() {
-        return suite::skip(
-            Capability::Kubevirt,
-            "there are no types of these APIs: `sh tests/kubevirt/setup.sh` fetches them by npm",
-        );
-    }
-    let check = |files: &[PathBuf]| {
-        let script = artifacts::root().join("tests/kubevirt/check.mjs");
-        let mut command = Command::new("node");
-        run(command.arg(script).arg(&dir).args(files))
-    };
-    let dashboard = deployed("grafana/dashboard.json");
-    let files: Vec<PathBuf> = all("yaml").into_iter().chain([dashboard]).collect();
-    assert_success(&check(&files), &dir);
-    let directory = tempfile::tempdir().unwrap();
-    let mut wrong = Vec::new();
-    let mut names = Vec::new();
-    for (file, right, name) in [
-        ("kubevirt/kernel-boot.yaml", "kernelPath", "kernel"),
-        (
-            "kubernetes/probe-job.yaml",
-            "backoffLimitPerIndex",
-            "backoff",
-        ),
-        (
-            "kubernetes/ring.yaml",
-            "readOnlyRootFilesystem",
-            "readOnlyRoot",
-        ),
-        (
-            "kubernetes/monitoring.yaml",
-            "podMetricsEndpoints",
-            "endpoints",
-        ),
-        ("grafana/dashboard.json", "\"gridPos\"", "\"grid\""),
-    ] {
-        let path = directory.path().join(file.replace('/', "-"));
-        fs::write(&path, read(file).replace(right, name)).unwrap();
-        wrong.push(path);
-        names.push(format!("'\"{}\"'", name.trim_matches('"')));
-    }
-    let output = check(&wrong);
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(!output.status.success(), "{said}");
-    for name in names {
-        assert!(said.contains(&name), "{name}: {said}");
-    }
-}
-
 /// Returns the text between `start` and `end`, of which there has to be one.
 fn between<'t>(text: &'t str, start: &str, end: &str) -> &'t str {
     let (_, rest) = text

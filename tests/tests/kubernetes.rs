@@ -2,11 +2,17 @@
 //! expressions, and the script that finds a node's neighbours.
 #![forbid(unsafe_code)]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 
+use fathom::exporter::buckets;
+use fathom::exporter::exposition::Exposition;
+use fathom::exporter::negotiation::Format;
+use fathom::stats::running_totals::{RunningTotal, RunningTotals};
 use serde_json::Value;
 use suite::Capability;
 use tests::{artifacts, timeouts};
@@ -34,6 +40,74 @@ fn output(command: &mut Command) -> Output {
     let program = command.get_program().to_owned();
     let output = command.output();
     output.unwrap_or_else(|error| panic!("{}: {error}", program.display()))
+}
+
+/// The files for Kubernetes, KubeVirt's among them.
+fn manifests() -> Vec<PathBuf> {
+    let directories = ["kubernetes", "kubevirt"];
+    let files = directories.iter().flat_map(|directory| {
+        let path = artifacts::root().join("qemu/deploy").join(directory);
+        fs::read_dir(path).unwrap().map(|file| file.unwrap().path())
+    });
+    files.collect()
+}
+
+#[test]
+fn files_for_kubernetes_and_grafana_are_of_their_apis() {
+    let dir = artifacts::root().join("target/kubevirt");
+    // The last thing that its set-up puts there.
+    if !dir.join("package-lock.json").exists() {
+        return suite::skip(
+            Capability::Kubevirt,
+            "there are no types of these APIs: `sh tests/kubevirt/setup.sh` fetches them by npm",
+        );
+    }
+    let check = |files: &[PathBuf]| {
+        let script = artifacts::root().join("tests/kubevirt/check.mjs");
+        let mut command = Command::new("node");
+        output(command.arg(script).arg(&dir).args(files))
+    };
+    let dashboard = artifacts::root().join("qemu/deploy/grafana/dashboard.json");
+    let files: Vec<PathBuf> = manifests().into_iter().chain([dashboard]).collect();
+    let outcome = check(&files);
+    assert!(outcome.status.success(), "{outcome:#?}");
+    let directory = tempfile::tempdir().unwrap();
+    let mut wrong = Vec::new();
+    let mut names = Vec::new();
+    for (file, right, name) in [
+        ("kubevirt/kernel-boot.yaml", "kernelPath", "kernel"),
+        (
+            "kubernetes/probe-job.yaml",
+            "backoffLimitPerIndex",
+            "backoff",
+        ),
+        (
+            "kubernetes/ring.yaml",
+            "readOnlyRootFilesystem",
+            "readOnlyRoot",
+        ),
+        (
+            "kubernetes/monitoring.yaml",
+            "podMetricsEndpoints",
+            "endpoints",
+        ),
+        ("grafana/dashboard.json", "\"gridPos\"", "\"grid\""),
+    ] {
+        let path = directory.path().join(file.replace('/', "-"));
+        fs::write(
+            &path,
+            read(&format!("qemu/deploy/{file}")).replace(right, name),
+        )
+        .unwrap();
+        wrong.push(path);
+        names.push(format!("'\"{}\"'", name.trim_matches('"')));
+    }
+    let output = check(&wrong);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(!output.status.success(), "{said}");
+    for name in names {
+        assert!(said.contains(&name), "{name}: {said}");
+    }
 }
 
 /// Returns the text of `block`'s lines without their first `indent` characters.
@@ -125,6 +199,42 @@ fn every_expression_of_the_dashboard_is_one() {
     assert!(outcome.status.success(), "{outcome:#?}");
     expressions[0].push(')');
     assert!(!check(&expressions).status.success());
+}
+
+/// The names of all samples that a prober has in Prometheus' text format.
+fn samples() -> BTreeSet<String> {
+    let totals = Arc::new(RunningTotals::default());
+    totals
+        .lock()
+        .insert("192.0.2.7:9000".to_owned(), RunningTotal::from(0));
+    let exposition = Exposition::new(totals, &[], buckets::DEFAULT_SCHEMA);
+    let (_, text) = exposition.encode(Format::Text).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let names = lines.filter_map(|line| line.split(['{', ' ']).next());
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn every_metric_is_one_of_the_probers() {
+    let samples = samples();
+    assert!(samples.len() > 20, "{samples:?}");
+    let is_word = |character: char| character.is_ascii_alphanumeric() || "_:".contains(character);
+    let mut seen = BTreeSet::new();
+    for text in expressions().iter().chain([&rules()]) {
+        let words = text.split(|character| !is_word(character));
+        // With a colon it is recorded by a rule.
+        let metrics = words.filter(|word| word.starts_with("fathom_") && !word.contains(':'));
+        for metric in metrics {
+            let is_native = samples.contains(&format!("{metric}_bucket"));
+            assert!(
+                samples.contains(metric) || is_native,
+                "{metric} in {text}: {samples:#?}"
+            );
+            seen.insert(metric.to_owned());
+        }
+    }
+    assert!(seen.len() > 15, "{seen:?}");
 }
 
 /// Writes `text` to the program `name` in `directory`.
