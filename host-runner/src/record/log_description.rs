@@ -50,6 +50,9 @@ pub struct LogDescription {
     /// The accelerator's name.
     #[serde(default)]
     pub accel: Option<String>,
+    /// The SHA-256 of the image that was booted, in hexadecimal.
+    #[serde(default)]
+    pub image: Option<String>,
     /// `closed`, `open` or `pipeline`.
     pub mode: Cow<'static, str>,
     /// Number of requests that a pipeline keeps in flight.
@@ -99,6 +102,7 @@ impl LogDescription {
             link: run.link.clone(),
             vhost: run.vhost.clone(),
             accel: run.accel.clone(),
+            image: run.image.as_ref().map(|image| image.sha256.clone()),
             mode: run.mode.clone(),
             depth: run.depth,
             arrivals: run.arrivals.clone(),

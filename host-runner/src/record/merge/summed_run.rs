@@ -234,6 +234,7 @@ fn summed(runs: &[(String, Run)], distributions: &Distributions, span: Span) -> 
         censored_count: total(|run| run.censored_count),
         percentiles: combined_states::combine(&all, &distributions.latency, censored_from_ns),
         strict: all.iter().any(|run| run.strict),
+        image: all.iter().find_map(|run| run.image.clone()),
         image_bytes: common(&all, |run| run.image_bytes),
         partial,
         ..LogDescription::of(all[0], None).run()

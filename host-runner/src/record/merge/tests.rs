@@ -17,6 +17,7 @@ use crate::record::{Methods, ResultDirectory, Run, fixtures, read};
 use crate::stats::recorder::Censored;
 use crate::stats::{RunRecorder, Summary, Tag};
 
+mod long_logs;
 mod refusals;
 
 const NOT_CENSORED: Censored = Censored {

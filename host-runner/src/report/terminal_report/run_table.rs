@@ -18,7 +18,10 @@ pub(super) fn write(record: &Record, run: &Run, text: &mut String) -> fmt::Resul
     common_lines::one_way(run, text)?;
     counts(run, text)?;
     floor_lines::write(run, text)?;
-    noise_lines::write(&run.noise, text)?;
+    // A sum has none of its own.
+    if run.nodes.is_empty() {
+        noise_lines::write(&run.noise, text)?;
+    }
     if let Some(placement) = &run.placement {
         writeln!(text, "placement  {placement}")?;
     }

@@ -263,7 +263,9 @@ pub fn noise(entries: &[Entry<'_>]) -> Table {
             "steal",
         ],
     );
-    for (index, entry) in entries.iter().enumerate() {
+    // A sum has none of its own.
+    let measured = entries.iter().enumerate();
+    for (index, entry) in measured.filter(|(_, entry)| entry.run.nodes.is_empty()) {
         let noise = &entry.run.noise;
         let none = || NONE.to_owned();
         let lost = |lost: Option<GapSummary>| match lost {
