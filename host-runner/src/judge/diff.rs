@@ -101,7 +101,9 @@ pub fn diff(a: &Source, b: &Source, spec: &DiffSpec) -> Result<Diff, Refusal> {
 /// Returns the particulars of `source`.
 fn side(source: &Source, cases: &[Case<'_>]) -> Side {
     let environment = &source.record.environment;
-    let image = environment.image.as_ref();
+    let mut unikernels = cases.iter().filter(|case| case.is_unikernel());
+    let of_run = unikernels.find_map(|case| case.run.image.as_ref());
+    let image = of_run.or(environment.image.as_ref());
     Side {
         directory: source.directory.clone(),
         started_at: environment.started_at.to_string(),
@@ -114,11 +116,10 @@ fn side(source: &Source, cases: &[Case<'_>]) -> Side {
 
 /// Returns the cases that are judged: of the targets asked for, of the unikernel, or of all but the anchor.
 fn judged<'a, 'b>(cases: &'b [Case<'a>], spec: &DiffSpec) -> Vec<&'b Case<'a>> {
-    let is_unikernel = |case: &&Case<'_>| case.run.target.starts_with("hermit");
-    let has_unikernel = cases.iter().any(|case| is_unikernel(&case));
+    let has_unikernel = cases.iter().any(Case::is_unikernel);
     let is_judged = |case: &&Case<'_>| match (spec.targets.is_empty(), has_unikernel) {
         (false, _) => spec.targets.contains(&case.label()),
-        (true, true) => is_unikernel(case),
+        (true, true) => case.is_unikernel(),
         (true, false) => case.run.target != "null",
     };
     cases.iter().filter(is_judged).collect()

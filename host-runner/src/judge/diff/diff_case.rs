@@ -73,6 +73,11 @@ pub(super) struct Case<'a> {
 }
 
 impl Case<'_> {
+    /// Returns true if the target is a unikernel: `hermit` or `hermit-sockets`, whatever its image.
+    pub fn is_unikernel(&self) -> bool {
+        self.run.target.starts_with("hermit")
+    }
+
     /// Returns the target with its mode.
     pub fn label(&self) -> String {
         self.run.target_label()

@@ -3,7 +3,7 @@
 use super::diff_case::Case;
 use super::findings::LatencyFinding;
 use crate::record::Record;
-use crate::record::system_label::label;
+use crate::record::system_label::{kind, label};
 
 /// Digits of an image's digest that name it.
 const DIGITS: usize = 12;
@@ -17,22 +17,23 @@ pub(super) fn command(
     pairs: &[(&Case<'_>, &Case<'_>)],
     latency: &[LatencyFinding],
 ) -> Option<String> {
-    let is_unikernel = |case: &Case<'_>| case.run.target.starts_with("hermit");
     let (a, b) = pairs
         .iter()
-        .find(|(a, b)| is_unikernel(a) && is_unikernel(b))?;
-    let digest = |record: &Record| {
-        let image = record.environment.image.as_ref()?;
+        .find(|(a, b)| a.is_unikernel() && b.is_unikernel())?;
+    // Of records that do not know it by run, it is that of the last guest.
+    let digest = |record: &Record, case: &Case<'_>| {
+        let image = (case.run.image.as_ref()).or(record.environment.image.as_ref())?;
         image.sha256.get(..DIGITS).map(str::to_owned)
     };
-    let (digest_a, digest_b) = (digest(records.0), digest(records.1));
+    let (digest_a, digest_b) = (digest(records.0, a), digest(records.1, b));
     let targets = match (digest_a, digest_b) {
+        // The first is held against the others.
         (Some(digest_a), Some(digest_b)) if digest_a != digest_b => format!(
-            "{}=sha256:{digest_a},{}=sha256:{digest_b}",
-            named(a, "a"),
-            named(b, "b")
+            "{}=sha256:{digest_b},{}=sha256:{digest_a}",
+            named(b, "b"),
+            named(a, "a")
         ),
-        _ => format!("{},{}", a.label(), b.label()),
+        _ => format!("{},{}", b.label(), a.label()),
     };
     let missing = latency.iter().filter_map(|finding| finding.rounds_missing);
     let rounds = missing
@@ -47,7 +48,7 @@ pub(super) fn command(
 
 /// Returns the target of `case`, with a label that tells its image from the other.
 fn named(case: &Case<'_>, image: &str) -> String {
-    let target = format!("{}@{image}", case.run.target);
+    let target = format!("{}@{image}", kind(&case.run.target));
     label(&target, case.run.responder.as_deref())
 }
 

@@ -25,7 +25,7 @@ fn another_question_is_refused_by_the_fields_name() {
     assert_eq!(diff_anyway.overlooked.len(), 1);
     let settled_by = diff_anyway.settled_by.unwrap();
     assert!(
-        settled_by.contains("--targets hermit,hermit:smoltcp "),
+        settled_by.contains("--targets hermit:smoltcp,hermit "),
         "{settled_by}"
     );
     let methods = b.record.methods.as_mut().unwrap();
@@ -117,7 +117,7 @@ fn the_command_that_settles_it_names_both_images() {
     digest(&mut b, "b");
     assert_eq!(
         held(&a, &b, &DiffSpec::default()).settled_by.unwrap(),
-        "fathom compare --targets hermit@a=sha256:aaaaaaaaaaaa,hermit@b=sha256:bbbbbbbbbbbb --links vhost-user \
+        "fathom compare --targets hermit@b=sha256:bbbbbbbbbbbb,hermit@a=sha256:aaaaaaaaaaaa --links vhost-user \
          --repeat 7"
     );
 }
