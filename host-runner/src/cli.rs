@@ -4,7 +4,8 @@
 //! - [`output`]: where results go;
 //! - [`progress_bar`], [`ctrl_c`]: progress on standard error, and Ctrl-C;
 //! - [`run_command`], [`compare_command`], [`serve_command`], [`probe_command`], [`status_command`],
-//!   [`log_command`], [`report_command`], [`check_command`], [`merge_command`], [`diff_command`], [`image_command`],
+//!   [`log_command`], [`report_command`], [`check_command`], [`merge_command`], [`diff_command`],
+//!   [`history_command`], [`image_command`],
 //!   [`doctor_command`]: the commands;
 //! - [`manual`]: manual pages and shell completions;
 //! - [`error`]: why a command failed, and the exit code for it;
@@ -21,6 +22,7 @@ pub mod diff_command;
 pub mod doctor_command;
 pub mod error;
 pub mod help;
+pub mod history_command;
 pub mod image_command;
 pub mod live_monitor;
 pub mod log_command;
@@ -81,6 +83,9 @@ pub enum Command {
     /// Say whether a result is worse than another
     #[command(after_help = help::DIFF)]
     Diff(diff_command::DiffArgs),
+    /// Find the results from which on latencies were others, and what changed there
+    #[command(after_help = help::HISTORY)]
+    History(history_command::HistoryArgs),
     /// Make disk images of the unikernel, show their contents, or change their boot arguments
     #[command(after_help = help::IMAGE)]
     Image(image_command::ImageArgs),
@@ -110,6 +115,7 @@ impl Command {
             | Self::Merge(_)
             | Self::Check(_)
             | Self::Diff(_)
+            | Self::History(_)
             | Self::Image(_)
             | Self::Man(_)
             | Self::Completions(_) => CapabilityUse::Files,
@@ -134,6 +140,7 @@ pub fn main(cli: Cli) -> Result<(), CliError> {
         Command::Merge(args) => merge_command::run(&args),
         Command::Check(args) => check_command::run(&args),
         Command::Diff(args) => diff_command::run(&args),
+        Command::History(args) => history_command::run(&args),
         Command::Image(args) => image_command::run(&args),
         Command::Doctor(args) => doctor_command::run(&args),
         Command::Man(args) => manual::run(&args),

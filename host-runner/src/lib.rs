@@ -10,7 +10,7 @@
 //! - [`experiment`]: measurements by plain specifications, and the cost of an echo;
 //! - [`judge`]: judgements of results that exist;
 //! - [`record`]: the results themselves, as `result.json` and HdrHistogram files;
-//! - [`stats`]: the percentile rule, validity, comparison;
+//! - [`stats`]: the percentile rule, validity, comparison, change points;
 //! - [`load`]: schedules, sequence accounting, the measuring loop;
 //! - [`image`]: disk images and packages of the unikernel;
 //! - [`sut`]: the systems under test, and what each boots or starts;

@@ -88,6 +88,13 @@ Examples:
   fathom diff results/base results/head --exact     counted figures alone, on any machine
   fathom diff results/base results/head --anyway kernel --json -";
 
+/// Examples of `fathom history`.
+pub const HISTORY: &str = "\
+Examples:
+  fathom history results                            all results, and results/history.html
+  fathom history results --fail-on regression       exit code 3 if the newest are worse
+  fathom history results --csv history.csv          a row for each result";
+
 /// Examples of `fathom image`.
 pub const IMAGE: &str = "\
 Examples:

@@ -7,7 +7,8 @@
 //!
 //! - `limits`: how much of everything there may be;
 //! - `log`: an interval log, taken apart;
-//! - `merged_histogram`: repetitions, put together.
+//! - `merged_histogram`: repetitions, put together;
+//! - `result_list`: results below a directory.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -26,10 +27,12 @@ use crate::stats::{self, Requested, Summary, Tag};
 mod limits;
 pub(super) mod log;
 mod merged_histogram;
+mod result_list;
 
 use limits::Budget;
 pub(super) use limits::RESULT_BYTES;
 pub use merged_histogram::MergedHistogram;
+pub use result_list::result_directories;
 
 /// Reason why results can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -171,6 +174,18 @@ pub struct Interval {
 pub fn read(directory: &Path) -> Result<Source, ReadError> {
     let held = Directory::open(directory);
     read_held(&held.map_err(unreadable(&directory.join(RESULT)))?)
+}
+
+/// Reads the record in `directory` alone, without the logs beside it: what it says of itself.
+///
+/// # Errors
+///
+/// [`ReadError`] if it is missing, damaged or another version's.
+pub fn read_record(directory: &Path) -> Result<Record, ReadError> {
+    let path = directory.join(RESULT);
+    let held = Directory::open(directory).map_err(unreadable(&path))?;
+    let bytes = held.read(RESULT, RESULT_BYTES).map_err(unreadable(&path))?;
+    parse(&bytes, &path)
 }
 
 /// As [`read`], of a directory that is held open.

@@ -27,6 +27,19 @@ pub fn fill_in(
         chart_file => chart.map(|_| chart_file::NAME),
         ..Value::from(Serde(page))
     };
+    fill_in_value(name, templates, page).map(Some)
+}
+
+/// Fills in the template called `name`, one of `templates`, with `page`.
+///
+/// # Errors
+///
+/// [`RecordError::Document`] if there is an error in a template.
+pub fn fill_in_value(
+    name: &str,
+    templates: &[(&'static str, &'static str)],
+    page: Value,
+) -> Result<String, RecordError> {
     let mut environment = Environment::new();
     // Lines that hold a statement alone leave nothing behind.
     let syntax = SyntaxConfig::builder()
@@ -39,5 +52,5 @@ pub fn fill_in(
     for &(name, template) in templates {
         environment.add_template(name, template)?;
     }
-    Ok(Some(environment.get_template(name)?.render(page)?))
+    Ok(environment.get_template(name)?.render(page)?)
 }

@@ -111,6 +111,39 @@ impl Axis {
         Self::log("latency", bounded(low, high), high, quantity::exact_time)
     }
 
+    /// Latency in nanoseconds, for values from `low` to `high` and little beyond: small changes of a large value show.
+    #[must_use]
+    pub fn latency_between(low: f64, high: f64) -> Self {
+        let high = bounded(high, MOST);
+        let low = bounded(low, high);
+        if high / low >= LOG_FROM {
+            return Self::log("latency", low, high, quantity::exact_time);
+        }
+        // A twentieth at least: noise is no change.
+        let step = step_above((high - low).max(high / 20.0) / STEPS);
+        let (first, last) = ((low / step).floor() as i64, (high / step).ceil() as i64);
+        let ticks = (first..=last).map(|number| {
+            let at = step * number as f64;
+            Tick::labelled(at, quantity::exact_time(at))
+        });
+        Self {
+            title: "latency".to_owned(),
+            scale: Scale::Linear {
+                low: step * first as f64,
+                high: step * last.max(first + 1) as f64,
+            },
+            ticks: ticks.collect(),
+        }
+    }
+
+    /// Returns the values at both ends.
+    #[must_use]
+    pub const fn ends(&self) -> (f64, f64) {
+        match self.scale {
+            Scale::Linear { low, high } | Scale::Log { low, high } => (low, high),
+        }
+    }
+
     fn of_values(title: &str, low: f64, high: f64, label: fn(f64) -> String) -> Self {
         let high = bounded(high, MOST);
         let low = bounded(low, high);

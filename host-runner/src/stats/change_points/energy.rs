@@ -46,7 +46,7 @@ impl Distances {
 pub(super) enum End {
     /// Any that leaves it enough points.
     Any,
-    /// That of the series.
+    /// End of the series.
     Last,
 }
 

@@ -1,0 +1,141 @@
+//! `fathom history`: from which results on latencies were others.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::CliError;
+use super::output::{json_destination, print};
+use crate::files::NamedFile;
+use crate::judge::history::{self, outcome::Outcome, result_reader};
+use crate::record::{RecordError, to_json};
+use crate::report::history_report::{history_csv, history_page, history_table};
+use crate::report::publication::JsonDestination;
+use crate::terminal::eprint;
+
+/// `fathom history`.
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// Results, or directories of results, such as results; links in those are not followed
+    #[arg(value_name = "DIR", required = true)]
+    pub directories: Vec<PathBuf>,
+    /// Least change of a percentile that counts
+    #[arg(long, value_name = "PERCENT", default_value = "2%", value_parser = percent)]
+    pub min_change: f64,
+    /// Exit with code 3 if the newest results are worse than those before, and no field of the environment changed there
+    /// nor the host; with 4 if they can't tell
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub fail_on: Option<FailOn>,
+    /// With --fail-on: overlook changes before this date or time (UTC), such as 2026-11-01
+    #[arg(long, value_name = "TIME", value_parser = time, requires = "fail_on")]
+    pub since: Option<Timestamp>,
+    /// File for the page [default: history.html in the first DIR]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Also write a row for each result of each series, as Apache Otava reads them
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Also write the history as JSON; - prints it alone on standard output
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+/// Outcome on which `fathom history` fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// The newest results are worse.
+    Regression,
+}
+
+/// Reads the results, looks for changes, and writes page and tables.
+///
+/// # Errors
+///
+/// [`CliError::Regression`] and [`CliError::Undecided`] with `--fail-on`; [`CliError::Experiment`] if results can't be
+/// read, or a file can't be written.
+pub fn run(args: &HistoryArgs) -> Result<(), CliError> {
+    let page = args.out.clone();
+    let page = page.unwrap_or_else(|| args.directories[0].join(history_page::NAME));
+    let json = json_destination(args.json.as_deref())?;
+    let page_file = prepare(&page)?;
+    let csv = args.csv.as_deref().map(prepare).transpose()?;
+    let (results, unread) = result_reader::read(&args.directories).map_err(RecordError::from)?;
+    let history = history::History::of(results, unread, &history::settings(args.min_change));
+    write(&page_file, &page, &history_page::render(&history)?)?;
+    if let (Some(file), Some(path)) = (&csv, &args.csv) {
+        write(file, path, &history_csv::render(&history))?;
+    }
+    let table = format!(
+        "{}page       {}\n",
+        history_table::render(&history),
+        page.display()
+    );
+    match json {
+        JsonDestination::Nowhere => print(&table)?,
+        JsonDestination::StandardOutput => {
+            eprint(&table);
+            print(&to_json(&history)?)?;
+        }
+        JsonDestination::File { file, path } => {
+            print(&table)?;
+            write(&file, &path, &to_json(&history)?)?;
+        }
+    }
+    if args.fail_on.is_none() {
+        return Ok(());
+    }
+    match history.outcome(args.since) {
+        Outcome::NoRegression => Ok(()),
+        Outcome::Regression(lines) => Err(CliError::Regression(lines.join("\n"))),
+        Outcome::Undecided(lines) => Err(CliError::Undecided(lines.join("\n"))),
+    }
+}
+
+fn prepare(path: &Path) -> Result<NamedFile, RecordError> {
+    NamedFile::prepare(path).map_err(RecordError::unwritable(path))
+}
+
+fn write(file: &NamedFile, path: &Path, text: &str) -> Result<(), RecordError> {
+    file.write(text.as_bytes())
+        .map_err(RecordError::unwritable(path))
+}
+
+/// Reads a share such as `2%`.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').map(str::trim);
+    let percent = number.and_then(|number| number.parse::<f64>().ok());
+    let percent = percent.filter(|percent| (0.0..=1000.0).contains(percent));
+    let share = percent.map(|percent| percent / 100.0);
+    share.ok_or_else(|| "a change is a number of percent from 0 on, such as 2%".to_owned())
+}
+
+/// Reads a date, or a time with its zone, as RFC 3339 has them.
+fn time(text: &str) -> Result<Timestamp, String> {
+    let of_date = |date: Date| date.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
+    text.parse::<Timestamp>()
+        .or_else(|_| text.parse::<Date>().and_then(of_date))
+        .map_err(|_| "a time is a date such as 2026-11-01, or 2026-11-01T12:00:00Z".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_percent_and_times_are_dates_too() {
+        assert_eq!(percent("2%"), Ok(0.02));
+        assert_eq!(percent("0.5 %"), Ok(0.005));
+        for text in ["2", "", "%", "-1%", "NaN%", "x%"] {
+            assert!(percent(text).unwrap_err().contains("such as 2%"), "{text}");
+        }
+        let noon = time("2026-11-01T12:00:00Z").unwrap();
+        assert_eq!(
+            noon.duration_since(time("2026-11-01").unwrap()).as_hours(),
+            12
+        );
+        assert!(time("yesterday").is_err());
+    }
+}

@@ -1,0 +1,65 @@
+//! Outcome of a history: whether the newest results stand on a regression.
+
+use jiff::Timestamp;
+
+use super::{CauseKind, History, Series};
+
+/// Outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing that may be the code's is worse than before.
+    NoRegression,
+    /// Worse than before, each in a line.
+    Regression(Vec<String>),
+    /// Nothing can be told, for these reasons.
+    Undecided(Vec<String>),
+}
+
+impl History {
+    /// Returns whether the newest level of any series is worse than the one before, or a counted figure more, since
+    /// `since`. What the environment or the host did is no regression.
+    #[must_use]
+    pub fn outcome(&self, since: Option<Timestamp>) -> Outcome {
+        let is_new = |at: Timestamp| since.is_none_or(|since| at >= since);
+        let latency = self.series.iter().filter_map(|series| {
+            let last = series.changes.last()?;
+            let is_codes = !matches!(last.cause.kind, CauseKind::Environment | CauseKind::Host);
+            let is_one = last.is_worse() && is_codes && is_new(last.started_at);
+            is_one.then(|| format!("{}: {}", series.name, last.words()))
+        });
+        let exact = self.exact.iter().filter_map(|exact| {
+            let at = exact.values[exact.steps.last()?.index].started_at;
+            (exact.ends_worse() && is_new(at)).then(|| exact.words())?
+        });
+        let regressions: Vec<String> = exact.chain(latency).collect();
+        if !regressions.is_empty() {
+            return Outcome::Regression(regressions);
+        }
+        let mut undecided: Vec<String> = (self.series.iter())
+            .filter(|series| series.newest_invalid > 0)
+            .map(Series::invalid_words)
+            .collect();
+        if !self.can_tell() {
+            undecided.push(format!(
+                "{} results are too few to tell a change from chance",
+                self.results
+            ));
+        }
+        match undecided.is_empty() {
+            true => Outcome::NoRegression,
+            false => Outcome::Undecided(undecided),
+        }
+    }
+}
+
+impl Series {
+    /// Returns the number of newest results that are not valid, in words.
+    #[must_use]
+    pub fn invalid_words(&self) -> String {
+        let (verb, results) = match self.newest_invalid {
+            1 => ("is", "the newest result".to_owned()),
+            many => ("are", format!("the newest {many} results")),
+        };
+        format!("{}: {results} {verb} not valid", self.name)
+    }
+}
