@@ -144,6 +144,7 @@ test: loaders sockets examples linux-guest vmm-types ## lint, and every unit, pr
 	@sh tests/kubevirt/setup.sh
 	@sh tests/prometheus/setup.sh
 	@sh tests/stamp-suite/setup.sh
+	@sh tests/otava/setup.sh
 	@quiet=$$(sh announce.sh "the tests" "about 5 minutes" $(TARGET)/release/suite tests/suite/src) && \
 		cargo run $$quiet --locked --release --package suite -- $(ARGS)
 
@@ -157,7 +158,7 @@ bench: build ## hold what the guest needs against tests/benches/baseline.json, t
 size: elf ## what is in target/fathom.elf: sections, and bytes by crate (make bench holds them to the baseline)
 	@cargo run $(QUIET) --locked --release --package size
 
-simulate: ## how often verdicts are wrong and what they find, in simulation: the figures of docs/comparing.md
+simulate: ## how often verdicts are wrong and what they find, in simulation: the figures of docs/comparing.md and docs/history.md
 	@echo "simulate: a thousand comparisons a cell, some ten minutes (compiled first, which takes minutes the first time)"
 	@cargo test $(QUIET) --locked --release --package host-runner --lib simulation -- --ignored --nocapture
 

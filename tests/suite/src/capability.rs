@@ -30,6 +30,8 @@ pub enum Capability {
     Mount,
     /// mtools, which edit files on disk images.
     Mtools,
+    /// Apache Otava, another change detector.
+    Otava,
     /// OVMF, a UEFI firmware.
     Ovmf,
     /// Prometheus and `promtool`, which checks rules and expressions.
@@ -66,6 +68,7 @@ impl Capability {
         Self::Libvirt,
         Self::Mount,
         Self::Mtools,
+        Self::Otava,
         Self::Ovmf,
         Self::Prometheus,
         Self::QemuImg,
@@ -92,6 +95,7 @@ impl Capability {
             Self::Libvirt => "libvirt",
             Self::Mount => "mount",
             Self::Mtools => "mtools",
+            Self::Otava => "otava",
             Self::Ovmf => "ovmf",
             Self::Prometheus => "prometheus",
             Self::QemuImg => "qemu_img",
