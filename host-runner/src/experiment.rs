@@ -1,6 +1,7 @@
 //! Experiments: measurements that are carried out by plain specifications.
 //!
 //! - [`RunSpec`]: the specification of one measurement or of a sweep; [`prepared_run`] carries it out;
+//! - [`abort`]: the end of a measurement that an objective is certain to be missed by;
 //! - [`boot_directory`]: files for one boot alone;
 //! - [`exclusive`]: the host for one measurement alone;
 //! - [`system_under_test`]: a system that was started to be measured;
@@ -16,6 +17,7 @@
 //! - [`ExperimentError`]: the reason why one failed.
 #![forbid(unsafe_code)]
 
+pub mod abort;
 pub mod boot_directory;
 mod caller;
 pub mod compare;

@@ -63,7 +63,7 @@ pub use protocol::Protocol;
 pub use rate::Rate;
 pub use schedule::Arrivals;
 use sequence_tracker::SequenceTracker;
-pub use supervise::{Phase, Progress};
+pub use supervise::{Phase, Progress, Unwanted};
 pub use tally::{SendErrors, Tally};
 pub use waiting::WaitRule;
 

@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::CliError;
+use crate::experiment::compare::CostAnalysis;
 use crate::experiment::{RunSpec, service_of};
 use crate::link::dscp::Dscp;
 use crate::link::{Family, FaultParameters};
@@ -176,6 +177,7 @@ impl RunArgs {
             system,
             plan,
             sweep: load.sweep(),
+            cost_analysis: CostAnalysis::Skipped,
             validity: self.validity.spec(),
             host: self.host.spec(),
         })

@@ -15,7 +15,7 @@ use super::live_monitor::Live;
 use super::output::{Judging, Output};
 use crate::experiment::ExperimentError;
 use crate::experiment::compare::target::{self, Resolved, Target};
-use crate::experiment::compare::{CompareSpec, Comparison, CostAnalysis, Loads};
+use crate::experiment::compare::{CompareSpec, Comparison, Confirmation, CostAnalysis, Loads};
 use crate::quantity::parse::duration;
 use crate::record::result_directory::DEFAULT_BASE;
 use crate::sut::{GuestSpec, LinkChoice};
@@ -66,6 +66,9 @@ pub struct CompareArgs {
     /// Longest wait after --warmup for latency to settle
     #[arg(long, value_parser = duration, value_name = "DURATION", overrides_with = "settle", default_value = "2s", hide_short_help = true)]
     pub settle: Duration,
+    /// Rounds that are added, at most, while objectives are undecided or relative ones missed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), hide_short_help = true)]
+    pub confirm: Option<u32>,
     /// Skip the boots that count instructions, doorbells and interrupts per echo
     #[arg(long)]
     pub no_why: bool,
@@ -127,6 +130,7 @@ impl CompareArgs {
                 true => CostAnalysis::Skipped,
                 false => CostAnalysis::Included,
             },
+            confirmation: None,
             validity: self.validity.spec(),
             host: self.host.spec(),
         })
@@ -138,6 +142,8 @@ impl CompareArgs {
             Some("a comparison puts one load on all targets: leave out `--sweep`")
         } else if guest.pcap.is_some() {
             Some("a comparison captures nothing: leave out `--pcap`")
+        } else if self.confirm.is_some() && self.objectives.is_empty() {
+            Some("there is nothing to confirm: name objectives with `--require` or `--objectives`")
         } else if guest.answer_path().is_some() {
             Some(
                 "a comparison names who answers with the target: `--targets hermit,hermit:smoltcp`",
@@ -157,9 +163,15 @@ impl CompareArgs {
 /// [`CliError::Experiment`] for the first failure, or if pairs can't be judged because valid runs are missing;
 /// [`CliError::Report`] if results can't be written. Whatever was measured is written all the same.
 pub fn run(args: &CompareArgs) -> Result<(), CliError> {
-    let spec = args.spec()?;
+    let mut spec = args.spec()?;
     let options = (&args.objectives, &args.ci);
-    let judging = Judging::prepare("fathom compare", options, &args.output, spec.groups())?;
+    let mut judging = Judging::prepare("fathom compare", options, &args.output, spec.groups())?;
+    if let Some(rounds) = args.confirm {
+        let gate = judging.gate().clone();
+        let confirmation = Confirmation { rounds, gate };
+        judging = judging.at_looks(confirmation.looks());
+        spec.confirmation = Some(confirmation);
+    }
     let interrupt = Interrupt::watch()?;
     let live = Live::begin(args.live.choice)?;
     let caller = interrupt.caller_with(&live);

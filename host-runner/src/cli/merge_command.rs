@@ -35,7 +35,7 @@ pub fn run(args: &MergeArgs) -> Result<(), CliError> {
         .iter()
         .map(|group| add_up(group, &args.output.percentiles));
     let sums: Vec<Sum> = sums.collect::<Result<_, _>>()?;
-    let output = Output::prepare(&args.output, Judging::nothing("fathom merge"))?;
+    let output = Output::prepare(&args.output, Judging::none())?;
     for sum in &sums {
         output.directory().write_sum(sum)?;
     }

@@ -9,8 +9,8 @@ use super::CliError;
 use super::args::{CiArgs, ObjectiveArgs, OutputArgs};
 use crate::experiment::{ExperimentError, NothingMeasured, Results};
 use crate::files::{self, NamedFile};
+use crate::judge::objectives::PreparedGate;
 use crate::judge::objectives::subject::GroupKey;
-use crate::judge::objectives::{Objectives, PreparedGate};
 use crate::record::result_directory::DEFAULT_BASE;
 use crate::record::{ObjectiveState, Record, RecordError, ResultDirectory};
 use crate::report;
@@ -44,6 +44,7 @@ pub struct Judging {
     command: &'static str,
     gate: PreparedGate,
     reports: TestReport,
+    looks: u32,
 }
 
 impl Judging {
@@ -71,20 +72,31 @@ impl Judging {
             command,
             gate,
             reports: ci.prepare(annotations)?,
+            looks: 1,
         })
     }
 
-    /// Returns that of a command without objectives.
-    pub fn nothing(command: &'static str) -> Self {
-        let gate = PreparedGate {
-            objectives: Objectives::none(),
-            baselines: Vec::new(),
-        };
+    /// Returns that of a command which judges nothing.
+    #[must_use]
+    pub fn none() -> Self {
         Self {
-            command,
-            gate,
+            command: "",
+            gate: PreparedGate::none(),
             reports: TestReport::default(),
+            looks: 1,
         }
+    }
+
+    /// Returns the objectives.
+    #[must_use]
+    pub const fn gate(&self) -> &PreparedGate {
+        &self.gate
+    }
+
+    /// Has the results be looked at `looks` times, by which the chance of error is divided.
+    #[must_use]
+    pub fn at_looks(self, looks: u32) -> Self {
+        Self { looks, ..self }
     }
 
     /// Returns true if nothing is to be judged, and nobody asked for the outcome.
@@ -166,7 +178,10 @@ impl Output {
     /// Returns `report` with the outcome of the objectives; its measurements are among the results already.
     fn judge(&self, report: &Record) -> Result<Record, RecordError> {
         self.directory.keep(report)?;
-        let judgement = self.judging.gate.judge(&self.directory.read()?, 1);
+        let judgement = self
+            .judging
+            .gate
+            .judge(&self.directory.read()?, self.judging.looks);
         let _ = self.state.set(judgement.summary.state);
         Ok(Record {
             objectives: judgement.objectives,

@@ -7,6 +7,7 @@ use super::args::ProbeArgs;
 use super::ctrl_c::Interrupt;
 use super::live_monitor::Live;
 use super::output::{Judging, Output};
+use crate::experiment::abort::Aborting;
 use crate::experiment::probe::{ClientSpec, Probe, ProbeSpec};
 
 impl ProbeArgs {
@@ -61,9 +62,10 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
     let interrupt = Interrupt::watch()?;
     let live = Live::begin(args.live.choice)?;
     let caller = interrupt.caller_with(&live);
+    let aborting = Aborting::new(caller, &judging.gate().objectives);
     let probe = Probe::prepare(&spec, caller)?;
     let output = Output::prepare(&args.output, judging)?;
-    let outcome = probe.carry_out(&output, caller);
+    let outcome = probe.carry_out(&output, aborting.caller());
     output.decide(outcome)
 }
 

@@ -5,6 +5,8 @@ use super::args::RunArgs;
 use super::ctrl_c::Interrupt;
 use super::live_monitor::Live;
 use super::output::{Judging, Output};
+use crate::experiment::abort::Aborting;
+use crate::experiment::compare::CostAnalysis;
 use crate::experiment::prepared_run::PreparedRun;
 
 /// Boots the service, measures it, and reports.
@@ -14,15 +16,19 @@ use crate::experiment::prepared_run::PreparedRun;
 /// [`CliError`] for whatever was in the way, or if the measurement is invalid. What was measured
 /// until then is written all the same.
 pub fn run(args: &RunArgs) -> Result<(), CliError> {
-    let spec = args.spec()?;
+    let mut spec = args.spec()?;
     let options = (&args.objectives, &args.ci);
     let judging = Judging::prepare("fathom run", options, &args.output, spec.groups())?;
+    if judging.gate().objectives.need_costs() {
+        spec.cost_analysis = CostAnalysis::Included;
+    }
     // Before anything is made that would be left behind.
     let interrupt = Interrupt::watch()?;
     let live = Live::begin(args.live.choice)?;
     let caller = interrupt.caller_with(&live);
+    let aborting = Aborting::new(caller, &judging.gate().objectives);
     let run = PreparedRun::prepare(&spec, caller)?;
     let output = Output::prepare(&args.output, judging)?;
-    let outcome = run.carry_out(&output, caller);
+    let outcome = run.carry_out(&output, aborting.caller());
     output.conclude(outcome)
 }

@@ -8,6 +8,7 @@
 //! - [`duration`], [`time_budget`]: the expected duration of boots, and the time available;
 //! - [`run_store`], [`case_runs`]: the runs so far, and the report of them;
 //! - [`feasibility`]: the runs that a verdict needs, and the end of a comparison that can't have them;
+//! - [`confirmation`]: further rounds until objectives are decided;
 //! - [`cost_probes`]: the cost of an echo to the guests, counted after the rounds.
 //!
 //! Each run has a fresh boot, on a thread of its own: placing a system changes CPUs and priority of the thread that
@@ -23,6 +24,7 @@ use crate::record::Skipped;
 pub mod case;
 pub mod case_boot;
 pub mod case_runs;
+pub mod confirmation;
 pub mod cost_probes;
 pub mod design;
 pub mod duration;
@@ -35,6 +37,7 @@ pub mod time_budget;
 pub mod variant;
 
 use case::Case;
+pub use confirmation::Confirmation;
 use cost_probes::{CostProbe, CostReport, ProbeConditions};
 pub use design::{CompareSpec, CostAnalysis};
 pub use loads::Loads;

@@ -4,7 +4,7 @@
 //! - [`instructions`]: instructions per echo at full load;
 //! - [`notifications`]: doorbells and interrupts per isolated echo;
 //! - [`trace`]: the same as QEMU traces them, on links whose device is QEMU's;
-//! - [`instrumented_guest`]: a boot in which an instrument counts.
+//! - [`instrumented_guest`]: a boot in which an instrument counts; [`run_cost`]: the boots after one measurement.
 
 use crate::link::LinkError;
 
@@ -12,6 +12,7 @@ pub mod echo_client;
 pub mod instructions;
 pub mod instrumented_guest;
 pub mod notifications;
+pub mod run_cost;
 pub mod trace;
 
 pub use echo_client::EchoClient;

@@ -3,6 +3,8 @@
 use std::sync::mpsc::SyncSender;
 use std::thread;
 
+use super::compare::CostAnalysis;
+use super::cost::run_cost;
 use super::exclusive::{self, ExclusiveHost};
 use super::progress::Monitor;
 
@@ -122,6 +124,15 @@ impl<'a> PreparedRun<'a> {
         });
         runs.measured_beside(self.host.others());
         warn_of_other_replies(spec, runs.corrupted(), caller.monitor);
+        if spec.cost_analysis == CostAnalysis::Included && !caller.interrupt.is_set() {
+            // One guest at a time.
+            system.shutdown();
+            let payload_len = spec.plan.payload_len;
+            let assignment = self.host.assignment.as_ref();
+            let cost = run_cost::count(&spec.system, payload_len, assignment, caller);
+            runs.set_costs(cost.into_iter().collect());
+            return Ok(runs.conclude());
+        }
         // Written before QEMU is asked to end, so that an impatient second Ctrl-C loses nothing.
         let outcome = runs.conclude();
         system.shutdown();

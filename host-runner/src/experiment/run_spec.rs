@@ -1,6 +1,7 @@
 //! Specification of an experiment, as plain data: what `cli` makes of a command line, and all that the
 //! modules below it know of one.
 
+use super::compare::CostAnalysis;
 use crate::host::assignment::{Assignment, NotAllowed, Requested};
 use crate::host::cpu_latency::HostIdle;
 use crate::host::lock::Patience;
@@ -18,6 +19,8 @@ pub struct RunSpec {
     pub plan: Plan,
     /// Arrivals of a sweep's open loops; `None` for a single measurement.
     pub sweep: Option<Arrivals>,
+    /// Choice of the analysis of what an echo costs the guest, in boots of its own after the measurement.
+    pub cost_analysis: CostAnalysis,
     /// Requirements that the result has to meet.
     pub validity: Validity,
     /// Conditions on this host.

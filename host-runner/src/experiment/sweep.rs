@@ -11,7 +11,7 @@ use crate::host::process::Process;
 use crate::load::ladder::{self, Reach};
 use crate::load::{Arrivals, Plan};
 use crate::quantity;
-use crate::record::{EnvironmentBuilder, Record, Run, RunPosition};
+use crate::record::{EnvironmentBuilder, Record, Run, RunPosition, SystemCost};
 use crate::stats::{Ended, State};
 
 mod repeat;
@@ -43,6 +43,8 @@ pub struct Runs<'a> {
     corrupted: u64,
     /// The open loops of a sweep, if it is one, or was to be one.
     ladder: Option<Ladder>,
+    /// Costs of an echo, as far as they were counted.
+    costs: Vec<SystemCost>,
 }
 
 impl<'a> Runs<'a> {
@@ -62,6 +64,7 @@ impl<'a> Runs<'a> {
             unwritten: None,
             corrupted: 0,
             ladder: None,
+            costs: Vec::new(),
         }
     }
 
@@ -157,6 +160,11 @@ impl<'a> Runs<'a> {
         self.environment.set_concurrent(others);
     }
 
+    /// Sets the costs of an echo.
+    pub fn set_costs(&mut self, costs: Vec<SystemCost>) {
+        self.costs = costs;
+    }
+
     /// Returns how many replies were corrupted, in all measurements together.
     #[must_use]
     pub const fn corrupted(&self) -> u64 {
@@ -198,6 +206,7 @@ impl<'a> Runs<'a> {
         Record {
             generator_limit: generator.throughput,
             generator_on_time_limit: generator.on_time,
+            why: self.costs.clone(),
             ..Record::new(self.environment.record(), self.runs.clone())
         }
     }

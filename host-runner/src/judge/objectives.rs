@@ -2,6 +2,7 @@
 //!
 //! - [`expression`]: `METRIC OP BOUND`; [`metric`], [`bound`]: its parts; [`subject`]: the runs that it is about;
 //! - [`objectives_file`]: a file of objectives, schema `fathom-objectives/1`;
+//! - [`certain_limit`]: limits that are certain to be missed before the end of a measurement;
 //! - [`planned`]: a check of objectives against what is going to be measured;
 //! - [`figures`]: a metric of the runs of a result; [`sample_interval`]: a percentile's interval within a boot;
 //! - [`evidence`]: figures held against a limit or a reference, with an interval;
@@ -11,6 +12,7 @@
 use std::fmt;
 
 pub mod bound;
+pub mod certain_limit;
 pub mod evidence;
 pub mod expression;
 pub mod figures;
@@ -27,6 +29,7 @@ pub mod subject;
 mod gate_simulation;
 
 use bound::Reference;
+pub use certain_limit::CertainLimit;
 use expression::{Expression, ExpressionError};
 pub use gate::{Judgement, References, judge};
 pub use planned::Planned;

@@ -27,6 +27,7 @@ use super::percentile_rule::{PERCENTILES, Percentile};
 pub mod independent;
 mod location;
 pub mod losses;
+mod rank_sum;
 pub mod typical_boot;
 
 use location::Location;

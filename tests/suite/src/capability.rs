@@ -58,7 +58,7 @@ pub enum Capability {
 
 impl Capability {
     /// All of them, in the order of their names.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::AfXdp,
         Self::Chromium,
         Self::CpuLatency,

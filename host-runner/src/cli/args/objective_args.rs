@@ -32,6 +32,12 @@ pub struct ObjectiveArgs {
 }
 
 impl ObjectiveArgs {
+    /// Returns true if no objective is named.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.require.is_empty() && self.warn_at.is_empty() && self.objectives.is_none()
+    }
+
     /// Returns the objectives, with what they are relative to.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::case::Case;
+use super::confirmation::Confirmation;
 use super::loads::Loads;
 use super::target::OwnImage;
 use super::variant::Variant;
@@ -36,6 +37,8 @@ pub struct CompareSpec {
     pub time_limit: Option<Duration>,
     /// Longest time beyond the loads' own warm-up until latency has settled.
     pub settle: Duration,
+    /// Further rounds until objectives are decided; `None` for none.
+    pub confirmation: Option<Confirmation>,
     /// Choice of the cost-per-echo analysis after the rounds.
     pub cost_analysis: CostAnalysis,
     /// Requirements that each run has to meet.

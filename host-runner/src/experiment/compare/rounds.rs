@@ -64,7 +64,7 @@ pub struct Failures {
 
 /// Outcome of the rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rounds {
+pub(super) enum Rounds {
     /// All rounds were made that there was time for.
     Made,
     /// The comparison ended early: no verdict can be expected.
@@ -102,8 +102,9 @@ impl Experiment<'_> {
     /// be measured on this host.
     pub fn measure(&mut self) -> Result<(), ExperimentError> {
         self.set_given_rate();
-        if self.make_rounds()? == Rounds::Made {
+        if self.make_rounds(1)? == Rounds::Made {
             self.make_repeats()?;
+            self.confirm()?;
         }
         let Failures { failed, impossible } = std::mem::take(&mut self.failures);
         // Among others an impossible case is left out; alone it is the reason why the comparison failed.
@@ -111,14 +112,16 @@ impl Experiment<'_> {
         failed.or(impossible).map_or(Ok(()), Err)
     }
 
-    fn message(&self, text: std::fmt::Arguments<'_>) {
+    pub(super) fn message(&self, text: std::fmt::Arguments<'_>) {
         self.caller.monitor.message(&text);
     }
 
-    fn make_rounds(&mut self) -> Result<Rounds, ExperimentError> {
+    /// Makes the rounds from number `first` on.
+    pub(super) fn make_rounds(&mut self, first: u32) -> Result<Rounds, ExperimentError> {
         let seed = self.spec.loads.first().seed;
         let orders = design::orders(self.cases.len(), self.store.rounds(), seed);
-        for (round, order) in (1..).zip(orders) {
+        let all = (1..).zip(orders);
+        for (round, order) in all.skip_while(|(round, _)| *round < first) {
             if !self.time.begins_round() {
                 self.message(format_args!(
                     "{} rounds are made: another would take too long",
@@ -147,7 +150,7 @@ impl Experiment<'_> {
     }
 
     /// Makes up the missing runs, as long as there is time.
-    fn make_repeats(&mut self) -> Result<(), ExperimentError> {
+    pub(super) fn make_repeats(&mut self) -> Result<(), ExperimentError> {
         let retries = self.spec.retries;
         loop {
             let is_possible = |case: Case, mode: &str| {

@@ -89,6 +89,12 @@ impl RunStore {
         self.rounds
     }
 
+    /// Adds `rounds` rounds to those that were requested.
+    pub fn add_rounds(&mut self, rounds: u32) {
+        self.rounds += rounds;
+        self.rounds_requested += rounds;
+    }
+
     /// Ends the rounds after round `rounds`.
     pub fn end_after(&mut self, rounds: u32) {
         self.rounds = rounds;

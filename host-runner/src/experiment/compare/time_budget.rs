@@ -51,6 +51,11 @@ impl TimeBudget {
         self.longer_s = by_s;
     }
 
+    /// Notes that `rounds` more rounds follow.
+    pub fn add_rounds(&mut self, rounds: u32) {
+        self.rounds_left += rounds;
+    }
+
     /// Begins the next round and returns true if there is time for one. The first round begins in any case.
     pub fn begins_round(&mut self) -> bool {
         self.begins_round_at(self.began.elapsed().as_secs_f64())

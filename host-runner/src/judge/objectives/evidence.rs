@@ -263,8 +263,8 @@ impl Typical {
         let low = self.least.lower(chances.low).exp();
         let high = self.most.upper(chances.high).exp();
         Interval {
-            low: self.has_low.then_some(low),
-            high: self.has_high.then_some(high),
+            low: (self.has_low && low > 0.0).then_some(low),
+            high: (self.has_high && high.is_finite()).then_some(high),
         }
     }
 
@@ -285,7 +285,13 @@ impl Typical {
             false => interval.low,
         };
         let Some(end) = end else {
-            return "requests were lost: the figure is a lower bound in some boots".to_owned();
+            return match self.has_low && self.has_high {
+                true => format!(
+                    "{} boots of each can't tell at this confidence: more would",
+                    self.boots
+                ),
+                false => "requests were lost: the figure is a lower bound in some boots".to_owned(),
+            };
         };
         let (arm, distance) = ((ln(end) - centre).abs(), (at - centre).abs());
         // An interval of n boots is about as long as one over the root of n.

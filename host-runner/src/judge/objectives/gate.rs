@@ -30,6 +30,8 @@ pub struct Judgement {
     pub objectives: Vec<record::Objective>,
     /// The outcome of all together.
     pub summary: ObjectiveSummary,
+    /// True if more rounds could decide what is undecided, or confirm that a limit relative to a reference is missed.
+    pub wants_rounds: bool,
 }
 
 /// An expression on a group of runs, with what it is held against.
@@ -72,7 +74,17 @@ pub fn judge(objectives: &Objectives, result: &Source, references: References<'_
             standing(objective, own.map(|(_, record)| record).collect())
         })
         .collect();
+    let wants_rounds = cases.iter().zip(&judged).any(|(case, (_, record))| {
+        let is_sampled = case.stated.expression.metric.is_sampled();
+        is_sampled
+            && match record.state {
+                ObjectiveState::Undecided => true,
+                ObjectiveState::Missed => case.reference.is_some(),
+                ObjectiveState::Met | ObjectiveState::NotMeasured => false,
+            }
+    });
     Judgement {
+        wants_rounds,
         summary: summary(objectives, &standings),
         objectives: judged.into_iter().map(|(_, record)| record).collect(),
     }

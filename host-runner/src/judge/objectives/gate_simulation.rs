@@ -199,6 +199,12 @@ fn a_gate_passes_a_regression_no_more_often_than_stated() {
                 "{name}, {rounds} rounds: {claimed}"
             );
         }
+        // Boots of two kinds: chance makes the one side's mostly of the one and the other's of the other.
+        let two_kinds = CELLS[6];
+        let mut simulation = Simulation(SplitMix64(5));
+        let case = (two_kinds, 7, relation, 1.06);
+        let wrong = simulation.share(ObjectiveState::Met, case, GATES);
+        assert!(wrong <= ALPHA + room, "{name}, {two_kinds:?}: {wrong}");
         let mut simulation = Simulation(SplitMix64(3));
         let calm = boots("move by 1 %", 0.01);
         let passed = simulation.share(ObjectiveState::Met, (calm, 7, relation, 1.0), GATES);

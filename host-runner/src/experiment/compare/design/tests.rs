@@ -14,6 +14,7 @@ use crate::sut::address::Ip;
 /// Returns a comparison of the variants over the links that are named, with commas between them.
 fn spec(variants: &str, links: &str) -> CompareSpec {
     CompareSpec {
+        confirmation: None,
         variants: variants
             .split(',')
             .map(|name| name.parse().unwrap())

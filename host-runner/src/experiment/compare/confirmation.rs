@@ -1,0 +1,84 @@
+//! Further rounds of a comparison, until its objectives are decided.
+//!
+//! Who looks at a result again and again until it pleases is misled by chance more often than a single look would. So
+//! results are looked at a fixed number of times, after fixed rounds, and the chance of error at each look is that of all
+//! divided by their number (Bonferroni).
+
+use super::rounds::{Experiment, Rounds};
+use crate::experiment::ExperimentError;
+use crate::judge::objectives::PreparedGate;
+
+/// Further rounds, and the objectives that want them or not.
+#[derive(Clone, Debug)]
+pub struct Confirmation {
+    /// The most further rounds.
+    pub rounds: u32,
+    /// The objectives.
+    pub gate: PreparedGate,
+}
+
+impl Confirmation {
+    /// Returns the numbers of rounds before each further look: two halves, or one round.
+    #[must_use]
+    pub fn steps(&self) -> Vec<u32> {
+        let first = self.rounds.div_ceil(2);
+        let steps = [first, self.rounds - first];
+        steps.into_iter().filter(|&rounds| rounds > 0).collect()
+    }
+
+    /// Returns the number of looks, with that after the rounds that are made in any case.
+    #[must_use]
+    pub fn looks(&self) -> u32 {
+        self.steps().len() as u32 + 1
+    }
+}
+
+impl Experiment<'_> {
+    /// Makes further rounds, as many before each look as [`Confirmation::steps`] says, as long as objectives want them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Experiment::measure`].
+    pub(super) fn confirm(&mut self) -> Result<(), ExperimentError> {
+        let Some(confirmation) = &self.spec.confirmation else {
+            return Ok(());
+        };
+        for more in confirmation.steps() {
+            let source = self.results.directory().read()?;
+            let judgement = confirmation.gate.judge(&source, confirmation.looks());
+            if !judgement.wants_rounds {
+                return Ok(());
+            }
+            let first = self.store.rounds() + 1;
+            self.message(format_args!(
+                "objectives: {}; {more} more rounds are to decide",
+                judgement.summary.reason
+            ));
+            self.store.add_rounds(more);
+            self.time.add_rounds(more);
+            if self.make_rounds(first)? == Rounds::EndedEarly {
+                return Ok(());
+            }
+            self.make_repeats()?;
+            if self.store.rounds() < first + more - 1 {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_are_fixed_beforehand() {
+        for (rounds, steps) in [(1, vec![1]), (2, vec![1, 1]), (7, vec![4, 3])] {
+            let gate = PreparedGate::none();
+            let confirmation = Confirmation { rounds, gate };
+            assert_eq!(confirmation.steps(), steps);
+            assert_eq!(confirmation.looks() as usize, steps.len() + 1);
+        }
+    }
+}
