@@ -8,7 +8,7 @@
 //! - [`duration`], [`time_budget`]: the expected duration of boots, and the time available;
 //! - [`run_store`], [`case_runs`]: the runs so far, and the report of them;
 //! - [`feasibility`]: the runs that a verdict needs, and the end of a comparison that can't have them;
-//! - [`confirmation`]: further rounds until objectives are decided;
+//! - [`confirmation`]: further rounds until objectives are decided; `further_rounds` makes them;
 //! - [`cost_probes`]: the cost of an echo to the guests, counted after the rounds.
 //!
 //! Each run has a fresh boot, on a thread of its own: placing a system changes CPUs and priority of the thread that
@@ -29,6 +29,7 @@ pub mod cost_probes;
 pub mod design;
 pub mod duration;
 pub mod feasibility;
+mod further_rounds;
 pub mod loads;
 pub mod rounds;
 pub mod run_store;
@@ -144,7 +145,8 @@ impl<'a> Comparison<'a> {
             accel: None,
             failures: Failures::default(),
         };
-        let failure = match experiment.measure().err() {
+        let measured = experiment.measure().and_then(|()| experiment.confirm());
+        let failure = match measured.err() {
             Some(error @ (ExperimentError::Interrupted | ExperimentError::Report(_))) => {
                 Some(error)
             }

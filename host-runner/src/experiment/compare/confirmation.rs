@@ -4,8 +4,6 @@
 //! results are looked at a fixed number of times, after fixed rounds, and the chance of error at each look is that of all
 //! divided by their number (Bonferroni).
 
-use super::rounds::{Experiment, Rounds};
-use crate::experiment::ExperimentError;
 use crate::judge::objectives::PreparedGate;
 
 /// Further rounds, and the objectives that want them or not.
@@ -30,41 +28,6 @@ impl Confirmation {
     #[must_use]
     pub fn looks(&self) -> u32 {
         self.steps().len() as u32 + 1
-    }
-}
-
-impl Experiment<'_> {
-    /// Makes further rounds, as many before each look as [`Confirmation::steps`] says, as long as objectives want them.
-    ///
-    /// # Errors
-    ///
-    /// As [`Experiment::measure`].
-    pub(super) fn confirm(&mut self) -> Result<(), ExperimentError> {
-        let Some(confirmation) = &self.spec.confirmation else {
-            return Ok(());
-        };
-        for more in confirmation.steps() {
-            let source = self.results.directory().read()?;
-            let judgement = confirmation.gate.judge(&source, confirmation.looks());
-            if !judgement.wants_rounds {
-                return Ok(());
-            }
-            let first = self.store.rounds() + 1;
-            self.message(format_args!(
-                "objectives: {}; {more} more rounds are to decide",
-                judgement.summary.reason
-            ));
-            self.store.add_rounds(more);
-            self.time.add_rounds(more);
-            if self.make_rounds(first)? == Rounds::EndedEarly {
-                return Ok(());
-            }
-            self.make_repeats()?;
-            if self.store.rounds() < first + more - 1 {
-                return Ok(());
-            }
-        }
-        Ok(())
     }
 }
 

@@ -104,8 +104,16 @@ impl Experiment<'_> {
         self.set_given_rate();
         if self.make_rounds(1)? == Rounds::Made {
             self.make_repeats()?;
-            self.confirm()?;
         }
+        self.first_failure()
+    }
+
+    /// Returns the first failure of a case so far, once.
+    ///
+    /// # Errors
+    ///
+    /// That failure; see [`Self::measure`].
+    pub fn first_failure(&mut self) -> Result<(), ExperimentError> {
         let Failures { failed, impossible } = std::mem::take(&mut self.failures);
         // Among others an impossible case is left out; alone it is the reason why the comparison failed.
         let impossible = impossible.filter(|_| self.store.is_empty());

@@ -1,0 +1,42 @@
+//! Rounds that a comparison adds while its objectives want them.
+
+use super::rounds::{Experiment, Rounds};
+use crate::experiment::ExperimentError;
+
+impl Experiment<'_> {
+    /// Makes further rounds, as many before each look as [`Confirmation::steps`] says, as long as objectives want them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Experiment::measure`].
+    pub fn confirm(&mut self) -> Result<(), ExperimentError> {
+        let Some(confirmation) = &self.spec.confirmation else {
+            return Ok(());
+        };
+        if self.store.infeasibility().is_some() {
+            return Ok(());
+        }
+        for more in confirmation.steps() {
+            let source = self.results.directory().read()?;
+            let judgement = confirmation.gate.judge(&source, confirmation.looks());
+            if !judgement.wants_rounds {
+                return Ok(());
+            }
+            let first = self.store.rounds() + 1;
+            self.message(format_args!(
+                "objectives: {}; {more} more rounds are to decide",
+                judgement.summary.reason
+            ));
+            self.store.add_rounds(more);
+            self.time.add_rounds(more);
+            if self.make_rounds(first)? == Rounds::EndedEarly {
+                return Ok(());
+            }
+            self.make_repeats()?;
+            if self.store.rounds() < first + more - 1 {
+                return Ok(());
+            }
+        }
+        self.first_failure()
+    }
+}
