@@ -24,6 +24,7 @@
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
@@ -136,6 +137,9 @@ pub struct Record {
     )]
     #[schemars(with = "Vec<labelled::Named<'static, SystemCost>>")]
     pub why: Vec<SystemCost>,
+    /// Exact figures that another program counted, by their names, such as what `make bench` counts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub figures: BTreeMap<String, f64>,
     /// Cases that were not measured, with the reasons.
     #[serde(
         default,
@@ -167,6 +171,7 @@ impl Record {
             common_rate: Vec::new(),
             comparisons: Vec::new(),
             why: Vec::new(),
+            figures: BTreeMap::new(),
             skipped: Vec::new(),
             objectives: Vec::new(),
             objective_summary: None,

@@ -4,7 +4,8 @@
 //! - [`objectives_file`]: a file of objectives, schema `fathom-objectives/1`;
 //! - [`certain_limit`]: limits that are certain to be missed before the end of a measurement;
 //! - [`planned`]: a check of objectives against what is going to be measured;
-//! - [`figures`]: a metric of the runs of a result; [`sample_interval`]: a percentile's interval within a boot;
+//! - [`figures`]: a metric of the runs of a result; [`counted_figures`]: exact figures by their names;
+//!   [`sample_interval`]: a percentile's interval within a boot;
 //! - [`evidence`]: figures held against a limit or a reference, with an interval;
 //! - [`gate`]: the outcome of each expression; [`score`]: of all together;
 //! - [`prepared_gate`]: objectives with the results that they are relative to.
@@ -13,6 +14,7 @@ use std::fmt;
 
 pub mod bound;
 pub mod certain_limit;
+pub mod counted_figures;
 pub mod evidence;
 pub mod expression;
 pub mod figures;

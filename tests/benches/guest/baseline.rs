@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
+use std::path::Path;
 
+use fathom::record::{Environment, EnvironmentBuilder, Image, Record, ResultDirectory};
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tests::artifacts;
 
@@ -47,6 +50,29 @@ impl Baseline {
             .map(|(name, &figure)| (name.clone(), value(figure)));
         let text = format!("{:#}\n", Value::Object(figures.collect()));
         fs::write(artifacts::root().join(PATH), text).map_err(|error| format!("{PATH}: {error}"))
+    }
+
+    /// Writes the figures into `directory` as a result that `fathom check` judges.
+    ///
+    /// # Errors
+    ///
+    /// A message if the image can't be read, or nothing can be written.
+    pub fn write_result(&self, directory: &Path) -> Result<(), String> {
+        let failed = |error: &dyn fmt::Display| format!("{}: {error}", directory.display());
+        let image = Image::read(&artifacts::image()).map_err(|error| failed(&error))?;
+        let host_idle = "sleep: nothing is timed".to_owned();
+        let environment = Environment {
+            image: Some(image),
+            ..EnvironmentBuilder::examine(host_idle, None).record()
+        };
+        let record = Record {
+            figures: self.0.clone(),
+            ..Record::new(environment, Vec::new())
+        };
+        let now = Timestamp::now();
+        let results = ResultDirectory::create(Some(directory), directory, now, &[]);
+        let written = results.and_then(|results| results.keep(&record));
+        written.map_err(|error| failed(&error))
     }
 
     /// Adds a figure.

@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::str::FromStr;
 
 use super::bound::{Bound, Reference};
-use super::metric::{Metric, Quantity};
+use super::metric::{Metric, QUOTE, Quantity};
 
 /// A limit on a metric.
 #[derive(Clone, Debug, PartialEq)]
@@ -121,7 +121,13 @@ impl FromStr for Expression {
 
     fn from_str(text: &str) -> Result<Self, ExpressionError> {
         let error = |message: String, at: Range<usize>| ExpressionError { message, at };
-        let Some(sign_at) = text.find(['<', '=', '>', '!']) else {
+        // The name of a figure may hold a sign.
+        let quoted = text.trim_start().strip_prefix(QUOTE);
+        let quoted_end =
+            quoted.and_then(|rest| Some(text.len() - rest.len() + rest.find(QUOTE)? + 1));
+        let named = quoted_end.unwrap_or(0);
+        let sign_at = text[named..].find(['<', '=', '>', '!']);
+        let Some(sign_at) = sign_at.map(|at| named + at) else {
             let message = format!("`{text}` has no limit: write, for example, `p99 <= 2us`");
             return Err(error(message, 0..text.len()));
         };
@@ -196,6 +202,7 @@ mod tests {
             ("boot_ms <= 200ms", 2e8),
             ("instructions_per_echo <= 500", 500.0),
             ("image_bytes <= 400 KiB", 409_600.0),
+            (" \"steps, path=a\" <= 411", 411.0),
             ("resident_bytes <= 64MiB", 67_108_864.0),
         ] {
             assert_eq!(bound(text), Bound::Absolute(expected), "{text}");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::counted_figures;
 use super::metric::{Cost, Counter, Metric, Series, Size, Statistic};
 use super::sample_interval::{self, Chances};
 use super::subject::GroupKey;
@@ -20,6 +21,8 @@ pub struct Group<'a> {
     pub runs: Vec<Measured<'a>>,
     /// Cost of an echo on target and link, if it was counted.
     pub cost: Option<&'a SystemCost>,
+    /// The figure, if the group is one that was counted by another program.
+    pub figure: Option<f64>,
 }
 
 /// A run with its distributions.
@@ -70,6 +73,7 @@ pub fn groups(source: &Source) -> Vec<Group<'_>> {
                 cost: cost(source, &key),
                 key,
                 runs: vec![measured],
+                figure: None,
             }),
         }
     }
@@ -85,15 +89,20 @@ pub fn groups(source: &Source) -> Vec<Group<'_>> {
                 },
                 runs: Vec::new(),
                 cost: Some(cost),
+                figure: None,
             });
         }
     }
+    groups.extend(counted_figures::groups(source));
     groups
 }
 
 /// Returns the groups that `metric` is judged in: what is the same under every load is judged once.
 #[must_use]
 pub fn groups_for<'a>(metric: &Metric, groups: &[Group<'a>]) -> Vec<Group<'a>> {
+    if let Metric::Figure(pattern) = metric {
+        return counted_figures::called(pattern, groups);
+    }
     let is_of_boot = matches!(
         metric,
         Metric::Boot | Metric::FirstReply | Metric::Cost(_) | Metric::Size(_)
@@ -103,7 +112,7 @@ pub fn groups_for<'a>(metric: &Metric, groups: &[Group<'a>]) -> Vec<Group<'a>> {
         return with_runs.cloned().collect();
     }
     let mut boots: Vec<Group<'a>> = Vec::new();
-    for group in groups {
+    for group in groups.iter().filter(|group| group.figure.is_none()) {
         let key = GroupKey {
             mode: None,
             sweep_percent: None,
@@ -194,6 +203,7 @@ impl<'a> Group<'a> {
         };
         let cost = self.cost;
         match metric {
+            Metric::Figure(_) => self.figure,
             Metric::Cost(Cost::Instructions) => cost?.instructions_per_echo,
             Metric::Cost(Cost::Doorbells) => cost?.doorbells_per_echo,
             Metric::Cost(Cost::Interrupts) => cost?.interrupts_per_echo,
@@ -237,7 +247,8 @@ impl Measured<'_> {
             Metric::Boot => plain(run.boot_ms.map(|ms| ms * 1e6)),
             Metric::FirstReply => plain(run.first_reply_ms.map(|ms| ms * 1e6)),
             Metric::Size(Size::Resident) => plain(run.resident_bytes.map(|bytes| bytes as f64)),
-            Metric::Count(_) | Metric::LostShare | Metric::Cost(_) | Metric::Size(_) => None,
+            // The others are of all boots together.
+            _ => None,
         };
         known.ok_or_else(|| Missing::NotMeasured(format!("the run has no {metric}")))
     }

@@ -5,6 +5,7 @@
 //! claims that a limit is broken, of which any one misses all, the chance is divided by their number.
 
 use super::bound::{Bound, Reference, Relative};
+use super::counted_figures::gone;
 use super::evidence::relative::{self, ReferenceGroup, Relation};
 use super::evidence::{self, Levels, Outcome};
 use super::figures::{Group, groups, groups_for};
@@ -126,7 +127,9 @@ fn cases<'a>(
         let before = cases.len();
         let expression = &stated.expression;
         let subject = objective.subject.of_target(expression.target.as_deref());
-        let all = groups_for(&expression.metric, own);
+        let mut all = groups_for(&expression.metric, own);
+        let baselines = references.baselines.iter();
+        all.extend(baselines.flat_map(|(_, sources)| gone(&expression.metric, own, sources)));
         for group in all.iter().filter(|group| subject.includes(&group.key)) {
             let case = |reference| Case {
                 objective: index,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::counted_figures::FigurePattern;
 use crate::stats::{Requested, Tag};
 
 /// A figure of a run, or of the boots of a comparison.
@@ -24,6 +25,8 @@ pub enum Metric {
     Cost(Cost),
     /// An amount of memory, or the size of a file.
     Size(Size),
+    /// Exact figures, by their names.
+    Figure(FigurePattern),
 }
 
 /// A series of times that a run records.
@@ -152,6 +155,9 @@ const NAMED: [(&str, Metric); 17] = [
     ("memory_bytes", Metric::Size(Size::Memory)),
 ];
 
+/// Sign at either end of the name of a figure.
+pub const QUOTE: char = '"';
+
 /// Likeness of a name from which on it is suggested in the place of an unknown one.
 const ALIKE: f64 = 0.7;
 
@@ -164,7 +170,7 @@ impl Metric {
             Self::Count(_) => Quantity::Count,
             Self::LostShare => Quantity::Share,
             Self::Rate => Quantity::Rate,
-            Self::Cost(_) => Quantity::PerEcho,
+            Self::Cost(_) | Self::Figure(_) => Quantity::PerEcho,
             Self::Size(_) => Quantity::Bytes,
         }
     }
@@ -175,7 +181,7 @@ impl Metric {
         match self {
             Self::Time(..) | Self::Rate | Self::Boot | Self::FirstReply => true,
             Self::Size(size) => matches!(size, Size::Resident),
-            Self::Count(_) | Self::LostShare | Self::Cost(_) => false,
+            Self::Count(_) | Self::LostShare | Self::Cost(_) | Self::Figure(_) => false,
         }
     }
 
@@ -192,6 +198,11 @@ impl FromStr for Metric {
     fn from_str(name: &str) -> Result<Self, String> {
         if let Some((_, metric)) = NAMED.iter().find(|(known, _)| *known == name) {
             return Ok(metric.clone());
+        }
+        if let Some(pattern) = name.strip_prefix(QUOTE) {
+            let pattern = pattern.strip_suffix(QUOTE);
+            let pattern = pattern.ok_or_else(|| format!("{name} has no closing quotation mark"))?;
+            return FigurePattern::new(pattern).map(Self::Figure);
         }
         // Not a percentile's point: `latency.p99.9`, `p99.9`.
         let series = SERIES
@@ -258,6 +269,9 @@ impl fmt::Display for Metric {
                 Statistic::Percentile(percentile) => f.write_str(&percentile.name()),
             };
         }
+        if let Self::Figure(pattern) = self {
+            return pattern.fmt(f);
+        }
         let name = NAMED.iter().find(|(_, metric)| metric == self);
         f.write_str(name.map_or("", |(name, _)| name))
     }
@@ -297,6 +311,8 @@ mod tests {
             ("Lost", "did you mean `lost`?"),
             ("latency.", "unknown metric"),
             ("latency.lost", "unknown metric"),
+            ("\"steps", "no closing"),
+            ("\"\"", "missing"),
         ] {
             let said = name.parse::<Metric>().unwrap_err();
             assert!(said.contains(complaint), "{name}: {said}");

@@ -99,7 +99,11 @@ impl GroupKey {
 impl fmt::Display for GroupKey {
     /// `hermit on vhost-user, closed loop`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} on {}", self.target, self.link)?;
+        f.write_str(&self.target)?;
+        // A figure that was counted is of no link.
+        if !self.link.is_empty() {
+            write!(f, " on {}", self.link)?;
+        }
         match self.mode.as_deref() {
             Some("pipeline") => f.write_str(", pipeline")?,
             Some(mode) => write!(f, ", {mode} loop")?,

@@ -106,6 +106,7 @@ pub fn excess(record: &Record) -> Option<String> {
         ("common rates", record.common_rate.len(), MERGED),
         ("targets' costs", record.why.len(), MERGED),
         ("skipped targets", record.skipped.len(), COMPARISONS),
+        ("figures", record.figures.len(), COMPARISONS),
         ("objectives", record.objectives.len(), COMPARISONS),
         ("findings", environment.doctor.len(), LINES),
         ("arguments", environment.command_line.len(), LINES),
@@ -285,6 +286,7 @@ fn names(record: &Record) -> impl Iterator<Item = &str> {
         .chain(rates)
         .chain(why)
         .chain(skipped)
+        .chain(record.figures.keys().map(String::as_str))
 }
 
 /// Returns whether `name` can be the tag of a log's entry, and be shown.
