@@ -85,6 +85,12 @@ pub fn is_taken() -> bool {
     IS_TAKEN.load(Ordering::SeqCst)
 }
 
+/// Returns whether the terminal shows what is typed, as it does if a shell has had it since [`take`].
+#[must_use]
+pub fn has_echo() -> bool {
+    tcgetattr(stderr()).is_ok_and(|settings| settings.local_modes.contains(LocalModes::ECHO))
+}
+
 /// Returns whether this process may change the terminal on standard error: its group is in the foreground.
 #[must_use]
 pub fn is_in_foreground() -> bool {

@@ -12,6 +12,7 @@
 //! - [`udp_client`]: a client of a service on an ordinary socket;
 //! - [`small_disk`]: a file system that is soon full;
 //! - [`soak`]: how often a test repeats what fails seldom;
+//! - [`terminal`]: the built `fathom` on a terminal of its own;
 //! - [`station`]: a host beside the guest, on a link of Ethernet frames;
 //! - [`noise`]: reproducible noise;
 //! - [`packet`]: frames put together, and taken apart with every length and checksum checked;
@@ -59,5 +60,6 @@ pub mod results;
 pub mod small_disk;
 pub mod soak;
 pub mod station;
+pub mod terminal;
 pub mod timeouts;
 pub mod udp_client;

@@ -18,6 +18,9 @@ use crate::stats::snapshot::RunSnapshot;
 use crate::stats::windows::Windows;
 use crate::terminal::one_line;
 
+/// A snapshot before this, in nanoseconds since measuring began, is of no second if it has no samples.
+const EARLY_NS: u64 = 500_000_000;
+
 /// The measurement that is watched.
 #[derive(Debug)]
 pub struct LiveRun {
@@ -63,7 +66,9 @@ impl LiveRun {
 
     /// Adds a snapshot, and returns whether it is of measuring: those of warm-up have nothing.
     pub fn add(&mut self, snapshot: &RunSnapshot) -> bool {
-        if snapshot.tally.started_ns == 0 {
+        let measured_ns = snapshot.at_ns.saturating_sub(snapshot.tally.started_ns);
+        let is_early = snapshot.latency.count() == 0 && measured_ns < EARLY_NS;
+        if snapshot.tally.started_ns == 0 || is_early {
             return false;
         }
         self.at_ns = snapshot.at_ns;

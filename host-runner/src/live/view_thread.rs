@@ -191,6 +191,11 @@ impl View {
                 screen.follow_signals();
             }
         }
+        // A log has its last seconds, however little time this thread had; a screen has the report by now.
+        if self.screen.is_none() {
+            let has_news = self.read(shared);
+            self.show(shared.stage(), has_news);
+        }
     }
 
     /// Takes what there is to know, and returns whether a second was measured.

@@ -57,7 +57,10 @@ impl JobScreen {
             }
             self.screen = None;
             let _ = low_level::emulate_default_handler(SIGTSTP);
-        } else if self.is_continued.swap(false, Ordering::SeqCst) && screen::is_taken() {
+        } else if self.is_continued.swap(false, Ordering::SeqCst)
+            && screen::is_taken()
+            && screen::has_echo()
+        {
             // Stopped by a signal that nobody can handle: the shell has changed the terminal meanwhile.
             self.screen = None;
         }
