@@ -247,7 +247,6 @@ impl Measured<'_> {
             Metric::Boot => plain(run.boot_ms.map(|ms| ms * 1e6)),
             Metric::FirstReply => plain(run.first_reply_ms.map(|ms| ms * 1e6)),
             Metric::Size(Size::Resident) => plain(run.resident_bytes.map(|bytes| bytes as f64)),
-            // The others are of all boots together.
             _ => None,
         };
         known.ok_or_else(|| Missing::NotMeasured(format!("the run has no {metric}")))
