@@ -99,7 +99,7 @@ pub fn run(args: &DiffArgs) -> Result<(), CliError> {
             written.map_err(RecordError::unwritable(path))?;
         }
     }
-    tests.publish(&suite(&diff, spec.evidence), None)?;
+    tests.publish(&suite(&diff), None)?;
     match diff.verdict {
         Outcome::Regression => Err(CliError::Regression(diff.because.join("; "))),
         Outcome::CannotTell => Err(CliError::Undecided(diff.because.join("; "))),

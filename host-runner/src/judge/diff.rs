@@ -58,7 +58,9 @@ pub fn diff(a: &Source, b: &Source, spec: &DiffSpec) -> Result<Diff, Refusal> {
             Counterpart::Case(other) => {
                 let changes = case.setting.changes(&other.setting);
                 overlooked.extend(changes.into_iter().filter(|change| spec.overlooks(change)));
-                for finding in exact_evidence::findings((&a.record, &b.record), (case, other)) {
+                for finding in
+                    exact_evidence::findings((&a.record, &b.record), (case, other), spec.evidence)
+                {
                     let is_new = |known: &ExactFinding| {
                         (&known.target, &known.link, known.figure)
                             != (&finding.target, &finding.link, finding.figure)
@@ -67,7 +69,9 @@ pub fn diff(a: &Source, b: &Source, spec: &DiffSpec) -> Result<Diff, Refusal> {
                         exact.push(finding);
                     }
                 }
-                latency.add(case, other);
+                if spec.evidence == Evidence::All {
+                    latency.add(case, other);
+                }
                 pairs.push((case, other));
             }
             Counterpart::Different(differs) => not_compared.push(not_compared_case(case, differs)),
@@ -78,7 +82,7 @@ pub fn diff(a: &Source, b: &Source, spec: &DiffSpec) -> Result<Diff, Refusal> {
         return Err(Refusal::Different(unique(differs.collect())));
     }
     let (latency, shift) = latency.judge();
-    let (verdict, because) = decision::overall(spec, &exact, &latency);
+    let (verdict, because) = decision::overall(&exact, &latency);
     let start = |source: &Source| source.record.environment.started_at.as_second();
     Ok(Diff {
         schema: Cow::Borrowed(SCHEMA),

@@ -2,25 +2,31 @@
 
 use super::diff_words;
 use super::test_case::{TestCase, TestOutcome, TestSuite};
-use crate::judge::diff::{Diff, Evidence, ExactFinding, LatencyFinding, Outcome};
+use crate::judge::diff::{Diff, ExactFinding, LatencyFinding, Outcome};
 use crate::quantity::signed_share;
 
-/// Returns the findings of `diff` that `evidence` judges, a case each.
+/// Returns the findings of `diff`, a case each.
 #[must_use]
-pub fn suite(diff: &Diff, evidence: Evidence) -> TestSuite {
+pub fn suite(diff: &Diff) -> TestSuite {
     let exact = diff.exact.iter().map(exact);
-    let latency = diff.latency.iter().filter(|_| evidence == Evidence::All);
+    let latency = diff.latency.iter();
     let latency = latency.map(|finding| latency_case(finding, diff.margin));
     TestSuite::new("fathom diff", exact.chain(latency).collect())
 }
 
 fn exact(finding: &ExactFinding) -> TestCase {
-    let [a, b] = [finding.a, finding.b].map(|value| diff_words::figure(finding.figure, value));
     TestCase {
         class: format!("{} on {}", finding.target, finding.link),
         name: finding.figure.words().to_owned(),
-        outcome: outcome(finding.outcome),
-        message: format!("{a} -> {b}: {}", diff_words::exact(finding)),
+        outcome: match (finding.a, finding.b) {
+            (Some(_), Some(_)) => outcome(finding.outcome),
+            _ => TestOutcome::NotMeasured,
+        },
+        message: format!(
+            "{}: {}",
+            diff_words::counted(finding),
+            diff_words::exact(finding)
+        ),
         excess: finding.ratio.map_or(0.0, |ratio| (ratio - 1.0).max(0.0)),
     }
 }

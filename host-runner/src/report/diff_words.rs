@@ -1,11 +1,18 @@
 //! Findings of a difference between two results, in words.
 
-use crate::judge::diff::{Band, ExactFinding, Figure, LatencyFinding, Outcome};
+use crate::judge::diff::{Band, Diff, ExactFinding, Figure, LatencyFinding, Outcome};
 use crate::quantity::{bytes, count, exact_share, per_echo, signed_share};
 
-/// Returns a figure that is counted, with its unit.
+/// Returns both values of a figure that is counted.
 #[must_use]
-pub fn figure(figure: Figure, value: f64) -> String {
+pub fn counted(finding: &ExactFinding) -> String {
+    let words = |value: Option<f64>| {
+        value.map_or_else(|| "-".to_owned(), |value| figure(finding.figure, value))
+    };
+    format!("{} -> {}", words(finding.a), words(finding.b))
+}
+
+fn figure(figure: Figure, value: f64) -> String {
     match figure {
         Figure::InstructionsPerEcho => count(value.round() as u64),
         Figure::DoorbellsPerEcho | Figure::InterruptsPerEcho => per_echo(value),
@@ -19,7 +26,8 @@ pub const fn exact(finding: &ExactFinding) -> &'static str {
     match finding.outcome {
         Outcome::Regression => "REGRESSION (limit 1 %)",
         Outcome::Improvement => "improvement",
-        Outcome::NoRegression | Outcome::CannotTell => "no regression beyond 1 %",
+        Outcome::NoRegression => "no regression beyond 1 %",
+        Outcome::CannotTell => "cannot tell: not counted",
     }
 }
 
@@ -30,6 +38,15 @@ pub fn latency(finding: &LatencyFinding, margin: f64) -> String {
         (Some(reason), _) => format!("cannot tell: {reason}"),
         (None, Some(rounds)) => format!("cannot tell: about {rounds} more rounds would"),
         (None, None) => outcome(finding.outcome, margin),
+    }
+}
+
+/// Returns the outcome of all findings together.
+#[must_use]
+pub fn verdict(diff: &Diff) -> String {
+    match (diff.verdict, diff.latency.is_empty()) {
+        (Outcome::NoRegression, true) => "no regression beyond 1 % in what is counted".to_owned(),
+        (verdict, _) => outcome(verdict, diff.margin),
     }
 }
 

@@ -4,7 +4,6 @@
 //! the margin. That nothing is worse by more than the margin has to hold of every finding, so that each is held to 5 %
 //! by itself (an intersection-union test: all of them together are wrong no more often).
 
-use super::diff_spec::{DiffSpec, Evidence};
 use super::findings::{Band, ExactFinding, LatencyFinding, Outcome};
 use crate::stats::comparison::independent::IndependentDifference;
 
@@ -126,7 +125,6 @@ fn rounds_missing(samples: &[Sample], most: f64, level: f64) -> Option<u32> {
 
 /// Returns the outcome of all findings together, with the reasons in words.
 pub(super) fn overall(
-    spec: &DiffSpec,
     exact: &[ExactFinding],
     latency: &[LatencyFinding],
 ) -> (Outcome, Vec<String>) {
@@ -135,8 +133,7 @@ pub(super) fn overall(
         .map(|finding| (finding.outcome, finding.figure.words().to_owned(), finding));
     let counted = counted
         .map(|(outcome, figure, finding)| (outcome, format!("{figure} of {}", finding.target)));
-    let timed = latency.iter().filter(|_| spec.evidence == Evidence::All);
-    let timed = timed.map(|finding| (finding.outcome, finding.words()));
+    let timed = (latency.iter()).map(|finding| (finding.outcome, finding.words()));
     let all: Vec<(Outcome, String)> = counted.chain(timed).collect();
     if all.is_empty() {
         return (

@@ -1,6 +1,7 @@
 //! Exact evidence: figures that are counted, not timed, and hold on any machine.
 
 use super::diff_case::Case;
+use super::diff_spec::Evidence;
 use super::findings::{ExactFinding, Figure, Outcome};
 use crate::record::{Record, SystemCost};
 
@@ -10,10 +11,12 @@ const LIMIT: f64 = 0.01;
 /// Counts per echo may differ by this much: a doorbell in a hundred echoes is none of the service's.
 const LEAST_COUNT: f64 = 0.01;
 
-/// Returns the figures that both results have of the case `a`, whose counterpart is `b`.
+/// Returns the figures that either result has of the case `a`, whose counterpart is `b`, and those that `evidence`
+/// needs.
 pub(super) fn findings(
     records: (&Record, &Record),
     (a, b): (&Case<'_>, &Case<'_>),
+    evidence: Evidence,
 ) -> Vec<ExactFinding> {
     let unknown = SystemCost::default();
     let cost_a = cost(records.0, a).unwrap_or(&unknown);
@@ -45,18 +48,26 @@ pub(super) fn findings(
         (Figure::ImageBytes, bytes(cost_a, a), bytes(cost_b, b)),
     ];
     let finding = |(figure, before, after): (Figure, Option<f64>, Option<f64>)| {
-        let (before, after) = (before?, after?);
-        let outcome = match figure {
-            Figure::InstructionsPerEcho if overlap(cost_a, cost_b) => Outcome::NoRegression,
-            _ => outcome(before, after),
+        // A unikernel whose instructions nobody counted is not judged by its size alone.
+        let is_needed = figure == Figure::InstructionsPerEcho
+            && evidence == Evidence::Exact
+            && a.is_unikernel();
+        let both = before.zip(after);
+        let outcome = match both {
+            Some(_) if figure == Figure::InstructionsPerEcho && overlap(cost_a, cost_b) => {
+                Outcome::NoRegression
+            }
+            Some((before, after)) => outcome(before, after),
+            None => Outcome::CannotTell,
         };
-        Some(ExactFinding {
-            target: a.label(),
+        let ratio = both.filter(|(before, _)| *before > 0.0);
+        (is_needed || before.or(after).is_some()).then(|| ExactFinding {
+            target: b.label(),
             link: a.run.link.clone(),
             figure,
             a: before,
             b: after,
-            ratio: (before > 0.0).then(|| after / before),
+            ratio: ratio.map(|(before, after)| after / before),
             outcome,
         })
     };

@@ -98,13 +98,13 @@ pub struct ExactFinding {
     pub link: String,
     /// Name of the figure.
     pub figure: Figure,
-    /// Figure of the first result.
-    pub a: f64,
+    /// Figure of the first result; null if it was not counted.
+    pub a: Option<f64>,
     /// Figure of the second.
-    pub b: f64,
+    pub b: Option<f64>,
     /// Ratio of the second to the first; null if the first is zero.
     pub ratio: Option<f64>,
-    /// Outcome: a regression from a change by more than 1 % on.
+    /// Outcome: a regression from a change by more than 1 % on; that it can't be told if either was not counted.
     pub outcome: Outcome,
 }
 

@@ -1,5 +1,7 @@
 //! Differences between results that nobody measured, and how often they are wrong.
 
+use std::sync::LazyLock;
+
 use hdrhistogram::Histogram;
 
 use super::*;
@@ -10,6 +12,9 @@ use crate::record::{BeforeAfter, Record, Run, Source, SystemCost, fixtures};
 mod diff_refusals;
 mod diff_simulation;
 mod diff_verdicts;
+
+/// A record of this host, examined once.
+static RECORD: LazyLock<Record> = LazyLock::new(|| fixtures::record(fixtures::closed_run()));
 
 /// Requests of a boot: enough for p99.
 const REQUESTS: u32 = 1100;
@@ -57,7 +62,7 @@ impl Measured {
                     accel: (target == "hermit").then(|| "kvm".to_owned()),
                     lost: 0,
                     censored_from_ns: None,
-                    ..fixtures::closed_run()
+                    ..RECORD.runs[0].clone()
                 });
                 distributions.push(boots.distribution(level_ns, self.sigma));
             }
@@ -71,7 +76,7 @@ impl Measured {
         let record = Record {
             runs,
             why: vec![why],
-            ..fixtures::record(fixtures::closed_run())
+            ..RECORD.clone()
         };
         Source::new("results/a".into(), record, distributions).unwrap()
     }

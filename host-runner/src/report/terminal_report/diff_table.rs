@@ -49,11 +49,7 @@ pub fn render(diff: &Diff) -> String {
         true => String::new(),
         false => format!(": {}", several(&diff.because)),
     };
-    let _ = writeln!(
-        text,
-        "verdict     {}{because}",
-        diff_words::outcome(diff.verdict, diff.margin)
-    );
+    let _ = writeln!(text, "verdict     {}{because}", diff_words::verdict(diff));
     if let Some(command) = &diff.settled_by {
         let _ = writeln!(text, "in turns    {command}");
     }
@@ -156,12 +152,11 @@ fn rows(diff: &Diff) -> Vec<Vec<String>> {
 }
 
 fn exact_row(finding: &ExactFinding) -> Vec<String> {
-    let [a, b] = [finding.a, finding.b].map(|value| diff_words::figure(finding.figure, value));
     vec![
         "exact".to_owned(),
         finding.link.clone(),
         format!("{} {}", finding.target, finding.figure.words()),
-        format!("{a} -> {b}"),
+        diff_words::counted(finding),
         finding
             .ratio
             .map_or_else(|| "-".to_owned(), |ratio| signed_share(ratio - 1.0)),

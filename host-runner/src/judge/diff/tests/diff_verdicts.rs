@@ -81,7 +81,7 @@ fn more_instructions_are_a_regression_after_one_boot_on_any_machine() {
 
 #[test]
 fn figures_that_nobody_counted_pass_nothing() {
-    let (a, mut b) = (USUAL.source(), USUAL.source());
+    let (mut a, mut b) = (USUAL.source(), USUAL.source());
     b.record.why.clear();
     let exact = DiffSpec {
         evidence: Evidence::Exact,
@@ -90,9 +90,24 @@ fn figures_that_nobody_counted_pass_nothing() {
     let diff = held(&a, &b, &exact);
     assert_eq!(
         (diff.verdict, diff.exact.len()),
-        (Outcome::CannotTell, 0),
+        (Outcome::CannotTell, 4),
         "{diff:#?}"
     );
+    let counted = |finding: &ExactFinding| (finding.a.is_some(), finding.b.is_some());
+    assert!(
+        diff.exact
+            .iter()
+            .all(|finding| counted(finding) == (true, false))
+    );
+    // The size of an image alone is no evidence of what it costs.
+    for source in [&mut a, &mut b] {
+        source.record.why.clear();
+        (source.record.runs.iter_mut()).for_each(|run| run.image_bytes = Some(250_000));
+    }
+    let diff = held(&a, &b, &exact);
+    assert_eq!(diff.verdict, Outcome::CannotTell);
+    assert_eq!(diff.because, ["instructions per echo of hermit"]);
+    assert_eq!(diff.latency, [], "not asked for");
 }
 
 #[test]
