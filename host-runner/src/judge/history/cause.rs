@@ -8,6 +8,9 @@ use super::dated_result::{DatedResult, Measurement};
 use crate::judge::fingerprints::Change as FieldChange;
 use crate::stats::change_points::{CONFIDENCE, MIN_SIDE, Shift};
 
+/// The target without a guest.
+const NULL: &str = "null";
+
 /// Share of a shift that a reference has to have for having moved alike.
 const ALIKE: f64 = 0.5;
 
@@ -108,6 +111,8 @@ impl Cause {
             (None, false, Some(_)) => CauseKind::CodeOrEnvironment,
             (None, false, None) => CauseKind::Environment,
             (None, true, Some(_)) => CauseKind::Code,
+            // Nothing of `null` is the target's.
+            (None, true, None) if to.1.label == NULL => CauseKind::Host,
             (None, true, None) => CauseKind::Unknown,
         };
         Self {
@@ -134,6 +139,7 @@ impl Cause {
                 format!("code or environment: {code}; {fields}")
             }
             (CauseKind::Environment, _, _) => format!("environment: {fields}"),
+            (CauseKind::Host, _, None) => "host: null is host and instrument alone".to_owned(),
             _ => "unknown: nothing that is recorded changed there".to_owned(),
         }
     }
@@ -193,9 +199,8 @@ fn reference(levels: Levels<'_>, moved: &[MovedPercentile]) -> Option<Reference>
         }
     }
     // `null` has the link alone, a guest more.
-    others.sort_by_key(|name| *name != "null");
-    let (null, linux): (Vec<&str>, Vec<&str>) =
-        others.into_iter().partition(|name| *name == "null");
+    others.sort_by_key(|name| *name != NULL);
+    let (null, linux): (Vec<&str>, Vec<&str>) = others.into_iter().partition(|name| *name == NULL);
     let by_target = |name: &str| target_reference(name, levels, moved);
     let by_floor = || {
         let floors: [(&str, Floor); 2] = [
@@ -216,7 +221,7 @@ fn reference(levels: Levels<'_>, moved: &[MovedPercentile]) -> Option<Reference>
 
 /// Returns true if a target is one that others are held against.
 fn is_reference(other: &str, own: &str) -> bool {
-    other == "null" || (other.starts_with("linux-") && own != "null" && !own.starts_with("linux-"))
+    other == NULL || (other.starts_with("linux-") && own != NULL && !own.starts_with("linux-"))
 }
 
 /// Returns true if both are of one link and load.

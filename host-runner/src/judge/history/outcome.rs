@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{CauseKind, History, Series};
+use super::{CauseKind, Change, History, Series};
 
 /// Outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,16 +16,15 @@ pub enum Outcome {
 }
 
 impl History {
-    /// Returns whether the newest level of any series is worse than the one before, or a counted figure more, since
+    /// Returns whether any series became worse and not better again, or a counted figure is more than before, since
     /// `since`. What the environment or the host did is no regression.
     #[must_use]
     pub fn outcome(&self, since: Option<Timestamp>) -> Outcome {
         let is_new = |at: Timestamp| since.is_none_or(|since| at >= since);
         let latency = self.series.iter().filter_map(|series| {
-            let last = series.changes.last()?;
-            let is_codes = !matches!(last.cause.kind, CauseKind::Environment | CauseKind::Host);
-            let is_one = last.is_worse() && is_codes && is_new(last.started_at);
-            is_one.then(|| format!("{}: {}", series.name, last.words()))
+            let change = series.standing_regression()?;
+            let is_one = is_new(change.started_at);
+            is_one.then(|| format!("{}: {}", series.name, change.words()))
         });
         let exact = self.exact.iter().filter_map(|exact| {
             let at = exact.values[exact.steps.last()?.index].started_at;
@@ -36,7 +35,7 @@ impl History {
             return Outcome::Regression(regressions);
         }
         let mut undecided: Vec<String> = (self.series.iter())
-            .filter(|series| series.newest_invalid > 0)
+            .filter(|series| series.newest_invalid > 0 && !series.results.is_empty())
             .map(Series::invalid_words)
             .collect();
         if !self.can_tell() {
@@ -53,6 +52,15 @@ impl History {
 }
 
 impl Series {
+    /// Returns the last change for the worse that may be the code's, if the code made nothing better since.
+    fn standing_regression(&self) -> Option<&Change> {
+        let is_codes = |change: &&Change| {
+            !matches!(change.cause.kind, CauseKind::Environment | CauseKind::Host)
+        };
+        let last = self.changes.iter().rev().find(is_codes);
+        last.filter(|change| change.is_worse())
+    }
+
     /// Returns the number of newest results that are not valid, in words.
     #[must_use]
     pub fn invalid_words(&self) -> String {

@@ -151,6 +151,44 @@ fn a_change_that_a_reference_makes_too_is_the_hosts() {
     let moved = with_null(1.3);
     assert_eq!(kind(&moved), CauseKind::Host);
     assert_eq!(moved.series.len(), 2);
+    // `null` by itself has no target.
+    let null = moved.series.iter().find(|series| series.target == "null");
+    assert_eq!(null.unwrap().changes[0].cause.kind, CauseKind::Host);
+    assert_eq!(moved.outcome(None), Outcome::NoRegression);
+}
+
+#[test]
+fn a_regression_stands_until_code_mends_it() {
+    let of = |last: f64, change: fn(&mut Record)| {
+        let record = |number: usize| {
+            let level = match number {
+                0..12 => 1.0,
+                12..24 => 1.08,
+                _ => last,
+            };
+            let mut record = night(number, level);
+            if number >= 12 {
+                set_new_code(&mut record);
+            }
+            if number >= 24 {
+                change(&mut record);
+            }
+            record
+        };
+        history(&(0..36).map(record).collect::<Vec<_>>())
+    };
+    let set_kernel = |record: &mut Record| record.environment.kernel = "Linux 9.9".to_owned();
+    let slower_host = of(1.2, set_kernel);
+    assert_eq!(slower_host.series[0].changes.len(), 2);
+    let Outcome::Regression(lines) = slower_host.outcome(None) else {
+        panic!("{slower_host:?}");
+    };
+    assert!(lines[0].contains("code: "), "{lines:?}");
+    let mended = of(1.0, |record| {
+        record.environment.git_revision = Some("mended".to_owned());
+    });
+    assert_eq!(mended.series[0].changes.len(), 2);
+    assert_eq!(mended.outcome(None), Outcome::NoRegression);
 }
 
 #[test]

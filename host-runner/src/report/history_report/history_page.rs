@@ -116,7 +116,7 @@ fn page(history: &History) -> HistoryPage {
 fn changes_table(history: &History) -> Option<Table> {
     let mut table = Table::new(
         "Change points",
-        &["what", "from", "direction", "moved", "cause", "p-value"],
+        &["what", "from", "change", "cause", "p-value"],
     );
     let latency = history.series.iter().flat_map(|series| {
         let changes = series.changes.iter();
@@ -129,8 +129,7 @@ fn changes_table(history: &History) -> Option<Table> {
             let cells = [
                 exact.name(),
                 at.strftime("from %Y-%m-%d %H:%M on").to_string(),
-                direction(step.to > step.from),
-                exact.step_words(step),
+                format!("{} {}", sign(step.to > step.from), exact.step_words(step)),
                 "counted, not timed".to_owned(),
                 NONE.to_owned(),
             ];
@@ -145,19 +144,23 @@ fn changes_table(history: &History) -> Option<Table> {
     (!table.rows.is_empty()).then_some(table)
 }
 
-fn change_cells(series: &Series, change: &Change) -> [String; 6] {
+fn change_cells(series: &Series, change: &Change) -> [String; 5] {
     [
         series.name.clone(),
         place_words(series, change),
-        direction(change.is_worse()),
-        moved_words(&change.moved),
+        format!("{} {}", sign(change.is_worse()), moved_words(&change.moved)),
         change.cause.words(),
         format!("{:.4}", change.p_value),
     ]
 }
 
-fn direction(is_worse: bool) -> String {
-    if is_worse { "▲ worse" } else { "▼ better" }.to_owned()
+/// Returns a sign with its word: it is not told by the sign alone.
+const fn sign(is_worse: bool) -> &'static str {
+    if is_worse {
+        "▲ worse:"
+    } else {
+        "▼ better:"
+    }
 }
 
 /// Returns what stands beside the change points of `series`.

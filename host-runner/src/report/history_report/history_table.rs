@@ -14,6 +14,9 @@ const DIGITS: usize = 12;
 /// `stats::change_points`.
 const DETECTABLE: f64 = 2.0;
 
+/// Results from which their noise is told.
+const LEAST_RESULTS: usize = 6;
+
 /// Renders `history`.
 #[must_use]
 pub fn render(history: &History) -> String {
@@ -112,9 +115,15 @@ pub(super) fn place_words(series: &Series, change: &Change) -> String {
     let at = change.started_at.strftime("%Y-%m-%d %H:%M");
     let [first, last] = change.between;
     let (earlier, later) = (change.index - first, last - change.index);
+    let results = |count: usize| match count {
+        1 => "1 result".to_owned(),
+        many => format!("up to {many} results"),
+    };
     let place = match (earlier, later) {
         (0, 0) => String::new(),
-        (earlier, later) => format!(", or up to {earlier} results earlier or {later} later"),
+        (earlier, 0) => format!(", or {} earlier", results(earlier)),
+        (0, later) => format!(", or {} later", results(later)),
+        (earlier, later) => format!(", or {} earlier or {later} later", results(earlier)),
     };
     format!("from {at} on ({}){place}", result.directory)
 }
@@ -149,7 +158,8 @@ pub(super) fn noise_words(series: &Series) -> String {
     let words: Vec<String> = each
         .map(|(name, noise)| format!("{name} {}", share(*noise)))
         .collect();
-    let Some(least) = series.noise.first() else {
+    let known = series.noise.first();
+    let Some(least) = known.filter(|_| series.results.len() >= LEAST_RESULTS) else {
         return "not known".to_owned();
     };
     format!(

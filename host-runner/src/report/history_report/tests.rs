@@ -40,14 +40,13 @@ fn the_page_needs_nothing_but_itself_and_says_all() {
     }
     for words in [
         "<h1>History: 2 changes found</h1>",
-        "▲ worse",
-        "p50 +8.",
+        "▲ worse: p50 +8.",
         "code: 8269e39aa0c1 -&gt; bf2fc61d0e55",
         "Possible, hermit on unix, closed loop, 64 bytes: the newest result: p50 +",
         " more like this would tell",
         "hermit: instructions per echo",
         "495.6 -&gt; 512",
-        "results/&lt;b&gt;",
+        "&lt;b&gt;: it is ",
         "id=\"series-0\"",
     ] {
         assert!(html.contains(words), "{words}\n{html}");
