@@ -131,7 +131,7 @@ impl Reading {
             mut distributions,
             parts,
             counts,
-            ..
+            place,
         } = self;
         let contradiction = |what| MergeError::Contradiction {
             path: input.path.clone(),
@@ -145,10 +145,14 @@ impl Reading {
                 "entries with the names of parts have {of_parts} latencies, those without a tag {samples}"
             )));
         }
-        let run = match &input.run {
+        let mut run = match &input.run {
             Some(run) => run.as_ref().clone(),
             None => described(input, counts, &distributions),
         };
+        if place == Some(Place::Parts) {
+            // Each of the targets was offered it.
+            run.offered_rate = run.offered_rate.map(|rate| rate * parts.len() as f64);
+        }
         if run.latency_ns.count != samples {
             return Err(contradiction(format!(
                 "it has {samples} latencies, its record {}",

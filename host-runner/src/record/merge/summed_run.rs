@@ -276,7 +276,10 @@ fn judge(sum: &mut Run, runs: &[(String, Run)], samples: u64) {
             [] => "not valid".to_owned(),
             several => several.join(", "),
         };
-        sum.invalid_because.push(format!("{node}: {words}"));
+        let words = format!("{node}: {words}");
+        if !sum.invalid_because.contains(&words) {
+            sum.invalid_because.push(words);
+        }
         for advice in &run.advice {
             if !sum.advice.contains(advice) {
                 sum.advice.push(advice.clone());
@@ -308,7 +311,9 @@ fn distinct<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<String> {
 
 /// The address that all nodes probed, or the number of those that they did.
 fn addresses(runs: &[&Run]) -> String {
-    let addresses = distinct(runs.iter().map(|run| run.address.as_str()));
+    // A prober of several targets has all of them, with blanks between.
+    let addresses = runs.iter().flat_map(|run| run.address.split_whitespace());
+    let addresses = distinct(addresses);
     match addresses.as_slice() {
         [one] => one.clone(),
         several => format!("{} addresses", several.len()),

@@ -214,7 +214,14 @@ fn logs_without_a_record_are_enough() {
 fn several_files_of_a_node_and_several_targets_in_a_file_keep_their_names() {
     let place = tempfile::tempdir().unwrap();
     let node = |name: &'static str| {
-        move |description: &mut LogDescription| description.node = Some(name.to_owned())
+        move |description: &mut LogDescription| {
+            description.node = Some(name.to_owned());
+            description.mode = "open".into();
+            description.offered_rate = Some(10.0);
+            if name == "n2" {
+                description.address = "192.0.2.1:9 192.0.2.2:9".to_owned();
+            }
+        }
     };
     let counts = LogCounts {
         sent: 2,
@@ -251,6 +258,9 @@ fn several_files_of_a_node_and_several_targets_in_a_file_keep_their_names() {
     assert_eq!(sum.run.latency_ns.count, 8);
     assert_eq!(sum.distributions.tagged[&Tag::Service].count(), 2);
     assert_eq!(sum.run.sent, 6);
+    assert_eq!(sum.run.address, "3 addresses");
+    // Of n1 once, of n2 once for each of its targets.
+    assert_eq!(sum.run.offered_rate, Some(30.0));
 }
 
 #[test]
