@@ -21,7 +21,7 @@ pub const EXIT_CODES: [(u8, &str); 5] = [
     (0, "done"),
     (1, "failed"),
     (2, "usage"),
-    (3, "objective missed or regression"),
+    (3, "missed or regression"),
     (4, "measurement invalid or undecided"),
 ];
 
