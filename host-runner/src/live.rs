@@ -3,6 +3,7 @@
 //! - [`display`]: the choice between a full-screen view, lines, and the progress line;
 //! - [`view_thread`]: the thread that draws, on CPUs that the measurement does not need;
 //! - [`live_run`]: what has come of the measurement so far; [`standing`]: its judgement;
+//!   [`objectives_so_far`]: objectives that it is held against;
 //! - [`live_snapshot`], [`heat_map`]: its state at one moment, as plain data;
 //! - [`full_view`], [`live_lines`]: what a terminal shows of that.
 //!
@@ -15,6 +16,7 @@ pub mod heat_map;
 pub mod live_lines;
 pub mod live_run;
 pub mod live_snapshot;
+pub mod objectives_so_far;
 #[cfg(test)]
 mod sample;
 pub mod standing;

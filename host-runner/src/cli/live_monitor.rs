@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::CliError;
 use super::progress_bar::Terminal;
 use crate::experiment::progress::{Monitor, Stage, StageMonitor, Subject};
+use crate::judge::objectives::expression::Expression;
 use crate::live::{Display, LiveChoice, LiveRun, LiveStage, Shared, Surroundings, ViewThread};
 use crate::load::{Phase, Plan, Progress};
 use crate::machine::BootEvent;
@@ -22,6 +23,8 @@ const WAITING_SNAPSHOTS: usize = 3;
 #[derive(Debug)]
 pub struct Live {
     display: Display,
+    /// Objectives that each run is held against.
+    objectives: Vec<Expression>,
     /// The view, where there is one.
     view: Option<ViewThread>,
 }
@@ -43,7 +46,18 @@ impl Live {
             }
             Display::Progress | Display::Messages => None,
         };
-        Ok(Self { display, view })
+        Ok(Self {
+            display,
+            objectives: Vec::new(),
+            view,
+        })
+    }
+
+    /// Has the view hold the run against `objectives`.
+    #[must_use]
+    pub fn with_objectives<'a>(self, objectives: impl Iterator<Item = &'a Expression>) -> Self {
+        let objectives = objectives.cloned().collect();
+        Self { objectives, ..self }
     }
 
     fn shared(&self) -> Option<&Arc<Shared>> {
@@ -91,7 +105,7 @@ impl Monitor for Live {
             Some(_) => cpus.len(),
             None => cpus.len().saturating_sub(2),
         };
-        shared.watch(LiveRun::new(subject), cpus);
+        shared.watch(LiveRun::new(subject, self.objectives.clone()), cpus);
         Some(match spare {
             0 => LiveView::SharedCpus,
             _ => LiveView::SpareCpus,

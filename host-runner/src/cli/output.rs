@@ -10,6 +10,7 @@ use super::args::{CiArgs, ObjectiveArgs, OutputArgs};
 use crate::experiment::{ExperimentError, NothingMeasured, Results};
 use crate::files::{self, NamedFile};
 use crate::judge::objectives::PreparedGate;
+use crate::judge::objectives::expression::Expression;
 use crate::judge::objectives::subject::GroupKey;
 use crate::record::result_directory::DEFAULT_BASE;
 use crate::record::{ObjectiveState, Record, RecordError, ResultDirectory};
@@ -74,6 +75,11 @@ impl Judging {
             reports: ci.prepare(annotations)?,
             looks: 1,
         })
+    }
+
+    /// Returns the expressions of all objectives.
+    pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        self.gate.objectives.expressions()
     }
 
     /// Returns that of a command which judges nothing.

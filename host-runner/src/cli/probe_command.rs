@@ -60,7 +60,7 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
     let options = (&args.objectives, &args.ci);
     let judging = Judging::prepare("fathom probe", options, &args.output, spec.groups())?;
     let interrupt = Interrupt::watch()?;
-    let live = Live::begin(args.live.choice)?;
+    let live = Live::begin(args.live.choice)?.with_objectives(judging.expressions());
     let caller = interrupt.caller_with(&live);
     let aborting = Aborting::new(caller, &judging.gate().objectives);
     let probe = Probe::prepare(&spec, caller)?;

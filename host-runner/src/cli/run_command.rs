@@ -24,7 +24,7 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
     }
     // Before anything is made that would be left behind.
     let interrupt = Interrupt::watch()?;
-    let live = Live::begin(args.live.choice)?;
+    let live = Live::begin(args.live.choice)?.with_objectives(judging.expressions());
     let caller = interrupt.caller_with(&live);
     let aborting = Aborting::new(caller, &judging.gate().objectives);
     let run = PreparedRun::prepare(&spec, caller)?;

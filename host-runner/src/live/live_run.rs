@@ -3,13 +3,13 @@
 use rustix::process::Pid;
 
 use super::heat_map::HeatMap;
-use super::live_snapshot::{
-    LiveSnapshot, LiveStage, RequestFigures, Standing, WaitFigures, WindowFigures,
-};
+use super::live_snapshot::{LiveSnapshot, LiveStage, RequestFigures, WaitFigures, WindowFigures};
+use super::objectives_so_far;
 use super::standing::{self, SoFar};
 use crate::experiment::progress::Subject;
 use crate::histogram::DurationHistogram;
 use crate::host::thread::ThreadCounts;
+use crate::judge::objectives::expression::Expression;
 use crate::load::{Arrivals, Mode, Plan, Tally};
 use crate::quantity;
 use crate::record::RunPosition;
@@ -27,6 +27,7 @@ pub struct LiveRun {
     title: String,
     load: String,
     plan: Plan,
+    objectives: Vec<Expression>,
     thread: Pid,
     /// Waits of the measuring thread before the first snapshot of measuring, once there was one.
     waited_before: Option<Waits>,
@@ -39,9 +40,9 @@ pub struct LiveRun {
 }
 
 impl LiveRun {
-    /// Returns `subject`, of which nothing is measured yet.
+    /// Returns `subject`, of which nothing is measured yet, with the objectives that it is held against.
     #[must_use]
-    pub fn new(subject: &Subject<'_>) -> Self {
+    pub fn new(subject: &Subject<'_>, objectives: Vec<Expression>) -> Self {
         let place = match subject.position {
             RunPosition::First => String::new(),
             RunPosition::Step { percent } => format!(", at {percent} %"),
@@ -53,6 +54,7 @@ impl LiveRun {
             title: one_line(&title),
             load: load_in_words(subject.plan),
             plan: *subject.plan,
+            objectives,
             thread: subject.thread,
             waited_before: None,
             waits: None,
@@ -100,6 +102,13 @@ impl LiveRun {
             false => 0,
         };
         let lateness = self.lateness.as_ref();
+        let so_far = self.windows.whole().map(|latency| SoFar {
+            latency,
+            lateness,
+            tally,
+            waits: self.waits,
+            in_flight: self.in_flight(achieved_rate),
+        });
         LiveSnapshot {
             title: self.title.clone(),
             load: self.load.clone(),
@@ -118,17 +127,10 @@ impl LiveRun {
                 total_ns: waits.total_ns,
                 share: waits.total_ns as f64 / measured_ns.max(1) as f64,
             }),
-            standing: match self.windows.whole() {
-                Some(latency) => standing::judge(&SoFar {
-                    latency,
-                    lateness,
-                    tally,
-                    waits: self.waits,
-                    in_flight: self.in_flight(achieved_rate),
-                }),
-                None => Standing::default(),
-            },
-            objectives: Vec::new(),
+            standing: so_far.as_ref().map(standing::judge).unwrap_or_default(),
+            objectives: so_far
+                .map(|so_far| objectives_so_far::judge(&self.objectives, &so_far))
+                .unwrap_or_default(),
             heat_map: self.heat_map.clone(),
             message,
         }

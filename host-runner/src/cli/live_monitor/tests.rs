@@ -8,6 +8,7 @@ use crate::record::RunPosition;
 fn lines() -> Live {
     Live {
         display: Display::Lines,
+        objectives: Vec::new(),
         view: Some(ViewThread::start(Display::Lines).unwrap()),
     }
 }
@@ -51,6 +52,7 @@ fn without_a_view_nothing_is_handed_over() {
     for display in [Display::Progress, Display::Messages] {
         let live = Live {
             display,
+            objectives: Vec::new(),
             view: None,
         };
         assert_eq!(live.subject(&subject(&Plan::FIXTURE, None)), None);

@@ -6,17 +6,20 @@ use crate::load::{Limit, Rate};
 const SECOND_NS: u64 = 1_000_000_000;
 
 fn run(plan: &Plan) -> LiveRun {
-    LiveRun::new(&Subject {
-        target: "hermit",
-        link: "vhost-user",
-        position: RunPosition::Round {
-            round: 3,
-            attempt: 2,
+    LiveRun::new(
+        &Subject {
+            target: "hermit",
+            link: "vhost-user",
+            position: RunPosition::Round {
+                round: 3,
+                attempt: 2,
+            },
+            plan,
+            cpus: None,
+            thread: rustix::thread::gettid(),
         },
-        plan,
-        cpus: None,
-        thread: rustix::thread::gettid(),
-    })
+        Vec::new(),
+    )
 }
 
 fn open(measure: Limit) -> Plan {
