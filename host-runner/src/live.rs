@@ -2,6 +2,7 @@
 //!
 //! - [`display`]: the choice between a full-screen view, lines, and the progress line;
 //! - [`view_thread`]: the thread that draws, on CPUs that the measurement does not need;
+//!   [`watched_stage`]: the way to it;
 //! - [`live_run`]: what has come of the measurement so far; [`standing`]: its judgement;
 //!   [`objectives_so_far`]: objectives that it is held against;
 //! - [`live_snapshot`], [`heat_map`]: its state at one moment, as plain data;
@@ -21,6 +22,7 @@ pub mod objectives_so_far;
 mod sample;
 pub mod standing;
 pub mod view_thread;
+pub mod watched_stage;
 
 pub use display::{Display, LiveChoice, Surroundings};
 pub use live_run::LiveRun;

@@ -8,9 +8,8 @@ use super::CliError;
 use super::progress_bar::Terminal;
 use crate::experiment::progress::{Monitor, Stage, StageMonitor, Subject};
 use crate::judge::objectives::expression::Expression;
+use crate::live::watched_stage::{Silence, WatchedStage};
 use crate::live::{Display, LiveChoice, LiveRun, LiveStage, Shared, Surroundings, ViewThread};
-use crate::load::{Phase, Plan, Progress};
-use crate::machine::BootEvent;
 use crate::record::run::LiveView;
 use crate::stats::relay::relay;
 use crate::stats::snapshot::SnapshotRelay;
@@ -111,50 +110,6 @@ impl Monitor for Live {
             _ => LiveView::SpareCpus,
         })
     }
-}
-
-/// A stage that the view shows.
-struct WatchedStage<'a>(&'a Shared);
-
-impl StageMonitor for WatchedStage<'_> {
-    fn wait(&mut self) {}
-
-    fn boot_event(&mut self, event: &BootEvent) {
-        match event {
-            BootEvent::Starting { accel } => self.0.set_message(format!("booting on {accel}")),
-            BootEvent::FellBack { reason } => say(format_args!("KVM did not do: {reason}")),
-            BootEvent::Ready { .. } => self.0.set_message("the guest is ready".to_owned()),
-        }
-    }
-
-    fn load_begins(&mut self) {
-        self.0.set_stage(LiveStage::WarmingUp);
-    }
-
-    fn load(&mut self, _: &Plan, progress: &Progress) {
-        self.0.set_stage(match progress.phase {
-            Phase::WarmUp => LiveStage::WarmingUp,
-            Phase::Measuring => LiveStage::Measuring,
-            Phase::Draining => LiveStage::Draining,
-        });
-    }
-}
-
-/// A stage that nobody watches.
-struct Silence;
-
-impl StageMonitor for Silence {
-    fn wait(&mut self) {}
-
-    fn boot_event(&mut self, event: &BootEvent) {
-        if let BootEvent::FellBack { reason } = event {
-            say(format_args!("KVM did not do: {reason}"));
-        }
-    }
-
-    fn load_begins(&mut self) {}
-
-    fn load(&mut self, _: &Plan, _: &Progress) {}
 }
 
 #[cfg(test)]
