@@ -22,9 +22,7 @@ const WAITING_SNAPSHOTS: usize = 3;
 #[derive(Debug)]
 pub struct Live {
     display: Display,
-    /// Objectives that each run is held against.
     objectives: Vec<Expression>,
-    /// The view, where there is one.
     view: Option<ViewThread>,
 }
 
