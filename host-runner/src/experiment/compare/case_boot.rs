@@ -14,6 +14,7 @@ use crate::host::assignment::Assignment;
 use crate::link::LinkError;
 use crate::load::{Mode, Plan};
 use crate::machine::{Accel, AccelChoice, MachineError};
+use crate::quantity;
 use crate::record::{EnvironmentBuilder, Image, Run, RunPosition};
 use crate::stats::{Ended, Requested};
 use crate::sut::{SutError, SystemKind, SystemSpec};
@@ -153,6 +154,24 @@ pub fn is_impossible_here(error: &ExperimentError) -> bool {
                     | MachineError::ImageMissing { .. }
                     | MachineError::KvmUnusable { .. }
             )
+    )
+}
+
+/// Returns the result of `run` in one line.
+#[must_use]
+pub fn summary(run: &Run) -> String {
+    let time =
+        |value: Option<u64>| value.map_or_else(|| "n/a".to_owned(), |ns| quantity::time(ns as f64));
+    format!(
+        "p50 {}, p99 {} in {}{}",
+        time(run.latency_ns.p50),
+        time(run.latency_ns.p99),
+        quantity::time(run.elapsed_ns as f64),
+        if run.valid {
+            String::new()
+        } else {
+            format!("; INVALID: {}", run.invalid_because.join("; "))
+        }
     )
 }
 

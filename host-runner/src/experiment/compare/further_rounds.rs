@@ -4,7 +4,8 @@ use super::rounds::{Experiment, Rounds};
 use crate::experiment::ExperimentError;
 
 impl Experiment<'_> {
-    /// Makes further rounds, as many before each look as [`Confirmation::steps`] says, as long as objectives want them.
+    /// Makes further rounds, as many before each look as
+    /// [`Confirmation::steps`](super::confirmation::Confirmation::steps) says, as long as objectives want them.
     ///
     /// # Errors
     ///
@@ -20,7 +21,7 @@ impl Experiment<'_> {
             let source = self.results.directory().read()?;
             let judgement = confirmation.gate.judge(&source, confirmation.looks());
             if !judgement.wants_rounds {
-                return Ok(());
+                break;
             }
             let first = self.store.rounds() + 1;
             self.message(format_args!(
@@ -30,11 +31,11 @@ impl Experiment<'_> {
             self.store.add_rounds(more);
             self.time.add_rounds(more);
             if self.make_rounds(first)? == Rounds::EndedEarly {
-                return Ok(());
+                break;
             }
             self.make_repeats()?;
             if self.store.rounds() < first + more - 1 {
-                return Ok(());
+                break;
             }
         }
         self.first_failure()

@@ -11,13 +11,11 @@ use super::design::{self, CompareSpec};
 use super::duration;
 use super::run_store::{Feasibility, Missing, RunStore};
 use super::time_budget::TimeBudget;
-
 use crate::experiment::{Caller, ExperimentError, Results, keep_image};
 use crate::host::assignment::Assignment;
 use crate::load::Plan;
 use crate::machine::AccelChoice;
-use crate::quantity;
-use crate::record::{CommonRate, Run, RunPosition, file_names};
+use crate::record::{CommonRate, RunPosition, file_names};
 use crate::stats::Ended;
 use crate::sut::{LinkChoice, SystemSpec};
 use crate::terminal::one_line;
@@ -325,7 +323,7 @@ impl Experiment<'_> {
             }
         }
         for (run, measured) in measurements.runs {
-            self.message(format_args!("{name}: {}", summary(&run)));
+            self.message(format_args!("{name}: {}", case_boot::summary(&run)));
             let ended = measured.ended.clone();
             let mode = run.mode.clone();
             self.store.add(run, &measured, self.results)?;
@@ -385,21 +383,4 @@ impl Experiment<'_> {
             state.system.guest.accel = accel;
         }
     }
-}
-
-/// Returns the result of `run` in one line.
-fn summary(run: &Run) -> String {
-    let time =
-        |value: Option<u64>| value.map_or_else(|| "n/a".to_owned(), |ns| quantity::time(ns as f64));
-    format!(
-        "p50 {}, p99 {} in {}{}",
-        time(run.latency_ns.p50),
-        time(run.latency_ns.p99),
-        quantity::time(run.elapsed_ns as f64),
-        if run.valid {
-            String::new()
-        } else {
-            format!("; INVALID: {}", run.invalid_because.join("; "))
-        }
-    )
 }
