@@ -3,6 +3,7 @@
 use super::*;
 use crate::host::assignment::Cpus;
 use crate::host::topology::{self, Relation};
+use crate::load::Plan;
 use crate::record::RunPosition;
 
 fn lines() -> Live {
