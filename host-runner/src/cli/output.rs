@@ -158,9 +158,7 @@ impl Output {
             }
         }
     }
-}
 
-impl Output {
     /// Returns the outcome of an experiment with results.
     ///
     /// # Errors
