@@ -13,7 +13,7 @@
 //! - `core_distance`: what of a comparison may be the cores' distance; `emulator_share`: what the targets' own
 //!   emulation took of the measuring CPU;
 //! - [`diff_suite`], `diff_words`: the difference between two results as judgements, and in words;
-//! - [`history_report`]: a history, as a page, as text and as CSV;
+//! - [`history_report`]: a history, as a page, as text and as CSV; [`history_suite`]: as judgements;
 //! - [`publication`]: where a measurement's results go when it ends;
 //! - `escape`, `markdown_text`: text that is no markup; `code_spans`: code in it, as HTML.
 #![forbid(unsafe_code)]
@@ -41,6 +41,7 @@ mod emulator_share;
 mod escape;
 pub mod github;
 pub mod history_report;
+pub mod history_suite;
 pub mod html;
 pub mod junit;
 pub mod markdown;

@@ -6,14 +6,12 @@ use clap::Args;
 
 use super::CliError;
 use super::args::CiArgs;
-use super::output::{json_destination, print};
+use super::output::json_destination;
 use crate::judge::diff::{DiffSpec, Evidence, Outcome, diff};
-use crate::record::{RecordError, read, to_json};
+use crate::record::{RecordError, read};
 use crate::report::diff_suite::suite;
-use crate::report::publication::JsonDestination;
 use crate::report::terminal_report::diff_table;
 use crate::report::test_report::Stream;
-use crate::terminal::eprint;
 
 /// Margins are below this: with a larger one nothing is a regression.
 const MOST_PERCENT: f64 = 1000.0;
@@ -69,10 +67,7 @@ fn share(text: &str) -> Result<f64, String> {
 /// damaged, or if the JSON can't be written.
 pub fn run(args: &DiffArgs) -> Result<(), CliError> {
     let json = json_destination(args.json.as_deref())?;
-    let tests = args.ci.prepare(match json {
-        JsonDestination::StandardOutput => Stream::Error,
-        JsonDestination::Nowhere | JsonDestination::File { .. } => Stream::Output,
-    })?;
+    let tests = args.ci.prepare(Stream::beside(&json))?;
     let read = |path| read::read(path).map_err(RecordError::from);
     let (a, b) = (read(&args.a)?, read(&args.b)?);
     let spec = DiffSpec {
@@ -87,18 +82,7 @@ pub fn run(args: &DiffArgs) -> Result<(), CliError> {
     };
     let diff = diff(&a, &b, &spec)?;
     let table = diff_table::render(&diff);
-    match &json {
-        JsonDestination::Nowhere => print(&table)?,
-        JsonDestination::StandardOutput => {
-            eprint(&table);
-            print(&to_json(&diff)?)?;
-        }
-        JsonDestination::File { file, path } => {
-            print(&table)?;
-            let written = file.write(to_json(&diff)?.as_bytes());
-            written.map_err(RecordError::unwritable(path))?;
-        }
-    }
+    json.show(&table, &diff)?;
     tests.publish(&suite(&diff), None)?;
     match diff.verdict {
         Outcome::Regression => Err(CliError::Regression(diff.because.join("; "))),

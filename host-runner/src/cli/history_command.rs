@@ -8,13 +8,14 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::CliError;
-use super::output::{json_destination, print};
+use super::args::CiArgs;
+use super::output::json_destination;
 use crate::files::NamedFile;
 use crate::judge::history::{self, outcome::Outcome, result_reader};
-use crate::record::{RecordError, to_json};
+use crate::record::RecordError;
 use crate::report::history_report::{history_csv, history_page, history_table};
-use crate::report::publication::JsonDestination;
-use crate::terminal::eprint;
+use crate::report::history_suite;
+use crate::report::test_report::Stream;
 
 /// `fathom history`.
 #[derive(Debug, Args)]
@@ -29,8 +30,8 @@ pub struct HistoryArgs {
     /// nor the host; with 4 if they can't tell
     #[arg(long, value_enum, value_name = "WHAT")]
     pub fail_on: Option<FailOn>,
-    /// With --fail-on: overlook changes before this date or time (UTC), such as 2026-11-01
-    #[arg(long, value_name = "TIME", value_parser = time, requires = "fail_on")]
+    /// Overlook regressions before this date or time (UTC), such as 2026-11-01
+    #[arg(long, value_name = "TIME", value_parser = time)]
     pub since: Option<Timestamp>,
     /// File for the page [default: history.html in the first DIR]
     #[arg(long, value_name = "FILE")]
@@ -41,6 +42,9 @@ pub struct HistoryArgs {
     /// Also write the history as JSON; - prints it alone on standard output
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Outcome for continuous integration.
+    #[command(flatten)]
+    pub ci: CiArgs,
 }
 
 /// Outcome on which `fathom history` fails.
@@ -60,6 +64,7 @@ pub fn run(args: &HistoryArgs) -> Result<(), CliError> {
     let page = args.out.clone();
     let page = page.unwrap_or_else(|| args.directories[0].join(history_page::NAME));
     let json = json_destination(args.json.as_deref())?;
+    let tests = args.ci.prepare(Stream::beside(&json))?;
     let page_file = prepare(&page)?;
     let csv = args.csv.as_deref().map(prepare).transpose()?;
     let (results, unread) = result_reader::read(&args.directories).map_err(RecordError::from)?;
@@ -73,17 +78,8 @@ pub fn run(args: &HistoryArgs) -> Result<(), CliError> {
         history_table::render(&history),
         page.display()
     );
-    match json {
-        JsonDestination::Nowhere => print(&table)?,
-        JsonDestination::StandardOutput => {
-            eprint(&table);
-            print(&to_json(&history)?)?;
-        }
-        JsonDestination::File { file, path } => {
-            print(&table)?;
-            write(&file, &path, &to_json(&history)?)?;
-        }
-    }
+    json.show(&table, &history)?;
+    tests.publish(&history_suite::suite(&history, args.since), None)?;
     if args.fail_on.is_none() {
         return Ok(());
     }

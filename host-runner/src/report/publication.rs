@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use super::renderer::Renderer as _;
 use super::result_set::ResultSet;
 use super::terminal_report::{Detail, Terminal};
 use super::{html, write};
 use crate::files::NamedFile;
-use crate::record::{Record, RecordError, ResultDirectory};
+use crate::record::{Record, RecordError, ResultDirectory, to_json};
 use crate::terminal::{self, eprint};
 
 /// Further destination of the JSON.
@@ -24,6 +26,28 @@ pub enum JsonDestination {
         /// Path of the file.
         path: PathBuf,
     },
+}
+
+impl JsonDestination {
+    /// Shows `text` on standard output, or on standard error if the JSON of `value` goes to the other, and writes that.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError`] if the file or the terminal can't be written.
+    pub fn show(&self, text: &str, value: &impl Serialize) -> Result<(), RecordError> {
+        match self {
+            Self::Nowhere => print(text),
+            Self::StandardOutput => {
+                eprint(text);
+                print(&to_json(value)?)
+            }
+            Self::File { file, path } => {
+                print(text)?;
+                let json = to_json(value)?;
+                (file.write(json.as_bytes())).map_err(RecordError::unwritable(path))
+            }
+        }
+    }
 }
 
 /// Writes the documents of `report` into `directory`, and shows the table on standard output, or on standard error
@@ -50,18 +74,7 @@ pub fn publish(
         table.unwrap_or_default(),
         directory.path().join(html::NAME).display()
     );
-    match json {
-        JsonDestination::Nowhere => print(&shown)?,
-        JsonDestination::StandardOutput => {
-            eprint(&shown);
-            print(&report.to_json()?)?;
-        }
-        JsonDestination::File { file, path } => {
-            print(&shown)?;
-            file.write(report.to_json()?.as_bytes())
-                .map_err(RecordError::unwritable(path))?;
-        }
-    }
+    json.show(&shown, report)?;
     written
 }
 

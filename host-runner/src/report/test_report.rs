@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::publication::JsonDestination;
 use super::test_case::TestSuite;
 use super::{github, junit};
 use crate::files::{self, NamedFile};
@@ -33,6 +34,17 @@ pub enum Stream {
     Output,
     /// Standard error, where standard output has JSON alone.
     Error,
+}
+
+impl Stream {
+    /// Returns the stream that JSON leaves to other output.
+    #[must_use]
+    pub const fn beside(json: &JsonDestination) -> Self {
+        match json {
+            JsonDestination::StandardOutput => Self::Error,
+            JsonDestination::Nowhere | JsonDestination::File { .. } => Self::Output,
+        }
+    }
 }
 
 impl TestReport {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{CauseKind, Change, History, Series};
+use super::{CauseKind, Change, ExactSeries, History, Series};
 
 /// Outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,16 +20,14 @@ impl History {
     /// `since`. What the environment or the host did is no regression.
     #[must_use]
     pub fn outcome(&self, since: Option<Timestamp>) -> Outcome {
-        let is_new = |at: Timestamp| since.is_none_or(|since| at >= since);
         let latency = self.series.iter().filter_map(|series| {
-            let change = series.standing_regression()?;
-            let is_one = is_new(change.started_at);
-            is_one.then(|| format!("{}: {}", series.name, change.words()))
+            let change = series.regression(since)?;
+            Some(format!("{}: {}", series.name, change.words()))
         });
-        let exact = self.exact.iter().filter_map(|exact| {
-            let at = exact.values[exact.steps.last()?.index].started_at;
-            (exact.ends_worse() && is_new(at)).then(|| exact.words())?
-        });
+        let exact = self
+            .exact
+            .iter()
+            .filter_map(|exact| exact.regression(since));
         let regressions: Vec<String> = exact.chain(latency).collect();
         if !regressions.is_empty() {
             return Outcome::Regression(regressions);
@@ -51,14 +49,29 @@ impl History {
     }
 }
 
+impl ExactSeries {
+    /// Returns in words that the figure is more than before, since `since`.
+    #[must_use]
+    pub fn regression(&self, since: Option<Timestamp>) -> Option<String> {
+        let at = self.values[self.steps.last()?.index].started_at;
+        (self.ends_worse() && is_since(at, since)).then(|| self.words())?
+    }
+}
+
+fn is_since(at: Timestamp, since: Option<Timestamp>) -> bool {
+    since.is_none_or(|since| at >= since)
+}
+
 impl Series {
-    /// Returns the last change for the worse that may be the code's, if the code made nothing better since.
-    fn standing_regression(&self) -> Option<&Change> {
+    /// Returns the last change for the worse that may be the code's, if the code made nothing better since, and if it is
+    /// not older than `since`.
+    #[must_use]
+    pub fn regression(&self, since: Option<Timestamp>) -> Option<&Change> {
         let is_codes = |change: &&Change| {
             !matches!(change.cause.kind, CauseKind::Environment | CauseKind::Host)
         };
         let last = self.changes.iter().rev().find(is_codes);
-        last.filter(|change| change.is_worse())
+        last.filter(|change| change.is_worse() && is_since(change.started_at, since))
     }
 
     /// Returns the number of newest results that are not valid, in words.
