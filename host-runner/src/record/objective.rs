@@ -118,6 +118,16 @@ impl Objective {
         }
     }
 
+    /// Returns the same, and the limit behind it where the expression names only what that is relative to.
+    #[must_use]
+    pub fn figure_and_limit(&self) -> String {
+        let is_relative = self.unit != "ratio" && self.expression.contains(" of ");
+        match self.limit.filter(|_| is_relative) {
+            Some(limit) => format!("{}, limit {}", self.figure(), self.in_words(limit)),
+            None => self.figure(),
+        }
+    }
+
     /// Returns `value`, which has the unit of its figures, in words.
     #[must_use]
     pub fn in_words(&self, value: f64) -> String {
@@ -188,5 +198,13 @@ mod tests {
             ..open
         };
         assert_eq!(nothing.figure(), "-");
+        let relative = |expression: &str| Objective {
+            expression: expression.to_owned(),
+            limit: Some(432.3),
+            ..objective("", 2420.0, None)
+        };
+        let expression = "instructions_per_echo <= +1% of baseline";
+        assert_eq!(relative(expression).figure_and_limit(), "2,420, limit 432");
+        assert_eq!(relative("lost <= 432").figure_and_limit(), "2,420");
     }
 }

@@ -3,7 +3,6 @@
 
 use std::cmp::Ordering;
 
-use crate::quantity;
 use crate::record::objective::{Objective, ObjectiveLevel, ObjectiveState};
 
 /// Judgements of one command.
@@ -167,29 +166,15 @@ impl From<&Objective> for TestCase {
 
 /// Returns the figure of `objective`, its interval, its limit and what it needs, as far as they are known.
 fn message(objective: &Objective) -> String {
-    let words = |figure: f64| in_unit(figure, &objective.unit);
-    let value = objective.value.map(|value| {
-        let interval = objective.low.zip(objective.high);
-        let interval = interval.map(|(low, high)| format!(" ({} to {})", words(low), words(high)));
-        format!("{}{}", words(value), interval.unwrap_or_default())
-    });
-    let value = value.unwrap_or_else(|| "no figure".to_owned());
-    let limit = (objective.limit).map(|limit| format!(", limit {}", words(limit)));
+    let value = match objective.value {
+        Some(_) => objective.figure(),
+        None => "no figure".to_owned(),
+    };
+    let limit = objective
+        .limit
+        .map(|limit| format!(", limit {}", objective.in_words(limit)));
     let needs = (objective.needs.as_ref()).map(|needs| format!("; {needs}"));
     value + &limit.unwrap_or_default() + &needs.unwrap_or_default()
-}
-
-/// Returns `figure` with its unit, one of those of [`Objective::unit`].
-fn in_unit(figure: f64, unit: &str) -> String {
-    match unit {
-        "ns" => quantity::time(figure),
-        "/s" => format!("{}/s", quantity::rate(figure)),
-        "bytes" if figure >= 0.0 => quantity::bytes(figure as u64),
-        "ratio" => quantity::share(figure),
-        "" if figure.fract() == 0.0 => quantity::in_full(figure),
-        "" => quantity::exact(figure),
-        other => format!("{} {other}", quantity::exact(figure)),
-    }
 }
 
 /// Returns the distance of a missed figure beyond its limit, as a share of the limit; that of a limit of nothing is
@@ -263,34 +248,6 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_message_has_figure_interval_limit_and_reason() {
-        let missed = objective(ObjectiveState::Missed, Some(3000.0));
-        let case = TestCase::from(&missed);
-        assert_eq!(case.message, "3.00 µs (2.70 µs to 3.30 µs), limit 2.00 µs");
-        assert_eq!(case.name, "tail: p99 <= 2us");
-        assert_eq!(case.excess, 0.5);
-        let absent = Objective {
-            needs: Some("no run is valid".to_owned()),
-            ..objective(ObjectiveState::NotMeasured, None)
-        };
-        let case = TestCase::from(&absent);
-        assert_eq!(
-            (case.message.as_str(), case.excess),
-            ("no figure, limit 2.00 µs; no run is valid", 0.0)
-        );
-        for (figure, unit, words) in [
-            (12_345.0, "", "12,345"),
-            (0.5, "", "0.5"),
-            (12_500.0, "/s", "12.5k/s"),
-            (258_704.0, "bytes", "253 KiB"),
-            (1.05, "ratio", "105 %"),
-            (-1.0, "bytes", "−1 bytes"),
-        ] {
-            assert_eq!(in_unit(figure, unit), words);
-        }
-    }
-
-    #[test]
     fn the_worst_come_first_and_equals_stay_in_order() {
         use TestOutcome::{Failed, NotMeasured, Passed, Undecided, Warning};
         let cases = [
@@ -311,5 +268,23 @@ pub(super) mod tests {
         );
         let [tolerated, missed] = [4, 1].map(|index| cases[index].clone().tolerated());
         assert_eq!((tolerated.outcome, missed.outcome), (Warning, Failed));
+    }
+
+    #[test]
+    fn a_message_has_figure_interval_limit_and_reason() {
+        let missed = objective(ObjectiveState::Missed, Some(3000.0));
+        let case = TestCase::from(&missed);
+        assert_eq!(case.message, "3.00 µs (2.70 µs to 3.30 µs), limit 2.00 µs");
+        assert_eq!(case.name, "tail: p99 <= 2us");
+        assert_eq!(case.excess, 0.5);
+        let absent = Objective {
+            needs: Some("no run is valid".to_owned()),
+            ..objective(ObjectiveState::NotMeasured, None)
+        };
+        let case = TestCase::from(&absent);
+        assert_eq!(
+            (case.message.as_str(), case.excess),
+            ("no figure, limit 2.00 µs; no run is valid", 0.0)
+        );
     }
 }

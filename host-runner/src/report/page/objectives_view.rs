@@ -58,7 +58,7 @@ fn table(objectives: &[Objective]) -> Table {
             [
                 format!("{name}{}", objective.expression),
                 format!("{warning}{}", objective.state.words()),
-                objective.figure(),
+                objective.figure_and_limit(),
                 objective.on.clone(),
                 objective.needs.clone().unwrap_or_else(|| NONE.to_owned()),
             ],

@@ -98,7 +98,12 @@ fn row(objective: &Objective) -> [String; 4] {
         true => objective.expression.clone(),
         false => format!("{}: {}", objective.name, objective.expression),
     };
-    [state, name, objective.figure(), objective.on.clone()]
+    [
+        state,
+        name,
+        objective.figure_and_limit(),
+        objective.on.clone(),
+    ]
 }
 
 #[cfg(test)]
