@@ -240,9 +240,9 @@ fn a_link_local_address_has_a_zone() {
         outcome.expect_failure(2, &[host, "link-local: add %interface"]);
         let outcome = Call::probe(&format!("[{host}%nonesuch0]:{port}")).finish(&lock);
         outcome.expect_failure(2, &["no interface nonesuch0"]);
-        let long = format!("[{host}%lo]:{port} --payload 1453");
+        let long = format!("[{host}%lo]:{port} --payload 9169");
         let outcome = Call::probe(&long).finish(&lock);
-        outcome.expect_failure(2, &["44 to 1452"]);
+        outcome.expect_failure(2, &["44 to 9168"]);
     });
 }
 

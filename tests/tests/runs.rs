@@ -325,10 +325,17 @@ fn results_go_under_their_time_and_the_image_is_found() {
     let latest = fs::read_link(outcome.file("results/latest")).unwrap();
     let name = latest.to_str().unwrap();
     assert!(name.starts_with("20") && name.ends_with('Z'), "{name}");
-    let names: Vec<_> = fs::read_dir(outcome.place().join("results"))
-        .unwrap()
+    let entries = fs::read_dir(outcome.place().join("results")).unwrap();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    assert_eq!(names.len(), 2, "{names:?}");
+    names.sort();
+    assert_eq!(names, [name, "images", "latest"]);
+    // The image is kept under its digest, to be compared with a later one.
+    let images = outcome.place().join("results/images");
+    let image = &outcome.completed("results/latest").json["environment"]["image"];
+    let kept = format!("{}.elf", image["sha256"].as_str().unwrap());
+    assert!(images.join(kept).exists());
 }
 
 #[test]
