@@ -172,8 +172,7 @@ pub struct Interval {
 ///
 /// [`ReadError`] if something is missing or does not fit.
 pub fn read(directory: &Path) -> Result<Source, ReadError> {
-    let held = Directory::open(directory);
-    read_held(&held.map_err(unreadable(&directory.join(RESULT)))?)
+    read_held(&open(directory)?)
 }
 
 /// Reads the record in `directory` alone, without the logs beside it: what it says of itself.
@@ -182,10 +181,7 @@ pub fn read(directory: &Path) -> Result<Source, ReadError> {
 ///
 /// [`ReadError`] if it is missing, damaged or another version's.
 pub fn read_record(directory: &Path) -> Result<Record, ReadError> {
-    let path = directory.join(RESULT);
-    let held = Directory::open(directory).map_err(unreadable(&path))?;
-    let bytes = held.read(RESULT, RESULT_BYTES).map_err(unreadable(&path))?;
-    parse(&bytes, &path)
+    record_held(&open(directory)?)
 }
 
 /// As [`read`], of a directory that is held open.
@@ -194,9 +190,7 @@ pub fn read_record(directory: &Path) -> Result<Record, ReadError> {
 ///
 /// As [`read`].
 pub fn read_held(directory: &Directory) -> Result<Source, ReadError> {
-    let path = directory.path().join(RESULT);
-    let bytes = directory.read(RESULT, RESULT_BYTES);
-    let record = parse(&bytes.map_err(unreadable(&path))?, &path)?;
+    let record = record_held(directory)?;
     let mut budget = Budget::default();
     let distributions = record
         .runs
@@ -204,6 +198,16 @@ pub fn read_held(directory: &Directory) -> Result<Source, ReadError> {
         .map(|run| distribution(run, directory, &mut budget))
         .collect::<Result<Vec<_>, _>>()?;
     Source::new(directory.path().to_owned(), record, distributions)
+}
+
+fn open(directory: &Path) -> Result<Directory, ReadError> {
+    Directory::open(directory).map_err(unreadable(&directory.join(RESULT)))
+}
+
+fn record_held(directory: &Directory) -> Result<Record, ReadError> {
+    let path = directory.path().join(RESULT);
+    let bytes = directory.read(RESULT, RESULT_BYTES);
+    parse(&bytes.map_err(unreadable(&path))?, &path)
 }
 
 /// Reads the results in `directories`, and adds the `requested` percentiles to their latencies, with
@@ -259,7 +263,7 @@ fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> ReadError {
 }
 
 /// The record, once its schema is known to be ours.
-pub(super) fn parse(text: &[u8], path: &Path) -> Result<Record, ReadError> {
+fn parse(text: &[u8], path: &Path) -> Result<Record, ReadError> {
     #[derive(Deserialize)]
     struct Head {
         schema: String,

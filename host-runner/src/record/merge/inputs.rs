@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use super::log_stream::LogStream;
 use super::{MOST_NODES, MergeError, agreement};
-use crate::files::Directory;
 use crate::record::file_names::{RESULT, UNCORRECTED, UNFINISHED};
 use crate::record::log_description::LogDescription;
-use crate::record::read::{self, RESULT_BYTES, ReadError};
+use crate::record::read::read_record;
 use crate::record::{Environment, Run};
 use crate::stats::Tag;
 use crate::terminal;
@@ -176,13 +175,7 @@ fn bare(path: &Path, node: Option<&str>, found: &mut Vec<Found>) -> Result<(), M
 /// Adds the logs of the result in `directory`.
 fn result(directory: &Path, node: Option<&str>, found: &mut Vec<Found>) -> Result<(), MergeError> {
     let path = directory.join(RESULT);
-    let held = Directory::open(directory);
-    let bytes = held.and_then(|held| held.read(RESULT, RESULT_BYTES));
-    let bytes = bytes.map_err(|source| ReadError::Unreadable {
-        path: path.clone(),
-        source,
-    });
-    let record = read::parse(&bytes?, &path)?;
+    let record = read_record(directory)?;
     if !record.merged.is_empty() {
         return Err(MergeError::Input {
             path,
