@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use super::gate::{Judgement, References, judge};
 use super::planned::Planned;
 use super::subject::GroupKey;
 use super::{Objectives, ObjectivesError};
-use crate::record::read::{self, ReadError};
-use crate::record::{ObjectiveState, Source};
+use crate::record::machines::Differences;
+use crate::record::read::{self, ReadError, result_directories};
+use crate::record::{ObjectiveState, Record, Source};
 
 /// Objectives, and the results that they are relative to.
 #[derive(Clone, Debug)]
@@ -95,38 +98,46 @@ impl PreparedGate {
 
 impl Earlier {
     /// Returns the newest results that began before `result`, are valid, of the same machine, and missed no objective.
+    /// What can't be read is none of them.
     fn sources(&self, result: &Source) -> Vec<Source> {
-        let began_at = result.record.environment.started_at;
-        let mut sources: Vec<Source> = (directories(&self.base).iter())
-            .filter_map(|directory| read::read(directory).ok())
-            .filter(|source| source.record.environment.started_at < began_at)
-            .filter(|source| is_good(source) && is_of_the_same_machine(result, source))
+        let directories = result_directories(&self.base).unwrap_or_default();
+        let mut candidates: Vec<(Timestamp, PathBuf)> = directories
+            .into_iter()
+            .filter_map(|directory| {
+                let record = read::read_record(&directory).ok()?;
+                let is_candidate = is_earlier(&record, &result.record) && is_good(&record);
+                is_candidate.then_some((record.environment.started_at, directory))
+            })
             .collect();
-        sources.sort_by_key(|source| source.record.environment.started_at);
-        let first = sources.len().saturating_sub(self.count);
-        sources.split_off(first)
+        candidates.sort();
+        self.newest(&candidates, |directory| read::read(directory).ok())
+    }
+
+    /// Returns what `read` makes of the newest of `candidates`, which are in order. Reads no more of them than it takes:
+    /// logs are long.
+    fn newest<T>(
+        &self,
+        candidates: &[(Timestamp, PathBuf)],
+        read: impl FnMut(&PathBuf) -> Option<T>,
+    ) -> Vec<T> {
+        let directories = candidates.iter().rev().map(|(_, directory)| directory);
+        let mut newest: Vec<T> = directories.filter_map(read).take(self.count).collect();
+        newest.reverse();
+        newest
     }
 }
 
-/// Returns true if `source` has a valid run, and was not found wanting.
-fn is_good(source: &Source) -> bool {
-    let summary = source.record.objective_summary.as_ref();
-    source.record.runs.iter().any(|run| run.valid)
+/// Returns true if `record` began before `result`, on the same machine.
+fn is_earlier(record: &Record, result: &Record) -> bool {
+    record.environment.started_at < result.environment.started_at
+        && Differences::between(result, record).is_none()
+}
+
+/// Returns true if `record` has a valid run, and was not found wanting.
+fn is_good(record: &Record) -> bool {
+    let summary = record.objective_summary.as_ref();
+    record.runs.iter().any(|run| run.valid)
         && summary.is_none_or(|summary| summary.state == ObjectiveState::Met)
-}
-
-fn is_of_the_same_machine(one: &Source, other: &Source) -> bool {
-    crate::record::machines::Differences::between(&one.record, &other.record).is_none()
-}
-
-/// Returns the directories in `base`, without links, so that none is there twice.
-fn directories(base: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(base) else {
-        return Vec::new();
-    };
-    let entries = entries.filter_map(Result::ok);
-    let directories = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    directories.map(|entry| entry.path()).collect()
 }
 
 /// Returns the groups of the runs of `source`.
@@ -134,4 +145,81 @@ fn directories(base: &Path) -> Vec<PathBuf> {
 pub fn groups_of(source: &Source) -> Vec<GroupKey> {
     let groups = super::figures::groups(source);
     groups.into_iter().map(|group| group.key).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::load::Mode;
+    use crate::record::file_names::RESULT;
+    use crate::record::{ObjectiveSummary, fixtures};
+
+    #[test]
+    fn no_more_results_are_read_than_are_compared_with() {
+        let candidates: Vec<(Timestamp, PathBuf)> = (1..=5)
+            .map(|second| {
+                let started_at = Timestamp::from_second(second).unwrap();
+                (started_at, second.to_string().into())
+            })
+            .collect();
+        let earlier = Earlier {
+            count: 2,
+            base: PathBuf::new(),
+        };
+        let mut read = Vec::new();
+        let newest = earlier.newest(&candidates, |directory| {
+            let name = directory.display().to_string();
+            read.push(name.clone());
+            // The log of one is damaged.
+            (name != "4").then_some(name)
+        });
+        assert_eq!(newest, ["3", "5"]);
+        assert_eq!(read, ["5", "4", "3"]);
+    }
+
+    #[test]
+    fn earlier_results_are_valid_ones_of_the_same_machine_that_missed_nothing() {
+        let base = tempfile::tempdir().unwrap();
+        let log = fixtures::log(Mode::Closed, &fixtures::recorder(Mode::Closed));
+        let write = |name: &str, hour: i64, change: fn(&mut Record)| {
+            let directory = base.path().join(name);
+            fs::create_dir(&directory).unwrap();
+            let mut record = fixtures::record(fixtures::closed_run());
+            record.environment.started_at = Timestamp::from_second(3600 * hour).unwrap();
+            change(&mut record);
+            fs::write(directory.join(RESULT), record.to_json().unwrap()).unwrap();
+            fs::write(directory.join("hermit-unix-closed.hlog"), &log).unwrap();
+            directory
+        };
+        write("good", 1, |_| ());
+        write("better", 2, |_| ());
+        write("invalid", 3, |record| record.runs[0].valid = false);
+        write("elsewhere", 4, |record| record.environment.cores = Some(97));
+        write("missed", 5, |record| {
+            record.objective_summary = Some(ObjectiveSummary {
+                state: ObjectiveState::Missed,
+                reason: String::new(),
+                warnings: 0,
+                confidence: 0.95,
+                points: 0.0,
+                weight: 1.0,
+                score_to_pass: None,
+                score_to_warn: None,
+            });
+        });
+        let result = read::read(&write("result", 6, |_| ())).unwrap();
+        write("later", 7, |_| ());
+        let names = |count| -> Vec<String> {
+            let base = base.path().to_owned();
+            let sources = Earlier { count, base }.sources(&result);
+            let names = sources
+                .iter()
+                .filter_map(|source| source.directory.file_name());
+            names.map(|name| name.display().to_string()).collect()
+        };
+        assert_eq!(names(1), ["better"]);
+        assert_eq!(names(5), ["good", "better"]);
+    }
 }
