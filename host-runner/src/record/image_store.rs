@@ -3,9 +3,10 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
+use super::Image;
 use crate::digest;
 use crate::files::{self, Directory};
 
@@ -51,13 +52,13 @@ pub(super) fn keep(base: &Directory, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns the path of the kept image under `base` whose digest begins with `digits`.
+/// Reads the kept image under `base` whose digest begins with `digits`.
 ///
 /// # Errors
 ///
 /// The reason in words: too few digits, or others than hexadecimal ones; no such image, or several; one whose bytes
 /// have another digest than its name.
-pub fn find(base: &Path, digits: &str) -> Result<PathBuf, String> {
+pub fn find(base: &Path, digits: &str) -> Result<Image, String> {
     let digits = digits.to_ascii_lowercase();
     let is_digest = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     if !is_digest || !(DIGITS_MIN..=DIGITS).contains(&digits.len()) {
@@ -77,15 +78,14 @@ pub fn find(base: &Path, digits: &str) -> Result<PathBuf, String> {
             directory.display()
         ));
     }
-    let path = directory.join(&name);
-    let bytes = files::read(&path, IMAGE_BYTES).map_err(|error| error.to_string())?;
-    if digest::sha256(&bytes) + ENDING != name {
+    let image = Image::read(&directory.join(&name)).map_err(|error| error.to_string())?;
+    if image.sha256.clone() + ENDING != name {
         return Err(format!(
             "{} has been changed since it was kept",
-            path.display()
+            image.path.display()
         ));
     }
-    Ok(path)
+    Ok(image)
 }
 
 /// Returns the names of the images in `directory`, with the times at which they were last kept.
@@ -143,7 +143,8 @@ mod tests {
                 &digest[..DIGITS_MIN],
                 &digest.to_uppercase(),
             ] {
-                assert_eq!(find(scratch.path(), digits).unwrap(), expected);
+                let found = find(scratch.path(), digits).unwrap();
+                assert_eq!((&found.path, &found.sha256), (&expected, digest));
             }
         }
         for (digits, complaint) in [

@@ -102,7 +102,7 @@ impl CompareSpec {
         let variant = Variant { copy: 1, ..variant };
         let own = self.images.iter().find(|own| own.variant == variant);
         if let Some(own) = own {
-            system.guest.image = Some(own.path.clone());
+            system.guest.image = Some(own.image.path.clone());
         }
         system
     }

@@ -39,8 +39,8 @@ pub enum ImageSource {
 pub struct OwnImage {
     /// The variant, as its first copy.
     pub variant: Variant,
-    /// The file.
-    pub path: PathBuf,
+    /// The image, as it was when the comparison was prepared.
+    pub image: Image,
 }
 
 /// Reason why an image can't be measured.
@@ -113,10 +113,13 @@ fn image_source(text: &str) -> Result<ImageSource, String> {
 }
 
 impl ImageSource {
-    /// Returns the file, among the kept images under `base` if it is one of those.
-    fn path(&self, base: &Path) -> Result<PathBuf, ImageProblem> {
+    /// Reads the image, which is among those kept under `base` if it is named by a digest.
+    fn read(&self, base: &Path) -> Result<Image, ImageProblem> {
         match self {
-            Self::File(path) => Ok(path.clone()),
+            Self::File(path) => Image::read(path).map_err(|error| ImageProblem {
+                path: path.clone(),
+                problem: error.to_string(),
+            }),
             Self::Kept(digits) => image_store::find(base, digits).map_err(|problem| ImageProblem {
                 path: format!("{DIGEST}{digits}").into(),
                 problem,
@@ -132,16 +135,9 @@ impl ImageSource {
 ///
 /// [`ImageProblem`] if an image is not there or can't be read, or if different images have one label.
 pub fn resolve(targets: &[Target], base: &Path) -> Result<Resolved, ImageProblem> {
-    let images = targets.iter().map(|target| match &target.image {
-        Some(source) => {
-            let path = source.path(base)?;
-            let image = Image::read(&path).map_err(|error| ImageProblem {
-                path: path.clone(),
-                problem: error.to_string(),
-            })?;
-            Ok(Some(image))
-        }
-        None => Ok(None),
+    let images = targets.iter().map(|target| {
+        let source = target.image.as_ref();
+        source.map(|source| source.read(base)).transpose()
     });
     let images: Vec<Option<Image>> = images.collect::<Result<_, _>>()?;
     let named: Vec<(&Target, Option<&Image>)> = targets
@@ -200,17 +196,14 @@ fn stem(target: &Target, image: &Image) -> String {
 impl Resolved {
     /// Adds the image of `variant`, unless it is there already.
     fn add(&mut self, variant: Variant, image: &Image) -> Result<(), ImageProblem> {
-        let own = self.images.iter().find(|own| own.variant == variant);
-        let Some(own) = own else {
-            self.images.push(OwnImage {
-                variant,
-                path: image.path.clone(),
-            });
-            return Ok(());
-        };
-        let is_same = Image::read(&own.path).is_ok_and(|other| other.sha256 == image.sha256);
-        if is_same {
-            return Ok(());
+        match self.images.iter().find(|own| own.variant == variant) {
+            Some(own) if own.image.sha256 == image.sha256 => return Ok(()),
+            Some(_) => {}
+            None => {
+                let image = image.clone();
+                self.images.push(OwnImage { variant, image });
+                return Ok(());
+            }
         }
         Err(ImageProblem {
             path: image.path.clone(),

@@ -7,6 +7,7 @@ use crate::experiment::compare::tests::PLAN;
 use crate::host::cpu_latency::HostIdle;
 use crate::host::lock::Patience;
 use crate::link::LinkKind;
+use crate::record::Image;
 use crate::stats::Policy;
 use crate::sut::LogLevel;
 use crate::sut::address::Ip;
@@ -171,9 +172,13 @@ fn each_image_is_booted_by_the_targets_that_have_its_label() {
         ..spec.variants[0]
     };
     let [common, old, new] = [None, Some("old"), Some("new")].map(of);
-    let own = |variant, path: &str| OwnImage {
-        variant,
-        path: path.into(),
+    let own = |variant, path: &str| {
+        let image = Image {
+            path: path.into(),
+            sha256: "00ff".to_owned(),
+            bytes: 3,
+        };
+        OwnImage { variant, image }
     };
     spec.images = vec![own(old, "old.elf"), own(new, "new.elf")];
     spec.variants = vec![common, old, new, old];
