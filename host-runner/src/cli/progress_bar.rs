@@ -5,9 +5,11 @@
 
 use std::fmt::Display;
 
-use crate::experiment::progress::{Monitor, Stage, StageMonitor};
+use crate::experiment::progress::{Monitor, Stage, StageMonitor, Subject};
 use crate::load::{Phase, Plan, Progress};
 use crate::machine::BootEvent;
+use crate::record::run::LiveView;
+use crate::stats::snapshot::SnapshotRelay;
 use crate::terminal::progress_line::ProgressLine;
 use crate::terminal::say;
 
@@ -35,6 +37,14 @@ impl Monitor for Terminal {
             Stage::Measurement => "waiting until the host is quiet",
         };
         Box::new(ProgressLine::new(message))
+    }
+
+    fn relay(&self) -> Option<SnapshotRelay> {
+        None
+    }
+
+    fn subject(&self, _: &Subject<'_>) -> Option<LiveView> {
+        None
     }
 }
 

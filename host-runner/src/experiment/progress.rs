@@ -11,7 +11,8 @@ use crate::record::RunPosition;
 use crate::record::run::LiveView;
 use crate::stats::snapshot::SnapshotRelay;
 
-/// Receiver of an experiment's messages and progress.
+/// Receiver of an experiment's messages and progress. No method has a default: a monitor that wraps another would compile
+/// without handing a call on.
 pub trait Monitor: Sync {
     /// Receives a message for people, without a line break at its end.
     fn message(&self, text: &dyn Display);
@@ -20,15 +21,11 @@ pub trait Monitor: Sync {
     fn begin(&self, stage: Stage) -> Box<dyn StageMonitor + '_>;
 
     /// Returns the measuring thread's end of a way for the snapshots of a measurement that begins, if anybody reads them.
-    fn relay(&self) -> Option<SnapshotRelay> {
-        None
-    }
+    fn relay(&self) -> Option<SnapshotRelay>;
 
     /// Receives word of the next measurement, on the thread that measures. Returns the place of the live view that is to
     /// go on beside it; `None` if there is to be none.
-    fn subject(&self, _subject: &Subject<'_>) -> Option<LiveView> {
-        None
-    }
+    fn subject(&self, subject: &Subject<'_>) -> Option<LiveView>;
 }
 
 /// A measurement that is about to begin.
@@ -83,6 +80,14 @@ impl Monitor for Silent {
 
     fn begin(&self, _: Stage) -> Box<dyn StageMonitor + '_> {
         Box::new(Self)
+    }
+
+    fn relay(&self) -> Option<SnapshotRelay> {
+        None
+    }
+
+    fn subject(&self, _: &Subject<'_>) -> Option<LiveView> {
+        None
     }
 }
 
