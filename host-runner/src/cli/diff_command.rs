@@ -8,13 +8,11 @@ use super::CliError;
 use super::args::CiArgs;
 use super::output::json_destination;
 use crate::judge::diff::{DiffSpec, Evidence, Outcome, diff};
+use crate::quantity::parse::share;
 use crate::record::{RecordError, read};
 use crate::report::diff_suite::suite;
 use crate::report::terminal_report::diff_table;
 use crate::report::test_report::Stream;
-
-/// Margins are below this: with a larger one nothing is a regression.
-const MOST_PERCENT: f64 = 1000.0;
 
 /// `fathom diff`.
 #[derive(Debug, Args)]
@@ -48,16 +46,6 @@ pub struct DiffArgs {
     pub ci: CiArgs,
 }
 
-/// Reads a share in percent, such as `5%`.
-fn share(text: &str) -> Result<f64, String> {
-    let number = text.strip_suffix('%').map(str::trim_end);
-    let percent: Option<f64> = number.and_then(|number| number.parse().ok());
-    percent
-        .filter(|percent| (0.0..MOST_PERCENT).contains(percent))
-        .map(|percent| percent / 100.0)
-        .ok_or_else(|| format!("`{text}` is no share: write, for example, 5%"))
-}
-
 /// Reads both results, compares them, and shows what was found.
 ///
 /// # Errors
@@ -88,19 +76,5 @@ pub fn run(args: &DiffArgs) -> Result<(), CliError> {
         Outcome::Regression => Err(CliError::Regression(diff.because.join("; "))),
         Outcome::CannotTell => Err(CliError::Undecided(diff.because.join("; "))),
         Outcome::Improvement | Outcome::NoRegression => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_margin_is_a_share_with_its_sign() {
-        assert_eq!(share("5%"), Ok(0.05));
-        assert_eq!(share("0.5 %"), Ok(0.005));
-        for text in ["5", "-1%", "x%", "nan%", "", "5000%"] {
-            assert!(share(text).is_err(), "{text}");
-        }
     }
 }

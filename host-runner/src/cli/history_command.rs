@@ -12,6 +12,7 @@ use super::args::CiArgs;
 use super::output::json_destination;
 use crate::files::NamedFile;
 use crate::judge::history::{self, outcome::Outcome, result_reader};
+use crate::quantity::parse::share;
 use crate::record::RecordError;
 use crate::report::history_report::{history_csv, history_page, history_table};
 use crate::report::history_suite;
@@ -24,7 +25,7 @@ pub struct HistoryArgs {
     #[arg(value_name = "DIR", required = true)]
     pub directories: Vec<PathBuf>,
     /// Least change of a percentile that counts
-    #[arg(long, value_name = "PERCENT", default_value = "2%", value_parser = percent)]
+    #[arg(long, value_name = "PERCENT", default_value = "2%", value_parser = share)]
     pub min_change: f64,
     /// Exit with code 3 if the newest results are worse than those before, and no field of the environment changed there
     /// nor the host; with 4 if they can't tell
@@ -99,15 +100,6 @@ fn write(file: &NamedFile, path: &Path, text: &str) -> Result<(), RecordError> {
         .map_err(RecordError::unwritable(path))
 }
 
-/// Reads a share such as `2%`.
-fn percent(text: &str) -> Result<f64, String> {
-    let number = text.strip_suffix('%').map(str::trim);
-    let percent = number.and_then(|number| number.parse::<f64>().ok());
-    let percent = percent.filter(|percent| (0.0..=1000.0).contains(percent));
-    let share = percent.map(|percent| percent / 100.0);
-    share.ok_or_else(|| "a change is a number of percent from 0 on, such as 2%".to_owned())
-}
-
 /// Reads a date, or a time with its zone, as RFC 3339 has them.
 fn time(text: &str) -> Result<Timestamp, String> {
     let of_date = |date: Date| date.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
@@ -121,12 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn changes_are_percent_and_times_are_dates_too() {
-        assert_eq!(percent("2%"), Ok(0.02));
-        assert_eq!(percent("0.5 %"), Ok(0.005));
-        for text in ["2", "", "%", "-1%", "NaN%", "x%"] {
-            assert!(percent(text).unwrap_err().contains("such as 2%"), "{text}");
-        }
+    fn times_are_dates_too() {
         let noon = time("2026-11-01T12:00:00Z").unwrap();
         assert_eq!(
             noon.duration_since(time("2026-11-01").unwrap()).as_hours(),

@@ -1,4 +1,4 @@
-//! Durations as people write them: `10s`, `500ms`, `1.5m`.
+//! Durations and shares as people write them: `10s`, `500ms`, `1.5m`; `5%`.
 #![forbid(unsafe_code)]
 
 use std::time::Duration;
@@ -35,6 +35,25 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         .and_then(|number| Duration::try_from_secs_f64(number * seconds_per_unit).ok())
         .filter(|duration| *duration <= LONGEST)
         .ok_or_else(|| format!("`{number}` is no number of this unit up to a week"))
+}
+
+/// Shares that people write are below this many percent: no margin and no change that matters is larger.
+const MOST_PERCENT: f64 = 1000.0;
+
+/// Reads a share in percent, such as `5%` or `0.5 %`.
+///
+/// # Errors
+///
+/// A message if the sign is missing, or if the number is none, is negative, or makes 1000 % or more.
+pub fn share(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').map(str::trim_end);
+    let percent: Option<f64> = number.and_then(|number| number.parse().ok());
+    percent
+        .filter(|percent| (0.0..MOST_PERCENT).contains(percent))
+        .map(|percent| percent / 100.0)
+        .ok_or_else(|| {
+            format!("`{text}` is no share from 0 to {MOST_PERCENT} percent: write, for example, 5%")
+        })
 }
 
 /// Returns a duration in nanoseconds; those that [`duration`] reads fit.

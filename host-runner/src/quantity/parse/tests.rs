@@ -1,4 +1,4 @@
-//! Durations, right and wrong.
+//! Durations and shares, right and wrong.
 
 use super::*;
 
@@ -29,5 +29,15 @@ fn says_what_is_wrong_with_a_duration() {
     ] {
         let error = duration(text).unwrap_err();
         assert!(error.contains(complaint), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_share_is_a_number_with_its_sign() {
+    for (text, expected) in [("5%", 0.05), ("0.5 %", 0.005), ("0%", 0.0), ("2%", 0.02)] {
+        assert_eq!(share(text), Ok(expected), "{text}");
+    }
+    for text in ["5", "", "%", "-1%", "x%", "nan%", "NaN%", "5000%", "1000%"] {
+        assert!(share(text).unwrap_err().contains("for example, 5%"), "{text}");
     }
 }
