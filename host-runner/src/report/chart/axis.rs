@@ -257,7 +257,7 @@ fn bounded(value: f64, most: f64) -> f64 {
 fn log_ticks(low: f64, high: f64, is_short: bool, label: fn(f64) -> String) -> Vec<Tick> {
     let mut ticks = Vec::new();
     for (multiple, is_labelled) in [(1.0, true), (2.0, is_short), (5.0, is_short)] {
-        let mut at = 10_f64.powf(low.log10().floor()) * multiple;
+        let mut at = decade(low) * multiple;
         while at <= high * 1.000_001 {
             if at >= low * 0.999_999 {
                 ticks.push(Tick {
@@ -272,9 +272,14 @@ fn log_ticks(low: f64, high: f64, is_short: bool, label: fn(f64) -> String) -> V
     ticks
 }
 
+/// The greatest power of ten that is not over `value`.
+fn decade(value: f64) -> f64 {
+    10_f64.powf(value.log10().floor())
+}
+
 /// The next of 1, 2, 5, 10, 20, … that is not under `value`.
 fn step_above(value: f64) -> f64 {
-    let decade = 10_f64.powf(value.log10().floor());
+    let decade = decade(value);
     let steps = [1.0, 2.0, 5.0].map(|multiple| multiple * decade);
     let fits = |step: &f64| *step >= value * 0.999_999;
     steps.into_iter().find(fits).unwrap_or(10.0 * decade)
@@ -282,7 +287,7 @@ fn step_above(value: f64) -> f64 {
 
 /// The last of 1, 2, 5, 10, 20, … that is not over `value`.
 fn step_below(value: f64) -> f64 {
-    let decade = 10_f64.powf(value.log10().floor());
+    let decade = decade(value);
     let steps = [5.0, 2.0].map(|multiple| multiple * decade);
     let fits = |step: &f64| *step <= value * 1.000_001;
     steps.into_iter().find(fits).unwrap_or(decade)

@@ -53,10 +53,10 @@ pub fn headline(summary: &ObjectiveSummary) -> String {
         several => format!(", {several} warnings"),
     };
     format!(
-        "{}: {}{warnings} (confidence {} %)",
+        "{}: {}{warnings} (confidence {})",
         shown(summary.state),
         summary.reason,
-        quantity::exact(100.0 * summary.confidence)
+        quantity::exact_share(summary.confidence)
     )
 }
 

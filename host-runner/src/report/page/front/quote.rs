@@ -1,12 +1,11 @@
 //! A sentence to quote, which carries its caveats with it: version, link, loop, payload, accelerator,
 //! rounds and confidence.
 
-use crate::quantity::{self, at_least, count, time};
+use crate::quantity::{self, at_least, count, exact_share, time};
 use crate::record::{Environment, Record, Run};
 use crate::report::page::comparison_view::{LinkView, TargetView};
 use crate::report::page::entry::{self, Entry, mode};
 use crate::report::page::front::finding::Finding;
-use crate::report::page::front::strip::percent;
 use crate::report::{marked, trust};
 use crate::stats::comparison::Verdict;
 use crate::stats::percentile_rule::PERCENTILES;
@@ -79,7 +78,7 @@ fn values(link: &LinkView<'_>, percentile: &str) -> Vec<String> {
 /// Returns the outcome of the comparison in the title, with its interval and confidence.
 fn verdict(finding: &Finding<'_>) -> Option<String> {
     let difference = finding.difference;
-    let confidence = percent(difference.confidence.unwrap_or(0.95));
+    let confidence = exact_share(difference.confidence.unwrap_or(0.95));
     let interval = difference.ratio_low.zip(difference.ratio_high);
     match difference.outcome() {
         Verdict::Lower | Verdict::Higher => {

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::quantity::{count, share};
+use crate::quantity::{count, exact_share};
 use crate::record::{Environment, Run};
 use crate::report::page::comparison_view::ComparisonView;
 use crate::report::page::entry::{self, Entry};
@@ -93,13 +93,11 @@ fn order(comparison_view: &ComparisonView<'_>) -> Option<Part> {
             ..part("too few rounds for verdicts", "#verdicts")
         },
         (Some(_), 0) => part("no difference seen", "#verdicts"),
-        (Some(least), _) => part(format!("order holds at {}", percent(least)), "#verdicts"),
+        (Some(least), _) => part(
+            format!("order holds at {}", exact_share(least)),
+            "#verdicts",
+        ),
     })
-}
-
-/// A confidence in percent, without zeros that nobody chose.
-pub(super) fn percent(confidence: f64) -> String {
-    share(confidence).replace(".0 %", " %")
 }
 
 /// Returns the line of measurements that are no comparison.
