@@ -23,6 +23,7 @@ impl SplitMix64 {
     }
 
     /// Returns whether something of this probability happens.
+    #[cfg(test)]
     pub fn happens(&mut self, probability: f64) -> bool {
         self.fraction() < probability
     }

@@ -115,18 +115,6 @@ impl Placement {
         self.cpus().map(|cpus| cpus.guest)
     }
 
-    /// Returns whether the measuring thread goes first on its CPU.
-    #[must_use]
-    pub const fn goes_first(&self) -> bool {
-        matches!(
-            self,
-            Self::Pinned {
-                priority: Priority::Fifo,
-                ..
-            }
-        )
-    }
-
     /// Returns whether the measuring thread may stay awake and yield its CPU: it goes first, and every thread
     /// that has to run there meanwhile is its equal.
     #[must_use]

@@ -30,7 +30,6 @@ pub mod subject;
 #[cfg(test)]
 mod gate_simulation;
 
-use bound::Reference;
 pub use certain_limit::CertainLimit;
 use expression::{Expression, ExpressionError};
 pub use gate::{Judgement, References, judge};
@@ -261,13 +260,6 @@ impl Objectives {
     pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
         let objectives = self.objectives.iter();
         objectives.flat_map(|objective| objective.stated().map(|stated| &stated.expression))
-    }
-
-    /// Returns true if any expression is relative to another result.
-    #[must_use]
-    pub fn need_baseline(&self) -> bool {
-        self.expressions()
-            .any(|expression| expression.reference() == Some(&Reference::Baseline))
     }
 
     /// Returns true if any expression is about the cost of an echo.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::cli::CliError;
-use crate::exporter::{Label, buckets};
+use crate::exporter::Label;
+use crate::exporter::buckets::{DEFAULT_SCHEMA, SCHEMAS};
 use crate::load::load_spec::ModeName;
 use crate::load::{LoadSpec, Rate};
 use crate::quantity::parse::duration;
@@ -47,7 +48,7 @@ pub struct ContinuousArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "0s", hide_short_help = true)]
     pub jitter: Duration,
     /// Resolution of native histograms: 2^N buckets per doubling, -4 to 8
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = buckets::DEFAULT_SCHEMA, requires = "exporter", hide_short_help = true, value_parser = clap::value_parser!(i32).range(-4..=8))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = DEFAULT_SCHEMA, requires = "exporter", hide_short_help = true, value_parser = clap::value_parser!(i32).range(i64::from(*SCHEMAS.start())..=i64::from(*SCHEMAS.end())))]
     pub native_schema: i32,
 }
 

@@ -64,7 +64,7 @@ impl Scale {
     }
 
     /// Returns whether equal ratios are equal distances.
-    #[must_use]
+    #[cfg(test)]
     pub const fn is_log(&self) -> bool {
         matches!(self, Self::Log { .. })
     }

@@ -66,7 +66,7 @@ impl IndependentDifference {
     #[must_use]
     pub fn chance_below(&self, difference: f64) -> f64 {
         let below = |(place, share): &(f64, f64)| {
-            share * self.later.chance_below_widened(place + difference)
+            share * self.later.widened_chance_below(place + difference)
         };
         let total: f64 = self.earlier.iter().map(|(_, share)| share).sum();
         self.earlier.iter().map(below).sum::<f64>() / total

@@ -99,25 +99,23 @@ impl Location {
 
     /// The chances of a typical log ratio that is not below zero, and of one that is not above.
     pub(super) fn p_values(&self) -> (f64, f64) {
-        let shortened = |log_ratio: f64| self.centre + (log_ratio - self.centre) / self.widened;
-        let lower = 1.0 - self.chance_below(shortened(-self.width));
-        let higher = self.chance_below(shortened(self.width));
+        let lower = 1.0 - self.widened_chance_below(-self.width);
+        let higher = self.widened_chance_below(self.width);
         (lower, higher)
     }
 
     /// The interval that misses the typical log ratio with the probability `alpha`.
     pub(super) fn interval(&self, alpha: f64) -> (f64, f64) {
-        let end = |share| self.centre + self.widened * (self.quantile(share) - self.centre);
         (
-            end(alpha / 2.0) - self.width,
-            end(1.0 - alpha / 2.0) + self.width,
+            self.widened_quantile(alpha / 2.0) - self.width,
+            self.widened_quantile(1.0 - alpha / 2.0) + self.width,
         )
     }
 
     /// The location that the typical one is below with the probability `share`, as much farther from the estimate as
     /// intervals are longer; without the error of each log ratio.
     pub(super) fn widened_quantile(&self, share: f64) -> f64 {
-        self.centre + self.widened * (self.quantile(share) - self.centre)
+        self.widened(self.quantile(share))
     }
 
     /// The probability of a typical location below `location`, by the same measure.
@@ -147,11 +145,6 @@ impl Location {
     /// The length of the middle half of the distribution.
     pub(super) fn spread(&self) -> f64 {
         self.quantile(0.75) - self.quantile(0.25)
-    }
-
-    /// The probability that the typical location is below `location`, by a distribution as wide as intervals are.
-    pub(super) fn chance_below_widened(&self, location: f64) -> f64 {
-        self.chance_below(self.centre + (location - self.centre) / self.widened)
     }
 
     fn widened(&self, location: f64) -> f64 {
