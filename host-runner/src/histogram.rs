@@ -33,6 +33,16 @@ impl Default for DurationHistogram {
 }
 
 impl DurationHistogram {
+    /// Returns the histogram of `values_ns`.
+    #[cfg(test)]
+    pub fn of_values(values_ns: impl IntoIterator<Item = u64>) -> Self {
+        let mut durations = Self::default();
+        for value_ns in values_ns {
+            durations.record(value_ns);
+        }
+        durations
+    }
+
     /// Adds one sample. Never allocates.
     pub fn record(&mut self, value_ns: u64) {
         self.record_at(Slot::of(value_ns), value_ns);
@@ -237,8 +247,7 @@ mod tests {
 
     #[test]
     fn values_above_the_range_are_counted() {
-        let mut durations = DurationHistogram::default();
-        durations.record(HIGHEST_NS);
+        let mut durations = DurationHistogram::of_values([HIGHEST_NS]);
         assert_eq!(durations.saturated(), 0);
         durations.record(HIGHEST_NS + 1);
         durations.record(u64::MAX);
@@ -254,14 +263,9 @@ mod tests {
             a in prop::collection::vec(any::<u64>(), 0..100),
             b in prop::collection::vec(0..HIGHEST_NS, 0..100),
         ) {
-            let recorded = |values: &[u64]| {
-                let mut durations = DurationHistogram::default();
-                values.iter().for_each(|&value| durations.record(value));
-                durations
-            };
-            let mut sum = recorded(&a);
-            sum.add_all(&recorded(&b));
-            let all = recorded(&[a, b].concat());
+            let mut sum = DurationHistogram::of_values(a.clone());
+            sum.add_all(&DurationHistogram::of_values(b.clone()));
+            let all = DurationHistogram::of_values([a, b].concat());
             prop_assert_eq!(sum.histogram(), all.histogram());
             prop_assert_eq!((sum.min_ns(), sum.max_ns()), (all.min_ns(), all.max_ns()));
             prop_assert_eq!(sum.mean_ns(), all.mean_ns());
@@ -277,18 +281,13 @@ mod tests {
             first in prop::collection::vec(any::<u64>(), 0..50),
             second in prop::collection::vec(0..HIGHEST_NS, 0..50),
         ) {
-            let mut durations = DurationHistogram::default();
-            first.iter().for_each(|&value| durations.record(value));
+            let mut durations = DurationHistogram::of_values(first);
             // What stood in the copy before is forgotten.
-            let mut earlier = DurationHistogram::default();
-            second.iter().for_each(|&value| earlier.record(value));
+            let mut earlier = DurationHistogram::of_values(second.clone());
             earlier.copy_from(&durations);
             prop_assert_eq!(earlier.histogram(), durations.histogram());
-            let mut expected = DurationHistogram::default();
-            for &value in &second {
-                durations.record(value);
-                expected.record(value);
-            }
+            let expected = DurationHistogram::of_values(second);
+            durations.add_all(&expected);
             let later = durations.since(&earlier);
             prop_assert_eq!(later.histogram(), expected.histogram());
             prop_assert_eq!(later.mean_ns(), expected.mean_ns());
@@ -306,8 +305,7 @@ mod tests {
             mut values in prop::collection::vec(0..HIGHEST_NS, 1..200),
             quantile in 0.01..1.0f64,
         ) {
-            let mut durations = DurationHistogram::default();
-            values.iter().for_each(|&value| durations.record(value));
+            let durations = DurationHistogram::of_values(values.clone());
             values.sort_unstable();
             prop_assert_eq!(durations.min_ns(), values.first().copied());
             prop_assert_eq!(durations.max_ns(), values.last().copied());

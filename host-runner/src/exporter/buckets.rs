@@ -104,9 +104,7 @@ mod tests {
     use super::*;
 
     fn recorded(values: &[u64]) -> DurationHistogram {
-        let mut durations = DurationHistogram::default();
-        values.iter().for_each(|&value| durations.record(value));
-        durations
+        DurationHistogram::of_values(values.iter().copied())
     }
 
     #[test]

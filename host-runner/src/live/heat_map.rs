@@ -88,11 +88,10 @@ mod tests {
     use super::*;
 
     fn second(values: &[(u64, u64)]) -> DurationHistogram {
-        let mut histogram = DurationHistogram::default();
-        for &(value, count) in values {
-            (0..count).for_each(|_| histogram.record(value));
-        }
-        histogram
+        let values = values.iter();
+        DurationHistogram::of_values(
+            values.flat_map(|&(value, count)| (0..count).map(move |_| value)),
+        )
     }
 
     #[test]

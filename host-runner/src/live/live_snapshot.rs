@@ -183,8 +183,7 @@ mod tests {
     #[test]
     fn percentiles_appear_with_their_samples() {
         let mut windows = Windows::default();
-        let mut second = DurationHistogram::default();
-        (0..999).for_each(|_| second.record(1000));
+        let second = DurationHistogram::of_values([1000; 999]);
         windows.add(1_000_000_000, second.clone());
         let [last, recent, whole] = WindowFigures::of_each(&windows, None);
         assert_eq!((last, recent), (whole, whole));
@@ -199,9 +198,8 @@ mod tests {
 
     #[test]
     fn a_value_among_lost_requests_is_a_bound() {
-        let mut durations = DurationHistogram::default();
-        (0..980).for_each(|_| durations.record(1000));
-        (0..20).for_each(|_| durations.record(1_000_000_000));
+        let values = [1000; 980].into_iter().chain([1_000_000_000; 20]);
+        let durations = DurationHistogram::of_values(values);
         let figures = WindowFigures::new(&durations, Some(1_000_000_000));
         let bounds = figures
             .percentiles

@@ -76,8 +76,7 @@ mod tests {
     use crate::load::Tally;
 
     fn judged(expression: &str, samples: u64, lost: u64) -> (ObjectiveState, String) {
-        let mut latency = DurationHistogram::default();
-        (0..samples).for_each(|_| latency.record(1500));
+        let latency = DurationHistogram::of_values((0..samples).map(|_| 1500));
         let tally = Tally {
             lost,
             ..Tally::default()

@@ -10,15 +10,12 @@ use crate::stats::windows::Windows;
 
 /// Returns the samples of one second: two modes, the slower of which gets rarer, and a tail.
 fn second(index: u64) -> DurationHistogram {
-    let mut histogram = DurationHistogram::default();
-    for sample in 0..5000 {
-        histogram.record(match sample % 1000 {
-            0 => 41_000 + 100 * index,
-            part if part < 15 - index => 5_200,
-            part => 600 + part / 12,
-        });
-    }
-    histogram
+    let samples = (0..5000).map(|sample| match sample % 1000 {
+        0 => 41_000 + 100 * index,
+        part if part < 15 - index => 5_200,
+        part => 600 + part / 12,
+    });
+    DurationHistogram::of_values(samples)
 }
 
 /// Returns a snapshot with something in every part.

@@ -109,9 +109,7 @@ mod tests {
     use super::*;
 
     fn latency(count: u64) -> DurationHistogram {
-        let mut histogram = DurationHistogram::default();
-        (0..count).for_each(|index| histogram.record(1000 + index % 100 * 10));
-        histogram
+        DurationHistogram::of_values((0..count).map(|index| 1000 + index % 100 * 10))
     }
 
     fn so_far<'a>(latency: &'a DurationHistogram, tally: &'a Tally) -> SoFar<'a> {

@@ -89,8 +89,7 @@ mod tests {
 
     #[test]
     fn has_the_form_that_the_plotter_reads() {
-        let mut recording = DurationHistogram::default();
-        (1..=4).for_each(|value| recording.record(value * 1000));
+        let recording = DurationHistogram::of_values([1000, 2000, 3000, 4000]);
         let expected = "#[Values are in microseconds]
        Value     Percentile TotalCount 1/(1-Percentile)
 
@@ -129,8 +128,7 @@ mod tests {
 
     #[test]
     fn a_plotter_sees_the_values_and_nothing_of_the_unit() {
-        let mut recording = DurationHistogram::default();
-        (1..=4).for_each(|value| recording.record(value * 1000));
+        let recording = DurationHistogram::of_values([1000, 2000, 3000, 4000]);
         let censored = Censored {
             count: 1,
             from_ns: Some(4000),

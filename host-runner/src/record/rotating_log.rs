@@ -207,9 +207,7 @@ mod tests {
     }
 
     fn durations(values: &[u64]) -> DurationHistogram {
-        let mut durations = DurationHistogram::default();
-        values.iter().for_each(|&value| durations.record(value));
-        durations
+        DurationHistogram::of_values(values.iter().copied())
     }
 
     /// Tag, start after the file's in seconds, and number of samples of each line.

@@ -210,9 +210,7 @@ mod tests {
     use crate::stats::percentile_rule::PERCENTILES;
 
     fn recorded(values: &[u64]) -> DurationHistogram {
-        let mut durations = DurationHistogram::default();
-        values.iter().for_each(|&value| durations.record(value));
-        durations
+        DurationHistogram::of_values(values.iter().copied())
     }
 
     fn values() -> impl Strategy<Value = Vec<u64>> {

@@ -311,8 +311,7 @@ mod tests {
     #[test]
     fn fewer_than_ten_samples_beyond_tell_nothing() {
         let values = |samples: u64| {
-            let mut durations = DurationHistogram::default();
-            (1..=samples).for_each(|value| durations.record(value));
+            let durations = DurationHistogram::of_values(1..=samples);
             let mut summary = Summary::from(&durations);
             summary.add(&durations, &[requested("75"), requested("99.95")]);
             summary
@@ -328,8 +327,7 @@ mod tests {
 
     #[test]
     fn they_are_fields_of_the_summary_and_others_are_left_alone() {
-        let mut durations = DurationHistogram::default();
-        (1..=100).for_each(|value| durations.record(value));
+        let durations = DurationHistogram::of_values(1..=100);
         let mut summary = Summary::from(&durations);
         summary.add(&durations, &[requested("99.999"), requested("75")]);
         let json = serde_json::to_value(&summary).unwrap();

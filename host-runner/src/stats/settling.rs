@@ -95,11 +95,8 @@ mod tests {
 
     /// A window of `count` requests, one in fifty of which is slower.
     fn window(count: u64, p50_ns: u64, p99_ns: u64) -> DurationHistogram {
-        let mut durations = DurationHistogram::default();
-        for index in 0..count {
-            durations.record(if index % 50 == 0 { p99_ns } else { p50_ns });
-        }
-        durations
+        let value_ns = |index| if index % 50 == 0 { p99_ns } else { p50_ns };
+        DurationHistogram::of_values((0..count).map(value_ns))
     }
 
     fn settled_after(windows: &[DurationHistogram]) -> Option<usize> {

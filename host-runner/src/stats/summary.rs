@@ -146,9 +146,7 @@ mod tests {
     use super::*;
 
     fn of(count: u64) -> Summary {
-        let mut durations = DurationHistogram::default();
-        (1..=count).for_each(|value| durations.record(value));
-        Summary::from(&durations)
+        Summary::from(&DurationHistogram::of_values(1..=count))
     }
 
     #[test]

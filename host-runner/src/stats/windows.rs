@@ -67,8 +67,7 @@ mod tests {
         let mut windows = Windows::default();
         assert!(windows.whole().is_none());
         assert_eq!((windows.second().count(), windows.recent().count()), (0, 0));
-        let mut whole = DurationHistogram::default();
-        whole.record(5_000_000);
+        let mut whole = DurationHistogram::of_values([5_000_000]);
         windows.add(SECOND_NS, whole.clone());
         assert_eq!((windows.second().count(), windows.recent().count()), (1, 1));
         for index in 2..=11 {

@@ -76,9 +76,7 @@ fn log(
 }
 
 fn recorded(values: &[u64]) -> DurationHistogram {
-    let mut durations = DurationHistogram::default();
-    values.iter().for_each(|&value| durations.record(value));
-    durations
+    DurationHistogram::of_values(values.iter().copied())
 }
 
 fn counts(run: &Run) -> [u64; 4] {

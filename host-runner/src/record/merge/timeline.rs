@@ -130,9 +130,7 @@ mod tests {
     use super::*;
 
     fn one(value_ns: u64) -> Histogram<u64> {
-        let mut durations = DurationHistogram::default();
-        durations.record(value_ns);
-        durations.histogram()
+        DurationHistogram::of_values([value_ns]).histogram()
     }
 
     fn ms(ms: u64) -> Duration {

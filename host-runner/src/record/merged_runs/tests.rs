@@ -25,8 +25,7 @@ fn a_merged_target_is_of_one_mode() {
 fn boots_have_their_range() {
     let part = |round, ns: u64, lost: u64| {
         let mut recorder = fixtures::recorder(Mode::Closed);
-        recorder.latency = DurationHistogram::default();
-        (0..1000).for_each(|_| recorder.latency.record(ns));
+        recorder.latency = DurationHistogram::of_values([ns; 1000]);
         (0..lost).for_each(|_| recorder.latency.record(1_000_000_000));
         let run = Run {
             round: Some(round),

@@ -207,8 +207,7 @@ mod tests {
     use crate::stats::comparison::Verdict;
 
     fn merged(target: &str, responder: Option<&str>, latency_ns: u64) -> MergedRuns {
-        let mut recording = DurationHistogram::default();
-        (0..2000).for_each(|_| recording.record(latency_ns));
+        let recording = DurationHistogram::of_values([latency_ns; 2000]);
         MergedRuns {
             target: target.to_owned(),
             responder: responder.map(ToOwned::to_owned),

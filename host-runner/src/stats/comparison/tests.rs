@@ -1,5 +1,7 @@
 //! Rules of verdicts on made latencies; how often they are wrong is in [`super::simulation`].
 
+use std::iter;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -35,20 +37,16 @@ fn boot(latency: &Distribution) -> Boot<'_> {
 /// A boot of latencies from half of `ns` to one and a half of it, of which a share of `lost` in a thousand
 /// are lost.
 fn spread(ns: u64, lost: usize) -> Distribution {
-    let mut durations = DurationHistogram::default();
     let lost = REQUESTS * lost / 1000;
-    for index in 0..(REQUESTS - lost) as u64 {
-        durations.record(ns / 2 + ns * index / REQUESTS as u64);
-    }
-    (0..lost).for_each(|_| durations.record(TIMEOUT_NS + 1000));
+    let answered = (0..(REQUESTS - lost) as u64).map(|index| ns / 2 + ns * index / REQUESTS as u64);
+    let unanswered = iter::repeat_n(TIMEOUT_NS + 1000, lost);
+    let durations = DurationHistogram::of_values(answered.chain(unanswered));
     Distribution::from(&durations).censored_from((lost > 0).then_some(TIMEOUT_NS))
 }
 
 /// A boot with the same latency again and again.
 fn always(ns: u64) -> Distribution {
-    let mut durations = DurationHistogram::default();
-    (0..REQUESTS).for_each(|_| durations.record(ns));
-    Distribution::from(&durations)
+    Distribution::from(&DurationHistogram::of_values([ns; REQUESTS]))
 }
 
 /// The verdicts on one pair alone.
@@ -221,9 +219,7 @@ fn values_within_one_bucket_are_no_difference() {
 
 #[test]
 fn a_percentile_that_a_single_round_has_not_the_samples_for_gets_no_verdict() {
-    let mut durations = DurationHistogram::default();
-    (0..40).for_each(|value| durations.record(value));
-    let few = Distribution::from(&durations);
+    let few = Distribution::from(&DurationHistogram::of_values(0..40));
     let many = always(50);
     let names = |boots: &[(&Distribution, &Distribution)]| -> Vec<&str> {
         let differences = compare_pair(boots);
@@ -296,9 +292,7 @@ fn against_a_lossy_target_a_difference_is_at_least_so_much() {
 /// The sound target is slower than the other's timeout: bounds say nothing of that.
 #[test]
 fn a_bound_on_the_wrong_side_is_no_verdict() {
-    let mut durations = DurationHistogram::default();
-    (0..REQUESTS).for_each(|_| durations.record(5 * TIMEOUT_NS));
-    let slow = Distribution::from(&durations);
+    let slow = always(5 * TIMEOUT_NS);
     let lossy = spread(50_000, 50);
     let tail = compare_pair(&[(&slow, &lossy); 5]);
     assert_eq!(at(&tail, "p99").outcome, Verdict::NoDifference);

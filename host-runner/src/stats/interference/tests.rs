@@ -13,9 +13,7 @@ fn waits_of(thread: Thread, waits: Waits) -> Vec<ThreadWaits> {
 }
 
 fn lengths(values_ns: &[u64]) -> DurationHistogram {
-    let mut lengths = DurationHistogram::default();
-    values_ns.iter().for_each(|&ns| lengths.record(ns));
-    lengths
+    DurationHistogram::of_values(values_ns.iter().copied())
 }
 
 #[test]

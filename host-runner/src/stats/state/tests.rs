@@ -167,8 +167,7 @@ fn hit(own: u64, hit: u64) -> (Recorded, DurationHistogram) {
         };
         recorded.reply(ns, ns);
     }
-    let mut lengths = DurationHistogram::default();
-    (0..hit).for_each(|_| lengths.record(4000));
+    let lengths = DurationHistogram::of_values((0..hit).map(|_| 4000));
     (recorded, lengths)
 }
 
@@ -295,8 +294,7 @@ fn losses_that_gaps_cannot_explain_are_the_services_on_a_busy_host_too() {
         (180, State::Partly, 1000),
         (182, State::Host, 1000),
     ] {
-        let mut lengths = DurationHistogram::default();
-        (0..gaps).for_each(|_| lengths.record(2_000_000));
+        let lengths = DurationHistogram::of_values((0..gaps).map(|_| 2_000_000));
         let p99 = recorded.state(false, &gapped(&lengths), "p99");
         assert_eq!(p99.state, expected, "{gaps}");
         assert_eq!(p99.host_share, Some(1.0));

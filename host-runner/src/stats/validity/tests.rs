@@ -227,9 +227,7 @@ fn only_what_is_needed_has_to_be_right() {
             });
         }
     }
-    let mut gaps = DurationHistogram::default();
-    (0..97).for_each(|_| gaps.record(1_900_000));
-    recorder.gaps = Some(gaps);
+    recorder.gaps = Some(DurationHistogram::of_values([1_900_000; 97]));
     let noise = Noise {
         foreign_ns: Some(184_300_000),
         ..Noise::default()

@@ -22,9 +22,9 @@ fn thread(ran_ns: u64, waited_ns: u64, slices: u64, involuntary_switches: u64) -
 /// which that thread saw as 5376 gaps of some 20 us, and the timer some times more.
 fn beside_qemu(foreign_ns: u64) -> (Noise, DurationHistogram) {
     let (slices, own_ns, ticks) = (5376, 106_528_231, 131);
-    let mut lengths = DurationHistogram::default();
-    (0..slices).for_each(|_| lengths.record(22_600));
-    (0..ticks).for_each(|_| lengths.record(2_000));
+    let slices_ns = (0..slices).map(|_| 22_600);
+    let ticks_ns = (0..ticks).map(|_| 2_000);
+    let lengths = DurationHistogram::of_values(slices_ns.chain(ticks_ns));
     let waited_ns = own_ns + foreign_ns;
     let noise = Noise {
         measuring: Some(thread(243_796_446, waited_ns, slices, slices)),

@@ -105,9 +105,7 @@ fn a_bracket_names_the_thread_that_decided_it_and_counts() {
             guest_times: None,
         });
     }
-    let mut gaps = DurationHistogram::default();
-    (0..200).for_each(|_| gaps.record(1_900_000));
-    recorder.gaps = Some(gaps);
+    recorder.gaps = Some(DurationHistogram::of_values([1_900_000; 200]));
     let noise = Noise {
         measuring: Some(ThreadNoise {
             waited_ns: 1_000_000,
