@@ -2,11 +2,10 @@
 //!
 //! - [`args`]: options and arguments, and the plain specifications that they make;
 //! - [`output`]: where results go;
-//! - [`progress_bar`], [`ctrl_c`]: progress on standard error, and Ctrl-C;
+//! - [`ctrl_c`](mod@ctrl_c): Ctrl-C;
 //! - [`run_command`], [`compare_command`], [`serve_command`], [`probe_command`], [`status_command`],
 //!   [`log_command`], [`report_command`], [`check_command`], [`merge_command`], [`diff_command`],
-//!   [`history_command`], [`image_command`],
-//!   [`doctor_command`]: the commands;
+//!   [`history_command`], [`image_command`], [`doctor_command`]: the commands;
 //! - [`manual`]: manual pages and shell completions;
 //! - [`error`]: why a command failed, and the exit code for it;
 //! - [`help`]: examples, exit codes, and suggestions.
@@ -24,16 +23,13 @@ pub mod error;
 pub mod help;
 pub mod history_command;
 pub mod image_command;
-pub mod live_monitor;
 pub mod log_command;
 pub mod manual;
 pub mod merge_command;
 pub mod output;
 pub mod probe_command;
-pub mod progress_bar;
 pub mod report_command;
 pub mod run_command;
-
 pub mod serve_command;
 pub mod status_command;
 

@@ -43,7 +43,7 @@ pub mod sweep;
 pub mod system_under_test;
 
 pub use caller::Caller;
-pub use error::{ExperimentError, with_causes};
+pub use error::{ExperimentError, check_valid, with_causes};
 pub use interrupt::Interrupt;
 #[cfg(test)]
 pub use results::InDirectory;

@@ -9,7 +9,7 @@
 //! - [`fingerprint`]: what else decides latencies on this host, with [`cpuinfo`];
 //! - [`cgroup`]: the control groups of this process;
 //! - [`rights`]: what this process may do;
-//! - [`signals`]: signals that a process ignores;
+//! - [`signals`]: signals that end this program;
 //! - [`memory_lock`]: locking memory;
 //! - [`thread`]: how long a thread ran and waited;
 //! - [`process`]: what `/proc` says of a process;

@@ -6,7 +6,7 @@
 //! - [`html`], [`markdown`]: `report.html` and `report.md`, made of one [`page`] with [`chart`]s;
 //!   [`chart_file`]: its first chart alone; `template`: how both are filled in;
 //! - [`test_case`]: judgements as tools for continuous integration know them; [`junit`], [`github`]: forms of those;
-//!   [`test_report`]: where they go;
+//!   [`test_report`]: where they go; [`output_file`]: a file that was tried before;
 //! - `marked`, `trust`, `stalls`, `accounting`, `node_spread`: states, the maximum, the requests and the nodes of a sum
 //!   in words;
 //! - `steps`, `capacity`: a sweep's steps and what they come to;
@@ -14,7 +14,8 @@
 //!   emulation took of the measuring CPU;
 //! - [`diff_suite`], `diff_words`: the difference between two results as judgements, and in words;
 //! - [`history_report`]: a history, as a page, as text and as CSV; [`history_suite`]: as judgements;
-//! - [`publication`]: where a measurement's results go when it ends;
+//! - [`publication`]: where a measurement's results go when it ends; [`judging`]: objectives that they are held against
+//!   there;
 //! - `escape`, `markdown_text`: text that is no markup; `code_spans`: code in it, as HTML.
 #![forbid(unsafe_code)]
 
@@ -43,11 +44,13 @@ pub mod github;
 pub mod history_report;
 pub mod history_suite;
 pub mod html;
+pub mod judging;
 pub mod junit;
 pub mod markdown;
 mod markdown_text;
 mod marked;
 mod node_spread;
+pub mod output_file;
 pub mod page;
 pub mod publication;
 pub mod renderer;
@@ -121,6 +124,16 @@ pub fn write_documents(path: &Path, sources: &[Source]) -> Result<Vec<PathBuf>, 
         }
     };
     files.into_iter().map(write).collect()
+}
+
+/// Returns the paths of `documents`, a line each.
+#[must_use]
+pub fn listing(documents: &[PathBuf]) -> String {
+    let labels = std::iter::once("report").chain(std::iter::repeat(""));
+    let lines = labels.zip(documents);
+    lines
+        .map(|(label, path)| format!("{label:<11}{}\n", path.display()))
+        .collect()
 }
 
 /// A file of a report.

@@ -18,7 +18,7 @@ const BEGINNINGS: &[&str] = &[
 const FILE_LINES: usize = 400;
 
 /// Most lines of the module `cli` without its tests: it turns arguments into specifications, and errors into exit codes.
-const CLI_LINES: usize = 3600;
+const CLI_LINES: usize = 2900;
 
 /// Files of each crate, by the crate's directory.
 type Crates = BTreeMap<PathBuf, Vec<PathBuf>>;

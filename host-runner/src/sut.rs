@@ -38,7 +38,8 @@ mod running;
 mod service_kind;
 mod system_spec;
 
-pub use built::built;
+use built::built;
+pub use built::built_file;
 pub use error::SutError;
 pub use image_label::ImageLabel;
 pub use kind::{Responder, SystemKind};

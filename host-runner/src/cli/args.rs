@@ -25,7 +25,6 @@ use crate::link::dscp::Dscp;
 use crate::link::{Family, FaultParameters};
 use crate::load::Protocol;
 use crate::stats;
-use crate::sut::linux_service::NO_LINUX;
 use crate::sut::{LinkChoice, Responder, SMOLTCP, ServiceKind, SystemKind, SystemName, SystemSpec};
 
 mod ci_args;
@@ -172,7 +171,8 @@ impl RunArgs {
         };
         plan.check_packet(system.family, Some(system.path_mtu()))?;
         system.check()?;
-        self.check_responder()?;
+        let mode = self.linux.responder;
+        (self.name.check_mode(mode)).map_err(CliError::Usage)?;
         Ok(RunSpec {
             system,
             plan,
@@ -201,19 +201,5 @@ impl RunArgs {
             guest: guest.answered_by(responder),
             linux: self.linux.kernel.spec(),
         }
-    }
-
-    /// Refuses a mode that is named twice, and one of a system without Linux.
-    fn check_responder(&self) -> Result<(), CliError> {
-        let has_linux = self.name.kind.system().default_responder().is_some();
-        let problem = match (self.name.responder, self.linux.responder) {
-            (_, None) => return Ok(()),
-            (Some(one), Some(other)) if one != other => {
-                "`--target` names another mode than `--responder`: leave one of them out"
-            }
-            (_, Some(_)) if has_linux => return Ok(()),
-            (_, Some(_)) => NO_LINUX,
-        };
-        Err(CliError::Usage(problem))
     }
 }

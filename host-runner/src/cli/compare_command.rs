@@ -11,14 +11,12 @@ use super::args::{
     ValidityArgs,
 };
 use super::ctrl_c::Interrupt;
-use super::live_monitor::Live;
 use super::output::{Judging, Output};
-use crate::experiment::ExperimentError;
 use crate::experiment::compare::target::{self, Resolved, Target};
 use crate::experiment::compare::{CompareSpec, Comparison, Confirmation, CostAnalysis, Loads};
 use crate::quantity::parse::duration;
 use crate::record::result_directory::DEFAULT_BASE;
-use crate::sut::{GuestSpec, LinkChoice};
+use crate::sut::LinkChoice;
 
 /// Returns `option` with help that speaks of several guests.
 fn in_plural(option: Arg) -> Arg {
@@ -106,21 +104,27 @@ impl CompareArgs {
     ///
     /// # Errors
     ///
-    /// [`CliError::Experiment`] with [`ExperimentError::Incompatible`] or [`ExperimentError::Plan`] if they don't
-    /// go together, [`CliError::Content`] if an image can't be measured.
+    /// [`CliError::Usage`] or [`CliError::Experiment`] if they don't go together, [`CliError::Content`] if an image can't be
+    /// measured.
     pub fn spec(&self) -> Result<CompareSpec, CliError> {
-        let guest = self.guest.spec();
-        if let Some(problem) = self.problem(&guest) {
-            return Err(ExperimentError::Incompatible(problem).into());
+        if self.load.sweep {
+            return Err(CliError::Usage(
+                "a comparison puts one load on all targets: leave out `--sweep`",
+            ));
+        }
+        if self.confirm.is_some() && self.objectives.is_empty() {
+            return Err(CliError::Usage(
+                "there is nothing to confirm: name objectives with `--require` or `--objectives`",
+            ));
         }
         let base = Path::new(DEFAULT_BASE);
         let Resolved { variants, images } = target::resolve(&self.targets, base)?;
-        Ok(CompareSpec {
+        let spec = CompareSpec {
             variants,
             images,
             links: self.links.clone(),
             loads: Loads::new(&self.load.spec())?,
-            guest,
+            guest: self.guest.spec(),
             linux: self.kernel.spec(),
             rounds: self.repeat,
             retries: self.retries,
@@ -133,26 +137,9 @@ impl CompareArgs {
             confirmation: None,
             validity: self.validity.spec(),
             host: self.host.spec(),
-        })
-    }
-
-    /// Returns the first option that a comparison can't have, as a message.
-    fn problem(&self, guest: &GuestSpec) -> Option<&'static str> {
-        if self.load.sweep {
-            Some("a comparison puts one load on all targets: leave out `--sweep`")
-        } else if guest.pcap.is_some() {
-            Some("a comparison captures nothing: leave out `--pcap`")
-        } else if self.confirm.is_some() && self.objectives.is_empty() {
-            Some("there is nothing to confirm: name objectives with `--require` or `--objectives`")
-        } else if guest.answer_path().is_some() {
-            Some(
-                "a comparison names who answers with the target: `--targets hermit,hermit:smoltcp`",
-            )
-        } else if guest.host_port != 0 {
-            Some("a comparison picks its ports itself: leave out `--host-port`")
-        } else {
-            None
-        }
+        };
+        spec.check_options()?;
+        Ok(spec)
     }
 }
 
@@ -173,7 +160,7 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
         spec.confirmation = Some(confirmation);
     }
     let interrupt = Interrupt::watch()?;
-    let live = Live::begin(args.live.choice)?;
+    let live = args.live.begin()?;
     let caller = interrupt.caller_with(&live);
     let comparison = Comparison::prepare(&spec, caller)?;
     let output = Output::prepare(&args.output, judging)?;

@@ -6,11 +6,11 @@ use clap::Args;
 
 use super::CliError;
 use super::args::CiArgs;
-use super::output::json_destination;
 use crate::judge::diff::{DiffSpec, Evidence, Outcome, diff};
 use crate::quantity::parse::share;
 use crate::record::{RecordError, read};
 use crate::report::diff_suite::suite;
+use crate::report::publication::JsonDestination;
 use crate::report::terminal_report::diff_table;
 use crate::report::test_report::Stream;
 
@@ -54,7 +54,7 @@ pub struct DiffArgs {
 /// [`CliError::NotComparable`] if they answer different questions; [`CliError::Experiment`] if a result is missing or
 /// damaged, or if the JSON can't be written.
 pub fn run(args: &DiffArgs) -> Result<(), CliError> {
-    let json = json_destination(args.json.as_deref())?;
+    let json = JsonDestination::prepare(args.json.as_deref())?;
     let tests = args.ci.prepare(Stream::beside(&json))?;
     let read = |path| read::read(path).map_err(RecordError::from);
     let (a, b) = (read(&args.a)?, read(&args.b)?);

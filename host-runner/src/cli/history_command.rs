@@ -1,21 +1,19 @@
 //! `fathom history`: from which results on latencies were others.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 
 use super::CliError;
 use super::args::CiArgs;
-use super::output::json_destination;
-use crate::files::NamedFile;
 use crate::judge::history::{self, outcome::Outcome, result_reader};
-use crate::quantity::parse::share;
+use crate::quantity::parse::{share, time};
 use crate::record::RecordError;
 use crate::report::history_report::{history_csv, history_page, history_table};
 use crate::report::history_suite;
+use crate::report::output_file::OutputFile;
+use crate::report::publication::JsonDestination;
 use crate::report::test_report::Stream;
 
 /// `fathom history`.
@@ -64,15 +62,15 @@ pub enum FailOn {
 pub fn run(args: &HistoryArgs) -> Result<(), CliError> {
     let page = args.out.clone();
     let page = page.unwrap_or_else(|| args.directories[0].join(history_page::NAME));
-    let json = json_destination(args.json.as_deref())?;
+    let json = JsonDestination::prepare(args.json.as_deref())?;
     let tests = args.ci.prepare(Stream::beside(&json))?;
-    let page_file = prepare(&page)?;
-    let csv = args.csv.as_deref().map(prepare).transpose()?;
+    let page_file = OutputFile::prepare(&page)?;
+    let csv = args.csv.as_deref().map(OutputFile::prepare).transpose()?;
     let (results, unread) = result_reader::read(&args.directories).map_err(RecordError::from)?;
     let history = history::History::of(results, unread, &history::settings(args.min_change));
-    write(&page_file, &page, &history_page::render(&history)?)?;
-    if let (Some(file), Some(path)) = (&csv, &args.csv) {
-        write(file, path, &history_csv::render(&history))?;
+    page_file.write(&history_page::render(&history)?)?;
+    if let Some(file) = &csv {
+        file.write(&history_csv::render(&history))?;
     }
     let table = format!(
         "{}page       {}\n",
@@ -88,37 +86,5 @@ pub fn run(args: &HistoryArgs) -> Result<(), CliError> {
         Outcome::NoRegression => Ok(()),
         Outcome::Regression(lines) => Err(CliError::Regression(lines.join("\n"))),
         Outcome::Undecided(lines) => Err(CliError::Undecided(lines.join("\n"))),
-    }
-}
-
-fn prepare(path: &Path) -> Result<NamedFile, RecordError> {
-    NamedFile::prepare(path).map_err(RecordError::unwritable(path))
-}
-
-fn write(file: &NamedFile, path: &Path, text: &str) -> Result<(), RecordError> {
-    file.write(text.as_bytes())
-        .map_err(RecordError::unwritable(path))
-}
-
-/// Reads a date, or a time with its zone, as RFC 3339 has them.
-fn time(text: &str) -> Result<Timestamp, String> {
-    let of_date = |date: Date| date.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
-    text.parse::<Timestamp>()
-        .or_else(|_| text.parse::<Date>().and_then(of_date))
-        .map_err(|_| "a time is a date such as 2026-11-01, or 2026-11-01T12:00:00Z".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_dates_too() {
-        let noon = time("2026-11-01T12:00:00Z").unwrap();
-        assert_eq!(
-            noon.duration_since(time("2026-11-01").unwrap()).as_hours(),
-            12
-        );
-        assert!(time("yesterday").is_err());
     }
 }

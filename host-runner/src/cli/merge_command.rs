@@ -5,7 +5,7 @@ use clap::Args;
 use super::CliError;
 use super::args::OutputArgs;
 use super::output::{Judging, Output};
-use crate::experiment::{ExperimentError, Results as _};
+use crate::experiment::{Results as _, check_valid};
 use crate::record::merge::{InputPath, Sum, add_up, check_outside, find, record};
 
 /// `fathom merge`.
@@ -41,12 +41,5 @@ pub fn run(args: &MergeArgs) -> Result<(), CliError> {
     }
     let record = record(&groups, sums);
     output.publish(&record)?;
-    let invalid = record.runs.iter().filter(|run| !run.valid);
-    let reasons: Vec<String> = invalid
-        .flat_map(|run| run.invalid_because.clone())
-        .collect();
-    match record.runs.iter().all(|run| run.valid) {
-        true => Ok(()),
-        false => Err(ExperimentError::Invalid { reasons }.into()),
-    }
+    Ok(check_valid(&record.runs)?)
 }

@@ -5,7 +5,6 @@ mod continuous_probe;
 use super::CliError;
 use super::args::ProbeArgs;
 use super::ctrl_c::Interrupt;
-use super::live_monitor::Live;
 use super::output::{Judging, Output};
 use crate::experiment::abort::Aborting;
 use crate::experiment::probe::{ClientSpec, Probe, ProbeSpec};
@@ -60,7 +59,7 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
     let options = (&args.objectives, &args.ci);
     let judging = Judging::prepare("fathom probe", options, &args.output, spec.groups())?;
     let interrupt = Interrupt::watch()?;
-    let live = Live::begin(args.live.choice)?.with_objectives(judging.expressions());
+    let live = args.live.begin()?.with_objectives(judging.expressions());
     let caller = interrupt.caller_with(&live);
     let aborting = Aborting::new(caller, &judging.gate().objectives);
     let probe = Probe::prepare(&spec, caller)?;

@@ -57,10 +57,6 @@ pub fn run(args: &ReportArgs) -> Result<(), CliError> {
         ));
     }
     let out = args.out.as_ref().unwrap_or(&args.directories[0]);
-    let mut text = String::new();
-    for (index, path) in report::write_documents(out, &sources)?.iter().enumerate() {
-        let label = if index == 0 { "report" } else { "" };
-        text.push_str(&format!("{label:<11}{}\n", path.display()));
-    }
-    Ok(print(&text)?)
+    let documents = report::write_documents(out, &sources)?;
+    Ok(print(&report::listing(&documents))?)
 }

@@ -3,7 +3,6 @@
 use super::CliError;
 use super::args::RunArgs;
 use super::ctrl_c::Interrupt;
-use super::live_monitor::Live;
 use super::output::{Judging, Output};
 use crate::experiment::abort::Aborting;
 use crate::experiment::compare::CostAnalysis;
@@ -24,7 +23,7 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
     }
     // Before anything is made that would be left behind.
     let interrupt = Interrupt::watch()?;
-    let live = Live::begin(args.live.choice)?.with_objectives(judging.expressions());
+    let live = args.live.begin()?.with_objectives(judging.expressions());
     let caller = interrupt.caller_with(&live);
     let aborting = Aborting::new(caller, &judging.gate().objectives);
     let run = PreparedRun::prepare(&spec, caller)?;

@@ -7,8 +7,7 @@ use super::args::ServeArgs;
 use super::ctrl_c::Interrupt;
 use super::output::print;
 use crate::experiment::serve::{OnDeath, ServeSpec, serve};
-use crate::link::Mtu;
-use crate::machine::{Machine, VhostChoice};
+use crate::machine::Machine;
 use crate::quantity;
 use crate::report::terminal_report::counter_list;
 
@@ -16,19 +15,9 @@ use crate::report::terminal_report::counter_list;
 ///
 /// # Errors
 ///
-/// [`CliError::Usage`] for vhost-net and for an MTU above 1500; [`CliError::Experiment`] if it can't be booted, or fails later and is not
-/// to be started again.
+/// [`CliError::Experiment`] for options that it can't have, if it can't be booted, or if it fails later and is not to be
+/// started again.
 pub fn run(args: &ServeArgs) -> Result<(), CliError> {
-    if args.guest.vhost == VhostChoice::On {
-        return Err(CliError::Usage(
-            "the service is kept up on QEMU's user network, which has no vhost-net: leave out `--vhost on`",
-        ));
-    }
-    if args.guest.mtu > Mtu::ETHERNET {
-        return Err(CliError::Usage(
-            "the service is kept up on QEMU's user network, which carries packets of 1500 bytes: leave out `--mtu`",
-        ));
-    }
     let spec = ServeSpec {
         guest: args.guest.spec(),
         host_addr: args.host_addr,
@@ -37,6 +26,7 @@ pub fn run(args: &ServeArgs) -> Result<(), CliError> {
             false => OnDeath::End,
         },
     };
+    spec.check()?;
     let interrupt = Interrupt::watch()?;
     let caller = interrupt.caller();
     let on_ready = |machine: &Machine| -> Result<(), CliError> {

@@ -10,7 +10,7 @@ use crate::host::lock::LockError;
 use crate::link::LinkError;
 use crate::load::{PlanError, Protocol};
 use crate::machine::MachineError;
-use crate::record::RecordError;
+use crate::record::{RecordError, Run};
 use crate::sut::SutError;
 
 /// Reason why an experiment failed, or why its result is not to be trusted.
@@ -135,6 +135,22 @@ pub fn with_causes(error: &dyn Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// Checks that all of `runs` are valid.
+///
+/// # Errors
+///
+/// [`ExperimentError::Invalid`] with the reasons of those that are not.
+pub fn check_valid(runs: &[Run]) -> Result<(), ExperimentError> {
+    let mut invalid = runs.iter().filter(|run| !run.valid).peekable();
+    if invalid.peek().is_none() {
+        return Ok(());
+    }
+    let reasons = invalid.flat_map(|run| run.invalid_because.clone());
+    Err(ExperimentError::Invalid {
+        reasons: reasons.collect(),
+    })
 }
 
 impl From<SutError> for ExperimentError {

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::Caller;
+use super::progress::Monitor;
+
 /// A flag that ends an experiment once it is set, by a signal handler or by another thread. All clones share
 /// the flag.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +22,15 @@ impl Interrupt {
     #[must_use]
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// Returns the caller of an experiment that this ends, with `monitor` for its messages and progress.
+    #[must_use]
+    pub fn caller_with<'a>(&'a self, monitor: &'a dyn Monitor) -> Caller<'a> {
+        Caller {
+            interrupt: self,
+            monitor,
+        }
     }
 
     /// Returns the flag.

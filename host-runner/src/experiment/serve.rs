@@ -11,8 +11,8 @@ use super::boot_directory;
 use super::restart::Delays;
 use super::{Caller, ExperimentError};
 use crate::link::dscp::Dscp;
-use crate::link::{self, Family, LinkKind};
-use crate::machine::{Machine, MachineError, Netdev, Surroundings};
+use crate::link::{self, Family, LinkKind, Mtu};
+use crate::machine::{Machine, MachineError, Netdev, Surroundings, VhostChoice};
 use crate::sut::boot_args::Idle;
 use crate::sut::{GuestSpec, guest, hermit};
 use crate::{quantity, terminal};
@@ -29,6 +29,24 @@ pub struct ServeSpec {
     pub host_addr: Ipv4Addr,
     /// Reaction to the death of the guest.
     pub on_death: OnDeath,
+}
+
+impl ServeSpec {
+    /// Refuses settings of a guest that QEMU's user network has not.
+    ///
+    /// # Errors
+    ///
+    /// [`ExperimentError::Incompatible`] for vhost-net, and for an MTU above 1500.
+    pub fn check(&self) -> Result<(), ExperimentError> {
+        let problem = if self.guest.vhost == VhostChoice::On {
+            "the service is kept up on QEMU's user network, which has no vhost-net: leave out `--vhost on`"
+        } else if self.guest.mtu > Mtu::ETHERNET {
+            "the service is kept up on QEMU's user network, which carries packets of 1500 bytes: leave out `--mtu`"
+        } else {
+            return Ok(());
+        };
+        Err(ExperimentError::Incompatible(problem))
+    }
 }
 
 /// Reaction to the death of a guest.

@@ -51,6 +51,35 @@ impl Package {
     }
 }
 
+/// Choice of packages. Docs of variants are `--help` text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum FormatName {
+    /// fathom.img, a raw disk image
+    Raw,
+    /// fathom.qcow2, the same for QEMU
+    Qcow2,
+    /// fathom-gce.tar.gz, for Google Compute Engine
+    Gce,
+    /// fathom-oci.tar, for KubeVirt: containerDisk and kernelBoot
+    Oci,
+    /// All of them
+    All,
+}
+
+impl FormatName {
+    /// Returns the packages that are chosen.
+    #[must_use]
+    pub const fn packages(self) -> &'static [Package] {
+        match self {
+            Self::Raw => &[Package::Raw],
+            Self::Qcow2 => &[Package::Qcow2],
+            Self::Gce => &[Package::Gce],
+            Self::Oci => &[Package::Oci],
+            Self::All => &Package::ALL,
+        }
+    }
+}
+
 /// Name of the ELF file among the files.
 pub const ELF: &str = "fathom.elf";
 

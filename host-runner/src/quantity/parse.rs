@@ -1,7 +1,11 @@
-//! Durations and shares as people write them: `10s`, `500ms`, `1.5m`; `5%`.
+//! Durations, shares and times as people write them: `10s`, `500ms`, `1.5m`; `5%`; `2026-11-01`.
 #![forbid(unsafe_code)]
 
 use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 /// The longest duration that can be asked for: a week, so that nanoseconds never overflow.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -54,6 +58,18 @@ pub fn share(text: &str) -> Result<f64, String> {
         .ok_or_else(|| {
             format!("`{text}` is no share from 0 to {MOST_PERCENT} percent: write, for example, 5%")
         })
+}
+
+/// Reads a date, or a time with its zone, as RFC 3339 has them; a date is its first moment in UTC.
+///
+/// # Errors
+///
+/// A message if it is neither.
+pub fn time(text: &str) -> Result<Timestamp, String> {
+    let of_date = |date: Date| date.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
+    text.parse::<Timestamp>()
+        .or_else(|_| text.parse::<Date>().and_then(of_date))
+        .map_err(|_| "a time is a date such as 2026-11-01, or 2026-11-01T12:00:00Z".to_owned())
 }
 
 /// Returns a duration in nanoseconds; those that [`duration`] reads fit.

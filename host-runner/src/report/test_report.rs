@@ -1,19 +1,21 @@
 //! Destinations of a suite of judgements in continuous integration: a file with JUnit XML, and GitHub.
 
-use std::path::PathBuf;
+use std::env;
+use std::path::{Path, PathBuf};
 
+use super::output_file::OutputFile;
 use super::publication::JsonDestination;
 use super::test_case::TestSuite;
 use super::{github, junit};
-use crate::files::{self, NamedFile};
+use crate::files;
 use crate::record::RecordError;
 use crate::terminal;
 
 /// Destinations of a suite of judgements; the file was tried.
 #[derive(Debug, Default)]
 pub struct TestReport {
-    /// The file for JUnit XML, with its path.
-    pub junit: Option<(NamedFile, PathBuf)>,
+    /// The file for JUnit XML.
+    pub junit: Option<OutputFile>,
     /// The step of a workflow that this program runs in.
     pub github: Option<GithubStep>,
 }
@@ -25,6 +27,18 @@ pub struct GithubStep {
     pub summary: Option<PathBuf>,
     /// The stream of the annotations: the runner reads both.
     pub annotations: Stream,
+}
+
+/// Choice of the output for GitHub. Docs of variants are `--help` text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum GithubChoice {
+    /// In a workflow of GitHub's
+    #[default]
+    Auto,
+    /// Always
+    On,
+    /// Never
+    Off,
 }
 
 /// A stream of this program's output.
@@ -42,21 +56,46 @@ impl Stream {
     pub const fn beside(json: &JsonDestination) -> Self {
         match json {
             JsonDestination::StandardOutput => Self::Error,
-            JsonDestination::Nowhere | JsonDestination::File { .. } => Self::Output,
+            JsonDestination::Nowhere | JsonDestination::File(_) => Self::Output,
         }
     }
 }
 
+impl GithubChoice {
+    /// Returns the step that is chosen, with annotations on the stream `annotations`.
+    #[must_use]
+    pub fn step(self, annotations: Stream) -> Option<GithubStep> {
+        let is_workflow = || env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true");
+        let is_chosen = match self {
+            Self::Auto => is_workflow(),
+            Self::On => true,
+            Self::Off => false,
+        };
+        is_chosen.then(|| GithubStep::here(annotations))
+    }
+}
+
 impl TestReport {
+    /// Returns the destinations `junit`, a file that is opened for it, and `github`.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError::Unwritable`] if the file can't be written.
+    pub fn prepare(junit: Option<&Path>, github: Option<GithubStep>) -> Result<Self, RecordError> {
+        Ok(Self {
+            junit: junit.map(OutputFile::prepare).transpose()?,
+            github,
+        })
+    }
+
     /// Writes `suite` to each destination. `details` is a report in Markdown that follows in a step's summary.
     ///
     /// # Errors
     ///
     /// [`RecordError::Unwritable`] if a file or standard output can't be written.
     pub fn publish(&self, suite: &TestSuite, details: Option<&str>) -> Result<(), RecordError> {
-        if let Some((file, path)) = &self.junit {
-            let xml = junit::render(suite);
-            (file.write(xml.as_bytes())).map_err(RecordError::unwritable(path))?;
+        if let Some(file) = &self.junit {
+            file.write(&junit::render(suite))?;
         }
         match &self.github {
             Some(step) => step.publish(suite, details),
@@ -66,6 +105,15 @@ impl TestReport {
 }
 
 impl GithubStep {
+    /// Returns the step that this program runs in.
+    fn here(annotations: Stream) -> Self {
+        let summary = env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty());
+        Self {
+            summary: summary.map(PathBuf::from),
+            annotations,
+        }
+    }
+
     fn publish(&self, suite: &TestSuite, details: Option<&str>) -> Result<(), RecordError> {
         let annotations = github::annotations(suite);
         match self.annotations {
@@ -102,7 +150,7 @@ mod tests {
         fs::write(&summary, "of another command\n").unwrap();
         let suite = TestSuite::new("fathom diff", vec![case("p99", TestOutcome::Failed, 0.1)]);
         let report = TestReport {
-            junit: Some((NamedFile::prepare(&xml).unwrap(), xml.clone())),
+            junit: Some(OutputFile::prepare(&xml).unwrap()),
             github: Some(GithubStep {
                 summary: Some(summary.clone()),
                 annotations: Stream::Error,

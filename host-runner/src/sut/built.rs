@@ -26,6 +26,15 @@ pub fn built(name: &str) -> Result<PathBuf, SutError> {
     built_in(parent, Path::new(BUILT), name)
 }
 
+/// Returns the path of the built file `name`, as [`built`] finds its directory.
+///
+/// # Errors
+///
+/// As [`built`].
+pub fn built_file(name: &str) -> Result<PathBuf, SutError> {
+    Ok(built(name)?.join(name))
+}
+
 /// Returns the first directory with `name` in it: `parent`, that of the directory which the program is in
 /// (`target` of `target/release/fathom`), what is installed below it (`PREFIX/share/fathom` of
 /// `PREFIX/bin/fathom`), and `here`.

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::boot_args::{self, Idle, TSC_KHZ};
 use super::{
     BootImage, Counting, CountingClock, GuestSpec, LaunchPlan, LinkChoice, LinuxSpec, RequestQueue,
-    Responder, SMOLTCP, SutError, System, SystemKind, SystemSpec, built, guest, linux_service,
+    Responder, SMOLTCP, SutError, System, SystemKind, SystemSpec, built_file, guest, linux_service,
 };
 use crate::machine::DEFAULT_MEMORY_MIB;
 
@@ -94,7 +94,7 @@ impl System for Hermit {
 pub fn boot_image(guest: &GuestSpec, idle: Idle) -> Result<BootImage, SutError> {
     let image = match &guest.image {
         Some(path) => path.clone(),
-        None => built(IMAGE)?.join(IMAGE),
+        None => built_file(IMAGE)?,
     };
     Ok(BootImage {
         image,

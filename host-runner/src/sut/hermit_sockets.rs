@@ -11,7 +11,7 @@ use super::address::Ip;
 use super::boot_args::{self, TSC_KHZ};
 use super::{
     BootImage, Counting, CountingClock, GuestSpec, LaunchPlan, LinkChoice, LinuxSpec, RequestQueue,
-    SutError, System, SystemKind, SystemSpec, built, guest, linux_service,
+    SutError, System, SystemKind, SystemSpec, built_file, guest, linux_service,
 };
 use crate::files;
 use crate::link::{Family, Mtu};
@@ -89,7 +89,7 @@ impl System for HermitSockets {
 fn built_image(guest: &GuestSpec) -> Result<BootImage, SutError> {
     let image = match &guest.image {
         Some(image) => image.clone(),
-        None => built(IMAGE)?.join(IMAGE),
+        None => built_file(IMAGE)?,
     };
     boot_image(
         image,

@@ -32,4 +32,4 @@ pub(super) fn problem_without_linux(spec: &SystemSpec) -> Option<&'static str> {
 }
 
 /// Problem with options for Linux where there is none.
-pub const NO_LINUX: &str = "this target has no Linux: use `--responder`, `--kernel` and `--modules` with a target that has one";
+pub(super) const NO_LINUX: &str = "this target has no Linux: use `--responder`, `--kernel` and `--modules` with a target that has one";

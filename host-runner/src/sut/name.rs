@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::ValueEnum as _;
 
+use super::linux_service::NO_LINUX;
 use super::{Responder, SystemKind};
 
 /// A system, and its variant where the name has one.
@@ -23,6 +24,23 @@ impl SystemName {
         let default = self.kind.system().default_responder();
         let needed = default.map(|default| otherwise.unwrap_or(default));
         self.responder.or(needed)
+    }
+
+    /// Refuses the `mode` of an option beside the name: another than the name has, and one of a system without Linux.
+    ///
+    /// # Errors
+    ///
+    /// The problem, with what to do.
+    pub fn check_mode(&self, mode: Option<Responder>) -> Result<(), &'static str> {
+        let has_linux = self.kind.system().default_responder().is_some();
+        match (self.responder, mode) {
+            (_, None) => Ok(()),
+            (Some(one), Some(other)) if one != other => {
+                Err("`--target` names another mode than `--responder`: leave one of them out")
+            }
+            (_, Some(_)) if has_linux => Ok(()),
+            (_, Some(_)) => Err(NO_LINUX),
+        }
     }
 }
 

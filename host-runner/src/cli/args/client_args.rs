@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use wire::stamp::Secret;
 
-use super::option_file::from_file;
+use super::option_file::{KEY_BYTES, from_file, key};
 use crate::cli::CliError;
 use crate::experiment::probe::endpoint::NumericAddress;
 use crate::link::dscp::Dscp;
@@ -46,9 +45,6 @@ pub struct ClientArgs {
     pub flows: u16,
 }
 
-/// Most bytes of a key's file.
-const KEY_FILE_LIMIT: u64 = 1024;
-
 impl ProtocolArgs {
     /// Returns `plan` in this protocol. A key's file has hexadecimal digits, and blanks around them.
     ///
@@ -57,8 +53,7 @@ impl ProtocolArgs {
     /// [`CliError::Content`] if the file can't be read, or has no key; [`CliError::Plan`] if the protocol has no
     /// such requests.
     pub fn fill(&self, plan: Plan) -> Result<Plan, CliError> {
-        let key = |text: Vec<u8>| String::from_utf8_lossy(&text).trim().parse::<Secret>();
-        let read = |path| from_file("--stamp-key", path, KEY_FILE_LIMIT, key);
+        let read = |path| from_file("--stamp-key", path, KEY_BYTES, key);
         let plan = Plan {
             protocol: self.protocol,
             key: self.stamp_key.as_deref().map(read).transpose()?,

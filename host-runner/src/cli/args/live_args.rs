@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-use crate::live::LiveChoice;
+use crate::cli::CliError;
+use crate::live::{LiveChoice, LiveMonitor};
 
 /// Option for what is shown while something is measured.
 #[derive(Clone, Copy, Debug, Args)]
@@ -18,4 +19,18 @@ pub struct LiveArgs {
         hide_short_help = true
     )]
     pub choice: LiveChoice,
+}
+
+impl LiveArgs {
+    /// Begins what the option asks for, as [`LiveMonitor::begin`].
+    ///
+    /// # Errors
+    ///
+    /// [`CliError::Setup`] if a handler of signals or a thread can't be had.
+    pub fn begin(&self) -> Result<LiveMonitor, CliError> {
+        LiveMonitor::begin(self.choice).map_err(|source| CliError::Setup {
+            what: "the live view",
+            source,
+        })
+    }
 }

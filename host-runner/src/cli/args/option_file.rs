@@ -2,9 +2,24 @@
 
 use std::fmt::Display;
 use std::path::Path;
+use std::str::FromStr;
+
+use wire::stamp::Secret;
 
 use crate::cli::CliError;
 use crate::files;
+
+/// Most bytes of a key's file.
+pub const KEY_BYTES: u64 = 1024;
+
+/// Returns the key that a file's `content` is: hexadecimal digits, with blanks around them.
+///
+/// # Errors
+///
+/// That of [`Secret`] if it is none.
+pub fn key(content: Vec<u8>) -> Result<Secret, <Secret as FromStr>::Err> {
+    String::from_utf8_lossy(&content).trim().parse()
+}
 
 /// Returns what `make` makes of the file at `path`, which `option` names and which has at most `limit` bytes.
 ///

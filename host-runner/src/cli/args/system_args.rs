@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use wire::stamp::Secret;
 
+use super::option_file::{KEY_BYTES, key};
 use crate::files;
 use crate::link::Mtu;
 use crate::machine::{AccelChoice, MachineType, VhostChoice};
@@ -65,17 +65,14 @@ pub struct GuestArgs {
     pub boot_arg: Vec<String>,
 }
 
-/// Most bytes of a key's file.
-const KEY_FILE_LIMIT: u64 = 1024;
-
 /// Reads a boot argument, with a key's file in the key's place.
 fn boot_arg(text: &str) -> Result<String, String> {
     let Some(path) = text.strip_prefix("stamp-key=@") else {
         return Ok(text.to_owned());
     };
-    let key = files::read(Path::new(path), KEY_FILE_LIMIT).map_err(|error| error.to_string())?;
-    let key = String::from_utf8_lossy(&key).trim().parse::<Secret>();
-    key.map(|key| format!("stamp-key={key:x}"))
+    let content = files::read(Path::new(path), KEY_BYTES).map_err(|error| error.to_string())?;
+    key(content)
+        .map(|key| format!("stamp-key={key:x}"))
         .map_err(|error| error.to_string())
 }
 

@@ -1,17 +1,17 @@
 //! `fathom image new`: the files of a release.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::super::CliError;
 use super::super::output::print;
 use crate::files::Directory;
-use crate::image::dist::{self, Package};
+use crate::image::dist::{self, FormatName, Package};
 use crate::image::sources::{BOOT_SECTOR, SECOND_STAGE, SourcePaths, Sources};
 use crate::image::{ImageError, config_file};
 use crate::record::environment::GIT_REVISION;
-use crate::sut::built;
+use crate::sut::{SutError, built_file};
 
 /// Directory of the loaders among what is built.
 const LOADERS: &str = "loaders";
@@ -45,33 +45,6 @@ pub struct NewArgs {
     pub format: Vec<FormatName>,
 }
 
-/// Formats to choose from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum FormatName {
-    /// fathom.img, a raw disk image
-    Raw,
-    /// fathom.qcow2, the same for QEMU
-    Qcow2,
-    /// fathom-gce.tar.gz, for Google Compute Engine
-    Gce,
-    /// fathom-oci.tar, for KubeVirt: containerDisk and kernelBoot
-    Oci,
-    /// All of them
-    All,
-}
-
-impl FormatName {
-    const fn packages(self) -> &'static [Package] {
-        match self {
-            Self::Raw => &[Package::Raw],
-            Self::Qcow2 => &[Package::Qcow2],
-            Self::Gce => &[Package::Gce],
-            Self::Oci => &[Package::Oci],
-            Self::All => &Package::ALL,
-        }
-    }
-}
-
 /// Makes the files and says what each is for.
 ///
 /// # Errors
@@ -93,28 +66,21 @@ pub fn run(args: &NewArgs) -> Result<(), CliError> {
 }
 
 /// Returns the paths of the parts: those in the options, else those of built things.
-fn paths(args: &NewArgs) -> Result<SourcePaths, CliError> {
+fn paths(args: &NewArgs) -> Result<SourcePaths, SutError> {
     let loader = |name: &str| match &args.bios {
         Some(directory) => Ok(directory.join(name)),
-        None => loader_path(name),
+        None => built_file(&format!("{LOADERS}/{name}")),
     };
     Ok(SourcePaths {
         elf: match &args.elf {
             Some(path) => path.clone(),
-            None => built(dist::ELF)?.join(dist::ELF),
+            None => built_file(dist::ELF)?,
         },
         efi: match &args.efi {
             Some(path) => path.clone(),
-            None => loader_path(dist::EFI)?,
+            None => built_file(&format!("{LOADERS}/{}", dist::EFI))?,
         },
         boot_sector: loader(BOOT_SECTOR)?,
         second_stage: loader(SECOND_STAGE)?,
     })
-}
-
-/// Returns the path of the built loader `name`.
-fn loader_path(name: &str) -> Result<PathBuf, CliError> {
-    let name = Path::new(LOADERS).join(name);
-    let shown = name.to_string_lossy();
-    Ok(built(&shown)?.join(&name))
 }

@@ -7,9 +7,9 @@ use clap::Args;
 use super::super::CliError;
 use super::super::output::print;
 use crate::files;
+use crate::image::contents::image_listing;
 use crate::image::layout::CLUSTER;
 use crate::image::{ImageError, config_file, edit};
-use crate::terminal::one_line;
 
 /// The ways to call it: clap puts alternatives before the file that they are for.
 const USAGE: &str = "\
@@ -51,15 +51,6 @@ pub fn run(args: &SetArgs) -> Result<(), CliError> {
         None => config_file::from_arguments(args.arguments.iter().map(String::as_str))?,
     };
     edit::set(&args.image, text.as_bytes())?;
-    let words: Vec<&str> = config_file::words(&text).collect();
-    let shown = match words.is_empty() {
-        true => "none".to_owned(),
-        false => words.join(" "),
-    };
     let name = args.image.display().to_string();
-    Ok(print(&format!(
-        "image      {}\narguments  {}\n",
-        one_line(&name),
-        one_line(&shown)
-    ))?)
+    Ok(print(&image_listing::of_arguments(&name, &text))?)
 }

@@ -107,6 +107,24 @@ impl CompareSpec {
         system
     }
 
+    /// Refuses settings of a guest that a comparison decides itself.
+    ///
+    /// # Errors
+    ///
+    /// [`ExperimentError::Incompatible`] with what to do.
+    pub fn check_options(&self) -> Result<(), ExperimentError> {
+        let problem = if self.guest.pcap.is_some() {
+            "a comparison captures nothing: leave out `--pcap`"
+        } else if self.guest.answer_path().is_some() {
+            "a comparison names who answers with the target: `--targets hermit,hermit:smoltcp`"
+        } else if self.guest.host_port != 0 {
+            "a comparison picks its ports itself: leave out `--host-port`"
+        } else {
+            return Ok(());
+        };
+        Err(ExperimentError::Incompatible(problem))
+    }
+
     /// Checks that `case` can be measured, on whatever host.
     fn check(&self, case: Case) -> Result<(), ExperimentError> {
         let system = self.system(case);

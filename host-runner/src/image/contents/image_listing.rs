@@ -36,6 +36,21 @@ pub fn of(name: &str, contents: &Contents) -> String {
     text
 }
 
+/// Returns the boot arguments `config` that the image `name` has got, a line for each of both.
+#[must_use]
+pub fn of_arguments(name: &str, config: &str) -> String {
+    let words: Vec<&str> = config_file::words(config).collect();
+    let shown = match words.is_empty() {
+        true => "none".to_owned(),
+        false => words.join(" "),
+    };
+    format!(
+        "image      {}\narguments  {}\n",
+        one_line(name),
+        one_line(&shown)
+    )
+}
+
 fn show_disk(disk: &DiskFacts, line: &mut impl FnMut(&str, &str)) {
     line("disk", &quantity::bytes(disk.len));
     let place = &disk.place;

@@ -1,4 +1,4 @@
-//! Durations and shares, right and wrong.
+//! Durations, shares and times, right and wrong.
 
 use super::*;
 
@@ -38,6 +38,17 @@ fn a_share_is_a_number_with_its_sign() {
         assert_eq!(share(text), Ok(expected), "{text}");
     }
     for text in ["5", "", "%", "-1%", "x%", "nan%", "NaN%", "5000%", "1000%"] {
-        assert!(share(text).unwrap_err().contains("for example, 5%"), "{text}");
+        assert!(
+            share(text).unwrap_err().contains("for example, 5%"),
+            "{text}"
+        );
     }
+}
+
+#[test]
+fn a_time_is_a_date_too() {
+    let noon = time("2026-11-01T12:00:00Z").unwrap();
+    let midnight = time("2026-11-01").unwrap();
+    assert_eq!(noon.duration_since(midnight).as_hours(), 12);
+    assert!(time("yesterday").unwrap_err().contains("2026-11-01"));
 }

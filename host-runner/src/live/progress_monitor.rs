@@ -22,11 +22,11 @@ const BUSY_INTERVAL_NS: u64 = 1_000_000_000;
 /// Longest time that drawing may take, in nanoseconds.
 const DRAWING_NS: u64 = 1_000_000;
 
-/// The terminal of a command: messages are lines on standard error, and each stage has a bar there.
+/// The monitor of a command without a live view: messages are lines on standard error, and each stage has a bar there.
 #[derive(Clone, Copy, Debug)]
-pub struct Terminal;
+pub struct ProgressMonitor;
 
-impl Monitor for Terminal {
+impl Monitor for ProgressMonitor {
     fn message(&self, text: &dyn Display) {
         say(text);
     }

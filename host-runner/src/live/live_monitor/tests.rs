@@ -6,8 +6,8 @@ use crate::host::topology::{self, Relation};
 use crate::load::Plan;
 use crate::record::RunPosition;
 
-fn lines() -> Live {
-    Live {
+fn lines() -> LiveMonitor {
+    LiveMonitor {
         display: Display::Lines,
         objectives: Vec::new(),
         view: Some(ViewThread::start(Display::Lines).unwrap()),
@@ -51,7 +51,7 @@ fn a_measurement_is_told_where_its_view_runs() {
 #[test]
 fn without_a_view_nothing_is_handed_over() {
     for display in [Display::Progress, Display::Messages] {
-        let live = Live {
+        let live = LiveMonitor {
             display,
             objectives: Vec::new(),
             view: None,

@@ -4,12 +4,11 @@ use std::fmt::Display as Text;
 use std::io;
 use std::sync::Arc;
 
-use super::CliError;
-use super::progress_bar::Terminal;
+use super::progress_monitor::ProgressMonitor;
+use super::watched_stage::{Silence, WatchedStage};
+use super::{Display, LiveChoice, LiveRun, LiveStage, Shared, Surroundings, ViewThread};
 use crate::experiment::progress::{Monitor, Stage, StageMonitor, Subject};
 use crate::judge::objectives::expression::Expression;
-use crate::live::watched_stage::{Silence, WatchedStage};
-use crate::live::{Display, LiveChoice, LiveRun, LiveStage, Shared, Surroundings, ViewThread};
 use crate::record::run::LiveView;
 use crate::stats::relay::relay;
 use crate::stats::snapshot::SnapshotRelay;
@@ -20,27 +19,23 @@ const WAITING_SNAPSHOTS: usize = 3;
 
 /// Display of a command that measures, on standard error. Dropped, it gives the terminal back.
 #[derive(Debug)]
-pub struct Live {
+pub struct LiveMonitor {
     display: Display,
     objectives: Vec<Expression>,
     view: Option<ViewThread>,
 }
 
-impl Live {
+impl LiveMonitor {
     /// Begins what `choice` asks for. To be called before the calling thread gets a CPU or a priority of its own, which
     /// the view's thread would have as well.
     ///
     /// # Errors
     ///
-    /// [`CliError::Setup`] if a handler of signals or a thread can't be had.
-    pub fn begin(choice: LiveChoice) -> Result<Self, CliError> {
+    /// The system's if a handler of signals or a thread can't be had.
+    pub fn begin(choice: LiveChoice) -> io::Result<Self> {
         let display = choice.display(&Surroundings::here());
         let view = match display {
-            Display::FullScreen | Display::Lines => {
-                let what = "the live view";
-                let failed = |source: io::Error| CliError::Setup { what, source };
-                Some(ViewThread::start(display).map_err(failed)?)
-            }
+            Display::FullScreen | Display::Lines => Some(ViewThread::start(display)?),
             Display::Progress | Display::Messages => None,
         };
         Ok(Self {
@@ -62,7 +57,7 @@ impl Live {
     }
 }
 
-impl Monitor for Live {
+impl Monitor for LiveMonitor {
     fn message(&self, text: &dyn Text) {
         if let Some(shared) = self.shared() {
             shared.set_message(one_line(&text.to_string()));
@@ -80,7 +75,7 @@ impl Monitor for Live {
                 Box::new(WatchedStage(shared))
             }
             (None, Display::Messages) => Box::new(Silence),
-            (None, _) => Terminal.begin(stage),
+            (None, _) => ProgressMonitor.begin(stage),
         }
     }
 

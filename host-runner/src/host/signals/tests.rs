@@ -1,10 +1,10 @@
-//! Signals that end a command.
+//! Signals that end this program.
 
 use super::*;
 
 #[test]
 fn a_hangup_ends_it_unless_nohup_has_it_ignored() {
-    let signals = |status| watched(status).collect::<Vec<_>>();
+    let signals = |status| ending(status).collect::<Vec<_>>();
     let all = [SIGINT, SIGTERM, SIGHUP];
     assert_eq!(signals(""), all);
     assert_eq!(signals("Name:\tfathom\nSigIgn:\t0000000000001000\n"), all);
