@@ -1,5 +1,6 @@
 //! Environment of a measurement. What can't be found out is absent, never guessed.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
@@ -24,6 +25,9 @@ pub use builder::{EnvironmentBuilder, GuestMachine};
 
 /// The revision this program was built from.
 pub const GIT_REVISION: Option<&str> = option_env!("FATHOM_GIT_REVISION");
+
+/// Number of a digest's digits that tell images of one name apart.
+const SHORT_DIGEST: usize = 8;
 
 /// The most that is read of a machine's id, which has 33 bytes.
 const MACHINE_ID_LIMIT: u64 = 100;
@@ -172,6 +176,20 @@ impl Image {
             sha256: hex(&sha256),
             bytes,
         })
+    }
+}
+
+impl Image {
+    /// Returns the first digits of the digest, which tell images of one name apart.
+    #[must_use]
+    pub fn short_digest(&self) -> &str {
+        self.sha256.get(..SHORT_DIGEST).unwrap_or(&self.sha256)
+    }
+
+    /// Returns the name of the file without its ending.
+    #[must_use]
+    pub fn stem(&self) -> Cow<'_, str> {
+        self.path.file_stem().unwrap_or_default().to_string_lossy()
     }
 }
 

@@ -13,9 +13,6 @@ use crate::sut::{ImageLabel, SystemName};
 /// Prefix of an image that is named by its digest.
 const DIGEST: &str = "sha256:";
 
-/// Number of a digest's digits that tell images of one name apart.
-const SHORT: usize = 8;
-
 /// A target of a comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
@@ -175,7 +172,7 @@ fn label(target: &Target, image: &Image, all: &[(&Target, Option<&Image>)]) -> I
         other_stem.as_ref() == Some(&stem)
     });
     let suffix = match is_taken {
-        true => format!("-{}", &image.sha256[..SHORT]),
+        true => format!("-{}", image.short_digest()),
         false => String::new(),
     };
     ImageLabel::nearest(&stem, &suffix)
@@ -183,13 +180,9 @@ fn label(target: &Target, image: &Image, all: &[(&Target, Option<&Image>)]) -> I
 
 /// Returns the name of the file without its ending, or the start of the digest by which it was named.
 fn stem(target: &Target, image: &Image) -> String {
-    let stem = match &target.image {
-        Some(ImageSource::File(path)) => path.file_stem(),
-        _ => None,
-    };
-    match stem {
-        Some(stem) => ImageLabel::nearest(&stem.to_string_lossy(), "").to_string(),
-        None => image.sha256[..SHORT].to_owned(),
+    match &target.image {
+        Some(ImageSource::File(_)) => ImageLabel::nearest(&image.stem(), "").to_string(),
+        _ => image.short_digest().to_owned(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::quantity;
 use crate::record::read::{Distribution, Source};
-use crate::record::{Environment, Run};
+use crate::record::{Environment, Image, Run};
 use crate::report::chart::Style;
 use crate::report::marked;
 
@@ -45,16 +45,20 @@ impl Entry<'_> {
         }
     }
 
-    /// The size of what was booted, if it is known: in a record that does not say it of each run, the
-    /// unikernel's is.
+    /// The image that was booted, if it is known: in a record that does not say it of each run, the unikernel's is.
+    #[must_use]
+    pub fn image(&self) -> Option<&Image> {
+        if self.run.image.is_some() {
+            return self.run.image.as_ref();
+        }
+        let is_its_own = self.run.round.is_none() || self.run.target.starts_with("hermit");
+        self.environment.image.as_ref().filter(|_| is_its_own)
+    }
+
+    /// The size of what was booted, if it is known.
     #[must_use]
     pub fn image_bytes(&self) -> Option<u64> {
-        if self.run.image_bytes.is_some() {
-            return self.run.image_bytes;
-        }
-        let image = self.environment.image.as_ref()?;
-        let is_its_own = self.run.round.is_none() || self.run.target.starts_with("hermit");
-        is_its_own.then_some(image.bytes)
+        self.run.image_bytes.or_else(|| Some(self.image()?.bytes))
     }
 }
 
@@ -93,6 +97,8 @@ pub fn entries(sources: &[Source]) -> Vec<Entry<'_>> {
         Some(format!("{} bytes", entry.run.payload_bytes))
     });
     distinguish(&mut entries, |_, entry| entry.run.accel.clone());
+    let images = image_names(&entries);
+    distinguish(&mut entries, |index, _| images[index].clone());
     if !are_distinct(&entries) {
         distinguish(&mut entries, |index, _| directories[index].clone());
     }
@@ -100,6 +106,33 @@ pub fn entries(sources: &[Source]) -> Vec<Entry<'_>> {
         distinguish(&mut entries, |index, _| Some(format!("#{}", index + 1)));
     }
     entries
+}
+
+/// Returns the name of each entry's image, if entries of one subject have different ones: the file's without its ending,
+/// with the start of the digest where different files have one name.
+fn image_names(entries: &[Entry<'_>]) -> Vec<Option<String>> {
+    let differ = |one: &Image, other: &Image| one.sha256 != other.sha256;
+    let is_among_others = |entry: &Entry<'_>, image: &Image| {
+        let same_subject = entries
+            .iter()
+            .filter(|other| other.subject == entry.subject);
+        let mut others = same_subject.filter_map(Entry::image);
+        others.any(|other| differ(other, image))
+    };
+    let name = |entry: &Entry<'_>| {
+        let image = entry.image()?;
+        if !is_among_others(entry, image) {
+            return None;
+        }
+        let stem = image.stem();
+        let mut others = entries.iter().filter_map(Entry::image);
+        let is_taken = others.any(|other| other.stem() == stem && differ(other, image));
+        Some(match is_taken {
+            true => format!("image {stem}-{}", image.short_digest()),
+            false => format!("image {stem}"),
+        })
+    };
+    entries.iter().map(name).collect()
 }
 
 /// Returns whether `entries` are the steps of one sweep, with what they are shares of.
@@ -179,6 +212,35 @@ mod tests {
         assert_eq!(
             labels(&[source_fixtures::open(5000.0), other]),
             ["hermit, unix, tcg", "hermit, unix, kvm"]
+        );
+    }
+
+    #[test]
+    fn images_of_one_target_are_told_apart_by_file_or_by_digest() {
+        let booted = |path: &str, sha256: &str| {
+            let mut source = source_fixtures::closed();
+            let image = source.record.environment.image.as_mut().unwrap();
+            (image.path, image.sha256) = (path.into(), sha256.to_owned());
+            source
+        };
+        let old = booted("a/old.elf", "00ff00ff00ff");
+        assert_eq!(
+            labels(&[old.clone(), booted("new.elf", "11ee11ee11ee")]),
+            ["hermit, unix, image old", "hermit, unix, image new"]
+        );
+        let rebuilt = booted("b/old.elf", "11ee11ee11ee");
+        assert_eq!(
+            labels(&[old.clone(), rebuilt]),
+            [
+                "hermit, unix, image old-00ff00ff",
+                "hermit, unix, image old-11ee11ee"
+            ]
+        );
+        let mut other_target = booted("new.elf", "11ee11ee11ee");
+        other_target.record.runs[0].target = "hermit-sockets".to_owned();
+        assert_eq!(
+            labels(&[old, other_target]),
+            ["hermit, unix", "hermit-sockets, unix"]
         );
     }
 
