@@ -4,21 +4,35 @@ use clap::{CommandFactory as _, Parser as _};
 
 use super::*;
 use crate::cli::{Cli, Command};
+use crate::experiment::compare::case::Case;
 use crate::experiment::compare::run_store::RunStore;
 use crate::experiment::compare::tests::repetition;
 use crate::load::Rate;
 use crate::record::{EnvironmentBuilder, ObjectiveState, Run};
 use crate::stats::Ended;
 
-fn args(line: &str) -> CompareArgs {
-    let words = ["fathom", "compare"].into_iter();
-    match Cli::try_parse_from(words.chain(line.split_whitespace()))
-        .unwrap()
-        .command
-    {
-        Command::Compare(args) => *args,
+fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<CompareArgs, clap::Error> {
+    match Cli::try_parse_from(["fathom", "compare"].into_iter().chain(words))?.command {
+        Command::Compare(args) => Ok(*args),
         other => panic!("{other:?}"),
     }
+}
+
+fn args(line: &str) -> CompareArgs {
+    parse(line.split_whitespace()).unwrap()
+}
+
+/// Returns the destination of the results of `args`, their cases, and a store for that many rounds of closed loops.
+fn prepared(args: &CompareArgs, rounds: u32) -> (Output, Vec<Case>, RunStore) {
+    let spec = args.spec().unwrap();
+    let options = (&args.objectives, &args.ci);
+    let judging = Judging::prepare("test", options, &args.output, spec.groups()).unwrap();
+    let output = Output::prepare(&args.output, judging).unwrap();
+    let (cases, skipped) = spec.cases();
+    let environment = EnvironmentBuilder::examine("poll: a test".to_owned(), None);
+    let costs = spec.cost_analysis;
+    let store = RunStore::new(environment, &cases, &["closed"], skipped, rounds, costs);
+    (output, cases, store)
 }
 
 fn loads_of(line: &str) -> Result<Loads, CliError> {
@@ -116,9 +130,7 @@ fn options_that_no_comparison_has_are_usage_errors() {
         "--repeat 0",
         "--targets ,",
     ] {
-        let words = ["fathom", "compare"].into_iter();
-        let parsed = Cli::try_parse_from(words.chain(line.split_whitespace()));
-        assert!(parsed.is_err(), "{line}");
+        assert!(parse(line.split_whitespace()).is_err(), "{line}");
     }
 }
 
@@ -129,21 +141,7 @@ fn without_the_cost_analysis_no_document_has_its_table() {
         let directory = tempfile::tempdir().unwrap();
         let out = directory.path().join("out");
         let options = format!("{options} --targets hermit,null --out {}", out.display());
-        let args = args(&options);
-        let spec = args.spec().unwrap();
-        let options = (&args.objectives, &args.ci);
-        let judging = Judging::prepare("test", options, &args.output, spec.groups()).unwrap();
-        let output = Output::prepare(&args.output, judging).unwrap();
-        let (cases, skipped) = spec.cases();
-        let environment = EnvironmentBuilder::examine("poll: a test".to_owned(), None);
-        let mut store = RunStore::new(
-            environment,
-            &cases,
-            &["closed"],
-            skipped,
-            1,
-            spec.cost_analysis,
-        );
+        let (output, cases, mut store) = prepared(&args(&options), 1);
         for case in cases {
             let target = case.variant.target_name();
             let (run, measured) = repetition(&target, 1, 40_000, Ended::Completed);
@@ -178,19 +176,8 @@ fn objectives_are_judged_when_results_are_published() {
             out.display(),
             junit.display()
         );
-        let words = ["fathom", "compare"].into_iter().chain(line.split(' '));
-        let words = words.chain(requirement.iter().copied());
-        let Command::Compare(args) = Cli::try_parse_from(words).unwrap().command else {
-            panic!("it is a comparison");
-        };
-        let spec = args.spec().unwrap();
-        let options = (&args.objectives, &args.ci);
-        let judging = Judging::prepare("test", options, &args.output, spec.groups()).unwrap();
-        let output = Output::prepare(&args.output, judging).unwrap();
-        let (cases, skipped) = spec.cases();
-        let environment = EnvironmentBuilder::examine("poll: a test".to_owned(), None);
-        let costs = spec.cost_analysis;
-        let mut store = RunStore::new(environment, &cases, &["closed"], skipped, 3, costs);
+        let words = line.split(' ').chain(requirement.iter().copied());
+        let (output, cases, mut store) = prepared(&parse(words).unwrap(), 3);
         for round in 1..=3 {
             for case in &cases {
                 let target = case.variant.target_name();
