@@ -19,8 +19,7 @@
 //!   end;
 //! - [`log_description`], [`log_counts`]: comments in such a log that say what it is of;
 //! - [`merge`]: logs of several nodes, added up;
-//! - [`read`]: results back from there; [`machines`]: whether they are of one machine; [`fault_mixture`](mod@fault_mixture):
-//!   whether they are under the same injected faults.
+//! - [`read`]: results back from there; [`fault_mixture`](mod@fault_mixture): whether they are under the same injected faults.
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
@@ -43,7 +42,6 @@ pub mod image_store;
 mod labelled;
 pub mod log_counts;
 pub mod log_description;
-pub mod machines;
 pub mod merge;
 pub mod merged_runs;
 pub mod methods;

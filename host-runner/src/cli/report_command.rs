@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::CliError;
 use super::output::print;
-use crate::record::machines::Differences;
+use crate::judge::fingerprints::MachineDifferences;
 use crate::record::{RecordError, fault_mixture, read};
 use crate::report;
 use crate::stats::Requested;
@@ -47,7 +47,7 @@ pub fn run(args: &ReportArgs) -> Result<(), CliError> {
     if let Some(faults) = fault_mixture(&sources) {
         return Err(CliError::MixedFaults(faults.join(" and ")));
     }
-    if let Some(differences) = Differences::of(&sources) {
+    if let Some(differences) = MachineDifferences::of(&sources) {
         let differences = differences.to_string();
         if !args.anyway {
             return Err(CliError::DifferentMachines(differences));

@@ -5,6 +5,7 @@
 //!   comparable in time.
 //! - [`setting()`]: the experiment: target, link, load, guest, method. Figures of settings that differ in any
 //!   field answer different questions.
+//! - [`MachineDifferences`]: whether results are of one machine, by the fields that identify it.
 //!
 //! A field is named like the one in `result.json` that it is from, so that the name can be given on a command
 //! line. Image, revision, dates, and versions of this program are no fields: they are the thing under test.
@@ -15,9 +16,11 @@ use sha2::{Digest as _, Sha256};
 use crate::digest::hex;
 use crate::quantity;
 
+mod machine_differences;
 mod machine_fields;
 mod setting_fields;
 
+pub use machine_differences::MachineDifferences;
 pub use machine_fields::machine;
 pub use setting_fields::setting;
 

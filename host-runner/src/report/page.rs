@@ -21,9 +21,9 @@ use self::tables::fault_table::injected_faults;
 use self::tables::loss_table::losses;
 use self::tables::node_table::nodes;
 use self::tables::{Table, cpu_activity, host_facts, runs};
+use crate::judge::fingerprints::MachineDifferences;
 use crate::quantity;
 use crate::record::Run;
-use crate::record::machines::Differences;
 use crate::record::origin;
 use crate::record::read::Source;
 use crate::report::chart::draw::Standalone;
@@ -145,7 +145,7 @@ pub fn page(sources: &[Source]) -> (Page, Option<Standalone>) {
         },
         measured_at: time.unwrap_or_default(),
         is_emulated: runs.clone().any(method::is_emulated),
-        machines: Differences::of(sources).map(|difference| difference.to_string()),
+        machines: MachineDifferences::of(sources).map(|difference| difference.to_string()),
         comparisons: views
             .map(|(index, comparison_view)| View::new(comparison_view, index, is_alone))
             .collect(),

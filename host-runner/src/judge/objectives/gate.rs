@@ -11,7 +11,7 @@ use super::evidence::{self, Levels, Outcome};
 use super::figures::{Group, groups, groups_for};
 use super::score::{Standing, summary, worse};
 use super::{Objective, Objectives, Stated};
-use crate::record::machines::Differences;
+use crate::judge::fingerprints::MachineDifferences;
 use crate::record::{self, ObjectiveLevel, ObjectiveState, ObjectiveSummary, Run, Source};
 
 /// Results that a result is compared with.
@@ -204,7 +204,7 @@ fn apart<'a>(
             continue;
         };
         obstacle = obstacle.or_else(|| {
-            Differences::between(&result.record, &source.record)
+            MachineDifferences::between(&result.record, &source.record)
                 .map(|differences| format!("{name} is of another machine: {differences}"))
                 .or_else(|| {
                     conditions(group, &same)

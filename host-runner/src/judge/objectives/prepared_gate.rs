@@ -8,7 +8,7 @@ use super::gate::{Judgement, References, judge};
 use super::planned::Planned;
 use super::subject::GroupKey;
 use super::{Objectives, ObjectivesError};
-use crate::record::machines::Differences;
+use crate::judge::fingerprints::MachineDifferences;
 use crate::record::read::{self, ReadError, result_directories};
 use crate::record::{ObjectiveState, Record, Source};
 
@@ -130,7 +130,7 @@ impl Earlier {
 /// Returns true if `record` began before `result`, on the same machine.
 fn is_earlier(record: &Record, result: &Record) -> bool {
     record.environment.started_at < result.environment.started_at
-        && Differences::between(result, record).is_none()
+        && MachineDifferences::between(result, record).is_none()
 }
 
 /// Returns true if `record` has a valid run, and was not found wanting.

@@ -88,7 +88,7 @@ fn a_baseline_is_another_result_under_the_same_conditions() {
             .needs
             .as_deref()
             .unwrap()
-            .contains("another machine: processor")
+            .contains("another machine: cpu_model")
     );
     let mut longer = rounds(&CALM, &[]);
     for run in &mut longer.record.runs {

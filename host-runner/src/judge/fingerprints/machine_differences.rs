@@ -3,15 +3,29 @@
 
 use std::fmt;
 
-use super::Record;
-use super::read::Source;
-use crate::host::fingerprint::OPTIONS;
+use super::{Field, is_of, machine};
+use crate::record::{Record, Source};
+
+/// Fields that identify a machine. The others of a host are settings that the same machine may have at one time and not at
+/// another, and a difference in them is no reason to refuse a picture of both.
+const IDENTITY: [&str; 10] = [
+    "machine",
+    "cpu_model",
+    "microcode",
+    "cores",
+    "smt",
+    "hypervisor",
+    "kernel",
+    "qemu_version",
+    "kernel_options",
+    "mitigations",
+];
 
 /// Facts in which the machines differ, each with its values, and so the latencies, whatever was measured on them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Differences(Vec<(String, Vec<String>)>);
+pub struct MachineDifferences(Vec<(String, Vec<String>)>);
 
-impl Differences {
+impl MachineDifferences {
     /// In what the machines of `sources` differ, as far as their records know; `None` if in nothing.
     #[must_use]
     pub fn of(sources: &[Source]) -> Option<Self> {
@@ -39,8 +53,8 @@ impl Differences {
     }
 }
 
-impl fmt::Display for Differences {
-    /// `kernel 6.1.0 against 6.12.9, QEMU 7.2.0 against 8.0.0`, in one line.
+impl fmt::Display for MachineDifferences {
+    /// `kernel 6.1.0 against 6.12.9, qemu_version 7.2.0 against 8.0.0`, in one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (name, values)) in self.0.iter().enumerate() {
             let comma = if index > 0 { ", " } else { "" };
@@ -50,52 +64,16 @@ impl fmt::Display for Differences {
     }
 }
 
-/// Options of the kernel and mitigations that are compared one by one: as many as a kernel has, and few
-/// enough for one message.
-const MOST_OF_A_KIND: usize = 100;
-
-/// Value of an option of the kernel that is not on its command line.
-const NOT_SET: &str = "not set";
-
-/// The facts in a record that identify a machine, without the name that somebody gave it, as far as they
-/// are known.
+/// The facts in a record that identify a machine, as far as they are known.
 fn facts_of(record: &Record) -> Vec<(String, String)> {
-    let environment = &record.environment;
-    let print = environment.fingerprint.as_ref();
-    let known = [
-        ("processor", environment.cpu_model.clone()),
-        (
-            "CPUs to use",
-            environment.cores.map(|cores| cores.to_string()),
-        ),
-        ("machine", environment.machine.clone()),
-        ("kernel", Some(environment.kernel.clone())),
-        ("QEMU", environment.qemu_version.clone()),
-        ("microcode", print.and_then(|print| print.microcode.clone())),
-        (
-            "hypervisor",
-            print.and_then(|print| print.hypervisor.clone()),
-        ),
-        (
-            "SMT",
-            print.and_then(|print| print.smt).map(|smt| smt.to_string()),
-        ),
-    ];
-    let known = known.into_iter();
-    let mut facts: Vec<(String, String)> = known
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+    let fields = machine(&record.environment);
+    let identifies = |field: &&Field| IDENTITY.iter().any(|name| is_of(&field.name, name));
+    let fields = fields.iter().filter(identifies);
+    let mut facts: Vec<(String, String)> = fields
+        .map(|field| (field.name.clone(), field.value.words().to_owned()))
         .collect();
     let accelerators = accelerators(record).into_iter();
-    facts.extend(accelerators.map(|accelerator| ("accelerator".to_owned(), accelerator)));
-    if let Some(options) = print.and_then(|print| print.kernel_options.as_ref()) {
-        facts.extend(OPTIONS.iter().map(|&option| {
-            let value = options.get(option).map_or(NOT_SET, String::as_str);
-            (format!("kernel option {option}"), value.to_owned())
-        }));
-    }
-    let mitigations = print.iter().flat_map(|print| &print.mitigations);
-    let mitigations = mitigations.take(MOST_OF_A_KIND);
-    facts.extend(mitigations.map(|(name, value)| (format!("mitigation {name}"), value.clone())));
+    facts.extend(accelerators.map(|accelerator| ("accel".to_owned(), accelerator)));
     facts
 }
 
@@ -107,8 +85,8 @@ fn accelerators(record: &Record) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::source_fixtures;
     use super::*;
+    use crate::record::fixtures::source_fixtures;
 
     #[test]
     fn one_machine_may_measure_anything() {
@@ -124,8 +102,8 @@ mod tests {
             other,
             source_fixtures::comparison(),
         ];
-        assert_eq!(Differences::of(&sources), None);
-        assert_eq!(Differences::of(&sources[..1]), None);
+        assert_eq!(MachineDifferences::of(&sources), None);
+        assert_eq!(MachineDifferences::of(&sources[..1]), None);
     }
 
     #[test]
@@ -134,15 +112,15 @@ mod tests {
             let mut other = source_fixtures::closed();
             change(&mut other.record);
             let sources = [source_fixtures::closed(), other, source_fixtures::closed()];
-            Differences::of(&sources).map(|differences| differences.to_string())
+            MachineDifferences::of(&sources).map(|differences| differences.to_string())
         };
         assert_eq!(
             said(|record| record.environment.qemu_version = Some("8.0.0".to_owned())).unwrap(),
-            "QEMU 7.2.0 against 8.0.0"
+            "qemu_version 7.2.0 against 8.0.0"
         );
         assert_eq!(
             said(|record| record.runs[0].accel = Some("kvm".to_owned())).unwrap(),
-            "accelerator tcg against kvm"
+            "accel tcg against kvm"
         );
         let two = said(|record| {
             record.environment.kernel = "Linux 9.9".to_owned();
@@ -150,7 +128,7 @@ mod tests {
         });
         let two = two.unwrap();
         assert!(
-            two.contains(" against another") && two.ends_with(" against Linux 9.9"),
+            two.contains(" against another, ") && two.ends_with(" against Linux 9.9"),
             "{two}"
         );
         assert!(!two.contains('\n'), "{two}");
@@ -159,7 +137,10 @@ mod tests {
             let options = print.kernel_options.as_mut().unwrap();
             options.insert("isolcpus".to_owned(), "97".to_owned());
         });
-        assert_eq!(option.unwrap(), "kernel option isolcpus not set against 97");
+        assert_eq!(
+            option.unwrap(),
+            "kernel_options.isolcpus not set against 97"
+        );
         let mitigation = said(|record| {
             let print = record.environment.fingerprint.as_mut().unwrap();
             print.mitigations.insert("new".to_owned(), "off".to_owned());
