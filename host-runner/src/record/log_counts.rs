@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::log_description::{comment, parse};
 use super::{RecordError, Run};
+use crate::stats::outcomes::Outcomes;
 use crate::stats::percentile_rule::PERCENTILES;
 use crate::stats::{PercentileState, Reason};
 
@@ -67,64 +68,70 @@ pub struct LogCounts {
     pub invalid_because: Vec<String>,
 }
 
-impl LogCounts {
-    /// Returns the counts of `run`.
-    #[must_use]
-    pub fn of(run: &Run) -> Self {
+/// Implements both conversions of the fields that a run and its counts share: all of the latter's, or it does not compile.
+macro_rules! conversions {
+    ($($field:ident),+ $(,)?) => {
+        impl From<&Run> for LogCounts {
+            fn from(run: &Run) -> Self {
+                Self {
+                    $($field: Clone::clone(&run.$field)),+
+                }
+            }
+        }
+
+        impl LogCounts {
+            /// Puts the counts into `run`.
+            pub fn fill(&self, run: &mut Run) {
+                $(run.$field.clone_from(&self.$field);)+
+            }
+        }
+    };
+}
+
+conversions!(
+    sent,
+    received,
+    lost,
+    dropped_locally,
+    in_flight_at_end,
+    warmup_discarded,
+    late,
+    duplicated,
+    reordered,
+    corrupted,
+    foreign,
+    stale,
+    impossible_times,
+    censored_count,
+    censored_from_ns,
+    partial,
+    valid,
+    strict,
+    needs,
+    valid_to,
+    percentiles,
+    reasons,
+    invalid_because,
+);
+
+impl From<&Outcomes> for LogCounts {
+    /// Returns the counts of requests by outcome, without a judgement of them.
+    fn from(outcomes: &Outcomes) -> Self {
         Self {
-            sent: run.sent,
-            received: run.received,
-            lost: run.lost,
-            dropped_locally: run.dropped_locally,
-            in_flight_at_end: run.in_flight_at_end,
-            warmup_discarded: run.warmup_discarded,
-            late: run.late,
-            duplicated: run.duplicated,
-            reordered: run.reordered,
-            corrupted: run.corrupted,
-            foreign: run.foreign,
-            stale: run.stale,
-            impossible_times: run.impossible_times,
-            censored_count: run.censored_count,
-            censored_from_ns: run.censored_from_ns,
-            partial: run.partial,
-            valid: run.valid,
-            strict: run.strict,
-            needs: run.needs.clone(),
-            valid_to: run.valid_to.clone(),
-            percentiles: run.percentiles.clone(),
-            reasons: run.reasons.clone(),
-            invalid_because: run.invalid_because.clone(),
+            sent: outcomes.requests,
+            received: outcomes.replies,
+            lost: outcomes.lost,
+            dropped_locally: outcomes.not_sent,
+            late: outcomes.late,
+            duplicated: outcomes.duplicated,
+            reordered: outcomes.reordered,
+            corrupted: outcomes.corrupted,
+            ..Self::default()
         }
     }
+}
 
-    /// Puts the counts into `run`.
-    pub fn fill(self, run: &mut Run) {
-        run.sent = self.sent;
-        run.received = self.received;
-        run.lost = self.lost;
-        run.dropped_locally = self.dropped_locally;
-        run.in_flight_at_end = self.in_flight_at_end;
-        run.warmup_discarded = self.warmup_discarded;
-        run.late = self.late;
-        run.duplicated = self.duplicated;
-        run.reordered = self.reordered;
-        run.corrupted = self.corrupted;
-        run.foreign = self.foreign;
-        run.stale = self.stale;
-        run.impossible_times = self.impossible_times;
-        run.censored_count = self.censored_count;
-        run.censored_from_ns = self.censored_from_ns;
-        run.partial = self.partial;
-        run.valid = self.valid;
-        run.strict = self.strict;
-        run.needs = self.needs;
-        run.valid_to = self.valid_to;
-        run.percentiles = self.percentiles;
-        run.reasons = self.reasons;
-        run.invalid_because = self.invalid_because;
-    }
-
+impl LogCounts {
     /// Adds the counts of what was measured after these. It is valid together if both parts are. The states of
     /// percentiles are of one part each, and none of both.
     pub fn add(&mut self, other: Self) {

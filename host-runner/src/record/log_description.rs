@@ -213,7 +213,7 @@ mod tests {
     fn comments_read_back() {
         let run = fixtures::open_run();
         let description = LogDescription::of(&run, Some(&Methods::OWN));
-        let counts = LogCounts::of(&run);
+        let counts = LogCounts::from(&run);
         let lines = [description.comment().unwrap(), counts.comment().unwrap()];
         let [of_description, of_counts] = lines.map(|line| format!("#{line}\n"));
         assert_eq!(of_description.lines().count(), 1);
@@ -235,11 +235,11 @@ mod tests {
     fn a_run_is_made_of_its_description_and_counts() {
         let run = fixtures::open_run();
         let mut made = LogDescription::of(&run, None).run();
-        LogCounts::of(&run).fill(&mut made);
+        LogCounts::from(&run).fill(&mut made);
         assert_eq!(
             LogDescription::of(&made, None),
             LogDescription::of(&run, None)
         );
-        assert_eq!(LogCounts::of(&made), LogCounts::of(&run));
+        assert_eq!(LogCounts::from(&made), LogCounts::from(&run));
     }
 }

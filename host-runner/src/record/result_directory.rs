@@ -139,7 +139,7 @@ impl ResultDirectory {
         let distribution = hgrm::render(&recorder.latency, recorder.censored);
         self.write_file(&format!("{stem}.hgrm"), distribution.as_bytes())?;
         let description = LogDescription::of(run, Some(&Methods::OWN));
-        let comments = [description.comment()?, LogCounts::of(run).comment()?];
+        let comments = [description.comment()?, LogCounts::from(run).comment()?];
         let head = Head {
             started_at,
             censored: recorder.censored,
@@ -171,7 +171,7 @@ impl ResultDirectory {
         let distribution = hgrm::render(&sum.distributions.latency, censored);
         self.write_file(&format!("{stem}.hgrm"), distribution.as_bytes())?;
         let description = LogDescription::of(&sum.run, sum.methods.as_ref());
-        let comments = [description.comment()?, LogCounts::of(&sum.run).comment()?];
+        let comments = [description.comment()?, LogCounts::from(&sum.run).comment()?];
         let head = Head {
             started_at: SystemTime::UNIX_EPOCH + sum.start,
             censored,

@@ -94,7 +94,7 @@ impl ContinuousRecorder {
     /// Ends a measurement of `tally` at `at_ns`; the recorder may go on with another. Returns whether the last interval could
     /// be handed over. If not, it is a part of the next one; to end with no counts more tries again.
     pub fn end(&mut self, at_ns: u64, tally: &Tally) -> bool {
-        let now = Outcomes::of(tally);
+        let now = Outcomes::from(tally);
         let is_handed_over = self.hand_over(at_ns, now);
         if !is_handed_over {
             self.carried.add(&now.since(&self.before));
@@ -151,7 +151,7 @@ impl Observer for ContinuousRecorder {
 
     fn tallied(&mut self, at_ns: u64, tally: &Tally) {
         if at_ns >= self.ends_ns {
-            self.hand_over(at_ns, Outcomes::of(tally));
+            self.hand_over(at_ns, Outcomes::from(tally));
             self.ends_ns = self.ends_ns.saturating_add(self.interval_ns).max(at_ns);
         }
     }

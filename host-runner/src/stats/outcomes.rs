@@ -26,10 +26,8 @@ pub struct Outcomes {
     pub restarts: u64,
 }
 
-impl Outcomes {
-    /// Returns the counts of `tally`.
-    #[must_use]
-    pub const fn of(tally: &Tally) -> Self {
+impl From<&Tally> for Outcomes {
+    fn from(tally: &Tally) -> Self {
         Self {
             requests: tally.sent,
             replies: tally.received,
@@ -42,33 +40,32 @@ impl Outcomes {
             restarts: tally.restarts,
         }
     }
+}
 
+impl Outcomes {
     /// Adds `other`.
-    pub const fn add(&mut self, other: &Self) {
-        self.requests += other.requests;
-        self.replies += other.replies;
-        self.lost += other.lost;
-        self.not_sent += other.not_sent;
-        self.late += other.late;
-        self.duplicated += other.duplicated;
-        self.reordered += other.reordered;
-        self.corrupted += other.corrupted;
-        self.restarts += other.restarts;
+    pub fn add(&mut self, other: &Self) {
+        *self = self.each_with(other, |own, more| own + more);
     }
 
     /// Returns the increase since `earlier`.
     #[must_use]
-    pub const fn since(&self, earlier: &Self) -> Self {
+    pub fn since(&self, earlier: &Self) -> Self {
+        self.each_with(earlier, |now, before| now - before)
+    }
+
+    /// Returns `combine` of each count and that of `other`.
+    fn each_with(&self, other: &Self, combine: impl Fn(u64, u64) -> u64) -> Self {
         Self {
-            requests: self.requests - earlier.requests,
-            replies: self.replies - earlier.replies,
-            lost: self.lost - earlier.lost,
-            not_sent: self.not_sent - earlier.not_sent,
-            late: self.late - earlier.late,
-            duplicated: self.duplicated - earlier.duplicated,
-            reordered: self.reordered - earlier.reordered,
-            corrupted: self.corrupted - earlier.corrupted,
-            restarts: self.restarts - earlier.restarts,
+            requests: combine(self.requests, other.requests),
+            replies: combine(self.replies, other.replies),
+            lost: combine(self.lost, other.lost),
+            not_sent: combine(self.not_sent, other.not_sent),
+            late: combine(self.late, other.late),
+            duplicated: combine(self.duplicated, other.duplicated),
+            reordered: combine(self.reordered, other.reordered),
+            corrupted: combine(self.corrupted, other.corrupted),
+            restarts: combine(self.restarts, other.restarts),
         }
     }
 }
@@ -92,8 +89,8 @@ mod tests {
             restarts: 1,
             ..Tally::default()
         };
-        let earlier = Outcomes::of(&tally);
-        let later = Outcomes::of(&Tally {
+        let earlier = Outcomes::from(&tally);
+        let later = Outcomes::from(&Tally {
             sent: 12,
             received: 8,
             restarts: 3,

@@ -81,7 +81,7 @@ fn counts_and_distributions_of_each_interval_are_of_the_same_requests() {
         assert_eq!(block.series.lateness.count(), block.outcomes.requests);
         sum.add(&block.outcomes);
     }
-    assert_eq!(sum, Outcomes::of(&tally));
+    assert_eq!(sum, Outcomes::from(&tally));
     assert_eq!(sum.lost, 500);
     for pair in blocks.windows(2) {
         assert_eq!(pair[0].to_ns, pair[1].from_ns);

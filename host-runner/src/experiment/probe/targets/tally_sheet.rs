@@ -136,28 +136,10 @@ impl TallySheet {
     pub fn counts(&self, timeout_ns: u64) -> Option<LogCounts> {
         let interval = self.interval.as_ref()?;
         interval.from_ns?;
-        let Outcomes {
-            requests,
-            replies,
-            lost,
-            not_sent,
-            late,
-            duplicated,
-            reordered,
-            corrupted,
-            restarts: _,
-        } = interval.outcomes;
-        let censored_count = lost + not_sent;
+        let counts = LogCounts::from(&interval.outcomes);
+        let censored_count = counts.lost + counts.dropped_locally;
         let is_valid = !interval.is_spoilt;
         Some(LogCounts {
-            sent: requests,
-            received: replies,
-            lost,
-            dropped_locally: not_sent,
-            late,
-            duplicated,
-            reordered,
-            corrupted,
             censored_count,
             censored_from_ns: (censored_count > 0).then_some(timeout_ns),
             valid: is_valid,
@@ -167,7 +149,7 @@ impl TallySheet {
                 true => Vec::new(),
                 false => vec![SPOILT.to_owned()],
             },
-            ..LogCounts::default()
+            ..counts
         })
     }
 
