@@ -7,6 +7,7 @@
 //! - `continuous_args`: a measurement without an end;
 //! - `condition_args`: this host during a measurement, and what a result has to live up to;
 //! - `load_args`: load on a service; `request_args`: content of its requests;
+//! - `result_args`: what a result has to live up to, and where it goes;
 //! - `live_args`: what is shown meanwhile;
 //! - `objective_args`: objectives that a result is held against;
 //! - `option_file`: files that options name;
@@ -37,6 +38,7 @@ mod objective_args;
 mod option_file;
 mod probe_args;
 mod request_args;
+mod result_args;
 mod system_args;
 
 pub use ci_args::{CiArgs, GithubChoice};
@@ -48,6 +50,7 @@ pub use load_args::LoadArgs;
 pub use objective_args::ObjectiveArgs;
 pub use probe_args::ProbeArgs;
 pub use request_args::RequestArgs;
+pub use result_args::ResultArgs;
 pub use system_args::{GuestArgs, KernelArgs, LinuxArgs};
 
 /// `fathom run`.
@@ -82,18 +85,9 @@ pub struct RunArgs {
     /// Protocol and class of the requests.
     #[command(flatten)]
     pub protocol: ProtocolArgs,
-    /// Requirements that the result has to meet.
+    /// Requirements of the result, and its destination.
     #[command(flatten)]
-    pub validity: ValidityArgs,
-    /// Objectives that the result is held against.
-    #[command(flatten)]
-    pub objectives: ObjectiveArgs,
-    /// Reports for continuous integration.
-    #[command(flatten)]
-    pub ci: CiArgs,
-    /// Destination of the results.
-    #[command(flatten)]
-    pub output: OutputArgs,
+    pub result: ResultArgs,
     /// System to boot, and the machine for it.
     #[command(flatten)]
     pub guest: GuestArgs,
@@ -178,7 +172,7 @@ impl RunArgs {
             plan,
             sweep: load.sweep(),
             cost_analysis: CostAnalysis::Skipped,
-            validity: self.validity.spec(),
+            validity: self.result.validity.spec(),
             host: self.host.spec(),
         })
     }

@@ -6,12 +6,9 @@ use std::time::Duration;
 use clap::{Arg, Args};
 
 use super::CliError;
-use super::args::{
-    CiArgs, GuestArgs, HostArgs, KernelArgs, LiveArgs, LoadArgs, ObjectiveArgs, OutputArgs,
-    ValidityArgs,
-};
+use super::args::{GuestArgs, HostArgs, KernelArgs, LiveArgs, LoadArgs, ResultArgs};
 use super::ctrl_c::Interrupt;
-use super::output::{Judging, Output};
+use super::output::Output;
 use crate::experiment::compare::target::{self, Resolved, Target};
 use crate::experiment::compare::{CompareSpec, Comparison, Confirmation, CostAnalysis, Loads};
 use crate::quantity::parse::duration;
@@ -73,18 +70,9 @@ pub struct CompareArgs {
     /// Load on every target.
     #[command(flatten)]
     pub load: LoadArgs,
-    /// Requirements that every run has to meet.
+    /// Requirements of the result, and its destination.
     #[command(flatten)]
-    pub validity: ValidityArgs,
-    /// Objectives that the result is held against.
-    #[command(flatten)]
-    pub objectives: ObjectiveArgs,
-    /// Reports for continuous integration.
-    #[command(flatten)]
-    pub ci: CiArgs,
-    /// Destination of the results.
-    #[command(flatten)]
-    pub output: OutputArgs,
+    pub result: ResultArgs,
     /// Kernel of the Linux guests.
     #[command(flatten)]
     pub kernel: KernelArgs,
@@ -112,7 +100,7 @@ impl CompareArgs {
                 "a comparison puts one load on all targets: leave out `--sweep`",
             ));
         }
-        if self.confirm.is_some() && self.objectives.is_empty() {
+        if self.confirm.is_some() && self.result.objectives.is_empty() {
             return Err(CliError::Usage(
                 "there is nothing to confirm: name objectives with `--require` or `--objectives`",
             ));
@@ -135,7 +123,7 @@ impl CompareArgs {
                 false => CostAnalysis::Included,
             },
             confirmation: None,
-            validity: self.validity.spec(),
+            validity: self.result.validity.spec(),
             host: self.host.spec(),
         };
         spec.check_options()?;
@@ -151,8 +139,7 @@ impl CompareArgs {
 /// [`CliError::Report`] if results can't be written. Whatever was measured is written all the same.
 pub fn run(args: &CompareArgs) -> Result<(), CliError> {
     let mut spec = args.spec()?;
-    let options = (&args.objectives, &args.ci);
-    let mut judging = Judging::prepare("fathom compare", options, &args.output, spec.groups())?;
+    let mut judging = args.result.judging("fathom compare", spec.groups())?;
     if let Some(rounds) = args.confirm {
         let gate = judging.gate().clone();
         let confirmation = Confirmation { rounds, gate };
@@ -163,7 +150,7 @@ pub fn run(args: &CompareArgs) -> Result<(), CliError> {
     let live = args.live.begin()?;
     let caller = interrupt.caller_with(&live);
     let comparison = Comparison::prepare(&spec, caller)?;
-    let output = Output::prepare(&args.output, judging)?;
+    let output = Output::prepare(&args.result.output, judging)?;
     let outcome = comparison.carry_out(&output, caller);
     output.conclude(outcome)
 }

@@ -1,6 +1,5 @@
 //! `fathom log`: level and budget of the log of a running service.
 
-use boot_args::log_budget;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use wire::log_control::{Budget, Change, Level};
@@ -16,23 +15,11 @@ pub struct LogArgs {
     #[command(flatten)]
     pub status: StatusArgs,
     /// Least important records to log from now on; debug and trace log no more than info [default: as it is]
-    #[arg(value_name = "LEVEL", value_parser = PossibleValuesParser::new(Level::ALL.map(Level::name)).map(level))]
+    #[arg(value_name = "LEVEL", value_parser = PossibleValuesParser::new(Level::ALL.map(Level::name)).try_map(|name| log_control::level(&name)))]
     pub level: Option<Level>,
     /// Rate at which records leave the service from now on, such as 512B/s or 1KiB/s [default: as it is]
-    #[arg(long, value_name = "BYTES/s", value_parser = budget)]
+    #[arg(long, value_name = "BYTES/s", value_parser = log_control::budget)]
     pub budget: Option<Budget>,
-}
-
-/// Returns the level called `name`.
-fn level(name: String) -> Level {
-    let mut levels = Level::ALL.into_iter();
-    let named = levels.find(|level| level.name() == name);
-    named.expect("it is one of the possible values")
-}
-
-fn budget(text: &str) -> Result<Budget, &'static str> {
-    let expected = "expected a number of B/s, KiB/s or MiB/s, from 1B/s to 10000000B/s";
-    log_budget(text).map_err(|_| expected)
 }
 
 /// Changes the settings of the service's log, and prints its status with those in force.

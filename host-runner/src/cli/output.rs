@@ -5,41 +5,16 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::CliError;
-use super::args::{CiArgs, ObjectiveArgs, OutputArgs};
+use super::args::OutputArgs;
 use crate::experiment::{ExperimentError, NothingMeasured, Results};
-use crate::judge::objectives::subject::GroupKey;
 use crate::record::result_directory::DEFAULT_BASE;
 use crate::record::{ObjectiveState, Record, RecordError, ResultDirectory};
 use crate::report;
 pub use crate::report::judging::Judging;
 pub use crate::report::publication::print;
-use crate::report::publication::{JsonDestination, Publication, is_standard_output};
+use crate::report::publication::{JsonDestination, Publication};
 use crate::report::terminal_report::Detail;
-use crate::report::test_report::Stream;
 use crate::stats::Requested;
-
-impl Judging {
-    /// Reads the objectives of `command`, and checks them against `groups`, which are going to be measured.
-    ///
-    /// # Errors
-    ///
-    /// [`CliError::Objectives`] if they can't be read or are about none of the groups; [`CliError::Experiment`] if a
-    /// file can't be written or the baseline can't be read.
-    pub fn prepare(
-        command: &'static str,
-        (objectives, ci): (&ObjectiveArgs, &CiArgs),
-        output: &OutputArgs,
-        groups: Vec<GroupKey>,
-    ) -> Result<Self, CliError> {
-        let gate = objectives.gate()?;
-        gate.check(groups)?;
-        let annotations = match output.json.as_deref().is_some_and(is_standard_output) {
-            true => Stream::Error,
-            false => Stream::Output,
-        };
-        Ok(Self::new(command, gate, ci.prepare(annotations)?))
-    }
-}
 
 /// Destination of a command's results; every part of it was tried.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ mod continuous_probe;
 use super::CliError;
 use super::args::ProbeArgs;
 use super::ctrl_c::Interrupt;
-use super::output::{Judging, Output};
+use super::output::Output;
 use crate::experiment::abort::Aborting;
 use crate::experiment::probe::{ClientSpec, Probe, ProbeSpec};
 
@@ -28,7 +28,7 @@ impl ProbeArgs {
             client: self.client(),
             plan: self.client.protocol.fill(load.plan()?)?,
             sweep: load.sweep(),
-            validity: self.validity.spec(),
+            validity: self.result.validity.spec(),
             host: self.host.spec(),
         })
     }
@@ -56,14 +56,13 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
         return continuous_probe::run(args);
     }
     let spec = args.spec()?;
-    let options = (&args.objectives, &args.ci);
-    let judging = Judging::prepare("fathom probe", options, &args.output, spec.groups())?;
+    let judging = args.result.judging("fathom probe", spec.groups())?;
     let interrupt = Interrupt::watch()?;
     let live = args.live.begin()?.with_objectives(judging.expressions());
     let caller = interrupt.caller_with(&live);
     let aborting = Aborting::new(caller, &judging.gate().objectives);
     let probe = Probe::prepare(&spec, caller)?;
-    let output = Output::prepare(&args.output, judging)?;
+    let output = Output::prepare(&args.result.output, judging)?;
     let outcome = probe.carry_out(&output, aborting.caller());
     output.decide(outcome)
 }

@@ -3,7 +3,7 @@
 use super::CliError;
 use super::args::RunArgs;
 use super::ctrl_c::Interrupt;
-use super::output::{Judging, Output};
+use super::output::Output;
 use crate::experiment::abort::Aborting;
 use crate::experiment::compare::CostAnalysis;
 use crate::experiment::prepared_run::PreparedRun;
@@ -16,8 +16,7 @@ use crate::experiment::prepared_run::PreparedRun;
 /// until then is written all the same.
 pub fn run(args: &RunArgs) -> Result<(), CliError> {
     let mut spec = args.spec()?;
-    let options = (&args.objectives, &args.ci);
-    let judging = Judging::prepare("fathom run", options, &args.output, spec.groups())?;
+    let judging = args.result.judging("fathom run", spec.groups())?;
     if judging.gate().objectives.need_costs() {
         spec.cost_analysis = CostAnalysis::Included;
     }
@@ -27,7 +26,7 @@ pub fn run(args: &RunArgs) -> Result<(), CliError> {
     let caller = interrupt.caller_with(&live);
     let aborting = Aborting::new(caller, &judging.gate().objectives);
     let run = PreparedRun::prepare(&spec, caller)?;
-    let output = Output::prepare(&args.output, judging)?;
+    let output = Output::prepare(&args.result.output, judging)?;
     let outcome = run.carry_out(&output, aborting.caller());
     output.conclude(outcome)
 }

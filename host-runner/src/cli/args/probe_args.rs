@@ -2,10 +2,7 @@
 
 use clap::Args;
 
-use super::{
-    CiArgs, ClientArgs, ContinuousArgs, HostArgs, LiveArgs, LoadArgs, ObjectiveArgs, OutputArgs,
-    ValidityArgs,
-};
+use super::{ClientArgs, ContinuousArgs, HostArgs, LiveArgs, LoadArgs, ResultArgs};
 use crate::experiment::probe::service_address::with_port;
 
 /// `fathom probe`.
@@ -23,18 +20,9 @@ pub struct ProbeArgs {
     /// Measurement without an end.
     #[command(flatten)]
     pub continuous: ContinuousArgs,
-    /// Requirements that the result has to meet.
+    /// Requirements of the result, and its destination.
     #[command(flatten)]
-    pub validity: ValidityArgs,
-    /// Objectives that the result is held against.
-    #[command(flatten)]
-    pub objectives: ObjectiveArgs,
-    /// Reports for continuous integration.
-    #[command(flatten)]
-    pub ci: CiArgs,
-    /// Destination of the results.
-    #[command(flatten)]
-    pub output: OutputArgs,
+    pub result: ResultArgs,
     /// Options for the host during the measurement.
     #[command(flatten)]
     pub host: HostArgs,

@@ -18,7 +18,7 @@ impl ProbeArgs {
     ///
     /// [`CliError::Usage`] or [`CliError::Experiment`] if they don't go together.
     pub fn continuous_spec(&self) -> Result<TargetsSpec, CliError> {
-        if self.output.out.is_some() || self.output.json.is_some() {
+        if self.result.output.out.is_some() || self.result.output.json.is_some() {
             return Err(CliError::Usage(
                 "a continuous measurement has no result: leave out --out and --json, and use --hlog DIR",
             ));

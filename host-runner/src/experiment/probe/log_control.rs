@@ -2,12 +2,34 @@
 
 use std::net::SocketAddr;
 
-use wire::log_control::{Change, decode_answer};
+use boot_args::log_budget;
+use wire::log_control::{Budget, Change, Level, decode_answer};
 
 use super::exchange::{Silence, exchange};
 use super::status_query;
 use crate::experiment::ExperimentError;
 use crate::record::{ServiceLog, ServiceStatus};
+
+/// Returns the level called `name`.
+///
+/// # Errors
+///
+/// A message if there is none.
+pub fn level(name: &str) -> Result<Level, String> {
+    let mut levels = Level::ALL.into_iter();
+    let named = levels.find(|level| level.name() == name);
+    named.ok_or_else(|| format!("there is no level `{name}`"))
+}
+
+/// Reads a log's budget, such as `1KiB/s`.
+///
+/// # Errors
+///
+/// A message if it is none.
+pub fn budget(text: &str) -> Result<Budget, &'static str> {
+    let expected = "expected a number of B/s, KiB/s or MiB/s, from 1B/s to 10000000B/s";
+    log_budget(text).map_err(|_| expected)
+}
 
 /// Makes the change of the log's settings at the service at `peer`, and returns its status with those in force.
 ///
