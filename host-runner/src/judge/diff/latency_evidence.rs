@@ -338,8 +338,8 @@ impl Sample {
         let has_enough = a.0.len() >= MIN_ROUNDS && b.0.len() >= MIN_ROUNDS;
         // A bound from below in the second leaves the ratio without an upper end, in the first without a lower.
         (has_enough && has_ends != (false, false)).then(|| {
-            let width = width(a).max(width(b));
-            let difference = IndependentDifference::of(&logs(a), &logs(b), width);
+            let (earlier, later) = (logs(a), logs(b));
+            let difference = IndependentDifference::of((&earlier, width(a)), (&later, width(b)));
             Self::new(difference, a.0.len().min(b.0.len()), has_ends)
         })
     }

@@ -45,7 +45,7 @@ const fn boots(name: &'static str, sigma: f64) -> Boots {
 
 const CALM: Boots = boots("move by 3 %", 0.03);
 
-const CELLS: [Boots; 8] = [
+const CELLS: [Boots; 9] = [
     boots("move by 1 %", 0.01),
     CALM,
     boots("move by 10 %", 0.1),
@@ -60,6 +60,10 @@ const CELLS: [Boots; 8] = [
     Boots {
         spoilt: 0.1,
         ..boots("a tenth spoilt", 0.03)
+    },
+    Boots {
+        second: 0.1,
+        ..boots("a tenth at 3x", 0.03)
     },
     Boots {
         second: 0.33,
@@ -200,7 +204,7 @@ fn a_gate_passes_a_regression_no_more_often_than_stated() {
             );
         }
         // Boots of two kinds: chance makes the one side's mostly of the one and the other's of the other.
-        let two_kinds = CELLS[6];
+        let two_kinds = CELLS[7];
         let mut simulation = Simulation(SplitMix64(5));
         let case = (two_kinds, 7, relation, 1.06);
         let wrong = simulation.share(ObjectiveState::Met, case, GATES);

@@ -3,45 +3,37 @@
 //! A verdict of a comparison asks if two targets differ; an objective asks if a figure, or a ratio, keeps to a limit.
 //! Both are answered from boots by the same estimate: a posterior distribution of the location (see the module
 //! `location`). Rounds that have a boot of both targets are judged by their log ratios. Boots of two results that were
-//! not made in turns have nothing in common: the distribution of the ratio is that of the difference of two independent
-//! locations, as by Behrens and Fisher, which is as wide as either side's own scatter makes it. Where boots are of two
+//! not made in turns have nothing in common: their ratio is the difference of two independent locations (see
+//! [`independent`](super::independent)), which is as wide as either side's own scatter makes it. Where boots are of two
 //! kinds, chance alone makes most of one side's of the one kind and most of the other side's of the other, and their
 //! typical boots differ for no reason: so the limits of such a ratio are no narrower than those by the ranks of the boots
 //! (`rank_sum`), which hold whatever the kinds are.
 
+use super::independent::IndependentDifference;
 use super::location::Location;
 use super::rank_sum;
 
 /// Fewer boots say nothing of how they scatter.
 pub const MIN_BOOTS: usize = 3;
 
-/// Points that the distribution of a baseline's location is taken at.
-const POINTS: usize = 250;
-
-/// Share of a distribution that lies beyond where its end is looked for.
-const BEYOND: f64 = 1e-7;
-
-/// Halvings of the range in which a quantile is looked for.
-const HALVINGS: usize = 40;
-
-/// Name and version of the method.
-pub const METHOD: &str = "typical-boot-one-sided/1";
-
 /// The logarithm of a typical boot's figure, or of a ratio of two.
 #[derive(Clone, Debug)]
-pub struct TypicalBoot {
-    location: Location,
-    baseline: Option<Independent>,
-}
+pub struct TypicalBoot(Estimate);
 
-/// A baseline that has nothing in common with the target.
+/// Estimate of a logarithm.
 #[derive(Clone, Debug)]
-struct Independent {
-    location: Location,
-    /// Locations of equal probability.
-    points: Vec<f64>,
-    /// Logarithms of the target's boots and of the baseline's.
-    logs: (Vec<f64>, Vec<f64>),
+enum Estimate {
+    /// Of boots, or of rounds.
+    One(Location),
+    /// The ratio of boots to those of a baseline that have nothing in common with them.
+    Ratio {
+        /// Difference of the logarithms.
+        difference: IndependentDifference,
+        /// Logarithms of the target's boots.
+        target: Vec<f64>,
+        /// Logarithms of the baseline's boots.
+        baseline: Vec<f64>,
+    },
 }
 
 impl TypicalBoot {
@@ -49,87 +41,62 @@ impl TypicalBoot {
     /// than [`MIN_BOOTS`].
     #[must_use]
     pub fn of(logs: &[f64], width: f64) -> Option<Self> {
-        (logs.len() >= MIN_BOOTS).then(|| Self {
-            location: Location::of(logs, width),
-            baseline: None,
-        })
+        (logs.len() >= MIN_BOOTS).then(|| Self(Estimate::One(Location::of(logs, width))))
     }
 
     /// Returns the ratio of boots to those of an independent `baseline`, each with its logarithms and the width that they
     /// are known to; `None` if either has fewer than [`MIN_BOOTS`].
     #[must_use]
     pub fn ratio(target: (&[f64], f64), baseline: (&[f64], f64)) -> Option<Self> {
-        if target.0.len() < MIN_BOOTS || baseline.0.len() < MIN_BOOTS {
-            return None;
-        }
-        let location = Location::of(baseline.0, baseline.1);
-        let place = |index: usize| (index as f64 + 0.5) / POINTS as f64;
-        let points = (0..POINTS).map(|index| location.widened_quantile(place(index)));
-        Some(Self {
-            location: Location::of(target.0, target.1),
-            baseline: Some(Independent {
-                points: points.collect(),
-                location,
-                logs: (target.0.to_vec(), baseline.0.to_vec()),
-            }),
-        })
+        let is_enough = target.0.len() >= MIN_BOOTS && baseline.0.len() >= MIN_BOOTS;
+        let ratio = || Estimate::Ratio {
+            difference: IndependentDifference::of(baseline, target),
+            target: target.0.to_vec(),
+            baseline: baseline.0.to_vec(),
+        };
+        is_enough.then(|| Self(ratio()))
     }
 
     /// Returns the estimate.
     #[must_use]
     pub fn centre(&self) -> f64 {
-        let baseline = self.baseline.as_ref();
-        self.location.centre() - baseline.map_or(0.0, |baseline| baseline.location.centre())
+        match &self.0 {
+            Estimate::One(location) => location.centre(),
+            Estimate::Ratio { difference, .. } => difference.centre(),
+        }
     }
 
     /// Returns the limit that the typical boot is below with the probability `alpha` at most; infinite if so few boots
     /// allow none.
     #[must_use]
     pub fn lower(&self, alpha: f64) -> f64 {
-        self.quantile(alpha).min(self.by_ranks(alpha).0) - self.width()
+        match &self.0 {
+            Estimate::One(location) => location.widened_quantile(alpha) - location.width(),
+            Estimate::Ratio {
+                difference,
+                target,
+                baseline,
+            } => {
+                let (by_ranks, _) = rank_sum::limits(target, baseline, alpha);
+                difference.lower(alpha).min(by_ranks - difference.width())
+            }
+        }
     }
 
     /// Returns the limit that the typical boot is above with the probability `alpha` at most, likewise.
     #[must_use]
     pub fn upper(&self, alpha: f64) -> f64 {
-        self.quantile(1.0 - alpha).max(self.by_ranks(alpha).1) + self.width()
-    }
-
-    /// Returns the limits by ranks, between which nothing lies for boots that were made in turns.
-    fn by_ranks(&self, alpha: f64) -> (f64, f64) {
-        match &self.baseline {
-            None => (f64::INFINITY, f64::NEG_INFINITY),
-            Some(Independent { logs, .. }) => rank_sum::limits(&logs.0, &logs.1, alpha),
-        }
-    }
-
-    fn width(&self) -> f64 {
-        let baseline = self.baseline.as_ref();
-        self.location.width() + baseline.map_or(0.0, |baseline| baseline.location.width())
-    }
-
-    fn quantile(&self, share: f64) -> f64 {
-        let Some(Independent {
-            location, points, ..
-        }) = &self.baseline
-        else {
-            return self.location.widened_quantile(share);
-        };
-        let baseline = location;
-        let end = |location: &Location, share| location.widened_quantile(share);
-        let mut low = end(&self.location, BEYOND) - end(baseline, 1.0 - BEYOND);
-        let mut high = end(&self.location, 1.0 - BEYOND) - end(baseline, BEYOND);
-        for _ in 0..HALVINGS {
-            let middle = f64::midpoint(low, high);
-            let chances = points.iter();
-            let chances = chances.map(|point| self.location.widened_chance_below(middle + point));
-            if chances.sum::<f64>() < share * points.len() as f64 {
-                low = middle;
-            } else {
-                high = middle;
+        match &self.0 {
+            Estimate::One(location) => location.widened_quantile(1.0 - alpha) + location.width(),
+            Estimate::Ratio {
+                difference,
+                target,
+                baseline,
+            } => {
+                let (_, by_ranks) = rank_sum::limits(target, baseline, alpha);
+                difference.upper(alpha).max(by_ranks + difference.width())
             }
         }
-        f64::midpoint(low, high)
     }
 }
 
