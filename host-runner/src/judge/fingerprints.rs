@@ -4,7 +4,7 @@
 //! - [`machine()`]: the host that a result was measured on. Latencies of hosts that differ in any field are not
 //!   comparable in time.
 //! - [`setting()`]: the experiment: target, link, load, guest, method. Figures of settings that differ in any
-//!   field answer different questions.
+//!   field answer different questions. [`COUNTED`] and [`OF_BOOT`] are those that matter to some figures.
 //! - [`MachineDifferences`]: whether results are of one machine, by the fields that identify it.
 //!
 //! A field is named like the one in `result.json` that it is from, so that the name can be given on a command
@@ -22,7 +22,7 @@ mod setting_fields;
 
 pub use machine_differences::MachineDifferences;
 pub use machine_fields::machine;
-pub use setting_fields::setting;
+pub use setting_fields::{COUNTED, IDENTITY, OF_BOOT, setting};
 
 /// Numbers agree that differ by no more than this share: rates that were calibrated, memory less what a kernel
 /// takes for itself.

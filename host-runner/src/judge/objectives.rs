@@ -6,6 +6,7 @@
 //! - [`planned`]: a check of objectives against what is going to be measured;
 //! - [`figures`]: a metric of the runs of a result; [`counted_figures`]: exact figures by their names;
 //!   [`sample_interval`]: a percentile's interval within a boot;
+//! - [`comparability`]: fields in which a result and its baseline have to agree;
 //! - [`evidence`]: figures held against a limit or a reference, with an interval;
 //! - [`gate`]: the outcome of each expression; [`score`]: of all together;
 //! - [`prepared_gate`]: objectives with the results that they are relative to.
@@ -14,6 +15,7 @@ use std::fmt;
 
 pub mod bound;
 pub mod certain_limit;
+pub mod comparability;
 pub mod counted_figures;
 pub mod evidence;
 pub mod expression;

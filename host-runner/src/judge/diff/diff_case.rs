@@ -1,24 +1,10 @@
 //! Cases of a result: the valid boots of one target on one link under one load, and the same case of another result.
 
 use super::diff_spec::{DiffSpec, Evidence};
-use crate::judge::fingerprints::{Change, Fields, setting};
+use crate::judge::fingerprints::{COUNTED, Change, Fields, IDENTITY, setting};
 use crate::record::{Run, Source};
 use crate::stats::Distribution;
 use crate::stats::distribution::Value;
-
-/// Fields that say which case a run is of: in a case of the other result they are the same.
-const IDENTITY: [&str; 5] = ["target", "responder", "link", "mode", "sweep_percent"];
-
-/// Fields in which cases have to agree for figures that are counted: nothing else moves those.
-const COUNTED: [&str; 7] = [
-    "target",
-    "responder",
-    "link",
-    "protocol",
-    "payload_bytes",
-    "content",
-    "method",
-];
 
 /// One valid boot of a case.
 #[derive(Clone, Debug)]

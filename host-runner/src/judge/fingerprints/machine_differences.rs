@@ -32,12 +32,6 @@ impl MachineDifferences {
         Self::among(sources.iter().map(|source| &source.record))
     }
 
-    /// In what the machines of two records differ, likewise.
-    #[must_use]
-    pub fn between(one: &Record, other: &Record) -> Option<Self> {
-        Self::among([one, other].into_iter())
-    }
-
     fn among<'a>(records: impl Iterator<Item = &'a Record>) -> Option<Self> {
         let mut facts: Vec<(String, Vec<String>)> = Vec::new();
         for (name, value) in records.flat_map(facts_of) {

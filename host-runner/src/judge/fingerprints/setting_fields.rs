@@ -32,6 +32,36 @@ pub const NAMES: [&str; 24] = [
     "method",
 ];
 
+/// Fields that say which case of a result a run is of: in the same case of another result they are the same.
+pub const IDENTITY: [&str; 5] = ["target", "responder", "link", "mode", "sweep_percent"];
+
+/// Fields in which runs have to agree for figures that are counted: nothing else moves those.
+pub const COUNTED: [&str; 7] = [
+    "target",
+    "responder",
+    "link",
+    "protocol",
+    "payload_bytes",
+    "content",
+    "method",
+];
+
+/// Fields in which runs have to agree for figures of a boot, which are the same under every load.
+pub const OF_BOOT: [&str; 12] = [
+    "target",
+    "responder",
+    "link",
+    "mtu",
+    "vhost",
+    "accel",
+    "board",
+    "guest_cpu",
+    "guest_memory",
+    "prealloc",
+    "placement",
+    "method",
+];
+
 /// MTU of a link that has none of its own in the record, in bytes.
 const ETHERNET_MTU: u16 = 1500;
 

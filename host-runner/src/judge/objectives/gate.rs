@@ -5,14 +5,14 @@
 //! claims that a limit is broken, of which any one misses all, the chance is divided by their number.
 
 use super::bound::{Bound, Reference, Relative};
+use super::comparability;
 use super::counted_figures::gone;
 use super::evidence::relative::{self, ReferenceGroup, Relation};
 use super::evidence::{self, Levels, Outcome};
 use super::figures::{Group, groups, groups_for};
 use super::score::{Standing, summary, worse};
 use super::{Objective, Objectives, Stated};
-use crate::judge::fingerprints::MachineDifferences;
-use crate::record::{self, ObjectiveLevel, ObjectiveState, ObjectiveSummary, Run, Source};
+use crate::record::{self, ObjectiveLevel, ObjectiveState, ObjectiveSummary, Source};
 
 /// Results that a result is compared with.
 #[derive(Clone, Copy, Debug, Default)]
@@ -204,12 +204,8 @@ fn apart<'a>(
             continue;
         };
         obstacle = obstacle.or_else(|| {
-            MachineDifferences::between(&result.record, &source.record)
-                .map(|differences| format!("{name} is of another machine: {differences}"))
-                .or_else(|| {
-                    conditions(group, &same)
-                        .map(|what| format!("{name} was measured with another {what}"))
-                })
+            let differences = comparability::differences(metric, (source, &same), (result, group))?;
+            Some(format!("{name} is not comparable: {differences}"))
         });
         match &mut found {
             None => found = Some(same),
@@ -227,33 +223,6 @@ fn apart<'a>(
         ),
         None => Against::Nothing(format!("{name} has no run of {}", group.key)),
     }
-}
-
-/// Returns the condition in which the runs of two groups differ, if there is one that moves latency.
-fn conditions(one: &Group<'_>, other: &Group<'_>) -> Option<String> {
-    let (one, other) = (one.runs.first()?.run, other.runs.first()?.run);
-    let rate = |run: &Run| run.offered_rate.map(|rate| rate.round().to_string());
-    let fault = |run: &Run| run.fault.as_ref().map(|fault| fault.parameters.clone());
-    type Field = fn(&Run) -> Option<String>;
-    let fields: [(&str, Field); 6] = [
-        ("payload", |run| Some(run.payload_bytes.to_string())),
-        ("accelerator", |run| run.accel.clone()),
-        ("depth", |run| run.depth.map(|depth| depth.to_string())),
-        ("protocol", |run| Some(run.protocol.to_string())),
-        ("arrivals", |run| {
-            run.arrivals.as_ref().map(ToString::to_string)
-        }),
-        ("timeout", |run| Some(run.timeout_ns.to_string())),
-    ];
-    let words = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
-    let own = fields.map(|(name, field)| (name, field(one), field(other)));
-    let more = [
-        ("rate", rate(one), rate(other)),
-        ("set of injected faults", fault(one), fault(other)),
-    ];
-    let mut all = own.into_iter().chain(more);
-    all.find(|(_, one, other)| one != other)
-        .map(|(name, one, other)| format!("{name}, {} against {}", words(other), words(one)))
 }
 
 impl Case<'_> {

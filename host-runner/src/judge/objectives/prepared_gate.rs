@@ -8,7 +8,7 @@ use super::gate::{Judgement, References, judge};
 use super::planned::Planned;
 use super::subject::GroupKey;
 use super::{Objectives, ObjectivesError};
-use crate::judge::fingerprints::MachineDifferences;
+use crate::judge::fingerprints::machine;
 use crate::record::read::{self, ReadError, result_directories};
 use crate::record::{ObjectiveState, Record, Source};
 
@@ -130,7 +130,7 @@ impl Earlier {
 /// Returns true if `record` began before `result`, on the same machine.
 fn is_earlier(record: &Record, result: &Record) -> bool {
     record.environment.started_at < result.environment.started_at
-        && MachineDifferences::between(result, record).is_none()
+        && is_of_the_same_machine(result, record)
 }
 
 /// Returns true if `record` has a valid run, and was not found wanting.
@@ -138,6 +138,11 @@ fn is_good(record: &Record) -> bool {
     let summary = record.objective_summary.as_ref();
     record.runs.iter().any(|run| run.valid)
         && summary.is_none_or(|summary| summary.state == ObjectiveState::Met)
+}
+
+fn is_of_the_same_machine(one: &Record, other: &Record) -> bool {
+    let [one, other] = [one, other].map(|record| machine(&record.environment));
+    one.changes(&other).is_empty()
 }
 
 /// Returns the groups of the runs of `source`.

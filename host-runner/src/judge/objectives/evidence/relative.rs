@@ -37,12 +37,12 @@ pub fn outcome(
     levels: Levels,
 ) -> Outcome {
     let metric = &expression.metric;
-    if !metric.is_sampled() {
-        return exact(expression, relative, group, &reference.group);
-    }
     let missing = |missing| Outcome::without_figure(missing, RATIO, Some(relative.factor));
     if let Some(obstacle) = &reference.obstacle {
         return missing(Missing::Unusable(obstacle.clone()));
+    }
+    if !metric.is_sampled() {
+        return exact(expression, relative, group, &reference.group);
     }
     let of_reference = |missing| match missing {
         Missing::NotMeasured(reason) => {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::histogram::DurationHistogram;
 use crate::record::read::Distribution;
-use crate::record::{BeforeAfter, fixtures};
+use crate::record::{BeforeAfter, Run, fixtures};
 use crate::stats::percentile_rule::PERCENTILES;
 use crate::stats::{PercentileState, State};
 

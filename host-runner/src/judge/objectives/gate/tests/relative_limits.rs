@@ -88,7 +88,7 @@ fn a_baseline_is_another_result_under_the_same_conditions() {
             .needs
             .as_deref()
             .unwrap()
-            .contains("another machine: cpu_model")
+            .contains("results/b is not comparable: cpu_model another -> ")
     );
     let mut longer = rounds(&CALM, &[]);
     for run in &mut longer.record.runs {
@@ -100,7 +100,7 @@ fn a_baseline_is_another_result_under_the_same_conditions() {
             .needs
             .as_deref()
             .unwrap()
-            .contains("another payload, 1400 against"),
+            .contains("results/b is not comparable: payload_bytes 1400 -> 64"),
         "{longer:?}"
     );
     // Without a baseline, whoever forgot to check has no run to pass by.
@@ -168,6 +168,52 @@ fn costs_are_exact_on_any_machine() {
         run.target = "null".to_owned();
     }
     assert_eq!(state(&alone, "instructions_per_echo <= 500 on hermit"), Met);
+}
+
+/// Returns the reason for the outcome of `text` on seven rounds against a baseline that `change` has changed.
+fn reason_against(change: impl Fn(&mut Source), text: &str) -> String {
+    let mut baseline = with_costs(Some(495.0), Some(0.0));
+    change(&mut baseline);
+    let baselines = [("before".to_owned(), vec![baseline])];
+    let references = References {
+        baselines: &baselines,
+        looks: 1,
+    };
+    let own = with_costs(Some(495.0), Some(0.0));
+    let judged = judge(&objectives(&[text]), &own, references);
+    judged.objectives[0].needs.clone().unwrap_or_default()
+}
+
+#[test]
+fn a_baseline_agrees_in_the_fields_that_move_the_figure() {
+    let each = |change: fn(&mut Run)| {
+        move |baseline: &mut Source| baseline.record.runs.iter_mut().for_each(change)
+    };
+    let longer = each(|run| run.payload_bytes = 1400);
+    let expected = "before is not comparable: payload_bytes 1400 -> 64";
+    let time = "p99 <= +5% of baseline on hermit";
+    let cost = "instructions_per_echo <= +1% of baseline on hermit";
+    let boot = "boot_ms <= +900% of baseline on hermit";
+    let size = "image_bytes <= +1% of baseline on hermit";
+    assert_eq!(reason_against(longer, time), expected);
+    assert_eq!(reason_against(longer, cost), expected);
+    assert!(!reason_against(longer, boot).contains("comparable"));
+    assert!(!reason_against(longer, size).contains("comparable"));
+    let other_board = each(|run| run.board = Some("q35".to_owned()));
+    assert!(reason_against(other_board, time).contains("board q35 -> "));
+    assert!(reason_against(other_board, boot).contains("board q35 -> "));
+    assert_eq!(reason_against(other_board, cost), "");
+    let elsewhere = |baseline: &mut Source| {
+        let environment = &mut baseline.record.environment;
+        environment.kernel = "9.9".to_owned();
+        environment.governor = Some("another".to_owned());
+    };
+    let reason = reason_against(elsewhere, time);
+    assert!(
+        reason.contains("kernel 9.9 -> ") && reason.contains("governor another -> "),
+        "{reason}"
+    );
+    assert_eq!(reason_against(elsewhere, cost), "");
 }
 
 #[test]
