@@ -216,6 +216,15 @@ impl DurationHistogram {
             .sum()
     }
 
+    /// Returns the number of samples in slots that lie wholly above `value_ns`: that many are above it for certain.
+    #[must_use]
+    pub fn count_above(&self, value_ns: u64) -> u64 {
+        let Some((_, last)) = self.extent().filter(|_| value_ns < self.max_ns) else {
+            return 0;
+        };
+        self.counts.sum_between(Slot::of(value_ns).next(), last)
+    }
+
     /// Number of samples that were over [`HIGHEST_NS`]: percentiles that reach them are too low.
     #[must_use]
     pub fn saturated(&self) -> u64 {
@@ -298,6 +307,21 @@ mod tests {
             durations.clear();
             prop_assert_eq!(durations.histogram(), DurationHistogram::default().histogram());
             prop_assert_eq!((durations.min_ns(), durations.sum_ns()), (None, 0));
+        }
+
+        #[test]
+        fn what_is_counted_above_a_value_is_above_it_and_all_of_that_but_its_own_slot(
+            values in prop::collection::vec(prop_oneof![0..5000_u64, any::<u64>()], 0..200),
+            limit in prop_oneof![0..5000_u64, any::<u64>()],
+        ) {
+            let mut durations = DurationHistogram::default();
+            values.iter().for_each(|&value| durations.record(value));
+            let count = |is_counted: &dyn Fn(u64) -> bool| {
+                values.iter().filter(|&&value| is_counted(value)).count() as u64
+            };
+            let counted = durations.count_above(limit);
+            prop_assert!(counted <= count(&|value| value > limit));
+            prop_assert_eq!(counted, count(&|value| Slot::of(value) > Slot::of(limit)));
         }
 
         #[test]

@@ -1,6 +1,7 @@
 //! Load: when requests are sent, and what became of each of them.
 //!
 //! - [`plan`]: what is to be sent: loop, payload, warm-up, limits;
+//! - `planned_requests`: how many requests a plan measures, as far as that is known before;
 //! - [`load_spec`]: a load as it is asked for, which makes a plan;
 //! - [`ladder`]: the plans of a sweep;
 //! - [`rate`]: how many requests a second;
@@ -40,6 +41,7 @@ mod open;
 pub mod padding;
 mod pipeline;
 pub mod plan;
+mod planned_requests;
 pub mod protocol;
 pub mod rate;
 pub mod reply_header;
@@ -63,7 +65,7 @@ pub use protocol::Protocol;
 pub use rate::Rate;
 pub use schedule::Arrivals;
 use sequence_tracker::SequenceTracker;
-pub use supervise::{Phase, Progress, Unwanted};
+pub use supervise::{Phase, Progress};
 pub use tally::{SendErrors, Tally};
 pub use waiting::WaitRule;
 

@@ -7,6 +7,7 @@
 //! - [`tag`]: what else has a distribution;
 //! - [`recorder`]: puts every sample of a measurement where it belongs;
 //! - [`relay`]: the way of what was recorded to a reader, while the measurement goes on; [`snapshot`]: a run so far;
+//! - [`run_check`]: a check of a run so far;
 //! - [`continuous`]: recorder of a measurement without an end; [`outcomes`]: its counts; [`running_totals`]: sums of all
 //!   that it has measured;
 //! - [`distribution`]: a repetition's latency in little memory, and several merged;
@@ -41,6 +42,7 @@ pub mod reason;
 pub mod recorder;
 pub mod relay;
 pub mod requested;
+pub mod run_check;
 pub mod running_totals;
 pub mod settling;
 pub mod snapshot;

@@ -1,20 +1,36 @@
-//! The end of a measurement as soon as an objective is certain to be missed: a count that is beyond its limit stays there.
+//! The end of a measurement as soon as an objective is certain to be missed.
 
 use std::fmt::Display;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use super::Caller;
 use super::progress::{Monitor, Stage, StageMonitor, Subject};
+use super::{Caller, Interrupt};
+use crate::judge::objectives::certain_limit::{PlannedRequests, RunLimit};
 use crate::judge::objectives::{CertainLimit, Objectives};
-use crate::load::{Phase, Plan, Progress};
+use crate::load::{Plan, Progress, Tally};
 use crate::machine::BootEvent;
 use crate::record::run::LiveView;
+use crate::stats::RunRecorder;
+use crate::stats::run_check::RunCheck;
 use crate::stats::snapshot::SnapshotRelay;
 
 /// A caller that also ends the experiment, for objectives that ask for it.
 pub struct Aborting<'a> {
     caller: Caller<'a>,
     limits: Vec<CertainLimit>,
+    /// The limit that ended the experiment.
+    broken: Arc<OnceLock<String>>,
+    /// True once the caller has been told of it.
+    is_told: AtomicBool,
+}
+
+/// Limits on one run, and the interrupt that ends it.
+#[derive(Debug)]
+struct LimitCheck {
+    limits: Vec<RunLimit>,
+    interrupt: Interrupt,
+    broken: Arc<OnceLock<String>>,
 }
 
 impl<'a> Aborting<'a> {
@@ -24,6 +40,8 @@ impl<'a> Aborting<'a> {
         Self {
             caller,
             limits: objectives.certain_limits(),
+            broken: Arc::default(),
+            is_told: AtomicBool::new(false),
         }
     }
 
@@ -36,15 +54,29 @@ impl<'a> Aborting<'a> {
         }
     }
 
-    /// Ends the experiment if `progress` has broken a limit for good.
-    fn check(&self, plan: &Plan, progress: &Progress) {
-        let mode = plan.mode.name();
-        let is_measured = progress.phase != Phase::WarmUp;
-        let mut limits = self.limits.iter();
-        if is_measured && limits.any(|limit| limit.is_broken(mode, progress)) {
+    /// Tells the caller of a limit that is broken, once.
+    fn tell(&self) {
+        if let Some(text) = self.broken.get()
+            && !self.is_told.swap(true, Ordering::Relaxed)
+        {
+            let message = format_args!(
+                "`{text}` is certain to be missed: the measurement ends here, and what was measured is written"
+            );
+            self.caller.monitor.message(&message);
+        }
+    }
+}
+
+impl RunCheck for LimitCheck {
+    fn run_so_far(&mut self, at_ns: u64, tally: &Tally, recorder: &RunRecorder) {
+        let mut limits = self.limits.iter_mut();
+        if let Some(limit) = limits.find_map(|limit| {
+            let is_broken = limit.is_broken(at_ns, tally, recorder);
+            is_broken.then_some(limit)
+        }) {
+            let _ = self.broken.set(limit.text().to_owned());
             // The measurement is broken off, and what it counted until then stands.
-            let flag = self.caller.interrupt.flag();
-            flag.store(true, Ordering::Relaxed);
+            self.interrupt.flag().store(true, Ordering::Relaxed);
         }
     }
 }
@@ -63,6 +95,21 @@ impl Monitor for Aborting<'_> {
 
     fn relay(&self) -> Option<SnapshotRelay> {
         self.caller.monitor.relay()
+    }
+
+    fn run_check(&self, plan: &Plan) -> Option<Box<dyn RunCheck>> {
+        if self.limits.is_empty() {
+            return None;
+        }
+        // What can't be certain was told before anything was started.
+        let planned = PlannedRequests::of(plan);
+        let limits = self.limits.iter();
+        let limits = limits.filter_map(|limit| limit.on(plan.mode.name(), planned).ok().flatten());
+        Some(Box::new(LimitCheck {
+            limits: limits.collect(),
+            interrupt: self.caller.interrupt.clone(),
+            broken: Arc::clone(&self.broken),
+        }))
     }
 
     fn subject(&self, subject: &Subject<'_>) -> Option<LiveView> {
@@ -91,55 +138,9 @@ impl StageMonitor for AbortingStage<'_> {
 
     fn load(&mut self, plan: &Plan, progress: &Progress) {
         self.inner.load(plan, progress);
-        self.aborting.check(plan, progress);
+        self.aborting.tell();
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::Interrupt;
-    use super::super::progress::Silent;
-    use super::*;
-    use crate::load::Unwanted;
-
-    const FILE: &str = "schema = \"fathom-objectives/1\"\n[[objective]]\npass = ['lost <= 2']\nabort = true\n\
-        on = { mode = 'closed' }\n[[objective]]\npass = ['corrupted == 0']\n";
-
-    fn progress(phase: Phase, lost: u64) -> Progress {
-        Progress {
-            phase,
-            elapsed_ns: 1,
-            sent: 10,
-            lost,
-            unwanted: Unwanted {
-                corrupted: 7,
-                ..Unwanted::default()
-            },
-            due_in_ns: None,
-            is_idle: true,
-        }
-    }
-
-    #[test]
-    fn a_measurement_ends_when_a_limit_is_broken_for_good() {
-        let objectives = Objectives::read(FILE.as_bytes(), "o.toml").unwrap();
-        let after = |phase, lost| {
-            let interrupt = Interrupt::default();
-            let caller = Caller {
-                interrupt: &interrupt,
-                monitor: &Silent,
-            };
-            let aborting = Aborting::new(caller, &objectives);
-            let own = aborting.caller();
-            let mut stage = own.monitor.begin(Stage::Measurement);
-            stage.load(&Plan::FIXTURE, &progress(phase, lost));
-            interrupt.is_set()
-        };
-        assert_eq!(Plan::FIXTURE.mode.name(), "closed");
-        // Others than those that say so end nothing.
-        assert!(!after(Phase::Measuring, 2));
-        assert!(!after(Phase::WarmUp, 3));
-        assert!(after(Phase::Measuring, 3));
-        assert!(after(Phase::Draining, 3));
-    }
-}
+mod tests;

@@ -65,6 +65,7 @@ pub fn measure(plan: &Plan, conditions: &Conditions<'_>, link: &mut dyn Link) ->
         recorder.intervals.hand_over_to(keeper.clone());
     }
     recorder.relay = conditions.caller.monitor.relay();
+    recorder.check = conditions.caller.monitor.run_check(plan);
     let times = Times::now();
     let quiet = wait_for_quiet(conditions);
     stage.load_begins();
@@ -101,7 +102,7 @@ pub fn measure(plan: &Plan, conditions: &Conditions<'_>, link: &mut dyn Link) ->
     };
     tally.warmup_discarded += warmed.requests;
     recorder.end(tally.sending_ns);
-    recorder.relay = None;
+    (recorder.relay, recorder.check) = (None, None);
     let noise = before.noise_until(&before.read_again(&conditions.threads), quiet.floor);
     let noise = noise.with_own(own_since(own_before, (conditions.own_threads)()));
     let gaps = link.take_gaps();

@@ -9,6 +9,7 @@ use crate::load::{Plan, Progress};
 use crate::machine::BootEvent;
 use crate::record::RunPosition;
 use crate::record::run::LiveView;
+use crate::stats::run_check::RunCheck;
 use crate::stats::snapshot::SnapshotRelay;
 
 /// Receiver of an experiment's messages and progress. No method has a default: a monitor that wraps another would compile
@@ -22,6 +23,11 @@ pub trait Monitor: Sync {
 
     /// Returns the measuring thread's end of a way for the snapshots of a measurement that begins, if anybody reads them.
     fn relay(&self) -> Option<SnapshotRelay>;
+
+    /// Returns a check of a measurement by `plan` that begins, if anybody wants one.
+    fn run_check(&self, _plan: &Plan) -> Option<Box<dyn RunCheck>> {
+        None
+    }
 
     /// Receives word of the next measurement, on the thread that measures. Returns the place of the live view that is to
     /// go on beside it; `None` if there is to be none.

@@ -55,7 +55,12 @@ impl Slot {
 
     /// The highest value of the slot, in nanoseconds.
     pub(crate) const fn highest_ns(self) -> u64 {
-        Self(self.0 + 1).lowest_ns() - 1
+        self.next().lowest_ns() - 1
+    }
+
+    /// The slot above.
+    pub(crate) const fn next(self) -> Self {
+        Self(self.0 + 1)
     }
 
     /// Number of values that are told apart from no other in the slot.
@@ -125,6 +130,12 @@ impl<T: Counter> SlotCounts<T> {
         for (count, less) in self.slots.iter_mut().zip(&other.slots) {
             *count = count.saturating_sub(*less);
         }
+    }
+
+    /// Number of values in the slots from one to another; none if that is below the first.
+    pub(crate) fn sum_between(&self, from: Slot, to: Slot) -> u64 {
+        let slots = self.slots.get(from.0..=to.0).unwrap_or_default();
+        slots.iter().map(T::as_u64).fold(0, u64::saturating_add)
     }
 
     /// The slots that have values, from the lowest on, with how many.

@@ -8,7 +8,7 @@ use super::datagram::Requests;
 use super::plan::Plan;
 use super::resolution::Resolution;
 use super::sequence_tracker::SequenceTracker;
-use super::supervise::{Phase, Progress, Unwanted};
+use super::supervise::{Phase, Progress};
 use super::{Dropped, Mode, Observer, Tally};
 use crate::link::{Link, LinkError, Refusal, Sent};
 
@@ -275,12 +275,6 @@ where
             },
             sent: self.tally.sent,
             lost: self.tally.lost,
-            unwanted: Unwanted {
-                late: self.tally.late,
-                duplicated: self.tally.duplicated,
-                reordered: self.tally.reordered,
-                corrupted: self.tally.corrupted,
-            },
             due_in_ns: None,
             is_idle: self.tracker.in_flight() == 0,
         }

@@ -24,19 +24,6 @@ pub enum Phase {
     Draining,
 }
 
-/// Replies that came late, again, out of order or wrong.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Unwanted {
-    /// First replies after the timeout.
-    pub late: u64,
-    /// Repeated replies.
-    pub duplicated: u64,
-    /// Replies overtaken by others.
-    pub reordered: u64,
-    /// Datagrams that are no proper reply.
-    pub corrupted: u64,
-}
-
 /// Progress of a measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
@@ -48,8 +35,6 @@ pub struct Progress {
     pub sent: u64,
     /// Measured requests lost.
     pub lost: u64,
-    /// Replies that nobody wanted so far.
-    pub unwanted: Unwanted,
     /// Time until the next request of an open loop is due, in nanoseconds.
     pub due_in_ns: Option<u64>,
     /// True if nothing is in flight: work that takes time is best done then.
@@ -133,7 +118,6 @@ mod tests {
             elapsed_ns: 500,
             sent: 10,
             lost: 0,
-            unwanted: Unwanted::default(),
             due_in_ns: None,
             is_idle: true,
         };

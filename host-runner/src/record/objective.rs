@@ -73,6 +73,10 @@ pub struct ObjectiveSummary {
     pub warnings: usize,
     /// One-sided confidence of a limit that counts as kept, from 0 to 1.
     pub confidence: f64,
+    /// Number of times that the result was to be looked at, which the chance of error, one less the confidence, is divided
+    /// by: more than 1 where `compare --confirm` could add rounds.
+    #[serde(default = "once")]
+    pub looks: u32,
     /// Points that the objectives brought.
     pub points: f64,
     /// Points that they could have brought.
@@ -81,6 +85,11 @@ pub struct ObjectiveSummary {
     pub score_to_pass: Option<f64>,
     /// Percent of the points from which on it is enough with a warning.
     pub score_to_warn: Option<f64>,
+}
+
+/// Number of looks in records that don't say.
+const fn once() -> u32 {
+    1
 }
 
 impl ObjectiveState {

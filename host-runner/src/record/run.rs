@@ -303,6 +303,10 @@ pub struct Run {
     pub memory_locked: Option<Locked>,
     /// True if the run was broken off.
     pub partial: bool,
+    /// Most requests that a run that was broken off would have measured. Absent from one that came to its end, and
+    /// from one that was to end by time with each request waiting for a reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned_requests: Option<u64>,
     /// True if the figures mean what they say.
     pub valid: bool,
     /// Everything that stands against the run or against a percentile of it, as codes with numbers; what makes

@@ -127,6 +127,15 @@ impl Distribution {
         is_known.then(|| self.at_rank(rank))?
     }
 
+    /// Returns the number of samples in slots that lie wholly above `value_ns`, as [`DurationHistogram::count_above`].
+    #[must_use]
+    pub fn count_above(&self, value_ns: u64) -> u64 {
+        let own = Slot::of(value_ns);
+        let not_above = self.slots.partition_point(|&slot| slot <= own);
+        let below = not_above.checked_sub(1).map_or(0, |last| self.up_to[last]);
+        self.count() - below
+    }
+
     /// Returns the sample of rank `rank`, from 1 on, in the order of their lengths; `None` if there are fewer.
     #[must_use]
     pub fn at_rank(&self, rank: u64) -> Option<Value> {

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{CiArgs, ObjectiveArgs, OutputArgs, ValidityArgs};
 use crate::cli::CliError;
-use crate::judge::objectives::subject::GroupKey;
+use crate::judge::objectives::planned::PlannedGroup;
 use crate::report::judging::Judging;
 use crate::report::publication::is_standard_output;
 use crate::report::test_report::Stream;
@@ -36,7 +36,7 @@ impl ResultArgs {
     pub fn judging(
         &self,
         command: &'static str,
-        groups: Vec<GroupKey>,
+        groups: Vec<PlannedGroup>,
     ) -> Result<Judging, CliError> {
         let gate = self.objectives.gate()?;
         gate.check(groups)?;

@@ -56,3 +56,12 @@ fn the_client_is_what_the_options_say() {
         assert_eq!(error.exit_code(), 2, "{wrong}");
     }
 }
+
+#[test]
+fn a_measurement_without_an_end_has_no_result_to_write_or_to_judge() {
+    for options in ["--require lost==0", "--out x", "--json -"] {
+        let args = probe_args(&format!("127.0.0.1:9 --exporter 0 {options}")).unwrap();
+        let error = args.continuous_spec().unwrap_err().to_string();
+        assert!(error.contains("has no result"), "{options}: {error}");
+    }
+}

@@ -24,8 +24,12 @@ impl Experiment<'_> {
                 break;
             }
             let first = self.store.rounds() + 1;
+            let rounds = match more {
+                1 => "1 more round is".to_owned(),
+                several => format!("{several} more rounds are"),
+            };
             self.message(format_args!(
-                "objectives: {}; {more} more rounds are to decide",
+                "objectives: {}; {rounds} to decide",
                 judgement.summary.reason
             ));
             self.store.add_rounds(more);

@@ -8,7 +8,8 @@
 //!   difference seen" is not taken for "no regression"; missed only if the figure is worse than the reference for
 //!   certain, and beyond the margin by the estimate.
 //!
-//! [`absolute`] has limits with a unit or in floors, [`relative`] those against a reference.
+//! [`absolute`] has limits with a unit or in floors, [`relative`] those against a reference, [`broken_off`] what is
+//! certain of a run that did not come to its end.
 
 use super::expression::Operator;
 use super::figures::{BootFigure, Group, Missing, samples_of};
@@ -18,6 +19,7 @@ use crate::record::ObjectiveState;
 use crate::stats::comparison::typical_boot::{MIN_BOOTS, TypicalBoot};
 
 pub mod absolute;
+pub mod broken_off;
 pub mod relative;
 
 /// Logarithms are of no less than this, in the unit of the figure.

@@ -86,7 +86,7 @@ pub fn judge(objectives: &Objectives, result: &Source, references: References<'_
     });
     Judgement {
         wants_rounds,
-        summary: summary(objectives, &standings),
+        summary: summary(objectives, &standings, references.looks),
         objectives: judged.into_iter().map(|(_, record)| record).collect(),
     }
 }

@@ -197,11 +197,8 @@ fn objective(
         stated.collect::<Result<Vec<_>, _>>()
     };
     let pass = stated(&table.pass)?;
-    let has_certain_limit = |stated: &Stated| CertainLimit::of(&stated.expression).is_some();
-    if table.abort && !pass.iter().any(has_certain_limit) {
-        let message = "only a limit on a count, such as `lost == 0`, is certain to be missed before the end: `abort` \
-                       has none here";
-        return Err(text.error(spanned.span(), message));
+    if table.abort {
+        check_abort(&pass).map_err(|message| text.error(spanned.span(), message))?;
     }
     let place = table.on.as_ref().map_or(spanned.span(), Spanned::span);
     Ok(Objective {
@@ -214,6 +211,25 @@ fn objective(
         aborts: table.abort,
         place: text.place(place.start),
     })
+}
+
+/// Checks that a run can be certain to miss one of the expressions `pass` before its end.
+///
+/// # Errors
+///
+/// A message if none can.
+fn check_abort(pass: &[Stated]) -> Result<(), String> {
+    let limits = || {
+        pass.iter()
+            .map(|stated| CertainLimit::of(&stated.expression))
+    };
+    match limits().next() {
+        Some(Err(reason)) if limits().all(|limit| limit.is_err()) => {
+            Err(format!("`abort`: {reason}"))
+        }
+        Some(_) => Ok(()),
+        None => Err("`abort`: there is no expression in `pass`".to_owned()),
+    }
 }
 
 /// Returns true if `name` can stand in one line of a table.

@@ -2,17 +2,47 @@
 //! mistake, and is told before anything boots.
 
 use super::bound::Reference;
+use super::certain_limit::{CertainLimit, PlannedRequests};
 use super::subject::{GroupKey, Subject};
 use super::{Objective, Objectives, ObjectivesError, Stated};
+
+/// Runs that are going to be measured, or were.
+#[derive(Clone, Debug)]
+pub struct PlannedGroup {
+    /// Target, link and load.
+    pub key: GroupKey,
+    /// Extent of its runs.
+    pub extent: Extent,
+    /// Reason why nothing counts what an echo costs there, in words; `None` if something does, or did.
+    pub uncounted: Option<&'static str>,
+}
+
+/// Extent of the runs of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// They are over.
+    Over,
+    /// One run, of so many requests.
+    Run(PlannedRequests),
+    /// Rounds of a comparison.
+    Rounds,
+}
 
 /// Things that are going to be measured, and what they can be held against.
 #[derive(Clone, Debug)]
 pub struct Planned {
     /// The groups of runs. Steps of a sweep need not be among them: their shares are not known before.
-    pub groups: Vec<GroupKey>,
+    pub groups: Vec<PlannedGroup>,
     /// True if there is a result to compare with.
     pub has_baseline: bool,
 }
+
+/// Reason why no objective ends a comparison.
+const OF_ROUNDS: &str = "a comparison is judged by all of its boots, and repeats what is invalid, so nothing is certain \
+    before its end: leave it out";
+
+/// Reason why no objective on a step ends a sweep.
+const OF_STEP: &str = "which of a sweep's steps it is about is known at the end: name the mode instead of `sweep_percent`";
 
 /// Likeness of a name from which on it is suggested in the place of an unknown one.
 const ALIKE: f64 = 0.7;
@@ -22,10 +52,12 @@ impl Planned {
     ///
     /// # Errors
     ///
-    /// [`ObjectivesError`] for the first objective that is about no run, or relative to what is not there.
+    /// [`ObjectivesError`] for the first objective that is about no run, is relative to what is not there, or is to end a
+    /// run and can't.
     pub fn check(&self, objectives: &Objectives) -> Result<(), ObjectivesError> {
         for objective in &objectives.objectives {
             self.check_subject(objective)?;
+            self.check_abort(objective)?;
             for stated in objective.stated() {
                 self.check_expression(objective, stated)?;
             }
@@ -47,6 +79,43 @@ impl Planned {
         })
     }
 
+    /// Checks that an objective which is to end a run can be certain to be missed before the end of one.
+    fn check_abort(&self, objective: &Objective) -> Result<(), ObjectivesError> {
+        let subject = &objective.subject;
+        let own = || {
+            let groups = self.groups.iter();
+            groups.filter(|group| self.includes(subject, &group.key))
+        };
+        if !objective.aborts || own().all(|group| group.extent == Extent::Over) {
+            return Ok(());
+        }
+        let limits = || {
+            objective
+                .pass
+                .iter()
+                .map(|stated| CertainLimit::of(&stated.expression))
+        };
+        let on_group = |limit: Result<CertainLimit, String>, group: &PlannedGroup| {
+            let planned = match group.extent {
+                Extent::Run(planned) => planned,
+                Extent::Over | Extent::Rounds => return Err(OF_ROUNDS.to_owned()),
+            };
+            if subject.sweep_percent.is_some() {
+                return Err(OF_STEP.to_owned());
+            }
+            limit?.on(group.key.mode.as_deref().unwrap_or_default(), planned)
+        };
+        let mut answers = own().flat_map(|group| limits().map(move |limit| on_group(limit, group)));
+        let first = answers.next();
+        match first {
+            Some(Err(reason)) if answers.all(|answer| answer.is_err()) => Err(ObjectivesError {
+                place: objective.place.clone(),
+                message: format!("`abort`: {reason}"),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     fn check_expression(
         &self,
         objective: &Objective,
@@ -64,6 +133,7 @@ impl Planned {
             }
         }
         let subject = objective.subject.of_target(expression.target.as_deref());
+        self.check_cost(&subject, stated)?;
         match expression.reference() {
             Some(Reference::Baseline) if !self.has_baseline => {
                 let message = "there is no baseline: name a result with `--baseline DIR`";
@@ -73,8 +143,8 @@ impl Planned {
                 Err(stated.bound_error(self.unknown_target(label)))
             }
             Some(Reference::Target(label)) => {
-                let mut groups = self.groups.iter();
-                if groups.any(|key| self.includes(&subject, key) && key.target != *label) {
+                let mut keys = self.keys();
+                if keys.any(|key| self.includes(&subject, key) && key.target != *label) {
                     return Ok(());
                 }
                 let message = format!("{label} would be held against itself");
@@ -84,13 +154,46 @@ impl Planned {
         }
     }
 
+    /// Checks that what an echo costs is counted on all targets that the expression is about, and on its reference.
+    fn check_cost(&self, subject: &Subject, stated: &Stated) -> Result<(), ObjectivesError> {
+        let expression = &stated.expression;
+        if !expression.metric.is_cost() {
+            return Ok(());
+        }
+        let reference = match expression.reference() {
+            Some(Reference::Target(label)) => Some(label),
+            Some(Reference::Baseline) | None => None,
+        };
+        let is_concerned = |group: &&PlannedGroup| {
+            self.includes(subject, &group.key) || Some(&group.key.target) == reference
+        };
+        let concerned = self.groups.iter().filter(is_concerned);
+        match concerned
+            .into_iter()
+            .find_map(|group| Some((group, group.uncounted?)))
+        {
+            None => Ok(()),
+            Some((group, reason)) => Err(ObjectivesError {
+                place: stated.place.clone(),
+                message: format!(
+                    "`{}` of {} is not counted: {reason}",
+                    expression.metric, group.key.target
+                ),
+            }),
+        }
+    }
+
     fn has(&self, subject: &Subject) -> bool {
-        self.groups.iter().any(|key| self.includes(subject, key))
+        self.keys().any(|key| self.includes(subject, key))
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &GroupKey> {
+        self.groups.iter().map(|group| &group.key)
     }
 
     fn includes(&self, subject: &Subject, key: &GroupKey) -> bool {
         // Shares of steps are known afterwards.
-        let is_known = self.groups.iter().any(|key| key.sweep_percent.is_some());
+        let is_known = self.keys().any(|key| key.sweep_percent.is_some());
         let subject = Subject {
             sweep_percent: subject.sweep_percent.filter(|_| is_known),
             ..subject.clone()
@@ -99,12 +202,12 @@ impl Planned {
     }
 
     fn has_target(&self, label: &str) -> bool {
-        self.groups.iter().any(|key| key.target == label)
+        self.keys().any(|key| key.target == label)
     }
 
     fn unknown_target(&self, label: &str) -> String {
         let likeness = |known: &str| strsim::jaro_winkler(known, label);
-        let targets = self.groups.iter().map(|key| key.target.as_str());
+        let targets = self.keys().map(|key| key.target.as_str());
         let nearest = targets.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
         match nearest.filter(|known| likeness(known) >= ALIKE) {
             Some(known) => format!("no target is called `{label}`: did you mean `{known}`?"),
@@ -114,7 +217,7 @@ impl Planned {
 
     /// The groups in words.
     fn names(&self) -> String {
-        let mut names: Vec<String> = self.groups.iter().map(GroupKey::to_string).collect();
+        let mut names: Vec<String> = self.keys().map(GroupKey::to_string).collect();
         names.dedup();
         match names.is_empty() {
             true => "nothing".to_owned(),
@@ -129,11 +232,19 @@ mod tests {
     use crate::record::ObjectiveLevel;
 
     fn planned(has_baseline: bool) -> Planned {
-        let key = |target: &str, mode: &str| GroupKey {
-            target: target.to_owned(),
-            link: "vhost-user".to_owned(),
-            mode: Some(mode.to_owned()),
-            sweep_percent: None,
+        planned_as(has_baseline, |_| Extent::Rounds)
+    }
+
+    fn planned_as(has_baseline: bool, extent: impl Fn(&str) -> Extent) -> Planned {
+        let key = |target: &str, mode: &str| PlannedGroup {
+            key: GroupKey {
+                target: target.to_owned(),
+                link: "vhost-user".to_owned(),
+                mode: Some(mode.to_owned()),
+                sweep_percent: None,
+            },
+            extent: extent(mode),
+            uncounted: (target != "hermit").then_some("it has no guest"),
         };
         Planned {
             groups: ["hermit", "linux-guest:busy"]
@@ -183,6 +294,20 @@ mod tests {
     }
 
     #[test]
+    fn a_cost_that_nobody_counts_is_a_mistake() {
+        assert_eq!(said("instructions_per_echo <= 500 on hermit", false), None);
+        for text in [
+            "doorbells_per_echo == 0",
+            "doorbells_per_echo == 0 on linux-guest:busy",
+            "doorbells_per_echo <= 50% of linux-guest:busy on hermit",
+        ] {
+            let said = said(text, false).unwrap();
+            let expected = "column 1: `doorbells_per_echo` of linux-guest:busy is not counted: it has no guest";
+            assert!(said.contains(expected), "{text}: {said}");
+        }
+    }
+
+    #[test]
     fn an_objective_on_no_run_is_told_with_its_line() {
         let text = "schema = \"fathom-objectives/1\"\n[[objective]]\non = {mode = 'pipeline'}\npass = ['lost == 0']";
         let objectives = Objectives::read(text.as_bytes(), "o.toml").unwrap();
@@ -191,5 +316,65 @@ mod tests {
             error.starts_with("o.toml:3:6: no run has mode pipeline: there is hermit"),
             "{error}"
         );
+    }
+
+    /// Returns the complaint about an objective that says `abort`, with these lines, on runs of these numbers of requests
+    /// in a closed and in an open loop.
+    fn complaint(lines: &str, closed: Extent, open: Extent) -> Option<String> {
+        let text =
+            format!("schema = \"fathom-objectives/1\"\n[[objective]]\nabort = true\n{lines}\n");
+        let objectives = Objectives::read(text.as_bytes(), "o.toml").unwrap();
+        let planned = planned_as(false, |mode| if mode == "open" { open } else { closed });
+        Some(planned.check(&objectives).err()?.to_string())
+    }
+
+    #[test]
+    fn an_objective_that_no_run_can_be_certain_to_miss_early_ends_none() {
+        let unknown = Extent::Run(PlannedRequests::Unknown);
+        let of = |count| Extent::Run(PlannedRequests::AtMost(count));
+        let fits =
+            |lines, closed, open| assert_eq!(complaint(lines, closed, open), None, "{lines}");
+        fits("pass = ['lost == 0']", unknown, of(10));
+        fits("pass = ['max <= 1ms']", unknown, of(10));
+        fits("pass = ['p99 <= 1ms']", unknown, of(10_000));
+        fits("pass = ['p99 <= 1ms']", of(10_000), of(10));
+        fits("pass = ['p99 <= 1ms', 'lost == 0']", unknown, unknown);
+        fits(
+            "pass = ['lost_share <= 1%']\non = { mode = 'open' }",
+            unknown,
+            of(10),
+        );
+        let later = Extent::Run(PlannedRequests::KnownLater);
+        fits("pass = ['p99.9 <= 1ms']", unknown, later);
+        fits("pass = ['p99 <= 1ms']", Extent::Over, Extent::Over);
+        for (lines, closed, open, expected) in [
+            (
+                "pass = ['p99 <= 1ms']\non = { mode = 'closed' }",
+                unknown,
+                of(10_000),
+                "o.toml:5:6: `abort`: `p99 <= 1ms` can't be certain to be missed before the end of a closed loop",
+            ),
+            (
+                "pass = ['p99 <= 1ms']",
+                of(9_999),
+                of(9_999),
+                "p99 is judged by 10,000 samples, and 9,999 are planned",
+            ),
+            (
+                "pass = ['lost == 0']",
+                Extent::Rounds,
+                Extent::Rounds,
+                "`abort`: a comparison is judged by all",
+            ),
+            (
+                "pass = ['lost == 0']\non = { mode = 'open', sweep_percent = 50 }",
+                unknown,
+                later,
+                "known at the end",
+            ),
+        ] {
+            let said = complaint(lines, closed, open).unwrap();
+            assert!(said.contains(expected), "{lines}: {said}");
+        }
     }
 }

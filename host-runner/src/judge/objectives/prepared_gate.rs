@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::figures::Group;
 use super::gate::{Judgement, References, judge};
-use super::planned::Planned;
-use super::subject::GroupKey;
+use super::planned::{Extent, Planned, PlannedGroup};
 use super::{Objectives, ObjectivesError};
 use crate::judge::fingerprints::machine;
 use crate::record::read::{self, ReadError, result_directories};
@@ -62,7 +62,7 @@ impl PreparedGate {
     /// # Errors
     ///
     /// As [`Planned::check`].
-    pub fn check(&self, groups: Vec<GroupKey>) -> Result<(), ObjectivesError> {
+    pub fn check(&self, groups: Vec<PlannedGroup>) -> Result<(), ObjectivesError> {
         // Where nothing can be measured that is the message.
         if groups.is_empty() {
             return Ok(());
@@ -147,9 +147,14 @@ fn is_of_the_same_machine(one: &Record, other: &Record) -> bool {
 
 /// Returns the groups of the runs of `source`.
 #[must_use]
-pub fn groups_of(source: &Source) -> Vec<GroupKey> {
+pub fn groups_of(source: &Source) -> Vec<PlannedGroup> {
     let groups = super::figures::groups(source);
-    groups.into_iter().map(|group| group.key).collect()
+    let over = |group: Group<'_>| PlannedGroup {
+        key: group.key,
+        extent: Extent::Over,
+        uncounted: None,
+    };
+    groups.into_iter().map(over).collect()
 }
 
 #[cfg(test)]

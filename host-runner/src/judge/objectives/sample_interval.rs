@@ -34,6 +34,14 @@ pub fn ranks(count: u64, quantile: f64, chances: Chances) -> (u64, u64) {
     (rank(low.floor() - 1.0), rank(high.ceil() + 2.0))
 }
 
+/// Returns the number of samples, of `count`, that may be above a limit before the lower end of the quantile's interval is,
+/// which the true one is below with the chance `low` at most. It grows with `count`.
+#[must_use]
+pub fn most_above(count: u64, quantile: f64, low: f64) -> u64 {
+    let (rank, _) = ranks(count, quantile, Chances { low, high: low });
+    count.saturating_sub(rank)
+}
+
 #[cfg(test)]
 mod tests {
     use statrs::distribution::{Binomial, DiscreteCDF};
@@ -67,6 +75,19 @@ mod tests {
                     "{count} {quantile} {alpha}: {low_above} {high_below}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_limit_is_missed_from_one_sample_more_on_than_may_be_above_it() {
+        let (count, quantile, low) = (10_000, 0.99, 0.01);
+        let most = most_above(count, quantile, low);
+        let (rank, _) = ranks(count, quantile, Chances { low, high: low });
+        // With so many above the sample of the lower rank is not, and with one more it is.
+        assert_eq!(count - most, rank);
+        assert!((100..150).contains(&most), "{most}");
+        for count in 1..3000 {
+            assert!(most_above(count, quantile, low) <= most_above(count + 1, quantile, low));
         }
     }
 

@@ -42,9 +42,9 @@ pub fn worse(one: ObjectiveState, other: ObjectiveState) -> ObjectiveState {
     if rank(one) >= rank(other) { one } else { other }
 }
 
-/// Returns the outcome of all `standings` of `objectives`.
+/// Returns the outcome of all `standings` of `objectives`, at one of `looks` looks.
 #[must_use]
-pub fn summary(objectives: &Objectives, standings: &[Standing]) -> ObjectiveSummary {
+pub fn summary(objectives: &Objectives, standings: &[Standing], looks: u32) -> ObjectiveSummary {
     let warnings = standings
         .iter()
         .map(|standing| standing.warnings)
@@ -78,6 +78,7 @@ pub fn summary(objectives: &Objectives, standings: &[Standing]) -> ObjectiveSumm
         reason,
         warnings: warnings + tolerated,
         confidence: objectives.confidence,
+        looks: looks.max(1),
         points: standings.iter().map(|standing| standing.points).sum(),
         weight: standings.iter().map(|standing| standing.weight).sum(),
         score_to_pass: objectives.score.map(|limits| limits.pass),
@@ -233,7 +234,7 @@ mod tests {
         let state = |states: &[ObjectiveState], policy| {
             let standings: Vec<Standing> =
                 states.iter().map(|&state| standing(state, 1.0)).collect();
-            summary(&objectives(None, policy), &standings).state
+            summary(&objectives(None, policy), &standings, 1).state
         };
         let invalid = UndecidedPolicy::Invalid;
         assert_eq!(state(&[Met, Met], invalid), Met);
@@ -260,7 +261,7 @@ mod tests {
             warn: 75.0,
         });
         let of = |standings: &[Standing]| {
-            let summary = summary(&objectives(limits, UndecidedPolicy::Invalid), standings);
+            let summary = summary(&objectives(limits, UndecidedPolicy::Invalid), standings, 1);
             (summary.state, summary.reason)
         };
         let half = Standing {

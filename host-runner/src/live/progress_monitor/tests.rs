@@ -1,7 +1,6 @@
 //! Progress bars.
 
 use super::*;
-use crate::load::Unwanted;
 
 #[test]
 fn nothing_is_drawn_when_a_request_is_about_to_be_due() {
@@ -11,7 +10,6 @@ fn nothing_is_drawn_when_a_request_is_about_to_be_due() {
             elapsed_ns: 0,
             sent: 0,
             lost: 0,
-            unwanted: Unwanted::default(),
             due_in_ns,
             is_idle: true,
         })

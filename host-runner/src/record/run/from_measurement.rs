@@ -105,6 +105,8 @@ impl Run {
             Some((fault, delivered)) => Some(fault.losses(*delivered, &readings.counters, &sent)),
             None => Losses::of(&readings.counters, &sent),
         };
+        // Those of a comparison are repeated, and begin after a warm-up that has no length of its own.
+        let is_alone_and_broken_off = measurement.ended.is_partial() && position.round().is_none();
         let answered_by = origin::answered_by(&labels.target, labels.responder.as_deref());
         let path = Path {
             target: &labels.target,
@@ -223,6 +225,9 @@ impl Run {
             prealloc: labels.prealloc,
             memory_locked: labels.memory_locked,
             partial: measurement.ended.is_partial(),
+            planned_requests: is_alone_and_broken_off
+                .then(|| plan.planned_requests())
+                .flatten(),
             valid: judgement.is_valid(),
             invalid_because: judgement.invalid_because(),
             advice: judgement.advice().into_iter().map(str::to_owned).collect(),

@@ -150,6 +150,7 @@ mod tests {
             reason: "of 4 objectives 1 met, 1 missed, 1 undecided".to_owned(),
             warnings: 1,
             confidence: 0.95,
+            looks: 1,
             points: 1.0,
             weight: 4.0,
             score_to_pass: None,

@@ -35,6 +35,7 @@ fn judged() -> Source {
         reason: "of 1 objectives 1 missed".to_owned(),
         warnings: 0,
         confidence: 0.95,
+        looks: 1,
         points: 0.0,
         weight: 1.0,
         score_to_pass: None,

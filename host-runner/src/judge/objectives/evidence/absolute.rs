@@ -1,8 +1,8 @@
 //! Figures held against a limit with a unit, or in floors.
 
 use super::{
-    FLOORS, Interval, Levels, Logs, Outcome, Typical, boots, chances, ln, too_few_rounds,
-    too_few_samples,
+    FLOORS, Interval, Levels, Logs, Outcome, Typical, boots, broken_off, chances, ln,
+    too_few_rounds, too_few_samples,
 };
 use crate::judge::objectives::bound::Bound;
 use crate::judge::objectives::expression::{Expression, Operator};
@@ -37,6 +37,14 @@ pub fn outcome(expression: &Expression, group: &Group<'_>, levels: Levels) -> Ou
         value,
         unit,
     };
+    let is_any_valid = group.valid().next().is_some();
+    let is_number = matches!(expression.bound, Bound::Absolute(_));
+    if is_number && !is_any_valid && !matches!(metric, Metric::Count(_)) {
+        let certain = broken_off::outcome(expression, value, group, levels);
+        if let Some(outcome) = certain {
+            return outcome;
+        }
+    }
     match (metric, unit) {
         (Metric::Count(counter), _) => limit.count(group, *counter),
         (Metric::LostShare, _) => limit.lost_share(group),

@@ -11,6 +11,7 @@ use crate::stats::{PercentileState, State};
 
 use ObjectiveState::{Met, Missed, NotMeasured, Undecided};
 
+mod broken_runs;
 mod relative_limits;
 
 /// A run of a closed loop with latencies about `level_ns`: most within 5 % of it.

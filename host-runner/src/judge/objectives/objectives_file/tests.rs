@@ -102,9 +102,24 @@ fn every_fault_is_told_with_line_and_column() {
             "a mode is",
         ),
         (
-            objective("abort = true\npass=['p99 <= 2us']"),
+            objective("abort = true\npass=['p99 >= 2us', 'p50 <= 8 floors']"),
             "2:1",
-            "only a limit on a count",
+            "`abort`: `p99 >= 2us` is never certain to be missed before the end: what is too small may still grow",
+        ),
+        (
+            objective("abort = true\npass=['rate <= 5/s']"),
+            "2:1",
+            "only a count",
+        ),
+        (
+            objective("abort = true\npass=['service.max <= 5us']"),
+            "2:1",
+            "known at the end",
+        ),
+        (
+            objective("abort = true\nwarn=['lost == 0']"),
+            "2:1",
+            "no expression in `pass`",
         ),
         (
             objective("weight = -1\npass=['lost == 0']"),
