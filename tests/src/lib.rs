@@ -21,6 +21,7 @@
 //! - [`fathom`]: the built `fathom` command, run to its end or interrupted;
 //! - [`rate`]: how fast a guest's clock runs, by exchanges with it;
 //! - [`results`]: what it leaves behind;
+//! - [`objectives`]: calls with objectives, and what came of them;
 //! - [`interval_log`]: its logs of intervals, read by another reader;
 //! - [`process`]: children that cannot outlive the test;
 //! - [`icount`]: a guest whose nanoseconds are instructions;
@@ -51,6 +52,7 @@ pub mod monitor;
 pub mod network;
 pub mod noise;
 pub mod notifications;
+pub mod objectives;
 pub mod overloaded;
 pub mod packet;
 pub mod process;
