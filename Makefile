@@ -162,22 +162,23 @@ simulate: ## how often verdicts are wrong and what they find, in simulation: the
 	@echo "simulate: a thousand comparisons a cell, some ten minutes (compiled first, which takes minutes the first time)"
 	@cargo test $(QUIET) --locked --release --package host-runner --lib simulation -- --ignored --nocapture
 
-alike: build ## hold hermit against itself in twenty comparisons: at most one may claim a difference
+alike: build linux-guest ## hold hermit against itself in twenty comparisons, and measurements that are watched against others: none may differ
 	@echo "alike: the comparisons (compiled first, which takes minutes the first time)"
-	@cargo test $(QUIET) --locked --release --package tests --test aa_test -- --ignored --nocapture
+	@cargo test $(QUIET) --locked --release --package tests --test aa_test --test observer_effect -- --ignored --nocapture
 
 # HOURS=24 makes it one run of so many hours, and nothing else.
 HOURS ?=
 
 ifeq ($(strip $(HOURS)),)
-soak: build loaders sockets release ## five million bursts of frames, five million mutated frames, the clocks of twenty boots, 100 cold boots of each machine and of the disk, a run of two minutes, a minute of overload on each link, two builds of one commit: some forty-five minutes; HOURS=24: one run of a day, with memory and drops watched
+soak: build loaders sockets release ## five million bursts of frames, five million mutated frames, the clocks of twenty boots, 100 cold boots of each machine and of the disk, a run of two minutes, a minute of overload on each link, two builds of one commit, a prober after disturbances: some fifty minutes; HOURS=24: one run of a day, with memory and drops watched
 	@echo "soak: bursts of frames, clocks, cold boots, a long run (compiled first, which takes minutes the first time)"
 	@FATHOM_BURSTS=5000000 FATHOM_COUNTED_BURSTS=500000 FATHOM_CLOCK_BOOTS=20 FATHOM_COLD_BOOTS=100 FATHOM_MUTATED_FRAMES=5000000 \
 		FATHOM_SOAK_SECONDS=120 FATHOM_FAULTY_REQUESTS=1000000 \
 		cargo test $(QUIET) --locked --release --package tests --test bursts --test mutated_frames --test clock --test cold_boots --test disks \
 		--test lifecycle --test injected_faults -- --nocapture
 	@echo "soak: twice the saturation rate, two builds of one commit in different directories"
-	@cargo test $(QUIET) --locked --release --package tests --test overload --test lifecycle --test images --test install -- --ignored --nocapture
+	@cargo test $(QUIET) --locked --release --package tests --test overload --test lifecycle --test images --test install \
+		--test prober_validity -- --ignored --nocapture
 else
 soak: build
 	@echo "soak: one run of $(HOURS) hours (compiled first, which takes minutes the first time)"

@@ -201,10 +201,15 @@ impl DurationHistogram {
     /// [`crate::stats::summary`]'s business.
     #[must_use]
     pub fn quantile_ns(&self, quantile: f64) -> u64 {
-        // The histogram answers with the end of a bucket, which can lie beyond the last sample.
-        self.histogram()
-            .value_at_quantile(quantile)
-            .min(self.max_ns)
+        // As an HdrHistogram has it, without making one.
+        let rank = ((quantile * self.count as f64).ceil() as u64).clamp(1, self.count.max(1));
+        let slot = self.counts.of_rank(rank);
+        let ns = slot.map_or(0, |slot| match quantile {
+            0.0 => slot.lowest_ns(),
+            _ => slot.highest_ns(),
+        });
+        // The end of a slot can lie beyond the last sample.
+        ns.min(self.max_ns)
     }
 
     /// Returns the number of samples of at least `value_ns`, to three significant digits.
@@ -279,6 +284,24 @@ mod tests {
             prop_assert_eq!((sum.min_ns(), sum.max_ns()), (all.min_ns(), all.max_ns()));
             prop_assert_eq!(sum.mean_ns(), all.mean_ns());
             prop_assert_eq!((sum.count(), sum.saturated()), (all.count(), all.saturated()));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_quantile_is_that_of_the_histogram(
+            values in prop::collection::vec((any::<u64>(), 0..60_u32), 0..300),
+            quantile in 0.0..=1.0,
+        ) {
+            let mut durations = DurationHistogram::default();
+            values.iter().for_each(|&(value, shift)| durations.record(value >> shift));
+            let histogram = durations.histogram();
+            for quantile in [quantile, 0.0, 0.5, 0.9, 0.99, 0.999, 1.0] {
+                let expected = histogram.value_at_quantile(quantile).min(durations.max_ns);
+                prop_assert_eq!(durations.quantile_ns(quantile), expected, "{}", quantile);
+            }
         }
     }
 

@@ -9,7 +9,7 @@
 //! - [`relay`]: the way of what was recorded to a reader, while the measurement goes on; [`snapshot`]: a run so far;
 //! - [`run_check`]: a check of a run so far;
 //! - [`continuous`]: recorder of a measurement without an end; [`outcomes`]: its counts; [`running_totals`]: sums of all
-//!   that it has measured;
+//!   that it has measured; [`recent_validity`]: how far its last minute can be trusted;
 //! - [`distribution`]: a repetition's latency in little memory, and several merged;
 //! - [`comparison`]: verdicts on two targets, by boots of both;
 //! - [`change_points`]: places from which on a series of results is another;
@@ -39,6 +39,7 @@ pub mod one_way;
 pub mod outcomes;
 pub mod percentile_rule;
 pub mod reason;
+pub mod recent_validity;
 pub mod recorder;
 pub mod relay;
 pub mod requested;

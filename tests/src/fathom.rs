@@ -42,6 +42,9 @@ const MEASURING: [&str; 3] = ["run", "compare", "probe"];
 /// with the same option.
 const QUIET: [&str; 2] = ["--quiet", "0s"];
 
+/// Options of a measurement without an end, which waits for no quiet host and refuses to be told so.
+const ENDLESS: [&str; 2] = ["--exporter", "--hlog"];
+
 /// A call of `fathom` to be made.
 #[derive(Debug)]
 pub struct Call {
@@ -62,7 +65,8 @@ impl Call {
     pub fn new(arguments: &str) -> Self {
         let mut words = arguments.split_whitespace();
         let command = words.next();
-        let quiet = command.filter(|command| MEASURING.contains(command));
+        let is_continuous = ENDLESS.iter().any(|option| arguments.contains(option));
+        let quiet = command.filter(|command| MEASURING.contains(command) && !is_continuous);
         let quiet = quiet.map_or(&[][..], |_| &QUIET);
         let words = command
             .into_iter()

@@ -309,3 +309,68 @@ fn prometheus_quantiles_are_those_of_the_log_to_a_buckets_width() {
         );
     }
 }
+
+/// Answers at once, until the test's process ends.
+fn quick_service() -> SocketAddr {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    thread::spawn(move || {
+        let mut buffer = [0; 2048];
+        while let Ok((len, client)) = socket.recv_from(&mut buffer) {
+            let _ = wire::handle(&mut buffer[..len], 7, 1000, || 1500);
+            let _ = socket.send_to(&buffer[..len], client);
+        }
+    });
+    address
+}
+
+/// Memory that a process has, and the most that it ever had, in KiB.
+fn memory_kib(process: rustix::process::Pid) -> [u64; 2] {
+    let path = format!("/proc/{}/status", process.as_raw_nonzero());
+    let status = fs::read_to_string(path).unwrap();
+    ["VmRSS:", "VmHWM:"].map(|name| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let value = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        value.unwrap_or_else(|| panic!("no {name}: {status}"))
+    })
+}
+
+/// Number of requests after which memory is looked at.
+const FEW: f64 = 1e4;
+const MANY: f64 = 5e5;
+
+/// Most that memory may differ by: 64 pages, for stacks of the threads that serve a scrape, and the heap's arenas.
+const TOLERANCE_KIB: u64 = 256;
+
+#[test]
+fn half_a_million_requests_take_no_more_memory_than_ten_thousand() {
+    let lock = lock_qemu();
+    let address = free_address();
+    let target = quick_service();
+    let line = format!("probe {target} --exporter {address} --rate 50k --warmup 0s");
+    let mut probe = Call::new(&line).start(&lock);
+    probe.wait_for_error("metrics are at");
+    let memory_after = |count: f64| {
+        timeouts::until(timeouts::RUN, "so many requests", || {
+            let text = get(address, "/metrics")?;
+            let lines = text.lines();
+            let line = lines
+                .filter(|line| line.starts_with("fathom_requests_total"))
+                .next_back()?;
+            let requests: f64 = line.rsplit(' ').next()?.parse().ok()?;
+            // A scrape a tenth of a second, at most: this is no test of the server.
+            thread::sleep(Duration::from_millis(100));
+            (requests >= count).then_some(requests)
+        });
+        memory_kib(probe.pid())
+    };
+    let few = memory_after(FEW);
+    let many = memory_after(MANY);
+    eprintln!("VmRSS and VmHWM: {few:?} KiB after {FEW:e} requests, {many:?} KiB after {MANY:e}");
+    for (few, many) in few.into_iter().zip(many) {
+        assert!(many <= few + TOLERANCE_KIB, "{few} KiB, then {many} KiB");
+    }
+    probe.signal(Signal::TERM);
+    let outcome = probe.finish();
+    assert_eq!(outcome.code, Some(0), "{outcome:#?}");
+}

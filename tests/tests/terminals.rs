@@ -91,7 +91,7 @@ fn ctrl_c_ends_the_view_and_the_report_follows() {
     let echo = Echo::start();
     let terminal = watched(&echo, &[]);
     let text = terminal.shows("\x1b[0;1mp50", 0);
-    for part in ["latency", "last 10 s", "requests", "Ctrl-C ends the run"] {
+    for part in ["latency", "last 10 s", "requests", "Ctrl-C ends it"] {
         assert!(text.contains(part), "{part}: {text:?}");
     }
     terminal.type_keys("lost");

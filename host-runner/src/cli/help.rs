@@ -5,6 +5,7 @@ use clap::{Command, CommandFactory as _};
 
 use super::Cli;
 use super::error::EXIT_CODES;
+use crate::experiment::probe::continuous_options;
 
 /// Returns the text of a file in `help/`, without the line break at its end.
 macro_rules! text {
@@ -85,9 +86,14 @@ pub fn exit_codes() -> String {
 const FAR: usize = 2;
 
 /// Adds a suggestion to the error of a command that there is not, where clap has none: it compares by
-/// Jaro similarity, which finds nothing in names as short as `rnu`.
+/// Jaro similarity, which finds nothing in names as short as `rnu`. A conflict with a continuous measurement gets
+/// its reason.
 #[must_use]
 pub fn with_suggestion(mut error: clap::Error) -> clap::Error {
+    if let Some(reason) = continuous_options::reason_in(&error.to_string()) {
+        let tip = ContextValue::StyledStrs(vec![reason.into()]);
+        error.insert(ContextKind::Suggested, tip);
+    }
     let is_unknown = error.kind() == ErrorKind::InvalidSubcommand;
     let has_suggestion = error.get(ContextKind::SuggestedSubcommand).is_some();
     let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidSubcommand) else {

@@ -2,6 +2,7 @@
 //!
 //! - [`endpoint`]: addresses of the service and of its client; [`service_address`]: the former as it is written;
 //! - [`targets`]: the same of several services, without an end; [`target_list`]: a file that names them;
+//!   [`continuous_options`]: options that mean nothing there;
 //! - [`contact`]: the protocol that the service speaks;
 //! - [`status_query`]: what the service reports of itself; [`log_control`]: its log; [`exchange`]: a request and its
 //!   reply, for both.
@@ -28,6 +29,7 @@ use crate::record::{RunFacts, RunLabels};
 use crate::sut::LinkChoice;
 
 pub mod contact;
+pub mod continuous_options;
 pub mod endpoint;
 pub mod exchange;
 pub mod log_control;

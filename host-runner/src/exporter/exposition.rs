@@ -148,12 +148,25 @@ impl Exposition {
 
     /// Returns the targets of which nothing has come for a while.
     #[must_use]
-    pub fn silent(&self) -> Vec<String> {
+    pub fn silence(&self) -> Silence {
         let now_ns = clock::now_ns();
-        let targets = self.totals.lock();
-        let silent = targets.iter().filter(|(_, total)| !total.is_alive(now_ns));
-        silent.map(|(target, _)| target.clone()).collect()
+        let all = self.totals.lock();
+        let silent = all.iter().filter(|(_, total)| !total.is_alive(now_ns));
+        let targets: Vec<_> = silent.map(|(target, _)| target.clone()).collect();
+        Silence {
+            is_total: targets.len() == all.len(),
+            targets,
+        }
     }
+}
+
+/// Targets of which nothing has come for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Silence {
+    /// The targets.
+    pub targets: Vec<String>,
+    /// True if there are no others.
+    pub is_total: bool,
 }
 
 /// A counter of requests: name, description, value.
@@ -161,12 +174,14 @@ type Counter = (&'static str, &'static str, fn(&Outcomes) -> u64);
 
 const COUNTERS: [Counter; 9] = [
     ("requests", "Requests sent", |counts| counts.requests),
-    ("replies", "Requests answered in time", |counts| {
-        counts.replies
-    }),
+    (
+        "replies",
+        "Requests with a reply within the timeout",
+        |counts| counts.replies,
+    ),
     (
         "lost",
-        "Requests without an answer by the timeout",
+        "Requests without a reply within the timeout",
         |counts| counts.lost,
     ),
     (
@@ -176,25 +191,25 @@ const COUNTERS: [Counter; 9] = [
     ),
     (
         "late",
-        "Answers that came after the timeout of their request, which stays lost",
+        "Replies after the timeout of their request, which counts as lost",
         |counts| counts.late,
     ),
-    ("duplicated", "Further answers to a request", |counts| {
+    ("duplicated", "Further replies to a request", |counts| {
         counts.duplicated
     }),
     (
         "reordered",
-        "Answers that came after the answer to a later request",
+        "Replies that were overtaken by the reply to a later request",
         |counts| counts.reordered,
     ),
     (
         "corrupted",
-        "Datagrams that are no answer as the protocol has it",
+        "Datagrams from the service that are no valid reply",
         |counts| counts.corrupted,
     ),
     (
         "service_restarts",
-        "Changes of the service's boot",
+        "Changes of the service's boot id",
         |counts| counts.restarts,
     ),
 ];
@@ -209,7 +224,7 @@ type Distribution = (
 const DISTRIBUTIONS: [Distribution; 4] = [
     (
         "latency_seconds",
-        "Time from when a request was due to its answer; a lost one with at least the timeout",
+        "Time from when a request was due to its reply; a lost or unsent one counts with the timeout or more",
         |series| &series.latency,
     ),
     (
@@ -219,7 +234,7 @@ const DISTRIBUTIONS: [Distribution; 4] = [
     ),
     (
         "path_seconds",
-        "Round trip without the time in the service",
+        "Round trip from the actual send, without the time in the service",
         |series| &series.path,
     ),
     (
@@ -247,16 +262,16 @@ impl Collector for Sums {
                 )?;
             }
         }
-        let help = "Time for which the measuring thread could have run and had no CPU";
-        let waited = |total: &RunningTotal| seconds_counter(total.interference.waited_ns);
+        let help = "Time for which the target's measuring thread could have run and had no CPU";
+        let waited = |total: &RunningTotal| seconds_counter(total.waits.scheduled.total_ns);
         family(
             &mut encoder,
             &targets,
             ("measurer_gap_seconds", help),
             waited,
         )?;
-        let help = "Time for which the prober's control groups were stopped by their CPU limits";
-        let throttled = |total: &RunningTotal| seconds_counter(total.interference.throttled_ns);
+        let help = "Time for which CPU limits stopped the prober's control groups, the same for all targets";
+        let throttled = |total: &RunningTotal| seconds_counter(total.waits.throttled.total_ns);
         family(
             &mut encoder,
             &targets,
@@ -264,8 +279,8 @@ impl Collector for Sums {
             throttled,
         )?;
         let now_ns = clock::now_ns();
-        let help = "1 if the last minute's distributions are the service's and the network's, 0 if the prober's \
-                    host has a part in them";
+        let help = "1 if p50, p90 and p99 of the last 30 to 60 seconds are the service's and the network's, 0 if the \
+                    prober's host decided one of them, or nothing is measured";
         let valid = |total: &RunningTotal| ConstGauge::new(i64::from(total.is_valid(now_ns)));
         family(&mut encoder, &targets, ("valid", help), valid)
     }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::exposition::Exposition;
+use super::exposition::{Exposition, Silence};
 use super::http_request::{Head, MAX_HEAD, Method, Request, parse};
 use super::negotiation::Format;
 
@@ -35,8 +35,13 @@ const LOOK_AGAIN: Timespec = Timespec {
 /// Pause after a connection could not be accepted: no descriptor is free, or no memory.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Content type of plain text.
+/// Content type of plain text, and that of a page.
 const PLAIN: &str = "text/plain; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
+
+/// Page at `/`, for people.
+const LANDING_PAGE: &str = "<!doctype html><title>fathom probe</title><h1>fathom probe</h1>\
+    <p><a href=\"metrics\">metrics</a>, for Prometheus; <a href=\"healthz\">health</a></p>";
 
 /// Reason why there is no server.
 #[derive(Debug, thiserror::Error)]
@@ -86,15 +91,25 @@ impl Response {
                 },
                 Err(_) => Self::text("500 Internal Server Error", "metrics can't be encoded"),
             },
-            "/healthz" => match exposition.silent() {
-                silent if silent.is_empty() => Self::text("200 OK", "ok"),
-                silent => {
-                    let text = format!("nothing is measured of {}", silent.join(", "));
-                    Self::text("503 Service Unavailable", &text)
-                }
+            "/healthz" => Self::to_health_check(&exposition.silence()),
+            "/" => Self {
+                content_type: HTML,
+                ..Self::text("200 OK", LANDING_PAGE)
             },
-            "/" => Self::text("200 OK", "fathom probe: /metrics /healthz"),
             _ => Self::text("404 Not Found", "try /metrics or /healthz"),
+        }
+    }
+
+    /// A prober that measures one target is well: whoever restarts it would end that measurement for the sake of another
+    /// target, whose name may not resolve.
+    fn to_health_check(silence: &Silence) -> Self {
+        let text = format!("nothing is measured of {}", silence.targets.join(", "));
+        match silence {
+            Silence { targets, .. } if targets.is_empty() => Self::text("200 OK", "ok"),
+            Silence {
+                is_total: false, ..
+            } => Self::text("200 OK", &format!("ok, but {text}")),
+            Silence { is_total: true, .. } => Self::text("503 Service Unavailable", &text),
         }
     }
 
@@ -280,7 +295,9 @@ mod tests {
                 "{metrics}"
             );
             assert!(get("/healthz").ends_with("\r\n\r\nok\n"));
-            assert!(get("/").contains("200 OK") && get("/x").contains("404 Not Found"));
+            let page = get("/");
+            assert!(page.contains("Content-Type: text/html") && page.contains("href=\"metrics\""));
+            assert!(get("/x").contains("404 Not Found"));
             let head = ask(address, b"HEAD /healthz HTTP/1.1\r\n\r\n");
             assert!(
                 head.ends_with("Content-Length: 3\r\nConnection: close\r\n\r\n"),
@@ -288,12 +305,21 @@ mod tests {
             );
             assert!(ask(address, b"POST /metrics HTTP/1.1\r\n\r\n").contains("405"));
             assert!(ask(address, b"\x16\x03\x01\x02\x00\x01").contains("400"));
-            totals
-                .lock()
-                .insert("gone:1".to_owned(), RunningTotal::from(0));
-            let health = get("/healthz");
+            let silent = |target: &str| {
+                let total = RunningTotal::from(0);
+                totals.lock().insert(target.to_owned(), total);
+                get("/healthz")
+            };
+            let health = silent("gone:1");
+            assert!(health.contains("200 OK"), "{health}");
             assert!(
-                health.contains("503") && health.contains("nothing is measured of gone:1"),
+                health.contains("ok, but nothing is measured of gone:1"),
+                "{health}"
+            );
+            let health = silent("10.0.0.1:9000");
+            assert!(health.contains("503"), "{health}");
+            assert!(
+                health.contains("measured of 10.0.0.1:9000, gone:1"),
                 "{health}"
             );
         });

@@ -146,6 +146,16 @@ impl<T: Counter> SlotCounts<T> {
             .map(|(index, &count)| (Slot(index), count))
     }
 
+    /// The slot of the value that has `rank`, from 1 on, in the order of all; `None` if there are fewer.
+    pub(crate) fn of_rank(&self, rank: T) -> Option<Slot> {
+        let mut up_to = T::zero();
+        let index = self.slots.iter().position(|&count| {
+            up_to = up_to.saturating_add(count);
+            up_to >= rank
+        });
+        index.map(Slot)
+    }
+
     /// The same as a histogram.
     pub(crate) fn histogram(&self) -> Histogram<T> {
         let mut histogram =

@@ -78,14 +78,6 @@ impl ThreadCounts {
         })
     }
 
-    /// Reads only the time that a thread wanted to run and waited, in nanoseconds; `None` as for [`Self::of`].
-    #[must_use]
-    pub fn waited_ns(thread: Pid) -> Option<u64> {
-        let id = thread.as_raw_nonzero();
-        let text = fs::read_to_string(format!("/proc/{id}/task/{id}/schedstat")).ok()?;
-        schedstat(&text).map(|(_, waited_ns, _)| waited_ns)
-    }
-
     /// Reads those of the calling thread.
     #[must_use]
     pub fn own() -> Option<Self> {

@@ -8,7 +8,7 @@ use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 use ratatui_core::style::{Color, Modifier, Style};
 
-use super::live_lines::{Bearing, cell, lines, progress};
+use super::live_lines::{Bearing, cell, lines, progress, time};
 use super::live_snapshot::{LiveSnapshot, LiveStage, shown};
 use crate::quantity;
 use crate::terminal::full_screen::Size;
@@ -40,7 +40,7 @@ const WIDEST_COLUMN: u16 = 24;
 const LEAST_MAP_ROWS: u16 = 5;
 
 /// The last row.
-const ENDING: &str = "Ctrl-C ends the run; then the report is printed as always";
+const ENDING: &str = "Ctrl-C ends it; then the report follows";
 
 /// Use of colours. Nothing is told by colour alone, so that the view without says the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,9 +172,18 @@ impl Rows {
 }
 
 fn title(snapshot: &LiveSnapshot, buffer: &mut Buffer, row: Rect) {
-    let progress = progress(snapshot);
+    let mut progress = progress(snapshot);
+    let is_under_way = matches!(snapshot.stage, LiveStage::Measuring);
+    if is_under_way && width(&snapshot.title) + width(&progress) >= row.width {
+        // The time alone says that something is measured.
+        progress = time(snapshot);
+    }
     let progress_width = width(&progress);
-    put(buffer, row, &snapshot.title, bold());
+    let title = Rect {
+        width: row.width.saturating_sub(progress_width + 1),
+        ..row
+    };
+    put(buffer, title, &snapshot.title, bold());
     // Where both don't fit, the progress is what changes.
     let from = row.width.saturating_sub(progress_width);
     let right = Rect {
@@ -183,9 +192,6 @@ fn title(snapshot: &LiveSnapshot, buffer: &mut Buffer, row: Rect) {
         ..row
     };
     put(buffer, right, &progress, Style::new());
-    if let Some(before) = from.checked_sub(1).filter(|_| row.height > 0) {
-        buffer[(row.x + before, row.y)].set_symbol(" ");
-    }
 }
 
 /// Draws the table of latency: a row for each percentile, a column for each window.

@@ -60,7 +60,7 @@ pub fn lines(snapshot: &LiveSnapshot) -> Vec<LiveLine> {
     }
     if let Some(waits) = &snapshot.waits {
         let text = format!(
-            "the measuring thread waited {} for its CPU, {} of the time",
+            "measuring thread off its CPU for {}, {}",
             quantity::time(waits.total_ns as f64),
             quantity::share(waits.share)
         );
@@ -90,7 +90,7 @@ fn standing(snapshot: &LiveSnapshot) -> LiveLine {
         None if snapshot.windows[2].samples == 0 => {
             ("nothing measured yet".to_owned(), Bearing::Neutral)
         }
-        None => (format!("no percentile so far{because}"), Bearing::Bad),
+        None => (format!("none so far{because}"), Bearing::Bad),
     };
     LiveLine {
         name: "valid",
@@ -148,10 +148,16 @@ pub fn progress(snapshot: &LiveSnapshot) -> String {
     if !matches!(snapshot.stage, LiveStage::Measuring | LiveStage::Draining) {
         return stage.to_owned();
     }
+    format!("{stage}, {}", time(snapshot))
+}
+
+/// Returns the time of a measurement so far, and what is left.
+#[must_use]
+pub fn time(snapshot: &LiveSnapshot) -> String {
     let elapsed = span(snapshot.elapsed_ns);
     match snapshot.left_ns {
-        Some(left_ns) => format!("{stage}, {elapsed}, {} left", span(left_ns)),
-        None => format!("{stage}, {elapsed}"),
+        Some(left_ns) => format!("{elapsed}, {} left", span(left_ns)),
+        None => elapsed,
     }
 }
 
@@ -224,7 +230,7 @@ mod tests {
         snapshot.standing.reasons = vec!["the generator was late".to_owned()];
         let line = &lines(&snapshot)[0];
         assert_eq!(line.bearing, Bearing::Bad);
-        assert_eq!(line.text, "no percentile so far; the generator was late");
+        assert_eq!(line.text, "none so far; the generator was late");
     }
 
     #[test]

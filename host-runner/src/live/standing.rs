@@ -79,8 +79,7 @@ impl SoFar<'_> {
         };
         let deciding_ns = value_ns.saturating_sub(median_ns).max(value_ns / 10);
         let hits = host.hits(deciding_ns).unwrap_or_default();
-        (hits > much)
-            .then(|| format!("{name} can be this host's: others had the measuring thread's CPU"))
+        (hits > much).then(|| format!("{name} can be this host's, which took the CPU"))
     }
 
     /// Returns why the value of `percentile` is no exact one, if it is none.

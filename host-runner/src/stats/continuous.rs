@@ -53,6 +53,11 @@ pub struct Block {
     pub outcomes: Outcomes,
     /// Distributions of the same: as many latencies as requests answered, lost and not sent.
     pub series: Series,
+    /// From when a request was sent to its reply; of one that was lost, the timeout. What the judgement of the latency
+    /// needs beside it.
+    pub round_trip: DurationHistogram,
+    /// Difference of two times that the measuring loop resolves, in nanoseconds.
+    pub resolution_ns: u64,
 }
 
 impl Block {
@@ -60,6 +65,7 @@ impl Block {
     pub fn clear(&mut self) {
         self.outcomes = Outcomes::default();
         self.series.clear();
+        self.round_trip.clear();
     }
 }
 
@@ -135,6 +141,7 @@ impl Observer for ContinuousRecorder {
     fn replied(&mut self, sample: Sample) {
         let series = &mut self.active.series;
         series.latency.record(sample.latency_ns);
+        self.active.round_trip.record(sample.round_trip_ns);
         if let Some(service) = Service::uncorrected(&sample) {
             series.service.record(service.service_ns);
             series.path.record(service.path_ns);
@@ -143,6 +150,7 @@ impl Observer for ContinuousRecorder {
 
     fn lost(&mut self, loss: Loss) {
         self.active.series.latency.record(loss.latency_ns);
+        self.active.round_trip.record(loss.round_trip_ns);
     }
 
     fn dropped(&mut self, dropped: Dropped) {
@@ -151,6 +159,7 @@ impl Observer for ContinuousRecorder {
 
     fn tallied(&mut self, at_ns: u64, tally: &Tally) {
         if at_ns >= self.ends_ns {
+            self.active.resolution_ns = tally.resolution_ns.unwrap_or_default();
             self.hand_over(at_ns, Outcomes::from(tally));
             self.ends_ns = self.ends_ns.saturating_add(self.interval_ns).max(at_ns);
         }

@@ -37,6 +37,23 @@ pub struct Waits {
 }
 
 impl Waits {
+    /// Returns the increase since `earlier`.
+    #[must_use]
+    pub const fn since(&self, earlier: &Self) -> Self {
+        Self {
+            count: self.count.saturating_sub(earlier.count),
+            after_sleep: self.after_sleep.saturating_sub(earlier.after_sleep),
+            total_ns: self.total_ns.saturating_sub(earlier.total_ns),
+        }
+    }
+
+    /// Adds `other`.
+    pub const fn add(&mut self, other: &Self) {
+        self.count += other.count;
+        self.after_sleep += other.after_sleep;
+        self.total_ns += other.total_ns;
+    }
+
     /// Returns the number of waits of at least `ns` that there can have been, and the time for which somebody
     /// else had the CPU.
     fn at_least(&self, ns: u64) -> (f64, f64) {

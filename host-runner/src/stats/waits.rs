@@ -1,12 +1,38 @@
 //! Waits of a run's threads, and whose they are: the host's, the target's own, or the instrument's. Arithmetic
 //! on the kernel's counts.
 
+use crate::host::cgroup::Throttling;
 use crate::host::noise::{Noise, ThreadNoise};
+use crate::host::thread::ThreadCounts;
 use crate::stats::interference::{GapAccount, ThreadWaits, Waits};
 use crate::stats::reason::{TakenBy, Thread};
 
 /// Length of a clock tick in nanoseconds (`USER_HZ`, 100 on Linux for x86).
 const TICK_NS: u64 = 10_000_000;
+
+impl ThreadCounts {
+    /// Returns the waits for its CPU.
+    #[must_use]
+    pub fn waits(&self) -> Waits {
+        Waits {
+            count: self.slices,
+            after_sleep: self.slices.saturating_sub(self.involuntary_switches),
+            total_ns: self.waited_ns,
+        }
+    }
+}
+
+impl Throttling {
+    /// Returns the waits of a thread that wanted to run in all periods in which a group was stopped.
+    #[must_use]
+    pub const fn waits(&self) -> Waits {
+        Waits {
+            count: self.periods,
+            after_sleep: 0,
+            total_ns: self.ns,
+        }
+    }
+}
 
 impl ThreadNoise {
     /// Returns the waits for its CPU.

@@ -4,9 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use crate::cli::CliError;
+use crate::experiment::probe::continuous_options::without_meaning;
 use crate::exporter::Label;
 use crate::exporter::buckets::{DEFAULT_SCHEMA, SCHEMAS};
 use crate::load::load_spec::ModeName;
@@ -21,7 +22,7 @@ const ENDLESS_NS: u64 = u64::MAX;
 
 /// Options of a measurement without an end, of one service or several.
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Continuous measurement")]
+#[command(next_help_heading = "Continuous measurement", group = ArgGroup::new("continuous").args(["exporter", "hlog"]).multiple(true).conflicts_with_all(without_meaning()))]
 pub struct ContinuousArgs {
     /// Measure by an open loop (97 requests/s unless --rate says more or less) until Ctrl-C or for --duration, and serve
     /// metrics for Prometheus here [default IP: 127.0.0.1]
@@ -45,7 +46,7 @@ pub struct ContinuousArgs {
     )]
     pub labels: Vec<Label>,
     /// Longest time by which each target's start is put off, at random
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "0s", hide_short_help = true)]
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "0s", requires = "continuous", hide_short_help = true)]
     pub jitter: Duration,
     /// Resolution of native histograms: 2^N buckets per doubling, -4 to 8
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = DEFAULT_SCHEMA, requires = "exporter", hide_short_help = true, value_parser = clap::value_parser!(i32).range(i64::from(*SCHEMAS.start())..=i64::from(*SCHEMAS.end())))]
@@ -95,14 +96,9 @@ impl ContinuousArgs {
     ///
     /// [`CliError::Usage`] if `load` is another.
     pub fn load(&self, load: LoadSpec) -> Result<LoadSpec, CliError> {
-        if load.mode.is_some_and(|mode| mode != ModeName::Open) || load.sweep().is_some() {
+        if load.mode.is_some_and(|mode| mode != ModeName::Open) {
             return Err(CliError::Usage(
-                "a continuous measurement (--exporter, --hlog) is an open loop: leave out --mode and --sweep",
-            ));
-        }
-        if load.count.is_some() {
-            return Err(CliError::Usage(
-                "a continuous measurement (--exporter, --hlog) ends by --duration or Ctrl-C: leave out --count",
+                "a continuous measurement (--exporter, --hlog) is an open loop: leave out --mode",
             ));
         }
         Ok(LoadSpec {

@@ -11,11 +11,12 @@ use crate::live::{LiveChoice, LiveMonitor};
 pub struct LiveArgs {
     /// Live view of the measurement: latency of the last second, of the last ten and of the whole run
     #[arg(
-        long = "live",
+        id = "live",
+        long,
         value_enum,
         value_name = "WHEN",
         default_value_t,
-        overrides_with = "choice",
+        overrides_with = "live",
         hide_short_help = true
     )]
     pub choice: LiveChoice,

@@ -18,14 +18,6 @@ impl ProbeArgs {
     ///
     /// [`CliError::Usage`] or [`CliError::Experiment`] if they don't go together.
     pub fn continuous_spec(&self) -> Result<TargetsSpec, CliError> {
-        if !self.result.objectives.is_empty()
-            || self.result.output.out.is_some()
-            || self.result.output.json.is_some()
-        {
-            return Err(CliError::Usage(
-                "a continuous measurement has no result: leave out --out, --json and objectives, and use --hlog DIR",
-            ));
-        }
         let continuous = &self.continuous;
         let plan = continuous.load(self.load.spec())?.plan()?;
         Ok(TargetsSpec {

@@ -1,8 +1,8 @@
 //! Options of `fathom probe`: the protocol, the key, and where requests leave from.
 
-use super::super::{Cli, Command};
+use super::super::{Cli, Command, help};
 use super::*;
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use std::io::Write as _;
 
 fn probe_args(line: &str) -> Result<ProbeArgs, clap::Error> {
@@ -57,11 +57,121 @@ fn the_client_is_what_the_options_say() {
     }
 }
 
+/// Options that act on a continuous measurement, with a value that is not the default.
+const ACTING: [(&str, &str); 20] = [
+    ("arrivals", "even"),
+    ("bind", "127.0.0.9"),
+    ("dscp", "EF"),
+    ("duration", "1h"),
+    ("every", "2s"),
+    ("exporter", "9465"),
+    ("flows", "2"),
+    ("hlog", "elsewhere"),
+    ("interface", "lo"),
+    ("jitter", "1s"),
+    ("label", "zone=a"),
+    ("mode", "open"),
+    ("native-schema", "5"),
+    ("payload", "100"),
+    ("protocol", "echo"),
+    ("rate", "10"),
+    ("seed", "2"),
+    ("targets", "list"),
+    ("timeout", "2s"),
+    ("warmup", "1s"),
+];
+
+/// Values of options that have neither a default nor a list of values.
+const VALUES: [(&str, &str); 9] = [
+    ("baseline", "results/a"),
+    ("count", "5"),
+    ("cpus", "0,1"),
+    ("depth", "4"),
+    ("json", "a.json"),
+    ("junit", "a.xml"),
+    ("objectives", "a.toml"),
+    ("out", "out"),
+    ("percentiles", "75"),
+];
+
 #[test]
-fn a_measurement_without_an_end_has_no_result_to_write_or_to_judge() {
-    for options in ["--require lost==0", "--out x", "--json -"] {
-        let args = probe_args(&format!("127.0.0.1:9 --exporter 0 {options}")).unwrap();
-        let error = args.continuous_spec().unwrap_err().to_string();
-        assert!(error.contains("has no result"), "{options}: {error}");
+fn every_option_acts_on_a_continuous_measurement_or_is_refused_with_the_reason() {
+    const LINE: &str = "127.0.0.1:9 --exporter 9464 --hlog logs";
+    let spec = |line: &str| {
+        let args = probe_args(line).unwrap();
+        let spec = args.continuous_spec().unwrap();
+        format!("{spec:?} {:?}", args.continuous)
+    };
+    let plain = spec(LINE);
+    let command = Cli::command();
+    let probe = command.find_subcommand("probe").unwrap();
+    let options = probe.get_opts().filter_map(clap::Arg::get_long);
+    let options: Vec<_> = options.collect();
+    assert!(options.len() > 40, "{options:?}");
+    for option in &options {
+        if let Some((_, value)) = ACTING.iter().find(|(name, _)| name == option) {
+            let others = LINE
+                .replace("--exporter 9464", "")
+                .replace("--hlog logs", "");
+            let line = match *option {
+                "exporter" => format!("{others} --hlog logs --exporter {value}"),
+                "hlog" => format!("{others} --exporter 9464 --hlog {value}"),
+                _ => format!("{LINE} --{option} {value}"),
+            };
+            // The mode is the only one there is.
+            assert!(
+                spec(&line) != plain || *option == "mode",
+                "{option} is ignored"
+            );
+            continue;
+        }
+        if ["help", "stamp-key"].contains(option) {
+            continue;
+        }
+        let arg = probe
+            .get_arguments()
+            .find(|arg| arg.get_long() == Some(option));
+        let arg = arg.unwrap();
+        let first_possible = arg
+            .get_possible_values()
+            .first()
+            .map(|value| value.get_name().to_owned());
+        let default = arg.get_default_values().first();
+        let default = default.map(|value| value.to_string_lossy().into_owned());
+        let listed = VALUES.iter().find(|(name, _)| name == option);
+        let listed = listed.map(|(_, value)| (*value).to_owned());
+        let takes_value = arg.get_action().takes_values();
+        let value = listed
+            .or(default)
+            .or(first_possible)
+            .unwrap_or_else(|| "p99 <= 1ms".to_owned());
+        for continuous in ["--exporter=9464", "--hlog=logs"] {
+            let mut words = vec!["fathom", "probe", "127.0.0.1:9", continuous];
+            let given = match takes_value {
+                true => format!("--{option}={value}"),
+                false => format!("--{option}"),
+            };
+            words.push(&given);
+            let error = Cli::try_parse_from(&words).expect_err(option);
+            let error = help::with_suggestion(error);
+            let text = error.to_string();
+            assert_eq!(error.exit_code(), 2, "{text}");
+            assert!(text.contains(&format!("--{option}")), "{option}: {text}");
+            assert!(
+                text.contains("tip: a continuous measurement"),
+                "{option}: {text}"
+            );
+        }
     }
+    for (option, _) in ACTING {
+        assert!(options.contains(&option), "{option}");
+    }
+    let closed = probe_args(&format!("{LINE} --mode closed")).unwrap();
+    let error = closed.continuous_spec().unwrap_err();
+    assert!(
+        error.exit_code() == 2 && error.to_string().contains("--mode"),
+        "{error}"
+    );
+    let error = probe_args("127.0.0.1:9 --jitter 1s").unwrap_err();
+    assert_eq!(error.exit_code(), 2);
 }

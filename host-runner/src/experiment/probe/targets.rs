@@ -210,7 +210,9 @@ impl<'a> Collection<'a> {
             };
             match prober.start(self.problem_sender.clone()) {
                 Ok(prober) => {
-                    let total = RunningTotal::from(clock::now_ns());
+                    // It may begin as late as this.
+                    let jitter_ns = crate::quantity::parse::as_ns(self.spec.jitter);
+                    let total = RunningTotal::from(clock::now_ns().saturating_add(jitter_ns));
                     self.totals.lock().insert(target.clone(), total);
                     self.sheets
                         .push(TallySheet::new(prober, self.log.is_some()));
@@ -231,7 +233,7 @@ impl<'a> Collection<'a> {
     fn read(&mut self) {
         let throttled = cgroup::throttling(&self.tree, &self.groups).unwrap_or_default();
         for sheet in &mut self.sheets {
-            sheet.read(self.totals, throttled.ns);
+            sheet.read(self.totals, throttled);
         }
         for Problem { target, text } in self.problems.try_iter() {
             self.caller
@@ -306,7 +308,7 @@ impl<'a> Collection<'a> {
         while !self.is_over() && Instant::now() < deadline {
             let throttled = cgroup::throttling(&self.tree, &self.groups).unwrap_or_default();
             for sheet in &mut self.sheets {
-                sheet.read(self.totals, throttled.ns);
+                sheet.read(self.totals, throttled);
             }
             thread::sleep(Duration::from_millis(5));
         }

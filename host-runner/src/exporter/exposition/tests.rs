@@ -1,6 +1,7 @@
 use super::*;
 use crate::stats::continuous::Block;
-use crate::stats::running_totals::Interference;
+use crate::stats::interference::Waits;
+use crate::stats::recent_validity::CpuWaits;
 
 const TARGETS: [&str; 2] = ["10.0.0.1:9000", "[fe80::1%eth0]:9000"];
 
@@ -20,11 +21,16 @@ fn exposition(labels: &[&str]) -> Exposition {
             block.outcomes.lost = 1;
         }
         let mut total = RunningTotal::from(0);
-        let interference = Interference {
-            waited_ns: 1_500_000,
-            throttled_ns: 0,
+        let scheduled = Waits {
+            count: 1,
+            after_sleep: 0,
+            total_ns: 1_500_000,
         };
-        total.add(&block, interference);
+        let waits = CpuWaits {
+            scheduled,
+            ..CpuWaits::default()
+        };
+        total.add(&block, &waits);
         totals.lock().insert((*target).to_owned(), total);
     }
     let labels: Vec<Label> = labels.iter().map(|label| label.parse().unwrap()).collect();

@@ -15,7 +15,7 @@ const LABEL_WIDTH: u16 = 10;
 const SHADES: [(f64, &str); 4] = [(0.1, "█"), (0.01, "▓"), (0.001, "▒"), (0.0, "░")];
 
 /// Meaning of the characters.
-const LEGEND: &str = "requests of a second: █ over 10 %, ▓ over 1 %, ▒ over 0.1 %, ░ fewer";
+const LEGEND: &str = "share of a second: █ over 10 %, ▓ 1 %, ▒ 0.1 %, ░ less";
 
 /// Draws `map` on `area`: the slowest latency at the top, the last second at the right, and a line below that explains
 /// both.

@@ -4,12 +4,14 @@ use std::time::{Duration, SystemTime};
 
 use super::prober::Prober;
 use crate::clock;
+use crate::host::cgroup::Throttling;
 use crate::host::thread::ThreadCounts;
 use crate::record::log_counts::LogCounts;
 use crate::record::rotating_log::Line;
 use crate::stats::continuous::Series;
 use crate::stats::outcomes::Outcomes;
-use crate::stats::running_totals::{Interference, RunningTotals};
+use crate::stats::recent_validity::CpuWaits;
+use crate::stats::running_totals::RunningTotals;
 
 /// The highest percentile that a valid interval's lateness is no part of.
 const NEEDS: &str = "p99";
@@ -21,8 +23,8 @@ const SPOILT: &str = "the prober's host sent requests late, or not at all, or to
 #[derive(Debug)]
 pub struct TallySheet {
     prober: Prober,
-    /// Readings of the kernel's accounts when the last block came.
-    before: Interference,
+    /// Readings of the kernel's accounts when the last block came; `None` before the first.
+    before: Option<CpuWaits>,
     interval: Option<Interval>,
 }
 
@@ -42,7 +44,7 @@ impl TallySheet {
     pub fn new(prober: Prober, has_log: bool) -> Self {
         Self {
             prober,
-            before: Interference::default(),
+            before: None,
             interval: has_log.then(Interval::default),
         }
     }
@@ -67,27 +69,22 @@ impl TallySheet {
         self.prober.is_over()
     }
 
-    /// Adds the blocks that have come to `totals`; this process was throttled for `throttled_ns` so far.
-    pub fn read(&mut self, totals: &RunningTotals, throttled_ns: u64) {
+    /// Adds the blocks that have come to `totals`; this process was throttled by so much so far.
+    pub fn read(&mut self, totals: &RunningTotals, throttling: Throttling) {
         while let Some(mut block) = self.prober.reader().take() {
-            let waited_ns = self.prober.thread().and_then(ThreadCounts::waited_ns);
-            let now = Interference {
+            let before = self.before.unwrap_or_default();
+            let counts = self.prober.thread().and_then(ThreadCounts::of);
+            let now = CpuWaits {
                 // A thread that has ended has no account any more.
-                waited_ns: waited_ns.unwrap_or(self.before.waited_ns),
-                throttled_ns,
+                scheduled: counts.map_or(before.scheduled, |counts| counts.waits()),
+                throttled: throttling.waits(),
             };
-            let since = match self.before {
-                // What was before the first block is not the measurement's.
-                before if before == Interference::default() => Interference::default(),
-                before => Interference {
-                    waited_ns: now.waited_ns.saturating_sub(before.waited_ns),
-                    throttled_ns: now.throttled_ns.saturating_sub(before.throttled_ns),
-                },
-            };
-            self.before = now;
+            // What was before the first block is not the measurement's.
+            let since = now.since(&self.before.unwrap_or(now));
+            self.before = Some(now);
             let mut is_valid = false;
             if let Some(total) = totals.lock().get_mut(self.prober.target()) {
-                total.add(&block, since);
+                total.add(&block, &since);
                 is_valid = total.is_valid(block.to_ns);
             }
             if let Some(interval) = &mut self.interval {
