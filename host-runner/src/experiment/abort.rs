@@ -101,7 +101,7 @@ impl Monitor for Aborting<'_> {
         if self.limits.is_empty() {
             return None;
         }
-        // What can't be certain was told before anything was started.
+        // A run that can't be certain to miss any was told before anything was started; a step of a sweep goes on to its end.
         let planned = PlannedRequests::of(plan);
         let limits = self.limits.iter();
         let limits = limits.filter_map(|limit| limit.on(plan.mode.name(), planned).ok().flatten());
