@@ -129,6 +129,12 @@ impl<'a> Group<'a> {
             .filter(|measured| measured.run.valid)
     }
 
+    /// Returns true if it has runs, and none of them is valid.
+    #[must_use]
+    pub fn is_invalid(&self) -> bool {
+        !self.runs.is_empty() && self.valid().next().is_none()
+    }
+
     /// Returns the number of rounds that have a run, valid or not; 0 outside of a comparison.
     #[must_use]
     pub fn rounds(&self) -> usize {

@@ -11,7 +11,7 @@ use super::evidence::relative::{self, ReferenceGroup, Relation};
 use super::evidence::{self, Levels, Outcome};
 use super::figures::{Group, groups, groups_for};
 use super::score::{Standing, summary, worse};
-use super::{Objective, Objectives, Stated};
+use super::{Objective, Objectives, Stated, UndecidedPolicy};
 use crate::record::{self, ObjectiveLevel, ObjectiveState, ObjectiveSummary, Source};
 
 /// Results that a result is compared with.
@@ -84,9 +84,19 @@ pub fn judge(objectives: &Objectives, result: &Source, references: References<'_
                 ObjectiveState::Met | ObjectiveState::NotMeasured => false,
             }
     });
+    // What is not decided because no run is valid is not tolerated: it was not measured.
+    let is_any_invalid = cases.iter().zip(&judged).any(|(case, (_, record))| {
+        record.state == ObjectiveState::Undecided
+            && case.level == ObjectiveLevel::Pass
+            && case.group.as_ref().is_some_and(Group::is_invalid)
+    });
+    let policy = match objectives.undecided {
+        UndecidedPolicy::Pass if is_any_invalid => UndecidedPolicy::Invalid,
+        policy => policy,
+    };
     Judgement {
         wants_rounds,
-        summary: summary(objectives, &standings, references.looks),
+        summary: summary(objectives, policy, &standings, references.looks),
         objectives: judged.into_iter().map(|(_, record)| record).collect(),
     }
 }

@@ -42,9 +42,15 @@ pub fn worse(one: ObjectiveState, other: ObjectiveState) -> ObjectiveState {
     if rank(one) >= rank(other) { one } else { other }
 }
 
-/// Returns the outcome of all `standings` of `objectives`, at one of `looks` looks.
+/// Returns the outcome of all `standings` of `objectives`, at one of `looks` looks; `policy` says what comes of undecided
+/// ones.
 #[must_use]
-pub fn summary(objectives: &Objectives, standings: &[Standing], looks: u32) -> ObjectiveSummary {
+pub fn summary(
+    objectives: &Objectives,
+    policy: UndecidedPolicy,
+    standings: &[Standing],
+    looks: u32,
+) -> ObjectiveSummary {
     let warnings = standings
         .iter()
         .map(|standing| standing.warnings)
@@ -58,7 +64,7 @@ pub fn summary(objectives: &Objectives, standings: &[Standing], looks: u32) -> O
         .filter(|standing| standing.state == ObjectiveState::Undecided)
         .count();
     let is_decided_by_policy = state == ObjectiveState::Undecided;
-    let state = match (objectives.undecided, is_decided_by_policy) {
+    let state = match (policy, is_decided_by_policy) {
         (UndecidedPolicy::Fail, true) => ObjectiveState::Missed,
         (UndecidedPolicy::Pass, true)
             if !standings
@@ -234,7 +240,7 @@ mod tests {
         let state = |states: &[ObjectiveState], policy| {
             let standings: Vec<Standing> =
                 states.iter().map(|&state| standing(state, 1.0)).collect();
-            summary(&objectives(None, policy), &standings, 1).state
+            summary(&objectives(None, policy), policy, &standings, 1).state
         };
         let invalid = UndecidedPolicy::Invalid;
         assert_eq!(state(&[Met, Met], invalid), Met);
@@ -261,7 +267,8 @@ mod tests {
             warn: 75.0,
         });
         let of = |standings: &[Standing]| {
-            let summary = summary(&objectives(limits, UndecidedPolicy::Invalid), standings, 1);
+            let policy = UndecidedPolicy::Invalid;
+            let summary = summary(&objectives(limits, policy), policy, standings, 1);
             (summary.state, summary.reason)
         };
         let half = Standing {

@@ -108,3 +108,19 @@ fn a_percentile_that_the_host_can_have_made_is_not_missed() {
     assert_eq!(state(&in_state(State::Clean, Some(2000)), text), Missed);
     assert_eq!(state(&in_state(State::Few, None), text), Missed);
 }
+
+#[test]
+fn a_policy_that_tolerates_what_is_undecided_tolerates_no_invalid_run() {
+    let tolerant = Objectives {
+        undecided: UndecidedPolicy::Pass,
+        ..objectives(&["p99.9 <= 2.1us"])
+    };
+    let state = |source: &Source| {
+        judge(&tolerant, source, References::default())
+            .summary
+            .state
+    };
+    // Valid, with too few samples.
+    assert_eq!(state(&source(&[ONE])), Met);
+    assert_eq!(state(&source_of(vec![broken_off(170)])), Undecided);
+}
