@@ -38,6 +38,9 @@ pub const STRETCH_NS: u64 = 30_000_000_000;
 /// One request in this many lies beyond the highest percentile that is judged, p99.
 const JUDGED_ONE_IN: u64 = 100;
 
+/// Most steps in which the least that a percentile can be is looked for.
+const STEPS: usize = 50;
+
 /// Stalls are not told apart here: how many there are makes no stretch invalid.
 static NO_STALLS: LazyLock<Stalls> = LazyLock::new(Stalls::default);
 
@@ -161,11 +164,22 @@ impl Stretch {
     /// Returns whether the host can have moved `percentile`, beyond which there are under ten requests, by over a tenth: each
     /// request that it can have hit counts.
     fn is_moved(&self, percentile: &Percentile, evidence: &Evidence<'_>) -> bool {
-        let hits = evidence.host.hits(evidence.deciding_ns(percentile));
-        let hit_share = hits.unwrap_or_default() / self.latency.count().max(1) as f64;
-        // At least that many of the others took this long by themselves.
-        let rank = (percentile.quantile - hit_share).max(0.0);
-        let low_ns = self.round_trip.quantile_ns(rank);
+        let count = self.latency.count().max(1) as f64;
+        let median_ns = self.round_trip.quantile_ns(0.5);
+        let mut rank = percentile.quantile;
+        let mut low_ns = self.round_trip.quantile_ns(rank);
+        for _ in 0..STEPS {
+            // A gap that moved a request there is as long as this at least; the other requests took as long by themselves.
+            let gap_ns = low_ns.saturating_sub(median_ns).max(low_ns / 10);
+            let hits = evidence.host.hits(gap_ns).unwrap_or_default();
+            let next = (percentile.quantile - hits / count).clamp(0.0, rank);
+            let is_enough = (rank - next) * count < 1.0;
+            rank = next;
+            low_ns = self.round_trip.quantile_ns(rank);
+            if is_enough {
+                break;
+            }
+        }
         let high_ns = self.latency.quantile_ns(percentile.quantile);
         self.not_sent > 0 || is_wide(low_ns, high_ns, self.resolution_ns)
     }
