@@ -111,6 +111,8 @@ fn a_month_has_one_change_and_it_is_the_codes() {
     let since = Timestamp::now().strftime("%Y-%m-%d");
     let accepted = history(&base, &format!("{gate} --since {since}"), &lock);
     assert_eq!(accepted.code, Some(0), "{accepted:#?}");
+    let no_repository = format!("--order git --repo {}", place.path().display());
+    history(&base, &no_repository, &lock).expect_failure(2, &["--order git", "--repo DIR"]);
     history(&base, "--min-change 2", &lock).expect_failure(2, &["--min-change", "for example, 5%"]);
     history(&base.join("none"), "", &lock).expect_failure(1, &["none"]);
     look_at(&base.join("history.html"));

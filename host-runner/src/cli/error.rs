@@ -8,6 +8,7 @@ use crate::experiment::{ExperimentError, with_causes};
 use crate::exporter::ServerError;
 use crate::image::ImageError;
 use crate::judge::diff::Refusal;
+use crate::judge::history::OrderError;
 use crate::judge::objectives::ObjectivesError;
 use crate::link::LinkError;
 use crate::load::PlanError;
@@ -69,6 +70,9 @@ pub enum CliError {
     /// Results don't tell what was asked.
     #[error("undecided: {0}")]
     Undecided(String),
+    /// Results have no order by revision.
+    #[error(transparent)]
+    Order(#[from] OrderError),
     /// Two results answer different questions.
     #[error(transparent)]
     NotComparable(#[from] Refusal),
@@ -158,6 +162,7 @@ impl CliError {
             )
             | Self::MixedFaults(_)
             | Self::NotComparable(_)
+            | Self::Order(_)
             | Self::DifferentMachines(_) => 2,
             Self::DiskImage(_) | Self::Exporter(_) | Self::Merge(_) | Self::Setup { .. } => 1,
             Self::Missed { .. } | Self::Regression(_) => 3,

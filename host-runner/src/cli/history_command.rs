@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::CliError;
 use super::args::CiArgs;
-use crate::judge::history::{self, outcome::Outcome, result_reader};
+use crate::judge::history::{self, History, Order, outcome::Outcome, result_reader};
 use crate::quantity::parse::{share, time};
 use crate::record::RecordError;
 use crate::report::history_report::{history_csv, history_page, history_table};
@@ -29,6 +29,12 @@ pub struct HistoryArgs {
     /// nor the host; with 4 if they can't tell
     #[arg(long, value_enum, value_name = "WHAT")]
     pub fail_on: Option<FailOn>,
+    /// Order of results: by start, or by the place of their revisions among the commits of a git repository
+    #[arg(long, value_enum, value_name = "ORDER", default_value_t)]
+    pub order: Order,
+    /// Repository that has the revisions, with `--order git`
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub repo: PathBuf,
     /// Overlook regressions before this date or time (UTC), such as 2026-11-01
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub since: Option<Timestamp>,
@@ -58,16 +64,17 @@ pub enum FailOn {
 /// # Errors
 ///
 /// [`CliError::Regression`] and [`CliError::Undecided`] with `--fail-on`; [`CliError::Experiment`] if results can't be
-/// read, or a file can't be written.
+/// read, or a file can't be written; [`CliError::Order`] if they have no order by revision.
 pub fn run(args: &HistoryArgs) -> Result<(), CliError> {
-    let page = args.out.clone();
-    let page = page.unwrap_or_else(|| args.directories[0].join(history_page::NAME));
+    let page =
+        (args.out.clone()).unwrap_or_else(|| history_page::default_path(&args.directories[0]));
     let json = JsonDestination::prepare(args.json.as_deref())?;
     let tests = args.ci.prepare(Stream::beside(&json))?;
     let page_file = OutputFile::prepare(&page)?;
     let csv = args.csv.as_deref().map(OutputFile::prepare).transpose()?;
     let (results, unread) = result_reader::read(&args.directories).map_err(RecordError::from)?;
-    let history = history::History::of(results, unread, &history::settings(args.min_change));
+    let settings = history::settings(args.min_change);
+    let history = History::in_order((args.order, &args.repo), results, unread, &settings)?;
     page_file.write(&history_page::render(&history)?)?;
     if let Some(file) = &csv {
         file.write(&history_csv::render(&history))?;

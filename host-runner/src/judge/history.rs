@@ -1,15 +1,18 @@
 //! History of a measurement over many results: from which results on it was another, and what else was another there.
 //!
-//! Results of one setting on one machine are a series, in the order of their starts. Each has one point: the logarithms
+//! Results of one setting on one machine are a series, in the order of their starts or revisions. Each has one point: the logarithms
 //! of the percentiles of its valid rounds together. [`change_points`] finds the places where the points changed.
 //!
 //! - [`result_reader`]: results from their directories;
 //! - [`dated_result`]: the part of a result that history needs;
+//! - [`revision_order`]: results by their starts, or by their revisions' places in a repository;
 //! - [`series`]: results in series, and the change points of each, [`level_change`]s; `series_name`: their names;
 //! - [`cause`]: whether code, environment or host changed at the same place;
 //! - [`exact_steps`]: figures that are counted and not timed, over all machines;
 //! - [`host_noise`]: how restless the machines are;
 //! - [`outcome`]: whether the newest results are a regression.
+
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -22,6 +25,7 @@ pub mod host_noise;
 pub mod level_change;
 pub mod outcome;
 pub mod result_reader;
+pub mod revision_order;
 pub mod series;
 mod series_name;
 
@@ -30,6 +34,7 @@ pub use dated_result::DatedResult;
 pub use exact_steps::ExactSeries;
 pub use host_noise::HostNoise;
 pub use level_change::{Change, Moved, Possible};
+pub use revision_order::{Order, OrderError};
 pub use series::Series;
 
 /// The schema that [`History`] is written in.
@@ -43,9 +48,11 @@ pub const PERCENTILES: [&str; 4] = ["p50", "p90", "p99", "p99.9"];
 pub struct History {
     /// [`SCHEMA`].
     pub schema: &'static str,
+    /// Order of the results.
+    pub order: Order,
     /// Number of results.
     pub results: usize,
-    /// Results that were not read, each with the reason.
+    /// Results that were not read or have no place in the order, each with the reason.
     pub unread: Vec<Unread>,
     /// The least change that counts, as a share.
     pub min_change: f64,
@@ -59,7 +66,7 @@ pub struct History {
     pub hosts: Vec<HostNoise>,
 }
 
-/// A result that was not read.
+/// A result that was not read, or has no place in the order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unread {
     /// Directory.
@@ -69,22 +76,48 @@ pub struct Unread {
 }
 
 impl History {
-    /// Returns the history that `results` have, in whatever order they are.
+    /// Returns the history that `results` have, in whatever order they are, by their starts.
     #[must_use]
     pub fn of(mut results: Vec<DatedResult>, unread: Vec<Unread>, settings: &Settings) -> Self {
-        results.sort_by(|a, b| {
-            let key = |result: &DatedResult| (result.started_at, result.directory.clone());
-            key(a).cmp(&key(b))
-        });
+        revision_order::by_start(&mut results);
+        Self::of_ordered(&results, Order::Start, unread, settings)
+    }
+
+    /// Returns the history that `results` have in `order`; of revisions, that of the commits of `repository`.
+    ///
+    /// # Errors
+    ///
+    /// [`OrderError`] if git does not tell the order of revisions, or if no result has a place in it.
+    pub fn in_order(
+        (order, repository): (Order, &Path),
+        results: Vec<DatedResult>,
+        mut unread: Vec<Unread>,
+        settings: &Settings,
+    ) -> Result<Self, OrderError> {
+        if order == Order::Start {
+            return Ok(Self::of(results, unread, settings));
+        }
+        let (results, left_out) = revision_order::by_revision(results, repository)?;
+        unread.extend(left_out);
+        Ok(Self::of_ordered(&results, order, unread, settings))
+    }
+
+    fn of_ordered(
+        results: &[DatedResult],
+        order: Order,
+        unread: Vec<Unread>,
+        settings: &Settings,
+    ) -> Self {
         Self {
             schema: SCHEMA,
+            order,
             results: results.len(),
             unread,
             min_change: settings.min_change.exp_m1(),
             level: settings.level,
-            series: series::of(&results, settings),
-            exact: exact_steps::of(&results),
-            hosts: host_noise::of(&results),
+            series: series::of(results, settings),
+            exact: exact_steps::of(results),
+            hosts: host_noise::of(results),
         }
     }
 

@@ -2,6 +2,7 @@
 //! One file without scripts, like a report.
 
 use std::cmp::Reverse;
+use std::path::{Path, PathBuf};
 
 use minijinja::Value;
 use minijinja::value::Serde;
@@ -14,6 +15,7 @@ use super::history_table::{
 use crate::judge::history::{Change, ExactSeries, History, Series};
 use crate::quantity;
 use crate::record::RecordError;
+use crate::record::file_names::RESULT;
 use crate::report::chart::draw;
 use crate::report::chart::palette;
 use crate::report::page::charts::Chart;
@@ -23,6 +25,18 @@ use crate::terminal::one_line;
 
 /// Name of the file, and of its template: that it ends in `.html` has everything in it escaped.
 pub const NAME: &str = "history.html";
+
+/// Returns the path of the page unless one is named: in `first`, the first directory that was given, or beside it if that is
+/// one result and not a directory of results.
+#[must_use]
+pub fn default_path(first: &Path) -> PathBuf {
+    let is_result = first.join(RESULT).exists();
+    let directory = match first.parent() {
+        Some(parent) if is_result => parent,
+        _ => first,
+    };
+    directory.join(NAME)
+}
 
 /// Templates of the page.
 const TEMPLATES: [(&str, &str); 4] = [
@@ -243,4 +257,20 @@ fn method(history: &History) -> Vec<String> {
          alone are no change point, only possible. Counted figures need two results and no statistics."
             .to_owned(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_is_in_the_directory_of_results_and_not_in_a_result() {
+        let base = tempfile::tempdir().unwrap();
+        let result = base.path().join("2026-11-27T174000Z");
+        std::fs::create_dir(&result).unwrap();
+        std::fs::write(result.join(RESULT), "{}").unwrap();
+        for directory in [base.path(), &result] {
+            assert_eq!(default_path(directory), base.path().join(NAME));
+        }
+    }
 }

@@ -84,9 +84,10 @@ fn count_words(newest_invalid: usize) -> String {
 /// Returns the number of results of `series`, and what was left out, in words.
 pub(super) fn results_words(series: &Series) -> String {
     let mut words = count(series.results.len() as u64);
-    if let (Some(first), Some(last)) = (series.results.first(), series.results.last()) {
+    let starts = || series.results.iter().map(|result| &result.started_at);
+    if let (Some(first), Some(last)) = (starts().min(), starts().max()) {
         let day = |at: &jiff::Timestamp| at.strftime("%Y-%m-%d").to_string();
-        let (first, last) = (day(&first.started_at), day(&last.started_at));
+        let (first, last) = (day(first), day(last));
         words.push_str(&format!(", {first} to {last}"));
     }
     for (number, reason) in [
