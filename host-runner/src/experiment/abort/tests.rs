@@ -69,6 +69,14 @@ fn a_measurement_ends_with_what_it_has_measured_and_a_message() {
         fn begin(&self, _: Stage) -> Box<dyn StageMonitor + '_> {
             Box::new(Silent)
         }
+
+        fn relay(&self) -> Option<SnapshotRelay> {
+            None
+        }
+
+        fn subject(&self, _: &Subject<'_>) -> Option<LiveView> {
+            None
+        }
     }
 
     for limit in ["p99.99 <= 0ns", "max <= 1ns"] {

@@ -104,7 +104,7 @@ impl Cause {
         .flatten()
         .filter(FieldChange::is_known)
         .collect();
-        let code = code(from, to);
+        let code = CodeChange::between(from.0, to.0);
         let reference = reference(levels, moved);
         let kind = match (&reference, fields.is_empty(), &code) {
             (Some(_), _, _) => CauseKind::Host,
@@ -146,7 +146,33 @@ impl Cause {
 }
 
 impl CodeChange {
-    fn words(&self) -> String {
+    /// Returns how the code differs between two results; `None` if it does not, or is not known.
+    pub(super) fn between(from: &DatedResult, to: &DatedResult) -> Option<Self> {
+        let has_changed =
+            |a: &Option<String>, b: &Option<String>| matches!((a, b), (Some(a), Some(b)) if a != b);
+        let is_other_image = has_changed(&from.image, &to.image);
+        let is_other_revision = has_changed(&from.revision, &to.revision);
+        let start = |text: &Option<String>| -> String {
+            let digits = text.iter().flat_map(|text| text.chars());
+            digits.take(DIGITS).collect()
+        };
+        let (a, b) = match (is_other_revision, is_other_image) {
+            (true, _) => (start(&from.revision), start(&to.revision)),
+            (false, true) => (
+                format!("image {}", start(&from.image)),
+                format!("image {}", start(&to.image)),
+            ),
+            (false, false) => return None,
+        };
+        Some(Self {
+            from: a,
+            to: b,
+            is_same_image: !is_other_image && from.image.is_some() && to.image.is_some(),
+        })
+    }
+
+    /// Returns it in words: `8269e39 -> bf2fc61`.
+    pub(super) fn words(&self) -> String {
         let Self { from, to, .. } = self;
         match self.is_same_image {
             true => format!("{from} -> {to} (the same image: the instrument)"),
@@ -157,32 +183,6 @@ impl CodeChange {
 
 /// Digits of a digest that are shown.
 const DIGITS: usize = 12;
-
-/// Returns how the code differs between two results; `None` if it does not, or is not known.
-fn code(from: &Entry<'_>, to: &Entry<'_>) -> Option<CodeChange> {
-    let (from, to) = (from.0, to.0);
-    let has_changed =
-        |a: &Option<String>, b: &Option<String>| matches!((a, b), (Some(a), Some(b)) if a != b);
-    let is_other_image = has_changed(&from.image, &to.image);
-    let is_other_revision = has_changed(&from.revision, &to.revision);
-    let start = |text: &Option<String>| -> String {
-        let digits = text.iter().flat_map(|text| text.chars());
-        digits.take(DIGITS).collect()
-    };
-    let (a, b) = match (is_other_revision, is_other_image) {
-        (true, _) => (start(&from.revision), start(&to.revision)),
-        (false, true) => (
-            format!("image {}", start(&from.image)),
-            format!("image {}", start(&to.image)),
-        ),
-        (false, false) => return None,
-    };
-    Some(CodeChange {
-        from: a,
-        to: b,
-        is_same_image: !is_other_image && from.image.is_some() && to.image.is_some(),
-    })
-}
 
 /// Returns what moved alike: `null` on the same link if there is one, else the floor, else a Linux target. The first
 /// of them that both levels have decides.

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::cause::CodeChange;
 use super::dated_result::{DatedResult, Figure};
 use crate::quantity;
 
@@ -51,6 +52,8 @@ pub struct Step {
     pub from: f64,
     /// The new value.
     pub to: f64,
+    /// Revisions, or images, of the results before and after; `None` if they are the same, or not known.
+    pub code: Option<CodeChange>,
 }
 
 impl ExactSeries {
@@ -93,17 +96,12 @@ impl ExactSeries {
             ),
             false => String::new(),
         };
-        let revision = |index: usize| {
-            let revision = self.values[index].revision.as_deref();
-            let digits: String = revision.unwrap_or("unknown").chars().take(12).collect();
-            digits
-        };
+        let code = (step.code.as_ref()).map(|code| format!("; {}", code.words()));
         format!(
-            "{} -> {}{change}; {} -> {}",
+            "{} -> {}{change}{}",
             number(step.from),
             number(step.to),
-            revision(step.index - 1),
-            revision(step.index)
+            code.unwrap_or_default()
         )
     }
 }
@@ -145,6 +143,7 @@ fn series(figure: &Figure, values: &[(&DatedResult, &Figure)]) -> ExactSeries {
                 index,
                 from: level.value,
                 to: figure.value,
+                code: CodeChange::between(values[index - 1].0, values[index].0),
             });
             level = figure;
         }

@@ -212,6 +212,7 @@ mod tests {
                 state: ObjectiveState::Missed,
                 reason: String::new(),
                 warnings: 0,
+                looks: 1,
                 confidence: 0.95,
                 points: 0.0,
                 weight: 1.0,

@@ -71,15 +71,17 @@ impl TallySheet {
 
     /// Adds the blocks that have come to `totals`; this process was throttled by so much so far.
     pub fn read(&mut self, totals: &RunningTotals, throttling: Throttling) {
+        // From the first look on: what a block's thread waited for before is not the measurement's.
+        if self.before.is_none() {
+            self.before = self.waits(throttling);
+        }
         while let Some(mut block) = self.prober.reader().take() {
             let before = self.before.unwrap_or_default();
-            let counts = self.prober.thread().and_then(ThreadCounts::of);
-            let now = CpuWaits {
-                // A thread that has ended has no account any more.
-                scheduled: counts.map_or(before.scheduled, |counts| counts.waits()),
+            // A thread that has ended has no account any more.
+            let now = self.waits(throttling).unwrap_or(CpuWaits {
                 throttled: throttling.waits(),
-            };
-            // What was before the first block is not the measurement's.
+                ..before
+            });
             let since = now.since(&self.before.unwrap_or(now));
             self.before = Some(now);
             let mut is_valid = false;
@@ -97,6 +99,15 @@ impl TallySheet {
             block.clear();
             self.prober.reader().give_back(block);
         }
+    }
+
+    /// Reads for how long the measuring thread has waited so far; `None` if there is none, or the kernel does not tell.
+    fn waits(&self, throttling: Throttling) -> Option<CpuWaits> {
+        let counts = ThreadCounts::of(self.prober.thread()?)?;
+        Some(CpuWaits {
+            scheduled: counts.waits(),
+            throttled: throttling.waits(),
+        })
     }
 
     /// Returns the lines of the interval: none without a block, and none of a quantity without a sample but the latency.
