@@ -8,10 +8,7 @@
 //! Then points are merged backwards: each is tested again between its neighbours, and the weakest goes until all that
 //! are left hold. A point holds if the permutation test says so, and if some coordinate moved: its [`Shift`], which a
 //! few values far off don't move, is at least [`Settings::min_change`] and has an interval without zero. It has to hold
-//! without the farthest result of each side, too.
-//!
-//! So a lone spike is no change point: it is clamped ([`scaling`]), its orders are as good wherever it lies, the shift
-//! does not see it, and it can't help two others that are a little off.
+//! without lone results, too ([`lone_results`]): so a spike is no change point, and can't help others to be one.
 //!
 //! Points of the last results alone can't hold yet; [`newest`] says whether they look like it.
 //!
@@ -22,6 +19,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 mod energy;
+mod lone_results;
 pub mod newest;
 mod permutation;
 mod place;
@@ -53,7 +51,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            level: 0.005,
+            level: 0.0075,
             permutations: 1999,
             min_change: 0.02_f64.ln_1p(),
             seed: 1,
@@ -128,33 +126,40 @@ impl Tests<'_> {
         if let Some(known) = self.known.get(&key) {
             return *known;
         }
-        let outcome = self.test(&self.scaled(segment), key);
+        let outcome = self.test(&self.scaled(segment), None, key);
         self.known.insert(key, outcome);
         outcome
     }
 
-    /// Returns the best split of `points`, which are those of the segment `of`, with its p-value.
-    fn test(&self, points: &[Vec<f64>], of: (usize, usize)) -> Option<(usize, f64)> {
+    /// Returns the best split of `points`, which are those of the segment `of`, or that at `place`, with its p-value.
+    fn test(
+        &self,
+        points: &[Vec<f64>],
+        place: Option<usize>,
+        of: (usize, usize),
+    ) -> Option<(usize, f64)> {
         let distances = Distances::of(points);
         // Each segment has orders of its own, whatever else was tested.
         let seed = self.settings.seed ^ ((of.0 as u64) << 32 | of.1 as u64);
-        let tested = permutation::test(&distances, self.settings.permutations, seed);
+        let tested = permutation::test(&distances, place, self.settings.permutations, seed);
         tested.map(|(split, p_value)| (of.0 + split.at, p_value))
     }
 
-    /// Returns the p-value of `segment` if, of each side of `index`, the result that is farthest from the others were
-    /// like the others.
-    fn without_farthest(&mut self, segment: &Range<usize>, index: usize) -> f64 {
+    /// Returns the p-value of a split of `segment` at `index` without what lone results add to it.
+    fn without_lone_results(&mut self, segment: &Range<usize>, index: usize) -> f64 {
         let key = (segment.start, index, segment.end);
         if let Some(known) = self.known_without.get(&key) {
             return *known;
         }
-        let mut points = self.scaled(segment);
-        let (before, after) = points.split_at_mut(index - segment.start);
-        scaling::draw_in(before);
-        scaling::draw_in(after);
-        let tested = self.test(&points, (segment.start, segment.end));
-        let p_value = tested.map_or(1.0, |(_, p_value)| p_value);
+        let at = index - segment.start;
+        let points = &self.points[segment.clone()];
+        let mut p_value = 1.0;
+        if lone_results::has_sides(points, at, &self.noise) {
+            let mut scaled = self.scaled(segment);
+            lone_results::take_out(&mut scaled, points, at, &self.noise);
+            let tested = self.test(&scaled, Some(at), (segment.start, segment.end));
+            p_value = tested.map_or(1.0, |(_, p_value)| p_value);
+        }
         self.known_without.insert(key, p_value);
         p_value
     }
@@ -209,7 +214,7 @@ impl Tests<'_> {
         let segment = self.around(splits, number);
         let index = splits[number];
         let whole = self.of(&segment).map_or(1.0, |(_, p_value)| p_value);
-        let p_value = whole.max(self.without_farthest(&segment, index));
+        let p_value = whole.max(self.without_lone_results(&segment, index));
         let shifts = shifts(
             &self.points[segment.start..index],
             &self.points[index..segment.end],

@@ -247,7 +247,7 @@ fn method(history: &History) -> Vec<String> {
              of its valid rounds together, in units of their own noise. A place is a change point if the energy \
              distance of the results before and after it is larger than in all but {} of random orders of the same \
              results, the best place taken anew in each (E-divisive, multivariate), if that holds between the \
-             neighbouring points and without the farthest result of each side, and if a percentile moved by {} or more \
+             neighbouring points and without what lone results add to it, and if a percentile moved by {} or more \
              (Hodges and Lehmann's shift, with the interval of 95 % that the rank-sum test has).",
             quantity::share(history.level),
             quantity::share(history.min_change)

@@ -7,6 +7,10 @@
 /// Fewest points on each side of a split: two agree by chance too easily.
 pub const MIN_SIDE: usize = 3;
 
+/// Weight of a split whose second part ends before the series does. There are many more of them than of those that
+/// take the whole series, so the best of them by chance is larger: with the same weight steps would be missed.
+const PART: f64 = 0.6;
+
 /// Distances between the points of a series.
 #[derive(Clone, Debug)]
 pub(super) struct Distances {
@@ -88,6 +92,15 @@ impl<'a> Search<'a> {
 
     /// Returns the best split of the points in `order`; `None` with too few of them.
     pub(super) fn best(&mut self, order: &[usize], end: End) -> Option<Split> {
+        self.best_of(order, end, None)
+    }
+
+    /// Returns the best split of the points in `order` that has its second part begin at `at`; `None` with too few.
+    pub(super) fn best_at(&mut self, order: &[usize], at: usize) -> Option<Split> {
+        self.best_of(order, End::Any, Some(at))
+    }
+
+    fn best_of(&mut self, order: &[usize], end: End, at: Option<usize>) -> Option<Split> {
         self.after.fill(0.0);
         let mut best: Option<Split> = None;
         // One point more at a time: sums over pairs grow by its distances.
@@ -101,7 +114,10 @@ impl<'a> Search<'a> {
             if length < 2 * MIN_SIDE || (end == End::Last && length < order.len()) {
                 continue;
             }
-            let split = self.best_up_to(length);
+            let mut split = self.best_up_to(length, at);
+            if length < order.len() {
+                split.statistic *= PART;
+            }
             if best.is_none_or(|best| split.statistic > best.statistic) {
                 best = Some(split);
             }
@@ -121,14 +137,21 @@ impl<'a> Search<'a> {
         sum
     }
 
-    /// Returns the best split of the first `length` points, which are enough for one.
-    fn best_up_to(&self, length: usize) -> Split {
+    /// Returns the best split of the first `length` points, which are enough for one; that at `only`, if it is given.
+    fn best_up_to(&self, length: usize, only: Option<usize>) -> Split {
         let whole = self.before[length];
         let mut best = Split {
             at: MIN_SIDE,
             statistic: f64::NEG_INFINITY,
         };
-        for at in MIN_SIDE..=length - MIN_SIDE {
+        let all = MIN_SIDE..=length - MIN_SIDE;
+        let places = match only {
+            Some(at) if all.contains(&at) => at..=at,
+            // None: this length is too short for it.
+            Some(at) => at + 1..=at,
+            None => all,
+        };
+        for at in places {
             let (first, second) = (at as f64, (length - at) as f64);
             let (within_first, within_second) = (self.before[at], self.after[at]);
             let between = whole - within_first - within_second;
@@ -179,12 +202,20 @@ mod tests {
             };
             for end in [End::Any, End::Last] {
                 let all = ends(end).flat_map(|end| {
-                    (MIN_SIDE..=end - MIN_SIDE).map(move |at| (at, by_definition(points, at, end)))
+                    let weight = if end < count { PART } else { 1.0 };
+                    let places = MIN_SIDE..=end - MIN_SIDE;
+                    places.map(move |at| (at, weight * by_definition(points, at, end)))
                 });
                 let expected = all.max_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
                 let found = Search::new(&distances).best(&order, end).unwrap();
                 assert!((found.statistic - expected.1).abs() < 1e-9, "{found:?}");
                 assert_eq!(found.at, expected.0);
+                if end == End::Any {
+                    let mut search = Search::new(&distances);
+                    assert_eq!(search.best_at(&order, found.at), Some(found));
+                    let beside = search.best_at(&order, MIN_SIDE).unwrap();
+                    assert!(beside.at == MIN_SIDE && beside.statistic <= found.statistic);
+                }
             }
         }
     }

@@ -7,7 +7,7 @@ use super::{Settings, Shift, shifts};
 use crate::stats::median::median;
 
 /// Distance from the median, in units of noise, beyond which a result is not expected.
-const UNEXPECTED: f64 = 3.5;
+pub(super) const UNEXPECTED: f64 = 3.5;
 
 /// Fewest results that an expectation is made of.
 const LEAST_BEFORE: usize = 5;

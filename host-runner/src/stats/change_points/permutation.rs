@@ -15,12 +15,20 @@ const ENOUGH: u32 = 20;
 /// Two sums of the same distances in different orders differ by no more than this share.
 const ROUNDING: f64 = 1e-9;
 
-/// Returns the best split of the points in order, with the probability of one as good where nothing changed, by up
-/// to `permutations` random orders; `None` with too few points.
-pub(super) fn test(distances: &Distances, permutations: u32, seed: u64) -> Option<(Split, f64)> {
+/// Returns the best split of the points in order, or that at `place`, with the probability of one as good anywhere if
+/// nothing changed, by up to `permutations` random orders; `None` with too few points.
+pub(super) fn test(
+    distances: &Distances,
+    place: Option<usize>,
+    permutations: u32,
+    seed: u64,
+) -> Option<(Split, f64)> {
     let mut search = Search::new(distances);
     let mut order: Vec<usize> = (0..distances.count()).collect();
-    let split = search.best(&order, End::Any)?;
+    let split = match place {
+        Some(at) => search.best_at(&order, at)?,
+        None => search.best(&order, End::Any)?,
+    };
     let least = split.statistic - ROUNDING * split.statistic.abs();
     let mut random = SplitMix64(seed);
     let mut as_good = 0;
@@ -42,7 +50,7 @@ mod tests {
 
     fn of(values: &[f64]) -> (Split, f64) {
         let points: Vec<Vec<f64>> = values.iter().map(|value| vec![*value]).collect();
-        test(&Distances::of(&points), 199, 1).unwrap()
+        test(&Distances::of(&points), None, 199, 1).unwrap()
     }
 
     #[test]
@@ -55,6 +63,10 @@ mod tests {
         assert!((p_value - 1.0 / 200.0).abs() < 1e-12, "{p_value}");
         let level: Vec<f64> = (0..40).map(|index| f64::from(index % 3)).collect();
         assert!(of(&level).1 > 0.2);
+        // At another place than the best the same step is worth less.
+        let points: Vec<Vec<f64>> = step.iter().map(|value| vec![*value]).collect();
+        let (beside, _) = test(&Distances::of(&points), Some(5), 199, 1).unwrap();
+        assert!(beside.at == 5 && beside.statistic < split.statistic);
     }
 
     #[test]

@@ -54,23 +54,8 @@ pub(super) fn difference(a: f64, b: f64) -> f64 {
     if a == b { 0.0 } else { a - b }
 }
 
-/// Puts the one of `points` that is farthest from their medians there.
-pub(super) fn draw_in(points: &mut [Vec<f64>]) {
-    let medians = medians(points);
-    let distance = |point: &[f64]| {
-        let squares = point.iter().zip(&medians).map(|(a, b)| (a - b).powi(2));
-        squares.sum::<f64>()
-    };
-    let farthest = points
-        .iter_mut()
-        .max_by(|a, b| distance(a).total_cmp(&distance(b)));
-    if let Some(farthest) = farthest {
-        *farthest = medians;
-    }
-}
-
 /// Returns the median of each coordinate.
-fn medians(points: &[Vec<f64>]) -> Vec<f64> {
+pub(super) fn medians(points: &[Vec<f64>]) -> Vec<f64> {
     let coordinates = points.first().map_or(0, Vec::len);
     let of_one = |coordinate: usize| {
         let values = points.iter().map(|point| point[coordinate]);
@@ -102,14 +87,6 @@ mod tests {
         }
         assert_eq!(noise(&vec![vec![1.0, 1.0]; 9]), [LEAST, LEAST]);
         assert!(noise(&[]).is_empty());
-    }
-
-    #[test]
-    fn the_farthest_is_drawn_in() {
-        let mut points = [[1.0, 0.0], [1.2, 0.0], [5.0, 9.0]].map(Vec::from);
-        draw_in(&mut points);
-        assert_eq!(points, [[1.0, 0.0], [1.2, 0.0], [1.2, 0.0]]);
-        draw_in(&mut []);
     }
 
     #[test]

@@ -126,24 +126,46 @@ impl Simulation {
         rates
     }
 
-    /// Returns the number of series in which a spike of `size` at one place from `least` on is a change point, or
-    /// helps one that was none without it.
-    fn spikes(&self, least: usize, size: f64) -> usize {
+    /// Returns the number of series that have a change point with a spike of `size` `at` a place, and none there, within
+    /// three results, without the spike: those with one at the spike, and those with one elsewhere.
+    fn spikes(&self, size: f64, at: Place) -> (usize, usize) {
         let mut random = SplitMix64(self.seed);
-        let mut caused = 0;
+        let mut caused = (0, 0);
         for _ in 0..self.series {
-            let at = least + random.below(LENGTH - least);
-            let mut points = self.noise.series(LENGTH, &mut random, |_| 0.0);
-            let calm = points.clone();
+            let at = at(&mut random);
+            let calm = self.noise.series(LENGTH, &mut random, |_| 0.0);
+            let mut points = calm.clone();
             points[at].iter_mut().for_each(|value| *value += size);
-            let is_near = |points: &[Vec<f64>]| {
-                let found = find(points, &self.settings);
-                found.iter().any(|point| point.index.abs_diff(at) <= 3)
+            let found = find(&points, &self.settings);
+            if found.is_empty() {
+                continue;
+            }
+            let without = find(&calm, &self.settings);
+            let is_new = |point: &ChangePoint| {
+                let mut others = without.iter();
+                others.all(|other| other.index.abs_diff(point.index) > 3)
             };
-            caused += usize::from(is_near(&points) && !is_near(&calm));
+            let is_near = |point: &&ChangePoint| point.index.abs_diff(at) <= 3;
+            let new = found.iter().filter(|point| is_new(point));
+            let (near, far): (Vec<&ChangePoint>, Vec<&ChangePoint>) = new.partition(is_near);
+            caused.0 += usize::from(!near.is_empty());
+            caused.1 += usize::from(!far.is_empty());
         }
         caused
     }
+}
+
+/// Draws the place of a spike.
+type Place = fn(&mut SplitMix64) -> usize;
+
+/// Any place.
+fn anywhere(random: &mut SplitMix64) -> usize {
+    random.below(LENGTH)
+}
+
+/// One of the first or the last four places.
+fn at_an_end(random: &mut SplitMix64) -> usize {
+    (LENGTH - 4 + random.below(8)) % LENGTH
 }
 
 const FIVE_PERCENT: f64 = 0.048_79;
@@ -170,9 +192,11 @@ fn series_without_a_change_have_none_and_steps_are_found() {
 
 #[test]
 fn lone_spikes_are_never_change_points() {
-    for (seed, size, least) in [(3, 0.2, 0), (4, 3.0, 0), (5, 0.5, 47)] {
+    let places: [(u64, f64, Place); 3] =
+        [(3, 0.2, anywhere), (4, 3.0, anywhere), (5, 0.5, at_an_end)];
+    for (seed, size, at) in places {
         let simulation = Simulation::new(CALM, 12, seed).quick();
-        assert_eq!(simulation.spikes(least, size), 0, "{size}");
+        assert_eq!(simulation.spikes(size, at), (0, 0), "{size}");
     }
     // Among the very newest ones, in a long series.
     let mut points = CALM.series(100, &mut SplitMix64(5), |_| 0.0);
@@ -187,6 +211,23 @@ fn two_steps_four_results_apart_are_two() {
         let steps = simulation.rates(&|random| two_steps(random, 0.2, back));
         assert!(steps.found >= 4, "{steps:?}");
     }
+}
+
+/// Kinds of noise, with their names.
+fn noises() -> [(&'static str, Noise); 3] {
+    let correlated = Noise {
+        shared: 0.95,
+        ..CALM
+    };
+    let heavy = Noise {
+        is_heavy: true,
+        ..CALM
+    };
+    [
+        ("normal", CALM),
+        ("normal, in common", correlated),
+        ("heavy tails", heavy),
+    ]
 }
 
 /// Prints a line of the table.
@@ -205,20 +246,7 @@ fn print_rates(what: &str, rates: Rates) {
 #[test]
 #[ignore = "takes minutes; `make simulate` runs it"]
 fn simulation_table() {
-    let correlated = Noise {
-        shared: 0.95,
-        ..CALM
-    };
-    let heavy = Noise {
-        is_heavy: true,
-        ..CALM
-    };
-    let noises = [
-        ("normal", CALM),
-        ("normal, in common", correlated),
-        ("heavy tails", heavy),
-    ];
-    for (name, noise) in noises {
+    for (name, noise) in noises() {
         let of = |series, seed| Simulation::new(noise, series, seed);
         print_rates(
             &format!("{name}: no change"),
@@ -228,15 +256,30 @@ fn simulation_table() {
             &format!("{name}: step of 5 %"),
             of(500, 12).rates(&one_step),
         );
-        for (size, least) in [(0.1, 0), (0.5, 0), (3.0, 0), (0.2, 47), (3.0, 47)] {
-            let count = of(1000, 13).spikes(least, size);
-            let what = format!("{name}: lone spike of {size} from result {least} on");
-            print(&what, &format!("{count} of 1000 series"));
-        }
         let pulse = of(500, 15).rates(&|random| two_steps(random, 0.2, -0.2));
         print_rates(&format!("{name}: 20 % up, four later back"), pulse);
         let stairs = of(500, 16).rates(&|random| two_steps(random, 0.2, 0.2));
         print_rates(&format!("{name}: 20 % up, four later again"), stairs);
+    }
+}
+
+#[test]
+#[ignore = "takes minutes; `make simulate` runs it"]
+fn simulation_of_lone_spikes() {
+    for (name, noise) in noises() {
+        for (words, factor) in [
+            ("10 %", 1.1),
+            ("30 %", 1.3),
+            ("100 %", 2.0),
+            ("10 times", 10.0),
+        ] {
+            for (place, at) in [("anywhere", anywhere as Place), ("at an end", at_an_end)] {
+                let simulation = Simulation::new(noise, 2000, 13);
+                let (near, far) = simulation.spikes(f64::ln(factor), at);
+                let result = format!("{near} of 2000 series there, {far} elsewhere");
+                print(&format!("{name}: lone spike of {words} {place}"), &result);
+            }
+        }
     }
 }
 
