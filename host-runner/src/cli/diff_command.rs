@@ -32,7 +32,7 @@ pub struct DiffArgs {
     /// Targets to judge [default: those of the unikernel, or all but null]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub targets: Vec<String>,
-    /// Percentiles to judge [default: p50,p90,p99,p99.9, as far as both results are valid]
+    /// Percentiles to judge [default: p50,p90,p99, and p99.9 if `--needs` asked a result for it, as far as both are valid]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub percentiles: Vec<String>,
     /// Judge by instructions, doorbells, interrupts and image size alone, which hold on any machine

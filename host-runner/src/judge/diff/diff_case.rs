@@ -64,6 +64,12 @@ impl Case<'_> {
         self.run.target.starts_with("hermit")
     }
 
+    /// Returns the highest quantile that `--needs` asked a run for; that of p99, its default, if the record is older.
+    pub fn needed(&self) -> f64 {
+        let needs = self.run.needs.as_deref();
+        needs.and_then(quantile).unwrap_or(0.99)
+    }
+
     /// Returns the target with its mode.
     pub fn label(&self) -> String {
         self.run.target_label()

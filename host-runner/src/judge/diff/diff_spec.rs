@@ -41,8 +41,8 @@ pub struct DiffSpec {
     pub anyway: Vec<String>,
     /// Labels of the targets that are judged; none: those of the unikernel, and without any, all but `null`.
     pub targets: Vec<String>,
-    /// Names of the percentiles that are judged, such as `p99`; none: p50, p90, p99 and p99.9, as far as both
-    /// results are valid.
+    /// Names of the percentiles that are judged, such as `p99`; none: p50, p90 and p99, and p99.9 if a
+    /// result was to be valid up to it, as far as both are.
     pub percentiles: Vec<String>,
     /// Evidence.
     pub evidence: Evidence,

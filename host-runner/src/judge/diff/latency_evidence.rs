@@ -67,6 +67,7 @@ impl<'a> Latency<'a> {
         let before = self.tests.len();
         let asked = &self.spec.percentiles;
         let is_asked = |name: &str| asked.iter().any(|asked| asked == name);
+        let needed = a.needed().max(b.needed());
         for (name, quantile, is_judged) in PERCENTILES {
             if !asked.is_empty() && !is_asked(name) {
                 continue;
@@ -88,7 +89,7 @@ impl<'a> Latency<'a> {
                 });
             }
             let is_known = test.finding.a_ns.is_some() && test.finding.b_ns.is_some();
-            if !asked.is_empty() || is_judged && is_known {
+            if !asked.is_empty() || is_judged && quantile <= needed && is_known {
                 self.tests.push(test);
             }
         }

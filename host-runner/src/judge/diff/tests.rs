@@ -64,7 +64,7 @@ impl Measured {
                     censored_from_ns: None,
                     ..RECORD.runs[0].clone()
                 });
-                distributions.push(boots.distribution(level_ns, self.sigma));
+                distributions.push(boots.distribution(level_ns, self.sigma, REQUESTS));
             }
         }
         let why = SystemCost {
@@ -91,12 +91,12 @@ impl Boots {
         radius * (std::f64::consts::TAU * self.0.fraction()).cos()
     }
 
-    /// Requests that spread by a tenth about a level, which is this boot's.
-    fn distribution(&mut self, level_ns: f64, sigma: f64) -> Distribution {
+    /// As many requests, spread by a tenth about a level, which is this boot's.
+    fn distribution(&mut self, level_ns: f64, sigma: f64, requests: u32) -> Distribution {
         let level_ns = level_ns * (sigma * self.normal()).exp();
         let mut histogram = Histogram::new(3).unwrap();
-        for request in 0..REQUESTS {
-            let place = (f64::from(request) + 0.5) / f64::from(REQUESTS);
+        for request in 0..requests {
+            let place = (f64::from(request) + 0.5) / f64::from(requests);
             let ns = level_ns * (0.05 * (place / (1.0 - place)).ln()).exp();
             histogram.record(ns as u64).unwrap();
         }

@@ -34,6 +34,28 @@ fn a_result_has_no_difference_from_itself() {
 }
 
 #[test]
+fn a_deeper_percentile_is_judged_if_a_result_was_to_be_valid_up_to_it() {
+    let judged = |needs: &str| -> Vec<&str> {
+        let mut boots = Boots(SplitMix64(1));
+        let mut record = USUAL.source().record;
+        for run in &mut record.runs {
+            run.needs = Some(needs.to_owned());
+        }
+        let distributions = record.runs.iter();
+        let distributions = distributions.map(|_| boots.distribution(1700.0, 0.01, 10 * REQUESTS));
+        let distributions = distributions.collect();
+        let source = Source::new("results/a".into(), record, distributions).unwrap();
+        let diff = held(&source, &source, &DiffSpec::default());
+        diff.latency
+            .iter()
+            .map(|finding| finding.percentile)
+            .collect()
+    };
+    assert_eq!(judged("p99"), ["p50", "p90", "p99"]);
+    assert_eq!(judged("p99.9"), ["p50", "p90", "p99", "p99.9"]);
+}
+
+#[test]
 fn more_instructions_are_a_regression_after_one_boot_on_any_machine() {
     let one = |instructions| Measured {
         rounds: 1,
