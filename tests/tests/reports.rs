@@ -202,7 +202,7 @@ fn results_of_different_machines_are_laid_over_each_other_only_if_that_is_wanted
     let option = r"against \x1b[2J2-3";
     refused.expect_failure(
         2,
-        &[&differences, "kernel option isolcpus", option, "--anyway"],
+        &[&differences, "kernel_options.isolcpus", option, "--anyway"],
     );
     assert!(!refused.file("all/report.html").exists());
     let made = call("--anyway");
