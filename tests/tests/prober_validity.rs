@@ -86,7 +86,7 @@ impl<'t> Prober<'t> {
         let what = format!("fathom_valid {expected}");
         timeouts::until(timeouts::RUN, &what, || {
             let metrics = self.metrics().ok()?;
-            let is_measured = metrics.value("latency_seconds_count") > 20.0;
+            let is_measured = metrics.find("latency_seconds_count")? > 20.0;
             (is_measured && metrics.value("valid") == expected).then_some(metrics)
         })
     }
@@ -102,10 +102,15 @@ impl<'t> Prober<'t> {
 struct Metrics(String);
 
 impl Metrics {
-    fn value(&self, name: &str) -> f64 {
+    /// Returns the value of a metric; `None` before the first second of the target is over.
+    fn find(&self, name: &str) -> Option<f64> {
         let start = format!("fathom_{name}{{");
-        let line = self.0.lines().find(|line| line.starts_with(&start));
-        let value = line.and_then(|line| line.rsplit(' ').next()?.parse().ok());
+        let line = self.0.lines().find(|line| line.starts_with(&start))?;
+        line.rsplit(' ').next()?.parse().ok()
+    }
+
+    fn value(&self, name: &str) -> f64 {
+        let value = self.find(name);
         value.unwrap_or_else(|| panic!("no {name}: {}", self.0))
     }
 
@@ -301,7 +306,7 @@ fn on_a_cpu_that_others_have_the_latency_decides_what_is_valid() {
     let prober = Prober::start(service(Duration::ZERO), &wrapper, &lock);
     let metrics = timeouts::until(timeouts::RUN, "a late prober", || {
         let metrics = prober.metrics().ok()?;
-        let is_measured = metrics.value("latency_seconds_count") > 40.0;
+        let is_measured = metrics.find("latency_seconds_count")? > 40.0;
         (is_measured && metrics.is_mostly_late()).then_some(metrics)
     });
     assert_eq!(metrics.value("valid"), 0.0, "{}", metrics.0);
