@@ -249,6 +249,26 @@ fn a_result_that_is_not_there_or_has_no_run_meets_nothing() {
 }
 
 #[test]
+fn figures_that_another_program_counted_are_judged_without_a_measurement() {
+    let lock = lock_qemu();
+    let outcome = run(FEW, &[]).finish(&lock);
+    let directory = outcome.file("out");
+    let path = directory.join("result.json");
+    let text = fs::read_to_string(&path).unwrap();
+    let mut result: Value = serde_json::from_str(&text).unwrap();
+    result["runs"] = Value::Array(Vec::new());
+    result["figures"] = serde_json::json!({"instructions per empty poll": 24});
+    fs::write(&path, result.to_string()).unwrap();
+    let limit = |limit: u32| format!("\"instructions per empty poll\" <= {limit}");
+    let kept = check(&lock, &directory, &[&limit(24)]);
+    assert_eq!(kept.code, Some(0), "{kept:#?}");
+    check(&lock, &directory, &[&limit(23)]).expect_failure(3, &["objectives missed"]);
+    check(&lock, &directory, &["lost == 0"]).expect_failure(4, &["undecided"]);
+    let report = Call::new("report").with_argument(directory).finish(&lock);
+    report.expect_failure(1, &["holds no measurement"]);
+}
+
+#[test]
 fn what_an_echo_costs_is_counted_by_run_and_by_compare_if_an_objective_asks() {
     let lock = lock_qemu();
     let costs = [

@@ -76,7 +76,7 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
     let reports = args.ci.prepare(annotations)?;
     let mut judged = Vec::new();
     for directory in &args.directories {
-        let source = read::read(directory).map_err(RecordError::from)?;
+        let source = read::read_measured_or_counted(directory).map_err(RecordError::from)?;
         let gate = match &earlier {
             None => gate.clone(),
             Some(earlier) => gate.with_earlier(earlier, &source),

@@ -170,9 +170,20 @@ pub struct Interval {
 ///
 /// # Errors
 ///
-/// [`ReadError`] if something is missing or does not fit.
+/// [`ReadError`] if something is missing or does not fit, or nothing was measured.
 pub fn read(directory: &Path) -> Result<Source, ReadError> {
     read_held(&open(directory)?)
+}
+
+/// Reads the results in `directory`, or the exact figures alone that another program counted.
+///
+/// # Errors
+///
+/// [`ReadError`] if something is missing or does not fit, or there is neither.
+pub fn read_measured_or_counted(directory: &Path) -> Result<Source, ReadError> {
+    let directory = open(directory)?;
+    let record = record_held(&directory)?;
+    with_distributions(record, &directory)
 }
 
 /// Reads the record in `directory` alone, without the logs beside it: what it says of itself.
@@ -181,7 +192,7 @@ pub fn read(directory: &Path) -> Result<Source, ReadError> {
 ///
 /// [`ReadError`] if it is missing, damaged or another version's.
 pub fn read_record(directory: &Path) -> Result<Record, ReadError> {
-    record_held(&open(directory)?)
+    measured(&open(directory)?)
 }
 
 /// As [`read`], of a directory that is held open.
@@ -190,7 +201,21 @@ pub fn read_record(directory: &Path) -> Result<Record, ReadError> {
 ///
 /// As [`read`].
 pub fn read_held(directory: &Directory) -> Result<Source, ReadError> {
+    with_distributions(measured(directory)?, directory)
+}
+
+/// Returns the record in `directory`, if it has runs.
+fn measured(directory: &Directory) -> Result<Record, ReadError> {
     let record = record_held(directory)?;
+    match record.runs.is_empty() {
+        true => Err(ReadError::Empty {
+            path: directory.path().join(RESULT),
+        }),
+        false => Ok(record),
+    }
+}
+
+fn with_distributions(record: Record, directory: &Directory) -> Result<Source, ReadError> {
     let mut budget = Budget::default();
     let distributions = record
         .runs
@@ -281,7 +306,7 @@ fn parse(text: &[u8], path: &Path) -> Result<Record, ReadError> {
         });
     }
     let record: Record = serde_json::from_slice(text).map_err(damaged)?;
-    if record.runs.is_empty() {
+    if record.runs.is_empty() && record.figures.is_empty() {
         return Err(ReadError::Empty { path: path() });
     }
     match limits::excess(&record) {

@@ -52,7 +52,8 @@ impl PreparedGate {
         };
         if let Some(directory) = baseline {
             let name = directory.display().to_string();
-            gate.baselines.push((name, vec![read::read(directory)?]));
+            gate.baselines
+                .push((name, vec![read::read_measured_or_counted(directory)?]));
         }
         Ok(gate)
     }

@@ -159,6 +159,26 @@ fn a_record_without_runs_is_none() {
     );
 }
 
+#[test]
+fn figures_alone_can_be_judged_and_are_no_measurement() {
+    let counted = super::Record {
+        runs: Vec::new(),
+        figures: [("instructions".to_owned(), 24.0)].into(),
+        ..fixtures::record(fixtures::closed_run())
+    };
+    let place = tempfile::tempdir().unwrap();
+    std::fs::write(place.path().join(RESULT), counted.to_json().unwrap()).unwrap();
+    let source = read_measured_or_counted(place.path()).unwrap();
+    assert_eq!(source.record.figures["instructions"], 24.0);
+    let errors = [
+        read(place.path()).map(drop),
+        read_record(place.path()).map(drop),
+    ];
+    for error in errors {
+        assert!(matches!(error, Err(ReadError::Empty { .. })), "{error:?}");
+    }
+}
+
 /// Returns the error of reading a record beside a log whose text is changed.
 fn after_log(change: impl Fn(&str) -> String) -> String {
     let place = results();
