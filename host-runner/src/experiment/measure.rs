@@ -57,6 +57,30 @@ pub struct Conditions<'a> {
     pub caller: Caller<'a>,
 }
 
+#[cfg(test)]
+impl<'a> Conditions<'a> {
+    /// Returns those of a measurement that waits for nothing, tells nobody and looks at no machine.
+    pub fn fixture(interrupt: &'a super::Interrupt) -> Self {
+        Self {
+            settle_ns: None,
+            boot_id: Some(7),
+            threads: Threads::default(),
+            own_threads: &|| None,
+            health: &|| Ok(()),
+            validity: Validity {
+                policy: crate::stats::Policy::default(),
+                quiet_ns: 0,
+            },
+            observed: None,
+            keeper: None,
+            caller: Caller {
+                interrupt,
+                monitor: &super::progress::Silent,
+            },
+        }
+    }
+}
+
 /// Measures by `plan` on `link`.
 pub fn measure(plan: &Plan, conditions: &Conditions<'_>, link: &mut dyn Link) -> Measured {
     let mut stage = conditions.caller.monitor.begin(Stage::Measurement);

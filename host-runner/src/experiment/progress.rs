@@ -25,9 +25,7 @@ pub trait Monitor: Sync {
     fn relay(&self) -> Option<SnapshotRelay>;
 
     /// Returns a check of a measurement by `plan` that begins, if anybody wants one.
-    fn run_check(&self, _plan: &Plan) -> Option<Box<dyn RunCheck>> {
-        None
-    }
+    fn run_check(&self, plan: &Plan) -> Option<Box<dyn RunCheck>>;
 
     /// Receives word of the next measurement, on the thread that measures. Returns the place of the live view that is to
     /// go on beside it; `None` if there is to be none.
@@ -89,6 +87,10 @@ impl Monitor for Silent {
     }
 
     fn relay(&self) -> Option<SnapshotRelay> {
+        None
+    }
+
+    fn run_check(&self, _: &Plan) -> Option<Box<dyn RunCheck>> {
         None
     }
 

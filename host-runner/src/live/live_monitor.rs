@@ -9,8 +9,10 @@ use super::watched_stage::{Silence, WatchedStage};
 use super::{Display, LiveChoice, LiveRun, LiveStage, Shared, Surroundings, ViewThread};
 use crate::experiment::progress::{Monitor, Stage, StageMonitor, Subject};
 use crate::judge::objectives::expression::Expression;
+use crate::load::Plan;
 use crate::record::run::LiveView;
 use crate::stats::relay::relay;
+use crate::stats::run_check::RunCheck;
 use crate::stats::snapshot::SnapshotRelay;
 use crate::terminal::{one_line, say};
 
@@ -84,6 +86,10 @@ impl Monitor for LiveMonitor {
         let (writer, reader) = relay(WAITING_SNAPSHOTS);
         shared.read_from(reader);
         Some(SnapshotRelay::new(writer))
+    }
+
+    fn run_check(&self, _: &Plan) -> Option<Box<dyn RunCheck>> {
+        None
     }
 
     fn subject(&self, subject: &Subject<'_>) -> Option<LiveView> {

@@ -9,6 +9,7 @@ use crate::experiment::progress::{Monitor, Stage, StageMonitor, Subject};
 use crate::load::{Phase, Plan, Progress};
 use crate::machine::BootEvent;
 use crate::record::run::LiveView;
+use crate::stats::run_check::RunCheck;
 use crate::stats::snapshot::SnapshotRelay;
 use crate::terminal::progress_line::ProgressLine;
 use crate::terminal::say;
@@ -40,6 +41,10 @@ impl Monitor for ProgressMonitor {
     }
 
     fn relay(&self) -> Option<SnapshotRelay> {
+        None
+    }
+
+    fn run_check(&self, _: &Plan) -> Option<Box<dyn RunCheck>> {
         None
     }
 

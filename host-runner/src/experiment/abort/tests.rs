@@ -1,13 +1,11 @@
 //! Measurements that end with the limit that they are certain to miss.
 
 use super::*;
-use crate::experiment::Validity;
 use crate::experiment::measure::{Conditions, measure};
 use crate::experiment::progress::Silent;
-use crate::host::kernel_counters::Threads;
 use crate::link::in_process::InProcessLink;
 use crate::load::{Limit, Mode};
-use crate::stats::{Ended, Policy};
+use crate::stats::Ended;
 
 const HEAD: &str = "schema = \"fathom-objectives/1\"\n[[objective]]\n";
 
@@ -74,6 +72,10 @@ fn a_measurement_ends_with_what_it_has_measured_and_a_message() {
             None
         }
 
+        fn run_check(&self, _: &Plan) -> Option<Box<dyn RunCheck>> {
+            None
+        }
+
         fn subject(&self, _: &Subject<'_>) -> Option<LiveView> {
             None
         }
@@ -88,18 +90,8 @@ fn a_measurement_ends_with_what_it_has_measured_and_a_message() {
         let objectives = objectives(&format!("pass = ['{limit}']\nabort = true"));
         let aborting = Aborting::new(caller, &objectives);
         let conditions = Conditions {
-            settle_ns: None,
-            boot_id: Some(7),
-            threads: Threads::default(),
-            own_threads: &|| None,
-            health: &|| Ok(()),
-            validity: Validity {
-                policy: Policy::default(),
-                quiet_ns: 0,
-            },
-            observed: None,
-            keeper: None,
             caller: aborting.caller(),
+            ..Conditions::fixture(&interrupt)
         };
         // One in ten thousand of these may be above the limit, all of them are.
         let plan = Plan {

@@ -6,37 +6,16 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::experiment::Interrupt;
-use crate::experiment::progress::Silent;
 use crate::link::fault::{FaultParameters, InjectedFaults, Rates, Share};
 use crate::link::in_process::InProcessLink;
 use crate::link::{LinkError, Received, Sent};
 use crate::load::Limit;
 use crate::machine::{Hint, MachineError};
-use crate::stats::{Policy, WarmUpEnd};
+use crate::stats::WarmUpEnd;
 use crate::sut::null::BOOT_ID;
 use crate::sut::null::immediate::faulty_link;
 
 mod injected_faults;
-
-fn conditions(interrupt: &Interrupt) -> Conditions<'_> {
-    Conditions {
-        settle_ns: None,
-        boot_id: Some(7),
-        threads: Threads::default(),
-        own_threads: &|| None,
-        health: &|| Ok(()),
-        validity: Validity {
-            policy: Policy::default(),
-            quiet_ns: 0,
-        },
-        observed: None,
-        keeper: None,
-        caller: Caller {
-            interrupt,
-            monitor: &Silent,
-        },
-    }
-}
 
 /// A link that is broken from the start.
 struct Broken;
@@ -77,7 +56,7 @@ fn measure_loopback(plan: &Plan, faults: FaultParameters) -> Measured {
         plan,
         &Conditions {
             boot_id: Some(BOOT_ID),
-            ..conditions(&Interrupt::default())
+            ..Conditions::fixture(&Interrupt::default())
         },
         &mut link,
     );
@@ -109,7 +88,7 @@ fn warm_up_ends_with_the_limit_if_not_before() {
             &plan,
             &Conditions {
                 settle_ns,
-                ..conditions(&interrupt)
+                ..Conditions::fixture(&interrupt)
             },
             &mut link,
         );
@@ -140,7 +119,7 @@ fn warm_up_that_fails_is_the_end() {
         &PLAN,
         &Conditions {
             settle_ns: Some(1),
-            ..conditions(&interrupt)
+            ..Conditions::fixture(&interrupt)
         },
         &mut Broken,
     );
@@ -199,7 +178,7 @@ fn a_dead_machine_explains_a_failed_link() {
         &PLAN,
         &Conditions {
             health: &health,
-            ..conditions(&interrupt)
+            ..Conditions::fixture(&interrupt)
         },
         &mut Broken,
     );
@@ -214,7 +193,7 @@ fn a_dead_machine_explains_a_failed_link() {
 #[test]
 fn a_failed_link_alone_is_its_own_explanation() {
     let interrupt = Interrupt::default();
-    let measured = measure(&PLAN, &conditions(&interrupt), &mut Broken);
+    let measured = measure(&PLAN, &Conditions::fixture(&interrupt), &mut Broken);
     let expected = "link broken: sending failed: no such thing".to_owned();
     assert_eq!(measured.ended, Ended::Failed(expected));
     assert_eq!(measured.tally.sent, 0);
