@@ -81,7 +81,7 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
             None => gate.clone(),
             Some(earlier) => gate.with_earlier(earlier, &source),
         };
-        gate.check(groups_of(&source))?;
+        gate.check(|| groups_of(&source))?;
         judged.push((directory.display().to_string(), gate.judge(&source, 1)));
     }
     if args.json {

@@ -139,7 +139,7 @@ impl CompareArgs {
 /// [`CliError::Report`] if results can't be written. Whatever was measured is written all the same.
 pub fn run(args: &CompareArgs) -> Result<(), CliError> {
     let mut spec = args.spec()?;
-    let mut judging = args.result.judging("fathom compare", spec.groups())?;
+    let mut judging = args.result.judging("fathom compare", || spec.groups())?;
     if let Some(rounds) = args.confirm {
         let gate = judging.gate().clone();
         let confirmation = Confirmation { rounds, gate };

@@ -56,7 +56,7 @@ pub fn run(args: &ProbeArgs) -> Result<(), CliError> {
         return continuous_probe::run(args);
     }
     let spec = args.spec()?;
-    let judging = args.result.judging("fathom probe", spec.groups())?;
+    let judging = args.result.judging("fathom probe", || spec.groups())?;
     let interrupt = Interrupt::watch()?;
     let live = args.live.begin()?.with_objectives(judging.expressions());
     let caller = interrupt.caller_with(&live);

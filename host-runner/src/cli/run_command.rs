@@ -16,7 +16,7 @@ use crate::experiment::prepared_run::PreparedRun;
 /// until then is written all the same.
 pub fn run(args: &RunArgs) -> Result<(), CliError> {
     let mut spec = args.spec()?;
-    let judging = args.result.judging("fathom run", spec.groups())?;
+    let judging = args.result.judging("fathom run", || spec.groups())?;
     if judging.gate().objectives.need_costs() {
         spec.cost_analysis = CostAnalysis::Included;
     }

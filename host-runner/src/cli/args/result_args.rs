@@ -36,7 +36,7 @@ impl ResultArgs {
     pub fn judging(
         &self,
         command: &'static str,
-        groups: Vec<PlannedGroup>,
+        groups: impl FnOnce() -> Vec<PlannedGroup>,
     ) -> Result<Judging, CliError> {
         let gate = self.objectives.gate()?;
         gate.check(groups)?;

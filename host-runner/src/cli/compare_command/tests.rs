@@ -25,7 +25,7 @@ fn args(line: &str) -> CompareArgs {
 /// Returns the destination of the results of `args`, their cases, and a store for that many rounds of closed loops.
 fn prepared(args: &CompareArgs, rounds: u32) -> (Output, Vec<Case>, RunStore) {
     let spec = args.spec().unwrap();
-    let judging = args.result.judging("test", spec.groups()).unwrap();
+    let judging = args.result.judging("test", || spec.groups()).unwrap();
     let output = Output::prepare(&args.result.output, judging).unwrap();
     let (cases, skipped) = spec.cases();
     let environment = EnvironmentBuilder::examine("poll: a test".to_owned(), None);

@@ -10,7 +10,7 @@ use super::expression::{Expression, Operator};
 use super::figures::{Group, Measured};
 use super::metric::{Counter, Metric, Series, Statistic};
 use super::sample_interval::{MIN_BEYOND, most_above};
-use super::{Objective, Objectives};
+use super::{Objective, Objectives, Stated};
 use crate::histogram::DurationHistogram;
 use crate::load::{Plan, Tally};
 use crate::quantity;
@@ -250,9 +250,7 @@ impl RunLimit {
                 .is_some_and(|samples| limit.is_exceeded(at_ns, samples)),
         }
     }
-}
 
-impl RunLimit {
     /// Returns true if a run that was broken off has broken the limit for good, by its record.
     #[must_use]
     pub fn is_broken_in(&self, measured: &Measured<'_>) -> bool {
@@ -305,6 +303,19 @@ const fn counted(tally: &Tally, counter: Counter) -> u64 {
     }
 }
 
+/// Returns the reason of the first of `answers` if none of them is that a run can be certain.
+pub fn reason_against<T>(answers: impl Iterator<Item = Result<T, String>>) -> Option<String> {
+    let mut answers = answers.peekable();
+    let reason = answers.peek()?.as_ref().err()?.clone();
+    answers.all(|answer| answer.is_err()).then_some(reason)
+}
+
+/// Returns the limits of the expressions `pass`, each or the reason why no run can be certain to miss it before its end.
+pub fn limits_of(pass: &[Stated]) -> impl Iterator<Item = Result<CertainLimit, String>> {
+    pass.iter()
+        .map(|stated| CertainLimit::of(&stated.expression))
+}
+
 impl Objectives {
     /// Returns the limits of the objectives that end a measurement.
     #[must_use]
@@ -321,14 +332,12 @@ impl Objectives {
 impl Objective {
     /// Returns its limits that a run can be certain to miss, each held to the chance of error `chance`.
     fn certain_limits(&self, chance: f64) -> impl Iterator<Item = CertainLimit> {
-        let limits = self
-            .pass
-            .iter()
-            .filter_map(|stated| CertainLimit::of(&stated.expression).ok());
-        limits.map(move |limit| CertainLimit {
-            mode: self.subject.mode.clone(),
-            ..limit.held_to(chance)
-        })
+        limits_of(&self.pass)
+            .filter_map(Result::ok)
+            .map(move |limit| CertainLimit {
+                mode: self.subject.mode.clone(),
+                ..limit.held_to(chance)
+            })
     }
 }
 

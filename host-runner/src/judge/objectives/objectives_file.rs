@@ -5,7 +5,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::certain_limit::CertainLimit;
+use super::certain_limit::{limits_of, reason_against};
 use super::subject::Subject;
 use super::{
     CONFIDENCE, Objective, Objectives, ObjectivesError, Place, ScoreLimits, Stated, UndecidedPolicy,
@@ -219,16 +219,12 @@ fn objective(
 ///
 /// A message if none can.
 fn check_abort(pass: &[Stated]) -> Result<(), String> {
-    let limits = || {
-        pass.iter()
-            .map(|stated| CertainLimit::of(&stated.expression))
-    };
-    match limits().next() {
-        Some(Err(reason)) if limits().all(|limit| limit.is_err()) => {
-            Err(format!("`abort`: {reason}"))
-        }
-        Some(_) => Ok(()),
-        None => Err("`abort`: there is no expression in `pass`".to_owned()),
+    if pass.is_empty() {
+        return Err("`abort`: there is no expression in `pass`".to_owned());
+    }
+    match reason_against(limits_of(pass)) {
+        Some(reason) => Err(format!("`abort`: {reason}")),
+        None => Ok(()),
     }
 }
 

@@ -2,7 +2,7 @@
 //! mistake, and is told before anything boots.
 
 use super::bound::Reference;
-use super::certain_limit::{CertainLimit, PlannedRequests};
+use super::certain_limit::{CertainLimit, PlannedRequests, limits_of, reason_against};
 use super::subject::{GroupKey, Subject};
 use super::{Objective, Objectives, ObjectivesError, Stated};
 
@@ -89,12 +89,6 @@ impl Planned {
         if !objective.aborts || own().all(|group| group.extent == Extent::Over) {
             return Ok(());
         }
-        let limits = || {
-            objective
-                .pass
-                .iter()
-                .map(|stated| CertainLimit::of(&stated.expression))
-        };
         let on_group = |limit: Result<CertainLimit, String>, group: &PlannedGroup| {
             let planned = match group.extent {
                 Extent::Run(planned) => planned,
@@ -105,14 +99,14 @@ impl Planned {
             }
             limit?.on(group.key.mode.as_deref().unwrap_or_default(), planned)
         };
-        let mut answers = own().flat_map(|group| limits().map(move |limit| on_group(limit, group)));
-        let first = answers.next();
-        match first {
-            Some(Err(reason)) if answers.all(|answer| answer.is_err()) => Err(ObjectivesError {
+        let answers = own()
+            .flat_map(|group| limits_of(&objective.pass).map(move |limit| on_group(limit, group)));
+        match reason_against(answers) {
+            Some(reason) => Err(ObjectivesError {
                 place: objective.place.clone(),
                 message: format!("`abort`: {reason}"),
             }),
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 

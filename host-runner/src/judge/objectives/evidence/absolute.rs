@@ -37,13 +37,12 @@ pub fn outcome(expression: &Expression, group: &Group<'_>, levels: Levels) -> Ou
         value,
         unit,
     };
-    let is_any_valid = group.valid().next().is_some();
-    let is_number = matches!(expression.bound, Bound::Absolute(_));
-    if is_number && !is_any_valid && !matches!(metric, Metric::Count(_)) {
-        let certain = broken_off::outcome(expression, value, group, levels);
-        if let Some(outcome) = certain {
-            return outcome;
-        }
+    // What was counted in a run that is not valid can break a limit without more ado.
+    if group.is_invalid()
+        && !matches!(metric, Metric::Count(_))
+        && let Some(outcome) = broken_off::outcome(expression, value, group, levels)
+    {
+        return outcome;
     }
     match (metric, unit) {
         (Metric::Count(counter), _) => limit.count(group, *counter),

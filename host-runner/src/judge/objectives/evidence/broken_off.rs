@@ -7,8 +7,8 @@ use crate::judge::objectives::figures::{Group, Measured};
 use crate::judge::objectives::metric::{Counter, Metric, Series, Statistic};
 use crate::record::ObjectiveState;
 
-/// Returns the outcome of `expression`, whose bound is the number `limit`, on `group`, which has no valid run; `None` if
-/// its runs do not decide it. A comparison repeats what is broken off, and is judged by all of its boots.
+/// Returns the outcome of `expression`, whose bound is `limit`, on `group`, which has no valid run; `None` if its runs do not
+/// decide it, or if the bound is no number. A comparison repeats what is broken off, and is judged by all of its boots.
 pub fn outcome(
     expression: &Expression,
     limit: f64,
