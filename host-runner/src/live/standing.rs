@@ -8,7 +8,7 @@ use crate::quantity;
 use crate::stats::interference::{Interference, ThreadWaits, Waits};
 use crate::stats::percentile_rule::Percentile;
 use crate::stats::reason::{TakenBy, Thread};
-use crate::stats::state::is_wide;
+use crate::stats::state::{gap_ns, is_wide};
 
 /// Requests that the host can have hit, or did not send, are held against a percentile from this share of those beyond
 /// it on, as in the judgement of a whole run.
@@ -77,8 +77,7 @@ impl SoFar<'_> {
             in_flight: self.in_flight,
             ..Interference::default()
         };
-        let deciding_ns = value_ns.saturating_sub(median_ns).max(value_ns / 10);
-        let hits = host.hits(deciding_ns).unwrap_or_default();
+        let hits = host.hits(gap_ns(value_ns, median_ns)).unwrap_or_default();
         (hits > much).then(|| format!("{name} can be this host's, which took the CPU"))
     }
 

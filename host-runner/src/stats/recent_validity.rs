@@ -29,7 +29,7 @@ use super::interference::{Interference, MeasuringGaps, ThreadWaits, Waits};
 use super::percentile_rule::Percentile;
 use super::reason::{TakenBy, Thread};
 use super::stall::Stalls;
-use super::state::{Evidence, PercentileState, State, is_wide};
+use super::state::{Evidence, PercentileState, State, gap_ns, is_wide};
 use crate::histogram::DurationHistogram;
 
 /// Least length of a stretch that is judged, once there is as much, in nanoseconds. It is at most twice as long.
@@ -170,8 +170,8 @@ impl Stretch {
         let mut low_ns = self.round_trip.quantile_ns(rank);
         for _ in 0..STEPS {
             // A gap that moved a request there is as long as this at least; the other requests took as long by themselves.
-            let gap_ns = low_ns.saturating_sub(median_ns).max(low_ns / 10);
-            let hits = evidence.host.hits(gap_ns).unwrap_or_default();
+            let hits = evidence.host.hits(gap_ns(low_ns, median_ns));
+            let hits = hits.unwrap_or_default();
             let next = (percentile.quantile - hits / count).clamp(0.0, rank);
             let is_enough = (rank - next) * count < 1.0;
             rank = next;

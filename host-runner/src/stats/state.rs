@@ -309,7 +309,7 @@ pub fn is_wide(low_ns: u64, high_ns: u64, resolution_ns: u64) -> bool {
 }
 
 /// Returns the shortest gap that can have put an ordinary request beyond a percentile, in nanoseconds: what
-/// its value has over the median, or the median over the least; and never under a tenth of the value.
+/// its value has over the median, or the median over the least ([`gap_ns`]).
 fn deciding_ns(since_send: &DurationHistogram, percentile: &Percentile) -> u64 {
     let value_ns = since_send.quantile_ns(percentile.quantile);
     let ordinary_ns = if percentile.quantile > 0.5 {
@@ -317,6 +317,13 @@ fn deciding_ns(since_send: &DurationHistogram, percentile: &Percentile) -> u64 {
     } else {
         since_send.min_ns().unwrap_or_default()
     };
+    gap_ns(value_ns, ordinary_ns)
+}
+
+/// Returns the shortest gap that makes of a request that takes `ordinary_ns` one of `value_ns`, in nanoseconds: the
+/// difference, and never under a tenth of the value.
+#[must_use]
+pub fn gap_ns(value_ns: u64, ordinary_ns: u64) -> u64 {
     value_ns.saturating_sub(ordinary_ns).max(value_ns / 10)
 }
 

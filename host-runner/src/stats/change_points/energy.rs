@@ -144,13 +144,9 @@ impl<'a> Search<'a> {
             at: MIN_SIDE,
             statistic: f64::NEG_INFINITY,
         };
-        let all = MIN_SIDE..=length - MIN_SIDE;
-        let places = match only {
-            Some(at) if all.contains(&at) => at..=at,
-            // None: this length is too short for it.
-            Some(at) => at + 1..=at,
-            None => all,
-        };
+        let (first, last) = (MIN_SIDE, length - MIN_SIDE);
+        // None, if this length is too short for the only one.
+        let places = first.max(only.unwrap_or(first))..=last.min(only.unwrap_or(last));
         for at in places {
             let (first, second) = (at as f64, (length - at) as f64);
             let (within_first, within_second) = (self.before[at], self.after[at]);

@@ -76,14 +76,12 @@ impl TallySheet {
             self.before = self.waits(throttling);
         }
         while let Some(mut block) = self.prober.reader().take() {
-            let before = self.before.unwrap_or_default();
-            // A thread that has ended has no account any more.
+            // A thread that has ended has no account any more: its last one stands.
             let now = self.waits(throttling).unwrap_or(CpuWaits {
                 throttled: throttling.waits(),
-                ..before
+                ..self.before.unwrap_or_default()
             });
-            let since = now.since(&self.before.unwrap_or(now));
-            self.before = Some(now);
+            let since = now.since(&self.before.replace(now).unwrap_or(now));
             let mut is_valid = false;
             if let Some(total) = totals.lock().get_mut(self.prober.target()) {
                 total.add(&block, &since);
