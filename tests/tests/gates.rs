@@ -1,8 +1,8 @@
 //! Objectives on results of real boots: outcomes, exit codes and reports of each, and mistakes that are told before
 //! anything boots.
 //!
-//! Where an outcome must not depend on the host there are fewer requests than any percentile takes, by which a run could
-//! be invalid, or the limit is one that nothing can keep to.
+//! So that no outcome depends on the host, runs have fewer requests than any percentile takes, by which a run could be
+//! invalid, or the limit is one that nothing can keep to.
 #![forbid(unsafe_code)]
 
 use std::fs;
@@ -147,7 +147,7 @@ fn points_warnings_and_key_objectives_of_a_file_make_the_outcome() {
 }
 
 #[test]
-fn a_mistake_in_objectives_is_told_with_its_place_before_anything_boots() {
+fn a_mistake_in_objectives_is_an_error_with_its_place_before_anything_boots() {
     let lock = lock_qemu();
     for (text, complaint) in [
         (

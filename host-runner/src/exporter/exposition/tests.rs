@@ -1,3 +1,5 @@
+//! Metrics of made-up totals, as text and as Protocol Buffers.
+
 use super::*;
 use crate::stats::continuous::Block;
 use crate::stats::interference::Waits;

@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn images_of_one_target_are_told_apart_by_file_or_by_digest() {
+    fn images_of_one_target_are_labelled_by_file_or_by_digest() {
         let booted = |path: &str, sha256: &str| {
             let mut source = source_fixtures::closed();
             let image = source.record.environment.image.as_mut().unwrap();

@@ -7,7 +7,7 @@
 //!   against the change;
 //! - then the result of each side that speaks most for the change is put in the middle of its side.
 //!
-//! What is left is tested again.
+//! The rest is tested again.
 
 use std::ops::Range;
 

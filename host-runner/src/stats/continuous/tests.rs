@@ -1,3 +1,5 @@
+//! Blocks that a recorder hands over, by a virtual clock.
+
 use std::convert::Infallible;
 use std::sync::atomic::AtomicBool;
 

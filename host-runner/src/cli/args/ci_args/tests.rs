@@ -31,7 +31,7 @@ fn github_is_an_option_with_or_without_a_value() {
 }
 
 #[test]
-fn a_file_that_can_not_be_written_is_told_before_anything_begins() {
+fn a_file_that_can_not_be_written_is_an_error_before_anything_begins() {
     let directory = tempfile::tempdir().unwrap();
     let prepare = |name: &str| {
         let path = directory.path().join(name);

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn an_address_to_listen_on_is_the_loopbacks_unless_told_otherwise() {
+fn the_address_to_listen_on_is_by_default_the_loopbacks() {
     for (text, expected) in [
         ("9464", "127.0.0.1:9464"),
         ("0.0.0.0:9464", "0.0.0.0:9464"),

@@ -1,3 +1,5 @@
+//! Continuous measurements of services in this process: restarts, lists that change, logs.
+
 use std::fs;
 use std::net::UdpSocket;
 
